@@ -1,0 +1,22 @@
+//! The messages of Ferroflux: what RFC 3 puts on the wire, and nothing else.
+//!
+//! Read on in `message.rs` (what a message is), `frames.rs` (its parts and their
+//! flattened form), `header.rs` (the 20 bytes of PROTO), `stream.rs` (framing on
+//! a byte stream), `topic.rs` (services and subscriptions) and `limits.rs`.
+//!
+//! This crate is pure. It must never know a socket, a payload's meaning, or
+//! allocate by a length that it has only been told.
+
+mod errno;
+mod frames;
+mod header;
+pub mod limits;
+mod message;
+mod stream;
+pub mod topic;
+
+pub use errno::Errno;
+pub use frames::{decode, encode, encode_into};
+pub use header::{DecodeError, Flags, Kind, Role};
+pub use message::{Identity, Message, NODEID_ANY, USERID_UNKNOWN};
+pub use stream::{StreamDecoder, StreamError, encode_stream};
