@@ -1,0 +1,34 @@
+//! Every limit of the data formats, unit last, with what happens beyond it.
+
+/// Hosts in one host list. A longer expansion is refused with `TooManyHosts`.
+pub const HOSTS_MAX: usize = 131_072;
+
+/// Bytes of one host name in a host list. A longer one is refused.
+pub const HOST_NAME_BYTES_MAX: usize = 256;
+
+/// Ids written one by one when an idset is printed without ranges; more is refused.
+pub const IDSET_LISTED_IDS_MAX: u64 = 1_048_576;
+
+/// Components of one KVS key. A deeper key is refused, so walking a tree may recurse.
+pub const KEY_COMPONENTS_MAX: usize = 256;
+
+/// Bytes of one KVS key. A longer one is refused.
+pub const KEY_BYTES_MAX: usize = 65_536;
+
+/// Nested operators in one constraint object or query. Deeper ones are refused.
+pub const CONSTRAINT_DEPTH_MAX: usize = 64;
+
+/// Tasks of one task map, once expanded. A larger map is refused.
+pub const TASKMAP_TASKS_MAX: u64 = 16_777_216;
+
+/// Nodes of one task map. A larger map is refused.
+pub const TASKMAP_NODES_MAX: u64 = 1_048_576;
+
+/// Ranks of one resource set. A larger set is refused.
+pub const RSET_RANKS_MAX: u64 = 1_048_576;
+
+/// Bytes of one log line's message; what is beyond is cut off.
+pub const LOG_MESSAGE_BYTES_MAX: usize = 65_536;
+
+// A host list must be able to name every node that a resource set may hold under its job limit.
+const _: () = assert!(HOSTS_MAX as u64 <= RSET_RANKS_MAX);

@@ -1,0 +1,16 @@
+//! The data formats of jobs and of the KVS: what they look like in JSON and in text.
+//!
+//! Pure values: a type is checked when it is made, so whoever holds one need not check again.
+//! Nothing here reads a clock, the environment or a file. Read on in `jobid.rs`, `idset.rs`
+//! and `eventlog.rs`, which the rest builds on.
+
+pub mod idset;
+pub mod jobid;
+pub mod key;
+pub mod limits;
+
+mod textual;
+
+pub use idset::{IdSet, IdSetStyle};
+pub use jobid::{JobId, JobIdEncoding};
+pub use key::Key;
