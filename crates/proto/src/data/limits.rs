@@ -24,11 +24,9 @@ pub const TASKMAP_TASKS_MAX: u64 = 16_777_216;
 /// Nodes of one task map. A larger map is refused.
 pub const TASKMAP_NODES_MAX: u64 = 1_048_576;
 
-/// Ranks of one resource set. A larger set is refused.
-pub const RSET_RANKS_MAX: u64 = 1_048_576;
+/// Ranks of one resource set. A larger set is refused. Every rank has a host, so one limit
+/// serves both.
+pub const RSET_RANKS_MAX: u64 = HOSTS_MAX as u64;
 
 /// Bytes of one log line's message; what is beyond is cut off.
 pub const LOG_MESSAGE_BYTES_MAX: usize = 65_536;
-
-// A host list must be able to name every node that a resource set may hold under its job limit.
-const _: () = assert!(HOSTS_MAX as u64 <= RSET_RANKS_MAX);

@@ -4,13 +4,18 @@
 //! Nothing here reads a clock, the environment or a file. Read on in `jobid.rs`, `idset.rs`
 //! and `eventlog.rs`, which the rest builds on.
 
+pub mod fsd;
+pub mod hostlist;
 pub mod idset;
 pub mod jobid;
 pub mod key;
 pub mod limits;
 
+mod numfmt;
 mod textual;
 
+pub use fsd::Fsd;
+pub use hostlist::Hostlist;
 pub use idset::{IdSet, IdSetStyle};
 pub use jobid::{JobId, JobIdEncoding};
 pub use key::Key;
