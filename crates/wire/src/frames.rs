@@ -40,7 +40,11 @@ pub fn encode_into(message: &Message, out: &mut Vec<u8>) {
 /// Decodes one flattened message. Frames of the result are slices of `buf`.
 pub fn decode(buf: Bytes) -> Result<Message, DecodeError> {
     let header = last_frame_is_header(&buf)?;
-    let mut frames = Frames { buf: &buf, at: 0, end: buf.len() - HEADER_BYTES - 1 };
+    let mut frames = Frames {
+        buf: &buf,
+        at: 0,
+        end: buf.len() - HEADER_BYTES - 1,
+    };
     let mut routes = Routes::new();
     if header.flags.has(Flags::ROUTE) {
         while let frame = frames.next_required()?
@@ -99,7 +103,10 @@ fn last_frame_is_header(buf: &[u8]) -> Result<Header, DecodeError> {
     if buf.is_empty() {
         return Err(DecodeError::BadHeader);
     }
-    let at = buf.len().checked_sub(HEADER_BYTES + 1).ok_or(DecodeError::BadHeader)?;
+    let at = buf
+        .len()
+        .checked_sub(HEADER_BYTES + 1)
+        .ok_or(DecodeError::BadHeader)?;
     if buf[at] as usize != HEADER_BYTES {
         return Err(DecodeError::BadHeader);
     }
@@ -120,7 +127,10 @@ impl Frames<'_> {
         }
         let (len, start) = match self.buf[self.at] {
             LONG => {
-                let bytes = self.buf.get(self.at + 1..self.at + 5).ok_or(DecodeError::Truncated)?;
+                let bytes = self
+                    .buf
+                    .get(self.at + 1..self.at + 5)
+                    .ok_or(DecodeError::Truncated)?;
                 let len = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
                 (len as usize, self.at + 5)
             }

@@ -154,13 +154,27 @@ impl Header {
         };
         let (aux1, aux2) = (word(12), word(16));
         let kind = match bytes[2] {
-            0x01 => Kind::Request { nodeid: aux1, matchtag: aux2 },
-            0x02 => Kind::Response { errnum: aux1, matchtag: aux2 },
+            0x01 => Kind::Request {
+                nodeid: aux1,
+                matchtag: aux2,
+            },
+            0x02 => Kind::Response {
+                errnum: aux1,
+                matchtag: aux2,
+            },
             0x04 => Kind::Event { sequence: aux1 },
-            0x08 => Kind::Control { control: aux1, status: aux2 },
+            0x08 => Kind::Control {
+                control: aux1,
+                status: aux2,
+            },
             _ => return Err(DecodeError::BadHeader),
         };
-        Ok(Header { kind, flags: Flags(bytes[3]), userid: word(4), rolemask: Role(word(8)) })
+        Ok(Header {
+            kind,
+            flags: Flags(bytes[3]),
+            userid: word(4),
+            rolemask: Role(word(8)),
+        })
     }
 
     pub fn encode(&self) -> [u8; HEADER_BYTES] {

@@ -43,7 +43,9 @@ impl Identity {
     /// The first eight characters, as ping and trace print it.
     pub fn short(&self) -> &str {
         let text = self.as_str();
-        text.char_indices().nth(8).map_or(text, |(end, _)| &text[..end])
+        text.char_indices()
+            .nth(8)
+            .map_or(text, |(end, _)| &text[..end])
     }
 }
 
@@ -89,7 +91,10 @@ impl Message {
 
     /// A request to any rank, with an empty route stack so that it can be answered.
     pub fn request(topic: &str, matchtag: u32) -> Message {
-        let mut message = Message::new(Kind::Request { nodeid: NODEID_ANY, matchtag });
+        let mut message = Message::new(Kind::Request {
+            nodeid: NODEID_ANY,
+            matchtag,
+        });
         message.set_topic(topic);
         message.enable_routes();
         message
@@ -105,12 +110,19 @@ impl Message {
     /// The response to `request`: its routes, topic, matchtag and flags, and a
     /// blank credential for the responder's broker to stamp.
     pub fn respond_to(request: &Message, errnum: u32, payload: Bytes) -> Message {
-        let mut response = request.clone();
-        response.kind = Kind::Response { errnum, matchtag: request.matchtag() };
-        response.userid = USERID_UNKNOWN;
-        response.rolemask = Role::NONE;
-        response.set_payload(payload);
-        response
+        request.clone().into_response(errnum, payload)
+    }
+
+    /// [`Message::respond_to`] for a request that is not needed any more.
+    pub fn into_response(mut self, errnum: u32, payload: Bytes) -> Message {
+        self.kind = Kind::Response {
+            errnum,
+            matchtag: self.matchtag(),
+        };
+        self.userid = USERID_UNKNOWN;
+        self.rolemask = Role::NONE;
+        self.set_payload(payload);
+        self
     }
 
     pub(crate) fn from_parts(
@@ -119,8 +131,21 @@ impl Message {
         topic: Bytes,
         payload: Bytes,
     ) -> Message {
-        let crate::header::Header { kind, flags, userid, rolemask } = header;
-        Message { kind, flags, userid, rolemask, routes, topic, payload }
+        let crate::header::Header {
+            kind,
+            flags,
+            userid,
+            rolemask,
+        } = header;
+        Message {
+            kind,
+            flags,
+            userid,
+            rolemask,
+            routes,
+            topic,
+            payload,
+        }
     }
 
     /// The flag bits.

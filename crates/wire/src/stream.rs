@@ -52,7 +52,9 @@ impl StreamDecoder {
 
     /// The next whole message, or `None` until more bytes come.
     pub fn next_message(&mut self) -> Result<Option<Message>, StreamError> {
-        let Some(len) = self.announced()? else { return Ok(None) };
+        let Some(len) = self.announced()? else {
+            return Ok(None);
+        };
         if self.buf.len() < PREFIX_BYTES + len {
             self.reserve_for(PREFIX_BYTES + len);
             return Ok(None);
@@ -72,7 +74,9 @@ impl StreamDecoder {
         if self.buf[..seen] != MAGIC[..seen] {
             return Err(StreamError::BadMagic);
         }
-        let Some(bytes) = self.buf.get(4..PREFIX_BYTES) else { return Ok(None) };
+        let Some(bytes) = self.buf.get(4..PREFIX_BYTES) else {
+            return Ok(None);
+        };
         let len = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize;
         if len > MESSAGE_BYTES_MAX {
             return Err(StreamError::TooLong(len));
@@ -84,6 +88,7 @@ impl StreamDecoder {
     /// costs us at most twice what it sent, plus one reserve.
     fn reserve_for(&mut self, total: usize) {
         let missing = total - self.buf.len();
-        self.buf.reserve(missing.min(self.buf.len().max(STREAM_RESERVE_BYTES)));
+        self.buf
+            .reserve(missing.min(self.buf.len().max(STREAM_RESERVE_BYTES)));
     }
 }

@@ -46,7 +46,10 @@ fn an_error_response_keeps_flags_and_carries_text() {
     request.set_flag(Flags::STREAMING, true);
     let response = Message::respond_to(&request, Errno::ENOSYS.0, text);
     assert_eq!(response.flags().0, 0x4b);
-    assert_eq!(response.error_text(), Some("No service matching foo.bar is registered"));
+    assert_eq!(
+        response.error_text(),
+        Some("No service matching foo.bar is registered")
+    );
     assert!(response.ends_rpc());
 }
 
@@ -71,7 +74,10 @@ fn routes_are_pushed_at_the_front_and_name_sender_and_last_hop() {
     let mut back = decode(encode(&message).into()).expect("round trip");
     assert_eq!(back.first_route().map(Identity::as_str), Some("client"));
     assert_eq!(back.last_route().map(Identity::as_str), Some("broker"));
-    assert_eq!(back.pop_route().as_ref().map(Identity::as_str), Some("broker"));
+    assert_eq!(
+        back.pop_route().as_ref().map(Identity::as_str),
+        Some("broker")
+    );
     assert_eq!(back.n_routes(), 2);
 }
 
@@ -84,7 +90,11 @@ fn noresponse_and_streaming_exclude_each_other() {
 }
 
 fn check_bad(bytes: &[u8], want: DecodeError, errno: Errno) {
-    assert_eq!(decode(Bytes::copy_from_slice(bytes)), Err(want), "{bytes:x?}");
+    assert_eq!(
+        decode(Bytes::copy_from_slice(bytes)),
+        Err(want),
+        "{bytes:x?}"
+    );
     assert_eq!(want.errno(), errno);
 }
 
@@ -100,8 +110,16 @@ fn broken_messages_are_refused_with_their_errno() {
     check_bad(b"", DecodeError::BadHeader, Errno::EPROTO);
     check_bad(&with(header, 0x8f), DecodeError::BadHeader, Errno::EPROTO);
     check_bad(&with(header + 1, 2), DecodeError::BadHeader, Errno::EPROTO);
-    check_bad(&with(header + 2, 0x10), DecodeError::BadHeader, Errno::EPROTO);
-    check_bad(&good[header - 1..], DecodeError::MissingFrame, Errno::EPROTO);
+    check_bad(
+        &with(header + 2, 0x10),
+        DecodeError::BadHeader,
+        Errno::EPROTO,
+    );
+    check_bad(
+        &good[header - 1..],
+        DecodeError::MissingFrame,
+        Errno::EPROTO,
+    );
     check_bad(&with(1, 0x70), DecodeError::Truncated, Errno::EINVAL);
 }
 
@@ -121,7 +139,11 @@ fn a_stream_gives_the_same_messages_however_it_is_cut() {
                 got += 1;
             }
         }
-        assert_eq!((got, decoder.is_mid_message()), (3, false), "chunks of {chunk}");
+        assert_eq!(
+            (got, decoder.is_mid_message()),
+            (3, false),
+            "chunks of {chunk}"
+        );
     }
 }
 
@@ -136,21 +158,41 @@ fn a_stream_of_another_protocol_ends_at_its_first_byte() {
 fn an_announced_length_over_the_limit_is_refused_before_it_is_read() {
     let mut decoder = StreamDecoder::default();
     decoder.push(&[0x12, 0x00, 0xee, 0xff, 0xff, 0xff, 0xff, 0xff]);
-    assert_eq!(decoder.next_message(), Err(StreamError::TooLong(0xffff_ffff)));
+    assert_eq!(
+        decoder.next_message(),
+        Err(StreamError::TooLong(0xffff_ffff))
+    );
 }
 
 fn any_message() -> impl Strategy<Value = Message> {
     let kind = prop_oneof![
-        (any::<u32>(), any::<u32>()).prop_map(|(n, m)| Kind::Request { nodeid: n, matchtag: m }),
-        (any::<u32>(), any::<u32>()).prop_map(|(e, m)| Kind::Response { errnum: e, matchtag: m }),
+        (any::<u32>(), any::<u32>()).prop_map(|(n, m)| Kind::Request {
+            nodeid: n,
+            matchtag: m
+        }),
+        (any::<u32>(), any::<u32>()).prop_map(|(e, m)| Kind::Response {
+            errnum: e,
+            matchtag: m
+        }),
         any::<u32>().prop_map(|s| Kind::Event { sequence: s }),
-        (any::<u32>(), any::<u32>()).prop_map(|(c, s)| Kind::Control { control: c, status: s }),
+        (any::<u32>(), any::<u32>()).prop_map(|(c, s)| Kind::Control {
+            control: c,
+            status: s
+        }),
     ];
     let routes = proptest::option::of(proptest::collection::vec("[a-z0-9-]{1,40}", 0..5));
     let topic = proptest::option::of("[a-z.]{1,300}");
     let payload = proptest::collection::vec(any::<u8>(), 0..600);
-    (kind, routes, topic, payload, any::<u8>(), any::<u32>(), any::<u32>()).prop_map(
-        |(kind, routes, topic, payload, flags, userid, roles)| {
+    (
+        kind,
+        routes,
+        topic,
+        payload,
+        any::<u8>(),
+        any::<u32>(),
+        any::<u32>(),
+    )
+        .prop_map(|(kind, routes, topic, payload, flags, userid, roles)| {
             let mut message = Message::new(kind);
             for bit in 0..8 {
                 message.set_flag(flags & 1 << bit, true);
@@ -168,8 +210,7 @@ fn any_message() -> impl Strategy<Value = Message> {
             }
             message.set_payload(payload.into());
             message
-        },
-    )
+        })
 }
 
 proptest! {

@@ -1,0 +1,134 @@
+//! A core, its routes and its effects, put together: takes inputs, finds the
+//! function for each, keeps what was said.
+
+use proto::Refusal;
+use wire::{Errno, Identity, Kind, Message, topic};
+
+use crate::Host;
+use crate::builtin;
+use crate::contract::{Input, Now, Output};
+use crate::cx::{Cx, count};
+use crate::peer::Peer;
+use crate::routes::{Routes, not_allowed};
+use proto::common::Welcome;
+
+/// A component in working order.
+pub struct Actor<C: Host> {
+    /// What the component knows.
+    pub core: C,
+    /// What it may do.
+    pub cx: Cx<C>,
+    routes: Routes<C>,
+}
+
+impl<C: Host> Actor<C> {
+    /// Puts a component together. `make` builds the core and may use the effects.
+    pub fn new<E>(
+        now: Now,
+        welcome: Welcome,
+        routes: Routes<C>,
+        make: impl FnOnce(&mut Cx<C>) -> Result<C, E>,
+    ) -> Result<Actor<C>, E> {
+        let mut cx = Cx::new(welcome);
+        cx.set_now(now);
+        let core = make(&mut cx)?;
+        Ok(Actor { core, cx, routes })
+    }
+
+    /// Subscribes to the events that have routes.
+    pub fn subscribe_to_routes(&mut self) {
+        for topic in self.routes.subscriptions() {
+            self.cx.subscribe(topic);
+        }
+    }
+
+    /// Takes in one thing that happened.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        self.cx.set_now(now);
+        match input {
+            Input::Message { message, .. } => self.handle_message(message),
+            Input::Deadline => self.run_timers(),
+            Input::Settled => self.core.settled(&mut self.cx),
+            Input::Signal(signum) => self.core.signal(&mut self.cx, signum),
+            Input::Child { child, event } => self.core.child(&mut self.cx, child, event),
+            Input::Work { work, result } => {
+                if let Some(done) = self.cx.take_work(work) {
+                    done(&mut self.core, &mut self.cx, result);
+                }
+            }
+            Input::PeerUp { .. } | Input::PeerDown { .. } => {}
+        }
+    }
+
+    /// Takes in a message.
+    pub fn handle_message(&mut self, message: Message) {
+        count(&mut self.cx.stats.rx, &message);
+        match message.kind {
+            Kind::Request { .. } => self.handle_request(message),
+            Kind::Response { .. } => self.cx.handle_response(&mut self.core, &message),
+            Kind::Event { .. } => self.handle_event(&message),
+            Kind::Control { .. } => {}
+        }
+    }
+
+    /// The next thing to do, until `None`.
+    pub fn poll(&mut self) -> Option<Output<C::Worker>> {
+        self.cx.outbox.pop_front()
+    }
+
+    /// When the next timer is due.
+    pub fn deadline(&self) -> Option<std::time::Duration> {
+        self.cx.next_due()
+    }
+
+    fn handle_request(&mut self, message: Message) {
+        let topic = self.local_topic(message.topic());
+        let topic = topic.as_deref().unwrap_or(message.topic());
+        if let Some(route) = self.routes.request(topic) {
+            let allowed = proto::Role::OWNER | route.role;
+            if !message.rolemask.meets(allowed) {
+                return self.cx.respond(message, Err(not_allowed(allowed)));
+            }
+            (route.run)(&mut self.core, &mut self.cx, message);
+        } else if topic.ends_with(".disconnect") || topic == "disconnect" {
+            self.handle_disconnect(&message);
+        } else if let Some(message) = builtin::handle(&mut self.core, &mut self.cx, message) {
+            let text = format!("Unknown service method '{}'", message.topic());
+            self.cx
+                .respond(message, Err(Refusal::new(Errno::ENOSYS, text)));
+        }
+    }
+
+    /// A module loaded under another name has its routes under that name too.
+    fn local_topic(&self, topic: &str) -> Option<String> {
+        let service = topic::service_of(topic);
+        (service == self.cx.name() && service != C::NAME)
+            .then(|| format!("{}{}", C::NAME, &topic[service.len()..]))
+    }
+
+    fn handle_disconnect(&mut self, message: &Message) {
+        let gone = Peer::of(message);
+        for id in self.cx.streams_of(&gone) {
+            self.core.closed(&mut self.cx, id);
+        }
+        self.core.disconnected(&mut self.cx, &gone);
+    }
+
+    fn handle_event(&mut self, message: &Message) {
+        for run in self.routes.event_fns(message.topic()) {
+            run(&mut self.core, &mut self.cx, message);
+        }
+        builtin::handle_event(&mut self.core, &mut self.cx, message);
+    }
+
+    fn run_timers(&mut self) {
+        while let Some(run) = self.cx.pop_due() {
+            run(&mut self.core, &mut self.cx);
+        }
+    }
+
+    /// Our identity, for route stacks.
+    pub fn identity(&self) -> Option<Identity> {
+        Identity::new(self.cx.uuid())
+    }
+}

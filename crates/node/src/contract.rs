@@ -1,0 +1,289 @@
+//! What can happen to a node and what a node can do. Both lists are closed: a new
+//! cause of work is a new variant here, seen by the runtime and the simulator.
+
+use std::any::Any;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wire::Message;
+
+/// The time, passed in with everything that happens.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+pub struct Now {
+    /// Since an arbitrary start; never goes back.
+    pub mono: Duration,
+    /// Seconds since the epoch, for time stamps only.
+    pub wall: f64,
+}
+
+/// The other end of a link. The runtime numbers links; a number is never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);
+
+impl PeerId {
+    /// A module's or program's one link: to its broker.
+    pub const BROKER: PeerId = PeerId(0);
+}
+
+/// Who is at the other end of a new link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerKind {
+    /// The broker we belong to.
+    Broker,
+    /// A module process, by the identity that we gave it.
+    Module {
+        /// Its UUID.
+        identity: String,
+    },
+    /// A program on the local socket, by what the kernel says of it.
+    Client {
+        /// User id.
+        uid: u32,
+        /// Its groups, main one first, as far as they could be read.
+        gids: Vec<u32>,
+        /// Process id.
+        pid: i32,
+    },
+}
+
+/// A child process as its parent numbers it. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChildId(pub u64);
+
+/// A piece of work given to the worker thread. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkId(pub u64);
+
+/// Everything that can happen to a node.
+pub enum Input {
+    /// A message arrived.
+    Message {
+        /// On this link.
+        from: PeerId,
+        /// This one.
+        message: Message,
+    },
+    /// A link came up.
+    PeerUp {
+        /// Its number from now on.
+        peer: PeerId,
+        /// Who it is.
+        kind: PeerKind,
+    },
+    /// A link is gone; everything that it had sent was delivered before.
+    PeerDown {
+        /// Its number.
+        peer: PeerId,
+    },
+    /// The time that [`Node::deadline`] named has come.
+    Deadline,
+    /// Everything that had arrived was handled: the moment to send off batches.
+    Settled,
+    /// A signal arrived, by number.
+    Signal(i32),
+    /// Something happened to a child process.
+    Child {
+        /// Which.
+        child: ChildId,
+        /// What.
+        event: ChildEvent,
+    },
+    /// The worker finished.
+    Work {
+        /// What it was given as.
+        work: WorkId,
+        /// What came out.
+        result: WorkResult,
+    },
+}
+
+/// What comes out of a piece of work.
+pub type WorkResult = Box<dyn Any + Send>;
+
+/// A piece of work for the one ordered worker thread, which owns a `W`.
+pub type Work<W> = Box<dyn FnOnce(&mut W) -> WorkResult + Send>;
+
+/// What happens to a child process.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ChildEvent {
+    /// It runs.
+    Started {
+        /// Process id.
+        pid: i32,
+    },
+    /// It could not be started.
+    Failed {
+        /// Why, as an error number.
+        errno: wire::Errno,
+    },
+    /// It wrote something, or closed the stream (empty `data`, `eof`).
+    Output {
+        /// Which stream.
+        stream: StdioFd,
+        /// What.
+        data: Bytes,
+        /// Nothing more will come on this stream.
+        eof: bool,
+    },
+    /// It ended. Its output may still follow.
+    Exited {
+        /// Status as wait(2) gives it.
+        status: i32,
+    },
+}
+
+/// A standard stream of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StdioFd {
+    /// Its standard input.
+    Stdin,
+    /// Its standard output.
+    Stdout,
+    /// Its standard error.
+    Stderr,
+}
+
+/// What a standard stream of a child is connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stdio {
+    /// Whatever ours is.
+    Inherit,
+    /// Nothing.
+    #[default]
+    Null,
+    /// Us: input is sent with [`Output::ChildInput`], output comes as [`ChildEvent::Output`].
+    Pipe,
+    /// Input only: a pipe that we hold open and never write to, so that the child
+    /// sees its end when we are gone.
+    Lifeline,
+}
+
+/// How to start a child process.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Spawn {
+    /// Program and arguments. The program is looked up in PATH if it has no slash.
+    pub argv: Vec<String>,
+    /// The whole environment; `None` means ours.
+    pub env: Option<Vec<(String, String)>>,
+    /// Working directory; `None` means ours.
+    pub cwd: Option<String>,
+    /// Standard input.
+    pub stdin: Stdio,
+    /// Standard output.
+    pub stdout: Stdio,
+    /// Standard error.
+    pub stderr: Stdio,
+    /// Whether it leads a process group of its own.
+    pub new_group: bool,
+    /// Descriptors to hand over, besides the three standard ones: (ours, name of
+    /// the environment variable that tells the child its number).
+    pub socketpairs: Vec<String>,
+    /// Resource limits to set in the child: name without `RLIMIT_` in lower case,
+    /// soft limit (`-1` unlimited).
+    pub rlimits: Vec<(String, i64)>,
+    /// CPUs to bind to, as an idset; `None` leaves the binding alone.
+    pub cpus: Option<String>,
+}
+
+/// Everything a node can do to the world.
+pub enum Output<W = ()> {
+    /// Send a message. To a link that is gone it vanishes.
+    Send {
+        /// Where to.
+        to: PeerId,
+        /// What.
+        message: Message,
+    },
+    /// Let a new client in, which puts one zero byte on its socket.
+    Accept {
+        /// Which.
+        peer: PeerId,
+    },
+    /// Turn a new client away with an error number in its one byte.
+    Reject {
+        /// Which.
+        peer: PeerId,
+        /// Why.
+        errno: wire::Errno,
+    },
+    /// End a link once everything queued for it is out.
+    Close {
+        /// Which.
+        peer: PeerId,
+    },
+    /// Start a child process.
+    Spawn {
+        /// Its number from now on.
+        child: ChildId,
+        /// How.
+        spawn: Box<Spawn>,
+    },
+    /// Write to a child's standard input, or close it.
+    ChildInput {
+        /// Which.
+        child: ChildId,
+        /// What to write.
+        data: Bytes,
+        /// Whether to close it after that.
+        eof: bool,
+    },
+    /// Send a signal to a child, or to the process group that it leads.
+    Kill {
+        /// Which.
+        child: ChildId,
+        /// By number.
+        signum: i32,
+        /// The whole group.
+        group: bool,
+    },
+    /// Give work to the worker thread. Work is done in the order given.
+    Work {
+        /// Its number.
+        work: WorkId,
+        /// What to do.
+        job: Work<W>,
+    },
+    /// End the process once everything queued is out.
+    Exit {
+        /// Exit code.
+        code: i32,
+    },
+}
+
+impl<W> fmt::Debug for Output<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { to, message } => write!(f, "send {to:?} {message:?}"),
+            Self::Accept { peer } => write!(f, "accept {peer:?}"),
+            Self::Reject { peer, errno } => write!(f, "reject {peer:?} {errno:?}"),
+            Self::Close { peer } => write!(f, "close {peer:?}"),
+            Self::Spawn { child, spawn } => write!(f, "spawn {child:?} {:?}", spawn.argv),
+            Self::ChildInput { child, data, eof } => {
+                write!(f, "input {child:?} {} bytes eof={eof}", data.len())
+            }
+            Self::Kill { child, signum, .. } => write!(f, "kill {child:?} {signum}"),
+            Self::Work { work, .. } => write!(f, "work {work:?}"),
+            Self::Exit { code } => write!(f, "exit {code}"),
+        }
+    }
+}
+
+/// A component: broker, module, or job shell.
+pub trait Node {
+    /// What the worker thread owns; `()` where there is no such work.
+    type Worker: Send + 'static;
+
+    /// Takes in one thing that happened.
+    fn handle(&mut self, now: Now, input: Input);
+
+    /// The next thing to do, until `None`.
+    fn poll(&mut self) -> Option<Output<Self::Worker>>;
+
+    /// When to hand in [`Input::Deadline`], if nothing happens before.
+    fn deadline(&self) -> Option<Duration>;
+
+    /// Walks the cross-references and panics on one that is broken. Called after
+    /// every step in tests and simulation.
+    fn check_invariants(&self) {}
+}

@@ -1,0 +1,417 @@
+//! What a handler may do to the world: publish, set timers, start children, give
+//! work away, exit. Calls are in `calls.rs`, answers in `reply.rs`.
+//!
+//! Everything lands in one outbox and leaves in the order in which it was said.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use proto::common::{MessageCounts, MessageStats, Welcome};
+use proto::{Event, Refusal};
+use wire::{Flags, Identity, Kind, Message};
+
+use crate::Host;
+use crate::calls::Calls;
+use crate::contract::{ChildId, Now, Output, PeerId, Spawn, StdioFd, WorkId, WorkResult};
+use crate::limits::OPEN_REQUESTS_MAX;
+use crate::peer::Peer;
+use crate::reply::StreamId;
+use crate::timers::{TimerId, Timers};
+
+type TimerFn<C> = Box<dyn FnOnce(&mut C, &mut Cx<C>)>;
+type DoneFn<C> = Box<dyn FnOnce(&mut C, &mut Cx<C>, WorkResult)>;
+
+/// A request that was not answered yet.
+struct Open {
+    request: Message,
+    peer: Peer,
+    is_stream: bool,
+}
+
+/// The effects of a component `C`, and what the harness keeps for it.
+pub struct Cx<C: Host> {
+    now: Now,
+    pub(crate) welcome: Welcome,
+    pub(crate) outbox: VecDeque<Output<C::Worker>>,
+    pub(crate) calls: Calls<C>,
+    timers: Timers<TimerFn<C>>,
+    work: BTreeMap<WorkId, DoneFn<C>>,
+    open: BTreeMap<StreamId, Open>,
+    open_by_sender: BTreeMap<(Identity, u32, StreamId), ()>,
+    pub(crate) closing: Rc<Cell<bool>>,
+    pub(crate) exit: Option<Result<(), Refusal>>,
+    pub(crate) start_held: bool,
+    pub(crate) stats: MessageStats,
+    pub(crate) debug_bits: i64,
+    numbered: u64,
+}
+
+impl<C: Host> Cx<C> {
+    pub(crate) fn new(welcome: Welcome) -> Cx<C> {
+        Cx {
+            now: Now::default(),
+            welcome,
+            outbox: VecDeque::new(),
+            calls: Calls::default(),
+            timers: Timers::default(),
+            work: BTreeMap::new(),
+            open: BTreeMap::new(),
+            open_by_sender: BTreeMap::new(),
+            closing: Rc::default(),
+            exit: None,
+            start_held: false,
+            stats: MessageStats::default(),
+            debug_bits: 0,
+            numbered: 0,
+        }
+    }
+
+    /// The time of the input being handled.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    pub(crate) fn set_now(&mut self, now: Now) {
+        self.now = now;
+    }
+
+    /// The name we are loaded under.
+    pub fn name(&self) -> &str {
+        &self.welcome.name
+    }
+
+    /// Our identity on route stacks.
+    pub fn uuid(&self) -> &str {
+        &self.welcome.uuid
+    }
+
+    /// What the broker said at the start: arguments, attributes, configuration.
+    pub fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// An attribute that can not change any more.
+    pub fn attr(&self, name: &str) -> Option<&str> {
+        self.welcome.attrs.get(name).map(String::as_str)
+    }
+
+    /// Our broker's rank.
+    pub fn rank(&self) -> u32 {
+        self.attr("rank")
+            .and_then(|rank| rank.parse().ok())
+            .unwrap_or(0)
+    }
+
+    /// User id of the instance owner.
+    pub fn owner(&self) -> u32 {
+        self.attr("security.owner")
+            .and_then(|uid| uid.parse().ok())
+            .unwrap_or(u32::MAX)
+    }
+
+    /// A value of the configuration by its dotted path.
+    pub fn conf(&self, path: &str) -> Option<&serde_json::Value> {
+        let mut words = path.split('.');
+        let first = self.welcome.conf.0.get(words.next()?)?;
+        words.try_fold(first, |value, word| value.get(word))
+    }
+
+    /// The debug bits that `flux module debug` sets.
+    pub fn debug_bits(&self) -> i64 {
+        self.debug_bits
+    }
+
+    /// Takes a debug bit that works once.
+    pub fn take_debug_bit(&mut self, bit: i64) -> bool {
+        let set = self.debug_bits & bit != 0;
+        self.debug_bits &= !bit;
+        set
+    }
+
+    /// Sends a message to our broker.
+    pub fn send(&mut self, message: Message) {
+        count(&mut self.stats.tx, &message);
+        self.outbox.push_back(Output::Send {
+            to: PeerId::BROKER,
+            message,
+        });
+    }
+
+    /// Does anything at all. For components that own links, which modules do not.
+    pub fn output(&mut self, output: Output<C::Worker>) {
+        self.outbox.push_back(output);
+    }
+
+    /// Publishes an event to all who may see it.
+    pub fn publish<E: Event>(&mut self, event: &E) {
+        self.publish_as(E::TOPIC, event.encode(), false);
+    }
+
+    /// Publishes an event under `topic`; a private one only reaches the owner.
+    pub fn publish_as(&mut self, topic: &str, payload: Bytes, private: bool) {
+        let mut message = Message::event(topic);
+        message.set_payload(payload);
+        message.set_flag(Flags::PRIVATE, private);
+        self.send(message);
+    }
+
+    /// Asks for events whose topic begins with `topic`. Everything sequenced after
+    /// this is delivered. Topics with a route are subscribed by the harness.
+    pub fn subscribe(&mut self, topic: &str) {
+        let request = proto::event::Subscribe {
+            topic: topic.to_owned(),
+        };
+        let named = topic.to_owned();
+        self.call(&request, move |_, _, result| {
+            if let Err(error) = result {
+                tracing::error!("event.subscribe {named}: {error}");
+            }
+        });
+    }
+
+    /// Takes back one [`Cx::subscribe`].
+    pub fn unsubscribe(&mut self, topic: &str) {
+        let request = proto::event::Unsubscribe {
+            topic: topic.to_owned(),
+        };
+        self.call(&request, |_, _, _| {});
+    }
+
+    /// Runs `run` once, `after` from now.
+    pub fn timer(
+        &mut self,
+        after: Duration,
+        run: impl FnOnce(&mut C, &mut Cx<C>) + 'static,
+    ) -> TimerId {
+        self.timers
+            .add(self.now.mono.saturating_add(after), Box::new(run))
+    }
+
+    /// Forgets a timer; one that has run is no error.
+    pub fn cancel_timer(&mut self, timer: TimerId) {
+        self.timers.cancel(timer);
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.timers.next_due()
+    }
+
+    pub(crate) fn pop_due(&mut self) -> Option<TimerFn<C>> {
+        self.timers.pop_due(self.now.mono)
+    }
+
+    /// Starts a child process; what happens to it comes to [`Host::child`].
+    pub fn spawn(&mut self, spawn: Spawn) -> ChildId {
+        let child = ChildId(self.number());
+        self.outbox.push_back(Output::Spawn {
+            child,
+            spawn: Box::new(spawn),
+        });
+        child
+    }
+
+    /// Writes to a child's standard input, and closes it after that if `eof`.
+    pub fn child_input(&mut self, child: ChildId, data: Bytes, eof: bool) {
+        self.outbox
+            .push_back(Output::ChildInput { child, data, eof });
+    }
+
+    /// Signals a child, or the whole process group that it leads.
+    pub fn kill_child(&mut self, child: ChildId, signum: i32, group: bool) {
+        self.outbox.push_back(Output::Kill {
+            child,
+            signum,
+            group,
+        });
+    }
+
+    /// Gives `job` to the worker thread, which does jobs in order, and goes on in
+    /// `done` with what came out.
+    pub fn work<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut C::Worker) -> T + Send + 'static,
+        done: impl FnOnce(&mut C, &mut Cx<C>, T) + 'static,
+    ) {
+        let work = WorkId(self.number());
+        let job = Box::new(move |worker: &mut C::Worker| -> WorkResult { Box::new(job(worker)) });
+        let done: DoneFn<C> = Box::new(move |core, cx, result| match result.downcast::<T>() {
+            Ok(result) => done(core, cx, *result),
+            Err(_) => tracing::error!("a worker's result has another type than its job"),
+        });
+        self.work.insert(work, done);
+        self.outbox.push_back(Output::Work { work, job });
+    }
+
+    pub(crate) fn take_work(&mut self, work: WorkId) -> Option<DoneFn<C>> {
+        self.work.remove(&work)
+    }
+
+    /// A module whose start takes several steps says so here, in
+    /// [`crate::Module::start`], and [`Cx::started`] when it is done.
+    pub fn hold_start(&mut self) {
+        self.start_held = true;
+    }
+
+    /// Ends what [`Cx::hold_start`] began. An error ends the module.
+    pub fn started(&mut self, result: Result<(), Refusal>) {
+        self.start_held = false;
+        if let Err(error) = result {
+            self.exit(Err(error));
+        }
+    }
+
+    /// Ends the component. Requests still open are answered ENOSYS.
+    pub fn exit(&mut self, result: Result<(), Refusal>) {
+        self.exit.get_or_insert(result);
+    }
+
+    /// Answers a request at once.
+    pub(crate) fn respond(&mut self, request: Message, result: Result<Bytes, Refusal>) {
+        if !request.wants_response() {
+            return;
+        }
+        let response = match result {
+            Ok(payload) => request.into_response(0, payload),
+            Err(refusal) => {
+                let text = refusal.text.as_deref().map_or(Bytes::new(), nul_terminated);
+                request.into_response(refusal.errno.0.max(1), text)
+            }
+        };
+        self.send(response);
+    }
+
+    /// Keeps a request to be answered later.
+    pub(crate) fn open(&mut self, request: Message, peer: Peer, is_stream: bool) -> StreamId {
+        let id = StreamId(self.number());
+        if let Some(sender) = &peer.sender {
+            self.open_by_sender
+                .insert((sender.clone(), peer.matchtag, id), ());
+        }
+        self.open.insert(
+            id,
+            Open {
+                request,
+                peer,
+                is_stream,
+            },
+        );
+        id
+    }
+
+    pub(crate) fn has_room_to_open(&self) -> bool {
+        self.open.len() < OPEN_REQUESTS_MAX
+    }
+
+    /// Answers an open request, for the last time if `last`.
+    pub(crate) fn answer(&mut self, id: StreamId, result: Result<Bytes, Refusal>, last: bool) {
+        if last {
+            if let Some(open) = self.take_open(id) {
+                self.respond(open.request, result);
+            }
+        } else if let Some(open) = self.open.get(&id) {
+            let request = open.request.clone();
+            self.respond(request, result);
+        }
+    }
+
+    fn take_open(&mut self, id: StreamId) -> Option<Open> {
+        let open = self.open.remove(&id)?;
+        if let Some(sender) = &open.peer.sender {
+            self.open_by_sender
+                .remove(&(sender.clone(), open.peer.matchtag, id));
+        }
+        Some(open)
+    }
+
+    /// Streams of a client that left, taken out of the table. Plain requests stay:
+    /// their answer goes nowhere, which harms nobody.
+    pub(crate) fn streams_of(&mut self, gone: &Peer) -> Vec<StreamId> {
+        let Some(sender) = gone.sender.clone() else {
+            return Vec::new();
+        };
+        let ids: Vec<StreamId> = self.ids_of(&sender, 0..=u32::MAX);
+        ids.into_iter()
+            .filter(|id| self.take_stream(*id, gone).is_some())
+            .collect()
+    }
+
+    /// The stream that `canceller` started with `matchtag`, ended with ENODATA.
+    pub(crate) fn cancel_stream(&mut self, canceller: &Peer, matchtag: u32) -> Option<StreamId> {
+        let sender = canceller.sender.clone()?;
+        for id in self.ids_of(&sender, matchtag..=matchtag) {
+            if let Some(open) = self.take_stream(id, canceller) {
+                self.respond(open.request, Err(Refusal::END));
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    fn ids_of(&self, sender: &Identity, tags: std::ops::RangeInclusive<u32>) -> Vec<StreamId> {
+        let from = (sender.clone(), *tags.start(), StreamId(0));
+        let to = (sender.clone(), *tags.end(), StreamId(u64::MAX));
+        self.open_by_sender
+            .range(from..=to)
+            .map(|((_, _, id), ())| *id)
+            .collect()
+    }
+
+    fn take_stream(&mut self, id: StreamId, by: &Peer) -> Option<Open> {
+        let open = self.open.get(&id)?;
+        if !open.is_stream || !open.peer.is_covered_by(by) {
+            return None;
+        }
+        self.take_open(id)
+    }
+
+    /// Answers everything that is still open with `refusal`: we are going down.
+    pub(crate) fn refuse_all_open(&mut self, refusal: &Refusal) {
+        self.closing.set(true);
+        while let Some((id, _)) = self.open.first_key_value() {
+            let id = *id;
+            self.answer(id, Err(refusal.clone()), true);
+        }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered
+    }
+
+    /// The message counters, for `stats-get` answers that show them.
+    pub fn message_stats(&self) -> MessageStats {
+        self.stats
+    }
+}
+
+/// Which stream of a child is meant, by its name in payloads.
+impl StdioFd {
+    /// `stdin`, `stdout` or `stderr`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StdioFd::Stdin => "stdin",
+            StdioFd::Stdout => "stdout",
+            StdioFd::Stderr => "stderr",
+        }
+    }
+}
+
+/// Text as an error response carries it.
+pub(crate) fn nul_terminated(text: &str) -> Bytes {
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    bytes.extend(text.bytes().filter(|byte| *byte != 0));
+    bytes.push(0);
+    bytes.into()
+}
+
+pub(crate) fn count(counts: &mut MessageCounts, message: &Message) {
+    match message.kind {
+        Kind::Request { .. } => counts.request += 1,
+        Kind::Response { .. } => counts.response += 1,
+        Kind::Event { .. } => counts.event += 1,
+        Kind::Control { .. } => counts.control += 1,
+    }
+}

@@ -1,0 +1,37 @@
+//! The contract between a component and the world: messages, time and children
+//! come in, messages, deadlines and commands go out. Nothing else.
+//!
+//! Read on in `contract.rs` (what may happen, what may be done), then `module.rs`
+//! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
+//! handler may do), `calls.rs` (asking other services) and `reply.rs` (answering
+//! later). `builtin.rs` has the methods that every module answers; `probe.rs` holds
+//! a module in a test.
+//!
+//! This crate knows no socket, clock, thread, file or environment: `runtime`
+//! drives nodes in processes, `sim` drives many of them on one thread.
+
+mod actor;
+mod builtin;
+mod calls;
+mod contract;
+mod cx;
+pub mod limits;
+mod module;
+mod peer;
+pub mod probe;
+mod reply;
+mod routes;
+mod timers;
+
+pub use actor::Actor;
+pub use calls::{Call, CallId, Delivery};
+pub use contract::{
+    ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind, Spawn, Stdio, StdioFd, Work,
+    WorkId, WorkResult,
+};
+pub use cx::Cx;
+pub use module::{Host, Module, ModuleNode, Move, Phase, next_phase};
+pub use peer::Peer;
+pub use reply::{Reply, Stream, StreamId};
+pub use routes::Routes;
+pub use timers::TimerId;

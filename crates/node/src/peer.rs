@@ -1,0 +1,44 @@
+//! Who asks: the credential and origin of a request.
+
+use wire::{Identity, Message, Role};
+
+/// The sender of a request as its handler sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// User id that the request was stamped with.
+    pub userid: u32,
+    /// Role bits that it was stamped with.
+    pub rolemask: Role,
+    /// The original sender, `None` when it left no return address.
+    pub sender: Option<Identity>,
+    /// The request's matchtag, by which its sender may cancel it.
+    pub matchtag: u32,
+}
+
+impl Peer {
+    pub(crate) fn of(message: &Message) -> Peer {
+        Peer {
+            userid: message.userid,
+            rolemask: message.rolemask,
+            sender: message.first_route().cloned(),
+            matchtag: message.matchtag(),
+        }
+    }
+
+    /// Whether the sender acts as the instance owner.
+    pub fn is_owner(&self) -> bool {
+        self.rolemask.meets(Role::OWNER)
+    }
+
+    /// Whether the sender may act for `userid`: as the owner, or as a guest on
+    /// what is its own (RFC 12).
+    pub fn may_act_for(&self, userid: u32) -> bool {
+        self.is_owner() || (self.rolemask.meets(Role::USER) && self.userid == userid)
+    }
+
+    /// Whether `other` is the same client with a credential that covers ours
+    /// (protocol/01 section 6.2).
+    pub(crate) fn is_covered_by(&self, other: &Peer) -> bool {
+        self.sender.is_some() && self.sender == other.sender && other.may_act_for(self.userid)
+    }
+}

@@ -1,0 +1,186 @@
+//! The methods that every module answers, and the broker under its own name
+//! (protocol/03 section 3). Topics are written with `NAME` for the module's name;
+//! `node` answers them all unless a module does so itself.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Empty, Never, Object, Refusal};
+
+/// Asks to be answered with the same object, the route taken and the sender's credential.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(transparent)]
+pub struct Ping(pub Object);
+
+/// The request's own keys with the responder's added.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Pong {
+    /// Identities passed, first sender first, cut to eight characters, joined by `!`.
+    pub route: String,
+    /// User id that the request carried.
+    pub userid: u32,
+    /// Role bits that the request carried.
+    pub rolemask: u32,
+    /// Rank of the responder.
+    pub rank: u32,
+    /// What the sender put in.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, Value>,
+}
+
+/// Asks for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Messages by kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct MessageCounts {
+    /// Requests.
+    pub request: u64,
+    /// Responses.
+    pub response: u64,
+    /// Events.
+    pub event: u64,
+    /// Control messages.
+    pub control: u64,
+}
+
+/// What a module without counters of its own answers to `stats-get`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct MessageStats {
+    /// Sent.
+    pub tx: MessageCounts,
+    /// Received.
+    pub rx: MessageCounts,
+}
+
+/// Sets the counters to zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsClear;
+
+/// Asks for the resource use of the process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Rusage {
+    /// `self` (default), `children` or `thread`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+}
+
+/// getrusage(2), field by field; times in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[allow(missing_docs, reason = "the fields are those of getrusage(2)")]
+pub struct RusageReply {
+    pub utime: f64,
+    pub stime: f64,
+    pub maxrss: i64,
+    pub ixrss: i64,
+    pub idrss: i64,
+    pub isrss: i64,
+    pub minflt: i64,
+    pub majflt: i64,
+    pub nswap: i64,
+    pub inblock: i64,
+    pub oublock: i64,
+    pub msgsnd: i64,
+    pub msgrcv: i64,
+    pub nsignals: i64,
+    pub nvcsw: i64,
+    pub nivcsw: i64,
+}
+
+crate::refusals! {
+    /// Why `rusage` was refused.
+    pub enum RusageError {
+        /// `who` is not one of the three.
+        UnsupportedWho(String) => EINVAL "{0} is unsupported",
+    }
+}
+
+/// Changes the debug bits of the module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Debug {
+    /// `setbit`, `clrbit`, `set` or `clr`.
+    pub op: String,
+    /// Bits to set or clear.
+    pub flags: i64,
+}
+
+/// The debug bits after the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DebugReply {
+    /// All bits.
+    pub flags: i64,
+}
+
+/// Hands the module a new configuration, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(transparent)]
+pub struct ConfigReload(pub Object);
+
+/// Asks the module to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shutdown;
+
+/// Says that a client is gone: whatever it had here is to be forgotten (RFC 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Disconnect;
+
+/// Ends the stream that its sender started with `matchtag` (RFC 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cancel {
+    /// Matchtag of the request to end.
+    pub matchtag: u32,
+}
+
+/// What the broker tells a module first (protocol/03 section 4.2).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Welcome {
+    /// Arguments of `flux module load`.
+    pub args: Option<Vec<String>>,
+    /// Every attribute that can not change any more, and its value.
+    pub attrs: BTreeMap<String, String>,
+    /// The configuration.
+    pub conf: Object,
+    /// The name it is loaded under.
+    pub name: String,
+    /// Its identity on route stacks.
+    pub uuid: String,
+}
+
+crate::no_payloads!(StatsGet, StatsClear, Shutdown, Disconnect);
+crate::json_payloads!(
+    Ping,
+    Pong,
+    MessageStats,
+    Rusage,
+    RusageReply,
+    Debug,
+    DebugReply,
+    ConfigReload,
+    Cancel,
+    Welcome
+);
+
+crate::methods! {
+    Ping = "NAME.ping" (USER) => Pong, Never, idempotent
+        : "Answers with what it was sent, the route taken and the sender's credential.";
+    StatsGet = "NAME.stats-get" (ALL) => MessageStats, Never, idempotent
+        : "Message counters; many modules answer with counters of their own.";
+    StatsClear = "NAME.stats-clear" (OWNER) => Empty, Never, idempotent
+        : "Sets the counters to zero; also taken as an event of this topic.";
+    Rusage = "NAME.rusage" (USER) => RusageReply, RusageError, idempotent
+        : "Resource use of the process, from getrusage(2).";
+    Debug = "NAME.debug" (OWNER) => DebugReply, Refusal
+        : "Sets or clears debug bits, which tests use to provoke rare paths.";
+    ConfigReload = "NAME.config-reload" (OWNER) => Empty, Refusal, idempotent
+        : "Hands over a new configuration; a refusal rolls the change back.";
+    Shutdown = "NAME.shutdown" (OWNER) => Empty, Never, Nothing
+        : "Asks the module to stop.";
+    Disconnect = "NAME.disconnect" (ALL) => Empty, Never, Nothing
+        : "Sent by a router for a client that went away.";
+    Cancel = "NAME.cancel" (ALL) => Empty, Never, Nothing
+        : "Ends a stream of the sender; it gets ENODATA.";
+}

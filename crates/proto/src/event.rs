@@ -1,0 +1,68 @@
+//! event.*: publishing and subscribing (protocol/03 section 5).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Refusal};
+
+/// Publishes an event and waits for its sequence number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Publish {
+    /// Topic of the event.
+    pub topic: String,
+    /// 0, or 0x20 for a private event.
+    pub flags: u32,
+    /// Payload in base64, its NUL included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<String>,
+}
+
+/// Where the event stands in the instance's one sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Published {
+    /// From 1 on.
+    pub seq: u32,
+}
+
+/// Asks for events whose topic begins with `topic`; counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Subscribe {
+    /// Prefix of the topics; empty for all.
+    pub topic: String,
+}
+
+/// Takes one subscription back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Unsubscribe {
+    /// As it was subscribed.
+    pub topic: String,
+}
+
+crate::refusals! {
+    /// Why an event was not published.
+    pub enum PublishError {
+        /// Flags other than PRIVATE, or a payload that is not base64.
+        Malformed => EPROTO "",
+        /// Only rank 0 gives out sequence numbers.
+        NotRankZero => EPROTO "this service is only available on rank 0",
+    }
+}
+
+crate::refusals! {
+    /// Why a subscription was not taken back.
+    pub enum UnsubscribeError {
+        /// It was never made.
+        Unknown => ENOENT "",
+    }
+}
+
+crate::json_payloads!(Publish, Published, Subscribe, Unsubscribe);
+
+crate::methods! {
+    Publish = "event.publish" (USER) => Published, PublishError
+        : "Publishes an event and answers with its sequence number.";
+    Subscribe = "event.subscribe" (USER) => Empty, Refusal
+        : "Asks for events by the beginning of their topic.";
+    Unsubscribe = "event.unsubscribe" (USER) => Empty, UnsubscribeError
+        : "Takes one subscription back.";
+}

@@ -1,0 +1,24 @@
+//! Every topic, request, response, event and error, and the data formats in them.
+//! Pure: no I/O, no clock.
+//!
+//! Read on in `method.rs` (what a method is), then any service file, each of which
+//! lists its service whole; `data/` holds the formats (job ids, idsets, jobspec,
+//! R, event logs, tree objects). Modules know each other only through this crate.
+
+pub mod data;
+pub mod payload;
+
+pub mod common;
+pub mod event;
+pub mod module;
+pub mod service;
+
+mod method;
+mod refusal;
+mod registry;
+
+pub use method::{Answer, Declared, Event, Method};
+pub use payload::{BadPayload, Empty, Object, Payload, Raw};
+pub use refusal::{Coded, DeclaredError, Errno, Never, Refusal};
+pub use registry::{Service, method, services};
+pub use wire::Role;

@@ -1,0 +1,141 @@
+//! What a method is: its topic, who may call it, what goes in and what comes out.
+//!
+//! A service file declares its methods once with [`methods!`](crate::methods). The route,
+//! the typed call, the page in `doc/rpc` and the golden test all follow from it.
+
+use bytes::Bytes;
+use schemars::Schema;
+use wire::Role;
+
+use crate::payload::{BadPayload, Payload};
+use crate::refusal::{Coded, DeclaredError, Refusal};
+
+/// How many answers a request gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Exactly one.
+    Once,
+    /// Any number, then one error; ENODATA is the normal end. A request without
+    /// STREAMING is refused with EPROTO.
+    Stream,
+    /// One, or a stream when the request has STREAMING.
+    Either,
+    /// None: the request is sent with NORESPONSE.
+    Nothing,
+}
+
+/// One method of one service. Implemented on the request's type.
+pub trait Method: Payload + 'static {
+    /// `service.method`.
+    const TOPIC: &'static str;
+    /// Who may call it besides the instance owner.
+    const ROLE: Role;
+    /// Whether doing it twice is the same as doing it once. The broker hands such
+    /// requests to a restarted module; others fail when their module dies.
+    const IDEMPOTENT: bool;
+    /// How many answers it gets.
+    const ANSWER: Answer;
+    /// One sentence for `doc/rpc`.
+    const SUMMARY: &'static str;
+    /// What comes back.
+    type Response: Payload + 'static;
+    /// What may go wrong.
+    type Error: Coded;
+
+    /// What a payload that does not decode is answered with. EPROTO without a
+    /// text unless the method's contract has one.
+    fn bad_payload(_reason: &BadPayload) -> Refusal {
+        Refusal::bare(crate::Errno::EPROTO)
+    }
+
+    /// What a request without STREAMING is answered with under [`Answer::Stream`].
+    fn needs_streaming() -> Refusal {
+        Refusal::bare(crate::Errno::EPROTO)
+    }
+}
+
+/// One event of the bus. Implemented on the payload's type.
+pub trait Event: Payload + 'static {
+    /// The topic, or its fixed beginning.
+    const TOPIC: &'static str;
+}
+
+/// A method as a row of data, for the router, the documentation and the goldens.
+#[derive(Clone, Copy)]
+pub struct Declared {
+    /// `service.method`.
+    pub topic: &'static str,
+    /// Name of the request's type.
+    pub name: &'static str,
+    /// Who may call it besides the owner.
+    pub role: Role,
+    /// See [`Method::IDEMPOTENT`].
+    pub idempotent: bool,
+    /// How many answers it gets.
+    pub answer: Answer,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Its errors.
+    pub errors: &'static [DeclaredError],
+    /// Schema of the request.
+    pub request_schema: fn() -> Option<Schema>,
+    /// Schema of the response.
+    pub response_schema: fn() -> Option<Schema>,
+    /// Decodes and encodes a request again, for the goldens.
+    pub request_again: fn(Option<&Bytes>) -> Result<Bytes, BadPayload>,
+    /// Decodes and encodes a response again, for the goldens.
+    pub response_again: fn(Option<&Bytes>) -> Result<Bytes, BadPayload>,
+}
+
+impl Declared {
+    /// The row of method `M`.
+    pub const fn of<M: Method>(name: &'static str) -> Declared {
+        Declared {
+            topic: M::TOPIC,
+            name,
+            role: M::ROLE,
+            idempotent: M::IDEMPOTENT,
+            answer: M::ANSWER,
+            summary: M::SUMMARY,
+            errors: <M::Error as Coded>::ALL,
+            request_schema: M::schema,
+            response_schema: <M::Response as Payload>::schema,
+            request_again: |payload| M::decode(payload).map(|request| request.encode()),
+            response_again: |payload| M::Response::decode(payload).map(|r| r.encode()),
+        }
+    }
+}
+
+/// Declares the methods of a service, one row each:
+///
+/// `Request = "topic" (ROLE) => Response, Error [, idempotent] [, Stream|Either|Nothing] : "summary";`
+///
+/// ROLE is `OWNER`, `USER` or `ALL`. Methods whose contract has texts for malformed
+/// requests override [`Method::bad_payload`] or [`Method::needs_streaming`] in braces
+/// before the semicolon. The rows become `METHODS`.
+#[macro_export]
+macro_rules! methods {
+    ($($request:ident = $topic:literal ($role:ident) => $response:ty, $error:ty
+        $(, $word:ident)* : $summary:literal $({ $($body:tt)* })? ;)*) => {
+        $(impl $crate::Method for $request {
+            const TOPIC: &'static str = $topic;
+            const ROLE: $crate::Role = $crate::Role::$role;
+            const IDEMPOTENT: bool = $crate::methods!(@idempotent $($word)*);
+            const ANSWER: $crate::Answer = $crate::methods!(@answer $($word)*);
+            const SUMMARY: &'static str = $summary;
+            type Response = $response;
+            type Error = $error;
+            $($($body)*)?
+        })*
+        /// Every method of this service.
+        pub const METHODS: &[$crate::Declared] = &[
+            $($crate::Declared::of::<$request>(stringify!($request)),)*
+        ];
+    };
+    (@idempotent) => { false };
+    (@idempotent idempotent $($rest:ident)*) => { true };
+    (@idempotent $other:ident $($rest:ident)*) => { $crate::methods!(@idempotent $($rest)*) };
+    (@answer) => { $crate::Answer::Once };
+    (@answer idempotent $($rest:ident)*) => { $crate::methods!(@answer $($rest)*) };
+    (@answer $answer:ident $($rest:ident)*) => { $crate::Answer::$answer };
+}

@@ -1,0 +1,178 @@
+//! module.*: loading modules and keeping track of them (protocol/03 section 4).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Empty, Never, Refusal};
+
+/// Control type of the first message on a module's link: a ROUTER socket knows its
+/// peers only once they have spoken. Not part of RFC 3, never sent to clients.
+pub const HELLO: u32 = 16;
+
+/// Where a module is in its life, as `module.status` tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ModuleStatus {
+    /// Starting.
+    Init = 0,
+    /// Answering requests.
+    Running = 1,
+    /// Taking no new requests.
+    Finalizing = 2,
+    /// Gone.
+    Exited = 3,
+}
+
+impl ModuleStatus {
+    /// The letter that `flux module list` shows.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Init => 'I',
+            Self::Running => 'R',
+            Self::Finalizing => 'F',
+            Self::Exited => 'X',
+        }
+    }
+
+    /// The status numbered `number`.
+    pub fn from_number(number: i64) -> Option<ModuleStatus> {
+        [Self::Init, Self::Running, Self::Finalizing, Self::Exited]
+            .into_iter()
+            .find(|status| *status as i64 == number)
+    }
+}
+
+/// Loads a module; answered when it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Load {
+    /// Name, or path of an executable.
+    pub path: String,
+    /// Arguments for the module.
+    pub args: Vec<String>,
+    /// Name to load it under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Program that runs the module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loader: Option<String>,
+    /// Accepted for compatibility: every module is a process here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exec: Option<bool>,
+}
+
+/// Removes a module; answered when it is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Remove {
+    /// Name or path.
+    pub name: String,
+    /// Kill it instead of asking it to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<bool>,
+}
+
+/// Asks which modules are loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct List;
+
+/// The loaded modules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModuleList {
+    /// In the order of loading.
+    pub mods: Vec<ModuleInfo>,
+}
+
+/// One loaded module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ModuleInfo {
+    /// Name it is loaded under.
+    pub name: String,
+    /// Path of its executable, or `builtin`.
+    pub path: String,
+    /// Seconds since it last sent something.
+    pub idle: i64,
+    /// See [`ModuleStatus`].
+    pub status: i64,
+    /// Services it has besides its name.
+    pub services: Vec<String>,
+    /// Messages queued to it.
+    pub sendqueue: i64,
+    /// Messages queued from it.
+    pub recvqueue: i64,
+}
+
+/// A module tells how it is. FINALIZING is answered; the others are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// See [`ModuleStatus`].
+    pub status: i64,
+    /// Why it ends, 0 when all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errnum: Option<i64>,
+}
+
+/// Holds messages to a module back, or lets them go again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DebugModule {
+    /// Name of the module.
+    pub name: String,
+    /// Whether to hold back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defer: Option<bool>,
+}
+
+/// Asks for a copy of the messages that modules send and receive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Trace {
+    /// Message types wanted, as bits.
+    pub typemask: i64,
+    /// Glob for the topic.
+    pub topic_glob: String,
+    /// Modules wanted; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names: Option<Vec<String>>,
+    /// Only requests to this rank.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodeid: Option<i64>,
+    /// Payloads and error texts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<bool>,
+}
+
+/// One message seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Traced {
+    /// Seconds since the epoch.
+    pub timestamp: f64,
+    /// `tx` or `rx` as the module sees it.
+    pub prefix: String,
+    /// Always -1.
+    pub rank: i64,
+    /// The module.
+    pub name: String,
+    /// Message type as on the wire.
+    #[serde(rename = "type")]
+    pub kind: i64,
+    /// Topic, may be empty.
+    pub topic: String,
+    /// Bytes of payload.
+    pub payload_size: i64,
+    /// The payload if it was asked for and is JSON.
+    pub payload: Value,
+    /// Error number of a response.
+    pub errnum: i64,
+    /// Error text if it was asked for.
+    pub errstr: String,
+}
+
+crate::json_payloads!(Load, Remove, ModuleList, Status, DebugModule, Trace, Traced);
+crate::no_payloads!(List);
+
+crate::methods! {
+    Load = "module.load" (OWNER) => Empty, Refusal : "Loads a module; answered when it runs.";
+    Remove = "module.remove" (OWNER) => Empty, Refusal : "Removes a module; answered when it is gone.";
+    List = "module.list" (USER) => ModuleList, Never, idempotent : "Lists the loaded modules.";
+    Status = "module.status" (OWNER) => Empty, Refusal : "A module tells how it is.";
+    DebugModule = "module.debug" (OWNER) => Empty, Refusal : "Holds messages to a module back.";
+    Trace = "module.trace" (OWNER) => Traced, Refusal, Stream
+        : "Copies the messages that modules send and receive.";
+}

@@ -1,0 +1,31 @@
+//! The list of all services, which the documentation and the goldens walk.
+
+use crate::Declared;
+
+/// One service: its name and its methods.
+#[derive(Clone, Copy)]
+pub struct Service {
+    /// The word before the first dot of its topics.
+    pub name: &'static str,
+    /// Its methods.
+    pub methods: &'static [Declared],
+}
+
+/// Every service there is, by name. A new service file adds its line here.
+pub fn services() -> Vec<Service> {
+    let mut services = vec![Service {
+        name: "module (every one)",
+        methods: crate::common::METHODS,
+    }];
+    services.sort_by_key(|service| service.name);
+    services
+}
+
+/// The declaration of `topic`, if it is one of ours.
+pub fn method(topic: &str) -> Option<Declared> {
+    services()
+        .iter()
+        .flat_map(|service| service.methods)
+        .find(|m| m.topic == topic)
+        .copied()
+}

@@ -1,0 +1,27 @@
+//! service.*: registering names under which requests are answered (protocol/03 section 5).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Refusal};
+
+/// Registers a service name for the sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Add {
+    /// The name: no dots; guests prefix it with their user id and a minus sign.
+    pub service: String,
+}
+
+/// Gives a service name back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Remove {
+    /// The name.
+    pub service: String,
+}
+
+crate::json_payloads!(Add, Remove);
+
+crate::methods! {
+    Add = "service.add" (USER) => Empty, Refusal : "Registers a service name for the sender.";
+    Remove = "service.remove" (USER) => Empty, Refusal : "Gives a service name back.";
+}
