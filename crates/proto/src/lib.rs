@@ -8,10 +8,17 @@
 pub mod data;
 pub mod payload;
 
+pub mod attr;
+pub mod broker;
 pub mod common;
+pub mod config;
 pub mod event;
+pub mod log;
 pub mod module;
+pub mod runat;
 pub mod service;
+pub mod shutdown;
+pub mod state_machine;
 
 mod method;
 mod refusal;

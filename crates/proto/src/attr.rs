@@ -1,0 +1,95 @@
+//! attr.*: named values of the broker (protocol/03 section 2).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Never};
+
+/// `flags` of an attribute that can not change any more; clients cache it.
+pub const IMMUTABLE: u32 = 1;
+
+/// Asks for the value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Get {
+    /// Its name.
+    pub name: String,
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Value {
+    /// The value.
+    pub value: String,
+    /// [`IMMUTABLE`], or 0.
+    pub flags: u32,
+}
+
+/// Sets an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Set {
+    /// Its name.
+    pub name: String,
+    /// The new value.
+    pub value: String,
+    /// Set it even if it is not meant to change at run time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force: Option<bool>,
+}
+
+/// Removes an attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rm {
+    /// Its name.
+    pub name: String,
+}
+
+/// Asks for the names of all attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct List;
+
+/// The names of all attributes, unset ones that are stored as null included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Names {
+    /// In no particular order.
+    pub names: Vec<String>,
+}
+
+crate::refusals! {
+    /// Why an attribute has no value to give.
+    pub enum GetError {
+        /// It is unknown, not set, or null.
+        NotSet => ENOENT "",
+    }
+}
+
+crate::refusals! {
+    /// Why an attribute was not set.
+    pub enum SetError {
+        /// No such name in the table.
+        Unknown => ENOENT "unknown attribute",
+        /// It has a value and is not meant to change at run time.
+        NotRuntime => EINVAL "attribute may not be updated",
+        /// It can not change at all.
+        Immutable => EPERM "",
+        /// The service behind the attribute refused the value.
+        InvalidLevel => EINVAL "invalid level",
+    }
+}
+
+crate::refusals! {
+    /// Why an attribute was not removed.
+    pub enum RmError {
+        /// It can not change at all.
+        Immutable => EPERM "",
+    }
+}
+
+crate::json_payloads!(Get, Value, Set, Rm, Names);
+crate::no_payloads!(List);
+
+crate::methods! {
+    Get = "attr.get" (ALL) => Value, GetError, idempotent : "Gives the value of an attribute.";
+    Set = "attr.set" (OWNER) => Empty, SetError, idempotent : "Sets an attribute.";
+    Rm = "attr.rm" (OWNER) => Empty, RmError, idempotent : "Removes an attribute.";
+    List = "attr.list" (ALL) => Names, Never, idempotent : "Lists the names of all attributes.";
+}

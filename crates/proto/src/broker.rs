@@ -1,0 +1,62 @@
+//! broker.*: the broker's environment and built-in values (protocol/03 section 6).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Never};
+
+/// Asks for variables of the broker's environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Getenv {
+    /// Names wanted.
+    pub names: Vec<String>,
+}
+
+/// Variables that are set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Environment {
+    /// By name.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Sets variables of the broker's environment, which its children inherit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Setenv {
+    /// By name; null unsets.
+    pub env: BTreeMap<String, Option<String>>,
+}
+
+/// Asks for values fixed when the project was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConfBuiltin {
+    /// Names wanted.
+    pub keys: Vec<String>,
+}
+
+/// Values fixed when the project was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Builtins {
+    /// By name.
+    pub values: BTreeMap<String, String>,
+}
+
+crate::refusals! {
+    /// Why a built-in value can not be given.
+    pub enum ConfBuiltinError {
+        /// There is none of this name.
+        InvalidKey(String) => EINVAL "{0}: invalid key",
+    }
+}
+
+crate::json_payloads!(Getenv, Environment, Setenv, ConfBuiltin, Builtins);
+
+crate::methods! {
+    Getenv = "broker.getenv" (OWNER) => Environment, Never, idempotent
+        : "Gives variables of the broker's environment.";
+    Setenv = "broker.setenv" (OWNER) => Empty, Never, idempotent
+        : "Sets variables of the broker's environment.";
+    ConfBuiltin = "broker.conf-builtin" (ALL) => Builtins, ConfBuiltinError, idempotent
+        : "Gives values fixed when the project was built.";
+}

@@ -1,0 +1,30 @@
+//! config.*: the instance's configuration (protocol/03 section 8).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Object, Refusal};
+
+/// Asks for the configuration; as a stream, again after every change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Get;
+
+/// Replaces the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(transparent)]
+pub struct Load(pub Object);
+
+/// Reads the configuration files again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reload;
+
+crate::json_payloads!(Load);
+crate::no_payloads!(Get, Reload);
+
+crate::methods! {
+    Get = "config.get" (USER) => Object, Refusal, idempotent, Either
+        : "Gives the whole configuration; as a stream, again after every change.";
+    Load = "config.load" (OWNER) => Empty, Refusal, idempotent : "Replaces the configuration.";
+    Reload = "config.reload" (OWNER) => Empty, Refusal, idempotent
+        : "Reads the configuration files again.";
+}

@@ -1,0 +1,86 @@
+//! log.*: the broker's log ring (protocol/03 section 7). Lines are in the form of
+//! [`crate::data::logline`].
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Never, Raw, Refusal};
+
+/// Adds one or more lines to the log. Answered only if the matchtag is not 0.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Append(pub Raw);
+
+impl crate::Payload for Append {
+    fn encode(&self) -> bytes::Bytes {
+        self.0.encode()
+    }
+    fn decode(payload: Option<&bytes::Bytes>) -> Result<Self, crate::BadPayload> {
+        Raw::decode(payload).map(Append)
+    }
+    fn schema() -> Option<schemars::Schema> {
+        None
+    }
+}
+
+/// Empties the ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Clear;
+
+/// Asks for the lines in the ring, and for those to come with `follow`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Dmesg {
+    /// Go on with new lines until cancelled.
+    pub follow: bool,
+    /// Leave out what is in the ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nobacklog: Option<bool>,
+}
+
+/// Sets a log attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetAttr {
+    /// Its name.
+    pub name: String,
+    /// The level.
+    pub value: String,
+}
+
+/// Asks for the counters of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Counters of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "kebab-case")]
+pub struct Stats {
+    /// Lines in the ring.
+    pub ring_used: u64,
+    /// Lines taken in.
+    pub count: u64,
+    /// Of those, from this rank.
+    pub local: u64,
+    /// Of those, from other ranks.
+    pub remote: u64,
+}
+
+crate::refusals! {
+    /// Why a log attribute was not set.
+    pub enum SetAttrError {
+        /// Not a severity.
+        InvalidLevel => EINVAL "invalid level",
+        /// Not an attribute of the log.
+        Unknown => ENOENT "",
+    }
+}
+
+crate::json_payloads!(Dmesg, SetAttr, Stats);
+crate::no_payloads!(Clear, StatsGet);
+
+crate::methods! {
+    Append = "log.append" (OWNER) => Empty, Refusal, Nothing : "Adds lines to the log.";
+    Clear = "log.clear" (OWNER) => Empty, Never, idempotent : "Empties the log ring.";
+    Dmesg = "log.dmesg" (OWNER) => Raw, Refusal, idempotent, Stream
+        : "Sends the lines of the ring, each its own raw line with a NUL, and with `follow` new ones.";
+    SetAttr = "log.setattr" (OWNER) => Empty, SetAttrError, idempotent : "Sets a log attribute.";
+    StatsGet = "log.stats-get" (ALL) => Stats, Never, idempotent : "Counters of the log.";
+}

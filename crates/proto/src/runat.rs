@@ -1,0 +1,32 @@
+//! runat.*: commands that the broker runs at a point of its life (protocol/03 section 10).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Empty;
+
+/// Adds commands at the head of a list: the last pushed runs first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Push {
+    /// Name of the list: `cleanup`.
+    pub name: String,
+    /// Shell command lines.
+    pub commands: Vec<String>,
+}
+
+crate::refusals! {
+    /// Why commands were not taken.
+    pub enum PushError {
+        /// There are none.
+        NoCommands => EPROTO "commands array is empty",
+        /// One is empty.
+        EmptyCommand => EPROTO "cannot push an empty command line",
+    }
+}
+
+crate::json_payloads!(Push);
+
+crate::methods! {
+    Push = "runat.push" (OWNER) => Empty, PushError
+        : "Adds commands to a list that the broker runs later.";
+}

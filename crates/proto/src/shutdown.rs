@@ -1,0 +1,39 @@
+//! shutdown.*: ending the instance in order (protocol/03 section 10).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Starts the shutdown; as a stream, sends log lines until it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Start {
+    /// Least severe level of lines wanted; 3 (err) unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loglevel: Option<i64>,
+}
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Line {
+    /// `app.sev[rank]: msg` and a newline.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub log: String,
+}
+
+crate::refusals! {
+    /// Why no shutdown was started.
+    pub enum StartError {
+        /// Not from this state.
+        WrongState(String) => EINVAL "shutdown cannot be initiated in state {0}",
+        /// Not from this rank.
+        NotRankZero => EINVAL "shutdown may only be initiated on rank 0",
+        /// Somebody did already.
+        InProgress => EINVAL "shutdown is already in progress",
+    }
+}
+
+crate::json_payloads!(Start, Line);
+
+crate::methods! {
+    Start = "shutdown.start" (OWNER) => Line, StartError, Either
+        : "Starts the shutdown; as a stream, sends log lines until it is done.";
+}

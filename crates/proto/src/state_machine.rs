@@ -1,0 +1,69 @@
+//! state-machine.*: the broker's life cycle as others see it (protocol/03 section 9).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Refusal};
+
+/// Asks for the broker's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Get;
+
+/// The broker's state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Current {
+    /// Its name.
+    pub state: String,
+    /// Seconds since it was entered.
+    pub duration: f64,
+}
+
+/// Asks for the state now and, as a stream, after each change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Monitor {
+    /// Number of the last state of interest.
+    #[serde(default, rename = "final", skip_serializing_if = "Option::is_none")]
+    pub last: Option<i64>,
+}
+
+/// A state by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct StateNumber {
+    /// 0 load-builtins to 11 exit.
+    pub state: i64,
+}
+
+/// Answered when the broker runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wait;
+
+/// Posts an event of the state machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Post {
+    /// Its name.
+    pub event: String,
+    /// Whether it says that something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<bool>,
+}
+
+crate::refusals! {
+    /// Why waiting for RUN is in vain.
+    pub enum WaitError {
+        /// RUN is over.
+        Surpassed => ENOENT "broker has surpassed RUN state",
+    }
+}
+
+crate::json_payloads!(Current, Monitor, StateNumber, Post);
+crate::no_payloads!(Get, Wait);
+
+crate::methods! {
+    Get = "state-machine.get" (USER) => Current, Refusal, idempotent : "Gives the broker's state.";
+    Monitor = "state-machine.monitor" (OWNER) => StateNumber, Refusal, idempotent, Either
+        : "Gives the state now and, as a stream, after each change.";
+    Wait = "state-machine.wait" (USER) => Empty, WaitError, idempotent
+        : "Answers when the broker is in RUN.";
+    Post = "state-machine.post" (OWNER) => Empty, Refusal, Nothing
+        : "Posts an event of the state machine.";
+}
