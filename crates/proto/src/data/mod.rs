@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, the environment or a file. Read on in `jobid.rs`, `idset.rs`
 //! and `eventlog.rs`, which the rest builds on.
 
+pub mod eventlog;
 pub mod fsd;
 pub mod hostlist;
 pub mod idset;
@@ -11,9 +12,11 @@ pub mod jobid;
 pub mod key;
 pub mod limits;
 
+mod calendar;
 mod numfmt;
 mod textual;
 
+pub use eventlog::{Context, Entry, EventlogError};
 pub use fsd::Fsd;
 pub use hostlist::Hostlist;
 pub use idset::{IdSet, IdSetStyle};

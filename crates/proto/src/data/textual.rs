@@ -1,4 +1,33 @@
-//! The wire form of types that are one string in JSON: serde and schema by `Display` and `FromStr`.
+//! Helpers for wire forms: types that are one string in JSON, and structs that must be objects.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// Reads a struct from an object only. A derived decoder takes an array of the fields too, which
+/// no format here allows.
+pub(crate) fn from_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    struct ObjectOnly<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectOnly<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(ObjectOnly(PhantomData))
+}
 
 /// Gives a type with `Display` and `FromStr` the wire form of a JSON string.
 macro_rules! string_on_the_wire {
