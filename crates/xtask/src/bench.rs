@@ -1,0 +1,121 @@
+//! `cargo xtask bench`: measures what the project promises, on real instances.
+//!
+//! Each row of the table is one figure with a floor measured in the same run (what
+//! the machine can do at best in that shape) and their ratio, because a figure alone
+//! says more about the machine than about the code. With `--peer PATH` another
+//! installed `flux` does the same work between our own runs.
+//!
+//! To add a row: a file in `bench/` with its `ROW`, and its line in `ROWS`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::run::{cargo, run};
+use crate::workspace::Metadata;
+
+mod getattr;
+mod report;
+mod row;
+mod start_true;
+
+use report::Figures;
+use row::{Row, Subject};
+
+/// Every row there is, in the order of the table.
+const ROWS: &[Row] = &[start_true::ROW, getattr::ROW];
+
+/// Measure what the project promises
+#[derive(clap::Args)]
+pub struct BenchArgs {
+    /// Measure only the rows whose name contains NAME
+    name: Option<String>,
+    /// Another flux to measure side by side
+    #[arg(long, value_name = "PATH")]
+    peer: Option<PathBuf>,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// List the rows and measure nothing
+    #[arg(long)]
+    list: bool,
+}
+
+/// Measures the rows asked for and prints them; false when one could not be measured.
+pub fn bench(args: &BenchArgs) -> Result<bool> {
+    let wanted = |row: &&Row| {
+        args.name
+            .as_ref()
+            .is_none_or(|name| row.name.contains(name))
+    };
+    let rows: Vec<&Row> = ROWS.iter().filter(wanted).collect();
+    if rows.is_empty() {
+        bail!(
+            "no row has a name with '{}' in it",
+            args.name.as_deref().unwrap_or_default()
+        );
+    }
+    if args.list {
+        for row in rows {
+            println!("{:<16} {}", row.name, row.what);
+        }
+        return Ok(true);
+    }
+    let ours = Subject::new(built_flux()?);
+    let peer = args
+        .peer
+        .as_ref()
+        .map(|path| path.canonicalize().map(Subject::new))
+        .transpose();
+    let peer = peer.context("the peer")?;
+
+    let bar = progress(rows.len());
+    let mut all = Vec::new();
+    let mut complete = true;
+    for row in rows {
+        bar.set_message(row.name);
+        match Figures::measure(row, &ours, peer.as_ref()) {
+            Ok(figures) => all.push(figures),
+            Err(error) => {
+                complete = false;
+                bar.suspend(|| eprintln!("{}: {error:#}", row.name));
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    if args.json {
+        println!("{}", report::json(&all));
+    } else {
+        println!("{}", report::table(&all, peer.is_some()));
+    }
+    Ok(complete)
+}
+
+fn built_flux() -> Result<PathBuf> {
+    if !run(&mut cargo([
+        "build",
+        "--release",
+        "--workspace",
+        "--exclude=xtask",
+        "--bins",
+        "--quiet",
+    ]))? {
+        bail!("the release build failed");
+    }
+    Ok(Metadata::read()?.target_directory().join("release/flux"))
+}
+
+fn progress(rows: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {msg} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(rows as u64).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

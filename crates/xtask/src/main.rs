@@ -1,0 +1,46 @@
+//! xtask: the project's automation, run as `cargo xtask COMMAND`.
+//!
+//! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`. The rules
+//! that hold the tree together (who may depend on whom, how long a file may be)
+//! are the unit tests in `tidy/`, so a plain `cargo test` finds them too. It must
+//! stay cheap to build: it is the first thing that a fresh clone compiles.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod bench;
+mod check;
+mod docs;
+mod run;
+mod test;
+#[cfg(test)]
+mod tidy;
+mod workspace;
+
+/// The project's automation
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    Check(check::CheckArgs),
+    Test(test::TestArgs),
+    Bench(bench::BenchArgs),
+    Docs(docs::DocsArgs),
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Check(args) => check::check(&args),
+        Command::Test(args) => test::test(&args),
+        Command::Bench(args) => bench::bench(&args),
+        Command::Docs(args) => docs::docs(&args),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

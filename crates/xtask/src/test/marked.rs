@@ -1,0 +1,52 @@
+//! Finds what a test script has started, by the mark in its environment.
+//!
+//! `t/sharness.sh` exports `FLUX_TEST_MARK=NAME.PID`; brokers, modules, shells and
+//! tasks inherit it, also those that left the script's process group.
+
+use std::fs;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Signals every process that carries the mark; returns how many there were.
+pub fn signal(mark: &str, signal: Signal) -> usize {
+    let entry = format!("FLUX_TEST_MARK={mark}");
+    let processes = pids().filter(|pid| carries(*pid, entry.as_bytes()));
+    // One that has gone meanwhile is as good as signalled.
+    processes
+        .map(|pid| Pid::from_raw(pid).map(|pid| kill_process(pid, signal)))
+        .count()
+}
+
+fn pids() -> impl Iterator<Item = i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn carries(pid: i32, entry: &[u8]) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    environment
+        .split(|byte| *byte == 0)
+        .any(|found| found == entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn the_marked_process_is_found_and_no_other() {
+        let mark = format!("xtask-test.{}", std::process::id());
+        let mut marked = Command::new("tail")
+            .args(["-f", "/dev/null"])
+            .env("FLUX_TEST_MARK", &mark)
+            .spawn()
+            .expect("tail starts");
+        assert_eq!(signal(&format!("{mark}0"), Signal::TERM), 0);
+        assert_eq!(signal(&mark, Signal::TERM), 1);
+        let status = marked.wait().expect("tail ends");
+        assert_eq!(status.signal(), Some(15));
+    }
+}

@@ -1,0 +1,26 @@
+//! The rules that hold the tree together, each a test: a rule that nothing checks is
+//! a wish. What a test says on failure is written for whoever just broke the rule.
+
+mod architecture;
+mod docs;
+mod edges;
+mod functions;
+mod lexer;
+mod manifests;
+mod scripts;
+mod sources;
+
+use std::path::Path;
+
+/// A path as a reader of a failure wants it: from the root of the workspace.
+fn short(path: &Path) -> String {
+    path.strip_prefix(crate::workspace::root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+/// Fails with every breach at once.
+fn assert_none(breaches: &[String]) {
+    assert!(breaches.is_empty(), "\n  {}\n", breaches.join("\n  "));
+}

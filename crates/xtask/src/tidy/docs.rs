@@ -1,0 +1,11 @@
+//! Generated pages are what their sources say.
+
+#[test]
+fn generated_pages_are_current() {
+    let differing = crate::docs::differing_pages().expect("doc/ can be read");
+    let breaches: Vec<String> = differing
+        .iter()
+        .map(|path| format!("{path} is stale: run `cargo xtask docs`"))
+        .collect();
+    super::assert_none(&breaches);
+}

@@ -1,0 +1,101 @@
+//! Dependencies point one way. A new edge is a design decision: it changes this table
+//! and `doc/architecture.md` in the same commit.
+
+use super::lexer::{code_only, without_tests};
+use super::sources::own_sources;
+use super::{assert_none, short};
+use crate::workspace::Metadata;
+
+/// Which workspace crates each crate may depend on, besides in its own tests.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("wire", &[]),
+    ("proto", &["wire"]),
+    ("node", &["wire", "proto"]),
+    ("zmq-sys", &[]),
+    ("runtime", &["wire", "proto", "node", "zmq-sys"]),
+    ("client", &["wire", "proto"]),
+    ("sim", &["wire", "proto", "node", "broker"]),
+    ("job-shell", &["wire", "proto", "client"]),
+    ("cli", &["wire", "proto", "client"]),
+    ("xtask", &["wire", "proto", "client"]),
+    ("broker", &["wire", "proto", "node", "runtime"]),
+];
+
+/// What every module may depend on: never another module. `runtime` is for `main.rs`.
+const ALLOWED_TO_MODULES: &[&str] = &["wire", "proto", "node", "runtime"];
+
+/// What tests may use on top: the simulator, and through it a broker.
+const ALLOWED_IN_TESTS: &[&str] = &["sim", "broker", "client"];
+
+#[test]
+fn crates_depend_only_as_drawn() {
+    let metadata = Metadata::read().expect("cargo metadata");
+    let modules: Vec<String> = modules(&metadata);
+    let mut breaches = Vec::new();
+    for edge in metadata.edges() {
+        let row = ALLOWED.iter().find(|(name, _)| *name == edge.from);
+        let allowed = match row {
+            Some((_, allowed)) => allowed,
+            None if modules.contains(&edge.from) => ALLOWED_TO_MODULES,
+            // The simulator runs the real module cores.
+            None => &[],
+        };
+        let simulated = edge.from == "sim" && modules.contains(&edge.to);
+        let tested = edge.dev && ALLOWED_IN_TESTS.contains(&edge.to.as_str());
+        if !allowed.contains(&edge.to.as_str()) && !simulated && !tested {
+            breaches.push(format!(
+                "{} -> {} is not drawn in doc/architecture.md",
+                edge.from, edge.to
+            ));
+        }
+    }
+    assert_none(&breaches);
+}
+
+#[test]
+fn every_crate_is_in_the_table() {
+    let metadata = Metadata::read().expect("cargo metadata");
+    let modules = modules(&metadata);
+    let breaches: Vec<String> = metadata
+        .members()
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| !modules.contains(name) && ALLOWED.iter().all(|(known, _)| known != name))
+        .map(|name| format!("{name} is not in the table of tidy/edges.rs"))
+        .collect();
+    assert_none(&breaches);
+}
+
+#[test]
+fn in_a_module_only_main_names_the_runtime() {
+    let mut breaches = Vec::new();
+    for (path, source) in own_sources() {
+        let path = short(&path);
+        let core = path.starts_with("modules/") && !path.ends_with("src/main.rs");
+        if core && code_only(without_tests(&source)).contains("runtime::") {
+            breaches.push(format!("{path} names runtime, which only src/main.rs may"));
+        }
+    }
+    assert_none(&breaches);
+}
+
+#[test]
+fn only_the_runtime_knows_zeromq() {
+    let mut breaches = Vec::new();
+    for (name, folder) in Metadata::read().expect("cargo metadata").members() {
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("the manifest");
+        let knows = manifest.lines().any(|line| line.starts_with("zmq"));
+        if knows && name != "runtime" {
+            breaches.push(format!("{name} depends on zmq, which only runtime may"));
+        }
+    }
+    assert_none(&breaches);
+}
+
+fn modules(metadata: &Metadata) -> Vec<String> {
+    let members = metadata.members().into_iter();
+    members
+        .filter(|(_, folder)| short(folder).starts_with("modules/"))
+        .map(|(name, _)| name)
+        .collect()
+}
