@@ -126,6 +126,15 @@ pub enum ChildEvent {
         /// Nothing more will come on this stream.
         eof: bool,
     },
+    /// It wrote to one of its [`Spawn::socketpairs`], or closed it (empty `data`, `eof`).
+    Channel {
+        /// Name of the socket pair.
+        name: String,
+        /// What.
+        data: Bytes,
+        /// Nothing more will come on this socket.
+        eof: bool,
+    },
     /// It ended. Its output may still follow.
     Exited {
         /// Status as wait(2) gives it.
@@ -166,6 +175,8 @@ pub struct Spawn {
     pub argv: Vec<String>,
     /// The whole environment; `None` means ours.
     pub env: Option<Vec<(String, String)>>,
+    /// Variables to set on top of `env`.
+    pub env_add: Vec<(String, String)>,
     /// Working directory; `None` means ours.
     pub cwd: Option<String>,
     /// Standard input.
@@ -176,8 +187,9 @@ pub struct Spawn {
     pub stderr: Stdio,
     /// Whether it leads a process group of its own.
     pub new_group: bool,
-    /// Descriptors to hand over, besides the three standard ones: (ours, name of
-    /// the environment variable that tells the child its number).
+    /// Socket pairs to share with the child besides the three standard streams. Each is
+    /// named after the environment variable that tells the child its end's number. Ours is
+    /// written with [`Output::ChildChannel`] and read as [`ChildEvent::Channel`].
     pub socketpairs: Vec<String>,
     /// Resource limits to set in the child: name without `RLIMIT_` in lower case,
     /// soft limit (`-1` unlimited).
@@ -228,6 +240,25 @@ pub enum Output<W = ()> {
         /// Whether to close it after that.
         eof: bool,
     },
+    /// Write to one of a child's [`Spawn::socketpairs`], or close it.
+    ChildChannel {
+        /// Which child.
+        child: ChildId,
+        /// Name of the socket pair.
+        name: String,
+        /// What to write.
+        data: Bytes,
+        /// Whether to close it after that.
+        eof: bool,
+    },
+    /// Stop reading a child's standard output and error, or go on: what it writes
+    /// meanwhile stays in the pipe, and a full pipe makes it wait.
+    ChildFlow {
+        /// Which.
+        child: ChildId,
+        /// Whether to stop.
+        paused: bool,
+    },
     /// Send a signal to a child, or to the process group that it leads.
     Kill {
         /// Which.
@@ -262,6 +293,13 @@ impl<W> fmt::Debug for Output<W> {
             Self::ChildInput { child, data, eof } => {
                 write!(f, "input {child:?} {} bytes eof={eof}", data.len())
             }
+            Self::ChildChannel {
+                child,
+                name,
+                data,
+                eof,
+            } => write!(f, "channel {child:?} {name} {} bytes eof={eof}", data.len()),
+            Self::ChildFlow { child, paused } => write!(f, "flow {child:?} paused={paused}"),
             Self::Kill { child, signum, .. } => write!(f, "kill {child:?} {signum}"),
             Self::Work { work, .. } => write!(f, "work {work:?}"),
             Self::Exit { code } => write!(f, "exit {code}"),
