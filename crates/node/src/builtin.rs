@@ -2,8 +2,8 @@
 //! (protocol/03 section 3). A component's own route of the same topic comes first.
 
 use proto::common::{
-    ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, RusageReply, Shutdown,
-    StatsClear, StatsGet,
+    ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, Shutdown, StatsClear,
+    StatsGet,
 };
 use proto::{Coded, Errno, Method, Payload, Refusal, Role};
 use wire::{Message, topic};
@@ -22,11 +22,11 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
             clear(core, cx);
             Ok(proto::Empty)
         }),
-        "rusage" => answer::<C, Rusage>(cx, message, |_, request| {
+        "rusage" => answer::<C, Rusage>(cx, message, |cx, request| {
             let who = request.who.as_deref().unwrap_or("self");
             let known = matches!(who, "self" | "children" | "thread");
             known
-                .then(|| core.rusage(who))
+                .then(|| (cx.rusage)(who))
                 .ok_or_else(|| proto::common::RusageError::UnsupportedWho(who.to_owned()).refusal())
         }),
         "debug" => answer::<C, Debug>(cx, message, debug),
@@ -102,9 +102,4 @@ fn answer<C: Host, M: Method>(
         Err(not_allowed(allowed))
     };
     cx.respond(message, result);
-}
-
-/// What a component that can not know its resource use answers.
-pub(crate) fn no_rusage() -> RusageReply {
-    RusageReply::default()
 }

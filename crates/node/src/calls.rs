@@ -1,9 +1,9 @@
 //! Asking other services: calls that wait for an answer, held as data.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use bytes::Bytes;
+pub use proto::Delivery;
 use proto::{Errno, Method, Payload, Refusal};
 use rustc_hash::FxHashMap;
 use wire::{Flags, Kind, Message, NODEID_ANY};
@@ -11,21 +11,6 @@ use wire::{Flags, Kind, Message, NODEID_ANY};
 use crate::limits::PENDING_CALLS_MAX;
 use crate::timers::TimerId;
 use crate::{Cx, Host};
-
-/// What is to become of a request when its service is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
-    /// The broker holds it while the service restarts; idempotent ones are handed
-    /// to the restarted module. After `deadline`, if any, the call fails ETIMEDOUT.
-    Wait {
-        /// From now.
-        deadline: Option<Duration>,
-    },
-    /// An error at once when the service is not running.
-    Now,
-    /// No response at all; never waits.
-    BestEffort,
-}
 
 /// One call in the making: a request and how to send it.
 #[derive(Debug, Clone)]

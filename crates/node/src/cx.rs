@@ -46,6 +46,8 @@ pub struct Cx<C: Host> {
     pub(crate) start_held: bool,
     pub(crate) stats: MessageStats,
     pub(crate) debug_bits: i64,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) rusage: crate::module::RusageFn,
     numbered: u64,
 }
 
@@ -65,6 +67,8 @@ impl<C: Host> Cx<C> {
             start_held: false,
             stats: MessageStats::default(),
             debug_bits: 0,
+            exit_code: None,
+            rusage: |_| proto::common::RusageReply::default(),
             numbered: 0,
         }
     }
@@ -81,6 +85,12 @@ impl<C: Host> Cx<C> {
     /// The name we are loaded under.
     pub fn name(&self) -> &str {
         &self.welcome.name
+    }
+
+    /// Answers under another service name from now on. For programs, which learn only
+    /// after the start what they are to be called; the name is registered separately.
+    pub fn set_name(&mut self, name: &str) {
+        name.clone_into(&mut self.welcome.name);
     }
 
     /// Our identity on route stacks.
@@ -219,6 +229,22 @@ impl<C: Host> Cx<C> {
             .push_back(Output::ChildInput { child, data, eof });
     }
 
+    /// Writes to a socket pair that a child was given, and closes it after that if `eof`.
+    pub fn child_channel(&mut self, child: ChildId, name: &str, data: Bytes, eof: bool) {
+        let name = name.to_owned();
+        self.outbox.push_back(Output::ChildChannel {
+            child,
+            name,
+            data,
+            eof,
+        });
+    }
+
+    /// Stops reading what a child writes, or goes on.
+    pub fn pause_child(&mut self, child: ChildId, paused: bool) {
+        self.outbox.push_back(Output::ChildFlow { child, paused });
+    }
+
     /// Signals a child, or the whole process group that it leads.
     pub fn kill_child(&mut self, child: ChildId, signum: i32, group: bool) {
         self.outbox.push_back(Output::Kill {
@@ -266,6 +292,17 @@ impl<C: Host> Cx<C> {
     /// Ends the component. Requests still open are answered ENOSYS.
     pub fn exit(&mut self, result: Result<(), Refusal>) {
         self.exit.get_or_insert(result);
+    }
+
+    /// Ends a program with an exit code of its own.
+    pub fn exit_with(&mut self, code: i32) {
+        self.exit_code.get_or_insert(code);
+        self.exit.get_or_insert(Ok(()));
+    }
+
+    /// Gives whoever runs us the means to tell our resource use.
+    pub fn set_rusage(&mut self, rusage: crate::module::RusageFn) {
+        self.rusage = rusage;
     }
 
     /// Answers a request at once.

@@ -19,6 +19,7 @@ pub mod limits;
 mod module;
 mod peer;
 pub mod probe;
+mod program;
 mod reply;
 mod routes;
 mod timers;
@@ -30,8 +31,9 @@ pub use contract::{
     WorkId, WorkResult,
 };
 pub use cx::Cx;
-pub use module::{Host, Module, ModuleNode, Move, Phase, next_phase};
+pub use module::{Host, Module, ModuleNode, Move, Phase, RusageFn, next_phase};
 pub use peer::Peer;
+pub use program::ProgramNode;
 pub use reply::{Reply, Stream, StreamId};
 pub use routes::Routes;
 pub use timers::TimerId;

@@ -56,9 +56,9 @@ pub trait Host: Sized + 'static {
     /// Sets counters of its own to zero.
     fn clear_stats(&mut self) {}
 
-    /// getrusage(2); the runtime fills this in for processes.
-    fn rusage(&self, _who: &str) -> RusageReply {
-        crate::builtin::no_rusage()
+    /// The broker is gone. A module ends; a program may tidy up first.
+    fn broker_lost(&mut self, cx: &mut Cx<Self>) {
+        cx.exit(Err(Refusal::bare(Errno::ECONNRESET)));
     }
 
     /// Walks the cross-references and panics on one that is broken.
@@ -138,7 +138,11 @@ pub struct ModuleNode<M: Module> {
     now: Now,
     /// When to stop waiting for the broker's word.
     finalize_by: Option<Duration>,
+    rusage: RusageFn,
 }
+
+/// getrusage(2) for `self`, `children` or `thread`, given by whoever runs the node.
+pub type RusageFn = fn(&str) -> RusageReply;
 
 impl<M: Module> Default for ModuleNode<M> {
     fn default() -> Self {
@@ -148,11 +152,20 @@ impl<M: Module> Default for ModuleNode<M> {
             outbox: VecDeque::new(),
             now: Now::default(),
             finalize_by: None,
+            rusage: |_| RusageReply::default(),
         }
     }
 }
 
 impl<M: Module> ModuleNode<M> {
+    /// A module that can tell its resource use.
+    pub fn with_rusage(rusage: RusageFn) -> ModuleNode<M> {
+        ModuleNode {
+            rusage,
+            ..ModuleNode::default()
+        }
+    }
+
     /// The core, for tests and checkers.
     pub fn core(&self) -> Option<&M> {
         self.actor.as_ref().map(|actor| &actor.core)
@@ -174,6 +187,7 @@ impl<M: Module> ModuleNode<M> {
             .and_then(|welcome| Actor::new(self.now, welcome, M::routes(), M::start));
         match made {
             Ok(mut actor) => {
+                actor.cx.rusage = self.rusage;
                 for service in M::services() {
                     let add = proto::service::Add {
                         service: (*service).to_owned(),

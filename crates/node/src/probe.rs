@@ -24,6 +24,16 @@ impl<M: Module> Probe<M> {
     /// Starts a module as user 100's instance of size 1, with these arguments and
     /// this configuration (a JSON object).
     pub fn start(worker: M::Worker, args: &[&str], conf: &str) -> Result<Probe<M>, Refusal> {
+        Probe::start_with(worker, args, conf, &[])
+    }
+
+    /// The same with further attributes, or other values for those three.
+    pub fn start_with(
+        worker: M::Worker,
+        args: &[&str],
+        conf: &str,
+        attrs: &[(&str, &str)],
+    ) -> Result<Probe<M>, Refusal> {
         let mut welcome = Welcome {
             name: M::NAME.to_owned(),
             ..Welcome::default()
@@ -31,7 +41,8 @@ impl<M: Module> Probe<M> {
         welcome.uuid = format!("{}-uuid", M::NAME);
         welcome.args = Some(args.iter().map(|arg| (*arg).to_owned()).collect());
         welcome.conf = Object(serde_json::from_str(conf).expect("a test gives a JSON object"));
-        for (name, value) in [("rank", "0"), ("size", "1"), ("security.owner", "100")] {
+        let instance = [("rank", "0"), ("size", "1"), ("security.owner", "100")];
+        for (name, value) in instance.iter().chain(attrs).copied() {
             welcome.attrs.insert(name.to_owned(), value.to_owned());
         }
         let now = Now {
