@@ -13,6 +13,7 @@ pub mod broker;
 pub mod common;
 pub mod config;
 pub mod event;
+pub mod heartbeat;
 pub mod log;
 pub mod module;
 pub mod runat;
@@ -20,10 +21,12 @@ pub mod service;
 pub mod shutdown;
 pub mod state_machine;
 
+mod delivery;
 mod method;
 mod refusal;
 mod registry;
 
+pub use delivery::Delivery;
 pub use method::{Answer, Declared, Event, Method};
 pub use payload::{BadPayload, Empty, Object, Payload, Raw};
 pub use refusal::{Coded, DeclaredError, Errno, Never, Refusal};
