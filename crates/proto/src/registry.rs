@@ -13,10 +13,36 @@ pub struct Service {
 
 /// Every service there is, by name. A new service file adds its line here.
 pub fn services() -> Vec<Service> {
-    let mut services = vec![Service {
-        name: "module (every one)",
-        methods: crate::common::METHODS,
-    }];
+    let mut services = vec![
+        Service {
+            name: "module (every one)",
+            methods: crate::common::METHODS,
+        },
+        Service {
+            name: "content",
+            methods: crate::content::METHODS,
+        },
+        Service {
+            name: "content-backing",
+            methods: crate::content_backing::METHODS,
+        },
+        Service {
+            name: "kvs",
+            methods: crate::kvs::METHODS,
+        },
+        Service {
+            name: "kvs-watch",
+            methods: crate::kvs_watch::METHODS,
+        },
+        Service {
+            name: "job-exec",
+            methods: crate::job_exec::METHODS,
+        },
+        Service {
+            name: "shell",
+            methods: crate::job_shell::METHODS,
+        },
+    ];
     services.sort_by_key(|service| service.name);
     services
 }

@@ -1,0 +1,115 @@
+//! What clients ask of the shells of a running job (RFC 24, protocol/13 section 9). The
+//! leading shell registers the service as `UID-shell-F58PLAIN`; here it is `shell`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::data::JobId;
+use crate::{Empty, Refusal};
+
+/// The service name of the job `id` of user `userid`.
+pub fn service_name(userid: u32, id: JobId) -> String {
+    format!("{userid}-shell-{}", id.f58_plain())
+}
+
+/// Topic of the event that sends a signal to all tasks of a job.
+pub fn kill_topic(id: JobId) -> String {
+    format!("shell-{}.kill", id.get())
+}
+
+/// Event: send this signal to all tasks. Published by the job manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KillEvent {
+    /// By number.
+    pub signum: i32,
+}
+
+/// Hands data to tasks on their standard input.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stdin {
+    /// Always `stdin`.
+    pub stream: String,
+    /// Which tasks: an idset, or `all`.
+    pub rank: String,
+    /// What, as text, or as `encoding` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// `base64` for what is not text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// Nothing more will come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eof: Option<bool>,
+}
+
+/// Raises an exception on the job on behalf of one of its shells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Exception {
+    /// What kind.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// 0 ends the job.
+    pub severity: u32,
+    /// Which shell says so.
+    pub shell_rank: u32,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Asks which processes the tasks are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Proctable {}
+
+/// The processes of the job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Processes {
+    /// One a task, by rank.
+    pub tasks: Vec<Process>,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Process {
+    /// Its rank in the job.
+    pub taskid: u32,
+    /// Where it runs.
+    pub host: String,
+    /// Its process id there.
+    pub pid: i32,
+    /// Its program.
+    pub executable: String,
+}
+
+crate::refusals! {
+    /// Why input was not taken.
+    pub enum StdinError {
+        /// Not an object of RFC 24, or not for stdin.
+        Malformed => EPROTO "",
+        /// The job is another user's.
+        NotYours => EPERM "",
+        /// Input comes from a file, or its end was said before.
+        Closed => EPIPE "",
+        /// More input than a job may have.
+        TooMuch => EOVERFLOW "stdin limit exceeded",
+    }
+}
+
+crate::refusals! {
+    /// Why a request by another user was refused.
+    pub enum NotYours {
+        /// The job is another user's.
+        NotYours => EPERM "",
+    }
+}
+
+crate::json_payloads!(KillEvent, Stdin, Exception, Proctable, Processes);
+
+crate::methods! {
+    Stdin = "shell.stdin" (USER) => Empty, StdinError
+        : "Hands data to tasks on their standard input.";
+    Exception = "shell.exception" (USER) => Empty, Refusal
+        : "Raises an exception on the job on behalf of one of its shells.";
+    Proctable = "shell.proctable" (USER) => Processes, NotYours, idempotent
+        : "Tells which processes the tasks are.";
+}
