@@ -1,0 +1,226 @@
+//! content.*: blobs under the hash of what they hold, and checkpoints (protocol/04
+//! section 3). `content_backing.rs` has the store behind it.
+//!
+//! Blobs and digests travel raw. `content.records` and `content.commit` are ours: with
+//! them the kvs stores the blobs and the roots of a transaction in one step, so that
+//! nothing that it has acknowledged is lost. Read on in `content/frame.rs` for how
+//! those two look.
+
+mod frame;
+
+use bytes::Bytes;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
+
+pub use frame::{Commit, Record, RecordList};
+
+/// Asks for the blob with this digest (20 bytes for sha1, 32 for sha256).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load(pub Bytes);
+
+/// A blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob(pub Bytes);
+
+/// Stores a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store(pub Bytes);
+
+/// The digest of a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest(pub Bytes);
+
+/// Waits until everything stored before is in the backing store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flush;
+
+/// Forgets the blobs that are in the backing store too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dropcache;
+
+/// Asks for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Counters of the service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// Blobs in memory.
+    pub count: u64,
+    /// Of those, the ones whose data is here.
+    pub valid: u64,
+    /// Of those, the ones that are not in the backing store yet.
+    pub dirty: u64,
+    /// Bytes of all of them.
+    pub size: u64,
+    /// Stores under way to the backing store.
+    #[serde(rename = "flush-batch-count")]
+    pub flush_batch_count: u64,
+    /// Mapped files.
+    pub mmap: MmapStats,
+}
+
+/// Counters of mapped files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct MmapStats {
+    /// By tag.
+    pub tags: Object,
+    /// Blobs in them.
+    pub blobs: u64,
+}
+
+/// Offers a backing store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RegisterBacking {
+    /// Name of the module that is one.
+    pub name: String,
+}
+
+/// Takes it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UnregisterBacking;
+
+/// A root worth coming back to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkpoint {
+    /// 1.
+    pub version: i64,
+    /// Blobref of the root directory.
+    pub rootref: String,
+    /// Version number of the namespace.
+    #[serde(default)]
+    pub sequence: i64,
+    /// When it was made, in seconds since the epoch.
+    #[serde(default)]
+    pub timestamp: f64,
+}
+
+/// Asks for the checkpoints that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckpointGet;
+
+/// The checkpoints that are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Checkpoints {
+    /// Newest first.
+    pub value: Vec<Checkpoint>,
+}
+
+/// Keeps a checkpoint. Everything stored before is in the backing store before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckpointPut {
+    /// Which.
+    pub value: Checkpoint,
+}
+
+/// Makes the caller the writer of the records and asks for all of them. Commits of
+/// the writer before it are refused from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Records {
+    /// The caller's UUID.
+    pub writer: String,
+}
+
+crate::refusals! {
+    /// Why a blob was not loaded. Failures of the store are passed on with its text.
+    pub enum LoadError {
+        /// The digest has another length than this instance's hashes.
+        WrongDigest => EPROTO "",
+        /// No such blob.
+        NotFound => ENOENT "",
+    }
+}
+
+crate::refusals! {
+    /// Why a blob was not stored. Failures of the store are passed on with its text:
+    /// ENOSPC when the disk is full, EROFS or EACCES when it can not be written.
+    pub enum StoreError {
+        /// It is larger than the limit.
+        TooBig => EFBIG "",
+    }
+}
+
+crate::refusals! {
+    /// Why there is no checkpoint to give.
+    pub enum CheckpointGetError {
+        /// None was made yet.
+        NoneYet => ENOENT "",
+        /// There is no backing store.
+        NoBacking => ENOSYS "checkpoint get unavailable, no backing store",
+    }
+}
+
+crate::refusals! {
+    /// Why a backing store was not taken.
+    pub enum RegisterError {
+        /// There is one.
+        Active => EBUSY "content backing store is already active",
+        /// Another had been chosen.
+        OnTheFly => EINVAL "content backing store cannot be changed on the fly",
+        /// Only rank 0 has one.
+        NotRankZero => EINVAL "content backing store can only be registered on rank 0",
+    }
+}
+
+crate::refusals! {
+    /// Why a backing store was not given back.
+    pub enum UnregisterError {
+        /// There is none.
+        NotActive => EINVAL "content backing store is not active",
+        /// The store is part of this service.
+        BuiltIn => EBUSY "content backing store is built in and leaves with the module",
+    }
+}
+
+crate::refusals! {
+    /// Why records were not committed. Failures of the store are passed on.
+    pub enum CommitError {
+        /// Another writer has opened the records since.
+        Replaced => EPERM "records have another writer now",
+        /// A blob is larger than the limit.
+        TooBig => EFBIG "",
+    }
+}
+
+macro_rules! raw_payloads {
+    ($($name:ident),*) => {
+        $(impl Payload for $name {
+            fn encode(&self) -> Bytes { self.0.clone() }
+            fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
+                Ok($name(payload.cloned().unwrap_or_default()))
+            }
+            fn schema() -> Option<Schema> { None }
+        })*
+    };
+}
+
+raw_payloads!(Load, Blob, Store, Digest);
+crate::json_payloads!(Stats, RegisterBacking, Checkpoints, CheckpointPut, Records);
+crate::no_payloads!(Flush, Dropcache, StatsGet, UnregisterBacking, CheckpointGet);
+
+crate::methods! {
+    Load = "content.load" (OWNER) => Blob, LoadError, idempotent
+        : "Gives the blob with a digest.";
+    Store = "content.store" (OWNER) => Digest, StoreError, idempotent
+        : "Stores a blob and answers with its digest once it is safe.";
+    Flush = "content.flush" (OWNER) => Empty, Refusal, idempotent
+        : "Waits until everything stored before is in the backing store.";
+    Dropcache = "content.dropcache" (OWNER) => Empty, Never, idempotent
+        : "Forgets the blobs that are in the backing store too.";
+    StatsGet = "content.stats-get" (OWNER) => Stats, Never, idempotent
+        : "Counters of the service.";
+    RegisterBacking = "content.register-backing" (OWNER) => Empty, RegisterError
+        : "Offers a backing store.";
+    UnregisterBacking = "content.unregister-backing" (OWNER) => Empty, UnregisterError
+        : "Takes a backing store back.";
+    CheckpointGet = "content.checkpoint-get" (OWNER) => Checkpoints, CheckpointGetError, idempotent
+        : "Gives the checkpoints that are kept.";
+    CheckpointPut = "content.checkpoint-put" (OWNER) => Empty, Refusal, idempotent
+        : "Keeps a checkpoint.";
+    Records = "content.records" (OWNER) => RecordList, Refusal, idempotent
+        : "Makes the caller the writer of the records and gives all of them.";
+    Commit = "content.commit" (OWNER) => Empty, CommitError, idempotent
+        : "Stores blobs and records in one step, wholly or not at all.";
+}

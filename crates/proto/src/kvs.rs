@@ -1,0 +1,536 @@
+//! kvs.*: namespaces of versioned trees of values (protocol/04 sections 4 to 7, 9, 11).
+//!
+//! Read on in `kvs/ops.rs` for what a transaction is made of. Watching is in
+//! `kvs_watch.rs`.
+
+mod ops;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::data::Tree;
+use crate::{Empty, Never, Refusal};
+
+pub use ops::{Dirent, Op};
+
+/// The namespace that is always there, owned by the instance owner.
+pub const PRIMARY: &str = "primary";
+
+/// Lookup: answer with the directory at the key.
+pub const READDIR: u32 = 1;
+/// Lookup: answer with the symlink at the key, not what it points to.
+pub const READLINK: u32 = 2;
+/// kvs-watch: go on after the first answer.
+pub const WATCH: u32 = 4;
+/// kvs-watch: wait until the key exists.
+pub const WAITCREATE: u32 = 8;
+/// Lookup: answer with the tree object as it is stored.
+pub const TREEOBJ: u32 = 16;
+/// kvs-watch: compare the value at every commit of the namespace.
+pub const WATCH_FULL: u32 = 64;
+/// kvs-watch: leave out values equal to the one before.
+pub const WATCH_UNIQ: u32 = 128;
+/// kvs-watch: send only what was appended.
+pub const WATCH_APPEND: u32 = 256;
+/// kvs-watch: send the value blob by blob, then end.
+pub const STREAM: u32 = 512;
+/// kvs-watch: mark the end of the initial data with an empty response.
+pub const WATCH_INITIAL_SENTINEL: u32 = 1024;
+
+/// Commit: do not merge this transaction with others.
+pub const NO_MERGE: u32 = 1;
+/// Commit: the client has merged consecutive appends; of no meaning to the service.
+pub const TXN_COMPACT: u32 = 2;
+/// Commit: make it survive a loss of power before it is answered; primary only.
+pub const SYNC: u32 = 4;
+/// In the flags of one operation: append to the value.
+pub const APPEND: u32 = 32;
+
+/// Asks for the root of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GetRoot {
+    /// Which.
+    pub namespace: String,
+}
+
+/// The root of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Root {
+    /// User id of its owner.
+    pub owner: u32,
+    /// How many transactions were published in it.
+    pub rootseq: i64,
+    /// Blobref of its root directory.
+    pub rootref: String,
+    /// As it was created.
+    pub flags: u32,
+    /// Its name.
+    pub namespace: String,
+}
+
+/// Looks a key up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Lookup {
+    /// Which, in any form; normalised by the service.
+    pub key: String,
+    /// [`READDIR`], [`READLINK`], [`TREEOBJ`]; other bits are ignored.
+    pub flags: u32,
+    /// In which namespace; may be absent when `rootdir` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// A dirref to start from in place of the namespace's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rootdir: Option<Value>,
+    /// With `rootdir`, echoed by `kvs.lookup-plus`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rootseq: Option<i64>,
+}
+
+impl Lookup {
+    /// A lookup in a namespace.
+    pub fn new(namespace: &str, key: &str, flags: u32) -> Lookup {
+        Lookup {
+            key: key.to_owned(),
+            flags,
+            namespace: Some(namespace.to_owned()),
+            rootdir: None,
+            rootseq: None,
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// A tree object, a val for a plain lookup (RFC 11).
+    pub val: Tree,
+}
+
+impl Found {
+    /// The bytes of a val; `None` for another object.
+    pub fn bytes(self) -> Option<Bytes> {
+        match self.val {
+            Tree::Val(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+/// Looks a key up and says in which version it was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(transparent)]
+pub struct LookupPlus(pub Lookup);
+
+/// What was found and where. A missing key is a success with `errno`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FoundPlus {
+    /// A tree object; absent when the key is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val: Option<Tree>,
+    /// 2 when the key is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errno: Option<u32>,
+    /// Version looked at.
+    pub rootseq: i64,
+    /// Root directory looked at.
+    pub rootref: String,
+}
+
+/// Applies a transaction, wholly or not at all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Commit {
+    /// In which namespace.
+    pub namespace: String,
+    /// [`NO_MERGE`], [`SYNC`]; other bits are ignored.
+    pub flags: u32,
+    /// What to do, in this order. None at all is legal and makes a new version.
+    pub ops: Vec<Op>,
+    /// `WRITER:SEQ`, our extension: a commit whose SEQ is not above the last one
+    /// published for WRITER in this namespace is answered but not applied, so that a
+    /// writer that does not know what became of its commit may send it again. WRITER
+    /// counts SEQ up from commit to commit; it is at most 64 bytes, a UUID in practice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<String>,
+}
+
+impl Commit {
+    /// A transaction without operations yet.
+    pub fn new(namespace: &str) -> Commit {
+        Commit {
+            namespace: namespace.to_owned(),
+            ..Commit::default()
+        }
+    }
+
+    /// The same in which `key` gets the value `bytes`.
+    pub fn put(mut self, key: impl Into<String>, bytes: impl Into<Bytes>) -> Commit {
+        self.ops.push(Op::put(key, bytes));
+        self
+    }
+
+    /// The same in which `bytes` are appended to `key`.
+    pub fn append(mut self, key: impl Into<String>, bytes: impl Into<Bytes>) -> Commit {
+        self.ops.push(Op::append(key, bytes));
+        self
+    }
+
+    /// The same in which `key` is removed.
+    pub fn unlink(mut self, key: impl Into<String>) -> Commit {
+        self.ops.push(Op::unlink(key));
+        self
+    }
+
+    /// The same with one more operation.
+    pub fn op(mut self, op: Op) -> Commit {
+        self.ops.push(op);
+        self
+    }
+
+    /// The same, applied at most once however often it is sent; see [`Commit::once`].
+    pub fn once(mut self, writer: &str, seq: u64) -> Commit {
+        self.once = Some(format!("{writer}:{seq}"));
+        self
+    }
+}
+
+/// The version that a transaction made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Committed {
+    /// Its root directory.
+    pub rootref: String,
+    /// Its number.
+    pub rootseq: i64,
+}
+
+/// Waits until a namespace has reached a version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WaitVersion {
+    /// Which namespace.
+    pub namespace: String,
+    /// The version wanted.
+    pub rootseq: i64,
+}
+
+/// Makes a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceCreate {
+    /// Its name.
+    pub namespace: String,
+    /// Root directory to begin with, by blobref. Not checked to exist.
+    pub rootref: String,
+    /// User id of its owner; -1 or 4294967295 is the instance owner.
+    pub owner: i64,
+    /// Kept and told; of no meaning to the service.
+    pub flags: u32,
+}
+
+/// Removes a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceRemove {
+    /// Its name; an unknown one is no error.
+    pub namespace: String,
+}
+
+/// Asks which namespaces there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NamespaceList;
+
+/// The namespaces.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Namespaces {
+    /// In no particular order.
+    pub namespaces: Vec<NamespaceInfo>,
+}
+
+/// One namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceInfo {
+    /// Its name.
+    pub namespace: String,
+    /// User id of its owner.
+    pub owner: u32,
+    /// As it was created.
+    pub flags: u32,
+}
+
+/// Asks for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// A summary of samples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Summary {
+    /// How many samples.
+    pub count: u64,
+    /// Smallest.
+    pub min: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub stddev: f64,
+    /// Largest.
+    pub max: f64,
+}
+
+/// Counters of the service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// Directories and values in memory.
+    pub cache: CacheStats,
+    /// By namespace.
+    pub namespace: BTreeMap<String, NamespaceStats>,
+    /// Operations in each transaction.
+    #[serde(rename = "transaction-opcount")]
+    pub transaction_opcount: OpCounts,
+    /// Requests waiting for content or for a version.
+    pub pending_requests: u64,
+}
+
+/// What is in memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CacheStats {
+    /// All of it, in MiB.
+    #[serde(rename = "obj size total (MiB)")]
+    pub total_mib: f64,
+    /// One object, in KiB.
+    #[serde(rename = "obj size (KiB)")]
+    pub size_kib: Summary,
+    /// Not stored yet.
+    #[serde(rename = "#obj dirty")]
+    pub dirty: u64,
+    /// Asked of content.
+    #[serde(rename = "#obj incomplete")]
+    pub incomplete: u64,
+    /// Asked of content since the start.
+    #[serde(rename = "#faults")]
+    pub faults: u64,
+}
+
+/// Counters of one namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceStats {
+    /// Requests that wait for a version.
+    #[serde(rename = "#versionwaiters")]
+    pub versionwaiters: u64,
+    /// Blobs that a transaction made and that were there already.
+    #[serde(rename = "#no-op stores")]
+    pub noop_stores: u64,
+    /// Transactions waiting, being applied, or being stored.
+    #[serde(rename = "#transactions")]
+    pub transactions: u64,
+    /// Of those, the ones not begun.
+    #[serde(rename = "#readytransactions")]
+    pub readytransactions: u64,
+    /// The current version.
+    #[serde(rename = "store revision")]
+    pub store_revision: i64,
+}
+
+/// Operations in each transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OpCounts {
+    /// Of all commits since the start.
+    pub commit: Summary,
+}
+
+/// Holds back the news of new versions on this rank; for tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetrootPause {
+    /// In this namespace.
+    pub namespace: String,
+}
+
+/// Ends a [`SetrootPause`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetrootUnpause {
+    /// In this namespace.
+    pub namespace: String,
+}
+
+/// Beginning of every event's topic; `NAMESPACE-setroot`, `-error`, `-created` or
+/// `-removed` follows. All are PRIVATE.
+pub const EVENT_PREFIX: &str = "kvs.namespace-";
+
+/// Event: a namespace has a new version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SetrootEvent {
+    /// Which namespace.
+    pub namespace: String,
+    /// The version.
+    pub rootseq: i64,
+    /// Its root directory.
+    pub rootref: String,
+    /// The transactions merged in.
+    pub names: Vec<String>,
+    /// Every normalised key written or removed, each with null.
+    pub keys: BTreeMap<String, ()>,
+    /// User id of the namespace's owner.
+    pub owner: u32,
+}
+
+/// Event: transactions failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorEvent {
+    /// In which namespace.
+    pub namespace: String,
+    /// Which.
+    pub names: Vec<String>,
+    /// Why.
+    pub errnum: u32,
+}
+
+/// Event: a namespace was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CreatedEvent {
+    /// Which.
+    pub namespace: String,
+    /// Always 0.
+    pub rootseq: i64,
+    /// Its root directory.
+    pub rootref: String,
+    /// User id of its owner.
+    pub owner: u32,
+}
+
+/// Event: a namespace was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RemovedEvent {
+    /// Which.
+    pub namespace: String,
+}
+
+crate::refusals! {
+    /// Why a namespace is not open to the caller.
+    pub enum NamespaceError {
+        /// There is none of this name.
+        Unknown => EOPNOTSUPP "",
+        /// It belongs to someone else.
+        NotYours => EPERM "",
+    }
+}
+
+crate::refusals! {
+    /// Why a lookup failed. Errors of the content service are passed on.
+    pub enum LookupError {
+        /// Neither namespace nor rootdir was given.
+        Nowhere => EPROTO "",
+        /// `rootdir` is not a dirref, or READLINK met something else than a symlink.
+        Invalid => EINVAL "",
+        /// No namespace of this name.
+        UnknownNamespace => EOPNOTSUPP "",
+        /// The namespace, or one that a symlink leads to, belongs to someone else.
+        NotYours => EPERM "",
+        /// Nothing at this key, or a blob is missing from the store.
+        NotFound => ENOENT "",
+        /// A value was asked for and the key is a directory.
+        IsDir => EISDIR "",
+        /// A directory was asked for and the key is a value.
+        NotDir => ENOTDIR "",
+        /// Symlinks lead on and on.
+        Loop => ELOOP "",
+        /// A blob is not the tree object that it should be.
+        Corrupt => ENOTRECOVERABLE "",
+    }
+}
+
+crate::refusals! {
+    /// Why a transaction was not applied. Errors of the content service are passed on.
+    pub enum CommitError {
+        /// A guest may not name blobs or links (RFC 12): the type is said.
+        GuestObject(&'static str) => EPERM "guests may not commit {0} objects",
+        /// A guest may not name blobs through a directory.
+        GuestDir => EPERM "guests may not commit non-empty dir objects",
+        /// The namespace belongs to someone else.
+        NotYours => EPERM "",
+        /// No namespace of this name.
+        UnknownNamespace => EOPNOTSUPP "",
+        /// Malformed tree object, write to the root, link into another namespace, or
+        /// SYNC elsewhere than in the primary namespace.
+        Invalid => EINVAL "",
+        /// Append to a directory.
+        IsDir => EISDIR "",
+        /// Append to a symlink.
+        AppendToSymlink => EOPNOTSUPP "",
+        /// Append of something else than a val.
+        AppendOfOther => EPROTO "",
+        /// A value is larger than a blob may be.
+        TooBig => EFBIG "",
+        /// A blob is not the directory that it should be.
+        Corrupt => ENOTRECOVERABLE "",
+    }
+}
+
+crate::refusals! {
+    /// Why a namespace was not made.
+    pub enum CreateError {
+        /// There is one of this name.
+        Exists => EEXIST "",
+        /// There was one a moment ago.
+        BeingRemoved => EEXIST
+            "namespace with identical name in process of being removed. Try again later",
+        /// The name is empty or too long, or `rootref` is no blobref.
+        Invalid => EINVAL "",
+        /// There are too many.
+        TooMany => ENOBUFS "too many namespaces",
+    }
+}
+
+crate::refusals! {
+    /// Why a namespace was not removed.
+    pub enum RemoveError {
+        /// The primary namespace stays.
+        Primary => EOPNOTSUPP "",
+    }
+}
+
+crate::json_payloads!(
+    GetRoot,
+    Root,
+    Lookup,
+    Found,
+    LookupPlus,
+    FoundPlus,
+    Commit,
+    Committed,
+    WaitVersion,
+    NamespaceCreate,
+    NamespaceRemove,
+    Namespaces,
+    Stats,
+    SetrootPause,
+    SetrootUnpause,
+    SetrootEvent,
+    ErrorEvent,
+    CreatedEvent,
+    RemovedEvent,
+);
+crate::no_payloads!(NamespaceList, StatsGet);
+
+crate::methods! {
+    GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent
+        : "Gives the root of a namespace.";
+    Lookup = "kvs.lookup" (USER) => Found, LookupError, idempotent
+        : "Looks a key up.";
+    LookupPlus = "kvs.lookup-plus" (USER) => FoundPlus, LookupError, idempotent
+        : "Looks a key up and says in which version.";
+    Commit = "kvs.commit" (USER) => Committed, CommitError
+        : "Applies a transaction, wholly or not at all; answered when it is stored.";
+    WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent
+        : "Waits until a namespace has reached a version.";
+    NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError
+        : "Makes a namespace.";
+    NamespaceRemove = "kvs.namespace-remove" (OWNER) => Empty, RemoveError, idempotent
+        : "Removes a namespace.";
+    NamespaceList = "kvs.namespace-list" (OWNER) => Namespaces, Never, idempotent
+        : "Lists the namespaces.";
+    StatsGet = "kvs.stats-get" (USER) => Stats, Never, idempotent
+        : "Counters of the service.";
+    SetrootPause = "kvs.setroot-pause" (USER) => Empty, Refusal, idempotent
+        : "Holds back the news of new versions on this rank; for tests.";
+    SetrootUnpause = "kvs.setroot-unpause" (USER) => Empty, Refusal, idempotent
+        : "Ends a pause.";
+}

@@ -1,0 +1,151 @@
+//! What a transaction is made of.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::APPEND;
+use crate::data::Tree;
+
+/// One step of a transaction: exactly these three keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Op {
+    /// Which key, in any form; normalised by the service.
+    pub key: String,
+    /// [`APPEND`] or 0; other bits are ignored.
+    pub flags: u32,
+    /// What to put there; null removes the key.
+    #[serde(deserialize_with = "present")]
+    pub dirent: Option<Dirent>,
+}
+
+/// A key that may be null but must be there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dirent>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+/// What a client puts into a directory: a tree object (RFC 11), or JSON that is none, which
+/// is refused only when the transaction is applied.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Dirent {
+    /// A tree object.
+    Tree(Tree),
+    /// Something else, as text.
+    Malformed(String),
+}
+
+impl Op {
+    fn new(key: impl Into<String>, flags: u32, tree: Option<Tree>) -> Op {
+        Op {
+            key: key.into(),
+            flags,
+            dirent: tree.map(Dirent::Tree),
+        }
+    }
+
+    /// Gives `key` the value `bytes`.
+    pub fn put(key: impl Into<String>, bytes: impl Into<Bytes>) -> Op {
+        Op::new(key, 0, Some(Tree::Val(bytes.into())))
+    }
+
+    /// Appends `bytes` to the value of `key`.
+    pub fn append(key: impl Into<String>, bytes: impl Into<Bytes>) -> Op {
+        Op::new(key, APPEND, Some(Tree::Val(bytes.into())))
+    }
+
+    /// Puts a tree object.
+    pub fn put_tree(key: impl Into<String>, tree: Tree) -> Op {
+        Op::new(key, 0, Some(tree))
+    }
+
+    /// Makes an empty directory, in place of whatever was there.
+    pub fn mkdir(key: impl Into<String>) -> Op {
+        Op::put_tree(key, Tree::empty_dir())
+    }
+
+    /// Makes a symlink to `target`, maybe in another namespace.
+    pub fn symlink(key: impl Into<String>, namespace: Option<&str>, target: &str) -> Op {
+        let link = Tree::Symlink {
+            target: target.to_owned(),
+            namespace: namespace.map(str::to_owned),
+        };
+        Op::put_tree(key, link)
+    }
+
+    /// Removes a key.
+    pub fn unlink(key: impl Into<String>) -> Op {
+        Op::new(key, 0, None)
+    }
+}
+
+impl Serialize for Dirent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Tree(tree) => tree.serialize(serializer),
+            Self::Malformed(text) => RawValue::from_string(text.clone())
+                .map_err(S::Error::custom)?
+                .serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Dirent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw: Box<RawValue> = Box::deserialize(deserializer)?;
+        Ok(match Tree::decode(raw.get().as_bytes()) {
+            Ok(tree) => Self::Tree(tree),
+            Err(_) => Self::Malformed(raw.get().to_owned()),
+        })
+    }
+}
+
+impl JsonSchema for Dirent {
+    fn schema_name() -> Cow<'static, str> {
+        Tree::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Tree::json_schema(generator)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: Option<Op>) {
+        assert_eq!(serde_json::from_str::<Op>(text).ok(), expect, "{text}");
+    }
+
+    #[test]
+    fn an_operation_has_exactly_three_keys() {
+        check(
+            r#"{"key":"a","flags":0,"dirent":null}"#,
+            Some(Op::unlink("a")),
+        );
+        check(
+            r#"{"key":"a","flags":0,"dirent":{"ver":1,"type":"val","data":"MQ=="}}"#,
+            Some(Op::put("a", "1")),
+        );
+        check(r#"{"key":"a","flags":0}"#, None);
+        check(r#"{"key":"a","dirent":null}"#, None);
+        check(r#"{"flags":0,"dirent":null}"#, None);
+        check(r#"{"key":"a","flags":0,"dirent":null,"more":1}"#, None);
+    }
+
+    #[test]
+    fn what_is_no_tree_object_is_kept_for_the_refusal() {
+        let text = r#"{"key":"a","flags":0,"dirent":{"ver":2}}"#;
+        let op: Op = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            op.dirent,
+            Some(Dirent::Malformed(r#"{"ver":2}"#.to_owned()))
+        );
+        assert_eq!(serde_json::to_string(&op).unwrap(), text);
+    }
+}

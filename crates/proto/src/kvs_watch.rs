@@ -1,0 +1,152 @@
+//! kvs-watch.*: lookups that wait and lookups that go on (protocol/04 section 8).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use schemars::{JsonSchema, Schema};
+use serde::{Deserialize, Serialize};
+
+use crate::data::Tree;
+use crate::kvs;
+use crate::{BadPayload, Never, Payload};
+
+/// Looks a key up, now or when it is there, once or at every change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lookup {
+    /// In which namespace.
+    pub namespace: String,
+    /// Which key, in any form.
+    pub key: String,
+    /// Flags of `kvs.lookup`, and WATCH, WAITCREATE, STREAM and what goes with them.
+    pub flags: u32,
+}
+
+impl Lookup {
+    /// A lookup with `flags`.
+    pub fn new(namespace: &str, key: &str, flags: u32) -> Lookup {
+        Lookup {
+            namespace: namespace.to_owned(),
+            key: key.to_owned(),
+            flags,
+        }
+    }
+}
+
+/// One value, or, with nothing in it, the mark that the initial data is complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Watched {
+    /// A tree object (RFC 11); `None` is the mark, a response without payload.
+    pub val: Option<Tree>,
+}
+
+impl Watched {
+    /// Whether this is the mark.
+    pub fn is_sentinel(&self) -> bool {
+        self.val.is_none()
+    }
+
+    /// The bytes of a val; `None` for another object and for the mark.
+    pub fn bytes(self) -> Option<Bytes> {
+        match self.val? {
+            Tree::Val(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+impl Payload for Watched {
+    fn encode(&self) -> Bytes {
+        match &self.val {
+            Some(val) => kvs::Found { val: val.clone() }.encode(),
+            None => Bytes::new(),
+        }
+    }
+    fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
+        let val = match payload {
+            None => None,
+            some => Some(kvs::Found::decode(some)?.val),
+        };
+        Ok(Watched { val })
+    }
+    fn schema() -> Option<Schema> {
+        kvs::Found::schema()
+    }
+}
+
+/// Asks for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Counters of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// How many watchers.
+    pub watchers: u64,
+    /// How many namespaces they watch.
+    #[serde(rename = "namespace-count")]
+    pub namespace_count: u64,
+    /// By namespace.
+    pub namespaces: BTreeMap<String, NamespaceStats>,
+}
+
+/// Counters of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NamespaceStats {
+    /// User id of its owner, as far as it is known.
+    pub owner: i64,
+    /// Newest version heard of, -1 before any.
+    pub rootseq: i64,
+    /// Its root directory.
+    pub rootref: String,
+    /// How many watchers.
+    pub watchers: u64,
+}
+
+crate::refusals! {
+    /// Why a watch was refused, or how it ended. Errors of `kvs.lookup` are passed on.
+    pub enum LookupError {
+        /// WATCH answers many times.
+        WatchNeedsStreaming => EPROTO
+            "KVS watch request rejected without streaming RPC flag",
+        /// STREAM answers many times.
+        StreamNeedsStreaming => EPROTO
+            "KVS stream request rejected without streaming RPC flag",
+        /// WATCH goes on, STREAM ends.
+        WatchAndStream => EINVAL "Cannot KVS watch and stream at the same time",
+        /// FULL, UNIQ or APPEND without WATCH.
+        NotWatching => EINVAL "Must set KVS watch flag with other watch flags",
+        /// The sentinel belongs to APPEND.
+        SentinelWithoutAppend => EINVAL
+            "Must set KVS watch append flag with initial sentinel flag",
+        /// The key is gone, or was never there.
+        NotFound => ENOENT "",
+        /// The namespace is gone, or was never there.
+        UnknownNamespace => EOPNOTSUPP "",
+        /// What was sent already is not the beginning of the value any more.
+        Overwritten => EINVAL "value of key watched with WATCH_APPEND overwritten",
+        /// The value is empty now.
+        Truncated => EINVAL "key watched with WATCH_APPEND truncated",
+        /// The value is shorter than what was sent already.
+        Shortened => EINVAL "key watched with WATCH_APPEND shortened",
+        /// Only values grow.
+        DirAppend(&'static str) => EISDIR "{0} cannot be watched with WATCH_APPEND",
+        /// A link does not grow.
+        SymlinkAppend => EINVAL "symlink cannot be watched with WATCH_APPEND",
+        /// Only values have blobs.
+        DirStream(&'static str) => EISDIR "{0} cannot be streamed",
+        /// A link has no blobs.
+        SymlinkStream => EINVAL "symlink cannot be streamed",
+        /// There are too many watchers.
+        TooMany => ENOBUFS "too many watchers",
+    }
+}
+
+crate::json_payloads!(Lookup, Stats);
+crate::no_payloads!(StatsGet);
+
+crate::methods! {
+    Lookup = "kvs-watch.lookup" (USER) => Watched, LookupError, idempotent, Either
+        : "Looks a key up, now or when it is there, once or at every change.";
+    StatsGet = "kvs-watch.stats-get" (USER) => Stats, Never, idempotent
+        : "Counters of the service.";
+}
