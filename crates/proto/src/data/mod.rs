@@ -4,21 +4,26 @@
 //! Nothing here reads a clock, the environment or a file. Read on in `jobid.rs`, `idset.rs`
 //! and `eventlog.rs`, which the rest builds on.
 
+pub mod blobref;
 pub mod eventlog;
 pub mod fsd;
 pub mod hostlist;
 pub mod idset;
+pub mod job;
 pub mod jobid;
 pub mod key;
 pub mod limits;
+pub mod treeobj;
 
 mod calendar;
 mod numfmt;
 mod textual;
 
+pub use blobref::{BlobRef, HashKind};
 pub use eventlog::{Context, Entry, EventlogError};
 pub use fsd::Fsd;
 pub use hostlist::Hostlist;
 pub use idset::{IdSet, IdSetStyle};
 pub use jobid::{JobId, JobIdEncoding};
 pub use key::Key;
+pub use treeobj::Tree;

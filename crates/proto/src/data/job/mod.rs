@@ -1,0 +1,21 @@
+//! What a job is at any moment: its state, result, flags, urgency, exceptions and exit status.
+//!
+//! Owns the numbers and names (RFC 21, RFC 30), not the rules of moving between states: those
+//! are the job manager's. Read on in `state.rs`.
+
+mod exception;
+mod flags;
+mod number;
+mod rank;
+mod result;
+mod signal;
+mod state;
+mod status;
+
+pub use exception::{Exception, ExceptionError, ExceptionType, Severity};
+pub use flags::{EventWatchFlags, JobFlag, LookupFlags, SubmitFlags, UnknownFlag};
+pub use rank::{Priority, Urgency, UrgencyError};
+pub use result::{JobOutcome, JobResult, UnknownResult};
+pub use signal::signal_description;
+pub use state::{State, States, UnknownState};
+pub use status::WaitStatus;
