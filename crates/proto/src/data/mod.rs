@@ -13,6 +13,7 @@ pub mod job;
 pub mod jobid;
 pub mod key;
 pub mod limits;
+pub mod rset;
 pub mod treeobj;
 
 mod calendar;
@@ -26,4 +27,5 @@ pub use hostlist::Hostlist;
 pub use idset::{IdSet, IdSetStyle};
 pub use jobid::{JobId, JobIdEncoding};
 pub use key::Key;
+pub use rset::Rset;
 pub use treeobj::Tree;
