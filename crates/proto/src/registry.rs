@@ -42,6 +42,26 @@ pub fn services() -> Vec<Service> {
             name: "shell",
             methods: crate::job_shell::METHODS,
         },
+        Service {
+            name: "heartbeat",
+            methods: crate::heartbeat::METHODS,
+        },
+        Service {
+            name: "resource",
+            methods: crate::resource::METHODS,
+        },
+        Service {
+            name: "feasibility",
+            methods: crate::feasibility::METHODS,
+        },
+        Service {
+            name: "job-info",
+            methods: crate::job_info::METHODS,
+        },
+        Service {
+            name: "job-list",
+            methods: crate::job_list::METHODS,
+        },
     ];
     services.sort_by_key(|service| service.name);
     services

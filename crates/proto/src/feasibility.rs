@@ -1,0 +1,33 @@
+//! feasibility.*: whether a job could ever run here (protocol/13 section 2). The
+//! scheduler offers it under a name of its own, for job-ingest and job-manager.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Empty, Object};
+
+/// Asks whether a job could run if all resources were free and up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    /// What the job wants.
+    pub jobspec: Object,
+}
+
+crate::refusals! {
+    /// Why a job can never run.
+    pub enum CheckError {
+        /// The jobspec asks for nothing.
+        NoResources => EINVAL "jobspec has no resources",
+        /// It is not a jobspec of version 1.
+        Malformed(String) => EINVAL "cannot parse jobspec: {0}",
+        /// It asks for more than there is; the text says what.
+        Unsatisfiable(String) => EOVERFLOW "unsatisfiable request: {0}",
+    }
+}
+
+crate::json_payloads!(Check);
+
+crate::methods! {
+    Check = "feasibility.check" (USER) => Empty, CheckError, idempotent
+        : "Says whether a job could ever run here.";
+}

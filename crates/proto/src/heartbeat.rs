@@ -1,0 +1,55 @@
+//! heartbeat.*: the pulse of the instance (protocol/03 section 13).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Never;
+
+/// The pulse, published by rank 0 once per period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pulse;
+
+impl crate::Event for Pulse {
+    const TOPIC: &'static str = "heartbeat.pulse";
+}
+
+/// Asks for the settings and the count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// The settings in force, and how many pulses there were.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// Seconds between two pulses.
+    pub period: f64,
+    /// Seconds without a pulse after which a rank leaves its parent; 0 for never.
+    pub timeout: f64,
+    /// Pulses published (rank 0) or received (other ranks).
+    pub count: u64,
+    /// Periods without a pulse after which a rank warns.
+    pub warn_thresh: i64,
+}
+
+crate::refusals! {
+    /// Why a configuration or an argument was refused.
+    pub enum ConfigError {
+        /// `[heartbeat]` is not a table, or a key in it is none of ours.
+        Malformed(String) => EINVAL "error reading [heartbeat] config table: {0}",
+        /// No duration, or none at all.
+        Period => EINVAL "heartbeat.period must be a positive FSD value",
+        /// A rank would leave its parent between two pulses.
+        Timeout => EINVAL "heartbeat.timeout must be >= 2*heartbeat.period, infinity, or 0",
+        /// A warning before the first period is over.
+        WarnThresh => EINVAL "heartbeat.warn_thresh must be positive",
+        /// No argument of ours.
+        UnknownOption(String) => EINVAL "{0}: unknown option",
+    }
+}
+
+crate::json_payloads!(Stats);
+crate::no_payloads!(Pulse, StatsGet);
+
+crate::methods! {
+    StatsGet = "heartbeat.stats-get" (OWNER) => Stats, Never, idempotent
+        : "Gives the settings in force and the number of pulses.";
+}

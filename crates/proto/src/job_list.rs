@@ -1,0 +1,274 @@
+//! job-list.*: the jobs of the instance and their attributes (protocol/12, RFC 43).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::data::JobId;
+use crate::{BadPayload, Coded as _, Empty, Never, Object, Refusal};
+
+/// Asks for jobs, pending before running before inactive ones. The types are checked by
+/// the service, whose refusals say which key is wrong.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct List {
+    /// How many jobs at most; 0 for all. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_entries: Option<Value>,
+    /// Names of the attributes wanted, or `all`. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attrs: Option<Value>,
+    /// Only inactive jobs that became so after this time, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Value>,
+    /// RFC 31 constraint over the operators of protocol/12 section 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<Value>,
+    /// Older form, with `states` and `results`: user id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userid: Option<Value>,
+    /// Older form: mask of states.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub states: Option<Value>,
+    /// Older form: mask of results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub results: Option<Value>,
+    /// Older form: job name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Value>,
+    /// Older form: queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<Value>,
+    /// Our extension to a streaming request: so many jobs in one response, not one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<u32>,
+}
+
+/// Some jobs. A stream has one each, or as many as `chunk` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// Attributes of each, `id` first.
+    pub jobs: Vec<Object>,
+    /// 1, in the first response of a stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+}
+
+/// Asks for one job, maybe not before it has reached a state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct ListId {
+    /// Which. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Value>,
+    /// Names of the attributes wanted, or `all`. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attrs: Option<Value>,
+    /// Mask of states, one of which it must have reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Value>,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ListedId {
+    /// Its attributes, `id` first.
+    pub job: Object,
+}
+
+/// Asks for the names of all attributes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ListAttrs;
+
+/// The names of all attributes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Attrs {
+    /// In the order in which `all` lists them, which is the last.
+    pub attrs: Vec<String>,
+}
+
+/// Asks how many jobs there are by state and result, once or after every change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobStats;
+
+/// How many jobs there are, in all and by queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct JobStatsReply {
+    /// In all.
+    #[serde(flatten)]
+    pub all: JobCounts,
+    /// By queue; empty without named queues.
+    pub queues: Vec<QueueCounts>,
+}
+
+/// How many jobs one queue has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct QueueCounts {
+    /// How many.
+    #[serde(flatten)]
+    pub counts: JobCounts,
+    /// Of which queue.
+    pub name: String,
+}
+
+/// How many jobs there are by state and result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct JobCounts {
+    /// By state.
+    pub job_states: StateCounts,
+    /// Inactive and completed.
+    pub successful: u64,
+    /// Inactive and failed.
+    pub failed: u64,
+    /// Inactive and canceled.
+    pub canceled: u64,
+    /// Inactive and timed out.
+    pub timeout: u64,
+    /// Purged since the service started; not counted above.
+    pub inactive_purged: u64,
+}
+
+/// How many jobs there are by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[allow(missing_docs, reason = "the fields are the states of RFC 21")]
+pub struct StateCounts {
+    pub depend: u64,
+    pub priority: u64,
+    pub sched: u64,
+    pub run: u64,
+    pub cleanup: u64,
+    pub inactive: u64,
+    /// The sum.
+    pub total: u64,
+}
+
+/// Asks for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Counters of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Stats {
+    /// Jobs by list.
+    pub jobs: ListCounts,
+    /// Waits for jobs that are not known yet.
+    pub idsync: IdSyncCounts,
+    /// Open `job-stats` streams.
+    pub stats_watchers: u64,
+}
+
+/// Jobs by list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct ListCounts {
+    /// In DEPEND, PRIORITY or SCHED.
+    pub pending: u64,
+    /// In RUN or CLEANUP.
+    pub running: u64,
+    /// INACTIVE.
+    pub inactive: u64,
+}
+
+/// Waits for jobs that are not known yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct IdSyncCounts {
+    /// Looking for the job in the KVS.
+    pub lookups: u64,
+    /// Waiting for the job to come or to reach a state.
+    pub waits: u64,
+}
+
+/// Keeps what the journal brings from being applied; for tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobStatePause;
+
+/// Applies what was kept, and goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JobStateUnpause;
+
+/// Event: these inactive jobs are gone. Published by job-manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PurgeInactive {
+    /// Their ids.
+    pub jobs: Vec<JobId>,
+}
+
+impl crate::Event for PurgeInactive {
+    const TOPIC: &'static str = "job-purge-inactive";
+}
+
+crate::refusals! {
+    /// Why jobs were not listed.
+    pub enum ListError {
+        /// A key is missing or wrong.
+        Payload(String) => EPROTO "invalid payload: {0}",
+        /// The constraint is malformed.
+        Constraint(String) => EPROTO "invalid payload: constraint object invalid: {0}",
+        /// No attribute has this name.
+        UnknownAttr(String) => EINVAL "{0} is not a valid attribute",
+        /// A name is not a text.
+        AttrNotAString => EINVAL "attr has no string value",
+        /// More work than the configuration allows.
+        TooManyComparisons => EINVAL
+            "Excessive comparisons made, limit search via states or since",
+        /// No job has this id, or it is hidden from the caller.
+        NotFound => ENOENT "",
+        /// There are too many waits.
+        TooManyWaits => EBUSY "too many requests wait for jobs",
+    }
+}
+
+crate::refusals! {
+    /// Why counts were not given.
+    pub enum JobStatsError {
+        /// The instance hides jobs from other users.
+        Private => EPERM "",
+    }
+}
+
+crate::refusals! {
+    /// Why a configuration was refused.
+    pub enum ConfigError {
+        /// A negative budget, or none.
+        MaxComparisons => EINVAL "job-list.max_comparisons must be >= 0",
+    }
+}
+
+crate::json_payloads!(
+    List,
+    Listed,
+    ListId,
+    ListedId,
+    Attrs,
+    JobStatsReply,
+    Stats,
+    PurgeInactive,
+);
+crate::no_payloads!(
+    ListAttrs,
+    JobStats,
+    StatsGet,
+    JobStatePause,
+    JobStateUnpause
+);
+
+fn bad_payload(reason: &BadPayload) -> Refusal {
+    ListError::Payload(reason.to_string()).refusal()
+}
+
+crate::methods! {
+    List = "job-list.list" (USER) => Listed, ListError, idempotent, Either : "Lists jobs." {
+        fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
+    };
+    ListId = "job-list.list-id" (USER) => ListedId, ListError, idempotent
+        : "Gives one job, maybe not before it has reached a state." {
+            fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
+        };
+    ListAttrs = "job-list.list-attrs" (USER) => Attrs, Never, idempotent
+        : "Gives the names of all attributes.";
+    JobStats = "job-list.job-stats" (USER) => JobStatsReply, JobStatsError, idempotent, Either
+        : "Counts jobs by state and result, once or after every change.";
+    StatsGet = "job-list.stats-get" (USER) => Stats, Never, idempotent
+        : "Counters of the service.";
+    JobStatePause = "job-list.job-state-pause" (USER) => Empty, Never, idempotent
+        : "Keeps what the journal brings from being applied; for tests.";
+    JobStateUnpause = "job-list.job-state-unpause" (USER) => Empty, Never, idempotent
+        : "Applies what was kept, and goes on.";
+}

@@ -1,0 +1,309 @@
+//! resource.*: what the instance has, what of it is usable, and the log of both
+//! (protocol/13 sections 3 and 4, RFC 44). R objects are those of RFC 20.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Entry, IdSet};
+use crate::{BadPayload, Coded as _, Empty, Object, Refusal};
+
+/// KVS key of the resource set.
+pub const R_KEY: &str = "resource.R";
+/// KVS key of the event log.
+pub const EVENTLOG_KEY: &str = "resource.eventlog";
+
+/// A scheduler takes the resources in hand; only one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Acquire;
+
+/// What the scheduler has, in the first response, and what changes, in the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(rename_all = "kebab-case")]
+pub struct Acquired {
+    /// First response only: all resources that are not excluded, as R.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Object>,
+    /// Ranks that are usable from now on. In the first response, all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up: Option<IdSet>,
+    /// Ranks that are not usable any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<IdSet>,
+    /// Ranks that will not come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrink: Option<IdSet>,
+    /// New end of the instance's resources, in seconds since the epoch; 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration: Option<f64>,
+}
+
+/// Asks for all resources by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Status;
+
+/// All resources by state.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatusReply {
+    /// Everything, as R.
+    #[serde(rename = "R")]
+    pub r: Object,
+    /// Drained ranks by idset.
+    pub drain: BTreeMap<String, DrainInfo>,
+    /// Ranks whose broker is there.
+    pub online: IdSet,
+    /// Ranks whose broker is not.
+    pub offline: IdSet,
+    /// Ranks that are never used.
+    pub exclude: IdSet,
+    /// Ranks whose broker is slow to answer.
+    pub torpid: IdSet,
+}
+
+/// Since when and why ranks are drained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DrainInfo {
+    /// Whole seconds since the epoch.
+    pub timestamp: f64,
+    /// Empty when none was given.
+    pub reason: String,
+}
+
+/// Asks for all resources as a scheduler sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SchedStatus;
+
+/// All resources as a scheduler sees them, as R.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SchedStatusReply {
+    /// Everything that is not excluded.
+    pub all: Object,
+    /// Of that, what is offline or drained.
+    pub down: Object,
+    /// Of that, what jobs have.
+    pub allocated: Object,
+}
+
+/// Takes ranks out of use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Drain {
+    /// Ranks as an idset, or hosts as a hostlist.
+    pub targets: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// `update`, `overwrite` or `force-overwrite`: what to do with ranks that are
+    /// drained already. Absent, they make the request fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+}
+
+/// Puts ranks back in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Undrain {
+    /// Ranks as an idset, or hosts as a hostlist.
+    pub targets: String,
+    /// `update` ignores ranks that are not drained; absent, they make the request fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Asks for the whole resource set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Get;
+
+/// The whole resource set and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GetReply {
+    /// As R.
+    #[serde(rename = "R")]
+    pub r: Object,
+    /// `configuration`, `dynamic-discovery`, `reload`, `job-info` or `kvs`.
+    pub method: String,
+}
+
+/// Replaces the resource set by one in a file, while no scheduler holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reload {
+    /// Where the file is, for the broker of rank 0.
+    pub path: String,
+    /// The path is a folder of hwloc XML files, which this service does not read.
+    #[serde(default)]
+    pub xml: bool,
+    /// Accept ranks that the instance does not have.
+    #[serde(default)]
+    pub force: bool,
+}
+
+/// Changes the end of the instance's resources.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExpirationUpdate {
+    /// Seconds since the epoch; 0 for none.
+    pub expiration: f64,
+}
+
+/// Asks for the event log and what is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Journal;
+
+/// Some events. One response without any marks the end of the past.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JournalReply {
+    /// In the order in which they happened.
+    pub events: Vec<Entry>,
+    /// As R, with the event that defines the resources.
+    #[serde(default, rename = "R", skip_serializing_if = "Option::is_none")]
+    pub r: Option<Object>,
+}
+
+/// What one rank has found, for rank 0 to make the whole of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TopoReduce {
+    /// The ranks that it covers, as R.
+    #[serde(rename = "R")]
+    pub r: Object,
+}
+
+/// Waits until this many ranks are online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MonitorWaitup {
+    /// How many.
+    pub up: u32,
+}
+
+/// Takes ranks for offline, whatever is heard of them; for tests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MonitorForceDown {
+    /// Which.
+    pub ranks: IdSet,
+}
+
+crate::refusals! {
+    /// Why a scheduler does not get the resources.
+    pub enum AcquireError {
+        /// Another scheduler has them.
+        Busy => EBUSY "",
+        /// There are none.
+        NoResources => ENOENT "resource discovery failed or interrupted",
+        /// Only rank 0 has the inventory.
+        NotRankZero => EPROTO "this RPC only works on rank 0",
+    }
+}
+
+crate::refusals! {
+    /// Why a question about the inventory was not answered.
+    pub enum QueryError {
+        /// Only rank 0 has the inventory.
+        NotRankZero => EPROTO "this RPC only works on rank 0",
+        /// There is none.
+        NoResources => ENOENT "resource discovery failed or interrupted",
+        /// The journal is a stream.
+        JournalNeedsStreaming => EPROTO "journal requires streaming RPC flag",
+        /// An end before the epoch, or none at all.
+        BadExpiration => EINVAL "invalid expiration",
+        /// More ranks than the instance has.
+        TooManyUp => EINVAL "up must be between 0 and size",
+    }
+}
+
+crate::refusals! {
+    /// Why ranks were not drained, or not put back in use.
+    pub enum DrainError {
+        /// Only rank 0 has the inventory.
+        NotRankZero => EPROTO "this RPC only works on rank 0",
+        /// One rank cannot be drained again.
+        RankDrained(IdSet, &'static str) => EEXIST "rank {0} already drained{1}",
+        /// Several ranks cannot be drained again.
+        RanksDrained(IdSet, &'static str) => EEXIST "ranks {0} already drained{1}",
+        /// One rank cannot be put back.
+        RankNotDrained(IdSet) => EEXIST "rank {0} not drained",
+        /// Several ranks cannot be put back.
+        RanksNotDrained(IdSet) => EEXIST "ranks {0} not drained",
+        /// No mode of draining.
+        DrainMode => EINVAL "Invalid mode specified",
+        /// No mode of undraining.
+        UndrainMode(String) => EINVAL "invalid undrain mode '{0}' specified",
+        /// Nothing is meant.
+        Empty => EINVAL "idset is empty",
+        /// More is meant than there is.
+        OutOfRange => EINVAL "idset is out of range",
+        /// Neither idset nor hostlist.
+        NotAHostlist => EINVAL "invalid targets: Hostlist cannot be decoded",
+        /// Hosts that are not ours.
+        UnknownHosts(String) => EINVAL "invalid targets: invalid hosts: {0}",
+    }
+}
+
+crate::refusals! {
+    /// Why the resources were not replaced.
+    pub enum ReloadError {
+        /// Only rank 0 has the inventory.
+        NotRankZero => EPROTO "this RPC only works on rank 0",
+        /// A scheduler holds them.
+        Busy => EBUSY "resources are busy (unload scheduler?)",
+        /// More ranks than the instance has.
+        TooManyRanks(u32) => EINVAL
+            "resource object contains ranks execeeding size={0} (override with -f)",
+        /// The file cannot be read, or has no R.
+        BadFile(String) => EINVAL "{0}",
+        /// We read no hwloc XML.
+        Xml => EOPNOTSUPP "hwloc XML is not supported, give a file with R",
+    }
+}
+
+crate::json_payloads!(
+    Acquired,
+    StatusReply,
+    SchedStatusReply,
+    Drain,
+    Undrain,
+    GetReply,
+    Reload,
+    ExpirationUpdate,
+    JournalReply,
+    TopoReduce,
+    MonitorWaitup,
+    MonitorForceDown,
+);
+crate::no_payloads!(Acquire, Status, SchedStatus, Get, Journal);
+
+/// Topic of the method that ends an `acquire` (RFC 6).
+pub const ACQUIRE_CANCEL: &str = "resource.acquire-cancel";
+/// Topic of the method that ends a `journal` (RFC 6).
+pub const JOURNAL_CANCEL: &str = "resource.journal-cancel";
+
+crate::methods! {
+    Acquire = "resource.acquire" (OWNER) => Acquired, AcquireError, idempotent, Stream
+        : "Hands the resources to a scheduler, then tells it what changes.";
+    Status = "resource.status" (USER) => StatusReply, QueryError, idempotent
+        : "Gives all resources by state.";
+    SchedStatus = "resource.sched-status" (USER) => SchedStatusReply, QueryError, idempotent
+        : "Gives all resources as a scheduler sees them.";
+    Drain = "resource.drain" (OWNER) => Empty, DrainError : "Takes ranks out of use.";
+    Undrain = "resource.undrain" (OWNER) => Empty, DrainError : "Puts ranks back in use.";
+    Get = "resource.get" (OWNER) => GetReply, QueryError, idempotent
+        : "Gives the whole resource set and where it came from.";
+    Reload = "resource.reload" (OWNER) => Empty, ReloadError
+        : "Replaces the resource set by one in a file.";
+    ExpirationUpdate = "resource.expiration-update" (OWNER) => Empty, QueryError, idempotent
+        : "Changes the end of the instance's resources.";
+    Journal = "resource.journal" (OWNER) => JournalReply, QueryError, idempotent, Stream
+        : "Gives the event log, then what happens." {
+            fn bad_payload(_: &BadPayload) -> Refusal {
+                Refusal::bare(crate::Errno::EPROTO)
+            }
+            fn needs_streaming() -> Refusal {
+                QueryError::JournalNeedsStreaming.refusal()
+            }
+        };
+    TopoReduce = "resource.topo-reduce" (OWNER) => Empty, QueryError, idempotent, Nothing
+        : "Sends what one rank has found to rank 0.";
+    MonitorWaitup = "resource.monitor-waitup" (OWNER) => Empty, QueryError, idempotent
+        : "Answers when this many ranks are online.";
+    MonitorForceDown = "resource.monitor-force-down" (OWNER) => Empty, QueryError, idempotent
+        : "Takes ranks for offline; for tests.";
+}

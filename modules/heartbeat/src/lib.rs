@@ -1,0 +1,61 @@
+//! heartbeat: publishes `heartbeat.pulse` on rank 0; on other ranks, warns when the
+//! pulse is late and leaves the parent when it stays away (protocol/03 section 13).
+//!
+//! Read on in `core.rs` (what it does) and `settings.rs` (arguments and
+//! `[heartbeat]`). It keeps no state that a restart would lose, so it is also the
+//! shortest example of a module.
+
+mod core;
+mod settings;
+
+use node::{Cx, Host, Module, Routes};
+use proto::heartbeat::{Pulse, StatsGet};
+use proto::{Object, Refusal};
+
+pub use core::Heartbeat;
+use settings::Settings;
+
+impl Host for Heartbeat {
+    const NAME: &'static str = "heartbeat";
+    type Worker = ();
+
+    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        let args = cx.welcome().args.clone().unwrap_or_default();
+        let settings = Settings::new(&args, conf)?;
+        self.adopt(cx, settings);
+        Ok(())
+    }
+
+    fn clear_stats(&mut self) {
+        self.clear();
+    }
+}
+
+impl Module for Heartbeat {
+    fn routes() -> Routes<Self> {
+        Routes::new()
+            .on::<StatsGet>(|core: &mut Heartbeat, _, _, _| Ok(core.stats()))
+            .event::<Pulse>(|core: &mut Heartbeat, cx, _| core.pulse_received(cx))
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        let welcome = cx.welcome();
+        let args = welcome.args.clone().unwrap_or_default();
+        let settings = Settings::new(&args, &welcome.conf)?;
+        Ok(Heartbeat::new(cx, settings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declared_method_has_a_route() {
+        let routes = Heartbeat::routes();
+        let topics: Vec<&str> = routes.topics().collect();
+        for method in proto::heartbeat::METHODS {
+            assert!(topics.contains(&method.topic), "{}", method.topic);
+        }
+    }
+}
