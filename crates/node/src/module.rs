@@ -129,6 +129,9 @@ pub fn next_phase(phase: Phase, step: Move) -> Option<Phase> {
 /// count up from 1 and never reach it.
 const FINALIZE_TAG: u32 = u32::MAX;
 
+/// Asks a module to stop as its `shutdown` method does.
+const SIGTERM: i32 = 15;
+
 /// A module as a node.
 pub struct ModuleNode<M: Module> {
     phase: Phase,
@@ -138,6 +141,8 @@ pub struct ModuleNode<M: Module> {
     now: Now,
     /// When to stop waiting for the broker's word.
     finalize_by: Option<Duration>,
+    /// Whether the broker went away without a word.
+    cut: bool,
     rusage: RusageFn,
 }
 
@@ -152,6 +157,7 @@ impl<M: Module> Default for ModuleNode<M> {
             outbox: VecDeque::new(),
             now: Now::default(),
             finalize_by: None,
+            cut: false,
             rusage: |_| RusageReply::default(),
         }
     }
@@ -169,6 +175,11 @@ impl<M: Module> ModuleNode<M> {
     /// The core, for tests and checkers.
     pub fn core(&self) -> Option<&M> {
         self.actor.as_ref().map(|actor| &actor.core)
+    }
+
+    /// Whether the broker went away without a word.
+    pub fn lost_its_broker(&self) -> bool {
+        self.cut
     }
 
     fn step(&mut self, step: Move) -> bool {
@@ -300,8 +311,14 @@ impl<M: Module> Node for ModuleNode<M> {
             }
             (Phase::Connecting, Input::Message { message, .. }) => self.welcome(&message),
             (Phase::Exited, _) => return,
+            (_, Input::Signal(signum)) if signum == SIGTERM => {
+                if let Some(actor) = &mut self.actor {
+                    actor.core.stop(&mut actor.cx);
+                }
+            }
             (_, Input::PeerDown { .. }) => {
                 self.step(Move::Cut);
+                self.cut = true;
                 self.outbox.push_back(Output::Exit { code: 1 });
                 return;
             }

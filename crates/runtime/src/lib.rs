@@ -1,0 +1,30 @@
+//! Drives nodes in processes: the one loop that owns sockets, timers, signals, child
+//! processes and the clock.
+//!
+//! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `link.rs`
+//! (the only file that names ZeroMQ), `bus.rs` (broker and modules on it), `conn.rs`
+//! (the local socket), `children.rs`, `worker.rs` and `logging.rs`. It must never
+//! know what a message means: nodes do.
+
+mod bus;
+mod children;
+mod clock;
+mod conn;
+mod entry;
+pub mod limits;
+pub mod link;
+pub mod logging;
+mod poller;
+mod reactor;
+mod signals;
+mod usage;
+pub mod users;
+mod worker;
+
+pub use bus::{BrokerBus, ModuleBus};
+pub use entry::{
+    MODULE_CLEANUP, MODULE_URI, MODULE_UUID, connect, module_main, program_main, report,
+};
+pub use reactor::Reactor;
+pub use signals::Signals;
+pub use usage::rusage;

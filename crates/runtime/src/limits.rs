@@ -1,0 +1,53 @@
+//! Every limit of the loop in one place.
+
+/// Descriptors reported by one wait.
+pub const EVENTS_PER_WAIT: usize = 256;
+
+/// Messages taken from one link before the others get their turn.
+pub const MESSAGES_PER_TURN: usize = 1024;
+
+/// Bytes read from one stream before the others get their turn.
+pub const READ_BYTES_PER_TURN: usize = 256 * 1024;
+
+/// Bytes waiting for one client or module that does not read. When full, its link
+/// is closed: it has had its share of our memory.
+pub const BACKLOG_BYTES_MAX: usize = 1 << 30;
+
+/// Clients that may be connected at once. A further one is turned away.
+pub const CLIENTS_MAX: usize = 65_536;
+
+/// Length of the local socket's queue of unaccepted connections.
+pub const LISTEN_BACKLOG: i32 = 128;
+
+/// Log lines waiting to be sent. When full, further ones are dropped and counted.
+pub const LOG_LINES_MAX: usize = 4096;
+
+/// Bytes read from a child's stream at once.
+pub const CHILD_READ_BYTES: usize = 64 * 1024;
+
+/// Bytes waiting for a child that does not read its input. When full, what is
+/// written further is dropped, as by a closed pipe.
+pub const CHILD_BACKLOG_BYTES_MAX: usize = 64 << 20;
+
+/// How long an exiting process tries to get its last messages out, in seconds.
+pub const FLUSH_WAIT_S: u64 = 5;
+
+/// Messages waiting in this process for one peer of a ZeroMQ link. When full, a send
+/// answers `Full`. Explicit, because the default of ZeroMQ drops what is above it.
+pub const LINK_SEND_MESSAGES_MAX: u32 = 8192;
+
+/// Messages from one peer of a ZeroMQ link waiting to be received. When full, the
+/// peer's own queue fills, and then its sends answer `Full`.
+pub const LINK_RECEIVE_MESSAGES_MAX: u32 = 8192;
+
+/// Longest that the end of a process waits for messages that ZeroMQ has taken, in
+/// milliseconds. Only a peer that no longer reads makes anyone wait that long.
+pub const LINK_LINGER_MS: i32 = 2_000;
+
+/// Longest part that is copied rather than handed over with its buffer, in bytes.
+/// libzmq reads in pieces of this size and lends parts of a piece out, so a short
+/// message kept uncopied would keep a whole piece in memory.
+pub const LINK_COPY_BYTES_MAX: usize = 8192;
+
+const _: () = assert!(LINK_SEND_MESSAGES_MAX > 0 && LINK_RECEIVE_MESSAGES_MAX > 0);
+const _: () = assert!(BACKLOG_BYTES_MAX >= wire::limits::MESSAGE_BYTES_MAX);
