@@ -5,7 +5,7 @@
 //! and its line in `SOURCES`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -103,11 +103,8 @@ fn doc() -> PathBuf {
 }
 
 /// The first line of every page.
-fn banner(source: &Path) -> String {
-    format!(
-        "<!-- Written by `cargo xtask docs` from {}: change it there. -->\n\n",
-        source.display()
-    )
+fn banner(source: &str) -> String {
+    format!("<!-- Written by `cargo xtask docs` from {source}: change it there. -->\n\n")
 }
 
 /// Text for a table cell: one line, no column breaks.

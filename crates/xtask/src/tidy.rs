@@ -7,6 +7,7 @@ mod edges;
 mod functions;
 mod lexer;
 mod manifests;
+mod members;
 mod scripts;
 mod sources;
 

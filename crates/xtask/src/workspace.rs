@@ -19,17 +19,6 @@ pub fn root() -> PathBuf {
 /// What `cargo metadata` says of the workspace, dependencies not resolved.
 pub struct Metadata(Value);
 
-/// One dependency of one member on another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Edge {
-    /// The member whose `Cargo.toml` has the line.
-    pub from: String,
-    /// The member it names.
-    pub to: String,
-    /// Only tests, benches and examples use it.
-    pub dev: bool,
-}
-
 impl Metadata {
     /// Asks cargo.
     pub fn read() -> Result<Self> {
@@ -52,46 +41,9 @@ impl Metadata {
         PathBuf::from(self.0["target_directory"].as_str().unwrap_or("target"))
     }
 
-    /// Name and folder of each member, in order of name.
-    pub fn members(&self) -> Vec<(String, PathBuf)> {
-        let mut members: Vec<_> = self
-            .packages()
-            .filter_map(|package| {
-                let manifest = Path::new(package["manifest_path"].as_str()?);
-                Some((
-                    package["name"].as_str()?.to_owned(),
-                    manifest.parent()?.to_path_buf(),
-                ))
-            })
-            .collect();
-        members.sort();
-        members
-    }
-
-    /// Every dependency of a member on a member.
+    /// The members, as cargo describes them.
     #[cfg(test)]
-    pub fn edges(&self) -> Vec<Edge> {
-        let members: Vec<String> = self.members().into_iter().map(|(name, _)| name).collect();
-        let mut edges = Vec::new();
-        for package in self.packages() {
-            let from = package["name"].as_str().unwrap_or_default();
-            for dependency in package["dependencies"].as_array().into_iter().flatten() {
-                let to = dependency["name"].as_str().unwrap_or_default();
-                if dependency["path"].is_string() && members.iter().any(|name| name == to) {
-                    let dev = dependency["kind"] == "dev";
-                    edges.push(Edge {
-                        from: from.to_owned(),
-                        to: to.to_owned(),
-                        dev,
-                    });
-                }
-            }
-        }
-        edges.sort();
-        edges
-    }
-
-    fn packages(&self) -> impl Iterator<Item = &Value> {
+    pub fn packages(&self) -> impl Iterator<Item = &Value> {
         self.0["packages"].as_array().into_iter().flatten()
     }
 }

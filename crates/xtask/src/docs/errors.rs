@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 
 use super::{Page, banner, cell, rpc};
 
 /// The one page of the registry.
 pub fn pages() -> Vec<Page> {
-    let mut text = banner(Path::new("crates/proto/src"));
+    let mut text = banner("crates/proto/src");
     text.push_str(
         "# Errors\n\nAn error travels as its number and, where it has one, a sentence. \
          Numbers are those of Linux; a name keeps its number for good. Where the text is \

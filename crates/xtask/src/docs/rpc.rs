@@ -1,7 +1,6 @@
 //! `doc/rpc/`: one page a service, from the declarations in `proto`, and an index.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use proto::{Answer, Declared, Role, Service};
 
@@ -40,7 +39,7 @@ pub fn slug(name: &str) -> String {
 }
 
 fn index(services: &[Service]) -> String {
-    let mut page = banner(Path::new("crates/proto/src"));
+    let mut page = banner("crates/proto/src");
     page.push_str(
         "# Every method\n\n| topic | who | answers | what it does |\n|---|---|---|---|\n",
     );
@@ -63,7 +62,7 @@ fn index(services: &[Service]) -> String {
 }
 
 fn service_page(service: &Service) -> String {
-    let mut page = banner(Path::new("crates/proto/src"));
+    let mut page = banner("crates/proto/src");
     let _ = writeln!(page, "# {}", service.name);
     for method in service.methods {
         page.push_str(&method_section(method));

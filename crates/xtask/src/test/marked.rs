@@ -31,22 +31,31 @@ fn carries(pid: i32, entry: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::os::unix::process::ExitStatusExt;
-    use std::process::Command;
+    use std::process::{Command, Stdio};
 
     use super::*;
 
     #[test]
     fn the_marked_process_is_found_and_no_other() {
         let mark = format!("xtask-test.{}", std::process::id());
-        let mut marked = Command::new("tail")
-            .args(["-f", "/dev/null"])
+        // It says when it is there, and ends by itself should this test fail.
+        let mut marked = Command::new("sh")
+            .args(["-c", "echo here; read line"])
             .env("FLUX_TEST_MARK", &mark)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
-            .expect("tail starts");
+            .expect("sh starts");
+        let mut line = String::new();
+        let stdout = marked.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("it can be read");
+        assert_eq!(line, "here\n");
+
         assert_eq!(signal(&format!("{mark}0"), Signal::TERM), 0);
         assert_eq!(signal(&mark, Signal::TERM), 1);
-        let status = marked.wait().expect("tail ends");
+        let status = marked.wait().expect("sh ends");
         assert_eq!(status.signal(), Some(15));
     }
 }

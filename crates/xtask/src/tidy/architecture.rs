@@ -2,14 +2,15 @@
 //! `doc/architecture.md`, and the page stays short enough to be read.
 
 use super::assert_none;
-use crate::workspace::{Metadata, root};
+use super::members::members;
+use crate::workspace::root;
 
 const LINES_MAX: usize = 250;
 
 #[test]
 fn every_member_has_a_paragraph_in_the_architecture_page() {
     let page = std::fs::read_to_string(root().join("doc/architecture.md")).expect("the page");
-    let members = Metadata::read().expect("cargo metadata").members();
+    let members = members();
     let breaches: Vec<String> = members
         .into_iter()
         .filter_map(|(_, folder)| {

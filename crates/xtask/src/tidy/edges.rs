@@ -2,9 +2,9 @@
 //! and `doc/architecture.md` in the same commit.
 
 use super::lexer::{code_only, without_tests};
+use super::members::{edges, members};
 use super::sources::own_sources;
 use super::{assert_none, short};
-use crate::workspace::Metadata;
 
 /// Which workspace crates each crate may depend on, besides in its own tests.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -29,10 +29,9 @@ const ALLOWED_IN_TESTS: &[&str] = &["sim", "broker", "client"];
 
 #[test]
 fn crates_depend_only_as_drawn() {
-    let metadata = Metadata::read().expect("cargo metadata");
-    let modules: Vec<String> = modules(&metadata);
+    let modules: Vec<String> = modules();
     let mut breaches = Vec::new();
-    for edge in metadata.edges() {
+    for edge in edges() {
         let row = ALLOWED.iter().find(|(name, _)| *name == edge.from);
         let allowed = match row {
             Some((_, allowed)) => allowed,
@@ -54,10 +53,8 @@ fn crates_depend_only_as_drawn() {
 
 #[test]
 fn every_crate_is_in_the_table() {
-    let metadata = Metadata::read().expect("cargo metadata");
-    let modules = modules(&metadata);
-    let breaches: Vec<String> = metadata
-        .members()
+    let modules = modules();
+    let breaches: Vec<String> = members()
         .into_iter()
         .map(|(name, _)| name)
         .filter(|name| !modules.contains(name) && ALLOWED.iter().all(|(known, _)| known != name))
@@ -82,7 +79,7 @@ fn in_a_module_only_main_names_the_runtime() {
 #[test]
 fn only_the_runtime_knows_zeromq() {
     let mut breaches = Vec::new();
-    for (name, folder) in Metadata::read().expect("cargo metadata").members() {
+    for (name, folder) in members() {
         let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("the manifest");
         let knows = manifest.lines().any(|line| line.starts_with("zmq"));
         if knows && name != "runtime" {
@@ -92,8 +89,8 @@ fn only_the_runtime_knows_zeromq() {
     assert_none(&breaches);
 }
 
-fn modules(metadata: &Metadata) -> Vec<String> {
-    let members = metadata.members().into_iter();
+fn modules() -> Vec<String> {
+    let members = members().into_iter();
     members
         .filter(|(_, folder)| short(folder).starts_with("modules/"))
         .map(|(name, _)| name)

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+use super::members::members;
 use super::{assert_none, short};
-use crate::workspace::{Metadata, root};
+use crate::workspace::root;
 
 const INHERITED: &[&str] = &[
     "version.workspace = true",
@@ -41,7 +42,7 @@ const BANNED: &[&str] = &[
 #[test]
 fn every_member_inherits_version_and_lints() {
     let mut breaches = Vec::new();
-    for (name, folder) in Metadata::read().expect("cargo metadata").members() {
+    for (name, folder) in members() {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).expect("the manifest");
         for line in INHERITED {
             if !manifest.contains(line) {
@@ -64,7 +65,7 @@ fn every_member_inherits_version_and_lints() {
 #[test]
 fn core_crates_cannot_reach_clocks_threads_or_the_environment() {
     let mut breaches = Vec::new();
-    for (name, folder) in Metadata::read().expect("cargo metadata").members() {
+    for (name, folder) in members() {
         let path = short(&folder);
         if !PURE.iter().any(|pure| Path::new(&path).starts_with(pure)) {
             continue;

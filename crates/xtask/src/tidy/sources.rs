@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::lexer::{code_only, without_tests};
+use super::members::members;
 use super::{assert_none, short};
-use crate::workspace::{Metadata, files_below};
+use crate::workspace::files_below;
 
 const LINES_MAX: usize = 600;
 
@@ -18,7 +19,7 @@ const NOTES: &[&str] = &["FIXME", "TODO", "XXX"];
 
 /// Every source file below `src/` of every member, with its text.
 pub fn own_sources() -> Vec<(PathBuf, String)> {
-    let members = Metadata::read().expect("cargo metadata").members();
+    let members = members();
     let folders = members.into_iter().map(|(_, folder)| folder.join("src"));
     let files = folders.flat_map(|folder| files_below(&folder, "rs").expect("sources can be read"));
     files
