@@ -16,6 +16,7 @@ pub mod content;
 pub mod content_backing;
 pub mod event;
 pub mod feasibility;
+pub mod groups;
 pub mod heartbeat;
 pub mod job_exec;
 pub mod job_info;

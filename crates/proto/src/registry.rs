@@ -62,6 +62,10 @@ pub fn services() -> Vec<Service> {
             name: "job-list",
             methods: crate::job_list::METHODS,
         },
+        Service {
+            name: "groups",
+            methods: crate::groups::METHODS,
+        },
     ];
     services.sort_by_key(|service| service.name);
     services

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Entry, IdSet};
-use crate::{BadPayload, Coded as _, Empty, Object, Refusal};
+use crate::data::{Entry, IdSet, Rset};
+use crate::{BadPayload, Coded as _, Empty, Refusal};
 
 /// KVS key of the resource set.
 pub const R_KEY: &str = "resource.R";
@@ -24,7 +24,7 @@ pub struct Acquire;
 pub struct Acquired {
     /// First response only: all resources that are not excluded, as R.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Object>,
+    pub resources: Option<Rset>,
     /// Ranks that are usable from now on. In the first response, all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<IdSet>,
@@ -48,7 +48,7 @@ pub struct Status;
 pub struct StatusReply {
     /// Everything, as R.
     #[serde(rename = "R")]
-    pub r: Object,
+    pub r: Rset,
     /// Drained ranks by idset.
     pub drain: BTreeMap<String, DrainInfo>,
     /// Ranks whose broker is there.
@@ -78,11 +78,11 @@ pub struct SchedStatus;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SchedStatusReply {
     /// Everything that is not excluded.
-    pub all: Object,
+    pub all: Rset,
     /// Of that, what is offline or drained.
-    pub down: Object,
+    pub down: Rset,
     /// Of that, what jobs have.
-    pub allocated: Object,
+    pub allocated: Rset,
 }
 
 /// Takes ranks out of use.
@@ -121,7 +121,7 @@ pub struct Get;
 pub struct GetReply {
     /// As R.
     #[serde(rename = "R")]
-    pub r: Object,
+    pub r: Rset,
     /// `configuration`, `dynamic-discovery`, `reload`, `job-info` or `kvs`.
     pub method: String,
 }
@@ -157,7 +157,7 @@ pub struct JournalReply {
     pub events: Vec<Entry>,
     /// As R, with the event that defines the resources.
     #[serde(default, rename = "R", skip_serializing_if = "Option::is_none")]
-    pub r: Option<Object>,
+    pub r: Option<Rset>,
 }
 
 /// What one rank has found, for rank 0 to make the whole of.
@@ -165,7 +165,7 @@ pub struct JournalReply {
 pub struct TopoReduce {
     /// The ranks that it covers, as R.
     #[serde(rename = "R")]
-    pub r: Object,
+    pub r: Rset,
 }
 
 /// Waits until this many ranks are online.
