@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sim", &["wire", "proto", "node", "broker"]),
     ("job-shell", &["wire", "proto", "client"]),
     ("cli", &["wire", "proto", "client"]),
-    ("xtask", &["wire", "proto", "client"]),
+    ("xtask", &["wire", "proto", "client", "cli"]),
     ("broker", &["wire", "proto", "node", "runtime"]),
 ];
 

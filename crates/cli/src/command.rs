@@ -1,0 +1,176 @@
+//! What a sub-command is: its parser, its place in the help, and what it does.
+
+use std::ffi::OsString;
+
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// The two families of commands, which users and scripts tell apart by how they fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// `flux-NAME: TEXT`; a mistake on the command line ends with 1; long options may
+    /// be abbreviated.
+    Bare,
+    /// `flux-NAME: ERROR: TEXT`; a mistake on the command line ends with 2.
+    Tagged,
+}
+
+/// Where `flux help` lists a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Submitting jobs and following them.
+    Jobs,
+    /// Nodes, cores and queues.
+    Resources,
+    /// The instance itself.
+    Instance,
+    /// The key-value store and the content store.
+    Data,
+    /// Services, modules and messages.
+    Services,
+}
+
+impl Group {
+    /// Every group, in the order of the help.
+    pub const ALL: &'static [Group] = &[
+        Group::Jobs,
+        Group::Resources,
+        Group::Instance,
+        Group::Data,
+        Group::Services,
+    ];
+
+    /// The heading in the help.
+    pub fn title(self) -> &'static str {
+        match self {
+            Group::Jobs => "Jobs",
+            Group::Resources => "Resources and queues",
+            Group::Instance => "Instances",
+            Group::Data => "Stored data",
+            Group::Services => "Services and messages",
+        }
+    }
+}
+
+/// A sub-command, implemented on the struct of its arguments. The struct's doc comment
+/// is the help; `after_help` holds the examples.
+pub trait Run: clap::Parser {
+    /// `getattr` for `flux getattr`.
+    const NAME: &'static str;
+    /// Where the help lists it.
+    const GROUP: Group;
+    /// How it fails.
+    const STYLE: Style;
+
+    /// Does it.
+    fn run(self, flux: &mut Flux) -> Result<(), CliError>;
+}
+
+/// One row of the table of commands.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// See [`Run::NAME`].
+    pub name: &'static str,
+    /// See [`Run::GROUP`].
+    pub group: Group,
+    /// See [`Run::STYLE`].
+    pub style: Style,
+    clap: fn() -> clap::Command,
+    parse_and_run: fn(clap::ArgMatches, &mut Flux) -> Result<(), CliError>,
+}
+
+impl Entry {
+    /// The row of the command `C`.
+    pub const fn of<C: Run>() -> Entry {
+        Entry {
+            name: C::NAME,
+            group: C::GROUP,
+            style: C::STYLE,
+            clap: C::command,
+            parse_and_run: |matches, flux| {
+                // What the command's own parser accepted also fills its struct.
+                let command = C::from_arg_matches(&matches)
+                    .map_err(|error| CliError::usage(error.to_string()))?;
+                command.run(flux)
+            },
+        }
+    }
+
+    /// The parser, named and set up as the style wants it.
+    pub fn parser(&self) -> clap::Command {
+        (self.clap)()
+            .name(self.name)
+            .bin_name(format!("flux {}", self.name))
+            .disable_version_flag(true)
+            .disable_help_subcommand(true)
+            .infer_long_args(self.style == Style::Bare)
+    }
+
+    /// What standard error shows as the program.
+    pub fn program(&self) -> String {
+        format!("flux-{}", self.name)
+    }
+
+    /// Parses `args`, which follow the command's name, and runs the command.
+    pub fn run(&self, args: Vec<OsString>, flux: &mut Flux) -> Result<(), CliError> {
+        let name = OsString::from(self.program());
+        let words = std::iter::once(name).chain(args);
+        match self.parser().try_get_matches_from(words) {
+            Ok(matches) => (self.parse_and_run)(matches, flux),
+            Err(error) => Err(self.refuse(&error, flux)?),
+        }
+    }
+
+    /// What clap found wrong, in the style's words; or the help that was asked for.
+    fn refuse(&self, error: &clap::Error, flux: &mut Flux) -> Result<CliError, CliError> {
+        let text = error.render().to_string();
+        if !error.use_stderr() {
+            writeln!(flux.out, "{}", text.trim_end())?;
+            return Ok(CliError::exit(0));
+        }
+        let complaint = Complaint::read(&text);
+        if self.style == Style::Tagged && !complaint.usage.is_empty() {
+            writeln!(flux.err, "{}", complaint.usage)?;
+        }
+        let message = match self.style {
+            Style::Bare if !complaint.usage.is_empty() => {
+                format!("{}\n{}", complaint.message, complaint.usage)
+            }
+            _ => complaint.message,
+        };
+        let usage = CliError::usage(message);
+        Ok(match complaint.tip {
+            Some(tip) => usage.with_hint(tip),
+            None => usage,
+        })
+    }
+}
+
+/// The parts of an error as clap prints it: paragraphs with blank lines between.
+struct Complaint {
+    message: String,
+    usage: String,
+    tip: Option<String>,
+}
+
+impl Complaint {
+    fn read(text: &str) -> Complaint {
+        let mut complaint = Complaint {
+            message: String::new(),
+            usage: String::new(),
+            tip: None,
+        };
+        for paragraph in text.split("\n\n") {
+            let paragraph = paragraph.trim_end();
+            if paragraph.starts_with("Usage:") {
+                complaint.usage = paragraph.to_owned();
+            } else if let Some(tip) = paragraph.trim_start().strip_prefix("tip: ") {
+                complaint.tip = Some(tip.to_owned());
+            } else if complaint.message.is_empty() {
+                let message = paragraph.strip_prefix("error: ").unwrap_or(paragraph);
+                complaint.message = message.to_owned();
+            }
+        }
+        complaint
+    }
+}

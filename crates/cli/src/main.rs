@@ -1,0 +1,19 @@
+//! The binary `flux`: everything is in the library, so that xtask can print the manual.
+
+use std::process::ExitCode;
+
+use cli::{Env, Io};
+
+fn main() -> ExitCode {
+    die_of_broken_pipes();
+    let args = std::env::args_os().skip(1).collect();
+    ExitCode::from(cli::run(args, Env::from_process(), Io::standard()))
+}
+
+/// `flux jobs | head -1` must end quietly, as programs do that know nothing of pipes.
+fn die_of_broken_pipes() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    // SAFETY: no handler function is installed, and no thread has been started yet.
+    // If it fails, broken pipes are reported as errors instead.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+}

@@ -1,0 +1,27 @@
+//! Handle: how a program outside the broker talks to it, on one thread and without a
+//! runtime (protocol/02).
+//!
+//! Read on in `handle.rs` (calls and what arrives), `call.rs` (what is asked and how),
+//! `stream.rs`, `events.rs` and `services.rs` (the rest of what a program does),
+//! `open.rs` (finding and connecting to the broker), `inbox.rs` (what has arrived and not
+//! been taken) and `link.rs` (bytes on the socket).
+//!
+//! Opening a handle costs one connect(2) and one byte; nothing is sent that was not asked
+//! for. A handle starts no thread, and blocks only in `poll(2)` in functions that say so.
+
+mod attrs;
+mod call;
+mod events;
+mod handle;
+mod inbox;
+pub mod limits;
+mod link;
+mod open;
+mod services;
+mod stream;
+
+pub use call::{Answered, Call, CallId, Pending, Untyped};
+pub use handle::{Arrival, Handle};
+pub use open::{OpenError, Options};
+pub use proto::{Delivery, Refusal};
+pub use stream::Stream;

@@ -1,0 +1,38 @@
+//! Every limit of a handle in one place.
+
+use std::time::Duration;
+
+/// Bytes of requests that may wait for the broker to read them. Sending more blocks.
+pub const SEND_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of messages that may wait to be taken while the program waits for another one.
+/// A stream whose answer comes on top of that ends with ENOBUFS; events are dropped, and
+/// the next one taken is an error that counts them.
+pub const INBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// What a message without payload counts for in the inbox, in bytes.
+pub const MESSAGE_OVERHEAD_BYTES: usize = 256;
+
+/// Bytes that one read(2) takes at most.
+pub const READ_BYTES: usize = 64 * 1024;
+
+/// Messages taken from the inbox before the caller's own descriptors are looked at again.
+pub const TURNS_BETWEEN_POLLS: u32 = 64;
+
+/// How often a stream is repeated without a single answer in between before its error
+/// reaches the program.
+pub const FRUITLESS_REPEATS_MAX: u32 = 8;
+
+/// How often connecting is tried again.
+pub const CONNECT_RETRIES: u32 = 5;
+
+/// Wait before the second try to connect; it doubles from there.
+pub const CONNECT_DELAY_MIN: Duration = Duration::from_millis(16);
+
+/// Longest wait between two tries to connect.
+pub const CONNECT_DELAY_MAX: Duration = Duration::from_secs(2);
+
+/// Instances that are climbed to find the root before it must be a loop.
+pub const ANCESTORS_MAX: u32 = 64;
+
+const _: () = assert!(SEND_BYTES_MAX < INBOX_BYTES_MAX);

@@ -1,0 +1,91 @@
+//! Bytes on the socket: what is to be sent and what has come, never blocking.
+
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use rustix::io::Errno as Os;
+use rustix::net::{SendFlags, send};
+use wire::{Errno, Message, StreamDecoder, encode_stream};
+
+use crate::limits::READ_BYTES;
+
+/// A connection to a broker.
+pub(crate) struct Link {
+    socket: UnixStream,
+    decoder: StreamDecoder,
+    /// Encoded messages, of which the first `sent` bytes are gone.
+    out: Vec<u8>,
+    sent: usize,
+    buf: Box<[u8]>,
+}
+
+impl Link {
+    pub(crate) fn new(socket: UnixStream) -> io::Result<Link> {
+        socket.set_nonblocking(true)?;
+        Ok(Link {
+            socket,
+            decoder: StreamDecoder::default(),
+            out: Vec::new(),
+            sent: 0,
+            buf: vec![0; READ_BYTES].into_boxed_slice(),
+        })
+    }
+
+    /// Queues a message and sends what the socket takes.
+    pub(crate) fn send(&mut self, message: &Message) -> Result<(), Errno> {
+        encode_stream(message, &mut self.out);
+        self.flush()
+    }
+
+    /// Sends what the socket takes.
+    pub(crate) fn flush(&mut self) -> Result<(), Errno> {
+        while self.sent < self.out.len() {
+            // A broker that is gone is an error to report, not a signal.
+            match send(&self.socket, &self.out[self.sent..], SendFlags::NOSIGNAL) {
+                Ok(n) => self.sent += n,
+                Err(Os::AGAIN) => break,
+                Err(Os::INTR) => {}
+                Err(Os::PIPE) => return Err(Errno::ECONNRESET),
+                Err(error) => return Err(Errno(error.raw_os_error().unsigned_abs())),
+            }
+        }
+        if self.sent == self.out.len() {
+            self.out.clear();
+            self.sent = 0;
+        } else if self.sent > self.out.len() / 2 {
+            self.out.drain(..self.sent);
+            self.sent = 0;
+        }
+        Ok(())
+    }
+
+    /// How many bytes wait for the broker to read them.
+    pub(crate) fn backlog(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
+    /// Reads once what has come, and gives whole messages to `take`.
+    pub(crate) fn read(&mut self, mut take: impl FnMut(Message)) -> Result<(), Errno> {
+        match self.socket.read(&mut self.buf) {
+            Ok(0) => return Err(Errno::ECONNRESET),
+            Ok(n) => self.decoder.push(&self.buf[..n]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            Err(_) => return Err(Errno::ECONNRESET),
+        }
+        loop {
+            match self.decoder.next_message() {
+                Ok(Some(message)) => take(message),
+                Ok(None) => return Ok(()),
+                Err(_) => return Err(Errno::EPROTO),
+            }
+        }
+    }
+}
+
+impl AsFd for Link {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
