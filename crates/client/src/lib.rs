@@ -12,6 +12,8 @@
 mod attrs;
 mod call;
 mod events;
+#[cfg(feature = "fake")]
+pub mod fake;
 mod handle;
 mod inbox;
 pub mod limits;

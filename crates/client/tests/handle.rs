@@ -1,0 +1,302 @@
+//! A handle against a broker made of one function.
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use client::fake::{Act, FakeBroker, answer, answer_raw, object_of, refuse};
+use client::{Arrival, Call, Delivery, Handle, Options, Refusal};
+use proto::{Errno, attr, config};
+use serde_json::json;
+use wire::{Flags, Kind, Message};
+
+/// A handle on a broker that answers as `handle` says; the folder holds its socket.
+fn open(
+    handle: impl FnMut(&Message) -> Vec<Act> + Send + 'static,
+) -> (tempfile::TempDir, FakeBroker, Handle) {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = FakeBroker::listen(&folder.path().join("local"), handle).unwrap();
+    let opened = Handle::open(Some(&broker.uri()), &Options::default());
+    (folder, broker, opened.unwrap())
+}
+
+fn get(name: &str) -> attr::Get {
+    attr::Get {
+        name: name.to_owned(),
+    }
+}
+
+#[test]
+fn a_call_is_answered() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        assert_eq!(request.topic(), "attr.get");
+        assert_eq!((request.userid, request.rolemask.0), (u32::MAX, 0));
+        vec![answer(request, &json!({"value": "7", "flags": 0}))]
+    });
+    assert_eq!(handle.rpc(&get("size")).unwrap().value, "7");
+    assert_eq!(handle.size(), Ok(7));
+}
+
+#[test]
+fn what_can_not_change_is_asked_for_once() {
+    let mut asked = 0;
+    let (_folder, _broker, mut handle) = open(move |request| {
+        asked += 1;
+        vec![answer(
+            request,
+            &json!({"value": asked.to_string(), "flags": 1}),
+        )]
+    });
+    assert_eq!(handle.attr("rank"), Ok("1".to_owned()));
+    assert_eq!(handle.attr("rank"), Ok("1".to_owned()));
+    assert_eq!(handle.attr("size"), Ok("2".to_owned()));
+}
+
+#[test]
+fn a_refusal_has_number_and_sentence() {
+    let (_folder, _broker, mut handle) =
+        open(|request| vec![refuse(request, &Refusal::new(Errno::EINVAL, "no good"))]);
+    let refused = handle.rpc(&get("x"));
+    assert_eq!(refused, Err(Refusal::new(Errno::EINVAL, "no good")));
+}
+
+#[test]
+fn answers_are_matched_to_calls_whatever_their_order() {
+    let mut held = None;
+    let (_folder, _broker, mut handle) = open(move |request| match held.take() {
+        None => {
+            held = Some(request.clone());
+            vec![]
+        }
+        Some(first) => {
+            let value = |request: &Message| {
+                answer(
+                    request,
+                    &json!({"value": object_of(request)["name"], "flags": 0}),
+                )
+            };
+            vec![value(request), value(&first)]
+        }
+    });
+    let one = handle.start(Call::new(&get("one")));
+    let two = handle.start(Call::new(&get("two")));
+    assert_eq!(handle.wait(one).unwrap().value, "one");
+    assert_eq!(handle.wait(two).unwrap().value, "two");
+    assert_eq!(handle.wait(two).unwrap_err().errno, Errno::EINVAL);
+}
+
+#[test]
+fn a_stream_ends_with_enodata() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        assert!(request.has(Flags::STREAMING));
+        vec![
+            answer(request, &json!({"a": 1})),
+            answer(request, &json!({"a": 2})),
+            refuse(request, &Refusal::END),
+        ]
+    });
+    let got: Vec<_> = handle.stream(Call::new(&config::Get)).collect();
+    let got: Vec<_> = got
+        .into_iter()
+        .map(|item| item.unwrap().0["a"].clone())
+        .collect();
+    assert_eq!(got, [json!(1), json!(2)]);
+}
+
+#[test]
+fn a_stream_that_fails_says_so_last() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        vec![
+            answer(request, &json!({})),
+            refuse(request, &Refusal::bare(Errno::EHOSTUNREACH)),
+        ]
+    });
+    let got: Vec<_> = handle.stream(Call::new(&config::Get)).collect();
+    assert_eq!(got.len(), 2);
+    assert_eq!(got[1], Err(Refusal::bare(Errno::EHOSTUNREACH)));
+}
+
+#[test]
+fn a_repeating_stream_outlives_its_service() {
+    let mut asked = 0;
+    let (_folder, _broker, mut handle) = open(move |request| {
+        asked += 1;
+        let object = answer(request, &json!({"asked": asked}));
+        let end = match asked {
+            1 => Refusal::new(Errno::EHOSTUNREACH, "module disconnect"),
+            _ => Refusal::END,
+        };
+        vec![object, refuse(request, &end)]
+    });
+    let mut stream = handle.stream(Call::new(&config::Get).repeating());
+    assert_eq!(stream.next().unwrap().unwrap().0["asked"], 1);
+    assert_eq!(stream.next().unwrap().unwrap().0["asked"], 2);
+    assert_eq!(stream.next(), None);
+}
+
+#[test]
+fn a_repeating_stream_gives_up_when_nothing_comes_of_it() {
+    let (_folder, _broker, mut handle) =
+        open(|request| vec![refuse(request, &Refusal::bare(Errno::EHOSTUNREACH))]);
+    let mut stream = handle.stream(Call::new(&config::Get).repeating());
+    let end = stream.next().unwrap();
+    assert_eq!(end, Err(Refusal::bare(Errno::EHOSTUNREACH)));
+    assert_eq!(stream.next(), None);
+}
+
+#[test]
+fn a_call_with_a_deadline_does_not_wait_for_ever() {
+    let (_folder, _broker, mut handle) = open(|_| vec![]);
+    let deadline = Some(Duration::from_millis(1));
+    let call = Call::new(&get("x")).delivery(Delivery::Wait { deadline });
+    assert_eq!(handle.call(call).unwrap_err().errno, Errno::ETIMEDOUT);
+}
+
+#[test]
+fn delivery_and_destination_are_in_the_header() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        assert!(request.has(Flags::USER1));
+        assert!(matches!(request.kind, Kind::Request { nodeid: 3, .. }));
+        vec![answer(request, &json!({"value": "", "flags": 0}))]
+    });
+    let call = Call::new(&get("x")).to(3).delivery(Delivery::Now);
+    assert!(handle.call(call).is_ok());
+}
+
+#[test]
+fn upstream_is_a_flag_and_our_own_rank() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        if request.has(Flags::UPSTREAM) {
+            assert!(matches!(request.kind, Kind::Request { nodeid: 5, .. }));
+        }
+        vec![answer(request, &json!({"value": "5", "flags": 1}))]
+    });
+    assert!(handle.call(Call::new(&get("x")).upstream()).is_ok());
+}
+
+#[test]
+fn a_lost_connection_fails_what_waits_and_what_comes_later() {
+    let (_folder, _broker, mut handle) = open(|_| vec![Act::HangUp]);
+    let lost = Err(Refusal::bare(Errno::ECONNRESET));
+    let waiting = handle.start(Call::new(&get("x")));
+    assert_eq!(handle.wait(waiting), lost);
+    assert_eq!(handle.rpc(&get("x")), lost);
+    assert_eq!(
+        handle.next_event(None).unwrap_err().errno,
+        Errno::ECONNRESET
+    );
+}
+
+#[test]
+fn a_client_that_is_not_let_in_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = FakeBroker::greeting(&folder.path().join("s"), 1, |_| vec![]).unwrap();
+    let refused = Handle::open(Some(&broker.uri()), &Options::default())
+        .err()
+        .unwrap();
+    assert_eq!(refused.errno, Errno::EPERM);
+    assert_eq!(refused.to_string(), "Operation not permitted");
+}
+
+#[test]
+fn the_environment_may_set_the_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    let broker = FakeBroker::listen(&folder.path().join("s"), |request| {
+        assert_eq!((request.userid, request.rolemask.0), (42, 2));
+        vec![answer(request, &json!({"value": "", "flags": 0}))]
+    });
+    let uri = broker.unwrap().uri();
+    let options = Options::from_env(|name| match name {
+        "FLUX_URI" => Some(&uri),
+        "FLUX_HANDLE_USERID" => Some("42"),
+        "FLUX_HANDLE_ROLEMASK" => Some("0x2"),
+        _ => None,
+    });
+    let mut handle = Handle::open(None, &options.unwrap()).unwrap();
+    assert!(handle.rpc(&get("x")).is_ok());
+}
+
+#[test]
+fn a_dot_path_names_an_enclosing_instance() {
+    let folder = tempfile::tempdir().unwrap();
+    let outer = FakeBroker::listen(&folder.path().join("outer"), |request| {
+        vec![match object_of(request)["name"].as_str() {
+            Some("name") => answer(request, &json!({"value": "outer", "flags": 1})),
+            _ => refuse(request, &Refusal::bare(Errno::ENOENT)),
+        }]
+    });
+    let parent = outer.unwrap().uri();
+    let inner = FakeBroker::listen(&folder.path().join("inner"), move |request| {
+        vec![answer(request, &json!({"value": parent, "flags": 1}))]
+    });
+    let options = Options {
+        default_uri: Some(inner.unwrap().uri()),
+        ..Options::default()
+    };
+    for path in ["..", "/", "../.."] {
+        let mut handle = Handle::open(Some(path), &options).unwrap();
+        assert_eq!(handle.attr("name"), Ok("outer".to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn events_keep_their_place_among_answers() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        let event = Handle::event("a.b", b"{}\0".as_slice().into(), false);
+        vec![Act::Send(event), answer(request, &json!({"seq": 1}))]
+    });
+    let event = Handle::event("a.b", Default::default(), true);
+    assert_eq!(handle.publish(&event), Ok(1));
+    let subscribed = handle.start(Call::raw("event.subscribe"));
+    let arrived = handle.next(&[], None).unwrap();
+    assert!(matches!(arrived, Arrival::Event(event) if event.topic() == "a.b"));
+    let arrived = handle.next(&[], None).unwrap();
+    assert!(matches!(arrived, Arrival::Event(_)));
+    let arrived = handle.next(&[], None).unwrap();
+    assert!(matches!(arrived, Arrival::Answer(id, Ok(_)) if id == subscribed.id()));
+    let arrived = handle.next(&[], Some(Instant::now()));
+    assert!(matches!(arrived, Ok(Arrival::Deadline)));
+}
+
+#[test]
+fn a_program_can_be_a_service() {
+    let (_folder, _broker, mut handle) = open(|message| match message.kind {
+        Kind::Request { .. } => {
+            let asked = Message::request("mine.ask", 9);
+            vec![answer_raw(message, ""), Act::Send(asked)]
+        }
+        Kind::Response { errnum, matchtag } => {
+            assert_eq!((errnum, matchtag), (0, 9));
+            vec![Act::Send(Message::event(message.topic()))]
+        }
+        _ => vec![],
+    });
+    handle.register_service("mine").unwrap();
+    let request = handle.next_request().unwrap();
+    handle.respond(&request, Default::default());
+    let event = handle.next_event(None).unwrap().unwrap();
+    assert_eq!(event.topic(), "mine.ask");
+}
+
+#[test]
+fn own_descriptors_are_watched_too() {
+    let (_folder, _broker, mut handle) = open(|_| vec![]);
+    let (mut writer, reader) = UnixStream::pair().unwrap();
+    writer.write_all(b"x").unwrap();
+    let (quiet, _keeps_it_open) = UnixStream::pair().unwrap();
+    let arrived = handle.next(&[quiet.as_fd(), reader.as_fd()], None).unwrap();
+    assert!(matches!(arrived, Arrival::Ready(1)));
+}
+
+#[test]
+fn more_requests_than_the_socket_holds_are_all_answered() {
+    let (_folder, _broker, mut handle) = open(|request| vec![answer(request, &object_of(request))]);
+    let filler = json!({"filler": "x".repeat(10_000)});
+    let calls: Vec<_> = (0..600)
+        .map(|_| handle.start(Call::raw("any.echo").json(&filler)))
+        .collect();
+    for call in calls.into_iter().rev() {
+        assert_eq!(object_of(&handle.wait(call).unwrap()), filler);
+    }
+}
