@@ -35,6 +35,18 @@ pub fn services() -> Vec<Service> {
             methods: crate::kvs_watch::METHODS,
         },
         Service {
+            name: "job-ingest",
+            methods: crate::job_ingest::METHODS,
+        },
+        Service {
+            name: "job-manager",
+            methods: crate::job_manager::METHODS,
+        },
+        Service {
+            name: "sched",
+            methods: crate::sched::METHODS,
+        },
+        Service {
             name: "job-exec",
             methods: crate::job_exec::METHODS,
         },

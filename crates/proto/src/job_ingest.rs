@@ -1,0 +1,134 @@
+//! job-ingest.*: where jobs come in, on every rank (protocol/11 section 2).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::data::JobId;
+use crate::{BadPayload, Coded as _, Never, Refusal};
+
+/// Submits a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Submit {
+    /// The signed jobspec (protocol/11 section 1).
+    #[serde(rename = "J")]
+    pub j: String,
+    /// 0 (hold) to 31 (expedite); guests may go up to 16.
+    pub urgency: i64,
+    /// Bits of [`crate::data::job::SubmitFlags`].
+    pub flags: i64,
+}
+
+/// The job is in the KVS and in the hands of the job manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Submitted {
+    /// Its id.
+    pub id: JobId,
+}
+
+/// Asks where job ids are now, to begin another generator of them there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GetInfo;
+
+/// Where job ids are now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Info {
+    /// Timestamp part of an id made now, in milliseconds.
+    pub timestamp: u64,
+}
+
+/// Asks for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Counters of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Stats {
+    /// What a job passes before it gets an id.
+    pub pipeline: Pipeline,
+}
+
+/// The two stages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Pipeline {
+    /// Fills in defaults.
+    pub frobnicator: Stage,
+    /// Checks.
+    pub validator: Stage,
+}
+
+/// One stage. Ours runs in the module itself, so it has no worker processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Stage {
+    /// Worker processes.
+    pub running: u64,
+    /// Jobs seen.
+    pub requests: u64,
+    /// Jobs refused.
+    pub errors: u64,
+    /// Workers that wait to be reaped.
+    pub trash: u64,
+    /// Jobs in hand.
+    pub backlog: u64,
+    /// Process ids of the workers, 0 for none.
+    pub pids: Vec<i64>,
+}
+
+crate::refusals! {
+    /// Why a job was not taken. Refusals of the job manager are passed on.
+    pub enum SubmitError {
+        /// The payload is not the object that it should be.
+        Malformed => EPROTO "error decoding job request: Protocol error",
+        /// A flag that only clients know, or that nobody knows.
+        Flags => EPROTO "invalid job flags",
+        /// Validation protects others.
+        NovalidateNotYours => EPERM
+            "only the instance owner can submit with FLUX_JOB_NOVALIDATE",
+        /// Out of range.
+        UrgencyRange => EINVAL "urgency range is [0:31]",
+        /// Urgency above the default is the owner's.
+        UrgencyNotYours => EINVAL "only the instance owner can submit with urgency >16",
+        /// Only the owner may wait for jobs.
+        WaitableNotYours => EINVAL
+            "only the instance owner can submit with FLUX_JOB_WAITABLE",
+        /// Not a signed jobspec; the text says what is wrong.
+        Unwrap(String) => EINVAL "could not unwrap jobspec: {0}",
+        /// Signed by someone else than who sends it.
+        Signer(u32, u32) => EPERM "signer={0} != requestor={1}",
+        /// A guest must sign for real.
+        SignType => EPERM "only instance owner can use sign-type=none",
+        /// The signed text is not JSON; the parser says why.
+        InvalidJson(String) => EINVAL "jobspec: invalid JSON: {0}",
+        /// The owner is not root and has not allowed it.
+        Root => EINVAL "submission of jobs as user root not supported",
+        /// A rule of the jobspec is broken; the text says which.
+        Invalid(String) => EPERM "{0}",
+        /// The job manager says no; the text is its own.
+        Rejected(String) => EINVAL "{0}",
+        /// The job's data could not be stored.
+        Commit => EIO "KVS commit failed",
+        /// The job manager could not be reached.
+        Submit => EIO "error sending job-manager.submit RPC",
+        /// No ids are left.
+        Ids(String) => EOVERFLOW "{0}",
+        /// Too many jobs are in hand.
+        Busy => EAGAIN "too many jobs are being submitted",
+        /// The service is going down, or this rank can not make ids.
+        Stopped => ENOSYS "",
+    }
+}
+
+crate::json_payloads!(Submit, Submitted, Info, Stats);
+crate::no_payloads!(GetInfo, StatsGet);
+
+crate::methods! {
+    Submit = "job-ingest.submit" (USER) => Submitted, SubmitError
+        : "Submits a job; answered when it can not be lost any more." {
+            fn bad_payload(_: &BadPayload) -> Refusal {
+                SubmitError::Malformed.refusal()
+            }
+        };
+    GetInfo = "job-ingest.getinfo" (USER) => Info, Never, idempotent
+        : "Where job ids are now.";
+    StatsGet = "job-ingest.stats-get" (USER) => Stats, Never, idempotent
+        : "Counters of the service.";
+}

@@ -1,0 +1,353 @@
+//! job-manager.*: each job's life from submit to inactive (protocol/11 sections 3 to 14).
+//!
+//! Read on in `job_manager/event.rs` for the events of a job's log, `journal.rs` for the
+//! stream of them, `queue.rs` for queues and purging, and `service.rs` for what schedulers
+//! and execution services ask.
+
+mod errors;
+mod event;
+mod journal;
+mod queue;
+mod service;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::data::JobId;
+use crate::data::job::State;
+use crate::{BadPayload, Coded as _, Empty, Never, Object, RawJson, Refusal};
+
+pub use errors::*;
+pub use event::{JobEvent, JobEventError};
+pub use journal::{EVENTS_JOURNAL_CANCEL, EventsJournal, JournalRecord, SENTINEL};
+pub use queue::*;
+pub use service::*;
+
+/// Stands for every user in `raiseall` and `killall`.
+pub const USERID_ANY: u32 = 0xffff_ffff;
+
+/// KVS key of what survives a restart besides the jobs.
+pub const CHECKPOINT_KEY: &str = "checkpoint.job-manager";
+/// KVS directory of all jobs.
+pub const JOBS_KEY: &str = "job";
+/// KVS directory of jobs that could not be read.
+pub const LOST_KEY: &str = "job-lost+found.job";
+
+/// Hands over jobs that job-ingest has put into the KVS.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Submit {
+    /// The jobs. One that is known already is not taken twice.
+    pub jobs: Vec<SubmitJob>,
+}
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SubmitJob {
+    /// Its id.
+    pub id: JobId,
+    /// User id of its submitter.
+    pub userid: u32,
+    /// 0 to 31.
+    pub urgency: i64,
+    /// When the request came in, in seconds since the epoch.
+    pub t_submit: f64,
+    /// Bits of [`crate::data::job::SubmitFlags`].
+    pub flags: u32,
+    /// Without `attributes.system.environment`.
+    pub jobspec: RawJson,
+}
+
+/// The jobs that were not taken, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Submitted {
+    /// Job and reason.
+    pub errors: Vec<(JobId, String)>,
+}
+
+/// Asks for active jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct List {
+    /// How many at most; 0 for all.
+    pub max_entries: u64,
+}
+
+/// Active jobs: those in the queue by priority, then the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Listed {
+    /// The jobs.
+    pub jobs: Vec<ListedJob>,
+}
+
+/// One active job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ListedJob {
+    /// Its id.
+    pub id: JobId,
+    /// User id of its submitter.
+    pub userid: u32,
+    /// 0 to 31.
+    pub urgency: i64,
+    /// What the queue goes by; -1 before there is one.
+    pub priority: i64,
+    /// When it was submitted, in seconds since the epoch.
+    pub t_submit: f64,
+    /// Where it is.
+    pub state: State,
+    /// Notes of the scheduler and of users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Object>,
+    /// What it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dependencies: Option<Vec<String>>,
+}
+
+/// Asks for the highest job id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GetInfo;
+
+/// The highest job id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Info {
+    /// 0 when there never was a job.
+    pub max_jobid: JobId,
+}
+
+/// Asks for what is known of a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GetAttr {
+    /// Which.
+    pub id: JobId,
+    /// `jobspec`, `R`, `eventlog`.
+    pub attrs: Vec<Value>,
+}
+
+/// The attributes by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Attrs(pub Map<String, Value>);
+
+/// Raises an exception on a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Raise {
+    /// Which.
+    pub id: JobId,
+    /// 0 ends it; up to 7.
+    pub severity: i64,
+    /// What kind: not empty, no white space, no `=`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A sentence for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Status to end the job with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_status: Option<i32>,
+}
+
+/// Raises an exception on many jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RaiseAll {
+    /// Only count them.
+    pub dry_run: bool,
+    /// Of this user; [`USERID_ANY`] for all.
+    pub userid: i64,
+    /// In one of these states, as a mask.
+    pub states: u32,
+    /// As in [`Raise`].
+    pub severity: i64,
+    /// As in [`Raise`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// As in [`Raise`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// What became of many jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Counted {
+    /// How many fit.
+    pub count: u64,
+    /// How many of them it did not work for.
+    pub errors: u64,
+}
+
+/// Sends a signal to every task of a running job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Kill {
+    /// Which.
+    pub id: JobId,
+    /// 1 to 64.
+    pub signum: i64,
+}
+
+/// Sends a signal to every running job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KillAll {
+    /// Only count them.
+    pub dry_run: bool,
+    /// Of this user; [`USERID_ANY`] for all.
+    pub userid: i64,
+    /// 1 to 64.
+    pub signum: i64,
+}
+
+/// Changes the urgency of a job that has no resources yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetUrgency {
+    /// Which.
+    pub id: JobId,
+    /// 0 (hold) to 31 (expedite).
+    pub urgency: i64,
+}
+
+/// What the urgency was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OldUrgency {
+    /// 0 to 31.
+    pub old_urgency: i64,
+}
+
+/// Adds notes to a job, seen as `user` in its annotations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Memo {
+    /// Which.
+    pub id: JobId,
+    /// Any keys; null removes one.
+    pub memo: Object,
+    /// Not to be kept in the job's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volatile: Option<bool>,
+}
+
+/// Waits for the end of a job submitted with `waitable`. Each is told of once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wait {
+    /// Which; -1 for whichever is next.
+    pub id: JobId,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Waited {
+    /// Which.
+    pub id: JobId,
+    /// Whether it ran and returned 0.
+    pub success: bool,
+    /// Empty for a success, else what went wrong.
+    pub errstr: String,
+}
+
+/// Answered when no active job is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drain;
+
+/// Answered when no job runs and none is with the scheduler.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Idle;
+
+/// How many jobs wait while the instance is idle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pending {
+    /// Active jobs.
+    pub pending: u64,
+}
+
+/// Asks for counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Counters of the service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// The journal.
+    pub journal: JournalStats,
+    /// Jobs that are not over.
+    pub active_jobs: u64,
+    /// Jobs that are.
+    pub inactive_jobs: u64,
+    /// The highest id.
+    pub max_jobid: JobId,
+    /// What runs after jobs.
+    pub housekeeping: Value,
+}
+
+/// Counters of the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct JournalStats {
+    /// Open streams.
+    pub listeners: u64,
+    /// Events told so far.
+    pub events: u64,
+}
+
+crate::json_payloads!(
+    Submit, Submitted, List, Listed, Info, GetAttr, Attrs, Raise, RaiseAll, Counted, Kill, KillAll,
+    SetUrgency, OldUrgency, Memo, Wait, Waited, Pending, Stats,
+);
+crate::no_payloads!(GetInfo, Drain, Idle, StatsGet);
+
+crate::methods! {
+    Submit = "job-manager.submit" (OWNER) => Submitted, Refusal, idempotent
+        : "Takes over jobs from job-ingest; answered when their first events are stored.";
+    List = "job-manager.list" (OWNER) => Listed, Never, idempotent
+        : "Active jobs: those in the queue by priority, then the others.";
+    GetInfo = "job-manager.getinfo" (USER) => Info, Never, idempotent
+        : "The highest job id so far.";
+    GetAttr = "job-manager.getattr" (USER) => Attrs, GetAttrError, idempotent
+        : "What is known of a job, updates applied.";
+    Raise = "job-manager.raise" (USER) => Empty, RaiseError
+        : "Raises an exception on a job; severity 0 ends it.";
+    RaiseAll = "job-manager.raiseall" (USER) => Counted, RaiseAllError
+        : "Raises an exception on many jobs.";
+    Kill = "job-manager.kill" (USER) => Empty, KillError
+        : "Sends a signal to every task of a running job.";
+    KillAll = "job-manager.killall" (USER) => Counted, KillAllError
+        : "Sends a signal to every running job.";
+    SetUrgency = "job-manager.urgency" (USER) => OldUrgency, UrgencyError
+        : "Changes the urgency of a job that has no resources yet.";
+    Memo = "job-manager.memo" (USER) => Empty, MemoError
+        : "Adds notes to a job.";
+    Wait = "job-manager.wait" (OWNER) => Waited, WaitError
+        : "Waits for the end of a waitable job and takes its result.";
+    Drain = "job-manager.drain" (OWNER) => Empty, Refusal, idempotent
+        : "Answered when no active job is left.";
+    Idle = "job-manager.idle" (OWNER) => Pending, Refusal, idempotent
+        : "Answered when no job runs and none is with the scheduler.";
+    QueueList = "job-manager.queue-list" (USER) => Queues, Never, idempotent
+        : "The names of the queues; none for the anonymous one.";
+    QueueStatus = "job-manager.queue-status" (USER) => QueueState, QueueError, idempotent
+        : "Whether a queue takes jobs and whether it runs them.";
+    QueueEnable = "job-manager.queue-enable" (OWNER) => Empty, QueueError, idempotent
+        : "Lets a queue take jobs, or not.";
+    QueueStart = "job-manager.queue-start" (OWNER) => Empty, QueueError, idempotent
+        : "Lets a queue run jobs, or not.";
+    AllocQuery = "job-manager.alloc-query" (USER) => AllocCounts, Never, idempotent
+        : "How many jobs wait, are with the scheduler, and run.";
+    ResourceStatus = "job-manager.resource-status" (OWNER) => Allocated, Never, idempotent
+        : "The resources in use, as one R object.";
+    SchedHello = "job-manager.sched-hello" (OWNER) => SchedHelloJob, Refusal, idempotent, Stream
+        : "A scheduler asks which jobs have resources.";
+    SchedReady = "job-manager.sched-ready" (OWNER) => SchedReadyReply, Refusal, idempotent
+        : "A scheduler takes requests from now on.";
+    ExecHello = "job-manager.exec-hello" (OWNER) => Empty, ExecHelloError, idempotent
+        : "A service takes jobs to run from now on.";
+    EventsJournal = "job-manager.events-journal" (OWNER) => JournalRecord, JournalError, idempotent, Stream
+        : "Every event of every job: the past, a mark, and then the present." {
+            fn needs_streaming() -> Refusal {
+                JournalError::NeedsStreaming.refusal()
+            }
+            fn bad_payload(reason: &BadPayload) -> Refusal {
+                journal::bad_payload(reason)
+            }
+        };
+    Purge = "job-manager.purge" (OWNER) => Purged, PurgeError, idempotent
+        : "Forgets inactive jobs by age and number.";
+    PurgeId = "job-manager.purge-id" (OWNER) => Purged, PurgeIdError, idempotent
+        : "Forgets one inactive job.";
+    HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
+        : "The caller's jobs, newest first.";
+    SetBatchTimeout = "job-manager.set-batch-timeout" (OWNER) => Empty, Refusal, idempotent
+        : "Accepted for older clients: batches are not timed.";
+}

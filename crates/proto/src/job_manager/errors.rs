@@ -1,0 +1,183 @@
+//! Why the job manager refuses.
+
+crate::refusals! {
+    /// Why an attribute was not given.
+    pub enum GetAttrError {
+        /// No job has this id.
+        UnknownJob => EINVAL "unknown job",
+        /// Someone else's job.
+        NotYours => EPERM "guests can only access their own jobs",
+        /// No such attribute.
+        UnknownAttr(String) => ENOENT "unknown attr {0}",
+        /// The job has no such attribute yet.
+        Null(&'static str) => ENOENT "{0} is NULL",
+        /// A name is not a string.
+        NonString => EPROTO "attribute list contains non-string",
+    }
+}
+
+crate::refusals! {
+    /// Why no exception was raised.
+    pub enum RaiseError {
+        /// Not 0 to 7.
+        Severity => EPROTO "invalid exception severity",
+        /// Empty, or with white space or `=`.
+        Type => EPROTO "invalid exception type",
+        /// No job has this id.
+        UnknownJob => ENOENT "unknown job id",
+        /// It is over.
+        Inactive => ENOENT "job is inactive",
+        /// Someone else's job.
+        NotYours => EPERM "guests can only raise exceptions on their own jobs",
+    }
+}
+
+crate::refusals! {
+    /// Why no exceptions were raised.
+    pub enum RaiseAllError {
+        /// Not 0 to 7.
+        Severity => EPROTO "invalid exception severity",
+        /// Empty, or with white space or `=`.
+        Type => EPROTO "invalid exception type",
+        /// Someone else's jobs.
+        NotYours => EPERM "guests can only raise exceptions on their own jobs",
+    }
+}
+
+crate::refusals! {
+    /// Why no signal was sent.
+    pub enum KillError {
+        /// Not 1 to 64.
+        Signal => EINVAL "Invalid signal number",
+        /// No job has this id.
+        UnknownJob => EINVAL "unknown job id",
+        /// It is over.
+        Inactive => EINVAL "job is inactive",
+        /// It waits, or is being cleaned up.
+        NotRunning => EINVAL "job is not running",
+        /// Someone else's job.
+        NotYours => EPERM "guests may only send signals to their own jobs",
+    }
+}
+
+crate::refusals! {
+    /// Why no signals were sent.
+    pub enum KillAllError {
+        /// Not 1 to 64.
+        Signal => EINVAL "Invalid signal number",
+        /// Someone else's jobs.
+        NotYours => EPERM "guests can only kill their own jobs",
+    }
+}
+
+crate::refusals! {
+    /// Why the urgency is as it was.
+    pub enum UrgencyError {
+        /// Not 0 to 31.
+        Range => EINVAL "urgency value is out of range",
+        /// No job has this id.
+        UnknownJob => EINVAL "unknown job",
+        /// It is over.
+        Inactive => EINVAL "job is inactive",
+        /// It has its resources.
+        Allocated => EINVAL "urgency cannot be changed once resources are allocated",
+        /// Someone else's job.
+        NotYours => EPERM "guests can only reprioritize their own jobs",
+        /// Above the default is the owner's.
+        TooHigh => EPERM "guests can only adjust urgency <= default",
+    }
+}
+
+crate::refusals! {
+    /// Why no note was added.
+    pub enum MemoError {
+        /// No job has this id.
+        UnknownJob => ENOENT "unknown job id",
+        /// It is over.
+        Inactive => ENOENT "job is inactive",
+        /// Someone else's job.
+        NotYours => EPERM "guests can only add a memo to their own jobs",
+    }
+}
+
+crate::refusals! {
+    /// Why waiting is in vain.
+    pub enum WaitError {
+        /// None is left to wait for.
+        NoMore => ECHILD "there are no more waitable jobs",
+        /// Someone else waits.
+        HasWaiter => ECHILD "job id already has a waiter",
+        /// It was not submitted to be waited for.
+        NotWaitable => ECHILD "job was not submitted with FLUX_JOB_WAITABLE",
+        /// Unknown, or its result was taken.
+        Invalid => ECHILD "invalid job id, or job may be inactive and not waitable",
+        /// The module is going down.
+        Unloading => ENOSYS "job-manager is unloading",
+    }
+}
+
+crate::refusals! {
+    /// Why a queue is as it was, or has no state to tell.
+    pub enum QueueError {
+        /// There is no such queue.
+        Invalid(String) => EINVAL "'{0}' is not a valid queue",
+        /// There is no anonymous queue.
+        NameRequired => EINVAL "a named queue is required",
+        /// Users are owed a reason.
+        ReasonRequired => EINVAL "reason is required for disable",
+        /// More than one queue, and none named.
+        UseAll => EINVAL "Use --all to apply this command to all queues",
+    }
+}
+
+crate::refusals! {
+    /// Why a service may not run jobs.
+    pub enum ExecHelloError {
+        /// Another service has jobs in hand.
+        Busy => EINVAL "",
+    }
+}
+
+crate::refusals! {
+    /// Why there is no journal.
+    pub enum JournalError {
+        /// It is a stream.
+        NeedsStreaming => EPROTO "job-manager.events requires streaming RPC flag",
+        /// Malformed filter.
+        Allow => EPROTO "job-manager.events allow should be an object",
+        /// Malformed filter.
+        Deny => EPROTO "job-manager.events deny should be an object",
+        /// There are too many listeners.
+        TooMany => ENOBUFS "too many journal listeners",
+    }
+}
+
+crate::refusals! {
+    /// Why nothing was forgotten.
+    pub enum PurgeError {
+        /// Negative age.
+        Age => EINVAL "if set, age limit must be >= 0",
+        /// Negative number.
+        Number => EINVAL "if set, num limit must be >= 0",
+        /// Too few or too many at a time.
+        Batch => EINVAL "batch must be >= 1 and <= 100",
+    }
+}
+
+crate::refusals! {
+    /// Why a job was not forgotten.
+    pub enum PurgeIdError {
+        /// No job has this id.
+        NotFound => ENOENT "id not found",
+        /// It is not over.
+        Active => EINVAL "cannot purge active job",
+    }
+}
+
+crate::refusals! {
+    /// Why there is no history.
+    pub enum HistoryError {
+        /// Not a slice.
+        Slice => EINVAL "could not parse python-style slice expression",
+    }
+}

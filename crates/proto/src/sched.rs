@@ -1,0 +1,137 @@
+//! sched.*: asking a scheduler for resources (RFC 27, protocol/11 section 7, protocol/13
+//! section 1). Whichever scheduler is loaded registers this service; the job manager calls it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::data::JobId;
+use crate::data::job::Priority;
+use crate::{Empty, Object, RawJson, Refusal};
+
+/// Asks for resources for a job. Sent without a matchtag and answered any number of times
+/// without the STREAMING flag: the job id tells the answers apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Alloc {
+    /// The job.
+    pub id: JobId,
+    /// Higher is served first, then the lower id.
+    pub priority: Priority,
+    /// User id of its submitter.
+    pub userid: u32,
+    /// When it was submitted, in seconds since the epoch.
+    pub t_submit: f64,
+    /// Its jobspec with all updates applied and without the environment.
+    pub jobspec: RawJson,
+}
+
+/// `type` of an [`AllocReply`]: resources were found; `R` is in the KVS.
+pub const ALLOC_SUCCESS: u32 = 0;
+/// `type` of an [`AllocReply`]: a note on a request that still waits.
+pub const ALLOC_ANNOTATE: u32 = 1;
+/// `type` of an [`AllocReply`]: the request can never be met.
+pub const ALLOC_DENY: u32 = 2;
+/// `type` of an [`AllocReply`]: the request was taken back by [`Cancel`].
+pub const ALLOC_CANCEL: u32 = 3;
+
+/// One answer to an [`Alloc`]. Every type but [`ALLOC_ANNOTATE`] is the last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AllocReply {
+    /// The job.
+    pub id: JobId,
+    /// [`ALLOC_SUCCESS`], [`ALLOC_ANNOTATE`], [`ALLOC_DENY`] or [`ALLOC_CANCEL`].
+    #[serde(rename = "type")]
+    pub kind: u32,
+    /// The resources, with [`ALLOC_SUCCESS`].
+    #[serde(default, rename = "R", skip_serializing_if = "Option::is_none")]
+    pub r: Option<RawJson>,
+    /// Merged into the job's annotations; null removes a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Object>,
+    /// Why not, with [`ALLOC_DENY`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl AllocReply {
+    /// An answer of this type without anything else.
+    pub fn new(id: JobId, kind: u32) -> AllocReply {
+        AllocReply {
+            id,
+            kind,
+            r: None,
+            annotations: None,
+            note: None,
+        }
+    }
+}
+
+/// Takes an [`Alloc`] back. The request itself is answered, unless it was already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cancel {
+    /// The job.
+    pub id: JobId,
+}
+
+/// Gives resources back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Free {
+    /// The job.
+    pub id: JobId,
+    /// What is free now.
+    #[serde(rename = "R")]
+    pub r: RawJson,
+    /// Whether the job has nothing more.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+}
+
+/// New priorities of jobs that wait, to a scheduler in unlimited mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Prioritize {
+    /// Job and priority.
+    pub jobs: Vec<(JobId, Priority)>,
+}
+
+/// Asks whether the time of a running job may end elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Expiration {
+    /// The job.
+    pub id: JobId,
+    /// The new end, in seconds since the epoch; 0 for never.
+    pub expiration: f64,
+}
+
+/// Asks for all resources by state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ResourceStatus;
+
+/// Three R objects (RFC 20).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Resources {
+    /// Everything.
+    pub all: RawJson,
+    /// In use.
+    pub allocated: RawJson,
+    /// Not usable.
+    pub down: RawJson,
+}
+
+crate::json_payloads!(
+    Alloc, AllocReply, Cancel, Free, Prioritize, Expiration, Resources
+);
+crate::no_payloads!(ResourceStatus);
+
+crate::methods! {
+    Alloc = "sched.alloc" (OWNER) => AllocReply, Refusal, Stream
+        : "Asks for resources for a job; answered by notes and then by the outcome.";
+    Cancel = "sched.cancel" (OWNER) => Empty, Refusal, Nothing
+        : "Takes a request for resources back.";
+    Free = "sched.free" (OWNER) => Empty, Refusal, Nothing
+        : "Gives resources back.";
+    Prioritize = "sched.prioritize" (OWNER) => Empty, Refusal
+        : "Changes the priorities of waiting requests.";
+    Expiration = "sched.expiration" (OWNER) => Empty, Refusal
+        : "Asks whether a running job may end at another time; the refusal's text is for its user.";
+    ResourceStatus = "sched.resource-status" (USER) => Resources, Refusal, idempotent
+        : "All resources, those in use, and those that are not usable.";
+}
