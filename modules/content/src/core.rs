@@ -1,0 +1,149 @@
+//! What the module knows: blobs in memory, and tasks that wait for the file.
+//!
+//! Tasks leave for the worker in batches, one batch at a time. What arrives while one is
+//! under way is the next; a lone task waits for nothing.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use node::{Cx, Host, Module, Routes};
+use proto::data::BlobRef;
+use proto::{Errno, Refusal};
+use rustc_hash::FxHashMap;
+
+use crate::cache::Cache;
+use crate::limits::{BATCH_BYTES_MAX, QUEUED_BYTES_MAX};
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::task::{Task, TaskResult};
+
+/// What is to happen when a task is done.
+type Done = Box<dyn FnOnce(&mut Content, &mut Cx<Content>, TaskResult)>;
+
+/// The module.
+pub struct Content {
+    pub(crate) settings: Settings,
+    pub(crate) cache: Cache,
+    /// Blobs on their way to the file, and how many stores each has under way.
+    pub(crate) storing: FxHashMap<BlobRef, (Bytes, usize)>,
+    queue: VecDeque<(Task, Done)>,
+    queued_bytes: usize,
+    /// What the batch that the worker has is to be answered with.
+    under_way: Option<Vec<Done>>,
+    stopping: bool,
+}
+
+impl Host for Content {
+    const NAME: &'static str = "content";
+    type Worker = Store;
+
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.send_batch(cx);
+    }
+
+    /// What was accepted is stored before we go.
+    fn stop(&mut self, cx: &mut Cx<Self>) {
+        self.stopping = true;
+        self.leave_when_done(cx);
+    }
+
+    fn check_invariants(&self) {
+        self.cache.check();
+        let queued: usize = self.queue.iter().map(|(task, _)| task.bytes()).sum();
+        assert_eq!(queued, self.queued_bytes);
+    }
+}
+
+impl Module for Content {
+    fn routes() -> Routes<Self> {
+        crate::routes()
+    }
+
+    fn services() -> &'static [&'static str] {
+        &["content-backing"]
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        if cx.rank() != 0 {
+            let text = "content runs on rank 0 only in this release";
+            return Err(Refusal::new(Errno::ENOSYS, text));
+        }
+        let settings = Settings::of(cx)?;
+        let file = settings.file.clone();
+        cx.hold_start();
+        cx.work(
+            move |store: &mut Store| store.open(file),
+            |_, cx, result| cx.started(result),
+        );
+        Ok(Content {
+            cache: Cache::new(settings.cache_bytes_max),
+            settings,
+            storing: FxHashMap::default(),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            under_way: None,
+            stopping: false,
+        })
+    }
+}
+
+impl Content {
+    /// Has `task` done by the worker, after everything before it, and goes on in `done`.
+    pub(crate) fn enqueue(
+        &mut self,
+        task: Task,
+        done: impl FnOnce(&mut Content, &mut Cx<Content>, TaskResult) + 'static,
+    ) {
+        self.queued_bytes += task.bytes();
+        self.queue.push_back((task, Box::new(done)));
+    }
+
+    /// Whether `bytes` more may wait for the file.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.queued_bytes + bytes <= QUEUED_BYTES_MAX
+    }
+
+    /// Tasks that the worker has.
+    pub(crate) fn n_under_way(&self) -> usize {
+        self.under_way.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Gives the worker what has queued, unless it is busy.
+    fn send_batch(&mut self, cx: &mut Cx<Self>) {
+        if self.under_way.is_some() || self.queue.is_empty() {
+            return;
+        }
+        let (mut tasks, mut under_way, mut bytes) = (Vec::new(), Vec::new(), 0);
+        while let Some((task, _)) = self.queue.front()
+            && tasks.len() < self.settings.batch_tasks_max
+            && (tasks.is_empty() || bytes + task.bytes() <= BATCH_BYTES_MAX)
+            && let Some((task, done)) = self.queue.pop_front()
+        {
+            bytes += task.bytes();
+            tasks.push(task);
+            under_way.push(done);
+        }
+        self.queued_bytes -= bytes;
+        self.under_way = Some(under_way);
+        cx.work(
+            move |store: &mut Store| store.run(&tasks),
+            Content::batch_done,
+        );
+    }
+
+    fn batch_done(&mut self, cx: &mut Cx<Self>, results: Vec<TaskResult>) {
+        let under_way = self.under_way.take().unwrap_or_default();
+        assert_eq!(under_way.len(), results.len(), "every task has a result");
+        for (done, result) in under_way.into_iter().zip(results) {
+            done(self, cx, result);
+        }
+        self.send_batch(cx);
+        self.leave_when_done(cx);
+    }
+
+    fn leave_when_done(&mut self, cx: &mut Cx<Self>) {
+        if self.stopping && self.under_way.is_none() && self.queue.is_empty() {
+            cx.exit(Ok(()));
+        }
+    }
+}

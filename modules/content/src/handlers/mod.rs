@@ -1,0 +1,44 @@
+//! The table of contents: which function answers which method.
+
+mod blobs;
+mod checkpoints;
+mod records;
+mod service;
+
+use node::Routes;
+use proto::{content, content_backing};
+
+use crate::Content;
+
+/// The routes of `content` and `content-backing`.
+pub fn routes() -> Routes<Content> {
+    Routes::new()
+        .later::<content::Load>(blobs::load)
+        .later::<content::Store>(blobs::store)
+        .later::<content::Flush>(blobs::flush)
+        .on::<content::Dropcache>(blobs::dropcache)
+        .on::<content::StatsGet>(service::stats_get)
+        .on::<content::RegisterBacking>(service::register_backing)
+        .on::<content::UnregisterBacking>(service::unregister_backing)
+        .later::<content::CheckpointGet>(checkpoints::get)
+        .later::<content::CheckpointPut>(checkpoints::put)
+        .later::<content::Records>(records::open)
+        .later::<content::Commit>(records::commit)
+        .later::<content_backing::Load>(blobs::backing_load)
+        .later::<content_backing::Store>(blobs::backing_store)
+        .later::<content_backing::Validate>(blobs::backing_validate)
+        .later::<content_backing::CheckpointGet>(checkpoints::backing_get)
+        .later::<content_backing::CheckpointPut>(checkpoints::backing_put)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_declared_method_has_a_route() {
+        let routes = super::routes();
+        let routed: Vec<&str> = routes.topics().collect();
+        for method in [proto::content::METHODS, proto::content_backing::METHODS].concat() {
+            assert!(routed.contains(&method.topic), "{}", method.topic);
+        }
+    }
+}

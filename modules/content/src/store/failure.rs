@@ -1,0 +1,55 @@
+//! How a failure of the file is told: the file's name, what SQLite says, and an error
+//! number that the caller can act on.
+
+use std::path::Path;
+
+use proto::{Errno, Refusal};
+use rusqlite::ErrorCode;
+
+/// Something is wrong with the file or the disk.
+#[derive(Debug)]
+pub enum Failure {
+    /// SQLite says so.
+    Sqlite(rusqlite::Error),
+    /// The file can not be opened, by the kernel's word.
+    Open(std::io::Error),
+    /// It holds something that was never written like this.
+    Damaged(String),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Sqlite(error)
+    }
+}
+
+impl Failure {
+    /// As the caller and the log get it.
+    pub fn refusal(&self, path: &Path) -> Refusal {
+        let path = path.display();
+        match self {
+            Self::Sqlite(error) => Refusal::new(errno_of(error), format!("{path}: {error}")),
+            Self::Open(error) => {
+                let errno = error
+                    .raw_os_error()
+                    .and_then(|code| u32::try_from(code).ok());
+                let errno = errno.map_or(Errno::EIO, Errno);
+                Refusal::new(errno, format!("{path}: {error}"))
+            }
+            Self::Damaged(what) => Refusal::new(Errno::EIO, format!("{path}: {what}")),
+        }
+    }
+}
+
+fn errno_of(error: &rusqlite::Error) -> Errno {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Errno::ENOSPC,
+        Some(ErrorCode::ReadOnly) => Errno::EROFS,
+        Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Errno::EACCES,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Errno::EBUSY,
+        Some(ErrorCode::OutOfMemory) => Errno::ENOMEM,
+        Some(ErrorCode::TooBig) => Errno::EFBIG,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Errno::ENOTRECOVERABLE,
+        _ => Errno::EIO,
+    }
+}

@@ -1,0 +1,84 @@
+//! The tables of `content.sqlite` and how the file is opened. `objects` and `checkpt_v2`
+//! are as protocol/04 section 3 has them, so that other tools read our files and we
+//! theirs; `ferroflux_records` is ours, and others leave it alone.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::failure::Failure;
+use crate::limits::{FILE_BUSY_MS, PAGE_CACHE_BYTES, WAL_PAGES};
+use crate::settings::FileSettings;
+
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS objects(
+        hash BLOB PRIMARY KEY, size INT, object BLOB, epoch INT DEFAULT 0);
+    CREATE TABLE IF NOT EXISTS checkpt_v2(
+        id INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT);
+    CREATE TABLE IF NOT EXISTS ferroflux_records(
+        key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+";
+
+const TRUNCATE: &str = "
+    DELETE FROM objects; DELETE FROM checkpt_v2; DELETE FROM ferroflux_records;
+";
+
+/// Opens the file, recovering what a killed predecessor left in its log.
+pub fn open(settings: &FileSettings) -> Result<Connection, Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&settings.path, flags)
+        .map_err(|error| why_not_open(&settings.path, error))?;
+    db.busy_timeout(Duration::from_millis(FILE_BUSY_MS))?;
+    // Alone with the file: no shared memory, no lock calls, and no second service.
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    set_mode(&db, "journal_mode", &settings.journal_mode)?;
+    set_synchronous(&db, &settings.synchronous)?;
+    db.pragma_update(None, "cache_size", -((PAGE_CACHE_BYTES >> 10) as i64))?;
+    set_mode(&db, "wal_autocheckpoint", &WAL_PAGES.to_string())?;
+    db.execute_batch("BEGIN IMMEDIATE")?;
+    db.execute_batch(TABLES)?;
+    add_epoch(&db)?;
+    if settings.truncate {
+        db.execute_batch(TRUNCATE)?;
+    }
+    db.execute_batch("COMMIT")?;
+    db.set_prepared_statement_cache_capacity(32);
+    Ok(db)
+}
+
+/// How safe the next transactions are; must not be called within one.
+pub fn set_synchronous(db: &Connection, mode: &str) -> Result<(), Failure> {
+    Ok(db.pragma_update(None, "synchronous", mode)?)
+}
+
+/// Sets a pragma that answers with a row.
+fn set_mode(db: &Connection, name: &str, value: &str) -> Result<(), Failure> {
+    Ok(db.pragma_update_and_check(None, name, value, |_| Ok(()))?)
+}
+
+/// Files of older releases have no epochs.
+fn add_epoch(db: &Connection) -> Result<(), Failure> {
+    let columns = "SELECT count(*) FROM pragma_table_info('objects') WHERE name = 'epoch'";
+    let has_epoch: i64 = db.query_row(columns, [], |row| row.get(0))?;
+    if has_epoch == 0 {
+        db.execute_batch("ALTER TABLE objects ADD COLUMN epoch INT DEFAULT 0")?;
+    }
+    Ok(())
+}
+
+/// SQLite only says that it can not open a file; the kernel says why.
+fn why_not_open(path: &Path, error: rusqlite::Error) -> Failure {
+    if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) {
+        let opened = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path);
+        if let Err(error) = opened {
+            return Failure::Open(error);
+        }
+    }
+    Failure::Sqlite(error)
+}

@@ -1,0 +1,101 @@
+//! What the worker is asked to do with the file, and what comes of it.
+
+use bytes::Bytes;
+use proto::content::{Checkpoint, Commit, Record};
+use proto::data::BlobRef;
+use proto::{Errno, Refusal};
+
+/// One thing to do with the file. A batch of them is one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Task {
+    /// Read a blob.
+    Load(BlobRef),
+    /// Say whether a blob is there.
+    Validate(BlobRef),
+    /// Write a blob.
+    Store(BlobRef, Bytes),
+    /// Write blobs, records and maybe a checkpoint.
+    Commit(Commit),
+    /// Make this the writer of the records, and read them.
+    Records(String),
+    /// Read the checkpoints, newest first.
+    CheckpointGet,
+    /// Write a checkpoint.
+    CheckpointPut(Checkpoint),
+    /// Nothing: its answer says that everything before is done.
+    Barrier,
+}
+
+/// What came of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// A blob.
+    Blob(Bytes),
+    /// All records.
+    Records(Vec<Record>),
+    /// Checkpoints, newest first.
+    Checkpoints(Vec<Checkpoint>),
+}
+
+/// What came of a task, or why nothing did.
+pub type TaskResult = Result<Outcome, Refusal>;
+
+impl Task {
+    /// Whether the file changes.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Store(..) | Self::Commit(_) | Self::Records(_) | Self::CheckpointPut(_) => true,
+            Self::Load(_) | Self::Validate(_) | Self::CheckpointGet | Self::Barrier => false,
+        }
+    }
+
+    /// Whether it must survive a loss of power: a checkpoint is what one comes back to.
+    pub fn is_checkpoint(&self) -> bool {
+        match self {
+            Self::CheckpointPut(_) => true,
+            Self::Commit(commit) => commit.checkpoint.is_some(),
+            _ => false,
+        }
+    }
+
+    /// Bytes of blobs in it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Store(_, blob) => blob.len(),
+            Self::Commit(commit) => commit.blobs.iter().map(|(_, blob)| blob.len()).sum(),
+            _ => 0,
+        }
+    }
+}
+
+impl Outcome {
+    /// The blob of a load.
+    pub fn blob(self) -> Result<Bytes, Refusal> {
+        match self {
+            Self::Blob(blob) => Ok(blob),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// The records of an opening.
+    pub fn records(self) -> Result<Vec<Record>, Refusal> {
+        match self {
+            Self::Records(records) => Ok(records),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// The checkpoints.
+    pub fn checkpoints(self) -> Result<Vec<Checkpoint>, Refusal> {
+        match self {
+            Self::Checkpoints(checkpoints) => Ok(checkpoints),
+            _ => Err(mixed_up()),
+        }
+    }
+}
+
+fn mixed_up() -> Refusal {
+    Refusal::new(Errno::EIO, "the store answered another question")
+}
