@@ -18,8 +18,16 @@ pub const KEY_BYTES_MAX: usize = 65_536;
 /// Nested operators in one constraint object or query. Deeper ones are refused.
 pub const CONSTRAINT_DEPTH_MAX: usize = 64;
 
+/// Bytes of one constraint query. A longer one is refused; the object a query becomes is no
+/// deeper than the query is long.
+pub const QUERY_BYTES_MAX: usize = 16_384;
+
+/// Components of a dotted path into jobspec or annotations. A longer one is refused, so that
+/// setting it cannot build an object too deep to walk.
+pub const DOTTED_COMPONENTS_MAX: usize = 64;
+
 /// Tasks of one task map, once expanded. A larger map is refused.
-pub const TASKMAP_TASKS_MAX: u64 = 16_777_216;
+pub const TASKMAP_TASKS_MAX: u64 = 4_194_304;
 
 /// Nodes of one task map. A larger map is refused.
 pub const TASKMAP_NODES_MAX: u64 = 1_048_576;

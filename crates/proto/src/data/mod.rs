@@ -5,6 +5,8 @@
 //! and `eventlog.rs`, which the rest builds on.
 
 pub mod blobref;
+pub mod constraint;
+pub mod dotted;
 pub mod eventlog;
 pub mod fsd;
 pub mod hostlist;
@@ -13,6 +15,7 @@ pub mod job;
 pub mod jobid;
 pub mod key;
 pub mod limits;
+pub mod query;
 pub mod rset;
 pub mod treeobj;
 
@@ -21,6 +24,7 @@ mod numfmt;
 mod textual;
 
 pub use blobref::{BlobRef, HashKind};
+pub use constraint::Constraint;
 pub use eventlog::{Context, Entry, EventlogError};
 pub use fsd::Fsd;
 pub use hostlist::Hostlist;
