@@ -60,11 +60,17 @@ impl<C: Host> Actor<C> {
         }
     }
 
+    /// Tells the time before messages are handed in one by one.
+    pub fn set_now(&mut self, now: Now) {
+        self.cx.set_now(now);
+    }
+
     /// Takes in a message.
     pub fn handle_message(&mut self, message: Message) {
         count(&mut self.cx.stats.rx, &message);
         match message.kind {
             Kind::Request { .. } => self.handle_request(message),
+            Kind::Response { matchtag: 0, .. } => self.core.untagged(&mut self.cx, &message),
             Kind::Response { .. } => self.cx.handle_response(&mut self.core, &message),
             Kind::Event { .. } => self.handle_event(&message),
             Kind::Control { .. } => {}

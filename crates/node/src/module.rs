@@ -34,6 +34,10 @@ pub trait Host: Sized + 'static {
     /// A stream was cancelled or its client left. Its token is to be forgotten.
     fn closed(&mut self, _cx: &mut Cx<Self>, _stream: StreamId) {}
 
+    /// A response without a matchtag: the answer to a request that was sent as a
+    /// message of its own, in a protocol that tells answers apart by their payload.
+    fn untagged(&mut self, _cx: &mut Cx<Self>, _response: &Message) {}
+
     /// A client, or another component, that had sent requests here is gone.
     fn disconnected(&mut self, _cx: &mut Cx<Self>, _gone: &Peer) {}
 
