@@ -317,6 +317,8 @@ crate::refusals! {
         Replaced => ESRCH "this shell was replaced",
         /// The job is another user's.
         NotYours => EPERM "",
+        /// The job is to end before its tasks were started: the shell goes.
+        Canceled => ECANCELED "the job is being ended",
         /// Too many shells wait for their jobs: it asks again.
         Busy => EAGAIN "too many shells wait for their jobs",
     }

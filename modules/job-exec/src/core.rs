@@ -1,0 +1,128 @@
+//! What job-exec knows, and the few things that several handlers do with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use node::{ChildId, Cx, Reply, Stream, StreamId, TimerId};
+use proto::Refusal;
+use proto::data::JobId;
+use proto::job_exec::{ShellExit, ShellHello, Step};
+use wire::Identity;
+
+use crate::config::Config;
+use crate::job::Job;
+use crate::limits::RETRY_DELAY_MS;
+use crate::state::State;
+use crate::store::Store;
+
+/// job-exec: owns the execution of every running job.
+#[derive(Default)]
+pub struct JobExec {
+    /// The settings in force.
+    pub(crate) config: Config,
+    /// Jobs from their start request to their final release.
+    pub(crate) jobs: BTreeMap<JobId, Job>,
+    /// Shells that are our children.
+    pub(crate) children: BTreeMap<ChildId, JobId>,
+    /// Streams on which shells take orders.
+    pub(crate) streams: BTreeMap<StreamId, JobId>,
+    /// Shells whose job nobody has asked for yet.
+    pub(crate) strays: BTreeMap<JobId, Stray>,
+    /// What waits to be written to the KVS.
+    pub(crate) store: Store,
+    /// Jobs whose guest log has something to be sent off.
+    pub(crate) dirty: BTreeSet<JobId>,
+    /// Jobs of which a namespace was there when we came.
+    pub(crate) leftovers: BTreeSet<JobId>,
+    /// Who asks for jobs.
+    pub(crate) manager: Option<Identity>,
+    /// Program to run as job shell unless a setting says another.
+    pub(crate) job_shell: String,
+    /// How many shells were started, for the number of each.
+    pub(crate) leases: u64,
+}
+
+/// A shell whose job nobody has asked for yet.
+#[derive(Default)]
+pub struct Stray {
+    /// Its greeting, and the stream for its orders.
+    pub hello: Option<(ShellHello, Stream<ShellHello>)>,
+    /// Its last word.
+    pub exit: Option<(ShellExit, Reply<ShellExit>)>,
+    /// When it is sent away.
+    pub timer: Option<TimerId>,
+}
+
+/// What the process around us knows: where the job shell is.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Path of the job shell beside our own executable.
+    pub job_shell: String,
+}
+
+/// The delay before a service that is not there is asked again.
+pub(crate) const RETRY: Duration = Duration::from_millis(RETRY_DELAY_MS);
+
+impl JobExec {
+    /// Tells the job manager of something wrong, of type `exec`.
+    pub(crate) fn raise(&self, cx: &mut Cx<Self>, id: JobId, severity: u32, note: &str) {
+        self.raise_as(cx, id, "exec", severity, note);
+    }
+
+    /// Tells the job manager of something wrong.
+    pub(crate) fn raise_as(
+        &self,
+        cx: &mut Cx<Self>,
+        id: JobId,
+        kind: &str,
+        severity: u32,
+        note: &str,
+    ) {
+        if let Some(job) = self.jobs.get(&id) {
+            let (kind, note) = (kind.to_owned(), note.to_owned());
+            job.answer(
+                cx,
+                Step::Exception {
+                    kind,
+                    severity,
+                    note,
+                },
+            );
+        }
+    }
+
+    /// A job can not go on: says why and lets it end.
+    pub(crate) fn fail(&mut self, cx: &mut Cx<Self>, id: JobId, note: &str) {
+        self.raise(cx, id, 0, note);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.ending.get_or_insert_default();
+        }
+        self.kill_shell(cx, id);
+        self.end(cx, id, 0);
+    }
+
+    /// Whether a call failed because its service went away, so that asking again helps.
+    pub(crate) fn is_gone(error: &Refusal) -> bool {
+        error.errno == wire::Errno::EHOSTUNREACH
+    }
+
+    /// Walks the cross-references.
+    pub(crate) fn check(&self) {
+        for id in self.streams.values() {
+            assert!(
+                self.jobs.contains_key(id) || self.strays.contains_key(id),
+                "a stream leads to no job"
+            );
+        }
+        for id in &self.dirty {
+            assert!(
+                self.jobs.contains_key(id),
+                "a job that is gone has a log to send"
+            );
+        }
+        for (id, job) in &self.jobs {
+            assert_eq!(*id, job.id);
+            assert_ne!(job.state(), State::Released, "a released job is kept");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The end of a job: its last words, the move of its guest directory, its release.
+
+use node::{Cx, Reply};
+use proto::Empty;
+use proto::data::JobId;
+use proto::job_exec::{ShellExit, Step};
+use proto::kvs::NamespaceRemove;
+use serde_json::json;
+
+use crate::JobExec;
+use crate::job::{Job, Kind};
+use crate::state::Move;
+
+/// Wait status of a job that an exception ended and that has none of its own.
+const STATUS_EXCEPTION: i32 = 1 << 8;
+
+impl JobExec {
+    /// The job came to its end with this wait status. A second end changes nothing.
+    pub(crate) fn end(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32) {
+        let now = cx.now().wall;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if !job.state().is_alive() && job.state() != crate::state::State::Recovering {
+            return;
+        }
+        if !job.step(Move::Ended) {
+            return;
+        }
+        job.status = job.final_status(status);
+        if job.is_started {
+            let status = job.status;
+            job.log_with(now, "complete", &json!({ "status": status }));
+        }
+        job.log(now, "done");
+        job.cancel_timers(cx);
+        self.touch(id);
+    }
+
+    /// The guest log is stored; its namespace had this root last.
+    pub(crate) fn logged(&mut self, cx: &mut Cx<Self>, id: JobId, rootref: Option<String>) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if !job.step(Move::Logged) {
+            return;
+        }
+        job.tell_finish(cx);
+        let exits = job.take_exits();
+        for reply in exits {
+            reply.send(cx, Ok(Empty));
+        }
+        self.store.graft(id, rootref);
+    }
+
+    /// The guest directory is where it stays: nothing of the job is left here.
+    pub(crate) fn grafted(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(mut job) = self.jobs.remove(&id) else {
+            return;
+        };
+        self.dirty.remove(&id);
+        job.step(Move::Grafted);
+        if !job.is_mock() {
+            remove_namespace(cx, id);
+        }
+        job.answer(
+            cx,
+            Step::Release {
+                ranks: "all".to_owned(),
+                is_final: true,
+            },
+        );
+        for reply in job.take_exits() {
+            reply.send(cx, Ok(Empty));
+        }
+        if let Some(orders) = job.shell().and_then(|shell| shell.orders.take()) {
+            self.streams.remove(&orders.id());
+            orders.end(cx, Ok(()));
+        }
+    }
+}
+
+/// Removes the namespace of a job whose guest directory has found its place.
+pub(crate) fn remove_namespace(cx: &mut Cx<JobExec>, id: JobId) {
+    let remove = NamespaceRemove {
+        namespace: id.guest_namespace(),
+    };
+    cx.call(&remove, move |_, _, result| {
+        if let Err(error) = result {
+            tracing::error!("job={id}: its namespace was not removed: {error}");
+        }
+    });
+}
+
+impl Job {
+    /// Tells the job manager how the job ended, if it knows that it had begun.
+    pub(crate) fn tell_finish(&self, cx: &mut Cx<JobExec>) {
+        if self.is_started {
+            let status = self.status;
+            self.answer(cx, Step::Finish { status });
+        }
+    }
+
+    /// The status to tell: that of an exception, the job's own, or a failure.
+    fn final_status(&self, own: i32) -> i32 {
+        let asked = self.ending.as_ref().and_then(|ending| ending.wait_status);
+        match (asked, own, &self.ending) {
+            (Some(status), _, _) => proto::data::job::WaitStatus(status).shell_code() << 8,
+            (None, 0, Some(_)) => STATUS_EXCEPTION,
+            (None, own, _) => own,
+        }
+    }
+
+    fn cancel_timers(&mut self, cx: &mut Cx<JobExec>) {
+        let ladder = self.ending.as_mut().and_then(|ending| ending.timer.take());
+        let run = match &mut self.kind {
+            Kind::Mock(_, timer) => timer.take(),
+            Kind::Shell(shell) => shell.wait.take(),
+        };
+        for timer in [self.expiry.take(), ladder, run].into_iter().flatten() {
+            cx.cancel_timer(timer);
+        }
+        if let Kind::Shell(shell) = &mut self.kind {
+            for reply in shell.barrier.drain(..) {
+                reply.send(cx, Err(proto::job_exec::ShellBarrierError::Canceled));
+            }
+        }
+    }
+
+    fn take_exits(&mut self) -> Vec<Reply<ShellExit>> {
+        self.shell()
+            .map_or(Vec::new(), |shell| std::mem::take(&mut shell.exits))
+    }
+}

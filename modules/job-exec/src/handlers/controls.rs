@@ -1,0 +1,57 @@
+//! job-exec.critical-ranks and override: what a job may ask of its own execution.
+
+use node::{Cx, Peer};
+use proto::Empty;
+use proto::data::IdSet;
+use proto::job_exec::{CriticalRanks, CriticalRanksError, Override, OverrideError};
+
+use crate::JobExec;
+use crate::job::Kind;
+use crate::state::State;
+
+/// Notes which ranks a job can not do without. With one rank there is nothing more to it.
+pub(crate) fn critical_ranks(
+    core: &mut JobExec,
+    _: &mut Cx<JobExec>,
+    peer: &Peer,
+    request: CriticalRanks,
+) -> Result<Empty, CriticalRanksError> {
+    let job = core
+        .jobs
+        .get_mut(&request.id)
+        .ok_or(CriticalRanksError::NotFound)?;
+    if !peer.may_act_for(job.userid) {
+        return Err(CriticalRanksError::NotYours);
+    }
+    let ranks: IdSet = request
+        .ranks
+        .parse()
+        .map_err(|_| CriticalRanksError::Malformed)?;
+    job.critical_ranks = Some(ranks.to_string());
+    Ok(Empty)
+}
+
+/// Lets a simulated job under manual control start or finish.
+pub(crate) fn override_(
+    core: &mut JobExec,
+    cx: &mut Cx<JobExec>,
+    peer: &Peer,
+    request: Override,
+) -> Result<Empty, OverrideError> {
+    let id = request.jobid;
+    let job = core.jobs.get_mut(&id).ok_or(OverrideError::NotFound)?;
+    if !peer.may_act_for(job.userid) {
+        return Err(OverrideError::NotYours);
+    }
+    if !matches!(&job.kind, Kind::Mock(mock, _) if mock.is_override) {
+        return Err(OverrideError::NotOverride);
+    }
+    match (request.event.as_str(), job.state()) {
+        ("start", State::Starting) => core.start_mock(cx, id, None),
+        ("start", _) => return Err(OverrideError::AlreadyRunning),
+        ("finish", State::Running) => core.end(cx, id, request.status.unwrap_or(0)),
+        ("finish", _) => return Err(OverrideError::NotRunning),
+        _ => return Err(OverrideError::InvalidEvent),
+    }
+    Ok(Empty)
+}

@@ -1,0 +1,73 @@
+//! job-exec.start: takes a job over from the job manager (RFC 32, protocol/11 section 8).
+
+use node::Cx;
+use proto::data::JobId;
+use proto::job_exec::{Start, Step};
+use proto::{Errno, Payload};
+use serde_json::Map;
+use wire::Message;
+
+use crate::JobExec;
+use crate::job::{Job, Kind, Shell};
+use crate::mock::Mock;
+use crate::state::State;
+
+/// Takes a request as it is: its answers are many, whatever its flags say.
+pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) {
+    let start = match Start::decode(message.payload()) {
+        Ok(start) => start,
+        Err(bad) => {
+            tracing::error!("malformed start request: {bad}");
+            let refused = Message::respond_to(&message, Errno::EPROTO.0, bytes::Bytes::new());
+            return cx.send(refused);
+        }
+    };
+    core.manager = message.first_route().cloned();
+    let id = start.id;
+    if core.jobs.contains_key(&id) {
+        return rebind(core, cx, id, start.reattach, message);
+    }
+    let (kind, problem) = match Mock::of(&start.jobspec) {
+        None => (Kind::Shell(Box::<Shell>::default()), None),
+        Some(Ok(_)) if start.userid != cx.owner() && !core.config.allow_guests => {
+            let note = "guests may not use test exec implementation".to_owned();
+            (Kind::Mock(Mock::default(), None), Some(note))
+        }
+        Some(Ok(mock)) => (Kind::Mock(mock, None), None),
+        Some(Err(why)) => (Kind::Mock(Mock::default(), None), Some(why)),
+    };
+    let is_known = core.leftovers.remove(&id) || start.reattach;
+    let state = match is_known && problem.is_none() {
+        true => State::Recovering,
+        false => State::Starting,
+    };
+    core.jobs.insert(id, Job::new(message, start, kind, state));
+    match (problem, state) {
+        (Some(note), _) => core.fail(cx, id, &note),
+        (None, State::Recovering) => core.recover(cx, id),
+        (None, _) => core.begin(cx, id),
+    }
+}
+
+/// The job manager was restarted and asks again for a job that we have.
+fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId, reattach: bool, message: Message) {
+    let Some(job) = core.jobs.get_mut(&id) else {
+        return;
+    };
+    if job.answers_to(message.first_route()) {
+        return tracing::error!("job={id}: asked to start twice");
+    }
+    job.rebind(message);
+    if job.is_started {
+        job.answer(
+            cx,
+            match reattach {
+                true => Step::Reattached(Map::new()),
+                false => Step::Start(Map::new()),
+            },
+        );
+    }
+    if job.state() == State::Grafting {
+        job.tell_finish(cx);
+    }
+}

@@ -1,0 +1,133 @@
+//! job-exec: runs jobs for the job manager (RFC 32, protocol/13 sections 5 to 7).
+//!
+//! It owns a job from its start request to its final release: the guest namespace, the
+//! guest log `exec.eventlog`, the job shell, the end of its time. It must never wait
+//! between steps of a job that may go on without, and never end a job twice.
+//!
+//! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `begin.rs`,
+//! `shells.rs`, `ending.rs` and `end.rs` (its life in order), `recovery.rs` (jobs from
+//! before us), `store.rs` (what is written to the KVS) and `handlers/` (the methods).
+
+mod begin;
+mod config;
+mod core;
+mod end;
+mod ending;
+mod handlers;
+mod job;
+mod ladder;
+pub mod limits;
+mod mock;
+mod recovery;
+mod shells;
+mod signals;
+mod state;
+mod store;
+
+use node::{ChildEvent, ChildId, Cx, Host, Module, Peer, Routes, StreamId};
+use proto::job_exec::{
+    CriticalRanks, Expiration, JobException, Override, ShellBarrier, ShellExit, ShellHello, Start,
+    StatsGet,
+};
+use proto::{Method, Object, Refusal, Role};
+use wire::Message;
+
+use config::Config;
+pub use core::{JobExec, Surroundings};
+
+impl Host for JobExec {
+    const NAME: &'static str = "job-exec";
+    type Worker = Surroundings;
+
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.send_off(cx);
+    }
+
+    fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        self.orders_lost(cx, stream);
+    }
+
+    fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
+        // A job manager that was restarted does not know us yet.
+        if gone.sender.is_some() && gone.sender == self.manager {
+            self.manager = None;
+            self.say_hello(cx);
+        }
+    }
+
+    fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
+        self.child_event(cx, child, event);
+    }
+
+    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        let args = cx.welcome().args.clone().unwrap_or_default();
+        self.config = Config::new(&args, conf)?;
+        Ok(())
+    }
+
+    fn check_invariants(&self) {
+        self.check();
+    }
+}
+
+impl Module for JobExec {
+    fn routes() -> Routes<Self> {
+        Routes::new()
+            .raw(Start::TOPIC, Role::OWNER, handlers::start)
+            .on::<CriticalRanks>(handlers::critical_ranks)
+            .on::<Expiration>(handlers::expiration)
+            .on::<Override>(handlers::override_)
+            .on::<StatsGet>(handlers::stats_get)
+            .stream::<ShellHello>(handlers::shell_hello)
+            .later::<ShellExit>(handlers::shell_exit)
+            .later::<ShellBarrier>(handlers::shell_barrier)
+            .event::<JobException>(|core, cx, event| core.exception(cx, &event))
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        let welcome = cx.welcome();
+        let args = welcome.args.clone().unwrap_or_default();
+        let core = JobExec {
+            config: Config::new(&args, &welcome.conf)?,
+            ..JobExec::default()
+        };
+        cx.work(
+            |around: &mut Surroundings| around.job_shell.clone(),
+            |core: &mut JobExec, cx, job_shell| {
+                core.job_shell = job_shell;
+                core.look_around(cx);
+            },
+        );
+        Ok(core)
+    }
+}
+
+impl JobExec {
+    /// Announces us to the job manager, until it answers.
+    fn say_hello(&mut self, cx: &mut Cx<Self>) {
+        let mut request = Message::request("job-manager.exec-hello", 0);
+        let payload = serde_json::json!({ "service": cx.name() });
+        request.set_payload(proto::payload::encode_json(&payload));
+        cx.call_raw(request, |core, cx, result| match result {
+            Ok(_) => core.await_leftovers(cx),
+            Err(error) => {
+                tracing::debug!("job-manager.exec-hello: {error}");
+                cx.timer(core::RETRY, JobExec::say_hello);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declared_method_has_a_route() {
+        let routes = JobExec::routes();
+        let topics: Vec<&str> = routes.topics().collect();
+        for method in proto::job_exec::METHODS {
+            assert!(topics.contains(&method.topic), "{}", method.topic);
+        }
+    }
+}

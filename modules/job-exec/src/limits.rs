@@ -1,0 +1,30 @@
+//! Every limit of job-exec in one place.
+
+/// Operations in one commit to the primary namespace; the rest goes in the next.
+pub const PRIMARY_OPS_MAX: usize = 4096;
+
+/// Shells that may wait for their job to be asked for. When full, a further one is
+/// told to ask again.
+pub const STRAY_SHELLS_MAX: usize = 4096;
+
+/// How long a shell that nobody asked for may wait, in seconds, before it is sent away.
+pub const STRAY_WAIT_S: u64 = 10;
+
+/// How long the shell of a job that was started before us may take to report, in seconds.
+pub const REATTACH_WAIT_S: u64 = 5;
+
+/// How long a shell that is not our child may be without a connection, in seconds.
+pub const SHELL_GRACE_S: u64 = 2;
+
+/// How long after `exec-hello` a namespace of a job that nobody asked for is kept, in seconds.
+pub const LEFTOVER_WAIT_S: u64 = 5;
+
+/// Between two attempts to reach a service that is not there, in milliseconds.
+pub const RETRY_DELAY_MS: u64 = 500;
+
+/// Bytes of one `log` entry made from what a shell wrote to its own standard streams.
+pub const SHELL_LOG_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes kept of what one shell writes to its own standard streams, in all. What is over
+/// is dropped: a shell's words are few.
+pub const SHELL_LOG_TOTAL_BYTES_MAX: usize = 10 * 1024 * 1024;

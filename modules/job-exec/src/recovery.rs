@@ -1,0 +1,270 @@
+//! Jobs that were begun before us, by a job-exec that is gone.
+//!
+//! What it left: the guest log, in a namespace or already in the primary one, and a shell
+//! that greets. The log says how far the job had come; the shell says the rest.
+
+use std::time::Duration;
+
+use node::Cx;
+use proto::data::eventlog::decode_log;
+use proto::data::{Entry, JobId};
+use proto::job_exec::Step;
+use proto::kvs::{GetRoot, Lookup, NamespaceList, PRIMARY};
+use serde_json::Map;
+
+use crate::JobExec;
+use crate::end::remove_namespace;
+use crate::job::Kind;
+use crate::limits::{LEFTOVER_WAIT_S, REATTACH_WAIT_S};
+use crate::state::Move;
+
+/// How far a job had come, by its guest log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Past {
+    /// Nothing of it is there.
+    Nothing,
+    /// It was about to start.
+    Init,
+    /// Its shell was started then, in a way that a later job-exec can pick up.
+    Started { at: f64, is_recoverable: bool },
+    /// It ended with this status.
+    Complete { status: i32 },
+}
+
+impl Past {
+    fn of(entries: &[Entry]) -> Past {
+        let find = |name: &str| entries.iter().find(|entry| entry.name() == name);
+        if let Some(complete) = find("complete") {
+            let status = complete
+                .get_i64("status")
+                .and_then(|n| i32::try_from(n).ok());
+            return Past::Complete {
+                status: status.unwrap_or(0),
+            };
+        }
+        match (find("starting"), find("init")) {
+            (Some(starting), _) => Past::Started {
+                at: starting.timestamp(),
+                is_recoverable: find("recoverable").is_some(),
+            },
+            (None, Some(_)) => Past::Init,
+            (None, None) => Past::Nothing,
+        }
+    }
+}
+
+impl JobExec {
+    /// Asks which namespaces there are, then says hello to the job manager: whoever has
+    /// one was begun before.
+    pub(crate) fn look_around(&mut self, cx: &mut Cx<Self>) {
+        cx.call(&NamespaceList, |core, cx, result| {
+            let found = result.map(|found| found.namespaces).unwrap_or_default();
+            let ids = found.iter().filter_map(|ns| {
+                let id = ns.namespace.strip_prefix("job-")?;
+                id.parse().ok().map(JobId)
+            });
+            core.leftovers = ids.collect();
+            core.say_hello(cx);
+        });
+    }
+
+    /// Namespaces of jobs that the job manager does not ask for are tidied away.
+    pub(crate) fn await_leftovers(&mut self, cx: &mut Cx<Self>) {
+        if !self.leftovers.is_empty() {
+            let wait = Duration::from_secs(LEFTOVER_WAIT_S);
+            cx.timer(wait, Self::tidy_leftovers);
+        }
+    }
+
+    fn tidy_leftovers(&mut self, cx: &mut Cx<Self>) {
+        for id in std::mem::take(&mut self.leftovers) {
+            if self.jobs.contains_key(&id) {
+                continue;
+            }
+            tracing::warn!("job={id}: nobody asks for it: its guest directory is kept");
+            let namespace = id.guest_namespace();
+            cx.call(&GetRoot { namespace }, move |core, cx, result| {
+                if let Ok(root) = result {
+                    core.store.graft(id, Some(root.rootref));
+                    // What follows the graft is only the removal: there is no such job.
+                    remove_after_graft(core, cx, id);
+                }
+            });
+        }
+    }
+
+    /// Reads what is left of a job.
+    pub(crate) fn recover(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let lookup = Lookup::new(PRIMARY, &id.kvs_key("guest.exec.eventlog"), 0);
+        cx.call(&lookup, move |core, cx, result| {
+            let bytes = result.ok().and_then(|found| found.bytes());
+            let entries = decode_log(&bytes.unwrap_or_default()).unwrap_or_default();
+            core.recovered(cx, id, Past::of(&entries));
+        });
+    }
+
+    fn recovered(&mut self, cx: &mut Cx<Self>, id: JobId, past: Past) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        let (is_mock, reattach) = (job.is_mock(), job.reattach);
+        job.log.exists = past != Past::Nothing;
+        match past {
+            Past::Complete { status } => self.finish_again(cx, id, status),
+            Past::Started { at, .. } if is_mock => self.resume_mock(cx, id, at),
+            Past::Started {
+                is_recoverable: true,
+                ..
+            } => self.await_shell(cx, id),
+            Past::Nothing | Past::Init if !reattach => {
+                if job.step(Move::Anew) {
+                    self.begin(cx, id);
+                    self.admit_stray(cx, id);
+                }
+            }
+            _ => self.fail_recovery(cx, id, "job is not recoverable: no recoverable event"),
+        }
+    }
+
+    /// The job had ended; only the answers to it are missing, and perhaps the graft.
+    fn finish_again(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if !job.step(Move::Complete) {
+            return;
+        }
+        job.status = status;
+        job.is_started = true;
+        job.answer(
+            cx,
+            match job.reattach {
+                true => Step::Reattached(Map::new()),
+                false => Step::Start(Map::new()),
+            },
+        );
+        job.tell_finish(cx);
+        self.admit_stray(cx, id);
+        let namespace = id.guest_namespace();
+        cx.call(
+            &GetRoot { namespace },
+            move |core, cx, result| match result {
+                Ok(root) => core.store.graft(id, Some(root.rootref)),
+                Err(_) => core.grafted(cx, id),
+            },
+        );
+    }
+
+    /// The job's shell may be anywhere between its start and its last word.
+    fn await_shell(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let now = cx.now().wall;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if !job.step(Move::Adopt) {
+            return;
+        }
+        job.log(now, "reattach");
+        let wait = Duration::from_secs(REATTACH_WAIT_S);
+        let timer = cx.timer(wait, move |core, cx| core.shell_missing(cx, id));
+        if let Some(shell) = job.shell() {
+            shell.wait = Some(timer);
+        }
+        self.touch(id);
+        self.admit_stray(cx, id);
+    }
+
+    fn shell_missing(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        let (host, rank) = (job.place.host.clone(), job.place.rank);
+        let note = format!("job is not recoverable: no job shell on {host} (rank {rank})");
+        self.fail_recovery(cx, id, &note);
+    }
+
+    fn fail_recovery(&mut self, cx: &mut Cx<Self>, id: JobId, note: &str) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            // Whoever asks to reattach knows that the job had started.
+            job.is_started = job.reattach;
+        }
+        self.fail(cx, id, note);
+    }
+
+    fn resume_mock(&mut self, cx: &mut Cx<Self>, id: JobId, began: f64) {
+        let now = cx.now().wall;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if !job.step(Move::Adopt) || !job.step(Move::Found) {
+            return;
+        }
+        job.log(now, "reattach");
+        job.is_started = true;
+        let Kind::Mock(mock, _) = &job.kind else {
+            return;
+        };
+        let left = mock.run_duration.map(|whole| {
+            let gone = Duration::try_from_secs_f64((now - began).max(0.0)).unwrap_or_default();
+            whole.saturating_sub(gone)
+        });
+        let left = match mock.reattach_finish {
+            true => Some(Duration::ZERO),
+            false => left,
+        };
+        job.answer(
+            cx,
+            match job.reattach {
+                true => Step::Reattached(Map::new()),
+                false => Step::Start(Map::new()),
+            },
+        );
+        self.touch(id);
+        self.arm_expiry(cx, id);
+        self.run_mock(cx, id, left);
+    }
+}
+
+/// Removes a namespace that no job of ours had, once the graft before it is stored. Both
+/// go to the same service, which does one after the other.
+fn remove_after_graft(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId) {
+    core.send_off(cx);
+    remove_namespace(cx, id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a log of these events, a blank between name and context.
+    fn check(events: &[&str], expect: Past) {
+        let lines = events.iter().enumerate().map(|(i, event)| {
+            let (name, context) = event.split_once(' ').unwrap_or((event, "{}"));
+            format!(
+                r#"{{"timestamp":{},"name":"{name}","context":{context}}}"#,
+                i + 1
+            ) + "\n"
+        });
+        let entries = decode_log(lines.collect::<String>().as_bytes()).unwrap();
+        assert_eq!(Past::of(&entries), expect);
+    }
+
+    #[test]
+    fn a_log_says_how_far_a_job_had_come() {
+        let started = |is_recoverable| Past::Started {
+            at: 2.0,
+            is_recoverable,
+        };
+        check(&[], Past::Nothing);
+        check(&["init"], Past::Init);
+        check(&["init", "starting"], started(false));
+        check(
+            &["init", "starting", "recoverable", "shell.init"],
+            started(true),
+        );
+        check(
+            &["init", "starting", r#"complete {"status":256}"#, "done"],
+            Past::Complete { status: 256 },
+        );
+    }
+}

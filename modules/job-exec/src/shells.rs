@@ -1,0 +1,314 @@
+//! Job shells: their greetings, their last words, and what it means when one is silent.
+//!
+//! A shell is our child, or was the child of a job-exec before us. It greets again
+//! whenever its stream is lost, so nothing here tells a first greeting from a later one
+//! but the shell's own word. The lease decides which shell of a job counts.
+
+use std::time::Duration;
+
+use node::{Cx, Peer, Reply, Stream, StreamId};
+use proto::data::JobId;
+use proto::job_exec::{ShellError, ShellExit, ShellHello, ShellJob, ShellOrder, Step};
+use proto::{Coded, Empty};
+use serde_json::{Map, json};
+
+use crate::JobExec;
+use crate::core::Stray;
+use crate::job::Job;
+use crate::limits::{SHELL_GRACE_S, STRAY_SHELLS_MAX, STRAY_WAIT_S};
+use crate::signals::SIGKILL;
+use crate::state::{Move, State};
+
+/// Attributes of the broker that a shell needs.
+const SHELL_ATTRS: [&str; 10] = [
+    "content.hash",
+    "hostname",
+    "instance-level",
+    "jobid-path",
+    "local-uri",
+    "rank",
+    "rundir",
+    "security.owner",
+    "size",
+    "tbon.interface-hint",
+];
+
+impl JobExec {
+    /// A shell greets.
+    pub(crate) fn greet(
+        &mut self,
+        cx: &mut Cx<Self>,
+        peer: &Peer,
+        hello: ShellHello,
+        stream: Stream<ShellHello>,
+    ) {
+        let id = hello.id;
+        let refusal = match self.jobs.get_mut(&id) {
+            None => return self.keep_stray(cx, hello, stream),
+            Some(job) if job.state() == State::Recovering => {
+                return self.keep_stray(cx, hello, stream);
+            }
+            Some(job) if !peer.may_act_for(job.userid) => ShellError::NotYours,
+            Some(job) => match job.accept(&hello.lease) {
+                Ok(()) if job.ending.is_some() && !hello.again => ShellError::Canceled,
+                Ok(()) => return self.take_orders(cx, &hello, stream),
+                Err(error) => error,
+            },
+        };
+        stream.end(cx, Err(refusal.refusal()));
+    }
+
+    /// A shell of one of our jobs takes orders from now on.
+    fn take_orders(
+        &mut self,
+        cx: &mut Cx<Self>,
+        hello: &ShellHello,
+        mut stream: Stream<ShellHello>,
+    ) {
+        let id = hello.id;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return stream.end(cx, Err(ShellError::Unknown.refusal()));
+        };
+        stream.send(cx, &first_order(cx, job, hello.again));
+        let stream_id = stream.id();
+        let before = job.shell().and_then(|shell| {
+            if let Some(timer) = shell.wait.take() {
+                cx.cancel_timer(timer);
+            }
+            shell.orders.replace(stream)
+        });
+        self.streams.insert(stream_id, id);
+        if let Some(before) = before {
+            self.streams.remove(&before.id());
+            before.end(cx, Ok(()));
+        }
+        self.found(cx, id);
+    }
+
+    /// The shell of a job that was started before us is there.
+    fn found(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if job.state() != State::Waiting || !job.step(Move::Found) {
+            return;
+        }
+        job.is_started = true;
+        job.answer(
+            cx,
+            match job.reattach {
+                true => Step::Reattached(Map::new()),
+                false => Step::Start(Map::new()),
+            },
+        );
+        self.arm_expiry(cx, id);
+    }
+
+    /// A shell says its last word. Answered when the outcome is stored.
+    pub(crate) fn last_word(
+        &mut self,
+        cx: &mut Cx<Self>,
+        peer: &Peer,
+        exit: ShellExit,
+        reply: Reply<ShellExit>,
+    ) {
+        let id = exit.id;
+        let now = cx.now().wall;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return self.keep_stray_exit(cx, exit, reply);
+        };
+        if job.state() == State::Recovering {
+            return self.keep_stray_exit(cx, exit, reply);
+        }
+        if !peer.may_act_for(job.userid) {
+            return reply.send(cx, Err(ShellError::NotYours));
+        }
+        if let Err(error) = job.accept(&exit.lease) {
+            return reply.send(cx, Err(error));
+        }
+        if job.state() == State::Grafting {
+            return reply.send(cx, Ok(Empty));
+        }
+        let is_first = job.state().is_alive();
+        if is_first {
+            job.log.pending += &exit.log;
+            job.log.output += &exit.output;
+            let status = i32::from(exit.code) << 8;
+            let context = json!({ "rank": exit.rank, "wait_status": status });
+            job.log_with(now, "shell-exit", &context);
+        }
+        if let Some(shell) = job.shell() {
+            shell.exits.push(reply);
+        }
+        if is_first {
+            self.found(cx, id);
+            self.end(cx, id, i32::from(exit.code) << 8);
+        }
+    }
+
+    /// A shell that is our child is gone. One that had said its last word is not missed.
+    pub(crate) fn shell_exited(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32) {
+        let now = cx.now().wall;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if let Some(shell) = job.shell() {
+            shell.child = None;
+        }
+        if job.state().is_alive() {
+            let context = json!({ "rank": 0, "wait_status": status });
+            job.log_with(now, "shell-exit", &context);
+            self.end(cx, id, status);
+        }
+    }
+
+    /// A stream of orders is over without a word: the shell, or its connection, is gone.
+    pub(crate) fn orders_lost(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        let Some(id) = self.streams.remove(&stream) else {
+            return;
+        };
+        if let Some(stray) = self.strays.get_mut(&id) {
+            forget_if(&mut stray.hello, stream);
+        }
+        let Some(shell) = self.jobs.get_mut(&id).and_then(|job| job.shell()) else {
+            return;
+        };
+        if let Some(orders) = shell.orders.take_if(|orders| orders.id() == stream) {
+            orders.forget();
+        }
+        // A child tells by its end; of another we only know that it greets no more.
+        if shell.child.is_none() && shell.exits.is_empty() {
+            let grace = Duration::from_secs(SHELL_GRACE_S);
+            let timer = cx.timer(grace, move |core, cx| core.shell_lost(cx, id));
+            shell.wait = Some(timer);
+        }
+    }
+
+    fn shell_lost(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        if job.state().is_alive() {
+            let (host, rank) = (job.place.host.clone(), job.place.rank);
+            let note = format!("lost contact with job shell on {host} (rank {rank})");
+            self.raise(cx, id, 0, &note);
+            self.end(cx, id, SIGKILL);
+        }
+    }
+
+    fn keep_stray(&mut self, cx: &mut Cx<Self>, hello: ShellHello, stream: Stream<ShellHello>) {
+        let id = hello.id;
+        if self.strays.len() >= STRAY_SHELLS_MAX && !self.strays.contains_key(&id) {
+            return stream.end(cx, Err(ShellError::Busy.refusal()));
+        }
+        self.streams.insert(stream.id(), id);
+        let stray = self.stray(cx, id);
+        if let Some((_, before)) = stray.hello.replace((hello, stream)) {
+            self.streams.remove(&before.id());
+            before.end(cx, Err(ShellError::Replaced.refusal()));
+        }
+    }
+
+    fn keep_stray_exit(&mut self, cx: &mut Cx<Self>, exit: ShellExit, reply: Reply<ShellExit>) {
+        if self.strays.len() >= STRAY_SHELLS_MAX && !self.strays.contains_key(&exit.id) {
+            return reply.send(cx, Err(ShellError::Busy));
+        }
+        let stray = self.stray(cx, exit.id);
+        if let Some((_, before)) = stray.exit.replace((exit, reply)) {
+            before.send(cx, Err(ShellError::Replaced));
+        }
+    }
+
+    fn stray(&mut self, cx: &mut Cx<Self>, id: JobId) -> &mut Stray {
+        let stray = self.strays.entry(id).or_default();
+        if stray.timer.is_none() {
+            let wait = Duration::from_secs(STRAY_WAIT_S);
+            stray.timer = Some(cx.timer(wait, move |core, cx| core.send_stray_away(cx, id)));
+        }
+        stray
+    }
+
+    /// Nobody asks for the job of this shell: it is to end its tasks and go.
+    fn send_stray_away(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(stray) = self.strays.remove(&id) else {
+            return;
+        };
+        if let Some((_, stream)) = stray.hello {
+            self.streams.remove(&stream.id());
+            stream.end(cx, Err(ShellError::Unknown.refusal()));
+        }
+        if let Some((_, reply)) = stray.exit {
+            reply.send(cx, Err(ShellError::Unknown));
+        }
+    }
+
+    /// The job of a shell that had greeted before is known now.
+    pub(crate) fn admit_stray(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(stray) = self.strays.remove(&id) else {
+            return;
+        };
+        if let Some(timer) = stray.timer {
+            cx.cancel_timer(timer);
+        }
+        let owner = Peer {
+            userid: cx.owner(),
+            rolemask: proto::Role::OWNER,
+            sender: None,
+            matchtag: 0,
+        };
+        if let Some((hello, stream)) = stray.hello {
+            self.streams.remove(&stream.id());
+            self.greet(cx, &owner, hello, stream);
+        }
+        if let Some((exit, reply)) = stray.exit {
+            self.last_word(cx, &owner, exit, reply);
+        }
+    }
+}
+
+/// Drops a stray's stream that is over.
+fn forget_if(hello: &mut Option<(ShellHello, Stream<ShellHello>)>, stream: StreamId) {
+    if let Some((_, over)) = hello.take_if(|(_, kept)| kept.id() == stream) {
+        over.forget();
+    }
+}
+
+/// What a shell is told first.
+fn first_order(cx: &Cx<JobExec>, job: &Job, again: bool) -> ShellOrder {
+    let attrs = SHELL_ATTRS.iter().filter_map(|name| {
+        let value = cx.attr(name)?;
+        Some(((*name).to_owned(), value.to_owned()))
+    });
+    let whole = || ShellJob {
+        userid: job.userid,
+        jobspec: job.jobspec.clone(),
+        r: job.r.clone(),
+        namespace: job.id.guest_namespace(),
+        attrs: attrs.collect(),
+    };
+    ShellOrder {
+        job: (!again).then(whole),
+        signal: job
+            .ending
+            .as_ref()
+            .map(|ending| ending.signal)
+            .filter(|signum| *signum > 0),
+        expiration: Some(job.expiration),
+    }
+}
+
+impl Job {
+    /// Whether the shell with this lease is the one that counts. The first one to report
+    /// after our restart is.
+    fn accept(&mut self, lease: &str) -> Result<(), ShellError> {
+        let is_waiting = self.state() == State::Waiting;
+        let shell = self.shell().ok_or(ShellError::Unknown)?;
+        if is_waiting && shell.lease.is_empty() {
+            lease.clone_into(&mut shell.lease);
+        }
+        match shell.lease == lease {
+            true => Ok(()),
+            false => Err(ShellError::Replaced),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! How a job moves through job-exec: all moves in one table, no effects.
+//!
+//! `doc/states/job-exec.md` is printed from here by the test below.
+
+/// Where a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Reading what an earlier job-exec left of it.
+    Recovering,
+    /// Started before us: its shell is to report.
+    Waiting,
+    /// Its shell is being started.
+    Starting,
+    /// Its shell runs, or the simulation of one.
+    Running,
+    /// It ended; the last words of its guest log are being stored.
+    Finishing,
+    /// Its guest directory is being put into the primary namespace.
+    Grafting,
+    /// Nothing is left to do.
+    Released,
+}
+
+/// What can happen to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// The log of an earlier time says that it had not got as far as a shell.
+    Anew,
+    /// The log of an earlier time says that a shell was started.
+    Adopt,
+    /// The log of an earlier time says that it is complete.
+    Complete,
+    /// Its shell runs.
+    Started,
+    /// Its shell reported after our restart.
+    Found,
+    /// Its shell can not be started, is gone, or ended; a simulation came to its end.
+    Ended,
+    /// The guest log is stored.
+    Logged,
+    /// The guest directory is in its place.
+    Grafted,
+}
+
+impl State {
+    /// Every state, for the table.
+    #[cfg(test)]
+    pub const ALL: [State; 7] = [
+        State::Recovering,
+        State::Waiting,
+        State::Starting,
+        State::Running,
+        State::Finishing,
+        State::Grafting,
+        State::Released,
+    ];
+
+    /// Whether tasks of the job may exist.
+    pub fn is_alive(self) -> bool {
+        matches!(self, State::Waiting | State::Starting | State::Running)
+    }
+}
+
+impl Move {
+    /// Every move, for the table.
+    #[cfg(test)]
+    pub const ALL: [Move; 8] = [
+        Move::Anew,
+        Move::Adopt,
+        Move::Complete,
+        Move::Started,
+        Move::Found,
+        Move::Ended,
+        Move::Logged,
+        Move::Grafted,
+    ];
+}
+
+/// All moves; `None` where one does not fit.
+pub fn next(state: State, step: Move) -> Option<State> {
+    match (state, step) {
+        (State::Recovering, Move::Anew) => Some(State::Starting),
+        (State::Recovering, Move::Adopt) => Some(State::Waiting),
+        (State::Recovering, Move::Complete) => Some(State::Grafting),
+        (State::Recovering, Move::Ended) => Some(State::Finishing),
+        (State::Starting, Move::Started) => Some(State::Running),
+        (State::Waiting, Move::Found) => Some(State::Running),
+        (State::Waiting | State::Starting | State::Running, Move::Ended) => Some(State::Finishing),
+        (State::Finishing, Move::Logged) => Some(State::Grafting),
+        (State::Grafting, Move::Grafted) => Some(State::Released),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table as `doc/states/job-exec.md` shows it.
+    fn table() -> String {
+        let mut text = String::from(
+            "# States of a job in job-exec\n\nPrinted from `modules/job-exec/src/state.rs` by its test \
+             (`UPDATE=1 cargo test -p job-exec`).\nRows are what happens, columns where the job is; a \
+             dash is a move that is refused and logged.\n\n|",
+        );
+        text += " |";
+        for state in State::ALL {
+            text += &format!(" {state:?} |");
+        }
+        text += "\n|---|";
+        text += &"---|".repeat(State::ALL.len());
+        for step in Move::ALL {
+            text += &format!("\n| {step:?} |");
+            for state in State::ALL {
+                let to = next(state, step).map_or("-".to_owned(), |to| format!("{to:?}"));
+                text += &format!(" {to} |");
+            }
+        }
+        text + "\n"
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the test compares a file")]
+    fn the_printed_table_is_the_one_in_doc_states() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../doc/states/job-exec.md");
+        if std::env::var("UPDATE").is_ok() {
+            std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+            std::fs::write(path, table()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), table());
+    }
+
+    #[test]
+    fn a_job_is_released_only_after_its_guest_directory_is_in_place() {
+        let before: Vec<_> = State::ALL
+            .into_iter()
+            .filter(|state| {
+                Move::ALL
+                    .iter()
+                    .any(|step| next(*state, *step) == Some(State::Released))
+            })
+            .collect();
+        assert_eq!(before, [State::Grafting]);
+    }
+
+    #[test]
+    fn nothing_happens_after_the_release() {
+        assert!(
+            Move::ALL
+                .iter()
+                .all(|step| next(State::Released, *step).is_none())
+        );
+    }
+}

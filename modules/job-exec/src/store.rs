@@ -1,0 +1,211 @@
+//! Writing to the KVS: one commit to the primary namespace for all jobs at a time, and one
+//! to each job's own namespace at a time. What comes meanwhile joins the next.
+//!
+//! A commit carries a token, so that it can be sent again when the kvs was restarted
+//! under it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use node::{Call, Cx};
+use proto::data::{JobId, Tree};
+use proto::kvs::{Commit, Committed, Op, PRIMARY};
+use proto::{Payload, Refusal};
+
+use crate::JobExec;
+use crate::limits::PRIMARY_OPS_MAX;
+use crate::state::{Move, State};
+
+/// What waits to be written to the primary namespace.
+#[derive(Debug, Default)]
+pub struct Store {
+    jobs: BTreeMap<JobId, Waiting>,
+    in_flight: bool,
+    seq: u64,
+}
+
+/// What waits for one job.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// What `guest` is to be.
+    guest: Option<Guest>,
+    /// Lines for a log that is here and not in a namespace, and whether they are its first.
+    log: Option<(String, bool)>,
+    /// Whether the job has nothing more to say.
+    is_last: bool,
+}
+
+/// What a job's `guest` key holds.
+#[derive(Debug)]
+enum Guest {
+    /// A link to the namespace.
+    Link,
+    /// The directory that the namespace had, by blobref.
+    Dir(String),
+    /// Nothing is left of the namespace.
+    Nothing,
+}
+
+impl Store {
+    /// Puts the link to the namespace.
+    pub fn link(&mut self, id: JobId) {
+        self.jobs.entry(id).or_default().guest = Some(Guest::Link);
+    }
+
+    /// Puts the directory that the namespace ended with, if there is one.
+    pub fn graft(&mut self, id: JobId, rootref: Option<String>) {
+        let waiting = self.jobs.entry(id).or_default();
+        waiting.guest = Some(rootref.map_or(Guest::Nothing, Guest::Dir));
+        waiting.is_last = true;
+    }
+
+    /// Adds lines to a log in the primary namespace.
+    fn append(&mut self, id: JobId, lines: &str, is_first: bool, is_last: bool) {
+        let waiting = self.jobs.entry(id).or_default();
+        let (log, _) = waiting.log.get_or_insert((String::new(), is_first));
+        *log += lines;
+        waiting.is_last |= is_last;
+    }
+
+    /// Whether there is nothing to send, or not yet.
+    fn is_idle(&self) -> bool {
+        self.in_flight || self.jobs.is_empty()
+    }
+
+    /// The next commit, and the jobs that are done with it.
+    fn take(&mut self, writer: &str) -> (Commit, Vec<JobId>) {
+        let mut commit = Commit::new(PRIMARY);
+        let mut last = Vec::new();
+        while let Some((id, waiting)) = self.jobs.pop_first() {
+            if waiting.is_last {
+                last.push(id);
+            }
+            waiting.ops(id, &mut commit.ops);
+            if commit.ops.len() >= PRIMARY_OPS_MAX {
+                break;
+            }
+        }
+        self.seq += 1;
+        (commit.once(writer, self.seq), last)
+    }
+}
+
+impl Waiting {
+    fn ops(self, id: JobId, ops: &mut Vec<Op>) {
+        let guest = || id.kvs_key("guest");
+        match self.guest {
+            None => {}
+            Some(Guest::Link) => {
+                ops.push(Op::symlink(guest(), Some(&id.guest_namespace()), "."));
+            }
+            Some(Guest::Dir(rootref)) => {
+                let dir = rootref.parse().map_or(Tree::empty_dir(), Tree::DirRef);
+                ops.push(Op::put_tree(guest(), dir));
+            }
+            Some(Guest::Nothing) => ops.push(Op::mkdir(guest())),
+        }
+        if let Some((lines, is_first)) = self.log {
+            let key = id.kvs_key("guest.exec.eventlog");
+            ops.push(match is_first {
+                true => Op::put(key, lines),
+                false => Op::append(key, lines),
+            });
+        }
+    }
+}
+
+impl JobExec {
+    /// Sends off what has gathered: called when everything that had arrived was handled.
+    pub(crate) fn send_off(&mut self, cx: &mut Cx<Self>) {
+        for id in std::mem::take(&mut self.dirty) {
+            self.send_off_guest(cx, id);
+        }
+        if self.store.is_idle() {
+            return;
+        }
+        self.store.in_flight = true;
+        let (commit, last) = self.store.take(cx.uuid());
+        send_commit(cx, commit.encode(), move |core, cx, result| {
+            core.store.in_flight = false;
+            if let Err(error) = result {
+                tracing::error!("job logs were not stored: {error}");
+            }
+            for id in last {
+                core.grafted(cx, id);
+            }
+        });
+    }
+
+    /// Sends off the guest log of one job.
+    fn send_off_guest(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        if job.log.in_flight || (job.log.pending.is_empty() && job.log.output.is_empty()) {
+            return;
+        }
+        let lines = std::mem::take(&mut job.log.pending);
+        let is_last = job.state() == State::Finishing;
+        if job.is_mock() {
+            let is_first = !std::mem::replace(&mut job.log.exists, true);
+            if is_last {
+                job.step(Move::Logged);
+                job.tell_finish(cx);
+            }
+            return self.store.append(id, &lines, is_first, is_last);
+        }
+        let mut commit = Commit::new(&id.guest_namespace());
+        if !lines.is_empty() {
+            commit = commit.append("exec.eventlog", lines);
+        }
+        if !job.log.output.is_empty() {
+            commit = commit.append("output", std::mem::take(&mut job.log.output));
+        }
+        job.log.seq += 1;
+        job.log.in_flight = true;
+        let commit = commit.once(cx.uuid(), job.log.seq);
+        send_commit(cx, commit.encode(), move |core, cx, result| {
+            core.guest_stored(cx, id, is_last, result);
+        });
+    }
+
+    fn guest_stored(
+        &mut self,
+        cx: &mut Cx<Self>,
+        id: JobId,
+        is_last: bool,
+        result: Result<Committed, Refusal>,
+    ) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        job.log.in_flight = false;
+        let rootref = result
+            .map_err(|error| tracing::error!("job={id}: the guest log was not stored: {error}"))
+            .map(|committed| committed.rootref)
+            .ok();
+        if is_last {
+            self.logged(cx, id, rootref);
+        } else if !job.log.pending.is_empty() || !job.log.output.is_empty() {
+            self.dirty.insert(id);
+        }
+    }
+
+    /// Marks a job whose guest log has grown.
+    pub(crate) fn touch(&mut self, id: JobId) {
+        self.dirty.insert(id);
+    }
+}
+
+/// Sends a commit that has a token, again if the kvs was restarted under it.
+fn send_commit(
+    cx: &mut Cx<JobExec>,
+    payload: Bytes,
+    then: impl FnOnce(&mut JobExec, &mut Cx<JobExec>, Result<Committed, Refusal>) + 'static,
+) {
+    let call = Call::<Commit>::with_payload(payload.clone());
+    cx.call_with(call, move |core, cx, result| match result {
+        Err(error) if JobExec::is_gone(&error) => send_commit(cx, payload, then),
+        result => then(core, cx, result),
+    });
+}
