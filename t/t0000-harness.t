@@ -9,14 +9,18 @@ how it ended. Needs no flux; test_under_flux is covered by t0001.
 . "$(dirname "$0")/sharness.sh"
 
 # run_script CODE NAME [OPTION...]: runs the script NAME.t, whose text comes on
-# standard input without its first and last lines, and wants it to end with CODE.
-# TAP goes to NAME.tap, with tab-indented detail left out.
+# standard input without its first line, and wants it to end with CODE. TAP goes
+# to NAME.tap, with tab-indented detail left out.
 run_script() {
-	want=$1 name=$2
+	want=$1 name=$2 code=0
 	shift 2
-	{ echo '. "$TEST_HARNESS_DIR/sharness.sh"' && cat; } >"$name.t" &&
-	test_expect_code "$want" sh "$name.t" --root=results "$@" >"$name.out" 2>"$name.err" &&
+	{ echo '. "$TEST_HARNESS_DIR/sharness.sh"' && cat; } >"$name.t" || return 1
+	sh "$name.t" --root=results "$@" >"$name.out" 2>"$name.err" || code=$?
 	grep -v '^#	' "$name.out" >"$name.tap"
+	test "$code" = "$want" && return 0
+	echo "$name.t ended with $code, not $want" &&
+	cat "$name.out" "$name.err" &&
+	return 1
 }
 
 test_expect_success 'a script of passing tests prints ok and a plan, and ends with 0' '
@@ -174,7 +178,11 @@ test_expect_success 'a script that ends without test_done, or without a test, ba
 
 test_expect_success 'a process that outlives the script fails it, is named, and is ended' '
 	run_script 1 leak <<-\EOF &&
-	test_expect_success "start it" "{ tail -f /dev/null & } && echo \$! >../../pid"
+	test_expect_success "start it" "
+		{ tail -f /dev/null & } &&
+		echo \$! >../../pid &&
+		wait_for 30 grep -z /dev/null /proc/\$!/cmdline
+	"
 	test_done
 	EOF
 	grep "^# error: process $(cat pid) remains: tail -f /dev/null" leak.tap &&

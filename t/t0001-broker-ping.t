@@ -69,7 +69,10 @@ test_expect_success 'a module that is left loaded is an error' '
 
 test_expect_success 'a process that outlives the instance is an error' '
 	under_flux 1 leak <<-\EOF &&
-	test_expect_success "start it" "{ setsid tail -f /dev/null & }"
+	test_expect_success "start it" "
+		{ setsid tail -f /dev/null & } &&
+		wait_for 30 grep -z /dev/null /proc/\$!/cmdline
+	"
 	test_done
 	EOF
 	grep "^# error: process .* remains: tail -f /dev/null" leak.tap
