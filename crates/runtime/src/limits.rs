@@ -37,8 +37,9 @@ pub const FLUSH_WAIT_S: u64 = 5;
 pub const LINK_SEND_MESSAGES_MAX: u32 = 8192;
 
 /// Messages from one peer of a ZeroMQ link waiting to be received. When full, the
-/// peer's own queue fills, and then its sends answer `Full`.
-pub const LINK_RECEIVE_MESSAGES_MAX: u32 = 8192;
+/// peer's own queue fills, and then its sends answer `Full`. Several times that queue:
+/// a peer that dies while ours is full loses what it had sent (link.rs, "How to end").
+pub const LINK_RECEIVE_MESSAGES_MAX: u32 = 65_536;
 
 /// Longest that the end of a process waits for messages that ZeroMQ has taken, in
 /// milliseconds. Only a peer that no longer reads makes anyone wait that long.
@@ -49,5 +50,5 @@ pub const LINK_LINGER_MS: i32 = 2_000;
 /// message kept uncopied would keep a whole piece in memory.
 pub const LINK_COPY_BYTES_MAX: usize = 8192;
 
-const _: () = assert!(LINK_SEND_MESSAGES_MAX > 0 && LINK_RECEIVE_MESSAGES_MAX > 0);
+const _: () = assert!(LINK_RECEIVE_MESSAGES_MAX >= 4 * LINK_SEND_MESSAGES_MAX);
 const _: () = assert!(BACKLOG_BYTES_MAX >= wire::limits::MESSAGE_BYTES_MAX);

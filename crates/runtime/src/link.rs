@@ -2,8 +2,8 @@
 //!
 //! Owns every use of ZeroMQ in the project, so that another transport can replace it
 //! by replacing this file. A message here is one flattened RFC 3 message and nobody
-//! looks inside. Must never wait, never drop a message in silence, never panic over
-//! what a peer sends. Read on in `limits.rs`; the library is built by `crates/zmq-sys`.
+//! looks inside. Must never wait but at the end of a process, never drop a message in
+//! silence, never panic over what a peer sends. Read on in `limits.rs`; the library is built by `crates/zmq-sys`.
 //!
 //! # When to wait
 //!
@@ -19,9 +19,19 @@
 //!
 //! To wait after a batch of sends without asking `ready()` is a stall: the answers
 //! may be here and the descriptor silent.
+//!
+//! # How to end
+//!
+//! ZeroMQ holds a process back until the kernel has its last message, and no longer.
+//! But a receiver whose queue is full, and who then sees the connection close, throws
+//! away what the kernel still has (libzmq issue 4660). So a module ends with
+//! [`DealerLink::finish`]: it sends an empty message, a farewell, which the router
+//! answers in kind once it has received everything before it. Farewells never leave
+//! this file, and no message of a caller is empty.
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use wire::limits::{IDENTITY_BYTES_MAX, MESSAGE_BYTES_MAX};
@@ -36,9 +46,9 @@ use crate::limits::{
 /// the mask, and a signal that it takes never reaches a signalfd.
 ///
 /// Dropping the last of a context *and* its links waits, at most the linger time of
-/// the links, for what they have sent. So a process that has answered must return
-/// from `main`, never `process::exit` past a live link. The thread does not
-/// survive a fork: children are started by fork and exec only.
+/// the links, until what they have sent is with the kernel. So a process that has
+/// answered must return from `main`, never `process::exit` past a live link. The
+/// thread does not survive a fork: children are started by fork and exec only.
 pub struct Context(zmq::Context);
 
 impl Context {
@@ -172,8 +182,22 @@ impl RouterLink {
             return Ok(None);
         };
         let identity = Bytes::copy_from_slice(&identity);
-        let message = self.0.recv_single(&identity)?;
-        Ok(message.map(|message| (identity, message)))
+        match self.0.recv_single(&identity)? {
+            // No loop to the next message: a peer must not be able to keep us here.
+            Some(farewell) if farewell.is_empty() => {
+                self.answer_farewell(&identity);
+                Ok(None)
+            }
+            message => Ok(message.map(|message| (identity, message))),
+        }
+    }
+
+    /// As far as it goes: a peer that hears nothing leaves when its time is up.
+    fn answer_farewell(&self, identity: &[u8]) {
+        let flags = zmq::DONTWAIT | zmq::SNDMORE;
+        if self.0.socket.send(identity, flags).is_ok() {
+            let _ = self.0.send(Vec::new());
+        }
     }
 }
 
@@ -232,7 +256,40 @@ impl DealerLink {
 
     /// The next message, or `None` for now.
     pub fn recv(&self) -> Result<Option<Bytes>, RecvError> {
-        self.0.recv_single(&Bytes::new())
+        let message = self.0.recv_single(&Bytes::new())?;
+        Ok(message.filter(|message| !message.is_empty()))
+    }
+
+    /// Ends the link when the broker has received everything sent over it, or after
+    /// the linger time. What still arrives is thrown away. Says whether all went well.
+    pub fn finish(self) -> bool {
+        let end = Instant::now() + self.0.linger;
+        let mut said = false;
+        loop {
+            if !said {
+                match self.0.socket.send("", zmq::DONTWAIT) {
+                    Ok(()) => said = true,
+                    Err(zmq::Error::EAGAIN) => {}
+                    Err(_) => return false,
+                }
+            }
+            while let Ok(Some(part)) = self.0.recv_part() {
+                if said && part.is_empty() {
+                    return true;
+                }
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let news = if said {
+                zmq::POLLIN
+            } else {
+                zmq::POLLIN | zmq::POLLOUT
+            };
+            // Rounded up, or the last millisecond would be spent spinning.
+            let _ = self.0.socket.poll(news, left.as_millis() as i64 + 1);
+        }
     }
 }
 
@@ -241,6 +298,7 @@ struct Link {
     socket: zmq::Socket,
     fd: RawFd,
     message_bytes: usize,
+    linger: Duration,
 }
 
 impl Link {
@@ -259,14 +317,14 @@ impl Link {
             .set_rcvhwm(mark(limits.receive_messages)?)
             .map_err(system_error)?;
         socket.set_maxmsgsize(longest).map_err(system_error)?;
-        socket
-            .set_linger(limits.linger_ms.max(0))
-            .map_err(system_error)?;
+        let linger_ms = limits.linger_ms.max(0);
+        socket.set_linger(linger_ms).map_err(system_error)?;
         let fd = socket.get_fd().map_err(system_error)?;
         Ok(Link {
             socket,
             fd,
             message_bytes: limits.message_bytes,
+            linger: Duration::from_millis(linger_ms.unsigned_abs().into()),
         })
     }
 
@@ -284,6 +342,9 @@ impl Link {
     }
 
     fn check_length(&self, message: Vec<u8>) -> Result<Vec<u8>, SendError> {
+        if message.is_empty() {
+            return Err(SendError::Other(invalid("no message is empty")));
+        }
         if message.len() > self.message_bytes {
             return Err(SendError::TooLong(message));
         }
