@@ -190,6 +190,14 @@ impl<M: Module> Probe<M> {
     }
 }
 
+/// A test may end in the middle of a conversation: what it left open is no mistake of
+/// the module.
+impl<M: Module> Drop for Probe<M> {
+    fn drop(&mut self) {
+        self.actor.cx.closing.set(true);
+    }
+}
+
 /// A message on one line: `request TOPIC #TAG PAYLOAD`, `response TOPIC #TAG PAYLOAD`,
 /// `response TOPIC #TAG ERRNO "text"`, or `event TOPIC PAYLOAD`.
 pub fn line(message: &Message) -> String {

@@ -1,0 +1,5 @@
+//! The heartbeat module as a process.
+
+fn main() -> std::process::ExitCode {
+    runtime::module_main::<heartbeat::Heartbeat>(|| ())
+}

@@ -1,0 +1,91 @@
+//! resource: knows what the instance has and what of it is usable, keeps the log of
+//! both, and hands them to one scheduler (protocol/13 sections 3 and 4).
+//!
+//! Read on in `core.rs` (what it knows), `start.rs` (how it comes to know it) and
+//! `handlers/` (one file a method, or two that belong together). It is the only writer
+//! of `resource.R` and `resource.eventlog`. It never knows what jobs have: that is the
+//! job manager's.
+
+mod core;
+mod drains;
+mod handlers;
+mod inventory;
+mod journal;
+mod limits;
+mod machine;
+mod monitor;
+mod settings;
+mod start;
+mod store;
+mod targets;
+mod topology;
+
+use node::{Cx, Host, Module, Routes, StreamId};
+use proto::resource::{
+    ACQUIRE_CANCEL, Acquire, Drain, ExpirationUpdate, Get, JOURNAL_CANCEL, Journal,
+    MonitorForceDown, MonitorWaitup, Reload, SchedStatus, Status, TopoReduce, Undrain,
+};
+use proto::{Object, Refusal};
+
+pub use crate::core::Resource;
+pub use crate::machine::{Found, Machine, ThisMachine};
+use crate::settings::Settings;
+
+/// What the worker thread owns.
+pub type Worker = Box<dyn Machine>;
+
+impl Host for Resource {
+    const NAME: &'static str = "resource";
+    type Worker = Worker;
+
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.store.flush(cx);
+    }
+
+    fn closed(&mut self, _: &mut Cx<Self>, stream: StreamId) {
+        self.journal.closed(stream);
+        if let Some(scheduler) = self.scheduler.take_if(|s| s.stream.id() == stream) {
+            scheduler.stream.forget();
+        }
+    }
+
+    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        self.adopt(cx, conf)
+    }
+}
+
+impl Module for Resource {
+    fn routes() -> Routes<Self> {
+        Routes::new()
+            .stream::<Acquire>(handlers::acquire::acquire)
+            .cancel(ACQUIRE_CANCEL)
+            .later::<Status>(handlers::status::status)
+            .later::<SchedStatus>(handlers::status::sched_status)
+            .later::<Get>(handlers::status::get)
+            .later::<Drain>(handlers::drain::drain)
+            .later::<Undrain>(handlers::drain::undrain)
+            .later::<Reload>(handlers::reload::reload)
+            .on::<ExpirationUpdate>(handlers::expiration::expiration_update)
+            .stream::<Journal>(handlers::journal::journal)
+            .cancel(JOURNAL_CANCEL)
+            .on::<TopoReduce>(handlers::monitor::topo_reduce)
+            .later::<MonitorWaitup>(handlers::monitor::waitup)
+            .on::<MonitorForceDown>(handlers::monitor::force_down)
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        let welcome = cx.welcome();
+        let args = welcome.args.clone().unwrap_or_default();
+        let settings = Settings::new(&args, &welcome.conf, crate::core::hostname(cx))?;
+        let core = Resource::new(cx, settings);
+        cx.hold_start();
+        match cx.rank() {
+            0 => start::recall_log(cx),
+            _ => start::discover(cx, None),
+        }
+        Ok(core)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Which ranks are there: online, torpid, or said to be down for a test.
+
+use node::{Cx, Reply};
+use proto::Empty;
+use proto::data::IdSet;
+use proto::resource::MonitorWaitup;
+
+use crate::core::Resource;
+
+/// The ranks by what is heard of them.
+#[derive(Debug, Default)]
+pub struct Monitor {
+    heard: IdSet,
+    forced_down: IdSet,
+    /// Ranks whose broker is slow to answer.
+    pub torpid: IdSet,
+    waiting: Vec<(u32, Reply<MonitorWaitup>)>,
+}
+
+/// What changed.
+#[derive(Debug, Default, PartialEq)]
+pub struct Change {
+    /// Came.
+    pub online: IdSet,
+    /// Went.
+    pub offline: IdSet,
+}
+
+impl Monitor {
+    /// Ranks that are there.
+    pub fn online(&self) -> IdSet {
+        self.heard.difference(&self.forced_down)
+    }
+
+    /// These are heard of now, all in all.
+    pub fn hear(&mut self, heard: IdSet) -> Change {
+        let before = self.online();
+        self.heard = heard;
+        self.change(&before)
+    }
+
+    /// These do not count from now on.
+    pub fn force_down(&mut self, ranks: &IdSet) -> Change {
+        let before = self.online();
+        self.forced_down.add(ranks);
+        self.change(&before)
+    }
+
+    /// Somebody waits until so many are there.
+    pub fn wait(&mut self, cx: &mut Cx<Resource>, up: u32, reply: Reply<MonitorWaitup>) {
+        self.waiting.push((up, reply));
+        self.answer_waiting(cx);
+    }
+
+    /// Answers those who have waited for what is true now.
+    pub fn answer_waiting(&mut self, cx: &mut Cx<Resource>) {
+        let n_online = self.online().count();
+        let (done, waiting) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|(up, _)| u64::from(*up) <= n_online);
+        self.waiting = waiting;
+        for (_, reply) in Vec::<(u32, Reply<MonitorWaitup>)>::from(done) {
+            reply.send(cx, Ok(Empty));
+        }
+    }
+
+    fn change(&self, before: &IdSet) -> Change {
+        let now = self.online();
+        Change {
+            online: now.difference(before),
+            offline: before.difference(&now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str) -> IdSet {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn changes_are_told_once() {
+        let mut monitor = Monitor::default();
+        let change = monitor.hear(set("0-2"));
+        assert_eq!((change.online, change.offline), (set("0-2"), set("")));
+        assert_eq!(monitor.hear(set("0-2")), Change::default());
+        let change = monitor.hear(set("0,3"));
+        assert_eq!((change.online, change.offline), (set("3"), set("1-2")));
+    }
+
+    #[test]
+    fn a_rank_forced_down_stays_down() {
+        let mut monitor = Monitor::default();
+        monitor.hear(set("0-1"));
+        assert_eq!(monitor.force_down(&set("1")).offline, set("1"));
+        assert_eq!(monitor.hear(set("0-2")).online, set("2"));
+        assert_eq!(monitor.online(), set("0,2"));
+    }
+}

@@ -1,0 +1,188 @@
+//! From nothing to RUNNING: recall the log and R, look at this machine, and settle on
+//! one resource set (protocol/13 section 3, "Resource sources in order").
+
+use node::Cx;
+use proto::data::{Entry, IdSet, Rset, eventlog};
+use proto::groups;
+use proto::kvs::{Lookup, PRIMARY};
+use proto::resource::{EVENTLOG_KEY, R_KEY, TopoReduce};
+use proto::{Errno, Refusal};
+use serde_json::json;
+
+use crate::core::{Resource, hostname};
+use crate::inventory::{self, Inventory};
+use crate::machine::Found;
+
+/// Begins on rank 0.
+pub fn recall_log(cx: &mut Cx<Resource>) {
+    lookup(cx, EVENTLOG_KEY, |core, cx, log| {
+        let log = log.unwrap_or_default();
+        match eventlog::decode_log(&log) {
+            Ok(entries) => {
+                core.journal.recall(entries.clone());
+                recall_r(core, cx, entries);
+            }
+            Err(error) => {
+                let text = format!("{EVENTLOG_KEY}: {error}");
+                cx.started(Err(Refusal::new(Errno::EINVAL, text)));
+            }
+        }
+    });
+}
+
+fn recall_r(core: &mut Resource, cx: &mut Cx<Resource>, entries: Vec<Entry>) {
+    let was_defined = entries.iter().any(|e| e.name() == "resource-define");
+    core.recalled = entries;
+    if !was_defined {
+        return discover(cx, None);
+    }
+    lookup(cx, R_KEY, |_, cx, r| {
+        let r = r.and_then(|bytes| String::from_utf8(bytes).ok());
+        match r.map(|text| Rset::decode(&text)).transpose() {
+            Ok(stored) => discover(cx, stored),
+            Err(error) => {
+                let text = format!("{R_KEY}: {error}");
+                cx.started(Err(Refusal::new(Errno::EINVAL, text)));
+            }
+        }
+    });
+}
+
+fn lookup(
+    cx: &mut Cx<Resource>,
+    key: &'static str,
+    then: impl FnOnce(&mut Resource, &mut Cx<Resource>, Option<Vec<u8>>) + 'static,
+) {
+    let request = Lookup::new(PRIMARY, key, 0);
+    cx.call(&request, move |core, cx, result| match result {
+        Ok(found) => then(core, cx, found.bytes().map(|bytes| bytes.to_vec())),
+        Err(refusal) if refusal.errno == Errno::ENOENT => then(core, cx, None),
+        Err(refusal) => {
+            let text = format!("error looking up {key}: {refusal}");
+            cx.started(Err(Refusal::new(refusal.errno, text)));
+        }
+    });
+}
+
+/// Looks at this machine, and at the file with R if there is one.
+pub fn discover(cx: &mut Cx<Resource>, stored: Option<Rset>) {
+    // The settings travel to the worker by value: it shares nothing with us.
+    let conf = |key: &str| cx.conf(key).cloned();
+    let path = conf("resource.path").and_then(|path| path.as_str().map(str::to_owned));
+    let args = cx.welcome().args.clone().unwrap_or_default();
+    let norestrict = conf("resource.norestrict") == Some(json!(true))
+        || args.iter().any(|arg| arg == "norestrict");
+    let path = path.filter(|_| stored.is_none() && cx.rank() == 0);
+    cx.work(
+        move |machine| {
+            let file = path.map(|path| read_r(machine, &path));
+            (machine.discover(!norestrict), file)
+        },
+        move |core: &mut Resource, cx, (found, file)| match file.transpose() {
+            Ok(file) => settle(core, cx, found, stored, file),
+            Err(text) => cx.started(Err(Refusal::new(Errno::EINVAL, text))),
+        },
+    );
+}
+
+/// Reads a file with R.
+pub fn read_r(machine: &mut crate::Worker, path: &str) -> Result<Rset, String> {
+    let text = machine.read(path)?;
+    Rset::decode(&text).map_err(|error| format!("{path}: {error}"))
+}
+
+fn settle(
+    core: &mut Resource,
+    cx: &mut Cx<Resource>,
+    found: Result<Found, String>,
+    stored: Option<Rset>,
+    file: Option<Rset>,
+) {
+    let found = match found {
+        Ok(found) => inventory::fragment(cx.rank(), hostname(cx), found),
+        Err(text) => {
+            tracing::error!("resource discovery: {text}");
+            Rset::new()
+        }
+    };
+    if cx.rank() != 0 {
+        let report = node::Call::new(&TopoReduce { r: found }).to(0);
+        cx.notify_with(report);
+        return cx.started(Ok(()));
+    }
+    begin_log(core, cx);
+    let configured = file.or_else(|| core.settings.config.clone());
+    let known = match (stored, configured) {
+        (Some(set), _) => Some((set, "kvs")),
+        (None, Some(set)) => Some((set, "configuration")),
+        (None, None) => None,
+    };
+    if let Some((set, method)) = known {
+        let set = inventory::rerank(set, &core.hostlist);
+        let method = method.to_owned();
+        core.define(cx, Inventory { set, method });
+    }
+    core.report(cx, &found);
+    if core.inventory.is_none() && found.is_empty() {
+        let text = "resource discovery failed or interrupted";
+        return cx.started(Err(Refusal::new(Errno::ENOENT, text)));
+    }
+    cx.started(Ok(()));
+}
+
+/// The events that every life begins with, and the watch over other ranks.
+fn begin_log(core: &mut Resource, cx: &mut Cx<Resource>) {
+    let all = IdSet::first_n(core.size);
+    let restart = json!({
+        "ranks": all, "online": "", "nodelist": core.hostlist.to_string(),
+    });
+    core.post(cx, "restart", &restart, None);
+    let change = core.monitor.hear(IdSet::from(0));
+    core.ranks_changed(cx, &change);
+    if core.size > 1 {
+        watch_online(cx);
+        watch_torpid(cx);
+    }
+}
+
+fn watch_online(cx: &mut Cx<Resource>) {
+    let request = groups::Get {
+        name: groups::ONLINE.to_owned(),
+    };
+    cx.stream_with(
+        node::Call::new(&request),
+        |core: &mut Resource, cx, result| match result {
+            Ok(group) => {
+                let mut heard = group.members;
+                heard.insert(0);
+                let change = core.monitor.hear(heard);
+                core.ranks_changed(cx, &change);
+            }
+            Err(refusal) => tracing::error!("{}: {refusal}", groups::ONLINE),
+        },
+    );
+}
+
+fn watch_torpid(cx: &mut Cx<Resource>) {
+    let request = groups::Get {
+        name: groups::TORPID.to_owned(),
+    };
+    cx.stream_with(
+        node::Call::new(&request),
+        |core: &mut Resource, cx, result| match result {
+            Ok(group) => {
+                let before = std::mem::replace(&mut core.monitor.torpid, group.members);
+                let now = core.monitor.torpid.clone();
+                for (name, ranks) in [
+                    ("torpid", now.difference(&before)),
+                    ("lively", before.difference(&now)),
+                ] {
+                    if !ranks.is_empty() {
+                        core.post(cx, name, &json!({ "idset": ranks }), None);
+                    }
+                }
+            }
+            Err(refusal) => tracing::error!("{}: {refusal}", groups::TORPID),
+        },
+    );
+}

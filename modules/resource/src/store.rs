@@ -1,0 +1,103 @@
+//! What has to be in the KVS before its cause is answered: events that a restart
+//! needs, and R itself. One commit at a time; what comes meanwhile joins the next.
+
+use node::{Cx, Reply};
+use proto::data::Entry;
+use proto::kvs::{Commit, PRIMARY};
+use proto::resource::{Drain, EVENTLOG_KEY, R_KEY, Undrain};
+use proto::{Empty, Errno, Refusal};
+
+use crate::core::Resource;
+
+/// Who is told when its event is stored.
+#[derive(Debug)]
+pub enum Waiter {
+    /// A drain.
+    Drain(Reply<Drain>),
+    /// An undrain.
+    Undrain(Reply<Undrain>),
+}
+
+impl Waiter {
+    /// Answers.
+    pub fn answer(self, cx: &mut Cx<Resource>, result: Result<(), Refusal>) {
+        let result = result.map(|()| Empty);
+        match self {
+            Waiter::Drain(reply) => reply.send_refusal(cx, result),
+            Waiter::Undrain(reply) => reply.send_refusal(cx, result),
+        }
+    }
+}
+
+/// What waits to be stored and what is on its way.
+#[derive(Debug, Default)]
+pub struct Store {
+    log: String,
+    r: Option<String>,
+    waiting: Vec<Waiter>,
+    on_its_way: Option<(Commit, Vec<Waiter>)>,
+    seq: u64,
+}
+
+impl Store {
+    /// Adds an event.
+    pub fn append(&mut self, entry: &Entry, waiter: Option<Waiter>) {
+        self.log.push_str(&entry.encode());
+        self.waiting.extend(waiter);
+    }
+
+    /// Replaces R.
+    pub fn put_r(&mut self, r: String) {
+        self.r = Some(r);
+    }
+
+    /// Sends off what waits, unless something is on its way.
+    pub fn flush(&mut self, cx: &mut Cx<Resource>) {
+        if self.on_its_way.is_some() || (self.log.is_empty() && self.r.is_none()) {
+            return;
+        }
+        self.seq += 1;
+        let mut commit = Commit::new(PRIMARY).once(cx.uuid(), self.seq);
+        if let Some(r) = self.r.take() {
+            commit = commit.put(R_KEY, r);
+        }
+        if !self.log.is_empty() {
+            commit = commit.append(EVENTLOG_KEY, std::mem::take(&mut self.log));
+        }
+        self.on_its_way = Some((commit.clone(), std::mem::take(&mut self.waiting)));
+        send(cx, &commit);
+    }
+
+    fn done(&mut self, cx: &mut Cx<Resource>, result: Result<(), Refusal>) {
+        let Some((commit, waiters)) = self.on_its_way.take() else {
+            return;
+        };
+        match result {
+            // The kvs module died: nobody knows whether this was stored, and its token
+            // makes a second time harmless.
+            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => {
+                send(cx, &commit);
+                self.on_its_way = Some((commit, waiters));
+                return;
+            }
+            Err(refusal) => {
+                tracing::error!("events could not be stored: {refusal}");
+                for waiter in waiters {
+                    waiter.answer(cx, Err(refusal.clone()));
+                }
+            }
+            Ok(()) => {
+                for waiter in waiters {
+                    waiter.answer(cx, Ok(()));
+                }
+            }
+        }
+        self.flush(cx);
+    }
+}
+
+fn send(cx: &mut Cx<Resource>, commit: &Commit) {
+    cx.call(commit, |core: &mut Resource, cx, result| {
+        core.store.done(cx, result.map(|_| ()));
+    });
+}

@@ -1,0 +1,83 @@
+//! From processors to cores, numbered as hwloc numbers them: by package, then by the
+//! lowest processor of the core. Pure.
+
+use std::collections::BTreeMap;
+
+use proto::data::IdSet;
+
+/// One hardware thread.
+#[derive(Debug, Clone)]
+pub struct Cpu {
+    /// Its number to the kernel.
+    pub id: u32,
+    /// The numbers of all threads of its core, its own included.
+    pub siblings: IdSet,
+    /// The package that it is in.
+    pub package: u32,
+}
+
+/// Logical ids of the cores with a processor in `allowed`, or of all cores.
+pub fn cores(cpus: &[Cpu], allowed: Option<&IdSet>) -> IdSet {
+    let mut first_of_package: BTreeMap<u32, u32> = BTreeMap::new();
+    for cpu in cpus {
+        let first = first_of_package.entry(cpu.package).or_insert(cpu.id);
+        *first = cpu.id.min(*first);
+    }
+    // Cores by place: first processor of the package, then of the core.
+    let mut places: BTreeMap<(u32, u32), bool> = BTreeMap::new();
+    for cpu in cpus {
+        let core = cpu.siblings.first().unwrap_or(cpu.id);
+        let package = first_of_package
+            .get(&cpu.package)
+            .copied()
+            .unwrap_or_default();
+        let usable = allowed.is_none_or(|allowed| allowed.contains(cpu.id));
+        *places.entry((package, core)).or_default() |= usable;
+    }
+    let usable = places.values().zip(0_u32..).filter(|(usable, _)| **usable);
+    usable.map(|(_, id)| id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `cpus`: for each processor in order, the lowest one of its core and its package.
+    fn check(cpus: &[(u32, u32)], allowed: Option<&str>, expect: &str) {
+        let list: Vec<Cpu> = cpus
+            .iter()
+            .zip(0..)
+            .map(|((core, package), id)| Cpu {
+                id,
+                siblings: (0..cpus.len() as u32)
+                    .filter(|other| cpus[*other as usize].0 == *core)
+                    .collect(),
+                package: *package,
+            })
+            .collect();
+        let allowed: Option<IdSet> = allowed.map(|text| text.parse().unwrap());
+        assert_eq!(cores(&list, allowed.as_ref()).to_string(), expect);
+    }
+
+    #[test]
+    fn a_processor_without_siblings_is_a_core() {
+        check(&[(0, 0), (1, 0), (2, 0)], None, "0-2");
+        check(&[(0, 0), (1, 0), (2, 0)], Some("1"), "1");
+    }
+
+    #[test]
+    fn one_allowed_thread_gives_its_core() {
+        let two_cores = [(0, 0), (1, 0), (0, 0), (1, 0)];
+        check(&two_cores, None, "0-1");
+        check(&two_cores, Some("3"), "1");
+        check(&two_cores, Some("0,2"), "0");
+    }
+
+    #[test]
+    fn cores_of_interleaved_packages_are_numbered_package_by_package() {
+        let interleaved = [(0, 0), (1, 1), (2, 0), (3, 1)];
+        check(&interleaved, None, "0-3");
+        check(&interleaved, Some("1"), "2");
+        check(&interleaved, Some("2"), "1");
+    }
+}
