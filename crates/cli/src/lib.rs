@@ -9,6 +9,7 @@
 //! Only the parser of the sub-command at hand is built, because `flux getattr rank` is
 //! to take no longer than the round trip.
 
+mod clock;
 mod command;
 mod commands;
 mod dispatch;
@@ -18,6 +19,7 @@ mod error;
 mod external;
 mod flux;
 mod layout;
+mod logline;
 mod suggest;
 
 pub use command::{Entry, Group, Run, Style};

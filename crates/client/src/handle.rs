@@ -189,10 +189,19 @@ impl Handle {
         self.waiting.get(&id).map_or(0, |waiting| waiting.repeats)
     }
 
+    /// Blocks until the broker has been given everything that was sent. A program that
+    /// sends without waiting for answers calls it before it ends.
+    pub fn flush(&mut self) -> Result<(), Refusal> {
+        while self.lost.is_none() && self.link.backlog() > 0 {
+            self.pump(&[], None)?;
+        }
+        self.lost.map_or(Ok(()), |errno| Err(lost_refusal(errno)))
+    }
+
     /// Adds a line to the broker's log, in the form of protocol/03 section 7. Nothing
     /// tells whether it got there.
     pub fn append_log(&mut self, line: Bytes) {
-        self.notify(Call::raw("log.append").payload(line));
+        self.notify(Call::new(&proto::log::Append(proto::Raw(line))));
     }
 
     /// Blocks until the next answer of a call, whole.

@@ -2,13 +2,39 @@
 
 use crate::command::Entry;
 
+pub mod broker;
 pub mod completion;
+pub mod dmesg;
+pub mod env;
+pub mod event;
+pub mod getattr;
 pub mod help;
+pub mod logger;
+pub mod lsattr;
+pub mod ping;
+pub mod setattr;
+pub mod shutdown;
+pub mod start;
+pub mod uptime;
+pub mod version;
 
 /// Every sub-command, by name. A new command adds its line here.
 pub const ENTRIES: &[Entry] = &[
+    Entry::of::<broker::Broker>(),
     Entry::of::<completion::Completion>(),
+    Entry::of::<dmesg::Dmesg>(),
+    Entry::of::<env::Env>(),
+    Entry::of::<event::Event>(),
+    Entry::of::<getattr::Getattr>(),
     Entry::of::<help::Help>(),
+    Entry::of::<logger::Logger>(),
+    Entry::of::<lsattr::Lsattr>(),
+    Entry::of::<ping::Ping>(),
+    Entry::of::<setattr::Setattr>(),
+    Entry::of::<shutdown::Shutdown>(),
+    Entry::of::<start::Start>(),
+    Entry::of::<uptime::Uptime>(),
+    Entry::of::<version::Version>(),
 ];
 
 #[cfg(test)]

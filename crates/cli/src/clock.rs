@@ -1,0 +1,27 @@
+//! The time of day, and how it is shown here.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::env::Env;
+
+/// The zone that TZ names, else the machine's.
+pub fn zone(env: &Env) -> TimeZone {
+    match env.get("TZ") {
+        Some(name) => TimeZone::posix(name)
+            .or_else(|_| TimeZone::get(name))
+            .unwrap_or(TimeZone::UTC),
+        None => TimeZone::system(),
+    }
+}
+
+/// Seconds east of UTC at `seconds` after the epoch.
+pub fn utc_offset(zone: &TimeZone, seconds: f64) -> i32 {
+    let time = Timestamp::from_second(seconds as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+    zone.to_offset(time).seconds()
+}
+
+/// Seconds since the epoch.
+pub fn now() -> f64 {
+    Timestamp::now().as_duration().as_secs_f64()
+}

@@ -1,0 +1,44 @@
+//! `flux broker`: becomes the broker itself.
+
+use std::ffi::OsString;
+
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::external;
+use crate::flux::Flux;
+use crate::layout::Layout;
+
+/// Run a broker; 'flux start' is for people
+#[derive(clap::Parser)]
+#[command(disable_help_flag = true)]
+pub struct Broker {
+    /// Options and initial program of flux-broker
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+impl Run for Broker {
+    const NAME: &'static str = "broker";
+    const GROUP: Group = Group::Instance;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        Err(become_broker(flux, &self.args))
+    }
+}
+
+/// Becomes the broker that belongs to this command. One that some search path leads to
+/// could be another implementation's.
+pub fn become_broker(flux: &mut Flux, args: &[OsString]) -> CliError {
+    let layout = match Layout::find() {
+        Ok(layout) => layout,
+        Err(error) => return error.into(),
+    };
+    match layout.program("flux-broker") {
+        Some(broker) => external::become_program(flux, broker.as_os_str(), args),
+        None => {
+            let places = layout.exec.display();
+            CliError::new("flux-broker was not found").with_hint(format!("it belongs in {places}"))
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! `flux dmesg`: shows what the broker and its modules log.
+
+use client::Call;
+use proto::data::eventlog::{EntryFormatter, TimeForm};
+use proto::log;
+
+use crate::clock;
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::logline::LogLine;
+
+/// Show or clear the broker's log
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux dmesg -H
+  flux dmesg --follow --new")]
+pub struct Dmesg {
+    /// Clear the log
+    #[arg(short = 'C', long)]
+    clear: bool,
+    /// Print the log, then clear it
+    #[arg(short = 'c', long, conflicts_with = "clear")]
+    read_clear: bool,
+    /// Go on with new lines as they come
+    #[arg(short, long)]
+    follow: bool,
+    /// Leave out what was logged before now; implies --follow
+    #[arg(short, long)]
+    new: bool,
+    /// Print times for people
+    #[arg(short = 'H', long)]
+    human: bool,
+    /// With --human, print the time since the line before
+    #[arg(short, long, requires = "human")]
+    delta: bool,
+    /// Colour by severity
+    #[arg(short = 'L', long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+        default_value = "auto", default_missing_value = "always")]
+    color: clap::ColorChoice,
+}
+
+impl Run for Dmesg {
+    const NAME: &'static str = "dmesg";
+    const GROUP: Group = Group::Instance;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        if !self.clear {
+            let request = log::Dmesg {
+                follow: self.follow || self.new,
+                nobacklog: self.new.then_some(true),
+            };
+            let mut printer = Printer::new(&self, flux);
+            for raw in handle.stream(Call::new(&request)) {
+                let line = printer.line(&raw?.0);
+                writeln!(flux.out, "{line}")?;
+                if request.follow {
+                    flux.out.flush()?;
+                }
+            }
+        }
+        if self.clear || self.read_clear {
+            handle.rpc(&log::Clear)?;
+        }
+        Ok(())
+    }
+}
+
+struct Printer {
+    human: Option<EntryFormatter>,
+    /// With --delta, when the line before was logged.
+    before: Option<f64>,
+    is_delta: bool,
+    is_coloured: bool,
+}
+
+impl Printer {
+    fn new(options: &Dmesg, flux: &Flux) -> Printer {
+        let zone = clock::zone(&flux.env);
+        let offset = clock::utc_offset(&zone, clock::now());
+        Printer {
+            human: options
+                .human
+                .then(|| EntryFormatter::new(TimeForm::Human, offset)),
+            before: None,
+            is_delta: options.delta,
+            is_coloured: match options.color {
+                clap::ColorChoice::Always => true,
+                clap::ColorChoice::Never => false,
+                clap::ColorChoice::Auto => {
+                    flux.out_is_tty() && flux.env.get_os("NO_COLOR").is_none()
+                }
+            },
+        }
+    }
+
+    fn line(&mut self, raw: &[u8]) -> String {
+        let text = String::from_utf8_lossy(raw);
+        let text = text.trim_end_matches('\0');
+        let Some(line) = LogLine::parse(text) else {
+            return text.to_owned();
+        };
+        let time = self.time(&line);
+        let (on, off) = match self.is_coloured {
+            true => (colour(line.severity), "\x1b[0m"),
+            false => ("", ""),
+        };
+        let (app, severity, rank) = (line.app, line.severity_name(), line.rank);
+        format!("{time} {app}.{severity}[{rank}]: {on}{}{off}", line.text)
+    }
+
+    fn time(&mut self, line: &LogLine<'_>) -> String {
+        let Some(human) = &mut self.human else {
+            return line.time.to_owned();
+        };
+        let seconds = line.seconds();
+        let dated = human.time(seconds);
+        let before = self.before.replace(seconds);
+        // A line with the date stands for itself; between dates the formatter counts from
+        // the last one.
+        match before {
+            Some(before) if self.is_delta && dated.starts_with("[ ") => {
+                format!("[{:>+11.6}]", seconds - before)
+            }
+            _ => dated,
+        }
+    }
+}
+
+/// As dmesg(1) does: the worse, the louder.
+fn colour(severity: u8) -> &'static str {
+    match severity {
+        0..=2 => "\x1b[1;31m",
+        3 => "\x1b[31m",
+        4 => "\x1b[1m",
+        7 => "\x1b[2m",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(is_human: bool, is_delta: bool, expect: [&str; 3]) {
+        let mut printer = Printer {
+            human: is_human.then(|| EntryFormatter::new(TimeForm::Human, 0)),
+            before: None,
+            is_delta,
+            is_coloured: false,
+        };
+        let lines = ["12.090974", "12.100974", "13.100974"].map(|seconds| {
+            let line = format!("<56>1 2026-11-22T07:17:{seconds}Z 0 broker 1 - - text\0");
+            printer.line(line.as_bytes())
+        });
+        assert_eq!(lines, expect);
+    }
+
+    #[test]
+    fn times_are_shown_as_asked() {
+        check(
+            false,
+            false,
+            [
+                "2026-11-22T07:17:12.090974Z broker.debug[0]: text",
+                "2026-11-22T07:17:12.100974Z broker.debug[0]: text",
+                "2026-11-22T07:17:13.100974Z broker.debug[0]: text",
+            ],
+        );
+        check(
+            true,
+            false,
+            [
+                "[Nov22 07:17] broker.debug[0]: text",
+                "[  +0.010000] broker.debug[0]: text",
+                "[  +1.010000] broker.debug[0]: text",
+            ],
+        );
+        check(
+            true,
+            true,
+            [
+                "[Nov22 07:17] broker.debug[0]: text",
+                "[  +0.010000] broker.debug[0]: text",
+                "[  +1.000000] broker.debug[0]: text",
+            ],
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! `flux event`: publishes and shows events.
+
+use bytes::Bytes;
+use client::Handle;
+use wire::Message;
+
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Publish events, or show them as they come
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux event sub heartbeat.pulse
+  flux event pub my.event '{\"a\":1}'")]
+pub struct Event {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    Pub(Pub),
+    Sub(Sub),
+}
+
+impl Run for Event {
+    const NAME: &'static str = "event";
+    const GROUP: Group = Group::Services;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        match self.verb {
+            Verb::Pub(publish) => publish.run(flux),
+            Verb::Sub(subscribe) => subscribe.run(flux),
+        }
+    }
+}
+
+/// Publish an event
+#[derive(clap::Args)]
+struct Pub {
+    /// Send the payload without a NUL at its end
+    #[arg(short, long)]
+    raw: bool,
+    /// Wait until the event has its sequence number, and print it
+    #[arg(short, long)]
+    synchronous: bool,
+    /// Wait until the event comes back
+    #[arg(short, long)]
+    loopback: bool,
+    /// Let only the instance owner and its own user see the event
+    #[arg(short, long)]
+    private: bool,
+    /// Topic of the event
+    topic: String,
+    /// Payload, JSON unless --raw; several words are joined by blanks
+    payload: Vec<String>,
+}
+
+impl Pub {
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        if self.loopback {
+            handle.subscribe(&self.topic)?;
+        }
+        let event = Handle::event(&self.topic, self.payload(), self.private);
+        if self.synchronous {
+            let seq = handle.publish(&event)?;
+            writeln!(flux.out, "seq={seq}")?;
+        } else {
+            handle.publish_unsequenced(event);
+            handle.flush()?;
+        }
+        while self.loopback
+            && let Some(event) = handle.next_event(None)?
+        {
+            if event.topic() == self.topic {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn payload(&self) -> Bytes {
+        let mut payload = self.payload.join(" ").into_bytes();
+        if !self.payload.is_empty() && !self.raw {
+            payload.push(0);
+        }
+        payload.into()
+    }
+}
+
+/// Show events as they come
+#[derive(clap::Args)]
+struct Sub {
+    /// End after so many
+    #[arg(short, long, value_name = "N")]
+    count: Option<u64>,
+    /// Show payloads as they are
+    #[arg(short, long)]
+    raw: bool,
+    /// Beginnings of the topics wanted; all when there is none
+    topic: Vec<String>,
+}
+
+impl Sub {
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        let topics = match self.topic.is_empty() {
+            true => vec![String::new()],
+            false => self.topic,
+        };
+        for topic in &topics {
+            handle.subscribe(topic)?;
+        }
+        let mut left = self.count.unwrap_or(u64::MAX);
+        while left > 0
+            && let Some(event) = handle.next_event(None)?
+        {
+            flux.out.write_all(&line(&event, self.raw))?;
+            flux.out.flush()?;
+            left -= 1;
+        }
+        Ok(())
+    }
+}
+
+fn line(event: &Message, raw: bool) -> Vec<u8> {
+    let mut line = event.topic().as_bytes().to_vec();
+    line.push(b'\t');
+    let payload = event
+        .payload()
+        .map(|payload| &payload[..])
+        .unwrap_or_default();
+    match payload.strip_suffix(b"\0") {
+        Some(text) if !raw => line.extend_from_slice(text),
+        _ => line.extend_from_slice(payload),
+    }
+    line.push(b'\n');
+    line
+}

@@ -1,0 +1,42 @@
+//! `flux lsattr`
+
+use proto::{Errno, attr};
+
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// List the broker's attributes
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux lsattr -v")]
+pub struct Lsattr {
+    /// Print the values too
+    #[arg(short, long)]
+    values: bool,
+}
+
+impl Run for Lsattr {
+    const NAME: &'static str = "lsattr";
+    const GROUP: Group = Group::Instance;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        let mut names = handle.rpc(&attr::List)?.names;
+        names.sort_unstable();
+        for name in names {
+            if !self.values {
+                writeln!(flux.out, "{name}")?;
+                continue;
+            }
+            let value = match handle.attr(&name) {
+                Ok(value) => value,
+                Err(refusal) if refusal.errno == Errno::ENOENT => "-".to_owned(),
+                Err(refusal) => return Err(CliError::from(refusal).about(name)),
+            };
+            writeln!(flux.out, "{name:<40}{value}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,261 @@
+//! `flux ping`: asks a service to answer, and shows how long that takes.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use client::{Arrival, Call, Handle, Untyped};
+use proto::common::{Ping as PingRequest, Pong};
+use proto::{Payload, Refusal};
+use serde_json::{Map, Value};
+
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Bytes of padding that a request may carry.
+const PAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Measure the round trip to a service
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux ping kvs
+  flux ping --count=1 --rank=0 broker
+  flux ping 0!kvs")]
+pub struct Ping {
+    /// Rank to ask: a number, 'any' or 'upstream'
+    #[arg(short, long)]
+    rank: Option<String>,
+    /// Send this many bytes along
+    #[arg(short, long, value_name = "BYTES", default_value_t = 0)]
+    pad: usize,
+    /// Seconds between two requests
+    #[arg(short, long, value_name = "SECONDS", default_value_t = 1.0)]
+    interval: f64,
+    /// End after so many answers
+    #[arg(short, long, value_name = "N")]
+    count: Option<u64>,
+    /// Send all requests before the first answer is looked at
+    #[arg(short, long, requires = "count")]
+    batch: bool,
+    /// Show the credential under which the requests arrive
+    #[arg(short, long)]
+    userid: bool,
+    /// SERVICE, RANK or RANK!SERVICE
+    target: String,
+}
+
+impl Run for Ping {
+    const NAME: &'static str = "ping";
+    const GROUP: Group = Group::Services;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let target = Target::new(self.rank.as_deref(), &self.target)?;
+        if !self.interval.is_finite() || self.interval < 0.0 {
+            return Err(CliError::usage("interval must be >= 0"));
+        }
+        if self.pad > PAD_BYTES_MAX {
+            return Err(CliError::usage(format!("pad must be <= {PAD_BYTES_MAX}")));
+        }
+        if self.count == Some(0) {
+            return Err(CliError::usage("count must be > 0"));
+        }
+        let mut handle = flux.connect()?;
+        let round = Round {
+            started: Instant::now(),
+            pad: "p".repeat(self.pad),
+            target,
+        };
+        writeln!(flux.out, "flux-ping {}", round.target)?;
+        flux.out.flush()?;
+        self.go_on(&round, &mut handle, flux)
+    }
+}
+
+impl Ping {
+    /// Sends one request an interval, however long the answers take.
+    fn go_on(&self, round: &Round, handle: &mut Handle, flux: &mut Flux) -> Result<(), CliError> {
+        let interval = Duration::from_secs_f64(self.interval.min(1e9));
+        let mut due = Some(Instant::now());
+        let (mut sent, mut answered) = (0, 0);
+        while self.count != Some(answered) {
+            while due.is_some_and(|due| due <= Instant::now()) {
+                handle.start(round.call(sent));
+                sent += 1;
+                due = match self.count {
+                    Some(count) if sent == count => None,
+                    _ if self.batch || interval.is_zero() && sent > answered => due,
+                    _ => due.and_then(|due| due.checked_add(interval)),
+                };
+                // Without an interval the next request follows the answer.
+                if interval.is_zero() && !self.batch {
+                    break;
+                }
+            }
+            let wait_for_answer = interval.is_zero() && sent > answered;
+            let deadline = if wait_for_answer { None } else { due };
+            match handle.next(&[], deadline)? {
+                Arrival::Answer(_, answer) => {
+                    let answer = answer.map_err(|refusal| round.target.failed(&refusal))?;
+                    let pong = Pong::decode(answer.payload());
+                    let pong = pong.map_err(|bad| CliError::new(bad.to_string()))?;
+                    answered += 1;
+                    let line = round.line(&pong, self.userid);
+                    writeln!(flux.out, "{line}")?;
+                    flux.out.flush()?;
+                }
+                Arrival::Deadline | Arrival::Ready(_) => {}
+                Arrival::Event(_) | Arrival::Request(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What all requests have in common.
+struct Round {
+    started: Instant,
+    pad: String,
+    target: Target,
+}
+
+impl Round {
+    fn call(&self, seq: u64) -> Call<Untyped> {
+        let since = self.started.elapsed();
+        let mut object = Map::new();
+        object.insert("seq".to_owned(), seq.into());
+        object.insert("time.tv_sec".to_owned(), since.as_secs().into());
+        object.insert("time.tv_nsec".to_owned(), since.subsec_nanos().into());
+        object.insert("pad".to_owned(), self.pad.clone().into());
+        let request = PingRequest(proto::Object(object));
+        let topic = format!("{}.ping", self.target.service);
+        let call = Call::raw(&topic).payload(request.encode());
+        match self.target.rank {
+            Rank::Any => call,
+            Rank::Upstream => call.upstream(),
+            Rank::Number(rank) => call.to(rank),
+        }
+    }
+
+    fn line(&self, pong: &Pong, with_credential: bool) -> String {
+        let number = |key: &str| {
+            pong.rest
+                .get(key)
+                .and_then(Value::as_u64)
+                .unwrap_or_default()
+        };
+        let sent = Duration::new(number("time.tv_sec"), 0)
+            .saturating_add(Duration::from_nanos(number("time.tv_nsec")));
+        let took = self.started.elapsed().saturating_sub(sent);
+        let pad = pong
+            .rest
+            .get("pad")
+            .and_then(Value::as_str)
+            .map_or(0, str::len);
+        let credential = match with_credential {
+            true => format!(" userid={} rolemask=0x{:x}", pong.userid, pong.rolemask),
+            false => String::new(),
+        };
+        format!(
+            "{}!{}.ping pad={pad}{credential} seq={} time={:.3} ms ({})",
+            pong.rank,
+            self.target.service,
+            number("seq"),
+            took.as_secs_f64() * 1e3,
+            pong.route
+        )
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rank {
+    Any,
+    Upstream,
+    Number(u32),
+}
+
+impl Rank {
+    fn parse(text: &str) -> Option<Rank> {
+        match text {
+            "any" => Some(Rank::Any),
+            "upstream" => Some(Rank::Upstream),
+            number => number.parse().ok().map(Rank::Number),
+        }
+    }
+}
+
+/// Which service on which rank. Shows as `RANK!SERVICE`.
+struct Target {
+    rank: Rank,
+    service: String,
+}
+
+impl Target {
+    fn new(rank: Option<&str>, text: &str) -> Result<Target, CliError> {
+        let bad = |rank: &str| CliError::usage(format!("invalid rank: {rank}"));
+        let (in_text, service) = match text.split_once('!') {
+            Some((rank, service)) => (Some(rank), service),
+            // A rank alone stands for its broker.
+            None if Rank::parse(text).is_some() && rank.is_none() => (Some(text), "broker"),
+            None => (None, text),
+        };
+        let rank = rank.or(in_text).unwrap_or("any");
+        if service.is_empty() {
+            return Err(CliError::usage(format!("no service in '{text}'")));
+        }
+        Ok(Target {
+            rank: Rank::parse(rank).ok_or_else(|| bad(rank))?,
+            service: service.to_owned(),
+        })
+    }
+
+    /// The number says more here than the service's sentence, which repeats the topic.
+    fn failed(&self, refusal: &Refusal) -> CliError {
+        let subject = match self.rank {
+            Rank::Any => format!("{}.ping", self.service),
+            _ => format!("{self}.ping"),
+        };
+        CliError::new(refusal.errno.to_string()).about(subject)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rank {
+            Rank::Any => write!(f, "any!{}", self.service),
+            Rank::Upstream => write!(f, "upstream!{}", self.service),
+            Rank::Number(rank) => write!(f, "{rank}!{}", self.service),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(rank: Option<&str>, text: &str, expect: &str) {
+        let outcome = match Target::new(rank, text) {
+            Ok(target) => target.to_string(),
+            Err(error) => error.text().to_owned(),
+        };
+        assert_eq!(outcome, expect, "{rank:?} {text}");
+    }
+
+    #[test]
+    fn a_target_has_a_rank_and_a_service() {
+        check(None, "kvs", "any!kvs");
+        check(None, "0", "0!broker");
+        check(None, "upstream", "upstream!broker");
+        check(None, "any!x.y", "any!x.y");
+        check(None, "3!kvs", "3!kvs");
+        check(Some("1"), "kvs", "1!kvs");
+        check(Some("1"), "2", "1!2");
+    }
+
+    #[test]
+    fn what_is_no_rank_is_refused() {
+        check(Some("x"), "kvs", "invalid rank: x");
+        check(None, "-1!kvs", "invalid rank: -1");
+        check(None, "1!", "no service in '1!'");
+    }
+}

@@ -1,0 +1,236 @@
+//! `flux start`: turns its options into those of the broker, and becomes it.
+
+use std::ffi::OsString;
+
+use crate::command::{Group, Run, Style};
+use crate::commands::broker::become_broker;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Start an instance, run a program in it, and end with it
+///
+/// Without a program the instance runs your shell. The instance is gone when the program
+/// ends, and its exit code is this command's.
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux start
+  flux start flux run hostname
+  flux start -Sstatedir=/var/tmp/me sh -c 'flux submit true && flux queue drain'")]
+pub struct Start {
+    /// Set a broker attribute
+    #[arg(short = 'S', long = "setattr", value_name = "NAME=VALUE")]
+    attrs: Vec<String>,
+    /// Read the configuration in this folder or file
+    #[arg(short, long, value_name = "PATH")]
+    config_path: Option<String>,
+    /// Add to the configuration: a file, KEY=VALUE or TOML
+    #[arg(long, value_name = "CONFIG")]
+    conf: Vec<String>,
+    /// Pass options to the broker, separated by commas
+    #[arg(short = 'o', long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    broker_opts: Vec<String>,
+    /// Log more; twice for everything
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Print the command instead of running it
+    #[arg(short = 'X', long)]
+    noexec: bool,
+    /// Run the broker under this command, its words separated by commas
+    #[arg(long, value_name = "WORDS")]
+    wrap: Vec<String>,
+    /// Start with what is broken left as it is: the instance, or the one whose state
+    /// directory or dump is given
+    #[arg(short, long, value_name = "TARGET", num_args = 0..=1, require_equals = true,
+        default_missing_value = "")]
+    recovery: Option<String>,
+    /// Number of brokers
+    #[arg(short = 's', long, value_name = "N")]
+    test_size: Option<u32>,
+    /// Directory for sockets, which is left in place
+    #[arg(long, value_name = "DIR")]
+    test_rundir: Option<String>,
+    /// Host names to pretend
+    #[arg(long, value_name = "HOSTLIST")]
+    test_hosts: Option<String>,
+    /// Program to run in the instance
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+impl Run for Start {
+    const NAME: &'static str = "start";
+    const GROUP: Group = Group::Instance;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        self.check()?;
+        let args = self.broker_args();
+        if self.noexec || self.verbose > 0 {
+            let words = [OsString::from("flux-broker")];
+            let words: Vec<_> = words
+                .iter()
+                .chain(&args)
+                .map(|w| w.to_string_lossy())
+                .collect();
+            writeln!(flux.err, "flux-start: {}", words.join(" "))?;
+        }
+        if self.noexec {
+            return Ok(());
+        }
+        Err(self.start(flux, &args))
+    }
+}
+
+impl Start {
+    fn check(&self) -> Result<(), CliError> {
+        match self.test_size {
+            Some(0) => return Err(CliError::new("--test-size argument must be > 0")),
+            None if self.test_rundir.is_some() => return Err(needs_test_size("test-rundir")),
+            None if self.test_hosts.is_some() => return Err(needs_test_size("test-hosts")),
+            None | Some(1) => {}
+            Some(n) => {
+                let text = format!("--test-size={n}: an instance has one broker in this version");
+                return Err(CliError::new(text).with_hint("use --test-size=1, or leave it out"));
+            }
+        }
+        if let Some(rundir) = &self.test_rundir
+            && !std::path::Path::new(rundir).is_dir()
+        {
+            return Err(CliError::new(format!("{rundir}: not a directory")));
+        }
+        Ok(())
+    }
+
+    /// What the broker is told, initial program included.
+    fn broker_args(&self) -> Vec<OsString> {
+        let mut args = vec![OsString::from("-v"); usize::from(self.verbose.saturating_sub(1))];
+        let mut option = |name: &str, value: String| {
+            args.push(name.into());
+            args.push(value.into());
+        };
+        if let Some(rundir) = &self.test_rundir {
+            option("-S", format!("rundir={rundir}"));
+        }
+        if let Some(host) = &self.test_hosts {
+            option("-S", format!("hostname={host}"));
+        }
+        if let Some(target) = &self.recovery {
+            for attr in recovery_attrs(target) {
+                option("-S", attr);
+            }
+        }
+        for attr in &self.attrs {
+            option("-S", attr.clone());
+        }
+        if let Some(path) = &self.config_path {
+            option("-c", path.clone());
+        }
+        for conf in &self.conf {
+            option("--conf", conf.clone());
+        }
+        let words = self.broker_opts.iter().flat_map(|words| words.split(','));
+        args.extend(words.map(OsString::from));
+        args.extend(self.command.iter().cloned());
+        args
+    }
+
+    fn start(&self, flux: &mut Flux, args: &[OsString]) -> CliError {
+        let words = self.wrap.iter().flat_map(|words| words.split(','));
+        let mut words = words.map(OsString::from);
+        let Some(wrapper) = words.next() else {
+            return become_broker(flux, args);
+        };
+        // The wrapper runs this very command again, which finds the broker.
+        let mut wrapped: Vec<OsString> = words.collect();
+        match std::env::current_exe() {
+            Ok(flux) => wrapped.extend([flux.into_os_string(), "broker".into()]),
+            Err(error) => return error.into(),
+        }
+        wrapped.extend(args.iter().cloned());
+        crate::external::become_program(flux, &wrapper, &wrapped)
+    }
+}
+
+fn needs_test_size(option: &str) -> CliError {
+    CliError::new(format!("--{option} only works with --test-size=N"))
+}
+
+/// Attributes that let an instance come up with whatever is broken in it.
+fn recovery_attrs(target: &str) -> Vec<String> {
+    let mut attrs: Vec<String> = [
+        "broker.recovery-mode=1",
+        "broker.quorum=1",
+        "broker.module-nopanic=1",
+        "log-stderr-level=5",
+    ]
+    .map(str::to_owned)
+    .into();
+    if std::path::Path::new(target).is_dir() {
+        attrs.push(format!("statedir={target}"));
+    } else if !target.is_empty() {
+        attrs.push(format!("content.restore={target}"));
+    }
+    attrs
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    fn check(line: &str, expect: &str) {
+        let words = format!("flux-start {line}");
+        let start = Start::try_parse_from(words.split_whitespace()).unwrap();
+        let outcome = match start.check() {
+            Ok(()) => {
+                let args = start.broker_args();
+                let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+                args.join(" ")
+            }
+            Err(error) => error.text().to_owned(),
+        };
+        assert_eq!(outcome, expect, "{line}");
+    }
+
+    #[test]
+    fn options_become_the_brokers() {
+        check("true", "true");
+        check("-Sa=b --setattr=c=d x -v", "-S a=b -S c=d x -v");
+        check(
+            "-vv -c /etc/x --conf=a.b=1 sh -c y",
+            "-v -c /etc/x --conf a.b=1 sh -c y",
+        );
+        check("-o,-v,-Sx=1 true", " -v -Sx=1 true");
+        check("-s1 --test-hosts=h0 -- true", "-S hostname=h0 true");
+    }
+
+    #[test]
+    fn what_can_not_be_is_refused() {
+        check("-s0 true", "--test-size argument must be > 0");
+        check(
+            "--test-size=2 true",
+            "--test-size=2: an instance has one broker in this version",
+        );
+        check(
+            "--test-rundir=/tmp true",
+            "--test-rundir only works with --test-size=N",
+        );
+        check(
+            "-s1 --test-rundir=/nonexistent true",
+            "/nonexistent: not a directory",
+        );
+    }
+
+    #[test]
+    fn recovery_is_a_handful_of_attributes() {
+        let all = "-S broker.recovery-mode=1 -S broker.quorum=1 \
+            -S broker.module-nopanic=1 -S log-stderr-level=5";
+        check("-r true", &format!("{all} true"));
+        check("--recovery=/ true", &format!("{all} -S statedir=/ true"));
+        check(
+            "--recovery=/x true",
+            &format!("{all} -S content.restore=/x true"),
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! `flux version`, also `flux -V`.
+
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Print the versions of the command and of the broker that it talks to
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux version
+  flux -V")]
+pub struct Version {}
+
+impl Run for Version {
+    const NAME: &'static str = "version";
+    const GROUP: Group = Group::Instance;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        writeln!(flux.out, "commands:    \t\t{}", env!("CARGO_PKG_VERSION"))?;
+        let Some(uri) = flux.env.get("FLUX_URI").map(str::to_owned) else {
+            return Ok(());
+        };
+        let mut handle = flux.connect()?;
+        let version = handle.attr("version")?;
+        writeln!(flux.out, "broker:  \t\t{version}")?;
+        writeln!(flux.out, "FLUX_URI:\t\t{uri}")?;
+        Ok(())
+    }
+}
