@@ -74,6 +74,40 @@ pub(crate) fn split_micros(seconds: f64) -> (i64, u32) {
 /// `2026-11-22T07:16:20.154262Z`
 pub(crate) fn iso_utc(seconds: f64) -> String {
     let (whole, micros) = split_micros(seconds);
+    iso_utc_micros(whole * 1_000_000 + i64::from(micros))
+}
+
+/// The microseconds since the epoch that a text like `2026-11-22T07:16:20.154262Z` means. The
+/// fraction may have 0 to 6 digits.
+pub(crate) fn parse_iso_utc(text: &str) -> Option<i64> {
+    let number = |text: &str| -> Option<i64> {
+        let is_number = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+        is_number.then(|| text.parse().ok()).flatten()
+    };
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut date = date.splitn(3, '-').map(number);
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let mut time = time.splitn(3, ':').map(number);
+    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
+    let is_date =
+        (1..=9_999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    if !is_date || hour > 23 || minute > 59 || second > 60 || fraction.len() > 6 {
+        return None;
+    }
+    let micros = number(&format!("{fraction:0<6}"))?;
+    // As in `from_epoch`: years that begin on 1 March, in eras of 400.
+    let shifted_year = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (shifted_year.div_euclid(400), shifted_year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = 365 * year_of_era + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let days = era * 146_097 + day_of_era - 719_468;
+    Some((days * SECONDS_A_DAY + hour * 3_600 + minute * 60 + second) * 1_000_000 + micros)
+}
+
+/// [`iso_utc`] of microseconds since the epoch.
+pub(crate) fn iso_utc_micros(micros: i64) -> String {
+    let (whole, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
     let Civil {
         year,
         month,
@@ -101,6 +135,29 @@ mod tests {
             (1.999_999_9, "1970-01-01T00:00:02.000000Z"),
         ] {
             assert_eq!(iso_utc(seconds), text);
+            let micros = parse_iso_utc(text).unwrap();
+            assert_eq!(iso_utc_micros(micros), text);
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_times() {
+        assert_eq!(parse_iso_utc("1970-01-01T00:00:01Z"), Some(1_000_000));
+        assert_eq!(parse_iso_utc("1970-01-01T00:00:00.5Z"), Some(500_000));
+        for text in [
+            "",
+            "-",
+            "1970-01-01",
+            "1970-01-01T00:00:00",
+            "1970-13-01T00:00:00Z",
+            "1970-01-01T24:00:00Z",
+            "1970-01-01T00:00Z",
+            "1970-01-01T00:00:00.0000000Z",
+            "+970-01-01T00:00:00Z",
+            "99999999999999999999-01-01T00:00:00Z",
+            "é-01-01T00:00:00Z",
+        ] {
+            assert_eq!(parse_iso_utc(text), None, "{text}");
         }
     }
 

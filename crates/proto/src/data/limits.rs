@@ -36,5 +36,9 @@ pub const TASKMAP_NODES_MAX: u64 = 1_048_576;
 /// serves both.
 pub const RSET_RANKS_MAX: u64 = HOSTS_MAX as u64;
 
+/// Bytes of a log line's application name and the other fields of its head; what is beyond is
+/// cut off.
+pub const LOG_NAME_BYTES_MAX: usize = 64;
+
 /// Bytes of one log line's message; what is beyond is cut off.
 pub const LOG_MESSAGE_BYTES_MAX: usize = 65_536;
