@@ -275,6 +275,11 @@ pub enum Output<W = ()> {
         /// What to do.
         job: Work<W>,
     },
+    /// Write a line to our own standard error.
+    Stderr {
+        /// Without its newline.
+        line: String,
+    },
     /// End the process once everything queued is out.
     Exit {
         /// Exit code.
@@ -302,6 +307,7 @@ impl<W> fmt::Debug for Output<W> {
             Self::ChildFlow { child, paused } => write!(f, "flow {child:?} paused={paused}"),
             Self::Kill { child, signum, .. } => write!(f, "kill {child:?} {signum}"),
             Self::Work { work, .. } => write!(f, "work {work:?}"),
+            Self::Stderr { line } => write!(f, "stderr {line}"),
             Self::Exit { code } => write!(f, "exit {code}"),
         }
     }

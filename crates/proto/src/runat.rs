@@ -21,6 +21,8 @@ crate::refusals! {
         NoCommands => EPROTO "commands array is empty",
         /// One is empty.
         EmptyCommand => EPROTO "cannot push an empty command line",
+        /// The list is full.
+        Full => ENOBUFS "",
     }
 }
 

@@ -5,7 +5,7 @@
 //! message means.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -363,6 +363,8 @@ impl<N: Node> Reactor<N> {
             }
             Output::Kill { child, signum, group } => self.children.kill(child, signum, group),
             Output::Work { work, job } => self.give_work(work, job),
+            // A terminal that is gone is no reason to stop.
+            Output::Stderr { line } => drop(writeln!(io::stderr(), "{line}")),
             Output::Exit { code } => self.exit = Some(code),
             Output::ChildChannel { .. } | Output::ChildFlow { .. } => {
                 tracing::error!("channels to children are not served by this build");

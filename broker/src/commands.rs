@@ -1,0 +1,260 @@
+//! Commands that the broker runs on its way: rc scripts, cleanup commands, the
+//! initial program (protocol/03 section 10).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use node::{ChildEvent, ChildId, Cx, Spawn, Stdio, StdioFd};
+
+use crate::core::Broker;
+
+/// Commands of one stage: one runs at a time.
+pub struct Commands {
+    name: &'static str,
+    left: VecDeque<String>,
+    index: usize,
+    child: ChildId,
+    line: String,
+    started: Duration,
+    /// First exit code that was not 0.
+    code: i32,
+    aborted: bool,
+    /// How the command ended, while its output may still come.
+    ended: Option<i32>,
+    /// Output streams that are still open.
+    open_streams: u8,
+    partial: [Vec<u8>; 2],
+}
+
+/// Variables that commands must not inherit from whatever started the broker.
+const NOT_INHERITED: &[&str] = &[
+    "FLUX_JOB_ID",
+    "FLUX_ENCLOSING_ID",
+    "FLUX_JOB_SIZE",
+    "FLUX_JOB_NNODES",
+    "FLUX_JOB_TMPDIR",
+    "FLUX_TASK_RANK",
+    "FLUX_TASK_LOCAL_ID",
+    "FLUX_URI",
+    "FLUX_KVS_NAMESPACE",
+    "FLUX_PROXY_REMOTE",
+    "FLUX_PMI_LIBRARY_PATH",
+    "I_MPI_PMI_LIBRARY",
+    "NOTIFY_SOCKET",
+];
+
+/// The same by their beginning.
+const NOT_INHERITED_PREFIXES: &[&str] = &["PMI_", "PMIX_", "SLURM_", "PALS_"];
+
+/// SIGHUP, which ends a command that is in the way.
+const SIGHUP: i32 = 1;
+
+impl Broker {
+    /// Runs shell commands in order, whatever becomes of each; the first exit code
+    /// that is not 0 counts.
+    pub(crate) fn run_shell_commands(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        name: &'static str,
+        left: VecDeque<String>,
+    ) {
+        self.life.commands = Some(Commands {
+            name,
+            left,
+            index: 0,
+            child: ChildId(0),
+            line: String::new(),
+            started: cx.now().mono,
+            code: 0,
+            aborted: false,
+            ended: None,
+            open_streams: 0,
+            partial: [Vec::new(), Vec::new()],
+        });
+        self.next_command(cx);
+    }
+
+    fn next_command(&mut self, cx: &mut Cx<Broker>) {
+        let env = self.command_env();
+        let shell = self
+            .env
+            .get("SHELL")
+            .cloned()
+            .unwrap_or_else(|| "/bin/bash".to_owned());
+        let Some(commands) = &mut self.life.commands else {
+            return;
+        };
+        let Some(line) = commands.left.pop_front() else {
+            let (name, code) = (commands.name, commands.code);
+            self.life.commands = None;
+            return self.commands_done(cx, name, code);
+        };
+        commands.child = cx.spawn(Spawn {
+            argv: vec![shell, "-c".to_owned(), line.clone()],
+            env: Some(env),
+            stdout: Stdio::Pipe,
+            stderr: Stdio::Pipe,
+            new_group: true,
+            ..Spawn::default()
+        });
+        commands.line = line;
+        commands.started = cx.now().mono;
+        commands.ended = None;
+        commands.open_streams = 2;
+    }
+
+    /// Runs the initial program, which has our standard streams.
+    pub(crate) fn run_program(&mut self, cx: &mut Cx<Broker>, argv: Vec<String>) {
+        // The line that logs show leaves out the shell.
+        let shown = match argv.as_slice() {
+            [_, flag, line] if flag == "-c" => line.clone(),
+            argv => argv.join(" "),
+        };
+        let child = cx.spawn(Spawn {
+            argv,
+            env: Some(self.command_env()),
+            stdin: Stdio::Inherit,
+            stdout: Stdio::Inherit,
+            stderr: Stdio::Inherit,
+            new_group: self.attrs.is_present("broker.rc2_pgrp"),
+            ..Spawn::default()
+        });
+        self.life.commands = Some(Commands {
+            name: "rc2",
+            left: VecDeque::new(),
+            index: 0,
+            child,
+            line: shown,
+            started: cx.now().mono,
+            code: 0,
+            aborted: false,
+            ended: None,
+            open_streams: 0,
+            partial: [Vec::new(), Vec::new()],
+        });
+    }
+
+    fn command_env(&self) -> Vec<(String, String)> {
+        let inherited = |name: &str| {
+            !NOT_INHERITED.contains(&name)
+                && !NOT_INHERITED_PREFIXES
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+        };
+        let env = self.env.iter().filter(|(name, _)| inherited(name));
+        let mut env: Vec<_> = env
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let uri = self.attrs.value("local-uri").unwrap_or_default();
+        env.push(("FLUX_URI".to_owned(), uri.to_owned()));
+        if let Some(id) = self.attrs.value("jobid") {
+            env.push(("FLUX_ENCLOSING_ID".to_owned(), id.to_owned()));
+        }
+        env
+    }
+
+    /// Something happened to the command that runs.
+    pub(crate) fn stage_child(&mut self, cx: &mut Cx<Broker>, child: ChildId, event: ChildEvent) {
+        let Some(commands) = &mut self.life.commands else {
+            return;
+        };
+        if commands.child != child {
+            return;
+        }
+        match event {
+            ChildEvent::Started { .. } | ChildEvent::Channel { .. } => {}
+            ChildEvent::Output { stream, data, eof } => {
+                commands.output(stream, &data, eof);
+                commands.open_streams -= u8::from(eof);
+            }
+            ChildEvent::Failed { errno } => {
+                let code = if errno == wire::Errno::ENOENT {
+                    127
+                } else {
+                    126
+                };
+                tracing::error!(
+                    "{}.{}: {}: {errno}",
+                    commands.name,
+                    commands.index,
+                    commands.line
+                );
+                commands.open_streams = 0;
+                commands.ended = Some(code);
+            }
+            ChildEvent::Exited { status } => {
+                let signal = status & 0x7f;
+                let code = if signal == 0 {
+                    status >> 8 & 0xff
+                } else {
+                    128 + signal
+                };
+                commands.log_end(cx.now().mono, code, signal);
+                commands.ended = Some(code);
+            }
+        }
+        if commands.open_streams == 0 && commands.ended.is_some() {
+            commands.finish_one();
+            self.next_command(cx);
+        }
+    }
+
+    /// Ends the command that runs, and those behind it. `false` when there is none.
+    pub(crate) fn abort_commands(&mut self, cx: &mut Cx<Broker>) -> bool {
+        let Some(commands) = &mut self.life.commands else {
+            return false;
+        };
+        commands.left.clear();
+        commands.aborted = true;
+        cx.kill_child(commands.child, SIGHUP, true);
+        true
+    }
+}
+
+impl Commands {
+    fn output(&mut self, stream: StdioFd, data: &[u8], eof: bool) {
+        let (name, index) = (self.name, self.index);
+        let error = stream == StdioFd::Stderr;
+        let log = |line: &[u8]| {
+            let line = String::from_utf8_lossy(line);
+            match error {
+                true => tracing::error!("{name}.{index}: {line}"),
+                false => tracing::info!("{name}.{index}: {line}"),
+            }
+        };
+        let partial = &mut self.partial[usize::from(error)];
+        partial.extend_from_slice(data);
+        while let Some(end) = partial.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = partial.drain(..=end).collect();
+            log(&line[..end]);
+        }
+        if !partial.is_empty() && (eof || partial.len() >= crate::limits::LOG_LINE_BYTES_MAX) {
+            log(&std::mem::take(partial));
+        }
+    }
+
+    fn log_end(&self, now: Duration, code: i32, signal: i32) {
+        let how = if signal == 0 {
+            "Exited".to_owned()
+        } else {
+            format!("signal {signal}")
+        };
+        let spent = (now - self.started).as_secs_f64();
+        let (name, index, line) = (self.name, self.index, &self.line);
+        if code == 0 {
+            tracing::info!("{name}.{index}: {line} {how} (rc={code}) {spent:.1}s");
+        } else {
+            tracing::error!("{name}.{index}: {line} {how} (rc={code}) {spent:.1}s");
+        }
+    }
+
+    fn finish_one(&mut self) {
+        let code = self.ended.take().unwrap_or(0);
+        // An aborted stage has failed, whatever its command says.
+        let code = if self.aborted && code == 0 { 1 } else { code };
+        if self.code == 0 {
+            self.code = code;
+        }
+        self.index += 1;
+    }
+}

@@ -1,0 +1,228 @@
+//! What the broker knows. It never looks into a payload that is not addressed to it.
+//!
+//! Read on in `routing.rs` (where messages go), `clients.rs` (programs on the local
+//! socket), `modules.rs` and `supervisor.rs` (processes we start), `stages.rs` (what
+//! each state of `lifecycle.rs` does) and `services/` (what we answer ourselves).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use node::{ChildEvent, ChildId, Cx, Host, PeerId, Reply, Stream, StreamId};
+use proto::{Object, Refusal};
+use rustc_hash::FxHashMap;
+use wire::Identity;
+
+use crate::attrs::Attrs;
+use crate::clients::Client;
+use crate::files::Files;
+use crate::ids::Ids;
+use crate::logbook::Logbook;
+use crate::modules::{Loaded, ModuleId};
+use crate::stages::Life;
+
+/// Services that the broker answers itself.
+pub const OWN_SERVICES: &[&str] = &[
+    "broker",
+    "log",
+    "attr",
+    "event",
+    "service",
+    "module",
+    "runat",
+    "state-machine",
+    "shutdown",
+    "config",
+    "connector-local",
+];
+
+/// Who answers for a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    /// We do.
+    Broker,
+    /// A module.
+    Module(ModuleId),
+    /// A program on the local socket.
+    Client(PeerId),
+}
+
+/// Who an identity on a route stack belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Party {
+    /// A module.
+    Module(ModuleId),
+    /// A program on the local socket.
+    Client(PeerId),
+}
+
+/// The broker's knowledge.
+pub struct Broker {
+    /// Attributes.
+    pub attrs: Attrs,
+    /// Log ring.
+    pub log: Logbook,
+    pub(crate) ids: Ids,
+    pub(crate) identity: Identity,
+    pub(crate) owner: u32,
+    pub(crate) rank: u32,
+    pub(crate) size: u32,
+    pub(crate) config: Object,
+    pub(crate) services: BTreeMap<String, Provider>,
+    pub(crate) parties: FxHashMap<Identity, Party>,
+    pub(crate) clients: BTreeMap<PeerId, Client>,
+    pub(crate) module_peers: BTreeMap<PeerId, ModuleId>,
+    pub(crate) modules: BTreeMap<ModuleId, Loaded>,
+    pub(crate) last_module: u64,
+    pub(crate) idempotent: BTreeSet<&'static str>,
+    pub(crate) sequence: u32,
+    pub(crate) life: Life,
+    pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
+    pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
+    pub(crate) traces: BTreeMap<StreamId, crate::services::module_trace::Tap>,
+    pub(crate) reloads: Vec<Reply<proto::config::Reload>>,
+    pub(crate) connects: u64,
+    /// The broker's environment as `broker.getenv` shows it and children inherit it.
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) endpoint: String,
+    pub(crate) cleanup_folders: String,
+}
+
+/// What the broker is told before it starts.
+pub struct Setup {
+    /// Attributes, those of the command line and the environment included.
+    pub attrs: Attrs,
+    /// The configuration that the files gave.
+    pub config: Object,
+    /// The environment.
+    pub env: BTreeMap<String, String>,
+    /// User id of the instance owner.
+    pub owner: u32,
+    /// Seed of all identities.
+    pub seed: u64,
+    /// ZeroMQ endpoint of the modules.
+    pub endpoint: String,
+    /// The initial program: empty for none.
+    pub program: Vec<String>,
+    /// Folders, separated by colons, that go with the broker.
+    pub cleanup_folders: String,
+}
+
+impl Broker {
+    /// A broker that has not begun to live.
+    pub fn new(setup: Setup) -> Broker {
+        let mut ids = Ids::new(setup.seed);
+        let uuid = ids.next_uuid();
+        let identity = Identity::new(&uuid).expect("a UUID is short text");
+        let mut attrs = setup.attrs;
+        attrs.put("broker.uuid", uuid);
+        attrs.put("security.owner", setup.owner.to_string());
+        let own = OWN_SERVICES
+            .iter()
+            .map(|name| ((*name).to_owned(), Provider::Broker));
+        let services = proto::services();
+        let methods = services.iter().flat_map(|service| service.methods);
+        Broker {
+            rank: attrs.number("rank", 0) as u32,
+            size: attrs.number("size", 1) as u32,
+            attrs,
+            log: Logbook::default(),
+            ids,
+            identity,
+            owner: setup.owner,
+            config: setup.config,
+            services: own.collect(),
+            parties: FxHashMap::default(),
+            clients: BTreeMap::new(),
+            module_peers: BTreeMap::new(),
+            modules: BTreeMap::new(),
+            last_module: 0,
+            idempotent: methods.filter(|m| m.idempotent).map(|m| m.topic).collect(),
+            sequence: 0,
+            life: Life::new(setup.program),
+            dmesg: BTreeMap::new(),
+            config_watchers: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            reloads: Vec::new(),
+            connects: 0,
+            env: setup.env,
+            endpoint: setup.endpoint,
+            cleanup_folders: setup.cleanup_folders,
+        }
+    }
+
+    /// The loaded module of this name or path.
+    pub(crate) fn module_named(&self, name: &str) -> Option<ModuleId> {
+        let mut modules = self.modules.iter();
+        modules
+            .find(|(_, module)| module.name == name || module.path == name)
+            .map(|(id, _)| *id)
+    }
+
+    /// The module behind an identity.
+    pub(crate) fn module_of(&self, sender: Option<&Identity>) -> Option<ModuleId> {
+        match self.parties.get(sender?)? {
+            Party::Module(id) => Some(*id),
+            Party::Client(_) => None,
+        }
+    }
+}
+
+impl Host for Broker {
+    const NAME: &'static str = "broker";
+    type Worker = Files;
+
+    fn closed(&mut self, _cx: &mut Cx<Self>, stream: StreamId) {
+        if let Some(stream) = self.dmesg.remove(&stream) {
+            stream.forget();
+        }
+        if let Some(stream) = self.config_watchers.remove(&stream) {
+            stream.forget();
+        }
+        if let Some(tap) = self.traces.remove(&stream) {
+            tap.stream.forget();
+        }
+        self.life.forget_stream(stream);
+    }
+
+    fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
+        if !self.module_child(cx, child, &event) {
+            self.stage_child(cx, child, event);
+        }
+    }
+
+    fn signal(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        self.take_signal(cx, signum);
+    }
+
+    fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &node::Peer) {
+        self.life.client_left(cx, gone);
+    }
+
+    /// The broker does not stop for a message: `shutdown.start` and signals end it.
+    fn stop(&mut self, _cx: &mut Cx<Self>) {}
+
+    fn configure(&mut self, _cx: &mut Cx<Self>, _conf: &Object) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn check_invariants(&self) {
+        for (name, provider) in &self.services {
+            match provider {
+                Provider::Broker => assert!(OWN_SERVICES.contains(&name.as_str())),
+                Provider::Module(id) => assert!(self.modules.contains_key(id), "{name}"),
+                Provider::Client(peer) => assert!(self.clients.contains_key(peer), "{name}"),
+            }
+        }
+        for (identity, party) in &self.parties {
+            match party {
+                Party::Module(id) => assert!(self.modules.contains_key(id), "{identity:?}"),
+                Party::Client(peer) => assert!(self.clients.contains_key(peer), "{identity:?}"),
+            }
+        }
+    }
+}
+
+/// Seconds as timers take them.
+pub(crate) fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

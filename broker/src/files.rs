@@ -1,0 +1,116 @@
+//! What the broker reads from the file system while it runs, on its worker thread:
+//! configuration files, and where modules and scripts are.
+
+use std::path::{Path, PathBuf};
+
+use proto::{Errno, Object, Refusal};
+
+/// Where things are.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// Folders in which to look for module executables, after `FLUX_MODULE_PATH`.
+    pub module_folders: Vec<PathBuf>,
+    /// Configuration file or folder, if one was named.
+    pub config: Option<PathBuf>,
+    /// Folder with `rc1.d` and `rc3.d`, if there is one.
+    pub rc_folder: Option<PathBuf>,
+}
+
+/// What the file of module NAME is called.
+const MODULE_PREFIX: &str = "flux-module-";
+
+/// The name that a module has because of its file.
+pub fn module_name(path: &str) -> String {
+    let file = Path::new(path)
+        .file_name()
+        .map_or(path.into(), |name| name.to_string_lossy());
+    let stem = file.split('.').next().unwrap_or_default();
+    stem.strip_prefix(MODULE_PREFIX).unwrap_or(stem).to_owned()
+}
+
+impl Files {
+    /// The executable of a module that was asked for by name or path.
+    pub fn find_module(&mut self, name: &str, search: Option<&str>) -> Result<String, Refusal> {
+        if name.contains('/') {
+            return match std::fs::canonicalize(name) {
+                Ok(path) => Ok(path.to_string_lossy().into_owned()),
+                Err(error) => Err(Refusal::new(
+                    Errno::ENOENT,
+                    format!("{name}: cannot open module: {error}"),
+                )),
+            };
+        }
+        let file = format!("{MODULE_PREFIX}{name}");
+        let search = search
+            .unwrap_or_default()
+            .split(':')
+            .filter(|folder| !folder.is_empty());
+        let folders = search
+            .map(PathBuf::from)
+            .chain(self.module_folders.iter().cloned());
+        let mut paths = folders.map(|folder| folder.join(&file));
+        match paths.find(|path| path.is_file()) {
+            Some(path) => Ok(path.to_string_lossy().into_owned()),
+            None => Err(Refusal::new(
+                Errno::ENOENT,
+                "module not found in search path",
+            )),
+        }
+    }
+
+    /// Reads the configuration again; `None` when none was named.
+    pub fn read_config(&mut self) -> Result<Option<Object>, Refusal> {
+        let Some(path) = &self.config else {
+            return Ok(None);
+        };
+        match crate::config::read(path) {
+            Ok(config) => Ok(Some(config)),
+            Err(error) => Err(Refusal::new(
+                Errno::EINVAL,
+                format!("Config file error: {error:#}"),
+            )),
+        }
+    }
+
+    /// The executable scripts of `rc1.d` or `rc3.d`, in the order of their names.
+    pub fn rc_scripts(&mut self, which: &str) -> Vec<String> {
+        let Some(folder) = &self.rc_folder else {
+            return Vec::new();
+        };
+        let Ok(entries) = std::fs::read_dir(folder.join(which)) else {
+            return Vec::new();
+        };
+        let mut paths: Vec<PathBuf> = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file())
+            .collect();
+        paths.sort();
+        paths
+            .into_iter()
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_named_after_its_file() {
+        for (path, want) in [
+            ("/usr/libexec/flux-module-kvs", "kvs"),
+            ("./flux-module-job-list", "job-list"),
+            ("/x/custom.py", "custom"),
+        ] {
+            assert_eq!(module_name(path), want);
+        }
+    }
+
+    #[test]
+    fn an_unknown_module_is_not_found_in_the_search_path() {
+        let error = Files::default().find_module("nosuch", None).unwrap_err();
+        assert_eq!(error.to_string(), "module not found in search path");
+    }
+}

@@ -1,0 +1,30 @@
+//! The broker: routes messages between modules and programs, answers for itself,
+//! starts modules and starts them again, and lives through its states.
+//!
+//! Read on in `core.rs` (what it knows), `routing.rs` (where messages go),
+//! `lifecycle.rs` (how it lives), and `services/` (what it answers). `main.rs` and
+//! `setup.rs` are the edge: arguments, folders, sockets. It must never look into a
+//! payload to route a message, and never wait.
+
+mod armed;
+pub mod attrs;
+mod clients;
+mod commands;
+pub mod config;
+pub mod core;
+pub mod files;
+mod ids;
+pub mod lifecycle;
+pub mod limits;
+mod logbook;
+mod modules;
+mod node;
+pub mod rc;
+mod routing;
+mod services;
+mod stages;
+mod subscriptions;
+mod supervisor;
+
+pub use crate::core::Setup;
+pub use crate::node::BrokerNode;

@@ -1,0 +1,49 @@
+//! Every limit of the broker in one place.
+
+/// Requests held for one module while it restarts. When full, a further one is
+/// answered EHOSTUNREACH at once.
+pub const HELD_REQUESTS_MAX: usize = 65_536;
+
+/// How long a request is held for a restarting module, in seconds. After that it is
+/// answered EHOSTUNREACH.
+pub const HOLD_S: u64 = 30;
+
+/// Restarts of one module within [`RESTART_WINDOW_S`]. After the last the module is
+/// given up: it is unloaded and its services are unknown.
+pub const RESTARTS_MAX: usize = 10;
+
+/// See [`RESTARTS_MAX`], in seconds.
+pub const RESTART_WINDOW_S: u64 = 60;
+
+/// Requests to one module that may be without an answer. When full, a further one is
+/// delivered but not remembered: it gets no answer if the module dies.
+pub const TRACKED_REQUESTS_MAX: usize = 1 << 20;
+
+/// Services that one client or module may use and be disconnected from. When full,
+/// further ones are not told when it leaves, which is logged.
+pub const ARMED_MAX: usize = 1024;
+
+/// Subscriptions of one client or module. When full, a further one is refused ENOBUFS.
+pub const SUBSCRIPTIONS_MAX: usize = 1 << 20;
+
+/// Services that all clients and modules together may register. When full, a
+/// further one is refused ENOBUFS.
+pub const SERVICES_MAX: usize = 1 << 16;
+
+/// Longest log line, in bytes. What is longer is cut.
+pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Commands on one `runat` list. When full, a further one is refused ENOBUFS.
+pub const RUNAT_COMMANDS_MAX: usize = 1024;
+
+/// How long modules may take to stop when the broker ends, in seconds. After that they
+/// are killed.
+pub const UNLOAD_WAIT_S: u64 = 20;
+
+/// Longest rundir, in bytes: socket paths below it must fit in a `sockaddr_un`.
+pub const RUNDIR_BYTES_MAX: usize = 96;
+
+/// Events of the state machine that may wait for their turn. More are our bug.
+pub const STATE_EVENTS_MAX: usize = 64;
+
+const _: () = assert!(RUNDIR_BYTES_MAX + "/local-4294967295".len() < 108 + 6);

@@ -1,0 +1,279 @@
+//! The module processes: what we know of each, and messages to and from them.
+//! Starting, ending and restarting them is in `supervisor.rs`.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use node::{ChildId, Cx, Output, PeerId, Reply};
+use proto::Payload;
+use proto::common::Welcome;
+use proto::module::{Load, ModuleStatus, Remove};
+use rustc_hash::FxHashMap;
+use wire::{Errno, Flags, Identity, Kind, Message};
+
+use crate::armed::Armed;
+use crate::core::{Broker, seconds};
+use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, TRACKED_REQUESTS_MAX};
+use crate::subscriptions::Subscriptions;
+
+/// A module as long as it is loaded, through all its restarts. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(pub u64);
+
+/// Where a loaded module's process stands, as we see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Being started for the first time; loading it is not answered yet.
+    Loading,
+    /// It answers requests.
+    Running,
+    /// It ended on its own and is being started again.
+    Restarting,
+    /// It was asked to stop, or stops by itself.
+    Stopping,
+}
+
+/// One loaded module.
+pub struct Loaded {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) args: Vec<String>,
+    pub(crate) loader: Option<String>,
+    pub(crate) stage: Stage,
+    pub(crate) status: ModuleStatus,
+    pub(crate) identity: Identity,
+    pub(crate) peer: Option<PeerId>,
+    pub(crate) child: Option<ChildId>,
+    pub(crate) loading: Vec<Waiter>,
+    pub(crate) removing: Vec<Reply<Remove>>,
+    /// The end that it reported itself.
+    pub(crate) reported: Option<i64>,
+    pub(crate) services: BTreeSet<String>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) armed: Armed,
+    pub(crate) tracked: FxHashMap<(Identity, u32), Tracked>,
+    pub(crate) n_tracked: u64,
+    pub(crate) held: VecDeque<Held>,
+    /// Whether `module.debug` holds messages back.
+    pub(crate) deferred: bool,
+    pub(crate) restarted_at: VecDeque<Duration>,
+    pub(crate) last_sent: Duration,
+}
+
+/// Who waits for a module to run.
+pub(crate) enum Waiter {
+    /// `flux module load`.
+    Client(Reply<Load>),
+    /// The start of the instance.
+    Stage,
+}
+
+/// A request that the module has and has not finished answering.
+pub(crate) struct Tracked {
+    /// As it was delivered; answered for if the module dies.
+    pub request: Message,
+    /// Order of delivery.
+    pub number: u64,
+    /// Whether a response has passed already.
+    pub answered: bool,
+}
+
+/// A request that waits for the module to come back.
+pub(crate) struct Held {
+    pub request: Message,
+    pub until: Duration,
+}
+
+impl Broker {
+    /// A module's first message has come: now it can be spoken to.
+    pub(crate) fn module_up(&mut self, cx: &mut Cx<Broker>, peer: PeerId, identity: &str) {
+        let sender = Identity::new(identity);
+        let Some(id) = self.module_of(sender.as_ref()) else {
+            tracing::error!("an unknown module spoke: {identity}");
+            cx.output(Output::Close { peer });
+            return;
+        };
+        let welcome = Welcome {
+            args: self.modules.get(&id).map(|module| module.args.clone()),
+            attrs: self.attrs.immutable(),
+            conf: self.config.clone(),
+            name: self
+                .modules
+                .get(&id)
+                .map_or(String::new(), |module| module.name.clone()),
+            uuid: identity.to_owned(),
+        };
+        let mut message = Message::request("welcome", 0);
+        message.set_flag(Flags::NORESPONSE, true);
+        message.set_payload(welcome.encode());
+        self.stamp_as_owner(&mut message);
+        self.module_peers.insert(peer, id);
+        if let Some(module) = self.modules.get_mut(&id) {
+            module.peer = Some(peer);
+        }
+        cx.output(Output::Send { to: peer, message });
+    }
+
+    /// A module said something. What is for the broker itself comes back.
+    pub(crate) fn module_message(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        peer: PeerId,
+        mut message: Message,
+    ) -> Option<Message> {
+        let id = *self.module_peers.get(&peer)?;
+        self.stamp_as_owner(&mut message);
+        self.tap(cx, id, "tx", &message);
+        let module = self.modules.get_mut(&id)?;
+        module.last_sent = cx.now().mono;
+        match message.kind {
+            Kind::Request { .. } => {
+                message.enable_routes();
+                message.push_route(module.identity.clone());
+                // Ours are answered by the broker itself, which needs no telling.
+                if !message.topic().starts_with("module.") {
+                    module.armed.arm(&message);
+                }
+            }
+            Kind::Response { .. } => module.note_response(&message),
+            Kind::Event { .. } | Kind::Control { .. } => {}
+        }
+        self.route(cx, message)
+    }
+
+    /// Hands a request to a module, or holds it until the module can take it.
+    pub(crate) fn send_to_module(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message) {
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        match module.stage {
+            _ if module.deferred => self.hold(cx, id, request),
+            // While it loads, whoever knows its name may already ask.
+            Stage::Running | Stage::Loading => self.hand_over(cx, id, request),
+            Stage::Restarting if request.has(Flags::USER1) => {
+                self.refuse(
+                    cx,
+                    request,
+                    Errno::EHOSTUNREACH,
+                    Some("module is restarting"),
+                );
+            }
+            Stage::Restarting => self.hold(cx, id, request),
+            Stage::Stopping => self.refuse(cx, request, Errno::ENOSYS, None),
+        }
+    }
+
+    /// Delivers a request to a module that is there.
+    pub(crate) fn hand_over(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message) {
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        let Some(peer) = module.peer else {
+            return self.hold(cx, id, request);
+        };
+        module.track(&request);
+        self.tap(cx, id, "rx", &request);
+        let mut message = request;
+        message.push_route(self.identity.clone());
+        cx.output(Output::Send { to: peer, message });
+    }
+
+    fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message) {
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        if module.held.len() >= HELD_REQUESTS_MAX {
+            self.refuse(
+                cx,
+                request,
+                Errno::EHOSTUNREACH,
+                Some("module is restarting"),
+            );
+            return;
+        }
+        let until = cx.now().mono + seconds(HOLD_S);
+        module.held.push_back(Held { request, until });
+        if module.held.len() == 1 && !module.deferred {
+            cx.timer(seconds(HOLD_S), move |core: &mut Broker, cx| {
+                core.expire_held(cx, id)
+            });
+        }
+    }
+
+    fn expire_held(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        let now = cx.now().mono;
+        loop {
+            let Some(module) = self.modules.get_mut(&id) else {
+                return;
+            };
+            let Some(held) = module.held.front() else {
+                return;
+            };
+            if held.until > now {
+                let wait = held.until - now;
+                cx.timer(wait, move |core: &mut Broker, cx| core.expire_held(cx, id));
+                return;
+            }
+            if let Some(held) = module.held.pop_front() {
+                let text = "the module did not come back in time";
+                self.refuse(cx, held.request, Errno::EHOSTUNREACH, Some(text));
+            }
+        }
+    }
+
+    /// Lets held requests go, in the order in which they came.
+    pub(crate) fn release_held(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        for held in std::mem::take(&mut module.held) {
+            self.send_to_module(cx, id, held.request);
+        }
+    }
+}
+
+impl Loaded {
+    /// Remembers a request that needs an answer. Matchtag 0 is never remembered: the
+    /// scheduler protocol reuses it (RFC 27).
+    fn track(&mut self, request: &Message) {
+        let Some(sender) = request.first_route() else {
+            return;
+        };
+        if request.has(Flags::NORESPONSE) {
+            if request.topic().ends_with(".disconnect") {
+                self.tracked.retain(|(tracked, _), _| tracked != sender);
+            }
+            return;
+        }
+        let tag = request.matchtag();
+        if tag == 0 || self.tracked.len() >= TRACKED_REQUESTS_MAX {
+            return;
+        }
+        self.n_tracked += 1;
+        let tracked = Tracked {
+            request: request.clone(),
+            number: self.n_tracked,
+            answered: false,
+        };
+        self.tracked.insert((sender.clone(), tag), tracked);
+    }
+
+    fn note_response(&mut self, response: &Message) {
+        let Some(sender) = response.first_route() else {
+            return;
+        };
+        let key = (sender.clone(), response.matchtag());
+        if response.ends_rpc() {
+            self.tracked.remove(&key);
+        } else if let Some(tracked) = self.tracked.get_mut(&key) {
+            tracked.answered = true;
+        }
+    }
+
+    /// Everything that is without a final answer, in the order of delivery.
+    pub(crate) fn take_tracked(&mut self) -> Vec<Tracked> {
+        let mut tracked: Vec<Tracked> = std::mem::take(&mut self.tracked).into_values().collect();
+        tracked.sort_by_key(|tracked| tracked.number);
+        tracked
+    }
+}

@@ -1,0 +1,136 @@
+//! The broker as a node: its services' actor, and the routing around it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use node::{Actor, Input, Node, Now, Output, PeerId, PeerKind};
+use proto::common::Welcome;
+use wire::Message;
+
+use crate::core::{Broker, Setup};
+use crate::files::Files;
+use crate::services;
+
+/// A broker.
+pub struct BrokerNode {
+    actor: Actor<Broker>,
+    outbox: VecDeque<Output<Files>>,
+    begun: bool,
+}
+
+impl BrokerNode {
+    /// A broker that begins to live with its first input.
+    pub fn new(setup: Setup, rusage: node::RusageFn) -> BrokerNode {
+        let core = Broker::new(setup);
+        let welcome = Welcome {
+            name: "broker".to_owned(),
+            uuid: core.identity.as_str().to_owned(),
+            attrs: core.attrs.immutable(),
+            conf: core.config.clone(),
+            args: None,
+        };
+        let made: Result<_, std::convert::Infallible> =
+            Actor::new(Now::default(), welcome, services::routes(), |cx| {
+                cx.set_rusage(rusage);
+                Ok(core)
+            });
+        let Ok(actor) = made;
+        BrokerNode {
+            actor,
+            outbox: VecDeque::new(),
+            begun: false,
+        }
+    }
+
+    /// What the broker knows, for checkers.
+    pub fn core(&self) -> &Broker {
+        &self.actor.core
+    }
+
+    fn take_in(&mut self, now: Now, input: Input) {
+        let Actor { core, cx, .. } = &mut self.actor;
+        match input {
+            Input::Message {
+                from: PeerId::BROKER,
+                message,
+            } => {
+                if let Some(message) = core.route(cx, message) {
+                    self.actor.handle_message(message);
+                }
+            }
+            Input::Message { from, message } => {
+                let ours = if core.module_peers.contains_key(&from) {
+                    core.module_message(cx, from, message)
+                } else {
+                    core.client_message(cx, from, message)
+                };
+                self.handle_ours(ours);
+            }
+            Input::PeerUp {
+                peer: PeerId::BROKER,
+                ..
+            } => {}
+            Input::PeerUp { peer, kind } => match kind {
+                PeerKind::Module { identity } => core.module_up(cx, peer, &identity),
+                PeerKind::Client { uid, gids, pid } => core.client_up(cx, peer, uid, &gids, pid),
+                PeerKind::Broker => {}
+            },
+            Input::PeerDown { peer } => {
+                for message in core.client_down(cx, peer) {
+                    self.actor.handle_message(message);
+                }
+            }
+            input => self.actor.handle(now, input),
+        }
+    }
+
+    fn handle_ours(&mut self, message: Option<Message>) {
+        if let Some(message) = message {
+            self.actor.handle_message(message);
+        }
+    }
+
+    /// What our own services said goes on its way, in the order in which it was said.
+    fn pump(&mut self) {
+        while let Some(output) = self.actor.poll() {
+            match output {
+                Output::Send {
+                    to: PeerId::BROKER,
+                    message,
+                } => {
+                    let Actor { core, cx, .. } = &mut self.actor;
+                    let ours = core.route(cx, message);
+                    self.handle_ours(ours);
+                }
+                other => self.outbox.push_back(other),
+            }
+        }
+    }
+}
+
+impl Node for BrokerNode {
+    type Worker = Files;
+
+    fn handle(&mut self, now: Now, input: Input) {
+        self.actor.set_now(now);
+        if !self.begun {
+            self.begun = true;
+            let Actor { core, cx, .. } = &mut self.actor;
+            core.begin(cx);
+        }
+        self.take_in(now, input);
+        self.pump();
+    }
+
+    fn poll(&mut self) -> Option<Output<Files>> {
+        self.outbox.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        self.actor.deadline()
+    }
+
+    fn check_invariants(&self) {
+        node::Host::check_invariants(&self.actor.core);
+    }
+}

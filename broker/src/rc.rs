@@ -1,0 +1,121 @@
+//! Which modules an instance has, and what each needs: data, in one place.
+
+/// One module of the default set.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// Modules that must run before it starts.
+    pub needs: &'static [&'static str],
+    /// The smallest personality that has it.
+    pub from: Personality,
+}
+
+/// How much of an instance is started (attribute `ferroflux.personality`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Personality {
+    /// The broker alone.
+    Minimal,
+    /// With the key-value store.
+    Kvs,
+    /// With everything that runs jobs.
+    Job,
+    /// Everything.
+    Full,
+}
+
+impl Personality {
+    /// The personality of this name.
+    pub fn named(name: &str) -> Option<Personality> {
+        match name {
+            "minimal" => Some(Personality::Minimal),
+            "kvs" => Some(Personality::Kvs),
+            "job" => Some(Personality::Job),
+            "full" => Some(Personality::Full),
+            _ => None,
+        }
+    }
+}
+
+/// The default set. Modules start as soon as what they need runs, and stop in the
+/// opposite order.
+pub const MODULES: &[Entry] = &[
+    Entry {
+        name: "content",
+        needs: &[],
+        from: Personality::Kvs,
+    },
+    Entry {
+        name: "kvs",
+        needs: &["content"],
+        from: Personality::Kvs,
+    },
+    Entry {
+        name: "kvs-watch",
+        needs: &["kvs"],
+        from: Personality::Kvs,
+    },
+    Entry {
+        name: "heartbeat",
+        needs: &[],
+        from: Personality::Full,
+    },
+    Entry {
+        name: "resource",
+        needs: &["kvs"],
+        from: Personality::Job,
+    },
+    Entry {
+        name: "job-manager",
+        needs: &["kvs"],
+        from: Personality::Job,
+    },
+    Entry {
+        name: "job-info",
+        needs: &["kvs", "kvs-watch"],
+        from: Personality::Job,
+    },
+    Entry {
+        name: "job-list",
+        needs: &["job-manager"],
+        from: Personality::Job,
+    },
+    Entry {
+        name: "job-ingest",
+        needs: &["job-manager"],
+        from: Personality::Job,
+    },
+    Entry {
+        name: "job-exec",
+        needs: &["job-manager"],
+        from: Personality::Job,
+    },
+    Entry {
+        name: "sched-simple",
+        needs: &["resource", "job-manager"],
+        from: Personality::Job,
+    },
+];
+
+/// The modules of a personality, in the order of the table.
+pub fn modules(personality: Personality) -> impl Iterator<Item = &'static Entry> {
+    MODULES
+        .iter()
+        .filter(move |entry| entry.from <= personality)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_need_comes_earlier_in_the_table_and_in_the_same_personality() {
+        for (at, entry) in MODULES.iter().enumerate() {
+            for need in entry.needs {
+                let found = MODULES[..at].iter().find(|earlier| earlier.name == *need);
+                let found = found.unwrap_or_else(|| panic!("{} needs {need}", entry.name));
+                assert!(found.from <= entry.from, "{} needs {need}", entry.name);
+            }
+        }
+    }
+}

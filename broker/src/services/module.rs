@@ -1,0 +1,107 @@
+//! module.*: loading, removing and listing modules, and what they say of themselves.
+
+use node::{Cx, Peer, Reply, Routes};
+use proto::module::{
+    DebugModule, List, Load, ModuleInfo, ModuleList, ModuleStatus, Remove, Status,
+};
+use proto::{Empty, Errno, Never, Refusal};
+
+use super::module_trace;
+use crate::core::{Broker, OWN_SERVICES};
+use crate::modules::Waiter;
+
+/// Parts of the broker that other implementations load as modules first of all, shown
+/// as such.
+const BUILTIN: &[&str] = &["config", "connector-local"];
+
+pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
+    let routes = routes
+        .later::<Load>(load)
+        .later::<Remove>(remove)
+        .on::<List>(list)
+        .on::<Status>(status)
+        .on::<DebugModule>(debug);
+    module_trace::routes(routes)
+}
+
+fn load(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Load, reply: Reply<Load>) {
+    let refusal = if OWN_SERVICES.contains(&req.path.as_str()) {
+        Some(Refusal::bare(Errno::EEXIST))
+    } else if req.loader.is_some() && !req.path.contains('/') {
+        let text = "module loader may only be specified with module path";
+        Some(Refusal::new(Errno::EINVAL, text))
+    } else if core.life.is_ending() {
+        Some(Refusal::bare(Errno::ENOSYS))
+    } else {
+        None
+    };
+    match refusal {
+        Some(refusal) => reply.send(cx, Err(refusal)),
+        None => core.load(cx, req, Waiter::Client(reply)),
+    }
+}
+
+fn remove(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Remove, reply: Reply<Remove>) {
+    match core.module_named(&req.name) {
+        Some(id) => core.remove(cx, id, req.cancel.unwrap_or(false), Some(reply)),
+        None => reply.send(cx, Err(Refusal::bare(Errno::ENOENT))),
+    }
+}
+
+fn list(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: List) -> Result<ModuleList, Never> {
+    let builtin = BUILTIN.iter().map(|name| ModuleInfo {
+        name: (*name).to_owned(),
+        path: "builtin".to_owned(),
+        idle: 0,
+        status: ModuleStatus::Running as i64,
+        services: Vec::new(),
+        sendqueue: 0,
+        recvqueue: 0,
+    });
+    let now = cx.now().mono;
+    let loaded = core.modules.values().map(|module| ModuleInfo {
+        name: module.name.clone(),
+        path: module.path.clone(),
+        idle: i64::try_from((now - module.last_sent).as_secs()).unwrap_or(i64::MAX),
+        status: module.status as i64,
+        services: module.services.iter().cloned().collect(),
+        sendqueue: i64::try_from(module.held.len()).unwrap_or(i64::MAX),
+        recvqueue: 0,
+    });
+    Ok(ModuleList {
+        mods: builtin.chain(loaded).collect(),
+    })
+}
+
+fn status(
+    core: &mut Broker,
+    cx: &mut Cx<Broker>,
+    from: &Peer,
+    req: Status,
+) -> Result<Empty, Refusal> {
+    let protocol = Refusal::bare(Errno::EPROTO);
+    let id = core
+        .module_of(from.sender.as_ref())
+        .ok_or(protocol.clone())?;
+    let status = ModuleStatus::from_number(req.status).ok_or(protocol)?;
+    core.module_status(cx, id, status, req.errnum.unwrap_or(0));
+    Ok(Empty)
+}
+
+fn debug(
+    core: &mut Broker,
+    cx: &mut Cx<Broker>,
+    _: &Peer,
+    req: DebugModule,
+) -> Result<Empty, Refusal> {
+    let id = core
+        .module_named(&req.name)
+        .ok_or(Refusal::bare(Errno::ENOENT))?;
+    if let (Some(defer), Some(module)) = (req.defer, core.modules.get_mut(&id)) {
+        module.deferred = defer;
+        if !defer {
+            core.release_held(cx, id);
+        }
+    }
+    Ok(Empty)
+}

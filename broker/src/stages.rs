@@ -1,0 +1,466 @@
+//! What each state of the broker's life does. The moves themselves are in
+//! `lifecycle.rs`; commands run on the way are in `commands.rs`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use node::{Cx, Output, Reply, Stream, StreamId};
+use proto::module::Load;
+use proto::state_machine::StateNumber;
+use proto::{Empty, Refusal};
+use serde_json::json;
+use wire::Message;
+
+use crate::commands::Commands;
+use crate::core::{Broker, seconds};
+use crate::lifecycle::{Event, Next, State, next};
+use crate::limits::{STATE_EVENTS_MAX, UNLOAD_WAIT_S};
+use crate::modules::{Stage, Waiter};
+use crate::rc::{self, Personality};
+
+/// The broker's life so far and what is planned.
+pub struct Life {
+    pub(crate) state: State,
+    pub(crate) entered: Duration,
+    queue: VecDeque<Event>,
+    /// The initial program; empty for none.
+    pub(crate) program: Vec<String>,
+    pub(crate) commands: Option<Commands>,
+    /// Lists of `runat.push` by name, next command first.
+    pub(crate) runat: BTreeMap<String, VecDeque<String>>,
+    pub(crate) waiting: Vec<Reply<proto::state_machine::Wait>>,
+    pub(crate) monitors: BTreeMap<StreamId, (Stream<proto::state_machine::Monitor>, i64)>,
+    pub(crate) shutdown: Option<Shutdown>,
+    /// Names of default modules that were asked to start.
+    started: Vec<&'static str>,
+    failed: bool,
+    exit_code: i32,
+    rc2_code: Option<i32>,
+}
+
+/// A shutdown that a client asked for.
+pub(crate) struct Shutdown {
+    pub stream: Option<Stream<proto::shutdown::Start>>,
+    pub loglevel: i64,
+    /// Whether the client was told the end and has not left yet.
+    pub waiting_for: Option<wire::Identity>,
+}
+
+impl Life {
+    /// A life that has not begun, to run `program` at its height.
+    pub fn new(program: Vec<String>) -> Life {
+        Life {
+            state: State::LoadBuiltins,
+            entered: Duration::ZERO,
+            queue: VecDeque::new(),
+            program,
+            commands: None,
+            runat: BTreeMap::new(),
+            waiting: Vec::new(),
+            monitors: BTreeMap::new(),
+            shutdown: None,
+            started: Vec::new(),
+            failed: false,
+            exit_code: 0,
+            rc2_code: None,
+        }
+    }
+
+    /// Whether modules are stopped, not restarted, from now on.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.state >= State::Finalize
+    }
+
+    /// Lets go of a stream whose client left.
+    pub(crate) fn forget_stream(&mut self, id: StreamId) {
+        if let Some((stream, _)) = self.monitors.remove(&id) {
+            stream.forget();
+        }
+        if let Some(shutdown) = &mut self.shutdown
+            && shutdown
+                .stream
+                .as_ref()
+                .is_some_and(|stream| stream.id() == id)
+            && let Some(stream) = shutdown.stream.take()
+        {
+            stream.forget();
+        }
+    }
+
+    /// The client that watched the shutdown has gone: the broker may go too.
+    pub(crate) fn client_left(&mut self, cx: &mut Cx<Broker>, gone: &node::Peer) {
+        let awaited = self
+            .shutdown
+            .as_ref()
+            .and_then(|shutdown| shutdown.waiting_for.as_ref());
+        if self.state == State::Goodbye && awaited.is_some() && awaited == gone.sender.as_ref() {
+            cx.timer(Duration::ZERO, |core: &mut Broker, cx| {
+                core.post(cx, Event::Goodbye)
+            });
+        }
+    }
+}
+
+impl Broker {
+    /// Begins to live.
+    pub(crate) fn begin(&mut self, cx: &mut Cx<Broker>) {
+        self.life.entered = cx.now().mono;
+        self.post(cx, Event::BuiltinsSuccess);
+    }
+
+    /// Queues an event of the state machine; one is handled per turn of the loop.
+    pub(crate) fn post(&mut self, cx: &mut Cx<Broker>, event: Event) {
+        if self.life.queue.len() >= STATE_EVENTS_MAX {
+            tracing::error!(
+                "{}: too many events wait for the state machine",
+                event.name()
+            );
+            return;
+        }
+        self.life.queue.push_back(event);
+        cx.timer(Duration::ZERO, |core: &mut Broker, cx| core.step(cx));
+    }
+
+    fn step(&mut self, cx: &mut Cx<Broker>) {
+        let Some(event) = self.life.queue.pop_front() else {
+            return;
+        };
+        let state = self.life.state;
+        match next(state, event) {
+            Next::To(to) => {
+                let spent = cx.now().mono - self.life.entered;
+                let spent = format!("{:.6}s", spent.as_secs_f64());
+                tracing::info!("{}: {}->{} {spent}", event.name(), state.name(), to.name());
+                self.life.state = to;
+                self.life.entered = cx.now().mono;
+                self.enter(cx, to);
+                self.tell_monitors(cx);
+            }
+            Next::Stay => {}
+            Next::Ignore => tracing::debug!("{}: ignored in {}", event.name(), state.name()),
+        }
+    }
+
+    fn enter(&mut self, cx: &mut Cx<Broker>, state: State) {
+        match state {
+            State::LoadBuiltins => {}
+            State::Join => self.post(cx, Event::ParentNone),
+            State::ConfigSync => self.post(cx, Event::SyncNone),
+            State::Init => self.enter_init(cx),
+            State::Quorum => {
+                let host = self.attrs.value("hostname").unwrap_or("localhost");
+                tracing::info!("online: {host} (ranks {})", self.rank);
+                self.post(cx, Event::QuorumFull);
+            }
+            State::Run => self.enter_run(cx),
+            State::Cleanup => self.enter_cleanup(cx),
+            State::Shutdown => self.post(cx, Event::ChildrenNone),
+            State::Finalize => self.enter_finalize(cx),
+            State::Goodbye => self.enter_goodbye(cx),
+            State::UnloadBuiltins => self.post(cx, Event::BuiltinsDone),
+            State::Exit => {
+                let code = self.life.rc2_code.filter(|code| *code != 0);
+                cx.output(Output::Exit {
+                    code: code.unwrap_or(self.life.exit_code),
+                });
+            }
+        }
+    }
+
+    fn enter_init(&mut self, cx: &mut Cx<Broker>) {
+        match self.attrs.value("broker.rc1_path") {
+            Some("") => self.post(cx, Event::Rc1None),
+            Some(command) => {
+                let command = command.to_owned();
+                self.run_shell_commands(cx, "rc1", [command].into());
+            }
+            None => self.start_modules(cx),
+        }
+    }
+
+    fn personality(&self) -> Personality {
+        let name = self
+            .attrs
+            .value("ferroflux.personality")
+            .unwrap_or_default();
+        Personality::named(name).unwrap_or(Personality::Full)
+    }
+
+    fn wanted_modules(&self) -> Vec<&'static rc::Entry> {
+        let no_sched = self
+            .env
+            .get("FLUX_SCHED_MODULE")
+            .is_some_and(|name| name == "none");
+        rc::modules(self.personality())
+            .filter(|entry| !(no_sched && entry.name == "sched-simple"))
+            .collect()
+    }
+
+    /// Starts every default module whose needs run, and goes on when all do.
+    fn start_modules(&mut self, cx: &mut Cx<Broker>) {
+        if self.life.state != State::Init {
+            return;
+        }
+        if self.life.failed {
+            self.life.exit_code = 1;
+            return self.post(cx, Event::Rc1Fail);
+        }
+        let runs = |core: &Broker, name: &str| {
+            let module = core.module_named(name).and_then(|id| core.modules.get(&id));
+            module.is_some_and(|module| module.stage == Stage::Running)
+        };
+        let wanted = self.wanted_modules();
+        if wanted.iter().all(|entry| runs(self, entry.name)) {
+            return self.run_scripts(cx, "rc1");
+        }
+        for entry in wanted {
+            let ready = entry.needs.iter().all(|need| runs(self, need));
+            if ready && !self.life.started.contains(&entry.name) {
+                self.life.started.push(entry.name);
+                let path = entry.name.to_owned();
+                let load = Load {
+                    path,
+                    args: Vec::new(),
+                    name: None,
+                    loader: None,
+                    exec: None,
+                };
+                self.load(cx, load, Waiter::Stage);
+            }
+        }
+    }
+
+    /// A default module runs, or could not be started.
+    pub(crate) fn stage_module_loaded(&mut self, cx: &mut Cx<Broker>, result: Result<(), Refusal>) {
+        if let Err(error) = result {
+            tracing::error!("rc1: a module failed to load: {error}");
+            self.life.failed = true;
+        }
+        self.start_modules(cx);
+    }
+
+    fn enter_run(&mut self, cx: &mut Cx<Broker>) {
+        for reply in std::mem::take(&mut self.life.waiting) {
+            reply.send(cx, Ok(Empty));
+        }
+        if self.attrs.is_present("broker.rc2_none") || self.life.program.is_empty() {
+            return self.post(cx, Event::Rc2None);
+        }
+        let program = self.life.program.clone();
+        self.run_program(cx, program);
+    }
+
+    /// Commands of a stage have ended with this exit code.
+    pub(crate) fn commands_done(&mut self, cx: &mut Cx<Broker>, name: &str, code: i32) {
+        let ok = code == 0;
+        let event = match (name, self.life.state) {
+            ("rc1", State::Init) if ok => Event::Rc1Success,
+            ("rc1", State::Init) => {
+                let norestart = self.attrs.value("broker.exit-norestart");
+                self.life.exit_code = norestart.and_then(|c| c.parse().ok()).unwrap_or(code);
+                Event::Rc1Fail
+            }
+            ("rc2", State::Run) => {
+                self.life.rc2_code = Some(code);
+                if ok {
+                    Event::Rc2Success
+                } else {
+                    Event::Rc2Fail
+                }
+            }
+            ("cleanup", State::Cleanup) => {
+                self.note_exit(code);
+                return self.clean_up_jobs(cx, ok);
+            }
+            ("rc3", State::Finalize) => {
+                self.note_exit(code);
+                return self.stop_modules(cx);
+            }
+            _ => return,
+        };
+        self.post(cx, event);
+    }
+
+    fn note_exit(&mut self, code: i32) {
+        if self.life.exit_code == 0 {
+            self.life.exit_code = code;
+        }
+    }
+
+    fn enter_cleanup(&mut self, cx: &mut Cx<Broker>) {
+        match self.life.runat.remove("cleanup") {
+            Some(commands) if !commands.is_empty() => {
+                self.run_shell_commands(cx, "cleanup", commands);
+            }
+            _ => self.clean_up_jobs(cx, true),
+        }
+    }
+
+    /// Stops the queue, cancels what runs, and waits until nothing does.
+    fn clean_up_jobs(&mut self, cx: &mut Cx<Broker>, ok: bool) {
+        let done = if ok {
+            Event::CleanupSuccess
+        } else {
+            Event::CleanupFail
+        };
+        let manager = self.module_named("job-manager");
+        if manager.is_none() || self.env.contains_key("FLUX_DISABLE_JOB_CLEANUP") {
+            return self.post(cx, done);
+        }
+        let stop = json!({"start": false, "all": true, "nocheckpoint": true});
+        let cancel = json!({
+            "dry_run": false, "userid": u32::MAX, "states": RUN_STATE,
+            "severity": 0, "type": "cancel", "note": "",
+        });
+        cx.call_raw(request("job-manager.queue-start", &stop), |_, _, _| {});
+        cx.call_raw(request("job-manager.raiseall", &cancel), |_, _, _| {});
+        cx.call_raw(
+            request("job-manager.idle", &json!({})),
+            move |core, cx, result| {
+                if let Err(error) = result {
+                    tracing::error!("job-manager.idle: {error}");
+                }
+                core.post(cx, done);
+            },
+        );
+    }
+
+    fn enter_finalize(&mut self, cx: &mut Cx<Broker>) {
+        match self.attrs.value("broker.rc3_path") {
+            Some("") => self.stop_modules(cx),
+            Some(command) => {
+                let command = command.to_owned();
+                self.run_shell_commands(cx, "rc3", [command].into());
+            }
+            None => self.run_scripts(cx, "rc3"),
+        }
+    }
+
+    /// Runs the scripts of `rc1.d` or `rc3.d`.
+    fn run_scripts(&mut self, cx: &mut Cx<Broker>, which: &'static str) {
+        cx.work(
+            move |files| files.rc_scripts(&format!("{which}.d")),
+            move |core: &mut Broker, cx, scripts| {
+                if scripts.is_empty() {
+                    return core.commands_done(cx, which, 0);
+                }
+                core.run_shell_commands(cx, which, scripts.into());
+            },
+        );
+    }
+
+    /// Stops all modules: those that nothing needs first.
+    fn stop_modules(&mut self, cx: &mut Cx<Broker>) {
+        if self.modules.is_empty() {
+            return self.post(cx, Event::Rc3Success);
+        }
+        cx.timer(seconds(UNLOAD_WAIT_S), |core: &mut Broker, cx| {
+            core.kill_modules(cx)
+        });
+        self.stop_next_modules(cx);
+    }
+
+    fn stop_next_modules(&mut self, cx: &mut Cx<Broker>) {
+        let loaded: Vec<String> = self.modules.values().map(|m| m.name.clone()).collect();
+        let needed = |name: &str| {
+            rc::MODULES.iter().any(|entry| {
+                entry.needs.contains(&name) && loaded.iter().any(|other| other == entry.name)
+            })
+        };
+        let default = |name: &str| rc::MODULES.iter().any(|entry| entry.name == name);
+        let extras = loaded.iter().any(|name| !default(name));
+        let stoppable: Vec<_> = self
+            .modules
+            .iter()
+            .filter(|(_, module)| module.stage != Stage::Stopping)
+            .filter(|(_, module)| !needed(&module.name))
+            .filter(|(_, module)| !extras || !default(&module.name))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in stoppable {
+            self.remove(cx, id, false, None);
+        }
+    }
+
+    /// A module is unloaded.
+    pub(crate) fn stage_module_gone(&mut self, cx: &mut Cx<Broker>, _name: &str) {
+        if self.life.state != State::Finalize {
+            return;
+        }
+        if self.modules.is_empty() {
+            self.post(cx, Event::Rc3Success);
+        } else {
+            self.stop_next_modules(cx);
+        }
+    }
+
+    fn enter_goodbye(&mut self, cx: &mut Cx<Broker>) {
+        let shutdown = self.life.shutdown.as_mut();
+        let Some(stream) = shutdown.and_then(|shutdown| shutdown.stream.take()) else {
+            return self.post(cx, Event::Goodbye);
+        };
+        // The client leaves when it has read the end; we leave after it.
+        stream.end(cx, Ok(()));
+        cx.timer(seconds(GOODBYE_WAIT_S), |core: &mut Broker, cx| {
+            if core.life.state == State::Goodbye {
+                tracing::error!("goodbye timeout after {GOODBYE_WAIT_S}.0s");
+                core.post(cx, Event::Goodbye);
+            }
+        });
+    }
+
+    fn tell_monitors(&mut self, cx: &mut Cx<Broker>) {
+        let state = self.life.state as i64;
+        let mut over = Vec::new();
+        for (id, (stream, last)) in &mut self.life.monitors {
+            if state <= *last {
+                stream.send(cx, &StateNumber { state });
+            }
+            if state >= *last {
+                over.push(*id);
+            }
+        }
+        for id in over {
+            if let Some((stream, _)) = self.life.monitors.remove(&id) {
+                stream.end(cx, Ok(()));
+            }
+        }
+        if self.life.state > State::Run {
+            for reply in std::mem::take(&mut self.life.waiting) {
+                reply.send(cx, Err(proto::state_machine::WaitError::Surpassed));
+            }
+        }
+    }
+
+    /// A signal to the broker ends what it is doing (protocol/03 section 9).
+    pub(crate) fn take_signal(&mut self, cx: &mut Cx<Broker>, signum: i32) {
+        tracing::info!("signal {signum}");
+        if self.abort_commands(cx) {
+            return;
+        }
+        match self.life.state {
+            State::Join => self.post(cx, Event::ParentFail),
+            State::ConfigSync => self.post(cx, Event::SyncFail),
+            State::Init => {
+                self.life.failed = true;
+                self.start_modules(cx);
+            }
+            State::Quorum => self.post(cx, Event::QuorumFail),
+            State::Run => self.post(cx, Event::Shutdown),
+            state => tracing::info!("ignored signal {signum} in {}", state.name()),
+        }
+    }
+}
+
+/// Bit of RUN among the job states (protocol/10 section 3).
+const RUN_STATE: u32 = 16;
+/// How long the broker waits for whoever watches its shutdown, in seconds.
+const GOODBYE_WAIT_S: u64 = 60;
+
+/// A request whose payload is made here. The broker must not depend on what job
+/// services look like in detail: they are loaded, or they are not.
+fn request(topic: &str, payload: &serde_json::Value) -> Message {
+    let mut message = Message::request(topic, 0);
+    message.set_payload(proto::payload::encode_json(payload));
+    message
+}

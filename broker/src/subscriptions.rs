@@ -1,0 +1,75 @@
+//! What one client or module has subscribed to: plain prefixes, counted.
+
+use std::collections::BTreeMap;
+
+use wire::topic::subscription_matches;
+
+use crate::limits::SUBSCRIPTIONS_MAX;
+
+/// Prefixes and how often each was asked for.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    counts: BTreeMap<String, u32>,
+}
+
+impl Subscriptions {
+    /// Asks once more. `false` when there is no room.
+    pub fn add(&mut self, topic: &str) -> bool {
+        if self.counts.len() >= SUBSCRIPTIONS_MAX && !self.counts.contains_key(topic) {
+            return false;
+        }
+        *self.counts.entry(topic.to_owned()).or_default() += 1;
+        true
+    }
+
+    /// Asks once less. `false` when it was never asked for.
+    pub fn remove(&mut self, topic: &str) -> bool {
+        let Some(count) = self.counts.get_mut(topic) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(topic);
+        }
+        true
+    }
+
+    /// Whether an event of this topic is wanted. Only prefixes of the topic can match,
+    /// so looking each of those up beats walking a long list.
+    pub fn matches(&self, topic: &str) -> bool {
+        if self.counts.len() <= topic.len() {
+            return self
+                .counts
+                .keys()
+                .any(|prefix| subscription_matches(prefix, topic));
+        }
+        (0..=topic.len())
+            .filter(|end| topic.is_char_boundary(*end))
+            .any(|end| self.counts.contains_key(&topic[..end]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Subscriptions;
+
+    #[test]
+    fn subscribing_twice_needs_unsubscribing_twice() {
+        let mut subscriptions = Subscriptions::default();
+        assert!(subscriptions.add("a") && subscriptions.add("a"));
+        assert!(subscriptions.remove("a") && subscriptions.matches("a.b"));
+        assert!(subscriptions.remove("a") && !subscriptions.matches("a.b"));
+        assert!(!subscriptions.remove("a"));
+    }
+
+    #[test]
+    fn long_lists_match_as_short_ones_do() {
+        let mut subscriptions = Subscriptions::default();
+        for n in 0..100 {
+            subscriptions.add(&format!("topic-{n}."));
+        }
+        assert!(subscriptions.matches("topic-7.x") && !subscriptions.matches("topic-7"));
+        subscriptions.add("");
+        assert!(subscriptions.matches("anything"));
+    }
+}

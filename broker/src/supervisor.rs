@@ -1,0 +1,389 @@
+//! Module processes: found, started, stopped, and started again when they end
+//! without being asked to.
+//!
+//! A module that dies takes no request with it in silence: those that may be done
+//! twice wait for its successor, the others are answered EHOSTUNREACH.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio};
+use proto::module::{Load, ModuleStatus, Remove};
+use proto::{Empty, Refusal};
+use rustc_hash::FxHashMap;
+use wire::{Errno, Flags, Identity, Message};
+
+use crate::armed::Armed;
+use crate::core::{Broker, Party, Provider, seconds};
+use crate::limits::{RESTART_WINDOW_S, RESTARTS_MAX};
+use crate::modules::{Held, Loaded, ModuleId, Stage, Waiter};
+use crate::subscriptions::Subscriptions;
+
+impl Broker {
+    /// Loads a module. Whoever waits is told when it runs or has failed.
+    pub(crate) fn load(&mut self, cx: &mut Cx<Broker>, request: Load, waiter: Waiter) {
+        let search = self.env.get("FLUX_MODULE_PATH").cloned();
+        let path = request.path.clone();
+        cx.work(
+            move |files| files.find_module(&path, search.as_deref()),
+            move |core: &mut Broker, cx, found| match found {
+                Ok(path) => core.load_from(cx, request, path, waiter),
+                Err(refusal) => core.tell_loader(cx, waiter, Err(refusal)),
+            },
+        );
+    }
+
+    fn load_from(&mut self, cx: &mut Cx<Broker>, request: Load, path: String, waiter: Waiter) {
+        let name = request
+            .name
+            .unwrap_or_else(|| crate::files::module_name(&path));
+        if let Err(errno) = self.check_service_name(&name, self.owner, proto::Role::OWNER) {
+            return self.tell_loader(cx, waiter, Err(Refusal::bare(errno)));
+        }
+        if self.services.contains_key(&name) {
+            return self.tell_loader(cx, waiter, Err(Refusal::bare(Errno::EEXIST)));
+        }
+        self.last_module += 1;
+        let id = ModuleId(self.last_module);
+        let module = Loaded {
+            name: name.clone(),
+            path,
+            args: request.args,
+            loader: request.loader,
+            stage: Stage::Loading,
+            status: ModuleStatus::Init,
+            identity: self.identity.clone(),
+            peer: None,
+            child: None,
+            loading: vec![waiter],
+            removing: Vec::new(),
+            reported: None,
+            services: BTreeSet::new(),
+            subscriptions: Subscriptions::default(),
+            armed: Armed::default(),
+            tracked: FxHashMap::default(),
+            n_tracked: 0,
+            held: VecDeque::new(),
+            deferred: false,
+            restarted_at: VecDeque::new(),
+            last_sent: cx.now().mono,
+        };
+        self.services.insert(name.clone(), Provider::Module(id));
+        self.modules.insert(id, module);
+        tracing::debug!("insmod {name}");
+        self.start_process(cx, id);
+    }
+
+    /// Starts the process of a loaded module, under a fresh identity.
+    fn start_process(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        let uuid = self.ids.next_uuid();
+        let identity = Identity::new(&uuid).expect("a UUID is short text");
+        let env: Vec<(String, String)> = self
+            .env
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        let argv = module
+            .loader
+            .iter()
+            .chain([&module.path])
+            .cloned()
+            .collect();
+        module.identity = identity.clone();
+        module.reported = None;
+        module.status = ModuleStatus::Init;
+        self.parties.insert(identity, Party::Module(id));
+        let child = cx.spawn(Spawn {
+            argv,
+            env: Some(env),
+            env_add: vec![
+                ("FLUX_MODULE_ENDPOINT".to_owned(), self.endpoint.clone()),
+                ("FLUX_MODULE_UUID".to_owned(), uuid),
+                (
+                    "FLUX_MODULE_CLEANUP".to_owned(),
+                    self.cleanup_folders.clone(),
+                ),
+                (
+                    "FLUX_URI".to_owned(),
+                    self.attrs.value("local-uri").unwrap_or("").to_owned(),
+                ),
+            ],
+            stdin: Stdio::Lifeline,
+            stdout: Stdio::Inherit,
+            stderr: Stdio::Inherit,
+            ..Spawn::default()
+        });
+        if let Some(module) = self.modules.get_mut(&id) {
+            module.child = Some(child);
+        }
+    }
+
+    /// `module.status` of a module.
+    pub(crate) fn module_status(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        id: ModuleId,
+        status: ModuleStatus,
+        errnum: i64,
+    ) {
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        module.status = status;
+        match status {
+            ModuleStatus::Running => {
+                let restarted = module.stage == Stage::Restarting;
+                module.stage = Stage::Running;
+                if restarted {
+                    tracing::info!("module {} is back", module.name);
+                }
+                for waiter in std::mem::take(&mut module.loading) {
+                    self.tell_loader(cx, waiter, Ok(()));
+                }
+                self.release_held(cx, id);
+            }
+            ModuleStatus::Finalizing => {
+                // One that ends unasked will be started again: hold, do not refuse.
+                if module.stage == Stage::Running && !module.removing.is_empty() {
+                    module.stage = Stage::Stopping;
+                }
+            }
+            ModuleStatus::Exited => module.reported = Some(errnum),
+            ModuleStatus::Init => {}
+        }
+    }
+
+    /// Whether `child` is a module's process; if so, what became of it is dealt with.
+    pub(crate) fn module_child(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        child: ChildId,
+        event: &ChildEvent,
+    ) -> bool {
+        let mut modules = self.modules.iter();
+        let Some(id) = modules
+            .find(|(_, module)| module.child == Some(child))
+            .map(|(id, _)| *id)
+        else {
+            return false;
+        };
+        match event {
+            ChildEvent::Failed { errno } => {
+                self.process_ended(cx, id, Err(Refusal::bare(*errno)));
+            }
+            ChildEvent::Exited { status } => {
+                let end = self.how_it_ended(id, *status);
+                self.process_ended(cx, id, end);
+            }
+            ChildEvent::Started { .. } | ChildEvent::Output { .. } | ChildEvent::Channel { .. } => {
+            }
+        }
+        true
+    }
+
+    fn how_it_ended(&self, id: ModuleId, status: i32) -> Result<(), Refusal> {
+        let Some(module) = self.modules.get(&id) else {
+            return Ok(());
+        };
+        match module.reported {
+            Some(0) => Ok(()),
+            Some(errnum) => Err(Refusal::bare(Errno(u32::try_from(errnum).unwrap_or(5)))),
+            None => {
+                let how = match (status & 0x7f, status >> 8) {
+                    (0, code) => format!("exited with exit code {code}"),
+                    (signal, _) => format!("killed by signal {signal}"),
+                };
+                Err(Refusal::new(
+                    Errno::ECONNRESET,
+                    format!("module {} {how}", module.name),
+                ))
+            }
+        }
+    }
+
+    /// A module's process is gone: what it had is taken back, and what comes next is
+    /// decided.
+    fn process_ended(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        module.child = None;
+        module.status = ModuleStatus::Exited;
+        tracing::debug!("module {} exited", module.name);
+        if let Err(error) = &end {
+            tracing::error!("{}: {error}", module.name);
+        }
+        let (identity, armed) = (module.identity.clone(), std::mem::take(&mut module.armed));
+        module.subscriptions = Subscriptions::default();
+        if let Some(peer) = module.peer.take() {
+            self.module_peers.remove(&peer);
+            cx.output(node::Output::Close { peer });
+        }
+        // Others hear of the end before anything the successor may say.
+        for message in armed.fire() {
+            cx.send(message);
+        }
+        self.parties.remove(&identity);
+        let asked = !self.modules[&id].removing.is_empty();
+        match self.modules[&id].stage {
+            Stage::Running | Stage::Restarting if !asked && !self.life.is_ending() => {
+                self.restart(cx, id, end);
+            }
+            _ => self.unload(cx, id, end),
+        }
+    }
+
+    fn restart(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
+        let now = cx.now().mono;
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        let window = seconds(RESTART_WINDOW_S);
+        while module
+            .restarted_at
+            .front()
+            .is_some_and(|at| *at + window < now)
+        {
+            module.restarted_at.pop_front();
+        }
+        if module.restarted_at.len() >= RESTARTS_MAX {
+            tracing::error!(
+                "module {} ended {RESTARTS_MAX} times in {RESTART_WINDOW_S}s: giving it up",
+                module.name
+            );
+            return self.unload(cx, id, end);
+        }
+        module.restarted_at.push_back(now);
+        module.stage = Stage::Restarting;
+        tracing::warn!("module {} is being restarted", module.name);
+        self.sort_out_tracked(cx, id);
+        // A module that dies at once must not keep the machine busy: each restart in
+        // the window waits twice as long as the one before.
+        let n = self.modules[&id].restarted_at.len() as u32;
+        if n == 1 {
+            self.start_process(cx, id);
+        } else {
+            let wait = std::time::Duration::from_millis(10 << (n - 1).min(9));
+            cx.timer(wait, move |core: &mut Broker, cx| {
+                core.start_process(cx, id)
+            });
+        }
+    }
+
+    /// Requests that the dead process had: held for the next one, or answered.
+    fn sort_out_tracked(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        let until = cx.now().mono + seconds(crate::limits::HOLD_S);
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        let mut again = VecDeque::new();
+        let mut lost = Vec::new();
+        for tracked in module.take_tracked() {
+            let request = tracked.request;
+            let may_repeat = self.idempotent.contains(request.topic())
+                && !tracked.answered
+                && !request.has(Flags::USER1);
+            if may_repeat {
+                again.push_back(Held { request, until });
+            } else {
+                lost.push(request);
+            }
+        }
+        again.append(&mut module.held);
+        module.held = again;
+        self.lose(cx, lost);
+    }
+
+    fn lose(&mut self, cx: &mut Cx<Broker>, lost: Vec<Message>) {
+        for request in lost {
+            self.refuse(cx, request, Errno::EHOSTUNREACH, Some("module disconnect"));
+        }
+    }
+
+    /// A module is gone for good.
+    fn unload(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
+        let Some(mut module) = self.modules.remove(&id) else {
+            return;
+        };
+        self.services
+            .retain(|_, provider| *provider != Provider::Module(id));
+        let lost = module
+            .take_tracked()
+            .into_iter()
+            .map(|tracked| tracked.request)
+            .collect();
+        self.lose(cx, lost);
+        for held in module.held {
+            self.refuse(cx, held.request, Errno::ENOSYS, None);
+        }
+        let loaded = match &end {
+            Err(error) => Err(error.clone()),
+            Ok(()) => Err(Refusal::bare(Errno::ECONNRESET)),
+        };
+        for waiter in module.loading {
+            self.tell_loader(cx, waiter, loaded.clone());
+        }
+        for reply in module.removing {
+            reply.send(cx, Ok(Empty));
+        }
+        self.stage_module_gone(cx, &module.name);
+    }
+
+    fn tell_loader(&mut self, cx: &mut Cx<Broker>, waiter: Waiter, result: Result<(), Refusal>) {
+        match waiter {
+            Waiter::Client(reply) => reply.send(cx, result.map(|()| Empty)),
+            Waiter::Stage => self.stage_module_loaded(cx, result),
+        }
+    }
+
+    /// Asks a module to stop; `reply` is answered when it is gone.
+    pub(crate) fn remove(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        id: ModuleId,
+        kill: bool,
+        reply: Option<Reply<Remove>>,
+    ) {
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
+        module.removing.extend(reply);
+        let was_running = module.stage != Stage::Restarting || module.child.is_some();
+        module.stage = Stage::Stopping;
+        if !was_running {
+            return self.unload(cx, id, Ok(()));
+        }
+        if kill {
+            if let Some(child) = module.child {
+                cx.kill_child(child, SIGKILL, false);
+            }
+            return;
+        }
+        let Some(peer) = module.peer else {
+            // It has not spoken yet, so it cannot be spoken to.
+            if let Some(child) = module.child {
+                cx.kill_child(child, SIGTERM, false);
+            }
+            return;
+        };
+        let mut message = Message::request(&format!("{}.shutdown", module.name), 0);
+        message.set_flag(Flags::NORESPONSE, true);
+        self.stamp_as_owner(&mut message);
+        cx.output(node::Output::Send { to: peer, message });
+    }
+
+    /// Kills whatever module still runs.
+    pub(crate) fn kill_modules(&mut self, cx: &mut Cx<Broker>) {
+        for module in self.modules.values() {
+            if let Some(child) = module.child {
+                tracing::error!("module {} does not stop: killing it", module.name);
+                cx.kill_child(child, SIGKILL, false);
+            }
+        }
+    }
+}
+
+const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
