@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::workspace;
 
+mod command;
 mod errors;
 mod rpc;
 mod schema;
@@ -32,10 +33,11 @@ pub struct Page {
 }
 
 /// Everything that makes pages.
-const SOURCES: &[fn() -> Vec<Page>] = &[rpc::pages, errors::pages];
+const SOURCES: &[fn() -> Vec<Page>] = &[rpc::pages, errors::pages, command::pages];
 
-/// Folders in which every page is generated: one that no source makes is stale.
-const GENERATED_FOLDERS: &[&str] = &["rpc"];
+/// Folders, with the extension of their files, in which every page is generated: one
+/// that no source makes is stale.
+const GENERATED_FOLDERS: &[(&str, &str)] = &[("rpc", "md"), ("man", "1")];
 
 /// Writes or checks every page; true when all of them are (now) current.
 pub fn docs(args: &DocsArgs) -> Result<bool> {
@@ -89,9 +91,10 @@ fn pages() -> Vec<Page> {
 fn stale_pages() -> Result<Vec<PathBuf>> {
     let current: Vec<PathBuf> = pages().iter().map(|page| doc().join(&page.path)).collect();
     let mut stale = Vec::new();
-    for folder in GENERATED_FOLDERS.iter().map(|folder| doc().join(folder)) {
+    for (folder, extension) in GENERATED_FOLDERS {
+        let folder = doc().join(folder);
         if folder.is_dir() {
-            stale.extend(workspace::files_below(&folder, "md")?);
+            stale.extend(workspace::files_below(&folder, extension)?);
         }
     }
     stale.retain(|path| !current.contains(path));

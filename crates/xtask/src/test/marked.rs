@@ -50,7 +50,9 @@ mod tests {
             .expect("sh starts");
         let mut line = String::new();
         let stdout = marked.stdout.take().expect("it is piped");
-        BufReader::new(stdout).read_line(&mut line).expect("it can be read");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it can be read");
         assert_eq!(line, "here\n");
 
         assert_eq!(signal(&format!("{mark}0"), Signal::TERM), 0);

@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
     ("sim", &["wire", "proto", "node", "broker"]),
-    ("job-shell", &["wire", "proto", "client"]),
+    ("job-shell", &["wire", "proto", "node", "runtime"]),
     ("cli", &["wire", "proto", "client"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
     ("broker", &["wire", "proto", "node", "runtime"]),
