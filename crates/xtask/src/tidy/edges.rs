@@ -3,7 +3,7 @@
 
 use super::lexer::{code_only, without_tests};
 use super::members::{edges, members};
-use super::sources::own_sources;
+use super::sources::shipped_sources;
 use super::{assert_none, short};
 
 /// Which workspace crates each crate may depend on, besides in its own tests.
@@ -66,7 +66,7 @@ fn every_crate_is_in_the_table() {
 #[test]
 fn in_a_module_only_main_names_the_runtime() {
     let mut breaches = Vec::new();
-    for (path, source) in own_sources() {
+    for (path, source) in shipped_sources() {
         let path = short(&path);
         let core = path.starts_with("modules/") && !path.ends_with("src/main.rs");
         if core && code_only(without_tests(&source)).contains("runtime::") {
