@@ -8,6 +8,7 @@ use crate::Host;
 use crate::builtin;
 use crate::contract::{Input, Now, Output};
 use crate::cx::{Cx, count};
+use crate::limits::OPEN_REQUESTS_MAX;
 use crate::peer::Peer;
 use crate::routes::{Routes, not_allowed};
 use proto::common::Welcome;
@@ -58,6 +59,7 @@ impl<C: Host> Actor<C> {
             }
             Input::PeerUp { .. } | Input::PeerDown { .. } => {}
         }
+        self.let_early_requests_in();
     }
 
     /// Tells the time before messages are handed in one by one.
@@ -69,11 +71,37 @@ impl<C: Host> Actor<C> {
     pub fn handle_message(&mut self, message: Message) {
         count(&mut self.cx.stats.rx, &message);
         match message.kind {
+            Kind::Request { .. } if self.cx.requests_held => self.hold_request(message),
             Kind::Request { .. } => self.handle_request(message),
             Kind::Response { matchtag: 0, .. } => self.core.untagged(&mut self.cx, &message),
             Kind::Response { .. } => self.cx.handle_response(&mut self.core, &message),
             Kind::Event { .. } => self.handle_event(&message),
             Kind::Control { .. } => {}
+        }
+    }
+
+    /// Keeps a request that came before the component could answer. What wants no
+    /// answer, like the order to stop, is not kept waiting.
+    fn hold_request(&mut self, message: Message) {
+        if !message.wants_response() {
+            let sender = message.first_route().cloned();
+            if message.topic().ends_with("disconnect") && sender.is_some() {
+                let is_gone = |early: &Message| early.first_route() == sender.as_ref();
+                self.cx.early.retain(|early| !is_gone(early));
+            }
+            self.handle_request(message);
+        } else if self.cx.early.len() < OPEN_REQUESTS_MAX {
+            self.cx.early.push_back(message);
+        } else {
+            self.cx.respond(message, Err(Refusal::bare(Errno::EBUSY)));
+        }
+    }
+
+    fn let_early_requests_in(&mut self) {
+        while !self.cx.requests_held
+            && let Some(message) = self.cx.early.pop_front()
+        {
+            self.handle_request(message);
         }
     }
 

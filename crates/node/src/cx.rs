@@ -44,6 +44,9 @@ pub struct Cx<C: Host> {
     pub(crate) closing: Rc<Cell<bool>>,
     pub(crate) exit: Option<Result<(), Refusal>>,
     pub(crate) start_held: bool,
+    /// Whether requests wait for the end of the start, and those that do.
+    pub(crate) requests_held: bool,
+    pub(crate) early: VecDeque<Message>,
     pub(crate) stats: MessageStats,
     pub(crate) debug_bits: i64,
     pub(crate) exit_code: Option<i32>,
@@ -65,6 +68,8 @@ impl<C: Host> Cx<C> {
             closing: Rc::default(),
             exit: None,
             start_held: false,
+            requests_held: false,
+            early: VecDeque::new(),
             stats: MessageStats::default(),
             debug_bits: 0,
             exit_code: None,
@@ -281,9 +286,16 @@ impl<C: Host> Cx<C> {
         self.start_held = true;
     }
 
+    /// The same for a module that can not answer before: requests wait as well.
+    pub fn hold_requests(&mut self) {
+        self.start_held = true;
+        self.requests_held = true;
+    }
+
     /// Ends what [`Cx::hold_start`] began. An error ends the module.
     pub fn started(&mut self, result: Result<(), Refusal>) {
         self.start_held = false;
+        self.requests_held = false;
         if let Err(error) = result {
             self.exit(Err(error));
         }
