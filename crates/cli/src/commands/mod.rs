@@ -9,6 +9,7 @@ pub mod env;
 pub mod event;
 pub mod getattr;
 pub mod help;
+pub mod kvs;
 pub mod logger;
 pub mod lsattr;
 pub mod ping;
@@ -27,6 +28,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<event::Event>(),
     Entry::of::<getattr::Getattr>(),
     Entry::of::<help::Help>(),
+    Entry::of::<kvs::Kvs>(),
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),
     Entry::of::<ping::Ping>(),

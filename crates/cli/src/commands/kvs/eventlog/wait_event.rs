@@ -1,0 +1,111 @@
+//! `flux kvs eventlog wait-event`
+
+use std::time::Instant;
+
+use client::Arrival;
+use proto::Errno;
+use proto::data::{Fsd, Tree};
+use proto::kvs::{WAITCREATE, WATCH, WATCH_APPEND};
+use proto::kvs_watch::Watched;
+use proto::{Payload, Refusal};
+
+use super::{Form, Printer, entries};
+use crate::commands::kvs::at::{NamespaceArg, Store};
+use crate::commands::kvs::follow::Follow;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Wait until an event is in a log
+#[derive(clap::Args)]
+pub struct WaitEvent {
+    #[command(flatten)]
+    namespace: NamespaceArg,
+    #[command(flatten)]
+    form: Form,
+    /// Give up after this time, such as 10s or 5m
+    #[arg(short, long, value_name = "DURATION")]
+    timeout: Option<Fsd>,
+    /// Do not print the event
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print the events before it too
+    #[arg(short, long)]
+    verbose: bool,
+    /// Wait until the log exists
+    #[arg(short = 'W', long)]
+    waitcreate: bool,
+    /// Key of the log
+    key: String,
+    /// Name of the event
+    event: String,
+}
+
+impl WaitEvent {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut store = self.namespace.connect(flux)?;
+        let deadline = self.timeout.and_then(deadline_in);
+        let flags = WATCH | WATCH_APPEND | if self.waitcreate { WAITCREATE } else { 0 };
+        let mut follow = Follow::start(&mut store, &self.key, flags);
+        let mut printer = Printer::new(&self.form, flux);
+        loop {
+            let answer = match store.handle.next(&[], deadline)? {
+                Arrival::Answer(_, answer) => answer,
+                Arrival::Deadline => {
+                    let text = format!("wait-event timeout on event '{}'", self.event);
+                    return Err(CliError::new(text));
+                }
+                _ => continue,
+            };
+            let watched = answer
+                .and_then(read)
+                .map_err(|refusal| self.failed(&refusal))?;
+            if self.is_there(flux, &mut store, &mut follow, watched, &mut printer)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the event is among what is new.
+    fn is_there(
+        &self,
+        flux: &mut Flux,
+        store: &mut Store,
+        follow: &mut Follow,
+        watched: Watched,
+        printer: &mut Printer,
+    ) -> Result<bool, CliError> {
+        let Some(Tree::Val(bytes)) = follow.take(store, watched) else {
+            return Ok(false);
+        };
+        for entry in entries(&bytes)? {
+            let is_it = entry.name() == self.event;
+            if self.verbose || (is_it && !self.quiet) {
+                printer.print(flux, &entry)?;
+            }
+            if is_it {
+                return Ok(true);
+            }
+        }
+        flux.out.flush()?;
+        Ok(false)
+    }
+
+    fn failed(&self, refusal: &Refusal) -> CliError {
+        match refusal.errno {
+            Errno::ENOENT => CliError::new(format!("eventlog path {} not found", self.key)),
+            Errno::ENODATA => CliError::new(format!("event '{}' never received", self.event)),
+            _ => CliError::from(refusal.clone()).about(&self.key),
+        }
+    }
+}
+
+fn read(answer: wire::Message) -> Result<Watched, Refusal> {
+    let watched = Watched::decode(answer.payload());
+    watched.map_err(|bad| Refusal::new(Errno::EPROTO, bad.to_string()))
+}
+
+/// When a duration from now ends; never, if it is without end.
+fn deadline_in(duration: Fsd) -> Option<Instant> {
+    let duration = std::time::Duration::try_from_secs_f64(duration.secs()).ok()?;
+    Instant::now().checked_add(duration)
+}

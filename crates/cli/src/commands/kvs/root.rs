@@ -1,0 +1,99 @@
+//! The root of a namespace: `flux kvs getroot`, `version`, `wait` and `sync`.
+
+use proto::kvs::{SYNC, WaitVersion};
+
+use super::at::{NamespaceArg, ShowRoot, about, dirref};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Print the root of a namespace
+#[derive(clap::Args)]
+pub struct Getroot {
+    #[command(flatten)]
+    namespace: NamespaceArg,
+    /// Print the user id of its owner
+    #[arg(short, long)]
+    owner: bool,
+    /// Print its blobref
+    #[arg(short, long, conflicts_with = "owner")]
+    blobref: bool,
+    /// Print its sequence number
+    #[arg(short, long, conflicts_with_all = ["owner", "blobref"])]
+    sequence: bool,
+}
+
+impl Getroot {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut store = self.namespace.connect(flux)?;
+        let name = store.namespace.clone();
+        let root = store.root().map_err(about(&name))?;
+        if self.owner {
+            writeln!(flux.out, "{}", root.owner)?;
+        } else if self.blobref {
+            writeln!(flux.out, "{}", root.rootref)?;
+        } else if self.sequence {
+            writeln!(flux.out, "{}", root.rootseq)?;
+        } else {
+            writeln!(flux.out, "{}", dirref(&root.rootref)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Print how often a namespace was changed
+#[derive(clap::Args)]
+pub struct Version {
+    #[command(flatten)]
+    namespace: NamespaceArg,
+}
+
+impl Version {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut store = self.namespace.connect(flux)?;
+        let name = store.namespace.clone();
+        let root = store.root().map_err(about(&name))?;
+        writeln!(flux.out, "{}", root.rootseq)?;
+        Ok(())
+    }
+}
+
+/// Wait until a namespace has reached a version
+#[derive(clap::Args)]
+pub struct Wait {
+    #[command(flatten)]
+    namespace: NamespaceArg,
+    /// Version to wait for
+    version: i64,
+}
+
+impl Wait {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut store = self.namespace.connect(flux)?;
+        let namespace = store.namespace.clone();
+        let request = WaitVersion {
+            namespace: namespace.clone(),
+            rootseq: self.version,
+        };
+        store.handle.rpc(&request).map_err(about(&namespace))?;
+        Ok(())
+    }
+}
+
+/// Return when everything written so far would survive a loss of power
+#[derive(clap::Args)]
+pub struct Sync {
+    #[command(flatten)]
+    namespace: NamespaceArg,
+    #[command(flatten)]
+    show: ShowRoot,
+}
+
+impl Sync {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut store = self.namespace.connect(flux)?;
+        let mut commit = store.transaction();
+        commit.flags |= SYNC;
+        let root = store.handle.rpc(&commit)?;
+        self.show.show(flux, &root)
+    }
+}
