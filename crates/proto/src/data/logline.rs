@@ -396,7 +396,11 @@ mod tests {
         }
 
         #[test]
-        fn a_line_survives_its_text(message in "[^\n\r\0]{0,40}", appname in ".{0,60}", time_us in 0..10_i64.pow(17)) {
+        fn a_line_survives_its_text(
+            message in "[^\n\r\0]{0,40}",
+            appname in ".{0,60}",
+            time_us in 0..10_i64.pow(17),
+        ) {
             let line = LogLine::new(LogLevel::Info, time_us, 7, &appname, &message);
             prop_assert_eq!(LogLine::parse(line.encode().as_bytes()), Ok(line));
         }

@@ -378,6 +378,16 @@ mod tests {
                 "key 'ver' twice",
             ),
             (r#"{"ver":1,"type":"hdir","data":{}}"#, "unknown type"),
+            ("[1,\"val\",\"\"]", "invalid type: sequence"),
+            ("", "EOF"),
+        ] {
+            check(json, &format!("malformed tree object: {reason}"));
+        }
+    }
+
+    #[test]
+    fn data_that_does_not_fit_its_type_is_refused_with_the_reason() {
+        for (json, reason) in [
             (
                 r#"{"ver":1,"type":"val","data":"*"}"#,
                 "invalid base64 in val",
@@ -427,8 +437,6 @@ mod tests {
                 r#"{"ver":1,"type":"symlink","data":{"target":"a","x":"y"}}"#,
                 "unknown key in symlink",
             ),
-            ("[1,\"val\",\"\"]", "invalid type: sequence"),
-            ("", "EOF"),
         ] {
             check(json, &format!("malformed tree object: {reason}"));
         }

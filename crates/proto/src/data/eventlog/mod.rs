@@ -377,7 +377,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_entry_survives_its_line(timestamp in 1e-3..1e11_f64, name in "[^\n]{1,10}", key: String, value: String) {
+        fn an_entry_survives_its_line(
+            timestamp in 1e-3..1e11_f64,
+            name in "[^\n]{1,10}",
+            key: String,
+            value: String,
+        ) {
             let context = Context::from_iter([(key, Value::String(value))]);
             let entry = Entry::new(timestamp, name).unwrap().with_context(context);
             let line = entry.encode();

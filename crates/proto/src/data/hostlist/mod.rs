@@ -86,7 +86,8 @@ impl Hostlist {
         self.find(name).is_some()
     }
 
-    /// The names at the positions in `indexes`, in list order; positions beyond the end are skipped.
+    /// The names at the positions in `indexes`, in list order; positions beyond the end are
+    /// skipped.
     pub fn select(&self, indexes: &IdSet) -> Hostlist {
         let mut hosts = Vec::new();
         for (first, last) in indexes.ranges() {

@@ -340,7 +340,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_list_survives_its_text(names in prop::collection::vec("[a-c]?-?0{0,2}[0-9]{0,3}", 0..20)) {
+        fn a_list_survives_its_text(
+            names in prop::collection::vec("[a-c]?-?0{0,2}[0-9]{0,3}", 0..20),
+        ) {
             let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
             let list = Hostlist::from_names(&names).unwrap();
             prop_assert_eq!(list.to_string().parse(), Ok(list));

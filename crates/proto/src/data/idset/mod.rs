@@ -361,7 +361,10 @@ mod tests {
         }
 
         #[test]
-        fn edits_agree_with_a_plain_set(start in ids(), edits in prop::collection::vec((any::<bool>(), 0_u32..60, 0_u32..6), 0..20)) {
+        fn edits_agree_with_a_plain_set(
+            start in ids(),
+            edits in prop::collection::vec((any::<bool>(), 0_u32..60, 0_u32..6), 0..20),
+        ) {
             let mut plain = start.clone();
             let mut set: IdSet = start.into_iter().collect();
             for (add, first, more) in edits {

@@ -80,22 +80,30 @@ impl IdSet {
     }
 }
 
-impl fmt::Display for IdSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if f.width().is_some() || f.precision().is_some() {
-            return f.pad(&self.to_string());
-        }
+impl IdSet {
+    fn write_ranges(&self, out: &mut impl Write) -> fmt::Result {
         for (n, (lo, hi)) in self.ranges().enumerate() {
             if n > 0 {
-                f.write_char(',')?;
+                out.write_char(',')?;
             }
             if lo == hi {
-                write!(f, "{lo}")?;
+                write!(out, "{lo}")?;
             } else {
-                write!(f, "{lo}-{hi}")?;
+                write!(out, "{lo}-{hi}")?;
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for IdSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.width().is_none() && f.precision().is_none() {
+            return self.write_ranges(f);
+        }
+        let mut text = String::new();
+        self.write_ranges(&mut text)?;
+        f.pad(&text)
     }
 }
 
@@ -248,7 +256,12 @@ mod tests {
         #[test]
         fn a_set_survives_every_style(ids in prop::collection::vec(0_u32..200, 0..40)) {
             let set: IdSet = ids.into_iter().collect();
-            for style in [IdSetStyle::Listed, IdSetStyle::ListedInBrackets, IdSetStyle::Ranges, IdSetStyle::RangesInBrackets] {
+            for style in [
+                IdSetStyle::Listed,
+                IdSetStyle::ListedInBrackets,
+                IdSetStyle::Ranges,
+                IdSetStyle::RangesInBrackets,
+            ] {
                 prop_assert_eq!(set.encode(style).unwrap().parse(), Ok(set.clone()));
             }
         }

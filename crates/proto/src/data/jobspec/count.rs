@@ -250,7 +250,8 @@ mod tests {
     }
 
     fn slot(count: i64, cores: i64) -> Value {
-        json!({"type": "slot", "count": count, "with": [{"type": "core", "count": cores}], "label": "task"})
+        let with = json!([{"type": "core", "count": cores}]);
+        json!({"type": "slot", "count": count, "with": with, "label": "task"})
     }
 
     fn node(count: i64, slot: Value) -> Value {

@@ -1,8 +1,10 @@
 //! Resource sets, "R" version 1 (RFC 20): which cores and GPUs on which ranks.
 //!
-//! Owns the set and its arithmetic; the JSON form is in `wire.rs`, checks of property names in
-//! `property.rs`. Grouping of like ranks is a matter of printing: here every rank has its node.
+//! Owns the set and its arithmetic; one rank's share is in `node.rs`, the JSON form in `wire.rs`,
+//! checks of property names in `property.rs`. Grouping of like ranks is a matter of printing: here
+//! every rank has its node.
 
+mod node;
 mod property;
 mod wire;
 
@@ -15,20 +17,8 @@ use super::hostlist::Hostlist;
 use super::idset::IdSet;
 use super::limits::{HOST_NAME_BYTES_MAX, RSET_RANKS_MAX};
 
+pub use node::Node;
 pub use property::{InvalidProperty, check_property};
-
-/// What one rank has.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Node {
-    /// Its host name; empty if the set does not name hosts.
-    pub host: Box<str>,
-    /// Logical core ids.
-    pub cores: IdSet,
-    /// Logical GPU ids.
-    pub gpus: IdSet,
-    /// Ids of any other kind of resource, by kind.
-    pub others: BTreeMap<Box<str>, IdSet>,
-}
 
 /// A resource set.
 ///
@@ -256,7 +246,7 @@ impl Rset {
 
     /// Groups of ranks that have the same ids of everything, by lowest rank.
     pub fn groups(&self) -> Vec<(IdSet, &Node)> {
-        let mut index: BTreeMap<Children<'_>, usize> = BTreeMap::new();
+        let mut index: BTreeMap<node::Children<'_>, usize> = BTreeMap::new();
         let mut groups: Vec<(Vec<u32>, &Node)> = Vec::new();
         for (rank, node) in &self.nodes {
             let group = *index.entry(node.children()).or_insert_with(|| {
@@ -277,61 +267,6 @@ impl Rset {
             *with = with.intersection(&ranks);
             !with.is_empty()
         });
-    }
-}
-
-/// What two ranks must share to be in one group: the ranges of each kind.
-type Children<'a> = Vec<(&'a str, Vec<(u32, u32)>)>;
-
-impl Node {
-    /// A node with cores only.
-    pub fn with_cores(host: &str, cores: IdSet) -> Self {
-        Self {
-            host: host.into(),
-            cores,
-            ..Self::default()
-        }
-    }
-
-    /// True if there is no core, GPU or other resource.
-    pub fn is_empty(&self) -> bool {
-        self.kinds().next().is_none()
-    }
-
-    /// The ids of every kind that has any: cores, then GPUs, then others by name.
-    pub fn kinds(&self) -> impl Iterator<Item = (&str, &IdSet)> {
-        let others = self.others.iter().map(|(kind, ids)| (&**kind, ids));
-        [("core", &self.cores), ("gpu", &self.gpus)]
-            .into_iter()
-            .chain(others)
-            .filter(|(_, ids)| !ids.is_empty())
-    }
-
-    fn children(&self) -> Children<'_> {
-        self.kinds()
-            .map(|(kind, ids)| (kind, ids.ranges().collect()))
-            .collect()
-    }
-
-    fn add(&mut self, more: &Node) {
-        if !more.host.is_empty() {
-            self.host = more.host.clone();
-        }
-        self.cores.add(&more.cores);
-        self.gpus.add(&more.gpus);
-        for (kind, ids) in &more.others {
-            self.others.entry(kind.clone()).or_default().add(ids);
-        }
-    }
-
-    fn subtract(&mut self, taken: &Node) {
-        self.cores.subtract(&taken.cores);
-        self.gpus.subtract(&taken.gpus);
-        for (kind, ids) in &taken.others {
-            if let Some(mine) = self.others.get_mut(kind) {
-                mine.subtract(ids);
-            }
-        }
     }
 }
 

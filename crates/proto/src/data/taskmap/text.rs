@@ -178,7 +178,7 @@ impl schemars::JsonSchema for TaskMap {
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
             "type": ["object", "array"],
-            "description": "A task map (RFC 34): {\"version\":1,\"map\":[[nodeid,nnodes,ppn,repeat],…]}."
+            "description": "A task map (RFC 34): blocks [nodeid,nnodes,ppn,repeat] under map."
         })
     }
 }

@@ -1,0 +1,73 @@
+//! What one rank of a resource set has.
+
+use std::collections::BTreeMap;
+
+use crate::data::idset::IdSet;
+
+/// What one rank has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Node {
+    /// Its host name; empty if the set does not name hosts.
+    pub host: Box<str>,
+    /// Logical core ids.
+    pub cores: IdSet,
+    /// Logical GPU ids.
+    pub gpus: IdSet,
+    /// Ids of any other kind of resource, by kind.
+    pub others: BTreeMap<Box<str>, IdSet>,
+}
+
+/// What two ranks must share to be in one group: the ranges of each kind.
+pub(super) type Children<'a> = Vec<(&'a str, Vec<(u32, u32)>)>;
+
+impl Node {
+    /// A node with cores only.
+    pub fn with_cores(host: &str, cores: IdSet) -> Self {
+        Self {
+            host: host.into(),
+            cores,
+            ..Self::default()
+        }
+    }
+
+    /// True if there is no core, GPU or other resource.
+    pub fn is_empty(&self) -> bool {
+        self.kinds().next().is_none()
+    }
+
+    /// The ids of every kind that has any: cores, then GPUs, then others by name.
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, &IdSet)> {
+        let others = self.others.iter().map(|(kind, ids)| (&**kind, ids));
+        [("core", &self.cores), ("gpu", &self.gpus)]
+            .into_iter()
+            .chain(others)
+            .filter(|(_, ids)| !ids.is_empty())
+    }
+
+    pub(super) fn children(&self) -> Children<'_> {
+        self.kinds()
+            .map(|(kind, ids)| (kind, ids.ranges().collect()))
+            .collect()
+    }
+
+    pub(super) fn add(&mut self, more: &Node) {
+        if !more.host.is_empty() {
+            self.host = more.host.clone();
+        }
+        self.cores.add(&more.cores);
+        self.gpus.add(&more.gpus);
+        for (kind, ids) in &more.others {
+            self.others.entry(kind.clone()).or_default().add(ids);
+        }
+    }
+
+    pub(super) fn subtract(&mut self, taken: &Node) {
+        self.cores.subtract(&taken.cores);
+        self.gpus.subtract(&taken.gpus);
+        for (kind, ids) in &taken.others {
+            if let Some(mine) = self.others.get_mut(kind) {
+                mine.subtract(ids);
+            }
+        }
+    }
+}
