@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use node::{ChildEvent, ChildId, Cx, Host, PeerId, Reply, Stream, StreamId};
+use node::{ChildEvent, ChildId, Cx, Host, PeerId, Stream, StreamId};
 use proto::{Object, Refusal};
 use rustc_hash::FxHashMap;
 use wire::Identity;
+use wire::topic::method_of;
 
 use crate::attrs::Attrs;
 use crate::clients::Client;
@@ -65,7 +66,6 @@ pub struct Broker {
     pub(crate) identity: Identity,
     pub(crate) owner: u32,
     pub(crate) rank: u32,
-    pub(crate) size: u32,
     pub(crate) config: Object,
     pub(crate) services: BTreeMap<String, Provider>,
     pub(crate) parties: FxHashMap<Identity, Party>,
@@ -79,7 +79,6 @@ pub struct Broker {
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
     pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
     pub(crate) traces: BTreeMap<StreamId, crate::services::module_trace::Tap>,
-    pub(crate) reloads: Vec<Reply<proto::config::Reload>>,
     pub(crate) connects: u64,
     /// The broker's environment as `broker.getenv` shows it and children inherit it.
     pub(crate) env: BTreeMap<String, String>,
@@ -123,7 +122,6 @@ impl Broker {
         let methods = services.iter().flat_map(|service| service.methods);
         Broker {
             rank: attrs.number("rank", 0) as u32,
-            size: attrs.number("size", 1) as u32,
             attrs,
             log: Logbook::default(),
             ids,
@@ -142,7 +140,6 @@ impl Broker {
             dmesg: BTreeMap::new(),
             config_watchers: BTreeMap::new(),
             traces: BTreeMap::new(),
-            reloads: Vec::new(),
             connects: 0,
             env: setup.env,
             endpoint: setup.endpoint,
@@ -156,6 +153,16 @@ impl Broker {
         modules
             .find(|(_, module)| module.name == name || module.path == name)
             .map(|(id, _)| *id)
+    }
+
+    /// Whether a request may be done twice, which lets a restarted module have it.
+    pub(crate) fn may_repeat(&self, topic: &str) -> bool {
+        // The methods that every module has are declared under a name of no module's.
+        let common = || {
+            self.idempotent
+                .contains(format!("NAME.{}", method_of(topic)).as_str())
+        };
+        self.idempotent.contains(topic) || common()
     }
 
     /// The module behind an identity.

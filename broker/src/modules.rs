@@ -93,6 +93,14 @@ impl Broker {
             cx.output(Output::Close { peer });
             return;
         };
+        if self
+            .modules
+            .get(&id)
+            .is_some_and(|module| module.stage == Stage::Stopping)
+        {
+            // It was removed before it could speak.
+            return self.kill_module(cx, id);
+        }
         let welcome = Welcome {
             args: self.modules.get(&id).map(|module| module.args.clone()),
             attrs: self.attrs.immutable(),

@@ -278,19 +278,22 @@ impl Broker {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
+        let tracked = module.take_tracked();
         let mut again = VecDeque::new();
         let mut lost = Vec::new();
-        for tracked in module.take_tracked() {
+        for tracked in tracked {
             let request = tracked.request;
-            let may_repeat = self.idempotent.contains(request.topic())
-                && !tracked.answered
-                && !request.has(Flags::USER1);
+            let may_repeat =
+                self.may_repeat(request.topic()) && !tracked.answered && !request.has(Flags::USER1);
             if may_repeat {
                 again.push_back(Held { request, until });
             } else {
                 lost.push(request);
             }
         }
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
         again.append(&mut module.held);
         module.held = again;
         self.lose(cx, lost);
@@ -372,6 +375,13 @@ impl Broker {
         message.set_flag(Flags::NORESPONSE, true);
         self.stamp_as_owner(&mut message);
         cx.output(node::Output::Send { to: peer, message });
+    }
+
+    /// Kills a module that need not be asked.
+    pub(crate) fn kill_module(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        if let Some(child) = self.modules.get(&id).and_then(|module| module.child) {
+            cx.kill_child(child, SIGKILL, false);
+        }
     }
 
     /// Kills whatever module still runs.

@@ -315,7 +315,12 @@ impl<M: Module> Node for ModuleNode<M> {
             }
             (Phase::Connecting, Input::Message { message, .. }) => self.welcome(&message),
             (Phase::Exited, _) => return,
-            (_, Input::Signal(signum)) if signum == SIGTERM => {
+            (Phase::Connecting, Input::Signal(SIGTERM)) => {
+                self.step(Move::Cut);
+                self.outbox.push_back(Output::Exit { code: 1 });
+                return;
+            }
+            (_, Input::Signal(SIGTERM)) => {
                 if let Some(actor) = &mut self.actor {
                     actor.core.stop(&mut actor.cx);
                 }

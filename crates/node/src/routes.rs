@@ -21,6 +21,8 @@ pub(crate) struct Route<C: Host> {
 pub struct Routes<C: Host> {
     requests: BTreeMap<&'static str, Route<C>>,
     events: Vec<(&'static str, EventFn<C>)>,
+    /// Topics among them that are not subscribed to by the harness.
+    heard: Vec<&'static str>,
 }
 
 impl<C: Host> Default for Routes<C> {
@@ -28,6 +30,7 @@ impl<C: Host> Default for Routes<C> {
         Routes {
             requests: BTreeMap::new(),
             events: Vec::new(),
+            heard: Vec::new(),
         }
     }
 }
@@ -131,6 +134,13 @@ impl<C: Host> Routes<C> {
         self
     }
 
+    /// Events whose topic begins with `topic` and that the component subscribes to by
+    /// itself: what follows the beginning is known only at run time.
+    pub fn heard(mut self, topic: &'static str, run: fn(&mut C, &mut Cx<C>, &Message)) -> Self {
+        self.heard.push(topic);
+        self.events(topic, run)
+    }
+
     /// Topics of all requests, for the test that every declared method has a route.
     pub fn topics(&self) -> impl Iterator<Item = &'static str> {
         self.requests.keys().copied()
@@ -138,7 +148,8 @@ impl<C: Host> Routes<C> {
 
     /// Topics to subscribe to.
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = &'static str> {
-        self.events.iter().map(|(topic, _)| *topic)
+        let topics = self.events.iter().map(|(topic, _)| *topic);
+        topics.filter(|topic| !self.heard.contains(topic))
     }
 
     pub(crate) fn request(&self, topic: &str) -> Option<&Route<C>> {

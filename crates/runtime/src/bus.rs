@@ -65,7 +65,11 @@ impl ModuleBus {
     /// Listens at `endpoint`.
     pub fn bind(context: &Context, endpoint: &str) -> io::Result<ModuleBus> {
         let link = RouterLink::bind(context, endpoint, LinkLimits::default())?;
-        Ok(ModuleBus { link, peers: BTreeMap::new(), identities: BTreeMap::new() })
+        Ok(ModuleBus {
+            link,
+            peers: BTreeMap::new(),
+            identities: BTreeMap::new(),
+        })
     }
 
     /// Wakes up a waiting loop.
@@ -81,7 +85,9 @@ impl ModuleBus {
 
     /// Sends, or keeps for later. `false` when the peer must be given up.
     pub fn send(&mut self, to: PeerId, message: Vec<u8>) -> bool {
-        let Some((identity, backlog)) = self.identities.get_mut(&to) else { return true };
+        let Some((identity, backlog)) = self.identities.get_mut(&to) else {
+            return true;
+        };
         let room = backlog.push(message);
         let (link, identity) = (&self.link, &*identity);
         room && backlog.flush(|message| link.send(identity, message))
@@ -96,7 +102,9 @@ impl ModuleBus {
 
     /// Whether nothing waits.
     pub fn is_flushed(&self) -> bool {
-        self.identities.values().all(|(_, backlog)| backlog.waiting.is_empty())
+        self.identities
+            .values()
+            .all(|(_, backlog)| backlog.waiting.is_empty())
     }
 
     /// Takes in one turn's share. `new_peer` numbers peers that speak first.
@@ -118,7 +126,8 @@ impl ModuleBus {
             };
             let peer = *self.peers.entry(identity.clone()).or_insert_with(|| {
                 let peer = new_peer();
-                self.identities.insert(peer, (identity.clone(), Backlog::default()));
+                self.identities
+                    .insert(peer, (identity.clone(), Backlog::default()));
                 each(Arrival::Up(peer, identity.clone()));
                 peer
             });
@@ -149,9 +158,16 @@ pub struct BrokerBus {
 impl BrokerBus {
     /// Connects to the broker at `endpoint` as `identity`.
     pub fn connect(context: &Context, endpoint: &str, identity: &str) -> io::Result<BrokerBus> {
-        let link =
-            DealerLink::connect(context, endpoint, identity.as_bytes(), LinkLimits::default())?;
-        Ok(BrokerBus { link, backlog: Backlog::default() })
+        let link = DealerLink::connect(
+            context,
+            endpoint,
+            identity.as_bytes(),
+            LinkLimits::default(),
+        )?;
+        Ok(BrokerBus {
+            link,
+            backlog: Backlog::default(),
+        })
     }
 
     /// Wakes up a waiting loop.

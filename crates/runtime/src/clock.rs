@@ -11,14 +11,21 @@ pub struct Clock {
 
 impl Default for Clock {
     fn default() -> Self {
-        Clock { start: Instant::now() }
+        Clock {
+            start: Instant::now(),
+        }
     }
 }
 
 impl Clock {
     /// The time.
     pub fn now(&self) -> Now {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
-        Now { mono: self.start.elapsed(), wall }
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0.0, |d| d.as_secs_f64());
+        Now {
+            mono: self.start.elapsed(),
+            wall,
+        }
     }
 }

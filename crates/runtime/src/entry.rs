@@ -32,10 +32,18 @@ fn run_module<M: Module>(
     make_worker: impl FnOnce() -> M::Worker + Send + 'static,
 ) -> anyhow::Result<i32> {
     let (Ok(endpoint), Ok(uuid)) = (env::var(MODULE_URI), env::var(MODULE_UUID)) else {
-        anyhow::bail!("this is a module: start it with `flux module load {}`", M::NAME);
+        anyhow::bail!(
+            "this is a module: start it with `flux module load {}`",
+            M::NAME
+        );
     };
     // A terminal sends these to everybody; the broker decides what they mean.
-    let ignored = [Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGPIPE];
+    let ignored = [
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGPIPE,
+    ];
     let signals = Signals::take_over(&[&ignored[..], &[Signal::SIGTERM]].concat())?;
     crate::logging::start(M::NAME, 0);
     let context = Context::new().context("cannot start ZeroMQ")?;
@@ -77,9 +85,9 @@ fn run_program<M: Module>(
     make_worker: impl FnOnce() -> M::Worker + Send + 'static,
 ) -> anyhow::Result<i32> {
     let uri = env::var("FLUX_URI").context("FLUX_URI is not set: there is no broker to talk to")?;
-    let path = uri
-        .strip_prefix("local://")
-        .with_context(|| format!("FLUX_URI={uri}: only local:// sockets can be reached from here"))?;
+    let path = uri.strip_prefix("local://").with_context(|| {
+        format!("FLUX_URI={uri}: only local:// sockets can be reached from here")
+    })?;
     let taken = [
         Signal::SIGINT,
         Signal::SIGTERM,

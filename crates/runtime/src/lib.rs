@@ -7,6 +7,7 @@
 //! know what a message means: nodes do.
 
 mod bus;
+mod channel;
 mod children;
 mod clock;
 mod conn;
@@ -15,6 +16,7 @@ pub mod limits;
 pub mod link;
 pub mod logging;
 mod poller;
+mod prepare;
 mod reactor;
 mod signals;
 mod usage;

@@ -29,6 +29,9 @@ pub const CHILD_READ_BYTES: usize = 64 * 1024;
 /// written further is dropped, as by a closed pipe.
 pub const CHILD_BACKLOG_BYTES_MAX: usize = 64 << 20;
 
+/// Socket pairs that one child may have. A child with more is not started.
+pub const CHANNELS_MAX: usize = 16;
+
 /// How long an exiting process tries to get its last messages out, in seconds.
 pub const FLUSH_WAIT_S: u64 = 5;
 
@@ -51,4 +54,5 @@ pub const LINK_LINGER_MS: i32 = 2_000;
 pub const LINK_COPY_BYTES_MAX: usize = 8192;
 
 const _: () = assert!(LINK_RECEIVE_MESSAGES_MAX >= 4 * LINK_SEND_MESSAGES_MAX);
+const _: () = assert!(CHANNELS_MAX <= 28);
 const _: () = assert!(BACKLOG_BYTES_MAX >= wire::limits::MESSAGE_BYTES_MAX);

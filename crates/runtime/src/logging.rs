@@ -20,7 +20,10 @@ struct Lines {
     dropped: u64,
 }
 
-static LINES: Mutex<Lines> = Mutex::new(Lines { waiting: VecDeque::new(), dropped: 0 });
+static LINES: Mutex<Lines> = Mutex::new(Lines {
+    waiting: VecDeque::new(),
+    dropped: 0,
+});
 static SOURCE: OnceLock<Source> = OnceLock::new();
 
 /// Who logs.
@@ -32,7 +35,10 @@ struct Source {
 /// Sends what this process logs with tracing to the broker's log, as `app` on `rank`.
 /// The second call in a process does nothing.
 pub fn start(app: &str, rank: u32) {
-    let source = Source { app: app.to_owned(), rank: rank.to_string() };
+    let source = Source {
+        app: app.to_owned(),
+        rank: rank.to_string(),
+    };
     if SOURCE.set(source).is_ok() {
         let subscriber = tracing_subscriber::registry().with(ToLines);
         // Only a second subscriber could make this fail, and then that one logs.
@@ -42,7 +48,9 @@ pub fn start(app: &str, rank: u32) {
 
 /// The lines logged since the last look, as messages for `log.append`.
 pub fn take() -> Vec<Message> {
-    let Ok(mut lines) = LINES.lock() else { return Vec::new() };
+    let Ok(mut lines) = LINES.lock() else {
+        return Vec::new();
+    };
     if lines.dropped > 0 {
         let text = format!("{} log lines were dropped: too many at once", lines.dropped);
         lines.dropped = 0;
@@ -70,12 +78,20 @@ fn severity(level: Level) -> u8 {
 }
 
 fn render(level: Level, text: &str) -> String {
-    let none = Source { app: "-".to_owned(), rank: "0".to_owned() };
+    let none = Source {
+        app: "-".to_owned(),
+        rank: "0".to_owned(),
+    };
     let source = SOURCE.get().unwrap_or(&none);
     let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ");
     // Severity in the high bits: protocol/03 section 7.
     let pri = severity(level) << 3;
-    format!("<{pri}>1 {now} {} {} {} - - {text}", source.rank, source.app, std::process::id())
+    format!(
+        "<{pri}>1 {now} {} {} {} - - {text}",
+        source.rank,
+        source.app,
+        std::process::id()
+    )
 }
 
 struct ToLines;

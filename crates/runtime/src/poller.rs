@@ -29,12 +29,20 @@ impl Poller {
     /// A poller without descriptors.
     pub fn new() -> std::io::Result<Poller> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Poller { epoll, events: Vec::with_capacity(EVENTS_PER_WAIT) })
+        Ok(Poller {
+            epoll,
+            events: Vec::with_capacity(EVENTS_PER_WAIT),
+        })
     }
 
     /// Watches `fd` for reading, level-triggered.
     pub fn add(&self, fd: impl AsFd, token: u64) -> std::io::Result<()> {
-        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), epoll::EventFlags::IN)?)
+        Ok(epoll::add(
+            &self.epoll,
+            fd,
+            epoll::EventData::new_u64(token),
+            epoll::EventFlags::IN,
+        )?)
     }
 
     /// Watches `fd` for reading and, if `write`, for writing too.
@@ -42,7 +50,12 @@ impl Poller {
         let mut flags = epoll::EventFlags::empty();
         flags.set(epoll::EventFlags::IN, read);
         flags.set(epoll::EventFlags::OUT, write);
-        Ok(epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), flags)?)
+        Ok(epoll::modify(
+            &self.epoll,
+            fd,
+            epoll::EventData::new_u64(token),
+            flags,
+        )?)
     }
 
     /// Stops watching `fd`.

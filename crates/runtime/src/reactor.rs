@@ -40,12 +40,12 @@ mod token {
 }
 
 fn child_token(child: ChildId, fd: ChildFd) -> u64 {
-    token::make(token::CHILD, child.0 << 2 | fd as u64)
+    token::make(token::CHILD, child.0 << ChildFd::BITS | fd.number())
 }
 
 fn child_of_token(number: u64) -> (ChildId, ChildFd) {
-    let fd = [ChildFd::Exit, ChildFd::Stdin, ChildFd::Stdout, ChildFd::Stderr];
-    (ChildId(number >> 2), fd[(number & 3) as usize])
+    let fd = ChildFd::from_number(number & ((1 << ChildFd::BITS) - 1));
+    (ChildId(number >> ChildFd::BITS), fd)
 }
 
 /// The way to the broker, for those who have one.
@@ -115,7 +115,8 @@ impl<N: Node> Reactor<N> {
     /// Reaches the broker as a client of its local socket.
     pub fn with_stream(mut self, stream: UnixStream) -> io::Result<Self> {
         let conn = Conn::new(stream)?;
-        self.poller.add(&conn, token::make(token::CONN, PeerId::BROKER.0))?;
+        self.poller
+            .add(&conn, token::make(token::CONN, PeerId::BROKER.0))?;
         self.uplink = Uplink::Stream(conn);
         Ok(self)
     }
@@ -124,7 +125,8 @@ impl<N: Node> Reactor<N> {
     pub fn as_broker(mut self, modules: ModuleBus, listener: UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         self.poller.add(modules.fd(), token::make(token::BUS, 0))?;
-        self.poller.add(&listener, token::make(token::LISTENER, 0))?;
+        self.poller
+            .add(&listener, token::make(token::LISTENER, 0))?;
         self.modules = Some(modules);
         self.listener = Some(listener);
         self.uplink = Uplink::Loop;
@@ -133,7 +135,8 @@ impl<N: Node> Reactor<N> {
 
     /// Watches standard input, which ends when the process that started us ends.
     pub fn with_lifeline(self) -> io::Result<Self> {
-        self.poller.add(rustix::stdio::stdin(), token::make(token::LIFELINE, 0))?;
+        self.poller
+            .add(rustix::stdio::stdin(), token::make(token::LIFELINE, 0))?;
         Ok(self)
     }
 
@@ -151,7 +154,10 @@ impl<N: Node> Reactor<N> {
     /// Runs until the node says exit; gives its code.
     pub fn run(&mut self) -> io::Result<i32> {
         if !matches!(self.uplink, Uplink::None) {
-            self.hand_in(Input::PeerUp { peer: PeerId::BROKER, kind: PeerKind::Broker });
+            self.hand_in(Input::PeerUp {
+                peer: PeerId::BROKER,
+                kind: PeerKind::Broker,
+            });
         }
         loop {
             self.settle()?;
@@ -160,13 +166,21 @@ impl<N: Node> Reactor<N> {
                 return Ok(code);
             }
             let news = self.bus_has_news()?;
-            let timeout = if news { Some(Duration::ZERO) } else { self.timeout() };
+            let timeout = if news {
+                Some(Duration::ZERO)
+            } else {
+                self.timeout()
+            };
             let ready = self.poller.wait(timeout)?;
             for ready in ready {
                 self.take_in(ready)?;
             }
             self.receive_from_bus()?;
-            if self.node.deadline().is_some_and(|at| at <= self.clock.now().mono) {
+            if self
+                .node
+                .deadline()
+                .is_some_and(|at| at <= self.clock.now().mono)
+            {
                 self.hand_in(Input::Deadline);
             }
         }
@@ -204,7 +218,11 @@ impl<N: Node> Reactor<N> {
             Uplink::Bus(bus) => bus.has_news()?,
             _ => false,
         };
-        Ok(up || self.modules.as_ref().is_some_and(|modules| modules.has_news().unwrap_or(true)))
+        Ok(up
+            || self
+                .modules
+                .as_ref()
+                .is_some_and(|modules| modules.has_news().unwrap_or(true)))
     }
 
     fn receive_from_bus(&mut self) -> io::Result<()> {
@@ -212,7 +230,13 @@ impl<N: Node> Reactor<N> {
         if let Uplink::Bus(bus) = &mut self.uplink {
             bus.flush();
             bus.receive(|message| {
-                self.node.handle(now, Input::Message { from: PeerId::BROKER, message });
+                self.node.handle(
+                    now,
+                    Input::Message {
+                        from: PeerId::BROKER,
+                        message,
+                    },
+                );
             })?;
         }
         if let Some(modules) = &mut self.modules {
@@ -228,7 +252,10 @@ impl<N: Node> Reactor<N> {
                     let input = match arrival {
                         Arrival::Up(peer, identity) => {
                             let identity = String::from_utf8_lossy(&identity).into_owned();
-                            Input::PeerUp { peer, kind: PeerKind::Module { identity } }
+                            Input::PeerUp {
+                                peer,
+                                kind: PeerKind::Module { identity },
+                            }
                         }
                         Arrival::Message(from, message) => Input::Message { from, message },
                     };
@@ -256,7 +283,7 @@ impl<N: Node> Reactor<N> {
                 }
             }
             token::CONN => self.serve_conn(PeerId(number), ready),
-            token::CHILD => self.serve_child(number),
+            token::CHILD => self.serve_child(number, ready),
             // The bus is looked at every turn.
             _ => {}
         }
@@ -264,14 +291,20 @@ impl<N: Node> Reactor<N> {
     }
 
     fn accept(&mut self) {
-        let Some(listener) = &self.listener else { return };
+        let Some(listener) = &self.listener else {
+            return;
+        };
         while let Ok((stream, _)) = listener.accept() {
             if self.conns.len() >= CLIENTS_MAX {
                 tracing::error!("too many clients: one was turned away");
                 continue;
             }
-            let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) else { continue };
-            let Ok(conn) = Conn::new(stream) else { continue };
+            let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) else {
+                continue;
+            };
+            let Ok(conn) = Conn::new(stream) else {
+                continue;
+            };
             self.last_peer += 1;
             let peer = PeerId(self.last_peer);
             self.conns.insert(peer, conn);
@@ -293,7 +326,13 @@ impl<N: Node> Reactor<N> {
         let mut end = ReadEnd::Drained;
         if ready.readable {
             end = conn.read(&mut self.scratch, |message| {
-                self.node.handle(now, Input::Message { from: peer, message });
+                self.node.handle(
+                    now,
+                    Input::Message {
+                        from: peer,
+                        message,
+                    },
+                );
             });
         }
         if ready.writable {
@@ -317,11 +356,13 @@ impl<N: Node> Reactor<N> {
         let mut byte = [0; 64];
         if !matches!(rustix::io::read(rustix::stdio::stdin(), &mut byte), Ok(1..)) {
             self.poller.remove(rustix::stdio::stdin());
-            self.hand_in(Input::PeerDown { peer: PeerId::BROKER });
+            self.hand_in(Input::PeerDown {
+                peer: PeerId::BROKER,
+            });
         }
     }
 
-    fn serve_child(&mut self, number: u64) {
+    fn serve_child(&mut self, number: u64, ready: Ready) {
         let (child, which) = child_of_token(number);
         let event = match which {
             ChildFd::Exit => self.children.reap(child, &self.poller),
@@ -329,7 +370,13 @@ impl<N: Node> Reactor<N> {
                 self.children.write_input(child, &self.poller, child_token);
                 None
             }
-            ChildFd::Stdout | ChildFd::Stderr => self.children.read(child, which, &self.poller),
+            ChildFd::Channel(at) if ready.writable && !ready.readable => {
+                self.children.flush_channel(child, at, &self.poller);
+                None
+            }
+            ChildFd::Stdout | ChildFd::Stderr | ChildFd::Channel(_) => {
+                self.children.read(child, which, &self.poller)
+            }
         };
         if let Some(event) = event {
             self.hand_in(Input::Child { child, event });
@@ -344,7 +391,10 @@ impl<N: Node> Reactor<N> {
 
     fn do_output(&mut self, output: Output<N::Worker>) {
         match output {
-            Output::Send { to: PeerId::BROKER, message } => self.send_up(message),
+            Output::Send {
+                to: PeerId::BROKER,
+                message,
+            } => self.send_up(message),
             Output::Send { to, message } => self.send_to(to, &message),
             Output::Accept { peer } => self.let_in(peer),
             Output::Reject { peer, errno } => {
@@ -355,19 +405,35 @@ impl<N: Node> Reactor<N> {
             }
             Output::Close { peer } => self.close(peer),
             Output::Spawn { child, spawn } => {
-                let event = self.children.spawn(child, &spawn, &self.poller, child_token);
+                let event = self
+                    .children
+                    .spawn(child, &spawn, &self.poller, child_token);
                 self.hand_in(Input::Child { child, event });
             }
             Output::ChildInput { child, data, eof } => {
-                self.children.input(child, &data, eof, &self.poller, child_token);
+                self.children
+                    .input(child, &data, eof, &self.poller, child_token);
             }
-            Output::Kill { child, signum, group } => self.children.kill(child, signum, group),
+            Output::Kill {
+                child,
+                signum,
+                group,
+            } => self.children.kill(child, signum, group),
             Output::Work { work, job } => self.give_work(work, job),
             // A terminal that is gone is no reason to stop.
             Output::Stderr { line } => drop(writeln!(io::stderr(), "{line}")),
             Output::Exit { code } => self.exit = Some(code),
-            Output::ChildChannel { .. } | Output::ChildFlow { .. } => {
-                tracing::error!("channels to children are not served by this build");
+            Output::ChildChannel {
+                child,
+                name,
+                data,
+                eof,
+            } => {
+                self.children
+                    .channel(child, &name, &data, eof, &self.poller);
+            }
+            Output::ChildFlow { child, paused } => {
+                self.children.flow(child, paused, &self.poller, child_token);
             }
         }
     }
@@ -382,7 +448,10 @@ impl<N: Node> Reactor<N> {
                 conn.queue(&message);
                 self.dirty.push(PeerId::BROKER);
             }
-            Uplink::Loop => self.hand_in(Input::Message { from: PeerId::BROKER, message }),
+            Uplink::Loop => self.hand_in(Input::Message {
+                from: PeerId::BROKER,
+                message,
+            }),
         }
     }
 
@@ -403,7 +472,9 @@ impl<N: Node> Reactor<N> {
     }
 
     fn let_in(&mut self, peer: PeerId) {
-        let Some(conn) = self.conns.get_mut(&peer) else { return };
+        let Some(conn) = self.conns.get_mut(&peer) else {
+            return;
+        };
         conn.queue_byte(0);
         self.dirty.push(peer);
         if let Err(error) = self.poller.add(&*conn, token::make(token::CONN, peer.0)) {
@@ -425,8 +496,7 @@ impl<N: Node> Reactor<N> {
         if let Some(make) = self.make_worker.take() {
             match WorkerThread::start(make) {
                 Ok(worker) => {
-                    if let Err(error) =
-                        self.poller.add(worker.fd(), token::make(token::WORKER, 0))
+                    if let Err(error) = self.poller.add(worker.fd(), token::make(token::WORKER, 0))
                     {
                         tracing::error!("cannot watch the worker: {error}");
                     }

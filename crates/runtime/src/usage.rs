@@ -10,7 +10,9 @@ pub fn rusage(who: &str) -> RusageReply {
         "thread" => UsageWho::RUSAGE_THREAD,
         _ => UsageWho::RUSAGE_SELF,
     };
-    let Ok(usage) = getrusage(who) else { return RusageReply::default() };
+    let Ok(usage) = getrusage(who) else {
+        return RusageReply::default();
+    };
     let seconds = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
     RusageReply {
         utime: seconds(usage.user_time()),

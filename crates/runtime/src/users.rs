@@ -10,8 +10,12 @@ pub fn groups_of(uid: u32) -> Vec<u32> {
     if uid == Uid::current().as_raw() {
         return Vec::new();
     }
-    let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else { return Vec::new() };
-    let Ok(name) = CString::new(user.name) else { return Vec::new() };
+    let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else {
+        return Vec::new();
+    };
+    let Ok(name) = CString::new(user.name) else {
+        return Vec::new();
+    };
     let groups = getgrouplist(&name, user.gid).unwrap_or_default();
     groups.into_iter().map(|gid| gid.as_raw()).collect()
 }

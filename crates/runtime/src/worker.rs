@@ -1,8 +1,8 @@
 //! The one ordered worker thread of a node that has slow work, such as SQLite.
 
 use std::os::fd::OwnedFd;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use node::{Work, WorkId, WorkResult};
@@ -23,16 +23,23 @@ impl<W: 'static> WorkerThread<W> {
         let (jobs, todo) = channel::<(WorkId, Work<W>)>();
         let (done, results) = channel();
         let ring = wake.clone();
-        let thread = std::thread::Builder::new().name("worker".to_owned()).spawn(move || {
-            let mut worker = make();
-            for (id, job) in todo {
-                if done.send((id, job(&mut worker))).is_err() {
-                    return;
+        let thread = std::thread::Builder::new()
+            .name("worker".to_owned())
+            .spawn(move || {
+                let mut worker = make();
+                for (id, job) in todo {
+                    if done.send((id, job(&mut worker))).is_err() {
+                        return;
+                    }
+                    let _ = rustix::io::write(&ring, &1u64.to_ne_bytes());
                 }
-                let _ = rustix::io::write(&ring, &1u64.to_ne_bytes());
-            }
-        })?;
-        Ok(WorkerThread { jobs: Some(jobs), results, wake, thread: Some(thread) })
+            })?;
+        Ok(WorkerThread {
+            jobs: Some(jobs),
+            results,
+            wake,
+            thread: Some(thread),
+        })
     }
 
     /// The descriptor that is readable when results wait.

@@ -1,0 +1,119 @@
+//! Socket pairs shared with a child process: PMI speaks over one.
+
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+
+use bytes::Bytes;
+use node::ChildEvent;
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+
+use crate::limits::{CHANNELS_MAX, CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES};
+use crate::poller::Poller;
+
+/// One socket pair.
+pub struct Channel {
+    /// The environment variable that tells the child its end.
+    pub name: String,
+    ours: Option<OwnedFd>,
+    theirs: Option<OwnedFd>,
+    token: u64,
+    out: Vec<u8>,
+    close: bool,
+}
+
+impl Channel {
+    /// Makes a pair for each name.
+    pub fn open(names: &[String]) -> std::io::Result<Vec<Channel>> {
+        if names.len() > CHANNELS_MAX {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        let open = |name: &String| {
+            let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+            let (ours, theirs) = socketpair(family, kind, SocketFlags::CLOEXEC, None)?;
+            Ok(Channel {
+                name: name.clone(),
+                ours: Some(ours),
+                theirs: Some(theirs),
+                token: 0,
+                out: Vec::new(),
+                close: false,
+            })
+        };
+        names.iter().map(open).collect()
+    }
+
+    /// The number of the child's end, which is the same in the child.
+    pub fn theirs_number(&self) -> RawFd {
+        self.theirs.as_ref().map_or(-1, AsRawFd::as_raw_fd)
+    }
+
+    /// The child has its end: we give up our copy, so that its closing is seen.
+    pub fn keep_ours(mut self) -> Channel {
+        self.theirs = None;
+        self
+    }
+
+    /// Has the poller tell when something can be read.
+    pub fn watch(&mut self, poller: &Poller, token: u64) -> std::io::Result<()> {
+        self.token = token;
+        if let Some(ours) = &self.ours {
+            rustix::io::ioctl_fionbio(ours, true)?;
+            poller.add(ours, token)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing more will come or go.
+    pub fn is_closed(&self) -> bool {
+        self.ours.is_none()
+    }
+
+    /// Writes as much as goes and keeps the rest; closes after that if asked to.
+    pub fn write(&mut self, data: &[u8], eof: bool, poller: &Poller) {
+        if self.out.len() + data.len() <= CHILD_BACKLOG_BYTES_MAX {
+            self.out.extend_from_slice(data);
+        }
+        self.close |= eof;
+        let Some(ours) = &self.ours else { return };
+        while !self.out.is_empty() {
+            match rustix::net::send(ours, &self.out, SendFlags::NOSIGNAL) {
+                Ok(n) => drop(self.out.drain(..n)),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(_) => self.out.clear(),
+            }
+        }
+        if self.out.is_empty() && self.close {
+            self.shut(poller);
+        } else {
+            let _ = poller.set(ours, self.token, true, !self.out.is_empty());
+        }
+    }
+
+    /// Reads what is there.
+    pub fn read(&mut self, poller: &Poller) -> Option<ChildEvent> {
+        let ours = self.ours.as_ref()?;
+        let mut buf = vec![0; CHILD_READ_BYTES];
+        let n = match rustix::io::read(ours, &mut buf) {
+            Ok(n) => n,
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return None,
+            Err(_) => 0,
+        };
+        if n == 0 {
+            self.shut(poller);
+        }
+        buf.truncate(n);
+        let (name, data) = (self.name.clone(), Bytes::from(buf));
+        Some(ChildEvent::Channel {
+            name,
+            data,
+            eof: n == 0,
+        })
+    }
+
+    fn shut(&mut self, poller: &Poller) {
+        if let Some(ours) = self.ours.take() {
+            poller.remove(ours.as_fd());
+        }
+    }
+}
