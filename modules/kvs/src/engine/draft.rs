@@ -1,0 +1,200 @@
+//! A tree being changed: each directory as it was stored, and the changes to it.
+//!
+//! Nothing of the stored tree is copied before the changes are complete; then each
+//! changed directory is written once, the deepest first.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use proto::data::{BlobRef, HashKind, Tree};
+use proto::kvs::CommitError;
+
+use super::dir::{Change, Dir};
+use super::entry::{self, Kind};
+use super::view::{Stop, View};
+use crate::limits::OBJECT_BYTES_MAX;
+
+/// A directory being changed.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    base: Rc<Dir>,
+    /// The blob that `base` is in; `None` for a new directory.
+    name: Option<BlobRef>,
+    edits: BTreeMap<Box<str>, Edit>,
+}
+
+/// What becomes of one entry.
+#[derive(Debug, Clone)]
+pub enum Edit {
+    /// It goes.
+    Removed,
+    /// It is this object's text, not a directory held inline.
+    Object(Bytes),
+    /// It is a directory being changed itself.
+    Dir(Draft),
+}
+
+/// What is under one name now.
+#[derive(Debug)]
+pub enum Slot<'a> {
+    /// Nothing.
+    Missing,
+    /// This object, by its text.
+    Object(Bytes),
+    /// A directory being changed.
+    Dir(&'a Draft),
+}
+
+/// Blobs that a transaction has made.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// New directories, deepest first.
+    pub dirs: Vec<(BlobRef, Rc<Dir>)>,
+    /// New values.
+    pub blobs: Vec<(BlobRef, Bytes)>,
+    /// Directories that came out as they were.
+    pub noop_stores: u64,
+}
+
+impl Draft {
+    /// A stored directory without changes.
+    pub fn stored(name: BlobRef, dir: Rc<Dir>) -> Draft {
+        Draft {
+            base: dir,
+            name: Some(name),
+            edits: BTreeMap::new(),
+        }
+    }
+
+    /// A new directory.
+    pub fn new() -> Draft {
+        Draft {
+            base: Dir::empty(),
+            name: None,
+            edits: BTreeMap::new(),
+        }
+    }
+
+    /// What is under `name`.
+    pub fn get(&self, name: &str) -> Slot<'_> {
+        match self.edits.get(name) {
+            Some(Edit::Removed) => Slot::Missing,
+            Some(Edit::Object(text)) => Slot::Object(text.clone()),
+            Some(Edit::Dir(draft)) => Slot::Dir(draft),
+            None => match self.base.get(name) {
+                Some(text) => Slot::Object(text),
+                None => Slot::Missing,
+            },
+        }
+    }
+
+    /// Changes what is under `name`.
+    pub fn set(&mut self, name: &str, edit: Edit) {
+        self.edits.insert(name.into(), edit);
+    }
+
+    /// The directory under `name`, made if there is none; whatever else is there is lost.
+    pub fn open(&mut self, view: &mut View<'_>, name: &str) -> Result<&mut Draft, Stop> {
+        if !matches!(self.edits.get(name), Some(Edit::Dir(_))) {
+            let draft = match self.get(name) {
+                Slot::Object(text) => Draft::of_object(view, &text)?,
+                Slot::Missing | Slot::Dir(_) => Draft::new(),
+            };
+            self.set(name, Edit::Dir(draft));
+        }
+        match self.edits.get_mut(name) {
+            Some(Edit::Dir(draft)) => Ok(draft),
+            // Just put there.
+            _ => Err(entry::Corrupt.into()),
+        }
+    }
+
+    fn of_object(view: &mut View<'_>, text: &Bytes) -> Result<Draft, Stop> {
+        Ok(match entry::kind_of(text)? {
+            Kind::DirRef => {
+                let name = entry::dirref_of(text)?;
+                Draft::stored(name, view.dir(name)?)
+            }
+            Kind::Dir => Draft {
+                base: Rc::new(Dir::parse(text.clone())?),
+                name: None,
+                edits: BTreeMap::new(),
+            },
+            Kind::Val | Kind::ValRef | Kind::Symlink => Draft::new(),
+        })
+    }
+
+    /// Writes every changed directory. Gives the root's name.
+    pub fn seal(self, hash: HashKind, made: &mut Made) -> Result<BlobRef, CommitError> {
+        let mut texts = Vec::with_capacity(self.edits.len());
+        for (name, edit) in self.edits {
+            let text = match edit {
+                Edit::Removed => None,
+                Edit::Object(text) => Some(text),
+                Edit::Dir(draft) if draft.is_as_stored() => continue,
+                Edit::Dir(draft) => Some(entry::dirref(draft.seal(hash, made)?).into()),
+            };
+            texts.push((name, text));
+        }
+        let changes: Vec<Change<'_>> = texts
+            .iter()
+            .map(|(name, text)| (&**name, text.as_deref()))
+            .collect();
+        if let (Some(name), true) = (self.name, changes.is_empty()) {
+            return Ok(name);
+        }
+        let dir = self.base.with(&changes, OBJECT_BYTES_MAX);
+        let dir = dir.ok_or(CommitError::TooBig)?;
+        let name = BlobRef::of(hash, dir.text());
+        if self.name == Some(name) {
+            made.noop_stores += 1;
+        } else {
+            made.dirs.push((name, Rc::new(dir)));
+        }
+        Ok(name)
+    }
+
+    fn is_as_stored(&self) -> bool {
+        self.edits.is_empty() && self.name.is_some()
+    }
+}
+
+impl Made {
+    /// What `tree` becomes in a directory: long values become blobs, directories are
+    /// taken apart, anything else stays as it is.
+    pub fn edit_of(&mut self, hash: HashKind, tree: &Tree) -> Result<Edit, CommitError> {
+        Ok(match tree {
+            Tree::Val(bytes) if entry::is_long(bytes.len()) => {
+                let name = self.blob(hash, bytes)?;
+                Edit::Object(entry::valref(&[name]).into())
+            }
+            Tree::Dir(entries) => {
+                let mut draft = Draft::new();
+                for (name, tree) in entries {
+                    let edit = self.edit_of(hash, tree)?;
+                    draft.set(name, edit);
+                }
+                Edit::Dir(draft)
+            }
+            other => Edit::Object(other.encode().into()),
+        })
+    }
+
+    /// Makes a blob of a value's bytes.
+    pub fn blob(&mut self, hash: HashKind, bytes: &Bytes) -> Result<BlobRef, CommitError> {
+        if bytes.len() > OBJECT_BYTES_MAX {
+            return Err(CommitError::TooBig);
+        }
+        let name = BlobRef::of(hash, bytes);
+        self.blobs.push((name, bytes.clone()));
+        Ok(name)
+    }
+
+    /// Bytes of everything made.
+    pub fn bytes(&self) -> usize {
+        let dirs = self.dirs.iter().map(|(_, dir)| dir.text().len());
+        let blobs = self.blobs.iter().map(|(_, blob)| blob.len());
+        dirs.chain(blobs).sum()
+    }
+}

@@ -1,0 +1,248 @@
+//! Transactions: operations in order on a private copy of the root (protocol/04 section 6).
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use proto::data::{BlobRef, HashKind, Key, Tree};
+use proto::kvs::{APPEND, CommitError, Dirent, Op};
+
+use super::draft::{Draft, Edit, Made, Slot};
+use super::entry::{self, Kind};
+use super::lookup::follow;
+use super::view::{Stop, View, Want};
+use crate::limits::{LINKS_MAX, PATH_COMPONENTS_MAX};
+
+/// One operation, checked as far as it can be without the tree.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Which key.
+    pub key: Key,
+    /// What to do with it.
+    pub action: Action,
+}
+
+/// What to do with a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Put this there.
+    Put(Tree),
+    /// Append these bytes.
+    Append(Bytes),
+    /// Remove it.
+    Unlink,
+    /// Nothing: the transaction fails here.
+    Refuse(CommitError),
+}
+
+impl Step {
+    /// Checks one operation.
+    pub fn of(op: Op) -> Step {
+        let refuse = |error| Step {
+            key: Key::root(),
+            action: Action::Refuse(error),
+        };
+        let Ok(key) = Key::new(&op.key) else {
+            return refuse(CommitError::Invalid);
+        };
+        let appends = op.flags & APPEND != 0;
+        let action = match op.dirent {
+            _ if key.is_root() => Action::Refuse(CommitError::Invalid),
+            None => Action::Unlink,
+            Some(Dirent::Malformed(_)) => Action::Refuse(CommitError::Invalid),
+            Some(Dirent::Tree(Tree::Val(bytes))) if appends => Action::Append(bytes),
+            Some(Dirent::Tree(_)) if appends => Action::Refuse(CommitError::AppendOfOther),
+            Some(Dirent::Tree(tree)) => Action::Put(tree),
+        };
+        Step { key, action }
+    }
+}
+
+/// What a transaction has made.
+#[derive(Debug)]
+pub struct Applied {
+    /// Its new root.
+    pub root: BlobRef,
+    /// Every key written or removed.
+    pub keys: BTreeSet<Key>,
+    /// New blobs.
+    pub made: Made,
+}
+
+/// Applies `steps` to the tree at `root`.
+///
+/// When something is missing from memory the other steps are still looked at, so that a
+/// large transaction asks for all that it needs in a few rounds, one for each level.
+pub fn apply<'a>(
+    view: &mut View<'_>,
+    hash: HashKind,
+    root: BlobRef,
+    steps: impl Iterator<Item = &'a Step>,
+) -> Result<Applied, Stop> {
+    let mut needed = BTreeSet::<Want>::new();
+    let mut keys = BTreeSet::new();
+    let mut made = Made::default();
+    let mut draft = Draft::stored(root, view.dir(root)?);
+    for step in steps {
+        match apply_step(view, hash, &mut draft, &mut made, step) {
+            Ok(()) => {
+                keys.insert(step.key.clone());
+            }
+            Err(Stop::Need(wants)) => needed.extend(wants),
+            // What the steps before it need decides whether it comes to this one.
+            Err(_) if !needed.is_empty() => break,
+            Err(failed) => return Err(failed),
+        }
+    }
+    if !needed.is_empty() {
+        return Err(Stop::Need(needed.into_iter().collect()));
+    }
+    let root = draft.seal(hash, &mut made)?;
+    Ok(Applied { root, keys, made })
+}
+
+fn apply_step(
+    view: &mut View<'_>,
+    hash: HashKind,
+    root: &mut Draft,
+    made: &mut Made,
+    step: &Step,
+) -> Result<(), Stop> {
+    if let Action::Refuse(error) = &step.action {
+        return Err(error.clone().into());
+    }
+    let place = resolve(view, root, &step.key)?;
+    let edit = match &step.action {
+        Action::Unlink if place.is_missing => return Ok(()),
+        Action::Unlink => Edit::Removed,
+        Action::Put(tree) => made.edit_of(hash, tree)?,
+        Action::Append(bytes) => append(hash, made, place.existing, bytes)?,
+        Action::Refuse(error) => return Err(error.clone().into()),
+    };
+    let Some((last, parents)) = place.path.split_last() else {
+        return Err(CommitError::Invalid.into());
+    };
+    let mut draft = root;
+    for name in parents {
+        draft = draft.open(view, name)?;
+    }
+    draft.set(last, edit);
+    Ok(())
+}
+
+/// What an append to `existing` makes.
+fn append(
+    hash: HashKind,
+    made: &mut Made,
+    existing: Option<Existing>,
+    bytes: &Bytes,
+) -> Result<Edit, Stop> {
+    let text = match existing {
+        None => return Ok(made.edit_of(hash, &Tree::Val(bytes.clone()))?),
+        Some(Existing::Dir) => return Err(CommitError::IsDir.into()),
+        Some(Existing::Object(text)) => text,
+    };
+    let appended = match entry::kind_of(&text)? {
+        Kind::Val => {
+            let first = made.blob(hash, &entry::val_bytes(&text)?)?;
+            let second = made.blob(hash, bytes)?;
+            entry::valref(&[first, second])
+        }
+        Kind::ValRef => entry::append_blob(&text, made.blob(hash, bytes)?)?,
+        Kind::Dir | Kind::DirRef => return Err(CommitError::IsDir.into()),
+        Kind::Symlink => return Err(CommitError::AppendToSymlink.into()),
+    };
+    Ok(Edit::Object(appended.into()))
+}
+
+/// Where a key really is, and what is there.
+struct Place {
+    /// The path with links followed, the last component aside.
+    path: Vec<Box<str>>,
+    existing: Option<Existing>,
+    is_missing: bool,
+}
+
+/// What is at a key.
+enum Existing {
+    /// A directory being changed.
+    Dir,
+    /// An object by its text.
+    Object(Bytes),
+}
+
+/// Follows the links in the directories above `key`.
+fn resolve(view: &mut View<'_>, root: &Draft, key: &Key) -> Result<Place, Stop> {
+    let mut path: Vec<Box<str>> = key.components().map(Box::from).collect();
+    for _ in 0..=LINKS_MAX {
+        match walk(view, root, &path)? {
+            Walked::End(existing) => {
+                return Ok(Place {
+                    path,
+                    is_missing: existing.is_none(),
+                    existing,
+                });
+            }
+            Walked::Link { text, rest } => match entry::decode(&text)? {
+                Tree::Symlink {
+                    target,
+                    namespace: None,
+                } => path = follow(&target, &path[rest..]).ok_or(CommitError::Invalid)?,
+                // Transactions stay within their namespace.
+                _ => return Err(CommitError::Invalid.into()),
+            },
+        }
+        debug_assert!(path.len() <= PATH_COMPONENTS_MAX);
+    }
+    Err(proto::Refusal::bare(proto::Errno::ELOOP).into())
+}
+
+enum Walked {
+    /// To the key or as near to it as there are directories.
+    End(Option<Existing>),
+    /// To a link in a directory's place; `rest` of the path comes after it.
+    Link { text: Bytes, rest: usize },
+}
+
+fn walk(view: &mut View<'_>, root: &Draft, path: &[Box<str>]) -> Result<Walked, Stop> {
+    let Some((last, parents)) = path.split_last() else {
+        // A link to the root, followed to its end.
+        return Ok(Walked::End(Some(Existing::Dir)));
+    };
+    // Directories being changed come first on the way down, stored ones below them.
+    let mut draft = root;
+    for (at, name) in parents.iter().enumerate() {
+        match draft.get(name) {
+            Slot::Dir(next) => draft = next,
+            Slot::Missing => return Ok(Walked::End(None)),
+            Slot::Object(text) => return walk_stored(view, text, path, at),
+        }
+    }
+    Ok(Walked::End(match draft.get(last) {
+        Slot::Missing => None,
+        Slot::Object(text) => Some(Existing::Object(text)),
+        Slot::Dir(_) => Some(Existing::Dir),
+    }))
+}
+
+/// Goes on below the object `text`, which is component `at` of the path.
+fn walk_stored(
+    view: &mut View<'_>,
+    mut text: Bytes,
+    path: &[Box<str>],
+    mut at: usize,
+) -> Result<Walked, Stop> {
+    while at + 1 < path.len() {
+        let dir = match entry::kind_of(&text)? {
+            Kind::DirRef => view.dir(entry::dirref_of(&text)?)?,
+            Kind::Dir => std::rc::Rc::new(super::dir::Dir::parse(text)?),
+            Kind::Symlink => return Ok(Walked::Link { text, rest: at + 1 }),
+            Kind::Val | Kind::ValRef => return Ok(Walked::End(None)),
+        };
+        at += 1;
+        match dir.get(&path[at]) {
+            Some(next) => text = next,
+            None => return Ok(Walked::End(None)),
+        }
+    }
+    Ok(Walked::End(Some(Existing::Object(text))))
+}

@@ -1,0 +1,177 @@
+//! What the engine can look at: objects that are kept in memory, and those that were
+//! fetched for one request and stay until it is done.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use proto::data::BlobRef;
+use proto::kvs::{CommitError, LookupError};
+use proto::{Errno, Refusal};
+use rustc_hash::FxHashMap;
+
+use super::dir::Dir;
+use super::entry::Corrupt;
+use crate::lru::Lru;
+
+/// Why the engine stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stop {
+    /// These must be fetched; then the same call is made again.
+    Need(Vec<Want>),
+    /// It fails.
+    Failed(Refusal),
+}
+
+/// An object to fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    /// A directory.
+    Dir(BlobRef),
+    /// A blob of a value.
+    Blob(BlobRef),
+}
+
+impl Want {
+    /// The blob that it is in.
+    pub fn name(self) -> BlobRef {
+        match self {
+            Self::Dir(name) | Self::Blob(name) => name,
+        }
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Failed(refusal)
+    }
+}
+
+impl From<LookupError> for Stop {
+    fn from(error: LookupError) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
+impl From<CommitError> for Stop {
+    fn from(error: CommitError) -> Stop {
+        Stop::Failed(error.into())
+    }
+}
+
+impl From<Corrupt> for Stop {
+    fn from(corrupt: Corrupt) -> Stop {
+        Stop::Failed(corrupt.into())
+    }
+}
+
+/// A blob is not the tree object that it should be.
+impl From<Corrupt> for Refusal {
+    fn from(_: Corrupt) -> Refusal {
+        Refusal::bare(Errno::ENOTRECOVERABLE)
+    }
+}
+
+/// Objects that every request may use, bounded.
+#[derive(Debug)]
+pub struct Memory {
+    /// Directories.
+    pub dirs: Lru<Rc<Dir>>,
+    /// Blobs of values.
+    pub blobs: Lru<Bytes>,
+}
+
+/// Objects that were fetched for one request, or made by the transactions before it. They
+/// must not be pushed out before it is done, or it would fetch them for ever.
+#[derive(Debug, Default)]
+pub struct Supply {
+    dirs: FxHashMap<BlobRef, Result<Rc<Dir>, Refusal>>,
+    blobs: FxHashMap<BlobRef, Result<Bytes, Refusal>>,
+}
+
+impl Supply {
+    /// Takes in what was fetched for `want`.
+    pub fn put(&mut self, want: Want, blob: Result<Bytes, Refusal>) {
+        match want {
+            Want::Dir(name) => {
+                let dir = blob.and_then(|text| Ok(Rc::new(Dir::parse(text)?)));
+                self.dirs.insert(name, dir);
+            }
+            Want::Blob(name) => {
+                self.blobs.insert(name, blob);
+            }
+        }
+    }
+
+    /// Takes in a directory that was just made.
+    pub fn put_dir(&mut self, name: BlobRef, dir: Rc<Dir>) {
+        self.dirs.insert(name, Ok(dir));
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Supply::default();
+    }
+}
+
+/// Both together.
+pub struct View<'a> {
+    /// For everyone.
+    pub memory: &'a mut Memory,
+    /// For this request.
+    pub supply: &'a Supply,
+}
+
+impl View<'_> {
+    /// A directory.
+    pub fn dir(&mut self, name: BlobRef) -> Result<Rc<Dir>, Stop> {
+        match self.supply.dirs.get(&name) {
+            Some(dir) => Ok(dir.clone()?),
+            None => match self.memory.dirs.get(&name) {
+                Some(dir) => Ok(dir),
+                None => Err(Stop::Need(vec![Want::Dir(name)])),
+            },
+        }
+    }
+
+    /// A blob of a value.
+    pub fn blob(&mut self, name: BlobRef) -> Result<Bytes, Stop> {
+        match self.supply.blobs.get(&name) {
+            Some(blob) => Ok(blob.clone()?),
+            None => match self.memory.blobs.get(&name) {
+                Some(blob) => Ok(blob),
+                None => Err(Stop::Need(vec![Want::Blob(name)])),
+            },
+        }
+    }
+
+    /// A value in blobs, in one piece. Asks for all that is missing at once.
+    pub fn join(&mut self, names: &[BlobRef], bytes_max: usize) -> Result<Bytes, Stop> {
+        let (mut blobs, mut needed, mut len) = (Vec::with_capacity(names.len()), Vec::new(), 0);
+        for name in names {
+            match self.blob(*name) {
+                Ok(blob) => {
+                    len += blob.len();
+                    blobs.push(blob);
+                }
+                Err(Stop::Need(wants)) => needed.extend(wants),
+                Err(failed) => return Err(failed),
+            }
+            if len > bytes_max {
+                return Err(Refusal::bare(Errno::EFBIG).into());
+            }
+        }
+        if !needed.is_empty() {
+            needed.sort_unstable();
+            needed.dedup();
+            return Err(Stop::Need(needed));
+        }
+        if let [blob] = blobs.as_slice() {
+            return Ok(blob.clone());
+        }
+        let mut joined = Vec::with_capacity(len);
+        for blob in blobs {
+            joined.extend_from_slice(&blob);
+        }
+        Ok(joined.into())
+    }
+}

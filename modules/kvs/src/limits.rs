@@ -1,0 +1,54 @@
+//! Every limit of the kvs, unit last.
+
+/// Symlinks followed in one lookup or write. One more is ELOOP (protocol/04 section 7).
+pub const LINKS_MAX: usize = 10;
+
+/// Components of a path once its symlinks are followed. A longer one is refused EINVAL, so
+/// that walking a tree may recurse.
+pub const PATH_COMPONENTS_MAX: usize = 1024;
+
+/// Largest directory or value in bytes, as large as a blob may be. A larger one is EFBIG.
+pub const OBJECT_BYTES_MAX: usize = 1 << 30;
+
+/// Largest value that a lookup answers with in one piece: in base64 it must fit into a
+/// message. A larger one is EFBIG; it can still be streamed.
+pub const ANSWER_BYTES_MAX: usize = 700 << 20;
+
+/// Directories kept in memory. The ones not used for longest make room.
+pub const DIRS_BYTES_MAX: usize = 64 << 20;
+
+/// Blobs of values kept in memory. The ones not used for longest make room.
+pub const BLOBS_BYTES_MAX: usize = 16 << 20;
+
+/// Largest blob of a value that is kept in memory: larger ones are read once or never.
+pub const KEPT_BLOB_BYTES_MAX: usize = 1 << 20;
+
+/// Operations that one batch takes on. Further transactions wait for the next batch.
+pub const BATCH_OPS_MAX: usize = 20_000;
+
+/// Bytes of new blobs that end a batch. The content store takes larger ones, but their
+/// answers would wait for each other.
+pub const BATCH_BYTES_MAX: usize = 64 << 20;
+
+/// Transactions waiting in all namespaces. A further one is refused EBUSY.
+pub const QUEUED_TRANSACTIONS_MAX: usize = 1 << 18;
+
+/// Namespaces. A further one is refused ENOBUFS.
+pub const NAMESPACES_MAX: usize = 1 << 17;
+
+/// Bytes in the name of a namespace. A longer one is refused EINVAL.
+pub const NAMESPACE_NAME_BYTES_MAX: usize = 256;
+
+/// Writers of `once` tokens remembered in a namespace. The one whose last commit is oldest
+/// is forgotten.
+pub const ONCE_WRITERS_MAX: usize = 64;
+
+/// Bytes in the name of such a writer. A longer one is refused EINVAL.
+pub const ONCE_WRITER_BYTES_MAX: usize = 64;
+
+/// Requests that wait for blobs or versions. A further one is refused EBUSY.
+pub const WAITING_REQUESTS_MAX: usize = 1 << 17;
+
+const _: () = assert!(ANSWER_BYTES_MAX / 3 * 4 < OBJECT_BYTES_MAX);
+const _: () = assert!(KEPT_BLOB_BYTES_MAX < BLOBS_BYTES_MAX);
+const _: () = assert!(PATH_COMPONENTS_MAX >= proto::data::limits::KEY_COMPONENTS_MAX);
