@@ -1,0 +1,305 @@
+//! From nothing to ready, in the order of RFC 27: take the resources in hand, ask the job
+//! manager what is in use, say that we are ready. When either of them goes away and comes
+//! back, the part that it had to do with is done again.
+
+use node::{Call, CallId, Cx};
+use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
+use proto::job_manager::{Online, Raise, SchedHello, SchedHelloJob, SchedReady};
+use proto::kvs::{Lookup, PRIMARY};
+use proto::resource::{Acquire, Acquired};
+use proto::{Errno, Refusal};
+use wire::Identity;
+
+use crate::batch::key;
+use crate::core::SchedSimple;
+use crate::pool::Pool;
+
+/// How far we are with the job manager.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// There are no resources to speak of yet.
+    #[default]
+    NoResources,
+    /// Asked what is in use; so many jobs are still being looked up.
+    Hello {
+        /// Of the jobs told so far.
+        lookups: u32,
+        /// All have been told.
+        all_told: bool,
+    },
+    /// Said that we are ready, and not heard yet.
+    Readying,
+    /// At work.
+    Ready,
+    /// There is no job manager.
+    Alone,
+}
+
+/// The link to the job manager.
+#[derive(Debug, Default)]
+pub struct Link {
+    phase: Phase,
+    /// Counts hellos, so that late answers to an earlier one are known.
+    round: u64,
+    hello: Option<CallId>,
+    /// Who asks us.
+    pub(crate) manager: Option<Identity>,
+}
+
+impl Link {
+    /// Whether requests are taken.
+    pub fn is_ready(&self) -> bool {
+        self.phase == Phase::Ready
+    }
+
+    /// Whether requests may come: the job manager can be ahead of its own answer.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::Readying)
+    }
+}
+
+/// Takes the resources in hand.
+pub fn acquire(cx: &mut Cx<SchedSimple>) {
+    let call = Call::new(&Acquire);
+    cx.stream_with(call, |core: &mut SchedSimple, cx, result| match result {
+        Ok(news) => core.resources(cx, news),
+        // The resource module died. What it hands out again is what it had.
+        Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => acquire(cx),
+        Err(refusal) => {
+            let text = format!("resource.acquire: {refusal}");
+            let refusal = Refusal::new(refusal.errno, text);
+            cx.started(Err(refusal.clone()));
+            cx.exit(Err(refusal));
+        }
+    });
+}
+
+impl SchedSimple {
+    /// The resources, or news of them.
+    fn resources(&mut self, cx: &mut Cx<Self>, news: Acquired) {
+        if let Some(set) = news.resources {
+            return self.adopt_resources(cx, set, &news.up.unwrap_or_default());
+        }
+        let Some(pool) = &mut self.pool else {
+            return;
+        };
+        pool.set_up(&news.up.unwrap_or_default(), true);
+        pool.set_up(&news.down.unwrap_or_default(), false);
+        pool.set_up(&news.shrink.unwrap_or_default(), false);
+        if let Some(expiration) = news.expiration {
+            pool.set_expiration(expiration);
+        }
+        self.changed = true;
+    }
+
+    fn adopt_resources(&mut self, cx: &mut Cx<Self>, set: Rset, up: &IdSet) {
+        tracing::debug!("resources: {set}, up: {up}");
+        let mut pool = Pool::new(set, up);
+        for (id, held) in &self.held {
+            if let Err(rank) = pool.take(held) {
+                tracing::error!("resources of {id} on rank {rank} are not there any more");
+            }
+        }
+        for job in self.queue.iter_mut() {
+            job.ranks = job.request.constraint.as_ref().map(|c| pool.matching(c));
+        }
+        self.pool = Some(pool);
+        self.changed = true;
+        if self.link.phase == Phase::NoResources {
+            self.hello(cx);
+        }
+    }
+
+    /// Starts over with the job manager: only what it tells counts.
+    pub(crate) fn hello(&mut self, cx: &mut Cx<Self>) {
+        let Some(pool) = &self.pool else {
+            return;
+        };
+        let up = pool.set().ranks();
+        let down = pool.down().ranks();
+        let mut fresh = Pool::new(pool.set().clone(), &up.difference(&down));
+        fresh.set_expiration(pool.expiration());
+        self.pool = Some(fresh);
+        self.held.clear();
+        self.queue.clear();
+        self.batch.orphan();
+        self.link.manager = None;
+        self.link.round += 1;
+        self.link.phase = Phase::Hello {
+            lookups: 0,
+            all_told: false,
+        };
+        if let Some(hello) = self.link.hello.take() {
+            cx.forget_call(hello);
+        }
+        let request = SchedHello {
+            partial_ok: self.settings.partial_ok.then_some(true),
+        };
+        let call = Call::new(&request);
+        self.link.hello = Some(cx.stream_with(call, |core: &mut SchedSimple, cx, result| {
+            core.hello_answer(cx, result);
+        }));
+    }
+
+    fn hello_answer(&mut self, cx: &mut Cx<Self>, result: Result<SchedHelloJob, Refusal>) {
+        match result {
+            Ok(job) => self.reclaim(cx, job),
+            Err(refusal) if refusal.is_end() => {
+                self.link.hello = None;
+                if let Phase::Hello { all_told, .. } = &mut self.link.phase {
+                    *all_told = true;
+                }
+                self.ready_if_done(cx);
+            }
+            // It died in the middle: its successor is asked from the beginning.
+            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => self.hello(cx),
+            Err(refusal) => self.alone(cx, "sched-hello", &refusal),
+        }
+    }
+
+    /// A job that has resources: which, is in the KVS.
+    fn reclaim(&mut self, cx: &mut Cx<Self>, job: SchedHelloJob) {
+        if let Phase::Hello { lookups, .. } = &mut self.link.phase {
+            *lookups += 1;
+        }
+        let round = self.link.round;
+        let r = Lookup::new(PRIMARY, &key(job.id, "R"), 0);
+        cx.call(&r, move |core: &mut SchedSimple, cx, r| {
+            if core.link.round != round {
+                return;
+            }
+            let log = Lookup::new(PRIMARY, &key(job.id, "eventlog"), 0);
+            cx.call(&log, move |core: &mut SchedSimple, cx, log| {
+                if core.link.round != round {
+                    return;
+                }
+                let bytes = |found: proto::kvs::Found| found.bytes().map(|b| b.to_vec());
+                let r = r.ok().and_then(bytes);
+                let log = log.ok().and_then(bytes).unwrap_or_default();
+                core.reclaim_found(cx, &job, r, &log);
+                if let Phase::Hello { lookups, .. } = &mut core.link.phase {
+                    *lookups -= 1;
+                }
+                core.ready_if_done(cx);
+            });
+        });
+    }
+
+    fn reclaim_found(
+        &mut self,
+        cx: &mut Cx<Self>,
+        job: &SchedHelloJob,
+        r: Option<Vec<u8>>,
+        log: &[u8],
+    ) {
+        let held = held_by(job, r, log);
+        let taken = held.and_then(|held| {
+            let pool = self.pool.as_mut().ok_or("no resources".to_owned())?;
+            pool.take(&held).map_err(|rank| format!("rank {rank}"))?;
+            Ok(held)
+        });
+        match taken {
+            Ok(held) => {
+                self.held.insert(job.id, held);
+            }
+            Err(text) => {
+                tracing::error!("R of {} cannot be taken back: {text}", job.id);
+                raise(cx, job.id);
+            }
+        }
+    }
+
+    fn ready_if_done(&mut self, cx: &mut Cx<Self>) {
+        let done = Phase::Hello {
+            lookups: 0,
+            all_told: true,
+        };
+        if self.link.phase != done {
+            return;
+        }
+        self.link.phase = Phase::Readying;
+        let limit = self.settings.limit;
+        let request = SchedReady {
+            mode: limit.map_or("unlimited", |_| "limited").to_owned(),
+            limit: limit.map(i64::from),
+        };
+        let round = self.link.round;
+        cx.call(&request, move |core: &mut SchedSimple, cx, result| {
+            if core.link.round != round {
+                return;
+            }
+            match result {
+                Ok(queue) => {
+                    tracing::debug!("ready: {} jobs in the queue", queue.count);
+                    core.link.phase = Phase::Ready;
+                    core.changed = true;
+                    cx.started(Ok(()));
+                }
+                Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => core.hello(cx),
+                Err(refusal) => core.alone(cx, "sched-ready", &refusal),
+            }
+        });
+    }
+
+    /// There is no job manager, or none that wants us. At the start that is an error;
+    /// later we wait until one says that it is there.
+    fn alone(&mut self, cx: &mut Cx<Self>, what: &str, refusal: &Refusal) {
+        let text = format!("job-manager.{what}: {refusal}");
+        tracing::error!("{text}");
+        self.link.phase = Phase::Alone;
+        cx.started(Err(Refusal::new(refusal.errno, text)));
+    }
+
+    /// A job manager has come up. If it is not the one that we work for, we start over.
+    pub(crate) fn manager_online(&mut self, cx: &mut Cx<Self>, online: &Online) {
+        let is_ours = self.link.manager.as_ref().map(Identity::as_str) == Some(&online.uuid);
+        match self.link.phase {
+            Phase::Ready | Phase::Readying if !is_ours => self.hello(cx),
+            Phase::Alone => self.hello(cx),
+            // A hello that is out waits for whoever comes up.
+            _ => {}
+        }
+    }
+
+    /// Somebody who had sent us requests is gone.
+    pub(crate) fn manager_gone(&mut self, cx: &mut Cx<Self>, gone: Option<&Identity>) {
+        if self.link.manager.is_some() && self.link.manager.as_ref() == gone {
+            self.hello(cx);
+        }
+    }
+}
+
+/// What a job has: its R as it was updated, without what it has given back.
+fn held_by(job: &SchedHelloJob, r: Option<Vec<u8>>, log: &[u8]) -> Result<Rset, String> {
+    let r = r.ok_or("it is not in the KVS")?;
+    let text = String::from_utf8(r).map_err(|e| e.to_string())?;
+    let mut set = Rset::decode(&text).map_err(|e| e.to_string())?;
+    let updates = eventlog::decode_log(log).unwrap_or_default();
+    let updated = |entry: &Entry| match entry.name() {
+        "resource-update" => entry.get("expiration")?.as_f64(),
+        _ => None,
+    };
+    if let Some(expiration) = updates.iter().rev().find_map(updated) {
+        set.set_expiration(expiration).map_err(|e| e.to_string())?;
+    }
+    if let Some(free) = &job.free {
+        let free: IdSet = free.parse().map_err(|_| "bad idset of freed ranks")?;
+        set.remove_ranks(&free);
+    }
+    Ok(set)
+}
+
+fn raise(cx: &mut Cx<SchedSimple>, id: JobId) {
+    let request = Raise {
+        id,
+        severity: 0,
+        kind: "scheduler-restart".to_owned(),
+        note: Some("failed to reallocate R for running job".to_owned()),
+        wait_status: None,
+    };
+    cx.call(&request, move |_, _, result| {
+        if let Err(refusal) = result {
+            tracing::error!("job-manager.raise {id}: {refusal}");
+        }
+    });
+}

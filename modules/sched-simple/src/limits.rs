@@ -1,0 +1,23 @@
+//! Every limit of the module in one place.
+
+use std::time::Duration;
+
+/// Requests that the job manager may have here at a time unless it is told otherwise
+/// (protocol/13 section 2). It keeps the others.
+pub const QUEUE_DEPTH: u32 = 8;
+
+/// Requests that may wait here in unlimited mode; a further one is answered ENOBUFS,
+/// after which the job manager starts over.
+pub const QUEUE_MAX: usize = 1 << 20;
+
+/// Allocations in one KVS transaction; what is decided beyond it goes into the next.
+pub const BATCH_ALLOCATIONS_MAX: usize = 1_024;
+
+/// Waiting jobs for which a start time is estimated.
+pub const FORECAST_JOBS: usize = 8;
+
+/// Running jobs whose ends are looked at for an estimate; beyond it there is none.
+pub const FORECAST_ENDS_MAX: usize = 10_000;
+
+/// How long a job waits before its start time is estimated, and between estimates.
+pub const FORECAST_PERIOD: Duration = Duration::from_secs(1);

@@ -1,0 +1,88 @@
+//! Jobs that wait, highest priority first, then lowest id. Pure.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use proto::data::job::Priority;
+use proto::data::{IdSet, JobId};
+use rustc_hash::FxHashMap;
+use wire::Message;
+
+use crate::request::Request;
+
+/// A job that waits.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Which.
+    pub id: JobId,
+    /// What it wants.
+    pub request: Request,
+    /// Ranks that will do, `None` for all.
+    pub ranks: Option<IdSet>,
+    /// The message to answer.
+    pub message: Message,
+    /// What was last said of its start time, if anything.
+    pub t_estimate: Option<f64>,
+}
+
+type Place = (Reverse<Priority>, JobId);
+
+/// The queue.
+#[derive(Debug, Default)]
+pub struct Queue {
+    jobs: BTreeMap<Place, Waiting>,
+    /// Never iterated.
+    priorities: FxHashMap<JobId, Priority>,
+}
+
+impl Queue {
+    /// How many jobs wait.
+    pub fn len(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Adds a job; one that is there already is replaced.
+    pub fn insert(&mut self, priority: Priority, job: Waiting) {
+        self.remove(job.id);
+        self.priorities.insert(job.id, priority);
+        self.jobs.insert((Reverse(priority), job.id), job);
+    }
+
+    /// Takes a job out.
+    pub fn remove(&mut self, id: JobId) -> Option<Waiting> {
+        let priority = self.priorities.remove(&id)?;
+        self.jobs.remove(&(Reverse(priority), id))
+    }
+
+    /// Moves a job.
+    pub fn prioritize(&mut self, id: JobId, priority: Priority) {
+        if let Some(job) = self.remove(id) {
+            self.insert(priority, job);
+        }
+    }
+
+    /// The job whose turn it is.
+    pub fn first(&self) -> Option<&Waiting> {
+        self.jobs.values().next()
+    }
+
+    /// All jobs in order.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
+        self.jobs.values_mut()
+    }
+
+    /// Forgets all jobs.
+    pub fn clear(&mut self) {
+        self.jobs.clear();
+        self.priorities.clear();
+    }
+
+    /// Walks the cross-references and panics on one that is broken.
+    pub fn check_invariants(&self) {
+        assert_eq!(self.jobs.len(), self.priorities.len());
+        for ((priority, id), job) in &self.jobs {
+            assert_eq!(*id, job.id);
+            assert_eq!(self.priorities.get(id), Some(&priority.0));
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! The module through its front door: a job manager, a resource module and a KVS that
+//! are played by the test.
+
+use node::probe::Probe;
+use proto::data::IdSet;
+use proto::data::rset::Node;
+use proto::data::{Rset, Tree};
+use proto::{Errno, Payload as _, kvs};
+use wire::{Identity, Message};
+
+use super::*;
+
+type Sched = Probe<SchedSimple>;
+
+const END: Refusal = Refusal::END;
+
+fn lost() -> Refusal {
+    Refusal::new(Errno::EHOSTUNREACH, "module disconnect")
+}
+
+/// R of ranks with so many cores each.
+fn r(cores: &[u32]) -> String {
+    let mut set = Rset::new();
+    for (rank, cores) in (0..).zip(cores) {
+        let node = Node::with_cores("fox", IdSet::first_n(*cores));
+        set.add_rank(rank, node).unwrap();
+    }
+    set.encode()
+}
+
+/// A module that has its resources and asks who has what; hello is request 2.
+fn acquired(args: &[&str], cores: &[u32]) -> Sched {
+    let mut probe = Sched::start((), args, "{}").unwrap();
+    assert_eq!(probe.said(), ["request resource.acquire #1"]);
+    let up = IdSet::first_n(cores.len() as u32);
+    let first = format!(r#"{{"resources":{},"up":"{up}"}}"#, r(cores));
+    probe.answer_stream("resource.acquire", 1, Ok(&first));
+    let hello = r#"request job-manager.sched-hello #2 {"partial-ok":true}"#;
+    assert_eq!(probe.said(), [hello]);
+    probe
+}
+
+/// A module at work, on nothing yet; ready was request 3.
+fn ready(args: &[&str], cores: &[u32]) -> Sched {
+    let mut probe = acquired(args, cores);
+    probe.answer_stream("job-manager.sched-hello", 2, Err(END));
+    probe.said();
+    probe.answer("job-manager.sched-ready", 3, Ok(r#"{"count":0}"#));
+    probe
+}
+
+/// Asks for one slot of `cores` for job `id`, as the job manager does.
+fn alloc(probe: &mut Sched, id: u64, priority: u32, cores: u32, duration: f64) {
+    let jobspec = format!(
+        r#"{{"resources":[{{"type":"slot","count":1,"label":"task","with":[{{"type":"core","count":{cores}}}]}}],"tasks":[{{"command":["true"],"slot":"task","count":{{"per_slot":1}}}}],"attributes":{{"system":{{"duration":{duration}}}}},"version":1}}"#
+    );
+    let json = format!(
+        r#"{{"id":{id},"priority":{priority},"userid":100,"t_submit":1.0,"jobspec":{jobspec}}}"#
+    );
+    from_manager(probe, "sched.alloc", &json);
+}
+
+fn from_manager(probe: &mut Sched, topic: &str, json: &str) {
+    let mut message = Message::request(topic, 0);
+    message.set_payload(format!("{json}\0").into_bytes().into());
+    (message.userid, message.rolemask) = (100, Role::OWNER);
+    message.push_route(Identity::new("manager-uuid").unwrap());
+    probe.message(message);
+}
+
+/// Lets the module decide and the KVS store; returns what the job manager hears, as
+/// `id type resources`.
+fn settle(probe: &mut Sched) -> Vec<String> {
+    probe.settle();
+    let mut heard = Vec::new();
+    loop {
+        let messages = probe.messages();
+        if messages.is_empty() {
+            return heard;
+        }
+        for message in messages {
+            match message.topic() {
+                "kvs.commit" => {
+                    let done = r#"{"rootref":"x","rootseq":1}"#;
+                    probe.answer("kvs.commit", message.matchtag(), Ok(done));
+                }
+                "sched.alloc" => heard.push(reply(&message)),
+                other => heard.push(other.to_owned()),
+            }
+        }
+    }
+}
+
+fn reply(message: &Message) -> String {
+    let reply = sched::AllocReply::decode(message.payload()).unwrap();
+    let set = reply.r.map(|r| r.parse::<Rset>().unwrap().to_string());
+    let text = set.or(reply.note).unwrap_or_default();
+    format!("{} {} {text}", reply.id.get(), reply.kind)
+        .trim_end()
+        .to_owned()
+}
+
+fn found(text: &str) -> String {
+    let found = kvs::Found {
+        val: Tree::Val(text.to_owned().into()),
+    };
+    serde_json::to_string(&found).unwrap()
+}
+
+#[test]
+fn every_declared_method_has_a_route() {
+    let routes = SchedSimple::routes();
+    let topics: Vec<&str> = routes.topics().collect();
+    for method in sched::METHODS.iter().chain(feasibility::METHODS) {
+        assert!(topics.contains(&method.topic), "{}", method.topic);
+    }
+}
+
+#[test]
+fn a_start_goes_in_the_order_of_rfc_27() {
+    let mut probe = acquired(&["queue-depth=3"], &[4]);
+    assert_eq!(probe.said(), [""; 0]);
+    probe.answer_stream("job-manager.sched-hello", 2, Err(END));
+    let ready = r#"request job-manager.sched-ready #3 {"mode":"limited","limit":3}"#;
+    assert_eq!(probe.said(), [ready]);
+    probe.answer("job-manager.sched-ready", 3, Ok(r#"{"count":0}"#));
+    assert!(probe.actor.core.link.is_ready());
+}
+
+#[test]
+fn r_is_stored_before_the_job_manager_hears_of_it() {
+    let mut probe = ready(&[], &[4]);
+    alloc(&mut probe, 1, 16, 2, 10.0);
+    alloc(&mut probe, 2, 16, 1, 0.0);
+    assert_eq!(probe.said(), [""; 0]);
+    probe.settle();
+    let said = probe.said();
+    assert_eq!(said.len(), 1, "one commit for both: {said:?}");
+    assert!(said[0].contains(r#""once":"sched-simple-uuid:1""#));
+    assert!(said[0].contains(r#""key":"job.0000.0000.0000.0001.R""#));
+    assert!(said[0].contains(r#""key":"job.0000.0000.0000.0002.R""#));
+    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
+    let r1 = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0-1"}}],"nodelist":["fox"],"nslots":1,"starttime":1000.0,"expiration":1010.0}}"#;
+    let note1 = r#"{"sched":{"resource_summary":"rank0/core[0-1]"}}"#;
+    let said = probe.said();
+    assert_eq!(
+        said[0],
+        format!(r#"response sched.alloc #0 {{"id":1,"type":0,"R":{r1},"annotations":{note1}}}"#)
+    );
+    assert!(said[1].contains(r#""expiration":0.0"#), "{}", said[1]);
+}
+
+#[test]
+fn what_comes_while_a_batch_is_stored_joins_the_next() {
+    let mut probe = ready(&[], &[8]);
+    alloc(&mut probe, 1, 16, 1, 0.0);
+    probe.settle();
+    assert_eq!(probe.said().len(), 1);
+    alloc(&mut probe, 2, 16, 1, 0.0);
+    alloc(&mut probe, 3, 16, 1, 0.0);
+    probe.settle();
+    assert_eq!(probe.said(), [""; 0]);
+    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
+    let said = probe.said();
+    assert_eq!(said.len(), 2);
+    assert!(said[0].starts_with("response sched.alloc #0 {\"id\":1"));
+    assert!(said[1].contains("0002.R") && said[1].contains("0003.R"));
+}
+
+#[test]
+fn a_lost_commit_is_sent_again_with_its_token() {
+    let mut probe = ready(&[], &[8]);
+    alloc(&mut probe, 1, 16, 1, 0.0);
+    probe.settle();
+    let first = probe.said();
+    probe.answer("kvs.commit", 4, Err(lost()));
+    let again = probe.said();
+    let payload = |line: &str| line.split_once('{').unwrap().1.to_owned();
+    assert_eq!(payload(&first[0]), payload(&again[0]));
+    probe.answer("kvs.commit", 5, Ok(r#"{"rootref":"x","rootseq":1}"#));
+    assert_eq!(probe.said().len(), 1);
+}
+
+#[test]
+fn the_first_job_blocks_the_others_and_priority_decides_who_is_first() {
+    let mut probe = ready(&[], &[4]);
+    alloc(&mut probe, 5, 16, 3, 0.0);
+    assert_eq!(settle(&mut probe), ["5 0 rank0/core[0-2]"]);
+    alloc(&mut probe, 6, 16, 2, 0.0);
+    alloc(&mut probe, 7, 16, 1, 0.0);
+    assert_eq!(settle(&mut probe), [""; 0]);
+    probe.request("sched.prioritize", r#"{"jobs":[[7,20]]}"#);
+    assert_eq!(settle(&mut probe), ["sched.prioritize", "7 0 rank0/core3"]);
+    let free = format!(r#"{{"id":5,"R":{},"final":true}}"#, r(&[3]));
+    from_manager(&mut probe, "sched.free", &free);
+    // It was sent without NORESPONSE by the test, hence the answer.
+    assert_eq!(settle(&mut probe), ["sched.free", "6 0 rank0/core[0-1]"]);
+}
+
+#[test]
+fn a_free_gives_back_no_more_than_the_job_has() {
+    let mut probe = ready(&[], &[4]);
+    alloc(&mut probe, 1, 16, 2, 0.0);
+    alloc(&mut probe, 2, 16, 1, 0.0);
+    settle(&mut probe);
+    let free = format!(r#"{{"id":1,"R":{},"final":true}}"#, r(&[4]));
+    from_manager(&mut probe, "sched.free", &free);
+    from_manager(&mut probe, "sched.free", &free);
+    settle(&mut probe);
+    alloc(&mut probe, 3, 16, 3, 0.0);
+    assert_eq!(settle(&mut probe), ["3 0 rank0/core[0-1,3]"]);
+}
+
+#[test]
+fn a_job_that_can_never_run_is_denied_at_once() {
+    let mut probe = ready(&[], &[4]);
+    alloc(&mut probe, 1, 16, 5, 0.0);
+    assert_eq!(
+        settle(&mut probe),
+        [
+            "1 2 unsatisfiable request: need 1 slot(s) of 5 core(s), only 0 such slot(s) available (total cores: 4)"
+        ]
+    );
+    let json = r#"{"id":2,"priority":16,"userid":100,"t_submit":1.0,"jobspec":7}"#;
+    from_manager(&mut probe, "sched.alloc", json);
+    let said = settle(&mut probe);
+    assert!(
+        said[0].starts_with("2 2 cannot parse jobspec: "),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_request_can_be_taken_back_while_it_waits() {
+    let mut probe = ready(&[], &[1]);
+    alloc(&mut probe, 1, 16, 1, 0.0);
+    alloc(&mut probe, 2, 16, 1, 0.0);
+    settle(&mut probe);
+    from_manager(&mut probe, "sched.cancel", r#"{"id":2}"#);
+    from_manager(&mut probe, "sched.cancel", r#"{"id":1}"#);
+    assert_eq!(settle(&mut probe), ["2 3", "sched.cancel", "sched.cancel"]);
+}
+
+#[test]
+fn feasibility_is_told_as_a_deny_is() {
+    let mut probe = ready(&[], &[1]);
+    probe.request("feasibility.check", r#"{"jobspec":{"resources":[]}}"#);
+    let refusal = r#"EINVAL "jobspec has no resources""#;
+    assert_eq!(
+        probe.said(),
+        [format!("response feasibility.check #1 {refusal}")]
+    );
+}
+
+#[test]
+fn a_malformed_request_is_answered_with_an_error() {
+    let mut probe = ready(&[], &[1]);
+    from_manager(&mut probe, "sched.alloc", r#"{"id":1}"#);
+    assert_eq!(probe.said(), ["response sched.alloc #0 EPROTO"]);
+}
+
+#[test]
+fn ranks_that_go_down_are_not_used_and_come_back() {
+    let mut probe = ready(&[], &[2, 2]);
+    probe.answer_stream("resource.acquire", 1, Ok(r#"{"down":"0"}"#));
+    alloc(&mut probe, 1, 16, 2, 0.0);
+    alloc(&mut probe, 2, 16, 2, 0.0);
+    assert_eq!(settle(&mut probe), ["1 0 rank1/core[0-1]"]);
+    probe.answer_stream("resource.acquire", 1, Ok(r#"{"up":"0"}"#));
+    assert_eq!(settle(&mut probe), ["2 0 rank0/core[0-1]"]);
+}
+
+#[test]
+fn jobs_that_run_are_taken_back_but_for_what_they_returned() {
+    let mut probe = acquired(&[], &[2, 2]);
+    let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0,"free":"1"}"#;
+    probe.answer_stream("job-manager.sched-hello", 2, Ok(job));
+    probe.answer_stream("job-manager.sched-hello", 2, Err(END));
+    let said = probe.said();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("job.0000.0000.0000.0009.R"), "{said:?}");
+    probe.answer("kvs.lookup", 3, Ok(&found(&r(&[2, 2]))));
+    let said = probe.said();
+    assert!(said[0].contains("0009.eventlog"), "{said:?}");
+    let update =
+        "{\"timestamp\":5.0,\"name\":\"resource-update\",\"context\":{\"expiration\":77.0}}\n";
+    probe.answer("kvs.lookup", 4, Ok(&found(update)));
+    let said = probe.said();
+    assert!(said[0].starts_with("request job-manager.sched-ready"));
+    let held = probe.actor.core.allocated();
+    assert_eq!(held.to_string(), "rank0/core[0-1]");
+    let held: Vec<_> = probe.actor.core.held.values().collect();
+    assert_eq!(held[0].expiration(), 77.0);
+}
+
+#[test]
+fn a_job_whose_resources_are_gone_is_ended() {
+    let mut probe = acquired(&[], &[2]);
+    let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0}"#;
+    probe.answer_stream("job-manager.sched-hello", 2, Ok(job));
+    probe.said();
+    probe.answer("kvs.lookup", 3, Ok(&found(&r(&[2, 2]))));
+    probe.said();
+    probe.answer("kvs.lookup", 4, Ok(&found("")));
+    let raise = r#"{"id":9,"severity":0,"type":"scheduler-restart","note":"failed to reallocate R for running job"}"#;
+    assert_eq!(
+        probe.said(),
+        [format!("request job-manager.raise #5 {raise}")]
+    );
+}
+
+#[test]
+fn a_new_job_manager_is_greeted_like_the_first() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 1, 0.0);
+    settle(&mut probe);
+    alloc(&mut probe, 2, 16, 2, 0.0);
+    from_manager(&mut probe, "sched.disconnect", "{}");
+    let said = probe.said();
+    let hello = r#"{"partial-ok":true}"#;
+    assert!(
+        said.contains(&format!("request job-manager.sched-hello #5 {hello}")),
+        "{said:?}"
+    );
+    assert_eq!(probe.actor.core.queue.len(), 0);
+    assert!(probe.actor.core.held.is_empty());
+    // The successor says that it is there; it has been greeted already.
+    probe.event("job-manager.online", r#"{"uuid":"second-uuid"}"#);
+    assert_eq!(probe.said(), [""; 0]);
+    probe.answer_stream("job-manager.sched-hello", 5, Err(END));
+    assert!(probe.said()[0].starts_with("request job-manager.sched-ready #6"));
+    probe.answer("job-manager.sched-ready", 6, Ok(r#"{"count":1}"#));
+    alloc(&mut probe, 2, 16, 2, 0.0);
+    assert_eq!(settle(&mut probe), ["2 0 rank0/core[0-1]"]);
+}
+
+#[test]
+fn a_job_manager_that_had_asked_nothing_is_missed_too() {
+    let mut probe = ready(&[], &[2]);
+    probe.event("job-manager.online", r#"{"uuid":"second-uuid"}"#);
+    assert!(probe.said()[0].starts_with("request job-manager.sched-hello #4"));
+}
+
+#[test]
+fn r_of_a_dead_job_managers_request_is_not_answered() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 1, 0.0);
+    probe.settle();
+    probe.said();
+    from_manager(&mut probe, "sched.disconnect", "{}");
+    probe.said();
+    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
+    assert_eq!(probe.said(), [""; 0]);
+}
+
+#[test]
+fn resources_are_asked_for_again_when_their_keeper_dies() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 1, 0.0);
+    settle(&mut probe);
+    probe.answer_stream("resource.acquire", 1, Err(lost()));
+    assert_eq!(probe.said(), ["request resource.acquire #5"]);
+    let first = format!(r#"{{"resources":{},"up":"0"}}"#, r(&[2]));
+    probe.answer_stream("resource.acquire", 5, Ok(&first));
+    alloc(&mut probe, 2, 16, 1, 0.0);
+    assert_eq!(settle(&mut probe), ["2 0 rank0/core1"]);
+}
+
+#[test]
+fn a_job_that_waits_is_told_when_it_may_start() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 2, 30.0);
+    alloc(&mut probe, 2, 16, 1, 5.0);
+    alloc(&mut probe, 3, 16, 2, 0.0);
+    settle(&mut probe);
+    probe.pass(std::time::Duration::from_secs(1));
+    let estimates: Vec<String> = probe
+        .said()
+        .iter()
+        .map(|line| line.split_once("\"annotations\":").unwrap().1.to_owned())
+        .collect();
+    assert_eq!(
+        estimates,
+        [
+            r#"{"sched":{"t_estimate":1030.0}}}"#,
+            r#"{"sched":{"t_estimate":1035.0}}}"#,
+        ]
+    );
+    let free = format!(r#"{{"id":1,"R":{},"final":true}}"#, r(&[2]));
+    from_manager(&mut probe, "sched.free", &free);
+    probe.settle();
+    probe.said();
+    probe.answer("kvs.commit", 5, Ok(r#"{"rootref":"x","rootseq":1}"#));
+    let said = probe.said();
+    let cleared = r#""annotations":{"sched":{"resource_summary":"rank0/core0","t_estimate":null}}"#;
+    assert!(said[0].contains(cleared), "{said:?}");
+}
+
+#[test]
+fn expirations_of_running_jobs_can_change_unless_a_test_says_no() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 2, 30.0);
+    settle(&mut probe);
+    probe.request("sched.expiration", r#"{"id":1,"expiration":99.0}"#);
+    probe.request("sched.expiration", r#"{"id":2,"expiration":99.0}"#);
+    probe.request("sched.debug", r#"{"op":"setbit","flags":4}"#);
+    probe.request("sched.expiration", r#"{"id":1,"expiration":99.0}"#);
+    let said = probe.said();
+    assert_eq!(said[0], "response sched.expiration #1");
+    assert_eq!(
+        said[1],
+        r#"response sched.expiration #2 EINVAL "job has no resources""#
+    );
+    assert_eq!(
+        said[3],
+        r#"response sched.expiration #4 EINVAL "Rejecting expiration update for testing""#
+    );
+}
+
+#[test]
+fn a_start_without_a_job_manager_fails() {
+    let mut probe = acquired(&[], &[1]);
+    let missing = Refusal::bare(Errno::ENOSYS);
+    probe.answer_stream("job-manager.sched-hello", 2, Err(missing));
+    assert_eq!(probe.actor.core.link.manager, None);
+    assert!(!probe.actor.core.link.is_ready());
+}
