@@ -4,6 +4,8 @@ use crate::command::Entry;
 
 pub mod broker;
 pub mod completion;
+pub mod config;
+pub mod content;
 pub mod dmesg;
 pub mod env;
 pub mod event;
@@ -12,6 +14,7 @@ pub mod help;
 pub mod kvs;
 pub mod logger;
 pub mod lsattr;
+pub mod module;
 pub mod ping;
 pub mod setattr;
 pub mod shutdown;
@@ -23,6 +26,8 @@ pub mod version;
 pub const ENTRIES: &[Entry] = &[
     Entry::of::<broker::Broker>(),
     Entry::of::<completion::Completion>(),
+    Entry::of::<config::Config>(),
+    Entry::of::<content::Content>(),
     Entry::of::<dmesg::Dmesg>(),
     Entry::of::<env::Env>(),
     Entry::of::<event::Event>(),
@@ -31,6 +36,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<kvs::Kvs>(),
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),
+    Entry::of::<module::Module>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<setattr::Setattr>(),
     Entry::of::<shutdown::Shutdown>(),

@@ -1,0 +1,62 @@
+//! `flux config get`
+
+use std::path::PathBuf;
+
+use proto::config;
+use proto::data::dotted;
+use serde_json::Value;
+
+use super::files;
+use super::kind::Kind;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Print the configuration, or one value of it
+#[derive(clap::Args)]
+pub struct Get {
+    /// Type that the value must have
+    #[arg(
+        short,
+        long,
+        value_name = "TYPE",
+        default_value = "any",
+        hide_default_value = true
+    )]
+    r#type: Kind,
+    /// Say nothing when there is no such value
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print this when there is no such value
+    #[arg(short, long, value_name = "VALUE", allow_hyphen_values = true)]
+    default: Option<String>,
+    /// Read these files in place of asking the instance
+    #[arg(short, long, value_name = "PATH")]
+    config_path: Option<PathBuf>,
+    /// Which value, such as policy.limits.duration; all if not given
+    #[arg(value_name = "KEY")]
+    key: Option<String>,
+}
+
+impl Get {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let table = match &self.config_path {
+            Some(path) => files::read(path)?,
+            None => flux.connect()?.rpc(&config::Get)?.0,
+        };
+        let Some(key) = &self.key else {
+            writeln!(flux.out, "{}", Value::Object(table))?;
+            return Ok(());
+        };
+        let text = match (dotted::get(&table, key), self.default) {
+            (Some(value), _) => self
+                .r#type
+                .print(value)
+                .ok_or_else(|| CliError::new(format!("{key} does not have the requested type")))?,
+            (None, Some(default)) => default,
+            (None, None) if self.quiet => return Err(CliError::exit(1)),
+            (None, None) => return Err(CliError::new(format!("{key} is not set"))),
+        };
+        writeln!(flux.out, "{text}")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! `flux module load`, `remove` and `reload`
+
+use std::path::Path;
+
+use client::Handle;
+use proto::{Errno, module};
+
+use super::failed;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Load a module; returns when it runs
+#[derive(clap::Args)]
+pub struct Load {
+    /// Name to load it under, if not its own
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Run it as a process of its own; every module is one
+    #[arg(long)]
+    exec: bool,
+    /// Name or path of the module
+    path: String,
+    /// Its arguments
+    #[arg(allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Load {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        let request = module::Load {
+            path: absolute(&self.path),
+            args: self.args,
+            name: self.name,
+            loader: None,
+            exec: self.exec.then_some(true),
+        };
+        handle.rpc(&request).map_err(failed("load", &self.path))?;
+        Ok(())
+    }
+}
+
+/// Remove a module; returns when it is gone
+#[derive(clap::Args)]
+pub struct Remove {
+    /// A module that is not loaded is no error
+    #[arg(short, long)]
+    force: bool,
+    /// Kill it instead of asking it to end
+    #[arg(long)]
+    cancel: bool,
+    /// Name of the module
+    name: String,
+}
+
+impl Remove {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        remove(&mut handle, &self.name, self.force, self.cancel)
+    }
+}
+
+/// Remove a module and load it again
+#[derive(clap::Args)]
+pub struct Reload {
+    /// A module that is not loaded is no error
+    #[arg(short, long)]
+    force: bool,
+    /// Kill it instead of asking it to end
+    #[arg(long)]
+    cancel: bool,
+    /// Name to load it under, if not its own
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Name or path of the module
+    path: String,
+    /// Its arguments
+    #[arg(allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Reload {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        let path = absolute(&self.path);
+        let loaded_as = self.name.as_ref().unwrap_or(&path);
+        remove(&mut handle, loaded_as, self.force, self.cancel)?;
+        let request = module::Load {
+            path: path.clone(),
+            args: self.args,
+            name: self.name,
+            loader: None,
+            exec: None,
+        };
+        handle.rpc(&request).map_err(failed("load", &self.path))?;
+        Ok(())
+    }
+}
+
+fn remove(handle: &mut Handle, name: &str, force: bool, cancel: bool) -> Result<(), CliError> {
+    let request = module::Remove {
+        name: absolute(name),
+        cancel: cancel.then_some(true),
+    };
+    match handle.rpc(&request) {
+        Err(refusal) if force && refusal.errno == Errno::ENOENT => Ok(()),
+        removed => removed.map(|_| ()).map_err(failed("remove", name)),
+    }
+}
+
+/// The broker may be in another directory than we are.
+fn absolute(path: &str) -> String {
+    if !path.contains('/') {
+        return path.to_owned();
+    }
+    let absolute = std::path::absolute(Path::new(path));
+    absolute.map_or_else(
+        |_| path.to_owned(),
+        |path| path.to_string_lossy().into_owned(),
+    )
+}
