@@ -181,6 +181,8 @@ pub struct Spawn {
     pub cwd: Option<String>,
     /// Standard input.
     pub stdin: Stdio,
+    /// A file to read standard input from, in place of `stdin`.
+    pub stdin_path: Option<String>,
     /// Standard output.
     pub stdout: Stdio,
     /// Standard error.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::JobId;
+use crate::data::stdio::Data;
 use crate::{Empty, Refusal};
 
 /// The service name of the job `id` of user `userid`.
@@ -24,23 +25,11 @@ pub struct KillEvent {
     pub signum: i32,
 }
 
-/// Hands data to tasks on their standard input.
+/// Hands data to tasks on their standard input: the object of RFC 24, whose ranks may be
+/// `all`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Stdin {
-    /// Always `stdin`.
-    pub stream: String,
-    /// Which tasks: an idset, or `all`.
-    pub rank: String,
-    /// What, as text, or as `encoding` says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<String>,
-    /// `base64` for what is not text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub encoding: Option<String>,
-    /// Nothing more will come.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub eof: Option<bool>,
-}
+#[serde(transparent)]
+pub struct Stdin(pub Data);
 
 /// Raises an exception on the job on behalf of one of its shells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

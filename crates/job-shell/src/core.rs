@@ -1,0 +1,212 @@
+//! What the shell knows, and the few things that several files do with it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use node::{ChildId, Cx, TimerId};
+use proto::data::JobId;
+use proto::job_exec::ShellJob;
+use proto::job_manager::Raise;
+use serde_json::{Map, Value};
+
+use crate::input::Input;
+use crate::job::Job;
+use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
+use crate::output::Output;
+use crate::pmi::Server;
+use crate::state::{Move, State, next};
+use crate::store::Store;
+use crate::tasks::Task;
+use crate::worker::Prepared;
+
+/// What the process was started with.
+#[derive(Debug, Clone, Default)]
+pub struct Launch {
+    /// The job to run.
+    pub id: JobId,
+    /// The number that job-exec started us under.
+    pub lease: String,
+    /// Our process id.
+    pub pid: i32,
+    /// Whether the locale can show `ƒ`.
+    pub utf8: bool,
+    /// Where temporary directories go if not beside the broker's socket.
+    pub tmpdir: String,
+}
+
+/// The shell of one job.
+pub struct JobShell {
+    /// What we were started with.
+    pub(crate) launch: Launch,
+    state: State,
+    /// The job as job-exec tells it, until the environment is known too.
+    pub(crate) told: Option<ShellJob>,
+    /// The environment as the submitter signed it.
+    pub(crate) environment: Option<Map<String, Value>>,
+    /// The job, once it is known.
+    pub(crate) job: Option<Rc<Job>>,
+    /// What the worker made ready.
+    pub(crate) prepared: Option<Prepared>,
+    /// The tasks, by local id.
+    pub(crate) tasks: Vec<Task>,
+    /// Local ids of tasks by child.
+    pub(crate) children: BTreeMap<ChildId, usize>,
+    /// What waits to be stored.
+    pub(crate) store: Store,
+    /// Where output goes.
+    pub(crate) output: Output,
+    /// Where input goes.
+    pub(crate) input: Input,
+    /// The PMI server, if one is wanted.
+    pub(crate) pmi: Option<Server>,
+    /// When the job's time ends, in seconds since the epoch; 0 for never.
+    pub(crate) expiration: f64,
+    /// The timer for the signal before that.
+    pub(crate) warning: Option<TimerId>,
+    /// Signals that came before there were tasks.
+    pub(crate) early_signals: Vec<i32>,
+    /// Largest exit code so far.
+    pub(crate) code: u8,
+    /// The timer that runs since the first task ended.
+    pub(crate) exit_timer: Option<TimerId>,
+    /// Whether the job manager was told that the job is to end.
+    pub(crate) raised: bool,
+    /// Greetings so far: only the stream of the last one counts.
+    pub(crate) greetings: u64,
+    /// The next wait before job-exec is asked again.
+    pub(crate) backoff: Duration,
+    /// Pieces of work given to the worker that have not come back.
+    pub(crate) n_writes: usize,
+    /// Whether tasks are made to wait.
+    pub(crate) paused: bool,
+    /// Nobody wants our tasks any more.
+    pub(crate) orphaned: bool,
+}
+
+/// Levels of the shell's own words (protocol/13 section 8).
+pub(crate) mod level {
+    /// The job can not go on.
+    pub const FATAL: i32 = 0;
+    /// Something went wrong.
+    pub const ERROR: i32 = 1;
+    /// Something may be wrong.
+    pub const WARN: i32 = 2;
+}
+
+impl JobShell {
+    /// A shell that knows nothing yet.
+    pub(crate) fn new(launch: Launch) -> JobShell {
+        JobShell {
+            launch,
+            state: State::Greeting,
+            told: None,
+            environment: None,
+            job: None,
+            prepared: None,
+            tasks: Vec::new(),
+            children: BTreeMap::new(),
+            store: Store::default(),
+            output: Output::default(),
+            input: Input::default(),
+            pmi: None,
+            expiration: 0.0,
+            warning: None,
+            early_signals: Vec::new(),
+            code: 0,
+            exit_timer: None,
+            raised: false,
+            greetings: 0,
+            backoff: Duration::from_millis(RETRY_FIRST_MS),
+            n_writes: 0,
+            paused: false,
+            orphaned: false,
+        }
+    }
+
+    /// Where the shell is.
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Moves on; a move that does not fit is logged and refused.
+    pub(crate) fn step(&mut self, step: Move) -> bool {
+        let Some(to) = next(self.state, step) else {
+            tracing::debug!(
+                "job={} {step:?}: refused in {:?}",
+                self.launch.id,
+                self.state
+            );
+            return false;
+        };
+        tracing::trace!("job={} {step:?}: {:?}->{to:?}", self.launch.id, self.state);
+        self.state = to;
+        true
+    }
+
+    /// Says something to the user.
+    pub(crate) fn say(&mut self, cx: &Cx<Self>, level: i32, message: &str) {
+        self.store.log(cx.now().wall, level, message);
+    }
+
+    /// The job can not go on: says why, and ends with this exit code.
+    pub(crate) fn fatal(&mut self, cx: &mut Cx<Self>, code: u8, message: &str) {
+        self.say(cx, level::FATAL, message);
+        self.raise(cx, message, None);
+        self.code = self.code.max(code);
+        self.kill_tasks(cx, rustix::process::Signal::KILL.as_raw());
+        if self.children.is_empty() {
+            self.ended(cx);
+        }
+    }
+
+    /// Asks the job manager to end the job, once.
+    pub(crate) fn raise(&mut self, cx: &mut Cx<Self>, note: &str, wait_status: Option<i32>) {
+        if std::mem::replace(&mut self.raised, true) {
+            return;
+        }
+        let raise = Raise {
+            id: self.launch.id,
+            severity: 0,
+            kind: "exec".to_owned(),
+            note: Some(note.to_owned()),
+            wait_status,
+        };
+        cx.call(&raise, |_, _, result| {
+            if let Err(error) = result {
+                tracing::error!("job-manager.raise: {error}");
+            }
+        });
+    }
+
+    /// How long to wait before job-exec is asked again.
+    pub(crate) fn next_backoff(&mut self) -> Duration {
+        let wait = self.backoff;
+        self.backoff = (wait * 2).min(Duration::from_millis(RETRY_LAST_MS));
+        wait
+    }
+
+    /// Sends a signal to every task that lives.
+    pub(crate) fn kill_tasks(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        let group = self.job.as_ref().is_none_or(|job| !job.options.nosetpgrp);
+        for task in self.tasks.iter().filter(|task| task.is_alive()) {
+            if let Some(child) = task.child {
+                cx.kill_child(child, signum, group);
+            }
+        }
+    }
+
+    /// Walks the cross-references.
+    pub(crate) fn check(&self) {
+        for (child, index) in &self.children {
+            assert_eq!(
+                self.tasks[*index].child,
+                Some(*child),
+                "a child is no task's"
+            );
+        }
+        if self.state == State::Running {
+            assert!(!self.children.is_empty(), "nothing runs");
+        }
+    }
+}

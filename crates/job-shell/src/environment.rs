@@ -1,0 +1,218 @@
+//! The environment of tasks: the job's own, and what the shell adds (protocol/13 section
+//! 10). Pure.
+
+use std::collections::BTreeMap;
+
+use proto::data::{JobId, JobIdEncoding};
+use serde_json::{Map, Value};
+
+/// What the shell adds is made of this.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The job.
+    pub id: JobId,
+    /// Whether `ƒ` can be shown.
+    pub utf8: bool,
+    /// Path of the instance among instances: `/` at the root.
+    pub parent_path: String,
+    /// Tasks in the job.
+    pub ntasks: u64,
+    /// Nodes in the job.
+    pub nnodes: u64,
+    /// Local URI of the broker.
+    pub uri: String,
+    /// The job's namespace in the KVS.
+    pub namespace: String,
+    /// The job's temporary directory.
+    pub tmpdir: String,
+    /// Our host.
+    pub hostname: String,
+    /// GPUs of the job here, if the shell is to set them: `-1` when there are none.
+    pub gpus: Option<String>,
+}
+
+/// The variables that all tasks share. `environment` is the job's own, where null removes.
+pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    for (name, value) in environment {
+        if let Value::String(value) = value
+            && is_sound(name, value)
+        {
+            env.insert(name.clone(), value.clone());
+        }
+    }
+    let id = around.id.encode(match around.utf8 {
+        true => JobIdEncoding::F58,
+        false => JobIdEncoding::F58Plain,
+    });
+    let parent = around.parent_path.trim_end_matches('/');
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
+    set("FLUX_JOB_ID_PATH", format!("{parent}/{id}"));
+    set("FLUX_JOB_ID", id);
+    set("FLUX_JOB_SIZE", around.ntasks.to_string());
+    set("FLUX_JOB_NNODES", around.nnodes.to_string());
+    set("FLUX_URI", around.uri.clone());
+    set("FLUX_KVS_NAMESPACE", around.namespace.clone());
+    set("FLUX_JOB_TMPDIR", around.tmpdir.clone());
+    if let Some(gpus) = &around.gpus {
+        set("CUDA_VISIBLE_DEVICES", gpus.clone());
+        set("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned());
+    }
+    if env.contains_key("HOSTNAME") {
+        env.insert("HOSTNAME".to_owned(), around.hostname.clone());
+    }
+    env.remove("FLUX_PROXY_REMOTE");
+    env
+}
+
+/// The variables of one task: the shared ones, and its place in the job.
+pub fn of_task(
+    shared: &BTreeMap<String, String>,
+    rank: u32,
+    local_id: u32,
+    pmi_size: Option<u64>,
+) -> Vec<(String, String)> {
+    let mut env = shared.clone();
+    let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
+    set("FLUX_TASK_RANK", rank.to_string());
+    set("FLUX_TASK_LOCAL_ID", local_id.to_string());
+    match pmi_size {
+        Some(size) => {
+            set("PMI_RANK", rank.to_string());
+            set("PMI_SIZE", size.to_string());
+        }
+        // A job within a job must not find the server of another.
+        None => {
+            for name in ["PMI_FD", "PMI_RANK", "PMI_SIZE"] {
+                env.remove(name);
+            }
+        }
+    }
+    env.into_iter().collect()
+}
+
+/// Whether execve(2) can take the variable.
+fn is_sound(name: &str, value: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
+}
+
+/// Whether these locale variables ask for UTF-8, the first one set deciding.
+pub fn is_utf8(get: impl Fn(&str) -> Option<String>) -> bool {
+    if get("FLUX_F58_FORCE_ASCII").is_some() {
+        return false;
+    }
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| get(name).filter(|v| !v.is_empty()));
+    let locale = set.unwrap_or_default().to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn around() -> Surroundings {
+        Surroundings {
+            id: JobId(1234),
+            utf8: true,
+            parent_path: "/".to_owned(),
+            ntasks: 4,
+            nnodes: 1,
+            uri: "local:///run/local-0".to_owned(),
+            namespace: "job-1234".to_owned(),
+            tmpdir: "/run/jobtmp-0-fNH".to_owned(),
+            hostname: "host0".to_owned(),
+            gpus: None,
+        }
+    }
+
+    /// Prints the environment of task 2 of a job with this environment of its own.
+    fn check(own: Value, pmi_size: Option<u64>, around: &Surroundings, expect: &[&str]) {
+        let own = own.as_object().unwrap();
+        let env = of_task(&of_job(own, around), 2, 1, pmi_size);
+        let lines: Vec<String> = env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(lines, expect);
+    }
+
+    const PLAIN: [&str; 9] = [
+        "FLUX_JOB_ID=ƒNH",
+        "FLUX_JOB_ID_PATH=/ƒNH",
+        "FLUX_JOB_NNODES=1",
+        "FLUX_JOB_SIZE=4",
+        "FLUX_JOB_TMPDIR=/run/jobtmp-0-fNH",
+        "FLUX_KVS_NAMESPACE=job-1234",
+        "FLUX_TASK_LOCAL_ID=1",
+        "FLUX_TASK_RANK=2",
+        "FLUX_URI=local:///run/local-0",
+    ];
+
+    #[test]
+    fn a_task_learns_its_place() {
+        check(json!({}), None, &around(), &PLAIN);
+    }
+
+    #[test]
+    fn null_removes_and_unsound_variables_are_left_out() {
+        check(
+            json!({"PATH": null, "A=B": "1", "N": 7, "FLUX_PROXY_REMOTE": "x"}),
+            None,
+            &around(),
+            &PLAIN,
+        );
+    }
+
+    #[test]
+    fn pmi_is_announced_only_where_it_is_served() {
+        let with: Vec<&str> = [&PLAIN[..], &["PMI_RANK=2", "PMI_SIZE=4"]].concat();
+        check(json!({}), Some(4), &around(), &with);
+        check(
+            json!({"PMI_FD": "9", "PMI_RANK": "1"}),
+            None,
+            &around(),
+            &PLAIN,
+        );
+    }
+
+    #[test]
+    fn the_host_name_is_replaced_only_if_the_job_has_one() {
+        let with: Vec<&str> = [&PLAIN[..], &["HOSTNAME=host0"]].concat();
+        check(json!({"HOSTNAME": "login"}), None, &around(), &with);
+    }
+
+    #[test]
+    fn gpus_and_the_path_of_a_nested_instance_are_told() {
+        let nested = Surroundings {
+            parent_path: "/ƒ2".to_owned(),
+            gpus: Some("-1".to_owned()),
+            utf8: false,
+            ..around()
+        };
+        let shared = of_job(&Map::new(), &nested);
+        assert_eq!(shared["FLUX_JOB_ID_PATH"], "/ƒ2/fNH");
+        assert_eq!(shared["CUDA_VISIBLE_DEVICES"], "-1");
+        assert_eq!(shared["CUDA_DEVICE_ORDER"], "PCI_BUS_ID");
+    }
+
+    #[test]
+    fn the_first_locale_variable_that_is_set_decides() {
+        let check = |vars: &[(&str, &str)], expect| {
+            let get = |name: &str| {
+                vars.iter()
+                    .find(|(n, _)| *n == name)
+                    .map(|(_, value)| (*value).to_owned())
+            };
+            assert_eq!(is_utf8(get), expect, "{vars:?}");
+        };
+        check(&[("LANG", "C.UTF-8")], true);
+        check(&[("LC_ALL", "C"), ("LANG", "en_US.utf8")], false);
+        check(&[("LC_ALL", ""), ("LC_CTYPE", "en_US.utf8")], true);
+        check(&[("LANG", "C.UTF-8"), ("FLUX_F58_FORCE_ASCII", "1")], false);
+        check(&[], false);
+    }
+}

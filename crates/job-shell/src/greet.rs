@@ -1,0 +1,143 @@
+//! Getting to know the job: a greeting to job-exec, which tells the job and gives orders
+//! from then on, and a look at the signed request, which alone has the environment.
+//!
+//! Both are asked at once. The greeting is repeated whenever its stream is lost, because
+//! we outlive job-exec.
+
+use std::rc::Rc;
+
+use node::{Call, Cx};
+use proto::data::{Jobspec, sign};
+use proto::job_exec::{ShellHello, ShellOrder};
+use proto::kvs::{Found, Lookup, PRIMARY};
+use proto::{Errno, Refusal, job_shell, service};
+use serde_json::Map;
+
+use crate::JobShell;
+use crate::core::level;
+use crate::job::Job;
+use crate::state::{Move, State};
+
+impl JobShell {
+    /// Asks for everything that is needed to begin.
+    pub(crate) fn introduce(&mut self, cx: &mut Cx<Self>) {
+        cx.subscribe(&job_shell::kill_topic(self.launch.id));
+        self.greet(cx);
+        let lookup = Lookup::new(PRIMARY, &self.launch.id.kvs_key("J"), 0);
+        cx.call(&lookup, |core, cx, result| core.signed(cx, result));
+    }
+
+    fn greet(&mut self, cx: &mut Cx<Self>) {
+        self.greetings += 1;
+        let greeting = self.greetings;
+        let hello = ShellHello {
+            id: self.launch.id,
+            rank: 0,
+            pid: self.launch.pid,
+            lease: self.launch.lease.clone(),
+            again: self.job.is_some(),
+        };
+        cx.stream_with(Call::new(&hello), move |core: &mut JobShell, cx, result| {
+            if core.greetings == greeting {
+                core.ordered(cx, result);
+            }
+        });
+    }
+
+    fn ordered(&mut self, cx: &mut Cx<Self>, order: Result<ShellOrder, Refusal>) {
+        match order {
+            Ok(order) => self.obey(cx, order),
+            Err(_) if matches!(self.state(), State::Leaving | State::Gone) => {}
+            Err(error) if is_final(&error) => self.abandon(cx, &error),
+            Err(error) => {
+                tracing::debug!("job-exec.shell-hello: {error}");
+                let wait = self.next_backoff();
+                cx.timer(wait, |core: &mut JobShell, cx| core.greet(cx));
+            }
+        }
+    }
+
+    fn obey(&mut self, cx: &mut Cx<Self>, order: ShellOrder) {
+        self.backoff = std::time::Duration::from_millis(crate::limits::RETRY_FIRST_MS);
+        if let Some(job) = order.job
+            && self.state() == State::Greeting
+        {
+            self.register(cx, job.userid);
+            self.told = Some(job);
+            self.begin_if_known(cx);
+        }
+        if let Some(expiration) = order.expiration {
+            self.expiration = expiration;
+            self.arm_warning(cx);
+        }
+        if let Some(signum) = order.signal {
+            self.signal_tasks(cx, signum);
+        }
+    }
+
+    /// Takes requests of clients under the job's own service name. Not waited for: the
+    /// name is there before anybody can read it in the log.
+    fn register(&mut self, cx: &mut Cx<Self>, userid: u32) {
+        let name = job_shell::service_name(userid, self.launch.id);
+        cx.set_name(&name);
+        cx.call(&service::Add { service: name }, |_, _, result| {
+            if let Err(error) = result {
+                tracing::error!("service.add: {error}");
+            }
+        });
+    }
+
+    /// The signed request, of which only the environment is wanted: the rest may have been
+    /// changed since.
+    fn signed(&mut self, cx: &mut Cx<Self>, found: Result<Found, Refusal>) {
+        let environment = found
+            .map_err(|error| error.to_string())
+            .and_then(|found| found.bytes().ok_or("not a value".to_owned()))
+            .and_then(|bytes| String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string()))
+            .and_then(|request| sign::unwrap_none(&request).map_err(|error| error.to_string()))
+            .and_then(|signed| String::from_utf8(signed.payload).map_err(|error| error.to_string()))
+            .and_then(|spec| Jobspec::decode(&spec).map_err(|error| error.to_string()))
+            .map(|spec| spec.environment().cloned().unwrap_or_default());
+        let environment = environment.unwrap_or_else(|why| {
+            let message = format!("the job's environment can not be read: {why}");
+            self.say(cx, level::ERROR, &message);
+            Map::new()
+        });
+        self.environment = Some(environment);
+        self.begin_if_known(cx);
+    }
+
+    fn begin_if_known(&mut self, cx: &mut Cx<Self>) {
+        if self.state() != State::Greeting || self.told.is_none() {
+            return;
+        }
+        let Some(environment) = self.environment.take() else {
+            return;
+        };
+        let Some(told) = self.told.take() else {
+            return;
+        };
+        if !self.step(Move::Known) {
+            return;
+        }
+        let namespace = told.namespace.clone();
+        match Job::new(self.launch.id, told, environment) {
+            Ok(job) => {
+                self.job = Some(Rc::new(job));
+                self.prepare(cx);
+            }
+            Err(error) => {
+                tracing::debug!("{namespace}: {error}");
+                self.fatal(cx, 1, &error.to_string());
+            }
+        }
+    }
+}
+
+/// Whether job-exec will not change its mind.
+pub(crate) fn is_final(error: &Refusal) -> bool {
+    matches!(
+        error.errno,
+        Errno::ESRCH | Errno::ECANCELED | Errno::EPERM | Errno::EPROTO
+    )
+}

@@ -1,0 +1,282 @@
+//! Starting the tasks.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
+use proto::data::{IdSet, IdSetStyle};
+use proto::{Errno, job_shell};
+use serde_json::json;
+
+use crate::JobShell;
+use crate::environment::{self, Surroundings};
+use crate::job::Job;
+use crate::limits::{ARGUMENT_BYTES_MAX, PMI_VALLEN_MAX};
+use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
+use crate::options::Affinity;
+use crate::pmi::Server;
+use crate::prepare::{node_tags, task_map};
+use crate::state::Move;
+use crate::tasks::Task;
+use crate::worker::Prepared;
+
+/// Variable that tells a task the number of its end of the PMI socket, and the name of
+/// the socket.
+pub(crate) const PMI_FD: &str = "PMI_FD";
+
+impl JobShell {
+    /// Starts every task.
+    pub(crate) fn launch(&mut self, cx: &mut Cx<Self>) {
+        let (Some(job), Some(prepared)) = (self.job.clone(), self.prepared.take()) else {
+            return;
+        };
+        if !self.step(Move::Launched) {
+            return;
+        }
+        let tags = self.tags(&job, &prepared);
+        if job.options.pmi {
+            self.pmi = Some(pmi_server(&job, &tags));
+        }
+        let shared = environment::of_job(&job.environment, &self.surroundings(&job, &tags));
+        let node = node_tags(&job);
+        let count = usize::try_from(job.ntasks).unwrap_or(0);
+        for index in 0..count {
+            let rank = u32::try_from(index).unwrap_or(u32::MAX);
+            let spawn = spawn(&job, &prepared, &shared, (&tags, &node), rank);
+            let child = cx.spawn(spawn);
+            self.tasks.push(Task::new(rank, child, &job.options));
+            self.children.insert(child, index);
+        }
+        self.announce(cx, &job);
+        for signum in std::mem::take(&mut self.early_signals) {
+            self.kill_tasks(cx, signum);
+        }
+        self.feed_early(cx);
+        if self.children.is_empty() {
+            self.ended(cx);
+        }
+    }
+
+    /// Writes down that the tasks are being started. Readers see it when it is stored,
+    /// and by then they are.
+    fn announce(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
+        let now = cx.now().wall;
+        let service = job_shell::service_name(job.userid, job.id);
+        let init = json!({ "service": service, "leader-rank": job.rank, "size": job.nnodes });
+        self.store.event(now, "shell.init", &init);
+        let taskmap = json!({ "taskmap": { "version": 1, "map": task_map(job) } });
+        self.store.event(now, "shell.start", &taskmap);
+        self.store.output_header(now, job.ntasks);
+    }
+
+    fn surroundings(&self, job: &Rc<Job>, tags: &JobTags) -> Surroundings {
+        let gpus = job.options.gpu_affinity.then(|| match job.gpus.is_empty() {
+            true => "-1".to_owned(),
+            false => job.gpus.encode(IdSetStyle::Listed).unwrap_or_default(),
+        });
+        Surroundings {
+            id: job.id,
+            utf8: self.launch.utf8,
+            parent_path: job.attr("jobid-path").unwrap_or("/").to_owned(),
+            ntasks: job.ntasks,
+            nnodes: job.nnodes,
+            uri: job.attr("local-uri").unwrap_or_default().to_owned(),
+            namespace: job.namespace.clone(),
+            tmpdir: tags.tmpdir.clone(),
+            hostname: job.host.clone(),
+            gpus,
+        }
+    }
+
+    /// Something happened to a task.
+    pub(crate) fn child_event(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
+        let Some(index) = self.children.get(&child).copied() else {
+            return;
+        };
+        match event {
+            ChildEvent::Started { pid } => self.tasks[index].pid = pid,
+            ChildEvent::Failed { errno } => self.task_failed(cx, index, errno),
+            ChildEvent::Output { stream, data, eof } => {
+                self.task_wrote(cx, index, stream, data, eof);
+            }
+            ChildEvent::Channel { data, eof, .. } => self.task_asks(cx, index, &data, eof),
+            ChildEvent::Exited { status } => self.task_exited(cx, index, status),
+        }
+    }
+
+    fn task_failed(&mut self, cx: &mut Cx<Self>, index: usize, errno: Errno) {
+        let Some(job) = self.job.clone() else {
+            return;
+        };
+        if let Some(child) = self.tasks[index].never_ran() {
+            self.children.remove(&child);
+        }
+        let code = match errno {
+            Errno::EPERM | Errno::EACCES => 126,
+            Errno::ENOENT => 127,
+            _ => 1,
+        };
+        let command = job.command.first().map_or("", String::as_str);
+        let why = errno
+            .text()
+            .map_or_else(|| errno.to_string(), str::to_owned);
+        let rank = self.tasks[index].rank;
+        let note = format!(
+            "task {rank} (host {}): start failed: {command}: {why}",
+            job.host
+        );
+        match self.raised {
+            // One task that can not be started tells for all.
+            true => self.code = self.code.max(code),
+            false => return self.fatal(cx, code, &note),
+        }
+        if self.children.is_empty() {
+            self.ended(cx);
+        }
+    }
+
+    /// A task said something to the PMI server.
+    fn task_asks(&mut self, cx: &mut Cx<Self>, index: usize, data: &Bytes, eof: bool) {
+        let Some(pmi) = &mut self.pmi else {
+            return;
+        };
+        let mut effects = pmi.receive(index, data);
+        if eof {
+            effects.extend(pmi.hang_up(index));
+        }
+        for effect in effects {
+            self.pmi_effect(cx, effect);
+        }
+    }
+
+    fn pmi_effect(&mut self, cx: &mut Cx<Self>, effect: crate::pmi::Effect) {
+        use crate::pmi::Effect;
+        match effect {
+            Effect::Reply { task, line, close } => {
+                if let Some(child) = self.tasks.get(task).and_then(|task| task.child) {
+                    cx.child_channel(child, PMI_FD, line.into(), close);
+                }
+            }
+            Effect::Abort { note } => self.raise(cx, &note, None),
+            Effect::Warn(text) => self.say(cx, crate::core::level::WARN, &text),
+        }
+    }
+}
+
+/// How one task is started.
+fn spawn(
+    job: &Job,
+    prepared: &Prepared,
+    shared: &BTreeMap<String, String>,
+    (tags, node): (&JobTags, &NodeTags),
+    rank: u32,
+) -> Spawn {
+    let task = TaskTags { rank, index: rank };
+    let tags = Tags {
+        job: tags,
+        node: Some(node),
+        task: Some(task),
+    };
+    let argv = job.command.iter().map(|word| {
+        let rendered = tags.render(word);
+        match rendered.len() <= ARGUMENT_BYTES_MAX {
+            true => rendered,
+            false => word.clone(),
+        }
+    });
+    let pmi_size = job.options.pmi.then_some(job.ntasks);
+    Spawn {
+        argv: argv.collect(),
+        env: Some(environment::of_task(shared, rank, rank, pmi_size)),
+        cwd: Some(prepared.cwd.clone()),
+        stdin: Stdio::Pipe,
+        stdin_path: job.options.stdin_file.clone(),
+        stdout: Stdio::Pipe,
+        stderr: Stdio::Pipe,
+        new_group: !job.options.nosetpgrp,
+        socketpairs: pmi_size.map(|_| PMI_FD.to_owned()).into_iter().collect(),
+        rlimits: job.options.rlimits.clone(),
+        cpus: cpus(job, prepared, rank),
+        ..Spawn::default()
+    }
+}
+
+/// The CPUs that task `rank` is bound to.
+fn cpus(job: &Job, prepared: &Prepared, rank: u32) -> Option<String> {
+    let all = &prepared.cpus;
+    let union = |cores: &[IdSet]| {
+        let cpus = cores.iter().fold(IdSet::new(), |sum, core| sum.union(core));
+        (!cpus.is_empty()).then(|| cpus.to_string())
+    };
+    match &job.options.affinity {
+        Affinity::Off => None,
+        Affinity::On => union(all),
+        Affinity::PerTask => union(share(all, rank as usize, usize::try_from(job.ntasks).ok()?)),
+        Affinity::Map(map) => map.get(rank as usize).or(map.last()).cloned(),
+    }
+}
+
+/// The part of `all` that is for one of `n`: consecutive, as even as can be, and never
+/// empty while there is anything.
+fn share<T>(all: &[T], index: usize, n: usize) -> &[T] {
+    if all.is_empty() || n == 0 {
+        return &[];
+    }
+    if n >= all.len() {
+        let one = index * all.len() / n;
+        return &all[one.min(all.len() - 1)..][..1];
+    }
+    let (from, to) = (index * all.len() / n, (index + 1) * all.len() / n);
+    all.get(from..to).unwrap_or_default()
+}
+
+fn pmi_server(job: &Job, tags: &JobTags) -> Server {
+    let map = task_map(job);
+    let level: u32 = job
+        .attr("instance-level")
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(0);
+    let taskmap = json!({ "version": 1, "map": map }).to_string();
+    let mut preset = BTreeMap::from([
+        ("flux.taskmap".to_owned(), taskmap),
+        ("flux.instance-level".to_owned(), (level + 1).to_string()),
+    ]);
+    if let Some(hint) = job.attr("tbon.interface-hint") {
+        preset.insert("flux.tbon-interface-hint".to_owned(), hint.to_owned());
+    }
+    let mapping = map.to_pmi();
+    if !job.options.pmi_nomap {
+        let fits = mapping.len() < PMI_VALLEN_MAX;
+        let mapping = if fits { mapping } else { String::new() };
+        preset.insert("PMI_process_mapping".to_owned(), mapping);
+    }
+    let here = usize::try_from(job.ntasks).unwrap_or(0);
+    let kvsname = Tags {
+        job: tags,
+        node: None,
+        task: None,
+    };
+    Server::new(&kvsname.render("{{id}}"), here, preset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(ncores: u32, n: usize, expect: &str) {
+        let cores: Vec<u32> = (0..ncores).collect();
+        let shares: Vec<String> = (0..n)
+            .map(|index| format!("{:?}", share(&cores, index, n)))
+            .collect();
+        assert_eq!(shares.join(" "), expect);
+    }
+
+    #[test]
+    fn cores_are_shared_evenly_and_nobody_goes_without() {
+        check(4, 2, "[0, 1] [2, 3]");
+        check(5, 2, "[0, 1] [2, 3, 4]");
+        check(2, 4, "[0] [0] [1] [1]");
+        check(0, 2, "[] []");
+    }
+}

@@ -1,0 +1,94 @@
+//! The end of the shell: the last of the output is stored, job-exec is told how it went
+//! and says that the outcome is safe. Or nobody wants to know, and everything goes.
+
+use std::time::Duration;
+
+use node::Cx;
+use proto::Refusal;
+use proto::job_exec::ShellExit;
+
+use crate::JobShell;
+use crate::greet::is_final;
+use crate::limits::ORPHAN_TERM_MS;
+use crate::state::{Move, State};
+use crate::worker::Files;
+
+/// The gentle request to end.
+const SIGTERM: i32 = 15;
+/// The end.
+const SIGKILL: i32 = 9;
+
+impl JobShell {
+    /// Goes on to tell job-exec once nothing of ours is under way.
+    pub(crate) fn leave_if_drained(&mut self, cx: &mut Cx<Self>) {
+        let is_busy = !self.store.is_idle() || self.n_writes > 0 || !self.store.input.is_empty();
+        if self.state() != State::Draining || is_busy || !self.step(Move::Drained) {
+            return;
+        }
+        // Before anybody learns that we are done, nothing is left lying about.
+        cx.work(Files::tidy, |core: &mut JobShell, cx, ()| core.report(cx));
+    }
+
+    /// Tells job-exec how it went, with what is left to be stored.
+    fn report(&mut self, cx: &mut Cx<Self>) {
+        let exit = ShellExit {
+            id: self.launch.id,
+            rank: 0,
+            lease: self.launch.lease.clone(),
+            code: self.code,
+            log: self.store.log.clone(),
+            output: self.store.output.clone(),
+        };
+        cx.call(&exit, |core: &mut JobShell, cx, result| match result {
+            Ok(_) => core.acknowledged(cx),
+            Err(error) if is_final(&error) => {
+                tracing::debug!("job-exec.shell-exit: {error}");
+                core.acknowledged(cx);
+            }
+            Err(error) => {
+                tracing::debug!("job-exec.shell-exit: {error}");
+                let wait = core.next_backoff();
+                cx.timer(wait, |core: &mut JobShell, cx| core.report(cx));
+            }
+        });
+    }
+
+    fn acknowledged(&mut self, cx: &mut Cx<Self>) {
+        if self.step(Move::Acknowledged) {
+            cx.exit_with(i32::from(self.code));
+        }
+    }
+
+    /// job-exec does not want us: the tasks are ended without further words.
+    pub(crate) fn abandon(&mut self, cx: &mut Cx<Self>, why: &Refusal) {
+        tracing::debug!("job={}: not wanted: {why}", self.launch.id);
+        self.orphan(cx);
+    }
+
+    /// The broker is gone, or we are not wanted: ends the tasks, then ourselves.
+    pub(crate) fn orphan(&mut self, cx: &mut Cx<Self>) {
+        if std::mem::replace(&mut self.orphaned, true) {
+            return;
+        }
+        self.code = self.code.max(1);
+        if self.children.is_empty() {
+            return self.go(cx);
+        }
+        self.kill_tasks(cx, SIGTERM);
+        cx.timer(
+            Duration::from_millis(ORPHAN_TERM_MS),
+            |core: &mut JobShell, cx| {
+                core.kill_tasks(cx, SIGKILL);
+                core.go(cx);
+            },
+        );
+    }
+
+    /// Leaves without anybody's consent.
+    pub(crate) fn go(&mut self, cx: &mut Cx<Self>) {
+        if self.step(Move::Abandoned) {
+            let code = i32::from(self.code);
+            cx.work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The job shell: runs the tasks of one job on one rank (protocol/13 sections 8 to 15).
+//!
+//! It is a program that connects to the broker as any client does. It is started by
+//! job-exec and outlives it: until job-exec has acknowledged the outcome, the shell asks
+//! again. When the broker is gone it ends its tasks and itself.
+//!
+//! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
+//! and `leave.rs` (its life in order), `store.rs` and `output.rs` (what becomes of
+//! output). Pure helpers: `job.rs`, `options.rs`, `environment.rs`, `mustache.rs`,
+//! `lines.rs`, `pmi.rs`. Files are touched in `worker.rs` alone.
+
+mod clients;
+mod core;
+mod environment;
+mod greet;
+mod input;
+mod job;
+mod launch;
+mod leave;
+pub mod limits;
+mod lines;
+mod mustache;
+mod options;
+mod output;
+mod pmi;
+mod prepare;
+mod signals;
+mod state;
+mod store;
+mod tasks;
+mod topology;
+mod worker;
+
+use node::{ChildEvent, ChildId, Cx, Host, Module, Routes};
+use proto::data::JobId;
+use proto::job_shell::{Exception, Proctable, Stdin};
+use proto::{Errno, Refusal};
+
+pub use core::{JobShell, Launch};
+pub use environment::is_utf8;
+pub use worker::Files;
+
+use state::State;
+
+impl Host for JobShell {
+    const NAME: &'static str = "shell";
+    type Worker = Files;
+
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        // What is left at the end goes with the report.
+        if self.state() != State::Draining || !self.store.input.is_empty() {
+            self.send_off(cx);
+        }
+    }
+
+    fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
+        self.child_event(cx, child, event);
+    }
+
+    fn signal(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        self.signalled(cx, signum);
+    }
+
+    fn broker_lost(&mut self, cx: &mut Cx<Self>) {
+        self.orphan(cx);
+    }
+
+    fn check_invariants(&self) {
+        self.check();
+    }
+}
+
+impl Module for JobShell {
+    fn routes() -> Routes<Self> {
+        Routes::new()
+            .on::<Stdin>(Self::take_input)
+            .later::<Exception>(Self::exception)
+            .on::<Proctable>(Self::proctable)
+            .heard("shell-", Self::kill_event)
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        let args = cx.welcome().args.clone().unwrap_or_default();
+        let mut shell = JobShell::new(Launch::read(&args)?);
+        shell.introduce(cx);
+        Ok(shell)
+    }
+}
+
+impl Launch {
+    /// Reads `ID [lease=X] [pid=N] [utf8=0|1] [tmpdir=DIR]`.
+    fn read(args: &[String]) -> Result<Launch, Refusal> {
+        let usage = || Refusal::new(Errno::EINVAL, "Usage: flux-shell JOBID");
+        let (id, rest) = args.split_first().ok_or_else(usage)?;
+        let id: u64 = id.parse().map_err(|_| usage())?;
+        let mut launch = Launch {
+            id: JobId(id),
+            ..Launch::default()
+        };
+        for word in rest {
+            match word.split_once('=') {
+                Some(("lease", lease)) => lease.clone_into(&mut launch.lease),
+                Some(("pid", pid)) => launch.pid = pid.parse().map_err(|_| usage())?,
+                Some(("utf8", utf8)) => launch.utf8 = utf8 == "1",
+                Some(("tmpdir", tmpdir)) => tmpdir.clone_into(&mut launch.tmpdir),
+                _ => return Err(usage()),
+            }
+        }
+        Ok(launch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_declared_method_has_a_route() {
+        let routes = JobShell::routes();
+        let topics: Vec<&str> = routes.topics().collect();
+        for method in proto::job_shell::METHODS {
+            assert!(topics.contains(&method.topic), "{}", method.topic);
+        }
+    }
+}

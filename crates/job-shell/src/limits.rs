@@ -1,0 +1,54 @@
+//! Every limit of the job shell in one place.
+
+/// Bytes of job output that wait to be stored before tasks are made to wait.
+pub const OUTPUT_PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of one line of standard output that are held back for its end. A longer line is
+/// passed on in pieces.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of output per stream that go to the KVS when the job does not say, in an
+/// instance of one user (protocol/13 section 11). Also the most that a job may ask for.
+pub const OUTPUT_BYTES_MAX: u64 = 1 << 30;
+
+/// The same in an instance of many users.
+pub const OUTPUT_BYTES_GUEST_MAX: u64 = 10_000_000;
+
+/// Bytes of standard input that a job may be sent.
+pub const INPUT_BYTES_MAX: u64 = 10_000_000;
+
+/// Tasks that one shell may run.
+pub const TASKS_MAX: u64 = 65_536;
+
+/// Bytes of one line of the PMI protocol.
+pub const PMI_LINE_BYTES_MAX: usize = 16 * 1024;
+
+/// Keys of one job's PMI space.
+pub const PMI_KEYS_MAX: usize = 1 << 20;
+
+/// Longest name of a PMI space, in bytes with the end mark.
+pub const PMI_KVSNAME_MAX: usize = 64;
+
+/// Longest PMI key.
+pub const PMI_KEYLEN_MAX: usize = 64;
+
+/// Longest PMI value.
+pub const PMI_VALLEN_MAX: usize = 1024;
+
+/// Bytes of one argument after its templates were filled in.
+pub const ARGUMENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long tasks have after a SIGTERM when the broker is gone, in milliseconds.
+pub const ORPHAN_TERM_MS: u64 = 500;
+
+/// Between two attempts to reach job-exec, in milliseconds; doubled each time.
+pub const RETRY_FIRST_MS: u64 = 50;
+
+/// The longest wait between two attempts, in milliseconds.
+pub const RETRY_LAST_MS: u64 = 1000;
+
+/// After how many seconds without an answer from job-exec the shell says so in its log.
+pub const SILENCE_WARN_S: u64 = 60;
+
+/// Writes to output files under way before tasks are made to wait.
+pub const WRITES_MAX: usize = 1024;

@@ -1,0 +1,232 @@
+//! Templates in paths and arguments: `{{id}}`, `{{taskid}}` and their like (protocol/13
+//! section 13). Pure.
+
+use proto::data::{JobId, JobIdEncoding};
+
+/// What templates of a job can name.
+#[derive(Debug, Clone, Default)]
+pub struct JobTags {
+    /// The job.
+    pub id: JobId,
+    /// Whether `ƒ` can be shown.
+    pub utf8: bool,
+    /// Its name.
+    pub name: String,
+    /// Its temporary directory.
+    pub tmpdir: String,
+    /// How many nodes it has.
+    pub nnodes: u64,
+    /// How many tasks it has.
+    pub ntasks: u64,
+}
+
+/// What templates of a shell can name besides.
+#[derive(Debug, Clone, Default)]
+pub struct NodeTags {
+    /// Index among the nodes of the job.
+    pub id: u32,
+    /// Host name.
+    pub name: String,
+    /// Broker rank.
+    pub broker_rank: u32,
+    /// Idset of cores.
+    pub cores: String,
+    /// Idset of GPUs.
+    pub gpus: String,
+    /// How many cores.
+    pub ncores: u64,
+    /// How many GPUs.
+    pub ngpus: u64,
+}
+
+/// What templates of a task can name besides.
+#[derive(Debug, Clone, Copy)]
+pub struct TaskTags {
+    /// Its rank in the job.
+    pub rank: u32,
+    /// Its index on the node.
+    pub index: u32,
+}
+
+/// Everything that a template can name; tags of what is absent are left as they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Tags<'a> {
+    /// The job.
+    pub job: &'a JobTags,
+    /// The node, if there is one.
+    pub node: Option<&'a NodeTags>,
+    /// The task, if there is one.
+    pub task: Option<TaskTags>,
+}
+
+impl Tags<'_> {
+    /// Fills in `template`. Unknown tags are left unchanged.
+    pub fn render(&self, template: &str) -> String {
+        let mut out = String::with_capacity(template.len());
+        let mut rest = template;
+        while let Some(open) = rest.find("{{") {
+            let (before, tagged) = rest.split_at(open);
+            out += before;
+            let Some(close) = tagged.find("}}") else {
+                rest = tagged;
+                break;
+            };
+            let (tag, after) = tagged.split_at(close + 2);
+            match self.value(&tag[2..close]) {
+                Some(value) => out += &value,
+                None => out += tag,
+            }
+            rest = after;
+        }
+        out + rest
+    }
+
+    fn value(&self, tag: &str) -> Option<String> {
+        match tag {
+            "name" => Some(self.job.name.clone()),
+            "nnodes" => Some(self.job.nnodes.to_string()),
+            "size" | "ntasks" => Some(self.job.ntasks.to_string()),
+            "tmpdir" => Some(self.job.tmpdir.clone()),
+            "taskid" => self.task_value("rank"),
+            _ => match tag.split_once('.') {
+                Some(("node", what)) => self.node_value(what),
+                Some(("task", what)) => self.task_value(what),
+                _ => self.id_value(tag),
+            },
+        }
+    }
+
+    fn id_value(&self, tag: &str) -> Option<String> {
+        let spelling = tag
+            .strip_prefix("jobid")
+            .or_else(|| tag.strip_prefix("id"))?;
+        let encoding = match spelling {
+            "" | ".f58" if self.job.utf8 => JobIdEncoding::F58,
+            "" | ".f58" | ".f58plain" => JobIdEncoding::F58Plain,
+            ".dec" => JobIdEncoding::Dec,
+            ".hex" => JobIdEncoding::Hex,
+            ".dothex" => JobIdEncoding::DotHex,
+            ".words" => JobIdEncoding::Words,
+            _ => return None,
+        };
+        Some(self.job.id.encode(encoding))
+    }
+
+    fn node_value(&self, what: &str) -> Option<String> {
+        let node = self.node?;
+        Some(match what {
+            "id" => node.id.to_string(),
+            "name" => node.name.clone(),
+            "broker_rank" => node.broker_rank.to_string(),
+            "cores" => node.cores.clone(),
+            "gpus" => node.gpus.clone(),
+            "ncores" => node.ncores.to_string(),
+            "ngpus" => node.ngpus.to_string(),
+            _ => return None,
+        })
+    }
+
+    fn task_value(&self, what: &str) -> Option<String> {
+        let task = self.task?;
+        match what {
+            "id" | "rank" => Some(task.rank.to_string()),
+            "index" | "localid" => Some(task.index.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a template names a task or a node, so that what it names differs between them.
+pub fn is_per_task(template: &str) -> bool {
+    ["{{taskid}}", "{{task.", "{{node."]
+        .iter()
+        .any(|tag| template.contains(tag))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(template: &str, expect: &str) {
+        let job = JobTags {
+            id: JobId(6731191091817518),
+            utf8: true,
+            name: "vm".to_owned(),
+            tmpdir: "/tmp/x".to_owned(),
+            nnodes: 1,
+            ntasks: 4,
+        };
+        let node = NodeTags {
+            name: "host0".to_owned(),
+            cores: "0-3".to_owned(),
+            ncores: 4,
+            ..NodeTags::default()
+        };
+        let task = TaskTags { rank: 3, index: 1 };
+        let tags = Tags {
+            job: &job,
+            node: Some(&node),
+            task: Some(task),
+        };
+        assert_eq!(tags.render(template), expect);
+    }
+
+    #[test]
+    fn the_id_has_all_its_spellings() {
+        check("flux-{{id}}.out", "flux-ƒuZZybuNNy.out");
+        check("{{jobid}}", "ƒuZZybuNNy");
+        check(
+            "{{id.f58plain}} {{jobid.f58plain}}",
+            "fuZZybuNNy fuZZybuNNy",
+        );
+        check("{{id.dec}}/{{id.hex}}", "6731191091817518/0x17e9fb8df16c2e");
+        check("{{id.dothex}}", "0017.e9fb.8df1.6c2e");
+        check(
+            "{{id.words}}",
+            "reform-remote-galileo--heart-package-academy",
+        );
+    }
+
+    #[test]
+    fn nodes_and_tasks_are_named() {
+        check("{{name}}.{{taskid}}.{{task.index}}", "vm.3.1");
+        check(
+            "{{node.name}}:{{node.cores}}={{node.ncores}}",
+            "host0:0-3=4",
+        );
+        check("{{tmpdir}}/script {{size}} {{nnodes}}", "/tmp/x/script 4 1");
+    }
+
+    #[test]
+    fn what_is_unknown_or_unfinished_is_left_alone() {
+        check(
+            "{{foo}} {{id.foo}} {{node.foo}}",
+            "{{foo}} {{id.foo}} {{node.foo}}",
+        );
+        check("{{id", "{{id");
+        check("}} {{}} {", "}} {{}} {");
+        check("{{{id}}}", "{{{id}}}");
+        check("plain", "plain");
+    }
+
+    #[test]
+    fn tags_of_what_is_absent_are_left_alone() {
+        let job = JobTags::default();
+        let tags = Tags {
+            job: &job,
+            node: None,
+            task: None,
+        };
+        assert_eq!(
+            tags.render("{{id}}-{{taskid}}-{{node.name}}"),
+            "f1-{{taskid}}-{{node.name}}"
+        );
+    }
+
+    #[test]
+    fn a_template_that_differs_between_tasks_is_told() {
+        assert!(is_per_task("out.{{taskid}}"));
+        assert!(is_per_task("{{node.name}}.out"));
+        assert!(!is_per_task("{{id}}.out"));
+    }
+}

@@ -1,0 +1,407 @@
+//! The PMI-1 server for the tasks of a job on one node (RFC 13, protocol/13 section 15).
+//! Pure: lines in, lines out.
+//!
+//! Requests of one task are answered in order. With one node there is nobody to exchange
+//! keys with, so a key can be read as soon as it is put, and a barrier is over when all
+//! tasks here have come to it.
+
+use std::collections::BTreeMap;
+
+use crate::limits::{
+    PMI_KEYLEN_MAX, PMI_KEYS_MAX, PMI_KVSNAME_MAX, PMI_LINE_BYTES_MAX, PMI_VALLEN_MAX,
+};
+
+/// The server of one job.
+#[derive(Debug)]
+pub struct Server {
+    kvsname: String,
+    keys: BTreeMap<String, String>,
+    clients: Vec<Client>,
+    entered: usize,
+}
+
+/// One task.
+#[derive(Debug, Default)]
+struct Client {
+    /// An unfinished line.
+    buffer: Vec<u8>,
+    /// It is within `mcmd=spawn` ... `endcmd`.
+    spawning: bool,
+    /// It asked for PMI-2, which is not this protocol.
+    tried_version_2: bool,
+    finalized: bool,
+    closed: bool,
+    in_barrier: bool,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Write to a task, then close its socket if `close`.
+    Reply {
+        /// Index of the task.
+        task: usize,
+        /// A line, or nothing.
+        line: String,
+        /// Whether nothing more will be said.
+        close: bool,
+    },
+    /// A task ends the job.
+    Abort {
+        /// Note of the exception.
+        note: String,
+    },
+    /// Tell the user.
+    Warn(String),
+}
+
+/// Result code: there is no such key.
+const INVALID_KEY: i32 = 4;
+/// Result code: the key is too long.
+const INVALID_KEY_LENGTH: i32 = 5;
+/// Result code: the value is too long.
+const INVALID_VAL_LENGTH: i32 = 7;
+/// Result code for everything else.
+const FAIL: i32 = -1;
+
+impl Server {
+    /// A server for `size` tasks. `preset` keys are there from the start.
+    pub fn new(kvsname: &str, size: usize, preset: BTreeMap<String, String>) -> Server {
+        Server {
+            kvsname: kvsname.to_owned(),
+            keys: preset,
+            clients: (0..size).map(|_| Client::default()).collect(),
+            entered: 0,
+        }
+    }
+
+    /// A task wrote something.
+    pub fn receive(&mut self, task: usize, data: &[u8]) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let Some(client) = self.clients.get_mut(task) else {
+            return effects;
+        };
+        client.buffer.extend_from_slice(data);
+        while let Some(line) = self.next_line(task) {
+            self.handle_line(task, &line, &mut effects);
+        }
+        let client = &self.clients[task];
+        if !client.closed && client.buffer.len() > PMI_LINE_BYTES_MAX {
+            self.protocol_error(task, "line too long", &mut effects);
+        }
+        effects
+    }
+
+    /// A task closed its socket.
+    pub fn hang_up(&mut self, task: usize) -> Vec<Effect> {
+        let Some(client) = self.clients.get_mut(task) else {
+            return Vec::new();
+        };
+        client.closed = true;
+        let is_misled = client.tried_version_2 && !client.finalized;
+        is_misled
+            .then(|| Effect::Warn(SLURM_WARNING.to_owned()))
+            .into_iter()
+            .collect()
+    }
+
+    fn next_line(&mut self, task: usize) -> Option<String> {
+        let client = &mut self.clients[task];
+        if client.closed {
+            client.buffer.clear();
+            return None;
+        }
+        let end = client.buffer.iter().position(|byte| *byte == b'\n')?;
+        let line: Vec<u8> = client.buffer.drain(..=end).collect();
+        Some(String::from_utf8_lossy(&line[..end]).into_owned())
+    }
+
+    fn handle_line(&mut self, task: usize, line: &str, effects: &mut Vec<Effect>) {
+        let client = &mut self.clients[task];
+        if client.spawning {
+            if line == "endcmd" {
+                client.spawning = false;
+                reply(effects, task, format!("cmd=spawn_result rc={FAIL}"));
+            }
+            return;
+        }
+        if line.starts_with("mcmd=spawn") {
+            client.spawning = true;
+            return;
+        }
+        let command = line
+            .strip_prefix("cmd=")
+            .and_then(|rest| rest.split(' ').next());
+        match command {
+            Some("init") => self.init(task, line, effects),
+            Some("get_maxes") => reply(
+                effects,
+                task,
+                format!(
+                    "cmd=maxes rc=0 kvsname_max={PMI_KVSNAME_MAX} keylen_max={PMI_KEYLEN_MAX} \
+                     vallen_max={PMI_VALLEN_MAX}"
+                ),
+            ),
+            Some("get_universe_size") => {
+                let size = self.clients.len();
+                reply(effects, task, format!("cmd=universe_size rc=0 size={size}"));
+            }
+            Some("get_appnum") => reply(effects, task, "cmd=appnum rc=0 appnum=0".to_owned()),
+            Some("get_my_kvsname") => {
+                let name = &self.kvsname;
+                reply(effects, task, format!("cmd=my_kvsname rc=0 kvsname={name}"));
+            }
+            Some("put") => self.put(task, line, effects),
+            Some("get") => self.get(task, line, effects),
+            Some("barrier_in") => self.barrier(task, effects),
+            Some("publish_name") => reply(effects, task, unsupported("publish")),
+            Some("unpublish_name") => reply(effects, task, unsupported("unpublish")),
+            Some("lookup_name") => reply(effects, task, unsupported("lookup")),
+            Some("abort") => abort(line, effects),
+            Some("finalize") => {
+                client.finalized = true;
+                client.closed = true;
+                effects.push(Effect::Reply {
+                    task,
+                    line: "cmd=finalize_ack rc=0\n".to_owned(),
+                    close: true,
+                });
+            }
+            _ => self.protocol_error(task, line, effects),
+        }
+    }
+
+    fn init(&mut self, task: usize, line: &str, effects: &mut Vec<Effect>) {
+        let number = |key| word(line, key).and_then(|text| text.parse::<u32>().ok());
+        let version = (number("pmi_version"), number("pmi_subversion").unwrap_or(0));
+        let is_ours = matches!(version, (Some(1), 1..));
+        self.clients[task].tried_version_2 |= matches!(version, (Some(2..), _));
+        reply(
+            effects,
+            task,
+            match is_ours {
+                true => "cmd=response_to_init rc=0 pmi_version=1 pmi_subversion=1".to_owned(),
+                false => format!("cmd=response_to_init rc={FAIL}"),
+            },
+        );
+    }
+
+    fn put(&mut self, task: usize, line: &str, effects: &mut Vec<Effect>) {
+        let rc = match (word(line, "key"), line.split_once(" value=")) {
+            (Some(key), _) if key.len() >= PMI_KEYLEN_MAX => INVALID_KEY_LENGTH,
+            (_, Some((_, value))) if value.len() >= PMI_VALLEN_MAX => INVALID_VAL_LENGTH,
+            (Some(_), Some(_)) if self.keys.len() >= PMI_KEYS_MAX => FAIL,
+            (Some(key), Some((_, value))) => {
+                self.keys.insert(key.to_owned(), value.to_owned());
+                0
+            }
+            _ => return self.protocol_error(task, line, effects),
+        };
+        reply(effects, task, format!("cmd=put_result rc={rc}"));
+    }
+
+    fn get(&mut self, task: usize, line: &str, effects: &mut Vec<Effect>) {
+        let Some(key) = word(line, "key") else {
+            return self.protocol_error(task, line, effects);
+        };
+        let answer = match self.keys.get(key) {
+            Some(value) => format!("cmd=get_result rc=0 value={value}"),
+            None => format!("cmd=get_result rc={INVALID_KEY}"),
+        };
+        reply(effects, task, answer);
+    }
+
+    fn barrier(&mut self, task: usize, effects: &mut Vec<Effect>) {
+        let client = &mut self.clients[task];
+        self.entered += usize::from(!client.in_barrier);
+        client.in_barrier = true;
+        if self.entered < self.clients.len() {
+            return;
+        }
+        self.entered = 0;
+        for (task, client) in self.clients.iter_mut().enumerate() {
+            client.in_barrier = false;
+            reply(effects, task, "cmd=barrier_out rc=0".to_owned());
+        }
+    }
+
+    fn protocol_error(&mut self, task: usize, line: &str, effects: &mut Vec<Effect>) {
+        self.clients[task].closed = true;
+        let shown: String = line.chars().take(80).collect();
+        effects.push(Effect::Warn(format!(
+            "pmi-simple: protocol error by task {task}: {shown}"
+        )));
+        effects.push(Effect::Reply {
+            task,
+            line: String::new(),
+            close: true,
+        });
+    }
+}
+
+const SLURM_WARNING: &str = "pmi-simple: is application unintentionally using slurm libpmi2.so?";
+
+/// The word after `key=`.
+fn word<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    line.split(' ')
+        .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
+}
+
+fn reply(effects: &mut Vec<Effect>, task: usize, mut line: String) {
+    line.push('\n');
+    effects.push(Effect::Reply {
+        task,
+        line,
+        close: false,
+    });
+}
+
+fn unsupported(command: &str) -> String {
+    format!("cmd={command}_result rc={FAIL} msg=command not implemented")
+}
+
+fn abort(line: &str, effects: &mut Vec<Effect>) {
+    let message = line.split_once(" error_msg=").map(|(_, message)| message);
+    let note = message.map_or("PMI_Abort".to_owned(), |text| format!("PMI_Abort: {text}"));
+    effects.push(Effect::Abort { note });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(size: usize) -> Server {
+        let preset = BTreeMap::from([("flux.instance-level".to_owned(), "1".to_owned())]);
+        Server::new("ƒNH", size, preset)
+    }
+
+    fn show(effects: Vec<Effect>) -> String {
+        let shown = effects.into_iter().map(|effect| match effect {
+            Effect::Reply { task, line, close } => {
+                format!(
+                    "{task}:{}{}",
+                    line.trim_end(),
+                    if close { " close" } else { "" }
+                )
+            }
+            Effect::Abort { note } => format!("abort {note}"),
+            Effect::Warn(text) => format!("warn {text}"),
+        });
+        shown.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Task 0 of one says this; prints what follows.
+    fn check(said: &str, expect: &str) {
+        assert_eq!(show(server(1).receive(0, said.as_bytes())), expect);
+    }
+
+    #[test]
+    fn the_version_is_1_1_and_no_other() {
+        check(
+            "cmd=init pmi_version=1 pmi_subversion=1\n",
+            "0:cmd=response_to_init rc=0 pmi_version=1 pmi_subversion=1",
+        );
+        check(
+            "cmd=init pmi_version=2 pmi_subversion=0\n",
+            "0:cmd=response_to_init rc=-1",
+        );
+        check(
+            "cmd=init pmi_version=1 pmi_subversion=0\n",
+            "0:cmd=response_to_init rc=-1",
+        );
+    }
+
+    #[test]
+    fn a_task_learns_about_its_job() {
+        check(
+            "cmd=get_maxes\n",
+            "0:cmd=maxes rc=0 kvsname_max=64 keylen_max=64 vallen_max=1024",
+        );
+        check("cmd=get_universe_size\n", "0:cmd=universe_size rc=0 size=1");
+        check("cmd=get_appnum\n", "0:cmd=appnum rc=0 appnum=0");
+        check("cmd=get_my_kvsname\n", "0:cmd=my_kvsname rc=0 kvsname=ƒNH");
+        check(
+            "cmd=get kvsname=x key=flux.instance-level\n",
+            "0:cmd=get_result rc=0 value=1",
+        );
+    }
+
+    #[test]
+    fn keys_are_kept_with_blanks_in_their_values() {
+        check(
+            "cmd=put kvsname=x key=k value=a b=c\ncmd=get kvsname=y key=k\n",
+            "0:cmd=put_result rc=0; 0:cmd=get_result rc=0 value=a b=c",
+        );
+        check("cmd=get kvsname=x key=nope\n", "0:cmd=get_result rc=4");
+        let long = "k".repeat(64);
+        check(
+            &format!("cmd=put kvsname=x key={long} value=1\n"),
+            "0:cmd=put_result rc=5",
+        );
+        let long = "v".repeat(1024);
+        check(
+            &format!("cmd=put kvsname=x key=k value={long}\n"),
+            "0:cmd=put_result rc=7",
+        );
+    }
+
+    #[test]
+    fn a_barrier_is_over_when_all_have_come() {
+        let mut server = server(2);
+        assert_eq!(show(server.receive(1, b"cmd=barrier_in\n")), "");
+        assert_eq!(
+            show(server.receive(0, b"cmd=barrier_in\n")),
+            "0:cmd=barrier_out rc=0; 1:cmd=barrier_out rc=0"
+        );
+        assert_eq!(show(server.receive(0, b"cmd=barrier_in\n")), "");
+    }
+
+    #[test]
+    fn what_is_not_served_is_refused_in_kind() {
+        check(
+            "cmd=publish_name service=a port=b\n",
+            "0:cmd=publish_result rc=-1 msg=command not implemented",
+        );
+        check(
+            "mcmd=spawn\nnprocs=1\nexecname=a\nendcmd\n",
+            "0:cmd=spawn_result rc=-1",
+        );
+    }
+
+    #[test]
+    fn a_task_may_end_the_job() {
+        check("cmd=abort exitcode=1\n", "abort PMI_Abort");
+        check(
+            "cmd=abort exitcode=1 error_msg=no way\n",
+            "abort PMI_Abort: no way",
+        );
+    }
+
+    #[test]
+    fn finalize_closes_and_garbage_is_told() {
+        check(
+            "cmd=finalize\ncmd=get_appnum\n",
+            "0:cmd=finalize_ack rc=0 close",
+        );
+        check(
+            "GET / HTTP/1.1\n",
+            "warn pmi-simple: protocol error by task 0: GET / HTTP/1.1; 0: close",
+        );
+        let mut server = server(1);
+        assert_eq!(show(server.receive(0, b"cmd=get_app")), "");
+        assert_eq!(
+            show(server.receive(0, b"num\n")),
+            "0:cmd=appnum rc=0 appnum=0"
+        );
+        let endless = vec![b'x'; PMI_LINE_BYTES_MAX + 1];
+        assert!(show(server.receive(0, &endless)).contains("line too long"));
+    }
+
+    #[test]
+    fn one_that_wanted_pmi_2_is_warned() {
+        let mut server = server(1);
+        server.receive(0, b"cmd=init pmi_version=2 pmi_subversion=0\n");
+        assert_eq!(server.hang_up(0), [Effect::Warn(SLURM_WARNING.to_owned())]);
+        assert_eq!(server.hang_up(7), []);
+    }
+}

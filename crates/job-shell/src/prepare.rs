@@ -1,0 +1,100 @@
+//! Between knowing the job and running it: directories, files, templates.
+
+use std::rc::Rc;
+
+use node::Cx;
+use proto::data::TaskMap;
+
+use crate::JobShell;
+use crate::core::level;
+use crate::job::Job;
+use crate::mustache::{JobTags, NodeTags};
+use crate::options::Affinity;
+use crate::output::Plan;
+use crate::worker::{Files, Prepared, Wanted};
+
+impl JobShell {
+    /// Has the worker make everything ready.
+    pub(crate) fn prepare(&mut self, cx: &mut Cx<Self>) {
+        let Some(job) = self.job.clone() else {
+            return;
+        };
+        let rundir = job.attr("rundir").map(str::to_owned);
+        let wanted = Wanted {
+            tmp_parents: rundir
+                .into_iter()
+                .chain([self.launch.tmpdir.clone(), "/tmp".to_owned()])
+                .filter(|parent| !parent.is_empty())
+                .collect(),
+            tmp_name: format!("jobtmp-0-{}", job.id.f58_plain()),
+            cwd: job.cwd.clone(),
+            files: job.files.clone(),
+            cores: (job.options.affinity != Affinity::Off).then(|| job.cores.clone()),
+        };
+        cx.work(
+            move |files: &mut Files| files.prepare(wanted),
+            |core: &mut JobShell, cx, prepared| core.prepared(cx, prepared),
+        );
+    }
+
+    fn prepared(&mut self, cx: &mut Cx<Self>, prepared: Prepared) {
+        let Some(job) = self.job.clone() else {
+            return;
+        };
+        if let Some(why) = &prepared.failure {
+            return self.fatal(cx, 1, why);
+        }
+        if let Some(why) = &prepared.cwd_error {
+            let message = format!("host {}: {why}. Going to /tmp instead", job.host);
+            self.say(cx, level::ERROR, &message);
+        }
+        let plan = Plan::new(&job, &self.tags(&job, &prepared), &node_tags(&job));
+        self.prepared = Some(prepared);
+        self.redirect(cx, &job, &plan);
+        let files = plan.files.clone();
+        self.output = plan.into();
+        let input = job.options.stdin_file.clone();
+        if files.is_empty() && input.is_none() {
+            return self.launch(cx);
+        }
+        let open = move |worker: &mut Files| {
+            worker.open_outputs(&files)?;
+            input.map_or(Ok(()), |path| worker.check_input(&path))
+        };
+        cx.work(open, |core: &mut JobShell, cx, opened| match opened {
+            Ok(()) => core.launch(cx),
+            Err(why) => core.fatal(cx, 1, &why),
+        });
+    }
+
+    /// What templates can name of this job.
+    pub(crate) fn tags(&self, job: &Rc<Job>, prepared: &Prepared) -> JobTags {
+        JobTags {
+            id: job.id,
+            utf8: self.launch.utf8,
+            name: job.name.clone(),
+            tmpdir: prepared.tmpdir.clone(),
+            nnodes: job.nnodes,
+            ntasks: job.ntasks,
+        }
+    }
+}
+
+/// What templates can name of this node.
+pub(crate) fn node_tags(job: &Job) -> NodeTags {
+    NodeTags {
+        id: 0,
+        name: job.host.clone(),
+        broker_rank: job.rank,
+        cores: job.cores.to_string(),
+        gpus: job.gpus.to_string(),
+        ncores: job.cores.count(),
+        ngpus: job.gpus.count(),
+    }
+}
+
+/// Where tasks run: all of them here.
+pub(crate) fn task_map(job: &Job) -> TaskMap {
+    let here = u32::try_from(job.ntasks).unwrap_or(u32::MAX);
+    TaskMap::block(&[here]).unwrap_or_default()
+}

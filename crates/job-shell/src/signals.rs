@@ -1,0 +1,64 @@
+//! Signals for the tasks: from clients through the job manager, from job-exec, from
+//! whoever signals the shell, and the warning before the job's time is up.
+
+use std::time::Duration;
+
+use node::Cx;
+use proto::Payload;
+use proto::job_shell::{KillEvent, kill_topic};
+use wire::Message;
+
+use crate::JobShell;
+use crate::state::State;
+
+/// Signals to the shell that are meant for its tasks: INT, ALRM, TERM.
+const FORWARDED: [i32; 3] = [2, 14, 15];
+
+impl JobShell {
+    /// Event `shell-ID.kill`.
+    pub(crate) fn kill_event(&mut self, cx: &mut Cx<Self>, message: &Message) {
+        if message.topic() != kill_topic(self.launch.id) {
+            return;
+        }
+        match KillEvent::decode(message.payload()) {
+            Ok(event) => self.signal_tasks(cx, event.signum),
+            Err(bad) => tracing::error!("{}: {bad}", message.topic()),
+        }
+    }
+
+    /// The shell itself got a signal.
+    pub(crate) fn signalled(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        if FORWARDED.contains(&signum) {
+            self.signal_tasks(cx, signum);
+        }
+    }
+
+    /// Sends a signal to all tasks, now or when they run.
+    pub(crate) fn signal_tasks(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        match self.state() {
+            State::Greeting | State::Preparing => self.early_signals.push(signum),
+            _ => self.kill_tasks(cx, signum),
+        }
+    }
+
+    /// Sets the timer for the signal before the job's time is up.
+    pub(crate) fn arm_warning(&mut self, cx: &mut Cx<Self>) {
+        if let Some(timer) = self.warning.take() {
+            cx.cancel_timer(timer);
+        }
+        let Some((signum, left)) = self.job.as_ref().and_then(|job| job.options.signal) else {
+            return;
+        };
+        let at = self.expiration - left.as_secs_f64() - cx.now().wall;
+        if self.expiration <= 0.0 {
+            return;
+        }
+        if let Ok(wait) = Duration::try_from_secs_f64(at.max(0.0)) {
+            let run = move |core: &mut JobShell, cx: &mut Cx<JobShell>| {
+                core.warning = None;
+                core.signal_tasks(cx, signum);
+            };
+            self.warning = Some(cx.timer(wait, run));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! How a job shell moves: all moves in one table, no effects.
+//!
+//! `doc/states/job-shell.md` is printed from here by the test below.
+
+/// Where the shell is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Asking for its job.
+    Greeting,
+    /// Making directories and opening files.
+    Preparing,
+    /// Tasks run.
+    Running,
+    /// All tasks ended; the last of their output is being stored.
+    Draining,
+    /// Telling job-exec how it went.
+    Leaving,
+    /// Done.
+    Gone,
+}
+
+/// What can happen to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// The job and its environment are known.
+    Known,
+    /// Tasks were started.
+    Launched,
+    /// The last task ended and closed its streams, or none could be started.
+    Ended,
+    /// Everything that could be stored by us is.
+    Drained,
+    /// The outcome is in good hands.
+    Acknowledged,
+    /// Nobody wants to know: the broker is gone or job-exec refuses us.
+    Abandoned,
+}
+
+impl State {
+    /// Every state, for the table.
+    #[cfg(test)]
+    pub const ALL: [State; 6] = [
+        State::Greeting,
+        State::Preparing,
+        State::Running,
+        State::Draining,
+        State::Leaving,
+        State::Gone,
+    ];
+}
+
+impl Move {
+    /// Every move, for the table.
+    #[cfg(test)]
+    pub const ALL: [Move; 6] = [
+        Move::Known,
+        Move::Launched,
+        Move::Ended,
+        Move::Drained,
+        Move::Acknowledged,
+        Move::Abandoned,
+    ];
+}
+
+/// All moves; `None` where one does not fit.
+pub fn next(state: State, step: Move) -> Option<State> {
+    match (state, step) {
+        (State::Gone, _) => None,
+        (_, Move::Abandoned) => Some(State::Gone),
+        (State::Greeting, Move::Known) => Some(State::Preparing),
+        (State::Preparing, Move::Launched) => Some(State::Running),
+        (State::Greeting | State::Preparing | State::Running, Move::Ended) => Some(State::Draining),
+        (State::Draining, Move::Drained) => Some(State::Leaving),
+        (State::Leaving, Move::Acknowledged) => Some(State::Gone),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table as `doc/states/job-shell.md` shows it.
+    fn table() -> String {
+        let mut text = String::from(
+            "# States of a job shell\n\nPrinted from `crates/job-shell/src/state.rs` by its test \
+             (`UPDATE=1 cargo test -p job-shell`).\nRows are what happens, columns where the shell \
+             is; a dash is a move that is refused and logged.\n\n| |",
+        );
+        for state in State::ALL {
+            text += &format!(" {state:?} |");
+        }
+        text += "\n|---|";
+        text += &"---|".repeat(State::ALL.len());
+        for step in Move::ALL {
+            text += &format!("\n| {step:?} |");
+            for state in State::ALL {
+                let to = next(state, step).map_or("-".to_owned(), |to| format!("{to:?}"));
+                text += &format!(" {to} |");
+            }
+        }
+        text + "\n"
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the test compares a file")]
+    fn the_printed_table_is_the_one_in_doc_states() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../doc/states/job-shell.md");
+        if std::env::var("UPDATE").is_ok() {
+            std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+            std::fs::write(path, table()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), table());
+    }
+
+    #[test]
+    fn a_shell_that_nobody_wants_goes_from_anywhere() {
+        for state in State::ALL.into_iter().filter(|state| *state != State::Gone) {
+            assert_eq!(next(state, Move::Abandoned), Some(State::Gone));
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Writing to the job's namespace: one commit at a time, what comes meanwhile joins the
+//! next. A commit carries a token, so that it can be sent again when the kvs was
+//! restarted under it.
+
+use bytes::Bytes;
+use node::{Call, Cx};
+use proto::data::Entry;
+use proto::data::stdio::{Data, Header, Log, Redirect};
+use proto::kvs::{Commit, Committed};
+use proto::{Errno, Payload, Refusal};
+use serde::Serialize;
+
+use crate::JobShell;
+use crate::limits::OUTPUT_PENDING_BYTES_MAX;
+
+/// What waits to be stored.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// Lines for `exec.eventlog`.
+    pub log: String,
+    /// Lines for `output`.
+    pub output: String,
+    /// Lines for `input`.
+    pub input: String,
+    in_flight: bool,
+    seq: u64,
+    has_output: bool,
+    has_input: bool,
+}
+
+impl Store {
+    /// Whether nothing waits for the answer of the kvs.
+    pub fn is_idle(&self) -> bool {
+        !self.in_flight
+    }
+
+    /// Whether tasks should wait before they write more.
+    pub fn is_full(&self) -> bool {
+        self.output.len() >= OUTPUT_PENDING_BYTES_MAX
+    }
+
+    /// Adds an event to the guest log.
+    pub fn event(&mut self, now: f64, name: &'static str, context: &impl Serialize) {
+        add(&mut self.log, now, name, context);
+    }
+
+    /// Adds a piece of output, behind the header.
+    pub fn data(&mut self, now: f64, data: &Data) {
+        add(&mut self.output, now, "data", data);
+    }
+
+    /// Adds the header of the output, once.
+    pub fn output_header(&mut self, now: f64, ntasks: u64) {
+        if !std::mem::replace(&mut self.has_output, true) {
+            // What the shell had to say before goes behind it.
+            let said = std::mem::take(&mut self.output);
+            add(&mut self.output, now, "header", &Header::output(ntasks));
+            self.output += &said;
+        }
+    }
+
+    /// Says that a stream goes elsewhere.
+    pub fn redirect(&mut self, now: f64, redirect: &Redirect) {
+        add(&mut self.output, now, "redirect", redirect);
+    }
+
+    /// Adds words of the shell itself.
+    pub fn log(&mut self, now: f64, level: i32, message: &str) {
+        let log = Log {
+            level,
+            message: message.to_owned(),
+            rank: Some(0),
+            component: None,
+            file: None,
+            line: None,
+            program: None,
+        };
+        add(&mut self.output, now, "log", &log);
+    }
+
+    /// Adds a piece of input, behind a header of its own.
+    pub fn input(&mut self, now: f64, ntasks: u64, data: &Data) {
+        if !std::mem::replace(&mut self.has_input, true) {
+            add(&mut self.input, now, "header", &Header::input(ntasks));
+        }
+        add(&mut self.input, now, "data", data);
+    }
+
+    /// The next commit, if one is due. Words that came before the header wait for it.
+    fn take(&mut self, namespace: &str, writer: &str) -> Option<Commit> {
+        let has_output = self.has_output && !self.output.is_empty();
+        if self.in_flight || (self.log.is_empty() && self.input.is_empty() && !has_output) {
+            return None;
+        }
+        let mut commit = Commit::new(namespace);
+        let output = match has_output {
+            true => std::mem::take(&mut self.output),
+            false => String::new(),
+        };
+        let (log, input) = (
+            std::mem::take(&mut self.log),
+            std::mem::take(&mut self.input),
+        );
+        for (key, lines) in [("exec.eventlog", log), ("output", output), ("input", input)] {
+            if !lines.is_empty() {
+                commit = commit.append(key, lines);
+            }
+        }
+        self.in_flight = true;
+        self.seq += 1;
+        Some(commit.once(writer, self.seq))
+    }
+}
+
+fn add(lines: &mut String, now: f64, name: &'static str, context: &impl Serialize) {
+    if let Ok(entry) = Entry::new(now, name).and_then(|entry| entry.with(context)) {
+        *lines += &entry.encode();
+    }
+}
+
+impl JobShell {
+    /// Sends off what has gathered: called when everything that had arrived was handled.
+    pub(crate) fn send_off(&mut self, cx: &mut Cx<Self>) {
+        let Some(job) = &self.job else {
+            return;
+        };
+        if let Some(commit) = self.store.take(&job.namespace, &self.launch.lease) {
+            send_commit(cx, commit.encode());
+        }
+    }
+
+    fn stored(&mut self, cx: &mut Cx<Self>, result: Result<Committed, Refusal>) {
+        self.store.in_flight = false;
+        if let Err(error) = result {
+            tracing::error!("job={}: output was not stored: {error}", self.launch.id);
+        }
+        self.send_off(cx);
+        self.regulate(cx);
+        self.leave_if_drained(cx);
+    }
+}
+
+/// Sends a commit that has a token, again if the kvs was restarted under it.
+fn send_commit(cx: &mut Cx<JobShell>, payload: Bytes) {
+    let call = Call::<Commit>::with_payload(payload.clone());
+    cx.call_with(call, move |core: &mut JobShell, cx, result| match result {
+        Err(error) if error.errno == Errno::EHOSTUNREACH => send_commit(cx, payload),
+        result => core.stored(cx, result),
+    });
+}

@@ -1,0 +1,237 @@
+//! The tasks while they run: what they write, how they end, and what follows from that
+//! (protocol/13 section 12).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use node::{ChildId, Cx, StdioFd};
+use proto::data::Fsd;
+use proto::data::job::{WaitStatus, signal_description};
+use serde_json::json;
+
+use crate::JobShell;
+use crate::lines::{Buffering, Lines};
+use crate::options::Options;
+use crate::state::{Move, State};
+
+/// One task.
+#[derive(Debug)]
+pub struct Task {
+    /// Its rank in the job.
+    pub rank: u32,
+    /// It, until it has ended and closed its streams.
+    pub child: Option<ChildId>,
+    /// Its process id, once it is known.
+    pub pid: i32,
+    /// How it ended.
+    pub status: Option<WaitStatus>,
+    /// What its streams hold back; `None` when they are closed.
+    stdout: Option<Lines>,
+    stderr: Option<Lines>,
+}
+
+impl Task {
+    /// A task that is being started.
+    pub fn new(rank: u32, child: ChildId, options: &Options) -> Task {
+        let lines = |stream: &crate::options::Stream| {
+            // Labels go before lines, so there must be lines.
+            let labelled = stream.label && stream.path.is_some();
+            Lines::new(match labelled {
+                true => Buffering::Line,
+                false => stream.buffering,
+            })
+        };
+        Task {
+            rank,
+            child: Some(child),
+            pid: 0,
+            status: None,
+            stdout: Some(lines(&options.stdout)),
+            stderr: Some(lines(&options.stderr)),
+        }
+    }
+
+    /// Whether it can get a signal.
+    pub fn is_alive(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// It could not be started; gives the child that there is none of.
+    pub fn never_ran(&mut self) -> Option<ChildId> {
+        (self.stdout, self.stderr) = (None, None);
+        self.child.take()
+    }
+
+    fn lines(&mut self, stream: StdioFd) -> &mut Option<Lines> {
+        match stream {
+            StdioFd::Stderr => &mut self.stderr,
+            StdioFd::Stdin | StdioFd::Stdout => &mut self.stdout,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.status.is_some() && self.stdout.is_none() && self.stderr.is_none()
+    }
+}
+
+impl JobShell {
+    /// A task wrote something, or closed a stream.
+    pub(crate) fn task_wrote(
+        &mut self,
+        cx: &mut Cx<Self>,
+        index: usize,
+        stream: StdioFd,
+        data: Bytes,
+        eof: bool,
+    ) {
+        let Some(lines) = self.tasks[index].lines(stream) else {
+            return;
+        };
+        let mut ready = lines.push(data);
+        if eof {
+            let rest = lines.rest();
+            if ready.is_empty() {
+                ready = rest;
+            } else if !rest.is_empty() {
+                ready = [&ready[..], &rest[..]].concat().into();
+            }
+            *self.tasks[index].lines(stream) = None;
+        }
+        let rank = self.tasks[index].rank;
+        self.pass_on(cx, rank, stream, &ready, eof);
+        self.regulate(cx);
+        self.task_over(cx, index);
+    }
+
+    /// A task ended. Its output may still follow.
+    pub(crate) fn task_exited(&mut self, cx: &mut Cx<Self>, index: usize, status: i32) {
+        let status = WaitStatus(status);
+        let is_first = self.tasks.iter().all(|task| task.status.is_none());
+        self.tasks[index].status = Some(status);
+        let code = u8::try_from(status.shell_code()).unwrap_or(1);
+        self.code = self.code.max(code);
+        if is_first {
+            self.first_exit(cx, index, status);
+        }
+        if code != 0 {
+            self.end_on_error(cx, index, status);
+        }
+        self.task_over(cx, index);
+    }
+
+    /// A task that has ended and whose streams are closed is done with.
+    fn task_over(&mut self, cx: &mut Cx<Self>, index: usize) {
+        if !self.tasks[index].is_over() {
+            return;
+        }
+        if let Some(child) = self.tasks[index].child.take() {
+            self.children.remove(&child);
+        }
+        if self.children.is_empty() {
+            self.ended(cx);
+        }
+    }
+
+    fn first_exit(&mut self, cx: &mut Cx<Self>, index: usize, status: WaitStatus) {
+        let now = cx.now().wall;
+        let task = &self.tasks[index];
+        let context = json!({
+            "localid": index,
+            "rank": task.rank,
+            "state": "Exited",
+            "pid": task.pid,
+            "wait_status": status.0,
+            "signaled": status.signal().unwrap_or(0),
+            "exitcode": status.exit_code().unwrap_or(-1),
+        });
+        self.store.event(now, "shell.task-exit", &context);
+        let timeout = self.job.as_ref().and_then(|job| job.options.exit_timeout);
+        if let (Some(timeout), true) = (timeout, self.tasks.len() > 1) {
+            let expired = move |core: &mut JobShell, cx: &mut Cx<JobShell>| {
+                core.exit_timed_out(cx, index, status, timeout);
+            };
+            self.exit_timer = Some(cx.timer(timeout, expired));
+        }
+    }
+
+    fn exit_timed_out(
+        &mut self,
+        cx: &mut Cx<Self>,
+        index: usize,
+        status: WaitStatus,
+        timeout: Duration,
+    ) {
+        self.exit_timer = None;
+        let timeout = Fsd::from_secs(timeout.as_secs_f64()).unwrap_or_default();
+        let who = self.describe(index);
+        let how = describe_exit(status);
+        let note = format!("{who} exited ({how}) and exit-timeout={timeout} has expired");
+        self.raise(cx, &note, None);
+    }
+
+    fn end_on_error(&mut self, cx: &mut Cx<Self>, index: usize, status: WaitStatus) {
+        if !self
+            .job
+            .as_ref()
+            .is_some_and(|job| job.options.exit_on_error)
+        {
+            return;
+        }
+        let who = self.describe(index);
+        let how = describe_exit(status);
+        let note = format!("{who} failed ({how}) and exit-on-error is set");
+        self.raise(cx, &note, Some(status.0));
+    }
+
+    fn describe(&self, index: usize) -> String {
+        let (command, host) = self.job.as_ref().map_or(("", ""), |job| {
+            let command = job.command.first().map_or("", String::as_str);
+            (command, job.host.as_str())
+        });
+        format!(
+            "{command}: task rank {} on host {host}",
+            self.tasks[index].rank
+        )
+    }
+
+    /// Nothing runs any more.
+    pub(crate) fn ended(&mut self, cx: &mut Cx<Self>) {
+        if self.state() != State::Draining && self.step(Move::Ended) {
+            for timer in [self.exit_timer.take(), self.warning.take()]
+                .into_iter()
+                .flatten()
+            {
+                cx.cancel_timer(timer);
+            }
+            if let Some(job) = self.job.clone() {
+                // A job that never got to its tasks has a log too.
+                self.store.output_header(cx.now().wall, job.ntasks);
+            }
+        }
+        if self.orphaned {
+            self.go(cx);
+        }
+        self.leave_if_drained(cx);
+    }
+}
+
+/// How a task ended, as notes say it.
+fn describe_exit(status: WaitStatus) -> String {
+    match (status.exit_code(), status.signal()) {
+        (Some(code), _) => format!("Exit {code}"),
+        (None, Some(signal)) => signal_description(signal).into_owned(),
+        (None, None) => "stopped".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_tell_codes_and_signals() {
+        assert_eq!(describe_exit(WaitStatus(256)), "Exit 1");
+        assert_eq!(describe_exit(WaitStatus(9)), "Killed");
+        assert_eq!(describe_exit(WaitStatus(0)), "Exit 0");
+    }
+}

@@ -1,0 +1,335 @@
+//! Everything that touches files, done by the worker thread in the order given: the job's
+//! temporary directory, the files that came with the job, output files, the host's
+//! topology. The core only says what it wants and hears how it went.
+#![allow(
+    clippy::disallowed_types,
+    reason = "the worker is where the shell touches files"
+)]
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proto::data::IdSet;
+use serde_json::{Map, Value};
+
+use crate::topology;
+
+/// Where a task starts when its own directory can not be entered.
+const CWD_FALLBACK: &str = "/tmp";
+
+/// What the worker thread owns.
+#[derive(Default)]
+pub struct Files {
+    outputs: Vec<File>,
+    tmpdir: Option<PathBuf>,
+}
+
+/// What is needed before tasks can start.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Directories to make the temporary one in, in order of preference.
+    pub tmp_parents: Vec<String>,
+    /// Its name.
+    pub tmp_name: String,
+    /// Where tasks are to start.
+    pub cwd: Option<String>,
+    /// Files to write into the temporary directory.
+    pub files: Map<String, Value>,
+    /// Cores to bind to, if tasks are to be bound.
+    pub cores: Option<IdSet>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// The temporary directory.
+    pub tmpdir: String,
+    /// Where tasks start.
+    pub cwd: String,
+    /// Why that is not where they were to start.
+    pub cwd_error: Option<String>,
+    /// Why the job can not go on.
+    pub failure: Option<String>,
+    /// CPUs of each of the job's cores, in the order of the cores; empty if there is
+    /// nothing to bind.
+    pub cpus: Vec<IdSet>,
+}
+
+/// An output file to open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Where, relative to the tasks' directory.
+    pub path: String,
+    /// Keep what is in it.
+    pub append: bool,
+}
+
+impl Files {
+    /// Makes everything ready for tasks.
+    pub fn prepare(&mut self, wanted: Wanted) -> Prepared {
+        let mut prepared = Prepared::default();
+        match self.make_tmpdir(&wanted) {
+            Ok(tmpdir) => prepared.tmpdir = tmpdir,
+            Err(error) => {
+                prepared.failure = Some(format!("failed to create job tmpdir: {error}"));
+                return prepared;
+            }
+        }
+        for (name, file) in &wanted.files {
+            if let Err(error) = extract(Path::new(&prepared.tmpdir), name, file) {
+                prepared.failure = Some(format!("failed to extract file {name}: {error}"));
+            }
+        }
+        let cwd = wanted.cwd.unwrap_or_else(|| CWD_FALLBACK.to_owned());
+        match std::env::set_current_dir(&cwd) {
+            Ok(()) => prepared.cwd = cwd,
+            Err(error) => {
+                prepared.cwd_error = Some(format!(
+                    "Could not change dir to {cwd}: {}",
+                    text_of(&error)
+                ));
+                CWD_FALLBACK.clone_into(&mut prepared.cwd);
+                // Without a place to be we stay where we are.
+                let _ = std::env::set_current_dir(CWD_FALLBACK);
+            }
+        }
+        if let Some(cores) = wanted.cores {
+            prepared.cpus = topology::cpus_of_cores(&cores);
+        }
+        prepared
+    }
+
+    fn make_tmpdir(&mut self, wanted: &Wanted) -> io::Result<String> {
+        let mut last = io::Error::from(io::ErrorKind::NotFound);
+        for parent in &wanted.tmp_parents {
+            let path = Path::new(parent).join(&wanted.tmp_name);
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => {
+                    self.tmpdir = Some(path.clone());
+                    return Ok(path.to_string_lossy().into_owned());
+                }
+                // A shell of the same job that was replaced may have left it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    self.tmpdir = Some(path.clone());
+                    return Ok(path.to_string_lossy().into_owned());
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Opens output files; they are named by their place in the list from then on.
+    pub fn open_outputs(&mut self, files: &[OutputFile]) -> Result<(), String> {
+        for file in files {
+            let opened = OpenOptions::new()
+                .create(true)
+                .write(!file.append)
+                .append(file.append)
+                .truncate(!file.append)
+                .mode(0o666)
+                .open(&file.path);
+            match opened {
+                Ok(opened) => self.outputs.push(opened),
+                Err(error) => {
+                    let why = text_of(&error);
+                    return Err(format!("error opening output file {}: {why}", file.path));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that standard input can be read from a file.
+    pub fn check_input(&self, path: &str) -> Result<(), String> {
+        match File::open(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!(
+                "error opening input file {path}: {}",
+                text_of(&error)
+            )),
+        }
+    }
+
+    /// Writes to output file number `file`.
+    pub fn write(&mut self, file: usize, data: &[u8]) -> Result<(), String> {
+        match self.outputs.get_mut(file) {
+            Some(output) => output.write_all(data).map_err(|error| text_of(&error)),
+            None => Err("no such output file".to_owned()),
+        }
+    }
+
+    /// Leaves nothing behind but output.
+    pub fn tidy(&mut self) {
+        self.outputs.clear();
+        if let Some(tmpdir) = self.tmpdir.take() {
+            // Most jobs leave it empty.
+            let left = fs::remove_dir(&tmpdir).or_else(|_| fs::remove_dir_all(&tmpdir));
+            if let Err(error) = left {
+                tracing::warn!("{}: {error}", tmpdir.display());
+            }
+        }
+    }
+}
+
+/// The text of an error without the number that Rust adds.
+fn text_of(error: &io::Error) -> String {
+    let errno = error
+        .raw_os_error()
+        .and_then(|errno| u32::try_from(errno).ok());
+    let text = errno.and_then(|errno| proto::Errno(errno).text());
+    text.map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// Writes one file that came with the job (RFC 37).
+fn extract(tmpdir: &Path, name: &str, file: &Value) -> io::Result<()> {
+    let path = within(tmpdir, name)?;
+    let invalid = |why: &'static str| io::Error::new(io::ErrorKind::InvalidInput, why);
+    let mode = file
+        .get("mode")
+        .and_then(Value::as_u64)
+        .unwrap_or(0o100_600);
+    let mode = u32::try_from(mode).map_err(|_| invalid("invalid mode"))?;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let text = file.get("data").and_then(Value::as_str);
+    match (mode & 0o170_000, text) {
+        (0o040_000, _) => DirBuilder::new().mode(mode & 0o7777).create(path),
+        (0o120_000, Some(target)) => symlink(target, path),
+        (0o120_000, None) => Err(invalid("a link without a target")),
+        _ => {
+            let data = contents(file).ok_or_else(|| invalid("invalid data"))?;
+            let mut options = OpenOptions::new();
+            options
+                .create(true)
+                .write(true)
+                .truncate(true)
+                .mode(mode & 0o7777);
+            options.open(path)?.write_all(&data)
+        }
+    }
+}
+
+fn contents(file: &Value) -> Option<Vec<u8>> {
+    let encoding = file.get("encoding").and_then(Value::as_str);
+    match (file.get("data"), encoding) {
+        (None, _) => Some(Vec::new()),
+        (Some(Value::String(text)), Some("base64")) => STANDARD.decode(text).ok(),
+        (Some(Value::String(text)), _) => Some(text.clone().into_bytes()),
+        (Some(json), None) => serde_json::to_vec(json).ok(),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+/// A path below `dir` that can not lead out of it.
+fn within(dir: &Path, name: &str) -> io::Result<PathBuf> {
+    let is_plain = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
+    match !name.is_empty() && Path::new(name).components().all(is_plain) {
+        true => Ok(dir.join(name)),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "invalid path")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn wanted(dir: &Path) -> Wanted {
+        Wanted {
+            tmp_parents: vec![
+                "/nonexistent".to_owned(),
+                dir.to_string_lossy().into_owned(),
+            ],
+            tmp_name: "jobtmp-0-fNH".to_owned(),
+            ..Wanted::default()
+        }
+    }
+
+    #[test]
+    fn the_temporary_directory_is_made_where_it_can_be_and_goes_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut files = Files::default();
+        let prepared = files.prepare(wanted(dir.path()));
+        let tmpdir = PathBuf::from(&prepared.tmpdir);
+        assert_eq!(tmpdir, dir.path().join("jobtmp-0-fNH"));
+        fs::write(tmpdir.join("left"), "x").unwrap();
+        files.tidy();
+        assert!(!tmpdir.exists());
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_replaced_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut wanted = wanted(dir.path());
+        wanted.cwd = Some("/nonexistent/dir".to_owned());
+        let prepared = Files::default().prepare(wanted);
+        assert_eq!(prepared.cwd, "/tmp");
+        let why = "Could not change dir to /nonexistent/dir: No such file or directory";
+        assert_eq!(prepared.cwd_error.as_deref(), Some(why));
+    }
+
+    #[test]
+    fn files_of_the_job_are_written_with_their_modes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut wanted = wanted(dir.path());
+        let files = json!({
+            "script": {"mode": 33216, "data": "#!/bin/sh\n", "encoding": "utf-8"},
+            "conf.json": {"mode": 33152, "data": {"a": 1}},
+            "sub/raw": {"mode": 33188, "data": "AP8=", "encoding": "base64"},
+            "link": {"mode": 0o120_777, "data": "script"},
+        });
+        wanted.files = files.as_object().unwrap().clone();
+        let prepared = Files::default().prepare(wanted);
+        assert_eq!(prepared.failure, None);
+        let path = |name: &str| Path::new(&prepared.tmpdir).join(name);
+        assert_eq!(fs::read_to_string(path("link")).unwrap(), "#!/bin/sh\n");
+        assert_eq!(fs::read_to_string(path("conf.json")).unwrap(), r#"{"a":1}"#);
+        assert_eq!(fs::read(path("sub/raw")).unwrap(), [0, 0xff]);
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &fs::metadata(path("script")).unwrap().permissions(),
+        );
+        assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_file_can_not_lead_out_of_the_directory() {
+        for name in ["../x", "/etc/x", "a/../../x", ""] {
+            assert!(within(Path::new("/t"), name).is_err(), "{name}");
+        }
+        assert_eq!(within(Path::new("/t"), "a/b").unwrap(), Path::new("/t/a/b"));
+    }
+
+    #[test]
+    fn output_is_truncated_or_appended_and_a_bad_path_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out").to_string_lossy().into_owned();
+        fs::write(&path, "old\n").unwrap();
+        let write = |append| {
+            let mut files = Files::default();
+            let file = OutputFile {
+                path: path.clone(),
+                append,
+            };
+            files.open_outputs(&[file]).unwrap();
+            files.write(0, b"new\n").unwrap();
+            fs::read_to_string(&path).unwrap()
+        };
+        assert_eq!(write(true), "old\nnew\n");
+        assert_eq!(write(false), "new\n");
+        let bad = OutputFile {
+            path: "/nonexistent/out".to_owned(),
+            append: false,
+        };
+        assert_eq!(
+            Files::default().open_outputs(&[bad]).unwrap_err(),
+            "error opening output file /nonexistent/out: No such file or directory"
+        );
+    }
+}
