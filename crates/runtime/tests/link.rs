@@ -1,4 +1,5 @@
 //! The link over real ZeroMQ: readiness, full queues, order, exits, descriptors.
+#![allow(clippy::unwrap_used, reason = "helpers of tests, like tests, may unwrap")]
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -225,7 +226,11 @@ fn a_full_broker_is_reported_to_a_dealer() {
 fn a_full_link_wakes_up_when_there_is_room() {
     let host = Host::new(small_queues());
     let peer = host.peer("slow", small_queues());
-    let reader = thread::spawn(move || (0..1000).map(|_| next_of_dealer(&peer)).count());
+    let reader = thread::spawn(move || {
+        for _ in 0..1000 {
+            assert_eq!(next_of_dealer(&peer).len(), 10_000);
+        }
+    });
     let waiter = Waiter::new(host.router.fd());
     for _ in 0..1000 {
         while let Err(SendError::Full(_)) = host.router.send(b"slow", vec![0; 10_000]) {
@@ -234,7 +239,7 @@ fn a_full_link_wakes_up_when_there_is_room() {
             }
         }
     }
-    assert_eq!(reader.join().unwrap(), 1000);
+    reader.join().unwrap();
 }
 
 #[test]
