@@ -348,6 +348,8 @@ crate::methods! {
         : "Forgets one inactive job.";
     HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
         : "The caller's jobs, newest first.";
+    StatsGet = "job-manager.stats-get" (USER) => Stats, Never, idempotent
+        : "Counters of the service.";
     SetBatchTimeout = "job-manager.set-batch-timeout" (OWNER) => Empty, Refusal, idempotent
         : "Accepted for older clients: batches are not timed.";
 }

@@ -1,0 +1,159 @@
+//! What goes into the KVS: everything since the last commit in one, as soon as the one
+//! before is stored. No timers: a lone event goes out at the end of its turn.
+//!
+//! One commit is in flight at a time. Each carries a number of its own (`once`), so that it
+//! can be sent again when the KVS was lost: nothing acknowledged is lost or doubled.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+use node::{Call, Cx};
+use proto::data::JobId;
+use proto::kvs::{Commit, Op, PRIMARY};
+use proto::{Errno, Payload};
+
+use crate::JobManager;
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX};
+
+/// What is to be done once a commit is stored.
+pub type Deferred = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
+
+/// One commit in the making.
+#[derive(Default)]
+struct Part {
+    /// Lines for the logs of jobs.
+    appends: BTreeMap<JobId, String>,
+    /// What else is to be written.
+    ops: Vec<Op>,
+    bytes: usize,
+    then: Vec<Deferred>,
+}
+
+impl Part {
+    fn is_full(&self) -> bool {
+        self.appends.len() + self.ops.len() >= COMMIT_OPS_MAX || self.bytes >= COMMIT_BYTES_MAX
+    }
+
+    fn is_empty(&self) -> bool {
+        self.appends.is_empty() && self.ops.is_empty() && self.then.is_empty()
+    }
+}
+
+/// One commit on its way.
+struct Flying {
+    payload: Bytes,
+    jobs: Vec<JobId>,
+    then: Vec<Deferred>,
+}
+
+/// All commits that are not stored.
+#[derive(Default)]
+pub struct Batch {
+    /// In the order in which they will be sent; the last one is open.
+    parts: VecDeque<Part>,
+    flying: Option<Flying>,
+    /// How many commits are stored.
+    stored: u64,
+}
+
+impl Batch {
+    /// The number of the commit that takes what comes now.
+    pub fn number(&self) -> u64 {
+        self.stored + u64::from(self.flying.is_some()) + self.parts.len().max(1) as u64
+    }
+
+    /// The number of the last commit that is stored.
+    pub fn stored(&self) -> u64 {
+        self.stored
+    }
+
+    /// Adds a line to a job's log.
+    pub fn append(&mut self, id: JobId, line: &str) {
+        let part = self.open();
+        part.bytes += line.len();
+        part.appends.entry(id).or_default().push_str(line);
+    }
+
+    /// Writes something else.
+    pub fn op(&mut self, op: Op) {
+        self.open().ops.push(op);
+    }
+
+    /// Does `then` once everything said so far is stored.
+    pub fn then(&mut self, then: impl FnOnce(&mut JobManager, &mut Cx<JobManager>) + 'static) {
+        match self.parts.back_mut() {
+            Some(part) => part.then.push(Box::new(then)),
+            None => self.parts.push_back(Part { then: vec![Box::new(then)], ..Part::default() }),
+        }
+    }
+
+    /// Whether everything is stored.
+    pub fn is_idle(&self) -> bool {
+        self.flying.is_none() && self.parts.iter().all(Part::is_empty)
+    }
+
+    fn open(&mut self) -> &mut Part {
+        if self.parts.back().is_none_or(Part::is_full) {
+            self.parts.push_back(Part::default());
+        }
+        let last = self.parts.len() - 1;
+        &mut self.parts[last]
+    }
+}
+
+impl JobManager {
+    /// Sends what has gathered, unless a commit is on its way.
+    pub(crate) fn flush(&mut self, cx: &mut Cx<Self>) {
+        while self.batch.flying.is_none()
+            && let Some(part) = self.batch.parts.pop_front()
+        {
+            if part.appends.is_empty() && part.ops.is_empty() {
+                // Nothing to wait for.
+                self.batch.stored += 1;
+                self.landed(cx, Vec::new(), part.then);
+                continue;
+            }
+            let mut commit = Commit::new(PRIMARY).once(cx.uuid(), self.batch.stored + 1);
+            let jobs: Vec<JobId> = part.appends.keys().copied().collect();
+            for (id, lines) in part.appends {
+                commit.ops.push(Op::append(id.kvs_key("eventlog"), lines));
+            }
+            commit.ops.extend(part.ops);
+            let payload = commit.encode();
+            self.batch.flying = Some(Flying { payload: payload.clone(), jobs, then: part.then });
+            send(cx, payload);
+        }
+    }
+
+    fn landed(&mut self, cx: &mut Cx<Self>, jobs: Vec<JobId>, then: Vec<Deferred>) {
+        for then in then {
+            then(self, cx);
+        }
+        self.acting.extend(jobs);
+        self.run(cx);
+    }
+}
+
+fn send(cx: &mut Cx<JobManager>, payload: Bytes) {
+    let call: Call<Commit> = Call::with_payload(payload);
+    cx.call_with(call, |core, cx, result| match result {
+        Ok(_) => {
+            core.batch.stored += 1;
+            if let Some(flying) = core.batch.flying.take() {
+                core.landed(cx, flying.jobs, flying.then);
+            }
+        }
+        // The KVS died with it, or before it. Its successor knows which.
+        Err(error) if error.errno == Errno::EHOSTUNREACH => {
+            tracing::warn!("commit is sent again: {error}");
+            if let Some(flying) = &core.batch.flying {
+                let payload = flying.payload.clone();
+                send(cx, payload);
+            }
+        }
+        Err(error) => {
+            tracing::error!("commit failed: {error}");
+            cx.exit(Err(error));
+        }
+    });
+}

@@ -1,0 +1,76 @@
+//! What the job manager knows, and how it ends.
+
+use std::collections::VecDeque;
+
+use node::Cx;
+use proto::data::JobId;
+use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
+use proto::kvs::Op;
+
+use crate::alloc::Alloc;
+use crate::batch::Batch;
+use crate::exec::Exec;
+use crate::jobs::Jobs;
+use crate::journal::Journal;
+use crate::purge::Limits;
+use crate::queue::Queue;
+use crate::replay::Replay;
+use crate::waits::Waits;
+
+/// The job manager.
+#[derive(Default)]
+pub struct JobManager {
+    pub(crate) jobs: Jobs,
+    /// Jobs that something happened to, to be asked what they need.
+    pub(crate) acting: VecDeque<JobId>,
+    pub(crate) batch: Batch,
+    pub(crate) journal: Journal,
+    pub(crate) alloc: Alloc,
+    pub(crate) exec: Exec,
+    pub(crate) waits: Waits,
+    pub(crate) queue: Queue,
+    pub(crate) purge_limits: Limits,
+    /// While jobs are read at the start.
+    pub(crate) replay: Option<Box<Replay>>,
+    /// Asked to stop: ends when everything is stored.
+    pub(crate) is_ending: bool,
+}
+
+impl JobManager {
+    /// Writes what survives a restart besides the jobs.
+    pub(crate) fn checkpoint(&mut self) {
+        let checkpoint = Checkpoint {
+            version: 1,
+            max_jobid: self.jobs.max_id(),
+            queue: vec![self.queue.checkpoint()],
+        };
+        if let Ok(text) = serde_json::to_string(&checkpoint) {
+            self.batch.op(Op::put(CHECKPOINT_KEY, text));
+        }
+    }
+
+    /// Asked to stop: tells everyone who waits, and stores what there is.
+    pub(crate) fn begin_end(&mut self, cx: &mut Cx<Self>) {
+        self.journal.end(cx);
+        self.waits.end(cx);
+        if self.replay.take().is_some() {
+            return cx.exit(Ok(()));
+        }
+        self.checkpoint();
+        self.is_ending = true;
+    }
+
+    /// Ends when everything is stored.
+    pub(crate) fn look_at_end(&mut self, cx: &mut Cx<Self>) {
+        if self.is_ending && self.batch.is_idle() {
+            cx.exit(Ok(()));
+        }
+    }
+
+    /// Walks the cross-references and panics on one that is broken.
+    pub(crate) fn check(&self) {
+        self.jobs.check();
+        self.alloc.check(|id| self.jobs.active(id).map(|job| job.alloc));
+        self.exec.check(|id| self.jobs.active(id).map(|job| job.exec));
+    }
+}

@@ -1,0 +1,206 @@
+//! Our half of the execution protocol (RFC 32, protocol/11 section 8): start requests and
+//! what comes back. Requests have no matchtag; answers are told apart by the job id.
+
+use std::collections::BTreeSet;
+
+use node::{Cx, Peer};
+use proto::data::job::{ExceptionType, State, WaitStatus};
+use proto::data::{IdSet, JobId};
+use proto::job_exec::{JobException, Progress, Step};
+use proto::job_manager::JobEvent;
+use proto::{Event, Payload, RawJson};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use wire::{Identity, Kind, Message};
+
+use crate::JobManager;
+use crate::alloc::{debug, exception, untagged};
+use crate::state::{End, ExecAsk};
+
+/// The service that runs jobs.
+#[derive(Debug, Default)]
+pub struct Exec {
+    service: Option<String>,
+    sender: Option<Identity>,
+    /// Jobs that it has.
+    sent: BTreeSet<JobId>,
+}
+
+impl Exec {
+    /// Whether a service takes jobs.
+    pub fn is_there(&self) -> bool {
+        self.service.is_some()
+    }
+
+    /// Its name.
+    pub fn service(&self) -> Option<&str> {
+        self.service.as_deref()
+    }
+
+    /// Whether another service than `name` has jobs.
+    pub fn is_busy_elsewhere(&self, name: &str) -> bool {
+        !self.sent.is_empty() && self.service.as_deref() != Some(name)
+    }
+
+    /// A job is over.
+    pub fn forget(&mut self, id: JobId) {
+        self.sent.remove(&id);
+    }
+
+    /// Whether `topic` is that of our start requests.
+    pub fn is_start(&self, topic: &str) -> bool {
+        let service = self.service.as_deref().unwrap_or("job-exec");
+        topic.strip_prefix(service) == Some(".start")
+    }
+
+    /// Walks the table and panics on a job that does not know of its request.
+    pub fn check(&self, ask_of: impl Fn(JobId) -> Option<ExecAsk>) {
+        for id in &self.sent {
+            assert_eq!(ask_of(*id), Some(ExecAsk::Sent), "{id} was sent to run");
+        }
+    }
+}
+
+/// `SERVICE.start` with jobspec and R as texts; the same keys as [`proto::job_exec::Start`].
+#[derive(Serialize)]
+struct Start<'a> {
+    id: JobId,
+    userid: u32,
+    jobspec: &'a RawJson,
+    reattach: bool,
+    #[serde(rename = "R")]
+    r: &'a RawJson,
+}
+
+impl JobManager {
+    /// A service takes jobs from now on: what an earlier one had is asked for again.
+    pub(crate) fn exec_hello(&mut self, cx: &mut Cx<Self>, peer: &Peer, service: String) {
+        self.lose_exec(cx, "exec-hello");
+        self.exec.service = Some(service);
+        self.exec.sender = peer.sender.clone();
+        let in_hand = self.jobs.all_active();
+        let in_hand = in_hand.filter(|job| matches!(job.life.state, State::Run | State::Cleanup));
+        self.acting.extend(in_hand.map(|job| job.id));
+    }
+
+    /// Whoever ran jobs may be gone.
+    pub(crate) fn exec_gone(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
+        if gone.sender.is_some() && self.exec.sender == gone.sender {
+            self.lose_exec(cx, "execution service is gone");
+        }
+    }
+
+    fn lose_exec(&mut self, cx: &mut Cx<Self>, note: &str) {
+        self.exec.service = None;
+        self.exec.sender = None;
+        for id in std::mem::take(&mut self.exec.sent) {
+            let Some(job) = self.jobs.active_mut(id) else { continue };
+            job.exec = ExecAsk::Lost;
+            if job.life.is_debug() {
+                let context = Map::from_iter([("note".to_owned(), Value::from(note))]);
+                self.post(cx, id, &debug("debug.start-lost", Some(context)));
+            }
+        }
+    }
+
+    /// Asks for a job to be run, or to be found again.
+    pub(crate) fn start_job(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(service) = self.exec.service.as_deref() else { return };
+        let Some(job) = self.jobs.active_mut(id) else { return };
+        let Some(r) = job.r.as_deref() else {
+            return tracing::error!("job={id} is to run without R");
+        };
+        let reattach = job.life.started;
+        let request = Start {
+            id,
+            userid: job.life.userid,
+            jobspec: &job.jobspec,
+            reattach,
+            r,
+        };
+        let payload = proto::payload::encode_json(&request);
+        cx.send(untagged(&format!("{service}.start"), payload));
+        job.exec = ExecAsk::Sent;
+        self.exec.sent.insert(id);
+        let (is_debug, end) = (job.life.is_debug(), job.life.end.clone());
+        if let Some(End::Exception { kind, .. }) = end {
+            // It was cancelled while the service was away.
+            publish_exception(cx, id, kind, 0, None);
+        }
+        if is_debug && reattach {
+            let context = Map::from_iter([("id".to_owned(), Value::from(id.0 as i64))]);
+            self.post(cx, id, &debug("debug.exec-reattach-start", Some(context)));
+        } else if is_debug {
+            self.post(cx, id, &debug("debug.start-request", None));
+        }
+    }
+
+    /// Takes in an answer to one of our start requests, whichever it is for.
+    pub(crate) fn exec_answered(&mut self, cx: &mut Cx<Self>, response: &Message) {
+        if let Kind::Response { errnum: 1.., .. } = response.kind {
+            let text = response.error_text().unwrap_or("no such service").to_owned();
+            tracing::debug!("the execution service is gone: {text}");
+            self.lose_exec(cx, &text);
+            return self.run(cx);
+        }
+        match Progress::decode(response.payload()) {
+            Ok(progress) if self.jobs.active(progress.id).is_some() => {
+                self.progress(cx, progress.id, progress.step);
+                self.run(cx);
+            }
+            Ok(progress) => tracing::error!("job={} is inactive and runs", progress.id),
+            Err(bad) => tracing::error!("{}: malformed answer: {bad}", response.topic()),
+        }
+    }
+
+    fn progress(&mut self, cx: &mut Cx<Self>, id: JobId, step: Step) {
+        match step {
+            Step::Start(_) => {
+                self.post(cx, id, &JobEvent::Start);
+            }
+            Step::Reattached(_) => {
+                let is_debug = self.jobs.active(id).is_some_and(|job| job.life.is_debug());
+                if is_debug {
+                    self.post(cx, id, &debug("debug.exec-reattach-finish", None));
+                }
+            }
+            Step::Exception { kind, severity, note } => {
+                match exception(cx, &kind, i64::from(severity), note) {
+                    Some(event) => {
+                        self.post(cx, id, &event);
+                    }
+                    None => tracing::error!("job={id} malformed exception of type '{kind}'"),
+                }
+            }
+            Step::Finish { status } => {
+                self.post(cx, id, &JobEvent::Finish(WaitStatus(status)));
+            }
+            Step::Release { ranks, is_final } => self.released(cx, id, ranks, is_final),
+        }
+    }
+
+    fn released(&mut self, cx: &mut Cx<Self>, id: JobId, ranks: String, is_final: bool) {
+        let some = ranks.parse::<IdSet>().ok();
+        if !self.post(cx, id, &JobEvent::Release { ranks, is_final }) {
+            return;
+        }
+        if is_final {
+            self.exec.sent.remove(&id);
+        } else if let Some(some) = some {
+            self.free_ranks(id, &some);
+        }
+    }
+}
+
+/// Tells whoever runs a job of an exception.
+pub(crate) fn publish_exception(
+    cx: &mut Cx<JobManager>,
+    id: JobId,
+    kind: String,
+    severity: u32,
+    wait_status: Option<i32>,
+) {
+    debug_assert!(ExceptionType::new(&kind).is_ok());
+    let event = JobException { id, kind, severity, wait_status };
+    cx.publish_as(JobException::TOPIC, event.encode(), true);
+}

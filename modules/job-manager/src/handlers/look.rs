@@ -1,0 +1,195 @@
+//! Methods that only look: list, getinfo, getattr, history.get, stats-get.
+
+use node::{Cx, Peer};
+use proto::data::eventlog::decode_log;
+use proto::data::job::State;
+use proto::job_manager::{
+    Attrs, GetAttr, GetAttrError, GetInfo, History, HistoryError, HistoryGet, Info, JournalStats,
+    List, Listed, ListedJob, Stats, StatsGet,
+};
+use proto::{Never, Object};
+use serde_json::{Map, Value, json};
+
+use crate::JobManager;
+use crate::job::Job;
+use crate::jobs::Slot;
+
+type Cxt<'a> = &'a mut Cx<JobManager>;
+
+pub(crate) fn list(core: &mut JobManager, _: Cxt, _: &Peer, request: List) -> Result<Listed, Never> {
+    let limit = match request.max_entries {
+        0 => usize::MAX,
+        limit => usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let queued = core.alloc.queued().filter_map(|id| core.jobs.active(id));
+    let others = core.jobs.all_active().filter(|job| job.alloc != crate::state::AllocAsk::Queued);
+    let active = queued.chain(others).map(listed);
+    let zombies = core.waits.zombies().cloned();
+    Ok(Listed { jobs: active.chain(zombies).take(limit).collect() })
+}
+
+/// A job as it is listed.
+pub(crate) fn listed(job: &Job) -> ListedJob {
+    let life = &job.life;
+    ListedJob {
+        id: job.id,
+        userid: life.userid,
+        urgency: life.urgency.get().into(),
+        priority: life.priority.map_or(-1, |priority| priority.0.into()),
+        t_submit: life.t_submit,
+        state: life.state,
+        annotations: job.notes().map(Object),
+        dependencies: (!life.dependencies.is_empty()).then(|| life.dependencies.clone()),
+    }
+}
+
+pub(crate) fn getinfo(core: &mut JobManager, _: Cxt, _: &Peer, _: GetInfo) -> Result<Info, Never> {
+    Ok(Info { max_jobid: core.jobs.max_id() })
+}
+
+pub(crate) fn getattr(
+    core: &mut JobManager,
+    _: Cxt,
+    peer: &Peer,
+    request: GetAttr,
+) -> Result<Attrs, GetAttrError> {
+    let slot = core.jobs.get(request.id).ok_or(GetAttrError::UnknownJob)?;
+    let userid = match slot {
+        Slot::Active(job) => job.life.userid,
+        Slot::Inactive(packed) => packed.userid,
+    };
+    if !peer.may_act_for(userid) {
+        return Err(GetAttrError::NotYours);
+    }
+    let mut attrs = Map::new();
+    for name in &request.attrs {
+        let name = name.as_str().ok_or(GetAttrError::NonString)?;
+        attrs.insert(name.to_owned(), attr(slot, name)?);
+    }
+    Ok(Attrs(attrs))
+}
+
+fn attr(slot: &Slot, name: &str) -> Result<Value, GetAttrError> {
+    let parsed = |text: &str, name: &'static str| {
+        serde_json::from_str(text).map_err(|_| GetAttrError::Null(name))
+    };
+    match (name, slot) {
+        ("jobspec", Slot::Active(job)) => parsed(job.jobspec.as_str(), "jobspec"),
+        ("jobspec", Slot::Inactive(packed)) => parsed(packed.jobspec(), "jobspec"),
+        ("R", Slot::Active(job)) => match &job.r {
+            Some(r) => parsed(r.as_str(), "R"),
+            None => Err(GetAttrError::Null("R")),
+        },
+        ("R", Slot::Inactive(packed)) => parsed(packed.r().unwrap_or_default(), "R"),
+        ("eventlog", Slot::Active(job)) => {
+            let entries = decode_log(job.log.as_bytes()).unwrap_or_default();
+            Ok(json!(entries))
+        }
+        ("eventlog", Slot::Inactive(packed)) => parsed(packed.events(), "eventlog"),
+        _ => Err(GetAttrError::UnknownAttr(name.to_owned())),
+    }
+}
+
+pub(crate) fn stats_get(core: &mut JobManager, _: Cxt, _: &Peer, _: StatsGet) -> Result<Stats, Never> {
+    Ok(Stats {
+        journal: JournalStats {
+            listeners: core.journal.n_listeners() as u64,
+            events: core.journal.n_events(),
+        },
+        active_jobs: core.jobs.n_active() as u64,
+        inactive_jobs: core.jobs.n_inactive() as u64,
+        max_jobid: core.jobs.max_id(),
+        // There is none: what a job had is free when it is released.
+        housekeeping: json!({"running": {}}),
+    })
+}
+
+/// A Python slice: `[start:stop:step]`, each part optional.
+struct Slice {
+    start: Option<i64>,
+    stop: Option<i64>,
+    step: i64,
+}
+
+impl Slice {
+    fn parse(text: &str) -> Option<Slice> {
+        let inner = text.trim().strip_prefix('[')?.strip_suffix(']')?;
+        let parts: Vec<&str> = inner.split(':').map(str::trim).collect();
+        let number = |at: usize| match parts.get(at) {
+            None | Some(&"") => Ok(None),
+            Some(text) => text.parse::<i64>().map(Some),
+        };
+        if !(2..=3).contains(&parts.len()) {
+            return None;
+        }
+        let step = number(2).ok()?.unwrap_or(1);
+        (step != 0).then_some(Slice { start: number(0).ok()?, stop: number(1).ok()?, step })
+    }
+
+    fn of<T: Copy>(&self, all: &[T]) -> Vec<T> {
+        let len = i64::try_from(all.len()).unwrap_or(i64::MAX);
+        let is_up = self.step > 0;
+        let (low, high) = if is_up { (0, len) } else { (-1, len - 1) };
+        let bound = |at: Option<i64>, default: i64| match at {
+            None => default,
+            Some(at) if at < 0 => at.saturating_add(len).clamp(low, high),
+            Some(at) => at.clamp(low, high),
+        };
+        let mut at = bound(self.start, if is_up { 0 } else { len - 1 });
+        let stop = bound(self.stop, if is_up { len } else { -1 });
+        let mut some = Vec::new();
+        while (is_up && at < stop) || (!is_up && at > stop) {
+            some.extend(usize::try_from(at).ok().and_then(|at| all.get(at)));
+            at = at.saturating_add(self.step);
+        }
+        some
+    }
+}
+
+pub(crate) fn history_get(
+    core: &mut JobManager,
+    _: Cxt,
+    peer: &Peer,
+    request: HistoryGet,
+) -> Result<History, HistoryError> {
+    let slice = Slice::parse(&request.slice).ok_or(HistoryError::Slice)?;
+    let is_mine = |slot: &Slot| match slot {
+        Slot::Active(job) => job.life.userid == peer.userid && job.life.state != State::New,
+        Slot::Inactive(packed) => packed.userid == peer.userid,
+    };
+    let mine = core.jobs.from(proto::data::JobId(0));
+    let mut mine: Vec<_> = mine.filter(|(_, slot)| is_mine(slot)).map(|(id, _)| id).collect();
+    mine.reverse();
+    Ok(History { jobs: slice.of(&mine) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Slice;
+
+    fn check(slice: &str, expect: Option<&[i32]>) {
+        let all = [0, 1, 2, 3, 4];
+        let some = Slice::parse(slice).map(|slice| slice.of(&all));
+        assert_eq!(some.as_deref(), expect, "{slice}");
+    }
+
+    #[test]
+    fn slices_are_those_of_python() {
+        check("[:]", Some(&[0, 1, 2, 3, 4]));
+        check("[0:4]", Some(&[0, 1, 2, 3]));
+        check("[-1:]", Some(&[4]));
+        check("[::-1]", Some(&[4, 3, 2, 1, 0]));
+        check("[4:0:-2]", Some(&[4, 2]));
+        check("[:100]", Some(&[0, 1, 2, 3, 4]));
+        check("[-100:2]", Some(&[0, 1]));
+        check("[3:1]", Some(&[]));
+        check("[:-9223372036854775808]", Some(&[]));
+    }
+
+    #[test]
+    fn what_is_no_slice_is_refused() {
+        for slice in ["", "[]", "[1]", "1:2", "[a:b]", "[::0]", "[1:2:3:4]"] {
+            check(slice, None);
+        }
+    }
+}

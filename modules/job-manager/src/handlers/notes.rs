@@ -1,0 +1,58 @@
+//! job-manager.urgency and memo: what users change on their jobs.
+
+use node::{Cx, Peer};
+use proto::Empty;
+use proto::data::job::{State, Urgency};
+use proto::job_manager::{JobEvent, Memo, MemoError, OldUrgency, SetUrgency, UrgencyError};
+
+use crate::JobManager;
+
+pub(crate) fn urgency(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: SetUrgency,
+) -> Result<OldUrgency, UrgencyError> {
+    let urgency = Urgency::new(request.urgency).map_err(|_| UrgencyError::Range)?;
+    let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
+        (Some(job), _) => job,
+        (None, Some(_)) => return Err(UrgencyError::Inactive),
+        (None, None) => return Err(UrgencyError::UnknownJob),
+    };
+    if !peer.may_act_for(job.life.userid) {
+        return Err(UrgencyError::NotYours);
+    }
+    if !peer.is_owner() && urgency.is_for_owner() {
+        return Err(UrgencyError::TooHigh);
+    }
+    if matches!(job.life.state, State::Run | State::Cleanup) {
+        return Err(UrgencyError::Allocated);
+    }
+    let old_urgency = job.life.urgency.get().into();
+    core.emit(cx, request.id, &JobEvent::Urgency { userid: peer.userid, urgency });
+    Ok(OldUrgency { old_urgency })
+}
+
+pub(crate) fn memo(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: Memo,
+) -> Result<Empty, MemoError> {
+    let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
+        (Some(job), _) => job,
+        (None, Some(_)) => return Err(MemoError::Inactive),
+        (None, None) => return Err(MemoError::UnknownJob),
+    };
+    if !peer.may_act_for(job.life.userid) {
+        return Err(MemoError::NotYours);
+    }
+    let event = JobEvent::Memo(request.memo.0);
+    if request.volatile.unwrap_or(false) {
+        core.post_volatile(cx, request.id, &event);
+    } else {
+        core.post(cx, request.id, &event);
+    }
+    core.run(cx);
+    Ok(Empty)
+}

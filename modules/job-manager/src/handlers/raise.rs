@@ -1,0 +1,87 @@
+//! job-manager.raise and raiseall: exceptions that users raise.
+
+use node::{Cx, Peer};
+use proto::Empty;
+use proto::data::JobId;
+use proto::data::job::{Exception, ExceptionType, Severity, States, WaitStatus};
+use proto::job_manager::{
+    Counted, JobEvent, Raise, RaiseAll, RaiseAllError, RaiseError, USERID_ANY,
+};
+
+use crate::JobManager;
+use crate::exec::publish_exception;
+
+pub(crate) fn raise(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: Raise,
+) -> Result<Empty, RaiseError> {
+    let severity = Severity::new(request.severity).map_err(|_| RaiseError::Severity)?;
+    let kind = ExceptionType::new(&request.kind).map_err(|_| RaiseError::Type)?;
+    let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
+        (Some(job), _) => job,
+        (None, Some(_)) => return Err(RaiseError::Inactive),
+        (None, None) => return Err(RaiseError::UnknownJob),
+    };
+    if !peer.may_act_for(job.life.userid) {
+        return Err(RaiseError::NotYours);
+    }
+    let exception = Exception {
+        kind,
+        severity,
+        note: request.note.unwrap_or_default(),
+        userid: Some(peer.userid),
+        wait_status: request.wait_status.map(WaitStatus),
+    };
+    except(core, cx, request.id, exception);
+    Ok(Empty)
+}
+
+/// Posts an exception and tells whoever runs the job.
+fn except(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId, exception: Exception) -> bool {
+    let kind = exception.kind.as_str().to_owned();
+    let severity = exception.severity.get().into();
+    let wait_status = exception.wait_status.map(|status| status.0);
+    if !core.post(cx, id, &JobEvent::Exception(exception)) {
+        return false;
+    }
+    publish_exception(cx, id, kind, severity, wait_status);
+    core.run(cx);
+    true
+}
+
+pub(crate) fn raiseall(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: RaiseAll,
+) -> Result<Counted, RaiseAllError> {
+    let severity = Severity::new(request.severity).map_err(|_| RaiseAllError::Severity)?;
+    let kind = ExceptionType::new(&request.kind).map_err(|_| RaiseAllError::Type)?;
+    let userid = super::signals::user_of(request.userid);
+    if !peer.is_owner() && userid != Some(peer.userid) {
+        return Err(RaiseAllError::NotYours);
+    }
+    let states = States::from_bits(request.states & States::ALL.bits()).unwrap_or_default();
+    let meant = core.jobs.all_active().filter(|job| {
+        states.contains(job.life.state) && userid.is_none_or(|userid| job.life.userid == userid)
+    });
+    let meant: Vec<JobId> = meant.map(|job| job.id).collect();
+    let mut counted = Counted { count: meant.len() as u64, errors: 0 };
+    if request.dry_run {
+        return Ok(counted);
+    }
+    for id in meant {
+        let exception = Exception {
+            kind: kind.clone(),
+            severity,
+            note: request.note.clone().unwrap_or_default(),
+            userid: Some(peer.userid),
+            wait_status: None,
+        };
+        counted.errors += u64::from(!except(core, cx, id, exception));
+    }
+    debug_assert_eq!(USERID_ANY, u32::MAX);
+    Ok(counted)
+}

@@ -1,0 +1,100 @@
+//! What schedulers and execution services say and ask (protocol/11 sections 7 and 8).
+
+use node::{Cx, Peer, Stream};
+use proto::data::Rset;
+use proto::job_manager::{
+    AllocCounts, AllocQuery, Allocated, ExecHello, ExecHelloError, ResourceStatus, SchedHello,
+    SchedHelloJob, SchedReady, SchedReadyReply,
+};
+use proto::{Empty, Errno, Never, RawJson, Refusal};
+
+use crate::JobManager;
+use crate::alloc::Mode;
+
+pub(crate) fn sched_hello(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    _request: SchedHello,
+    mut stream: Stream<SchedHello>,
+) {
+    core.scheduler_hello(cx, peer);
+    for job in core.jobs.all_active().filter(|job| job.life.has_resources) {
+        let life = &job.life;
+        let hello = SchedHelloJob {
+            id: job.id,
+            priority: life.priority.unwrap_or_default(),
+            userid: life.userid,
+            t_submit: life.t_submit,
+            free: (!life.released.is_empty()).then(|| life.released.to_string()),
+        };
+        stream.send(cx, &hello);
+    }
+    stream.end(cx, Ok(()));
+}
+
+pub(crate) fn sched_ready(
+    core: &mut JobManager,
+    _: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: SchedReady,
+) -> Result<SchedReadyReply, Refusal> {
+    let limit = request.limit.and_then(|limit| usize::try_from(limit).ok());
+    let mode = match (request.mode.as_str(), limit) {
+        ("unlimited", _) => Mode::Unlimited,
+        ("limited", Some(limit)) if limit > 0 => Mode::Limited(limit),
+        _ => return Err(Refusal::bare(Errno::EPROTO)),
+    };
+    core.scheduler_ready(peer, mode);
+    Ok(SchedReadyReply { count: core.alloc.n_queued() as u64 })
+}
+
+pub(crate) fn exec_hello(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: ExecHello,
+) -> Result<Empty, ExecHelloError> {
+    if core.exec.is_busy_elsewhere(&request.service) {
+        return Err(ExecHelloError::Busy);
+    }
+    core.exec_hello(cx, peer, request.service);
+    Ok(Empty)
+}
+
+pub(crate) fn alloc_query(
+    core: &mut JobManager,
+    _: &mut Cx<JobManager>,
+    _: &Peer,
+    _: AllocQuery,
+) -> Result<AllocCounts, Never> {
+    Ok(AllocCounts {
+        queue_length: core.alloc.n_queued() as u64,
+        alloc_pending: core.alloc.n_sent() as u64,
+        running: core.jobs.n_running() as u64,
+    })
+}
+
+pub(crate) fn resource_status(
+    core: &mut JobManager,
+    _: &mut Cx<JobManager>,
+    _: &Peer,
+    _: ResourceStatus,
+) -> Result<Allocated, Never> {
+    let mut all = Rset::new();
+    for job in core.jobs.all_active().filter(|job| job.life.has_resources) {
+        let Some(mut r) = job.r.as_ref().and_then(|r| Rset::decode(r.as_str()).ok()) else {
+            continue;
+        };
+        r.remove_ranks(&job.life.released);
+        if let Err(error) = all.add(&r) {
+            tracing::error!("job={}: {error}", job.id);
+        }
+    }
+    let empty = r#"{"version":1,"execution":{"R_lite":[],"nodelist":[""],"starttime":0.0,"expiration":0.0}}"#;
+    let text = if all.is_empty() { empty.to_owned() } else { all.encode() };
+    let allocated = RawJson::new(&text).unwrap_or_else(|_| {
+        unreachable!("an encoded R is JSON")
+    });
+    Ok(Allocated { allocated })
+}

@@ -1,0 +1,144 @@
+//! All jobs by id, active and inactive, and how many there are of what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::data::JobId;
+use proto::data::job::State;
+
+use crate::job::{Job, Packed};
+
+/// One job.
+#[derive(Debug)]
+pub enum Slot {
+    /// It is not over.
+    Active(Box<Job>),
+    /// It is.
+    Inactive(Packed),
+}
+
+/// The jobs.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    slots: BTreeMap<JobId, Slot>,
+    active: BTreeSet<JobId>,
+    /// Inactive jobs, the one that ended first in front. Times are positive, so that
+    /// their bits have their order.
+    by_age: BTreeSet<(u64, JobId)>,
+    running: usize,
+    max_id: JobId,
+}
+
+impl Jobs {
+    /// An active job.
+    pub fn active(&self, id: JobId) -> Option<&Job> {
+        match self.slots.get(&id) {
+            Some(Slot::Active(job)) => Some(job),
+            _ => None,
+        }
+    }
+
+    /// An active job to be changed; its state only through [`Jobs::moved`].
+    pub fn active_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        match self.slots.get_mut(&id) {
+            Some(Slot::Active(job)) => Some(job),
+            _ => None,
+        }
+    }
+
+    /// Any job.
+    pub fn get(&self, id: JobId) -> Option<&Slot> {
+        self.slots.get(&id)
+    }
+
+    /// Jobs from this id on, by id.
+    pub fn from(&self, id: JobId) -> impl Iterator<Item = (JobId, &Slot)> {
+        self.slots.range(id..).map(|(id, slot)| (*id, slot))
+    }
+
+    /// Active jobs by id.
+    pub fn all_active(&self) -> impl Iterator<Item = &Job> {
+        self.active.iter().filter_map(|id| self.active(*id))
+    }
+
+    /// Ids of inactive jobs, the one that ended first in front, with the time.
+    pub fn by_age(&self) -> impl Iterator<Item = (f64, JobId)> + '_ {
+        self.by_age
+            .iter()
+            .map(|(bits, id)| (f64::from_bits(*bits), *id))
+    }
+
+    /// Adds a job that was not there.
+    pub fn add(&mut self, job: Job) {
+        self.note_id(job.id);
+        self.active.insert(job.id);
+        self.running += usize::from(is_running(job.life.state));
+        self.slots.insert(job.id, Slot::Active(Box::new(job)));
+    }
+
+    /// Takes note of a state that was left.
+    pub fn moved(&mut self, from: State, to: State) {
+        self.running -= usize::from(is_running(from));
+        self.running += usize::from(is_running(to));
+    }
+
+    /// Puts a packed job in the place of an active one, or adds it.
+    pub fn retire(&mut self, id: JobId, packed: Packed) {
+        self.note_id(id);
+        self.active.remove(&id);
+        self.by_age.insert((packed.t_clean.to_bits(), id));
+        self.slots.insert(id, Slot::Inactive(packed));
+    }
+
+    /// Forgets a job.
+    pub fn remove(&mut self, id: JobId) {
+        match self.slots.remove(&id) {
+            Some(Slot::Active(job)) => {
+                self.active.remove(&id);
+                self.running -= usize::from(is_running(job.life.state));
+            }
+            Some(Slot::Inactive(packed)) => {
+                self.by_age.remove(&(packed.t_clean.to_bits(), id));
+            }
+            None => {}
+        }
+    }
+
+    /// Takes note of an id, also of a job that is not there any more.
+    pub fn note_id(&mut self, id: JobId) {
+        self.max_id = self.max_id.max(id);
+    }
+
+    /// The highest id ever.
+    pub fn max_id(&self) -> JobId {
+        self.max_id
+    }
+
+    /// How many jobs are not over.
+    pub fn n_active(&self) -> usize {
+        self.active.len()
+    }
+
+    /// How many jobs are over.
+    pub fn n_inactive(&self) -> usize {
+        self.by_age.len()
+    }
+
+    /// How many jobs are in RUN or CLEANUP.
+    pub fn n_running(&self) -> usize {
+        self.running
+    }
+
+    /// Walks the indexes and panics on one that is wrong.
+    pub fn check(&self) {
+        assert_eq!(self.slots.len(), self.active.len() + self.by_age.len());
+        let running = self.all_active().filter(|job| is_running(job.life.state));
+        assert_eq!(self.running, running.count());
+        for id in &self.active {
+            assert!(self.active(*id).is_some(), "{id} is in the index only");
+        }
+    }
+}
+
+fn is_running(state: State) -> bool {
+    matches!(state, State::Run | State::Cleanup)
+}

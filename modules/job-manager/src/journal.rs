@@ -1,0 +1,251 @@
+//! The journal (protocol/11 section 12): every event of every job, to all who listen.
+//!
+//! A listener gets the past first: inactive jobs (if it wants them), active jobs, a mark.
+//! It is sent in slices between other work. What happens meanwhile to a job whose record
+//! is still to come will be in that record; everything else waits until the mark is out.
+//! So each listener sees each event once and in order, and costs a cursor.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+use node::{Cx, Stream, StreamId};
+use proto::data::JobId;
+use proto::job_manager::{EventsJournal, JournalError, JournalRecord, SENTINEL};
+use proto::{Coded, Payload};
+
+use crate::JobManager;
+use crate::job::{Job, live_record, name_of};
+use crate::jobs::{Jobs, Slot};
+use crate::limits::{
+    HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS, HISTORY_WAITING_MAX, LISTENERS_MAX,
+};
+
+/// Everyone who listens.
+#[derive(Default)]
+pub struct Journal {
+    listeners: BTreeMap<StreamId, Listener>,
+    /// Counts events and requests; "before" and "after" are told by it.
+    count: u64,
+    events: u64,
+    is_slicing: bool,
+}
+
+/// Which events a listener wants.
+struct Filter {
+    allow: Option<BTreeSet<String>>,
+    deny: Option<BTreeSet<String>>,
+}
+
+impl Filter {
+    fn passes(&self, name: &str) -> bool {
+        let is_allowed = self.allow.as_ref().is_none_or(|names| names.contains(name));
+        let is_denied = self.deny.as_ref().is_some_and(|names| names.contains(name));
+        is_allowed && !is_denied
+    }
+
+    fn is_open(&self) -> bool {
+        self.allow.is_none() && self.deny.is_none()
+    }
+}
+
+struct Listener {
+    stream: Stream<EventsJournal>,
+    filter: Filter,
+    /// While the past is not told.
+    past: Option<Past>,
+    /// Live records that wait for the end of the past.
+    waiting: VecDeque<Bytes>,
+}
+
+/// How far a listener has come in the past.
+struct Past {
+    /// Jobs that came to be before this, in the journal's count, are the past.
+    until: u64,
+    pass: Pass,
+    /// Ids below were looked at in this pass.
+    cursor: JobId,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Jobs that were inactive when the past was asked for.
+    Inactive,
+    /// Jobs that were active then.
+    Active,
+}
+
+impl Past {
+    /// Whether an event of a job that is active now will be in the job's record.
+    fn covers(&self, id: JobId, since: u64) -> bool {
+        let is_sent = self.pass == Pass::Active && id < self.cursor;
+        since < self.until && !is_sent
+    }
+
+    /// The record of a job, if its turn is in this pass.
+    fn record(&self, id: JobId, slot: &Slot, filter: &Filter) -> Option<Bytes> {
+        let keep = |line: &str| filter.passes(&name_of(line));
+        match (self.pass, slot) {
+            (Pass::Inactive, Slot::Inactive(packed)) if packed.ended >= self.until => None,
+            (Pass::Active, Slot::Inactive(packed)) if packed.ended < self.until => None,
+            (_, Slot::Inactive(packed)) if packed.since >= self.until => None,
+            (_, Slot::Inactive(packed)) => Some(match filter.is_open() {
+                true => packed.record(),
+                false => packed.filtered(id, keep),
+            }),
+            (Pass::Active, Slot::Active(job)) if job.since < self.until => {
+                Some(match filter.is_open() {
+                    true => job.record(|_| true),
+                    false => job.record(keep),
+                })
+            }
+            (_, Slot::Active(_)) => None,
+        }
+    }
+
+    /// Sends the next slice; says whether the past is told.
+    fn slice(&mut self, listener: &mut Stream<EventsJournal>, filter: &Filter, jobs: &Jobs, cx: &mut Cx<JobManager>) -> bool {
+        let (mut bytes, mut looked) = (0, 0);
+        loop {
+            for (id, slot) in jobs.from(self.cursor) {
+                if bytes >= HISTORY_SLICE_BYTES || looked >= HISTORY_SLICE_JOBS {
+                    self.cursor = id;
+                    return false;
+                }
+                looked += 1;
+                if let Some(record) = self.record(id, slot, filter) {
+                    bytes += record.len();
+                    listener.send_bytes(cx, record);
+                }
+            }
+            if self.pass == Pass::Active {
+                return true;
+            }
+            (self.pass, self.cursor) = (Pass::Active, JobId(0));
+        }
+    }
+}
+
+impl Journal {
+    /// Where in the order of everything told we are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Open streams.
+    pub fn n_listeners(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Events told so far.
+    pub fn n_events(&self) -> u64 {
+        self.events
+    }
+
+    /// Begins the count of events anew.
+    pub fn clear_stats(&mut self) {
+        self.events = 0;
+    }
+
+    /// Tells everyone of an event of a job.
+    pub fn tell(&mut self, cx: &mut Cx<JobManager>, job: &Job, name: &str, line: &str, is_stored: bool) {
+        self.count += 1;
+        self.events += 1;
+        // Encoded once, for the first who wants it.
+        let mut record = None;
+        let mut encode = || {
+            let jobspec = (name == "submit").then_some(&*job.jobspec);
+            let r = if name == "alloc" { job.r.as_deref() } else { None };
+            live_record(job.id, line, jobspec, r)
+        };
+        let mut full = Vec::new();
+        for (stream, listener) in &mut self.listeners {
+            if !listener.filter.passes(name) {
+                continue;
+            }
+            match &listener.past {
+                Some(past) if is_stored && past.covers(job.id, job.since) => {}
+                Some(_) if listener.waiting.len() >= HISTORY_WAITING_MAX => full.push(*stream),
+                Some(_) => {
+                    let record = record.get_or_insert_with(&mut encode).clone();
+                    listener.waiting.push_back(record);
+                }
+                None => {
+                    let record = record.get_or_insert_with(&mut encode).clone();
+                    listener.stream.send_bytes(cx, record);
+                }
+            }
+        }
+        for stream in full {
+            if let Some(listener) = self.listeners.remove(&stream) {
+                listener.stream.end(cx, Err(JournalError::TooMany.refusal()));
+            }
+        }
+    }
+
+    /// A stream was ended by its client.
+    pub fn closed(&mut self, stream: StreamId) {
+        if let Some(listener) = self.listeners.remove(&stream) {
+            listener.stream.forget();
+        }
+    }
+
+    /// Ends all streams.
+    pub fn end(&mut self, cx: &mut Cx<JobManager>) {
+        for (_, listener) in std::mem::take(&mut self.listeners) {
+            listener.stream.end(cx, Ok(()));
+        }
+    }
+}
+
+impl JobManager {
+    /// Takes in a listener and begins to tell it the past.
+    pub(crate) fn listen(&mut self, cx: &mut Cx<Self>, request: EventsJournal, stream: Stream<EventsJournal>) {
+        if self.journal.listeners.len() >= LISTENERS_MAX {
+            return stream.end(cx, Err(JournalError::TooMany.refusal()));
+        }
+        let is_full = request.full.unwrap_or(false);
+        let n_inactive = if is_full { self.jobs.n_inactive() } else { 0 };
+        let n_jobs = self.jobs.n_active() + n_inactive;
+        tracing::debug!("begin sending journal backlog: {n_jobs} jobs");
+        self.journal.count += 1;
+        let past = Past {
+            until: self.journal.count,
+            pass: if is_full { Pass::Inactive } else { Pass::Active },
+            cursor: JobId(0),
+        };
+        let filter = Filter {
+            allow: request.allow.map(|names| names.into_keys().collect()),
+            deny: request.deny.map(|names| names.into_keys().collect()),
+        };
+        let listener = Listener { stream, filter, past: Some(past), waiting: VecDeque::new() };
+        self.journal.listeners.insert(listener.stream.id(), listener);
+        self.tell_past(cx);
+    }
+
+    /// Sends every listener that is not in the present yet its next slice of the past.
+    pub(crate) fn tell_past(&mut self, cx: &mut Cx<Self>) {
+        let mut is_more = false;
+        for listener in self.journal.listeners.values_mut() {
+            let Some(past) = &mut listener.past else { continue };
+            if !past.slice(&mut listener.stream, &listener.filter, &self.jobs, cx) {
+                is_more = true;
+                continue;
+            }
+            let mark = JournalRecord { id: SENTINEL, events: Vec::new(), jobspec: None, r: None };
+            listener.stream.send_bytes(cx, mark.encode());
+            for record in std::mem::take(&mut listener.waiting) {
+                listener.stream.send_bytes(cx, record);
+            }
+            listener.past = None;
+            tracing::debug!("finished sending journal backlog");
+        }
+        if is_more && !self.journal.is_slicing {
+            self.journal.is_slicing = true;
+            cx.timer(Duration::ZERO, |core, cx| {
+                core.journal.is_slicing = false;
+                core.tell_past(cx);
+            });
+        }
+    }
+}

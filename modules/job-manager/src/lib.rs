@@ -1,0 +1,146 @@
+//! job-manager: owns each job's life from submit to inactive (protocol/11 sections 3 to 14).
+//!
+//! It is the only writer of `job.*.eventlog`. It never waits: what lacks an answer is held
+//! as data, and every job is only ever asked "what do you need now?".
+//!
+//! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
+//! event does), `batch.rs` (how events become durable), `alloc.rs` and `exec.rs` (the
+//! scheduler and the execution service), `journal.rs` (who listens), `replay.rs` (the
+//! start) and `handlers/` (one file for a group of methods).
+
+mod alloc;
+mod batch;
+mod core;
+mod exec;
+mod handlers;
+mod job;
+mod jobs;
+mod journal;
+pub mod limits;
+mod post;
+mod purge;
+mod queue;
+mod replay;
+mod state;
+mod waits;
+
+#[cfg(test)]
+mod tests;
+
+use node::{Cx, Host, Module, Peer, Routes, StreamId};
+use proto::job_manager::{
+    AllocQuery, Drain, EVENTS_JOURNAL_CANCEL, EventsJournal, ExecHello, GetAttr, GetInfo,
+    HistoryGet, Idle, Kill, KillAll, List, Memo, Purge, PurgeId, QueueEnable, QueueList,
+    QueueStart, QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady,
+    SetBatchTimeout, SetUrgency, StatsGet, Submit, Wait,
+};
+use proto::heartbeat::Pulse;
+use proto::{Method, Object, Refusal};
+use wire::Message;
+
+pub use core::JobManager;
+
+impl Host for JobManager {
+    const NAME: &'static str = "job-manager";
+    type Worker = ();
+
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.run(cx);
+        self.pump(cx);
+        self.look_at_waits();
+        self.flush(cx);
+        self.look_at_end(cx);
+    }
+
+    fn untagged(&mut self, cx: &mut Cx<Self>, response: &Message) {
+        if response.topic() == proto::sched::Alloc::TOPIC {
+            self.alloc_answered(cx, response);
+        } else if self.exec.is_start(response.topic()) {
+            self.exec_answered(cx, response);
+        } else {
+            tracing::debug!("nobody waits for an answer to {}", response.topic());
+        }
+    }
+
+    fn closed(&mut self, _cx: &mut Cx<Self>, stream: StreamId) {
+        self.journal.closed(stream);
+    }
+
+    fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
+        self.waits.disconnected(cx, gone);
+        self.scheduler_gone(cx, gone);
+        self.exec_gone(cx, gone);
+    }
+
+    fn configure(&mut self, _cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        self.purge_limits = purge::Limits::new(conf)?;
+        Ok(())
+    }
+
+    fn stop(&mut self, cx: &mut Cx<Self>) {
+        self.begin_end(cx);
+    }
+
+    fn clear_stats(&mut self) {
+        self.journal.clear_stats();
+    }
+
+    fn check_invariants(&self) {
+        self.check();
+    }
+}
+
+impl Module for JobManager {
+    fn routes() -> Routes<Self> {
+        Routes::new()
+            .later::<Submit>(handlers::submit)
+            .on::<List>(handlers::list)
+            .on::<GetInfo>(handlers::getinfo)
+            .on::<GetAttr>(handlers::getattr)
+            .on::<Raise>(handlers::raise)
+            .on::<RaiseAll>(handlers::raiseall)
+            .on::<Kill>(handlers::kill)
+            .on::<KillAll>(handlers::killall)
+            .on::<SetUrgency>(handlers::urgency)
+            .on::<Memo>(handlers::memo)
+            .later::<Wait>(|core, cx, peer, request, reply| {
+                core.waits.wait(cx, &core.jobs, peer, request.id, reply);
+            })
+            .later::<Drain>(|core, _, _, _, reply| core.waits.drain(reply))
+            .later::<Idle>(|core, _, _, _, reply| core.waits.idle(reply))
+            .on::<QueueList>(handlers::queue_list)
+            .on::<QueueStatus>(handlers::queue_status)
+            .later::<QueueEnable>(handlers::queue_enable)
+            .later::<QueueStart>(handlers::queue_start)
+            .on::<AllocQuery>(handlers::alloc_query)
+            .on::<ResourceStatus>(handlers::resource_status)
+            .stream::<SchedHello>(handlers::sched_hello)
+            .on::<SchedReady>(handlers::sched_ready)
+            .on::<ExecHello>(handlers::exec_hello)
+            .stream::<EventsJournal>(|core, cx, _, request, stream| {
+                core.listen(cx, request, stream);
+            })
+            .cancel(EVENTS_JOURNAL_CANCEL)
+            .later::<Purge>(handlers::purge)
+            .later::<PurgeId>(handlers::purge_id)
+            .on::<HistoryGet>(handlers::history_get)
+            .on::<SetBatchTimeout>(|_, _, _, _| Ok(proto::Empty))
+            .on::<StatsGet>(handlers::stats_get)
+            .event::<Pulse>(|core, cx, _| core.purge_by_limits(cx))
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        let args = cx.welcome().args.clone().unwrap_or_default();
+        if let Some(unknown) = args.first() {
+            let text = format!("{unknown}: unknown option");
+            return Err(Refusal::new(proto::Errno::EINVAL, text));
+        }
+        let core = JobManager {
+            purge_limits: purge::Limits::new(&cx.welcome().conf)?,
+            ..JobManager::default()
+        };
+        cx.hold_requests();
+        replay::begin(cx);
+        Ok(core)
+    }
+}

@@ -1,0 +1,26 @@
+//! Every limit of the job manager in one place.
+
+/// Streams of the journal that may be open. When full, a further one is answered ENOBUFS.
+pub const LISTENERS_MAX: usize = 1024;
+
+/// Bytes of history sent to one listener before other work gets its turn.
+pub const HISTORY_SLICE_BYTES: usize = 256 * 1024;
+
+/// Jobs looked at in one slice of history, sent or not.
+pub const HISTORY_SLICE_JOBS: usize = 2048;
+
+/// Live records that wait for one listener's history. When full, the stream ends with
+/// ENOBUFS: its client asks again and gets everything.
+pub const HISTORY_WAITING_MAX: usize = 1 << 20;
+
+/// Lookups in flight while jobs are read at the start.
+pub const REPLAY_LOOKUPS_MAX: usize = 512;
+
+/// Jobs that one purge may forget (protocol/11 section 13).
+pub const PURGE_JOBS_MAX: usize = 100;
+
+/// Operations of one commit. What does not fit waits for the next.
+pub const COMMIT_OPS_MAX: usize = 4096;
+
+/// Bytes of one commit, about. What does not fit waits for the next.
+pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;

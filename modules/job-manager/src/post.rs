@@ -1,0 +1,122 @@
+//! Events on their way (protocol/11 section 5): into the job's log, to the journal, into
+//! the job, into the KVS; then whatever the job needs next. The only place where jobs change.
+
+use node::{Call, Cx};
+use proto::data::JobId;
+use proto::data::job::State;
+use proto::job_manager::JobEvent;
+
+use crate::JobManager;
+use crate::job::Packed;
+use crate::state::{Action, due};
+
+impl JobManager {
+    /// Posts an event now, without what follows from it: that is [`JobManager::run`]'s.
+    /// Says whether the job took it.
+    pub(crate) fn post(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) -> bool {
+        self.post_at(id, event, event.is_stored(), cx.now().wall, cx)
+    }
+
+    /// Posts an event that only listeners hear of.
+    pub(crate) fn post_volatile(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) -> bool {
+        self.post_at(id, event, false, cx.now().wall, cx)
+    }
+
+    pub(crate) fn post_at(
+        &mut self,
+        id: JobId,
+        event: &JobEvent,
+        is_stored: bool,
+        timestamp: f64,
+        cx: &mut Cx<Self>,
+    ) -> bool {
+        let entry = match event.entry(timestamp) {
+            Ok(entry) => entry,
+            Err(error) => {
+                tracing::error!("job={id} {}: {error}", event.name());
+                return false;
+            }
+        };
+        let line = entry.encode();
+        let Some(job) = self.jobs.active_mut(id) else { return false };
+        let from = job.life.state;
+        let kept = if is_stored { line.as_str() } else { "" };
+        if let Err(refused) = job.apply(event, &entry, kept) {
+            tracing::error!("job={id}: {refused}");
+            return false;
+        }
+        let to = job.life.state;
+        if is_stored {
+            self.batch.append(id, &line);
+            if matches!(event, JobEvent::Submit { .. } | JobEvent::Alloc { .. }) {
+                job.hold = self.batch.number();
+            }
+        }
+        self.journal.tell(cx, job, event.name(), &line, is_stored);
+        if from != to {
+            self.jobs.moved(from, to);
+            tracing::trace!("job={id} {}: {from}->{to}", event.name());
+        }
+        if let JobEvent::ResourceUpdate { expiration } = event {
+            self.tell_expiration(cx, id, *expiration);
+        }
+        self.acting.push_back(id);
+        true
+    }
+
+    /// Posts an event and does what follows from it.
+    pub(crate) fn emit(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) -> bool {
+        let taken = self.post(cx, id, event);
+        self.run(cx);
+        taken
+    }
+
+    /// Gives every job that something happened to what it needs next.
+    pub(crate) fn run(&mut self, cx: &mut Cx<Self>) {
+        while let Some(id) = self.acting.pop_front() {
+            while let Some(action) = self.due(id) {
+                self.act(cx, id, action);
+            }
+        }
+    }
+
+    fn due(&self, id: JobId) -> Option<Action> {
+        let job = self.jobs.active(id)?;
+        if job.hold > self.batch.stored() {
+            return None;
+        }
+        due(&job.life, job.alloc, job.exec, self.exec.is_there())
+    }
+
+    fn act(&mut self, cx: &mut Cx<Self>, id: JobId, action: Action) {
+        match action {
+            Action::Post(event) => {
+                let taken = self.post(cx, id, &event);
+                assert!(taken, "what is due fits the state");
+            }
+            Action::Enqueue => self.enqueue(id),
+            Action::Dequeue => self.dequeue(cx, id),
+            Action::Start => self.start_job(cx, id),
+            Action::Free => self.free(cx, id),
+            Action::Retire => self.retire(cx, id),
+        }
+    }
+
+    fn retire(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.active(id) else { return };
+        debug_assert_eq!(job.life.state, State::Inactive);
+        let packed = Packed::of(job, job.since, self.journal.count());
+        self.exec.forget(id);
+        self.waits.ended(cx, job);
+        self.jobs.retire(id, packed);
+        self.look_at_waits();
+    }
+
+    /// Tells the execution service of a new end of a job's time.
+    fn tell_expiration(&self, cx: &mut Cx<Self>, id: JobId, expiration: f64) {
+        if let Some(service) = self.exec.service() {
+            let request = proto::job_exec::Expiration { id, expiration };
+            cx.notify_with(Call::new(&request).topic(&format!("{service}.expiration")));
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! How a job moves (RFC 21, protocol/10 section 5). [`next`] has every move, [`Life::apply`]
+//! says what an event means, [`due`] says what a job still needs. All pure: a restart is
+//! "replay the log, then ask what is due". `doc/states/job.md` is printed from here.
+
+use proto::data::IdSet;
+use proto::data::job::{Priority, State, SubmitFlags, Urgency, WaitStatus};
+use proto::job_manager::JobEvent;
+
+/// Where an event takes a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// To another state.
+    To(State),
+    /// Nowhere: legal here.
+    Stay,
+    /// The event does not fit the state.
+    Refuse,
+}
+
+/// All moves. `Submit` makes a job and is not in here.
+pub fn next(state: State, event: &JobEvent) -> Next {
+    use JobEvent as E;
+    use Next::{Refuse, Stay, To};
+    use State::{Cleanup, Depend, Inactive, New, Priority, Run, Sched};
+    match (state, event) {
+        (Inactive, _) => Refuse,
+        (New, E::Validate) => To(Depend),
+        (New, E::Invalidate) => Stay,
+        (Depend, E::Depend) => To(Priority),
+        (Priority, E::Priority(_)) => To(Sched),
+        (Sched, E::Priority(_)) => Stay,
+        (Sched, E::Urgency { .. } | E::JobspecUpdate(_) | E::FluxRestart) => To(Priority),
+        (New | Depend | Priority, E::Urgency { .. }) => Stay,
+        (New | Depend | Priority | Run | Cleanup, E::JobspecUpdate(_)) => Stay,
+        // Told to jobs in SCHED only; older logs have it elsewhere too.
+        (Depend | Priority | Run | Cleanup, E::FluxRestart) => Stay,
+        (New | Depend, E::DependencyAdd(_) | E::DependencyRemove(_)) => Stay,
+        (Sched, E::Alloc { .. }) => To(Run),
+        (Run, E::PrologStart(_)) => Stay,
+        (Run | Cleanup, E::PrologFinish { .. } | E::ResourceUpdate { .. }) => Stay,
+        (Run, E::Finish(_)) => To(Cleanup),
+        // An exception may have come first.
+        (Cleanup, E::Finish(_)) => Stay,
+        (Run | Cleanup, E::Start | E::Release { .. }) => Stay,
+        (Cleanup, E::EpilogStart(_) | E::EpilogFinish { .. } | E::Free) => Stay,
+        (Cleanup, E::Clean) => To(Inactive),
+        (New, E::Exception(exception)) if exception.severity.is_fatal() => Refuse,
+        (Cleanup, E::Exception(_)) => Stay,
+        (_, E::Exception(exception)) if exception.severity.is_fatal() => To(Cleanup),
+        (_, E::Exception(_) | E::SetFlags(_) | E::Memo(_) | E::Annotations(_)) => Stay,
+        (_, E::Debug(..) | E::Other(..)) => Stay,
+        _ => Refuse,
+    }
+}
+
+/// An event that did not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The state does not take it.
+    #[error("{event} event is not possible in state {state}")]
+    State {
+        /// Name of the event.
+        event: String,
+        /// Where the job is.
+        state: State,
+    },
+    /// The job does not wait for this.
+    #[error("no dependency '{0}'")]
+    NoDependency(String),
+    /// The job waits for this already.
+    #[error("dependency '{0}' exists")]
+    DependencyExists(String),
+    /// Something ended that did not begin.
+    #[error("{0} event without its beginning")]
+    NotBegun(&'static str),
+}
+
+/// How a job ended: the first of its `finish` and its fatal exception.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// Its shells ended.
+    Finish(WaitStatus),
+    /// It was ended.
+    Exception {
+        /// What kind.
+        kind: String,
+        /// Why.
+        note: String,
+    },
+}
+
+/// What a job's log says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Life {
+    /// Where it is.
+    pub state: State,
+    /// User id of its submitter.
+    pub userid: u32,
+    /// What its user asks for.
+    pub urgency: Urgency,
+    /// What the queue goes by, once there is one.
+    pub priority: Option<Priority>,
+    /// When it was submitted, in seconds since the epoch.
+    pub t_submit: f64,
+    /// As submitted, and `debug` from later.
+    pub flags: SubmitFlags,
+    /// Guests may not update it any more.
+    pub immutable: bool,
+    /// What it waits for.
+    pub dependencies: Vec<String>,
+    /// Has resources: from `alloc` to `free`.
+    pub has_resources: bool,
+    /// Ranks that the execution service gave back before the others.
+    pub released: IdSet,
+    /// Its shells ran.
+    pub started: bool,
+    /// The execution service is done with it.
+    pub exec_done: bool,
+    /// Prologs and epilogs that run.
+    pub perilogs: u32,
+    /// How it ended.
+    pub end: Option<End>,
+    /// When it became inactive, in seconds since the epoch.
+    pub t_clean: f64,
+}
+
+impl Life {
+    /// The life that a `submit` event at `timestamp` begins; `None` for another event.
+    pub fn begin(event: &JobEvent, timestamp: f64) -> Option<Life> {
+        let JobEvent::Submit { userid, urgency, flags, version } = event else {
+            return None;
+        };
+        Some(Life {
+            // Logs without a version have no `validate`.
+            state: if version.is_some() { State::New } else { State::Depend },
+            userid: *userid,
+            urgency: *urgency,
+            priority: None,
+            t_submit: timestamp,
+            flags: *flags,
+            immutable: false,
+            dependencies: Vec::new(),
+            has_resources: false,
+            released: IdSet::new(),
+            started: false,
+            exec_done: false,
+            perilogs: 0,
+            end: None,
+            t_clean: 0.0,
+        })
+    }
+
+    /// Folds one event in. A refusal changes nothing.
+    pub fn apply(&mut self, event: &JobEvent, timestamp: f64) -> Result<(), Refused> {
+        let next = match next(self.state, event) {
+            Next::Refuse => {
+                let event = event.name().to_owned();
+                return Err(Refused::State { event, state: self.state });
+            }
+            Next::Stay => self.state,
+            Next::To(state) => state,
+        };
+        self.fold(event, timestamp)?;
+        self.state = next;
+        Ok(())
+    }
+
+    fn fold(&mut self, event: &JobEvent, timestamp: f64) -> Result<(), Refused> {
+        use JobEvent as E;
+        match event {
+            E::Urgency { urgency, .. } => self.urgency = *urgency,
+            E::Priority(priority) => self.priority = Some(*priority),
+            E::DependencyAdd(what) if self.dependencies.contains(what) => {
+                return Err(Refused::DependencyExists(what.clone()));
+            }
+            E::DependencyAdd(what) => self.dependencies.push(what.clone()),
+            E::DependencyRemove(what) => {
+                let known = self.dependencies.iter().position(|known| known == what);
+                let at = known.ok_or_else(|| Refused::NoDependency(what.clone()))?;
+                self.dependencies.remove(at);
+            }
+            E::SetFlags(flags) => self.set_flags(flags),
+            E::Alloc { .. } => self.has_resources = true,
+            E::Start => self.started = true,
+            E::Finish(status) => {
+                self.end.get_or_insert(End::Finish(*status));
+            }
+            E::Release { is_final: true, .. } => self.exec_done = true,
+            E::Release { ranks, .. } => {
+                if let Ok(ranks) = ranks.parse::<IdSet>() {
+                    self.released.add(&ranks);
+                }
+            }
+            E::Free => self.has_resources = false,
+            E::PrologStart(_) | E::EpilogStart(_) => self.perilogs += 1,
+            E::PrologFinish { .. } => self.end_perilog("prolog-finish")?,
+            E::EpilogFinish { .. } => self.end_perilog("epilog-finish")?,
+            E::Exception(exception) if exception.severity.is_fatal() => {
+                // The scheduler could not take its resources over: they are not its own.
+                if exception.kind.as_str() == "scheduler-restart" {
+                    self.has_resources = false;
+                }
+                self.end.get_or_insert_with(|| End::Exception {
+                    kind: exception.kind.as_str().to_owned(),
+                    note: exception.note.clone(),
+                });
+            }
+            E::Clean => self.t_clean = timestamp,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set_flags(&mut self, flags: &[String]) {
+        for flag in flags {
+            match flag.as_str() {
+                "debug" => self.flags = self.flags | SubmitFlags::DEBUG,
+                "immutable" => self.immutable = true,
+                _ => {}
+            }
+        }
+    }
+
+    fn end_perilog(&mut self, event: &'static str) -> Result<(), Refused> {
+        self.perilogs = self.perilogs.checked_sub(1).ok_or(Refused::NotBegun(event))?;
+        Ok(())
+    }
+
+    /// Whether it posts `debug.*` events.
+    pub fn is_debug(&self) -> bool {
+        self.flags.contains(SubmitFlags::DEBUG)
+    }
+}
+
+/// Where a job's request to the scheduler is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AllocAsk {
+    /// There is none.
+    None,
+    /// In our queue.
+    Queued,
+    /// With the scheduler.
+    Sent,
+    /// With the scheduler, and it was asked to give it back.
+    Canceling,
+}
+
+/// Where a job's request to the execution service is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecAsk {
+    /// It was never made.
+    Never,
+    /// The service has it.
+    Sent,
+    /// The service had it, or may have had it, and is gone. Its shells may be alive.
+    Lost,
+}
+
+/// What a job needs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Say that this happened.
+    Post(JobEvent),
+    /// Get in the queue for resources.
+    Enqueue,
+    /// Get out of the queue, or ask the scheduler to forget it.
+    Dequeue,
+    /// Ask the execution service to run it, or to find it again.
+    Start,
+    /// Give the resources back.
+    Free,
+    /// Nothing more, ever.
+    Retire,
+}
+
+/// The next thing that a job needs now, if anything. Asking twice is safe.
+pub fn due(life: &Life, alloc: AllocAsk, exec: ExecAsk, exec_is_there: bool) -> Option<Action> {
+    match life.state {
+        State::New => None,
+        State::Depend => life
+            .dependencies
+            .is_empty()
+            .then_some(Action::Post(JobEvent::Depend)),
+        State::Priority => match alloc {
+            AllocAsk::Queued | AllocAsk::Sent => Some(Action::Dequeue),
+            _ => {
+                let priority = life.urgency.default_priority();
+                Some(Action::Post(JobEvent::Priority(priority)))
+            }
+        },
+        State::Sched => {
+            let is_held = life.priority.unwrap_or_default() == Priority::MIN;
+            (!is_held && alloc == AllocAsk::None).then_some(Action::Enqueue)
+        }
+        State::Run => {
+            let may_start = life.perilogs == 0 && !life.exec_done && exec != ExecAsk::Sent;
+            (may_start && exec_is_there).then_some(Action::Start)
+        }
+        State::Cleanup => cleanup(life, alloc, exec, exec_is_there),
+        State::Inactive => Some(Action::Retire),
+    }
+}
+
+fn cleanup(life: &Life, alloc: AllocAsk, exec: ExecAsk, exec_is_there: bool) -> Option<Action> {
+    if matches!(alloc, AllocAsk::Queued | AllocAsk::Sent) {
+        return Some(Action::Dequeue);
+    }
+    if life.has_resources {
+        return match exec {
+            _ if life.perilogs > 0 => None,
+            _ if life.exec_done => Some(Action::Free),
+            ExecAsk::Never => Some(Action::Free),
+            // Shells that may be alive must be found before others get their cores.
+            ExecAsk::Lost => exec_is_there.then_some(Action::Start),
+            ExecAsk::Sent => None,
+        };
+    }
+    let exec_is_busy = exec == ExecAsk::Sent && !life.exec_done;
+    (life.perilogs == 0 && !exec_is_busy).then_some(Action::Post(JobEvent::Clean))
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

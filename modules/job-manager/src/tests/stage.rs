@@ -1,0 +1,257 @@
+//! A job manager between a KVS, a scheduler, an execution service and clients, all played
+//! by the test.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use node::probe::{Probe, line};
+use proto::data::eventlog::decode_log;
+use proto::data::{JobId, Tree};
+use proto::kvs::{Commit, Dirent, Found, Lookup, READDIR};
+use proto::{Errno, Payload, Refusal, Role};
+use wire::{Flags, Identity, Kind, Message};
+
+use crate::JobManager;
+
+/// The stage. Commits wait for `store`; lookups are answered at once.
+pub struct Stage {
+    probe: Probe<JobManager>,
+    kvs: BTreeMap<String, Vec<u8>>,
+    /// Tag and payload of the commit that waits.
+    commit: Option<(u32, Commit)>,
+    /// The last commit that was applied.
+    once: Option<String>,
+}
+
+const JOBSPEC: &str = r#"{"resources":[],"tasks":[],"attributes":{"system":{"duration":0}},"version":1}"#;
+const R: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["h0"],"starttime":1000.0,"expiration":0.0}}"#;
+
+impl Stage {
+    pub fn new() -> Stage {
+        let mut stage = Stage {
+            probe: Probe::start((), &[], "{}").expect("the job manager starts"),
+            kvs: BTreeMap::new(),
+            commit: None,
+            once: None,
+        };
+        stage.said();
+        stage.store();
+        stage.said();
+        stage
+    }
+
+    /// Plays one command; what was said comes back.
+    pub fn play(&mut self, command: &str) -> Vec<String> {
+        let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let (first, json) = rest.split_once(' ').unwrap_or((rest, ""));
+        match verb {
+            "submit" => self.submit(first, json),
+            "request" => drop(self.probe.request(first, json)),
+            "stream" => drop(self.probe.stream(first, json)),
+            "guest" => {
+                let (topic, json) = json.split_once(' ').unwrap_or((json, ""));
+                let uid = first.parse().expect("a user id");
+                self.probe.request_as(topic, json, uid, Role::USER, 0);
+            }
+            "from" => self.request_from(first, json),
+            "event" => self.probe.event(first, json),
+            "alloc" => self.alloc(first, json),
+            "exec" => self.untagged("job-exec.start", json.replace("ID", first)),
+            "refuse" => self.untagged_error(first, json),
+            "store" if self.commit.is_none() => return vec!["nothing to store".to_owned()],
+            "store" => self.store(),
+            "lose-kvs" => self.lose_kvs(first == "applied"),
+            "pass" => self.probe.pass(Duration::from_secs(first.parse().expect("seconds"))),
+            "restart" => self.restart(),
+            "put" => drop(self.kvs.insert(first.to_owned(), json.replace("\\n", "\n").into())),
+            "dump" => return self.dump(),
+            other => panic!("no such command: {other}"),
+        }
+        self.probe.settle();
+        self.said()
+    }
+
+    fn submit(&mut self, id: &str, settings: &str) {
+        let setting = |name: &str| {
+            let words = settings.split_whitespace();
+            let mut pairs = words.filter_map(|word| word.split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let (user, urgency) = (setting("user").unwrap_or("100"), setting("urgency").unwrap_or("16"));
+        let (flags, jobspec) = (setting("flags").unwrap_or("0"), setting("jobspec").unwrap_or(JOBSPEC));
+        let number: u64 = id.parse().expect("a number");
+        let key = JobId(number).kvs_key("jobspec");
+        self.kvs.insert(key, jobspec.into());
+        let job = format!(
+            r#"{{"id":{id},"userid":{user},"urgency":{urgency},"t_submit":999.5,"flags":{flags},"jobspec":{jobspec}}}"#
+        );
+        self.probe.request("job-manager.submit", &format!(r#"{{"jobs":[{job}]}}"#));
+    }
+
+    /// A request from a client, scheduler or execution service by name.
+    fn request_from(&mut self, who: &str, rest: &str) {
+        let (topic, json) = rest.split_once(' ').unwrap_or((rest, ""));
+        let mut message = Message::request(topic, 1);
+        if !json.is_empty() {
+            message.set_payload(format!("{json}\0").into());
+        }
+        message.set_flag(Flags::STREAMING, topic.ends_with("hello") && topic.contains("sched"));
+        message.set_flag(Flags::NORESPONSE, topic.ends_with("disconnect"));
+        (message.userid, message.rolemask) = (100, Role::OWNER);
+        message.push_route(Identity::new(who).expect("a short name"));
+        self.probe.message(message);
+    }
+
+    fn alloc(&mut self, id: &str, what: &str) {
+        let (what, more) = what.split_once(' ').unwrap_or((what, ""));
+        let number: u64 = id.parse().expect("a number");
+        let rest = match what {
+            "ok" => {
+                self.kvs.insert(JobId(number).kvs_key("R"), R.into());
+                format!(r#""type":0,"R":{R}"#)
+            }
+            "note" => r#""type":1"#.to_owned(),
+            "deny" => r#""type":2"#.to_owned(),
+            "canceled" => r#""type":3"#.to_owned(),
+            other => panic!("no such answer: {other}"),
+        };
+        let more = if more.is_empty() { String::new() } else { format!(",{more}") };
+        self.untagged("sched.alloc", format!(r#"{{"id":{id},{rest}{more}}}"#));
+    }
+
+    fn untagged(&mut self, topic: &str, json: String) {
+        let payload = format!("{json}\0");
+        let response = Message::request(topic, 0).into_response(0, payload.into());
+        self.probe.message(response);
+    }
+
+    fn untagged_error(&mut self, topic: &str, text: &str) {
+        let payload = format!("{text}\0");
+        let response = Message::request(topic, 0).into_response(Errno::ENOSYS.0, payload.into());
+        self.probe.message(response);
+    }
+
+    /// Applies the commit that waits and answers it.
+    fn store(&mut self) {
+        let (tag, commit) = self.commit.take().expect("a commit waits");
+        self.apply(commit);
+        self.probe.answer("kvs.commit", tag, Ok(r#"{"rootref":"sha1-0","rootseq":1}"#));
+    }
+
+    fn apply(&mut self, commit: Commit) {
+        if commit.once.is_some() && commit.once == self.once {
+            return;
+        }
+        self.once = commit.once;
+        for op in commit.ops {
+            match op.dirent {
+                Some(Dirent::Tree(Tree::Val(value))) if op.flags != 0 => {
+                    self.kvs.entry(op.key).or_default().extend(value);
+                }
+                Some(Dirent::Tree(Tree::Val(value))) => drop(self.kvs.insert(op.key, value.into())),
+                Some(other) => drop(self.kvs.insert(op.key, format!("{other:?}").into())),
+                None => self.kvs.retain(|key, _| !is_within(key, &op.key)),
+            }
+        }
+    }
+
+    /// The KVS dies, with the commit that waits applied or not.
+    fn lose_kvs(&mut self, is_applied: bool) {
+        let (tag, commit) = self.commit.take().expect("a commit waits");
+        if is_applied {
+            self.apply(commit);
+        }
+        let lost = Refusal::new(Errno::EHOSTUNREACH, "module disconnect");
+        self.probe.answer("kvs.commit", tag, Err(lost));
+    }
+
+    /// The job manager dies and another one starts.
+    fn restart(&mut self) {
+        self.commit = None;
+        self.probe = Probe::start((), &[], "{}").expect("the job manager starts");
+        self.said();
+        self.store();
+    }
+
+    fn dump(&self) -> Vec<String> {
+        let show = |(key, value): (&String, &Vec<u8>)| match decode_log(value) {
+            Ok(entries) if key.ends_with("eventlog") => {
+                let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
+                format!("{key}: {}", names.join(" "))
+            }
+            _ => format!("{key}: {}", String::from_utf8_lossy(value)),
+        };
+        let is_ours = |key: &str| !key.ends_with("jobspec") && !key.ends_with(".R");
+        self.kvs.iter().filter(|(key, _)| is_ours(key)).map(show).collect()
+    }
+
+    /// Everything said, lookups answered.
+    fn said(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        loop {
+            let messages = self.probe.messages();
+            if messages.is_empty() {
+                return said;
+            }
+            for message in messages {
+                match (message.topic(), message.kind) {
+                    ("event.subscribe", _) => {}
+                    ("kvs.lookup", Kind::Request { matchtag, .. }) => self.look_up(&message, matchtag),
+                    ("kvs.commit", Kind::Request { matchtag, .. }) => {
+                        let commit = Commit::decode(message.payload()).expect("a commit");
+                        said.push(format!("commit {}", shown(&commit)));
+                        assert!(self.commit.is_none(), "one commit at a time");
+                        self.commit = Some((matchtag, commit));
+                    }
+                    _ => said.push(line(&message).replace(JOBSPEC, "JOBSPEC").replace(R, "R")),
+                }
+            }
+        }
+    }
+
+    fn look_up(&mut self, message: &Message, tag: u32) {
+        let lookup = Lookup::decode(message.payload()).expect("a lookup");
+        let found = match lookup.flags {
+            READDIR => self.names_in(&lookup.key),
+            0 => self.kvs.get(&lookup.key).map(|value| Tree::Val(value.clone().into())),
+            _ => Some(Tree::symlink("moved")),
+        };
+        match found {
+            Some(val) => {
+                let payload = Found { val }.encode();
+                let text = String::from_utf8_lossy(&payload).replace('\0', "");
+                self.probe.answer("kvs.lookup", tag, Ok(&text));
+            }
+            None => self.probe.answer("kvs.lookup", tag, Err(Refusal::bare(Errno::ENOENT))),
+        }
+    }
+
+    fn names_in(&self, dir: &str) -> Option<Tree> {
+        let below = self.kvs.keys().filter_map(|key| key.strip_prefix(dir)?.strip_prefix('.'));
+        let names = below.filter_map(|rest| rest.split('.').next());
+        let entries: BTreeMap<Box<str>, Tree> =
+            names.map(|name| (name.into(), Tree::empty_dir())).collect();
+        (!entries.is_empty()).then_some(Tree::Dir(entries))
+    }
+}
+
+fn is_within(key: &str, dir: &str) -> bool {
+    key.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// A commit in a few words: keys, and names of events.
+fn shown(commit: &Commit) -> String {
+    let ops = commit.ops.iter().map(|op| match &op.dirent {
+        Some(Dirent::Tree(Tree::Val(value))) if op.flags != 0 => {
+            let entries = decode_log(value).expect("an event log");
+            let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
+            format!("{}+[{}]", op.key, names.join(" "))
+        }
+        Some(Dirent::Tree(Tree::Val(value))) => {
+            format!("{}={}", op.key, String::from_utf8_lossy(value))
+        }
+        Some(_) => format!("{}=...", op.key),
+        None => format!("-{}", op.key),
+    });
+    ops.collect::<Vec<_>>().join(" ")
+}

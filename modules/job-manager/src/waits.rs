@@ -1,0 +1,182 @@
+//! Those who wait for jobs to end: `wait` for one, `drain` and `idle` for all (protocol/11
+//! section 4.3).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use node::{Cx, Peer, Reply};
+use proto::data::JobId;
+use proto::data::job::SubmitFlags;
+use proto::job_manager::{Drain, Idle, ListedJob, Pending, Wait, WaitError, Waited};
+use proto::{Empty, Errno, Refusal};
+use wire::Identity;
+
+use crate::JobManager;
+use crate::job::Job;
+use crate::jobs::Jobs;
+use crate::state::{End, Life};
+
+/// One `wait` that is not answered.
+struct Waiter {
+    reply: Reply<Wait>,
+    sender: Option<Identity>,
+}
+
+/// A waitable job that is over and that nobody has waited for yet.
+pub struct Zombie {
+    /// The answer.
+    pub waited: Waited,
+    /// The job as it is listed.
+    pub listed: ListedJob,
+}
+
+/// Everyone who waits.
+#[derive(Default)]
+pub struct Waits {
+    /// Over, and not waited for yet.
+    zombies: BTreeMap<JobId, Zombie>,
+    one: BTreeMap<JobId, Waiter>,
+    any: VecDeque<Waiter>,
+    /// Waitable jobs that are not over.
+    n_active: usize,
+    drains: Vec<Reply<Drain>>,
+    idles: Vec<Reply<Idle>>,
+}
+
+impl Waits {
+    /// A job was submitted, or read at the start.
+    pub fn begun(&mut self, job: &Job) {
+        self.n_active += usize::from(is_waitable(&job.life));
+    }
+
+    /// A job is over.
+    pub fn ended(&mut self, cx: &mut Cx<JobManager>, job: &Job) {
+        if !is_waitable(&job.life) {
+            return;
+        }
+        self.n_active -= 1;
+        let waited = outcome(job.id, &job.life);
+        let waiter = self.one.remove(&job.id).or_else(|| self.any.pop_front());
+        if let Some(waiter) = waiter {
+            waiter.reply.send(cx, Ok(waited));
+        } else {
+            let listed = crate::handlers::listed(job);
+            self.zombies.insert(job.id, Zombie { waited, listed });
+        }
+    }
+
+    /// Takes a `wait` in, or answers it.
+    pub fn wait(&mut self, cx: &mut Cx<JobManager>, jobs: &Jobs, peer: &Peer, id: JobId, reply: Reply<Wait>) {
+        let zombie = match id.is_any() {
+            true => self.zombies.pop_first().map(|(_, zombie)| zombie),
+            false => self.zombies.remove(&id),
+        };
+        let refusal = match (zombie, id.is_any()) {
+            (Some(zombie), _) => return reply.send(cx, Ok(zombie.waited)),
+            // Those already spoken for are not for anyone.
+            (None, true) if self.one.len() + self.any.len() >= self.n_active => {
+                Some(WaitError::NoMore)
+            }
+            (None, true) => None,
+            (None, false) => match jobs.active(id) {
+                None => Some(WaitError::Invalid),
+                Some(job) if !is_waitable(&job.life) => Some(WaitError::NotWaitable),
+                Some(_) if self.one.contains_key(&id) => Some(WaitError::HasWaiter),
+                Some(_) => None,
+            },
+        };
+        if let Some(refusal) = refusal {
+            return reply.send(cx, Err(refusal));
+        }
+        let waiter = Waiter { reply, sender: peer.sender.clone() };
+        match id.is_any() {
+            true => self.any.push_back(waiter),
+            false => {
+                self.one.insert(id, waiter);
+            }
+        }
+    }
+
+    /// A client left: what it waited for is somebody else's.
+    pub fn disconnected(&mut self, cx: &mut Cx<JobManager>, gone: &Peer) {
+        let left = |waiter: &Waiter| gone.sender.is_some() && waiter.sender == gone.sender;
+        let one = std::mem::take(&mut self.one);
+        let (lost, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            one.into_iter().partition(|(_, waiter)| left(waiter));
+        self.one = kept;
+        let any = std::mem::take(&mut self.any);
+        let (lost_any, kept): (Vec<_>, Vec<_>) = any.into_iter().partition(left);
+        self.any = kept.into();
+        for waiter in lost.into_values().chain(lost_any) {
+            waiter.reply.send_refusal(cx, Err(Refusal::bare(Errno::ECANCELED)));
+        }
+    }
+
+    /// Nobody needs to wait any longer: we are going down.
+    pub fn end(&mut self, cx: &mut Cx<JobManager>) {
+        let one = std::mem::take(&mut self.one).into_values();
+        for waiter in one.chain(std::mem::take(&mut self.any)) {
+            waiter.reply.send(cx, Err(WaitError::Unloading));
+        }
+    }
+
+    /// Jobs that are over and not waited for.
+    pub fn zombies(&self) -> impl Iterator<Item = &ListedJob> {
+        self.zombies.values().map(|zombie| &zombie.listed)
+    }
+
+    /// Whether a job is over and not waited for.
+    pub fn is_zombie(&self, id: JobId) -> bool {
+        self.zombies.contains_key(&id)
+    }
+
+    /// Takes a `drain` in.
+    pub fn drain(&mut self, reply: Reply<Drain>) {
+        self.drains.push(reply);
+    }
+
+    /// Takes an `idle` in.
+    pub fn idle(&mut self, reply: Reply<Idle>) {
+        self.idles.push(reply);
+    }
+}
+
+impl JobManager {
+    /// Answers `drain` and `idle` if it is time, once everything so far is stored.
+    pub(crate) fn look_at_waits(&mut self) {
+        if self.jobs.n_active() == 0 && !self.waits.drains.is_empty() {
+            let drains = std::mem::take(&mut self.waits.drains);
+            self.batch.then(move |_, cx| {
+                for reply in drains {
+                    reply.send(cx, Ok(Empty));
+                }
+            });
+        }
+        let is_idle = self.jobs.n_running() == 0 && self.alloc.n_sent() == 0;
+        if is_idle && !self.waits.idles.is_empty() {
+            let idles = std::mem::take(&mut self.waits.idles);
+            let pending = self.jobs.n_active() as u64;
+            self.batch.then(move |_, cx| {
+                for reply in idles {
+                    reply.send(cx, Ok(Pending { pending }));
+                }
+            });
+        }
+    }
+}
+
+fn is_waitable(life: &Life) -> bool {
+    life.flags.contains(SubmitFlags::WAITABLE)
+}
+
+fn outcome(id: JobId, life: &Life) -> Waited {
+    let errstr = match &life.end {
+        Some(End::Finish(status)) => status.failure_text(),
+        Some(End::Exception { kind, note }) => Some(format!("Fatal exception type={kind} {note}")),
+        None => None,
+    };
+    Waited {
+        id,
+        success: errstr.is_none(),
+        errstr: errstr.unwrap_or_default(),
+    }
+}
