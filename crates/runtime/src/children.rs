@@ -370,7 +370,10 @@ fn command(spawn: &Spawn, channels: &[Channel]) -> std::io::Result<Command> {
         command.env(&channel.name, channel.theirs_number().to_string());
     }
     crate::prepare::in_child(&mut command, spawn, channels);
-    command.stdin(stdio(spawn.stdin));
+    command.stdin(match &spawn.stdin_path {
+        Some(path) => std::fs::File::open(path)?.into(),
+        None => stdio(spawn.stdin),
+    });
     command.stdout(stdio(spawn.stdout));
     command.stderr(stdio(spawn.stderr));
     Ok(command)
