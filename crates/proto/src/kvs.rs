@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::Tree;
-use crate::{Empty, Never, Refusal};
+use crate::{Empty, Never};
 
 pub use ops::{Dirent, Op};
 
@@ -337,20 +337,6 @@ pub struct OpCounts {
     pub commit: Summary,
 }
 
-/// Holds back the news of new versions on this rank; for tests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SetrootPause {
-    /// In this namespace.
-    pub namespace: String,
-}
-
-/// Ends a [`SetrootPause`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SetrootUnpause {
-    /// In this namespace.
-    pub namespace: String,
-}
-
 /// Beginning of every event's topic; `NAMESPACE-setroot`, `-error`, `-created` or
 /// `-removed` follows. All are PRIVATE.
 pub const EVENT_PREFIX: &str = "kvs.namespace-";
@@ -501,8 +487,6 @@ crate::json_payloads!(
     NamespaceRemove,
     Namespaces,
     Stats,
-    SetrootPause,
-    SetrootUnpause,
     SetrootEvent,
     ErrorEvent,
     CreatedEvent,
@@ -529,8 +513,4 @@ crate::methods! {
         : "Lists the namespaces.";
     StatsGet = "kvs.stats-get" (USER) => Stats, Never, idempotent
         : "Counters of the service.";
-    SetrootPause = "kvs.setroot-pause" (USER) => Empty, Refusal, idempotent
-        : "Holds back the news of new versions on this rank; for tests.";
-    SetrootUnpause = "kvs.setroot-unpause" (USER) => Empty, Refusal, idempotent
-        : "Ends a pause.";
 }

@@ -265,7 +265,7 @@ fn the_backing_store_is_built_in() {
 fn arguments_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let attrs = [("rundir", folder.path().to_str().unwrap())];
-    let mut check = |arg: &str, text: &str| {
+    let check = |arg: &str, text: &str| {
         let refusal = Probe::<Content>::start_with(Store::default(), &[arg], "{}", &attrs)
             .err()
             .unwrap();

@@ -1,10 +1,25 @@
 //! kvs: keeps namespaces of versioned trees of values.
 //!
 //! Read on in `engine/` (the tree: lookups and transactions, pure), then `core.rs` (what
-//! the module knows), `batch.rs` (how transactions become versions), `loads.rs` (how
-//! missing blobs come in), `saved.rs` (what survives a restart) and `handlers/` (one file
-//! a group of methods). It acknowledges nothing that the content store has not.
+//! the module knows), `batch.rs` and `publish.rs` (how transactions become versions),
+//! `loads.rs` (how missing blobs come in), `start.rs` and `saved.rs` (what survives a
+//! restart) and `handlers/` (one file a group of methods). It acknowledges nothing that
+//! the content store has not.
 
+mod batch;
+mod core;
 pub mod engine;
+mod handlers;
 pub mod limits;
+mod loads;
 mod lru;
+mod namespace;
+mod publish;
+mod saved;
+mod settings;
+mod start;
+mod stats;
+
+pub use core::Kvs;
+pub use handlers::routes;
+pub use settings::Settings;

@@ -49,6 +49,14 @@ pub const ONCE_WRITER_BYTES_MAX: usize = 64;
 /// Requests that wait for blobs or versions. A further one is refused EBUSY.
 pub const WAITING_REQUESTS_MAX: usize = 1 << 17;
 
+/// Blobs that one request asks of the content store at a time. The rest is asked for when
+/// these have come.
+pub const LOADS_AT_ONCE_MAX: usize = 4096;
+
+/// Blobs asked of the content store by all requests. A further lookup is refused EBUSY.
+pub const LOADS_MAX: usize = 1 << 18;
+
+const _: () = assert!(LOADS_AT_ONCE_MAX < LOADS_MAX);
 const _: () = assert!(ANSWER_BYTES_MAX / 3 * 4 < OBJECT_BYTES_MAX);
 const _: () = assert!(KEPT_BLOB_BYTES_MAX < BLOBS_BYTES_MAX);
 const _: () = assert!(PATH_COMPONENTS_MAX >= proto::data::limits::KEY_COMPONENTS_MAX);

@@ -61,6 +61,16 @@ fn checkpoint(sequence: i64) -> Checkpoint {
     }
 }
 
+/// Bytes that can not be compressed.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 1u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
 /// Runs SQL behind the store's back.
 fn sql(store: &Store, text: &str) {
     let db = &store.0.as_ref().expect("an open store").db;
@@ -80,9 +90,7 @@ fn row_of(store: &Store, blob: &[u8]) -> (i64, Vec<u8>, i64) {
 #[test]
 fn blobs_of_every_size_are_there_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
-    let noise: Vec<u8> = (0u32..5000)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let noise = noise(5000);
     let blobs = [
         vec![],
         b"x".to_vec(),
@@ -137,9 +145,7 @@ fn a_full_disk_undoes_the_whole_batch_and_the_service_goes_on_when_there_is_room
     run_one(&mut store, store_of(b"before")).unwrap();
     run_one(&mut store, Task::Records("kvs-1".to_owned())).unwrap();
     sql(&store, "PRAGMA max_page_count = 12");
-    let noise: Vec<u8> = (0u32..100_000)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
-        .collect();
+    let noise = noise(100_000);
     let tasks = [
         store_of(b"small"),
         Task::Load(name(b"before")),

@@ -13,7 +13,7 @@ use proto::{Errno, Refusal};
 use super::dir::Dir;
 use super::lookup::lookup;
 use super::txn::{Step, apply};
-use super::view::{Memory, Stop, Supply, View};
+use super::view::{Memory, Stop, Supply, View, Want};
 use crate::lru::Lru;
 
 /// A tree whose blobs are in a store that the engine has to ask.
@@ -56,7 +56,11 @@ impl World {
                     for want in wants {
                         *self.asked.borrow_mut() += 1;
                         let blob = self.store.get(&want.name()).cloned();
-                        supply.put(want, blob.ok_or(Refusal::bare(Errno::ENOENT)));
+                        let blob = blob.ok_or(Refusal::bare(Errno::ENOENT));
+                        match want {
+                            Want::Blob(name) => supply.put_blob(name, blob),
+                            Want::Dir(name) => supply.put_dir(name, blob.and_then(read_dir)),
+                        }
                     }
                 }
             }
@@ -97,6 +101,10 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn read_dir(text: Bytes) -> Result<Rc<Dir>, Refusal> {
+    Ok(Rc::new(Dir::parse(text)?))
 }
 
 fn memory() -> Memory {

@@ -89,22 +89,14 @@ pub struct Supply {
 }
 
 impl Supply {
-    /// Takes in what was fetched for `want`.
-    pub fn put(&mut self, want: Want, blob: Result<Bytes, Refusal>) {
-        match want {
-            Want::Dir(name) => {
-                let dir = blob.and_then(|text| Ok(Rc::new(Dir::parse(text)?)));
-                self.dirs.insert(name, dir);
-            }
-            Want::Blob(name) => {
-                self.blobs.insert(name, blob);
-            }
-        }
+    /// Takes in a directory that was fetched or made.
+    pub fn put_dir(&mut self, name: BlobRef, dir: Result<Rc<Dir>, Refusal>) {
+        self.dirs.insert(name, dir);
     }
 
-    /// Takes in a directory that was just made.
-    pub fn put_dir(&mut self, name: BlobRef, dir: Rc<Dir>) {
-        self.dirs.insert(name, Ok(dir));
+    /// Takes in a blob that was fetched.
+    pub fn put_blob(&mut self, name: BlobRef, blob: Result<Bytes, Refusal>) {
+        self.blobs.insert(name, blob);
     }
 
     /// Forgets everything.

@@ -1,0 +1,322 @@
+//! How transactions become versions, first half: everything that has queued while content
+//! was storing becomes the next batch, one `content.commit`.
+//!
+//! A lone transaction waits for nothing. Each group of merged transactions is one version;
+//! a batch has as many versions of as many namespaces as there are. `publish.rs` has the
+//! second half.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use node::{Cx, Reply};
+use proto::Refusal;
+use proto::content::{self, Checkpoint, Record};
+use proto::data::{BlobRef, HashKind, Key};
+use proto::kvs::{CommitError, NamespaceCreate, NamespaceRemove, PRIMARY};
+
+use crate::Kvs;
+use crate::core::Change;
+use crate::engine::draft::Made;
+use crate::engine::txn::{Applied, apply};
+use crate::engine::view::{Memory, Stop, View};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_OPS_MAX, ONCE_WRITERS_MAX};
+use crate::loads::Waiting;
+use crate::namespace::{Group, Namespace, Txn, Version};
+use crate::saved;
+
+/// What content is asked to store, and what is said when it has.
+#[derive(Debug, Default)]
+pub struct Batch {
+    blobs: Vec<(Bytes, Bytes)>,
+    names: BTreeSet<BlobRef>,
+    records: BTreeMap<String, Record>,
+    checkpoint: Option<Checkpoint>,
+    syncs: bool,
+    n_ops: usize,
+    bytes: usize,
+    /// In the order in which they are to be told.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What came of something in a batch, once it is stored.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A namespace has a new version.
+    Published {
+        /// Which.
+        namespace: String,
+        /// The version.
+        version: Version,
+        /// Keys written.
+        keys: BTreeSet<Key>,
+        /// Transactions to answer.
+        group: Group,
+        /// To be kept in memory.
+        made: Made,
+    },
+    /// Transactions were applied in an earlier version already.
+    Repeated {
+        /// Where.
+        namespace: String,
+        /// Which.
+        group: Group,
+    },
+    /// A transaction failed.
+    Failed {
+        /// Where.
+        namespace: String,
+        /// Which.
+        txn: Txn,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A namespace was made.
+    Created(String, Box<Namespace>, Reply<NamespaceCreate>),
+    /// A namespace was removed, and its writers of tokens forgotten.
+    Removed(String, BTreeSet<String>, Reply<NamespaceRemove>),
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.n_ops >= BATCH_OPS_MAX || self.bytes >= BATCH_BYTES_MAX
+    }
+
+    fn stores_something(&self) -> bool {
+        !self.blobs.is_empty() || !self.records.is_empty() || self.checkpoint.is_some()
+    }
+
+    fn put(&mut self, record: Record) {
+        self.records.insert(record.key.clone(), record);
+    }
+
+    fn put_removal(&mut self, name: &str, writers: &BTreeSet<String>) {
+        self.put(saved::no_namespace(name));
+        for writer in writers {
+            self.put(saved::no_once(name, writer));
+        }
+    }
+
+    fn add_blobs(&mut self, made: &Made) {
+        self.bytes += made.bytes();
+        let dirs = made.dirs.iter().map(|(name, dir)| (name, dir.text()));
+        let blobs = made.blobs.iter().map(|(name, blob)| (name, blob));
+        for (name, blob) in dirs.chain(blobs) {
+            if self.names.insert(*name) {
+                let digest = Bytes::copy_from_slice(name.digest());
+                self.blobs.push((digest, blob.clone()));
+            }
+        }
+    }
+}
+
+impl Kvs {
+    /// Makes a batch of what has queued and sends it, unless one is under way.
+    pub(crate) fn send_batch(&mut self, cx: &mut Cx<Self>) {
+        while self.storing.is_none() {
+            let Some(mut batch) = self.make_batch(cx) else {
+                return;
+            };
+            if !batch.stores_something() {
+                // Refusals and repetitions: there is nothing to wait for.
+                self.tell(cx, batch, Ok(()));
+                continue;
+            }
+            let request = content::Commit {
+                writer: cx.uuid().to_owned(),
+                blobs: std::mem::take(&mut batch.blobs),
+                records: std::mem::take(&mut batch.records).into_values().collect(),
+                checkpoint: batch.checkpoint.clone(),
+            };
+            self.checkpoint_due = false;
+            self.storing = Some(batch);
+            cx.call(&request, |core: &mut Kvs, cx, result| {
+                core.batch_stored(cx, result.map(|_| ()));
+            });
+        }
+    }
+
+    fn batch_stored(&mut self, cx: &mut Cx<Self>, result: Result<(), Refusal>) {
+        let Some(batch) = self.storing.take() else {
+            return;
+        };
+        if result == Err(content::CommitError::Replaced.into()) {
+            cx.exit(Err(content::CommitError::Replaced.into()));
+        }
+        if let (Ok(()), Some(checkpoint)) = (&result, &batch.checkpoint) {
+            self.checkpoint = Some(checkpoint.clone());
+        }
+        self.tell(cx, batch, result);
+        self.advance(cx);
+    }
+
+    fn make_batch(&mut self, cx: &mut Cx<Self>) -> Option<Batch> {
+        let mut batch = Batch::default();
+        self.take_changes(&mut batch);
+        while !batch.is_full()
+            && let Some(name) = self.ready.pop_front()
+        {
+            self.take_transactions(cx, &name, &mut batch);
+        }
+        if batch.syncs || self.checkpoint_due {
+            self.add_checkpoint(cx, &mut batch);
+        }
+        (batch.stores_something() || !batch.outcomes.is_empty()).then_some(batch)
+    }
+
+    fn take_changes(&mut self, batch: &mut Batch) {
+        for (name, writers) in &self.leftovers {
+            batch.put_removal(name, writers);
+        }
+        for change in std::mem::take(&mut self.changes) {
+            match change {
+                Change::Create(name, namespace, reply) => {
+                    let (owner, flags) = (namespace.owner, namespace.flags);
+                    batch.put(saved::namespace_record(
+                        &name,
+                        owner,
+                        flags,
+                        namespace.version,
+                    ));
+                    batch
+                        .outcomes
+                        .push(Outcome::Created(name, namespace, reply));
+                }
+                Change::Remove(name, writers, reply) => {
+                    batch.put_removal(&name, &writers);
+                    batch.outcomes.push(Outcome::Removed(name, writers, reply));
+                }
+            }
+        }
+    }
+
+    /// Applies the transactions of a namespace until one needs a blob.
+    fn take_transactions(&mut self, cx: &mut Cx<Self>, name: &str, batch: &mut Batch) {
+        let Some(namespace) = self.namespaces.get_mut(name) else {
+            return;
+        };
+        namespace.is_ready = false;
+        let before = namespace.queue.len();
+        while !batch.is_full() && !namespace.queue.is_empty() {
+            let group = namespace.take_group(self.settings.merge);
+            if group.fresh().next().is_none() {
+                let namespace = name.to_owned();
+                batch.outcomes.push(Outcome::Repeated { namespace, group });
+                continue;
+            }
+            match namespace.apply(&mut self.memory, self.settings.hash, name, &group) {
+                Ok(applied) => namespace.accept(name, applied, group, batch),
+                Err(Stop::Need(wants)) => {
+                    namespace.put_back(group, false);
+                    let waiting = Waiting::Namespace(name.to_owned());
+                    let n_missing = self.request_blobs(cx, wants, &waiting);
+                    if let Some(namespace) = self.namespaces.get_mut(name) {
+                        namespace.n_missing = n_missing;
+                    }
+                    break;
+                }
+                Err(Stop::Failed(refusal)) => namespace.refuse(name, group, refusal, batch),
+            }
+        }
+        let after = self.namespaces.get(name).map_or(0, |ns| ns.queue.len());
+        self.n_queued -= before - after;
+        self.mark_ready(name);
+    }
+
+    fn add_checkpoint(&mut self, cx: &mut Cx<Self>, batch: &mut Batch) {
+        let Some(primary) = self.namespaces.get(PRIMARY) else {
+            return;
+        };
+        let checkpoint = Checkpoint {
+            version: 1,
+            rootref: primary.next.root.to_string(),
+            sequence: primary.next.seq,
+            timestamp: cx.now().wall,
+        };
+        batch.put(saved::checkpoint_record(&checkpoint));
+        batch.checkpoint = Some(checkpoint);
+    }
+}
+
+impl Namespace {
+    fn apply(
+        &self,
+        memory: &mut Memory,
+        hash: HashKind,
+        name: &str,
+        group: &Group,
+    ) -> Result<Applied, Stop> {
+        if group.syncs() && name != PRIMARY {
+            return Err(CommitError::Invalid.into());
+        }
+        let mut view = View {
+            memory,
+            supply: &self.supply,
+        };
+        let steps = group.fresh().flat_map(|txn| txn.steps.iter());
+        apply(&mut view, hash, self.next.root, steps)
+    }
+
+    /// Takes in what a group has made: the next version, unless the batch fails.
+    fn accept(&mut self, name: &str, applied: Applied, group: Group, batch: &mut Batch) {
+        let Applied { root, keys, made } = applied;
+        self.next = Version {
+            root,
+            seq: self.next.seq + 1,
+        };
+        self.noop_stores += made.noop_stores;
+        batch.syncs |= group.syncs();
+        for (name, dir) in &made.dirs {
+            self.supply.put_dir(*name, Ok(dir.clone()));
+        }
+        batch.n_ops += group
+            .fresh()
+            .map(|txn| txn.steps.len().max(1))
+            .sum::<usize>();
+        batch.add_blobs(&made);
+        batch.put(saved::namespace_record(
+            name, self.owner, self.flags, self.next,
+        ));
+        self.n_storing += group.txns.len();
+        for (writer, seq) in group.fresh().filter_map(|txn| txn.once.as_ref()) {
+            self.next_once.insert(writer.clone(), (*seq, self.next.seq));
+            batch.put(saved::once_record(name, writer, *seq, self.next.seq));
+        }
+        self.forget_old_writers(name, batch);
+        batch.outcomes.push(Outcome::Published {
+            namespace: name.to_owned(),
+            version: self.next,
+            keys,
+            group,
+            made,
+        });
+    }
+
+    /// Keeps the table of writers within its limit.
+    fn forget_old_writers(&mut self, name: &str, batch: &mut Batch) {
+        while self.once.len() + self.next_once.len() > ONCE_WRITERS_MAX {
+            let oldest = self.once.iter().min_by_key(|(_, (_, rootseq))| *rootseq);
+            let Some(writer) = oldest.map(|(writer, _)| writer.clone()) else {
+                return;
+            };
+            self.once.remove(&writer);
+            if !self.next_once.contains_key(&writer) {
+                batch.put(saved::no_once(name, &writer));
+            }
+        }
+    }
+
+    /// A group failed: a lone transaction is told so, merged ones try one by one.
+    fn refuse(&mut self, name: &str, mut group: Group, refusal: Refusal, batch: &mut Batch) {
+        if group.txns.len() > 1 {
+            return self.put_back(group, true);
+        }
+        if let Some((txn, _)) = group.txns.pop() {
+            batch.n_ops += 1;
+            batch.outcomes.push(Outcome::Failed {
+                namespace: name.to_owned(),
+                txn,
+                refusal,
+            });
+        }
+    }
+}

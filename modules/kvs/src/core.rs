@@ -1,0 +1,240 @@
+//! What the module knows, and what makes it move.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use node::{Cx, Host, Module, Peer, Reply, Routes, TimerId};
+use proto::content::Checkpoint;
+use proto::data::BlobRef;
+use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove};
+use proto::{Errno, Object, Refusal};
+use rustc_hash::FxHashMap;
+
+use crate::batch::Batch;
+use crate::engine::view::{Memory, Want};
+use crate::limits::{BLOBS_BYTES_MAX, DIRS_BYTES_MAX};
+use crate::loads::{LookupJob, Waiting};
+use crate::lru::Lru;
+use crate::namespace::Namespace;
+use crate::settings::{Settings, checkpoint_period};
+use crate::stats::Tally;
+
+/// The module.
+pub struct Kvs {
+    pub(crate) settings: Settings,
+    pub(crate) memory: Memory,
+    pub(crate) namespaces: BTreeMap<String, Namespace>,
+    /// Namespaces that have transactions and wait for no blob, in the order in which they
+    /// came to have them.
+    pub(crate) ready: VecDeque<String>,
+    /// Namespaces to be made or removed by the next batch.
+    pub(crate) changes: Vec<Change>,
+    /// Names that are taken although there is no such namespace, yet or any more.
+    pub(crate) reserved: BTreeMap<String, Reserved>,
+    /// Removed namespaces, with their writers of tokens, whose records a failed batch has
+    /// left behind.
+    pub(crate) leftovers: BTreeMap<String, BTreeSet<String>>,
+    /// The batch that content has.
+    pub(crate) storing: Option<Batch>,
+    /// Blobs asked of content, and who waits for each.
+    pub(crate) loads: FxHashMap<BlobRef, Vec<(Want, Waiting)>>,
+    /// Lookups that wait for blobs.
+    pub(crate) lookups: BTreeMap<u64, LookupJob>,
+    /// The newest checkpoint.
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// The next batch makes a checkpoint.
+    pub(crate) checkpoint_due: bool,
+    checkpoint_timer: Option<TimerId>,
+    /// Transactions that wait in all namespaces.
+    pub(crate) n_queued: usize,
+    pub(crate) numbered: u64,
+    pub(crate) tally: Tally,
+    stopping: bool,
+}
+
+/// A change to the list of namespaces.
+#[derive(Debug)]
+pub enum Change {
+    /// This one is to be made.
+    Create(String, Box<Namespace>, Reply<NamespaceCreate>),
+    /// This one, with these writers of tokens, is gone from memory and to be removed from
+    /// the store.
+    Remove(String, BTreeSet<String>, Reply<NamespaceRemove>),
+}
+
+/// Why a name is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserved {
+    /// It is being made.
+    Creating,
+    /// It is being removed.
+    Removing,
+}
+
+impl Host for Kvs {
+    const NAME: &'static str = "kvs";
+    type Worker = ();
+
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.advance(cx);
+    }
+
+    /// Whoever waits for a version and leaves is forgotten.
+    fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
+        for namespace in self.namespaces.values_mut() {
+            let left = |waiter: &mut crate::namespace::Waiter| {
+                waiter.peer.sender.is_some() && waiter.peer.sender == gone.sender
+            };
+            for waiter in namespace.waiters.extract_if(.., left) {
+                // Its answer goes nowhere.
+                waiter
+                    .reply
+                    .send_refusal(cx, Err(Refusal::bare(Errno::ECANCELED)));
+            }
+        }
+    }
+
+    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        self.settings.checkpoint_period = checkpoint_period(conf)?;
+        self.set_checkpoint_timer(cx);
+        Ok(())
+    }
+
+    /// What was accepted is stored, and a checkpoint made, before we go.
+    fn stop(&mut self, cx: &mut Cx<Self>) {
+        self.stopping = true;
+        self.advance(cx);
+    }
+
+    fn clear_stats(&mut self) {
+        self.tally = Tally::default();
+        for namespace in self.namespaces.values_mut() {
+            namespace.noop_stores = 0;
+        }
+    }
+
+    fn check_invariants(&self) {
+        self.memory.dirs.check();
+        self.memory.blobs.check();
+        let queued: usize = self.namespaces.values().map(|ns| ns.queue.len()).sum();
+        assert_eq!(queued, self.n_queued);
+        for (name, namespace) in &self.namespaces {
+            assert!(
+                !self.reserved.contains_key(name),
+                "{name} is there and is not"
+            );
+            assert_eq!(namespace.is_ready, self.ready.contains(name), "{name}");
+            let waits = namespace.n_missing > 0;
+            assert!(
+                namespace.queue.is_empty() || waits || namespace.is_ready,
+                "{name}"
+            );
+            assert!(self.storing.is_some() || namespace.next == namespace.version);
+        }
+        for job in self.lookups.values() {
+            assert!(job.n_missing > 0, "a lookup waits for nothing");
+        }
+    }
+}
+
+impl Module for Kvs {
+    fn routes() -> Routes<Self> {
+        crate::routes()
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        if cx.rank() != 0 {
+            let text = "kvs runs on rank 0 only in this release";
+            return Err(Refusal::new(Errno::ENOSYS, text));
+        }
+        let mut core = Kvs {
+            settings: Settings::of(cx)?,
+            memory: Memory {
+                dirs: Lru::new(DIRS_BYTES_MAX),
+                blobs: Lru::new(BLOBS_BYTES_MAX),
+            },
+            namespaces: BTreeMap::new(),
+            ready: VecDeque::new(),
+            changes: Vec::new(),
+            reserved: BTreeMap::new(),
+            leftovers: BTreeMap::new(),
+            storing: None,
+            loads: FxHashMap::default(),
+            lookups: BTreeMap::new(),
+            checkpoint: None,
+            checkpoint_due: false,
+            checkpoint_timer: None,
+            n_queued: 0,
+            numbered: 0,
+            tally: Tally::default(),
+            stopping: false,
+        };
+        core.set_checkpoint_timer(cx);
+        cx.hold_start();
+        crate::start::begin(cx);
+        Ok(core)
+    }
+}
+
+impl Kvs {
+    /// The namespace `name`, if `peer` may use it (protocol/04 section 4).
+    pub(crate) fn open(&self, peer: &Peer, name: &str) -> Result<&Namespace, NamespaceError> {
+        let namespace = self.namespaces.get(name).ok_or(NamespaceError::Unknown)?;
+        match peer.may_act_for(namespace.owner) {
+            true => Ok(namespace),
+            false => Err(NamespaceError::NotYours),
+        }
+    }
+
+    /// Says that a namespace has something to do.
+    pub(crate) fn mark_ready(&mut self, name: &str) {
+        if let Some(namespace) = self.namespaces.get_mut(name)
+            && !namespace.is_ready
+            && namespace.n_missing == 0
+            && !namespace.queue.is_empty()
+        {
+            namespace.is_ready = true;
+            self.ready.push_back(name.to_owned());
+        }
+    }
+
+    /// A number that was not given out before.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered
+    }
+
+    /// Sends off the next batch if there is one, and leaves when all is done.
+    pub(crate) fn advance(&mut self, cx: &mut Cx<Self>) {
+        self.send_batch(cx);
+        let idle = self.storing.is_none() && self.n_queued == 0 && self.changes.is_empty();
+        if self.stopping && idle {
+            self.stopping = false;
+            crate::start::leave(self, cx);
+        }
+    }
+
+    fn set_checkpoint_timer(&mut self, cx: &mut Cx<Self>) {
+        if let Some(timer) = self.checkpoint_timer.take() {
+            cx.cancel_timer(timer);
+        }
+        let Some(period) = self.settings.checkpoint_period else {
+            return;
+        };
+        self.checkpoint_timer = Some(cx.timer(period, |core, cx| {
+            core.checkpoint_due = core.is_changed_since_checkpoint();
+            core.set_checkpoint_timer(cx);
+            core.advance(cx);
+        }));
+    }
+
+    /// Whether the primary namespace has moved on since the newest checkpoint.
+    pub(crate) fn is_changed_since_checkpoint(&self) -> bool {
+        let Some(primary) = self.namespaces.get(proto::kvs::PRIMARY) else {
+            return false;
+        };
+        self.checkpoint.as_ref().is_none_or(|checkpoint| {
+            checkpoint.sequence != primary.version.seq
+                || checkpoint.rootref != primary.version.root.to_string()
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! kvs.lookup and kvs.lookup-plus.
+
+use node::{Cx, Peer, Reply};
+use proto::data::Tree;
+use proto::kvs::{Lookup, LookupError, LookupPlus, NamespaceError};
+
+use crate::Kvs;
+use crate::engine::view::Supply;
+use crate::loads::{Answer, LookupJob};
+use crate::namespace::Version;
+
+pub fn lookup(
+    core: &mut Kvs,
+    cx: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: Lookup,
+    reply: Reply<Lookup>,
+) {
+    match start_of(core, peer, &request) {
+        Ok(version) => run(core, cx, peer, request, version, Answer::Plain(reply)),
+        Err(error) => reply.send(cx, Err(error)),
+    }
+}
+
+pub fn lookup_plus(
+    core: &mut Kvs,
+    cx: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: LookupPlus,
+    reply: Reply<LookupPlus>,
+) {
+    match start_of(core, peer, &request.0) {
+        Ok(version) => run(core, cx, peer, request.0, version, Answer::Plus(reply)),
+        Err(error) => reply.send(cx, Err(error)),
+    }
+}
+
+fn run(
+    core: &mut Kvs,
+    cx: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: Lookup,
+    version: Version,
+    answer: Answer,
+) {
+    let job = LookupJob {
+        key: request.key,
+        flags: request.flags,
+        version,
+        peer: peer.clone(),
+        answer,
+        supply: Supply::default(),
+        n_missing: 0,
+    };
+    core.run_lookup(cx, job);
+}
+
+/// Where a lookup starts. With a `rootdir` the namespace is not consulted: knowing the
+/// reference is the capability.
+fn start_of(core: &Kvs, peer: &Peer, request: &Lookup) -> Result<Version, LookupError> {
+    if let Some(rootdir) = &request.rootdir {
+        let seq = request.rootseq.unwrap_or(0);
+        return match serde_json::from_value(rootdir.clone()) {
+            Ok(Tree::DirRef(root)) => Ok(Version { root, seq }),
+            _ => Err(LookupError::Invalid),
+        };
+    }
+    let namespace = request.namespace.as_ref().ok_or(LookupError::Nowhere)?;
+    match core.open(peer, namespace) {
+        Ok(namespace) => Ok(namespace.version),
+        Err(NamespaceError::Unknown) => Err(LookupError::UnknownNamespace),
+        Err(NamespaceError::NotYours) => Err(LookupError::NotYours),
+    }
+}

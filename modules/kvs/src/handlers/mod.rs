@@ -1,0 +1,38 @@
+//! The table of contents: which function answers which method.
+
+mod commit;
+mod lookup;
+mod namespaces;
+mod roots;
+mod stats;
+
+use node::Routes;
+use proto::kvs;
+
+use crate::Kvs;
+
+/// The routes of `kvs`.
+pub fn routes() -> Routes<Kvs> {
+    Routes::new()
+        .on::<kvs::GetRoot>(roots::getroot)
+        .later::<kvs::WaitVersion>(roots::wait_version)
+        .later::<kvs::Lookup>(lookup::lookup)
+        .later::<kvs::LookupPlus>(lookup::lookup_plus)
+        .later::<kvs::Commit>(commit::commit)
+        .later::<kvs::NamespaceCreate>(namespaces::create)
+        .later::<kvs::NamespaceRemove>(namespaces::remove)
+        .on::<kvs::NamespaceList>(namespaces::list)
+        .on::<kvs::StatsGet>(stats::stats_get)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_declared_method_has_a_route() {
+        let routes = super::routes();
+        let routed: Vec<&str> = routes.topics().collect();
+        for method in proto::kvs::METHODS {
+            assert!(routed.contains(&method.topic), "{}", method.topic);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! kvs.getroot and kvs.wait-version.
+
+use node::{Cx, Peer, Reply};
+use proto::kvs::{GetRoot, NamespaceError, Root, WaitVersion};
+use proto::{Errno, Refusal};
+
+use crate::Kvs;
+use crate::limits::WAITING_REQUESTS_MAX;
+use crate::namespace::Waiter;
+
+pub fn getroot(
+    core: &mut Kvs,
+    _: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: GetRoot,
+) -> Result<Root, NamespaceError> {
+    let namespace = core.open(peer, &request.namespace)?;
+    Ok(Root {
+        owner: namespace.owner,
+        rootseq: namespace.version.seq,
+        rootref: namespace.version.root.to_string(),
+        flags: namespace.flags,
+        namespace: request.namespace,
+    })
+}
+
+pub fn wait_version(
+    core: &mut Kvs,
+    cx: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: WaitVersion,
+    reply: Reply<WaitVersion>,
+) {
+    let version = match core.open(peer, &request.namespace) {
+        Ok(namespace) => namespace.version,
+        Err(error) => return reply.send(cx, Err(error)),
+    };
+    if version.seq >= request.rootseq {
+        return reply.send(cx, Ok(version.committed()));
+    }
+    match core.namespaces.get_mut(&request.namespace) {
+        Some(namespace) if namespace.waiters.len() < WAITING_REQUESTS_MAX => {
+            namespace.waiters.push(Waiter {
+                seq: request.rootseq,
+                peer: peer.clone(),
+                reply,
+            });
+        }
+        _ => reply.send_refusal(cx, Err(Refusal::bare(Errno::EBUSY))),
+    }
+}

@@ -1,0 +1,207 @@
+//! How missing blobs come in: whoever needs some is parked, each blob is asked of content
+//! once, and when the last one is there the same call is made again.
+
+use std::rc::Rc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use node::{Cx, Peer, Reply};
+use proto::content::Load;
+use proto::data::BlobRef;
+use proto::kvs::{FoundPlus, Lookup, LookupError, LookupPlus, NamespaceError};
+use proto::{Errno, Payload, Refusal};
+
+use crate::Kvs;
+use crate::engine::dir::Dir;
+use crate::engine::lookup::lookup;
+use crate::engine::view::{Stop, Supply, View, Want};
+use crate::limits::{LOADS_AT_ONCE_MAX, LOADS_MAX, WAITING_REQUESTS_MAX};
+use crate::namespace::Version;
+
+/// Who waits for a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// A lookup by its number.
+    Lookup(u64),
+    /// The transaction at the front of a namespace.
+    Namespace(String),
+}
+
+/// A lookup under way.
+#[derive(Debug)]
+pub struct LookupJob {
+    /// What is looked up.
+    pub key: String,
+    /// READDIR, READLINK, TREEOBJ.
+    pub flags: u32,
+    /// From where: what the namespace was when the request came.
+    pub version: Version,
+    /// On whose behalf.
+    pub peer: Peer,
+    /// Its answer.
+    pub answer: Answer,
+    /// What was fetched for it.
+    pub supply: Supply,
+    /// Blobs still to come.
+    pub n_missing: usize,
+}
+
+/// The answer of a lookup, in either form.
+#[derive(Debug)]
+pub enum Answer {
+    /// kvs.lookup
+    Plain(Reply<Lookup>),
+    /// kvs.lookup-plus
+    Plus(Reply<LookupPlus>),
+}
+
+impl Kvs {
+    /// Answers a lookup, or parks it until its blobs are there.
+    pub(crate) fn run_lookup(&mut self, cx: &mut Cx<Self>, mut job: LookupJob) {
+        let mut view = View {
+            memory: &mut self.memory,
+            supply: &job.supply,
+        };
+        let (namespaces, peer) = (&self.namespaces, &job.peer);
+        let other = |name: &str| {
+            let namespace = namespaces.get(name).ok_or(NamespaceError::Unknown);
+            match namespace {
+                Ok(namespace) if peer.may_act_for(namespace.owner) => Ok(namespace.version.root),
+                Ok(_) => Err(LookupError::NotYours),
+                Err(_) => Err(LookupError::UnknownNamespace),
+            }
+        };
+        match lookup(&mut view, job.version.root, &job.key, job.flags, &other) {
+            Ok(text) => job.answer.found(cx, &text, job.version),
+            Err(Stop::Failed(refusal)) => job.answer.failed(cx, refusal, job.version),
+            Err(Stop::Need(wants)) => {
+                if self.lookups.len() >= WAITING_REQUESTS_MAX || self.loads.len() >= LOADS_MAX {
+                    let full = Refusal::bare(Errno::EBUSY);
+                    return job.answer.failed(cx, full, job.version);
+                }
+                let number = self.number();
+                job.n_missing = self.request_blobs(cx, wants, &Waiting::Lookup(number));
+                self.lookups.insert(number, job);
+            }
+        }
+    }
+
+    /// Asks content for blobs. Gives how many are to come.
+    pub(crate) fn request_blobs(
+        &mut self,
+        cx: &mut Cx<Self>,
+        mut wants: Vec<Want>,
+        waiting: &Waiting,
+    ) -> usize {
+        wants.truncate(LOADS_AT_ONCE_MAX);
+        for want in &wants {
+            let name = want.name();
+            let waiters = self.loads.entry(name).or_default();
+            waiters.push((*want, waiting.clone()));
+            if waiters.len() == 1 {
+                self.tally.faults += 1;
+                let digest = Bytes::copy_from_slice(name.digest());
+                cx.call(&Load(digest), move |core: &mut Kvs, cx, result| {
+                    core.loaded(cx, name, result.map(|blob| blob.0));
+                });
+            }
+        }
+        wants.len()
+    }
+
+    fn loaded(&mut self, cx: &mut Cx<Self>, name: BlobRef, blob: Result<Bytes, Refusal>) {
+        if let Err(refusal) = &blob {
+            tracing::error!("content_load_completion: content_load_get: {refusal}");
+        }
+        let blob = blob.map_err(|refusal| Refusal::bare(refusal.errno));
+        let waiters = self.loads.remove(&name).unwrap_or_default();
+        let mut dir = None;
+        if waiters.iter().any(|(want, _)| *want == Want::Dir(name)) {
+            let parsed = blob.clone().and_then(|text| Ok(Rc::new(Dir::parse(text)?)));
+            if let Ok(dir) = &parsed {
+                self.memory.dirs.insert(name, dir.clone(), dir.weight());
+            }
+            dir = Some(parsed);
+        }
+        if let Ok(blob) = &blob
+            && waiters.iter().any(|(want, _)| *want == Want::Blob(name))
+        {
+            self.keep_blob(name, blob);
+        }
+        for (want, waiting) in waiters {
+            let Some((supply, n_missing)) = self.supply_of(&waiting) else {
+                continue;
+            };
+            match (want, &dir) {
+                (Want::Dir(name), Some(dir)) => supply.put_dir(name, dir.clone()),
+                (want, _) => supply.put_blob(want.name(), blob.clone()),
+            }
+            *n_missing = n_missing.saturating_sub(1);
+            if *n_missing == 0 {
+                self.resume(cx, waiting);
+            }
+        }
+    }
+
+    fn supply_of(&mut self, waiting: &Waiting) -> Option<(&mut Supply, &mut usize)> {
+        match waiting {
+            Waiting::Lookup(number) => self
+                .lookups
+                .get_mut(number)
+                .map(|job| (&mut job.supply, &mut job.n_missing)),
+            Waiting::Namespace(name) => self
+                .namespaces
+                .get_mut(name)
+                .map(|namespace| (&mut namespace.supply, &mut namespace.n_missing)),
+        }
+    }
+
+    fn resume(&mut self, cx: &mut Cx<Self>, waiting: Waiting) {
+        match waiting {
+            Waiting::Lookup(number) => {
+                if let Some(job) = self.lookups.remove(&number) {
+                    self.run_lookup(cx, job);
+                }
+            }
+            // The batch is made when everything that has arrived is handled.
+            Waiting::Namespace(name) => self.mark_ready(&name),
+        }
+    }
+}
+
+impl Answer {
+    /// Answers with the text of a tree object, which is not taken apart.
+    fn found(self, cx: &mut Cx<Kvs>, text: &[u8], version: Version) {
+        let mut payload = BytesMut::with_capacity(text.len() + 128);
+        payload.put_slice(br#"{"val":"#);
+        payload.put_slice(text);
+        match self {
+            Self::Plain(reply) => {
+                payload.put_slice(b"}\0");
+                reply.send_bytes(cx, Ok(payload.freeze()));
+            }
+            Self::Plus(reply) => {
+                let Version { root, seq } = version;
+                let rest = format!(",\"rootseq\":{seq},\"rootref\":\"{root}\"}}\0");
+                payload.put_slice(rest.as_bytes());
+                reply.send_bytes(cx, Ok(payload.freeze()));
+            }
+        }
+    }
+
+    /// A missing key is a success of lookup-plus, which tells where it is missing.
+    fn failed(self, cx: &mut Cx<Kvs>, refusal: Refusal, version: Version) {
+        match self {
+            Self::Plain(reply) => reply.send_refusal(cx, Err(refusal)),
+            Self::Plus(reply) if refusal.errno == Errno::ENOENT => {
+                let missing = FoundPlus {
+                    val: None,
+                    errno: Some(refusal.errno.0),
+                    rootseq: version.seq,
+                    rootref: version.root.to_string(),
+                };
+                reply.send_bytes(cx, Ok(missing.encode()));
+            }
+            Self::Plus(reply) => reply.send_refusal(cx, Err(refusal)),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One namespace: its version, the transactions that wait to make the next, and those who
+//! wait for one.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use node::{Peer, Reply};
+use proto::data::BlobRef;
+use proto::kvs::{Commit, NO_MERGE, SYNC, WaitVersion};
+
+use crate::engine::txn::Step;
+use crate::engine::view::Supply;
+use crate::limits::BATCH_OPS_MAX;
+use crate::saved::SavedNamespace;
+
+/// A version of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Blob of its root directory.
+    pub root: BlobRef,
+    /// How many transactions made it.
+    pub seq: i64,
+}
+
+/// A namespace.
+#[derive(Debug)]
+pub struct Namespace {
+    /// User id of its owner.
+    pub owner: u32,
+    /// As it was created.
+    pub flags: u32,
+    /// What everyone sees.
+    pub version: Version,
+    /// What the batch under way will make of it; the same without one.
+    pub next: Version,
+    /// Last SEQ of each writer of `once` tokens, with the version that it is in.
+    pub once: BTreeMap<String, (u64, i64)>,
+    /// Tokens in the batch under way.
+    pub next_once: BTreeMap<String, (u64, i64)>,
+    /// Transactions, oldest first.
+    pub queue: VecDeque<Txn>,
+    /// Transactions in the batch under way.
+    pub n_storing: usize,
+    /// What the transaction at the front has asked for, and how much of it is to come.
+    pub supply: Supply,
+    /// Blobs still to come.
+    pub n_missing: usize,
+    /// It is in the list of those with something to do.
+    pub is_ready: bool,
+    /// Requests that wait for a version.
+    pub waiters: Vec<Waiter>,
+    /// Directories that transactions wrote as they were.
+    pub noop_stores: u64,
+}
+
+/// A request that waits for a version.
+#[derive(Debug)]
+pub struct Waiter {
+    /// The version wanted.
+    pub seq: i64,
+    /// Who waits.
+    pub peer: Peer,
+    /// Its answer.
+    pub reply: Reply<WaitVersion>,
+}
+
+/// A transaction that waits.
+#[derive(Debug)]
+pub struct Txn {
+    /// By which events tell of it.
+    pub name: String,
+    /// NO_MERGE, SYNC and bits of no meaning.
+    pub flags: u32,
+    /// What to do.
+    pub steps: Vec<Step>,
+    /// Writer and SEQ of its token.
+    pub once: Option<(String, u64)>,
+    /// It was merged with one that failed, and is to try alone.
+    pub alone: bool,
+    /// Its answer.
+    pub reply: Reply<Commit>,
+}
+
+/// Transactions that make one version, and those among them that were applied before.
+#[derive(Debug, Default)]
+pub struct Group {
+    /// In the order of arrival; true for one that was applied before.
+    pub txns: Vec<(Txn, bool)>,
+}
+
+impl Txn {
+    fn merges(&self) -> bool {
+        !self.alone && self.flags & (NO_MERGE | SYNC) == 0
+    }
+}
+
+impl Group {
+    /// Whether it must survive a loss of power.
+    pub fn syncs(&self) -> bool {
+        self.fresh().any(|txn| txn.flags & SYNC != 0)
+    }
+
+    /// Those that are to be applied.
+    pub fn fresh(&self) -> impl Iterator<Item = &Txn> {
+        let fresh = self.txns.iter().filter(|(_, repeated)| !repeated);
+        fresh.map(|(txn, _)| txn)
+    }
+}
+
+impl Namespace {
+    /// A namespace at a version.
+    pub fn new(owner: u32, flags: u32, version: Version) -> Namespace {
+        Namespace {
+            owner,
+            flags,
+            version,
+            next: version,
+            once: BTreeMap::new(),
+            next_once: BTreeMap::new(),
+            queue: VecDeque::new(),
+            n_storing: 0,
+            supply: Supply::default(),
+            n_missing: 0,
+            is_ready: false,
+            waiters: Vec::new(),
+            noop_stores: 0,
+        }
+    }
+
+    /// A namespace as it was saved.
+    pub fn of_saved(saved: SavedNamespace) -> Namespace {
+        let mut namespace = Namespace::new(saved.owner, saved.flags, saved.version);
+        namespace.once = saved.once;
+        namespace
+    }
+
+    /// Whether the token's transaction was applied before, or is in the batch under way.
+    fn has_seen(&self, writer: &str, seq: u64) -> bool {
+        [&self.once, &self.next_once]
+            .iter()
+            .any(|seen| seen.get(writer).is_some_and(|(last, _)| seq <= *last))
+    }
+
+    /// Takes the transactions that make the next version: the oldest, and what can be
+    /// merged with it.
+    pub fn take_group(&mut self, merge: bool) -> Group {
+        let mut group = Group::default();
+        let mut tokens = BTreeMap::<String, u64>::new();
+        let (mut n_ops, mut flags, mut more) = (0, None, true);
+        while more
+            && n_ops < BATCH_OPS_MAX
+            && let Some(txn) = self.queue.front()
+        {
+            let repeated = txn.once.as_ref().is_some_and(|(writer, seq)| {
+                self.has_seen(writer, *seq) || tokens.get(writer).is_some_and(|last| seq <= last)
+            });
+            if !repeated {
+                if flags.is_none() && !group.txns.is_empty() {
+                    // Repeated ones in front are answered by themselves.
+                    break;
+                }
+                let merges = merge && txn.merges();
+                if flags.is_some_and(|flags| flags != txn.flags || !merges) {
+                    break;
+                }
+                (flags, more) = (Some(txn.flags), merges);
+                n_ops += txn.steps.len();
+                if let Some((writer, seq)) = &txn.once {
+                    tokens.insert(writer.clone(), *seq);
+                }
+            }
+            group
+                .txns
+                .extend(self.queue.pop_front().map(|txn| (txn, repeated)));
+        }
+        group
+    }
+
+    /// Puts a group back where it was.
+    pub fn put_back(&mut self, group: Group, alone: bool) {
+        for (mut txn, _) in group.txns.into_iter().rev() {
+            txn.alone |= alone;
+            self.queue.push_front(txn);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What survives a restart: one record for each namespace, one for each writer of `once`
+//! tokens, and one that says which checkpoint they belong to. All are kept by the content
+//! store in the transaction that stores the blobs.
+//!
+//! Values are MessagePack arrays that begin with a version.
+
+use std::collections::BTreeMap;
+
+use proto::content::{Checkpoint, Record};
+use proto::data::BlobRef;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::namespace::Version;
+
+const VERSION: u8 = 1;
+const NAMESPACE_PREFIX: &str = "ns/";
+const ONCE_PREFIX: &str = "once/";
+const CHECKPOINT: &str = "checkpoint";
+
+/// A namespace as it is saved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedNamespace {
+    /// User id of its owner.
+    pub owner: u32,
+    /// As it was created.
+    pub flags: u32,
+    /// Its root.
+    pub version: Version,
+    /// Last SEQ of each writer of `once` tokens, and the version that it was in.
+    pub once: BTreeMap<String, (u64, i64)>,
+}
+
+/// Everything that was saved.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Saved {
+    /// Namespaces by name.
+    pub namespaces: BTreeMap<String, SavedNamespace>,
+    /// The newest checkpoint when they were saved.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct NamespaceRow(u8, u32, u32, String, i64);
+#[derive(Serialize, Deserialize)]
+struct OnceRow(u8, u64, i64);
+#[derive(Serialize, Deserialize)]
+struct CheckpointRow(u8, String, i64, f64);
+
+/// The record of a namespace.
+pub fn namespace_record(name: &str, owner: u32, flags: u32, version: Version) -> Record {
+    let root = version.root.to_string();
+    let row = NamespaceRow(VERSION, owner, flags, root, version.seq);
+    record(namespace_key(name), Some(&row))
+}
+
+/// The removal of a namespace.
+pub fn no_namespace(name: &str) -> Record {
+    record::<()>(namespace_key(name), None)
+}
+
+/// The record of a writer of tokens.
+pub fn once_record(namespace: &str, writer: &str, seq: u64, rootseq: i64) -> Record {
+    let row = OnceRow(VERSION, seq, rootseq);
+    record(once_key(namespace, writer), Some(&row))
+}
+
+/// The removal of a writer.
+pub fn no_once(namespace: &str, writer: &str) -> Record {
+    record::<()>(once_key(namespace, writer), None)
+}
+
+/// The record of the newest checkpoint.
+pub fn checkpoint_record(checkpoint: &Checkpoint) -> Record {
+    let row = CheckpointRow(
+        VERSION,
+        checkpoint.rootref.clone(),
+        checkpoint.sequence,
+        checkpoint.timestamp,
+    );
+    record(CHECKPOINT.to_owned(), Some(&row))
+}
+
+fn namespace_key(name: &str) -> String {
+    format!("{NAMESPACE_PREFIX}{name}")
+}
+
+/// A writer's name has no slash, a namespace's may have.
+fn once_key(namespace: &str, writer: &str) -> String {
+    format!("{ONCE_PREFIX}{writer}/{namespace}")
+}
+
+fn record<T: Serialize>(key: String, row: Option<&T>) -> Record {
+    // Rows of numbers and strings always encode.
+    let value = row.map(|row| rmp_serde::to_vec(row).unwrap_or_default().into());
+    Record { key, value }
+}
+
+impl Saved {
+    /// Reads what was saved. A record that can not be read is an error: to go on without
+    /// it would lose acknowledged data.
+    pub fn read(records: &[Record]) -> Result<Saved, String> {
+        let mut saved = Saved::default();
+        let mut once = Vec::new();
+        for Record { key, value } in records {
+            let value = value.as_deref().unwrap_or_default();
+            if let Some(name) = key.strip_prefix(NAMESPACE_PREFIX) {
+                let namespace = read_namespace(key, value)?;
+                saved.namespaces.insert(name.to_owned(), namespace);
+            } else if let Some(rest) = key.strip_prefix(ONCE_PREFIX) {
+                let OnceRow(_, seq, rootseq) = row(key, value)?;
+                let (writer, namespace) = rest
+                    .split_once('/')
+                    .ok_or_else(|| format!("record {key} has no namespace"))?;
+                once.push((namespace.to_owned(), writer.to_owned(), seq, rootseq));
+            } else if key == CHECKPOINT {
+                let CheckpointRow(_, rootref, sequence, timestamp) = row(key, value)?;
+                saved.checkpoint = Some(Checkpoint {
+                    version: 1,
+                    rootref,
+                    sequence,
+                    timestamp,
+                });
+            }
+        }
+        for (namespace, writer, seq, rootseq) in once {
+            if let Some(namespace) = saved.namespaces.get_mut(&namespace) {
+                namespace.once.insert(writer, (seq, rootseq));
+            }
+        }
+        Ok(saved)
+    }
+}
+
+fn read_namespace(key: &str, value: &[u8]) -> Result<SavedNamespace, String> {
+    let NamespaceRow(_, owner, flags, root, seq) = row(key, value)?;
+    let root: BlobRef = root
+        .parse()
+        .map_err(|error| format!("record {key}: {error}"))?;
+    Ok(SavedNamespace {
+        owner,
+        flags,
+        version: Version { root, seq },
+        once: BTreeMap::new(),
+    })
+}
+
+fn row<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, String> {
+    // An array of up to fifteen begins with one byte, then the version.
+    match value.get(1) {
+        Some(&VERSION) => {
+            rmp_serde::from_slice(value).map_err(|error| format!("record {key}: {error}"))
+        }
+        _ => Err(format!("record {key} has a form that is not known")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::data::HashKind;
+
+    use super::*;
+
+    fn version(seq: i64) -> Version {
+        let root = BlobRef::of(HashKind::Sha1, &seq.to_be_bytes());
+        Version { root, seq }
+    }
+
+    #[test]
+    fn records_say_what_was_saved() {
+        let checkpoint = Checkpoint {
+            version: 1,
+            rootref: version(3).root.to_string(),
+            sequence: 3,
+            timestamp: 1.5,
+        };
+        let records = [
+            namespace_record("primary", 100, 0, version(7)),
+            namespace_record("a/b", u32::MAX, 3, version(0)),
+            once_record("primary", "writer", 5, 6),
+            once_record("a/b", "writer", u64::MAX, 1),
+            once_record("gone", "writer", 1, 1),
+            checkpoint_record(&checkpoint),
+        ];
+        let saved = Saved::read(&records).unwrap();
+        assert_eq!(saved.checkpoint, Some(checkpoint));
+        assert_eq!(saved.namespaces.len(), 2);
+        let primary = &saved.namespaces["primary"];
+        assert_eq!((primary.owner, primary.flags), (100, 0));
+        assert_eq!(primary.version, version(7));
+        assert_eq!(primary.once, [("writer".to_owned(), (5, 6))].into());
+        let other = &saved.namespaces["a/b"];
+        assert_eq!((other.owner, other.flags), (u32::MAX, 3));
+        assert_eq!(other.once, [("writer".to_owned(), (u64::MAX, 1))].into());
+    }
+
+    #[test]
+    fn removals_have_the_keys_of_what_they_remove() {
+        assert_eq!(
+            no_namespace("a").key,
+            namespace_record("a", 0, 0, version(0)).key
+        );
+        assert_eq!(no_once("a", "w").key, once_record("a", "w", 0, 0).key);
+        assert_eq!(
+            (no_namespace("a").value, no_once("a", "w").value),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn a_record_that_can_not_be_read_is_an_error() {
+        let mut record = namespace_record("primary", 100, 0, version(7));
+        let whole = record.value.clone().unwrap();
+        for len in 0..whole.len() {
+            record.value = Some(whole.slice(..len));
+            assert!(
+                Saved::read(std::slice::from_ref(&record)).is_err(),
+                "{len} bytes"
+            );
+        }
+        record.value = Some([&[0x95, 9], &whole[2..]].concat().into());
+        assert!(Saved::read(&[record]).is_err(), "another version");
+    }
+}

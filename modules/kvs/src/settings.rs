@@ -1,0 +1,136 @@
+//! The arguments of `flux module load kvs` and the `[kvs]` table (protocol/04 sections 6
+//! and 9).
+
+use std::time::Duration;
+
+use node::Cx;
+use proto::data::{BlobRef, Fsd, HashKind};
+use proto::{Errno, Object, Refusal};
+
+use crate::Kvs;
+
+/// How the module was asked to work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Which hash names blobs.
+    pub hash: HashKind,
+    /// Whether transactions that arrive together become one version.
+    pub merge: bool,
+    /// Root to begin with when nothing was saved.
+    pub initial_root: Option<BlobRef>,
+    /// How often a checkpoint is made.
+    pub checkpoint_period: Option<Duration>,
+}
+
+impl Settings {
+    /// Reads arguments, configuration and `content.hash`.
+    pub fn of(cx: &Cx<Kvs>) -> Result<Settings, Refusal> {
+        let hash = cx.attr("content.hash").unwrap_or("sha1");
+        let hash = hash
+            .parse()
+            .map_err(|_| invalid(format!("{hash}: unknown hash in content.hash")))?;
+        let mut settings = Settings {
+            hash,
+            merge: true,
+            initial_root: None,
+            checkpoint_period: checkpoint_period(&cx.welcome().conf)?,
+        };
+        for arg in cx.welcome().args.iter().flatten() {
+            settings.apply(arg)?;
+        }
+        Ok(settings)
+    }
+
+    fn apply(&mut self, arg: &str) -> Result<(), Refusal> {
+        match arg.split_once('=') {
+            Some(("transaction-merge", value)) => {
+                let number: i64 = value
+                    .parse()
+                    .map_err(|_| invalid(format!("{arg}: must be 0 or 1")))?;
+                self.merge = number != 0;
+            }
+            Some(("initial-rootref", value)) => {
+                let root = value
+                    .parse()
+                    .map_err(|error| invalid(format!("{arg}: {error}")))?;
+                self.initial_root = Some(root);
+            }
+            _ => return Err(invalid(format!("{arg}: unknown option"))),
+        }
+        Ok(())
+    }
+}
+
+/// `kvs.checkpoint-period`, with the whole `[kvs]` table checked.
+pub fn checkpoint_period(conf: &Object) -> Result<Option<Duration>, Refusal> {
+    let Some(table) = conf.0.get("kvs") else {
+        return Ok(None);
+    };
+    let table = table
+        .as_object()
+        .ok_or_else(|| invalid("kvs: must be a table".to_owned()))?;
+    if let Some(threshold) = table.get("gc-threshold")
+        && !threshold.is_i64()
+    {
+        return Err(invalid("kvs.gc-threshold: must be an integer".to_owned()));
+    }
+    let Some(period) = table.get("checkpoint-period") else {
+        return Ok(None);
+    };
+    let text = period
+        .as_str()
+        .ok_or_else(|| invalid("kvs.checkpoint-period: must be a string".to_owned()))?;
+    let fsd: Fsd = text
+        .parse()
+        .map_err(|error| invalid(format!("kvs.checkpoint-period: {error}")))?;
+    let seconds = fsd.secs();
+    Ok((seconds > 0.0 && seconds.is_finite())
+        .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)))
+}
+
+fn invalid(text: String) -> Refusal {
+    Refusal::new(Errno::EINVAL, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn check(table: Value, expect: Result<Option<u64>, &str>) {
+        let conf = serde_json::json!({ "kvs": table });
+        let conf = Object(conf.as_object().cloned().unwrap_or_default());
+        let period = checkpoint_period(&conf).map(|period| period.map(|p| p.as_secs()));
+        let period = period.map_err(|refusal| refusal.to_string());
+        match (period, expect) {
+            (Ok(period), Ok(expect)) => assert_eq!(period, expect),
+            (Err(text), Err(expect)) => assert!(text.starts_with(expect), "{text}"),
+            (period, expect) => panic!("{period:?}, not {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn the_table_is_checked() {
+        check(serde_json::json!({}), Ok(None));
+        check(
+            serde_json::json!({"checkpoint-period": "30m"}),
+            Ok(Some(1800)),
+        );
+        check(serde_json::json!({"checkpoint-period": "0"}), Ok(None));
+        check(serde_json::json!({"gc-threshold": 10}), Ok(None));
+        check(
+            serde_json::json!({"gc-threshold": "x"}),
+            Err("kvs.gc-threshold: "),
+        );
+        check(
+            serde_json::json!({"checkpoint-period": 1}),
+            Err("kvs.checkpoint-period: "),
+        );
+        check(
+            serde_json::json!({"checkpoint-period": "x"}),
+            Err("kvs.checkpoint-period: "),
+        );
+        check(serde_json::json!(1), Err("kvs: must be a table"));
+    }
+}
