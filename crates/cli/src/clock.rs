@@ -25,3 +25,8 @@ pub fn utc_offset(zone: &TimeZone, seconds: f64) -> i32 {
 pub fn now() -> f64 {
     Timestamp::now().as_duration().as_secs_f64()
 }
+
+/// Microseconds since the epoch.
+pub fn now_us() -> i64 {
+    Timestamp::now().as_microsecond()
+}

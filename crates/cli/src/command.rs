@@ -106,6 +106,15 @@ impl Entry {
             .infer_long_args(self.style == Style::Bare)
     }
 
+    /// What `--help` prints.
+    pub fn help(&self) -> String {
+        match self.parser().try_get_matches_from([self.name, "--help"]) {
+            Err(help) if !help.use_stderr() => help.render().to_string(),
+            // The command hands the option on to the program that it becomes.
+            _ => self.parser().render_help().to_string(),
+        }
+    }
+
     /// What standard error shows as the program.
     pub fn program(&self) -> String {
         format!("flux-{}", self.name)

@@ -19,7 +19,6 @@ mod error;
 mod external;
 mod flux;
 mod layout;
-mod logline;
 mod suggest;
 
 pub use command::{Entry, Group, Run, Style};

@@ -14,7 +14,7 @@ use wire::{Message, Role, StreamDecoder, encode_stream};
 /// What the broker does about a message.
 pub enum Act {
     /// Sends this.
-    Send(Message),
+    Send(Box<Message>),
     /// Hangs up.
     HangUp,
 }
@@ -80,7 +80,12 @@ fn respond(request: &Message, errnum: u32, payload: Bytes) -> Act {
     let mut response = Message::respond_to(request, errnum, payload);
     response.userid = 100;
     response.rolemask = Role::OWNER | Role::LOCAL;
-    Act::Send(response)
+    Act::Send(Box::new(response))
+}
+
+/// Sends a message of the test's own making.
+pub fn send(message: Message) -> Act {
+    Act::Send(Box::new(message))
 }
 
 /// The JSON object of a request; null when it has none.

@@ -368,7 +368,7 @@ impl Handle {
                 Kind::Response { errnum, .. } => self.take_response(message, errnum),
                 Kind::Event { .. } => self.inbox.put_event(message),
                 Kind::Request { .. } => {
-                    if let Err(request) = self.inbox.put_request(message) {
+                    if let Some(request) = self.inbox.put_request(message) {
                         self.refuse(&request, &Refusal::bare(Errno::ENOBUFS));
                     }
                 }

@@ -48,13 +48,13 @@ impl Inbox {
     }
 
     /// Takes in a request to a service of ours, or gives it back to be refused.
-    pub(crate) fn put_request(&mut self, request: Message) -> Result<(), Message> {
+    pub(crate) fn put_request(&mut self, request: Message) -> Option<Message> {
         if self.bytes >= INBOX_BYTES_MAX {
-            return Err(request);
+            return Some(request);
         }
         let at = self.put(Arrival::Request(request));
         self.requests.push_back(at);
-        Ok(())
+        None
     }
 
     /// What came first.
@@ -202,7 +202,7 @@ mod tests {
         assert!(inbox.put_answer(CallId(1), Ok(big)));
         assert!(!inbox.put_answer(CallId(1), Ok(message("a"))));
         assert!(inbox.put_answer(CallId(1), Err(Refusal::END)));
-        assert!(inbox.put_request(message("r")).is_err());
+        assert!(inbox.put_request(message("r")).is_some());
         inbox.put_event(message("e"));
         assert!(inbox.take_answer(CallId(1)).is_some());
         inbox.put_event(message("f"));

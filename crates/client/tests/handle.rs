@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use client::fake::{Act, FakeBroker, answer, answer_raw, object_of, refuse};
+use client::fake::{Act, FakeBroker, answer, answer_raw, object_of, refuse, send};
 use client::{Arrival, Call, Delivery, Handle, Options, Refusal};
 use proto::{Errno, attr, config};
 use serde_json::json;
@@ -15,10 +15,10 @@ use wire::{Flags, Kind, Message};
 fn open(
     handle: impl FnMut(&Message) -> Vec<Act> + Send + 'static,
 ) -> (tempfile::TempDir, FakeBroker, Handle) {
-    let folder = tempfile::tempdir().unwrap();
-    let broker = FakeBroker::listen(&folder.path().join("local"), handle).unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let broker = FakeBroker::listen(&folder.path().join("local"), handle).expect("a socket");
     let opened = Handle::open(Some(&broker.uri()), &Options::default());
-    (folder, broker, opened.unwrap())
+    (folder, broker, opened.expect("a broker that lets us in"))
 }
 
 fn get(name: &str) -> attr::Get {
@@ -244,7 +244,7 @@ fn a_dot_path_names_an_enclosing_instance() {
 fn events_keep_their_place_among_answers() {
     let (_folder, _broker, mut handle) = open(|request| {
         let event = Handle::event("a.b", b"{}\0".as_slice().into(), false);
-        vec![Act::Send(event), answer(request, &json!({"seq": 1}))]
+        vec![send(event), answer(request, &json!({"seq": 1}))]
     });
     let event = Handle::event("a.b", Default::default(), true);
     assert_eq!(handle.publish(&event), Ok(1));
@@ -264,11 +264,11 @@ fn a_program_can_be_a_service() {
     let (_folder, _broker, mut handle) = open(|message| match message.kind {
         Kind::Request { .. } => {
             let asked = Message::request("mine.ask", 9);
-            vec![answer_raw(message, ""), Act::Send(asked)]
+            vec![answer_raw(message, ""), send(asked)]
         }
         Kind::Response { errnum, matchtag } => {
             assert_eq!((errnum, matchtag), (0, 9));
-            vec![Act::Send(Message::event(message.topic()))]
+            vec![send(Message::event(message.topic()))]
         }
         _ => vec![],
     });

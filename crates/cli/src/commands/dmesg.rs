@@ -2,13 +2,13 @@
 
 use client::Call;
 use proto::data::eventlog::{EntryFormatter, TimeForm};
+use proto::data::logline::{LogLevel, LogLine};
 use proto::log;
 
 use crate::clock;
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
-use crate::logline::LogLine;
 
 /// Show or clear the broker's log
 #[derive(clap::Parser)]
@@ -97,25 +97,25 @@ impl Printer {
     }
 
     fn line(&mut self, raw: &[u8]) -> String {
-        let text = String::from_utf8_lossy(raw);
-        let text = text.trim_end_matches('\0');
-        let Some(line) = LogLine::parse(text) else {
-            return text.to_owned();
+        let Ok(line) = LogLine::parse(raw) else {
+            return String::from_utf8_lossy(raw)
+                .trim_end_matches('\0')
+                .to_owned();
         };
         let time = self.time(&line);
         let (on, off) = match self.is_coloured {
-            true => (colour(line.severity), "\x1b[0m"),
+            true => (colour(line.level), "\x1b[0m"),
             false => ("", ""),
         };
-        let (app, severity, rank) = (line.app, line.severity_name(), line.rank);
-        format!("{time} {app}.{severity}[{rank}]: {on}{}{off}", line.text)
+        let (app, level, rank, text) = (line.appname, line.level, line.host, line.message);
+        format!("{time} {app}.{level}[{rank}]: {on}{text}{off}")
     }
 
-    fn time(&mut self, line: &LogLine<'_>) -> String {
-        let Some(human) = &mut self.human else {
-            return line.time.to_owned();
+    fn time(&mut self, line: &LogLine) -> String {
+        let (Some(human), Some(time_us)) = (&mut self.human, line.time_us) else {
+            return line.timestamp();
         };
-        let seconds = line.seconds();
+        let seconds = time_us as f64 / 1e6;
         let dated = human.time(seconds);
         let before = self.before.replace(seconds);
         // A line with the date stands for itself; between dates the formatter counts from
@@ -130,13 +130,13 @@ impl Printer {
 }
 
 /// As dmesg(1) does: the worse, the louder.
-fn colour(severity: u8) -> &'static str {
-    match severity {
-        0..=2 => "\x1b[1;31m",
-        3 => "\x1b[31m",
-        4 => "\x1b[1m",
-        7 => "\x1b[2m",
-        _ => "",
+fn colour(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Emerg | LogLevel::Alert | LogLevel::Crit => "\x1b[1;31m",
+        LogLevel::Err => "\x1b[31m",
+        LogLevel::Warning => "\x1b[1m",
+        LogLevel::Notice | LogLevel::Info => "",
+        LogLevel::Debug => "\x1b[2m",
     }
 }
 

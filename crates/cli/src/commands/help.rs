@@ -28,7 +28,7 @@ impl Run for Help {
             return Ok(());
         };
         if let Some(entry) = dispatch::find(&name) {
-            let help = entry.parser().render_long_help().to_string();
+            let help = entry.help();
             writeln!(flux.out, "{}", help.trim_end())?;
             return Ok(());
         }

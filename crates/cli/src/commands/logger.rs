@@ -1,12 +1,13 @@
 //! `flux logger`: adds a line to the broker's log.
 
 use client::Call;
+use proto::data::logline::{LogLevel, LogLine, split_message};
 use proto::{Raw, log};
 
+use crate::clock;
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
-use crate::logline::{LogLine, SEVERITIES};
 
 /// Add a line to the broker's log
 #[derive(clap::Parser)]
@@ -30,22 +31,19 @@ impl Run for Logger {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let known = SEVERITIES.iter().position(|name| *name == self.severity);
-        let severity = known
-            .and_then(|severity| u8::try_from(severity).ok())
-            .ok_or_else(|| {
-                CliError::usage(format!("invalid severity '{}'", self.severity))
-                    .with_hint(format!("one of {}", SEVERITIES.join(", ")))
-            })?;
-        if self.appname.contains(' ') || self.appname.is_empty() {
-            return Err(CliError::usage("appname must be one word"));
-        }
+        let level: LogLevel = self.severity.parse().map_err(|_| {
+            let names = LogLevel::ALL.map(LogLevel::name).join(", ");
+            CliError::usage(format!("invalid severity '{}'", self.severity))
+                .with_hint(format!("one of {names}"))
+        })?;
         let mut handle = flux.connect()?;
         let rank = handle.rank()?;
-        let text = self.message.join(" ");
-        let line = LogLine::compose(severity, rank, &self.appname, std::process::id(), &text);
-        // Answered because it is a call, so that a dmesg that follows shows the line.
-        handle.call(Call::new(&log::Append(Raw(line.into()))))?;
+        for text in split_message(&self.message.join(" ")) {
+            let mut line = LogLine::new(level, clock::now_us(), rank, &self.appname, text);
+            line.procid = std::process::id().to_string();
+            // A call, so that a dmesg that follows shows the line.
+            handle.call(Call::new(&log::Append(Raw(line.encode().into()))))?;
+        }
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! `flux shutdown`: ends an instance in order, and shows what it says on the way.
 
 use client::Call;
-use proto::shutdown;
+use proto::{Method, Payload, shutdown};
 
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
@@ -47,7 +47,9 @@ impl Run for Shutdown {
         }
         let mut handle = flux.connect_to(self.target.as_deref())?;
         if self.background {
-            handle.rpc(&shutdown::Start { loglevel: None })?;
+            // Not as a stream it is answered at once, and with nothing.
+            let start = shutdown::Start { loglevel: None };
+            handle.call(Call::raw(shutdown::Start::TOPIC).payload(start.encode()))?;
             return Ok(());
         }
         let level = match (self.quiet, self.verbose) {

@@ -47,7 +47,7 @@ impl Run for Uptime {
         };
         if summary.state == "run" {
             summary.drained = drained(&mut handle)?;
-            summary.offline = u64::from(size).saturating_sub(online(&mut handle)?);
+            summary.offline = u64::from(size).saturating_sub(online(&mut handle, size)?);
             (summary.is_disabled, summary.is_stopped) = queues(&mut handle)?;
         }
         write!(flux.out, "{}", summary.render())?;
@@ -123,9 +123,11 @@ fn drained(handle: &mut Handle) -> Result<u64, CliError> {
     Ok(idsets.map(|ids| ids.count()).sum())
 }
 
-fn online(handle: &mut Handle) -> Result<u64, CliError> {
+/// How many brokers are there; all of them where nobody keeps groups.
+fn online(handle: &mut Handle, size: u32) -> Result<u64, CliError> {
     let name = "broker.online".to_owned();
-    Ok(handle.rpc(&groups::Get { name })?.members.count())
+    let members = unless_absent(handle.rpc(&groups::Get { name }))?;
+    Ok(members.map_or(u64::from(size), |group| group.members.count()))
 }
 
 /// Whether no queue takes jobs, and whether none is scheduled.

@@ -81,7 +81,8 @@ impl Walk<'_> {
         let mut stack = vec![(self.dir.key.clone(), Tree::empty_dir())];
         while let Some((key, tree)) = stack.pop() {
             let is_start = stack.is_empty() && key == self.dir.key && tree.is_dir();
-            if !is_start && !(tree.is_dir() && self.dir.recursive) {
+            let is_walked = is_start || (tree.is_dir() && self.dir.recursive);
+            if !is_walked {
                 self.add_row(flux, key, &tree)?;
                 continue;
             }

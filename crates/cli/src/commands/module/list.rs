@@ -26,8 +26,7 @@ impl List {
         let services = self.services("Service", "Path");
         writeln!(
             flux.out,
-            "{:<25} {:>4}  S {} {} {services}",
-            "Module", "Idle", "Sendq", "Recvq"
+            "Module                    Idle  S Sendq Recvq {services}"
         )?;
         for info in &list.mods {
             writeln!(flux.out, "{}", self.row(info))?;
@@ -54,8 +53,7 @@ impl List {
         let others: Vec<&str> = others.map(String::as_str).collect();
         let services = self.services(&others.join(","), &info.path);
         let (name, sendq, recvq) = (&info.name, info.sendqueue, info.recvqueue);
-        let row = format!("{name:<25.25} {idle:>4}  {letter} {sendq:>5} {recvq:>5} {services}");
-        row.trim_end().to_owned()
+        format!("{name:<25.25} {idle:>4}  {letter} {sendq:>5} {recvq:>5} {services}")
     }
 
     fn services(&self, services: &str, path: &str) -> String {
@@ -97,7 +95,7 @@ mod tests {
             false,
             3,
             &[],
-            "kvs                          3  R     0    12",
+            "kvs                          3  R     0    12 ",
         );
         check(
             false,
