@@ -1,0 +1,123 @@
+//! Jobs that travel together: one commit, then one request to the job manager.
+//!
+//! One commit is in flight at a time; what comes meanwhile is the next batch. The job
+//! manager may have several. Both steps may be done twice without harm, so each is done
+//! again when the service was lost on the way: the keys hold what they held, and the job
+//! manager takes no job twice.
+
+use node::{Call, Cx, Reply};
+use proto::data::JobId;
+use proto::job_ingest::{Submit, SubmitError, Submitted};
+use proto::job_manager::SubmitJob;
+use proto::kvs::{Commit, PRIMARY};
+use proto::{Coded, Errno, Payload, Refusal};
+
+use crate::JobIngest;
+use crate::core::Incoming;
+use crate::limits::{BATCH_BYTES_MAX, BATCH_JOBS_MAX};
+
+/// Those who wait for a batch.
+type Replies = Vec<(JobId, Reply<Submit>)>;
+
+impl JobIngest {
+    /// Sends off everything that waits, unless a batch is being stored.
+    pub(crate) fn send_off(&mut self, cx: &mut Cx<Self>) {
+        if self.is_storing || self.waiting.is_empty() {
+            return;
+        }
+        let mut commit = Commit::new(PRIMARY);
+        let (mut jobs, mut replies) = (Vec::new(), Replies::new());
+        let mut bytes = 0;
+        while jobs.len() < BATCH_JOBS_MAX
+            && bytes < BATCH_BYTES_MAX
+            && let Some(Incoming { job, j, reply }) = self.waiting.pop_front()
+        {
+            bytes += j.len() + job.jobspec.as_str().len();
+            let jobspec = job.jobspec.as_str().to_owned();
+            commit = commit.put(job.id.kvs_key("J"), j);
+            commit = commit.put(job.id.kvs_key("jobspec"), jobspec);
+            replies.push((job.id, reply));
+            jobs.push(job);
+        }
+        self.is_storing = true;
+        store(cx, Call::new(&commit), jobs, replies);
+    }
+
+    fn stored(&mut self, cx: &mut Cx<Self>, jobs: Vec<SubmitJob>, replies: Replies) {
+        self.is_storing = false;
+        self.n_handing_over += 1;
+        let request = proto::job_manager::Submit { jobs };
+        hand_over(cx, Call::with_payload(request.encode()), replies);
+    }
+}
+
+fn store(cx: &mut Cx<JobIngest>, call: Call<Commit>, jobs: Vec<SubmitJob>, replies: Replies) {
+    let again = call.clone();
+    cx.call_with(call, move |core, cx, result| match result {
+        Ok(_) => core.stored(cx, jobs, replies),
+        Err(error) if error.errno == Errno::EHOSTUNREACH => store(cx, again, jobs, replies),
+        Err(error) => {
+            core.is_storing = false;
+            tracing::error!("KVS commit failed: {error}");
+            refuse(cx, replies, error.errno, &SubmitError::Commit);
+        }
+    });
+}
+
+fn hand_over(cx: &mut Cx<JobIngest>, call: Call<proto::job_manager::Submit>, replies: Replies) {
+    let again = call.clone();
+    cx.call_with(call, move |core, cx, result| match result {
+        Ok(answer) => {
+            core.n_handing_over -= 1;
+            answered(cx, replies, answer.errors);
+        }
+        Err(error) if error.errno == Errno::EHOSTUNREACH => hand_over(cx, again, replies),
+        Err(error) => {
+            core.n_handing_over -= 1;
+            tracing::error!("job-manager.submit: {error}");
+            unlink(cx, replies.iter().map(|(id, _)| *id).collect());
+            refuse(cx, replies, error.errno, &SubmitError::Submit);
+        }
+    });
+}
+
+/// Tells each submitter what became of its job.
+fn answered(cx: &mut Cx<JobIngest>, replies: Replies, errors: Vec<(JobId, String)>) {
+    let mut errors: std::collections::BTreeMap<JobId, String> = errors.into_iter().collect();
+    let mut refused = Vec::new();
+    for (id, reply) in replies {
+        let result = match errors.remove(&id) {
+            None => Ok(Submitted { id }),
+            Some(text) => {
+                refused.push(id);
+                Err(SubmitError::Rejected(text))
+            }
+        };
+        reply.send(cx, result);
+    }
+    unlink(cx, refused);
+}
+
+/// Tells all submitters of a batch that it failed, with the number of the error below.
+fn refuse(cx: &mut Cx<JobIngest>, replies: Replies, errno: Errno, why: &SubmitError) {
+    for (_, reply) in replies {
+        let refusal = Refusal { errno, ..why.refusal() };
+        reply.send_refusal(cx, Err(refusal));
+    }
+}
+
+/// Removes what is in the KVS of jobs that were not taken.
+fn unlink(cx: &mut Cx<JobIngest>, jobs: Vec<JobId>) {
+    if jobs.is_empty() {
+        return;
+    }
+    let mut commit = Commit::new(PRIMARY);
+    for id in jobs {
+        commit = commit.unlink(id.kvs_path());
+    }
+    cx.call(&commit, |_, _, result| {
+        if let Err(error) = result {
+            tracing::error!("jobs that were not taken stay in the KVS: {error}");
+        }
+    });
+}

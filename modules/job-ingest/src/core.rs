@@ -1,0 +1,182 @@
+//! What job-ingest knows: where job ids are, and the jobs that are not handed over yet.
+
+use std::collections::VecDeque;
+
+use node::{Cx, Peer, Reply};
+use proto::data::JobId;
+use proto::data::jobid::{FluidError, FluidGenerator};
+use proto::job_ingest::{
+    GetInfo, Info, Pipeline, Stage, Stats, Submit, SubmitError,
+};
+use proto::job_manager::SubmitJob;
+use proto::{Errno, Method, Payload, RawJson, Refusal};
+use wire::{Flags, Kind, Message};
+
+use crate::check::{Requestor, check};
+use crate::limits::{IDS_AHEAD_MS_MAX, WAITING_JOBS_MAX};
+use crate::settings::Settings;
+
+/// A job on its way in.
+pub(crate) struct Incoming {
+    /// As the job manager gets it.
+    pub job: SubmitJob,
+    /// As it was signed.
+    pub j: String,
+    pub reply: Reply<Submit>,
+}
+
+/// The module.
+pub struct JobIngest {
+    pub(crate) settings: Settings,
+    /// `None` where the rank is too high to make ids, and before the start.
+    ids: Option<FluidGenerator>,
+    /// Jobs that are not on their way to the KVS yet.
+    pub(crate) waiting: VecDeque<Incoming>,
+    /// Whether a batch is on its way to the KVS.
+    pub(crate) is_storing: bool,
+    /// Batches that the job manager has not answered.
+    pub(crate) n_handing_over: usize,
+    /// Asked to stop: ends when nothing is on its way.
+    pub(crate) is_ending: bool,
+    pub(crate) stats: Stage,
+}
+
+impl JobIngest {
+    /// Begins the start: ids go on where they were.
+    pub(crate) fn begin(cx: &mut Cx<Self>, settings: Settings) -> Result<Self, Refusal> {
+        let rank = cx.rank();
+        if rank > settings.max_generator {
+            tracing::debug!("rank {rank} makes no job ids: jobs go upstream");
+        } else if rank == 0 {
+            cx.hold_requests();
+            cx.call(&proto::job_manager::GetInfo, |core, cx, result| {
+                let start = result.map(|info| info.max_jobid.timestamp_ms() + 1);
+                core.begin_ids(cx, start);
+            });
+        } else {
+            cx.hold_requests();
+            let mut request = Message::request(GetInfo::TOPIC, 0);
+            request.kind = Kind::Request { nodeid: rank, matchtag: 0 };
+            request.set_flag(Flags::UPSTREAM, true);
+            cx.call_raw(request, |core, cx, result| {
+                let info = result.and_then(|response| {
+                    let malformed = |_| Refusal::bare(Errno::EPROTO);
+                    Info::decode(response.payload()).map_err(malformed)
+                });
+                core.begin_ids(cx, info.map(|info| info.timestamp));
+            });
+        }
+        Ok(JobIngest {
+            settings,
+            ids: None,
+            waiting: VecDeque::new(),
+            is_storing: false,
+            n_handing_over: 0,
+            is_ending: false,
+            stats: Stage::default(),
+        })
+    }
+
+    fn begin_ids(&mut self, cx: &mut Cx<Self>, start: Result<u64, Refusal>) {
+        let now_ms = now_ms(cx);
+        let ids = start.and_then(|start| {
+            let ids = FluidGenerator::new(cx.rank(), start, now_ms);
+            ids.map_err(|error| Refusal::new(Errno::EOVERFLOW, error.to_string()))
+        });
+        match ids {
+            Ok(ids) => {
+                self.ids = Some(ids);
+                cx.started(Ok(()));
+            }
+            Err(error) => cx.started(Err(error)),
+        }
+    }
+
+    /// `job-ingest.submit`.
+    pub(crate) fn submit(
+        &mut self,
+        cx: &mut Cx<Self>,
+        peer: &Peer,
+        request: Submit,
+        reply: Reply<Submit>,
+    ) {
+        match self.take(cx, peer, &request) {
+            Ok(job) => self.waiting.push_back(Incoming { job, j: request.j, reply }),
+            Err(refusal) => reply.send(cx, Err(refusal)),
+        }
+    }
+
+    /// Checks a job and gives it an id.
+    fn take(
+        &mut self,
+        cx: &Cx<Self>,
+        peer: &Peer,
+        request: &Submit,
+    ) -> Result<SubmitJob, SubmitError> {
+        if self.is_ending || self.ids.is_none() {
+            return Err(SubmitError::Stopped);
+        }
+        if self.waiting.len() >= WAITING_JOBS_MAX {
+            return Err(SubmitError::Busy);
+        }
+        let from = Requestor { userid: peer.userid, is_owner: peer.is_owner() };
+        self.stats.requests += 1;
+        let checked = check(request, from, cx.owner(), &self.settings);
+        self.stats.errors += u64::from(checked.is_err());
+        let mut checked = checked?;
+        checked.jobspec.redact();
+        let jobspec = RawJson::of(checked.jobspec.object())
+            .map_err(|error| SubmitError::Invalid(error.to_string()))?;
+        Ok(SubmitJob {
+            id: self.next_id(now_ms(cx))?,
+            userid: peer.userid,
+            urgency: checked.urgency.get().into(),
+            t_submit: cx.now().wall,
+            flags: checked.flags.bits(),
+            jobspec,
+        })
+    }
+
+    /// The clock stands still within a turn: when a millisecond is used up, the next one
+    /// is begun early. Ids stay unique and in order.
+    fn next_id(&mut self, now_ms: u64) -> Result<JobId, SubmitError> {
+        let ids = self.ids.as_mut().ok_or(SubmitError::Stopped)?;
+        for early in 0..=IDS_AHEAD_MS_MAX {
+            match ids.next(now_ms + early) {
+                Err(FluidError::Exhausted) => {}
+                Err(error) => return Err(SubmitError::Ids(error.to_string())),
+                Ok(id) => return Ok(id),
+            }
+        }
+        Err(SubmitError::Busy)
+    }
+
+    /// `job-ingest.getinfo`.
+    pub(crate) fn info(&self, cx: &Cx<Self>) -> Info {
+        let ids = self.ids.as_ref();
+        Info { timestamp: ids.map_or(0, |ids| ids.timestamp(now_ms(cx))) }
+    }
+
+    /// `job-ingest.stats-get`.
+    pub(crate) fn stats(&self) -> Stats {
+        let pids = vec![0; 4];
+        Stats {
+            pipeline: Pipeline {
+                frobnicator: Stage { pids: pids.clone(), ..Stage::default() },
+                validator: Stage { pids, ..self.stats.clone() },
+            },
+        }
+    }
+
+    /// Ends when nothing is on its way.
+    pub(crate) fn look_at_end(&mut self, cx: &mut Cx<Self>) {
+        let is_busy = self.is_storing || self.n_handing_over > 0 || !self.waiting.is_empty();
+        if self.is_ending && !is_busy {
+            cx.exit(Ok(()));
+        }
+    }
+}
+
+fn now_ms(cx: &Cx<JobIngest>) -> u64 {
+    u64::try_from(cx.now().mono.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,64 @@
+//! job-ingest: where jobs come in, on every rank (protocol/11 section 2).
+//!
+//! It checks a job, gives it an id, puts it into the KVS and hands it to the job manager.
+//! It answers when both have it. It keeps nothing that a restart would lose: a job whose
+//! submitter was not answered never was.
+//!
+//! Read on in `core.rs` (what it knows), `check.rs` (what may come in) and `batch.rs` (how
+//! jobs travel together). It never waits for company: a batch is what came in one turn, or
+//! while the batch before was being stored.
+
+mod batch;
+mod check;
+mod core;
+pub mod limits;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use node::{Cx, Host, Module, Routes};
+use proto::job_ingest::{GetInfo, StatsGet, Submit};
+use proto::{Object, Refusal};
+
+pub use core::JobIngest;
+use settings::Settings;
+
+impl Host for JobIngest {
+    const NAME: &'static str = "job-ingest";
+    type Worker = ();
+
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.send_off(cx);
+        self.look_at_end(cx);
+    }
+
+    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        let args = cx.welcome().args.clone().unwrap_or_default();
+        self.settings = Settings::new(&args, conf)?;
+        Ok(())
+    }
+
+    fn stop(&mut self, _cx: &mut Cx<Self>) {
+        self.is_ending = true;
+    }
+
+    fn clear_stats(&mut self) {
+        self.stats = Default::default();
+    }
+}
+
+impl Module for JobIngest {
+    fn routes() -> Routes<Self> {
+        Routes::new()
+            .later::<Submit>(JobIngest::submit)
+            .on::<GetInfo>(|core, cx, _, _| Ok(core.info(cx)))
+            .on::<StatsGet>(|core, _, _, _| Ok(core.stats()))
+    }
+
+    fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
+        let welcome = cx.welcome();
+        let args = welcome.args.clone().unwrap_or_default();
+        let settings = Settings::new(&args, &welcome.conf)?;
+        JobIngest::begin(cx, settings)
+    }
+}

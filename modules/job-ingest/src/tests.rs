@@ -1,0 +1,176 @@
+use node::Module;
+use node::probe::Probe;
+use proto::data::sign::wrap_none;
+use proto::{Errno, Refusal};
+
+use crate::JobIngest;
+
+const JOBSPEC: &str = r#"{"resources":[{"type":"slot","count":1,"with":[{"type":"core","count":1}],"label":"task"}],"tasks":[{"command":["true"],"slot":"task","count":{"per_slot":1}}],"attributes":{"system":{"duration":0,"environment":{"A":"b"}}},"version":1}"#;
+
+/// A started module whose ids begin at timestamp 6.
+fn started(args: &[&str]) -> Probe<JobIngest> {
+    let mut probe = Probe::<JobIngest>::start((), args, "{}").unwrap();
+    assert_eq!(probe.said(), ["request job-manager.getinfo #1"]);
+    let max = 5_u64 << 24;
+    probe.answer("job-manager.getinfo", 1, Ok(&format!(r#"{{"max_jobid":{max}}}"#)));
+    probe
+}
+
+fn submit(probe: &mut Probe<JobIngest>) {
+    let j = wrap_none(100, JOBSPEC.as_bytes());
+    probe.request("job-ingest.submit", &format!(r#"{{"J":"{j}","urgency":16,"flags":0}}"#));
+}
+
+/// What was said, each line cut to its topic and tag; ids in place of payloads.
+fn said(probe: &mut Probe<JobIngest>) -> Vec<String> {
+    probe.settle();
+    let short = |line: String| match line.split_once('{') {
+        Some((head, payload)) => {
+            let ids = payload.matches("\"id\":").count();
+            let keys = payload.matches("\"key\":").count();
+            format!("{head}{} jobs", ids + keys / 2)
+        }
+        None => line,
+    };
+    probe.said().into_iter().map(short).collect()
+}
+
+const STORED: &str = r#"{"rootref":"sha1-0","rootseq":1}"#;
+
+fn lost() -> Refusal {
+    Refusal::new(Errno::EHOSTUNREACH, "module disconnect")
+}
+
+#[test]
+fn what_comes_in_one_turn_or_while_a_batch_is_stored_travels_together() {
+    let mut probe = started(&[]);
+    submit(&mut probe);
+    submit(&mut probe);
+    assert_eq!(said(&mut probe), ["request kvs.commit #2 2 jobs"]);
+    submit(&mut probe);
+    assert!(said(&mut probe).is_empty());
+    submit(&mut probe);
+    assert!(said(&mut probe).is_empty());
+    probe.answer("kvs.commit", 2, Ok(STORED));
+    let expect = ["request job-manager.submit #3 2 jobs", "request kvs.commit #4 2 jobs"];
+    assert_eq!(said(&mut probe), expect);
+    probe.answer("kvs.commit", 4, Ok(STORED));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #5 2 jobs"]);
+    probe.answer("job-manager.submit", 3, Ok(r#"{"errors":[]}"#));
+    let first = 6_u64 << 24;
+    let expect = [
+        format!(r#"response job-ingest.submit #1 {{"id":{first}}}"#),
+        format!(r#"response job-ingest.submit #2 {{"id":{}}}"#, first + 1),
+    ];
+    probe.settle();
+    assert_eq!(probe.said(), expect);
+}
+
+#[test]
+fn the_environment_stays_in_the_signed_request() {
+    let mut probe = started(&[]);
+    submit(&mut probe);
+    probe.settle();
+    let commit = probe.said().remove(0);
+    assert!(commit.contains(r#""key":"job.0000.0000.0600.0000.J""#), "{commit}");
+    assert!(commit.contains(r#""key":"job.0000.0000.0600.0000.jobspec""#), "{commit}");
+    probe.answer("kvs.commit", 2, Ok(STORED));
+    let submit = probe.said().remove(0);
+    assert!(submit.contains(r#""t_submit":1000.0,"flags":0,"jobspec":{"resources""#), "{submit}");
+    assert!(!submit.contains("environment"), "{submit}");
+}
+
+#[test]
+fn a_job_that_is_not_taken_leaves_nothing_behind() {
+    let mut probe = started(&[]);
+    submit(&mut probe);
+    said(&mut probe);
+    probe.answer("kvs.commit", 2, Ok(STORED));
+    said(&mut probe);
+    let errors = format!(r#"{{"errors":[[{},"no"]]}}"#, 6_u64 << 24);
+    probe.answer("job-manager.submit", 3, Ok(&errors));
+    let said = probe.said();
+    assert_eq!(said[0], r#"response job-ingest.submit #1 EINVAL "no""#);
+    let unlink = r#"{"key":"job.0000.0000.0600.0000","flags":0,"dirent":null}"#;
+    assert!(said[1].contains(unlink), "{said:?}");
+}
+
+#[test]
+fn a_lost_service_is_asked_again_and_a_missing_one_is_not() {
+    let mut probe = started(&[]);
+    submit(&mut probe);
+    said(&mut probe);
+    probe.answer("kvs.commit", 2, Err(lost()));
+    assert_eq!(said(&mut probe), ["request kvs.commit #3 1 jobs"]);
+    probe.answer("kvs.commit", 3, Ok(STORED));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #4 1 jobs"]);
+    probe.answer("job-manager.submit", 4, Err(lost()));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #5 1 jobs"]);
+    probe.answer("job-manager.submit", 5, Err(Refusal::bare(Errno::ENOSYS)));
+    let refused = r#"response job-ingest.submit #1 ENOSYS "error sending job-manager.submit RPC""#;
+    assert!(said(&mut probe).contains(&refused.to_owned()));
+}
+
+#[test]
+fn more_jobs_than_a_millisecond_has_ids_get_ids_all_the_same() {
+    let mut probe = started(&[]);
+    for _ in 0..3000 {
+        submit(&mut probe);
+    }
+    probe.settle();
+    let commit = probe.said().remove(0);
+    assert!(commit.contains("job.0000.0000.0600.03ff.J"));
+    assert!(commit.contains("job.0000.0000.0700.0000.J"));
+    probe.request("job-ingest.getinfo", "");
+    assert_eq!(probe.said(), [r#"response job-ingest.getinfo #3001 {"timestamp":8}"#]);
+}
+
+#[test]
+fn stopping_lets_jobs_through_that_are_in() {
+    let mut probe = started(&[]);
+    submit(&mut probe);
+    said(&mut probe);
+    probe.request("job-ingest.shutdown", "");
+    said(&mut probe);
+    submit(&mut probe);
+    assert_eq!(said(&mut probe), ["response job-ingest.submit #3 ENOSYS"]);
+    probe.answer("kvs.commit", 2, Ok(STORED));
+    said(&mut probe);
+    probe.answer("job-manager.submit", 3, Ok(r#"{"errors":[]}"#));
+    assert_eq!(said(&mut probe), ["response job-ingest.submit #1 1 jobs"]);
+}
+
+#[test]
+fn requests_wait_for_the_end_of_the_start() {
+    let mut probe = Probe::<JobIngest>::start((), &[], "{}").unwrap();
+    probe.request("job-ingest.getinfo", "");
+    assert_eq!(probe.said(), ["request job-manager.getinfo #1"]);
+    probe.answer("job-manager.getinfo", 1, Ok(r#"{"max_jobid":0}"#));
+    assert_eq!(probe.said(), [r#"response job-ingest.getinfo #1 {"timestamp":1}"#]);
+}
+
+#[test]
+fn a_malformed_request_has_a_text_of_its_own() {
+    let mut probe = started(&[]);
+    probe.request("job-ingest.submit", r#"{"J":1}"#);
+    let text = r#"response job-ingest.submit #1 EPROTO "error decoding job request: Protocol error""#;
+    assert_eq!(probe.said(), [text]);
+}
+
+#[test]
+fn a_rank_too_high_makes_no_ids() {
+    let attrs = [("rank", "16368")];
+    let mut probe = Probe::<JobIngest>::start_with((), &[], "{}", &attrs).unwrap();
+    assert!(probe.said().is_empty());
+    submit(&mut probe);
+    assert_eq!(probe.said(), ["response job-ingest.submit #1 ENOSYS"]);
+}
+
+#[test]
+fn every_declared_method_has_a_route() {
+    let routes = JobIngest::routes();
+    let topics: Vec<&str> = routes.topics().collect();
+    for method in proto::job_ingest::METHODS {
+        assert!(topics.contains(&method.topic), "{}", method.topic);
+    }
+}
