@@ -4,6 +4,10 @@ use std::env;
 
 use job_shell::{Files, JobShell, is_utf8};
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the core is told what the process was started with"
+)]
 fn main() -> std::process::ExitCode {
     let mut args: Vec<String> = env::args().skip(1).collect();
     let var = |name: &str| env::var(name).ok();

@@ -1,0 +1,180 @@
+//! The life of jobs that go well, and of those that can not begin.
+
+mod stage;
+
+use node::{ChildEvent, StdioFd};
+use proto::Errno;
+use serde_json::json;
+use stage::{JOB, Stage};
+
+#[test]
+fn a_job_begins_runs_and_is_released() {
+    let mut stage = Stage::start("{}", &[]);
+    assert_eq!(
+        stage.ask(&json!({}), false),
+        ["spawn /libexec/flux-shell 1234 in job-1234"]
+    );
+    assert_eq!(stage.guest(), "symlink");
+    assert_eq!(stage.child_runs(), ["start"]);
+    assert_eq!(stage.hello(false), ["order job"]);
+    assert_eq!(
+        stage.log("job-1234:exec.eventlog"),
+        "init starting recoverable"
+    );
+    assert_eq!(
+        stage.exit(0),
+        [
+            "finish 0",
+            "shell-exit: ok",
+            "namespace removed",
+            "release all true",
+            "shell-hello: ENODATA"
+        ]
+    );
+    assert_eq!(stage.guest(), "dirref");
+    assert_eq!(stage.child(ChildEvent::Exited { status: 0 }), [""; 0]);
+}
+
+#[test]
+fn the_outcome_is_stored_before_anybody_hears_of_it() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    stage.is_kvs_silent = true;
+    assert_eq!(stage.exit(3), [""; 0]);
+    assert_eq!(stage.unanswered.len(), 1);
+    let (topic, tag) = stage.unanswered.remove(0);
+    stage.is_kvs_silent = false;
+    let root = r#"{"rootref":"sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709","rootseq":9}"#;
+    stage.probe.answer(&topic, tag, Ok(root));
+    assert_eq!(stage.run()[..2], ["finish 768", "shell-exit: ok"]);
+}
+
+#[test]
+fn a_shell_that_says_nothing_is_judged_by_its_end() {
+    let mut stage = Stage::start(r#"{"exec":{"job-shell":"/bin/mine"}}"#, &[]);
+    assert_eq!(
+        stage.ask(&json!({}), false),
+        ["spawn /bin/mine 1234 in job-1234"]
+    );
+    stage.child_runs();
+    let data = "what?\n".into();
+    stage.child(ChildEvent::Output {
+        stream: StdioFd::Stderr,
+        data,
+        eof: false,
+    });
+    let end = stage.child(ChildEvent::Exited { status: 9 });
+    assert_eq!(end, ["finish 9", "namespace removed", "release all true"]);
+}
+
+#[test]
+fn a_shell_that_can_not_be_started_is_an_exception() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    let note = "job shell exec error on broker host0 (rank 0): No such file or directory";
+    assert_eq!(
+        stage.child(ChildEvent::Failed {
+            errno: Errno::ENOENT
+        }),
+        [
+            &format!("exception exec 0: {note}")[..],
+            "namespace removed",
+            "release all true"
+        ]
+    );
+    assert_eq!(stage.guest(), "dirref");
+}
+
+#[test]
+fn a_job_may_ask_for_faults() {
+    let mut stage = Stage::start("{}", &[]);
+    let said = stage.ask(&json!({"bulkexec": {"mock_exception": "init"}}), false);
+    let note = "exception exec 0: mock initialization exception generated";
+    assert_eq!(said, [note, "namespace removed", "release all true"]);
+    let mut stage = Stage::start("{}", &[]);
+    let said = stage.ask(&json!({"bulkexec": {"mock_exception": "starting"}}), false);
+    let note = "exception exec 0: mock starting exception generated";
+    assert_eq!(said[1..], [note, "kill 15"]);
+}
+
+#[test]
+fn a_malformed_request_is_refused() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.probe.request("job-exec.start", r#"{"id":1}"#);
+    assert_eq!(stage.run(), ["start: EPROTO"]);
+}
+
+#[test]
+fn a_simulated_job_runs_without_a_shell() {
+    let mut stage = Stage::start("{}", &[]);
+    let test = json!({"test": {"run_duration": "1s", "wait_status": 256}});
+    assert_eq!(stage.ask(&test, false), ["start"]);
+    let log = stage.primary_log();
+    assert_eq!(stage.log(&log), "init starting");
+    assert_eq!(stage.pass(0.9), [""; 0]);
+    assert_eq!(stage.pass(0.1), ["finish 256", "release all true"]);
+    assert_eq!(stage.log(&log), "init starting complete done");
+}
+
+#[test]
+fn a_simulated_job_of_no_time_takes_one_commit() {
+    let mut stage = Stage::start("{}", &[]);
+    let said = stage.ask(&json!({"test": {}}), false);
+    assert_eq!(said, ["start", "finish 0", "release all true"]);
+    assert_eq!(
+        stage.log(&stage.primary_log()),
+        "init starting complete done"
+    );
+}
+
+#[test]
+fn simulations_may_fail() {
+    let mut stage = Stage::start("{}", &[]);
+    let said = stage.ask(&json!({"test": {"mock_exception": "init"}}), false);
+    let note = "exception exec 0: mock initialization exception generated";
+    assert_eq!(said, [note, "release all true"]);
+    let mut stage = Stage::start("{}", &[]);
+    let test = json!({"test": {"mock_exception": "run", "run_duration": "1m"}});
+    let note = "exception exec 0: mock run exception generated";
+    assert_eq!(
+        stage.ask(&test, false),
+        ["start", note, "finish 15", "release all true"]
+    );
+    let mut stage = Stage::start("{}", &[]);
+    let said = stage.ask_as(&json!({"test": {}}), false, 101, 0.0, "manager");
+    let note = "exception exec 0: guests may not use test exec implementation";
+    assert_eq!(said, [note, "release all true"]);
+}
+
+#[test]
+fn a_simulation_under_manual_control_obeys() {
+    let mut stage = Stage::start("{}", &[]);
+    let order = |stage: &mut Stage, event: &str, status: i32| {
+        let request = json!({"event": event, "jobid": JOB, "status": status});
+        stage.request("job-exec.override", &request, 0)
+    };
+    assert_eq!(
+        order(&mut stage, "start", 0),
+        ["override: ENOENT Job not found"]
+    );
+    assert_eq!(stage.ask(&json!({"test": {"override": 1}}), false), [""; 0]);
+    assert_eq!(
+        order(&mut stage, "finish", 0),
+        ["override: EINVAL Job not running"]
+    );
+    assert_eq!(
+        order(&mut stage, "pause", 0),
+        ["override: EINVAL Invalid event"]
+    );
+    assert_eq!(order(&mut stage, "start", 0), ["start", "override: ok"]);
+    assert_eq!(
+        order(&mut stage, "start", 0),
+        ["override: EINVAL Job already running"]
+    );
+    assert_eq!(
+        order(&mut stage, "finish", 256),
+        ["override: ok", "finish 256", "release all true"]
+    );
+}

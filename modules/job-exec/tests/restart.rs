@@ -1,0 +1,207 @@
+//! Restarts: of job-exec with shells running, of the job manager, of shells' connections.
+
+mod stage;
+
+use node::ChildEvent;
+use serde_json::json;
+use stage::{JOB, Stage};
+use wire::{Flags, Identity, Message};
+
+/// A job-exec that found a running job of an earlier one.
+fn heir_of_a_running_job() -> Stage {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    stage.heir()
+}
+
+#[test]
+fn a_shell_outlives_job_exec() {
+    let mut stage = heir_of_a_running_job();
+    assert_eq!(stage.ask(&json!({}), true), [""; 0]);
+    assert_eq!(stage.hello_as("old.1", true), ["order", "reattached"]);
+    assert_eq!(
+        stage.log("job-1234:exec.eventlog"),
+        "init starting recoverable reattach"
+    );
+    assert_eq!(
+        stage.exit_as("old.1", 2)[..2],
+        ["finish 512", "shell-exit: ok"]
+    );
+    assert_eq!(stage.guest(), "dirref");
+}
+
+#[test]
+fn a_shell_may_report_before_its_job_is_asked_for() {
+    let mut stage = heir_of_a_running_job();
+    assert_eq!(stage.hello_as("old.1", true), [""; 0]);
+    assert_eq!(stage.exit_as("old.1", 0), [""; 0]);
+    assert_eq!(
+        stage.ask(&json!({}), true)[..4],
+        ["order", "reattached", "finish 0", "shell-exit: ok"]
+    );
+}
+
+#[test]
+fn a_job_whose_start_was_not_heard_of_is_started_once() {
+    let mut stage = heir_of_a_running_job();
+    assert_eq!(stage.ask(&json!({}), false), [""; 0]);
+    assert_eq!(stage.hello_as("old.1", true), ["order", "start"]);
+}
+
+#[test]
+fn a_shell_that_is_gone_is_waited_for_and_then_given_up() {
+    let mut stage = heir_of_a_running_job();
+    stage.ask(&json!({}), true);
+    assert_eq!(stage.pass(4.9), [""; 0]);
+    let note = "job is not recoverable: no job shell on host0 (rank 0)";
+    assert_eq!(
+        stage.pass(0.1),
+        [
+            &format!("exception exec 0: {note}")[..],
+            "finish 256",
+            "namespace removed",
+            "release all true"
+        ]
+    );
+}
+
+#[test]
+fn a_job_that_left_no_log_can_not_be_recovered() {
+    let mut stage = Stage::start("{}", &[]);
+    let note = "exception exec 0: job is not recoverable: no recoverable event";
+    assert_eq!(stage.ask(&json!({}), true)[..2], [note, "finish 256"]);
+}
+
+#[test]
+fn a_job_that_had_ended_is_only_told_again() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    stage.exit(1);
+    // Nobody heard the release: job-exec and the job manager died.
+    let mut stage = stage.heir();
+    let log = "{\"timestamp\":1,\"name\":\"complete\",\"context\":{\"status\":256}}\n";
+    let key = stage.primary_log();
+    stage.values.insert(key, log.as_bytes().to_vec());
+    assert_eq!(
+        stage.ask(&json!({}), true),
+        [
+            "reattached",
+            "finish 256",
+            "namespace removed",
+            "release all true"
+        ]
+    );
+}
+
+#[test]
+fn a_second_shell_of_a_job_is_refused() {
+    let mut stage = heir_of_a_running_job();
+    stage.ask(&json!({}), true);
+    stage.hello_as("old.1", true);
+    assert_eq!(
+        stage.hello_as("older.1", true),
+        ["shell-hello: ESRCH this shell was replaced"]
+    );
+    assert_eq!(
+        stage.exit_as("older.1", 0),
+        ["shell-exit: ESRCH this shell was replaced"]
+    );
+    assert_eq!(stage.exit_as("old.1", 0)[0], "finish 0");
+}
+
+#[test]
+fn a_shell_that_nobody_asks_for_is_sent_away() {
+    let mut stage = Stage::start("{}", &[]);
+    assert_eq!(stage.hello_as("old.1", true), [""; 0]);
+    assert_eq!(stage.pass(10.0), ["shell-hello: ESRCH no such job"]);
+    assert_eq!(stage.pass(10.0), [""; 0]);
+}
+
+#[test]
+fn a_namespace_that_nobody_asks_for_is_tidied_away() {
+    let mut stage = heir_of_a_running_job();
+    assert_eq!(stage.pass(5.0), ["namespace removed"]);
+    assert_eq!(stage.guest(), "dirref");
+}
+
+#[test]
+fn a_lost_connection_is_not_a_lost_shell() {
+    let mut stage = heir_of_a_running_job();
+    stage.ask(&json!({}), true);
+    stage.hello_as("old.1", true);
+    assert_eq!(stage.shells_gone(), [""; 0]);
+    assert_eq!(stage.pass(1.0), [""; 0]);
+    assert_eq!(stage.hello_as("old.1", true), ["order"]);
+    assert_eq!(stage.pass(60.0), [""; 0]);
+    assert_eq!(stage.shells_gone(), [""; 0]);
+    let note = "exception exec 0: lost contact with job shell on host0 (rank 0)";
+    assert_eq!(stage.pass(2.0)[..2], [note, "finish 9"]);
+}
+
+#[test]
+fn a_new_stream_of_a_shell_takes_the_place_of_the_old() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    assert_eq!(stage.hello(true), ["order", "shell-hello: ENODATA"]);
+    let cancel = json!({"id": JOB, "type": "cancel", "severity": 0});
+    assert_eq!(stage.exception(&cancel), ["order signal 15"]);
+    assert_eq!(stage.hello(true)[0], "order signal 15");
+}
+
+#[test]
+fn a_new_job_manager_gets_the_answers() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    let mut gone = Message::request("job-exec.disconnect", 0);
+    gone.set_flag(Flags::NORESPONSE, true);
+    (gone.userid, gone.rolemask) = (100, proto::Role::OWNER);
+    gone.push_route(Identity::new("manager").unwrap());
+    stage.probe.message(gone);
+    assert_eq!(stage.run(), ["exec-hello"]);
+    let asked = stage.ask_as(&json!({}), true, 100, 0.0, "another");
+    assert_eq!(asked, ["reattached"]);
+    assert_eq!(stage.exit(0)[0], "finish 0");
+}
+
+#[test]
+fn a_simulated_job_goes_on_where_it_was() {
+    let test = json!({"test": {"run_duration": "10s"}});
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&test, false);
+    let mut stage = stage.heir();
+    stage.pass(4.0);
+    assert_eq!(stage.ask(&test, true), ["reattached"]);
+    assert_eq!(stage.pass(5.9), [""; 0]);
+    assert_eq!(stage.pass(0.1), ["finish 0", "release all true"]);
+    let log = stage.primary_log();
+    assert_eq!(stage.log(&log), "init starting reattach complete done");
+}
+
+#[test]
+fn a_commit_that_the_kvs_lost_is_sent_again_with_its_token() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.is_kvs_silent = true;
+    stage.ask(&json!({}), false);
+    let sent = std::mem::take(&mut stage.unanswered);
+    assert_eq!(sent.len(), 3, "{sent:?}");
+    stage.is_kvs_silent = false;
+    for (topic, tag) in sent {
+        let gone = proto::Refusal::new(proto::Errno::EHOSTUNREACH, "module disconnect");
+        stage.probe.answer(&topic, tag, Err(gone));
+    }
+    stage.run();
+    assert_eq!(
+        stage.log("job-1234:exec.eventlog"),
+        "init starting recoverable"
+    );
+    assert_eq!(stage.guest(), "symlink");
+    stage.child(ChildEvent::Started { pid: 1 });
+}

@@ -1,0 +1,384 @@
+//! A job-exec on stage: a kvs that stores whatever is committed, a job manager that
+//! listens, and children that do what the test says.
+#![allow(dead_code, reason = "each test file uses its own part of the stage")]
+#![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use job_exec::{JobExec, Surroundings};
+use node::probe::Probe;
+use node::{ChildEvent, ChildId, Input, Output};
+use proto::data::Tree;
+use proto::data::eventlog::decode_log;
+use proto::job_exec::{Progress, ShellOrder, Step};
+use proto::kvs::{APPEND, Commit};
+use proto::{Errno, Payload, Refusal, Role};
+use serde_json::{Value, json};
+use wire::{Flags, Identity, Kind, Message};
+
+/// The job that most tests are about.
+pub const JOB: u64 = 1234;
+
+/// What a kvs answers with as root.
+const ROOT: &str = "sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709";
+
+/// A job-exec and the world around it.
+pub struct Stage {
+    pub probe: Probe<JobExec>,
+    /// Values by `namespace:key`.
+    pub values: BTreeMap<String, Vec<u8>>,
+    /// The kvs is asked and does not answer.
+    pub is_kvs_silent: bool,
+    /// Commits that were not answered.
+    pub unanswered: Vec<(String, u32)>,
+    last_child: Option<ChildId>,
+    last_lease: String,
+}
+
+impl Stage {
+    /// A job-exec that comes up in an instance where these namespaces are left.
+    pub fn start(conf: &str, namespaces: &[&str]) -> Stage {
+        let around = Surroundings {
+            job_shell: "/libexec/flux-shell".to_owned(),
+        };
+        let attrs = [("local-uri", "local:///run/local-0"), ("hostname", "host0")];
+        let probe = Probe::start_with(around, &[], conf, &attrs).unwrap();
+        let mut stage = Stage {
+            probe,
+            values: BTreeMap::new(),
+            is_kvs_silent: false,
+            unanswered: Vec::new(),
+            last_child: None,
+            last_lease: String::new(),
+        };
+        for namespace in namespaces {
+            stage.values.insert(format!("{namespace}:"), Vec::new());
+        }
+        assert_eq!(stage.run(), ["exec-hello"]);
+        stage
+    }
+
+    /// Asks for a job with these `attributes.system.exec` and nothing else of note.
+    pub fn ask(&mut self, exec: &Value, reattach: bool) -> Vec<String> {
+        self.ask_as(exec, reattach, 100, 0.0, "manager")
+    }
+
+    /// The same for a user, with an expiration, from a job manager of this identity.
+    pub fn ask_as(
+        &mut self,
+        exec: &Value,
+        reattach: bool,
+        userid: u32,
+        expiration: f64,
+        manager: &str,
+    ) -> Vec<String> {
+        let start = json!({
+            "id": JOB,
+            "userid": userid,
+            "jobspec": {
+                "version": 1,
+                "resources": [{"type": "slot", "count": 1, "label": "task",
+                    "with": [{"type": "core", "count": 1}]}],
+                "tasks": [{"command": ["true"], "slot": "task", "count": {"per_slot": 1}}],
+                "attributes": {"system": {"duration": 0, "exec": exec}},
+            },
+            "reattach": reattach,
+            "R": {"version": 1, "execution": {
+                "R_lite": [{"rank": "0", "children": {"core": "0"}}],
+                "nodelist": ["host0"], "starttime": 1.0, "expiration": expiration,
+            }},
+        });
+        let mut message = Message::request("job-exec.start", 0);
+        message.set_payload(proto::payload::encode_json(&start));
+        (message.userid, message.rolemask) = (100, Role::OWNER);
+        message.push_route(Identity::new(manager).unwrap());
+        self.probe.message(message);
+        self.run()
+    }
+
+    /// Something happens to the shell that was started last.
+    pub fn child(&mut self, event: ChildEvent) -> Vec<String> {
+        let child = self.last_child.expect("a shell was started");
+        self.probe.input(Input::Child { child, event });
+        self.run()
+    }
+
+    /// The shell that was started last runs.
+    pub fn child_runs(&mut self) -> Vec<String> {
+        self.child(ChildEvent::Started { pid: 4242 })
+    }
+
+    /// The shell that was started last greets.
+    pub fn hello(&mut self, again: bool) -> Vec<String> {
+        let lease = self.last_lease.clone();
+        self.hello_as(&lease, again)
+    }
+
+    /// A shell with this lease greets.
+    pub fn hello_as(&mut self, lease: &str, again: bool) -> Vec<String> {
+        let hello = json!({"id": JOB, "rank": 0, "pid": 4242, "lease": lease, "again": again});
+        self.request("job-exec.shell-hello", &hello, Flags::STREAMING)
+    }
+
+    /// The shell that was started last says its last word.
+    pub fn exit(&mut self, code: u8) -> Vec<String> {
+        let lease = self.last_lease.clone();
+        self.exit_as(&lease, code)
+    }
+
+    /// A shell with this lease says its last word.
+    pub fn exit_as(&mut self, lease: &str, code: u8) -> Vec<String> {
+        let log = "{\"timestamp\":1.5,\"name\":\"shell.task-exit\"}\n";
+        let exit = json!({"id": JOB, "rank": 0, "lease": lease, "code": code, "log": log});
+        self.request("job-exec.shell-exit", &exit, 0)
+    }
+
+    /// The connection of all shells is lost.
+    pub fn shells_gone(&mut self) -> Vec<String> {
+        let mut message = Message::request("job-exec.disconnect", 0);
+        message.set_flag(Flags::NORESPONSE, true);
+        (message.userid, message.rolemask) = (100, Role::OWNER);
+        message.push_route(Identity::new("client").unwrap());
+        self.probe.message(message);
+        self.run()
+    }
+
+    /// Any request of the owner.
+    pub fn request(&mut self, topic: &str, payload: &Value, flags: u8) -> Vec<String> {
+        self.probe
+            .request_as(topic, &payload.to_string(), 100, Role::OWNER, flags);
+        self.run()
+    }
+
+    /// An exception was raised on the job.
+    pub fn exception(&mut self, payload: &Value) -> Vec<String> {
+        self.probe.event("job-exception", &payload.to_string());
+        self.run()
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, seconds: f64) -> Vec<String> {
+        self.probe.pass(Duration::from_secs_f64(seconds));
+        self.run()
+    }
+
+    /// Names of the events in the log at `namespace:key`.
+    pub fn log(&self, key: &str) -> String {
+        let bytes = self.values.get(key).map_or(&[][..], Vec::as_slice);
+        let entries = decode_log(bytes).unwrap();
+        let names: Vec<&str> = entries.iter().map(proto::data::Entry::name).collect();
+        names.join(" ")
+    }
+
+    /// What a new job-exec finds of this one.
+    pub fn heir(self) -> Stage {
+        let namespaces: Vec<String> = self
+            .values
+            .keys()
+            .filter_map(|key| key.split_once(':'))
+            .filter(|(namespace, _)| *namespace != "primary")
+            .map(|(namespace, _)| namespace.to_owned())
+            .collect();
+        let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
+        let mut heir = Stage::start("{}", &names);
+        heir.values = self.values;
+        heir
+    }
+
+    /// Plays on until nothing moves; gives what an onlooker would note.
+    pub fn run(&mut self) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            self.probe.settle();
+            let outputs = self.probe.outputs();
+            if outputs.is_empty() {
+                return seen;
+            }
+            for output in outputs {
+                seen.extend(self.note(output));
+            }
+        }
+    }
+
+    fn note(&mut self, output: Output<Surroundings>) -> Option<String> {
+        match output {
+            Output::Send { message, .. } => self.heard(&message),
+            Output::Spawn { child, spawn } => {
+                self.last_child = Some(child);
+                let env = |name: &str| {
+                    let found = spawn.env_add.iter().find(|(key, _)| key == name);
+                    found.map(|(_, value)| value.clone()).unwrap_or_default()
+                };
+                self.last_lease = env("FLUX_SHELL_LEASE");
+                Some(format!(
+                    "spawn {} in {}",
+                    spawn.argv.join(" "),
+                    env("FLUX_KVS_NAMESPACE")
+                ))
+            }
+            Output::Kill { signum, .. } => Some(format!("kill {signum}")),
+            _ => None,
+        }
+    }
+
+    fn heard(&mut self, message: &Message) -> Option<String> {
+        match message.kind {
+            Kind::Request { matchtag, .. } => self.asked(message, matchtag),
+            Kind::Response { errnum, .. } => Some(response(message, errnum)),
+            _ => None,
+        }
+    }
+
+    /// Plays the services that job-exec asks.
+    fn asked(&mut self, message: &Message, tag: u32) -> Option<String> {
+        let topic = message.topic().to_owned();
+        let payload = || -> Value {
+            let text = message
+                .payload()
+                .and_then(|p| p.strip_suffix(b"\0"))
+                .unwrap_or(b"{}");
+            serde_json::from_slice(text).unwrap()
+        };
+        let answer = match topic.as_str() {
+            "event.subscribe" => Ok(String::new()),
+            "job-manager.exec-hello" => {
+                self.probe.answer(&topic, tag, Ok(""));
+                return Some("exec-hello".to_owned());
+            }
+            "resource.drain" => return Some(format!("drain {}", payload()["reason"])),
+            _ if self.is_kvs_silent => {
+                self.unanswered.push((topic, tag));
+                return None;
+            }
+            "kvs.namespace-list" => Ok(self.namespaces()),
+            "kvs.namespace-create" => {
+                let key = format!("{}:", payload()["namespace"].as_str().unwrap());
+                match self.values.insert(key, Vec::new()) {
+                    None => Ok(String::new()),
+                    Some(_) => Err(Refusal::bare(Errno::EEXIST)),
+                }
+            }
+            "kvs.namespace-remove" => {
+                let namespace = format!("{}:", payload()["namespace"].as_str().unwrap());
+                self.values.retain(|key, _| !key.starts_with(&namespace));
+                self.probe.answer(&topic, tag, Ok(""));
+                return Some("namespace removed".to_owned());
+            }
+            "kvs.getroot" => self.getroot(&payload()),
+            "kvs.lookup" => self.lookup(&payload()),
+            "kvs.commit" => Ok(self.commit(&Commit::decode(message.payload()).unwrap())),
+            other => panic!("{other} is not on this stage"),
+        };
+        self.probe.answer(
+            &topic,
+            tag,
+            answer.as_ref().map(String::as_str).map_err(Clone::clone),
+        );
+        None
+    }
+
+    fn namespaces(&self) -> String {
+        let names = self.values.keys().filter_map(|key| key.strip_suffix(':'));
+        let list: Vec<Value> = names
+            .map(|name| json!({"namespace": name, "owner": 100, "flags": 0}))
+            .collect();
+        json!({ "namespaces": list }).to_string()
+    }
+
+    fn getroot(&self, request: &Value) -> Result<String, Refusal> {
+        let namespace = request["namespace"].as_str().unwrap();
+        if !self.values.contains_key(&format!("{namespace}:")) {
+            return Err(Refusal::bare(Errno::EOPNOTSUPP));
+        }
+        let root = json!({"owner": 100, "rootseq": 1, "rootref": ROOT, "flags": 0,
+            "namespace": namespace});
+        Ok(root.to_string())
+    }
+
+    /// A lookup below `guest` goes to the namespace while that is there.
+    fn lookup(&self, request: &Value) -> Result<String, Refusal> {
+        let key = request["key"].as_str().unwrap();
+        let (_, below) = key.split_once(".guest.").unwrap();
+        let keys = [format!("job-{JOB}:{below}"), format!("primary:{key}")];
+        let found = keys.iter().find_map(|key| self.values.get(key));
+        let bytes = found.ok_or(Refusal::bare(Errno::ENOENT))?;
+        Ok(json!({ "val": Tree::Val(bytes.clone().into()) }).to_string())
+    }
+
+    /// Stores values, and what kind of thing `guest` is.
+    fn commit(&mut self, commit: &Commit) -> String {
+        for op in &commit.ops {
+            let key = format!("{}:{}", commit.namespace, op.key);
+            let text = serde_json::to_value(op).unwrap();
+            let tree: Tree = serde_json::from_value(text["dirent"].clone()).unwrap();
+            match tree {
+                Tree::Val(bytes) if op.flags & APPEND != 0 => {
+                    self.values
+                        .entry(key)
+                        .or_default()
+                        .extend_from_slice(&bytes);
+                }
+                Tree::Val(bytes) => {
+                    self.values.insert(key, bytes.to_vec());
+                }
+                other => {
+                    self.values.insert(key, other.kind().as_bytes().to_vec());
+                }
+            }
+        }
+        json!({"rootref": ROOT, "rootseq": 1}).to_string()
+    }
+
+    /// What `guest` is: `symlink`, `dirref` or nothing.
+    pub fn guest(&self) -> String {
+        let key = format!("primary:{}", proto::data::JobId(JOB).kvs_key("guest"));
+        let kind = self.values.get(&key).cloned().unwrap_or_default();
+        String::from_utf8(kind).unwrap()
+    }
+
+    /// The key of the guest log in the primary namespace.
+    pub fn primary_log(&self) -> String {
+        format!(
+            "primary:{}",
+            proto::data::JobId(JOB).kvs_key("guest.exec.eventlog")
+        )
+    }
+}
+
+fn response(message: &Message, errnum: u32) -> String {
+    if errnum != 0 {
+        let text = message.error_text().unwrap_or_default();
+        let topic = message.topic().trim_start_matches("job-exec.");
+        return format!("{topic}: {:?} {text}", Errno(errnum))
+            .trim_end()
+            .to_owned();
+    }
+    match message.topic() {
+        "job-exec.start" => {
+            let progress = Progress::decode(message.payload()).unwrap();
+            match progress.step {
+                Step::Start(_) => "start".to_owned(),
+                Step::Reattached(_) => "reattached".to_owned(),
+                Step::Exception {
+                    kind,
+                    severity,
+                    note,
+                } => {
+                    format!("exception {kind} {severity}: {note}")
+                }
+                Step::Finish { status } => format!("finish {status}"),
+                Step::Release { ranks, is_final } => format!("release {ranks} {is_final}"),
+            }
+        }
+        "job-exec.shell-hello" => {
+            let order = ShellOrder::decode(message.payload()).unwrap();
+            let signal = order
+                .signal
+                .map_or(String::new(), |signum| format!(" signal {signum}"));
+            let job = if order.job.is_some() { " job" } else { "" };
+            format!("order{job}{signal}")
+        }
+        topic => topic.trim_start_matches("job-exec.").to_owned() + ": ok",
+    }
+}
