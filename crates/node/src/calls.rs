@@ -177,6 +177,18 @@ impl<C: Host> Cx<C> {
         )
     }
 
+    /// Sends a streaming request message as it is and hands whole responses to `each`,
+    /// and, last, the error that ends it. For payloads that are read in a way of their own.
+    pub fn stream_raw(
+        &mut self,
+        mut request: Message,
+        each: impl FnMut(&mut C, &mut Cx<C>, Result<&Message, Refusal>) + 'static,
+    ) -> CallId {
+        request.set_flag(Flags::STREAMING, true);
+        let delivery = Delivery::Wait { deadline: None };
+        self.start_call(request, delivery, Then::Each(Box::new(each)))
+    }
+
     /// Stops waiting for a call; a late answer is dropped. The service is not told:
     /// send its cancel method for that.
     pub fn forget_call(&mut self, call: CallId) {

@@ -1,0 +1,134 @@
+//! What the module knows.
+
+use std::collections::BTreeMap;
+
+use node::{Cx, Reply, Stream, StreamId};
+use proto::job_list::{ConfigError, JobStats, JobStatsReply, ListId};
+use proto::{Object, Payload as _};
+use serde_json::Value;
+
+use crate::fold::Folder;
+use crate::journal::Feed;
+use crate::limits::{COMPARISONS, CONSTRAINT_RANKS, STATS_PERIOD};
+use crate::query::Instance;
+use crate::table::Table;
+use crate::waits::Waits;
+
+/// What to do once the history is known.
+pub type Deferred = Box<dyn FnOnce(&mut JobList, &mut Cx<JobList>)>;
+
+/// What the module knows.
+pub struct JobList {
+    pub(crate) settings: Settings,
+    pub(crate) table: Table,
+    pub(crate) folder: Folder,
+    pub(crate) feed: Feed,
+    pub(crate) waits: Waits,
+    pub(crate) deferred: Vec<Deferred>,
+    watchers: BTreeMap<StreamId, Stream<JobStats>>,
+    /// A snapshot is due: the watchers have had one not long ago.
+    is_snapshot_due: bool,
+}
+
+/// What the operator can set.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// Comparisons that one `list` may make, `None` for any number.
+    pub comparisons: Option<u64>,
+    /// Names of queues.
+    pub queues: Vec<String>,
+    /// Guests see only their own jobs.
+    pub is_private: bool,
+    /// What constraints are read with.
+    pub instance: Instance,
+}
+
+impl Settings {
+    /// Reads a configuration, for an instance of `size` ranks.
+    pub fn new(conf: &Object, size: usize) -> Result<Settings, ConfigError> {
+        let get = |table: &str, key: &str| conf.0.get(table).and_then(|table| table.get(key));
+        let comparisons = match get("job-list", "max_comparisons") {
+            None => COMPARISONS,
+            Some(value) => value.as_u64().ok_or(ConfigError::MaxComparisons)?,
+        };
+        let queues = conf.0.get("queues").and_then(Value::as_object);
+        let mut children: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, queue) in queues.into_iter().flatten() {
+            if let Some(parent) = queue.get("parent").and_then(Value::as_str) {
+                children
+                    .entry(parent.into())
+                    .or_default()
+                    .push(name.clone());
+            }
+        }
+        let is_private = get("access", "private-mode").and_then(Value::as_bool);
+        Ok(Settings {
+            comparisons: (comparisons > 0).then_some(comparisons),
+            queues: queues.map_or(Vec::new(), |queues| queues.keys().cloned().collect()),
+            is_private: is_private.unwrap_or(false),
+            instance: Instance {
+                ranks_max: size.max(CONSTRAINT_RANKS),
+                children,
+            },
+        })
+    }
+}
+
+impl JobList {
+    pub(crate) fn new(settings: Settings) -> JobList {
+        JobList {
+            settings,
+            table: Table::default(),
+            folder: Folder::default(),
+            feed: Feed::default(),
+            waits: Waits::default(),
+            deferred: Vec::new(),
+            watchers: BTreeMap::new(),
+            is_snapshot_due: false,
+        }
+    }
+
+    /// Jobs by state, result and queue.
+    pub(crate) fn snapshot(&self) -> JobStatsReply {
+        self.table.counts.snapshot(self.settings.queues.iter())
+    }
+
+    /// A client wants a snapshot after every change.
+    pub(crate) fn watch_stats(&mut self, cx: &mut Cx<Self>, mut stream: Stream<JobStats>) {
+        stream.send(cx, &self.snapshot());
+        if stream.is_streaming() {
+            self.watchers.insert(stream.id(), stream);
+        }
+    }
+
+    /// How many clients do.
+    pub(crate) fn n_watchers(&self) -> usize {
+        self.watchers.len()
+    }
+
+    /// Forgets a stream that is over.
+    pub(crate) fn closed(&mut self, stream: StreamId) {
+        if let Some(watcher) = self.watchers.remove(&stream) {
+            watcher.forget();
+        }
+    }
+
+    /// Sees to it that watchers hear of changes, together and not too often.
+    pub(crate) fn snapshot_soon(&mut self, cx: &mut Cx<Self>) {
+        if !self.table.counts.changed || self.watchers.is_empty() || self.is_snapshot_due {
+            return;
+        }
+        self.is_snapshot_due = true;
+        cx.timer(STATS_PERIOD, |core: &mut JobList, cx| {
+            core.is_snapshot_due = false;
+            core.table.counts.changed = false;
+            let payload = core.snapshot().encode();
+            for watcher in core.watchers.values_mut() {
+                watcher.send_bytes(cx, payload.clone());
+            }
+        });
+    }
+}
+
+/// The one right to answer a `list-id` that waits.
+pub type IdReply = Reply<ListId>;

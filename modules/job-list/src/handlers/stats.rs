@@ -1,0 +1,87 @@
+//! `list-attrs`, `job-stats`, `stats-get` and the pause for tests.
+
+use node::{Cx, Peer, Reply, Stream};
+use proto::job_list::{
+    Attrs, IdSyncCounts, JobStatePause, JobStateUnpause, JobStats, JobStatsError, ListAttrs,
+    ListCounts, Stats, StatsGet,
+};
+use proto::{Coded as _, Empty};
+
+use super::when_initialized;
+use crate::JobList;
+use crate::job::List;
+
+pub fn list_attrs(
+    core: &mut JobList,
+    cx: &mut Cx<JobList>,
+    _: &Peer,
+    _: ListAttrs,
+    reply: Reply<ListAttrs>,
+) {
+    when_initialized(core, cx, |_, cx| {
+        let attrs = crate::attrs::names();
+        reply.send(cx, Ok(Attrs { attrs }));
+    });
+}
+
+/// Answers with what is known, even before the history is.
+pub fn job_stats(
+    core: &mut JobList,
+    cx: &mut Cx<JobList>,
+    from: &Peer,
+    _: JobStats,
+    stream: Stream<JobStats>,
+) {
+    if core.settings.is_private && !from.is_owner() {
+        return stream.end(cx, Err(JobStatsError::Private.refusal()));
+    }
+    core.watch_stats(cx, stream);
+}
+
+pub fn stats_get(
+    core: &mut JobList,
+    cx: &mut Cx<JobList>,
+    _: &Peer,
+    _: StatsGet,
+    reply: Reply<StatsGet>,
+) {
+    when_initialized(core, cx, |core, cx| {
+        let (lookups, waits) = core.waits.counts();
+        let stats = Stats {
+            jobs: ListCounts {
+                pending: core.table.len(List::Pending) as u64,
+                running: core.table.len(List::Running) as u64,
+                inactive: core.table.len(List::Inactive) as u64,
+            },
+            idsync: IdSyncCounts { lookups, waits },
+            stats_watchers: core.n_watchers() as u64,
+        };
+        reply.send(cx, Ok(stats));
+    });
+}
+
+pub fn pause(
+    core: &mut JobList,
+    cx: &mut Cx<JobList>,
+    _: &Peer,
+    _: JobStatePause,
+    reply: Reply<JobStatePause>,
+) {
+    when_initialized(core, cx, |core, cx| {
+        core.pause();
+        reply.send(cx, Ok(Empty));
+    });
+}
+
+pub fn unpause(
+    core: &mut JobList,
+    cx: &mut Cx<JobList>,
+    _: &Peer,
+    _: JobStateUnpause,
+    reply: Reply<JobStateUnpause>,
+) {
+    when_initialized(core, cx, |core, cx| {
+        core.unpause(cx);
+        reply.send(cx, Ok(Empty));
+    });
+}

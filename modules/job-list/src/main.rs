@@ -1,0 +1,5 @@
+//! The job-list module as a process.
+
+fn main() -> std::process::ExitCode {
+    runtime::module_main::<job_list::JobList>(|| ())
+}
