@@ -1,6 +1,7 @@
 //! What the broker reads from the file system while it runs, on its worker thread:
 //! configuration files, and where modules and scripts are.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use proto::{Errno, Object, Refusal};
@@ -8,6 +9,8 @@ use proto::{Errno, Object, Refusal};
 /// Where things are.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
+    /// Modules whose place is known without looking, by name.
+    pub known: BTreeMap<String, String>,
     /// Folders in which to look for module executables, after `FLUX_MODULE_PATH`.
     pub module_folders: Vec<PathBuf>,
     /// Configuration file or folder, if one was named.
@@ -31,6 +34,9 @@ pub fn module_name(path: &str) -> String {
 impl Files {
     /// The executable of a module that was asked for by name or path.
     pub fn find_module(&mut self, name: &str, search: Option<&str>) -> Result<String, Refusal> {
+        if let Some(path) = self.known.get(name) {
+            return Ok(path.clone());
+        }
         if name.contains('/') {
             return match std::fs::canonicalize(name) {
                 Ok(path) => Ok(path.to_string_lossy().into_owned()),

@@ -70,6 +70,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
             attrs.put("config.path", path.clone());
         }
         let files = Files {
+            known: BTreeMap::new(),
             module_folders: module_folders(),
             config: config_path.map(PathBuf::from),
             rc_folder: env.get("FLUX_RC_EXTRA").map(PathBuf::from),

@@ -166,3 +166,11 @@ impl<C: Host> Actor<C> {
         Identity::new(self.cx.uuid())
     }
 }
+
+impl<C: Host> Drop for Actor<C> {
+    /// A component that is killed leaves requests unanswered, and that is no bug of its
+    /// own: its broker answers for it.
+    fn drop(&mut self) {
+        self.cx.closing.set(true);
+    }
+}

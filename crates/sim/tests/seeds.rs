@@ -1,0 +1,41 @@
+//! Many seeds, each a run of its own. A failure names the seed to run again.
+
+use sim::World;
+
+/// Runs one seed and says which it was if a checker speaks.
+fn check(seed: u64, kill_percent: u64) -> sim::Report {
+    let run = std::panic::catch_unwind(|| World::new(seed, kill_percent).run());
+    run.unwrap_or_else(|_| panic!("cargo xtask sim --seed {seed} --kill-percent {kill_percent}"))
+}
+
+#[test]
+fn without_faults_every_request_is_answered_and_none_fails() {
+    for seed in 0..100 {
+        let report = check(seed, 0);
+        assert!(
+            report.answered > 100,
+            "seed {seed} did nothing: {}",
+            report.answered
+        );
+        assert_eq!((report.failed, report.kills), (0, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn with_modules_killed_every_request_is_answered_and_no_ping_fails() {
+    let reports: Vec<_> = (1000..1150).map(|seed| check(seed, 50)).collect();
+    let kills: u64 = reports.iter().map(|report| report.kills).sum();
+    let failed: u64 = reports.iter().map(|report| report.failed).sum();
+    assert!(kills > 300, "too few kills to mean anything: {kills}");
+    assert!(
+        failed > 0,
+        "no request was ever lost with its module: the faults do nothing"
+    );
+}
+
+#[test]
+fn one_seed_gives_one_trace() {
+    for seed in [1, 2, 3] {
+        assert_eq!(check(seed, 50).trace, check(seed, 50).trace);
+    }
+}
