@@ -356,6 +356,10 @@ pub struct SetrootEvent {
     pub keys: BTreeMap<String, ()>,
     /// User id of the namespace's owner.
     pub owner: u32,
+    /// Our extension: the service has restarted, and versions since the event before may
+    /// have gone untold. The version told is the current one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restarted: bool,
 }
 
 /// Event: transactions failed.

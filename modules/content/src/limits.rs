@@ -7,6 +7,9 @@ pub const BLOB_BYTES_MAX: usize = 1 << 30;
 /// longest make room.
 pub const CACHE_BYTES_MAX: usize = 16 << 20;
 
+/// Largest blob of a commit that is kept in memory; of stores, all are that fit.
+pub const COMMITTED_BLOB_BYTES_MAX: usize = 1024;
+
 /// Tasks in one transaction unless `flush-batch-limit` says otherwise. The rest waits for
 /// the next.
 pub const BATCH_TASKS_MAX: usize = 4096;

@@ -10,7 +10,7 @@ use proto::kvs::{
     Committed, CreatedEvent, EVENT_PREFIX, ErrorEvent, NamespaceError, RemovedEvent, SetrootEvent,
 };
 use proto::{Coded, Empty, Payload, Refusal};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Kvs;
 use crate::batch::{Batch, Outcome};
@@ -134,6 +134,21 @@ impl Kvs {
 }
 
 impl Namespace {
+    /// Tells of the current version after a restart: whoever follows the events may have
+    /// missed what was stored just before it.
+    pub(crate) fn publish_again(&self, cx: &mut Cx<Kvs>, name: &str) {
+        let event = SetrootEvent {
+            namespace: name.to_owned(),
+            rootseq: self.version.seq,
+            rootref: self.version.root.to_string(),
+            names: Vec::new(),
+            keys: BTreeMap::new(),
+            owner: self.owner,
+            restarted: true,
+        };
+        publish(cx, name, "setroot", &event);
+    }
+
     fn publish(
         &mut self,
         cx: &mut Cx<Kvs>,
@@ -158,6 +173,7 @@ impl Namespace {
                 .map(|key| (key.as_str().to_owned(), ()))
                 .collect(),
             owner: self.owner,
+            restarted: false,
         };
         publish(cx, name, "setroot", &event);
         answer_group(cx, group, version);

@@ -50,13 +50,18 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
         checkpoint: None,
     };
     let (namespaces, checkpoint) = (start.namespaces, start.checkpoint);
+    let is_restart = start.is_restart;
     cx.call(&request, move |core: &mut Kvs, cx, result| match result {
         Ok(_) => {
             let empty = Dir::empty();
             let weight = empty.weight();
             core.memory.dirs.insert(name, empty, weight);
-            for (name, namespace) in namespaces {
-                core.namespaces.insert(name, Namespace::of_saved(namespace));
+            for (name, saved) in namespaces {
+                let namespace = Namespace::of_saved(saved);
+                if is_restart {
+                    namespace.publish_again(cx, &name);
+                }
+                core.namespaces.insert(name, namespace);
             }
             core.checkpoint = checkpoint;
             cx.started(Ok(()));
@@ -82,6 +87,8 @@ struct Start {
     checkpoint: Option<Checkpoint>,
     /// To be changed in the store.
     records: Vec<Record>,
+    /// There were records.
+    is_restart: bool,
 }
 
 impl Start {
@@ -100,6 +107,7 @@ impl Start {
             namespaces: saved.namespaces,
             checkpoint: newest.clone(),
             records: Vec::new(),
+            is_restart: !records.is_empty(),
         };
         if let Some(checkpoint) = newest.filter(|newest| !is_same(newest, &saved.checkpoint)) {
             start.forget_records(records);

@@ -1,11 +1,13 @@
 //! content.records and content.commit: the kvs keeps its roots beside its blobs.
 
+use bytes::Bytes;
 use node::{Cx, Peer, Reply};
 use proto::content::{Commit, CommitError, RecordList, Records};
 use proto::data::BlobRef;
 use proto::{Empty, Errno, Refusal};
 
 use crate::Content;
+use crate::limits::COMMITTED_BLOB_BYTES_MAX;
 use crate::task::{Outcome, Task};
 
 pub fn open(
@@ -43,8 +45,27 @@ pub fn commit(
     if !core.has_room_for(bytes) {
         return reply.send_refusal(cx, Err(Refusal::bare(Errno::EBUSY)));
     }
-    // These blobs are not kept in memory: the kvs, which made them, keeps them itself.
-    core.enqueue(Task::Commit(request), |_, cx, result| {
+    let small = small_blobs(&request);
+    core.enqueue(Task::Commit(request), |core, cx, result| {
+        if result.is_ok() {
+            for (name, blob) in small {
+                core.cache.insert(name, blob);
+            }
+        }
         reply.send_refusal(cx, result.map(|_| Empty));
     });
+}
+
+/// Those who follow a log load what was appended as soon as they hear of it. Copies, so
+/// that they do not hold the whole message in memory. Larger blobs are mostly
+/// directories, which the kvs keeps itself.
+fn small_blobs(request: &Commit) -> Vec<(BlobRef, Bytes)> {
+    let blobs = request.blobs.iter();
+    blobs
+        .filter(|(_, blob)| blob.len() <= COMMITTED_BLOB_BYTES_MAX)
+        .filter_map(|(digest, blob)| {
+            let name = BlobRef::from_digest(digest).ok()?;
+            Some((name, Bytes::copy_from_slice(blob)))
+        })
+        .collect()
 }

@@ -65,7 +65,9 @@ fn checkpoint(sequence: i64) -> Checkpoint {
 fn noise(len: usize) -> Vec<u8> {
     let mut state = 1u64;
     let next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 56) as u8
     };
     std::iter::repeat_with(next).take(len).collect()

@@ -1,0 +1,32 @@
+//! The table of contents: which function answers which method, and hears which event.
+
+mod events;
+mod lookup;
+mod stats;
+
+use node::Routes;
+use proto::kvs::EVENT_PREFIX;
+use proto::kvs_watch;
+
+use crate::KvsWatch;
+
+/// The routes of `kvs-watch`.
+pub fn routes() -> Routes<KvsWatch> {
+    Routes::new()
+        .stream::<kvs_watch::Lookup>(lookup::lookup)
+        .cancel("kvs-watch.cancel")
+        .on::<kvs_watch::StatsGet>(stats::stats_get)
+        .heard(EVENT_PREFIX, events::heard)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_declared_method_has_a_route() {
+        let routes = super::routes();
+        let routed: Vec<&str> = routes.topics().collect();
+        for method in proto::kvs_watch::METHODS {
+            assert!(routed.contains(&method.topic), "{}", method.topic);
+        }
+    }
+}
