@@ -10,6 +10,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// What configure would have found on any Linux of the last ten years. Without them
 /// libzmq falls back to what every Unix had in 1990.
@@ -51,6 +52,7 @@ const LINUX: &[&str] = &[
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-env-changed=CXX");
     let target_os = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     assert_eq!(target_os, "linux", "Ferroflux runs on Linux only");
 
@@ -64,11 +66,25 @@ fn main() {
         flags.push(format!(" -D{macro_name}"));
     }
     set("CXXFLAGS", flags);
+    if has_static_cxx_library() {
+        set("CXXSTDLIB_STATIC", "1".into());
+    }
 
     let sodium = zeromq_src::LibLocation::new(sodium_folder("LIB"), sodium_folder("INCLUDE"));
     zeromq_src::Build::new()
         .with_libsodium(Some(sodium))
         .build();
+}
+
+/// Whether the compiler came with a C++ library to link into the program. Loading the
+/// shared one takes half a millisecond at every start, and a host may not have it.
+fn has_static_cxx_library() -> bool {
+    let compiler = env::var_os("CXX").unwrap_or("c++".into());
+    let output = Command::new(compiler)
+        .arg("-print-file-name=libstdc++.a")
+        .output();
+    // A library that is not there is printed as its bare name.
+    output.is_ok_and(|output| output.status.success() && output.stdout.starts_with(b"/"))
 }
 
 /// A folder that the build of libsodium has published to us.

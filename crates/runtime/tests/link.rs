@@ -1,5 +1,8 @@
 //! The link over real ZeroMQ: readiness, full queues, order, exits, descriptors.
-#![allow(clippy::unwrap_used, reason = "helpers of tests, like tests, may unwrap")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, like tests, may unwrap"
+)]
 
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
