@@ -5,7 +5,9 @@
 //! says more about the machine than about the code. With `--peer PATH` another
 //! installed `flux` does the same work between our own runs.
 //!
-//! To add a row: a file in `bench/` with its `ROW`, and its line in `ROWS`.
+//! Read on in `row.rs` (what a row is), `rows.rs` (all of them) and `subject.rs` (the
+//! `flux` that is measured). To add a row: a constant in a file of `rows/`, and its
+//! name in `rows.rs`.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -17,16 +19,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::run::{cargo, run};
 use crate::workspace::Metadata;
 
-mod getattr;
+mod floor;
 mod report;
 mod row;
-mod start_true;
+mod rows;
+mod subject;
 
 use report::Figures;
-use row::{Row, Subject};
-
-/// Every row there is, in the order of the table.
-const ROWS: &[Row] = &[start_true::ROW, getattr::ROW];
+use row::Row;
+use rows::ROWS;
+use subject::Subject;
 
 /// Measure what the project promises
 #[derive(clap::Args)]
@@ -42,10 +44,20 @@ pub struct BenchArgs {
     /// List the rows and measure nothing
     #[arg(long)]
     list: bool,
+    /// Measure one row in the instance around us: how rows that call services are run
+    #[arg(long, hide = true, value_name = "ROW")]
+    inside: Option<String>,
 }
 
 /// Measures the rows asked for and prints them; false when one could not be measured.
 pub fn bench(args: &BenchArgs) -> Result<bool> {
+    if let Some(name) = &args.inside {
+        let row = ROWS
+            .iter()
+            .find(|row| row.name == name)
+            .context("no such row")?;
+        return subject::print_inside(row).map(|()| true);
+    }
     let wanted = |row: &&Row| {
         args.name
             .as_ref()
@@ -64,13 +76,17 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
         }
         return Ok(true);
     }
-    let ours = Subject::new(built_flux()?);
+    let programs = build()?;
+    let inside = programs.join("xtask");
+    let ours = Subject::new(programs.join("flux"), inside.clone());
     let peer = args
         .peer
         .as_ref()
-        .map(|path| path.canonicalize().map(Subject::new))
+        .map(|path| path.canonicalize())
         .transpose();
-    let peer = peer.context("the peer")?;
+    let peer = peer
+        .context("the peer")?
+        .map(|path| Subject::new(path, inside));
 
     let bar = progress(rows.len());
     let mut all = Vec::new();
@@ -95,18 +111,18 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
     Ok(complete)
 }
 
-fn built_flux() -> Result<PathBuf> {
+/// Builds everything with optimisation; the folder where it is.
+fn build() -> Result<PathBuf> {
     if !run(&mut cargo([
         "build",
         "--release",
         "--workspace",
-        "--exclude=xtask",
         "--bins",
         "--quiet",
     ]))? {
         bail!("the release build failed");
     }
-    Ok(Metadata::read()?.target_directory().join("release/flux"))
+    Ok(Metadata::read()?.target_directory().join("release"))
 }
 
 fn progress(rows: usize) -> ProgressBar {

@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
-use super::row::{Row, Subject};
+use super::row::Row;
+use super::subject::Subject;
 
 /// The figures of one row.
 pub struct Figures {
@@ -12,7 +13,7 @@ pub struct Figures {
     what: &'static str,
     unit: &'static str,
     ours: f64,
-    floor: f64,
+    floor: Option<f64>,
     peer: Option<f64>,
 }
 
@@ -24,18 +25,21 @@ impl Figures {
             name: row.name,
             what: row.what,
             unit: row.unit,
-            floor: (row.floor)().context("the floor")?,
-            ours: (row.measure)(ours)?,
-            peer: peer.map(row.measure).transpose().context("the peer")?,
+            floor: row
+                .floor
+                .map(|floor| floor())
+                .transpose()
+                .context("the floor")?,
+            ours: row.measure(ours)?,
+            peer: peer
+                .map(|peer| row.measure(peer))
+                .transpose()
+                .context("the peer")?,
         })
     }
 
-    fn ratio(&self) -> f64 {
-        if self.floor == 0.0 {
-            f64::NAN
-        } else {
-            self.ours / self.floor
-        }
+    fn ratio(&self) -> Option<f64> {
+        self.floor.map(|floor| self.ours / floor)
     }
 }
 
@@ -53,12 +57,12 @@ pub fn table(all: &[Figures], with_peer: bool) -> Table {
             figures.name.to_owned(),
             figures.what.to_owned(),
             figures.unit.to_owned(),
-            number(figures.ours),
+            number(Some(figures.ours)),
             number(figures.floor),
             number(figures.ratio()),
         ];
         if let Some(peer) = figures.peer {
-            row.extend([number(peer), number(figures.ours / peer)]);
+            row.extend([number(Some(peer)), number(Some(figures.ours / peer))]);
         }
         table.add_row(row);
     }
@@ -80,11 +84,11 @@ pub fn json(all: &[Figures]) -> Value {
     all.iter().map(row).collect()
 }
 
-/// Three significant digits.
-fn number(value: f64) -> String {
-    if value == 0.0 || !value.is_finite() {
+/// Three significant digits; a dash where there is no figure.
+fn number(value: Option<f64>) -> String {
+    let Some(value) = value.filter(|value| *value != 0.0 && value.is_finite()) else {
         return "-".to_owned();
-    }
+    };
     // A figure's size is far within what an i32 holds.
     let digits = (2 - value.abs().log10().floor() as i32).max(0) as usize;
     format!("{value:.digits$}")
@@ -100,7 +104,7 @@ mod tests {
             what: "what it is",
             unit: "ms",
             ours: 12.345,
-            floor: 2.0,
+            floor: Some(2.0),
             peer,
         }
     }
@@ -140,7 +144,7 @@ mod tests {
             (1234.5, "1234"),
             (0.0, "-"),
         ] {
-            assert_eq!(number(value), text);
+            assert_eq!(number(Some(value)), text);
         }
     }
 }

@@ -1,81 +1,44 @@
 //! What a row is, and how its figures are taken.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
+use client::Handle;
+
+use super::subject::Subject;
 
 /// One line of the table.
 pub struct Row {
     /// One word, for the command line.
     pub name: &'static str,
-    /// What is measured, for a reader of the table.
+    /// What is measured and what its floor is, for a reader of the table.
     pub what: &'static str,
     /// Of every figure of the row.
     pub unit: &'static str,
     /// Takes the figure of a `flux`.
-    pub measure: fn(&Subject) -> Result<f64>,
-    /// Takes the figure of the machine in the same shape, without any flux.
-    pub floor: fn() -> Result<f64>,
+    pub measure: Measure,
+    /// Takes the figure of the machine in the same shape, without any flux; `None`
+    /// where nothing of the same shape can be had without one.
+    pub floor: Option<fn() -> Result<f64>>,
 }
 
-/// A `flux` to measure.
-pub struct Subject {
-    flux: PathBuf,
+/// From where a figure is taken.
+pub enum Measure {
+    /// From outside: by running commands.
+    Outside(fn(&Subject) -> Result<f64>),
+    /// From within an instance: by calling its services. This program is started again
+    /// as the instance's initial program.
+    Inside(fn(&mut Handle) -> Result<f64>),
 }
 
-impl Subject {
-    /// Measures the command at this path.
-    pub fn new(flux: PathBuf) -> Self {
-        Self { flux }
-    }
-
-    /// `flux ARGS...`, without anything of a surrounding instance.
-    pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.flux);
-        command.args(args).stdin(Stdio::null());
-        for name in [
-            "FLUX_URI",
-            "FLUX_EXEC_PATH",
-            "FLUX_MODULE_PATH",
-            "FLUX_CONNECTOR_PATH",
-        ] {
-            command.env_remove(name);
+impl Row {
+    /// The figure of `subject`.
+    pub fn measure(&self, subject: &Subject) -> Result<f64> {
+        match self.measure {
+            Measure::Outside(measure) => measure(subject),
+            Measure::Inside(_) => subject.measure_inside(self.name),
         }
-        command
     }
-
-    /// Runs a shell script as the initial program of an instance and returns what it
-    /// printed. `$FLUX` is the command under test, `$RUNS` the number given.
-    pub fn in_instance(&self, script: &str, runs: usize) -> Result<String> {
-        let mut command = self.command(&["start", "/bin/sh", "-c", script]);
-        command
-            .env("FLUX", &self.flux)
-            .env("RUNS", runs.to_string());
-        output_of(&mut command)
-    }
-
-    /// Where the command is.
-    pub fn path(&self) -> &Path {
-        &self.flux
-    }
-}
-
-/// Runs a command to its end; what it printed, or an error with what it complained of.
-pub fn output_of(command: &mut Command) -> Result<String> {
-    let output = command
-        .output()
-        .with_context(|| crate::run::line_of(command))?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "{}: {} {complaint}",
-            crate::run::line_of(command),
-            output.status
-        );
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The median of the milliseconds that `runs` runs of `work` take, after one that is
