@@ -32,11 +32,8 @@ struct Args {
     conf: Vec<String>,
 
     /// The initial program and its arguments
-    #[arg(
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND"
-    )]
+    // Not allow_hyphen_values: with it `-Sname=value` would begin the command.
+    #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
 
