@@ -1,0 +1,78 @@
+//! What the module knows: only what is under way. Everything else is in the KVS.
+
+use std::collections::BTreeMap;
+
+use node::{CallId, Cx, StreamId};
+use proto::data::JobId;
+use proto::job_info::{JobInfoError, Stats};
+use proto::kvs::{Lookup, PRIMARY};
+use proto::{Coded as _, Errno, Refusal};
+
+use crate::update::UpdateWatcher;
+use crate::watch::Watcher;
+
+/// What is under way.
+#[derive(Debug, Default)]
+pub struct JobInfo {
+    pub(crate) watchers: BTreeMap<StreamId, Watcher>,
+    pub(crate) updates: BTreeMap<StreamId, UpdateWatcher>,
+    pub(crate) n_lookups: u64,
+    pub(crate) n_update_lookups: u64,
+}
+
+impl JobInfo {
+    /// How many requests of each kind are open.
+    pub(crate) fn stats(&self) -> Stats {
+        let guests = self.watchers.values().filter(|w| w.is_guest()).count();
+        Stats {
+            lookups: self.n_lookups,
+            watchers: (self.watchers.len() - guests) as u64,
+            guest_watchers: guests as u64,
+            update_lookups: self.n_update_lookups,
+            update_watchers: self.updates.len() as u64,
+        }
+    }
+
+    /// A stream is over: what it had asked of others is taken back.
+    pub(crate) fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        if let Some(watcher) = self.watchers.remove(&stream) {
+            watcher.drop_calls(cx);
+            watcher.forget();
+        }
+        if let Some(watcher) = self.updates.remove(&stream) {
+            watcher.forget(cx);
+        }
+    }
+}
+
+/// Ends a watch in the KVS; what still comes of it is dropped.
+pub(crate) fn drop_watch(cx: &mut Cx<JobInfo>, call: CallId) {
+    cx.cancel_call(call, "kvs-watch.cancel");
+    cx.forget_call(call);
+}
+
+/// Looks up a key below a job's directory; a missing one is `Ok(None)`.
+pub(crate) fn lookup(
+    cx: &mut Cx<JobInfo>,
+    id: JobId,
+    key: &str,
+    then: impl FnOnce(&mut JobInfo, &mut Cx<JobInfo>, Result<Option<String>, Refusal>) + 'static,
+) {
+    let request = Lookup::new(PRIMARY, &id.kvs_key(key), 0);
+    let key = key.to_owned();
+    cx.call(&request, move |core, cx, result| {
+        let value = match result {
+            Ok(found) => {
+                let bytes = found.bytes().map(|bytes| bytes.to_vec());
+                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+                text.map(Some)
+                    .ok_or_else(|| JobInfoError::BadValue(key).refusal())
+            }
+            // A guest directory that is a link to a namespace which is gone.
+            Err(refusal) if refusal.errno == Errno::EOPNOTSUPP => Ok(None),
+            Err(refusal) if refusal.errno == Errno::ENOENT => Ok(None),
+            Err(refusal) => Err(refusal),
+        };
+        then(core, cx, value);
+    });
+}

@@ -1,0 +1,308 @@
+//! `eventlog-watch`: a job's log, line by line, now and as it grows (protocol/10 section
+//! 24).
+//!
+//! The primary log is watched where it is, until `clean`. A guest log is in the job's own
+//! namespace while the job runs and in the job's directory afterwards: it is watched in
+//! the one until that is gone, and what is left is read from the other.
+
+use node::{Call, CallId, Cx, Peer, Stream, StreamId};
+use proto::data::JobId;
+use proto::job_info::{EventlogWatch, INITIAL_SENTINEL, JobInfoError, WAITCREATE, Watched};
+use proto::{Coded as _, Errno, Refusal, kvs, kvs_watch};
+
+use crate::core::{JobInfo, drop_watch, lookup};
+use crate::lines::Lines;
+use crate::log::{check_access, is_clean};
+
+/// Where the lines of a watch come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The job's own log.
+    Primary,
+    /// The job's namespace.
+    Namespace,
+}
+
+/// One watch.
+#[derive(Debug)]
+pub struct Watcher {
+    id: JobId,
+    path: String,
+    flags: u32,
+    peer: Peer,
+    stream: Stream<EventlogWatch>,
+    lines: Lines,
+    /// Access was granted.
+    is_allowed: bool,
+    sentinel_sent: bool,
+    /// The watch that brings the lines.
+    feed: Option<CallId>,
+    /// The watch of the primary log that says when a job is over which has no guest log.
+    guard: Option<CallId>,
+}
+
+impl Watcher {
+    /// A watch that has not begun.
+    pub fn new(peer: Peer, request: EventlogWatch, stream: Stream<EventlogWatch>) -> Watcher {
+        Watcher {
+            id: request.id,
+            path: request.path,
+            flags: request.flags,
+            peer,
+            stream,
+            lines: Lines::default(),
+            is_allowed: false,
+            sentinel_sent: false,
+            feed: None,
+            guard: None,
+        }
+    }
+
+    /// Whether it is of a guest log.
+    pub fn is_guest(&self) -> bool {
+        self.path != "eventlog"
+    }
+
+    /// Takes back what it had asked of the KVS.
+    pub fn drop_calls(&self, cx: &mut Cx<JobInfo>) {
+        for call in [self.feed, self.guard].into_iter().flatten() {
+            drop_watch(cx, call);
+        }
+    }
+
+    /// Lets go of a stream that is over.
+    pub fn forget(self) {
+        self.stream.forget();
+    }
+
+    fn wants(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// Sends a piece of the log; true if the job is over.
+    fn relay(&mut self, cx: &mut Cx<JobInfo>, piece: &[u8]) -> Result<bool, Refusal> {
+        let bad = |_| JobInfoError::BadEventlog("not a text of lines".to_owned()).refusal();
+        for line in self.lines.push(piece).map_err(bad)? {
+            if !self.is_allowed {
+                check_access(&line, &self.peer).map_err(|e| e.refusal())?;
+                self.is_allowed = true;
+            }
+            let is_last = !self.is_guest() && is_clean(&line);
+            self.stream.send(cx, &Watched { event: Some(line) });
+            if is_last {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn send_sentinel(&mut self, cx: &mut Cx<JobInfo>) {
+        if self.wants(INITIAL_SENTINEL) && !self.sentinel_sent {
+            self.sentinel_sent = true;
+            self.stream.send(cx, &Watched { event: None });
+        }
+    }
+
+    fn missing(&self) -> Refusal {
+        match self.is_guest() {
+            true => JobInfoError::KeyNotFound(self.path.clone()).refusal(),
+            false => JobInfoError::InvalidId.refusal(),
+        }
+    }
+}
+
+impl JobInfo {
+    /// Begins a watch.
+    pub(crate) fn watch(&mut self, cx: &mut Cx<Self>, watcher: Watcher) {
+        let stream = watcher.stream.id();
+        let (id, is_guest) = (watcher.id, watcher.is_guest());
+        self.watchers.insert(stream, watcher);
+        if !is_guest {
+            return self.follow(cx, stream, Source::Primary);
+        }
+        lookup(cx, id, "eventlog", move |core, cx, log| {
+            core.begin_guest(cx, stream, log);
+        });
+    }
+
+    fn begin_guest(
+        &mut self,
+        cx: &mut Cx<Self>,
+        stream: StreamId,
+        log: Result<Option<String>, Refusal>,
+    ) {
+        let Some(watcher) = self.watchers.get_mut(&stream) else {
+            return;
+        };
+        let log = log.and_then(|log| log.ok_or_else(|| JobInfoError::InvalidId.refusal()));
+        let checked = log.and_then(|log| {
+            check_access(&log, &watcher.peer).map_err(|error| error.refusal())?;
+            Ok(log)
+        });
+        match checked {
+            Err(refusal) => self.end(cx, stream, Err(refusal)),
+            Ok(log) => {
+                watcher.is_allowed = true;
+                let waits = watcher.wants(WAITCREATE);
+                if log.lines().any(is_clean) {
+                    return self.read_rest(cx, stream);
+                }
+                self.follow(cx, stream, Source::Namespace);
+                if waits {
+                    self.guard(cx, stream);
+                }
+            }
+        }
+    }
+
+    /// Watches the log where it is written.
+    fn follow(&mut self, cx: &mut Cx<Self>, stream: StreamId, source: Source) {
+        let Some(watcher) = self.watchers.get_mut(&stream) else {
+            return;
+        };
+        watcher.lines.rewind();
+        let mut flags = kvs::WATCH | kvs::WATCH_APPEND;
+        if watcher.wants(WAITCREATE) && source == Source::Namespace {
+            flags |= kvs::WAITCREATE;
+        }
+        if watcher.wants(INITIAL_SENTINEL) {
+            flags |= kvs::WATCH_INITIAL_SENTINEL;
+        }
+        let request = match source {
+            Source::Primary => {
+                kvs_watch::Lookup::new(kvs::PRIMARY, &watcher.id.kvs_key("eventlog"), flags)
+            }
+            Source::Namespace => {
+                let key = watcher.path.strip_prefix("guest.").unwrap_or_default();
+                kvs_watch::Lookup::new(&watcher.id.guest_namespace(), key, flags)
+            }
+        };
+        let call = Call::new(&request);
+        let call = cx.stream_with(call, move |core: &mut JobInfo, cx, result| {
+            core.watched(cx, stream, source, result);
+        });
+        watcher.feed = Some(call);
+    }
+
+    fn watched(
+        &mut self,
+        cx: &mut Cx<Self>,
+        stream: StreamId,
+        source: Source,
+        result: Result<kvs_watch::Watched, Refusal>,
+    ) {
+        let Some(watcher) = self.watchers.get_mut(&stream) else {
+            return;
+        };
+        match result {
+            Ok(watched) if watched.is_sentinel() => watcher.send_sentinel(cx),
+            Ok(watched) => {
+                let piece = watched.bytes().unwrap_or_default();
+                if let Some(guard) = watcher.guard.take() {
+                    // There is a log; its namespace says when it ends.
+                    drop_watch(cx, guard);
+                }
+                match watcher.relay(cx, &piece) {
+                    Ok(false) => {}
+                    Ok(true) => self.end(cx, stream, Ok(())),
+                    Err(refusal) => self.end(cx, stream, Err(refusal)),
+                }
+            }
+            Err(refusal) => {
+                watcher.feed = None;
+                self.watch_ended(cx, stream, source, refusal);
+            }
+        }
+    }
+
+    fn watch_ended(
+        &mut self,
+        cx: &mut Cx<Self>,
+        stream: StreamId,
+        source: Source,
+        refusal: Refusal,
+    ) {
+        let Some(watcher) = self.watchers.get(&stream) else {
+            return;
+        };
+        match (source, refusal.errno) {
+            // kvs-watch died: from the beginning, without what was sent.
+            (_, Errno::EHOSTUNREACH) => self.follow(cx, stream, source),
+            // The namespace is gone, or was never there: what is left is in the job's
+            // directory.
+            (Source::Namespace, Errno::EOPNOTSUPP) => self.read_rest(cx, stream),
+            (_, Errno::ENOENT) if !watcher.lines.has_given() => {
+                let missing = watcher.missing();
+                self.end(cx, stream, Err(missing));
+            }
+            (_, Errno::ENODATA) => self.end(cx, stream, Ok(())),
+            _ => self.end(cx, stream, Err(refusal)),
+        }
+    }
+
+    /// Waits for the end of a job that may never have a guest log.
+    fn guard(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        let Some(watcher) = self.watchers.get_mut(&stream) else {
+            return;
+        };
+        let key = watcher.id.kvs_key("eventlog");
+        let flags = kvs::WATCH | kvs::WATCH_APPEND;
+        let call = Call::new(&kvs_watch::Lookup::new(kvs::PRIMARY, &key, flags));
+        let mut lines = Lines::default();
+        let call = cx.stream_with(call, move |core: &mut JobInfo, cx, result| match result {
+            Ok(watched) => {
+                let piece = watched.bytes().unwrap_or_default();
+                let new = lines.push(&piece).unwrap_or_default();
+                if new.iter().any(|line| is_clean(line)) {
+                    core.over_without_a_log(cx, stream);
+                }
+            }
+            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => core.guard(cx, stream),
+            Err(_) => {}
+        });
+        watcher.guard = Some(call);
+    }
+
+    fn over_without_a_log(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        if let Some(watcher) = self.watchers.get_mut(&stream) {
+            watcher.drop_calls(cx);
+            (watcher.feed, watcher.guard) = (None, None);
+            self.read_rest(cx, stream);
+        }
+    }
+
+    /// Reads what is left of a guest log from the job's directory, and ends.
+    fn read_rest(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        let Some(watcher) = self.watchers.get_mut(&stream) else {
+            return;
+        };
+        if let Some(guard) = watcher.guard.take() {
+            drop_watch(cx, guard);
+        }
+        watcher.lines.rewind();
+        let (id, path) = (watcher.id, watcher.path.clone());
+        lookup(cx, id, &path, move |core, cx, log| {
+            let Some(watcher) = core.watchers.get_mut(&stream) else {
+                return;
+            };
+            let result = match log {
+                Err(refusal) => Err(refusal),
+                Ok(Some(log)) => watcher.relay(cx, log.as_bytes()).map(|_| ()),
+                // Nothing was ever written, or all of it was relayed.
+                Ok(None) if watcher.wants(WAITCREATE) || watcher.lines.has_given() => Ok(()),
+                Ok(None) => Err(watcher.missing()),
+            };
+            core.end(cx, stream, result);
+        });
+    }
+
+    fn end(&mut self, cx: &mut Cx<Self>, stream: StreamId, result: Result<(), Refusal>) {
+        if let Some(mut watcher) = self.watchers.remove(&stream) {
+            watcher.drop_calls(cx);
+            if result.is_ok() {
+                watcher.send_sentinel(cx);
+            }
+            watcher.stream.end(cx, result);
+        }
+    }
+}
