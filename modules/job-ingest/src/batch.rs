@@ -101,7 +101,10 @@ fn answered(cx: &mut Cx<JobIngest>, replies: Replies, errors: Vec<(JobId, String
 /// Tells all submitters of a batch that it failed, with the number of the error below.
 fn refuse(cx: &mut Cx<JobIngest>, replies: Replies, errno: Errno, why: &SubmitError) {
     for (_, reply) in replies {
-        let refusal = Refusal { errno, ..why.refusal() };
+        let refusal = Refusal {
+            errno,
+            ..why.refusal()
+        };
         reply.send_refusal(cx, Err(refusal));
     }
 }

@@ -64,9 +64,15 @@ pub fn check(
         return Err(SubmitError::Root);
     }
     if settings.validate && !flags.contains(SubmitFlags::NOVALIDATE) {
-        jobspec.validate().map_err(|invalid| SubmitError::Invalid(invalid.0))?;
+        jobspec
+            .validate()
+            .map_err(|invalid| SubmitError::Invalid(invalid.0))?;
     }
-    Ok(Checked { urgency, flags, jobspec })
+    Ok(Checked {
+        urgency,
+        flags,
+        jobspec,
+    })
 }
 
 fn decode(payload: &[u8]) -> Result<Jobspec, SubmitError> {
@@ -96,7 +102,10 @@ mod tests {
 
     fn check_request(request: &Submit, userid: u32, expect: &str) {
         let settings = Settings::new(&[], &Default::default()).unwrap();
-        let from = Requestor { userid, is_owner: userid == 100 };
+        let from = Requestor {
+            userid,
+            is_owner: userid == 100,
+        };
         let outcome = match check(request, from, 100, &settings) {
             Ok(_) => "ok".to_owned(),
             Err(error) => format!("{:?} {error}", error.refusal().errno),
@@ -110,10 +119,28 @@ mod tests {
             check_as(100, 31, flags, JOBSPEC, "ok");
         }
         let owner = "only the instance owner can submit with";
-        check_as(101, 16, 8, JOBSPEC, &format!("EPERM {owner} FLUX_JOB_NOVALIDATE"));
+        check_as(
+            101,
+            16,
+            8,
+            JOBSPEC,
+            &format!("EPERM {owner} FLUX_JOB_NOVALIDATE"),
+        );
         check_as(101, 17, 0, JOBSPEC, &format!("EINVAL {owner} urgency >16"));
-        check_as(101, 16, 4, JOBSPEC, &format!("EINVAL {owner} FLUX_JOB_WAITABLE"));
-        check_as(101, 16, 0, JOBSPEC, "EPERM only instance owner can use sign-type=none");
+        check_as(
+            101,
+            16,
+            4,
+            JOBSPEC,
+            &format!("EINVAL {owner} FLUX_JOB_WAITABLE"),
+        );
+        check_as(
+            101,
+            16,
+            0,
+            JOBSPEC,
+            "EPERM only instance owner can use sign-type=none",
+        );
     }
 
     #[test]
@@ -142,8 +169,16 @@ mod tests {
     #[test]
     fn what_is_not_signed_or_not_json_is_refused() {
         for j in ["", "a.b", "a.b.c", "=.=.none"] {
-            let request = Submit { j: j.to_owned(), urgency: 16, flags: 0 };
-            check_request(&request, 100, "EINVAL could not unwrap jobspec: Invalid argument");
+            let request = Submit {
+                j: j.to_owned(),
+                urgency: 16,
+                flags: 0,
+            };
+            check_request(
+                &request,
+                100,
+                "EINVAL could not unwrap jobspec: Invalid argument",
+            );
         }
         let text = "EINVAL jobspec: invalid JSON: '[' or '{' expected near 'xx'";
         check_as(100, 16, 0, "xx", text);
@@ -158,11 +193,21 @@ mod tests {
 
     #[test]
     fn root_is_an_ordinary_user_only_where_it_owns_the_instance() {
-        let request = Submit { j: wrap_none(0, JOBSPEC.as_bytes()), urgency: 16, flags: 0 };
-        let from = Requestor { userid: 0, is_owner: true };
+        let request = Submit {
+            j: wrap_none(0, JOBSPEC.as_bytes()),
+            urgency: 16,
+            flags: 0,
+        };
+        let from = Requestor {
+            userid: 0,
+            is_owner: true,
+        };
         let mut settings = Settings::new(&[], &Default::default()).unwrap();
         let refused = check(&request, from, 100, &settings).unwrap_err();
-        assert_eq!(refused.to_string(), "submission of jobs as user root not supported");
+        assert_eq!(
+            refused.to_string(),
+            "submission of jobs as user root not supported"
+        );
         assert!(check(&request, from, 0, &settings).is_ok());
         settings.allow_root_jobs = true;
         assert!(check(&request, from, 100, &settings).is_ok());

@@ -5,9 +5,7 @@ use std::collections::VecDeque;
 use node::{Cx, Peer, Reply};
 use proto::data::JobId;
 use proto::data::jobid::{FluidError, FluidGenerator};
-use proto::job_ingest::{
-    GetInfo, Info, Pipeline, Stage, Stats, Submit, SubmitError,
-};
+use proto::job_ingest::{GetInfo, Info, Pipeline, Stage, Stats, Submit, SubmitError};
 use proto::job_manager::SubmitJob;
 use proto::{Errno, Method, Payload, RawJson, Refusal};
 use wire::{Flags, Kind, Message};
@@ -56,7 +54,10 @@ impl JobIngest {
         } else {
             cx.hold_requests();
             let mut request = Message::request(GetInfo::TOPIC, 0);
-            request.kind = Kind::Request { nodeid: rank, matchtag: 0 };
+            request.kind = Kind::Request {
+                nodeid: rank,
+                matchtag: 0,
+            };
             request.set_flag(Flags::UPSTREAM, true);
             cx.call_raw(request, |core, cx, result| {
                 let info = result.and_then(|response| {
@@ -101,7 +102,11 @@ impl JobIngest {
         reply: Reply<Submit>,
     ) {
         match self.take(cx, peer, &request) {
-            Ok(job) => self.waiting.push_back(Incoming { job, j: request.j, reply }),
+            Ok(job) => self.waiting.push_back(Incoming {
+                job,
+                j: request.j,
+                reply,
+            }),
             Err(refusal) => reply.send(cx, Err(refusal)),
         }
     }
@@ -119,7 +124,10 @@ impl JobIngest {
         if self.waiting.len() >= WAITING_JOBS_MAX {
             return Err(SubmitError::Busy);
         }
-        let from = Requestor { userid: peer.userid, is_owner: peer.is_owner() };
+        let from = Requestor {
+            userid: peer.userid,
+            is_owner: peer.is_owner(),
+        };
         self.stats.requests += 1;
         let checked = check(request, from, cx.owner(), &self.settings);
         self.stats.errors += u64::from(checked.is_err());
@@ -154,7 +162,9 @@ impl JobIngest {
     /// `job-ingest.getinfo`.
     pub(crate) fn info(&self, cx: &Cx<Self>) -> Info {
         let ids = self.ids.as_ref();
-        Info { timestamp: ids.map_or(0, |ids| ids.timestamp(now_ms(cx))) }
+        Info {
+            timestamp: ids.map_or(0, |ids| ids.timestamp(now_ms(cx))),
+        }
     }
 
     /// `job-ingest.stats-get`.
@@ -162,8 +172,14 @@ impl JobIngest {
         let pids = vec![0; 4];
         Stats {
             pipeline: Pipeline {
-                frobnicator: Stage { pids: pids.clone(), ..Stage::default() },
-                validator: Stage { pids, ..self.stats.clone() },
+                frobnicator: Stage {
+                    pids: pids.clone(),
+                    ..Stage::default()
+                },
+                validator: Stage {
+                    pids,
+                    ..self.stats.clone()
+                },
             },
         }
     }

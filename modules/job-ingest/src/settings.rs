@@ -33,8 +33,14 @@ impl Settings {
     }
 
     fn read_conf(&mut self, ingest: &Value) -> Result<(), Refusal> {
-        let bad = |what: &str| Err(invalid(format!("error reading [ingest] config table: {what}")));
-        let Some(ingest) = ingest.as_object() else { return bad("not a table") };
+        let bad = |what: &str| {
+            Err(invalid(format!(
+                "error reading [ingest] config table: {what}"
+            )))
+        };
+        let Some(ingest) = ingest.as_object() else {
+            return bad("not a table");
+        };
         for (key, value) in ingest {
             match (key.as_str(), value) {
                 // Ours has no batches to count nor buffers to bound.
@@ -58,9 +64,8 @@ impl Settings {
             ("allow-root-jobs", "") => self.allow_root_jobs = true,
             ("max-fluid-generator-id", number) => {
                 let number = number.parse().ok().filter(|n| *n <= GENERATOR_DEFAULT_MAX);
-                self.max_generator = number.ok_or_else(|| {
-                    invalid("max-fluid-generator-id is out of range".to_owned())
-                })?;
+                self.max_generator = number
+                    .ok_or_else(|| invalid("max-fluid-generator-id is out of range".to_owned()))?;
             }
             ("batch-count", number) if number.parse::<u32>().is_ok() => {}
             ("buffer-size" | "validator-args" | "validator-plugins", _) => {}
@@ -91,12 +96,24 @@ mod tests {
     fn arguments_and_configuration_are_read() {
         check(&[], "{}", Ok((true, false)));
         check(&["disable-validator"], "{}", Ok((false, false)));
-        check(&["allow-root-jobs", "batch-count=5"], "{}", Ok((true, true)));
+        check(
+            &["allow-root-jobs", "batch-count=5"],
+            "{}",
+            Ok((true, true)),
+        );
         let conf = r#"{"ingest":{"batch-count":4,"validator":{"disable":true}}}"#;
         check(&[], conf, Ok((false, false)));
         check(&["x"], "{}", Err("x: unknown option"));
-        check(&["batch-count=x"], "{}", Err("batch-count=x: unknown option"));
+        check(
+            &["batch-count=x"],
+            "{}",
+            Err("batch-count=x: unknown option"),
+        );
         let conf = r#"{"ingest":{"x":1}}"#;
-        check(&[], conf, Err("error reading [ingest] config table: 'x' is unknown or malformed"));
+        check(
+            &[],
+            conf,
+            Err("error reading [ingest] config table: 'x' is unknown or malformed"),
+        );
     }
 }

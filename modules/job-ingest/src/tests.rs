@@ -12,13 +12,20 @@ fn started(args: &[&str]) -> Probe<JobIngest> {
     let mut probe = Probe::<JobIngest>::start((), args, "{}").unwrap();
     assert_eq!(probe.said(), ["request job-manager.getinfo #1"]);
     let max = 5_u64 << 24;
-    probe.answer("job-manager.getinfo", 1, Ok(&format!(r#"{{"max_jobid":{max}}}"#)));
+    probe.answer(
+        "job-manager.getinfo",
+        1,
+        Ok(&format!(r#"{{"max_jobid":{max}}}"#)),
+    );
     probe
 }
 
 fn submit(probe: &mut Probe<JobIngest>) {
     let j = wrap_none(100, JOBSPEC.as_bytes());
-    probe.request("job-ingest.submit", &format!(r#"{{"J":"{j}","urgency":16,"flags":0}}"#));
+    probe.request(
+        "job-ingest.submit",
+        &format!(r#"{{"J":"{j}","urgency":16,"flags":0}}"#),
+    );
 }
 
 /// What was said, each line cut to its topic and tag; ids in place of payloads.
@@ -52,7 +59,10 @@ fn what_comes_in_one_turn_or_while_a_batch_is_stored_travels_together() {
     submit(&mut probe);
     assert!(said(&mut probe).is_empty());
     probe.answer("kvs.commit", 2, Ok(STORED));
-    let expect = ["request job-manager.submit #3 2 jobs", "request kvs.commit #4 2 jobs"];
+    let expect = [
+        "request job-manager.submit #3 2 jobs",
+        "request kvs.commit #4 2 jobs",
+    ];
     assert_eq!(said(&mut probe), expect);
     probe.answer("kvs.commit", 4, Ok(STORED));
     assert_eq!(said(&mut probe), ["request job-manager.submit #5 2 jobs"]);
@@ -72,11 +82,20 @@ fn the_environment_stays_in_the_signed_request() {
     submit(&mut probe);
     probe.settle();
     let commit = probe.said().remove(0);
-    assert!(commit.contains(r#""key":"job.0000.0000.0600.0000.J""#), "{commit}");
-    assert!(commit.contains(r#""key":"job.0000.0000.0600.0000.jobspec""#), "{commit}");
+    assert!(
+        commit.contains(r#""key":"job.0000.0000.0600.0000.J""#),
+        "{commit}"
+    );
+    assert!(
+        commit.contains(r#""key":"job.0000.0000.0600.0000.jobspec""#),
+        "{commit}"
+    );
     probe.answer("kvs.commit", 2, Ok(STORED));
     let submit = probe.said().remove(0);
-    assert!(submit.contains(r#""t_submit":1000.0,"flags":0,"jobspec":{"resources""#), "{submit}");
+    assert!(
+        submit.contains(r#""t_submit":1000.0,"flags":0,"jobspec":{"resources""#),
+        "{submit}"
+    );
     assert!(!submit.contains("environment"), "{submit}");
 }
 
@@ -122,7 +141,10 @@ fn more_jobs_than_a_millisecond_has_ids_get_ids_all_the_same() {
     assert!(commit.contains("job.0000.0000.0600.03ff.J"));
     assert!(commit.contains("job.0000.0000.0700.0000.J"));
     probe.request("job-ingest.getinfo", "");
-    assert_eq!(probe.said(), [r#"response job-ingest.getinfo #3001 {"timestamp":8}"#]);
+    assert_eq!(
+        probe.said(),
+        [r#"response job-ingest.getinfo #3001 {"timestamp":8}"#]
+    );
 }
 
 #[test]
@@ -146,14 +168,18 @@ fn requests_wait_for_the_end_of_the_start() {
     probe.request("job-ingest.getinfo", "");
     assert_eq!(probe.said(), ["request job-manager.getinfo #1"]);
     probe.answer("job-manager.getinfo", 1, Ok(r#"{"max_jobid":0}"#));
-    assert_eq!(probe.said(), [r#"response job-ingest.getinfo #1 {"timestamp":1}"#]);
+    assert_eq!(
+        probe.said(),
+        [r#"response job-ingest.getinfo #1 {"timestamp":1}"#]
+    );
 }
 
 #[test]
 fn a_malformed_request_has_a_text_of_its_own() {
     let mut probe = started(&[]);
     probe.request("job-ingest.submit", r#"{"J":1}"#);
-    let text = r#"response job-ingest.submit #1 EPROTO "error decoding job request: Protocol error""#;
+    let text =
+        r#"response job-ingest.submit #1 EPROTO "error decoding job request: Protocol error""#;
     assert_eq!(probe.said(), [text]);
 }
 

@@ -79,7 +79,12 @@ impl Alloc {
             assert_eq!(ask_of(*id), Some(AllocAsk::Queued), "{id} is in the queue");
         }
         for place in &self.waiting {
-            assert_eq!(ask_of(place.1), Some(AllocAsk::Sent), "{} was sent", place.1);
+            assert_eq!(
+                ask_of(place.1),
+                Some(AllocAsk::Sent),
+                "{} was sent",
+                place.1
+            );
             assert!(self.sent.contains_key(&place.1));
         }
     }
@@ -98,7 +103,10 @@ impl JobManager {
 
     /// The scheduler takes requests from now on.
     pub(crate) fn scheduler_ready(&mut self, peer: &Peer, mode: Mode) {
-        self.alloc.scheduler = Some(Scheduler { sender: peer.sender.clone(), mode });
+        self.alloc.scheduler = Some(Scheduler {
+            sender: peer.sender.clone(),
+            mode,
+        });
     }
 
     /// Whoever had requests from us may be gone.
@@ -135,7 +143,9 @@ impl JobManager {
 
     /// Gets a job out of the queue, or back from the scheduler.
     pub(crate) fn dequeue(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.active_mut(id) else { return };
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
         match job.alloc {
             AllocAsk::Queued => {
                 // In the queue under the priority that it had then, which is the one it
@@ -172,8 +182,14 @@ impl JobManager {
     /// has come, the worst that it has is taken back.
     pub(crate) fn pump(&mut self, cx: &mut Cx<Self>) {
         let limit = match &self.alloc.scheduler {
-            Some(Scheduler { mode: Mode::Unlimited, .. }) => usize::MAX,
-            Some(Scheduler { mode: Mode::Limited(limit), .. }) => *limit,
+            Some(Scheduler {
+                mode: Mode::Unlimited,
+                ..
+            }) => usize::MAX,
+            Some(Scheduler {
+                mode: Mode::Limited(limit),
+                ..
+            }) => *limit,
             _ => return,
         };
         if !self.queue.start {
@@ -185,9 +201,11 @@ impl JobManager {
             self.send_alloc(cx, place);
         }
         let is_taking_back = self.alloc.sent.len() > self.alloc.waiting.len();
-        if let (false, Some(best), Some(worst)) =
-            (is_taking_back, self.alloc.queue.first(), self.alloc.waiting.last())
-            && best.0 < worst.0
+        if let (false, Some(best), Some(worst)) = (
+            is_taking_back,
+            self.alloc.queue.first(),
+            self.alloc.waiting.last(),
+        ) && best.0 < worst.0
         {
             let id = worst.1;
             self.take_back(cx, id);
@@ -196,7 +214,9 @@ impl JobManager {
 
     fn send_alloc(&mut self, cx: &mut Cx<Self>, place: Place) {
         let (Reverse(priority), id) = place;
-        let Some(job) = self.jobs.active_mut(id) else { return };
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
         job.alloc = AllocAsk::Sent;
         let request = sched::Alloc {
             id,
@@ -268,14 +288,26 @@ impl JobManager {
         self.settle_request(id);
         if !is_wanted {
             // Cancelled while the answer was on its way.
-            return send_now(cx, &sched::Free { id, r, is_final: true });
+            return send_now(
+                cx,
+                &sched::Free {
+                    id,
+                    r,
+                    is_final: true,
+                },
+            );
         }
         if let Some(Object(notes)) = reply.annotations {
             self.annotate(cx, id, &notes);
         }
-        let Some(job) = self.jobs.active_mut(id) else { return };
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
         job.r = Some(Rc::new(without_scheduling(r)));
-        let event = JobEvent::Alloc { annotations: job.notes(), bypass: false };
+        let event = JobEvent::Alloc {
+            annotations: job.notes(),
+            bypass: false,
+        };
         self.post(cx, id, &event);
     }
 
@@ -305,7 +337,9 @@ impl JobManager {
 
     /// Merges notes into a job's and tells listeners.
     fn annotate(&mut self, cx: &mut Cx<Self>, id: JobId, notes: &Map<String, Value>) {
-        let Some(job) = self.jobs.active(id) else { return };
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
         let mut all = job.annotations.clone();
         dotted::merge(&mut all, notes);
         self.set_notes(cx, id, all);
@@ -313,7 +347,9 @@ impl JobManager {
 
     /// Removes what the scheduler noted, and tells listeners if there was anything.
     pub(crate) fn clear_sched_notes(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.active(id) else { return };
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
         if job.annotations.contains_key("sched") {
             let mut all = job.annotations.clone();
             all.shift_remove("sched");
@@ -322,7 +358,11 @@ impl JobManager {
     }
 
     fn clear_notes(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        if self.jobs.active(id).is_some_and(|job| !job.annotations.is_empty()) {
+        if self
+            .jobs
+            .active(id)
+            .is_some_and(|job| !job.annotations.is_empty())
+        {
             self.set_notes(cx, id, Map::new());
         }
     }
@@ -335,21 +375,33 @@ impl JobManager {
     /// Gives a job's resources back: the scheduler hears of it once `free` is stored,
     /// or a restart would find them in two hands.
     pub(crate) fn free(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.active(id) else { return };
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
         let r = job.r.as_ref().map(|r| rest_of(r, &job.life.released));
         self.post(cx, id, &JobEvent::Free);
         if let Some(r) = r {
-            self.free_when_stored(sched::Free { id, r, is_final: true });
+            self.free_when_stored(sched::Free {
+                id,
+                r,
+                is_final: true,
+            });
         }
     }
 
     /// Gives back some ranks of a job that goes on with the others.
     pub(crate) fn free_ranks(&mut self, id: JobId, ranks: &IdSet) {
-        let Some(r) = self.jobs.active(id).and_then(|job| job.r.clone()) else { return };
+        let Some(r) = self.jobs.active(id).and_then(|job| job.r.clone()) else {
+            return;
+        };
         if let Ok(mut some) = Rset::decode(r.as_str()) {
             some.keep_ranks(ranks);
             if let (false, Ok(r)) = (some.is_empty(), RawJson::new(&some.encode())) {
-                self.free_when_stored(sched::Free { id, r, is_final: false });
+                self.free_when_stored(sched::Free {
+                    id,
+                    r,
+                    is_final: false,
+                });
             }
         }
     }
@@ -404,7 +456,9 @@ pub(crate) fn without_scheduling(r: RawJson) -> RawJson {
     if !r.as_str().contains("\"scheduling\"") {
         return r;
     }
-    let Ok(mut object) = r.parse::<Map<String, Value>>() else { return r };
+    let Ok(mut object) = r.parse::<Map<String, Value>>() else {
+        return r;
+    };
     object.shift_remove("scheduling");
     RawJson::of(&object).unwrap_or(r)
 }

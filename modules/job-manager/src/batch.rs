@@ -83,7 +83,10 @@ impl Batch {
     pub fn then(&mut self, then: impl FnOnce(&mut JobManager, &mut Cx<JobManager>) + 'static) {
         match self.parts.back_mut() {
             Some(part) => part.then.push(Box::new(then)),
-            None => self.parts.push_back(Part { then: vec![Box::new(then)], ..Part::default() }),
+            None => self.parts.push_back(Part {
+                then: vec![Box::new(then)],
+                ..Part::default()
+            }),
         }
     }
 
@@ -120,7 +123,11 @@ impl JobManager {
             }
             commit.ops.extend(part.ops);
             let payload = commit.encode();
-            self.batch.flying = Some(Flying { payload: payload.clone(), jobs, then: part.then });
+            self.batch.flying = Some(Flying {
+                payload: payload.clone(),
+                jobs,
+                then: part.then,
+            });
             send(cx, payload);
         }
     }

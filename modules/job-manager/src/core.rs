@@ -70,7 +70,9 @@ impl JobManager {
     /// Walks the cross-references and panics on one that is broken.
     pub(crate) fn check(&self) {
         self.jobs.check();
-        self.alloc.check(|id| self.jobs.active(id).map(|job| job.alloc));
-        self.exec.check(|id| self.jobs.active(id).map(|job| job.exec));
+        self.alloc
+            .check(|id| self.jobs.active(id).map(|job| job.alloc));
+        self.exec
+            .check(|id| self.jobs.active(id).map(|job| job.exec));
     }
 }

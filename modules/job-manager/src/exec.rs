@@ -94,7 +94,9 @@ impl JobManager {
         self.exec.service = None;
         self.exec.sender = None;
         for id in std::mem::take(&mut self.exec.sent) {
-            let Some(job) = self.jobs.active_mut(id) else { continue };
+            let Some(job) = self.jobs.active_mut(id) else {
+                continue;
+            };
             job.exec = ExecAsk::Lost;
             if job.life.is_debug() {
                 let context = Map::from_iter([("note".to_owned(), Value::from(note))]);
@@ -105,8 +107,12 @@ impl JobManager {
 
     /// Asks for a job to be run, or to be found again.
     pub(crate) fn start_job(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(service) = self.exec.service.as_deref() else { return };
-        let Some(job) = self.jobs.active_mut(id) else { return };
+        let Some(service) = self.exec.service.as_deref() else {
+            return;
+        };
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
         let Some(r) = job.r.as_deref() else {
             return tracing::error!("job={id} is to run without R");
         };
@@ -138,7 +144,10 @@ impl JobManager {
     /// Takes in an answer to one of our start requests, whichever it is for.
     pub(crate) fn exec_answered(&mut self, cx: &mut Cx<Self>, response: &Message) {
         if let Kind::Response { errnum: 1.., .. } = response.kind {
-            let text = response.error_text().unwrap_or("no such service").to_owned();
+            let text = response
+                .error_text()
+                .unwrap_or("no such service")
+                .to_owned();
             tracing::debug!("the execution service is gone: {text}");
             self.lose_exec(cx, &text);
             return self.run(cx);
@@ -154,7 +163,14 @@ impl JobManager {
     }
 
     fn progress(&mut self, cx: &mut Cx<Self>, id: JobId, step: Step) {
+        let Some(life) = self.jobs.active(id).map(|job| &job.life) else {
+            return;
+        };
         match step {
+            // Said again to us, by a service that does not know what our log has.
+            Step::Start(_) if life.started => {}
+            Step::Finish { .. } if life.finished => {}
+            Step::Release { .. } if life.exec_done => {}
             Step::Start(_) => {
                 self.post(cx, id, &JobEvent::Start);
             }
@@ -164,14 +180,16 @@ impl JobManager {
                     self.post(cx, id, &debug("debug.exec-reattach-finish", None));
                 }
             }
-            Step::Exception { kind, severity, note } => {
-                match exception(cx, &kind, i64::from(severity), note) {
-                    Some(event) => {
-                        self.post(cx, id, &event);
-                    }
-                    None => tracing::error!("job={id} malformed exception of type '{kind}'"),
+            Step::Exception {
+                kind,
+                severity,
+                note,
+            } => match exception(cx, &kind, i64::from(severity), note) {
+                Some(event) => {
+                    self.post(cx, id, &event);
                 }
-            }
+                None => tracing::error!("job={id} malformed exception of type '{kind}'"),
+            },
             Step::Finish { status } => {
                 self.post(cx, id, &JobEvent::Finish(WaitStatus(status)));
             }
@@ -201,6 +219,11 @@ pub(crate) fn publish_exception(
     wait_status: Option<i32>,
 ) {
     debug_assert!(ExceptionType::new(&kind).is_ok());
-    let event = JobException { id, kind, severity, wait_status };
+    let event = JobException {
+        id,
+        kind,
+        severity,
+        wait_status,
+    };
     cx.publish_as(JobException::TOPIC, event.encode(), true);
 }

@@ -76,7 +76,10 @@ impl Job {
                 dotted::merge(&mut self.annotations, &memo);
             }
             JobEvent::Annotations(all) => self.annotations = all.clone().unwrap_or_default(),
-            JobEvent::Alloc { annotations: Some(all), .. } => self.annotations = all.clone(),
+            JobEvent::Alloc {
+                annotations: Some(all),
+                ..
+            } => self.annotations = all.clone(),
             JobEvent::JobspecUpdate(update) => self.update_jobspec(update),
             JobEvent::ResourceUpdate { expiration } => self.update_expiration(*expiration),
             _ => {}
@@ -99,7 +102,10 @@ impl Job {
     }
 
     fn update_expiration(&mut self, expiration: f64) {
-        let parsed = self.r.as_ref().and_then(|r| r.parse::<Map<String, Value>>().ok());
+        let parsed = self
+            .r
+            .as_ref()
+            .and_then(|r| r.parse::<Map<String, Value>>().ok());
         let Some(mut r) = parsed else { return };
         let set = dotted::set(&mut r, "execution.expiration", expiration.into());
         if let (Ok(()), Ok(r)) = (set, RawJson::of(&r)) {
@@ -174,7 +180,14 @@ impl Record<'_> {
         }
         text.push_str(END);
         text.shrink_to_fit();
-        (text.into(), Offsets { events, events_end, jobspec_end })
+        (
+            text.into(),
+            Offsets {
+                events,
+                events_end,
+                jobspec_end,
+            },
+        )
     }
 }
 
@@ -246,13 +259,20 @@ impl Packed {
             log.push_str(event.get());
             log.push('\n');
         }
-        let record = Record { log: &log, jobspec: Some(self.jobspec()), r: self.r() };
+        let record = Record {
+            log: &log,
+            jobspec: Some(self.jobspec()),
+            r: self.r(),
+        };
         record.encode(id, keep).0
     }
 
     /// Its events as a JSON array.
     pub fn events(&self) -> &str {
-        self.text(self.offsets.events as usize, self.offsets.events_end as usize)
+        self.text(
+            self.offsets.events as usize,
+            self.offsets.events_end as usize,
+        )
     }
 
     /// Its jobspec.
@@ -276,9 +296,9 @@ impl Packed {
 
 #[cfg(test)]
 mod tests {
+    use proto::Payload;
     use proto::data::job::{SubmitFlags, Urgency};
     use proto::job_manager::JournalRecord;
-    use proto::Payload;
     use serde_json::json;
 
     use super::*;
@@ -338,11 +358,17 @@ mod tests {
     fn updates_change_jobspec_and_r() {
         let mut job = job(Some(r#"{"execution":{"expiration":0.0}}"#));
         let path = "attributes.system.duration".to_owned();
-        update(&mut job, JobEvent::JobspecUpdate(Map::from_iter([(path, json!(60))])));
+        update(
+            &mut job,
+            JobEvent::JobspecUpdate(Map::from_iter([(path, json!(60))])),
+        );
         update(&mut job, JobEvent::ResourceUpdate { expiration: 5.0 });
         let jobspec = r#"{"attributes":{"system":{"duration":60}},"version":1}"#;
         assert_eq!(job.jobspec.as_str(), jobspec);
-        assert_eq!(job.r.unwrap().as_str(), r#"{"execution":{"expiration":5.0}}"#);
+        assert_eq!(
+            job.r.unwrap().as_str(),
+            r#"{"execution":{"expiration":5.0}}"#
+        );
     }
 
     #[test]

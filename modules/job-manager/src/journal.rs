@@ -17,9 +17,10 @@ use proto::{Coded, Payload};
 use crate::JobManager;
 use crate::job::{Job, live_record, name_of};
 use crate::jobs::{Jobs, Slot};
-use crate::limits::{
-    HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS, HISTORY_WAITING_MAX, LISTENERS_MAX,
-};
+use crate::limits::{HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS, HISTORY_WAITING_MAX, LISTENERS_MAX};
+
+/// The shortest wait that lets other work have its turn.
+const NEXT_TURN: Duration = Duration::from_micros(1);
 
 /// Everyone who listens.
 #[derive(Default)]
@@ -104,7 +105,13 @@ impl Past {
     }
 
     /// Sends the next slice; says whether the past is told.
-    fn slice(&mut self, listener: &mut Stream<EventsJournal>, filter: &Filter, jobs: &Jobs, cx: &mut Cx<JobManager>) -> bool {
+    fn slice(
+        &mut self,
+        listener: &mut Stream<EventsJournal>,
+        filter: &Filter,
+        jobs: &Jobs,
+        cx: &mut Cx<JobManager>,
+    ) -> bool {
         let (mut bytes, mut looked) = (0, 0);
         loop {
             for (id, slot) in jobs.from(self.cursor) {
@@ -148,14 +155,25 @@ impl Journal {
     }
 
     /// Tells everyone of an event of a job.
-    pub fn tell(&mut self, cx: &mut Cx<JobManager>, job: &Job, name: &str, line: &str, is_stored: bool) {
+    pub fn tell(
+        &mut self,
+        cx: &mut Cx<JobManager>,
+        job: &Job,
+        name: &str,
+        line: &str,
+        is_stored: bool,
+    ) {
         self.count += 1;
         self.events += 1;
         // Encoded once, for the first who wants it.
         let mut record = None;
         let mut encode = || {
             let jobspec = (name == "submit").then_some(&*job.jobspec);
-            let r = if name == "alloc" { job.r.as_deref() } else { None };
+            let r = if name == "alloc" {
+                job.r.as_deref()
+            } else {
+                None
+            };
             live_record(job.id, line, jobspec, r)
         };
         let mut full = Vec::new();
@@ -178,7 +196,9 @@ impl Journal {
         }
         for stream in full {
             if let Some(listener) = self.listeners.remove(&stream) {
-                listener.stream.end(cx, Err(JournalError::TooMany.refusal()));
+                listener
+                    .stream
+                    .end(cx, Err(JournalError::TooMany.refusal()));
             }
         }
     }
@@ -200,7 +220,12 @@ impl Journal {
 
 impl JobManager {
     /// Takes in a listener and begins to tell it the past.
-    pub(crate) fn listen(&mut self, cx: &mut Cx<Self>, request: EventsJournal, stream: Stream<EventsJournal>) {
+    pub(crate) fn listen(
+        &mut self,
+        cx: &mut Cx<Self>,
+        request: EventsJournal,
+        stream: Stream<EventsJournal>,
+    ) {
         if self.journal.listeners.len() >= LISTENERS_MAX {
             return stream.end(cx, Err(JournalError::TooMany.refusal()));
         }
@@ -211,15 +236,26 @@ impl JobManager {
         self.journal.count += 1;
         let past = Past {
             until: self.journal.count,
-            pass: if is_full { Pass::Inactive } else { Pass::Active },
+            pass: if is_full {
+                Pass::Inactive
+            } else {
+                Pass::Active
+            },
             cursor: JobId(0),
         };
         let filter = Filter {
             allow: request.allow.map(|names| names.into_keys().collect()),
             deny: request.deny.map(|names| names.into_keys().collect()),
         };
-        let listener = Listener { stream, filter, past: Some(past), waiting: VecDeque::new() };
-        self.journal.listeners.insert(listener.stream.id(), listener);
+        let listener = Listener {
+            stream,
+            filter,
+            past: Some(past),
+            waiting: VecDeque::new(),
+        };
+        self.journal
+            .listeners
+            .insert(listener.stream.id(), listener);
         self.tell_past(cx);
     }
 
@@ -227,12 +263,19 @@ impl JobManager {
     pub(crate) fn tell_past(&mut self, cx: &mut Cx<Self>) {
         let mut is_more = false;
         for listener in self.journal.listeners.values_mut() {
-            let Some(past) = &mut listener.past else { continue };
+            let Some(past) = &mut listener.past else {
+                continue;
+            };
             if !past.slice(&mut listener.stream, &listener.filter, &self.jobs, cx) {
                 is_more = true;
                 continue;
             }
-            let mark = JournalRecord { id: SENTINEL, events: Vec::new(), jobspec: None, r: None };
+            let mark = JournalRecord {
+                id: SENTINEL,
+                events: Vec::new(),
+                jobspec: None,
+                r: None,
+            };
             listener.stream.send_bytes(cx, mark.encode());
             for record in std::mem::take(&mut listener.waiting) {
                 listener.stream.send_bytes(cx, record);
@@ -242,7 +285,7 @@ impl JobManager {
         }
         if is_more && !self.journal.is_slicing {
             self.journal.is_slicing = true;
-            cx.timer(Duration::ZERO, |core, cx| {
+            cx.timer(NEXT_TURN, |core, cx| {
                 core.journal.is_slicing = false;
                 core.tell_past(cx);
             });

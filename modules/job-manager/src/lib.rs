@@ -28,13 +28,13 @@ mod waits;
 mod tests;
 
 use node::{Cx, Host, Module, Peer, Routes, StreamId};
+use proto::heartbeat::Pulse;
 use proto::job_manager::{
     AllocQuery, Drain, EVENTS_JOURNAL_CANCEL, EventsJournal, ExecHello, GetAttr, GetInfo,
     HistoryGet, Idle, Kill, KillAll, List, Memo, Purge, PurgeId, QueueEnable, QueueList,
     QueueStart, QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady,
     SetBatchTimeout, SetUrgency, StatsGet, Submit, Wait,
 };
-use proto::heartbeat::Pulse;
 use proto::{Method, Object, Refusal};
 use wire::Message;
 
@@ -97,12 +97,12 @@ impl Module for JobManager {
             .on::<List>(handlers::list)
             .on::<GetInfo>(handlers::getinfo)
             .on::<GetAttr>(handlers::getattr)
-            .on::<Raise>(handlers::raise)
-            .on::<RaiseAll>(handlers::raiseall)
+            .later::<Raise>(handlers::raise)
+            .later::<RaiseAll>(handlers::raiseall)
             .on::<Kill>(handlers::kill)
             .on::<KillAll>(handlers::killall)
-            .on::<SetUrgency>(handlers::urgency)
-            .on::<Memo>(handlers::memo)
+            .later::<SetUrgency>(handlers::urgency)
+            .later::<Memo>(handlers::memo)
             .later::<Wait>(|core, cx, peer, request, reply| {
                 core.waits.wait(cx, &core.jobs, peer, request.id, reply);
             })

@@ -38,7 +38,9 @@ impl JobManager {
             }
         };
         let line = entry.encode();
-        let Some(job) = self.jobs.active_mut(id) else { return false };
+        let Some(job) = self.jobs.active_mut(id) else {
+            return false;
+        };
         let from = job.life.state;
         let kept = if is_stored { line.as_str() } else { "" };
         if let Err(refused) = job.apply(event, &entry, kept) {
@@ -98,18 +100,21 @@ impl JobManager {
             Action::Dequeue => self.dequeue(cx, id),
             Action::Start => self.start_job(cx, id),
             Action::Free => self.free(cx, id),
-            Action::Retire => self.retire(cx, id),
+            Action::Retire => self.retire(id),
         }
     }
 
-    fn retire(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.active(id) else { return };
+    fn retire(&mut self, id: JobId) {
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
         debug_assert_eq!(job.life.state, State::Inactive);
         let packed = Packed::of(job, job.since, self.journal.count());
         self.exec.forget(id);
-        self.waits.ended(cx, job);
+        if let Some((reply, waited)) = self.waits.ended(job) {
+            self.batch.then(move |_, cx| reply.send(cx, Ok(waited)));
+        }
         self.jobs.retire(id, packed);
-        self.look_at_waits();
     }
 
     /// Tells the execution service of a new end of a job's time.

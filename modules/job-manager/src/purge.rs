@@ -23,7 +23,10 @@ impl Limits {
     /// The limits of `[job-manager]` in the configuration.
     pub fn new(conf: &Object) -> Result<Limits, Refusal> {
         let refused = |text: &'static str| Refusal::new(Errno::EINVAL, text);
-        let table = conf.0.get("job-manager").and_then(|table| table.as_object());
+        let table = conf
+            .0
+            .get("job-manager")
+            .and_then(|table| table.as_object());
         let get = |key: &str| table.and_then(|table| table.get(key));
         let age = match get("inactive-age-limit") {
             None => None,
@@ -36,7 +39,9 @@ impl Limits {
         let number = match get("inactive-num-limit") {
             None => None,
             Some(value) => {
-                let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+                let number = value
+                    .as_u64()
+                    .and_then(|number| usize::try_from(number).ok());
                 let invalid = "job-manager.inactive-num-limit: must be >= 0";
                 Some(number.ok_or_else(|| refused(invalid))?)
             }
@@ -48,7 +53,9 @@ impl Limits {
 impl JobManager {
     /// The jobs that `limits` do not keep, oldest first, at most `most`.
     pub(crate) fn to_purge(&self, cx: &Cx<Self>, limits: &Limits, most: usize) -> Vec<JobId> {
-        let n_over = limits.number.map_or(0, |keep| self.jobs.n_inactive().saturating_sub(keep));
+        let n_over = limits
+            .number
+            .map_or(0, |keep| self.jobs.n_inactive().saturating_sub(keep));
         let born_before = limits.age.map(|age| cx.now().wall - age);
         let is_old = |t_clean: f64| born_before.is_some_and(|before| t_clean < before);
         let oldest = self.jobs.by_age().enumerate();

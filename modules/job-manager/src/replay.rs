@@ -80,7 +80,9 @@ pub fn begin(cx: &mut Cx<JobManager>) {
 impl JobManager {
     /// Keeps lookups in flight; ends the start when none is left.
     fn look_up(&mut self, cx: &mut Cx<Self>) {
-        let Some(replay) = &mut self.replay else { return };
+        let Some(replay) = &mut self.replay else {
+            return;
+        };
         while replay.in_flight < REPLAY_LOOKUPS_MAX
             && let Some(task) = replay.tasks.pop()
         {
@@ -109,15 +111,15 @@ impl JobManager {
     }
 
     fn looked_up(&mut self, task: Task, found: Result<Tree, Refusal>) {
-        let Some(replay) = &mut self.replay else { return };
+        let Some(replay) = &mut self.replay else {
+            return;
+        };
         replay.in_flight -= 1;
         match (task, found) {
-            (Task::Checkpoint, Ok(Tree::Val(text))) => {
-                match serde_json::from_slice(&text) {
-                    Ok(checkpoint) => replay.checkpoint = Some(checkpoint),
-                    Err(error) => tracing::error!("{CHECKPOINT_KEY}: {error}"),
-                }
-            }
+            (Task::Checkpoint, Ok(Tree::Val(text))) => match serde_json::from_slice(&text) {
+                Ok(checkpoint) => replay.checkpoint = Some(checkpoint),
+                Err(error) => tracing::error!("{CHECKPOINT_KEY}: {error}"),
+            },
             (Task::Dir(path, level), Ok(Tree::Dir(entries))) => {
                 for name in entries.keys().rev() {
                     replay.found_name(format!("{path}.{name}"), level);
@@ -149,7 +151,9 @@ impl JobManager {
 
     /// Everything of one job is there.
     fn fetched(&mut self, id: JobId, fetched: Fetched) {
-        let Some(replay) = &mut self.replay else { return };
+        let Some(replay) = &mut self.replay else {
+            return;
+        };
         // A key that came after its job was given up.
         if self.jobs.get(id).is_some() || replay.lost.contains(&id) {
             return;
@@ -178,7 +182,9 @@ impl JobManager {
     }
 
     fn finish_replay(&mut self, cx: &mut Cx<Self>) {
-        let Some(replay) = self.replay.take() else { return };
+        let Some(replay) = self.replay.take() else {
+            return;
+        };
         if let Some(checkpoint) = &replay.checkpoint {
             self.jobs.note_id(checkpoint.max_jobid);
             self.queue = Queue::of(checkpoint);
@@ -236,7 +242,8 @@ fn read_job(id: JobId, log: &Bytes, values: &BTreeMap<&str, Bytes>) -> Result<Jo
                 return Err("R is missing or malformed".to_owned());
             }
         }
-        job.apply(&event, &entry, line).map_err(|refused| refused.to_string())?;
+        job.apply(&event, &entry, line)
+            .map_err(|refused| refused.to_string())?;
     }
     if job.life.has_resources && !job.life.exec_done {
         // It may have been sent to run, and its shells may be alive.
@@ -256,7 +263,8 @@ fn set_aside(cx: &mut Cx<JobManager>, id: JobId) {
     let request = Lookup::new(PRIMARY, &id.kvs_path(), TREEOBJ);
     cx.call_with(Call::new(&request), move |core, _, result| match result {
         Ok(found) => {
-            core.batch.op(Op::put_tree(format!("{LOST_KEY}.{id}"), found.val));
+            core.batch
+                .op(Op::put_tree(format!("{LOST_KEY}.{id}"), found.val));
             core.batch.op(Op::unlink(id.kvs_path()));
         }
         Err(error) => tracing::error!("{}: {error}", id.kvs_path()),

@@ -114,6 +114,8 @@ pub struct Life {
     pub released: IdSet,
     /// Its shells ran.
     pub started: bool,
+    /// Its shells ended.
+    pub finished: bool,
     /// The execution service is done with it.
     pub exec_done: bool,
     /// Prologs and epilogs that run.
@@ -127,12 +129,22 @@ pub struct Life {
 impl Life {
     /// The life that a `submit` event at `timestamp` begins; `None` for another event.
     pub fn begin(event: &JobEvent, timestamp: f64) -> Option<Life> {
-        let JobEvent::Submit { userid, urgency, flags, version } = event else {
+        let JobEvent::Submit {
+            userid,
+            urgency,
+            flags,
+            version,
+        } = event
+        else {
             return None;
         };
         Some(Life {
             // Logs without a version have no `validate`.
-            state: if version.is_some() { State::New } else { State::Depend },
+            state: if version.is_some() {
+                State::New
+            } else {
+                State::Depend
+            },
             userid: *userid,
             urgency: *urgency,
             priority: None,
@@ -143,6 +155,7 @@ impl Life {
             has_resources: false,
             released: IdSet::new(),
             started: false,
+            finished: false,
             exec_done: false,
             perilogs: 0,
             end: None,
@@ -155,7 +168,10 @@ impl Life {
         let next = match next(self.state, event) {
             Next::Refuse => {
                 let event = event.name().to_owned();
-                return Err(Refused::State { event, state: self.state });
+                return Err(Refused::State {
+                    event,
+                    state: self.state,
+                });
             }
             Next::Stay => self.state,
             Next::To(state) => state,
@@ -183,6 +199,7 @@ impl Life {
             E::Alloc { .. } => self.has_resources = true,
             E::Start => self.started = true,
             E::Finish(status) => {
+                self.finished = true;
                 self.end.get_or_insert(End::Finish(*status));
             }
             E::Release { is_final: true, .. } => self.exec_done = true,
@@ -222,7 +239,10 @@ impl Life {
     }
 
     fn end_perilog(&mut self, event: &'static str) -> Result<(), Refused> {
-        self.perilogs = self.perilogs.checked_sub(1).ok_or(Refused::NotBegun(event))?;
+        self.perilogs = self
+            .perilogs
+            .checked_sub(1)
+            .ok_or(Refused::NotBegun(event))?;
         Ok(())
     }
 

@@ -27,16 +27,46 @@ fn events() -> Vec<(&'static str, JobEvent)> {
         ("dependency-remove", E::DependencyRemove(text())),
         ("depend", E::Depend),
         ("priority", E::Priority(Priority(16))),
-        ("urgency", E::Urgency { userid: 0, urgency: Urgency::DEFAULT }),
+        (
+            "urgency",
+            E::Urgency {
+                userid: 0,
+                urgency: Urgency::DEFAULT,
+            },
+        ),
         ("flux-restart", E::FluxRestart),
-        ("alloc", E::Alloc { annotations: None, bypass: false }),
+        (
+            "alloc",
+            E::Alloc {
+                annotations: None,
+                bypass: false,
+            },
+        ),
         ("prolog-start", E::PrologStart(text())),
-        ("prolog-finish", E::PrologFinish { description: text(), status }),
+        (
+            "prolog-finish",
+            E::PrologFinish {
+                description: text(),
+                status,
+            },
+        ),
         ("start", E::Start),
         ("finish", E::Finish(status)),
-        ("release", E::Release { ranks: text(), is_final: true }),
+        (
+            "release",
+            E::Release {
+                ranks: text(),
+                is_final: true,
+            },
+        ),
         ("epilog-start", E::EpilogStart(text())),
-        ("epilog-finish", E::EpilogFinish { description: text(), status }),
+        (
+            "epilog-finish",
+            E::EpilogFinish {
+                description: text(),
+                status,
+            },
+        ),
         ("free", E::Free),
         ("clean", E::Clean),
         ("exception (severity 0)", exception(0, "cancel")),
@@ -114,7 +144,11 @@ fn check(names: &str, exec: ExecAsk, expect: &str) {
     };
     let with = said(due(&life, AllocAsk::None, exec, true));
     let without = said(due(&life, AllocAsk::None, exec, false));
-    assert_eq!(format!("{} {with}/{without}", life.state), expect, "{names}");
+    assert_eq!(
+        format!("{} {with}/{without}", life.state),
+        expect,
+        "{names}"
+    );
 }
 
 #[test]
@@ -130,8 +164,16 @@ fn a_job_is_asked_for_one_step_at_a_time() {
     check(run, Sent, "RUN nothing/nothing");
     check(run, Lost, "RUN Start/nothing");
     check(&format!("{run} prolog-start"), Never, "RUN nothing/nothing");
-    check(&format!("{run} start finish"), Sent, "CLEANUP nothing/nothing");
-    check(&format!("{run} start finish release"), Sent, "CLEANUP Free/Free");
+    check(
+        &format!("{run} start finish"),
+        Sent,
+        "CLEANUP nothing/nothing",
+    );
+    check(
+        &format!("{run} start finish release"),
+        Sent,
+        "CLEANUP Free/Free",
+    );
     let freed = format!("{run} start finish release free");
     check(&freed, Sent, "CLEANUP clean/clean");
     check(&format!("{freed} clean"), Sent, "INACTIVE Retire/Retire");
@@ -141,13 +183,21 @@ fn a_job_is_asked_for_one_step_at_a_time() {
 fn a_cancelled_job_gives_back_what_it_has() {
     use ExecAsk::{Lost, Never, Sent};
     check("validate cancel", Never, "CLEANUP clean/clean");
-    check("validate depend priority cancel", Never, "CLEANUP clean/clean");
+    check(
+        "validate depend priority cancel",
+        Never,
+        "CLEANUP clean/clean",
+    );
     let run = "validate depend priority alloc cancel";
     check(run, Never, "CLEANUP Free/Free");
     check(run, Sent, "CLEANUP nothing/nothing");
     check(run, Lost, "CLEANUP Start/nothing");
     check(&format!("{run} release"), Sent, "CLEANUP Free/Free");
-    check(&format!("{run} start finish release"), Sent, "CLEANUP Free/Free");
+    check(
+        &format!("{run} start finish release"),
+        Sent,
+        "CLEANUP Free/Free",
+    );
 }
 
 #[test]
@@ -161,7 +211,11 @@ fn resources_that_the_scheduler_could_not_take_over_are_not_freed() {
 fn an_urgency_of_0_holds_a_job() {
     let mut life = submitted();
     life.urgency = Urgency::HOLD;
-    for event in [JobEvent::Validate, JobEvent::Depend, JobEvent::Priority(Priority(0))] {
+    for event in [
+        JobEvent::Validate,
+        JobEvent::Depend,
+        JobEvent::Priority(Priority(0)),
+    ] {
         life.apply(&event, 2.0).unwrap();
     }
     assert_eq!(due(&life, AllocAsk::None, ExecAsk::Never, true), None);
@@ -188,7 +242,10 @@ fn the_first_of_finish_and_fatal_exception_is_the_end() {
         JobEvent::Validate,
         JobEvent::Depend,
         JobEvent::Priority(Priority(16)),
-        JobEvent::Alloc { annotations: None, bypass: false },
+        JobEvent::Alloc {
+            annotations: None,
+            bypass: false,
+        },
         exception(1, "note"),
         JobEvent::Finish(WaitStatus(256)),
         exception(0, "cancel"),

@@ -48,24 +48,31 @@ impl Waits {
         self.n_active += usize::from(is_waitable(&job.life));
     }
 
-    /// A job is over.
-    pub fn ended(&mut self, cx: &mut Cx<JobManager>, job: &Job) {
+    /// A job is over: who is to be told what, once that is stored.
+    pub fn ended(&mut self, job: &Job) -> Option<(Reply<Wait>, Waited)> {
         if !is_waitable(&job.life) {
-            return;
+            return None;
         }
         self.n_active -= 1;
         let waited = outcome(job.id, &job.life);
         let waiter = self.one.remove(&job.id).or_else(|| self.any.pop_front());
         if let Some(waiter) = waiter {
-            waiter.reply.send(cx, Ok(waited));
-        } else {
-            let listed = crate::handlers::listed(job);
-            self.zombies.insert(job.id, Zombie { waited, listed });
+            return Some((waiter.reply, waited));
         }
+        let listed = crate::handlers::listed(job);
+        self.zombies.insert(job.id, Zombie { waited, listed });
+        None
     }
 
     /// Takes a `wait` in, or answers it.
-    pub fn wait(&mut self, cx: &mut Cx<JobManager>, jobs: &Jobs, peer: &Peer, id: JobId, reply: Reply<Wait>) {
+    pub fn wait(
+        &mut self,
+        cx: &mut Cx<JobManager>,
+        jobs: &Jobs,
+        peer: &Peer,
+        id: JobId,
+        reply: Reply<Wait>,
+    ) {
         let zombie = match id.is_any() {
             true => self.zombies.pop_first().map(|(_, zombie)| zombie),
             false => self.zombies.remove(&id),
@@ -87,7 +94,10 @@ impl Waits {
         if let Some(refusal) = refusal {
             return reply.send(cx, Err(refusal));
         }
-        let waiter = Waiter { reply, sender: peer.sender.clone() };
+        let waiter = Waiter {
+            reply,
+            sender: peer.sender.clone(),
+        };
         match id.is_any() {
             true => self.any.push_back(waiter),
             false => {
@@ -107,7 +117,9 @@ impl Waits {
         let (lost_any, kept): (Vec<_>, Vec<_>) = any.into_iter().partition(left);
         self.any = kept.into();
         for waiter in lost.into_values().chain(lost_any) {
-            waiter.reply.send_refusal(cx, Err(Refusal::bare(Errno::ECANCELED)));
+            waiter
+                .reply
+                .send_refusal(cx, Err(Refusal::bare(Errno::ECANCELED)));
         }
     }
 

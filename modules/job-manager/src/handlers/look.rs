@@ -16,16 +16,26 @@ use crate::jobs::Slot;
 
 type Cxt<'a> = &'a mut Cx<JobManager>;
 
-pub(crate) fn list(core: &mut JobManager, _: Cxt, _: &Peer, request: List) -> Result<Listed, Never> {
+pub(crate) fn list(
+    core: &mut JobManager,
+    _: Cxt,
+    _: &Peer,
+    request: List,
+) -> Result<Listed, Never> {
     let limit = match request.max_entries {
         0 => usize::MAX,
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
     };
     let queued = core.alloc.queued().filter_map(|id| core.jobs.active(id));
-    let others = core.jobs.all_active().filter(|job| job.alloc != crate::state::AllocAsk::Queued);
+    let others = core
+        .jobs
+        .all_active()
+        .filter(|job| job.alloc != crate::state::AllocAsk::Queued);
     let active = queued.chain(others).map(listed);
     let zombies = core.waits.zombies().cloned();
-    Ok(Listed { jobs: active.chain(zombies).take(limit).collect() })
+    Ok(Listed {
+        jobs: active.chain(zombies).take(limit).collect(),
+    })
 }
 
 /// A job as it is listed.
@@ -44,7 +54,9 @@ pub(crate) fn listed(job: &Job) -> ListedJob {
 }
 
 pub(crate) fn getinfo(core: &mut JobManager, _: Cxt, _: &Peer, _: GetInfo) -> Result<Info, Never> {
-    Ok(Info { max_jobid: core.jobs.max_id() })
+    Ok(Info {
+        max_jobid: core.jobs.max_id(),
+    })
 }
 
 pub(crate) fn getattr(
@@ -90,7 +102,12 @@ fn attr(slot: &Slot, name: &str) -> Result<Value, GetAttrError> {
     }
 }
 
-pub(crate) fn stats_get(core: &mut JobManager, _: Cxt, _: &Peer, _: StatsGet) -> Result<Stats, Never> {
+pub(crate) fn stats_get(
+    core: &mut JobManager,
+    _: Cxt,
+    _: &Peer,
+    _: StatsGet,
+) -> Result<Stats, Never> {
     Ok(Stats {
         journal: JournalStats {
             listeners: core.journal.n_listeners() as u64,
@@ -123,7 +140,11 @@ impl Slice {
             return None;
         }
         let step = number(2).ok()?.unwrap_or(1);
-        (step != 0).then_some(Slice { start: number(0).ok()?, stop: number(1).ok()?, step })
+        (step != 0).then_some(Slice {
+            start: number(0).ok()?,
+            stop: number(1).ok()?,
+            step,
+        })
     }
 
     fn of<T: Copy>(&self, all: &[T]) -> Vec<T> {
@@ -158,9 +179,14 @@ pub(crate) fn history_get(
         Slot::Inactive(packed) => packed.userid == peer.userid,
     };
     let mine = core.jobs.from(proto::data::JobId(0));
-    let mut mine: Vec<_> = mine.filter(|(_, slot)| is_mine(slot)).map(|(id, _)| id).collect();
+    let mut mine: Vec<_> = mine
+        .filter(|(_, slot)| is_mine(slot))
+        .map(|(id, _)| id)
+        .collect();
     mine.reverse();
-    Ok(History { jobs: slice.of(&mine) })
+    Ok(History {
+        jobs: slice.of(&mine),
+    })
 }
 
 #[cfg(test)]

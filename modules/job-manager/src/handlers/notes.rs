@@ -1,6 +1,7 @@
-//! job-manager.urgency and memo: what users change on their jobs.
+//! job-manager.urgency and memo: what users change on their jobs. Answered
+//! once it is stored.
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, Reply};
 use proto::Empty;
 use proto::data::job::{State, Urgency};
 use proto::job_manager::{JobEvent, Memo, MemoError, OldUrgency, SetUrgency, UrgencyError};
@@ -8,6 +9,19 @@ use proto::job_manager::{JobEvent, Memo, MemoError, OldUrgency, SetUrgency, Urge
 use crate::JobManager;
 
 pub(crate) fn urgency(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: SetUrgency,
+    reply: Reply<SetUrgency>,
+) {
+    match set_urgency(core, cx, peer, request) {
+        Ok(old) => core.batch.then(move |_, cx| reply.send(cx, Ok(old))),
+        Err(refusal) => reply.send(cx, Err(refusal)),
+    }
+}
+
+fn set_urgency(
     core: &mut JobManager,
     cx: &mut Cx<JobManager>,
     peer: &Peer,
@@ -29,7 +43,14 @@ pub(crate) fn urgency(
         return Err(UrgencyError::Allocated);
     }
     let old_urgency = job.life.urgency.get().into();
-    core.emit(cx, request.id, &JobEvent::Urgency { userid: peer.userid, urgency });
+    core.emit(
+        cx,
+        request.id,
+        &JobEvent::Urgency {
+            userid: peer.userid,
+            urgency,
+        },
+    );
     Ok(OldUrgency { old_urgency })
 }
 
@@ -38,7 +59,20 @@ pub(crate) fn memo(
     cx: &mut Cx<JobManager>,
     peer: &Peer,
     request: Memo,
-) -> Result<Empty, MemoError> {
+    reply: Reply<Memo>,
+) {
+    match add_memo(core, cx, peer, request) {
+        Ok(()) => core.batch.then(|_, cx| reply.send(cx, Ok(Empty))),
+        Err(refusal) => reply.send(cx, Err(refusal)),
+    }
+}
+
+fn add_memo(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: Memo,
+) -> Result<(), MemoError> {
     let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
         (Some(job), _) => job,
         (None, Some(_)) => return Err(MemoError::Inactive),
@@ -54,5 +88,5 @@ pub(crate) fn memo(
         core.post(cx, request.id, &event);
     }
     core.run(cx);
-    Ok(Empty)
+    Ok(())
 }

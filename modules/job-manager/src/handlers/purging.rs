@@ -27,12 +27,13 @@ pub(crate) fn purge(
     let ids = core.to_purge(cx, &limits, batch);
     let count = ids.len() as u64;
     core.forget(ids);
-    core.batch.then(move |_, cx| reply.send(cx, Ok(Purged { count })));
+    core.batch
+        .then(move |_, cx| reply.send(cx, Ok(Purged { count })));
 }
 
 fn limits(request: &Purge) -> Result<Limits, PurgeError> {
     let is_unset = |limit: f64| limit == -1.0;
-    if !is_unset(request.age_limit) && !(request.age_limit >= 0.0) {
+    if !is_unset(request.age_limit) && request.age_limit < 0.0 {
         return Err(PurgeError::Age);
     }
     if request.num_limit < -1 {
@@ -47,7 +48,13 @@ fn limits(request: &Purge) -> Result<Limits, PurgeError> {
     };
     // Without limits, everything goes.
     Ok(match limits {
-        Limits { age: None, number: None } => Limits { age: None, number: Some(0) },
+        Limits {
+            age: None,
+            number: None,
+        } => Limits {
+            age: None,
+            number: Some(0),
+        },
         limits => limits,
     })
 }
@@ -70,5 +77,6 @@ pub(crate) fn purge_id(
     if request.force != 0 {
         core.forget(vec![request.id]);
     }
-    core.batch.then(|_, cx| reply.send(cx, Ok(Purged { count: 1 })));
+    core.batch
+        .then(|_, cx| reply.send(cx, Ok(Purged { count: 1 })));
 }

@@ -1,12 +1,11 @@
-//! job-manager.raise and raiseall: exceptions that users raise.
+//! job-manager.raise and raiseall: exceptions that users raise. They are answered once
+//! they are stored.
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, Reply};
 use proto::Empty;
 use proto::data::JobId;
 use proto::data::job::{Exception, ExceptionType, Severity, States, WaitStatus};
-use proto::job_manager::{
-    Counted, JobEvent, Raise, RaiseAll, RaiseAllError, RaiseError, USERID_ANY,
-};
+use proto::job_manager::{Counted, JobEvent, Raise, RaiseAll, RaiseAllError, RaiseError};
 
 use crate::JobManager;
 use crate::exec::publish_exception;
@@ -16,7 +15,20 @@ pub(crate) fn raise(
     cx: &mut Cx<JobManager>,
     peer: &Peer,
     request: Raise,
-) -> Result<Empty, RaiseError> {
+    reply: Reply<Raise>,
+) {
+    match raise_one(core, cx, peer, request) {
+        Ok(()) => core.batch.then(|_, cx| reply.send(cx, Ok(Empty))),
+        Err(refusal) => reply.send(cx, Err(refusal)),
+    }
+}
+
+fn raise_one(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: Raise,
+) -> Result<(), RaiseError> {
     let severity = Severity::new(request.severity).map_err(|_| RaiseError::Severity)?;
     let kind = ExceptionType::new(&request.kind).map_err(|_| RaiseError::Type)?;
     let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
@@ -35,7 +47,7 @@ pub(crate) fn raise(
         wait_status: request.wait_status.map(WaitStatus),
     };
     except(core, cx, request.id, exception);
-    Ok(Empty)
+    Ok(())
 }
 
 /// Posts an exception and tells whoever runs the job.
@@ -56,6 +68,19 @@ pub(crate) fn raiseall(
     cx: &mut Cx<JobManager>,
     peer: &Peer,
     request: RaiseAll,
+    reply: Reply<RaiseAll>,
+) {
+    match raise_many(core, cx, peer, &request) {
+        Ok(counted) => core.batch.then(move |_, cx| reply.send(cx, Ok(counted))),
+        Err(refusal) => reply.send(cx, Err(refusal)),
+    }
+}
+
+fn raise_many(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
+    request: &RaiseAll,
 ) -> Result<Counted, RaiseAllError> {
     let severity = Severity::new(request.severity).map_err(|_| RaiseAllError::Severity)?;
     let kind = ExceptionType::new(&request.kind).map_err(|_| RaiseAllError::Type)?;
@@ -68,7 +93,10 @@ pub(crate) fn raiseall(
         states.contains(job.life.state) && userid.is_none_or(|userid| job.life.userid == userid)
     });
     let meant: Vec<JobId> = meant.map(|job| job.id).collect();
-    let mut counted = Counted { count: meant.len() as u64, errors: 0 };
+    let mut counted = Counted {
+        count: meant.len() as u64,
+        errors: 0,
+    };
     if request.dry_run {
         return Ok(counted);
     }
@@ -82,6 +110,5 @@ pub(crate) fn raiseall(
         };
         counted.errors += u64::from(!except(core, cx, id, exception));
     }
-    debug_assert_eq!(USERID_ANY, u32::MAX);
     Ok(counted)
 }

@@ -46,7 +46,9 @@ pub(crate) fn sched_ready(
         _ => return Err(Refusal::bare(Errno::EPROTO)),
     };
     core.scheduler_ready(peer, mode);
-    Ok(SchedReadyReply { count: core.alloc.n_queued() as u64 })
+    Ok(SchedReadyReply {
+        count: core.alloc.n_queued() as u64,
+    })
 }
 
 pub(crate) fn exec_hello(
@@ -92,9 +94,11 @@ pub(crate) fn resource_status(
         }
     }
     let empty = r#"{"version":1,"execution":{"R_lite":[],"nodelist":[""],"starttime":0.0,"expiration":0.0}}"#;
-    let text = if all.is_empty() { empty.to_owned() } else { all.encode() };
-    let allocated = RawJson::new(&text).unwrap_or_else(|_| {
-        unreachable!("an encoded R is JSON")
-    });
+    let text = if all.is_empty() {
+        empty.to_owned()
+    } else {
+        all.encode()
+    };
+    let allocated = RawJson::new(&text).unwrap_or_else(|_| unreachable!("an encoded R is JSON"));
     Ok(Allocated { allocated })
 }

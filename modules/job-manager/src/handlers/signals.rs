@@ -3,9 +3,7 @@
 use node::{Cx, Peer};
 use proto::data::JobId;
 use proto::data::job::State;
-use proto::job_manager::{
-    Counted, Kill, KillAll, KillAllError, KillError, ShellKill, USERID_ANY,
-};
+use proto::job_manager::{Counted, Kill, KillAll, KillAllError, KillError, ShellKill, USERID_ANY};
 use proto::{Empty, Payload};
 
 use crate::JobManager;
@@ -63,7 +61,10 @@ pub(crate) fn killall(
             publish(cx, *id, request.signum);
         }
     }
-    Ok(Counted { count: meant.len() as u64, errors: 0 })
+    Ok(Counted {
+        count: meant.len() as u64,
+        errors: 0,
+    })
 }
 
 /// The user that a request names; `None` for all. Clients write "all" as -1 too.

@@ -56,7 +56,9 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
         flags: SubmitFlags(job.flags),
         version: Some(1),
     };
-    let entry = event.entry(job.t_submit).map_err(|error| error.to_string())?;
+    let entry = event
+        .entry(job.t_submit)
+        .map_err(|error| error.to_string())?;
     let life = Life::begin(&event, job.t_submit).ok_or_else(String::new)?;
     let line = entry.encode();
     core.batch.append(job.id, &line);

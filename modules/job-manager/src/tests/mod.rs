@@ -85,3 +85,65 @@ fn every_declared_method_has_a_route() {
         assert!(topics.contains(&method.topic), "{}", method.topic);
     }
 }
+
+/// History of more than a slice, with life going on meanwhile: every event is heard once,
+/// and a job's events in order.
+#[test]
+fn a_long_past_is_told_in_slices_between_other_work() {
+    let mut stage = Stage::new();
+    let jobspec = format!("{{\"x\":\"{}\"}}", "y".repeat(3000));
+    for id in 1..=600 {
+        let end: &[&str] = if id % 2 == 0 {
+            &["exception", "clean"]
+        } else {
+            &["memo"]
+        };
+        stage.put_job(id, &jobspec, &[&["submit", "validate"], end].concat());
+    }
+    stage.play("restart");
+    stage.play("store");
+    let mut heard = stage.play("stream job-manager.events-journal {\"full\":true}");
+    let mut slices = 1;
+    while !heard.iter().any(|line| line.contains(r#""id":-1"#)) {
+        // Job 1 is told already or not, job 599 is not yet, job 4000 is new.
+        for id in [1, 599] {
+            let memo = format!(r#"{{"id":{id},"memo":{{"n":{slices}}}}}"#);
+            heard.extend(stage.play(&format!("request job-manager.memo {memo}")));
+        }
+        heard.extend(stage.play(&format!("submit {}", 4000 + slices)));
+        heard.extend(stage.play("pass 0.001"));
+        slices += 1;
+    }
+    heard.extend(stage.play("pass 0.001"));
+    assert!(slices > 3, "{slices} slices");
+    let records = heard.iter().filter(|line| line.contains("events-journal"));
+    let records: Vec<&str> = records.map(String::as_str).collect();
+    let of = |id: u64| {
+        let id = format!("\"id\":{id},");
+        records.iter().filter(move |line| line.contains(&id))
+    };
+    for id in 1..=600 {
+        assert!(of(id).count() >= 1, "job {id} is never told");
+    }
+    for id in [1, 599] {
+        let told: String = of(id).copied().collect();
+        let numbers: Vec<usize> = (1..slices)
+            .map(|n| {
+                told.find(&format!("{{\"n\":{n}}}"))
+                    .expect("every memo is told")
+            })
+            .collect();
+        assert!(numbers.is_sorted(), "job {id}: {numbers:?}");
+        assert_eq!(told.matches("\"n\":").count(), slices - 1, "job {id}");
+    }
+    for n in 1..slices {
+        let told: String = of(4000 + n as u64).copied().collect();
+        assert_eq!(told.matches("\"submit\"").count(), 1, "job {}", 4000 + n);
+    }
+    let mark = records
+        .iter()
+        .position(|line| line.contains(r#""id":-1"#))
+        .expect("there is one");
+    let past: Vec<&&str> = records[..mark].iter().collect();
+    assert_eq!(past.len(), 600, "one record a job before the mark");
+}

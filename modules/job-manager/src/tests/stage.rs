@@ -23,7 +23,8 @@ pub struct Stage {
     once: Option<String>,
 }
 
-const JOBSPEC: &str = r#"{"resources":[],"tasks":[],"attributes":{"system":{"duration":0}},"version":1}"#;
+const JOBSPEC: &str =
+    r#"{"resources":[],"tasks":[],"attributes":{"system":{"duration":0}},"version":1}"#;
 const R: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["h0"],"starttime":1000.0,"expiration":0.0}}"#;
 
 impl Stage {
@@ -61,14 +62,44 @@ impl Stage {
             "store" if self.commit.is_none() => return vec!["nothing to store".to_owned()],
             "store" => self.store(),
             "lose-kvs" => self.lose_kvs(first == "applied"),
-            "pass" => self.probe.pass(Duration::from_secs(first.parse().expect("seconds"))),
-            "restart" => self.restart(),
-            "put" => drop(self.kvs.insert(first.to_owned(), json.replace("\\n", "\n").into())),
+            "pass" => self
+                .probe
+                .pass(Duration::from_secs_f64(first.parse().expect("seconds"))),
+            "restart" => {
+                let mut said = self.restart();
+                self.probe.settle();
+                said.extend(self.said());
+                return said;
+            }
+            "put" => drop(
+                self.kvs
+                    .insert(first.to_owned(), json.replace("\\n", "\n").into()),
+            ),
             "dump" => return self.dump(),
             other => panic!("no such command: {other}"),
         }
         self.probe.settle();
         self.said()
+    }
+
+    /// Puts a job into the KVS with these events.
+    pub fn put_job(&mut self, id: u64, jobspec: &str, events: &[&str]) {
+        let context = |name: &str| match name {
+            "submit" => r#","context":{"userid":100,"urgency":16,"flags":0,"version":1}"#,
+            "exception" => r#","context":{"type":"cancel","severity":0,"note":""}"#,
+            "memo" => r#","context":{"a":1}"#,
+            _ => "",
+        };
+        let line = |name: &&str| {
+            format!(
+                "{{\"timestamp\":1.0,\"name\":\"{name}\"{}}}\n",
+                context(name)
+            )
+        };
+        let log: String = events.iter().map(line).collect();
+        self.kvs.insert(JobId(id).kvs_key("eventlog"), log.into());
+        self.kvs
+            .insert(JobId(id).kvs_key("jobspec"), jobspec.into());
     }
 
     fn submit(&mut self, id: &str, settings: &str) {
@@ -77,15 +108,22 @@ impl Stage {
             let mut pairs = words.filter_map(|word| word.split_once('='));
             pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
         };
-        let (user, urgency) = (setting("user").unwrap_or("100"), setting("urgency").unwrap_or("16"));
-        let (flags, jobspec) = (setting("flags").unwrap_or("0"), setting("jobspec").unwrap_or(JOBSPEC));
+        let (user, urgency) = (
+            setting("user").unwrap_or("100"),
+            setting("urgency").unwrap_or("16"),
+        );
+        let (flags, jobspec) = (
+            setting("flags").unwrap_or("0"),
+            setting("jobspec").unwrap_or(JOBSPEC),
+        );
         let number: u64 = id.parse().expect("a number");
         let key = JobId(number).kvs_key("jobspec");
         self.kvs.insert(key, jobspec.into());
         let job = format!(
             r#"{{"id":{id},"userid":{user},"urgency":{urgency},"t_submit":999.5,"flags":{flags},"jobspec":{jobspec}}}"#
         );
-        self.probe.request("job-manager.submit", &format!(r#"{{"jobs":[{job}]}}"#));
+        self.probe
+            .request("job-manager.submit", &format!(r#"{{"jobs":[{job}]}}"#));
     }
 
     /// A request from a client, scheduler or execution service by name.
@@ -95,7 +133,10 @@ impl Stage {
         if !json.is_empty() {
             message.set_payload(format!("{json}\0").into());
         }
-        message.set_flag(Flags::STREAMING, topic.ends_with("hello") && topic.contains("sched"));
+        message.set_flag(
+            Flags::STREAMING,
+            topic.ends_with("hello") && topic.contains("sched"),
+        );
         message.set_flag(Flags::NORESPONSE, topic.ends_with("disconnect"));
         (message.userid, message.rolemask) = (100, Role::OWNER);
         message.push_route(Identity::new(who).expect("a short name"));
@@ -115,7 +156,11 @@ impl Stage {
             "canceled" => r#""type":3"#.to_owned(),
             other => panic!("no such answer: {other}"),
         };
-        let more = if more.is_empty() { String::new() } else { format!(",{more}") };
+        let more = if more.is_empty() {
+            String::new()
+        } else {
+            format!(",{more}")
+        };
         self.untagged("sched.alloc", format!(r#"{{"id":{id},{rest}{more}}}"#));
     }
 
@@ -135,7 +180,8 @@ impl Stage {
     fn store(&mut self) {
         let (tag, commit) = self.commit.take().expect("a commit waits");
         self.apply(commit);
-        self.probe.answer("kvs.commit", tag, Ok(r#"{"rootref":"sha1-0","rootseq":1}"#));
+        self.probe
+            .answer("kvs.commit", tag, Ok(r#"{"rootref":"sha1-0","rootseq":1}"#));
     }
 
     fn apply(&mut self, commit: Commit) {
@@ -166,11 +212,12 @@ impl Stage {
     }
 
     /// The job manager dies and another one starts.
-    fn restart(&mut self) {
+    fn restart(&mut self) -> Vec<String> {
         self.commit = None;
         self.probe = Probe::start((), &[], "{}").expect("the job manager starts");
         self.said();
         self.store();
+        self.said()
     }
 
     fn dump(&self) -> Vec<String> {
@@ -182,7 +229,11 @@ impl Stage {
             _ => format!("{key}: {}", String::from_utf8_lossy(value)),
         };
         let is_ours = |key: &str| !key.ends_with("jobspec") && !key.ends_with(".R");
-        self.kvs.iter().filter(|(key, _)| is_ours(key)).map(show).collect()
+        self.kvs
+            .iter()
+            .filter(|(key, _)| is_ours(key))
+            .map(show)
+            .collect()
     }
 
     /// Everything said, lookups answered.
@@ -196,7 +247,9 @@ impl Stage {
             for message in messages {
                 match (message.topic(), message.kind) {
                     ("event.subscribe", _) => {}
-                    ("kvs.lookup", Kind::Request { matchtag, .. }) => self.look_up(&message, matchtag),
+                    ("kvs.lookup", Kind::Request { matchtag, .. }) => {
+                        self.look_up(&message, matchtag)
+                    }
                     ("kvs.commit", Kind::Request { matchtag, .. }) => {
                         let commit = Commit::decode(message.payload()).expect("a commit");
                         said.push(format!("commit {}", shown(&commit)));
@@ -213,7 +266,10 @@ impl Stage {
         let lookup = Lookup::decode(message.payload()).expect("a lookup");
         let found = match lookup.flags {
             READDIR => self.names_in(&lookup.key),
-            0 => self.kvs.get(&lookup.key).map(|value| Tree::Val(value.clone().into())),
+            0 => self
+                .kvs
+                .get(&lookup.key)
+                .map(|value| Tree::Val(value.clone().into())),
             _ => Some(Tree::symlink("moved")),
         };
         match found {
@@ -222,12 +278,17 @@ impl Stage {
                 let text = String::from_utf8_lossy(&payload).replace('\0', "");
                 self.probe.answer("kvs.lookup", tag, Ok(&text));
             }
-            None => self.probe.answer("kvs.lookup", tag, Err(Refusal::bare(Errno::ENOENT))),
+            None => self
+                .probe
+                .answer("kvs.lookup", tag, Err(Refusal::bare(Errno::ENOENT))),
         }
     }
 
     fn names_in(&self, dir: &str) -> Option<Tree> {
-        let below = self.kvs.keys().filter_map(|key| key.strip_prefix(dir)?.strip_prefix('.'));
+        let below = self
+            .kvs
+            .keys()
+            .filter_map(|key| key.strip_prefix(dir)?.strip_prefix('.'));
         let names = below.filter_map(|rest| rest.split('.').next());
         let entries: BTreeMap<Box<str>, Tree> =
             names.map(|name| (name.into(), Tree::empty_dir())).collect();
@@ -236,7 +297,8 @@ impl Stage {
 }
 
 fn is_within(key: &str, dir: &str) -> bool {
-    key.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    key.strip_prefix(dir)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// A commit in a few words: keys, and names of events.
