@@ -1,6 +1,7 @@
 //! What a sub-command is given: its environment, its streams, and a way to the instance.
 
 use std::io::{self, IsTerminal, LineWriter, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use client::{Handle, Options};
 
@@ -15,10 +16,26 @@ const COLUMNS_DEFAULT: usize = 80;
 /// terminal.
 const OUTPUT_BYTES: usize = 64 * 1024;
 
+/// Standard input, which may be a descriptor that can be waited for.
+pub trait Input: Read {
+    /// The descriptor; `None` when reading never blocks.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+}
+
+impl Input for io::Stdin {
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.as_fd())
+    }
+}
+
+impl<T: AsRef<[u8]>> Input for io::Cursor<T> {}
+
 /// The streams of a command.
 pub struct Io {
     /// Standard input.
-    pub input: Box<dyn Read>,
+    pub input: Box<dyn Input>,
     /// Standard output, buffered: a command that waits flushes first.
     pub out: Box<dyn Write>,
     /// Standard error.
@@ -53,7 +70,7 @@ pub struct Flux {
     /// The environment, `flux -p` and `-r` applied.
     pub env: Env,
     /// Standard input.
-    pub input: Box<dyn Read>,
+    pub input: Box<dyn Input>,
     /// Standard output, buffered: a command that waits calls `flush` first.
     pub out: Box<dyn Write>,
     /// Standard error.

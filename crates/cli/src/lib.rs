@@ -9,6 +9,7 @@
 //! Only the parser of the sub-command at hand is built, because `flux getattr rank` is
 //! to take no longer than the round trip.
 
+mod attach;
 mod clock;
 mod command;
 mod commands;
@@ -19,10 +20,12 @@ mod error;
 mod external;
 mod flux;
 mod layout;
+mod limits;
+mod submission;
 mod suggest;
 
 pub use command::{Entry, Group, Run, Style};
 pub use dispatch::run;
 pub use env::Env;
 pub use error::CliError;
-pub use flux::{Flux, Io};
+pub use flux::{Flux, Input, Io};

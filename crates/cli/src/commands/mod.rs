@@ -11,14 +11,17 @@ pub mod env;
 pub mod event;
 pub mod getattr;
 pub mod help;
+pub mod job;
 pub mod kvs;
 pub mod logger;
 pub mod lsattr;
 pub mod module;
 pub mod ping;
+pub mod run;
 pub mod setattr;
 pub mod shutdown;
 pub mod start;
+pub mod submit;
 pub mod uptime;
 pub mod version;
 
@@ -33,14 +36,17 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<event::Event>(),
     Entry::of::<getattr::Getattr>(),
     Entry::of::<help::Help>(),
+    Entry::of::<job::Job>(),
     Entry::of::<kvs::Kvs>(),
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),
     Entry::of::<module::Module>(),
     Entry::of::<ping::Ping>(),
+    Entry::of::<run::RunCommand>(),
     Entry::of::<setattr::Setattr>(),
     Entry::of::<shutdown::Shutdown>(),
     Entry::of::<start::Start>(),
+    Entry::of::<submit::Submit>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<version::Version>(),
 ];

@@ -129,7 +129,7 @@ impl Start {
             option("--conf", conf.clone());
         }
         let words = self.broker_opts.iter().flat_map(|words| words.split(','));
-        args.extend(words.map(OsString::from));
+        args.extend(words.filter(|word| !word.is_empty()).map(OsString::from));
         args.extend(self.command.iter().cloned());
         args
     }
@@ -201,7 +201,7 @@ mod tests {
             "-vv -c /etc/x --conf=a.b=1 sh -c y",
             "-v -c /etc/x --conf a.b=1 sh -c y",
         );
-        check("-o,-v,-Sx=1 true", " -v -Sx=1 true");
+        check("-o,-v,-Sx=1 true", "-v -Sx=1 true");
         check("-s1 --test-hosts=h0 -- true", "-S hostname=h0 true");
     }
 

@@ -91,7 +91,7 @@ fn the_instance_says_how_it_is_in_one_line() {
         "state-machine.get" => Ok(json!({"state": "join", "duration": 90.0})),
         _ => attrs(topic, object),
     });
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("local");
     let broker = client::fake::FakeBroker::listen(&path, instance).unwrap();
     let shown = super::run(&[("FLUX_URI", &broker.uri())], &["uptime"], "");

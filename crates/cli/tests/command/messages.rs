@@ -22,8 +22,9 @@ fn check_ping(line: &str, expect: &str) {
         }
         vec![answer(request, &object)]
     };
-    let folder = tempfile::tempdir().unwrap();
-    let broker = client::fake::FakeBroker::listen(&folder.path().join("s"), pong).unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("s");
+    let broker = client::fake::FakeBroker::listen(&path, pong).expect("a socket");
     let words: Vec<&str> = line.split_whitespace().collect();
     let shown = super::run(&[("FLUX_URI", &broker.uri())], &words, "");
     let mut untimed = String::new();
