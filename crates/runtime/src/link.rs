@@ -430,3 +430,26 @@ fn system_error(error: zmq::Error) -> io::Error {
         known => io::Error::from_raw_os_error(known.to_raw()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_several_parts_is_refused_and_the_next_one_arrives() {
+        let context = Context::new().unwrap();
+        let limits = LinkLimits::default();
+        let router = RouterLink::bind(&context, "inproc://parts", limits).unwrap();
+        let peer = DealerLink::connect(&context, "inproc://parts", b"odd", limits).unwrap();
+        let parts: [&[u8]; 3] = [b"one", b"", b"three"];
+        peer.0.socket.send_multipart(parts, 0).unwrap();
+        peer.send(b"well".to_vec()).unwrap();
+
+        match router.recv() {
+            Err(RecvError::Malformed { identity, parts: 3 }) => assert_eq!(identity[..], *b"odd"),
+            other => panic!("{other:?}"),
+        }
+        let (_, message) = router.recv().unwrap().unwrap();
+        assert_eq!(message[..], *b"well");
+    }
+}
