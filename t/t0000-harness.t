@@ -53,7 +53,7 @@ test_expect_success 'a failing test shows what it printed, and the script ends w
 	# failed: 1 of 2, see $PWD/results/trash.fail
 	EOF
 	test_cmp expect fail.tap &&
-	grep "^#	tried" fail.out &&
+	test_grep "^#	tried" fail.out &&
 	test -d results/trash.fail
 '
 
@@ -67,9 +67,9 @@ test_expect_success 'a missing && is an error, and nothing of the body has run' 
 	test_expect_success "it left no file" "test ! -e evidence"
 	test_done
 	EOF
-	grep "^not ok 1 - a link is missing" lint.tap &&
-	grep "^# error: .* && is missing" lint.tap &&
-	grep "^ok 2 - it left no file" lint.tap &&
+	test_grep "^not ok 1 - a link is missing" lint.tap &&
+	test_grep "^# error: .* && is missing" lint.tap &&
+	test_grep "^ok 2 - it left no file" lint.tap &&
 	test ! -e evidence
 '
 
@@ -78,7 +78,7 @@ test_expect_success 'a body that does not parse is an error too' '
 	test_expect_success "an if without fi" "if true"
 	test_done
 	EOF
-	grep "^not ok 1 - an if without fi" parse.tap
+	test_grep "^not ok 1 - an if without fi" parse.tap
 '
 
 test_expect_success 'a missing prerequisite skips, a set one does not' '
@@ -106,9 +106,9 @@ test_expect_success 'the prerequisite LONG comes with --long' '
 	test_done
 	EOF
 	run_script 0 short <body &&
-	grep "^ok 1 # skip takes its time (missing LONG)" short.tap &&
+	test_grep "^ok 1 # skip takes its time (missing LONG)" short.tap &&
 	run_script 0 long --long <body &&
-	grep "^ok 1 - takes its time" long.tap
+	test_grep "^ok 1 - takes its time" long.tap
 '
 
 # ran LIST EXPECTED: with --run=LIST, exactly the tests EXPECTED (as a string of
@@ -139,7 +139,7 @@ test_expect_success '--run refuses what is not a list' '
 	run_script 99 badlist --run=two <<-\EOF &&
 	test_done
 	EOF
-	grep "^Bail out! badlist: --run takes a list" badlist.out
+	test_grep "^Bail out! badlist: --run takes a list" badlist.out
 '
 
 test_expect_success 'a known breakage does not fail the script, a repaired one does' '
@@ -147,12 +147,12 @@ test_expect_success 'a known breakage does not fail the script, a repaired one d
 	test_expect_failure "still broken" false
 	test_done
 	EOF
-	grep "^not ok 1 - still broken # TODO known breakage" todo.tap &&
+	test_grep "^not ok 1 - still broken # TODO known breakage" todo.tap &&
 	run_script 1 repaired <<-\EOF &&
 	test_expect_failure "no longer broken" true
 	test_done
 	EOF
-	grep "^# the known breakage is gone" repaired.tap
+	test_grep "^# the known breakage is gone" repaired.tap
 '
 
 test_expect_success 'skip_all skips the script with its reason' '
@@ -169,11 +169,11 @@ test_expect_success 'a script that ends without test_done, or without a test, ba
 	test_expect_success "a body must not exit" "exit 0"
 	test_done
 	EOF
-	grep "^Bail out! early: ended with 0 before test_done" early.out &&
+	test_grep "^Bail out! early: ended with 0 before test_done" early.out &&
 	run_script 99 empty <<-\EOF &&
 	test_done
 	EOF
-	grep "^Bail out! empty: no test was run" empty.out
+	test_grep "^Bail out! empty: no test was run" empty.out
 '
 
 test_expect_success 'a process that outlives the script fails it, is named, and is ended' '
@@ -185,7 +185,7 @@ test_expect_success 'a process that outlives the script fails it, is named, and 
 	"
 	test_done
 	EOF
-	grep "^# error: process $(cat pid) remains: tail -f /dev/null" leak.tap &&
+	test_grep "^# error: process $(cat pid) remains: tail -f /dev/null" leak.tap &&
 	test_must_fail grep -z . "/proc/$(cat pid)/cmdline"
 '
 

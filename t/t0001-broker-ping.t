@@ -22,14 +22,14 @@ test_expect_success 'flux start ends with the code of its initial program' '
 
 test_expect_success 'the broker answers a ping, on any rank and on rank 0' '
 	flux start flux ping --count=1 broker >any &&
-	grep "broker.ping pad=0 seq=0 time=" any &&
+	test_grep "broker.ping pad=0 seq=0 time=" any &&
 	flux start flux ping --count=1 --rank=0 broker >zero &&
-	grep "^0!broker.ping pad=0 seq=0 time=" zero
+	test_grep "^0!broker.ping pad=0 seq=0 time=" zero
 '
 
 test_expect_success 'a ping of a service that is not there is refused' '
 	test_must_fail flux start flux ping --count=1 nosuch 2>actual &&
-	grep "nosuch.ping: Function not implemented" actual
+	test_grep "nosuch.ping: Function not implemented" actual
 '
 
 # under_flux CODE NAME: runs the script NAME.t, whose text comes on standard
@@ -48,7 +48,7 @@ test_expect_success 'a script can run under flux' '
 	test_expect_success "there is an instance" "flux getattr rank >rank"
 	test_done
 	EOF
-	grep "^ok 1 - there is an instance" good.tap
+	test_grep "^ok 1 - there is an instance" good.tap
 '
 
 test_expect_success 'the failure of a script under flux comes through' '
@@ -56,7 +56,7 @@ test_expect_success 'the failure of a script under flux comes through' '
 	test_expect_success "it fails" false
 	test_done
 	EOF
-	grep "^not ok 1 - it fails" bad.tap
+	test_grep "^not ok 1 - it fails" bad.tap
 '
 
 test_expect_success 'a module that is left loaded is an error' '
@@ -64,7 +64,7 @@ test_expect_success 'a module that is left loaded is an error' '
 	test_expect_success "load it" "flux module load heartbeat"
 	test_done
 	EOF
-	grep "^# error: left loaded: heartbeat" module.tap
+	test_grep "^# error: left loaded: heartbeat" module.tap
 '
 
 test_expect_success 'a process that outlives the instance is an error' '
@@ -75,7 +75,7 @@ test_expect_success 'a process that outlives the instance is an error' '
 	"
 	test_done
 	EOF
-	grep "^# error: process .* remains: tail -f /dev/null" leak.tap
+	test_grep "^# error: process .* remains: tail -f /dev/null" leak.tap
 '
 
 test_done

@@ -44,6 +44,16 @@ test_cmp() {
 	diff -u "$@"
 }
 
+# test_grep [OPTION...] PATTERN FILE: as grep; shows FILE when nothing is found.
+test_grep() {
+	grep "$@" && return 0
+	for test__file in "$@"; do :; done
+	echo "test_grep: not found: grep $*" >&2
+	echo "--- $test__file:" >&2
+	cat "$test__file" >&2
+	return 1
+}
+
 # test_when_finished COMMANDS: runs COMMANDS after the body, whether it passes
 # or not, last registered first. The test fails when one of them does.
 test_when_finished() {

@@ -1,6 +1,7 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
-//! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`. The rules
+//! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`,
+//! `sim.rs`. The rules
 //! that hold the tree together (who may depend on whom, how long a file may be)
 //! are the unit tests in `tidy/`, so a plain `cargo test` finds them too. It must
 //! stay cheap to build: it is the first thing that a fresh clone compiles.
@@ -13,6 +14,7 @@ mod bench;
 mod check;
 mod docs;
 mod run;
+mod sim;
 mod test;
 #[cfg(test)]
 mod tidy;
@@ -26,6 +28,7 @@ enum Command {
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
     Docs(docs::DocsArgs),
+    Sim(sim::SimArgs),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Docs(args) => docs::docs(&args),
+        Command::Sim(args) => sim::sim(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

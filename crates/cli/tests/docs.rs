@@ -1,0 +1,67 @@
+//! The manual in `doc/` is what the parsers say. `UPDATE=1 cargo test -p cli --test docs`,
+//! which `cargo xtask docs` runs, writes it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const BANNER: &str =
+    "<!-- Written by `cargo xtask docs` from crates/cli/src/commands: change it there. -->\n\n";
+
+fn doc() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc")
+}
+
+/// Writes the page if asked to; says whether it is (now) what it should be.
+fn is_current(path: &Path, text: &str) -> bool {
+    if fs::read_to_string(path).is_ok_and(|found| found == text) {
+        return true;
+    }
+    if std::env::var_os("UPDATE").is_none() {
+        return false;
+    }
+    fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("doc/ is writable");
+    fs::write(path, text).expect("doc/ is writable");
+    true
+}
+
+#[test]
+fn the_page_of_all_commands_is_current() {
+    let text = BANNER.to_owned() + &cli::docs::cli_md();
+    assert!(
+        is_current(&doc().join("cli.md"), &text),
+        "doc/cli.md: run `cargo xtask docs`"
+    );
+}
+
+#[test]
+fn the_manual_pages_are_current_and_no_page_is_left_over() {
+    let folder = doc().join("man");
+    let pages = cli::docs::man_pages();
+    let mut stale: Vec<String> = Vec::new();
+    for (name, text) in &pages {
+        if !is_current(&folder.join(name), text) {
+            stale.push(name.clone());
+        }
+    }
+    for entry in fs::read_dir(&folder).into_iter().flatten() {
+        let path = entry.expect("doc/man is readable").path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if pages.iter().any(|(page, _)| *page == name) {
+            continue;
+        }
+        if std::env::var_os("UPDATE").is_some() {
+            fs::remove_file(&path).expect("doc/ is writable");
+        } else {
+            stale.push(name);
+        }
+    }
+    assert!(
+        stale.is_empty(),
+        "doc/man: run `cargo xtask docs` for {}",
+        stale.join(", ")
+    );
+}

@@ -1,0 +1,38 @@
+//! `cargo xtask sim`: broker and modules on one thread, for many seeds or for one.
+//!
+//! The simulator is run as a program of its own crate, not linked in: it brings the
+//! broker, and xtask is to stay cheap to build.
+
+use anyhow::Result;
+
+use crate::run::{cargo, run};
+
+/// Simulate an instance under faults, a run a seed
+#[derive(clap::Args)]
+pub struct SimArgs {
+    /// Run this seed alone and print its trace: how a failure is looked at
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// How many seeds to run, from 0
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1_000,
+        conflicts_with = "seed"
+    )]
+    seeds: u64,
+    /// In how many of 100 stretches a module is killed
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    kill_percent: u64,
+}
+
+/// Runs the seeds; true when no checker spoke. Not optimised: assertions are the point.
+pub fn sim(args: &SimArgs) -> Result<bool> {
+    let (first, count) = match args.seed {
+        Some(seed) => (seed, 1),
+        None => (0, args.seeds),
+    };
+    let mut command = cargo(["run", "--quiet", "-p", "sim", "--example", "seeds", "--"]);
+    command.args([first, count, args.kill_percent].map(|number| number.to_string()));
+    run(&mut command)
+}
