@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use proto::{Delivery, Errno, Refusal};
@@ -15,8 +15,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wire::{Flags, Kind, Message, Role};
 
 use crate::call::{Answered, Call, CallId, Pending};
-use crate::inbox::Inbox;
-use crate::limits::{FRUITLESS_REPEATS_MAX, SEND_BYTES_MAX, TURNS_BETWEEN_POLLS};
+use crate::inbox::{Inbox, Item};
+use crate::limits::{FRUITLESS_REPEATS_MAX, REPEAT_DELAY_MIN, SEND_BYTES_MAX, TURNS_BETWEEN_POLLS};
 use crate::link::Link;
 use crate::open::Options;
 use crate::stream::Stream;
@@ -42,9 +42,10 @@ struct Waiting {
     /// The request as sent, for streams that may be sent again.
     again: Option<Message>,
     deadline: Option<Instant>,
-    repeats: u32,
     /// Repeats since the last answer.
     fruitless: u32,
+    /// Whether the service has ever answered.
+    is_answered: bool,
 }
 
 /// A connection to a broker.
@@ -56,6 +57,10 @@ pub struct Handle {
     waiting: FxHashMap<CallId, Waiting>,
     /// The deadlines of those that have one.
     deadlines: BTreeSet<(Instant, CallId)>,
+    /// Streams that are to be sent again, and when.
+    resends: BTreeSet<(Instant, CallId)>,
+    /// How often streams began anew, as far as their answers have been taken.
+    repeats: FxHashMap<CallId, u32>,
     last_tag: u32,
     pub(crate) inbox: Inbox,
     pub(crate) attrs: FxHashMap<String, String>,
@@ -73,6 +78,8 @@ impl Handle {
             proxy_remote: options.proxy_remote.clone(),
             waiting: FxHashMap::default(),
             deadlines: BTreeSet::new(),
+            resends: BTreeSet::new(),
+            repeats: FxHashMap::default(),
             last_tag: 0,
             inbox: Inbox::default(),
             attrs: FxHashMap::default(),
@@ -155,8 +162,11 @@ impl Handle {
                     return Ok(Arrival::Ready(place));
                 }
             }
-            if let Some(arrival) = self.inbox.take_first() {
-                return arrival;
+            if let Some(item) = self.inbox.take_first() {
+                match self.see(item?) {
+                    Some(arrival) => return Ok(arrival),
+                    None => continue,
+                }
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(Arrival::Deadline);
@@ -182,11 +192,13 @@ impl Handle {
     pub fn forget(&mut self, id: CallId) {
         self.stop_waiting(id);
         self.inbox.forget(id);
+        self.repeats.remove(&id);
     }
 
-    /// How often a stream began anew because its service was restarted.
+    /// How often a stream began anew because its service was restarted, up to the answer
+    /// taken last.
     pub fn repeats(&self, id: CallId) -> u32 {
-        self.waiting.get(&id).map_or(0, |waiting| waiting.repeats)
+        self.repeats.get(&id).copied().unwrap_or(0)
     }
 
     /// Blocks until the broker has been given everything that was sent. A program that
@@ -207,14 +219,28 @@ impl Handle {
     /// Blocks until the next answer of a call, whole.
     pub(crate) fn wait_message(&mut self, id: CallId) -> Result<Message, Refusal> {
         loop {
-            if let Some(answer) = self.inbox.take_answer(id) {
-                return answer;
+            if let Some(item) = self.inbox.take_answer(id) {
+                match self.see(item) {
+                    Some(Arrival::Answer(_, answer)) => return answer,
+                    _ => continue,
+                }
             }
             if !self.waiting.contains_key(&id) {
                 let text = "this call is over, or has never been made";
                 return Err(Refusal::new(Errno::EINVAL, text));
             }
             self.pump(&[], None)?;
+        }
+    }
+
+    /// Keeps count of what the program is about to be given.
+    fn see(&mut self, item: Item) -> Option<Arrival> {
+        match item {
+            Item::Again(id) => {
+                *self.repeats.entry(id).or_default() += 1;
+                None
+            }
+            Item::Arrival(arrival) => Some(arrival),
         }
     }
 
@@ -261,8 +287,8 @@ impl Handle {
         let waiting = Waiting {
             again: may_repeat.then(|| message.clone()),
             deadline,
-            repeats: 0,
             fruitless: 0,
+            is_answered: false,
         };
         self.waiting.insert(id, waiting);
         self.send(&message);
@@ -274,6 +300,7 @@ impl Handle {
             self.last_tag = self.last_tag.checked_add(1).unwrap_or(1);
             let id = CallId(self.last_tag);
             if !self.waiting.contains_key(&id) {
+                self.repeats.remove(&id);
                 return id;
             }
         }
@@ -312,7 +339,8 @@ impl Handle {
             return Err(lost_refusal(errno));
         }
         let of_calls = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let deadline = [deadline, of_calls].into_iter().flatten().min();
+        let of_resends = self.resends.first().map(|(due, _)| *due);
+        let deadline = [deadline, of_calls, of_resends].into_iter().flatten().min();
         let (socket, ready) = self.poll(watch, deadline);
         if socket.contains(PollFlags::OUT) {
             let flushed = self.link.flush();
@@ -322,6 +350,7 @@ impl Handle {
             self.read();
         }
         self.expire_calls();
+        self.resend_streams();
         if self.lost.is_some() {
             // The calls get the news as answers first.
             self.fail_waiting();
@@ -397,6 +426,7 @@ impl Handle {
         } else if self.inbox.put_answer(id, Ok(response)) {
             if let Some(waiting) = self.waiting.get_mut(&id) {
                 waiting.fruitless = 0;
+                waiting.is_answered = true;
             }
         } else {
             let text = "answers came faster than they were read";
@@ -404,22 +434,43 @@ impl Handle {
         }
     }
 
-    /// Sends a stream again whose service died under it. The broker holds the request
-    /// until the service is back.
+    /// Has a stream sent again whose service died under it. The broker holds the request
+    /// until a service that it restarts is back; one that somebody removes and loads again
+    /// is unknown in between.
     fn repeat(&mut self, id: CallId, refusal: &Refusal) -> bool {
         let Some(waiting) = self.waiting.get_mut(&id) else {
             return false;
         };
-        if refusal.errno != Errno::EHOSTUNREACH || waiting.fruitless >= FRUITLESS_REPEATS_MAX {
+        let is_away = match refusal.errno {
+            Errno::EHOSTUNREACH => true,
+            Errno::ENOSYS => waiting.is_answered,
+            _ => false,
+        };
+        if !is_away || waiting.again.is_none() || waiting.fruitless >= FRUITLESS_REPEATS_MAX {
             return false;
         }
-        let Some(message) = waiting.again.clone() else {
-            return false;
+        let delay = match waiting.fruitless {
+            0 => Duration::ZERO,
+            n => REPEAT_DELAY_MIN * 2u32.saturating_pow(n - 1),
         };
-        waiting.repeats += 1;
         waiting.fruitless += 1;
-        self.send(&message);
+        self.resends.insert((Instant::now() + delay, id));
+        self.inbox.put_again(id);
         true
+    }
+
+    fn resend_streams(&mut self) {
+        while let Some((due, id)) = self.resends.first().copied()
+            && due <= Instant::now()
+        {
+            self.resends.pop_first();
+            let waiting = self.waiting.get(&id);
+            match waiting.and_then(|waiting| waiting.again.clone()) {
+                Some(message) => self.send(&message),
+                // It was cancelled in the meantime, when nobody was there to end it.
+                None => self.finish(id, Err(Refusal::END)),
+            }
+        }
     }
 
     fn finish(&mut self, id: CallId, answer: Result<Message, Refusal>) {
@@ -435,6 +486,12 @@ impl Handle {
         let waiting = self.waiting.remove(&id);
         if let Some(deadline) = waiting.as_ref().and_then(|waiting| waiting.deadline) {
             self.deadlines.remove(&(deadline, id));
+        }
+        if waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.fruitless > 0)
+        {
+            self.resends.retain(|(_, other)| *other != id);
         }
         waiting.is_some()
     }

@@ -10,12 +10,21 @@ use crate::call::CallId;
 use crate::handle::Arrival;
 use crate::limits::{INBOX_BYTES_MAX, MESSAGE_OVERHEAD_BYTES};
 
+/// One thing in the inbox.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// What the program is to see.
+    Arrival(Arrival),
+    /// From here on a stream's answers begin anew.
+    Again(CallId),
+}
+
 /// Messages in the order in which they came; the answers of one call and the events can
 /// also be taken before what came earlier.
 #[derive(Default)]
 pub(crate) struct Inbox {
-    arrivals: BTreeMap<u64, Arrival>,
-    /// Positions in `arrivals` of the answers of each call.
+    items: BTreeMap<u64, Item>,
+    /// Positions in `items` of what belongs to each call.
     answers: FxHashMap<CallId, VecDeque<u64>>,
     /// Positions of the events, and of the requests to our own services.
     events: VecDeque<u64>,
@@ -32,9 +41,15 @@ impl Inbox {
         if answer.is_ok() && self.bytes >= INBOX_BYTES_MAX {
             return false;
         }
-        let at = self.put(Arrival::Answer(id, answer));
+        let at = self.put(Item::Arrival(Arrival::Answer(id, answer)));
         self.answers.entry(id).or_default().push_back(at);
         true
+    }
+
+    /// Notes that a stream's answers begin anew.
+    pub(crate) fn put_again(&mut self, id: CallId) {
+        let at = self.put(Item::Again(id));
+        self.answers.entry(id).or_default().push_back(at);
     }
 
     /// Takes in an event, or counts it as lost.
@@ -43,7 +58,7 @@ impl Inbox {
             self.events_lost += 1;
             return;
         }
-        let at = self.put(Arrival::Event(event));
+        let at = self.put(Item::Arrival(Arrival::Event(event)));
         self.events.push_back(at);
     }
 
@@ -52,35 +67,32 @@ impl Inbox {
         if self.bytes >= INBOX_BYTES_MAX {
             return Some(request);
         }
-        let at = self.put(Arrival::Request(request));
+        let at = self.put(Item::Arrival(Arrival::Request(request)));
         self.requests.push_back(at);
         None
     }
 
     /// What came first.
-    pub(crate) fn take_first(&mut self) -> Option<Result<Arrival, Refusal>> {
+    pub(crate) fn take_first(&mut self) -> Option<Result<Item, Refusal>> {
         if let Some(lost) = self.take_loss() {
             return Some(Err(lost));
         }
-        let (_, arrival) = self.arrivals.pop_first()?;
-        match &arrival {
-            Arrival::Answer(id, _) => self.forget_position(*id),
-            Arrival::Event(_) => drop(self.events.pop_front()),
-            Arrival::Request(_) => drop(self.requests.pop_front()),
-            Arrival::Ready(_) | Arrival::Deadline => {}
+        let (_, item) = self.items.pop_first()?;
+        match &item {
+            Item::Arrival(Arrival::Answer(id, _)) | Item::Again(id) => self.forget_position(*id),
+            Item::Arrival(Arrival::Event(_)) => drop(self.events.pop_front()),
+            Item::Arrival(Arrival::Request(_)) => drop(self.requests.pop_front()),
+            Item::Arrival(Arrival::Ready(_) | Arrival::Deadline) => {}
         }
-        self.bytes -= weight(&arrival);
-        Some(Ok(arrival))
+        self.bytes -= weight(&item);
+        Some(Ok(item))
     }
 
-    /// The first answer of one call.
-    pub(crate) fn take_answer(&mut self, id: CallId) -> Option<Result<Message, Refusal>> {
+    /// What came first for one call.
+    pub(crate) fn take_answer(&mut self, id: CallId) -> Option<Item> {
         let at = *self.answers.get(&id)?.front()?;
         self.forget_position(id);
-        match self.take_at(at) {
-            Some(Arrival::Answer(_, answer)) => Some(answer),
-            _ => None,
-        }
+        self.take_at(at)
     }
 
     /// The first event.
@@ -90,7 +102,7 @@ impl Inbox {
         }
         let at = self.events.pop_front()?;
         match self.take_at(at) {
-            Some(Arrival::Event(event)) => Some(Ok(event)),
+            Some(Item::Arrival(Arrival::Event(event))) => Some(Ok(event)),
             _ => None,
         }
     }
@@ -99,7 +111,7 @@ impl Inbox {
     pub(crate) fn take_request(&mut self) -> Option<Message> {
         let at = self.requests.pop_front()?;
         match self.take_at(at) {
-            Some(Arrival::Request(request)) => Some(request),
+            Some(Item::Arrival(Arrival::Request(request))) => Some(request),
             _ => None,
         }
     }
@@ -111,17 +123,17 @@ impl Inbox {
         }
     }
 
-    fn put(&mut self, arrival: Arrival) -> u64 {
+    fn put(&mut self, item: Item) -> u64 {
         self.last += 1;
-        self.bytes += weight(&arrival);
-        self.arrivals.insert(self.last, arrival);
+        self.bytes += weight(&item);
+        self.items.insert(self.last, item);
         self.last
     }
 
-    fn take_at(&mut self, at: u64) -> Option<Arrival> {
-        let arrival = self.arrivals.remove(&at)?;
-        self.bytes -= weight(&arrival);
-        Some(arrival)
+    fn take_at(&mut self, at: u64) -> Option<Item> {
+        let item = self.items.remove(&at)?;
+        self.bytes -= weight(&item);
+        Some(item)
     }
 
     fn forget_position(&mut self, id: CallId) {
@@ -140,13 +152,15 @@ impl Inbox {
     }
 }
 
-fn weight(arrival: &Arrival) -> usize {
-    let payload = match arrival {
-        Arrival::Answer(_, Ok(message)) | Arrival::Event(message) | Arrival::Request(message) => {
-            message.payload().map_or(0, |payload| payload.len())
-        }
-        Arrival::Answer(_, Err(_)) | Arrival::Ready(_) | Arrival::Deadline => 0,
+fn weight(item: &Item) -> usize {
+    let message = match item {
+        Item::Arrival(Arrival::Answer(_, Ok(message))) => Some(message),
+        Item::Arrival(Arrival::Event(message) | Arrival::Request(message)) => Some(message),
+        _ => None,
     };
+    let payload = message
+        .and_then(Message::payload)
+        .map_or(0, |payload| payload.len());
     payload + MESSAGE_OVERHEAD_BYTES
 }
 
@@ -158,10 +172,12 @@ mod tests {
         Message::event(topic)
     }
 
-    fn taken(arrival: Option<Result<Arrival, Refusal>>) -> String {
-        match arrival {
-            Some(Ok(Arrival::Answer(id, Ok(message)))) => format!("{id:?} {}", message.topic()),
-            Some(Ok(Arrival::Event(event))) => format!("event {}", event.topic()),
+    fn taken(item: Option<Result<Item, Refusal>>) -> String {
+        match item {
+            Some(Ok(Item::Arrival(Arrival::Answer(id, Ok(message))))) => {
+                format!("{id:?} {}", message.topic())
+            }
+            Some(Ok(Item::Arrival(Arrival::Event(event)))) => format!("event {}", event.topic()),
             Some(Ok(other)) => format!("{other:?}"),
             Some(Err(refusal)) => refusal.to_string(),
             None => "nothing".to_owned(),
@@ -176,13 +192,27 @@ mod tests {
         inbox.put_answer(one, Ok(message("a")));
         inbox.put_answer(two, Ok(message("b")));
         inbox.put_answer(one, Ok(message("c")));
-        assert_eq!(inbox.take_answer(two).unwrap().unwrap().topic(), "b");
-        assert_eq!(inbox.take_answer(two), None);
+        assert_eq!(taken(inbox.take_answer(two).map(Ok)), "CallId(2) b");
+        assert_eq!(taken(inbox.take_answer(two).map(Ok)), "nothing");
         assert_eq!(taken(inbox.take_first()), "event e");
         assert_eq!(taken(inbox.take_first()), "CallId(1) a");
         assert_eq!(taken(inbox.take_first()), "CallId(1) c");
         assert_eq!(taken(inbox.take_first()), "nothing");
         assert_eq!((inbox.bytes, inbox.answers.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_new_beginning_has_its_place_among_the_answers() {
+        let mut inbox = Inbox::default();
+        inbox.put_answer(CallId(1), Ok(message("a")));
+        inbox.put_again(CallId(1));
+        inbox.put_answer(CallId(1), Ok(message("a")));
+        assert_eq!(taken(inbox.take_first()), "CallId(1) a");
+        assert_eq!(
+            taken(inbox.take_answer(CallId(1)).map(Ok)),
+            "Again(CallId(1))"
+        );
+        assert_eq!(taken(inbox.take_first()), "CallId(1) a");
     }
 
     #[test]

@@ -21,7 +21,11 @@ pub const TURNS_BETWEEN_POLLS: u32 = 64;
 
 /// How often a stream is repeated without a single answer in between before its error
 /// reaches the program.
-pub const FRUITLESS_REPEATS_MAX: u32 = 8;
+pub const FRUITLESS_REPEATS_MAX: u32 = 9;
+
+/// Wait before the second fruitless repeat; it doubles from there, to about two seconds
+/// in all: longer than a module is unknown that is removed and loaded again.
+pub const REPEAT_DELAY_MIN: Duration = Duration::from_millis(8);
 
 /// How often connecting is tried again.
 pub const CONNECT_RETRIES: u32 = 5;

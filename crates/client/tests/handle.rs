@@ -136,6 +136,33 @@ fn a_repeating_stream_outlives_its_service() {
 }
 
 #[test]
+fn a_repeating_stream_outlives_the_removal_of_its_service() {
+    let mut asked = 0;
+    let (_folder, _broker, mut handle) = open(move |request| {
+        asked += 1;
+        let gone = refuse(request, &Refusal::bare(Errno::ENOSYS));
+        match asked {
+            1 | 4 => vec![answer(request, &json!({"asked": asked})), gone],
+            2 | 3 => vec![gone],
+            _ => vec![refuse(request, &Refusal::END)],
+        }
+    });
+    let mut stream = handle.stream(Call::new(&config::Get).repeating());
+    assert_eq!(stream.next().unwrap().unwrap().0["asked"], 1);
+    assert_eq!(stream.repeats(), 0);
+    assert_eq!(stream.next().unwrap().unwrap().0["asked"], 4);
+    assert_eq!(stream.next(), None);
+}
+
+#[test]
+fn a_service_that_was_never_there_is_not_waited_for() {
+    let (_folder, _broker, mut handle) =
+        open(|request| vec![refuse(request, &Refusal::bare(Errno::ENOSYS))]);
+    let mut stream = handle.stream(Call::new(&config::Get).repeating());
+    assert_eq!(stream.next(), Some(Err(Refusal::bare(Errno::ENOSYS))));
+}
+
+#[test]
 fn a_repeating_stream_gives_up_when_nothing_comes_of_it() {
     let (_folder, _broker, mut handle) =
         open(|request| vec![refuse(request, &Refusal::bare(Errno::EHOSTUNREACH))]);
