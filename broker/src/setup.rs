@@ -1,5 +1,11 @@
 //! From arguments and environment to a running broker, and tidying up after it.
 
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the edge: what the core may not read is read here and passed in"
+)]
+
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;

@@ -26,6 +26,7 @@ const PURE: &[&str] = &[
     "crates/proto",
     "crates/node",
     "crates/sim",
+    "broker",
     "modules",
 ];
 
