@@ -6,17 +6,16 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use proto::{Delivery, Errno, Refusal};
 use rustc_hash::FxHashMap;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wire::{Flags, Kind, Message, Role};
 
 use crate::call::{Answered, Call, CallId, Pending};
 use crate::inbox::{Inbox, Item};
-use crate::limits::{FRUITLESS_REPEATS_MAX, REPEAT_DELAY_MIN, SEND_BYTES_MAX, TURNS_BETWEEN_POLLS};
+use crate::limits::TURNS_BETWEEN_POLLS;
 use crate::link::Link;
 use crate::open::Options;
 use crate::stream::Stream;
@@ -38,34 +37,34 @@ pub enum Arrival {
 }
 
 /// A call that waits.
-struct Waiting {
+pub(crate) struct Waiting {
     /// The request as sent, for streams that may be sent again.
-    again: Option<Message>,
-    deadline: Option<Instant>,
+    pub(crate) again: Option<Message>,
+    pub(crate) deadline: Option<Instant>,
     /// Repeats since the last answer.
-    fruitless: u32,
+    pub(crate) fruitless: u32,
     /// Whether the service has ever answered.
-    is_answered: bool,
+    pub(crate) is_answered: bool,
 }
 
 /// A connection to a broker.
 pub struct Handle {
-    link: Link,
+    pub(crate) link: Link,
     userid: u32,
     rolemask: Role,
     pub(crate) proxy_remote: Option<String>,
-    waiting: FxHashMap<CallId, Waiting>,
+    pub(crate) waiting: FxHashMap<CallId, Waiting>,
     /// The deadlines of those that have one.
-    deadlines: BTreeSet<(Instant, CallId)>,
+    pub(crate) deadlines: BTreeSet<(Instant, CallId)>,
     /// Streams that are to be sent again, and when.
-    resends: BTreeSet<(Instant, CallId)>,
+    pub(crate) resends: BTreeSet<(Instant, CallId)>,
     /// How often streams began anew, as far as their answers have been taken.
     repeats: FxHashMap<CallId, u32>,
     last_tag: u32,
     pub(crate) inbox: Inbox,
     pub(crate) attrs: FxHashMap<String, String>,
     /// Set when the connection is lost; calls fail with it from then on.
-    lost: Option<Errno>,
+    pub(crate) lost: Option<Errno>,
     turns: u32,
 }
 
@@ -311,215 +310,6 @@ impl Handle {
         message.userid = self.userid;
         message.rolemask = self.rolemask;
     }
-
-    /// Queues a message. Blocks only while the broker has much left to read.
-    pub(crate) fn send(&mut self, message: &Message) {
-        if self.lost.is_none() {
-            let sent = self.link.send(message);
-            self.note_loss(sent);
-            while self.lost.is_none() && self.link.backlog() > SEND_BYTES_MAX {
-                // The loss of the connection has been noted, and is told when reading.
-                let _ = self.pump(&[], None);
-            }
-        }
-        if self.lost.is_some() {
-            self.fail_waiting();
-        }
-    }
-
-    /// Waits in poll(2) until there is something to do, and does the socket's part of it.
-    /// Gives back the place of the first ready descriptor of `watch`.
-    pub(crate) fn pump(
-        &mut self,
-        watch: &[BorrowedFd<'_>],
-        deadline: Option<Instant>,
-    ) -> Result<Option<usize>, Refusal> {
-        if let Some(errno) = self.lost {
-            self.fail_waiting();
-            return Err(lost_refusal(errno));
-        }
-        let of_calls = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let of_resends = self.resends.first().map(|(due, _)| *due);
-        let deadline = [deadline, of_calls, of_resends].into_iter().flatten().min();
-        let (socket, ready) = self.poll(watch, deadline);
-        if socket.contains(PollFlags::OUT) {
-            let flushed = self.link.flush();
-            self.note_loss(flushed);
-        }
-        if socket.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
-            self.read();
-        }
-        self.expire_calls();
-        self.resend_streams();
-        if self.lost.is_some() {
-            // The calls get the news as answers first.
-            self.fail_waiting();
-        }
-        Ok(ready)
-    }
-
-    fn poll(
-        &self,
-        watch: &[BorrowedFd<'_>],
-        deadline: Option<Instant>,
-    ) -> (PollFlags, Option<usize>) {
-        let wanted = match self.link.backlog() {
-            0 => PollFlags::IN,
-            _ => PollFlags::IN | PollFlags::OUT,
-        };
-        let timeout = deadline.map(|deadline| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: i64::from(left.subsec_nanos()),
-            }
-        });
-        let mut fds = Vec::with_capacity(1 + watch.len());
-        fds.push(PollFd::from_borrowed_fd(self.link.as_fd(), wanted));
-        fds.extend(
-            watch
-                .iter()
-                .map(|fd| PollFd::from_borrowed_fd(*fd, PollFlags::IN)),
-        );
-        // An interruption looks like nothing being ready: the caller comes again.
-        if poll(&mut fds, timeout.as_ref()).is_err() {
-            return (PollFlags::empty(), None);
-        }
-        let ready = fds[1..].iter().position(|fd| !fd.revents().is_empty());
-        (fds[0].revents(), ready)
-    }
-
-    fn read(&mut self) {
-        let mut messages = Vec::new();
-        let read = self.link.read(|message| messages.push(message));
-        for message in messages {
-            match message.kind {
-                Kind::Response { errnum, .. } => self.take_response(message, errnum),
-                Kind::Event { .. } => self.inbox.put_event(message),
-                Kind::Request { .. } => {
-                    if let Some(request) = self.inbox.put_request(message) {
-                        self.refuse(&request, &Refusal::bare(Errno::ENOBUFS));
-                    }
-                }
-                Kind::Control { .. } => {}
-            }
-        }
-        self.note_loss(read);
-    }
-
-    fn take_response(&mut self, response: Message, errnum: u32) {
-        let id = CallId(response.matchtag());
-        if !self.waiting.contains_key(&id) {
-            return;
-        }
-        if errnum != 0 {
-            let text = response.error_text().map(|text| text.to_owned().into());
-            let refusal = Refusal {
-                errno: Errno(errnum),
-                text,
-            };
-            if !self.repeat(id, &refusal) {
-                self.finish(id, Err(refusal));
-            }
-        } else if response.ends_rpc() {
-            self.finish(id, Ok(response));
-        } else if self.inbox.put_answer(id, Ok(response)) {
-            if let Some(waiting) = self.waiting.get_mut(&id) {
-                waiting.fruitless = 0;
-                waiting.is_answered = true;
-            }
-        } else {
-            let text = "answers came faster than they were read";
-            self.finish(id, Err(Refusal::new(Errno::ENOBUFS, text)));
-        }
-    }
-
-    /// Has a stream sent again whose service died under it. The broker holds the request
-    /// until a service that it restarts is back; one that somebody removes and loads again
-    /// is unknown in between.
-    fn repeat(&mut self, id: CallId, refusal: &Refusal) -> bool {
-        let Some(waiting) = self.waiting.get_mut(&id) else {
-            return false;
-        };
-        let is_away = match refusal.errno {
-            Errno::EHOSTUNREACH => true,
-            Errno::ENOSYS => waiting.is_answered,
-            _ => false,
-        };
-        if !is_away || waiting.again.is_none() || waiting.fruitless >= FRUITLESS_REPEATS_MAX {
-            return false;
-        }
-        let delay = match waiting.fruitless {
-            0 => Duration::ZERO,
-            n => REPEAT_DELAY_MIN * 2u32.saturating_pow(n - 1),
-        };
-        waiting.fruitless += 1;
-        self.resends.insert((Instant::now() + delay, id));
-        self.inbox.put_again(id);
-        true
-    }
-
-    fn resend_streams(&mut self) {
-        while let Some((due, id)) = self.resends.first().copied()
-            && due <= Instant::now()
-        {
-            self.resends.pop_first();
-            let waiting = self.waiting.get(&id);
-            match waiting.and_then(|waiting| waiting.again.clone()) {
-                Some(message) => self.send(&message),
-                // It was cancelled in the meantime, when nobody was there to end it.
-                None => self.finish(id, Err(Refusal::END)),
-            }
-        }
-    }
-
-    fn finish(&mut self, id: CallId, answer: Result<Message, Refusal>) {
-        if self.stop_waiting(id) && !self.inbox.put_answer(id, answer) {
-            let text = "answers came faster than they were read";
-            self.inbox
-                .put_answer(id, Err(Refusal::new(Errno::ENOBUFS, text)));
-        }
-    }
-
-    /// Whether it waited.
-    fn stop_waiting(&mut self, id: CallId) -> bool {
-        let waiting = self.waiting.remove(&id);
-        if let Some(deadline) = waiting.as_ref().and_then(|waiting| waiting.deadline) {
-            self.deadlines.remove(&(deadline, id));
-        }
-        if waiting
-            .as_ref()
-            .is_some_and(|waiting| waiting.fruitless > 0)
-        {
-            self.resends.retain(|(_, other)| *other != id);
-        }
-        waiting.is_some()
-    }
-
-    fn expire_calls(&mut self) {
-        while let Some((deadline, id)) = self.deadlines.first().copied()
-            && deadline <= Instant::now()
-        {
-            self.finish(id, Err(Refusal::bare(Errno::ETIMEDOUT)));
-        }
-    }
-
-    fn note_loss(&mut self, result: Result<(), Errno>) {
-        if let Err(errno) = result {
-            self.lost.get_or_insert(errno);
-        }
-    }
-
-    fn fail_waiting(&mut self) {
-        let Some(errno) = self.lost else {
-            return;
-        };
-        let mut ids: Vec<CallId> = self.waiting.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            self.finish(id, Err(lost_refusal(errno)));
-        }
-    }
 }
 
 impl AsFd for Handle {
@@ -528,7 +318,7 @@ impl AsFd for Handle {
     }
 }
 
-fn lost_refusal(errno: Errno) -> Refusal {
+pub(crate) fn lost_refusal(errno: Errno) -> Refusal {
     Refusal::bare(errno)
 }
 

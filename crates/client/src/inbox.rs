@@ -12,6 +12,7 @@ use crate::limits::{INBOX_BYTES_MAX, MESSAGE_OVERHEAD_BYTES};
 
 /// One thing in the inbox.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are the large variant")]
 pub(crate) enum Item {
     /// What the program is to see.
     Arrival(Arrival),

@@ -19,6 +19,7 @@ mod inbox;
 pub mod limits;
 mod link;
 mod open;
+mod pump;
 mod services;
 mod stream;
 
