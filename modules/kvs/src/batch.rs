@@ -89,10 +89,11 @@ impl Batch {
         self.records.insert(record.key.clone(), record);
     }
 
+    /// Removes what is saved of a namespace, unless it is made anew in this batch.
     fn put_removal(&mut self, name: &str, writers: &BTreeSet<String>) {
-        self.put(saved::no_namespace(name));
-        for writer in writers {
-            self.put(saved::no_once(name, writer));
+        let once = writers.iter().map(|writer| saved::no_once(name, writer));
+        for record in once.chain([saved::no_namespace(name)]) {
+            self.records.entry(record.key.clone()).or_insert(record);
         }
     }
 
@@ -160,13 +161,19 @@ impl Kvs {
         if batch.syncs || self.checkpoint_due {
             self.add_checkpoint(cx, &mut batch);
         }
-        (batch.stores_something() || !batch.outcomes.is_empty()).then_some(batch)
+        if !batch.stores_something() && batch.outcomes.is_empty() {
+            return None;
+        }
+        // They join a batch and never make one: on a full disk that would not end.
+        for (name, writers) in &self.leftovers {
+            if !self.namespaces.contains_key(name) {
+                batch.put_removal(name, writers);
+            }
+        }
+        Some(batch)
     }
 
     fn take_changes(&mut self, batch: &mut Batch) {
-        for (name, writers) in &self.leftovers {
-            batch.put_removal(name, writers);
-        }
         for change in std::mem::take(&mut self.changes) {
             match change {
                 Change::Create(name, namespace, reply) => {

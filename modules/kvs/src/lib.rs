@@ -23,3 +23,6 @@ mod stats;
 pub use core::Kvs;
 pub use handlers::routes;
 pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;
