@@ -65,7 +65,7 @@ impl JobShell {
         let service = job_shell::service_name(job.userid, job.id);
         let init = json!({ "service": service, "leader-rank": job.rank, "size": job.nnodes });
         self.store.event(now, "shell.init", &init);
-        let taskmap = json!({ "taskmap": { "version": 1, "map": task_map(job) } });
+        let taskmap = json!({ "taskmap": task_map(job) });
         self.store.event(now, "shell.start", &taskmap);
         self.store.output_header(now, job.ntasks);
     }
@@ -237,7 +237,7 @@ fn pmi_server(job: &Job, tags: &JobTags) -> Server {
         .attr("instance-level")
         .and_then(|level| level.parse().ok())
         .unwrap_or(0);
-    let taskmap = json!({ "version": 1, "map": map }).to_string();
+    let taskmap = json!(map).to_string();
     let mut preset = BTreeMap::from([
         ("flux.taskmap".to_owned(), taskmap),
         ("flux.instance-level".to_owned(), (level + 1).to_string()),

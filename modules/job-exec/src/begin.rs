@@ -1,9 +1,7 @@
 //! The beginning of a job: its namespace, the first lines of its log, its shell or the
 //! timer that stands for one.
 //!
-//! Nothing here waits: the namespace, the first commit and the link to it are sent one
-//! after the other and stay in that order, and the shell starts meanwhile. It can not ask
-//! for anything before its greeting reaches us.
+//! The shell starts while the namespace is being made: only its greeting waits for that.
 
 use std::time::Duration;
 
@@ -47,7 +45,8 @@ impl JobExec {
         }
     }
 
-    /// Makes the namespace and the link to it, without waiting for either.
+    /// Makes the namespace and the link to it. The shell is started meanwhile; what it and
+    /// we have to write waits for the namespace.
     fn create_namespace(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.get(&id) else {
             return;
@@ -62,9 +61,20 @@ impl JobExec {
             owner: i64::from(job.userid),
             flags: 0,
         };
-        send_create(cx, id, create);
         self.store.link(id);
-        self.touch(id);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.log.is_closed = true;
+        }
+        send_create(cx, id, create);
+    }
+
+    /// The namespace is there.
+    fn namespace_created(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.log.is_closed = false;
+            self.touch(id);
+            self.admit_stray(cx, id);
+        }
     }
 
     /// Starts the job shell.
@@ -277,7 +287,8 @@ fn send_create(cx: &mut Cx<JobExec>, id: JobId, create: NamespaceCreate) {
                 id,
                 &format!("failed to create guest namespace: {error}"),
             );
+            core.namespace_created(cx, id);
         }
-        _ => {}
+        _ => core.namespace_created(cx, id),
     });
 }

@@ -90,6 +90,8 @@ pub struct GuestLog {
     pub pending: String,
     /// Lines for `output` not sent off.
     pub output: String,
+    /// The namespace is not there yet.
+    pub is_closed: bool,
     /// A commit is under way.
     pub in_flight: bool,
     /// How many commits were made, for the token of each.

@@ -45,9 +45,7 @@ impl JobExec {
         let id = hello.id;
         let refusal = match self.jobs.get_mut(&id) {
             None => return self.keep_stray(cx, hello, stream),
-            Some(job) if job.state() == State::Recovering => {
-                return self.keep_stray(cx, hello, stream);
-            }
+            Some(job) if job.is_not_open() => return self.keep_stray(cx, hello, stream),
             Some(job) if !peer.may_act_for(job.userid) => ShellError::NotYours,
             Some(job) => match job.accept(&hello.lease) {
                 Ok(()) if job.ending.is_some() && !hello.again => ShellError::Canceled,
@@ -117,7 +115,7 @@ impl JobExec {
         let Some(job) = self.jobs.get_mut(&id) else {
             return self.keep_stray_exit(cx, exit, reply);
         };
-        if job.state() == State::Recovering {
+        if job.is_not_open() {
             return self.keep_stray_exit(cx, exit, reply);
         }
         if !peer.may_act_for(job.userid) {
@@ -298,6 +296,11 @@ fn first_order(cx: &Cx<JobExec>, job: &Job, again: bool) -> ShellOrder {
 }
 
 impl Job {
+    /// Whether its shell has to wait: for what is known of it, or for its namespace.
+    fn is_not_open(&self) -> bool {
+        self.state() == State::Recovering || self.log.is_closed
+    }
+
     /// Whether the shell with this lease is the one that counts. The first one to report
     /// after our restart is.
     fn accept(&mut self, lease: &str) -> Result<(), ShellError> {

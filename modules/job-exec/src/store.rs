@@ -141,7 +141,8 @@ impl JobExec {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if job.log.in_flight || (job.log.pending.is_empty() && job.log.output.is_empty()) {
+        let is_busy = job.log.in_flight || job.log.is_closed;
+        if is_busy || (job.log.pending.is_empty() && job.log.output.is_empty()) {
             return;
         }
         let lines = std::mem::take(&mut job.log.pending);

@@ -52,6 +52,24 @@ fn the_outcome_is_stored_before_anybody_hears_of_it() {
 }
 
 #[test]
+fn a_shell_that_is_faster_than_its_namespace_waits_for_it() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.is_kvs_silent = true;
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    assert_eq!(stage.hello(false), [""; 0]);
+    let (topic, tag) = stage.unanswered.remove(0);
+    assert_eq!(topic, "kvs.namespace-create");
+    stage.is_kvs_silent = false;
+    stage.probe.answer(&topic, tag, Ok(""));
+    assert_eq!(stage.run(), ["order job"]);
+    assert_eq!(
+        stage.log("job-1234:exec.eventlog"),
+        "init starting recoverable"
+    );
+}
+
+#[test]
 fn a_shell_that_says_nothing_is_judged_by_its_end() {
     let mut stage = Stage::start(r#"{"exec":{"job-shell":"/bin/mine"}}"#, &[]);
     assert_eq!(

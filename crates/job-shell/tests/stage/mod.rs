@@ -1,0 +1,418 @@
+//! A job shell on stage: a job-exec that tells it its job, a kvs that stores whatever is
+//! committed, and tasks that do what the test says.
+#![allow(dead_code, reason = "each test file uses its own part of the stage")]
+#![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use job_shell::{Files, JobShell};
+use node::probe::Probe;
+use node::{ChildEvent, ChildId, Input, Output, Spawn, StdioFd};
+use proto::data::eventlog::decode_log;
+use proto::data::{JobId, Tree, sign};
+use proto::kvs::Commit;
+use proto::{Errno, Payload, Refusal, Role};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wire::{Flags, Identity, Kind, Message};
+
+/// The job of all tests.
+pub const JOB: u64 = 1234;
+
+/// A job to be run.
+pub struct Play {
+    pub command: Vec<&'static str>,
+    pub ntasks: u64,
+    pub options: Value,
+    pub environment: Value,
+    pub expiration: f64,
+    pub cwd: Option<String>,
+}
+
+impl Default for Play {
+    fn default() -> Play {
+        Play {
+            command: vec!["prog"],
+            ntasks: 1,
+            options: json!({}),
+            environment: json!({"PATH": "/bin"}),
+            expiration: 0.0,
+            cwd: None,
+        }
+    }
+}
+
+/// A shell and the world around it.
+pub struct Stage {
+    pub probe: Probe<JobShell>,
+    /// Values by key in the job's namespace.
+    pub values: BTreeMap<String, Vec<u8>>,
+    /// What tasks were started with.
+    pub spawned: Vec<(ChildId, Spawn)>,
+    /// The kvs is asked and does not answer.
+    pub is_kvs_silent: bool,
+    /// Commits that were not answered.
+    pub unanswered: Vec<u32>,
+    /// The shell's greetings and last words that were not answered.
+    pub greetings: Vec<u32>,
+    pub exits: Vec<u32>,
+    pub rundir: TempDir,
+    play: Play,
+}
+
+impl Stage {
+    /// A shell that was started for this job and greets.
+    pub fn start(play: Play) -> Stage {
+        let args = ["1234", "lease=exec.1", "pid=4242", "utf8=1"];
+        let probe = Probe::start(Files::default(), &args, "{}").unwrap();
+        let mut stage = Stage {
+            probe,
+            values: BTreeMap::new(),
+            spawned: Vec::new(),
+            is_kvs_silent: false,
+            unanswered: Vec::new(),
+            greetings: Vec::new(),
+            exits: Vec::new(),
+            rundir: tempfile::tempdir().unwrap(),
+            play,
+        };
+        assert_eq!(
+            stage.run(),
+            [
+                "subscribe shell-1234.kill",
+                "hello {\"id\":1234,\"rank\":0,\"pid\":4242,\"lease\":\"exec.1\"}"
+            ]
+        );
+        stage
+    }
+
+    /// The same, told its job, with tasks that were started.
+    pub fn running(play: Play) -> Stage {
+        let mut stage = Stage::start(play);
+        stage.tell_job();
+        let n = stage.spawned.len();
+        for task in 0..n {
+            let pid = i32::try_from(100 + task).unwrap();
+            stage.child(task, ChildEvent::Started { pid });
+        }
+        stage
+    }
+
+    /// job-exec tells the shell its job.
+    pub fn tell_job(&mut self) -> Vec<String> {
+        let mut play_cwd = self.play.cwd.clone();
+        let cwd = play_cwd.get_or_insert_with(|| "/".to_owned()).clone();
+        let job = json!({
+            "userid": 100,
+            "namespace": "job-1234",
+            "jobspec": {
+                "version": 1,
+                "resources": [{"type": "slot", "count": self.play.ntasks, "label": "task",
+                    "with": [{"type": "core", "count": 1}]}],
+                "tasks": [{"command": self.play.command, "slot": "task",
+                    "count": {"per_slot": 1}}],
+                "attributes": {"system": {"duration": 0, "cwd": cwd,
+                    "shell": {"options": self.play.options}}},
+            },
+            "R": {"version": 1, "execution": {
+                "R_lite": [{"rank": "0", "children": {"core": "0-1023"}}],
+                "nodelist": ["host0"], "starttime": 1.0,
+                "expiration": self.play.expiration,
+            }},
+            "attrs": {
+                "rundir": self.rundir.path().to_string_lossy(),
+                "local-uri": "local:///run/local-0",
+                "security.owner": "100",
+                "jobid-path": "/",
+            },
+        });
+        let order = json!({"job": job, "expiration": self.play.expiration});
+        self.order(&order)
+    }
+
+    /// job-exec gives an order.
+    pub fn order(&mut self, order: &Value) -> Vec<String> {
+        let tag = *self.greetings.last().expect("the shell has greeted");
+        let topic = "job-exec.shell-hello";
+        self.probe.answer_stream(topic, tag, Ok(&order.to_string()));
+        self.run()
+    }
+
+    /// The stream of orders ends.
+    pub fn orders_end(&mut self, errno: Errno) -> Vec<String> {
+        let tag = self.greetings.pop().expect("the shell has greeted");
+        let refusal = Refusal::bare(errno);
+        self.probe
+            .answer_stream("job-exec.shell-hello", tag, Err(refusal));
+        self.run()
+    }
+
+    /// The shell's last word is answered.
+    pub fn acknowledge(&mut self, result: Result<&str, Refusal>) -> Vec<String> {
+        let tag = self.exits.remove(0);
+        self.probe.answer("job-exec.shell-exit", tag, result);
+        self.run()
+    }
+
+    /// Something happens to a task.
+    pub fn child(&mut self, task: usize, event: ChildEvent) -> Vec<String> {
+        let (child, _) = self.spawned[task];
+        self.probe.input(Input::Child { child, event });
+        self.run()
+    }
+
+    /// A task writes.
+    pub fn writes(&mut self, task: usize, stream: StdioFd, text: &str) -> Vec<String> {
+        let data = text.to_owned().into();
+        self.child(
+            task,
+            ChildEvent::Output {
+                stream,
+                data,
+                eof: false,
+            },
+        )
+    }
+
+    /// A task closes its streams and ends.
+    pub fn ends(&mut self, task: usize, status: i32) -> Vec<String> {
+        let mut seen = Vec::new();
+        for stream in [StdioFd::Stdout, StdioFd::Stderr] {
+            let (child, _) = self.spawned[task];
+            let data = bytes::Bytes::new();
+            let event = ChildEvent::Output {
+                stream,
+                data,
+                eof: true,
+            };
+            self.probe.input(Input::Child { child, event });
+        }
+        seen.extend(self.child(task, ChildEvent::Exited { status }));
+        seen
+    }
+
+    /// A client sends a request to the shell.
+    pub fn request(&mut self, method: &str, payload: &Value) -> Vec<String> {
+        let topic = format!("100-shell-fNH.{method}");
+        self.probe.request(&topic, &payload.to_string());
+        self.run()
+    }
+
+    /// Another user does.
+    pub fn request_by_stranger(&mut self, method: &str, payload: &Value) -> Vec<String> {
+        let topic = format!("100-shell-fNH.{method}");
+        self.probe
+            .request_as(&topic, &payload.to_string(), 101, Role::USER, 0);
+        self.run()
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, seconds: f64) -> Vec<String> {
+        self.probe.pass(Duration::from_secs_f64(seconds));
+        self.run()
+    }
+
+    /// The events of a log, a line each: name, and context where it says something.
+    pub fn log(&self, key: &str) -> Vec<String> {
+        let bytes = self.values.get(key).map_or(&[][..], Vec::as_slice);
+        let entries = decode_log(bytes).unwrap();
+        let lines = entries.iter().map(|entry| match entry.context() {
+            Some(context) => format!("{} {}", entry.name(), json!(context)),
+            None => entry.name().to_owned(),
+        });
+        lines.collect()
+    }
+
+    /// The output log without its header.
+    pub fn output(&self) -> Vec<String> {
+        let mut lines = self.log("output");
+        assert!(lines.remove(0).starts_with("header "));
+        lines
+    }
+
+    /// A variable of a task's environment.
+    pub fn env(&self, task: usize, name: &str) -> Option<String> {
+        let env = self.spawned[task].1.env.as_ref().unwrap();
+        let found = env.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    /// Plays on until nothing moves; gives what an onlooker would note.
+    pub fn run(&mut self) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            self.probe.settle();
+            let outputs = self.probe.outputs();
+            if outputs.is_empty() {
+                break;
+            }
+            for output in outputs {
+                seen.extend(self.note(output));
+            }
+        }
+        seen
+    }
+
+    fn note(&mut self, output: Output<Files>) -> Option<String> {
+        match output {
+            Output::Send { message, .. } => self.heard(&message),
+            Output::Spawn { child, spawn } => {
+                let said = format!("spawn {}", spawn.argv.join(" "));
+                self.spawned.push((child, *spawn));
+                Some(said)
+            }
+            Output::Kill {
+                child,
+                signum,
+                group,
+            } => {
+                let task = self.task_of(child);
+                let group = if group { "" } else { " alone" };
+                Some(format!("kill {task} {signum}{group}"))
+            }
+            Output::ChildInput { child, data, eof } => {
+                let (task, eof) = (self.task_of(child), if eof { " eof" } else { "" });
+                Some(format!(
+                    "input {task} {:?}{eof}",
+                    String::from_utf8_lossy(&data)
+                ))
+            }
+            Output::ChildChannel {
+                child, data, eof, ..
+            } => {
+                let (task, eof) = (self.task_of(child), if eof { " eof" } else { "" });
+                Some(format!(
+                    "pmi {task} {:?}{eof}",
+                    String::from_utf8_lossy(&data)
+                ))
+            }
+            Output::ChildFlow { child, paused } => {
+                Some(format!("flow {} paused={paused}", self.task_of(child)))
+            }
+            _ => None,
+        }
+    }
+
+    fn task_of(&self, child: ChildId) -> usize {
+        self.spawned
+            .iter()
+            .position(|(known, _)| *known == child)
+            .unwrap()
+    }
+
+    fn heard(&mut self, message: &Message) -> Option<String> {
+        match message.kind {
+            Kind::Request { matchtag, .. } => self.asked(message, matchtag),
+            Kind::Response { errnum: 0, .. } => Some(format!("{}: ok", method(message))),
+            Kind::Response { errnum, .. } => {
+                let text = message.error_text().unwrap_or_default();
+                let said = format!("{}: {:?} {text}", method(message), Errno(errnum));
+                Some(said.trim_end().to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Plays the services that the shell asks.
+    fn asked(&mut self, message: &Message, tag: u32) -> Option<String> {
+        let topic = message.topic().to_owned();
+        let text = message
+            .payload()
+            .and_then(|p| p.strip_suffix(b"\0"))
+            .unwrap_or(b"{}");
+        let payload: Value = serde_json::from_slice(text).unwrap();
+        match topic.as_str() {
+            "event.subscribe" => {
+                self.probe.answer(&topic, tag, Ok(""));
+                Some(format!("subscribe {}", payload["topic"].as_str().unwrap()))
+            }
+            "job-exec.shell-hello" => {
+                self.greetings.push(tag);
+                Some(format!("hello {payload}"))
+            }
+            "job-exec.shell-exit" => {
+                self.exits.push(tag);
+                for (key, lines) in [("exec.eventlog", "log"), ("output", "output")] {
+                    let lines = payload[lines].as_str().unwrap_or_default();
+                    self.append(key, lines.as_bytes());
+                }
+                Some(format!("exit {}", payload["code"]))
+            }
+            "job-manager.raise" => {
+                self.probe.answer(&topic, tag, Ok(""));
+                let status = payload
+                    .get("wait_status")
+                    .map_or(String::new(), |s| format!(" {s}"));
+                Some(format!(
+                    "raise {}{status}",
+                    payload["note"].as_str().unwrap()
+                ))
+            }
+            "service.add" => {
+                self.probe.answer(&topic, tag, Ok(""));
+                None
+            }
+            "kvs.lookup" => {
+                let env = &self.play.environment;
+                let spec = json!({"attributes": {"system": {"environment": env}}});
+                let request = sign::wrap_none(100, spec.to_string().as_bytes());
+                assert_eq!(payload["key"], JobId(JOB).kvs_key("J"));
+                let found = json!({ "val": Tree::Val(request.into()) }).to_string();
+                self.probe.answer(&topic, tag, Ok(&found));
+                None
+            }
+            "kvs.commit" => {
+                self.commit(&Commit::decode(message.payload()).unwrap());
+                match self.is_kvs_silent {
+                    true => self.unanswered.push(tag),
+                    false => self.commit_done(tag),
+                }
+                None
+            }
+            other => panic!("{other} is not on this stage"),
+        }
+    }
+
+    /// The kvs answers a commit.
+    pub fn commit_done(&mut self, tag: u32) {
+        let root = r#"{"rootref":"sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709","rootseq":1}"#;
+        self.probe.answer("kvs.commit", tag, Ok(root));
+    }
+
+    fn commit(&mut self, commit: &Commit) {
+        assert_eq!(commit.namespace, "job-1234");
+        for op in &commit.ops {
+            let text = serde_json::to_value(op).unwrap();
+            match serde_json::from_value(text["dirent"].clone()).unwrap() {
+                Tree::Val(bytes) => self.append(&op.key, &bytes),
+                other => panic!("a shell commits no {}", other.kind()),
+            }
+        }
+    }
+
+    fn append(&mut self, key: &str, bytes: &[u8]) {
+        self.values
+            .entry(key.to_owned())
+            .or_default()
+            .extend_from_slice(bytes);
+    }
+
+    /// Publishes an event to the shell.
+    pub fn event(&mut self, topic: &str, payload: &Value) -> Vec<String> {
+        self.probe.event(topic, &payload.to_string());
+        self.run()
+    }
+
+    /// Any message, as from a client of this name.
+    pub fn message(&mut self, mut message: Message, client: &str) -> Vec<String> {
+        message.set_flag(Flags::NORESPONSE, true);
+        message.push_route(Identity::new(client).unwrap());
+        self.probe.message(message);
+        self.run()
+    }
+}
+
+fn method(message: &Message) -> &str {
+    message.topic().rsplit('.').next().unwrap_or_default()
+}
