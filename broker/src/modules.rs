@@ -158,6 +158,10 @@ impl Broker {
             _ if module.deferred => self.hold(cx, id, request),
             // While it loads, whoever knows its name may already ask.
             Stage::Running | Stage::Loading => self.hand_over(cx, id, request),
+            // Its new process is there and may already ask; it is asked in turn.
+            Stage::Restarting if request.has(Flags::USER1) && module.peer.is_some() => {
+                self.hand_over(cx, id, request);
+            }
             Stage::Restarting if request.has(Flags::USER1) => {
                 self.refuse(
                     cx,
