@@ -1,6 +1,9 @@
 //! The broker's folders: rundir for sockets, statedir for what must last.
 
-#![allow(clippy::disallowed_methods, reason = "the edge: reads TMPDIR on behalf of the core")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the edge: reads TMPDIR on behalf of the core"
+)]
 
 use std::fs::{DirBuilder, Metadata};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};

@@ -111,6 +111,9 @@ impl Broker {
                 ),
             ],
             stdin: Stdio::Lifeline,
+            // What a terminal or a batch system sends to our group is for us to
+            // handle: modules stop in order, when we say so.
+            new_group: true,
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,
             ..Spawn::default()

@@ -28,15 +28,15 @@ struct Backlog {
 }
 
 impl Backlog {
-    /// Sends what goes, oldest first. `false` when the peer is of no use any more.
-    fn flush(&mut self, mut send: impl FnMut(Vec<u8>) -> Result<(), SendError>) -> bool {
+    /// Sends what goes, oldest first.
+    fn flush(&mut self, mut send: impl FnMut(Vec<u8>) -> Result<(), SendError>) {
         while let Some(message) = self.waiting.pop_front() {
             let len = message.len();
             match send(message) {
                 Ok(()) => self.bytes -= len,
                 Err(SendError::Full(message)) => {
                     self.waiting.push_front(message);
-                    return true;
+                    return;
                 }
                 Err(error) => {
                     tracing::debug!("message to a module dropped: {error}");
@@ -44,7 +44,6 @@ impl Backlog {
                 }
             }
         }
-        true
     }
 
     fn push(&mut self, message: Vec<u8>) -> bool {
@@ -90,7 +89,8 @@ impl ModuleBus {
         };
         let room = backlog.push(message);
         let (link, identity) = (&self.link, &*identity);
-        room && backlog.flush(|message| link.send(identity, message))
+        backlog.flush(|message| link.send(identity, message));
+        room
     }
 
     /// Tries the backlogs again.
@@ -117,7 +117,10 @@ impl ModuleBus {
             let (identity, bytes) = match self.link.recv() {
                 Ok(Some(received)) => received,
                 Ok(None) => return Ok(()),
-                Err(RecvError::Malformed { .. }) => continue,
+                Err(error @ RecvError::Malformed { .. }) => {
+                    tracing::error!("from a module: {error}");
+                    continue;
+                }
                 Err(RecvError::Other(error)) => return Err(error),
             };
             let Ok(message) = wire::decode(bytes) else {
@@ -183,18 +186,25 @@ impl BrokerBus {
 
     /// Sends, or keeps for later. `false` when the broker must be given up.
     pub fn send(&mut self, message: Vec<u8>) -> bool {
-        self.backlog.push(message) && self.flush()
+        let room = self.backlog.push(message);
+        self.flush();
+        room
     }
 
     /// Tries the backlog again.
-    pub fn flush(&mut self) -> bool {
+    pub fn flush(&mut self) {
         let link = &self.link;
-        self.backlog.flush(|message| link.send(message))
+        self.backlog.flush(|message| link.send(message));
     }
 
     /// Whether nothing waits.
     pub fn is_flushed(&self) -> bool {
         self.backlog.waiting.is_empty()
+    }
+
+    /// Ends the link and waits, within the linger time, until the broker has it all.
+    pub fn finish(self) -> bool {
+        self.link.finish()
     }
 
     /// Takes in one turn's share.
@@ -206,7 +216,9 @@ impl BrokerBus {
                     Err(error) => tracing::error!("the broker sent what is no message: {error}"),
                 },
                 Ok(None) => return Ok(()),
-                Err(RecvError::Malformed { .. }) => {}
+                Err(error @ RecvError::Malformed { .. }) => {
+                    tracing::error!("from the broker: {error}");
+                }
                 Err(RecvError::Other(error)) => return Err(error),
             }
         }

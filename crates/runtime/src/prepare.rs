@@ -7,13 +7,14 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::SigSet;
 use node::Spawn;
 use proto::data::idset::IdSet;
 
 use crate::channel::Channel;
 
-/// Hands over channels, limits and CPUs. A child without any of them is started the
-/// fast way (vfork), so nothing is registered for it.
+/// Unblocks signals, which we have blocked for ourselves and children would inherit so;
+/// hands over channels, limits and CPUs.
 pub fn in_child(command: &mut Command, spawn: &Spawn, channels: &[Channel]) {
     let fds: Vec<RawFd> = channels.iter().map(Channel::theirs_number).collect();
     let limits: Vec<(Resource, i64)> = spawn
@@ -22,10 +23,13 @@ pub fn in_child(command: &mut Command, spawn: &Spawn, channels: &[Channel]) {
         .filter_map(|(name, soft)| Some((resource(name)?, *soft)))
         .collect();
     let cpus = spawn.cpus.as_deref().and_then(cpu_set);
-    if fds.is_empty() && limits.is_empty() && cpus.is_none() {
-        return;
-    }
+    let end_with_us = spawn.end_with_us;
     let prepare = move || -> io::Result<()> {
+        SigSet::empty().thread_set_mask()?;
+        if end_with_us {
+            let hangup = Some(rustix::process::Signal::HUP);
+            rustix::process::set_parent_process_death_signal(hangup)?;
+        }
         for fd in &fds {
             // SAFETY: the descriptor is a channel's, open in the parent until the child
             // has been started.

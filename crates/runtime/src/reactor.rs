@@ -74,6 +74,8 @@ pub struct Reactor<N: Node> {
     scratch: Vec<u8>,
     dirty: Vec<PeerId>,
     exit: Option<i32>,
+    /// Whether the broker is gone.
+    cut: bool,
 }
 
 impl<N: Node> Reactor<N> {
@@ -95,6 +97,7 @@ impl<N: Node> Reactor<N> {
             scratch: Vec::new(),
             dirty: Vec::new(),
             exit: None,
+            cut: false,
         })
     }
 
@@ -356,6 +359,7 @@ impl<N: Node> Reactor<N> {
         let mut byte = [0; 64];
         if !matches!(rustix::io::read(rustix::stdio::stdin(), &mut byte), Ok(1..)) {
             self.poller.remove(rustix::stdio::stdin());
+            self.cut = true;
             self.hand_in(Input::PeerDown {
                 peer: PeerId::BROKER,
             });
@@ -553,9 +557,18 @@ impl<N: Node> Reactor<N> {
             };
             let out = up && self.conns.values().all(Conn::is_flushed);
             if out || self.clock.now().mono >= give_up {
-                return Ok(());
+                break;
             }
             self.poller.wait(Some(Duration::from_millis(10)))?;
         }
+        // A broker that is gone would not answer, so it is not waited for.
+        let uplink = std::mem::replace(&mut self.uplink, Uplink::None);
+        if let Uplink::Bus(bus) = uplink
+            && !self.cut
+            && !bus.finish()
+        {
+            tracing::warn!("the broker did not take our last messages");
+        }
+        Ok(())
     }
 }
