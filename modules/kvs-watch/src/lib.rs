@@ -9,6 +9,8 @@ mod append;
 mod core;
 mod handlers;
 pub mod limits;
+#[cfg(test)]
+mod tests;
 mod watcher;
 
 pub use core::KvsWatch;
