@@ -95,7 +95,7 @@ impl Broker {
             stdout: Stdio::Pipe,
             stderr: Stdio::Pipe,
             new_group: true,
-            end_with_us: true,
+            end_with_us: Some(SIGHUP),
             ..Spawn::default()
         });
         commands.line = line;
@@ -118,7 +118,7 @@ impl Broker {
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,
             new_group: self.attrs.is_present("broker.rc2_pgrp"),
-            end_with_us: true,
+            end_with_us: Some(SIGHUP),
             ..Spawn::default()
         });
         self.life.commands = Some(Commands {

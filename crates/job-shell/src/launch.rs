@@ -17,6 +17,7 @@ use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
 use crate::options::Affinity;
 use crate::pmi::Server;
 use crate::prepare::{node_tags, task_map};
+use crate::signals::SIGKILL;
 use crate::state::Move;
 use crate::tasks::Task;
 use crate::worker::Prepared;
@@ -195,6 +196,7 @@ fn spawn(
         stdout: Stdio::Pipe,
         stderr: Stdio::Pipe,
         new_group: !job.options.nosetpgrp,
+        end_with_us: Some(SIGKILL),
         socketpairs: pmi_size.map(|_| PMI_FD.to_owned()).into_iter().collect(),
         rlimits: job.options.rlimits.clone(),
         cpus: cpus(job, prepared, rank),

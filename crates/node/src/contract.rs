@@ -189,8 +189,8 @@ pub struct Spawn {
     pub stderr: Stdio,
     /// Whether it leads a process group of its own.
     pub new_group: bool,
-    /// Whether it gets SIGHUP when we die, in whatever way.
-    pub end_with_us: bool,
+    /// Signal that it gets when we die, in whatever way.
+    pub end_with_us: Option<i32>,
     /// Socket pairs to share with the child besides the three standard streams. Each is
     /// named after the environment variable that tells the child its end's number. Ours is
     /// written with [`Output::ChildChannel`] and read as [`ChildEvent::Channel`].

@@ -24,11 +24,11 @@ pub fn in_child(command: &mut Command, spawn: &Spawn, channels: &[Channel]) {
         .collect();
     let cpus = spawn.cpus.as_deref().and_then(cpu_set);
     let end_with_us = spawn.end_with_us;
+    let end_with_us = end_with_us.and_then(rustix::process::Signal::from_named_raw);
     let prepare = move || -> io::Result<()> {
         SigSet::empty().thread_set_mask()?;
-        if end_with_us {
-            let hangup = Some(rustix::process::Signal::HUP);
-            rustix::process::set_parent_process_death_signal(hangup)?;
+        if end_with_us.is_some() {
+            rustix::process::set_parent_process_death_signal(end_with_us)?;
         }
         for fd in &fds {
             // SAFETY: the descriptor is a channel's, open in the parent until the child
