@@ -15,6 +15,7 @@ use crate::job::Job;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::output::Output;
 use crate::pmi::Server;
+use crate::signals::SIGKILL;
 use crate::state::{Move, State, next};
 use crate::store::Store;
 use crate::tasks::Task;
@@ -154,7 +155,7 @@ impl JobShell {
         self.say(cx, level::FATAL, message);
         self.raise(cx, message, None);
         self.code = self.code.max(code);
-        self.kill_tasks(cx, rustix::process::Signal::KILL.as_raw());
+        self.kill_tasks(cx, SIGKILL);
         if self.children.is_empty() {
             self.ended(cx);
         }

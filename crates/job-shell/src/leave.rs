@@ -10,13 +10,9 @@ use proto::job_exec::ShellExit;
 use crate::JobShell;
 use crate::greet::is_final;
 use crate::limits::ORPHAN_TERM_MS;
+use crate::signals::{SIGKILL, SIGTERM};
 use crate::state::{Move, State};
 use crate::worker::Files;
-
-/// The gentle request to end.
-const SIGTERM: i32 = 15;
-/// The end.
-const SIGKILL: i32 = 9;
 
 impl JobShell {
     /// Goes on to tell job-exec once nothing of ours is under way.

@@ -11,8 +11,13 @@ use wire::Message;
 use crate::JobShell;
 use crate::state::State;
 
+/// The gentle request to end.
+pub(crate) const SIGTERM: i32 = 15;
+/// The end.
+pub(crate) const SIGKILL: i32 = 9;
+
 /// Signals to the shell that are meant for its tasks: INT, ALRM, TERM.
-const FORWARDED: [i32; 3] = [2, 14, 15];
+const FORWARDED: [i32; 3] = [2, 14, SIGTERM];
 
 impl JobShell {
     /// Event `shell-ID.kill`.
