@@ -62,6 +62,29 @@ fn reranked(set: &Rset, hosts: &Hostlist) -> Option<Rset> {
     Some(reranked)
 }
 
+/// R of the job that an instance of `size` brokers is, with the ranks of its brokers:
+/// `None` if it does not have one node for each.
+pub fn renumber(job: &Rset, size: u32) -> Option<Rset> {
+    if job.nnodes() != size as usize {
+        return None;
+    }
+    let mut set = Rset::new();
+    for ((_, node), rank) in job.nodes().zip(0_u32..) {
+        set.add_rank(rank, node.clone()).ok()?;
+    }
+    let today = |with: &IdSet| -> IdSet {
+        let all = job.nodes().zip(0_u32..);
+        let have = all.filter(|((old, _), _)| with.contains(*old));
+        have.map(|(_, rank)| rank).collect()
+    };
+    for (name, with) in job.properties() {
+        set.add_property(name, &today(with)).ok()?;
+    }
+    let starttime = job.starttime().unwrap_or(0.0);
+    set.set_times(starttime, job.expiration()).ok()?;
+    Some(set)
+}
+
 /// What a rank should have and has not; why it is to be drained.
 pub fn missing(set: &Rset, rank: u32, found: &Rset) -> Option<String> {
     let (wanted, found) = (set.node(rank)?, found.node(rank)?);
@@ -103,6 +126,18 @@ mod tests {
         assert_eq!(rerank(r.clone(), &"b,c".parse().unwrap()), r);
         assert_eq!(rerank(r.clone(), &"b,b".parse().unwrap()), r);
         assert_eq!(rerank(r.clone(), &"a".parse().unwrap()), r);
+    }
+
+    #[test]
+    fn the_ranks_of_a_job_are_counted_from_0() {
+        let mut job = set(&[(3, "a", "4-5"), (7, "b", "0")]);
+        job.add_property("big", &"7".parse().unwrap()).unwrap();
+        job.set_times(1.0, 9.0).unwrap();
+        let own = renumber(&job, 2).unwrap();
+        assert_eq!(own.to_string(), "rank0/core[4-5] rank1/core0");
+        assert!(own.has_property(1, "big"));
+        assert_eq!(own.expiration(), 9.0);
+        assert_eq!(renumber(&job, 1), None);
     }
 
     fn check(wanted: &str, found: &str, expect: Option<&str>) {

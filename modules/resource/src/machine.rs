@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use proto::data::IdSet;
+use client::{Handle, Options};
+use proto::data::{IdSet, JobId, Rset};
+use proto::job_info::{CURRENT, JSON_DECODE, Lookup};
 
 use crate::limits::CPUS_MAX;
 use crate::topology::{Cpu, cores};
@@ -25,6 +27,10 @@ pub trait Machine: Send {
 
     /// Reads a file whole, or says why not.
     fn read(&mut self, path: &str) -> Result<String, String>;
+
+    /// R of the job that this instance is, as the instance at `uri` has it, with its
+    /// updates.
+    fn r_of_job(&mut self, uri: &str, id: JobId) -> Result<Rset, String>;
 }
 
 /// The machine that we run on.
@@ -60,6 +66,19 @@ impl Machine for ThisMachine {
             let text = text.split(" (os error").next().unwrap_or_default();
             format!("{path}:-1 unable to open {path}: {text}")
         })
+    }
+
+    fn r_of_job(&mut self, uri: &str, id: JobId) -> Result<Rset, String> {
+        let mut parent =
+            Handle::open(Some(uri), &Options::default()).map_err(|error| error.to_string())?;
+        let request = Lookup {
+            id,
+            keys: vec!["R".to_owned()],
+            flags: JSON_DECODE | CURRENT,
+        };
+        let mut found = parent.rpc(&request).map_err(|error| error.to_string())?;
+        let r = found.values.remove("R").unwrap_or_default();
+        serde_json::from_value(r).map_err(|error| error.to_string())
     }
 }
 

@@ -2,7 +2,7 @@
 //! one resource set (protocol/13 section 3, "Resource sources in order").
 
 use node::Cx;
-use proto::data::{Entry, IdSet, Rset, eventlog};
+use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
 use proto::groups;
 use proto::kvs::{Lookup, PRIMARY};
 use proto::resource::{EVENTLOG_KEY, R_KEY, TopoReduce};
@@ -64,25 +64,59 @@ fn lookup(
     });
 }
 
-/// Looks at this machine, and at the file with R if there is one.
+/// What the worker is to look at, besides the machine. It shares nothing with us.
+struct Look {
+    restrict: bool,
+    /// File with R.
+    path: Option<String>,
+    /// Instance that this one is a job of, and the job.
+    parent: Option<(String, JobId)>,
+}
+
+/// What it saw.
+struct Seen {
+    found: Result<Found, String>,
+    file: Option<Result<Rset, String>>,
+    parent: Option<Result<Rset, String>>,
+}
+
+/// Looks at this machine, and at the other places that R may come from.
 pub fn discover(cx: &mut Cx<Resource>, stored: Option<Rset>) {
-    // The settings travel to the worker by value: it shares nothing with us.
-    let conf = |key: &str| cx.conf(key).cloned();
-    let path = conf("resource.path").and_then(|path| path.as_str().map(str::to_owned));
-    let args = cx.welcome().args.clone().unwrap_or_default();
-    let norestrict = conf("resource.norestrict") == Some(json!(true))
-        || args.iter().any(|arg| arg == "norestrict");
-    let path = path.filter(|_| stored.is_none() && cx.rank() == 0);
+    let look = look(cx, stored.is_some());
     cx.work(
-        move |machine| {
-            let file = path.map(|path| read_r(machine, &path));
-            (machine.discover(!norestrict), file)
+        move |machine| Seen {
+            found: machine.discover(look.restrict),
+            file: look.path.map(|path| read_r(machine, &path)),
+            parent: look.parent.map(|(uri, id)| machine.r_of_job(&uri, id)),
         },
-        move |core: &mut Resource, cx, (found, file)| match file.transpose() {
-            Ok(file) => settle(core, cx, found, stored, file),
+        move |core: &mut Resource, cx, seen| match seen.file.transpose() {
+            Ok(file) => settle(core, cx, seen.found, stored, file, seen.parent),
             Err(text) => cx.started(Err(Refusal::new(Errno::EINVAL, text))),
         },
     );
+}
+
+fn look(cx: &Cx<Resource>, is_stored: bool) -> Look {
+    let args = cx.welcome().args.clone().unwrap_or_default();
+    let is_arg = args.iter().any(|arg| arg == "norestrict");
+    let is_conf = cx.conf("resource.norestrict") == Some(&json!(true));
+    let mut look = Look {
+        restrict: !is_arg && !is_conf,
+        path: None,
+        parent: None,
+    };
+    if is_stored || cx.rank() != 0 {
+        return look;
+    }
+    let path = cx.conf("resource.path").and_then(|path| path.as_str());
+    look.path = path.map(str::to_owned);
+    let is_configured = look.path.is_some() || cx.conf("resource.config").is_some();
+    let is_rediscovered = cx.conf("resource.rediscover") == Some(&json!(true));
+    if !is_configured && !is_rediscovered {
+        let id = cx.attr("jobid").and_then(|id| id.parse().ok());
+        look.parent = cx.attr("parent-uri").map(str::to_owned).zip(id);
+    }
+    look
 }
 
 /// Reads a file with R.
@@ -97,6 +131,7 @@ fn settle(
     found: Result<Found, String>,
     stored: Option<Rset>,
     file: Option<Rset>,
+    parent: Option<Result<Rset, String>>,
 ) {
     let found = match found {
         Ok(found) => inventory::fragment(cx.rank(), hostname(cx), found),
@@ -115,7 +150,7 @@ fn settle(
     let known = match (stored, configured) {
         (Some(set), _) => Some((set, "kvs")),
         (None, Some(set)) => Some((set, "configuration")),
-        (None, None) => None,
+        (None, None) => of_parent(core.size, parent).map(|set| (set, "job-info")),
     };
     if let Some((set, method)) = known {
         let set = inventory::rerank(set, &core.hostlist);
@@ -128,6 +163,24 @@ fn settle(
         return cx.started(Err(Refusal::new(Errno::ENOENT, text)));
     }
     cx.started(Ok(()));
+}
+
+/// R as the parent instance has it. Without it, discovery sees what the job's binding
+/// leaves it.
+fn of_parent(size: u32, parent: Option<Result<Rset, String>>) -> Option<Rset> {
+    match parent? {
+        Ok(set) => {
+            let own = inventory::renumber(&set, size);
+            if own.is_none() {
+                tracing::warn!("R of the enclosing job is not one node for each of {size} brokers");
+            }
+            own
+        }
+        Err(text) => {
+            tracing::warn!("R of the enclosing job: {text}");
+            None
+        }
+    }
 }
 
 /// The events that every life begins with, and the watch over other ranks.

@@ -1,7 +1,7 @@
 //! The module through its front door, on a machine that is invented.
 
 use node::probe::Probe;
-use proto::data::{IdSet, Tree};
+use proto::data::{IdSet, JobId, Rset, Tree};
 use proto::{Errno, kvs};
 
 use super::*;
@@ -26,6 +26,11 @@ impl Machine for Fake {
             "" => Err(format!("{path}: missing")),
             text => Ok(text.to_owned()),
         }
+    }
+
+    fn r_of_job(&mut self, uri: &str, id: JobId) -> Result<Rset, String> {
+        assert_eq!((uri, id), ("local:///parent", JobId(7)));
+        Ok(serde_json::from_str(&R.replace("0-3", "2").replace(r#""0""#, r#""5""#)).unwrap())
     }
 }
 
@@ -110,6 +115,21 @@ fn a_first_start_discovers_stores_and_tells() {
     probe.request("resource.get", "");
     let get = format!(r#"{{"R":{R},"method":"dynamic-discovery"}}"#);
     assert_eq!(probe.said(), [format!("response resource.get #2 {get}")]);
+}
+
+#[test]
+fn an_instance_that_is_a_job_has_what_the_job_has() {
+    let parent = [("parent-uri", "local:///parent"), ("jobid", "7")];
+    let mut probe = start("{}", &parent, &[]);
+    let log = stored(&mut probe);
+    assert!(
+        log[0]
+            .1
+            .contains(r#"[{"rank":"0","children":{"core":"2"}}]"#)
+    );
+    assert!(log[1].1.contains(r#"{"method":"job-info"}"#));
+    let mut probe = start(r#"{"resource":{"rediscover":true}}"#, &parent, &[]);
+    assert!(stored(&mut probe)[1].1.contains("dynamic-discovery"));
 }
 
 #[test]

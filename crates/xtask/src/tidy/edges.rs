@@ -19,6 +19,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cli", &["wire", "proto", "client"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
     ("broker", &["wire", "proto", "node", "runtime"]),
+    // Its worker asks the parent instance what the job that we are has.
+    ("resource", &["wire", "proto", "node", "runtime", "client"]),
 ];
 
 /// What every module may depend on: never another module. `runtime` is for `main.rs`.
