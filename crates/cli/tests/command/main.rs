@@ -5,6 +5,7 @@ mod frame;
 mod instance;
 mod kvs;
 mod messages;
+mod submission;
 
 use std::cell::RefCell;
 use std::ffi::OsString;

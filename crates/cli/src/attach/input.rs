@@ -1,0 +1,151 @@
+//! Our standard input on its way to the tasks of a job (protocol/13 section 9).
+//!
+//! One piece is under way at a time: the shell's answer makes room for the next.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use client::{Call, CallId, Handle, Pending, Refusal};
+use proto::data::Entry;
+use proto::data::stdio::Data;
+use proto::job_shell::Stdin;
+
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::limits::INPUT_BYTES_MAX;
+
+/// The way to the job's shell, once there is one.
+pub struct Input {
+    /// Which tasks get it.
+    ranks: String,
+    /// The service's topic and where it is.
+    service: Option<(String, u32)>,
+    under_way: Option<Pending<Stdin>>,
+    /// What belongs to a character that has not come whole.
+    rest: Vec<u8>,
+    /// Whether the end has been sent, or nobody reads any more.
+    is_over: bool,
+    descriptor: Option<OwnedFd>,
+}
+
+impl Input {
+    /// For these tasks; with no descriptor, whatever is there is read at once.
+    pub fn new(flux: &Flux, ranks: &str) -> Result<Input, CliError> {
+        let descriptor = flux.input.descriptor();
+        let descriptor = descriptor.map(|fd| fd.try_clone_to_owned()).transpose()?;
+        Ok(Input {
+            ranks: ranks.to_owned(),
+            service: None,
+            under_way: None,
+            rest: Vec::new(),
+            is_over: false,
+            descriptor,
+        })
+    }
+
+    /// Learns from `shell.init` where input goes.
+    pub fn take_event(
+        &mut self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        entry: &Entry,
+    ) -> Result<(), CliError> {
+        let service = (entry.get_str("service"), entry.get_i64("leader-rank"));
+        if entry.name() != "shell.init" || self.service.is_some() {
+            return Ok(());
+        }
+        if let (Some(name), Some(rank)) = service
+            && let Ok(rank) = u32::try_from(rank)
+        {
+            self.service = Some((format!("{name}.stdin"), rank));
+            if self.descriptor.is_none() {
+                self.pass_on(flux, handle)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What to wait for before [`Input::pass_on`] is called.
+    pub fn wanted(&self) -> Option<BorrowedFd<'_>> {
+        let is_ready = self.service.is_some() && self.under_way.is_none() && !self.is_over;
+        let fd = self.descriptor.as_ref().filter(|_| is_ready)?;
+        Some(std::os::fd::AsFd::as_fd(fd))
+    }
+
+    /// Reads once, which does not block when the descriptor is ready, and sends it on.
+    pub fn pass_on(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<(), CliError> {
+        let Some((topic, rank)) = &self.service else {
+            return Ok(());
+        };
+        let mut bytes = vec![0; INPUT_BYTES_MAX];
+        let read = match flux.input.read(&mut bytes) {
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
+            // A terminal that is gone has nothing more to say.
+            Err(_) => 0,
+        };
+        bytes.truncate(read);
+        self.rest.append(&mut bytes);
+        let is_end = read == 0;
+        let whole = match is_end {
+            true => self.rest.len(),
+            false => whole_characters(&self.rest),
+        };
+        let bytes: Vec<u8> = self.rest.drain(..whole).collect();
+        let data = (!bytes.is_empty()).then_some(bytes.as_slice());
+        if data.is_none() && !is_end {
+            return Ok(());
+        }
+        let request = Stdin(Data::new("stdin", &self.ranks, data, is_end));
+        self.is_over = is_end;
+        self.under_way = Some(handle.start(Call::new(&request).topic(topic).to(*rank)));
+        Ok(())
+    }
+
+    /// Takes an answer of the shell; `false` if it was not for us.
+    pub fn take(
+        &mut self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        call: CallId,
+        answer: &Result<wire::Message, Refusal>,
+    ) -> Result<bool, CliError> {
+        if self.under_way.is_none_or(|pending| pending.id() != call) {
+            return Ok(false);
+        }
+        self.under_way = None;
+        // Whatever the reason, there is nobody any more to whom input could go: the task
+        // or the shell has ended, or does not want it.
+        self.is_over |= answer.is_err();
+        if self.descriptor.is_none() && !self.is_over {
+            self.pass_on(flux, handle)?;
+        }
+        Ok(true)
+    }
+}
+
+/// How many bytes at the beginning are whole characters. Text that is no UTF-8 is passed
+/// on as it is.
+fn whole_characters(bytes: &[u8]) -> usize {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_are_not_cut_in_two() {
+        for (bytes, expect) in [
+            (&b"ab"[..], 2),
+            (b"", 0),
+            ("aƒ".as_bytes(), 3),
+            (&"aƒ".as_bytes()[..2], 1),
+            (b"a\xff", 2),
+        ] {
+            assert_eq!(whole_characters(bytes), expect, "{bytes:?}");
+        }
+    }
+}

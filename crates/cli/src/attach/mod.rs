@@ -1,0 +1,16 @@
+//! Following jobs: their events, their output, and how they end.
+//!
+//! Read on in `follower.rs` (what is known of one job), `output.rs` (what its tasks
+//! print), `session.rs` (one job with our standard input and signals, as `flux run` has
+//! it) and `many.rs` (several jobs at once).
+
+mod follower;
+mod input;
+mod many;
+mod output;
+mod session;
+mod signals;
+
+pub use follower::Show;
+pub use many::follow_all;
+pub use session::{Session, SessionOptions};

@@ -1,0 +1,135 @@
+//! Signals while a job is followed: the user's keys, and those that are passed on.
+//!
+//! They come through a descriptor, so that they are looked at between messages and no
+//! handler interrupts anything. Only the process's own session has them: a test has none.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+
+/// Within this time the second key counts as one after the first.
+const SECOND_KEY: Duration = Duration::from_secs(2);
+
+/// Signals that are passed on to the job.
+const FORWARDED: [Signal; 5] = [
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGALRM,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+];
+
+/// What a signal means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// The first ^C: say what the next key would do.
+    Warn,
+    /// The second ^C: end the job.
+    Cancel,
+    /// ^C and ^Z: leave the job alone.
+    Detach,
+    /// ^Z: stop as other programs do.
+    Stop,
+    /// Pass this on.
+    Forward(i32),
+}
+
+/// Signals of the process, taken in through a descriptor.
+pub struct Signals {
+    descriptor: SignalFd,
+    keys: Keys,
+}
+
+/// When the user last pressed ^C.
+#[derive(Debug, Default)]
+struct Keys {
+    interrupted: Option<Instant>,
+}
+
+impl Signals {
+    /// From now on these signals do nothing but arrive here. `None` if that is refused.
+    pub fn take_over() -> Option<Signals> {
+        let mut set: SigSet = FORWARDED.into_iter().collect();
+        set.add(Signal::SIGINT);
+        set.add(Signal::SIGTSTP);
+        set.thread_block().ok()?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        Some(Signals {
+            descriptor: SignalFd::with_flags(&set, flags).ok()?,
+            keys: Keys::default(),
+        })
+    }
+
+    /// The next signal's meaning, if there is one.
+    pub fn next(&mut self) -> Option<Wish> {
+        let info = self.descriptor.read_signal().ok()??;
+        let signal = Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()?;
+        Some(self.keys.wish(signal, Instant::now()))
+    }
+
+    /// Stops the process until somebody continues it.
+    pub fn stop(&self) {
+        // Blocked, SIGTSTP would come back here; SIGSTOP does the same to us.
+        let _ = kill(Pid::this(), Signal::SIGSTOP);
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        let mut set: SigSet = FORWARDED.into_iter().collect();
+        set.add(Signal::SIGINT);
+        set.add(Signal::SIGTSTP);
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None);
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
+
+impl Keys {
+    fn wish(&mut self, signal: Signal, now: Instant) -> Wish {
+        let is_second = self
+            .interrupted
+            .is_some_and(|first| now.duration_since(first) <= SECOND_KEY);
+        match (signal, is_second) {
+            (Signal::SIGINT, false) => {
+                self.interrupted = Some(now);
+                Wish::Warn
+            }
+            (Signal::SIGINT, true) => Wish::Cancel,
+            (Signal::SIGTSTP, true) => Wish::Detach,
+            (Signal::SIGTSTP, false) => Wish::Stop,
+            (other, _) => Wish::Forward(other as i32),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_keys_in_a_row_mean_more_than_one() {
+        let start = Instant::now();
+        let check = |keys: &[(Signal, u64)], expect: Wish| {
+            let mut state = Keys::default();
+            let wishes = keys
+                .iter()
+                .map(|(signal, second)| state.wish(*signal, start + Duration::from_secs(*second)));
+            assert_eq!(wishes.last(), Some(expect), "{keys:?}");
+        };
+        let (int, stop) = (Signal::SIGINT, Signal::SIGTSTP);
+        check(&[(int, 0)], Wish::Warn);
+        check(&[(int, 0), (int, 1)], Wish::Cancel);
+        check(&[(int, 0), (int, 3)], Wish::Warn);
+        check(&[(int, 0), (stop, 1)], Wish::Detach);
+        check(&[(stop, 0)], Wish::Stop);
+        check(&[(Signal::SIGUSR1, 0)], Wish::Forward(10));
+    }
+}

@@ -1,0 +1,61 @@
+//! `flux job attach`
+
+use super::parse_id;
+use crate::attach::{Session, SessionOptions, Show};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Follow a job with our input and output, and end as it does
+#[derive(clap::Args)]
+pub struct Attach {
+    /// Show the events of the job
+    #[arg(short = 'E', long)]
+    show_events: bool,
+    /// Show the events of its execution
+    #[arg(short = 'X', long)]
+    show_exec: bool,
+    /// Follow the job only up to this event; with 'exec.' in front, of its execution log
+    #[arg(short, long, value_name = "EVENT", default_value = "finish")]
+    wait_event: String,
+    /// Label each line of output with the task's rank
+    #[arg(short, long)]
+    label_io: bool,
+    /// Say more about what the shell says
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Leave out what the shell says, but for errors
+    #[arg(short, long)]
+    quiet: bool,
+    /// Leave our input alone
+    #[arg(short, long)]
+    read_only: bool,
+    /// Hand our input to these tasks only
+    #[arg(short, long, value_name = "RANKS", default_value = "all")]
+    input_ranks: String,
+    /// The job
+    id: String,
+}
+
+impl Attach {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let id = parse_id(&self.id)?;
+        let mut handle = flux.connect()?;
+        let options = SessionOptions {
+            show: Show {
+                label: self.label_io,
+                quiet: self.quiet,
+                verbose: self.verbose > 0,
+                events: self.show_events,
+                exec_events: self.show_exec,
+                until: self.wait_event,
+                ..Show::default()
+            },
+            input_ranks: (!self.read_only).then_some(self.input_ranks),
+            name: self.id,
+        };
+        match Session::run(flux, &mut handle, id, options)? {
+            0 => Ok(()),
+            code => Err(CliError::exit(code)),
+        }
+    }
+}

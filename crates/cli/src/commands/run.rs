@@ -1,0 +1,72 @@
+//! `flux run`: submits a job and follows it to its end.
+
+use crate::attach::{Session, SessionOptions, Show};
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::submission::Options;
+
+/// Run a program in parallel, with our input and output, and end as it does
+#[derive(clap::Parser)]
+#[command(disable_help_flag = true)]
+#[command(after_help = "Examples:
+  flux run -n2 hostname
+  flux run -N2 -n8 -c4 --label-io ./a.out
+  flux run --time-limit=5m --setopt=cpu-affinity=per-task ./a.out")]
+pub struct RunCommand {
+    #[command(flatten)]
+    options: Options,
+    /// Follow the job only up to this event; with 'exec.' in front, of its execution log
+    #[arg(long, value_name = "EVENT")]
+    wait_event: Option<String>,
+}
+
+impl Run for RunCommand {
+    const NAME: &'static str = "run";
+    const GROUP: Group = Group::Jobs;
+    const STYLE: Style = Style::Tagged;
+
+    fn run(mut self, flux: &mut Flux) -> Result<(), CliError> {
+        self.options.may_input_ranks = true;
+        let options = &self.options;
+        let request = options.request(&flux.env)?;
+        if options.dry_run {
+            return request.print(&mut flux.out);
+        }
+        if options.has_deprecated_dependency() {
+            flux.warn("dependency scheme 'after' is deprecated, use 'afterstart'")?;
+        }
+        let mut handle = flux.connect()?;
+        let id = request.submit(&mut handle)?;
+        if options.verbose > 0 {
+            writeln!(flux.err, "jobid: {id}")?;
+        }
+        let session = SessionOptions {
+            show: Show {
+                label: options.label_io,
+                events: options.verbose > 1,
+                exec_events: options.verbose > 2,
+                until: self.wait_event.clone().unwrap_or("finish".to_owned()),
+                ..Show::default()
+            },
+            input_ranks: self.input_ranks(),
+            name: id.to_string(),
+        };
+        match Session::run(flux, &mut handle, id, session)? {
+            0 => Ok(()),
+            code => Err(CliError::exit(code)),
+        }
+    }
+}
+
+impl RunCommand {
+    fn input_ranks(&self) -> Option<String> {
+        let options = &self.options;
+        match (options.input_ranks(), &options.input) {
+            (Some(ranks), _) => Some(ranks.to_owned()),
+            // Tasks read a file.
+            (None, Some(_)) => None,
+            (None, None) => Some("all".to_owned()),
+        }
+    }
+}

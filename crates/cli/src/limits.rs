@@ -1,0 +1,16 @@
+//! Every limit of the commands in one place, unit last.
+
+/// Submissions without an answer yet. The next one waits until one is answered.
+pub const SUBMITS_IN_FLIGHT_MAX: usize = 1024;
+
+/// Jobs that are followed at once; the others wait for their turn.
+pub const FOLLOWED_JOBS_MAX: usize = 512;
+
+/// Requests about single jobs without an answer yet.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 512;
+
+/// Bytes of standard input that one request hands to a job.
+pub const INPUT_BYTES_MAX: usize = 32 * 1024;
+
+/// Jobs that one response of a listing may hold.
+pub const LISTED_CHUNK_JOBS: u32 = 256;

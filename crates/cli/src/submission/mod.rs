@@ -1,0 +1,16 @@
+//! Submitting jobs: the options that `run` and `submit` share, and the jobspec that they
+//! make.
+//!
+//! Read on in `options.rs` (the options), `jobspec.rs` (what becomes of them),
+//! `values.rs` and `environment.rs` (the small languages in them), and `request.rs`
+//! (handing a job in).
+
+mod environment;
+mod jobspec;
+mod options;
+mod request;
+mod rlimit;
+pub mod values;
+
+pub use options::Options;
+pub use request::{Request, answered, refused, spaced, start_signed};

@@ -1,0 +1,225 @@
+//! Values of submission options: from text to what goes into the jobspec. Pure.
+
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use proto::data::Fsd;
+use serde_json::{Map, Value, json};
+
+use crate::error::CliError;
+
+/// Signal before the end of the time limit, if only that there should be one is said.
+const SIGNAL_DEFAULT: i32 = nix::libc::SIGUSR1;
+/// How long before, in seconds.
+const SIGNAL_TIMELEFT_DEFAULT: f64 = 60.0;
+
+/// A time limit in seconds; a bare number is minutes.
+pub fn time_limit(text: &str) -> Result<f64, String> {
+    if let Ok(minutes) = text.parse::<f64>()
+        && minutes >= 0.0
+        && minutes.is_finite()
+    {
+        return Ok(minutes * 60.0);
+    }
+    duration(text)
+}
+
+/// A duration in seconds; 0 stands for without end.
+fn duration(text: &str) -> Result<f64, String> {
+    let duration: Fsd = text.parse().map_err(|_| bad_duration())?;
+    Ok(if duration.is_infinite() {
+        0.0
+    } else {
+        duration.secs()
+    })
+}
+
+fn bad_duration() -> String {
+    "invalid Flux standard duration".to_owned()
+}
+
+/// A number as jobspecs have it: whole where it is whole.
+pub fn seconds(seconds: f64) -> Value {
+    match seconds == 0.0 {
+        true => json!(0),
+        false => json!(seconds),
+    }
+}
+
+/// JSON if it is, else the text.
+pub fn json_or_text(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// `KEY[=VALUE]`; without a value it is 1.
+pub fn assignment(text: &str) -> (&str, Value) {
+    match text.split_once('=') {
+        Some((key, value)) => (key, json_or_text(value)),
+        None => (text, json!(1)),
+    }
+}
+
+/// `SCHEME:VALUE[?KEY=VALUE[&KEY=VALUE...]]`
+pub fn dependency(text: &str) -> Result<Value, CliError> {
+    let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+    if scheme.is_empty() {
+        return Err(CliError::new(format!("Invalid dependency URI: {text}")));
+    }
+    let (value, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let mut object = Map::new();
+    object.insert("scheme".to_owned(), scheme.into());
+    object.insert("value".to_owned(), value.into());
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        object.insert(key.to_owned(), value.into());
+    }
+    Ok(Value::Object(object))
+}
+
+/// `+DURATION` or a date and time, as seconds since the epoch.
+pub fn begin_time(text: &str, now: f64, zone: &TimeZone) -> Result<f64, CliError> {
+    let refuse = || CliError::new(format!("Invalid begin-time \"{text}\""));
+    if text == "now" {
+        return Ok(now);
+    }
+    if let Some(duration) = text.strip_prefix('+') {
+        let duration: Fsd = duration.parse().map_err(|_| refuse())?;
+        return Ok(now + duration.secs());
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time.as_duration().as_secs_f64());
+    }
+    let date_time = match text.parse::<DateTime>() {
+        Ok(date_time) => date_time,
+        Err(_) => next(text.parse().map_err(|_| refuse())?, now, zone).ok_or_else(refuse)?,
+    };
+    let time = date_time.to_zoned(zone.clone()).map_err(|_| refuse())?;
+    Ok(time.timestamp().as_duration().as_secs_f64())
+}
+
+/// When a time of day is next.
+fn next(time: Time, now: f64, zone: &TimeZone) -> Option<DateTime> {
+    let now = Timestamp::from_duration(SignedDuration::try_from_secs_f64(now).ok()?).ok()?;
+    let now = zone.to_datetime(now);
+    let today = now.date().to_datetime(time);
+    match today >= now {
+        true => Some(today),
+        false => Some(now.date().tomorrow().ok()?.to_datetime(time)),
+    }
+}
+
+/// `[SIGNAL][@TIME]` for the job shell.
+pub fn signal(text: &str) -> Result<Value, CliError> {
+    let refuse = |what: &str| CliError::new(format!("--signal={text}: invalid {what}"));
+    let (signal, time) = text.split_once('@').unwrap_or((text, ""));
+    let signum = match signal {
+        "" => SIGNAL_DEFAULT,
+        name => signal_number(name).ok_or_else(|| refuse("signal"))?,
+    };
+    let timeleft = match time {
+        "" => SIGNAL_TIMELEFT_DEFAULT,
+        time => time.parse::<Fsd>().map_err(|_| refuse("time"))?.secs(),
+    };
+    Ok(json!({ "signum": signum, "timeleft": timeleft }))
+}
+
+/// A signal by number or by name, with or without `SIG`. Signals are 1 to 64.
+pub fn signal_number(text: &str) -> Option<i32> {
+    if let Ok(number) = text.parse::<i32>() {
+        return (1..=64).contains(&number).then_some(number);
+    }
+    let name = text.to_uppercase();
+    let name = name.strip_prefix("SIG").unwrap_or(&name);
+    let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().ok()?;
+    Some(signal as i32)
+}
+
+/// `SCHEME[:VALUE]` for the job shell.
+pub fn taskmap(text: &str) -> Value {
+    match text.split_once(':') {
+        Some((scheme, value)) => json!({ "scheme": scheme, "value": value }),
+        None => json!({ "scheme": text, "value": "" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_time_limit_is_minutes() {
+        for (text, expect) in [
+            ("2", Ok(120.0)),
+            ("0.5", Ok(30.0)),
+            ("30s", Ok(30.0)),
+            ("1h", Ok(3600.0)),
+            ("inf", Ok(0.0)),
+            ("x", Err(bad_duration())),
+            ("-1", Err(bad_duration())),
+        ] {
+            assert_eq!(time_limit(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn dependencies_are_uris() {
+        let shown = |text| match dependency(text) {
+            Ok(value) => value.to_string(),
+            Err(error) => error.text().to_owned(),
+        };
+        assert_eq!(
+            shown("afterok:ƒ1?a=b&c=d"),
+            r#"{"scheme":"afterok","value":"ƒ1","a":"b","c":"d"}"#
+        );
+        assert_eq!(shown("singleton"), r#"{"scheme":"singleton","value":""}"#);
+        assert_eq!(shown(":x"), "Invalid dependency URI: :x");
+    }
+
+    #[test]
+    fn begin_times_are_relative_or_in_the_local_zone() {
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        for (text, expect) in [
+            ("+1h", Ok(4600.0)),
+            ("now", Ok(1000.0)),
+            ("1970-01-02T00:00:00Z", Ok(86400.0)),
+            ("1970-01-02 01:00", Ok(86400.0)),
+            ("1970-01-02", Ok(82800.0)),
+            ("01:20", Ok(1200.0)),
+            ("01:00", Ok(86400.0)),
+            ("soon", Err("Invalid begin-time \"soon\"".to_owned())),
+            ("+x", Err("Invalid begin-time \"+x\"".to_owned())),
+        ] {
+            let outcome = begin_time(text, 1000.0, &zone);
+            let outcome = outcome.map_err(|error| error.text().to_owned());
+            assert_eq!(outcome, expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn signals_have_numbers_names_and_times() {
+        for (text, expect) in [
+            ("", r#"{"signum":10,"timeleft":60.0}"#),
+            ("@3m", r#"{"signum":10,"timeleft":180.0}"#),
+            ("USR2@10", r#"{"signum":12,"timeleft":10.0}"#),
+            ("SIGINT", r#"{"signum":2,"timeleft":60.0}"#),
+            ("9", r#"{"signum":9,"timeleft":60.0}"#),
+            ("FOO", "--signal=FOO: invalid signal"),
+            ("0", "--signal=0: invalid signal"),
+            ("@x", "--signal=@x: invalid time"),
+        ] {
+            let outcome = match signal(text) {
+                Ok(value) => value.to_string(),
+                Err(error) => error.text().to_owned(),
+            };
+            assert_eq!(outcome, expect);
+        }
+    }
+
+    #[test]
+    fn values_are_json_where_they_can_be() {
+        assert_eq!(assignment("a"), ("a", json!(1)));
+        assert_eq!(assignment("a=[1]"), ("a", json!([1])));
+        assert_eq!(assignment("a=b=c"), ("a", json!("b=c")));
+        assert_eq!(taskmap("cyclic:2"), json!({"scheme":"cyclic","value":"2"}));
+    }
+}

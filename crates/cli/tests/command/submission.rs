@@ -1,0 +1,354 @@
+//! Submitting jobs and following them.
+
+use std::sync::{Arc, Mutex};
+
+use client::Refusal;
+use client::fake::{Act, answer, object_of, refuse};
+use proto::Errno;
+use proto::data::{JobId, sign};
+use serde_json::{Value, json};
+use wire::Message;
+
+use super::check_input;
+
+/// What the jobs' logs hold, and what was asked for.
+struct Jobs {
+    last: u64,
+    /// By path, for every job.
+    logs: Vec<(&'static str, String)>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+fn event(seconds: f64, name: &str, context: Value) -> String {
+    let mut event = json!({ "timestamp": seconds, "name": name });
+    if !context.is_null() {
+        event["context"] = context;
+    }
+    format!("{event}\n")
+}
+
+impl Jobs {
+    /// Answers as job-ingest, job-info and a shell do.
+    fn handle(&mut self, request: &Message) -> Vec<Act> {
+        let object = object_of(request);
+        match request.topic() {
+            "job-ingest.submit" => {
+                let j = object["J"].as_str().unwrap();
+                let unwrapped = sign::unwrap_none(j).unwrap();
+                let jobspec: Value = serde_json::from_slice(&unwrapped.payload).unwrap();
+                let command = &jobspec["tasks"][0]["command"];
+                self.note(format!("submit {command} urgency={}", object["urgency"]));
+                self.last += 1;
+                vec![answer(request, &json!({ "id": self.last }))]
+            }
+            "job-info.eventlog-watch" => {
+                let path = object["path"].as_str().unwrap();
+                let log = self.logs.iter().find(|(known, _)| *known == path);
+                let Some((_, log)) = log else {
+                    return vec![refuse(request, &Refusal::bare(Errno::ENOENT))];
+                };
+                let lines = log.split_inclusive('\n');
+                let mut acts: Vec<Act> = lines
+                    .map(|line| answer(request, &json!({ "event": line })))
+                    .collect();
+                acts.push(refuse(request, &Refusal::END));
+                acts
+            }
+            "100-shell-f2.stdin" => {
+                self.note(format!("stdin {object}"));
+                vec![answer(request, &json!({}))]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn note(&self, text: String) {
+        self.asked.lock().unwrap().push(text);
+    }
+}
+
+/// A job that ran two tasks and ended with `status`.
+fn ran(status: i32) -> Vec<(&'static str, String)> {
+    let submit = json!({"userid":100,"urgency":16,"flags":0,"version":1});
+    let header = json!({"version":1,"encoding":{"stdout":"UTF-8","stderr":"UTF-8"},
+        "count":{"stdout":2,"stderr":2},"options":{}});
+    let init = json!({"service":"100-shell-f2","leader-rank":0,"size":1});
+    vec![
+        (
+            "eventlog",
+            [
+                event(10.0, "submit", submit),
+                event(10.1, "start", Value::Null),
+                event(10.5, "finish", json!({ "status": status })),
+                event(10.6, "clean", Value::Null),
+            ]
+            .concat(),
+        ),
+        (
+            "guest.exec.eventlog",
+            [
+                event(10.1, "init", Value::Null),
+                event(10.2, "shell.init", init),
+            ]
+            .concat(),
+        ),
+        (
+            "guest.output",
+            [
+                event(10.2, "header", header),
+                event(
+                    10.3,
+                    "data",
+                    json!({"stream":"stdout","rank":"0","data":"a\nb\n"}),
+                ),
+                event(
+                    10.3,
+                    "data",
+                    json!({"stream":"stderr","rank":"1","data":"x"}),
+                ),
+                event(10.4, "log", json!({"level":4,"rank":1,"message":"careful"})),
+                event(
+                    10.4,
+                    "data",
+                    json!({"stream":"stdout","rank":"0-1","eof":true}),
+                ),
+                event(
+                    10.4,
+                    "data",
+                    json!({"stream":"stderr","rank":"0-1","eof":true}),
+                ),
+            ]
+            .concat(),
+        ),
+    ]
+}
+
+/// Runs a command line against jobs with these logs; `asked` is what reached services.
+fn check(line: &str, input: &str, logs: Vec<(&'static str, String)>, expect: &str, asked: &[&str]) {
+    let noted = Arc::new(Mutex::new(Vec::new()));
+    let mut jobs = Jobs {
+        last: 0,
+        logs,
+        asked: Arc::clone(&noted),
+    };
+    check_input(line, input, move |request| jobs.handle(request), expect);
+    assert_eq!(*noted.lock().unwrap(), asked, "flux {line}");
+}
+
+#[test]
+fn a_submission_prints_the_id() {
+    check(
+        "submit --urgency=hold true x",
+        "",
+        ran(0),
+        "ƒ2\n",
+        &[r#"submit ["true","x"] urgency=0"#],
+    );
+    check(
+        "submit --quiet true",
+        "",
+        ran(0),
+        "",
+        &[r#"submit ["true"] urgency=16"#],
+    );
+}
+
+#[test]
+fn copies_are_submitted_together_with_their_number_in_place() {
+    check(
+        "submit --cc=1,3 echo {cc}",
+        "",
+        ran(0),
+        "ƒ2\nƒ3\n",
+        &[
+            r#"submit ["echo","1"] urgency=16"#,
+            r#"submit ["echo","3"] urgency=16"#,
+        ],
+    );
+    check(
+        "submit --bcc=1-2 echo {cc}",
+        "",
+        ran(0),
+        "ƒ2\nƒ3\n",
+        &[r#"submit ["echo","{cc}"] urgency=16"#; 2],
+    );
+}
+
+#[test]
+fn a_run_shows_output_and_ends_as_the_job_does() {
+    check(
+        "run true",
+        "",
+        ran(0),
+        "a\nb\n-- stderr\nx0.400s: flux-shell[1]:  WARN: careful\n",
+        &[
+            r#"submit ["true"] urgency=16"#,
+            r#"stdin {"stream":"stdin","rank":"all","eof":true}"#,
+        ],
+    );
+    check(
+        "run --label-io -v false",
+        "in",
+        ran(256),
+        "0: a\n0: b\n-- stderr\njobid: ƒ2\n1: x\n0.400s: flux-shell[1]:  WARN: careful\n\
+        flux-job: task(s) exited with exit code 1\n-- code 1\n",
+        &[
+            r#"submit ["false"] urgency=16"#,
+            r#"stdin {"stream":"stdin","rank":"all","data":"in"}"#,
+            r#"stdin {"stream":"stdin","rank":"all","eof":true}"#,
+        ],
+    );
+}
+
+#[test]
+fn a_job_that_never_ran_ends_with_1() {
+    let logs = vec![(
+        "eventlog",
+        [
+            event(
+                10.0,
+                "submit",
+                json!({"userid":100,"urgency":16,"flags":0,"version":1}),
+            ),
+            event(
+                10.045,
+                "exception",
+                json!({"type":"cancel","severity":0,"note":"","userid":100}),
+            ),
+            event(10.05, "clean", Value::Null),
+        ]
+        .concat(),
+    )];
+    check(
+        "job attach ƒ2",
+        "",
+        logs,
+        "-- stderr\n0.045s: job.exception ƒ2 type=cancel severity=0 \n-- code 1\n",
+        &[],
+    );
+}
+
+#[test]
+fn an_unknown_job_can_not_be_attached_to() {
+    check(
+        "job attach 123",
+        "",
+        Vec::new(),
+        "-- stderr\nflux-job: Failed to attach to 123: No such job\n-- code 1\n",
+        &[],
+    );
+    check(
+        "job attach zz!",
+        "",
+        Vec::new(),
+        "-- stderr\nflux-job: error parsing jobid: \"zz!\"\n-- code 1\n",
+        &[],
+    );
+}
+
+#[test]
+fn jobs_that_are_watched_are_told_apart() {
+    let id = JobId(1).to_string();
+    check(
+        "submit --watch --label-io --quiet false",
+        "",
+        ran(512),
+        &format!(
+            "{id}: 0: a\n{id}: 0: b\n-- stderr\n{id}: 1: x\n\
+            0.400s: flux-shell[1]:  WARN: careful\n\
+            flux-job: task(s) exited with exit code 2\n-- code 2\n"
+        ),
+        &[r#"submit ["false"] urgency=16"#],
+    );
+}
+
+#[test]
+fn what_is_refused_is_said_with_its_number() {
+    check_input(
+        "submit true",
+        "",
+        |request| vec![refuse(request, &Refusal::new(Errno::EPERM, "no"))],
+        "-- stderr\n[Errno 1] no\n-- code 1\n",
+    );
+    check_input(
+        "submit",
+        "",
+        |_| Vec::new(),
+        "-- stderr\nflux-submit: ERROR: job command and arguments are missing\n-- code 1\n",
+    );
+    check_input(
+        "run -N2 -n1 true",
+        "",
+        |_| Vec::new(),
+        "-- stderr\nflux-run: ERROR: node count must not be greater than task count\n-- code 1\n",
+    );
+}
+
+/// The jobspec of a dry run without what depends on the machine.
+fn dry_run(options: &str) -> String {
+    let line = format!("submit --dry-run --cwd=/w --rlimit=-* --env=-* --env=A=1 {options} true");
+    let words: Vec<&str> = line.split_whitespace().collect();
+    super::run(&[], &words, "")
+}
+
+#[test]
+fn options_become_a_jobspec() {
+    let check = |options: &str, resources: &str, count: &str, system: &str, shell: &str| {
+        let expect = format!(
+            "{{\"resources\": [{resources}], \"tasks\": [{{\"command\": [\"true\"], \
+            \"slot\": \"task\", \"count\": {{{count}}}}}], \"attributes\": {{\"system\": \
+            {{{system}\"cwd\": \"/w\", \"environment\": {{\"A\": \"1\"}}, \
+            \"shell\": {{\"options\": {{\"rlimit\": {{}}{shell}}}}}}}}}, \"version\": 1}}\n"
+        );
+        assert_eq!(dry_run(options), expect);
+    };
+    let slot = "{\"type\": \"slot\", \"count\": 1, \"with\": \
+        [{\"type\": \"core\", \"count\": 1}], \"label\": \"task\"}";
+    let each = "\"per_slot\": 1";
+    check("", slot, each, "\"duration\": 0, ", "");
+    check("-t 2", slot, each, "\"duration\": 120.0, ", "");
+    check(
+        "-o verbose=2 -o a.b",
+        slot,
+        each,
+        "\"duration\": 0, ",
+        ", \"verbose\": 2, \"a\": {\"b\": 1}",
+    );
+    check(
+        "--output=f -l --signal=@3m",
+        slot,
+        each,
+        "\"duration\": 0, ",
+        ", \"output\": {\"stdout\": {\"type\": \"file\", \"path\": \"f\", \"label\": true}}, \
+        \"signal\": {\"signum\": 10, \"timeleft\": 180.0}",
+    );
+    let node =
+        format!("{{\"type\": \"node\", \"count\": 1, \"exclusive\": true, \"with\": [{slot}]}}");
+    check(
+        "-N1 --tasks-per-node=2",
+        &node,
+        each,
+        "\"duration\": 0, ",
+        ", \"per-resource\": {\"type\": \"node\", \"count\": 2}",
+    );
+}
+
+#[test]
+fn options_that_do_not_go_together_are_refused() {
+    for (options, text) in [
+        ("-x", "exclusive can only be set with a node count"),
+        (
+            "-n1 --cores=2",
+            "Per-resource options can't be used with per-task options. (See --help for details)",
+        ),
+        (
+            "--tasks-per-node=2",
+            "must specify node or core count with per_resource",
+        ),
+        ("--flags=debug,foo", "--flags: Unknown flag foo"),
+        ("--requires=(a", "Unclosed parenthesis in position 0"),
+    ] {
+        let expect = format!("-- stderr\nflux-submit: ERROR: {text}\n-- code 1\n");
+        assert_eq!(dry_run(options), expect);
+    }
+}
