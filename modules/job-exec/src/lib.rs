@@ -29,6 +29,7 @@ use proto::job_exec::{
     CriticalRanks, Expiration, JobException, Override, ShellBarrier, ShellExit, ShellHello, Start,
     StatsGet,
 };
+use proto::job_manager::Online;
 use proto::{Method, Object, Refusal, Role};
 use wire::Message;
 
@@ -82,6 +83,8 @@ impl Module for JobExec {
             .later::<ShellExit>(handlers::shell_exit)
             .later::<ShellBarrier>(handlers::shell_barrier)
             .event::<JobException>(|core, cx, event| core.exception(cx, &event))
+            // One that was restarted before it gave us a job does not know us.
+            .event::<Online>(|core, cx, _| core.say_hello(cx))
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
