@@ -14,8 +14,8 @@ test_need_flux
 begin() {
 	rm -f facts &&
 	{ flux start sh -c "
-		flux submit sleep 7654321 >/dev/null &&
-		flux job wait-event \$(flux job last) start >/dev/null &&
+		flux submit sleep 7654321 >id &&
+		flux job wait-event \$(cat id) start >/dev/null &&
 		flux getattr rundir >facts.new &&
 		flux getattr statedir >>facts.new &&
 		flux getattr broker.pid >>facts.new &&
