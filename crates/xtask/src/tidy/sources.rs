@@ -106,9 +106,11 @@ fn every_source_file_is_compiled() {
         } else {
             stem.into_owned()
         };
-        let declared = sources
-            .iter()
-            .any(|(other, text)| may_declare(other, path) && declares(&code_only(text), &name));
+        let at_a_path = format!("#[path = \"{}\"]", file_name(path));
+        let declared = sources.iter().any(|(other, text)| {
+            let by_name = may_declare(other, path) && declares(&code_only(text), &name);
+            by_name || (other.parent() == path.parent() && text.contains(&at_a_path))
+        });
         if !declared {
             breaches.push(format!(
                 "{} is in no `mod` line: nobody compiles it",
@@ -122,6 +124,13 @@ fn every_source_file_is_compiled() {
 fn folder_name(path: &Path) -> String {
     let folder = path.parent().and_then(Path::file_name).unwrap_or_default();
     folder.to_string_lossy().into_owned()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Whether the file `parent` is where the module in the file `child` is declared.
