@@ -1,0 +1,26 @@
+//! What is checked of any bytes: decoding never panics, what decodes encodes to a
+//! message that decodes to the same, and a stream gives what its parts give.
+
+use bytes::Bytes;
+use wire::{StreamDecoder, decode, encode, encode_stream};
+
+/// Panics when the decoders do wrong with `data`.
+pub fn check(data: &[u8]) {
+    if let Ok(message) = decode(Bytes::copy_from_slice(data)) {
+        let again = decode(Bytes::from(encode(&message)));
+        assert_eq!(again.as_ref(), Ok(&message), "encoding changed a message");
+        let mut stream = Vec::new();
+        encode_stream(&message, &mut stream);
+        let mut decoder = StreamDecoder::default();
+        let (head, tail) = stream.split_at(stream.len() / 2);
+        decoder.push(head);
+        assert_eq!(decoder.next_message(), Ok(None), "half a message is none");
+        decoder.push(tail);
+        assert_eq!(decoder.next_message(), Ok(Some(message)));
+    }
+    let mut decoder = StreamDecoder::default();
+    for chunk in data.chunks(7) {
+        decoder.push(chunk);
+        while let Ok(Some(_)) = decoder.next_message() {}
+    }
+}
