@@ -34,6 +34,7 @@ pub const OWN_SERVICES: &[&str] = &[
     "shutdown",
     "config",
     "connector-local",
+    "overlay",
 ];
 
 /// Who answers for a service.
@@ -78,6 +79,7 @@ pub struct Broker {
     pub(crate) life: Life,
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
     pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
+    pub(crate) health_watchers: BTreeMap<StreamId, Stream<proto::overlay::Health>>,
     pub(crate) traces: BTreeMap<StreamId, crate::services::module_trace::Tap>,
     pub(crate) connects: u64,
     /// The broker's environment as `broker.getenv` shows it and children inherit it.
@@ -139,6 +141,7 @@ impl Broker {
             life: Life::new(setup.program),
             dmesg: BTreeMap::new(),
             config_watchers: BTreeMap::new(),
+            health_watchers: BTreeMap::new(),
             traces: BTreeMap::new(),
             connects: 0,
             env: setup.env,
@@ -183,6 +186,9 @@ impl Host for Broker {
             stream.forget();
         }
         if let Some(stream) = self.config_watchers.remove(&stream) {
+            stream.forget();
+        }
+        if let Some(stream) = self.health_watchers.remove(&stream) {
             stream.forget();
         }
         if let Some(tap) = self.traces.remove(&stream) {

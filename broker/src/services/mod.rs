@@ -12,6 +12,7 @@ mod event;
 mod log;
 mod module;
 pub(crate) mod module_trace;
+mod overlay;
 mod runat;
 mod service;
 mod shutdown;
@@ -27,6 +28,7 @@ pub fn routes() -> Routes<Broker> {
     let routes = event::routes(routes);
     let routes = log::routes(routes);
     let routes = module::routes(routes);
+    let routes = overlay::routes(routes);
     let routes = runat::routes(routes);
     let routes = service::routes(routes);
     let routes = shutdown::routes(routes);

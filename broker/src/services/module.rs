@@ -12,7 +12,7 @@ use crate::modules::Waiter;
 
 /// Parts of the broker that other implementations load as modules first of all, shown
 /// as such.
-const BUILTIN: &[&str] = &["config", "connector-local"];
+const BUILTIN: &[&str] = &["config", "connector-local", "overlay"];
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     let routes = routes

@@ -28,6 +28,7 @@ pub mod kvs;
 pub mod kvs_watch;
 pub mod log;
 pub mod module;
+pub mod overlay;
 pub mod resource;
 pub mod runat;
 pub mod sched;

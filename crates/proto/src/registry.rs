@@ -78,6 +78,50 @@ pub fn services() -> Vec<Service> {
             name: "groups",
             methods: crate::groups::METHODS,
         },
+        Service {
+            name: "attr",
+            methods: crate::attr::METHODS,
+        },
+        Service {
+            name: "broker",
+            methods: crate::broker::METHODS,
+        },
+        Service {
+            name: "config",
+            methods: crate::config::METHODS,
+        },
+        Service {
+            name: "event",
+            methods: crate::event::METHODS,
+        },
+        Service {
+            name: "log",
+            methods: crate::log::METHODS,
+        },
+        Service {
+            name: "module",
+            methods: crate::module::METHODS,
+        },
+        Service {
+            name: "overlay",
+            methods: crate::overlay::METHODS,
+        },
+        Service {
+            name: "runat",
+            methods: crate::runat::METHODS,
+        },
+        Service {
+            name: "service",
+            methods: crate::service::METHODS,
+        },
+        Service {
+            name: "shutdown",
+            methods: crate::shutdown::METHODS,
+        },
+        Service {
+            name: "state-machine",
+            methods: crate::state_machine::METHODS,
+        },
     ];
     services.sort_by_key(|service| service.name);
     services

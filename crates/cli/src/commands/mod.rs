@@ -16,6 +16,7 @@ pub mod kvs;
 pub mod logger;
 pub mod lsattr;
 pub mod module;
+pub mod overlay;
 pub mod ping;
 pub mod run;
 pub mod setattr;
@@ -41,6 +42,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),
     Entry::of::<module::Module>(),
+    Entry::of::<overlay::Overlay>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<run::RunCommand>(),
     Entry::of::<setattr::Setattr>(),
