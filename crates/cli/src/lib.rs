@@ -19,6 +19,7 @@ mod env;
 mod error;
 mod external;
 mod flux;
+mod format;
 mod layout;
 mod limits;
 mod submission;

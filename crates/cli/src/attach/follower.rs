@@ -137,11 +137,6 @@ impl Follower {
         no_more && printed
     }
 
-    /// Whether the event until which it was to be followed has come.
-    pub fn is_reached(&self) -> bool {
-        self.reached
-    }
-
     /// Whether the job is known to have ended.
     pub fn has_ended(&self) -> bool {
         self.status.is_some() || self.primary.is_none()

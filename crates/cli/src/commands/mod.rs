@@ -12,6 +12,7 @@ pub mod event;
 pub mod getattr;
 pub mod help;
 pub mod job;
+pub mod jobs;
 pub mod kvs;
 pub mod logger;
 pub mod lsattr;
@@ -38,6 +39,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<getattr::Getattr>(),
     Entry::of::<help::Help>(),
     Entry::of::<job::Job>(),
+    Entry::of::<jobs::Jobs>(),
     Entry::of::<kvs::Kvs>(),
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),

@@ -3,6 +3,7 @@
 
 mod frame;
 mod instance;
+mod jobs;
 mod kvs;
 mod messages;
 mod submission;

@@ -17,6 +17,10 @@ struct Jobs {
     /// By path, for every job.
     logs: Vec<(&'static str, String)>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// Tasks read all their input before they write.
+    reads_input: bool,
+    /// Who waits for the output meanwhile.
+    waits: Vec<Message>,
 }
 
 fn event(seconds: f64, name: &str, context: Value) -> String {
@@ -41,25 +45,37 @@ impl Jobs {
                 self.last += 1;
                 vec![answer(request, &json!({ "id": self.last }))]
             }
-            "job-info.eventlog-watch" => {
-                let path = object["path"].as_str().unwrap();
-                let log = self.logs.iter().find(|(known, _)| *known == path);
-                let Some((_, log)) = log else {
-                    return vec![refuse(request, &Refusal::bare(Errno::ENOENT))];
-                };
-                let lines = log.split_inclusive('\n');
-                let mut acts: Vec<Act> = lines
-                    .map(|line| answer(request, &json!({ "event": line })))
-                    .collect();
-                acts.push(refuse(request, &Refusal::END));
-                acts
+            "job-info.eventlog-watch" if object["path"] == "guest.output" && self.reads_input => {
+                self.waits.push(request.clone());
+                Vec::new()
             }
+            "job-info.eventlog-watch" => self.log(request),
             "100-shell-f2.stdin" => {
                 self.note(format!("stdin {object}"));
-                vec![answer(request, &json!({}))]
+                let mut acts = vec![answer(request, &json!({}))];
+                if object["eof"] == true {
+                    let waits = std::mem::take(&mut self.waits);
+                    acts.extend(waits.iter().flat_map(|request| self.log(request)));
+                }
+                acts
             }
             _ => Vec::new(),
         }
+    }
+
+    fn log(&self, request: &Message) -> Vec<Act> {
+        let object = object_of(request);
+        let path = object["path"].as_str().unwrap();
+        let log = self.logs.iter().find(|(known, _)| *known == path);
+        let Some((_, log)) = log else {
+            return vec![refuse(request, &Refusal::bare(Errno::ENOENT))];
+        };
+        let lines = log.split_inclusive('\n');
+        let mut acts: Vec<Act> = lines
+            .map(|line| answer(request, &json!({ "event": line })))
+            .collect();
+        acts.push(refuse(request, &Refusal::END));
+        acts
     }
 
     fn note(&self, text: String) {
@@ -130,6 +146,8 @@ fn check(line: &str, input: &str, logs: Vec<(&'static str, String)>, expect: &st
         last: 0,
         logs,
         asked: Arc::clone(&noted),
+        reads_input: line.starts_with("run"),
+        waits: Vec::new(),
     };
     check_input(line, input, move |request| jobs.handle(request), expect);
     assert_eq!(*noted.lock().unwrap(), asked, "flux {line}");

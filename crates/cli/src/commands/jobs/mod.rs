@@ -1,0 +1,386 @@
+//! `flux jobs`: lists jobs.
+//!
+//! Read on in `query.rs` (which jobs), `field.rs` (what can be shown), `job.rs` (what
+//! follows from what job-list tells) and `crate::format` (how it is laid out).
+
+mod field;
+mod job;
+mod json;
+pub mod query;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use client::{Call, Handle, Pending};
+use proto::data::JobId;
+use proto::job_list::{JobCounts, JobStats, JobStatsReply, List, ListId};
+use proto::{Errno, Payload, Refusal};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use crate::clock;
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::format::{Format, FormatOptions, Named, SortKey, Table, in_user_format, sort_keys};
+use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
+use field::{Facts, Field};
+use job::Job;
+use query::Filters;
+
+/// Jobs that are listed unless `--count` says otherwise.
+const COUNT: u64 = 1000;
+
+const FORMATS: &[Named] = &[
+    Named {
+        name: "default",
+        about: "Default flux-jobs format string",
+        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} \
+            {status_abbrev:>2.2} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} \
+            {contextual_info}",
+    },
+    Named {
+        name: "cute",
+        about: "Cute flux-jobs format string (default with emojis)",
+        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} \
+            {status_emoji:>5.5} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} \
+            {contextual_info}",
+    },
+    Named {
+        name: "long",
+        about: "Extended flux-jobs format string",
+        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} {status:>9.9} \
+            {ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} {t_remaining!F:>12h} \
+            {contextual_time!F:>8h} {contextual_info}",
+    },
+    Named {
+        name: "deps",
+        about: "Show job urgency, priority, and dependencies",
+        text: "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} \
+            {state:<8.8} {dependencies}",
+    },
+    Named {
+        name: "endreason",
+        about: "Show why each job became inactive",
+        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} \
+            {status_abbrev:>2.2} {t_inactive!d:%b%d %R::>12h} {inactive_reason}",
+    },
+];
+
+/// List jobs: your own that are not over, unless options say otherwise
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux jobs
+  flux jobs -a -c 10
+  flux jobs -A -f failed,timeout --since=-1h
+  flux jobs -no '{id} {result}' ƒABC ƒDEF")]
+pub struct Jobs {
+    #[command(flatten)]
+    filters: Filters,
+    #[command(flatten)]
+    format: FormatOptions,
+    /// List so many at most; 0 for all
+    #[arg(short, long, value_name = "N", default_value_t = COUNT)]
+    count: u64,
+    /// Sort by these fields, separated by commas; with '-' in front, largest first
+    #[arg(long, value_name = "KEYS", allow_hyphen_values = true)]
+    sort: Option<String>,
+    /// Cut lines to so many columns
+    #[arg(short, long, value_name = "COLUMNS", num_args = 0..=1, default_missing_value = "0")]
+    width: Option<usize>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print how many jobs there are by state first
+    #[arg(long)]
+    stats: bool,
+    /// Print how many jobs there are by state, and end with 1 if none is active
+    #[arg(long)]
+    stats_only: bool,
+    /// Only these jobs
+    #[arg(value_name = "JOBID")]
+    ids: Vec<String>,
+}
+
+impl Run for Jobs {
+    const NAME: &'static str = "jobs";
+    const GROUP: Group = Group::Jobs;
+    const STYLE: Style = Style::Tagged;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        job_ids(&self.ids)?;
+        if self.json {
+            return self.print_json(flux);
+        }
+        let default = "FLUX_JOBS_FORMAT_DEFAULT";
+        let Some(text) = self.format.choose(flux, FORMATS, default)? else {
+            return Ok(());
+        };
+        let format = Format::of_user(&text, Field::resolve)?;
+        let sort = self.sort.as_ref();
+        let sort = sort.map(|keys| sort_keys(keys, Field::resolve).map_err(in_user_format));
+        let sort = sort.transpose()?;
+        self.warn(flux)?;
+        let listing = self.listing(flux, &format, sort.as_deref())?;
+        let mut handle = flux.connect()?;
+        if self.stats || self.stats_only {
+            let active = self.print_stats(flux, &mut handle)?;
+            match self.stats_only {
+                true if active == 0 => return Err(CliError::exit(1)),
+                true => return Ok(()),
+                false => {}
+            }
+        }
+        let (jobs, is_found) = self.get::<Job>(flux, &mut handle, &listing)?;
+        self.print(flux, &format, sort.as_deref(), jobs)?;
+        match is_found {
+            true => Ok(()),
+            false => Err(CliError::exit(1)),
+        }
+    }
+}
+
+/// What is asked of job-list.
+struct Listing {
+    attrs: Value,
+    constraint: Value,
+    since: Option<f64>,
+}
+
+/// Some jobs; only the attributes that were asked for are read.
+#[derive(Deserialize)]
+struct Chunk<J> {
+    jobs: Vec<J>,
+}
+
+#[derive(Deserialize)]
+struct One<J> {
+    job: J,
+}
+
+/// What came of a listing.
+type Listed<J> = (Vec<J>, bool);
+
+impl Jobs {
+    fn warn(&self, flux: &mut Flux) -> Result<(), CliError> {
+        if !self.ids.is_empty() && self.filters.is_any() {
+            flux.warn("Filtering options ignored with jobid list")?;
+        } else if self.filters.all && !self.filters.filter.is_empty() {
+            flux.warn("Both -a and --filter specified, ignoring -a")?;
+        }
+        Ok(())
+    }
+
+    fn listing(
+        &self,
+        flux: &Flux,
+        format: &Format<Field>,
+        sort: Option<&[SortKey<Field>]>,
+    ) -> Result<Listing, CliError> {
+        let columns = format.columns.iter().map(|column| &column.field);
+        let keys = sort.unwrap_or(&format.sort).iter().map(|key| &key.field);
+        let attrs: BTreeSet<&str> = columns
+            .chain(keys)
+            .flat_map(|field| field.attrs().iter().copied())
+            .collect();
+        Ok(Listing {
+            attrs: json!(attrs),
+            constraint: self.filters.constraint()?,
+            since: self.filters.since(&flux.env)?,
+        })
+    }
+
+    /// The jobs, and whether any of those named was found.
+    fn get<J: DeserializeOwned>(
+        &self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        listing: &Listing,
+    ) -> Result<Listed<J>, CliError> {
+        match self.ids.is_empty() {
+            true => Ok((self.list(flux, handle, listing)?, true)),
+            false => self.list_ids(flux, handle, listing),
+        }
+    }
+
+    fn list<J: DeserializeOwned>(
+        &self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        listing: &Listing,
+    ) -> Result<Vec<J>, CliError> {
+        let max = match self.count {
+            0 => 0,
+            // One more tells whether there are more.
+            count => count.saturating_add(1),
+        };
+        let request = List {
+            max_entries: Some(json!(max)),
+            attrs: Some(listing.attrs.clone()),
+            since: listing.since.map(Value::from),
+            constraint: Some(listing.constraint.clone()),
+            chunk: Some(LISTED_CHUNK_JOBS),
+            ..List::default()
+        };
+        let call = Call::raw("job-list.list").payload(request.encode());
+        let mut jobs = Vec::new();
+        for message in handle.stream(call) {
+            let chunk: Chunk<J> = read(message?.payload())?;
+            jobs.extend(chunk.jobs);
+        }
+        let count = usize::try_from(self.count).unwrap_or(usize::MAX);
+        if count > 0 && jobs.len() > count {
+            jobs.truncate(count);
+            self.tell_truncated(flux)?;
+        }
+        Ok(jobs)
+    }
+
+    fn tell_truncated(&self, flux: &mut Flux) -> Result<(), CliError> {
+        if !self.format.no_header {
+            writeln!(
+                flux.err,
+                "warning: output truncated at {} jobs.",
+                self.count
+            )?;
+            writeln!(
+                flux.err,
+                "Use --count to increase returned results or use filters to alter results."
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Asks for each job by its id, many at a time.
+    fn list_ids<J: DeserializeOwned>(
+        &self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        listing: &Listing,
+    ) -> Result<Listed<J>, CliError> {
+        let mut jobs = Vec::new();
+        for ids in job_ids(&self.ids)?.chunks(REQUESTS_IN_FLIGHT_MAX) {
+            let ask = |id: &JobId| -> (JobId, Pending<_>) {
+                let request = ListId {
+                    id: Some(json!(id.get())),
+                    attrs: Some(listing.attrs.clone()),
+                    state: None,
+                };
+                let call = Call::raw("job-list.list-id").payload(request.encode());
+                (*id, handle.start(call))
+            };
+            for (id, pending) in ids.iter().map(ask).collect::<Vec<_>>() {
+                match handle.wait(pending) {
+                    Ok(message) => jobs.push(read::<One<J>>(message.payload())?.job),
+                    Err(refusal) if refusal.errno == Errno::ENOENT => {
+                        writeln!(flux.err, "JobID {id} unknown")?;
+                    }
+                    Err(refusal) => return Err(refusal.into()),
+                }
+            }
+        }
+        let is_found = !jobs.is_empty();
+        Ok((jobs, is_found))
+    }
+
+    fn print(
+        &self,
+        flux: &mut Flux,
+        format: &Format<Field>,
+        sort: Option<&[SortKey<Field>]>,
+        jobs: Vec<Job>,
+    ) -> Result<(), CliError> {
+        let width = self.width.map(|width| match width {
+            0 => flux.terminal_columns().unwrap_or(usize::MAX),
+            width => width,
+        });
+        let facts = Facts::new(clock::now());
+        let mut table = Table::new(format, sort, self.format.table(flux, width));
+        for job in &jobs {
+            table.push(|field| field.get(job, &facts));
+        }
+        table.print(&mut flux.out)?;
+        Ok(())
+    }
+
+    fn print_json(&self, flux: &mut Flux) -> Result<(), CliError> {
+        self.warn(flux)?;
+        let listing = Listing {
+            attrs: json!(["all"]),
+            constraint: self.filters.constraint()?,
+            since: self.filters.since(&flux.env)?,
+        };
+        let mut handle = flux.connect()?;
+        let (jobs, is_found) = self.get::<Map<String, Value>>(flux, &mut handle, &listing)?;
+        let facts = Facts::new(clock::now());
+        let mut jobs = jobs.into_iter().map(|raw| json::object(raw, &facts));
+        let output = match (self.ids.len(), is_found) {
+            (_, false) => return Err(CliError::exit(1)),
+            (1, true) => jobs.next().unwrap_or_default(),
+            _ => json!({ "jobs": jobs.collect::<Vec<_>>() }),
+        };
+        writeln!(flux.out, "{}", crate::submission::spaced(&output))?;
+        Ok(())
+    }
+
+    /// Prints the counts and gives back how many jobs are active.
+    fn print_stats(&self, flux: &mut Flux, handle: &mut Handle) -> Result<u64, CliError> {
+        let stats = handle.rpc(&JobStats)?;
+        let (mut counts, mut active) = (Counts::default(), 0);
+        for of_queue in self.chosen(&stats)? {
+            let states = &of_queue.job_states;
+            counts.running += states.run + states.cleanup;
+            counts.completed += of_queue.successful;
+            counts.failed += of_queue.failed + of_queue.canceled + of_queue.timeout;
+            counts.pending += states.depend + states.priority + states.sched;
+            counts.purged += of_queue.inactive_purged;
+            active += states.total - states.inactive;
+        }
+        writeln!(
+            flux.out,
+            "{} running, {} completed, {} failed, {} pending, {} inactive purged",
+            counts.running, counts.completed, counts.failed, counts.pending, counts.purged
+        )?;
+        Ok(active)
+    }
+
+    /// The counts of all jobs, or of the queues that were named.
+    fn chosen<'s>(&self, stats: &'s JobStatsReply) -> Result<Vec<&'s JobCounts>, CliError> {
+        let queues: Vec<&str> = query::split(&self.filters.queue).collect();
+        if queues.is_empty() {
+            return Ok(vec![&stats.all]);
+        }
+        let counts = queues.into_iter().map(|name| {
+            let queue = stats.queues.iter().find(|queue| queue.name == name);
+            let unknown = || CliError::new(format!("no stats available for queue {name}"));
+            queue.map(|queue| &queue.counts).ok_or_else(unknown)
+        });
+        counts.collect()
+    }
+}
+
+/// The ids among the words of a command line.
+pub fn job_ids(words: &[String]) -> Result<Vec<JobId>, CliError> {
+    let ids = words.iter().map(|word| {
+        let text = format!("argument JOBID: invalid JobID value: '{word}'");
+        word.parse().map_err(|_| CliError::usage(text))
+    });
+    ids.collect()
+}
+
+#[derive(Default)]
+struct Counts {
+    running: u64,
+    completed: u64,
+    failed: u64,
+    pending: u64,
+    purged: u64,
+}
+
+fn read<T: DeserializeOwned>(payload: Option<&Bytes>) -> Result<T, CliError> {
+    proto::payload::decode_json(payload).map_err(|bad| {
+        let text = format!("job-list: malformed response: {bad}");
+        Refusal::new(Errno::EPROTO, text).into()
+    })
+}

@@ -1,0 +1,18 @@
+//! The format language of listings: `{id.f58:>12} ?:{queue:<8.8} +:{username:<8}`.
+//!
+//! Pure: it knows nothing of jobs. A command resolves the names of fields once, when the
+//! format is read, to whatever tells it quickly what to show; rows are then rendered
+//! without looking at the text of the format again. Read on in `parse.rs` (the text),
+//! `spec.rs` (widths and precisions), `value.rs` (what a field holds, and conversions) and
+//! `table.rs` (columns, header and rows).
+
+mod options;
+mod parse;
+mod spec;
+mod table;
+mod value;
+
+pub use options::{FormatOptions, Named, in_user_format};
+pub use parse::{Format, SortKey, sort_keys};
+pub use table::Table;
+pub use value::Value;

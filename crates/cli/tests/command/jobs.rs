@@ -1,0 +1,174 @@
+//! Listing jobs.
+
+use client::Refusal;
+use client::fake::{Act, answer, object_of, refuse};
+use proto::Errno;
+use serde_json::{Value, json};
+use wire::Message;
+
+use super::check;
+
+/// Answers as job-list does that knows these jobs, whatever is asked; the attributes that
+/// were asked for must be `attrs`, unless that is empty.
+fn listing(
+    jobs: Vec<Value>,
+    attrs: &'static str,
+) -> impl FnMut(&Message) -> Vec<Act> + Send + 'static {
+    move |request| {
+        let object = object_of(request);
+        if !attrs.is_empty() {
+            assert_eq!(object["attrs"].to_string(), attrs);
+        }
+        match request.topic() {
+            "job-list.list" => {
+                let max = object["max_entries"].as_u64().unwrap();
+                let max = if max == 0 { usize::MAX } else { max as usize };
+                let jobs = jobs.iter().take(max);
+                let chunks = jobs.collect::<Vec<_>>();
+                let chunks = chunks.chunks(2);
+                let mut acts: Vec<Act> = chunks
+                    .map(|jobs| answer(request, &json!({ "jobs": jobs })))
+                    .collect();
+                acts.push(refuse(request, &Refusal::END));
+                acts
+            }
+            "job-list.list-id" => {
+                let job = jobs.iter().find(|job| job["id"] == object["id"]);
+                vec![match job {
+                    Some(job) => answer(request, &json!({ "job": job })),
+                    None => refuse(request, &Refusal::bare(Errno::ENOENT)),
+                }]
+            }
+            topic => panic!("{topic}"),
+        }
+    }
+}
+
+/// Three jobs of root: one waits, one failed, and one did well.
+fn jobs() -> Vec<Value> {
+    vec![
+        json!({"id":3,"userid":0,"state":8,"urgency":16,"priority":16,"name":"wait",
+            "ntasks":1,"duration":1800.0}),
+        json!({"id":2,"userid":0,"state":64,"result":2,"name":"a-long-name","ntasks":2,
+            "nnodes":1,"t_run":10.0,"t_cleanup":10.025,"nodelist":"vm","waitstatus":256}),
+        json!({"id":1,"userid":0,"state":64,"result":1,"name":"echo","ntasks":2,
+            "nnodes":1,"t_run":10.0,"t_cleanup":11.0,"nodelist":"vm","waitstatus":0}),
+    ]
+}
+
+#[test]
+fn jobs_are_listed_in_columns() {
+    check(
+        "jobs -a",
+        listing(jobs(), ""),
+        "       JOBID USER     NAME       ST NTASKS NNODES     TIME INFO\n          \
+        ƒ4 root     wait        S      1      -      30m \n          \
+        ƒ3 root     a-long-na+  F      2      1   0.025s vm\n          \
+        ƒ2 root     echo       CD      2      1   1.000s vm\n",
+    );
+}
+
+#[test]
+fn only_what_the_format_needs_is_asked_for() {
+    check(
+        "jobs -n --format={id.dec}:{name}",
+        listing(jobs(), r#"["name"]"#),
+        "3:wait\n2:a-long-name\n1:echo\n",
+    );
+    check(
+        "jobs -n --format={id} --sort=-runtime",
+        listing(jobs(), r#"["t_cleanup","t_run"]"#),
+        "1\n2\n3\n",
+    );
+}
+
+#[test]
+fn more_jobs_than_wanted_are_a_warning() {
+    check(
+        "jobs -c2 --format={id}",
+        listing(jobs(), "[]"),
+        "JOBID\n3\n2\n-- stderr\nwarning: output truncated at 2 jobs.\n\
+        Use --count to increase returned results or use filters to alter results.\n",
+    );
+    check("jobs -n -c2 --format={id}", listing(jobs(), "[]"), "3\n2\n");
+    check(
+        "jobs -n -c0 --format={id}",
+        listing(jobs(), "[]"),
+        "3\n2\n1\n",
+    );
+}
+
+#[test]
+fn jobs_can_be_named() {
+    check(
+        "jobs -n --format={id.f58}:{returncode} ƒ3 ƒ9",
+        listing(jobs(), ""),
+        "ƒ3:1\n-- stderr\nJobID ƒ9 unknown\n",
+    );
+    check(
+        "jobs -n -a --format={id.f58} ƒ9",
+        listing(jobs(), ""),
+        "-- stderr\nflux-jobs: WARNING: Filtering options ignored with jobid list\n\
+        JobID ƒ9 unknown\n-- code 1\n",
+    );
+    check(
+        "jobs zz!z",
+        listing(jobs(), ""),
+        "-- stderr\nflux-jobs: error: argument JOBID: invalid JobID value: 'zz!z'\n-- code 2\n",
+    );
+}
+
+#[test]
+fn json_has_names_instead_of_numbers() {
+    check(
+        "jobs --json ƒ2",
+        listing(vec![json!({"id":1,"userid":0,"state":16})], r#"["all"]"#),
+        "{\"id\": 1, \"userid\": 0, \"state\": \"RUN\", \"username\": \"root\", \
+        \"runtime\": 0.0, \"status\": \"RUN\", \"dependencies\": [], \"annotations\": {}}\n",
+    );
+}
+
+#[test]
+fn counts_come_from_the_service() {
+    let stats = |active: u64| {
+        let states = json!({"depend":0,"priority":0,"sched":0,"run":active,"cleanup":0,
+            "inactive":1,"total":active + 1});
+        super::answering(move |_, _| {
+            Ok(
+                json!({"job_states":states,"successful":0,"failed":0,"canceled":1,"timeout":0,
+                "inactive_purged":0,"queues":[]}),
+            )
+        })
+    };
+    check(
+        "jobs --stats-only",
+        stats(1),
+        "1 running, 0 completed, 1 failed, 0 pending, 0 inactive purged\n",
+    );
+    check(
+        "jobs --stats-only",
+        stats(0),
+        "0 running, 0 completed, 1 failed, 0 pending, 0 inactive purged\n-- code 1\n",
+    );
+}
+
+#[test]
+fn formats_and_filters_that_make_no_sense_are_refused() {
+    let refused = |line: &str, text: &str| {
+        let expect = format!("-- stderr\nflux-jobs: {text}\n-- code 1\n");
+        check(line, listing(jobs(), ""), &expect);
+    };
+    refused(
+        "jobs --format={foo}",
+        "ERROR: Error in user format: Unknown format field: foo",
+    );
+    refused(
+        "jobs --format={id!z}",
+        "ERROR: Unknown conversion specifier z",
+    );
+    refused("jobs -f foo", "ERROR: Invalid filter specified: foo");
+    refused(
+        "jobs -u nosuchuser",
+        "ERROR: Invalid user nosuchuser specified",
+    );
+}
