@@ -42,11 +42,20 @@ fn counted(args: &[&str]) -> Result<Tally> {
     Ok(tally)
 }
 
+/// Reads to the end whatever comes, text or not: a reader that stops early breaks the
+/// pipe, and with it the run.
 fn echo_and_count(output: impl Read) -> Tally {
     let mut tally = Tally::default();
-    for line in BufReader::new(output).lines().map_while(Result::ok) {
-        eprintln!("{line}");
-        tally += summary_of(&line);
+    let mut output = BufReader::new(output);
+    let mut line = Vec::new();
+    while output
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|read| read > 0)
+    {
+        let text = String::from_utf8_lossy(&line);
+        eprint!("{text}");
+        tally += summary_of(&text);
+        line.clear();
     }
     tally
 }
@@ -99,6 +108,12 @@ mod tests {
             "     Summary [   0.012s] 5 tests run: 3 passed (1 slow), 1 failed, 1 timed out, 4 skipped",
             "3 passed, 2 failed, 4 skipped",
         );
+    }
+
+    #[test]
+    fn output_that_is_no_text_is_read_to_its_end() {
+        let output = b"\xff\ntest result: ok. 2 passed; 0 failed; 0 ignored";
+        assert_eq!(echo_and_count(&output[..]).passed, 2);
     }
 
     #[test]
