@@ -13,6 +13,7 @@ use proto::kvs::{Commit, Op, PRIMARY};
 use proto::{Errno, Payload};
 
 use crate::JobManager;
+use crate::joblog::Record;
 use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX};
 
 /// What is to be done once a commit is stored.
@@ -25,6 +26,8 @@ struct Part {
     appends: BTreeMap<JobId, String>,
     /// What else is to be written.
     ops: Vec<Op>,
+    /// For the job log.
+    records: Vec<Record>,
     bytes: usize,
     then: Vec<Deferred>,
 }
@@ -34,8 +37,12 @@ impl Part {
         self.appends.len() + self.ops.len() >= COMMIT_OPS_MAX || self.bytes >= COMMIT_BYTES_MAX
     }
 
+    fn writes_nothing(&self) -> bool {
+        self.appends.is_empty() && self.ops.is_empty() && self.records.is_empty()
+    }
+
     fn is_empty(&self) -> bool {
-        self.appends.is_empty() && self.ops.is_empty() && self.then.is_empty()
+        self.writes_nothing() && self.then.is_empty()
     }
 }
 
@@ -74,6 +81,13 @@ impl Batch {
         part.appends.entry(id).or_default().push_str(line);
     }
 
+    /// Adds to the job log.
+    pub fn record(&mut self, record: Record) {
+        let part = self.open();
+        part.bytes += record.bytes();
+        part.records.push(record);
+    }
+
     /// Writes something else.
     pub fn op(&mut self, op: Op) {
         self.open().ops.push(op);
@@ -110,7 +124,7 @@ impl JobManager {
         while self.batch.flying.is_none()
             && let Some(part) = self.batch.parts.pop_front()
         {
-            if part.appends.is_empty() && part.ops.is_empty() {
+            if part.writes_nothing() {
                 // Nothing to wait for.
                 self.batch.stored += 1;
                 self.landed(cx, Vec::new(), part.then);
@@ -122,6 +136,7 @@ impl JobManager {
                 commit.ops.push(Op::append(id.kvs_key("eventlog"), lines));
             }
             commit.ops.extend(part.ops);
+            commit.ops.extend(self.joblog.write(part.records));
             let payload = commit.encode();
             self.batch.flying = Some(Flying {
                 payload: payload.clone(),

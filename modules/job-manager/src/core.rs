@@ -10,6 +10,7 @@ use proto::kvs::Op;
 use crate::alloc::Alloc;
 use crate::batch::Batch;
 use crate::exec::Exec;
+use crate::joblog::JobLog;
 use crate::jobs::Jobs;
 use crate::journal::Journal;
 use crate::purge::Limits;
@@ -24,6 +25,7 @@ pub struct JobManager {
     /// Jobs that something happened to, to be asked what they need.
     pub(crate) acting: VecDeque<JobId>,
     pub(crate) batch: Batch,
+    pub(crate) joblog: JobLog,
     pub(crate) journal: Journal,
     pub(crate) alloc: Alloc,
     pub(crate) exec: Exec,
@@ -43,6 +45,7 @@ impl JobManager {
             version: 1,
             max_jobid: self.jobs.max_id(),
             queue: vec![self.queue.checkpoint()],
+            log: Some(1),
         };
         if let Ok(text) = serde_json::to_string(&checkpoint) {
             self.batch.op(Op::put(CHECKPOINT_KEY, text));

@@ -11,9 +11,10 @@ use proto::RawJson;
 use proto::data::{Entry, JobId, dotted};
 use proto::job_manager::JobEvent;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::joblog::{Blob, Row};
+use crate::row;
 use crate::state::{AllocAsk, ExecAsk, Life, Refused};
 
 /// An active job.
@@ -125,7 +126,7 @@ impl Job {
             jobspec: Some(self.jobspec.as_str()),
             r: self.r.as_ref().map(|r| r.as_str()),
         };
-        record.encode(self.id, keep).0
+        record.encode(self.id, keep)
     }
 }
 
@@ -136,30 +137,13 @@ struct Record<'a> {
     r: Option<&'a str>,
 }
 
-/// Where the parts of an encoded record are.
-#[derive(Debug, Clone, Copy)]
-struct Offsets {
-    /// The `[` of the events.
-    events: u32,
-    /// Behind their `]`.
-    events_end: u32,
-    /// Behind the jobspec.
-    jobspec_end: u32,
-}
-
-const JOBSPEC: &str = r#","jobspec":"#;
-const R: &str = r#","R":"#;
-const END: &str = "}\0";
-
 impl Record<'_> {
-    fn encode(&self, id: JobId, keep: impl Fn(&str) -> bool) -> (Bytes, Offsets) {
+    fn encode(&self, id: JobId, keep: impl Fn(&str) -> bool) -> Bytes {
         let parts = [Some(self.log), self.jobspec, self.r];
         let bytes: usize = parts.iter().flatten().map(|part| part.len()).sum();
         let mut text = String::with_capacity(bytes + 60);
         // Writing to a String cannot fail.
-        let _ = write!(text, r#"{{"id":{},"events":"#, id.0 as i64);
-        let events = text.len() as u32;
-        text.push('[');
+        let _ = write!(text, r#"{{"id":{},"events":["#, id.0 as i64);
         let mut is_first = true;
         for line in self.log.lines().filter(|line| keep(line)) {
             if !std::mem::take(&mut is_first) {
@@ -168,26 +152,16 @@ impl Record<'_> {
             text.push_str(line);
         }
         text.push(']');
-        let events_end = text.len() as u32;
         if let Some(jobspec) = self.jobspec {
-            text.push_str(JOBSPEC);
+            text.push_str(r#","jobspec":"#);
             text.push_str(jobspec);
         }
-        let jobspec_end = text.len() as u32;
         if let Some(r) = self.r {
-            text.push_str(R);
+            text.push_str(r#","R":"#);
             text.push_str(r);
         }
-        text.push_str(END);
-        text.shrink_to_fit();
-        (
-            text.into(),
-            Offsets {
-                events,
-                events_end,
-                jobspec_end,
-            },
-        )
+        text.push_str("}\0");
+        text.into()
     }
 }
 
@@ -198,7 +172,7 @@ pub fn live_record(id: JobId, line: &str, jobspec: Option<&RawJson>, r: Option<&
         jobspec: jobspec.map(RawJson::as_str),
         r: r.map(RawJson::as_str),
     };
-    record.encode(id, |_| true).0
+    record.encode(id, |_| true)
 }
 
 /// The name in one line of a log.
@@ -211,12 +185,12 @@ pub fn name_of(line: &str) -> Cow<'_, str> {
     serde_json::from_str(line).map_or(Cow::Borrowed(""), |named: Named<'_>| named.name)
 }
 
-/// An inactive job.
-#[derive(Debug)]
+/// An inactive job: the whole of it as the journal sends it, packed.
+#[derive(Debug, Clone)]
 pub struct Packed {
-    /// The whole job as the journal sends it: log, jobspec, R.
-    record: Bytes,
-    offsets: Offsets,
+    packed: Bytes,
+    /// Bytes of the record.
+    bytes: u32,
     /// User id of its submitter.
     pub userid: u32,
     /// When it became inactive, in seconds since the epoch.
@@ -227,18 +201,25 @@ pub struct Packed {
     pub ended: u64,
 }
 
+/// What a journal record holds.
+#[derive(Debug, Deserialize)]
+pub struct Parts {
+    /// Every event.
+    pub events: Vec<RawJson>,
+    /// Without the environment.
+    pub jobspec: Option<RawJson>,
+    /// Its resources, if it had any.
+    #[serde(rename = "R")]
+    pub r: Option<RawJson>,
+}
+
 impl Packed {
     /// Packs a job.
     pub fn of(job: &Job, since: u64, ended: u64) -> Packed {
-        let record = Record {
-            log: &job.log,
-            jobspec: Some(job.jobspec.as_str()),
-            r: job.r.as_ref().map(|r| r.as_str()),
-        };
-        let (record, offsets) = record.encode(job.id, |_| true);
+        let record = job.record(|_| true);
         Packed {
-            record,
-            offsets,
+            packed: row::pack(&record),
+            bytes: u32::try_from(record.len()).unwrap_or(u32::MAX),
             userid: job.life.userid,
             t_clean: job.life.t_clean,
             since,
@@ -246,51 +227,59 @@ impl Packed {
         }
     }
 
-    /// As the journal sends it, shared.
-    pub fn record(&self) -> Bytes {
-        self.record.clone()
+    /// The job of a row of the job log.
+    pub fn of_row(row: Row) -> Packed {
+        Packed {
+            packed: row.packed.0,
+            bytes: row.bytes,
+            userid: row.userid,
+            t_clean: row.t_clean,
+            since: 0,
+            ended: 0,
+        }
+    }
+
+    /// The same as a row of the job log, sharing its bytes.
+    pub fn row(&self, id: JobId) -> Row {
+        Row {
+            id: id.0,
+            userid: self.userid,
+            t_clean: self.t_clean,
+            bytes: self.bytes,
+            packed: Blob(self.packed.clone()),
+        }
+    }
+
+    /// As the journal sends it.
+    pub fn record(&self, id: JobId) -> Bytes {
+        row::unpack(&self.packed, self.bytes).unwrap_or_else(|| {
+            tracing::error!("job={id} can not be unpacked");
+            live_record(id, "", None, None)
+        })
     }
 
     /// The same with only the lines that `keep` lets through.
     pub fn filtered(&self, id: JobId, keep: impl Fn(&str) -> bool) -> Bytes {
-        let events: Vec<&RawValue> = serde_json::from_str(self.events()).unwrap_or_default();
-        let mut log = String::with_capacity(self.record.len());
-        for event in events {
-            log.push_str(event.get());
+        let Some(parts) = self.parts(id) else {
+            return live_record(id, "", None, None);
+        };
+        let mut log = String::new();
+        for event in &parts.events {
+            log.push_str(event.as_str());
             log.push('\n');
         }
         let record = Record {
             log: &log,
-            jobspec: Some(self.jobspec()),
-            r: self.r(),
+            jobspec: parts.jobspec.as_ref().map(RawJson::as_str),
+            r: parts.r.as_ref().map(RawJson::as_str),
         };
-        record.encode(id, keep).0
+        record.encode(id, keep)
     }
 
-    /// Its events as a JSON array.
-    pub fn events(&self) -> &str {
-        self.text(
-            self.offsets.events as usize,
-            self.offsets.events_end as usize,
-        )
-    }
-
-    /// Its jobspec.
-    pub fn jobspec(&self) -> &str {
-        let start = self.offsets.events_end as usize + JOBSPEC.len();
-        self.text(start, self.offsets.jobspec_end as usize)
-    }
-
-    /// Its resources, if it had any.
-    pub fn r(&self) -> Option<&str> {
-        let start = self.offsets.jobspec_end as usize;
-        let end = self.record.len() - END.len();
-        (start < end).then(|| self.text(start + R.len(), end))
-    }
-
-    fn text(&self, start: usize, end: usize) -> &str {
-        // Made from texts in `encode`, and cut where one ends and the next begins.
-        std::str::from_utf8(&self.record[start..end]).unwrap_or_default()
+    /// The parts of the record.
+    pub fn parts(&self, id: JobId) -> Option<Parts> {
+        let record = self.record(id);
+        serde_json::from_slice(record.strip_suffix(b"\0")?).ok()
     }
 }
 
@@ -334,12 +323,17 @@ mod tests {
         for r in [None, Some(r#"{"version":1}"#)] {
             let job = job(r);
             let packed = Packed::of(&job, 0, 1);
-            assert_eq!(packed.record(), job.record(|_| true));
-            let record = JournalRecord::decode(Some(&packed.record())).unwrap();
+            let packed = Packed::of_row(packed.row(JobId(7)));
+            assert_eq!(packed.record(JobId(7)), job.record(|_| true));
+            let record = JournalRecord::decode(Some(&packed.record(JobId(7)))).unwrap();
             assert_eq!((record.id, record.events.len()), (JobId(7), 2));
-            assert_eq!(packed.events(), format!("[{SUBMIT},{VALIDATE}]"));
-            assert_eq!(packed.jobspec(), job.jobspec.as_str());
-            assert_eq!(packed.r(), r);
+            let parts = packed.parts(JobId(7)).unwrap();
+            assert_eq!(
+                parts.events.iter().map(RawJson::as_str).collect::<Vec<_>>(),
+                [SUBMIT, VALIDATE]
+            );
+            assert_eq!(parts.jobspec.as_ref(), Some(&*job.jobspec));
+            assert_eq!(parts.r.as_ref().map(RawJson::as_str), r);
         }
     }
 

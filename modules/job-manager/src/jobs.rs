@@ -84,7 +84,7 @@ impl Jobs {
     /// Puts a packed job in the place of an active one, or adds it.
     pub fn retire(&mut self, id: JobId, packed: Packed) {
         self.note_id(id);
-        self.active.remove(&id);
+        self.remove(id);
         self.by_age.insert((packed.t_clean.to_bits(), id));
         self.slots.insert(id, Slot::Inactive(packed));
     }

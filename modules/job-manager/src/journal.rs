@@ -91,7 +91,7 @@ impl Past {
             (Pass::Active, Slot::Inactive(packed)) if packed.ended < self.until => None,
             (_, Slot::Inactive(packed)) if packed.since >= self.until => None,
             (_, Slot::Inactive(packed)) => Some(match filter.is_open() {
-                true => packed.record(),
+                true => packed.record(id),
                 false => packed.filtered(id, keep),
             }),
             (Pass::Active, Slot::Active(job)) if job.since < self.until => {

@@ -14,6 +14,7 @@ mod core;
 mod exec;
 mod handlers;
 mod job;
+mod joblog;
 mod jobs;
 mod journal;
 pub mod limits;
@@ -21,6 +22,7 @@ mod post;
 mod purge;
 mod queue;
 mod replay;
+mod row;
 mod state;
 mod waits;
 

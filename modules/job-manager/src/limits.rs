@@ -24,3 +24,24 @@ pub const COMMIT_OPS_MAX: usize = 4096;
 
 /// Bytes of one commit, about. What does not fit waits for the next.
 pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of one job's journal record: as much as a value in the KVS may have. A longer one
+/// is refused where it is read.
+pub const RECORD_BYTES_MAX: usize = 1 << 30;
+
+/// Frames of one level of the job log before they are folded into one.
+pub const LOG_FOLD_FRAMES: usize = 16;
+
+/// Bytes of records that are worth a frame of their own in a segment.
+pub const LOG_FOLD_BYTES: usize = 128 * 1024;
+
+/// Frames of one segment of the job log.
+pub const LOG_SEGMENT_FRAMES_MAX: usize = 64;
+
+/// Bytes of one segment of the job log, about: what a restart reads at a time.
+pub const LOG_SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Segments in flight while the job log is read at the start.
+pub const LOG_LOOKUPS_MAX: usize = 4;
+
+const _: () = assert!(LOG_FOLD_BYTES < LOG_SEGMENT_BYTES_MAX);

@@ -8,6 +8,7 @@ use proto::job_manager::JobEvent;
 
 use crate::JobManager;
 use crate::job::Packed;
+use crate::joblog::Record;
 use crate::state::{Action, due};
 
 impl JobManager {
@@ -114,6 +115,7 @@ impl JobManager {
         if let Some((reply, waited)) = self.waits.ended(job) {
             self.batch.then(move |_, cx| reply.send(cx, Ok(waited)));
         }
+        self.batch.record(Record::Retired(packed.row(id)));
         self.jobs.retire(id, packed);
     }
 

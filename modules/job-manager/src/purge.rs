@@ -8,6 +8,7 @@ use proto::kvs::Op;
 use proto::{Errno, Object, Refusal};
 
 use crate::JobManager;
+use crate::joblog::Record;
 use crate::limits::PURGE_JOBS_MAX;
 
 /// What is kept.
@@ -76,6 +77,8 @@ impl JobManager {
             self.jobs.remove(*id);
             self.batch.op(Op::unlink(id.kvs_path()));
         }
+        self.batch
+            .record(Record::Purged(ids.iter().map(|id| id.0).collect()));
         if ids.contains(&self.jobs.max_id()) {
             self.checkpoint();
         }

@@ -170,6 +170,10 @@ pub struct Checkpoint {
     /// The queues.
     #[serde(default)]
     pub queue: Vec<CheckpointQueue>,
+    /// 1, ours: the job log knows every job. Other job managers do not write it, and do
+    /// not leave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<u32>,
 }
 
 /// One queue in a [`Checkpoint`].

@@ -1,17 +1,16 @@
 //! Methods that only look: list, getinfo, getattr, history.get, stats-get.
 
 use node::{Cx, Peer};
-use proto::data::eventlog::decode_log;
 use proto::data::job::State;
 use proto::job_manager::{
     Attrs, GetAttr, GetAttrError, GetInfo, History, HistoryError, HistoryGet, Info, JournalStats,
     List, Listed, ListedJob, Stats, StatsGet,
 };
-use proto::{Never, Object};
+use proto::{Never, Object, RawJson};
 use serde_json::{Map, Value, json};
 
 use crate::JobManager;
-use crate::job::Job;
+use crate::job::{Job, Parts};
 use crate::jobs::Slot;
 
 type Cxt<'a> = &'a mut Cx<JobManager>;
@@ -74,30 +73,39 @@ pub(crate) fn getattr(
         return Err(GetAttrError::NotYours);
     }
     let mut attrs = Map::new();
+    let parts = match slot {
+        Slot::Active(job) => Parts {
+            events: job
+                .log
+                .lines()
+                .filter_map(|line| RawJson::new(line).ok())
+                .collect(),
+            jobspec: Some(RawJson::clone(&job.jobspec)),
+            r: job.r.as_deref().cloned(),
+        },
+        Slot::Inactive(packed) => packed
+            .parts(request.id)
+            .ok_or(GetAttrError::Null("eventlog"))?,
+    };
     for name in &request.attrs {
         let name = name.as_str().ok_or(GetAttrError::NonString)?;
-        attrs.insert(name.to_owned(), attr(slot, name)?);
+        attrs.insert(name.to_owned(), attr(&parts, name)?);
     }
     Ok(Attrs(attrs))
 }
 
-fn attr(slot: &Slot, name: &str) -> Result<Value, GetAttrError> {
-    let parsed = |text: &str, name: &'static str| {
-        serde_json::from_str(text).map_err(|_| GetAttrError::Null(name))
+fn attr(parts: &Parts, name: &str) -> Result<Value, GetAttrError> {
+    let parsed = |text: &Option<RawJson>, name: &'static str| {
+        let value = text.as_ref().and_then(|text| text.parse().ok());
+        value.ok_or(GetAttrError::Null(name))
     };
-    match (name, slot) {
-        ("jobspec", Slot::Active(job)) => parsed(job.jobspec.as_str(), "jobspec"),
-        ("jobspec", Slot::Inactive(packed)) => parsed(packed.jobspec(), "jobspec"),
-        ("R", Slot::Active(job)) => match &job.r {
-            Some(r) => parsed(r.as_str(), "R"),
-            None => Err(GetAttrError::Null("R")),
-        },
-        ("R", Slot::Inactive(packed)) => parsed(packed.r().unwrap_or_default(), "R"),
-        ("eventlog", Slot::Active(job)) => {
-            let entries = decode_log(job.log.as_bytes()).unwrap_or_default();
-            Ok(json!(entries))
+    match name {
+        "jobspec" => parsed(&parts.jobspec, "jobspec"),
+        "R" => parsed(&parts.r, "R"),
+        "eventlog" => {
+            let events = parts.events.iter().filter_map(|event| event.parse().ok());
+            Ok(Value::Array(events.collect()))
         }
-        ("eventlog", Slot::Inactive(packed)) => parsed(packed.events(), "eventlog"),
         _ => Err(GetAttrError::UnknownAttr(name.to_owned())),
     }
 }

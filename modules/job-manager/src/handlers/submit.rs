@@ -12,6 +12,7 @@ use proto::job_manager::{JobEvent, Submit, SubmitJob, Submitted};
 
 use crate::JobManager;
 use crate::job::Job;
+use crate::joblog::Record;
 use crate::state::Life;
 
 pub(crate) fn submit(
@@ -61,6 +62,7 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
         .map_err(|error| error.to_string())?;
     let life = Life::begin(&event, job.t_submit).ok_or_else(String::new)?;
     let line = entry.encode();
+    core.batch.record(Record::Submitted(job.id.0));
     core.batch.append(job.id, &line);
     let mut new = Job::new(job.id, life, line.clone(), Rc::new(job.jobspec), None);
     new.hold = core.batch.number();

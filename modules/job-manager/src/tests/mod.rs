@@ -70,6 +70,7 @@ transcripts! {
     listeners_hear_past_and_present_once = "journal",
     waiters_are_told_how_jobs_ended = "wait",
     a_restart_goes_on_where_the_log_ends = "restart",
+    a_job_log_tells_which_jobs_there_are = "job-log",
     a_commit_is_sent_again_when_the_kvs_was_lost = "kvs-lost",
     queues_take_and_run_jobs_or_not = "queue",
     jobs_are_forgotten = "purge",

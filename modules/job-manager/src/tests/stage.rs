@@ -12,6 +12,7 @@ use proto::{Errno, Payload, Refusal, Role};
 use wire::{Flags, Identity, Kind, Message};
 
 use crate::JobManager;
+use crate::joblog::{Record, decode};
 
 /// The stage. Commits wait for `store`; lookups are answered at once.
 pub struct Stage {
@@ -38,6 +39,10 @@ impl Stage {
         stage.said();
         stage.store();
         stage.said();
+        // The head of an empty job log.
+        stage.probe.settle();
+        stage.said();
+        stage.store();
         stage
     }
 
@@ -71,6 +76,7 @@ impl Stage {
                 said.extend(self.said());
                 return said;
             }
+            "drop" => drop(self.kvs.remove(first)),
             "put" => drop(
                 self.kvs
                     .insert(first.to_owned(), json.replace("\\n", "\n").into()),
@@ -82,7 +88,7 @@ impl Stage {
         self.said()
     }
 
-    /// Puts a job into the KVS with these events.
+    /// Puts a job into the KVS with these events, as another job manager would have.
     pub fn put_job(&mut self, id: u64, jobspec: &str, events: &[&str]) {
         let context = |name: &str| match name {
             "submit" => r#","context":{"userid":100,"urgency":16,"flags":0,"version":1}"#,
@@ -100,6 +106,7 @@ impl Stage {
         self.kvs.insert(JobId(id).kvs_key("eventlog"), log.into());
         self.kvs
             .insert(JobId(id).kvs_key("jobspec"), jobspec.into());
+        self.kvs.remove("job-log.head");
     }
 
     fn submit(&mut self, id: &str, settings: &str) {
@@ -228,7 +235,9 @@ impl Stage {
             }
             _ => format!("{key}: {}", String::from_utf8_lossy(value)),
         };
-        let is_ours = |key: &str| !key.ends_with("jobspec") && !key.ends_with(".R");
+        let is_ours = |key: &str| {
+            !key.ends_with("jobspec") && !key.ends_with(".R") && !key.starts_with("job-log")
+        };
         self.kvs
             .iter()
             .filter(|(key, _)| is_ours(key))
@@ -304,6 +313,9 @@ fn is_within(key: &str, dir: &str) -> bool {
 /// A commit in a few words: keys, and names of events.
 fn shown(commit: &Commit) -> String {
     let ops = commit.ops.iter().map(|op| match &op.dirent {
+        Some(Dirent::Tree(Tree::Val(value))) if op.key.starts_with("job-log") => {
+            format!("{}{}", op.key, shown_log(value))
+        }
         Some(Dirent::Tree(Tree::Val(value))) if op.flags != 0 => {
             let entries = decode_log(value).expect("an event log");
             let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
@@ -316,4 +328,17 @@ fn shown(commit: &Commit) -> String {
         None => format!("-{}", op.key),
     });
     ops.collect::<Vec<_>>().join(" ")
+}
+
+/// Records of the job log in a few words.
+fn shown_log(frames: &[u8]) -> String {
+    let Ok(frames) = decode(frames) else {
+        return "=...".to_owned();
+    };
+    let words = frames.into_iter().flatten().map(|record| match record {
+        Record::Submitted(id) => format!("submitted {id}"),
+        Record::Retired(row) => format!("retired {}", row.id),
+        Record::Purged(ids) => format!("purged {ids:?}"),
+    });
+    format!("+({})", words.collect::<Vec<_>>().join(", "))
 }

@@ -1,0 +1,211 @@
+//! One frame of the job log: some records, versioned and checksummed, in MessagePack.
+
+use bytes::Bytes;
+use proto::data::JobId;
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The version written. A change of the dictionary of rows is another version.
+const VERSION: u8 = 1;
+
+/// One thing that the log says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// This job is there.
+    #[serde(rename = "s")]
+    Submitted(u64),
+    /// It is over, and this is what it was.
+    #[serde(rename = "r")]
+    Retired(Row),
+    /// These jobs are forgotten.
+    #[serde(rename = "p")]
+    Purged(Vec<u64>),
+}
+
+/// An inactive job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its id.
+    pub id: u64,
+    /// User id of its submitter.
+    pub userid: u32,
+    /// When it became inactive, in seconds since the epoch.
+    pub t_clean: f64,
+    /// Bytes of its journal record.
+    pub bytes: u32,
+    /// The record, packed.
+    pub packed: Blob,
+}
+
+impl Record {
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Record::Submitted(_) => 12,
+            Record::Retired(row) => row.packed.0.len() + 40,
+            Record::Purged(ids) => 8 + 9 * ids.len(),
+        }
+    }
+
+    /// The job that it is about, if it is about one.
+    pub fn id(&self) -> Option<JobId> {
+        match self {
+            Record::Submitted(id) => Some(JobId(*id)),
+            Record::Retired(row) => Some(JobId(row.id)),
+            Record::Purged(_) => None,
+        }
+    }
+}
+
+/// Bytes that are bytes in MessagePack too, not an array of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Blob(pub Bytes);
+
+impl Serialize for Blob {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bin;
+
+        impl Visitor<'_> for Bin {
+            type Value = Blob;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Blob, E> {
+                Ok(Blob(Bytes::copy_from_slice(bytes)))
+            }
+        }
+
+        deserializer.deserialize_bytes(Bin)
+    }
+}
+
+/// Why a part of the log is not read.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum Damage {
+    /// Another version's.
+    #[error("version {0} of the job log is not known")]
+    Version(u8),
+    /// The checksum does not fit.
+    #[error("checksum mismatch")]
+    Checksum,
+    /// Not MessagePack, or not what it should be.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Frame {
+    version: u8,
+    checksum: u32,
+    body: Blob,
+}
+
+/// Some records as one frame.
+pub fn encode(records: &[Record]) -> Vec<u8> {
+    let body = rmp_serde::to_vec(records).expect("records have no maps nor unknown lengths");
+    let frame = Frame {
+        version: VERSION,
+        checksum: crc32(&body),
+        body: Blob(body.into()),
+    };
+    rmp_serde::to_vec(&frame).expect("a frame is three plain values")
+}
+
+/// The records of each frame in `frames`, one after the other.
+pub fn decode(frames: &[u8]) -> Result<Vec<Vec<Record>>, Damage> {
+    let malformed = |error: rmp_serde::decode::Error| Damage::Malformed(error.to_string());
+    let mut rest = frames;
+    let mut all = Vec::new();
+    while !rest.is_empty() {
+        let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
+        let frame = Frame::deserialize(&mut deserializer).map_err(malformed)?;
+        if frame.version != VERSION {
+            return Err(Damage::Version(frame.version));
+        }
+        if crc32(&frame.body.0) != frame.checksum {
+            return Err(Damage::Checksum);
+        }
+        all.push(rmp_serde::from_slice(&frame.body.0).map_err(malformed)?);
+    }
+    Ok(all)
+}
+
+/// CRC-32 as in Ethernet and zip.
+fn crc32(bytes: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = table();
+    let step = |crc: u32, byte: &u8| (crc >> 8) ^ TABLE[(crc as u8 ^ byte) as usize];
+    !bytes.iter().fold(u32::MAX, step)
+}
+
+const fn table() -> [u32; 256] {
+    let mut table = [0; 256];
+    let mut n = 0;
+    while n < 256 {
+        let (mut crc, mut bit) = (n as u32, 0);
+        while bit < 8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (0_u32).wrapping_sub(crc & 1));
+            bit += 1;
+        }
+        table[n] = crc;
+        n += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records() -> Vec<Record> {
+        vec![
+            Record::Submitted(u64::MAX),
+            Record::Retired(Row {
+                id: 7,
+                userid: 100,
+                t_clean: 1.5,
+                bytes: 3,
+                packed: Blob(Bytes::from_static(b"\0\xff\x01")),
+            }),
+            Record::Purged(vec![1, 2]),
+        ]
+    }
+
+    #[test]
+    fn frames_are_read_one_after_the_other() {
+        let mut frames = encode(&records());
+        frames.extend(encode(&[]));
+        frames.extend(encode(&records()));
+        assert_eq!(decode(&frames), Ok(vec![records(), vec![], records()]));
+        assert_eq!(decode(b""), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_row_costs_few_bytes_besides_its_own() {
+        let row = encode(&records()[1..2]);
+        assert!(row.len() < 50, "{} bytes", row.len());
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_found() {
+        let good = encode(&records());
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            assert!(decode(&bad).is_err(), "byte {at}");
+            assert!(at == 0 || decode(&good[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_the_common_one() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+    }
+}
