@@ -16,13 +16,20 @@ impl Handle {
     /// this returns is delivered.
     pub fn subscribe(&mut self, prefix: &str) -> Result<(), Refusal> {
         let topic = prefix.to_owned();
-        self.rpc(&event::Subscribe { topic }).map(|_| ())
+        self.rpc(&event::Subscribe { topic })?;
+        self.standing.subscriptions.push(prefix.to_owned());
+        Ok(())
     }
 
     /// Takes one subscription back.
     pub fn unsubscribe(&mut self, prefix: &str) -> Result<(), Refusal> {
         let topic = prefix.to_owned();
-        self.rpc(&event::Unsubscribe { topic }).map(|_| ())
+        self.rpc(&event::Unsubscribe { topic })?;
+        let held = &mut self.standing.subscriptions;
+        if let Some(at) = held.iter().position(|held| held == prefix) {
+            held.remove(at);
+        }
+        Ok(())
     }
 
     /// The next event, in order of arrival; `None` when `deadline` passes first. Blocks.

@@ -18,6 +18,7 @@ use crate::inbox::{Inbox, Item};
 use crate::limits::TURNS_BETWEEN_POLLS;
 use crate::link::Link;
 use crate::open::Options;
+use crate::reconnect::Standing;
 use crate::stream::Stream;
 
 /// Something that a program may have to react to.
@@ -38,8 +39,9 @@ pub enum Arrival {
 
 /// A call that waits.
 pub(crate) struct Waiting {
-    /// The request as sent, for streams that may be sent again.
+    /// The request as sent, if it may be sent again.
     pub(crate) again: Option<Message>,
+    pub(crate) is_stream: bool,
     pub(crate) deadline: Option<Instant>,
     /// Repeats since the last answer.
     pub(crate) fruitless: u32,
@@ -63,13 +65,15 @@ pub struct Handle {
     last_tag: u32,
     pub(crate) inbox: Inbox,
     pub(crate) attrs: FxHashMap<String, String>,
+    /// What a new connection would have to be told.
+    pub(crate) standing: Standing,
     /// Set when the connection is lost; calls fail with it from then on.
     pub(crate) lost: Option<Errno>,
     turns: u32,
 }
 
 impl Handle {
-    pub(crate) fn new(link: Link, options: &Options) -> Handle {
+    pub(crate) fn new(link: Link, uri: &str, options: &Options) -> Handle {
         Handle {
             link,
             userid: options.userid,
@@ -82,6 +86,11 @@ impl Handle {
             last_tag: 0,
             inbox: Inbox::default(),
             attrs: FxHashMap::default(),
+            standing: Standing {
+                uri: uri.to_owned(),
+                patience: options.reconnect,
+                ..Standing::default()
+            },
             lost: None,
             turns: 0,
         }
@@ -281,10 +290,16 @@ impl Handle {
         };
         self.deadlines
             .extend(deadline.map(|deadline| (deadline, id)));
-        let may_repeat =
-            repeating && streaming && M::IDEMPOTENT && matches!(delivery, Delivery::Wait { .. });
+        // A stream tells by itself that it began anew, so the program must ask for it.
+        let is_wanted = if streaming {
+            repeating
+        } else {
+            self.may_reconnect()
+        };
+        let may_repeat = M::IDEMPOTENT && matches!(delivery, Delivery::Wait { .. });
         let waiting = Waiting {
-            again: may_repeat.then(|| message.clone()),
+            again: (may_repeat && is_wanted).then(|| message.clone()),
+            is_stream: streaming,
             deadline,
             fruitless: 0,
             is_answered: false,
@@ -294,7 +309,7 @@ impl Handle {
         id
     }
 
-    fn new_id(&mut self) -> CallId {
+    pub(crate) fn new_id(&mut self) -> CallId {
         loop {
             self.last_tag = self.last_tag.checked_add(1).unwrap_or(1);
             let id = CallId(self.last_tag);

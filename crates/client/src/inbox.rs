@@ -12,7 +12,10 @@ use crate::limits::{INBOX_BYTES_MAX, MESSAGE_OVERHEAD_BYTES};
 
 /// One thing in the inbox.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "nearly all are the large variant")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are the large variant"
+)]
 pub(crate) enum Item {
     /// What the program is to see.
     Arrival(Arrival),
@@ -87,6 +90,11 @@ impl Inbox {
         }
         self.bytes -= weight(&item);
         Some(Ok(item))
+    }
+
+    /// Whether there is something for one call.
+    pub(crate) fn has_answer(&self, id: CallId) -> bool {
+        self.answers.contains_key(&id)
     }
 
     /// What came first for one call.

@@ -20,6 +20,7 @@ pub mod limits;
 mod link;
 mod open;
 mod pump;
+mod reconnect;
 mod services;
 mod stream;
 

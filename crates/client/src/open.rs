@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use proto::Errno;
 use wire::{Role, USERID_UNKNOWN};
@@ -26,6 +27,10 @@ pub struct Options {
     pub rolemask: Role,
     /// FLUX_PROXY_REMOTE: host on which the paths of local URIs are meant.
     pub proxy_remote: Option<String>,
+    /// How long to try to connect again when the connection is lost; not at all unless
+    /// set. Idempotent calls with delivery `Wait`, subscriptions and services survive that,
+    /// and so do streams that repeat; events in between are lost.
+    pub reconnect: Option<Duration>,
 }
 
 impl Default for Options {
@@ -36,6 +41,7 @@ impl Default for Options {
             userid: USERID_UNKNOWN,
             rolemask: Role::NONE,
             proxy_remote: None,
+            reconnect: None,
         }
     }
 }
@@ -133,6 +139,12 @@ fn open_ancestor(path: &str, options: &Options) -> Result<Handle, OpenError> {
 }
 
 fn connect(uri: &str, options: &Options) -> Result<Handle, OpenError> {
+    let link = connect_link(uri, options.retries)?;
+    Ok(Handle::new(link, uri, options))
+}
+
+/// Connects to a broker, is let in, and nothing more.
+pub(crate) fn connect_link(uri: &str, retries: u32) -> Result<Link, OpenError> {
     let (scheme, path) = uri.split_once("://").unwrap_or((uri, ""));
     if scheme != "local" {
         return Err(OpenError {
@@ -141,13 +153,12 @@ fn connect(uri: &str, options: &Options) -> Result<Handle, OpenError> {
         });
     }
     let path = path.trim_end_matches([' ', '\t']);
-    let socket = connect_with_retries(path, options.retries).map_err(|error| {
+    let socket = connect_with_retries(path, retries).map_err(|error| {
         let errno = errno_of(&error);
         let text = (errno == Errno::ENOENT).then(|| format!("broker socket {path} was not found"));
         OpenError { errno, text }
     })?;
-    let link = greet(socket).map_err(OpenError::bare)?;
-    Ok(Handle::new(link, options))
+    greet(socket).map_err(OpenError::bare)
 }
 
 fn connect_with_retries(path: &str, retries: u32) -> io::Result<UnixStream> {

@@ -23,7 +23,7 @@ impl Handle {
                 let _ = self.pump(&[], None);
             }
         }
-        if self.lost.is_some() {
+        if self.lost.is_some() && !self.may_reconnect() {
             self.fail_waiting();
         }
     }
@@ -36,12 +36,32 @@ impl Handle {
         deadline: Option<Instant>,
     ) -> Result<Option<usize>, Refusal> {
         if let Some(errno) = self.lost {
+            if self.reconnect() {
+                // Calls that could not be made again have ended: the caller looks first.
+                return Ok(None);
+            }
             self.fail_waiting();
             return Err(lost_refusal(errno));
         }
         let of_calls = self.deadlines.first().map(|(deadline, _)| *deadline);
         let of_resends = self.resends.first().map(|(due, _)| *due);
         let deadline = [deadline, of_calls, of_resends].into_iter().flatten().min();
+        let ready = self.turn_socket(watch, deadline);
+        self.expire_calls();
+        self.resend_streams();
+        if self.lost.is_some() && !self.may_reconnect() {
+            // The calls get the news as answers first.
+            self.fail_waiting();
+        }
+        Ok(ready)
+    }
+
+    /// Waits for the socket or one of `watch`, and reads and writes what can be.
+    pub(crate) fn turn_socket(
+        &mut self,
+        watch: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> Option<usize> {
         let (socket, ready) = self.poll(watch, deadline);
         if socket.contains(PollFlags::OUT) {
             let flushed = self.link.flush();
@@ -50,13 +70,7 @@ impl Handle {
         if socket.intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR) {
             self.read();
         }
-        self.expire_calls();
-        self.resend_streams();
-        if self.lost.is_some() {
-            // The calls get the news as answers first.
-            self.fail_waiting();
-        }
-        Ok(ready)
+        ready
     }
 
     fn poll(
@@ -147,7 +161,11 @@ impl Handle {
             Errno::ENOSYS => waiting.is_answered,
             _ => false,
         };
-        if !is_away || waiting.again.is_none() || waiting.fruitless >= FRUITLESS_REPEATS_MAX {
+        if !is_away
+            || !waiting.is_stream
+            || waiting.again.is_none()
+            || waiting.fruitless >= FRUITLESS_REPEATS_MAX
+        {
             return false;
         }
         let delay = match waiting.fruitless {
@@ -205,7 +223,7 @@ impl Handle {
         }
     }
 
-    fn note_loss(&mut self, result: Result<(), Errno>) {
+    pub(crate) fn note_loss(&mut self, result: Result<(), Errno>) {
         if let Err(errno) = result {
             self.lost.get_or_insert(errno);
         }
@@ -215,9 +233,7 @@ impl Handle {
         let Some(errno) = self.lost else {
             return;
         };
-        let mut ids: Vec<CallId> = self.waiting.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
+        for id in self.waiting_ids() {
             self.finish(id, Err(lost_refusal(errno)));
         }
     }

@@ -10,13 +10,17 @@ impl Handle {
     /// Registers a service; requests to it arrive as [`crate::Arrival::Request`].
     pub fn register_service(&mut self, name: &str) -> Result<(), Refusal> {
         let service = name.to_owned();
-        self.rpc(&service::Add { service }).map(|_| ())
+        self.rpc(&service::Add { service })?;
+        self.standing.services.push(name.to_owned());
+        Ok(())
     }
 
     /// Gives a service back.
     pub fn unregister_service(&mut self, name: &str) -> Result<(), Refusal> {
         let service = name.to_owned();
-        self.rpc(&service::Remove { service }).map(|_| ())
+        self.rpc(&service::Remove { service })?;
+        self.standing.services.retain(|held| held != name);
+        Ok(())
     }
 
     /// The next request to a service of ours. Blocks.

@@ -327,3 +327,85 @@ fn more_requests_than_the_socket_holds_are_all_answered() {
         assert_eq!(object_of(&handle.wait(call).unwrap()), filler);
     }
 }
+
+/// A handle that connects again, on a broker that hangs up at the first call of
+/// `attr.get` or `attr.set`.
+fn open_again() -> (tempfile::TempDir, FakeBroker, Handle) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut topics: Vec<String> = Vec::new();
+    let broker = FakeBroker::listen(&folder.path().join("local"), move |request| {
+        topics.push(request.topic().to_owned());
+        let attrs = topics
+            .iter()
+            .filter(|topic| topic.starts_with("attr."))
+            .count();
+        match request.topic() {
+            "attr.get" | "attr.set" if attrs == 1 => vec![Act::HangUp],
+            "attr.get" => vec![answer(
+                request,
+                &json!({"value": topics.join(" "), "flags": 0}),
+            )],
+            "config.get" if !topics.contains(&"state-machine.wait".to_owned()) => {
+                vec![answer(request, &json!({"n": 1})), Act::HangUp]
+            }
+            "config.get" => vec![
+                answer(request, &json!({"n": 2})),
+                refuse(request, &Refusal::END),
+            ],
+            _ => vec![answer_raw(request, "")],
+        }
+    });
+    let broker = broker.expect("a socket");
+    let options = Options {
+        reconnect: Some(Duration::from_secs(30)),
+        ..Options::default()
+    };
+    let handle = Handle::open(Some(&broker.uri()), &options).expect("a broker");
+    (folder, broker, handle)
+}
+
+#[test]
+fn an_idempotent_call_outlives_its_connection() {
+    let (_folder, _broker, mut handle) = open_again();
+    handle.subscribe("a").unwrap();
+    let seen = handle.rpc(&get("x")).unwrap().value;
+    let expect = "event.subscribe attr.get state-machine.wait event.subscribe attr.get";
+    assert_eq!(seen, expect);
+}
+
+#[test]
+fn a_call_that_must_not_be_made_twice_does_not() {
+    let (_folder, _broker, mut handle) = open_again();
+    let add = proto::event::Publish {
+        topic: "a".to_owned(),
+        flags: 0,
+        payload: None,
+    };
+    let lost = handle.call(Call::new(&add).topic("attr.set"));
+    assert_eq!(lost.unwrap_err().errno, Errno::ECONNRESET);
+    let seen = handle.rpc(&get("x")).unwrap().value;
+    assert_eq!(seen, "attr.set state-machine.wait attr.get");
+}
+
+#[test]
+fn a_repeating_stream_outlives_its_connection() {
+    let (_folder, _broker, mut handle) = open_again();
+    let mut stream = handle.stream(Call::new(&config::Get).repeating());
+    assert_eq!(stream.next().unwrap().unwrap().0["n"], 1);
+    assert_eq!(stream.next().unwrap().unwrap().0["n"], 2);
+    assert_eq!(stream.repeats(), 1);
+    assert_eq!(stream.next(), None);
+}
+
+#[test]
+fn patience_ends() {
+    let (folder, _broker, _) = open_again();
+    let broker = FakeBroker::listen(&folder.path().join("gone"), |_| vec![Act::HangUp]).unwrap();
+    let options = Options {
+        reconnect: Some(Duration::from_millis(30)),
+        ..Options::default()
+    };
+    let mut handle = Handle::open(Some(&broker.uri()), &options).unwrap();
+    std::fs::remove_file(folder.path().join("gone")).unwrap();
+    assert_eq!(handle.rpc(&get("x")).unwrap_err().errno, Errno::ECONNRESET);
+}
