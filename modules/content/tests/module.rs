@@ -1,4 +1,5 @@
 //! The module through its messages, with a real file and the worker run on the spot.
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use bytes::Bytes;
 use content::{Content, Store};

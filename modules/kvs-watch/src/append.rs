@@ -1,5 +1,7 @@
-//! What is new in a value that grows: by the list of its blobs, of which only the last
-//! one sent is remembered (protocol/04 section 8).
+//! What is new in a value that grows: by the list of its blobs (protocol/04 section 8).
+//!
+//! The kvs makes one blob of the last small ones of a log now and then. Such a blob
+//! begins with what was sent already, which its hashes prove, and only the rest is new.
 
 use bytes::Bytes;
 use proto::data::{BlobRef, Tree};
@@ -13,8 +15,13 @@ pub enum Sent {
     Nothing,
     /// A value held in its directory.
     Inline(Bytes),
-    /// So many blobs, of which this is the last.
-    Blobs(usize, BlobRef),
+    /// Blobs, all of them sent or on their way.
+    Blobs {
+        /// Which.
+        names: Vec<BlobRef>,
+        /// Bytes of those that were sent.
+        sizes: Vec<usize>,
+    },
 }
 
 /// A piece of a value.
@@ -22,9 +29,12 @@ pub enum Sent {
 pub enum Piece {
     /// These bytes.
     Bytes(Bytes),
-    /// What is in this blob.
-    Blob(BlobRef),
+    /// What is in a blob, after what was sent before.
+    Blob(BlobRef, Known),
 }
+
+/// Blobs that another blob should begin with, and their sizes.
+pub type Known = Vec<(BlobRef, usize)>;
 
 impl Sent {
     /// The pieces of `value` that were not sent yet. They count as sent after this.
@@ -46,36 +56,72 @@ impl Sent {
             Self::Inline(before) if before == bytes => Ok(Vec::new()),
             _ if bytes.is_empty() => Err(LookupError::Truncated),
             Self::Inline(_) => Err(LookupError::Overwritten),
-            Self::Blobs(..) => Err(LookupError::Shortened),
+            Self::Blobs { .. } => Err(LookupError::Shortened),
         }
     }
 
-    fn advance_blobs(&mut self, names: &[BlobRef]) -> Result<Vec<Piece>, LookupError> {
-        let sent = match self {
-            Self::Nothing => 0,
+    fn advance_blobs(&mut self, new: &[BlobRef]) -> Result<Vec<Piece>, LookupError> {
+        let (old, mut sizes) = match std::mem::take(self) {
+            Self::Nothing => (Vec::new(), Vec::new()),
             // The first append turns a value held in its directory into a blob.
-            Self::Inline(bytes) => match names.first() {
-                Some(first) if *first == BlobRef::of(first.kind(), bytes) => 1,
-                _ => return Err(LookupError::Overwritten),
-            },
-            Self::Blobs(sent, last) => match names.get(*sent - 1) {
-                None => return Err(LookupError::Shortened),
-                Some(name) if name != last => return Err(LookupError::Overwritten),
-                Some(_) => *sent,
-            },
+            Self::Inline(bytes) => {
+                let kind = new.first().map(BlobRef::kind).unwrap_or_default();
+                (vec![BlobRef::of(kind, &bytes)], vec![bytes.len()])
+            }
+            Self::Blobs { names, sizes } => (names, sizes),
         };
-        if let Some(last) = names.last() {
-            *self = Self::Blobs(names.len(), *last);
+        let same = old
+            .iter()
+            .zip(new)
+            .take_while(|(old, new)| old == new)
+            .count();
+        let mut known: Known = old
+            .iter()
+            .copied()
+            .zip(sizes.iter().copied())
+            .skip(same)
+            .collect();
+        if same == new.len() && same < old.len() {
+            return Err(LookupError::Shortened);
         }
-        Ok(names[sent..].iter().copied().map(Piece::Blob).collect())
+        sizes.truncate(same);
+        *self = Self::Blobs {
+            names: new.to_vec(),
+            sizes,
+        };
+        let pieces = new[same..].iter();
+        Ok(pieces
+            .map(|name| Piece::Blob(*name, std::mem::take(&mut known)))
+            .collect())
     }
+
+    /// Notes that the next blob, of so many bytes, was sent.
+    pub fn note(&mut self, bytes: usize) {
+        if let Self::Blobs { sizes, .. } = self {
+            sizes.push(bytes);
+        }
+    }
+}
+
+/// What follows in `blob` after the blobs that it should begin with.
+pub fn after(known: &Known, blob: &Bytes) -> Result<Bytes, LookupError> {
+    let mut rest = blob.clone();
+    for (name, bytes) in known {
+        if rest.len() < *bytes || BlobRef::of(name.kind(), &rest.split_to(*bytes)) != *name {
+            return Err(LookupError::Overwritten);
+        }
+    }
+    Ok(rest)
 }
 
 /// All pieces of `value`, for a stream.
 pub fn pieces_of(value: &Tree) -> Result<Vec<Piece>, LookupError> {
     match value {
         Tree::Val(bytes) => Ok(vec![Piece::Bytes(bytes.clone())]),
-        Tree::ValRef(names) => Ok(names.iter().copied().map(Piece::Blob).collect()),
+        Tree::ValRef(names) => {
+            let names = names.iter();
+            Ok(names.map(|name| Piece::Blob(*name, Known::new())).collect())
+        }
         Tree::Dir(_) | Tree::DirRef(_) => Err(LookupError::DirStream(value.kind())),
         Tree::Symlink { .. } => Err(LookupError::SymlinkStream),
     }
@@ -99,29 +145,56 @@ mod tests {
         Tree::ValRef(texts.iter().map(|text| name(text)).collect())
     }
 
+    /// Sends a value; gives the texts that were sent. Blobs are named for their text.
+    fn send(sent: &mut Sent, value: &Tree, texts: &[&str]) -> Result<Vec<String>, LookupError> {
+        let mut said = Vec::new();
+        for piece in sent.advance(value)? {
+            let bytes = match piece {
+                Piece::Bytes(bytes) => bytes,
+                Piece::Blob(wanted, known) => {
+                    let text = texts.iter().find(|text| name(text) == wanted).unwrap();
+                    sent.note(text.len());
+                    after(&known, &Bytes::copy_from_slice(text.as_bytes()))?
+                }
+            };
+            said.push(String::from_utf8(bytes.to_vec()).unwrap());
+        }
+        Ok(said)
+    }
+
     /// The values one after the other; what is sent for the last of them.
-    fn check(values: &[Tree], expect: Result<&[Piece], LookupError>) {
+    fn check(values: &[Tree], expect: Result<&[&str], LookupError>) {
+        let texts = [
+            "a", "b", "c", "d", "ab", "abc", "bc", "bcd", "cd", "x", "xb",
+        ];
         let mut sent = Sent::default();
         let (last, before) = values.split_last().unwrap();
         for value in before {
-            sent.advance(value).unwrap();
+            send(&mut sent, value, &texts).unwrap();
         }
-        assert_eq!(sent.advance(last), expect.map(<[_]>::to_vec), "{values:?}");
+        let expect = expect.map(|texts| texts.iter().map(|text| text.to_string()).collect());
+        assert_eq!(send(&mut sent, last, &texts), expect, "{values:?}");
     }
 
     #[test]
     fn only_what_was_appended_is_sent() {
-        let blob = |text| Piece::Blob(name(text));
-        check(&[val("a")], Ok(&[Piece::Bytes("a".into())]));
-        check(&[val("")], Ok(&[Piece::Bytes("".into())]));
-        check(&[blobs(&["a", "b"])], Ok(&[blob("a"), blob("b")]));
-        check(&[val("a"), blobs(&["a", "b"])], Ok(&[blob("b")]));
-        check(
-            &[blobs(&["a"]), blobs(&["a", "b", "c"])],
-            Ok(&[blob("b"), blob("c")]),
-        );
+        check(&[val("a")], Ok(&["a"]));
+        check(&[val("")], Ok(&[""]));
+        check(&[blobs(&["a", "b"])], Ok(&["a", "b"]));
+        check(&[val("a"), blobs(&["a", "b"])], Ok(&["b"]));
+        check(&[blobs(&["a"]), blobs(&["a", "b", "c"])], Ok(&["b", "c"]));
         check(&[blobs(&["a"]), blobs(&["a"])], Ok(&[]));
         check(&[val("a"), val("a")], Ok(&[]));
+    }
+
+    #[test]
+    fn a_blob_made_of_others_is_new_after_them() {
+        check(&[blobs(&["a", "b"]), blobs(&["abc"])], Ok(&["c"]));
+        check(&[val("a"), blobs(&["abc", "d"])], Ok(&["bc", "d"]));
+        check(&[blobs(&["a", "b", "c"]), blobs(&["a", "bcd"])], Ok(&["d"]));
+        check(&[blobs(&["a", "b"]), blobs(&["ab", "cd"])], Ok(&["", "cd"]));
+        let steps = [blobs(&["a", "b"]), blobs(&["abc"]), blobs(&["abc", "d"])];
+        check(&steps, Ok(&["d"]));
     }
 
     #[test]
@@ -133,6 +206,14 @@ mod tests {
         );
         check(
             &[blobs(&["a"]), blobs(&["b", "c"])],
+            Err(LookupError::Overwritten),
+        );
+        check(
+            &[blobs(&["a", "b"]), blobs(&["xb", "c"])],
+            Err(LookupError::Overwritten),
+        );
+        check(
+            &[blobs(&["a", "b"]), blobs(&["x"])],
             Err(LookupError::Overwritten),
         );
         check(&[val("a"), val("")], Err(LookupError::Truncated));
@@ -147,27 +228,15 @@ mod tests {
     #[test]
     fn only_values_grow_and_are_streamed() {
         let dirref = Tree::DirRef(name("a"));
-        let refusals = [
-            (
-                Tree::empty_dir(),
-                "dir cannot be watched with WATCH_APPEND",
-                "dir cannot be streamed",
-            ),
-            (
-                dirref,
-                "dirref cannot be watched with WATCH_APPEND",
-                "dirref cannot be streamed",
-            ),
-            (
-                Tree::symlink("a"),
-                "symlink cannot be watched with WATCH_APPEND",
-                "symlink cannot be streamed",
-            ),
-        ];
-        for (tree, append, stream) in refusals {
+        for (tree, kind) in [
+            (Tree::empty_dir(), "dir"),
+            (dirref, "dirref"),
+            (Tree::symlink("a"), "symlink"),
+        ] {
             let text = Sent::default().advance(&tree).unwrap_err().to_string();
-            assert_eq!(text, append);
-            assert_eq!(pieces_of(&tree).unwrap_err().to_string(), stream);
+            assert_eq!(text, format!("{kind} cannot be watched with WATCH_APPEND"));
+            let text = pieces_of(&tree).unwrap_err().to_string();
+            assert_eq!(text, format!("{kind} cannot be streamed"));
         }
     }
 }

@@ -16,7 +16,7 @@ use proto::kvs_watch::{Lookup, LookupError};
 use proto::{Coded, Errno, Payload, Refusal};
 
 use crate::KvsWatch;
-use crate::append::{Piece, Sent, pieces_of};
+use crate::append::{Known, Piece, Sent, after, pieces_of};
 use crate::limits::{ASKED_MAX, STEPS_MAX};
 
 /// One watch.
@@ -85,6 +85,8 @@ enum Step {
     /// What is in this blob?
     Blob {
         name: BlobRef,
+        /// What it begins with that was sent before.
+        known: Known,
         answer: Answer<Bytes>,
     },
     /// These bytes are sent.
@@ -232,17 +234,18 @@ impl Watcher {
                 answer: Answer::Here(result),
             } => self.take_lookup(cx, at.is_none(), unsure, result)?,
             Step::Blob {
-                answer: Answer::Here(Ok(bytes)),
+                known,
+                answer: Answer::Here(result),
                 ..
+            } => {
+                let blob = result.map_err(Err)?;
+                self.sent.note(blob.len());
+                let rest = after(&known, &blob).map_err(|error| Err(error.refusal()))?;
+                if known.is_empty() || !rest.is_empty() {
+                    self.send_bytes(cx, rest);
+                }
             }
-            | Step::Bytes(bytes) => {
-                let val = Tree::Val(bytes);
-                self.stream.send_bytes(cx, Found { val }.encode());
-            }
-            Step::Blob {
-                answer: Answer::Here(Err(refusal)),
-                ..
-            } => return Err(Err(refusal)),
+            Step::Bytes(bytes) => self.send_bytes(cx, bytes),
             Step::Sentinel => self.stream.send_bytes(cx, Bytes::new()),
             Step::End(end) => return Err(end),
             // Not ready, and so not taken.
@@ -328,6 +331,11 @@ impl Watcher {
         Ok(())
     }
 
+    fn send_bytes(&mut self, cx: &mut Cx<KvsWatch>, bytes: Bytes) {
+        let val = Tree::Val(bytes);
+        self.stream.send_bytes(cx, Found { val }.encode());
+    }
+
     fn send_value(&mut self, cx: &mut Cx<KvsWatch>, value: &Tree, unsure: bool) {
         let payload = Found { val: value.clone() }.encode();
         let hash = BlobRef::of(HashKind::Sha1, &payload);
@@ -386,6 +394,7 @@ impl Watcher {
                 Step::Blob {
                     name,
                     answer: answer @ Answer::NotAsked,
+                    ..
                 } => {
                     *answer = Answer::Asked;
                     let load = Load(Bytes::copy_from_slice(name.digest()));
@@ -413,8 +422,9 @@ impl Step {
 fn step_of(piece: Piece) -> Step {
     match piece {
         Piece::Bytes(bytes) => Step::Bytes(bytes),
-        Piece::Blob(name) => Step::Blob {
+        Piece::Blob(name, known) => Step::Blob {
             name,
+            known,
             answer: Answer::NotAsked,
         },
     }

@@ -23,6 +23,12 @@ pub const BLOBS_BYTES_MAX: usize = 16 << 20;
 /// Largest blob of a value that is kept in memory: larger ones are read once or never.
 pub const KEPT_BLOB_BYTES_MAX: usize = 1 << 20;
 
+/// Small blobs at the end of a value that grows. One more, and they become one blob.
+pub const SMALL_BLOBS_MAX: usize = 64;
+
+/// Bytes that such a blob has at most.
+pub const MERGED_BYTES_MAX: usize = 64 << 10;
+
 /// Operations that one batch takes on. Further transactions wait for the next batch.
 pub const BATCH_OPS_MAX: usize = 20_000;
 
@@ -56,6 +62,7 @@ pub const LOADS_AT_ONCE_MAX: usize = 4096;
 /// Blobs asked of the content store by all requests. A further lookup is refused EBUSY.
 pub const LOADS_MAX: usize = 1 << 18;
 
+const _: () = assert!(MERGED_BYTES_MAX <= KEPT_BLOB_BYTES_MAX);
 const _: () = assert!(LOADS_AT_ONCE_MAX < LOADS_MAX);
 const _: () = assert!(ANSWER_BYTES_MAX / 3 * 4 < OBJECT_BYTES_MAX);
 const _: () = assert!(KEPT_BLOB_BYTES_MAX < BLOBS_BYTES_MAX);

@@ -48,6 +48,11 @@ impl<V: Clone> Lru<V> {
         Some(item.value.clone())
     }
 
+    /// An item, without counting as a use.
+    pub fn peek(&self, name: &BlobRef) -> Option<&V> {
+        self.items.get(name).map(|item| &item.value)
+    }
+
     /// Keeps an item of so many bytes.
     pub fn insert(&mut self, name: BlobRef, value: V, bytes: usize) {
         self.remove(&name);

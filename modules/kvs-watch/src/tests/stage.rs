@@ -2,7 +2,7 @@
 //!
 //! Commands: `watch [as=UID] [in=NS] [single] FLAG... KEY` (FLAGs are the names of
 //! `proto::kvs`); `commit [in=NS] [untold] OP...` where an OP is `key=value`,
-//! `key+=value`, `-key`, `key/` or `key@target`; `create NS UID`; `remove NS`; `hold`
+//! `key+=value`, `-key`, `key/`, `key@target` or `key!` (its blobs become one); `create NS UID`; `remove NS`; `hold`
 //! (the kvs answers no more) and `release` (it answers what it was asked, the newest
 //! first); `restart` (the kvs dies and is back); `cancel TAG`; `disconnect`; `forge JSON`
 //! (a guest publishes an event); `stats`.
@@ -157,7 +157,13 @@ impl Stage {
 
     /// Does one operation and says which key it wrote.
     fn apply(&mut self, version: &mut Version, op: &str) -> String {
-        let (key, tree) = if let Some(key) = op.strip_prefix('-') {
+        let (key, tree) = if let Some(key) = op.strip_suffix('!') {
+            let Some(Tree::ValRef(names)) = version.get(key) else {
+                panic!("{key} has no blobs");
+            };
+            let text: String = names.iter().map(|name| self.blobs[name].as_str()).collect();
+            (key, Tree::ValRef(vec![self.blob(&text)]))
+        } else if let Some(key) = op.strip_prefix('-') {
             version.remove(key);
             return key.to_owned();
         } else if let Some(key) = op.strip_suffix('/') {

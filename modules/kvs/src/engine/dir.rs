@@ -65,7 +65,7 @@ impl Dir {
     }
 
     /// How many entries there are.
-    pub fn len(&self) -> usize {
+    pub fn n_entries(&self) -> usize {
         self.spans.len()
     }
 
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn entries_are_found_by_name() {
         let dir = Dir::parse(text_of(&["a", "b", "ü", "with \"quote\""])).unwrap();
-        assert_eq!(dir.len(), 4);
+        assert_eq!(dir.n_entries(), 4);
         for name in ["a", "b", "ü", "with \"quote\""] {
             assert_eq!(dir.get(name), Some(val(name).into()), "{name}");
         }

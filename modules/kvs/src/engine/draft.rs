@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use proto::Refusal;
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::kvs::CommitError;
 
 use super::dir::{Change, Dir};
-use super::entry::{self, Kind};
-use super::view::{Stop, View};
-use crate::limits::OBJECT_BYTES_MAX;
+use super::entry::{self, Corrupt, Kind};
+use super::view::{Memory, Stop, View};
+use crate::limits::{MERGED_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BLOBS_MAX};
 
 /// A directory being changed.
 #[derive(Debug, Clone)]
@@ -31,6 +32,13 @@ pub enum Edit {
     Removed,
     /// It is this object's text, not a directory held inline.
     Object(Bytes),
+    /// It is a value with more at its end.
+    Grown {
+        /// The text of the val or valref that was there, if there was one.
+        text: Option<Bytes>,
+        /// What was appended, piece by piece.
+        tail: Vec<Bytes>,
+    },
     /// It is a directory being changed itself.
     Dir(Draft),
 }
@@ -42,6 +50,8 @@ pub enum Slot<'a> {
     Missing,
     /// This object, by its text.
     Object(Bytes),
+    /// A value that something was appended to.
+    Grown,
     /// A directory being changed.
     Dir(&'a Draft),
 }
@@ -81,6 +91,7 @@ impl Draft {
         match self.edits.get(name) {
             Some(Edit::Removed) => Slot::Missing,
             Some(Edit::Object(text)) => Slot::Object(text.clone()),
+            Some(Edit::Grown { .. }) => Slot::Grown,
             Some(Edit::Dir(draft)) => Slot::Dir(draft),
             None => match self.base.get(name) {
                 Some(text) => Slot::Object(text),
@@ -94,12 +105,23 @@ impl Draft {
         self.edits.insert(name.into(), edit);
     }
 
+    /// Appends to the value under `name`, whose text is `text`, or makes it.
+    pub fn grow(&mut self, name: &str, text: Option<Bytes>, bytes: Bytes) {
+        match self.edits.get_mut(name) {
+            Some(Edit::Grown { tail, .. }) => tail.push(bytes),
+            _ => {
+                let tail = vec![bytes];
+                self.set(name, Edit::Grown { text, tail });
+            }
+        }
+    }
+
     /// The directory under `name`, made if there is none; whatever else is there is lost.
     pub fn open(&mut self, view: &mut View<'_>, name: &str) -> Result<&mut Draft, Stop> {
         if !matches!(self.edits.get(name), Some(Edit::Dir(_))) {
             let draft = match self.get(name) {
                 Slot::Object(text) => Draft::of_object(view, &text)?,
-                Slot::Missing | Slot::Dir(_) => Draft::new(),
+                Slot::Missing | Slot::Grown | Slot::Dir(_) => Draft::new(),
             };
             self.set(name, Edit::Dir(draft));
         }
@@ -126,14 +148,20 @@ impl Draft {
     }
 
     /// Writes every changed directory. Gives the root's name.
-    pub fn seal(self, hash: HashKind, made: &mut Made) -> Result<BlobRef, CommitError> {
+    pub fn seal(
+        self,
+        memory: &Memory,
+        hash: HashKind,
+        made: &mut Made,
+    ) -> Result<BlobRef, Refusal> {
         let mut texts = Vec::with_capacity(self.edits.len());
         for (name, edit) in self.edits {
             let text = match edit {
                 Edit::Removed => None,
                 Edit::Object(text) => Some(text),
+                Edit::Grown { text, tail } => Some(made.grown(memory, hash, text, tail)?),
                 Edit::Dir(draft) if draft.is_as_stored() => continue,
-                Edit::Dir(draft) => Some(entry::dirref(draft.seal(hash, made)?).into()),
+                Edit::Dir(draft) => Some(entry::dirref(draft.seal(memory, hash, made)?).into()),
             };
             texts.push((name, text));
         }
@@ -160,6 +188,39 @@ impl Draft {
     }
 }
 
+/// How many of the last blobs of a valref are to become one blob with what is appended,
+/// and what is in them.
+///
+/// A log is written in many small appends. If each stayed a blob of its own, the list of
+/// blobs would grow with the log and every append would write all of it again. Blobs that
+/// are not in memory stay as they are: an append waits for nothing.
+fn mergeable(memory: &Memory, text: &[u8], tail: &[Bytes]) -> (usize, Vec<Bytes>) {
+    let mut bytes: usize = tail.iter().map(Bytes::len).sum();
+    let mut blobs = Vec::new();
+    for name in entry::last_blobs(text) {
+        let Some(blob) = memory.blobs.peek(&name) else {
+            break;
+        };
+        bytes += blob.len();
+        if bytes > MERGED_BYTES_MAX {
+            break;
+        }
+        blobs.push(blob.clone());
+    }
+    if blobs.len() + 1 < SMALL_BLOBS_MAX {
+        return (0, Vec::new());
+    }
+    blobs.reverse();
+    (blobs.len(), blobs)
+}
+
+fn joined(pieces: &[Bytes]) -> Bytes {
+    match pieces {
+        [piece] => piece.clone(),
+        pieces => pieces.concat().into(),
+    }
+}
+
 impl Made {
     /// What `tree` becomes in a directory: long values become blobs, directories are
     /// taken apart, anything else stays as it is.
@@ -179,6 +240,33 @@ impl Made {
             }
             other => Edit::Object(other.encode().into()),
         })
+    }
+
+    /// The text of a value that has grown. What one transaction appends is one blob.
+    fn grown(
+        &mut self,
+        memory: &Memory,
+        hash: HashKind,
+        text: Option<Bytes>,
+        tail: Vec<Bytes>,
+    ) -> Result<Bytes, Refusal> {
+        let Some(text) = text else {
+            let joined = Tree::Val(joined(&tail));
+            return match self.edit_of(hash, &joined)? {
+                Edit::Object(text) => Ok(text),
+                _ => Err(Corrupt.into()),
+            };
+        };
+        if entry::kind_of(&text)? == Kind::Val {
+            let first = self.blob(hash, &entry::val_bytes(&text)?)?;
+            let second = self.blob(hash, &joined(&tail))?;
+            return Ok(entry::valref(&[first, second]).into());
+        }
+        let (kept, merged) = mergeable(memory, &text, &tail);
+        let mut pieces = merged;
+        pieces.extend(tail);
+        let name = self.blob(hash, &joined(&pieces))?;
+        Ok(entry::replace_last_blobs(&text, kept, name)?.into())
     }
 
     /// Makes a blob of a value's bytes.

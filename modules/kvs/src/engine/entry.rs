@@ -21,6 +21,8 @@ pub enum Kind {
     Symlink,
 }
 
+/// Between two blobs of a valref.
+const SEPARATOR: &str = "\",\"";
 const VALREF_HEAD: &[u8] = br#"{"data":[""#;
 const VALREF_TAIL: &[u8] = br#""],"type":"valref","ver":1}"#;
 const DIRREF_TAIL: &[u8] = br#""],"type":"dirref","ver":1}"#;
@@ -105,22 +107,43 @@ pub fn is_long(len: usize) -> bool {
     len.div_ceil(3) * 4 > 72
 }
 
-/// The text of a valref with one more blob at the end. A log has thousands, so the old
-/// text is copied, not read.
-pub fn append_blob(valref: &[u8], name: BlobRef) -> Result<Vec<u8>, Corrupt> {
-    if let Some(head) = valref.strip_suffix(VALREF_TAIL)
-        && head.starts_with(VALREF_HEAD)
-    {
-        let name = name.to_string();
-        return Ok([head, br#"",""#, name.as_bytes(), VALREF_TAIL].concat());
-    }
-    match decode(valref)? {
-        Tree::ValRef(mut names) => {
-            names.push(name);
-            Ok(self::valref(&names))
+/// The blobs of a valref, the last one first. None if the text is not canonical.
+pub fn last_blobs(valref: &[u8]) -> impl Iterator<Item = BlobRef> {
+    let names = names_in(valref).unwrap_or_default();
+    let names = std::str::from_utf8(names).unwrap_or_default();
+    names.rsplit(SEPARATOR).map_while(|name| name.parse().ok())
+}
+
+/// The text of a valref whose last `count` blobs have become `name`; with 0, it has one
+/// more. A log may have thousands, so the old text is copied, not read.
+pub fn replace_last_blobs(valref: &[u8], count: usize, name: BlobRef) -> Result<Vec<u8>, Corrupt> {
+    let Some(names) = names_in(valref) else {
+        let Tree::ValRef(mut names) = decode(valref)? else {
+            return Err(Corrupt);
+        };
+        names.truncate(names.len().saturating_sub(count));
+        names.push(name);
+        return Ok(self::valref(&names));
+    };
+    let name = name.to_string();
+    let mut kept = names.len();
+    for _ in 0..count {
+        let before = &names[..kept];
+        let found = before
+            .windows(SEPARATOR.len())
+            .rposition(|part| part == SEPARATOR.as_bytes());
+        match found {
+            Some(at) => kept = at,
+            None => return Ok([VALREF_HEAD, name.as_bytes(), VALREF_TAIL].concat()),
         }
-        _ => Err(Corrupt),
     }
+    let (kept, separator) = (&names[..kept], SEPARATOR.as_bytes());
+    Ok([VALREF_HEAD, kept, separator, name.as_bytes(), VALREF_TAIL].concat())
+}
+
+/// What stands between the first and the last quote of a canonical valref.
+fn names_in(valref: &[u8]) -> Option<&[u8]> {
+    valref.strip_prefix(VALREF_HEAD)?.strip_suffix(VALREF_TAIL)
 }
 
 #[cfg(test)]
@@ -175,15 +198,29 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_is_appended_in_any_form() {
-        let two = Tree::ValRef(vec![name("a"), name("b")]).encode();
-        assert_eq!(
-            append_blob(&valref(&[name("a")]), name("b")),
-            Ok(two.clone())
-        );
-        let other = format!(r#"{{"type":"valref","ver":1,"data":["{}"]}}"#, name("a"));
-        assert_eq!(append_blob(other.as_bytes(), name("b")), Ok(two));
-        assert_eq!(append_blob(&val("x".into()), name("b")), Err(Corrupt));
+    fn blobs_are_appended_and_replaced_in_any_form() {
+        let names = ["a", "b", "c"].map(name);
+        let canonical = valref(&names);
+        let [a, b, c] = names;
+        let other = format!(r#"{{"type":"valref","ver":1,"data":["{a}","{b}","{c}"]}}"#);
+        let new = name("new");
+        for text in [&canonical, other.as_bytes()] {
+            let check = |count, expect: &[BlobRef]| {
+                assert_eq!(
+                    replace_last_blobs(text, count, new),
+                    Ok(valref(expect)),
+                    "{count}"
+                );
+            };
+            check(0, &[a, b, c, new]);
+            check(1, &[a, b, new]);
+            check(2, &[a, new]);
+            check(3, &[new]);
+            check(4, &[new]);
+        }
+        assert_eq!(last_blobs(&canonical).collect::<Vec<_>>(), [c, b, a]);
+        assert_eq!(last_blobs(other.as_bytes()).count(), 0);
+        assert_eq!(replace_last_blobs(&val("x".into()), 0, new), Err(Corrupt));
     }
 
     #[test]

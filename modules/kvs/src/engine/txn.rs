@@ -96,7 +96,7 @@ pub fn apply<'a>(
     if !needed.is_empty() {
         return Err(Stop::Need(needed.into_iter().collect()));
     }
-    let root = draft.seal(hash, &mut made)?;
+    let root = draft.seal(view.memory, hash, &mut made)?;
     Ok(Applied { root, keys, made })
 }
 
@@ -111,13 +111,9 @@ fn apply_step(
         return Err(error.clone().into());
     }
     let place = resolve(view, root, &step.key)?;
-    let edit = match &step.action {
-        Action::Unlink if place.is_missing => return Ok(()),
-        Action::Unlink => Edit::Removed,
-        Action::Put(tree) => made.edit_of(hash, tree)?,
-        Action::Append(bytes) => append(hash, made, place.existing, bytes)?,
-        Action::Refuse(error) => return Err(error.clone().into()),
-    };
+    if place.existing.is_none() && step.action == Action::Unlink {
+        return Ok(());
+    }
     let Some((last, parents)) = place.path.split_last() else {
         return Err(CommitError::Invalid.into());
     };
@@ -125,33 +121,27 @@ fn apply_step(
     for name in parents {
         draft = draft.open(view, name)?;
     }
-    draft.set(last, edit);
+    match &step.action {
+        Action::Unlink => draft.set(last, Edit::Removed),
+        Action::Put(tree) => draft.set(last, made.edit_of(hash, tree)?),
+        Action::Append(bytes) => draft.grow(last, growable(place.existing)?, bytes.clone()),
+        Action::Refuse(error) => return Err(error.clone().into()),
+    }
     Ok(())
 }
 
-/// What an append to `existing` makes.
-fn append(
-    hash: HashKind,
-    made: &mut Made,
-    existing: Option<Existing>,
-    bytes: &Bytes,
-) -> Result<Edit, Stop> {
+/// The text of the value that is appended to, if there is one by now.
+fn growable(existing: Option<Existing>) -> Result<Option<Bytes>, Stop> {
     let text = match existing {
-        None => return Ok(made.edit_of(hash, &Tree::Val(bytes.clone()))?),
+        None | Some(Existing::Grown) => return Ok(None),
         Some(Existing::Dir) => return Err(CommitError::IsDir.into()),
         Some(Existing::Object(text)) => text,
     };
-    let appended = match entry::kind_of(&text)? {
-        Kind::Val => {
-            let first = made.blob(hash, &entry::val_bytes(&text)?)?;
-            let second = made.blob(hash, bytes)?;
-            entry::valref(&[first, second])
-        }
-        Kind::ValRef => entry::append_blob(&text, made.blob(hash, bytes)?)?,
-        Kind::Dir | Kind::DirRef => return Err(CommitError::IsDir.into()),
-        Kind::Symlink => return Err(CommitError::AppendToSymlink.into()),
-    };
-    Ok(Edit::Object(appended.into()))
+    match entry::kind_of(&text)? {
+        Kind::Val | Kind::ValRef => Ok(Some(text)),
+        Kind::Dir | Kind::DirRef => Err(CommitError::IsDir.into()),
+        Kind::Symlink => Err(CommitError::AppendToSymlink.into()),
+    }
 }
 
 /// Where a key really is, and what is there.
@@ -159,7 +149,6 @@ struct Place {
     /// The path with links followed, the last component aside.
     path: Vec<Box<str>>,
     existing: Option<Existing>,
-    is_missing: bool,
 }
 
 /// What is at a key.
@@ -168,6 +157,8 @@ enum Existing {
     Dir,
     /// An object by its text.
     Object(Bytes),
+    /// A value that something was appended to before.
+    Grown,
 }
 
 /// Follows the links in the directories above `key`.
@@ -176,11 +167,7 @@ fn resolve(view: &mut View<'_>, root: &Draft, key: &Key) -> Result<Place, Stop> 
     for _ in 0..=LINKS_MAX {
         match walk(view, root, &path)? {
             Walked::End(existing) => {
-                return Ok(Place {
-                    path,
-                    is_missing: existing.is_none(),
-                    existing,
-                });
+                return Ok(Place { path, existing });
             }
             Walked::Link { text, rest } => match entry::decode(&text)? {
                 Tree::Symlink {
@@ -213,13 +200,14 @@ fn walk(view: &mut View<'_>, root: &Draft, path: &[Box<str>]) -> Result<Walked, 
     for (at, name) in parents.iter().enumerate() {
         match draft.get(name) {
             Slot::Dir(next) => draft = next,
-            Slot::Missing => return Ok(Walked::End(None)),
+            Slot::Missing | Slot::Grown => return Ok(Walked::End(None)),
             Slot::Object(text) => return walk_stored(view, text, path, at),
         }
     }
     Ok(Walked::End(match draft.get(last) {
         Slot::Missing => None,
         Slot::Object(text) => Some(Existing::Object(text)),
+        Slot::Grown => Some(Existing::Grown),
         Slot::Dir(_) => Some(Existing::Dir),
     }))
 }
