@@ -41,7 +41,11 @@ impl Instance {
         let mut byte = [0xff];
         stream.read_exact(&mut byte).expect("the handshake");
         assert_eq!(byte, [0], "the server sends one zero byte");
-        let mut client = Client { stream, decoder: StreamDecoder::default(), tag: 0 };
+        let mut client = Client {
+            stream,
+            decoder: StreamDecoder::default(),
+            tag: 0,
+        };
         client.call("state-machine.wait", "");
         client
     }
@@ -143,7 +147,10 @@ fn the_worked_example_is_answered_to_the_byte_however_it_is_cut() {
         client.stream.write_all(&[byte]).expect("byte by byte");
     }
     expect_bytes(&mut client, &worked_response());
-    client.stream.write_all(&worked_request().repeat(3)).expect("three at once");
+    client
+        .stream
+        .write_all(&worked_request().repeat(3))
+        .expect("three at once");
     expect_bytes(&mut client, &worked_response().repeat(3));
 }
 
@@ -180,10 +187,16 @@ fn requests_to_other_ranks_find_no_route() {
     let instance = Instance::start();
     let mut client = instance.connect();
     let mut request = client.request("broker.ping", "{}");
-    request.kind = Kind::Request { nodeid: 7, matchtag: 9 };
+    request.kind = Kind::Request {
+        nodeid: 7,
+        matchtag: 9,
+    };
     client.send(&request);
     let answer = client.receive();
-    assert_eq!((errnum(&answer), answer.payload()), (Errno::EHOSTUNREACH, None));
+    assert_eq!(
+        (errnum(&answer), answer.payload()),
+        (Errno::EHOSTUNREACH, None)
+    );
 }
 
 #[test]
@@ -192,11 +205,17 @@ fn subscriptions_are_answered_by_the_connector_and_events_come_before_the_answer
     let mut client = instance.connect();
     let answer = client.call("event.subscribe", "{\"topic\":\"my.\"}");
     assert_eq!((answer.flags().0, answer.payload()), (0x09, None));
-    assert_eq!((answer.userid, answer.rolemask), (USERID_UNKNOWN, Role::OWNER));
+    assert_eq!(
+        (answer.userid, answer.rolemask),
+        (USERID_UNKNOWN, Role::OWNER)
+    );
     let publish = client.request("event.publish", "{\"topic\":\"my.event\",\"flags\":0}");
     client.send(&publish);
     let event = client.receive();
-    assert_eq!((event.topic(), event.kind), ("my.event", Kind::Event { sequence: 1 }));
+    assert_eq!(
+        (event.topic(), event.kind),
+        ("my.event", Kind::Event { sequence: 1 })
+    );
     assert_eq!(text(&client.receive()), "{\"seq\":1}");
     let answer = client.call("event.unsubscribe", "{\"topic\":\"other\"}");
     assert_eq!(errnum(&answer), Errno::ENOENT);
@@ -207,15 +226,30 @@ fn a_client_answers_requests_to_its_service_until_it_leaves() {
     let instance = Instance::start();
     let mut server = instance.connect();
     let mut client = instance.connect();
-    assert_eq!(errnum(&server.call("service.add", "{\"service\":\"mine\"}")), Errno(0));
-    assert_eq!(errnum(&client.call("service.add", "{\"service\":\"mine\"}")), Errno::EEXIST);
-    assert_eq!(errnum(&client.call("service.add", "{\"service\":\"a.b\"}")), Errno::EINVAL);
-    assert_eq!(errnum(&client.call("service.remove", "{\"service\":\"mine\"}")), Errno::ENOENT);
+    assert_eq!(
+        errnum(&server.call("service.add", "{\"service\":\"mine\"}")),
+        Errno(0)
+    );
+    assert_eq!(
+        errnum(&client.call("service.add", "{\"service\":\"mine\"}")),
+        Errno::EEXIST
+    );
+    assert_eq!(
+        errnum(&client.call("service.add", "{\"service\":\"a.b\"}")),
+        Errno::EINVAL
+    );
+    assert_eq!(
+        errnum(&client.call("service.remove", "{\"service\":\"mine\"}")),
+        Errno::ENOENT
+    );
     let request = client.request("mine.hello", "{}");
     client.send(&request);
     let delivered = server.receive();
     assert_eq!(delivered.topic(), "mine.hello");
-    assert!(delivered.n_routes() >= 1, "the way back must be on the request");
+    assert!(
+        delivered.n_routes() >= 1,
+        "the way back must be on the request"
+    );
     server.send(&delivered.into_response(0, bytes::Bytes::from_static(b"{\"ok\":1}\0")));
     let answer = client.receive();
     assert_eq!((text(&answer), answer.n_routes()), ("{\"ok\":1}", 0));
@@ -230,9 +264,15 @@ fn who_speaks_another_protocol_is_cut_off_and_others_are_not() {
     let instance = Instance::start();
     let mut other = instance.connect();
     let mut client = instance.connect();
-    client.stream.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("anything may be written");
+    client
+        .stream
+        .write_all(b"GET / HTTP/1.1\r\n\r\n")
+        .expect("anything may be written");
     let mut buf = [0; 16];
-    assert!(matches!(client.stream.read(&mut buf), Ok(0) | Err(_)), "the connection must end");
+    assert!(
+        matches!(client.stream.read(&mut buf), Ok(0) | Err(_)),
+        "the connection must end"
+    );
     assert_eq!(errnum(&other.call("broker.ping", "{}")), Errno(0));
 }
 
@@ -250,15 +290,25 @@ fn an_owner_may_speak_as_a_guest_and_is_refused_as_one() {
     (ping.userid, ping.rolemask) = (42, Role::USER);
     client.send(&ping);
     let pong = client.receive();
-    assert!(text(&pong).contains("\"userid\":42,\"rolemask\":2"), "{}", text(&pong));
+    assert!(
+        text(&pong).contains("\"userid\":42,\"rolemask\":2"),
+        "{}",
+        text(&pong)
+    );
 }
 
 #[test]
 fn control_messages_and_messages_without_topic_vanish() {
     let instance = Instance::start();
     let mut client = instance.connect();
-    client.send(&Message::new(Kind::Control { control: 1, status: 1 }));
-    client.send(&Message::new(Kind::Request { nodeid: 0, matchtag: 5 }));
+    client.send(&Message::new(Kind::Control {
+        control: 1,
+        status: 1,
+    }));
+    client.send(&Message::new(Kind::Request {
+        nodeid: 0,
+        matchtag: 5,
+    }));
     let answer = client.call("attr.get", "{\"name\":\"size\"}");
     assert_eq!(text(&answer), "{\"value\":\"1\",\"flags\":1}");
 }
@@ -283,6 +333,9 @@ fn log_append_without_a_matchtag_is_not_answered() {
         }
     };
     assert_eq!(end, Errno::ENODATA);
-    let mine: Vec<_> = lines.iter().filter(|line| line.contains(" 0 test ")).collect();
+    let mine: Vec<_> = lines
+        .iter()
+        .filter(|line| line.contains(" 0 test "))
+        .collect();
     assert_eq!(mine.len(), 2, "{lines:?}");
 }

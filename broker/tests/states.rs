@@ -9,5 +9,8 @@ fn the_page_of_states_is_what_the_code_says() {
         std::fs::write(path, &table).expect("the page can be written");
     }
     let page = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(page, table, "run this test with UPDATE=1 to write the page anew");
+    assert_eq!(
+        page, table,
+        "run this test with UPDATE=1 to write the page anew"
+    );
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use node::{ChildId, Cx, TimerId};
+use proto::Refusal;
 use proto::data::JobId;
 use proto::job_exec::ShellJob;
 use proto::job_manager::Raise;
@@ -85,6 +86,9 @@ pub struct JobShell {
     pub(crate) orphaned: bool,
 }
 
+/// The wait before job-exec is asked for the second time.
+pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(RETRY_FIRST_MS);
+
 /// Levels of the shell's own words (protocol/13 section 8).
 pub(crate) mod level {
     /// The job can not go on.
@@ -118,7 +122,7 @@ impl JobShell {
             exit_timer: None,
             raised: false,
             greetings: 0,
-            backoff: Duration::from_millis(RETRY_FIRST_MS),
+            backoff: RETRY_FIRST,
             n_writes: 0,
             paused: false,
             orphaned: false,
@@ -180,9 +184,13 @@ impl JobShell {
         });
     }
 
-    /// How long to wait before job-exec is asked again.
-    pub(crate) fn next_backoff(&mut self) -> Duration {
+    /// How long to wait before job-exec is asked again. Only the first failure of a row
+    /// is told.
+    pub(crate) fn next_backoff(&mut self, what: &str, error: &Refusal) -> Duration {
         let wait = self.backoff;
+        if wait == RETRY_FIRST {
+            tracing::debug!("job={} {what}: {error}", self.launch.id);
+        }
         self.backoff = (wait * 2).min(Duration::from_millis(RETRY_LAST_MS));
         wait
     }

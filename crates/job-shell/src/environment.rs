@@ -27,8 +27,6 @@ pub struct Surroundings {
     pub tmpdir: String,
     /// Our host.
     pub hostname: String,
-    /// GPUs of the job here, if the shell is to set them: `-1` when there are none.
-    pub gpus: Option<String>,
 }
 
 /// The variables that all tasks share. `environment` is the job's own, where null removes.
@@ -54,10 +52,6 @@ pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeM
     set("FLUX_URI", around.uri.clone());
     set("FLUX_KVS_NAMESPACE", around.namespace.clone());
     set("FLUX_JOB_TMPDIR", around.tmpdir.clone());
-    if let Some(gpus) = &around.gpus {
-        set("CUDA_VISIBLE_DEVICES", gpus.clone());
-        set("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned());
-    }
     if env.contains_key("HOSTNAME") {
         env.insert("HOSTNAME".to_owned(), around.hostname.clone());
     }
@@ -65,17 +59,23 @@ pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeM
     env
 }
 
-/// The variables of one task: the shared ones, and its place in the job.
+/// The variables of one task: the shared ones, its place in the job, and the GPUs that it
+/// is to see, if the shell is to say.
 pub fn of_task(
     shared: &BTreeMap<String, String>,
     rank: u32,
     local_id: u32,
     pmi_size: Option<u64>,
+    gpus: Option<String>,
 ) -> Vec<(String, String)> {
     let mut env = shared.clone();
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
     set("FLUX_TASK_RANK", rank.to_string());
     set("FLUX_TASK_LOCAL_ID", local_id.to_string());
+    if let Some(gpus) = gpus {
+        set("CUDA_VISIBLE_DEVICES", gpus);
+        set("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned());
+    }
     match pmi_size {
         Some(size) => {
             set("PMI_RANK", rank.to_string());
@@ -125,14 +125,13 @@ mod tests {
             namespace: "job-1234".to_owned(),
             tmpdir: "/run/jobtmp-0-fNH".to_owned(),
             hostname: "host0".to_owned(),
-            gpus: None,
         }
     }
 
     /// Prints the environment of task 2 of a job with this environment of its own.
     fn check(own: Value, pmi_size: Option<u64>, around: &Surroundings, expect: &[&str]) {
         let own = own.as_object().unwrap();
-        let env = of_task(&of_job(own, around), 2, 1, pmi_size);
+        let env = of_task(&of_job(own, around), 2, 1, pmi_size, None);
         let lines: Vec<String> = env
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
@@ -189,14 +188,15 @@ mod tests {
     fn gpus_and_the_path_of_a_nested_instance_are_told() {
         let nested = Surroundings {
             parent_path: "/ƒ2".to_owned(),
-            gpus: Some("-1".to_owned()),
             utf8: false,
             ..around()
         };
         let shared = of_job(&Map::new(), &nested);
         assert_eq!(shared["FLUX_JOB_ID_PATH"], "/ƒ2/fNH");
-        assert_eq!(shared["CUDA_VISIBLE_DEVICES"], "-1");
-        assert_eq!(shared["CUDA_DEVICE_ORDER"], "PCI_BUS_ID");
+        let env = of_task(&shared, 0, 0, None, Some("-1".to_owned()));
+        let has = |name: &str, value: &str| env.contains(&(name.to_owned(), value.to_owned()));
+        assert!(has("CUDA_VISIBLE_DEVICES", "-1"));
+        assert!(has("CUDA_DEVICE_ORDER", "PCI_BUS_ID"));
     }
 
     #[test]

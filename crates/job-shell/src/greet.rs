@@ -14,7 +14,7 @@ use proto::{Errno, Refusal, job_shell, service};
 use serde_json::Map;
 
 use crate::JobShell;
-use crate::core::level;
+use crate::core::{RETRY_FIRST, level};
 use crate::job::Job;
 use crate::state::{Move, State};
 
@@ -50,15 +50,14 @@ impl JobShell {
             Err(_) if matches!(self.state(), State::Leaving | State::Gone) => {}
             Err(error) if is_final(&error) => self.abandon(cx, &error),
             Err(error) => {
-                tracing::debug!("job-exec.shell-hello: {error}");
-                let wait = self.next_backoff();
+                let wait = self.next_backoff("job-exec.shell-hello", &error);
                 cx.timer(wait, |core: &mut JobShell, cx| core.greet(cx));
             }
         }
     }
 
     fn obey(&mut self, cx: &mut Cx<Self>, order: ShellOrder) {
-        self.backoff = std::time::Duration::from_millis(crate::limits::RETRY_FIRST_MS);
+        self.backoff = RETRY_FIRST;
         if let Some(job) = order.job
             && self.state() == State::Greeting
         {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
-use proto::data::{IdSet, IdSetStyle};
+use proto::data::IdSet;
 use proto::{Errno, job_shell};
 use serde_json::json;
 
@@ -72,10 +72,6 @@ impl JobShell {
     }
 
     fn surroundings(&self, job: &Rc<Job>, tags: &JobTags) -> Surroundings {
-        let gpus = job.options.gpu_affinity.then(|| match job.gpus.is_empty() {
-            true => "-1".to_owned(),
-            false => job.gpus.encode(IdSetStyle::Listed).unwrap_or_default(),
-        });
         Surroundings {
             id: job.id,
             utf8: self.launch.utf8,
@@ -86,7 +82,6 @@ impl JobShell {
             namespace: job.namespace.clone(),
             tmpdir: tags.tmpdir.clone(),
             hostname: job.host.clone(),
-            gpus,
         }
     }
 
@@ -189,7 +184,13 @@ fn spawn(
     let pmi_size = job.options.pmi.then_some(job.ntasks);
     Spawn {
         argv: argv.collect(),
-        env: Some(environment::of_task(shared, rank, rank, pmi_size)),
+        env: Some(environment::of_task(
+            shared,
+            rank,
+            rank,
+            pmi_size,
+            gpus(job, rank),
+        )),
         cwd: Some(prepared.cwd.clone()),
         stdin: Stdio::Pipe,
         stdin_path: job.options.stdin_file.clone(),
@@ -217,6 +218,22 @@ fn cpus(job: &Job, prepared: &Prepared, rank: u32) -> Option<String> {
         Affinity::PerTask => union(share(all, rank as usize, usize::try_from(job.ntasks).ok()?)),
         Affinity::Map(map) => map.get(rank as usize).or(map.last()).cloned(),
     }
+}
+
+/// The GPUs that task `rank` is to see; `-1` hides all of them.
+fn gpus(job: &Job, rank: u32) -> Option<String> {
+    let all: Vec<u32> = job.gpus.iter().collect();
+    let mine = match &job.options.gpu_affinity {
+        Affinity::Off => return None,
+        Affinity::Map(map) => return map.get(rank as usize).or(map.last()).cloned(),
+        Affinity::On => &all[..],
+        Affinity::PerTask => share(&all, rank as usize, usize::try_from(job.ntasks).ok()?),
+    };
+    let mine: Vec<String> = mine.iter().map(u32::to_string).collect();
+    Some(match mine.is_empty() {
+        true => "-1".to_owned(),
+        false => mine.join(","),
+    })
 }
 
 /// The part of `all` that is for one of `n`: consecutive, as even as can be, and never

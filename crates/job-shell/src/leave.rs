@@ -42,8 +42,7 @@ impl JobShell {
                 core.acknowledged(cx);
             }
             Err(error) => {
-                tracing::debug!("job-exec.shell-exit: {error}");
-                let wait = core.next_backoff();
+                let wait = core.next_backoff("job-exec.shell-exit", &error);
                 cx.timer(wait, |core: &mut JobShell, cx| core.report(cx));
             }
         });

@@ -47,8 +47,5 @@ pub const RETRY_FIRST_MS: u64 = 50;
 /// The longest wait between two attempts, in milliseconds.
 pub const RETRY_LAST_MS: u64 = 1000;
 
-/// After how many seconds without an answer from job-exec the shell says so in its log.
-pub const SILENCE_WARN_S: u64 = 60;
-
 /// Writes to output files under way before tasks are made to wait.
 pub const WRITES_MAX: usize = 1024;

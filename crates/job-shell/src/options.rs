@@ -29,8 +29,8 @@ pub struct Options {
     pub signal: Option<(i32, Duration)>,
     /// How tasks are bound to cores.
     pub affinity: Affinity,
-    /// Whether the shell sets the GPUs that tasks see.
-    pub gpu_affinity: bool,
+    /// How GPUs are shown to tasks.
+    pub gpu_affinity: Affinity,
     /// Whether PMI is served.
     pub pmi: bool,
     /// Leave out the process mapping.
@@ -54,14 +54,14 @@ pub struct Stream {
     pub buffering: Buffering,
 }
 
-/// How tasks are bound to cores.
+/// How tasks are bound to cores, or shown GPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Affinity {
     /// Not at all.
     Off,
-    /// All to the job's cores.
+    /// All to all of the job's.
     On,
-    /// Each to its share of the job's cores.
+    /// Each to its share of the job's.
     PerTask,
     /// Each to the idset at its place, the last one for all further tasks.
     Map(Vec<String>),
@@ -91,8 +91,8 @@ impl Options {
             exit_timeout: exit_timeout(get("exit-timeout"))?,
             exit_on_error: get("exit-on-error").is_some_and(is_on),
             signal: signal(get("signal"))?,
-            affinity: affinity(get("cpu-affinity"))?,
-            gpu_affinity: !matches!(get("gpu-affinity"), Some(Value::String(off)) if off == "off"),
+            affinity: affinity("cpu-affinity", get("cpu-affinity"))?,
+            gpu_affinity: affinity("gpu-affinity", get("gpu-affinity"))?,
             pmi: !matches!(get("pmi"), Some(Value::String(off)) if matches!(off.as_str(), "off" | "none")),
             pmi_nomap: get("pmi-simple.nomap").is_some_and(is_on),
             rlimits: rlimits(get("rlimit")),
@@ -215,7 +215,7 @@ fn signal(value: Option<&Value>) -> Result<Option<(i32, Duration)>, String> {
     }
 }
 
-fn affinity(value: Option<&Value>) -> Result<Affinity, String> {
+fn affinity(key: &str, value: Option<&Value>) -> Result<Affinity, String> {
     let Some(Value::String(text)) = value else {
         return Ok(match value.is_none_or(is_on) {
             true => Affinity::On,
@@ -233,7 +233,7 @@ fn affinity(value: Option<&Value>) -> Result<Affinity, String> {
             "on" | "verbose" => chosen,
             "off" | "dry-run" => Affinity::Off,
             "per-task" => Affinity::PerTask,
-            other => return Err(format!("cpu-affinity: invalid option: {other}")),
+            other => return Err(format!("{key}: invalid option: {other}")),
         };
     }
     Ok(map.map_or(chosen, |map| {
@@ -290,7 +290,8 @@ mod tests {
         assert_eq!(options.stderr.buffering, Buffering::None);
         assert_eq!(options.exit_timeout, Some(Duration::from_secs(30)));
         assert_eq!(options.affinity, Affinity::On);
-        assert!(options.pmi && options.gpu_affinity && !options.exit_on_error);
+        assert_eq!(options.gpu_affinity, Affinity::On);
+        assert!(options.pmi && !options.exit_on_error);
         assert_eq!((options.signal, options.output_limit), (None, None));
     }
 

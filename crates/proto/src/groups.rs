@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::IdSet;
 use crate::Empty;
+use crate::data::IdSet;
 
 /// The group of all brokers that are there.
 pub const ONLINE: &str = "broker.online";

@@ -12,117 +12,42 @@ pub struct Service {
 }
 
 /// Every service there is, by name. A new service file adds its line here.
+const SERVICES: &[(&str, &[Declared])] = &[
+    ("attr", crate::attr::METHODS),
+    ("broker", crate::broker::METHODS),
+    ("config", crate::config::METHODS),
+    ("content", crate::content::METHODS),
+    ("content-backing", crate::content_backing::METHODS),
+    ("event", crate::event::METHODS),
+    ("feasibility", crate::feasibility::METHODS),
+    ("groups", crate::groups::METHODS),
+    ("heartbeat", crate::heartbeat::METHODS),
+    ("job-exec", crate::job_exec::METHODS),
+    ("job-info", crate::job_info::METHODS),
+    ("job-ingest", crate::job_ingest::METHODS),
+    ("job-list", crate::job_list::METHODS),
+    ("job-manager", crate::job_manager::METHODS),
+    ("kvs", crate::kvs::METHODS),
+    ("kvs-watch", crate::kvs_watch::METHODS),
+    ("log", crate::log::METHODS),
+    ("module", crate::module::METHODS),
+    ("module (every one)", crate::common::METHODS),
+    ("overlay", crate::overlay::METHODS),
+    ("resource", crate::resource::METHODS),
+    ("runat", crate::runat::METHODS),
+    ("sched", crate::sched::METHODS),
+    ("service", crate::service::METHODS),
+    ("shell", crate::job_shell::METHODS),
+    ("shutdown", crate::shutdown::METHODS),
+    ("state-machine", crate::state_machine::METHODS),
+];
+
+/// Every service there is, by name.
 pub fn services() -> Vec<Service> {
-    let mut services = vec![
-        Service {
-            name: "module (every one)",
-            methods: crate::common::METHODS,
-        },
-        Service {
-            name: "content",
-            methods: crate::content::METHODS,
-        },
-        Service {
-            name: "content-backing",
-            methods: crate::content_backing::METHODS,
-        },
-        Service {
-            name: "kvs",
-            methods: crate::kvs::METHODS,
-        },
-        Service {
-            name: "kvs-watch",
-            methods: crate::kvs_watch::METHODS,
-        },
-        Service {
-            name: "job-ingest",
-            methods: crate::job_ingest::METHODS,
-        },
-        Service {
-            name: "job-manager",
-            methods: crate::job_manager::METHODS,
-        },
-        Service {
-            name: "sched",
-            methods: crate::sched::METHODS,
-        },
-        Service {
-            name: "job-exec",
-            methods: crate::job_exec::METHODS,
-        },
-        Service {
-            name: "shell",
-            methods: crate::job_shell::METHODS,
-        },
-        Service {
-            name: "heartbeat",
-            methods: crate::heartbeat::METHODS,
-        },
-        Service {
-            name: "resource",
-            methods: crate::resource::METHODS,
-        },
-        Service {
-            name: "feasibility",
-            methods: crate::feasibility::METHODS,
-        },
-        Service {
-            name: "job-info",
-            methods: crate::job_info::METHODS,
-        },
-        Service {
-            name: "job-list",
-            methods: crate::job_list::METHODS,
-        },
-        Service {
-            name: "groups",
-            methods: crate::groups::METHODS,
-        },
-        Service {
-            name: "attr",
-            methods: crate::attr::METHODS,
-        },
-        Service {
-            name: "broker",
-            methods: crate::broker::METHODS,
-        },
-        Service {
-            name: "config",
-            methods: crate::config::METHODS,
-        },
-        Service {
-            name: "event",
-            methods: crate::event::METHODS,
-        },
-        Service {
-            name: "log",
-            methods: crate::log::METHODS,
-        },
-        Service {
-            name: "module",
-            methods: crate::module::METHODS,
-        },
-        Service {
-            name: "overlay",
-            methods: crate::overlay::METHODS,
-        },
-        Service {
-            name: "runat",
-            methods: crate::runat::METHODS,
-        },
-        Service {
-            name: "service",
-            methods: crate::service::METHODS,
-        },
-        Service {
-            name: "shutdown",
-            methods: crate::shutdown::METHODS,
-        },
-        Service {
-            name: "state-machine",
-            methods: crate::state_machine::METHODS,
-        },
-    ];
+    let rows = SERVICES.iter();
+    let mut services: Vec<Service> = rows
+        .map(|&(name, methods)| Service { name, methods })
+        .collect();
     services.sort_by_key(|service| service.name);
     services
 }

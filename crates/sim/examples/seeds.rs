@@ -2,7 +2,10 @@
 //! `cargo xtask sim` calls it. One seed prints its whole trace; many print a line a
 //! failure. Checkers speak by panicking.
 
-#![allow(clippy::disallowed_methods, reason = "a program around the simulator, not a part of it")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a program around the simulator, not a part of it"
+)]
 
 use std::process::ExitCode;
 

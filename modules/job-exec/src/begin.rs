@@ -63,6 +63,7 @@ impl JobExec {
         };
         self.store.link(id);
         if let Some(job) = self.jobs.get_mut(&id) {
+            job.log.in_namespace = true;
             job.log.is_closed = true;
         }
         send_create(cx, id, create);

@@ -60,7 +60,7 @@ impl JobExec {
         };
         self.dirty.remove(&id);
         job.step(Move::Grafted);
-        if !job.is_mock() {
+        if job.log.in_namespace {
             remove_namespace(cx, id);
         }
         job.answer(

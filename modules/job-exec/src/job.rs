@@ -90,6 +90,8 @@ pub struct GuestLog {
     pub pending: String,
     /// Lines for `output` not sent off.
     pub output: String,
+    /// It is in a namespace of its own, and not in the primary one.
+    pub in_namespace: bool,
     /// The namespace is not there yet.
     pub is_closed: bool,
     /// A commit is under way.

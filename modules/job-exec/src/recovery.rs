@@ -109,6 +109,7 @@ impl JobExec {
         };
         let (is_mock, reattach) = (job.is_mock(), job.reattach);
         job.log.exists = past != Past::Nothing;
+        job.log.in_namespace = !is_mock && job.log.exists;
         match past {
             Past::Complete { status } => self.finish_again(cx, id, status),
             Past::Started { at, .. } if is_mock => self.resume_mock(cx, id, at),
@@ -150,7 +151,12 @@ impl JobExec {
             &GetRoot { namespace },
             move |core, cx, result| match result {
                 Ok(root) => core.store.graft(id, Some(root.rootref)),
-                Err(_) => core.grafted(cx, id),
+                Err(_) => {
+                    if let Some(job) = core.jobs.get_mut(&id) {
+                        job.log.in_namespace = false;
+                    }
+                    core.grafted(cx, id);
+                }
             },
         );
     }

@@ -118,6 +118,16 @@ fn a_job_may_ask_for_faults() {
 }
 
 #[test]
+fn a_job_of_another_user_is_not_run_as_the_owner() {
+    let mut stage = Stage::start("{}", &[]);
+    let said = stage.ask_as(&json!({}), false, 101, 0.0, "manager");
+    let note = "exception exec 0: cannot run jobs of other users: no IMP is configured";
+    assert_eq!(said[0], note);
+    assert_eq!(said.last().unwrap(), "release all true");
+    assert!(!said.iter().any(|line| line.starts_with("spawn")));
+}
+
+#[test]
 fn a_malformed_request_is_refused() {
     let mut stage = Stage::start("{}", &[]);
     stage.probe.request("job-exec.start", r#"{"id":1}"#);

@@ -1,13 +1,14 @@
 //! What events say about a job: a fold, so that a history and the same events one by one
 //! give the same job (protocol/12 section 4).
 
+use proto::data::Jobspec;
 use proto::data::dotted;
 use proto::data::job::{JobResult, State};
-use proto::data::{Jobspec, Rset};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::job::{Exception, Got, Job};
+use crate::got::Gots;
+use crate::job::{Exception, Job};
 use crate::record::Event;
 use crate::state::{Next, Step, next};
 use crate::wish::Wishes;
@@ -19,6 +20,7 @@ pub struct Folder {
     /// Shared texts.
     pub words: Words,
     wishes: Wishes,
+    gots: Gots,
 }
 
 #[derive(Deserialize)]
@@ -38,34 +40,46 @@ struct Raised {
 }
 
 #[derive(Deserialize)]
+struct Prioritized {
+    priority: u32,
+}
+
+#[derive(Deserialize)]
+struct Urged {
+    urgency: i64,
+}
+
+#[derive(Deserialize)]
+struct Finished {
+    status: i32,
+}
+
+#[derive(Deserialize)]
+struct Expiring {
+    expiration: f64,
+}
+
+#[derive(Deserialize)]
 struct Described {
     description: Box<str>,
 }
 
 impl Folder {
-    /// The job's jobspec, as far as it is known so far.
-    pub fn set_jobspec(&mut self, job: &mut Job, text: &str) {
+    /// The job's jobspec, as far as it is known so far; kept for updates if `keep`.
+    pub fn set_jobspec(&mut self, job: &mut Job, text: &str, keep: bool) {
         match self.wishes.of(text, &mut self.words) {
             Ok(wish) => job.wish = wish,
             Err(error) => tracing::error!("job {}: invalid jobspec: {error}", job.id),
         }
-        if job.state != State::Inactive {
+        if keep {
             job.jobspec = Some(text.into());
         }
     }
 
     /// What the job got.
     pub fn set_r(&mut self, job: &mut Job, text: &str) {
-        match Rset::decode(text) {
-            Ok(set) => {
-                job.got = Some(Got {
-                    ranks: self.words.get(&set.ranks().bracketed()),
-                    nodelist: self.words.get(&set.nodelist().to_string()),
-                    nnodes: set.nnodes() as u64,
-                    ncores: set.ncores(),
-                    expiration: set.expiration(),
-                });
-            }
+        match self.gots.of(text, &mut self.words) {
+            Ok(got) => job.got = Some(got),
             Err(error) => tracing::error!("job {}: invalid R: {error}", job.id),
         }
     }
@@ -85,11 +99,11 @@ impl Folder {
             "validate" => step(job, Step::Validate, at),
             "depend" => step(job, Step::Depend, at),
             "priority" => {
-                job.priority = number(event, "priority")?;
+                job.priority = event.context::<Prioritized>()?.priority;
                 step(job, Step::Priority, at);
             }
             "urgency" => {
-                job.urgency = number(event, "urgency")?;
+                job.urgency = event.context::<Urged>()?.urgency;
                 step(job, Step::Reprioritize, at);
             }
             "flux-restart" => step(job, Step::Reprioritize, at),
@@ -98,9 +112,9 @@ impl Folder {
                 step(job, Step::Reprioritize, at);
             }
             "resource-update" => {
-                let expiration = number(event, "expiration")?;
+                let update: Expiring = event.context()?;
                 if let Some(got) = &mut job.got {
-                    got.expiration = expiration;
+                    got.expiration = update.expiration;
                 }
             }
             "dependency-add" => {
@@ -116,7 +130,7 @@ impl Folder {
             }
             "alloc" => step(job, Step::Alloc, at),
             "finish" => {
-                job.waitstatus = Some(number(event, "status")?);
+                job.waitstatus = Some(event.context::<Finished>()?.status);
                 step(job, Step::Finish, at);
             }
             "exception" => self.exception(job, event)?,
@@ -175,7 +189,7 @@ impl Folder {
             Ok(jobspec.encode())
         });
         match updated {
-            Ok(text) => self.set_jobspec(job, &text),
+            Ok(text) => self.set_jobspec(job, &text, true),
             Err(error) => tracing::error!("job {}: jobspec-update: {error}", job.id),
         }
     }
@@ -189,12 +203,6 @@ impl Folder {
             false => Some(self.words.get(&Value::Object(all).to_string())),
         };
     }
-}
-
-/// One number of a context.
-fn number<T: serde::de::DeserializeOwned>(event: &Event<'_>, key: &str) -> Option<T> {
-    let mut context: Map<String, Value> = event.context()?;
-    serde_json::from_value(context.remove(key)?).ok()
 }
 
 /// Moves a job on, or leaves it.

@@ -70,7 +70,7 @@ impl JobList {
             Err(error) => return tracing::error!("journal: malformed record: {error}"),
         };
         match record.id {
-            RecordId::Sentinel(_) | RecordId::Job(u64::MAX) => self.initialize(cx),
+            RecordId::Sentinel => self.initialize(cx),
             RecordId::Job(id) => {
                 self.apply_record(cx, id, &record);
                 if self.feed.is_initialized {
@@ -94,9 +94,13 @@ impl JobList {
             return self.waits.refuse(cx, id);
         }
         let folder = &mut self.folder;
+        // Nothing changes the jobspec of a job that is over: its text is not needed, but
+        // by the updates in its own history.
+        let has = |name: &str| record.events.iter().any(|event| event.name == name);
+        let keep = !has("clean") || has("jobspec-update");
         self.table.change(id, |job| {
             if let Some(jobspec) = record.jobspec {
-                folder.set_jobspec(job, jobspec.get());
+                folder.set_jobspec(job, jobspec.get(), keep);
             }
             if let Some(r) = record.r {
                 folder.set_r(job, r.get());

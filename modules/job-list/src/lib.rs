@@ -8,6 +8,7 @@
 mod attrs;
 mod core;
 mod fold;
+mod got;
 mod handlers;
 mod job;
 mod journal;

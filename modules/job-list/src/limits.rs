@@ -34,3 +34,7 @@ pub const PAUSED_RECORDS_MAX: usize = 65_536;
 /// Texts that jobs share are looked over for unused ones when there are twice as many as
 /// after the last look, but not below this many.
 pub const WORDS_SWEEP_MIN: usize = 4_096;
+
+/// Different resources, asked for or given, whose numbers are remembered; beyond it all
+/// are forgotten and derived anew.
+pub const SHAPES_MAX: usize = 4_096;

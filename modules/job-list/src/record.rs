@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// One response of `job-manager.events-journal`.
@@ -23,13 +23,34 @@ pub struct Record<'a> {
 }
 
 /// A job id, or the number of the sentinel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordId {
     /// A job.
     Job(u64),
-    /// Below zero: the sentinel.
-    Sentinel(i64),
+    /// Below zero, or the same bits without a sign.
+    Sentinel,
+}
+
+impl<'de> Deserialize<'de> for RecordId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RecordId, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = RecordId;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a job id")
+            }
+            fn visit_u64<E>(self, id: u64) -> Result<RecordId, E> {
+                Ok(match id {
+                    u64::MAX => RecordId::Sentinel,
+                    id => RecordId::Job(id),
+                })
+            }
+            fn visit_i64<E>(self, id: i64) -> Result<RecordId, E> {
+                Ok(u64::try_from(id).map_or(RecordId::Sentinel, RecordId::Job))
+            }
+        }
+        deserializer.deserialize_any(Number)
+    }
 }
 
 /// One event of a job.
@@ -72,12 +93,12 @@ mod tests {
         assert!(matches!(record.events[0].name, Cow::Borrowed("finish")));
         assert_eq!(record.r.unwrap().get(), r#"{"version":1}"#);
         let sentinel = Record::decode(b"{\"id\":-1,\"events\":[]}\0").unwrap();
-        assert_eq!(sentinel.id, RecordId::Sentinel(-1));
+        assert_eq!(sentinel.id, RecordId::Sentinel);
     }
 
     #[test]
     fn a_sentinel_may_be_written_without_a_sign() {
         let sentinel = Record::decode(b"{\"id\":18446744073709551615,\"events\":[]}").unwrap();
-        assert_eq!(sentinel.id, RecordId::Job(u64::MAX));
+        assert_eq!(sentinel.id, RecordId::Sentinel);
     }
 }

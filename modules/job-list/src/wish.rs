@@ -4,7 +4,12 @@
 use std::rc::Rc;
 
 use proto::data::Jobspec;
+use rustc_hash::FxHashMap;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
+use crate::limits::SHAPES_MAX;
 use crate::words::{Word, Words};
 
 /// What was derived from a jobspec. `None` where it does not say.
@@ -41,10 +46,98 @@ pub enum Per {
     Node(u64),
 }
 
-/// The last jobspec and what came out: submitting many alike is common.
+/// What was derived before: many jobs ask for the same, under other names.
 #[derive(Debug, Default)]
 pub struct Wishes {
     last: Option<(Box<str>, Rc<Wish>)>,
+    /// By the text that the numbers depend on. Never iterated.
+    numbers: FxHashMap<Box<str>, Numbers>,
+}
+
+/// The part of a wish that takes a walk through the resources.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    ntasks: Option<u64>,
+    ncores: Option<u64>,
+    nnodes: Option<u64>,
+    per: Option<Per>,
+}
+
+/// The parts of a jobspec that are listed, read in place. Anything unusual, such as a
+/// text with escapes, does not fit and is read the long way.
+#[derive(Deserialize)]
+struct View<'a> {
+    #[serde(borrow)]
+    resources: &'a RawValue,
+    #[serde(borrow)]
+    tasks: Vec<TaskView<'a>>,
+    #[serde(borrow)]
+    attributes: AttributesView<'a>,
+}
+
+#[derive(Deserialize)]
+struct TaskView<'a> {
+    #[serde(borrow)]
+    command: First<'a>,
+    #[serde(borrow)]
+    count: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct AttributesView<'a> {
+    #[serde(borrow)]
+    system: SystemView<'a>,
+}
+
+#[derive(Deserialize)]
+struct SystemView<'a> {
+    duration: f64,
+    cwd: Option<&'a str>,
+    queue: Option<&'a str>,
+    project: Option<&'a str>,
+    bank: Option<&'a str>,
+    job: Option<JobView<'a>>,
+    #[serde(borrow)]
+    shell: Option<ShellView<'a>>,
+}
+
+#[derive(Deserialize)]
+struct JobView<'a> {
+    name: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct ShellView<'a> {
+    #[serde(borrow)]
+    options: Option<OptionsView<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct OptionsView<'a> {
+    #[serde(borrow)]
+    per_resource: Option<&'a RawValue>,
+}
+
+/// The first text of a list.
+struct First<'a>(&'a str);
+
+impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<First<'a>, D::Error> {
+        struct Seq;
+        impl<'de> Visitor<'de> for Seq {
+            type Value = &'de str;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of texts")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<&'de str, A::Error> {
+                let first = seq.next_element()?;
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                first.ok_or_else(|| serde::de::Error::invalid_length(0, &self))
+            }
+        }
+        deserializer.deserialize_seq(Seq).map(First)
+    }
 }
 
 impl Wishes {
@@ -55,20 +148,84 @@ impl Wishes {
         {
             return Ok(Rc::clone(wish));
         }
-        let jobspec = Jobspec::decode(text).map_err(|error| error.to_string())?;
-        let wish = Rc::new(derive(&jobspec, words));
+        let wish = match serde_json::from_str::<View<'_>>(text) {
+            Ok(view) if view.tasks.len() == 1 => self.of_view(&view, words),
+            _ => {
+                let jobspec = Jobspec::decode(text).map_err(|error| error.to_string())?;
+                derive(&jobspec, words)
+            }
+        };
+        let wish = Rc::new(wish);
         self.last = Some((text.into(), Rc::clone(&wish)));
         Ok(wish)
+    }
+
+    fn of_view(&mut self, view: &View<'_>, words: &mut Words) -> Wish {
+        let task = &view.tasks[0];
+        let system = &view.attributes.system;
+        let explicit = system.job.as_ref().and_then(|job| job.name);
+        let numbers = self.numbers_of(view, task);
+        let mut word = |text: Option<&str>| text.map(|text| words.get(text));
+        Wish {
+            name: word(explicit.or_else(|| Some(basename(task.command.0)))),
+            cwd: word(system.cwd),
+            queue: word(system.queue),
+            project: word(system.project),
+            bank: word(system.bank),
+            ntasks: numbers.ntasks,
+            ncores: numbers.ncores,
+            nnodes: numbers.nnodes,
+            duration: Some(system.duration),
+            per: numbers.per,
+        }
+    }
+
+    fn numbers_of(&mut self, view: &View<'_>, task: &TaskView<'_>) -> Numbers {
+        let options = view.attributes.system.shell.as_ref();
+        let per = options.and_then(|shell| shell.options.as_ref()?.per_resource);
+        let per = per.map_or("null", RawValue::get);
+        let (resources, count) = (view.resources.get(), task.count.get());
+        // Exactly what the numbers depend on, as a jobspec of its own.
+        let text = format!(
+            r#"{{"resources":{resources},"tasks":[{{"count":{count}}}],"attributes":{{"system":{{"duration":0,"shell":{{"options":{{"per-resource":{per}}}}}}}}}}}"#
+        );
+        if let Some(numbers) = self.numbers.get(&*text) {
+            return *numbers;
+        }
+        let numbers = Jobspec::decode(&text).map_or(NO_NUMBERS, |jobspec| numbers(&jobspec));
+        if self.numbers.len() >= SHAPES_MAX {
+            self.numbers.clear();
+        }
+        self.numbers.insert(text.into(), numbers);
+        numbers
+    }
+}
+
+const NO_NUMBERS: Numbers = Numbers {
+    ntasks: None,
+    ncores: None,
+    nnodes: None,
+    per: None,
+};
+
+fn numbers(jobspec: &Jobspec) -> Numbers {
+    let counts = jobspec.counts().ok();
+    let wants_whole_nodes = counts.is_some_and(|c| c.nnodes > 0 && c.exclusive);
+    Numbers {
+        ntasks: jobspec.ntasks().ok(),
+        ncores: counts
+            .filter(|_| !wants_whole_nodes)
+            .map(|counts| counts.ncores()),
+        nnodes: counts.map(|counts| counts.nnodes).filter(|n| *n > 0),
+        per: jobspec.per_resource().map(|(kind, n)| match kind {
+            "node" => Per::Node(n),
+            _ => Per::Core(n),
+        }),
     }
 }
 
 fn derive(jobspec: &Jobspec, words: &mut Words) -> Wish {
-    let counts = jobspec.counts().ok();
-    let per = jobspec.per_resource().map(|(kind, n)| match kind {
-        "node" => Per::Node(n),
-        _ => Per::Core(n),
-    });
-    let wants_whole_nodes = counts.is_some_and(|c| c.nnodes > 0 && c.exclusive);
+    let numbers = numbers(jobspec);
     let mut word = |text: Option<&str>| text.map(|text| words.get(text));
     Wish {
         name: word(name(jobspec)),
@@ -76,26 +233,26 @@ fn derive(jobspec: &Jobspec, words: &mut Words) -> Wish {
         queue: word(jobspec.queue()),
         project: word(jobspec.project()),
         bank: word(jobspec.bank()),
-        ntasks: jobspec.ntasks().ok(),
-        ncores: counts
-            .filter(|_| !wants_whole_nodes)
-            .map(|counts| counts.ncores()),
-        nnodes: counts.map(|counts| counts.nnodes).filter(|n| *n > 0),
+        ntasks: numbers.ntasks,
+        ncores: numbers.ncores,
+        nnodes: numbers.nnodes,
         duration: Some(jobspec.duration()),
-        per,
+        per: numbers.per,
     }
 }
 
-/// The name given, else the last part of the command's path, or all of a path that ends
-/// in a slash.
+/// The name given, else that of the command.
 fn name(jobspec: &Jobspec) -> Option<&str> {
-    if let Some(name) = jobspec.explicit_name() {
-        return Some(name);
-    }
-    let program = jobspec.command().first().copied()?;
-    match program.rsplit('/').next() {
-        Some(last) if !last.is_empty() => Some(last),
-        _ => Some(program),
+    jobspec
+        .explicit_name()
+        .or_else(|| jobspec.command().first().copied().map(basename))
+}
+
+/// The last part of a path, or all of one that ends in a slash.
+fn basename(path: &str) -> &str {
+    match path.rsplit('/').next() {
+        Some(last) if !last.is_empty() => last,
+        _ => path,
     }
 }
 
@@ -109,6 +266,8 @@ mod tests {
         );
         let mut words = Words::default();
         let wish = Wishes::default().of(&text, &mut words).unwrap();
+        let long_way = derive(&Jobspec::decode(&text).unwrap(), &mut words);
+        assert_eq!(*wish, long_way);
         let number = |n: Option<u64>| n.map_or("-".to_owned(), |n| n.to_string());
         let outcome = format!(
             "{} tasks={} cores={} nodes={}",
@@ -129,6 +288,17 @@ mod tests {
         check(SLOT, "", "a/b/", "a/b/ tasks=2 cores=6 nodes=-");
         let named = r#","job":{"name":"mine"}"#;
         check(SLOT, named, "true", "mine tasks=2 cores=6 nodes=-");
+    }
+
+    #[test]
+    fn texts_with_escapes_are_read_the_long_way() {
+        check(SLOT, "", r"a\/b\u0063", "bc tasks=2 cores=6 nodes=-");
+    }
+
+    #[test]
+    fn tasks_may_be_counted_by_what_the_job_gets() {
+        let per = r#","shell":{"options":{"per-resource":{"type":"core","count":2}}}"#;
+        check(SLOT, per, "x", "x tasks=12 cores=6 nodes=-");
     }
 
     #[test]

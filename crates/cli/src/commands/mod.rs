@@ -3,6 +3,7 @@
 use crate::command::Entry;
 
 pub mod broker;
+pub mod cancel;
 pub mod completion;
 pub mod config;
 pub mod content;
@@ -19,6 +20,8 @@ pub mod lsattr;
 pub mod module;
 pub mod overlay;
 pub mod ping;
+pub mod queue;
+pub mod resource;
 pub mod run;
 pub mod setattr;
 pub mod shutdown;
@@ -30,6 +33,7 @@ pub mod version;
 /// Every sub-command, by name. A new command adds its line here.
 pub const ENTRIES: &[Entry] = &[
     Entry::of::<broker::Broker>(),
+    Entry::of::<cancel::Cancel>(),
     Entry::of::<completion::Completion>(),
     Entry::of::<config::Config>(),
     Entry::of::<content::Content>(),
@@ -46,6 +50,8 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<module::Module>(),
     Entry::of::<overlay::Overlay>(),
     Entry::of::<ping::Ping>(),
+    Entry::of::<queue::Queue>(),
+    Entry::of::<resource::Resource>(),
     Entry::of::<run::RunCommand>(),
     Entry::of::<setattr::Setattr>(),
     Entry::of::<shutdown::Shutdown>(),

@@ -215,6 +215,6 @@ mod tests {
         check("{a!z}", "Unknown conversion specifier z");
         check("{a", "expected '}' before end of string");
         check("a}", "Single '}' encountered in format string");
-        check("{a:>x}", "Invalid format specifier '>x'");
+        check("{a:>q}", "Invalid format specifier '>q'");
     }
 }

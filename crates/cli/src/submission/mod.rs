@@ -13,4 +13,4 @@ mod rlimit;
 pub mod values;
 
 pub use options::Options;
-pub use request::{Request, answered, refused, spaced, start_signed};
+pub use request::{Request, answered, spaced, start_signed};

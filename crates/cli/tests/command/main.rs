@@ -4,6 +4,7 @@
 mod frame;
 mod instance;
 mod jobs;
+mod jobs_changed;
 mod kvs;
 mod messages;
 mod submission;

@@ -171,28 +171,43 @@ struct One<T> {
     value: T,
 }
 
+fn submitted(entry: &Entry) -> Result<JobEvent, JobEventError> {
+    let malformed = |_| JobEventError::Malformed(entry.name().to_owned());
+    let Submit {
+        userid,
+        urgency,
+        flags,
+        version,
+    } = entry.context_as().map_err(malformed)?;
+    match version {
+        None | Some(1) => Ok(JobEvent::Submit {
+            userid,
+            urgency,
+            flags,
+            version,
+        }),
+        Some(other) => Err(JobEventError::Version(other)),
+    }
+}
+
+fn allocated(entry: &Entry) -> Result<JobEvent, JobEventError> {
+    let malformed = |_| JobEventError::Malformed(entry.name().to_owned());
+    let AllocContext {
+        annotations,
+        bypass,
+    } = entry.context_as().map_err(malformed)?;
+    Ok(JobEvent::Alloc {
+        annotations,
+        bypass,
+    })
+}
+
 impl JobEvent {
     /// What an entry says.
     pub fn of(entry: &Entry) -> Result<JobEvent, JobEventError> {
         let malformed = |_| JobEventError::Malformed(entry.name().to_owned());
         let event = match entry.name() {
-            "submit" => {
-                let Submit {
-                    userid,
-                    urgency,
-                    flags,
-                    version,
-                } = entry.context_as().map_err(malformed)?;
-                match version {
-                    None | Some(1) => JobEvent::Submit {
-                        userid,
-                        urgency,
-                        flags,
-                        version,
-                    },
-                    Some(other) => return Err(JobEventError::Version(other)),
-                }
-            }
+            "submit" => submitted(entry)?,
             "validate" => Self::Validate,
             "invalidate" => Self::Invalidate,
             "set-flags" => Self::SetFlags(one(entry)?),
@@ -209,16 +224,7 @@ impl JobEvent {
                 Self::Urgency { userid, urgency }
             }
             "flux-restart" => Self::FluxRestart,
-            "alloc" => {
-                let AllocContext {
-                    annotations,
-                    bypass,
-                } = entry.context_as().map_err(malformed)?;
-                Self::Alloc {
-                    annotations,
-                    bypass,
-                }
-            }
+            "alloc" => allocated(entry)?,
             "prolog-start" => Self::PrologStart(described(entry)?.description),
             "epilog-start" => Self::EpilogStart(described(entry)?.description),
             "prolog-finish" => {

@@ -28,7 +28,13 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
         return rebind(core, cx, id, start.reattach, message);
     }
     let (kind, problem) = match Mock::of(&start.jobspec) {
-        None => (Kind::Shell(Box::<Shell>::default()), None),
+        None => {
+            // Without the means to become another user, its job would run as the owner.
+            let is_theirs = start.userid == cx.owner();
+            let note = "cannot run jobs of other users: no IMP is configured";
+            let problem = (!is_theirs).then(|| note.to_owned());
+            (Kind::Shell(Box::<Shell>::default()), problem)
+        }
         Some(Ok(_)) if start.userid != cx.owner() && !core.config.allow_guests => {
             let note = "guests may not use test exec implementation".to_owned();
             (Kind::Mock(Mock::default(), None), Some(note))

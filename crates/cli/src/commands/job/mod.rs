@@ -1,12 +1,34 @@
 //! `flux job`: what can be asked and done about single jobs, one file a verb.
 
 mod attach;
+mod eventlog;
+mod events;
+mod id;
+mod info;
+mod kill;
+mod last;
+mod list;
+mod memo;
+mod purge;
+pub mod raise;
+mod status;
+mod submit;
+mod taskmap;
+mod timeleft;
+mod urgency;
+mod wait;
+mod wait_event;
 
+use client::Call;
 use proto::data::JobId;
+use proto::job_manager::{Counted, USERID_ANY};
+use proto::{Empty, Method};
 
 use crate::command::{Group, Run, Style};
+use crate::commands::jobs::query::{ANY_USER, user_id};
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::limits::REQUESTS_IN_FLIGHT_MAX;
 
 /// Look into jobs and change them
 #[derive(clap::Parser)]
@@ -22,6 +44,27 @@ pub struct Job {
 #[derive(clap::Subcommand)]
 enum Verb {
     Attach(attach::Attach),
+    Status(status::Status),
+    Wait(wait::Wait),
+    Eventlog(eventlog::Eventlog),
+    WaitEvent(wait_event::WaitEvent),
+    Info(info::Info),
+    Id(id::Id),
+    Namespace(id::Namespace),
+    Last(last::Last),
+    Kill(kill::Kill),
+    Killall(kill::KillAll),
+    Raise(raise::Raise),
+    Raiseall(raise::RaiseAll),
+    Urgency(urgency::UrgencyArgs),
+    Memo(memo::Memo),
+    List(list::ListArgs),
+    ListIds(list::ListIds),
+    Stats(list::Stats),
+    Submit(submit::Submit),
+    Taskmap(taskmap::Taskmap),
+    Timeleft(timeleft::Timeleft),
+    Purge(purge::Purge),
 }
 
 impl Run for Job {
@@ -32,7 +75,94 @@ impl Run for Job {
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         match self.verb {
             Verb::Attach(attach) => attach.run(flux),
+            Verb::Status(status) => status.run(flux),
+            Verb::Wait(wait) => wait.run(flux),
+            Verb::Eventlog(eventlog) => eventlog.run(flux),
+            Verb::WaitEvent(wait_event) => wait_event.run(flux),
+            Verb::Info(info) => info.run(flux),
+            Verb::Id(id) => id.run(flux),
+            Verb::Namespace(namespace) => namespace.run(flux),
+            Verb::Last(last) => last.run(flux),
+            Verb::Kill(kill) => kill.run(flux),
+            Verb::Killall(kill_all) => kill_all.run(flux),
+            Verb::Raise(raise) => raise.run(flux),
+            Verb::Raiseall(raise_all) => raise_all.run(flux),
+            Verb::Urgency(urgency) => urgency.run(flux),
+            Verb::Memo(memo) => memo.run(flux),
+            Verb::List(list) => list.run(flux),
+            Verb::ListIds(list_ids) => list_ids.run(flux),
+            Verb::Stats(stats) => stats.run(flux),
+            Verb::Submit(submit) => submit.run(flux),
+            Verb::Taskmap(taskmap) => taskmap.run(flux),
+            Verb::Timeleft(timeleft) => timeleft.run(flux),
+            Verb::Purge(purge) => purge.run(flux),
         }
+    }
+}
+
+/// Which jobs a request about many is meant for.
+#[derive(clap::Args)]
+struct Selected {
+    /// Jobs of this user, or of 'all'
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// Do it; else only say how many they are
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Selected {
+    fn userid(&self) -> Result<i64, CliError> {
+        Ok(i64::from(match self.user.as_deref().map(user_id) {
+            None => rustix::process::getuid().as_raw(),
+            Some(userid) => match userid? {
+                ANY_USER => USERID_ANY,
+                userid => userid,
+            },
+        }))
+    }
+
+    /// Says what became of them.
+    fn tell(&self, flux: &mut Flux, counted: Counted, done: &str) -> Result<(), CliError> {
+        let Counted { count, errors } = counted;
+        let program = flux.program().to_owned();
+        match (count, self.force) {
+            (0, _) => writeln!(flux.err, "{program}: Command matched 0 jobs")?,
+            (_, false) => writeln!(
+                flux.err,
+                "{program}: Command matched {count} jobs (-f to confirm)"
+            )?,
+            (_, true) => writeln!(flux.err, "{program}: {done} {count} jobs ({errors} errors)")?,
+        }
+        match errors {
+            0 => Ok(()),
+            _ => Err(CliError::exit(1)),
+        }
+    }
+}
+
+/// Makes a request about each job, many at a time, and says `VERB ID: TEXT` of each that
+/// was refused.
+fn on_each<M: Method<Response = Empty>>(
+    flux: &mut Flux,
+    ids: &[JobId],
+    verb: &str,
+    call: impl Fn(JobId) -> Call<M>,
+) -> Result<(), CliError> {
+    let mut handle = flux.connect()?;
+    let mut is_refused = false;
+    for ids in ids.chunks(REQUESTS_IN_FLIGHT_MAX) {
+        let pending: Vec<_> = ids.iter().map(|id| handle.start(call(*id))).collect();
+        for (id, pending) in ids.iter().zip(pending) {
+            if let Err(refusal) = handle.wait(pending) {
+                is_refused = true;
+                flux.complain(&CliError::from(refusal).about(format!("{verb}{id}")))?;
+            }
+        }
+    }
+    match is_refused {
+        true => Err(CliError::exit(1)),
+        false => Ok(()),
     }
 }
 

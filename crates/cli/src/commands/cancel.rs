@@ -1,0 +1,148 @@
+//! `flux cancel`: ends jobs.
+
+use client::{Call, Handle};
+use proto::Errno;
+use proto::data::JobId;
+use proto::data::job::States;
+use proto::job_manager::{Raise, RaiseAll};
+
+use crate::command::{Group, Run, Style};
+use crate::commands::job::raise::states;
+use crate::commands::jobs::job_ids;
+use crate::commands::jobs::query::user_id;
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::limits::REQUESTS_IN_FLIGHT_MAX;
+
+/// Cancel jobs that wait or run
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux cancel ƒABC ƒDEF
+  flux cancel --all --states=pending -m 'not needed any more'")]
+pub struct Cancel {
+    /// All jobs that other options choose; your own if none does
+    #[arg(long)]
+    all: bool,
+    /// Only say how many they are
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Do not say when there are none
+    #[arg(short, long)]
+    quiet: bool,
+    /// Jobs of this user, or of 'all'; implies --all
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// Jobs in these states, separated by commas; implies --all
+    #[arg(short = 'S', long, value_name = "STATES")]
+    states: Vec<String>,
+    /// Why
+    #[arg(short, long, value_name = "NOTE")]
+    message: Option<String>,
+    /// The jobs
+    #[arg(value_name = "JOBID")]
+    ids: Vec<String>,
+}
+
+impl Run for Cancel {
+    const NAME: &'static str = "cancel";
+    const GROUP: Group = Group::Jobs;
+    const STYLE: Style = Style::Tagged;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let ids = job_ids(&self.ids)?;
+        let chooses = self.all || self.user.is_some() || !self.states.is_empty();
+        match (ids.is_empty(), chooses) {
+            (true, false) => Err(CliError::new("No target jobs were provided")),
+            (false, true) => Err(CliError::new(
+                "Do not specify a list of jobids with --all, --user or --states",
+            )),
+            (false, false) => self.cancel_ids(flux, &ids),
+            (true, true) => self.cancel_all(flux),
+        }
+    }
+}
+
+impl Cancel {
+    fn cancel_ids(&self, flux: &mut Flux, ids: &[JobId]) -> Result<(), CliError> {
+        if self.dry_run {
+            return self.tell(flux, "Would cancel", ids.len() as u64, None);
+        }
+        let mut handle = flux.connect()?;
+        let mut is_refused = false;
+        for ids in ids.chunks(REQUESTS_IN_FLIGHT_MAX) {
+            let pending: Vec<_> = ids.iter().map(|id| self.start(&mut handle, *id)).collect();
+            for (id, pending) in ids.iter().zip(pending) {
+                match handle.wait(pending) {
+                    Ok(_) => {}
+                    // A job that is over needs no cancelling.
+                    Err(refusal)
+                        if refusal.errno == Errno::ENOENT
+                            && refusal.text.as_deref() == Some("job is inactive") => {}
+                    Err(refusal) => {
+                        is_refused = true;
+                        flux.complain(&CliError::from(refusal).about(id))?;
+                    }
+                }
+            }
+        }
+        match is_refused {
+            true => Err(CliError::exit(1)),
+            false => Ok(()),
+        }
+    }
+
+    fn start(&self, handle: &mut Handle, id: JobId) -> client::Pending<Raise> {
+        handle.start(Call::new(&Raise {
+            id,
+            severity: 0,
+            kind: "cancel".to_owned(),
+            note: self.message.clone(),
+            wait_status: None,
+        }))
+    }
+
+    fn cancel_all(&self, flux: &mut Flux) -> Result<(), CliError> {
+        let states = match self.states.is_empty() {
+            true => States::ACTIVE,
+            false => states(&self.states.join(","))?,
+        };
+        let userid = match self.user.as_deref() {
+            Some(user) => user_id(user)?,
+            None => rustix::process::getuid().as_raw(),
+        };
+        let mut handle = flux.connect()?;
+        let counted = handle.rpc(&RaiseAll {
+            dry_run: self.dry_run,
+            userid: i64::from(userid),
+            states: states.bits(),
+            severity: 0,
+            kind: "cancel".to_owned(),
+            note: self.message.clone(),
+        })?;
+        match (counted.count, self.dry_run) {
+            (0, _) if self.quiet => Ok(()),
+            (0, _) => self.tell(flux, "Matched", 0, None),
+            (count, true) => self.tell(flux, "Would cancel", count, None),
+            (count, false) => self.tell(flux, "Canceled", count, Some(counted.errors)),
+        }?;
+        match counted.errors {
+            0 => Ok(()),
+            _ => Err(CliError::exit(1)),
+        }
+    }
+
+    fn tell(
+        &self,
+        flux: &mut Flux,
+        done: &str,
+        count: u64,
+        errors: Option<u64>,
+    ) -> Result<(), CliError> {
+        let jobs = if count == 1 { "job" } else { "jobs" };
+        let errors = errors.map(|errors| format!(" ({errors} errors)"));
+        let errors = errors.unwrap_or_default();
+        let program = flux.program().to_owned();
+        writeln!(flux.err, "{program}: {done} {count} {jobs}{errors}")?;
+        Ok(())
+    }
+}

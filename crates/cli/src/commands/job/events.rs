@@ -1,0 +1,106 @@
+//! What `eventlog` and `wait-event` share: which log, and how its entries are printed.
+
+use client::Refusal;
+use proto::Errno;
+use proto::data::Entry;
+use proto::data::eventlog::{EntryFormatter, TimeForm};
+
+use crate::clock;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// How entries are printed.
+#[derive(clap::Args)]
+pub struct Form {
+    /// How entries are printed
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    format: Shape,
+    /// How times are printed
+    #[arg(short = 'T', long, value_name = "FORM", default_value = "raw")]
+    time_format: TimeShape,
+    /// Print times for people
+    #[arg(short = 'H', long)]
+    human: bool,
+    /// Log to read: eventlog, exec, output, input, or a key of the job
+    #[arg(short, long, value_name = "PATH", default_value = "eventlog")]
+    path: String,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Text,
+    Json,
+}
+
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq)]
+enum TimeShape {
+    Raw,
+    Iso,
+    Offset,
+    Human,
+}
+
+impl Form {
+    /// The key of the log.
+    pub fn path(&self) -> &str {
+        match self.path.as_str() {
+            "exec" => "guest.exec.eventlog",
+            "output" => "guest.output",
+            "input" => "guest.input",
+            path => path,
+        }
+    }
+
+    /// Prints entries from the beginning of a log.
+    pub fn printer(&self, flux: &Flux) -> Printer {
+        let form = match self.time_format {
+            _ if self.human => TimeForm::Human,
+            TimeShape::Raw => TimeForm::Raw,
+            TimeShape::Iso => TimeForm::Iso,
+            TimeShape::Offset => TimeForm::Offset,
+            TimeShape::Human => TimeForm::Human,
+        };
+        let offset = clock::utc_offset(&clock::zone(&flux.env), clock::now());
+        Printer {
+            formatter: EntryFormatter::new(form, offset),
+            is_json: self.format == Shape::Json,
+        }
+    }
+
+    /// Why a log can not be read.
+    pub fn failed(&self, id: &str, refusal: Refusal) -> CliError {
+        let is_job = refusal.text.as_deref() == Some("invalid job id") || self.path == "eventlog";
+        match refusal.errno {
+            Errno::ENOENT if is_job => CliError::new(format!("job {id} not found")),
+            Errno::ENOENT => CliError::new(format!("eventlog path {} not found", self.path)),
+            _ => refusal.into(),
+        }
+    }
+}
+
+/// Prints entries of one log in order.
+pub struct Printer {
+    formatter: EntryFormatter,
+    is_json: bool,
+}
+
+impl Printer {
+    /// Takes note of an entry that is not printed: later times may be relative to it.
+    pub fn pass_over(&mut self, entry: &Entry) {
+        self.formatter.time(entry.timestamp());
+    }
+
+    /// Prints an entry.
+    pub fn print(&mut self, flux: &mut Flux, entry: &Entry) -> Result<(), CliError> {
+        match self.is_json {
+            true => writeln!(flux.out, "{}", entry.to_json())?,
+            false => writeln!(flux.out, "{}", self.formatter.line(entry))?,
+        }
+        Ok(())
+    }
+}
+
+/// One entry of a log.
+pub fn decode(line: &str) -> Result<Entry, CliError> {
+    Entry::decode(line).map_err(|error| CliError::new(error.to_string()))
+}

@@ -1,0 +1,32 @@
+//! `flux job last`
+
+use proto::job_manager::HistoryGet;
+
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Print the ids of your newest jobs, the newest first
+#[derive(clap::Args)]
+pub struct Last {
+    /// How many, or which of them as '[FIRST:END:STEP]'
+    #[arg(value_name = "N|SLICE", default_value = "1")]
+    slice: String,
+}
+
+impl Last {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let slice = match self.slice.parse::<u64>() {
+            Ok(count) => format!("[:{count}]"),
+            Err(_) => self.slice,
+        };
+        let mut handle = flux.connect()?;
+        let history = handle.rpc(&HistoryGet { slice })?;
+        if history.jobs.is_empty() {
+            return Err(CliError::new("job history is empty"));
+        }
+        for id in history.jobs {
+            writeln!(flux.out, "{id}")?;
+        }
+        Ok(())
+    }
+}

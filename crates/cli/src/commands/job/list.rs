@@ -1,0 +1,121 @@
+//! `flux job list`, `list-ids` and `stats`: what job-list says, as JSON
+
+use client::{Call, Pending};
+use proto::data::job::States;
+use proto::job_list::{JobStats, List, ListId};
+use serde_json::json;
+
+use super::parse_id;
+use super::raise::states;
+use crate::commands::jobs::query::{ANY_USER, user_id};
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
+
+/// List jobs as JSON, one a line
+#[derive(clap::Args)]
+pub struct ListArgs {
+    /// So many at most; 0 for all
+    #[arg(short, long, value_name = "N", default_value_t = 1000)]
+    count: u64,
+    /// In these states, separated by commas
+    #[arg(short, long, value_name = "STATES")]
+    states: Option<String>,
+    /// Of this user
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// In every state
+    #[arg(short, long)]
+    all: bool,
+    /// Of every user
+    #[arg(short = 'A', long)]
+    all_users: bool,
+}
+
+impl ListArgs {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let states = match &self.states {
+            Some(text) => states(text)?,
+            None if self.all => States::ALL,
+            None => States::ACTIVE,
+        };
+        let userid = match &self.user {
+            _ if self.all_users => ANY_USER,
+            Some(user) => user_id(user)?,
+            None => rustix::process::getuid().as_raw(),
+        };
+        let constraint = json!({ "and": [{ "userid": [userid] }, { "states": [states.bits()] }] });
+        let request = List {
+            max_entries: Some(self.count.into()),
+            attrs: Some(json!(["all"])),
+            constraint: Some(constraint),
+            chunk: Some(LISTED_CHUNK_JOBS),
+            ..List::default()
+        };
+        let mut handle = flux.connect()?;
+        for listed in handle.stream(Call::new(&request)) {
+            for job in listed?.jobs {
+                print(flux, &job)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// List jobs by their ids as JSON, one a line
+#[derive(clap::Args)]
+pub struct ListIds {
+    /// Wait until each has come to this state
+    #[arg(short = 'W', long, value_name = "STATE")]
+    wait_state: Option<String>,
+    /// The jobs
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+}
+
+impl ListIds {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let ids = self.ids.iter().map(|text| parse_id(text));
+        let ids: Vec<_> = ids.collect::<Result<_, _>>()?;
+        let state = self.wait_state.as_deref().map(states).transpose()?;
+        let mut handle = flux.connect()?;
+        for ids in ids.chunks(REQUESTS_IN_FLIGHT_MAX) {
+            let ask = |id: &proto::data::JobId| {
+                handle.start(Call::new(&ListId {
+                    id: Some(json!(id)),
+                    attrs: Some(json!(["all"])),
+                    state: state.map(|state| state.bits().into()),
+                }))
+            };
+            let pending: Vec<Pending<ListId>> = ids.iter().map(ask).collect();
+            for pending in pending {
+                let listed = handle.wait(pending).map_err(|refusal| {
+                    // Scripts know this subject with its missing letter.
+                    CliError::from(refusal).about("flux job-list.list-d")
+                })?;
+                print(flux, &listed.job)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn print(flux: &mut Flux, job: &proto::Object) -> Result<(), CliError> {
+    serde_json::to_writer(&mut flux.out, job).map_err(std::io::Error::from)?;
+    writeln!(flux.out)?;
+    Ok(())
+}
+
+/// Print how many jobs there are by state, as JSON
+#[derive(clap::Args)]
+pub struct Stats {}
+
+impl Stats {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        let stats = handle.rpc(&JobStats)?;
+        serde_json::to_writer(&mut flux.out, &stats).map_err(std::io::Error::from)?;
+        writeln!(flux.out)?;
+        Ok(())
+    }
+}

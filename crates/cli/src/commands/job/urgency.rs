@@ -1,0 +1,47 @@
+//! `flux job urgency`
+
+use proto::data::job::Urgency;
+use proto::job_manager::SetUrgency;
+
+use super::parse_id;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Change how soon a pending job is to run
+#[derive(clap::Args)]
+pub struct UrgencyArgs {
+    /// Print what the urgency was
+    #[arg(short, long)]
+    verbose: bool,
+    /// The job
+    id: String,
+    /// 0 to 31, or hold, expedite or default
+    #[arg(value_name = "N")]
+    urgency: String,
+}
+
+impl UrgencyArgs {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let id = parse_id(&self.id)?;
+        let urgency = match self.urgency.parse::<Urgency>() {
+            Ok(urgency) => i64::from(urgency.get()),
+            // A number out of range is refused by the service.
+            Err(_) => self.urgency.parse().map_err(|_| {
+                CliError::new(format!("error parsing urgency: \"{}\"", self.urgency))
+            })?,
+        };
+        let mut handle = flux.connect()?;
+        let old = handle
+            .rpc(&SetUrgency { id, urgency })
+            .map_err(|refusal| CliError::from(refusal).about(id))?;
+        if self.verbose {
+            let old = match old.old_urgency {
+                0 => "job held".to_owned(),
+                31 => "job expedited".to_owned(),
+                number => number.to_string(),
+            };
+            writeln!(flux.err, "old urgency: {old}")?;
+        }
+        Ok(())
+    }
+}

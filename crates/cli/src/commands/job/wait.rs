@@ -1,0 +1,73 @@
+//! `flux job wait`
+
+use proto::Errno;
+use proto::data::JobId;
+use proto::job_manager;
+
+use super::parse_id;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Exit code when there is nothing to wait for.
+const NOT_WAITABLE_CODE: u8 = 2;
+
+/// Wait for jobs that were submitted with --flags=waitable
+#[derive(clap::Args)]
+pub struct Wait {
+    /// Wait for all of them
+    #[arg(short, long, conflicts_with = "id")]
+    all: bool,
+    /// With --all, say how each ended
+    #[arg(short, long)]
+    verbose: bool,
+    /// The job; else whichever is next
+    id: Option<String>,
+}
+
+impl Wait {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let id = self.id.as_deref().map(parse_id).transpose()?;
+        let mut handle = flux.connect()?;
+        let mut code = 0;
+        loop {
+            let request = job_manager::Wait {
+                id: id.unwrap_or(JobId::ANY),
+            };
+            let waited = match handle.rpc(&request) {
+                Ok(waited) => waited,
+                Err(refusal) if refusal.errno == Errno::ECHILD && self.all => break,
+                Err(refusal) if refusal.errno == Errno::ECHILD => {
+                    return Err(CliError::from(refusal).with_code(NOT_WAITABLE_CODE));
+                }
+                Err(refusal) => return Err(refusal.into()),
+            };
+            if self.all {
+                code |= u8::from(!waited.success);
+                self.tell(flux, &waited)?;
+                continue;
+            }
+            if id.is_none() {
+                writeln!(flux.out, "{}", waited.id)?;
+            }
+            return match waited.success {
+                true => Ok(()),
+                false => Err(CliError::new(waited.errstr)),
+            };
+        }
+        match code {
+            0 => Ok(()),
+            code => Err(CliError::exit(code)),
+        }
+    }
+
+    /// Failures are always said, successes only if wanted.
+    fn tell(&self, flux: &mut Flux, waited: &job_manager::Waited) -> Result<(), CliError> {
+        let id = waited.id;
+        match (waited.success, self.verbose) {
+            (true, true) => writeln!(flux.err, "{id}: job completed successfully")?,
+            (true, false) => {}
+            (false, _) => writeln!(flux.err, "{id}: {}", waited.errstr)?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! `flux job wait-event`
+
+use std::time::{Duration, Instant};
+
+use client::{Arrival, Call};
+use proto::data::{Entry, Fsd};
+use proto::job_info::{EventlogWatch, WAITCREATE};
+
+use super::events::{Form, decode};
+use super::parse_id;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Wait until an event is in a log of a job
+#[derive(clap::Args)]
+pub struct WaitEvent {
+    #[command(flatten)]
+    form: Form,
+    /// Give up after this time, such as 10s or 5m
+    #[arg(short, long, value_name = "DURATION")]
+    timeout: Option<Fsd>,
+    /// Only an event that has this in its context
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    match_context: Option<String>,
+    /// The event for the so manyeth time
+    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    count: u64,
+    /// Do not print the event
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print the events before it too
+    #[arg(short, long)]
+    verbose: bool,
+    /// Wait until there is such a log
+    #[arg(short = 'W', long)]
+    waitcreate: bool,
+    /// The job
+    id: String,
+    /// Name of the event
+    event: String,
+}
+
+impl WaitEvent {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let id = parse_id(&self.id)?;
+        if self.count == 0 {
+            return Err(CliError::usage("event count must be > 0"));
+        }
+        let deadline = self.timeout.and_then(|timeout| {
+            let timeout = Duration::try_from_secs_f64(timeout.secs()).ok()?;
+            Instant::now().checked_add(timeout)
+        });
+        let request = EventlogWatch {
+            id,
+            path: self.form.path().to_owned(),
+            flags: if self.waitcreate { WAITCREATE } else { 0 },
+        };
+        let mut printer = self.form.printer(flux);
+        let mut handle = flux.connect()?;
+        let pending = handle.start_stream(Call::new(&request));
+        let mut left = self.count;
+        loop {
+            let answer = match handle.next(&[], deadline)? {
+                Arrival::Answer(_, answer) => pending.decode(answer),
+                Arrival::Deadline => {
+                    let text = format!("wait-event timeout on event '{}'", self.event);
+                    return Err(CliError::new(text));
+                }
+                _ => continue,
+            };
+            let line = match answer {
+                Ok(watched) => watched.event,
+                Err(refusal) if refusal.is_end() => {
+                    return Err(CliError::new(format!(
+                        "event '{}' never received",
+                        self.event
+                    )));
+                }
+                Err(refusal) => return Err(self.form.failed(&self.id, refusal)),
+            };
+            let Some(entry) = line.map(|line| decode(&line)).transpose()? else {
+                continue;
+            };
+            left -= u64::from(self.is_meant(&entry)?);
+            match self.verbose || (left == 0 && !self.quiet) {
+                true => printer.print(flux, &entry)?,
+                false => printer.pass_over(&entry),
+            }
+            if left == 0 {
+                return Ok(());
+            }
+            flux.out.flush()?;
+        }
+    }
+
+    fn is_meant(&self, entry: &Entry) -> Result<bool, CliError> {
+        if entry.name() != self.event {
+            return Ok(false);
+        }
+        let Some(wanted) = &self.match_context else {
+            return Ok(true);
+        };
+        let bad = || {
+            CliError::usage(format!(
+                "invalid context match '{wanted}': expected KEY=VALUE"
+            ))
+        };
+        let (key, value) = wanted.split_once('=').ok_or_else(bad)?;
+        Ok(entry.get(key).is_some_and(|found| match found.as_str() {
+            Some(text) => text == value || found.to_string() == value,
+            None => found.to_string() == value,
+        }))
+    }
+}

@@ -1,0 +1,298 @@
+//! `flux queue status`, `enable`, `disable`, `start` and `stop`
+
+use client::{Call, Handle, Pending};
+use proto::job_manager::{AllocQuery, QueueEnable, QueueStart, QueueState, QueueStatus};
+
+use super::queues;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Show whether jobs are taken and run
+#[derive(clap::Args)]
+pub struct Status {
+    /// Show how many jobs wait and run too
+    #[arg(short, long)]
+    verbose: bool,
+    /// Only this queue
+    queue: Option<String>,
+}
+
+/// Take jobs
+#[derive(clap::Args)]
+pub struct Enable {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Take no more jobs
+#[derive(clap::Args)]
+pub struct Disable {
+    #[command(flatten)]
+    target: Target,
+    /// Why: those whose jobs are not taken are told
+    #[arg(
+        short,
+        long,
+        value_name = "REASON",
+        default_value = "disabled by administrator"
+    )]
+    message: String,
+}
+
+/// Run jobs
+#[derive(clap::Args)]
+pub struct Start {
+    #[command(flatten)]
+    target: Target,
+    /// Forget it when the instance is restarted
+    #[arg(long)]
+    nocheckpoint: bool,
+}
+
+/// Run no more jobs; those that run go on
+#[derive(clap::Args)]
+pub struct Stop {
+    #[command(flatten)]
+    target: Target,
+    /// Why
+    #[arg(short, long, value_name = "REASON")]
+    message: Option<String>,
+    /// Forget it when the instance is restarted
+    #[arg(long)]
+    nocheckpoint: bool,
+}
+
+/// Which queues are changed.
+#[derive(clap::Args)]
+struct Target {
+    /// Every queue
+    #[arg(short, long, conflicts_with = "queue")]
+    all: bool,
+    /// Do not show what has become of them
+    #[arg(long)]
+    quiet: bool,
+    /// Show how many jobs wait and run too
+    #[arg(short, long)]
+    verbose: bool,
+    /// The queue
+    queue: Option<String>,
+}
+
+/// What of a state is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Submission,
+    Scheduling,
+    Both,
+}
+
+impl Status {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        show(flux, &mut handle, self.queue, Part::Both).map_err(|error| error.about("status"))?;
+        match self.verbose {
+            true => show_counts(flux, &mut handle),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Enable {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        self.target.enable(flux, "enable", true, None)
+    }
+}
+
+impl Disable {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let reason = Some(self.message);
+        self.target.enable(flux, "disable", false, reason)
+    }
+}
+
+impl Start {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        self.target
+            .start(flux, "start", true, None, self.nocheckpoint)
+    }
+}
+
+impl Stop {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let reason = self.message;
+        self.target
+            .start(flux, "stop", false, reason, self.nocheckpoint)
+    }
+}
+
+impl Target {
+    fn enable(
+        self,
+        flux: &mut Flux,
+        verb: &str,
+        enable: bool,
+        reason: Option<String>,
+    ) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        let request = QueueEnable {
+            name: self.queue.clone(),
+            enable,
+            reason,
+            all: self.all,
+        };
+        let changed = handle.rpc(&request);
+        changed.map_err(|refusal| CliError::from(refusal).about(verb))?;
+        self.tell(flux, &mut handle, Part::Submission)
+    }
+
+    fn start(
+        self,
+        flux: &mut Flux,
+        verb: &str,
+        start: bool,
+        reason: Option<String>,
+        nocheckpoint: bool,
+    ) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        let request = QueueStart {
+            name: self.queue.clone(),
+            start,
+            reason,
+            all: self.all,
+            nocheckpoint: nocheckpoint.then_some(true),
+        };
+        let changed = handle.rpc(&request);
+        changed.map_err(|refusal| CliError::from(refusal).about(verb))?;
+        self.tell(flux, &mut handle, Part::Scheduling)
+    }
+
+    fn tell(self, flux: &mut Flux, handle: &mut Handle, part: Part) -> Result<(), CliError> {
+        if self.quiet {
+            return Ok(());
+        }
+        show(flux, handle, self.queue, part)?;
+        match self.verbose {
+            true => show_counts(flux, handle),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Prints the state of one queue, or of all.
+fn show(
+    flux: &mut Flux,
+    handle: &mut Handle,
+    queue: Option<String>,
+    part: Part,
+) -> Result<(), CliError> {
+    let names = match queue {
+        Some(name) => vec![Some(name)],
+        None => queues(handle)?,
+    };
+    let ask = |name: &Option<String>| {
+        let name = name.clone();
+        handle.start(Call::new(&QueueStatus { name }))
+    };
+    let pending: Vec<Pending<QueueStatus>> = names.iter().map(ask).collect();
+    for (name, pending) in names.iter().zip(pending) {
+        let state = handle.wait(pending)?;
+        for line in lines(name.as_deref(), &state, part) {
+            writeln!(flux.out, "{line}")?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(name: Option<&str>, state: &QueueState, part: Part) -> Vec<String> {
+    let prefix = name.map(|name| format!("{name}: ")).unwrap_or_default();
+    let because = |reason: &Option<String>| match reason {
+        Some(reason) => format!(": {reason}"),
+        None => String::new(),
+    };
+    let submission = match state.enable {
+        true => format!("{prefix}Job submission is enabled"),
+        false => {
+            let reason = because(&state.disable_reason);
+            format!("{prefix}Job submission is disabled{reason}")
+        }
+    };
+    let is_running = state.start && state.blocked.is_none();
+    let scheduling = match is_running {
+        true => format!("{prefix}Scheduling is started"),
+        false => {
+            let reason = because(&state.stop_reason);
+            format!("{prefix}Scheduling is stopped{reason}")
+        }
+    };
+    match part {
+        Part::Submission => vec![submission],
+        Part::Scheduling => vec![scheduling],
+        Part::Both => vec![submission, scheduling],
+    }
+}
+
+fn show_counts(flux: &mut Flux, handle: &mut Handle) -> Result<(), CliError> {
+    let counts = handle.rpc(&AllocQuery)?;
+    writeln!(flux.out, "{} alloc requests queued", counts.queue_length)?;
+    writeln!(
+        flux.out,
+        "{} alloc requests pending to scheduler",
+        counts.alloc_pending
+    )?;
+    writeln!(flux.out, "{} running jobs", counts.running)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: Option<&str>, state: QueueState, expect: [&str; 2]) {
+        assert_eq!(lines(name, &state, Part::Both), expect);
+    }
+
+    const OPEN: QueueState = QueueState {
+        enable: true,
+        start: true,
+        disable_reason: None,
+        stop_reason: None,
+        parent: None,
+        blocked: None,
+    };
+
+    #[test]
+    fn states_are_sentences_with_their_reasons() {
+        check(
+            None,
+            OPEN,
+            ["Job submission is enabled", "Scheduling is started"],
+        );
+        let closed = QueueState {
+            enable: false,
+            start: false,
+            disable_reason: Some("noon".to_owned()),
+            ..OPEN
+        };
+        check(
+            Some("batch"),
+            closed,
+            [
+                "batch: Job submission is disabled: noon",
+                "batch: Scheduling is stopped",
+            ],
+        );
+        let blocked = QueueState {
+            blocked: Some("parent".to_owned()),
+            stop_reason: Some("parent queue 'p' is stopped".to_owned()),
+            ..OPEN
+        };
+        check(
+            None,
+            blocked,
+            [
+                "Job submission is enabled",
+                "Scheduling is stopped: parent queue 'p' is stopped",
+            ],
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! `flux resource drain` and `flux resource undrain`
+
+use client::{Call, Refusal};
+use proto::Errno;
+use proto::data::{IdSet, Rset};
+use proto::resource;
+
+use super::status::drains;
+use super::{ask, refused};
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::format::{Format, FormatOptions, Named, Table, Value};
+
+const FORMATS: &[Named] = &[
+    Named {
+        name: "default",
+        about: "Default flux-resource drain format string",
+        text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {reason:<30.30+} {nodelist}",
+    },
+    Named {
+        name: "long",
+        about: "Extended flux-resource drain format string",
+        text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {ranks:<8.8+} {reason:<30.30+} {nodelist}",
+    },
+];
+
+/// Take nodes out of use; without nodes, list those that are
+#[derive(clap::Args)]
+pub struct Drain {
+    #[command(flatten)]
+    format: FormatOptions,
+    /// Set the reason only where there is none
+    #[arg(short, long)]
+    update: bool,
+    /// Replace reasons; twice, times too
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "update")]
+    force: u8,
+    /// Ranks or hosts
+    targets: Option<String>,
+    /// Why
+    #[arg(trailing_var_arg = true)]
+    reason: Vec<String>,
+}
+
+/// Put nodes back in use
+#[derive(clap::Args)]
+pub struct Undrain {
+    /// Pass over nodes that are in use
+    #[arg(short, long)]
+    force: bool,
+    /// Ranks or hosts
+    targets: String,
+    /// Why
+    #[arg(trailing_var_arg = true)]
+    reason: Vec<String>,
+}
+
+impl Drain {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let Some(targets) = self.targets.clone() else {
+            return self.list(flux);
+        };
+        let mode = match (self.update, self.force) {
+            (true, _) => Some("update"),
+            (false, 0) => None,
+            (false, 1) => Some("overwrite"),
+            (false, _) => Some("force-overwrite"),
+        };
+        let request = resource::Drain {
+            targets,
+            reason: sentence(&self.reason),
+            mode: mode.map(str::to_owned),
+        };
+        let mut handle = flux.connect()?;
+        match handle.call(Call::new(&request).to(0)) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(self.refuse(flux, refusal)?),
+        }
+    }
+
+    fn refuse(&self, flux: &mut Flux, refusal: Refusal) -> Result<CliError, CliError> {
+        let is_drained = refusal.errno == Errno::EEXIST;
+        let error = refused(refusal);
+        if !is_drained {
+            return Ok(error);
+        }
+        flux.complain(&error)?;
+        let program = flux.program().to_owned();
+        writeln!(
+            flux.err,
+            "{program}: INFO: Use --force to overwrite existing drain reason"
+        )?;
+        Ok(CliError::exit(1))
+    }
+
+    fn list(&self, flux: &mut Flux) -> Result<(), CliError> {
+        let variable = "FLUX_RESOURCE_DRAIN_FORMAT_DEFAULT";
+        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+            return Ok(());
+        };
+        let format = Format::of_user(&text, resolve)?;
+        let mut handle = flux.connect()?;
+        let status = ask(&mut handle, &resource::Status)?;
+        let busy = ask(&mut handle, &resource::SchedStatus)?.allocated.ranks();
+        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        for (reason, timestamp, ranks) in drains(&status) {
+            for (state, ranks) in [
+                ("draining", ranks.intersection(&busy)),
+                ("drained", ranks.difference(&busy)),
+            ] {
+                if !ranks.is_empty() {
+                    let nodelist = nodelist(&status.r, &ranks);
+                    let ranks = ranks.to_string();
+                    table.push(|field| match field {
+                        Field::Timestamp => Value::Float(timestamp),
+                        Field::State => Value::Text(state.into()),
+                        Field::Reason => Value::Text((&reason).into()),
+                        Field::Ranks => Value::Text((&ranks).into()),
+                        Field::Nodelist => Value::Text((&nodelist).into()),
+                    });
+                }
+            }
+        }
+        table.print(&mut flux.out)?;
+        Ok(())
+    }
+}
+
+impl Undrain {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let request = resource::Undrain {
+            targets: self.targets,
+            mode: self.force.then(|| "update".to_owned()),
+            reason: sentence(&self.reason),
+        };
+        let mut handle = flux.connect()?;
+        // This command gives the sentence alone.
+        handle.call(Call::new(&request).to(0))?;
+        Ok(())
+    }
+}
+
+/// What a column shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Timestamp,
+    State,
+    Reason,
+    Ranks,
+    Nodelist,
+}
+
+fn resolve(name: &str) -> Option<(Field, String)> {
+    let (field, heading) = match name {
+        "timestamp" => (Field::Timestamp, "TIMESTAMP"),
+        "state" => (Field::State, "STATE"),
+        "reason" => (Field::Reason, "REASON"),
+        "ranks" => (Field::Ranks, "RANK"),
+        "nodelist" => (Field::Nodelist, "NODELIST"),
+        _ => return None,
+    };
+    Some((field, heading.to_owned()))
+}
+
+fn sentence(words: &[String]) -> Option<String> {
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn nodelist(r: &Rset, ranks: &IdSet) -> String {
+    let mut nodes = r.clone();
+    nodes.keep_ranks(ranks);
+    nodes.nodelist().to_string()
+}

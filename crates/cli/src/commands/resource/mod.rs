@@ -1,0 +1,68 @@
+//! `flux resource`: nodes and cores, and taking nodes out of use.
+
+mod drain;
+mod list;
+mod show;
+mod status;
+
+use client::{Call, Handle, Refusal};
+use proto::Method;
+use proto::resource;
+
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Show resources, and take nodes out of use or back
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux resource list
+  flux resource drain 3 broken fan
+  flux resource undrain 3")]
+pub struct Resource {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    List(list::List),
+    Info(show::Info),
+    R(show::R),
+    Status(status::Status),
+    Drain(drain::Drain),
+    Undrain(drain::Undrain),
+}
+
+impl Run for Resource {
+    const NAME: &'static str = "resource";
+    const GROUP: Group = Group::Resources;
+    const STYLE: Style = Style::Tagged;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        match self.verb {
+            Verb::List(list) => list.run(flux),
+            Verb::Info(info) => info.run(flux),
+            Verb::R(r) => r.run(flux),
+            Verb::Status(status) => status.run(flux),
+            Verb::Drain(drain) => drain.run(flux),
+            Verb::Undrain(undrain) => undrain.run(flux),
+        }
+    }
+}
+
+/// Asks the service on rank 0, which alone has the inventory.
+fn ask<M: Method>(handle: &mut Handle, request: &M) -> Result<M::Response, CliError> {
+    handle.call(Call::new(request).to(0)).map_err(refused)
+}
+
+/// With the number in front, as users of this command know it.
+fn refused(refusal: Refusal) -> CliError {
+    CliError::new(format!("[Errno {}] {refusal}", refusal.errno.0))
+}
+
+/// All resources as a scheduler sees them.
+fn sched_status(flux: &Flux) -> Result<resource::SchedStatusReply, CliError> {
+    let mut handle = flux.connect()?;
+    ask(&mut handle, &resource::SchedStatus)
+}

@@ -1,0 +1,76 @@
+//! `flux resource info` and `flux resource R`: resources in one line, and as R.
+
+use proto::data::Rset;
+
+use super::list::{keep, part, states};
+use super::sched_status;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Print how many nodes, cores and GPUs there are
+#[derive(clap::Args)]
+pub struct Info {
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// Print resources as an R object
+#[derive(clap::Args)]
+pub struct R {
+    #[command(flatten)]
+    chosen: Chosen,
+}
+
+/// Which resources.
+#[derive(clap::Args)]
+struct Chosen {
+    /// Only these states, separated by commas: all, up, down, allocated, free
+    #[arg(short, long, value_name = "STATES")]
+    states: Vec<String>,
+    /// Only these hosts or ranks
+    #[arg(short, long, value_name = "HOSTS|RANKS")]
+    include: Option<String>,
+}
+
+impl Info {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let set = self.chosen.get(flux)?;
+        let count = |number: u64, one: &str| match number {
+            1 => format!("1 {one}"),
+            _ => format!("{number} {one}s"),
+        };
+        let (nodes, cores) = (
+            count(set.nnodes() as u64, "Node"),
+            count(set.ncores(), "Core"),
+        );
+        writeln!(flux.out, "{nodes}, {cores}, {}", count(set.ngpus(), "GPU"))?;
+        Ok(())
+    }
+}
+
+impl R {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let set = self.chosen.get(flux)?;
+        writeln!(flux.out, "{}", set.encode())?;
+        Ok(())
+    }
+}
+
+impl Chosen {
+    /// The resources in any of the states.
+    fn get(&self, flux: &mut Flux) -> Result<Rset, CliError> {
+        let states = states(flux, &self.states, &["all"])?;
+        let mut all = sched_status(flux)?;
+        keep(&mut all, self.include.as_deref())?;
+        let mut chosen = Rset::new();
+        for state in &states {
+            // What is in two states is counted once.
+            let mut more = part(&all, state)?;
+            more.subtract(&chosen);
+            chosen
+                .add(&more)
+                .map_err(|error| CliError::new(error.to_string()))?;
+        }
+        Ok(chosen)
+    }
+}

@@ -1,0 +1,212 @@
+//! `flux resource status`: nodes by what administrators know of them.
+
+use proto::data::{IdSet, Rset};
+use proto::resource;
+
+use super::ask;
+use crate::commands::jobs::query::split;
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::format::{Format, FormatOptions, Named, Table, Value};
+
+const FORMATS: &[Named] = &[
+    Named {
+        name: "default",
+        about: "Default flux-resource status format string",
+        text: "{state:>12} {color_up}{up:>2}{color_off} {nnodes:>6} {nodelist}",
+    },
+    Named {
+        name: "long",
+        about: "Extended flux-resource status format string",
+        text: "{state:>12} {color_up}{up:>2}{color_off} {nnodes:>6} +:{reason:<30.30} {nodelist}",
+    },
+];
+
+/// States that can be asked for.
+const STATES: [&str; 11] = [
+    "all",
+    "online",
+    "avail",
+    "offline",
+    "exclude",
+    "drain",
+    "draining",
+    "drained",
+    "torpid",
+    "allocated",
+    "housekeeping",
+];
+
+/// Shown when nothing is asked for; those after the first only if they have nodes.
+const SHOWN: [&str; 6] = [
+    "avail", "offline", "exclude", "draining", "drained", "torpid",
+];
+
+/// List nodes by state, drained ones with the reason
+#[derive(clap::Args)]
+pub struct Status {
+    #[command(flatten)]
+    format: FormatOptions,
+    /// Only these states, separated by commas
+    #[arg(short, long, value_name = "STATES")]
+    states: Vec<String>,
+    /// Leave out states that have no nodes
+    #[arg(long)]
+    skip_empty: bool,
+}
+
+impl Status {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let variable = "FLUX_RESOURCE_STATUS_FORMAT_DEFAULT";
+        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+            return Ok(());
+        };
+        let format = Format::of_user(&text, resolve)?;
+        let wanted = self.wanted(flux)?;
+        let mut handle = flux.connect()?;
+        let status = ask(&mut handle, &resource::Status)?;
+        let busy = ask(&mut handle, &resource::SchedStatus)?.allocated.ranks();
+        let is_coloured = flux.out_is_tty();
+        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        for state in &wanted {
+            let is_optional = self.states.is_empty() && state != "avail";
+            for row in rows(state, &status, &busy) {
+                if row.ranks.is_empty() && (self.skip_empty || is_optional) {
+                    continue;
+                }
+                table.push(|field| row.get(*field, &status.r, is_coloured));
+            }
+        }
+        table.print(&mut flux.out)?;
+        Ok(())
+    }
+
+    fn wanted(&self, flux: &mut Flux) -> Result<Vec<String>, CliError> {
+        let words: Vec<&str> = split(&self.states).collect();
+        if let Some(bad) = words.iter().find(|word| !STATES.contains(word)) {
+            let error = CliError::new(format!("Invalid resource state {bad} specified"));
+            flux.complain(&error)?;
+            let program = flux.program().to_owned();
+            writeln!(
+                flux.err,
+                "{program}: INFO: valid states: {}",
+                STATES.join(",")
+            )?;
+            return Err(CliError::exit(1));
+        }
+        let words = if words.is_empty() {
+            SHOWN.to_vec()
+        } else {
+            words
+        };
+        Ok(words.into_iter().map(str::to_owned).collect())
+    }
+}
+
+/// One line: nodes of one state and reason.
+struct Row {
+    state: String,
+    reason: String,
+    ranks: IdSet,
+    is_up: bool,
+}
+
+/// What a column shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    State,
+    Up,
+    ColorUp,
+    ColorOff,
+    Nnodes,
+    Ranks,
+    Reason,
+    Nodelist,
+}
+
+fn resolve(name: &str) -> Option<(Field, String)> {
+    let (field, heading) = match name {
+        "state" => (Field::State, "STATE"),
+        "up" => (Field::Up, "UP"),
+        "color_up" => (Field::ColorUp, ""),
+        "color_off" => (Field::ColorOff, ""),
+        "nnodes" => (Field::Nnodes, "NNODES"),
+        "ranks" => (Field::Ranks, "RANKS"),
+        "reason" => (Field::Reason, "REASON"),
+        "nodelist" => (Field::Nodelist, "NODELIST"),
+        _ => return None,
+    };
+    Some((field, heading.to_owned()))
+}
+
+impl Row {
+    fn get<'v>(&'v self, field: Field, r: &Rset, is_coloured: bool) -> Value<'v> {
+        let colour = |code: &'static str| Value::Text(if is_coloured { code } else { "" }.into());
+        match field {
+            Field::State => Value::Text((&self.state).into()),
+            Field::Up => Value::Text(if self.is_up { "✔" } else { "✗" }.into()),
+            Field::ColorUp => colour(if self.is_up { "\x1b[32m" } else { "\x1b[31m" }),
+            Field::ColorOff => colour("\x1b[0m"),
+            Field::Nnodes => Value::Int(i64::try_from(self.ranks.count()).unwrap_or(i64::MAX)),
+            Field::Ranks => Value::Text(self.ranks.to_string().into()),
+            Field::Reason => Value::Text((&self.reason).into()),
+            Field::Nodelist => {
+                let mut nodes = r.clone();
+                nodes.keep_ranks(&self.ranks);
+                Value::Text(nodes.nodelist().to_string().into())
+            }
+        }
+    }
+}
+
+/// The lines of one state; drained nodes have one for each reason.
+fn rows(state: &str, status: &resource::StatusReply, busy: &IdSet) -> Vec<Row> {
+    let row = |reason: &str, ranks: IdSet, is_up: bool| Row {
+        state: state.to_owned(),
+        reason: reason.to_owned(),
+        ranks,
+        is_up,
+    };
+    let drained = drains(status);
+    let all_drained = drained
+        .iter()
+        .fold(IdSet::default(), |all, (_, _, ranks)| all.union(ranks));
+    let usable = status
+        .online
+        .difference(&all_drained)
+        .difference(&status.exclude);
+    match state {
+        "all" => vec![row("", status.r.ranks(), true)],
+        "online" => vec![row("", status.online.clone(), true)],
+        "avail" => vec![row("", usable, true)],
+        "offline" => vec![row("", status.offline.clone(), false)],
+        "exclude" => vec![row("", status.exclude.clone(), false)],
+        "torpid" => vec![row("", status.torpid.clone(), false)],
+        "allocated" => vec![row("", busy.clone(), true)],
+        "drain" | "draining" | "drained" => {
+            let of_state = |ranks: &IdSet| match state {
+                "draining" => ranks.intersection(busy),
+                "drained" => ranks.difference(busy),
+                _ => ranks.clone(),
+            };
+            let rows = drained.iter();
+            rows.map(|(reason, _, ranks)| row(reason, of_state(ranks), false))
+                .filter(|row| !row.ranks.is_empty())
+                .collect()
+        }
+        // Housekeeping does not run in this version, so no node is in it.
+        _ => vec![row("", IdSet::default(), false)],
+    }
+}
+
+/// Reason, time and ranks of what is drained, oldest first.
+pub fn drains(status: &resource::StatusReply) -> Vec<(String, f64, IdSet)> {
+    let drains = status.drain.iter();
+    let mut drains: Vec<(String, f64, IdSet)> = drains
+        .filter_map(|(ranks, info)| {
+            Some((info.reason.clone(), info.timestamp, ranks.parse().ok()?))
+        })
+        .collect();
+    drains.sort_by(|one, other| one.1.total_cmp(&other.1));
+    drains
+}
