@@ -89,14 +89,14 @@ pub struct JobShell {
 /// The wait before job-exec is asked for the second time.
 pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(RETRY_FIRST_MS);
 
-/// Levels of the shell's own words (protocol/13 section 8).
+/// Levels of the shell's own words, as in RFC 5424.
 pub(crate) mod level {
     /// The job can not go on.
-    pub const FATAL: i32 = 0;
+    pub const FATAL: i32 = 2;
     /// Something went wrong.
-    pub const ERROR: i32 = 1;
+    pub const ERROR: i32 = 3;
     /// Something may be wrong.
-    pub const WARN: i32 = 2;
+    pub const WARN: i32 = 4;
 }
 
 impl JobShell {

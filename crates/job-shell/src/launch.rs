@@ -54,6 +54,7 @@ impl JobShell {
             self.kill_tasks(cx, signum);
         }
         self.feed_early(cx);
+        self.arm_warning(cx);
         if self.children.is_empty() {
             self.ended(cx);
         }

@@ -47,8 +47,9 @@ impl Host for JobShell {
     type Worker = Files;
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
-        // What is left at the end goes with the report.
-        if self.state() != State::Draining || !self.store.input.is_empty() {
+        // What is left at the end goes with the report, and only with it.
+        let is_leaving = matches!(self.state(), State::Draining | State::Leaving | State::Gone);
+        if !is_leaving || !self.store.input.is_empty() {
             self.send_off(cx);
         }
     }

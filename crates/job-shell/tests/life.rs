@@ -107,7 +107,7 @@ fn a_task_that_can_not_be_started_ends_the_job() {
         errno: Errno::EACCES,
     };
     assert_eq!(stage.child(1, failed), ["exit 127"]);
-    let log = format!(r#"log {{"level":0,"message":"{note}","rank":0}}"#);
+    let log = format!(r#"log {{"level":2,"message":"{note}","rank":0}}"#);
     assert_eq!(stage.output(), [log]);
 }
 
@@ -146,7 +146,7 @@ fn a_directory_that_is_not_there_is_told_and_replaced() {
     stage.ends(0, 0);
     let why = "host host0: Could not change dir to /nonexistent/dir: No such file or directory. \
                Going to /tmp instead";
-    let log = format!(r#"log {{"level":1,"message":"{why}","rank":0}}"#);
+    let log = format!(r#"log {{"level":3,"message":"{why}","rank":0}}"#);
     assert_eq!(stage.output()[0], log);
 }
 
