@@ -306,6 +306,11 @@ impl<C: Host> Cx<C> {
         self.exit.get_or_insert(result);
     }
 
+    /// Whether [`Cx::exit`] was said.
+    pub fn is_ending(&self) -> bool {
+        self.exit.is_some()
+    }
+
     /// Ends a program with an exit code of its own.
     pub fn exit_with(&mut self, code: i32) {
         self.exit_code.get_or_insert(code);

@@ -113,6 +113,7 @@ impl JobExec {
         });
         if let Some(shell) = job.shell() {
             shell.child = Some(child);
+            shell.n_streams = 2;
             shell.lease = lease;
         }
         self.children.insert(child, id);
@@ -134,12 +135,14 @@ impl JobExec {
                 self.children.remove(&child);
                 self.shell_failed(cx, id, errno);
             }
-            ChildEvent::Output { stream, data, .. } => self.shell_wrote(cx, id, stream, &data),
-            ChildEvent::Channel { .. } => {}
-            ChildEvent::Exited { status } => {
-                self.children.remove(&child);
-                self.shell_exited(cx, id, status);
+            ChildEvent::Output { stream, data, eof } => {
+                self.shell_wrote(cx, id, stream, &data);
+                if eof {
+                    self.stream_closed(cx, id);
+                }
             }
+            ChildEvent::Channel { .. } => {}
+            ChildEvent::Exited { status } => self.shell_exited(cx, id, status),
         }
     }
 

@@ -40,6 +40,8 @@ pub struct JobExec {
     pub(crate) job_shell: String,
     /// How many shells were started, for the number of each.
     pub(crate) leases: u64,
+    /// We were asked to stop, and wait for what is being stored.
+    pub(crate) is_stopping: bool,
 }
 
 /// A shell whose job nobody has asked for yet.

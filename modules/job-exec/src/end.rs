@@ -1,5 +1,7 @@
 //! The end of a job: its last words, the move of its guest directory, its release.
 
+use std::time::Duration;
+
 use node::{Cx, Reply};
 use proto::Empty;
 use proto::data::JobId;
@@ -9,7 +11,8 @@ use serde_json::json;
 
 use crate::JobExec;
 use crate::job::{Job, Kind};
-use crate::state::Move;
+use crate::limits::STOP_WAIT_S;
+use crate::state::{Move, State};
 
 /// Wait status of a job that an exception ended and that has none of its own.
 const STATUS_EXCEPTION: i32 = 1 << 8;
@@ -21,7 +24,7 @@ impl JobExec {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if !job.state().is_alive() && job.state() != crate::state::State::Recovering {
+        if !job.state().is_alive() && job.state() != State::Recovering {
             return;
         }
         if !job.step(Move::Ended) {
@@ -59,6 +62,9 @@ impl JobExec {
             return;
         };
         self.dirty.remove(&id);
+        if let Some(child) = job.shell().and_then(|shell| shell.child) {
+            self.children.remove(&child);
+        }
         job.step(Move::Grafted);
         if job.log.in_namespace {
             remove_namespace(cx, id);
@@ -76,6 +82,24 @@ impl JobExec {
         if let Some(orders) = job.shell().and_then(|shell| shell.orders.take()) {
             self.streams.remove(&orders.id());
             orders.end(cx, Ok(()));
+        }
+        if self.is_stopping {
+            self.stop_when_stored(cx);
+        }
+    }
+
+    /// Stops, but not in the middle of an outcome: a shell that gets no answer repeats its
+    /// last word to our successor, which would store it a second time. Running jobs do not
+    /// matter.
+    pub(crate) fn stop_when_stored(&mut self, cx: &mut Cx<Self>) {
+        let is_storing = |job: &Job| matches!(job.state(), State::Finishing | State::Grafting);
+        if !self.jobs.values().any(is_storing) {
+            return cx.exit(Ok(()));
+        }
+        if !std::mem::replace(&mut self.is_stopping, true) {
+            cx.timer(Duration::from_secs(STOP_WAIT_S), |_: &mut JobExec, cx| {
+                cx.exit(Ok(()))
+            });
         }
     }
 }

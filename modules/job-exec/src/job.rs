@@ -77,6 +77,10 @@ pub struct Shell {
     pub exits: Vec<Reply<ShellExit>>,
     /// Shells at the barrier.
     pub barrier: Vec<Reply<ShellBarrier>>,
+    /// How it ended, while its streams are still open.
+    pub ended: Option<i32>,
+    /// Standard streams of it that are open.
+    pub n_streams: u8,
     /// Bytes that it wrote to its standard streams.
     pub log_bytes: usize,
     /// Runs while its report, or its next one, is waited for.

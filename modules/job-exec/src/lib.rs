@@ -66,6 +66,10 @@ impl Host for JobExec {
         Ok(())
     }
 
+    fn stop(&mut self, cx: &mut Cx<Self>) {
+        self.stop_when_stored(cx);
+    }
+
     fn check_invariants(&self) {
         self.check();
     }

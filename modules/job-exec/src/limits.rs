@@ -28,3 +28,9 @@ pub const SHELL_LOG_BYTES_MAX: usize = 64 * 1024;
 /// Bytes kept of what one shell writes to its own standard streams, in all. What is over
 /// is dropped: a shell's words are few.
 pub const SHELL_LOG_TOTAL_BYTES_MAX: usize = 10 * 1024 * 1024;
+
+/// How long a stop waits for outcomes that are being stored, in seconds.
+pub const STOP_WAIT_S: u64 = 5;
+
+/// How long the last words of a shell that ended are waited for, in milliseconds.
+pub const SHELL_DRAIN_MS: u64 = 1000;

@@ -15,7 +15,7 @@ use serde_json::{Map, json};
 use crate::JobExec;
 use crate::core::Stray;
 use crate::job::Job;
-use crate::limits::{SHELL_GRACE_S, STRAY_SHELLS_MAX, STRAY_WAIT_S};
+use crate::limits::{SHELL_DRAIN_MS, SHELL_GRACE_S, STRAY_SHELLS_MAX, STRAY_WAIT_S};
 use crate::signals::SIGKILL;
 use crate::state::{Move, State};
 
@@ -144,16 +144,47 @@ impl JobExec {
         }
     }
 
-    /// A shell that is our child is gone. One that had said its last word is not missed.
+    /// A shell that is our child ended. What it wrote last may still come.
     pub(crate) fn shell_exited(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32) {
+        let Some(shell) = self.jobs.get_mut(&id).and_then(|job| job.shell()) else {
+            return;
+        };
+        shell.ended = Some(status);
+        if shell.n_streams == 0 {
+            return self.shell_over(cx, id);
+        }
+        // Something that it left behind may hold its streams open for ever.
+        let wait = Duration::from_millis(SHELL_DRAIN_MS);
+        cx.timer(wait, move |core, cx| core.shell_over(cx, id));
+    }
+
+    /// A shell closed one of its standard streams.
+    pub(crate) fn stream_closed(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(shell) = self.jobs.get_mut(&id).and_then(|job| job.shell()) else {
+            return;
+        };
+        shell.n_streams = shell.n_streams.saturating_sub(1);
+        if shell.n_streams == 0 && shell.ended.is_some() {
+            self.shell_over(cx, id);
+        }
+    }
+
+    /// A shell that is our child is gone. One that had said its last word is not missed.
+    fn shell_over(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let now = cx.now().wall;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if let Some(shell) = job.shell() {
-            shell.child = None;
+        let Some(shell) = job.shell() else {
+            return;
+        };
+        let (child, ended) = (shell.child.take(), shell.ended.take());
+        if let Some(child) = child {
+            self.children.remove(&child);
         }
-        if job.state().is_alive() {
+        if let Some(status) = ended
+            && job.state().is_alive()
+        {
             let context = json!({ "rank": 0, "wait_status": status });
             job.log_with(now, "shell-exit", &context);
             self.end(cx, id, status);

@@ -54,7 +54,7 @@ fn tasks_that_stay_are_killed_and_then_their_shell() {
         assert_eq!(stage.pass(5.0), ["order signal 9"]);
     }
     assert_eq!(stage.pass(5.0), ["kill 9"]);
-    let end = stage.child(ChildEvent::Exited { status: 9 });
+    let end = stage.child_ends(9);
     assert_eq!(end[0], "finish 9");
 }
 
@@ -78,7 +78,7 @@ fn a_job_that_can_not_be_killed_is_given_up_and_its_rank_drained() {
     );
     assert_eq!(seen[drained + 1], "finish 9");
     assert_eq!(seen.last().unwrap(), "shell-hello: ENODATA");
-    assert_eq!(stage.child(ChildEvent::Exited { status: 9 }), [""; 0]);
+    assert_eq!(stage.child_ends(9), [""; 0]);
 }
 
 #[test]
@@ -92,10 +92,7 @@ fn a_job_that_is_ended_before_its_shell_reports_is_not_begun() {
         stage.hello(false),
         ["shell-hello: ECANCELED the job is being ended"]
     );
-    assert_eq!(
-        stage.child(ChildEvent::Exited { status: 256 })[0],
-        "finish 256"
-    );
+    assert_eq!(stage.child_ends(256)[0], "finish 256");
 }
 
 #[test]

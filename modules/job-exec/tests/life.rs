@@ -7,6 +7,8 @@ use proto::Errno;
 use serde_json::json;
 use stage::{JOB, Stage};
 
+const NORESPONSE: u8 = wire::Flags::NORESPONSE;
+
 #[test]
 fn a_job_begins_runs_and_is_released() {
     let mut stage = Stage::start("{}", &[]);
@@ -32,7 +34,7 @@ fn a_job_begins_runs_and_is_released() {
         ]
     );
     assert_eq!(stage.guest(), "dirref");
-    assert_eq!(stage.child(ChildEvent::Exited { status: 0 }), [""; 0]);
+    assert_eq!(stage.child_ends(0), [""; 0]);
 }
 
 #[test]
@@ -83,8 +85,23 @@ fn a_shell_that_says_nothing_is_judged_by_its_end() {
         data,
         eof: false,
     });
-    let end = stage.child(ChildEvent::Exited { status: 9 });
+    let end = stage.child_ends(9);
     assert_eq!(end, ["finish 9", "namespace removed", "release all true"]);
+}
+
+#[test]
+fn the_last_words_of_a_shell_are_waited_for_but_not_for_ever() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    assert_eq!(stage.child(ChildEvent::Exited { status: 256 }), [""; 0]);
+    let data = "why\n".into();
+    stage.child(ChildEvent::Output {
+        stream: StdioFd::Stderr,
+        data,
+        eof: false,
+    });
+    assert_eq!(stage.pass(1.0)[0], "finish 256");
 }
 
 #[test]
@@ -205,4 +222,25 @@ fn a_simulation_under_manual_control_obeys() {
         order(&mut stage, "finish", 256),
         ["override: ok", "finish 256", "release all true"]
     );
+}
+
+#[test]
+fn a_stop_waits_for_an_outcome_that_is_being_stored() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    stage.is_kvs_silent = true;
+    stage.exit(0);
+    let is_ending = |stage: &Stage| stage.probe.actor.cx.is_ending();
+    stage
+        .probe
+        .request_as("job-exec.shutdown", "", 100, proto::Role::OWNER, NORESPONSE);
+    assert!(!is_ending(&stage));
+    stage.is_kvs_silent = false;
+    let (topic, tag) = stage.unanswered.remove(0);
+    let root = r#"{"rootref":"sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709","rootseq":9}"#;
+    stage.probe.answer(&topic, tag, Ok(root));
+    assert_eq!(stage.run()[..2], ["finish 0", "shell-exit: ok"]);
+    assert!(is_ending(&stage));
 }

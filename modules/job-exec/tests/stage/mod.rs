@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use job_exec::{JobExec, Surroundings};
 use node::probe::Probe;
-use node::{ChildEvent, ChildId, Input, Output};
+use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Tree;
 use proto::data::eventlog::decode_log;
 use proto::job_exec::{Progress, ShellOrder, Step};
@@ -102,6 +102,20 @@ impl Stage {
         let child = self.last_child.expect("a shell was started");
         self.probe.input(Input::Child { child, event });
         self.run()
+    }
+
+    /// The shell that was started last closes its streams and ends.
+    pub fn child_ends(&mut self, status: i32) -> Vec<String> {
+        let mut seen = self.child(ChildEvent::Exited { status });
+        for stream in [StdioFd::Stdout, StdioFd::Stderr] {
+            let data = bytes::Bytes::new();
+            seen.extend(self.child(ChildEvent::Output {
+                stream,
+                data,
+                eof: true,
+            }));
+        }
+        seen
     }
 
     /// The shell that was started last runs.
