@@ -30,17 +30,6 @@ begin() {
 	test -S "$rundir/local-0"
 }
 
-# alive NAME...: a process with this environment or command line that is no zombie.
-gone() {
-	for pid in $(pgrep -f "$1")
-	do
-		case $(cut -d" " -f3 "/proc/$pid/stat" 2>/dev/null) in
-		"" | Z) ;;
-		*) echo "still there: $(tr "\0" " " <"/proc/$pid/cmdline")" && return 1 ;;
-		esac
-	done
-}
-
 nothing_left() {
 	gone "sleep 7654321" &&
 	test ! -e "$rundir" &&

@@ -66,3 +66,14 @@ wait_for() {
 		sleep 0.05
 	done
 }
+
+# gone PATTERN: whether no process has this command line, but for zombies.
+gone() {
+	for pid in $(pgrep -f "$1")
+	do
+		case $(cut -d" " -f3 "/proc/$pid/stat" 2>/dev/null) in
+		"" | Z) ;;
+		*) echo "still there: $(tr "\0" " " <"/proc/$pid/cmdline")" && return 1 ;;
+		esac
+	done
+}
