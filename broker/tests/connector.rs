@@ -1,6 +1,7 @@
 //! The local connector to the byte, as a program linked with another implementation's
 //! library sees it: protocol/01 section 11 and protocol/02, over a real socket to a
 //! real broker.
+#![allow(clippy::disallowed_types, reason = "the test is a program of its own")]
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

@@ -2,6 +2,7 @@
 //! changed page.
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the test compares a file")]
 fn the_page_of_states_is_what_the_code_says() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../doc/states/broker.md");
     let table = broker::lifecycle::table();

@@ -42,7 +42,7 @@ impl<M: Module> Probe<M> {
         welcome.args = Some(args.iter().map(|arg| (*arg).to_owned()).collect());
         welcome.conf = Object(serde_json::from_str(conf).expect("a test gives a JSON object"));
         let instance = [("rank", "0"), ("size", "1"), ("security.owner", "100")];
-        for (name, value) in instance.iter().chain(attrs).copied() {
+        for &(name, value) in instance.iter().chain(attrs) {
             welcome.attrs.insert(name.to_owned(), value.to_owned());
         }
         let now = Now {

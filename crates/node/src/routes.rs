@@ -35,6 +35,10 @@ impl<C: Host> Default for Routes<C> {
     }
 }
 
+/// Answers a request at once.
+type Handler<C, M> =
+    fn(&mut C, &mut Cx<C>, &Peer, M) -> Result<<M as Method>::Response, <M as Method>::Error>;
+
 impl<C: Host> Routes<C> {
     /// No routes.
     pub fn new() -> Routes<C> {
@@ -42,10 +46,7 @@ impl<C: Host> Routes<C> {
     }
 
     /// A method that answers at once.
-    pub fn on<M: Method>(
-        self,
-        run: fn(&mut C, &mut Cx<C>, &Peer, M) -> Result<M::Response, M::Error>,
-    ) -> Self {
+    pub fn on<M: Method>(self, run: Handler<C, M>) -> Self {
         self.add(M::TOPIC, M::ROLE, move |core, cx, message| {
             let peer = Peer::of(&message);
             let result = M::decode(message.payload()).map_err(|bad| M::bad_payload(&bad));

@@ -273,7 +273,7 @@ impl<N: Node> Reactor<N> {
         let (kind, number) = token::split(ready.token);
         match kind {
             token::SIGNALS => {
-                while let Some(signum) = self.signals.as_mut().and_then(Signals::next) {
+                while let Some(signum) = self.signals.as_mut().and_then(Signals::take) {
                     self.hand_in(Input::Signal(signum));
                 }
             }

@@ -21,7 +21,7 @@ impl Signals {
     }
 
     /// The next signal that has arrived, by number.
-    pub fn next(&mut self) -> Option<i32> {
+    pub fn take(&mut self) -> Option<i32> {
         let info = self.fd.read_signal().ok()??;
         i32::try_from(info.ssi_signo).ok()
     }

@@ -2,7 +2,6 @@
 
 mod stage;
 
-use node::ChildEvent;
 use serde_json::json;
 use stage::{JOB, Stage};
 

@@ -38,6 +38,7 @@ pub struct Job {
     /// Its annotations as JSON.
     pub annotations: Option<Word>,
     /// What it waits for, once it has ever waited.
+    #[allow(clippy::box_collection, reason = "one word in each of a million jobs")]
     pub dependencies: Option<Box<Vec<Box<str>>>>,
     /// Its jobspec as JSON, until it is inactive.
     pub jobspec: Option<Box<str>>,

@@ -59,7 +59,7 @@ impl Monitor {
             .into_iter()
             .partition(|(up, _)| u64::from(*up) <= n_online);
         self.waiting = waiting;
-        for (_, reply) in Vec::<(u32, Reply<MonitorWaitup>)>::from(done) {
+        for (_, reply) in done {
             reply.send(cx, Ok(Empty));
         }
     }

@@ -157,7 +157,7 @@ impl Follower {
             // A job that ended well and was then called off did not do well.
             (Some(WaitStatus::SUCCESS) | None, Some(fatal)) => {
                 let status = fatal.wait_status.filter(|status| !status.is_success());
-                status.map_or(FAILED_CODE, |status| code_of(status))
+                status.map_or(FAILED_CODE, code_of)
             }
             (Some(status), _) => code_of(status),
             (None, None) => 0,

@@ -61,11 +61,11 @@ pub fn follow_all(
     }
 }
 
+/// An answer, and what it answers.
+type Answered = (CallId, Result<wire::Message, client::Refusal>);
+
 /// The next answer, after what was printed has gone out if there is none yet.
-fn next_answer(
-    flux: &mut Flux,
-    handle: &mut Handle,
-) -> Result<Option<(CallId, Result<wire::Message, client::Refusal>)>, CliError> {
+fn next_answer(flux: &mut Flux, handle: &mut Handle) -> Result<Option<Answered>, CliError> {
     let mut arrival = handle.next(&[], Some(Instant::now()))?;
     if let Arrival::Deadline = arrival {
         flux.out.flush()?;

@@ -74,10 +74,8 @@ impl Session {
                         input.pass_on(flux, handle)?;
                     }
                 }
-                (Arrival::Ready(_), Some(Ready::Signal)) => {
-                    if self.obey(flux, handle)? {
-                        return Ok(0);
-                    }
+                (Arrival::Ready(_), Some(Ready::Signal)) if self.obey(flux, handle)? => {
+                    return Ok(0);
                 }
                 _ => {}
             }

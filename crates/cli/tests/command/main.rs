@@ -1,6 +1,8 @@
 //! The command against a broker made of one function: whole command lines in, whole output
 //! out. Environment, streams and socket are the test's own.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod frame;
 mod instance;
 mod jobs;

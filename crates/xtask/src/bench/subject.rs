@@ -57,7 +57,7 @@ impl Subject {
     pub fn seconds_with_mock_cores(&self, setup: &str, work: &str) -> Result<f64> {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("bench.toml");
-        let host = output_of(&mut Command::new("uname").arg("-n"))?;
+        let host = output_of(Command::new("uname").arg("-n"))?;
         let text = format!(
             "[resource]\nnoverify = true\nnorestrict = true\n\
              [[resource.config]]\nhosts = \"{}\"\ncores = \"0-{}\"\n",

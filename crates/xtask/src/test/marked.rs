@@ -10,11 +10,14 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Signals every process that carries the mark; returns how many there were.
 pub fn signal(mark: &str, signal: Signal) -> usize {
     let entry = format!("FLUX_TEST_MARK={mark}");
-    let processes = pids().filter(|pid| carries(*pid, entry.as_bytes()));
-    // One that has gone meanwhile is as good as signalled.
-    processes
-        .map(|pid| Pid::from_raw(pid).map(|pid| kill_process(pid, signal)))
-        .count()
+    let carriers = pids().filter(|pid| carries(*pid, entry.as_bytes()));
+    let mut count = 0;
+    for process in carriers.filter_map(Pid::from_raw) {
+        // One that has gone meanwhile is as good as signalled.
+        let _ = kill_process(process, signal);
+        count += 1;
+    }
+    count
 }
 
 fn pids() -> impl Iterator<Item = i32> {

@@ -78,7 +78,7 @@ impl Draft {
     }
 
     /// A new directory.
-    pub fn new() -> Draft {
+    pub fn empty() -> Draft {
         Draft {
             base: Dir::empty(),
             name: None,
@@ -121,7 +121,7 @@ impl Draft {
         if !matches!(self.edits.get(name), Some(Edit::Dir(_))) {
             let draft = match self.get(name) {
                 Slot::Object(text) => Draft::of_object(view, &text)?,
-                Slot::Missing | Slot::Grown | Slot::Dir(_) => Draft::new(),
+                Slot::Missing | Slot::Grown | Slot::Dir(_) => Draft::empty(),
             };
             self.set(name, Edit::Dir(draft));
         }
@@ -143,7 +143,7 @@ impl Draft {
                 name: None,
                 edits: BTreeMap::new(),
             },
-            Kind::Val | Kind::ValRef | Kind::Symlink => Draft::new(),
+            Kind::Val | Kind::ValRef | Kind::Symlink => Draft::empty(),
         })
     }
 
@@ -231,7 +231,7 @@ impl Made {
                 Edit::Object(entry::valref(&[name]).into())
             }
             Tree::Dir(entries) => {
-                let mut draft = Draft::new();
+                let mut draft = Draft::empty();
                 for (name, tree) in entries {
                     let edit = self.edit_of(hash, tree)?;
                     draft.set(name, edit);

@@ -107,8 +107,8 @@ impl WaitEvent {
         };
         let (key, value) = wanted.split_once('=').ok_or_else(bad)?;
         Ok(entry.get(key).is_some_and(|found| match found.as_str() {
-            Some(text) => text == value || found.to_string() == value,
-            None => found.to_string() == value,
+            Some(text) => text == value || *found == value,
+            None => *found == value,
         }))
     }
 }
