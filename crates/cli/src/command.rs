@@ -2,6 +2,8 @@
 
 use std::ffi::OsString;
 
+use clap::error::ErrorKind;
+
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -137,8 +139,16 @@ impl Entry {
             writeln!(flux.out, "{}", text.trim_end())?;
             return Ok(CliError::exit(0));
         }
-        let complaint = Complaint::read(&text);
-        if self.style == Style::Tagged && !complaint.usage.is_empty() {
+        let mut complaint = Complaint::read(&text);
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            complaint.message = "a sub-command is missing".to_owned();
+            complaint.tip = Some(format!("'flux {} --help' lists them", self.name));
+        }
+        if self.style == Style::Tagged {
+            // Clap shows none when it is only a value that is wrong.
+            if complaint.usage.is_empty() {
+                complaint.usage = self.parser().render_usage().to_string();
+            }
             writeln!(flux.err, "{}", complaint.usage)?;
         }
         let message = match self.style {
@@ -174,7 +184,8 @@ impl Complaint {
             if paragraph.starts_with("Usage:") {
                 complaint.usage = paragraph.to_owned();
             } else if let Some(tip) = paragraph.trim_start().strip_prefix("tip: ") {
-                complaint.tip = Some(tip.to_owned());
+                // One piece of advice is enough.
+                complaint.tip = tip.lines().next().map(str::to_owned);
             } else if complaint.message.is_empty() {
                 let message = paragraph.strip_prefix("error: ").unwrap_or(paragraph);
                 complaint.message = message.to_owned();

@@ -85,3 +85,20 @@ fn every_shell_gets_its_completions() {
         assert!(script.contains("eventlog"), "{shell}");
     }
 }
+
+#[test]
+fn a_command_of_many_says_that_one_is_missing() {
+    check(
+        "kvs",
+        refusing(Errno::ENOSYS),
+        "-- stderr\nflux-kvs: a sub-command is missing\nUsage: flux kvs <COMMAND>\n\
+        hint: 'flux kvs --help' lists them\n-- code 1\n",
+    );
+    check(
+        "resource",
+        refusing(Errno::ENOSYS),
+        "-- stderr\nUsage: flux resource <COMMAND>\n\
+        flux-resource: error: a sub-command is missing\n\
+        hint: 'flux resource --help' lists them\n-- code 2\n",
+    );
+}
