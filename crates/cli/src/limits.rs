@@ -14,3 +14,6 @@ pub const INPUT_BYTES_MAX: usize = 32 * 1024;
 
 /// Jobs that one response of a listing may hold.
 pub const LISTED_CHUNK_JOBS: u32 = 256;
+
+/// Bytes of one file that is put into a jobspec.
+pub const ADDED_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;

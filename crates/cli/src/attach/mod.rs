@@ -2,15 +2,17 @@
 //!
 //! Read on in `follower.rs` (what is known of one job), `output.rs` (what its tasks
 //! print), `session.rs` (one job with our standard input and signals, as `flux run` has
-//! it) and `many.rs` (several jobs at once).
+//! it) and `many.rs` (several jobs at once, with `progress.rs` that tells how far they are).
 
 mod follower;
 mod input;
 mod many;
 mod output;
+mod progress;
 mod session;
 mod signals;
 
 pub use follower::Show;
-pub use many::follow_all;
+pub use many::{Watched, follow_all};
+pub use progress::Progress;
 pub use session::{Session, SessionOptions};

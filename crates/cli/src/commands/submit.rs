@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use client::{Handle, Pending};
 use proto::data::{IdSet, JobId};
 
-use crate::attach::{Show, follow_all};
+use crate::attach::{Progress, Show, Watched, follow_all};
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
 use crate::limits::SUBMITS_IN_FLIGHT_MAX;
+use crate::streams::{LogFiles, Streams};
 use crate::submission::{Options, Request, answered};
 
 /// Submit a job, or many like it, and print the ids
@@ -37,9 +38,19 @@ pub struct Submit {
     /// Print what the jobs print; implies --wait
     #[arg(long)]
     watch: bool,
-    /// Show how far the jobs are
+    /// Write ids, output and errors to a file, which may have {cc} in its name
+    #[arg(long, value_name = "FILE")]
+    log: Option<String>,
+    /// Write errors to a file, which may have {cc} in its name
+    #[arg(long, value_name = "FILE")]
+    log_stderr: Option<String>,
+    /// Show how far the jobs are, on a terminal: how many are submitted, or with --wait
+    /// and --watch, how many are over
     #[arg(long)]
     progress: bool,
+    /// With --progress, show how many jobs a second it were
+    #[arg(long)]
+    jps: bool,
 }
 
 impl Run for Submit {
@@ -52,44 +63,57 @@ impl Run for Submit {
             flux.warn("dependency scheme 'after' is deprecated, use 'afterstart'")?;
         }
         if self.options.dry_run {
-            for request in self.requests(flux)? {
-                request?.print(&mut flux.out)?;
+            for planned in self.plan(flux)? {
+                planned?.0.print(&mut flux.out)?;
             }
             return Ok(());
         }
-        if self.progress {
-            writeln!(
-                flux.err,
-                "flux: WARNING: stdout is not a tty. Ignoring --progress option"
-            )?;
-        }
-        let mut requests = self.requests(flux)?;
-        let first = requests.next().transpose()?;
+        let mut progress = self.progress(flux)?;
+        let mut plan = self.plan(flux)?;
+        // What is wrong with the first is wrong before anything is submitted.
+        let first = plan.next().transpose()?;
         let mut handle = flux.connect()?;
-        let jobs = submit_all(
-            flux,
-            &mut handle,
-            first.into_iter().map(Ok).chain(requests),
-            |flux, id| {
-                if !self.options.quiet {
-                    writeln!(flux.out, "{id}")?;
-                }
-                Ok(())
-            },
-        )?;
+        let plan = first.into_iter().map(Ok).chain(plan);
+        let jobs = self.submit_all(flux, &mut handle, plan, progress.as_mut())?;
         flux.out.flush()?;
-        let Some(until) = self.until() else {
-            return Ok(());
+        let code = match self.until() {
+            None => 0,
+            Some(until) => {
+                let jobs = jobs.into_iter().map(|(id, streams)| Watched {
+                    id,
+                    show: self.show(id, &until),
+                    streams,
+                });
+                follow_all(flux, &mut handle, jobs.collect(), progress.as_mut())?
+            }
         };
-        let jobs = jobs.into_iter().map(|id| (id, self.show(id, &until)));
-        match follow_all(flux, &mut handle, jobs.collect())? {
+        if let Some(progress) = &mut progress {
+            progress.finish(flux)?;
+        }
+        match code {
             0 => Ok(()),
             code => Err(CliError::exit(code)),
         }
     }
 }
 
+/// A job that is to be submitted, and where what is said about it goes.
+type Planned = Result<(Request, Streams), CliError>;
+
 impl Submit {
+    fn progress(&self, flux: &mut Flux) -> Result<Option<Progress>, CliError> {
+        if !self.progress {
+            return Ok(None);
+        }
+        let ids = self.cc.as_ref().or(self.bcc.as_ref());
+        let progress = Progress::new(flux, ids.map_or(1, IdSet::count), self.jps);
+        if progress.is_none() {
+            let text = "stdout is not a tty. Ignoring --progress option";
+            writeln!(flux.err, "flux: WARNING: {text}")?;
+        }
+        Ok(progress)
+    }
+
     /// The event to wait for, if one is.
     fn until(&self) -> Option<String> {
         match (&self.wait_event, self.wait || self.watch) {
@@ -118,49 +142,71 @@ impl Submit {
     }
 
     /// The jobs, each made when it is asked for.
-    fn requests(
-        &self,
-        flux: &Flux,
-    ) -> Result<Box<dyn Iterator<Item = Result<Request, CliError>>>, CliError> {
+    fn plan(&self, flux: &Flux) -> Result<Box<dyn Iterator<Item = Planned>>, CliError> {
         let options = self.options.clone();
+        let (log, log_stderr) = (self.log.clone(), self.log_stderr.clone());
         let env = flux.env.clone();
+        let mut files = LogFiles::default();
         if let Some(ids) = &self.cc {
             let ids: Vec<u32> = ids.iter().collect();
-            let each = move |id| options.with_cc(id).request(&env);
+            let each = move |id: u32| {
+                let request = options.with_cc(id).request(&env)?;
+                let path = |path: &String| path.replace("{cc}", &id.to_string());
+                let (out, err) = (log.as_ref().map(path), log_stderr.as_ref().map(path));
+                Ok((request, files.streams(out.as_deref(), err.as_deref())?))
+            };
             return Ok(Box::new(ids.into_iter().map(each)));
         }
         let request = options.request(&env)?;
+        let streams = files.streams(log.as_deref(), log_stderr.as_deref())?;
         let count = self.bcc.as_ref().map_or(1, IdSet::count);
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        Ok(Box::new(std::iter::repeat_n(request, count).map(Ok)))
+        let all = std::iter::repeat_n((request, streams), count);
+        Ok(Box::new(all.map(Ok)))
     }
-}
 
-/// Sends all requests without waiting for answers in between, and hands each id to
-/// `submitted` in the order of the requests.
-fn submit_all(
-    flux: &mut Flux,
-    handle: &mut Handle,
-    requests: impl Iterator<Item = Result<Request, CliError>>,
-    mut submitted: impl FnMut(&mut Flux, JobId) -> Result<(), CliError>,
-) -> Result<Vec<JobId>, CliError> {
-    let mut in_flight: VecDeque<Pending<_>> = VecDeque::new();
-    let mut ids = Vec::new();
-    let mut take = |flux: &mut Flux, handle: &mut Handle, pending| {
-        let id = answered(handle.wait(pending))?;
-        ids.push(id);
-        submitted(flux, id)
-    };
-    for request in requests {
-        if in_flight.len() >= SUBMITS_IN_FLIGHT_MAX
-            && let Some(pending) = in_flight.pop_front()
-        {
-            take(flux, handle, pending)?;
+    /// Sends all requests without waiting for answers in between, and prints the ids in
+    /// the order of the requests.
+    fn submit_all(
+        &self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        plan: impl Iterator<Item = Planned>,
+        mut progress: Option<&mut Progress>,
+    ) -> Result<Vec<(JobId, Streams)>, CliError> {
+        let mut in_flight: VecDeque<(Pending<_>, Streams)> = VecDeque::new();
+        let mut jobs = Vec::new();
+        let mut take = |flux: &mut Flux, handle: &mut Handle, pending, streams: Streams| {
+            if let Some(progress) = &mut progress {
+                progress.hide(flux)?;
+            }
+            streams.with(flux, |flux| {
+                let id = answered(handle.wait(pending))?;
+                if !self.options.quiet {
+                    writeln!(flux.out, "{id}")?;
+                }
+                jobs.push((id, streams.clone()));
+                Ok(())
+            })?;
+            let Some(progress) = &mut progress else {
+                return Ok(());
+            };
+            // Where nobody waits for the jobs, to be submitted is to be done.
+            progress.counts.done += u64::from(self.until().is_none());
+            progress.update(flux)
+        };
+        for planned in plan {
+            let (request, streams) = planned?;
+            if in_flight.len() >= SUBMITS_IN_FLIGHT_MAX
+                && let Some((pending, streams)) = in_flight.pop_front()
+            {
+                take(flux, handle, pending, streams)?;
+            }
+            in_flight.push_back((request.start(handle), streams));
         }
-        in_flight.push_back(request?.start(handle));
+        for (pending, streams) in in_flight {
+            take(flux, handle, pending, streams)?;
+        }
+        Ok(jobs)
     }
-    for pending in in_flight {
-        take(flux, handle, pending)?;
-    }
-    Ok(ids)
 }

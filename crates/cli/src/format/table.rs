@@ -67,7 +67,8 @@ impl<'f, F> Table<'f, F> {
         let mut cells = Vec::with_capacity(self.format.columns.len());
         for (column, seen) in self.format.columns.iter().zip(&mut self.columns) {
             let value = get(&column.field);
-            seen.has_value |= !value.is_empty();
+            // A column that widens shows its zeros: NGPUS on nodes without any.
+            seen.has_value |= !value.is_empty() || (column.widen && value.is_number());
             // Only what is not cut to the old width tells how wide it should be.
             let spec = match column.widen {
                 true => Spec {

@@ -7,6 +7,7 @@ use proto::data::query::{REQUIRES, parse_query};
 use serde_json::{Map, Value, json};
 
 use super::environment::environment;
+use super::files::added_file;
 use super::options::Options;
 use super::request::Request;
 use super::rlimit::rlimits;
@@ -136,6 +137,12 @@ impl Options {
         let dependencies = self.dependencies(env)?;
         if !dependencies.is_empty() {
             set("dependencies", dependencies.into())?;
+        }
+        if !self.add_file.is_empty() {
+            let files = self.add_file.iter().map(|text| added_file(text));
+            // Names may have dots, so they are not part of the path.
+            let files: Map<String, Value> = files.collect::<Result<_, _>>()?;
+            set("files", files.into())?;
         }
         Ok(())
     }

@@ -2,10 +2,11 @@
 //! make.
 //!
 //! Read on in `options.rs` (the options), `jobspec.rs` (what becomes of them),
-//! `values.rs` and `environment.rs` (the small languages in them), and `request.rs`
+//! `values.rs`, `environment.rs` and `files.rs` (the small languages in them), and `request.rs`
 //! (handing a job in).
 
 mod environment;
+mod files;
 mod jobspec;
 mod options;
 mod request;

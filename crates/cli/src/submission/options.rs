@@ -88,6 +88,9 @@ pub struct Options {
     /// Label each line of output with the task's rank
     #[arg(short, long)]
     pub label_io: bool,
+    /// Give the job a file, by path, or by a name and its content if that has a newline
+    #[arg(long, value_name = "[NAME[:PERM]=]FILE|CONTENT")]
+    pub add_file: Vec<String>,
     /// Working directory of the job
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<String>,
@@ -198,6 +201,7 @@ impl Options {
             &mut options.setattr,
             &mut options.requires,
             &mut options.dependency,
+            &mut options.add_file,
         ];
         let texts = texts.into_iter().flatten();
         for text in texts.chain(lists.into_iter().flatten()) {

@@ -370,3 +370,45 @@ fn options_that_do_not_go_together_are_refused() {
         assert_eq!(dry_run(options), expect);
     }
 }
+
+#[test]
+fn logs_take_the_place_of_the_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let submitted = [r#"submit ["false"] urgency=16"#];
+    let (both, errors) = (path("both-{cc}"), path("errors"));
+    let line = format!("submit --cc=7 --watch --log={both} --log-stderr={errors} false");
+    check(&line, "", ran(256), "-- code 1\n", &submitted);
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    assert_eq!(read("both-7"), "ƒ2\na\nb\n");
+    let end = "flux-job: task(s) exited with exit code 1\n";
+    let expect = format!("x0.400s: flux-shell[1]:  WARN: careful\n{end}");
+    assert_eq!(read("errors"), expect);
+    let line = format!("submit --log={both}/no true");
+    let expect =
+        format!("-- stderr\nflux-submit: ERROR: {both}/no: No such file or directory\n-- code 1\n");
+    check(&line, "", ran(0), &expect, &[]);
+}
+
+#[test]
+fn progress_is_for_terminals() {
+    check(
+        "submit --progress --jps true",
+        "",
+        ran(0),
+        "ƒ2\n-- stderr\nflux: WARNING: stdout is not a tty. Ignoring --progress option\n",
+        &[r#"submit ["true"] urgency=16"#],
+    );
+}
+
+#[test]
+fn values_that_make_no_sense_are_told_with_the_usage() {
+    check(
+        "submit -n x true",
+        "",
+        ran(0),
+        "-- stderr\nUsage: flux submit [OPTIONS] [COMMAND]...\nflux-submit: error: \
+        invalid value 'x' for '--ntasks <N>': invalid digit found in string\n-- code 2\n",
+        &[],
+    );
+}

@@ -28,6 +28,7 @@ pub struct Resource {
 enum Verb {
     List(list::List),
     Info(show::Info),
+    #[command(name = "R")]
     R(show::R),
     Status(status::Status),
     Drain(drain::Drain),
