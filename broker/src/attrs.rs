@@ -143,6 +143,40 @@ pub enum CommandLineError {
     /// The broker sets it itself.
     #[error("{0}: attribute may not be set on the command line")]
     ReadOnly(String),
+    /// A value that means nothing.
+    #[error("{name}={value}: {why}")]
+    BadValue {
+        /// The attribute.
+        name: String,
+        /// What it can not be.
+        value: String,
+        /// What it can be.
+        why: &'static str,
+    },
+}
+
+/// What is wrong with a value, of an attribute that takes not just any.
+fn complaint(name: &str, value: &str) -> Option<&'static str> {
+    let (fits, why) = match name {
+        "ferroflux.personality" => (
+            crate::rc::Personality::named(value).is_some(),
+            "must be minimal, kvs, job or full",
+        ),
+        "log-stderr-mode" => (
+            matches!(value, "leader" | "local"),
+            "must be leader or local",
+        ),
+        "log-ring-size" => (value.parse::<u32>().is_ok(), "must be a number"),
+        name if name.starts_with("log-") && name.ends_with("-level") || name == "log-level" => {
+            (is_level(value), "invalid level")
+        }
+        _ => return None,
+    };
+    (!fits).then_some(why)
+}
+
+fn is_level(value: &str) -> bool {
+    value.parse::<u8>().is_ok_and(|level| level <= 7)
 }
 
 /// The attributes and their values. `None` is a value too: set to null.
@@ -171,6 +205,15 @@ impl Attrs {
         let flags = flags_of(name).ok_or_else(|| CommandLineError::Unknown(name.to_owned()))?;
         if flags & R != 0 {
             return Err(CommandLineError::ReadOnly(name.to_owned()));
+        }
+        if let Some(value) = value
+            && let Some(why) = complaint(name, value)
+        {
+            return Err(CommandLineError::BadValue {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                why,
+            });
         }
         self.values
             .insert(name.to_owned(), value.map(str::to_owned));
@@ -219,7 +262,7 @@ impl Attrs {
                 return Err(SetError::Immutable);
             }
         }
-        if name == "log-stderr-level" && !value.parse::<u8>().is_ok_and(|level| level <= 7) {
+        if name == "log-stderr-level" && !is_level(value) {
             return Err(SetError::InvalidLevel);
         }
         self.values.insert(name.to_owned(), Some(value.to_owned()));

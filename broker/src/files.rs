@@ -39,11 +39,17 @@ impl Files {
         }
         if name.contains('/') {
             return match std::fs::canonicalize(name) {
+                Ok(path) if path.is_dir() => {
+                    let text = format!("{name}: a folder is no module");
+                    Err(Refusal::new(Errno::EISDIR, text))
+                }
                 Ok(path) => Ok(path.to_string_lossy().into_owned()),
-                Err(error) => Err(Refusal::new(
-                    Errno::ENOENT,
-                    format!("{name}: cannot open module: {error}"),
-                )),
+                Err(error) => {
+                    let errno = error.raw_os_error().and_then(|code| code.try_into().ok());
+                    let errno = errno.map_or(Errno::ENOENT, Errno);
+                    let text = format!("{name}: cannot open module: {errno}");
+                    Err(Refusal::new(errno, text))
+                }
             };
         }
         let file = format!("{MODULE_PREFIX}{name}");

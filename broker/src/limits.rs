@@ -8,12 +8,18 @@ pub const HELD_REQUESTS_MAX: usize = 65_536;
 /// answered EHOSTUNREACH.
 pub const HOLD_S: u64 = 30;
 
-/// Restarts of one module within [`RESTART_WINDOW_S`]. After the last the module is
-/// given up: it is unloaded and its services are unknown.
+/// Restarts of one module within [`RESTART_WINDOW_S`], none of which has answered a
+/// request. When there would be one more the module is given up: it is unloaded, what is
+/// held for it is answered ENOSYS, and its services are unknown. One that somebody kills
+/// is not broken, and is never given up.
 pub const RESTARTS_MAX: usize = 10;
 
 /// See [`RESTARTS_MAX`], in seconds.
 pub const RESTART_WINDOW_S: u64 = 60;
+
+/// Processes of a module that may die with one and the same request. After the last the
+/// request is answered EHOSTUNREACH instead of being handed on: it may be what kills them.
+pub const DEATHS_MAX: usize = 10;
 
 /// Requests to one module that may be without an answer. When full, a further one is
 /// delivered but not remembered: it gets no answer if the module dies.

@@ -13,7 +13,7 @@ use wire::{Errno, Flags, Identity, Kind, Message};
 
 use crate::armed::Armed;
 use crate::core::{Broker, seconds};
-use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, TRACKED_REQUESTS_MAX};
+use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, RESTART_WINDOW_S, TRACKED_REQUESTS_MAX};
 use crate::subscriptions::Subscriptions;
 
 /// A module as long as it is loaded, through all its restarts. Never reused.
@@ -56,7 +56,15 @@ pub struct Loaded {
     pub(crate) held: VecDeque<Held>,
     /// Whether `module.debug` holds messages back.
     pub(crate) deferred: bool,
+    /// Ends in a row that came before the process had answered anything.
     pub(crate) restarted_at: VecDeque<Duration>,
+    /// Whether this process has answered a request: what ends later than that is not
+    /// broken, but was ended.
+    pub(crate) useful: bool,
+    /// Whether somebody killed its last process, which says nothing about the module.
+    pub(crate) killed: bool,
+    /// Whether it is started again only when the modules that it needs run.
+    pub(crate) parked: bool,
     pub(crate) last_sent: Duration,
 }
 
@@ -76,12 +84,16 @@ pub(crate) struct Tracked {
     pub number: u64,
     /// Whether a response has passed already.
     pub answered: bool,
+    /// Processes that have died with it before.
+    pub deaths: usize,
 }
 
 /// A request that waits for the module to come back.
 pub(crate) struct Held {
     pub request: Message,
     pub until: Duration,
+    /// Processes that have died with it.
+    pub deaths: usize,
 }
 
 impl Broker {
@@ -151,16 +163,21 @@ impl Broker {
 
     /// Hands a request to a module, or holds it until the module can take it.
     pub(crate) fn send_to_module(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message) {
+        self.send_again(cx, id, request, 0);
+    }
+
+    /// The same for a request with which so many processes have died.
+    fn send_again(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, deaths: usize) {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
         match module.stage {
-            _ if module.deferred => self.hold(cx, id, request),
+            _ if module.deferred => self.hold(cx, id, request, deaths),
             // While it loads, whoever knows its name may already ask.
-            Stage::Running | Stage::Loading => self.hand_over(cx, id, request),
+            Stage::Running | Stage::Loading => self.hand_over(cx, id, request, deaths),
             // Its new process is there and may already ask; it is asked in turn.
             Stage::Restarting if request.has(Flags::USER1) && module.peer.is_some() => {
-                self.hand_over(cx, id, request);
+                self.hand_over(cx, id, request, deaths);
             }
             Stage::Restarting if request.has(Flags::USER1) => {
                 self.refuse(
@@ -170,27 +187,27 @@ impl Broker {
                     Some("module is restarting"),
                 );
             }
-            Stage::Restarting => self.hold(cx, id, request),
+            Stage::Restarting => self.hold(cx, id, request, deaths),
             Stage::Stopping => self.refuse(cx, request, Errno::ENOSYS, None),
         }
     }
 
     /// Delivers a request to a module that is there.
-    pub(crate) fn hand_over(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message) {
+    fn hand_over(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, deaths: usize) {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
         let Some(peer) = module.peer else {
-            return self.hold(cx, id, request);
+            return self.hold(cx, id, request, deaths);
         };
-        module.track(&request);
+        module.track(&request, deaths);
         self.tap(cx, id, "rx", &request);
         let mut message = request;
         message.push_route(self.identity.clone());
         cx.output(Output::Send { to: peer, message });
     }
 
-    fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message) {
+    fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, deaths: usize) {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
@@ -204,12 +221,21 @@ impl Broker {
             return;
         }
         let until = cx.now().mono + seconds(HOLD_S);
-        module.held.push_back(Held { request, until });
+        module.held.push_back(Held {
+            request,
+            until,
+            deaths,
+        });
         if module.held.len() == 1 && !module.deferred {
-            cx.timer(seconds(HOLD_S), move |core: &mut Broker, cx| {
-                core.expire_held(cx, id)
-            });
+            self.watch_held(cx, id);
         }
+    }
+
+    /// Sees to it that nothing is held for longer than it may be.
+    pub(crate) fn watch_held(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        cx.timer(seconds(HOLD_S), move |core: &mut Broker, cx| {
+            core.expire_held(cx, id)
+        });
     }
 
     fn expire_held(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
@@ -239,7 +265,7 @@ impl Broker {
             return;
         };
         for held in std::mem::take(&mut module.held) {
-            self.send_to_module(cx, id, held.request);
+            self.send_again(cx, id, held.request, held.deaths);
         }
     }
 }
@@ -247,7 +273,7 @@ impl Broker {
 impl Loaded {
     /// Remembers a request that needs an answer. Matchtag 0 is never remembered: the
     /// scheduler protocol reuses it (RFC 27).
-    fn track(&mut self, request: &Message) {
+    fn track(&mut self, request: &Message, deaths: usize) {
         let Some(sender) = request.first_route() else {
             return;
         };
@@ -266,6 +292,7 @@ impl Loaded {
             request: request.clone(),
             number: self.n_tracked,
             answered: false,
+            deaths,
         };
         self.tracked.insert((sender.clone(), tag), tracked);
     }
@@ -275,11 +302,23 @@ impl Loaded {
             return;
         };
         let key = (sender.clone(), response.matchtag());
+        self.useful |= self.stage == Stage::Running;
         if response.ends_rpc() {
             self.tracked.remove(&key);
         } else if let Some(tracked) = self.tracked.get_mut(&key) {
             tracked.answered = true;
         }
+    }
+
+    /// Notes that the process has ended unasked; says how many have in a row.
+    pub(crate) fn count_end(&mut self, now: Duration) -> usize {
+        if self.useful {
+            self.restarted_at.clear();
+        }
+        let window = seconds(RESTART_WINDOW_S);
+        self.restarted_at.retain(|at| *at + window >= now);
+        self.restarted_at.push_back(now);
+        self.restarted_at.len()
     }
 
     /// Everything that is without a final answer, in the order of delivery.

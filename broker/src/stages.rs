@@ -383,7 +383,12 @@ impl Broker {
     }
 
     /// A module is unloaded.
-    pub(crate) fn stage_module_gone(&mut self, cx: &mut Cx<Broker>, _name: &str) {
+    pub(crate) fn stage_module_gone(&mut self, cx: &mut Cx<Broker>, name: &str) {
+        let awaited = self.life.started.contains(&name);
+        if self.life.state == State::Init && awaited && !self.life.failed {
+            self.life.failed = true;
+            return self.start_modules(cx);
+        }
         if self.life.state != State::Finalize {
             return;
         }

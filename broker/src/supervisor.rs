@@ -14,7 +14,7 @@ use wire::{Errno, Flags, Identity, Message};
 
 use crate::armed::Armed;
 use crate::core::{Broker, Party, Provider, seconds};
-use crate::limits::{RESTART_WINDOW_S, RESTARTS_MAX};
+use crate::limits::{DEATHS_MAX, RESTART_WINDOW_S, RESTARTS_MAX};
 use crate::modules::{Held, Loaded, ModuleId, Stage, Waiter};
 use crate::subscriptions::Subscriptions;
 
@@ -65,6 +65,9 @@ impl Broker {
             held: VecDeque::new(),
             deferred: false,
             restarted_at: VecDeque::new(),
+            useful: false,
+            killed: false,
+            parked: false,
             last_sent: cx.now().mono,
         };
         self.services.insert(name.clone(), Provider::Module(id));
@@ -93,6 +96,7 @@ impl Broker {
             .collect();
         module.identity = identity.clone();
         module.reported = None;
+        module.useful = false;
         module.status = ModuleStatus::Init;
         self.parties.insert(identity, Party::Module(id));
         let child = cx.spawn(Spawn {
@@ -146,6 +150,7 @@ impl Broker {
                     self.tell_loader(cx, waiter, Ok(()));
                 }
                 self.release_held(cx, id);
+                self.start_parked(cx);
             }
             ModuleStatus::Finalizing => {
                 // One that ends unasked will be started again: hold, do not refuse.
@@ -174,10 +179,16 @@ impl Broker {
         };
         match event {
             ChildEvent::Failed { errno } => {
-                self.process_ended(cx, id, Err(Refusal::bare(*errno)));
+                let module = &self.modules[&id];
+                let program = module.loader.as_ref().unwrap_or(&module.path);
+                let text = format!("{program}: cannot be started: {errno}");
+                self.process_ended(cx, id, Err(Refusal::new(*errno, text)));
             }
             ChildEvent::Exited { status } => {
                 let end = self.how_it_ended(id, *status);
+                if let Some(module) = self.modules.get_mut(&id) {
+                    module.killed = status & 0x7f == SIGKILL;
+                }
                 self.process_ended(cx, id, end);
             }
             ChildEvent::Started { .. } | ChildEvent::Output { .. } | ChildEvent::Channel { .. } => {
@@ -190,20 +201,24 @@ impl Broker {
         let Some(module) = self.modules.get(&id) else {
             return Ok(());
         };
-        match module.reported {
-            Some(0) => Ok(()),
-            Some(errnum) => Err(Refusal::bare(Errno(u32::try_from(errnum).unwrap_or(5)))),
-            None => {
-                let how = match (status & 0x7f, status >> 8) {
-                    (0, code) => format!("exited with exit code {code}"),
-                    (signal, _) => format!("killed by signal {signal}"),
-                };
-                Err(Refusal::new(
-                    Errno::ECONNRESET,
-                    format!("module {} {how}", module.name),
-                ))
+        let asked = module.stage == Stage::Stopping;
+        let how = match (module.reported, status & 0x7f, status >> 8) {
+            (Some(0), ..) => return Ok(()),
+            (Some(errnum), ..) => {
+                return Err(Refusal::bare(Errno(u32::try_from(errnum).unwrap_or(5))));
             }
-        }
+            // Its last words may be lost when the machine is very busy. What we have
+            // killed has none.
+            (None, 0, 0) | (None, SIGKILL | SIGTERM, _) if asked => return Ok(()),
+            (None, 0, 0) => "exited with exit code 0 but did not report module status".to_owned(),
+            (None, 0, code) => format!("exited with exit code {code}"),
+            (None, signal, _) => format!("killed by signal {signal}"),
+        };
+        let errno = match module.stage {
+            Stage::Loading => Errno::EINVAL,
+            _ => Errno::ECONNRESET,
+        };
+        Err(Refusal::new(errno, format!("module {} {how}", module.name)))
     }
 
     /// A module's process is gone: what it had is taken back, and what comes next is
@@ -215,8 +230,15 @@ impl Broker {
         module.child = None;
         module.status = ModuleStatus::Exited;
         tracing::debug!("module {} exited", module.name);
-        if let Err(error) = &end {
-            tracing::error!("{}: {error}", module.name);
+        match &end {
+            // Says itself which module it is about.
+            Err(Refusal {
+                text: Some(text), ..
+            }) if text.starts_with("module ") => {
+                tracing::error!("{text}");
+            }
+            Err(error) => tracing::error!("{}: {error}", module.name),
+            Ok(()) => {}
         }
         let (identity, armed) = (module.identity.clone(), std::mem::take(&mut module.armed));
         module.subscriptions = Subscriptions::default();
@@ -240,38 +262,66 @@ impl Broker {
 
     fn restart(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
         let now = cx.now().mono;
+        let missing = self.missing_need(id);
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
-        let window = seconds(RESTART_WINDOW_S);
-        while module
-            .restarted_at
-            .front()
-            .is_some_and(|at| *at + window < now)
+        let lost_service =
+            |error: &Refusal| matches!(error.errno, Errno::ENOSYS | Errno::EHOSTUNREACH);
+        if let (Some(need), Err(error)) = (missing, &end)
+            && lost_service(error)
         {
-            module.restarted_at.pop_front();
+            tracing::warn!("module {} waits for module {need}", module.name);
+            module.stage = Stage::Restarting;
+            module.parked = true;
+            return self.sort_out_tracked(cx, id);
         }
-        if module.restarted_at.len() >= RESTARTS_MAX {
+        let n = module.count_end(now);
+        if n > RESTARTS_MAX && !module.killed {
             tracing::error!(
-                "module {} ended {RESTARTS_MAX} times in {RESTART_WINDOW_S}s: giving it up",
-                module.name
+                "module {} ended {n} times in {RESTART_WINDOW_S}s without an answer: giving it up",
+                module.name,
             );
             return self.unload(cx, id, end);
         }
-        module.restarted_at.push_back(now);
         module.stage = Stage::Restarting;
         tracing::warn!("module {} is being restarted", module.name);
-        self.sort_out_tracked(cx, id);
         // A module that dies at once must not keep the machine busy: each restart in
         // the window waits twice as long as the one before.
-        let n = self.modules[&id].restarted_at.len() as u32;
+        let doublings = (n - 1).min(if module.killed { 5 } else { 9 });
+        self.sort_out_tracked(cx, id);
         if n == 1 {
             self.start_process(cx, id);
         } else {
-            let wait = std::time::Duration::from_millis(10 << (n - 1).min(9));
+            let wait = std::time::Duration::from_millis(10 << doublings);
             cx.timer(wait, move |core: &mut Broker, cx| {
                 core.start_process(cx, id)
             });
+        }
+    }
+
+    /// The first module that this one needs and that does not run.
+    fn missing_need(&self, id: ModuleId) -> Option<&'static str> {
+        let name = &self.modules.get(&id)?.name;
+        let entry = crate::rc::MODULES.iter().find(|entry| entry.name == name)?;
+        let runs = |need: &str| {
+            let module = self.module_named(need).and_then(|id| self.modules.get(&id));
+            module.is_some_and(|module| module.stage == Stage::Running)
+        };
+        entry.needs.iter().copied().find(|need| !runs(need))
+    }
+
+    /// Starts the modules that have waited for what they need.
+    fn start_parked(&mut self, cx: &mut Cx<Broker>) {
+        let parked = self.modules.iter().filter(|(_, module)| module.parked);
+        let parked: Vec<ModuleId> = parked.map(|(id, _)| *id).collect();
+        for id in parked {
+            if self.missing_need(id).is_none()
+                && let Some(module) = self.modules.get_mut(&id)
+            {
+                module.parked = false;
+                self.start_process(cx, id);
+            }
         }
     }
 
@@ -286,10 +336,17 @@ impl Broker {
         let mut lost = Vec::new();
         for tracked in tracked {
             let request = tracked.request;
-            let may_repeat =
-                self.may_repeat(request.topic()) && !tracked.answered && !request.has(Flags::USER1);
+            let deaths = tracked.deaths + 1;
+            let may_repeat = self.may_repeat(request.topic())
+                && !tracked.answered
+                && !request.has(Flags::USER1)
+                && deaths < DEATHS_MAX;
             if may_repeat {
-                again.push_back(Held { request, until });
+                again.push_back(Held {
+                    request,
+                    until,
+                    deaths,
+                });
             } else {
                 lost.push(request);
             }
@@ -299,6 +356,7 @@ impl Broker {
         };
         again.append(&mut module.held);
         module.held = again;
+        self.watch_held(cx, id);
         self.lose(cx, lost);
     }
 
@@ -321,12 +379,16 @@ impl Broker {
             .map(|tracked| tracked.request)
             .collect();
         self.lose(cx, lost);
+        let text = format!("module {} is gone", module.name);
         for held in module.held {
-            self.refuse(cx, held.request, Errno::ENOSYS, None);
+            self.refuse(cx, held.request, Errno::ENOSYS, Some(&text));
         }
         let loaded = match &end {
             Err(error) => Err(error.clone()),
-            Ok(()) => Err(Refusal::bare(Errno::ECONNRESET)),
+            Ok(()) => Err(Refusal::new(
+                Errno::ECONNRESET,
+                format!("module {} was removed before it ran", module.name),
+            )),
         };
         for waiter in module.loading {
             self.tell_loader(cx, waiter, loaded.clone());

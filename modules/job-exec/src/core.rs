@@ -12,6 +12,7 @@ use wire::Identity;
 use crate::config::Config;
 use crate::job::Job;
 use crate::limits::RETRY_DELAY_MS;
+use crate::outcomes::Outcomes;
 use crate::state::State;
 use crate::store::Store;
 
@@ -36,6 +37,8 @@ pub struct JobExec {
     pub(crate) leftovers: BTreeSet<JobId>,
     /// Who asks for jobs.
     pub(crate) manager: Option<Identity>,
+    /// How the latest jobs ended.
+    pub(crate) outcomes: Outcomes,
     /// Program to run as job shell unless a setting says another.
     pub(crate) job_shell: String,
     /// How many shells were started, for the number of each.
@@ -67,29 +70,29 @@ pub(crate) const RETRY: Duration = Duration::from_millis(RETRY_DELAY_MS);
 
 impl JobExec {
     /// Tells the job manager of something wrong, of type `exec`.
-    pub(crate) fn raise(&self, cx: &mut Cx<Self>, id: JobId, severity: u32, note: &str) {
+    pub(crate) fn raise(&mut self, cx: &mut Cx<Self>, id: JobId, severity: u32, note: &str) {
         self.raise_as(cx, id, "exec", severity, note);
     }
 
     /// Tells the job manager of something wrong.
     pub(crate) fn raise_as(
-        &self,
+        &mut self,
         cx: &mut Cx<Self>,
         id: JobId,
         kind: &str,
         severity: u32,
         note: &str,
     ) {
-        if let Some(job) = self.jobs.get(&id) {
-            let (kind, note) = (kind.to_owned(), note.to_owned());
-            job.answer(
-                cx,
-                Step::Exception {
-                    kind,
-                    severity,
-                    note,
-                },
-            );
+        if let Some(job) = self.jobs.get_mut(&id) {
+            let exception = Step::Exception {
+                kind: kind.to_owned(),
+                severity,
+                note: note.to_owned(),
+            };
+            if severity == 0 {
+                job.exception.get_or_insert_with(|| exception.clone());
+            }
+            job.answer(cx, exception);
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::JobExec;
 use crate::job::{Job, Kind};
 use crate::limits::STOP_WAIT_S;
+use crate::outcomes::Outcome;
 use crate::state::{Move, State};
 
 /// Wait status of a job that an exception ended and that has none of its own.
@@ -66,6 +67,11 @@ impl JobExec {
             self.children.remove(&child);
         }
         job.step(Move::Grafted);
+        let outcome = Outcome {
+            status: job.is_started.then_some(job.status),
+            exception: job.exception.take(),
+        };
+        self.outcomes.keep(id, outcome);
         if job.log.in_namespace {
             remove_namespace(cx, id);
         }

@@ -34,6 +34,8 @@ pub struct Job {
     pub expiry: Option<TimerId>,
     /// Set while it is being ended against its will.
     pub ending: Option<Ending>,
+    /// The first exception of severity 0 that was told.
+    pub exception: Option<Step>,
     /// Wait status so far.
     pub status: i32,
     /// Whether the job manager knows that it runs.
@@ -138,6 +140,7 @@ impl Job {
             expiration: rset.expiration(),
             expiry: None,
             ending: None,
+            exception: None,
             status: 0,
             is_started: false,
             critical_ranks: None,

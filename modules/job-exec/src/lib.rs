@@ -18,6 +18,7 @@ mod job;
 mod ladder;
 pub mod limits;
 mod mock;
+mod outcomes;
 mod recovery;
 mod shells;
 mod signals;

@@ -34,3 +34,7 @@ pub const STOP_WAIT_S: u64 = 5;
 
 /// How long the last words of a shell that ended are waited for, in milliseconds.
 pub const SHELL_DRAIN_MS: u64 = 1000;
+
+/// Outcomes of jobs that are over, kept for a job manager that has lost them. The oldest
+/// goes first.
+pub const OUTCOMES_MAX: usize = 16_384;

@@ -27,6 +27,9 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
     if core.jobs.contains_key(&id) {
         return rebind(core, cx, id, start.reattach, message);
     }
+    if core.outcomes.tell(cx, id, &message, start.reattach) {
+        return tracing::info!("job={id}: is over: told again");
+    }
     let (kind, problem) = match Mock::of(&start.jobspec) {
         None => {
             // Without the means to become another user, its job would run as the owner.
@@ -61,7 +64,8 @@ fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId, reattach: bool, m
         return;
     };
     if job.answers_to(message.first_route()) {
-        return tracing::error!("job={id}: asked to start twice");
+        // It asks for what it has replayed, and again after our greeting.
+        return tracing::debug!("job={id}: asked to start twice");
     }
     job.rebind(message);
     if job.is_started {

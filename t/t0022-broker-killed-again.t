@@ -1,0 +1,123 @@
+#!/bin/sh
+
+test_description='whoever asks while modules are killed again and again gets answers
+
+Covers the broker holding and repeating requests under kill -9 in a loop: commands
+that only look never fail; a submission succeeds or says why not, and what was
+acknowledged is there. One kill of each module is covered by t0020.
+'
+
+. "$(dirname "$0")/sharness.sh"
+test_under_flux 1 job
+
+# kill_again NAME: kills the module, waits until its successor answers, and so on until
+# the file `enough` appears. Prints how often.
+kill_again() {
+	kills=0
+	while test ! -e enough
+	do
+		pkill -KILL -P "$(flux getattr broker.pid)" -f "flux-module-$1\$" &&
+			kills=$((kills + 1))
+		flux ping --count=1 "$1" >ping.log 2>&1
+	done
+	echo $kills
+}
+
+# under_fire NAME COMMAND...: runs COMMAND while NAME is killed again and again.
+under_fire() {
+	rm -f enough
+	kill_again "$1" >kills &
+	killer=$!
+	shift
+	"$@"
+	result=$?
+	: >enough
+	wait $killer && test "$(cat kills)" -ge 3 && return $result
+}
+
+# each_time N EXPECT COMMAND...: COMMAND succeeds N times and prints what EXPECT holds.
+each_time() {
+	left=$1 expect=$2
+	shift 2
+	while test $left -gt 0
+	do
+		left=$((left - 1))
+		"$@" >actual && test_cmp $expect actual || return 1
+	done
+}
+
+# submit_each N: submits N jobs. What is acknowledged goes to `ids`, complaints to `no`.
+submit_each() {
+	left=$1
+	while test $left -gt 0
+	do
+		left=$((left - 1))
+		flux submit true >>ids 2>>no
+		test $? -le 1 || return 1
+	done
+}
+
+test_expect_success 'there are jobs and keys' '
+	flux submit --cc=1-5 true >submitted &&
+	flux queue drain &&
+	flux jobs -nac0 -o "{id.f58} {name} {result}" >jobs &&
+	test "$(wc -l <jobs)" = 5 &&
+	flux kvs put a=1 b=2 &&
+	printf "1\n2\n" >values
+'
+
+test_expect_success 'flux jobs never fails while job-list is killed again and again' '
+	under_fire job-list each_time 30 jobs flux jobs -nac0 -o "{id.f58} {name} {result}"
+'
+
+test_expect_success 'flux jobs never fails while job-manager is killed again and again' '
+	under_fire job-manager each_time 30 jobs flux jobs -nac0 -o "{id.f58} {name} {result}"
+'
+
+for module in kvs content
+do
+	test_expect_success "flux kvs get never fails while $module is killed again and again" "
+		under_fire $module each_time 30 values flux kvs get a b
+	"
+done
+
+test_expect_success 'kvs puts that were acknowledged are there, others say why not' '
+	cat >put-each <<-\EOF &&
+	for i in $(seq 30)
+	do
+		flux kvs put k$i=$i 2>>refused && echo k$i >>kept
+	done
+	:
+	EOF
+	>refused && >kept &&
+	under_fire kvs sh put-each &&
+	for key in $(cat kept)
+	do
+		test "$(flux kvs get $key)" = "${key#k}" || return 1
+	done &&
+	test $(($(wc -l <kept) + $(wc -l <refused))) = 30
+'
+
+for module in job-manager job-ingest
+do
+	test_expect_success "jobs submitted while $module is killed again and again all run" "
+		>ids && >no &&
+		under_fire $module submit_each 20 &&
+		test \$((\$(wc -l <ids) + \$(wc -l <no))) = 20 &&
+		flux queue drain &&
+		flux jobs -nac0 -o '{id.f58}' | sort >listed &&
+		sort ids >acknowledged &&
+		comm -23 acknowledged listed >lost &&
+		test_cmp /dev/null lost &&
+		flux jobs -nac0 -o '{result}' | sort -u >results &&
+		echo COMPLETED >expect &&
+		test_cmp expect results
+	"
+done
+
+test_expect_success 'nothing was given up' '
+	flux dmesg >log &&
+	test_must_fail grep "giving it up" log
+'
+
+test_done
