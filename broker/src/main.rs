@@ -38,5 +38,19 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    runtime::report("broker", setup::run(Args::parse()))
+    match Args::try_parse() {
+        Ok(args) => runtime::report("broker", setup::run(args)),
+        Err(error) if error.use_stderr() => runtime::report("broker", Err(complaint(&error))),
+        Err(help) => {
+            print!("{help}");
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// What is wrong with the command line, as our other complaints look.
+fn complaint(error: &clap::Error) -> anyhow::Error {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    anyhow::anyhow!("{}", first.strip_prefix("error: ").unwrap_or(first))
 }

@@ -72,8 +72,8 @@ pub struct Loaded {
 pub(crate) enum Waiter {
     /// `flux module load`.
     Client(Reply<Load>),
-    /// The start of the instance.
-    Stage,
+    /// The start of the instance, for this module.
+    Stage(&'static str),
 }
 
 /// A request that the module has and has not finished answering.

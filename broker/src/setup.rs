@@ -19,8 +19,7 @@ use broker::files::Files;
 use broker::{BrokerNode, Setup, config};
 use nix::sys::signal::Signal;
 use proto::Object;
-use runtime::link::Context;
-use runtime::{ModuleBus, Reactor, Signals};
+use runtime::{Reactor, Signals};
 
 use crate::Args;
 use crate::folders::{self, Folder};
@@ -109,25 +108,26 @@ fn serve(setup: Setup, files: Files, signals: Signals) -> anyhow::Result<i32> {
     let Some(path) = uri.strip_prefix("local://").map(PathBuf::from) else {
         bail!("local-uri={uri}: only local:// sockets can be served");
     };
-    let context = Context::new().context("cannot start ZeroMQ")?;
-    let modules = ModuleBus::bind(&context, &setup.endpoint)
-        .with_context(|| format!("cannot listen at {}", setup.endpoint))?;
-    let listener = listen(&path)?;
+    let endpoint = setup.endpoint.clone();
+    // Access is decided by who connects, not by the mode of the socket.
+    let clients = listen("local", &path, 0o777)?;
+    let modules = Path::new(endpoint.trim_start_matches("ipc://"));
+    let modules = listen("module", modules, 0o700)?;
     let mut reactor = Reactor::new(BrokerNode::new(setup, runtime::rusage))?
         .with_signals(signals)?
-        .as_broker(modules, listener)?
+        .as_broker(modules, clients)?
         .with_worker(move || files);
     let result = reactor.run();
     let _ = std::fs::remove_file(&path);
     Ok(result?)
 }
 
-/// Makes the local socket. Access is decided by who connects, not by its mode.
-fn listen(path: &Path) -> anyhow::Result<UnixListener> {
+/// Makes a socket, in place of one that was left behind.
+fn listen(name: &str, path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path)
-        .with_context(|| format!("{}: cannot make the local socket", path.display()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777))?;
+        .with_context(|| format!("{}: cannot make the {name} socket", path.display()))?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     Ok(listener)
 }
 
@@ -174,6 +174,7 @@ fn read_config(path: Option<&str>, arguments: &[String]) -> anyhow::Result<Objec
             config::argument(text).context("Config file error")?,
         );
     }
+    config::check_access(&config)?;
     Ok(config)
 }
 

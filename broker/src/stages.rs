@@ -225,16 +225,26 @@ impl Broker {
                     loader: None,
                     exec: None,
                 };
-                self.load(cx, load, Waiter::Stage);
+                self.load(cx, load, Waiter::Stage(entry.name));
             }
         }
     }
 
     /// A default module runs, or could not be started.
-    pub(crate) fn stage_module_loaded(&mut self, cx: &mut Cx<Broker>, result: Result<(), Refusal>) {
-        if let Err(error) = result {
-            tracing::error!("rc1: a module failed to load: {error}");
-            self.life.failed = true;
+    pub(crate) fn stage_module_loaded(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        name: &str,
+        result: Result<(), Refusal>,
+    ) {
+        match result {
+            Ok(()) => {}
+            // Those that were on their way when the first one failed are removed by us.
+            Err(error) if self.life.failed => tracing::debug!("rc1: module {name}: {error}"),
+            Err(error) => {
+                tracing::error!("rc1: module {name} failed to load: {error}");
+                self.life.failed = true;
+            }
         }
         self.start_modules(cx);
     }

@@ -402,7 +402,7 @@ impl Broker {
     fn tell_loader(&mut self, cx: &mut Cx<Broker>, waiter: Waiter, result: Result<(), Refusal>) {
         match waiter {
             Waiter::Client(reply) => reply.send(cx, result.map(|()| Empty)),
-            Waiter::Stage => self.stage_module_loaded(cx, result),
+            Waiter::Stage(name) => self.stage_module_loaded(cx, name, result),
         }
     }
 

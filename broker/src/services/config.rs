@@ -61,7 +61,7 @@ impl Broker {
     /// Offers a configuration to every module in turn. One refusal, and those that
     /// took it are given the old one back.
     fn change_config(&mut self, cx: &mut Cx<Broker>, new: Object, done: Done) {
-        if let Err(refusal) = check_access(&new) {
+        if let Err(refusal) = crate::config::check_access(&new) {
             return done.send(cx, Err(refusal));
         }
         let running = self
@@ -112,55 +112,4 @@ fn config_reload(name: &str, config: &Object) -> Message {
     let mut message = Message::request(&format!("{name}.config-reload"), 0);
     message.set_payload(ConfigReload(config.clone()).encode());
     message
-}
-
-/// The `[access]` table is the connector's, which is part of the broker.
-fn check_access(config: &Object) -> Result<(), Refusal> {
-    let error = |text: String| {
-        let text = format!("error parsing [access] configuration: {text}");
-        Err(Refusal::new(Errno::EINVAL, text))
-    };
-    let Some(access) = config.0.get("access") else {
-        return Ok(());
-    };
-    let Some(access) = access.as_object() else {
-        return error("expected a table".to_owned());
-    };
-    for (key, value) in access {
-        match key.as_str() {
-            "allow-guest-user" | "allow-root-owner" | "private-mode" if value.is_boolean() => {}
-            "roles" if value.is_object() => {}
-            "allow-guest-user" | "allow-root-owner" | "private-mode" => {
-                return error(format!("{key} must be true or false"));
-            }
-            _ => return error(format!("{key}: unknown key")),
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(json: &str, want: Option<&str>) {
-        let config = Object(serde_json::from_str(json).expect("JSON"));
-        let got = check_access(&config)
-            .err()
-            .map(|refusal| refusal.to_string());
-        let want = want.map(|text| format!("error parsing [access] configuration: {text}"));
-        assert_eq!(got, want, "{json}");
-    }
-
-    #[test]
-    fn the_access_table_takes_only_its_own_keys() {
-        check("{}", None);
-        check(r#"{"access":{"allow-guest-user":true}}"#, None);
-        check(
-            r#"{"access":{"allow-guest-user":1}}"#,
-            Some("allow-guest-user must be true or false"),
-        );
-        check(r#"{"access":{"foo":true}}"#, Some("foo: unknown key"));
-        check(r#"{"access":7}"#, Some("expected a table"));
-    }
 }

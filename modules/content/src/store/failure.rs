@@ -34,7 +34,7 @@ impl Failure {
                     .raw_os_error()
                     .and_then(|code| u32::try_from(code).ok());
                 let errno = errno.map_or(Errno::EIO, Errno);
-                Refusal::new(errno, format!("{path}: {error}"))
+                Refusal::new(errno, format!("{path}: {errno}"))
             }
             Self::Damaged(what) => Refusal::new(Errno::EIO, format!("{path}: {what}")),
         }
