@@ -149,6 +149,15 @@ impl Flux {
         self.out_is_tty
     }
 
+    /// Whether to colour standard output.
+    pub fn wants_color(&self, choice: clap::ColorChoice) -> bool {
+        match choice {
+            clap::ColorChoice::Always => true,
+            clap::ColorChoice::Never => false,
+            clap::ColorChoice::Auto => self.out_is_tty && self.env.get_os("NO_COLOR").is_none(),
+        }
+    }
+
     /// Columns of the terminal; `None` when standard output is none.
     pub fn terminal_columns(&self) -> Option<usize> {
         if !self.out_is_tty {

@@ -11,6 +11,7 @@ use proto::job_manager::{Kill, Raise};
 use super::follower::{Follower, News, Show};
 use super::input::Input;
 use super::signals::{Signals, Wish};
+use super::status_line::StatusLine;
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -19,6 +20,8 @@ use crate::flux::Flux;
 pub struct SessionOptions {
     /// What is shown of it.
     pub show: Show,
+    /// Tell what it waits for, also where there is no terminal.
+    pub show_status: bool,
     /// The tasks that get our standard input; `None` for none.
     pub input_ranks: Option<String>,
     /// The job as the user named it.
@@ -36,6 +39,7 @@ pub struct Session {
     follower: Follower,
     input: Option<Input>,
     signals: Option<Signals>,
+    status: Option<StatusLine>,
     name: String,
 }
 
@@ -58,6 +62,7 @@ impl Session {
             follower: Follower::start(handle, id, show),
             input: input.transpose()?,
             signals,
+            status: StatusLine::new(flux, id, options.show_status),
             name: options.name,
         };
         let code = session.go_on(flux, handle)?;
@@ -67,7 +72,19 @@ impl Session {
 
     fn go_on(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<u8, CliError> {
         while !self.follower.is_done() {
-            match self.wait(flux, handle)? {
+            if let Some(status) = &mut self.status {
+                status.show(flux)?;
+            }
+            let arrived = self.wait(flux, handle)?;
+            if let Some(status) = &self.status {
+                status.hide(flux)?;
+            }
+            match arrived {
+                (Arrival::Deadline, _) => {
+                    if let Some(status) = &mut self.status {
+                        status.tick();
+                    }
+                }
                 (Arrival::Answer(call, answer), _) => self.take(flux, handle, call, answer)?,
                 (Arrival::Ready(_), Some(Ready::Input)) => {
                     if let Some(input) = &mut self.input {
@@ -98,7 +115,8 @@ impl Session {
         watched.extend(self.signals.as_ref().map(AsFd::as_fd));
         let signals = watched.len();
         watched.extend(self.input.as_ref().and_then(Input::wanted));
-        let arrival = handle.next(&watched, None)?;
+        let tick = self.status.as_ref().and_then(StatusLine::next);
+        let arrival = handle.next(&watched, tick)?;
         let ready = match arrival {
             Arrival::Ready(place) if place < signals => Some(Ready::Signal),
             Arrival::Ready(_) => Some(Ready::Input),
@@ -122,10 +140,11 @@ impl Session {
         let refused = answer.as_ref().err().map(|refusal| refusal.errno);
         let news = self.follower.take(flux, handle, call, answer);
         let news = news.map_err(|error| self.failed(error, refused))?;
-        if let (News::ExecEvent(entry), Some(input)) = (news, &mut self.input) {
-            input.take_event(flux, handle, &entry)?;
+        match (news, &mut self.input, &mut self.status) {
+            (News::ExecEvent(entry), Some(input), _) => input.take_event(flux, handle, &entry),
+            (News::Event(entry), _, Some(status)) => status.take(flux, &entry),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn failed(&self, error: CliError, refused: Option<Errno>) -> CliError {

@@ -86,13 +86,7 @@ impl Printer {
                 .then(|| EntryFormatter::new(TimeForm::Human, offset)),
             before: None,
             is_delta: options.delta,
-            is_coloured: match options.color {
-                clap::ColorChoice::Always => true,
-                clap::ColorChoice::Never => false,
-                clap::ColorChoice::Auto => {
-                    flux.out_is_tty() && flux.env.get_os("NO_COLOR").is_none()
-                }
-            },
+            is_coloured: flux.wants_color(options.color),
         }
     }
 

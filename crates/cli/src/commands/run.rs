@@ -49,6 +49,7 @@ impl Run for RunCommand {
                 until: self.wait_event.clone().unwrap_or("finish".to_owned()),
                 ..Show::default()
             },
+            show_status: false,
             input_ranks: self.input_ranks(),
             name: id.to_string(),
         };

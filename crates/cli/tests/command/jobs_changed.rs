@@ -1,8 +1,10 @@
 //! Cancelling, signalling and waiting for jobs; queues.
 
 use client::Refusal;
+use client::fake::{Act, answer, refuse};
 use proto::Errno;
 use serde_json::json;
+use wire::Message;
 
 use super::{answering, check};
 
@@ -168,5 +170,85 @@ fn queues_show_what_was_done_to_them() {
         "queue status foo",
         invalid,
         "-- stderr\nflux-queue: status: 'foo' is not a valid queue\n-- code 1\n",
+    );
+}
+
+/// Answers as job-info does about one log of a job.
+fn with_log(lines: &'static [&'static str]) -> impl FnMut(&Message) -> Vec<Act> + Send + 'static {
+    move |request| {
+        let lines = lines.iter();
+        let mut acts: Vec<Act> = lines
+            .map(|line| answer(request, &json!({ "event": format!("{line}\n") })))
+            .collect();
+        acts.push(refuse(request, &Refusal::END));
+        acts
+    }
+}
+
+#[test]
+fn an_event_may_be_told_by_its_context() {
+    const LOG: &[&str] = &[
+        r#"{"timestamp":10.5,"name":"submit"}"#,
+        r#"{"timestamp":11.5,"name":"exception","context":{"type":"a","severity":1}}"#,
+        r#"{"timestamp":12.5,"name":"exception","context":{"type":"b","severity":0}}"#,
+    ];
+    let first = "11.500000 exception type=\"a\" severity=1\n";
+    let second = "12.500000 exception type=\"b\" severity=0\n";
+    for (options, expect) in [
+        ("", first),
+        ("-c 2", second),
+        ("-m type=b", second),
+        ("-m severity=0", second),
+        (
+            "-T offset -m severity=0",
+            "2.000000 exception type=\"b\" severity=0\n",
+        ),
+        (
+            "-m severity=7",
+            "-- stderr\nflux-job: event 'exception' never received\n-- code 1\n",
+        ),
+        ("-q", ""),
+    ] {
+        check(
+            &format!("job wait-event {options} ƒ2 exception"),
+            with_log(LOG),
+            expect,
+        );
+    }
+}
+
+#[test]
+fn events_are_coloured_for_who_asks() {
+    check(
+        "job wait-event -L=always ƒ2 exception",
+        with_log(&[r#"{"timestamp":1.5,"name":"exception","context":{"a":1}}"#]),
+        "\x1b[32m1.500000\x1b[0m \x1b[1;31mexception\x1b[0m \x1b[34ma\x1b[0m=1\n",
+    );
+}
+
+#[test]
+fn processes_of_tasks_are_asked_of_the_shell() {
+    const LOG: &[&str] = &[
+        r#"{"timestamp":1.5,"name":"shell.init","context":{"service":"7-shell-f2","leader-rank":0}}"#,
+        r#"{"timestamp":1.5,"name":"shell.start"}"#,
+    ];
+    let job = || {
+        let mut log = with_log(LOG);
+        move |request: &Message| match request.topic() {
+            "7-shell-f2.proctable" => {
+                let task =
+                    |rank: u32| json!({"taskid":rank,"host":"vm","pid":rank + 50,"executable":"x"});
+                vec![answer(request, &json!({ "tasks": [task(1), task(0)] }))]
+            }
+            _ => log(request),
+        }
+    };
+    check("job hostpids ƒ2", job(), "vm:50,vm:51\n");
+    check("job hostpids -r1 ƒ2", job(), "vm:51\n");
+    check("job hostpids -d; ƒ2", job(), "vm:50;vm:51\n");
+    check(
+        "job hostpids ƒ2",
+        with_log(&[]),
+        "-- stderr\nflux-job: ƒ2: job is not running\n-- code 1\n",
     );
 }

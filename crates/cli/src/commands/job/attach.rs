@@ -14,6 +14,9 @@ pub struct Attach {
     /// Show the events of its execution
     #[arg(short = 'X', long)]
     show_exec: bool,
+    /// Tell what the job waits for; on a terminal that is done anyway
+    #[arg(long)]
+    show_status: bool,
     /// Follow the job only up to this event; with 'exec.' in front, of its execution log
     #[arg(short, long, value_name = "EVENT", default_value = "finish")]
     wait_event: String,
@@ -29,6 +32,9 @@ pub struct Attach {
     /// Leave our input alone
     #[arg(short, long)]
     read_only: bool,
+    /// Do not gather input before it is handed on; it never is
+    #[arg(short, long)]
+    unbuffered: bool,
     /// Hand our input to these tasks only
     #[arg(short, long, value_name = "RANKS", default_value = "all")]
     input_ranks: String,
@@ -50,6 +56,7 @@ impl Attach {
                 until: self.wait_event,
                 ..Show::default()
             },
+            show_status: self.show_status,
             input_ranks: (!self.read_only).then_some(self.input_ranks),
             name: self.id,
         };

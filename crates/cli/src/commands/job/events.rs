@@ -21,6 +21,10 @@ pub struct Form {
     /// Print times for people
     #[arg(short = 'H', long)]
     human: bool,
+    /// Colour times, names and keys
+    #[arg(short = 'L', long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+        default_value = "auto", default_missing_value = "always")]
+    color: clap::ColorChoice,
     /// Log to read: eventlog, exec, output, input, or a key of the job
     #[arg(short, long, value_name = "PATH", default_value = "eventlog")]
     path: String,
@@ -64,6 +68,7 @@ impl Form {
         Printer {
             formatter: EntryFormatter::new(form, offset),
             is_json: self.format == Shape::Json,
+            is_coloured: flux.wants_color(self.color),
         }
     }
 
@@ -82,6 +87,7 @@ impl Form {
 pub struct Printer {
     formatter: EntryFormatter,
     is_json: bool,
+    is_coloured: bool,
 }
 
 impl Printer {
@@ -92,12 +98,27 @@ impl Printer {
 
     /// Prints an entry.
     pub fn print(&mut self, flux: &mut Flux, entry: &Entry) -> Result<(), CliError> {
-        match self.is_json {
-            true => writeln!(flux.out, "{}", entry.to_json())?,
-            false => writeln!(flux.out, "{}", self.formatter.line(entry))?,
-        }
+        let line = match (self.is_json, self.is_coloured) {
+            (true, _) => entry.to_json(),
+            (false, false) => self.formatter.line(entry),
+            (false, true) => coloured(&self.formatter.time(entry.timestamp()), entry),
+        };
+        writeln!(flux.out, "{line}")?;
         Ok(())
     }
+}
+
+/// The same line as without colours, but for them. Exceptions stand out.
+fn coloured(time: &str, entry: &Entry) -> String {
+    let name_on = match entry.name() {
+        "exception" => "\x1b[1;31m",
+        _ => "\x1b[33m",
+    };
+    let mut line = format!("\x1b[32m{time}\x1b[0m {name_on}{}\x1b[0m", entry.name());
+    for (key, value) in entry.context().into_iter().flatten() {
+        line.push_str(&format!(" \x1b[34m{key}\x1b[0m={value}"));
+    }
+    line
 }
 
 /// One entry of a log.

@@ -3,6 +3,7 @@
 mod attach;
 mod eventlog;
 mod events;
+mod hostpids;
 mod id;
 mod info;
 mod kill;
@@ -63,6 +64,7 @@ enum Verb {
     Stats(list::Stats),
     Submit(submit::Submit),
     Taskmap(taskmap::Taskmap),
+    Hostpids(hostpids::Hostpids),
     Timeleft(timeleft::Timeleft),
     Purge(purge::Purge),
 }
@@ -94,6 +96,7 @@ impl Run for Job {
             Verb::Stats(stats) => stats.run(flux),
             Verb::Submit(submit) => submit.run(flux),
             Verb::Taskmap(taskmap) => taskmap.run(flux),
+            Verb::Hostpids(hostpids) => hostpids.run(flux),
             Verb::Timeleft(timeleft) => timeleft.run(flux),
             Verb::Purge(purge) => purge.run(flux),
         }

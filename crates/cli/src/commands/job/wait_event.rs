@@ -106,9 +106,9 @@ impl WaitEvent {
             ))
         };
         let (key, value) = wanted.split_once('=').ok_or_else(bad)?;
-        Ok(entry.get(key).is_some_and(|found| match found.as_str() {
-            Some(text) => text == value || *found == value,
-            None => *found == value,
+        Ok(entry.get(key).is_some_and(|found| {
+            let json = found.to_string();
+            found.as_str() == Some(value) || json.as_str() == value
         }))
     }
 }

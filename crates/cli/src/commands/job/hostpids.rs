@@ -1,0 +1,116 @@
+//! `flux job hostpids`
+
+use std::time::{Duration, Instant};
+
+use client::{Arrival, Call, Delivery, Handle};
+use proto::Errno;
+use proto::data::{Fsd, IdSet, JobId};
+use proto::job_info::{EventlogWatch, WAITCREATE};
+use proto::job_shell::Proctable;
+
+use super::events::decode;
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Print the hosts and process ids of the tasks of a running job
+#[derive(clap::Args)]
+pub struct Hostpids {
+    /// What stands between two tasks
+    #[arg(short, long, value_name = "TEXT", default_value = ",")]
+    delimiter: String,
+    /// Only these tasks
+    #[arg(short, long, value_name = "RANKS")]
+    ranks: Option<IdSet>,
+    /// Wait so long for the job to start, such as 10s
+    #[arg(short, long, value_name = "DURATION")]
+    timeout: Option<Fsd>,
+    /// The job
+    id: String,
+}
+
+/// Where the shell that knows the tasks is.
+struct Shell {
+    service: String,
+    rank: u32,
+}
+
+impl Hostpids {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let id = super::parse_id(&self.id)?;
+        let deadline = self.timeout.and_then(|timeout| {
+            let timeout = Duration::try_from_secs_f64(timeout.secs()).ok()?;
+            Instant::now().checked_add(timeout)
+        });
+        let mut handle = flux.connect()?;
+        let shell = shell_of(&mut handle, id, deadline)?;
+        let call = Call::new(&Proctable {})
+            .topic(&format!("{}.proctable", shell.service))
+            .to(shell.rank)
+            .delivery(Delivery::Now);
+        let processes = handle.call(call).map_err(|refusal| match refusal.errno {
+            Errno::ENOSYS | Errno::EHOSTUNREACH => not_running(id),
+            _ => CliError::from(refusal).about(id),
+        })?;
+        let mut tasks = processes.tasks;
+        tasks.sort_by_key(|task| task.taskid);
+        let is_wanted = |rank: u32| self.ranks.as_ref().is_none_or(|ranks| ranks.contains(rank));
+        let pids = tasks.iter().filter(|task| is_wanted(task.taskid));
+        let pids: Vec<String> = pids
+            .map(|task| format!("{}:{}", task.host, task.pid))
+            .collect();
+        writeln!(flux.out, "{}", pids.join(&self.delimiter))?;
+        Ok(())
+    }
+}
+
+/// Waits until the job's tasks have been started, and tells who started them.
+fn shell_of(handle: &mut Handle, id: JobId, deadline: Option<Instant>) -> Result<Shell, CliError> {
+    let request = EventlogWatch {
+        id,
+        path: "guest.exec.eventlog".to_owned(),
+        flags: WAITCREATE,
+    };
+    let pending = handle.start_stream(Call::new(&request));
+    let mut shell = None;
+    loop {
+        let answer = match handle.next(&[], deadline)? {
+            Arrival::Answer(_, answer) => pending.decode(answer),
+            Arrival::Deadline => {
+                let text = format!("{id}: timeout: the job has not started");
+                return Err(CliError::new(text));
+            }
+            _ => continue,
+        };
+        let line = match answer {
+            Ok(watched) => watched.event,
+            Err(refusal) if refusal.is_end() => return Err(not_running(id)),
+            Err(refusal) if refusal.errno == Errno::ENOENT => return Err(not_running(id)),
+            Err(refusal) => return Err(CliError::from(refusal).about(id)),
+        };
+        let Some(entry) = line.map(|line| decode(&line)).transpose()? else {
+            continue;
+        };
+        match (entry.name(), shell.take()) {
+            ("shell.init", _) => {
+                let rank = entry.get_i64("leader-rank");
+                let rank = rank.and_then(|rank| u32::try_from(rank).ok());
+                shell = entry
+                    .get_str("service")
+                    .zip(rank)
+                    .map(|(service, rank)| Shell {
+                        service: service.to_owned(),
+                        rank,
+                    });
+            }
+            ("shell.start", Some(shell)) => {
+                handle.forget(pending.id());
+                return Ok(shell);
+            }
+            (_, before) => shell = before,
+        }
+    }
+}
+
+fn not_running(id: JobId) -> CliError {
+    CliError::new(format!("{id}: job is not running"))
+}
