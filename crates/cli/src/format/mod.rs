@@ -1,11 +1,12 @@
 //! The format language of listings: `{id.f58:>12} ?:{queue:<8.8} +:{username:<8}`.
 //!
-//! Pure: it knows nothing of jobs. A command resolves the names of fields once, when the
+//! It knows nothing of jobs. A command resolves the names of fields once, when the
 //! format is read, to whatever tells it quickly what to show; rows are then rendered
 //! without looking at the text of the format again. Read on in `parse.rs` (the text),
-//! `spec.rs` (widths and precisions), `value.rs` (what a field holds, and conversions) and
-//! `table.rs` (columns, header and rows).
+//! `spec.rs` (widths and precisions), `value.rs` (what a field holds, and conversions),
+//! `table.rs` (columns, header and rows), and `configured.rs` (formats in files).
 
+mod configured;
 mod options;
 mod parse;
 mod spec;

@@ -1,5 +1,6 @@
 //! What every listing has: `-o FORMAT`, named formats, `-n` and `--sort`.
 
+use super::configured::{NamedFormat, configured};
 use super::parse::{Format, FormatError};
 use super::table::TableOptions;
 use crate::clock;
@@ -37,6 +38,7 @@ impl FormatOptions {
         named: &[Named],
         variable: &str,
     ) -> Result<Option<String>, CliError> {
+        let named = &configured(&flux.env, variable, named)?;
         let Some(wanted) = &self.format else {
             let default = flux.env.get(variable).unwrap_or("default");
             return Ok(Some(text_of(default, named)?));
@@ -44,7 +46,7 @@ impl FormatOptions {
         if wanted == "help" {
             let program = flux.program().to_owned();
             writeln!(flux.out, "\nConfigured {program} output formats:\n")?;
-            for Named { name, about, .. } in named {
+            for NamedFormat { name, about, .. } in named {
                 writeln!(flux.out, "  {name:<12} {about}")?;
             }
             return Ok(None);
@@ -52,10 +54,12 @@ impl FormatOptions {
         if let Some(name) = wanted.strip_prefix("get-config=") {
             let text = text_of(name, named)?;
             let about = named.iter().find(|format| format.name == name);
-            let about = about.map_or("", |format| format.about);
+            let about = about.map_or("", |format| format.about.as_str());
+            // Quoted as TOML wants it: a format may have quotes and backslashes.
+            let quote = |text: &str| toml::Value::from(text).to_string();
             writeln!(flux.out, "[formats.{name}]")?;
-            writeln!(flux.out, "description = \"{about}\"")?;
-            writeln!(flux.out, "format = \"{text}\"")?;
+            writeln!(flux.out, "description = {}", quote(about))?;
+            writeln!(flux.out, "format = {}", quote(&text))?;
             return Ok(None);
         }
         text_of(wanted, named).map(Some)
@@ -72,9 +76,9 @@ impl FormatOptions {
 }
 
 /// The named format, or the text itself if it has fields.
-fn text_of(wanted: &str, named: &[Named]) -> Result<String, CliError> {
+fn text_of(wanted: &str, named: &[NamedFormat]) -> Result<String, CliError> {
     match named.iter().find(|format| format.name == wanted) {
-        Some(format) => Ok(format.text.to_owned()),
+        Some(format) => Ok(format.text.clone()),
         None if wanted.contains('{') => Ok(wanted.to_owned()),
         None => Err(CliError::new(format!("Unknown format name '{wanted}'"))
             .with_hint("'-o help' lists the names")),

@@ -31,6 +31,8 @@ pub struct Table<'f, F> {
 
 /// One row: its cells and what it is sorted by.
 struct Row {
+    /// Escape sequence before it; empty for none.
+    colour: &'static str,
     cells: Vec<Cell>,
     keys: Vec<Value<'static>>,
 }
@@ -88,7 +90,18 @@ impl<'f, F> Table<'f, F> {
         }
         let keys = self.sort.iter();
         let keys = keys.map(|key| owned(get(&key.field))).collect();
-        self.rows.push(Row { cells, keys });
+        self.rows.push(Row {
+            colour: "",
+            cells,
+            keys,
+        });
+    }
+
+    /// Shows the row that was added last in a colour.
+    pub fn colour_last(&mut self, colour: &'static str) {
+        if let Some(row) = self.rows.last_mut() {
+            row.colour = colour;
+        }
     }
 
     /// Prints the header and the rows.
@@ -109,7 +122,7 @@ impl<'f, F> Table<'f, F> {
                 let heading = heading_spec(spec);
                 heading.pad(&heading.cut(&column.heading), false, &mut line);
             }
-            self.end_line(&mut line, out)?;
+            self.end_line(&mut line, "", out)?;
         }
         for row in &self.rows {
             for (at, column, spec) in &shown {
@@ -117,7 +130,7 @@ impl<'f, F> Table<'f, F> {
                 line.push_str(&column.before);
                 spec.pad(text, *is_number, &mut line);
             }
-            self.end_line(&mut line, out)?;
+            self.end_line(&mut line, row.colour, out)?;
         }
         Ok(())
     }
@@ -129,15 +142,17 @@ impl<'f, F> Table<'f, F> {
         }
     }
 
-    fn end_line(&self, line: &mut String, out: &mut dyn Write) -> io::Result<()> {
+    fn end_line(&self, line: &mut String, colour: &str, out: &mut dyn Write) -> io::Result<()> {
         line.push_str(&self.format.tail);
         if let Some(max) = self.options.columns_max
             && let Some((end, _)) = line.char_indices().nth(max)
         {
             line.truncate(end);
         }
-        line.push('\n');
-        out.write_all(line.as_bytes())?;
+        match colour {
+            "" => writeln!(out, "{line}")?,
+            colour => writeln!(out, "{colour}{line}\x1b[0m")?,
+        }
         line.clear();
         Ok(())
     }

@@ -172,3 +172,17 @@ fn formats_and_filters_that_make_no_sense_are_refused() {
         "ERROR: Invalid user nosuchuser specified",
     );
 }
+
+#[test]
+fn jobs_are_coloured_by_how_they_ended() {
+    check(
+        "jobs -n --color=always --format={name}",
+        listing(jobs(), r#"["name","result","state"]"#),
+        "wait\n\x1b[31ma-long-name\x1b[0m\n\x1b[32mecho\x1b[0m\n",
+    );
+    check(
+        "jobs -n --color=auto --format={name}",
+        listing(jobs(), r#"["name"]"#),
+        "wait\na-long-name\necho\n",
+    );
+}

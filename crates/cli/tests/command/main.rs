@@ -80,7 +80,12 @@ fn check_input(
     let folder = tempfile::tempdir().expect("a temporary folder");
     let broker = FakeBroker::listen(&folder.path().join("local"), handle).expect("a socket");
     let words: Vec<&str> = line.split_whitespace().collect();
-    let env = [("FLUX_URI", broker.uri()), ("TZ", "UTC".to_owned())];
+    let env = [
+        ("FLUX_URI", broker.uri()),
+        ("TZ", "UTC".to_owned()),
+        // No formats of this machine.
+        ("XDG_CONFIG_DIRS", "/nonexistent".to_owned()),
+    ];
     let env: Vec<_> = env
         .iter()
         .map(|(name, value)| (*name, value.as_str()))

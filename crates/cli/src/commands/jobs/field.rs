@@ -261,6 +261,11 @@ static ROWS: &[Row] = &[
     derived!("uri", "URI", ["annotations", "state"], |job, _| {
         job.annotation("user.uri").map_or(Value::None, json)
     }),
+    derived!("uri.local", "URI", ["annotations", "state"], |job, _| {
+        let uri = job.annotation("user.uri").and_then(Json::as_str);
+        let uri = uri.and_then(super::recurse::local_uri);
+        uri.map_or(Value::None, |uri| Value::Text(uri.into()))
+    }),
     derived!(
         "dependencies",
         "DEPENDENCIES",

@@ -91,6 +91,17 @@ impl Job {
         }
     }
 
+    /// What a terminal shows its line in; empty for the usual.
+    pub fn colour(&self) -> &'static str {
+        match (self.state(), self.result()) {
+            (Some(State::Inactive), Some(JobResult::Completed)) => "\x1b[32m",
+            (Some(State::Inactive), Some(JobResult::Failed | JobResult::Timeout)) => "\x1b[31m",
+            (Some(State::Inactive), Some(JobResult::Canceled)) => "\x1b[90m",
+            (Some(State::Run | State::Cleanup), _) => "\x1b[1m",
+            _ => "",
+        }
+    }
+
     /// The state as a picture.
     pub fn state_emoji(&self) -> &'static str {
         self.state().map_or("", state_emoji)

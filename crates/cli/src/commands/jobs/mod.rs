@@ -1,12 +1,13 @@
 //! `flux jobs`: lists jobs.
 //!
 //! Read on in `query.rs` (which jobs), `field.rs` (what can be shown), `job.rs` (what
-//! follows from what job-list tells) and `crate::format` (how it is laid out).
+//! follows from what job-list tells), `recurse.rs` (instances among the jobs) and `crate::format` (how it is laid out).
 
 mod field;
 mod job;
 mod json;
 pub mod query;
+mod recurse;
 
 use std::collections::BTreeSet;
 
@@ -28,6 +29,7 @@ use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 use field::{Facts, Field};
 use job::Job;
 use query::Filters;
+use recurse::Recursion;
 
 /// Jobs that are listed unless `--count` says otherwise.
 const COUNT: u64 = 1000;
@@ -80,6 +82,8 @@ pub struct Jobs {
     filters: Filters,
     #[command(flatten)]
     format: FormatOptions,
+    #[command(flatten)]
+    recursion: Recursion,
     /// List so many at most; 0 for all
     #[arg(short, long, value_name = "N", default_value_t = COUNT)]
     count: u64,
@@ -89,6 +93,10 @@ pub struct Jobs {
     /// Cut lines to so many columns
     #[arg(short, long, value_name = "COLUMNS", num_args = 0..=1, default_missing_value = "0")]
     width: Option<usize>,
+    /// Colour jobs by how they ended
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+        default_value = "auto", default_missing_value = "always")]
+    color: clap::ColorChoice,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -123,6 +131,11 @@ impl Run for Jobs {
         let sort = sort.transpose()?;
         self.warn(flux)?;
         let listing = self.listing(flux, &format, sort.as_deref())?;
+        let plan = Plan {
+            format,
+            sort,
+            listing,
+        };
         let mut handle = flux.connect()?;
         if self.stats || self.stats_only {
             let active = self.print_stats(flux, &mut handle)?;
@@ -132,13 +145,23 @@ impl Run for Jobs {
                 false => {}
             }
         }
-        let (jobs, is_found) = self.get::<Job>(flux, &mut handle, &listing)?;
-        self.print(flux, &format, sort.as_deref(), jobs)?;
+        let (jobs, is_found) = self.get::<Job>(flux, &mut handle, &plan.listing)?;
+        self.print(flux, &plan, &jobs)?;
+        if self.recursion.recursive {
+            self.descend(flux, &plan, &jobs, "", 0)?;
+        }
         match is_found {
             true => Ok(()),
             false => Err(CliError::exit(1)),
         }
     }
+}
+
+/// What is asked of an instance, and how it is shown.
+struct Plan {
+    format: Format<Field>,
+    sort: Option<Vec<SortKey<Field>>>,
+    listing: Listing,
 }
 
 /// What is asked of job-list.
@@ -180,10 +203,16 @@ impl Jobs {
     ) -> Result<Listing, CliError> {
         let columns = format.columns.iter().map(|column| &column.field);
         let keys = sort.unwrap_or(&format.sort).iter().map(|key| &key.field);
-        let attrs: BTreeSet<&str> = columns
+        let mut attrs: BTreeSet<&str> = columns
             .chain(keys)
             .flat_map(|field| field.attrs().iter().copied())
             .collect();
+        if self.recursion.recursive {
+            attrs.extend(recurse::ATTRS);
+        }
+        if flux.wants_color(self.color) {
+            attrs.extend(["state", "result"]);
+        }
         Ok(Listing {
             attrs: json!(attrs),
             constraint: self.filters.constraint()?,
@@ -284,21 +313,20 @@ impl Jobs {
         Ok((jobs, is_found))
     }
 
-    fn print(
-        &self,
-        flux: &mut Flux,
-        format: &Format<Field>,
-        sort: Option<&[SortKey<Field>]>,
-        jobs: Vec<Job>,
-    ) -> Result<(), CliError> {
+    fn print(&self, flux: &mut Flux, plan: &Plan, jobs: &[Job]) -> Result<(), CliError> {
         let width = self.width.map(|width| match width {
             0 => flux.terminal_columns().unwrap_or(usize::MAX),
             width => width,
         });
+        let is_coloured = flux.wants_color(self.color);
         let facts = Facts::new(clock::now());
-        let mut table = Table::new(format, sort, self.format.table(flux, width));
-        for job in &jobs {
+        let options = self.format.table(flux, width);
+        let mut table = Table::new(&plan.format, plan.sort.as_deref(), options);
+        for job in jobs {
             table.push(|field| field.get(job, &facts));
+            if is_coloured {
+                table.colour_last(job.colour());
+            }
         }
         table.print(&mut flux.out)?;
         Ok(())
