@@ -1,21 +1,41 @@
-//! One end of a local stream socket: framed messages in both directions, with
-//! partial reads and writes.
+//! One end of a stream socket: framed messages in both directions, with partial reads and
+//! writes. Clients frame them as protocol/02 says, modules as ZeroMQ does.
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
-use wire::{Message, StreamDecoder, encode_stream};
+use bytes::Bytes;
+use wire::{
+    Arrived, Message, Socket, StreamDecoder, ZmtpDecoder, encode_hello, encode_pong, encode_stream,
+    encode_zmtp,
+};
 
 use crate::limits::{BACKLOG_BYTES_MAX, READ_BYTES_PER_TURN};
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
+/// How messages are told apart.
+enum Framing {
+    /// By the prefix of the local socket.
+    Local(StreamDecoder),
+    /// By the frames of ZeroMQ.
+    Zmtp(ZmtpDecoder),
+}
+
+/// What was read.
+pub enum Heard {
+    /// A ZeroMQ peer is ready, under this identity.
+    Ready(Bytes),
+    /// A message.
+    Message(Message),
+}
+
 /// A connected stream.
 pub struct Conn {
     stream: UnixStream,
-    decoder: StreamDecoder,
+    framing: Framing,
     out: Vec<u8>,
     /// How much of `out` is written.
     written: usize,
@@ -39,12 +59,23 @@ pub enum ReadEnd {
 }
 
 impl Conn {
-    /// Takes over a connected socket.
-    pub fn new(stream: UnixStream) -> std::io::Result<Conn> {
+    /// Takes over a socket between a client and its broker.
+    pub fn local(stream: UnixStream) -> std::io::Result<Conn> {
+        Conn::new(stream, Framing::Local(StreamDecoder::default()))
+    }
+
+    /// Takes over a socket between a module and its broker, and greets the other end.
+    pub fn zmtp(stream: UnixStream, socket: Socket, identity: &[u8]) -> std::io::Result<Conn> {
+        let mut conn = Conn::new(stream, Framing::Zmtp(ZmtpDecoder::new(socket)))?;
+        encode_hello(socket, identity, &mut conn.out);
+        Ok(conn)
+    }
+
+    fn new(stream: UnixStream, framing: Framing) -> std::io::Result<Conn> {
         stream.set_nonblocking(true)?;
         Ok(Conn {
             stream,
-            decoder: StreamDecoder::default(),
+            framing,
             out: Vec::new(),
             written: 0,
             broken: false,
@@ -63,7 +94,10 @@ impl Conn {
         if self.broken {
             return true;
         }
-        encode_stream(message, &mut self.out);
+        match &self.framing {
+            Framing::Local(_) => encode_stream(message, &mut self.out),
+            Framing::Zmtp(_) => encode_zmtp(message, &mut self.out),
+        }
         self.out.len() - self.written <= BACKLOG_BYTES_MAX
     }
 
@@ -92,26 +126,24 @@ impl Conn {
         }
     }
 
-    /// Reads what is there, up to the turn's share, and hands out whole messages.
-    pub fn read(&mut self, scratch: &mut Vec<u8>, mut each: impl FnMut(Message)) -> ReadEnd {
+    /// Whether the other end is a module's, or a module's broker.
+    pub fn is_zmtp(&self) -> bool {
+        matches!(self.framing, Framing::Zmtp(_))
+    }
+
+    /// Reads what is there, up to the turn's share, and hands out what is whole.
+    pub fn read(&mut self, scratch: &mut Vec<u8>, mut each: impl FnMut(Heard)) -> ReadEnd {
         scratch.resize(CHUNK_BYTES, 0);
         let mut taken = 0;
         loop {
             match self.stream.read(scratch) {
                 Ok(0) => return ReadEnd::Gone,
                 Ok(n) => {
-                    self.decoder.push(&scratch[..n]);
-                    taken += n;
-                    loop {
-                        match self.decoder.next_message() {
-                            Ok(Some(message)) => each(message),
-                            Ok(None) => break,
-                            Err(error) => {
-                                tracing::debug!("connection dropped: {error}");
-                                return ReadEnd::Gone;
-                            }
-                        }
+                    if let Err(error) = self.hand_out(&scratch[..n], &mut each) {
+                        tracing::debug!("connection dropped: {error}");
+                        return ReadEnd::Gone;
                     }
+                    taken += n;
                     if n < scratch.len() {
                         return ReadEnd::Drained;
                     }
@@ -124,6 +156,31 @@ impl Conn {
                 Err(_) => return ReadEnd::Gone,
             }
         }
+    }
+
+    fn hand_out(&mut self, bytes: &[u8], each: &mut impl FnMut(Heard)) -> anyhow::Result<()> {
+        match &mut self.framing {
+            Framing::Local(decoder) => {
+                decoder.push(bytes);
+                while let Some(message) = decoder.next_message()? {
+                    each(Heard::Message(message));
+                }
+            }
+            Framing::Zmtp(decoder) => {
+                decoder.push(bytes);
+                while let Some(arrived) = decoder.next_arrived()? {
+                    match arrived {
+                        Arrived::Ready(identity) => each(Heard::Ready(identity)),
+                        Arrived::Message(message) => each(Heard::Message(message)),
+                        Arrived::Ping(context) => encode_pong(&context, &mut self.out),
+                        Arrived::Parts(parts) => {
+                            tracing::error!("a message of {parts} parts where one was expected");
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }
 

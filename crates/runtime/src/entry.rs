@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
 use node::{Module, ModuleNode, ProgramNode};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::time::Timespec;
 
-use crate::bus::BrokerBus;
-use crate::link::Context;
+use crate::limits::LIFELINE_WAIT_S;
 use crate::reactor::Reactor;
 use crate::signals::Signals;
 
@@ -46,20 +47,33 @@ fn run_module<M: Module>(
     ];
     let signals = Signals::take_over(&[&ignored[..], &[Signal::SIGTERM]].concat())?;
     crate::logging::start(M::NAME, 0);
-    let context = Context::new().context("cannot start ZeroMQ")?;
-    let bus = BrokerBus::connect(&context, &endpoint, &uuid)
+    let path = endpoint.strip_prefix("ipc://").with_context(|| {
+        format!("{MODULE_URI}={endpoint}: only ipc:// can be reached from here")
+    })?;
+    let stream = UnixStream::connect(path)
         .with_context(|| format!("cannot connect to the broker at {endpoint}"))?;
     let node = ModuleNode::<M>::with_rusage(crate::usage::rusage);
     let mut reactor = Reactor::new(node)?
         .with_signals(signals)?
-        .with_bus(bus)?
+        .as_module(stream, &uuid)?
         .with_lifeline()?
         .with_worker(make_worker);
     let code = reactor.run()?;
-    if reactor.node().lost_its_broker() {
+    if reactor.node().lost_its_broker() && lifeline_is_cut() {
         clean_up_after_broker();
     }
     Ok(code)
+}
+
+/// Whether the process that started us is gone, and not only our connection to it.
+fn lifeline_is_cut() -> bool {
+    let stdin = rustix::stdio::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let wait = Timespec {
+        tv_sec: LIFELINE_WAIT_S,
+        tv_nsec: 0,
+    };
+    matches!(poll(&mut fds, Some(&wait)), Ok(1..))
 }
 
 /// A broker that was killed leaves its folders; whoever notices removes them.
@@ -103,7 +117,7 @@ fn run_program<M: Module>(
     crate::logging::start(M::NAME, 0);
     let mut reactor = Reactor::new(ProgramNode::<M>::new(args))?
         .with_signals(signals)?
-        .with_stream(stream)?
+        .as_client(stream)?
         .with_worker(make_worker);
     Ok(reactor.run()?)
 }
@@ -125,8 +139,39 @@ pub fn report(name: &str, result: anyhow::Result<i32>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(u8::try_from(code & 0xff).unwrap_or(1)),
         Err(error) => {
-            eprintln!("flux-{name}: {error:#}");
+            eprintln!("flux-{name}: {}", without_numbers(&format!("{error:#}")));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Leaves out the ` (os error 2)` that the standard library puts behind what the system
+/// says: a user reads the sentence.
+fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.parse::<i32>().is_ok() => plain.push_str(rest),
+            _ => plain.extend([" (os error ", part]),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_numbers_are_left_out_of_what_a_user_reads() {
+        let check = |text: &str, want: &str| assert_eq!(without_numbers(text), want);
+        check(
+            "/x: No such file or directory (os error 2)",
+            "/x: No such file or directory",
+        );
+        check("a (os error 2): b (os error 13) c", "a: b c");
+        check("no error (os error x)", "no error (os error x)");
+        check("(os error", "(os error");
     }
 }

@@ -1,12 +1,11 @@
 //! Drives nodes in processes: the one loop that owns sockets, timers, signals, child
 //! processes and the clock.
 //!
-//! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `link.rs`
-//! (the only file that names ZeroMQ), `bus.rs` (broker and modules on it), `conn.rs`
-//! (the local socket), `children.rs`, `worker.rs` and `logging.rs`. It must never
-//! know what a message means: nodes do.
+//! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `conn.rs`
+//! (connections with clients and modules), `children.rs`, `worker.rs`, `logging.rs` and
+//! `link.rs` (libzmq, for connections between hosts). It must never know what a message
+//! means: nodes do.
 
-mod bus;
 mod channel;
 mod children;
 mod clock;
@@ -23,7 +22,6 @@ mod usage;
 pub mod users;
 mod worker;
 
-pub use bus::{BrokerBus, ModuleBus};
 pub use entry::{
     MODULE_CLEANUP, MODULE_URI, MODULE_UUID, connect, module_main, program_main, report,
 };

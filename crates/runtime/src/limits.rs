@@ -3,11 +3,15 @@
 /// Descriptors reported by one wait.
 pub const EVENTS_PER_WAIT: usize = 256;
 
-/// Messages taken from one link before the others get their turn.
-pub const MESSAGES_PER_TURN: usize = 1024;
-
 /// Bytes read from one stream before the others get their turn.
 pub const READ_BYTES_PER_TURN: usize = 256 * 1024;
+
+/// Reads of each module's connection when one has ended: more than a socket holds.
+pub const LAST_READS_MAX: usize = 64;
+
+/// How long a module that lost its connection waits to learn whether the broker is gone
+/// too, in seconds.
+pub const LIFELINE_WAIT_S: i64 = 1;
 
 /// Bytes waiting for one client or module that does not read. When full, its link
 /// is closed: it has had its share of our memory.

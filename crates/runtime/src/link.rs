@@ -1,8 +1,9 @@
-//! The link between the broker and its modules: messages over ZeroMQ.
+//! A link over libzmq: what brokers on different hosts need (TCP, CURVE), and what the
+//! connections of `conn.rs`, which speak the same protocol without its threads, are
+//! tested against and measured by.
 //!
-//! Owns every use of ZeroMQ in the project, so that another transport can replace it
-//! by replacing this file. A message here is one flattened RFC 3 message and nobody
-//! looks inside. Must never wait but at the end of a process, never drop a message in
+//! Owns every use of libzmq in the project. A message here is one flattened RFC 3
+//! message and nobody looks inside. Must never wait but at the end of a process, never drop a message in
 //! silence, never panic over what a peer sends. Read on in `limits.rs`; the library is built by `crates/zmq-sys`.
 //!
 //! # When to wait

@@ -10,13 +10,12 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use node::{ChildId, Input, Node, Now, Output, PeerId, PeerKind};
-use wire::Message;
+use wire::{Message, Socket};
 
-use crate::bus::{Arrival, BrokerBus, ModuleBus};
 use crate::children::{ChildFd, Children};
 use crate::clock::Clock;
-use crate::conn::{Conn, ReadEnd};
-use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S};
+use crate::conn::{Conn, Heard, ReadEnd};
+use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S, LAST_READS_MAX};
 use crate::poller::{Poller, Ready};
 use crate::signals::Signals;
 use crate::worker::WorkerThread;
@@ -24,8 +23,10 @@ use crate::worker::WorkerThread;
 /// What a token of the poller stands for: a kind in the high byte, a number below.
 mod token {
     pub const SIGNALS: u64 = 1;
-    pub const BUS: u64 = 2;
-    pub const LISTENER: u64 = 3;
+    /// Where modules connect.
+    pub const MODULES: u64 = 2;
+    /// Where clients connect.
+    pub const CLIENTS: u64 = 3;
     pub const LIFELINE: u64 = 4;
     pub const WORKER: u64 = 5;
     pub const CONN: u64 = 6;
@@ -51,7 +52,6 @@ fn child_of_token(number: u64) -> (ChildId, ChildFd) {
 /// The way to the broker, for those who have one.
 enum Uplink {
     None,
-    Bus(BrokerBus),
     Stream(Conn),
     /// We are the broker: what we say to it, it says to itself.
     Loop,
@@ -63,8 +63,8 @@ pub struct Reactor<N: Node> {
     poller: Poller,
     clock: Clock,
     uplink: Uplink,
-    modules: Option<ModuleBus>,
-    listener: Option<UnixListener>,
+    modules: Option<UnixListener>,
+    clients: Option<UnixListener>,
     conns: BTreeMap<PeerId, Conn>,
     children: Children,
     worker: Option<WorkerThread<N::Worker>>,
@@ -74,8 +74,6 @@ pub struct Reactor<N: Node> {
     scratch: Vec<u8>,
     dirty: Vec<PeerId>,
     exit: Option<i32>,
-    /// Whether the broker is gone.
-    cut: bool,
 }
 
 impl<N: Node> Reactor<N> {
@@ -87,7 +85,7 @@ impl<N: Node> Reactor<N> {
             clock: Clock::default(),
             uplink: Uplink::None,
             modules: None,
-            listener: None,
+            clients: None,
             conns: BTreeMap::new(),
             children: Children::default(),
             worker: None,
@@ -97,7 +95,6 @@ impl<N: Node> Reactor<N> {
             scratch: Vec::new(),
             dirty: Vec::new(),
             exit: None,
-            cut: false,
         })
     }
 
@@ -108,16 +105,19 @@ impl<N: Node> Reactor<N> {
         Ok(self)
     }
 
-    /// Reaches the broker over ZeroMQ.
-    pub fn with_bus(mut self, bus: BrokerBus) -> io::Result<Self> {
-        self.poller.add(bus.fd(), token::make(token::BUS, 0))?;
-        self.uplink = Uplink::Bus(bus);
-        Ok(self)
+    /// Reaches the broker as a module under `identity`.
+    pub fn as_module(self, stream: UnixStream, identity: &str) -> io::Result<Self> {
+        let conn = Conn::zmtp(stream, Socket::Dealer, identity.as_bytes())?;
+        self.with_uplink(conn)
     }
 
     /// Reaches the broker as a client of its local socket.
-    pub fn with_stream(mut self, stream: UnixStream) -> io::Result<Self> {
-        let conn = Conn::new(stream)?;
+    pub fn as_client(self, stream: UnixStream) -> io::Result<Self> {
+        let conn = Conn::local(stream)?;
+        self.with_uplink(conn)
+    }
+
+    fn with_uplink(mut self, conn: Conn) -> io::Result<Self> {
         self.poller
             .add(&conn, token::make(token::CONN, PeerId::BROKER.0))?;
         self.uplink = Uplink::Stream(conn);
@@ -125,13 +125,13 @@ impl<N: Node> Reactor<N> {
     }
 
     /// Is the broker: serves modules and clients.
-    pub fn as_broker(mut self, modules: ModuleBus, listener: UnixListener) -> io::Result<Self> {
-        listener.set_nonblocking(true)?;
-        self.poller.add(modules.fd(), token::make(token::BUS, 0))?;
-        self.poller
-            .add(&listener, token::make(token::LISTENER, 0))?;
+    pub fn as_broker(mut self, modules: UnixListener, clients: UnixListener) -> io::Result<Self> {
+        for (listener, token) in [(&modules, token::MODULES), (&clients, token::CLIENTS)] {
+            listener.set_nonblocking(true)?;
+            self.poller.add(listener, token::make(token, 0))?;
+        }
         self.modules = Some(modules);
-        self.listener = Some(listener);
+        self.clients = Some(clients);
         self.uplink = Uplink::Loop;
         Ok(self)
     }
@@ -168,17 +168,10 @@ impl<N: Node> Reactor<N> {
                 self.flush_before_exit()?;
                 return Ok(code);
             }
-            let news = self.bus_has_news()?;
-            let timeout = if news {
-                Some(Duration::ZERO)
-            } else {
-                self.timeout()
-            };
-            let ready = self.poller.wait(timeout)?;
+            let ready = self.poller.wait(self.timeout())?;
             for ready in ready {
                 self.take_in(ready)?;
             }
-            self.receive_from_bus()?;
             if self
                 .node
                 .deadline()
@@ -216,59 +209,6 @@ impl<N: Node> Reactor<N> {
         Some(at.saturating_sub(self.clock.now().mono))
     }
 
-    fn bus_has_news(&self) -> io::Result<bool> {
-        let up = match &self.uplink {
-            Uplink::Bus(bus) => bus.has_news()?,
-            _ => false,
-        };
-        Ok(up
-            || self
-                .modules
-                .as_ref()
-                .is_some_and(|modules| modules.has_news().unwrap_or(true)))
-    }
-
-    fn receive_from_bus(&mut self) -> io::Result<()> {
-        let now = self.clock.now();
-        if let Uplink::Bus(bus) = &mut self.uplink {
-            bus.flush();
-            bus.receive(|message| {
-                self.node.handle(
-                    now,
-                    Input::Message {
-                        from: PeerId::BROKER,
-                        message,
-                    },
-                );
-            })?;
-        }
-        if let Some(modules) = &mut self.modules {
-            modules.flush();
-            let last_peer = &mut self.last_peer;
-            let node = &mut self.node;
-            modules.receive(
-                || {
-                    *last_peer += 1;
-                    PeerId(*last_peer)
-                },
-                |arrival| {
-                    let input = match arrival {
-                        Arrival::Up(peer, identity) => {
-                            let identity = String::from_utf8_lossy(&identity).into_owned();
-                            Input::PeerUp {
-                                peer,
-                                kind: PeerKind::Module { identity },
-                            }
-                        }
-                        Arrival::Message(from, message) => Input::Message { from, message },
-                    };
-                    node.handle(now, input);
-                },
-            )?;
-        }
-        Ok(())
-    }
-
     fn take_in(&mut self, ready: Ready) -> io::Result<()> {
         let (kind, number) = token::split(ready.token);
         match kind {
@@ -277,7 +217,8 @@ impl<N: Node> Reactor<N> {
                     self.hand_in(Input::Signal(signum));
                 }
             }
-            token::LISTENER => self.accept(),
+            token::CLIENTS => self.accept_clients(),
+            token::MODULES => self.accept_modules(),
             token::LIFELINE => self.check_lifeline(),
             token::WORKER => {
                 let results = self.worker.as_ref().map_or(Vec::new(), WorkerThread::take);
@@ -285,16 +226,15 @@ impl<N: Node> Reactor<N> {
                     self.hand_in(Input::Work { work, result });
                 }
             }
-            token::CONN => self.serve_conn(PeerId(number), ready),
+            token::CONN => drop(self.serve_conn(PeerId(number), ready)),
             token::CHILD => self.serve_child(number, ready),
-            // The bus is looked at every turn.
             _ => {}
         }
         Ok(())
     }
 
-    fn accept(&mut self) {
-        let Some(listener) = &self.listener else {
+    fn accept_clients(&mut self) {
+        let Some(listener) = &self.clients else {
             return;
         };
         while let Ok((stream, _)) = listener.accept() {
@@ -305,7 +245,7 @@ impl<N: Node> Reactor<N> {
             let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) else {
                 continue;
             };
-            let Ok(conn) = Conn::new(stream) else {
+            let Ok(conn) = Conn::local(stream) else {
                 continue;
             };
             self.last_peer += 1;
@@ -319,31 +259,76 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    fn serve_conn(&mut self, peer: PeerId, ready: Ready) {
+    /// Modules are heard of when they have said who they are.
+    fn accept_modules(&mut self) {
+        while let Some(Ok((stream, _))) = self.modules.as_ref().map(UnixListener::accept) {
+            if self.conns.len() >= CLIENTS_MAX {
+                tracing::error!("too many clients: a module was turned away");
+                continue;
+            }
+            let Ok(conn) = Conn::zmtp(stream, Socket::Router, b"") else {
+                continue;
+            };
+            self.last_peer += 1;
+            let peer = PeerId(self.last_peer);
+            self.watch(peer, conn);
+        }
+    }
+
+    fn serve_conn(&mut self, peer: PeerId, ready: Ready) -> ReadEnd {
         let now = self.clock.now();
         let conn = match &mut self.uplink {
             Uplink::Stream(conn) if peer == PeerId::BROKER => Some(conn),
             _ => self.conns.get_mut(&peer),
         };
-        let Some(conn) = conn else { return };
+        let Some(conn) = conn else {
+            return ReadEnd::Gone;
+        };
         let mut end = ReadEnd::Drained;
         if ready.readable {
-            end = conn.read(&mut self.scratch, |message| {
-                self.node.handle(
-                    now,
-                    Input::Message {
+            end = conn.read(&mut self.scratch, |heard| {
+                let input = match heard {
+                    Heard::Message(message) => Input::Message {
                         from: peer,
                         message,
                     },
-                );
+                    // The broker is a peer from the beginning.
+                    Heard::Ready(_) if peer == PeerId::BROKER => return,
+                    Heard::Ready(identity) => {
+                        let identity = String::from_utf8_lossy(&identity).into_owned();
+                        let kind = PeerKind::Module { identity };
+                        Input::PeerUp { peer, kind }
+                    }
+                };
+                self.node.handle(now, input);
             });
         }
-        if ready.writable {
+        if ready.writable || !conn.is_flushed() {
             self.dirty.push(peer);
         }
         if end == ReadEnd::Gone {
             self.drop_conn(peer);
             self.hand_in(Input::PeerDown { peer });
+        }
+        end
+    }
+
+    /// Takes in what modules have said before one of them ended: its exit may be seen
+    /// before its last words.
+    fn hear_modules_out(&mut self) {
+        let modules = self.conns.iter().filter(|(_, conn)| conn.is_zmtp());
+        let peers: Vec<PeerId> = modules.map(|(peer, _)| *peer).collect();
+        let ready = Ready {
+            token: 0,
+            readable: true,
+            writable: false,
+        };
+        for peer in peers {
+            for _ in 0..LAST_READS_MAX {
+                if self.serve_conn(peer, ready) != ReadEnd::More {
+                    break;
+                }
+            }
         }
     }
 
@@ -359,7 +344,6 @@ impl<N: Node> Reactor<N> {
         let mut byte = [0; 64];
         if !matches!(rustix::io::read(rustix::stdio::stdin(), &mut byte), Ok(1..)) {
             self.poller.remove(rustix::stdio::stdin());
-            self.cut = true;
             self.hand_in(Input::PeerDown {
                 peer: PeerId::BROKER,
             });
@@ -369,7 +353,10 @@ impl<N: Node> Reactor<N> {
     fn serve_child(&mut self, number: u64, ready: Ready) {
         let (child, which) = child_of_token(number);
         let event = match which {
-            ChildFd::Exit => self.children.reap(child, &self.poller),
+            ChildFd::Exit => {
+                self.hear_modules_out();
+                self.children.reap(child, &self.poller)
+            }
             ChildFd::Stdin => {
                 self.children.write_input(child, &self.poller, child_token);
                 None
@@ -445,9 +432,6 @@ impl<N: Node> Reactor<N> {
     fn send_up(&mut self, message: Message) {
         match &mut self.uplink {
             Uplink::None => {}
-            Uplink::Bus(bus) => {
-                bus.send(wire::encode(&message));
-            }
             Uplink::Stream(conn) => {
                 conn.queue(&message);
                 self.dirty.push(PeerId::BROKER);
@@ -460,15 +444,11 @@ impl<N: Node> Reactor<N> {
     }
 
     fn send_to(&mut self, to: PeerId, message: &Message) {
-        let fits = match (self.conns.get_mut(&to), &mut self.modules) {
-            (Some(conn), _) => {
-                self.dirty.push(to);
-                conn.queue(message)
-            }
-            (None, Some(modules)) => modules.send(to, wire::encode(message)),
-            (None, None) => true,
+        let Some(conn) = self.conns.get_mut(&to) else {
+            return;
         };
-        if !fits {
+        self.dirty.push(to);
+        if !conn.queue(message) {
             tracing::error!("a peer does not read: its link was closed");
             self.drop_conn(to);
             self.hand_in(Input::PeerDown { peer: to });
@@ -476,14 +456,20 @@ impl<N: Node> Reactor<N> {
     }
 
     fn let_in(&mut self, peer: PeerId) {
-        let Some(conn) = self.conns.get_mut(&peer) else {
-            return;
-        };
-        conn.queue_byte(0);
-        self.dirty.push(peer);
-        if let Err(error) = self.poller.add(&*conn, token::make(token::CONN, peer.0)) {
-            tracing::error!("cannot watch a client: {error}");
-            self.conns.remove(&peer);
+        if let Some(mut conn) = self.conns.remove(&peer) {
+            conn.queue_byte(0);
+            self.watch(peer, conn);
+        }
+    }
+
+    /// Listens to a connection from now on, and sends it what is queued.
+    fn watch(&mut self, peer: PeerId, conn: Conn) {
+        match self.poller.add(&conn, token::make(token::CONN, peer.0)) {
+            Ok(()) => {
+                self.conns.insert(peer, conn);
+                self.dirty.push(peer);
+            }
+            Err(error) => tracing::error!("cannot watch a connection: {error}"),
         }
     }
 
@@ -491,8 +477,6 @@ impl<N: Node> Reactor<N> {
         if let Some(conn) = self.conns.get_mut(&peer) {
             conn.closing = true;
             self.dirty.push(peer);
-        } else if let Some(modules) = &mut self.modules {
-            modules.forget(peer);
         }
     }
 
@@ -547,11 +531,7 @@ impl<N: Node> Reactor<N> {
             self.dirty = streams.map(|(peer, _)| *peer).collect();
             self.dirty.push(PeerId::BROKER);
             self.flush();
-            if let Uplink::Bus(bus) = &mut self.uplink {
-                bus.flush();
-            }
             let up = match &self.uplink {
-                Uplink::Bus(bus) => bus.is_flushed(),
                 Uplink::Stream(conn) => conn.is_flushed(),
                 _ => true,
             };
@@ -560,14 +540,6 @@ impl<N: Node> Reactor<N> {
                 break;
             }
             self.poller.wait(Some(Duration::from_millis(10)))?;
-        }
-        // A broker that is gone would not answer, so it is not waited for.
-        let uplink = std::mem::replace(&mut self.uplink, Uplink::None);
-        if let Uplink::Bus(bus) = uplink
-            && !self.cut
-            && !bus.finish()
-        {
-            tracing::warn!("the broker did not take our last messages");
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! message that decodes to the same, and a stream gives what its parts give.
 
 use bytes::Bytes;
-use wire::{StreamDecoder, decode, encode, encode_stream};
+use wire::{Socket, StreamDecoder, ZmtpDecoder, decode, encode, encode_hello, encode_stream};
 
 /// Panics when the decoders do wrong with `data`.
 pub fn check(data: &[u8]) {
@@ -22,5 +22,16 @@ pub fn check(data: &[u8]) {
     for chunk in data.chunks(7) {
         decoder.push(chunk);
         while let Ok(Some(_)) = decoder.next_message() {}
+    }
+    // As a connection, and as what comes once the handshake is done.
+    let mut hello = Vec::new();
+    encode_hello(Socket::Dealer, b"fuzz", &mut hello);
+    for begin in [&[][..], &hello] {
+        let mut decoder = ZmtpDecoder::new(Socket::Router);
+        decoder.push(begin);
+        for chunk in data.chunks(7) {
+            decoder.push(chunk);
+            while let Ok(Some(_)) = decoder.next_arrived() {}
+        }
     }
 }

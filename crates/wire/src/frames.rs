@@ -14,14 +14,14 @@ const LONG: u8 = 0xff;
 
 /// Flattens `message` into a new buffer.
 pub fn encode(message: &Message) -> Vec<u8> {
-    let mut out = Vec::with_capacity(encoded_len(message));
+    let mut out = Vec::with_capacity(encoded_len_max(message));
     encode_into(message, &mut out);
     out
 }
 
 /// Appends the flattened `message` to `out`.
 pub fn encode_into(message: &Message, out: &mut Vec<u8>) {
-    out.reserve(encoded_len(message));
+    out.reserve(encoded_len_max(message));
     if message.has(Flags::ROUTE) {
         for identity in &message.routes {
             push_frame(out, identity.as_bytes());
@@ -80,7 +80,8 @@ fn header_of(message: &Message) -> Header {
     }
 }
 
-fn encoded_len(message: &Message) -> usize {
+/// At least as many bytes as [`encode_into`] writes, and hardly more.
+pub(crate) fn encoded_len_max(message: &Message) -> usize {
     let routes: usize = message.routes.iter().map(|r| r.as_bytes().len() + 5).sum();
     let payload = message.payload().map_or(0, |payload| payload.len() + 5);
     routes + 1 + message.topic_bytes().len() + 5 + payload + HEADER_BYTES + 1

@@ -2,7 +2,8 @@
 //!
 //! Read on in `message.rs` (what a message is), `frames.rs` (its parts and their
 //! flattened form), `header.rs` (the 20 bytes of PROTO), `stream.rs` (framing on
-//! a byte stream), `topic.rs` (services and subscriptions) and `limits.rs`.
+//! a byte stream), `zmtp.rs` (framing on a ZeroMQ connection), `topic.rs` (services and
+//! subscriptions) and `limits.rs`.
 //!
 //! This crate is pure. It must never know a socket, a payload's meaning, or
 //! allocate by a length that it has only been told.
@@ -14,9 +15,11 @@ pub mod limits;
 mod message;
 mod stream;
 pub mod topic;
+mod zmtp;
 
 pub use errno::Errno;
 pub use frames::{decode, encode, encode_into};
 pub use header::{DecodeError, Flags, Kind, Role};
 pub use message::{Identity, Message, NODEID_ANY, USERID_UNKNOWN};
 pub use stream::{StreamDecoder, StreamError, encode_stream};
+pub use zmtp::{Arrived, Socket, ZmtpDecoder, ZmtpError, encode_hello, encode_pong, encode_zmtp};

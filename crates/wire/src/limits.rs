@@ -18,4 +18,11 @@ pub const TOPIC_BYTES_MAX: usize = 4096;
 /// announced length is believed only as bytes come in.
 pub const STREAM_RESERVE_BYTES: usize = 64 * 1024;
 
+/// Longest ZMTP command, in bytes: READY is about 80.
+pub const ZMTP_COMMAND_BYTES_MAX: usize = 4096;
+
+/// Shortest message that stays in the buffer in which it arrived, in bytes. A shorter one
+/// is copied out, because to keep it would keep all that arrived with it.
+pub const SHARED_BYTES_MIN: usize = 8192;
+
 const _: () = assert!(STREAM_RESERVE_BYTES < MESSAGE_BYTES_MAX);

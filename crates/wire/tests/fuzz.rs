@@ -1,7 +1,7 @@
 //! A bounded run of the fuzz target on stable: real messages, damaged at random.
 
 use bytes::Bytes;
-use wire::{Flags, Identity, Message, encode, encode_stream};
+use wire::{Flags, Identity, Message, Socket, encode, encode_hello, encode_stream, encode_zmtp};
 
 #[path = "../fuzz/body.rs"]
 mod body;
@@ -37,6 +37,13 @@ fn corpus() -> Vec<Vec<u8>> {
     encode_stream(&request, &mut stream);
     encode_stream(&routed, &mut stream);
     corpus.push(stream);
+    let mut frames = Vec::new();
+    encode_zmtp(&request, &mut frames);
+    encode_zmtp(&long, &mut frames);
+    corpus.push(frames.clone());
+    let mut connection = Vec::new();
+    encode_hello(Socket::Dealer, b"kvs", &mut connection);
+    corpus.push([connection, frames].concat());
     corpus
 }
 
