@@ -9,6 +9,7 @@ mod jobs;
 mod jobs_changed;
 mod kvs;
 mod messages;
+mod resources;
 mod submission;
 
 use std::cell::RefCell;

@@ -11,10 +11,10 @@ use crate::flux::Flux;
 
 /// How entries are printed.
 #[derive(clap::Args)]
-pub struct Form {
+pub struct Shape {
     /// How entries are printed
     #[arg(short, long, value_name = "FORM", default_value = "text")]
-    format: Shape,
+    format: EntryShape,
     /// How times are printed
     #[arg(short = 'T', long, value_name = "FORM", default_value = "raw")]
     time_format: TimeShape,
@@ -25,13 +25,20 @@ pub struct Form {
     #[arg(short = 'L', long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
         default_value = "auto", default_missing_value = "always")]
     color: clap::ColorChoice,
+}
+
+/// Which log of a job, and how its entries are printed.
+#[derive(clap::Args)]
+pub struct Form {
+    #[command(flatten)]
+    shape: Shape,
     /// Log to read: eventlog, exec, output, input, or a key of the job
     #[arg(short, long, value_name = "PATH", default_value = "eventlog")]
     path: String,
 }
 
 #[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum EntryShape {
     Text,
     Json,
 }
@@ -55,6 +62,23 @@ impl Form {
         }
     }
 
+    /// Prints entries from the beginning of the log.
+    pub fn printer(&self, flux: &Flux) -> Printer {
+        self.shape.printer(flux)
+    }
+
+    /// Why a log can not be read.
+    pub fn failed(&self, id: &str, refusal: Refusal) -> CliError {
+        let is_job = refusal.text.as_deref() == Some("invalid job id") || self.path == "eventlog";
+        match refusal.errno {
+            Errno::ENOENT if is_job => CliError::new(format!("job {id} not found")),
+            Errno::ENOENT => CliError::new(format!("eventlog path {} not found", self.path)),
+            _ => refusal.into(),
+        }
+    }
+}
+
+impl Shape {
     /// Prints entries from the beginning of a log.
     pub fn printer(&self, flux: &Flux) -> Printer {
         let form = match self.time_format {
@@ -67,18 +91,8 @@ impl Form {
         let offset = clock::utc_offset(&clock::zone(&flux.env), clock::now());
         Printer {
             formatter: EntryFormatter::new(form, offset),
-            is_json: self.format == Shape::Json,
+            is_json: self.format == EntryShape::Json,
             is_coloured: flux.wants_color(self.color),
-        }
-    }
-
-    /// Why a log can not be read.
-    pub fn failed(&self, id: &str, refusal: Refusal) -> CliError {
-        let is_job = refusal.text.as_deref() == Some("invalid job id") || self.path == "eventlog";
-        match refusal.errno {
-            Errno::ENOENT if is_job => CliError::new(format!("job {id} not found")),
-            Errno::ENOENT => CliError::new(format!("eventlog path {} not found", self.path)),
-            _ => refusal.into(),
         }
     }
 }
@@ -119,6 +133,36 @@ fn coloured(time: &str, entry: &Entry) -> String {
         line.push_str(&format!(" \x1b[34m{key}\x1b[0m={value}"));
     }
     line
+}
+
+/// `KEY=VALUE`, which an entry has in its context or not.
+pub struct Matcher {
+    key: String,
+    value: String,
+}
+
+impl Matcher {
+    /// From the command line.
+    pub fn parse(text: &str) -> Result<Matcher, CliError> {
+        let bad = || {
+            CliError::usage(format!(
+                "invalid context match '{text}': expected KEY=VALUE"
+            ))
+        };
+        let (key, value) = text.split_once('=').ok_or_else(bad)?;
+        Ok(Matcher {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+
+    /// Whether the entry has it: a text as it is, anything as JSON.
+    pub fn accepts(&self, entry: &Entry) -> bool {
+        entry.get(&self.key).is_some_and(|found| {
+            let json = found.to_string();
+            found.as_str() == Some(&self.value) || json == self.value
+        })
+    }
 }
 
 /// One entry of a log.

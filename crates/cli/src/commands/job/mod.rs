@@ -2,7 +2,7 @@
 
 mod attach;
 mod eventlog;
-mod events;
+pub mod events;
 mod hostpids;
 mod id;
 mod info;

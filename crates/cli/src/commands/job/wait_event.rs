@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use client::{Arrival, Call};
-use proto::data::{Entry, Fsd};
+use proto::data::Fsd;
 use proto::job_info::{EventlogWatch, WAITCREATE};
 
-use super::events::{Form, decode};
+use super::events::{Form, Matcher, decode};
 use super::parse_id;
 use crate::error::CliError;
 use crate::flux::Flux;
@@ -46,6 +46,8 @@ impl WaitEvent {
         if self.count == 0 {
             return Err(CliError::usage("event count must be > 0"));
         }
+        let wanted = self.match_context.as_deref();
+        let wanted = wanted.map(Matcher::parse).transpose()?;
         let deadline = self.timeout.and_then(|timeout| {
             let timeout = Duration::try_from_secs_f64(timeout.secs()).ok()?;
             Instant::now().checked_add(timeout)
@@ -81,7 +83,9 @@ impl WaitEvent {
             let Some(entry) = line.map(|line| decode(&line)).transpose()? else {
                 continue;
             };
-            left -= u64::from(self.is_meant(&entry)?);
+            let is_meant = entry.name() == self.event
+                && wanted.as_ref().is_none_or(|wanted| wanted.accepts(&entry));
+            left -= u64::from(is_meant);
             match self.verbose || (left == 0 && !self.quiet) {
                 true => printer.print(flux, &entry)?,
                 false => printer.pass_over(&entry),
@@ -91,24 +95,5 @@ impl WaitEvent {
             }
             flux.out.flush()?;
         }
-    }
-
-    fn is_meant(&self, entry: &Entry) -> Result<bool, CliError> {
-        if entry.name() != self.event {
-            return Ok(false);
-        }
-        let Some(wanted) = &self.match_context else {
-            return Ok(true);
-        };
-        let bad = || {
-            CliError::usage(format!(
-                "invalid context match '{wanted}': expected KEY=VALUE"
-            ))
-        };
-        let (key, value) = wanted.split_once('=').ok_or_else(bad)?;
-        Ok(entry.get(key).is_some_and(|found| {
-            let json = found.to_string();
-            found.as_str() == Some(value) || json.as_str() == value
-        }))
     }
 }

@@ -1,24 +1,46 @@
 //! `flux queue list`: queues with their defaults and limits.
 
-use proto::config;
-use proto::data::Fsd;
+use client::Call;
+use proto::data::{Fsd, Rset};
 use proto::job_manager::{QueueState, QueueStatus};
+use proto::resource::{SchedStatus, SchedStatusReply};
+use proto::{Errno, config};
 use serde_json::Value as Json;
 
+use super::nodes::QueueNodes;
 use super::queues;
 use crate::commands::jobs::query::split;
+use crate::commands::resource::list::{STATES, part};
 use crate::error::CliError;
 use crate::flux::Flux;
 use crate::format::{Format, FormatOptions, Named, Table, Value};
 
-const FORMATS: &[Named] = &[Named {
-    name: "default",
-    about: "Default flux-queue list format string",
-    text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
-        {color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} \
-        {limits.timelimit!F:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} \
-        {limits.range.ngpus:>10}",
-}];
+const FORMATS: &[Named] = &[
+    Named {
+        name: "default",
+        about: "Default flux-queue list format string",
+        text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
+            {color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} \
+            {limits.timelimit!F:>8} {limits.range.effective.nnodes:>10} \
+            {limits.range.effective.ncores:>10} {limits.range.effective.ngpus:>10}",
+    },
+    Named {
+        name: "policy",
+        about: "Show the limits that are configured",
+        text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
+            {color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} \
+            {limits.timelimit!F:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} \
+            {limits.range.ngpus:>10}",
+    },
+    Named {
+        name: "nodes",
+        about: "Show how many nodes there are by state",
+        text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
+            {color_started}{started:>2}{color_off} {resources.all.nnodes:>6} \
+            {resources.up.nnodes:>6} {resources.down.nnodes:>6} \
+            {resources.allocated.nnodes:>6} {resources.free.nnodes:>6}",
+    },
+];
 
 /// List queues with their states and limits
 #[derive(clap::Args)]
@@ -41,6 +63,17 @@ impl List {
         let mut handle = flux.connect()?;
         let config = handle.rpc(&config::Get)?.0;
         let config = Json::Object(config);
+        let fields = format.columns.iter().map(|column| &column.field);
+        let resources = match fields.clone().any(Field::needs_resources) {
+            true => match handle.call(Call::new(&SchedStatus).to(0)) {
+                Ok(resources) => Some(resources),
+                // Without that service there are queues all the same.
+                Err(refusal) if refusal.errno == Errno::ENOSYS => None,
+                Err(refusal) => return Err(refusal.into()),
+            },
+            false => None,
+        };
+        let nodes = QueueNodes::of(&config);
         let mut names = queues(&mut handle)?;
         if let Some(unknown) = wanted
             .iter()
@@ -56,10 +89,13 @@ impl List {
         for name in names {
             let request = QueueStatus { name: name.clone() };
             let state = handle.rpc(&request)?;
+            let resources = resources.as_ref();
+            let resources = resources.map(|all| of_queue(all, &nodes, name.as_deref()));
             let queue = Queue {
                 name,
                 state,
                 config: &config,
+                resources: resources.transpose()?,
             };
             table.push(|field| queue.get(field));
         }
@@ -82,7 +118,71 @@ enum Field {
     /// A duration of the policy, by its dotted path.
     Duration(&'static str),
     /// A smallest and a largest number of the policy.
-    Range(&'static str),
+    Range(Kind),
+    /// The same where it is not more than the queue has.
+    Effective(Kind),
+    /// How many there are in a state.
+    Resources(&'static str, Kind),
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Nodes,
+    Cores,
+    Gpus,
+}
+
+impl Kind {
+    const ALL: [Kind; 3] = [Kind::Nodes, Kind::Cores, Kind::Gpus];
+
+    /// As the configuration and formats have it.
+    fn key(self) -> &'static str {
+        match self {
+            Kind::Nodes => "nnodes",
+            Kind::Cores => "ncores",
+            Kind::Gpus => "ngpus",
+        }
+    }
+
+    fn count(self, set: &Rset) -> u64 {
+        match self {
+            Kind::Nodes => set.nnodes() as u64,
+            Kind::Cores => set.ncores(),
+            Kind::Gpus => set.ngpus(),
+        }
+    }
+}
+
+impl Field {
+    fn needs_resources(&self) -> bool {
+        matches!(self, Field::Effective(_) | Field::Resources(..))
+    }
+
+    /// `limits.range.nnodes` and the like.
+    fn counted(name: &str) -> Option<(Field, String)> {
+        let (group, key) = name.rsplit_once('.')?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.key() == key)?;
+        let upper = || key.to_uppercase();
+        Some(match group {
+            "limits.range" => (Field::Range(kind), upper()),
+            "limits.range.effective" => (Field::Effective(kind), upper()),
+            _ => {
+                let state = group.strip_prefix("resources.")?;
+                let state = STATES.into_iter().find(|known| *known == state)?;
+                let heading = match (state, kind) {
+                    ("all", Kind::Nodes) => "NODES",
+                    ("all", Kind::Cores) => "CORES",
+                    ("all", Kind::Gpus) => "GPUS",
+                    ("up", _) => "UP",
+                    ("down", _) => "DOWN",
+                    ("allocated", _) => "USED",
+                    _ => "FREE",
+                };
+                (Field::Resources(state, kind), heading.to_owned())
+            }
+        })
+    }
 }
 
 fn resolve(name: &str) -> Option<(Field, String)> {
@@ -100,10 +200,7 @@ fn resolve(name: &str) -> Option<(Field, String)> {
             "TDEFAULT",
         ),
         "limits.timelimit" => (Field::Duration("limits.duration"), "TLIMIT"),
-        "limits.range.nnodes" => (Field::Range("nnodes"), "NNODES"),
-        "limits.range.ncores" => (Field::Range("ncores"), "NCORES"),
-        "limits.range.ngpus" => (Field::Range("ngpus"), "NGPUS"),
-        _ => return None,
+        _ => return Field::counted(name),
     };
     Some((field, heading.to_owned()))
 }
@@ -113,6 +210,22 @@ struct Queue<'a> {
     name: Option<String>,
     state: QueueState,
     config: &'a Json,
+    /// What it has, if a field needs that.
+    resources: Option<SchedStatusReply>,
+}
+
+/// The part of all resources that is on a queue's nodes.
+fn of_queue(
+    all: &SchedStatusReply,
+    nodes: &QueueNodes,
+    queue: Option<&str>,
+) -> Result<SchedStatusReply, CliError> {
+    let ranks = nodes.ranks(queue, &all.all)?;
+    let mut part = all.clone();
+    for set in [&mut part.all, &mut part.down, &mut part.allocated] {
+        set.keep_ranks(&ranks);
+    }
+    Ok(part)
 }
 
 impl Queue<'_> {
@@ -134,7 +247,19 @@ impl Queue<'_> {
             Field::ColorStarted => colour(is_started),
             Field::ColorOff => text("\x1b[0m"),
             Field::Duration(path) => self.duration(path),
-            Field::Range(what) => text(&self.range(what)),
+            Field::Range(kind) => text(&self.range(*kind, None)),
+            Field::Effective(kind) => {
+                let resources = self.resources.as_ref();
+                text(&self.range(*kind, resources.map(|all| kind.count(&all.all))))
+            }
+            Field::Resources(state, kind) => {
+                let set = self
+                    .resources
+                    .as_ref()
+                    .and_then(|all| part(all, state).ok());
+                let count = set.map(|set| kind.count(&set));
+                Value::int(count.and_then(|count| i64::try_from(count).ok()))
+            }
         }
     }
 
@@ -166,14 +291,16 @@ impl Queue<'_> {
         Value::Float(seconds.unwrap_or(f64::INFINITY))
     }
 
-    fn range(&self, what: &str) -> String {
+    /// What the policy allows, and if `there` is said, what there is.
+    fn range(&self, kind: Kind, there: Option<u64>) -> String {
         let limit = |side: &str| {
-            let limit = self.policy(&format!("limits.job-size.{side}.{what}"));
+            let limit = self.policy(&format!("limits.job-size.{side}.{}", kind.key()));
             limit.and_then(Json::as_i64)
         };
         let min = limit("min").unwrap_or(0);
         // -1 stands for no limit.
-        match limit("max").filter(|max| *max >= 0) {
+        let max = limit("max").and_then(|max| u64::try_from(max).ok());
+        match max.into_iter().chain(there).min() {
             Some(max) => format!("{min}-{max}"),
             None => format!("{min}-inf"),
         }
@@ -212,6 +339,7 @@ mod tests {
                 name: Some(name.to_owned()),
                 state,
                 config: &config,
+                resources: None,
             };
             assert_eq!(queue.get(field), expect);
         };
@@ -220,10 +348,14 @@ mod tests {
         check("debug", &limit, Value::Float(3600.0));
         check("batch", &Field::MarkedName, Value::Text("batch*".into()));
         check("debug", &Field::MarkedName, Value::Text("debug".into()));
-        check("debug", &Field::Range("nnodes"), Value::Text("0-2".into()));
         check(
             "debug",
-            &Field::Range("ncores"),
+            &Field::Range(Kind::Nodes),
+            Value::Text("0-2".into()),
+        );
+        check(
+            "debug",
+            &Field::Range(Kind::Cores),
             Value::Text("0-inf".into()),
         );
     }

@@ -1,6 +1,7 @@
 //! `flux queue`: whether jobs are taken and run, and waiting for them to end.
 
 mod list;
+pub mod nodes;
 mod state;
 mod wait;
 

@@ -1,10 +1,13 @@
 //! `flux resource list`: resources by what the scheduler can do with them.
 
+use client::Handle;
 use proto::data::{IdSet, Rset};
 use proto::resource::SchedStatusReply;
 
 use super::sched_status;
+use super::which::Which;
 use crate::commands::jobs::query::split;
+use crate::commands::queue::nodes::QueueNodes;
 use crate::error::CliError;
 use crate::flux::Flux;
 use crate::format::{Format, FormatOptions, Named, Table, Value};
@@ -35,9 +38,8 @@ pub struct List {
     /// Only these states, separated by commas: all, up, down, allocated, free
     #[arg(short, long, value_name = "STATES")]
     states: Vec<String>,
-    /// Only these hosts or ranks
-    #[arg(short, long, value_name = "HOSTS|RANKS")]
-    include: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Leave out states that have no nodes
     #[arg(long)]
     skip_empty: bool,
@@ -51,16 +53,18 @@ impl List {
         };
         let format = Format::of_user(&text, resolve)?;
         let states = states(flux, &self.states, &["free", "allocated", "down"])?;
-        let mut all = sched_status(flux)?;
-        keep(&mut all, self.include.as_deref())?;
+        let mut handle = flux.connect()?;
+        let all = sched_status(&mut handle, &self.which)?;
+        let groups = Groups::of(&format, &mut handle, &all.all)?;
         let mut table = Table::new(&format, None, self.format.table(flux, None));
         for state in &states {
             let set = part(&all, state)?;
             if self.skip_empty && set.is_empty() {
                 continue;
             }
-            let properties = extra_properties(&set);
-            table.push(|field| get(*field, state, &set, &properties));
+            for line in groups.lines(state, set) {
+                table.push(|field| line.get(*field));
+            }
         }
         table.print(&mut flux.out)?;
         Ok(())
@@ -73,6 +77,8 @@ enum Field {
     State,
     Queue,
     Properties,
+    /// Those that do not tell queues apart.
+    ExtraProperties,
     Nnodes,
     Ncores,
     Ngpus,
@@ -85,7 +91,8 @@ fn resolve(name: &str) -> Option<(Field, String)> {
     let (field, heading) = match name {
         "state" => (Field::State, "STATE"),
         "queue" => (Field::Queue, "QUEUE"),
-        "properties" | "propertiesx" => (Field::Properties, "PROPERTIES"),
+        "properties" => (Field::Properties, "PROPERTIES"),
+        "propertiesx" => (Field::ExtraProperties, "PROPERTIES"),
         "nnodes" => (Field::Nnodes, "NNODES"),
         "ncores" => (Field::Ncores, "NCORES"),
         "ngpus" => (Field::Ngpus, "NGPUS"),
@@ -97,25 +104,100 @@ fn resolve(name: &str) -> Option<(Field, String)> {
     Some((field, heading.to_owned()))
 }
 
-fn get<'v>(field: Field, state: &'v str, set: &'v Rset, properties: &'v str) -> Value<'v> {
-    let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-    match field {
-        Field::State => Value::Text(state.into()),
-        // Queues are told apart by the properties that they require.
-        Field::Queue => Value::None,
-        Field::Properties => Value::Text(properties.into()),
-        Field::Nnodes => number(set.nnodes() as u64),
-        Field::Ncores => number(set.ncores()),
-        Field::Ngpus => number(set.ngpus()),
-        Field::Ranks => Value::Text(set.ranks().to_string().into()),
-        Field::Nodelist => Value::Text(set.nodelist().to_string().into()),
-        Field::Rlist => Value::Text(set.to_string().into()),
+/// Nodes that differ in their queues or properties stand in lines of their own, where the
+/// format shows that.
+struct Groups(Vec<Group>);
+
+struct Group {
+    queue: String,
+    properties: String,
+    ranks: IdSet,
+}
+
+/// One line.
+struct Line<'a> {
+    state: &'a str,
+    group: Option<&'a Group>,
+    set: Rset,
+}
+
+impl Groups {
+    fn of(format: &Format<Field>, handle: &mut Handle, all: &Rset) -> Result<Groups, CliError> {
+        let shows = |wanted: &[Field]| {
+            let mut columns = format.columns.iter();
+            columns.any(|column| wanted.contains(&column.field))
+        };
+        let is_extra_only = !shows(&[Field::Properties]);
+        let by_queue = shows(&[Field::Queue]);
+        let by_properties = shows(&[Field::Properties, Field::ExtraProperties]);
+        if !by_queue && !by_properties {
+            return Ok(Groups(Vec::new()));
+        }
+        let queues = QueueNodes::ask(handle)?;
+        let mut groups: Vec<Group> = Vec::new();
+        for (rank, _) in all.nodes() {
+            let queue = match by_queue {
+                true => queues.queues_of(rank, all).join(","),
+                false => String::new(),
+            };
+            let names = all.properties().map(|(name, _)| name).filter(|name| {
+                let is_shown = !is_extra_only || !queues.is_required(name);
+                by_properties && is_shown && all.has_property(rank, name)
+            });
+            let properties = names.collect::<Vec<_>>().join(",");
+            let like = |group: &&mut Group| group.queue == queue && group.properties == properties;
+            match groups.iter_mut().find(like) {
+                Some(group) => group.ranks.insert(rank),
+                None => groups.push(Group {
+                    queue,
+                    properties,
+                    ranks: IdSet::from(rank),
+                }),
+            }
+        }
+        Ok(Groups(groups))
+    }
+
+    /// The lines of what is in one state; what has nothing has one line.
+    fn lines<'a>(&'a self, state: &'a str, set: Rset) -> Vec<Line<'a>> {
+        let mut lines: Vec<Line<'a>> = Vec::new();
+        for group in &self.0 {
+            let mut part = set.clone();
+            part.keep_ranks(&group.ranks);
+            if !part.is_empty() {
+                lines.push(Line {
+                    state,
+                    group: Some(group),
+                    set: part,
+                });
+            }
+        }
+        if lines.is_empty() {
+            let group = None;
+            lines.push(Line { state, group, set });
+        }
+        lines
     }
 }
 
-fn extra_properties(set: &Rset) -> String {
-    let names: Vec<&str> = set.properties().map(|(name, _)| name).collect();
-    names.join(",")
+impl Line<'_> {
+    fn get(&self, field: Field) -> Value<'_> {
+        let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+        let text = |text: String| Value::Text(text.into());
+        match field {
+            Field::State => Value::Text(self.state.into()),
+            Field::Queue => Value::text(self.group.map(|group| group.queue.as_str())),
+            Field::Properties | Field::ExtraProperties => {
+                Value::text(self.group.map(|group| group.properties.as_str()))
+            }
+            Field::Nnodes => number(self.set.nnodes() as u64),
+            Field::Ncores => number(self.set.ncores()),
+            Field::Ngpus => number(self.set.ngpus()),
+            Field::Ranks => text(self.set.ranks().to_string()),
+            Field::Nodelist => text(self.set.nodelist().to_string()),
+            Field::Rlist => text(self.set.to_string()),
+        }
+    }
 }
 
 /// The states that were asked for, or these.
@@ -138,29 +220,6 @@ pub fn states(
     }
     let words = if words.is_empty() { default } else { &words };
     Ok(words.iter().map(|word| (*word).to_owned()).collect())
-}
-
-/// Leaves only some hosts or ranks.
-pub fn keep(all: &mut SchedStatusReply, include: Option<&str>) -> Result<(), CliError> {
-    let Some(include) = include else {
-        return Ok(());
-    };
-    let ranks = match include.parse::<IdSet>() {
-        Ok(ranks) => ranks,
-        Err(_) => {
-            let hosts = include.parse::<proto::data::Hostlist>();
-            let hosts = hosts.map_err(|error| CliError::new(format!("--include: {error}")))?;
-            let mut ranks = IdSet::default();
-            for host in &hosts {
-                ranks.add(&all.all.ranks_on(host));
-            }
-            ranks
-        }
-    };
-    for set in [&mut all.all, &mut all.down, &mut all.allocated] {
-        set.keep_ranks(&ranks);
-    }
-    Ok(())
 }
 
 /// The resources in a state.

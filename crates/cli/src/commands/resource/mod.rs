@@ -1,9 +1,12 @@
 //! `flux resource`: nodes and cores, and taking nodes out of use.
 
 mod drain;
-mod list;
+mod eventlog;
+pub mod list;
+mod reload;
 mod show;
 mod status;
+mod which;
 
 use client::{Call, Handle, Refusal};
 use proto::Method;
@@ -33,6 +36,8 @@ enum Verb {
     Status(status::Status),
     Drain(drain::Drain),
     Undrain(drain::Undrain),
+    Reload(reload::Reload),
+    Eventlog(eventlog::Eventlog),
 }
 
 impl Run for Resource {
@@ -48,6 +53,8 @@ impl Run for Resource {
             Verb::Status(status) => status.run(flux),
             Verb::Drain(drain) => drain.run(flux),
             Verb::Undrain(undrain) => undrain.run(flux),
+            Verb::Reload(reload) => reload.run(flux),
+            Verb::Eventlog(eventlog) => eventlog.run(flux),
         }
     }
 }
@@ -62,8 +69,12 @@ fn refused(refusal: Refusal) -> CliError {
     CliError::new(format!("[Errno {}] {refusal}", refusal.errno.0))
 }
 
-/// All resources as a scheduler sees them.
-fn sched_status(flux: &Flux) -> Result<resource::SchedStatusReply, CliError> {
-    let mut handle = flux.connect()?;
-    ask(&mut handle, &resource::SchedStatus)
+/// All resources as a scheduler sees them, but for those that `which` leaves out.
+fn sched_status(
+    handle: &mut Handle,
+    which: &which::Which,
+) -> Result<resource::SchedStatusReply, CliError> {
+    let mut all = ask(handle, &resource::SchedStatus)?;
+    which.keep(handle, &mut all)?;
+    Ok(all)
 }

@@ -2,8 +2,9 @@
 
 use proto::data::Rset;
 
-use super::list::{keep, part, states};
+use super::list::{part, states};
 use super::sched_status;
+use super::which::Which;
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -27,9 +28,8 @@ struct Chosen {
     /// Only these states, separated by commas: all, up, down, allocated, free
     #[arg(short, long, value_name = "STATES")]
     states: Vec<String>,
-    /// Only these hosts or ranks
-    #[arg(short, long, value_name = "HOSTS|RANKS")]
-    include: Option<String>,
+    #[command(flatten)]
+    which: Which,
 }
 
 impl Info {
@@ -60,8 +60,7 @@ impl Chosen {
     /// The resources in any of the states.
     fn get(&self, flux: &mut Flux) -> Result<Rset, CliError> {
         let states = states(flux, &self.states, &["all"])?;
-        let mut all = sched_status(flux)?;
-        keep(&mut all, self.include.as_deref())?;
+        let all = sched_status(&mut flux.connect()?, &self.which)?;
         let mut chosen = Rset::new();
         for state in &states {
             // What is in two states is counted once.

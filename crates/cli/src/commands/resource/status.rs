@@ -4,6 +4,7 @@ use proto::data::{IdSet, Rset};
 use proto::resource;
 
 use super::ask;
+use super::which::Which;
 use crate::commands::jobs::query::split;
 use crate::error::CliError;
 use crate::flux::Flux;
@@ -50,6 +51,8 @@ pub struct Status {
     /// Only these states, separated by commas
     #[arg(short, long, value_name = "STATES")]
     states: Vec<String>,
+    #[command(flatten)]
+    which: Which,
     /// Leave out states that have no nodes
     #[arg(long)]
     skip_empty: bool,
@@ -66,11 +69,15 @@ impl Status {
         let mut handle = flux.connect()?;
         let status = ask(&mut handle, &resource::Status)?;
         let busy = ask(&mut handle, &resource::SchedStatus)?.allocated.ranks();
-        let is_coloured = flux.out_is_tty();
+        let kept = self.which.ranks(&mut handle, &status.r)?;
+        let is_coloured = flux.wants_color(clap::ColorChoice::Auto);
         let mut table = Table::new(&format, None, self.format.table(flux, None));
         for state in &wanted {
             let is_optional = self.states.is_empty() && state != "avail";
-            for row in rows(state, &status, &busy) {
+            for mut row in rows(state, &status, &busy) {
+                if let Some(kept) = &kept {
+                    row.ranks = row.ranks.intersection(kept);
+                }
                 if row.ranks.is_empty() && (self.skip_empty || is_optional) {
                     continue;
                 }

@@ -1,0 +1,87 @@
+//! `flux resource eventlog`: what has become of nodes, as it is written down.
+
+use std::time::{Duration, Instant};
+
+use client::{Arrival, Call};
+use proto::data::{Entry, Fsd, IdSet};
+use proto::resource::Journal;
+
+use super::refused;
+use crate::commands::job::events::{Matcher, Shape};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Print what has happened to nodes
+#[derive(clap::Args)]
+pub struct Eventlog {
+    #[command(flatten)]
+    shape: Shape,
+    /// Go on with new events as they come
+    #[arg(short = 'F', long)]
+    follow: bool,
+    /// Go on until there is this event
+    #[arg(short, long, value_name = "EVENT")]
+    wait: Option<String>,
+    /// With --wait, only an event that has this in its context
+    #[arg(short, long, value_name = "KEY=VALUE")]
+    match_context: Option<String>,
+    /// With --wait, give up after this time, such as 10s or 5m
+    #[arg(short, long, value_name = "DURATION")]
+    timeout: Option<Fsd>,
+    /// Only events about these ranks
+    #[arg(short, long, value_name = "RANKS")]
+    include: Option<IdSet>,
+}
+
+impl Eventlog {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let wanted = self.match_context.as_deref();
+        let wanted = wanted.map(Matcher::parse).transpose()?;
+        let deadline = self.timeout.and_then(|timeout| {
+            let timeout = Duration::try_from_secs_f64(timeout.secs()).ok()?;
+            Instant::now().checked_add(timeout)
+        });
+        let mut printer = self.shape.printer(flux);
+        let mut handle = flux.connect()?;
+        let pending = handle.start_stream(Call::new(&Journal).to(0));
+        loop {
+            let answer = match handle.next(&[], deadline)? {
+                Arrival::Answer(_, answer) => pending.decode(answer),
+                Arrival::Deadline => {
+                    let event = self.wait.as_deref().unwrap_or_default();
+                    let text = format!("timeout waiting for event '{event}'");
+                    return Err(CliError::new(text));
+                }
+                _ => continue,
+            };
+            let events = answer.map_err(refused)?.events;
+            // An answer without events stands where the past ends.
+            if events.is_empty() && !self.follow && self.wait.is_none() {
+                return Ok(());
+            }
+            for entry in &events {
+                if !self.is_about(entry) {
+                    printer.pass_over(entry);
+                    continue;
+                }
+                printer.print(flux, entry)?;
+                if self.wait.as_deref() == Some(entry.name())
+                    && wanted.as_ref().is_none_or(|wanted| wanted.accepts(entry))
+                {
+                    return Ok(());
+                }
+            }
+            flux.out.flush()?;
+        }
+    }
+
+    /// Whether an event has to do with any of the ranks that were asked for.
+    fn is_about(&self, entry: &Entry) -> bool {
+        let Some(include) = &self.include else {
+            return true;
+        };
+        let ranks = entry.get_str("idset").or_else(|| entry.get_str("ranks"));
+        let ranks = ranks.and_then(|ranks| ranks.parse::<IdSet>().ok());
+        ranks.is_none_or(|ranks| !ranks.intersection(include).is_empty())
+    }
+}

@@ -1,0 +1,137 @@
+//! Queues and resources.
+
+use client::Refusal;
+use client::fake::{Act, answer, object_of, refuse};
+use proto::Errno;
+use serde_json::{Value, json};
+use wire::Message;
+
+use super::check;
+
+/// R of so many ranks with two cores each.
+fn r(ranks: &str, hosts: &str, properties: &Value) -> Value {
+    json!({"version":1,"execution":{"R_lite":[{"rank":ranks,"children":{"core":"0-1"}}],
+        "starttime":0.0,"expiration":0.0,"nodelist":[hosts],"properties":properties}})
+}
+
+/// Nothing at all.
+fn none() -> Value {
+    json!({"version":1,"execution":{"R_lite":[],"starttime":0.0,"expiration":0.0,"nodelist":[]}})
+}
+
+/// Answers as an instance of three nodes does, one of them down.
+fn instance(request: &Message) -> Vec<Act> {
+    let state = json!({"enable":true,"start":true});
+    match request.topic() {
+        "resource.sched-status" => {
+            let all = r("0-2", "n[0-2]", &json!({"big":"2","fast":"1-2"}));
+            let down = r("0", "n0", &json!({}));
+            let status = json!({"all":all,"down":down,"allocated":none()});
+            vec![answer(request, &status)]
+        }
+        "config.get" => vec![answer(
+            request,
+            &json!({
+                "policy":{"limits":{"job-size":{"max":{"ncores":3}}}},
+                "queues":{"all":{},"big":{"requires":["big"]}},
+            }),
+        )],
+        "job-manager.queue-list" => vec![answer(request, &json!({"queues":["all","big"]}))],
+        "job-manager.queue-status" => vec![answer(request, &state)],
+        "resource.journal" => vec![
+            answer(
+                request,
+                &json!({"events":[{"timestamp":1.0,"name":"online","context":{"idset":"0"}}]}),
+            ),
+            answer(request, &json!({"events":[]})),
+            answer(
+                request,
+                &json!({"events":[{"timestamp":2.5,"name":"drain","context":{"idset":"1"}}]}),
+            ),
+        ],
+        "resource.reload" => {
+            assert!(
+                object_of(request)["path"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with('/')
+            );
+            vec![refuse(request, &Refusal::bare(Errno::ENOENT))]
+        }
+        topic => panic!("{topic}"),
+    }
+}
+
+#[test]
+fn nodes_of_other_queues_stand_in_lines_of_their_own() {
+    check(
+        "resource list",
+        instance,
+        "     STATE QUEUE   PROPERTIES NNODES NCORES NGPUS NODELIST\n      \
+        free all     fast            1      2     0 n1\n      \
+        free all,big fast            1      2     0 n2\n \
+        allocated                         0      0     0 \n      \
+        down all                     1      2     0 n0\n",
+    );
+    check(
+        "resource list -s all --format={nnodes}:{ngpus}:{nodelist}",
+        instance,
+        "NNODES:NGPUS:NODELIST\n3:0:n[0-2]\n",
+    );
+}
+
+#[test]
+fn queues_and_hosts_choose_nodes() {
+    let list = "resource list -n -s all --format={ranks}";
+    check(&format!("{list} -q big"), instance, "2\n");
+    check(&format!("{list} -q all -i n[0-1]"), instance, "0-1\n");
+    check(
+        "resource info -q big",
+        instance,
+        "1 Node, 2 Cores, 0 GPUs\n",
+    );
+    check(
+        "resource info -q other",
+        instance,
+        "-- stderr\nflux-resource: ERROR: No such queue: other\n-- code 1\n",
+    );
+}
+
+#[test]
+fn limits_of_queues_end_where_their_nodes_do() {
+    let format = "{queue}:{limits.range.ncores}:{limits.range.effective.ncores}";
+    check(
+        &format!("queue list -n --format={format}:{{limits.range.effective.nnodes}}"),
+        instance,
+        "all:0-3:0-3:0-3\nbig:0-3:0-2:0-1\n",
+    );
+    check(
+        "queue list -o {queue}:{resources.up.nnodes}:{resources.free.ncores}",
+        instance,
+        "QUEUE:UP:FREE\nall:2:4\nbig:1:2\n",
+    );
+}
+
+#[test]
+fn the_event_log_ends_with_the_past_unless_more_is_wanted() {
+    check(
+        "resource eventlog",
+        instance,
+        "1.000000 online idset=\"0\"\n",
+    );
+    check(
+        "resource eventlog -T offset -w drain",
+        instance,
+        "0.000000 online idset=\"0\"\n1.500000 drain idset=\"1\"\n",
+    );
+    check("resource eventlog -i 1", instance, "");
+}
+
+#[test]
+fn what_is_refused_has_its_number() {
+    check(
+        "resource reload some/file",
+        instance,
+        "-- stderr\nflux-resource: ERROR: [Errno 2] No such file or directory\n-- code 1\n",
+    );
+}
