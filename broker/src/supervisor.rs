@@ -277,7 +277,8 @@ impl Broker {
             return self.sort_out_tracked(cx, id);
         }
         let n = module.count_end(now);
-        if n > RESTARTS_MAX && !module.killed {
+        let is_sound = module.killed || end.as_ref().is_err_and(Refusal::may_pass);
+        if n > RESTARTS_MAX && !is_sound {
             tracing::error!(
                 "module {} ended {n} times in {RESTART_WINDOW_S}s without an answer: giving it up",
                 module.name,

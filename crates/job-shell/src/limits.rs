@@ -49,3 +49,6 @@ pub const RETRY_LAST_MS: u64 = 1000;
 
 /// Writes to output files under way before tasks are made to wait.
 pub const WRITES_MAX: usize = 1024;
+
+/// Between two attempts to store output for which there is no room.
+pub const STORE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -11,7 +11,7 @@ use proto::{Errno, Payload, Refusal};
 use serde::Serialize;
 
 use crate::JobShell;
-use crate::limits::OUTPUT_PENDING_BYTES_MAX;
+use crate::limits::{OUTPUT_PENDING_BYTES_MAX, STORE_RETRY};
 
 /// What waits to be stored.
 #[derive(Debug, Default)]
@@ -140,11 +140,18 @@ impl JobShell {
     }
 }
 
-/// Sends a commit that has a token, again if the kvs was restarted under it.
+/// Sends a commit that has a token, again if the kvs was restarted under it, and again
+/// until there is room for it: tasks that write more wait meanwhile.
 fn send_commit(cx: &mut Cx<JobShell>, payload: Bytes) {
     let call = Call::<Commit>::with_payload(payload.clone());
     cx.call_with(call, move |core: &mut JobShell, cx, result| match result {
         Err(error) if error.errno == Errno::EHOSTUNREACH => send_commit(cx, payload),
+        Err(error) if error.may_pass() => {
+            tracing::warn!("commit will be tried again: {error}");
+            cx.timer(STORE_RETRY, move |_: &mut JobShell, cx| {
+                send_commit(cx, payload)
+            });
+        }
         result => core.stored(cx, result),
     });
 }

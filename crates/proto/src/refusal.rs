@@ -31,6 +31,15 @@ impl Refusal {
     /// The normal end of a stream (RFC 6).
     pub const END: Refusal = Refusal::bare(Errno::ENODATA);
 
+    /// Whether there was no room, or something else was in the way that is not for good:
+    /// the same may succeed later.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self.errno,
+            Errno::ENOSPC | Errno::EIO | Errno::EROFS | Errno::ENOMEM | Errno::EAGAIN
+        )
+    }
+
     /// Whether this is the normal end of a stream.
     pub fn is_end(&self) -> bool {
         self.errno == Errno::ENODATA

@@ -13,6 +13,7 @@ use proto::kvs::{Commit, Committed, Op, PRIMARY};
 use proto::{Payload, Refusal};
 
 use crate::JobExec;
+use crate::core::RETRY;
 use crate::limits::PRIMARY_OPS_MAX;
 use crate::state::{Move, State};
 
@@ -198,7 +199,8 @@ impl JobExec {
     }
 }
 
-/// Sends a commit that has a token, again if the kvs was restarted under it.
+/// Sends a commit that has a token, again if the kvs was restarted under it, and again
+/// until there is room for it.
 fn send_commit(
     cx: &mut Cx<JobExec>,
     payload: Bytes,
@@ -207,6 +209,12 @@ fn send_commit(
     let call = Call::<Commit>::with_payload(payload.clone());
     cx.call_with(call, move |core, cx, result| match result {
         Err(error) if JobExec::is_gone(&error) => send_commit(cx, payload, then),
+        Err(error) if error.may_pass() => {
+            tracing::warn!("commit will be tried again: {error}");
+            cx.timer(RETRY, move |_: &mut JobExec, cx| {
+                send_commit(cx, payload, then)
+            });
+        }
         result => then(core, cx, result),
     });
 }

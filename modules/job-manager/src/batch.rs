@@ -14,7 +14,7 @@ use proto::{Errno, Payload};
 
 use crate::JobManager;
 use crate::joblog::Record;
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX};
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX, COMMIT_RETRY};
 
 /// What is to be done once a commit is stored.
 pub type Deferred = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
@@ -172,6 +172,16 @@ fn send(cx: &mut Cx<JobManager>, payload: Bytes) {
                 let payload = flying.payload.clone();
                 send(cx, payload);
             }
+        }
+        // Without room nothing goes on, but nothing is lost either.
+        Err(error) if error.may_pass() && !core.is_ending => {
+            tracing::warn!("commit will be tried again: {error}");
+            cx.timer(COMMIT_RETRY, |core: &mut JobManager, cx| {
+                if let Some(flying) = &core.batch.flying {
+                    let payload = flying.payload.clone();
+                    send(cx, payload);
+                }
+            });
         }
         Err(error) => {
             tracing::error!("commit failed: {error}");

@@ -44,4 +44,7 @@ pub const LOG_SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments in flight while the job log is read at the start.
 pub const LOG_LOOKUPS_MAX: usize = 4;
 
+/// Between two attempts of a commit for which there is no room.
+pub const COMMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
 const _: () = assert!(LOG_FOLD_BYTES < LOG_SEGMENT_BYTES_MAX);

@@ -10,7 +10,7 @@ use proto::{Errno, Object, Payload as _, RawJson, Refusal};
 use wire::Message;
 
 use crate::core::SchedSimple;
-use crate::limits::BATCH_ALLOCATIONS_MAX;
+use crate::limits::{BATCH_ALLOCATIONS_MAX, STORE_RETRY};
 
 /// A job that has resources and does not know it yet.
 #[derive(Debug)]
@@ -78,6 +78,13 @@ impl Batch {
             // The kvs module died: nobody knows whether this was stored, and its token
             // makes a second time harmless.
             Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => return self.send(cx),
+            Err(refusal) if refusal.may_pass() => {
+                tracing::warn!("could not store R, will try again: {refusal}");
+                cx.timer(STORE_RETRY, |core: &mut SchedSimple, cx| {
+                    core.batch.send(cx)
+                });
+                return;
+            }
             Err(refusal) => {
                 let text = format!("could not store R: {refusal}");
                 return cx.exit(Err(Refusal::new(refusal.errno, text)));

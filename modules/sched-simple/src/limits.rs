@@ -21,3 +21,6 @@ pub const FORECAST_ENDS_MAX: usize = 10_000;
 
 /// How long a job waits before its start time is estimated, and between estimates.
 pub const FORECAST_PERIOD: Duration = Duration::from_secs(1);
+
+/// Between two attempts to store resources for which there is no room in the store.
+pub const STORE_RETRY: Duration = Duration::from_secs(1);
