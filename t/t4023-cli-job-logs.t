@@ -64,6 +64,31 @@ test_expect_success 'attach --show-status tells what is waited for' '
 	test_cmp expect actual
 '
 
+# attach_in_background ID: attaches, and returns when signals are taken in.
+attach_in_background() {
+	rm -f err
+	flux job attach -E "$1" >out 2>err &
+	attached=$!
+	wait_for 30 grep job.start err
+}
+
+test_expect_success 'a signal is handed to the tasks' '
+	id=$(flux submit sh -c "trap \"exit 9\" USR1; echo ready; while :; do :; done") &&
+	wait_event $id data -q -W -p output &&
+	attach_in_background $id &&
+	kill -USR1 $attached &&
+	test_expect_code 9 wait $attached
+'
+
+test_expect_success 'two interrupts cancel the job' '
+	id=$(flux submit tail -f /dev/null) &&
+	attach_in_background $id &&
+	wait_for 30 sh -c "kill -INT $attached; ! kill -0 $attached" &&
+	test_expect_code 143 wait $attached &&
+	test_grep "^flux-job: one more ctrl-C within 2s to cancel or ctrl-Z to detach$" err &&
+	test_grep "type=cancel severity=0 interrupted by ctrl-C" err
+'
+
 test_expect_success 'attach knows its jobs' '
 	test_expect_code 1 flux job attach 99 2>actual &&
 	echo "flux-job: Failed to attach to 99: No such job" >expect &&
