@@ -53,6 +53,16 @@ test_expect_success 'attach -r leaves our input alone' '
 	test_cmp input actual
 '
 
+test_expect_success 'attach --tail shows the last lines of the past' '
+	id=$(flux submit --wait sh -c "seq 20; echo end >&2") &&
+	flux job attach --tail=3 $id >actual 2>&1 &&
+	printf "%s\n" 19 20 end | sort >expect &&
+	sort actual >sorted &&
+	test_cmp expect sorted &&
+	flux job attach --tail $id >actual 2>&1 &&
+	test "$(wc -l <actual)" = 10
+'
+
 test_expect_success 'attach --show-status tells what is waited for' '
 	flux job attach --show-status -w priority $held 2>actual &&
 	cat >expect <<-EOF &&

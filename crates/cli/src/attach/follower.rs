@@ -6,7 +6,7 @@
 use client::{Call, CallId, Handle, Pending, Refusal};
 use proto::data::job::{Exception, WaitStatus};
 use proto::data::{Entry, JobId};
-use proto::job_info::{EventlogWatch, WAITCREATE, Watched};
+use proto::job_info::{EventlogWatch, Lookup, WAITCREATE, Watched};
 use proto::job_manager::JobEvent;
 
 use super::output::{Form, Output};
@@ -35,6 +35,8 @@ pub struct Show {
     pub exec_events: bool,
     /// Follow the execution log for another reason: standard input needs it.
     pub exec: bool,
+    /// Of the output until now, only so many lines.
+    pub tail: Option<usize>,
     /// Exceptions and how the job ended.
     pub end: bool,
     /// The event with which it ends; with `exec.` in front, one of the execution log.
@@ -52,6 +54,7 @@ impl Default for Show {
             events: false,
             exec_events: false,
             exec: false,
+            tail: None,
             end: true,
             until: "finish".to_owned(),
         }
@@ -252,7 +255,7 @@ impl Follower {
             self.print(flux, "job", entry)?;
         }
         match JobEvent::of(entry) {
-            Ok(JobEvent::Start) => self.started(handle),
+            Ok(JobEvent::Start) => self.started(handle)?,
             Ok(JobEvent::Finish(status)) => self.status = Some(status),
             Ok(JobEvent::Exception(exception)) => {
                 if self.show.end {
@@ -270,14 +273,19 @@ impl Follower {
     }
 
     /// The job's shells run: now there is more to follow.
-    fn started(&mut self, handle: &mut Handle) {
+    fn started(&mut self, handle: &mut Handle) -> Result<(), CliError> {
         let wants_exec = self.show.exec || self.show.exec_events;
         if self.exec.is_none() && (wants_exec || self.show.until.starts_with("exec.")) {
             self.exec = Some(watch(handle, self.id, "guest.exec.eventlog"));
         }
         if self.output_log.is_none() && self.show.output {
+            if let Some(lines) = self.show.tail {
+                let entries = entries_until_now(handle, self.id, "guest.output")?;
+                self.output.hold_back(entries, lines);
+            }
             self.output_log = Some(watch(handle, self.id, "guest.output"));
         }
+        Ok(())
     }
 
     /// A log has come to its end, or can not be read.
@@ -338,6 +346,23 @@ impl Follower {
 
 fn code_of(status: WaitStatus) -> u8 {
     u8::try_from(status.shell_code()).unwrap_or(FAILED_CODE)
+}
+
+/// How many entries a log has now; none if there is no such log yet.
+fn entries_until_now(handle: &mut Handle, id: JobId, path: &str) -> Result<usize, CliError> {
+    let lookup = handle.rpc(&Lookup {
+        id,
+        keys: vec![path.to_owned()],
+        flags: 0,
+    });
+    match lookup {
+        Ok(found) => {
+            let log = found.values.get(path).and_then(serde_json::Value::as_str);
+            Ok(log.map_or(0, |log| log.lines().count()))
+        }
+        Err(refusal) if refusal.errno == proto::Errno::ENOENT => Ok(0),
+        Err(refusal) => Err(refusal.into()),
+    }
 }
 
 fn watch(handle: &mut Handle, id: JobId, path: &str) -> Pending<EventlogWatch> {

@@ -1,7 +1,7 @@
 //! What the tasks of a job print, from its output log to our own streams (RFC 24).
 
 use std::borrow::Cow;
-use std::io::Write;
+use std::collections::VecDeque;
 
 use proto::data::stdio::{Data, Log, Redirect, StdioEvent};
 use proto::data::{Entry, IdSet};
@@ -28,12 +28,42 @@ pub struct Output {
     form: Form,
     /// Ends of streams that are still to come; `None` before the header.
     open: Option<u64>,
+    tail: Option<Tail>,
+}
+
+/// What is held back of the past, until its last lines are known.
+#[derive(Debug)]
+struct Tail {
+    /// Entries of the log that belong to the past and have not come.
+    entries_left: usize,
+    lines_max: usize,
+    lines: VecDeque<(Stream, Vec<u8>)>,
+}
+
+/// Which of our streams something goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stream {
+    Out,
+    Err,
 }
 
 impl Output {
     /// Before anything has come.
     pub fn new(form: Form) -> Output {
-        Output { form, open: None }
+        Output {
+            form,
+            open: None,
+            tail: None,
+        }
+    }
+
+    /// Of the first `entries` of the log, show no more than the last `lines` lines.
+    pub fn hold_back(&mut self, entries: usize, lines: usize) {
+        self.tail = (entries > 0).then(|| Tail {
+            entries_left: entries,
+            lines_max: lines,
+            lines: VecDeque::new(),
+        });
     }
 
     /// Whether every task has closed its output.
@@ -54,9 +84,40 @@ impl Output {
                     self.close(&data.rank);
                 }
             }
-            StdioEvent::Redirect(redirect) => redirected(flux, &redirect)?,
+            StdioEvent::Redirect(redirect) => self.redirected(flux, &redirect)?,
             StdioEvent::Log(log) => self.log(flux, &log, entry.timestamp() - since)?,
             StdioEvent::Other => {}
+        }
+        self.count_down(flux)
+    }
+
+    /// With the last entry of the past, shows what is left of it.
+    fn count_down(&mut self, flux: &mut Flux) -> Result<(), CliError> {
+        let Some(tail) = &mut self.tail else {
+            return Ok(());
+        };
+        tail.entries_left -= 1;
+        if tail.entries_left > 0 {
+            return Ok(());
+        }
+        let lines = std::mem::take(&mut tail.lines);
+        self.tail = None;
+        for (stream, line) in lines {
+            write(flux, stream, &line)?;
+        }
+        Ok(())
+    }
+
+    /// Shows something, or holds it back.
+    fn show(&mut self, flux: &mut Flux, stream: Stream, bytes: &[u8]) -> Result<(), CliError> {
+        let Some(tail) = &mut self.tail else {
+            return write(flux, stream, bytes);
+        };
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            tail.lines.push_back((stream, line.to_vec()));
+            if tail.lines.len() > tail.lines_max {
+                tail.lines.pop_front();
+            }
         }
         Ok(())
     }
@@ -70,7 +131,7 @@ impl Output {
         *open = open.saturating_sub(count);
     }
 
-    fn print(&self, flux: &mut Flux, data: &Data) -> Result<(), CliError> {
+    fn print(&mut self, flux: &mut Flux, data: &Data) -> Result<(), CliError> {
         let bytes = data
             .bytes()
             .map_err(|error| CliError::new(format!("guest.output: {error}")))?;
@@ -81,15 +142,12 @@ impl Output {
             true => Cow::Owned(self.labelled(&data.rank, &bytes)),
             false => Cow::Borrowed(&bytes),
         };
-        let out: &mut dyn Write = match data.stream.as_str() {
-            "stderr" => {
-                flux.out.flush()?;
-                &mut flux.err
-            }
-            _ => &mut flux.out,
+        let stream = match data.stream.as_str() {
+            "stderr" => Stream::Err,
+            _ => Stream::Out,
         };
         for _ in 0..data.repeat.unwrap_or(1) {
-            out.write_all(&bytes)?;
+            self.show(flux, stream, &bytes)?;
         }
         Ok(())
     }
@@ -111,7 +169,7 @@ impl Output {
         labelled
     }
 
-    fn log(&self, flux: &mut Flux, log: &Log, seconds: f64) -> Result<(), CliError> {
+    fn log(&mut self, flux: &mut Flux, log: &Log, seconds: f64) -> Result<(), CliError> {
         const ERROR: i32 = 3;
         if self.form.quiet && log.level > ERROR {
             return Ok(());
@@ -132,19 +190,26 @@ impl Output {
             _ => String::new(),
         };
         let message = &log.message;
-        flux.out.flush()?;
-        writeln!(
-            flux.err,
-            "{seconds:.3}s: flux-shell{rank}: {level}{place}{component}{message}"
-        )?;
-        Ok(())
+        let line = format!("{seconds:.3}s: flux-shell{rank}: {level}{place}{component}{message}\n");
+        self.show(flux, Stream::Err, line.as_bytes())
+    }
+
+    fn redirected(&mut self, flux: &mut Flux, redirect: &Redirect) -> Result<(), CliError> {
+        let Redirect { stream, rank, path } = redirect;
+        let path = path.as_deref().unwrap_or("somewhere");
+        let line = format!("{rank}: {stream} redirected to {path}\n");
+        self.show(flux, Stream::Err, line.as_bytes())
     }
 }
 
-fn redirected(flux: &mut Flux, redirect: &Redirect) -> Result<(), CliError> {
-    let Redirect { stream, rank, path } = redirect;
-    let path = path.as_deref().unwrap_or("somewhere");
-    flux.out.flush()?;
-    writeln!(flux.err, "{rank}: {stream} redirected to {path}")?;
+/// Writes at once; errors after the output that came before them.
+fn write(flux: &mut Flux, stream: Stream, bytes: &[u8]) -> Result<(), CliError> {
+    match stream {
+        Stream::Out => flux.out.write_all(bytes)?,
+        Stream::Err => {
+            flux.out.flush()?;
+            flux.err.write_all(bytes)?;
+        }
+    }
     Ok(())
 }

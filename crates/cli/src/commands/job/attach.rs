@@ -35,6 +35,10 @@ pub struct Attach {
     /// Do not gather input before it is handed on; it never is
     #[arg(short, long)]
     unbuffered: bool,
+    /// Of the output until now, show only the last lines
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+        default_missing_value = "10")]
+    tail: Option<usize>,
     /// Hand our input to these tasks only
     #[arg(short, long, value_name = "RANKS", default_value = "all")]
     input_ranks: String,
@@ -53,6 +57,7 @@ impl Attach {
                 verbose: self.verbose > 0,
                 events: self.show_events,
                 exec_events: self.show_exec,
+                tail: self.tail,
                 until: self.wait_event,
                 ..Show::default()
             },
