@@ -1,0 +1,69 @@
+# client.pl: speaks to the local socket of a broker below all libraries, so that
+# scripts can say what no command of ours would say.
+#
+#   perl client.pl SOCKET rpc TOPIC      sends what standard input holds as the payload,
+#                                        prints ERRNO and the payload of the answer
+#   perl client.pl SOCKET bytes          sends what standard input holds, prints how the
+#                                        connection ends: closed, or an answer
+use strict;
+use warnings;
+use Socket;
+
+my ($path, $what, $topic) = @ARGV;
+$path =~ s,^local://,,;
+socket(my $socket, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
+connect($socket, sockaddr_un($path)) or die "$path: $!";
+$SIG{PIPE} = 'IGNORE';
+binmode $_ for $socket, *STDIN, *STDOUT;
+
+sub take {
+	my ($n) = @_;
+	my $data = '';
+	while (length $data < $n) {
+		my $got = sysread $socket, $data, $n - length $data, length $data;
+		print("closed\n"), exit unless $got;
+	}
+	return $data;
+}
+
+sub say_all {
+	my ($data) = @_;
+	while (length $data) {
+		my $n = syswrite $socket, $data;
+		return unless defined $n;
+		substr $data, 0, $n, '';
+	}
+}
+
+sub frame {
+	my ($data) = @_;
+	return length $data < 255 ? chr(length $data) . $data : "\xff" . pack('N', length $data) . $data;
+}
+
+sub message {
+	my ($topic, $payload) = @_;
+	my $flags = 0x09 | (length $payload ? 0x02 : 0);
+	my $proto = pack 'C4N4', 0x8e, 1, 1, $flags, 0xffffffff, 0, 0xffffffff, 1;
+	my $body = frame('') . frame($topic) . (length $payload ? frame($payload) : '') . frame($proto);
+	return "\x12\x00\xee\xff" . pack('N', length $body) . $body;
+}
+
+ord take(1) and print("refused\n"), exit;
+my $input = do { local $/; <STDIN> } // '';
+say_all($what eq 'rpc' ? message($topic, $input) : $input);
+if ($what eq 'bytes') {
+	shutdown $socket, 1;
+}
+my (undef, $length) = unpack 'a4N', take(8);
+my ($answer, @frames) = (take($length));
+while (length $answer) {
+	my $n = ord $answer;
+	my $head = 1;
+	($n, $head) = (unpack('N', substr $answer, 1, 4), 5) if $n == 255;
+	push @frames, substr $answer, $head, $n;
+	substr $answer, 0, $head + $n, '';
+}
+my (undef, undef, undef, undef, undef, undef, $errno) = unpack 'C4N4', pop @frames;
+my $payload = @frames > 2 ? pop @frames : '';
+$payload =~ s/\0$//;
+print "$errno $payload\n";
