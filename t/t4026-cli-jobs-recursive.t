@@ -44,6 +44,14 @@ test_expect_success 'the uri is shown' '
 	test_grep "^local://[^ ]* local://[^ ]*$" actual
 '
 
+test_expect_success 'what the instance says of itself is shown' '
+	flux jobs -no "{instance.stats}|{instance.stats.total}|{instance.progress!P}|{instance.resources.up.nnodes}" >actual &&
+	echo "PD:1 R:0 CD:0 F:0|1|0%|1" >expect &&
+	test_cmp expect actual &&
+	flux jobs -no "{instance.stats}" -f inactive >actual &&
+	test_cmp /dev/null actual
+'
+
 test_expect_success 'an instance that does not answer is told and passed over' '
 	flux job memo $(cat id) uri=local:///nonexistent &&
 	flux jobs -R -no "{name}" >actual 2>err &&

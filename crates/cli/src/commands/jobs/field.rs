@@ -9,6 +9,7 @@ use nix::unistd::{Uid, User};
 use proto::data::JobIdEncoding;
 use serde_json::Value as Json;
 
+use super::instance::{self, InstanceField};
 use super::job::Job;
 use crate::format::Value;
 
@@ -23,6 +24,8 @@ pub enum Field {
     Id(JobIdEncoding),
     /// A note by its dotted path.
     Annotation(String),
+    /// What is asked of the instance that the job is.
+    Instance(InstanceField),
 }
 
 /// What rows need besides the job.
@@ -69,6 +72,10 @@ impl Field {
             let encoding = encoding.parse().ok()?;
             return Some((Field::Id(encoding), "JOBID".to_owned()));
         }
+        if let Some(name) = name.strip_prefix("instance.") {
+            let (field, heading) = InstanceField::resolve(name)?;
+            return Some((Field::Instance(field), heading.to_owned()));
+        }
         let path = name
             .strip_prefix("annotations.")
             .or_else(|| name.starts_with("sched.").then_some(name))
@@ -88,6 +95,7 @@ impl Field {
             Field::Known(row) => row.attrs,
             Field::Id(_) => &[],
             Field::Annotation(_) => &["annotations"],
+            Field::Instance(_) => instance::ATTRS,
         }
     }
 
@@ -97,6 +105,10 @@ impl Field {
             Field::Known(row) => (row.get)(job, facts),
             Field::Id(encoding) => Value::Text(job.id.encode(*encoding).into()),
             Field::Annotation(path) => job.annotation(path).map_or(Value::None, json),
+            Field::Instance(field) => {
+                let instance = job.instance.as_deref();
+                instance.map_or(Value::None, |instance| field.get(instance))
+            }
         }
     }
 }

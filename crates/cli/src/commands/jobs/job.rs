@@ -7,6 +7,8 @@ use proto::data::job::{JobResult, State, WaitStatus, signal_description};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::instance::Instance;
+
 /// The attributes that were asked for; those of the job that are not set are `None`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -44,6 +46,9 @@ pub struct Job {
     pub annotations: Option<Value>,
     pub waitstatus: Option<i32>,
     pub dependencies: Option<Vec<String>>,
+    /// What the instance that it is says of itself, if that is shown.
+    #[serde(skip)]
+    pub instance: Option<Box<Instance>>,
 }
 
 /// Return codes that are no exit codes.
@@ -59,6 +64,13 @@ impl Job {
     /// How it ended.
     pub fn result(&self) -> Option<JobResult> {
         JobResult::from_bit(self.result?)
+    }
+
+    /// Where the instance is that it runs, if it does.
+    pub fn running_uri(&self) -> Option<&str> {
+        let is_running = self.state() == Some(State::Run);
+        let uri = self.annotation("user.uri").filter(|_| is_running);
+        uri?.as_str()
     }
 
     /// The state, or of an inactive job the result.

@@ -1,9 +1,11 @@
 //! `flux jobs`: lists jobs.
 //!
 //! Read on in `query.rs` (which jobs), `field.rs` (what can be shown), `job.rs` (what
-//! follows from what job-list tells), `recurse.rs` (instances among the jobs) and `crate::format` (how it is laid out).
+//! follows from what job-list tells), `instance.rs` and `recurse.rs` (instances among the
+//! jobs) and `crate::format` (how it is laid out).
 
 mod field;
+mod instance;
 mod job;
 mod json;
 pub mod query;
@@ -27,6 +29,7 @@ use crate::flux::Flux;
 use crate::format::{Format, FormatOptions, Named, SortKey, Table, in_user_format, sort_keys};
 use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 use field::{Facts, Field};
+use instance::Instance;
 use job::Job;
 use query::Filters;
 use recurse::Recursion;
@@ -145,7 +148,8 @@ impl Run for Jobs {
                 false => {}
             }
         }
-        let (jobs, is_found) = self.get::<Job>(flux, &mut handle, &plan.listing)?;
+        let (mut jobs, is_found) = self.get::<Job>(flux, &mut handle, &plan.listing)?;
+        plan.fill(flux, &mut jobs);
         self.print(flux, &plan, &jobs)?;
         if self.recursion.recursive {
             self.descend(flux, &plan, &jobs, "", 0)?;
@@ -162,6 +166,20 @@ struct Plan {
     format: Format<Field>,
     sort: Option<Vec<SortKey<Field>>>,
     listing: Listing,
+}
+
+impl Plan {
+    /// Asks the instances among the jobs for what the format shows of them.
+    fn fill(&self, flux: &Flux, jobs: &mut [Job]) {
+        let columns = self.format.columns.iter().map(|column| &column.field);
+        let keys = self.sort.as_ref().unwrap_or(&self.format.sort).iter();
+        let mut fields = columns.chain(keys.map(|key| &key.field));
+        if fields.any(|field| matches!(field, Field::Instance(_))) {
+            for job in jobs {
+                job.instance = Instance::of(flux, job).map(Box::new);
+            }
+        }
+    }
 }
 
 /// What is asked of job-list.

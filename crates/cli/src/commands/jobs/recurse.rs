@@ -1,7 +1,5 @@
 //! `flux jobs --recursive`: the jobs of instances that are themselves jobs.
 
-use proto::data::job::State;
-
 use super::job::Job;
 use super::{Jobs, Plan};
 use crate::error::CliError;
@@ -47,7 +45,7 @@ impl Jobs {
                 continue;
             };
             let name = format!("{above}{}", job.id);
-            let inner = match self.ask(flux, plan, uri) {
+            let mut inner = match self.ask(flux, plan, uri) {
                 Ok(inner) => inner,
                 Err(error) => {
                     flux.out.flush()?;
@@ -55,6 +53,7 @@ impl Jobs {
                     continue;
                 }
             };
+            plan.fill(flux, &mut inner);
             writeln!(flux.out, "\n{name}:")?;
             self.print(flux, plan, &inner)?;
             self.descend(flux, plan, &inner, &format!("{name}/"), depth + 1)?;
@@ -66,9 +65,7 @@ impl Jobs {
     fn instance<'j>(&self, job: &'j Job) -> Option<&'j str> {
         let ours = rustix::process::getuid().as_raw();
         let is_ours = self.recursion.recurse_all || job.userid == Some(ours);
-        let is_running = job.state() == Some(State::Run);
-        let uri = job.annotation("user.uri")?.as_str()?;
-        (is_ours && is_running).then_some(uri)
+        job.running_uri().filter(|_| is_ours)
     }
 
     fn ask(&self, flux: &mut Flux, plan: &Plan, uri: &str) -> Result<Vec<Job>, CliError> {
@@ -78,7 +75,7 @@ impl Jobs {
 }
 
 /// A URI of this host without the detour over the network.
-fn near(flux: &Flux, uri: &str) -> String {
+pub fn near(flux: &Flux, uri: &str) -> String {
     let is_local = flux.env.get_os("FLUX_URI_RESOLVE_LOCAL").is_some();
     let here = nix::unistd::gethostname().ok();
     let here = here.as_deref().and_then(std::ffi::OsStr::to_str);
