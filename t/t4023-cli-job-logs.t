@@ -129,7 +129,7 @@ test_expect_success 'json is the log as it is stored' '
 
 test_expect_success 'colour is for terminals, or for who asks' '
 	flux job eventlog $ran >plain &&
-	flux job eventlog -L=always $ran >log &&
+	flux job eventlog -L always $ran >log &&
 	test_must_fail test_cmp plain log >diff &&
 	sed "s/\x1b\[[0-9;]*m//g" log >actual &&
 	test_cmp plain actual

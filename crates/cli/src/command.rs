@@ -105,6 +105,8 @@ impl Entry {
             .bin_name(format!("flux {}", self.name))
             .disable_version_flag(true)
             .disable_help_subcommand(true)
+            // What is said last counts: aliases and scripts have options in front.
+            .args_override_self(true)
             .infer_long_args(self.style == Style::Bare)
     }
 

@@ -219,11 +219,19 @@ fn an_event_may_be_told_by_its_context() {
 
 #[test]
 fn events_are_coloured_for_who_asks() {
+    const LOG: &[&str] = &[r#"{"timestamp":1.5,"name":"exception","context":{"a":1}}"#];
     check(
-        "job wait-event -L=always ƒ2 exception",
-        with_log(&[r#"{"timestamp":1.5,"name":"exception","context":{"a":1}}"#]),
-        "\x1b[32m1.500000\x1b[0m \x1b[1;31mexception\x1b[0m \x1b[34ma\x1b[0m=1\n",
+        "job wait-event -L auto ƒ2 exception",
+        with_log(LOG),
+        "1.500000 exception a=1\n",
     );
+    for option in ["-L always", "-Lalways", "--color=always"] {
+        check(
+            &format!("job wait-event {option} ƒ2 exception"),
+            with_log(LOG),
+            "\x1b[32m1.500000\x1b[0m \x1b[1;31mexception\x1b[0m \x1b[34ma\x1b[0m=1\n",
+        );
+    }
 }
 
 #[test]

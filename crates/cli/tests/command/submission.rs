@@ -412,3 +412,16 @@ fn values_that_make_no_sense_are_told_with_the_usage() {
         &[],
     );
 }
+
+#[test]
+fn of_an_option_that_is_given_twice_the_last_counts() {
+    check(
+        "submit --urgency=1 --quiet --urgency=2 --cc=1-3 --cc=4 --quiet echo {cc}",
+        "",
+        ran(0),
+        "",
+        &[r#"submit ["echo","4"] urgency=2"#],
+    );
+    let both = dry_run("-o a=1 -o b=2");
+    assert!(both.contains(r#""a": 1, "b": 2"#), "{both}");
+}

@@ -22,8 +22,7 @@ pub struct Shape {
     #[arg(short = 'H', long)]
     human: bool,
     /// Colour times, names and keys
-    #[arg(short = 'L', long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
-        default_value = "auto", default_missing_value = "always")]
+    #[arg(short = 'L', long, value_name = "WHEN", default_value = "auto")]
     color: clap::ColorChoice,
 }
 
