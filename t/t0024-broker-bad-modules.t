@@ -110,7 +110,7 @@ test_expect_success 'a module may have another name, and be removed by it' '
 
 test_expect_success 'one that ends again and again is given up, and who waits is told' '
 	flux module load fickle &&
-	{ flux dmesg --new --follow >log & } &&
+	{ flux dmesg --follow >log & } &&
 	follower=$! &&
 	test_when_finished "kill $follower" &&
 	: >broken &&
