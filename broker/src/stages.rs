@@ -34,6 +34,7 @@ pub struct Life {
     /// Names of default modules that were asked to start.
     started: Vec<&'static str>,
     failed: bool,
+    rc3_failed: bool,
     exit_code: i32,
     rc2_code: Option<i32>,
 }
@@ -61,6 +62,7 @@ impl Life {
             shutdown: None,
             started: Vec::new(),
             failed: false,
+            rc3_failed: false,
             exit_code: 0,
             rc2_code: None,
         }
@@ -69,6 +71,14 @@ impl Life {
     /// Whether modules are stopped, not restarted, from now on.
     pub(crate) fn is_ending(&self) -> bool {
         self.state >= State::Finalize
+    }
+
+    /// How the last commands went, once the modules are gone.
+    fn rc3_event(&self) -> Event {
+        match self.rc3_failed {
+            true => Event::Rc3Fail,
+            false => Event::Rc3Success,
+        }
     }
 
     /// Lets go of a stream whose client left.
@@ -284,6 +294,7 @@ impl Broker {
             }
             ("rc3", State::Finalize) => {
                 self.note_exit(code);
+                self.life.rc3_failed = !ok;
                 return self.stop_modules(cx);
             }
             _ => return,
@@ -362,7 +373,7 @@ impl Broker {
     /// Stops all modules: those that nothing needs first.
     fn stop_modules(&mut self, cx: &mut Cx<Broker>) {
         if self.modules.is_empty() {
-            return self.post(cx, Event::Rc3Success);
+            return self.post(cx, self.life.rc3_event());
         }
         cx.timer(seconds(UNLOAD_WAIT_S), |core: &mut Broker, cx| {
             core.kill_modules(cx)
@@ -403,7 +414,7 @@ impl Broker {
             return;
         }
         if self.modules.is_empty() {
-            self.post(cx, Event::Rc3Success);
+            self.post(cx, self.life.rc3_event());
         } else {
             self.stop_next_modules(cx);
         }
