@@ -29,6 +29,9 @@ pub enum Measure {
     /// From within an instance: by calling its services. This program is started again
     /// as the instance's initial program.
     Inside(fn(&mut Handle) -> Result<f64>),
+    /// The same, in an instance of many cores that has run these shell commands before;
+    /// `$FLUX` is the command under test.
+    InsideAfter(fn() -> String, fn(&mut Handle) -> Result<f64>),
 }
 
 impl Row {
@@ -37,6 +40,7 @@ impl Row {
         match self.measure {
             Measure::Outside(measure) => measure(subject),
             Measure::Inside(_) => subject.measure_inside(self.name),
+            Measure::InsideAfter(setup, _) => subject.measure_inside_after(self.name, &setup()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod jobs;
 mod kvs;
+mod memory;
 mod round_trip;
 mod start_true;
 
@@ -23,9 +24,13 @@ pub const ROWS: &[Row] = &[
     kvs::COMMIT,
     jobs::MOCK,
     jobs::REAL,
+    jobs::JOURNAL,
     jobs::LIST,
     jobs::RELOAD,
     jobs::RESTART,
+    memory::IDLE,
+    memory::USED,
+    memory::JOB,
 ];
 
 #[test]

@@ -56,7 +56,12 @@ impl Subject {
     /// As [`Subject::seconds`], in an instance of many cores, for simulated jobs.
     pub fn seconds_with_mock_cores(&self, setup: &str, work: &str) -> Result<f64> {
         let folder = tempfile::tempdir()?;
-        let config = folder.path().join("bench.toml");
+        self.seconds(&[&self.mock_cores(folder.path())?], setup, work)
+    }
+
+    /// The option for an instance of many cores, whose configuration is put in `folder`.
+    fn mock_cores(&self, folder: &Path) -> Result<String> {
+        let config = folder.join("bench.toml");
         let host = output_of(Command::new("uname").arg("-n"))?;
         let text = format!(
             "[resource]\nnoverify = true\nnorestrict = true\n\
@@ -65,18 +70,29 @@ impl Subject {
             MOCK_CORES - 1
         );
         std::fs::write(&config, text)?;
-        let option = format!("--config-path={}", config.display());
-        self.seconds(&[&option], setup, work)
+        Ok(format!("--config-path={}", config.display()))
     }
 
     /// The figure of a row that is measured from within: this program runs as the
     /// initial program.
     pub fn measure_inside(&self, row: &str) -> Result<f64> {
-        let program = self
-            .inside
-            .to_str()
-            .context("this program's path is no text")?;
-        self.figure(&[], &[program, "bench", "--inside", row])
+        self.figure(&[], &[self.inside()?, "bench", "--inside", row])
+    }
+
+    /// As [`Subject::measure_inside`], in an instance of many cores after `setup`.
+    pub fn measure_inside_after(&self, row: &str, setup: &str) -> Result<f64> {
+        let folder = tempfile::tempdir()?;
+        let option = self.mock_cores(folder.path())?;
+        let script = format!(
+            "set -e\n{setup}\nexec {} bench --inside {row}",
+            self.inside()?
+        );
+        self.figure(&[&option], &["/bin/sh", "-c", &script])
+    }
+
+    fn inside(&self) -> Result<&str> {
+        let inside = self.inside.to_str();
+        inside.context("this program's path is no text")
     }
 
     /// Where the command is.
@@ -99,7 +115,7 @@ impl Subject {
 
 /// Measures `row` in the instance around us and prints its figure.
 pub fn print_inside(row: &Row) -> Result<()> {
-    let Measure::Inside(measure) = row.measure else {
+    let (Measure::Inside(measure) | Measure::InsideAfter(_, measure)) = row.measure else {
         bail!("{} is not measured from within", row.name);
     };
     let uri = std::env::var("FLUX_URI").context("no instance around us")?;

@@ -1,6 +1,10 @@
 //! Jobs by the thousand: running them, listing them, coming back with them.
 
-use anyhow::Result;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use client::{Call, Handle};
+use proto::job_manager::{EventsJournal, SENTINEL};
 
 use crate::bench::floor;
 use crate::bench::row::{Measure, Row};
@@ -41,6 +45,15 @@ pub const LIST: Row = Row {
     floor: Some(floor::true_ms),
 };
 
+/// What is known of all jobs, as services learn it.
+pub const JOURNAL: Row = Row {
+    name: "journal",
+    what: "the past of 10,240 jobs from the journal, to its end",
+    unit: "ms",
+    measure: Measure::InsideAfter(|| mock_jobs(HISTORY), journal_ms),
+    floor: None,
+};
+
 /// A service that comes back and knows everything again.
 pub const RELOAD: Row = Row {
     name: "reload",
@@ -62,10 +75,11 @@ pub const RESTART: Row = Row {
     floor: None,
 };
 
-const HISTORY: u32 = 10_240;
+/// Jobs of an instance that has been used for a while.
+pub const HISTORY: u32 = 10_240;
 
 /// Shell commands that run `count` simulated jobs to their end.
-fn mock_jobs(count: u32) -> String {
+pub fn mock_jobs(count: u32) -> String {
     format!(
         "\"$FLUX\" submit --quiet --cc=1-{count} --setattr=exec.test.run_duration=1ms true && \
          \"$FLUX\" queue drain"
@@ -80,4 +94,24 @@ fn restart_ms(subject: &Subject) -> Result<f64> {
     // The initial program's first act is to say how long it took to get there.
     let begin = format!("begin={}", now.as_nanos());
     Ok(subject.seconds(&[&option], "", &begin)? * 1e3)
+}
+
+fn journal_ms(handle: &mut Handle) -> Result<f64> {
+    let request = EventsJournal {
+        full: Some(true),
+        ..EventsJournal::default()
+    };
+    let start = Instant::now();
+    let mut stream = handle.stream(Call::new(&request));
+    let mut jobs = 0;
+    loop {
+        let record = stream.next().context("the journal ended")??;
+        if record.id == SENTINEL {
+            break;
+        }
+        jobs += 1;
+    }
+    let took = start.elapsed();
+    ensure!(jobs == HISTORY, "{jobs} jobs in the journal");
+    Ok(took.as_secs_f64() * 1e3)
 }
