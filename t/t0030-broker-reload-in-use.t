@@ -1,0 +1,38 @@
+#!/bin/sh
+
+test_description='a module can be reloaded, or be away, while others need it
+
+Covers the broker parking the modules that end because one that they need is away, and
+starting them again when it is back.
+'
+
+. "$(dirname "$0")/sharness.sh"
+test_under_flux 1 job
+
+for module in job-manager kvs content resource
+do
+	test_expect_success "$module is reloaded and a job runs" "
+		flux module reload $module &&
+		flux run echo $module >out &&
+		echo $module >expect &&
+		test_cmp expect out
+	"
+done
+
+test_expect_success 'what needs job-manager waits for it while it is away' '
+	flux module remove job-manager &&
+	{ flux jobs -nac0 -o "{name}" >names & } &&
+	asker=$! &&
+	wait_for 10 sh -c "flux dmesg | grep \"job-list waits for module job-manager\"" &&
+	flux module load job-manager &&
+	wait $asker &&
+	test "$(grep -c echo names)" = 4 &&
+	flux run true
+'
+
+test_expect_success 'nothing was given up' '
+	flux dmesg >log &&
+	test_must_fail grep "giving it up" log
+'
+
+test_done
