@@ -15,6 +15,8 @@ sock=$(mktemp -u /tmp/flux-ends-XXXXXX)
 # begin OPTION...: a broker without a program, run directly, in the background. Its
 # standard error goes to err, its pid is in broker.
 begin() {
+	# Or what the one before said would be taken for this one's.
+	rm -f err
 	flux broker -Sbroker.rc2_none -Slocal-uri=local://$sock -Slog-stderr-level=6 "$@" 2>err &
 	broker=$!
 	wait_for 20 grep "quorum->run" err
@@ -73,6 +75,32 @@ do
 		test ! -e $sock
 	"
 done
+
+# A job that is in no hurry to end, and a broker that gives it an hour.
+cat >stays.toml <<'EOF'
+[exec]
+kill-timeout = "1h"
+EOF
+cat >stays.sh <<'EOF'
+id=$(flux submit sh -c 'trap "" TERM; echo ready; while true; do read x </dev/zero; done')
+flux job wait-event --waitcreate -p output $id data >/dev/null
+EOF
+
+test_expect_success 'broker.cleanup-timeout ends the wait for jobs that stay' '
+	flux start --config-path=stays.toml -Sbroker.cleanup-timeout=0.1s sh stays.sh 2>err &&
+	test_grep "broker.err.*cleanup timeout" err
+'
+
+test_expect_success 'a signal ends it too' '
+	rm -f err &&
+	{ flux start --config-path=stays.toml -Slog-stderr-level=6 sh stays.sh 2>err & } &&
+	starter=$! &&
+	wait_for 20 grep "run->cleanup" err &&
+	kill -TERM $starter &&
+	wait $starter &&
+	test_grep "cleanup: signal 15: jobs are not waited for" err &&
+	test_grep "cleanup-fail: cleanup->shutdown" err
+'
 
 test_expect_success 'flux shutdown ends it too' '
 	begin &&

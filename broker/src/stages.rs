@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use node::{Cx, Output, Reply, Stream, StreamId};
+use proto::data::Fsd;
 use proto::module::Load;
 use proto::state_machine::StateNumber;
 use proto::{Empty, Refusal};
@@ -309,11 +310,27 @@ impl Broker {
     }
 
     fn enter_cleanup(&mut self, cx: &mut Cx<Broker>) {
+        let timeout = self.attrs.value("broker.cleanup-timeout");
+        let timeout = timeout.and_then(|text| text.parse::<Fsd>().ok());
+        // Without end, as "none" is no duration.
+        let timeout = timeout.and_then(|timeout| Duration::try_from_secs_f64(timeout.secs()).ok());
+        if let Some(timeout) = timeout {
+            cx.timer(timeout, |core: &mut Broker, cx| core.give_up_cleanup(cx));
+        }
         match self.life.runat.remove("cleanup") {
             Some(commands) if !commands.is_empty() => {
                 self.run_shell_commands(cx, "cleanup", commands);
             }
             _ => self.clean_up_jobs(cx, true),
+        }
+    }
+
+    /// `broker.cleanup-timeout` is over.
+    fn give_up_cleanup(&mut self, cx: &mut Cx<Broker>) {
+        if self.life.state == State::Cleanup {
+            tracing::error!("cleanup timeout");
+            self.abort_commands(cx);
+            self.post(cx, Event::CleanupFail);
         }
     }
 
@@ -473,6 +490,11 @@ impl Broker {
             }
             State::Quorum => self.post(cx, Event::QuorumFail),
             State::Run => self.post(cx, Event::Shutdown),
+            // What waits for jobs stands where others have a command to abort.
+            State::Cleanup => {
+                tracing::error!("cleanup: signal {signum}: jobs are not waited for");
+                self.post(cx, Event::CleanupFail);
+            }
             state => tracing::info!("ignored signal {signum} in {}", state.name()),
         }
     }
