@@ -62,7 +62,9 @@ test_expect_success 'version names the broker in an instance' '
 	flux start $minimal flux version >actual &&
 	grep "^commands:    		[0-9]" actual &&
 	grep "^broker:  		[0-9]" actual &&
-	grep "^FLUX_URI:		local://" actual
+	grep "^libflux-core:		[0-9]" actual &&
+	grep "^FLUX_URI:		local://" actual &&
+	grep "^build-options:		+" actual
 '
 
 test_expect_success 'shutdown from within ends the program that asks for it' '

@@ -18,13 +18,21 @@ impl Run for Version {
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         writeln!(flux.out, "commands:    \t\t{}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(flux.out, "libflux-core:\t\t{}", env!("CARGO_PKG_VERSION"))?;
         let Some(uri) = flux.env.get("FLUX_URI").map(str::to_owned) else {
-            return Ok(());
+            return build_options(flux);
         };
         let mut handle = flux.connect()?;
         let version = handle.attr("version")?;
         writeln!(flux.out, "broker:  \t\t{version}")?;
         writeln!(flux.out, "FLUX_URI:\t\t{uri}")?;
-        Ok(())
+        build_options(flux)
     }
+}
+
+/// Says which implementation this is, where scripts look for what was built in.
+fn build_options(flux: &mut Flux) -> Result<(), CliError> {
+    let version = env!("CARGO_PKG_VERSION");
+    writeln!(flux.out, "build-options:\t\t+ferroflux=={version}")?;
+    Ok(())
 }
