@@ -5,7 +5,7 @@
 //!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
 //! event does), `batch.rs` (how events become durable), `alloc.rs` and `exec.rs` (the
-//! scheduler and the execution service), `journal.rs` (who listens), `replay.rs` (the
+//! scheduler and the execution service), `journal.rs` (who listens), `replay/` (the
 //! start) and `handlers/` (one file for a group of methods).
 
 mod alloc;

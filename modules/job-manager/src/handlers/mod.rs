@@ -1,19 +1,19 @@
 //! One function a method: refusals first, effect last. Files are by what users do.
 
+mod kill;
 mod look;
 mod notes;
 mod purging;
 mod queues;
 mod raise;
 mod services;
-mod signals;
 mod submit;
 
+pub(crate) use kill::{kill, killall};
 pub(crate) use look::{getattr, getinfo, history_get, list, listed, stats_get};
 pub(crate) use notes::{memo, urgency};
 pub(crate) use purging::{purge, purge_id};
 pub(crate) use queues::{queue_enable, queue_list, queue_start, queue_status};
 pub(crate) use raise::{raise, raiseall};
 pub(crate) use services::{alloc_query, exec_hello, resource_status, sched_hello, sched_ready};
-pub(crate) use signals::{kill, killall};
 pub(crate) use submit::submit;

@@ -84,7 +84,7 @@ fn raise_many(
 ) -> Result<Counted, RaiseAllError> {
     let severity = Severity::new(request.severity).map_err(|_| RaiseAllError::Severity)?;
     let kind = ExceptionType::new(&request.kind).map_err(|_| RaiseAllError::Type)?;
-    let userid = super::signals::user_of(request.userid);
+    let userid = super::kill::user_of(request.userid);
     if !peer.is_owner() && userid != Some(peer.userid) {
         return Err(RaiseAllError::NotYours);
     }
