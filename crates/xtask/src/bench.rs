@@ -112,7 +112,7 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
 }
 
 /// Builds everything with optimisation; the folder where it is.
-fn build() -> Result<PathBuf> {
+pub fn build() -> Result<PathBuf> {
     if !run(&mut cargo([
         "build",
         "--release",

@@ -1,8 +1,7 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
-//! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`,
-//! `sim.rs`. The rules
-//! that hold the tree together (who may depend on whom, how long a file may be)
+//! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `sim.rs`,
+//! `crash.rs`. The rules that hold the tree together (who may depend on whom, how long a file may be)
 //! are the unit tests in `tidy/`, so a plain `cargo test` finds them too. It must
 //! stay cheap to build: it is the first thing that a fresh clone compiles.
 
@@ -12,7 +11,9 @@ use clap::Parser;
 
 mod bench;
 mod check;
+mod crash;
 mod docs;
+mod proc;
 mod run;
 mod sim;
 mod test;
@@ -29,6 +30,7 @@ enum Command {
     Bench(bench::BenchArgs),
     Docs(docs::DocsArgs),
     Sim(sim::SimArgs),
+    Crash(crash::CrashArgs),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::bench(&args),
         Command::Docs(args) => docs::docs(&args),
         Command::Sim(args) => sim::sim(&args),
+        Command::Crash(args) => crash::crash(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,13 +1,12 @@
 //! Memory of the broker and everything it has started, a shared page counted once.
 
-use std::fs;
-
 use anyhow::{Context, Result};
 use client::Handle;
 use serde_json::json;
 
 use super::jobs::{HISTORY, mock_jobs};
 use crate::bench::row::{Measure, Row};
+use crate::proc::{children_of, proportional_kib};
 
 /// An instance that has just begun.
 pub const IDLE: Row = Row {
@@ -51,20 +50,4 @@ fn memory_mib(handle: &mut Handle) -> Result<f64> {
         }
     }
     Ok(kib as f64 / 1024.0)
-}
-
-fn children_of(parent: u32) -> Result<Vec<u32>> {
-    let path = format!("/proc/{parent}/task/{parent}/children");
-    let text = fs::read_to_string(&path).context(path)?;
-    Ok(text.split_ascii_whitespace().flat_map(str::parse).collect())
-}
-
-/// `Pss` of a process: pages that it shares with n others count as an n-th.
-fn proportional_kib(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/smaps_rollup");
-    let text = fs::read_to_string(&path).context(path)?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    kib.and_then(|kib| kib.parse().ok())
-        .context("smaps_rollup without Pss")
 }

@@ -1,0 +1,38 @@
+//! What `/proc` says of the processes of an instance.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+
+/// The processes that `parent` has started and not yet waited for.
+pub fn children_of(parent: u32) -> Result<Vec<u32>> {
+    let path = format!("/proc/{parent}/task/{parent}/children");
+    let text = fs::read_to_string(&path).context(path)?;
+    Ok(text.split_ascii_whitespace().flat_map(str::parse).collect())
+}
+
+/// The name of a process, of which the kernel keeps 15 characters; empty when it is gone.
+pub fn name_of(pid: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
+/// Whether a process runs: zombies do not.
+pub fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim_start().chars().next());
+    state.is_some_and(|state| state != 'Z')
+}
+
+/// `Pss` of a process in KiB: pages that it shares with n others count as an n-th.
+pub fn proportional_kib(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).context(path)?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse().ok())
+        .context("smaps_rollup without Pss")
+}
