@@ -36,6 +36,7 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
             Ok(proto::Empty)
         }),
         "shutdown" => answer::<C, Shutdown>(cx, message, |cx, _| {
+            cx.asked_to_stop = true;
             core.stop(cx);
             Ok(proto::Empty)
         }),

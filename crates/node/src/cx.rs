@@ -43,6 +43,8 @@ pub struct Cx<C: Host> {
     open_by_sender: BTreeMap<(Identity, u32, StreamId), ()>,
     pub(crate) closing: Rc<Cell<bool>>,
     pub(crate) exit: Option<Result<(), Refusal>>,
+    /// Whether an end was asked for.
+    pub(crate) asked_to_stop: bool,
     pub(crate) start_held: bool,
     /// Whether requests wait for the end of the start, and those that do.
     pub(crate) requests_held: bool,
@@ -67,6 +69,7 @@ impl<C: Host> Cx<C> {
             open_by_sender: BTreeMap::new(),
             closing: Rc::default(),
             exit: None,
+            asked_to_stop: false,
             start_held: false,
             requests_held: false,
             early: VecDeque::new(),

@@ -270,7 +270,9 @@ impl<M: Module> ModuleNode<M> {
         if message.matchtag() == FINALIZE_TAG && matches!(message.kind, Kind::Response { .. }) {
             return self.leave();
         }
-        if let (Kind::Request { .. }, Some(actor)) = (message.kind, &mut self.actor) {
+        if let (Kind::Request { .. }, Some(actor)) = (message.kind, &mut self.actor)
+            && actor.cx.asked_to_stop
+        {
             actor.cx.respond(message, Err(Refusal::bare(Errno::ENOSYS)));
         }
     }
@@ -281,7 +283,11 @@ impl<M: Module> ModuleNode<M> {
         }
         let mut result = Ok(());
         if let Some(actor) = &mut self.actor {
-            actor.cx.refuse_all_open(&Refusal::bare(Errno::ENOSYS));
+            // What one owes that ends unasked is the broker's to decide: its successor may
+            // answer.
+            if actor.cx.asked_to_stop {
+                actor.cx.refuse_all_open(&Refusal::bare(Errno::ENOSYS));
+            }
             result = actor.cx.exit.clone().unwrap_or(Ok(()));
         }
         if let Err(error) = &result {
@@ -322,6 +328,7 @@ impl<M: Module> Node for ModuleNode<M> {
             }
             (_, Input::Signal(SIGTERM)) => {
                 if let Some(actor) = &mut self.actor {
+                    actor.cx.asked_to_stop = true;
                     actor.core.stop(&mut actor.cx);
                 }
             }
