@@ -91,6 +91,11 @@ test_expect_success 'broker.cleanup-timeout ends the wait for jobs that stay' '
 	test_grep "broker.err.*cleanup timeout" err
 '
 
+test_expect_success 'a timeout that is no duration is refused at the start' '
+	test_must_fail flux start -Sbroker.cleanup-timeout=soon true 2>err &&
+	test_grep "broker.cleanup-timeout=soon: must be a duration or none" err
+'
+
 test_expect_success 'a signal ends it too' '
 	rm -f err &&
 	{ flux start --config-path=stays.toml -Slog-stderr-level=6 sh stays.sh 2>err & } &&

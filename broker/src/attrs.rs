@@ -166,6 +166,10 @@ fn complaint(name: &str, value: &str) -> Option<&'static str> {
             matches!(value, "leader" | "local"),
             "must be leader or local",
         ),
+        "broker.cleanup-timeout" => (
+            value == "none" || value.parse::<proto::data::Fsd>().is_ok(),
+            "must be a duration or none",
+        ),
         "log-ring-size" => (value.parse::<u32>().is_ok(), "must be a number"),
         name if name.starts_with("log-") && name.ends_with("-level") || name == "log-level" => {
             (is_level(value), "invalid level")
