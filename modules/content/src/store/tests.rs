@@ -9,7 +9,7 @@ use super::Store;
 use crate::settings::FileSettings;
 use crate::task::{Outcome, Task, TaskResult};
 
-fn settings(folder: &Path) -> FileSettings {
+pub(in crate::store) fn settings(folder: &Path) -> FileSettings {
     FileSettings {
         path: folder.join("content.sqlite"),
         journal_mode: "WAL".to_owned(),
@@ -25,11 +25,11 @@ fn open(folder: &Path) -> Store {
     store
 }
 
-fn name(blob: &[u8]) -> BlobRef {
+pub(in crate::store) fn name(blob: &[u8]) -> BlobRef {
     BlobRef::of(HashKind::Sha1, blob)
 }
 
-fn store_of(blob: &'static [u8]) -> Task {
+pub(in crate::store) fn store_of(blob: &'static [u8]) -> Task {
     Task::Store(name(blob), Bytes::from_static(blob))
 }
 
@@ -37,7 +37,12 @@ fn run_one(store: &mut Store, task: Task) -> TaskResult {
     store.run(&[task]).remove(0)
 }
 
-fn commit_of(writer: &str, blob: &'static [u8], key: &str, value: Option<&'static [u8]>) -> Task {
+pub(in crate::store) fn commit_of(
+    writer: &str,
+    blob: &'static [u8],
+    key: &str,
+    value: Option<&'static [u8]>,
+) -> Task {
     Task::Commit(Commit {
         writer: writer.to_owned(),
         blobs: vec![(
@@ -48,11 +53,11 @@ fn commit_of(writer: &str, blob: &'static [u8], key: &str, value: Option<&'stati
             key: key.to_owned(),
             value: value.map(Bytes::from_static),
         }],
-        checkpoint: None,
+        ..Commit::default()
     })
 }
 
-fn checkpoint(sequence: i64) -> Checkpoint {
+pub(in crate::store) fn checkpoint(sequence: i64) -> Checkpoint {
     Checkpoint {
         version: 1,
         rootref: name(b"").to_string(),
@@ -62,7 +67,7 @@ fn checkpoint(sequence: i64) -> Checkpoint {
 }
 
 /// Bytes that can not be compressed.
-fn noise(len: usize) -> Vec<u8> {
+pub(in crate::store) fn noise(len: usize) -> Vec<u8> {
     let mut state = 1u64;
     let next = || {
         state = state
@@ -71,22 +76,6 @@ fn noise(len: usize) -> Vec<u8> {
         (state >> 56) as u8
     };
     std::iter::repeat_with(next).take(len).collect()
-}
-
-/// Runs SQL behind the store's back.
-fn sql(store: &Store, text: &str) {
-    let db = &store.0.as_ref().expect("an open store").db;
-    db.execute_batch(text).expect("good SQL");
-}
-
-fn row_of(store: &Store, blob: &[u8]) -> (i64, Vec<u8>, i64) {
-    let db = &store.0.as_ref().expect("an open store").db;
-    db.query_row(
-        "SELECT size, object, epoch FROM objects WHERE hash = ?1",
-        [name(blob).digest()],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )
-    .expect("the blob's row")
 }
 
 #[test]
@@ -115,18 +104,6 @@ fn blobs_of_every_size_are_there_after_reopening() {
 }
 
 #[test]
-fn rows_are_in_the_form_that_other_tools_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path());
-    static LARGE: [u8; 1000] = [b'a'; 1000];
-    store.run(&[store_of(b"small"), store_of(&LARGE)]);
-    assert_eq!(row_of(&store, b"small"), (-1, b"small".to_vec(), 0));
-    let (size, object, _) = row_of(&store, &LARGE);
-    assert_eq!(size, 1000);
-    assert_eq!(lz4_flex::block::decompress(&object, 1000).unwrap(), LARGE);
-}
-
-#[test]
 fn a_missing_blob_is_told_without_a_text() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
@@ -138,92 +115,6 @@ fn a_missing_blob_is_told_without_a_text() {
         run_one(&mut store, Task::Validate(name(b"x"))),
         Ok(Outcome::Done)
     );
-}
-
-#[test]
-fn a_full_disk_undoes_the_whole_batch_and_the_service_goes_on_when_there_is_room() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path());
-    run_one(&mut store, store_of(b"before")).unwrap();
-    run_one(&mut store, Task::Records("kvs-1".to_owned())).unwrap();
-    sql(&store, "PRAGMA max_page_count = 12");
-    let noise = noise(100_000);
-    let tasks = [
-        store_of(b"small"),
-        Task::Load(name(b"before")),
-        commit_of("kvs-1", b"blob", "ns/primary", Some(b"root")),
-        Task::Store(name(&noise), noise.clone().into()),
-        Task::Barrier,
-    ];
-    let results = store.run(&tasks);
-    for at in [0, 2, 3, 4] {
-        let refusal = results[at].clone().unwrap_err();
-        assert_eq!(refusal.errno, Errno::ENOSPC);
-        let text = refusal.to_string();
-        assert!(
-            text.contains("content.sqlite: database or disk is full"),
-            "{text}"
-        );
-    }
-    assert_eq!(results[1], Ok(Outcome::Blob(Bytes::from_static(b"before"))));
-    for blob in [&b"small"[..], b"blob", &noise] {
-        assert!(run_one(&mut store, Task::Validate(name(blob))).is_err());
-    }
-
-    sql(&store, "PRAGMA max_page_count = 100000");
-    assert!(store.run(&tasks).iter().all(Result::is_ok));
-}
-
-#[test]
-fn a_damaged_blob_is_refused_by_name_and_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path());
-    static LARGE: [u8; 1000] = [b'a'; 1000];
-    store.run(&[store_of(b"small"), store_of(&LARGE)]);
-    sql(&store, "UPDATE objects SET object = x'00' WHERE size = -1");
-    sql(
-        &store,
-        "UPDATE objects SET size = 1 << 40 WHERE size = 1000",
-    );
-    for blob in [&b"small"[..], &LARGE] {
-        let refusal = run_one(&mut store, Task::Load(name(blob))).unwrap_err();
-        assert_eq!(refusal.errno, Errno::EIO);
-        let text = refusal.to_string();
-        assert!(text.contains("content.sqlite: blob sha1-"), "{text}");
-    }
-}
-
-#[test]
-fn a_file_that_can_not_be_used_is_refused_by_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("content.sqlite");
-    std::fs::write(&path, [b'x'; 4096]).unwrap();
-    let refusal = Store::default().open(settings(folder.path())).unwrap_err();
-    assert_eq!(refusal.errno, Errno::ENOTRECOVERABLE);
-    assert_eq!(
-        refusal.to_string(),
-        format!("{}: file is not a database", path.display())
-    );
-    let missing = folder.path().join("missing");
-    let refusal = Store::default().open(settings(&missing)).unwrap_err();
-    assert_eq!(refusal.errno, Errno::ENOENT);
-    assert!(
-        refusal
-            .to_string()
-            .starts_with(&missing.display().to_string())
-    );
-}
-
-#[test]
-fn a_second_service_on_the_same_file_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let _first = open(folder.path());
-    // The second does not wait for the first to go in a test.
-    let db = rusqlite::Connection::open(folder.path().join("content.sqlite")).unwrap();
-    db.busy_timeout(std::time::Duration::ZERO).unwrap();
-    let error = db.execute_batch("BEGIN IMMEDIATE").unwrap_err();
-    let refusal = super::failure::Failure::from(error).refusal(folder.path());
-    assert_eq!(refusal.errno, Errno::EBUSY);
 }
 
 #[test]
@@ -247,48 +138,6 @@ fn records_have_one_writer() {
     let late = run_one(&mut store, commit_of("kvs-1", b"4", "b", Some(b"C")));
     assert_eq!(late.unwrap_err().errno, Errno::EPERM);
     assert!(run_one(&mut store, Task::Validate(name(b"4"))).is_err());
-}
-
-#[test]
-fn the_newest_checkpoints_are_kept_and_mark_what_is_stored_after_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut store = open(folder.path());
-    assert_eq!(
-        run_one(&mut store, Task::CheckpointGet),
-        Ok(Outcome::Checkpoints(vec![]))
-    );
-    for sequence in 1..=3 {
-        run_one(&mut store, Task::CheckpointPut(checkpoint(sequence))).unwrap();
-    }
-    let kept = Outcome::Checkpoints(vec![checkpoint(3), checkpoint(2)]);
-    assert_eq!(run_one(&mut store, Task::CheckpointGet), Ok(kept));
-    run_one(&mut store, store_of(b"x")).unwrap();
-    assert_eq!(row_of(&store, b"x").2, 3);
-    drop(store);
-    let mut store = open(folder.path());
-    run_one(&mut store, store_of(b"y")).unwrap();
-    assert_eq!(row_of(&store, b"y").2, 3);
-    run_one(&mut store, Task::CheckpointPut(checkpoint(4))).unwrap();
-    run_one(&mut store, store_of(b"x")).unwrap();
-    assert_eq!(row_of(&store, b"x").2, 4, "storing it again marks it anew");
-}
-
-#[test]
-fn a_file_without_epochs_gets_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = rusqlite::Connection::open(folder.path().join("content.sqlite")).unwrap();
-    db.execute_batch("CREATE TABLE objects(hash BLOB PRIMARY KEY, size INT, object BLOB)")
-        .unwrap();
-    db.execute(
-        "INSERT INTO objects VALUES(?1, -1, ?2)",
-        (name(b"old").digest(), &b"old"[..]),
-    )
-    .unwrap();
-    drop(db);
-    let mut store = open(folder.path());
-    let loaded = run_one(&mut store, Task::Load(name(b"old")));
-    assert_eq!(loaded, Ok(Outcome::Blob(Bytes::from_static(b"old"))));
-    assert_eq!(row_of(&store, b"old").2, 0);
 }
 
 #[test]

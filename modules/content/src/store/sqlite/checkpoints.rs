@@ -4,7 +4,7 @@
 use proto::content::Checkpoint;
 use rusqlite::Connection;
 
-use super::failure::Failure;
+use crate::store::failure::Failure;
 
 /// Id of the newest checkpoint, 0 without one.
 pub fn newest_id(db: &Connection) -> Result<i64, Failure> {

@@ -5,7 +5,7 @@
 use proto::content::Record;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::failure::Failure;
+use crate::store::failure::Failure;
 
 /// Key of the row with the writer's UUID, which is not a record.
 const WRITER: &str = ".writer";

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::failure::Failure;
 use crate::limits::{FILE_BUSY_MS, PAGE_CACHE_BYTES, WAL_PAGES};
 use crate::settings::FileSettings;
+use crate::store::failure::Failure;
 
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS objects(

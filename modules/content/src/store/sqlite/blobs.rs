@@ -5,8 +5,8 @@ use bytes::Bytes;
 use proto::data::BlobRef;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::failure::Failure;
 use crate::limits::COMPRESS_BYTES_MIN;
+use crate::store::failure::Failure;
 
 /// `size` of a blob that is not compressed.
 const NOT_COMPRESSED: i64 = -1;

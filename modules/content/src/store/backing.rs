@@ -1,0 +1,62 @@
+//! What a backing store can do: the small steps of which `batch.rs` makes transactions.
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use bytes::Bytes;
+use proto::content::{Checkpoint, Commit, Record};
+use proto::data::BlobRef;
+
+use super::failure::Failure;
+
+/// What a batch is going to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batch {
+    /// The store changes.
+    pub writes: bool,
+    /// What it writes must survive a loss of power.
+    pub power_safe: bool,
+}
+
+/// A store on a disk, owned by the worker thread. It is closed by dropping it.
+///
+/// A [`Failure`] is of the store, not of one task: whoever gets one calls
+/// [`undo`](Backing::undo), and then nothing of the batch is there.
+pub trait Backing: Debug + Send {
+    /// The file, or the folder, by which failures are told.
+    fn path(&self) -> &Path;
+
+    /// Begins a batch. Only one that `writes` may call what writes.
+    fn begin(&mut self, batch: Batch) -> Result<(), Failure>;
+
+    /// Makes everything since `begin` last, all or nothing.
+    fn end(&mut self) -> Result<(), Failure>;
+
+    /// Back to what was before `begin`, whatever has failed since, `end` included.
+    fn undo(&mut self);
+
+    /// A blob, or what is wrong with it. `None` when it is not there.
+    fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure>;
+
+    /// Whether a blob is there.
+    fn has(&mut self, name: &BlobRef) -> Result<bool, Failure>;
+
+    /// Writes a blob; one that is there already is marked as stored now, so that a
+    /// collection that is under way keeps it.
+    fn store(&mut self, name: &BlobRef, blob: &[u8]) -> Result<(), Failure>;
+
+    /// UUID of the one whose commits are taken.
+    fn writer(&mut self) -> Result<Option<String>, Failure>;
+
+    /// Makes `writer` the writer, and gives all records by key.
+    fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
+
+    /// Writes blobs, records and maybe a checkpoint. Whose they are has been checked.
+    fn commit(&mut self, commit: &Commit) -> Result<(), Failure>;
+
+    /// The checkpoints, newest first. One that can not be read is left out.
+    fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Failure>;
+
+    /// Adds a checkpoint, and forgets those beyond the limit.
+    fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure>;
+}
