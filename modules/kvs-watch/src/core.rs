@@ -17,6 +17,9 @@ pub struct KvsWatch {
     pub(crate) namespaces: BTreeMap<String, Namespace>,
     /// Watchers by their client, for when it leaves.
     by_client: BTreeSet<(Identity, StreamId)>,
+    /// Watchers looked at, each time: what something costs, for tests.
+    #[cfg(test)]
+    pub(crate) n_touched: usize,
 }
 
 /// A namespace that is watched.
@@ -130,6 +133,10 @@ impl KvsWatch {
             return;
         };
         change(watcher);
+        #[cfg(test)]
+        {
+            self.n_touched += 1;
+        }
         if let Some(end) = watcher.pump(cx, id)
             && let Some(watcher) = self.remove(cx, id)
         {
@@ -139,6 +146,10 @@ impl KvsWatch {
 
     fn remove(&mut self, cx: &mut Cx<Self>, id: StreamId) -> Option<Watcher> {
         let watcher = self.watchers.remove(&id)?;
+        #[cfg(test)]
+        {
+            self.n_touched += 1;
+        }
         if let Some(client) = &watcher.peer.sender {
             self.by_client.remove(&(client.clone(), id));
         }

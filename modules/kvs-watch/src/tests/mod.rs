@@ -2,6 +2,7 @@
 //! what was said, an empty line. `UPDATE=1 cargo test -p kvs-watch` writes what was said; the
 //! diff is read.
 
+mod costs;
 mod stage;
 
 use stage::Stage;
@@ -69,4 +70,7 @@ transcripts! {
     a_kvs_that_restarts_is_asked_again = "restart",
     watches_end_when_they_are_cancelled_or_left = "cancel",
     guests_watch_what_is_theirs = "guests",
+    keys_are_watched_by_their_text_and_values_through_links = "keys",
+    a_blob_that_is_gone_ends_what_needs_it = "lost-blob",
+    each_client_has_its_own_watches = "clients",
 }

@@ -2,10 +2,11 @@
 //!
 //! Commands: `watch [as=UID] [in=NS] [single] FLAG... KEY` (FLAGs are the names of
 //! `proto::kvs`); `commit [in=NS] [untold] OP...` where an OP is `key=value`,
-//! `key+=value`, `-key`, `key/`, `key@target` or `key!` (its blobs become one); `create NS UID`; `remove NS`; `hold`
-//! (the kvs answers no more) and `release` (it answers what it was asked, the newest
-//! first); `restart` (the kvs dies and is back); `cancel TAG`; `disconnect`; `forge JSON`
-//! (a guest publishes an event); `stats`.
+//! `key+=value`, `-key`, `key/`, `key@[NS::]target` or `key!` (its blobs become one);
+//! `create NS UID`; `remove NS`; `hold` (the kvs answers no more) and `release` (it answers
+//! what it was asked, the newest first); `restart` (the kvs dies and is back); `lose`
+//! (content loses its blobs); `cancel TAG`; `disconnect [CLIENT]`; `forge JSON` (a guest
+//! publishes an event); `stats`. A `watch` or `cancel` may have `by=CLIENT`.
 
 use std::collections::BTreeMap;
 
@@ -63,21 +64,21 @@ impl Stage {
                 let namespace = rest.to_owned();
                 self.event(rest, "removed", &RemovedEvent { namespace });
             }
+            "lose" => self.blobs.clear(),
             "hold" => self.holding = true,
             "release" => self.release(),
             "restart" => self.restart(),
             "cancel" => {
-                let tag = rest.parse().unwrap();
-                let cancel = proto::common::Cancel { matchtag: tag };
-                self.request("kvs-watch.cancel", &cancel, 100, Flags::NORESPONSE);
+                let (client, tag) = rest.split_once(' ').unwrap_or(("by=client", rest));
+                let client = client.strip_prefix("by=").unwrap();
+                let matchtag = tag.parse().unwrap();
+                let cancel = proto::common::Cancel { matchtag };
+                self.request_by(client, "kvs-watch.cancel", &cancel, 100, Flags::NORESPONSE);
             }
             "disconnect" => {
-                self.request(
-                    "kvs-watch.disconnect",
-                    &proto::Empty,
-                    100,
-                    Flags::NORESPONSE,
-                );
+                let client = if rest.is_empty() { "client" } else { rest };
+                let topic = "kvs-watch.disconnect";
+                self.request_by(client, topic, &proto::Empty, 100, Flags::NORESPONSE);
             }
             "forge" => {
                 let mut message = Message::event("kvs.namespace-primary-setroot");
@@ -94,6 +95,17 @@ impl Stage {
     }
 
     fn request(&mut self, topic: &str, payload: &impl Payload, userid: u32, flags: u8) {
+        self.request_by("client", topic, payload, userid, flags);
+    }
+
+    fn request_by(
+        &mut self,
+        client: &str,
+        topic: &str,
+        payload: &impl Payload,
+        userid: u32,
+        flags: u8,
+    ) {
         self.tag += 1;
         let mut message = Message::request(topic, self.tag);
         message.set_payload(payload.encode());
@@ -104,15 +116,17 @@ impl Stage {
         } else {
             Role::USER
         };
-        message.push_route(Identity::new("client").unwrap());
+        message.push_route(Identity::new(client).unwrap());
         self.probe.message(message);
     }
 
     fn watch(&mut self, rest: &str) {
         let mut request = kvs_watch::Lookup::new("primary", "", 0);
-        let (mut userid, mut flags) = (100, Flags::STREAMING);
+        let (mut userid, mut flags, mut client) = (100, Flags::STREAMING, "client");
         for word in rest.split(' ') {
-            if let Some(uid) = word.strip_prefix("as=") {
+            if let Some(name) = word.strip_prefix("by=") {
+                client = name;
+            } else if let Some(uid) = word.strip_prefix("as=") {
                 userid = uid.parse().unwrap();
             } else if let Some(namespace) = word.strip_prefix("in=") {
                 request.namespace = namespace.to_owned();
@@ -125,7 +139,7 @@ impl Stage {
                 }
             }
         }
-        self.request("kvs-watch.lookup", &request, userid, flags);
+        self.request_by(client, "kvs-watch.lookup", &request, userid, flags);
     }
 
     fn commit(&mut self, rest: &str) {
@@ -169,7 +183,7 @@ impl Stage {
         } else if let Some(key) = op.strip_suffix('/') {
             (key, Tree::DirRef(self.blob(key)))
         } else if let Some((key, target)) = op.split_once('@') {
-            (key, Tree::symlink(target))
+            (key, link_to(target))
         } else if let Some((key, value)) = op.split_once("+=") {
             let mut names = match version.get(key) {
                 Some(Tree::ValRef(names)) => names.clone(),
@@ -275,7 +289,8 @@ impl Stage {
         let response = match request.topic() {
             "content.load" => {
                 let name = BlobRef::from_digest(request.payload().unwrap()).unwrap();
-                Ok(self.blobs[&name].clone().into())
+                let blob = self.blobs.get(&name).ok_or(Errno::ENOENT);
+                blob.map(|blob| blob.clone().into())
             }
             _ => self.look_up(request).map(|found| found.encode()),
         };
@@ -300,7 +315,10 @@ impl Stage {
                 self.version_of(&serde_json::from_value(root.clone().unwrap()).unwrap())
             }
         };
-        let tree = self.namespaces[name].versions[seq].get(&lookup.key);
+        let mut tree = self.namespaces[name].versions[seq].get(&lookup.key);
+        if lookup.flags & (TREEOBJ | READLINK) == 0 {
+            tree = self.follow(request, name, seq, tree)?;
+        }
         let tree = tree
             .map(|tree| self.shown_as(tree, lookup.flags))
             .transpose()?;
@@ -310,6 +328,27 @@ impl Stage {
             rootseq: seq as i64,
             rootref: root_of(name, seq).to_string(),
         })
+    }
+
+    /// Follows links, into other namespaces if the caller may.
+    fn follow<'a>(
+        &'a self,
+        request: &Message,
+        mut name: &'a str,
+        mut seq: usize,
+        mut tree: Option<&'a Tree>,
+    ) -> Result<Option<&'a Tree>, Errno> {
+        while let Some(Tree::Symlink { target, namespace }) = tree {
+            if let Some(other) = namespace {
+                let found = self.namespaces.get(other).ok_or(Errno::EOPNOTSUPP)?;
+                if request.userid != 100 && request.userid != found.owner {
+                    return Err(Errno::EPERM);
+                }
+                (name, seq) = (other, found.versions.len() - 1);
+            }
+            tree = self.namespaces[name].versions[seq].get(target);
+        }
+        Ok(tree)
     }
 
     fn version_of(&self, root: &Tree) -> (&str, usize) {
@@ -336,6 +375,16 @@ impl Stage {
             }
             tree => Ok(tree.clone()),
         }
+    }
+}
+
+fn link_to(text: &str) -> Tree {
+    match text.split_once("::") {
+        Some((namespace, target)) => Tree::Symlink {
+            target: target.to_owned(),
+            namespace: Some(namespace.to_owned()),
+        },
+        None => Tree::symlink(text),
     }
 }
 
