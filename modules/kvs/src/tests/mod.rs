@@ -3,6 +3,7 @@
 //! diff is read.
 
 mod stage;
+mod stats;
 
 use stage::Stage;
 
@@ -71,4 +72,8 @@ transcripts! {
     lookups_wait_for_blobs = "lookups",
     versions_are_waited_for = "wait-version",
     the_start_goes_on_from_what_was_saved = "start",
+    requests_have_their_form = "requests",
+    links_lead_into_other_namespaces = "links",
+    arguments_and_configuration_are_obeyed = "settings",
+    what_is_no_tree_object_is_not_recoverable = "garbled",
 }

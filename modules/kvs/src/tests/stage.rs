@@ -1,10 +1,12 @@
 //! A kvs, a content store that answers when it is told to, and clients.
 //!
 //! Commands: `commit [as=UID] [in=NS] [once=W:N] [nomerge] [sync] OP...` where an OP is
-//! `key=value`, `key+=value`, `-key` or `key@target`; `lookup [as=UID] [in=NS] [plus]
-//! [readdir|treeobj|readlink] KEY`; `REQUEST TOPIC JSON`; `settle`; `stored [ERRNO]`
-//! and `loaded [ERRNO]` (content answers); `restart ARGS...`; `stop`; `damage` (content
-//! loses its blobs); `checkpoint N` (someone else makes one).
+//! `key=value`, `key+=value`, `-key`, `key` (a directory) or `key@[NS::]target`;
+//! `lookup [as=UID] [in=NS] [plus] [readdir|treeobj|readlink] KEY`; `request TOPIC JSON` and
+//! `guest TOPIC JSON`; `settle`; `stored [ERRNO]` and `loaded [ERRNO]` (content answers);
+//! `restart ARGS...`; `stop`; `damage` (content loses its blobs) and `garble` (they become
+//! something else); `forget` (content loses records and checkpoints); `checkpoint N` (someone else makes
+//! one); `pass SECONDS`.
 //! In what is said, blobs are numbered in the order in which they come up.
 
 use std::collections::BTreeMap;
@@ -63,6 +65,18 @@ impl Stage {
             "stored" => self.stored(rest),
             "loaded" => self.loaded(rest),
             "damage" => self.blobs.clear(),
+            "garble" => {
+                let garbage = Bytes::from_static(b"no tree object");
+                let blobs = self.blobs.values_mut();
+                blobs.for_each(|blob| *blob = garbage.clone());
+            }
+            "forget" => {
+                self.records.clear();
+                self.checkpoints.clear();
+            }
+            "pass" => self
+                .probe
+                .pass(std::time::Duration::from_secs(rest.parse().unwrap())),
             "checkpoint" => self.checkpoints.insert(0, self.own_checkpoint(rest)),
             "stop" => self.request("kvs.shutdown", Bytes::new(), 100),
             "restart" => self.restart(rest),
@@ -288,7 +302,10 @@ fn op_of(word: &str) -> Op {
     } else if let Some((key, value)) = word.split_once('=') {
         Op::put(key, value.to_owned())
     } else if let Some((key, target)) = word.split_once('@') {
-        Op::symlink(key, None, target)
+        match target.split_once("::") {
+            Some((namespace, target)) => Op::symlink(key, Some(namespace), target),
+            None => Op::symlink(key, None, target),
+        }
     } else {
         Op::mkdir(word)
     }

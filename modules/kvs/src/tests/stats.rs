@@ -1,0 +1,121 @@
+//! kvs.stats-get: the keys that its readers know (protocol/04 section 11).
+
+use super::stage::Stage;
+
+/// Plays commands and gives the stats after them.
+fn check(commands: &[&str], expect: &[(&str, &str)]) {
+    let mut stage = Stage::new();
+    for command in commands {
+        stage.play(command);
+    }
+    let said = stage.play("request kvs.stats-get");
+    let json = said[0]
+        .split_once(" #")
+        .unwrap()
+        .1
+        .split_once(' ')
+        .unwrap()
+        .1;
+    let stats: serde_json::Value = serde_json::from_str(json).unwrap();
+    for (path, value) in expect {
+        let found = stats
+            .pointer(path)
+            .unwrap_or_else(|| panic!("no {path}: {stats}"));
+        assert!(
+            *value == "*" && found.is_number() || found.to_string() == *value,
+            "{path} is {found}, not {value}"
+        );
+    }
+}
+
+#[test]
+fn stats_have_the_shape_that_is_known() {
+    let all = [
+        ("/cache/obj size total (MiB)", "*"),
+        ("/cache/obj size (KiB)/count", "*"),
+        ("/cache/obj size (KiB)/min", "*"),
+        ("/cache/obj size (KiB)/mean", "*"),
+        ("/cache/obj size (KiB)/stddev", "*"),
+        ("/cache/obj size (KiB)/max", "*"),
+        ("/cache/#obj dirty", "0"),
+        ("/cache/#obj incomplete", "0"),
+        ("/cache/#faults", "0"),
+        ("/namespace/primary/#versionwaiters", "0"),
+        ("/namespace/primary/#no-op stores", "0"),
+        ("/namespace/primary/#transactions", "0"),
+        ("/namespace/primary/#readytransactions", "0"),
+        ("/namespace/primary/store revision", "0"),
+        ("/transaction-opcount/commit/count", "0"),
+        ("/transaction-opcount/commit/mean", "0.0"),
+        ("/pending_requests", "0"),
+    ];
+    check(&[], &all);
+}
+
+#[test]
+fn stats_count_what_waits_and_what_was_done() {
+    let two = ["commit a=1 b=2", "settle", "stored"];
+    let wait = r#"request kvs.wait-version {"namespace":"primary","rootseq":9}"#;
+    let before = [
+        ("/transaction-opcount/commit/count", "1"),
+        ("/transaction-opcount/commit/max", "2.0"),
+        ("/namespace/primary/store revision", "1"),
+    ];
+    check(&two, &before);
+    let waiting = [
+        ("/namespace/primary/#versionwaiters", "1"),
+        ("/pending_requests", "1"),
+    ];
+    check(&[&two[..], &[wait]].concat(), &waiting);
+    let queued = [
+        ("/namespace/primary/#transactions", "1"),
+        ("/namespace/primary/#readytransactions", "1"),
+    ];
+    check(&["commit a=1"], &queued);
+    let storing = [
+        ("/namespace/primary/#transactions", "1"),
+        ("/namespace/primary/#readytransactions", "0"),
+        ("/cache/#obj dirty", "1"),
+    ];
+    check(&["commit a=1", "settle"], &storing);
+    let again = [
+        "commit dir.a=1",
+        "settle",
+        "stored",
+        "commit dir.a=1",
+        "settle",
+        "stored",
+    ];
+    check(&again, &[("/namespace/primary/#no-op stores", "2")]);
+    let cleared = ["request kvs.stats-clear"];
+    let zero = [
+        ("/namespace/primary/#no-op stores", "0"),
+        ("/namespace/primary/store revision", "2"),
+        ("/transaction-opcount/commit/count", "0"),
+    ];
+    check(&[&again[..], &cleared].concat(), &zero);
+}
+
+#[test]
+fn stats_count_what_was_asked_of_content() {
+    let cold = [
+        "commit a=1",
+        "settle",
+        "stored",
+        "restart",
+        "stored",
+        "lookup a",
+    ];
+    let asked = [
+        ("/cache/#faults", "1"),
+        ("/cache/#obj incomplete", "1"),
+        ("/pending_requests", "1"),
+    ];
+    check(&cold, &asked);
+    let loaded = [
+        ("/cache/#faults", "1"),
+        ("/cache/#obj incomplete", "0"),
+        ("/pending_requests", "0"),
+    ];
+    check(&[&cold[..], &["loaded"]].concat(), &loaded);
+}
