@@ -1,5 +1,6 @@
 //! content-backing.*: the store behind the content service (protocol/04 section 3). The
-//! content module answers these itself from its `content.sqlite`.
+//! content module answers these itself. With `gc-info`, `mark` and `sweep` a collector
+//! deletes what nothing refers to (doc/garbage-collection.md).
 
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::{Blob, Checkpoint, CheckpointGetError, Checkpoints, Digest};
 use crate::content::{LoadError, StoreError};
+use crate::kvs::Summary;
 use crate::{BadPayload, Empty, Payload, Refusal};
 
 /// Asks for the blob with this digest.
@@ -32,6 +34,144 @@ pub struct CheckpointPut {
     pub value: Checkpoint,
 }
 
+/// Most blobs that one request may mark.
+pub const MARK_HASHES_MAX: usize = 16_384;
+
+/// Most blobs that one sweep deletes; a larger `delete_cap` means this.
+pub const SWEEP_DELETES_MAX: i64 = 8192;
+
+/// Most rows that one sweep looks at; a larger `window` means this.
+pub const SWEEP_WINDOW_MAX: i64 = 524_288;
+
+/// Where a collection begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GcInfo {
+    /// Blobs of an epoch below this are counted as candidates.
+    pub epoch: i64,
+    /// Whether to count them, which looks at every blob.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub get_count: Option<bool>,
+}
+
+/// What a collection has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GcState {
+    /// The epoch of whatever is stored now: the number of the newest checkpoint, 0
+    /// without one. It never goes back.
+    pub current_epoch: i64,
+    /// The largest row number in use. Blobs stored later have larger ones, or take part
+    /// in no collection that began before.
+    pub high_water: i64,
+    /// Blobs of an epoch below the one asked about, if they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidates: Option<i64>,
+}
+
+/// Raises the epoch of blobs to `epoch`, so that no sweep up to it deletes them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Mark {
+    /// The epoch. Blobs of a higher one keep theirs.
+    pub epoch: i64,
+    /// Blobrefs, at most [`MARK_HASHES_MAX`]. One that is not there does no harm.
+    pub hashes: Vec<String>,
+}
+
+/// How many blobs have a higher epoch now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Marked {
+    /// Blobs.
+    pub marked: i64,
+}
+
+/// Deletes blobs below an epoch among the rows after `cursor`, up to `high_water` and
+/// `window` rows further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sweep {
+    /// Blobs below this epoch are deleted; at most the current epoch.
+    pub epoch: i64,
+    /// The answer of the sweep before, 0 for the first.
+    pub cursor: i64,
+    /// As `gc-info` has it from before anything was marked.
+    pub high_water: i64,
+    /// Blobs to delete at most; [`SWEEP_DELETES_MAX`] bounds it.
+    pub delete_cap: i64,
+    /// Rows to look at; [`SWEEP_WINDOW_MAX`] bounds it.
+    pub window: i64,
+}
+
+/// What a sweep did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Swept {
+    /// Blobs deleted.
+    pub deleted: i64,
+    /// Where the next sweep begins. When it is `high_water` or above, all is done.
+    pub cursor: i64,
+}
+
+/// Asks for what is in the store and how fast it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// What is in the store and how fast it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// Blobs.
+    pub object_count: i64,
+    /// The epoch of whatever is stored now.
+    pub current_epoch: i64,
+    /// Bytes of the file, or of all files.
+    pub dbfile_size: i64,
+    /// Bytes of the file that are not in use.
+    pub dbfile_free: i64,
+    /// Milliseconds for each blob read.
+    pub load_time: Summary,
+    /// Milliseconds for each batch of blobs and records written, the wait for the disk
+    /// included.
+    pub store_time: Summary,
+    /// How the store was asked to work.
+    pub config: Config,
+    /// The checkpoints that are kept, newest first.
+    pub checkpoints: Vec<KeptCheckpoint>,
+}
+
+/// How the store was asked to work.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Config {
+    /// SQLite's journal mode; empty where there is none.
+    pub journal_mode: String,
+    /// SQLite's synchronous mode, or what is as safe in a store of files.
+    pub synchronous: String,
+}
+
+/// A checkpoint and its number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptCheckpoint {
+    /// Its number, which was the current epoch after it.
+    pub id: i64,
+    /// The checkpoint.
+    pub value: Checkpoint,
+}
+
+crate::refusals! {
+    /// Why nothing was marked. Failures of the store are passed on.
+    pub enum MarkError {
+        /// Too many at once.
+        TooMany(usize) => EINVAL "mark request of {0} hashes exceeds limit of 16384",
+        /// Something that is no blobref.
+        NoBlobref => EPROTO "",
+    }
+}
+
+crate::refusals! {
+    /// Why nothing was swept. Failures of the store are passed on.
+    pub enum SweepError {
+        /// A negative cursor or high water mark, or a cap that is not above zero.
+        OutOfRange => EINVAL "",
+        /// It would delete what was stored while the collection was under way.
+        BeyondEpoch(i64) => EINVAL "sweep epoch is beyond the current epoch {0}",
+    }
+}
+
 macro_rules! raw_payloads {
     ($($name:ident),*) => {
         $(impl Payload for $name {
@@ -45,8 +185,17 @@ macro_rules! raw_payloads {
 }
 
 raw_payloads!(Load, Store, Validate);
-crate::json_payloads!(CheckpointPut);
-crate::no_payloads!(CheckpointGet);
+crate::json_payloads!(
+    CheckpointPut,
+    GcInfo,
+    GcState,
+    Mark,
+    Marked,
+    Sweep,
+    Swept,
+    Stats
+);
+crate::no_payloads!(CheckpointGet, StatsGet);
 
 crate::methods! {
     Load = "content-backing.load" (OWNER) => Blob, LoadError, idempotent
@@ -60,4 +209,12 @@ crate::methods! {
         : "Gives the checkpoints that are kept.";
     CheckpointPut = "content-backing.checkpoint-put" (OWNER) => Empty, Refusal, idempotent
         : "Keeps a checkpoint.";
+    GcInfo = "content-backing.gc-info" (OWNER) => GcState, Refusal, idempotent
+        : "Gives the epoch and the largest row number, from which a collection begins.";
+    Mark = "content-backing.mark" (OWNER) => Marked, MarkError, idempotent
+        : "Keeps blobs from being deleted by sweeps up to an epoch.";
+    Sweep = "content-backing.sweep" (OWNER) => Swept, SweepError, idempotent
+        : "Deletes some of the blobs that are below an epoch.";
+    StatsGet = "content-backing.stats-get" (OWNER) => Stats, Refusal, idempotent
+        : "Says what is in the store and how fast it is.";
 }

@@ -30,7 +30,9 @@ pub struct Content {
     queued_bytes: usize,
     /// What the batch that the worker has is to be answered with.
     under_way: Option<Vec<Done>>,
-    stopping: bool,
+    pub(crate) stopping: bool,
+    /// Free space is being given back.
+    pub(crate) shrinking: bool,
 }
 
 impl Host for Content {
@@ -83,6 +85,7 @@ impl Module for Content {
             queued_bytes: 0,
             under_way: None,
             stopping: false,
+            shrinking: false,
         })
     }
 }

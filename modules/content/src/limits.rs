@@ -24,6 +24,18 @@ pub const QUEUED_BYTES_MAX: usize = 2 << 30;
 /// Checkpoints kept unless `max-checkpoints` says otherwise. Older ones are deleted.
 pub const CHECKPOINTS_MAX: usize = 5;
 
+/// Blobs marked in one step of a collection; commits that wait come between two steps.
+pub const MARK_STEP_BLOBS: usize = 1024;
+
+/// Rows that one step of a sweep looks at.
+pub const SWEEP_STEP_ROWS: i64 = 8192;
+
+/// Blobs that one step of a sweep deletes.
+pub const SWEEP_STEP_DELETES: i64 = 512;
+
+/// Pages that one step gives back to the file system.
+pub const SHRINK_PAGES: usize = 256;
+
 /// From this size on blobs are compressed.
 pub const COMPRESS_BYTES_MIN: usize = 256;
 

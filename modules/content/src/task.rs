@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use proto::content::{Checkpoint, Commit, Record};
+use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 use proto::{Errno, Refusal};
 
@@ -22,6 +23,16 @@ pub enum Task {
     CheckpointGet,
     /// Write a checkpoint.
     CheckpointPut(Checkpoint),
+    /// Say from where a collection begins, and count blobs below an epoch.
+    GcInfo(Option<i64>),
+    /// Raise the epoch of blobs.
+    Mark(i64, Vec<BlobRef>),
+    /// Delete blobs below an epoch.
+    Sweep(Sweep),
+    /// Give some free space back to the file system.
+    Shrink,
+    /// Say what is there.
+    Stats,
     /// Nothing: its answer says that everything before is done.
     Barrier,
 }
@@ -37,6 +48,16 @@ pub enum Outcome {
     Records(Vec<Record>),
     /// Checkpoints, newest first.
     Checkpoints(Vec<Checkpoint>),
+    /// From where a collection begins.
+    Gc(GcState),
+    /// How many blobs were marked.
+    Marked(i64),
+    /// What was deleted.
+    Swept(Swept),
+    /// Whether there is more to give back.
+    Shrunk(bool),
+    /// What is there.
+    Stats(Box<Stats>),
 }
 
 /// What came of a task, or why nothing did.
@@ -47,7 +68,9 @@ impl Task {
     pub fn writes(&self) -> bool {
         match self {
             Self::Store(..) | Self::Commit(_) | Self::Records(_) | Self::CheckpointPut(_) => true,
+            Self::Mark(..) | Self::Sweep(_) | Self::Shrink => true,
             Self::Load(_) | Self::Validate(_) | Self::CheckpointGet | Self::Barrier => false,
+            Self::GcInfo(_) | Self::Stats => false,
         }
     }
 
@@ -91,6 +114,38 @@ impl Outcome {
     pub fn checkpoints(self) -> Result<Vec<Checkpoint>, Refusal> {
         match self {
             Self::Checkpoints(checkpoints) => Ok(checkpoints),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// From where a collection begins.
+    pub fn gc(self) -> Result<GcState, Refusal> {
+        match self {
+            Self::Gc(state) => Ok(state),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// How many blobs were marked.
+    pub fn marked(self) -> Result<i64, Refusal> {
+        match self {
+            Self::Marked(marked) => Ok(marked),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// What was deleted.
+    pub fn swept(self) -> Result<Swept, Refusal> {
+        match self {
+            Self::Swept(swept) => Ok(swept),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// What is there.
+    pub fn stats(self) -> Result<Stats, Refusal> {
+        match self {
+            Self::Stats(stats) => Ok(*stats),
             _ => Err(mixed_up()),
         }
     }

@@ -2,6 +2,7 @@
 
 mod blobs;
 mod checkpoints;
+mod collect;
 mod records;
 mod service;
 
@@ -29,6 +30,10 @@ pub fn routes() -> Routes<Content> {
         .later::<content_backing::Validate>(blobs::backing_validate)
         .later::<content_backing::CheckpointGet>(checkpoints::backing_get)
         .later::<content_backing::CheckpointPut>(checkpoints::backing_put)
+        .later::<content_backing::GcInfo>(collect::gc_info)
+        .later::<content_backing::Mark>(collect::mark)
+        .later::<content_backing::Sweep>(collect::sweep)
+        .later::<content_backing::StatsGet>(service::backing_stats)
 }
 
 #[cfg(test)]

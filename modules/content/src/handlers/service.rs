@@ -1,13 +1,14 @@
 //! content.stats-get, register-backing, unregister-backing. The backing store is part of
 //! this module and does not change.
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, Reply};
 use proto::content::{
     MmapStats, RegisterBacking, RegisterError, Stats, StatsGet, UnregisterBacking, UnregisterError,
 };
-use proto::{Empty, Never};
+use proto::{Empty, Never, content_backing};
 
 use crate::Content;
+use crate::task::{Outcome, Task};
 
 /// The name under which the built-in store stands in for the module of that name.
 const BACKING: &str = "content-sqlite";
@@ -29,6 +30,18 @@ pub fn stats_get(
         flush_batch_count: core.n_under_way() as u64,
         mmap: MmapStats::default(),
     })
+}
+
+pub fn backing_stats(
+    core: &mut Content,
+    _: &mut Cx<Content>,
+    _: &Peer,
+    _: content_backing::StatsGet,
+    reply: Reply<content_backing::StatsGet>,
+) {
+    core.enqueue(Task::Stats, |_, cx, result| {
+        reply.send_refusal(cx, result.and_then(Outcome::stats));
+    });
 }
 
 pub fn register_backing(

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use proto::content::{Checkpoint, Commit, Record};
+use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 
 use super::failure::Failure;
@@ -59,4 +60,22 @@ pub trait Backing: Debug + Send {
 
     /// Adds a checkpoint, and forgets those beyond the limit.
     fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure>;
+
+    /// The number of the newest checkpoint, with which blobs stored now are marked.
+    fn epoch(&mut self) -> i64;
+
+    /// From where a collection begins. With an epoch, counts the blobs below it.
+    fn gc_info(&mut self, count_below: Option<i64>) -> Result<GcState, Failure>;
+
+    /// Raises the epoch of blobs to `epoch`, and says how many had a lower one.
+    fn mark(&mut self, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure>;
+
+    /// Deletes blobs below an epoch. The numbers have been checked.
+    fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure>;
+
+    /// Gives some free space back to the file system. Says whether there is more.
+    fn shrink(&mut self) -> Result<bool, Failure>;
+
+    /// What is there; times are filled in by the caller.
+    fn stats(&mut self) -> Result<Stats, Failure>;
 }

@@ -2,50 +2,56 @@
 //! fails nothing of it is there and every writer in it is told.
 
 use proto::content::{Commit, CommitError};
+use proto::content_backing::{Sweep, SweepError};
+use proto::data::{BlobRef, HashKind, Tree};
 use proto::{Errno, Refusal};
 
 use super::backing::{Backing, Batch};
+use super::clock::Clock;
 use super::failure::Failure;
 use crate::task::{Outcome, Task, TaskResult};
 
 /// Does all tasks of a batch. The results are in the order of the tasks.
-pub fn run(backing: &mut dyn Backing, tasks: &[Task]) -> Vec<TaskResult> {
-    match try_run(backing, tasks) {
+pub fn run(backing: &mut dyn Backing, clock: &mut Clock, tasks: &[Task]) -> Vec<TaskResult> {
+    match try_run(backing, clock, tasks) {
         Ok(results) => results,
         Err(failure) => {
             let refusal = failure.refusal(backing.path());
             tracing::error!("{refusal}");
             backing.undo();
-            answer_without_writing(backing, tasks, &refusal)
+            answer_without_writing(backing, clock, tasks, &refusal)
         }
     }
 }
 
 /// A failure is of the store, not of one task, and undoes all.
-fn try_run(backing: &mut dyn Backing, tasks: &[Task]) -> Result<Vec<TaskResult>, Failure> {
+fn try_run(
+    backing: &mut dyn Backing,
+    clock: &mut Clock,
+    tasks: &[Task],
+) -> Result<Vec<TaskResult>, Failure> {
     let batch = Batch {
         writes: tasks.iter().any(Task::writes),
         power_safe: tasks.iter().any(Task::is_checkpoint),
     };
+    let began = Clock::now();
     backing.begin(batch)?;
-    let results = tasks.iter().map(|task| run_one(backing, task));
+    let results = tasks.iter().map(|task| run_one(backing, clock, task));
     let results = results.collect::<Result<Vec<_>, _>>()?;
     backing.end()?;
+    if batch.writes {
+        clock.store.add_since(began);
+    }
     Ok(results)
 }
 
-fn run_one(backing: &mut dyn Backing, task: &Task) -> Result<TaskResult, Failure> {
+fn run_one(
+    backing: &mut dyn Backing,
+    clock: &mut Clock,
+    task: &Task,
+) -> Result<TaskResult, Failure> {
     let result = match task {
-        Task::Load(name) => match backing.load(name)? {
-            Some(Ok(blob)) => Ok(Outcome::Blob(blob)),
-            Some(Err(damage)) => {
-                let damaged = Failure::Damaged(format!("blob {name} is damaged: {damage}"));
-                let refusal = damaged.refusal(backing.path());
-                tracing::error!("{refusal}");
-                Err(refusal)
-            }
-            None => Err(Refusal::bare(Errno::ENOENT)),
-        },
+        Task::Load(name) => load(backing, clock, name)?,
         Task::Validate(name) => match backing.has(name)? {
             true => Ok(Outcome::Done),
             false => Err(Refusal::bare(Errno::ENOENT)),
@@ -61,9 +67,55 @@ fn run_one(backing: &mut dyn Backing, task: &Task) -> Result<TaskResult, Failure
             backing.put_checkpoint(checkpoint)?;
             Ok(Outcome::Done)
         }
+        Task::GcInfo(count_below) => Ok(Outcome::Gc(backing.gc_info(*count_below)?)),
+        Task::Mark(epoch, names) => Ok(Outcome::Marked(backing.mark(*epoch, names)?)),
+        Task::Sweep(request) => sweep(backing, request)?,
+        Task::Shrink => Ok(Outcome::Shrunk(backing.shrink()?)),
+        Task::Stats => {
+            let mut stats = backing.stats()?;
+            stats.load_time = clock.load.summary();
+            stats.store_time = clock.store.summary();
+            Ok(Outcome::Stats(Box::new(stats)))
+        }
         Task::Barrier => Ok(Outcome::Done),
     };
     Ok(result)
+}
+
+fn load(
+    backing: &mut dyn Backing,
+    clock: &mut Clock,
+    name: &BlobRef,
+) -> Result<TaskResult, Failure> {
+    let began = Clock::now();
+    let loaded = backing.load(name)?;
+    clock.load.add_since(began);
+    Ok(match loaded {
+        Some(Ok(blob)) => Ok(Outcome::Blob(blob)),
+        Some(Err(damage)) => {
+            let damaged = Failure::Damaged(format!("blob {name} is damaged: {damage}"));
+            let refusal = damaged.refusal(backing.path());
+            tracing::error!("{refusal}");
+            Err(refusal)
+        }
+        None => Err(Refusal::bare(Errno::ENOENT)),
+    })
+}
+
+/// What is stored now has the current epoch: a sweep beyond it would delete that too.
+///
+/// New namespaces begin from the empty directory, whose name every client knows, so it
+/// stays even while no directory refers to it.
+fn sweep(backing: &mut dyn Backing, sweep: &Sweep) -> Result<TaskResult, Failure> {
+    let current = backing.epoch();
+    if sweep.epoch > current {
+        return Ok(Err(SweepError::BeyondEpoch(current).into()));
+    }
+    let empty = Tree::empty_dir().encode();
+    let kinds = [HashKind::Sha1, HashKind::Sha256];
+    let names = kinds.map(|kind| BlobRef::of(kind, empty.as_ref()));
+    backing.mark(sweep.epoch, &names)?;
+    Ok(Ok(Outcome::Swept(backing.sweep(sweep)?)))
 }
 
 /// Only the one that opened the records last may change them.
@@ -78,6 +130,7 @@ fn commit(backing: &mut dyn Backing, commit: &Commit) -> Result<TaskResult, Fail
 /// After a failure: what only reads is still done, what writes is refused.
 fn answer_without_writing(
     backing: &mut dyn Backing,
+    clock: &mut Clock,
     tasks: &[Task],
     refusal: &Refusal,
 ) -> Vec<TaskResult> {
@@ -85,7 +138,7 @@ fn answer_without_writing(
     for task in tasks {
         results.push(match task.writes() || *task == Task::Barrier {
             true => Err(refusal.clone()),
-            false => run_one(backing, task)
+            false => run_one(backing, clock, task)
                 .unwrap_or_else(|failure| Err(failure.refusal(backing.path()))),
         });
     }

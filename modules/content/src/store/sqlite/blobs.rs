@@ -30,6 +30,11 @@ pub fn exists(db: &Connection, name: &BlobRef) -> Result<bool, Failure> {
     Ok(select.exists([name.digest()])?)
 }
 
+/// How many blobs there are.
+pub fn count(db: &Connection) -> Result<i64, Failure> {
+    Ok(db.query_row("SELECT count(*) FROM objects", [], |row| row.get(0))?)
+}
+
 /// Writes a blob; one that is there already is only marked with the epoch, so that a
 /// collection that is under way keeps it.
 pub fn store(db: &Connection, digest: &[u8], blob: &[u8], epoch: i64) -> Result<(), Failure> {

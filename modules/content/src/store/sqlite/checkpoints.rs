@@ -2,6 +2,7 @@
 //! of every blob stored after it.
 
 use proto::content::Checkpoint;
+use proto::content_backing::KeptCheckpoint;
 use rusqlite::Connection;
 
 use crate::store::failure::Failure;
@@ -13,14 +14,14 @@ pub fn newest_id(db: &Connection) -> Result<i64, Failure> {
 }
 
 /// The checkpoints, newest first. One that can not be read is left out.
-pub fn get(db: &Connection) -> Result<Vec<Checkpoint>, Failure> {
+pub fn get(db: &Connection) -> Result<Vec<KeptCheckpoint>, Failure> {
     let mut select = db.prepare_cached("SELECT id, value FROM checkpt_v2 ORDER BY id DESC")?;
     let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
     let mut checkpoints = Vec::new();
     for row in rows {
         let (id, value): (i64, String) = row?;
         match serde_json::from_str(&value) {
-            Ok(checkpoint) => checkpoints.push(checkpoint),
+            Ok(value) => checkpoints.push(KeptCheckpoint { id, value }),
             Err(error) => tracing::error!("checkpoint {id} is left out: {error}"),
         }
     }

@@ -1,10 +1,11 @@
 //! The store in one SQLite file. A batch is one transaction of SQLite.
 //!
 //! Read on in `schema.rs` (the tables and how the file is opened), then `blobs.rs`,
-//! `checkpoints.rs` and `records.rs` (one file a table).
+//! `checkpoints.rs` and `records.rs` (one file a table), and `collect.rs` (deleting).
 
 mod blobs;
 mod checkpoints;
+mod collect;
 mod records;
 mod schema;
 
@@ -12,7 +13,9 @@ use std::path::Path;
 
 use bytes::Bytes;
 use proto::content::{Checkpoint, Commit, Record};
+use proto::content_backing::{Config, GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
+use proto::kvs::Summary;
 use rusqlite::Connection;
 
 use super::backing::{Backing, Batch};
@@ -124,13 +127,58 @@ impl Backing for Sqlite {
     }
 
     fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Failure> {
-        checkpoints::get(&self.db)
+        let kept = checkpoints::get(&self.db)?;
+        Ok(kept.into_iter().map(|kept| kept.value).collect())
     }
 
     fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure> {
         let max = self.settings.checkpoints_max;
         self.epoch = checkpoints::put(&self.db, checkpoint, max)?;
         Ok(())
+    }
+
+    fn epoch(&mut self) -> i64 {
+        self.epoch
+    }
+
+    fn gc_info(&mut self, count_below: Option<i64>) -> Result<GcState, Failure> {
+        Ok(GcState {
+            current_epoch: self.epoch,
+            high_water: collect::high_water(&self.db)?,
+            candidates: match count_below {
+                Some(epoch) => Some(collect::count_below(&self.db, epoch)?),
+                None => None,
+            },
+        })
+    }
+
+    fn mark(&mut self, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure> {
+        collect::mark(&self.db, epoch, names)
+    }
+
+    fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure> {
+        collect::sweep(&self.db, sweep)
+    }
+
+    fn shrink(&mut self) -> Result<bool, Failure> {
+        collect::shrink(&self.db)
+    }
+
+    fn stats(&mut self) -> Result<Stats, Failure> {
+        let page_size = schema::number(&self.db, "page_size")?;
+        Ok(Stats {
+            object_count: blobs::count(&self.db)?,
+            current_epoch: self.epoch,
+            dbfile_size: page_size * schema::number(&self.db, "page_count")?,
+            dbfile_free: page_size * schema::number(&self.db, "freelist_count")?,
+            load_time: Summary::default(),
+            store_time: Summary::default(),
+            config: Config {
+                journal_mode: self.settings.journal_mode.clone(),
+                synchronous: self.settings.synchronous.clone(),
+            },
+            checkpoints: checkpoints::get(&self.db)?,
+        })
     }
 }
 

@@ -34,6 +34,9 @@ pub fn open(settings: &FileSettings) -> Result<Connection, Failure> {
     db.busy_timeout(Duration::from_millis(FILE_BUSY_MS))?;
     // Alone with the file: no shared memory, no lock calls, and no second service.
     db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+    // Counts for a new file only, and before anything else is in it. Others keep the
+    // space that becomes free, and use it again.
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     set_mode(&db, "journal_mode", &settings.journal_mode)?;
     set_synchronous(&db, &settings.synchronous)?;
     db.pragma_update(None, "cache_size", -((PAGE_CACHE_BYTES >> 10) as i64))?;
@@ -52,6 +55,11 @@ pub fn open(settings: &FileSettings) -> Result<Connection, Failure> {
 /// How safe the next transactions are; must not be called within one.
 pub fn set_synchronous(db: &Connection, mode: &str) -> Result<(), Failure> {
     Ok(db.pragma_update(None, "synchronous", mode)?)
+}
+
+/// A pragma that is a number.
+pub fn number(db: &Connection, name: &str) -> Result<i64, Failure> {
+    Ok(db.pragma_query_value(None, name, |row| row.get(0))?)
 }
 
 /// Sets a pragma that answers with a row.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use proto::Errno;
 
 use super::Sqlite;
+use crate::store::clock::Clock;
 use crate::store::tests::{checkpoint, commit_of, name, noise, settings, store_of};
 use crate::store::{Store, batch};
 use crate::task::{Outcome, Task, TaskResult};
@@ -13,7 +14,7 @@ fn open(folder: &Path) -> Sqlite {
 }
 
 fn run(store: &mut Sqlite, tasks: &[Task]) -> Vec<TaskResult> {
-    batch::run(store, tasks)
+    batch::run(store, &mut Clock::default(), tasks)
 }
 
 fn run_one(store: &mut Sqlite, task: Task) -> TaskResult {

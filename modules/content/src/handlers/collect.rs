@@ -1,0 +1,136 @@
+//! content-backing.gc-info, mark and sweep: what a collector asks for
+//! (doc/garbage-collection.md).
+//!
+//! Each request is done in small steps, each in a transaction with whatever else has come
+//! by then, so that commits never wait for a whole request.
+
+use node::{Cx, Peer, Reply};
+use proto::content_backing::{
+    GcInfo, MARK_HASHES_MAX, Mark, MarkError, Marked, SWEEP_DELETES_MAX, SWEEP_WINDOW_MAX, Sweep,
+    SweepError, Swept,
+};
+use proto::data::BlobRef;
+
+use crate::Content;
+use crate::limits::{MARK_STEP_BLOBS, SWEEP_STEP_DELETES, SWEEP_STEP_ROWS};
+use crate::task::{Outcome, Task};
+
+pub fn gc_info(
+    core: &mut Content,
+    _: &mut Cx<Content>,
+    _: &Peer,
+    request: GcInfo,
+    reply: Reply<GcInfo>,
+) {
+    let count_below = request.get_count.unwrap_or(false).then_some(request.epoch);
+    core.enqueue(Task::GcInfo(count_below), |_, cx, result| {
+        reply.send_refusal(cx, result.and_then(Outcome::gc));
+    });
+}
+
+pub fn mark(core: &mut Content, cx: &mut Cx<Content>, _: &Peer, request: Mark, reply: Reply<Mark>) {
+    let Mark { epoch, hashes } = request;
+    if hashes.len() > MARK_HASHES_MAX {
+        return reply.send(cx, Err(MarkError::TooMany(hashes.len())));
+    }
+    let names: Result<Vec<BlobRef>, _> = hashes.iter().map(|hash| hash.parse()).collect();
+    match names {
+        Ok(names) => mark_step(core, epoch, names, 0, reply),
+        Err(_) => reply.send(cx, Err(MarkError::NoBlobref)),
+    }
+}
+
+/// Marks the last of the names, then the others.
+fn mark_step(
+    core: &mut Content,
+    epoch: i64,
+    mut names: Vec<BlobRef>,
+    before: i64,
+    reply: Reply<Mark>,
+) {
+    let step = names.split_off(names.len().saturating_sub(MARK_STEP_BLOBS));
+    core.enqueue(
+        Task::Mark(epoch, step),
+        move |core, cx, result| match result.and_then(Outcome::marked) {
+            Ok(marked) if names.is_empty() => {
+                let marked = before + marked;
+                reply.send(cx, Ok(Marked { marked }));
+            }
+            Ok(marked) => mark_step(core, epoch, names, before + marked, reply),
+            Err(refusal) => reply.send_refusal(cx, Err(refusal)),
+        },
+    );
+}
+
+pub fn sweep(
+    core: &mut Content,
+    cx: &mut Cx<Content>,
+    _: &Peer,
+    request: Sweep,
+    reply: Reply<Sweep>,
+) {
+    let in_range = request.cursor >= 0
+        && request.high_water >= 0
+        && request.delete_cap > 0
+        && request.window > 0;
+    if !in_range {
+        return reply.send(cx, Err(SweepError::OutOfRange));
+    }
+    let window = request.window.min(SWEEP_WINDOW_MAX);
+    let rest = Sweep {
+        delete_cap: request.delete_cap.min(SWEEP_DELETES_MAX),
+        window,
+        high_water: request
+            .high_water
+            .min(request.cursor.saturating_add(window)),
+        ..request
+    };
+    sweep_step(core, rest, 0, reply);
+}
+
+/// Does the first of what is left of a sweep, whose `high_water` is where it ends.
+fn sweep_step(core: &mut Content, rest: Sweep, before: i64, reply: Reply<Sweep>) {
+    let step = Sweep {
+        delete_cap: rest.delete_cap.min(SWEEP_STEP_DELETES),
+        window: SWEEP_STEP_ROWS,
+        ..rest
+    };
+    core.enqueue(Task::Sweep(step), move |core, cx, result| {
+        let Swept { deleted, cursor } = match result.and_then(Outcome::swept) {
+            Ok(swept) => swept,
+            Err(refusal) => return reply.send_refusal(cx, Err(refusal)),
+        };
+        let (before, left) = (before + deleted, rest.delete_cap - deleted);
+        if left > 0 && cursor < rest.high_water {
+            let rest = Sweep {
+                cursor,
+                delete_cap: left,
+                ..rest
+            };
+            return sweep_step(core, rest, before, reply);
+        }
+        if before > 0 {
+            core.shrink();
+        }
+        let deleted = before;
+        reply.send(cx, Ok(Swept { deleted, cursor }));
+    });
+}
+
+impl Content {
+    /// Gives free space back to the file system, step by step.
+    fn shrink(&mut self) {
+        if !std::mem::replace(&mut self.shrinking, true) {
+            self.shrink_step();
+        }
+    }
+
+    fn shrink_step(&mut self) {
+        self.enqueue(Task::Shrink, |core, _, result| {
+            match result == Ok(Outcome::Shrunk(true)) && !core.stopping {
+                true => core.shrink_step(),
+                false => core.shrinking = false,
+            }
+        });
+    }
+}

@@ -1,0 +1,70 @@
+//! Marking and deleting blobs (doc/garbage-collection.md), and giving free pages back.
+//!
+//! Row numbers only say how far a sweep has come. That a blob stored since is kept is the
+//! epoch's doing.
+
+use proto::content_backing::{Sweep, Swept};
+use proto::data::BlobRef;
+use rusqlite::Connection;
+
+use super::schema;
+use crate::limits::SHRINK_PAGES;
+use crate::store::failure::Failure;
+
+/// The largest row number in use, 0 without blobs.
+pub fn high_water(db: &Connection) -> Result<i64, Failure> {
+    let highest = "SELECT coalesce(max(rowid), 0) FROM objects";
+    Ok(db.query_row(highest, [], |row| row.get(0))?)
+}
+
+/// How many blobs have a lower epoch.
+pub fn count_below(db: &Connection, epoch: i64) -> Result<i64, Failure> {
+    let count = "SELECT count(*) FROM objects WHERE epoch < ?1";
+    Ok(db.query_row(count, [epoch], |row| row.get(0))?)
+}
+
+/// Raises the epoch of blobs, and says how many had a lower one.
+pub fn mark(db: &Connection, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure> {
+    let mut update =
+        db.prepare_cached("UPDATE objects SET epoch = ?1 WHERE hash = ?2 AND epoch < ?1")?;
+    let mut marked = 0;
+    for name in names {
+        marked += update.execute((epoch, name.digest()))? as i64;
+    }
+    Ok(marked)
+}
+
+/// Deletes blobs of a lower epoch.
+pub fn sweep(db: &Connection, sweep: &Sweep) -> Result<Swept, Failure> {
+    let window_end = sweep.cursor.saturating_add(sweep.window);
+    let end = window_end.min(sweep.high_water);
+    let mut delete = db.prepare_cached(
+        "DELETE FROM objects WHERE rowid IN
+         (SELECT rowid FROM objects WHERE rowid > ?1 AND rowid <= ?2 AND epoch < ?3
+          ORDER BY rowid LIMIT ?4) RETURNING rowid",
+    )?;
+    let args = (sweep.cursor, end, sweep.epoch, sweep.delete_cap);
+    let rows = delete.query_map(args, |row| row.get::<_, i64>(0))?;
+    let (mut deleted, mut last) = (0, sweep.cursor);
+    for row in rows {
+        deleted += 1;
+        last = last.max(row?);
+    }
+    let cursor = match deleted < sweep.delete_cap {
+        true => end.max(sweep.cursor),
+        false => last,
+    };
+    Ok(Swept { deleted, cursor })
+}
+
+/// Moves some pages from the end of the file into free ones, so that it gets shorter when
+/// the log is copied into it. Says whether there are more. Files that were made without
+/// `auto_vacuum` stay as long as they are.
+pub fn shrink(db: &Connection) -> Result<bool, Failure> {
+    let before = schema::number(db, "freelist_count")?;
+    let mut vacuum = db.prepare(&format!("PRAGMA incremental_vacuum({SHRINK_PAGES})"))?;
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    let after = schema::number(db, "freelist_count")?;
+    Ok(after > 0 && after < before)
+}
