@@ -1,6 +1,7 @@
 //! Lookups and transactions as tables. `model.rs` has them against a naive model.
 
 mod model;
+mod rows;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -76,6 +77,7 @@ impl World {
         let root = self.root;
         let applied = self.run(|view| apply(view, HashKind::Sha1, root, steps.iter()))?;
         for (name, dir) in &applied.made.dirs {
+            assert_stored_form(dir.text());
             self.store.insert(*name, dir.text().clone());
         }
         for (name, blob) in &applied.made.blobs {
@@ -107,6 +109,22 @@ impl World {
             Ok(Tree::Val(bytes)) => Ok(String::from_utf8(bytes.to_vec()).unwrap()),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// What is stored is canonical, holds no directory inline, and no long value (RFC 11).
+fn assert_stored_form(text: &Bytes) {
+    let tree = Tree::decode(text).unwrap();
+    assert_eq!(text, &Bytes::from(tree.encode()), "it is canonical");
+    let Tree::Dir(entries) = tree else {
+        panic!("{text:?} is no directory");
+    };
+    for (name, tree) in entries {
+        let fits = match &tree {
+            Tree::Val(bytes) => bytes.len() <= 54,
+            tree => tree.kind() != "dir",
+        };
+        assert!(fits, "{name} must not be held inline: {tree:?}");
     }
 }
 
