@@ -179,6 +179,8 @@ crate::refusals! {
     pub enum CommitError {
         /// Another writer has opened the records since.
         Replaced => EPERM "records have another writer now",
+        /// The commit that it builds on is not stored.
+        Unfounded => ECANCELED "the commit before this one is not stored",
         /// A blob is larger than the limit.
         TooBig => EFBIG "",
     }

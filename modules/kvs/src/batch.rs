@@ -2,8 +2,10 @@
 //! was storing becomes the next batch, one `content.commit`.
 //!
 //! A lone transaction waits for nothing. Each group of merged transactions is one version;
-//! a batch has as many versions of as many namespaces as there are. `publish.rs` has the
-//! second half.
+//! a batch has as many versions of as many namespaces as there are. A second batch goes
+//! out before the first is stored, so that kvs and content work at the same time: content
+//! takes batches in the order of their numbers and refuses one whose predecessor it does
+//! not have. `publish.rs` has the second half.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +21,7 @@ use crate::core::Change;
 use crate::engine::draft::Made;
 use crate::engine::txn::{Applied, apply};
 use crate::engine::view::{Memory, Stop, View};
-use crate::limits::{BATCH_BYTES_MAX, BATCH_OPS_MAX, ONCE_WRITERS_MAX};
+use crate::limits::{BATCH_BYTES_MAX, BATCH_OPS_MAX, BATCHES_MAX, ONCE_WRITERS_MAX};
 use crate::loads::Waiting;
 use crate::namespace::{Group, Namespace, Txn, Version};
 use crate::saved;
@@ -27,6 +29,8 @@ use crate::saved;
 /// What content is asked to store, and what is said when it has.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// Larger than that of each batch before, those that failed too.
+    pub number: u64,
     blobs: Vec<(Bytes, Bytes)>,
     names: BTreeSet<BlobRef>,
     records: BTreeMap<String, Record>,
@@ -111,47 +115,75 @@ impl Batch {
 }
 
 impl Kvs {
-    /// Makes a batch of what has queued and sends it, unless one is under way.
+    /// Makes batches of what has queued and sends them, as many as may be under way.
     pub(crate) fn send_batch(&mut self, cx: &mut Cx<Self>) {
-        while self.storing.is_none() {
+        // After a failure those that build on it fail too, before anything new is tried.
+        while self.storing.len() < BATCHES_MAX && self.failed.is_none() {
             let Some(mut batch) = self.make_batch(cx) else {
                 return;
             };
             if !batch.stores_something() {
-                // Refusals and repetitions: there is nothing to wait for.
-                self.tell(cx, batch, Ok(()));
+                // Refusals and repetitions: these wait only for what they repeat.
+                match self.storing.back_mut() {
+                    Some(last) => last.outcomes.append(&mut batch.outcomes),
+                    None => self.tell(cx, batch, Ok(())),
+                }
                 continue;
             }
+            self.batches_made = batch.number;
             let request = content::Commit {
                 writer: cx.uuid().to_owned(),
+                number: batch.number,
+                after: self
+                    .storing
+                    .back()
+                    .map_or(self.batch_stored, |last| last.number),
                 blobs: std::mem::take(&mut batch.blobs),
                 records: std::mem::take(&mut batch.records).into_values().collect(),
                 checkpoint: batch.checkpoint.clone(),
             };
             self.checkpoint_due = false;
-            self.storing = Some(batch);
+            self.storing.push_back(batch);
             cx.call(&request, |core: &mut Kvs, cx, result| {
-                core.batch_stored(cx, result.map(|_| ()));
+                core.batch_answered(cx, result.map(|_| ()));
             });
         }
     }
 
-    fn batch_stored(&mut self, cx: &mut Cx<Self>, result: Result<(), Refusal>) {
-        let Some(batch) = self.storing.take() else {
+    /// Answers come in the order of the batches: content works in that order.
+    fn batch_answered(&mut self, cx: &mut Cx<Self>, result: Result<(), Refusal>) {
+        let Some(batch) = self.storing.pop_front() else {
             return;
         };
-        if result == Err(content::CommitError::Replaced.into()) {
-            cx.exit(Err(content::CommitError::Replaced.into()));
+        let replaced = content::CommitError::Replaced.into();
+        if result.as_ref() == Err(&replaced) {
+            cx.exit(Err(replaced));
         }
-        if let (Ok(()), Some(checkpoint)) = (&result, &batch.checkpoint) {
-            self.checkpoint = Some(checkpoint.clone());
+        // One that builds on a batch that failed has failed for the same reason.
+        let result = match self.failed.clone() {
+            Some(refusal) => Err(refusal),
+            None => result,
+        };
+        match &result {
+            Ok(()) => {
+                self.batch_stored = batch.number;
+                if batch.checkpoint.is_some() {
+                    self.checkpoint = batch.checkpoint.clone();
+                }
+            }
+            Err(refusal) => {
+                self.failed = (!self.storing.is_empty()).then(|| refusal.clone());
+            }
         }
         self.tell(cx, batch, result);
         self.advance(cx);
     }
 
     fn make_batch(&mut self, cx: &mut Cx<Self>) -> Option<Batch> {
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            number: self.batches_made + 1,
+            ..Batch::default()
+        };
         self.take_changes(&mut batch);
         while !batch.is_full()
             && let Some(name) = self.ready.pop_front()
@@ -211,7 +243,11 @@ impl Kvs {
                 continue;
             }
             match namespace.apply(&mut self.memory, self.settings.hash, name, &group) {
-                Ok(applied) => namespace.accept(name, applied, group, batch),
+                Ok(applied) => {
+                    namespace.supply.clear();
+                    self.memory.unstored.add(batch.number, &applied.made);
+                    namespace.accept(name, applied, group, batch);
+                }
                 Err(Stop::Need(wants)) => {
                     namespace.put_back(group, false);
                     let waiting = Waiting::Namespace(name.to_owned());
@@ -221,7 +257,10 @@ impl Kvs {
                     }
                     break;
                 }
-                Err(Stop::Failed(refusal)) => namespace.refuse(name, group, refusal, batch),
+                Err(Stop::Failed(refusal)) => {
+                    namespace.supply.clear();
+                    namespace.refuse(name, group, refusal, batch);
+                }
             }
         }
         let after = self.namespaces.get(name).map_or(0, |ns| ns.queue.len());
@@ -272,9 +311,6 @@ impl Namespace {
         };
         self.noop_stores += made.noop_stores;
         batch.syncs |= group.syncs();
-        for (name, dir) in &made.dirs {
-            self.supply.put_dir(*name, Ok(dir.clone()));
-        }
         batch.n_ops += group
             .fresh()
             .map(|txn| txn.steps.len().max(1))

@@ -11,9 +11,8 @@ use rustc_hash::FxHashMap;
 
 use crate::batch::Batch;
 use crate::engine::view::{Memory, Want};
-use crate::limits::{BLOBS_BYTES_MAX, DIRS_BYTES_MAX};
+use crate::limits::{BATCHES_MAX, BLOBS_BYTES_MAX, DIRS_BYTES_MAX};
 use crate::loads::{LookupJob, Waiting};
-use crate::lru::Lru;
 use crate::namespace::Namespace;
 use crate::settings::{Settings, checkpoint_period};
 use crate::stats::Tally;
@@ -33,8 +32,14 @@ pub struct Kvs {
     /// Removed namespaces, with their writers of tokens, whose records a failed batch has
     /// left behind.
     pub(crate) leftovers: BTreeMap<String, BTreeSet<String>>,
-    /// The batch that content has.
-    pub(crate) storing: Option<Batch>,
+    /// The batches that content has, oldest first.
+    pub(crate) storing: VecDeque<Batch>,
+    /// Number of the newest batch made.
+    pub(crate) batches_made: u64,
+    /// Number of the newest batch stored.
+    pub(crate) batch_stored: u64,
+    /// Why a batch failed, as long as there are batches that build on it.
+    pub(crate) failed: Option<Refusal>,
     /// Blobs asked of content, and who waits for each.
     pub(crate) loads: FxHashMap<BlobRef, Vec<(Want, Waiting)>>,
     /// Lookups that wait for blobs.
@@ -115,6 +120,8 @@ impl Host for Kvs {
     fn check_invariants(&self) {
         self.memory.dirs.check();
         self.memory.blobs.check();
+        assert!(!self.storing.is_empty() || self.memory.unstored.is_empty());
+        assert!(self.storing.len() <= BATCHES_MAX);
         let queued: usize = self.namespaces.values().map(|ns| ns.queue.len()).sum();
         assert_eq!(queued, self.n_queued);
         for (name, namespace) in &self.namespaces {
@@ -128,7 +135,7 @@ impl Host for Kvs {
                 namespace.queue.is_empty() || waits || namespace.is_ready,
                 "{name}"
             );
-            assert!(self.storing.is_some() || namespace.next == namespace.version);
+            assert!(!self.storing.is_empty() || namespace.next == namespace.version);
         }
         for job in self.lookups.values() {
             assert!(job.n_missing > 0, "a lookup waits for nothing");
@@ -148,16 +155,16 @@ impl Module for Kvs {
         }
         let mut core = Kvs {
             settings: Settings::of(cx)?,
-            memory: Memory {
-                dirs: Lru::new(DIRS_BYTES_MAX),
-                blobs: Lru::new(BLOBS_BYTES_MAX),
-            },
+            memory: Memory::new(DIRS_BYTES_MAX, BLOBS_BYTES_MAX),
             namespaces: BTreeMap::new(),
             ready: VecDeque::new(),
             changes: Vec::new(),
             reserved: BTreeMap::new(),
             leftovers: BTreeMap::new(),
-            storing: None,
+            storing: VecDeque::new(),
+            batches_made: 0,
+            batch_stored: 0,
+            failed: None,
             loads: FxHashMap::default(),
             lookups: BTreeMap::new(),
             checkpoint: None,
@@ -206,7 +213,7 @@ impl Kvs {
     /// Sends off the next batch if there is one, and leaves when all is done.
     pub(crate) fn advance(&mut self, cx: &mut Cx<Self>) {
         self.send_batch(cx);
-        let idle = self.storing.is_none() && self.n_queued == 0 && self.changes.is_empty();
+        let idle = self.storing.is_empty() && self.n_queued == 0 && self.changes.is_empty();
         if self.stopping && idle {
             self.stopping = false;
             crate::start::leave(self, cx);

@@ -29,6 +29,9 @@ pub const SMALL_BLOBS_MAX: usize = 64;
 /// Bytes that such a blob has at most.
 pub const MERGED_BYTES_MAX: usize = 64 << 10;
 
+/// Batches under way to the content store. What comes meanwhile joins the next one.
+pub const BATCHES_MAX: usize = 2;
+
 /// Operations that one batch takes on. Further transactions wait for the next batch.
 pub const BATCH_OPS_MAX: usize = 20_000;
 

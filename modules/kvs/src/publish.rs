@@ -25,6 +25,9 @@ impl Kvs {
             self.leftovers.clear();
         }
         for outcome in batch.outcomes {
+            if let Outcome::Published { made, .. } = &outcome {
+                self.memory.unstored.remove(batch.number, made);
+            }
             match (outcome, &stored) {
                 (
                     Outcome::Failed {
@@ -158,10 +161,12 @@ impl Namespace {
         group: Group,
     ) {
         self.version = version;
-        self.once.append(&mut self.next_once);
         self.n_storing -= group.txns.len();
-        if self.n_missing == 0 && self.n_storing == 0 {
-            self.supply.clear();
+        for (writer, seq) in group.fresh().filter_map(|txn| txn.once.as_ref()) {
+            self.once.insert(writer.clone(), (*seq, version.seq));
+            if self.next_once.get(writer) == Some(&(*seq, version.seq)) {
+                self.next_once.remove(writer);
+            }
         }
         let event = SetrootEvent {
             namespace: name.to_owned(),

@@ -45,6 +45,8 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
     let (name, text) = empty_dir(start.hash);
     let request = content::Commit {
         writer: cx.uuid().to_owned(),
+        number: 1,
+        after: 0,
         blobs: vec![(Bytes::copy_from_slice(name.digest()), text)],
         records: start.records,
         checkpoint: None,
@@ -53,6 +55,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
     let is_restart = start.is_restart;
     cx.call(&request, move |core: &mut Kvs, cx, result| match result {
         Ok(_) => {
+            (core.batches_made, core.batch_stored) = (1, 1);
             let empty = Dir::empty();
             let weight = empty.weight();
             core.memory.dirs.insert(name, empty, weight);
@@ -167,6 +170,8 @@ pub fn leave(core: &mut Kvs, cx: &mut Cx<Kvs>) {
     };
     let request = content::Commit {
         writer: cx.uuid().to_owned(),
+        number: core.batches_made + 1,
+        after: core.batch_stored,
         records: vec![saved::checkpoint_record(&checkpoint)],
         checkpoint: Some(checkpoint),
         ..content::Commit::default()

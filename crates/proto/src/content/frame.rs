@@ -2,7 +2,7 @@
 //! numbers big-endian, so that a blob is a slice of the message and never copied.
 //!
 //! ```text
-//! commit  = version:u8 writer:text16 count:u32 blob* count:u32 record* checkpoint:bytes32
+//! commit  = version:u8 writer:text16 number:u64 after:u64 count:u32 blob* count:u32 record* checkpoint:bytes32
 //! blob    = digest:bytes8 data:bytes32
 //! record  = key:text16 present:u8 value:bytes32
 //! records = version:u8 count:u32 record*
@@ -17,7 +17,7 @@ use schemars::Schema;
 use super::Checkpoint;
 use crate::{BadPayload, Payload};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A named value that the writer of the records keeps beside the blobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,12 @@ pub struct RecordList(pub Vec<Record>);
 pub struct Commit {
     /// UUID of the caller, which must have opened the records last.
     pub writer: String,
+    /// Larger than that of each commit of this writer before. One that is stored already
+    /// is answered again.
+    pub number: u64,
+    /// Number of the commit that this one builds on, 0 for none. If that one is not
+    /// stored this one is refused, so that the next may be sent before it is answered.
+    pub after: u64,
     /// Digest and data of each blob. The caller vouches for the digests.
     pub blobs: Vec<(Bytes, Bytes)>,
     /// Records to change.
@@ -56,6 +62,8 @@ impl Payload for Commit {
         let mut out = BytesMut::with_capacity(self.blobs.iter().fold(256, size));
         out.put_u8(VERSION);
         put_text16(&mut out, &self.writer);
+        out.put_u64(self.number);
+        out.put_u64(self.after);
         put_count(&mut out, self.blobs.len());
         for (digest, data) in &self.blobs {
             out.put_u8(digest.len() as u8);
@@ -70,6 +78,7 @@ impl Payload for Commit {
     fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
         let mut input = Input::versioned(payload)?;
         let writer = input.text16()?;
+        let (number, after) = (input.u64()?, input.u64()?);
         let mut blobs = Vec::new();
         for _ in 0..input.u32()? {
             let digest_bytes = input.u8()? as usize;
@@ -87,6 +96,8 @@ impl Payload for Commit {
         input.end()?;
         Ok(Commit {
             writer,
+            number,
+            after,
             blobs,
             records,
             checkpoint,
@@ -171,6 +182,12 @@ impl Input {
         Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
     }
 
+    fn u64(&mut self) -> Result<u64, BadPayload> {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&self.take(8)?);
+        Ok(u64::from_be_bytes(bytes))
+    }
+
     fn text16(&mut self) -> Result<String, BadPayload> {
         let len = self.take(2)?;
         let bytes = self.take(usize::from(u16::from_be_bytes([len[0], len[1]])))?;
@@ -209,6 +226,8 @@ mod tests {
     fn example() -> Commit {
         Commit {
             writer: "kvs-uuid".to_owned(),
+            number: 1 << 40,
+            after: 3,
             blobs: vec![
                 (Bytes::from_static(&[7; 20]), Bytes::from_static(b"data")),
                 (Bytes::from_static(&[8; 20]), Bytes::new()),

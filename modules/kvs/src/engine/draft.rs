@@ -198,7 +198,7 @@ fn mergeable(memory: &Memory, text: &[u8], tail: &[Bytes]) -> (usize, Vec<Bytes>
     let mut bytes: usize = tail.iter().map(Bytes::len).sum();
     let mut blobs = Vec::new();
     for name in entry::last_blobs(text) {
-        let Some(blob) = memory.blobs.peek(&name) else {
+        let Some(blob) = memory.peek_blob(&name) else {
             break;
         };
         bytes += blob.len();

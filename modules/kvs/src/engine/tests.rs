@@ -16,7 +16,6 @@ use super::dir::Dir;
 use super::lookup::lookup;
 use super::txn::{Step, apply};
 use super::view::{Memory, Stop, Supply, View, Want};
-use crate::lru::Lru;
 
 /// A tree whose blobs are in a store that the engine has to ask.
 struct World {
@@ -133,10 +132,7 @@ fn read_dir(text: Bytes) -> Result<Rc<Dir>, Refusal> {
 }
 
 fn memory() -> Memory {
-    Memory {
-        dirs: Lru::new(1 << 20),
-        blobs: Lru::new(1 << 20),
-    }
+    Memory::new(1 << 20, 1 << 20)
 }
 
 fn long(letter: &str) -> String {

@@ -10,6 +10,7 @@ use proto::{Errno, Refusal};
 use rustc_hash::FxHashMap;
 
 use super::dir::Dir;
+use super::draft::Made;
 use super::entry::Corrupt;
 use crate::lru::Lru;
 
@@ -78,10 +79,73 @@ pub struct Memory {
     pub dirs: Lru<Rc<Dir>>,
     /// Blobs of values.
     pub blobs: Lru<Bytes>,
+    /// What is on its way to the store.
+    pub unstored: Unstored,
 }
 
-/// Objects that were fetched for one request, or made by the transactions before it. They
-/// must not be pushed out before it is done, or it would fetch them for ever.
+impl Memory {
+    /// Nothing yet; up to so many bytes of each kind.
+    pub fn new(dirs_bytes_max: usize, blobs_bytes_max: usize) -> Memory {
+        Memory {
+            dirs: Lru::new(dirs_bytes_max),
+            blobs: Lru::new(blobs_bytes_max),
+            unstored: Unstored::default(),
+        }
+    }
+
+    /// A blob of a value, without counting as a use.
+    pub fn peek_blob(&self, name: &BlobRef) -> Option<&Bytes> {
+        let unstored = self.unstored.blobs.get(name).map(|(_, blob)| blob);
+        unstored.or_else(|| self.blobs.peek(name))
+    }
+}
+
+/// Objects in batches that are on their way to the store. The next transaction works on
+/// them, and they can not be fetched yet, so they must not be pushed out. As many as the
+/// batches have.
+#[derive(Debug, Default)]
+pub struct Unstored {
+    dirs: FxHashMap<BlobRef, (u64, Rc<Dir>)>,
+    blobs: FxHashMap<BlobRef, (u64, Bytes)>,
+}
+
+impl Unstored {
+    /// Takes in what a transaction of batch `number` has made.
+    pub fn add(&mut self, number: u64, made: &Made) {
+        let dirs = made.dirs.iter();
+        self.dirs
+            .extend(dirs.map(|(name, dir)| (*name, (number, dir.clone()))));
+        let blobs = made.blobs.iter();
+        self.blobs
+            .extend(blobs.map(|(name, blob)| (*name, (number, blob.clone()))));
+    }
+
+    /// Forgets it, unless a later batch has made the same.
+    pub fn remove(&mut self, number: u64, made: &Made) {
+        for (name, _) in &made.dirs {
+            if self.dirs.get(name).is_some_and(|(last, _)| *last == number) {
+                self.dirs.remove(name);
+            }
+        }
+        for (name, _) in &made.blobs {
+            if self
+                .blobs
+                .get(name)
+                .is_some_and(|(last, _)| *last == number)
+            {
+                self.blobs.remove(name);
+            }
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.dirs.is_empty() && self.blobs.is_empty()
+    }
+}
+
+/// Objects that were fetched for one request. They must not be pushed out before it is
+/// done, or it would fetch them for ever.
 #[derive(Debug, Default)]
 pub struct Supply {
     dirs: FxHashMap<BlobRef, Result<Rc<Dir>, Refusal>>,
@@ -118,9 +182,12 @@ impl View<'_> {
     pub fn dir(&mut self, name: BlobRef) -> Result<Rc<Dir>, Stop> {
         match self.supply.dirs.get(&name) {
             Some(dir) => Ok(dir.clone()?),
-            None => match self.memory.dirs.get(&name) {
-                Some(dir) => Ok(dir),
-                None => Err(Stop::Need(vec![Want::Dir(name)])),
+            None => match self.memory.unstored.dirs.get(&name) {
+                Some((_, dir)) => Ok(dir.clone()),
+                None => match self.memory.dirs.get(&name) {
+                    Some(dir) => Ok(dir),
+                    None => Err(Stop::Need(vec![Want::Dir(name)])),
+                },
             },
         }
     }
@@ -129,9 +196,12 @@ impl View<'_> {
     pub fn blob(&mut self, name: BlobRef) -> Result<Bytes, Stop> {
         match self.supply.blobs.get(&name) {
             Some(blob) => Ok(blob.clone()?),
-            None => match self.memory.blobs.get(&name) {
-                Some(blob) => Ok(blob),
-                None => Err(Stop::Need(vec![Want::Blob(name)])),
+            None => match self.memory.unstored.blobs.get(&name) {
+                Some((_, blob)) => Ok(blob.clone()),
+                None => match self.memory.blobs.get(&name) {
+                    Some(blob) => Ok(blob),
+                    None => Err(Stop::Need(vec![Want::Blob(name)])),
+                },
             },
         }
     }
