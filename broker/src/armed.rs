@@ -47,6 +47,10 @@ impl Armed {
             return;
         }
         let mut message = request.clone();
+        // A request without a response has no matchtag (RFC 6).
+        if let Kind::Request { matchtag, .. } = &mut message.kind {
+            *matchtag = 0;
+        }
         message.set_topic(&topic::disconnect_of(topic));
         message.set_payload(bytes::Bytes::new());
         message.set_flag(Flags::NORESPONSE, true);
@@ -73,7 +77,9 @@ mod tests {
         for topic in topics {
             armed.arm(&Message::request(topic, 1));
         }
-        let mut got: Vec<String> = armed.fire().map(|m| m.topic().to_owned()).collect();
+        let messages: Vec<Message> = armed.fire().collect();
+        assert!(messages.iter().all(|message| message.matchtag() == 0));
+        let mut got: Vec<String> = messages.iter().map(|m| m.topic().to_owned()).collect();
         got.sort();
         assert_eq!(got, want);
     }
