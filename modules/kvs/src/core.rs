@@ -176,7 +176,8 @@ impl Module for Kvs {
             stopping: false,
         };
         core.set_checkpoint_timer(cx);
-        cx.hold_start();
+        // Before its namespaces are read it would say that there are none.
+        cx.hold_requests();
         crate::start::begin(cx);
         Ok(core)
     }
