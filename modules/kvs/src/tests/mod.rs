@@ -64,6 +64,7 @@ transcripts! {
     a_failed_transaction_does_not_take_others_along = "failed-merge",
     what_may_not_be_merged_is_a_version_of_its_own = "no-merge",
     a_sync_makes_a_checkpoint = "sync",
+    a_batch_that_fails_takes_along_what_builds_on_it = "batch-fails",
     content_refuses_a_batch = "content-refuses",
     a_kvs_that_is_killed_loses_nothing = "killed",
     a_token_is_applied_once = "once",
