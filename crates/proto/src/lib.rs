@@ -14,6 +14,8 @@ pub mod common;
 pub mod config;
 pub mod content;
 pub mod content_backing;
+pub mod content_files;
+pub mod content_sqlite;
 pub mod event;
 pub mod feasibility;
 pub mod groups;

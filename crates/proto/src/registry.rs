@@ -18,6 +18,8 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("config", crate::config::METHODS),
     ("content", crate::content::METHODS),
     ("content-backing", crate::content_backing::METHODS),
+    ("content-files", crate::content_files::METHODS),
+    ("content-sqlite", crate::content_sqlite::METHODS),
     ("event", crate::event::METHODS),
     ("feasibility", crate::feasibility::METHODS),
     ("groups", crate::groups::METHODS),

@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use node::{Cx, Host, Module, Routes};
 use proto::data::BlobRef;
-use proto::{Errno, Refusal};
+use proto::{Errno, Object, Refusal};
 use rustc_hash::FxHashMap;
 
 use crate::cache::Cache;
 use crate::limits::{BATCH_BYTES_MAX, QUEUED_BYTES_MAX};
-use crate::settings::Settings;
-use crate::store::Store;
+use crate::settings::{Durability, Settings};
+use crate::store::{Store, Upkeep};
 use crate::task::{Task, TaskResult};
 
 /// What is to happen when a task is done.
@@ -41,6 +41,19 @@ impl Host for Content {
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.send_batch(cx);
+    }
+
+    /// The durability may change; the table's other keys are the business of the kvs.
+    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        let durability = Durability::of(conf)?;
+        if self.settings.file.durability != durability {
+            self.settings.file.durability = durability;
+            cx.work(
+                move |store: &mut Store| store.set_durability(durability),
+                |_, _, ()| {},
+            );
+        }
+        Ok(())
     }
 
     /// What was accepted is stored before we go.
@@ -71,10 +84,17 @@ impl Module for Content {
             return Err(Refusal::new(Errno::ENOSYS, text));
         }
         let settings = Settings::of(cx)?;
-        let file = settings.file.clone();
+        // There is no module of that name, but there are those who ask for its statistics.
+        let service = settings.backend.name().to_owned();
+        cx.call(&proto::service::Add { service }, |_, cx, result| {
+            if let Err(error) = result {
+                cx.exit(Err(error));
+            }
+        });
+        let (backend, file) = (settings.backend, settings.file.clone());
         cx.hold_start();
         cx.work(
-            move |store: &mut Store| store.open(file),
+            move |store: &mut Store| store.open(backend, file),
             |_, cx, result| cx.started(result),
         );
         Ok(Content {
@@ -129,16 +149,28 @@ impl Content {
         self.queued_bytes -= bytes;
         self.under_way = Some(under_way);
         cx.work(
-            move |store: &mut Store| store.run(&tasks),
+            move |store: &mut Store| (store.run(&tasks), store.upkeep_due()),
             Content::batch_done,
         );
     }
 
-    fn batch_done(&mut self, cx: &mut Cx<Self>, results: Vec<TaskResult>) {
+    fn batch_done(&mut self, cx: &mut Cx<Self>, (results, due): (Vec<TaskResult>, Upkeep)) {
         let under_way = self.under_way.take().unwrap_or_default();
         assert_eq!(under_way.len(), results.len(), "every task has a result");
         for (done, result) in under_way.into_iter().zip(results) {
             done(self, cx, result);
+        }
+        self.go_on(cx, due);
+    }
+
+    /// Does what comes next: upkeep that can not wait, what has queued, other upkeep.
+    fn go_on(&mut self, cx: &mut Cx<Self>, due: Upkeep) {
+        if due == Upkeep::Now || (due == Upkeep::WhenIdle && self.queue.is_empty()) {
+            self.under_way = Some(Vec::new());
+            return cx.work(Store::upkeep, |core: &mut Content, cx, due| {
+                core.under_way = None;
+                core.go_on(cx, due);
+            });
         }
         self.send_batch(cx);
         self.leave_when_done(cx);
@@ -146,7 +178,8 @@ impl Content {
 
     fn leave_when_done(&mut self, cx: &mut Cx<Self>) {
         if self.stopping && self.under_way.is_none() && self.queue.is_empty() {
-            cx.exit(Ok(()));
+            self.stopping = false;
+            cx.work(Store::close, |_, cx, ()| cx.exit(Ok(())));
         }
     }
 }

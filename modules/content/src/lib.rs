@@ -1,7 +1,7 @@
-//! content: keeps blobs under the hash of what they hold, in one SQLite file.
+//! content: keeps blobs under the hash of what they hold, in one SQLite file or in a folder.
 //!
 //! Read on in `core.rs` (what waits and what is in memory), `handlers/` (one file a
-//! group of methods), then `store/` (the file, on the worker thread). It acknowledges
+//! group of methods), then `store/` (the disk, on the worker thread). It acknowledges
 //! nothing that is not in a committed transaction, and it never looks into a blob.
 
 mod cache;
@@ -14,5 +14,5 @@ mod task;
 
 pub use core::Content;
 pub use handlers::routes;
-pub use settings::{FileSettings, Settings};
+pub use settings::{Backend, Durability, FileSettings, Settings};
 pub use store::Store;

@@ -42,11 +42,37 @@ pub const COMPRESS_BYTES_MIN: usize = 256;
 /// Bytes that SQLite may keep of the file.
 pub const PAGE_CACHE_BYTES: usize = 4 << 20;
 
-/// Pages in the write-ahead log from which on they are copied into the file.
-pub const WAL_PAGES: usize = 4000;
+/// Largest blob that goes by way of the journal. Larger ones would be written twice.
+pub const JOURNALLED_BLOB_BYTES_MAX: usize = 64 << 10;
+
+/// Commits that are moved from the journal to their places at a time.
+pub const FOLDED_COMMITS: usize = 256;
+
+/// Commits in the journal. With so many they are moved before anything else is done.
+pub const JOURNAL_COMMITS_MAX: usize = 2048;
+
+/// Bytes of blobs in the journal, likewise.
+pub const JOURNAL_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes in the write-ahead log, likewise; with half as many it is copied into the file
+/// when there is nothing else to do.
+pub const LOG_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes that a transaction is taken to write beside its blobs.
+pub const LOG_BYTES_A_TRANSACTION: usize = 8 << 10;
 
 /// How long to wait for another process to let go of the file, in milliseconds: a
 /// predecessor that was killed is still being buried.
 pub const FILE_BUSY_MS: u64 = 5000;
 
+/// How long to wait between two looks at whether it has.
+pub const FILE_BUSY_STEP_MS: u64 = 50;
+
+/// Bytes of records from which on their file is written anew.
+pub const RECORDS_BYTES_MIN: u64 = 1 << 20;
+
+/// How many times as long as it was the file of records becomes before that.
+pub const RECORDS_GROWTH_MAX: u64 = 4;
+
+const _: () = assert!(FOLDED_COMMITS < JOURNAL_COMMITS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < QUEUED_BYTES_MAX);

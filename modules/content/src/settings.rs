@@ -1,16 +1,77 @@
-//! The arguments of `flux module load content` (protocol/04 section 3).
+//! The arguments of `flux module load content`, the attribute that says which store is
+//! behind it, and `kvs.durability` (protocol/04 section 3, doc/durability.md).
 
 use std::path::PathBuf;
 
 use node::Cx;
 use proto::data::HashKind;
-use proto::{Errno, Refusal};
+use proto::{Errno, Object, Refusal};
 
 use crate::Content;
 use crate::limits::{BATCH_TASKS_MAX, BLOB_BYTES_MAX, CACHE_BYTES_MAX, CHECKPOINTS_MAX};
 
-/// File of the store in the state or run directory.
-const FILE: &str = "content.sqlite";
+/// Which store keeps the blobs: `content.backing-module`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// One SQLite file.
+    Sqlite,
+    /// A folder with a file for each blob.
+    Files,
+}
+
+impl Backend {
+    /// The name of the module that it stands in for.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "content-sqlite",
+            Self::Files => "content-files",
+        }
+    }
+
+    /// The file or folder in the state or run directory.
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Sqlite => "content.sqlite",
+            Self::Files => "content.files",
+        }
+    }
+
+    fn of(cx: &Cx<Content>) -> Result<Backend, Refusal> {
+        let name = cx.attr("content.backing-module");
+        let name = name.unwrap_or(Self::Sqlite.name());
+        let known = [Self::Sqlite, Self::Files];
+        let found = known.into_iter().find(|backend| backend.name() == name);
+        found.ok_or_else(|| {
+            let text =
+                format!("content.backing-module={name}: must be content-sqlite or content-files");
+            Refusal::new(Errno::EINVAL, text)
+        })
+    }
+}
+
+/// What a commit survives once it is answered: `kvs.durability`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The end of any process.
+    Process,
+    /// A loss of power too.
+    Power,
+}
+
+impl Durability {
+    /// Reads `kvs.durability`.
+    pub fn of(conf: &Object) -> Result<Durability, Refusal> {
+        let value = conf.0.get("kvs").and_then(|kvs| kvs.get("durability"));
+        match value.map(|value| value.as_str()) {
+            None | Some(Some("process")) => Ok(Self::Process),
+            Some(Some("power")) => Ok(Self::Power),
+            Some(_) => Err(Refusal::new(
+                Errno::EINVAL,
+                "kvs.durability: must be \"process\" or \"power\"",
+            )),
+        }
+    }
+}
 
 /// How the module was asked to work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,24 +84,39 @@ pub struct Settings {
     pub cache_bytes_max: usize,
     /// Tasks in one transaction.
     pub batch_tasks_max: usize,
-    /// How the file is kept.
+    /// Which store there is.
+    pub backend: Backend,
+    /// How the store is kept.
     pub file: FileSettings,
 }
 
-/// How the file is kept; handed to the worker.
+/// How the store is kept; handed to the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSettings {
     /// Where it is.
     pub path: PathBuf,
     /// SQLite's journal mode.
     pub journal_mode: String,
-    /// SQLite's synchronous mode: NORMAL survives the end of any process, FULL also a loss
-    /// of power.
-    pub synchronous: String,
+    /// SQLite's synchronous mode, if it was given. It comes before the durability.
+    pub synchronous: Option<String>,
+    /// What a commit survives.
+    pub durability: Durability,
     /// Checkpoints kept.
     pub checkpoints_max: usize,
     /// Begin with an empty store.
     pub truncate: bool,
+}
+
+impl FileSettings {
+    /// The synchronous mode to run SQLite with. NORMAL survives the end of any process,
+    /// FULL also a loss of power.
+    pub fn synchronous(&self) -> &str {
+        match (&self.synchronous, self.durability) {
+            (Some(mode), _) => mode,
+            (None, Durability::Process) => "NORMAL",
+            (None, Durability::Power) => "FULL",
+        }
+    }
 }
 
 const JOURNAL_MODES: &[&str] = &["DELETE", "TRUNCATE", "PERSIST", "MEMORY", "WAL", "OFF"];
@@ -59,15 +135,18 @@ impl Settings {
         let folder = cx.attr("statedir").or_else(|| cx.attr("rundir"));
         let folder = folder
             .ok_or_else(|| Refusal::new(Errno::EINVAL, "neither statedir nor rundir is set"))?;
+        let backend = Backend::of(cx)?;
         let mut settings = Settings {
             hash,
+            backend,
             blob_bytes_max: BLOB_BYTES_MAX,
             cache_bytes_max: CACHE_BYTES_MAX,
             batch_tasks_max: BATCH_TASKS_MAX,
             file: FileSettings {
-                path: PathBuf::from(folder).join(FILE),
+                path: PathBuf::from(folder).join(backend.file()),
                 journal_mode: "WAL".to_owned(),
-                synchronous: "NORMAL".to_owned(),
+                synchronous: None,
+                durability: Durability::of(&cx.welcome().conf)?,
                 checkpoints_max: CHECKPOINTS_MAX,
                 truncate: false,
             },
@@ -84,10 +163,19 @@ impl Settings {
             self.file.truncate = true;
             return Ok(());
         }
+        // For tests that talk to the store alone, which they can do here anyway.
+        if arg == "testing" && self.backend == Backend::Files {
+            return Ok(());
+        }
         let (name, value) = arg.split_once('=').ok_or_else(unknown)?;
         match name {
+            "journal_mode" | "synchronous" if self.backend != Backend::Sqlite => {
+                return Err(unknown());
+            }
             "journal_mode" => self.file.journal_mode = one_of(arg, value, JOURNAL_MODES)?,
-            "synchronous" => self.file.synchronous = one_of(arg, value, SYNCHRONOUS_MODES)?,
+            "synchronous" => {
+                self.file.synchronous = Some(one_of(arg, value, SYNCHRONOUS_MODES)?);
+            }
             "max-checkpoints" => self.file.checkpoints_max = positive(arg, value)?,
             "blob-size-limit" => self.blob_bytes_max = positive(arg, value)?,
             "purge-target-size" => self.cache_bytes_max = positive(arg, value)?,

@@ -29,7 +29,10 @@ fn probe(folder: &tempfile::TempDir, args: &[&str]) -> Probe<Content> {
     let path = folder.path().to_str().unwrap();
     let attrs = [("rundir", path)];
     let mut probe = Probe::start_with(Store::default(), args, "{}", &attrs).unwrap();
-    assert!(probe.outputs().is_empty());
+    assert_eq!(
+        probe.said(),
+        [r#"request service.add #1 {"service":"content-sqlite"}"#]
+    );
     probe
 }
 

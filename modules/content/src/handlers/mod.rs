@@ -7,7 +7,7 @@ mod records;
 mod service;
 
 use node::Routes;
-use proto::{content, content_backing};
+use proto::{content, content_backing, content_files, content_sqlite};
 
 use crate::Content;
 
@@ -34,6 +34,8 @@ pub fn routes() -> Routes<Content> {
         .later::<content_backing::Mark>(collect::mark)
         .later::<content_backing::Sweep>(collect::sweep)
         .later::<content_backing::StatsGet>(service::backing_stats)
+        .later::<content_sqlite::StatsGet>(service::backing_stats)
+        .later::<content_files::StatsGet>(service::backing_stats)
 }
 
 #[cfg(test)]
@@ -42,7 +44,13 @@ mod tests {
     fn every_declared_method_has_a_route() {
         let routes = super::routes();
         let routed: Vec<&str> = routes.topics().collect();
-        for method in [proto::content::METHODS, proto::content_backing::METHODS].concat() {
+        let all = [
+            proto::content::METHODS,
+            proto::content_backing::METHODS,
+            proto::content_sqlite::METHODS,
+            proto::content_files::METHODS,
+        ];
+        for method in all.concat() {
             assert!(routed.contains(&method.topic), "{}", method.topic);
         }
     }

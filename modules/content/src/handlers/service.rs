@@ -5,13 +5,10 @@ use node::{Cx, Peer, Reply};
 use proto::content::{
     MmapStats, RegisterBacking, RegisterError, Stats, StatsGet, UnregisterBacking, UnregisterError,
 };
-use proto::{Empty, Never, content_backing};
+use proto::{Empty, Method, Never, Refusal, content_backing};
 
 use crate::Content;
 use crate::task::{Outcome, Task};
-
-/// The name under which the built-in store stands in for the module of that name.
-const BACKING: &str = "content-sqlite";
 
 pub fn stats_get(
     core: &mut Content,
@@ -32,20 +29,17 @@ pub fn stats_get(
     })
 }
 
-pub fn backing_stats(
-    core: &mut Content,
-    _: &mut Cx<Content>,
-    _: &Peer,
-    _: content_backing::StatsGet,
-    reply: Reply<content_backing::StatsGet>,
-) {
+pub fn backing_stats<M>(core: &mut Content, _: &mut Cx<Content>, _: &Peer, _: M, reply: Reply<M>)
+where
+    M: Method<Response = content_backing::Stats, Error = Refusal>,
+{
     core.enqueue(Task::Stats, |_, cx, result| {
         reply.send_refusal(cx, result.and_then(Outcome::stats));
     });
 }
 
 pub fn register_backing(
-    _: &mut Content,
+    core: &mut Content,
     cx: &mut Cx<Content>,
     _: &Peer,
     request: RegisterBacking,
@@ -53,7 +47,7 @@ pub fn register_backing(
     if cx.rank() != 0 {
         return Err(RegisterError::NotRankZero);
     }
-    Err(match request.name == BACKING {
+    Err(match request.name == core.settings.backend.name() {
         true => RegisterError::Active,
         false => RegisterError::OnTheFly,
     })

@@ -9,6 +9,7 @@ use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 
 use super::failure::Failure;
+use crate::settings::Durability;
 
 /// What a batch is going to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,26 @@ pub struct Batch {
     pub writes: bool,
     /// What it writes must survive a loss of power.
     pub power_safe: bool,
+}
+
+/// The one whose commits are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    /// Its UUID.
+    pub uuid: String,
+    /// Number of its last commit that is stored, 0 for none.
+    pub number: u64,
+}
+
+/// Whether a store has something to tidy up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Upkeep {
+    /// No.
+    Nothing,
+    /// When there is nothing else to do.
+    WhenIdle,
+    /// Before anything else: it has reached a limit.
+    Now,
 }
 
 /// A store on a disk, owned by the worker thread. It is closed by dropping it.
@@ -46,8 +67,8 @@ pub trait Backing: Debug + Send {
     /// collection that is under way keeps it.
     fn store(&mut self, name: &BlobRef, blob: &[u8]) -> Result<(), Failure>;
 
-    /// UUID of the one whose commits are taken.
-    fn writer(&mut self) -> Result<Option<String>, Failure>;
+    /// The one whose commits are taken.
+    fn writer(&mut self) -> Result<Option<Writer>, Failure>;
 
     /// Makes `writer` the writer, and gives all records by key.
     fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
@@ -73,9 +94,27 @@ pub trait Backing: Debug + Send {
     /// Deletes blobs below an epoch. The numbers have been checked.
     fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure>;
 
+    /// Whether there is something to tidy up.
+    fn upkeep_due(&self) -> Upkeep {
+        Upkeep::Nothing
+    }
+
+    /// Tidies up, a few milliseconds' worth, outside of a batch.
+    fn upkeep(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Tidies everything up: the store is about to be closed.
+    fn close(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Gives some free space back to the file system. Says whether there is more.
     fn shrink(&mut self) -> Result<bool, Failure>;
 
     /// What is there; times are filled in by the caller.
     fn stats(&mut self) -> Result<Stats, Failure>;
+
+    /// What a commit survives from now on.
+    fn set_durability(&mut self, durability: Durability) -> Result<(), Failure>;
 }

@@ -118,10 +118,18 @@ fn sweep(backing: &mut dyn Backing, sweep: &Sweep) -> Result<TaskResult, Failure
     Ok(Ok(Outcome::Swept(backing.sweep(sweep)?)))
 }
 
-/// Only the one that opened the records last may change them.
+/// Only the one that opened the records last may change them. It may send a commit again
+/// when the answer was lost, and one that builds on another before that is answered.
 fn commit(backing: &mut dyn Backing, commit: &Commit) -> Result<TaskResult, Failure> {
-    if backing.writer()?.as_deref() != Some(commit.writer.as_str()) {
+    let writer = backing.writer()?;
+    let Some(writer) = writer.filter(|writer| writer.uuid == commit.writer) else {
         return Ok(Err(CommitError::Replaced.into()));
+    };
+    if commit.number <= writer.number {
+        return Ok(Ok(Outcome::Done));
+    }
+    if commit.after > writer.number {
+        return Ok(Err(CommitError::Unfounded.into()));
     }
     backing.commit(commit)?;
     Ok(Ok(Outcome::Done))

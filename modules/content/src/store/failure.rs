@@ -1,7 +1,7 @@
 //! How a failure of the file is told: the file's name, what SQLite says, and an error
 //! number that the caller can act on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use proto::{Errno, Refusal};
 use rusqlite::ErrorCode;
@@ -11,8 +11,10 @@ use rusqlite::ErrorCode;
 pub enum Failure {
     /// SQLite says so.
     Sqlite(rusqlite::Error),
-    /// The file can not be opened, by the kernel's word.
-    Open(std::io::Error),
+    /// The kernel says so.
+    Io(std::io::Error),
+    /// The kernel says so of a file in the folder.
+    File(PathBuf, std::io::Error),
     /// It holds something that was never written like this.
     Damaged(String),
 }
@@ -29,16 +31,19 @@ impl Failure {
         let path = path.display();
         match self {
             Self::Sqlite(error) => Refusal::new(errno_of(error), format!("{path}: {error}")),
-            Self::Open(error) => {
-                let errno = error
-                    .raw_os_error()
-                    .and_then(|code| u32::try_from(code).ok());
-                let errno = errno.map_or(Errno::EIO, Errno);
-                Refusal::new(errno, format!("{path}: {errno}"))
-            }
+            Self::Io(error) => io_refusal(&path, error),
+            Self::File(path, error) => io_refusal(&path.display(), error),
             Self::Damaged(what) => Refusal::new(Errno::EIO, format!("{path}: {what}")),
         }
     }
+}
+
+fn io_refusal(path: &std::path::Display<'_>, error: &std::io::Error) -> Refusal {
+    let errno = error
+        .raw_os_error()
+        .and_then(|code| u32::try_from(code).ok());
+    let errno = errno.map_or(Errno::EIO, Errno);
+    Refusal::new(errno, format!("{path}: {errno}"))
 }
 
 fn errno_of(error: &rusqlite::Error) -> Errno {

@@ -1,20 +1,25 @@
 //! The store, owned by the worker thread: batches of tasks in, what came of each out.
 //!
 //! Read on in `batch.rs` (how a batch is done), `backing.rs` (the steps that a store
-//! provides for it), `sqlite/` (one file) and `failure.rs` (how failures are told).
+//! provides for it), `sqlite/` (one file), `files/` (a folder) and `failure.rs` (how
+//! failures are told).
 
 mod backing;
 mod batch;
 mod clock;
 mod failure;
+mod files;
 mod sqlite;
 
 use proto::{Errno, Refusal};
 
-use crate::settings::FileSettings;
+use crate::settings::{Backend, Durability, FileSettings};
 use crate::task::{Task, TaskResult};
+pub use backing::Upkeep;
+
 use backing::Backing;
 use clock::Clock;
+use files::Files;
 use sqlite::Sqlite;
 
 /// The worker: closed until the first job opens it.
@@ -26,11 +31,54 @@ pub struct Store {
 
 impl Store {
     /// Opens the store and makes what is missing in it.
-    pub fn open(&mut self, settings: FileSettings) -> Result<(), Refusal> {
+    pub fn open(&mut self, backend: Backend, settings: FileSettings) -> Result<(), Refusal> {
         let path = settings.path.clone();
-        let opened = Sqlite::open(settings).map_err(|failure| failure.refusal(&path))?;
-        self.backing = Some(Box::new(opened));
+        let opened = match backend {
+            Backend::Sqlite => Sqlite::open(settings).map(|store| Box::new(store) as _),
+            Backend::Files => Files::open(settings).map(|store| Box::new(store) as _),
+        };
+        self.backing = Some(opened.map_err(|failure| failure.refusal(&path))?);
         Ok(())
+    }
+
+    /// What a commit survives from now on.
+    pub fn set_durability(&mut self, durability: Durability) {
+        if let Some(backing) = &mut self.backing
+            && let Err(failure) = backing.set_durability(durability)
+        {
+            tracing::error!("{}", failure.refusal(backing.path()));
+        }
+    }
+
+    /// Whether there is something to tidy up.
+    pub fn upkeep_due(&self) -> Upkeep {
+        let backing = self.backing.as_ref();
+        backing.map_or(Upkeep::Nothing, |backing| backing.upkeep_due())
+    }
+
+    /// Tidies up for a few milliseconds. Says whether there is more to do; after a failure
+    /// there is not, until something else was done.
+    pub fn upkeep(&mut self) -> Upkeep {
+        let Some(backing) = &mut self.backing else {
+            return Upkeep::Nothing;
+        };
+        match backing.upkeep() {
+            Ok(()) => backing.upkeep_due(),
+            Err(failure) => {
+                tracing::error!("{}", failure.refusal(backing.path()));
+                Upkeep::Nothing
+            }
+        }
+    }
+
+    /// Tidies everything up before the end.
+    pub fn close(&mut self) {
+        if let Some(mut backing) = self.backing.take()
+            && let Err(failure) = backing.close()
+        {
+            // Nothing is lost: whoever opens the store next does it.
+            tracing::error!("{}", failure.refusal(backing.path()));
+        }
     }
 
     /// Does all tasks of a batch. The results are in the order of the tasks.

@@ -1,11 +1,13 @@
 //! The store in one SQLite file. A batch is one transaction of SQLite.
 //!
 //! Read on in `schema.rs` (the tables and how the file is opened), then `blobs.rs`,
-//! `checkpoints.rs` and `records.rs` (one file a table), and `collect.rs` (deleting).
+//! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs` (where commits go
+//! first) and `collect.rs` (deleting).
 
 mod blobs;
 mod checkpoints;
 mod collect;
+mod journal;
 mod records;
 mod schema;
 
@@ -18,15 +20,23 @@ use proto::data::BlobRef;
 use proto::kvs::Summary;
 use rusqlite::Connection;
 
-use super::backing::{Backing, Batch};
+use super::backing::{Backing, Batch, Upkeep, Writer};
 use super::failure::Failure;
-use crate::settings::FileSettings;
+use crate::limits::{
+    FOLDED_COMMITS, JOURNAL_BYTES_MAX, JOURNAL_COMMITS_MAX, LOG_BYTES_A_TRANSACTION, LOG_BYTES_MAX,
+};
+use crate::settings::{Durability, FileSettings};
+use journal::Journal;
 
 /// An open file.
 #[derive(Debug)]
 pub struct Sqlite {
     db: Connection,
     settings: FileSettings,
+    journal: Journal,
+    /// About how many bytes were written since the write-ahead log was copied into the
+    /// file.
+    log_bytes: usize,
     /// Id of the newest checkpoint, 0 without one; every blob stored is marked with it.
     epoch: i64,
     /// The epoch before the batch.
@@ -40,19 +50,39 @@ impl Sqlite {
     pub fn open(settings: FileSettings) -> Result<Sqlite, Failure> {
         let db = schema::open(&settings)?;
         let epoch = checkpoints::newest_id(&db)?;
-        Ok(Sqlite {
+        let journal = Journal::read(&db)?;
+        let mut opened = Sqlite {
             db,
             settings,
+            journal,
+            log_bytes: 0,
             epoch,
             epoch_before: epoch,
             is_power_safe: false,
-        })
+        };
+        opened.fold(usize::MAX)?;
+        Ok(opened)
+    }
+
+    /// Moves the oldest commits from the journal to their places.
+    fn fold(&mut self, count: usize) -> Result<(), Failure> {
+        let whole = Batch {
+            writes: true,
+            power_safe: false,
+        };
+        self.begin(whole)?;
+        let folded = self.journal.fold(&self.db, count, self.epoch);
+        let folded = folded.and_then(|()| self.end());
+        if folded.is_err() {
+            self.undo();
+        }
+        folded
     }
 
     /// The next batch is as safe as the settings say.
     fn restore_synchronous(&mut self) {
         if std::mem::take(&mut self.is_power_safe)
-            && let Err(failure) = schema::set_synchronous(&self.db, &self.settings.synchronous)
+            && let Err(failure) = schema::set_synchronous(&self.db, self.settings.synchronous())
         {
             tracing::error!("{}", failure.refusal(&self.settings.path));
         }
@@ -70,7 +100,9 @@ impl Backing for Sqlite {
             self.is_power_safe = true;
             schema::set_synchronous(&self.db, "FULL")?;
         }
+        self.journal.begin();
         if batch.writes {
+            self.log_bytes += LOG_BYTES_A_TRANSACTION;
             self.db.execute_batch("BEGIN IMMEDIATE")?;
         }
         Ok(())
@@ -80,6 +112,7 @@ impl Backing for Sqlite {
         if !self.db.is_autocommit() {
             self.db.execute_batch("COMMIT")?;
         }
+        self.journal.end();
         self.restore_synchronous();
         Ok(())
     }
@@ -87,6 +120,7 @@ impl Backing for Sqlite {
     /// SQLite has rolled back by itself after some errors and not after others.
     fn undo(&mut self) {
         self.epoch = self.epoch_before;
+        self.journal.undo();
         if !self.db.is_autocommit()
             && let Err(error) = self.db.execute_batch("ROLLBACK")
         {
@@ -96,34 +130,49 @@ impl Backing for Sqlite {
     }
 
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {
-        blobs::load(&self.db, name)
+        match self.journal.blob(name) {
+            Some(blob) => Ok(Some(Ok(blob.clone()))),
+            None => blobs::load(&self.db, name),
+        }
     }
 
     fn has(&mut self, name: &BlobRef) -> Result<bool, Failure> {
-        blobs::exists(&self.db, name)
+        Ok(self.journal.blob(name).is_some() || blobs::exists(&self.db, name)?)
     }
 
     fn store(&mut self, name: &BlobRef, blob: &[u8]) -> Result<(), Failure> {
+        self.log_bytes += blob.len();
         blobs::store(&self.db, name.digest(), blob, self.epoch)
     }
 
-    fn writer(&mut self) -> Result<Option<String>, Failure> {
-        records::writer(&self.db)
+    fn writer(&mut self) -> Result<Option<Writer>, Failure> {
+        Ok(self.journal.writer().cloned())
     }
 
     fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure> {
+        self.journal.fold(&self.db, usize::MAX, self.epoch)?;
+        self.journal.set_writer(Writer {
+            uuid: writer.to_owned(),
+            number: 0,
+        });
         records::open(&self.db, writer)
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), Failure> {
-        for (digest, blob) in &commit.blobs {
-            blobs::store(&self.db, digest, blob, self.epoch)?;
+        if self.journal.size().0 >= 2 * JOURNAL_COMMITS_MAX {
+            // Upkeep has failed so far: whoever asks for more is told why.
+            self.journal.fold(&self.db, usize::MAX, self.epoch)?;
         }
-        records::write(&self.db, &commit.records)?;
-        if let Some(checkpoint) = &commit.checkpoint {
-            self.put_checkpoint(checkpoint)?;
+        self.log_bytes += commit
+            .blobs
+            .iter()
+            .map(|(_, blob)| blob.len())
+            .sum::<usize>();
+        self.journal.add(&self.db, commit, self.epoch)?;
+        match &commit.checkpoint {
+            Some(checkpoint) => self.put_checkpoint(checkpoint),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Failure> {
@@ -132,6 +181,7 @@ impl Backing for Sqlite {
     }
 
     fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure> {
+        self.journal.fold(&self.db, usize::MAX, self.epoch)?;
         let max = self.settings.checkpoints_max;
         self.epoch = checkpoints::put(&self.db, checkpoint, max)?;
         Ok(())
@@ -157,11 +207,51 @@ impl Backing for Sqlite {
     }
 
     fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure> {
+        // What the journal holds has the current epoch once it is in its place.
+        self.journal.fold(&self.db, usize::MAX, self.epoch)?;
         collect::sweep(&self.db, sweep)
+    }
+
+    fn upkeep_due(&self) -> Upkeep {
+        let (commits, bytes) = self.journal.size();
+        let most = [
+            (commits, JOURNAL_COMMITS_MAX),
+            (bytes, JOURNAL_BYTES_MAX),
+            (self.log_bytes, LOG_BYTES_MAX),
+        ];
+        if most.iter().any(|(have, max)| have >= max) {
+            Upkeep::Now
+        } else if commits >= FOLDED_COMMITS || self.log_bytes >= LOG_BYTES_MAX / 2 {
+            Upkeep::WhenIdle
+        } else {
+            Upkeep::Nothing
+        }
+    }
+
+    fn upkeep(&mut self) -> Result<(), Failure> {
+        let (commits, bytes) = self.journal.size();
+        if commits >= FOLDED_COMMITS || bytes >= JOURNAL_BYTES_MAX {
+            self.log_bytes += bytes * FOLDED_COMMITS / commits.max(FOLDED_COMMITS);
+            self.fold(FOLDED_COMMITS)?;
+        }
+        if self.log_bytes >= LOG_BYTES_MAX / 2 {
+            schema::copy_log(&self.db)?;
+            self.log_bytes = 0;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Failure> {
+        self.fold(usize::MAX)
     }
 
     fn shrink(&mut self) -> Result<bool, Failure> {
         collect::shrink(&self.db)
+    }
+
+    fn set_durability(&mut self, durability: Durability) -> Result<(), Failure> {
+        self.settings.durability = durability;
+        schema::set_synchronous(&self.db, self.settings.synchronous())
     }
 
     fn stats(&mut self) -> Result<Stats, Failure> {
@@ -175,7 +265,7 @@ impl Backing for Sqlite {
             store_time: Summary::default(),
             config: Config {
                 journal_mode: self.settings.journal_mode.clone(),
-                synchronous: self.settings.synchronous.clone(),
+                synchronous: self.settings.synchronous().to_owned(),
             },
             checkpoints: checkpoints::get(&self.db)?,
         })

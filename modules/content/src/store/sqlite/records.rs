@@ -5,17 +5,23 @@
 use proto::content::Record;
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::store::backing::Writer;
 use crate::store::failure::Failure;
 
-/// Key of the row with the writer's UUID, which is not a record.
+/// Key of the row with the writer's UUID. What begins with a dot is not a record.
 const WRITER: &str = ".writer";
+
+/// Key of the row with the number of the writer's last commit.
+const NUMBER: &str = ".number";
 
 /// Makes `writer` the writer and gives all records by key.
 pub fn open(db: &Connection, writer: &str) -> Result<Vec<Record>, Failure> {
     put(db, WRITER, writer.as_bytes())?;
-    let mut select =
-        db.prepare_cached("SELECT key, value FROM ferroflux_records WHERE key != ?1 ORDER BY key")?;
-    let rows = select.query_map([WRITER], |row| {
+    set_number(db, 0)?;
+    let mut select = db.prepare_cached(
+        "SELECT key, value FROM ferroflux_records WHERE key NOT LIKE '.%' ORDER BY key",
+    )?;
+    let rows = select.query_map([], |row| {
         let value: Option<Vec<u8>> = row.get(1)?;
         Ok(Record {
             key: row.get(0)?,
@@ -25,16 +31,33 @@ pub fn open(db: &Connection, writer: &str) -> Result<Vec<Record>, Failure> {
     rows.map(|row| Ok(row?)).collect()
 }
 
-/// The writer's UUID.
-pub fn writer(db: &Connection) -> Result<Option<String>, Failure> {
+/// The writer, and the last commit of it that is in its place.
+pub fn writer(db: &Connection) -> Result<Option<Writer>, Failure> {
+    let uuid = text(db, WRITER)?;
+    let number = text(db, NUMBER)?;
+    Ok(uuid.map(|uuid| Writer {
+        uuid,
+        number: number.and_then(|text| text.parse().ok()).unwrap_or(0),
+    }))
+}
+
+/// Says which commit of the writer was the last.
+pub fn set_number(db: &Connection, number: u64) -> Result<(), Failure> {
+    put(db, NUMBER, number.to_string().as_bytes())
+}
+
+fn text(db: &Connection, key: &str) -> Result<Option<String>, Failure> {
     let mut select = db.prepare_cached("SELECT value FROM ferroflux_records WHERE key = ?1")?;
-    let writer = select.query_row([WRITER], |row| row.get::<_, Vec<u8>>(0));
-    let writer = writer.optional()?;
-    Ok(writer.and_then(|writer| String::from_utf8(writer).ok()))
+    let value = select.query_row([key], |row| row.get::<_, Vec<u8>>(0));
+    let value = value.optional()?;
+    Ok(value.and_then(|value| String::from_utf8(value).ok()))
 }
 
 /// Changes records.
-pub fn write(db: &Connection, records: &[Record]) -> Result<(), Failure> {
+pub fn write<'a>(
+    db: &Connection,
+    records: impl Iterator<Item = &'a Record>,
+) -> Result<(), Failure> {
     for record in records {
         match &record.value {
             Some(value) => put(db, &record.key, value)?,

@@ -1,13 +1,14 @@
 //! The tables of `content.sqlite` and how the file is opened. `objects` and `checkpt_v2`
 //! are as protocol/04 section 3 has them, so that other tools read our files and we
-//! theirs; `ferroflux_records` is ours, and others leave it alone.
+//! theirs; `ferroflux_records` and `ferroflux_journal` are ours, and others leave them
+//! alone.
 
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::limits::{FILE_BUSY_MS, PAGE_CACHE_BYTES, WAL_PAGES};
+use crate::limits::{FILE_BUSY_MS, PAGE_CACHE_BYTES};
 use crate::settings::FileSettings;
 use crate::store::failure::Failure;
 
@@ -18,10 +19,13 @@ const TABLES: &str = "
         id INTEGER PRIMARY KEY AUTOINCREMENT, value TEXT);
     CREATE TABLE IF NOT EXISTS ferroflux_records(
         key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS ferroflux_journal(
+        id INTEGER PRIMARY KEY, payload BLOB);
 ";
 
 const TRUNCATE: &str = "
     DELETE FROM objects; DELETE FROM checkpt_v2; DELETE FROM ferroflux_records;
+    DELETE FROM ferroflux_journal;
 ";
 
 /// Opens the file, recovering what a killed predecessor left in its log.
@@ -38,9 +42,10 @@ pub fn open(settings: &FileSettings) -> Result<Connection, Failure> {
     // space that becomes free, and use it again.
     db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     set_mode(&db, "journal_mode", &settings.journal_mode)?;
-    set_synchronous(&db, &settings.synchronous)?;
+    set_synchronous(&db, settings.synchronous())?;
     db.pragma_update(None, "cache_size", -((PAGE_CACHE_BYTES >> 10) as i64))?;
-    set_mode(&db, "wal_autocheckpoint", &WAL_PAGES.to_string())?;
+    // Upkeep does that, when nobody waits for a commit.
+    set_mode(&db, "wal_autocheckpoint", "0")?;
     db.execute_batch("BEGIN IMMEDIATE")?;
     db.execute_batch(TABLES)?;
     add_epoch(&db)?;
@@ -55,6 +60,11 @@ pub fn open(settings: &FileSettings) -> Result<Connection, Failure> {
 /// How safe the next transactions are; must not be called within one.
 pub fn set_synchronous(db: &Connection, mode: &str) -> Result<(), Failure> {
     Ok(db.pragma_update(None, "synchronous", mode)?)
+}
+
+/// Copies the write-ahead log into the file. Gives how many pages it has.
+pub fn copy_log(db: &Connection) -> Result<i64, Failure> {
+    Ok(db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?)
 }
 
 /// A pragma that is a number.
@@ -85,7 +95,7 @@ fn why_not_open(path: &Path, error: rusqlite::Error) -> Failure {
             .create(true)
             .open(path);
         if let Err(error) = opened {
-            return Failure::Open(error);
+            return Failure::Io(error);
         }
     }
     Failure::Sqlite(error)

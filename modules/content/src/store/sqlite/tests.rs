@@ -4,6 +4,7 @@ use bytes::Bytes;
 use proto::Errno;
 
 use super::Sqlite;
+use crate::settings::Backend;
 use crate::store::clock::Clock;
 use crate::store::tests::{checkpoint, commit_of, name, noise, settings, store_of};
 use crate::store::{Store, batch};
@@ -60,7 +61,7 @@ fn a_full_disk_undoes_the_whole_batch_and_the_service_goes_on_when_there_is_room
     let tasks = [
         store_of(b"small"),
         Task::Load(name(b"before")),
-        commit_of("kvs-1", b"blob", "ns/primary", Some(b"root")),
+        commit_of("kvs-1", 1, b"blob", "ns/primary", Some(b"root")),
         Task::Store(name(&noise), noise.clone().into()),
         Task::Barrier,
     ];
@@ -107,14 +108,18 @@ fn a_file_that_can_not_be_used_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("content.sqlite");
     std::fs::write(&path, [b'x'; 4096]).unwrap();
-    let refusal = Store::default().open(settings(folder.path())).unwrap_err();
+    let refusal = Store::default()
+        .open(Backend::Sqlite, settings(folder.path()))
+        .unwrap_err();
     assert_eq!(refusal.errno, Errno::ENOTRECOVERABLE);
     assert_eq!(
         refusal.to_string(),
         format!("{}: file is not a database", path.display())
     );
     let missing = folder.path().join("missing");
-    let refusal = Store::default().open(settings(&missing)).unwrap_err();
+    let refusal = Store::default()
+        .open(Backend::Sqlite, settings(&missing))
+        .unwrap_err();
     assert_eq!(refusal.errno, Errno::ENOENT);
     assert!(
         refusal

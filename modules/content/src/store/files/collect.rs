@@ -1,0 +1,96 @@
+//! Marking and deleting blobs (doc/garbage-collection.md). Files have no row numbers: the
+//! first bits of a blob's digest stand in for one.
+
+use proto::content_backing::{Sweep, Swept};
+use proto::data::BlobRef;
+
+use super::blobs::{Blobs, Place};
+use crate::store::failure::Failure;
+
+/// Bits of the digest that make a place.
+const PLACE_BITS: u32 = 20;
+
+/// The last place.
+pub const HIGH_WATER: i64 = 1 << PLACE_BITS;
+
+/// How many blobs have a lower epoch.
+pub fn count_below(blobs: &Blobs, epoch: i64) -> Result<i64, Failure> {
+    let mut count = 0;
+    for name in blobs.names()? {
+        count += i64::from(blobs.epoch(&name)?.is_some_and(|found| found < epoch));
+    }
+    Ok(count)
+}
+
+/// Raises the epoch of blobs, and says how many had a lower one.
+pub fn mark(blobs: &Blobs, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure> {
+    let mut marked = 0;
+    for name in names {
+        if blobs.epoch(name)?.is_some_and(|found| found < epoch) {
+            blobs.set_epoch(name, epoch)?;
+            marked += 1;
+        }
+    }
+    Ok(marked)
+}
+
+/// Deletes blobs of a lower epoch. `places` holds what is left of the folder as the first
+/// sweep of a collection found it; blobs stored since have a later epoch.
+pub fn sweep(
+    blobs: &Blobs,
+    places: &mut Vec<Place>,
+    sweep: &Sweep,
+    current: i64,
+) -> Result<Swept, Failure> {
+    let (cursor, high_water) = (sweep.cursor, sweep.high_water.min(HIGH_WATER));
+    let end = cursor
+        .saturating_add(sweep.window)
+        .min(high_water)
+        .max(cursor);
+    if cursor == 0 || places.is_empty() {
+        *places = places_of(blobs)?;
+    }
+    let from = places.partition_point(|place| place.number <= cursor);
+    let to = places.partition_point(|place| place.number <= end);
+    let mut deleted = 0;
+    for place in &places[from..to.max(from)] {
+        let epoch = blobs.epoch(&place.name)?;
+        if epoch.is_some_and(|epoch| epoch > current) {
+            // A copy of the folder without its times: the next collection may have it.
+            blobs.set_epoch(&place.name, current)?;
+        } else if epoch.is_some_and(|epoch| epoch < sweep.epoch) {
+            if deleted == sweep.delete_cap {
+                // Others may have the place of the last that was deleted.
+                let cursor = place.number - 1;
+                return Ok(Swept { deleted, cursor });
+            }
+            blobs.delete(&place.name)?;
+            deleted += 1;
+        }
+    }
+    if end >= high_water {
+        places.clear();
+    }
+    Ok(Swept {
+        deleted,
+        cursor: end,
+    })
+}
+
+fn places_of(blobs: &Blobs) -> Result<Vec<Place>, Failure> {
+    let names = blobs.names()?.into_iter();
+    let mut places: Vec<Place> = names
+        .map(|name| Place {
+            number: number_of(&name),
+            name,
+        })
+        .collect();
+    places.sort_unstable();
+    Ok(places)
+}
+
+fn number_of(name: &BlobRef) -> i64 {
+    let first = name.digest().iter().take(4);
+    let bits = first.fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
+    i64::from(bits >> (32 - PLACE_BITS)) + 1
+}

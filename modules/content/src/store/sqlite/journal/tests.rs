@@ -1,0 +1,195 @@
+use std::path::Path;
+
+use bytes::Bytes;
+use proto::Errno;
+use proto::content::{Commit, CommitError, Record};
+
+use crate::limits::{FOLDED_COMMITS, JOURNALLED_BLOB_BYTES_MAX};
+use crate::store::backing::{Backing, Upkeep};
+use crate::store::batch;
+use crate::store::clock::Clock;
+use crate::store::sqlite::Sqlite;
+use crate::store::tests::{checkpoint, name, settings};
+use crate::task::{Outcome, Task, TaskResult};
+
+fn open(folder: &Path) -> Sqlite {
+    Sqlite::open(settings(folder)).expect("the folder is there")
+}
+
+fn run(store: &mut Sqlite, task: Task) -> TaskResult {
+    batch::run(store, &mut Clock::default(), &[task]).remove(0)
+}
+
+/// Commit `number` with the blob `blobN` and the record `key` = `N`.
+fn commit(number: u64) -> Commit {
+    let blob = format!("blob{number}");
+    Commit {
+        writer: "kvs".to_owned(),
+        number,
+        after: number - 1,
+        blobs: vec![(
+            Bytes::copy_from_slice(name(blob.as_bytes()).digest()),
+            blob.into(),
+        )],
+        records: vec![Record {
+            key: "key".to_owned(),
+            value: Some(number.to_string().into()),
+        }],
+        checkpoint: None,
+    }
+}
+
+fn has(store: &mut Sqlite, number: u64) -> bool {
+    let blob = format!("blob{number}");
+    let loaded = run(store, Task::Load(name(blob.as_bytes())));
+    let is_there = run(store, Task::Validate(name(blob.as_bytes()))).is_ok();
+    assert_eq!(loaded.is_ok(), is_there);
+    loaded.is_ok_and(|loaded| loaded == Outcome::Blob(blob.into()))
+}
+
+/// The record, by opening all of them, as a successor would.
+fn value(store: &mut Sqlite) -> Option<String> {
+    let records = run(store, Task::Records("next".to_owned())).unwrap();
+    let records = records.records().unwrap();
+    let value = records.into_iter().find(|record| record.key == "key");
+    value.map(|record| String::from_utf8(record.value.unwrap().into()).unwrap())
+}
+
+/// Rows of a table.
+fn count(store: &Sqlite, table: &str) -> i64 {
+    let query = format!("SELECT count(*) FROM {table}");
+    store.db.query_row(&query, [], |row| row.get(0)).unwrap()
+}
+
+fn started(folder: &Path, commits: u64) -> Sqlite {
+    let mut store = open(folder);
+    run(&mut store, Task::Records("kvs".to_owned())).unwrap();
+    for number in 1..=commits {
+        run(&mut store, Task::Commit(commit(number))).unwrap();
+    }
+    store
+}
+
+#[test]
+fn a_commit_is_one_row_and_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = started(folder.path(), 3);
+    assert_eq!(count(&store, "ferroflux_journal"), 3);
+    assert_eq!(count(&store, "objects"), 0);
+    assert!((1..=3).all(|number| has(&mut store, number)));
+    assert!(!has(&mut store, 4));
+}
+
+#[test]
+fn whoever_opens_the_file_after_a_kill_moves_commits_to_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(started(folder.path(), 3));
+    let mut store = open(folder.path());
+    assert_eq!(count(&store, "ferroflux_journal"), 0);
+    assert_eq!(count(&store, "objects"), 3);
+    assert!((1..=3).all(|number| has(&mut store, number)));
+    assert_eq!(value(&mut store).as_deref(), Some("3"));
+}
+
+#[test]
+fn the_writer_goes_on_where_it_was_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(started(folder.path(), 3));
+    let mut store = open(folder.path());
+    // The answer to commit 3 was lost with the service.
+    assert_eq!(run(&mut store, Task::Commit(commit(3))), Ok(Outcome::Done));
+    assert_eq!(count(&store, "ferroflux_journal"), 0, "it is there already");
+    assert_eq!(run(&mut store, Task::Commit(commit(4))), Ok(Outcome::Done));
+    assert_eq!(value(&mut store).as_deref(), Some("4"));
+}
+
+#[test]
+fn a_commit_whose_predecessor_is_not_stored_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = started(folder.path(), 1);
+    let unfounded = Err(CommitError::Unfounded.into());
+    assert_eq!(run(&mut store, Task::Commit(commit(3))), unfounded);
+    assert!(!has(&mut store, 3));
+    let next = Commit {
+        after: 1,
+        ..commit(4)
+    };
+    assert_eq!(run(&mut store, Task::Commit(next)), Ok(Outcome::Done));
+    assert!(has(&mut store, 4));
+}
+
+#[test]
+fn a_checkpoint_and_a_clean_end_leave_nothing_in_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = started(folder.path(), 3);
+    let last = Commit {
+        checkpoint: Some(checkpoint(4)),
+        ..commit(4)
+    };
+    run(&mut store, Task::Commit(last)).unwrap();
+    assert_eq!(count(&store, "ferroflux_journal"), 0);
+    assert_eq!(count(&store, "objects"), 4);
+    assert_eq!(store.journal.size(), (0, 0));
+    run(&mut store, Task::Commit(commit(5))).unwrap();
+    assert_eq!(count(&store, "ferroflux_journal"), 1);
+    store.close().unwrap();
+    assert_eq!(count(&store, "ferroflux_journal"), 0);
+    assert_eq!(count(&store, "objects"), 5);
+}
+
+#[test]
+fn upkeep_moves_commits_in_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let commits = FOLDED_COMMITS as u64 * 2 + 1;
+    let mut store = started(folder.path(), commits - 1);
+    assert_eq!(store.upkeep_due(), Upkeep::WhenIdle);
+    store.upkeep().unwrap();
+    assert_eq!(store.journal.size().0, FOLDED_COMMITS);
+    run(&mut store, Task::Commit(commit(commits))).unwrap();
+    store.upkeep().unwrap();
+    assert_eq!(store.upkeep_due(), Upkeep::Nothing);
+    assert_eq!(store.journal.size().0, 1);
+    assert!((1..=commits).all(|number| has(&mut store, number)));
+    assert_eq!(value(&mut store), Some(commits.to_string()));
+}
+
+#[test]
+fn a_failure_undoes_the_commits_of_its_batch_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = started(folder.path(), 2);
+    store
+        .db
+        .execute_batch("PRAGMA max_page_count = 20")
+        .unwrap();
+    let noise: Vec<u8> = crate::store::tests::noise(JOURNALLED_BLOB_BYTES_MAX + 1);
+    let large = Commit {
+        blobs: vec![(
+            Bytes::copy_from_slice(name(&noise).digest()),
+            noise.clone().into(),
+        )],
+        ..commit(5)
+    };
+    // The third has the blob of the first again.
+    let again = Commit {
+        number: 4,
+        after: 3,
+        ..commit(1)
+    };
+    let tasks = [commit(3), again, Commit { after: 4, ..large }].map(Task::Commit);
+    let results = batch::run(&mut store, &mut Clock::default(), &tasks);
+    assert!(
+        results
+            .iter()
+            .all(|result| result.as_ref().is_err_and(|it| it.errno == Errno::ENOSPC))
+    );
+    assert!(has(&mut store, 1) && has(&mut store, 2) && !has(&mut store, 3));
+    assert_eq!(store.journal.size().0, 2);
+    store
+        .db
+        .execute_batch("PRAGMA max_page_count = 1000")
+        .unwrap();
+    let results = batch::run(&mut store, &mut Clock::default(), &tasks);
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!(count(&store, "objects"), 1, "the large one");
+    assert!(run(&mut store, Task::Validate(name(&noise))).is_ok());
+}
