@@ -42,6 +42,8 @@ pub struct Io {
     pub err: Box<dyn Write>,
     /// Whether standard output is a terminal.
     pub out_is_tty: bool,
+    /// Whether standard error is a terminal.
+    pub err_is_tty: bool,
 }
 
 impl Io {
@@ -61,6 +63,7 @@ impl Io {
             out,
             err: Box::new(io::stderr()),
             out_is_tty,
+            err_is_tty: io::stderr().is_terminal(),
         }
     }
 }
@@ -76,6 +79,7 @@ pub struct Flux {
     /// Standard error.
     pub err: Box<dyn Write>,
     out_is_tty: bool,
+    err_is_tty: bool,
     program: String,
     style: Style,
 }
@@ -89,6 +93,7 @@ impl Flux {
             out: io.out,
             err: io.err,
             out_is_tty: io.out_is_tty,
+            err_is_tty: io.err_is_tty,
             program: "flux".to_owned(),
             style: Style::Bare,
         }
@@ -147,6 +152,11 @@ impl Flux {
     /// Whether standard output is a terminal.
     pub fn out_is_tty(&self) -> bool {
         self.out_is_tty
+    }
+
+    /// Whether standard error is a terminal.
+    pub fn err_is_tty(&self) -> bool {
+        self.err_is_tty
     }
 
     /// Whether to colour standard output.

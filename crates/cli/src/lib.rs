@@ -22,6 +22,7 @@ mod flux;
 mod format;
 mod layout;
 mod limits;
+mod snapshot;
 mod streams;
 mod submission;
 mod suggest;

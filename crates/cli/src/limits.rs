@@ -17,3 +17,19 @@ pub const LISTED_CHUNK_JOBS: u32 = 256;
 
 /// Bytes of one file that is put into a jobspec.
 pub const ADDED_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Bytes of one value that is restored from an archive: what the content store takes as
+/// one blob unless it is told otherwise.
+pub const RESTORED_VALUE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Bytes of values on their way to the store while an archive is restored.
+pub const RESTORE_BYTES_IN_FLIGHT_MAX: usize = 32 * 1024 * 1024;
+
+/// Content requests under way unless asked otherwise: few, because jobs go on.
+pub const LOADS_IN_FLIGHT: usize = 2;
+
+/// The same for stores, which the service puts into one transaction.
+pub const STORES_IN_FLIGHT: usize = 64;
+
+/// Content requests under way at most.
+pub const CONTENT_REQUESTS_IN_FLIGHT_MAX: usize = 4096;

@@ -8,6 +8,7 @@ pub mod completion;
 pub mod config;
 pub mod content;
 pub mod dmesg;
+pub mod dump;
 pub mod env;
 pub mod event;
 pub mod getattr;
@@ -22,6 +23,7 @@ pub mod overlay;
 pub mod ping;
 pub mod queue;
 pub mod resource;
+pub mod restore;
 pub mod run;
 pub mod setattr;
 pub mod shutdown;
@@ -38,6 +40,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<config::Config>(),
     Entry::of::<content::Content>(),
     Entry::of::<dmesg::Dmesg>(),
+    Entry::of::<dump::Dump>(),
     Entry::of::<env::Env>(),
     Entry::of::<event::Event>(),
     Entry::of::<getattr::Getattr>(),
@@ -52,6 +55,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<ping::Ping>(),
     Entry::of::<queue::Queue>(),
     Entry::of::<resource::Resource>(),
+    Entry::of::<restore::Restore>(),
     Entry::of::<run::RunCommand>(),
     Entry::of::<setattr::Setattr>(),
     Entry::of::<shutdown::Shutdown>(),

@@ -51,6 +51,7 @@ fn run(env: &[(&str, &str)], words: &[&str], input: &str) -> String {
         out: Box::new(out.clone()),
         err: Box::new(err.clone()),
         out_is_tty: false,
+        err_is_tty: false,
     };
     let args = words.iter().map(OsString::from).collect();
     let code = cli::run(args, env.iter().copied().collect(), io);

@@ -1,6 +1,6 @@
 //! `flux kvs`: keys and values, one file a sub-command or two that belong together.
 
-mod at;
+pub mod at;
 mod copy;
 mod dir;
 mod eventlog;

@@ -1,0 +1,15 @@
+//! Whole trees of the key-value store, read and written blob by blob: what `dump`,
+//! `restore`, `fsck` and `gc` are made of.
+//!
+//! Works on the content service alone, so that it also does when the kvs is not there.
+//! Read on in `blobs.rs` (requests under way), `walk.rs` (reading a tree in order),
+//! `grow.rs` (writing one), `archive.rs` and `names.rs` (trees as tar archives),
+//! `edit.rs` (changing a stored tree), `source.rs` (where trees begin) and `progress.rs`.
+
+pub mod archive;
+pub mod blobs;
+pub mod grow;
+pub mod names;
+pub mod progress;
+pub mod source;
+pub mod walk;
