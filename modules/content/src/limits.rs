@@ -45,11 +45,17 @@ pub const PAGE_CACHE_BYTES: usize = 4 << 20;
 /// Largest blob that goes by way of the journal. Larger ones would be written twice.
 pub const JOURNALLED_BLOB_BYTES_MAX: usize = 64 << 10;
 
-/// Commits that are moved from the journal to their places at a time.
-pub const FOLDED_COMMITS: usize = 256;
+/// Bytes of a transaction that goes by way of the journal. More go to their places at once.
+pub const JOURNALLED_TRANSACTION_BYTES_MAX: usize = 256 << 10;
 
-/// Commits in the journal. With so many they are moved before anything else is done.
-pub const JOURNAL_COMMITS_MAX: usize = 2048;
+/// Bytes of a row of the journal: with its head it fills a page.
+pub const JOURNAL_SLOT_BYTES: usize = 4040;
+
+/// Transactions that are moved from the journal to their places at a time.
+pub const FOLDED_TRANSACTIONS: usize = 256;
+
+/// Transactions in the journal. With so many they are moved before anything else is done.
+pub const JOURNAL_TRANSACTIONS_MAX: usize = 2048;
 
 /// Bytes of blobs in the journal, likewise.
 pub const JOURNAL_BYTES_MAX: usize = 16 << 20;
@@ -74,5 +80,7 @@ pub const RECORDS_BYTES_MIN: u64 = 1 << 20;
 /// How many times as long as it was the file of records becomes before that.
 pub const RECORDS_GROWTH_MAX: u64 = 4;
 
-const _: () = assert!(FOLDED_COMMITS < JOURNAL_COMMITS_MAX);
+const _: () = assert!(JOURNAL_SLOT_BYTES < 1 << 16);
+const _: () = assert!(JOURNALLED_TRANSACTION_BYTES_MAX / JOURNAL_SLOT_BYTES < 1 << 16);
+const _: () = assert!(FOLDED_TRANSACTIONS < JOURNAL_TRANSACTIONS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < QUEUED_BYTES_MAX);

@@ -1,12 +1,15 @@
-//! Table `ferroflux_journal`: the newest commits as they came, one row each, so that a
-//! commit writes a page or two at the end of one table instead of one in the index for
-//! each of its blobs. They are all in memory too, and `fold` moves them to where they
-//! belong, many at a time and when there is time.
+//! Table `ferroflux_journal`: the newest commits as they came, so that a commit writes one
+//! page, not one in the index for each of its blobs. They are all in memory too, and
+//! `fold` moves them to where they belong, many at a time and when there is time.
+//!
+//! The rows are slots of one page each, which are used again once what is in them has been
+//! folded: a page that is written over costs nothing but itself. A transaction takes as
+//! many slots as it needs; each says which part of which transaction it is.
 //!
 //! Other tools find everything in its place after a checkpoint and after a clean end:
 //! both fold what is there. After a kill, opening the file does.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use proto::Payload;
@@ -15,41 +18,42 @@ use proto::data::BlobRef;
 use rusqlite::Connection;
 use rustc_hash::FxHashMap;
 
+use super::slots::Slots;
 use super::{blobs, records};
-use crate::limits::JOURNALLED_BLOB_BYTES_MAX;
+use crate::limits::{JOURNALLED_BLOB_BYTES_MAX, JOURNALLED_TRANSACTION_BYTES_MAX};
 use crate::store::backing::Writer;
 use crate::store::failure::Failure;
 
 /// What the table holds.
 #[derive(Debug, Default)]
 pub struct Journal {
-    entries: VecDeque<Entry>,
-    /// The blobs of all entries, and the newest entry that each is in.
-    blobs: FxHashMap<BlobRef, (i64, Bytes)>,
+    slots: Slots,
+    transactions: VecDeque<Transaction>,
+    /// The one under way.
+    pending: Transaction,
+    /// The blobs of all of them, and the newest transaction that each is in.
+    blobs: FxHashMap<BlobRef, (u64, Bytes)>,
     bytes: usize,
     writer: Option<Writer>,
-    last_id: i64,
-    /// What is undone when the transaction fails.
-    before: Before,
+    /// The writer before the transaction under way.
+    writer_before: Option<Writer>,
+    /// Transactions up to this one are folded in the one under way.
+    folding: u64,
 }
 
-/// One commit.
-#[derive(Debug)]
-struct Entry {
-    id: i64,
+/// The commits of one transaction of SQLite.
+#[derive(Debug, Default)]
+struct Transaction {
+    /// One more than that of the one before.
     number: u64,
+    commits: usize,
     blobs: Vec<(BlobRef, Bytes)>,
     records: Vec<Record>,
     bytes: usize,
-}
-
-/// How things were before the transaction under way, and what leaves with its end.
-#[derive(Debug, Default)]
-struct Before {
-    writer: Option<Writer>,
-    last_id: i64,
-    /// Entries up to this one are folded in it.
-    folded: i64,
+    /// The commits as they came, until they are written.
+    text: Vec<u8>,
+    /// Where they are.
+    slots: Vec<i64>,
 }
 
 impl Journal {
@@ -59,38 +63,50 @@ impl Journal {
             writer: records::writer(db)?,
             ..Journal::default()
         };
-        let mut select = db.prepare("SELECT id, payload FROM ferroflux_journal ORDER BY id")?;
-        let rows = select.query_map([], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
-        })?;
-        for row in rows {
-            let (id, payload) = row?;
-            let commit = Commit::decode(Some(&payload.into())).map_err(|error| {
-                Failure::Damaged(format!("row {id} of ferroflux_journal: {error}"))
+        let folded = records::folded(db)?;
+        journal.pending.number = folded + 1;
+        for (slots, text) in journal.slots.read(db, folded)? {
+            journal.take_in_all(&text).map_err(|what| {
+                Failure::Damaged(format!("ferroflux_journal, row {}: {what}", slots[0]))
             })?;
-            journal.take_in(id, &commit)?;
+            journal.pending.slots = slots;
+            journal.close_pending();
         }
         Ok(journal)
     }
 
     /// A transaction begins.
     pub fn begin(&mut self) {
-        self.before = Before {
-            writer: self.writer.clone(),
-            last_id: self.last_id,
-            folded: 0,
-        };
+        self.writer_before.clone_from(&self.writer);
+        self.folding = 0;
+    }
+
+    /// Writes what the transaction under way has added; it is about to end.
+    pub fn write(&mut self, db: &Connection, epoch: i64) -> Result<(), Failure> {
+        if self.pending.commits == 0 {
+            return Ok(());
+        }
+        if self.pending.text.len() > JOURNALLED_TRANSACTION_BYTES_MAX {
+            return self.fold(db, usize::MAX, epoch);
+        }
+        let (number, text) = (self.pending.number, &self.pending.text);
+        self.slots.write(db, number, text, &mut self.pending.slots)
     }
 
     /// The transaction has ended well.
     pub fn end(&mut self) {
-        while let Some(entry) = self.entries.front()
-            && entry.id <= self.before.folded
-            && let Some(entry) = self.entries.pop_front()
+        if self.pending.commits > 0 {
+            self.close_pending();
+        }
+        while let Some(first) = self.transactions.front()
+            && first.number <= self.folding
+            && let Some(first) = self.transactions.pop_front()
         {
-            self.bytes -= entry.bytes;
-            for (name, _) in entry.blobs {
-                if self.blobs.get(&name).is_some_and(|(id, _)| *id == entry.id) {
+            self.bytes -= first.bytes;
+            self.slots.free(first.slots);
+            for (name, _) in first.blobs {
+                let newest = self.blobs.get(&name).map(|(number, _)| *number);
+                if newest == Some(first.number) {
                     self.blobs.remove(&name);
                 }
             }
@@ -99,22 +115,21 @@ impl Journal {
 
     /// The transaction is undone.
     pub fn undo(&mut self) {
-        self.writer = self.before.writer.clone();
-        self.last_id = self.before.last_id;
-        if self
-            .entries
-            .back()
-            .is_none_or(|last| last.id <= self.last_id)
-        {
+        self.writer.clone_from(&self.writer_before);
+        self.slots.undo(std::mem::take(&mut self.pending.slots));
+        if self.pending.commits == 0 {
             return;
         }
-        self.entries.retain(|entry| entry.id <= self.last_id);
-        self.bytes = self.entries.iter().map(|entry| entry.bytes).sum();
+        self.pending = Transaction {
+            number: self.pending.number,
+            ..Transaction::default()
+        };
+        // Blobs that were in an earlier one too are that one's again.
         self.blobs.clear();
-        for entry in &self.entries {
-            let blobs = entry.blobs.iter();
+        for transaction in &self.transactions {
+            let blobs = transaction.blobs.iter();
             self.blobs
-                .extend(blobs.map(|(name, blob)| (*name, (entry.id, blob.clone()))));
+                .extend(blobs.map(|(name, blob)| (*name, (transaction.number, blob.clone()))));
         }
     }
 
@@ -133,9 +148,9 @@ impl Journal {
         self.blobs.get(name).map(|(_, blob)| blob)
     }
 
-    /// Commits that are not folded, and their bytes.
+    /// Transactions that are not folded, and their bytes.
     pub fn size(&self) -> (usize, usize) {
-        (self.entries.len(), self.bytes)
+        (self.transactions.len(), self.bytes)
     }
 
     /// Adds a commit. Large blobs go to their place at once.
@@ -144,62 +159,79 @@ impl Journal {
         for (digest, blob) in commit.blobs.iter().filter(is_large) {
             blobs::store(db, digest, blob, epoch)?;
         }
+        let blobs = commit.blobs.iter().filter(|blob| !is_large(blob));
         let small = Commit {
-            writer: commit.writer.clone(),
-            number: commit.number,
-            after: commit.after,
-            blobs: commit
-                .blobs
-                .iter()
-                .filter(|blob| !is_large(blob))
-                .cloned()
-                .collect(),
+            writer: String::new(),
+            blobs: blobs.cloned().collect(),
             records: commit.records.clone(),
             checkpoint: None,
+            ..*commit
         };
-        let payload = small.encode();
-        let id = self.last_id + 1;
-        db.prepare_cached("INSERT INTO ferroflux_journal(id, payload) VALUES(?1, ?2)")?
-            .execute((id, &payload[..]))?;
-        // What is kept in memory are slices of this one copy, not of the whole message.
-        let copy = Commit::decode(Some(&payload))
-            .map_err(|error| Failure::Damaged(format!("a commit can not be read back: {error}")))?;
-        self.take_in(id, &copy)
-    }
-
-    fn take_in(&mut self, id: i64, commit: &Commit) -> Result<(), Failure> {
-        let mut entry = Entry {
-            id,
-            number: commit.number,
-            blobs: Vec::with_capacity(commit.blobs.len()),
-            records: commit.records.clone(),
-            bytes: 0,
-        };
-        for (digest, blob) in &commit.blobs {
-            let name = BlobRef::from_digest(digest)
-                .map_err(|error| Failure::Damaged(format!("commit {id}: {error}")))?;
-            entry.bytes += blob.len();
-            self.blobs.insert(name, (id, blob.clone()));
-            entry.blobs.push((name, blob.clone()));
-        }
-        if let Some(writer) = &mut self.writer {
-            writer.number = commit.number;
-        }
-        self.last_id = id;
-        self.bytes += entry.bytes;
-        self.entries.push_back(entry);
+        let text = small.encode();
+        // What is kept in memory are slices of this copy, not of the whole message.
+        let copied = self.take_in(text.clone());
+        copied.map_err(|what| Failure::Damaged(format!("commit {}: {what}", commit.number)))?;
+        let len = text.len() as u32;
+        self.pending.text.extend_from_slice(&len.to_be_bytes());
+        self.pending.text.extend_from_slice(&text);
         Ok(())
     }
 
-    /// Moves the oldest `count` commits to where they belong, within a transaction.
+    /// Every commit of a transaction: a length, then the commit.
+    fn take_in_all(&mut self, text: &Bytes) -> Result<(), String> {
+        let mut rest = text.clone();
+        while !rest.is_empty() {
+            let len = rest.first_chunk().map(|len| u32::from_be_bytes(*len));
+            let len = len.map_or(usize::MAX, |len| len as usize);
+            let commit = rest.len().checked_sub(4).filter(|after| len <= *after);
+            commit.ok_or("a commit is cut short")?;
+            self.take_in(rest.slice(4..4 + len))?;
+            rest = rest.slice(4 + len..);
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, text: Bytes) -> Result<(), String> {
+        let commit = Commit::decode(Some(&text)).map_err(|error| error.to_string())?;
+        for (digest, blob) in commit.blobs {
+            let name = BlobRef::from_digest(&digest).map_err(|error| error.to_string())?;
+            self.pending.bytes += blob.len();
+            self.blobs.insert(name, (self.pending.number, blob.clone()));
+            self.pending.blobs.push((name, blob));
+        }
+        self.pending.records.extend(commit.records);
+        self.pending.commits += 1;
+        if let Some(writer) = &mut self.writer {
+            writer.number = commit.number;
+        }
+        Ok(())
+    }
+
+    fn close_pending(&mut self) {
+        let next = Transaction {
+            number: self.pending.number + 1,
+            ..Transaction::default()
+        };
+        let mut closed = std::mem::replace(&mut self.pending, next);
+        closed.text = Vec::new();
+        self.bytes += closed.bytes;
+        self.transactions.push_back(closed);
+    }
+
+    /// Moves what the oldest `count` transactions have to where it belongs. What the one
+    /// under way has added counts as the newest.
     pub fn fold(&mut self, db: &Connection, count: usize, epoch: i64) -> Result<(), Failure> {
-        let folded: Vec<&Entry> = self.entries.iter().take(count).collect();
+        let all = self.transactions.iter().chain([&self.pending]);
+        let folded: Vec<&Transaction> = all
+            .filter(|transaction| transaction.commits > 0)
+            .take(count)
+            .collect();
         let Some(last) = folded.last() else {
             return Ok(());
         };
-        let mut blobs: Vec<(&BlobRef, &Bytes)> = folded
+        let mut blobs: Vec<&(BlobRef, Bytes)> = folded
             .iter()
-            .flat_map(|entry| entry.blobs.iter().map(|(name, blob)| (name, blob)))
+            .flat_map(|transaction| &transaction.blobs)
             .collect();
         // In the order of the index its pages are written once.
         blobs.sort_unstable_by_key(|(name, _)| *name);
@@ -207,15 +239,19 @@ impl Journal {
         for (name, blob) in blobs {
             blobs::store(db, name.digest(), blob, epoch)?;
         }
-        let mut changes = std::collections::BTreeMap::new();
-        for record in folded.iter().flat_map(|entry| &entry.records) {
-            changes.insert(&record.key, record);
+        let records = folded.iter().flat_map(|transaction| &transaction.records);
+        let newest: BTreeMap<&str, &Record> = records
+            .map(|record| (record.key.as_str(), record))
+            .collect();
+        records::write(db, newest.into_values())?;
+        records::set_folded(db, last.number)?;
+        // Those that are not folded have their numbers with them.
+        if last.number + u64::from(self.pending.commits == 0) == self.pending.number {
+            let number = self.writer.as_ref().map_or(0, |writer| writer.number);
+            records::set_number(db, number)?;
         }
-        records::write(db, changes.into_values())?;
-        records::set_number(db, last.number)?;
-        db.prepare_cached("DELETE FROM ferroflux_journal WHERE id <= ?1")?
-            .execute([last.id])?;
-        self.before.folded = last.id;
+        self.folding = last.number;
+        self.pending.text.clear();
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The store in one SQLite file. A batch is one transaction of SQLite.
 //!
 //! Read on in `schema.rs` (the tables and how the file is opened), then `blobs.rs`,
-//! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs` (where commits go
+//! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs` and `slots.rs` (where commits go
 //! first) and `collect.rs` (deleting).
 
 mod blobs;
@@ -10,6 +10,7 @@ mod collect;
 mod journal;
 mod records;
 mod schema;
+mod slots;
 
 use std::path::Path;
 
@@ -23,7 +24,8 @@ use rusqlite::Connection;
 use super::backing::{Backing, Batch, Upkeep, Writer};
 use super::failure::Failure;
 use crate::limits::{
-    FOLDED_COMMITS, JOURNAL_BYTES_MAX, JOURNAL_COMMITS_MAX, LOG_BYTES_A_TRANSACTION, LOG_BYTES_MAX,
+    FOLDED_TRANSACTIONS, JOURNAL_BYTES_MAX, JOURNAL_TRANSACTIONS_MAX, LOG_BYTES_A_TRANSACTION,
+    LOG_BYTES_MAX,
 };
 use crate::settings::{Durability, FileSettings};
 use journal::Journal;
@@ -64,7 +66,7 @@ impl Sqlite {
         Ok(opened)
     }
 
-    /// Moves the oldest commits from the journal to their places.
+    /// Moves the oldest transactions from the journal to their places.
     fn fold(&mut self, count: usize) -> Result<(), Failure> {
         let whole = Batch {
             writes: true,
@@ -110,6 +112,7 @@ impl Backing for Sqlite {
 
     fn end(&mut self) -> Result<(), Failure> {
         if !self.db.is_autocommit() {
+            self.journal.write(&self.db, self.epoch)?;
             self.db.execute_batch("COMMIT")?;
         }
         self.journal.end();
@@ -159,7 +162,7 @@ impl Backing for Sqlite {
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), Failure> {
-        if self.journal.size().0 >= 2 * JOURNAL_COMMITS_MAX {
+        if self.journal.size().0 >= 2 * JOURNAL_TRANSACTIONS_MAX {
             // Upkeep has failed so far: whoever asks for more is told why.
             self.journal.fold(&self.db, usize::MAX, self.epoch)?;
         }
@@ -213,15 +216,15 @@ impl Backing for Sqlite {
     }
 
     fn upkeep_due(&self) -> Upkeep {
-        let (commits, bytes) = self.journal.size();
+        let (transactions, bytes) = self.journal.size();
         let most = [
-            (commits, JOURNAL_COMMITS_MAX),
+            (transactions, JOURNAL_TRANSACTIONS_MAX),
             (bytes, JOURNAL_BYTES_MAX),
             (self.log_bytes, LOG_BYTES_MAX),
         ];
         if most.iter().any(|(have, max)| have >= max) {
             Upkeep::Now
-        } else if commits >= FOLDED_COMMITS || self.log_bytes >= LOG_BYTES_MAX / 2 {
+        } else if transactions >= FOLDED_TRANSACTIONS || self.log_bytes >= LOG_BYTES_MAX / 2 {
             Upkeep::WhenIdle
         } else {
             Upkeep::Nothing
@@ -229,10 +232,10 @@ impl Backing for Sqlite {
     }
 
     fn upkeep(&mut self) -> Result<(), Failure> {
-        let (commits, bytes) = self.journal.size();
-        if commits >= FOLDED_COMMITS || bytes >= JOURNAL_BYTES_MAX {
-            self.log_bytes += bytes * FOLDED_COMMITS / commits.max(FOLDED_COMMITS);
-            self.fold(FOLDED_COMMITS)?;
+        let (transactions, bytes) = self.journal.size();
+        if transactions >= FOLDED_TRANSACTIONS || bytes >= JOURNAL_BYTES_MAX {
+            self.log_bytes += bytes * FOLDED_TRANSACTIONS / transactions.max(FOLDED_TRANSACTIONS);
+            self.fold(FOLDED_TRANSACTIONS)?;
         }
         if self.log_bytes >= LOG_BYTES_MAX / 2 {
             schema::copy_log(&self.db)?;

@@ -14,6 +14,9 @@ const WRITER: &str = ".writer";
 /// Key of the row with the number of the writer's last commit.
 const NUMBER: &str = ".number";
 
+/// Key of the row with the newest transaction of the journal that was folded.
+const FOLDED: &str = ".folded";
+
 /// Makes `writer` the writer and gives all records by key.
 pub fn open(db: &Connection, writer: &str) -> Result<Vec<Record>, Failure> {
     put(db, WRITER, writer.as_bytes())?;
@@ -44,6 +47,17 @@ pub fn writer(db: &Connection) -> Result<Option<Writer>, Failure> {
 /// Says which commit of the writer was the last.
 pub fn set_number(db: &Connection, number: u64) -> Result<(), Failure> {
     put(db, NUMBER, number.to_string().as_bytes())
+}
+
+/// The newest transaction of the journal that was folded.
+pub fn folded(db: &Connection) -> Result<u64, Failure> {
+    let folded = text(db, FOLDED)?;
+    Ok(folded.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Says which one it is.
+pub fn set_folded(db: &Connection, number: u64) -> Result<(), Failure> {
+    put(db, FOLDED, number.to_string().as_bytes())
 }
 
 fn text(db: &Connection, key: &str) -> Result<Option<String>, Failure> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proto::Errno;
 use proto::content::{Commit, CommitError, Record};
 
-use crate::limits::{FOLDED_COMMITS, JOURNALLED_BLOB_BYTES_MAX};
+use crate::limits::{FOLDED_TRANSACTIONS, JOURNALLED_BLOB_BYTES_MAX};
 use crate::store::backing::{Backing, Upkeep};
 use crate::store::batch;
 use crate::store::clock::Clock;
@@ -76,6 +76,7 @@ fn a_commit_is_one_row_and_can_be_read() {
     let mut store = started(folder.path(), 3);
     assert_eq!(count(&store, "ferroflux_journal"), 3);
     assert_eq!(count(&store, "objects"), 0);
+    assert_eq!(store.journal.size().0, 3);
     assert!((1..=3).all(|number| has(&mut store, number)));
     assert!(!has(&mut store, 4));
 }
@@ -85,7 +86,7 @@ fn whoever_opens_the_file_after_a_kill_moves_commits_to_their_places() {
     let folder = tempfile::tempdir().unwrap();
     drop(started(folder.path(), 3));
     let mut store = open(folder.path());
-    assert_eq!(count(&store, "ferroflux_journal"), 0);
+    assert_eq!(store.journal.size().0, 0);
     assert_eq!(count(&store, "objects"), 3);
     assert!((1..=3).all(|number| has(&mut store, number)));
     assert_eq!(value(&mut store).as_deref(), Some("3"));
@@ -98,7 +99,7 @@ fn the_writer_goes_on_where_it_was_after_reopening() {
     let mut store = open(folder.path());
     // The answer to commit 3 was lost with the service.
     assert_eq!(run(&mut store, Task::Commit(commit(3))), Ok(Outcome::Done));
-    assert_eq!(count(&store, "ferroflux_journal"), 0, "it is there already");
+    assert_eq!(store.journal.size().0, 0, "it is there already");
     assert_eq!(run(&mut store, Task::Commit(commit(4))), Ok(Outcome::Done));
     assert_eq!(value(&mut store).as_deref(), Some("4"));
 }
@@ -127,24 +128,24 @@ fn a_checkpoint_and_a_clean_end_leave_nothing_in_the_journal() {
         ..commit(4)
     };
     run(&mut store, Task::Commit(last)).unwrap();
-    assert_eq!(count(&store, "ferroflux_journal"), 0);
     assert_eq!(count(&store, "objects"), 4);
     assert_eq!(store.journal.size(), (0, 0));
     run(&mut store, Task::Commit(commit(5))).unwrap();
-    assert_eq!(count(&store, "ferroflux_journal"), 1);
+    assert_eq!(store.journal.size().0, 1);
+    assert_eq!(count(&store, "ferroflux_journal"), 3, "a row is used again");
     store.close().unwrap();
-    assert_eq!(count(&store, "ferroflux_journal"), 0);
+    assert_eq!(store.journal.size(), (0, 0));
     assert_eq!(count(&store, "objects"), 5);
 }
 
 #[test]
 fn upkeep_moves_commits_in_steps() {
     let folder = tempfile::tempdir().unwrap();
-    let commits = FOLDED_COMMITS as u64 * 2 + 1;
+    let commits = FOLDED_TRANSACTIONS as u64 * 2 + 1;
     let mut store = started(folder.path(), commits - 1);
     assert_eq!(store.upkeep_due(), Upkeep::WhenIdle);
     store.upkeep().unwrap();
-    assert_eq!(store.journal.size().0, FOLDED_COMMITS);
+    assert_eq!(store.journal.size().0, FOLDED_TRANSACTIONS);
     run(&mut store, Task::Commit(commit(commits))).unwrap();
     store.upkeep().unwrap();
     assert_eq!(store.upkeep_due(), Upkeep::Nothing);
@@ -192,4 +193,52 @@ fn a_failure_undoes_the_commits_of_its_batch_and_no_others() {
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert_eq!(count(&store, "objects"), 1, "the large one");
     assert!(run(&mut store, Task::Validate(name(&noise))).is_ok());
+}
+
+#[test]
+fn a_transaction_may_have_many_commits_and_fill_many_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = started(folder.path(), 0);
+    let noise = crate::store::tests::noise(30_000);
+    let large = Commit {
+        blobs: vec![(
+            Bytes::copy_from_slice(name(&noise).digest()),
+            noise.clone().into(),
+        )],
+        ..commit(2)
+    };
+    let tasks = [commit(1), large, commit(3)].map(Task::Commit);
+    let results = batch::run(&mut store, &mut Clock::default(), &tasks);
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(store.journal.size().0, 1);
+    assert_eq!(count(&store, "ferroflux_journal"), 8);
+    drop(store);
+    let mut store = open(folder.path());
+    assert!(has(&mut store, 1) && has(&mut store, 3));
+    let loaded = run(&mut store, Task::Load(name(&noise)));
+    assert_eq!(loaded, Ok(Outcome::Blob(noise.into())));
+    assert_eq!(value(&mut store).as_deref(), Some("3"));
+}
+
+#[test]
+fn a_row_that_is_missing_or_cut_is_told() {
+    for damage in [
+        "DELETE FROM ferroflux_journal WHERE id = 2",
+        "UPDATE ferroflux_journal SET payload = substr(payload, 1, 100) WHERE id = 2",
+        "UPDATE ferroflux_journal SET payload = x'00' WHERE id = 3",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = started(folder.path(), 0);
+        let noise = crate::store::tests::noise(10_000);
+        let large = Commit {
+            blobs: vec![(Bytes::copy_from_slice(name(&noise).digest()), noise.into())],
+            ..commit(1)
+        };
+        run(&mut store, Task::Commit(large)).unwrap();
+        store.db.execute_batch(damage).unwrap();
+        drop(store);
+        let failure = Sqlite::open(settings(folder.path())).unwrap_err();
+        let text = failure.refusal(folder.path()).to_string();
+        assert!(text.contains("ferroflux_journal is damaged"), "{text}");
+    }
 }
