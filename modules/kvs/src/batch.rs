@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use node::{Cx, Reply};
-use proto::Refusal;
 use proto::content::{self, Checkpoint, Record};
 use proto::data::{BlobRef, HashKind, Key};
 use proto::kvs::{CommitError, NamespaceCreate, NamespaceRemove, PRIMARY};
+use proto::{Errno, Refusal};
 
 use crate::Kvs;
 use crate::core::Change;
@@ -38,6 +38,8 @@ pub struct Batch {
     syncs: bool,
     n_ops: usize,
     bytes: usize,
+    /// What content has said of it.
+    answer: Option<Result<(), Refusal>>,
     /// In the order in which they are to be told.
     pub outcomes: Vec<Outcome>,
 }
@@ -118,7 +120,7 @@ impl Kvs {
     /// Makes batches of what has queued and sends them, as many as may be under way.
     pub(crate) fn send_batch(&mut self, cx: &mut Cx<Self>) {
         // After a failure those that build on it fail too, before anything new is tried.
-        while self.storing.len() < BATCHES_MAX && self.failed.is_none() {
+        while self.storing.len() < BATCHES_MAX && self.failed.is_none() && !cx.is_ending() {
             let Some(mut batch) = self.make_batch(cx) else {
                 return;
             };
@@ -143,21 +145,41 @@ impl Kvs {
                 checkpoint: batch.checkpoint.clone(),
             };
             self.checkpoint_due = false;
+            let number = batch.number;
             self.storing.push_back(batch);
-            cx.call(&request, |core: &mut Kvs, cx, result| {
-                core.batch_answered(cx, result.map(|_| ()));
+            cx.call(&request, move |core: &mut Kvs, cx, result| {
+                core.batch_answered(cx, number, result.map(|_| ()));
             });
         }
     }
 
-    /// Answers come in the order of the batches: content works in that order.
-    fn batch_answered(&mut self, cx: &mut Cx<Self>, result: Result<(), Refusal>) {
-        let Some(batch) = self.storing.pop_front() else {
-            return;
-        };
+    /// Content answers in the order of the batches. But when it is on its way out the
+    /// broker refuses a batch before content has answered for the one before it.
+    fn batch_answered(&mut self, cx: &mut Cx<Self>, number: u64, result: Result<(), Refusal>) {
+        let mut storing = self.storing.iter_mut();
+        if let Some(batch) = storing.find(|batch| batch.number == number) {
+            batch.answer = Some(result);
+        }
+        while let Some(result) = self
+            .storing
+            .front_mut()
+            .and_then(|batch| batch.answer.take())
+            && let Some(batch) = self.storing.pop_front()
+        {
+            self.batch_done(cx, batch, result);
+        }
+        self.advance(cx);
+    }
+
+    fn batch_done(&mut self, cx: &mut Cx<Self>, batch: Batch, result: Result<(), Refusal>) {
         let replaced = content::CommitError::Replaced.into();
-        if result.as_ref() == Err(&replaced) {
-            cx.exit(Err(replaced));
+        match &result {
+            Err(refusal) if *refusal == replaced => cx.exit(Err(replaced)),
+            // Nobody knows whether it was stored: only a new start can tell.
+            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => {
+                cx.exit(Err(refusal.clone()));
+            }
+            _ => {}
         }
         // One that builds on a batch that failed has failed for the same reason.
         let result = match self.failed.clone() {
@@ -176,7 +198,6 @@ impl Kvs {
             }
         }
         self.tell(cx, batch, result);
-        self.advance(cx);
     }
 
     fn make_batch(&mut self, cx: &mut Cx<Self>) -> Option<Batch> {

@@ -66,6 +66,7 @@ transcripts! {
     a_sync_makes_a_checkpoint = "sync",
     a_batch_that_fails_takes_along_what_builds_on_it = "batch-fails",
     content_refuses_a_batch = "content-refuses",
+    a_batch_is_refused_before_the_one_before_it_is_answered = "content-leaves",
     a_kvs_that_is_killed_loses_nothing = "killed",
     a_token_is_applied_once = "once",
     namespaces_come_and_go = "namespaces",

@@ -3,7 +3,8 @@
 //! Commands: `commit [as=UID] [in=NS] [once=W:N] [nomerge] [sync] OP...` where an OP is
 //! `key=value`, `key+=value`, `-key`, `key` (a directory) or `key@[NS::]target`;
 //! `lookup [as=UID] [in=NS] [plus] [readdir|treeobj|readlink] KEY`; `request TOPIC JSON` and
-//! `guest TOPIC JSON`; `settle`; `stored [ERRNO]` and `loaded [ERRNO]` (content answers);
+//! `guest TOPIC JSON`; `settle`; `stored [ERRNO]` and `loaded [ERRNO]` (content answers, for
+//! its oldest batch), `newest [ERRNO]` (the same for its newest batch);
 //! `restart ARGS...`; `stop`; `damage` (content loses its blobs) and `garble` (they become
 //! something else); `forget` (content loses records and checkpoints); `checkpoint N` (someone else makes
 //! one); `pass SECONDS`.
@@ -63,6 +64,11 @@ impl Stage {
             "lookup" => self.lookup(rest),
             "settle" => self.probe.settle(),
             "stored" => self.stored(rest),
+            "newest" => {
+                let newest = self.commits.pop().unwrap();
+                self.commits.insert(0, newest);
+                self.stored(rest);
+            }
             "loaded" => self.loaded(rest),
             "damage" => self.blobs.clear(),
             "garble" => {
@@ -315,6 +321,8 @@ fn refusal_of(errno: &str) -> Result<(), Refusal> {
     match errno {
         "" => Ok(()),
         "ENOSPC" => Err(Refusal::new(Errno::ENOSPC, "content.sqlite: disk is full")),
+        "ENOSYS" => Err(Refusal::bare(Errno::ENOSYS)),
+        "EHOSTUNREACH" => Err(Refusal::bare(Errno::EHOSTUNREACH)),
         "EIO" => Err(Refusal::bare(Errno::EIO)),
         "REPLACED" => Err(proto::content::CommitError::Replaced.into()),
         _ => panic!("unknown errno {errno}"),
