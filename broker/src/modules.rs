@@ -128,10 +128,14 @@ impl Broker {
         message.set_payload(welcome.encode());
         self.stamp_as_owner(&mut message);
         self.module_peers.insert(peer, id);
+        cx.output(Output::Send { to: peer, message });
         if let Some(module) = self.modules.get_mut(&id) {
             module.peer = Some(peer);
+            // Who asks from now on is not held, and must not overtake who asked before.
+            if module.stage == Stage::Loading {
+                self.release_held(cx, id);
+            }
         }
-        cx.output(Output::Send { to: peer, message });
     }
 
     /// A module said something. What is for the broker itself comes back.
