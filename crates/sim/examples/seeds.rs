@@ -1,4 +1,4 @@
-//! Runs seeds from the command line: `seeds FIRST COUNT KILL_PERCENT`, as
+//! Runs seeds from the command line: `seeds PLAY FIRST COUNT KILL_PERCENT`, as
 //! `cargo xtask sim` calls it. One seed prints its whole trace; many print a line a
 //! failure. Checkers speak by panicking.
 
@@ -9,23 +9,29 @@
 
 use std::process::ExitCode;
 
-use sim::World;
+use sim::{Play, World};
 
 fn main() -> ExitCode {
-    let args: Vec<u64> = std::env::args()
-        .skip(1)
-        .filter_map(|arg| arg.parse().ok())
-        .collect();
-    let [first, count, kill_percent] = args[..] else {
-        eprintln!("usage: seeds FIRST COUNT KILL_PERCENT");
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let play = args.first().and_then(|name| Play::of_name(name));
+    let numbers: Vec<u64> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
+    let (Some(play), [first, count, kill_percent]) = (play, &numbers[..]) else {
+        eprintln!("usage: seeds echo|kvs FIRST COUNT KILL_PERCENT");
         return ExitCode::from(2);
     };
     let mut failed = 0;
     let mut totals = [0; 3];
-    for seed in first..first.saturating_add(count) {
-        match std::panic::catch_unwind(|| World::new(seed, kill_percent).run()) {
+    for seed in *first..first.saturating_add(*count) {
+        let run = || {
+            let world = World::new(play, seed, *kill_percent);
+            match *count {
+                1 => world.telling().run(),
+                _ => world.run(),
+            }
+        };
+        match std::panic::catch_unwind(run) {
             Ok(report) => {
-                if count == 1 {
+                if *count == 1 {
                     println!("{}", report.trace.join("\n"));
                 }
                 totals[0] += report.answered;
@@ -34,7 +40,10 @@ fn main() -> ExitCode {
             }
             Err(_) => {
                 failed += 1;
-                println!("cargo xtask sim --seed {seed} --kill-percent {kill_percent}");
+                println!(
+                    "cargo xtask sim {} --seed {seed} --kill-percent {kill_percent}",
+                    args[0]
+                );
             }
         }
     }

@@ -8,6 +8,7 @@ use proto::Payload;
 use wire::{Flags, Kind, Message};
 
 use crate::echo::{Count, Later, Number, Once};
+use crate::program::Program;
 use crate::rng::Rng;
 
 /// What a client asks for.
@@ -38,15 +39,44 @@ pub struct Client {
     /// Tags of `echo.once` in the order sent, for the order checker.
     once_sent: VecDeque<u32>,
     last_tag: u32,
-    /// Requests that got their final answer.
-    pub answered: u64,
-    /// Of those, with an error.
-    pub failed: u64,
+    answered: u64,
+    failed: u64,
+}
+
+impl Program for Client {
+    fn name(&self) -> &str {
+        "client"
+    }
+
+    fn ask(&mut self, rng: &mut Rng, load: bool) -> Option<Message> {
+        load.then(|| self.next_request(rng))
+    }
+
+    fn take(&mut self, message: &Message) -> Vec<Message> {
+        self.take_response(message);
+        Vec::new()
+    }
+
+    fn cut(&mut self) {
+        self.waiting.clear();
+        self.once_sent.clear();
+    }
+
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    fn failed(&self) -> u64 {
+        self.failed
+    }
 }
 
 impl Client {
-    /// Makes the next request.
-    pub fn ask(&mut self, rng: &mut Rng) -> Message {
+    fn next_request(&mut self, rng: &mut Rng) -> Message {
         let ask = [Ask::Ping, Ask::Once, Ask::Later, Ask::Count][rng.below(4)];
         self.last_tag += 1;
         let (tag, n) = (self.last_tag, u64::from(self.last_tag));
@@ -66,8 +96,7 @@ impl Client {
         request
     }
 
-    /// Takes in an answer and checks it.
-    pub fn take(&mut self, response: &Message) {
+    fn take_response(&mut self, response: &Message) {
         let Kind::Response { errnum, matchtag } = response.kind else {
             panic!("a client got {:?}", response.kind);
         };
@@ -128,10 +157,5 @@ impl Client {
             );
         }
         self.once_sent.retain(|sent| *sent != tag);
-    }
-
-    /// How many requests wait.
-    pub fn n_waiting(&self) -> usize {
-        self.waiting.len()
     }
 }

@@ -1,19 +1,27 @@
 //! Broker and modules on one thread, one clock, one seed: the same seed gives the
 //! same run, to the byte.
 //!
-//! Read on in `world.rs` (what happens next), `hosted.rs` (a node without its
-//! process), `clients.rs` (programs that ask, and the checkers of what they get),
-//! `echo.rs` (a module made for this). The cut is at messages: sockets and processes
-//! are covered by `t/`.
+//! Read on in `play.rs` (what is simulated), `world.rs` (what happens next), `stage.rs`
+//! (how it begins), `faults.rs` (what goes wrong), `hosted.rs` (a node without its
+//! process), `program.rs` (what programs are), `clients.rs` with `echo.rs` and `store/`
+//! (programs that ask, and the checkers of what they get). The cut is at messages:
+//! sockets and processes are covered by `t/`. Only the content store has files, in a
+//! folder that ends with the run.
 //!
 //! Faults are those that can happen: a link keeps its order; a module may be killed,
-//! and what was on its way to or from it is lost in part; a client may vanish with
-//! requests outstanding.
+//! and what was on its way to or from it is lost in part; a program may vanish with
+//! requests outstanding; everything may be gone at once but the files.
 
 mod clients;
 mod echo;
+mod faults;
 mod hosted;
+mod play;
+mod program;
 mod rng;
+mod stage;
+mod store;
 mod world;
 
+pub use play::Play;
 pub use world::{Report, World};

@@ -1,47 +1,39 @@
-//! The stage: a broker, its modules, its clients, the links between them, and the
-//! one who decides what happens next.
+//! A broker, its modules, the programs on its socket, the links between them, and the
+//! one who decides what happens next. `stage.rs` sets all that up, `faults.rs` breaks it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use broker::attrs::Attrs;
-use broker::files::Files;
-use broker::{BrokerNode, Setup};
-use heartbeat::Heartbeat;
-use node::{ChildEvent, ChildId, Input, ModuleNode, Now, Output, PeerId, PeerKind};
-use proto::{Object, Payload};
+use broker::BrokerNode;
+use node::{ChildEvent, ChildId, Input, Now, Output, PeerId, PeerKind};
 use wire::Message;
 
-use crate::clients::Client;
-use crate::echo::Echo;
 use crate::hosted::{AnyNode, Hosted};
+use crate::play::Play;
+use crate::program::Program;
 use crate::rng::Rng;
+use crate::stage::Loader;
 
-/// Clients at work in every run.
-const CLIENTS: u64 = 3;
-/// Number of the first client's link; modules count up from below.
-const FIRST_CLIENT: u64 = 1_000_000;
-/// The owner of the instance.
-const OWNER: u32 = 100;
 /// Steps with load and faults, then at most so many until all is quiet.
 const LOAD_STEPS: u64 = 1500;
-const QUIET_STEPS_MAX: u64 = 50_000;
-/// Steps that bring a broker to RUN.
-const START_STEPS: u64 = 16;
+pub(crate) const QUIET_STEPS_MAX: u64 = 50_000;
+/// Messages that a module finds when it looks are at most so many.
+const BURST_MAX: usize = 4;
 /// SIGKILL, as a wait status too.
-const SIGKILL: i32 = 9;
+pub(crate) const SIGKILL: i32 = 9;
 
 /// A module process that is not one.
-struct Process {
-    child: ChildId,
-    peer: PeerId,
-    node: Box<dyn AnyNode>,
-    to_module: VecDeque<Message>,
-    to_broker: VecDeque<Message>,
+pub(crate) struct Process {
+    pub(crate) child: ChildId,
+    pub(crate) peer: PeerId,
+    pub(crate) node: Box<dyn AnyNode>,
+    pub(crate) name: String,
+    pub(crate) to_module: VecDeque<Message>,
+    pub(crate) to_broker: VecDeque<Message>,
     /// Whether the broker has been told of the link.
-    known: bool,
-    identity: String,
-    exited: Option<i32>,
+    pub(crate) known: bool,
+    pub(crate) identity: String,
+    pub(crate) exited: Option<i32>,
 }
 
 /// What a run amounts to.
@@ -59,62 +51,68 @@ pub struct Report {
 
 /// Everything.
 pub struct World {
-    rng: Rng,
-    now: Now,
-    broker: Hosted<BrokerNode>,
-    processes: Vec<Process>,
-    clients: BTreeMap<PeerId, Client>,
-    to_broker: BTreeMap<PeerId, VecDeque<Message>>,
-    last_peer: u64,
+    pub(crate) play: Play,
+    pub(crate) rng: Rng,
+    pub(crate) now: Now,
+    pub(crate) broker: Hosted<BrokerNode>,
+    pub(crate) processes: Vec<Process>,
+    pub(crate) programs: Vec<Box<dyn Program>>,
+    /// The link of each program.
+    pub(crate) links: Vec<PeerId>,
+    /// What programs have sent and the broker has not got.
+    pub(crate) to_broker: BTreeMap<PeerId, VecDeque<Message>>,
+    pub(crate) loader: Loader,
+    pub(crate) last_peer: u64,
+    pub(crate) seed: u64,
+    pub(crate) folder: Option<tempfile::TempDir>,
     kill_percent: u64,
-    kills: u64,
+    pub(crate) kills: u64,
     trace: Vec<String>,
+    tells: bool,
+}
+
+/// The trace of a run that a checker has ended, for whoever has to find out.
+impl Drop for World {
+    #[allow(clippy::print_stderr, reason = "nobody is left to give it to")]
+    fn drop(&mut self) {
+        if self.tells && std::thread::panicking() {
+            eprintln!("{}", self.trace.join("\n"));
+        }
+    }
 }
 
 impl World {
-    /// A world that follows from `seed`. Modules are killed in so many of 100 runs of
-    /// a hundred steps.
-    pub fn new(seed: u64, kill_percent: u64) -> World {
-        let mut attrs = Attrs::default();
-        attrs.put("local-uri", "local:///sim/local-0");
-        attrs.put("hostname", "sim");
-        attrs
-            .set_from_command_line("ferroflux.personality=minimal")
-            .expect("it is in the table");
-        attrs
-            .set_from_command_line("broker.rc2_none")
-            .expect("it is in the table");
-        let setup = Setup {
-            attrs,
-            config: Object::default(),
-            env: BTreeMap::new(),
-            owner: OWNER,
-            seed,
-            endpoint: "sim".to_owned(),
-            program: Vec::new(),
-            cleanup_folders: String::new(),
-        };
-        let known = ["echo", "heartbeat"].map(|name| (name.to_owned(), name.to_owned()));
-        let files = Files {
-            known: known.into(),
-            ..Files::default()
-        };
-        let node = BrokerNode::new(setup, |_| proto::common::RusageReply::default());
+    /// A world that follows from `seed`. There is a fault in so many of 100 runs of a
+    /// hundred steps.
+    pub fn new(play: Play, seed: u64, kill_percent: u64) -> World {
+        let folder = play.has_files().then(crate::stage::folder);
         World {
+            play,
             rng: Rng::new(seed),
             now: Now {
                 mono: Duration::from_secs(1),
                 wall: 1000.0,
             },
-            broker: Hosted::new(node, files),
+            broker: crate::stage::broker(play, seed, folder.as_ref()),
             processes: Vec::new(),
-            clients: BTreeMap::new(),
+            programs: play.programs(),
+            links: Vec::new(),
             to_broker: BTreeMap::new(),
+            loader: Loader::new(PeerId::BROKER),
             last_peer: 0,
+            seed,
+            folder,
             kill_percent,
             kills: 0,
             trace: Vec::new(),
+            tells: false,
         }
+    }
+
+    /// The same, telling its whole trace if a checker speaks.
+    pub fn telling(mut self) -> World {
+        self.tells = true;
+        self
     }
 
     /// Runs load and faults, then waits for quiet. Panics when a checker speaks.
@@ -127,22 +125,37 @@ impl World {
             if self.is_quiet() {
                 return self.report();
             }
+            self.let_a_program_ask(false);
             self.step();
         }
-        let waiting: usize = self.clients.values().map(Client::n_waiting).sum();
-        panic!(
-            "{waiting} requests have no answer: {:#?}",
-            self.last_lines()
-        );
+        let waiting: Vec<&str> = self
+            .programs
+            .iter()
+            .filter(|program| !program.is_done())
+            .map(|program| program.name())
+            .collect();
+        panic!("{waiting:?} wait for ever: {:#?}", self.last_lines());
     }
 
-    fn report(self) -> Report {
+    fn report(mut self) -> Report {
         Report {
-            answered: self.clients.values().map(|client| client.answered).sum(),
-            failed: self.clients.values().map(|client| client.failed).sum(),
+            answered: self.programs.iter().map(|program| program.answered()).sum(),
+            failed: self.programs.iter().map(|program| program.failed()).sum(),
             kills: self.kills,
-            trace: self.trace,
+            trace: std::mem::take(&mut self.trace),
         }
+    }
+
+    /// Notes something, without the name of the folder, which is new in each run.
+    pub(crate) fn note(&mut self, line: String) {
+        let folder = self
+            .folder
+            .as_ref()
+            .and_then(|folder| folder.path().to_str());
+        self.trace.push(match folder {
+            Some(folder) if line.contains(folder) => line.replace(folder, "FOLDER"),
+            _ => line,
+        });
     }
 
     /// The end of the trace, for whoever has to find out.
@@ -150,81 +163,32 @@ impl World {
         &self.trace[self.trace.len().saturating_sub(50)..]
     }
 
-    /// Starts the broker, loads the modules, connects the clients.
-    fn set_the_stage(&mut self) {
-        self.tell_broker(Input::PeerUp {
-            peer: PeerId::BROKER,
-            kind: PeerKind::Broker,
-        });
-        for n in 0..CLIENTS {
-            let peer = PeerId(FIRST_CLIENT + n);
-            let kind = PeerKind::Client {
-                uid: OWNER,
-                gids: Vec::new(),
-                pid: 1,
-            };
-            self.clients.insert(peer, Client::default());
-            self.to_broker.insert(peer, VecDeque::new());
-            self.tell_broker(Input::PeerUp { peer, kind });
-        }
-        // The broker answers requests once it is past its first states.
-        for _ in 0..START_STEPS {
-            self.pass_time();
-            self.finish_step();
-        }
-        let loader = PeerId(FIRST_CLIENT + CLIENTS);
-        self.tell_broker(Input::PeerUp {
-            peer: loader,
-            kind: PeerKind::Client {
-                uid: OWNER,
-                gids: Vec::new(),
-                pid: 1,
-            },
-        });
-        for name in ["echo", "heartbeat"] {
-            let load = proto::module::Load {
-                path: name.to_owned(),
-                args: Vec::new(),
-                name: None,
-                loader: None,
-                exec: None,
-            };
-            let mut request = Message::request("module.load", 1);
-            request.set_payload(load.encode());
-            self.tell_broker(Input::Message {
-                from: loader,
-                message: request,
-            });
-        }
-        for _ in 0..QUIET_STEPS_MAX {
-            if self.processes.len() == 2 && !self.has_work() {
-                return;
-            }
-            self.step();
-        }
-        panic!("the modules do not start: {:#?}", self.last_lines());
-    }
-
     fn load_step(&mut self, step: u64) {
         if step.is_multiple_of(100) && self.rng.chance(self.kill_percent) {
-            self.kill_a_module();
+            self.break_something();
         } else if self.rng.chance(30) {
-            let n = self.rng.below(CLIENTS as usize) as u64;
-            let peer = PeerId(FIRST_CLIENT + n);
-            let client = self.clients.get_mut(&peer).expect("clients stay");
-            let message = client.ask(&mut self.rng);
-            self.to_broker.entry(peer).or_default().push_back(message);
+            self.let_a_program_ask(true);
         } else {
             self.step();
         }
     }
 
+    fn let_a_program_ask(&mut self, load: bool) {
+        let at = self.rng.below(self.programs.len());
+        if let Some(message) = self.programs[at].ask(&mut self.rng, load) {
+            self.to_broker
+                .entry(self.links[at])
+                .or_default()
+                .push_back(message);
+        }
+    }
+
     /// One thing happens: a message arrives, work is done, or time goes on.
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         let mut choices: Vec<Choice> = Vec::new();
         for (peer, queue) in &self.to_broker {
             if !queue.is_empty() {
-                choices.push(Choice::FromClient(*peer));
+                choices.push(Choice::FromProgram(*peer));
             }
         }
         for (at, process) in self.processes.iter().enumerate() {
@@ -243,9 +207,9 @@ impl World {
         self.finish_step();
     }
 
-    fn perform(&mut self, choice: Choice) {
+    pub(crate) fn perform(&mut self, choice: Choice) {
         match choice {
-            Choice::FromClient(from) => {
+            Choice::FromProgram(from) => {
                 let queue = self.to_broker.get_mut(&from);
                 if let Some(message) = queue.and_then(VecDeque::pop_front) {
                     self.tell_broker(Input::Message { from, message });
@@ -270,7 +234,10 @@ impl World {
                 }
             }
             Choice::ToModule(at) => {
-                if let Some(message) = self.processes[at].to_module.pop_front() {
+                for _ in 0..=self.rng.below(BURST_MAX) {
+                    let Some(message) = self.processes[at].to_module.pop_front() else {
+                        break;
+                    };
                     self.tell_module(
                         at,
                         Input::Message {
@@ -285,7 +252,7 @@ impl World {
     }
 
     /// Time goes on to whatever is due next.
-    fn pass_time(&mut self) {
+    pub(crate) fn pass_time(&mut self) {
         let nodes = self.processes.iter().map(|process| process.node.deadline());
         let Some(at) = nodes.chain([self.broker.deadline()]).flatten().min() else {
             return;
@@ -308,7 +275,7 @@ impl World {
     }
 
     /// Ends what the step began: results, batches, exits. Then everybody is checked.
-    fn finish_step(&mut self) {
+    pub(crate) fn finish_step(&mut self) {
         while let Some(result) = self.broker.take_result() {
             self.tell_broker(result);
         }
@@ -326,12 +293,10 @@ impl World {
         }
     }
 
-    fn tell_broker(&mut self, input: Input) {
+    pub(crate) fn tell_broker(&mut self, input: Input) {
         if let Input::Message { from, message } = &input {
-            self.trace.push(format!(
-                "{from:?} -> broker: {}",
-                node::probe::line(message)
-            ));
+            let line = node::probe::line(message);
+            self.note(format!("{from:?} -> broker: {line}"));
         }
         self.broker.handle(self.now, input);
         while let Some(output) = self.broker.poll() {
@@ -342,10 +307,14 @@ impl World {
     fn do_for_broker(&mut self, output: Output) {
         match output {
             Output::Send { to, message } => {
-                self.trace
-                    .push(format!("broker -> {to:?}: {}", node::probe::line(&message)));
-                if let Some(client) = self.clients.get_mut(&to) {
-                    client.take(&message);
+                let line = node::probe::line(&message);
+                self.note(format!("broker -> {to:?}: {line}"));
+                if let Some(at) = self.links.iter().position(|link| *link == to) {
+                    let more = self.programs[at].take(&message);
+                    self.to_broker.entry(to).or_default().extend(more);
+                } else if to == self.loader.peer {
+                    let more = self.loader.take(&message);
+                    self.to_broker.entry(to).or_default().extend(more);
                 } else if let Some(process) = self.processes.iter_mut().find(|p| p.peer == to) {
                     process.to_module.push_back(message);
                 }
@@ -361,11 +330,8 @@ impl World {
     }
 
     fn start(&mut self, child: ChildId, spawn: &node::Spawn) {
-        let node: Box<dyn AnyNode> = match spawn.argv[0].as_str() {
-            "echo" => Box::new(Hosted::new(ModuleNode::<Echo>::default(), ())),
-            "heartbeat" => Box::new(Hosted::new(ModuleNode::<Heartbeat>::default(), ())),
-            other => panic!("no such module: {other}"),
-        };
+        let name = &spawn.argv[0];
+        let node = crate::stage::module(name);
         let uuid = spawn
             .env_add
             .iter()
@@ -375,6 +341,7 @@ impl World {
             child,
             peer: PeerId(self.last_peer),
             node,
+            name: name.clone(),
             to_module: VecDeque::new(),
             to_broker: VecDeque::new(),
             known: false,
@@ -391,7 +358,7 @@ impl World {
         );
     }
 
-    fn tell_module(&mut self, at: usize, input: Input) {
+    pub(crate) fn tell_module(&mut self, at: usize, input: Input) {
         let process = &mut self.processes[at];
         process.node.handle(self.now, input);
         while let Some(output) = process.node.poll() {
@@ -403,23 +370,7 @@ impl World {
         }
     }
 
-    /// A module dies: what it had said arrives in part, what it was told is lost.
-    fn kill_a_module(&mut self) {
-        if self.processes.is_empty() {
-            return;
-        }
-        let at = self.rng.below(self.processes.len());
-        let process = &mut self.processes[at];
-        let arrives = self.rng.below(process.to_broker.len() + 1);
-        process.to_broker.truncate(arrives);
-        process.to_module.clear();
-        process.exited = Some(SIGKILL);
-        self.kills += 1;
-        self.trace.push(format!("kill {:?}", process.peer));
-        self.bury_the_dead();
-    }
-
-    fn bury_the_dead(&mut self) {
+    pub(crate) fn bury_the_dead(&mut self) {
         while let Some(at) = self.processes.iter().position(|p| p.exited.is_some()) {
             // What is on its way to the broker arrives before the news of the end.
             while !self.processes[at].to_broker.is_empty() {
@@ -427,8 +378,7 @@ impl World {
             }
             let process = self.processes.remove(at);
             let status = process.exited.unwrap_or(0);
-            self.trace
-                .push(format!("{:?} ends with {status}", process.peer));
+            self.note(format!("{} ends with {status}", process.name));
             let event = ChildEvent::Exited { status };
             self.tell_broker(Input::Child {
                 child: process.child,
@@ -437,7 +387,7 @@ impl World {
         }
     }
 
-    fn has_work(&self) -> bool {
+    pub(crate) fn has_work(&self) -> bool {
         self.to_broker.values().any(|queue| !queue.is_empty())
             || self
                 .processes
@@ -447,14 +397,14 @@ impl World {
 
     /// The quiet checker: nothing is under way and nobody waits.
     fn is_quiet(&self) -> bool {
-        !self.has_work() && self.clients.values().all(|client| client.n_waiting() == 0)
+        !self.has_work() && self.programs.iter().all(|program| program.is_done())
     }
 }
 
 /// What may happen next.
 #[derive(Debug, Clone, Copy)]
-enum Choice {
-    FromClient(PeerId),
+pub(crate) enum Choice {
+    FromProgram(PeerId),
     FromModule(usize),
     ToModule(usize),
     Time,

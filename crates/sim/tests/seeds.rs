@@ -1,17 +1,20 @@
 //! Many seeds, each a run of its own. A failure names the seed to run again.
 
-use sim::World;
+use sim::{Play, World};
 
 /// Runs one seed and says which it was if a checker speaks.
-fn check(seed: u64, kill_percent: u64) -> sim::Report {
-    let run = std::panic::catch_unwind(|| World::new(seed, kill_percent).run());
-    run.unwrap_or_else(|_| panic!("cargo xtask sim --seed {seed} --kill-percent {kill_percent}"))
+fn check(play: Play, seed: u64, kill_percent: u64) -> sim::Report {
+    let run = std::panic::catch_unwind(|| World::new(play, seed, kill_percent).run());
+    run.unwrap_or_else(|_| {
+        let name = format!("{play:?}").to_lowercase();
+        panic!("cargo xtask sim {name} --seed {seed} --kill-percent {kill_percent}")
+    })
 }
 
 #[test]
 fn without_faults_every_request_is_answered_and_none_fails() {
     for seed in 0..100 {
-        let report = check(seed, 0);
+        let report = check(Play::Echo, seed, 0);
         assert!(
             report.answered > 100,
             "seed {seed} did nothing: {}",
@@ -23,7 +26,9 @@ fn without_faults_every_request_is_answered_and_none_fails() {
 
 #[test]
 fn with_modules_killed_every_request_is_answered_and_no_ping_fails() {
-    let reports: Vec<_> = (1000..1150).map(|seed| check(seed, 50)).collect();
+    let reports: Vec<_> = (1000..1150)
+        .map(|seed| check(Play::Echo, seed, 50))
+        .collect();
     let kills: u64 = reports.iter().map(|report| report.kills).sum();
     let failed: u64 = reports.iter().map(|report| report.failed).sum();
     assert!(kills > 300, "too few kills to mean anything: {kills}");
@@ -36,6 +41,33 @@ fn with_modules_killed_every_request_is_answered_and_no_ping_fails() {
 #[test]
 fn one_seed_gives_one_trace() {
     for seed in [1, 2, 3] {
-        assert_eq!(check(seed, 50).trace, check(seed, 50).trace);
+        for play in [Play::Echo, Play::Kvs] {
+            let [one, other] = [0, 1].map(|_| check(play, seed, 50).trace);
+            let differs = one.iter().zip(&other).find(|(one, other)| one != other);
+            assert_eq!(differs, None, "seed {seed}");
+            assert_eq!(one.len(), other.len());
+        }
     }
+}
+
+#[test]
+fn without_faults_the_store_keeps_its_word() {
+    for seed in 0..8 {
+        let report = check(Play::Kvs, seed, 0);
+        assert!(report.answered > 100, "seed {seed} did nothing");
+    }
+}
+
+#[test]
+fn whatever_is_killed_or_cut_the_store_keeps_its_word() {
+    let reports: Vec<_> = (1000..1025)
+        .map(|seed| check(Play::Kvs, seed, 60))
+        .collect();
+    let kills: u64 = reports.iter().map(|report| report.kills).sum();
+    let failed: u64 = reports.iter().map(|report| report.failed).sum();
+    assert!(kills > 100, "too few kills to mean anything: {kills}");
+    assert!(
+        failed > 100,
+        "nothing was ever lost with its module: the faults do nothing"
+    );
 }

@@ -10,8 +10,12 @@ use crate::run::{cargo, run};
 /// Simulate an instance under faults, a run a seed
 #[derive(clap::Args)]
 pub struct SimArgs {
+    /// What is played: echo (requests and answers get through) or kvs (nothing that was
+    /// acknowledged is lost). Both if not said
+    #[arg(value_parser = ["echo", "kvs"])]
+    play: Option<String>,
     /// Run this seed alone and print its trace: how a failure is looked at
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "play")]
     seed: Option<u64>,
     /// How many seeds to run, from 0
     #[arg(
@@ -32,7 +36,16 @@ pub fn sim(args: &SimArgs) -> Result<bool> {
         Some(seed) => (seed, 1),
         None => (0, args.seeds),
     };
-    let mut command = cargo(["run", "--quiet", "-p", "sim", "--example", "seeds", "--"]);
-    command.args([first, count, args.kill_percent].map(|number| number.to_string()));
-    run(&mut command)
+    let plays = match &args.play {
+        Some(play) => vec![play.as_str()],
+        None => vec!["echo", "kvs"],
+    };
+    let mut passed = true;
+    for play in plays {
+        let mut command = cargo(["run", "--quiet", "-p", "sim", "--example", "seeds", "--"]);
+        command.arg(play);
+        command.args([first, count, args.kill_percent].map(|number| number.to_string()));
+        passed &= run(&mut command)?;
+    }
+    Ok(passed)
 }

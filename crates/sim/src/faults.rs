@@ -1,0 +1,97 @@
+//! What can go wrong: modules killed, removed and loaded again, links cut, everything
+//! gone at once.
+
+use node::Input;
+
+use crate::stage;
+use crate::world::{Choice, SIGKILL, World};
+
+impl World {
+    /// One thing that can happen in this play.
+    pub(crate) fn break_something(&mut self) {
+        let faults: &[fn(&mut World)] = if self.play.has_files() {
+            &[
+                World::kill_a_module,
+                World::kill_a_module,
+                World::kill_a_module,
+                World::kill_modules,
+                World::reload_a_module,
+                World::cut_a_program,
+                World::crash,
+            ]
+        } else {
+            &[World::kill_a_module]
+        };
+        let at = self.rng.below(faults.len());
+        faults[at](self);
+    }
+
+    fn kill_a_module(&mut self) {
+        if !self.processes.is_empty() {
+            let at = self.rng.below(self.processes.len());
+            self.kill(at);
+        }
+        self.bury_the_dead();
+    }
+
+    /// Several at once, maybe all.
+    fn kill_modules(&mut self) {
+        for at in 0..self.processes.len() {
+            if self.rng.chance(70) {
+                self.kill(at);
+            }
+        }
+        self.bury_the_dead();
+    }
+
+    /// A module dies: what it had said arrives in part, what it was told is lost.
+    fn kill(&mut self, at: usize) {
+        let process = &mut self.processes[at];
+        let arrives = self.rng.below(process.to_broker.len() + 1);
+        process.to_broker.truncate(arrives);
+        process.to_module.clear();
+        process.exited = Some(SIGKILL);
+        self.kills += 1;
+        let line = format!("kill {}", process.name);
+        self.note(line);
+    }
+
+    fn reload_a_module(&mut self) {
+        let modules = self.play.modules();
+        let at = self.rng.below(modules.len());
+        let (name, args) = modules[at];
+        let first = self.loader.reload(name, args);
+        let queue = self.to_broker.entry(self.loader.peer).or_default();
+        queue.extend(first);
+        self.note(format!("reload {name}"));
+    }
+
+    /// A program loses its link, with what it had sent arriving in part, and comes back.
+    fn cut_a_program(&mut self) {
+        let at = self.rng.below(self.programs.len());
+        let peer = self.links[at];
+        let arrives = self.to_broker.get(&peer).map_or(0, |queue| queue.len());
+        for _ in 0..self.rng.below(arrives + 1) {
+            self.perform(Choice::FromProgram(peer));
+        }
+        self.note(format!("cut {}", self.programs[at].name()));
+        self.to_broker.remove(&peer);
+        self.programs[at].cut();
+        self.links[at] = self.connect();
+        self.tell_broker(Input::PeerDown { peer });
+        self.finish_step();
+    }
+
+    /// Everything dies at once and begins again with what is in the files.
+    fn crash(&mut self) {
+        self.note("crash".to_owned());
+        self.kills += 1;
+        self.processes.clear();
+        self.to_broker.clear();
+        self.links.clear();
+        self.programs.iter_mut().for_each(|program| program.cut());
+        self.seed += 1_000_000;
+        self.broker = stage::broker(self.play, self.seed, self.folder.as_ref());
+        self.set_the_stage();
+    }
+}

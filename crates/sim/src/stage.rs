@@ -1,0 +1,201 @@
+//! Setting the stage: a broker, its modules in order, the links of the programs.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use broker::attrs::Attrs;
+use broker::files::Files;
+use broker::{BrokerNode, Setup};
+use content::Content;
+use heartbeat::Heartbeat;
+use kvs::Kvs;
+use kvs_watch::KvsWatch;
+use node::{Input, ModuleNode, PeerId, PeerKind};
+use proto::module::{Load, Remove};
+use proto::{Object, Payload};
+use tempfile::TempDir;
+use wire::{Kind, Message};
+
+use crate::echo::Echo;
+use crate::hosted::{AnyNode, Hosted};
+use crate::play::Play;
+use crate::world::{QUIET_STEPS_MAX, World};
+
+/// Number of the first program's link; modules count up from below.
+const FIRST_PROGRAM: u64 = 1_000_000;
+/// The owner of the instance.
+const OWNER: u32 = 100;
+/// Steps that bring a broker to RUN.
+const START_STEPS: u64 = 16;
+
+/// Loads and removes modules, one request after the other.
+pub(crate) struct Loader {
+    pub(crate) peer: PeerId,
+    requests: VecDeque<Message>,
+    /// The request that has no answer yet.
+    waits: Option<Message>,
+}
+
+impl Loader {
+    /// A loader on this link.
+    pub(crate) fn new(peer: PeerId) -> Loader {
+        Loader {
+            peer,
+            requests: VecDeque::new(),
+            waits: None,
+        }
+    }
+
+    fn load(&mut self, name: &str, args: &[&str]) -> Option<Message> {
+        let load = Load {
+            path: name.to_owned(),
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            name: None,
+            loader: None,
+            exec: None,
+        };
+        self.add("module.load", load.encode())
+    }
+
+    /// Removes a module and loads it again.
+    pub(crate) fn reload(&mut self, name: &str, args: &[&str]) -> Option<Message> {
+        let remove = Remove {
+            name: name.to_owned(),
+            cancel: None,
+        };
+        let first = self.add("module.remove", remove.encode());
+        self.load(name, args);
+        first
+    }
+
+    fn add(&mut self, topic: &str, payload: bytes::Bytes) -> Option<Message> {
+        let mut request = Message::request(topic, 1);
+        request.set_payload(payload);
+        self.requests.push_back(request);
+        self.waits.is_none().then(|| self.next()).flatten()
+    }
+
+    fn next(&mut self) -> Option<Message> {
+        self.waits = self.requests.pop_front();
+        self.waits.clone()
+    }
+
+    /// The next request, when the one before is answered. A module that was killed before
+    /// it ran is loaded again, as whoever is in charge would.
+    pub(crate) fn take(&mut self, message: &Message) -> Option<Message> {
+        let Kind::Response { errnum, .. } = message.kind else {
+            panic!("{message:?}");
+        };
+        match self.waits.take() {
+            Some(request) if errnum != 0 && request.topic() == "module.load" => {
+                self.requests.push_front(request);
+            }
+            _ => {}
+        }
+        self.next()
+    }
+
+    /// Whether everything asked for is done.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waits.is_none()
+    }
+}
+
+/// A folder for what survives a crash.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().expect("there is room for a folder")
+}
+
+/// A broker that has not begun.
+pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<BrokerNode> {
+    let mut attrs = Attrs::default();
+    attrs.put("local-uri", "local:///sim/local-0");
+    attrs.put("hostname", "sim");
+    let in_table = "it is in the table";
+    attrs
+        .set_from_command_line("ferroflux.personality=minimal")
+        .expect(in_table);
+    attrs
+        .set_from_command_line("broker.rc2_none")
+        .expect(in_table);
+    if let Some(folder) = folder.and_then(|folder| folder.path().to_str()) {
+        attrs
+            .set_from_command_line(&format!("statedir={folder}"))
+            .expect(in_table);
+    }
+    let setup = Setup {
+        attrs,
+        config: Object::default(),
+        env: BTreeMap::new(),
+        owner: OWNER,
+        seed,
+        endpoint: "sim".to_owned(),
+        program: Vec::new(),
+        cleanup_folders: String::new(),
+    };
+    let names = play.modules().iter().map(|(name, _)| name);
+    let files = Files {
+        known: names
+            .map(|name| ((*name).to_owned(), (*name).to_owned()))
+            .collect(),
+        ..Files::default()
+    };
+    let node = BrokerNode::new(setup, |_| proto::common::RusageReply::default());
+    Hosted::new(node, files)
+}
+
+/// A module by its name.
+pub(crate) fn module(name: &str) -> Box<dyn AnyNode> {
+    match name {
+        "echo" => Box::new(Hosted::new(ModuleNode::<Echo>::default(), ())),
+        "heartbeat" => Box::new(Hosted::new(ModuleNode::<Heartbeat>::default(), ())),
+        "content" => Box::new(Hosted::new(
+            ModuleNode::<Content>::default(),
+            content::Store::default(),
+        )),
+        "kvs" => Box::new(Hosted::new(ModuleNode::<Kvs>::default(), ())),
+        "kvs-watch" => Box::new(Hosted::new(ModuleNode::<KvsWatch>::default(), ())),
+        other => panic!("no such module: {other}"),
+    }
+}
+
+impl World {
+    /// Starts the broker, loads the modules, connects the programs.
+    pub(crate) fn set_the_stage(&mut self) {
+        let (peer, kind) = (PeerId::BROKER, PeerKind::Broker);
+        self.tell_broker(Input::PeerUp { peer, kind });
+        // The broker answers requests once it is past its first states.
+        for _ in 0..START_STEPS {
+            self.pass_time();
+            self.finish_step();
+        }
+        self.loader = Loader::new(self.connect());
+        for (name, args) in self.play.modules() {
+            let first = self.loader.load(name, args);
+            let queue = self.to_broker.entry(self.loader.peer).or_default();
+            queue.extend(first);
+        }
+        for _ in 0..QUIET_STEPS_MAX {
+            if self.loader.is_idle() && !self.has_work() {
+                assert_eq!(self.processes.len(), self.play.modules().len());
+                self.links = (0..self.programs.len()).map(|_| self.connect()).collect();
+                return;
+            }
+            self.step();
+        }
+        panic!("the modules do not start: {:#?}", self.last_lines());
+    }
+
+    /// A new link on the broker's socket.
+    pub(crate) fn connect(&mut self) -> PeerId {
+        self.last_peer += 1;
+        let peer = PeerId(FIRST_PROGRAM + self.last_peer);
+        let kind = PeerKind::Client {
+            uid: OWNER,
+            gids: Vec::new(),
+            pid: 1,
+        };
+        self.to_broker.insert(peer, VecDeque::new());
+        self.tell_broker(Input::PeerUp { peer, kind });
+        peer
+    }
+}

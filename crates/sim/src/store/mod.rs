@@ -1,0 +1,86 @@
+//! Programs that use the key-value store, and check that it keeps its word.
+//!
+//! Each transaction of a writer puts one number at two keys and appends it to a log that
+//! all writers share. So whoever sees a version can tell whether it holds transactions
+//! whole (both keys and the end of the log say the same), and whoever follows the log
+//! whether an append was lost, doubled or moved. Read on in `ledger.rs` (what is known
+//! from outside), `writer.rs`, `walker.rs` (loads every blob of a version) and `watch.rs`.
+
+mod ledger;
+mod walker;
+mod watch;
+mod writer;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use proto::Payload;
+use wire::{Errno, Flags, Kind, Message};
+
+use crate::program::Program;
+use ledger::Ledger;
+use walker::Walker;
+use watch::{Watch, What};
+use writer::Writer;
+
+/// The namespace that all use.
+const NAMESPACE: &str = "primary";
+/// The log that all writers append to.
+const LOG: &str = "log";
+/// Writers at work.
+const WRITERS: usize = 3;
+
+/// What all programs of a run share.
+type Shared = Rc<RefCell<Ledger>>;
+
+/// Everyone who uses the store.
+pub(crate) fn programs() -> Vec<Box<dyn Program>> {
+    let ledger = Shared::default();
+    let mut programs: Vec<Box<dyn Program>> = Vec::new();
+    for number in 0..WRITERS {
+        // The last one does not send again what may or may not have been done.
+        let sends_again = number + 1 < WRITERS;
+        programs.push(Box::new(Writer::new(number, sends_again, ledger.clone())));
+    }
+    programs.push(Box::new(Walker::new(ledger.clone())));
+    for what in [
+        What::Log { sentinel: false },
+        What::Log { sentinel: true },
+        What::Key(0),
+        What::Full(1),
+        What::Key(2),
+    ] {
+        programs.push(Box::new(Watch::new(what, ledger.clone())));
+    }
+    programs
+}
+
+/// A request.
+fn request(topic: &str, tag: u32, payload: &impl Payload, flags: u8) -> Message {
+    let mut message = Message::request(topic, tag);
+    message.set_payload(payload.encode());
+    message.set_flag(flags, true);
+    message
+}
+
+/// A request that is answered many times.
+fn streaming(topic: &str, tag: u32, payload: &impl Payload) -> Message {
+    request(topic, tag, payload, Flags::STREAMING)
+}
+
+/// The tag of a response and whether it is a success.
+fn outcome_of(response: &Message) -> Option<(u32, Result<(), Errno>)> {
+    match response.kind {
+        Kind::Response {
+            errnum: 0,
+            matchtag,
+        } => Some((matchtag, Ok(()))),
+        Kind::Response { errnum, matchtag } => Some((matchtag, Err(Errno(errnum)))),
+        _ => None,
+    }
+}
+
+/// Whether an error says no more than that a module was not there.
+fn is_absence(errno: Errno) -> bool {
+    errno == Errno::EHOSTUNREACH || errno == Errno::ENOSYS
+}
