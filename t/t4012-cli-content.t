@@ -46,4 +46,35 @@ test_expect_success 'what is no blobref, or nobody has, is refused' '
 	test_cmp expect actual
 '
 
+test_expect_success 'the checkpoints are listed, newest first' '
+	flux content checkpoint list >actual &&
+	echo "SEQUENCE TIMESTAMP           ROOTREF" >expect &&
+	test_cmp expect actual &&
+	flux kvs put a=1 &&
+	flux kvs sync &&
+	flux kvs put a=2 &&
+	flux kvs sync &&
+	flux content checkpoint list >list &&
+	test "$(wc -l <list)" = 3 &&
+	sed -n 2p list >newest &&
+	test_grep " 20..-..-..T..:..:.. $(flux kvs getroot --blobref)\$" newest &&
+	flux content checkpoint list --json >json &&
+	test_grep "\"rootref\":\"$(flux kvs getroot --blobref)\"" json
+'
+
+test_expect_success 'the kvs starts from the one that is made, unless it is loaded' '
+	old=$(sed -n "3s/.* //p" list) &&
+	test_expect_code 1 flux content checkpoint update "$old" 2>actual &&
+	echo "flux-content: please unload kvs module before using checkpoint update" >expect &&
+	test_cmp expect actual &&
+	flux module remove kvs-watch &&
+	flux module remove kvs &&
+	test_expect_code 1 flux content checkpoint update zz &&
+	flux content checkpoint update --sequence=77 "$old" &&
+	flux module load kvs &&
+	flux module load kvs-watch &&
+	test "$(flux kvs get a)" = 1 &&
+	test "$(flux kvs version)" = 77
+'
+
 test_done

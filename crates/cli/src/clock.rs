@@ -30,3 +30,11 @@ pub fn now() -> f64 {
 pub fn now_us() -> i64 {
     Timestamp::now().as_microsecond()
 }
+
+/// A time as `2026-11-22T07:17:12` in a zone.
+pub fn iso(zone: &TimeZone, seconds: f64) -> String {
+    let time = Timestamp::from_second(seconds as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+    time.to_zoned(zone.clone())
+        .strftime("%Y-%m-%dT%H:%M:%S")
+        .to_string()
+}

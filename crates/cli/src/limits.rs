@@ -33,3 +33,12 @@ pub const STORES_IN_FLIGHT: usize = 64;
 
 /// Content requests under way at most.
 pub const CONTENT_REQUESTS_IN_FLIGHT_MAX: usize = 4096;
+
+/// Blobs that are checked at a time unless asked otherwise.
+pub const VALIDATES_IN_FLIGHT: usize = 64;
+
+/// Blobs that one step of a collection deletes, and rows that it looks at: the store has
+/// other work between two steps.
+pub const SWEEP_DELETES: i64 = 2048;
+/// See [`SWEEP_DELETES`].
+pub const SWEEP_WINDOW_ROWS: i64 = 65_536;

@@ -144,7 +144,7 @@ impl Dumping<'_> {
         while let Some(visit) = self.walk.next(&mut self.blobs) {
             match visit {
                 Visit::Dir(..) => {}
-                Visit::BadDir(key, _, refusal) => self.pass_over(flux, &key, refusal)?,
+                Visit::BadDir(key, refusal) => self.pass_over(flux, &key, refusal)?,
                 Visit::Leaf(key, tree, parts) => {
                     let parts: Result<Vec<_>, Refusal> = parts.into_iter().collect();
                     match parts {

@@ -11,6 +11,8 @@ pub mod dmesg;
 pub mod dump;
 pub mod env;
 pub mod event;
+pub mod fsck;
+pub mod gc;
 pub mod getattr;
 pub mod help;
 pub mod job;
@@ -43,6 +45,8 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<dump::Dump>(),
     Entry::of::<env::Env>(),
     Entry::of::<event::Event>(),
+    Entry::of::<fsck::Fsck>(),
+    Entry::of::<gc::Gc>(),
     Entry::of::<getattr::Getattr>(),
     Entry::of::<help::Help>(),
     Entry::of::<job::Job>(),

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 
-use proto::content::{Checkpoint, CheckpointPut, Flush};
+use proto::content::Checkpoint;
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::kvs::Op;
-use proto::{Errno, content_backing};
 
 use crate::command::{Group, Run, Style};
 use crate::commands::kvs::at::NamespaceArg;
@@ -210,23 +209,7 @@ impl Restoring<'_> {
             sequence: 0,
             timestamp: self.newest as f64,
         };
-        let handle = &mut self.blobs.handle;
-        let flushed = handle
-            .rpc(&Flush)
-            .map(|_| ())
-            .or_else(|refusal| match refusal.errno {
-                // There is nothing behind the service's memory.
-                Errno::ENOSYS if self.restore.no_cache => Ok(()),
-                _ => Err(refusal),
-            });
-        flushed.map_err(|refusal| CliError::from(refusal).about("error flushing content cache"))?;
-        let put = match self.restore.no_cache {
-            true => handle
-                .rpc(&content_backing::CheckpointPut { value })
-                .map(|_| ()),
-            false => handle.rpc(&CheckpointPut { value }).map(|_| ()),
-        };
-        put.map_err(|refusal| CliError::from(refusal).about("error updating checkpoint"))
+        source::write_checkpoint(&mut self.blobs.handle, value, self.restore.no_cache)
     }
 }
 

@@ -79,10 +79,4 @@ impl Blobs {
         let asked = self.load(blobref);
         self.wait(asked)
     }
-
-    /// Stores one blob and blocks until it is stored.
-    pub fn store_now(&mut self, blob: Bytes) -> Result<Bytes, Refusal> {
-        let asked = self.store(blob);
-        self.wait(asked)
-    }
 }

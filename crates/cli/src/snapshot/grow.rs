@@ -1,5 +1,6 @@
 //! A tree built from its values, in the order in which they come, without ever holding
-//! more of it than the directories on the way to the value at hand.
+//! more of it than the directories on the way to the value at hand; or a stored tree
+//! that is changed in places, which costs least in the order of the keys.
 
 use std::collections::VecDeque;
 
@@ -59,6 +60,16 @@ impl Grow {
         }
     }
 
+    /// The tree that begins at `root`, to be changed.
+    pub fn from_root(blobs: &mut Blobs, root: &BlobRef, window: usize) -> Result<Grow, CliError> {
+        let mut grow = Grow::new(root.kind(), window);
+        let entries = dir_of(&blobs.load_now(root)?)?;
+        if let Some(open) = grow.open.last_mut() {
+            open.entries = entries;
+        }
+        Ok(grow)
+    }
+
     /// Blobs stored so far.
     pub fn n_blobs(&self) -> u64 {
         self.n_blobs
@@ -84,15 +95,31 @@ impl Grow {
         let Some((name, above)) = key.names().split_last() else {
             return Err(CliError::new("the root can not be a value"));
         };
-        let is_open = |(open, name): (&Open, &Box<str>)| open.name == *name;
-        let n_common = self.open[1..].iter().zip(above).take_while(|&p| is_open(p));
-        let n_common = n_common.count();
+        self.open(blobs, above)?;
+        if let Some(open) = self.open.last_mut() {
+            open.entries.insert(name.clone(), tree);
+        }
+        Ok(())
+    }
+
+    /// Takes a key out of the tree; gives what was there.
+    pub fn take(&mut self, blobs: &mut Blobs, key: &Key) -> Result<Option<Tree>, CliError> {
+        let Some((name, above)) = key.names().split_last() else {
+            return Ok(None);
+        };
+        self.open(blobs, above)?;
+        let open = self.open.last_mut();
+        Ok(open.and_then(|open| open.entries.remove(name)))
+    }
+
+    /// Makes the directory with these names above it the one at hand.
+    fn open(&mut self, blobs: &mut Blobs, above: &[Box<str>]) -> Result<(), CliError> {
+        let is_open = |open: &Open, name: &str| *open.name == *name;
+        let pairs = self.open[1..].iter().zip(above);
+        let n_common = pairs.take_while(|(open, name)| is_open(open, name)).count();
         self.close_down_to(blobs, 1 + n_common)?;
         for name in &above[n_common..] {
             self.enter(blobs, name)?;
-        }
-        if let Some(open) = self.open.last_mut() {
-            open.entries.insert(name.clone(), tree);
         }
         Ok(())
     }
@@ -111,6 +138,7 @@ impl Grow {
     fn enter(&mut self, blobs: &mut Blobs, name: &str) -> Result<(), CliError> {
         let found = self.open.last().and_then(|open| open.entries.get(name));
         let entries = match found {
+            Some(Tree::Dir(entries)) => entries.clone(),
             Some(Tree::DirRef(blobref)) => {
                 let blobref = *blobref;
                 // It may be on its way to the store.

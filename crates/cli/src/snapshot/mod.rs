@@ -3,8 +3,8 @@
 //!
 //! Works on the content service alone, so that it also does when the kvs is not there.
 //! Read on in `blobs.rs` (requests under way), `walk.rs` (reading a tree in order),
-//! `grow.rs` (writing one), `archive.rs` and `names.rs` (trees as tar archives),
-//! `edit.rs` (changing a stored tree), `source.rs` (where trees begin) and `progress.rs`.
+//! `grow.rs` (writing and changing one), `archive/` and `names.rs` (trees as tar archives),
+//! `source.rs` (where trees begin) and `progress.rs` (how far a command is).
 
 pub mod archive;
 pub mod blobs;

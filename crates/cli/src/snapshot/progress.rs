@@ -21,6 +21,8 @@ const STEPS_BETWEEN_LOOKS: u64 = 64;
 pub struct Progress {
     shows_count: bool,
     is_moving: bool,
+    /// Whether a count stands on the line where the terminal is.
+    is_begun: bool,
     notify: Option<UnixDatagram>,
     shown_at: Instant,
     notified_at: Option<Instant>,
@@ -35,6 +37,7 @@ impl Progress {
         Progress {
             shows_count,
             is_moving: shows_count && flux.err_is_tty(),
+            is_begun: false,
             notify: socket.and_then(connect),
             shown_at: Instant::now(),
             notified_at: None,
@@ -42,18 +45,35 @@ impl Progress {
         }
     }
 
+    /// Counts only while standard error is a terminal, and leaves nothing behind elsewhere.
+    pub fn moving(flux: &Flux) -> Progress {
+        Progress {
+            shows_count: false,
+            ..Progress::new(flux, true, false)
+        }
+    }
+
+    /// Shows how far we are, whenever that was shown last.
+    pub fn show(&mut self, flux: &mut Flux, text: impl Fn() -> String) -> Result<(), CliError> {
+        if self.is_moving {
+            self.is_begun = true;
+            let line = format!("\r{}: {}", flux.program(), text());
+            flux.err.write_all(line.as_bytes())?;
+            flux.err.flush()?;
+        }
+        Ok(())
+    }
+
     /// One more step is done; `text` says how far we are.
     pub fn step(&mut self, flux: &mut Flux, text: impl Fn() -> String) -> Result<(), CliError> {
         self.n_steps += 1;
-        if self.n_steps % STEPS_BETWEEN_LOOKS != 0 {
+        if !self.n_steps.is_multiple_of(STEPS_BETWEEN_LOOKS) {
             return Ok(());
         }
         let now = Instant::now();
         if self.is_moving && now - self.shown_at >= SHOW_INTERVAL {
             self.shown_at = now;
-            let line = format!("\r{}: {}", flux.program(), text());
-            flux.err.write_all(line.as_bytes())?;
-            flux.err.flush()?;
+            self.show(flux, &text)?;
         }
         let is_due = |at: Instant| now - at >= NOTIFY_INTERVAL;
         if self.notify.is_some() && self.notified_at.is_none_or(is_due) {
@@ -76,7 +96,7 @@ impl Progress {
 
     /// Goes to a fresh line, for a message in between.
     pub fn clear(&mut self, flux: &mut Flux) -> Result<(), CliError> {
-        if self.is_moving && self.n_steps >= STEPS_BETWEEN_LOOKS {
+        if std::mem::take(&mut self.is_begun) {
             writeln!(flux.err)?;
         }
         Ok(())

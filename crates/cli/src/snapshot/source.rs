@@ -1,7 +1,7 @@
 //! Where a tree begins: at the current root, or at the last checkpoint.
 
 use client::Handle;
-use proto::content::{Checkpoint, CheckpointGet};
+use proto::content::{Checkpoint, CheckpointGet, CheckpointPut, Flush};
 use proto::data::BlobRef;
 use proto::kvs::{GetRoot, PRIMARY};
 use proto::{Errno, content_backing, kvs};
@@ -52,4 +52,26 @@ pub fn check_kvs_is_not_loaded(handle: &mut Handle, option: &str) -> Result<(), 
             "please unload kvs module before using {option}"
         ))),
     }
+}
+
+/// Makes a checkpoint of what has been stored.
+pub fn write_checkpoint(
+    handle: &mut Handle,
+    value: Checkpoint,
+    is_direct: bool,
+) -> Result<(), CliError> {
+    match handle.rpc(&Flush) {
+        Ok(_) => {}
+        // There is nothing behind the service's memory, but nothing is in that either.
+        Err(refusal) if refusal.errno == Errno::ENOSYS && is_direct => {}
+        Err(refusal) => {
+            return Err(CliError::from(refusal).about("error flushing content cache"));
+        }
+    }
+    let put = match is_direct {
+        true => handle.rpc(&content_backing::CheckpointPut { value }),
+        false => handle.rpc(&CheckpointPut { value }),
+    };
+    put.map(|_| ())
+        .map_err(|refusal| CliError::from(refusal).about("error updating checkpoint"))
 }

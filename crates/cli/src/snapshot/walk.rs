@@ -20,7 +20,8 @@ const LOOK_AHEAD_NODES: usize = 64;
 pub enum Values {
     /// They are loaded.
     Load,
-    /// The store is asked whether it has them.
+    /// The store is asked whether it has them, and whether it has directories, which the
+    /// service may also know from its memory.
     Validate,
     /// Nothing; and values without blobs, and links, are passed over.
     Skip,
@@ -34,7 +35,7 @@ pub enum Visit {
     /// A directory that was read; its entries follow.
     Dir(Key, BlobRef),
     /// A directory that can not be read.
-    BadDir(Key, BlobRef, Refusal),
+    BadDir(Key, Refusal),
 }
 
 /// A walk through one or more trees.
@@ -64,24 +65,29 @@ struct Node {
 impl Walk {
     /// A walk that begins at `root`, with at most `window` requests under way.
     pub fn new(root: BlobRef, values: Values, window: usize) -> Walk {
-        let mut walk = Walk {
+        let mut walk = Walk::nowhere(values, window);
+        walk.add_root(root);
+        walk
+    }
+
+    /// A walk that is to be given its roots.
+    pub fn nowhere(values: Values, window: usize) -> Walk {
+        Walk {
             values,
             window: window.max(1),
             in_flight: 0,
             nodes: VecDeque::new(),
             seen: None,
-        };
-        walk.add_root(root);
-        walk
+        }
     }
 
     /// The same in which equal directories are visited once.
     pub fn once_each(mut self) -> Walk {
-        let roots = self.nodes.iter().filter_map(|node| match node.tree {
+        let seen = self.nodes.iter().filter_map(|node| match node.tree {
             Tree::DirRef(blobref) => Some(blobref),
             _ => None,
         });
-        self.seen = Some(roots.collect());
+        self.seen = Some(seen.collect());
         self
     }
 
@@ -142,16 +148,34 @@ impl Walk {
                 None
             }
             Tree::DirRef(blobref) => {
-                let read = node.got.pop().unwrap_or(Err(Refusal::bare(Errno::ENOENT)));
-                Some(match read.and_then(|blob| dir_of(&blob)) {
+                // Whatever was asked about the blob must have gone well; the blob is last.
+                let got: Result<Vec<Bytes>, Refusal> = node.got.into_iter().collect();
+                let read = got.and_then(|got| match got.last() {
+                    Some(blob) => self.check(&blobref, blob).and_then(|()| dir_of(blob)),
+                    None => Err(Refusal::bare(Errno::ENOENT)),
+                });
+                Some(match read {
                     Ok(entries) => {
                         self.enter(&key, entries);
                         Visit::Dir(key, blobref)
                     }
-                    Err(refusal) => Visit::BadDir(key, blobref, refusal),
+                    Err(refusal) => Visit::BadDir(key, refusal),
                 })
             }
             tree => Some(Visit::Leaf(key, tree, node.got)),
+        }
+    }
+
+    /// That a blob is the one that was asked for, where that is the matter.
+    fn check(&self, blobref: &BlobRef, blob: &[u8]) -> Result<(), Refusal> {
+        let is_wrong =
+            self.values == Values::Validate && BlobRef::of(blobref.kind(), blob) != *blobref;
+        match is_wrong {
+            true => Err(Refusal::new(
+                Errno::ENOTRECOVERABLE,
+                "its hash is not its name",
+            )),
+            false => Ok(()),
         }
     }
 
@@ -203,6 +227,7 @@ impl Node {
     /// Blobs that have to be asked for before this can be visited.
     fn n_blobs(&self, values: Values) -> usize {
         match &self.tree {
+            Tree::DirRef(_) if values == Values::Validate => 2,
             Tree::DirRef(_) => 1,
             Tree::ValRef(blobrefs) if values != Values::Skip => blobrefs.len(),
             _ => 0,
@@ -211,6 +236,9 @@ impl Node {
 
     fn ask(&self, blobs: &mut Blobs, values: Values) -> Option<Asked> {
         Some(match &self.tree {
+            Tree::DirRef(blobref) if self.n_asked + 1 < self.n_blobs(values) => {
+                blobs.validate(blobref)
+            }
             Tree::DirRef(blobref) => blobs.load(blobref),
             Tree::ValRef(blobrefs) => {
                 let blobref = blobrefs.get(self.n_asked)?;

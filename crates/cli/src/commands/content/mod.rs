@@ -1,5 +1,7 @@
 //! `flux content`: the blobs under the key-value store.
 
+mod checkpoint;
+
 use client::Call;
 use proto::data::BlobRef;
 use proto::{Errno, content, content_backing};
@@ -24,6 +26,7 @@ enum Verb {
     Load(Load),
     Flush(Flush),
     Dropcache(Dropcache),
+    Checkpoint(checkpoint::Checkpoint),
 }
 
 impl Run for Content {
@@ -37,6 +40,7 @@ impl Run for Content {
             Verb::Load(load) => load.run(flux),
             Verb::Flush(flush) => flush.run(flux),
             Verb::Dropcache(dropcache) => dropcache.run(flux),
+            Verb::Checkpoint(checkpoint) => checkpoint.run(flux),
         }
     }
 }
