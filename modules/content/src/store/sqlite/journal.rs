@@ -86,7 +86,10 @@ impl Journal {
         if self.pending.commits == 0 {
             return Ok(());
         }
-        if self.pending.text.len() > JOURNALLED_TRANSACTION_BYTES_MAX {
+        // After a checkpoint in the middle of a transaction the rest of it counts as folded
+        // too, because it has the same number.
+        let is_folded = self.folding == self.pending.number && !self.pending.text.is_empty();
+        if is_folded || self.pending.text.len() > JOURNALLED_TRANSACTION_BYTES_MAX {
             return self.fold(db, usize::MAX, epoch);
         }
         let (number, text) = (self.pending.number, &self.pending.text);

@@ -139,6 +139,26 @@ fn a_checkpoint_and_a_clean_end_leave_nothing_in_the_journal() {
 }
 
 #[test]
+fn what_comes_after_a_checkpoint_in_its_transaction_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = started(folder.path(), 1);
+    let synced = Commit {
+        checkpoint: Some(checkpoint(1)),
+        ..commit(2)
+    };
+    let tasks = [synced, commit(3), commit(4)].map(Task::Commit);
+    for result in batch::run(&mut store, &mut Clock::default(), &tasks) {
+        assert_eq!(result, Ok(Outcome::Done));
+    }
+    assert!((1..=4).all(|number| has(&mut store, number)));
+    run(&mut store, Task::Commit(commit(5))).unwrap();
+    drop(store);
+    let mut store = open(folder.path());
+    assert!((1..=5).all(|number| has(&mut store, number)));
+    assert_eq!(value(&mut store), Some("5".to_owned()));
+}
+
+#[test]
 fn upkeep_moves_commits_in_steps() {
     let folder = tempfile::tempdir().unwrap();
     let commits = FOLDED_TRANSACTIONS as u64 * 2 + 1;
