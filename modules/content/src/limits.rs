@@ -67,6 +67,16 @@ pub const LOG_BYTES_MAX: usize = 32 << 20;
 /// Bytes that a transaction is taken to write beside its blobs.
 pub const LOG_BYTES_A_TRANSACTION: usize = 8 << 10;
 
+/// Pages of a damaged file that are looked at: 16 TiB of the usual size.
+pub const SALVAGED_PAGES_MAX: u32 = u32::MAX - 1;
+
+/// Lines in the log about blobs, and about keys, that are lost with a damaged file. The
+/// others are counted.
+pub const SALVAGE_LINES_MAX: usize = 100;
+
+/// Damaged files that are kept. With so many, someone has to look first.
+pub const DAMAGED_FILES_MAX: usize = 100;
+
 /// How long to wait for another process to let go of the file, in milliseconds: a
 /// predecessor that was killed is still being buried.
 pub const FILE_BUSY_MS: u64 = 5000;

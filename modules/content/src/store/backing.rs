@@ -57,6 +57,9 @@ pub trait Backing: Debug + Send {
     /// Back to what was before `begin`, whatever has failed since, `end` included.
     fn undo(&mut self);
 
+    /// What was read is not what was written. The next one to open the store is to know.
+    fn damaged(&mut self) {}
+
     /// A blob, or what is wrong with it. `None` when it is not there.
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure>;
 

@@ -19,6 +19,9 @@ pub fn run(backing: &mut dyn Backing, clock: &mut Clock, tasks: &[Task]) -> Vec<
             let refusal = failure.refusal(backing.path());
             tracing::error!("{refusal}");
             backing.undo();
+            if failure.is_damage() {
+                backing.damaged();
+            }
             answer_without_writing(backing, clock, tasks, &refusal)
         }
     }
@@ -96,6 +99,7 @@ fn load(
             let damaged = Failure::Damaged(format!("blob {name} is damaged: {damage}"));
             let refusal = damaged.refusal(backing.path());
             tracing::error!("{refusal}");
+            backing.damaged();
             Err(refusal)
         }
         None => Err(Refusal::bare(Errno::ENOENT)),

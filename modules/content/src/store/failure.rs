@@ -17,6 +17,8 @@ pub enum Failure {
     File(PathBuf, std::io::Error),
     /// It holds something that was never written like this.
     Damaged(String),
+    /// It is so damaged that there is nothing to go on from.
+    Lost(String),
 }
 
 impl From<rusqlite::Error> for Failure {
@@ -26,6 +28,24 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Failure {
+    /// Whether what was read is not what was written.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => errno_of(error) == Errno::ENOTRECOVERABLE,
+            Self::Damaged(_) => true,
+            Self::Io(_) | Self::File(..) | Self::Lost(_) => false,
+        }
+    }
+
+    /// What is wrong, without the file's name.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Sqlite(error) => error.to_string(),
+            Self::Io(error) | Self::File(_, error) => error.to_string(),
+            Self::Damaged(what) | Self::Lost(what) => what.clone(),
+        }
+    }
+
     /// As the caller and the log get it.
     pub fn refusal(&self, path: &Path) -> Refusal {
         let path = path.display();
@@ -34,6 +54,7 @@ impl Failure {
             Self::Io(error) => io_refusal(&path, error),
             Self::File(path, error) => io_refusal(&path.display(), error),
             Self::Damaged(what) => Refusal::new(Errno::EIO, format!("{path}: {what}")),
+            Self::Lost(what) => Refusal::new(Errno::ENOTRECOVERABLE, format!("{path}: {what}")),
         }
     }
 }

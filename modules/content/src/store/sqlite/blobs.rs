@@ -60,7 +60,8 @@ fn pack(blob: &[u8]) -> Option<Vec<u8>> {
     (packed.len() < blob.len()).then_some(packed)
 }
 
-fn unpack(name: &BlobRef, size: i64, object: Vec<u8>) -> Result<Bytes, String> {
+/// A blob as it is, from its row.
+pub fn unpack(name: &BlobRef, size: i64, object: Vec<u8>) -> Result<Bytes, String> {
     let blob = match usize::try_from(size) {
         // LZ4 makes at most 255 bytes of one: a larger size is damage, not a reservation.
         Ok(size) if size / 255 > object.len() => return Err("impossible size".to_owned()),

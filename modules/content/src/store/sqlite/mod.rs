@@ -2,13 +2,14 @@
 //!
 //! Read on in `schema.rs` (the tables and how the file is opened), then `blobs.rs`,
 //! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs` and `slots.rs` (where commits go
-//! first) and `collect.rs` (deleting).
+//! first), `collect.rs` (deleting) and `salvage/` (what becomes of a damaged file).
 
 mod blobs;
 mod checkpoints;
 mod collect;
 mod journal;
 mod records;
+mod salvage;
 mod schema;
 mod slots;
 
@@ -48,14 +49,27 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file and makes what is missing in it.
+    /// Opens the file and makes what is missing in it. One that is damaged is replaced by
+    /// what can be read of it.
     pub fn open(settings: FileSettings) -> Result<Sqlite, Failure> {
-        let db = schema::open(&settings)?;
+        let damage = match Sqlite::open_as_it_is(&settings) {
+            Ok(_) if salvage::is_wanted(&settings.path) => {
+                Failure::Damaged("it was found damaged before".to_owned())
+            }
+            Err(failure) if failure.is_damage() => failure,
+            opened => return opened,
+        };
+        salvage::salvage(&settings, &damage)?;
+        Sqlite::open_as_it_is(&settings)
+    }
+
+    fn open_as_it_is(settings: &FileSettings) -> Result<Sqlite, Failure> {
+        let db = schema::open(settings)?;
         let epoch = checkpoints::newest_id(&db)?;
         let journal = Journal::read(&db)?;
         let mut opened = Sqlite {
             db,
-            settings,
+            settings: settings.clone(),
             journal,
             log_bytes: 0,
             epoch,
@@ -130,6 +144,10 @@ impl Backing for Sqlite {
             tracing::error!("{}: {error}", self.settings.path.display());
         }
         self.restore_synchronous();
+    }
+
+    fn damaged(&mut self) {
+        salvage::want(&self.settings.path);
     }
 
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {

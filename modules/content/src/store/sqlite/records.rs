@@ -21,6 +21,11 @@ const FOLDED: &str = ".folded";
 pub fn open(db: &Connection, writer: &str) -> Result<Vec<Record>, Failure> {
     put(db, WRITER, writer.as_bytes())?;
     set_number(db, 0)?;
+    all(db)
+}
+
+/// All records by key.
+pub fn all(db: &Connection) -> Result<Vec<Record>, Failure> {
     let mut select = db.prepare_cached(
         "SELECT key, value FROM ferroflux_records WHERE key NOT LIKE '.%' ORDER BY key",
     )?;

@@ -114,7 +114,10 @@ fn a_file_that_can_not_be_used_is_refused_by_name() {
     assert_eq!(refusal.errno, Errno::ENOTRECOVERABLE);
     assert_eq!(
         refusal.to_string(),
-        format!("{}: file is not a database", path.display())
+        format!(
+            "{}: file is not a database; nothing in it can be read",
+            path.display()
+        )
     );
     let missing = folder.path().join("missing");
     let refusal = Store::default()
