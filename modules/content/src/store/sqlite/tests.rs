@@ -85,6 +85,31 @@ fn a_full_disk_undoes_the_whole_batch_and_the_service_goes_on_when_there_is_room
 }
 
 #[test]
+fn a_file_that_can_not_be_written_refuses_commits_until_it_can() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    run_one(&mut store, store_of(b"before")).unwrap();
+    run_one(&mut store, Task::Records("kvs-1".to_owned())).unwrap();
+    sql(&store, "PRAGMA query_only = 1");
+    let tasks = [
+        commit_of("kvs-1", 1, b"blob", "ns/primary", Some(b"root")),
+        Task::Load(name(b"before")),
+    ];
+    let results = run(&mut store, &tasks);
+    let refusal = results[0].clone().unwrap_err();
+    assert_eq!(refusal.errno, Errno::EROFS);
+    let text = refusal.to_string();
+    assert!(
+        text.contains("content.sqlite: attempt to write a readonly"),
+        "{text}"
+    );
+    assert_eq!(results[1], Ok(Outcome::Blob(Bytes::from_static(b"before"))));
+
+    sql(&store, "PRAGMA query_only = 0");
+    assert!(run(&mut store, &tasks).iter().all(Result::is_ok));
+}
+
+#[test]
 fn a_damaged_blob_is_refused_by_name_and_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());

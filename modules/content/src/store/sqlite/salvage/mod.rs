@@ -47,6 +47,7 @@ pub fn salvage(settings: &FileSettings, why: &Failure) -> Result<(), Failure> {
     let fresh = beside(path, ".fresh");
     delete(&fresh)?;
     let rebuilt = rebuild(settings, &aside, &fresh);
+    delete(&beside(&fresh, "-journal"))?;
     if let Ok(Ok(())) = rebuilt {
         // The log goes first: it must not be taken for that of the fresh file. If we are
         // killed between the two, the next one begins again with what is aside.
