@@ -164,9 +164,10 @@ impl Watcher {
             (Stage::NoNamespace, _) | (Stage::Following, Heard::Created) => {}
             (Stage::Following, Heard::Version { seq, root, unsure }) => {
                 // After a restart even the version that we have seen is looked at: its
-                // number may be the same and the lookup may have crossed the restart.
+                // number may be the same and the lookup may have crossed the restart. Whoever
+                // restores an archive makes it begin at an earlier one.
                 if seq > self.seen || unsure {
-                    self.seen = self.seen.max(seq);
+                    self.seen = seq;
                     self.look_up(Some((seq, root)), unsure);
                 }
             }
@@ -308,8 +309,11 @@ impl Watcher {
     /// The first lookup is done: what happened meanwhile is taken up.
     fn follow(&mut self) {
         let before = std::mem::replace(&mut self.stage, Stage::Following);
+        let seen = self.seen;
+        let is_older = |heard: &Heard| matches!(heard, Heard::Version { seq, .. } if *seq < seen);
         if let Stage::Beginning(kept) = before {
-            kept.into_iter().for_each(|heard| self.hear(heard));
+            let kept = kept.into_iter().filter(|heard| !is_older(heard));
+            kept.for_each(|heard| self.hear(heard));
         }
     }
 

@@ -4,7 +4,8 @@
 //! `proto::kvs`); `commit [in=NS] [untold] OP...` where an OP is `key=value`,
 //! `key+=value`, `-key`, `key/`, `key@[NS::]target` or `key!` (its blobs become one);
 //! `create NS UID`; `remove NS`; `hold` (the kvs answers no more) and `release` (it answers
-//! what it was asked, the newest first); `restart` (the kvs dies and is back); `lose`
+//! what it was asked, the newest first); `restart` (the kvs dies and is back),
+//! `restarted` (it has been back for a while), `restore` (it is back with one version); `lose`
 //! (content loses its blobs); `cancel TAG`; `disconnect [CLIENT]`; `forge JSON` (a guest
 //! publishes an event); `stats`. A `watch` or `cancel` may have `by=CLIENT`.
 
@@ -68,6 +69,12 @@ impl Stage {
             "hold" => self.holding = true,
             "release" => self.release(),
             "restart" => self.restart(),
+            "restarted" => self.tell_restarted(),
+            "restore" => {
+                let primary = self.namespaces.get_mut("primary").unwrap();
+                primary.versions = vec![primary.versions.pop().unwrap()];
+                self.tell_restarted();
+            }
             "cancel" => {
                 let (client, tag) = rest.split_once(' ').unwrap_or(("by=client", rest));
                 let client = client.strip_prefix("by=").unwrap();
@@ -257,6 +264,10 @@ impl Stage {
             self.probe
                 .message(request.into_response(Errno::EHOSTUNREACH.0, text));
         }
+        self.tell_restarted();
+    }
+
+    fn tell_restarted(&mut self) {
         let names: Vec<String> = self.namespaces.keys().cloned().collect();
         for name in names {
             let event = self.setroot(&name, BTreeMap::new(), true);
