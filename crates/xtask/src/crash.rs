@@ -1,10 +1,14 @@
 //! `cargo xtask crash`: kills processes of an instance at random moments under load, and
-//! looks from outside whether every acknowledged commit is still there.
+//! looks from outside whether everything acknowledged is still there.
 //!
-//! A round is one life of a broker: writers commit, the kvs and content modules are killed
-//! under them a few times, then the broker or everything. The next round begins on the
-//! same state directory and looks up what was acknowledged in the one before; the end
-//! looks up all of it.
+//! A round is one life of a broker: writers commit, a reader walks whole versions and a
+//! log is watched while the kvs, kvs-watch and content modules are killed a few times,
+//! then the broker or everything. The next round begins on the same state directory and
+//! looks at what was acknowledged in the one before; the end looks at all of it. Read on
+//! in `crash/load.rs` (who is at work) and `crash/verify.rs`.
+
+mod load;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,10 +18,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use client::{Handle, Options};
 use indicatif::ProgressBar;
-use proto::kvs::{Commit, Found, Lookup, PRIMARY};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::proc::{children_of, is_alive, name_of};
+use crate::proc::{children_of, is_alive, program_of};
+use load::{Seen, Told};
 
 /// Kill processes under load and look for what was acknowledged
 #[derive(clap::Args)]
@@ -31,6 +35,9 @@ pub struct CrashArgs {
     /// Where the random numbers begin
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Take the programs from here instead of building them
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
 }
 
 /// Kills in one life of a broker, the last one its own.
@@ -40,42 +47,59 @@ const PAUSE_MS: u64 = 120;
 /// How long a broker may take to be there, or its modules to be gone.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a writer was told.
-#[derive(Default)]
-struct Told {
-    /// Numbers of the commits that were acknowledged.
-    acknowledged: Vec<u64>,
-    refused: u64,
-}
+/// Which modules are killed together.
+const VICTIMS: &[&[&str]] = &[
+    &["flux-module-kvs"],
+    &["flux-module-content"],
+    &["flux-module-kvs-watch"],
+    &["flux-module-kvs", "flux-module-content"],
+    &[
+        "flux-module-kvs",
+        "flux-module-content",
+        "flux-module-kvs-watch",
+    ],
+];
 
 /// Kills as often as asked; true when nothing was lost.
 pub fn crash(args: &CrashArgs) -> Result<bool> {
-    let programs = crate::bench::build()?;
+    let programs = match &args.programs {
+        Some(folder) => folder.clone(),
+        None => crate::bench::build()?,
+    };
     let folder = tempfile::tempdir()?;
     let site = Site::new(&programs, folder.path())?;
     let mut rng = Rng(args.seed);
     let mut told: Vec<Told> = (0..args.writers).map(|_| Told::default()).collect();
+    let mut seen = Seen::default();
     let bar = ProgressBar::new(args.kills);
-    let (mut kills, mut lost) = (0, 0);
+    let (mut kills, mut wrong) = (0, Vec::new());
     while kills < args.kills {
         let before: Vec<usize> = told.iter().map(|told| told.acknowledged.len()).collect();
         let count = KILLS_PER_ROUND.min(args.kills - kills);
         let broker = site.start()?;
-        site.round(broker, count, &mut rng, &mut told)?;
+        site.round(broker, count, &mut rng, &mut told, &mut seen)?;
         kills += count;
         bar.inc(count);
         let broker = site.start()?;
-        lost += site.lost(&told, &before)?;
+        wrong.extend(verify::wrong(&site, &told, &seen, &before)?);
         site.end(broker)?;
     }
     let broker = site.start()?;
-    lost += site.lost(&told, &vec![0; told.len()])?;
+    wrong.extend(verify::wrong(&site, &told, &seen, &vec![0; told.len()])?);
     site.end(broker)?;
     bar.finish_and_clear();
+    wrong.append(&mut seen.wrong);
+    wrong.iter().for_each(|what| eprintln!("{what}"));
     let acknowledged: usize = told.iter().map(|told| told.acknowledged.len()).sum();
     let refused: u64 = told.iter().map(|told| told.refused).sum();
-    println!("{kills} kills, {acknowledged} commits acknowledged, {refused} refused, {lost} lost");
-    Ok(lost == 0)
+    println!(
+        "{kills} kills, {acknowledged} commits acknowledged, {refused} refused, {} versions \
+         walked, {} watches, {} wrong",
+        seen.walks,
+        seen.watches,
+        wrong.len()
+    );
+    Ok(wrong.is_empty())
 }
 
 /// Where the instances live, one after the other.
@@ -138,25 +162,32 @@ impl Site {
         Ok(())
     }
 
-    /// Writers write and processes are killed, `count` times, the broker last.
-    fn round(&self, mut broker: Child, count: u64, rng: &mut Rng, told: &mut [Told]) -> Result<()> {
-        let stop = AtomicBool::new(false);
+    /// Everyone works and processes are killed, `count` times, the broker last.
+    fn round(
+        &self,
+        mut broker: Child,
+        count: u64,
+        rng: &mut Rng,
+        told: &mut [Told],
+        seen: &mut Seen,
+    ) -> Result<()> {
+        let stop = &AtomicBool::new(false);
         let id = broker.id();
+        let mut watched = Seen::default();
+        std::mem::swap(&mut watched.log, &mut seen.log);
         std::thread::scope(|scope| -> Result<()> {
             for (writer, told) in told.iter_mut().enumerate() {
-                let stop = &stop;
-                scope.spawn(move || self.write(writer, told, stop));
+                scope.spawn(move || load::write(self, writer, told, stop));
             }
+            let (read, watched) = (&mut *seen, &mut watched);
+            scope.spawn(move || load::read(self, read, stop));
+            scope.spawn(move || load::watch(self, verify::WATCHED, watched, stop));
             for _ in 1..count {
                 rng.pause();
-                let victims: &[&str] = match rng.below(3) {
-                    0 => &["flux-module-kvs"],
-                    1 => &["flux-module-con"],
-                    _ => &["flux-module-kvs", "flux-module-con"],
-                };
+                let victims = VICTIMS[rng.below(VICTIMS.len() as u64) as usize];
                 let children = children_of(id)?.into_iter();
                 children
-                    .filter(|child| victims.contains(&name_of(*child).as_str()))
+                    .filter(|child| victims.contains(&program_of(*child).as_str()))
                     .for_each(|child| kill(child, Signal::KILL));
             }
             rng.pause();
@@ -173,46 +204,12 @@ impl Site {
                 std::thread::sleep(Duration::from_millis(5));
             }
             Ok(())
-        })
+        })?;
+        seen.log = watched.log;
+        seen.watches += watched.watches;
+        seen.wrong.append(&mut watched.wrong);
+        Ok(())
     }
-
-    /// Commits one key after the other, and notes what is acknowledged.
-    fn write(&self, writer: usize, told: &mut Told, stop: &AtomicBool) {
-        let Ok(mut handle) = self.open() else {
-            return;
-        };
-        let mut n = told.acknowledged.last().map_or(0, |last| last + 1);
-        while !stop.load(Ordering::Relaxed) {
-            let commit = Commit::new(PRIMARY).put(key_of(writer, n), n.to_string());
-            match handle.rpc(&commit) {
-                Ok(_) => told.acknowledged.push(n),
-                Err(_) => told.refused += 1,
-            }
-            n += 1;
-        }
-    }
-
-    /// How many acknowledged commits from `first` on are not there.
-    fn lost(&self, told: &[Told], first: &[usize]) -> Result<u64> {
-        let mut handle = self.open()?;
-        let mut lost = 0;
-        for (writer, (told, first)) in told.iter().zip(first).enumerate() {
-            for n in &told.acknowledged[*first..] {
-                let key = key_of(writer, *n);
-                let found = handle.rpc(&Lookup::new(PRIMARY, &key, 0));
-                let value = found.ok().and_then(Found::bytes);
-                if value.as_deref() != Some(n.to_string().as_bytes()) {
-                    eprintln!("lost: {key}");
-                    lost += 1;
-                }
-            }
-        }
-        Ok(lost)
-    }
-}
-
-fn key_of(writer: usize, n: u64) -> String {
-    format!("crash.w{writer}.d{}.k{n}", n / 256)
 }
 
 fn kill(pid: u32, signal: Signal) {

@@ -11,10 +11,11 @@ pub fn children_of(parent: u32) -> Result<Vec<u32>> {
     Ok(text.split_ascii_whitespace().flat_map(str::parse).collect())
 }
 
-/// The name of a process, of which the kernel keeps 15 characters; empty when it is gone.
-pub fn name_of(pid: u32) -> String {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    name.trim_end().to_owned()
+/// The program of a process, without its folder; empty when it is gone.
+pub fn program_of(pid: u32) -> String {
+    let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let program = line.split('\0').next().unwrap_or_default();
+    program.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// Whether a process runs: zombies do not.
