@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use proto::data::{BlobRef, HashKind};
 
 use super::state::{Line, State};
-use crate::limits::{RECORDS_BYTES_MIN, RECORDS_GROWTH_MAX};
+use crate::limits::{DAMAGED_FILES_MAX, RECORDS_BYTES_MIN, RECORDS_GROWTH_MAX};
 use crate::store::failure::Failure;
 
 const NAME: &str = "records";
@@ -44,21 +44,44 @@ impl Journal {
             is_torn: false,
         };
         let mut state = State::default();
-        let mut rest = bytes.as_slice();
-        while let Some((line, len)) = first_line(rest) {
-            state.apply(line, checkpoints_max);
-            journal.len += len as u64;
+        let (mut rest, mut n_lost, mut n_unsaid) = (bytes.as_slice(), 0, 0);
+        while !rest.is_empty() {
+            let next = rest.iter().position(|byte| *byte == b'\n');
+            let len = next.map_or(rest.len(), |at| at + 1);
+            match whole_line(&rest[..len]) {
+                Some(line) => {
+                    state.apply(line, checkpoints_max);
+                    journal.len += len as u64;
+                    n_lost += std::mem::take(&mut n_unsaid);
+                }
+                None => n_unsaid += 1,
+            }
             rest = &rest[len..];
         }
-        if !rest.is_empty() {
+        journal.is_torn = n_unsaid > 0;
+        if n_lost > 0 {
+            journal.put_aside(&bytes, n_lost)?;
+            journal.compact(&state, true)?;
+        } else if n_unsaid > 0 {
             let path = path.display();
-            tracing::warn!(
-                "{path}: the last {} bytes are of a batch that was never complete",
-                rest.len()
-            );
-            journal.is_torn = true;
+            tracing::warn!("{path}: the last batch was never complete");
         }
         Ok((journal, state))
+    }
+
+    /// Keeps a file in the middle of which lines are damaged.
+    fn put_aside(&self, bytes: &[u8], n_lost: usize) -> Result<(), Failure> {
+        let aside = |number| self.folder.join(format!("{NAME}.damaged-{number}"));
+        let free = (1..=DAMAGED_FILES_MAX)
+            .map(aside)
+            .find(|path| !path.exists());
+        let Some(path) = free else {
+            let many = format!("there are {DAMAGED_FILES_MAX} damaged files of records already");
+            return Err(Failure::Lost(many));
+        };
+        let (folder, shown) = (self.folder.display(), path.display());
+        tracing::error!("{folder}/{NAME}: dropped {n_lost} damaged lines; kept as {shown}");
+        std::fs::write(&path, bytes).map_err(|error| Failure::File(path.clone(), error))
     }
 
     /// Deletes the file.
@@ -147,14 +170,13 @@ fn framed(line: &str) -> String {
     format!("{} {line}\n", BlobRef::of(HashKind::Sha1, line.as_bytes()))
 }
 
-/// The first line and its bytes, if it is whole.
-fn first_line(bytes: &[u8]) -> Option<(Line, usize)> {
-    let len = bytes.iter().position(|byte| *byte == b'\n')?;
-    let text = std::str::from_utf8(&bytes[..len]).ok()?;
+/// What a line says, if it is whole.
+fn whole_line(bytes: &[u8]) -> Option<Line> {
+    let text = std::str::from_utf8(bytes.strip_suffix(b"\n")?).ok()?;
     let (hash, text) = text.split_once(' ')?;
     let hash: BlobRef = hash.parse().ok()?;
-    if BlobRef::of(hash.kind(), text.as_bytes()) != hash {
-        return None;
+    match BlobRef::of(hash.kind(), text.as_bytes()) == hash {
+        true => Line::parse(text),
+        false => None,
     }
-    Some((Line::parse(text)?, len + 1))
 }

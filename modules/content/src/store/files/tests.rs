@@ -79,6 +79,34 @@ fn a_batch_that_was_cut_off_was_never_there() {
 }
 
 #[test]
+fn a_damaged_line_costs_what_it_said_and_the_file_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    records_of(&mut store);
+    for (number, key) in [(1, "a"), (2, "b"), (3, "c")] {
+        run_one(&mut store, commit_of("kvs", number, b"1", key, Some(b"A"))).unwrap();
+    }
+    drop(store);
+    let path = folder.path().join("content.files/records");
+    let mut text = std::fs::read(&path).unwrap();
+    let at = text.windows(3).position(|window| window == b"\"b\"");
+    text[at.unwrap()] = b'x';
+    std::fs::write(&path, &text).unwrap();
+    for _ in 0..2 {
+        let expect = [record("a", b"A"), record("c", b"A")];
+        assert_eq!(records_of(&mut open(folder.path())), expect);
+    }
+    let kept = folder.path().join("content.files/records.damaged-1");
+    assert_eq!(std::fs::read(kept).unwrap(), text);
+    assert!(
+        !folder
+            .path()
+            .join("content.files/records.damaged-2")
+            .exists()
+    );
+}
+
+#[test]
 fn a_failure_undoes_the_whole_batch_and_the_service_goes_on_when_it_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
