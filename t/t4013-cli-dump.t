@@ -186,6 +186,13 @@ test_expect_success 'what can not be is refused' '
 	test_expect_code 1 flux kvs get garbage
 '
 
+test_expect_success 'an archive is checked without storing anything' '
+	flux restore --check one.tar 2>err &&
+	echo "flux-restore: read 16 keys" >expect &&
+	test_cmp expect err &&
+	test_expect_code 1 flux restore --check --quiet cut.tgz
+'
+
 test_expect_success 'a key whose blob is gone ends a dump, or is left out' '
 	ref=sha1-0000000000000000000000000000000000000000 &&
 	flux kvs put --treeobj "bad.v={\"ver\":1,\"type\":\"valref\",\"data\":[\"$ref\"]}" &&

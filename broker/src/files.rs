@@ -70,6 +70,20 @@ impl Files {
         }
     }
 
+    /// That there is a file at `path` which we can read.
+    pub fn check_readable(&mut self, path: &str) -> Result<(), Refusal> {
+        let opened = std::fs::File::open(path).and_then(|file| file.metadata());
+        let errno = match opened {
+            Ok(found) if found.is_file() => return Ok(()),
+            Ok(_) => Errno::EINVAL,
+            Err(error) => {
+                let errno = error.raw_os_error().and_then(|code| code.try_into().ok());
+                errno.map_or(Errno::ENOENT, Errno)
+            }
+        };
+        Err(Refusal::new(errno, format!("{path}: {errno}")))
+    }
+
     /// Reads the configuration again; `None` when none was named.
     pub fn read_config(&mut self) -> Result<Option<Object>, Refusal> {
         let Some(path) = &self.config else {

@@ -14,8 +14,9 @@ use wire::Message;
 
 use crate::commands::Commands;
 use crate::core::{Broker, seconds};
+use crate::dumps::{Dump, Restore};
 use crate::lifecycle::{Event, Next, State, next};
-use crate::limits::{STATE_EVENTS_MAX, UNLOAD_WAIT_S};
+use crate::limits::STATE_EVENTS_MAX;
 use crate::modules::{Stage, Waiter};
 use crate::rc::{self, Personality};
 
@@ -34,7 +35,9 @@ pub struct Life {
     pub(crate) shutdown: Option<Shutdown>,
     /// Names of default modules that were asked to start.
     started: Vec<&'static str>,
-    failed: bool,
+    pub(crate) failed: bool,
+    pub(crate) restore: Restore,
+    pub(crate) dump: Dump,
     rc3_failed: bool,
     exit_code: i32,
     rc2_code: Option<i32>,
@@ -63,6 +66,8 @@ impl Life {
             shutdown: None,
             started: Vec::new(),
             failed: false,
+            restore: Restore::default(),
+            dump: Dump::default(),
             rc3_failed: false,
             exit_code: 0,
             rc2_code: None,
@@ -208,8 +213,8 @@ impl Broker {
     }
 
     /// Starts every default module whose needs run, and goes on when all do.
-    fn start_modules(&mut self, cx: &mut Cx<Broker>) {
-        if self.life.state != State::Init {
+    pub(crate) fn start_modules(&mut self, cx: &mut Cx<Broker>) {
+        if self.life.state != State::Init || self.life.failed && self.life.commands.is_some() {
             return;
         }
         if self.life.failed {
@@ -226,12 +231,15 @@ impl Broker {
         }
         for entry in wanted {
             let ready = entry.needs.iter().all(|need| runs(self, need));
-            if ready && !self.life.started.contains(&entry.name) {
+            if ready
+                && !self.life.started.contains(&entry.name)
+                && !self.waits_for_restore(cx, entry.name)
+            {
                 self.life.started.push(entry.name);
                 let path = entry.name.to_owned();
                 let load = Load {
                     path,
-                    args: Vec::new(),
+                    args: self.default_module_args(entry.name),
                     name: None,
                     loader: None,
                     exec: None,
@@ -275,6 +283,9 @@ impl Broker {
     pub(crate) fn commands_done(&mut self, cx: &mut Cx<Broker>, name: &str, code: i32) {
         let ok = code == 0;
         let event = match (name, self.life.state) {
+            ("rc1", State::Init) if self.is_restoring() => {
+                return self.restored(cx, code);
+            }
             ("rc1", State::Init) if ok => Event::Rc1Success,
             ("rc1", State::Init) => {
                 let norestart = self.attrs.value("broker.exit-norestart");
@@ -292,6 +303,11 @@ impl Broker {
             ("cleanup", State::Cleanup) => {
                 self.note_exit(code);
                 return self.clean_up_jobs(cx, ok);
+            }
+            ("rc3", State::Finalize) if self.life.dump == Dump::Running => {
+                self.note_exit(code);
+                self.life.rc3_failed |= !ok;
+                return self.dumped(cx, code);
             }
             ("rc3", State::Finalize) => {
                 self.note_exit(code);
@@ -392,13 +408,11 @@ impl Broker {
         if self.modules.is_empty() {
             return self.post(cx, self.life.rc3_event());
         }
-        cx.timer(seconds(UNLOAD_WAIT_S), |core: &mut Broker, cx| {
-            core.kill_modules(cx)
-        });
+        self.watch_unloading(cx);
         self.stop_next_modules(cx);
     }
 
-    fn stop_next_modules(&mut self, cx: &mut Cx<Broker>) {
+    pub(crate) fn stop_next_modules(&mut self, cx: &mut Cx<Broker>) {
         let loaded: Vec<String> = self.modules.values().map(|m| m.name.clone()).collect();
         let needed = |name: &str| {
             rc::MODULES.iter().any(|entry| {
@@ -416,6 +430,10 @@ impl Broker {
             .map(|(id, _)| *id)
             .collect();
         for id in stoppable {
+            let is_content = self.modules.get(&id).is_some_and(|m| m.name == "content");
+            if is_content && self.waits_for_dump(cx) {
+                continue;
+            }
             self.remove(cx, id, false, None);
         }
     }

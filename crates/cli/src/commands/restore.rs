@@ -48,6 +48,9 @@ pub struct Restore {
     /// Put it at this key
     #[arg(long)]
     key: Option<String>,
+    /// Read the archive to its end, and store nothing
+    #[arg(long, conflicts_with_all = ["checkpoint", "key"])]
+    check: bool,
     /// Write to the backing store, past the content service's memory
     #[arg(long)]
     no_cache: bool,
@@ -72,6 +75,9 @@ impl Run for Restore {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        if self.check {
+            return self.read_through(flux);
+        }
         if !self.checkpoint && self.key.is_none() {
             let text = "Please specify a restore target with --checkpoint or --key";
             return Err(CliError::new(text));
@@ -103,6 +109,23 @@ impl Run for Restore {
 }
 
 impl Restore {
+    /// Finds out whether the archive is whole.
+    fn read_through(&self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut n_keys = 0_u64;
+        let read = self.open(flux)?.read(u64::MAX, |member| {
+            n_keys += 1;
+            match self.verbose {
+                true => writeln!(flux.err, "{}", member.key),
+                false => Ok(()),
+            }
+        });
+        read.map_err(|error| self.failed(&error))?;
+        match self.quiet {
+            true => Ok(()),
+            false => flux.warn(format!("read {n_keys} keys")),
+        }
+    }
+
     fn open(&self, flux: &mut Flux) -> Result<Reader, CliError> {
         let input: Box<dyn Read> = match (self.file.as_str(), flux.input.descriptor()) {
             ("-", Some(stdin)) => Box::new(File::from(stdin.as_fd().try_clone_to_owned()?)),

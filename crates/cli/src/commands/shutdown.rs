@@ -1,7 +1,10 @@
 //! `flux shutdown`: ends an instance in order, and shows what it says on the way.
 
-use client::Call;
-use proto::{Method, Payload, shutdown};
+use std::io::BufRead;
+
+use client::{Call, Handle};
+use proto::kvs::{GetRoot, PRIMARY};
+use proto::{Method, Payload, attr, config, shutdown};
 
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
@@ -12,10 +15,14 @@ const LEVEL_ERR: i64 = 3;
 const LEVEL_INFO: i64 = 6;
 const LEVEL_DEBUG: i64 = 7;
 
+/// Value of `content.dump` with which the broker chooses the file.
+const AUTO: &str = "auto";
+
 /// End an instance in order
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux shutdown
+  flux shutdown --gc
   flux shutdown --background local:///run/flux/local")]
 pub struct Shutdown {
     /// Return at once
@@ -25,8 +32,25 @@ pub struct Shutdown {
     #[arg(long)]
     quiet: bool,
     /// Show everything
-    #[arg(short, long, conflicts_with = "quiet")]
-    verbose: bool,
+    #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "1", conflicts_with = "quiet")]
+    verbose: Option<u32>,
+    /// Write the key-value store to this archive on the way
+    #[arg(long, value_name = "PATH")]
+    dump: Option<String>,
+    /// Collect garbage: write the key-value store to an archive in the state directory,
+    /// from which the next start begins
+    #[arg(long, conflicts_with = "dump")]
+    gc: bool,
+    /// Do not ask about garbage
+    #[arg(long, conflicts_with_all = ["gc", "dump"])]
+    skip_gc: bool,
+    /// Answer questions with yes
+    #[arg(short, long, conflicts_with = "no")]
+    yes: bool,
+    /// Answer questions with no
+    #[arg(short, long)]
+    no: bool,
     /// URI of the instance, if not this one
     target: Option<String>,
 }
@@ -46,13 +70,22 @@ impl Run for Shutdown {
             );
         }
         let mut handle = flux.connect_to(self.target.as_deref())?;
+        if let Some(dump) = self.dump(flux, &mut handle)? {
+            let set = attr::Set {
+                name: "content.dump".to_owned(),
+                value: dump,
+                force: None,
+            };
+            let failed = |refusal| CliError::from(refusal).about("error setting content.dump");
+            handle.rpc(&set).map_err(failed)?;
+        }
         if self.background {
             // Not as a stream it is answered at once, and with nothing.
             let start = shutdown::Start { loglevel: None };
             handle.call(Call::raw(shutdown::Start::TOPIC).payload(start.encode()))?;
             return Ok(());
         }
-        let level = match (self.quiet, self.verbose) {
+        let level = match (self.quiet, self.verbose.is_some_and(|level| level > 0)) {
             (true, _) => LEVEL_ERR,
             (_, true) => LEVEL_DEBUG,
             _ => LEVEL_INFO,
@@ -64,5 +97,57 @@ impl Run for Shutdown {
             flux.err.write_all(line?.log.as_bytes())?;
         }
         Ok(())
+    }
+}
+
+impl Shutdown {
+    /// What the attribute `content.dump` is to be, if it is to be set.
+    fn dump(&self, flux: &mut Flux, handle: &mut Handle) -> Result<Option<String>, CliError> {
+        if let Some(path) = &self.dump {
+            if path == AUTO {
+                return Ok(Some(path.clone()));
+            }
+            // The broker is in another folder.
+            let path = std::path::absolute(path)?;
+            return Ok(Some(path.to_string_lossy().into_owned()));
+        }
+        if !self.gc && (self.skip_gc || !self.wants_gc(flux, handle)?) {
+            return Ok(None);
+        }
+        Ok(Some(AUTO.to_owned()))
+    }
+
+    /// Whether so much was written that garbage is to be collected, and the user agrees.
+    fn wants_gc(&self, flux: &mut Flux, handle: &mut Handle) -> Result<bool, CliError> {
+        let config = handle.rpc(&config::Get)?.0;
+        let threshold = config.get("kvs").and_then(|kvs| kvs.get("gc-threshold"));
+        let Some(threshold) = threshold.and_then(serde_json::Value::as_i64) else {
+            return Ok(false);
+        };
+        let namespace = PRIMARY.to_owned();
+        // Without the kvs there is nothing to ask about.
+        let version = handle.rpc(&GetRoot { namespace });
+        let version = version.map_or(0, |root| root.rootseq);
+        if threshold <= 0 || version <= threshold || self.no {
+            return Ok(false);
+        }
+        if self.yes {
+            return Ok(true);
+        }
+        if !flux.err_is_tty() {
+            flux.warn(format!(
+                "{version} versions of the KVS exceed the gc-threshold of {threshold}: \
+                 use --gc, or --yes, to collect garbage"
+            ))?;
+            return Ok(false);
+        }
+        write!(
+            flux.err,
+            "gc threshold of {threshold} exceeded. Collect garbage? [Y/n] "
+        )?;
+        flux.err.flush()?;
+        let mut line = String::new();
+        std::io::BufReader::new(&mut flux.input).read_line(&mut line)?;
+        Ok(!line.trim_start().to_lowercase().starts_with('n'))
     }
 }

@@ -102,19 +102,12 @@ fn the_instance_says_how_it_is_in_one_line() {
 
 #[test]
 fn shutdown_relays_the_log_until_the_end() {
-    let broker = |request: &wire::Message| {
-        assert_eq!(request.topic(), "shutdown.start");
-        vec![
-            answer(request, &json!({"log": "broker.info[0]: bye\n"})),
-            refuse(request, &Refusal::END),
-        ]
-    };
-    check("shutdown", broker, "-- stderr\nbroker.info[0]: bye\n");
+    check("shutdown", ending(0), "-- stderr\nbroker.info[0]: bye\n");
     let quick = |request: &wire::Message| {
         assert!(!request.has(wire::Flags::STREAMING));
         vec![answer_raw(request, "")]
     };
-    check("shutdown --background", quick, "");
+    check("shutdown --background --skip-gc", quick, "");
     check(
         "shutdown nosuch",
         refusing(Errno::EPERM),
@@ -122,6 +115,55 @@ fn shutdown_relays_the_log_until_the_end() {
         flux-shutdown: failed to resolve target nosuch to a Flux URI\n\
         hint: give a URI, such as local:///run/flux/local\n\
         -- code 1\n",
+    );
+}
+
+/// A broker that ends, whose store has seen so many versions; says what is to be dumped.
+fn ending(rootseq: i64) -> impl FnMut(&wire::Message) -> Vec<client::fake::Act> + Send {
+    let mut dump = "bye".to_owned();
+    move |request| match request.topic() {
+        "config.get" => vec![answer(request, &json!({"kvs": {"gc-threshold": 10}}))],
+        "kvs.getroot" => {
+            let root = json!({"owner": 0, "rootseq": rootseq, "rootref": "", "flags": 0,
+                "namespace": "primary"});
+            vec![answer(request, &root)]
+        }
+        "attr.set" => {
+            let object = client::fake::object_of(request);
+            assert_eq!(object["name"], "content.dump");
+            dump = object["value"].as_str().unwrap_or_default().to_owned();
+            vec![answer(request, &json!({}))]
+        }
+        topic => {
+            assert_eq!(topic, "shutdown.start");
+            vec![
+                answer(
+                    request,
+                    &json!({"log": format!("broker.info[0]: {dump}\n")}),
+                ),
+                refuse(request, &Refusal::END),
+            ]
+        }
+    }
+}
+
+#[test]
+fn shutdown_dumps_on_demand_or_when_there_is_much_garbage() {
+    let bye = |dump: &str| format!("-- stderr\nbroker.info[0]: {dump}\n");
+    check("shutdown --gc", ending(0), &bye("auto"));
+    check("shutdown --dump=auto", ending(0), &bye("auto"));
+    check("shutdown --dump=/x/y.tgz", ending(0), &bye("/x/y.tgz"));
+    check("shutdown --yes", ending(10), &bye("bye"));
+    check("shutdown --yes", ending(11), &bye("auto"));
+    check("shutdown --no", ending(11), &bye("bye"));
+    check("shutdown --skip-gc --yes", ending(11), &bye("bye"));
+    check(
+        "shutdown",
+        ending(11),
+        "-- stderr\n\
+        flux-shutdown: 11 versions of the KVS exceed the gc-threshold of 10: \
+        use --gc, or --yes, to collect garbage\n\
+        broker.info[0]: bye\n",
     );
 }
 

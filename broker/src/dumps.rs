@@ -1,0 +1,209 @@
+//! Archives of the key-value store at both ends of an instance's life (protocol/04
+//! section 9): `content.restore` is read before the kvs starts, `content.dump` is written
+//! when it has stopped. The work is done by `flux restore` and `flux dump`.
+//!
+//! `auto` stands for the folder `dump` in the state directory, where the link `RESTORE`
+//! leads to the archive from which the next start begins: what the archive does not hold
+//! is gone then, which is how garbage is collected offline.
+
+use node::Cx;
+
+use crate::core::{Broker, seconds};
+use crate::lifecycle::State;
+use crate::limits::UNLOAD_WAIT_S;
+
+/// Value of both attributes that lets the broker choose the file.
+const AUTO: &str = "auto";
+
+/// How far the restoring of an archive is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Restore {
+    /// Nobody has looked yet whether there is one.
+    #[default]
+    Unknown,
+    /// The file system is being asked.
+    Looking,
+    /// This one is being read through: nothing is given up for one that is damaged.
+    Checking(String),
+    /// This one is to be restored as soon as the content store runs.
+    Due(String),
+    /// It is being restored.
+    Running,
+    /// There is none, or it is restored.
+    Done,
+}
+
+/// How far the dump at the end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dump {
+    /// Not begun; maybe none is wanted.
+    #[default]
+    Due,
+    /// It is being written.
+    Running,
+    /// It is over.
+    Done,
+}
+
+impl Broker {
+    /// Whether a default module has to wait for an archive to be found or restored.
+    pub(crate) fn waits_for_restore(&mut self, cx: &mut Cx<Broker>, module: &str) -> bool {
+        match (module, self.life.restore.clone()) {
+            ("content", Restore::Unknown) => self.look_for_archive(cx),
+            ("content", Restore::Looking | Restore::Checking(_)) => true,
+            ("kvs", Restore::Due(path)) => {
+                tracing::info!("restoring content from {path}");
+                let mut line = format!("flux restore --quiet --checkpoint {}", quoted(&path));
+                if self.attrs.value("content.restore") == Some(AUTO) {
+                    line += &format!(" && rm -f {}", quoted(&path));
+                }
+                self.life.restore = Restore::Running;
+                self.run_shell_commands(cx, "rc1", [by_sh(&line)].into());
+                true
+            }
+            ("kvs", Restore::Running) => true,
+            _ => false,
+        }
+    }
+
+    /// With which arguments a default module is loaded: what is restored takes the place
+    /// of everything.
+    pub(crate) fn default_module_args(&self, module: &str) -> Vec<String> {
+        match (module, &self.life.restore) {
+            ("content", Restore::Due(_)) => vec!["truncate".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+
+    fn look_for_archive(&mut self, cx: &mut Cx<Broker>) -> bool {
+        let (path, is_auto) = match self.attrs.value("content.restore") {
+            None | Some("") => {
+                self.life.restore = Restore::Done;
+                return false;
+            }
+            Some(AUTO) => (format!("{}/RESTORE", self.dump_folder()), true),
+            Some(path) => (path.to_owned(), false),
+        };
+        self.life.restore = Restore::Looking;
+        cx.work(
+            move |files| files.check_readable(&path).map(|()| path),
+            move |core: &mut Broker, cx, found| {
+                core.life.restore = match found {
+                    Ok(path) if core.life.state == State::Init && !core.life.failed => {
+                        let line = format!("flux restore --quiet --check {}", quoted(&path));
+                        core.run_shell_commands(cx, "rc1", [by_sh(&line)].into());
+                        Restore::Checking(path)
+                    }
+                    Ok(_) => Restore::Done,
+                    Err(error) if is_auto && error.errno == wire::Errno::ENOENT => Restore::Done,
+                    Err(error) => {
+                        tracing::error!("rc1: content.restore: {error}");
+                        core.life.failed = true;
+                        Restore::Done
+                    }
+                };
+                core.start_modules(cx);
+            },
+        );
+        true
+    }
+
+    /// Whether a command runs that has to do with what is restored.
+    pub(crate) fn is_restoring(&self) -> bool {
+        matches!(self.life.restore, Restore::Checking(_) | Restore::Running)
+    }
+
+    /// The command that checks or restores an archive has ended.
+    pub(crate) fn restored(&mut self, cx: &mut Cx<Broker>, code: i32) {
+        let restore = std::mem::replace(&mut self.life.restore, Restore::Done);
+        if let (0, Restore::Checking(path)) = (code, restore) {
+            self.life.restore = Restore::Due(path);
+        }
+        if code != 0 {
+            tracing::error!("rc1: content.restore failed");
+            self.life.failed = true;
+        }
+        self.start_modules(cx);
+    }
+
+    /// Whether the content store has to stay for the dump, which is begun then.
+    pub(crate) fn waits_for_dump(&mut self, cx: &mut Cx<Broker>) -> bool {
+        if self.life.dump != Dump::Due {
+            return self.life.dump == Dump::Running;
+        }
+        let line = match self.attrs.value("content.dump") {
+            // What did not come up is no state to start from.
+            _ if self.life.failed => {
+                self.life.dump = Dump::Done;
+                return false;
+            }
+            None | Some("") => {
+                self.life.dump = Dump::Done;
+                return false;
+            }
+            Some(AUTO) => {
+                let folder = quoted(&self.dump_folder());
+                format!(
+                    "mkdir -p {folder} && cd {folder} && name=$(date +%Y%m%d_%H%M%S).tgz && \
+                     {DUMP} \"$name\" && ln -sfn \"$name\" RESTORE"
+                )
+            }
+            Some(path) => format!("{DUMP} {}", quoted(path)),
+        };
+        self.life.dump = Dump::Running;
+        self.run_shell_commands(cx, "rc3", [by_sh(&line)].into());
+        true
+    }
+
+    /// The command that dumps has ended.
+    pub(crate) fn dumped(&mut self, cx: &mut Cx<Broker>, code: i32) {
+        self.life.dump = Dump::Done;
+        if code != 0 {
+            tracing::error!("rc3: content.dump failed");
+        }
+        self.stop_next_modules(cx);
+    }
+
+    /// Kills modules that do not stop in time. What is needed for the dump has more.
+    pub(crate) fn watch_unloading(&mut self, cx: &mut Cx<Broker>) {
+        cx.timer(seconds(UNLOAD_WAIT_S), |core: &mut Broker, cx| {
+            match core.life.dump {
+                Dump::Running => core.watch_unloading(cx),
+                _ => core.kill_modules(cx),
+            }
+        });
+    }
+
+    /// Where dumps are kept: with the state, unless that goes with the instance.
+    fn dump_folder(&self) -> String {
+        let keeps = self.attrs.value("statedir-cleanup") != Some("1");
+        match self.attrs.value("statedir").filter(|_| keeps) {
+            Some(statedir) => format!("{statedir}/dump"),
+            None => "dump".to_owned(),
+        }
+    }
+}
+
+/// A dump for which a key that can not be read is no reason to have none at all.
+const DUMP: &str = "flux dump --quiet --checkpoint --ignore-failed-read";
+
+/// A word of a shell command.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A command of sh(1), whatever shell the user has.
+fn by_sh(line: &str) -> String {
+    format!("/bin/sh -c {}", quoted(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_two_shells() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(by_sh("rm 'a'"), r"/bin/sh -c 'rm '\''a'\'''");
+    }
+}
