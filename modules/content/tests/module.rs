@@ -27,7 +27,10 @@ fn start(args: &[&str]) -> Instance {
 
 fn probe(folder: &tempfile::TempDir, args: &[&str]) -> Probe<Content> {
     let path = folder.path().to_str().unwrap();
-    let attrs = [("rundir", path)];
+    let attrs = [
+        ("rundir", path),
+        ("content.backing-module", "content-sqlite"),
+    ];
     let mut probe = Probe::start_with(Store::default(), args, "{}", &attrs).unwrap();
     assert_eq!(
         probe.said(),
@@ -300,4 +303,163 @@ fn guests_have_no_business_here() {
         instance.probe.said(),
         [r#"response content.load #1 EPERM "Request requires owner credentials""#]
     );
+}
+
+/// Asks with JSON and gives the answer's text.
+fn ask(instance: &mut Instance, topic: &str, json: &str) -> String {
+    let number = instance.probe.request(topic, json);
+    instance.probe.settle();
+    let said = instance.probe.said().remove(0);
+    let head = format!("response {topic} #{number} ");
+    said.strip_prefix(&head).unwrap_or(&said).to_owned()
+}
+
+const CHECKPOINT: &str = r#"{"value":{"version":1,"rootref":"r","sequence":1,"timestamp":1.5}}"#;
+
+#[test]
+fn marks_are_refused_as_the_protocol_says() {
+    let mut instance = start(&[]);
+    let hash = BlobRef::of(HashKind::Sha1, b"x").to_string();
+    let many = serde_json::json!({"epoch": 1, "hashes": vec![&hash; 16_385]}).to_string();
+    assert_eq!(
+        ask(&mut instance, "content-backing.mark", &many),
+        r#"EINVAL "mark request of 16385 hashes exceeds limit of 16384""#
+    );
+    let most = serde_json::json!({"epoch": 1, "hashes": vec![&hash; 16_384]}).to_string();
+    assert_eq!(
+        ask(&mut instance, "content-backing.mark", &most),
+        r#"{"marked":0}"#
+    );
+    let none = r#"{"epoch":1,"hashes":[]}"#;
+    assert_eq!(
+        ask(&mut instance, "content-backing.mark", none),
+        r#"{"marked":0}"#
+    );
+    let bad = r#"{"epoch":1,"hashes":["sha1-x"]}"#;
+    assert_eq!(ask(&mut instance, "content-backing.mark", bad), "EPROTO");
+}
+
+#[test]
+fn sweeps_are_refused_as_the_protocol_says() {
+    let mut instance = start(&[]);
+    for (cursor, high_water, delete_cap, window) in
+        [(-1, 1, 1, 1), (0, -1, 1, 1), (0, 1, 0, 1), (0, 1, 1, 0)]
+    {
+        let request = serde_json::json!({"epoch": 0, "cursor": cursor,
+            "high_water": high_water, "delete_cap": delete_cap, "window": window});
+        let answer = ask(&mut instance, "content-backing.sweep", &request.to_string());
+        assert_eq!(answer, "EINVAL");
+    }
+    let beyond = r#"{"epoch":1,"cursor":0,"high_water":1,"delete_cap":1,"window":1}"#;
+    assert_eq!(
+        ask(&mut instance, "content-backing.sweep", beyond),
+        r#"EINVAL "sweep epoch is beyond the current epoch 0""#
+    );
+}
+
+#[test]
+fn a_sweep_of_many_steps_is_one_answer() {
+    let mut instance = start(&[]);
+    for number in 0..1500 {
+        let blob = format!("blob {number}");
+        instance.ask("content.store", blob);
+    }
+    instance.probe.settle();
+    assert_eq!(instance.answers().len(), 1500);
+    ask(&mut instance, "content.checkpoint-put", CHECKPOINT);
+    let keep: Vec<String> = (0..1500)
+        .step_by(100)
+        .map(|number| {
+            let blob = format!("blob {number}");
+            BlobRef::of(HashKind::Sha1, blob.as_bytes()).to_string()
+        })
+        .collect();
+    let mark = serde_json::json!({"epoch": 1, "hashes": keep}).to_string();
+    assert_eq!(
+        ask(&mut instance, "content-backing.mark", &mark),
+        r#"{"marked":15}"#
+    );
+    let sweep = |cursor, delete_cap| {
+        serde_json::json!({"epoch": 1, "cursor": cursor, "high_water": 1500,
+            "delete_cap": delete_cap, "window": 524_288})
+        .to_string()
+    };
+    // The last of the first 1000 that go: ten among them stay, and so does the first.
+    assert_eq!(
+        ask(&mut instance, "content-backing.sweep", &sweep(0, 1000)),
+        r#"{"deleted":1000,"cursor":1011}"#
+    );
+    assert_eq!(
+        ask(
+            &mut instance,
+            "content-backing.sweep",
+            &sweep(1011, 100_000)
+        ),
+        r#"{"deleted":485,"cursor":1500}"#
+    );
+    assert_eq!(
+        ask(
+            &mut instance,
+            "content-backing.gc-info",
+            r#"{"epoch":2,"get_count":true}"#
+        ),
+        r#"{"current_epoch":1,"high_water":1401,"candidates":15}"#
+    );
+    assert_eq!(
+        ask(&mut instance, "content-backing.gc-info", r#"{"epoch":2}"#),
+        r#"{"current_epoch":1,"high_water":1401}"#
+    );
+    for topic in ["content-backing.stats-get", "content-sqlite.stats-get"] {
+        let stats = ask(&mut instance, topic, "");
+        assert!(
+            stats.starts_with(r#"{"object_count":15,"current_epoch":1,"#),
+            "{stats}"
+        );
+    }
+}
+
+#[test]
+fn the_store_of_files_has_its_own_name_and_arguments() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let start = |args: &[&str], backing: &str, conf: &str| {
+        let attrs = [("rundir", path), ("content.backing-module", backing)];
+        Probe::<Content>::start_with(Store::default(), args, conf, &attrs)
+    };
+    let mut probe = start(&["testing", "truncate"], "content-files", "{}").unwrap();
+    assert_eq!(
+        probe.said(),
+        [r#"request service.add #1 {"service":"content-files"}"#]
+    );
+    probe.request("content.register-backing", r#"{"name":"content-files"}"#);
+    assert!(probe.said()[0].contains("already active"));
+    let refused = |args: &[&str], backing: &str, conf: &str, text: &str| {
+        let refusal = start(args, backing, conf).err().unwrap();
+        assert_eq!(
+            (refusal.errno, refusal.to_string().as_str()),
+            (Errno::EINVAL, text)
+        );
+    };
+    let files = "content-files";
+    refused(
+        &["journal_mode=WAL"],
+        files,
+        "{}",
+        "journal_mode=WAL: unknown option",
+    );
+    refused(
+        &["testing"],
+        "content-sqlite",
+        "{}",
+        "testing: unknown option",
+    );
+    let unknown = "content.backing-module=none: must be content-sqlite or content-files";
+    refused(&[], "none", "{}", unknown);
+    let wrong = r#"kvs.durability: must be "process" or "power""#;
+    for conf in [
+        r#"{"kvs":{"durability":"disk"}}"#,
+        r#"{"kvs":{"durability":true}}"#,
+    ] {
+        refused(&[], files, conf, wrong);
+    }
 }
