@@ -72,7 +72,7 @@ pub struct GcState {
 pub struct Mark {
     /// The epoch. Blobs of a higher one keep theirs.
     pub epoch: i64,
-    /// Blobrefs, at most [`MARK_HASHES_MAX`]. One that is not there does no harm.
+    /// Blobrefs, at most 16384. One that is not there does no harm.
     pub hashes: Vec<String>,
 }
 
@@ -93,9 +93,9 @@ pub struct Sweep {
     pub cursor: i64,
     /// As `gc-info` has it from before anything was marked.
     pub high_water: i64,
-    /// Blobs to delete at most; [`SWEEP_DELETES_MAX`] bounds it.
+    /// Blobs to delete at most; more than 8192 means 8192.
     pub delete_cap: i64,
-    /// Rows to look at; [`SWEEP_WINDOW_MAX`] bounds it.
+    /// Rows to look at; more than 524288 means 524288.
     pub window: i64,
 }
 
