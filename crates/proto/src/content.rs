@@ -6,6 +6,7 @@
 //! nothing that it has acknowledged is lost. Read on in `content/frame.rs` for how
 //! those two look.
 
+mod edit;
 mod frame;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
 
+pub use edit::{Edit, Part};
 pub use frame::{Commit, Record, RecordList};
 
 /// Asks for the blob with this digest (20 bytes for sha1, 32 for sha256).

@@ -54,11 +54,17 @@ pub const JOURNAL_SLOT_BYTES: usize = 4040;
 /// Transactions that are moved from the journal to their places at a time.
 pub const FOLDED_TRANSACTIONS: usize = 256;
 
+/// Bytes of blobs after which such a move ends.
+pub const FOLDED_BYTES: usize = 4 << 20;
+
+/// Bytes of blobs in memory that edits begin from.
+pub const TEXTS_BYTES_MAX: usize = 16 << 20;
+
 /// Transactions in the journal. With so many they are moved before anything else is done.
 pub const JOURNAL_TRANSACTIONS_MAX: usize = 2048;
 
-/// Bytes of blobs in the journal, likewise.
-pub const JOURNAL_BYTES_MAX: usize = 16 << 20;
+/// Bytes of blobs in the journal, likewise; those that came as edits count whole.
+pub const JOURNAL_BYTES_MAX: usize = 32 << 20;
 
 /// Bytes in the write-ahead log, likewise; with half as many it is copied into the file
 /// when there is nothing else to do.
@@ -92,5 +98,6 @@ pub const RECORDS_GROWTH_MAX: u64 = 4;
 
 const _: () = assert!(JOURNAL_SLOT_BYTES < 1 << 16);
 const _: () = assert!(JOURNALLED_TRANSACTION_BYTES_MAX / JOURNAL_SLOT_BYTES < 1 << 16);
+const _: () = assert!(FOLDED_BYTES < JOURNAL_BYTES_MAX);
 const _: () = assert!(FOLDED_TRANSACTIONS < JOURNAL_TRANSACTIONS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < QUEUED_BYTES_MAX);

@@ -1,7 +1,7 @@
 //! What the worker is asked to do with the file, and what comes of it.
 
 use bytes::Bytes;
-use proto::content::{Checkpoint, Commit, Record};
+use proto::content::{Checkpoint, Commit, Edit, Record};
 use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 use proto::{Errno, Refusal};
@@ -87,7 +87,11 @@ impl Task {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Store(_, blob) => blob.len(),
-            Self::Commit(commit) => commit.blobs.iter().map(|(_, blob)| blob.len()).sum(),
+            Self::Commit(commit) => {
+                let blobs = commit.blobs.iter().map(|(_, blob)| blob.len());
+                let edits = commit.edits.iter().map(Edit::bytes);
+                blobs.chain(edits).sum()
+            }
             _ => 0,
         }
     }

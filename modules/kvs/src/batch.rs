@@ -32,6 +32,9 @@ pub struct Batch {
     /// Larger than that of each batch before, those that failed too.
     pub number: u64,
     blobs: Vec<(Bytes, Bytes)>,
+    edits: Vec<content::Edit>,
+    /// It has no edits: content may have lost what they would begin from.
+    is_whole: bool,
     names: BTreeSet<BlobRef>,
     records: BTreeMap<String, Record>,
     checkpoint: Option<Checkpoint>,
@@ -88,7 +91,10 @@ impl Batch {
     }
 
     fn stores_something(&self) -> bool {
-        !self.blobs.is_empty() || !self.records.is_empty() || self.checkpoint.is_some()
+        !self.blobs.is_empty()
+            || !self.edits.is_empty()
+            || !self.records.is_empty()
+            || self.checkpoint.is_some()
     }
 
     fn put(&mut self, record: Record) {
@@ -108,7 +114,14 @@ impl Batch {
         let dirs = made.dirs.iter().map(|(name, dir)| (name, dir.text()));
         let blobs = made.blobs.iter().map(|(name, blob)| (name, blob));
         for (name, blob) in dirs.chain(blobs) {
-            if self.names.insert(*name) {
+            if !self.names.insert(*name) {
+                continue;
+            }
+            if let Some(edit) = made.edits.get(name)
+                && !self.is_whole
+            {
+                self.edits.push(edit.clone());
+            } else {
                 let digest = Bytes::copy_from_slice(name.digest());
                 self.blobs.push((digest, blob.clone()));
             }
@@ -141,6 +154,7 @@ impl Kvs {
                     .back()
                     .map_or(self.batch_stored, |last| last.number),
                 blobs: std::mem::take(&mut batch.blobs),
+                edits: std::mem::take(&mut batch.edits),
                 records: std::mem::take(&mut batch.records).into_values().collect(),
                 checkpoint: batch.checkpoint.clone(),
             };
@@ -189,11 +203,13 @@ impl Kvs {
         match &result {
             Ok(()) => {
                 self.batch_stored = batch.number;
+                self.has_failed = false;
                 if batch.checkpoint.is_some() {
                     self.checkpoint = batch.checkpoint.clone();
                 }
             }
             Err(refusal) => {
+                self.has_failed = true;
                 self.failed = (!self.storing.is_empty()).then(|| refusal.clone());
             }
         }
@@ -203,6 +219,7 @@ impl Kvs {
     fn make_batch(&mut self, cx: &mut Cx<Self>) -> Option<Batch> {
         let mut batch = Batch {
             number: self.batches_made + 1,
+            is_whole: self.has_failed,
             ..Batch::default()
         };
         self.take_changes(&mut batch);

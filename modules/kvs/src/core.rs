@@ -38,6 +38,8 @@ pub struct Kvs {
     pub(crate) batches_made: u64,
     /// Number of the newest batch stored.
     pub(crate) batch_stored: u64,
+    /// The newest batch that was answered failed.
+    pub(crate) has_failed: bool,
     /// Why a batch failed, as long as there are batches that build on it.
     pub(crate) failed: Option<Refusal>,
     /// Blobs asked of content, and who waits for each.
@@ -164,6 +166,7 @@ impl Module for Kvs {
             storing: VecDeque::new(),
             batches_made: 0,
             batch_stored: 0,
+            has_failed: false,
             failed: None,
             loads: FxHashMap::default(),
             lookups: BTreeMap::new(),

@@ -48,6 +48,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
         number: 1,
         after: 0,
         blobs: vec![(Bytes::copy_from_slice(name.digest()), text)],
+        edits: Vec::new(),
         records: start.records,
         checkpoint: None,
     };

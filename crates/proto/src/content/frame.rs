@@ -2,8 +2,10 @@
 //! numbers big-endian, so that a blob is a slice of the message and never copied.
 //!
 //! ```text
-//! commit  = version:u8 writer:text16 number:u64 after:u64 count:u32 blob* count:u32 record* checkpoint:bytes32
+//! commit  = version:u8 writer:text16 number:u64 after:u64 count:u32 blob* count:u32 edit*
+//!           count:u32 record* checkpoint:bytes32
 //! blob    = digest:bytes8 data:bytes32
+//! edit    = digest:bytes8 base:bytes8 count:u32 (own:bytes32 at:u32 len:u32)* tail:bytes32
 //! record  = key:text16 present:u8 value:bytes32
 //! records = version:u8 count:u32 record*
 //! ```
@@ -14,10 +16,10 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use schemars::Schema;
 
-use super::Checkpoint;
+use super::{Checkpoint, Edit, Part};
 use crate::{BadPayload, Payload};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A named value that the writer of the records keeps beside the blobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub struct Commit {
     pub after: u64,
     /// Digest and data of each blob. The caller vouches for the digests.
     pub blobs: Vec<(Bytes, Bytes)>,
+    /// Further blobs, told by others that are stored or come before them here.
+    pub edits: Vec<Edit>,
     /// Records to change.
     pub records: Vec<Record>,
     /// With a checkpoint, the step also survives a loss of power.
@@ -66,9 +70,20 @@ impl Payload for Commit {
         out.put_u64(self.after);
         put_count(&mut out, self.blobs.len());
         for (digest, data) in &self.blobs {
-            out.put_u8(digest.len() as u8);
-            out.put_slice(digest);
+            put_bytes8(&mut out, digest);
             put_bytes32(&mut out, data);
+        }
+        put_count(&mut out, self.edits.len());
+        for edit in &self.edits {
+            put_bytes8(&mut out, &edit.digest);
+            put_bytes8(&mut out, &edit.base);
+            put_count(&mut out, edit.parts.len());
+            for Part { own, at, len } in &edit.parts {
+                put_bytes32(&mut out, own);
+                out.put_u32(*at);
+                out.put_u32(*len);
+            }
+            put_bytes32(&mut out, &edit.tail);
         }
         put_records(&mut out, &self.records);
         put_bytes32(&mut out, &checkpoint);
@@ -81,8 +96,11 @@ impl Payload for Commit {
         let (number, after) = (input.u64()?, input.u64()?);
         let mut blobs = Vec::new();
         for _ in 0..input.u32()? {
-            let digest_bytes = input.u8()? as usize;
-            blobs.push((input.take(digest_bytes)?, input.bytes32()?));
+            blobs.push((input.bytes8()?, input.bytes32()?));
+        }
+        let mut edits = Vec::new();
+        for _ in 0..input.u32()? {
+            edits.push(input.edit()?);
         }
         let records = input.records()?;
         let checkpoint = input.bytes32()?;
@@ -99,6 +117,7 @@ impl Payload for Commit {
             number,
             after,
             blobs,
+            edits,
             records,
             checkpoint,
         })
@@ -137,6 +156,12 @@ fn put_count(out: &mut BytesMut, count: usize) {
 fn put_text16(out: &mut BytesMut, text: &str) {
     let bytes = &text.as_bytes()[..text.len().min(usize::from(u16::MAX))];
     out.put_u16(bytes.len() as u16);
+    out.put_slice(bytes);
+}
+
+/// Digests are far shorter than 256 bytes.
+fn put_bytes8(out: &mut BytesMut, bytes: &[u8]) {
+    out.put_u8(bytes.len() as u8);
     out.put_slice(bytes);
 }
 
@@ -194,9 +219,30 @@ impl Input {
         String::from_utf8(bytes.into()).map_err(|_| BadPayload("a name is not UTF-8".to_owned()))
     }
 
+    fn bytes8(&mut self) -> Result<Bytes, BadPayload> {
+        let len = usize::from(self.u8()?);
+        self.take(len)
+    }
+
     fn bytes32(&mut self) -> Result<Bytes, BadPayload> {
         let len = self.u32()? as usize;
         self.take(len)
+    }
+
+    fn edit(&mut self) -> Result<Edit, BadPayload> {
+        let (digest, base) = (self.bytes8()?, self.bytes8()?);
+        let mut parts = Vec::new();
+        for _ in 0..self.u32()? {
+            let own = self.bytes32()?;
+            let (at, len) = (self.u32()?, self.u32()?);
+            parts.push(Part { own, at, len });
+        }
+        Ok(Edit {
+            digest,
+            base,
+            parts,
+            tail: self.bytes32()?,
+        })
     }
 
     fn records(&mut self) -> Result<Vec<Record>, BadPayload> {
@@ -232,6 +278,16 @@ mod tests {
                 (Bytes::from_static(&[7; 20]), Bytes::from_static(b"data")),
                 (Bytes::from_static(&[8; 20]), Bytes::new()),
             ],
+            edits: vec![Edit {
+                digest: Bytes::from_static(&[9; 20]),
+                base: Bytes::from_static(&[7; 20]),
+                parts: vec![Part {
+                    own: Bytes::from_static(b"own"),
+                    at: 3,
+                    len: 1,
+                }],
+                tail: Bytes::from_static(b"tail"),
+            }],
             records: vec![
                 Record {
                     key: "ns/primary".to_owned(),

@@ -42,6 +42,18 @@ pub fn commit(
         }
         debug_assert_eq!(name, Ok(BlobRef::of(core.settings.hash, blob)));
     }
+    for edit in &request.edits {
+        bytes += edit.bytes();
+        if edit.blob_bytes() > core.settings.blob_bytes_max {
+            return reply.send(cx, Err(CommitError::TooBig));
+        }
+        for digest in [&edit.digest, &edit.base] {
+            let name = BlobRef::from_digest(digest);
+            if name.map(|name| name.kind()) != Ok(core.settings.hash) {
+                return reply.send_refusal(cx, Err(Refusal::bare(Errno::EPROTO)));
+            }
+        }
+    }
     if !core.has_room_for(bytes) {
         return reply.send_refusal(cx, Err(Refusal::bare(Errno::EBUSY)));
     }

@@ -22,6 +22,8 @@ const TAIL: &[u8] = br#"},"type":"dir","ver":1}"#;
 pub struct Dir {
     text: Bytes,
     spans: Vec<Span>,
+    /// It was stored in another form than this text.
+    was_rewritten: bool,
 }
 
 /// Where one entry, `"name":object`, is in the text.
@@ -44,6 +46,7 @@ impl Dir {
         Rc::new(Dir {
             text: [HEAD, TAIL].concat().into(),
             spans: Vec::new(),
+            was_rewritten: false,
         })
     }
 
@@ -54,7 +57,11 @@ impl Dir {
             return Err(Corrupt);
         }
         match spans_if_canonical(&text, &parts.data.0) {
-            Some(spans) => Ok(Dir { text, spans }),
+            Some(spans) => Ok(Dir {
+                text,
+                spans,
+                was_rewritten: false,
+            }),
             None => rebuild(&parts.data.0),
         }
     }
@@ -62,6 +69,11 @@ impl Dir {
     /// The canonical text, of which the hash is the directory's name.
     pub fn text(&self) -> &Bytes {
         &self.text
+    }
+
+    /// Whether the text is not what was stored: the blob has another form.
+    pub fn was_rewritten(&self) -> bool {
+        self.was_rewritten
     }
 
     /// How many entries there are.
@@ -85,9 +97,9 @@ impl Dir {
         )
     }
 
-    /// Makes the directory in which `changes`, sorted by name, have been made. `None`
-    /// when it would be larger than `bytes_max`.
-    pub fn with(&self, changes: &[Change<'_>], bytes_max: usize) -> Option<Dir> {
+    /// Makes the directory in which `changes`, sorted by name, have been made, and says
+    /// what of it was copied. `None` when it would be larger than `bytes_max`.
+    pub fn with(&self, changes: &[Change<'_>], bytes_max: usize) -> Option<(Dir, Vec<Copied>)> {
         let added: usize = changes
             .iter()
             .map(|(name, object)| name.len() + object.map_or(0, <[u8]>::len) + 8)
@@ -95,6 +107,7 @@ impl Dir {
         let mut builder = Builder {
             text: Vec::with_capacity(self.text.len() + added),
             spans: Vec::with_capacity(self.spans.len() + changes.len()),
+            copied: Vec::with_capacity(changes.len() + 1),
         };
         builder.text.extend_from_slice(HEAD);
         let mut kept_to = 0;
@@ -136,10 +149,22 @@ fn name_of(quoted: &[u8]) -> Cow<'_, str> {
     Cow::Owned(serde_json::from_slice(quoted).unwrap_or_default())
 }
 
+/// A piece of text that a directory has of another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// Where it is in the new one.
+    pub to: u32,
+    /// Where it was in the old one.
+    pub at: u32,
+    /// Its bytes.
+    pub len: u32,
+}
+
 /// A directory in the making.
 struct Builder {
     text: Vec<u8>,
     spans: Vec<Span>,
+    copied: Vec<Copied>,
 }
 
 impl Builder {
@@ -156,6 +181,11 @@ impl Builder {
             return;
         };
         self.comma();
+        self.copied.push(Copied {
+            to: self.text.len() as u32,
+            at: first.start,
+            len: last.end - first.start,
+        });
         // Wraps when entries move towards the front, and wraps back.
         let shift = (self.text.len() as u32).wrapping_sub(first.start);
         self.text
@@ -183,12 +213,15 @@ impl Builder {
         });
     }
 
-    fn finish(mut self, bytes_max: usize) -> Option<Dir> {
+    fn finish(mut self, bytes_max: usize) -> Option<(Dir, Vec<Copied>)> {
         self.text.extend_from_slice(TAIL);
-        (self.text.len() <= bytes_max.min(u32::MAX as usize)).then(|| Dir {
+        let fits = self.text.len() <= bytes_max.min(u32::MAX as usize);
+        let dir = Dir {
             text: self.text.into(),
             spans: self.spans,
-        })
+            was_rewritten: false,
+        };
+        fits.then_some((dir, self.copied))
     }
 }
 
@@ -269,7 +302,11 @@ fn rebuild(entries: &[(&RawValue, &RawValue)]) -> Result<Dir, Corrupt> {
         .iter()
         .map(|(name, object)| (name.as_ref(), Some(*object)))
         .collect();
-    Dir::empty().with(&changes, usize::MAX).ok_or(Corrupt)
+    let (rebuilt, _) = Dir::empty().with(&changes, usize::MAX).ok_or(Corrupt)?;
+    Ok(Dir {
+        was_rewritten: true,
+        ..rebuilt
+    })
 }
 
 #[cfg(test)]
@@ -385,7 +422,13 @@ mod tests {
                     .iter()
                     .map(|(name, object)| (name.as_str(), object.as_deref()))
                     .collect();
-                dir = dir.with(&changes, usize::MAX).unwrap();
+                let (changed, copied) = dir.with(&changes, usize::MAX).unwrap();
+                for Copied { to, at, len } in copied {
+                    let old = dir.text.slice(at as usize..(at + len) as usize);
+                    let new = changed.text.slice(to as usize..(to + len) as usize);
+                    prop_assert_eq!(old, new);
+                }
+                dir = changed;
                 for (name, object) in &texts {
                     match object {
                         Some(text) => {

@@ -7,14 +7,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use proto::Refusal;
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::kvs::CommitError;
+use proto::{Refusal, content};
+use rustc_hash::FxHashMap;
 
-use super::dir::{Change, Dir};
+use super::dir::{Change, Copied, Dir};
 use super::entry::{self, Corrupt, Kind};
 use super::view::{Memory, Stop, View};
-use crate::limits::{MERGED_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BLOBS_MAX};
+use crate::limits::{EDITED_DIR_BYTES_MIN, MERGED_BYTES_MAX, OBJECT_BYTES_MAX, SMALL_BLOBS_MAX};
 
 /// A directory being changed.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub enum Slot<'a> {
 pub struct Made {
     /// New directories, deepest first.
     pub dirs: Vec<(BlobRef, Rc<Dir>)>,
+    /// How the large ones among them differ from those that they were made of.
+    pub edits: FxHashMap<BlobRef, content::Edit>,
     /// New values.
     pub blobs: Vec<(BlobRef, Bytes)>,
     /// Directories that came out as they were.
@@ -173,18 +176,44 @@ impl Draft {
             return Ok(name);
         }
         let dir = self.base.with(&changes, OBJECT_BYTES_MAX);
-        let dir = dir.ok_or(CommitError::TooBig)?;
+        let (dir, copied) = dir.ok_or(CommitError::TooBig)?;
         let name = BlobRef::of(hash, dir.text());
         if self.name == Some(name) {
             made.noop_stores += 1;
-        } else {
-            made.dirs.push((name, Rc::new(dir)));
+            return Ok(name);
         }
+        if let Some(base) = self.name
+            && dir.text().len() >= EDITED_DIR_BYTES_MIN
+            && !self.base.was_rewritten()
+        {
+            made.edits.insert(name, edit_of(name, &dir, base, &copied));
+        }
+        made.dirs.push((name, Rc::new(dir)));
         Ok(name)
     }
 
     fn is_as_stored(&self) -> bool {
         self.edits.is_empty() && self.name.is_some()
+    }
+}
+
+/// How a directory differs from the one that it was made of.
+fn edit_of(name: BlobRef, dir: &Dir, base: BlobRef, copied: &[Copied]) -> content::Edit {
+    let (mut parts, mut end) = (Vec::with_capacity(copied.len()), 0);
+    for copied in copied {
+        let to = copied.to as usize;
+        parts.push(content::Part {
+            own: dir.text().slice(end..to),
+            at: copied.at,
+            len: copied.len,
+        });
+        end = to + copied.len as usize;
+    }
+    content::Edit {
+        digest: Bytes::copy_from_slice(name.digest()),
+        base: Bytes::copy_from_slice(base.digest()),
+        parts,
+        tail: dir.text().slice(end..),
     }
 }
 
@@ -279,9 +308,15 @@ impl Made {
         Ok(name)
     }
 
-    /// Bytes of everything made.
+    /// Bytes that it takes to tell of everything made.
     pub fn bytes(&self) -> usize {
-        let dirs = self.dirs.iter().map(|(_, dir)| dir.text().len());
+        let dirs = self
+            .dirs
+            .iter()
+            .map(|(name, dir)| match self.edits.get(name) {
+                Some(edit) => edit.bytes(),
+                None => dir.text().len(),
+            });
         let blobs = self.blobs.iter().map(|(_, blob)| blob.len());
         dirs.chain(blobs).sum()
     }

@@ -77,6 +77,10 @@ impl World {
         let applied = self.run(|view| apply(view, HashKind::Sha1, root, steps.iter()))?;
         for (name, dir) in &applied.made.dirs {
             assert_stored_form(dir.text());
+            if let Some(edit) = applied.made.edits.get(name) {
+                let base = BlobRef::from_digest(&edit.base).unwrap();
+                assert_eq!(edit.apply(&self.store[&base]).as_ref(), Some(dir.text()));
+            }
             self.store.insert(*name, dir.text().clone());
         }
         for (name, blob) in &applied.made.blobs {

@@ -179,6 +179,13 @@ impl Stage {
         let (tag, commit) = self.commits.remove(0);
         if errno.is_empty() {
             self.blobs.extend(commit.blobs);
+            for edit in commit.edits {
+                // What is garbled or lost can not be edited.
+                let base = self.blobs.get(&edit.base);
+                let blob = base.and_then(|base| edit.apply(base));
+                self.blobs
+                    .extend(blob.map(|blob| (edit.digest.clone(), blob)));
+            }
             for Record { key, value } in commit.records {
                 match value {
                     Some(value) => drop(self.records.insert(key, value)),
@@ -331,6 +338,9 @@ fn refusal_of(errno: &str) -> Result<(), Refusal> {
 
 fn describe(commit: &Commit) -> String {
     let mut text = format!("content.commit {} blobs", commit.blobs.len());
+    if !commit.edits.is_empty() {
+        text.push_str(&format!(" {} edits", commit.edits.len()));
+    }
     for Record { key, value } in &commit.records {
         let sign = if value.is_some() { "" } else { "-" };
         text.push_str(&format!(" {sign}{key}"));

@@ -166,6 +166,18 @@ impl Backing for Files {
                 .map_err(|error| Failure::Damaged(format!("digest of a commit: {error}")))?;
             self.store(&name, blob)?;
         }
+        for edit in &commit.edits {
+            let [name, base] = [&edit.digest, &edit.base].map(|digest| {
+                BlobRef::from_digest(digest)
+                    .map_err(|error| Failure::Damaged(format!("digest of a commit: {error}")))
+            });
+            let (name, base) = (name?, base?);
+            let blob = self.blobs.load(&base)?.and_then(Result::ok);
+            let blob = blob
+                .and_then(|blob| edit.apply(&blob))
+                .ok_or_else(|| Failure::Damaged(format!("blob {base}, of which {name} is made")))?;
+            self.store(&name, &blob)?;
+        }
         for record in &commit.records {
             self.change_record(&record.key, record.value.as_deref());
         }

@@ -6,21 +6,28 @@
 //! folded: a page that is written over costs nothing but itself. A transaction takes as
 //! many slots as it needs; each says which part of which transaction it is.
 //!
+//! A blob may have come as an edit of another one. It is made when it is folded or asked
+//! for: the commit waits only for a look whether the other one is there and good.
+//!
 //! Other tools find everything in its place after a checkpoint and after a clean end:
 //! both fold what is there. After a kill, opening the file does.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use proto::Payload;
-use proto::content::{Commit, Record};
+use proto::content::{Commit, Edit, Record};
 use proto::data::BlobRef;
 use rusqlite::Connection;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::slots::Slots;
+use super::texts::Texts;
 use super::{blobs, records};
-use crate::limits::{JOURNALLED_BLOB_BYTES_MAX, JOURNALLED_TRANSACTION_BYTES_MAX};
+use crate::limits::{
+    FOLDED_BYTES, FOLDED_TRANSACTIONS, JOURNALLED_BLOB_BYTES_MAX, JOURNALLED_TRANSACTION_BYTES_MAX,
+};
 use crate::store::backing::Writer;
 use crate::store::failure::Failure;
 
@@ -31,8 +38,11 @@ pub struct Journal {
     transactions: VecDeque<Transaction>,
     /// The one under way.
     pending: Transaction,
-    /// The blobs of all of them, and the newest transaction that each is in.
-    blobs: FxHashMap<BlobRef, (u64, Bytes)>,
+    /// The blobs of all of them as they came first, and the newest transaction that each
+    /// is in.
+    blobs: FxHashMap<BlobRef, (u64, Held)>,
+    /// Blobs that edits begin from.
+    texts: Texts,
     bytes: usize,
     writer: Option<Writer>,
     /// The writer before the transaction under way.
@@ -41,13 +51,39 @@ pub struct Journal {
     folding: u64,
 }
 
+/// A blob as it came.
+#[derive(Debug, Clone)]
+enum Held {
+    Whole(Bytes),
+    Edit(Arc<Edit>),
+}
+
+impl Held {
+    /// Bytes of the blob.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Whole(blob) => blob.len(),
+            Self::Edit(edit) => edit.blob_bytes(),
+        }
+    }
+}
+
+/// How much is to be folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// A few milliseconds' worth.
+    Some,
+    /// All.
+    All,
+}
+
 /// The commits of one transaction of SQLite.
 #[derive(Debug, Default)]
 struct Transaction {
     /// One more than that of the one before.
     number: u64,
     commits: usize,
-    blobs: Vec<(BlobRef, Bytes)>,
+    blobs: Vec<(BlobRef, Held)>,
     records: Vec<Record>,
     bytes: usize,
     /// The commits as they came, until they are written.
@@ -90,7 +126,7 @@ impl Journal {
         // too, because it has the same number.
         let is_folded = self.folding == self.pending.number && !self.pending.text.is_empty();
         if is_folded || self.pending.text.len() > JOURNALLED_TRANSACTION_BYTES_MAX {
-            return self.fold(db, usize::MAX, epoch);
+            return self.fold(db, Share::All, epoch);
         }
         let (number, text) = (self.pending.number, &self.pending.text);
         self.slots.write(db, number, text, &mut self.pending.slots)
@@ -130,9 +166,9 @@ impl Journal {
         // Blobs that were in an earlier one too are that one's again.
         self.blobs.clear();
         for transaction in &self.transactions {
-            let blobs = transaction.blobs.iter();
-            self.blobs
-                .extend(blobs.map(|(name, blob)| (*name, (transaction.number, blob.clone()))));
+            for (name, held) in &transaction.blobs {
+                hold(&mut self.blobs, transaction.number, *name, held);
+            }
         }
     }
 
@@ -146,9 +182,61 @@ impl Journal {
         self.writer = Some(writer);
     }
 
-    /// A blob of a commit that is not folded.
-    pub fn blob(&self, name: &BlobRef) -> Option<&Bytes> {
-        self.blobs.get(name).map(|(_, blob)| blob)
+    /// Whether a blob is in a commit that is not folded.
+    pub fn has(&self, name: &BlobRef) -> bool {
+        self.blobs.contains_key(name)
+    }
+
+    /// A blob, from here or from its place; or what is wrong with it.
+    pub fn load(&self, db: &Connection, name: &BlobRef) -> Loaded {
+        let (mut edits, mut at) = (Vec::<&Edit>::new(), *name);
+        let mut blob = loop {
+            let held = self.blobs.get(&at).map(|(_, held)| held);
+            if let Some(Held::Whole(blob)) = held {
+                break blob.clone();
+            }
+            if let Some(blob) = self.texts.get(&at) {
+                break blob.clone();
+            }
+            // First what is in its place: that may have been made of this edit's blob.
+            match blobs::load(db, &at)? {
+                Some(Ok(blob)) => break blob,
+                Some(damage) => return Ok(Some(damage)),
+                None => {}
+            }
+            match held {
+                Some(Held::Edit(edit)) => {
+                    edits.push(edit);
+                    at = base_of(edit)?;
+                }
+                _ if edits.is_empty() => return Ok(None),
+                _ => return Ok(Some(Err(format!("{at}, of which it is made, is missing")))),
+            }
+        };
+        while let Some(edit) = edits.pop() {
+            match edit.apply(&blob) {
+                Some(made) => blob = made,
+                None => return Ok(Some(Err("it is made of another blob".to_owned()))),
+            }
+        }
+        Ok(Some(Ok(blob)))
+    }
+
+    /// What a blob is made of must be there and good: when the edit is all that there is
+    /// of a blob, it is too late to ask.
+    fn check_base(&mut self, db: &Connection, edit: &Edit) -> Result<(), Failure> {
+        let base = base_of(edit)?;
+        if self.blobs.contains_key(&base) || self.texts.get(&base).is_some() {
+            return Ok(());
+        }
+        match blobs::load(db, &base)? {
+            Some(Ok(blob)) => {
+                self.texts.put(base, blob);
+                Ok(())
+            }
+            Some(Err(damage)) => Err(Failure::Damaged(format!("blob {base}: {damage}"))),
+            None => Err(Failure::Damaged(format!("blob {base} is missing"))),
+        }
     }
 
     /// Transactions that are not folded, and their bytes.
@@ -162,10 +250,19 @@ impl Journal {
         for (digest, blob) in commit.blobs.iter().filter(is_large) {
             blobs::store(db, digest, blob, epoch)?;
         }
+        // Edits may build on each other; the first that does not must find its base.
+        let mut made = FxHashSet::default();
+        for edit in &commit.edits {
+            if !made.contains(&edit.base) {
+                self.check_base(db, edit)?;
+            }
+            made.insert(&edit.digest);
+        }
         let blobs = commit.blobs.iter().filter(|blob| !is_large(blob));
         let small = Commit {
             writer: String::new(),
             blobs: blobs.cloned().collect(),
+            edits: commit.edits.clone(),
             records: commit.records.clone(),
             checkpoint: None,
             ..*commit
@@ -196,11 +293,15 @@ impl Journal {
 
     fn take_in(&mut self, text: Bytes) -> Result<(), String> {
         let commit = Commit::decode(Some(&text)).map_err(|error| error.to_string())?;
-        for (digest, blob) in commit.blobs {
+        let blobs = commit.blobs.into_iter();
+        let blobs = blobs.map(|(digest, blob)| (digest, Held::Whole(blob)));
+        let edits = commit.edits.into_iter();
+        let edits = edits.map(|edit| (edit.digest.clone(), Held::Edit(Arc::new(edit))));
+        for (digest, held) in blobs.chain(edits) {
             let name = BlobRef::from_digest(&digest).map_err(|error| error.to_string())?;
-            self.pending.bytes += blob.len();
-            self.blobs.insert(name, (self.pending.number, blob.clone()));
-            self.pending.blobs.push((name, blob));
+            self.pending.bytes += held.bytes();
+            hold(&mut self.blobs, self.pending.number, name, &held);
+            self.pending.blobs.push((name, held));
         }
         self.pending.records.extend(commit.records);
         self.pending.commits += 1;
@@ -221,26 +322,33 @@ impl Journal {
         self.transactions.push_back(closed);
     }
 
-    /// Moves what the oldest `count` transactions have to where it belongs. What the one
-    /// under way has added counts as the newest.
-    pub fn fold(&mut self, db: &Connection, count: usize, epoch: i64) -> Result<(), Failure> {
+    /// Moves what the oldest transactions have to where it belongs. What the one under way
+    /// has added counts as the newest.
+    pub fn fold(&mut self, db: &Connection, share: Share, epoch: i64) -> Result<(), Failure> {
         let all = self.transactions.iter().chain([&self.pending]);
-        let folded: Vec<&Transaction> = all
-            .filter(|transaction| transaction.commits > 0)
-            .take(count)
-            .collect();
+        let mut room = match share {
+            Share::All => (usize::MAX, usize::MAX),
+            Share::Some => (FOLDED_TRANSACTIONS, FOLDED_BYTES),
+        };
+        let mut folded = Vec::new();
+        for transaction in all.filter(|transaction| transaction.commits > 0) {
+            if room.0 == 0 || room.1 == 0 {
+                break;
+            }
+            room = (room.0 - 1, room.1.saturating_sub(transaction.bytes));
+            folded.push(transaction);
+        }
         let Some(last) = folded.last() else {
             return Ok(());
         };
-        let mut blobs: Vec<&(BlobRef, Bytes)> = folded
-            .iter()
-            .flat_map(|transaction| &transaction.blobs)
-            .collect();
-        // In the order of the index its pages are written once.
-        blobs.sort_unstable_by_key(|(name, _)| *name);
-        blobs.dedup_by_key(|(name, _)| *name);
-        for (name, blob) in blobs {
-            blobs::store(db, name.digest(), blob, epoch)?;
+        let blobs = folded.iter().flat_map(|transaction| &transaction.blobs);
+        fold_whole(db, blobs.clone(), epoch)?;
+        for (name, held) in blobs {
+            if let Held::Edit(edit) = held {
+                let blob = make(db, &mut self.texts, name, edit)?;
+                blobs::store(db, name.digest(), &blob, epoch)?;
+                self.texts.replace(base_of(edit)?, *name, blob);
+            }
         }
         let records = folded.iter().flat_map(|transaction| &transaction.records);
         let newest: BTreeMap<&str, &Record> = records
@@ -257,6 +365,51 @@ impl Journal {
         self.pending.text.clear();
         Ok(())
     }
+}
+
+/// Whether a blob is there, and whether it is good.
+pub type Loaded = Result<Option<Result<Bytes, String>>, Failure>;
+
+/// The first form of a blob stays: a later one may be made of what is made of it.
+fn hold(blobs: &mut FxHashMap<BlobRef, (u64, Held)>, transaction: u64, name: BlobRef, held: &Held) {
+    let entry = blobs.entry(name);
+    entry.or_insert_with(|| (0, held.clone())).0 = transaction;
+}
+
+fn base_of(edit: &Edit) -> Result<BlobRef, Failure> {
+    BlobRef::from_digest(&edit.base)
+        .map_err(|error| Failure::Damaged(format!("digest in a commit: {error}")))
+}
+
+fn fold_whole<'a>(
+    db: &Connection,
+    blobs: impl Iterator<Item = &'a (BlobRef, Held)>,
+    epoch: i64,
+) -> Result<(), Failure> {
+    let whole = blobs.filter_map(|(name, held)| match held {
+        Held::Whole(blob) => Some((name, blob)),
+        Held::Edit(_) => None,
+    });
+    let mut whole: Vec<(&BlobRef, &Bytes)> = whole.collect();
+    // In the order of the index its pages are written once.
+    whole.sort_unstable_by_key(|(name, _)| *name);
+    whole.dedup_by_key(|(name, _)| *name);
+    for (name, blob) in whole {
+        blobs::store(db, name.digest(), blob, epoch)?;
+    }
+    Ok(())
+}
+
+/// Makes a blob of the one before it, which has been folded.
+fn make(db: &Connection, texts: &mut Texts, name: &BlobRef, edit: &Edit) -> Result<Bytes, Failure> {
+    let base = base_of(edit)?;
+    let text = match texts.get(&base) {
+        Some(text) => Some(text.clone()),
+        None => blobs::load(db, &base)?.and_then(Result::ok),
+    };
+    let blob = text.and_then(|text| edit.apply(&text));
+    let blob = blob.filter(|blob| BlobRef::of(name.kind(), blob) == *name);
+    blob.ok_or_else(|| Failure::Damaged(format!("blob {base}, of which {name} is made")))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The store in one SQLite file. A batch is one transaction of SQLite.
 //!
 //! Read on in `schema.rs` (the tables and how the file is opened), then `blobs.rs`,
-//! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs` and `slots.rs` (where commits go
-//! first), `collect.rs` (deleting) and `salvage/` (what becomes of a damaged file).
+//! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs`, `slots.rs` and
+//! `texts.rs` (where commits go first), `collect.rs` (deleting) and `salvage/` (what becomes of a damaged file).
 
 mod blobs;
 mod checkpoints;
@@ -12,6 +12,7 @@ mod records;
 mod salvage;
 mod schema;
 mod slots;
+mod texts;
 
 use std::path::Path;
 
@@ -25,11 +26,11 @@ use rusqlite::Connection;
 use super::backing::{Backing, Batch, Upkeep, Writer};
 use super::failure::Failure;
 use crate::limits::{
-    FOLDED_TRANSACTIONS, JOURNAL_BYTES_MAX, JOURNAL_TRANSACTIONS_MAX, LOG_BYTES_A_TRANSACTION,
-    LOG_BYTES_MAX,
+    FOLDED_BYTES, FOLDED_TRANSACTIONS, JOURNAL_BYTES_MAX, JOURNAL_TRANSACTIONS_MAX,
+    LOG_BYTES_A_TRANSACTION, LOG_BYTES_MAX,
 };
 use crate::settings::{Durability, FileSettings};
-use journal::Journal;
+use journal::{Journal, Share};
 
 /// An open file.
 #[derive(Debug)]
@@ -76,23 +77,29 @@ impl Sqlite {
             epoch_before: epoch,
             is_power_safe: false,
         };
-        opened.fold(usize::MAX)?;
+        opened.fold(Share::All)?;
         Ok(opened)
     }
 
     /// Moves the oldest transactions from the journal to their places.
-    fn fold(&mut self, count: usize) -> Result<(), Failure> {
+    fn fold(&mut self, share: Share) -> Result<(), Failure> {
         let whole = Batch {
             writes: true,
             power_safe: false,
         };
         self.begin(whole)?;
-        let folded = self.journal.fold(&self.db, count, self.epoch);
+        let folded = self.journal.fold(&self.db, share, self.epoch);
         let folded = folded.and_then(|()| self.end());
         if folded.is_err() {
             self.undo();
         }
         folded
+    }
+
+    /// Whether there is enough for a fold to be worth it.
+    fn journal_is_long(&self) -> bool {
+        let (transactions, bytes) = self.journal.size();
+        transactions >= FOLDED_TRANSACTIONS || bytes >= FOLDED_BYTES
     }
 
     /// The next batch is as safe as the settings say.
@@ -151,14 +158,11 @@ impl Backing for Sqlite {
     }
 
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {
-        match self.journal.blob(name) {
-            Some(blob) => Ok(Some(Ok(blob.clone()))),
-            None => blobs::load(&self.db, name),
-        }
+        self.journal.load(&self.db, name)
     }
 
     fn has(&mut self, name: &BlobRef) -> Result<bool, Failure> {
-        Ok(self.journal.blob(name).is_some() || blobs::exists(&self.db, name)?)
+        Ok(self.journal.has(name) || blobs::exists(&self.db, name)?)
     }
 
     fn store(&mut self, name: &BlobRef, blob: &[u8]) -> Result<(), Failure> {
@@ -171,7 +175,7 @@ impl Backing for Sqlite {
     }
 
     fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure> {
-        self.journal.fold(&self.db, usize::MAX, self.epoch)?;
+        self.journal.fold(&self.db, Share::All, self.epoch)?;
         self.journal.set_writer(Writer {
             uuid: writer.to_owned(),
             number: 0,
@@ -182,13 +186,10 @@ impl Backing for Sqlite {
     fn commit(&mut self, commit: &Commit) -> Result<(), Failure> {
         if self.journal.size().0 >= 2 * JOURNAL_TRANSACTIONS_MAX {
             // Upkeep has failed so far: whoever asks for more is told why.
-            self.journal.fold(&self.db, usize::MAX, self.epoch)?;
+            self.journal.fold(&self.db, Share::All, self.epoch)?;
         }
-        self.log_bytes += commit
-            .blobs
-            .iter()
-            .map(|(_, blob)| blob.len())
-            .sum::<usize>();
+        let blobs = commit.blobs.iter().map(|(_, blob)| blob.len());
+        self.log_bytes += blobs.sum::<usize>();
         self.journal.add(&self.db, commit, self.epoch)?;
         match &commit.checkpoint {
             Some(checkpoint) => self.put_checkpoint(checkpoint),
@@ -202,7 +203,7 @@ impl Backing for Sqlite {
     }
 
     fn put_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), Failure> {
-        self.journal.fold(&self.db, usize::MAX, self.epoch)?;
+        self.journal.fold(&self.db, Share::All, self.epoch)?;
         let max = self.settings.checkpoints_max;
         self.epoch = checkpoints::put(&self.db, checkpoint, max)?;
         Ok(())
@@ -229,7 +230,7 @@ impl Backing for Sqlite {
 
     fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure> {
         // What the journal holds has the current epoch once it is in its place.
-        self.journal.fold(&self.db, usize::MAX, self.epoch)?;
+        self.journal.fold(&self.db, Share::All, self.epoch)?;
         collect::sweep(&self.db, sweep)
     }
 
@@ -242,7 +243,7 @@ impl Backing for Sqlite {
         ];
         if most.iter().any(|(have, max)| have >= max) {
             Upkeep::Now
-        } else if transactions >= FOLDED_TRANSACTIONS || self.log_bytes >= LOG_BYTES_MAX / 2 {
+        } else if self.journal_is_long() || self.log_bytes >= LOG_BYTES_MAX / 2 {
             Upkeep::WhenIdle
         } else {
             Upkeep::Nothing
@@ -250,10 +251,11 @@ impl Backing for Sqlite {
     }
 
     fn upkeep(&mut self) -> Result<(), Failure> {
-        let (transactions, bytes) = self.journal.size();
-        if transactions >= FOLDED_TRANSACTIONS || bytes >= JOURNAL_BYTES_MAX {
-            self.log_bytes += bytes * FOLDED_TRANSACTIONS / transactions.max(FOLDED_TRANSACTIONS);
-            self.fold(FOLDED_TRANSACTIONS)?;
+        if self.journal_is_long() {
+            let (_, before) = self.journal.size();
+            self.fold(Share::Some)?;
+            // Compressed they are less, with their index more.
+            self.log_bytes += before - self.journal.size().1;
         }
         if self.log_bytes >= LOG_BYTES_MAX / 2 {
             schema::copy_log(&self.db)?;
@@ -263,7 +265,7 @@ impl Backing for Sqlite {
     }
 
     fn close(&mut self) -> Result<(), Failure> {
-        self.fold(usize::MAX)
+        self.fold(Share::All)
     }
 
     fn shrink(&mut self) -> Result<bool, Failure> {

@@ -2,13 +2,15 @@ use std::path::Path;
 
 use bytes::Bytes;
 use proto::Errno;
-use proto::content::{Commit, CommitError, Record};
+use proto::content::{Commit, CommitError, Edit, Part, Record};
+use proto::content_backing::Sweep;
 
 use crate::limits::{FOLDED_TRANSACTIONS, JOURNALLED_BLOB_BYTES_MAX};
 use crate::store::backing::{Backing, Upkeep};
 use crate::store::batch;
 use crate::store::clock::Clock;
 use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::journal::Share;
 use crate::store::tests::{checkpoint, name, settings};
 use crate::task::{Outcome, Task, TaskResult};
 
@@ -31,12 +33,56 @@ fn commit(number: u64) -> Commit {
             Bytes::copy_from_slice(name(blob.as_bytes()).digest()),
             blob.into(),
         )],
+        edits: Vec::new(),
         records: vec![Record {
             key: "key".to_owned(),
             value: Some(number.to_string().into()),
         }],
         checkpoint: None,
     }
+}
+
+/// Commit `number` with version `number` of a directory, told by version `base`: the same
+/// text with another number before it.
+fn edit(number: u64, base: u64) -> Commit {
+    let digest = |number| Bytes::copy_from_slice(name(&version(number)).digest());
+    Commit {
+        blobs: Vec::new(),
+        edits: vec![Edit {
+            digest: digest(number),
+            base: digest(base),
+            parts: vec![Part {
+                own: format!("{number:8}").into(),
+                at: 8,
+                len: 1000,
+            }],
+            tail: Bytes::new(),
+        }],
+        after: 0,
+        ..commit(number)
+    }
+}
+
+fn version(number: u64) -> Vec<u8> {
+    format!("{number:8}{}", "x".repeat(1000)).into_bytes()
+}
+
+fn has_version(store: &mut Sqlite, number: u64) -> bool {
+    let blob = version(number);
+    let loaded = run(store, Task::Load(name(&blob)));
+    loaded == Ok(Outcome::Blob(blob.into()))
+}
+
+/// A store in which version 1 is there whole and those up to `last` are edits.
+fn edited(folder: &Path, last: u64) -> Sqlite {
+    let mut store = started(folder, 0);
+    let first = version(1);
+    let whole = Task::Store(name(&first), first.into());
+    run(&mut store, whole).unwrap();
+    for number in 2..=last {
+        run(&mut store, Task::Commit(edit(number, number - 1))).unwrap();
+    }
+    store
 }
 
 fn has(store: &mut Sqlite, number: u64) -> bool {
@@ -261,4 +307,97 @@ fn a_row_that_is_missing_or_cut_is_told() {
         let text = failure.refusal(folder.path()).to_string();
         assert!(text.contains("ferroflux_journal is damaged"), "{text}");
     }
+}
+
+#[test]
+fn edits_are_read_folded_and_found_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = edited(folder.path(), 20);
+    assert_eq!(count(&store, "objects"), 1);
+    assert!((1..=20).all(|number| has_version(&mut store, number)));
+    drop(store);
+    let mut store = open(folder.path());
+    assert_eq!(count(&store, "objects"), 20);
+    assert!((1..=20).all(|number| has_version(&mut store, number)));
+    run(&mut store, Task::Commit(edit(21, 20))).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let mut store = open(folder.path());
+    assert!(has_version(&mut store, 21));
+}
+
+#[test]
+fn a_version_may_come_again_as_an_edit_of_what_was_made_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = edited(folder.path(), 3);
+    // Back to version 2, then on to 5 from there.
+    let back = Commit {
+        edits: edit(2, 3).edits,
+        blobs: Vec::new(),
+        ..commit(4)
+    };
+    run(&mut store, Task::Commit(back)).unwrap();
+    run(&mut store, Task::Commit(edit(5, 2))).unwrap();
+    assert!(
+        [1, 2, 3, 5]
+            .iter()
+            .all(|number| has_version(&mut store, *number))
+    );
+    // Whatever was folded before.
+    store.fold(Share::All).unwrap();
+    let again = Commit {
+        edits: edit(3, 5).edits,
+        blobs: Vec::new(),
+        ..commit(6)
+    };
+    run(&mut store, Task::Commit(again)).unwrap();
+    assert!(
+        [1, 2, 3, 5]
+            .iter()
+            .all(|number| has_version(&mut store, *number))
+    );
+    drop(store);
+    let mut store = open(folder.path());
+    assert!(
+        [1, 2, 3, 5]
+            .iter()
+            .all(|number| has_version(&mut store, *number))
+    );
+}
+
+#[test]
+fn an_edit_of_a_blob_that_is_missing_or_damaged_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = edited(folder.path(), 1);
+    let missing = run(&mut store, Task::Commit(edit(3, 2))).unwrap_err();
+    assert!(missing.to_string().contains("is missing"), "{missing}");
+    let damage = "UPDATE objects SET object = x'00', size = -1";
+    store.db.execute_batch(damage).unwrap();
+    let damaged = run(&mut store, Task::Commit(edit(2, 1))).unwrap_err();
+    assert!(damaged.to_string().contains("another hash"), "{damaged}");
+    assert_eq!(store.journal.size(), (0, 0));
+}
+
+#[test]
+fn a_sweep_takes_no_blob_of_which_another_is_still_to_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = edited(folder.path(), 3);
+    let last = Commit {
+        checkpoint: Some(checkpoint(4)),
+        ..commit(4)
+    };
+    run(&mut store, Task::Commit(last)).unwrap();
+    run(&mut store, Task::Commit(edit(5, 3))).unwrap();
+    let sweep = Sweep {
+        epoch: 1,
+        cursor: 0,
+        high_water: 100,
+        delete_cap: 100,
+        window: 100,
+    };
+    run(&mut store, Task::Sweep(sweep)).unwrap();
+    assert!(!has_version(&mut store, 1) && has_version(&mut store, 5));
+    drop(store);
+    let mut store = open(folder.path());
+    assert!(has_version(&mut store, 5));
 }
