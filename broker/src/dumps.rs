@@ -86,7 +86,7 @@ impl Broker {
         };
         self.life.restore = Restore::Looking;
         cx.work(
-            move |files| files.check_readable(&path).map(|()| path),
+            move |files| files.check_file(&path).map(|()| path),
             move |core: &mut Broker, cx, found| {
                 core.life.restore = match found {
                     Ok(path) if core.life.state == State::Init && !core.life.failed => {

@@ -70,10 +70,9 @@ impl Files {
         }
     }
 
-    /// That there is a file at `path` which we can read.
-    pub fn check_readable(&mut self, path: &str) -> Result<(), Refusal> {
-        let opened = std::fs::File::open(path).and_then(|file| file.metadata());
-        let errno = match opened {
+    /// That there is a file at `path`.
+    pub fn check_file(&mut self, path: &str) -> Result<(), Refusal> {
+        let errno = match std::fs::metadata(path) {
             Ok(found) if found.is_file() => return Ok(()),
             Ok(_) => Errno::EINVAL,
             Err(error) => {

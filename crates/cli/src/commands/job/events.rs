@@ -87,12 +87,7 @@ impl Shape {
             TimeShape::Offset => TimeForm::Offset,
             TimeShape::Human => TimeForm::Human,
         };
-        let offset = clock::utc_offset(&clock::zone(&flux.env), clock::now());
-        Printer {
-            formatter: EntryFormatter::new(form, offset),
-            is_json: self.format == EntryShape::Json,
-            is_coloured: flux.wants_color(self.color),
-        }
+        Printer::new(flux, form, self.format == EntryShape::Json, self.color)
     }
 }
 
@@ -104,6 +99,16 @@ pub struct Printer {
 }
 
 impl Printer {
+    /// Prints entries from the beginning of a log.
+    pub fn new(flux: &Flux, time: TimeForm, is_json: bool, color: clap::ColorChoice) -> Printer {
+        let offset = clock::utc_offset(&clock::zone(&flux.env), clock::now());
+        Printer {
+            formatter: EntryFormatter::new(time, offset),
+            is_json,
+            is_coloured: flux.wants_color(color),
+        }
+    }
+
     /// Takes note of an entry that is not printed: later times may be relative to it.
     pub fn pass_over(&mut self, entry: &Entry) {
         self.formatter.time(entry.timestamp());

@@ -48,6 +48,15 @@ impl Store {
         self.handle.rpc(&request).map(|found| found.val)
     }
 
+    /// Looks a key up below a tree object, or below the root when there is none.
+    pub fn lookup_at(&mut self, at: Option<&str>, key: &str, flags: u32) -> Result<Tree, CliError> {
+        let request = Lookup {
+            rootdir: at.map(|at| rootdir(at, key)).transpose()?,
+            ..Lookup::new(&self.namespace, key, flags)
+        };
+        Ok(self.handle.rpc(&request).map_err(about(key))?.val)
+    }
+
     /// A transaction without operations yet.
     pub fn transaction(&self) -> Commit {
         Commit::new(&self.namespace)
@@ -90,6 +99,19 @@ impl ShowRoot {
             writeln!(flux.out, "{}", root.rootseq)?;
         }
         Ok(())
+    }
+}
+
+/// The tree object that `--at` names, for a lookup of `key`.
+pub fn rootdir(at: &str, key: &str) -> Result<serde_json::Value, CliError> {
+    serde_json::from_str(at).map_err(|_| CliError::new("--at is not a tree object").about(key))
+}
+
+/// A refusal of a commit, with the key that it is about where there is just one.
+pub fn about_all(keys: &[String]) -> impl Fn(Refusal) -> CliError + '_ {
+    move |refusal| match keys {
+        [key] => CliError::from(refusal).about(key),
+        _ => refusal.into(),
     }
 }
 

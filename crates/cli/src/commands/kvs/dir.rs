@@ -7,7 +7,7 @@ use proto::data::Tree;
 use proto::kvs::{Lookup, READDIR};
 use serde_json::Value;
 
-use super::at::{NamespaceArg, Store, about, columns};
+use super::at::{NamespaceArg, Store, about, columns, rootdir};
 use super::ls::join;
 use crate::error::CliError;
 use crate::flux::Flux;
@@ -48,13 +48,8 @@ enum Row {
 
 impl Dir {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let rootdir = match &self.at {
-            Some(text) => Some(
-                serde_json::from_str(text)
-                    .map_err(|_| CliError::new("--at is not a tree object").about(&self.key))?,
-            ),
-            None => None,
-        };
+        let at = self.at.as_deref();
+        let rootdir = at.map(|at| rootdir(at, &self.key)).transpose()?;
         let mut walk = Walk {
             store: self.namespace.connect(flux)?,
             rootdir,

@@ -2,9 +2,8 @@
 
 use client::Call;
 use proto::data::Tree;
-use proto::kvs::{self, STREAM, TREEOBJ, WAITCREATE, WATCH, WATCH_APPEND, WATCH_FULL, WATCH_UNIQ};
+use proto::kvs::{STREAM, TREEOBJ, WAITCREATE, WATCH, WATCH_APPEND, WATCH_FULL, WATCH_UNIQ};
 use proto::kvs_watch;
-use serde_json::Value;
 
 use super::at::{NamespaceArg, Store, about, json};
 use super::follow::Follow;
@@ -43,8 +42,8 @@ pub struct Get {
     /// With --watch, also when a directory or link above it changed
     #[arg(short, long, requires = "watch")]
     full: bool,
-    /// End after so many values
-    #[arg(short, long, value_name = "N", requires = "watch")]
+    /// With --watch, end after so many values
+    #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// Read the value in parts
     #[arg(short = 'S', long, conflicts_with_all = ["watch", "treeobj"])]
@@ -80,16 +79,7 @@ impl Get {
                 .val
                 .ok_or_else(|| CliError::new("no value").about(key));
         }
-        let Some(at) = &self.at else {
-            return store.lookup(key, flags).map_err(about(key));
-        };
-        let rootdir: Value = serde_json::from_str(at)
-            .map_err(|_| CliError::new("--at is not a tree object").about(key))?;
-        let request = kvs::Lookup {
-            rootdir: Some(rootdir),
-            ..kvs::Lookup::new(&store.namespace, key, flags)
-        };
-        Ok(store.handle.rpc(&request).map_err(about(key))?.val)
+        store.lookup_at(self.at.as_deref(), key, flags)
     }
 
     fn flags(&self) -> u32 {

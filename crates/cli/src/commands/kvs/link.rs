@@ -42,6 +42,9 @@ impl Link {
 pub struct Readlink {
     #[command(flatten)]
     namespace: NamespaceArg,
+    /// Look keys up below this tree object
+    #[arg(short, long, value_name = "TREEOBJ")]
+    at: Option<String>,
     /// Print the namespace only
     #[arg(short = 'o', long, conflicts_with = "key_only")]
     namespace_only: bool,
@@ -57,7 +60,7 @@ impl Readlink {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut store = self.namespace.connect(flux)?;
         for key in &self.keys {
-            let tree = store.lookup(key, READLINK).map_err(about(key))?;
+            let tree = store.lookup_at(self.at.as_deref(), key, READLINK)?;
             let Tree::Symlink { target, namespace } = tree else {
                 return Err(CliError::new("Invalid argument").about(key));
             };

@@ -2,7 +2,7 @@
 
 use proto::kvs::Op;
 
-use super::at::{NamespaceArg, ShowRoot};
+use super::at::{NamespaceArg, ShowRoot, about_all};
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -23,7 +23,7 @@ impl Mkdir {
         let mut store = self.namespace.connect(flux)?;
         let mut commit = store.transaction();
         commit.ops.extend(self.keys.iter().map(Op::mkdir));
-        let root = store.handle.rpc(&commit)?;
+        let root = store.handle.rpc(&commit).map_err(about_all(&self.keys))?;
         self.show.show(flux, &root)
     }
 }

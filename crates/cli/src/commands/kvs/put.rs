@@ -4,7 +4,7 @@ use bytes::Bytes;
 use proto::data::Tree;
 use proto::kvs::{NO_MERGE, Op, SYNC};
 
-use super::at::{NamespaceArg, ShowRoot};
+use super::at::{NamespaceArg, ShowRoot, about_all};
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -38,18 +38,20 @@ pub struct Put {
 impl Put {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut ops = Vec::with_capacity(self.pairs.len());
+        let mut keys = Vec::with_capacity(self.pairs.len());
         for pair in &self.pairs {
             let (key, value) = pair
                 .split_once('=')
                 .ok_or_else(|| CliError::new("put: you must specify a value as key=value"))?;
             ops.push(self.op(flux, key, value)?);
+            keys.push(key.to_owned());
         }
         let mut store = self.namespace.connect(flux)?;
         let mut commit = store.transaction();
         commit.ops = ops;
         commit.flags |= if self.no_merge { NO_MERGE } else { 0 };
         commit.flags |= if self.sync { SYNC } else { 0 };
-        let root = store.handle.rpc(&commit)?;
+        let root = store.handle.rpc(&commit).map_err(about_all(&keys))?;
         self.show.show(flux, &root)
     }
 

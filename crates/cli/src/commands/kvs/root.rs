@@ -93,7 +93,8 @@ impl Sync {
         let mut store = self.namespace.connect(flux)?;
         let mut commit = store.transaction();
         commit.flags |= SYNC;
-        let root = store.handle.rpc(&commit)?;
+        let namespace = store.namespace.clone();
+        let root = store.handle.rpc(&commit).map_err(about(&namespace))?;
         self.show.show(flux, &root)
     }
 }

@@ -4,7 +4,7 @@ use proto::Errno;
 use proto::data::Tree;
 use proto::kvs::{READDIR, TREEOBJ};
 
-use super::at::{NamespaceArg, ShowRoot, Store};
+use super::at::{NamespaceArg, ShowRoot, Store, about_all};
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -38,7 +38,7 @@ impl Unlink {
                 None => commit = commit.unlink(key),
             }
         }
-        let root = store.handle.rpc(&commit)?;
+        let root = store.handle.rpc(&commit).map_err(about_all(&self.keys))?;
         self.show.show(flux, &root)
     }
 

@@ -28,6 +28,9 @@ pub struct Append {
 impl Append {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let bad = |error: proto::data::EventlogError| CliError::new(error.to_string());
+        if self.name.contains([' ', '\n']) {
+            return Err(CliError::new(format!("{}: invalid event name", self.name)));
+        }
         let timestamp = self.timestamp.unwrap_or_else(clock::now);
         let mut entry = Entry::new(timestamp, self.name).map_err(bad)?;
         if let Some(context) = context_of(&self.context)? {

@@ -38,7 +38,7 @@ impl Get {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut store = self.namespace.connect(flux)?;
         let mut output = Output {
-            printer: Printer::new(&self.form, flux),
+            printer: self.form.printer(flux),
             left: self.count.unwrap_or(u64::MAX),
         };
         if self.watch {

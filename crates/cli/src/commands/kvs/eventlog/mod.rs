@@ -5,9 +5,9 @@ mod get;
 mod wait_event;
 
 use proto::data::Entry;
-use proto::data::eventlog::{EntryFormatter, TimeForm, split_log};
+use proto::data::eventlog::{TimeForm, split_log};
 
-use crate::clock;
+use crate::commands::job::events::Printer;
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -44,34 +44,19 @@ struct Form {
     /// Print times for people
     #[arg(short = 'H', long, conflicts_with = "unformatted")]
     human: bool,
+    /// Colour times, names and keys
+    #[arg(short = 'L', long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
+        default_value = "auto", default_missing_value = "always")]
+    color: clap::ColorChoice,
 }
 
-/// Prints entries of one log in order.
-struct Printer {
-    formatter: EntryFormatter,
-    unformatted: bool,
-}
-
-impl Printer {
-    fn new(form: &Form, flux: &Flux) -> Printer {
-        let offset = clock::utc_offset(&clock::zone(&flux.env), clock::now());
-        let time = if form.human {
-            TimeForm::Human
-        } else {
-            TimeForm::Raw
+impl Form {
+    fn printer(&self, flux: &Flux) -> Printer {
+        let time = match self.human {
+            true => TimeForm::Human,
+            false => TimeForm::Raw,
         };
-        Printer {
-            formatter: EntryFormatter::new(time, offset),
-            unformatted: form.unformatted,
-        }
-    }
-
-    fn print(&mut self, flux: &mut Flux, entry: &Entry) -> Result<(), CliError> {
-        match self.unformatted {
-            true => writeln!(flux.out, "{}", entry.to_json())?,
-            false => writeln!(flux.out, "{}", self.formatter.line(entry))?,
-        }
-        Ok(())
+        Printer::new(flux, time, self.unformatted, self.color)
     }
 }
 

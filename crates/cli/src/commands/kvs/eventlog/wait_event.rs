@@ -46,7 +46,7 @@ impl WaitEvent {
         let deadline = self.timeout.and_then(deadline_in);
         let flags = WATCH | WATCH_APPEND | if self.waitcreate { WAITCREATE } else { 0 };
         let mut follow = Follow::start(&mut store, &self.key, flags);
-        let mut printer = Printer::new(&self.form, flux);
+        let mut printer = self.form.printer(flux);
         loop {
             let answer = match store.handle.next(&[], deadline)? {
                 Arrival::Answer(_, answer) => answer,
@@ -81,6 +81,8 @@ impl WaitEvent {
             let is_it = entry.name() == self.event;
             if self.verbose || (is_it && !self.quiet) {
                 printer.print(flux, &entry)?;
+            } else {
+                printer.pass_over(&entry);
             }
             if is_it {
                 return Ok(true);
