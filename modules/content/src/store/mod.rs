@@ -66,6 +66,9 @@ impl Store {
             Ok(()) => backing.upkeep_due(),
             Err(failure) => {
                 tracing::error!("{}", failure.refusal(backing.path()));
+                if failure.is_damage() {
+                    backing.damaged();
+                }
                 Upkeep::Nothing
             }
         }
@@ -78,6 +81,9 @@ impl Store {
         {
             // Nothing is lost: whoever opens the store next does it.
             tracing::error!("{}", failure.refusal(backing.path()));
+            if failure.is_damage() {
+                backing.damaged();
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Rows as they lie on a page (SQLite's file format, sections 1.6 and 2), known by their
 //! form. Nothing here is believed: every length is held against what is there.
 
+use std::collections::BTreeSet;
+
 use super::pages::Pages;
 
 /// One value of a row.
@@ -80,8 +82,12 @@ fn payload(pages: &Pages, rest: &[u8], bytes: usize, most: usize) -> Option<Vec<
     let here = if here <= most { here } else { least };
     let mut payload = rest.get(..here)?.to_vec();
     let mut next = rest.get(here..here + 4)?.to_vec();
+    let mut seen = BTreeSet::new();
     while payload.len() < bytes {
         let number = u32::from_be_bytes([next[0], next[1], next[2], next[3]]);
+        if !seen.insert(number) {
+            return None;
+        }
         let page = pages.page(number)?;
         let left = bytes - payload.len();
         payload.extend_from_slice(&page[4..4 + left.min(usable - 4)]);
