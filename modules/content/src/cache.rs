@@ -1,10 +1,15 @@
-//! Blobs in memory, the ones not used for longest leaving first.
+//! Blobs in memory, the ones not used for longest leaving first: to make room, or because
+//! nobody asks for them any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use bytes::Bytes;
 use proto::data::BlobRef;
 use rustc_hash::FxHashMap;
+
+/// Marks kept for the age of blobs.
+const AGE_PARTS: u32 = 32;
 
 /// Blobs by name, bounded by their bytes.
 #[derive(Debug, Default)]
@@ -15,6 +20,9 @@ pub struct Cache {
     uses: u64,
     bytes: usize,
     bytes_max: usize,
+    /// How many uses there were by when, the oldest first, no two closer than a part of
+    /// the age at which blobs leave.
+    marks: VecDeque<(Duration, u64)>,
 }
 
 impl Cache {
@@ -45,12 +53,35 @@ impl Cache {
         self.bytes += blob.len();
         self.by_use.insert(self.uses, name);
         self.blobs.insert(name, (self.uses, blob));
-        while self.bytes > self.bytes_max
-            && let Some((_, oldest)) = self.by_use.pop_first()
-            && let Some((_, blob)) = self.blobs.remove(&oldest)
-        {
-            self.bytes -= blob.len();
+        while self.bytes > self.bytes_max && self.forget_oldest() {}
+    }
+
+    /// Forgets blobs that have not been used for `age_max`, or a little longer.
+    pub fn purge(&mut self, now: Duration, age_max: Duration) {
+        let apart = age_max / AGE_PARTS;
+        if self.marks.back().is_none_or(|(at, _)| at.saturating_add(apart) <= now) {
+            self.marks.push_back((now, self.uses));
         }
+        let mut old = 0;
+        while let Some((at, uses)) = self.marks.front()
+            && at.saturating_add(age_max) <= now
+        {
+            old = *uses;
+            self.marks.pop_front();
+        }
+        while self
+            .by_use
+            .first_key_value()
+            .is_some_and(|(used, _)| *used <= old)
+            && self.forget_oldest()
+        {}
+    }
+
+    fn forget_oldest(&mut self) -> bool {
+        let oldest = self.by_use.pop_first();
+        let blob = oldest.and_then(|(_, name)| self.blobs.remove(&name));
+        self.bytes -= blob.as_ref().map_or(0, |(_, blob)| blob.len());
+        blob.is_some()
     }
 
     /// Forgets everything.
@@ -120,6 +151,29 @@ mod tests {
         put(&mut cache, "aa");
         assert_eq!((cache.len(), cache.bytes()), (1, 2));
         cache.clear();
+        assert_eq!((cache.len(), cache.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn blobs_that_nobody_asks_for_leave() {
+        let mut cache = Cache::new(1000);
+        let old = put(&mut cache, "old");
+        let used = put(&mut cache, "used");
+        let age = Duration::from_secs(60);
+        for second in (0..=58).step_by(2) {
+            cache.purge(Duration::from_secs(second), age);
+        }
+        assert_eq!(cache.len(), 2);
+        cache.get(&used);
+        put(&mut cache, "new");
+        cache.purge(Duration::from_secs(62), age);
+        cache.check();
+        assert_eq!((cache.get(&old), cache.len()), (None, 2));
+        assert!(cache.marks.len() <= AGE_PARTS as usize + 1);
+        for second in (64..=130).step_by(2) {
+            cache.purge(Duration::from_secs(second), age);
+        }
+        cache.check();
         assert_eq!((cache.len(), cache.bytes()), (0, 0));
     }
 }

@@ -1,11 +1,17 @@
 //! Every limit of the content store, unit last.
 
+use std::time::Duration;
+
 /// Largest blob unless `blob-size-limit` says otherwise. A larger one is refused EFBIG.
 pub const BLOB_BYTES_MAX: usize = 1 << 30;
 
 /// Blobs kept in memory unless `purge-target-size` says otherwise. The ones not used for
 /// longest make room.
 pub const CACHE_BYTES_MAX: usize = 16 << 20;
+
+/// How long a blob that nobody asks for is kept in memory, unless `purge-old-entry` says
+/// otherwise. It leaves with the next heartbeat.
+pub const CACHE_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Largest blob of a commit that is kept in memory; of stores, all are that fit.
 pub const COMMITTED_BLOB_BYTES_MAX: usize = 1024;

@@ -2,13 +2,16 @@
 //! behind it, and `kvs.durability` (protocol/04 section 3, doc/durability.md).
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use node::Cx;
 use proto::data::HashKind;
 use proto::{Errno, Object, Refusal};
 
 use crate::Content;
-use crate::limits::{BATCH_TASKS_MAX, BLOB_BYTES_MAX, CACHE_BYTES_MAX, CHECKPOINTS_MAX};
+use crate::limits::{
+    BATCH_TASKS_MAX, BLOB_BYTES_MAX, CACHE_AGE_MAX, CACHE_BYTES_MAX, CHECKPOINTS_MAX,
+};
 
 /// Which store keeps the blobs: `content.backing-module`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub struct Settings {
     pub blob_bytes_max: usize,
     /// Bytes of blobs kept in memory.
     pub cache_bytes_max: usize,
+    /// How long a blob that nobody asks for stays in memory.
+    pub cache_age_max: Duration,
     /// Tasks in one transaction.
     pub batch_tasks_max: usize,
     /// Which store there is.
@@ -141,6 +146,7 @@ impl Settings {
             backend,
             blob_bytes_max: BLOB_BYTES_MAX,
             cache_bytes_max: CACHE_BYTES_MAX,
+            cache_age_max: CACHE_AGE_MAX,
             batch_tasks_max: BATCH_TASKS_MAX,
             file: FileSettings {
                 path: PathBuf::from(folder).join(backend.file()),
@@ -180,8 +186,9 @@ impl Settings {
             "blob-size-limit" => self.blob_bytes_max = positive(arg, value)?,
             "purge-target-size" => self.cache_bytes_max = positive(arg, value)?,
             "flush-batch-limit" => self.batch_tasks_max = positive(arg, value)?,
-            // Blobs leave memory by their size, not by their age.
-            "purge-old-entry" => drop(positive(arg, value)?),
+            "purge-old-entry" => {
+                self.cache_age_max = Duration::from_secs(positive(arg, value)? as u64);
+            }
             _ => return Err(unknown()),
         }
         Ok(())

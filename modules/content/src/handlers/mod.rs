@@ -7,6 +7,7 @@ mod records;
 mod service;
 
 use node::Routes;
+use proto::heartbeat::Pulse;
 use proto::{content, content_backing, content_files, content_sqlite};
 
 use crate::Content;
@@ -14,6 +15,10 @@ use crate::Content;
 /// The routes of `content` and `content-backing`.
 pub fn routes() -> Routes<Content> {
     Routes::new()
+        .event::<Pulse>(|core: &mut Content, cx, _| {
+            let age_max = core.settings.cache_age_max;
+            core.cache.purge(cx.now().mono, age_max);
+        })
         .later::<content::Load>(blobs::load)
         .later::<content::Store>(blobs::store)
         .later::<content::Flush>(blobs::flush)

@@ -94,9 +94,12 @@ impl Blobs {
             file.write_all(blob)?;
             file.set_modified(time_of(epoch))
         });
-        written
-            .and_then(|()| std::fs::rename(&temporary, &path))
-            .map_err(|error| Failure::File(path.clone(), error))?;
+        let written = written.and_then(|()| std::fs::rename(&temporary, &path));
+        written.map_err(|error| {
+            // What there is of it takes room that the next one may need.
+            std::fs::remove_file(&temporary).ok();
+            Failure::File(path.clone(), error)
+        })?;
         Ok(Some(path))
     }
 
