@@ -38,6 +38,9 @@ pub struct BenchArgs {
     /// Another flux to measure side by side
     #[arg(long, value_name = "PATH")]
     peer: Option<PathBuf>,
+    /// Take our programs from here instead of building them
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -76,8 +79,13 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
         }
         return Ok(true);
     }
-    let programs = build()?;
-    let inside = programs.join("xtask");
+    let (programs, inside) = match &args.programs {
+        Some(folder) => (
+            folder.canonicalize().context("the programs")?,
+            std::env::current_exe()?,
+        ),
+        None => build().map(|folder| (folder.clone(), folder.join("xtask")))?,
+    };
     let ours = Subject::new(programs.join("flux"), inside.clone());
     let peer = args
         .peer

@@ -3,9 +3,12 @@
 use super::row::Row;
 
 mod commands;
+mod content;
 mod events;
 mod jobs;
 mod kvs;
+mod kvs_large;
+mod kvs_logs;
 mod memory;
 mod round_trip;
 mod start_true;
@@ -20,8 +23,25 @@ pub const ROWS: &[Row] = &[
     round_trip::LATENCY,
     round_trip::RATE,
     events::ROW,
-    kvs::APPEND,
-    kvs::COMMIT,
+    kvs::COMMIT_10,
+    kvs::COMMIT_1K,
+    kvs::COMMIT_10K,
+    kvs::COMMIT_50K,
+    kvs::CLIENT_1,
+    kvs::CLIENT_8,
+    kvs::CLIENT_32,
+    kvs::WINDOW,
+    kvs::LOOKUPS,
+    kvs_logs::APPEND_500,
+    kvs_logs::APPEND_50K,
+    kvs_logs::APPEND_CLIENTS,
+    kvs_logs::WATCH_ONE,
+    kvs_large::MEMORY,
+    kvs_large::FIRST,
+    kvs_large::REOPEN,
+    content::STORE,
+    content::STORES,
+    content::LOADS,
     jobs::MOCK,
     jobs::REAL,
     jobs::JOURNAL,

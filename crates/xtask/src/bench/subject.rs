@@ -76,7 +76,12 @@ impl Subject {
     /// The figure of a row that is measured from within: this program runs as the
     /// initial program.
     pub fn measure_inside(&self, row: &str) -> Result<f64> {
-        self.figure(&[], &[self.inside()?, "bench", "--inside", row])
+        self.measure_inside_with(&[], row)
+    }
+
+    /// The same in an instance with these options.
+    pub fn measure_inside_with(&self, options: &[&str], row: &str) -> Result<f64> {
+        self.figure(options, &[self.inside()?, "bench", "--inside", row])
     }
 
     /// As [`Subject::measure_inside`], in an instance of many cores after `setup`.
