@@ -114,11 +114,16 @@ const WINDOW_COMMITS: usize = 20_000;
 const LOOKUPS_MEASURED: usize = 200_000;
 
 /// Fills a directory in commits of a size that any store takes.
-pub fn fill(handle: &mut Handle, dir: &str, keys: usize, value: &str) -> Result<()> {
+pub fn fill(
+    handle: &mut Handle,
+    dir: &str,
+    keys: usize,
+    value: impl Fn(usize) -> String,
+) -> Result<()> {
     for first in (0..keys).step_by(5_000) {
         let mut commit = Commit::new(PRIMARY);
         for n in first..keys.min(first + 5_000) {
-            commit = commit.put(format!("{dir}.k{n}"), value.to_owned());
+            commit = commit.put(format!("{dir}.k{n}"), value(n));
         }
         handle.rpc(&commit)?;
     }
@@ -126,7 +131,7 @@ pub fn fill(handle: &mut Handle, dir: &str, keys: usize, value: &str) -> Result<
 }
 
 fn commit_us(handle: &mut Handle, keys: usize) -> Result<f64> {
-    fill(handle, "bench", keys, "1")?;
+    fill(handle, "bench", keys, |_| "1".to_owned())?;
     let mut samples = Vec::with_capacity(MEASURED);
     for n in 0..WARM_UP + MEASURED {
         let key = format!("bench.k{}", n * 7919 % keys);
@@ -209,7 +214,9 @@ fn window_per_s(handle: &mut Handle) -> Result<f64> {
 }
 
 fn lookups_per_s(handle: &mut Handle) -> Result<f64> {
-    fill(handle, "bench", 1_000, "a value of some length")?;
+    fill(handle, "bench", 1_000, |n| {
+        format!("value {n} of some length")
+    })?;
     per_s_in_window(handle, 1_000, LOOKUPS_MEASURED, |n| {
         Lookup::new(PRIMARY, &format!("bench.k{}", n % 1_000), 0)
     })

@@ -45,11 +45,11 @@ pub const REOPEN: Row = Row {
 
 const DIRS: usize = 1_000;
 const KEYS_A_DIR: usize = 1_000;
-const VALUE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 fn memory_mib(handle: &mut Handle) -> Result<f64> {
     for dir in 0..DIRS {
-        fill(handle, &format!("large.d{dir}"), KEYS_A_DIR, VALUE)?;
+        let value = |n| format!("{:064}", dir * KEYS_A_DIR + n);
+        fill(handle, &format!("large.d{dir}"), KEYS_A_DIR, value)?;
     }
     let answer = handle.rpc_json("attr.get", &json!({ "name": "broker.pid" }))?;
     let broker = answer["value"].as_str().context("no broker.pid")?.parse()?;
