@@ -24,6 +24,7 @@ pub mod rc;
 mod routing;
 mod services;
 mod stages;
+mod startlog;
 mod subscriptions;
 mod supervisor;
 

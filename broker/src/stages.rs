@@ -38,6 +38,8 @@ pub struct Life {
     pub(crate) failed: bool,
     pub(crate) restore: Restore,
     pub(crate) dump: Dump,
+    /// The event of the start log that is on its way.
+    pub(crate) noting: Option<&'static str>,
     rc3_failed: bool,
     exit_code: i32,
     rc2_code: Option<i32>,
@@ -68,6 +70,7 @@ impl Life {
             failed: false,
             restore: Restore::default(),
             dump: Dump::default(),
+            noting: None,
             rc3_failed: false,
             exit_code: 0,
             rc2_code: None,
@@ -194,7 +197,7 @@ impl Broker {
         }
     }
 
-    fn personality(&self) -> Personality {
+    pub(crate) fn personality(&self) -> Personality {
         let name = self
             .attrs
             .value("ferroflux.personality")
@@ -227,7 +230,11 @@ impl Broker {
         };
         let wanted = self.wanted_modules();
         if wanted.iter().all(|entry| runs(self, entry.name)) {
-            return self.run_scripts(cx, "rc1");
+            return self.note_start(cx, |core, cx| {
+                if core.life.state == State::Init {
+                    core.run_scripts(cx, "rc1");
+                }
+            });
         }
         for entry in wanted {
             let ready = entry.needs.iter().all(|need| runs(self, need));
@@ -380,6 +387,10 @@ impl Broker {
     }
 
     fn enter_finalize(&mut self, cx: &mut Cx<Broker>) {
+        self.note_finish(cx, Broker::finalize);
+    }
+
+    fn finalize(&mut self, cx: &mut Cx<Broker>) {
         match self.attrs.value("broker.rc3_path") {
             Some("") => self.stop_modules(cx),
             Some(command) => {

@@ -33,8 +33,15 @@ pub fn now_us() -> i64 {
 
 /// A time as `2026-11-22T07:17:12` in a zone.
 pub fn iso(zone: &TimeZone, seconds: f64) -> String {
+    shown(zone, seconds, "%Y-%m-%dT%H:%M:%S")
+}
+
+/// A time as `2026-11-22 07:17` in a zone.
+pub fn minute(zone: &TimeZone, seconds: f64) -> String {
+    shown(zone, seconds, "%Y-%m-%d %H:%M")
+}
+
+fn shown(zone: &TimeZone, seconds: f64, form: &str) -> String {
     let time = Timestamp::from_second(seconds as i64).unwrap_or(Timestamp::UNIX_EPOCH);
-    time.to_zoned(zone.clone())
-        .strftime("%Y-%m-%dT%H:%M:%S")
-        .to_string()
+    time.to_zoned(zone.clone()).strftime(form).to_string()
 }

@@ -30,6 +30,7 @@ pub mod run;
 pub mod setattr;
 pub mod shutdown;
 pub mod start;
+pub mod startlog;
 pub mod submit;
 pub mod uptime;
 pub mod version;
@@ -64,6 +65,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<setattr::Setattr>(),
     Entry::of::<shutdown::Shutdown>(),
     Entry::of::<start::Start>(),
+    Entry::of::<startlog::Startlog>(),
     Entry::of::<submit::Submit>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<version::Version>(),

@@ -1,0 +1,79 @@
+//! The log of starts: `admin.eventlog` in the key-value store gets an event when the
+//! instance has come up, and one when it begins to end (protocol/04 section 9). A start
+//! after a start without an end between them is how `flux startlog` knows a crash.
+
+use std::time::Duration;
+
+use node::Cx;
+use proto::data::Entry;
+use proto::kvs::{Commit, Op, PRIMARY, SYNC};
+use serde_json::json;
+
+use crate::core::Broker;
+use crate::rc::Personality;
+
+/// Key of the log.
+const KEY: &str = "admin.eventlog";
+
+/// How long the life of the instance waits for its log.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// What comes after an event.
+type Next = fn(&mut Broker, &mut Cx<Broker>);
+
+impl Broker {
+    /// Notes that the instance is up, then goes on. That event survives a loss of power.
+    pub(crate) fn note_start(&mut self, cx: &mut Cx<Broker>, next: Next) {
+        let version = self.attrs.value("version").unwrap_or_default().to_owned();
+        let context = json!({"version": 1, "core_version": version});
+        self.note(cx, "start", &context, SYNC, next);
+    }
+
+    /// Notes that the instance ends, then goes on.
+    pub(crate) fn note_finish(&mut self, cx: &mut Cx<Broker>, next: Next) {
+        self.note(cx, "finish", &json!({"version": 1}), 0, next);
+    }
+
+    /// An instance without a log is better than none: failures are told, and that is all.
+    fn note(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        name: &'static str,
+        context: &serde_json::Value,
+        flags: u32,
+        next: Next,
+    ) {
+        let is_kept = self.personality() == Personality::Full && self.module_named("kvs").is_some();
+        let entry = Entry::new(cx.now().wall, name).and_then(|entry| entry.with(context));
+        let entry = match entry {
+            Ok(entry) if is_kept => entry,
+            Ok(_) => return next(self, cx),
+            Err(error) => {
+                tracing::error!("{KEY}: {name}: {error}");
+                return next(self, cx);
+            }
+        };
+        let mut commit = Commit::new(PRIMARY).op(Op::append(KEY, entry.encode()));
+        commit.flags |= flags;
+        self.life.noting = Some(name);
+        cx.call(&commit, move |core: &mut Broker, cx, result| {
+            if let Err(refusal) = result {
+                tracing::error!("{KEY}: {name}: {refusal}");
+            }
+            core.noted(cx, name, next);
+        });
+        cx.timer(WAIT, move |core: &mut Broker, cx| {
+            if core.life.noting == Some(name) {
+                tracing::error!("{KEY}: {name}: the kvs does not answer");
+            }
+            core.noted(cx, name, next);
+        });
+    }
+
+    fn noted(&mut self, cx: &mut Cx<Broker>, name: &'static str, next: Next) {
+        if self.life.noting == Some(name) {
+            self.life.noting = None;
+            next(self, cx);
+        }
+    }
+}
