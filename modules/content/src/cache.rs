@@ -59,7 +59,11 @@ impl Cache {
     /// Forgets blobs that have not been used for `age_max`, or a little longer.
     pub fn purge(&mut self, now: Duration, age_max: Duration) {
         let apart = age_max / AGE_PARTS;
-        if self.marks.back().is_none_or(|(at, _)| at.saturating_add(apart) <= now) {
+        if self
+            .marks
+            .back()
+            .is_none_or(|(at, _)| at.saturating_add(apart) <= now)
+        {
             self.marks.push_back((now, self.uses));
         }
         let mut old = 0;

@@ -250,8 +250,9 @@ impl Journal {
         for (digest, blob) in commit.blobs.iter().filter(is_large) {
             blobs::store(db, digest, blob, epoch)?;
         }
-        // Edits may build on each other; the first that does not must find its base.
-        let mut made = FxHashSet::default();
+        // Edits may build on each other and on what comes with them; the first that does not
+        // must find its base.
+        let mut made: FxHashSet<&Bytes> = commit.blobs.iter().map(|(digest, _)| digest).collect();
         for edit in &commit.edits {
             if !made.contains(&edit.base) {
                 self.check_base(db, edit)?;

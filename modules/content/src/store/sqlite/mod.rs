@@ -54,11 +54,12 @@ impl Sqlite {
     /// what can be read of it.
     pub fn open(settings: FileSettings) -> Result<Sqlite, Failure> {
         let damage = match Sqlite::open_as_it_is(&settings) {
-            Ok(_) if salvage::is_wanted(&settings.path) => {
-                Failure::Damaged("it was found damaged before".to_owned())
-            }
+            Ok(opened) => match salvage::reason(&settings.path, &opened.db) {
+                Some(damage) => damage,
+                None => return Ok(opened),
+            },
             Err(failure) if failure.is_damage() => failure,
-            opened => return opened,
+            Err(failure) => return Err(failure),
         };
         salvage::salvage(&settings, &damage)?;
         Sqlite::open_as_it_is(&settings)

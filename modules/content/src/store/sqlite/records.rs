@@ -39,6 +39,16 @@ pub fn all(db: &Connection) -> Result<Vec<Record>, Failure> {
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// One record.
+pub fn one(db: &Connection, key: &str) -> Result<Option<Record>, Failure> {
+    let mut select = db.prepare_cached("SELECT value FROM ferroflux_records WHERE key = ?1")?;
+    let value = select.query_row([key], |row| row.get::<_, Option<Vec<u8>>>(0));
+    Ok(value.optional()?.map(|value| Record {
+        key: key.to_owned(),
+        value: Some(value.unwrap_or_default().into()),
+    }))
+}
+
 /// The writer, and the last commit of it that is in its place.
 pub fn writer(db: &Connection) -> Result<Option<Writer>, Failure> {
     let uuid = text(db, WRITER)?;

@@ -327,6 +327,22 @@ fn edits_are_read_folded_and_found_after_a_kill() {
 }
 
 #[test]
+fn an_edit_may_begin_from_a_blob_that_comes_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = started(folder.path(), 0);
+    let first = version(1);
+    let both = Commit {
+        blobs: vec![(Bytes::copy_from_slice(name(&first).digest()), first.into())],
+        ..edit(2, 1)
+    };
+    run(&mut store, Task::Commit(both)).unwrap();
+    assert!((1..=2).all(|number| has_version(&mut store, number)));
+    drop(store);
+    let mut store = open(folder.path());
+    assert!((1..=2).all(|number| has_version(&mut store, number)));
+}
+
+#[test]
 fn a_version_may_come_again_as_an_edit_of_what_was_made_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = edited(folder.path(), 3);

@@ -24,8 +24,19 @@ use crate::settings::{Durability, FileSettings};
 use crate::store::failure::Failure;
 use pages::Pages;
 
+/// Why a file that SQLite opens is to be salvaged, if it is.
+pub fn reason(path: &Path, db: &Connection) -> Option<Failure> {
+    if is_wanted(path) {
+        return Some(Failure::Damaged("it was found damaged before".to_owned()));
+    }
+    match roots::damage_of_primary(db) {
+        Ok(damage) => damage.map(Failure::Damaged),
+        Err(failure) => failure.is_damage().then_some(failure),
+    }
+}
+
 /// Whether the last one to have the file open found it damaged.
-pub fn is_wanted(path: &Path) -> bool {
+fn is_wanted(path: &Path) -> bool {
     beside(path, ".salvage").exists()
 }
 

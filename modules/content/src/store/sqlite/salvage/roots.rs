@@ -31,6 +31,19 @@ pub struct Missing {
     pub values: Vec<String>,
 }
 
+/// What is wrong with the root directory of primary, if it is damaged. One look, whose cost
+/// does not depend on how much there is.
+pub fn damage_of_primary(db: &Connection) -> Result<Option<String>, Failure> {
+    let record = records::one(db, PRIMARY)?;
+    let Some(root) = record.as_ref().and_then(root_of) else {
+        return Ok(None);
+    };
+    Ok(match blobs::load(db, &root)? {
+        Some(Err(what)) => Some(format!("the root directory {root} is damaged: {what}")),
+        Some(Ok(_)) | None => None,
+    })
+}
+
 /// Chooses. An error means that there is no root directory left to go on from.
 pub fn choose(db: &Connection) -> Result<Result<(), String>, Failure> {
     let kept = records::all(db)?;

@@ -214,6 +214,29 @@ fn a_root_whose_directories_are_not_whole_gives_way_to_an_older_one() {
 }
 
 #[test]
+fn a_damaged_root_directory_is_seen_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("content.sqlite");
+    let [old, new] = two_generations(folder.path());
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let digest = BlobRef::of(HashKind::Sha1, &new[new.len() - 1]);
+    let update = "UPDATE objects SET object = x'00', size = -1 WHERE hash = ?1";
+    assert_eq!(db.execute(update, [digest.digest()]).unwrap(), 1);
+    drop(db);
+    let mut store = open(folder.path()).unwrap();
+    assert_eq!(root_after(&mut store), Some(root_of(&old)));
+    assert!(beside(&path, ".damaged-1").exists());
+    drop(store);
+    // A root that is merely not there is no damage: it may never have been.
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute("DELETE FROM objects WHERE length(object) > 4000", [])
+        .unwrap();
+    drop(db);
+    drop(open(folder.path()).unwrap());
+    assert!(!beside(&path, ".damaged-2").exists());
+}
+
+#[test]
 fn a_value_that_is_lost_costs_that_value_only() {
     let folder = tempfile::tempdir().unwrap();
     let [_, new] = two_generations(folder.path());
