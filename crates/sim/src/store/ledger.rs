@@ -79,7 +79,7 @@ impl Ledger {
                 .find(|n| book.bad.contains(n) || **n > book.sent);
             assert_eq!(bad, None, "of writer {writer}: never to be applied");
             let last = of_writer.last().map(u64::to_string);
-            for side in ["left", "right"] {
+            for side in ["left", "right", "wide"] {
                 let value = values.get(&format!("{side}.{writer}"));
                 assert_eq!(
                     value,

@@ -1,9 +1,9 @@
 //! Programs that use the key-value store, and check that it keeps its word.
 //!
-//! Each transaction of a writer puts one number at two keys and appends it to a log that
-//! all writers share. So whoever sees a version can tell whether it holds transactions
-//! whole (both keys and the end of the log say the same), and whoever follows the log
-//! whether an append was lost, doubled or moved. Read on in `ledger.rs` (what is known
+//! Each transaction of a writer puts one number at three keys, one of them in a large
+//! directory, and appends it to a log that all writers share. So whoever sees a version can
+//! tell whether it holds transactions whole (the keys and the end of the log say the same),
+//! and whoever follows the log whether an append was lost, doubled or moved. Read on in `ledger.rs` (what is known
 //! from outside), `writer.rs`, `walker.rs` (loads every blob of a version) and `watch.rs`.
 
 mod ledger;

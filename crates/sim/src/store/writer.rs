@@ -13,6 +13,9 @@ use super::{LOG, NAMESPACE, Shared, is_absence, outcome_of, request};
 use crate::program::Program;
 use crate::rng::Rng;
 
+/// Keys in a directory that is large.
+const WIDE: u64 = 120;
+
 /// A writer.
 pub struct Writer {
     number: usize,
@@ -68,7 +71,7 @@ impl Writer {
         Some(request(topic, self.tag, payload, 0))
     }
 
-    /// The next transaction: a number at two keys and in the log, and more around it.
+    /// The next transaction: a number at some keys and in the log, and more around it.
     fn next_commit(&mut self, rng: &mut Rng) -> Commit {
         let (writer, mut ledger) = (self.number, self.ledger.borrow_mut());
         let book = ledger.book(writer);
@@ -78,6 +81,13 @@ impl Writer {
         let mut commit = Commit::new(NAMESPACE)
             .put(format!("left.{writer}"), n.to_string())
             .append(LOG, format!("{writer}:{n};"));
+        if (writer, n) == (0, 1) {
+            // A directory that is large enough to be stored as what changed in it.
+            let long = |k| format!("{k:054}");
+            commit = (0..WIDE).fold(commit, |commit, k| {
+                commit.put(format!("wide.k{k}"), long(k))
+            });
+        }
         if rng.chance(10) {
             book.bad.insert(n);
             commit = commit.put(".", "no value");
@@ -88,7 +98,9 @@ impl Writer {
                 .put(format!("scratch.{writer}.k{}.v", n % 5), long)
                 .op(Op::unlink(format!("scratch.{writer}.k{}", rng.below(5))));
         }
-        commit = commit.put(format!("right.{writer}"), n.to_string());
+        commit = commit
+            .put(format!("wide.{writer}"), n.to_string())
+            .put(format!("right.{writer}"), n.to_string());
         commit.flags = [0, 0, 0, NO_MERGE, SYNC][rng.below(5)];
         if self.sends_again {
             commit = commit.once(&format!("sim{writer}"), n);
