@@ -13,3 +13,6 @@ pub mod names;
 pub mod progress;
 pub mod source;
 pub mod walk;
+
+#[cfg(test)]
+mod tests;
