@@ -23,8 +23,17 @@ pub enum Task {
     CheckpointGet,
     /// Write a checkpoint.
     CheckpointPut(Checkpoint),
-    /// Say from where a collection begins, and count blobs below an epoch.
-    GcInfo(Option<i64>),
+    /// Say from where a collection begins.
+    GcInfo,
+    /// Count blobs below an epoch, with rows after one and up to another.
+    Count {
+        /// The epoch.
+        epoch: i64,
+        /// Before the first row.
+        after: i64,
+        /// The last row.
+        end: i64,
+    },
     /// Raise the epoch of blobs.
     Mark(i64, Vec<BlobRef>),
     /// Delete blobs below an epoch.
@@ -50,8 +59,8 @@ pub enum Outcome {
     Checkpoints(Vec<Checkpoint>),
     /// From where a collection begins.
     Gc(GcState),
-    /// How many blobs were marked.
-    Marked(i64),
+    /// How many blobs there are, or were marked.
+    Number(i64),
     /// What was deleted.
     Swept(Swept),
     /// Whether there is more to give back.
@@ -70,7 +79,7 @@ impl Task {
             Self::Store(..) | Self::Commit(_) | Self::Records(_) | Self::CheckpointPut(_) => true,
             Self::Mark(..) | Self::Sweep(_) | Self::Shrink => true,
             Self::Load(_) | Self::Validate(_) | Self::CheckpointGet | Self::Barrier => false,
-            Self::GcInfo(_) | Self::Stats => false,
+            Self::GcInfo | Self::Count { .. } | Self::Stats => false,
         }
     }
 
@@ -130,10 +139,10 @@ impl Outcome {
         }
     }
 
-    /// How many blobs were marked.
-    pub fn marked(self) -> Result<i64, Refusal> {
+    /// How many blobs there are, or were marked.
+    pub fn number(self) -> Result<i64, Refusal> {
         match self {
-            Self::Marked(marked) => Ok(marked),
+            Self::Number(number) => Ok(number),
             _ => Err(mixed_up()),
         }
     }

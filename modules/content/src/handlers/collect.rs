@@ -6,8 +6,8 @@
 
 use node::{Cx, Peer, Reply};
 use proto::content_backing::{
-    GcInfo, MARK_HASHES_MAX, Mark, MarkError, Marked, SWEEP_DELETES_MAX, SWEEP_WINDOW_MAX, Sweep,
-    SweepError, Swept,
+    GcInfo, GcState, MARK_HASHES_MAX, Mark, MarkError, Marked, SWEEP_DELETES_MAX, SWEEP_WINDOW_MAX,
+    Sweep, SweepError, Swept,
 };
 use proto::data::BlobRef;
 
@@ -22,9 +22,42 @@ pub fn gc_info(
     request: GcInfo,
     reply: Reply<GcInfo>,
 ) {
-    let count_below = request.get_count.unwrap_or(false).then_some(request.epoch);
-    core.enqueue(Task::GcInfo(count_below), |_, cx, result| {
-        reply.send_refusal(cx, result.and_then(Outcome::gc));
+    core.enqueue(Task::GcInfo, move |core, cx, result| {
+        match result.and_then(Outcome::gc) {
+            Ok(state) if request.get_count == Some(true) => {
+                count_step(core, request.epoch, 0, state, reply);
+            }
+            result => reply.send_refusal(cx, result),
+        }
+    });
+}
+
+/// Counts the blobs in some of the rows after `cursor`, then the others.
+fn count_step(
+    core: &mut Content,
+    epoch: i64,
+    cursor: i64,
+    mut state: GcState,
+    reply: Reply<GcInfo>,
+) {
+    let end = cursor.saturating_add(SWEEP_STEP_ROWS);
+    let end = end.min(state.high_water);
+    let step = Task::Count {
+        epoch,
+        after: cursor,
+        end,
+    };
+    core.enqueue(step, move |core, cx, result| {
+        match result.and_then(Outcome::number) {
+            Ok(count) => {
+                state.candidates = Some(state.candidates.unwrap_or(0) + count);
+                match end < state.high_water {
+                    true => count_step(core, epoch, end, state, reply),
+                    false => reply.send(cx, Ok(state)),
+                }
+            }
+            Err(refusal) => reply.send_refusal(cx, Err(refusal)),
+        }
     });
 }
 
@@ -51,7 +84,7 @@ fn mark_step(
     let step = names.split_off(names.len().saturating_sub(MARK_STEP_BLOBS));
     core.enqueue(
         Task::Mark(epoch, step),
-        move |core, cx, result| match result.and_then(Outcome::marked) {
+        move |core, cx, result| match result.and_then(Outcome::number) {
             Ok(marked) if names.is_empty() => {
                 let marked = before + marked;
                 reply.send(cx, Ok(Marked { marked }));

@@ -88,8 +88,11 @@ pub trait Backing: Debug + Send {
     /// The number of the newest checkpoint, with which blobs stored now are marked.
     fn epoch(&mut self) -> i64;
 
-    /// From where a collection begins. With an epoch, counts the blobs below it.
-    fn gc_info(&mut self, count_below: Option<i64>) -> Result<GcState, Failure>;
+    /// From where a collection begins. Nothing is counted.
+    fn gc_info(&mut self) -> Result<GcState, Failure>;
+
+    /// How many blobs with rows after one and up to another have a lower epoch.
+    fn count_below(&mut self, epoch: i64, after: i64, end: i64) -> Result<i64, Failure>;
 
     /// Raises the epoch of blobs to `epoch`, and says how many had a lower one.
     fn mark(&mut self, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure>;

@@ -70,8 +70,11 @@ fn run_one(
             backing.put_checkpoint(checkpoint)?;
             Ok(Outcome::Done)
         }
-        Task::GcInfo(count_below) => Ok(Outcome::Gc(backing.gc_info(*count_below)?)),
-        Task::Mark(epoch, names) => Ok(Outcome::Marked(backing.mark(*epoch, names)?)),
+        Task::GcInfo => Ok(Outcome::Gc(backing.gc_info()?)),
+        Task::Count { epoch, after, end } => {
+            Ok(Outcome::Number(backing.count_below(*epoch, *after, *end)?))
+        }
+        Task::Mark(epoch, names) => Ok(Outcome::Number(backing.mark(*epoch, names)?)),
         Task::Sweep(request) => sweep(backing, request)?,
         Task::Shrink => Ok(Outcome::Shrunk(backing.shrink()?)),
         Task::Stats => {

@@ -234,19 +234,24 @@ fn truncate_begins_anew() {
 }
 
 fn gc_info(store: &mut Store, below: i64) -> (i64, i64, i64) {
-    let info = run_one(store, Task::GcInfo(Some(below)));
-    let info = info.and_then(Outcome::gc).unwrap();
-    (
-        info.current_epoch,
-        info.high_water,
-        info.candidates.unwrap(),
-    )
+    let info = run_one(store, Task::GcInfo).and_then(Outcome::gc).unwrap();
+    let middle = info.high_water / 2;
+    let mut count = |after, end| {
+        let count = Task::Count {
+            epoch: below,
+            after,
+            end,
+        };
+        run_one(store, count).and_then(Outcome::number).unwrap()
+    };
+    let candidates = count(0, middle) + count(middle, info.high_water);
+    (info.current_epoch, info.high_water, candidates)
 }
 
 fn mark(store: &mut Store, epoch: i64, blobs: &[&[u8]]) -> i64 {
     let names = blobs.iter().map(|blob| name(blob)).collect();
     let marked = run_one(store, Task::Mark(epoch, names));
-    marked.and_then(Outcome::marked).unwrap()
+    marked.and_then(Outcome::number).unwrap()
 }
 
 /// A whole sweep in steps of this many blobs and rows. Gives how many were deleted.

@@ -13,11 +13,16 @@ const PLACE_BITS: u32 = 20;
 /// The last place.
 pub const HIGH_WATER: i64 = 1 << PLACE_BITS;
 
-/// How many blobs have a lower epoch.
-pub fn count_below(blobs: &Blobs, epoch: i64) -> Result<i64, Failure> {
+/// How many blobs with places after one and up to another have a lower epoch.
+pub fn count_below(
+    blobs: &Blobs,
+    places: &mut Vec<Place>,
+    epoch: i64,
+    (after, end): (i64, i64),
+) -> Result<i64, Failure> {
     let mut count = 0;
-    for name in blobs.names()? {
-        count += i64::from(blobs.epoch(&name)?.is_some_and(|found| found < epoch));
+    for place in places_between(blobs, places, after, end)? {
+        count += i64::from(blobs.epoch(&place.name)?.is_some_and(|found| found < epoch));
     }
     Ok(count)
 }
@@ -47,13 +52,8 @@ pub fn sweep(
         .saturating_add(sweep.window)
         .min(high_water)
         .max(cursor);
-    if cursor == 0 || places.is_empty() {
-        *places = places_of(blobs)?;
-    }
-    let from = places.partition_point(|place| place.number <= cursor);
-    let to = places.partition_point(|place| place.number <= end);
     let mut deleted = 0;
-    for place in &places[from..to.max(from)] {
+    for place in places_between(blobs, places, cursor, end)? {
         let epoch = blobs.epoch(&place.name)?;
         if epoch.is_some_and(|epoch| epoch > current) {
             // A copy of the folder without its times: the next collection may have it.
@@ -68,13 +68,30 @@ pub fn sweep(
             deleted += 1;
         }
     }
-    if end >= high_water {
-        places.clear();
-    }
     Ok(Swept {
         deleted,
         cursor: end,
     })
+}
+
+/// What lies after one place and up to another. The folder is read for the first of them
+/// and forgotten with the last.
+fn places_between(
+    blobs: &Blobs,
+    places: &mut Vec<Place>,
+    after: i64,
+    end: i64,
+) -> Result<Vec<Place>, Failure> {
+    if after == 0 || places.is_empty() {
+        *places = places_of(blobs)?;
+    }
+    let from = places.partition_point(|place| place.number <= after);
+    let to = places.partition_point(|place| place.number <= end);
+    let between = places[from..to.max(from)].to_vec();
+    if end >= HIGH_WATER {
+        places.clear();
+    }
+    Ok(between)
 }
 
 fn places_of(blobs: &Blobs) -> Result<Vec<Place>, Failure> {

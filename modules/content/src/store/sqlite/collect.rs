@@ -17,10 +17,11 @@ pub fn high_water(db: &Connection) -> Result<i64, Failure> {
     Ok(db.query_row(highest, [], |row| row.get(0))?)
 }
 
-/// How many blobs have a lower epoch.
-pub fn count_below(db: &Connection, epoch: i64) -> Result<i64, Failure> {
-    let count = "SELECT count(*) FROM objects WHERE epoch < ?1";
-    Ok(db.query_row(count, [epoch], |row| row.get(0))?)
+/// How many blobs with rows after one and up to another have a lower epoch.
+pub fn count_below(db: &Connection, epoch: i64, after: i64, end: i64) -> Result<i64, Failure> {
+    let count = "SELECT count(*) FROM objects WHERE rowid > ?1 AND rowid <= ?2 AND epoch < ?3";
+    let mut select = db.prepare_cached(count)?;
+    Ok(select.query_row((after, end, epoch), |row| row.get(0))?)
 }
 
 /// Raises the epoch of blobs, and says how many had a lower one.

@@ -214,15 +214,16 @@ impl Backing for Sqlite {
         self.epoch
     }
 
-    fn gc_info(&mut self, count_below: Option<i64>) -> Result<GcState, Failure> {
+    fn gc_info(&mut self) -> Result<GcState, Failure> {
         Ok(GcState {
             current_epoch: self.epoch,
             high_water: collect::high_water(&self.db)?,
-            candidates: match count_below {
-                Some(epoch) => Some(collect::count_below(&self.db, epoch)?),
-                None => None,
-            },
+            candidates: None,
         })
+    }
+
+    fn count_below(&mut self, epoch: i64, after: i64, end: i64) -> Result<i64, Failure> {
+        collect::count_below(&self.db, epoch, after, end)
     }
 
     fn mark(&mut self, epoch: i64, names: &[BlobRef]) -> Result<i64, Failure> {
