@@ -68,6 +68,10 @@ impl Files {
             Journal::delete(path)?;
         }
         let (journal, state) = Journal::open(path, settings.checkpoints_max)?;
+        if settings.durability == Durability::Power {
+            // A predecessor may have asked for less.
+            blobs.make_last(&[], true)?;
+        }
         Ok(Files {
             blobs,
             journal,
@@ -235,7 +239,11 @@ impl Backing for Files {
         Ok(false)
     }
 
+    /// What comes after a change to safety refers to what came before it.
     fn set_durability(&mut self, durability: Durability) -> Result<(), Failure> {
+        if durability == Durability::Power {
+            self.blobs.make_last(&[], true)?;
+        }
         self.settings.durability = durability;
         Ok(())
     }
