@@ -42,6 +42,47 @@ test_expect_success 'a watch of what is unlinked ends with an error' '
 	test_cmp expect err
 '
 
+# shows TEXT COMMAND...: flux kvs COMMAND prints TEXT, in which \n is a line end.
+shows() {
+	printf -- "$1" >expect &&
+	shift &&
+	flux kvs "$@" >actual &&
+	test_cmp expect actual
+}
+
+test_expect_success 'get: watching by every rule' '
+	flux kvs put rule=1 d.w=1 &&
+	for rule in "" --uniq --full --append
+	do
+		shows "1\n" get --watch $rule --count=1 rule || return 1
+	done &&
+	{ flux kvs get --watch --uniq --count=3 rule >uniq & } && uniq=$! &&
+	{ flux kvs get --watch --full --count=2 d.w >full & } && full=$! &&
+	wait_for 30 test -s uniq && wait_for 30 test -s full &&
+	flux kvs put rule=1 && flux kvs put rule=2 && flux kvs put rule=2 && flux kvs put rule=3 &&
+	wait $uniq &&
+	printf "%s\n" 1 2 3 >expect &&
+	test_cmp expect uniq &&
+	flux kvs put other.w=new &&
+	flux kvs copy other d &&
+	wait $full &&
+	printf "%s\n" 1 new >expect &&
+	test_cmp expect full
+'
+
+test_expect_success 'get: appends are shown as they come, and parts are joined' '
+	flux kvs put grow=a &&
+	{ flux kvs get --watch --append --count=3 grow >appends & } &&
+	wait_for 30 test -s appends &&
+	flux kvs put --append grow=b &&
+	flux kvs put -A grow=c &&
+	wait $! &&
+	printf "%s\n" a b c >expect &&
+	test_cmp expect appends &&
+	shows "abc\n" get --stream grow &&
+	shows "grow=abc\n" get -S -l grow
+'
+
 test_expect_success 'an event log is appended to and shown' '
 	flux kvs eventlog append --timestamp=1 log one &&
 	flux kvs eventlog append --timestamp=2.5 log two a=1 b=x &&

@@ -46,39 +46,6 @@ test_expect_success 'get: the first key that fails ends it' '
 	test_cmp expect err
 '
 
-test_expect_success 'get: watching by every rule' '
-	flux kvs put w=1 d.w=1 &&
-	for rule in "" --uniq --full --append
-	do
-		shows "1\n" get --watch $rule --count=1 w || return 1
-	done &&
-	{ flux kvs get --watch --uniq --count=3 w >uniq & } && uniq=$! &&
-	{ flux kvs get --watch --full --count=2 d.w >full & } && full=$! &&
-	wait_for 30 test -s uniq && wait_for 30 test -s full &&
-	flux kvs put w=1 && flux kvs put w=2 && flux kvs put w=2 && flux kvs put w=3 &&
-	wait $uniq &&
-	printf "%s\n" 1 2 3 >expect &&
-	test_cmp expect uniq &&
-	flux kvs put other.w=new &&
-	flux kvs copy other d &&
-	wait $full &&
-	printf "%s\n" 1 new >expect &&
-	test_cmp expect full
-'
-
-test_expect_success 'get: appends are shown as they come, and parts are joined' '
-	flux kvs put log=a &&
-	{ flux kvs get --watch --append --count=3 log >appends & } &&
-	wait_for 30 test -s appends &&
-	flux kvs put --append log=b &&
-	flux kvs put -A log=c &&
-	wait $! &&
-	printf "%s\n" a b c >expect &&
-	test_cmp expect appends &&
-	shows "abc\n" get --stream log &&
-	shows "log=abc\n" get -S -l log
-'
-
 test_expect_success 'put: what it prints, and what it refuses' '
 	seq=$(flux kvs version) &&
 	shows "$((seq + 1))\n" put -s a=1 &&
@@ -227,15 +194,6 @@ test_expect_success 'the environment names a namespace, and an option overrides 
 	FLUX_KVS_NAMESPACE=to flux kvs get -N primary who >>actual &&
 	printf "%s\n" to primary >expect &&
 	test_cmp expect actual
-'
-
-test_expect_success 'arguments that are missing are told with the usage' '
-	for command in get put unlink link readlink mkdir copy move wait \
-		"namespace create" "namespace remove" "eventlog get" "eventlog append"
-	do
-		test_expect_code 1 flux kvs $command 2>err &&
-		test_grep "^Usage: flux kvs $command" err || return 1
-	done
 '
 
 test_done
