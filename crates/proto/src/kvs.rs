@@ -215,6 +215,21 @@ pub struct WaitVersion {
     pub rootseq: i64,
 }
 
+/// Holds a namespace's transactions back, so that it gets no new version: for tests of
+/// whoever waits for one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetrootPause {
+    /// Which namespace.
+    pub namespace: String,
+}
+
+/// Lets them go on. So does the end of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SetrootUnpause {
+    /// Which namespace.
+    pub namespace: String,
+}
+
 /// Makes a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceCreate {
@@ -487,6 +502,8 @@ crate::json_payloads!(
     Commit,
     Committed,
     WaitVersion,
+    SetrootPause,
+    SetrootUnpause,
     NamespaceCreate,
     NamespaceRemove,
     Namespaces,
@@ -509,6 +526,10 @@ crate::methods! {
         : "Applies a transaction, wholly or not at all; answered when it is stored.";
     WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent
         : "Waits until a namespace has reached a version.";
+    SetrootPause = "kvs.setroot-pause" (USER) => Empty, NamespaceError, idempotent
+        : "Holds a namespace's transactions back, for tests.";
+    SetrootUnpause = "kvs.setroot-unpause" (USER) => Empty, NamespaceError, idempotent
+        : "Lets them go on.";
     NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError
         : "Makes a namespace.";
     NamespaceRemove = "kvs.namespace-remove" (OWNER) => Empty, RemoveError, idempotent

@@ -109,6 +109,10 @@ impl Host for Kvs {
     /// What was accepted is stored, and a checkpoint made, before we go.
     fn stop(&mut self, cx: &mut Cx<Self>) {
         self.stopping = true;
+        let names: Vec<String> = self.namespaces.keys().cloned().collect();
+        for name in names {
+            self.pause(&name, false);
+        }
         self.advance(cx);
     }
 
@@ -134,7 +138,7 @@ impl Host for Kvs {
             assert_eq!(namespace.is_ready, self.ready.contains(name), "{name}");
             let waits = namespace.n_missing > 0;
             assert!(
-                namespace.queue.is_empty() || waits || namespace.is_ready,
+                namespace.queue.is_empty() || waits || namespace.is_ready || namespace.is_paused,
                 "{name}"
             );
             assert!(!self.storing.is_empty() || namespace.next == namespace.version);
@@ -200,12 +204,24 @@ impl Kvs {
     pub(crate) fn mark_ready(&mut self, name: &str) {
         if let Some(namespace) = self.namespaces.get_mut(name)
             && !namespace.is_ready
+            && !namespace.is_paused
             && namespace.n_missing == 0
             && !namespace.queue.is_empty()
         {
             namespace.is_ready = true;
             self.ready.push_back(name.to_owned());
         }
+    }
+
+    /// Holds a namespace's transactions back, or lets them go on.
+    pub(crate) fn pause(&mut self, name: &str, is_paused: bool) {
+        if let Some(namespace) = self.namespaces.get_mut(name) {
+            namespace.is_paused = is_paused;
+            if is_paused && std::mem::take(&mut namespace.is_ready) {
+                self.ready.retain(|ready| ready != name);
+            }
+        }
+        self.mark_ready(name);
     }
 
     /// A number that was not given out before.

@@ -46,6 +46,8 @@ pub struct Namespace {
     pub n_missing: usize,
     /// It is in the list of those with something to do.
     pub is_ready: bool,
+    /// Its transactions are held back.
+    pub is_paused: bool,
     /// Requests that wait for a version.
     pub waiters: Vec<Waiter>,
     /// Directories that transactions wrote as they were.
@@ -121,6 +123,7 @@ impl Namespace {
             supply: Supply::default(),
             n_missing: 0,
             is_ready: false,
+            is_paused: false,
             waiters: Vec::new(),
             noop_stores: 0,
         }

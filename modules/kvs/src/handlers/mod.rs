@@ -16,6 +16,8 @@ pub fn routes() -> Routes<Kvs> {
     Routes::new()
         .on::<kvs::GetRoot>(roots::getroot)
         .later::<kvs::WaitVersion>(roots::wait_version)
+        .on::<kvs::SetrootPause>(roots::setroot_pause)
+        .on::<kvs::SetrootUnpause>(roots::setroot_unpause)
         .later::<kvs::Lookup>(lookup::lookup)
         .later::<kvs::LookupPlus>(lookup::lookup_plus)
         .later::<kvs::Commit>(commit::commit)

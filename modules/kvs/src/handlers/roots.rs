@@ -1,8 +1,8 @@
-//! kvs.getroot and kvs.wait-version.
+//! kvs.getroot, kvs.wait-version, kvs.setroot-pause and kvs.setroot-unpause.
 
 use node::{Cx, Peer, Reply};
-use proto::kvs::{GetRoot, NamespaceError, Root, WaitVersion};
-use proto::{Errno, Refusal};
+use proto::kvs::{GetRoot, NamespaceError, Root, SetrootPause, SetrootUnpause, WaitVersion};
+use proto::{Empty, Errno, Refusal};
 
 use crate::Kvs;
 use crate::limits::WAITING_REQUESTS_MAX;
@@ -48,4 +48,26 @@ pub fn wait_version(
         }
         _ => reply.send_refusal(cx, Err(Refusal::bare(Errno::EBUSY))),
     }
+}
+
+pub fn setroot_pause(
+    core: &mut Kvs,
+    _: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: SetrootPause,
+) -> Result<Empty, NamespaceError> {
+    core.open(peer, &request.namespace)?;
+    core.pause(&request.namespace, true);
+    Ok(Empty)
+}
+
+pub fn setroot_unpause(
+    core: &mut Kvs,
+    _: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: SetrootUnpause,
+) -> Result<Empty, NamespaceError> {
+    core.open(peer, &request.namespace)?;
+    core.pause(&request.namespace, false);
+    Ok(Empty)
 }

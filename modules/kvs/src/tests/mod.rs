@@ -73,6 +73,7 @@ transcripts! {
     guests_have_limits = "guests",
     lookups_wait_for_blobs = "lookups",
     versions_are_waited_for = "wait-version",
+    a_paused_namespace_gets_no_version = "pause",
     the_start_goes_on_from_what_was_saved = "start",
     requests_wait_for_the_start = "early",
     requests_have_their_form = "requests",
