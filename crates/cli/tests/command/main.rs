@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod dump;
 mod frame;
 mod instance;
 mod jobs;
