@@ -40,7 +40,7 @@ fn with_modules_killed_every_request_is_answered_and_no_ping_fails() {
 
 #[test]
 fn one_seed_gives_one_trace() {
-    for seed in [1, 2, 3] {
+    for seed in [1, 2] {
         for play in [Play::Echo, Play::Kvs] {
             let [one, other] = [0, 1].map(|_| check(play, seed, 50).trace);
             let differs = one.iter().zip(&other).find(|(one, other)| one != other);
@@ -52,7 +52,7 @@ fn one_seed_gives_one_trace() {
 
 #[test]
 fn without_faults_the_store_keeps_its_word() {
-    for seed in 0..8 {
+    for seed in 0..4 {
         let report = check(Play::Kvs, seed, 0);
         assert!(report.answered > 100, "seed {seed} did nothing");
     }
@@ -65,9 +65,9 @@ fn whatever_is_killed_or_cut_the_store_keeps_its_word() {
         .collect();
     let kills: u64 = reports.iter().map(|report| report.kills).sum();
     let failed: u64 = reports.iter().map(|report| report.failed).sum();
-    assert!(kills > 100, "too few kills to mean anything: {kills}");
+    assert!(kills > 40, "too few kills to mean anything: {kills}");
     assert!(
-        failed > 100,
+        failed > 50,
         "nothing was ever lost with its module: the faults do nothing"
     );
 }
