@@ -46,7 +46,7 @@ pub const SHRINK_PAGES: usize = 256;
 pub const COMPRESS_BYTES_MIN: usize = 256;
 
 /// Bytes that SQLite may keep of the file.
-pub const PAGE_CACHE_BYTES: usize = 4 << 20;
+pub const PAGE_CACHE_BYTES: usize = 16 << 20;
 
 /// Largest blob that goes by way of the journal. Larger ones would be written twice.
 pub const JOURNALLED_BLOB_BYTES_MAX: usize = 64 << 10;
