@@ -3,10 +3,13 @@
 //! Each transaction of a writer puts one number at three keys, one of them in a large
 //! directory, and appends it to a log that all writers share. So whoever sees a version can
 //! tell whether it holds transactions whole (the keys and the end of the log say the same),
-//! and whoever follows the log whether an append was lost, doubled or moved. Read on in `ledger.rs` (what is known
-//! from outside), `writer.rs`, `walker.rs` (loads every blob of a version) and `watch.rs`.
+//! and whoever follows the log whether an append was lost, doubled or moved.
+//!
+//! Read on in `ledger.rs` (what is known from outside), `writer.rs`, `walker.rs` (loads
+//! every blob of a version), `watch.rs` and `tenant.rs` (a namespace that comes and goes).
 
 mod ledger;
+mod tenant;
 mod walker;
 mod watch;
 mod writer;
@@ -19,6 +22,7 @@ use wire::{Errno, Flags, Kind, Message};
 
 use crate::program::Program;
 use ledger::Ledger;
+use tenant::Tenant;
 use walker::Walker;
 use watch::{Watch, What};
 use writer::Writer;
@@ -43,6 +47,7 @@ pub(crate) fn programs() -> Vec<Box<dyn Program>> {
         programs.push(Box::new(Writer::new(number, sends_again, ledger.clone())));
     }
     programs.push(Box::new(Walker::new(ledger.clone())));
+    programs.push(Box::new(Tenant::new()));
     for what in [
         What::Log { sentinel: false },
         What::Log { sentinel: true },
