@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::path::Path;
 
 use bytes::Bytes;
+use proto::Refusal;
 use proto::content::{Checkpoint, Commit, Record};
 use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
@@ -77,7 +78,9 @@ pub trait Backing: Debug + Send {
     fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
 
     /// Writes blobs, records and maybe a checkpoint. Whose they are has been checked.
-    fn commit(&mut self, commit: &Commit) -> Result<(), Failure>;
+    /// What it builds on may not be there: then it alone is refused, and
+    /// at most blobs of it are there.
+    fn commit(&mut self, commit: &Commit) -> Result<Result<(), Refusal>, Failure>;
 
     /// The checkpoints, newest first. One that can not be read is left out.
     fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Failure>;

@@ -138,8 +138,14 @@ fn commit(backing: &mut dyn Backing, commit: &Commit) -> Result<TaskResult, Fail
     if commit.after > writer.number {
         return Ok(Err(CommitError::Unfounded.into()));
     }
-    backing.commit(commit)?;
-    Ok(Ok(Outcome::Done))
+    let committed = backing.commit(commit)?;
+    if let Err(refusal) = &committed {
+        tracing::error!("{}: {refusal}", backing.path().display());
+        if refusal.errno == Errno::EIO {
+            backing.damaged();
+        }
+    }
+    Ok(committed.map(|()| Outcome::Done))
 }
 
 /// After a failure: what only reads is still done, what writes is refused.

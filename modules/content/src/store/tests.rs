@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use proto::content::{Checkpoint, Commit, Record};
+use proto::content::{Checkpoint, Commit, Edit, Part, Record};
 use proto::content_backing::{Sweep, Swept};
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::{Errno, Refusal};
@@ -229,6 +229,65 @@ fn truncate_begins_anew() {
         assert_eq!(
             run_one(&mut store, Task::CheckpointGet),
             Ok(Outcome::Checkpoints(vec![]))
+        );
+    });
+}
+
+/// A commit of a blob that is made of `base` by adding `tail`.
+fn edit_of(number: u64, base: &[u8], tail: &'static [u8]) -> Task {
+    let digest = |blob: &[u8]| Bytes::copy_from_slice(name(blob).digest());
+    let whole = Part {
+        own: Bytes::new(),
+        at: 0,
+        len: base.len() as u32,
+    };
+    Task::Commit(Commit {
+        writer: "kvs".to_owned(),
+        number,
+        after: 0,
+        edits: vec![Edit {
+            digest: digest(&[base, tail].concat()),
+            base: digest(base),
+            parts: vec![whole],
+            tail: Bytes::from_static(tail),
+        }],
+        records: vec![record("edited", Some(tail))],
+        ..Commit::default()
+    })
+}
+
+#[test]
+fn a_blob_made_of_one_that_is_missing_is_refused_and_nothing_else_is() {
+    on_both(|site| {
+        let mut store = site.open();
+        records_of(&mut store, "kvs");
+        let tasks = [
+            store_of(b"base"),
+            edit_of(1, b"missing", b" 1"),
+            edit_of(2, b"base", b" 2"),
+        ];
+        let results = store.run(&tasks);
+        assert!(results[0].is_ok() && results[2].is_ok());
+        assert_eq!(results[1].clone().unwrap_err().errno, Errno::ENOENT);
+
+        // A base that is collected is missing, however well it was known before.
+        run_one(&mut store, edit_of(3, b"base 2", b" 3")).unwrap();
+        run_one(&mut store, Task::CheckpointPut(checkpoint(1))).unwrap();
+        mark(&mut store, 1, &[b"base"]);
+        let (_, high_water, _) = gc_info(&mut store, 1);
+        sweep(&mut store, 1, high_water, 100, high_water);
+        let collected = run_one(&mut store, edit_of(4, b"base 2 3", b" 4"));
+        assert_eq!(collected.unwrap_err().errno, Errno::ENOENT);
+        run_one(&mut store, edit_of(5, b"base", b" 5")).unwrap();
+        drop(store);
+        let mut store = site.open();
+        assert_eq!(
+            records_of(&mut store, "next"),
+            [record("edited", Some(b" 5"))]
+        );
+        assert_eq!(
+            present(&mut store, &[b"base 5", b"base 2", b"missing 1"]),
+            [true, false, false]
         );
     });
 }

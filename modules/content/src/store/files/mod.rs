@@ -21,6 +21,7 @@ use proto::content::{Checkpoint, Commit, Record};
 use proto::content_backing::{Config, GcState, KeptCheckpoint, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 use proto::kvs::Summary;
+use proto::{Errno, Refusal};
 
 use super::backing::{Backing, Batch, Writer};
 use super::failure::Failure;
@@ -164,7 +165,7 @@ impl Backing for Files {
         Ok(self.state.records())
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(), Failure> {
+    fn commit(&mut self, commit: &Commit) -> Result<Result<(), Refusal>, Failure> {
         for (digest, blob) in &commit.blobs {
             let name = BlobRef::from_digest(digest)
                 .map_err(|error| Failure::Damaged(format!("digest of a commit: {error}")))?;
@@ -177,19 +178,20 @@ impl Backing for Files {
             });
             let (name, base) = (name?, base?);
             let blob = self.blobs.load(&base)?.and_then(Result::ok);
-            let blob = blob
-                .and_then(|blob| edit.apply(&blob))
-                .ok_or_else(|| Failure::Damaged(format!("blob {base}, of which {name} is made")))?;
+            let Some(blob) = blob.and_then(|blob| edit.apply(&blob)) else {
+                let text = format!("blob {base} is missing or damaged, and {name} is made of it");
+                return Ok(Err(Refusal::new(Errno::ENOENT, text)));
+            };
             self.store(&name, &blob)?;
         }
         for record in &commit.records {
             self.change_record(&record.key, record.value.as_deref());
         }
         self.change_record(state::NUMBER, Some(commit.number.to_string().as_bytes()));
-        match &commit.checkpoint {
-            Some(checkpoint) => self.put_checkpoint(checkpoint),
-            None => Ok(()),
+        if let Some(checkpoint) = &commit.checkpoint {
+            self.put_checkpoint(checkpoint)?;
         }
+        Ok(Ok(()))
     }
 
     fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Failure> {

@@ -19,6 +19,7 @@ use bytes::Bytes;
 use proto::Payload;
 use proto::content::{Commit, Edit, Record};
 use proto::data::BlobRef;
+use proto::{Errno, Refusal};
 use rusqlite::Connection;
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -155,6 +156,7 @@ impl Journal {
     /// The transaction is undone.
     pub fn undo(&mut self) {
         self.writer.clone_from(&self.writer_before);
+        self.forget_texts();
         self.slots.undo(std::mem::take(&mut self.pending.slots));
         if self.pending.commits == 0 {
             return;
@@ -223,20 +225,31 @@ impl Journal {
     }
 
     /// What a blob is made of must be there and good: when the edit is all that there is
-    /// of a blob, it is too late to ask.
-    fn check_base(&mut self, db: &Connection, edit: &Edit) -> Result<(), Failure> {
+    /// of a blob, it is too late to ask. Says what is wrong.
+    fn check_base(&mut self, db: &Connection, edit: &Edit) -> Result<Result<(), Refusal>, Failure> {
         let base = base_of(edit)?;
         if self.blobs.contains_key(&base) || self.texts.get(&base).is_some() {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        match blobs::load(db, &base)? {
+        Ok(match blobs::load(db, &base)? {
             Some(Ok(blob)) => {
                 self.texts.put(base, blob);
                 Ok(())
             }
-            Some(Err(damage)) => Err(Failure::Damaged(format!("blob {base}: {damage}"))),
-            None => Err(Failure::Damaged(format!("blob {base} is missing"))),
-        }
+            Some(Err(damage)) => Err(Refusal::new(
+                Errno::EIO,
+                format!("blob {base} is damaged: {damage}"),
+            )),
+            None => Err(Refusal::new(
+                Errno::ENOENT,
+                format!("blob {base} is missing, and another is made of it"),
+            )),
+        })
+    }
+
+    /// Blobs may have been deleted: what edits begin from is looked for in the file again.
+    pub fn forget_texts(&mut self) {
+        self.texts = Texts::default();
     }
 
     /// Transactions that are not folded, and their bytes.
@@ -244,20 +257,27 @@ impl Journal {
         (self.transactions.len(), self.bytes)
     }
 
-    /// Adds a commit. Large blobs go to their place at once.
-    pub fn add(&mut self, db: &Connection, commit: &Commit, epoch: i64) -> Result<(), Failure> {
+    /// Adds a commit, unless what it builds on is not there. Large blobs go to their place
+    /// at once.
+    pub fn add(
+        &mut self,
+        db: &Connection,
+        commit: &Commit,
+        epoch: i64,
+    ) -> Result<Result<(), Refusal>, Failure> {
+        // Edits may build on what comes with them; the others must find their base.
+        let mut made: FxHashSet<&Bytes> = commit.blobs.iter().map(|(digest, _)| digest).collect();
+        for edit in &commit.edits {
+            if !made.contains(&edit.base)
+                && let Err(refusal) = self.check_base(db, edit)?
+            {
+                return Ok(Err(refusal));
+            }
+            made.insert(&edit.digest);
+        }
         let is_large = |(_, blob): &&(Bytes, Bytes)| blob.len() > JOURNALLED_BLOB_BYTES_MAX;
         for (digest, blob) in commit.blobs.iter().filter(is_large) {
             blobs::store(db, digest, blob, epoch)?;
-        }
-        // Edits may build on each other and on what comes with them; the first that does not
-        // must find its base.
-        let mut made: FxHashSet<&Bytes> = commit.blobs.iter().map(|(digest, _)| digest).collect();
-        for edit in &commit.edits {
-            if !made.contains(&edit.base) {
-                self.check_base(db, edit)?;
-            }
-            made.insert(&edit.digest);
         }
         let blobs = commit.blobs.iter().filter(|blob| !is_large(blob));
         let small = Commit {
@@ -275,7 +295,7 @@ impl Journal {
         let len = text.len() as u32;
         self.pending.text.extend_from_slice(&len.to_be_bytes());
         self.pending.text.extend_from_slice(&text);
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Every commit of a transaction: a length, then the commit.

@@ -17,6 +17,7 @@ mod texts;
 use std::path::Path;
 
 use bytes::Bytes;
+use proto::Refusal;
 use proto::content::{Checkpoint, Commit, Record};
 use proto::content_backing::{Config, GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
@@ -184,18 +185,20 @@ impl Backing for Sqlite {
         records::open(&self.db, writer)
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<(), Failure> {
+    fn commit(&mut self, commit: &Commit) -> Result<Result<(), Refusal>, Failure> {
         if self.journal.size().0 >= 2 * JOURNAL_TRANSACTIONS_MAX {
             // Upkeep has failed so far: whoever asks for more is told why.
             self.journal.fold(&self.db, Share::All, self.epoch)?;
         }
         let blobs = commit.blobs.iter().map(|(_, blob)| blob.len());
         self.log_bytes += blobs.sum::<usize>();
-        self.journal.add(&self.db, commit, self.epoch)?;
-        match &commit.checkpoint {
-            Some(checkpoint) => self.put_checkpoint(checkpoint),
-            None => Ok(()),
+        if let Err(refusal) = self.journal.add(&self.db, commit, self.epoch)? {
+            return Ok(Err(refusal));
         }
+        if let Some(checkpoint) = &commit.checkpoint {
+            self.put_checkpoint(checkpoint)?;
+        }
+        Ok(Ok(()))
     }
 
     fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Failure> {
@@ -233,6 +236,7 @@ impl Backing for Sqlite {
     fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure> {
         // What the journal holds has the current epoch once it is in its place.
         self.journal.fold(&self.db, Share::All, self.epoch)?;
+        self.journal.forget_texts();
         collect::sweep(&self.db, sweep)
     }
 
