@@ -4,9 +4,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use node::Cx;
 use proto::data::Entry;
-use proto::kvs::{Commit, Op, PRIMARY, SYNC};
+use proto::data::eventlog::decode_log;
+use proto::kvs::{Commit, Lookup, Op, PRIMARY, SYNC};
 use serde_json::json;
 
 use crate::core::Broker;
@@ -24,6 +26,14 @@ type Next = fn(&mut Broker, &mut Cx<Broker>);
 impl Broker {
     /// Notes that the instance is up, then goes on. That event survives a loss of power.
     pub(crate) fn note_start(&mut self, cx: &mut Cx<Broker>, next: Next) {
+        if self.keeps_startlog() {
+            // Asked before the commit is sent, hence answered without it; nobody waits.
+            cx.call(&Lookup::new(PRIMARY, KEY, 0), |_, _, result| {
+                if result.is_ok_and(|found| ends_with_start(found.bytes())) {
+                    tracing::error!("Flux was not shut down in order: 'flux fsck' checks the KVS");
+                }
+            });
+        }
         let version = self.attrs.value("version").unwrap_or_default().to_owned();
         let context = json!({"version": 1, "core_version": version});
         self.note(cx, "start", &context, SYNC, next);
@@ -32,6 +42,10 @@ impl Broker {
     /// Notes that the instance ends, then goes on.
     pub(crate) fn note_finish(&mut self, cx: &mut Cx<Broker>, next: Next) {
         self.note(cx, "finish", &json!({"version": 1}), 0, next);
+    }
+
+    fn keeps_startlog(&self) -> bool {
+        self.personality() == Personality::Full && self.module_named("kvs").is_some()
     }
 
     /// An instance without a log is better than none: failures are told, and that is all.
@@ -43,10 +57,9 @@ impl Broker {
         flags: u32,
         next: Next,
     ) {
-        let is_kept = self.personality() == Personality::Full && self.module_named("kvs").is_some();
         let entry = Entry::new(cx.now().wall, name).and_then(|entry| entry.with(context));
         let entry = match entry {
-            Ok(entry) if is_kept => entry,
+            Ok(entry) if self.keeps_startlog() => entry,
             Ok(_) => return next(self, cx),
             Err(error) => {
                 tracing::error!("{KEY}: {name}: {error}");
@@ -74,6 +87,39 @@ impl Broker {
         if self.life.noting == Some(name) {
             self.life.noting = None;
             next(self, cx);
+        }
+    }
+}
+
+/// Whether the last event of a log is a start.
+fn ends_with_start(log: Option<Bytes>) -> bool {
+    let entries = log
+        .and_then(|log| decode_log(&log).ok())
+        .unwrap_or_default();
+    entries.last().is_some_and(|entry| entry.name() == "start")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_without_an_end_was_a_crash() {
+        for (log, expect) in [
+            (None, false),
+            (Some(""), false),
+            (Some("no log"), false),
+            (Some("{\"timestamp\":1.0,\"name\":\"start\"}\n"), true),
+            (
+                Some(
+                    "{\"timestamp\":1.0,\"name\":\"start\"}\n\
+                     {\"timestamp\":2.0,\"name\":\"finish\"}\n",
+                ),
+                false,
+            ),
+        ] {
+            let bytes = log.map(|log| Bytes::copy_from_slice(log.as_bytes()));
+            assert_eq!(ends_with_start(bytes), expect, "{log:?}");
         }
     }
 }
