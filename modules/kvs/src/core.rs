@@ -29,6 +29,8 @@ pub struct Kvs {
     pub(crate) changes: Vec<Change>,
     /// Names that are taken although there is no such namespace, yet or any more.
     pub(crate) reserved: BTreeMap<String, Reserved>,
+    /// Requests to remove namespaces that are being made.
+    pub(crate) doomed: BTreeMap<String, Vec<Reply<NamespaceRemove>>>,
     /// Removed namespaces, with their writers of tokens, whose records a failed batch has
     /// left behind.
     pub(crate) leftovers: BTreeMap<String, BTreeSet<String>>,
@@ -166,6 +168,7 @@ impl Module for Kvs {
             ready: VecDeque::new(),
             changes: Vec::new(),
             reserved: BTreeMap::new(),
+            doomed: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             storing: VecDeque::new(),
             batches_made: 0,

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::Kvs;
 use crate::batch::{Batch, Outcome};
 use crate::engine::draft::Made;
+use crate::handlers::remove_doomed;
 use crate::limits::KEPT_BLOB_BYTES_MAX;
 use crate::namespace::{Group, Namespace, Txn, Version};
 
@@ -74,8 +75,9 @@ impl Kvs {
                     owner: namespace.owner,
                 };
                 publish(cx, &name, "created", &event);
-                self.namespaces.insert(name, *namespace);
+                self.namespaces.insert(name.clone(), *namespace);
                 reply.send(cx, Ok(Empty));
+                remove_doomed(self, cx, &name);
             }
             Outcome::Removed(name, _, reply) => {
                 self.reserved.remove(&name);
@@ -105,6 +107,7 @@ impl Kvs {
             Outcome::Created(name, _, reply) => {
                 self.reserved.remove(&name);
                 reply.send_refusal(cx, Err(refusal.clone()));
+                remove_doomed(self, cx, &name);
             }
             Outcome::Removed(name, writers, reply) => {
                 // It stays removed; the next batch takes its records away.

@@ -11,6 +11,8 @@ use proto::kvs;
 
 use crate::Kvs;
 
+pub(crate) use namespaces::remove_doomed;
+
 /// The routes of `kvs`.
 pub fn routes() -> Routes<Kvs> {
     Routes::new()

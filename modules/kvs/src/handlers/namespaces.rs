@@ -66,6 +66,21 @@ pub fn remove(
     if name.eq_ignore_ascii_case(PRIMARY) {
         return reply.send(cx, Err(RemoveError::Primary));
     }
+    if core.reserved.get(&name) == Some(&Reserved::Creating) {
+        core.doomed.entry(name).or_default().push(reply);
+        return;
+    }
+    remove_now(core, cx, name, reply);
+}
+
+/// Removes namespaces that were to be removed as soon as they are there.
+pub fn remove_doomed(core: &mut Kvs, cx: &mut Cx<Kvs>, name: &str) {
+    for reply in core.doomed.remove(name).unwrap_or_default() {
+        remove_now(core, cx, name.to_owned(), reply);
+    }
+}
+
+fn remove_now(core: &mut Kvs, cx: &mut Cx<Kvs>, name: String, reply: Reply<NamespaceRemove>) {
     let Some(namespace) = core.namespaces.remove(&name) else {
         return reply.send(cx, Ok(Empty));
     };
