@@ -88,8 +88,15 @@ impl Run for Dump {
         };
         let (path, out) = (target.path, target.out);
         let mut writer = Writer::new(compression, out);
-        let written = dumping.run(flux, &mut writer);
-        let finished = written.and_then(|()| writer.finish().map_err(|error| self.failed(&error)));
+        let finished = match dumping.run(flux, &mut writer) {
+            Ok(()) => writer.finish().map_err(|error| self.failed(&error)),
+            Err(error) => {
+                // Dropped, it would write the end, and who reads it from a pipe would take
+                // it for whole.
+                mem::forget(writer);
+                Err(error)
+            }
+        };
         match (finished, path) {
             (Ok(out), None) => flux.out = out,
             (Ok(_), Some(path)) => path.keep().map_err(|error| self.failed(&error))?,

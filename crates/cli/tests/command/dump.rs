@@ -56,6 +56,8 @@ fn a_dump_that_fails_leaves_no_file() {
     };
     let said = "-- stderr\nflux-dump: .: Input/output error\n-- code 1\n";
     check(&line, broken, said);
+    // Not even the end of an archive.
+    check("dump -", broken, said);
     assert_eq!(std::fs::read(&file).unwrap(), b"old");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
