@@ -8,6 +8,7 @@ use proto::data::BlobRef;
 use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove};
 use proto::{Errno, Object, Refusal};
 use rustc_hash::FxHashMap;
+use wire::Identity;
 
 use crate::batch::Batch;
 use crate::engine::view::{Memory, Want};
@@ -29,6 +30,8 @@ pub struct Kvs {
     pub(crate) changes: Vec<Change>,
     /// Names that are taken although there is no such namespace, yet or any more.
     pub(crate) reserved: BTreeMap<String, Reserved>,
+    /// Where each client has waited for versions, for when it leaves.
+    pub(crate) waited_for: BTreeMap<Identity, BTreeSet<String>>,
     /// Requests to remove namespaces that are being made.
     pub(crate) doomed: BTreeMap<String, Vec<Reply<NamespaceRemove>>>,
     /// Removed namespaces, with their writers of tokens, whose records a failed batch has
@@ -89,10 +92,15 @@ impl Host for Kvs {
 
     /// Whoever waits for a version and leaves is forgotten.
     fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
-        for namespace in self.namespaces.values_mut() {
-            let left = |waiter: &mut crate::namespace::Waiter| {
-                waiter.peer.sender.is_some() && waiter.peer.sender == gone.sender
+        let Some(client) = &gone.sender else {
+            return;
+        };
+        for name in self.waited_for.remove(client).unwrap_or_default() {
+            let Some(namespace) = self.namespaces.get_mut(&name) else {
+                continue;
             };
+            let left =
+                |waiter: &mut crate::namespace::Waiter| waiter.peer.sender.as_ref() == Some(client);
             for waiter in namespace.waiters.extract_if(.., left) {
                 // Its answer goes nowhere.
                 waiter
@@ -168,6 +176,7 @@ impl Module for Kvs {
             ready: VecDeque::new(),
             changes: Vec::new(),
             reserved: BTreeMap::new(),
+            waited_for: BTreeMap::new(),
             doomed: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             storing: VecDeque::new(),

@@ -16,7 +16,7 @@ pub const ANSWER_BYTES_MAX: usize = 700 << 20;
 
 /// From this size on a directory is told by how it differs from the one before; in tests
 /// all are.
-pub const EDITED_DIR_BYTES_MIN: usize = if cfg!(test) { 0 } else { 8 << 10 };
+pub const EDITED_DIR_BYTES_MIN: usize = if cfg!(test) { 1 } else { 8 << 10 };
 
 /// Directories kept in memory. The ones not used for longest make room.
 pub const DIRS_BYTES_MAX: usize = 64 << 20;

@@ -21,9 +21,10 @@ fn check(commands: &[&str], expect: &[(&str, &str)]) {
         let found = stats
             .pointer(path)
             .unwrap_or_else(|| panic!("no {path}: {stats}"));
+        let text = found.to_string();
         assert!(
-            *value == "*" && found.is_number() || found.to_string() == *value,
-            "{path} is {found}, not {value}"
+            *value == "*" && found.is_number() || text == *value,
+            "{path} is {text}, not {value}"
         );
     }
 }
