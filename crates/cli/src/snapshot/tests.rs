@@ -213,6 +213,37 @@ fn holes_are_found_where_they_are() {
 }
 
 #[test]
+fn a_blob_that_is_another_is_found_by_reading_it() {
+    let mut store = store();
+    let mut model = Model::new();
+    model.insert(vec!["good".into()], vec![b'1'; 100]);
+    model.insert(vec!["bad".into()], vec![b'2'; 100]);
+    let keys: Vec<_> = model.keys().collect();
+    let root = grow(&mut store, &keys, &model, 2);
+    let name = BlobRef::of(HashKind::Sha1, &[b'2'; 100]);
+    let other = Bytes::from_static(b"other");
+    store
+        .kept
+        .lock()
+        .unwrap()
+        .insert(name.digest().to_vec(), other);
+    for (values, expect) in [(Values::Validate, ""), (Values::Read, "bad")] {
+        let mut walk = Walk::new(root, values, 2);
+        let mut found = String::new();
+        while let Some(visit) = walk.next(&mut store.blobs) {
+            match visit {
+                Visit::Leaf(key, _, got) if got.iter().any(Result::is_err) => {
+                    found += &key.to_string();
+                }
+                Visit::BadDir(key, refusal) => panic!("{key}: {refusal}"),
+                _ => {}
+            }
+        }
+        assert_eq!(found, expect);
+    }
+}
+
+#[test]
 fn equal_directories_are_visited_once_on_demand() {
     let mut store = store();
     let mut model = Model::new();

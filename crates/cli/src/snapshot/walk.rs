@@ -23,8 +23,17 @@ pub enum Values {
     /// The store is asked whether it has them, and whether it has directories, which the
     /// service may also know from its memory.
     Validate,
+    /// The same, and they are loaded, compared with their names and forgotten.
+    Read,
     /// Nothing; and values without blobs, and links, are passed over.
     Skip,
+}
+
+impl Values {
+    /// Whether the store is examined, directories included.
+    fn is_check(self) -> bool {
+        matches!(self, Values::Validate | Values::Read)
+    }
 }
 
 /// Something met on the way.
@@ -107,7 +116,12 @@ impl Walk {
             self.ask_ahead(blobs);
             let node = self.nodes.front_mut()?;
             if let Some(asked) = node.asked.pop_front() {
-                node.got.push(blobs.wait(asked));
+                let got = blobs.wait(asked);
+                let got = match self.values {
+                    Values::Read => got.and_then(|blob| node.read(blob)),
+                    _ => got,
+                };
+                node.got.push(got);
                 self.in_flight -= 1;
                 continue;
             }
@@ -151,7 +165,8 @@ impl Walk {
                 // Whatever was asked about the blob must have gone well; the blob is last.
                 let got: Result<Vec<Bytes>, Refusal> = node.got.into_iter().collect();
                 let read = got.and_then(|got| match got.last() {
-                    Some(blob) => self.check(&blobref, blob).and_then(|()| dir_of(blob)),
+                    Some(blob) if !self.values.is_check() => dir_of(blob),
+                    Some(blob) => check(&blobref, blob).and_then(|()| dir_of(blob)),
                     None => Err(Refusal::bare(Errno::ENOENT)),
                 });
                 Some(match read {
@@ -163,19 +178,6 @@ impl Walk {
                 })
             }
             tree => Some(Visit::Leaf(key, tree, node.got)),
-        }
-    }
-
-    /// That a blob is the one that was asked for, where that is the matter.
-    fn check(&self, blobref: &BlobRef, blob: &[u8]) -> Result<(), Refusal> {
-        let is_wrong =
-            self.values == Values::Validate && BlobRef::of(blobref.kind(), blob) != *blobref;
-        match is_wrong {
-            true => Err(Refusal::new(
-                Errno::ENOTRECOVERABLE,
-                "its hash is not its name",
-            )),
-            false => Ok(()),
         }
     }
 
@@ -227,10 +229,22 @@ impl Node {
     /// Blobs that have to be asked for before this can be visited.
     fn n_blobs(&self, values: Values) -> usize {
         match &self.tree {
-            Tree::DirRef(_) if values == Values::Validate => 2,
+            Tree::DirRef(_) if values.is_check() => 2,
             Tree::DirRef(_) => 1,
             Tree::ValRef(blobrefs) if values != Values::Skip => blobrefs.len(),
             _ => 0,
+        }
+    }
+
+    /// Checks a blob of a value that has come, and lets go of it. Others stay.
+    fn read(&self, blob: Bytes) -> Result<Bytes, Refusal> {
+        match &self.tree {
+            Tree::ValRef(blobrefs) => {
+                let blobref = blobrefs.get(self.got.len());
+                blobref.map_or(Ok(()), |blobref| check(blobref, &blob))?;
+                Ok(Bytes::new())
+            }
+            _ => Ok(blob),
         }
     }
 
@@ -243,12 +257,23 @@ impl Node {
             Tree::ValRef(blobrefs) => {
                 let blobref = blobrefs.get(self.n_asked)?;
                 match values {
-                    Values::Load => blobs.load(blobref),
-                    _ => blobs.validate(blobref),
+                    Values::Load | Values::Read => blobs.load(blobref),
+                    Values::Validate | Values::Skip => blobs.validate(blobref),
                 }
             }
             _ => return None,
         })
+    }
+}
+
+/// That a blob is the one that was asked for.
+fn check(blobref: &BlobRef, blob: &[u8]) -> Result<(), Refusal> {
+    match BlobRef::of(blobref.kind(), blob) == *blobref {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            Errno::ENOTRECOVERABLE,
+            "its hash is not its name",
+        )),
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod repair;
 
-use proto::content::Checkpoint;
+use proto::content::{Checkpoint, Dropcache};
 use proto::data::{BlobRef, Tree};
 use proto::{Errno, Refusal};
 
@@ -23,8 +23,9 @@ use crate::snapshot::walk::{Values, Visit, Walk};
 /// Check that the key-value store is whole
 ///
 /// Follows every reference from the newest checkpoint, or from the current root when
-/// there is no checkpoint yet, and asks the store whether it has each blob and has it
-/// undamaged. Ends with 1 when something is missing. This works without the kvs module.
+/// there is no checkpoint yet, reads every directory, and asks the store whether it has
+/// every value; with --data it reads those too. Ends with 1 when something is missing or
+/// damaged. This works without the kvs module.
 ///
 /// With --repair what is left of a damaged value is moved to the same key below
 /// lost+found, and a directory that can not be read is unlinked; a new checkpoint refers
@@ -48,6 +49,9 @@ pub struct Fsck {
     /// Move what is damaged aside, and make a new checkpoint
     #[arg(short = 'R', long)]
     repair: bool,
+    /// Read values too, and compare them with their hashes
+    #[arg(short, long)]
+    data: bool,
     /// With --repair, move all that is known of a job aside when any of it is damaged
     #[arg(short, long)]
     job_aware: bool,
@@ -120,7 +124,15 @@ impl Fsck {
         blobs: &mut Blobs,
         root: BlobRef,
     ) -> Result<(Vec<Damage>, u64), CliError> {
-        let mut walk = Walk::new(root, Values::Validate, self.maxreqs as usize);
+        let values = match self.data {
+            true => Values::Read,
+            false => Values::Validate,
+        };
+        if self.data {
+            // What the service remembers says nothing about what it has stored.
+            blobs.handle.rpc(&Dropcache)?;
+        }
+        let mut walk = Walk::new(root, values, self.maxreqs as usize);
         let mut progress = Progress::new(flux, !self.quiet && !self.verbose, false);
         let (mut damages, mut n_keys, mut n_errors) = (Vec::new(), 0_u64, 0);
         while let Some(visit) = walk.next(blobs) {
