@@ -99,7 +99,7 @@ test_expect_success 'dumped again it is the same archive, however packed' '
 	flux kvs move back.tree tree &&
 	flux kvs unlink -R back &&
 	members one.tar >expect &&
-	for suffix in .tar .tgz .tar.gz .tar.bz2
+	for suffix in .tar .tgz .tar.gz .tar.bz2 .tar.xz
 	do
 		flux dump -q --maxreqs=30 "two$suffix" &&
 		members "two$suffix" >actual &&
@@ -112,7 +112,7 @@ test_expect_success 'dumped again it is the same archive, however packed' '
 
 test_expect_success 'it is restored from standard input, however packed' '
 	listing tree >expect &&
-	for file in two.tar two.tgz two.tar.bz2
+	for file in two.tar two.tgz two.tar.bz2 two.tar.xz
 	do
 		flux restore -q --key=in - <"$file" 2>err &&
 		test_cmp /dev/null err &&

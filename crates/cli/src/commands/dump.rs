@@ -27,7 +27,8 @@ const FILE_BYTES: usize = 256 * 1024;
 ///
 /// The archive holds the primary namespace as it is now, or as it was at the last
 /// checkpoint; changes meanwhile are not in it. It is a tar archive, packed as its suffix
-/// says: .tar, .tgz, .tar.gz, .tbz, .tbz2 or .tar.bz2. FILE appears when it is complete.
+/// says: .tar, .tgz, .tar.gz, .tbz, .tbz2, .tar.bz2, .txz or .tar.xz. FILE appears when it
+/// is complete.
 ///
 /// A key a.b is the file a/b in it; links are symbolic links, and empty directories are
 /// left out. A name that would not survive this, such as one with a slash in it, is kept
@@ -87,7 +88,8 @@ impl Run for Dump {
             dump: &self,
         };
         let (path, out) = (target.path, target.out);
-        let mut writer = Writer::new(compression, out);
+        let writer = Writer::new(compression, out);
+        let mut writer = writer.map_err(|error| self.failed(&error))?;
         let finished = match dumping.run(flux, &mut writer) {
             Ok(()) => writer.finish().map_err(|error| self.failed(&error)),
             Err(error) => {

@@ -24,8 +24,8 @@ const DIGITS_SHOWN: usize = 8;
 
 /// Read an archive into the key-value store
 ///
-/// The archive is one of flux dump, or any other tar archive, packed with gzip, bzip2 or
-/// not at all: a file a/b in it is the key a.b, and a symbolic link is a link.
+/// The archive is one of flux dump, or any other tar archive, packed with gzip, bzip2, xz
+/// or not at all: a file a/b in it is the key a.b, and a symbolic link is a link.
 ///
 /// Its tree is put at a key of the running instance, where it takes the place of what is
 /// there; or it becomes the checkpoint from which the kvs module starts when it is loaded

@@ -45,6 +45,7 @@ enum Verb {
     Version(root::Version),
     Wait(root::Wait),
     Sync(root::Sync),
+    Dropcache(root::Dropcache),
     Namespace(namespace::Namespace),
     Eventlog(eventlog::Eventlog),
 }
@@ -70,6 +71,7 @@ impl Run for Kvs {
             Verb::Version(version) => version.run(flux),
             Verb::Wait(wait) => wait.run(flux),
             Verb::Sync(sync) => sync.run(flux),
+            Verb::Dropcache(dropcache) => dropcache.run(flux),
             Verb::Namespace(namespace) => namespace.run(flux),
             Verb::Eventlog(eventlog) => eventlog.run(flux),
         }

@@ -1,4 +1,5 @@
-//! The root of a namespace: `flux kvs getroot`, `version`, `wait` and `sync`.
+//! The root of a namespace: `flux kvs getroot`, `version`, `wait`, `sync` and
+//! `dropcache`.
 
 use proto::kvs::{SYNC, WaitVersion};
 
@@ -96,5 +97,22 @@ impl Sync {
         let namespace = store.namespace.clone();
         let root = store.handle.rpc(&commit).map_err(about(&namespace))?;
         self.show.show(flux, &root)
+    }
+}
+
+/// Have the service forget what it can read again from the content store
+#[derive(clap::Args)]
+pub struct Dropcache {
+    /// On all ranks; this release has one
+    #[arg(short, long)]
+    all: bool,
+}
+
+impl Dropcache {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        // There is one rank, so all of them are this one.
+        let Dropcache { all: _ } = self;
+        flux.connect()?.rpc(&proto::kvs::Dropcache)?;
+        Ok(())
     }
 }

@@ -7,6 +7,13 @@ use bzip2::read::MultiBzDecoder;
 use bzip2::write::BzEncoder;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+use lzma_rust2::{XzOptions, XzReader, XzWriter};
+
+/// How hard xz tries, as its own default.
+const XZ_PRESET: u32 = 6;
+
+/// Memory that unpacking xz may take, in KiB: an archive says how much it wants.
+const XZ_MEMORY_KIB_MAX: u32 = 1024 * 1024;
 
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -20,6 +27,8 @@ pub enum Compression {
     Gzip,
     /// As bzip2(1) does.
     Bzip2,
+    /// As xz(1) does.
+    Xz,
 }
 
 /// Suffixes, the one of a suffix's end behind it.
@@ -30,11 +39,12 @@ const SUFFIXES: &[(&str, Compression)] = &[
     (".tbz", Compression::Bzip2),
     (".tbz2", Compression::Bzip2),
     (".tar.bz2", Compression::Bzip2),
+    (".txz", Compression::Xz),
+    (".tar.xz", Compression::Xz),
 ];
 
 /// First bytes of formats that are known but not read here.
 const FOREIGN: &[(&[u8], &str)] = &[
-    (b"\xfd7zXZ", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"PK\x03\x04", "zip"),
@@ -63,16 +73,22 @@ pub enum Packer {
     Gzip(GzEncoder<Box<dyn Write>>),
     /// As bzip2.
     Bzip2(BzEncoder<Box<dyn Write>>),
+    /// As xz.
+    Xz(Box<XzWriter<Box<dyn Write>>>),
 }
 
 impl Packer {
     /// Packs into `out`.
-    pub fn new(compression: Compression, out: Box<dyn Write>) -> Packer {
-        match compression {
+    pub fn new(compression: Compression, out: Box<dyn Write>) -> io::Result<Packer> {
+        Ok(match compression {
             Compression::None => Packer::Plain(out),
             Compression::Gzip => Packer::Gzip(GzEncoder::new(out, flate2::Compression::default())),
             Compression::Bzip2 => Packer::Bzip2(BzEncoder::new(out, bzip2::Compression::default())),
-        }
+            Compression::Xz => {
+                let options = XzOptions::with_preset(XZ_PRESET);
+                Packer::Xz(Box::new(XzWriter::new(out, options)?))
+            }
+        })
     }
 
     /// Writes the end, and gives back what it was written to.
@@ -81,6 +97,7 @@ impl Packer {
             Packer::Plain(out) => Ok(out),
             Packer::Gzip(packer) => packer.finish(),
             Packer::Bzip2(packer) => packer.finish(),
+            Packer::Xz(packer) => packer.finish(),
         }
     }
 
@@ -89,6 +106,7 @@ impl Packer {
             Packer::Plain(out) => out,
             Packer::Gzip(packer) => packer,
             Packer::Bzip2(packer) => packer,
+            Packer::Xz(packer) => packer,
         }
     }
 }
@@ -115,6 +133,7 @@ pub fn unpack(input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let kind = match first.as_slice() {
         [0x1f, 0x8b, ..] => Compression::Gzip,
         [b'B', b'Z', b'h', ..] => Compression::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Compression::Xz,
         _ => Compression::None,
     };
     let input = BufReader::with_capacity(READ_BYTES, io::Cursor::new(first).chain(input));
@@ -122,6 +141,7 @@ pub fn unpack(input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
         Compression::None => Box::new(input),
         Compression::Gzip => Box::new(MultiGzDecoder::new(input)),
         Compression::Bzip2 => Box::new(MultiBzDecoder::new(input)),
+        Compression::Xz => Box::new(XzReader::new_mem_limit(input, true, XZ_MEMORY_KIB_MAX)),
     })
 }
 
@@ -136,6 +156,7 @@ mod tests {
             ("a/b.tgz", Some(Compression::Gzip)),
             ("x.tar.gz", Some(Compression::Gzip)),
             ("x.tar.bz2", Some(Compression::Bzip2)),
+            ("x.tar.xz", Some(Compression::Xz)),
             ("x.gz", None),
             ("x.zip", None),
             ("tar", None),
@@ -146,11 +167,11 @@ mod tests {
 
     #[test]
     fn formats_of_others_are_named() {
-        let unpacked = unpack(Box::new(&b"\xfd7zXZ\0 and more"[..]));
+        let unpacked = unpack(Box::new(&b"\x28\xb5\x2f\xfd and more"[..]));
         let text = unpacked.err().map(|error| error.to_string());
         assert_eq!(
             text.as_deref(),
-            Some("this is xz, which is not read here: unpack it first")
+            Some("this is zstd, which is not read here: unpack it first")
         );
     }
 }

@@ -161,7 +161,7 @@ mod tests {
 
     fn packed(compression: Compression, fill: impl Fn(&mut Writer)) -> Vec<u8> {
         let out = Shared::default();
-        let mut writer = Writer::new(compression, Box::new(out.clone()));
+        let mut writer = Writer::new(compression, Box::new(out.clone())).unwrap();
         fill(&mut writer);
         drop(writer.finish().unwrap());
         out.0.take()
@@ -179,7 +179,12 @@ mod tests {
 
     /// Writes members with every compression and reads them again.
     fn check(values: &[(&[&str], &[u8])], links: &[(&[&str], Option<&str>, &str)]) {
-        for compression in [Compression::None, Compression::Gzip, Compression::Bzip2] {
+        for compression in [
+            Compression::None,
+            Compression::Gzip,
+            Compression::Bzip2,
+            Compression::Xz,
+        ] {
             let bytes = packed(compression, |writer| {
                 for (names, value) in values {
                     writer.add_value(&key(names), value, 7).unwrap();

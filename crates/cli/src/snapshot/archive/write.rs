@@ -29,12 +29,12 @@ impl Writer {
     }
 
     /// Begins an archive in `out`.
-    pub fn new(compression: Compression, out: Box<dyn Write>) -> Writer {
-        Writer {
-            tar: Builder::new(Packer::new(compression, out)),
+    pub fn new(compression: Compression, out: Box<dyn Write>) -> io::Result<Writer> {
+        Ok(Writer {
+            tar: Builder::new(Packer::new(compression, out)?),
             uid: nix::unistd::geteuid().as_raw().into(),
             gid: nix::unistd::getegid().as_raw().into(),
-        }
+        })
     }
 
     /// Adds a value.
