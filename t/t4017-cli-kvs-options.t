@@ -52,7 +52,8 @@ test_expect_success 'put: what it prints, and what it refuses' '
 	flux kvs put -O a=1 >actual && flux kvs getroot >expect && test_cmp expect actual &&
 	flux kvs put -b a=1 >actual && flux kvs getroot -b >expect && test_cmp expect actual &&
 	shows "" put -n -S a=1 &&
-	shows "" put a=1 b=2 c=3 &&
+	shows "" put a=1 b=2 c=3 dash=- &&
+	shows "-\n" get dash &&
 	shows "x=y\n" get "$(flux kvs put k=x=y && echo k)" &&
 	refused "flux-kvs: put: you must specify a value as key=value" put a &&
 	refused "flux-kvs: .: Invalid argument" put .=1 &&
@@ -64,11 +65,6 @@ test_expect_success 'put: what it prints, and what it refuses' '
 	printf "in\\0put" | flux kvs put -r raw=- &&
 	flux kvs get -r raw | od -c >actual && printf "in\\0put" | od -c >expect &&
 	test_cmp expect actual
-'
-
-test_expect_success 'put: a dash is a value unless asked' '
-	shows "" put dash=- &&
-	shows "-\n" get dash
 '
 
 test_expect_success 'ls: columns, one a line, marks, and the keys themselves' '
@@ -193,6 +189,20 @@ test_expect_success 'the environment names a namespace, and an option overrides 
 	FLUX_KVS_NAMESPACE=to flux kvs get who >actual &&
 	FLUX_KVS_NAMESPACE=to flux kvs get -N primary who >>actual &&
 	printf "%s\n" to primary >expect &&
+	test_cmp expect actual
+'
+
+test_expect_success 'flux kvs dropcache empties memory, and what was there is read again' '
+	flux kvs put drop.a=1 drop.b="$(seq 1000)" &&
+	flux kvs dropcache &&
+	flux module stats kvs --parse "cache.#obj dirty" >/dev/null &&
+	flux module stats kvs | grep -q "\"count\": *0" &&
+	echo 1 >expect &&
+	flux kvs get drop.a >actual &&
+	test_cmp expect actual &&
+	flux kvs dropcache --all &&
+	flux kvs get drop.b | tail -1 >actual &&
+	echo 1000 >expect &&
 	test_cmp expect actual
 '
 
