@@ -276,6 +276,10 @@ pub struct NamespaceInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
+/// Forgets what is in memory and in the store too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dropcache;
+
 /// A summary of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Summary {
@@ -513,7 +517,7 @@ crate::json_payloads!(
     CreatedEvent,
     RemovedEvent,
 );
-crate::no_payloads!(NamespaceList, StatsGet);
+crate::no_payloads!(NamespaceList, StatsGet, Dropcache);
 
 crate::methods! {
     GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent
@@ -538,4 +542,6 @@ crate::methods! {
         : "Lists the namespaces.";
     StatsGet = "kvs.stats-get" (USER) => Stats, Never, idempotent
         : "Counters of the service.";
+    Dropcache = "kvs.dropcache" (OWNER) => Empty, Never, idempotent
+        : "Forgets what is in memory and in the store too.";
 }

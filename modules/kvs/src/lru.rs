@@ -77,6 +77,11 @@ impl<V: Clone> Lru<V> {
         }
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Lru::new(self.bytes_max);
+    }
+
     /// The bytes of every item, oldest use first.
     pub fn sizes(&self) -> impl Iterator<Item = usize> {
         self.by_use

@@ -27,6 +27,7 @@ pub fn routes() -> Routes<Kvs> {
         .later::<kvs::NamespaceRemove>(namespaces::remove)
         .on::<kvs::NamespaceList>(namespaces::list)
         .on::<kvs::StatsGet>(stats::stats_get)
+        .on::<kvs::Dropcache>(stats::dropcache)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! kvs.stats-get.
+//! kvs.stats-get and kvs.dropcache: what is in memory.
 
 use node::{Cx, Peer};
-use proto::Never;
-use proto::kvs::{CacheStats, NamespaceStats, OpCounts, Stats, StatsGet};
+use proto::kvs::{CacheStats, Dropcache, NamespaceStats, OpCounts, Stats, StatsGet};
+use proto::{Empty, Never};
 
 use crate::Kvs;
 use crate::namespace::Namespace;
@@ -33,6 +33,13 @@ pub fn stats_get(core: &mut Kvs, _: &mut Cx<Kvs>, _: &Peer, _: StatsGet) -> Resu
         },
         pending_requests: (core.lookups.len() + waiters) as u64,
     })
+}
+
+/// What is on its way to the store stays: it can not be fetched yet.
+pub fn dropcache(core: &mut Kvs, _: &mut Cx<Kvs>, _: &Peer, _: Dropcache) -> Result<Empty, Never> {
+    core.memory.dirs.clear();
+    core.memory.blobs.clear();
+    Ok(Empty)
 }
 
 fn stats_of(namespace: &Namespace) -> NamespaceStats {
