@@ -13,6 +13,8 @@ pub enum Play {
     /// The key-value store with its content store and its watches: whether anything that
     /// it has acknowledged is ever lost, torn or told twice.
     Kvs,
+    /// The same with a content store that keeps each blob in a file of its own.
+    KvsFiles,
 }
 
 /// A module and its arguments.
@@ -22,12 +24,28 @@ pub(crate) type Cast = (&'static str, &'static [&'static str]);
 const CONTENT_ARGS: &[&str] = &["journal_mode=MEMORY", "synchronous=OFF"];
 
 impl Play {
-    /// The play of a name, as the command line has it.
+    /// All of them.
+    pub const ALL: [Play; 3] = [Play::Echo, Play::Kvs, Play::KvsFiles];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Play::Echo => "echo",
+            Play::Kvs => "kvs",
+            Play::KvsFiles => "kvs-files",
+        }
+    }
+
+    /// The play of a name.
     pub fn of_name(name: &str) -> Option<Play> {
-        match name {
-            "echo" => Some(Play::Echo),
-            "kvs" => Some(Play::Kvs),
-            _ => None,
+        Play::ALL.into_iter().find(|play| play.name() == name)
+    }
+
+    /// Attributes that it needs.
+    pub(crate) fn attrs(self) -> &'static [&'static str] {
+        match self {
+            Play::KvsFiles => &["content.backing-module=content-files"],
+            Play::Echo | Play::Kvs => &[],
         }
     }
 
@@ -41,12 +59,18 @@ impl Play {
                 ("kvs-watch", &[]),
                 ("heartbeat", &[]),
             ],
+            Play::KvsFiles => &[
+                ("content", &[]),
+                ("kvs", &[]),
+                ("kvs-watch", &[]),
+                ("heartbeat", &[]),
+            ],
         }
     }
 
     /// Whether something outlives the processes.
     pub(crate) fn has_files(self) -> bool {
-        self == Play::Kvs
+        self != Play::Echo
     }
 
     pub(crate) fn programs(self) -> Vec<Box<dyn Program>> {
@@ -54,7 +78,7 @@ impl Play {
             Play::Echo => (0..3)
                 .map(|_| Box::new(Client::default()) as Box<dyn Program>)
                 .collect(),
-            Play::Kvs => store::programs(),
+            Play::Kvs | Play::KvsFiles => store::programs(),
         }
     }
 }

@@ -117,6 +117,9 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
     attrs
         .set_from_command_line("broker.rc2_none")
         .expect(in_table);
+    for attr in play.attrs() {
+        attrs.set_from_command_line(attr).expect(in_table);
+    }
     if let Some(folder) = folder.and_then(|folder| folder.path().to_str()) {
         attrs
             .set_from_command_line(&format!("statedir={folder}"))

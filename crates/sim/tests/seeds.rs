@@ -6,7 +6,7 @@ use sim::{Play, World};
 fn check(play: Play, seed: u64, kill_percent: u64) -> sim::Report {
     let run = std::panic::catch_unwind(|| World::new(play, seed, kill_percent).run());
     run.unwrap_or_else(|_| {
-        let name = format!("{play:?}").to_lowercase();
+        let name = play.name();
         panic!("cargo xtask sim {name} --seed {seed} --kill-percent {kill_percent}")
     })
 }
@@ -41,7 +41,7 @@ fn with_modules_killed_every_request_is_answered_and_no_ping_fails() {
 #[test]
 fn one_seed_gives_one_trace() {
     for seed in [1, 2] {
-        for play in [Play::Echo, Play::Kvs] {
+        for play in Play::ALL {
             let [one, other] = [0, 1].map(|_| check(play, seed, 50).trace);
             let differs = one.iter().zip(&other).find(|(one, other)| one != other);
             assert_eq!(differs, None, "seed {seed}");
@@ -60,9 +60,9 @@ fn without_faults_the_store_keeps_its_word() {
 
 #[test]
 fn whatever_is_killed_or_cut_the_store_keeps_its_word() {
-    let reports: Vec<_> = (1000..1025)
-        .map(|seed| check(Play::Kvs, seed, 60))
-        .collect();
+    let seeds = (1000..1010).map(|seed| check(Play::Kvs, seed, 60));
+    let files = (1000..1005).map(|seed| check(Play::KvsFiles, seed, 60));
+    let reports: Vec<_> = seeds.chain(files).collect();
     let kills: u64 = reports.iter().map(|report| report.kills).sum();
     let failed: u64 = reports.iter().map(|report| report.failed).sum();
     assert!(kills > 40, "too few kills to mean anything: {kills}");

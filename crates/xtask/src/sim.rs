@@ -10,9 +10,9 @@ use crate::run::{cargo, run};
 /// Simulate an instance under faults, a run a seed
 #[derive(clap::Args)]
 pub struct SimArgs {
-    /// What is played: echo (requests and answers get through) or kvs (nothing that was
-    /// acknowledged is lost). Both if not said
-    #[arg(value_parser = ["echo", "kvs"])]
+    /// What is played: echo (requests and answers get through), or kvs and kvs-files
+    /// (nothing that was acknowledged is lost). All if not said
+    #[arg(value_parser = ["echo", "kvs", "kvs-files"])]
     play: Option<String>,
     /// Run this seed alone and print its trace: how a failure is looked at
     #[arg(long, value_name = "N", requires = "play")]
@@ -38,7 +38,7 @@ pub fn sim(args: &SimArgs) -> Result<bool> {
     };
     let plays = match &args.play {
         Some(play) => vec![play.as_str()],
-        None => vec!["echo", "kvs"],
+        None => vec!["echo", "kvs", "kvs-files"],
     };
     let mut passed = true;
     for play in plays {
