@@ -192,18 +192,4 @@ test_expect_success 'the environment names a namespace, and an option overrides 
 	test_cmp expect actual
 '
 
-test_expect_success 'flux kvs dropcache empties memory, and what was there is read again' '
-	flux kvs put drop.a=1 drop.b="$(seq 1000)" &&
-	flux kvs dropcache &&
-	flux module stats kvs --parse "cache.#obj dirty" >/dev/null &&
-	flux module stats kvs | grep -q "\"count\": *0" &&
-	echo 1 >expect &&
-	flux kvs get drop.a >actual &&
-	test_cmp expect actual &&
-	flux kvs dropcache --all &&
-	flux kvs get drop.b | tail -1 >actual &&
-	echo 1000 >expect &&
-	test_cmp expect actual
-'
-
 test_done
