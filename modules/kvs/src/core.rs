@@ -32,7 +32,7 @@ pub struct Kvs {
     pub(crate) reserved: BTreeMap<String, Reserved>,
     /// Where each client has waited for versions, for when it leaves.
     pub(crate) waited_for: BTreeMap<Identity, BTreeSet<String>>,
-    /// Requests to remove namespaces that are being made.
+    /// Requests to remove namespaces that are being made or removed.
     pub(crate) doomed: BTreeMap<String, Vec<Reply<NamespaceRemove>>>,
     /// Removed namespaces, with their writers of tokens, whose records a failed batch has
     /// left behind.

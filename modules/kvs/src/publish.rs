@@ -84,6 +84,7 @@ impl Kvs {
                 let namespace = name.clone();
                 publish(cx, &name, "removed", &RemovedEvent { namespace });
                 reply.send(cx, Ok(Empty));
+                remove_doomed(self, cx, &name);
             }
             Outcome::Failed { .. } => {}
         }
@@ -112,8 +113,11 @@ impl Kvs {
             Outcome::Removed(name, writers, reply) => {
                 // It stays removed; the next batch takes its records away.
                 self.reserved.remove(&name);
+                let others = self.doomed.remove(&name).unwrap_or_default();
                 self.leftovers.insert(name, writers);
-                reply.send_refusal(cx, Err(refusal.clone()));
+                for reply in others.into_iter().chain([reply]) {
+                    reply.send_refusal(cx, Err(refusal.clone()));
+                }
             }
             Outcome::Failed { .. } => {}
         }

@@ -66,14 +66,15 @@ pub fn remove(
     if name.eq_ignore_ascii_case(PRIMARY) {
         return reply.send(cx, Err(RemoveError::Primary));
     }
-    if core.reserved.get(&name) == Some(&Reserved::Creating) {
+    if core.reserved.contains_key(&name) {
         core.doomed.entry(name).or_default().push(reply);
         return;
     }
     remove_now(core, cx, name, reply);
 }
 
-/// Removes namespaces that were to be removed as soon as they are there.
+/// Answers those who wanted to remove a namespace that was being made or removed: it is, or
+/// it is not, as far as the store knows.
 pub fn remove_doomed(core: &mut Kvs, cx: &mut Cx<Kvs>, name: &str) {
     for reply in core.doomed.remove(name).unwrap_or_default() {
         remove_now(core, cx, name.to_owned(), reply);
@@ -82,7 +83,13 @@ pub fn remove_doomed(core: &mut Kvs, cx: &mut Cx<Kvs>, name: &str) {
 
 fn remove_now(core: &mut Kvs, cx: &mut Cx<Kvs>, name: String, reply: Reply<NamespaceRemove>) {
     let Some(namespace) = core.namespaces.remove(&name) else {
-        return reply.send(cx, Ok(Empty));
+        let Some(writers) = core.leftovers.remove(&name) else {
+            return reply.send(cx, Ok(Empty));
+        };
+        // It is gone for everyone, but its records are still to be removed.
+        core.reserved.insert(name.clone(), Reserved::Removing);
+        core.changes.push(Change::Remove(name, writers, reply));
+        return;
     };
     core.ready.retain(|ready| *ready != name);
     core.n_queued -= namespace.queue.len();
