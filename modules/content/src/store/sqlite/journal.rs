@@ -9,6 +9,9 @@
 //! A blob may have come as an edit of another one. It is made when it is folded or asked
 //! for: the commit waits only for a look whether the other one is there and good.
 //!
+//! Commits are kept in the form in which they travel (`proto/src/content/frame.rs`). A kill
+//! may leave some to the next release: whoever changes the form must go on reading this one.
+//!
 //! Other tools find everything in its place after a checkpoint and after a clean end:
 //! both fold what is there. After a kill, opening the file does.
 
