@@ -4,9 +4,9 @@
 # output and the trash directory. It must never know flux: what does lives in
 # sharness.d/, whose files are sourced at the end, in order of name.
 #
-# Read on in sharness.d/commands.sh (what a body may call) and under-flux.sh
-# (how a script gets an instance to run in). Names that begin with test__ are
-# the harness's own. POSIX sh only: scripts run under whatever /bin/sh is.
+# Read on in sharness.d/commands.sh (what a body may call), under-flux.sh (how a
+# script gets an instance to run in) and small-disk.sh (a disk that fills up). Names
+# that begin with test__ are the harness's own. POSIX sh only: scripts run under whatever /bin/sh is.
 
 test__usage() {
 	cat <<-EOF

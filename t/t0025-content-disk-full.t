@@ -11,43 +11,13 @@ unit tests of the content store, a file that can be read in part by t0032.
 . "$(dirname "$0")/sharness.sh"
 test_need_flux
 
-mkdir disk
-if test_have_prereq ROOT && mount -t tmpfs -o size=16m,mode=700 tmpfs disk 2>mount.err
-then
-	test_set_prereq SMALLDISK
-	test__at_end="$test__at_end unmount"
-fi
-unmount() {
-	umount "$test__trash/disk"
-}
+test_small_disk 16m
+test_scripts_of_kept
 
 # instance COMMAND...: runs it in an instance that keeps its state in disk/state.
 instance() {
 	flux start -Sferroflux.personality=kvs -Sstatedir="$PWD/disk/state" "$@"
 }
-
-# put_until_refused PREFIX: stores noise until it is refused; says what in `refusal`. The
-# keys that were acknowledged go to `kept`, with their checksums.
-cat >put-until-refused <<'EOS'
-i=0
-while test $((i += 1)) -lt 200
-do
-	head -c 60000 /dev/urandom | base64 -w0 >noise
-	flux kvs put "$1$i=$(cat noise)" 2>refusal || exit 0
-	echo "$1$i $(cksum <noise)" >>kept
-done
-echo "it was never refused"
-exit 1
-EOS
-
-# Every acknowledged key has its value.
-cat >check-kept <<'EOS'
-while read key sum
-do
-	flux kvs get "$key" | tr -d '\n' >value
-	test "$(cksum <value)" = "$sum" || { echo "$key is not what it was" && exit 1; }
-done <kept
-EOS
 
 cat >story <<'EOS'
 set -e

@@ -10,16 +10,12 @@ is lost meanwhile. The content store itself is covered by t0025.
 . "$(dirname "$0")/sharness.sh"
 test_need_flux
 
-mkdir disk
-if ! test_have_prereq ROOT || ! mount -t tmpfs -o size=8m,mode=700 tmpfs disk 2>mount.err
+test_small_disk 8m
+if ! test_have_prereq SMALLDISK
 then
 	skip_all='it takes root to mount a small file system'
 	test_done
 fi
-test__at_end="$test__at_end unmount"
-unmount() {
-	umount "$test__trash/disk"
-}
 mkdir disk/state
 
 # Submits jobs until the disk is full, then makes room. Ids go to `ids`.

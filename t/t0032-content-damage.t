@@ -96,15 +96,7 @@ test_expect_success 'a file that was cut in half is refused or opens at a whole 
 	fi
 '
 
-mkdir disk
-if test_have_prereq ROOT && mount -t tmpfs -o size=16m,mode=700 tmpfs disk 2>mount.err
-then
-	test_set_prereq SMALLDISK
-	test__at_end="$test__at_end unmount"
-fi
-unmount() {
-	umount "$test__trash/disk"
-}
+test_small_disk 16m
 
 test_expect_success SMALLDISK 'a disk that can not be written is refused by name, and is all right again later' '
 	cp -r whole disk/state &&
