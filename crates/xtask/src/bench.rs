@@ -84,7 +84,7 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
             folder.canonicalize().context("the programs")?,
             std::env::current_exe()?,
         ),
-        None => build().map(|folder| (folder.clone(), folder.join("xtask")))?,
+        None => build("dist").map(|folder| (folder.clone(), folder.join("xtask")))?,
     };
     let ours = Subject::new(programs.join("flux"), inside.clone());
     let peer = args
@@ -119,18 +119,19 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
     Ok(complete)
 }
 
-/// Builds everything with optimisation; the folder where it is.
-pub fn build() -> Result<PathBuf> {
+/// Builds all programs with a profile that has a folder of its own name; the folder.
+pub fn build(profile: &str) -> Result<PathBuf> {
+    let profile_option = format!("--profile={profile}");
     if !run(&mut cargo([
         "build",
-        "--release",
+        &profile_option,
         "--workspace",
         "--bins",
         "--quiet",
     ]))? {
-        bail!("the release build failed");
+        bail!("the {profile} build failed");
     }
-    Ok(Metadata::read()?.target_directory().join("release"))
+    Ok(Metadata::read()?.target_directory().join(profile))
 }
 
 fn progress(rows: usize) -> ProgressBar {

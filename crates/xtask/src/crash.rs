@@ -64,7 +64,7 @@ const VICTIMS: &[&[&str]] = &[
 pub fn crash(args: &CrashArgs) -> Result<bool> {
     let programs = match &args.programs {
         Some(folder) => folder.clone(),
-        None => crate::bench::build()?,
+        None => crate::bench::build("release")?,
     };
     let folder = tempfile::tempdir()?;
     let site = Site::new(&programs, folder.path())?;

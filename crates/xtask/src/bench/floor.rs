@@ -41,13 +41,13 @@ pub fn relay_per_s() -> Result<f64> {
 fn relay(key: &str) -> Result<f64> {
     static FIGURES: OnceLock<Value> = OnceLock::new();
     if FIGURES.get().is_none() {
-        let mut build = cargo(["build", "--release", "--quiet", "-p", "runtime"]);
+        let mut build = cargo(["build", "--profile=dist", "--quiet", "-p", "runtime"]);
         if !crate::run::run(build.args(["--example", "relay_floor"]))? {
             bail!("relay_floor does not build");
         }
         let program = Metadata::read()?
             .target_directory()
-            .join("release/examples/relay_floor");
+            .join("dist/examples/relay_floor");
         let printed = output_of(&mut Command::new(program))?;
         let figures = serde_json::from_str(&printed).context("relay_floor")?;
         FIGURES.get_or_init(|| figures);
