@@ -1,9 +1,10 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
 //! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `sim.rs`,
-//! `crash.rs`. The rules that hold the tree together (who may depend on whom, how long a file may be)
-//! are the unit tests in `tidy/`, so a plain `cargo test` finds them too. It must
-//! stay cheap to build: it is the first thing that a fresh clone compiles.
+//! `crash.rs`. Instances that are killed or damaged from outside live in `site.rs`. The
+//! rules that hold the tree together (who may depend on whom, how long a file may be) are
+//! the unit tests in `tidy/`, so a plain `cargo test` finds them too. It must stay cheap
+//! to build: it is the first thing that a fresh clone compiles.
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ mod docs;
 mod proc;
 mod run;
 mod sim;
+mod site;
 mod test;
 #[cfg(test)]
 mod tidy;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The processes that `parent` has started and not yet waited for.
 pub fn children_of(parent: u32) -> Result<Vec<u32>> {
@@ -36,4 +37,11 @@ pub fn proportional_kib(pid: u32) -> Result<u64> {
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     kib.and_then(|kib| kib.parse().ok())
         .context("smaps_rollup without Pss")
+}
+
+/// Sends a signal. One that has gone meanwhile is as good as killed.
+pub fn kill(pid: u32, signal: Signal) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, signal);
+    }
 }

@@ -10,7 +10,7 @@ use proto::kvs::{Commit, GetRoot, Lookup, PRIMARY, READDIR, WAITCREATE, WATCH, W
 use proto::{Errno, Refusal, kvs_watch};
 use serde_json::Value;
 
-use super::Site;
+use crate::site::Site;
 
 /// What a writer was told.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use client::{Call, Handle};
 use proto::kvs::{Found, Lookup, PRIMARY, WATCH, WATCH_APPEND};
 use proto::kvs_watch;
 
-use super::Site;
 use super::load::{Seen, Told, key_of, log_of, numbers_of};
+use crate::site::Site;
 
 /// The writer whose log is watched.
 pub const WATCHED: usize = 0;

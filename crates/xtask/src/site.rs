@@ -1,0 +1,138 @@
+//! A place where instances live, one after the other, on the same state directory: for
+//! commands that kill them, damage their files or attack them from outside.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use client::{Handle, Options};
+use rustix::process::Signal;
+
+use crate::proc::{is_alive, kill};
+
+/// How long a broker may take to be there, or its processes to be gone.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where the instances live.
+pub struct Site {
+    flux: PathBuf,
+    personality: &'static str,
+    statedir: PathBuf,
+    socket: PathBuf,
+}
+
+impl Site {
+    /// In `folder`, with the programs that are in `programs`; `personality` is the
+    /// broker's attribute: minimal, kvs, job or full.
+    pub fn new(programs: &Path, folder: &Path, personality: &'static str) -> Result<Site> {
+        let statedir = folder.join("state");
+        std::fs::create_dir(&statedir)?;
+        Ok(Site {
+            flux: std::path::absolute(programs.join("flux"))?,
+            personality,
+            statedir,
+            socket: folder.join("s"),
+        })
+    }
+
+    /// What the instances keep on disk.
+    pub fn statedir(&self) -> &Path {
+        &self.statedir
+    }
+
+    /// Where the broker listens.
+    pub fn uri(&self) -> String {
+        format!("local://{}", self.socket.display())
+    }
+
+    /// A handle of the instance that runs now.
+    pub fn open(&self) -> Result<Handle> {
+        let handle = Handle::open(Some(&self.uri()), &Options::default());
+        handle.with_context(|| self.uri())
+    }
+
+    /// `flux ARGS...`, connected to the instance that runs now.
+    pub fn flux(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.flux);
+        command
+            .args(args)
+            .env("FLUX_URI", self.uri())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// The command that starts a broker.
+    pub fn broker(&self) -> Command {
+        let mut broker = Command::new(&self.flux);
+        broker
+            .args(["broker", "-Sbroker.rc2_none"])
+            .arg(format!("-Sferroflux.personality={}", self.personality))
+            .arg(format!("-Slocal-uri={}", self.uri()))
+            .arg(format!("-Sstatedir={}", self.statedir.display()))
+            .env_remove("FLUX_URI")
+            .stdin(Stdio::null())
+            // What it says of killed modules is no news.
+            .stderr(Stdio::null());
+        broker
+    }
+
+    /// A broker that is ready.
+    pub fn start(&self) -> Result<Child> {
+        let mut broker = self.broker().spawn().context("cannot start the broker")?;
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = broker.try_wait()? {
+                bail!("the broker did not start: {status}");
+            }
+            if let Ok(mut handle) = self.open() {
+                handle.rpc(&proto::state_machine::Wait)?;
+                return Ok(broker);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        bail!("the broker did not start in time")
+    }
+
+    /// Ends a broker in order.
+    pub fn end(&self, mut broker: Child) -> Result<()> {
+        kill(broker.id(), Signal::TERM);
+        let status = broker.wait()?;
+        ensure!(status.success(), "the broker ended with {status}");
+        Ok(())
+    }
+}
+
+/// Waits until the modules of a broker that was killed are gone.
+pub fn wait_for_end(modules: &[u32]) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while modules.iter().any(|module| is_alive(*module)) {
+        ensure!(Instant::now() < end, "modules outlived their broker");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// Random numbers, the same ones for the same seed (SplitMix64).
+pub struct Rng(pub u64);
+
+impl Rng {
+    /// A number from 0 to `n` - 1.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (word ^ (word >> 31)) % n
+    }
+
+    /// One of `all`.
+    pub fn choose<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len() as u64) as usize]
+    }
+
+    /// Does nothing for a while, at most `longest` milliseconds.
+    pub fn pause(&mut self, longest: u64) {
+        std::thread::sleep(Duration::from_millis(self.below(longest)));
+    }
+}
