@@ -97,6 +97,24 @@ test_expect_success 'keys and jobs of the owner are out of reach' '
 	flux cancel "$(cat id)" && wait_state "$(cat id)" inactive
 '
 
+test_expect_success 'events that something listens to are of no use to a guest' '
+	flux submit tail -f /dev/null >id &&
+	wait_state "$(cat id)" run &&
+	dec=$(flux job id --to=dec "$(cat id)") &&
+	for event in "job-exception {\"id\":$dec,\"type\":\"x\",\"severity\":0}" \
+		"job-purge-inactive {\"jobs\":[$dec]}" "shell-$dec.kill {\"signum\":9}" \
+		"heartbeat.pulse" "job-list.stats-clear"
+	do
+		guest flux event pub $event &&
+		test_expect_code 1 guest flux event pub -s $event 2>err &&
+		test_grep "only the instance owner may publish ${event%% *}" err || return 1
+	done &&
+	flux jobs -no "{state}" "$(cat id)" >state && test_grep RUN state &&
+	flux dmesg >log && test_grep "event job-exception by user 65534 is refused" log &&
+	flux cancel "$(cat id)" && wait_state "$(cat id)" inactive &&
+	flux jobs -nac0 -o "{id.f58}" >listed && test_grep "^$(cat id)\$" listed
+'
+
 test_expect_success 'a guest that is no longer let in is refused again' '
 	flux config load </dev/null &&
 	test_expect_code 1 guest flux ping --count=1 broker 2>err

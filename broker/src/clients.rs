@@ -37,6 +37,8 @@ pub struct Client {
     pub(crate) received: u64,
     /// Messages handed to it.
     pub(crate) delivered: u64,
+    /// Events that it might not publish.
+    pub(crate) refused_events: u64,
 }
 
 impl Client {
@@ -98,6 +100,7 @@ impl Broker {
             services: BTreeSet::new(),
             received: 0,
             delivered: 0,
+            refused_events: 0,
         };
         self.clients.insert(peer, client);
         cx.output(Output::Accept { peer });
@@ -159,7 +162,7 @@ impl Broker {
         match message.kind {
             Kind::Request { .. } => {}
             Kind::Event { .. } => {
-                self.publish(cx, message);
+                self.client_event(cx, peer, message);
                 return None;
             }
             Kind::Response { .. } => return self.route(cx, message),
@@ -181,6 +184,20 @@ impl Broker {
         }
         client.armed.arm(&message);
         self.route(cx, message)
+    }
+
+    /// A program publishes and waits for no answer. Of what it might not publish the first
+    /// is noted: who goes on must not fill the log.
+    fn client_event(&mut self, cx: &mut Cx<Broker>, peer: PeerId, event: Message) {
+        if self.may_publish(&event) {
+            self.publish(cx, event);
+        } else if let Some(client) = self.clients.get_mut(&peer) {
+            client.refused_events += 1;
+            if client.refused_events == 1 {
+                let (topic, userid) = (event.topic(), event.userid);
+                tracing::warn!("event {topic} by user {userid} is refused");
+            }
+        }
     }
 
     /// The four requests that are about the connection itself. Answers carry no

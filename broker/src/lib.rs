@@ -20,6 +20,7 @@ pub mod limits;
 mod logbook;
 mod modules;
 mod node;
+mod publishing;
 pub mod rc;
 mod routing;
 mod services;

@@ -38,6 +38,9 @@ fn publish(
     event.set_payload(Bytes::from(payload));
     event.set_flag(Flags::PRIVATE, req.flags != 0);
     (event.userid, event.rolemask) = (from.userid, from.rolemask);
+    if !core.may_publish(&event) {
+        return Err(PublishError::Reserved(req.topic));
+    }
     Ok(Published {
         seq: core.publish(cx, event),
     })

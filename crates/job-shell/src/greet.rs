@@ -9,8 +9,9 @@ use std::rc::Rc;
 use node::{Call, Cx};
 use proto::data::{Jobspec, sign};
 use proto::job_exec::{ShellHello, ShellOrder};
+use proto::job_manager::ShellKill;
 use proto::kvs::{Found, Lookup, PRIMARY};
-use proto::{Errno, Refusal, job_shell, service};
+use proto::{Errno, Event, Refusal, job_shell, service};
 use serde_json::Map;
 
 use crate::JobShell;
@@ -21,7 +22,7 @@ use crate::state::{Move, State};
 impl JobShell {
     /// Asks for everything that is needed to begin.
     pub(crate) fn introduce(&mut self, cx: &mut Cx<Self>) {
-        cx.subscribe(&job_shell::kill_topic(self.launch.id));
+        cx.subscribe(&ShellKill::topic_for(&self.launch.id.get().to_string()));
         self.greet(cx);
         let lookup = Lookup::new(PRIMARY, &self.launch.id.kvs_key("J"), 0);
         cx.call(&lookup, |core, cx, result| core.signed(cx, result));

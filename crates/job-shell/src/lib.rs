@@ -33,6 +33,7 @@ mod worker;
 
 use node::{ChildEvent, ChildId, Cx, Host, Module, Routes};
 use proto::data::JobId;
+use proto::job_manager::ShellKill;
 use proto::job_shell::{Exception, Proctable, Stdin};
 use proto::{Errno, Refusal};
 
@@ -77,7 +78,7 @@ impl Module for JobShell {
             .on::<Stdin>(Self::take_input)
             .later::<Exception>(Self::exception)
             .on::<Proctable>(Self::proctable)
-            .heard("shell-", Self::kill_event)
+            .heard::<ShellKill>(Self::kill_event)
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {

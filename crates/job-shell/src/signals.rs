@@ -4,9 +4,7 @@
 use std::time::Duration;
 
 use node::Cx;
-use proto::Payload;
-use proto::job_shell::{KillEvent, kill_topic};
-use wire::Message;
+use proto::job_manager::ShellKill;
 
 use crate::JobShell;
 use crate::state::State;
@@ -21,13 +19,11 @@ const FORWARDED: [i32; 3] = [2, 14, SIGTERM];
 
 impl JobShell {
     /// Event `shell-ID.kill`.
-    pub(crate) fn kill_event(&mut self, cx: &mut Cx<Self>, message: &Message) {
-        if message.topic() != kill_topic(self.launch.id) {
-            return;
-        }
-        match KillEvent::decode(message.payload()) {
-            Ok(event) => self.signal_tasks(cx, event.signum),
-            Err(bad) => tracing::error!("{}: {bad}", message.topic()),
+    pub(crate) fn kill_event(&mut self, cx: &mut Cx<Self>, id: &str, event: ShellKill) {
+        if let Ok(signum) = i32::try_from(event.signum)
+            && id == self.launch.id.get().to_string()
+        {
+            self.signal_tasks(cx, signum);
         }
     }
 

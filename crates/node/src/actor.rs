@@ -10,7 +10,7 @@ use crate::contract::{Input, Now, Output};
 use crate::cx::{Cx, count};
 use crate::limits::OPEN_REQUESTS_MAX;
 use crate::peer::Peer;
-use crate::routes::{Routes, not_allowed};
+use crate::routes::{Routes, may_publish, not_allowed};
 use proto::common::Welcome;
 
 /// A component in working order.
@@ -149,8 +149,10 @@ impl<C: Host> Actor<C> {
     }
 
     fn handle_event(&mut self, message: &Message) {
-        for run in self.routes.event_fns(message.topic()) {
-            run(&mut self.core, &mut self.cx, message);
+        for route in self.routes.events(message.topic()) {
+            if may_publish(message, route.role) {
+                (route.run)(&mut self.core, &mut self.cx, message);
+            }
         }
         builtin::handle_event(&mut self.core, &mut self.cx, message);
     }

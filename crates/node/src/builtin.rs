@@ -5,13 +5,13 @@ use proto::common::{
     ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, Shutdown, StatsClear,
     StatsGet,
 };
-use proto::{Coded, Errno, Method, Payload, Refusal, Role};
+use proto::{Coded, Errno, Event, Method, Payload, Refusal, Role};
 use wire::{Message, topic};
 
 use crate::Host;
 use crate::cx::Cx;
 use crate::peer::Peer;
-use crate::routes::not_allowed;
+use crate::routes::{may_publish, not_allowed};
 
 /// Answers `message` if it is for a built-in method, or gives it back.
 pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) -> Option<Message> {
@@ -47,8 +47,8 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
 
 /// The built-in methods that may also be published, for all ranks at once.
 pub(crate) fn handle_event<C: Host>(core: &mut C, cx: &mut Cx<C>, message: &Message) {
-    let topic = message.topic();
-    if topic::method_of(topic) == "stats-clear" && topic::service_of(topic) == cx.name() {
+    let name = proto::name_in(<StatsClear as Event>::TOPIC, message.topic());
+    if name == Some(cx.name()) && may_publish(message, <StatsClear as Event>::ROLE) {
         clear(core, cx);
     }
 }

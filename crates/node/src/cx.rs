@@ -165,14 +165,14 @@ impl<C: Host> Cx<C> {
 
     /// Publishes an event to all who may see it.
     pub fn publish<E: Event>(&mut self, event: &E) {
-        self.publish_as(E::TOPIC, event.encode(), false);
+        self.publish_for("", event);
     }
 
-    /// Publishes an event under `topic`; a private one only reaches the owner.
-    pub fn publish_as(&mut self, topic: &str, payload: Bytes, private: bool) {
-        let mut message = Message::event(topic);
-        message.set_payload(payload);
-        message.set_flag(Flags::PRIVATE, private);
+    /// Publishes an event whose topic has `name` in it.
+    pub fn publish_for<E: Event>(&mut self, name: &str, event: &E) {
+        let mut message = Message::event(&E::topic_for(name));
+        message.set_payload(event.encode());
+        message.set_flag(Flags::PRIVATE, E::PRIVATE);
         self.send(message);
     }
 

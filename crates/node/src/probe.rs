@@ -99,11 +99,16 @@ impl<M: Module> Probe<M> {
         });
     }
 
-    /// Publishes an event to the module.
+    /// Publishes an event to the module as the owner.
     pub fn event(&mut self, topic: &str, json: &str) {
+        self.event_as(topic, json, 100, Role::OWNER);
+    }
+
+    /// The same with a credential of the test's choice.
+    pub fn event_as(&mut self, topic: &str, json: &str, userid: u32, rolemask: Role) {
         let mut message = Message::event(topic);
         message.set_payload(json_payload(json));
-        (message.userid, message.rolemask) = (100, Role::OWNER);
+        (message.userid, message.rolemask) = (userid, rolemask);
         self.message(message);
     }
 

@@ -1,5 +1,5 @@
 //! A service's table of contents: which function answers which topic. The verb of
-//! a row says when it answers; who may call comes from the method's declaration.
+//! a row says when it answers; who may call, or publish, comes from the declaration.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,28 @@ use crate::{Cx, Host, Peer, Reply, Stream};
 
 type RequestFn<C> = Box<dyn Fn(&mut C, &mut Cx<C>, Message)>;
 type EventFn<C> = Box<dyn Fn(&mut C, &mut Cx<C>, &Message)>;
+/// Takes an event and what stands in its topic for the word in capitals.
+type Listener<C, E> = fn(&mut C, &mut Cx<C>, &str, E);
 
 pub(crate) struct Route<C: Host> {
     pub role: Role,
     pub run: RequestFn<C>,
 }
 
+pub(crate) struct EventRoute<C: Host> {
+    /// As declared, with a word in capitals maybe.
+    topic: &'static str,
+    /// Who may publish it besides the owner.
+    pub role: Role,
+    /// Whether the harness subscribes to it.
+    is_fixed: bool,
+    pub run: EventFn<C>,
+}
+
 /// The routes of a component.
 pub struct Routes<C: Host> {
     requests: BTreeMap<&'static str, Route<C>>,
-    events: Vec<(&'static str, EventFn<C>)>,
-    /// Topics among them that are not subscribed to by the harness.
-    heard: Vec<&'static str>,
+    events: Vec<EventRoute<C>>,
 }
 
 impl<C: Host> Default for Routes<C> {
@@ -30,7 +40,6 @@ impl<C: Host> Default for Routes<C> {
         Routes {
             requests: BTreeMap::new(),
             events: Vec::new(),
-            heard: Vec::new(),
         }
     }
 }
@@ -116,30 +125,35 @@ impl<C: Host> Routes<C> {
     }
 
     /// An event; the harness subscribes to it.
-    pub fn event<E: Event>(mut self, run: fn(&mut C, &mut Cx<C>, E)) -> Self {
-        self.events.push((
-            E::TOPIC,
-            Box::new(
-                move |core, cx, message| match E::decode(message.payload()) {
-                    Ok(event) => run(core, cx, event),
-                    Err(bad) => tracing::error!("event {}: {bad}", message.topic()),
-                },
-            ),
-        ));
-        self
+    pub fn event<E: Event>(self, run: fn(&mut C, &mut Cx<C>, E)) -> Self {
+        self.listen::<E>(true, move |core, cx, _, event| run(core, cx, event))
     }
 
-    /// All events whose topic begins with `topic`; the harness subscribes to them.
-    pub fn events(mut self, topic: &'static str, run: fn(&mut C, &mut Cx<C>, &Message)) -> Self {
-        self.events.push((topic, Box::new(run)));
-        self
+    /// Events whose topic has a name in it, known only at run time: the component
+    /// subscribes to those that it wants.
+    pub fn heard<E: Event>(self, run: Listener<C, E>) -> Self {
+        self.listen::<E>(false, run)
     }
 
-    /// Events whose topic begins with `topic` and that the component subscribes to by
-    /// itself: what follows the beginning is known only at run time.
-    pub fn heard(mut self, topic: &'static str, run: fn(&mut C, &mut Cx<C>, &Message)) -> Self {
-        self.heard.push(topic);
-        self.events(topic, run)
+    fn listen<E: Event>(
+        mut self,
+        is_fixed: bool,
+        run: impl Fn(&mut C, &mut Cx<C>, &str, E) + 'static,
+    ) -> Self {
+        let run: EventFn<C> = Box::new(move |core, cx, message| {
+            let name = proto::name_in(E::TOPIC, message.topic()).unwrap_or_default();
+            match E::decode(message.payload()) {
+                Ok(event) => run(core, cx, name, event),
+                Err(bad) => tracing::error!("event {}: {bad}", message.topic()),
+            }
+        });
+        self.events.push(EventRoute {
+            topic: E::TOPIC,
+            role: E::ROLE,
+            is_fixed,
+            run,
+        });
+        self
     }
 
     /// Topics of all requests, for the test that every declared method has a route.
@@ -149,19 +163,17 @@ impl<C: Host> Routes<C> {
 
     /// Topics to subscribe to.
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = &'static str> {
-        let topics = self.events.iter().map(|(topic, _)| *topic);
-        topics.filter(|topic| !self.heard.contains(topic))
+        let fixed = self.events.iter().filter(|route| route.is_fixed);
+        fixed.map(|route| route.topic)
     }
 
     pub(crate) fn request(&self, topic: &str) -> Option<&Route<C>> {
         self.requests.get(topic)
     }
 
-    pub(crate) fn event_fns<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a EventFn<C>> {
-        self.events
-            .iter()
-            .filter(move |(t, _)| topic.starts_with(t))
-            .map(|(_, run)| run)
+    pub(crate) fn events<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a EventRoute<C>> {
+        let is_meant = |route: &&EventRoute<C>| proto::name_in(route.topic, topic).is_some();
+        self.events.iter().filter(is_meant)
     }
 
     fn add(
@@ -191,6 +203,16 @@ fn accept<C: Host, M: Method>(cx: &mut Cx<C>, message: &Message) -> Option<(M, P
     };
     cx.respond(message.clone(), Err(refusal));
     None
+}
+
+/// Whether an event comes from someone who may publish it. A forged one is noted.
+pub(crate) fn may_publish(event: &Message, role: Role) -> bool {
+    let may = event.rolemask.meets(Role::OWNER | role);
+    if !may {
+        let (topic, userid) = (event.topic(), event.userid);
+        tracing::warn!("event {topic} by user {userid} is ignored");
+    }
+    may
 }
 
 /// The refusal of a sender whose role is not enough (protocol/01 section 3).

@@ -164,6 +164,10 @@ crate::json_payloads!(
     Welcome
 );
 
+crate::events! {
+    StatsClear = "NAME.stats-clear" (OWNER) : "Sets the counters of a module to zero, on every rank.";
+}
+
 crate::methods! {
     Ping = "NAME.ping" (USER) => Pong, Never, idempotent
         : "Answers with what it was sent, the route taken and the sender's credential.";

@@ -43,6 +43,8 @@ crate::refusals! {
     pub enum PublishError {
         /// Flags other than PRIVATE, or a payload that is not base64.
         Malformed => EPROTO "",
+        /// Something of ours listens to it, or it is another user's.
+        Reserved(String) => EPERM "only the instance owner may publish {0}",
         /// Only rank 0 gives out sequence numbers.
         NotRankZero => EPROTO "this service is only available on rank 0",
     }

@@ -9,10 +9,6 @@ use crate::Never;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pulse;
 
-impl crate::Event for Pulse {
-    const TOPIC: &'static str = "heartbeat.pulse";
-}
-
 /// Asks for the settings and the count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
@@ -48,6 +44,10 @@ crate::refusals! {
 
 crate::json_payloads!(Stats);
 crate::no_payloads!(Pulse, StatsGet);
+
+crate::events! {
+    Pulse = "heartbeat.pulse" (OWNER) : "The pulse of the instance, once a period.";
+}
 
 crate::methods! {
     StatsGet = "heartbeat.stats-get" (OWNER) => Stats, Never, idempotent

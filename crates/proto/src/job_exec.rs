@@ -252,10 +252,6 @@ pub struct JobException {
     pub wait_status: Option<i32>,
 }
 
-impl crate::Event for JobException {
-    const TOPIC: &'static str = "job-exception";
-}
-
 crate::refusals! {
     /// Why critical ranks were not set.
     pub enum CriticalRanksError {
@@ -338,6 +334,11 @@ crate::json_payloads!(
     JobException,
 );
 crate::no_payloads!(StatsGet);
+
+crate::events! {
+    JobException = "job-exception" (OWNER), private
+        : "An exception was raised on a job. Published by job-manager.";
+}
 
 crate::methods! {
     Start = "job-exec.start" (OWNER) => Progress, Refusal, Stream

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::data::JobId;
 use crate::{BadPayload, Coded as _, Empty, Never, Object, Refusal};
 
 /// Asks for jobs, pending before running before inactive ones. The types are checked by
@@ -183,17 +182,6 @@ pub struct JobStatePause;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobStateUnpause;
 
-/// Event: these inactive jobs are gone. Published by job-manager.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PurgeInactive {
-    /// Their ids.
-    pub jobs: Vec<JobId>,
-}
-
-impl crate::Event for PurgeInactive {
-    const TOPIC: &'static str = "job-purge-inactive";
-}
-
 crate::refusals! {
     /// Why jobs were not listed.
     pub enum ListError {
@@ -231,16 +219,7 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(
-    List,
-    Listed,
-    ListId,
-    ListedId,
-    Attrs,
-    JobStatsReply,
-    Stats,
-    PurgeInactive,
-);
+crate::json_payloads!(List, Listed, ListId, ListedId, Attrs, JobStatsReply, Stats,);
 crate::no_payloads!(
     ListAttrs,
     JobStats,

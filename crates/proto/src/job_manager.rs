@@ -288,6 +288,14 @@ crate::json_payloads!(
 );
 crate::no_payloads!(GetInfo, Drain, Idle, StatsGet);
 
+crate::events! {
+    JobPurgeInactive = "job-purge-inactive" (OWNER), private : "Inactive jobs were forgotten.";
+    ShellKill = "shell-ID.kill" (OWNER), private
+        : "A signal for all tasks of a job, by its decimal id. Its shells listen.";
+    Online = "job-manager.online" (OWNER), private
+        : "The job manager was started, again maybe; schedulers and execution services greet.";
+}
+
 crate::methods! {
     Submit = "job-manager.submit" (OWNER) => Submitted, Refusal, idempotent
         : "Takes over jobs from job-ingest; answered when their first events are stored.";

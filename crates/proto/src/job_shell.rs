@@ -13,18 +13,6 @@ pub fn service_name(userid: u32, id: JobId) -> String {
     format!("{userid}-shell-{}", id.f58_plain())
 }
 
-/// Topic of the event that sends a signal to all tasks of a job.
-pub fn kill_topic(id: JobId) -> String {
-    format!("shell-{}.kill", id.get())
-}
-
-/// Event: send this signal to all tasks. Published by the job manager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct KillEvent {
-    /// By number.
-    pub signum: i32,
-}
-
 /// Hands data to tasks on their standard input: the object of RFC 24, whose ranks may be
 /// `all`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -92,7 +80,7 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(KillEvent, Stdin, Exception, Proctable, Processes);
+crate::json_payloads!(Stdin, Exception, Proctable, Processes);
 
 crate::methods! {
     Stdin = "shell.stdin" (USER) => Empty, StdinError

@@ -519,6 +519,13 @@ crate::json_payloads!(
 );
 crate::no_payloads!(NamespaceList, StatsGet, Dropcache);
 
+crate::events! {
+    SetrootEvent = "kvs.namespace-NAME-setroot" (OWNER), private : "A namespace has a new version.";
+    ErrorEvent = "kvs.namespace-NAME-error" (OWNER), private : "Transactions failed.";
+    CreatedEvent = "kvs.namespace-NAME-created" (OWNER), private : "A namespace was made.";
+    RemovedEvent = "kvs.namespace-NAME-removed" (OWNER), private : "A namespace was removed.";
+}
+
 crate::methods! {
     GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent
         : "Gives the root of a namespace.";

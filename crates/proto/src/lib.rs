@@ -1,7 +1,7 @@
 //! Every topic, request, response, event and error, and the data formats in them.
 //! Pure: no I/O, no clock.
 //!
-//! Read on in `method.rs` (what a method is), then any service file, each of which
+//! Read on in `method.rs` (what a method is) and `bus.rs` (what an event is), then any service file, each of which
 //! lists its service whole; `data/` holds the formats (job ids, idsets, jobspec,
 //! R, event logs, tree objects). Modules know each other only through this crate.
 
@@ -38,16 +38,18 @@ pub mod service;
 pub mod shutdown;
 pub mod state_machine;
 
+mod bus;
 mod delivery;
 mod method;
 mod raw_json;
 mod refusal;
 mod registry;
 
+pub use bus::{DeclaredEvent, Event, name_in};
 pub use delivery::Delivery;
-pub use method::{Answer, Declared, Event, Method};
+pub use method::{Answer, Declared, Method};
 pub use payload::{BadPayload, Empty, Object, Payload, Raw};
 pub use raw_json::RawJson;
 pub use refusal::{Coded, DeclaredError, Errno, Never, Refusal};
-pub use registry::{Service, method, services};
+pub use registry::{Service, events, method, services};
 pub use wire::Role;

@@ -54,12 +54,6 @@ pub trait Method: Payload + 'static {
     }
 }
 
-/// One event of the bus. Implemented on the payload's type.
-pub trait Event: Payload + 'static {
-    /// The topic, or its fixed beginning.
-    const TOPIC: &'static str;
-}
-
 /// A method as a row of data, for the router, the documentation and the goldens.
 #[derive(Clone, Copy)]
 pub struct Declared {

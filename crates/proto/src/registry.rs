@@ -1,6 +1,6 @@
 //! The list of all services, which the documentation and the goldens walk.
 
-use crate::Declared;
+use crate::{Declared, DeclaredEvent};
 
 /// One service: its name and its methods.
 #[derive(Clone, Copy)]
@@ -43,6 +43,21 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("shutdown", crate::shutdown::METHODS),
     ("state-machine", crate::state_machine::METHODS),
 ];
+
+/// The events of every service that publishes some. A new service file with events adds
+/// its line here.
+const EVENTS: &[&[DeclaredEvent]] = &[
+    crate::common::EVENTS,
+    crate::heartbeat::EVENTS,
+    crate::job_exec::EVENTS,
+    crate::job_manager::EVENTS,
+    crate::kvs::EVENTS,
+];
+
+/// Every event that a component of ours publishes or acts on.
+pub fn events() -> impl Iterator<Item = &'static DeclaredEvent> {
+    EVENTS.iter().copied().flatten()
+}
 
 /// Every service there is, by name.
 pub fn services() -> Vec<Service> {

@@ -16,6 +16,7 @@ use crate::run::{cargo, run};
 use crate::workspace;
 
 mod errors;
+mod events;
 mod rpc;
 mod schema;
 
@@ -36,7 +37,7 @@ pub struct Page {
 }
 
 /// Everything that makes pages.
-const SOURCES: &[fn() -> Vec<Page>] = &[rpc::pages, errors::pages];
+const SOURCES: &[fn() -> Vec<Page>] = &[rpc::pages, events::pages, errors::pages];
 
 /// Folders in which every page is generated: one that no source makes is stale.
 const GENERATED_FOLDERS: &[&str] = &["rpc"];

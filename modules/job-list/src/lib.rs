@@ -24,8 +24,9 @@ mod words;
 
 use node::{Cx, Host, Module, Peer, Routes, StreamId};
 use proto::job_list::{
-    JobStatePause, JobStateUnpause, JobStats, List, ListAttrs, ListId, PurgeInactive, StatsGet,
+    JobStatePause, JobStateUnpause, JobStats, List, ListAttrs, ListId, StatsGet,
 };
+use proto::job_manager::JobPurgeInactive;
 use proto::{Errno, Object, Refusal};
 
 pub use crate::core::JobList;
@@ -63,7 +64,7 @@ impl Module for JobList {
             .later::<StatsGet>(handlers::stats::stats_get)
             .later::<JobStatePause>(handlers::stats::pause)
             .later::<JobStateUnpause>(handlers::stats::unpause)
-            .event::<PurgeInactive>(|core: &mut JobList, cx, event| core.purge(cx, &event))
+            .event::<JobPurgeInactive>(|core: &mut JobList, cx, event| core.purge(cx, &event))
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {

@@ -435,6 +435,27 @@ fn purged_jobs_are_gone_and_counted() {
 }
 
 #[test]
+fn only_the_owner_says_that_jobs_are_purged() {
+    let mut probe = start("{}");
+    journal(&mut probe, 7, &RAN, "");
+    sentinel(&mut probe);
+    probe.event_as("job-purge-inactive", r#"{"jobs":[7]}"#, 200, Role::USER);
+    assert_eq!(list(&mut probe, "", "null"), [r#"{"jobs":[{"id":7}]}"#]);
+}
+
+#[test]
+fn who_waits_for_a_job_that_is_purged_is_told() {
+    let mut probe = start("{}");
+    sentinel(&mut probe);
+    probe.request("job-list.list-id", r#"{"id":7,"attrs":[]}"#);
+    let dir = r#"{"val":{"ver":1,"type":"dir","data":{}}}"#;
+    probe.answer("kvs.lookup", 2, Ok(dir));
+    probe.said();
+    probe.event("job-purge-inactive", r#"{"jobs":[7]}"#);
+    assert_eq!(probe.said(), ["response job-list.list-id #1 ENOENT"]);
+}
+
+#[test]
 fn stats_watchers_hear_of_changes_together() {
     let mut probe = start("{}");
     sentinel(&mut probe);

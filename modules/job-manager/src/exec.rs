@@ -8,7 +8,7 @@ use proto::data::job::{ExceptionType, State, WaitStatus};
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{JobException, Progress, Step};
 use proto::job_manager::JobEvent;
-use proto::{Event, Payload, RawJson};
+use proto::{Payload, RawJson};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wire::{Identity, Kind, Message};
@@ -225,5 +225,5 @@ pub(crate) fn publish_exception(
         severity,
         wait_status,
     };
-    cx.publish_as(JobException::TOPIC, event.encode(), true);
+    cx.publish(&event);
 }

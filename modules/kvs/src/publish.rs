@@ -6,10 +6,8 @@
 
 use node::Cx;
 use proto::data::{BlobRef, Key};
-use proto::kvs::{
-    Committed, CreatedEvent, EVENT_PREFIX, ErrorEvent, NamespaceError, RemovedEvent, SetrootEvent,
-};
-use proto::{Coded, Empty, Payload, Refusal};
+use proto::kvs::{Committed, CreatedEvent, ErrorEvent, NamespaceError, RemovedEvent, SetrootEvent};
+use proto::{Coded, Empty, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Kvs;
@@ -74,7 +72,7 @@ impl Kvs {
                     rootref: namespace.version.root.to_string(),
                     owner: namespace.owner,
                 };
-                publish(cx, &name, "created", &event);
+                cx.publish_for(&name, &event);
                 self.namespaces.insert(name.clone(), *namespace);
                 reply.send(cx, Ok(Empty));
                 remove_doomed(self, cx, &name);
@@ -82,7 +80,7 @@ impl Kvs {
             Outcome::Removed(name, _, reply) => {
                 self.reserved.remove(&name);
                 let namespace = name.clone();
-                publish(cx, &name, "removed", &RemovedEvent { namespace });
+                cx.publish_for(&name, &RemovedEvent { namespace });
                 reply.send(cx, Ok(Empty));
                 remove_doomed(self, cx, &name);
             }
@@ -156,7 +154,7 @@ impl Namespace {
             owner: self.owner,
             restarted: true,
         };
-        publish(cx, name, "setroot", &event);
+        cx.publish_for(name, &event);
     }
 
     fn publish(
@@ -187,7 +185,7 @@ impl Namespace {
             owner: self.owner,
             restarted: false,
         };
-        publish(cx, name, "setroot", &event);
+        cx.publish_for(name, &event);
         answer_group(cx, group, version);
         let reached = self
             .waiters
@@ -227,10 +225,5 @@ fn publish_error(cx: &mut Cx<Kvs>, namespace: &str, txns: &[&Txn], refusal: &Ref
         names: txns.iter().map(|txn| txn.name.clone()).collect(),
         errnum: refusal.errno.0,
     };
-    publish(cx, namespace, "error", &event);
-}
-
-fn publish(cx: &mut Cx<Kvs>, namespace: &str, what: &str, event: &impl Payload) {
-    let topic = format!("{EVENT_PREFIX}{namespace}-{what}");
-    cx.publish_as(&topic, event.encode(), true);
+    cx.publish_for(namespace, &event);
 }

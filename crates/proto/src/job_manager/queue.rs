@@ -139,23 +139,11 @@ pub struct JobPurgeInactive {
     pub jobs: Vec<JobId>,
 }
 
-impl crate::Event for JobPurgeInactive {
-    const TOPIC: &'static str = "job-purge-inactive";
-}
-
-/// Event: a job is to be sent a signal. The topic goes on with the decimal job id and
-/// `.kill`; its shells listen.
+/// Event: a job is to be sent a signal. Its shells listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellKill {
     /// By number.
     pub signum: i64,
-}
-
-impl ShellKill {
-    /// Where the shells of `id` listen.
-    pub fn topic(id: JobId) -> String {
-        format!("shell-{}.kill", id.0)
-    }
 }
 
 /// What survives a restart besides the jobs, under [`super::CHECKPOINT_KEY`].

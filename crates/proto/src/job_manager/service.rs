@@ -94,10 +94,6 @@ pub struct Online {
     pub uuid: String,
 }
 
-impl crate::Event for Online {
-    const TOPIC: &'static str = "job-manager.online";
-}
-
 crate::json_payloads!(
     SchedHello,
     SchedHelloJob,

@@ -99,7 +99,7 @@ fn method_section(method: &Declared) -> String {
     section
 }
 
-fn payload(title: &str, schema: Option<schemars::Schema>) -> String {
+pub(super) fn payload(title: &str, schema: Option<schemars::Schema>) -> String {
     let Some(schema) = schema else {
         return format!("\n{title}: no payload, or raw bytes.\n");
     };
@@ -121,7 +121,7 @@ fn payload(title: &str, schema: Option<schemars::Schema>) -> String {
     table
 }
 
-fn who(role: Role) -> &'static str {
+pub(super) fn who(role: Role) -> &'static str {
     match role {
         Role::ALL => "anyone",
         role if role.meets(Role::USER) => "owner and users",

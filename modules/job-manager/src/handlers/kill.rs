@@ -1,10 +1,10 @@
 //! job-manager.kill and killall: signals to the tasks of running jobs.
 
 use node::{Cx, Peer};
+use proto::Empty;
 use proto::data::JobId;
 use proto::data::job::State;
 use proto::job_manager::{Counted, Kill, KillAll, KillAllError, KillError, ShellKill, USERID_ANY};
-use proto::{Empty, Payload};
 
 use crate::JobManager;
 
@@ -36,7 +36,7 @@ pub(crate) fn kill(
 }
 
 fn publish(cx: &mut Cx<JobManager>, id: JobId, signum: i64) {
-    cx.publish_as(&ShellKill::topic(id), ShellKill { signum }.encode(), false);
+    cx.publish_for(&id.get().to_string(), &ShellKill { signum });
 }
 
 pub(crate) fn killall(

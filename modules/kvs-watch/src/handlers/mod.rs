@@ -1,11 +1,10 @@
 //! The table of contents: which function answers which method, and hears which event.
 
-mod events;
 mod lookup;
 mod stats;
 
 use node::Routes;
-use proto::kvs::EVENT_PREFIX;
+use proto::kvs::{CreatedEvent, RemovedEvent, SetrootEvent};
 use proto::kvs_watch;
 
 use crate::KvsWatch;
@@ -16,7 +15,9 @@ pub fn routes() -> Routes<KvsWatch> {
         .stream::<kvs_watch::Lookup>(lookup::lookup)
         .cancel("kvs-watch.cancel")
         .on::<kvs_watch::StatsGet>(stats::stats_get)
-        .heard(EVENT_PREFIX, events::heard)
+        .heard::<SetrootEvent>(|core, cx, _, event| core.setroot(cx, event))
+        .heard::<CreatedEvent>(|core, cx, _, event| core.created(cx, event))
+        .heard::<RemovedEvent>(|core, cx, _, event| core.removed(cx, &event.namespace))
 }
 
 #[cfg(test)]
