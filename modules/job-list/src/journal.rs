@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use node::Cx;
-use proto::job_list::PurgeInactive;
-use proto::job_manager::EventsJournal;
+use proto::job_manager::{EventsJournal, JobPurgeInactive};
 use proto::{Errno, Method as _, Payload as _, Refusal};
 use wire::Message;
 
@@ -149,13 +148,14 @@ impl JobList {
     }
 
     /// Jobs are gone for good.
-    pub(crate) fn purge(&mut self, cx: &mut Cx<Self>, event: &PurgeInactive) {
+    pub(crate) fn purge(&mut self, cx: &mut Cx<Self>, event: &JobPurgeInactive) {
         let mut n_purged = 0_u64;
         for id in &event.jobs {
             if let Some(job) = self.table.remove(id.get()) {
                 self.table.counts.purged(&job);
                 n_purged += 1;
             }
+            self.waits.refuse(cx, id.get());
         }
         tracing::debug!("purged {n_purged} inactive jobs");
         if self.feed.is_initialized {
