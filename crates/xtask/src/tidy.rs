@@ -8,6 +8,7 @@ mod functions;
 mod lexer;
 mod manifests;
 mod members;
+mod references;
 mod scripts;
 mod sources;
 
