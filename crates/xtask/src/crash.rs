@@ -1,36 +1,36 @@
 //! `cargo xtask crash`: kills processes of an instance at random moments under load, and
 //! looks from outside whether everything acknowledged is still there.
 //!
-//! A round is one life of a broker: writers commit, a reader walks whole versions and a
-//! log is watched while the kvs, kvs-watch and content modules are killed a few times,
-//! then the broker or everything. The next round begins on the same state directory and
-//! looks at what was acknowledged in the one before; the end looks at all of it. Read on
-//! in `crash/load.rs` (who is at work) and `crash/verify.rs`.
+//! It knows nothing of the code under test but what clients are promised. Read on in
+//! `crash/kvs.rs` (keys and versions) and `crash/jobs.rs` (jobs, commands and streams).
 
-mod load;
-mod verify;
+mod jobs;
+mod kvs;
+mod tally;
 
 use std::path::PathBuf;
-use std::process::Child;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use indicatif::ProgressBar;
-use rustix::process::Signal;
-
-use crate::proc::{children_of, kill, program_of};
-use crate::site::{Rng, Site, wait_for_end};
-use load::{Seen, Told};
+use tally::Tally;
 
 /// Kill processes under load and look for what was acknowledged
 #[derive(clap::Args)]
 pub struct CrashArgs {
-    /// How many times to kill
+    /// What is under load
+    #[arg(long, value_enum, default_value_t = Part::All)]
+    part: Part,
+    /// How many times to kill, in each part
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     kills: u64,
     /// How many clients write at once
     #[arg(long, value_name = "N", default_value_t = 4)]
     writers: usize,
+    /// How many clients of each kind submit jobs at once
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    submitters: usize,
+    /// The most that broker and modules may take together under jobs, in MiB
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    memory: u64,
     /// Where the random numbers begin
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -39,106 +39,30 @@ pub struct CrashArgs {
     programs: Option<PathBuf>,
 }
 
-/// Kills in one life of a broker, the last one its own.
-const KILLS_PER_ROUND: u64 = 10;
-/// Longest pause before a kill, in milliseconds.
-const PAUSE_MS: u64 = 120;
+/// What is under load while processes are killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Keys, versions and watches
+    Kvs,
+    /// Jobs, commands and streams
+    Jobs,
+    /// Everything, one after the other
+    All,
+}
 
-/// Which modules are killed together.
-const VICTIMS: &[&[&str]] = &[
-    &["flux-module-kvs"],
-    &["flux-module-content"],
-    &["flux-module-kvs-watch"],
-    &["flux-module-kvs", "flux-module-content"],
-    &[
-        "flux-module-kvs",
-        "flux-module-content",
-        "flux-module-kvs-watch",
-    ],
-];
-
-/// Kills as often as asked; true when nothing was lost.
+/// Kills as often as asked; true when everything was as promised.
 pub fn crash(args: &CrashArgs) -> Result<bool> {
     let programs = match &args.programs {
         Some(folder) => folder.clone(),
         None => crate::bench::build("release")?,
     };
-    let folder = tempfile::tempdir()?;
-    let site = Site::new(&programs, folder.path(), "kvs")?;
-    let mut rng = Rng(args.seed);
-    let mut told: Vec<Told> = (0..args.writers).map(|_| Told::default()).collect();
-    let mut seen = Seen::default();
-    let bar = ProgressBar::new(args.kills);
-    let (mut kills, mut wrong) = (0, Vec::new());
-    while kills < args.kills {
-        let before: Vec<usize> = told.iter().map(|told| told.acknowledged.len()).collect();
-        let count = KILLS_PER_ROUND.min(args.kills - kills);
-        let broker = site.start()?;
-        round(&site, broker, count, &mut rng, &mut told, &mut seen)?;
-        kills += count;
-        bar.inc(count);
-        let broker = site.start()?;
-        wrong.extend(verify::wrong(&site, &told, &seen, &before)?);
-        site.end(broker)?;
+    let mut tally = Tally::default();
+    if args.part != Part::Jobs {
+        kvs::crash(args, &programs, &mut tally)?;
     }
-    let broker = site.start()?;
-    wrong.extend(verify::wrong(&site, &told, &seen, &vec![0; told.len()])?);
-    site.end(broker)?;
-    bar.finish_and_clear();
-    wrong.append(&mut seen.wrong);
-    wrong.iter().for_each(|what| eprintln!("{what}"));
-    let acknowledged: usize = told.iter().map(|told| told.acknowledged.len()).sum();
-    let refused: u64 = told.iter().map(|told| told.refused).sum();
-    println!(
-        "{kills} kills, {acknowledged} commits acknowledged, {refused} refused, {} versions \
-         walked, {} watches, {} wrong",
-        seen.walks,
-        seen.watches,
-        wrong.len()
-    );
-    Ok(wrong.is_empty())
-}
-
-/// Everyone works and processes are killed, `count` times, the broker last.
-fn round(
-    site: &Site,
-    mut broker: Child,
-    count: u64,
-    rng: &mut Rng,
-    told: &mut [Told],
-    seen: &mut Seen,
-) -> Result<()> {
-    let stop = &AtomicBool::new(false);
-    let id = broker.id();
-    let mut watched = Seen::default();
-    std::mem::swap(&mut watched.log, &mut seen.log);
-    std::thread::scope(|scope| -> Result<()> {
-        for (writer, told) in told.iter_mut().enumerate() {
-            scope.spawn(move || load::write(site, writer, told, stop));
-        }
-        let (read, watched) = (&mut *seen, &mut watched);
-        scope.spawn(move || load::read(site, read, stop));
-        scope.spawn(move || load::watch(site, verify::WATCHED, watched, stop));
-        for _ in 1..count {
-            rng.pause(PAUSE_MS);
-            let victims = rng.choose(VICTIMS);
-            let children = children_of(id)?.into_iter();
-            children
-                .filter(|child| victims.contains(&program_of(*child).as_str()))
-                .for_each(|child| kill(child, Signal::KILL));
-        }
-        rng.pause(PAUSE_MS);
-        let children = children_of(id)?;
-        kill(id, Signal::KILL);
-        if rng.below(2) == 0 {
-            children.iter().for_each(|child| kill(*child, Signal::KILL));
-        }
-        stop.store(true, Ordering::Relaxed);
-        broker.wait()?;
-        wait_for_end(&children)
-    })?;
-    seen.log = watched.log;
-    seen.watches += watched.watches;
-    seen.wrong.append(&mut watched.wrong);
-    Ok(())
+    if args.part != Part::Kvs {
+        jobs::crash(args, &programs, &mut tally)?;
+    }
+    tally.print();
+    Ok(tally.is_clean())
 }

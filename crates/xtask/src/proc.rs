@@ -12,6 +12,18 @@ pub fn children_of(parent: u32) -> Result<Vec<u32>> {
     Ok(text.split_ascii_whitespace().flat_map(str::parse).collect())
 }
 
+/// The processes below `parent`, and below those, and so on.
+pub fn descendants_of(parent: u32) -> Vec<u32> {
+    // One that ends meanwhile has no children.
+    let mut found = children_of(parent).unwrap_or_default();
+    let mut at = 0;
+    while let Some(child) = found.get(at) {
+        found.extend(children_of(*child).unwrap_or_default());
+        at += 1;
+    }
+    found
+}
+
 /// The program of a process, without its folder; empty when it is gone.
 pub fn program_of(pid: u32) -> String {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Site {
     flux: PathBuf,
     personality: &'static str,
+    options: Vec<String>,
     statedir: PathBuf,
     socket: PathBuf,
 }
@@ -31,9 +32,16 @@ impl Site {
         Ok(Site {
             flux: std::path::absolute(programs.join("flux"))?,
             personality,
+            options: Vec::new(),
             statedir,
             socket: folder.join("s"),
         })
+    }
+
+    /// With one more option for the broker.
+    pub fn with(mut self, option: String) -> Site {
+        self.options.push(option);
+        self
     }
 
     /// What the instances keep on disk.
@@ -70,6 +78,7 @@ impl Site {
             .arg(format!("-Sferroflux.personality={}", self.personality))
             .arg(format!("-Slocal-uri={}", self.uri()))
             .arg(format!("-Sstatedir={}", self.statedir.display()))
+            .args(&self.options)
             .env_remove("FLUX_URI")
             .stdin(Stdio::null())
             // What it says of killed modules is no news.

@@ -1,0 +1,201 @@
+//! What everyone was told, kept outside of the instance.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proto::data::JobId;
+
+use super::task::Task;
+
+/// The book that all clients write in.
+#[derive(Default)]
+pub struct Ledger {
+    next: AtomicU64,
+    phase: AtomicU8,
+    book: Mutex<Book>,
+}
+
+/// What goes on in the life of a broker, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// Modules are killed under everyone.
+    Work,
+    /// Nobody submits anything new.
+    Stop,
+    /// All jobs are over: followers end with the next thing that they are told.
+    Quiet,
+    /// The broker is killed, or about to be: what fails now may fail.
+    Killed,
+}
+
+#[derive(Default)]
+struct Book {
+    jobs: BTreeMap<u64, Entry>,
+    told: BTreeMap<JobId, Told>,
+    counts: BTreeMap<&'static str, u64>,
+    wrong: BTreeMap<&'static str, Vec<String>>,
+    /// When brokers were killed.
+    kills: Vec<f64>,
+}
+
+/// One submission.
+#[derive(Debug, Clone, Default)]
+pub struct Entry {
+    /// The job that was acknowledged.
+    pub id: Option<JobId>,
+    /// Whether the submitter was told that there is no job.
+    pub is_refused: bool,
+    /// Whether the job is over and was found to be as it should.
+    pub is_settled: bool,
+}
+
+/// What streams told of one job.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// The names of events in the journal, each time that it was followed.
+    pub journal: Vec<Followed>,
+    /// Logs, each time that one was followed.
+    pub logs: Vec<Followed>,
+}
+
+/// What was followed once.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// Which log.
+    pub path: &'static str,
+    /// What was told of it.
+    pub text: String,
+    /// Whether everything was to be told: the stream was not broken off.
+    pub is_whole: bool,
+}
+
+impl Ledger {
+    /// A submission begins.
+    pub fn begin(&self) -> Task {
+        let n = self.next.fetch_add(1, Ordering::Relaxed);
+        self.book().jobs.insert(n, Entry::default());
+        Task(n)
+    }
+
+    /// How many submissions there were.
+    pub fn n_begun(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// A submitter was told a job id.
+    pub fn acknowledged(&self, task: Task, id: JobId) {
+        self.edit(task, |entry| entry.id = Some(id));
+    }
+
+    /// A submitter was told that it did not work.
+    pub fn refused(&self, task: Task) {
+        self.edit(task, |entry| entry.is_refused = true);
+    }
+
+    /// A job is over and as it should be.
+    pub fn settled(&self, task: Task) {
+        self.edit(task, |entry| entry.is_settled = true);
+    }
+
+    fn edit(&self, task: Task, edit: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.book().jobs.get_mut(&task.0) {
+            edit(entry);
+        }
+    }
+
+    /// All submissions by number.
+    pub fn entries(&self) -> BTreeMap<u64, Entry> {
+        self.book().jobs.clone()
+    }
+
+    /// The job acknowledged last.
+    pub fn newest(&self) -> Option<JobId> {
+        let book = self.book();
+        book.jobs.values().rev().find_map(|entry| entry.id)
+    }
+
+    /// What streams told of a job.
+    pub fn told(&self, id: JobId) -> Told {
+        self.book().told.get(&id).cloned().unwrap_or_default()
+    }
+
+    /// Notes what a stream told of a job.
+    pub fn note(&self, id: JobId, note: impl FnOnce(&mut Told)) {
+        note(self.book().told.entry(id).or_default());
+    }
+
+    /// Counts something.
+    pub fn count(&self, what: &'static str) {
+        *self.book().counts.entry(what).or_default() += 1;
+    }
+
+    /// Complains.
+    pub fn wrong(&self, what: &'static str, complaint: String) {
+        self.book().wrong.entry(what).or_default().push(complaint);
+    }
+
+    /// Counts a call that failed: something is wrong unless the broker was killed.
+    pub fn failed(&self, what: &'static str, why: &str) {
+        match self.is_broker_killed() {
+            true => self.count("calls failed with the broker"),
+            false => self.wrong(
+                "calls failed while modules were killed",
+                format!("{what}: {why}"),
+            ),
+        }
+    }
+
+    /// Everything counted, and all complaints.
+    pub fn sums(
+        &self,
+    ) -> (
+        BTreeMap<&'static str, u64>,
+        BTreeMap<&'static str, Vec<String>>,
+    ) {
+        let book = self.book();
+        (book.counts.clone(), book.wrong.clone())
+    }
+
+    /// Goes on to another phase.
+    pub fn enter(&self, phase: Phase) {
+        if phase == Phase::Killed {
+            self.book().kills.push(now());
+        }
+        self.phase.store(phase as u8, Ordering::SeqCst);
+    }
+
+    /// Whether this phase has begun.
+    pub fn is_in(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::SeqCst) >= phase as u8
+    }
+
+    /// Whether the broker was killed.
+    pub fn is_broker_killed(&self) -> bool {
+        self.is_in(Phase::Killed)
+    }
+
+    /// Whether nothing new is to be begun.
+    pub fn is_stopped(&self) -> bool {
+        self.is_in(Phase::Stop)
+    }
+
+    /// Whether a broker was killed between these times.
+    pub fn was_broker_killed(&self, from: f64, to: f64) -> bool {
+        let book = self.book();
+        book.kills.iter().any(|at| from <= *at && *at <= to)
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // Whoever panicked has not left an entry half written.
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Seconds since the epoch.
+pub fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
+}
