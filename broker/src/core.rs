@@ -75,6 +75,9 @@ pub struct Broker {
     pub(crate) modules: BTreeMap<ModuleId, Loaded>,
     pub(crate) last_module: u64,
     pub(crate) idempotent: BTreeSet<&'static str>,
+    pub(crate) recognised: BTreeSet<&'static str>,
+    /// The number that the last request to a module got.
+    pub(crate) last_request: u64,
     pub(crate) sequence: u32,
     pub(crate) life: Life,
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
@@ -114,6 +117,7 @@ impl Broker {
         let mut ids = Ids::new(setup.seed);
         let uuid = ids.next_uuid();
         let identity = Identity::new(&uuid).expect("a UUID is short text");
+        let last_request = ids.next_row();
         let mut attrs = setup.attrs;
         attrs.put("broker.uuid", uuid);
         attrs.put("security.owner", setup.owner.to_string());
@@ -121,7 +125,8 @@ impl Broker {
             .iter()
             .map(|name| ((*name).to_owned(), Provider::Broker));
         let services = proto::services();
-        let methods = services.iter().flat_map(|service| service.methods);
+        let methods = || services.iter().flat_map(|service| service.methods);
+        let recognised = methods().filter(|m| m.recognised).map(|m| m.topic);
         Broker {
             rank: attrs.number("rank", 0) as u32,
             attrs,
@@ -136,7 +141,12 @@ impl Broker {
             module_peers: BTreeMap::new(),
             modules: BTreeMap::new(),
             last_module: 0,
-            idempotent: methods.filter(|m| m.idempotent).map(|m| m.topic).collect(),
+            idempotent: methods()
+                .filter(|m| m.idempotent)
+                .map(|m| m.topic)
+                .collect(),
+            recognised: recognised.collect(),
+            last_request,
             sequence: 0,
             life: Life::new(setup.program),
             dmesg: BTreeMap::new(),
@@ -158,14 +168,15 @@ impl Broker {
             .map(|(id, _)| *id)
     }
 
-    /// Whether a request may be done twice, which lets a restarted module have it.
+    /// Whether a restarted module may have a request: doing it twice does no harm, or the
+    /// module knows what it has done.
     pub(crate) fn may_repeat(&self, topic: &str) -> bool {
         // The methods that every module has are declared under a name of no module's.
         let common = || {
             self.idempotent
                 .contains(format!("NAME.{}", method_of(topic)).as_str())
         };
-        self.idempotent.contains(topic) || common()
+        self.idempotent.contains(topic) || self.recognised.contains(topic) || common()
     }
 
     /// The module behind an identity.

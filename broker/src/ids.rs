@@ -25,6 +25,11 @@ impl Ids {
         )
     }
 
+    /// Where to begin a row of numbers that no other life of the broker has.
+    pub fn next_row(&mut self) -> u64 {
+        self.next_word() & !u64::from(u32::MAX)
+    }
+
     /// SplitMix64: every state gives another word, and words look random.
     fn next_word(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use node::{ChildId, Cx, Output, PeerId, Reply};
+use node::{ChildId, Cx, Output, PeerId, Reply, number_route};
 use proto::Payload;
 use proto::common::Welcome;
 use proto::module::{Load, ModuleStatus, Remove};
@@ -52,7 +52,6 @@ pub struct Loaded {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) armed: Armed,
     pub(crate) tracked: FxHashMap<(Identity, u32), Tracked>,
-    pub(crate) n_tracked: u64,
     pub(crate) held: VecDeque<Held>,
     /// Whether `module.debug` holds messages back.
     pub(crate) deferred: bool,
@@ -80,7 +79,7 @@ pub(crate) enum Waiter {
 pub(crate) struct Tracked {
     /// As it was delivered; answered for if the module dies.
     pub request: Message,
-    /// Order of delivery.
+    /// Order of first delivery.
     pub number: u64,
     /// Whether a response has passed already.
     pub answered: bool,
@@ -92,6 +91,14 @@ pub(crate) struct Tracked {
 pub(crate) struct Held {
     pub request: Message,
     pub until: Duration,
+    pub past: Past,
+}
+
+/// What a request has been through.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Past {
+    /// The number that it got when it was delivered for the first time.
+    pub number: Option<u64>,
     /// Processes that have died with it.
     pub deaths: usize,
 }
@@ -167,21 +174,21 @@ impl Broker {
 
     /// Hands a request to a module, or holds it until the module can take it.
     pub(crate) fn send_to_module(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message) {
-        self.send_again(cx, id, request, 0);
+        self.send_again(cx, id, request, Past::default());
     }
 
-    /// The same for a request with which so many processes have died.
-    fn send_again(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, deaths: usize) {
+    /// The same for a request that processes may have died with.
+    fn send_again(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
         match module.stage {
-            _ if module.deferred => self.hold(cx, id, request, deaths),
+            _ if module.deferred => self.hold(cx, id, request, past),
             // While it loads, whoever knows its name may already ask.
-            Stage::Running | Stage::Loading => self.hand_over(cx, id, request, deaths),
+            Stage::Running | Stage::Loading => self.hand_over(cx, id, request, past),
             // Its new process is there and may already ask; it is asked in turn.
             Stage::Restarting if request.has(Flags::USER1) && module.peer.is_some() => {
-                self.hand_over(cx, id, request, deaths);
+                self.hand_over(cx, id, request, past);
             }
             Stage::Restarting if request.has(Flags::USER1) => {
                 self.refuse(
@@ -191,27 +198,35 @@ impl Broker {
                     Some("module is restarting"),
                 );
             }
-            Stage::Restarting => self.hold(cx, id, request, deaths),
+            Stage::Restarting => self.hold(cx, id, request, past),
             Stage::Stopping => self.refuse(cx, request, Errno::ENOSYS, None),
         }
     }
 
     /// Delivers a request to a module that is there.
-    fn hand_over(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, deaths: usize) {
+    fn hand_over(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
         let Some(peer) = module.peer else {
-            return self.hold(cx, id, request, deaths);
+            return self.hold(cx, id, request, past);
         };
-        module.track(&request, deaths);
+        let number = past.number.unwrap_or_else(|| {
+            self.last_request += 1;
+            self.last_request
+        });
+        let is_tracked = module.track(&request, number, past.deaths);
+        let is_recognised = is_tracked && self.recognised.contains(request.topic());
         self.tap(cx, id, "rx", &request);
         let mut message = request;
+        if is_recognised && let Some(route) = number_route(number) {
+            message.push_route(route);
+        }
         message.push_route(self.identity.clone());
         cx.output(Output::Send { to: peer, message });
     }
 
-    fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, deaths: usize) {
+    fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
@@ -228,7 +243,7 @@ impl Broker {
         module.held.push_back(Held {
             request,
             until,
-            deaths,
+            past,
         });
         if module.held.len() == 1 && !module.deferred {
             self.watch_held(cx, id);
@@ -269,36 +284,36 @@ impl Broker {
             return;
         };
         for held in std::mem::take(&mut module.held) {
-            self.send_again(cx, id, held.request, held.deaths);
+            self.send_again(cx, id, held.request, held.past);
         }
     }
 }
 
 impl Loaded {
-    /// Remembers a request that needs an answer. Matchtag 0 is never remembered: the
+    /// Remembers a request that needs an answer; says whether it did. Matchtag 0 is never remembered: the
     /// scheduler protocol reuses it (RFC 27).
-    fn track(&mut self, request: &Message, deaths: usize) {
+    fn track(&mut self, request: &Message, number: u64, deaths: usize) -> bool {
         let Some(sender) = request.first_route() else {
-            return;
+            return false;
         };
         if request.has(Flags::NORESPONSE) {
             if request.topic().ends_with(".disconnect") {
                 self.tracked.retain(|(tracked, _), _| tracked != sender);
             }
-            return;
+            return false;
         }
         let tag = request.matchtag();
         if tag == 0 || self.tracked.len() >= TRACKED_REQUESTS_MAX {
-            return;
+            return false;
         }
-        self.n_tracked += 1;
         let tracked = Tracked {
             request: request.clone(),
-            number: self.n_tracked,
+            number,
             answered: false,
             deaths,
         };
         self.tracked.insert((sender.clone(), tag), tracked);
+        true
     }
 
     fn note_response(&mut self, response: &Message) {

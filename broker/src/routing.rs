@@ -2,7 +2,7 @@
 //! to whoever subscribed (protocol/01 sections 4 and 7).
 
 use bytes::Bytes;
-use node::{Cx, Output, PeerId};
+use node::{Cx, Output, PeerId, is_number_route};
 use wire::{Errno, Flags, Kind, Message, NODEID_ANY, Role, USERID_UNKNOWN, topic};
 
 use crate::core::{Broker, Party, Provider};
@@ -93,6 +93,9 @@ impl Broker {
     fn route_response(&mut self, cx: &mut Cx<Broker>, mut response: Message) -> Option<Message> {
         if response.last_route() == Some(&self.identity) {
             response.pop_route();
+            if response.last_route().is_some_and(is_number_route) {
+                response.pop_route();
+            }
         }
         let Some(next) = response.last_route() else {
             return Some(response);

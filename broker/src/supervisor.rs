@@ -2,7 +2,8 @@
 //! without being asked to.
 //!
 //! A module that dies takes no request with it in silence: those that may be done
-//! twice wait for its successor, the others are answered EHOSTUNREACH.
+//! twice, and those that it would recognise, wait for its successor; the others are
+//! answered EHOSTUNREACH.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -15,7 +16,7 @@ use wire::{Errno, Flags, Identity, Message};
 use crate::armed::Armed;
 use crate::core::{Broker, Party, Provider, seconds};
 use crate::limits::{DEATHS_MAX, RESTART_WINDOW_S, RESTARTS_MAX};
-use crate::modules::{Held, Loaded, ModuleId, Stage, Waiter};
+use crate::modules::{Held, Loaded, ModuleId, Past, Stage, Waiter};
 use crate::subscriptions::Subscriptions;
 
 impl Broker {
@@ -61,7 +62,6 @@ impl Broker {
             subscriptions: Subscriptions::default(),
             armed: Armed::default(),
             tracked: FxHashMap::default(),
-            n_tracked: 0,
             held: VecDeque::new(),
             deferred: false,
             restarted_at: VecDeque::new(),
@@ -337,16 +337,19 @@ impl Broker {
         let mut lost = Vec::new();
         for tracked in tracked {
             let request = tracked.request;
-            let deaths = tracked.deaths + 1;
+            let past = Past {
+                number: Some(tracked.number),
+                deaths: tracked.deaths + 1,
+            };
             let may_repeat = self.may_repeat(request.topic())
                 && !tracked.answered
                 && !request.has(Flags::USER1)
-                && deaths < DEATHS_MAX;
+                && past.deaths < DEATHS_MAX;
             if may_repeat {
                 again.push_back(Held {
                     request,
                     until,
-                    deaths,
+                    past,
                 });
             } else {
                 lost.push(request);

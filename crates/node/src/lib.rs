@@ -3,8 +3,8 @@
 //!
 //! Read on in `contract.rs` (what may happen, what may be done), then `module.rs`
 //! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
-//! handler may do), `calls.rs` (asking other services) and `reply.rs` (answering
-//! later). `builtin.rs` has the methods that every module answers; `probe.rs` holds
+//! handler may do), `calls.rs` (asking other services), `reply.rs` (answering later) and
+//! `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every module answers; `probe.rs` holds
 //! a module in a test.
 //!
 //! This crate knows no socket, clock, thread, file or environment: `runtime`
@@ -20,6 +20,7 @@ mod module;
 mod peer;
 pub mod probe;
 mod program;
+mod recall;
 mod reply;
 mod routes;
 mod timers;
@@ -34,6 +35,7 @@ pub use cx::Cx;
 pub use module::{Host, Module, ModuleNode, Move, Phase, RusageFn, next_phase};
 pub use peer::Peer;
 pub use program::ProgramNode;
+pub use recall::{Recall, is_number_route, number_route};
 pub use reply::{Reply, Stream, StreamId};
 pub use routes::Routes;
 pub use timers::TimerId;

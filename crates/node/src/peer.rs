@@ -2,6 +2,8 @@
 
 use wire::{Identity, Message, Role};
 
+use crate::recall::number_of;
+
 /// The sender of a request as its handler sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Peer {
@@ -13,6 +15,9 @@ pub struct Peer {
     pub sender: Option<Identity>,
     /// The request's matchtag, by which its sender may cancel it.
     pub matchtag: u32,
+    /// The number by which [`crate::Recall`] knows a request that comes again; only
+    /// methods that are declared `recognised` have one.
+    pub number: Option<u64>,
 }
 
 impl Peer {
@@ -22,6 +27,7 @@ impl Peer {
             rolemask: message.rolemask,
             sender: message.first_route().cloned(),
             matchtag: message.matchtag(),
+            number: number_of(message),
         }
     }
 

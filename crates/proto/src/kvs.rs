@@ -533,7 +533,7 @@ crate::methods! {
         : "Looks a key up.";
     LookupPlus = "kvs.lookup-plus" (USER) => FoundPlus, LookupError, idempotent
         : "Looks a key up and says in which version.";
-    Commit = "kvs.commit" (USER) => Committed, CommitError
+    Commit = "kvs.commit" (USER) => Committed, CommitError, recognised
         : "Applies a transaction, wholly or not at all; answered when it is stored.";
     WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent
         : "Waits until a namespace has reached a version.";
@@ -541,7 +541,7 @@ crate::methods! {
         : "Holds a namespace's transactions back, for tests.";
     SetrootUnpause = "kvs.setroot-unpause" (USER) => Empty, NamespaceError, idempotent
         : "Lets them go on.";
-    NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError
+    NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError, recognised
         : "Makes a namespace.";
     NamespaceRemove = "kvs.namespace-remove" (OWNER) => Empty, RemoveError, idempotent
         : "Removes a namespace.";

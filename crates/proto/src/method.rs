@@ -31,8 +31,12 @@ pub trait Method: Payload + 'static {
     /// Who may call it besides the instance owner.
     const ROLE: Role;
     /// Whether doing it twice is the same as doing it once. The broker hands such
-    /// requests to a restarted module; others fail when their module dies.
+    /// requests to a restarted module.
     const IDEMPOTENT: bool;
+    /// Whether the module recognises a request that it has done before its death, by the
+    /// number that the broker gave it, and answers it without doing it again. The broker
+    /// hands such requests to a restarted module too; all others fail when it dies.
+    const RECOGNISED: bool;
     /// How many answers it gets.
     const ANSWER: Answer;
     /// One sentence for `doc/rpc`.
@@ -65,6 +69,8 @@ pub struct Declared {
     pub role: Role,
     /// See [`Method::IDEMPOTENT`].
     pub idempotent: bool,
+    /// See [`Method::RECOGNISED`].
+    pub recognised: bool,
     /// How many answers it gets.
     pub answer: Answer,
     /// One sentence.
@@ -89,6 +95,7 @@ impl Declared {
             name,
             role: M::ROLE,
             idempotent: M::IDEMPOTENT,
+            recognised: M::RECOGNISED,
             answer: M::ANSWER,
             summary: M::SUMMARY,
             errors: <M::Error as Coded>::ALL,
@@ -102,7 +109,7 @@ impl Declared {
 
 /// Declares the methods of a service, one row each:
 ///
-/// `Request = "topic" (ROLE) => Response, Error [, idempotent] [, Stream|Either|Nothing] : "summary";`
+/// `Request = "topic" (ROLE) => Response, Error [, idempotent|recognised] [, Stream|Either|Nothing] : "summary";`
 ///
 /// ROLE is `OWNER`, `USER` or `ALL`. Methods whose contract has texts for malformed
 /// requests override [`Method::bad_payload`] or [`Method::needs_streaming`] in braces
@@ -115,6 +122,7 @@ macro_rules! methods {
             const TOPIC: &'static str = $topic;
             const ROLE: $crate::Role = $crate::Role::$role;
             const IDEMPOTENT: bool = $crate::methods!(@idempotent $($word)*);
+            const RECOGNISED: bool = $crate::methods!(@recognised $($word)*);
             const ANSWER: $crate::Answer = $crate::methods!(@answer $($word)*);
             const SUMMARY: &'static str = $summary;
             type Response = $response;
@@ -129,7 +137,11 @@ macro_rules! methods {
     (@idempotent) => { false };
     (@idempotent idempotent $($rest:ident)*) => { true };
     (@idempotent $other:ident $($rest:ident)*) => { $crate::methods!(@idempotent $($rest)*) };
+    (@recognised) => { false };
+    (@recognised recognised $($rest:ident)*) => { true };
+    (@recognised $other:ident $($rest:ident)*) => { $crate::methods!(@recognised $($rest)*) };
     (@answer) => { $crate::Answer::Once };
     (@answer idempotent $($rest:ident)*) => { $crate::methods!(@answer $($rest)*) };
+    (@answer recognised $($rest:ident)*) => { $crate::methods!(@answer $($rest)*) };
     (@answer $answer:ident $($rest:ident)*) => { $crate::Answer::$answer };
 }

@@ -19,6 +19,9 @@ pub(crate) trait Program {
     /// Its link is gone, and another has come: what it had asked was done or not.
     fn cut(&mut self);
 
+    /// A module is being removed and loaded again: requests to it may fail meanwhile.
+    fn reloading(&mut self) {}
+
     /// Whether it waits for nothing and has seen all that there is.
     fn is_done(&self) -> bool;
 

@@ -287,6 +287,11 @@ impl World {
             self.tell_module(at, Input::Settled);
         }
         self.bury_the_dead();
+        if !self.loader.is_idle() {
+            self.programs
+                .iter_mut()
+                .for_each(|program| program.reloading());
+        }
         self.broker.check_invariants();
         for process in &self.processes {
             process.node.check_invariants();

@@ -284,6 +284,7 @@ impl JobExec {
             rolemask: proto::Role::OWNER,
             sender: None,
             matchtag: 0,
+            number: None,
         };
         if let Some((hello, stream)) = stray.hello {
             self.streams.remove(&stream.id());

@@ -109,6 +109,7 @@ mod tests {
             rolemask,
             sender: None,
             matchtag: 1,
+            number: None,
         };
         let outcome = check_access(log, &peer).map_or_else(|e| e.to_string(), |()| "ok".into());
         assert!(outcome.starts_with(expect), "{outcome}");

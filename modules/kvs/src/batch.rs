@@ -79,8 +79,8 @@ pub enum Outcome {
         /// Why.
         refusal: Refusal,
     },
-    /// A namespace was made.
-    Created(String, Box<Namespace>, Reply<NamespaceCreate>),
+    /// A namespace was made, as a request of this number has asked.
+    Created(String, Box<Namespace>, Option<u64>, Reply<NamespaceCreate>),
     /// A namespace was removed, and its writers of tokens forgotten.
     Removed(String, BTreeSet<String>, Reply<NamespaceRemove>),
 }
@@ -146,6 +146,7 @@ impl Kvs {
                 continue;
             }
             self.batches_made = batch.number;
+            self.remember_requests(&mut batch);
             let request = content::Commit {
                 writer: cx.uuid().to_owned(),
                 number: batch.number,
@@ -188,10 +189,11 @@ impl Kvs {
     fn batch_done(&mut self, cx: &mut Cx<Self>, batch: Batch, result: Result<(), Refusal>) {
         let replaced = content::CommitError::Replaced.into();
         match &result {
-            Err(refusal) if *refusal == replaced => cx.exit(Err(replaced)),
-            // Nobody knows whether it was stored: only a new start can tell.
-            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => {
+            // Nobody knows whether it was stored: only a new start can tell. Its requests
+            // stay open, for the successor to answer.
+            Err(refusal) if *refusal == replaced || refusal.errno == Errno::EHOSTUNREACH => {
                 cx.exit(Err(refusal.clone()));
+                return self.storing.push_front(batch);
             }
             _ => {}
         }
@@ -213,7 +215,29 @@ impl Kvs {
                 self.failed = (!self.storing.is_empty()).then(|| refusal.clone());
             }
         }
+        let number = batch.number;
         self.tell(cx, batch, result);
+        self.recall.answered(number);
+    }
+
+    /// Stores with a batch which requests it does, in case their answers are lost.
+    fn remember_requests(&mut self, batch: &mut Batch) {
+        for outcome in &batch.outcomes {
+            match outcome {
+                Outcome::Published { version, group, .. } => {
+                    for txn in group.fresh() {
+                        self.recall.note(batch.number, txn.number, *version);
+                    }
+                }
+                Outcome::Created(_, namespace, number, _) => {
+                    self.recall.note(batch.number, *number, namespace.version);
+                }
+                _ => {}
+            }
+        }
+        if let Some(record) = saved::done_record(self.recall.to_store()) {
+            batch.put(record);
+        }
     }
 
     fn make_batch(&mut self, cx: &mut Cx<Self>) -> Option<Batch> {
@@ -246,7 +270,7 @@ impl Kvs {
     fn take_changes(&mut self, batch: &mut Batch) {
         for change in std::mem::take(&mut self.changes) {
             match change {
-                Change::Create(name, namespace, reply) => {
+                Change::Create(name, namespace, number, reply) => {
                     let (owner, flags) = (namespace.owner, namespace.flags);
                     batch.put(saved::namespace_record(
                         &name,
@@ -256,7 +280,7 @@ impl Kvs {
                     ));
                     batch
                         .outcomes
-                        .push(Outcome::Created(name, namespace, reply));
+                        .push(Outcome::Created(name, namespace, number, reply));
                 }
                 Change::Remove(name, writers, reply) => {
                     batch.put_removal(&name, &writers);

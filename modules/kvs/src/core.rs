@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use node::{Cx, Host, Module, Peer, Reply, Routes, TimerId};
+use node::{Cx, Host, Module, Peer, Recall, Reply, Routes, TimerId};
 use proto::content::Checkpoint;
 use proto::data::BlobRef;
 use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove};
@@ -14,7 +14,7 @@ use crate::batch::Batch;
 use crate::engine::view::{Memory, Want};
 use crate::limits::{BATCHES_MAX, BLOBS_BYTES_MAX, DIRS_BYTES_MAX};
 use crate::loads::{LookupJob, Waiting};
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, Version};
 use crate::settings::{Settings, checkpoint_period};
 use crate::stats::Tally;
 
@@ -39,6 +39,8 @@ pub struct Kvs {
     pub(crate) leftovers: BTreeMap<String, BTreeSet<String>>,
     /// The batches that content has, oldest first.
     pub(crate) storing: VecDeque<Batch>,
+    /// Requests to recognise when they come again.
+    pub(crate) recall: Recall<Version>,
     /// Number of the newest batch made.
     pub(crate) batches_made: u64,
     /// Number of the newest batch stored.
@@ -66,8 +68,8 @@ pub struct Kvs {
 /// A change to the list of namespaces.
 #[derive(Debug)]
 pub enum Change {
-    /// This one is to be made.
-    Create(String, Box<Namespace>, Reply<NamespaceCreate>),
+    /// This one is to be made, as a request of this number asks.
+    Create(String, Box<Namespace>, Option<u64>, Reply<NamespaceCreate>),
     /// This one, with these writers of tokens, is gone from memory and to be removed from
     /// the store.
     Remove(String, BTreeSet<String>, Reply<NamespaceRemove>),
@@ -180,6 +182,7 @@ impl Module for Kvs {
             doomed: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             storing: VecDeque::new(),
+            recall: Recall::default(),
             batches_made: 0,
             batch_stored: 0,
             has_failed: false,

@@ -76,6 +76,8 @@ pub struct Txn {
     pub steps: Vec<Step>,
     /// Writer and SEQ of its token.
     pub once: Option<(String, u64)>,
+    /// By which it is recognised when it comes again.
+    pub number: Option<u64>,
     /// It was merged with one that failed, and is to try alone.
     pub alone: bool,
     /// Its answer.

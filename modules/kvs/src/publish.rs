@@ -64,7 +64,7 @@ impl Kvs {
                 Some(found) => answer_group(cx, group, found.version),
                 None => refuse_group(cx, group, &NamespaceError::Unknown.refusal()),
             },
-            Outcome::Created(name, namespace, reply) => {
+            Outcome::Created(name, namespace, _, reply) => {
                 self.reserved.remove(&name);
                 let event = CreatedEvent {
                     namespace: name.clone(),
@@ -103,7 +103,7 @@ impl Kvs {
                 refuse_group(cx, group, refusal);
             }
             Outcome::Repeated { group, .. } => refuse_group(cx, group, refusal),
-            Outcome::Created(name, _, reply) => {
+            Outcome::Created(name, _, _, reply) => {
                 self.reserved.remove(&name);
                 reply.send_refusal(cx, Err(refusal.clone()));
                 remove_doomed(self, cx, &name);

@@ -1,6 +1,7 @@
 //! What survives a restart: one record for each namespace, one for each writer of `once`
-//! tokens, and one that says which checkpoint they belong to. All are kept by the content
-//! store in the transaction that stores the blobs.
+//! tokens, one that says which checkpoint they belong to, and one of the requests whose
+//! answers may be lost. All are kept by the content store in the transaction that stores the
+//! blobs.
 //!
 //! Values are MessagePack arrays that begin with a version.
 
@@ -17,6 +18,7 @@ const VERSION: u8 = 1;
 const NAMESPACE_PREFIX: &str = "ns/";
 const ONCE_PREFIX: &str = "once/";
 const CHECKPOINT: &str = "checkpoint";
+const DONE: &str = "done";
 
 /// A namespace as it is saved.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Saved {
     pub namespaces: BTreeMap<String, SavedNamespace>,
     /// The newest checkpoint when they were saved.
     pub checkpoint: Option<Checkpoint>,
+    /// Requests that were done, by number, and the version that each was answered with.
+    pub done: Vec<(u64, Version)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,6 +50,9 @@ struct NamespaceRow(u8, u32, u32, String, i64);
 struct OnceRow(u8, u64, i64);
 #[derive(Serialize, Deserialize)]
 struct CheckpointRow(u8, String, i64, f64);
+/// Requests that have one answer follow each other in one group.
+#[derive(Serialize, Deserialize)]
+struct DoneRow(u8, Vec<(String, i64, Vec<u64>)>);
 
 /// The record of a namespace.
 pub fn namespace_record(name: &str, owner: u32, flags: u32, version: Version) -> Record {
@@ -79,6 +86,23 @@ pub fn checkpoint_record(checkpoint: &Checkpoint) -> Record {
         checkpoint.timestamp,
     );
     record(CHECKPOINT.to_owned(), Some(&row))
+}
+
+/// The record of requests that were done, `None` when there are none to remember.
+pub fn done_record<'a>(done: impl Iterator<Item = (u64, &'a Version)>) -> Option<Record> {
+    let mut groups = Vec::<(Version, Vec<u64>)>::new();
+    for (number, version) in done {
+        match groups.last_mut() {
+            Some((last, numbers)) if last == version => numbers.push(number),
+            _ => groups.push((*version, vec![number])),
+        }
+    }
+    let groups = groups
+        .into_iter()
+        .map(|(version, numbers)| (version.root.to_string(), version.seq, numbers));
+    let groups: Vec<_> = groups.collect();
+    let row = DoneRow(VERSION, groups);
+    (!row.1.is_empty()).then(|| record(DONE.to_owned(), Some(&row)))
 }
 
 fn namespace_key(name: &str) -> String {
@@ -121,6 +145,8 @@ impl Saved {
                     sequence,
                     timestamp,
                 });
+            } else if key == DONE {
+                saved.done = read_done(key, value)?;
             }
         }
         for (namespace, writer, seq, rootseq) in once {
@@ -143,6 +169,19 @@ fn read_namespace(key: &str, value: &[u8]) -> Result<SavedNamespace, String> {
         version: Version { root, seq },
         once: BTreeMap::new(),
     })
+}
+
+fn read_done(key: &str, value: &[u8]) -> Result<Vec<(u64, Version)>, String> {
+    let DoneRow(_, groups) = row(key, value)?;
+    let mut done = Vec::new();
+    for (root, seq, numbers) in groups {
+        let root: BlobRef = root
+            .parse()
+            .map_err(|error| format!("record {key}: {error}"))?;
+        let version = Version { root, seq };
+        done.extend(numbers.into_iter().map(|number| (number, version)));
+    }
+    Ok(done)
 }
 
 fn row<T: DeserializeOwned>(key: &str, value: &[u8]) -> Result<T, String> {
@@ -174,6 +213,7 @@ mod tests {
             sequence: 3,
             timestamp: 1.5,
         };
+        let done = [(3, version(6)), (1 << 40, version(6)), (4, version(7))];
         let records = [
             namespace_record("primary", 100, 0, version(7)),
             namespace_record("a/b", u32::MAX, 3, version(0)),
@@ -181,9 +221,11 @@ mod tests {
             once_record("a/b", "writer", u64::MAX, 1),
             once_record("gone", "writer", 1, 1),
             checkpoint_record(&checkpoint),
+            done_record(done.iter().map(|(n, version)| (*n, version))).unwrap(),
         ];
         let saved = Saved::read(&records).unwrap();
         assert_eq!(saved.checkpoint, Some(checkpoint));
+        assert_eq!(saved.done, done);
         assert_eq!(saved.namespaces.len(), 2);
         let primary = &saved.namespaces["primary"];
         assert_eq!((primary.owner, primary.flags), (100, 0));

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use node::Cx;
+use node::{Cx, Recall};
 use proto::content::{self, Checkpoint, CheckpointGet, Record, Records};
 use proto::data::{BlobRef, HashKind};
 use proto::kvs::PRIMARY;
@@ -53,6 +53,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
         checkpoint: None,
     };
     let (namespaces, checkpoint) = (start.namespaces, start.checkpoint);
+    let done = start.done;
     let is_restart = start.is_restart;
     cx.call(&request, move |core: &mut Kvs, cx, result| match result {
         Ok(_) => {
@@ -68,6 +69,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
                 core.namespaces.insert(name, namespace);
             }
             core.checkpoint = checkpoint;
+            core.recall = Recall::of(done);
             cx.started(Ok(()));
         }
         Err(refusal) => give_up(cx, "content.commit", refusal),
@@ -89,6 +91,7 @@ struct Start {
     hash: HashKind,
     namespaces: BTreeMap<String, SavedNamespace>,
     checkpoint: Option<Checkpoint>,
+    done: Vec<(u64, Version)>,
     /// To be changed in the store.
     records: Vec<Record>,
     /// There were records.
@@ -110,6 +113,7 @@ impl Start {
             hash,
             namespaces: saved.namespaces,
             checkpoint: newest.clone(),
+            done: saved.done,
             records: Vec::new(),
             is_restart: !records.is_empty(),
         };
@@ -132,6 +136,7 @@ impl Start {
 
     fn forget_records(&mut self, records: &[Record]) {
         self.namespaces.clear();
+        self.done.clear();
         self.records.extend(records.iter().map(|record| Record {
             key: record.key.clone(),
             value: None,

@@ -13,6 +13,10 @@ use super::{LOG, NAMESPACE, Shared, is_absence, outcome_of, request};
 use crate::program::Program;
 use crate::rng::Rng;
 
+/// What the broker says when a module has not come back after the time that it waits: here
+/// that time may pass in one step.
+const LATE: &str = "the module did not come back in time";
+
 /// Keys in a directory that is large.
 const WIDE: u64 = 120;
 
@@ -29,6 +33,8 @@ pub struct Writer {
     /// The transaction under way or to be sent again.
     commit: Option<Commit>,
     is_repeated: bool,
+    /// A module was removed while it waited, not just killed.
+    may_fail: bool,
     /// Its newest acknowledged transaction is to be read.
     checks: bool,
     /// Version of the last event.
@@ -58,6 +64,7 @@ impl Writer {
             is_subscribed: false,
             commit: None,
             is_repeated: false,
+            may_fail: false,
             checks: false,
             heard: None,
             answered: 0,
@@ -141,6 +148,11 @@ impl Writer {
                 self.checks = true;
             }
             Err(errno) if is_absence(errno) => {
+                let is_late = response.error_text() == Some(LATE);
+                assert!(
+                    self.may_fail || is_late,
+                    "a kill has failed a commit: {errno:?}"
+                );
                 self.is_repeated = self.sends_again;
                 if self.is_repeated {
                     return;
@@ -217,6 +229,7 @@ impl Program for Writer {
             Wait::Commit => self.take_commit(message, result),
             Wait::Lookup => self.take_lookup(message, result),
         }
+        self.may_fail = false;
         Vec::new()
     }
 
@@ -230,6 +243,10 @@ impl Program for Writer {
             self.is_repeated = false;
             self.ledger.borrow_mut().book(self.number).is_busy = false;
         }
+    }
+
+    fn reloading(&mut self) {
+        self.may_fail = true;
     }
 
     fn is_done(&self) -> bool {

@@ -71,7 +71,11 @@ fn service_page(service: &Service) -> String {
 }
 
 fn method_section(method: &Declared) -> String {
-    let again = if method.idempotent { "yes" } else { "no" };
+    let again = match (method.idempotent, method.recognised) {
+        (true, _) => "yes",
+        (_, true) => "recognised",
+        _ => "no",
+    };
     let mut section = format!(
         "\n## {}\n\n`{}` · {} · answers: {} · safe to repeat: {again}\n\n{}\n",
         anchor(method.topic),

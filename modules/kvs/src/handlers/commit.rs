@@ -17,6 +17,9 @@ pub fn commit(
     request: Commit,
     reply: Reply<Commit>,
 ) {
+    if let Some(version) = core.recall.done(peer) {
+        return reply.send(cx, Ok(version.committed()));
+    }
     let once = match admit(core, peer, &request) {
         Ok(once) => once,
         Err(refusal) => return reply.send_refusal(cx, Err(refusal)),
@@ -27,6 +30,7 @@ pub fn commit(
         flags: request.flags,
         steps: request.ops.into_iter().map(Step::of).collect(),
         once,
+        number: peer.number,
         alone: false,
         reply,
     };

@@ -16,10 +16,13 @@ use crate::namespace::{Namespace, Version};
 pub fn create(
     core: &mut Kvs,
     cx: &mut Cx<Kvs>,
-    _: &Peer,
+    peer: &Peer,
     request: NamespaceCreate,
     reply: Reply<NamespaceCreate>,
 ) {
+    if core.recall.done(peer).is_some() {
+        return reply.send(cx, Ok(Empty));
+    }
     let root = match admit(core, &request) {
         Ok(root) => root,
         Err(error) => return reply.send(cx, Err(error)),
@@ -30,8 +33,12 @@ pub fn create(
     let namespace = Namespace::new(owner, request.flags, Version { root, seq: 0 });
     let name = request.namespace;
     core.reserved.insert(name.clone(), Reserved::Creating);
-    core.changes
-        .push(Change::Create(name, Box::new(namespace), reply));
+    core.changes.push(Change::Create(
+        name,
+        Box::new(namespace),
+        peer.number,
+        reply,
+    ));
 }
 
 fn admit(core: &Kvs, request: &NamespaceCreate) -> Result<BlobRef, CreateError> {

@@ -1,8 +1,8 @@
 //! A kvs, a content store that answers when it is told to, and clients.
 //!
-//! Commands: `commit [as=UID] [in=NS] [once=W:N] [nomerge] [sync] OP...` where an OP is
+//! Commands: `commit [#N] [as=UID] [in=NS] [once=W:N] [nomerge] [sync] OP...` where an OP is
 //! `key=value`, `key+=value`, `-key`, `key` (a directory) or `key@[NS::]target`;
-//! `lookup [as=UID] [in=NS] [plus] [readdir|treeobj|readlink] KEY`; `request TOPIC JSON` and
+//! `lookup [as=UID] [in=NS] [plus] [readdir|treeobj|readlink] KEY`; `request [#N] TOPIC JSON` and
 //! `guest TOPIC JSON`; `settle`; `stored [ERRNO]` and `loaded [ERRNO]` (content answers, for
 //! its oldest batch), `newest [ERRNO]` (the same for its newest batch);
 //! `restart ARGS...`; `stop`; `damage` (content loses its blobs) and `garble` (they become
@@ -84,15 +84,21 @@ impl Stage {
                 .probe
                 .pass(std::time::Duration::from_secs(rest.parse().unwrap())),
             "checkpoint" => self.checkpoints.insert(0, self.own_checkpoint(rest)),
-            "stop" => self.request("kvs.shutdown", Bytes::new(), 100),
+            "stop" => self.request("kvs.shutdown", Bytes::new(), 100, None),
             "restart" => self.restart(rest),
             "request" | "guest" => {
+                let (number, rest) = number_of(rest);
                 let (topic, json) = rest.split_once(' ').unwrap_or((rest, ""));
                 let payload = match json {
                     "" => Bytes::new(),
                     json => Bytes::from(self.unnamed(json) + "\0"),
                 };
-                self.request(topic, payload, if word == "guest" { 200 } else { 100 });
+                self.request(
+                    topic,
+                    payload,
+                    if word == "guest" { 200 } else { 100 },
+                    number,
+                );
             }
             _ => panic!("unknown command {command}"),
         }
@@ -115,7 +121,7 @@ impl Stage {
         }
     }
 
-    fn request(&mut self, topic: &str, payload: Bytes, userid: u32) {
+    fn request(&mut self, topic: &str, payload: Bytes, userid: u32, number: Option<u64>) {
         self.tag += 1;
         let mut message = Message::request(topic, self.tag);
         message.set_payload(payload);
@@ -126,12 +132,17 @@ impl Stage {
             Role::USER
         };
         message.push_route(Identity::new("client").unwrap());
+        if let Some(number) = number {
+            message.push_route(node::number_route(number).unwrap());
+        }
+        message.push_route(Identity::new("broker").unwrap());
         self.probe.message(message);
     }
 
     fn commit(&mut self, rest: &str) {
         let mut request = kvs::Commit::new("primary");
         let mut userid = 100;
+        let (number, rest) = number_of(rest);
         for word in rest.split_whitespace() {
             if let Some(uid) = word.strip_prefix("as=") {
                 userid = uid.parse().unwrap();
@@ -147,7 +158,7 @@ impl Stage {
                 request.ops.push(op_of(word));
             }
         }
-        self.request("kvs.commit", request.encode(), userid);
+        self.request("kvs.commit", request.encode(), userid, number);
     }
 
     fn lookup(&mut self, rest: &str) {
@@ -168,7 +179,7 @@ impl Stage {
                 }
             }
         }
-        self.request(topic, request.encode(), userid);
+        self.request(topic, request.encode(), userid, None);
     }
 
     /// Content stores the oldest batch, or refuses it.
@@ -305,6 +316,14 @@ impl Stage {
 
 fn start(args: &[&str]) -> Probe<Kvs> {
     Probe::start((), args, "{}").unwrap()
+}
+
+/// The number that a request begins with, as the broker would have given it.
+fn number_of(text: &str) -> (Option<u64>, &str) {
+    match text.strip_prefix('#').and_then(|text| text.split_once(' ')) {
+        Some((number, rest)) => (Some(number.parse().unwrap()), rest),
+        None => (None, text),
+    }
 }
 
 fn op_of(word: &str) -> Op {

@@ -1,0 +1,165 @@
+//! Requests that a module does only once, although it may die before their answer is out.
+//!
+//! The broker hands a request whose answer it lacks to the module's next process. Those of
+//! a method that is declared `recognised` carry a number, the same each time. The module
+//! stores the number and the answer together with what the request does; so its successor
+//! finds both or neither, and answers what it finds.
+//!
+//! Few need to be remembered. Answers go out before the next commit does, on one link: once
+//! that commit is stored, the broker has had them. So each commit stores its own requests and
+//! those of the commits still under way, in place of what the one before it has stored.
+
+use std::collections::BTreeMap;
+
+use wire::{Identity, Message};
+
+use crate::Peer;
+
+/// First character of the route that carries a number. No UUID has it.
+const MARK: char = '#';
+
+/// Commits after which a module has been given everything that its predecessor owed. The
+/// first ones may be made before it has said that it runs, which is when the broker hands
+/// those requests on; the third is made after an answer to the first.
+const COMMITS_TO_SETTLE: u32 = 3;
+
+/// The route that carries a request's number, below the broker's own.
+pub fn number_route(number: u64) -> Option<Identity> {
+    Identity::new(&format!("{MARK}{number:x}"))
+}
+
+/// Whether a route is one that carries a number.
+pub fn is_number_route(route: &Identity) -> bool {
+    route.as_str().starts_with(MARK)
+}
+
+/// The number of a request that has come from the broker.
+pub(crate) fn number_of(request: &Message) -> Option<u64> {
+    let below_top = request.n_routes().checked_sub(2)?;
+    let route = request.routes_from_sender().nth(below_top)?;
+    u64::from_str_radix(route.as_str().strip_prefix(MARK)?, 16).ok()
+}
+
+/// The requests that a module would recognise, by number, with what they were answered.
+#[derive(Debug)]
+pub struct Recall<A> {
+    /// Those of a predecessor.
+    carried: BTreeMap<u64, A>,
+    n_answered: u32,
+    /// Those of each commit that is not stored and answered yet.
+    noted: BTreeMap<u64, Vec<(u64, A)>>,
+}
+
+impl<A> Default for Recall<A> {
+    fn default() -> Self {
+        Recall::of([])
+    }
+}
+
+impl<A> Recall<A> {
+    /// Begins with what a predecessor has stored.
+    pub fn of(carried: impl IntoIterator<Item = (u64, A)>) -> Recall<A> {
+        Recall {
+            carried: carried.into_iter().collect(),
+            n_answered: 0,
+            noted: BTreeMap::new(),
+        }
+    }
+
+    /// What a predecessor has made of a request, if it has done it.
+    pub fn done(&self, peer: &Peer) -> Option<&A> {
+        self.carried.get(&peer.number?)
+    }
+
+    /// Notes that `commit` does a request. One without a number will never come again.
+    pub fn note(&mut self, commit: u64, number: Option<u64>, answer: A) {
+        if let Some(number) = number {
+            self.noted.entry(commit).or_default().push((number, answer));
+        }
+    }
+
+    /// What is to be stored with the commit in the making.
+    pub fn to_store(&self) -> impl Iterator<Item = (u64, &A)> {
+        let noted = self.noted.values().flatten();
+        let carried = self
+            .carried
+            .iter()
+            .map(|(number, answer)| (*number, answer));
+        carried.chain(noted.map(|(number, answer)| (*number, answer)))
+    }
+
+    /// Forgets the requests of a commit: its end is known, and they are answered.
+    pub fn answered(&mut self, commit: u64) {
+        self.noted.remove(&commit);
+        self.n_answered = self.n_answered.saturating_add(1);
+        if self.n_answered >= COMMITS_TO_SETTLE {
+            self.carried.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: Option<u64>) -> Peer {
+        let mut request = Message::request("kvs.commit", 1);
+        request.push_route(Identity::new("client").unwrap());
+        if let Some(number) = number {
+            request.push_route(number_route(number).unwrap());
+        }
+        request.push_route(Identity::new("broker").unwrap());
+        Peer::of(&request)
+    }
+
+    fn stored(recall: &Recall<char>) -> String {
+        recall.to_store().map(|(_, answer)| *answer).collect()
+    }
+
+    #[test]
+    fn a_number_travels_below_the_route_of_the_broker() {
+        for number in [None, Some(0), Some(7), Some(u64::MAX)] {
+            assert_eq!(peer(number).number, number);
+            assert_eq!(peer(number).sender, Identity::new("client"));
+        }
+    }
+
+    #[test]
+    fn a_number_that_a_client_made_up_is_not_one() {
+        let mut request = Message::request("kvs.commit", 1);
+        request.push_route(number_route(7).unwrap());
+        request.push_route(Identity::new("client").unwrap());
+        request.push_route(Identity::new("broker").unwrap());
+        assert_eq!(Peer::of(&request).number, None);
+        request.clear_routes();
+        request.push_route(number_route(7).unwrap());
+        assert_eq!(Peer::of(&request).number, None);
+    }
+
+    #[test]
+    fn a_commit_stores_what_is_under_way_and_nothing_else() {
+        let mut recall = Recall::default();
+        recall.note(1, Some(10), 'a');
+        recall.note(1, None, 'x');
+        assert_eq!(stored(&recall), "a");
+        recall.note(2, Some(11), 'b');
+        assert_eq!(stored(&recall), "ab");
+        recall.answered(1);
+        recall.note(3, Some(12), 'c');
+        assert_eq!(stored(&recall), "bc");
+    }
+
+    #[test]
+    fn what_a_predecessor_did_is_known_until_all_it_owed_has_come() {
+        let mut recall = Recall::of([(10, 'a')]);
+        for commit in 1..=3 {
+            assert_eq!(recall.done(&peer(Some(10))), Some(&'a'));
+            assert_eq!(recall.done(&peer(Some(11))), None);
+            assert_eq!(recall.done(&peer(None)), None);
+            assert_eq!(stored(&recall), "a");
+            recall.answered(commit);
+        }
+        assert_eq!(recall.done(&peer(Some(10))), None);
+        assert_eq!(stored(&recall), "");
+    }
+}
