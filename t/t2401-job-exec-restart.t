@@ -64,6 +64,17 @@ test_expect_success 'a job that ends while job-exec is away is told when it is b
 	test_cmp expect actual
 '
 
+test_expect_success 'the log says which process the shell is' '
+	flux submit tail -f /dev/null >id &&
+	wait_event "$(cat id)" shell.start --path=guest.exec.eventlog --waitcreate --quiet &&
+	flux job eventlog --path=guest.exec.eventlog "$(cat id)" >log &&
+	pid=$(pgrep -f "flux-shell $(flux job id "$(cat id)")\$") &&
+	start=$(cut -d" " -f22 /proc/$pid/stat) &&
+	test_grep " recoverable pid=$pid start=$start boot=\"$(cat /proc/sys/kernel/random/boot_id)\"" log &&
+	flux cancel "$(cat id)" &&
+	wait_state "$(cat id)" inactive
+'
+
 test_expect_success 'a job whose shell is killed too is not waited for in vain' '
 	flux submit tail -f /dev/null >id &&
 	wait_event "$(cat id)" shell.start --path=guest.exec.eventlog --waitcreate --quiet &&

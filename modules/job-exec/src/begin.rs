@@ -12,11 +12,12 @@ use proto::kvs::NamespaceCreate;
 use proto::{Errno, Payload};
 use serde_json::{Map, json};
 
-use crate::JobExec;
 use crate::job::Kind;
 use crate::limits::{SHELL_LOG_BYTES_MAX, SHELL_LOG_TOTAL_BYTES_MAX};
 use crate::mock::Fault;
+use crate::process::Seen;
 use crate::state::{Move, State};
+use crate::{JobExec, Surroundings};
 
 /// What runs as job shell when neither settings nor surroundings say.
 const JOB_SHELL: &str = "flux-shell";
@@ -88,7 +89,7 @@ impl JobExec {
             return;
         };
         job.log(now, "starting");
-        job.log(now, "recoverable");
+        job.log.is_held = true;
         let fault = Fault::of(&job.jobspec);
         let own = job.jobspec.pointer("/attributes/system/exec/job_shell");
         let program = own.and_then(|shell| shell.as_str()).map(str::to_owned);
@@ -130,9 +131,13 @@ impl JobExec {
             return;
         };
         match event {
-            ChildEvent::Started { .. } => self.started(cx, id),
+            ChildEvent::Started { pid } => {
+                self.identify(cx, id, pid);
+                self.started(cx, id);
+            }
             ChildEvent::Failed { errno } => {
                 self.children.remove(&child);
+                self.release_log(id);
                 self.shell_failed(cx, id, errno);
             }
             ChildEvent::Output { stream, data, eof } => {
@@ -143,6 +148,30 @@ impl JobExec {
             }
             ChildEvent::Channel { .. } => {}
             ChildEvent::Exited { status } => self.shell_exited(cx, id, status),
+        }
+    }
+
+    /// Writes down which process the shell is, for a job-exec after us.
+    fn identify(&mut self, cx: &mut Cx<Self>, id: JobId, pid: i32) {
+        let look = move |around: &mut Surroundings| around.processes.look(pid);
+        cx.work(look, move |core: &mut JobExec, cx, seen| {
+            let now = cx.now().wall;
+            if let Some(job) = core.jobs.get_mut(&id).filter(|job| job.state().is_alive()) {
+                match seen {
+                    Seen::Runs(process) => job.log_with(now, "recoverable", &process),
+                    // Its end is on the way to us, or all that can be told is that it runs.
+                    Seen::Gone | Seen::Hidden => job.log(now, "recoverable"),
+                }
+            }
+            core.release_log(id);
+        });
+    }
+
+    /// What is to be written of the shell is known.
+    fn release_log(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.log.is_held = false;
+            self.touch(id);
         }
     }
 

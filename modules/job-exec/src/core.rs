@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::job::Job;
 use crate::limits::RETRY_DELAY_MS;
 use crate::outcomes::Outcomes;
+use crate::process::Processes;
 use crate::state::State;
 use crate::store::Store;
 
@@ -33,6 +34,10 @@ pub struct JobExec {
     pub(crate) store: Store,
     /// Jobs whose guest log has something to be sent off.
     pub(crate) dirty: BTreeSet<JobId>,
+    /// Jobs that wait for a shell of an earlier time, of which is to be seen whether it runs.
+    pub(crate) unseen: BTreeSet<JobId>,
+    /// Runs until that is looked at again.
+    pub(crate) look: Option<TimerId>,
     /// Jobs of which a namespace was there when we came.
     pub(crate) leftovers: BTreeSet<JobId>,
     /// Who asks for jobs.
@@ -58,11 +63,12 @@ pub struct Stray {
     pub timer: Option<TimerId>,
 }
 
-/// What the process around us knows: where the job shell is.
-#[derive(Debug, Clone, Default)]
+/// What the process around us knows: where the job shell is, and which processes run.
 pub struct Surroundings {
     /// Path of the job shell beside our own executable.
     pub job_shell: String,
+    /// The processes of this host.
+    pub processes: Box<dyn Processes>,
 }
 
 /// The delay before a service that is not there is asked again.

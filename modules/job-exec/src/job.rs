@@ -10,6 +10,7 @@ use wire::Message;
 
 use crate::JobExec;
 use crate::mock::Mock;
+use crate::process::Process;
 use crate::state::{Move, State, next};
 
 /// A job from its start request to its final release.
@@ -71,6 +72,8 @@ pub enum Kind {
 pub struct Shell {
     /// It, while it is our child.
     pub child: Option<ChildId>,
+    /// Which process it is, if an earlier time has written that down.
+    pub process: Option<Process>,
     /// Number that it was started under; empty until the shell of an earlier time reports.
     pub lease: String,
     /// The stream on which it takes orders.
@@ -100,6 +103,9 @@ pub struct GuestLog {
     pub in_namespace: bool,
     /// The namespace is not there yet.
     pub is_closed: bool,
+    /// Which process its shell is is not known yet: nothing is stored before that, so that
+    /// whatever is found of a shell says where to look for it.
+    pub is_held: bool,
     /// A commit is under way.
     pub in_flight: bool,
     /// How many commits were made, for the token of each.

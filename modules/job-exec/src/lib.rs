@@ -6,7 +6,7 @@
 //!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `begin.rs`,
 //! `shells.rs`, `ending.rs` and `end.rs` (its life in order), `recovery.rs` (jobs from
-//! before us), `store.rs` (what is written to the KVS) and `handlers/` (the methods).
+//! before us), `process.rs` (whether their shells still run), `store.rs` (what is written to the KVS) and `handlers/` (the methods).
 
 mod begin;
 mod config;
@@ -19,6 +19,7 @@ mod ladder;
 pub mod limits;
 mod mock;
 mod outcomes;
+mod process;
 mod recovery;
 mod shells;
 mod signals;
@@ -36,6 +37,7 @@ use wire::Message;
 
 use config::Config;
 pub use core::{JobExec, Surroundings};
+pub use process::{Process, Processes, Seen, ThisHost};
 
 impl Host for JobExec {
     const NAME: &'static str = "job-exec";
@@ -43,6 +45,7 @@ impl Host for JobExec {
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.send_off(cx);
+        self.look_for_shells(cx);
     }
 
     fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {

@@ -13,6 +13,10 @@ pub const STRAY_WAIT_S: u64 = 10;
 /// How long the shell of a job that was started before us may take to report, in seconds.
 pub const REATTACH_WAIT_S: u64 = 5;
 
+/// Between two looks at whether the shells that are waited for still run, in milliseconds:
+/// those of a broker that is gone end themselves within that time.
+pub const LOOK_INTERVAL_MS: u64 = 500;
+
 /// How long a shell that is not our child may be without a connection, in seconds.
 pub const SHELL_GRACE_S: u64 = 2;
 

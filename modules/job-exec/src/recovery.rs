@@ -12,21 +12,26 @@ use proto::job_exec::Step;
 use proto::kvs::{GetRoot, Lookup, NamespaceList, PRIMARY};
 use serde_json::Map;
 
-use crate::JobExec;
 use crate::end::remove_namespace;
-use crate::job::Kind;
-use crate::limits::{LEFTOVER_WAIT_S, REATTACH_WAIT_S};
-use crate::state::Move;
+use crate::job::{Job, Kind};
+use crate::limits::{LEFTOVER_WAIT_S, LOOK_INTERVAL_MS, REATTACH_WAIT_S};
+use crate::process::Process;
+use crate::state::{Move, State};
+use crate::{JobExec, Surroundings};
 
 /// How far a job had come, by its guest log.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 enum Past {
     /// Nothing of it is there.
     Nothing,
     /// It was about to start.
     Init,
     /// Its shell was started then, in a way that a later job-exec can pick up.
-    Started { at: f64, is_recoverable: bool },
+    Started {
+        at: f64,
+        is_recoverable: bool,
+        process: Option<Process>,
+    },
     /// It ended with this status.
     Complete { status: i32 },
 }
@@ -46,6 +51,7 @@ impl Past {
             (Some(starting), _) => Past::Started {
                 at: starting.timestamp(),
                 is_recoverable: find("recoverable").is_some(),
+                process: find("recoverable").and_then(Process::of),
             },
             (None, Some(_)) => Past::Init,
             (None, None) => Past::Nothing,
@@ -115,8 +121,9 @@ impl JobExec {
             Past::Started { at, .. } if is_mock => self.resume_mock(cx, id, at),
             Past::Started {
                 is_recoverable: true,
+                process,
                 ..
-            } => self.await_shell(cx, id),
+            } => self.await_shell(cx, id, process),
             Past::Nothing | Past::Init if !reattach => {
                 if job.step(Move::Anew) {
                     self.begin(cx, id);
@@ -162,7 +169,7 @@ impl JobExec {
     }
 
     /// The job's shell may be anywhere between its start and its last word.
-    fn await_shell(&mut self, cx: &mut Cx<Self>, id: JobId) {
+    fn await_shell(&mut self, cx: &mut Cx<Self>, id: JobId, process: Option<Process>) {
         let now = cx.now().wall;
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
@@ -175,15 +182,56 @@ impl JobExec {
         let timer = cx.timer(wait, move |core, cx| core.shell_missing(cx, id));
         if let Some(shell) = job.shell() {
             shell.wait = Some(timer);
+            shell.process = process;
         }
         self.touch(id);
         self.admit_stray(cx, id);
+        self.unseen.insert(id);
+    }
+
+    /// Looks whether shells that are waited for still run. One that does not will never
+    /// report, and its job is not to keep its resources for the rest of the wait.
+    pub(crate) fn look_for_shells(&mut self, cx: &mut Cx<Self>) {
+        let unseen = std::mem::take(&mut self.unseen).into_iter();
+        let waiting = unseen.filter_map(|id| Some((id, self.jobs.get(&id)?.awaited()?.clone())));
+        let waiting: Vec<(JobId, Process)> = waiting.collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let look = move |around: &mut Surroundings| -> Vec<JobId> {
+            let gone = waiting
+                .into_iter()
+                .filter(|(_, process)| process.is_gone(&around.processes.look(process.pid)));
+            gone.map(|(id, _)| id).collect()
+        };
+        cx.work(look, |core: &mut JobExec, cx, gone| {
+            for id in gone {
+                core.shell_missing(cx, id);
+            }
+            core.look_again(cx);
+        });
+    }
+
+    fn look_again(&mut self, cx: &mut Cx<Self>) {
+        if self.look.is_some() || self.jobs.values().all(|job| job.awaited().is_none()) {
+            return;
+        }
+        let wait = Duration::from_millis(LOOK_INTERVAL_MS);
+        let timer = cx.timer(wait, |core: &mut JobExec, _| {
+            core.look = None;
+            let waiting = core.jobs.values().filter(|job| job.awaited().is_some());
+            core.unseen = waiting.map(|job| job.id).collect();
+        });
+        self.look = Some(timer);
     }
 
     fn shell_missing(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };
+        if job.state() != State::Waiting {
+            return;
+        }
         let (host, rank) = (job.place.host.clone(), job.place.rank);
         let note = format!("job is not recoverable: no job shell on {host} (rank {rank})");
         self.fail_recovery(cx, id, &note);
@@ -231,6 +279,16 @@ impl JobExec {
     }
 }
 
+impl Job {
+    /// The process of the shell of an earlier time that is waited for, if it is known.
+    fn awaited(&self) -> Option<&Process> {
+        match &self.kind {
+            Kind::Shell(shell) if self.state() == State::Waiting => shell.process.as_ref(),
+            _ => None,
+        }
+    }
+}
+
 /// Removes a namespace that no job of ours had, once the graft before it is stored. Both
 /// go to the same service, which does one after the other.
 fn remove_after_graft(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId) {
@@ -257,16 +315,27 @@ mod tests {
 
     #[test]
     fn a_log_says_how_far_a_job_had_come() {
-        let started = |is_recoverable| Past::Started {
+        let started = |is_recoverable, process| Past::Started {
             at: 2.0,
             is_recoverable,
+            process,
+        };
+        let process = Process {
+            pid: 7,
+            start: 100,
+            boot: "a".to_owned(),
         };
         check(&[], Past::Nothing);
         check(&["init"], Past::Init);
-        check(&["init", "starting"], started(false));
+        check(&["init", "starting"], started(false, None));
         check(
             &["init", "starting", "recoverable", "shell.init"],
-            started(true),
+            started(true, None),
+        );
+        let recoverable = r#"recoverable {"pid":7,"start":100,"boot":"a"}"#;
+        check(
+            &["init", "starting", recoverable],
+            started(true, Some(process)),
         );
         check(
             &["init", "starting", r#"complete {"status":256}"#, "done"],

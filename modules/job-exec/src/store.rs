@@ -142,7 +142,7 @@ impl JobExec {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        let is_busy = job.log.in_flight || job.log.is_closed;
+        let is_busy = job.log.in_flight || job.log.is_closed || job.log.is_held;
         if is_busy || (job.log.pending.is_empty() && job.log.output.is_empty()) {
             return;
         }

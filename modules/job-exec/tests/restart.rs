@@ -2,9 +2,9 @@
 
 mod stage;
 
-use node::ChildEvent;
+use job_exec::Seen;
 use serde_json::json;
-use stage::{JOB, Stage};
+use stage::{JOB, Stage, Table};
 use wire::{Flags, Identity, Message};
 
 /// A job-exec that found a running job of an earlier one.
@@ -51,7 +51,7 @@ fn a_job_whose_start_was_not_heard_of_is_started_once() {
 }
 
 #[test]
-fn a_shell_that_is_gone_is_waited_for_and_then_given_up() {
+fn a_shell_that_says_nothing_is_waited_for_and_then_given_up() {
     let mut stage = heir_of_a_running_job();
     stage.ask(&json!({}), true);
     assert_eq!(stage.pass(4.9), [""; 0]);
@@ -65,6 +65,69 @@ fn a_shell_that_is_gone_is_waited_for_and_then_given_up() {
             "release all true"
         ]
     );
+}
+
+#[test]
+fn a_shell_that_is_known_to_be_dead_is_not_waited_for() {
+    for seen in [
+        Seen::Gone,
+        Table::process(101, "boot-1"),
+        Table::process(100, "boot-2"),
+    ] {
+        let mut stage = heir_of_a_running_job();
+        stage.table.put(seen);
+        let note = "exception exec 0: job is not recoverable: no job shell on host0 (rank 0)";
+        assert_eq!(
+            stage.ask(&json!({}), true),
+            [note, "finish 256", "namespace removed", "release all true"]
+        );
+    }
+}
+
+#[test]
+fn a_shell_that_dies_while_it_is_waited_for_is_missed_soon() {
+    let mut stage = heir_of_a_running_job();
+    stage.ask(&json!({}), true);
+    assert_eq!(stage.pass(0.5), [""; 0]);
+    stage.table.put(Seen::Gone);
+    assert_eq!(stage.pass(0.4), [""; 0]);
+    assert_eq!(stage.pass(0.1)[1], "finish 256");
+    // There is nothing more to look at.
+    assert_eq!(stage.pass(60.0), [""; 0]);
+}
+
+#[test]
+fn the_last_word_of_a_shell_that_is_gone_counts() {
+    let mut stage = heir_of_a_running_job();
+    stage.exit_as("old.1", 3);
+    stage.table.put(Seen::Gone);
+    assert_eq!(
+        stage.ask(&json!({}), true)[..2],
+        ["reattached", "finish 768"]
+    );
+}
+
+#[test]
+fn a_shell_that_can_not_be_seen_has_all_its_time() {
+    let mut stage = heir_of_a_running_job();
+    stage.table.put(Seen::Hidden);
+    assert_eq!(stage.ask(&json!({}), true), [""; 0]);
+    assert_eq!(stage.pass(4.9), [""; 0]);
+    assert_eq!(stage.hello_as("old.1", true), ["order", "reattached"]);
+    stage.table.put(Seen::Gone);
+    assert_eq!(stage.pass(60.0), [""; 0]);
+}
+
+#[test]
+fn nothing_is_stored_of_a_shell_before_it_is_known_which_process_it_is() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    assert_eq!(stage.log("job-1234:exec.eventlog"), "");
+    stage.child_runs();
+    let log = &stage.values["job-1234:exec.eventlog"];
+    let log = std::str::from_utf8(log).unwrap();
+    let process = r#""name":"recoverable","context":{"pid":4242,"start":100,"boot":"boot-1"}"#;
+    assert!(log.contains(process), "{log}");
 }
 
 #[test]
@@ -185,6 +248,7 @@ fn a_commit_that_the_kvs_lost_is_sent_again_with_its_token() {
     let mut stage = Stage::start("{}", &[]);
     stage.is_kvs_silent = true;
     stage.ask(&json!({}), false);
+    stage.child_runs();
     let sent = std::mem::take(&mut stage.unanswered);
     assert_eq!(sent.len(), 2, "{sent:?}");
     stage.is_kvs_silent = false;
@@ -198,5 +262,4 @@ fn a_commit_that_the_kvs_lost_is_sent_again_with_its_token() {
         "init starting recoverable"
     );
     assert_eq!(stage.guest(), "symlink");
-    stage.child(ChildEvent::Started { pid: 1 });
 }

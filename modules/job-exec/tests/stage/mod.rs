@@ -2,11 +2,16 @@
 //! listens, and children that do what the test says.
 #![allow(dead_code, reason = "each test file uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]
+#![allow(
+    clippy::disallowed_types,
+    reason = "the worker of a module must be `Send`"
+)]
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use job_exec::{JobExec, Surroundings};
+use job_exec::{JobExec, Process, Processes, Seen, Surroundings};
 use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Tree;
@@ -23,6 +28,41 @@ pub const JOB: u64 = 1234;
 /// What a kvs answers with as root.
 const ROOT: &str = "sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709";
 
+/// The number of every shell.
+pub const SHELL_PID: i32 = 4242;
+
+/// What is seen at [`SHELL_PID`]: a process, unless the test says another.
+#[derive(Clone)]
+pub struct Table(Arc<Mutex<Seen>>);
+
+impl Default for Table {
+    fn default() -> Table {
+        Table(Arc::new(Mutex::new(Table::process(100, "boot-1"))))
+    }
+}
+
+impl Table {
+    /// A process that was started then.
+    pub fn process(start: u64, boot: &str) -> Seen {
+        Seen::Runs(Process {
+            pid: SHELL_PID,
+            start,
+            boot: boot.to_owned(),
+        })
+    }
+
+    /// Puts another thing in the place of the process.
+    pub fn put(&self, seen: Seen) {
+        *self.0.lock().unwrap() = seen;
+    }
+}
+
+impl Processes for Table {
+    fn look(&mut self, _: i32) -> Seen {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 /// A job-exec and the world around it.
 pub struct Stage {
     pub probe: Probe<JobExec>,
@@ -32,6 +72,8 @@ pub struct Stage {
     pub is_kvs_silent: bool,
     /// Commits that were not answered.
     pub unanswered: Vec<(String, u32)>,
+    /// The processes of the host.
+    pub table: Table,
     last_child: Option<ChildId>,
     last_lease: String,
 }
@@ -39,8 +81,13 @@ pub struct Stage {
 impl Stage {
     /// A job-exec that comes up in an instance where these namespaces are left.
     pub fn start(conf: &str, namespaces: &[&str]) -> Stage {
+        Stage::start_among(Table::default(), conf, namespaces)
+    }
+
+    fn start_among(table: Table, conf: &str, namespaces: &[&str]) -> Stage {
         let around = Surroundings {
             job_shell: "/libexec/flux-shell".to_owned(),
+            processes: Box::new(table.clone()),
         };
         let attrs = [("local-uri", "local:///run/local-0"), ("hostname", "host0")];
         let probe = Probe::start_with(around, &[], conf, &attrs).unwrap();
@@ -49,6 +96,7 @@ impl Stage {
             values: BTreeMap::new(),
             is_kvs_silent: false,
             unanswered: Vec::new(),
+            table,
             last_child: None,
             last_lease: String::new(),
         };
@@ -120,7 +168,7 @@ impl Stage {
 
     /// The shell that was started last runs.
     pub fn child_runs(&mut self) -> Vec<String> {
-        self.child(ChildEvent::Started { pid: 4242 })
+        self.child(ChildEvent::Started { pid: SHELL_PID })
     }
 
     /// The shell that was started last greets.
@@ -131,7 +179,7 @@ impl Stage {
 
     /// A shell with this lease greets.
     pub fn hello_as(&mut self, lease: &str, again: bool) -> Vec<String> {
-        let hello = json!({"id": JOB, "rank": 0, "pid": 4242, "lease": lease, "again": again});
+        let hello = json!({"id": JOB, "rank": 0, "pid": SHELL_PID, "lease": lease, "again": again});
         self.request("job-exec.shell-hello", &hello, Flags::STREAMING)
     }
 
@@ -195,7 +243,7 @@ impl Stage {
             .map(|(namespace, _)| namespace.to_owned())
             .collect();
         let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
-        let mut heir = Stage::start("{}", &names);
+        let mut heir = Stage::start_among(self.table, "{}", &names);
         heir.values = self.values;
         heir
     }
