@@ -69,6 +69,18 @@ test_expect_success 'standard input reaches the tasks' '
 	test_cmp input actual
 '
 
+test_expect_success 'more input than is kept anywhere arrives whole' '
+	head -c 12000000 /dev/zero | flux run wc -c >actual &&
+	echo 12000000 >expect &&
+	test_cmp expect actual
+'
+
+test_expect_success 'a task that has read enough is no reason to wait' '
+	yes | flux run head -n 1 >actual &&
+	echo y >expect &&
+	test_cmp expect actual
+'
+
 test_expect_success 'output goes to files by name' '
 	flux run -n2 --output="out.{{id}}.{{taskid}}" sh -c "echo \$FLUX_TASK_RANK" &&
 	cat out.*.0 out.*.1 >actual &&

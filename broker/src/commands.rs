@@ -164,7 +164,9 @@ impl Broker {
             return;
         }
         match event {
-            ChildEvent::Started { .. } | ChildEvent::Channel { .. } => {}
+            ChildEvent::Started { .. }
+            | ChildEvent::InputTaken { .. }
+            | ChildEvent::Channel { .. } => {}
             ChildEvent::Output { stream, data, eof } => {
                 commands.output(stream, &data, eof);
                 commands.open_streams -= u8::from(eof);

@@ -191,8 +191,10 @@ impl Broker {
                 }
                 self.process_ended(cx, id, end);
             }
-            ChildEvent::Started { .. } | ChildEvent::Output { .. } | ChildEvent::Channel { .. } => {
-            }
+            ChildEvent::Started { .. }
+            | ChildEvent::InputTaken { .. }
+            | ChildEvent::Output { .. }
+            | ChildEvent::Channel { .. } => {}
         }
         true
     }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::input::Input;
 use crate::job::Job;
+use crate::launch::Starting;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::output::Output;
 use crate::pmi::Server;
@@ -52,6 +53,8 @@ pub struct JobShell {
     pub(crate) prepared: Option<Prepared>,
     /// The tasks, by local id.
     pub(crate) tasks: Vec<Task>,
+    /// Tasks that are yet to be started.
+    pub(crate) starting: Option<Starting>,
     /// Local ids of tasks by child.
     pub(crate) children: BTreeMap<ChildId, usize>,
     /// What waits to be stored.
@@ -66,7 +69,7 @@ pub struct JobShell {
     pub(crate) expiration: f64,
     /// The timer for the signal before that.
     pub(crate) warning: Option<TimerId>,
-    /// Signals that came before there were tasks.
+    /// Signals that came before all tasks were started, each once.
     pub(crate) early_signals: Vec<i32>,
     /// Largest exit code so far.
     pub(crate) code: u8,
@@ -110,6 +113,7 @@ impl JobShell {
             job: None,
             prepared: None,
             tasks: Vec::new(),
+            starting: None,
             children: BTreeMap::new(),
             store: Store::default(),
             output: Output::default(),
@@ -159,8 +163,19 @@ impl JobShell {
         self.say(cx, level::FATAL, message);
         self.raise(cx, message, None);
         self.code = self.code.max(code);
+        self.starting = None;
         self.kill_tasks(cx, SIGKILL);
-        if self.children.is_empty() {
+        self.end_if_idle(cx);
+    }
+
+    /// Whether nothing runs and nothing will.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.children.is_empty() && self.starting.is_none()
+    }
+
+    /// Goes on when nothing runs any more.
+    pub(crate) fn end_if_idle(&mut self, cx: &mut Cx<Self>) {
+        if self.is_idle() {
             self.ended(cx);
         }
     }
@@ -197,8 +212,14 @@ impl JobShell {
 
     /// Sends a signal to every task that lives.
     pub(crate) fn kill_tasks(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        self.kill_tasks_from(cx, 0, signum);
+    }
+
+    /// The same, for tasks from this local id on.
+    pub(crate) fn kill_tasks_from(&mut self, cx: &mut Cx<Self>, first: usize, signum: i32) {
         let group = self.job.as_ref().is_none_or(|job| !job.options.nosetpgrp);
-        for task in self.tasks.iter().filter(|task| task.is_alive()) {
+        let tasks = self.tasks.iter().skip(first);
+        for task in tasks.filter(|task| task.is_alive()) {
             if let Some(child) = task.child {
                 cx.kill_child(child, signum, group);
             }
@@ -215,7 +236,7 @@ impl JobShell {
             );
         }
         if self.state == State::Running {
-            assert!(!self.children.is_empty(), "nothing runs");
+            assert!(!self.is_idle(), "nothing runs");
         }
     }
 }

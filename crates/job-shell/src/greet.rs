@@ -71,7 +71,9 @@ impl JobShell {
             self.arm_warning(cx);
         }
         if let Some(signum) = order.signal {
+            // The job is to end.
             self.signal_tasks(cx, signum);
+            self.stop_starting(cx, signum);
         }
     }
 

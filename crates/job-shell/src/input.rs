@@ -1,38 +1,93 @@
 //! Standard input of tasks: what clients send is passed on and logged (RFC 24).
+//!
+//! A client that waits for its answers sends no faster than the fastest of its tasks reads.
+//! One that does not wait, as libflux clients, fills the tasks' share of memory (`feed.rs`).
+
+use std::collections::VecDeque;
 
 use bytes::Bytes;
-use node::{Cx, Peer};
+use node::{Cx, Peer, Reply};
 use proto::Empty;
 use proto::data::IdSet;
 use proto::data::stdio::Data;
 use proto::job_shell::{Stdin, StdinError};
 
 use crate::JobShell;
-use crate::limits::INPUT_BYTES_MAX;
+use crate::core::level;
+use crate::feed::Feed;
+use crate::job::Job;
+use crate::limits::{INPUT_BACKLOG_BYTES, INPUT_LOG_BYTES_MAX, INPUT_WAITS_MAX};
 use crate::state::State;
 
 /// Where input is.
 #[derive(Debug, Default)]
 pub struct Input {
-    /// What came before there were tasks.
-    early: Vec<Data>,
-    /// Tasks that were told the end.
-    closed: IdSet,
+    /// What each task has yet to read, by local id; empty until there is any.
+    feeds: Vec<Feed>,
+    /// Answers that wait for room, and the tasks that they wait for.
+    waits: VecDeque<(Reply<Stdin>, IdSet)>,
     /// How much came.
     bytes: u64,
 }
 
+impl Input {
+    fn of(&self, ranks: &IdSet) -> impl Iterator<Item = &Feed> {
+        ranks.iter().map_while(|rank| self.feeds.get(rank as usize))
+    }
+
+    /// Whether more can come without filling up memory: one of these tasks has read most of
+    /// what it got, or nobody reads any more.
+    fn has_room(&self, ranks: &IdSet) -> bool {
+        let open = self.of(ranks).filter(|feed| feed.is_open());
+        let least = open.map(Feed::backlog).min();
+        least.is_none_or(|least| least <= INPUT_BACKLOG_BYTES)
+    }
+}
+
 impl JobShell {
-    /// Takes input from a client.
+    /// Takes input from a client. The answer waits until there is room for more.
     pub(crate) fn take_input(
         &mut self,
         cx: &mut Cx<Self>,
         peer: &Peer,
         Stdin(data): Stdin,
-    ) -> Result<Empty, StdinError> {
-        let Some(job) = self.job.clone() else {
-            return Err(StdinError::Malformed);
+        reply: Reply<Stdin>,
+    ) {
+        let (ranks, bytes) = match self.admit_input(peer, &data) {
+            Ok(admitted) => admitted,
+            Err(error) => return reply.send(cx, Err(error)),
         };
+        let Some(job) = self.job.clone() else {
+            return reply.send(cx, Err(StdinError::Malformed));
+        };
+        self.input.bytes = self.input.bytes.saturating_add(bytes.len() as u64);
+        if let Some((limit, given)) = &job.options.input_limit
+            && self.input.bytes > *limit
+        {
+            let why = format!(
+                "input.util: stdin exceeds {given} limit. Try file input (flux submit \
+                 --input=FILE) or redirect input to your command to avoid the KVS for large \
+                 amounts of input"
+            );
+            reply.send(cx, Err(StdinError::TooMuch));
+            return self.fatal(cx, 1, &why);
+        }
+        self.log_input(cx, &job, &data);
+        self.queue_input(cx, &ranks, bytes, data.is_eof());
+        if self.input.has_room(&ranks) {
+            return reply.send(cx, Ok(Empty));
+        }
+        self.input.waits.push_back((reply, ranks));
+        if self.input.waits.len() > INPUT_WAITS_MAX
+            && let Some((oldest, _)) = self.input.waits.pop_front()
+        {
+            oldest.send(cx, Ok(Empty));
+        }
+    }
+
+    /// Checks a request; gives the tasks that it is for, and what they get.
+    fn admit_input(&mut self, peer: &Peer, data: &Data) -> Result<(IdSet, Bytes), StdinError> {
+        let job = self.job.as_ref().ok_or(StdinError::Malformed)?;
         if !peer.may_act_for(job.userid) {
             return Err(StdinError::NotYours);
         }
@@ -41,40 +96,97 @@ impl JobShell {
         if data.stream != "stdin" {
             return Err(StdinError::Malformed);
         }
+        if self.input.feeds.is_empty() {
+            let count = usize::try_from(job.ntasks).unwrap_or(0);
+            self.input.feeds.resize_with(count, Feed::default);
+        }
         let is_over = matches!(self.state(), State::Draining | State::Leaving | State::Gone);
-        if is_over || job.options.stdin_file.is_some() || ranks.is_subset(&self.input.closed) {
+        let is_open = self.input.of(&ranks).any(Feed::is_open);
+        if is_over || job.options.stdin_file.is_some() || !is_open {
             return Err(StdinError::Closed);
         }
-        self.input.bytes = self.input.bytes.saturating_add(bytes.len() as u64);
-        if self.input.bytes > INPUT_BYTES_MAX {
-            return Err(StdinError::TooMuch);
-        }
-        self.store.input(cx.now().wall, job.ntasks, &data);
-        if data.is_eof() {
-            self.input.closed.add(&ranks);
-        }
-        match self.state() {
-            State::Running => self.feed(cx, &ranks, bytes.into(), data.is_eof()),
-            _ => self.input.early.push(data),
-        }
-        Ok(Empty)
+        Ok((ranks, bytes.into()))
     }
 
-    /// Passes on what came before there were tasks.
-    pub(crate) fn feed_early(&mut self, cx: &mut Cx<Self>) {
-        let ntasks = self.tasks.len() as u64;
-        for data in std::mem::take(&mut self.input.early) {
-            if let (Some(ranks), Ok(bytes)) = (ranks(&data.rank, ntasks), data.bytes()) {
-                self.feed(cx, &ranks, bytes.into(), data.is_eof());
+    /// Keeps the beginning of the input in its log, and the end of it.
+    fn log_input(&mut self, cx: &Cx<Self>, job: &Job, data: &Data) {
+        let now = cx.now().wall;
+        if self.input.bytes <= INPUT_LOG_BYTES_MAX {
+            self.store.input(now, job.ntasks, data);
+        } else if data.is_eof() {
+            let end = Data::new("stdin", &data.rank, None, true);
+            self.store.input(now, job.ntasks, &end);
+        }
+    }
+
+    fn queue_input(&mut self, cx: &mut Cx<Self>, ranks: &IdSet, bytes: Bytes, eof: bool) {
+        let count = self.input.feeds.len();
+        for index in ranks
+            .iter()
+            .map(|rank| rank as usize)
+            .take_while(|i| *i < count)
+        {
+            if !self.input.feeds[index].push(bytes.clone(), eof) {
+                let message = format!("input.kvs: task {index}: buffer full, closing stdin");
+                self.say(cx, level::WARN, &message);
+            }
+            self.pump(cx, index);
+        }
+    }
+
+    /// Hands a task what it can take, if it has been started.
+    pub(crate) fn pump(&mut self, cx: &mut Cx<Self>, index: usize) {
+        let child = self.tasks.get(index).and_then(|task| task.child);
+        let (Some(feed), Some(child)) = (self.input.feeds.get_mut(index), child) else {
+            return;
+        };
+        while let Some((bytes, eof)) = feed.next() {
+            cx.child_input(child, bytes, eof);
+        }
+    }
+
+    /// A task has read some of its input; with `closed` it reads no more.
+    pub(crate) fn input_taken(
+        &mut self,
+        cx: &mut Cx<Self>,
+        index: usize,
+        bytes: usize,
+        closed: bool,
+    ) {
+        let Some(feed) = self.input.feeds.get_mut(index) else {
+            return;
+        };
+        feed.taken(bytes, closed);
+        self.pump(cx, index);
+        self.answer_waits(cx, index);
+    }
+
+    /// A task that has ended reads no more.
+    pub(crate) fn close_input(&mut self, cx: &mut Cx<Self>, index: usize) {
+        if let Some(feed) = self.input.feeds.get_mut(index) {
+            feed.close();
+            self.answer_waits(cx, index);
+        }
+    }
+
+    /// Answers clients who waited for this task.
+    fn answer_waits(&mut self, cx: &mut Cx<Self>, index: usize) {
+        let is_full = |feed: &Feed| feed.is_open() && feed.backlog() > INPUT_BACKLOG_BYTES;
+        if self.input.waits.is_empty() || self.input.feeds.get(index).is_some_and(is_full) {
+            return;
+        }
+        for (reply, ranks) in std::mem::take(&mut self.input.waits) {
+            match self.input.has_room(&ranks) {
+                true => reply.send(cx, Ok(Empty)),
+                false => self.input.waits.push_back((reply, ranks)),
             }
         }
     }
 
-    fn feed(&mut self, cx: &mut Cx<Self>, ranks: &IdSet, bytes: Bytes, eof: bool) {
-        for task in self.tasks.iter().filter(|task| ranks.contains(task.rank)) {
-            if let Some(child) = task.child {
-                cx.child_input(child, bytes.clone(), eof);
-            }
+    /// There are no tasks any more: whoever waits to send more need not.
+    pub(crate) fn refuse_input(&mut self, cx: &mut Cx<Self>) {
+        for (reply, _) in std::mem::take(&mut self.input.waits) {
+            reply.send(cx, Err(StdinError::Closed));
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Starting the tasks.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
@@ -12,7 +14,7 @@ use serde_json::json;
 use crate::JobShell;
 use crate::environment::{self, Surroundings};
 use crate::job::Job;
-use crate::limits::{ARGUMENT_BYTES_MAX, PMI_VALLEN_MAX};
+use crate::limits::{ARGUMENT_BYTES_MAX, PMI_VALLEN_MAX, STARTS_PER_TURN};
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
 use crate::options::Affinity;
 use crate::pmi::Server;
@@ -26,8 +28,20 @@ use crate::worker::Prepared;
 /// the socket.
 pub(crate) const PMI_FD: &str = "PMI_FD";
 
+/// The shortest wait that lets other work in: what is due now is done in this turn.
+const NEXT_TURN: Duration = Duration::from_nanos(1);
+
+/// Tasks being started, some at a time: there is other work in between.
+pub(crate) struct Starting {
+    prepared: Prepared,
+    shared: BTreeMap<String, String>,
+    tags: JobTags,
+    node: NodeTags,
+    left: Range<usize>,
+}
+
 impl JobShell {
-    /// Starts every task.
+    /// Begins to start the tasks.
     pub(crate) fn launch(&mut self, cx: &mut Cx<Self>) {
         let (Some(job), Some(prepared)) = (self.job.clone(), self.prepared.take()) else {
             return;
@@ -39,36 +53,64 @@ impl JobShell {
         if job.options.pmi {
             self.pmi = Some(pmi_server(&job, &tags));
         }
-        let shared = environment::of_job(&job.environment, &self.surroundings(&job, &tags));
-        let node = node_tags(&job);
-        let count = usize::try_from(job.ntasks).unwrap_or(0);
-        for index in 0..count {
+        self.starting = Some(Starting {
+            shared: environment::of_job(&job.environment, &self.surroundings(&job, &tags)),
+            prepared,
+            tags,
+            node: node_tags(&job),
+            left: 0..usize::try_from(job.ntasks).unwrap_or(0),
+        });
+        self.announce(cx, &job);
+        self.arm_warning(cx);
+        self.start_some(cx);
+    }
+
+    /// Starts the next tasks. Those that follow get their turn after what has arrived.
+    fn start_some(&mut self, cx: &mut Cx<Self>) {
+        let (Some(job), Some(mut starting)) = (self.job.clone(), self.starting.take()) else {
+            return;
+        };
+        let first = self.tasks.len();
+        for _ in 0..STARTS_PER_TURN {
+            let Some(index) = starting.left.next() else {
+                break;
+            };
             let rank = u32::try_from(index).unwrap_or(u32::MAX);
-            let spawn = spawn(&job, &prepared, &shared, (&tags, &node), rank);
-            let child = cx.spawn(spawn);
+            let child = cx.spawn(spawn(&job, &starting, rank));
             self.tasks.push(Task::new(rank, child, &job.options));
             self.children.insert(child, index);
+            self.pump(cx, index);
         }
-        self.announce(cx, &job);
-        for signum in std::mem::take(&mut self.early_signals) {
-            self.kill_tasks(cx, signum);
+        for signum in self.early_signals.clone() {
+            self.kill_tasks_from(cx, first, signum);
         }
-        self.feed_early(cx);
-        self.arm_warning(cx);
-        if self.children.is_empty() {
-            self.ended(cx);
+        if !starting.left.is_empty() {
+            self.starting = Some(starting);
+            cx.timer(NEXT_TURN, JobShell::start_some);
+            return;
+        }
+        self.early_signals.clear();
+        let taskmap = json!({ "taskmap": task_map(&job) });
+        self.store.event(cx.now().wall, "shell.start", &taskmap);
+        self.end_if_idle(cx);
+    }
+
+    /// Starts no further task.
+    pub(crate) fn stop_starting(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        if self.starting.take().is_some() {
+            // What was to be started has ended as the others do.
+            let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
+            self.code = self.code.max(code);
+            self.end_if_idle(cx);
         }
     }
 
-    /// Writes down that the tasks are being started. Readers see it when it is stored,
-    /// and by then they are.
+    /// Writes down that tasks are about to be started.
     fn announce(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
         let now = cx.now().wall;
         let service = job_shell::service_name(job.userid, job.id);
         let init = json!({ "service": service, "leader-rank": job.rank, "size": job.nnodes });
         self.store.event(now, "shell.init", &init);
-        let taskmap = json!({ "taskmap": task_map(job) });
-        self.store.event(now, "shell.start", &taskmap);
         self.store.output_header(now, job.ntasks);
     }
 
@@ -97,6 +139,9 @@ impl JobShell {
             ChildEvent::Output { stream, data, eof } => {
                 self.task_wrote(cx, index, stream, data, eof);
             }
+            ChildEvent::InputTaken { bytes, closed } => {
+                self.input_taken(cx, index, bytes, closed);
+            }
             ChildEvent::Channel { data, eof, .. } => self.task_asks(cx, index, &data, eof),
             ChildEvent::Exited { status } => self.task_exited(cx, index, status),
         }
@@ -109,6 +154,7 @@ impl JobShell {
         if let Some(child) = self.tasks[index].never_ran() {
             self.children.remove(&child);
         }
+        self.close_input(cx, index);
         let code = match errno {
             Errno::EPERM | Errno::EACCES => 126,
             Errno::ENOENT => 127,
@@ -128,9 +174,7 @@ impl JobShell {
             true => self.code = self.code.max(code),
             false => return self.fatal(cx, code, &note),
         }
-        if self.children.is_empty() {
-            self.ended(cx);
-        }
+        self.end_if_idle(cx);
     }
 
     /// A task said something to the PMI server.
@@ -162,13 +206,14 @@ impl JobShell {
 }
 
 /// How one task is started.
-fn spawn(
-    job: &Job,
-    prepared: &Prepared,
-    shared: &BTreeMap<String, String>,
-    (tags, node): (&JobTags, &NodeTags),
-    rank: u32,
-) -> Spawn {
+fn spawn(job: &Job, starting: &Starting, rank: u32) -> Spawn {
+    let Starting {
+        prepared,
+        shared,
+        tags,
+        node,
+        ..
+    } = starting;
     let task = TaskTags { rank, index: rank };
     let tags = Tags {
         job: tags,

@@ -66,6 +66,7 @@ impl JobShell {
             return;
         }
         self.code = self.code.max(1);
+        self.starting = None;
         if self.children.is_empty() {
             return self.go(cx);
         }
@@ -82,6 +83,7 @@ impl JobShell {
     /// Leaves without anybody's consent.
     pub(crate) fn go(&mut self, cx: &mut Cx<Self>) {
         if self.step(Move::Abandoned) {
+            self.refuse_input(cx);
             let code = i32::from(self.code);
             cx.work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
         }

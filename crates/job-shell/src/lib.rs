@@ -7,11 +7,13 @@
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs` and `output.rs` (what becomes of
 //! output). Pure helpers: `job.rs`, `options.rs`, `environment.rs`, `mustache.rs`,
-//! `lines.rs`, `pmi.rs`. Files are touched in `worker.rs` alone.
+//! `lines.rs`,
+//! `feed.rs`, `pmi.rs`. Files are touched in `worker.rs` alone.
 
 mod clients;
 mod core;
 mod environment;
+mod feed;
 mod greet;
 mod input;
 mod job;
@@ -75,7 +77,7 @@ impl Host for JobShell {
 impl Module for JobShell {
     fn routes() -> Routes<Self> {
         Routes::new()
-            .on::<Stdin>(Self::take_input)
+            .later::<Stdin>(Self::take_input)
             .later::<Exception>(Self::exception)
             .on::<Proctable>(Self::proctable)
             .heard::<ShellKill>(Self::kill_event)

@@ -14,11 +14,35 @@ pub const OUTPUT_BYTES_MAX: u64 = 1 << 30;
 /// The same in an instance of many users.
 pub const OUTPUT_BYTES_GUEST_MAX: u64 = 10_000_000;
 
-/// Bytes of standard input that a job may be sent.
-pub const INPUT_BYTES_MAX: u64 = 10_000_000;
+/// Bytes of standard input that are kept in the log `input`. What is over goes to the tasks
+/// alone.
+pub const INPUT_LOG_BYTES_MAX: u64 = 10_000_000;
+
+/// The most that a job may set as the limit of its input.
+pub const INPUT_LIMIT_BYTES_MAX: u64 = 32 << 20;
+
+/// Bytes of standard input that wait for one task. When full, its input ends there, which
+/// is told (protocol/23 section 11): one that does not read holds up no other.
+pub const INPUT_TASK_BYTES_MAX: usize = 32 << 20;
+
+/// What a piece of standard input counts at least, in bytes.
+pub const INPUT_PIECE_COST_BYTES: usize = 256;
+
+/// Bytes of standard input that wait for the task that reads fastest before clients wait
+/// for their answers.
+pub const INPUT_BACKLOG_BYTES: usize = 1 << 20;
+
+/// Clients' requests that wait for room. When full, the oldest one is answered.
+pub const INPUT_WAITS_MAX: usize = 1024;
+
+/// Bytes of standard input that the runtime has of each task.
+pub const INPUT_WINDOW_BYTES: usize = 64 * 1024;
 
 /// Tasks that one shell may run.
 pub const TASKS_MAX: u64 = 65_536;
+
+/// Tasks that are started before other work gets its turn.
+pub const STARTS_PER_TURN: usize = 64;
 
 /// Bytes of one line of the PMI protocol.
 pub const PMI_LINE_BYTES_MAX: usize = 16 * 1024;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proto::data::Fsd;
 use serde_json::{Map, Value};
 
+use crate::limits::INPUT_LIMIT_BYTES_MAX;
 use crate::lines::Buffering;
 
 /// What the submitter asked of the shell.
@@ -19,6 +20,8 @@ pub struct Options {
     pub stderr: Stream,
     /// Bytes of each stream that go to the KVS, if the job said so.
     pub output_limit: Option<u64>,
+    /// Bytes of standard input that the job may be sent, and how it said that, if it did.
+    pub input_limit: Option<(u64, String)>,
     /// File to read standard input from.
     pub stdin_file: Option<String>,
     /// How long other tasks may outlive the first; `None` for ever.
@@ -87,6 +90,7 @@ impl Options {
             output_limit: get("output.limit")
                 .map(|value| size("output.limit", value))
                 .transpose()?,
+            input_limit: get("input.limit").map(input_limit).transpose()?,
             stdin_file: input_file(options)?,
             exit_timeout: exit_timeout(get("exit-timeout"))?,
             exit_on_error: get("exit-on-error").is_some_and(is_on),
@@ -161,6 +165,15 @@ fn stream(
         append,
         buffering,
     })
+}
+
+/// The limit of the input, in bytes and as it was given.
+fn input_limit(value: &Value) -> Result<(u64, String), String> {
+    let given = value.as_str().map_or(value.to_string(), str::to_owned);
+    match size("input.limit", value) {
+        Ok(limit) if limit <= INPUT_LIMIT_BYTES_MAX => Ok((limit, given)),
+        _ => Err(format!("input.util: Invalid KVS input.limit={given}")),
+    }
 }
 
 fn input_file(options: &Map<String, Value>) -> Result<Option<String>, String> {

@@ -36,10 +36,11 @@ impl JobShell {
 
     /// Sends a signal to all tasks, now or when they run.
     pub(crate) fn signal_tasks(&mut self, cx: &mut Cx<Self>, signum: i32) {
-        match self.state() {
-            State::Greeting | State::Preparing => self.early_signals.push(signum),
-            _ => self.kill_tasks(cx, signum),
+        let is_early = matches!(self.state(), State::Greeting | State::Preparing);
+        if (is_early || self.starting.is_some()) && !self.early_signals.contains(&signum) {
+            self.early_signals.push(signum);
         }
+        self.kill_tasks(cx, signum);
     }
 
     /// Sets the timer for the signal before the job's time is up.

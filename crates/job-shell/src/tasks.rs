@@ -108,6 +108,7 @@ impl JobShell {
         let status = WaitStatus(status);
         let is_first = self.tasks.iter().all(|task| task.status.is_none());
         self.tasks[index].status = Some(status);
+        self.close_input(cx, index);
         let code = u8::try_from(status.shell_code()).unwrap_or(1);
         self.code = self.code.max(code);
         if is_first {
@@ -127,9 +128,7 @@ impl JobShell {
         if let Some(child) = self.tasks[index].child.take() {
             self.children.remove(&child);
         }
-        if self.children.is_empty() {
-            self.ended(cx);
-        }
+        self.end_if_idle(cx);
     }
 
     fn first_exit(&mut self, cx: &mut Cx<Self>, index: usize, status: WaitStatus) {
@@ -146,7 +145,8 @@ impl JobShell {
         });
         self.store.event(now, "shell.task-exit", &context);
         let timeout = self.job.as_ref().and_then(|job| job.options.exit_timeout);
-        if let (Some(timeout), true) = (timeout, self.tasks.len() > 1) {
+        let is_one_of_many = self.job.as_ref().is_some_and(|job| job.ntasks > 1);
+        if let (Some(timeout), true) = (timeout, is_one_of_many) {
             let expired = move |core: &mut JobShell, cx: &mut Cx<JobShell>| {
                 core.exit_timed_out(cx, index, status, timeout);
             };
@@ -197,6 +197,7 @@ impl JobShell {
     /// Nothing runs any more.
     pub(crate) fn ended(&mut self, cx: &mut Cx<Self>) {
         if self.state() != State::Draining && self.step(Move::Ended) {
+            self.refuse_input(cx);
             for timer in [self.exit_timer.take(), self.warning.take()]
                 .into_iter()
                 .flatten()

@@ -1,4 +1,4 @@
-//! What tasks write and read: the output log, files, labels, limits, input.
+//! What tasks write: the output log, files, labels, limits.
 
 mod stage;
 
@@ -162,59 +162,6 @@ fn a_file_that_can_not_be_opened_ends_the_job() {
         stage.tell_job(),
         [format!("raise {why}"), "exit 1".to_owned()]
     );
-}
-
-#[test]
-fn input_reaches_tasks_and_the_log() {
-    let mut stage = Stage::running(Play {
-        ntasks: 2,
-        ..Play::default()
-    });
-    let all = json!({"stream": "stdin", "rank": "all", "data": "hi\n"});
-    assert_eq!(
-        stage.request("stdin", &all),
-        [r#"input 0 "hi\n""#, r#"input 1 "hi\n""#, "stdin: ok"]
-    );
-    let one = json!({"stream": "stdin", "rank": "1", "eof": true});
-    assert_eq!(
-        stage.request("stdin", &one),
-        [r#"input 1 "" eof"#, "stdin: ok"]
-    );
-    assert_eq!(stage.request("stdin", &one), ["stdin: EPIPE"]);
-    assert_eq!(
-        stage.log("input")[1..],
-        [
-            r#"data {"stream":"stdin","rank":"all","data":"hi\n"}"#,
-            r#"data {"stream":"stdin","rank":"1","eof":true}"#
-        ]
-    );
-    assert_eq!(stage.request_by_stranger("stdin", &all), ["stdin: EPERM"]);
-    let odd = json!({"stream": "stdout", "rank": "all", "data": "x"});
-    assert_eq!(stage.request("stdin", &odd), ["stdin: EPROTO"]);
-}
-
-#[test]
-fn input_may_come_from_a_file() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let path = file.path().to_string_lossy().into_owned();
-    let options = json!({"input": {"stdin": {"type": "file", "path": path}}});
-    let mut stage = Stage::running(Play {
-        options,
-        ..Play::default()
-    });
-    assert_eq!(
-        stage.spawned[0].1.stdin_path.as_deref(),
-        Some(path.as_str())
-    );
-    let data = json!({"stream": "stdin", "rank": "all", "data": "x"});
-    assert_eq!(stage.request("stdin", &data), ["stdin: EPIPE"]);
-    let options = json!({"input": {"stdin": {"type": "file", "path": "/nonexistent"}}});
-    let mut stage = Stage::start(Play {
-        options,
-        ..Play::default()
-    });
-    let why = "error opening input file /nonexistent: No such file or directory";
-    assert_eq!(stage.tell_job()[0], format!("raise {why}"));
 }
 
 #[test]

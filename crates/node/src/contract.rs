@@ -126,6 +126,14 @@ pub enum ChildEvent {
         /// Nothing more will come on this stream.
         eof: bool,
     },
+    /// Input that was sent to it is out of our hands: it went into the pipe, or was thrown
+    /// away because nobody reads it. Every byte of [`Output::ChildInput`] is told once.
+    InputTaken {
+        /// How much.
+        bytes: usize,
+        /// Nothing that is sent further goes anywhere.
+        closed: bool,
+    },
     /// It wrote to one of its [`Spawn::socketpairs`], or closed it (empty `data`, `eof`).
     Channel {
         /// Name of the socket pair.

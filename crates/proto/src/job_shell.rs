@@ -14,7 +14,7 @@ pub fn service_name(userid: u32, id: JobId) -> String {
 }
 
 /// Hands data to tasks on their standard input: the object of RFC 24, whose ranks may be
-/// `all`.
+/// `all`. Answered when there is room for more: who waits for that loses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Stdin(pub Data);
@@ -67,7 +67,7 @@ crate::refusals! {
         NotYours => EPERM "",
         /// Input comes from a file, or its end was said before.
         Closed => EPIPE "",
-        /// More input than a job may have.
+        /// More input than the job set as its limit.
         TooMuch => EOVERFLOW "stdin limit exceeded",
     }
 }

@@ -156,7 +156,7 @@ impl Children {
         Ok(pid)
     }
 
-    /// Queues input for a child.
+    /// Queues input for a child, and says how much of it is out of our hands at once.
     pub fn input(
         &mut self,
         child: ChildId,
@@ -164,50 +164,57 @@ impl Children {
         eof: bool,
         poller: &Poller,
         token: impl Fn(ChildId, ChildFd) -> u64,
-    ) {
-        let Some(running) = self.running.get_mut(&child) else {
-            return;
-        };
-        if running.input.len() + data.len() <= CHILD_BACKLOG_BYTES_MAX {
-            running.input.extend_from_slice(data);
+    ) -> Option<ChildEvent> {
+        let running = self.running.get_mut(&child)?;
+        let is_dropped = running.stdin.is_none()
+            || running.input.len().saturating_add(data.len()) > CHILD_BACKLOG_BYTES_MAX;
+        if is_dropped {
+            let closed = running.stdin.is_none();
+            let bytes = data.len();
+            return Some(ChildEvent::InputTaken { bytes, closed });
         }
+        running.input.extend_from_slice(data);
         running.close_input |= eof;
-        self.write_input(child, poller, token);
+        self.write_input(child, false, poller, token)
     }
 
-    /// Writes as much queued input as goes.
+    /// Writes as much queued input as goes, and says how much that was. With `is_gone` there
+    /// is nobody who could read it.
     pub fn write_input(
         &mut self,
         child: ChildId,
+        is_gone: bool,
         poller: &Poller,
         token: impl Fn(ChildId, ChildFd) -> u64,
-    ) {
-        let Some(running) = self.running.get_mut(&child) else {
-            return;
-        };
-        let Some(stdin) = &mut running.stdin else {
-            return;
-        };
-        let mut broken = false;
-        while !running.input.is_empty() {
-            match stdin.write(&running.input) {
-                Ok(n) => drop(running.input.drain(..n)),
+    ) -> Option<ChildEvent> {
+        let running = self.running.get_mut(&child)?;
+        let stdin = running.stdin.as_mut()?;
+        let (mut written, mut broken) = (0, is_gone);
+        while !broken && written < running.input.len() {
+            match stdin.write(&running.input[written..]) {
+                Ok(n) => written += n,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => {
-                    broken = true;
-                    break;
-                }
+                Err(_) => broken = true,
             }
         }
-        if broken || (running.input.is_empty() && running.close_input) {
+        let taken = match broken {
+            true => running.input.len(),
+            false => written,
+        };
+        running.input.drain(..taken);
+        let is_over = broken || (running.input.is_empty() && running.close_input);
+        if is_over {
             poller.remove(&*stdin);
-            running.input.clear();
             running.stdin = None;
         } else {
             let more = !running.input.is_empty();
             let _ = poller.set(&*stdin, token(child, ChildFd::Stdin), false, more);
         }
+        (taken > 0 || is_over).then_some(ChildEvent::InputTaken {
+            bytes: taken,
+            closed: is_over,
+        })
     }
 
     /// Reads a stream of a child that is ready.
@@ -384,5 +391,77 @@ fn stdio(stdio: Stdio) -> std::process::Stdio {
         Stdio::Inherit => std::process::Stdio::inherit(),
         Stdio::Null => std::process::Stdio::null(),
         Stdio::Pipe | Stdio::Lifeline => std::process::Stdio::piped(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHILD: ChildId = ChildId(1);
+
+    fn token(_: ChildId, fd: ChildFd) -> u64 {
+        fd.number()
+    }
+
+    /// A child of the shell with a pipe as its input.
+    fn run(line: &str, children: &mut Children, poller: &Poller) {
+        let spawn = Spawn {
+            argv: ["sh", "-c", line].map(str::to_owned).into(),
+            stdin: Stdio::Pipe,
+            new_group: true,
+            ..Spawn::default()
+        };
+        let event = children.spawn(CHILD, &spawn, poller, token);
+        assert!(matches!(event, ChildEvent::Started { .. }), "{event:?}");
+    }
+
+    #[test]
+    fn a_child_that_closes_its_input_is_told_once() {
+        let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
+        run("exec <&-; exec tail -f /dev/null", &mut children, &poller);
+        let ready = poller.wait(None).unwrap();
+        let tokens: Vec<u64> = ready.iter().map(|ready| ready.token).collect();
+        assert_eq!(tokens, [ChildFd::Stdin.number()]);
+        let closed = |bytes| {
+            Some(ChildEvent::InputTaken {
+                bytes,
+                closed: true,
+            })
+        };
+        let told = children.write_input(CHILD, ready[0].readable, &poller, token);
+        assert_eq!(told, closed(0));
+        assert_eq!(
+            poller.wait(Some(std::time::Duration::ZERO)).unwrap().len(),
+            0
+        );
+        assert_eq!(
+            children.input(CHILD, b"more", false, &poller, token),
+            closed(4)
+        );
+        children.kill(CHILD, 9, true);
+    }
+
+    #[test]
+    fn every_byte_of_input_is_told_once() {
+        let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
+        run("exec wc -c", &mut children, &poller);
+        let (mut taken, mut is_closed) = (0, false);
+        let mut count = |event: Option<ChildEvent>| {
+            if let Some(ChildEvent::InputTaken { bytes, closed }) = event {
+                (taken, is_closed) = (taken + bytes, closed);
+            }
+            is_closed
+        };
+        count(children.input(CHILD, &vec![0; 1 << 20], true, &poller, token));
+        'all: loop {
+            for ready in poller.wait(None).unwrap() {
+                let is_input = ready.token == ChildFd::Stdin.number();
+                if is_input && count(children.write_input(CHILD, false, &poller, token)) {
+                    break 'all;
+                }
+            }
+        }
+        assert_eq!(taken, 1 << 20);
     }
 }

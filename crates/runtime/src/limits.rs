@@ -30,7 +30,8 @@ pub const LOG_LINES_MAX: usize = 4096;
 pub const CHILD_READ_BYTES: usize = 64 * 1024;
 
 /// Bytes waiting for a child that does not read its input. When full, what is
-/// written further is dropped, as by a closed pipe.
+/// written further is dropped, as by a closed pipe: who sends more than this looks at
+/// how much was taken.
 pub const CHILD_BACKLOG_BYTES_MAX: usize = 64 << 20;
 
 /// Socket pairs that one child may have. A child with more is not started.

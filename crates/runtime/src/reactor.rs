@@ -358,8 +358,9 @@ impl<N: Node> Reactor<N> {
                 self.children.reap(child, &self.poller)
             }
             ChildFd::Stdin => {
-                self.children.write_input(child, &self.poller, child_token);
-                None
+                // It is watched for writing alone: what can be read is that it is closed.
+                self.children
+                    .write_input(child, ready.readable, &self.poller, child_token)
             }
             ChildFd::Channel(at) if ready.writable && !ready.readable => {
                 self.children.flush_channel(child, at, &self.poller);
@@ -402,8 +403,12 @@ impl<N: Node> Reactor<N> {
                 self.hand_in(Input::Child { child, event });
             }
             Output::ChildInput { child, data, eof } => {
-                self.children
+                let taken = self
+                    .children
                     .input(child, &data, eof, &self.poller, child_token);
+                if let Some(event) = taken {
+                    self.hand_in(Input::Child { child, event });
+                }
             }
             Output::Kill {
                 child,

@@ -146,7 +146,7 @@ impl JobExec {
                     self.stream_closed(cx, id);
                 }
             }
-            ChildEvent::Channel { .. } => {}
+            ChildEvent::Channel { .. } | ChildEvent::InputTaken { .. } => {}
             ChildEvent::Exited { status } => self.shell_exited(cx, id, status),
         }
     }

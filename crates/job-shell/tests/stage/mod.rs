@@ -192,6 +192,17 @@ impl Stage {
         seen
     }
 
+    /// A task reads some of its input; with `closed` it reads no more.
+    pub fn reads(&mut self, task: usize, bytes: usize, closed: bool) -> Vec<String> {
+        self.child(task, ChildEvent::InputTaken { bytes, closed })
+    }
+
+    /// A client sends this much input.
+    pub fn send_input(&mut self, rank: &str, bytes: usize) -> Vec<String> {
+        let data = json!({"stream": "stdin", "rank": rank, "data": "x".repeat(bytes)});
+        self.request("stdin", &data)
+    }
+
     /// A client sends a request to the shell.
     pub fn request(&mut self, method: &str, payload: &Value) -> Vec<String> {
         let topic = format!("100-shell-fNH.{method}");
@@ -273,10 +284,11 @@ impl Stage {
             }
             Output::ChildInput { child, data, eof } => {
                 let (task, eof) = (self.task_of(child), if eof { " eof" } else { "" });
-                Some(format!(
-                    "input {task} {:?}{eof}",
-                    String::from_utf8_lossy(&data)
-                ))
+                let text = match data.len() {
+                    0..64 => format!("{:?}", String::from_utf8_lossy(&data)),
+                    much => format!("{much} bytes"),
+                };
+                Some(format!("input {task} {text}{eof}"))
             }
             Output::ChildChannel {
                 child, data, eof, ..
