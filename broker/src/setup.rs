@@ -186,7 +186,7 @@ fn fill_in(
     statedir: &Folder,
 ) -> anyhow::Result<()> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-    attrs.put("version", env!("CARGO_PKG_VERSION"));
+    attrs.put("version", proto::attr::CORE_VERSION);
     attrs.put("broker.pid", std::process::id().to_string());
     attrs.put("broker.starttime", format!("{started:.2}"));
     let text = |path: &Path| path.to_string_lossy().into_owned();

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Empty, Never};
 
+/// What the attribute `version` says: the flux-core whose protocol this is. Programs compare
+/// it with the version that they need.
+pub const CORE_VERSION: &str = "0.88.0";
+
 /// `flags` of an attribute that can not change any more; clients cache it.
 pub const IMMUTABLE: u32 = 1;
 

@@ -1,10 +1,12 @@
 //! `flux version`, also `flux -V`.
 
+use proto::attr::CORE_VERSION;
+
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
 
-/// Print the versions of the command and of the broker that it talks to
+/// Print the versions of Flux that the command and its broker are compatible with, and our own
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux version
@@ -17,8 +19,8 @@ impl Run for Version {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        writeln!(flux.out, "commands:    \t\t{}", env!("CARGO_PKG_VERSION"))?;
-        writeln!(flux.out, "libflux-core:\t\t{}", env!("CARGO_PKG_VERSION"))?;
+        writeln!(flux.out, "commands:    \t\t{CORE_VERSION}")?;
+        writeln!(flux.out, "libflux-core:\t\t{CORE_VERSION}")?;
         let Some(uri) = flux.env.get("FLUX_URI").map(str::to_owned) else {
             return build_options(flux);
         };
