@@ -163,6 +163,14 @@ test_expect_success 'a memo is seen in listings' '
 	flux cancel $id
 '
 
+test_expect_success 'a purge without limits forgets nothing' '
+	before=$(flux jobs -an | wc -l) &&
+	flux job purge -f >actual 2>err &&
+	test_grep "^purged 0 inactive jobs, [0-9]* remaining$" actual &&
+	test_grep "nothing is purged" err &&
+	test "$(flux jobs -an | wc -l)" = "$before"
+'
+
 test_expect_success 'jobs are forgotten when purged' '
 	flux queue drain &&
 	flux job purge --num-limit=1 >actual &&

@@ -30,8 +30,7 @@ impl Request {
     /// Submits it and waits for its id.
     pub fn submit(&self, handle: &mut Handle) -> Result<JobId, CliError> {
         let pending = self.start(handle);
-        let submitted = handle.wait(pending).map_err(refused)?;
-        Ok(submitted.id)
+        Ok(handle.wait(pending)?.id)
     }
 
     /// Prints the jobspec as one line.
@@ -60,7 +59,7 @@ pub fn answered(answer: Result<Submitted, Refusal>) -> Result<JobId, CliError> {
     answer.map(|submitted| submitted.id).map_err(refused)
 }
 
-/// A refusal as the commands that submit print it: without the program's name.
+/// A refusal as the commands that submit many jobs print it: without the program's name.
 pub fn refused(refusal: Refusal) -> CliError {
     let text = format!("[Errno {}] {refusal}", refusal.errno.0);
     CliError::new(text).bare()

@@ -106,6 +106,11 @@ fn jobs_can_be_named() {
         "ƒ3:1\n-- stderr\nJobID ƒ9 unknown\n",
     );
     check(
+        "jobs ƒ9",
+        listing(jobs(), ""),
+        "-- stderr\nJobID ƒ9 unknown\n-- code 1\n",
+    );
+    check(
         "jobs -n -a --format={id.f58} ƒ9",
         listing(jobs(), ""),
         "-- stderr\nflux-jobs: WARNING: Filtering options ignored with jobid list\n\

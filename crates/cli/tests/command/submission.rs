@@ -289,6 +289,12 @@ fn what_is_refused_is_said_with_its_number() {
         "-- stderr\n[Errno 1] no\n-- code 1\n",
     );
     check_input(
+        "run true",
+        "",
+        |request| vec![refuse(request, &Refusal::new(Errno::EPERM, "no"))],
+        "-- stderr\nflux-run: ERROR: no\n-- code 1\n",
+    );
+    check_input(
         "submit",
         "",
         |_| Vec::new(),

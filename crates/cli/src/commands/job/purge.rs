@@ -8,7 +8,7 @@ use super::parse_id;
 use crate::error::CliError;
 use crate::flux::Flux;
 
-/// Forget jobs that are over
+/// Forget jobs that are over: those named, or those beyond a limit
 #[derive(clap::Args)]
 pub struct Purge {
     /// Keep those that have been over for less than this
@@ -30,11 +30,17 @@ pub struct Purge {
 
 impl Purge {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let is_limited = self.age_limit.is_some() || self.num_limit.is_some();
+        if self.ids.is_empty() && !is_limited {
+            flux.warn("neither ids nor a limit are given: nothing is purged")?;
+        }
         let mut handle = flux.connect()?;
         let before = inactive(&mut handle)?;
-        let count = match self.ids.is_empty() {
-            true => self.by_limits(&mut handle)?,
-            false => self.by_ids(&mut handle)?,
+        let count = match (self.ids.is_empty(), is_limited) {
+            (false, _) => self.by_ids(&mut handle)?,
+            (true, true) => self.by_limits(&mut handle)?,
+            // To the service no limit means every job: too much for a slip.
+            (true, false) => 0,
         };
         match self.force {
             true => {

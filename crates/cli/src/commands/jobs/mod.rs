@@ -149,15 +149,16 @@ impl Run for Jobs {
             }
         }
         let (mut jobs, is_found) = self.get::<Job>(flux, &mut handle, &plan.listing)?;
+        if !is_found {
+            // That has been said, and a header without jobs would only hide it.
+            return Err(CliError::exit(1));
+        }
         plan.fill(flux, &mut jobs);
         self.print(flux, &plan, &jobs)?;
         if self.recursion.recursive {
             self.descend(flux, &plan, &jobs, "", 0)?;
         }
-        match is_found {
-            true => Ok(()),
-            false => Err(CliError::exit(1)),
-        }
+        Ok(())
     }
 }
 
