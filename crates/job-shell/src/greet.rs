@@ -62,6 +62,7 @@ impl JobShell {
         if let Some(job) = order.job
             && self.state() == State::Greeting
         {
+            self.store.stamps.note(job.t_log);
             self.register(cx, job.userid);
             self.told = Some(job);
             self.begin_if_known(cx);

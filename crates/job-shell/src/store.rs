@@ -4,8 +4,8 @@
 
 use bytes::Bytes;
 use node::{Call, Cx};
-use proto::data::Entry;
 use proto::data::stdio::{Data, Header, Log, Redirect};
+use proto::data::{Entry, Stamps};
 use proto::kvs::{Commit, Committed};
 use proto::{Errno, Payload, Refusal};
 use serde::Serialize;
@@ -22,6 +22,8 @@ pub struct Store {
     pub output: String,
     /// Lines for `input`.
     pub input: String,
+    /// The timestamps of all three.
+    pub stamps: Stamps,
     in_flight: bool,
     seq: u64,
     has_output: bool,
@@ -41,12 +43,12 @@ impl Store {
 
     /// Adds an event to the guest log.
     pub fn event(&mut self, now: f64, name: &'static str, context: &impl Serialize) {
-        add(&mut self.log, now, name, context);
+        add(&mut self.log, self.stamps.next(now), name, context);
     }
 
     /// Adds a piece of output, behind the header.
     pub fn data(&mut self, now: f64, data: &Data) {
-        add(&mut self.output, now, "data", data);
+        add(&mut self.output, self.stamps.next(now), "data", data);
     }
 
     /// Adds the header of the output, once.
@@ -54,14 +56,24 @@ impl Store {
         if !std::mem::replace(&mut self.has_output, true) {
             // What the shell had to say before goes behind it.
             let said = std::mem::take(&mut self.output);
-            add(&mut self.output, now, "header", &Header::output(ntasks));
+            add(
+                &mut self.output,
+                self.stamps.next(now),
+                "header",
+                &Header::output(ntasks),
+            );
             self.output += &said;
         }
     }
 
     /// Says that a stream goes elsewhere.
     pub fn redirect(&mut self, now: f64, redirect: &Redirect) {
-        add(&mut self.output, now, "redirect", redirect);
+        add(
+            &mut self.output,
+            self.stamps.next(now),
+            "redirect",
+            redirect,
+        );
     }
 
     /// Adds words of the shell itself.
@@ -75,15 +87,20 @@ impl Store {
             line: None,
             program: None,
         };
-        add(&mut self.output, now, "log", &log);
+        add(&mut self.output, self.stamps.next(now), "log", &log);
     }
 
     /// Adds a piece of input, behind a header of its own.
     pub fn input(&mut self, now: f64, ntasks: u64, data: &Data) {
         if !std::mem::replace(&mut self.has_input, true) {
-            add(&mut self.input, now, "header", &Header::input(ntasks));
+            add(
+                &mut self.input,
+                self.stamps.next(now),
+                "header",
+                &Header::input(ntasks),
+            );
         }
-        add(&mut self.input, now, "data", data);
+        add(&mut self.input, self.stamps.next(now), "data", data);
     }
 
     /// The next commit, if one is due. Words that came before the header wait for it.

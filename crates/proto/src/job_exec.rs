@@ -157,6 +157,9 @@ pub struct ShellJob {
     pub r: Value,
     /// The job's namespace in the KVS.
     pub namespace: String,
+    /// When the last event of `exec.eventlog` was, in seconds since the epoch.
+    #[serde(default)]
+    pub t_log: f64,
     /// The broker's attributes that a shell needs.
     pub attrs: BTreeMap<String, String>,
 }

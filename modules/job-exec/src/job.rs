@@ -2,7 +2,7 @@
 
 use node::{ChildId, Cx, Reply, Stream, TimerId};
 use proto::Payload;
-use proto::data::{Entry, JobId, Rset};
+use proto::data::{Entry, JobId, Rset, Stamps};
 use proto::job_exec::{JobStats, Progress, ShellBarrier, ShellExit, ShellHello, Start, Step};
 use serde::Serialize;
 use serde_json::Value;
@@ -97,6 +97,8 @@ pub struct Shell {
 pub struct GuestLog {
     /// Lines not sent off.
     pub pending: String,
+    /// The timestamps of its lines.
+    pub stamps: Stamps,
     /// Lines for `output` not sent off.
     pub output: String,
     /// It is in a namespace of its own, and not in the primary one.
@@ -203,14 +205,16 @@ impl Job {
 
     /// Adds an event to the guest log.
     pub fn log(&mut self, now: f64, name: &'static str) {
-        if let Ok(entry) = Entry::new(now, name) {
+        if let Ok(entry) = Entry::new(self.log.stamps.next(now), name) {
             self.log.pending += &entry.encode();
         }
     }
 
     /// Adds an event about something to the guest log.
     pub fn log_with(&mut self, now: f64, name: &'static str, context: &impl Serialize) {
-        if let Ok(entry) = Entry::new(now, name).and_then(|entry| entry.with(context)) {
+        if let Ok(entry) =
+            Entry::new(self.log.stamps.next(now), name).and_then(|entry| entry.with(context))
+        {
             self.log.pending += &entry.encode();
         }
     }

@@ -105,6 +105,9 @@ impl JobExec {
         cx.call(&lookup, move |core, cx, result| {
             let bytes = result.ok().and_then(|found| found.bytes());
             let entries = decode_log(&bytes.unwrap_or_default()).unwrap_or_default();
+            if let (Some(job), Some(last)) = (core.jobs.get_mut(&id), entries.last()) {
+                job.log.stamps.note(last.timestamp());
+            }
             core.recovered(cx, id, Past::of(&entries));
         });
     }

@@ -130,6 +130,7 @@ impl JobExec {
         let is_first = job.state().is_alive();
         if is_first {
             job.log.pending += &exit.log;
+            job.log.stamps.note_lines(&exit.log);
             job.log.output += &exit.output;
             let status = i32::from(exit.code) << 8;
             let context = json!({ "rank": exit.rank, "wait_status": status });
@@ -314,6 +315,7 @@ fn first_order(cx: &Cx<JobExec>, job: &Job, again: bool) -> ShellOrder {
         jobspec: job.jobspec.clone(),
         r: job.r.clone(),
         namespace: job.id.guest_namespace(),
+        t_log: job.log.stamps.last(),
         attrs: attrs.collect(),
     };
     ShellOrder {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use node::Cx;
-use proto::data::JobId;
+use proto::data::{JobId, Stamps};
 use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
 use proto::kvs::Op;
 
@@ -24,6 +24,8 @@ pub struct JobManager {
     pub(crate) jobs: Jobs,
     /// Jobs that something happened to, to be asked what they need.
     pub(crate) acting: VecDeque<JobId>,
+    /// Of all logs together: the journal is one log too.
+    pub(crate) stamps: Stamps,
     pub(crate) batch: Batch,
     pub(crate) joblog: JobLog,
     pub(crate) journal: Journal,

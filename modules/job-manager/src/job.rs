@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use proto::RawJson;
-use proto::data::{Entry, JobId, dotted};
+use proto::data::{Entry, JobId, Stamps, dotted};
 use proto::job_manager::JobEvent;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -112,6 +112,13 @@ impl Job {
         if let (Ok(()), Ok(r)) = (set, RawJson::of(&r)) {
             self.r = Some(Rc::new(r));
         }
+    }
+
+    /// When its last event was, in seconds since the epoch.
+    pub fn last_timestamp(&self) -> f64 {
+        let mut stamps = Stamps::default();
+        stamps.note_lines(&self.log);
+        stamps.last()
     }
 
     /// All notes, `None` when there are none.

@@ -113,6 +113,16 @@ impl Jobs {
         self.max_id
     }
 
+    /// When the last event of all jobs was, in seconds since the epoch.
+    pub fn last_timestamp(&self) -> f64 {
+        let inactive = self
+            .by_age
+            .last()
+            .map_or(0.0, |(bits, _)| f64::from_bits(*bits));
+        let active = self.all_active().map(Job::last_timestamp);
+        active.fold(inactive, f64::max)
+    }
+
     /// How many jobs are not over.
     pub fn n_active(&self) -> usize {
         self.active.len()

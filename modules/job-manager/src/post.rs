@@ -31,7 +31,7 @@ impl JobManager {
         timestamp: f64,
         cx: &mut Cx<Self>,
     ) -> bool {
-        let entry = match event.entry(timestamp) {
+        let entry = match event.entry(self.stamps.next(timestamp)) {
             Ok(entry) => entry,
             Err(error) => {
                 tracing::error!("job={id} {}: {error}", event.name());

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use node::{Cx, Stream};
-use proto::data::{Entry, Hostlist, IdSet, Rset};
+use proto::data::{Entry, Hostlist, IdSet, Rset, Stamps};
 use proto::resource::{Acquire, AcquireError, Acquired};
 use proto::{Coded as _, Object, Refusal};
 use serde::Serialize;
@@ -47,6 +47,8 @@ pub struct Resource {
     pub(crate) excluded: IdSet,
     pub(crate) monitor: Monitor,
     pub(crate) journal: Journal,
+    /// Of the log, those of an earlier life included.
+    pub(crate) stamps: Stamps,
     pub(crate) store: Store,
     pub(crate) scheduler: Option<Scheduler>,
     /// What ranks have found, as far as they have reported.
@@ -70,6 +72,7 @@ impl Resource {
             excluded: IdSet::new(),
             monitor: Monitor::default(),
             journal: Journal::default(),
+            stamps: Stamps::default(),
             store: Store::default(),
             scheduler: None,
             found: Rset::new(),
@@ -206,7 +209,8 @@ impl Resource {
         context: &impl Serialize,
         waiter: Option<Waiter>,
     ) {
-        let entry = Entry::new(cx.now().wall, name).and_then(|entry| entry.with(context));
+        let now = self.stamps.next(cx.now().wall);
+        let entry = Entry::new(now, name).and_then(|entry| entry.with(context));
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => return tracing::error!("event {name}: {error}"),

@@ -19,6 +19,8 @@ pub fn recall_log(cx: &mut Cx<Resource>) {
         let log = log.unwrap_or_default();
         match eventlog::decode_log(&log) {
             Ok(entries) => {
+                core.stamps
+                    .note(entries.last().map_or(0.0, Entry::timestamp));
                 core.journal.recall(entries.clone());
                 recall_r(core, cx, entries);
             }

@@ -91,8 +91,7 @@ fn every_declared_method_has_a_route() {
 #[test]
 fn a_first_start_discovers_stores_and_tells() {
     let mut probe = start("{}", &[], &[]);
-    let define =
-        r#"{"timestamp":1000.0,"name":"resource-define","context":{"method":"dynamic-discovery"}}"#;
+    let define = r#"{"timestamp":1000.0000000000002,"name":"resource-define","context":{"method":"dynamic-discovery"}}"#;
     assert_eq!(
         stored(&mut probe),
         [
@@ -102,7 +101,7 @@ fn a_first_start_discovers_stores_and_tells() {
     );
     probe.stream("resource.journal", "");
     let restart = r#"{"timestamp":1000.0,"name":"restart","context":{"ranks":"0","online":"","nodelist":"fox0"}}"#;
-    let online = r#"{"timestamp":1000.0,"name":"online","context":{"idset":"0"}}"#;
+    let online = r#"{"timestamp":1000.0000000000001,"name":"online","context":{"idset":"0"}}"#;
     assert_eq!(
         probe.said(),
         [

@@ -31,7 +31,7 @@ mod textual;
 
 pub use blobref::{BlobRef, HashKind};
 pub use constraint::Constraint;
-pub use eventlog::{Context, Entry, EventlogError};
+pub use eventlog::{Context, Entry, EventlogError, Stamps};
 pub use fsd::Fsd;
 pub use hostlist::Hostlist;
 pub use idset::{IdSet, IdSetStyle};

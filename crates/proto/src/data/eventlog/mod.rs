@@ -3,6 +3,7 @@
 //! Owns one entry and the reading of a whole log. How entries are shown to people is in
 //! `text.rs`. It knows no event names: those belong to the service that writes the log.
 
+mod stamps;
 mod text;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::textual::from_object;
 
+pub use stamps::Stamps;
 pub use text::{EntryFormatter, TimeForm};
 
 /// What an event is about: an object whose key order is kept.
