@@ -121,7 +121,7 @@ crate::json_payloads!(Submit, Submitted, Info, Stats);
 crate::no_payloads!(GetInfo, StatsGet);
 
 crate::methods! {
-    Submit = "job-ingest.submit" (USER) => Submitted, SubmitError
+    Submit = "job-ingest.submit" (USER) => Submitted, SubmitError, recognised
         : "Submits a job; answered when it can not be lost any more." {
             fn bad_payload(_: &BadPayload) -> Refusal {
                 SubmitError::Malformed.refusal()

@@ -5,6 +5,8 @@
 //! again when the service was lost on the way: the keys hold what they held, and the job
 //! manager takes no job twice.
 
+use std::collections::BTreeMap;
+
 use node::{Call, Cx, Reply};
 use proto::data::JobId;
 use proto::job_ingest::{Submit, SubmitError, Submitted};
@@ -15,9 +17,13 @@ use proto::{Coded, Errno, Payload, Refusal};
 use crate::JobIngest;
 use crate::core::Incoming;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_JOBS_MAX};
+use crate::saved;
 
 /// Those who wait for a batch.
-type Replies = Vec<(JobId, Reply<Submit>)>;
+struct Submitters {
+    batch: u64,
+    replies: Vec<(JobId, Reply<Submit>)>,
+}
 
 impl JobIngest {
     /// Sends off everything that waits, unless a batch is being stored.
@@ -26,87 +32,115 @@ impl JobIngest {
             return;
         }
         let mut commit = Commit::new(PRIMARY);
-        let (mut jobs, mut replies) = (Vec::new(), Replies::new());
+        self.n_batches += 1;
+        let batch = self.n_batches;
+        let (mut jobs, mut replies) = (Vec::new(), Vec::new());
         let mut bytes = 0;
         while jobs.len() < BATCH_JOBS_MAX
             && bytes < BATCH_BYTES_MAX
-            && let Some(Incoming { job, j, reply }) = self.waiting.pop_front()
+            && let Some(incoming) = self.waiting.pop_front()
         {
+            let Incoming {
+                job,
+                number,
+                j,
+                reply,
+            } = incoming;
             bytes += j.len() + job.jobspec.as_str().len();
             let jobspec = job.jobspec.as_str().to_owned();
             commit = commit.put(job.id.kvs_key("J"), j);
             commit = commit.put(job.id.kvs_key("jobspec"), jobspec);
+            self.recall.note(batch, number, job.id);
             replies.push((job.id, reply));
             jobs.push(job);
         }
+        commit.ops.extend(saved::write(&self.recall));
         self.is_storing = true;
-        store(cx, Call::new(&commit), jobs, replies);
+        let submitters = Submitters { batch, replies };
+        store(cx, Call::new(&commit), jobs, submitters);
     }
 
-    fn stored(&mut self, cx: &mut Cx<Self>, jobs: Vec<SubmitJob>, replies: Replies) {
+    fn stored(&mut self, cx: &mut Cx<Self>, jobs: Vec<SubmitJob>, submitters: Submitters) {
         self.is_storing = false;
         self.n_handing_over += 1;
         let request = proto::job_manager::Submit { jobs };
-        hand_over(cx, Call::with_payload(request.encode()), replies);
+        hand_over(cx, Call::with_payload(request.encode()), submitters);
+    }
+
+    /// Tells each submitter what became of its job.
+    fn answered(
+        &mut self,
+        cx: &mut Cx<Self>,
+        submitters: Submitters,
+        errors: Vec<(JobId, String)>,
+    ) {
+        let mut errors: BTreeMap<JobId, String> = errors.into_iter().collect();
+        let mut refused = Vec::new();
+        for (id, reply) in submitters.replies {
+            let result = match errors.remove(&id) {
+                None => Ok(Submitted { id }),
+                Some(text) => {
+                    refused.push(id);
+                    Err(SubmitError::Rejected(text))
+                }
+            };
+            reply.send(cx, result);
+        }
+        self.recall.answered(submitters.batch);
+        unlink(cx, refused);
+    }
+
+    /// Tells all submitters of a batch that it failed, with the number of the error below.
+    fn refuse(
+        &mut self,
+        cx: &mut Cx<Self>,
+        submitters: Submitters,
+        errno: Errno,
+        why: &SubmitError,
+    ) {
+        for (_, reply) in submitters.replies {
+            let refusal = Refusal {
+                errno,
+                ..why.refusal()
+            };
+            reply.send_refusal(cx, Err(refusal));
+        }
+        self.recall.answered(submitters.batch);
     }
 }
 
-fn store(cx: &mut Cx<JobIngest>, call: Call<Commit>, jobs: Vec<SubmitJob>, replies: Replies) {
+fn store(cx: &mut Cx<JobIngest>, call: Call<Commit>, jobs: Vec<SubmitJob>, submitters: Submitters) {
     let again = call.clone();
     cx.call_with(call, move |core, cx, result| match result {
-        Ok(_) => core.stored(cx, jobs, replies),
-        Err(error) if error.errno == Errno::EHOSTUNREACH => store(cx, again, jobs, replies),
+        Ok(_) => core.stored(cx, jobs, submitters),
+        Err(error) if error.errno == Errno::EHOSTUNREACH => store(cx, again, jobs, submitters),
         Err(error) => {
             core.is_storing = false;
             tracing::error!("KVS commit failed: {error}");
-            refuse(cx, replies, error.errno, &SubmitError::Commit);
+            core.refuse(cx, submitters, error.errno, &SubmitError::Commit);
         }
     });
 }
 
-fn hand_over(cx: &mut Cx<JobIngest>, call: Call<proto::job_manager::Submit>, replies: Replies) {
+fn hand_over(
+    cx: &mut Cx<JobIngest>,
+    call: Call<proto::job_manager::Submit>,
+    submitters: Submitters,
+) {
     let again = call.clone();
     cx.call_with(call, move |core, cx, result| match result {
         Ok(answer) => {
             core.n_handing_over -= 1;
-            answered(cx, replies, answer.errors);
+            core.answered(cx, submitters, answer.errors);
         }
-        Err(error) if error.errno == Errno::EHOSTUNREACH => hand_over(cx, again, replies),
+        Err(error) if error.errno == Errno::EHOSTUNREACH => hand_over(cx, again, submitters),
         Err(error) => {
             core.n_handing_over -= 1;
             tracing::error!("job-manager.submit: {error}");
-            unlink(cx, replies.iter().map(|(id, _)| *id).collect());
-            refuse(cx, replies, error.errno, &SubmitError::Submit);
+            unlink(cx, submitters.replies.iter().map(|(id, _)| *id).collect());
+            core.refuse(cx, submitters, error.errno, &SubmitError::Submit);
         }
     });
-}
-
-/// Tells each submitter what became of its job.
-fn answered(cx: &mut Cx<JobIngest>, replies: Replies, errors: Vec<(JobId, String)>) {
-    let mut errors: std::collections::BTreeMap<JobId, String> = errors.into_iter().collect();
-    let mut refused = Vec::new();
-    for (id, reply) in replies {
-        let result = match errors.remove(&id) {
-            None => Ok(Submitted { id }),
-            Some(text) => {
-                refused.push(id);
-                Err(SubmitError::Rejected(text))
-            }
-        };
-        reply.send(cx, result);
-    }
-    unlink(cx, refused);
-}
-
-/// Tells all submitters of a batch that it failed, with the number of the error below.
-fn refuse(cx: &mut Cx<JobIngest>, replies: Replies, errno: Errno, why: &SubmitError) {
-    for (_, reply) in replies {
-        let refusal = Refusal {
-            errno,
-            ..why.refusal()
-        };
-        reply.send_refusal(cx, Err(refusal));
-    }
 }
 
 /// Removes what is in the KVS of jobs that were not taken.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use node::{Cx, Peer, Reply};
+use node::{Cx, Peer, Recall, Reply};
 use proto::data::JobId;
 use proto::data::jobid::{FluidError, FluidGenerator};
 use proto::job_ingest::{GetInfo, Info, Pipeline, Stage, Stats, Submit, SubmitError};
@@ -12,12 +12,15 @@ use wire::{Flags, Kind, Message};
 
 use crate::check::{Requestor, check};
 use crate::limits::{IDS_AHEAD_MS_MAX, WAITING_JOBS_MAX};
+use crate::saved;
 use crate::settings::Settings;
 
 /// A job on its way in.
 pub(crate) struct Incoming {
     /// As the job manager gets it.
     pub job: SubmitJob,
+    /// By which the request is known when it comes again.
+    pub number: Option<u64>,
     /// As it was signed.
     pub j: String,
     pub reply: Reply<Submit>,
@@ -32,6 +35,10 @@ pub struct JobIngest {
     pub(crate) waiting: VecDeque<Incoming>,
     /// Whether a batch is on its way to the KVS.
     pub(crate) is_storing: bool,
+    /// Batches made so far.
+    pub(crate) n_batches: u64,
+    /// Ids of jobs whose submitters may not have been answered.
+    pub(crate) recall: Recall<JobId>,
     /// Batches that the job manager has not answered.
     pub(crate) n_handing_over: usize,
     /// Asked to stop: ends when nothing is on its way.
@@ -47,9 +54,11 @@ impl JobIngest {
             tracing::debug!("rank {rank} makes no job ids: jobs go upstream");
         } else if rank == 0 {
             cx.hold_requests();
-            cx.call(&proto::job_manager::GetInfo, |core, cx, result| {
-                let start = result.map(|info| info.max_jobid.timestamp_ms() + 1);
-                core.begin_ids(cx, start);
+            saved::read(cx, |_, cx| {
+                cx.call(&proto::job_manager::GetInfo, |core, cx, result| {
+                    let start = result.map(|info| info.max_jobid.timestamp_ms() + 1);
+                    core.begin_ids(cx, start);
+                });
             });
         } else {
             cx.hold_requests();
@@ -72,6 +81,8 @@ impl JobIngest {
             ids: None,
             waiting: VecDeque::new(),
             is_storing: false,
+            n_batches: 0,
+            recall: Recall::default(),
             n_handing_over: 0,
             is_ending: false,
             stats: Stage::default(),
@@ -104,6 +115,7 @@ impl JobIngest {
         match self.take(cx, peer, &request) {
             Ok(job) => self.waiting.push_back(Incoming {
                 job,
+                number: peer.number,
                 j: request.j,
                 reply,
             }),
@@ -111,7 +123,7 @@ impl JobIngest {
         }
     }
 
-    /// Checks a job and gives it an id.
+    /// Checks a job and gives it an id: the one that it had if it comes again.
     fn take(
         &mut self,
         cx: &Cx<Self>,
@@ -133,10 +145,14 @@ impl JobIngest {
         self.stats.errors += u64::from(checked.is_err());
         let mut checked = checked?;
         checked.jobspec.redact();
+        let id = match self.recall.done(peer) {
+            Some(id) => *id,
+            None => self.next_id(now_ms(cx))?,
+        };
         let jobspec = RawJson::of(checked.jobspec.object())
             .map_err(|error| SubmitError::Invalid(error.to_string()))?;
         Ok(SubmitJob {
-            id: self.next_id(now_ms(cx))?,
+            id,
             userid: peer.userid,
             urgency: checked.urgency.get().into(),
             t_submit: cx.now().wall,

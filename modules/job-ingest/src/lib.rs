@@ -1,17 +1,18 @@
 //! job-ingest: where jobs come in, on every rank (protocol/11 section 2).
 //!
 //! It checks a job, gives it an id, puts it into the KVS and hands it to the job manager.
-//! It answers when both have it. It keeps nothing that a restart would lose: a job whose
-//! submitter was not answered never was.
+//! It answers when both have it. A submission whose answer was lost with it gets the id that
+//! it had.
 //!
-//! Read on in `core.rs` (what it knows), `check.rs` (what may come in) and `batch.rs` (how
-//! jobs travel together). It never waits for company: a batch is what came in one turn, or
+//! Read on in `core.rs` (what it knows), `check.rs` (what may come in), `batch.rs` (how jobs
+//! travel together) and `saved.rs` (what survives a restart). It never waits for company: a batch is what came in one turn, or
 //! while the batch before was being stored.
 
 mod batch;
 mod check;
 mod core;
 pub mod limits;
+mod saved;
 mod settings;
 #[cfg(test)]
 mod tests;

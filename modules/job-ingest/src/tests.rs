@@ -1,23 +1,60 @@
 use node::Module;
 use node::probe::Probe;
+use proto::data::Tree;
 use proto::data::sign::wrap_none;
-use proto::{Errno, Refusal};
+use proto::job_ingest::Submit;
+use proto::kvs::{Commit, Dirent, Found};
+use proto::{Errno, Payload, Refusal, Role};
+use wire::{Identity, Message};
 
 use crate::JobIngest;
 
 const JOBSPEC: &str = r#"{"resources":[{"type":"slot","count":1,"with":[{"type":"core","count":1}],"label":"task"}],"tasks":[{"command":["true"],"slot":"task","count":{"per_slot":1}}],"attributes":{"system":{"duration":0,"environment":{"A":"b"}}},"version":1}"#;
 
+/// A module that has read what a predecessor has saved.
+fn reading(args: &[&str], saved: Result<&str, Refusal>) -> Probe<JobIngest> {
+    let mut probe = Probe::<JobIngest>::start((), args, "{}").unwrap();
+    let said = probe.said();
+    assert!(said[0].starts_with("request kvs.commit #"), "{said:?}");
+    probe.answer("kvs.commit", 1, Ok(STORED));
+    let said = probe.said();
+    assert!(said[0].starts_with("request kvs.lookup #"), "{said:?}");
+    probe.answer("kvs.lookup", 2, saved);
+    probe
+}
+
 /// A started module whose ids begin at timestamp 6.
 fn started(args: &[&str]) -> Probe<JobIngest> {
-    let mut probe = Probe::<JobIngest>::start((), args, "{}").unwrap();
-    assert_eq!(probe.said(), ["request job-manager.getinfo #1"]);
+    started_after(args, Err(Refusal::bare(Errno::ENOENT)))
+}
+
+fn started_after(args: &[&str], saved: Result<&str, Refusal>) -> Probe<JobIngest> {
+    let mut probe = reading(args, saved);
+    assert_eq!(probe.said(), ["request job-manager.getinfo #3"]);
     let max = 5_u64 << 24;
     probe.answer(
         "job-manager.getinfo",
-        1,
+        3,
         Ok(&format!(r#"{{"max_jobid":{max}}}"#)),
     );
     probe
+}
+
+/// Submits a job in a request that the broker has given this number.
+fn submit_numbered(probe: &mut Probe<JobIngest>, tag: u32, number: u64) {
+    let j = wrap_none(100, JOBSPEC.as_bytes());
+    let request = Submit {
+        j,
+        urgency: 16,
+        flags: 0,
+    };
+    let mut message = Message::request("job-ingest.submit", tag);
+    message.set_payload(request.encode());
+    (message.userid, message.rolemask) = (100, Role::OWNER);
+    for route in ["client", &format!("#{number:x}"), "broker"] {
+        message.push_route(Identity::new(route).unwrap());
+    }
+    probe.message(message);
 }
 
 fn submit(probe: &mut Probe<JobIngest>) {
@@ -53,20 +90,20 @@ fn what_comes_in_one_turn_or_while_a_batch_is_stored_travels_together() {
     let mut probe = started(&[]);
     submit(&mut probe);
     submit(&mut probe);
-    assert_eq!(said(&mut probe), ["request kvs.commit #2 2 jobs"]);
+    assert_eq!(said(&mut probe), ["request kvs.commit #4 2 jobs"]);
     submit(&mut probe);
     assert!(said(&mut probe).is_empty());
     submit(&mut probe);
     assert!(said(&mut probe).is_empty());
-    probe.answer("kvs.commit", 2, Ok(STORED));
+    probe.answer("kvs.commit", 4, Ok(STORED));
     let expect = [
-        "request job-manager.submit #3 2 jobs",
-        "request kvs.commit #4 2 jobs",
+        "request job-manager.submit #5 2 jobs",
+        "request kvs.commit #6 2 jobs",
     ];
     assert_eq!(said(&mut probe), expect);
-    probe.answer("kvs.commit", 4, Ok(STORED));
-    assert_eq!(said(&mut probe), ["request job-manager.submit #5 2 jobs"]);
-    probe.answer("job-manager.submit", 3, Ok(r#"{"errors":[]}"#));
+    probe.answer("kvs.commit", 6, Ok(STORED));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #7 2 jobs"]);
+    probe.answer("job-manager.submit", 5, Ok(r#"{"errors":[]}"#));
     let first = 6_u64 << 24;
     let expect = [
         format!(r#"response job-ingest.submit #1 {{"id":{first}}}"#),
@@ -90,7 +127,7 @@ fn the_environment_stays_in_the_signed_request() {
         commit.contains(r#""key":"job.0000.0000.0600.0000.jobspec""#),
         "{commit}"
     );
-    probe.answer("kvs.commit", 2, Ok(STORED));
+    probe.answer("kvs.commit", 4, Ok(STORED));
     let submit = probe.said().remove(0);
     assert!(
         submit.contains(r#""t_submit":1000.0,"flags":0,"jobspec":{"resources""#),
@@ -104,10 +141,10 @@ fn a_job_that_is_not_taken_leaves_nothing_behind() {
     let mut probe = started(&[]);
     submit(&mut probe);
     said(&mut probe);
-    probe.answer("kvs.commit", 2, Ok(STORED));
+    probe.answer("kvs.commit", 4, Ok(STORED));
     said(&mut probe);
     let errors = format!(r#"{{"errors":[[{},"no"]]}}"#, 6_u64 << 24);
-    probe.answer("job-manager.submit", 3, Ok(&errors));
+    probe.answer("job-manager.submit", 5, Ok(&errors));
     let said = probe.said();
     assert_eq!(said[0], r#"response job-ingest.submit #1 EINVAL "no""#);
     let unlink = r#"{"key":"job.0000.0000.0600.0000","flags":0,"dirent":null}"#;
@@ -119,15 +156,81 @@ fn a_lost_service_is_asked_again_and_a_missing_one_is_not() {
     let mut probe = started(&[]);
     submit(&mut probe);
     said(&mut probe);
-    probe.answer("kvs.commit", 2, Err(lost()));
-    assert_eq!(said(&mut probe), ["request kvs.commit #3 1 jobs"]);
-    probe.answer("kvs.commit", 3, Ok(STORED));
-    assert_eq!(said(&mut probe), ["request job-manager.submit #4 1 jobs"]);
-    probe.answer("job-manager.submit", 4, Err(lost()));
-    assert_eq!(said(&mut probe), ["request job-manager.submit #5 1 jobs"]);
-    probe.answer("job-manager.submit", 5, Err(Refusal::bare(Errno::ENOSYS)));
+    probe.answer("kvs.commit", 4, Err(lost()));
+    assert_eq!(said(&mut probe), ["request kvs.commit #5 1 jobs"]);
+    probe.answer("kvs.commit", 5, Ok(STORED));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #6 1 jobs"]);
+    probe.answer("job-manager.submit", 6, Err(lost()));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #7 1 jobs"]);
+    probe.answer("job-manager.submit", 7, Err(Refusal::bare(Errno::ENOSYS)));
     let refused = r#"response job-ingest.submit #1 ENOSYS "error sending job-manager.submit RPC""#;
     assert!(said(&mut probe).contains(&refused.to_owned()));
+}
+
+/// What a commit saves besides jobs.
+fn saved_in(commit: &str) -> String {
+    let json = commit.split_once('{').unwrap().1;
+    let commit: Commit = serde_json::from_str(&format!("{{{json}")).unwrap();
+    let saved = commit
+        .ops
+        .iter()
+        .find(|op| op.key == "checkpoint.job-ingest");
+    match saved.and_then(|op| op.dirent.clone()) {
+        Some(Dirent::Tree(Tree::Val(text))) => String::from_utf8(text.to_vec()).unwrap(),
+        _ => String::new(),
+    }
+}
+
+#[test]
+fn jobs_whose_submitters_may_lack_an_answer_are_saved_with_them() {
+    let mut probe = started(&[]);
+    submit_numbered(&mut probe, 1, 70);
+    submit(&mut probe);
+    probe.settle();
+    let id = 6_u64 << 24;
+    let first = saved_in(&probe.said()[0]);
+    assert_eq!(first, format!(r#"{{"version":1,"jobs":[[70,{id}]]}}"#));
+    probe.answer("kvs.commit", 4, Ok(STORED));
+    submit_numbered(&mut probe, 2, 71);
+    probe.settle();
+    let second = saved_in(&probe.said()[1]);
+    let both = format!(r#"{{"version":1,"jobs":[[70,{id}],[71,{}]]}}"#, id + 2);
+    assert_eq!(second, both);
+}
+
+#[test]
+fn a_submission_that_comes_again_gets_the_id_that_it_had() {
+    let found = |text: &str| Found {
+        val: Tree::Val(text.to_owned().into()),
+    };
+    let json = serde_json::to_string(&found(r#"{"version":1,"jobs":[[70,7000]]}"#)).unwrap();
+    let mut probe = started_after(&[], Ok(&json));
+    submit_numbered(&mut probe, 1, 71);
+    submit_numbered(&mut probe, 2, 70);
+    probe.settle();
+    probe.said();
+    probe.answer("kvs.commit", 4, Ok(STORED));
+    probe.said();
+    probe.answer("job-manager.submit", 5, Ok(r#"{"errors":[]}"#));
+    let first = 6_u64 << 24;
+    let answers = [
+        format!(r#"response job-ingest.submit #1 {{"id":{first}}}"#),
+        r#"response job-ingest.submit #2 {"id":7000}"#.to_owned(),
+    ];
+    assert_eq!(probe.said(), answers);
+}
+
+#[test]
+fn what_is_saved_in_another_form_ends_the_start() {
+    for text in ["", "[]", r#"{"version":2,"jobs":[]}"#] {
+        let found = Found {
+            val: Tree::Val(text.to_owned().into()),
+        };
+        let json = serde_json::to_string(&found).unwrap();
+        let mut probe = reading(&[], Ok(&json));
+        assert!(probe.said().is_empty(), "{text}");
+        assert!(probe.actor.cx.is_ending(), "{text}");
+    }
 }
 
 #[test]
@@ -156,18 +259,18 @@ fn stopping_lets_jobs_through_that_are_in() {
     said(&mut probe);
     submit(&mut probe);
     assert_eq!(said(&mut probe), ["response job-ingest.submit #3 ENOSYS"]);
-    probe.answer("kvs.commit", 2, Ok(STORED));
+    probe.answer("kvs.commit", 4, Ok(STORED));
     said(&mut probe);
-    probe.answer("job-manager.submit", 3, Ok(r#"{"errors":[]}"#));
+    probe.answer("job-manager.submit", 5, Ok(r#"{"errors":[]}"#));
     assert_eq!(said(&mut probe), ["response job-ingest.submit #1 1 jobs"]);
 }
 
 #[test]
 fn requests_wait_for_the_end_of_the_start() {
-    let mut probe = Probe::<JobIngest>::start((), &[], "{}").unwrap();
+    let mut probe = reading(&[], Err(Refusal::bare(Errno::ENOENT)));
     probe.request("job-ingest.getinfo", "");
-    assert_eq!(probe.said(), ["request job-manager.getinfo #1"]);
-    probe.answer("job-manager.getinfo", 1, Ok(r#"{"max_jobid":0}"#));
+    assert_eq!(probe.said(), ["request job-manager.getinfo #3"]);
+    probe.answer("job-manager.getinfo", 3, Ok(r#"{"max_jobid":0}"#));
     assert_eq!(
         probe.said(),
         [r#"response job-ingest.getinfo #1 {"timestamp":1}"#]
