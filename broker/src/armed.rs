@@ -22,29 +22,34 @@ pub struct Armed {
 }
 
 impl Armed {
-    /// Remembers that `request`, with its sender on the route stack, was sent.
-    pub fn arm(&mut self, request: &Message) {
+    /// Remembers that `request`, with its sender on the route stack, was sent. `false`
+    /// when there is no room: nothing could be told of the sender's end.
+    #[must_use]
+    pub fn arm(&mut self, request: &Message) -> bool {
         let Kind::Request { nodeid, .. } = request.kind else {
-            return;
+            return true;
         };
         if request.has(Flags::NORESPONSE) {
-            return;
+            self.disarm(request);
+            return true;
         }
         let topic = request.topic();
         let prefix = topic.rsplit_once('.').map_or("", |(prefix, _)| prefix);
         let upstream = request.has(Flags::UPSTREAM);
         let known = |ready: &Ready| {
-            ready.nodeid == nodeid && ready.upstream == upstream && ready.prefix == prefix
+            ready.nodeid == nodeid
+                && ready.upstream == upstream
+                && ready.prefix == prefix
+                && ready.message.hops_below() == request.hops_below()
         };
         // Senders use few services, and one more often than the others: a list moved
         // to front is faster here than a map.
         if let Some(at) = self.ready.iter().position(known) {
             self.ready.swap(0, at);
-            return;
+            return true;
         }
         if self.ready.len() >= ARMED_MAX {
-            tracing::error!("{topic}: too many services in use to be told of the disconnect");
-            return;
+            return false;
         }
         let mut message = request.clone();
         // A request without a response has no matchtag (RFC 6).
@@ -60,6 +65,19 @@ impl Armed {
             upstream,
             message,
         });
+        true
+    }
+
+    /// A program behind the sender has left, and says so itself.
+    fn disarm(&mut self, disconnect: &Message) {
+        let behind = disconnect.hops_below();
+        if let Some(prefix) = disconnect.topic().strip_suffix(".disconnect")
+            && !behind.is_empty()
+        {
+            let is_told =
+                |ready: &Ready| ready.prefix == prefix && ready.message.hops_below() == behind;
+            self.ready.retain(|ready| !is_told(ready));
+        }
     }
 
     /// The messages to send now that the sender is gone.
@@ -75,7 +93,7 @@ mod tests {
     fn check(topics: &[&str], want: &[&str]) {
         let mut armed = Armed::default();
         for topic in topics {
-            armed.arm(&Message::request(topic, 1));
+            assert!(armed.arm(&Message::request(topic, 1)));
         }
         let messages: Vec<Message> = armed.fire().collect();
         assert!(messages.iter().all(|message| message.matchtag() == 0));
@@ -99,7 +117,38 @@ mod tests {
         let mut request = Message::request("log.append", 0);
         request.set_flag(Flags::NORESPONSE, true);
         let mut armed = Armed::default();
-        armed.arm(&request);
+        assert!(armed.arm(&request));
         assert_eq!(armed.fire().count(), 0);
+    }
+
+    #[test]
+    fn each_program_behind_the_sender_is_told_of_unless_it_said_so_itself() {
+        let behind = |name: &str, topic: &str| {
+            let mut request = Message::request(topic, 1);
+            for hop in [name, "sender"] {
+                request.push_route(wire::Identity::new(hop).unwrap());
+            }
+            request
+        };
+        let mut armed = Armed::default();
+        for name in ["one", "two", "two"] {
+            assert!(armed.arm(&behind(name, "a.b")));
+        }
+        let mut left = behind("one", "a.disconnect");
+        left.set_flag(Flags::NORESPONSE, true);
+        assert!(armed.arm(&left));
+        let told: Vec<Message> = armed.fire().collect();
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].first_route().unwrap().as_str(), "two");
+    }
+
+    #[test]
+    fn a_sender_of_too_many_services_is_refused() {
+        let mut armed = Armed::default();
+        for n in 0..ARMED_MAX {
+            assert!(armed.arm(&Message::request(&format!("{n}.a"), 1)));
+        }
+        assert!(!armed.arm(&Message::request("a.b", 1)));
+        assert!(armed.arm(&Message::request("7.b", 1)));
     }
 }

@@ -23,6 +23,12 @@ const EARLY_TOPICS: [&str; 4] = [
     "log.dmesg",
 ];
 
+/// Text of the answer to a request to one service too many.
+pub(crate) const TOO_MANY_SERVICES: &str = "too many services in use";
+
+/// Text of the answer to requests that a program had when it disconnected.
+const PROVIDER_LEFT: &str = "service disconnect";
+
 /// One connected program.
 #[derive(Debug)]
 pub struct Client {
@@ -47,6 +53,11 @@ impl Client {
         !event.has(Flags::PRIVATE)
             || self.rolemask.meets(Role::OWNER)
             || self.userid == event.userid
+    }
+
+    /// The user, when it is not the owner.
+    pub(crate) fn guest(&self) -> Option<u32> {
+        (!self.rolemask.meets(Role::OWNER)).then_some(self.userid)
     }
 
     /// Stamps what came in with who sent it. The owner may speak for others.
@@ -165,7 +176,7 @@ impl Broker {
                 self.client_event(cx, peer, message);
                 return None;
             }
-            Kind::Response { .. } => return self.route(cx, message),
+            Kind::Response { .. } => return self.route_answer(cx, peer, message),
             Kind::Control { .. } => return None,
         }
         message.enable_routes();
@@ -182,7 +193,10 @@ impl Broker {
             }
             _ => {}
         }
-        client.armed.arm(&message);
+        if !client.armed.arm(&message) {
+            self.refuse(cx, message, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
+            return None;
+        }
         self.route(cx, message)
     }
 
@@ -288,6 +302,10 @@ impl Broker {
             for name in client.services {
                 self.services.remove(&name);
             }
+        }
+        self.pending.requester_left(peer);
+        for call in self.pending.provider_left(peer) {
+            self.refuse(cx, call.request, Errno::EHOSTUNREACH, Some(PROVIDER_LEFT));
         }
         ours
     }

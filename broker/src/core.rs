@@ -19,7 +19,9 @@ use crate::files::Files;
 use crate::ids::Ids;
 use crate::logbook::Logbook;
 use crate::modules::{Loaded, ModuleId};
+use crate::pending::Pending;
 use crate::stages::Life;
+use crate::strays::Strays;
 
 /// Services that the broker answers itself.
 pub const OWN_SERVICES: &[&str] = &[
@@ -74,10 +76,10 @@ pub struct Broker {
     pub(crate) module_peers: BTreeMap<PeerId, ModuleId>,
     pub(crate) modules: BTreeMap<ModuleId, Loaded>,
     pub(crate) last_module: u64,
+    pub(crate) pending: Pending,
+    pub(crate) strays: Strays,
     pub(crate) idempotent: BTreeSet<&'static str>,
     pub(crate) recognised: BTreeSet<&'static str>,
-    /// The number that the last request to a module got.
-    pub(crate) last_request: u64,
     pub(crate) sequence: u32,
     pub(crate) life: Life,
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
@@ -117,7 +119,7 @@ impl Broker {
         let mut ids = Ids::new(setup.seed);
         let uuid = ids.next_uuid();
         let identity = Identity::new(&uuid).expect("a UUID is short text");
-        let last_request = ids.next_row();
+        let first_number = ids.next_row();
         let mut attrs = setup.attrs;
         attrs.put("broker.uuid", uuid);
         attrs.put("security.owner", setup.owner.to_string());
@@ -141,12 +143,13 @@ impl Broker {
             module_peers: BTreeMap::new(),
             modules: BTreeMap::new(),
             last_module: 0,
+            pending: Pending::numbered_from(first_number),
+            strays: Strays::default(),
             idempotent: methods()
                 .filter(|m| m.idempotent)
                 .map(|m| m.topic)
                 .collect(),
             recognised: recognised.collect(),
-            last_request,
             sequence: 0,
             life: Life::new(setup.program),
             dmesg: BTreeMap::new(),
@@ -191,6 +194,7 @@ impl Broker {
 impl Host for Broker {
     const NAME: &'static str = "broker";
     type Worker = Files;
+    const HOPS_SINCE_STAMP: usize = 0;
 
     fn closed(&mut self, _cx: &mut Cx<Self>, stream: StreamId) {
         if let Some(stream) = self.dmesg.remove(&stream) {
@@ -230,6 +234,7 @@ impl Host for Broker {
     }
 
     fn check_invariants(&self) {
+        self.pending.check();
         for (name, provider) in &self.services {
             match provider {
                 Provider::Broker => assert!(OWN_SERVICES.contains(&name.as_str())),

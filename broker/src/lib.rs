@@ -20,12 +20,16 @@ pub mod limits;
 mod logbook;
 mod modules;
 mod node;
+mod pending;
+#[cfg(test)]
+mod probe;
 mod publishing;
 pub mod rc;
 mod routing;
 mod services;
 mod stages;
 mod startlog;
+mod strays;
 mod subscriptions;
 mod supervisor;
 

@@ -21,12 +21,26 @@ pub const RESTART_WINDOW_S: u64 = 60;
 /// request is answered EHOSTUNREACH instead of being handed on: it may be what kills them.
 pub const DEATHS_MAX: usize = 10;
 
-/// Requests to one module that may be without an answer. When full, a further one is
-/// delivered but not remembered: it gets no answer if the module dies.
-pub const TRACKED_REQUESTS_MAX: usize = 1 << 20;
+/// Requests to modules and to services of clients that may be without an answer, all in
+/// all. When full, a further one is answered ENOBUFS, here and at the three limits below.
+pub const PENDING_MAX: usize = 1 << 20;
 
-/// Services that one client or module may use and be disconnected from. When full,
-/// further ones are not told when it leaves, which is logged.
+/// Of those, what one client or module may have.
+pub const PENDING_OF_ONE_MAX: usize = 1 << 18;
+
+/// Of those, what all guests together may have: the owner always finds room.
+pub const PENDING_OF_GUESTS_MAX: usize = 1 << 19;
+
+/// Of those, what one guest may have over all its connections.
+pub const PENDING_OF_GUEST_MAX: usize = 1 << 15;
+
+/// Least time between two log lines on responses that answer nothing, in seconds. What
+/// is dropped meanwhile is counted, and the next line says how many.
+pub const STRAY_LINES_S: u64 = 10;
+
+/// Services that one client or module, with the programs behind it, may use and be
+/// disconnected from. When full, a request to a further one is answered ENOBUFS: that
+/// service could not be told when its client leaves.
 pub const ARMED_MAX: usize = 1024;
 
 /// Subscriptions of one client or module. When full, a further one is refused ENOBUFS.
@@ -52,4 +66,6 @@ pub const RUNDIR_BYTES_MAX: usize = 96;
 /// Events of the state machine that may wait for their turn. More are our bug.
 pub const STATE_EVENTS_MAX: usize = 64;
 
+const _: () = assert!(PENDING_OF_GUESTS_MAX < PENDING_MAX);
+const _: () = assert!(PENDING_OF_GUEST_MAX < PENDING_OF_GUESTS_MAX);
 const _: () = assert!(RUNDIR_BYTES_MAX + "/local-4294967295".len() < 108 + 6);

@@ -4,16 +4,17 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use node::{ChildId, Cx, Output, PeerId, Reply, number_route};
+use node::{ChildId, Cx, Output, PeerId, Reply};
 use proto::Payload;
 use proto::common::Welcome;
 use proto::module::{Load, ModuleStatus, Remove};
-use rustc_hash::FxHashMap;
 use wire::{Errno, Flags, Identity, Kind, Message};
 
 use crate::armed::Armed;
+use crate::clients::TOO_MANY_SERVICES;
 use crate::core::{Broker, seconds};
-use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, RESTART_WINDOW_S, TRACKED_REQUESTS_MAX};
+use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, RESTART_WINDOW_S};
+use crate::pending::Call;
 use crate::subscriptions::Subscriptions;
 
 /// A module as long as it is loaded, through all its restarts. Never reused.
@@ -51,7 +52,8 @@ pub struct Loaded {
     pub(crate) services: BTreeSet<String>,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) armed: Armed,
-    pub(crate) tracked: FxHashMap<(Identity, u32), Tracked>,
+    /// What its last process has left unanswered.
+    pub(crate) unanswered: Vec<Call>,
     pub(crate) held: VecDeque<Held>,
     /// Whether `module.debug` holds messages back.
     pub(crate) deferred: bool,
@@ -73,18 +75,6 @@ pub(crate) enum Waiter {
     Client(Reply<Load>),
     /// The start of the instance, for this module.
     Stage(&'static str),
-}
-
-/// A request that the module has and has not finished answering.
-pub(crate) struct Tracked {
-    /// As it was delivered; answered for if the module dies.
-    pub request: Message,
-    /// Order of first delivery.
-    pub number: u64,
-    /// Whether a response has passed already.
-    pub answered: bool,
-    /// Processes that have died with it before.
-    pub deaths: usize,
 }
 
 /// A request that waits for the module to come back.
@@ -162,11 +152,12 @@ impl Broker {
                 message.enable_routes();
                 message.push_route(module.identity.clone());
                 // Ours are answered by the broker itself, which needs no telling.
-                if !message.topic().starts_with("module.") {
-                    module.armed.arm(&message);
+                if !message.topic().starts_with("module.") && !module.armed.arm(&message) {
+                    self.refuse(cx, message, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
+                    return None;
                 }
             }
-            Kind::Response { .. } => module.note_response(&message),
+            Kind::Response { .. } => return self.route_answer(cx, peer, message),
             Kind::Event { .. } | Kind::Control { .. } => {}
         }
         self.route(cx, message)
@@ -211,19 +202,10 @@ impl Broker {
         let Some(peer) = module.peer else {
             return self.hold(cx, id, request, past);
         };
-        let number = past.number.unwrap_or_else(|| {
-            self.last_request += 1;
-            self.last_request
-        });
-        let is_tracked = module.track(&request, number, past.deaths);
-        let is_recognised = is_tracked && self.recognised.contains(request.topic());
-        self.tap(cx, id, "rx", &request);
-        let mut message = request;
-        if is_recognised && let Some(route) = number_route(number) {
-            message.push_route(route);
+        if let Some((request, number)) = self.open_request(cx, peer, request, past) {
+            self.tap(cx, id, "rx", &request);
+            self.give(cx, peer, request, number);
         }
-        message.push_route(self.identity.clone());
-        cx.output(Output::Send { to: peer, message });
     }
 
     fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
@@ -290,45 +272,6 @@ impl Broker {
 }
 
 impl Loaded {
-    /// Remembers a request that needs an answer; says whether it did. Matchtag 0 is never remembered: the
-    /// scheduler protocol reuses it (RFC 27).
-    fn track(&mut self, request: &Message, number: u64, deaths: usize) -> bool {
-        let Some(sender) = request.first_route() else {
-            return false;
-        };
-        if request.has(Flags::NORESPONSE) {
-            if request.topic().ends_with(".disconnect") {
-                self.tracked.retain(|(tracked, _), _| tracked != sender);
-            }
-            return false;
-        }
-        let tag = request.matchtag();
-        if tag == 0 || self.tracked.len() >= TRACKED_REQUESTS_MAX {
-            return false;
-        }
-        let tracked = Tracked {
-            request: request.clone(),
-            number,
-            answered: false,
-            deaths,
-        };
-        self.tracked.insert((sender.clone(), tag), tracked);
-        true
-    }
-
-    fn note_response(&mut self, response: &Message) {
-        let Some(sender) = response.first_route() else {
-            return;
-        };
-        let key = (sender.clone(), response.matchtag());
-        self.useful |= self.stage == Stage::Running;
-        if response.ends_rpc() {
-            self.tracked.remove(&key);
-        } else if let Some(tracked) = self.tracked.get_mut(&key) {
-            tracked.answered = true;
-        }
-    }
-
     /// Notes that the process has ended unasked; says how many have in a row.
     pub(crate) fn count_end(&mut self, now: Duration) -> usize {
         if self.useful {
@@ -338,12 +281,5 @@ impl Loaded {
         self.restarted_at.retain(|at| *at + window >= now);
         self.restarted_at.push_back(now);
         self.restarted_at.len()
-    }
-
-    /// Everything that is without a final answer, in the order of delivery.
-    pub(crate) fn take_tracked(&mut self) -> Vec<Tracked> {
-        let mut tracked: Vec<Tracked> = std::mem::take(&mut self.tracked).into_values().collect();
-        tracked.sort_by_key(|tracked| tracked.number);
-        tracked
     }
 }

@@ -2,10 +2,13 @@
 //! to whoever subscribed (protocol/01 sections 4 and 7).
 
 use bytes::Bytes;
-use node::{Cx, Output, PeerId, is_number_route};
+use node::{Cx, Output, PeerId, is_number_route, number_route};
 use wire::{Errno, Flags, Kind, Message, NODEID_ANY, Role, USERID_UNKNOWN, topic};
 
+use crate::clients::Client;
 use crate::core::{Broker, Party, Provider};
+use crate::modules::{Past, Stage};
+use crate::pending::{Full, Requester};
 
 /// Longest text of the answer to a request for an unknown service, without its NUL.
 const NO_SERVICE_TEXT_BYTES: usize = 63;
@@ -51,12 +54,9 @@ impl Broker {
             Some(Provider::Broker) => return Some(request),
             Some(Provider::Module(id)) => self.send_to_module(cx, id, request),
             Some(Provider::Client(peer)) => {
-                let mut request = request;
-                request.push_route(self.identity.clone());
-                cx.output(Output::Send {
-                    to: peer,
-                    message: request,
-                });
+                if let Some((request, _)) = self.open_request(cx, peer, request, Past::default()) {
+                    self.give(cx, peer, request, None);
+                }
             }
             None if upstream => self.refuse(cx, request, Errno::EHOSTUNREACH, None),
             None => {
@@ -65,6 +65,101 @@ impl Broker {
             }
         }
         None
+    }
+
+    /// Opens a request that is about to be given to the module or client behind `peer`,
+    /// so that it can be answered. Gives it back with its number, if it has one, unless
+    /// there was no room.
+    pub(crate) fn open_request(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        peer: PeerId,
+        request: Message,
+        past: Past,
+    ) -> Option<(Message, Option<u64>)> {
+        // One who has left may still have a request on the way, and gets no answer.
+        let Some(requester) = self.requester(&request) else {
+            return Some((request, None));
+        };
+        if !request.wants_response() {
+            if request.topic().ends_with(".disconnect") {
+                self.pending.sender_left(requester.link, peer, &request);
+            }
+            return Some((request, None));
+        }
+        match self.pending.open(requester, peer, &request, past) {
+            Ok(number) => Some((request, number)),
+            Err(Full) => {
+                let text = "too many requests wait for an answer";
+                self.refuse(cx, request, Errno::ENOBUFS, Some(text));
+                None
+            }
+        }
+    }
+
+    /// Sends a request to the module or client behind `peer`, with its number if it is
+    /// one that the module recognises.
+    pub(crate) fn give(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        peer: PeerId,
+        mut request: Message,
+        number: Option<u64>,
+    ) {
+        if self.recognised.contains(request.topic())
+            && let Some(route) = number.and_then(number_route)
+        {
+            request.push_route(route);
+        }
+        request.push_route(self.identity.clone());
+        cx.output(Output::Send {
+            to: peer,
+            message: request,
+        });
+    }
+
+    /// Who asks, by the hop that was stamped when the message came in: what lies below
+    /// it the sender has put there and proves nothing.
+    fn requester(&self, message: &Message) -> Option<Requester> {
+        let link = match message.last_route() {
+            None => PeerId::BROKER,
+            Some(identity) => match self.parties.get(identity)? {
+                Party::Client(peer) => *peer,
+                Party::Module(id) => self.modules.get(id)?.peer?,
+            },
+        };
+        let guest = self.clients.get(&link).and_then(Client::guest);
+        Some(Requester { link, guest })
+    }
+
+    /// A response from the module or client behind `peer`: it passes if it answers what
+    /// that one was given. One for the broker itself comes back.
+    pub(crate) fn route_answer(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        peer: PeerId,
+        mut response: Message,
+    ) -> Option<Message> {
+        let is_stamped = response.last_route() == Some(&self.identity);
+        if is_stamped {
+            response.pop_route();
+            if response.last_route().is_some_and(is_number_route) {
+                response.pop_route();
+            }
+        }
+        let Some(requester) = self.requester(&response) else {
+            tracing::trace!("{}: nobody waits for this response", response.topic());
+            return None;
+        };
+        if !is_stamped || !self.pending.answer(requester.link, peer, &response) {
+            self.drop_stray(cx, peer, &response);
+            return None;
+        }
+        let module = self.module_peers.get(&peer);
+        if let Some(module) = module.and_then(|id| self.modules.get_mut(id)) {
+            module.useful |= module.stage == Stage::Running;
+        }
+        self.route_response(cx, response)
     }
 
     /// Answers a request on behalf of whoever can not.
@@ -90,13 +185,8 @@ impl Broker {
         cx.send(request.into_response(errno.0, Bytes::from(payload)));
     }
 
+    /// A response that the broker has let pass, or gives itself.
     fn route_response(&mut self, cx: &mut Cx<Broker>, mut response: Message) -> Option<Message> {
-        if response.last_route() == Some(&self.identity) {
-            response.pop_route();
-            if response.last_route().is_some_and(is_number_route) {
-                response.pop_route();
-            }
-        }
         let Some(next) = response.last_route() else {
             return Some(response);
         };
@@ -163,3 +253,7 @@ impl Broker {
         self.sequence
     }
 }
+
+#[cfg(test)]
+#[path = "routing_tests.rs"]
+mod tests;

@@ -10,7 +10,6 @@ use std::collections::{BTreeSet, VecDeque};
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio};
 use proto::module::{Load, ModuleStatus, Remove};
 use proto::{Empty, Refusal};
-use rustc_hash::FxHashMap;
 use wire::{Errno, Flags, Identity, Message};
 
 use crate::armed::Armed;
@@ -61,7 +60,7 @@ impl Broker {
             services: BTreeSet::new(),
             subscriptions: Subscriptions::default(),
             armed: Armed::default(),
-            tracked: FxHashMap::default(),
+            unanswered: Vec::new(),
             held: VecDeque::new(),
             deferred: false,
             restarted_at: VecDeque::new(),
@@ -246,6 +245,8 @@ impl Broker {
         module.subscriptions = Subscriptions::default();
         if let Some(peer) = module.peer.take() {
             self.module_peers.remove(&peer);
+            self.pending.requester_left(peer);
+            module.unanswered = self.pending.provider_left(peer);
             cx.output(node::Output::Close { peer });
         }
         // Others hear of the end before anything the successor may say.
@@ -334,17 +335,17 @@ impl Broker {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
-        let tracked = module.take_tracked();
+        let unanswered = std::mem::take(&mut module.unanswered);
         let mut again = VecDeque::new();
         let mut lost = Vec::new();
-        for tracked in tracked {
-            let request = tracked.request;
+        for call in unanswered {
+            let request = call.request;
             let past = Past {
-                number: Some(tracked.number),
-                deaths: tracked.deaths + 1,
+                number: Some(call.number),
+                deaths: call.deaths + 1,
             };
             let may_repeat = self.may_repeat(request.topic())
-                && !tracked.answered
+                && !call.answered
                 && !request.has(Flags::USER1)
                 && past.deaths < DEATHS_MAX;
             if may_repeat {
@@ -374,17 +375,13 @@ impl Broker {
 
     /// A module is gone for good.
     fn unload(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
-        let Some(mut module) = self.modules.remove(&id) else {
+        let Some(module) = self.modules.remove(&id) else {
             return;
         };
         self.services
             .retain(|_, provider| *provider != Provider::Module(id));
-        let lost = module
-            .take_tracked()
-            .into_iter()
-            .map(|tracked| tracked.request)
-            .collect();
-        self.lose(cx, lost);
+        let lost = module.unanswered.into_iter().map(|call| call.request);
+        self.lose(cx, lost.collect());
         let text = format!("module {} is gone", module.name);
         for held in module.held {
             self.refuse(cx, held.request, Errno::ENOSYS, Some(&text));

@@ -12,10 +12,13 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes.raw("connector-local.stats-get", Role::ALL, stats_get)
 }
 
+/// A guest is shown its own connections only: the owner's are none of its business.
 fn stats_get(core: &mut Broker, cx: &mut Cx<Broker>, message: Message) {
+    let is_owner = message.rolemask.meets(Role::OWNER);
     let clients: Vec<_> = core
         .clients
         .values()
+        .filter(|client| is_owner || client.guest() == Some(message.userid))
         .map(|client| {
             json!({
                 "uuid": client.identity.as_str(),
@@ -34,7 +37,12 @@ fn stats_get(core: &mut Broker, cx: &mut Cx<Broker>, message: Message) {
             .unwrap_or(false)
     };
     let stats = json!({
-        "server": {"clients": clients, "connects": core.connects},
+        "server": {
+            "clients": clients,
+            "connects": core.connects,
+            "pending": core.pending.n(),
+            "strays": core.strays.n,
+        },
         "allow_guest_user": allowed("allow-guest-user"),
         "allow_root_owner": allowed("allow-root-owner"),
     });

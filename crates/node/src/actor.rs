@@ -84,9 +84,10 @@ impl<C: Host> Actor<C> {
     /// answer, like the order to stop, is not kept waiting.
     fn hold_request(&mut self, message: Message) {
         if !message.wants_response() {
-            let sender = message.first_route().cloned();
+            let sender = self.cx.sender_of(&message);
             if message.topic().ends_with("disconnect") && sender.is_some() {
-                let is_gone = |early: &Message| early.first_route() == sender.as_ref();
+                let is_gone =
+                    |early: &Message| Peer::of(early, C::HOPS_SINCE_STAMP).sender == sender;
                 self.cx.early.retain(|early| !is_gone(early));
             }
             self.handle_request(message);
@@ -141,7 +142,7 @@ impl<C: Host> Actor<C> {
     }
 
     fn handle_disconnect(&mut self, message: &Message) {
-        let gone = Peer::of(message);
+        let gone = Peer::of(message, C::HOPS_SINCE_STAMP);
         for id in self.cx.streams_of(&gone) {
             self.core.closed(&mut self.cx, id);
         }

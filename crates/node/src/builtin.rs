@@ -63,7 +63,7 @@ fn ping<C: Host>(cx: &mut Cx<C>, message: Message) {
     let own: String = cx.uuid().chars().take(8).collect();
     route.push(&own);
     let route = route.join("!");
-    let (peer, rank) = (Peer::of(&message), cx.rank());
+    let (peer, rank) = (Peer::of(&message, C::HOPS_SINCE_STAMP), cx.rank());
     answer::<C, Ping>(cx, message, |_, request| {
         Ok(Pong {
             route,

@@ -325,6 +325,11 @@ impl<C: Host> Cx<C> {
         self.rusage = rusage;
     }
 
+    /// Who sent a request: see [`Message::sender`].
+    pub fn sender_of(&self, request: &Message) -> Option<Identity> {
+        Peer::of(request, C::HOPS_SINCE_STAMP).sender
+    }
+
     /// Answers a request at once.
     pub(crate) fn respond(&mut self, request: Message, result: Result<Bytes, Refusal>) {
         if !request.wants_response() {

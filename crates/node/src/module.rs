@@ -28,6 +28,10 @@ pub trait Host: Sized + 'static {
     /// What its worker thread owns; `()` without one.
     type Worker: Send + 'static;
 
+    /// Hops that a request has taken since its sender's broker stamped it: one, from
+    /// the broker to us. The broker itself is where it is stamped.
+    const HOPS_SINCE_STAMP: usize = 1;
+
     /// Everything that had arrived was handled: send off batches now.
     fn settled(&mut self, _cx: &mut Cx<Self>) {}
 

@@ -11,7 +11,8 @@ pub struct Peer {
     pub userid: u32,
     /// Role bits that it was stamped with.
     pub rolemask: Role,
-    /// The original sender, `None` when it left no return address.
+    /// The sender as its broker knows it, with what it says of programs behind it;
+    /// `None` when there is no return address.
     pub sender: Option<Identity>,
     /// The request's matchtag, by which its sender may cancel it.
     pub matchtag: u32,
@@ -21,13 +22,16 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn of(message: &Message) -> Peer {
+    /// See [`crate::Host::HOPS_SINCE_STAMP`].
+    pub(crate) fn of(message: &Message, hops_since_stamp: usize) -> Peer {
+        // The broker, where requests are stamped, gets none with a number.
+        let number = number_of(message).filter(|_| hops_since_stamp > 0);
         Peer {
             userid: message.userid,
             rolemask: message.rolemask,
-            sender: message.first_route().cloned(),
+            sender: message.sender(hops_since_stamp + usize::from(number.is_some())),
             matchtag: message.matchtag(),
-            number: number_of(message),
+            number,
         }
     }
 

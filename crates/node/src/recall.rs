@@ -109,7 +109,7 @@ mod tests {
             request.push_route(number_route(number).unwrap());
         }
         request.push_route(Identity::new("broker").unwrap());
-        Peer::of(&request)
+        Peer::of(&request, 1)
     }
 
     fn stored(recall: &Recall<char>) -> String {
@@ -130,10 +130,10 @@ mod tests {
         request.push_route(number_route(7).unwrap());
         request.push_route(Identity::new("client").unwrap());
         request.push_route(Identity::new("broker").unwrap());
-        assert_eq!(Peer::of(&request).number, None);
+        assert_eq!(Peer::of(&request, 1).number, None);
         request.clear_routes();
         request.push_route(number_route(7).unwrap());
-        assert_eq!(Peer::of(&request).number, None);
+        assert_eq!(Peer::of(&request, 1).number, None);
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl<C: Host> Routes<C> {
     /// A method that answers at once.
     pub fn on<M: Method>(self, run: Handler<C, M>) -> Self {
         self.add(M::TOPIC, M::ROLE, move |core, cx, message| {
-            let peer = Peer::of(&message);
+            let peer = Peer::of(&message, C::HOPS_SINCE_STAMP);
             let result = M::decode(message.payload()).map_err(|bad| M::bad_payload(&bad));
             let result = result.and_then(|request| {
                 let result = run(core, cx, &peer, request);
@@ -115,7 +115,7 @@ impl<C: Host> Routes<C> {
     /// ENODATA and [`Host::closed`] is told.
     pub fn cancel(self, topic: &'static str) -> Self {
         self.add(topic, Role::ALL, |core, cx, message| {
-            let peer = Peer::of(&message);
+            let peer = Peer::of(&message, C::HOPS_SINCE_STAMP);
             if let Ok(cancel) = Cancel::decode(message.payload())
                 && let Some(id) = cx.cancel_stream(&peer, cancel.matchtag)
             {
@@ -198,7 +198,7 @@ impl<C: Host> Routes<C> {
 fn accept<C: Host, M: Method>(cx: &mut Cx<C>, message: &Message) -> Option<(M, Peer)> {
     let refusal = match M::decode(message.payload()) {
         Ok(_) if !cx.has_room_to_open() => Refusal::bare(Errno::EBUSY),
-        Ok(request) => return Some((request, Peer::of(message))),
+        Ok(request) => return Some((request, Peer::of(message, C::HOPS_SINCE_STAMP))),
         Err(bad) => M::bad_payload(&bad),
     };
     cx.respond(message.clone(), Err(refusal));

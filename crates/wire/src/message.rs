@@ -175,7 +175,8 @@ impl Message {
         std::str::from_utf8(&self.topic).unwrap_or_default()
     }
 
-    pub(crate) fn topic_bytes(&self) -> &Bytes {
+    /// The same as a slice of the buffer, for tables.
+    pub fn topic_bytes(&self) -> &Bytes {
         &self.topic
     }
 
@@ -255,9 +256,37 @@ impl Message {
         self.routes.first()
     }
 
-    /// The original sender.
+    /// What the client at the far end calls the original sender: nothing to tell who
+    /// speaks by, as a client puts there what it likes. See [`Message::sender`].
     pub fn first_route(&self) -> Option<&Identity> {
         self.routes.last()
+    }
+
+    /// The hops below the most recent one.
+    pub fn hops_below(&self) -> &[Identity] {
+        self.routes.get(1..).unwrap_or_default()
+    }
+
+    /// Who sent this request, told from all others: the hop that the sender's broker
+    /// has stamped, `above` hops below the most recent one, and all hops below that.
+    /// Those were put there by the sender itself, who may have programs behind it; so
+    /// whatever they say, they name no other sender.
+    pub fn sender(&self, above: usize) -> Option<Identity> {
+        match self.routes.get(above..).unwrap_or_default() {
+            [] => self.routes.last().cloned(),
+            [sender] => Some(sender.clone()),
+            [sender, behind @ ..] => {
+                let mut name = sender.as_bytes().to_vec();
+                for hop in behind {
+                    name.push(b'/');
+                    name.extend_from_slice(hop.as_bytes());
+                }
+                // What is cut off tells apart only programs behind one sender.
+                let name = String::from_utf8_lossy(&name);
+                let end = name.floor_char_boundary(crate::limits::IDENTITY_BYTES_MAX);
+                Identity::new(&name[..end])
+            }
+        }
     }
 
     /// How many hops there are.

@@ -252,3 +252,29 @@ proptest! {
         prop_assert!(NODEID_ANY == 0xffff_ffff);
     }
 }
+
+/// A request with these hops, the most recent one first, and its sender as seen after
+/// so many hops since it was stamped.
+fn check_sender(hops: &[&str], above: usize, want: Option<&str>) {
+    let mut message = Message::request("a.b", 1);
+    for hop in hops.iter().rev() {
+        message.push_route(Identity::new(hop).unwrap());
+    }
+    let sender = message.sender(above);
+    assert_eq!(sender.as_ref().map(Identity::as_str), want, "{hops:?}");
+}
+
+#[test]
+fn a_sender_is_told_by_its_stamp_and_what_lies_below_names_no_other() {
+    check_sender(&[], 0, None);
+    check_sender(&[], 1, None);
+    check_sender(&["client"], 0, Some("client"));
+    check_sender(&["broker"], 1, Some("broker"));
+    check_sender(&["broker", "client"], 1, Some("client"));
+    check_sender(&["client", "victim"], 0, Some("client/victim"));
+    check_sender(&["broker", "client", "victim"], 1, Some("client/victim"));
+    check_sender(&["broker", "proxy", "a", "b"], 1, Some("proxy/a/b"));
+    let long = "x".repeat(255);
+    let cut = format!("client/{}", &long[7..]);
+    check_sender(&["client", &long], 0, Some(&cut));
+}

@@ -192,9 +192,9 @@ impl Job {
         self.request = request;
     }
 
-    /// Whether `message` is the kind of request that our answers go to.
-    pub fn answers_to(&self, sender: Option<&wire::Identity>) -> bool {
-        self.request.first_route() == sender
+    /// Whether our answers go to the sender of `message`.
+    pub fn answers_to(&self, cx: &Cx<JobExec>, message: &Message) -> bool {
+        cx.sender_of(&self.request) == cx.sender_of(message)
     }
 
     /// Tells the job manager what happened.

@@ -13,7 +13,7 @@ use crate::core::DEBUG_REFUSE_EXPIRATION;
 use crate::limits::QUEUE_MAX;
 
 pub fn alloc(core: &mut SchedSimple, cx: &mut Cx<SchedSimple>, mut message: Message) {
-    core.link.manager = message.first_route().cloned();
+    core.link.manager = cx.sender_of(&message);
     let request = match Alloc::decode(message.payload()) {
         Ok(request) => request,
         Err(bad) => {

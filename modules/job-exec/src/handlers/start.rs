@@ -22,7 +22,7 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
             return cx.send(refused);
         }
     };
-    core.manager = message.first_route().cloned();
+    core.manager = cx.sender_of(&message);
     let id = start.id;
     if core.jobs.contains_key(&id) {
         return rebind(core, cx, id, start.reattach, message);
@@ -63,7 +63,7 @@ fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId, reattach: bool, m
     let Some(job) = core.jobs.get_mut(&id) else {
         return;
     };
-    if job.answers_to(message.first_route()) {
+    if job.answers_to(cx, &message) {
         // It asks for what it has replayed, and again after our greeting.
         return tracing::debug!("job={id}: asked to start twice");
     }

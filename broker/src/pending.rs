@@ -1,0 +1,297 @@
+//! Requests that wait for an answer: the one place that decides which responses pass.
+//!
+//! A response passes only if it answers a request that the broker has given to the link
+//! over which it comes, and that is still open: with the same route stack, matchtag and
+//! topic. Links are never used twice, so a process that was started again has nothing
+//! of its predecessor's to answer until it is given it.
+
+use std::collections::hash_map::Entry;
+
+use bytes::Bytes;
+use node::PeerId;
+use rustc_hash::FxHashMap;
+use wire::{Flags, Identity, Message};
+
+use crate::limits::{PENDING_MAX, PENDING_OF_GUEST_MAX, PENDING_OF_GUESTS_MAX, PENDING_OF_ONE_MAX};
+use crate::modules::Past;
+
+/// Who asks: a link of ours, [`PeerId::BROKER`] for the broker itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Requester {
+    pub link: PeerId,
+    /// The user, when it is a guest.
+    pub guest: Option<u32>,
+}
+
+/// A request that a provider has and has not finished answering.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// As it was delivered, without the broker's own hop.
+    pub request: Message,
+    /// Order of first delivery.
+    pub number: u64,
+    /// Whether a response has passed already.
+    pub answered: bool,
+    /// Processes that have died with it before.
+    pub deaths: usize,
+    /// How often it was asked under this matchtag: as often it may be answered.
+    times: usize,
+}
+
+/// What one sender has asked one provider for. The sender is a requester, or a program
+/// behind it, told from others by the hops that the requester has put on the request.
+type Talk = (PeerId, Vec<Identity>);
+/// The requests of a talk, by matchtag and topic.
+type Calls = FxHashMap<(u32, Bytes), Call>;
+
+fn n_of(calls: &Calls) -> usize {
+    calls.values().map(|call| call.times).sum()
+}
+
+/// What one requester has asked for.
+#[derive(Debug, Default)]
+struct Asked {
+    guest: Option<u32>,
+    n: usize,
+    talks: FxHashMap<Talk, Calls>,
+}
+
+/// Whether a request may be answered until either side leaves.
+fn has_no_end(guest: Option<u32>, matchtag: u32) -> bool {
+    matchtag == 0 && guest.is_none()
+}
+
+/// How many requests may be open: see `limits.rs`.
+#[derive(Debug)]
+struct Room {
+    all: usize,
+    of_one: usize,
+    of_guests: usize,
+    of_guest: usize,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        Room {
+            all: PENDING_MAX,
+            of_one: PENDING_OF_ONE_MAX,
+            of_guests: PENDING_OF_GUESTS_MAX,
+            of_guest: PENDING_OF_GUEST_MAX,
+        }
+    }
+}
+
+/// No room for another request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// All open requests.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    asked: FxHashMap<PeerId, Asked>,
+    /// Providers that were given something.
+    given: FxHashMap<PeerId, usize>,
+    /// Of each guest, over all its connections.
+    of_guest: FxHashMap<u32, usize>,
+    of_guests: usize,
+    n: usize,
+    /// The number that the last request got.
+    last_number: u64,
+    room: Room,
+}
+
+impl Pending {
+    /// A table that gives out numbers from here on.
+    pub fn numbered_from(number: u64) -> Pending {
+        Pending {
+            last_number: number,
+            ..Pending::default()
+        }
+    }
+
+    /// Opens `request`, which is about to be given to `provider`. One that the owner has
+    /// sent with matchtag 0 may be answered any number of times until either side
+    /// leaves: its protocol tells answers apart by their payload (RFC 27). All others
+    /// get a number, and keep it when they are handed to a module's next process.
+    pub fn open(
+        &mut self,
+        requester: Requester,
+        provider: PeerId,
+        request: &Message,
+        past: Past,
+    ) -> Result<Option<u64>, Full> {
+        if self.is_full(requester) {
+            return Err(Full);
+        }
+        let number = past.number.unwrap_or_else(|| {
+            self.last_number += 1;
+            self.last_number
+        });
+        let call = Call {
+            request: request.clone(),
+            number,
+            answered: false,
+            deaths: past.deaths,
+            times: 1,
+        };
+        let has_no_end = has_no_end(requester.guest, request.matchtag());
+        let asked = self.asked.entry(requester.link).or_default();
+        asked.guest = requester.guest;
+        let talk = (provider, request.hops_below().to_vec());
+        let key = (request.matchtag(), request.topic_bytes().clone());
+        match asked.talks.entry(talk).or_default().entry(key) {
+            Entry::Vacant(free) => drop(free.insert(call)),
+            Entry::Occupied(_) if has_no_end => return Ok(None),
+            // A sender that uses a matchtag twice may get two answers. Which of the two
+            // requests a dying module has done cannot be told: none is done again.
+            Entry::Occupied(mut open) => {
+                let call = open.get_mut();
+                call.times += 1;
+                call.answered = true;
+            }
+        }
+        asked.n += 1;
+        self.n += 1;
+        *self.given.entry(provider).or_default() += 1;
+        if let Some(guest) = requester.guest {
+            *self.of_guest.entry(guest).or_default() += 1;
+            self.of_guests += 1;
+        }
+        Ok((!has_no_end).then_some(number))
+    }
+
+    fn is_full(&self, requester: Requester) -> bool {
+        let of_one = self.asked.get(&requester.link).map_or(0, |asked| asked.n);
+        let of_guest = |guest| self.of_guest.get(&guest).copied().unwrap_or(0);
+        self.n >= self.room.all
+            || of_one >= self.room.of_one
+            || requester.guest.is_some_and(|guest| {
+                self.of_guests >= self.room.of_guests || of_guest(guest) >= self.room.of_guest
+            })
+    }
+
+    /// Whether `response`, which has come from `provider` and goes to `requester`,
+    /// passes. The last answer closes the request.
+    pub fn answer(&mut self, requester: PeerId, provider: PeerId, response: &Message) -> bool {
+        let Some(asked) = self.asked.get_mut(&requester) else {
+            return false;
+        };
+        let talk = (provider, response.hops_below().to_vec());
+        let Some(calls) = asked.talks.get_mut(&talk) else {
+            return false;
+        };
+        let key = (response.matchtag(), response.topic_bytes().clone());
+        let Some(call) = calls.get_mut(&key) else {
+            return false;
+        };
+        let has_more = !response.ends_rpc() && call.request.has(Flags::STREAMING);
+        if has_more || has_no_end(asked.guest, key.0) {
+            call.answered = true;
+            return true;
+        }
+        call.times -= 1;
+        if call.times == 0 {
+            calls.remove(&key);
+            let is_over = calls.is_empty() && !talk.1.is_empty();
+            if is_over {
+                asked.talks.remove(&talk);
+            }
+        }
+        asked.n -= 1;
+        let guest = asked.guest;
+        self.count_closed(guest, provider, 1);
+        true
+    }
+
+    /// The sender of `disconnect` is done with `provider` and waits for nothing more.
+    pub fn sender_left(&mut self, requester: PeerId, provider: PeerId, disconnect: &Message) {
+        let Some(asked) = self.asked.get_mut(&requester) else {
+            return;
+        };
+        let talk = (provider, disconnect.hops_below().to_vec());
+        if let Some(calls) = asked.talks.remove(&talk) {
+            asked.n -= n_of(&calls);
+            let guest = asked.guest;
+            self.count_closed(guest, provider, n_of(&calls));
+        }
+    }
+
+    /// A link is gone: nobody is to be told of what it had asked for.
+    pub fn requester_left(&mut self, link: PeerId) {
+        let Some(asked) = self.asked.remove(&link) else {
+            return;
+        };
+        for ((provider, _), calls) in asked.talks {
+            self.count_closed(asked.guest, provider, n_of(&calls));
+        }
+    }
+
+    /// A link is gone: what was given to it and is without a last answer, in the order
+    /// of delivery. What has no end is left out: its sender notices in its own way.
+    pub fn provider_left(&mut self, link: PeerId) -> Vec<Call> {
+        let mut left = Vec::new();
+        if !self.given.contains_key(&link) {
+            return left;
+        }
+        let mut closed = Vec::new();
+        for asked in self.asked.values_mut() {
+            let talks = asked.talks.extract_if(|(provider, _), _| *provider == link);
+            let calls: Vec<Call> = talks.flat_map(|(_, calls)| calls.into_values()).collect();
+            let n = calls.iter().map(|call| call.times).sum();
+            asked.n -= n;
+            closed.push((asked.guest, n));
+            let has_end = |call: &Call| !has_no_end(asked.guest, call.request.matchtag());
+            left.extend(calls.into_iter().filter(has_end));
+        }
+        for (guest, n) in closed {
+            self.count_closed(guest, link, n);
+        }
+        self.given.remove(&link);
+        left.sort_unstable_by_key(|call| call.number);
+        left
+    }
+
+    fn count_closed(&mut self, guest: Option<u32>, provider: PeerId, n: usize) {
+        self.n -= n;
+        if let Some(given) = self.given.get_mut(&provider) {
+            *given -= n;
+        }
+        let Some(guest) = guest else { return };
+        self.of_guests -= n;
+        if let Some(of_guest) = self.of_guest.get_mut(&guest) {
+            *of_guest -= n;
+            if *of_guest == 0 {
+                self.of_guest.remove(&guest);
+            }
+        }
+    }
+
+    /// How many requests are open, for statistics.
+    pub fn n(&self) -> usize {
+        self.n
+    }
+
+    /// That all counts are those of the table.
+    pub fn check(&self) {
+        let mut given: FxHashMap<PeerId, usize> = FxHashMap::default();
+        for asked in self.asked.values() {
+            for ((provider, _), calls) in &asked.talks {
+                *given.entry(*provider).or_default() += n_of(calls);
+            }
+            assert_eq!(asked.n, asked.talks.values().map(n_of).sum::<usize>());
+        }
+        for (provider, n) in &self.given {
+            assert_eq!(
+                *n,
+                given.get(provider).copied().unwrap_or(0),
+                "{provider:?}"
+            );
+        }
+        assert_eq!(self.n, given.values().sum::<usize>());
+        assert_eq!(self.of_guests, self.of_guest.values().sum::<usize>());
+    }
+}
+
+#[cfg(test)]
+#[path = "pending_tests.rs"]
+mod tests;

@@ -1,0 +1,226 @@
+//! A broker in a test's hands: links come up and say things, and everything that the
+//! broker says to a link waits there until it is looked at.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use node::{ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind};
+use proto::module::Load;
+use proto::{Object, Payload};
+use wire::{Flags, Identity, Kind, Message};
+
+use crate::attrs::Attrs;
+use crate::files::Files;
+use crate::{BrokerNode, Setup};
+
+/// The owner of the instance.
+pub(crate) const OWNER: u32 = 100;
+
+/// A module's process, as far as the broker has started it.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub child: ChildId,
+    pub identity: String,
+}
+
+/// One broker under test.
+pub(crate) struct Probe {
+    pub node: BrokerNode,
+    pub now: Now,
+    files: Files,
+    pub said: BTreeMap<PeerId, VecDeque<Message>>,
+    pub closed: Vec<PeerId>,
+    pub killed: Vec<ChildId>,
+    pub started: VecDeque<Started>,
+    last_link: u64,
+    last_tag: u32,
+}
+
+impl Probe {
+    /// A broker that is online, with these modules to load, and lets guests in.
+    pub fn start(modules: &[&str]) -> Probe {
+        let mut attrs = Attrs::default();
+        attrs.put("local-uri", "local:///nowhere");
+        for attr in ["ferroflux.personality=minimal", "broker.rc2_none"] {
+            attrs
+                .set_from_command_line(attr)
+                .expect("the test has set this up");
+        }
+        let access = serde_json::json!({"access": {"allow-guest-user": true}});
+        let setup = Setup {
+            attrs,
+            config: Object(
+                access
+                    .as_object()
+                    .expect("the test has set this up")
+                    .clone(),
+            ),
+            env: BTreeMap::new(),
+            owner: OWNER,
+            seed: 7,
+            endpoint: "nowhere".to_owned(),
+            program: Vec::new(),
+            cleanup_folders: String::new(),
+        };
+        let known = modules
+            .iter()
+            .map(|name| ((*name).to_owned(), (*name).to_owned()));
+        let mut probe = Probe {
+            node: BrokerNode::new(setup, |_| proto::common::RusageReply::default()),
+            now: Now::default(),
+            files: Files {
+                known: known.collect(),
+                ..Files::default()
+            },
+            said: BTreeMap::new(),
+            closed: Vec::new(),
+            killed: Vec::new(),
+            started: VecDeque::new(),
+            last_link: 0,
+            last_tag: 1000,
+        };
+        let (peer, kind) = (PeerId::BROKER, PeerKind::Broker);
+        probe.tell(Input::PeerUp { peer, kind });
+        for _ in 0..16 {
+            probe.pass(std::time::Duration::from_secs(1));
+        }
+        probe
+    }
+
+    /// Time goes on.
+    pub fn pass(&mut self, time: std::time::Duration) {
+        self.now.mono += time;
+        self.tell(Input::Deadline);
+    }
+
+    pub fn tell(&mut self, input: Input) {
+        self.node.handle(self.now, input);
+        while let Some(output) = self.node.poll() {
+            match output {
+                Output::Send { to, message } => {
+                    self.said.entry(to).or_default().push_back(message);
+                }
+                Output::Close { peer } => self.closed.push(peer),
+                Output::Kill { child, .. } => self.killed.push(child),
+                Output::Spawn { child, spawn } => {
+                    let mut env = spawn.env_add.into_iter();
+                    let uuid = env.find(|(name, _)| name == "FLUX_MODULE_UUID");
+                    let identity = uuid.expect("the test has set this up").1;
+                    self.started.push_back(Started { child, identity });
+                }
+                Output::Work { work, job } => {
+                    let result = job(&mut self.files);
+                    self.node.handle(self.now, Input::Work { work, result });
+                }
+                _ => {}
+            }
+        }
+        self.node.check_invariants();
+    }
+
+    fn link(&mut self) -> PeerId {
+        self.last_link += 1;
+        PeerId(self.last_link)
+    }
+
+    /// A program of this user connects.
+    pub fn client(&mut self, uid: u32) -> PeerId {
+        let peer = self.link();
+        let kind = PeerKind::Client {
+            uid,
+            gids: Vec::new(),
+            pid: 1,
+        };
+        self.tell(Input::PeerUp { peer, kind });
+        peer
+    }
+
+    /// A link comes up on the modules' socket.
+    pub fn module_link(&mut self, identity: &str) -> PeerId {
+        let peer = self.link();
+        let kind = PeerKind::Module {
+            identity: identity.to_owned(),
+        };
+        self.tell(Input::PeerUp { peer, kind });
+        peer
+    }
+
+    /// The next process that is started comes up and says that it runs.
+    pub fn module_runs(&mut self) -> (PeerId, ChildId) {
+        while self.started.is_empty() {
+            self.pass(std::time::Duration::from_secs(1));
+        }
+        let Started { child, identity } =
+            self.started.pop_front().expect("the test has set this up");
+        let peer = self.module_link(&identity);
+        let welcome = self.heard(peer).expect("the test has set this up");
+        assert_eq!(welcome.topic(), "welcome");
+        self.runs(peer);
+        (peer, child)
+    }
+
+    fn runs(&mut self, peer: PeerId) {
+        let mut message = Message::request("module.status", 0);
+        message.set_flag(Flags::NORESPONSE, true);
+        message.set_payload(json("{\"status\":1}"));
+        self.say(peer, message);
+    }
+
+    /// Loads a module.
+    pub fn module(&mut self, name: &str) -> (PeerId, ChildId) {
+        let loader = self.client(OWNER);
+        let load = Load {
+            path: name.to_owned(),
+            args: Vec::new(),
+            name: None,
+            loader: None,
+            exec: None,
+        };
+        let mut message = Message::request("module.load", 1);
+        message.set_payload(load.encode());
+        self.say(loader, message);
+        self.module_runs()
+    }
+
+    /// A module's process ends.
+    pub fn exit(&mut self, child: ChildId) {
+        let event = ChildEvent::Exited { status: 1 << 8 };
+        self.tell(Input::Child { child, event });
+    }
+
+    /// A link says something.
+    pub fn say(&mut self, from: PeerId, message: Message) {
+        self.tell(Input::Message { from, message });
+    }
+
+    /// A link asks something; gives the answer.
+    pub fn call(&mut self, from: PeerId, topic: &str, payload: &str) -> Message {
+        self.last_tag += 1;
+        let mut message = Message::request(topic, self.last_tag);
+        message.set_payload(json(payload));
+        self.say(from, message);
+        self.heard(from).expect("the test has set this up")
+    }
+
+    /// The next message that the broker has for a link.
+    pub fn heard(&mut self, link: PeerId) -> Option<Message> {
+        self.said.get_mut(&link)?.pop_front()
+    }
+}
+
+/// A JSON payload.
+pub(crate) fn json(text: &str) -> bytes::Bytes {
+    bytes::Bytes::from(format!("{text}\0"))
+}
+
+/// Number and text of an answer.
+pub(crate) fn outcome(message: &Message) -> (u32, &str) {
+    match message.kind {
+        Kind::Response { errnum, .. } => (errnum, message.error_text().unwrap_or_default()),
+        other => panic!("not a response: {other:?}"),
+    }
+}
+
+/// An identity.
+pub(crate) fn identity(text: &str) -> Identity {
+    Identity::new(text).expect("the test has set this up")
+}
