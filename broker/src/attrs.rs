@@ -87,6 +87,8 @@ const TABLE: &[(&str, u8)] = &[
     ("tbon.fanout", 0),
     // Ours: which modules an instance loads (see `rc.rs`).
     ("ferroflux.personality", I),
+    // Ours: memory for what clients send and do not read, in bytes (`doc/bounds.md`).
+    ("ferroflux.message-bytes", I),
     ("test-ro.", R),
     ("test-nr.", 0),
     ("test-im.", I),
@@ -171,6 +173,7 @@ fn complaint(name: &str, value: &str) -> Option<&'static str> {
             value == "none" || value.parse::<proto::data::Fsd>().is_ok(),
             "must be a duration or none",
         ),
+        "ferroflux.message-bytes" => (value.parse::<usize>().is_ok(), "must be a number of bytes"),
         "log-ring-size" => (value.parse::<u32>().is_ok(), "must be a number"),
         name if name.starts_with("log-") && name.ends_with("-level") || name == "log-level" => {
             (is_level(value), "invalid level")

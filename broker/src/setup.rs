@@ -109,12 +109,16 @@ fn serve(setup: Setup, files: Files, signals: Signals) -> anyhow::Result<i32> {
         bail!("local-uri={uri}: only local:// sockets can be served");
     };
     let endpoint = setup.endpoint.clone();
+    let memory = setup.attrs.number("ferroflux.message-bytes", 0);
+    let memory = usize::try_from(memory).unwrap_or(usize::MAX);
+    let owner = setup.owner;
     // Access is decided by who connects, not by the mode of the socket.
     let clients = listen("local", &path, 0o777)?;
     let modules = Path::new(endpoint.trim_start_matches("ipc://"));
     let modules = listen("module", modules, 0o700)?;
     let mut reactor = Reactor::new(BrokerNode::new(setup, runtime::rusage))?
         .with_signals(signals)?
+        .with_memory(memory, owner)
         .as_broker(modules, clients)?
         .with_worker(move || files);
     let result = reactor.run();
@@ -186,6 +190,10 @@ fn fill_in(
     statedir: &Folder,
 ) -> anyhow::Result<()> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
+    if attrs.value("ferroflux.message-bytes").is_none() {
+        let bytes = runtime::memory::message_bytes();
+        attrs.put("ferroflux.message-bytes", bytes.to_string());
+    }
     attrs.put("version", proto::attr::CORE_VERSION);
     attrs.put("broker.pid", std::process::id().to_string());
     attrs.put("broker.starttime", format!("{started:.2}"));

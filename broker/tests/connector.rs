@@ -91,7 +91,7 @@ impl Client {
             let mut buf = [0; 4096];
             let n = self.stream.read(&mut buf).expect("the broker writes");
             assert_ne!(n, 0, "the broker hung up");
-            self.decoder.push(&buf[..n]);
+            self.decoder.push(&buf[..n]).expect("memory");
         }
     }
 

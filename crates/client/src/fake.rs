@@ -103,7 +103,9 @@ fn serve(mut client: UnixStream, greeting: u8, handler: &Mutex<Handler>) {
     while let Ok(n) = client.read(&mut buf)
         && n > 0
     {
-        decoder.push(&buf[..n]);
+        if decoder.push(&buf[..n]).is_err() {
+            return;
+        }
         while let Ok(Some(message)) = decoder.next_message() {
             let Ok(mut handler) = handler.lock() else {
                 return;

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::io::Errno as Os;
 use rustix::net::{SendFlags, send};
-use wire::{Errno, Message, StreamDecoder, encode_stream};
+use wire::{Errno, Message, StreamDecoder, StreamError, encode_stream};
 
 use crate::limits::READ_BYTES;
 
@@ -69,7 +69,10 @@ impl Link {
     pub(crate) fn read(&mut self, mut take: impl FnMut(Message)) -> Result<(), Errno> {
         match self.socket.read(&mut self.buf) {
             Ok(0) => return Err(Errno::ECONNRESET),
-            Ok(n) => self.decoder.push(&self.buf[..n]),
+            Ok(n) => self
+                .decoder
+                .push(&self.buf[..n])
+                .map_err(|_| Errno::ENOMEM)?,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(_) => return Err(Errno::ECONNRESET),
@@ -78,6 +81,7 @@ impl Link {
             match self.decoder.next_message() {
                 Ok(Some(message)) => take(message),
                 Ok(None) => return Ok(()),
+                Err(StreamError::NoMemory(_)) => return Err(Errno::ENOMEM),
                 Err(_) => return Err(Errno::EPROTO),
             }
         }

@@ -57,7 +57,7 @@ impl<C: Host> Actor<C> {
                     done(&mut self.core, &mut self.cx, result);
                 }
             }
-            Input::PeerUp { .. } | Input::PeerDown { .. } => {}
+            Input::PeerUp { .. } | Input::PeerDown { .. } | Input::PeerFlow { .. } => {}
         }
         self.let_early_requests_in();
     }

@@ -76,6 +76,14 @@ pub enum Input {
         /// Its number.
         peer: PeerId,
     },
+    /// A link has many bytes of ours to read, or has read most of them. What a peer asks for
+    /// while it is behind only makes its backlog longer.
+    PeerFlow {
+        /// Its number.
+        peer: PeerId,
+        /// Whether it is behind.
+        is_behind: bool,
+    },
     /// The time that [`Node::deadline`] named has come.
     Deadline,
     /// Everything that had arrived was handled: the moment to send off batches.

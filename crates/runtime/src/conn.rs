@@ -1,26 +1,26 @@
 //! One end of a stream socket: framed messages in both directions, with partial reads and
 //! writes. Clients frame them as protocol/02 says, modules as ZeroMQ does.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use wire::{
-    Arrived, Message, Socket, StreamDecoder, ZmtpDecoder, encode_hello, encode_pong, encode_stream,
-    encode_zmtp,
+    Arrived, Message, NoMemory, Socket, StreamDecoder, ZmtpDecoder, encode_hello, encode_pong,
 };
 
-use crate::limits::{BACKLOG_BYTES_MAX, READ_BYTES_PER_TURN};
+use crate::budget::{Account, Charge};
+use crate::limits::{CHARGED_BYTES_MIN, READ_BYTES_PER_TURN};
+use crate::outbox::{Framing, Outbox};
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// How messages are told apart.
-enum Framing {
-    /// By the prefix of the local socket.
+/// What takes messages apart.
+enum Decoder {
     Local(StreamDecoder),
-    /// By the frames of ZeroMQ.
     Zmtp(ZmtpDecoder),
 }
 
@@ -35,15 +35,21 @@ pub enum Heard {
 /// A connected stream.
 pub struct Conn {
     stream: UnixStream,
-    framing: Framing,
-    out: Vec<u8>,
-    /// How much of `out` is written.
-    written: usize,
+    decoder: Decoder,
+    outbox: Outbox,
+    /// What is held for the other end.
+    charge: Charge,
     /// Whether the other end stopped reading; what we say is thrown away then.
     broken: bool,
+    /// Process id of a client.
+    pub pid: Option<i32>,
     /// Whether the poller watches for writing.
     pub wants_write: bool,
-    /// Close once `out` is written.
+    /// Peers that must read before we read on here.
+    pub pauses: usize,
+    /// Whether the node knows that the other end is behind with reading.
+    pub is_behind: bool,
+    /// Close once everything is written.
     pub closing: bool,
 }
 
@@ -60,87 +66,120 @@ pub enum ReadEnd {
 
 impl Conn {
     /// Takes over a socket between a client and its broker.
-    pub fn local(stream: UnixStream) -> std::io::Result<Conn> {
-        Conn::new(stream, Framing::Local(StreamDecoder::default()))
+    pub fn local(stream: UnixStream, account: Arc<Account>) -> std::io::Result<Conn> {
+        Conn::new(stream, Decoder::Local(StreamDecoder::default()), account)
     }
 
     /// Takes over a socket between a module and its broker, and greets the other end.
-    pub fn zmtp(stream: UnixStream, socket: Socket, identity: &[u8]) -> std::io::Result<Conn> {
-        let mut conn = Conn::new(stream, Framing::Zmtp(ZmtpDecoder::new(socket)))?;
-        encode_hello(socket, identity, &mut conn.out);
+    pub fn zmtp(
+        stream: UnixStream,
+        account: Arc<Account>,
+        socket: Socket,
+        identity: &[u8],
+    ) -> std::io::Result<Conn> {
+        let mut conn = Conn::new(stream, Decoder::Zmtp(ZmtpDecoder::new(socket)), account)?;
+        let mut hello = Vec::new();
+        encode_hello(socket, identity, &mut hello);
+        conn.queue_bytes(&hello);
         Ok(conn)
     }
 
-    fn new(stream: UnixStream, framing: Framing) -> std::io::Result<Conn> {
+    fn new(stream: UnixStream, decoder: Decoder, account: Arc<Account>) -> std::io::Result<Conn> {
         stream.set_nonblocking(true)?;
         Ok(Conn {
             stream,
-            framing,
-            out: Vec::new(),
-            written: 0,
+            decoder,
+            outbox: Outbox::default(),
+            charge: Charge::on(account),
             broken: false,
+            pid: None,
             wants_write: false,
+            pauses: 0,
+            is_behind: false,
             closing: false,
         })
     }
 
-    /// Queues one byte outside the framing: the handshake of protocol/02 section 2.
-    pub fn queue_byte(&mut self, byte: u8) {
-        self.out.push(byte);
+    /// Queues bytes outside the framing, such as the handshake of protocol/02 section 2.
+    pub fn queue_bytes(&mut self, bytes: &[u8]) {
+        // A few bytes: without memory for them nothing else goes either.
+        let _ = self.outbox.push_bytes(bytes);
     }
 
-    /// Queues a message. `false` when the other end has let too much pile up.
-    pub fn queue(&mut self, message: &Message) -> bool {
+    /// Queues a message.
+    pub fn queue(&mut self, message: &Message) -> Result<(), NoMemory> {
         if self.broken {
-            return true;
+            return Ok(());
         }
-        match &self.framing {
-            Framing::Local(_) => encode_stream(message, &mut self.out),
-            Framing::Zmtp(_) => encode_zmtp(message, &mut self.out),
-        }
-        self.out.len() - self.written <= BACKLOG_BYTES_MAX
+        let framing = match self.decoder {
+            Decoder::Local(_) => Framing::Local,
+            Decoder::Zmtp(_) => Framing::Zmtp,
+        };
+        let result = self.outbox.push(message, framing);
+        self.settle_charge();
+        result
     }
 
     /// Whether everything queued is out.
     pub fn is_flushed(&self) -> bool {
-        self.written == self.out.len()
+        self.outbox.is_empty()
+    }
+
+    /// How many bytes the other end has not read.
+    pub fn backlog(&self) -> usize {
+        self.outbox.len()
     }
 
     /// Writes as much as goes.
     pub fn flush(&mut self) {
-        while self.written < self.out.len() && !self.broken {
-            match self.stream.write(&self.out[self.written..]) {
-                Ok(n) => self.written += n,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => self.broken = true,
-            }
+        if self.outbox.write_to(&mut self.stream).is_err() {
+            self.broken = true;
+            self.outbox.clear();
         }
-        if self.broken || self.is_flushed() {
-            self.out.clear();
-            self.written = 0;
-            self.out.shrink_to(CHUNK_BYTES);
-        } else if self.written > self.out.len() / 2 {
-            self.out.drain(..self.written);
-            self.written = 0;
-        }
+        self.settle_charge();
     }
 
     /// Whether the other end is a module's, or a module's broker.
     pub fn is_zmtp(&self) -> bool {
-        matches!(self.framing, Framing::Zmtp(_))
+        matches!(self.decoder, Decoder::Zmtp(_))
+    }
+
+    /// What is held for the other end, and on whose account.
+    pub fn charge(&self) -> &Charge {
+        &self.charge
+    }
+
+    /// Memory for a message that has not arrived whole.
+    pub fn unfinished(&self) -> usize {
+        match &self.decoder {
+            Decoder::Local(decoder) => decoder.held(),
+            Decoder::Zmtp(decoder) => decoder.held(),
+        }
+    }
+
+    fn settle_charge(&mut self) {
+        self.charge.set(self.unfinished() + self.outbox.unpaid());
     }
 
     /// Reads what is there, up to the turn's share, and hands out what is whole.
     pub fn read(&mut self, scratch: &mut Vec<u8>, mut each: impl FnMut(Heard)) -> ReadEnd {
+        let end = self.read_turn(scratch, &mut each);
+        self.settle_charge();
+        end
+    }
+
+    fn read_turn(&mut self, scratch: &mut Vec<u8>, each: &mut impl FnMut(Heard)) -> ReadEnd {
         scratch.resize(CHUNK_BYTES, 0);
         let mut taken = 0;
         loop {
             match self.stream.read(scratch) {
                 Ok(0) => return ReadEnd::Gone,
                 Ok(n) => {
-                    if let Err(error) = self.hand_out(&scratch[..n], &mut each) {
-                        tracing::debug!("connection dropped: {error}");
+                    if let Err(error) = self.hand_out(&scratch[..n], each) {
+                        match error.downcast_ref::<NoMemory>() {
+                            Some(_) => tracing::error!("{} was disconnected: {error}", self.who()),
+                            None => tracing::debug!("connection dropped: {error}"),
+                        }
                         return ReadEnd::Gone;
                     }
                     taken += n;
@@ -159,20 +198,28 @@ impl Conn {
     }
 
     fn hand_out(&mut self, bytes: &[u8], each: &mut impl FnMut(Heard)) -> anyhow::Result<()> {
-        match &mut self.framing {
-            Framing::Local(decoder) => {
-                decoder.push(bytes);
-                while let Some(message) = decoder.next_message()? {
-                    each(Heard::Message(message));
+        match &mut self.decoder {
+            Decoder::Local(decoder) => {
+                decoder.push(bytes)?;
+                while let Some(mut body) = decoder.next_body()? {
+                    // Who sent it pays for it wherever it goes.
+                    if body.len() >= CHARGED_BYTES_MIN && self.pid.is_some() {
+                        body = self.charge.keep(body);
+                    }
+                    each(Heard::Message(wire::decode(body)?));
                 }
             }
-            Framing::Zmtp(decoder) => {
-                decoder.push(bytes);
+            Decoder::Zmtp(decoder) => {
+                decoder.push(bytes)?;
                 while let Some(arrived) = decoder.next_arrived()? {
                     match arrived {
                         Arrived::Ready(identity) => each(Heard::Ready(identity)),
                         Arrived::Message(message) => each(Heard::Message(message)),
-                        Arrived::Ping(context) => encode_pong(&context, &mut self.out),
+                        Arrived::Ping(context) => {
+                            let mut pong = Vec::new();
+                            encode_pong(&context, &mut pong);
+                            self.outbox.push_bytes(&pong)?;
+                        }
                         Arrived::Parts(parts) => {
                             tracing::error!("a message of {parts} parts where one was expected");
                         }
@@ -181,6 +228,15 @@ impl Conn {
             }
         }
         Ok(())
+    }
+
+    /// Who is at the other end, for the log.
+    pub fn who(&self) -> String {
+        match self.pid {
+            Some(pid) => format!("client uid={} pid={pid}", self.charge.account().uid()),
+            None if self.is_zmtp() => "a module".to_owned(),
+            None => "the broker".to_owned(),
+        }
     }
 }
 

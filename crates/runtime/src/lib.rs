@@ -6,6 +6,7 @@
 //! `link.rs` (libzmq, for connections between hosts). It must never know what a message
 //! means: nodes do.
 
+mod budget;
 mod channel;
 mod children;
 mod clock;
@@ -14,9 +15,13 @@ mod entry;
 pub mod limits;
 pub mod link;
 pub mod logging;
+pub mod memory;
+mod outbox;
+mod peers;
 mod poller;
 mod prepare;
 mod reactor;
+mod shares;
 mod signals;
 mod usage;
 pub mod users;

@@ -13,9 +13,39 @@ pub const LAST_READS_MAX: usize = 64;
 /// too, in seconds.
 pub const LIFELINE_WAIT_S: i64 = 1;
 
-/// Bytes waiting for one client or module that does not read. When full, its link
-/// is closed: it has had its share of our memory.
-pub const BACKLOG_BYTES_MAX: usize = 1 << 30;
+/// The part of the machine's memory that messages of clients may take by default: one byte
+/// in N. When it, or the share of a user, is used up, the client that holds most of
+/// it is disconnected, and a log line says why (`peers.rs`).
+pub const MEMORY_FRACTION: usize = 8;
+
+/// The least that messages of clients may take by default, however small the machine.
+pub const MEMORY_BYTES_MIN: usize = 64 << 20;
+
+/// Shortest message that is charged to its sender for as long as it is kept, in bytes.
+/// Shorter ones are bounded by how many there may be.
+pub const CHARGED_BYTES_MIN: usize = 1024;
+
+/// Shortest payload that is written from where it is, in bytes. A shorter one is copied,
+/// which is cheaper, and does not keep what it arrived with.
+pub const SHARED_PAYLOAD_BYTES_MIN: usize = 32 * 1024;
+
+/// Copied bytes that wait in one piece; then another is begun.
+pub const OUT_CHUNK_BYTES: usize = 64 * 1024;
+
+/// Room that an empty queue to a peer keeps. What is more is given back.
+pub const OUT_IDLE_BYTES_MAX: usize = 4096;
+
+/// Least that a connection must hold to be ended for its holder's excess, in bytes: ending
+/// smaller ones would not help.
+pub const EVICTION_BYTES_MIN: usize = 64 * 1024;
+
+/// Bytes waiting for one peer above which the clients whose requests come on top of them
+/// are not read from, until the peer has read half of it.
+pub const PACE_BYTES: usize = 4 << 20;
+
+/// Bytes waiting for one peer above which it is behind with reading, which the node is
+/// told, until it has read half of it.
+pub const BEHIND_BYTES: usize = 1 << 20;
 
 /// Clients that may be connected at once. A further one is turned away.
 pub const CLIENTS_MAX: usize = 65_536;
@@ -60,4 +90,3 @@ pub const LINK_COPY_BYTES_MAX: usize = 8192;
 
 const _: () = assert!(LINK_RECEIVE_MESSAGES_MAX >= 4 * LINK_SEND_MESSAGES_MAX);
 const _: () = assert!(CHANNELS_MAX <= 28);
-const _: () = assert!(BACKLOG_BYTES_MAX >= wire::limits::MESSAGE_BYTES_MAX);

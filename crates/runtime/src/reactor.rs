@@ -4,18 +4,20 @@
 //! [`Input::Settled`], and sends off what came of it. Nothing in here knows what a
 //! message means.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
+use nix::unistd::Uid;
 use node::{ChildId, Input, Node, Now, Output, PeerId, PeerKind};
 use wire::{Message, Socket};
 
+use crate::budget::Budget;
 use crate::children::{ChildFd, Children};
 use crate::clock::Clock;
 use crate::conn::{Conn, Heard, ReadEnd};
 use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S, LAST_READS_MAX};
+use crate::peers::Peers;
 use crate::poller::{Poller, Ready};
 use crate::signals::Signals;
 use crate::worker::WorkerThread;
@@ -40,6 +42,11 @@ mod token {
     }
 }
 
+/// The token of a connection.
+pub fn conn_token(peer: PeerId) -> u64 {
+    token::make(token::CONN, peer.0)
+}
+
 fn child_token(child: ChildId, fd: ChildFd) -> u64 {
     token::make(token::CHILD, child.0 << ChildFd::BITS | fd.number())
 }
@@ -52,7 +59,8 @@ fn child_of_token(number: u64) -> (ChildId, ChildFd) {
 /// The way to the broker, for those who have one.
 enum Uplink {
     None,
-    Stream(Conn),
+    /// A connection among the others, as [`PeerId::BROKER`].
+    Stream,
     /// We are the broker: what we say to it, it says to itself.
     Loop,
 }
@@ -65,14 +73,13 @@ pub struct Reactor<N: Node> {
     uplink: Uplink,
     modules: Option<UnixListener>,
     clients: Option<UnixListener>,
-    conns: BTreeMap<PeerId, Conn>,
+    peers: Peers,
     children: Children,
     worker: Option<WorkerThread<N::Worker>>,
     make_worker: Option<Box<dyn FnOnce() -> N::Worker + Send>>,
     signals: Option<Signals>,
     last_peer: u64,
     scratch: Vec<u8>,
-    dirty: Vec<PeerId>,
     exit: Option<i32>,
 }
 
@@ -86,14 +93,14 @@ impl<N: Node> Reactor<N> {
             uplink: Uplink::None,
             modules: None,
             clients: None,
-            conns: BTreeMap::new(),
+            // Only a broker has clients that are strangers to each other.
+            peers: Peers::new(Budget::new(usize::MAX, Uid::effective().as_raw())),
             children: Children::default(),
             worker: None,
             make_worker: None,
             signals: None,
             last_peer: 0,
             scratch: Vec::new(),
-            dirty: Vec::new(),
             exit: None,
         })
     }
@@ -107,21 +114,29 @@ impl<N: Node> Reactor<N> {
 
     /// Reaches the broker as a module under `identity`.
     pub fn as_module(self, stream: UnixStream, identity: &str) -> io::Result<Self> {
-        let conn = Conn::zmtp(stream, Socket::Dealer, identity.as_bytes())?;
-        self.with_uplink(conn)
+        let own = self.peers.budget.own();
+        let conn = Conn::zmtp(stream, own, Socket::Dealer, identity.as_bytes())?;
+        Ok(self.with_uplink(conn))
     }
 
     /// Reaches the broker as a client of its local socket.
     pub fn as_client(self, stream: UnixStream) -> io::Result<Self> {
-        let conn = Conn::local(stream)?;
-        self.with_uplink(conn)
+        let conn = Conn::local(stream, self.peers.budget.own())?;
+        Ok(self.with_uplink(conn))
     }
 
-    fn with_uplink(mut self, conn: Conn) -> io::Result<Self> {
-        self.poller
-            .add(&conn, token::make(token::CONN, PeerId::BROKER.0))?;
-        self.uplink = Uplink::Stream(conn);
-        Ok(self)
+    fn with_uplink(mut self, conn: Conn) -> Self {
+        self.peers.insert(PeerId::BROKER, conn);
+        self.peers.watch(PeerId::BROKER, &self.poller);
+        self.uplink = Uplink::Stream;
+        self
+    }
+
+    /// Lets what clients send and do not read take `bytes` of memory, of which programs of
+    /// `owner` may have what others leave. Must be said before there are connections.
+    pub fn with_memory(mut self, bytes: usize, owner: u32) -> Self {
+        self.peers.budget = Budget::new(bytes, owner);
+        self
     }
 
     /// Is the broker: serves modules and clients.
@@ -191,7 +206,13 @@ impl<N: Node> Reactor<N> {
             self.send_up(message);
         }
         self.do_outputs();
-        self.flush();
+        for peer in self.peers.flush(&self.poller) {
+            self.hand_in(Input::PeerFlow {
+                peer,
+                is_behind: false,
+            });
+        }
+        self.do_outputs();
         Ok(())
     }
 
@@ -238,20 +259,21 @@ impl<N: Node> Reactor<N> {
             return;
         };
         while let Ok((stream, _)) = listener.accept() {
-            if self.conns.len() >= CLIENTS_MAX {
+            if self.peers.len() >= CLIENTS_MAX {
                 tracing::error!("too many clients: one was turned away");
                 continue;
             }
             let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) else {
                 continue;
             };
-            let Ok(conn) = Conn::local(stream) else {
+            let (uid, pid) = (cred.uid.as_raw(), cred.pid.as_raw_nonzero().get());
+            let Ok(mut conn) = Conn::local(stream, self.peers.budget.of(uid)) else {
                 continue;
             };
+            conn.pid = Some(pid);
             self.last_peer += 1;
             let peer = PeerId(self.last_peer);
-            self.conns.insert(peer, conn);
-            let (uid, pid) = (cred.uid.as_raw(), cred.pid.as_raw_nonzero().get());
+            self.peers.insert(peer, conn);
             let gids = crate::users::groups_of(uid);
             let kind = PeerKind::Client { uid, gids, pid };
             let now = self.clock.now();
@@ -262,26 +284,24 @@ impl<N: Node> Reactor<N> {
     /// Modules are heard of when they have said who they are.
     fn accept_modules(&mut self) {
         while let Some(Ok((stream, _))) = self.modules.as_ref().map(UnixListener::accept) {
-            if self.conns.len() >= CLIENTS_MAX {
+            if self.peers.len() >= CLIENTS_MAX {
                 tracing::error!("too many clients: a module was turned away");
                 continue;
             }
-            let Ok(conn) = Conn::zmtp(stream, Socket::Router, b"") else {
+            let own = self.peers.budget.own();
+            let Ok(conn) = Conn::zmtp(stream, own, Socket::Router, b"") else {
                 continue;
             };
             self.last_peer += 1;
             let peer = PeerId(self.last_peer);
-            self.watch(peer, conn);
+            self.peers.insert(peer, conn);
+            self.peers.watch(peer, &self.poller);
         }
     }
 
     fn serve_conn(&mut self, peer: PeerId, ready: Ready) -> ReadEnd {
         let now = self.clock.now();
-        let conn = match &mut self.uplink {
-            Uplink::Stream(conn) if peer == PeerId::BROKER => Some(conn),
-            _ => self.conns.get_mut(&peer),
-        };
-        let Some(conn) = conn else {
+        let Some(conn) = self.peers.get_mut(peer) else {
             return ReadEnd::Gone;
         };
         let mut end = ReadEnd::Drained;
@@ -303,12 +323,18 @@ impl<N: Node> Reactor<N> {
                 self.node.handle(now, input);
             });
         }
+        let cause = conn.pid.is_some().then_some(peer);
         if ready.writable || !conn.is_flushed() {
-            self.dirty.push(peer);
+            self.peers.touch(peer);
         }
+        // Now, and not at the end of the turn: it is known who asked.
+        self.do_outputs_of(cause);
         if end == ReadEnd::Gone {
             self.drop_conn(peer);
             self.hand_in(Input::PeerDown { peer });
+        } else {
+            let evicted = self.peers.enforce(peer, &self.poller);
+            self.say_down(evicted);
         }
         end
     }
@@ -316,14 +342,12 @@ impl<N: Node> Reactor<N> {
     /// Takes in what modules have said before one of them ended: its exit may be seen
     /// before its last words.
     fn hear_modules_out(&mut self) {
-        let modules = self.conns.iter().filter(|(_, conn)| conn.is_zmtp());
-        let peers: Vec<PeerId> = modules.map(|(peer, _)| *peer).collect();
         let ready = Ready {
             token: 0,
             readable: true,
             writable: false,
         };
-        for peer in peers {
+        for peer in self.peers.modules() {
             for _ in 0..LAST_READS_MAX {
                 if self.serve_conn(peer, ready) != ReadEnd::More {
                     break;
@@ -333,10 +357,15 @@ impl<N: Node> Reactor<N> {
     }
 
     fn drop_conn(&mut self, peer: PeerId) {
+        self.peers.remove(peer, &self.poller);
         if peer == PeerId::BROKER {
             self.uplink = Uplink::None;
-        } else if let Some(conn) = self.conns.remove(&peer) {
-            self.poller.remove(&conn);
+        }
+    }
+
+    fn say_down(&mut self, evicted: Vec<PeerId>) {
+        for peer in evicted {
+            self.hand_in(Input::PeerDown { peer });
         }
     }
 
@@ -376,22 +405,27 @@ impl<N: Node> Reactor<N> {
     }
 
     fn do_outputs(&mut self) {
+        self.do_outputs_of(None);
+    }
+
+    /// Does what the node says, which may be what the client `cause` asked for.
+    fn do_outputs_of(&mut self, cause: Option<PeerId>) {
         while let Some(output) = self.node.poll() {
-            self.do_output(output);
+            self.do_output(output, cause);
         }
     }
 
-    fn do_output(&mut self, output: Output<N::Worker>) {
+    fn do_output(&mut self, output: Output<N::Worker>, cause: Option<PeerId>) {
         match output {
             Output::Send {
                 to: PeerId::BROKER,
                 message,
             } => self.send_up(message),
-            Output::Send { to, message } => self.send_to(to, &message),
+            Output::Send { to, message } => self.send_to(to, &message, cause),
             Output::Accept { peer } => self.let_in(peer),
             Output::Reject { peer, errno } => {
-                if let Some(mut conn) = self.conns.remove(&peer) {
-                    conn.queue_byte(u8::try_from(errno.0).unwrap_or(1));
+                if let Some(mut conn) = self.peers.remove(peer, &self.poller) {
+                    conn.queue_bytes(&[u8::try_from(errno.0).unwrap_or(1)]);
                     conn.flush();
                 }
             }
@@ -435,12 +469,9 @@ impl<N: Node> Reactor<N> {
     }
 
     fn send_up(&mut self, message: Message) {
-        match &mut self.uplink {
+        match &self.uplink {
             Uplink::None => {}
-            Uplink::Stream(conn) => {
-                conn.queue(&message);
-                self.dirty.push(PeerId::BROKER);
-            }
+            Uplink::Stream => self.send_to(PeerId::BROKER, &message, None),
             Uplink::Loop => self.hand_in(Input::Message {
                 from: PeerId::BROKER,
                 message,
@@ -448,40 +479,28 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    fn send_to(&mut self, to: PeerId, message: &Message) {
-        let Some(conn) = self.conns.get_mut(&to) else {
-            return;
-        };
-        self.dirty.push(to);
-        if !conn.queue(message) {
-            tracing::error!("a peer does not read: its link was closed");
-            self.drop_conn(to);
-            self.hand_in(Input::PeerDown { peer: to });
+    fn send_to(&mut self, to: PeerId, message: &Message, cause: Option<PeerId>) {
+        let sent = self.peers.send(to, message, cause, &self.poller);
+        if sent.fell_behind {
+            self.hand_in(Input::PeerFlow {
+                peer: to,
+                is_behind: true,
+            });
         }
+        self.say_down(sent.evicted);
     }
 
     fn let_in(&mut self, peer: PeerId) {
-        if let Some(mut conn) = self.conns.remove(&peer) {
-            conn.queue_byte(0);
-            self.watch(peer, conn);
-        }
-    }
-
-    /// Listens to a connection from now on, and sends it what is queued.
-    fn watch(&mut self, peer: PeerId, conn: Conn) {
-        match self.poller.add(&conn, token::make(token::CONN, peer.0)) {
-            Ok(()) => {
-                self.conns.insert(peer, conn);
-                self.dirty.push(peer);
-            }
-            Err(error) => tracing::error!("cannot watch a connection: {error}"),
+        if let Some(conn) = self.peers.get_mut(peer) {
+            conn.queue_bytes(&[0]);
+            self.peers.watch(peer, &self.poller);
         }
     }
 
     fn close(&mut self, peer: PeerId) {
-        if let Some(conn) = self.conns.get_mut(&peer) {
+        if let Some(conn) = self.peers.get_mut(peer) {
             conn.closing = true;
-            self.dirty.push(peer);
+            self.peers.touch(peer);
         }
     }
 
@@ -503,47 +522,10 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// Writes what is queued on streams, and watches those that are not done.
-    fn flush(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for peer in dirty.drain(..) {
-            let conn = match &mut self.uplink {
-                Uplink::Stream(conn) if peer == PeerId::BROKER => Some(conn),
-                _ => self.conns.get_mut(&peer),
-            };
-            let Some(conn) = conn else { continue };
-            conn.flush();
-            if conn.closing && conn.is_flushed() {
-                self.drop_conn(peer);
-                continue;
-            }
-            let wants_write = !conn.is_flushed();
-            if conn.wants_write != wants_write {
-                conn.wants_write = wants_write;
-                let token = token::make(token::CONN, peer.0);
-                let _ = self.poller.set(&*conn, token, true, wants_write);
-            }
-        }
-        // The emptied list keeps its room for the next turn.
-        self.dirty = dirty;
-    }
-
     /// The last messages of an exiting process go out, within a bound.
     fn flush_before_exit(&mut self) -> io::Result<()> {
         let give_up = self.clock.now().mono + Duration::from_secs(FLUSH_WAIT_S);
-        loop {
-            let streams = self.conns.iter().filter(|(_, conn)| !conn.is_flushed());
-            self.dirty = streams.map(|(peer, _)| *peer).collect();
-            self.dirty.push(PeerId::BROKER);
-            self.flush();
-            let up = match &self.uplink {
-                Uplink::Stream(conn) => conn.is_flushed(),
-                _ => true,
-            };
-            let out = up && self.conns.values().all(Conn::is_flushed);
-            if out || self.clock.now().mono >= give_up {
-                break;
-            }
+        while !self.peers.flush_all(&self.poller) && self.clock.now().mono < give_up {
             self.poller.wait(Some(Duration::from_millis(10)))?;
         }
         Ok(())

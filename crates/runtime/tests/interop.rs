@@ -42,7 +42,7 @@ impl Ours {
             }
             let n = self.stream.read(&mut chunk).unwrap();
             assert!(n > 0, "libzmq hung up");
-            self.decoder.push(&chunk[..n]);
+            self.decoder.push(&chunk[..n]).unwrap();
         }
     }
 

@@ -13,14 +13,14 @@ pub fn check(data: &[u8]) {
         encode_stream(&message, &mut stream);
         let mut decoder = StreamDecoder::default();
         let (head, tail) = stream.split_at(stream.len() / 2);
-        decoder.push(head);
+        decoder.push(head).expect("memory");
         assert_eq!(decoder.next_message(), Ok(None), "half a message is none");
-        decoder.push(tail);
+        decoder.push(tail).expect("memory");
         assert_eq!(decoder.next_message(), Ok(Some(message)));
     }
     let mut decoder = StreamDecoder::default();
     for chunk in data.chunks(7) {
-        decoder.push(chunk);
+        decoder.push(chunk).expect("memory");
         while let Ok(Some(_)) = decoder.next_message() {}
     }
     // As a connection, and as what comes once the handshake is done.
@@ -28,9 +28,9 @@ pub fn check(data: &[u8]) {
     encode_hello(Socket::Dealer, b"fuzz", &mut hello);
     for begin in [&[][..], &hello] {
         let mut decoder = ZmtpDecoder::new(Socket::Router);
-        decoder.push(begin);
+        decoder.push(begin).expect("memory");
         for chunk in data.chunks(7) {
-            decoder.push(chunk);
+            decoder.push(chunk).expect("memory");
             while let Ok(Some(_)) = decoder.next_arrived() {}
         }
     }

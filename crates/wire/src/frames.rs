@@ -14,14 +14,15 @@ const LONG: u8 = 0xff;
 
 /// Flattens `message` into a new buffer.
 pub fn encode(message: &Message) -> Vec<u8> {
-    let mut out = Vec::with_capacity(encoded_len_max(message));
-    encode_into(message, &mut out);
+    let mut out = Vec::with_capacity(encoded_len(message));
+    encode_head(message, &mut out);
+    out.extend_from_slice(message.payload().map_or(&[][..], |payload| payload));
+    encode_tail(message, &mut out);
     out
 }
 
-/// Appends the flattened `message` to `out`.
-pub fn encode_into(message: &Message, out: &mut Vec<u8>) {
-    out.reserve(encoded_len_max(message));
+/// Appends what stands before the bytes of the payload: routes, topic, its length.
+pub(crate) fn encode_head(message: &Message, out: &mut Vec<u8>) {
     if message.has(Flags::ROUTE) {
         for identity in &message.routes {
             push_frame(out, identity.as_bytes());
@@ -32,8 +33,12 @@ pub fn encode_into(message: &Message, out: &mut Vec<u8>) {
         push_frame(out, message.topic_bytes());
     }
     if let Some(payload) = message.payload() {
-        push_frame(out, payload);
+        push_len(out, payload.len());
     }
+}
+
+/// Appends what stands behind the payload.
+pub fn encode_tail(message: &Message, out: &mut Vec<u8>) {
     push_frame(out, &header_of(message).encode());
 }
 
@@ -80,21 +85,32 @@ fn header_of(message: &Message) -> Header {
     }
 }
 
-/// At least as many bytes as [`encode_into`] writes, and hardly more.
-pub(crate) fn encoded_len_max(message: &Message) -> usize {
-    let routes: usize = message.routes.iter().map(|r| r.as_bytes().len() + 5).sum();
-    let payload = message.payload().map_or(0, |payload| payload.len() + 5);
-    routes + 1 + message.topic_bytes().len() + 5 + payload + HEADER_BYTES + 1
+/// How long the flattened `message` is.
+pub fn encoded_len(message: &Message) -> usize {
+    let frame = |len: usize| len + if len < LONG as usize { 1 } else { 5 };
+    let mut total = frame(HEADER_BYTES);
+    if message.has(Flags::ROUTE) {
+        let routes = message.routes.iter();
+        total += 1 + routes.map(|r| frame(r.as_bytes().len())).sum::<usize>();
+    }
+    if message.has(Flags::TOPIC) {
+        total += frame(message.topic_bytes().len());
+    }
+    total + message.payload().map_or(0, |payload| frame(payload.len()))
 }
 
 fn push_frame(out: &mut Vec<u8>, frame: &[u8]) {
-    if frame.len() < LONG as usize {
-        out.push(frame.len() as u8);
+    push_len(out, frame.len());
+    out.extend_from_slice(frame);
+}
+
+fn push_len(out: &mut Vec<u8>, len: usize) {
+    if len < LONG as usize {
+        out.push(len as u8);
     } else {
         out.push(LONG);
-        out.extend_from_slice(&(frame.len() as u32).to_be_bytes());
+        out.extend_from_slice(&(len as u32).to_be_bytes());
     }
-    out.extend_from_slice(frame);
 }
 
 /// PROTO is always 20 bytes behind the length byte 20, so the last frame is

@@ -11,6 +11,7 @@
 mod errno;
 mod frames;
 mod header;
+mod inbox;
 pub mod limits;
 mod message;
 mod stream;
@@ -18,8 +19,12 @@ pub mod topic;
 mod zmtp;
 
 pub use errno::Errno;
-pub use frames::{decode, encode, encode_into};
+pub use frames::{decode, encode, encode_tail, encoded_len};
 pub use header::{DecodeError, Flags, Kind, Role};
+pub use inbox::NoMemory;
 pub use message::{Identity, Message, NODEID_ANY, USERID_UNKNOWN};
-pub use stream::{StreamDecoder, StreamError, encode_stream};
-pub use zmtp::{Arrived, Socket, ZmtpDecoder, ZmtpError, encode_hello, encode_pong, encode_zmtp};
+pub use stream::{StreamDecoder, StreamError, encode_stream, encode_stream_head};
+pub use zmtp::{
+    Arrived, Socket, ZmtpDecoder, ZmtpError, encode_hello, encode_pong, encode_zmtp,
+    encode_zmtp_head,
+};

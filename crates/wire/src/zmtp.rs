@@ -5,14 +5,12 @@
 //! messages without waiting for the other's greeting. A message of ours is one part, the
 //! flattened RFC 3 message; of several parts from a peer none is a message.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::frames::encoded_len_max;
+use crate::frames::{encode_head, encode_tail, encoded_len};
 use crate::header::DecodeError;
-use crate::limits::{
-    IDENTITY_BYTES_MAX, MESSAGE_BYTES_MAX, SHARED_BYTES_MIN, STREAM_RESERVE_BYTES,
-    ZMTP_COMMAND_BYTES_MAX,
-};
+use crate::inbox::{Inbox, NoMemory};
+use crate::limits::{IDENTITY_BYTES_MAX, MESSAGE_BYTES_MAX, ZMTP_COMMAND_BYTES_MAX};
 use crate::message::Message;
 
 const GREETING_BYTES: usize = 64;
@@ -20,6 +18,8 @@ const GREETING_BYTES: usize = 64;
 const MORE: u8 = 1;
 /// The length has eight bytes and not one.
 const LONG: u8 = 2;
+/// Flags and a long length.
+const ZMTP_HEAD_BYTES_MAX: usize = 9;
 /// A command and not a message.
 const COMMAND: u8 = 4;
 
@@ -42,6 +42,9 @@ pub enum ZmtpError {
     /// Flags that do not exist, or a command in the middle of a message.
     #[error("a frame has flags {0:#04x}")]
     BadFlags(u8),
+    /// There is no memory for the frame.
+    #[error(transparent)]
+    NoMemory(#[from] NoMemory),
     /// The frame is not a message.
     #[error(transparent)]
     Message(#[from] DecodeError),
@@ -108,14 +111,17 @@ pub fn encode_hello(socket: Socket, identity: &[u8], out: &mut Vec<u8>) {
 
 /// Appends `message` as a frame to `out`.
 pub fn encode_zmtp(message: &Message, out: &mut Vec<u8>) {
-    let start = out.len();
-    // The bound decides how long the length is, what was written is the length.
-    push_head(out, 0, encoded_len_max(message));
-    let head = out.len() - start;
-    crate::encode_into(message, out);
-    let len = (out.len() - start - head) as u64;
-    let bytes = len.to_be_bytes();
-    out[start + 1..start + head].copy_from_slice(&bytes[bytes.len() + 1 - head..]);
+    out.reserve(ZMTP_HEAD_BYTES_MAX + encoded_len(message));
+    encode_zmtp_head(message, out);
+    out.extend_from_slice(message.payload().map_or(&[][..], |payload| payload));
+    encode_tail(message, out);
+}
+
+/// Appends a frame up to the payload, for a caller that sends the payload from where it
+/// is and then what [`encode_tail`] gives.
+pub fn encode_zmtp_head(message: &Message, out: &mut Vec<u8>) {
+    push_head(out, 0, encoded_len(message));
+    encode_head(message, out);
 }
 
 /// Appends the answer to a [`Arrived::Ping`].
@@ -147,7 +153,7 @@ enum Phase {
 pub struct ZmtpDecoder {
     socket: Socket,
     phase: Phase,
-    buf: BytesMut,
+    inbox: Inbox,
     /// Parts seen of a message of several.
     parts: usize,
 }
@@ -158,14 +164,19 @@ impl ZmtpDecoder {
         ZmtpDecoder {
             socket,
             phase: Phase::Greeting,
-            buf: BytesMut::new(),
+            inbox: Inbox::default(),
             parts: 0,
         }
     }
 
     /// Takes in what was read.
-    pub fn push(&mut self, bytes: &[u8]) {
-        self.buf.extend_from_slice(bytes);
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
+        self.inbox.push(bytes)
+    }
+
+    /// How much memory is in use for what is not a whole message yet.
+    pub fn held(&self) -> usize {
+        self.inbox.held()
     }
 
     /// What came next, or `None` until more bytes come.
@@ -197,26 +208,28 @@ impl ZmtpDecoder {
     }
 
     fn take_greeting(&mut self) -> Result<bool, ZmtpError> {
-        let seen = |at: usize| self.buf.get(at).copied();
+        let rest = self.inbox.rest();
+        let seen = |at: usize| rest.get(at).copied();
         let is_wrong = seen(0).is_some_and(|byte| byte != 0xff)
             || seen(9).is_some_and(|byte| byte & 1 == 0)
             || seen(10).is_some_and(|major| major < 3);
         if is_wrong {
             return Err(ZmtpError::BadGreeting);
         }
-        if self.buf.len() < GREETING_BYTES {
+        if rest.len() < GREETING_BYTES {
             return Ok(false);
         }
-        if self.buf[12..32] != *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" {
+        if rest[12..32] != *b"NULL\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" {
             return Err(ZmtpError::BadMechanism);
         }
-        self.buf.advance(GREETING_BYTES);
+        self.inbox.skip(GREETING_BYTES);
         self.phase = Phase::Ready;
         Ok(true)
     }
 
     fn take_frame(&mut self) -> Result<Option<(u8, Bytes)>, ZmtpError> {
-        let Some(&flags) = self.buf.first() else {
+        let rest = self.inbox.rest();
+        let Some(&flags) = rest.first() else {
             return Ok(None);
         };
         let is_command = flags & COMMAND != 0;
@@ -226,7 +239,7 @@ impl ZmtpDecoder {
             return Err(ZmtpError::BadFlags(flags));
         }
         let head = if flags & LONG != 0 { 9 } else { 2 };
-        let Some(len) = self.buf.get(1..head) else {
+        let Some(len) = rest.get(1..head) else {
             return Ok(None);
         };
         let len = len.iter().fold(0, |len, &byte| len << 8 | u64::from(byte));
@@ -237,18 +250,12 @@ impl ZmtpDecoder {
         let Some(len) = usize::try_from(len).ok().filter(|len| *len <= limit) else {
             return Err(ZmtpError::TooLong(len));
         };
-        if self.buf.len() < head + len {
-            // As bytes come in, not as they are promised.
-            let missing = head + len - self.buf.len();
-            let trusted = self.buf.len().max(STREAM_RESERVE_BYTES);
-            self.buf.reserve(missing.min(trusted));
+        if rest.len() < head + len {
+            self.inbox.expect(head + len)?;
             return Ok(None);
         }
-        self.buf.advance(head);
-        let body = match len < SHARED_BYTES_MIN {
-            true => self.buf.copy_to_bytes(len),
-            false => self.buf.split_to(len).freeze(),
-        };
+        self.inbox.skip(head);
+        let body = self.inbox.take(len)?;
         Ok(Some((flags, body)))
     }
 

@@ -133,7 +133,7 @@ fn a_stream_gives_the_same_messages_however_it_is_cut() {
         let mut decoder = StreamDecoder::default();
         let mut got = 0;
         for part in bytes.chunks(chunk) {
-            decoder.push(part);
+            decoder.push(part).expect("memory");
             while let Some(message) = decoder.next_message().expect("valid stream") {
                 assert_eq!(message, attr_get());
                 got += 1;
@@ -150,14 +150,16 @@ fn a_stream_gives_the_same_messages_however_it_is_cut() {
 #[test]
 fn a_stream_of_another_protocol_ends_at_its_first_byte() {
     let mut decoder = StreamDecoder::default();
-    decoder.push(b"G");
+    decoder.push(b"G").expect("memory");
     assert_eq!(decoder.next_message(), Err(StreamError::BadMagic));
 }
 
 #[test]
 fn an_announced_length_over_the_limit_is_refused_before_it_is_read() {
     let mut decoder = StreamDecoder::default();
-    decoder.push(&[0x12, 0x00, 0xee, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    decoder
+        .push(&[0x12, 0x00, 0xee, 0xff, 0xff, 0xff, 0xff, 0xff])
+        .expect("memory");
     assert_eq!(
         decoder.next_message(),
         Err(StreamError::TooLong(0xffff_ffff))
@@ -220,7 +222,7 @@ proptest! {
         let mut bytes = Vec::new();
         encode_stream(&message, &mut bytes);
         let mut decoder = StreamDecoder::default();
-        decoder.push(&bytes);
+        decoder.push(&bytes).expect("memory");
         prop_assert_eq!(decoder.next_message(), Ok(Some(message)));
     }
 
@@ -228,7 +230,7 @@ proptest! {
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let _ = decode(bytes.clone().into());
         let mut decoder = StreamDecoder::default();
-        decoder.push(&bytes);
+        decoder.push(&bytes).expect("memory");
         while let Ok(Some(_)) = decoder.next_message() {}
     }
 

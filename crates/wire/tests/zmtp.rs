@@ -46,12 +46,12 @@ fn story(decoder: &mut ZmtpDecoder) -> Vec<String> {
 
 fn check(bytes: &[u8], expect: &[&str]) {
     let mut whole = ZmtpDecoder::new(Socket::Router);
-    whole.push(bytes);
+    whole.push(bytes).expect("memory");
     assert_eq!(story(&mut whole), expect);
     let mut split = ZmtpDecoder::new(Socket::Router);
     let mut seen = Vec::new();
     for byte in bytes {
-        split.push(&[*byte]);
+        split.push(&[*byte]).expect("memory");
         seen.extend(story(&mut split));
         if seen.len() == expect.len() {
             break;
@@ -158,7 +158,9 @@ fn what_is_not_zmtp_ends_the_connection() {
         &["ready b\"kvs\"", "a frame has flags 0x80"],
     );
     let mut decoder = ZmtpDecoder::new(Socket::Router);
-    decoder.push(&after(b"\x02\0\0\0\0\x7f\0\0\0"));
+    decoder
+        .push(&after(b"\x02\0\0\0\0\x7f\0\0\0"))
+        .expect("memory");
     assert!(matches!(
         decoder.next_arrived(),
         Ok(Some(Arrived::Ready(_)))

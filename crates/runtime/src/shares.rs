@@ -1,0 +1,46 @@
+//! How a resource that all clients use is divided: memory and connections.
+
+/// Who a client is, as far as its share goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The broker itself and its modules.
+    Own,
+    /// A program of the owner of the instance.
+    Owner,
+    /// A program of somebody else.
+    Guest,
+}
+
+/// Who has more than there is for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// One user.
+    User(u32),
+    /// All users that are not the owner.
+    Guests,
+    /// All clients.
+    All,
+}
+
+/// The parts of a whole: guests together get a half of it and one guest a quarter, so that
+/// the owner has room when guests have filled theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    all: usize,
+}
+
+impl Shares {
+    /// The shares of a whole of `all`.
+    pub const fn of(all: usize) -> Shares {
+        Shares { all }
+    }
+
+    /// What there is for `whose`.
+    pub const fn limit(self, whose: Whose) -> usize {
+        match whose {
+            Whose::User(_) => self.all / 4,
+            Whose::Guests => self.all / 2,
+            Whose::All => self.all,
+        }
+    }
+}
