@@ -34,6 +34,9 @@ pub struct CrashArgs {
     /// Where the random numbers begin
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+    /// Work in this new folder and leave it there: state directory, log, marks of the jobs
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
     /// Take the programs from here instead of building them
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! A place where instances live, one after the other, on the same state directory: for
 //! commands that kill them, damage their files or attack them from outside.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ pub struct Site {
     options: Vec<String>,
     statedir: PathBuf,
     socket: PathBuf,
+    log: PathBuf,
 }
 
 impl Site {
@@ -35,6 +37,7 @@ impl Site {
             options: Vec::new(),
             statedir,
             socket: folder.join("s"),
+            log: folder.join("log"),
         })
     }
 
@@ -70,8 +73,9 @@ impl Site {
         command
     }
 
-    /// The command that starts a broker.
-    pub fn broker(&self) -> Command {
+    /// The command that starts a broker, which says what it has to say in the file `log`.
+    pub fn broker(&self) -> Result<Command> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let mut broker = Command::new(&self.flux);
         broker
             .args(["broker", "-Sbroker.rc2_none"])
@@ -81,14 +85,13 @@ impl Site {
             .args(&self.options)
             .env_remove("FLUX_URI")
             .stdin(Stdio::null())
-            // What it says of killed modules is no news.
-            .stderr(Stdio::null());
-        broker
+            .stderr(log?);
+        Ok(broker)
     }
 
     /// A broker that is ready.
     pub fn start(&self) -> Result<Child> {
-        let mut broker = self.broker().spawn().context("cannot start the broker")?;
+        let mut broker = self.broker()?.spawn().context("cannot start the broker")?;
         let end = Instant::now() + PATIENCE;
         while Instant::now() < end {
             if let Some(status) = broker.try_wait()? {
@@ -120,6 +123,34 @@ pub fn wait_for_end(modules: &[u32]) -> Result<()> {
         std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// A folder for a site: the one that was asked for, which stays, or one that goes.
+pub enum Folder {
+    /// It stays.
+    Kept(PathBuf),
+    /// It goes.
+    Temporary(tempfile::TempDir),
+}
+
+impl Folder {
+    /// `keep/name`, if anything is to be kept.
+    pub fn new(keep: Option<&Path>, name: &str) -> Result<Folder> {
+        let Some(keep) = keep else {
+            return Ok(Folder::Temporary(tempfile::tempdir()?));
+        };
+        let folder = std::path::absolute(keep.join(name))?;
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        Ok(Folder::Kept(folder))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Folder::Kept(path) => path,
+            Folder::Temporary(folder) => folder.path(),
+        }
+    }
 }
 
 /// Random numbers, the same ones for the same seed (SplitMix64).

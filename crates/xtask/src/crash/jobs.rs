@@ -28,7 +28,7 @@ use rustix::process::Signal;
 
 use super::{CrashArgs, Tally};
 use crate::proc::{children_of, descendants_of, kill, program_of};
-use crate::site::{Rng, Site, wait_for_end};
+use crate::site::{Folder, Rng, Site, wait_for_end};
 use ledger::{Ledger, Phase};
 use memory::Memory;
 use task::Script;
@@ -57,7 +57,7 @@ pub struct Fire<'a> {
 
 /// Kills as often as asked, and adds up what came of it.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let folder = Folder::new(args.keep.as_deref(), "jobs")?;
     let site = Site::new(programs, folder.path(), "full")?.with(config(folder.path())?);
     let fire = Fire {
         site: &site,

@@ -17,7 +17,7 @@ use rustix::process::Signal;
 
 use super::{CrashArgs, Tally};
 use crate::proc::{children_of, kill, program_of};
-use crate::site::{Rng, Site, wait_for_end};
+use crate::site::{Folder, Rng, Site, wait_for_end};
 use load::{Seen, Told};
 
 /// Kills in one life of a broker, the last one its own.
@@ -40,7 +40,7 @@ const VICTIMS: &[&[&str]] = &[
 
 /// Kills as often as asked, and adds up what came of it.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
-    let folder = tempfile::tempdir()?;
+    let folder = Folder::new(args.keep.as_deref(), "kvs")?;
     let site = Site::new(programs, folder.path(), "kvs")?;
     let mut rng = Rng(args.seed);
     let mut told: Vec<Told> = (0..args.writers).map(|_| Told::default()).collect();
