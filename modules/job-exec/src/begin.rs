@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use node::{Call, ChildEvent, ChildId, Cx, Spawn, Stdio, StdioFd};
 use proto::data::{HashKind, JobId, Tree};
-use proto::job_exec::Step;
 use proto::kvs::NamespaceCreate;
 use proto::{Errno, Payload};
-use serde_json::{Map, json};
+use serde_json::json;
 
 use crate::job::Kind;
 use crate::limits::{SHELL_LOG_BYTES_MAX, SHELL_LOG_TOTAL_BYTES_MAX};
@@ -71,10 +70,19 @@ impl JobExec {
     }
 
     /// The namespace is there.
-    fn namespace_created(&mut self, cx: &mut Cx<Self>, id: JobId) {
+    fn namespace_created(&mut self, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.log.is_closed = false;
             self.touch(id);
+        }
+    }
+
+    /// What is stored says that a shell was started: it may begin, and be told of.
+    pub(crate) fn begun(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id)
+            && !std::mem::replace(&mut job.log.is_begun, true)
+        {
+            job.tell_start(cx);
             self.admit_stray(cx, id);
         }
     }
@@ -184,7 +192,7 @@ impl JobExec {
             return;
         }
         job.is_started = true;
-        job.answer(cx, Step::Start(Map::new()));
+        job.tell_start(cx);
         self.arm_expiry(cx, id);
         self.await_report(cx, id);
     }
@@ -320,8 +328,8 @@ fn send_create(cx: &mut Cx<JobExec>, id: JobId, create: NamespaceCreate) {
                 id,
                 &format!("failed to create guest namespace: {error}"),
             );
-            core.namespace_created(cx, id);
+            core.namespace_created(id);
         }
-        _ => core.namespace_created(cx, id),
+        _ => core.namespace_created(id),
     });
 }

@@ -40,6 +40,9 @@ pub struct JobExec {
     pub(crate) look: Option<TimerId>,
     /// Jobs of which a namespace was there when we came.
     pub(crate) leftovers: BTreeSet<JobId>,
+    /// The highest job id when we came: up to it every job may have been begun before us.
+    /// Before that is known any job may.
+    pub(crate) last_before: Option<JobId>,
     /// Who asks for jobs.
     pub(crate) manager: Option<Identity>,
     /// How the latest jobs ended.
@@ -110,6 +113,11 @@ impl JobExec {
         }
         self.kill_shell(cx, id);
         self.end(cx, id, 0);
+    }
+
+    /// Whether something of a job may be there that an earlier job-exec has left.
+    pub(crate) fn may_have_begun(&mut self, id: JobId) -> bool {
+        self.leftovers.remove(&id) || self.last_before.is_none_or(|last| id <= last)
     }
 
     /// Whether a call failed because its service went away, so that asking again helps.

@@ -5,7 +5,7 @@ use proto::Payload;
 use proto::data::{Entry, JobId, Rset, Stamps};
 use proto::job_exec::{JobStats, Progress, ShellBarrier, ShellExit, ShellHello, Start, Step};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use wire::Message;
 
 use crate::JobExec;
@@ -105,6 +105,9 @@ pub struct GuestLog {
     pub in_namespace: bool,
     /// The namespace is not there yet.
     pub is_closed: bool,
+    /// What is stored says that a shell was started. Before that the shell is told nothing
+    /// and nobody is told of it: whoever comes after us must not start a second one.
+    pub is_begun: bool,
     /// Which process its shell is is not known yet: nothing is stored before that, so that
     /// whatever is found of a shell says where to look for it.
     pub is_held: bool,
@@ -137,6 +140,11 @@ impl Job {
             rank,
             host: node.host.to_string(),
         });
+        let log = GuestLog {
+            // A simulation may be begun twice: nothing comes of it.
+            is_begun: matches!(kind, Kind::Mock(..)),
+            ..GuestLog::default()
+        };
         Job {
             id: start.id,
             userid: start.userid,
@@ -144,7 +152,7 @@ impl Job {
             r: start.r,
             place: place.unwrap_or_default(),
             kind,
-            log: GuestLog::default(),
+            log,
             expiration: rset.expiration(),
             expiry: None,
             ending: None,
@@ -188,13 +196,25 @@ impl Job {
     }
 
     /// Sends later answers to another request for the same job.
-    pub fn rebind(&mut self, request: Message) {
+    pub fn rebind(&mut self, request: Message, reattach: bool) {
         self.request = request;
+        self.reattach = reattach;
     }
 
     /// Whether our answers go to the sender of `message`.
     pub fn answers_to(&self, cx: &Cx<JobExec>, message: &Message) -> bool {
         cx.sender_of(&self.request) == cx.sender_of(message)
+    }
+
+    /// Tells the job manager that the job runs, once that is sure.
+    pub fn tell_start(&self, cx: &mut Cx<JobExec>) {
+        if self.is_started && self.log.is_begun {
+            let step = match self.reattach {
+                true => Step::Reattached(Map::new()),
+                false => Step::Start(Map::new()),
+            };
+            self.answer(cx, step);
+        }
     }
 
     /// Tells the job manager what happened.

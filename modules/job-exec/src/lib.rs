@@ -114,8 +114,12 @@ impl Module for JobExec {
 }
 
 impl JobExec {
-    /// Announces us to the job manager, until it answers.
+    /// Announces us to the job manager, until it answers. Not before we know what there was
+    /// before us: then that follows by itself.
     fn say_hello(&mut self, cx: &mut Cx<Self>) {
+        if self.last_before.is_none() {
+            return;
+        }
         let mut request = Message::request("job-manager.exec-hello", 0);
         let payload = serde_json::json!({ "service": cx.name() });
         request.set_payload(proto::payload::encode_json(&payload));

@@ -5,13 +5,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use node::Cx;
 use proto::data::eventlog::decode_log;
 use proto::data::{Entry, JobId};
-use proto::job_exec::Step;
+use proto::job_manager::GetInfo;
 use proto::kvs::{GetRoot, Lookup, NamespaceList, PRIMARY};
-use serde_json::Map;
+use proto::{Errno, Refusal};
 
+use crate::core::RETRY;
 use crate::end::remove_namespace;
 use crate::job::{Job, Kind};
 use crate::limits::{LEFTOVER_WAIT_S, LOOK_INTERVAL_MS, REATTACH_WAIT_S};
@@ -60,17 +62,33 @@ impl Past {
 }
 
 impl JobExec {
-    /// Asks which namespaces there are, then says hello to the job manager: whoever has
-    /// one was begun before.
+    /// Asks which namespaces and which jobs there are, then says hello to the job manager:
+    /// all of them may have been begun before.
     pub(crate) fn look_around(&mut self, cx: &mut Cx<Self>) {
-        cx.call(&NamespaceList, |core, cx, result| {
-            let found = result.map(|found| found.namespaces).unwrap_or_default();
-            let ids = found.iter().filter_map(|ns| {
+        cx.call(&NamespaceList, |core: &mut JobExec, cx, result| {
+            let Ok(found) = result else {
+                cx.timer(RETRY, JobExec::look_around);
+                return;
+            };
+            let ids = found.namespaces.iter().filter_map(|ns| {
                 let id = ns.namespace.strip_prefix("job-")?;
                 id.parse().ok().map(JobId)
             });
             core.leftovers = ids.collect();
-            core.say_hello(cx);
+            core.ask_for_last_job(cx);
+        });
+    }
+
+    fn ask_for_last_job(&mut self, cx: &mut Cx<Self>) {
+        cx.call(&GetInfo, |core: &mut JobExec, cx, result| match result {
+            Ok(info) => {
+                core.last_before = Some(info.max_jobid);
+                core.say_hello(cx);
+            }
+            Err(error) => {
+                tracing::debug!("job-manager.getinfo: {error}");
+                cx.timer(RETRY, JobExec::ask_for_last_job);
+            }
         });
     }
 
@@ -103,8 +121,22 @@ impl JobExec {
     pub(crate) fn recover(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let lookup = Lookup::new(PRIMARY, &id.kvs_key("guest.exec.eventlog"), 0);
         cx.call(&lookup, move |core, cx, result| {
-            let bytes = result.ok().and_then(|found| found.bytes());
-            let entries = decode_log(&bytes.unwrap_or_default()).unwrap_or_default();
+            let bytes = match result {
+                Ok(found) => found.bytes().unwrap_or_default(),
+                // There is no log, or only the link to a namespace that is gone.
+                Err(error) if is_absence(&error) => Bytes::new(),
+                Err(error) if error.errno == Errno::EIO => {
+                    let note = format!("job is not recoverable: its log cannot be read: {error}");
+                    return core.fail_recovery(cx, id, &note);
+                }
+                // Not knowing what became of the job is no reason to run it again.
+                Err(error) => {
+                    tracing::debug!("job={id}: its log will be looked up again: {error}");
+                    cx.timer(RETRY, move |core: &mut JobExec, cx| core.recover(cx, id));
+                    return;
+                }
+            };
+            let entries = decode_log(&bytes).unwrap_or_default();
             if let (Some(job), Some(last)) = (core.jobs.get_mut(&id), entries.last()) {
                 job.log.stamps.note(last.timestamp());
             }
@@ -130,6 +162,8 @@ impl JobExec {
             Past::Nothing | Past::Init if !reattach => {
                 if job.step(Move::Anew) {
                     self.begin(cx, id);
+                    // A shell of ours is told nothing before it is in the log: one that
+                    // greets now is of an earlier time, has begun nothing, and is sent away.
                     self.admit_stray(cx, id);
                 }
             }
@@ -147,25 +181,30 @@ impl JobExec {
         }
         job.status = status;
         job.is_started = true;
-        job.answer(
-            cx,
-            match job.reattach {
-                true => Step::Reattached(Map::new()),
-                false => Step::Start(Map::new()),
-            },
-        );
+        job.log.is_begun = true;
+        job.tell_start(cx);
         job.tell_finish(cx);
         self.admit_stray(cx, id);
+        self.graft_again(cx, id);
+    }
+
+    /// Puts the guest directory in its place, unless that was done.
+    fn graft_again(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let namespace = id.guest_namespace();
         cx.call(
             &GetRoot { namespace },
-            move |core, cx, result| match result {
+            move |core: &mut JobExec, cx, result| match result {
                 Ok(root) => core.store.graft(id, Some(root.rootref)),
-                Err(_) => {
+                Err(error) if is_absence(&error) => {
                     if let Some(job) = core.jobs.get_mut(&id) {
                         job.log.in_namespace = false;
                     }
                     core.grafted(cx, id);
+                }
+                Err(_) => {
+                    cx.timer(RETRY, move |core: &mut JobExec, cx| {
+                        core.graft_again(cx, id)
+                    });
                 }
             },
         );
@@ -180,6 +219,7 @@ impl JobExec {
         if !job.step(Move::Adopt) {
             return;
         }
+        job.log.is_begun = true;
         job.log(now, "reattach");
         let wait = Duration::from_secs(REATTACH_WAIT_S);
         let timer = cx.timer(wait, move |core, cx| core.shell_missing(cx, id));
@@ -269,13 +309,7 @@ impl JobExec {
             true => Some(Duration::ZERO),
             false => left,
         };
-        job.answer(
-            cx,
-            match job.reattach {
-                true => Step::Reattached(Map::new()),
-                false => Step::Start(Map::new()),
-            },
-        );
+        job.tell_start(cx);
         self.touch(id);
         self.arm_expiry(cx, id);
         self.run_mock(cx, id, left);
@@ -290,6 +324,14 @@ impl Job {
             _ => None,
         }
     }
+}
+
+/// Whether what was asked for is not there, for sure.
+fn is_absence(error: &Refusal) -> bool {
+    matches!(
+        error.errno,
+        Errno::ENOENT | Errno::EOPNOTSUPP | Errno::ENOTDIR
+    )
 }
 
 /// Removes a namespace that no job of ours had, once the graft before it is stored. Both

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use node::{Cx, Peer, Reply, Stream, StreamId};
 use proto::data::JobId;
-use proto::job_exec::{ShellError, ShellExit, ShellHello, ShellJob, ShellOrder, Step};
+use proto::job_exec::{ShellError, ShellExit, ShellHello, ShellJob, ShellOrder};
 use proto::{Coded, Empty};
-use serde_json::{Map, json};
+use serde_json::json;
 
 use crate::JobExec;
 use crate::core::Stray;
@@ -45,9 +45,10 @@ impl JobExec {
         let id = hello.id;
         let refusal = match self.jobs.get_mut(&id) {
             None => return self.keep_stray(cx, hello, stream),
-            Some(job) if job.is_not_open() => return self.keep_stray(cx, hello, stream),
+            Some(job) if job.is_unknown() => return self.keep_stray(cx, hello, stream),
             Some(job) if !peer.may_act_for(job.userid) => ShellError::NotYours,
             Some(job) => match job.accept(&hello.lease) {
+                Ok(()) if !job.log.is_begun => return self.keep_stray(cx, hello, stream),
                 Ok(()) if job.ending.is_some() && !hello.again => ShellError::Canceled,
                 Ok(()) => return self.take_orders(cx, &hello, stream),
                 Err(error) => error,
@@ -92,13 +93,7 @@ impl JobExec {
             return;
         }
         job.is_started = true;
-        job.answer(
-            cx,
-            match job.reattach {
-                true => Step::Reattached(Map::new()),
-                false => Step::Start(Map::new()),
-            },
-        );
+        job.tell_start(cx);
         self.arm_expiry(cx, id);
     }
 
@@ -115,7 +110,7 @@ impl JobExec {
         let Some(job) = self.jobs.get_mut(&id) else {
             return self.keep_stray_exit(cx, exit, reply);
         };
-        if job.is_not_open() {
+        if job.is_unknown() {
             return self.keep_stray_exit(cx, exit, reply);
         }
         if !peer.may_act_for(job.userid) {
@@ -123,6 +118,9 @@ impl JobExec {
         }
         if let Err(error) = job.accept(&exit.lease) {
             return reply.send(cx, Err(error));
+        }
+        if !job.log.is_begun {
+            return self.keep_stray_exit(cx, exit, reply);
         }
         if job.state() == State::Grafting {
             return reply.send(cx, Ok(Empty));
@@ -330,9 +328,9 @@ fn first_order(cx: &Cx<JobExec>, job: &Job, again: bool) -> ShellOrder {
 }
 
 impl Job {
-    /// Whether its shell has to wait: for what is known of it, or for its namespace.
-    fn is_not_open(&self) -> bool {
-        self.state() == State::Recovering || self.log.is_closed
+    /// Whether its shell has to wait until it is known what became of it before us.
+    fn is_unknown(&self) -> bool {
+        self.state() == State::Recovering
     }
 
     /// Whether the shell with this lease is the one that counts. The first one to report

@@ -182,10 +182,22 @@ impl JobExec {
             return;
         };
         job.log.in_flight = false;
-        let rootref = result
-            .map_err(|error| tracing::error!("job={id}: the guest log was not stored: {error}"))
-            .map(|committed| committed.rootref)
-            .ok();
+        let is_begun = job.log.is_begun;
+        let rootref = match result {
+            Ok(committed) => Some(committed.rootref),
+            Err(error) => {
+                tracing::error!("job={id}: the guest log was not stored: {error}");
+                if !is_begun && !is_last {
+                    let note = format!("failed to write guest log: {error}");
+                    return self.fail(cx, id, &note);
+                }
+                None
+            }
+        };
+        self.begun(cx, id);
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
         if is_last {
             self.logged(cx, id, rootref);
         } else if !job.log.pending.is_empty() || !job.log.output.is_empty() {

@@ -64,7 +64,7 @@ fn a_shell_that_is_faster_than_its_namespace_waits_for_it() {
     assert_eq!(topic, "kvs.namespace-create");
     stage.is_kvs_silent = false;
     stage.probe.answer(&topic, tag, Ok(""));
-    assert_eq!(stage.run(), ["order job"]);
+    assert_eq!(stage.run(), ["start", "order job"]);
     assert_eq!(
         stage.log("job-1234:exec.eventlog"),
         "init starting recoverable"

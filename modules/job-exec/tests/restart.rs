@@ -3,6 +3,7 @@
 mod stage;
 
 use job_exec::Seen;
+use proto::{Errno, Refusal};
 use serde_json::json;
 use stage::{JOB, Stage, Table};
 use wire::{Flags, Identity, Message};
@@ -128,6 +129,70 @@ fn nothing_is_stored_of_a_shell_before_it_is_known_which_process_it_is() {
     let log = std::str::from_utf8(log).unwrap();
     let process = r#""name":"recoverable","context":{"pid":4242,"start":100,"boot":"boot-1"}"#;
     assert!(log.contains(process), "{log}");
+}
+
+#[test]
+fn a_job_begins_when_that_is_in_its_log() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.is_kvs_silent = true;
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    assert_eq!(stage.hello(false), [""; 0]);
+    // The namespace is there, and the log is not stored.
+    let (topic, tag) = stage.unanswered.remove(0);
+    assert_eq!(topic, "kvs.namespace-create");
+    stage.probe.answer(&topic, tag, Ok(""));
+    assert_eq!(stage.run(), [""; 0]);
+    // So a job-exec after us may begin anew: our shell has begun nothing.
+    let mut heir = stage.heir();
+    assert_eq!(heir.hello_as("old.1", false), [""; 0]);
+    assert_eq!(
+        heir.ask(&json!({}), false),
+        [
+            "spawn /libexec/flux-shell 1234 in job-1234",
+            "shell-hello: ESRCH this shell was replaced"
+        ]
+    );
+    heir.child_runs();
+    assert_eq!(heir.hello(false), ["order job"]);
+}
+
+#[test]
+fn a_shell_of_an_earlier_time_does_not_push_out_ours() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.is_kvs_silent = true;
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    assert_eq!(stage.hello(false), [""; 0]);
+    assert_eq!(
+        stage.hello_as("old.1", false),
+        ["shell-hello: ESRCH this shell was replaced"]
+    );
+    assert_eq!(stage.kvs_speaks(Ok("")), ["start", "order job"]);
+}
+
+#[test]
+fn a_job_that_was_over_is_not_run_again() {
+    // Its namespace is gone, and the job manager knows nothing of a start.
+    let mut heir = Stage::start("{}", &[]).heir();
+    let log = "{\"timestamp\":1,\"name\":\"complete\",\"context\":{\"status\":0}}\n";
+    let key = heir.primary_log();
+    heir.values.insert(key, log.as_bytes().to_vec());
+    assert_eq!(
+        heir.ask(&json!({}), false),
+        ["start", "finish 0", "release all true"]
+    );
+}
+
+#[test]
+fn a_log_that_cannot_be_looked_up_is_looked_up_again() {
+    let mut stage = heir_of_a_running_job();
+    stage.is_kvs_silent = true;
+    assert_eq!(stage.ask(&json!({}), false), [""; 0]);
+    let gone = Refusal::bare(Errno::EHOSTUNREACH);
+    assert_eq!(stage.kvs_speaks(Err(gone)), [""; 0]);
+    assert_eq!(stage.pass(0.5), [""; 0]);
+    assert_eq!(stage.hello_as("old.1", true), ["order", "start"]);
 }
 
 #[test]

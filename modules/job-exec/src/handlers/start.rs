@@ -2,9 +2,8 @@
 
 use node::Cx;
 use proto::data::JobId;
-use proto::job_exec::{Start, Step};
+use proto::job_exec::Start;
 use proto::{Errno, Payload};
-use serde_json::Map;
 use wire::Message;
 
 use crate::JobExec;
@@ -45,7 +44,7 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
         Some(Ok(mock)) => (Kind::Mock(mock, None), None),
         Some(Err(why)) => (Kind::Mock(Mock::default(), None), Some(why)),
     };
-    let is_known = core.leftovers.remove(&id) || start.reattach;
+    let is_known = core.may_have_begun(id) || start.reattach;
     let state = match is_known && problem.is_none() {
         true => State::Recovering,
         false => State::Starting,
@@ -67,16 +66,8 @@ fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId, reattach: bool, m
         // It asks for what it has replayed, and again after our greeting.
         return tracing::debug!("job={id}: asked to start twice");
     }
-    job.rebind(message);
-    if job.is_started {
-        job.answer(
-            cx,
-            match reattach {
-                true => Step::Reattached(Map::new()),
-                false => Step::Start(Map::new()),
-            },
-        );
-    }
+    job.rebind(message, reattach);
+    job.tell_start(cx);
     if job.state() == State::Grafting {
         job.tell_finish(cx);
     }

@@ -74,6 +74,8 @@ pub struct Stage {
     pub unanswered: Vec<(String, u32)>,
     /// The processes of the host.
     pub table: Table,
+    /// The highest job id.
+    last: u64,
     last_child: Option<ChildId>,
     last_lease: String,
 }
@@ -81,10 +83,11 @@ pub struct Stage {
 impl Stage {
     /// A job-exec that comes up in an instance where these namespaces are left.
     pub fn start(conf: &str, namespaces: &[&str]) -> Stage {
-        Stage::start_among(Table::default(), conf, namespaces)
+        Stage::start_among(Table::default(), conf, namespaces, JOB - 1)
     }
 
-    fn start_among(table: Table, conf: &str, namespaces: &[&str]) -> Stage {
+    /// One in an instance with jobs up to `last`.
+    fn start_among(table: Table, conf: &str, namespaces: &[&str], last: u64) -> Stage {
         let around = Surroundings {
             job_shell: "/libexec/flux-shell".to_owned(),
             processes: Box::new(table.clone()),
@@ -97,6 +100,7 @@ impl Stage {
             is_kvs_silent: false,
             unanswered: Vec::new(),
             table,
+            last,
             last_child: None,
             last_lease: String::new(),
         };
@@ -243,9 +247,17 @@ impl Stage {
             .map(|(namespace, _)| namespace.to_owned())
             .collect();
         let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
-        let mut heir = Stage::start_among(self.table, "{}", &names);
+        let mut heir = Stage::start_among(self.table, "{}", &names, JOB);
         heir.values = self.values;
         heir
+    }
+
+    /// The kvs answers the request that it was asked first, and from then on.
+    pub fn kvs_speaks(&mut self, answer: Result<&str, Refusal>) -> Vec<String> {
+        self.is_kvs_silent = false;
+        let (topic, tag) = self.unanswered.remove(0);
+        self.probe.answer(&topic, tag, answer);
+        self.run()
     }
 
     /// Plays on until nothing moves; gives what an onlooker would note.
@@ -253,7 +265,10 @@ impl Stage {
         let mut seen = Vec::new();
         loop {
             self.probe.settle();
-            let outputs = self.probe.outputs();
+            let mut outputs = self.probe.outputs();
+            // What was worked out on the spot may have more to say.
+            self.probe.settle();
+            outputs.extend(self.probe.outputs());
             if outputs.is_empty() {
                 return seen;
             }
@@ -308,6 +323,7 @@ impl Stage {
                 self.probe.answer(&topic, tag, Ok(""));
                 return Some("exec-hello".to_owned());
             }
+            "job-manager.getinfo" => Ok(json!({"max_jobid": self.last}).to_string()),
             "resource.drain" => return Some(format!("drain {}", payload()["reason"])),
             _ if self.is_kvs_silent => {
                 self.unanswered.push((topic, tag));
