@@ -293,6 +293,9 @@ impl Broker {
             return Vec::new();
         };
         let armed = std::mem::take(&mut client.armed);
+        for (module, request) in self.credit.client_left(peer) {
+            self.send_to_module(cx, module, request);
+        }
         let ours = armed
             .fire()
             .filter_map(|message| self.route(cx, message))

@@ -15,6 +15,7 @@ use wire::topic::method_of;
 
 use crate::attrs::Attrs;
 use crate::clients::Client;
+use crate::credit::Credit;
 use crate::files::Files;
 use crate::ids::Ids;
 use crate::logbook::Logbook;
@@ -79,6 +80,9 @@ pub struct Broker {
     pub(crate) pending: Pending,
     pub(crate) strays: Strays,
     pub(crate) idempotent: BTreeSet<&'static str>,
+    /// Methods with large answers, and who has to wait for them.
+    pub(crate) bulk: BTreeSet<&'static str>,
+    pub(crate) credit: Credit,
     pub(crate) recognised: BTreeSet<&'static str>,
     pub(crate) sequence: u32,
     pub(crate) life: Life,
@@ -128,6 +132,7 @@ impl Broker {
             .map(|name| ((*name).to_owned(), Provider::Broker));
         let services = proto::services();
         let methods = || services.iter().flat_map(|service| service.methods);
+        let bulk = methods().filter(|m| m.bulk).map(|m| m.topic);
         let recognised = methods().filter(|m| m.recognised).map(|m| m.topic);
         Broker {
             rank: attrs.number("rank", 0) as u32,
@@ -150,6 +155,8 @@ impl Broker {
                 .map(|m| m.topic)
                 .collect(),
             recognised: recognised.collect(),
+            bulk: bulk.collect(),
+            credit: Credit::default(),
             sequence: 0,
             life: Life::new(setup.program),
             dmesg: BTreeMap::new(),
@@ -226,6 +233,10 @@ impl Host for Broker {
         self.life.client_left(cx, gone);
     }
 
+    fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.hand_due(cx);
+    }
+
     /// The broker does not stop for a message: `shutdown.start` and signals end it.
     fn stop(&mut self, _cx: &mut Cx<Self>) {}
 
@@ -235,6 +246,7 @@ impl Host for Broker {
 
     fn check_invariants(&self) {
         self.pending.check();
+        self.credit.check();
         for (name, provider) in &self.services {
             match provider {
                 Provider::Broker => assert!(OWN_SERVICES.contains(&name.as_str())),

@@ -12,6 +12,7 @@ mod clients;
 mod commands;
 pub mod config;
 pub mod core;
+mod credit;
 mod dumps;
 pub mod files;
 mod ids;

@@ -34,6 +34,17 @@ pub const PENDING_OF_GUESTS_MAX: usize = 1 << 19;
 /// Of those, what one guest may have over all its connections.
 pub const PENDING_OF_GUEST_MAX: usize = 1 << 15;
 
+/// Bytes of answers to requests for bulk that one client may be expected to get from one
+/// module at a time. Further requests wait in the broker until it has read; then they go.
+pub const CREDIT_BYTES: usize = 1 << 20;
+
+/// Requests of one client that may wait so for one module. A further one is answered
+/// ENOBUFS.
+pub const CREDIT_WAITING_MAX: usize = 1 << 17;
+
+/// The same for a client of a guest.
+pub const CREDIT_WAITING_OF_GUEST_MAX: usize = 1 << 12;
+
 /// Least time between two log lines on responses that answer nothing, in seconds. What
 /// is dropped meanwhile is counted, and the next line says how many.
 pub const STRAY_LINES_S: u64 = 10;

@@ -80,6 +80,10 @@ impl BrokerNode {
                     self.actor.handle_message(message);
                 }
             }
+            Input::PeerFlow { peer, is_behind } if core.clients.contains_key(&peer) => {
+                core.credit.set_behind(peer, is_behind);
+                core.hand_due(cx);
+            }
             input => self.actor.handle(now, input),
         }
     }

@@ -52,7 +52,11 @@ impl Broker {
             .copied()
         {
             Some(Provider::Broker) => return Some(request),
-            Some(Provider::Module(id)) => self.send_to_module(cx, id, request),
+            Some(Provider::Module(id)) => {
+                if let Some(request) = self.admit(cx, id, request) {
+                    self.send_to_module(cx, id, request);
+                }
+            }
             Some(Provider::Client(peer)) => {
                 if let Some((request, _)) = self.open_request(cx, peer, request, Past::default()) {
                     self.give(cx, peer, request, None);
@@ -120,7 +124,7 @@ impl Broker {
 
     /// Who asks, by the hop that was stamped when the message came in: what lies below
     /// it the sender has put there and proves nothing.
-    fn requester(&self, message: &Message) -> Option<Requester> {
+    pub(crate) fn requester(&self, message: &Message) -> Option<Requester> {
         let link = match message.last_route() {
             None => PeerId::BROKER,
             Some(identity) => match self.parties.get(identity)? {
@@ -155,9 +159,11 @@ impl Broker {
             self.drop_stray(cx, peer, &response);
             return None;
         }
-        let module = self.module_peers.get(&peer);
-        if let Some(module) = module.and_then(|id| self.modules.get_mut(id)) {
-            module.useful |= module.stage == Stage::Running;
+        if let Some(id) = self.module_peers.get(&peer).copied() {
+            self.settle_credit(requester.link, id, &response);
+            if let Some(module) = self.modules.get_mut(&id) {
+                module.useful |= module.stage == Stage::Running;
+            }
         }
         self.route_response(cx, response)
     }
@@ -172,6 +178,12 @@ impl Broker {
     ) {
         if !request.wants_response() {
             return;
+        }
+        let provider = self.services.get(topic::service_of(request.topic()));
+        if let Some(Provider::Module(id)) = provider.copied()
+            && let Some(requester) = self.requester(&request)
+        {
+            self.settle_credit(requester.link, id, &request);
         }
         let mut payload = Vec::new();
         if let Some(text) = text {

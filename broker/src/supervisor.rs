@@ -247,6 +247,7 @@ impl Broker {
             self.module_peers.remove(&peer);
             self.pending.requester_left(peer);
             module.unanswered = self.pending.provider_left(peer);
+            self.credit.module_ended(id);
             cx.output(node::Output::Close { peer });
         }
         // Others hear of the end before anything the successor may say.
@@ -383,8 +384,9 @@ impl Broker {
         let lost = module.unanswered.into_iter().map(|call| call.request);
         self.lose(cx, lost.collect());
         let text = format!("module {} is gone", module.name);
-        for held in module.held {
-            self.refuse(cx, held.request, Errno::ENOSYS, Some(&text));
+        let held = module.held.into_iter().map(|held| held.request);
+        for request in held.chain(self.credit.module_unloaded(id)) {
+            self.refuse(cx, request, Errno::ENOSYS, Some(&text));
         }
         let loaded = match &end {
             Err(error) => Err(error.clone()),

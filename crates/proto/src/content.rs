@@ -205,7 +205,7 @@ crate::json_payloads!(Stats, RegisterBacking, Checkpoints, CheckpointPut, Record
 crate::no_payloads!(Flush, Dropcache, StatsGet, UnregisterBacking, CheckpointGet);
 
 crate::methods! {
-    Load = "content.load" (OWNER) => Blob, LoadError, idempotent
+    Load = "content.load" (OWNER) => Blob, LoadError, idempotent, bulk
         : "Gives the blob with a digest.";
     Store = "content.store" (OWNER) => Digest, StoreError, idempotent
         : "Stores a blob and answers with its digest once it is safe.";

@@ -198,7 +198,7 @@ crate::json_payloads!(
 crate::no_payloads!(CheckpointGet, StatsGet);
 
 crate::methods! {
-    Load = "content-backing.load" (OWNER) => Blob, LoadError, idempotent
+    Load = "content-backing.load" (OWNER) => Blob, LoadError, idempotent, bulk
         : "Gives the blob with a digest.";
     Store = "content-backing.store" (OWNER) => Digest, StoreError, idempotent
         : "Stores a blob and answers with its digest.";

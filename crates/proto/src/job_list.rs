@@ -233,7 +233,7 @@ fn bad_payload(reason: &BadPayload) -> Refusal {
 }
 
 crate::methods! {
-    List = "job-list.list" (USER) => Listed, ListError, idempotent, Either : "Lists jobs." {
+    List = "job-list.list" (USER) => Listed, ListError, idempotent, bulk, Either : "Lists jobs." {
         fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
     };
     ListId = "job-list.list-id" (USER) => ListedId, ListError, idempotent

@@ -299,7 +299,7 @@ crate::events! {
 crate::methods! {
     Submit = "job-manager.submit" (OWNER) => Submitted, Refusal, idempotent
         : "Takes over jobs from job-ingest; answered when their first events are stored.";
-    List = "job-manager.list" (OWNER) => Listed, Never, idempotent
+    List = "job-manager.list" (OWNER) => Listed, Never, idempotent, bulk
         : "Active jobs: those in the queue by priority, then the others.";
     GetInfo = "job-manager.getinfo" (USER) => Info, Never, idempotent
         : "The highest job id so far.";

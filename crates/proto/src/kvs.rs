@@ -529,9 +529,9 @@ crate::events! {
 crate::methods! {
     GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent
         : "Gives the root of a namespace.";
-    Lookup = "kvs.lookup" (USER) => Found, LookupError, idempotent
+    Lookup = "kvs.lookup" (USER) => Found, LookupError, idempotent, bulk
         : "Looks a key up.";
-    LookupPlus = "kvs.lookup-plus" (USER) => FoundPlus, LookupError, idempotent
+    LookupPlus = "kvs.lookup-plus" (USER) => FoundPlus, LookupError, idempotent, bulk
         : "Looks a key up and says in which version.";
     Commit = "kvs.commit" (USER) => Committed, CommitError, recognised
         : "Applies a transaction, wholly or not at all; answered when it is stored.";

@@ -37,6 +37,10 @@ pub trait Method: Payload + 'static {
     /// number that the broker gave it, and answers it without doing it again. The broker
     /// hands such requests to a restarted module too; all others fail when it dies.
     const RECOGNISED: bool;
+    /// Whether it only reads, its answer may be large, and it is answered without
+    /// waiting for any other request. The broker hands such requests to a module as fast
+    /// as the client reads the answers.
+    const BULK: bool;
     /// How many answers it gets.
     const ANSWER: Answer;
     /// One sentence for `doc/rpc`.
@@ -71,6 +75,8 @@ pub struct Declared {
     pub idempotent: bool,
     /// See [`Method::RECOGNISED`].
     pub recognised: bool,
+    /// See [`Method::BULK`].
+    pub bulk: bool,
     /// How many answers it gets.
     pub answer: Answer,
     /// One sentence.
@@ -96,6 +102,7 @@ impl Declared {
             role: M::ROLE,
             idempotent: M::IDEMPOTENT,
             recognised: M::RECOGNISED,
+            bulk: M::BULK,
             answer: M::ANSWER,
             summary: M::SUMMARY,
             errors: <M::Error as Coded>::ALL,
@@ -109,7 +116,7 @@ impl Declared {
 
 /// Declares the methods of a service, one row each:
 ///
-/// `Request = "topic" (ROLE) => Response, Error [, idempotent|recognised] [, Stream|Either|Nothing] : "summary";`
+/// `Request = "topic" (ROLE) => Response, Error [, idempotent|recognised] [, bulk] [, Stream|Either|Nothing] : "summary";`
 ///
 /// ROLE is `OWNER`, `USER` or `ALL`. Methods whose contract has texts for malformed
 /// requests override [`Method::bad_payload`] or [`Method::needs_streaming`] in braces
@@ -123,6 +130,7 @@ macro_rules! methods {
             const ROLE: $crate::Role = $crate::Role::$role;
             const IDEMPOTENT: bool = $crate::methods!(@idempotent $($word)*);
             const RECOGNISED: bool = $crate::methods!(@recognised $($word)*);
+            const BULK: bool = $crate::methods!(@bulk $($word)*);
             const ANSWER: $crate::Answer = $crate::methods!(@answer $($word)*);
             const SUMMARY: &'static str = $summary;
             type Response = $response;
@@ -140,8 +148,12 @@ macro_rules! methods {
     (@recognised) => { false };
     (@recognised recognised $($rest:ident)*) => { true };
     (@recognised $other:ident $($rest:ident)*) => { $crate::methods!(@recognised $($rest)*) };
+    (@bulk) => { false };
+    (@bulk bulk $($rest:ident)*) => { true };
+    (@bulk $other:ident $($rest:ident)*) => { $crate::methods!(@bulk $($rest)*) };
     (@answer) => { $crate::Answer::Once };
     (@answer idempotent $($rest:ident)*) => { $crate::methods!(@answer $($rest)*) };
     (@answer recognised $($rest:ident)*) => { $crate::methods!(@answer $($rest)*) };
+    (@answer bulk $($rest:ident)*) => { $crate::methods!(@answer $($rest)*) };
     (@answer $answer:ident $($rest:ident)*) => { $crate::Answer::$answer };
 }

@@ -206,14 +206,19 @@ impl<N: Node> Reactor<N> {
             self.send_up(message);
         }
         self.do_outputs();
-        for peer in self.peers.flush(&self.poller) {
-            self.hand_in(Input::PeerFlow {
-                peer,
-                is_behind: false,
-            });
+        loop {
+            let caught_up = self.peers.flush(&self.poller);
+            if caught_up.is_empty() {
+                return Ok(());
+            }
+            for peer in caught_up {
+                self.hand_in(Input::PeerFlow {
+                    peer,
+                    is_behind: false,
+                });
+            }
+            self.do_outputs();
         }
-        self.do_outputs();
-        Ok(())
     }
 
     fn now(&self) -> Now {
