@@ -19,7 +19,7 @@ use broker::files::Files;
 use broker::{BrokerNode, Setup, config};
 use nix::sys::signal::Signal;
 use proto::Object;
-use runtime::{Reactor, Signals};
+use runtime::{Descriptors, Reactor, Signals};
 
 use crate::Args;
 use crate::folders::{self, Folder};
@@ -39,6 +39,7 @@ const SIGNALS: [Signal; 8] = [
 /// Runs the broker to its end; gives its exit code.
 pub fn run(args: Args) -> anyhow::Result<i32> {
     let signals = Signals::take_over(&SIGNALS)?;
+    let descriptors = Descriptors::raise()?;
     let mut attrs = Attrs::default();
     match args.verbose {
         0 => {}
@@ -95,14 +96,19 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
             program,
             cleanup_folders: folders.join(":"),
         };
-        serve(setup, files, signals)
+        serve(setup, files, signals, descriptors)
     })();
     folders::remove(&rundir);
     folders::remove(&statedir);
     result
 }
 
-fn serve(setup: Setup, files: Files, signals: Signals) -> anyhow::Result<i32> {
+fn serve(
+    setup: Setup,
+    files: Files,
+    signals: Signals,
+    descriptors: Descriptors,
+) -> anyhow::Result<i32> {
     runtime::logging::start("broker", 0);
     let uri = setup.attrs.value("local-uri").unwrap_or_default();
     let Some(path) = uri.strip_prefix("local://").map(PathBuf::from) else {
@@ -119,6 +125,7 @@ fn serve(setup: Setup, files: Files, signals: Signals) -> anyhow::Result<i32> {
     let mut reactor = Reactor::new(BrokerNode::new(setup, runtime::rusage))?
         .with_signals(signals)?
         .with_memory(memory, owner)
+        .with_descriptors(descriptors, owner)
         .as_broker(modules, clients)?
         .with_worker(move || files);
     let result = reactor.run();

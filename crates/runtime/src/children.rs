@@ -75,6 +75,8 @@ impl<T: Read + AsFd> Source for T {}
 /// The children of this process.
 #[derive(Default)]
 pub struct Children {
+    /// Limit of descriptors that children get back, soft and hard.
+    pub descriptors: Option<(u64, u64)>,
     running: BTreeMap<ChildId, Running>,
 }
 
@@ -108,7 +110,7 @@ impl Children {
         token: impl Fn(ChildId, ChildFd) -> u64,
     ) -> std::io::Result<i32> {
         let channels = Channel::open(&spawn.socketpairs)?;
-        let mut process = command(spawn, &channels)?.spawn()?;
+        let mut process = command(spawn, &channels, self.descriptors)?.spawn()?;
         let mut channels: Vec<Channel> = channels.into_iter().map(Channel::keep_ours).collect();
         for (at, channel) in channels.iter_mut().enumerate() {
             channel.watch(poller, token(child, ChildFd::Channel(at as u8)))?;
@@ -355,7 +357,11 @@ impl Children {
     }
 }
 
-fn command(spawn: &Spawn, channels: &[Channel]) -> std::io::Result<Command> {
+fn command(
+    spawn: &Spawn,
+    channels: &[Channel],
+    descriptors: Option<(u64, u64)>,
+) -> std::io::Result<Command> {
     let (program, args) = spawn
         .argv
         .split_first()
@@ -376,7 +382,7 @@ fn command(spawn: &Spawn, channels: &[Channel]) -> std::io::Result<Command> {
     for channel in channels {
         command.env(&channel.name, channel.theirs_number().to_string());
     }
-    crate::prepare::in_child(&mut command, spawn, channels);
+    crate::prepare::in_child(&mut command, spawn, channels, descriptors);
     command.stdin(match &spawn.stdin_path {
         Some(path) => std::fs::File::open(path)?.into(),
         None => stdio(spawn.stdin),

@@ -11,6 +11,8 @@ mod channel;
 mod children;
 mod clock;
 mod conn;
+mod descriptors;
+mod doors;
 mod entry;
 pub mod limits;
 pub mod link;
@@ -21,12 +23,14 @@ mod peers;
 mod poller;
 mod prepare;
 mod reactor;
+mod seats;
 mod shares;
 mod signals;
 mod usage;
-pub mod users;
+mod users;
 mod worker;
 
+pub use descriptors::Descriptors;
 pub use entry::{
     MODULE_CLEANUP, MODULE_URI, MODULE_UUID, connect, module_main, program_main, report,
 };

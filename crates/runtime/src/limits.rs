@@ -47,7 +47,32 @@ pub const PACE_BYTES: usize = 4 << 20;
 /// told, until it has read half of it.
 pub const BEHIND_BYTES: usize = 1 << 20;
 
-/// Clients that may be connected at once. A further one is turned away.
+/// Descriptors without which a broker with all its modules cannot work. With fewer it does
+/// not start, and says so.
+pub const DESCRIPTORS_MIN: usize = 128;
+
+/// Descriptors that clients never get: those of modules, children and files. An eighth of
+/// all if that is more.
+pub const DESCRIPTORS_RESERVED_MIN: usize = 96;
+
+/// How long nobody is let in when the system has no descriptors, in milliseconds.
+pub const ACCEPT_PAUSE_MS: u64 = 10;
+
+/// Least time between two log lines on clients that were turned away, in seconds. The next
+/// line says how many there were.
+pub const TURNED_AWAY_LINES_S: u64 = 10;
+
+/// Users whose groups are being looked up. A client of a further one is turned away.
+pub const LOOKUPS_MAX: usize = 256;
+
+/// How long the groups of a user are known, in seconds. Then they are looked up again.
+pub const USER_EXPIRY_S: u64 = 60;
+
+/// Users whose groups are known. When full, all are forgotten.
+pub const USERS_KNOWN_MAX: usize = 4096;
+
+/// Clients that may be connected at once. A further one is turned away with EAGAIN, as is
+/// one whose user, class or process has as many connections as it may (`seats.rs`).
 pub const CLIENTS_MAX: usize = 65_536;
 
 /// Length of the local socket's queue of unaccepted connections.
@@ -89,4 +114,5 @@ pub const LINK_LINGER_MS: i32 = 2_000;
 pub const LINK_COPY_BYTES_MAX: usize = 8192;
 
 const _: () = assert!(LINK_RECEIVE_MESSAGES_MAX >= 4 * LINK_SEND_MESSAGES_MAX);
+const _: () = assert!(DESCRIPTORS_MIN > DESCRIPTORS_RESERVED_MIN);
 const _: () = assert!(CHANNELS_MAX <= 28);

@@ -14,12 +14,15 @@ use crate::conn::Conn;
 use crate::limits::{BEHIND_BYTES, EVICTION_BYTES_MIN, PACE_BYTES};
 use crate::poller::Poller;
 use crate::reactor::conn_token;
+use crate::seats::Seats;
 use crate::shares::Whose;
 
 /// Connections by number.
 pub struct Peers {
     /// Memory for what they send and do not read.
     pub budget: Budget,
+    /// Room for connections of clients.
+    pub seats: Seats,
     conns: BTreeMap<PeerId, Conn>,
     /// Those with something to write.
     dirty: Vec<PeerId>,
@@ -38,16 +41,17 @@ pub struct Sent {
 
 impl Peers {
     /// No connections yet.
-    pub fn new(budget: Budget) -> Peers {
+    pub fn new(budget: Budget, seats: Seats) -> Peers {
         Peers {
             budget,
+            seats,
             conns: BTreeMap::new(),
             dirty: Vec::new(),
             waiting: BTreeMap::new(),
         }
     }
 
-    /// Takes in a connection that is not listened to yet.
+    /// Takes in a connection that is not listened to yet. A client's has its seat.
     pub fn insert(&mut self, peer: PeerId, conn: Conn) {
         self.conns.insert(peer, conn);
     }
@@ -55,11 +59,6 @@ impl Peers {
     /// A connection.
     pub fn get_mut(&mut self, peer: PeerId) -> Option<&mut Conn> {
         self.conns.get_mut(&peer)
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.conns.len()
     }
 
     /// The connections of modules.
@@ -86,6 +85,9 @@ impl Peers {
     pub fn remove(&mut self, peer: PeerId, poller: &Poller) -> Option<Conn> {
         let conn = self.conns.remove(&peer)?;
         poller.remove(&conn);
+        if let Some(pid) = conn.pid {
+            self.seats.leave(conn.charge().account().uid(), pid);
+        }
         self.resume(peer, poller);
         Some(conn)
     }

@@ -14,8 +14,13 @@ use proto::data::idset::IdSet;
 use crate::channel::Channel;
 
 /// Unblocks signals, which we have blocked for ourselves and children would inherit so;
-/// hands over channels, limits and CPUs.
-pub fn in_child(command: &mut Command, spawn: &Spawn, channels: &[Channel]) {
+/// hands over channels, limits and CPUs. What we have raised for ourselves goes back.
+pub fn in_child(
+    command: &mut Command,
+    spawn: &Spawn,
+    channels: &[Channel],
+    descriptors: Option<(u64, u64)>,
+) {
     let fds: Vec<RawFd> = channels.iter().map(Channel::theirs_number).collect();
     let limits: Vec<(Resource, i64)> = spawn
         .rlimits
@@ -35,6 +40,9 @@ pub fn in_child(command: &mut Command, spawn: &Spawn, channels: &[Channel]) {
             // has been started.
             let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
             rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
+        }
+        if let Some((soft, hard)) = descriptors {
+            setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
         }
         for (resource, soft) in &limits {
             let (_, hard) = getrlimit(*resource)?;

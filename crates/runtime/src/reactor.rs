@@ -16,11 +16,17 @@ use crate::budget::Budget;
 use crate::children::{ChildFd, Children};
 use crate::clock::Clock;
 use crate::conn::{Conn, Heard, ReadEnd};
+use crate::descriptors::Descriptors;
+use crate::doors::Doors;
 use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S, LAST_READS_MAX};
 use crate::peers::Peers;
 use crate::poller::{Poller, Ready};
+use crate::seats::Seats;
 use crate::signals::Signals;
+use crate::users::Directory;
 use crate::worker::WorkerThread;
+
+mod accept;
 
 /// What a token of the poller stands for: a kind in the high byte, a number below.
 mod token {
@@ -33,6 +39,8 @@ mod token {
     pub const WORKER: u64 = 5;
     pub const CONN: u64 = 6;
     pub const CHILD: u64 = 7;
+    /// Look-ups of users are done.
+    pub const DIRECTORY: u64 = 8;
 
     pub const fn make(kind: u64, number: u64) -> u64 {
         kind << 56 | number
@@ -71,8 +79,8 @@ pub struct Reactor<N: Node> {
     poller: Poller,
     clock: Clock,
     uplink: Uplink,
-    modules: Option<UnixListener>,
-    clients: Option<UnixListener>,
+    doors: Option<Doors>,
+    directory: Directory,
     peers: Peers,
     children: Children,
     worker: Option<WorkerThread<N::Worker>>,
@@ -86,15 +94,16 @@ pub struct Reactor<N: Node> {
 impl<N: Node> Reactor<N> {
     /// A loop around `node`, with nothing to listen to yet.
     pub fn new(node: N) -> io::Result<Reactor<N>> {
+        let us = Uid::effective().as_raw();
         Ok(Reactor {
             node,
             poller: Poller::new()?,
             clock: Clock::default(),
             uplink: Uplink::None,
-            modules: None,
-            clients: None,
+            doors: None,
+            directory: Directory::default(),
             // Only a broker has clients that are strangers to each other.
-            peers: Peers::new(Budget::new(usize::MAX, Uid::effective().as_raw())),
+            peers: Peers::new(Budget::new(usize::MAX, us), Seats::new(CLIENTS_MAX, us)),
             children: Children::default(),
             worker: None,
             make_worker: None,
@@ -139,14 +148,19 @@ impl<N: Node> Reactor<N> {
         self
     }
 
+    /// Gives clients of an instance of `owner` their part of the descriptors, and children
+    /// the limit that we were started with.
+    pub fn with_descriptors(mut self, descriptors: Descriptors, owner: u32) -> Self {
+        self.peers.seats = Seats::new(descriptors.for_clients(), owner);
+        self.children.descriptors = descriptors.original;
+        self
+    }
+
     /// Is the broker: serves modules and clients.
     pub fn as_broker(mut self, modules: UnixListener, clients: UnixListener) -> io::Result<Self> {
-        for (listener, token) in [(&modules, token::MODULES), (&clients, token::CLIENTS)] {
-            listener.set_nonblocking(true)?;
-            self.poller.add(listener, token::make(token, 0))?;
-        }
-        self.modules = Some(modules);
-        self.clients = Some(clients);
+        let clients = (clients, token::make(token::CLIENTS, 0));
+        let modules = (modules, token::make(token::MODULES, 0));
+        self.doors = Some(Doors::open(clients, modules, &self.poller)?);
         self.uplink = Uplink::Loop;
         Ok(self)
     }
@@ -186,6 +200,9 @@ impl<N: Node> Reactor<N> {
             let ready = self.poller.wait(self.timeout())?;
             for ready in ready {
                 self.take_in(ready)?;
+            }
+            if let Some(doors) = &mut self.doors {
+                doors.reopen(self.clock.now().mono, &self.poller)?;
             }
             if self
                 .node
@@ -231,7 +248,8 @@ impl<N: Node> Reactor<N> {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let at = self.node.deadline()?;
+        let doors = self.doors.as_ref().and_then(Doors::deadline);
+        let at = self.node.deadline().into_iter().chain(doors).min()?;
         Some(at.saturating_sub(self.clock.now().mono))
     }
 
@@ -254,54 +272,10 @@ impl<N: Node> Reactor<N> {
             }
             token::CONN => drop(self.serve_conn(PeerId(number), ready)),
             token::CHILD => self.serve_child(number, ready),
+            token::DIRECTORY => self.introduce_known(),
             _ => {}
         }
         Ok(())
-    }
-
-    fn accept_clients(&mut self) {
-        let Some(listener) = &self.clients else {
-            return;
-        };
-        while let Ok((stream, _)) = listener.accept() {
-            if self.peers.len() >= CLIENTS_MAX {
-                tracing::error!("too many clients: one was turned away");
-                continue;
-            }
-            let Ok(cred) = rustix::net::sockopt::socket_peercred(&stream) else {
-                continue;
-            };
-            let (uid, pid) = (cred.uid.as_raw(), cred.pid.as_raw_nonzero().get());
-            let Ok(mut conn) = Conn::local(stream, self.peers.budget.of(uid)) else {
-                continue;
-            };
-            conn.pid = Some(pid);
-            self.last_peer += 1;
-            let peer = PeerId(self.last_peer);
-            self.peers.insert(peer, conn);
-            let gids = crate::users::groups_of(uid);
-            let kind = PeerKind::Client { uid, gids, pid };
-            let now = self.clock.now();
-            self.node.handle(now, Input::PeerUp { peer, kind });
-        }
-    }
-
-    /// Modules are heard of when they have said who they are.
-    fn accept_modules(&mut self) {
-        while let Some(Ok((stream, _))) = self.modules.as_ref().map(UnixListener::accept) {
-            if self.peers.len() >= CLIENTS_MAX {
-                tracing::error!("too many clients: a module was turned away");
-                continue;
-            }
-            let own = self.peers.budget.own();
-            let Ok(conn) = Conn::zmtp(stream, own, Socket::Router, b"") else {
-                continue;
-            };
-            self.last_peer += 1;
-            let peer = PeerId(self.last_peer);
-            self.peers.insert(peer, conn);
-            self.peers.watch(peer, &self.poller);
-        }
     }
 
     fn serve_conn(&mut self, peer: PeerId, ready: Ready) -> ReadEnd {

@@ -64,6 +64,13 @@ impl<W: 'static> WorkerThread<W> {
     }
 }
 
+impl<W> WorkerThread<W> {
+    /// Leaves the thread to itself: nobody waits for what it does.
+    pub fn abandon(mut self) {
+        self.thread = None;
+    }
+}
+
 impl<W> Drop for WorkerThread<W> {
     /// Everything given is done before the process ends.
     fn drop(&mut self) {

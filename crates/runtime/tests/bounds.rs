@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::{Input, Node, Now, Output, PeerId, PeerKind};
-use runtime::Reactor;
+use runtime::{Descriptors, Reactor};
 use rustix::event::{PollFd, PollFlags, poll};
 use tempfile::TempDir;
 use wire::{
@@ -21,6 +21,8 @@ use wire::{
 };
 
 const MIB: usize = 1 << 20;
+/// Of which 32 are for clients, and 16 for one process.
+const DESCRIPTORS: usize = 128;
 
 /// Lets everybody in and does what a request's topic says: `size` answers with the length
 /// of what came, `fill` with N bytes, `module` hands the request to the module.
@@ -94,7 +96,9 @@ impl Host {
         let thread = thread::spawn(move || {
             let reactor = Reactor::new(Hub::default()).unwrap();
             let reactor = reactor.as_broker(modules, clients).unwrap();
-            reactor.with_memory(bytes, owner).run().unwrap()
+            let reactor = reactor.with_memory(bytes, owner);
+            let mut reactor = reactor.with_descriptors(Descriptors::of(DESCRIPTORS), owner);
+            reactor.run().unwrap()
         });
         Host { folder, thread }
     }
@@ -262,5 +266,22 @@ fn a_client_is_not_read_from_while_its_requests_wait_for_a_module() {
         assert_eq!(module.receive().payload().unwrap().len(), MIB);
     }
     drop(writer.join().unwrap());
+    host.end();
+}
+
+#[test]
+fn a_process_with_too_many_connections_is_turned_away_until_one_is_gone() {
+    let host = Host::start(4 * MIB, false);
+    let path = host.folder.path().join("clients");
+    let path = path.to_str().unwrap();
+    let mut clients: Vec<Client> = (0..16).map(|_| host.client()).collect();
+    for _ in 0..100 {
+        let errno = runtime::connect(path).unwrap_err().raw_os_error();
+        assert_eq!(errno, Some(11), "EAGAIN");
+    }
+    assert_eq!(clients[7].ask("size", &[1; 3]), "3");
+    // The loop sees in its own time that they are gone.
+    clients.truncate(8);
+    while runtime::connect(path).is_err() {}
     host.end();
 }

@@ -1,0 +1,161 @@
+//! Where clients and modules come in, and what happens when there is no room for them.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::Duration;
+
+use rustix::io::Errno as OsError;
+use wire::Errno;
+
+use crate::limits::{ACCEPT_PAUSE_MS, TURNED_AWAY_LINES_S};
+use crate::poller::Poller;
+
+/// Which door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// Clients come in here.
+    Clients,
+    /// Modules come in here.
+    Modules,
+}
+
+/// Two listening sockets.
+pub struct Doors {
+    clients: (UnixListener, u64),
+    modules: (UnixListener, u64),
+    /// Given up to take a connection when there is no other descriptor, so that the one
+    /// who waits there can be told.
+    spare: Option<File>,
+    /// Until when nobody is let in: there were no descriptors.
+    closed_until: Option<Duration>,
+    turned_away: TurnedAway,
+}
+
+impl Doors {
+    /// Listens to clients and modules, with these tokens.
+    pub fn open(
+        clients: (UnixListener, u64),
+        modules: (UnixListener, u64),
+        poller: &Poller,
+    ) -> io::Result<Doors> {
+        for (listener, token) in [&clients, &modules] {
+            listener.set_nonblocking(true)?;
+            poller.add(listener, *token)?;
+        }
+        Ok(Doors {
+            clients,
+            modules,
+            spare: spare(),
+            closed_until: None,
+            turned_away: TurnedAway::default(),
+        })
+    }
+
+    /// The next one who waits at a door.
+    pub fn next(&mut self, door: Door, now: Duration, poller: &Poller) -> Option<UnixStream> {
+        loop {
+            match self.accept(door) {
+                Ok(stream) => return Some(stream),
+                Err(error) => match OsError::from_io_error(&error) {
+                    Some(OsError::AGAIN) => return None,
+                    Some(OsError::INTR | OsError::CONNABORTED) => {}
+                    _ if door == Door::Clients && self.spare.take().is_some() => {
+                        if let Ok(stream) = self.accept(door) {
+                            self.turn_away(stream, &error, now);
+                        }
+                        self.spare = spare();
+                    }
+                    _ => {
+                        tracing::error!("cannot accept a connection: {error}");
+                        self.close(now, poller);
+                        return None;
+                    }
+                },
+            }
+        }
+    }
+
+    fn accept(&self, door: Door) -> io::Result<UnixStream> {
+        let (listener, _) = match door {
+            Door::Clients => &self.clients,
+            Door::Modules => &self.modules,
+        };
+        Ok(listener.accept()?.0)
+    }
+
+    /// Tells a client that there is no room for it now.
+    pub fn turn_away(
+        &mut self,
+        mut stream: UnixStream,
+        why: &dyn std::fmt::Display,
+        now: Duration,
+    ) {
+        // One byte fits into any new socket; who does not wait for it needs none.
+        let _ = stream.write(&[u8::try_from(Errno::EAGAIN.0).unwrap_or(1)]);
+        if let Some(n) = self.turned_away.count(now) {
+            tracing::error!("{n} clients were turned away: {why}");
+        }
+    }
+
+    /// Nobody is let in for a moment: to be told over and over that somebody waits would
+    /// keep the loop busy.
+    fn close(&mut self, now: Duration, poller: &Poller) {
+        poller.remove(&self.clients.0);
+        poller.remove(&self.modules.0);
+        self.closed_until = Some(now + Duration::from_millis(ACCEPT_PAUSE_MS));
+    }
+
+    /// When [`Doors::reopen`] has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.closed_until
+    }
+
+    /// Lets people in again if it is time.
+    pub fn reopen(&mut self, now: Duration, poller: &Poller) -> io::Result<()> {
+        if self.closed_until.is_some_and(|until| until <= now) {
+            self.closed_until = None;
+            self.spare = self.spare.take().or_else(spare);
+            for (listener, token) in [&self.clients, &self.modules] {
+                poller.add(listener, *token)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Clients that were turned away and that no log line has told of.
+#[derive(Debug, Default)]
+struct TurnedAway {
+    n: usize,
+    quiet_until: Duration,
+}
+
+impl TurnedAway {
+    /// One more; how many to log now, if it is time.
+    fn count(&mut self, now: Duration) -> Option<usize> {
+        self.n += 1;
+        if now < self.quiet_until {
+            return None;
+        }
+        self.quiet_until = now + Duration::from_secs(TURNED_AWAY_LINES_S);
+        Some(std::mem::take(&mut self.n))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_is_logged_at_once_and_the_others_together() {
+        let mut turned_away = TurnedAway::default();
+        let mut at = |seconds| turned_away.count(Duration::from_secs(seconds));
+        assert_eq!([at(1), at(2), at(3)], [Some(1), None, None]);
+        assert_eq!([at(12), at(13)], [Some(3), None]);
+    }
+}
