@@ -45,8 +45,8 @@ pub struct JobShell {
     state: State,
     /// The job as job-exec tells it, until the environment is known too.
     pub(crate) told: Option<ShellJob>,
-    /// The environment as the submitter signed it.
-    pub(crate) environment: Option<Map<String, Value>>,
+    /// The environment as the submitter signed it, or why it is none.
+    pub(crate) environment: Option<Result<Map<String, Value>, String>>,
     /// The job, once it is known.
     pub(crate) job: Option<Rc<Job>>,
     /// What the worker made ready.

@@ -16,7 +16,7 @@ use serde_json::Map;
 
 use crate::JobShell;
 use crate::core::{RETRY_FIRST, level};
-use crate::job::Job;
+use crate::job::{Job, JobError};
 use crate::state::{Move, State};
 
 impl JobShell {
@@ -93,19 +93,24 @@ impl JobShell {
     /// The signed request, of which only the environment is wanted: the rest may have been
     /// changed since.
     fn signed(&mut self, cx: &mut Cx<Self>, found: Result<Found, Refusal>) {
-        let environment = found
+        let spec = found
             .map_err(|error| error.to_string())
             .and_then(|found| found.bytes().ok_or("not a value".to_owned()))
             .and_then(|bytes| String::from_utf8(bytes.to_vec()).map_err(|error| error.to_string()))
             .and_then(|request| sign::unwrap_none(&request).map_err(|error| error.to_string()))
             .and_then(|signed| String::from_utf8(signed.payload).map_err(|error| error.to_string()))
-            .and_then(|spec| Jobspec::decode(&spec).map_err(|error| error.to_string()))
-            .map(|spec| spec.environment().cloned().unwrap_or_default());
-        let environment = environment.unwrap_or_else(|why| {
-            let message = format!("the job's environment can not be read: {why}");
-            self.say(cx, level::ERROR, &message);
-            Map::new()
-        });
+            .and_then(|spec| Jobspec::decode(&spec).map_err(|error| error.to_string()));
+        let environment = match spec {
+            Ok(spec) => {
+                let checked = spec.check_attributes().map_err(|invalid| invalid.0);
+                checked.map(|()| spec.environment().cloned().unwrap_or_default())
+            }
+            Err(why) => {
+                let message = format!("the job's environment can not be read: {why}");
+                self.say(cx, level::ERROR, &message);
+                Ok(Map::new())
+            }
+        };
         self.environment = Some(environment);
         self.begin_if_known(cx);
     }
@@ -124,7 +129,10 @@ impl JobShell {
             return;
         }
         let namespace = told.namespace.clone();
-        match Job::new(self.launch.id, told, environment) {
+        let job = environment
+            .map_err(JobError::Attribute)
+            .and_then(|environment| Job::new(self.launch.id, told, environment));
+        match job {
             Ok(job) => {
                 self.job = Some(Rc::new(job));
                 self.prepare(cx);

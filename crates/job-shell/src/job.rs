@@ -64,6 +64,9 @@ pub enum JobError {
     /// More tasks than one shell can run.
     #[error("too many tasks for one shell: {0}")]
     TooMany(u64),
+    /// An attribute of another type than it must be. Only a job that was not validated has one.
+    #[error("{0}")]
+    Attribute(String),
     /// A shell option that makes no sense.
     #[error("{0}")]
     Option(String),
@@ -83,6 +86,8 @@ impl Job {
             .nodes()
             .next()
             .ok_or_else(|| JobError::Resources("no rank".to_owned()))?;
+        spec.check_attributes()
+            .map_err(|invalid| JobError::Attribute(invalid.0))?;
         let command: Vec<String> = spec.command().into_iter().map(str::to_owned).collect();
         if command.is_empty() {
             return Err(JobError::NoCommand);
@@ -126,13 +131,19 @@ impl Job {
 
 /// How many tasks to run: as the jobspec says, or so many for each resource that the job
 /// was given.
-fn count_tasks(spec: &Jobspec, rset: &Rset) -> Result<u64, CountError> {
+fn count_tasks(spec: &Jobspec, rset: &Rset) -> Result<u64, JobError> {
     let total = spec
         .get("tasks")
         .and_then(|tasks| tasks.get(0)?.get("count")?.get("total"));
-    match (total, spec.per_resource()) {
-        (None, Some(("node", count))) => Ok(count.saturating_mul(rset.nnodes() as u64)),
-        (None, Some((_, count))) => Ok(count.saturating_mul(rset.ncores())),
-        _ => spec.ntasks(),
+    let count = spec.shell_option("per-resource.count");
+    if count.is_some_and(|count| count.as_u64().is_none_or(|count| count == 0)) {
+        return Err(JobError::Option(
+            "per-resource.count must be > 0".to_owned(),
+        ));
     }
+    Ok(match (total, spec.per_resource()) {
+        (None, Some(("node", count))) => count.saturating_mul(rset.nnodes() as u64),
+        (None, Some((_, count))) => count.saturating_mul(rset.ncores()),
+        _ => spec.ntasks()?,
+    })
 }

@@ -99,7 +99,7 @@ impl Options {
             gpu_affinity: affinity("gpu-affinity", get("gpu-affinity"))?,
             pmi: !matches!(get("pmi"), Some(Value::String(off)) if matches!(off.as_str(), "off" | "none")),
             pmi_nomap: get("pmi-simple.nomap").is_some_and(is_on),
-            rlimits: rlimits(get("rlimit")),
+            rlimits: rlimits(get("rlimit"))?,
             nosetpgrp: get("nosetpgrp").is_some_and(is_on),
             stdout,
             stderr,
@@ -254,11 +254,41 @@ fn affinity(key: &str, value: Option<&Value>) -> Result<Affinity, String> {
     }))
 }
 
-fn rlimits(value: Option<&Value>) -> Vec<(String, i64)> {
+/// Resource limits that there are.
+const RLIMITS: [&str; 17] = [
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "ofile",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+fn rlimits(value: Option<&Value>) -> Result<Vec<(String, i64)>, String> {
     let table = value.and_then(Value::as_object).into_iter().flatten();
-    table
-        .filter_map(|(name, limit)| Some((name.to_lowercase(), limit.as_i64()?)))
-        .collect()
+    let read = table.map(|(name, limit)| {
+        let known = name.to_lowercase();
+        match limit.as_i64() {
+            Some(number) if number >= -1 && RLIMITS.contains(&known.as_str()) => {
+                Ok((known, number))
+            }
+            _ => Err(format!(
+                "rlimit: invalid shell option rlimit.{name}={limit}"
+            )),
+        }
+    });
+    read.collect()
 }
 
 /// A number of bytes, perhaps with one of the letters k, K, M, G.
@@ -394,6 +424,38 @@ mod tests {
         check(json!("2k"), 2048);
         check(json!("1.5M"), 3 << 19);
         check(json!("1G"), 1 << 30);
+    }
+
+    #[test]
+    fn numbers_beyond_all_measure_are_named() {
+        for value in [
+            json!(u64::MAX),
+            json!(-2),
+            json!(1e308),
+            json!("1"),
+            json!(null),
+        ] {
+            let text = format!("rlimit: invalid shell option rlimit.cpu={value}");
+            refused(json!({"rlimit": {"cpu": value}}), &text);
+        }
+        refused(
+            json!({"rlimit": {"foo": 1}}),
+            "rlimit: invalid shell option rlimit.foo=1",
+        );
+        for signum in [
+            json!(0),
+            json!(-1),
+            json!(65),
+            json!(1_u64 << 32),
+            json!("x"),
+        ] {
+            let signal = json!({"signal": {"signum": signum}});
+            refused(signal, "signal: invalid signum or timeleft");
+        }
+        for left in [json!(-1), json!(1e308), json!("x")] {
+            let signal = json!({"signal": {"timeleft": left}});
+            refused(signal, "signal: invalid signum or timeleft");
+        }
     }
 
     #[test]

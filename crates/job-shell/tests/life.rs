@@ -326,3 +326,42 @@ fn a_task_that_ends_when_the_broker_is_gone_ends_the_shell() {
     assert!(!tmpdir.exists());
     assert_eq!(stage.pass(1.0), [""; 0]);
 }
+
+#[test]
+fn a_job_that_was_not_validated_fails_by_what_is_wrong() {
+    for (environment, options, expect) in [
+        (
+            json!(["A=b"]),
+            json!({}),
+            "attributes.system.environment must be a mapping",
+        ),
+        (
+            json!({"A": 1}),
+            json!({}),
+            "attributes.system.environment.A must be a string",
+        ),
+        (
+            json!({}),
+            json!([]),
+            "attributes.system.shell.options must be a mapping",
+        ),
+        (
+            json!({}),
+            json!({"per-resource": {"type": "node", "count": 0}}),
+            "per-resource.count must be > 0",
+        ),
+        (
+            json!({}),
+            json!({"per-resource": {"type": "core", "count": 1_u64 << 60}}),
+            "too many tasks for one shell: 18446744073709551615",
+        ),
+    ] {
+        let mut stage = Stage::start(Play {
+            environment,
+            options,
+            ..Play::default()
+        });
+        let raised = format!("raise {expect}");
+        assert_eq!(stage.tell_job(), [&raised[..], "exit 1"]);
+    }
+}

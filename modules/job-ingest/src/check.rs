@@ -5,6 +5,7 @@ use proto::data::sign::unwrap_none;
 use proto::data::{Jobspec, jobspec::JobspecError};
 use proto::job_ingest::{Submit, SubmitError};
 
+use crate::limits::JOBSPEC_BYTES_MAX;
 use crate::settings::Settings;
 
 /// Who asks.
@@ -76,6 +77,10 @@ pub fn check(
 }
 
 fn decode(payload: &[u8]) -> Result<Jobspec, SubmitError> {
+    if payload.len() > JOBSPEC_BYTES_MAX {
+        let text = format!("jobspec must be <= {JOBSPEC_BYTES_MAX} bytes");
+        return Err(SubmitError::Invalid(text));
+    }
     let not_utf8 = || SubmitError::InvalidJson("unable to decode byte 0x80".to_owned());
     let text = std::str::from_utf8(payload).map_err(|_| not_utf8())?;
     Jobspec::decode(text).map_err(|error| match error {
@@ -189,6 +194,34 @@ mod tests {
         check_as(100, 16, 0, "{}", "EPERM Missing key (resources)");
         check_as(100, 16, 8, "{}", "ok");
         check_as(100, 16, 8, "[]", "EPERM jobspec is not an object");
+    }
+
+    #[test]
+    fn a_jobspec_has_a_size_a_depth_and_types() {
+        let spaces = " ".repeat(JOBSPEC_BYTES_MAX);
+        let text = "EPERM jobspec must be <= 67108864 bytes";
+        for flags in [0, 8] {
+            check_as(100, 16, flags, &format!("{JOBSPEC}{spaces}"), text);
+        }
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let text = "EINVAL jobspec: invalid JSON: recursion limit exceeded at line 1 column 128";
+        check_as(100, 16, 8, &deep, text);
+        let with = |attribute: &str| {
+            JOBSPEC.replace("\"duration\":0", &format!("\"duration\":0,{attribute}"))
+        };
+        for (attribute, expect) in [
+            (
+                r#""environment":["A=b"]"#,
+                "EPERM attributes.system.environment must be a mapping",
+            ),
+            (
+                r#""environment":{"A":1}"#,
+                "EPERM attributes.system.environment.A must be a string",
+            ),
+            (r#""cwd":7"#, "EPERM attributes.system.cwd must be a string"),
+        ] {
+            check_as(100, 16, 0, &with(attribute), expect);
+        }
     }
 
     #[test]

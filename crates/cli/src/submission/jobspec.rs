@@ -43,9 +43,9 @@ impl Options {
         })
     }
 
-    /// Resources by numbers. Zero tasks count as none said.
+    /// Resources by numbers.
     fn shape(&self) -> Result<Shape, CliError> {
-        let slots = self.ntasks.filter(|ntasks| *ntasks > 0);
+        let slots = self.ntasks;
         if !self.is_per_resource() {
             return Ok(Shape {
                 slots,
@@ -108,6 +108,9 @@ impl Options {
             (None, Some(count)) => ("core", count),
             (None, None) => return Ok(()),
         };
+        if count == 0 {
+            return Err(CliError::new(format!("--tasks-per-{kind} must be >= 1")));
+        }
         let value = json!({ "type": kind, "count": count });
         jobspec
             .set_shell_option("per-resource", value)

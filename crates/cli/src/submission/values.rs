@@ -4,6 +4,7 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proto::data::Fsd;
+use proto::data::limits::JOBSPEC_DURATION_S_MAX;
 use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
@@ -19,9 +20,17 @@ pub fn time_limit(text: &str) -> Result<f64, String> {
         && minutes >= 0.0
         && minutes.is_finite()
     {
-        return Ok(minutes * 60.0);
+        return bounded(minutes * 60.0);
     }
-    duration(text)
+    bounded(duration(text)?)
+}
+
+/// What a jobspec can hold.
+fn bounded(seconds: f64) -> Result<f64, String> {
+    match seconds <= JOBSPEC_DURATION_S_MAX {
+        true => Ok(seconds),
+        false => Err(format!("more than {JOBSPEC_DURATION_S_MAX} seconds")),
+    }
 }
 
 /// A duration in seconds; 0 stands for without end.
@@ -154,6 +163,8 @@ mod tests {
             ("30s", Ok(30.0)),
             ("1h", Ok(3600.0)),
             ("inf", Ok(0.0)),
+            ("1e308", Err("more than 1000000000000 seconds".to_owned())),
+            ("1e300d", Err("more than 1000000000000 seconds".to_owned())),
             ("x", Err(bad_duration())),
             ("-1", Err(bad_duration())),
         ] {

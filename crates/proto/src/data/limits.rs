@@ -36,6 +36,22 @@ pub const TASKMAP_NODES_MAX: u64 = 1_048_576;
 /// serves both.
 pub const RSET_RANKS_MAX: u64 = HOSTS_MAX as u64;
 
+/// Nodes, slots, cores, GPUs and tasks of one jobspec, each by itself and their products. More
+/// is refused at submission.
+pub const JOBSPEC_COUNT_MAX: u64 = i32::MAX as u64;
+
+/// Time limit of one job, in seconds. A longer one is refused at submission.
+pub const JOBSPEC_DURATION_S_MAX: f64 = 1e12;
+
+/// Bytes of the names and values of one job's environment. More is refused at submission.
+pub const JOBSPEC_ENVIRONMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Files that come with one job. More is refused at submission.
+pub const JOBSPEC_FILES_MAX: usize = 4096;
+
+/// Dependencies of one job. More is refused at submission.
+pub const JOBSPEC_DEPENDENCIES_MAX: usize = 16_384;
+
 /// Bytes of a log line's application name and the other fields of its head; what is beyond is
 /// cut off.
 pub const LOG_NAME_BYTES_MAX: usize = 64;

@@ -2,8 +2,9 @@
 //!
 //! Owns the object and typed reading of what services need. It stays the submitter's own JSON,
 //! with unknown attributes and key order kept. Read on in `count.rs` (resources), `validate.rs`
-//! (the sentences a submitter sees) and `build.rs` (what the command line makes).
+//! (the sentences a submitter sees), `bounds.rs` (numbers beyond all measure) and `build.rs` (what the command line makes).
 
+mod bounds;
 mod build;
 mod count;
 mod validate;
@@ -18,7 +19,7 @@ use super::dotted::{self, DottedError};
 
 pub use build::{Shape, ShapeError};
 pub use count::{CountError, Counts};
-pub use validate::Invalid;
+pub use validate::{Check, Invalid};
 
 /// A jobspec, checked to be a JSON object and no more; see [`Jobspec::validate`].
 #[derive(Debug, Clone, PartialEq)]

@@ -15,7 +15,7 @@ use crate::data::constraint::Constraint;
 pub struct Invalid(pub String);
 
 /// Outcome of one check.
-pub(super) type Check = Result<(), Invalid>;
+pub type Check = Result<(), Invalid>;
 
 /// The top-level keys, in the order in which a missing one is named.
 const KEYS: [&str; 4] = ["resources", "tasks", "attributes", "version"];
@@ -39,7 +39,8 @@ impl Jobspec {
             "version must be 1",
         )?;
         check_integer_counts(resources)?;
-        check_attributes(attributes)
+        check_attributes(attributes)?;
+        self.check_bounds(resources, tasks)
     }
 }
 
