@@ -21,11 +21,11 @@ pub const USERID_ANY: i64 = 0xffff_ffff;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Query {
     /// User ids.
-    Userid(Vec<i64>),
+    Userid(BTreeSet<i64>),
     /// Job names.
-    Name(Vec<String>),
+    Name(BTreeSet<String>),
     /// Queues; their virtual children were added when it was read.
-    Queue(Vec<String>),
+    Queue(BTreeSet<String>),
     /// Bits of states.
     States(u32),
     /// Bits of results; only inactive jobs have one.
@@ -84,24 +84,39 @@ impl Walk {
             Query::Not(all) => self.all(all, job).map(|all| !all),
             Query::Or(any) => {
                 for query in any {
-                    if self.matches(query, job)? {
+                    if self.below(query, job)? {
                         return Ok(true);
                     }
                 }
                 Ok(any.is_empty())
             }
             leaf => {
-                if let Some(budget) = &mut self.budget {
-                    *budget = budget.checked_sub(1).ok_or(TooMany)?;
-                }
+                self.charge()?;
                 Ok(self.leaf(leaf, job))
             }
         }
     }
 
+    fn charge(&mut self) -> Result<(), TooMany> {
+        if let Some(budget) = &mut self.budget {
+            *budget = budget.checked_sub(1).ok_or(TooMany)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a job matches an operand. One without operands costs as much as a comparison.
+    fn below(&mut self, query: &Query, job: &Job) -> Result<bool, TooMany> {
+        if let Query::And(none) | Query::Or(none) | Query::Not(none) = query
+            && none.is_empty()
+        {
+            self.charge()?;
+        }
+        self.matches(query, job)
+    }
+
     fn all(&mut self, all: &[Query], job: &Job) -> Result<bool, TooMany> {
         for query in all {
-            if !self.matches(query, job)? {
+            if !self.below(query, job)? {
                 return Ok(false);
             }
         }
@@ -112,15 +127,15 @@ impl Walk {
         match leaf {
             Query::Userid(ids) => {
                 let userid = i64::from(job.userid);
-                ids.iter().any(|id| *id == userid || *id == USERID_ANY)
+                ids.contains(&userid) || ids.contains(&USERID_ANY)
             }
             Query::Name(names) => {
                 let name = job.wish.name.as_deref();
-                name.is_some_and(|name| names.iter().any(|wanted| wanted == name))
+                name.is_some_and(|name| names.contains(name))
             }
             Query::Queue(queues) => {
                 let queue = job.wish.queue.as_deref();
-                queue.is_some_and(|queue| queues.iter().any(|wanted| wanted == queue))
+                queue.is_some_and(|queue| queues.contains(queue))
             }
             Query::States(mask) => mask & job.state.bit() != 0,
             Query::Results(mask) => job.result.is_some_and(|r| mask & r.bit() != 0),

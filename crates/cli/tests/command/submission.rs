@@ -373,7 +373,10 @@ fn options_that_do_not_go_together_are_refused() {
         ("-n1 -c0", "core count must be greater than zero"),
         ("-N0", "node count must be greater than zero"),
         ("-N1 --tasks-per-node=0", "--tasks-per-node must be >= 1"),
-        ("--cores=1 --tasks-per-core=0", "--tasks-per-core must be >= 1"),
+        (
+            "--cores=1 --tasks-per-core=0",
+            "--tasks-per-core must be >= 1",
+        ),
         ("--flags=debug,foo", "--flags: Unknown flag foo"),
         ("--requires=(a", "Unclosed parenthesis in position 0"),
     ] {

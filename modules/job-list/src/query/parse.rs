@@ -74,7 +74,7 @@ fn parse_at(value: &Value, instance: &Instance, depth: usize) -> Result<Query, S
     }
 }
 
-fn integers(values: &[Value]) -> Result<Vec<i64>, String> {
+fn integers(values: &[Value]) -> Result<BTreeSet<i64>, String> {
     let integer = |value: &Value| {
         value
             .as_i64()
@@ -83,7 +83,7 @@ fn integers(values: &[Value]) -> Result<Vec<i64>, String> {
     values.iter().map(integer).collect()
 }
 
-fn strings(values: &[Value], what: &str) -> Result<Vec<String>, String> {
+fn strings(values: &[Value], what: &str) -> Result<BTreeSet<String>, String> {
     let string = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
         _ => Err(format!("{what} value must be a string")),
@@ -91,7 +91,7 @@ fn strings(values: &[Value], what: &str) -> Result<Vec<String>, String> {
     values.iter().map(string).collect()
 }
 
-fn with_children(mut wanted: Vec<String>, instance: &Instance) -> Query {
+fn with_children(mut wanted: BTreeSet<String>, instance: &Instance) -> Query {
     let children = wanted.iter().filter_map(|name| instance.children.get(name));
     let children: Vec<String> = children.flatten().cloned().collect();
     wanted.extend(children);

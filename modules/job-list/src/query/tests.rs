@@ -189,3 +189,14 @@ fn queries_name_the_lists_worth_a_visit() {
         assert_eq!(lists(&query), expect, "{constraint}");
     }
 }
+
+#[test]
+fn operators_without_operands_are_not_free() {
+    let nothing = Query::Not(Vec::new());
+    let query = Query::Or(vec![nothing; 3]);
+    assert_eq!(Walk::new(Some(3)).matches(&query, &job()), Ok(false));
+    assert_eq!(Walk::new(Some(2)).matches(&query, &job()), Err(TooMany));
+    // All jobs can be asked for, however many there are.
+    let all = Query::And(Vec::new());
+    assert_eq!(Walk::new(Some(0)).matches(&all, &job()), Ok(true));
+}

@@ -89,6 +89,9 @@ pub(crate) fn getattr(
     };
     for name in &request.attrs {
         let name = name.as_str().ok_or(GetAttrError::NonString)?;
+        if attrs.contains_key(name) {
+            continue;
+        }
         attrs.insert(name.to_owned(), attr(&parts, name)?);
     }
     Ok(Attrs(attrs))
