@@ -3,8 +3,8 @@
 //!
 //! Blobs and digests travel raw. `content.records` and `content.commit` are ours: with
 //! them the kvs stores the blobs and the roots of a transaction in one step, so that
-//! nothing that it has acknowledged is lost. Read on in `content/frame.rs` for how
-//! those two look.
+//! nothing that it has acknowledged is lost; read on in `content/frame.rs` for how those
+//! two look. `content.damage` and `content.damage-accept` are ours too.
 
 mod edit;
 mod frame;
@@ -125,6 +125,32 @@ pub struct Records {
     pub writer: String,
 }
 
+/// Asks what was found damaged or lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Damage;
+
+/// What was found damaged or lost, the oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Findings {
+    /// All of them.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that was found damaged or lost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// When it was found, in seconds since the epoch.
+    pub timestamp: f64,
+    /// What it is.
+    pub what: String,
+    /// An operator has taken note of it.
+    pub accepted: bool,
+}
+
+/// Says that an operator has taken note of everything that was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DamageAccept;
+
 crate::refusals! {
     /// Why a blob was not loaded. Failures of the store are passed on with its text.
     pub enum LoadError {
@@ -201,8 +227,23 @@ macro_rules! raw_payloads {
 }
 
 raw_payloads!(Load, Blob, Store, Digest);
-crate::json_payloads!(Stats, RegisterBacking, Checkpoints, CheckpointPut, Records);
-crate::no_payloads!(Flush, Dropcache, StatsGet, UnregisterBacking, CheckpointGet);
+crate::json_payloads!(
+    Stats,
+    RegisterBacking,
+    Checkpoints,
+    CheckpointPut,
+    Records,
+    Findings
+);
+crate::no_payloads!(
+    Flush,
+    Dropcache,
+    StatsGet,
+    UnregisterBacking,
+    CheckpointGet,
+    Damage,
+    DamageAccept
+);
 
 crate::methods! {
     Load = "content.load" (OWNER) => Blob, LoadError, idempotent, bulk
@@ -227,4 +268,8 @@ crate::methods! {
         : "Makes the caller the writer of the records and gives all of them.";
     Commit = "content.commit" (OWNER) => Empty, CommitError, idempotent
         : "Stores blobs and records in one step, wholly or not at all.";
+    Damage = "content.damage" (OWNER) => Findings, Refusal, idempotent
+        : "Gives what was found damaged or lost.";
+    DamageAccept = "content.damage-accept" (OWNER) => Empty, Refusal, idempotent
+        : "Takes everything that was found as noticed.";
 }

@@ -72,12 +72,12 @@ pub const JOURNAL_TRANSACTIONS_MAX: usize = 2048;
 /// Bytes of blobs in the journal, likewise; those that came as edits count whole.
 pub const JOURNAL_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes in the write-ahead log, likewise; with half as many it is copied into the file
-/// when there is nothing else to do.
-pub const LOG_BYTES_MAX: usize = 32 << 20;
+/// Bytes of the write-ahead log. With so many it is copied into the file before anything
+/// else is done, and begins again; so it has as many and one transaction at most.
+pub const LOG_BYTES_MAX: u64 = 8 << 20;
 
-/// Bytes that a transaction is taken to write beside its blobs.
-pub const LOG_BYTES_A_TRANSACTION: usize = 8 << 10;
+/// Bytes of the write-ahead log with which it is copied when there is nothing else to do.
+pub const LOG_BYTES_IDLE: u64 = 4 << 20;
 
 /// Pages of a damaged file that are looked at: 16 TiB of the usual size.
 pub const SALVAGED_PAGES_MAX: u32 = u32::MAX - 1;
@@ -85,6 +85,15 @@ pub const SALVAGED_PAGES_MAX: u32 = u32::MAX - 1;
 /// Lines in the log about blobs, and about keys, that are lost with a damaged file. The
 /// others are counted.
 pub const SALVAGE_LINES_MAX: usize = 100;
+
+/// Bytes of a file that is searched for a blob that its index does not know.
+pub const SCANNED_BYTES_MAX: u64 = 64 << 20;
+
+/// Newest roots of a damaged file of which one is looked for that is whole.
+pub const SALVAGE_ROOTS_MAX: usize = 64;
+
+/// Findings of damage that wait for someone to notice. Further ones are in the log only.
+pub const FINDINGS_MAX: usize = 500;
 
 /// Damaged files that are kept. With so many, someone has to look first.
 pub const DAMAGED_FILES_MAX: usize = 100;
@@ -104,6 +113,7 @@ pub const RECORDS_GROWTH_MAX: u64 = 4;
 
 const _: () = assert!(JOURNAL_SLOT_BYTES < 1 << 16);
 const _: () = assert!(JOURNALLED_TRANSACTION_BYTES_MAX / JOURNAL_SLOT_BYTES < 1 << 16);
+const _: () = assert!(LOG_BYTES_IDLE < LOG_BYTES_MAX);
 const _: () = assert!(FOLDED_BYTES < JOURNAL_BYTES_MAX);
 const _: () = assert!(FOLDED_TRANSACTIONS < JOURNAL_TRANSACTIONS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < QUEUED_BYTES_MAX);

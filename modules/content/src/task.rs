@@ -1,7 +1,7 @@
 //! What the worker is asked to do with the file, and what comes of it.
 
 use bytes::Bytes;
-use proto::content::{Checkpoint, Commit, Edit, Record};
+use proto::content::{Checkpoint, Commit, Edit, Finding, Record};
 use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 use proto::{Errno, Refusal};
@@ -42,6 +42,10 @@ pub enum Task {
     Shrink,
     /// Say what is there.
     Stats,
+    /// Say what was found damaged.
+    Findings,
+    /// Someone has taken note of that.
+    Accept,
     /// Nothing: its answer says that everything before is done.
     Barrier,
 }
@@ -67,6 +71,8 @@ pub enum Outcome {
     Shrunk(bool),
     /// What is there.
     Stats(Box<Stats>),
+    /// What was found damaged.
+    Findings(Vec<Finding>),
 }
 
 /// What came of a task, or why nothing did.
@@ -80,6 +86,8 @@ impl Task {
             Self::Mark(..) | Self::Sweep(_) | Self::Shrink => true,
             Self::Load(_) | Self::Validate(_) | Self::CheckpointGet | Self::Barrier => false,
             Self::GcInfo | Self::Count { .. } | Self::Stats => false,
+            // Not in the store.
+            Self::Findings | Self::Accept => false,
         }
     }
 
@@ -151,6 +159,14 @@ impl Outcome {
     pub fn swept(self) -> Result<Swept, Refusal> {
         match self {
             Self::Swept(swept) => Ok(swept),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// What was found damaged.
+    pub fn findings(self) -> Result<Vec<Finding>, Refusal> {
+        match self {
+            Self::Findings(findings) => Ok(findings),
             _ => Err(mixed_up()),
         }
     }

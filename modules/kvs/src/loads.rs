@@ -110,7 +110,7 @@ impl Kvs {
 
     fn loaded(&mut self, cx: &mut Cx<Self>, name: BlobRef, blob: Result<Bytes, Refusal>) {
         if let Err(refusal) = &blob {
-            tracing::error!("content_load_completion: content_load_get: {refusal}");
+            tracing::error!("content_load_completion: content_load_get: {refusal}: {name}");
         }
         let blob = blob.map_err(|refusal| Refusal::bare(refusal.errno));
         let waiters = self.loads.remove(&name).unwrap_or_default();

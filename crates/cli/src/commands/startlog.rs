@@ -12,6 +12,7 @@ use crate::clock;
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::snapshot::source;
 
 /// Key of the log.
 const KEY: &str = "admin.eventlog";
@@ -19,13 +20,14 @@ const KEY: &str = "admin.eventlog";
 /// List when the instance was started and ended
 ///
 /// An instance that keeps its state directory is started many times. A start that no end
-/// follows was a crash, after which something may be missing.
+/// follows was a crash, after which something may be missing. What was found damaged or
+/// lost is listed after it; 'flux fsck --accept' takes note of that.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux startlog
   flux startlog --check --quiet || flux fsck")]
 pub struct Startlog {
-    /// End with 1 if there was a crash before the last start
+    /// End with 1 if there was a crash before the last start, or damage nobody has noticed
     #[arg(long)]
     check: bool,
     /// Print nothing but errors
@@ -71,9 +73,18 @@ impl Run for Startlog {
                 }
             }
         }
+        let findings = source::findings(&mut flux.connect()?)?;
+        if !self.quiet {
+            let zone = clock::zone(&flux.env);
+            for finding in &findings {
+                let time = clock::minute(&zone, finding.timestamp);
+                writeln!(flux.out, "{time} - damage: {}", finding.what)?;
+            }
+        }
+        let is_damaged = findings.iter().any(|finding| !finding.accepted);
         let before_last = lives.iter().rev().nth(1);
         let is_after_crash = before_last.is_some_and(|life| life.end == End::Crash);
-        match self.check && is_after_crash {
+        match self.check && (is_after_crash || is_damaged) {
             true => Err(CliError::exit(1)),
             false => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! Where a tree begins: at the current root, or at the last checkpoint.
 
 use client::Handle;
-use proto::content::{Checkpoint, CheckpointGet, CheckpointPut, Flush};
+use proto::content::{Checkpoint, CheckpointGet, CheckpointPut, Damage, Finding, Flush};
 use proto::data::BlobRef;
 use proto::kvs::{GetRoot, PRIMARY};
 use proto::{Errno, content_backing, kvs};
@@ -25,6 +25,15 @@ pub fn checkpoints(handle: &mut Handle, is_direct: bool) -> Result<Vec<Checkpoin
         Ok(checkpoints) => Ok(checkpoints.value),
         Err(refusal) if refusal.errno == Errno::ENOENT => Ok(Vec::new()),
         Err(refusal) => Err(CliError::from(refusal).about("error fetching checkpoints")),
+    }
+}
+
+/// What the store was found to have damaged or lost. Stores of others do not say.
+pub fn findings(handle: &mut Handle) -> Result<Vec<Finding>, CliError> {
+    match handle.rpc(&Damage) {
+        Ok(found) => Ok(found.findings),
+        Err(refusal) if refusal.errno == Errno::ENOSYS => Ok(Vec::new()),
+        Err(refusal) => Err(CliError::from(refusal).about("error fetching damage")),
     }
 }
 

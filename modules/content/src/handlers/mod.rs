@@ -26,6 +26,8 @@ pub fn routes() -> Routes<Content> {
         .on::<content::StatsGet>(service::stats_get)
         .on::<content::RegisterBacking>(service::register_backing)
         .on::<content::UnregisterBacking>(service::unregister_backing)
+        .later::<content::Damage>(service::damage)
+        .later::<content::DamageAccept>(service::accept_damage)
         .later::<content::CheckpointGet>(checkpoints::get)
         .later::<content::CheckpointPut>(checkpoints::put)
         .later::<content::Records>(records::open)

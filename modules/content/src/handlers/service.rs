@@ -1,9 +1,10 @@
-//! content.stats-get, register-backing, unregister-backing. The backing store is part of
+//! content.stats-get, damage, damage-accept, register-backing, unregister-backing. The backing store is part of
 //! this module and does not change.
 
 use node::{Cx, Peer, Reply};
 use proto::content::{
-    MmapStats, RegisterBacking, RegisterError, Stats, StatsGet, UnregisterBacking, UnregisterError,
+    Damage, DamageAccept, Findings, MmapStats, RegisterBacking, RegisterError, Stats, StatsGet,
+    UnregisterBacking, UnregisterError,
 };
 use proto::{Empty, Method, Never, Refusal, content_backing};
 
@@ -35,6 +36,25 @@ where
 {
     core.enqueue(Task::Stats, |_, cx, result| {
         reply.send_refusal(cx, result.and_then(Outcome::stats));
+    });
+}
+
+pub fn damage(core: &mut Content, _: &mut Cx<Content>, _: &Peer, _: Damage, reply: Reply<Damage>) {
+    core.enqueue(Task::Findings, |_, cx, result| {
+        let findings = result.and_then(Outcome::findings);
+        reply.send_refusal(cx, findings.map(|findings| Findings { findings }));
+    });
+}
+
+pub fn accept_damage(
+    core: &mut Content,
+    _: &mut Cx<Content>,
+    _: &Peer,
+    _: DamageAccept,
+    reply: Reply<DamageAccept>,
+) {
+    core.enqueue(Task::Accept, |_, cx, result| {
+        reply.send_refusal(cx, result.map(|_| Empty));
     });
 }
 

@@ -9,6 +9,7 @@ use proto::content::{Checkpoint, Commit, Record};
 use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 
+use super::damage::Damage;
 use super::failure::Failure;
 use crate::settings::Durability;
 
@@ -58,8 +59,13 @@ pub trait Backing: Debug + Send {
     /// Back to what was before `begin`, whatever has failed since, `end` included.
     fn undo(&mut self);
 
+    /// What was found damaged so far.
+    fn damage(&mut self) -> &mut Damage;
+
     /// What was read is not what was written. The next one to open the store is to know.
-    fn damaged(&mut self) {}
+    fn damaged(&mut self, what: &str) {
+        self.damage().note(what);
+    }
 
     /// A blob, or what is wrong with it. `None` when it is not there.
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure>;

@@ -17,13 +17,20 @@ pub fn run(backing: &mut dyn Backing, clock: &mut Clock, tasks: &[Task]) -> Vec<
         Ok(results) => results,
         Err(failure) => {
             let refusal = failure.refusal(backing.path());
-            tracing::error!("{refusal}");
             backing.undo();
-            if failure.is_damage() {
-                backing.damaged();
-            }
+            tell(backing, &failure);
             answer_without_writing(backing, clock, tasks, &refusal)
         }
+    }
+}
+
+/// Tells the log of a failure, and the next one to open the store of damage.
+pub fn tell(backing: &mut dyn Backing, failure: &Failure) {
+    let text = failure.refusal(backing.path()).to_string();
+    if failure.is_damage() {
+        backing.damaged(&text);
+    } else {
+        tracing::error!("{text}");
     }
 }
 
@@ -83,6 +90,11 @@ fn run_one(
             stats.store_time = clock.store.summary();
             Ok(Outcome::Stats(Box::new(stats)))
         }
+        Task::Findings => Ok(Outcome::Findings(backing.damage().findings().to_vec())),
+        Task::Accept => {
+            backing.damage().accept()?;
+            Ok(Outcome::Done)
+        }
         Task::Barrier => Ok(Outcome::Done),
     };
     Ok(result)
@@ -101,8 +113,7 @@ fn load(
         Some(Err(damage)) => {
             let damaged = Failure::Damaged(format!("blob {name} is damaged: {damage}"));
             let refusal = damaged.refusal(backing.path());
-            tracing::error!("{refusal}");
-            backing.damaged();
+            backing.damaged(&refusal.to_string());
             Err(refusal)
         }
         None => Err(Refusal::bare(Errno::ENOENT)),
@@ -140,9 +151,11 @@ fn commit(backing: &mut dyn Backing, commit: &Commit) -> Result<TaskResult, Fail
     }
     let committed = backing.commit(commit)?;
     if let Err(refusal) = &committed {
-        tracing::error!("{}: {refusal}", backing.path().display());
+        let text = format!("{}: {refusal}", backing.path().display());
         if refusal.errno == Errno::EIO {
-            backing.damaged();
+            backing.damaged(&text);
+        } else {
+            tracing::error!("{text}");
         }
     }
     Ok(committed.map(|()| Outcome::Done))

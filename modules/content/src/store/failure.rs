@@ -37,6 +37,16 @@ impl Failure {
         }
     }
 
+    /// Whether nothing can be written for now, and what is there is as good as ever.
+    pub fn is_lack_of_room(&self) -> bool {
+        let errno = match self {
+            Self::Sqlite(error) => Some(errno_of(error)),
+            Self::Io(error) | Self::File(_, error) => Some(errno_of_io(error)),
+            Self::Damaged(_) | Self::Lost(_) => None,
+        };
+        errno.is_some_and(is_lack_of_room)
+    }
+
     /// What is wrong, without the file's name.
     pub fn what(&self) -> String {
         match self {
@@ -59,15 +69,35 @@ impl Failure {
     }
 }
 
+/// Whether an error number says that nothing can be written for now.
+pub fn is_lack_of_room(errno: Errno) -> bool {
+    let edquot = Errno(rustix::io::Errno::DQUOT.raw_os_error() as u32);
+    [Errno::ENOSPC, Errno::EROFS, edquot].contains(&errno)
+}
+
+fn errno_of_io(error: &std::io::Error) -> Errno {
+    let code = error.raw_os_error();
+    let errno = code.and_then(|code| u32::try_from(code).ok());
+    errno.map_or(Errno::EIO, Errno)
+}
+
 fn io_refusal(path: &std::path::Display<'_>, error: &std::io::Error) -> Refusal {
-    let errno = error
-        .raw_os_error()
-        .and_then(|code| u32::try_from(code).ok());
-    let errno = errno.map_or(Errno::EIO, Errno);
+    let errno = errno_of_io(error);
     Refusal::new(errno, format!("{path}: {errno}"))
 }
 
 fn errno_of(error: &rusqlite::Error) -> Errno {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
+    if let InvalidColumnType(..)
+    | FromSqlConversionFailure(..)
+    | IntegralValueOutOfRange(..)
+    | Utf8Error(..) = error
+    {
+        // We never wrote such a value.
+        return Errno::ENOTRECOVERABLE;
+    }
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Errno::ENOSPC,
         Some(ErrorCode::ReadOnly) => Errno::EROFS,
@@ -76,6 +106,8 @@ fn errno_of(error: &rusqlite::Error) -> Errno {
         Some(ErrorCode::OutOfMemory) => Errno::ENOMEM,
         Some(ErrorCode::TooBig) => Errno::EFBIG,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Errno::ENOTRECOVERABLE,
+        // Our SQL is right: the tables are not those that we made.
+        Some(ErrorCode::Unknown) => Errno::ENOTRECOVERABLE,
         _ => Errno::EIO,
     }
 }

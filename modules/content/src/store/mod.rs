@@ -1,15 +1,19 @@
 //! The store, owned by the worker thread: batches of tasks in, what came of each out.
 //!
 //! Read on in `batch.rs` (how a batch is done), `backing.rs` (the steps that a store
-//! provides for it), `sqlite/` (one file), `files/` (a folder) and `failure.rs` (how
-//! failures are told).
+//! provides for it), `sqlite/` (one file), `files/` (a folder), `failure.rs` (how failures
+//! are told), `witness.rs` and `damage.rs` (how it is known, and kept in mind, that
+//! something is missing).
 
 mod backing;
 mod batch;
 mod clock;
+mod damage;
 mod failure;
 mod files;
+mod files_beside;
 mod sqlite;
+mod witness;
 
 use proto::{Errno, Refusal};
 
@@ -65,10 +69,7 @@ impl Store {
         match backing.upkeep() {
             Ok(()) => backing.upkeep_due(),
             Err(failure) => {
-                tracing::error!("{}", failure.refusal(backing.path()));
-                if failure.is_damage() {
-                    backing.damaged();
-                }
+                batch::tell(backing.as_mut(), &failure);
                 Upkeep::Nothing
             }
         }
@@ -80,10 +81,7 @@ impl Store {
             && let Err(failure) = backing.close()
         {
             // Nothing is lost: whoever opens the store next does it.
-            tracing::error!("{}", failure.refusal(backing.path()));
-            if failure.is_damage() {
-                backing.damaged();
-            }
+            batch::tell(backing.as_mut(), &failure);
         }
     }
 

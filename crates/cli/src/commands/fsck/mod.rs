@@ -5,7 +5,7 @@
 
 mod repair;
 
-use proto::content::{Checkpoint, Dropcache};
+use proto::content::{Checkpoint, DamageAccept, Dropcache};
 use proto::data::{BlobRef, Tree};
 use proto::{Errno, Refusal};
 
@@ -26,6 +26,9 @@ use crate::snapshot::walk::{Values, Visit, Walk};
 /// there is no checkpoint yet, reads every directory, and asks the store whether it has
 /// every value; with --data it reads those too. Ends with 1 when something is missing or
 /// damaged. This works without the kvs module.
+///
+/// What was found damaged or lost before, when the store was opened or read, is listed
+/// too, and counts until --accept says that it was noticed.
 ///
 /// With --repair what is left of a damaged value is moved to the same key below
 /// lost+found, and a directory that can not be read is unlinked; a new checkpoint refers
@@ -55,6 +58,9 @@ pub struct Fsck {
     /// With --repair, move all that is known of a job aside when any of it is damaged
     #[arg(short, long)]
     job_aware: bool,
+    /// Take note of damage that was found before
+    #[arg(short, long)]
+    accept: bool,
     /// Requests to the content service under way at a time
     #[arg(long, value_name = "N", default_value_t = VALIDATES_IN_FLIGHT as u32,
         value_parser = clap::value_parser!(u32).range(1..=CONTENT_REQUESTS_IN_FLIGHT_MAX as i64))]
@@ -77,6 +83,7 @@ impl Run for Fsck {
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut blobs = Blobs::new(flux.connect()?, true);
+        let n_findings = self.findings(flux, &mut blobs)?;
         if self.repair {
             source::check_kvs_is_not_loaded(&mut blobs.handle, "--repair")?;
         }
@@ -86,15 +93,33 @@ impl Run for Fsck {
             let repaired = self.repair(flux, &mut blobs, root, &damages)?;
             self.write_checkpoint(flux, &mut blobs, repaired, sequence)?;
         }
-        if n_errors == 0 {
+        if n_errors + n_findings == 0 {
             return Ok(());
         }
-        flux.warn(format!("Total errors: {n_errors}"))?;
+        flux.warn(format!("Total errors: {}", n_errors + n_findings))?;
         Err(CliError::exit(1))
     }
 }
 
 impl Fsck {
+    /// Lists what was found damaged before and gives how much of it nobody has noticed.
+    fn findings(&self, flux: &mut Flux, blobs: &mut Blobs) -> Result<u64, CliError> {
+        let zone = clock::zone(&flux.env);
+        let mut n_findings = 0;
+        for finding in source::findings(&mut blobs.handle)? {
+            if !finding.accepted {
+                n_findings += 1;
+                let time = clock::iso(&zone, finding.timestamp);
+                flux.warn(format!("damage found {time}: {}", finding.what))?;
+            }
+        }
+        if self.accept && n_findings > 0 {
+            blobs.handle.rpc(&DamageAccept)?;
+            return Ok(0);
+        }
+        Ok(n_findings)
+    }
+
     /// Where to begin, and the version of what is there.
     fn root(&self, flux: &mut Flux, blobs: &mut Blobs) -> Result<(BlobRef, i64), CliError> {
         let newest = source::checkpoints(&mut blobs.handle, false)?;

@@ -10,6 +10,7 @@ use proto::data::{BlobRef, HashKind};
 
 use super::state::{Line, State};
 use crate::limits::{DAMAGED_FILES_MAX, RECORDS_BYTES_MIN, RECORDS_GROWTH_MAX};
+use crate::store::damage::Damage;
 use crate::store::failure::Failure;
 
 const NAME: &str = "records";
@@ -29,8 +30,14 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the file, and gives what it says.
-    pub fn open(folder: &Path, checkpoints_max: usize) -> Result<(Journal, State), Failure> {
+    /// Opens or makes the file, and gives what it says. The witness knows the number of
+    /// the newest line.
+    pub fn open(
+        folder: &Path,
+        checkpoints_max: usize,
+        witnessed: Option<u64>,
+        damage: &mut Damage,
+    ) -> Result<(Journal, State), Failure> {
         let path = folder.join(NAME);
         let told = |error| Failure::File(path.clone(), error);
         let mut file = open_file(&path).map_err(told)?;
@@ -59,18 +66,34 @@ impl Journal {
             rest = &rest[len..];
         }
         journal.is_torn = n_unsaid > 0;
+        let (shown, number) = (path.display(), state.number);
+        let newest = witnessed.unwrap_or(number);
+        if newest > number {
+            n_lost += n_unsaid;
+            damage.note(&format!(
+                "{shown}: lines {} to {newest} are missing, and what was changed with them",
+                number + 1
+            ));
+        }
         if n_lost > 0 {
-            journal.put_aside(&bytes, n_lost)?;
+            journal.put_aside(&bytes, n_lost, damage)?;
+        }
+        if n_lost > 0 || newest > number {
+            state.number = newest.max(number);
             journal.compact(&state, true)?;
         } else if n_unsaid > 0 {
-            let path = path.display();
-            tracing::warn!("{path}: the last batch was never complete");
+            tracing::warn!("{shown}: the last batch was never complete");
+        }
+        if witnessed.is_none() && number > 0 {
+            damage.note(&format!(
+                "{shown}: its witness is missing: lines after {number} may be lost"
+            ));
         }
         Ok((journal, state))
     }
 
     /// Keeps a file in the middle of which lines are damaged.
-    fn put_aside(&self, bytes: &[u8], n_lost: usize) -> Result<(), Failure> {
+    fn put_aside(&self, bytes: &[u8], n_lost: usize, damage: &mut Damage) -> Result<(), Failure> {
         let aside = |number| self.folder.join(format!("{NAME}.damaged-{number}"));
         let free = (1..=DAMAGED_FILES_MAX)
             .map(aside)
@@ -80,7 +103,9 @@ impl Journal {
             return Err(Failure::Lost(many));
         };
         let (folder, shown) = (self.folder.display(), path.display());
-        tracing::error!("{folder}/{NAME}: dropped {n_lost} damaged lines; kept as {shown}");
+        damage.note(&format!(
+            "{folder}/{NAME}: dropped {n_lost} damaged lines; kept as {shown}"
+        ));
         std::fs::write(&path, bytes).map_err(|error| Failure::File(path.clone(), error))
     }
 

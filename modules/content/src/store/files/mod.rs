@@ -24,7 +24,9 @@ use proto::kvs::Summary;
 use proto::{Errno, Refusal};
 
 use super::backing::{Backing, Batch, Writer};
+use super::damage::Damage;
 use super::failure::Failure;
+use super::witness::{Told, Witness};
 use crate::limits::{FILE_BUSY_MS, FILE_BUSY_STEP_MS};
 use crate::settings::{Durability, FileSettings};
 use blobs::{Blobs, Place};
@@ -49,6 +51,8 @@ pub struct Files {
     batch: Batch,
     /// Where the blobs of a collection are, sorted; kept from one sweep to the next.
     places: Vec<Place>,
+    damage: Damage,
+    witness: Witness,
     _lock: File,
 }
 
@@ -68,7 +72,26 @@ impl Files {
             blobs.delete_all()?;
             Journal::delete(path)?;
         }
-        let (journal, state) = Journal::open(path, settings.checkpoints_max)?;
+        let mut damage = Damage::open(path);
+        let told = match Witness::read(path) {
+            Ok(told) => told.filter(|_| !settings.truncate),
+            Err(failure) if failure.is_damage() => {
+                damage.note(&format!(
+                    "{}: the newest changes may be lost",
+                    failure.what()
+                ));
+                Some(Told::default())
+            }
+            Err(failure) => return Err(failure),
+        };
+        let number = told.map(|told| told.number);
+        let max = settings.checkpoints_max;
+        let (journal, state) = Journal::open(path, max, number, &mut damage)?;
+        let told = Told {
+            number: state.number,
+            log: None,
+        };
+        let witness = Witness::open(path, told)?;
         if settings.durability == Durability::Power {
             // A predecessor may have asked for less.
             blobs.make_last(&[], true)?;
@@ -84,6 +107,8 @@ impl Files {
                 power_safe: false,
             },
             places: Vec::new(),
+            damage,
+            witness,
             settings,
             _lock: lock,
         })
@@ -120,8 +145,14 @@ impl Backing for Files {
             self.blobs.make_last(&self.made, all)?;
         }
         if !self.line.is_empty() {
+            let number = self.state.number + 1;
+            self.line.number = number;
             let text = self.line.text()?;
             self.journal.append(&text, is_power_safe)?;
+            self.state.number = number;
+            if let Err(failure) = self.witness.tell(Told { number, log: None }) {
+                tracing::error!("{}", failure.refusal(self.path()));
+            }
             self.journal.compact_if_long(&self.state, is_power_safe);
         }
         self.line = Line::default();
@@ -139,6 +170,10 @@ impl Backing for Files {
                 tracing::error!("{}: {error}", path.display());
             }
         }
+    }
+
+    fn damage(&mut self) -> &mut Damage {
+        &mut self.damage
     }
 
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {

@@ -28,6 +28,8 @@ pub struct State {
     before: Vec<(String, Option<Bytes>)>,
     /// The checkpoints before the batch, if it has made any.
     checkpoints_before: Option<Vec<KeptCheckpoint>>,
+    /// Number of the newest line.
+    pub number: u64,
 }
 
 /// What one batch changes, or all there is.
@@ -37,6 +39,8 @@ pub struct Line {
     pub records: BTreeMap<String, Option<Bytes>>,
     /// New checkpoints, the oldest first.
     pub checkpoints: Vec<KeptCheckpoint>,
+    /// One more than that of the line before; lines of older releases have 0.
+    pub number: u64,
 }
 
 impl State {
@@ -113,6 +117,7 @@ impl State {
 
     /// Applies a line of the journal.
     pub fn apply(&mut self, line: Line, max: usize) {
+        self.number = line.number;
         for (key, value) in line.records {
             self.change(&key, value.as_deref());
         }
@@ -130,6 +135,7 @@ impl State {
                 .map(|(key, value)| (key.clone(), Some(value.clone())))
                 .collect(),
             checkpoints: self.checkpoints.clone(),
+            number: self.number,
         }
     }
 }
@@ -140,7 +146,8 @@ impl Line {
         self.records.is_empty() && self.checkpoints.is_empty()
     }
 
-    /// One line of JSON: `{"records": {KEY: BASE64 or null}, "checkpoints": [...]}`.
+    /// One line of JSON:
+    /// `{"records": {KEY: BASE64 or null}, "checkpoints": [...], "number": N}`.
     pub fn text(&self) -> Result<String, Failure> {
         let records = self.records.iter().map(|(key, value)| {
             let value = value.as_ref().map(|value| STANDARD.encode(value));
@@ -149,7 +156,11 @@ impl Line {
         let records: Map<String, Value> = records.collect();
         let unwritable = |error| Failure::Damaged(format!("checkpoint: {error}"));
         let checkpoints = serde_json::to_value(&self.checkpoints).map_err(unwritable)?;
-        Ok(serde_json::json!({ "records": records, "checkpoints": checkpoints }).to_string())
+        let number = self.number;
+        let line = serde_json::json!({
+            "records": records, "checkpoints": checkpoints, "number": number,
+        });
+        Ok(line.to_string())
     }
 
     /// What `text` made; `None` if it was not made by it.
@@ -170,6 +181,7 @@ impl Line {
         Some(Line {
             records: records.collect::<Option<_>>()?,
             checkpoints,
+            number: value.get("number").and_then(Value::as_u64).unwrap_or(0),
         })
     }
 }

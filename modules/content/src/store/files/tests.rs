@@ -63,11 +63,14 @@ fn a_batch_that_was_cut_off_was_never_there() {
     let path = folder.path().join("content.files/records");
     run(&mut store, &tasks[..1]);
     let whole = std::fs::metadata(&path).unwrap().len();
+    let witness = folder.path().join("content.files.witness");
+    let told = std::fs::read(&witness).unwrap();
     run(&mut store, &tasks[1..]);
     drop(store);
     let text = std::fs::read(&path).unwrap();
     for len in whole as usize..text.len() {
         std::fs::write(&path, &text[..len]).unwrap();
+        std::fs::write(&witness, &told).unwrap();
         let mut store = open(folder.path());
         assert_eq!(records_of(&mut store), [record("a", b"A")], "cut at {len}");
         let again = commit_of("kvs", 1, b"3", "c", Some(b"C"));
@@ -75,6 +78,34 @@ fn a_batch_that_was_cut_off_was_never_there() {
         drop(store);
         let expect = [record("a", b"A"), record("c", b"C")];
         assert_eq!(records_of(&mut open(folder.path())), expect, "cut at {len}");
+    }
+}
+
+#[test]
+fn an_acknowledged_line_that_was_cut_off_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    records_of(&mut store);
+    run_one(&mut store, commit_of("kvs", 1, b"1", "a", Some(b"A"))).unwrap();
+    let path = folder.path().join("content.files/records");
+    let whole = std::fs::metadata(&path).unwrap().len();
+    run_one(&mut store, commit_of("kvs", 2, b"2", "b", Some(b"B"))).unwrap();
+    drop(store);
+    let text = std::fs::read(&path).unwrap();
+    let damages = [whole as usize, text.len() - 1, 0].map(|len| text[..len].to_vec());
+    let mut flipped = text.clone();
+    flipped[text.len() - 9] ^= 1;
+    for (number, damaged) in damages.into_iter().chain([flipped]).enumerate() {
+        std::fs::write(&path, &damaged).unwrap();
+        let mut store = open(folder.path());
+        let findings = store.damage.findings().len();
+        assert!(findings > 0, "damage {number}");
+        store.damage.accept().unwrap();
+        drop(store);
+        let store = open(folder.path());
+        assert!(store.damage.findings().iter().all(|found| found.accepted));
+        drop(store);
+        std::fs::write(&path, &text).unwrap();
     }
 }
 

@@ -13,7 +13,24 @@ const NOT_COMPRESSED: i64 = -1;
 
 /// A blob, or what is wrong with it. `None` when it is not there.
 pub fn load(db: &Connection, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {
-    let mut select = db.prepare_cached("SELECT size, object FROM objects WHERE hash = ?1")?;
+    load_by(db, name, "SELECT size, object FROM objects WHERE hash = ?1")
+}
+
+/// The same by looking at every row.
+pub fn load_without_index(
+    db: &Connection,
+    name: &BlobRef,
+) -> Result<Option<Result<Bytes, String>>, Failure> {
+    let select = "SELECT size, object FROM objects NOT INDEXED WHERE hash = ?1";
+    load_by(db, name, select)
+}
+
+fn load_by(
+    db: &Connection,
+    name: &BlobRef,
+    select: &str,
+) -> Result<Option<Result<Bytes, String>>, Failure> {
+    let mut select = db.prepare_cached(select)?;
     let row = select.query_row([name.digest()], |row| {
         let size: i64 = row.get(0)?;
         // A blob of no bytes may come back as NULL.

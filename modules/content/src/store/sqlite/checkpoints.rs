@@ -5,6 +5,7 @@ use proto::content::Checkpoint;
 use proto::content_backing::KeptCheckpoint;
 use rusqlite::Connection;
 
+use super::seals;
 use crate::store::failure::Failure;
 
 /// Id of the newest checkpoint, 0 without one.
@@ -40,6 +41,8 @@ pub fn put(db: &Connection, checkpoint: &Checkpoint, max: usize) -> Result<i64, 
          (SELECT id FROM checkpt_v2 ORDER BY id DESC LIMIT ?1)",
     )?
     .execute([max as i64])?;
+    seals::note_checkpoints(db)?;
+    seals::seal(db)?;
     tracing::debug!("checkpoint-put: advanced epoch to {epoch}");
     Ok(epoch)
 }

@@ -28,7 +28,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::slots::Slots;
 use super::texts::Texts;
-use super::{blobs, records};
+use super::{blobs, records, seals};
 use crate::limits::{
     FOLDED_BYTES, FOLDED_TRANSACTIONS, JOURNALLED_BLOB_BYTES_MAX, JOURNALLED_TRANSACTION_BYTES_MAX,
 };
@@ -86,6 +86,7 @@ pub enum Share {
 struct Transaction {
     /// One more than that of the one before.
     number: u64,
+    /// Commits in it; one that has none counts as one.
     commits: usize,
     blobs: Vec<(BlobRef, Held)>,
     records: Vec<Record>,
@@ -105,14 +106,21 @@ impl Journal {
         };
         let folded = records::folded(db)?;
         journal.pending.number = folded + 1;
-        for (slots, text) in journal.slots.read(db, folded)? {
+        for found in journal.slots.read(db, folded)? {
+            let text = found.text.unwrap_or_default();
             journal.take_in_all(&text).map_err(|what| {
-                Failure::Damaged(format!("ferroflux_journal, row {}: {what}", slots[0]))
+                Failure::Damaged(format!("ferroflux_journal, row {}: {what}", found.slots[0]))
             })?;
-            journal.pending.slots = slots;
+            journal.pending.slots = found.slots;
+            journal.pending.commits = journal.pending.commits.max(1);
             journal.close_pending();
         }
         Ok(journal)
+    }
+
+    /// Number of the newest transaction that has ended.
+    pub fn last(&self) -> u64 {
+        self.pending.number - 1
     }
 
     /// A transaction begins.
@@ -132,8 +140,31 @@ impl Journal {
         if is_folded || self.pending.text.len() > JOURNALLED_TRANSACTION_BYTES_MAX {
             return self.fold(db, Share::All, epoch);
         }
+        if self.pending.text.is_empty() {
+            return Ok(());
+        }
         let (number, text) = (self.pending.number, &self.pending.text);
         self.slots.write(db, number, text, &mut self.pending.slots)
+    }
+
+    /// A transaction without commits takes a number too, so that it is known when it is
+    /// missing.
+    pub fn mark(&mut self, db: &Connection) -> Result<(), Failure> {
+        if self.pending.commits > 0 {
+            return Ok(());
+        }
+        self.pending.commits = 1;
+        let number = self.pending.number;
+        let open = self
+            .transactions
+            .iter()
+            .filter(|open| open.number > self.folding);
+        if open.count() == 0 {
+            self.folding = number;
+            records::set_folded(db, number)?;
+            return seals::seal(db);
+        }
+        self.slots.write(db, number, &[], &mut self.pending.slots)
     }
 
     /// The transaction has ended well.
@@ -301,16 +332,9 @@ impl Journal {
         Ok(Ok(()))
     }
 
-    /// Every commit of a transaction: a length, then the commit.
     fn take_in_all(&mut self, text: &Bytes) -> Result<(), String> {
-        let mut rest = text.clone();
-        while !rest.is_empty() {
-            let len = rest.first_chunk().map(|len| u32::from_be_bytes(*len));
-            let len = len.map_or(usize::MAX, |len| len as usize);
-            let commit = rest.len().checked_sub(4).filter(|after| len <= *after);
-            commit.ok_or("a commit is cut short")?;
-            self.take_in(rest.slice(4..4 + len))?;
-            rest = rest.slice(4 + len..);
+        for commit in commits_of(text)? {
+            self.take_in(commit)?;
         }
         Ok(())
     }
@@ -385,10 +409,25 @@ impl Journal {
             let number = self.writer.as_ref().map_or(0, |writer| writer.number);
             records::set_number(db, number)?;
         }
+        seals::seal(db)?;
         self.folding = last.number;
         self.pending.text.clear();
         Ok(())
     }
+}
+
+/// Every commit of a transaction: a length, then the commit.
+pub fn commits_of(text: &Bytes) -> Result<Vec<Bytes>, String> {
+    let (mut rest, mut commits) = (text.clone(), Vec::new());
+    while !rest.is_empty() {
+        let len = rest.first_chunk().map(|len| u32::from_be_bytes(*len));
+        let len = len.map_or(usize::MAX, |len| len as usize);
+        let commit = rest.len().checked_sub(4).filter(|after| len <= *after);
+        commit.ok_or("a commit is cut short")?;
+        commits.push(rest.slice(4..4 + len));
+        rest = rest.slice(4 + len..);
+    }
+    Ok(commits)
 }
 
 /// Whether a blob is there, and whether it is good.

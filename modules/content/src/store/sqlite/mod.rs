@@ -2,15 +2,18 @@
 //!
 //! Read on in `schema.rs` (the tables and how the file is opened), then `blobs.rs`,
 //! `checkpoints.rs` and `records.rs` (one file a table), `journal.rs`, `slots.rs` and
-//! `texts.rs` (where commits go first), `collect.rs` (deleting) and `salvage/` (what becomes of a damaged file).
+//! `texts.rs` (where commits go first), `collect.rs` (deleting), `log.rs` and `seals.rs` (how
+//! damage is known) and `salvage/` (what becomes of a damaged file).
 
 mod blobs;
 mod checkpoints;
 mod collect;
 mod journal;
+mod log;
 mod records;
 mod salvage;
 mod schema;
+mod seals;
 mod slots;
 mod texts;
 
@@ -25,13 +28,21 @@ use proto::kvs::Summary;
 use rusqlite::Connection;
 
 use super::backing::{Backing, Batch, Upkeep, Writer};
+use super::damage::Damage;
 use super::failure::Failure;
+use super::files_beside::beside;
+use super::witness::{Told, Witness};
 use crate::limits::{
-    FOLDED_BYTES, FOLDED_TRANSACTIONS, JOURNAL_BYTES_MAX, JOURNAL_TRANSACTIONS_MAX,
-    LOG_BYTES_A_TRANSACTION, LOG_BYTES_MAX,
+    FOLDED_BYTES, FOLDED_TRANSACTIONS, JOURNAL_BYTES_MAX, JOURNAL_TRANSACTIONS_MAX, LOG_BYTES_IDLE,
+    LOG_BYTES_MAX, SCANNED_BYTES_MAX,
 };
 use crate::settings::{Durability, FileSettings};
-use journal::{Journal, Share};
+use journal::{Journal, Loaded, Share};
+use log::{Log, Reach};
+use seals::State;
+
+/// Bytes of the smallest page.
+const FILE_BYTES_MIN: u64 = 512;
 
 /// An open file.
 #[derive(Debug)]
@@ -39,9 +50,9 @@ pub struct Sqlite {
     db: Connection,
     settings: FileSettings,
     journal: Journal,
-    /// About how many bytes were written since the write-ahead log was copied into the
-    /// file.
-    log_bytes: usize,
+    damage: Damage,
+    witness: Option<Witness>,
+    reach: Reach,
     /// Id of the newest checkpoint, 0 without one; every blob stored is marked with it.
     epoch: i64,
     /// The epoch before the batch.
@@ -54,33 +65,170 @@ impl Sqlite {
     /// Opens the file and makes what is missing in it. One that is damaged is replaced by
     /// what can be read of it.
     pub fn open(settings: FileSettings) -> Result<Sqlite, Failure> {
-        let damage = match Sqlite::open_as_it_is(&settings) {
-            Ok(opened) => match salvage::reason(&settings.path, &opened.db) {
-                Some(damage) => damage,
-                None => return Ok(opened),
-            },
+        let mut damage = Damage::open(&settings.path);
+        let told = match Witness::read(&settings.path) {
+            Ok(told) => told.filter(|_| !settings.truncate),
+            Err(failure) if failure.is_damage() => {
+                let what = failure.what();
+                damage.note(&format!("{what}: the newest transactions may be lost"));
+                None
+            }
+            Err(failure) => return Err(failure),
+        };
+        let has_witness = told.is_some() || !damage.findings().is_empty();
+        let why = match Sqlite::open_whole(&settings, told) {
+            Ok(mut opened) => {
+                if !has_witness && opened.state()? == State::Open {
+                    let shown = settings.path.display();
+                    damage.note(&format!(
+                        "{shown}: its witness is missing: the newest transactions may be lost"
+                    ));
+                }
+                opened.damage = damage;
+                return opened.in_use(told);
+            }
             Err(failure) if failure.is_damage() => failure,
             Err(failure) => return Err(failure),
         };
-        salvage::salvage(&settings, &damage)?;
-        Sqlite::open_as_it_is(&settings)
+        salvage::salvage(&settings, &why, told, &mut damage)?;
+        let mut opened = Sqlite::open_as_it_is(&settings, None)?;
+        opened.damage = damage;
+        opened.in_use(None)
     }
 
-    fn open_as_it_is(settings: &FileSettings) -> Result<Sqlite, Failure> {
-        let db = schema::open(settings)?;
+    /// Opens a file that has everything up to what was `told`.
+    fn open_whole(settings: &FileSettings, told: Option<Told>) -> Result<Sqlite, Failure> {
+        let damaged = |what: &str| Err(Failure::Damaged(what.to_owned()));
+        let path = &settings.path;
+        let page_bytes = Some(salvage::page_bytes_of(path));
+        let end = told.and_then(|told| told.log);
+        let log = Log::read(&beside(path, "-wal"), page_bytes, end)?;
+        // Another tool may have copied it into the file and taken it away.
+        if let Some(complaint) = log.complaint.filter(|_| !log.is_missing) {
+            return Err(Failure::Damaged(complaint));
+        }
+        let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
+        if bytes < FILE_BYTES_MIN && !settings.truncate {
+            // SQLite would begin a new one.
+            if !log.frames.is_empty() {
+                return damaged("it is empty, and its write-ahead log is not");
+            } else if bytes > 0 || told.is_some_and(|told| told.number > 0) {
+                return damaged("it was cut short");
+            }
+        }
+        let opened = Sqlite::open_as_it_is(settings, told)?;
+        let (last, number) = (opened.journal.last(), told.unwrap_or_default().number);
+        if last < number {
+            let text = format!("transactions {} to {number} are missing", last + 1);
+            return Err(Failure::Damaged(text));
+        }
+        match salvage::reason(path, &opened.db) {
+            Some(damage) => Err(damage),
+            None => Ok(opened),
+        }
+    }
+
+    fn open_as_it_is(settings: &FileSettings, told: Option<Told>) -> Result<Sqlite, Failure> {
+        let is_new = told.is_none_or(|told| told.number == 0);
+        let mut db = schema::open(settings, is_new)?;
+        match seals::state(&db)? {
+            State::Unknown if told.is_some_and(|told| told.number > 0) => {
+                return Err(Failure::Damaged("records are missing".to_owned()));
+            }
+            State::Unknown => {
+                db.execute_batch("BEGIN IMMEDIATE")?;
+                seals::adopt(&db, State::Closed)?;
+                db.execute_batch("COMMIT")?;
+            }
+            State::Open | State::Closed => seals::verify(&db)?,
+        }
         let epoch = checkpoints::newest_id(&db)?;
-        let journal = Journal::read(&db)?;
-        let mut opened = Sqlite {
+        Ok(Sqlite {
+            journal: Journal::read(&db)?,
+            reach: Reach::of(&mut db, &settings.path)?,
             db,
+            damage: Damage::open(&settings.path),
+            witness: None,
             settings: settings.clone(),
-            journal,
-            log_bytes: 0,
             epoch,
             epoch_before: epoch,
             is_power_safe: false,
+        })
+    }
+
+    fn state(&self) -> Result<State, Failure> {
+        seals::state(&self.db)
+    }
+
+    /// From here on the main file says that there is a witness. Where there is no room for
+    /// that, what is there can still be read.
+    fn in_use(mut self, told: Option<Told>) -> Result<Sqlite, Failure> {
+        let marked = self.fold(Share::All).and_then(|()| {
+            if self.state()? != State::Open {
+                self.db.execute_batch("BEGIN IMMEDIATE")?;
+                let set = seals::set_state(&self.db, State::Open);
+                set.and_then(|()| Ok(self.db.execute_batch("COMMIT")?))?;
+            }
+            self.copy_log()
+        });
+        let mut now = Told {
+            number: self.journal.last(),
+            log: None,
         };
-        opened.fold(Share::All)?;
-        Ok(opened)
+        if let Err(failure) = marked {
+            self.undo();
+            if !failure.is_lack_of_room() {
+                return Err(failure);
+            }
+            tracing::error!("{}", failure.refusal(&self.settings.path));
+            now.log = told.and_then(|told| told.log);
+        }
+        match Witness::open(&self.settings.path, now) {
+            Ok(witness) => self.witness = Some(witness),
+            Err(failure) if failure.is_lack_of_room() => {
+                tracing::error!("{}", failure.refusal(&self.settings.path));
+            }
+            Err(failure) => return Err(failure),
+        }
+        Ok(self)
+    }
+
+    /// Copies the write-ahead log into the file, which has everything then.
+    fn copy_log(&mut self) -> Result<(), Failure> {
+        schema::copy_log(&self.db)?;
+        self.reach.copied();
+        self.tell_witness();
+        Ok(())
+    }
+
+    /// Says what is there, before anyone is answered. A witness that cannot be written
+    /// says less than it should, and that is all.
+    fn tell_witness(&mut self) {
+        let told = self.reach.end().map(|log| Told {
+            number: self.journal.last(),
+            log,
+        });
+        let Some(witness) = &mut self.witness else {
+            return;
+        };
+        if let Err(failure) = told.and_then(|told| witness.tell(told)) {
+            tracing::error!("{}", failure.refusal(&self.settings.path));
+        }
+    }
+
+    /// A blob that the index does not know. Who asks for one that is not there is rare:
+    /// then the index may be damaged.
+    fn load_without_index(&mut self, name: &BlobRef) -> Loaded {
+        let bytes = std::fs::metadata(&self.settings.path).map_or(0, |found| found.len());
+        if bytes > SCANNED_BYTES_MAX {
+            return Ok(None);
+        }
+        let loaded = blobs::load_without_index(&self.db, name)?;
+        if loaded.is_some() {
+            let shown = self.settings.path.display();
+            self.damaged(&format!("{shown}: the index of blobs is damaged"));
+        }
+        Ok(loaded)
     }
 
     /// Moves the oldest transactions from the journal to their places.
@@ -91,11 +239,18 @@ impl Sqlite {
         };
         self.begin(whole)?;
         let folded = self.journal.fold(&self.db, share, self.epoch);
-        let folded = folded.and_then(|()| self.end());
+        let folded = folded.and_then(|()| self.commit_transaction());
         if folded.is_err() {
             self.undo();
         }
         folded
+    }
+
+    fn commit_transaction(&mut self) -> Result<(), Failure> {
+        self.db.execute_batch("COMMIT")?;
+        self.journal.end();
+        self.tell_witness();
+        Ok(())
     }
 
     /// Whether there is enough for a fold to be worth it.
@@ -127,7 +282,6 @@ impl Backing for Sqlite {
         }
         self.journal.begin();
         if batch.writes {
-            self.log_bytes += LOG_BYTES_A_TRANSACTION;
             self.db.execute_batch("BEGIN IMMEDIATE")?;
         }
         Ok(())
@@ -136,9 +290,9 @@ impl Backing for Sqlite {
     fn end(&mut self) -> Result<(), Failure> {
         if !self.db.is_autocommit() {
             self.journal.write(&self.db, self.epoch)?;
-            self.db.execute_batch("COMMIT")?;
+            self.journal.mark(&self.db)?;
+            self.commit_transaction()?;
         }
-        self.journal.end();
         self.restore_synchronous();
         Ok(())
     }
@@ -155,20 +309,28 @@ impl Backing for Sqlite {
         self.restore_synchronous();
     }
 
-    fn damaged(&mut self) {
+    fn damage(&mut self) -> &mut Damage {
+        &mut self.damage
+    }
+
+    fn damaged(&mut self, what: &str) {
+        self.damage.note(what);
         salvage::want(&self.settings.path);
     }
 
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure> {
-        self.journal.load(&self.db, name)
+        match self.journal.load(&self.db, name)? {
+            Some(loaded) => Ok(Some(loaded)),
+            None => self.load_without_index(name),
+        }
     }
 
     fn has(&mut self, name: &BlobRef) -> Result<bool, Failure> {
-        Ok(self.journal.has(name) || blobs::exists(&self.db, name)?)
+        let is_there = self.journal.has(name) || blobs::exists(&self.db, name)?;
+        Ok(is_there || self.load_without_index(name)?.is_some())
     }
 
     fn store(&mut self, name: &BlobRef, blob: &[u8]) -> Result<(), Failure> {
-        self.log_bytes += blob.len();
         blobs::store(&self.db, name.digest(), blob, self.epoch)
     }
 
@@ -190,8 +352,6 @@ impl Backing for Sqlite {
             // Upkeep has failed so far: whoever asks for more is told why.
             self.journal.fold(&self.db, Share::All, self.epoch)?;
         }
-        let blobs = commit.blobs.iter().map(|(_, blob)| blob.len());
-        self.log_bytes += blobs.sum::<usize>();
         if let Err(refusal) = self.journal.add(&self.db, commit, self.epoch)? {
             return Ok(Err(refusal));
         }
@@ -242,14 +402,11 @@ impl Backing for Sqlite {
 
     fn upkeep_due(&self) -> Upkeep {
         let (transactions, bytes) = self.journal.size();
-        let most = [
-            (transactions, JOURNAL_TRANSACTIONS_MAX),
-            (bytes, JOURNAL_BYTES_MAX),
-            (self.log_bytes, LOG_BYTES_MAX),
-        ];
-        if most.iter().any(|(have, max)| have >= max) {
+        let log_bytes = self.reach.log_bytes();
+        let is_full = transactions >= JOURNAL_TRANSACTIONS_MAX || bytes >= JOURNAL_BYTES_MAX;
+        if is_full || log_bytes >= LOG_BYTES_MAX {
             Upkeep::Now
-        } else if self.journal_is_long() || self.log_bytes >= LOG_BYTES_MAX / 2 {
+        } else if self.journal_is_long() || log_bytes >= LOG_BYTES_IDLE {
             Upkeep::WhenIdle
         } else {
             Upkeep::Nothing
@@ -258,20 +415,27 @@ impl Backing for Sqlite {
 
     fn upkeep(&mut self) -> Result<(), Failure> {
         if self.journal_is_long() {
-            let (_, before) = self.journal.size();
             self.fold(Share::Some)?;
-            // Compressed they are less, with their index more.
-            self.log_bytes += before - self.journal.size().1;
         }
-        if self.log_bytes >= LOG_BYTES_MAX / 2 {
-            schema::copy_log(&self.db)?;
-            self.log_bytes = 0;
+        if self.reach.log_bytes() >= LOG_BYTES_IDLE {
+            self.copy_log()?;
         }
         Ok(())
     }
 
+    /// The main file has everything after this, and can go without a witness.
     fn close(&mut self) -> Result<(), Failure> {
-        self.fold(Share::All)
+        self.fold(Share::All)?;
+        self.db.execute_batch("BEGIN IMMEDIATE")?;
+        let closed = seals::set_state(&self.db, State::Closed);
+        let closed = closed.and_then(|()| Ok(self.db.execute_batch("COMMIT")?));
+        match closed {
+            Ok(()) => self.copy_log(),
+            Err(failure) => {
+                self.undo();
+                Err(failure)
+            }
+        }
     }
 
     fn shrink(&mut self) -> Result<bool, Failure> {

@@ -1,10 +1,14 @@
 //! Table `ferroflux_records`: what the kvs keeps beside the blobs. It has one writer at a
 //! time, the one that opened it last, so that what a killed predecessor had sent can not
 //! undo what its successor has done.
+//!
+//! Every value ends with a check of it and its key; `seals.rs` has what is known of the
+//! table as a whole.
 
 use proto::content::Record;
 use rusqlite::{Connection, OptionalExtension};
 
+use super::seals::{self, sealed, unsealed};
 use crate::store::backing::Writer;
 use crate::store::failure::Failure;
 
@@ -21,6 +25,7 @@ const FOLDED: &str = ".folded";
 pub fn open(db: &Connection, writer: &str) -> Result<Vec<Record>, Failure> {
     put(db, WRITER, writer.as_bytes())?;
     set_number(db, 0)?;
+    seals::seal(db)?;
     all(db)
 }
 
@@ -29,24 +34,26 @@ pub fn all(db: &Connection) -> Result<Vec<Record>, Failure> {
     let mut select = db.prepare_cached(
         "SELECT key, value FROM ferroflux_records WHERE key NOT LIKE '.%' ORDER BY key",
     )?;
-    let rows = select.query_map([], |row| {
-        let value: Option<Vec<u8>> = row.get(1)?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let records = rows.map(|row| {
+        let (key, value): (String, Vec<u8>) = row?;
+        let value = unsealed(&key, &value)?.to_vec();
         Ok(Record {
-            key: row.get(0)?,
-            value: Some(value.unwrap_or_default().into()),
+            key,
+            value: Some(value.into()),
         })
-    })?;
-    rows.map(|row| Ok(row?)).collect()
+    });
+    records.collect()
 }
 
-/// One record.
-pub fn one(db: &Connection, key: &str) -> Result<Option<Record>, Failure> {
+/// One value.
+pub fn value(db: &Connection, key: &str) -> Result<Option<Vec<u8>>, Failure> {
     let mut select = db.prepare_cached("SELECT value FROM ferroflux_records WHERE key = ?1")?;
-    let value = select.query_row([key], |row| row.get::<_, Option<Vec<u8>>>(0));
-    Ok(value.optional()?.map(|value| Record {
-        key: key.to_owned(),
-        value: Some(value.unwrap_or_default().into()),
-    }))
+    let value = select.query_row([key], |row| row.get::<_, Vec<u8>>(0));
+    match value.optional()? {
+        Some(value) => Ok(Some(unsealed(key, &value)?.to_vec())),
+        None => Ok(None),
+    }
 }
 
 /// The writer, and the last commit of it that is in its place.
@@ -76,9 +83,7 @@ pub fn set_folded(db: &Connection, number: u64) -> Result<(), Failure> {
 }
 
 fn text(db: &Connection, key: &str) -> Result<Option<String>, Failure> {
-    let mut select = db.prepare_cached("SELECT value FROM ferroflux_records WHERE key = ?1")?;
-    let value = select.query_row([key], |row| row.get::<_, Vec<u8>>(0));
-    let value = value.optional()?;
+    let value = value(db, key)?;
     Ok(value.and_then(|value| String::from_utf8(value).ok()))
 }
 
@@ -99,11 +104,12 @@ pub fn write<'a>(
     Ok(())
 }
 
-fn put(db: &Connection, key: &str, value: &[u8]) -> Result<(), Failure> {
+/// Changes one value.
+pub fn put(db: &Connection, key: &str, value: &[u8]) -> Result<(), Failure> {
     db.prepare_cached(
         "INSERT INTO ferroflux_records(key, value) VALUES(?1, ?2)
          ON CONFLICT(key) DO UPDATE SET value = excluded.value",
     )?
-    .execute((key, value))?;
+    .execute((key, sealed(key, value)))?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::limits::{FILE_BUSY_MS, PAGE_CACHE_BYTES};
+use crate::limits::{FILE_BUSY_MS, LOG_BYTES_MAX, PAGE_CACHE_BYTES};
 use crate::settings::FileSettings;
 use crate::store::failure::Failure;
 
@@ -28,8 +28,9 @@ const TRUNCATE: &str = "
     DELETE FROM ferroflux_journal;
 ";
 
-/// Opens the file, recovering what a killed predecessor left in its log.
-pub fn open(settings: &FileSettings) -> Result<Connection, Failure> {
+/// Opens the file, recovering what a killed predecessor left in its log. One that is not
+/// new must have its tables.
+pub fn open(settings: &FileSettings, is_new: bool) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -44,9 +45,15 @@ pub fn open(settings: &FileSettings) -> Result<Connection, Failure> {
     set_mode(&db, "journal_mode", &settings.journal_mode)?;
     set_synchronous(&db, settings.synchronous())?;
     db.pragma_update(None, "cache_size", -((PAGE_CACHE_BYTES >> 10) as i64))?;
-    // Upkeep does that, when nobody waits for a commit.
+    // Upkeep copies it, when nobody waits for a commit.
     set_mode(&db, "wal_autocheckpoint", "0")?;
+    set_mode(&db, "journal_size_limit", &LOG_BYTES_MAX.to_string())?;
     db.execute_batch("BEGIN IMMEDIATE")?;
+    let tables = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN
+        ('objects', 'checkpt_v2', 'ferroflux_records', 'ferroflux_journal')";
+    if !is_new && db.query_row(tables, [], |row| row.get::<_, i64>(0))? < 4 {
+        return Err(Failure::Damaged("tables are missing".to_owned()));
+    }
     db.execute_batch(TABLES)?;
     add_epoch(&db)?;
     if settings.truncate {
@@ -62,9 +69,9 @@ pub fn set_synchronous(db: &Connection, mode: &str) -> Result<(), Failure> {
     Ok(db.pragma_update(None, "synchronous", mode)?)
 }
 
-/// Copies the write-ahead log into the file. Gives how many pages it has.
-pub fn copy_log(db: &Connection) -> Result<i64, Failure> {
-    Ok(db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1))?)
+/// Copies the write-ahead log into the file, all of it: nobody else has it open.
+pub fn copy_log(db: &Connection) -> Result<(), Failure> {
+    Ok(db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
 /// A pragma that is a number.

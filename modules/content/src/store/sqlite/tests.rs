@@ -129,6 +129,29 @@ fn a_damaged_blob_is_refused_by_name_and_file() {
 }
 
 #[test]
+fn a_blob_that_the_index_has_lost_is_found_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    run_one(&mut store, store_of(b"hello")).unwrap();
+    let absent = run_one(&mut store, Task::Load(name(b"absent")));
+    assert_eq!(absent.unwrap_err().errno, Errno::ENOENT);
+    assert!(store.damage.findings().is_empty());
+    let index = "PRAGMA writable_schema = 1;
+        UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master
+            WHERE name = 'sqlite_autoindex_ferroflux_records_1' OR name = 'ferroflux_records')
+        WHERE name = 'sqlite_autoindex_objects_1';
+        PRAGMA writable_schema = RESET;";
+    sql(&store, index);
+    let loaded = run_one(&mut store, Task::Load(name(b"hello")));
+    assert_eq!(loaded, Ok(Outcome::Blob(Bytes::from_static(b"hello"))));
+    assert!(
+        store.damage.findings()[0]
+            .what
+            .contains("the index of blobs is damaged")
+    );
+}
+
+#[test]
 fn a_file_that_can_not_be_used_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("content.sqlite");

@@ -10,8 +10,10 @@ use rusqlite::Connection;
 use super::pages::Pages;
 use super::rows::{Row, Value, rows_of};
 use crate::limits::SALVAGE_LINES_MAX;
+use crate::store::damage::Damage;
 use crate::store::failure::Failure;
-use crate::store::sqlite::blobs;
+use crate::store::sqlite::seals::unsealed;
+use crate::store::sqlite::{blobs, records};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -20,30 +22,33 @@ pub struct Found {
     pub blobs: u64,
     /// Blobs that are not what their name says.
     pub damaged: u64,
-    /// Records by key. Of several, the newest by the number that it ends with.
-    records: BTreeMap<String, Vec<u8>>,
+    /// Values of records as they were found, by key, and whether on a free page.
+    records: BTreeMap<String, Vec<(bool, Vec<u8>)>>,
 }
 
-/// Copies everything that can be read into the tables of `fresh`.
-pub fn copy(pages: &Pages, fresh: &Connection) -> Result<Found, Failure> {
+/// Copies everything that can be read into the tables of `fresh`. On pages that are said
+/// to be free there may be rows that are not: they count where there is no other.
+pub fn copy(pages: &Pages, fresh: &Connection, damage: &mut Damage) -> Result<Found, Failure> {
     let mut found = Found::default();
     fresh.execute_batch("BEGIN IMMEDIATE")?;
-    for number in pages.numbers() {
+    for (number, is_free) in pages.numbers() {
         for row in rows_of(pages, number) {
-            found.take(fresh, row)?;
+            found.take(fresh, row, is_free, damage)?;
         }
     }
-    let mut insert =
-        fresh.prepare("INSERT OR REPLACE INTO ferroflux_records(key, value) VALUES(?1, ?2)")?;
-    for record in &found.records {
-        insert.execute(record)?;
-    }
+    found.put_records(fresh, damage)?;
     fresh.execute_batch("COMMIT")?;
     Ok(found)
 }
 
 impl Found {
-    fn take(&mut self, fresh: &Connection, (id, mut values): Row) -> Result<(), Failure> {
+    fn take(
+        &mut self,
+        fresh: &Connection,
+        (id, mut values): Row,
+        is_free: bool,
+        damage: &mut Damage,
+    ) -> Result<(), Failure> {
         match values.as_mut_slice() {
             [Value::Blob(digest), Value::Int(size), object, rest @ ..] => {
                 let object = match object {
@@ -56,9 +61,9 @@ impl Found {
                     [] | [Value::Null] => 0,
                     _ => return Ok(()),
                 };
-                self.take_blob(fresh, digest, *size, object, epoch)
+                self.take_blob(fresh, digest, *size, object, epoch, damage)
             }
-            [Value::Null, Value::Text(text)] if is_checkpoint(text) => {
+            [Value::Null, Value::Text(text)] if !is_free && is_checkpoint(text) => {
                 let text = String::from_utf8_lossy(text).into_owned();
                 let insert = "INSERT OR IGNORE INTO checkpt_v2(id, value) VALUES(?1, ?2)";
                 fresh.prepare_cached(insert)?.execute((id, text))?;
@@ -71,7 +76,8 @@ impl Found {
             }
             [Value::Text(key), Value::Blob(value)] if id == 0 => {
                 if let Ok(key) = std::str::from_utf8(key) {
-                    self.take_record(key, std::mem::take(value));
+                    let values = self.records.entry(key.to_owned()).or_default();
+                    values.push((is_free, std::mem::take(value)));
                 }
                 Ok(())
             }
@@ -86,6 +92,7 @@ impl Found {
         size: i64,
         object: Vec<u8>,
         epoch: i64,
+        damage: &mut Damage,
     ) -> Result<(), Failure> {
         let Ok(name) = BlobRef::from_digest(digest) else {
             return Ok(());
@@ -98,18 +105,33 @@ impl Found {
             Err(what) => {
                 self.damaged += 1;
                 if self.damaged <= SALVAGE_LINES_MAX as u64 {
-                    tracing::error!("blob {name} is dropped: {what}");
+                    damage.note(&format!("blob {name} is dropped: {what}"));
                 }
             }
         }
         Ok(())
     }
 
-    fn take_record(&mut self, key: &str, value: Vec<u8>) {
-        let known = self.records.get(key);
-        if known.is_none_or(|known| age_of(known) < age_of(&value)) {
-            self.records.insert(key.to_owned(), value);
+    /// Of several values of a record the newest counts, by the number that it ends with.
+    fn put_records(&self, fresh: &Connection, damage: &mut Damage) -> Result<(), Failure> {
+        let is_right = |key: &str, value: &[u8]| unsealed(key, value).is_ok();
+        let mut all = self.records.iter();
+        // Older releases have not checked any.
+        let are_checked = all.any(|(key, values)| values.iter().any(|(_, v)| is_right(key, v)));
+        for (key, values) in &self.records {
+            let whole = values.iter().filter_map(|(is_free, kept)| {
+                let value = match are_checked {
+                    true => unsealed(key, kept).ok()?,
+                    false => kept,
+                };
+                Some((!is_free, age_of(value), value))
+            });
+            match whole.max() {
+                Some((_, _, value)) => records::put(fresh, key, value)?,
+                None => damage.note(&format!("record {key} is damaged and dropped")),
+            }
         }
+        Ok(())
     }
 }
 

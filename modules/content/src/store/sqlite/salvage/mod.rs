@@ -2,27 +2,33 @@
 //! (doc/durability.md).
 //!
 //! SQLite gives up at the first page that is not what it should be. Here every page is
-//! looked at on its own (`pages.rs`, `rows.rs`), what is whole is copied (`copy.rs`), and
-//! then it is decided which root to go on from (`roots.rs`).
+//! looked at on its own (`pages.rs`, `rows.rs`), what is whole is copied (`copy.rs`),
+//! commits that were not in their places yet are put there (`commits.rs`), and then it is
+//! decided which root to go on from (`roots.rs`).
 #![allow(clippy::disallowed_types, reason = "this is where files are kept")]
 
+mod commits;
 mod copy;
 mod pages;
 mod roots;
 mod rows;
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::{Sqlite, schema};
+use super::{schema, seals};
 use crate::limits::DAMAGED_FILES_MAX;
 use crate::settings::{Durability, FileSettings};
+use crate::store::damage::Damage;
 use crate::store::failure::Failure;
+use crate::store::files_beside::{beside, delete};
+use crate::store::witness::{self, Told};
 use pages::Pages;
+
+pub use pages::page_bytes_of;
 
 /// Why a file that SQLite opens is to be salvaged, if it is.
 pub fn reason(path: &Path, db: &Connection) -> Option<Failure> {
@@ -48,22 +54,32 @@ pub fn want(path: &Path) {
     }
 }
 
-/// Puts a fresh file in the place of the one that is damaged in this way.
-pub fn salvage(settings: &FileSettings, why: &Failure) -> Result<(), Failure> {
+/// Puts a fresh file in the place of the one that is damaged in this way. It had
+/// everything up to what was `told`.
+pub fn salvage(
+    settings: &FileSettings,
+    why: &Failure,
+    told: Option<Told>,
+    damage: &mut Damage,
+) -> Result<(), Failure> {
     let path = &settings.path;
     let aside = put_aside(path)?;
     let (shown, why) = (aside.display(), why.what());
     let path_shown = path.display();
-    tracing::error!("{path_shown}: {why}; kept as {shown}, and what can be read is taken over");
+    damage.note(&format!(
+        "{path_shown}: {why}; kept as {shown}, and what can be read is taken over"
+    ));
     let fresh = beside(path, ".fresh");
     delete(&fresh)?;
-    let rebuilt = rebuild(settings, &aside, &fresh);
+    let rebuilt = rebuild(settings, &aside, &fresh, told.unwrap_or_default(), damage);
     delete(&beside(&fresh, "-journal"))?;
     if let Ok(Ok(())) = rebuilt {
         // The log goes first: it must not be taken for that of the fresh file. If we are
-        // killed between the two, the next one begins again with what is aside.
+        // killed between the two, the next one begins again with what is aside. The
+        // witness knows nothing of the fresh file.
         delete(&beside(path, "-wal"))?;
         delete(&beside(path, "-shm"))?;
+        witness::remove(path)?;
         rename(&fresh, path)?;
         delete(&beside(path, ".salvage"))?;
         return Ok(());
@@ -83,8 +99,10 @@ fn rebuild(
     settings: &FileSettings,
     aside: &Path,
     fresh: &Path,
+    told: Told,
+    damage: &mut Damage,
 ) -> Result<Result<(), String>, Failure> {
-    let pages = Pages::open(aside, &beside(aside, "-wal"))?;
+    let pages = Pages::open(aside, &beside(aside, "-wal"), told.log)?;
     let settings = FileSettings {
         path: fresh.to_owned(),
         // Nobody else sees it before it is complete.
@@ -94,10 +112,10 @@ fn rebuild(
         truncate: false,
         ..settings.clone()
     };
-    let db = schema::open(&settings)?;
-    let found = copy::copy(&pages, &db)?;
-    drop(db);
-    if found.blobs == 0 {
+    let db = schema::open(&settings, true)?;
+    let found = copy::copy(&pages, &db, damage)?;
+    let roots = commits::replay(&db, told.number, damage)?;
+    if found.blobs == 0 && roots.is_empty() {
         return Ok(Err("nothing in it can be read".to_owned()));
     }
     tracing::warn!(
@@ -106,30 +124,20 @@ fn rebuild(
         found.blobs,
         found.damaged
     );
-    // Opening it puts what is in the journal in its place.
-    let opened = match Sqlite::open_as_it_is(&settings) {
-        Err(Failure::Damaged(what)) => {
-            tracing::error!("commits since the last fold are dropped: {what}");
-            without_journal(&settings)?;
-            Sqlite::open_as_it_is(&settings)?
-        }
-        opened => opened?,
-    };
-    let chosen = roots::choose(&opened.db)?;
-    drop(opened);
+    let chosen = roots::choose(&db, &roots, damage)?;
+    seals::adopt(&db, seals::State::Closed)?;
+    drop(db);
     let synced = File::open(fresh).and_then(|file| file.sync_all());
     synced.map_err(|error| Failure::File(fresh.to_owned(), error))?;
     Ok(chosen)
 }
 
-fn without_journal(settings: &FileSettings) -> Result<(), Failure> {
-    let db: Connection = schema::open(settings)?;
-    Ok(db.execute_batch("DELETE FROM ferroflux_journal")?)
-}
-
 /// Gives the file, and the log that belongs to it, a second name that nobody touches.
 /// A salvage that was killed has done so already.
 fn put_aside(path: &Path) -> Result<PathBuf, Failure> {
+    // Of one that is missing the log may be left.
+    let made = File::options().append(true).create(true).open(path);
+    made.map_err(|error| Failure::File(path.to_owned(), error))?;
     let inode = |path: &Path| Some(std::fs::metadata(path).ok()?.ino());
     for number in 1..=DAMAGED_FILES_MAX {
         let aside = beside(path, &format!(".damaged-{number}"));
@@ -165,22 +173,6 @@ fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
         None => Ok(()),
     });
     synced.map_err(|error| Failure::File(to.to_owned(), error))
-}
-
-fn delete(path: &Path) -> Result<(), Failure> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Failure::File(path.to_owned(), error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The path with `suffix` after it.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(test)]

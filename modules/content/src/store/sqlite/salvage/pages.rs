@@ -1,5 +1,5 @@
 //! The pages of a file that SQLite may refuse: those of the file, or newer ones from the
-//! write-ahead log, as far as the log is whole (SQLite's file format, sections 1 and 4).
+//! write-ahead log (SQLite's file format, section 1).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -8,11 +8,11 @@ use std::path::Path;
 
 use crate::limits::SALVAGED_PAGES_MAX;
 use crate::store::failure::Failure;
+use crate::store::sqlite::log::{Log, is_page_size, number};
+use crate::store::witness::LogEnd;
 
 const MAGIC: &[u8] = b"SQLite format 3\0";
 const FILE_HEAD_BYTES: usize = 100;
-const LOG_HEAD_BYTES: usize = 32;
-const FRAME_HEAD_BYTES: usize = 24;
 
 /// Size of a page where the file does not say. SQLite's own choice.
 const PAGE_BYTES: usize = 4096;
@@ -31,21 +31,26 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// The pages of the file at `path`, with the log that belongs to it.
-    pub fn open(path: &Path, log: &Path) -> Result<Pages, Failure> {
+    /// The pages of the file at `path`, with the log that belongs to it and, if anyone
+    /// knows, reaches to `end`.
+    pub fn open(path: &Path, log_path: &Path, end: Option<LogEnd>) -> Result<Pages, Failure> {
         let told = |error| Failure::File(path.to_owned(), error);
         let file = File::open(path).map_err(told)?;
         let file_bytes = file.metadata().map_err(told)?.len();
-        let log = File::open(log).ok();
+        let known = page_bytes(&file);
+        let log = Log::read(log_path, known.or(Some(PAGE_BYTES)), end)?;
+        let in_log = log.frames.iter().map(|frame| (frame.page, frame.at));
         let mut pages = Pages {
-            page_bytes: page_bytes(&file).unwrap_or(PAGE_BYTES),
+            page_bytes: match log.frames.is_empty() {
+                true => known.unwrap_or(PAGE_BYTES),
+                false => log.page_bytes,
+            },
             file,
-            log,
+            log: File::open(log_path).ok(),
             count: 0,
-            in_log: BTreeMap::new(),
+            in_log: in_log.collect(),
             free: BTreeSet::new(),
         };
-        pages.read_log();
         let in_file = file_bytes.div_ceil(pages.page_bytes as u64);
         let in_log = pages.in_log.keys().next_back().copied().unwrap_or(0);
         let in_file = u32::try_from(in_file).unwrap_or(u32::MAX);
@@ -54,9 +59,11 @@ impl Pages {
         Ok(pages)
     }
 
-    /// Every page that may hold something.
-    pub fn numbers(&self) -> impl Iterator<Item = u32> {
-        (1..=self.count).filter(|number| !self.free.contains(number))
+    /// Every page, and whether it is said to hold nothing any more: those last.
+    pub fn numbers(&self) -> impl Iterator<Item = (u32, bool)> {
+        let used = (1..=self.count).filter(|number| !self.free.contains(number));
+        let free = self.free.iter().map(|number| (*number, true));
+        used.map(|number| (number, false)).chain(free)
     }
 
     /// Bytes of a page.
@@ -95,44 +102,6 @@ impl Pages {
         Some(page)
     }
 
-    /// Notes the frames of whole transactions. A frame counts while its salts are those
-    /// of the log and the sum over all before it is right.
-    fn read_log(&mut self) {
-        let Some(log) = &self.log else { return };
-        let mut head = [0; LOG_HEAD_BYTES];
-        if log.read_exact_at(&mut head, 0).is_err() {
-            return;
-        }
-        let is_big_endian = match number(&head, 0) {
-            0x377f_0682 => false,
-            0x377f_0683 => true,
-            _ => return,
-        };
-        self.page_bytes = number(&head, 8) as usize;
-        if !is_page_size(self.page_bytes) {
-            return;
-        }
-        let mut sums = add_up((0, 0), &head[..24], is_big_endian);
-        if sums != (number(&head, 24), number(&head, 28)) {
-            return;
-        }
-        let mut frame = vec![0; FRAME_HEAD_BYTES + self.page_bytes];
-        let mut at = LOG_HEAD_BYTES as u64;
-        let mut uncommitted = Vec::new();
-        while log.read_exact_at(&mut frame, at).is_ok() && frame[8..16] == head[16..24] {
-            sums = add_up(sums, &frame[..8], is_big_endian);
-            sums = add_up(sums, &frame[FRAME_HEAD_BYTES..], is_big_endian);
-            if sums != (number(&frame, 16), number(&frame, 20)) {
-                return;
-            }
-            uncommitted.push((number(&frame, 0), at + FRAME_HEAD_BYTES as u64));
-            if number(&frame, 4) != 0 {
-                self.in_log.extend(uncommitted.drain(..));
-            }
-            at += frame.len() as u64;
-        }
-    }
-
     /// Notes the pages of the free list, as far as it can be followed.
     fn read_free(&mut self) {
         let Some(first) = self.page(1).filter(|page| page.starts_with(MAGIC)) else {
@@ -151,6 +120,13 @@ impl Pages {
     }
 }
 
+/// Bytes of a page, as the file at `path` has it.
+pub fn page_bytes_of(path: &Path) -> usize {
+    let file = File::open(path).ok();
+    file.and_then(|file| page_bytes(&file))
+        .unwrap_or(PAGE_BYTES)
+}
+
 fn page_bytes(file: &File) -> Option<usize> {
     let mut head = [0; FILE_HEAD_BYTES];
     file.read_exact_at(&mut head, 0).ok()?;
@@ -159,29 +135,4 @@ fn page_bytes(file: &File) -> Option<usize> {
         bytes => bytes,
     };
     (head.starts_with(MAGIC) && is_page_size(bytes)).then_some(bytes)
-}
-
-fn is_page_size(bytes: usize) -> bool {
-    bytes.is_power_of_two() && (512..=65_536).contains(&bytes)
-}
-
-/// The big-endian number of four bytes at `at`, which is within `bytes`.
-fn number(bytes: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-}
-
-/// The running checksum of the log.
-fn add_up(mut sums: (u32, u32), bytes: &[u8], is_big_endian: bool) -> (u32, u32) {
-    let word = |bytes: &[u8]| {
-        let bytes = [bytes[0], bytes[1], bytes[2], bytes[3]];
-        match is_big_endian {
-            true => u32::from_be_bytes(bytes),
-            false => u32::from_le_bytes(bytes),
-        }
-    };
-    for pair in bytes.chunks_exact(8) {
-        sums.0 = sums.0.wrapping_add(word(&pair[..4])).wrapping_add(sums.1);
-        sums.1 = sums.1.wrapping_add(word(&pair[4..])).wrapping_add(sums.0);
-    }
-    sums
 }

@@ -7,17 +7,20 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use proto::content::Record;
 use proto::content_backing::KeptCheckpoint;
 use proto::data::{BlobRef, Tree};
 use rusqlite::Connection;
 
-use crate::limits::SALVAGE_LINES_MAX;
+use crate::limits::{SALVAGE_LINES_MAX, SALVAGE_ROOTS_MAX};
+use crate::store::damage::Damage;
 use crate::store::failure::Failure;
 use crate::store::sqlite::{blobs, checkpoints, records};
 
 const NAMESPACE: &str = "ns/";
-const PRIMARY: &str = "ns/primary";
+/// Key of the record that has the root of primary.
+pub const PRIMARY: &str = "ns/primary";
 const CHECKPOINT: &str = "checkpoint";
 
 /// What is missing below a root.
@@ -34,83 +37,132 @@ pub struct Missing {
 /// What is wrong with the root directory of primary, if it is damaged. One look, whose cost
 /// does not depend on how much there is.
 pub fn damage_of_primary(db: &Connection) -> Result<Option<String>, Failure> {
-    let record = records::one(db, PRIMARY)?;
-    let Some(root) = record.as_ref().and_then(root_of) else {
+    let value = records::value(db, PRIMARY)?;
+    let Some(root) = value.as_deref().and_then(root_of) else {
         return Ok(None);
     };
     Ok(match blobs::load(db, &root)? {
         Some(Err(what)) => Some(format!("the root directory {root} is damaged: {what}")),
+        // The kvs had it when it made a second version of it.
+        None if value.as_deref().and_then(version_of) > Some(0) => {
+            Some(format!("the root directory {root} is missing"))
+        }
         Some(Ok(_)) | None => None,
     })
 }
 
-/// Chooses. An error means that there is no root directory left to go on from.
-pub fn choose(db: &Connection) -> Result<Result<(), String>, Failure> {
-    let kept = records::all(db)?;
-    let checkpoints = checkpoints::get(db)?;
-    let primary = kept.iter().find(|record| record.key == PRIMARY);
-    let primary = primary.and_then(root_of);
-    let missing = match primary {
-        Some(root) => Some(missing_below(db, root)?),
-        None => None,
-    };
-    if let Some(missing) = missing.as_ref().filter(|missing| missing.is_whole()) {
-        tell("primary", missing);
-        drop_namespaces(db, &kept)?;
-        if !kept.iter().any(|record| record.key == CHECKPOINT) {
-            // They would be taken for newer than the records.
-            drop_checkpoints(db, &checkpoints, "the records do not know of it")?;
-        }
-        return Ok(Ok(()));
-    }
-    if primary.is_none() && checkpoints.is_empty() {
-        return Ok(Ok(()));
-    }
-    if let Some(missing) = &missing {
-        tell("primary", missing);
-    }
-    choose_checkpoint(db, &kept, &checkpoints, missing)
+/// A root that one may go on from.
+struct Candidate {
+    root: BlobRef,
+    /// Version of primary.
+    version: i64,
+    origin: Origin,
 }
 
-/// The newest checkpoint that is whole; else primary, else the newest checkpoint with a
-/// root directory.
-fn choose_checkpoint(
+enum Origin {
+    /// The record of primary, or a value that it had before.
+    Record(Bytes),
+    /// A checkpoint, by its place in the list.
+    Checkpoint(usize),
+}
+
+/// Chooses; `made` are values of the record of primary, the oldest first. An error means
+/// that there is no root directory left to go on from.
+pub fn choose(
     db: &Connection,
-    kept: &[Record],
-    checkpoints: &[KeptCheckpoint],
-    primary: Option<Missing>,
+    made: &[Record],
+    damage: &mut Damage,
 ) -> Result<Result<(), String>, Failure> {
-    let mut best = None;
-    for (at, kept) in checkpoints.iter().enumerate() {
-        let missing = match kept.value.rootref.parse() {
-            Ok(root) => missing_below(db, root)?,
-            Err(_) => continue,
-        };
-        tell(&format!("checkpoint {}", kept.id), &missing);
+    let kept = records::all(db)?;
+    let checkpoints = checkpoints::get(db)?;
+    let candidates = candidates(&kept, &checkpoints, made);
+    let Some(newest) = candidates.first() else {
+        damage.note("there is neither a root nor a checkpoint: everything begins anew");
+        return Ok(Ok(()));
+    };
+    let (newest_version, mut second) = (newest.version, None);
+    for candidate in candidates {
+        let missing = missing_below(db, candidate.root)?;
+        if candidate.version == newest_version {
+            tell(&format!("version {newest_version}"), &missing, damage);
+        }
         if missing.is_whole() {
-            best = Some(at);
-            break;
-        }
-        if !missing.root && best.is_none() {
-            best = Some(at);
-        }
-        if at + 1 == checkpoints.len() && primary.as_ref().is_some_and(|primary| !primary.root) {
-            drop_checkpoints(db, checkpoints, "primary is as whole and newer")?;
+            take(db, &candidate, newest_version, &kept, &checkpoints, damage)?;
             return Ok(Ok(()));
         }
+        if !missing.root && second.is_none() {
+            second = Some(candidate);
+        }
     }
-    match best {
-        Some(best) => {
-            drop_checkpoints(db, &checkpoints[..best], "something below it is lost")?;
+    let Some(second) = second else {
+        return Ok(Err("no root directory can be read".to_owned()));
+    };
+    take(db, &second, newest_version, &kept, &checkpoints, damage)?;
+    Ok(Ok(()))
+}
+
+/// All roots, the newest first.
+fn candidates(kept: &[Record], checkpoints: &[KeptCheckpoint], made: &[Record]) -> Vec<Candidate> {
+    let primary = kept.iter().filter(|record| record.key == PRIMARY);
+    let values = primary.chain(made.iter().rev());
+    let of_records = values.filter_map(|record| {
+        let value = record.value.clone()?;
+        Some(Candidate {
+            root: root_of(&value)?,
+            version: version_of(&value)?,
+            origin: Origin::Record(value),
+        })
+    });
+    let of_checkpoints = checkpoints.iter().enumerate().filter_map(|(at, kept)| {
+        Some(Candidate {
+            root: kept.value.rootref.parse().ok()?,
+            version: kept.value.sequence,
+            origin: Origin::Checkpoint(at),
+        })
+    });
+    of_records
+        .take(SALVAGE_ROOTS_MAX)
+        .chain(of_checkpoints)
+        .collect()
+}
+
+/// Makes a candidate what is gone on from.
+fn take(
+    db: &Connection,
+    candidate: &Candidate,
+    newest: i64,
+    kept: &[Record],
+    checkpoints: &[KeptCheckpoint],
+    damage: &mut Damage,
+) -> Result<(), Failure> {
+    let version = candidate.version;
+    if version < newest {
+        damage.note(&format!(
+            "primary goes on from version {version}: what was changed up to version {newest} is lost"
+        ));
+    }
+    match &candidate.origin {
+        Origin::Record(value) => {
+            records::put(db, PRIMARY, value)?;
+            drop_namespaces(db, kept, damage)?;
+            if !kept.iter().any(|record| record.key == CHECKPOINT) {
+                // They would be taken for newer than the records.
+                drop_checkpoints(db, checkpoints, "the records do not know of it", damage)?;
+            }
+        }
+        Origin::Checkpoint(at) => {
+            let before = &checkpoints[..*at];
+            drop_checkpoints(db, before, "something below it is lost", damage)?;
             for record in kept {
-                tracing::error!("record {} is dropped: its tree is lost", record.key);
+                damage.note(&format!(
+                    "record {} is dropped: its tree is lost",
+                    record.key
+                ));
                 remove(db, &record.key)?;
             }
-            Ok(Ok(()))
         }
-        None if primary.is_some_and(|primary| !primary.root) => Ok(Ok(())),
-        None => Ok(Err("no root directory can be read".to_owned())),
     }
+    Ok(())
 }
 
 impl Missing {
@@ -164,24 +216,26 @@ fn visit(
     Ok(())
 }
 
-fn drop_namespaces(db: &Connection, kept: &[Record]) -> Result<(), Failure> {
+fn drop_namespaces(db: &Connection, kept: &[Record], damage: &mut Damage) -> Result<(), Failure> {
     for record in kept {
         let Some(name) = record.key.strip_prefix(NAMESPACE) else {
             continue;
         };
-        let missing = match root_of(record) {
+        if record.key == PRIMARY {
+            continue;
+        }
+        let missing = match record.value.as_deref().and_then(root_of) {
             Some(root) => missing_below(db, root)?,
             None => Missing {
                 root: true,
                 ..Missing::default()
             },
         };
-        if record.key == PRIMARY {
-            continue;
-        }
-        tell(name, &missing);
+        tell(&format!("namespace {name}"), &missing, damage);
         if !missing.is_whole() {
-            tracing::error!("namespace {name} is dropped: something below it is lost");
+            damage.note(&format!(
+                "namespace {name} is dropped: something below it is lost"
+            ));
             remove(db, &record.key)?;
         }
     }
@@ -192,10 +246,13 @@ fn drop_checkpoints(
     db: &Connection,
     checkpoints: &[KeptCheckpoint],
     why: &str,
+    damage: &mut Damage,
 ) -> Result<(), Failure> {
     for KeptCheckpoint { id, value } in checkpoints {
         let sequence = value.sequence;
-        tracing::error!("checkpoint {id} of sequence {sequence} is dropped: {why}");
+        damage.note(&format!(
+            "checkpoint {id} of sequence {sequence} is dropped: {why}"
+        ));
         db.execute("DELETE FROM checkpt_v2 WHERE id = ?1", [id])?;
     }
     Ok(())
@@ -206,23 +263,29 @@ fn remove(db: &Connection, key: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn tell(what: &str, missing: &Missing) {
+fn tell(what: &str, missing: &Missing, damage: &mut Damage) {
     if missing.root {
-        tracing::error!("{what}: the root directory is lost");
+        damage.note(&format!("{what}: the root directory is lost"));
     }
     let dirs = missing.dirs.iter().map(|key| ("directory", key));
     let values = missing.values.iter().map(|key| ("value of", key));
     for (kind, key) in dirs.chain(values).take(SALVAGE_LINES_MAX) {
-        tracing::error!("{what}: the {kind} {key} is lost");
+        damage.note(&format!("{what}: the {kind} {key} is lost"));
     }
     let more = (missing.dirs.len() + missing.values.len()).saturating_sub(SALVAGE_LINES_MAX);
     if more > 0 {
-        tracing::error!("{what}: {more} more are lost");
+        damage.note(&format!("{what}: {more} more are lost"));
     }
 }
 
 /// The root in the record of a namespace: a MessagePack array with the blobref in it.
-fn root_of(record: &Record) -> Option<BlobRef> {
-    let row: Vec<serde_json::Value> = rmp_serde::from_slice(record.value.as_deref()?).ok()?;
+fn root_of(value: &[u8]) -> Option<BlobRef> {
+    let row: Vec<serde_json::Value> = rmp_serde::from_slice(value).ok()?;
     row.iter().find_map(|value| value.as_str()?.parse().ok())
+}
+
+/// The version in it, with which it ends.
+fn version_of(value: &[u8]) -> Option<i64> {
+    let row: Vec<serde_json::Value> = rmp_serde::from_slice(value).ok()?;
+    row.last()?.as_i64()
 }

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use proto::content::{Checkpoint, Commit, Record};
@@ -9,6 +9,7 @@ use proto::{Errno, Refusal};
 use super::beside;
 use crate::settings::Backend;
 use crate::store::Store;
+use crate::store::damage::Damage;
 use crate::store::tests::{noise, settings};
 use crate::task::{Outcome, Task, TaskResult};
 
@@ -224,16 +225,19 @@ fn a_damaged_root_directory_is_seen_at_once() {
     assert_eq!(db.execute(update, [digest.digest()]).unwrap(), 1);
     drop(db);
     let mut store = open(folder.path()).unwrap();
-    assert_eq!(root_after(&mut store), Some(root_of(&old)));
+    // It came by way of the journal, and is there still.
+    assert_eq!(root_after(&mut store), Some(root_of(&new)));
+    assert_eq!(n_present(&mut store, &new), new.len());
     assert!(beside(&path, ".damaged-1").exists());
     drop(store);
-    // A root that is merely not there is no damage: it may never have been.
+    // So it is with one that is missing.
     let db = rusqlite::Connection::open(&path).unwrap();
-    db.execute("DELETE FROM objects WHERE length(object) > 4000", [])
+    db.execute("DELETE FROM objects WHERE hash = ?1", [digest.digest()])
         .unwrap();
     drop(db);
-    drop(open(folder.path()).unwrap());
-    assert!(!beside(&path, ".damaged-2").exists());
+    let mut store = open(folder.path()).unwrap();
+    assert_eq!(root_after(&mut store), Some(root_of(&old)));
+    assert!(beside(&path, ".damaged-2").exists());
 }
 
 #[test]
@@ -332,4 +336,109 @@ fn whatever_bytes_change_the_file_opens_or_is_refused() {
     }
     assert!(opened > 15, "{opened}");
     assert!(found > opened * 300, "{found} in {opened}");
+}
+
+/// Paths and what is in them.
+type Kept = Vec<(PathBuf, Vec<u8>)>;
+
+/// What a kill leaves: the files of a store that nobody has closed, and its blobs.
+fn killed(folder: &Path) -> (Kept, Vec<Vec<u8>>) {
+    let mut store = open(folder).unwrap();
+    run_one(&mut store, Task::Records("kvs".to_owned())).unwrap();
+    let generations: Vec<Vec<Vec<u8>>> = (1..=40).map(|number| tree(1, number)).collect();
+    for (number, blobs) in (1..).zip(&generations) {
+        let kept = (number == 20).then(|| checkpoint(blobs, number));
+        run_one(&mut store, commit(number as u64, blobs, kept)).unwrap();
+    }
+    let path = folder.join("content.sqlite");
+    let files = ["", "-wal", ".witness"].map(|suffix| {
+        let path = beside(&path, suffix);
+        let bytes = std::fs::read(&path).unwrap();
+        (path, bytes)
+    });
+    (files.into(), generations.concat())
+}
+
+/// Whether a store that was damaged is as it was, or says that it is not. Blobs are never
+/// another's; of those that are missing it is the kvs who says that there should be some.
+fn is_honest(folder: &Path, root: &str) -> bool {
+    let path = folder.join("content.sqlite");
+    let Ok(mut store) = open(folder) else {
+        return true;
+    };
+    let is_whole = root_after(&mut store).as_deref() == Some(root);
+    drop(store);
+    is_whole || !Damage::open(&path).findings().is_empty()
+}
+
+#[test]
+fn no_damage_after_a_kill_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, blobs) = killed(folder.path());
+    let root = root_of(&blobs);
+    let mut seed = 11;
+    for trial in 0..240 {
+        for left in std::fs::read_dir(folder.path()).unwrap() {
+            std::fs::remove_file(left.unwrap().path()).unwrap();
+        }
+        for (path, bytes) in &files {
+            std::fs::write(path, bytes).unwrap();
+        }
+        let (path, bytes) = &files[trial % files.len()];
+        let mut bytes = bytes.clone();
+        let at = lot(&mut seed, bytes.len());
+        match trial / files.len() % 4 {
+            0 | 1 => bytes[at] ^= 1 << lot(&mut seed, 8),
+            2 => bytes.truncate(at),
+            _ => {
+                let end = bytes.len().min(at / 4096 * 4096 + 4096);
+                bytes[at / 4096 * 4096..end].fill(0);
+            }
+        }
+        std::fs::write(path, bytes).unwrap();
+        assert!(
+            is_honest(folder.path(), &root),
+            "trial {trial}: {}, byte {at}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn frames_behind_a_damaged_one_are_as_good_as_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, blobs) = killed(folder.path());
+    let (log, bytes) = &files[1];
+    let mut bytes = bytes.clone();
+    let third = bytes.len() / 3;
+    bytes[third] ^= 1;
+    for (path, bytes) in &files {
+        std::fs::write(path, bytes).unwrap();
+    }
+    std::fs::write(log, bytes).unwrap();
+    let mut store = open(folder.path()).unwrap();
+    assert_eq!(root_after(&mut store), Some(root_of(&blobs)));
+    let present = n_present(&mut store, &blobs);
+    assert!(present + 4 >= blobs.len(), "{present} of {}", blobs.len());
+    let found = Damage::open(&folder.path().join("content.sqlite"));
+    let told = |what: &str| {
+        found
+            .findings()
+            .iter()
+            .any(|finding| finding.what.contains(what))
+    };
+    assert!(told("pages in the write-ahead log are damaged"));
+}
+
+#[test]
+fn an_empty_file_beside_a_log_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, blobs) = killed(folder.path());
+    for (path, bytes) in &files {
+        std::fs::write(path, bytes).unwrap();
+    }
+    std::fs::write(&files[0].0, b"").unwrap();
+    let mut store = open(folder.path()).unwrap();
+    assert_eq!(root_after(&mut store), Some(root_of(&blobs)));
+    assert!(!Damage::open(&files[0].0).findings().is_empty());
 }
