@@ -90,7 +90,10 @@ impl JobList {
 
     /// Jobs by state, result and queue.
     pub(crate) fn snapshot(&self) -> JobStatsReply {
-        self.table.counts.snapshot(self.settings.queues.iter())
+        match self.feed.before() {
+            Some(before) => before.clone(),
+            None => self.table.counts.snapshot(self.settings.queues.iter()),
+        }
     }
 
     /// A client wants a snapshot after every change.
@@ -121,6 +124,10 @@ impl JobList {
         self.is_snapshot_due = true;
         cx.timer(STATS_PERIOD, |core: &mut JobList, cx| {
             core.is_snapshot_due = false;
+            if core.feed.before().is_some() {
+                // Nothing is new until all of the history is known again.
+                return;
+            }
             core.table.counts.changed = false;
             let payload = core.snapshot().encode();
             for watcher in core.watchers.values_mut() {

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use node::Cx;
+use proto::job_list::JobStatsReply;
 use proto::job_manager::{EventsJournal, JobPurgeInactive};
 use proto::{Errno, Method as _, Payload as _, Refusal};
 use wire::Message;
@@ -21,6 +22,8 @@ use crate::table::Table;
 pub struct Feed {
     /// The sentinel has come.
     is_initialized: bool,
+    /// What was counted before the history had to be asked for again.
+    before: Option<JobStatsReply>,
     /// Records that are not applied while a test looks on.
     paused: Option<VecDeque<Bytes>>,
 }
@@ -29,6 +32,11 @@ impl Feed {
     /// Whether all of the history is known.
     pub fn is_initialized(&self) -> bool {
         self.is_initialized
+    }
+
+    /// What was counted last, while the history is read again.
+    pub fn before(&self) -> Option<&JobStatsReply> {
+        self.before.as_ref()
     }
 }
 
@@ -117,6 +125,7 @@ impl JobList {
         }
         self.table.sort();
         self.feed.is_initialized = true;
+        self.feed.before = None;
         tracing::debug!("journal: all of the history is here");
         for deferred in std::mem::take(&mut self.deferred) {
             deferred(self, cx);
@@ -137,9 +146,14 @@ impl JobList {
             // The job manager died. Its successor's history is all that counts; whoever
             // asks meanwhile waits for it.
             tracing::info!("journal: lost the job manager, asking its successor");
-            self.table = Table::default();
+            let before =
+                (self.feed.is_initialized || self.feed.before.is_some()).then(|| self.snapshot());
+            self.table = Table::after(&self.table);
             self.folder = Folder::default();
-            self.feed = Feed::default();
+            self.feed = Feed {
+                before,
+                ..Feed::default()
+            };
             follow(cx);
         } else {
             let text = format!("job-manager.events-journal: {refusal}");

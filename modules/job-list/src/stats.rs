@@ -38,6 +38,20 @@ impl Counts {
         }
     }
 
+    /// The counts of jobs that are gone for good, which no history tells again.
+    pub fn of_purged(&self) -> Counts {
+        let purged = |counts: &JobCounts| JobCounts {
+            inactive_purged: counts.inactive_purged,
+            ..JobCounts::default()
+        };
+        let queues = self.queues.iter();
+        Counts {
+            all: purged(&self.all),
+            queues: queues.map(|(q, n)| (q.clone(), purged(n))).collect(),
+            changed: true,
+        }
+    }
+
     /// The counts in all.
     pub fn all(&self) -> JobCounts {
         self.all

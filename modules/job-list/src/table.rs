@@ -34,6 +34,14 @@ pub struct Table {
 }
 
 impl Table {
+    /// An empty one in the place of `before`: what was purged stays counted.
+    pub fn after(before: &Table) -> Table {
+        Table {
+            counts: before.counts.of_purged(),
+            ..Table::default()
+        }
+    }
+
     /// A job by its id.
     pub fn get(&self, id: u64) -> Option<&Job> {
         self.slots[*self.by_id.get(&id)? as usize].as_ref()

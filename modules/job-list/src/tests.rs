@@ -518,6 +518,31 @@ fn a_new_job_manager_is_asked_for_everything_and_requests_wait() {
 }
 
 #[test]
+fn counts_stay_while_the_history_is_read_again() {
+    let mut probe = start("{}");
+    journal(&mut probe, 1, &RAN, "");
+    journal(&mut probe, 2, &RAN, "");
+    sentinel(&mut probe);
+    probe.event("job-purge-inactive", r#"{"jobs":[1]}"#);
+    probe.stream("job-list.job-stats", "");
+    let known = payloads(&mut probe);
+    assert!(known[0].contains(r#""inactive":1,"#), "{known:?}");
+    let lost = Refusal::new(Errno::EHOSTUNREACH, "module disconnect");
+    probe.answer_stream("job-manager.events-journal", 1, Err(lost));
+    probe.said();
+    probe.pass(Duration::from_secs(1));
+    assert_eq!(probe.said(), [""; 0]);
+    probe.request("job-list.job-stats", "");
+    assert_eq!(payloads(&mut probe), known);
+    let json = format!(r#"{{"id":2,"events":[{}]}}"#, events(&RAN));
+    probe.answer_stream("job-manager.events-journal", 2, Ok(&json));
+    let end = r#"{"id":-1,"events":[]}"#;
+    probe.answer_stream("job-manager.events-journal", 2, Ok(end));
+    probe.pass(Duration::from_secs(1));
+    assert_eq!(payloads(&mut probe), known);
+}
+
+#[test]
 fn in_private_mode_guests_see_their_own_jobs_only() {
     let mut probe = start(r#"{"access":{"private-mode":true}}"#);
     journal(&mut probe, 1, &RAN, "");
