@@ -21,6 +21,9 @@ const TICK: &str = "crash.tick";
 /// Between two lines added to the log.
 const LOG_PAUSE: Duration = Duration::from_millis(10);
 
+/// Jobs that may have been told of and not been stored by a job manager that was killed.
+const UNSTORED_MAX: u64 = 8;
+
 /// Events of jobs that are told and not kept.
 const VOLATILE: [&str; 3] = ["annotations", "memo", "invalidate"];
 
@@ -162,7 +165,7 @@ pub fn stats(fire: &Fire) {
         let mut newest = 0;
         follow(fire, &mut handle, &job_list::JobStats, |stats| {
             let total = stats.all.job_states.total;
-            if total < newest {
+            if total + UNSTORED_MAX < newest {
                 gap(fire, format!("{total} jobs in all after {newest}"));
             }
             newest = total;
