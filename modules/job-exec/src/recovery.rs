@@ -117,37 +117,58 @@ impl JobExec {
         }
     }
 
-    /// Reads what is left of a job.
+    /// Reads what is left of a job: its guest log is in a namespace, to which there may be
+    /// no link yet, or in the primary one.
     pub(crate) fn recover(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let lookup = Lookup::new(PRIMARY, &id.kvs_key("guest.exec.eventlog"), 0);
-        cx.call(&lookup, move |core, cx, result| {
-            let bytes = match result {
-                Ok(found) => found.bytes().unwrap_or_default(),
-                // There is no log, or only the link to a namespace that is gone.
-                Err(error) if is_absence(&error) => Bytes::new(),
-                Err(error) if error.errno == Errno::EIO => {
-                    let note = format!("job is not recoverable: its log cannot be read: {error}");
-                    return core.fail_recovery(cx, id, &note);
-                }
-                // Not knowing what became of the job is no reason to run it again.
-                Err(error) => {
-                    tracing::debug!("job={id}: its log will be looked up again: {error}");
-                    cx.timer(RETRY, move |core: &mut JobExec, cx| core.recover(cx, id));
-                    return;
-                }
-            };
-            let entries = decode_log(&bytes).unwrap_or_default();
-            if let (Some(job), Some(last)) = (core.jobs.get_mut(&id), entries.last()) {
-                job.log.stamps.note(last.timestamp());
+        let lookup = Lookup::new(&id.guest_namespace(), "exec.eventlog", 0);
+        self.read_log(cx, id, lookup, |core, cx, id, found| match found {
+            Some(log) => core.recovered(cx, id, &log),
+            None => {
+                let lookup = Lookup::new(PRIMARY, &id.kvs_key("guest.exec.eventlog"), 0);
+                core.read_log(cx, id, lookup, |core, cx, id, found| {
+                    core.recovered(cx, id, &found.unwrap_or_default());
+                });
             }
-            core.recovered(cx, id, Past::of(&entries));
         });
     }
 
-    fn recovered(&mut self, cx: &mut Cx<Self>, id: JobId, past: Past) {
+    /// Looks a log up, again until it is known what there is. Not knowing what became of a
+    /// job is no reason to run it again.
+    fn read_log(
+        &mut self,
+        cx: &mut Cx<Self>,
+        id: JobId,
+        lookup: Lookup,
+        then: fn(&mut JobExec, &mut Cx<JobExec>, JobId, Option<Bytes>),
+    ) {
+        cx.call(
+            &lookup.clone(),
+            move |core: &mut JobExec, cx, result| match result {
+                Ok(found) => then(core, cx, id, found.bytes()),
+                Err(error) if is_absence(&error) => then(core, cx, id, None),
+                Err(error) if error.errno == Errno::EIO => {
+                    let note = format!("job is not recoverable: its log cannot be read: {error}");
+                    core.fail_recovery(cx, id, &note);
+                }
+                Err(error) => {
+                    tracing::debug!("job={id}: its log will be looked up again: {error}");
+                    cx.timer(RETRY, move |core: &mut JobExec, cx| {
+                        core.read_log(cx, id, lookup, then);
+                    });
+                }
+            },
+        );
+    }
+
+    fn recovered(&mut self, cx: &mut Cx<Self>, id: JobId, log: &[u8]) {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
+        let entries = decode_log(log).unwrap_or_default();
+        if let Some(last) = entries.last() {
+            job.log.stamps.note(last.timestamp());
+        }
+        let past = Past::of(&entries);
         let (is_mock, reattach) = (job.is_mock(), job.reattach);
         job.log.exists = past != Past::Nothing;
         job.log.in_namespace = !is_mock && job.log.exists;
@@ -227,6 +248,8 @@ impl JobExec {
             shell.wait = Some(timer);
             shell.process = process;
         }
+        // The link may not have been stored.
+        self.store.link(id);
         self.touch(id);
         self.admit_stray(cx, id);
         self.unseen.insert(id);

@@ -185,6 +185,15 @@ fn a_job_that_was_over_is_not_run_again() {
 }
 
 #[test]
+fn a_job_whose_link_was_not_stored_is_found_in_its_namespace() {
+    let mut stage = heir_of_a_running_job();
+    stage.forget_guest();
+    assert_eq!(stage.ask(&json!({}), false), [""; 0]);
+    assert_eq!(stage.guest(), "symlink");
+    assert_eq!(stage.hello_as("old.1", true), ["order", "start"]);
+}
+
+#[test]
 fn a_log_that_cannot_be_looked_up_is_looked_up_again() {
     let mut stage = heir_of_a_running_job();
     stage.is_kvs_silent = true;

@@ -374,12 +374,14 @@ impl Stage {
         Ok(root.to_string())
     }
 
-    /// A lookup below `guest` goes to the namespace while that is there.
     fn lookup(&self, request: &Value) -> Result<String, Refusal> {
         let key = request["key"].as_str().unwrap();
-        let (_, below) = key.split_once(".guest.").unwrap();
-        let keys = [format!("job-{JOB}:{below}"), format!("primary:{key}")];
-        let found = keys.iter().find_map(|key| self.values.get(key));
+        let namespace = request["namespace"].as_str().unwrap();
+        let has_namespace = self.values.contains_key(&format!("{namespace}:"));
+        if namespace != "primary" && !has_namespace {
+            return Err(Refusal::bare(Errno::EOPNOTSUPP));
+        }
+        let found = self.values.get(&format!("{namespace}:{key}"));
         let bytes = found.ok_or(Refusal::bare(Errno::ENOENT))?;
         Ok(json!({ "val": Tree::Val(bytes.clone().into()) }).to_string())
     }
@@ -413,6 +415,12 @@ impl Stage {
         let key = format!("primary:{}", proto::data::JobId(JOB).kvs_key("guest"));
         let kind = self.values.get(&key).cloned().unwrap_or_default();
         String::from_utf8(kind).unwrap()
+    }
+
+    /// The kvs loses what the job's `guest` key holds.
+    pub fn forget_guest(&mut self) {
+        let key = proto::data::JobId(JOB).kvs_key("guest");
+        self.values.remove(&format!("primary:{key}"));
     }
 
     /// The key of the guest log in the primary namespace.
