@@ -20,15 +20,42 @@ impl Signals {
         Ok(Signals { fd })
     }
 
-    /// The next signal that has arrived, by number.
+    /// The next signal that has arrived, by number. SIGPIPE is none: a write to a peer that
+    /// has left fails, and says so itself.
     pub fn take(&mut self) -> Option<i32> {
-        let info = self.fd.read_signal().ok()??;
-        i32::try_from(info.ssi_signo).ok()
+        loop {
+            let info = self.fd.read_signal().ok()??;
+            let number = i32::try_from(info.ssi_signo).ok()?;
+            if number != Signal::SIGPIPE as i32 {
+                return Some(number);
+            }
+        }
     }
 }
 
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{IoSlice, Write as _};
+    use std::os::unix::net::UnixStream;
+
+    use nix::sys::signal::raise;
+
+    use super::*;
+
+    #[test]
+    fn a_peer_that_has_left_is_no_signal() {
+        let mut signals = Signals::take_over(&[Signal::SIGPIPE, Signal::SIGUSR1]).unwrap();
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        drop(theirs);
+        assert!(ours.write_vectored(&[IoSlice::new(b"a")]).is_err());
+        assert_eq!(signals.take(), None);
+        raise(Signal::SIGUSR1).unwrap();
+        assert_eq!(signals.take(), Some(Signal::SIGUSR1 as i32));
     }
 }
