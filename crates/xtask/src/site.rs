@@ -78,7 +78,7 @@ impl Site {
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let mut broker = Command::new(&self.flux);
         broker
-            .args(["broker", "-Sbroker.rc2_none"])
+            .args(["broker", "-Sbroker.rc2_none", "-Slog-stderr-level=6"])
             .arg(format!("-Sferroflux.personality={}", self.personality))
             .arg(format!("-Slocal-uri={}", self.uri()))
             .arg(format!("-Sstatedir={}", self.statedir.display()))

@@ -134,6 +134,7 @@ impl Ledger {
 
     /// Complains.
     pub fn wrong(&self, what: &'static str, complaint: String) {
+        let complaint = format!("at {:.3}: {complaint}", now());
         self.book().wrong.entry(what).or_default().push(complaint);
     }
 
