@@ -125,17 +125,10 @@ impl Broker {
                 (uid, Role::OWNER | Role::LOCAL)
             });
         }
-        let allowed = |key: &str| {
-            self.config
-                .0
-                .get("access")
-                .and_then(|access| access.get(key)?.as_bool())
-                == Some(true)
-        };
-        if uid == 0 && allowed("allow-root-owner") {
+        if uid == 0 && self.allows("allow-root-owner") {
             return Some((0, Role::OWNER | Role::LOCAL));
         }
-        if !allowed("allow-guest-user") {
+        if !self.allows("allow-guest-user") {
             return None;
         }
         let admin = if self.is_admin(uid, gids) {
@@ -144,6 +137,13 @@ impl Broker {
             Role::NONE
         };
         Some((uid, Role::USER | Role::LOCAL | admin))
+    }
+
+    /// Whether a switch of `[access]` is on.
+    pub(crate) fn allows(&self, key: &str) -> bool {
+        let access = self.config.0.get("access");
+        let switch = access.and_then(|access| access.get(key)?.as_bool());
+        switch == Some(true)
     }
 
     /// Whether `[access.roles]` lists the user or one of its groups as an admin.

@@ -12,6 +12,7 @@ pub mod attr;
 pub mod broker;
 pub mod common;
 pub mod config;
+pub mod connector_local;
 pub mod content;
 pub mod content_backing;
 pub mod content_files;

@@ -16,6 +16,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("attr", crate::attr::METHODS),
     ("broker", crate::broker::METHODS),
     ("config", crate::config::METHODS),
+    ("connector-local", crate::connector_local::METHODS),
     ("content", crate::content::METHODS),
     ("content-backing", crate::content_backing::METHODS),
     ("content-files", crate::content_files::METHODS),

@@ -1,4 +1,5 @@
-//! kvs-watch.stats-get.
+//! kvs-watch.stats-get. A guest is told of its own namespaces alone: who knows the
+//! reference of a root may read all below it.
 
 use node::{Cx, Peer};
 use proto::Never;
@@ -9,10 +10,16 @@ use crate::KvsWatch;
 pub fn stats_get(
     core: &mut KvsWatch,
     _: &mut Cx<KvsWatch>,
-    _: &Peer,
+    peer: &Peer,
     _: StatsGet,
 ) -> Result<Stats, Never> {
-    let namespaces = core.namespaces.iter().map(|(name, namespace)| {
+    let may_see = |owner: i64| {
+        let owner = u32::try_from(owner);
+        peer.is_owner() || owner.is_ok_and(|owner| peer.may_act_for(owner))
+    };
+    let namespaces = core.namespaces.iter();
+    let namespaces = namespaces.filter(|(_, namespace)| may_see(namespace.owner));
+    let namespaces = namespaces.map(|(name, namespace)| {
         let stats = NamespaceStats {
             owner: namespace.owner,
             rootseq: namespace.rootseq,
