@@ -23,18 +23,20 @@ impl Broker {
     /// Whether no service has this topic but maybe one of the user.
     fn is_free_for(&self, topic: &str, userid: u32) -> bool {
         let service = topic::service_of(topic);
-        let owner = service
-            .split_once('-')
-            .map_or(service, |(number, _)| number)
-            .parse::<u32>();
-        match owner {
-            Ok(owner) => owner == userid,
-            Err(_) => {
+        match user_of(service) {
+            Some(owner) => owner == userid,
+            None => {
                 let is_declared = proto::services().iter().any(|known| known.name == service);
                 !is_declared && !self.services.contains_key(service)
             }
         }
     }
+}
+
+/// Whose service it is by its name: `UID-NAME` is a user's.
+pub(crate) fn user_of(service: &str) -> Option<u32> {
+    let first = service.split_once('-').map_or(service, |(first, _)| first);
+    first.parse().ok()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::clients::Client;
 use crate::core::{Broker, Party, Provider};
 use crate::modules::{Past, Stage};
 use crate::pending::{Full, Requester};
+use crate::publishing::user_of;
 
 /// Longest text of the answer to a request for an unknown service, without its NUL.
 const NO_SERVICE_TEXT_BYTES: usize = 63;
@@ -46,11 +47,7 @@ impl Broker {
             self.refuse(cx, request, Errno::EHOSTUNREACH, None);
             return None;
         }
-        match self
-            .services
-            .get(topic::service_of(request.topic()))
-            .copied()
-        {
+        match self.provider_for(&request) {
             Some(Provider::Broker) => return Some(request),
             Some(Provider::Module(id)) => {
                 if let Some(request) = self.admit(cx, id, request) {
@@ -166,6 +163,17 @@ impl Broker {
             }
         }
         self.route_response(cx, response)
+    }
+
+    /// Who answers a request. In private mode the services of other users are not there
+    /// for a guest: shells of jobs have some.
+    fn provider_for(&self, request: &Message) -> Option<Provider> {
+        let service = topic::service_of(request.topic());
+        let is_hidden = !request.rolemask.meets(Role::OWNER)
+            && user_of(service).is_some_and(|user| user != request.userid)
+            && self.allows("private-mode");
+        let provider = self.services.get(service).copied();
+        provider.filter(|_| !is_hidden)
     }
 
     /// Answers a request on behalf of whoever can not.

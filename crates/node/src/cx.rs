@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use proto::common::{MessageCounts, MessageStats, Welcome};
+use proto::common::{HiddenError, MessageCounts, MessageStats, Welcome};
 use proto::{Event, Refusal};
 use wire::{Flags, Identity, Kind, Message};
 
@@ -135,6 +135,27 @@ impl<C: Host> Cx<C> {
         let mut words = path.split('.');
         let first = self.welcome.conf.0.get(words.next()?)?;
         words.try_fold(first, |value, word| value.get(word))
+    }
+
+    /// Whether the instance keeps from `peer` what other users have: in private mode, from
+    /// everyone but the owner.
+    pub fn is_private_to(&self, peer: &Peer) -> bool {
+        let is_set = self.conf("access.private-mode");
+        is_set.and_then(|value| value.as_bool()) == Some(true) && !peer.is_owner()
+    }
+
+    /// Whether `peer` must not learn that a job of `userid` is there. It is answered as if
+    /// there were none.
+    pub fn hides(&self, peer: &Peer, userid: u32) -> bool {
+        self.is_private_to(peer) && !peer.may_act_for(userid)
+    }
+
+    /// Refuses what counts the jobs of all users.
+    pub fn check_may_count(&self, peer: &Peer) -> Result<(), HiddenError> {
+        match self.is_private_to(peer) {
+            true => Err(HiddenError::Private),
+            false => Ok(()),
+        }
     }
 
     /// The debug bits that `flux module debug` sets.

@@ -99,6 +99,14 @@ crate::refusals! {
     }
 }
 
+crate::refusals! {
+    /// Why counts of all users' jobs are not given.
+    pub enum HiddenError {
+        /// The instance hides them from other users (`access.private-mode`).
+        Private => EPERM "",
+    }
+}
+
 /// Changes the debug bits of the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Debug {

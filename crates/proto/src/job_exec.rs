@@ -314,8 +314,6 @@ crate::refusals! {
         Unknown => ESRCH "no such job",
         /// Another shell took its place: it ends its tasks and goes.
         Replaced => ESRCH "this shell was replaced",
-        /// The job is another user's.
-        NotYours => EPERM "",
         /// The job is to end before its tasks were started: the shell goes.
         Canceled => ECANCELED "the job is being ended",
         /// Too many shells wait for their jobs: it asks again.
@@ -354,9 +352,9 @@ crate::methods! {
         : "Changes the end of a running job's time.";
     Override = "job-exec.override" (USER) => Empty, OverrideError
         : "Lets a simulated job under manual control start or finish.";
-    ShellHello = "job-exec.shell-hello" (USER) => ShellOrder, ShellError, Stream
+    ShellHello = "job-exec.shell-hello" (OWNER) => ShellOrder, ShellError, Stream
         : "A shell says that it is there and takes orders.";
-    ShellExit = "job-exec.shell-exit" (USER) => Empty, ShellError, idempotent
+    ShellExit = "job-exec.shell-exit" (OWNER) => Empty, ShellError, idempotent
         : "A shell's tasks have ended; answered when the outcome is stored.";
     StatsGet = "job-exec.stats-get" (OWNER) => Stats, Refusal, idempotent
         : "The configuration in effect and the jobs in hand.";

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::common::HiddenError;
 use crate::data::JobId;
 use crate::{BadPayload, Coded as _, Never, Refusal};
 
@@ -129,6 +130,6 @@ crate::methods! {
         };
     GetInfo = "job-ingest.getinfo" (USER) => Info, Never, idempotent
         : "Where job ids are now.";
-    StatsGet = "job-ingest.stats-get" (USER) => Stats, Never, idempotent
+    StatsGet = "job-ingest.stats-get" (USER) => Stats, HiddenError, idempotent
         : "Counters of the service.";
 }

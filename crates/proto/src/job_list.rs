@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::common::HiddenError;
 use crate::{BadPayload, Coded as _, Empty, Never, Object, Refusal};
 
 /// Asks for jobs, pending before running before inactive ones. The types are checked by
@@ -204,14 +205,6 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why counts were not given.
-    pub enum JobStatsError {
-        /// The instance hides jobs from other users.
-        Private => EPERM "",
-    }
-}
-
-crate::refusals! {
     /// Why a configuration was refused.
     pub enum ConfigError {
         /// A negative budget, or none.
@@ -242,12 +235,12 @@ crate::methods! {
         };
     ListAttrs = "job-list.list-attrs" (USER) => Attrs, Never, idempotent
         : "Gives the names of all attributes.";
-    JobStats = "job-list.job-stats" (USER) => JobStatsReply, JobStatsError, idempotent, Either
+    JobStats = "job-list.job-stats" (USER) => JobStatsReply, HiddenError, idempotent, Either
         : "Counts jobs by state and result, once or after every change.";
-    StatsGet = "job-list.stats-get" (USER) => Stats, Never, idempotent
+    StatsGet = "job-list.stats-get" (USER) => Stats, HiddenError, idempotent
         : "Counters of the service.";
-    JobStatePause = "job-list.job-state-pause" (USER) => Empty, Never, idempotent
+    JobStatePause = "job-list.job-state-pause" (OWNER) => Empty, Never, idempotent
         : "Keeps what the journal brings from being applied; for tests.";
-    JobStateUnpause = "job-list.job-state-unpause" (USER) => Empty, Never, idempotent
+    JobStateUnpause = "job-list.job-state-unpause" (OWNER) => Empty, Never, idempotent
         : "Applies what was kept, and goes on.";
 }

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::common::HiddenError;
 use crate::data::JobId;
 use crate::data::job::State;
 use crate::{BadPayload, Coded as _, Empty, Never, Object, RawJson, Refusal};
@@ -301,7 +302,7 @@ crate::methods! {
         : "Takes over jobs from job-ingest; answered when their first events are stored.";
     List = "job-manager.list" (OWNER) => Listed, Never, idempotent, bulk
         : "Active jobs: those in the queue by priority, then the others.";
-    GetInfo = "job-manager.getinfo" (USER) => Info, Never, idempotent
+    GetInfo = "job-manager.getinfo" (USER) => Info, HiddenError, idempotent
         : "The highest job id so far.";
     GetAttr = "job-manager.getattr" (USER) => Attrs, GetAttrError, idempotent
         : "What is known of a job, updates applied.";
@@ -331,7 +332,7 @@ crate::methods! {
         : "Lets a queue take jobs, or not.";
     QueueStart = "job-manager.queue-start" (OWNER) => Empty, QueueError, idempotent
         : "Lets a queue run jobs, or not.";
-    AllocQuery = "job-manager.alloc-query" (USER) => AllocCounts, Never, idempotent
+    AllocQuery = "job-manager.alloc-query" (USER) => AllocCounts, HiddenError, idempotent
         : "How many jobs wait, are with the scheduler, and run.";
     ResourceStatus = "job-manager.resource-status" (OWNER) => Allocated, Never, idempotent
         : "The resources in use, as one R object.";
@@ -356,7 +357,7 @@ crate::methods! {
         : "Forgets one inactive job.";
     HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
         : "The caller's jobs, newest first.";
-    StatsGet = "job-manager.stats-get" (USER) => Stats, Never, idempotent
+    StatsGet = "job-manager.stats-get" (USER) => Stats, HiddenError, idempotent
         : "Counters of the service.";
     SetBatchTimeout = "job-manager.set-batch-timeout" (OWNER) => Empty, Refusal, idempotent
         : "Accepted for older clients: batches are not timed.";

@@ -537,9 +537,9 @@ crate::methods! {
         : "Applies a transaction, wholly or not at all; answered when it is stored.";
     WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent
         : "Waits until a namespace has reached a version.";
-    SetrootPause = "kvs.setroot-pause" (USER) => Empty, NamespaceError, idempotent
+    SetrootPause = "kvs.setroot-pause" (OWNER) => Empty, NamespaceError, idempotent
         : "Holds a namespace's transactions back, for tests.";
-    SetrootUnpause = "kvs.setroot-unpause" (USER) => Empty, NamespaceError, idempotent
+    SetrootUnpause = "kvs.setroot-unpause" (OWNER) => Empty, NamespaceError, idempotent
         : "Lets them go on.";
     NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError, recognised
         : "Makes a namespace.";

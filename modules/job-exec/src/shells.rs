@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use node::{Cx, Peer, Reply, Stream, StreamId};
+use node::{Cx, Reply, Stream, StreamId};
 use proto::data::JobId;
 use proto::job_exec::{ShellError, ShellExit, ShellHello, ShellJob, ShellOrder};
 use proto::{Coded, Empty};
@@ -38,7 +38,6 @@ impl JobExec {
     pub(crate) fn greet(
         &mut self,
         cx: &mut Cx<Self>,
-        peer: &Peer,
         hello: ShellHello,
         stream: Stream<ShellHello>,
     ) {
@@ -46,7 +45,6 @@ impl JobExec {
         let refusal = match self.jobs.get_mut(&id) {
             None => return self.keep_stray(cx, hello, stream),
             Some(job) if job.is_unknown() => return self.keep_stray(cx, hello, stream),
-            Some(job) if !peer.may_act_for(job.userid) => ShellError::NotYours,
             Some(job) => match job.accept(&hello.lease) {
                 Ok(()) if !job.log.is_begun => return self.keep_stray(cx, hello, stream),
                 Ok(()) if job.ending.is_some() && !hello.again => ShellError::Canceled,
@@ -101,7 +99,6 @@ impl JobExec {
     pub(crate) fn last_word(
         &mut self,
         cx: &mut Cx<Self>,
-        peer: &Peer,
         exit: ShellExit,
         reply: Reply<ShellExit>,
     ) {
@@ -112,9 +109,6 @@ impl JobExec {
         };
         if job.is_unknown() {
             return self.keep_stray_exit(cx, exit, reply);
-        }
-        if !peer.may_act_for(job.userid) {
-            return reply.send(cx, Err(ShellError::NotYours));
         }
         if let Err(error) = job.accept(&exit.lease) {
             return reply.send(cx, Err(error));
@@ -278,19 +272,12 @@ impl JobExec {
         if let Some(timer) = stray.timer {
             cx.cancel_timer(timer);
         }
-        let owner = Peer {
-            userid: cx.owner(),
-            rolemask: proto::Role::OWNER,
-            sender: None,
-            matchtag: 0,
-            number: None,
-        };
         if let Some((hello, stream)) = stray.hello {
             self.streams.remove(&stream.id());
-            self.greet(cx, &owner, hello, stream);
+            self.greet(cx, hello, stream);
         }
         if let Some((exit, reply)) = stray.exit {
-            self.last_word(cx, &owner, exit, reply);
+            self.last_word(cx, exit, reply);
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use node::{CallId, Cx, StreamId};
+use node::{CallId, Cx, Peer, StreamId};
 use proto::data::JobId;
 use proto::job_info::{JobInfoError, Stats};
 use proto::kvs::{Lookup, PRIMARY};
 use proto::{Coded as _, Errno, Refusal};
 
+use crate::log::check_access;
 use crate::update::UpdateWatcher;
 use crate::watch::Watcher;
 
@@ -43,6 +44,15 @@ impl JobInfo {
             watcher.forget(cx);
         }
     }
+}
+
+/// Checks whether `peer` may read the job of this log. In private mode a job that it may
+/// not read is answered as one that is not there.
+pub(crate) fn admit(cx: &Cx<JobInfo>, log: &str, peer: &Peer) -> Result<(), Refusal> {
+    check_access(log, peer).map_err(|error| match error {
+        JobInfoError::Restricted if cx.is_private_to(peer) => JobInfoError::InvalidId.refusal(),
+        error => error.refusal(),
+    })
 }
 
 /// Ends a watch in the KVS; what still comes of it is dropped.

@@ -7,9 +7,9 @@ use proto::job_info::{JobInfoError, UpdateWatch, Updated as Payload};
 use proto::{Coded as _, Errno, Refusal, kvs, kvs_watch};
 use serde_json::{Map, Value};
 
-use crate::core::{JobInfo, drop_watch, lookup};
+use crate::core::{JobInfo, admit, drop_watch, lookup};
 use crate::lines::Lines;
-use crate::log::{Updated, apply, check_access, is_clean};
+use crate::log::{Updated, apply, is_clean};
 
 /// One watch.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl UpdateWatcher {
         let bad = |_| JobInfoError::BadEventlog("not a text of lines".to_owned()).refusal();
         for line in self.lines.push(piece).map_err(bad)? {
             if !self.is_allowed {
-                check_access(&line, &self.peer).map_err(|e| e.refusal())?;
+                admit(cx, &line, &self.peer)?;
                 self.is_allowed = true;
             }
             if let Some(update) = self.key.update(&line) {

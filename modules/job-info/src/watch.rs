@@ -10,9 +10,9 @@ use proto::data::JobId;
 use proto::job_info::{EventlogWatch, INITIAL_SENTINEL, JobInfoError, WAITCREATE, Watched};
 use proto::{Coded as _, Errno, Refusal, kvs, kvs_watch};
 
-use crate::core::{JobInfo, drop_watch, lookup};
+use crate::core::{JobInfo, admit, drop_watch, lookup};
 use crate::lines::Lines;
-use crate::log::{check_access, is_clean};
+use crate::log::is_clean;
 
 /// Where the lines of a watch come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Watcher {
         let bad = |_| JobInfoError::BadEventlog("not a text of lines".to_owned()).refusal();
         for line in self.lines.push(piece).map_err(bad)? {
             if !self.is_allowed {
-                check_access(&line, &self.peer).map_err(|e| e.refusal())?;
+                admit(cx, &line, &self.peer)?;
                 self.is_allowed = true;
             }
             let is_last = !self.is_guest() && is_clean(&line);
@@ -136,7 +136,7 @@ impl JobInfo {
         };
         let log = log.and_then(|log| log.ok_or_else(|| JobInfoError::InvalidId.refusal()));
         let checked = log.and_then(|log| {
-            check_access(&log, &watcher.peer).map_err(|error| error.refusal())?;
+            admit(cx, &log, &watcher.peer)?;
             Ok(log)
         });
         match checked {

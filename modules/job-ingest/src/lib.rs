@@ -53,7 +53,10 @@ impl Module for JobIngest {
         Routes::new()
             .later::<Submit>(JobIngest::submit)
             .on::<GetInfo>(|core, cx, _, _| Ok(core.info(cx)))
-            .on::<StatsGet>(|core, _, _, _| Ok(core.stats()))
+            .on::<StatsGet>(|core, cx, peer, _| {
+                cx.check_may_count(peer)?;
+                Ok(core.stats())
+            })
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {

@@ -37,8 +37,6 @@ pub struct Settings {
     pub comparisons: Option<u64>,
     /// Names of queues.
     pub queues: Vec<String>,
-    /// Guests see only their own jobs.
-    pub is_private: bool,
     /// What constraints are read with.
     pub instance: Instance,
 }
@@ -61,11 +59,9 @@ impl Settings {
                     .push(name.clone());
             }
         }
-        let is_private = get("access", "private-mode").and_then(Value::as_bool);
         Ok(Settings {
             comparisons: (comparisons > 0).then_some(comparisons),
             queues: queues.map_or(Vec::new(), |queues| queues.keys().cloned().collect()),
-            is_private: is_private.unwrap_or(false),
             instance: Instance {
                 ranks_max: size.max(CONSTRAINT_RANKS),
                 children,

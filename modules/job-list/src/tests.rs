@@ -7,6 +7,8 @@ use proto::{Errno, Role};
 
 use super::*;
 
+mod private;
+
 type List_ = Probe<JobList>;
 
 const JOBSPEC: &str = r#"{"resources":[{"type":"slot","count":1,"label":"task","with":[{"type":"core","count":1}]}],"tasks":[{"command":["/bin/sleep","1"],"slot":"task","count":{"per_slot":1}}],"attributes":{"system":{"duration":60.0,"cwd":"/tmp"}},"version":1}"#;
@@ -540,23 +542,6 @@ fn counts_stay_while_the_history_is_read_again() {
     probe.answer_stream("job-manager.events-journal", 2, Ok(end));
     probe.pass(Duration::from_secs(1));
     assert_eq!(payloads(&mut probe), known);
-}
-
-#[test]
-fn in_private_mode_guests_see_their_own_jobs_only() {
-    let mut probe = start(r#"{"access":{"private-mode":true}}"#);
-    journal(&mut probe, 1, &RAN, "");
-    let other = r#"1.0 submit {"userid":200,"urgency":16,"flags":0,"version":1}"#;
-    journal(&mut probe, 2, &[other, "1.1 validate"], "");
-    sentinel(&mut probe);
-    let ask = r#"{"max_entries":0,"attrs":[]}"#;
-    probe.request_as("job-list.list", ask, 200, Role::USER, 0);
-    assert_eq!(payloads(&mut probe), [r#"{"jobs":[{"id":2}]}"#]);
-    let ask = r#"{"id":1,"attrs":[]}"#;
-    probe.request_as("job-list.list-id", ask, 200, Role::USER, 0);
-    assert_eq!(probe.said(), ["response job-list.list-id #2 ENOENT"]);
-    probe.request_as("job-list.job-stats", "", 200, Role::USER, 0);
-    assert_eq!(probe.said(), ["response job-list.job-stats #3 EPERM"]);
 }
 
 #[test]

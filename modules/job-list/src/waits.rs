@@ -94,18 +94,33 @@ fn is_reached(job: &Job, states: u32) -> bool {
 impl JobList {
     /// Answers now, or when the job is where it is wanted.
     pub(crate) fn answer_or_wait(&mut self, cx: &mut Cx<Self>, id: u64, wait: Wait) {
+        let is_hidden = |job: &Job| cx.hides(&wait.peer, job.userid);
         match self.table.get(id) {
-            Some(job) if is_reached(job, wait.states) => self.answer(cx, id, wait),
+            Some(job) if !is_hidden(job) && is_reached(job, wait.states) => {
+                self.answer(cx, id, wait);
+            }
             _ if self.waits.n_waits >= WAITS_MAX as u64 => {
                 wait.reply.send(cx, Err(ListError::TooManyWaits));
             }
-            Some(_) => self.waits.add(id, wait),
-            None => {
-                let is_first = !self.waits.by_id.contains_key(&id);
+            Some(job) if !is_hidden(job) => self.waits.add(id, wait),
+            // One that is hidden is looked for as one that is not there: neither the
+            // answer nor when it comes tells them apart.
+            known => {
+                let is_sought = known.is_none() && self.waits.by_id.contains_key(&id);
                 self.waits.add(id, wait);
-                if is_first {
+                if !is_sought {
                     self.look_for(cx, id);
                 }
+            }
+        }
+    }
+
+    /// Answers those who must not learn of a job, as if there were none.
+    fn refuse_hidden(&mut self, cx: &mut Cx<Self>, id: u64, userid: u32) {
+        for wait in self.waits.take(id) {
+            match cx.hides(&wait.peer, userid) {
+                true => wait.reply.send(cx, Err(ListError::NotFound)),
+                false => self.waits.add(id, wait),
             }
         }
     }
@@ -117,7 +132,9 @@ impl JobList {
         }
         for wait in self.waits.take(id) {
             let job = self.table.get(id);
-            if job.is_some_and(|job| is_reached(job, wait.states)) {
+            let is_due =
+                |job: &Job| is_reached(job, wait.states) || cx.hides(&wait.peer, job.userid);
+            if job.is_some_and(is_due) {
                 self.answer(cx, id, wait);
             } else {
                 self.waits.add(id, wait);
@@ -147,15 +164,17 @@ impl JobList {
                 }
                 true
             });
-            if is_missing && core.feed.is_initialized() && core.table.get(id).is_none() {
-                core.waits.refuse(cx, id);
+            match core.table.get(id).map(|job| job.userid) {
+                Some(userid) => core.refuse_hidden(cx, id, userid),
+                None if is_missing && core.feed.is_initialized() => core.waits.refuse(cx, id),
+                None => {}
             }
         });
     }
 
     fn answer(&mut self, cx: &mut Cx<Self>, id: u64, wait: Wait) {
         let job = self.table.get(id);
-        let job = job.filter(|job| self.may_see(&wait.peer, job));
+        let job = job.filter(|job| !cx.hides(&wait.peer, job.userid));
         let Some(job) = job else {
             return wait.reply.send(cx, Err(ListError::NotFound));
         };
@@ -167,10 +186,5 @@ impl JobList {
         attrs.write(job, &mut payload);
         payload.extend_from_slice(b"}\0");
         wait.reply.send_bytes(cx, Ok(payload.into()));
-    }
-
-    /// Whether a job is shown to a client.
-    pub(crate) fn may_see(&self, peer: &Peer, job: &Job) -> bool {
-        !self.settings.is_private || peer.may_act_for(job.userid)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use node::Cx;
+use node::{Cx, Peer};
 use proto::data::{JobId, Stamps};
 use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
 use proto::kvs::Op;
@@ -11,7 +11,7 @@ use crate::alloc::Alloc;
 use crate::batch::Batch;
 use crate::exec::Exec;
 use crate::joblog::JobLog;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, Slot};
 use crate::journal::Journal;
 use crate::purge::Limits;
 use crate::queue::Queue;
@@ -70,6 +70,12 @@ impl JobManager {
         if self.is_ending && self.batch.is_idle() {
             cx.exit(Ok(()));
         }
+    }
+
+    /// A job, unless `peer` must not learn that it is there.
+    pub(crate) fn known_to(&self, cx: &Cx<Self>, peer: &Peer, id: JobId) -> Option<&Slot> {
+        let slot = self.jobs.get(id)?;
+        (!cx.hides(peer, slot.userid())).then_some(slot)
     }
 
     /// Walks the cross-references and panics on one that is broken.

@@ -16,6 +16,16 @@ pub enum Slot {
     Inactive(Packed),
 }
 
+impl Slot {
+    /// User id of its submitter.
+    pub fn userid(&self) -> u32 {
+        match self {
+            Slot::Active(job) => job.life.userid,
+            Slot::Inactive(packed) => packed.userid,
+        }
+    }
+}
+
 /// The jobs.
 #[derive(Debug, Default)]
 pub struct Jobs {

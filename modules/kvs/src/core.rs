@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use node::{Cx, Host, Module, Peer, Recall, Reply, Routes, TimerId};
 use proto::content::Checkpoint;
 use proto::data::BlobRef;
-use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove};
+use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove, PRIMARY};
 use proto::{Errno, Object, Refusal};
 use rustc_hash::FxHashMap;
 use wire::Identity;
@@ -205,14 +205,31 @@ impl Module for Kvs {
     }
 }
 
+/// See [`Kvs::open`].
+pub(crate) fn open<'n>(
+    namespaces: &'n BTreeMap<String, Namespace>,
+    cx: &Cx<Kvs>,
+    peer: &Peer,
+    name: &str,
+) -> Result<&'n Namespace, NamespaceError> {
+    let namespace = namespaces.get(name).ok_or(NamespaceError::Unknown)?;
+    match peer.may_act_for(namespace.owner) {
+        true => Ok(namespace),
+        false if name != PRIMARY && cx.is_private_to(peer) => Err(NamespaceError::Unknown),
+        false => Err(NamespaceError::NotYours),
+    }
+}
+
 impl Kvs {
-    /// The namespace `name`, if `peer` may use it (protocol/04 section 4).
-    pub(crate) fn open(&self, peer: &Peer, name: &str) -> Result<&Namespace, NamespaceError> {
-        let namespace = self.namespaces.get(name).ok_or(NamespaceError::Unknown)?;
-        match peer.may_act_for(namespace.owner) {
-            true => Ok(namespace),
-            false => Err(NamespaceError::NotYours),
-        }
+    /// The namespace `name`, if `peer` may use it (protocol/04 section 4). In private mode
+    /// those of others are not there: running jobs have them.
+    pub(crate) fn open(
+        &self,
+        cx: &Cx<Self>,
+        peer: &Peer,
+        name: &str,
+    ) -> Result<&Namespace, NamespaceError> {
+        open(&self.namespaces, cx, peer, name)
     }
 
     /// Says that a namespace has something to do.

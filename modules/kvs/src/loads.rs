@@ -11,6 +11,7 @@ use proto::kvs::{FoundPlus, Lookup, LookupError, LookupPlus, NamespaceError};
 use proto::{Errno, Payload, Refusal};
 
 use crate::Kvs;
+use crate::core::open;
 use crate::engine::dir::Dir;
 use crate::engine::lookup::lookup;
 use crate::engine::view::{Stop, Supply, View, Want};
@@ -62,13 +63,10 @@ impl Kvs {
             supply: &job.supply,
         };
         let (namespaces, peer) = (&self.namespaces, &job.peer);
-        let other = |name: &str| {
-            let namespace = namespaces.get(name).ok_or(NamespaceError::Unknown);
-            match namespace {
-                Ok(namespace) if peer.may_act_for(namespace.owner) => Ok(namespace.version.root),
-                Ok(_) => Err(LookupError::NotYours),
-                Err(_) => Err(LookupError::UnknownNamespace),
-            }
+        let other = |name: &str| match open(namespaces, cx, peer, name) {
+            Ok(namespace) => Ok(namespace.version.root),
+            Err(NamespaceError::NotYours) => Err(LookupError::NotYours),
+            Err(NamespaceError::Unknown) => Err(LookupError::UnknownNamespace),
         };
         match lookup(&mut view, job.version.root, &job.key, job.flags, &other) {
             Ok(text) => job.answer.found(cx, &text, job.version),

@@ -12,13 +12,14 @@ use crate::state::State;
 /// Notes which ranks a job can not do without. With one rank there is nothing more to it.
 pub(crate) fn critical_ranks(
     core: &mut JobExec,
-    _: &mut Cx<JobExec>,
+    cx: &mut Cx<JobExec>,
     peer: &Peer,
     request: CriticalRanks,
 ) -> Result<Empty, CriticalRanksError> {
     let job = core
         .jobs
         .get_mut(&request.id)
+        .filter(|job| !cx.hides(peer, job.userid))
         .ok_or(CriticalRanksError::NotFound)?;
     if !peer.may_act_for(job.userid) {
         return Err(CriticalRanksError::NotYours);
@@ -39,7 +40,9 @@ pub(crate) fn override_(
     request: Override,
 ) -> Result<Empty, OverrideError> {
     let id = request.jobid;
-    let job = core.jobs.get_mut(&id).ok_or(OverrideError::NotFound)?;
+    let job = core.jobs.get_mut(&id);
+    let job = job.filter(|job| !cx.hides(peer, job.userid));
+    let job = job.ok_or(OverrideError::NotFound)?;
     if !peer.may_act_for(job.userid) {
         return Err(OverrideError::NotYours);
     }

@@ -11,22 +11,22 @@ use crate::JobExec;
 pub(crate) fn shell_hello(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
-    peer: &Peer,
+    _: &Peer,
     request: ShellHello,
     stream: Stream<ShellHello>,
 ) {
-    core.greet(cx, peer, request, stream);
+    core.greet(cx, request, stream);
 }
 
 /// A shell's tasks have ended.
 pub(crate) fn shell_exit(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
-    peer: &Peer,
+    _: &Peer,
     request: ShellExit,
     reply: Reply<ShellExit>,
 ) {
-    core.last_word(cx, peer, request, reply);
+    core.last_word(cx, request, reply);
 }
 
 /// A shell waits for the others of its job. On one rank there are none.
@@ -37,7 +37,8 @@ pub(crate) fn shell_barrier(
     request: ShellBarrier,
     reply: Reply<ShellBarrier>,
 ) {
-    let Some(job) = core.jobs.get_mut(&request.id) else {
+    let job = core.jobs.get_mut(&request.id);
+    let Some(job) = job.filter(|job| !cx.hides(peer, job.userid)) else {
         return reply.send(cx, Err(ShellBarrierError::NotFound));
     };
     if !peer.may_act_for(job.userid) {

@@ -16,11 +16,11 @@ use serde_json::{Map, Value};
 use crate::JobInfo;
 use crate::core;
 use crate::limits::LOOKUP_KEYS_MAX;
-use crate::log::{Updated, check_access};
+use crate::log::Updated;
 use crate::update::parse_object;
 
-/// What was found under each key.
-type Found = BTreeMap<String, Option<String>>;
+/// What was found under each key, or why it could not be read.
+type Found = BTreeMap<String, Result<Option<String>, Refusal>>;
 
 pub fn lookup(
     core: &mut JobInfo,
@@ -39,8 +39,7 @@ pub fn lookup(
     let (peer, Lookup { id, keys, flags }) = (from.clone(), request);
     gather(cx, id, keys.clone(), move |core, cx, found| {
         core.n_lookups -= 1;
-        let values = found.and_then(|found| {
-            let log = log_of(&found, &peer)?;
+        let values = log_of(cx, &found, &peer).and_then(|log| {
             let value = |key: &String| Ok((key.clone(), value(key, flags, &found, &log)?));
             keys.iter()
                 .map(value)
@@ -67,10 +66,8 @@ pub fn update_lookup(
     let (peer, key) = (from.clone(), request.key);
     gather(cx, request.id, vec![key.clone()], move |core, cx, found| {
         core.n_update_lookups -= 1;
-        let object = found.and_then(|found| {
-            let log = log_of(&found, &peer)?;
-            value(&key, JSON_DECODE | CURRENT, &found, &log)
-        });
+        let object = log_of(cx, &found, &peer)
+            .and_then(|log| value(&key, JSON_DECODE | CURRENT, &found, &log));
         let payload = object.map(|object| Payload(Map::from_iter([(key, object)])));
         reply.send_refusal(cx, payload);
     });
@@ -81,23 +78,17 @@ fn gather(
     cx: &mut Cx<JobInfo>,
     id: JobId,
     mut keys: Vec<String>,
-    then: impl FnOnce(&mut JobInfo, &mut Cx<JobInfo>, Result<Found, Refusal>) + 'static,
+    then: impl FnOnce(&mut JobInfo, &mut Cx<JobInfo>, Found) + 'static,
 ) {
     keys.push("eventlog".to_owned());
     keys.sort();
     keys.dedup();
-    let gathered = Rc::new(RefCell::new((Ok(Found::new()), Some(then))));
+    let gathered = Rc::new(RefCell::new((Found::new(), Some(then))));
     for key in keys {
         let gathered = Rc::clone(&gathered);
         core::lookup(cx, id, &key.clone(), move |core, cx, value| {
             if let Ok((found, _)) = gathered.try_borrow_mut().as_deref_mut() {
-                match (found.as_mut(), value) {
-                    (Ok(found), Ok(value)) => {
-                        found.insert(key, value);
-                    }
-                    (Ok(_), Err(refusal)) => *found = Err(refusal),
-                    (Err(_), _) => {}
-                }
+                found.insert(key, value);
             }
             // Whoever comes last has the only handle left.
             if let Some(gathered) = Rc::into_inner(gathered)
@@ -109,16 +100,21 @@ fn gather(
     }
 }
 
-/// The log of a job that is there and that `peer` may read.
-fn log_of(found: &Found, peer: &Peer) -> Result<String, Refusal> {
-    let log = found.get("eventlog").cloned().flatten();
+/// The log of a job that is there and that `peer` may read. Comes first: what is wrong
+/// with other keys is not told to one who may not read them.
+fn log_of(cx: &Cx<JobInfo>, found: &Found, peer: &Peer) -> Result<String, Refusal> {
+    let log = text_of(found, "eventlog")?;
     let log = log.ok_or_else(|| JobInfoError::InvalidId.refusal())?;
-    check_access(&log, peer).map_err(|error| error.refusal())?;
+    core::admit(cx, &log, peer)?;
     Ok(log)
 }
 
+fn text_of(found: &Found, key: &str) -> Result<Option<String>, Refusal> {
+    found.get(key).cloned().unwrap_or(Ok(None))
+}
+
 fn value(key: &str, flags: u32, found: &Found, log: &str) -> Result<Value, Refusal> {
-    let text = found.get(key).cloned().flatten();
+    let text = text_of(found, key)?;
     let Some(updated) = Updated::of(key).filter(|_| flags != 0) else {
         let missing = || JobInfoError::KeyNotFound(key.to_owned()).refusal();
         return text.map(Value::String).ok_or_else(missing);

@@ -47,7 +47,8 @@ fn answer(
     wanted: &Wanted,
     mut stream: Stream<List>,
 ) {
-    let (ids, result) = select(core, from, wanted);
+    let only_of = cx.is_private_to(from).then_some(from);
+    let (ids, result) = select(core, only_of, wanted);
     // Names are only checked when there is something to show.
     let attrs = match ids.is_empty() {
         true => Ok(None),
@@ -82,7 +83,12 @@ fn answer(
 }
 
 /// The jobs that match, in order, up to the number wanted or to the end of the budget.
-fn select(core: &JobList, from: &Peer, wanted: &Wanted) -> (Vec<u64>, Result<(), Refusal>) {
+/// Those that are not shown do not count for that: it would tell of them.
+fn select(
+    core: &JobList,
+    only_of: Option<&Peer>,
+    wanted: &Wanted,
+) -> (Vec<u64>, Result<(), Refusal>) {
     let mut walk = Walk::new(core.settings.comparisons);
     let mut ids = Vec::new();
     let lists = query::lists(&wanted.query);
@@ -97,9 +103,12 @@ fn select(core: &JobList, from: &Peer, wanted: &Wanted) -> (Vec<u64>, Result<(),
             if list == job::List::Inactive && job.times.inactive <= wanted.since {
                 break;
             }
+            if only_of.is_some_and(|peer| !peer.may_act_for(job.userid)) {
+                continue;
+            }
             match walk.matches(&wanted.query, job) {
-                Ok(true) if core.may_see(from, job) => ids.push(job.id),
-                Ok(_) => {}
+                Ok(true) => ids.push(job.id),
+                Ok(false) => {}
                 Err(TooMany) => return (ids, Err(ListError::TooManyComparisons.refusal())),
             }
         }

@@ -2,8 +2,8 @@
 
 use node::{Cx, Peer, Reply, Stream};
 use proto::job_list::{
-    Attrs, IdSyncCounts, JobStatePause, JobStateUnpause, JobStats, JobStatsError, ListAttrs,
-    ListCounts, Stats, StatsGet,
+    Attrs, IdSyncCounts, JobStatePause, JobStateUnpause, JobStats, ListAttrs, ListCounts, Stats,
+    StatsGet,
 };
 use proto::{Coded as _, Empty};
 
@@ -32,8 +32,8 @@ pub fn job_stats(
     _: JobStats,
     stream: Stream<JobStats>,
 ) {
-    if core.settings.is_private && !from.is_owner() {
-        return stream.end(cx, Err(JobStatsError::Private.refusal()));
+    if let Err(error) = cx.check_may_count(from) {
+        return stream.end(cx, Err(error.refusal()));
     }
     core.watch_stats(cx, stream);
 }
@@ -41,10 +41,13 @@ pub fn job_stats(
 pub fn stats_get(
     core: &mut JobList,
     cx: &mut Cx<JobList>,
-    _: &Peer,
+    from: &Peer,
     _: StatsGet,
     reply: Reply<StatsGet>,
 ) {
+    if let Err(error) = cx.check_may_count(from) {
+        return reply.send(cx, Err(error));
+    }
     when_initialized(core, cx, |core, cx| {
         let (lookups, waits) = core.waits.counts();
         let stats = Stats {

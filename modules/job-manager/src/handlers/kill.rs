@@ -7,6 +7,7 @@ use proto::data::job::State;
 use proto::job_manager::{Counted, Kill, KillAll, KillAllError, KillError, ShellKill, USERID_ANY};
 
 use crate::JobManager;
+use crate::jobs::Slot;
 
 /// Signals that there are.
 const SIGNALS: std::ops::RangeInclusive<i64> = 1..=64;
@@ -20,10 +21,10 @@ pub(crate) fn kill(
     if !SIGNALS.contains(&request.signum) {
         return Err(KillError::Signal);
     }
-    let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
-        (Some(job), _) => job,
-        (None, Some(_)) => return Err(KillError::Inactive),
-        (None, None) => return Err(KillError::UnknownJob),
+    let job = match core.known_to(cx, peer, request.id) {
+        Some(Slot::Active(job)) => job,
+        Some(Slot::Inactive(_)) => return Err(KillError::Inactive),
+        None => return Err(KillError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {
         return Err(KillError::NotYours);

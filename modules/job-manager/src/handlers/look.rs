@@ -1,6 +1,7 @@
 //! Methods that only look: list, getinfo, getattr, history.get, stats-get.
 
 use node::{Cx, Peer};
+use proto::common::HiddenError;
 use proto::data::job::State;
 use proto::job_manager::{
     Attrs, GetAttr, GetAttrError, GetInfo, History, HistoryError, HistoryGet, Info, JournalStats,
@@ -52,7 +53,13 @@ pub(crate) fn listed(job: &Job) -> ListedJob {
     }
 }
 
-pub(crate) fn getinfo(core: &mut JobManager, _: Cxt, _: &Peer, _: GetInfo) -> Result<Info, Never> {
+pub(crate) fn getinfo(
+    core: &mut JobManager,
+    cx: Cxt,
+    peer: &Peer,
+    _: GetInfo,
+) -> Result<Info, HiddenError> {
+    cx.check_may_count(peer)?;
     Ok(Info {
         max_jobid: core.jobs.max_id(),
     })
@@ -60,16 +67,13 @@ pub(crate) fn getinfo(core: &mut JobManager, _: Cxt, _: &Peer, _: GetInfo) -> Re
 
 pub(crate) fn getattr(
     core: &mut JobManager,
-    _: Cxt,
+    cx: Cxt,
     peer: &Peer,
     request: GetAttr,
 ) -> Result<Attrs, GetAttrError> {
-    let slot = core.jobs.get(request.id).ok_or(GetAttrError::UnknownJob)?;
-    let userid = match slot {
-        Slot::Active(job) => job.life.userid,
-        Slot::Inactive(packed) => packed.userid,
-    };
-    if !peer.may_act_for(userid) {
+    let slot = core.known_to(cx, peer, request.id);
+    let slot = slot.ok_or(GetAttrError::UnknownJob)?;
+    if !peer.may_act_for(slot.userid()) {
         return Err(GetAttrError::NotYours);
     }
     let mut attrs = Map::new();
@@ -115,10 +119,11 @@ fn attr(parts: &Parts, name: &str) -> Result<Value, GetAttrError> {
 
 pub(crate) fn stats_get(
     core: &mut JobManager,
-    _: Cxt,
-    _: &Peer,
+    cx: Cxt,
+    peer: &Peer,
     _: StatsGet,
-) -> Result<Stats, Never> {
+) -> Result<Stats, HiddenError> {
+    cx.check_may_count(peer)?;
     Ok(Stats {
         journal: JournalStats {
             listeners: core.journal.n_listeners() as u64,

@@ -7,6 +7,7 @@ use proto::data::job::{State, Urgency};
 use proto::job_manager::{JobEvent, Memo, MemoError, OldUrgency, SetUrgency, UrgencyError};
 
 use crate::JobManager;
+use crate::jobs::Slot;
 
 pub(crate) fn urgency(
     core: &mut JobManager,
@@ -28,10 +29,10 @@ fn set_urgency(
     request: SetUrgency,
 ) -> Result<OldUrgency, UrgencyError> {
     let urgency = Urgency::new(request.urgency).map_err(|_| UrgencyError::Range)?;
-    let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
-        (Some(job), _) => job,
-        (None, Some(_)) => return Err(UrgencyError::Inactive),
-        (None, None) => return Err(UrgencyError::UnknownJob),
+    let job = match core.known_to(cx, peer, request.id) {
+        Some(Slot::Active(job)) => job,
+        Some(Slot::Inactive(_)) => return Err(UrgencyError::Inactive),
+        None => return Err(UrgencyError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {
         return Err(UrgencyError::NotYours);
@@ -73,10 +74,10 @@ fn add_memo(
     peer: &Peer,
     request: Memo,
 ) -> Result<(), MemoError> {
-    let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
-        (Some(job), _) => job,
-        (None, Some(_)) => return Err(MemoError::Inactive),
-        (None, None) => return Err(MemoError::UnknownJob),
+    let job = match core.known_to(cx, peer, request.id) {
+        Some(Slot::Active(job)) => job,
+        Some(Slot::Inactive(_)) => return Err(MemoError::Inactive),
+        None => return Err(MemoError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {
         return Err(MemoError::NotYours);

@@ -9,6 +9,7 @@ use proto::job_manager::{Counted, JobEvent, Raise, RaiseAll, RaiseAllError, Rais
 
 use crate::JobManager;
 use crate::exec::publish_exception;
+use crate::jobs::Slot;
 
 pub(crate) fn raise(
     core: &mut JobManager,
@@ -31,10 +32,10 @@ fn raise_one(
 ) -> Result<(), RaiseError> {
     let severity = Severity::new(request.severity).map_err(|_| RaiseError::Severity)?;
     let kind = ExceptionType::new(&request.kind).map_err(|_| RaiseError::Type)?;
-    let job = match (core.jobs.active(request.id), core.jobs.get(request.id)) {
-        (Some(job), _) => job,
-        (None, Some(_)) => return Err(RaiseError::Inactive),
-        (None, None) => return Err(RaiseError::UnknownJob),
+    let job = match core.known_to(cx, peer, request.id) {
+        Some(Slot::Active(job)) => job,
+        Some(Slot::Inactive(_)) => return Err(RaiseError::Inactive),
+        None => return Err(RaiseError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {
         return Err(RaiseError::NotYours);

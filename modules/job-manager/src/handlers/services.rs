@@ -1,6 +1,7 @@
 //! What schedulers and execution services say and ask (protocol/11 sections 7 and 8).
 
 use node::{Cx, Peer, Stream};
+use proto::common::HiddenError;
 use proto::data::Rset;
 use proto::job_manager::{
     AllocCounts, AllocQuery, Allocated, ExecHello, ExecHelloError, ResourceStatus, SchedHello,
@@ -66,10 +67,11 @@ pub(crate) fn exec_hello(
 
 pub(crate) fn alloc_query(
     core: &mut JobManager,
-    _: &mut Cx<JobManager>,
-    _: &Peer,
+    cx: &mut Cx<JobManager>,
+    peer: &Peer,
     _: AllocQuery,
-) -> Result<AllocCounts, Never> {
+) -> Result<AllocCounts, HiddenError> {
+    cx.check_may_count(peer)?;
     Ok(AllocCounts {
         queue_length: core.alloc.n_queued() as u64,
         alloc_pending: core.alloc.n_sent() as u64,

@@ -20,7 +20,7 @@ pub fn commit(
     if let Some(version) = core.recall.done(peer) {
         return reply.send(cx, Ok(version.committed()));
     }
-    let once = match admit(core, peer, &request) {
+    let once = match admit(core, cx, peer, &request) {
         Ok(once) => once,
         Err(refusal) => return reply.send_refusal(cx, Err(refusal)),
     };
@@ -42,11 +42,16 @@ pub fn commit(
 }
 
 /// Checks, in the order that the protocol has them, and reads the token.
-fn admit(core: &Kvs, peer: &Peer, request: &Commit) -> Result<Option<(String, u64)>, Refusal> {
+fn admit(
+    core: &Kvs,
+    cx: &Cx<Kvs>,
+    peer: &Peer,
+    request: &Commit,
+) -> Result<Option<(String, u64)>, Refusal> {
     if !peer.is_owner() {
         request.ops.iter().try_for_each(guest_may)?;
     }
-    core.open(peer, &request.namespace)
+    core.open(cx, peer, &request.namespace)
         .map_err(|error| match error {
             NamespaceError::Unknown => CommitError::UnknownNamespace.refusal(),
             NamespaceError::NotYours => CommitError::NotYours.refusal(),

@@ -16,7 +16,7 @@ pub fn lookup(
     request: Lookup,
     reply: Reply<Lookup>,
 ) {
-    match start_of(core, peer, &request) {
+    match start_of(core, cx, peer, &request) {
         Ok(version) => run(core, cx, peer, request, version, Answer::Plain(reply)),
         Err(error) => reply.send(cx, Err(error)),
     }
@@ -29,7 +29,7 @@ pub fn lookup_plus(
     request: LookupPlus,
     reply: Reply<LookupPlus>,
 ) {
-    match start_of(core, peer, &request.0) {
+    match start_of(core, cx, peer, &request.0) {
         Ok(version) => run(core, cx, peer, request.0, version, Answer::Plus(reply)),
         Err(error) => reply.send(cx, Err(error)),
     }
@@ -57,7 +57,12 @@ fn run(
 
 /// Where a lookup starts. With a `rootdir` the namespace is not consulted: knowing the
 /// reference is the capability.
-fn start_of(core: &Kvs, peer: &Peer, request: &Lookup) -> Result<Version, LookupError> {
+fn start_of(
+    core: &Kvs,
+    cx: &Cx<Kvs>,
+    peer: &Peer,
+    request: &Lookup,
+) -> Result<Version, LookupError> {
     if let Some(rootdir) = &request.rootdir {
         let seq = request.rootseq.unwrap_or(0);
         return match serde_json::from_value(rootdir.clone()) {
@@ -66,7 +71,7 @@ fn start_of(core: &Kvs, peer: &Peer, request: &Lookup) -> Result<Version, Lookup
         };
     }
     let namespace = request.namespace.as_ref().ok_or(LookupError::Nowhere)?;
-    match core.open(peer, namespace) {
+    match core.open(cx, peer, namespace) {
         Ok(namespace) => Ok(namespace.version),
         Err(NamespaceError::Unknown) => Err(LookupError::UnknownNamespace),
         Err(NamespaceError::NotYours) => Err(LookupError::NotYours),

@@ -10,11 +10,11 @@ use crate::namespace::Waiter;
 
 pub fn getroot(
     core: &mut Kvs,
-    _: &mut Cx<Kvs>,
+    cx: &mut Cx<Kvs>,
     peer: &Peer,
     request: GetRoot,
 ) -> Result<Root, NamespaceError> {
-    let namespace = core.open(peer, &request.namespace)?;
+    let namespace = core.open(cx, peer, &request.namespace)?;
     Ok(Root {
         owner: namespace.owner,
         rootseq: namespace.version.seq,
@@ -31,7 +31,7 @@ pub fn wait_version(
     request: WaitVersion,
     reply: Reply<WaitVersion>,
 ) {
-    let version = match core.open(peer, &request.namespace) {
+    let version = match core.open(cx, peer, &request.namespace) {
         Ok(namespace) => namespace.version,
         Err(error) => return reply.send(cx, Err(error)),
     };
@@ -56,22 +56,22 @@ pub fn wait_version(
 
 pub fn setroot_pause(
     core: &mut Kvs,
-    _: &mut Cx<Kvs>,
+    cx: &mut Cx<Kvs>,
     peer: &Peer,
     request: SetrootPause,
 ) -> Result<Empty, NamespaceError> {
-    core.open(peer, &request.namespace)?;
+    core.open(cx, peer, &request.namespace)?;
     core.pause(&request.namespace, true);
     Ok(Empty)
 }
 
 pub fn setroot_unpause(
     core: &mut Kvs,
-    _: &mut Cx<Kvs>,
+    cx: &mut Cx<Kvs>,
     peer: &Peer,
     request: SetrootUnpause,
 ) -> Result<Empty, NamespaceError> {
-    core.open(peer, &request.namespace)?;
+    core.open(cx, peer, &request.namespace)?;
     core.pause(&request.namespace, false);
     Ok(Empty)
 }

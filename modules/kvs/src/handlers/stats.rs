@@ -8,7 +8,13 @@ use crate::Kvs;
 use crate::namespace::Namespace;
 use crate::stats::Samples;
 
-pub fn stats_get(core: &mut Kvs, _: &mut Cx<Kvs>, _: &Peer, _: StatsGet) -> Result<Stats, Never> {
+/// A guest is told of its own namespaces: running jobs have one each.
+pub fn stats_get(
+    core: &mut Kvs,
+    _: &mut Cx<Kvs>,
+    peer: &Peer,
+    _: StatsGet,
+) -> Result<Stats, Never> {
     let (mut sizes, mut total) = (Samples::default(), 0.0);
     for bytes in core.memory.dirs.sizes().chain(core.memory.blobs.sizes()) {
         sizes.add(bytes as f64 / 1024.0);
@@ -26,6 +32,7 @@ pub fn stats_get(core: &mut Kvs, _: &mut Cx<Kvs>, _: &Peer, _: StatsGet) -> Resu
             faults: core.tally.faults,
         },
         namespace: namespaces
+            .filter(|(_, ns)| peer.may_act_for(ns.owner))
             .map(|(name, ns)| (name.clone(), stats_of(ns)))
             .collect(),
         transaction_opcount: OpCounts {
