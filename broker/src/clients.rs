@@ -13,6 +13,7 @@ use wire::{Errno, Flags, Identity, Kind, Message, Role, USERID_UNKNOWN};
 use crate::armed::Armed;
 use crate::core::{Broker, Party, Provider};
 use crate::lifecycle::State;
+use crate::limits::{SERVICE_NAME_BYTES_MAX, SUBSCRIBED_BYTES_MAX};
 use crate::subscriptions::Subscriptions;
 
 /// Requests that are answered before the broker is online (protocol/02 section 5.2).
@@ -183,7 +184,9 @@ impl Broker {
         message.push_route(client.identity.clone());
         match message.topic() {
             "event.subscribe" | "event.unsubscribe" | "service.add" | "service.remove" => {
-                self.connector_request(cx, peer, message);
+                if let Some(message) = self.fitting(cx, message) {
+                    self.connector_request(cx, peer, message);
+                }
                 return None;
             }
             topic if state < State::Init && !EARLY_TOPICS.contains(&topic) => {
@@ -220,7 +223,9 @@ impl Broker {
         let result = match message.topic() {
             "event.subscribe" => decode::<Subscribe>(&message).and_then(|request| {
                 let client = self.clients.get_mut(&peer).ok_or(Errno::ECONNRESET)?;
-                let room = client.subscriptions.add(&request.topic);
+                let room = client
+                    .subscriptions
+                    .add_within(&request.topic, SUBSCRIBED_BYTES_MAX);
                 room.then_some(()).ok_or(Errno::ENOBUFS)
             }),
             "event.unsubscribe" => decode::<Subscribe>(&message).and_then(|request| {
@@ -274,7 +279,7 @@ impl Broker {
         userid: u32,
         rolemask: Role,
     ) -> Result<(), Errno> {
-        if name.is_empty() || name.contains('.') {
+        if name.is_empty() || name.len() > SERVICE_NAME_BYTES_MAX || name.contains('.') {
             return Err(Errno::EINVAL);
         }
         if !rolemask.meets(Role::OWNER) && !name.starts_with(&format!("{userid}-")) {

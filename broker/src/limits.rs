@@ -57,9 +57,23 @@ pub const ARMED_MAX: usize = 1024;
 /// Subscriptions of one client or module. When full, a further one is refused ENOBUFS.
 pub const SUBSCRIPTIONS_MAX: usize = 1 << 20;
 
+/// Bytes of all topics that one client has subscribed to. When full, a further one is
+/// refused ENOBUFS.
+pub const SUBSCRIBED_BYTES_MAX: usize = 1 << 20;
+
+/// Longest payload of a request that the broker answers itself, in bytes. Decoded it may
+/// take many times as much. A longer one is refused EMSGSIZE.
+pub const OWN_REQUEST_BYTES_MAX: usize = 16 << 20;
+
+/// Longest payload that a trace shows, in bytes. Of a longer one it shows the size.
+pub const TRACED_BYTES_MAX: usize = 1 << 20;
+
 /// Services that all clients and modules together may register. When full, a
 /// further one is refused ENOBUFS.
 pub const SERVICES_MAX: usize = 1 << 16;
+
+/// Longest name of a service, in bytes. A longer one is refused EINVAL.
+pub const SERVICE_NAME_BYTES_MAX: usize = 255;
 
 /// Longest log line, in bytes. What is longer is cut.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;

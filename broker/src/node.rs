@@ -89,7 +89,8 @@ impl BrokerNode {
     }
 
     fn handle_ours(&mut self, message: Option<Message>) {
-        if let Some(message) = message {
+        let Actor { core, cx, .. } = &mut self.actor;
+        if let Some(message) = message.and_then(|message| core.fitting(cx, message)) {
             self.actor.handle_message(message);
         }
     }

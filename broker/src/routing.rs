@@ -7,6 +7,7 @@ use wire::{Errno, Flags, Kind, Message, NODEID_ANY, Role, USERID_UNKNOWN, topic}
 
 use crate::clients::Client;
 use crate::core::{Broker, Party, Provider};
+use crate::limits::OWN_REQUEST_BYTES_MAX;
 use crate::modules::{Past, Stage};
 use crate::pending::{Full, Requester};
 use crate::publishing::user_of;
@@ -174,6 +175,19 @@ impl Broker {
             && self.allows("private-mode");
         let provider = self.services.get(service).copied();
         provider.filter(|_| !is_hidden)
+    }
+
+    /// Gives a message back that our own services may take in: what they decode has to
+    /// fit into memory.
+    pub(crate) fn fitting(&mut self, cx: &mut Cx<Broker>, message: Message) -> Option<Message> {
+        let len = message.payload().map_or(0, |payload| payload.len());
+        if len <= OWN_REQUEST_BYTES_MAX || !matches!(message.kind, Kind::Request { .. }) {
+            return Some(message);
+        }
+        let topic = message.topic();
+        tracing::error!("{topic}: a request of {len} bytes is refused: it is too long");
+        self.refuse(cx, message, Errno::EMSGSIZE, Some("request is too long"));
+        None
     }
 
     /// Answers a request on behalf of whoever can not.

@@ -383,3 +383,16 @@ fn a_numbered_request_is_answered_with_its_number_on_the_way() {
     let answer = probe.heard(asker).unwrap();
     assert_eq!((outcome(&answer), answer.n_routes()), ((0, "{}"), 0));
 }
+
+#[test]
+fn a_request_to_the_broker_that_is_too_long_to_decode_is_refused() {
+    let mut probe = Probe::start(&[]);
+    let client = probe.client(OWNER);
+    let long = "x".repeat(crate::limits::OWN_REQUEST_BYTES_MAX);
+    for topic in ["attr.get", "event.subscribe", "service.add"] {
+        let answer = probe.call(client, topic, &long);
+        assert_eq!(outcome(&answer), (90, "request is too long"), "{topic}");
+    }
+    let answer = probe.call(client, "attr.get", "{\"name\":\"rank\"}");
+    assert_eq!(outcome(&answer).0, 0);
+}

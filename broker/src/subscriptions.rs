@@ -10,13 +10,24 @@ use crate::limits::SUBSCRIPTIONS_MAX;
 #[derive(Debug, Default)]
 pub struct Subscriptions {
     counts: BTreeMap<String, u32>,
+    /// Length of all prefixes.
+    bytes: usize,
 }
 
 impl Subscriptions {
     /// Asks once more. `false` when there is no room.
     pub fn add(&mut self, topic: &str) -> bool {
-        if self.counts.len() >= SUBSCRIPTIONS_MAX && !self.counts.contains_key(topic) {
-            return false;
+        self.add_within(topic, usize::MAX)
+    }
+
+    /// The same if all topics together take at most so many bytes.
+    pub fn add_within(&mut self, topic: &str, bytes_max: usize) -> bool {
+        if !self.counts.contains_key(topic) {
+            let bytes = self.bytes.saturating_add(topic.len());
+            if self.counts.len() >= SUBSCRIPTIONS_MAX || bytes > bytes_max {
+                return false;
+            }
+            self.bytes = bytes;
         }
         *self.counts.entry(topic.to_owned()).or_default() += 1;
         true
@@ -30,6 +41,7 @@ impl Subscriptions {
         *count -= 1;
         if *count == 0 {
             self.counts.remove(topic);
+            self.bytes -= topic.len();
         }
         true
     }
@@ -60,6 +72,15 @@ mod tests {
         assert!(subscriptions.remove("a") && subscriptions.matches("a.b"));
         assert!(subscriptions.remove("a") && !subscriptions.matches("a.b"));
         assert!(!subscriptions.remove("a"));
+    }
+
+    #[test]
+    fn topics_have_room_in_sum() {
+        let mut subscriptions = Subscriptions::default();
+        assert!(subscriptions.add_within("1234", 8) && !subscriptions.add_within("56789", 8));
+        assert!(subscriptions.add_within("1234", 8), "it takes no more");
+        assert!(subscriptions.remove("1234") && !subscriptions.add_within("56789", 8));
+        assert!(subscriptions.remove("1234") && subscriptions.add_within("56789", 8));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::Value;
 use wire::{Errno, Kind, Message, topic};
 
 use crate::core::Broker;
+use crate::limits::TRACED_BYTES_MAX;
 use crate::modules::ModuleId;
 
 /// One who listens.
@@ -71,7 +72,7 @@ impl Tap {
             .payload()
             .and_then(|payload| payload.strip_suffix(b"\0"));
         let payload = text
-            .filter(|_| full)
+            .filter(|text| full && text.len() <= TRACED_BYTES_MAX)
             .and_then(|text| serde_json::from_slice(text).ok());
         let errnum = match message.kind {
             Kind::Response { errnum, .. } => errnum,

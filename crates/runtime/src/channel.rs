@@ -70,7 +70,8 @@ impl Channel {
 
     /// Writes as much as goes and keeps the rest; closes after that if asked to.
     pub fn write(&mut self, data: &[u8], eof: bool, poller: &Poller) {
-        if self.out.len() + data.len() <= CHILD_BACKLOG_BYTES_MAX {
+        let has_room = self.out.len() + data.len() <= CHILD_BACKLOG_BYTES_MAX;
+        if has_room && self.out.try_reserve(data.len()).is_ok() {
             self.out.extend_from_slice(data);
         }
         self.close |= eof;

@@ -169,7 +169,8 @@ impl Children {
     ) -> Option<ChildEvent> {
         let running = self.running.get_mut(&child)?;
         let is_dropped = running.stdin.is_none()
-            || running.input.len().saturating_add(data.len()) > CHILD_BACKLOG_BYTES_MAX;
+            || running.input.len().saturating_add(data.len()) > CHILD_BACKLOG_BYTES_MAX
+            || running.input.try_reserve(data.len()).is_err();
         if is_dropped {
             let closed = running.stdin.is_none();
             let bytes = data.len();
