@@ -135,6 +135,19 @@ fn count_tasks(spec: &Jobspec, rset: &Rset) -> Result<u64, JobError> {
     let total = spec
         .get("tasks")
         .and_then(|tasks| tasks.get(0)?.get("count")?.get("total"));
+    if let Some(count) = spec
+        .get("tasks")
+        .and_then(|tasks| tasks.get(0)?.get("count"))
+    {
+        let is_number = |key: &str| {
+            let count = count.get(key);
+            count.is_none_or(|count| count.as_u64().is_some_and(|count| count > 0))
+        };
+        if !is_number("total") || !is_number("per_slot") {
+            let text = "task count must be an int > 0";
+            return Err(JobError::Attribute(text.to_owned()));
+        }
+    }
     let count = spec.shell_option("per-resource.count");
     if count.is_some_and(|count| count.as_u64().is_none_or(|count| count == 0)) {
         return Err(JobError::Option(

@@ -365,3 +365,22 @@ fn a_job_that_was_not_validated_fails_by_what_is_wrong() {
         assert_eq!(stage.tell_job(), [&raised[..], "exit 1"]);
     }
 }
+
+#[test]
+fn a_count_of_tasks_that_is_none_is_no_reason_to_run_one() {
+    for count in [
+        json!({"total": 0}),
+        json!({"total": -1}),
+        json!({"total": "2"}),
+        json!({"per_slot": 0}),
+        json!({"per_slot": 1.5}),
+        json!({"per_slot": null}),
+    ] {
+        let mut stage = Stage::start(Play {
+            count,
+            ..Play::default()
+        });
+        let why = "raise task count must be an int > 0";
+        assert_eq!(stage.tell_job(), [why, "exit 1"]);
+    }
+}

@@ -244,3 +244,13 @@ fn a_stop_waits_for_an_outcome_that_is_being_stored() {
     assert_eq!(stage.run()[..2], ["finish 0", "shell-exit: ok"]);
     assert!(is_ending(&stage));
 }
+
+#[test]
+fn a_job_shell_that_is_no_program_is_refused() {
+    let mut stage = Stage::start("{}", &[]);
+    let note = "exception exec 0: attributes.system.exec.job_shell: not a string";
+    assert_eq!(
+        stage.ask(&json!({"job_shell": 7}), false),
+        [note, "release all true"]
+    );
+}

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::hostlist::Hostlist;
 use super::idset::IdSet;
-use super::limits::CONSTRAINT_DEPTH_MAX;
+use super::limits::{CONSTRAINT_DEPTH_MAX, CONSTRAINT_TERMS_MAX, HOSTS_MAX};
 use super::rset::InvalidProperty;
 
 /// A parsed constraint.
@@ -64,6 +64,31 @@ pub enum ConstraintError {
     /// Nested deeper than `CONSTRAINT_DEPTH_MAX`.
     #[error("constraints are nested too deep")]
     TooDeep,
+    /// More operators and values than `CONSTRAINT_TERMS_MAX`.
+    #[error("constraints have more than {CONSTRAINT_TERMS_MAX} operators and values")]
+    TooLong,
+    /// More hosts than there can be.
+    #[error("host constraints name more than {HOSTS_MAX} hosts")]
+    TooManyHosts,
+}
+
+/// How much more may be read.
+struct Room {
+    terms: usize,
+    hosts: usize,
+}
+
+impl Room {
+    fn take_terms(&mut self, n: usize) -> Result<(), ConstraintError> {
+        self.terms = self.terms.checked_sub(n).ok_or(ConstraintError::TooLong)?;
+        Ok(())
+    }
+
+    fn take_hosts(&mut self, n: usize) -> Result<(), ConstraintError> {
+        let left = self.hosts.checked_sub(n);
+        self.hosts = left.ok_or(ConstraintError::TooManyHosts)?;
+        Ok(())
+    }
 }
 
 impl From<InvalidProperty> for ConstraintError {
@@ -81,7 +106,11 @@ impl Constraint {
 
     /// Reads the object under `attributes.system.constraints`.
     pub fn parse(value: &Value) -> Result<Self, ConstraintError> {
-        parse_at(value, 0)
+        let mut room = Room {
+            terms: CONSTRAINT_TERMS_MAX,
+            hosts: HOSTS_MAX,
+        };
+        parse_at(value, 0, &mut room)
     }
 
     /// True if a rank on `host`, with the properties for which `has_property` is true, will do.
@@ -110,7 +139,7 @@ impl Constraint {
     }
 }
 
-fn parse_at(value: &Value, depth: usize) -> Result<Constraint, ConstraintError> {
+fn parse_at(value: &Value, depth: usize, room: &mut Room) -> Result<Constraint, ConstraintError> {
     if depth > CONSTRAINT_DEPTH_MAX {
         return Err(ConstraintError::TooDeep);
     }
@@ -128,15 +157,16 @@ fn parse_at(value: &Value, depth: usize) -> Result<Constraint, ConstraintError> 
     let values = values
         .as_array()
         .ok_or_else(|| ConstraintError::NotASequence(operator.clone()))?;
-    let inner = || {
+    room.take_terms(values.len() + 1)?;
+    let mut inner = || {
         values
             .iter()
-            .map(|value| parse_at(value, depth + 1))
+            .map(|value| parse_at(value, depth + 1, room))
             .collect::<Result<Vec<_>, _>>()
     };
     match operator.as_str() {
         "properties" => parse_properties(values),
-        "hostlist" => parse_hosts(values),
+        "hostlist" => parse_hosts(values, room),
         "ranks" => parse_ranks(values),
         "not" => inner().map(Constraint::Not),
         "and" => inner().map(Constraint::And),
@@ -172,7 +202,7 @@ fn parse_properties(values: &[Value]) -> Result<Constraint, ConstraintError> {
         .map(Constraint::Properties)
 }
 
-fn parse_hosts(values: &[Value]) -> Result<Constraint, ConstraintError> {
+fn parse_hosts(values: &[Value], room: &mut Room) -> Result<Constraint, ConstraintError> {
     let mut hosts = BTreeSet::new();
     for value in values {
         let text = value
@@ -181,6 +211,7 @@ fn parse_hosts(values: &[Value]) -> Result<Constraint, ConstraintError> {
         let list: Hostlist = text
             .parse()
             .map_err(|_| ConstraintError::Hosts(text.to_owned()))?;
+        room.take_hosts(list.len())?;
         hosts.extend(list.iter().map(Box::from));
     }
     Ok(Constraint::Hosts(hosts))
@@ -295,6 +326,25 @@ mod tests {
     fn deep_nesting_is_refused() {
         let deep = (0..=CONSTRAINT_DEPTH_MAX).fold(json!({}), |inner, _| json!({"not": [inner]}));
         check(deep, "constraints are nested too deep");
+    }
+
+    #[test]
+    fn no_constraint_costs_more_than_its_bound() {
+        let many = |value: Value| vec![value; CONSTRAINT_TERMS_MAX];
+        for long in [
+            json!({"or": many(json!({"not": []}))}),
+            json!({"and": [{"properties": many(json!("^x"))}]}),
+            json!({"ranks": many(json!("0"))}),
+        ] {
+            let outcome = Constraint::parse(&long);
+            assert_eq!(outcome, Err(ConstraintError::TooLong));
+        }
+        let all = |name: &str| json!(format!("{name}[1-{HOSTS_MAX}]"));
+        check(json!({"hostlist": [all("n")]}), "1-3");
+        check(
+            json!({"hostlist": [all("n"), "m"]}),
+            "host constraints name more than 131072 hosts",
+        );
     }
 
     #[test]

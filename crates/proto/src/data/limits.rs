@@ -18,6 +18,10 @@ pub const KEY_BYTES_MAX: usize = 65_536;
 /// Nested operators in one constraint object or query. Deeper ones are refused.
 pub const CONSTRAINT_DEPTH_MAX: usize = 64;
 
+/// Operators of one constraint object and the values below them. More is refused: each may
+/// be looked at for each rank.
+pub const CONSTRAINT_TERMS_MAX: usize = 16_384;
+
 /// Bytes of one constraint query. A longer one is refused; the object a query becomes is no
 /// deeper than the query is long.
 pub const QUERY_BYTES_MAX: usize = 16_384;
@@ -43,8 +47,9 @@ pub const JOBSPEC_COUNT_MAX: u64 = i32::MAX as u64;
 /// Time limit of one job, in seconds. A longer one is refused at submission.
 pub const JOBSPEC_DURATION_S_MAX: f64 = 1e12;
 
-/// Bytes of the names and values of one job's environment. More is refused at submission.
-pub const JOBSPEC_ENVIRONMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of the names and values of one job's environment: what execve(2) takes at most. More
+/// is refused at submission.
+pub const JOBSPEC_ENVIRONMENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// Files that come with one job. More is refused at submission.
 pub const JOBSPEC_FILES_MAX: usize = 4096;

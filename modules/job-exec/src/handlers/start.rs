@@ -35,6 +35,7 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
             let is_theirs = start.userid == cx.owner();
             let note = "cannot run jobs of other users: no IMP is configured";
             let problem = (!is_theirs).then(|| note.to_owned());
+            let problem = problem.or_else(|| bad_job_shell(&start.jobspec));
             (Kind::Shell(Box::<Shell>::default()), problem)
         }
         Some(Ok(_)) if start.userid != cx.owner() && !core.config.allow_guests => {
@@ -55,6 +56,13 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
         (None, State::Recovering) => core.recover(cx, id),
         (None, _) => core.begin(cx, id),
     }
+}
+
+/// What is wrong with the program that a job wants as its shell, if anything.
+fn bad_job_shell(jobspec: &serde_json::Value) -> Option<String> {
+    let wanted = jobspec.pointer("/attributes/system/exec/job_shell");
+    let is_bad = wanted.is_some_and(|wanted| !wanted.is_string());
+    is_bad.then(|| "attributes.system.exec.job_shell: not a string".to_owned())
 }
 
 /// The job manager was restarted and asks again for a job that we have.

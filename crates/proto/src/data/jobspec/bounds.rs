@@ -295,7 +295,7 @@ mod tests {
         let large = "x".repeat(JOBSPEC_ENVIRONMENT_BYTES_MAX);
         check(
             &[("/attributes/system/environment", json!({"A": large}))],
-            "attributes.system.environment must be <= 16777216 bytes",
+            "attributes.system.environment must be <= 6291456 bytes",
         );
         let files = (0..=JOBSPEC_FILES_MAX).map(|n| (n.to_string(), json!({})));
         let files: Map<String, Value> = files.collect();
