@@ -157,7 +157,8 @@ impl JobManager {
                 self.progress(cx, progress.id, progress.step);
                 self.run(cx);
             }
-            Ok(progress) => tracing::error!("job={} is inactive and runs", progress.id),
+            // Said again to us, who have heard it from the same service or the one before.
+            Ok(progress) => tracing::debug!("job={} is inactive and runs", progress.id),
             Err(bad) => tracing::error!("{}: malformed answer: {bad}", response.topic()),
         }
     }
