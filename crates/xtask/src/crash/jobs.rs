@@ -205,6 +205,7 @@ fn kill_modules(broker: u32, count: u64, rng: &mut Rng) -> Result<()> {
 fn rest(fire: &Fire, followers: &AtomicUsize) -> Result<()> {
     let mut handle = fire.site.open()?;
     handle.rpc(&Drain).context("job-manager.drain")?;
+    verify::look_at_resources(fire, &mut handle)?;
     fire.ledger.enter(Phase::Quiet);
     // One more of everything, which followers do not take in any more.
     submit::submit_last(fire, &mut handle);

@@ -55,12 +55,8 @@ fn submit_one(fire: &Fire, handle: &mut Handle, task: Task) -> Option<JobId> {
         }
         Err(refusal) => {
             fire.ledger.refused(task);
-            match is_ask_again(&refusal) && !fire.ledger.is_broker_killed() {
-                true => fire.ledger.count("submissions told to ask again"),
-                false => fire
-                    .ledger
-                    .failed(job_ingest::Submit::TOPIC, &refusal.to_string()),
-            }
+            fire.ledger
+                .failed(job_ingest::Submit::TOPIC, &refusal.to_string());
             None
         }
     }

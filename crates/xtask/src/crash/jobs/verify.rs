@@ -112,6 +112,25 @@ pub fn look_at_all(fire: &Fire) -> Result<()> {
     Ok(())
 }
 
+/// Looks at what the scheduler has given out while there are no jobs. It may be told a
+/// little later than others that the last one is over.
+pub fn look_at_resources(fire: &Fire, handle: &mut Handle) -> Result<()> {
+    let end = Instant::now() + STUCK_AFTER;
+    loop {
+        let status = handle.rpc_json("sched.resource-status", &json!({}))?;
+        let given = &status["allocated"]["execution"]["R_lite"];
+        match given.as_array().is_none_or(Vec::is_empty) {
+            true => return Ok(()),
+            false if Instant::now() > end => {
+                let complaint = format!("there are no jobs, and they have {given}");
+                fire.ledger.wrong("resources lost", complaint);
+                return Ok(());
+            }
+            false => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
 /// The jobs as job-list has them.
 struct Listed {
     by_name: BTreeMap<String, Vec<JobId>>,
