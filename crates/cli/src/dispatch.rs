@@ -64,7 +64,7 @@ fn dispatch(args: Vec<OsString>, flux: &mut Flux) -> Result<(), CliError> {
         return Err(unknown(&name));
     };
     if globals.verbose {
-        writeln!(flux.err, "flux: {}", program.display())?;
+        flux.note(format_args!("flux: {}", program.display()))?;
     }
     Err(external::become_program(flux, program.as_os_str(), &rest))
 }

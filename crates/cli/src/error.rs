@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::command::Style;
+use crate::plain::Plain;
 
 /// Exit code of a program that SIGPIPE would have ended.
 const BROKEN_PIPE_CODE: u8 = 141;
@@ -93,10 +94,14 @@ impl CliError {
     }
 
     /// What goes to standard error, whole lines. `program` is `flux-NAME`.
-    pub fn render(&self, program: &str, style: Style) -> String {
+    pub fn render(&self, program: &str, style: Style, plain: Plain) -> String {
         let mut lines = String::new();
         if !self.text.is_empty() {
-            let text = &self.text;
+            let text = match self.form {
+                // With the usage below it.
+                Form::Usage => plain.lines(&self.text),
+                Form::Named | Form::Bare => plain.line(&self.text),
+            };
             // Writing to a String does not fail.
             let _ = match (self.form, style) {
                 (Form::Bare, _) => writeln!(lines, "{text}"),
@@ -106,7 +111,7 @@ impl CliError {
             };
         }
         if let Some(hint) = &self.hint {
-            let _ = writeln!(lines, "hint: {hint}");
+            let _ = writeln!(lines, "hint: {}", plain.line(hint));
         }
         lines
     }
@@ -142,7 +147,7 @@ mod tests {
     use super::*;
 
     fn check(error: CliError, style: Style, expect: &str, code: u8) {
-        assert_eq!(error.render("flux-x", style), expect);
+        assert_eq!(error.render("flux-x", style, Plain::default()), expect);
         assert_eq!(error.code(style), code);
     }
 
@@ -165,6 +170,18 @@ mod tests {
     fn a_hint_is_a_line_of_its_own() {
         let error = CliError::new("no").about("a.b").with_hint("try again");
         check(error, Style::Bare, "flux-x: a.b: no\nhint: try again\n", 1);
+    }
+
+    #[test]
+    fn what_a_service_says_is_one_line() {
+        let refusal = proto::Refusal::new(proto::Errno::EINVAL, "a\nflux-x: b\x1b[2J");
+        let error = CliError::from(refusal).about("c\nd");
+        check(
+            error,
+            Style::Bare,
+            "flux-x: c\\nd: a\\nflux-x: b\\u001b[2J\n",
+            1,
+        );
     }
 
     #[test]

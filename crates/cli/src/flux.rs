@@ -1,5 +1,6 @@
 //! What a sub-command is given: its environment, its streams, and a way to the instance.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, LineWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -8,6 +9,7 @@ use client::{Handle, Options};
 use crate::command::Style;
 use crate::env::Env;
 use crate::error::CliError;
+use crate::plain::Plain;
 
 /// Columns of a terminal that does not say how wide it is.
 const COLUMNS_DEFAULT: usize = 80;
@@ -82,12 +84,14 @@ pub struct Flux {
     err_is_tty: bool,
     program: String,
     style: Style,
+    plain: Plain,
 }
 
 impl Flux {
     /// Before the command is known.
     pub(crate) fn new(env: Env, io: Io) -> Flux {
         Flux {
+            plain: Plain::new(&env),
             env,
             input: io.input,
             out: io.out,
@@ -133,18 +137,35 @@ impl Flux {
         })
     }
 
+    /// How text is shown here.
+    pub fn plain(&self) -> Plain {
+        self.plain
+    }
+
+    /// Prints a line: for text that people read. JSON, and values that were asked for, go to
+    /// `out` as they are.
+    pub fn line(&mut self, text: impl Display) -> io::Result<()> {
+        writeln!(self.out, "{}", self.plain.line(&text.to_string()))
+    }
+
+    /// The same on standard error.
+    pub fn note(&mut self, text: impl Display) -> io::Result<()> {
+        writeln!(self.err, "{}", self.plain.line(&text.to_string()))
+    }
+
     /// Prints a line about something that does not end the command.
-    pub fn warn(&mut self, text: impl std::fmt::Display) -> Result<(), CliError> {
-        match self.style {
-            Style::Bare => writeln!(self.err, "{}: {text}", self.program)?,
-            Style::Tagged => writeln!(self.err, "{}: WARNING: {text}", self.program)?,
-        }
-        Ok(())
+    pub fn warn(&mut self, text: impl Display) -> Result<(), CliError> {
+        let tag = match self.style {
+            Style::Bare => "",
+            Style::Tagged => "WARNING: ",
+        };
+        let program = self.program.clone();
+        Ok(self.note(format_args!("{program}: {tag}{text}"))?)
     }
 
     /// Prints an error that does not end the command.
     pub fn complain(&mut self, error: &CliError) -> Result<(), CliError> {
-        let text = error.render(&self.program, self.style);
+        let text = error.render(&self.program, self.style, self.plain);
         self.err.write_all(text.as_bytes())?;
         Ok(())
     }

@@ -22,6 +22,7 @@ mod flux;
 mod format;
 mod layout;
 mod limits;
+mod plain;
 mod snapshot;
 mod streams;
 mod submission;

@@ -310,9 +310,9 @@ impl Follower {
         match entry.context() {
             Some(context) => {
                 let context = serde_json::Value::Object(context.clone());
-                writeln!(flux.err, "{seconds:.3}s: {log}.{name} {context}")?;
+                flux.note(format_args!("{seconds:.3}s: {log}.{name} {context}"))?;
             }
-            None => writeln!(flux.err, "{seconds:.3}s: {log}.{name}")?,
+            None => flux.note(format_args!("{seconds:.3}s: {log}.{name}"))?,
         }
         Ok(())
     }
@@ -327,10 +327,9 @@ impl Follower {
         let Exception { kind, note, .. } = exception;
         let (id, severity) = (self.id, exception.severity.get());
         flux.out.flush()?;
-        writeln!(
-            flux.err,
+        flux.note(format_args!(
             "{seconds:.3}s: job.exception {id} type={kind} severity={severity} {note}"
-        )?;
+        ))?;
         Ok(())
     }
 
@@ -338,7 +337,7 @@ impl Follower {
     pub fn print_end(&self, flux: &mut Flux) -> Result<(), CliError> {
         if let Some(text) = self.status.and_then(WaitStatus::failure_text) {
             flux.out.flush()?;
-            writeln!(flux.err, "flux-job: {text}")?;
+            flux.note(format_args!("flux-job: {text}"))?;
         }
         Ok(())
     }

@@ -190,13 +190,15 @@ impl Output {
             _ => String::new(),
         };
         let message = &log.message;
-        let line = format!("{seconds:.3}s: flux-shell{rank}: {level}{place}{component}{message}\n");
+        let line = format!("{seconds:.3}s: flux-shell{rank}: {level}{place}{component}{message}");
+        let line = format!("{}\n", flux.plain().line(line.trim_end_matches('\n')));
         self.show(flux, Stream::Err, line.as_bytes())
     }
 
     fn redirected(&mut self, flux: &mut Flux, redirect: &Redirect) -> Result<(), CliError> {
         let Redirect { stream, rank, path } = redirect;
         let path = path.as_deref().unwrap_or("somewhere");
+        let path = flux.plain().line(path).into_owned();
         let line = format!("{rank}: {stream} redirected to {path}\n");
         self.show(flux, Stream::Err, line.as_bytes())
     }

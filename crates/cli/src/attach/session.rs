@@ -166,7 +166,7 @@ impl Session {
             None => {}
             Some(Wish::Warn) => {
                 let text = "one more ctrl-C within 2s to cancel or ctrl-Z to detach";
-                writeln!(flux.err, "flux-job: {text}")?;
+                flux.note(format_args!("flux-job: {text}"))?;
             }
             Some(Wish::Cancel) => {
                 let cancel = Raise {
@@ -179,7 +179,7 @@ impl Session {
                 handle.notify(Call::new(&cancel));
             }
             Some(Wish::Detach) => {
-                writeln!(flux.err, "flux-job: detaching...")?;
+                flux.note("flux-job: detaching...")?;
                 return Ok(true);
             }
             Some(Wish::Stop) => signals.stop(),

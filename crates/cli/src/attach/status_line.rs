@@ -66,7 +66,7 @@ impl StatusLine {
         self.wait = wait_after(entry, before);
         match self.wait {
             Some(wait) if self.place == Place::Lines && self.wait != before => {
-                writeln!(flux.err, "flux-job: {} {wait}", self.id)?;
+                flux.note(format_args!("flux-job: {} {wait}", self.id))?;
             }
             _ => {}
         }
@@ -106,7 +106,7 @@ impl StatusLine {
     fn draw(&self, flux: &mut Flux) -> Result<(), CliError> {
         if let Some(wait) = self.wait {
             let line = line(self.id, wait, clock::now() - self.submitted);
-            write!(flux.out, "{CLEAR}{line}")?;
+            write!(flux.out, "{CLEAR}{}", flux.plain().line(&line))?;
             flux.out.flush()?;
         }
         Ok(())

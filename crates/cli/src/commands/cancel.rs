@@ -142,7 +142,7 @@ impl Cancel {
         let errors = errors.map(|errors| format!(" ({errors} errors)"));
         let errors = errors.unwrap_or_default();
         let program = flux.program().to_owned();
-        writeln!(flux.err, "{program}: {done} {count} {jobs}{errors}")?;
+        flux.note(format_args!("{program}: {done} {count} {jobs}{errors}"))?;
         Ok(())
     }
 }

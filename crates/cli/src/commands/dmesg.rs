@@ -9,6 +9,7 @@ use crate::clock;
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::plain::Plain;
 
 /// Show or clear the broker's log
 #[derive(clap::Parser)]
@@ -74,6 +75,7 @@ struct Printer {
     before: Option<f64>,
     is_delta: bool,
     is_coloured: bool,
+    plain: Plain,
 }
 
 impl Printer {
@@ -87,21 +89,23 @@ impl Printer {
             before: None,
             is_delta: options.delta,
             is_coloured: flux.wants_color(options.color),
+            plain: flux.plain(),
         }
     }
 
     fn line(&mut self, raw: &[u8]) -> String {
         let Ok(line) = LogLine::parse(raw) else {
-            return String::from_utf8_lossy(raw)
-                .trim_end_matches('\0')
-                .to_owned();
+            let text = String::from_utf8_lossy(raw);
+            return self.plain.line(text.trim_end_matches('\0')).into_owned();
         };
         let time = self.time(&line);
         let (on, off) = match self.is_coloured {
             true => (colour(line.level), "\x1b[0m"),
             false => ("", ""),
         };
-        let (app, level, rank, text) = (line.appname, line.level, line.host, line.message);
+        let (level, message) = (line.level, line.message.to_string());
+        let (app, rank) = (self.plain.line(&line.appname), self.plain.line(&line.host));
+        let text = self.plain.line(&message);
         format!("{time} {app}.{level}[{rank}]: {on}{text}{off}")
     }
 
@@ -140,6 +144,7 @@ mod tests {
 
     fn check(is_human: bool, is_delta: bool, expect: [&str; 3]) {
         let mut printer = Printer {
+            plain: Plain::default(),
             human: is_human.then(|| EntryFormatter::new(TimeForm::Human, 0)),
             before: None,
             is_delta,

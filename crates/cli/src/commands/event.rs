@@ -7,6 +7,7 @@ use wire::Message;
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::plain::Plain;
 
 /// Publish events, or show them as they come
 #[derive(clap::Parser)]
@@ -67,7 +68,7 @@ impl Pub {
         let event = Handle::event(&self.topic, self.payload(), self.private);
         if self.synchronous {
             let seq = handle.publish(&event)?;
-            writeln!(flux.out, "seq={seq}")?;
+            flux.line(format_args!("seq={seq}"))?;
         } else {
             handle.publish_unsequenced(event);
             handle.flush()?;
@@ -118,7 +119,7 @@ impl Sub {
         while left > 0
             && let Some(event) = handle.next_event(None)?
         {
-            flux.out.write_all(&line(&event, self.raw))?;
+            flux.out.write_all(&line(&event, self.raw, flux.plain()))?;
             flux.out.flush()?;
             left -= 1;
         }
@@ -126,16 +127,18 @@ impl Sub {
     }
 }
 
-fn line(event: &Message, raw: bool) -> Vec<u8> {
-    let mut line = event.topic().as_bytes().to_vec();
-    line.push(b'\t');
-    let payload = event
-        .payload()
-        .map(|payload| &payload[..])
-        .unwrap_or_default();
-    match payload.strip_suffix(b"\0") {
-        Some(text) if !raw => line.extend_from_slice(text),
-        _ => line.extend_from_slice(payload),
+/// `TOPIC<TAB>PAYLOAD`
+fn line(event: &Message, raw: bool, plain: Plain) -> Vec<u8> {
+    let payload = event.payload().map(|payload| &payload[..]);
+    let payload = payload.unwrap_or_default();
+    let topic = plain.line(event.topic());
+    let mut line = format!("{topic}\t").into_bytes();
+    match raw {
+        true => line.extend_from_slice(payload),
+        false => {
+            let text = String::from_utf8_lossy(payload.strip_suffix(b"\0").unwrap_or(payload));
+            line.extend_from_slice(plain.line(&text).as_bytes());
+        }
     }
     line.push(b'\n');
     line

@@ -112,7 +112,7 @@ impl Collection<'_> {
             format!("gc complete: marked {n_marked}, reclaimed {n} blobs (horizon epoch {horizon})")
         };
         self.progress.clear(flux)?;
-        writeln!(flux.err, "flux: {line}")?;
+        flux.note(format_args!("flux: {line}"))?;
         Ok(())
     }
 

@@ -27,7 +27,7 @@ impl Run for Lsattr {
         names.sort_unstable();
         for name in names {
             if !self.values {
-                writeln!(flux.out, "{name}")?;
+                flux.line(&name)?;
                 continue;
             }
             let value = match handle.attr(&name) {
@@ -35,7 +35,7 @@ impl Run for Lsattr {
                 Err(refusal) if refusal.errno == Errno::ENOENT => "-".to_owned(),
                 Err(refusal) => return Err(CliError::from(refusal).about(name)),
             };
-            writeln!(flux.out, "{name:<40}{value}")?;
+            flux.line(format_args!("{name:<40}{value}"))?;
         }
         Ok(())
     }

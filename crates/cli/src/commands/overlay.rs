@@ -80,7 +80,7 @@ impl Status {
         let hosts = hosts(&mut handle)?;
         let (health, took) = ask(&mut handle, self.rank)?;
         if self.summary {
-            writeln!(flux.out, "{}", health.status)?;
+            flux.line(&health.status)?;
             return Ok(());
         }
         let mut walk = Walk {
@@ -91,7 +91,7 @@ impl Status {
         };
         walk.visit(&health, Some(took), "", "")?;
         for line in walk.lines {
-            writeln!(flux.out, "{line}")?;
+            flux.line(&line)?;
         }
         Ok(())
     }
@@ -200,7 +200,7 @@ impl Lookup {
             Ok(ranks) => hosts_of(&ranks, &hosts)?,
             Err(_) => ranks_of(&self.target, &hosts)?,
         };
-        writeln!(flux.out, "{answer}")?;
+        flux.line(&answer)?;
         Ok(())
     }
 }
@@ -244,7 +244,7 @@ impl Parentof {
         }
         let tree = handle.call(Call::new(&Topology { rank: 0 }).to(0))?;
         let parent = parent_of(self.rank, &tree).ok_or_else(|| not_a_rank(self.rank))?;
-        writeln!(flux.out, "{parent}")?;
+        flux.line(&parent)?;
         Ok(())
     }
 }

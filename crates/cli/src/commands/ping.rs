@@ -66,7 +66,7 @@ impl Run for Ping {
             pad: "p".repeat(self.pad),
             target,
         };
-        writeln!(flux.out, "flux-ping {}", round.target)?;
+        flux.line(format_args!("flux-ping {}", round.target))?;
         flux.out.flush()?;
         self.go_on(&round, &mut handle, flux)
     }
@@ -101,7 +101,7 @@ impl Ping {
                     let pong = pong.map_err(|bad| CliError::new(bad.to_string()))?;
                     answered += 1;
                     let line = round.line(&pong, self.userid);
-                    writeln!(flux.out, "{line}")?;
+                    flux.line(&line)?;
                     flux.out.flush()?;
                 }
                 Arrival::Deadline | Arrival::Ready(_) => {}

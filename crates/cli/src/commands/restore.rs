@@ -115,7 +115,7 @@ impl Restore {
         let read = self.open(flux)?.read(u64::MAX, |member| {
             n_keys += 1;
             match self.verbose {
-                true => writeln!(flux.err, "{}", member.key),
+                true => flux.note(&member.key),
                 false => Ok(()),
             }
         });
@@ -186,7 +186,7 @@ impl Restoring<'_> {
         self.n_keys += 1;
         self.newest = self.newest.max(member.mtime);
         if self.restore.verbose {
-            writeln!(flux.err, "{key}")?;
+            flux.note(&key)?;
         }
         let (n_keys, n_blobs) = (self.n_keys, self.grow.n_blobs());
         self.progress.step(flux, || count(n_keys, n_blobs))

@@ -39,7 +39,7 @@ impl Run for RunCommand {
         let mut handle = flux.connect()?;
         let id = request.submit(&mut handle)?;
         if options.verbose > 0 {
-            writeln!(flux.err, "jobid: {id}")?;
+            flux.note(format_args!("jobid: {id}"))?;
         }
         let session = SessionOptions {
             show: Show {

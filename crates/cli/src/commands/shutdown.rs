@@ -94,7 +94,7 @@ impl Run for Shutdown {
             loglevel: Some(level),
         };
         for line in handle.stream(Call::new(&start)) {
-            flux.err.write_all(line?.log.as_bytes())?;
+            flux.note(line?.log.trim_end_matches('\n'))?;
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ impl Run for Start {
                 .chain(&args)
                 .map(|w| w.to_string_lossy())
                 .collect();
-            writeln!(flux.err, "flux-start: {}", words.join(" "))?;
+            flux.note(format_args!("flux-start: {}", words.join(" ")))?;
         }
         if self.noexec {
             return Ok(());

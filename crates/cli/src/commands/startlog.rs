@@ -68,8 +68,8 @@ impl Run for Startlog {
             for life in &lives {
                 let line = life.line(&zone, now);
                 match self.show_version {
-                    true => writeln!(flux.out, "{line} {}", life.version)?,
-                    false => writeln!(flux.out, "{line}")?,
+                    true => flux.line(format_args!("{line} {}", life.version))?,
+                    false => flux.line(&line)?,
                 }
             }
         }

@@ -81,7 +81,7 @@ impl Run for Submit {
             Some(until) => {
                 let jobs = jobs.into_iter().map(|(id, streams)| Watched {
                     id,
-                    show: self.show(id, &until),
+                    show: self.show(flux, id, &until),
                     streams,
                 });
                 follow_all(flux, &mut handle, jobs.collect(), progress.as_mut())?
@@ -109,7 +109,7 @@ impl Submit {
         let progress = Progress::new(flux, ids.map_or(1, IdSet::count), self.jps);
         if progress.is_none() {
             let text = "stdout is not a tty. Ignoring --progress option";
-            writeln!(flux.err, "flux: WARNING: {text}")?;
+            flux.note(format_args!("flux: WARNING: {text}"))?;
         }
         Ok(progress)
     }
@@ -123,12 +123,12 @@ impl Submit {
         }
     }
 
-    fn show(&self, id: JobId, until: &str) -> Show {
+    fn show(&self, flux: &Flux, id: JobId, until: &str) -> Show {
         let label = self.options.label_io;
         Show {
             output: self.watch,
             prefix: if label {
-                format!("{id}: ")
+                flux.plain().line(&format!("{id}: ")).into_owned()
             } else {
                 String::new()
             },
@@ -183,7 +183,7 @@ impl Submit {
             streams.with(flux, |flux| {
                 let id = answered(handle.wait(pending))?;
                 if !self.options.quiet {
-                    writeln!(flux.out, "{id}")?;
+                    flux.line(&id)?;
                 }
                 jobs.push((id, streams.clone()));
                 Ok(())

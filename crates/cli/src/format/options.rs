@@ -71,6 +71,7 @@ impl FormatOptions {
             header: !self.no_header,
             columns_max: width.or_else(|| flux.terminal_columns()),
             zone: clock::zone(&flux.env),
+            plain: flux.plain(),
         }
     }
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use super::parse::{Column, Format, SortKey};
 use super::spec::Spec;
 use super::value::Value;
+use crate::plain::Plain;
 
 /// How a table is printed.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct TableOptions {
     pub columns_max: Option<usize>,
     /// Zone of the times.
     pub zone: TimeZone,
+    /// How texts are shown.
+    pub plain: Plain,
 }
 
 /// Rows that are gathered, because some columns depend on all of them.
@@ -68,7 +71,7 @@ impl<'f, F> Table<'f, F> {
     pub fn push<'v>(&mut self, get: impl Fn(&F) -> Value<'v>) {
         let mut cells = Vec::with_capacity(self.format.columns.len());
         for (column, seen) in self.format.columns.iter().zip(&mut self.columns) {
-            let value = get(&column.field);
+            let value = get(&column.field).plain(self.options.plain);
             // A column that widens shows its zeros: NGPUS on nodes without any.
             seen.has_value |= !value.is_empty() || (column.widen && value.is_number());
             // Only what is not cut to the old width tells how wide it should be.
@@ -187,6 +190,7 @@ fn owned(value: Value<'_>) -> Value<'static> {
     match value {
         Value::None => Value::None,
         Value::Text(text) => Value::Text(text.into_owned().into()),
+        Value::Escape(code) => Value::Escape(code),
         Value::Int(number) => Value::Int(number),
         Value::Float(number) => Value::Float(number),
         Value::Bool(flag) => Value::Bool(flag),
@@ -211,6 +215,7 @@ mod tests {
             header: true,
             columns_max: Some(20),
             zone: TimeZone::UTC,
+            plain: Plain::default(),
         };
         let sort = (!sort.is_empty()).then_some(sort.as_slice());
         let mut table = Table::new(&format, sort, options);
@@ -248,6 +253,13 @@ mod tests {
             &ROWS,
             "ALPHA  NUM\nxyzxyz 2\nb      10\n",
         );
+    }
+
+    #[test]
+    fn a_row_is_one_line_whatever_is_in_it() {
+        let rows = [("a\nb\x1b[m", 1)];
+        check("{a:<3} {n}", "", &rows, "ALPHA NUM\na\\nb\\u001b[m 1\n");
+        check("{a:<4.4+}", "", &rows, "ALPH\na\\n+\n");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use proto::data::Fsd;
 
 use super::parse::FormatError;
 use super::spec::Spec;
+use crate::plain::Plain;
 
 /// Seconds of an hour and of a day.
 const HOUR_S: i64 = 3600;
@@ -22,6 +23,8 @@ pub enum Value<'a> {
     None,
     /// A text.
     Text(Cow<'a, str>),
+    /// What steers the terminal.
+    Escape(&'static str),
     /// A whole number.
     Int(i64),
     /// A number, such as seconds or a time since the epoch.
@@ -93,6 +96,7 @@ impl<'a> Value<'a> {
         match self {
             Value::None => true,
             Value::Text(text) => text.is_empty(),
+            Value::Escape(code) => code.is_empty(),
             Value::Int(number) => *number == 0,
             Value::Float(number) => *number == 0.0,
             Value::Bool(_) => false,
@@ -109,6 +113,7 @@ impl<'a> Value<'a> {
         let rank = |value: &Value<'_>| match value {
             Value::None => 0,
             Value::Text(text) if text.is_empty() => 0,
+            Value::Escape(_) => 0,
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => 1,
             Value::Text(_) => 2,
         };
@@ -116,7 +121,7 @@ impl<'a> Value<'a> {
             Value::Bool(flag) => f64::from(u8::from(*flag)),
             Value::Int(number) => *number as f64,
             Value::Float(number) => *number,
-            Value::None | Value::Text(_) => 0.0,
+            Value::None | Value::Text(_) | Value::Escape(_) => 0.0,
         };
         match (self, other) {
             (Value::Text(one), Value::Text(other)) => one.cmp(other),
@@ -127,10 +132,19 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same without anything in it that steers the terminal.
+    pub fn plain(self, plain: Plain) -> Value<'a> {
+        match self {
+            Value::Text(Cow::Borrowed(text)) => Value::Text(plain.line(text)),
+            Value::Text(Cow::Owned(text)) => Value::Text(plain.line(&text).into_owned().into()),
+            other => other,
+        }
+    }
+
     /// The text that is shown, cut but not yet padded.
     pub fn show(&self, conversion: &Conversion, spec: &Spec, zone: &TimeZone) -> String {
         let text = match conversion {
-            Conversion::None => self.plain(spec),
+            Conversion::None => self.unconverted(spec),
             Conversion::IsoTime => self.time(ISO_TIME, zone),
             Conversion::Time(form) => self.time(form, zone),
             Conversion::Duration => self.seconds().map_or_else(String::new, |seconds| {
@@ -149,10 +163,11 @@ impl<'a> Value<'a> {
         }
     }
 
-    fn plain(&self, spec: &Spec) -> String {
+    fn unconverted(&self, spec: &Spec) -> String {
         match self {
             Value::None => String::new(),
             Value::Text(text) => text.clone().into_owned(),
+            Value::Escape(code) => (*code).to_owned(),
             Value::Bool(true) => "True".to_owned(),
             Value::Bool(false) => "False".to_owned(),
             Value::Int(number) => match (spec.kind, spec.precision) {
@@ -172,7 +187,7 @@ impl<'a> Value<'a> {
         match self {
             Value::Int(number) => Some(*number as f64),
             Value::Float(number) => Some(*number),
-            Value::None | Value::Text(_) | Value::Bool(_) => None,
+            Value::None | Value::Text(_) | Value::Escape(_) | Value::Bool(_) => None,
         }
     }
 

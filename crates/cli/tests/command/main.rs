@@ -10,6 +10,7 @@ mod jobs;
 mod jobs_changed;
 mod kvs;
 mod messages;
+mod plain;
 mod resources;
 mod submission;
 

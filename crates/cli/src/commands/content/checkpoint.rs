@@ -45,16 +45,16 @@ impl List {
             for checkpoint in checkpoints {
                 let json = serde_json::to_string(&checkpoint);
                 let json = json.map_err(|error| CliError::new(error.to_string()))?;
-                writeln!(flux.out, "{json}")?;
+                flux.line(&json)?;
             }
             return Ok(());
         }
         let zone = clock::zone(&flux.env);
-        writeln!(flux.out, "SEQUENCE TIMESTAMP           ROOTREF")?;
+        flux.line("SEQUENCE TIMESTAMP           ROOTREF")?;
         for checkpoint in checkpoints {
             let time = clock::iso(&zone, checkpoint.timestamp);
             let (sequence, rootref) = (checkpoint.sequence, checkpoint.rootref);
-            writeln!(flux.out, "{sequence:>8} {time} {rootref}")?;
+            flux.line(format_args!("{sequence:>8} {time} {rootref}"))?;
         }
         Ok(())
     }

@@ -164,7 +164,7 @@ impl Fsck {
             let (key, damage) = judge(visit);
             n_keys += 1;
             if self.verbose {
-                writeln!(flux.err, "{key}")?;
+                flux.note(&key)?;
             }
             progress.step(flux, || format!("checked {n_keys} keys"))?;
             let Some((text, damage)) = damage else {

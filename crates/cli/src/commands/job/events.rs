@@ -8,6 +8,7 @@ use proto::data::eventlog::{EntryFormatter, TimeForm};
 use crate::clock;
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::plain::Plain;
 
 /// How entries are printed.
 #[derive(clap::Args)]
@@ -116,24 +117,29 @@ impl Printer {
 
     /// Prints an entry.
     pub fn print(&mut self, flux: &mut Flux, entry: &Entry) -> Result<(), CliError> {
-        let line = match (self.is_json, self.is_coloured) {
-            (true, _) => entry.to_json(),
-            (false, false) => self.formatter.line(entry),
-            (false, true) => coloured(&self.formatter.time(entry.timestamp()), entry),
-        };
-        writeln!(flux.out, "{line}")?;
+        match (self.is_json, self.is_coloured) {
+            (true, _) => writeln!(flux.out, "{}", entry.to_json())?,
+            (false, false) => flux.line(self.formatter.line(entry))?,
+            (false, true) => {
+                let time = self.formatter.time(entry.timestamp());
+                writeln!(flux.out, "{}", coloured(&time, entry, flux.plain()))?;
+            }
+        }
         Ok(())
     }
 }
 
 /// The same line as without colours, but for them. Exceptions stand out.
-fn coloured(time: &str, entry: &Entry) -> String {
+fn coloured(time: &str, entry: &Entry, plain: Plain) -> String {
     let name_on = match entry.name() {
         "exception" => "\x1b[1;31m",
         _ => "\x1b[33m",
     };
-    let mut line = format!("\x1b[32m{time}\x1b[0m {name_on}{}\x1b[0m", entry.name());
+    let name = plain.line(entry.name());
+    let mut line = format!("\x1b[32m{time}\x1b[0m {name_on}{name}\x1b[0m");
     for (key, value) in entry.context().into_iter().flatten() {
+        let (key, value) = (plain.line(key), value.to_string());
+        let value = plain.line(&value);
         line.push_str(&format!(" \x1b[34m{key}\x1b[0m={value}"));
     }
     line

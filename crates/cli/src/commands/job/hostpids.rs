@@ -56,7 +56,7 @@ impl Hostpids {
         let is_wanted = |rank: u32| self.ranks.as_ref().is_none_or(|ranks| ranks.contains(rank));
         let pids = tasks.iter().filter(|task| is_wanted(task.taskid));
         let pids: Vec<String> = pids
-            .map(|task| format!("{}:{}", task.host, task.pid))
+            .map(|task| format!("{}:{}", flux.plain().line(&task.host), task.pid))
             .collect();
         writeln!(flux.out, "{}", pids.join(&self.delimiter))?;
         Ok(())

@@ -56,7 +56,7 @@ fn print(
     for word in words {
         let malformed = |_| CliError::new(format!("{word}: malformed input"));
         let id = word.parse().map_err(malformed)?;
-        writeln!(flux.out, "{}", show(id))?;
+        flux.line(show(id))?;
     }
     Ok(())
 }

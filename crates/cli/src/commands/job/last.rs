@@ -25,7 +25,7 @@ impl Last {
             return Err(CliError::new("job history is empty"));
         }
         for id in history.jobs {
-            writeln!(flux.out, "{id}")?;
+            flux.line(&id)?;
         }
         Ok(())
     }

@@ -130,12 +130,13 @@ impl Selected {
         let Counted { count, errors } = counted;
         let program = flux.program().to_owned();
         match (count, self.force) {
-            (0, _) => writeln!(flux.err, "{program}: Command matched 0 jobs")?,
-            (_, false) => writeln!(
-                flux.err,
+            (0, _) => flux.note(format_args!("{program}: Command matched 0 jobs"))?,
+            (_, false) => flux.note(format_args!(
                 "{program}: Command matched {count} jobs (-f to confirm)"
-            )?,
-            (_, true) => writeln!(flux.err, "{program}: {done} {count} jobs ({errors} errors)")?,
+            ))?,
+            (_, true) => flux.note(format_args!(
+                "{program}: {done} {count} jobs ({errors} errors)"
+            ))?,
         }
         match errors {
             0 => Ok(()),

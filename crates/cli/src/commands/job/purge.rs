@@ -45,12 +45,13 @@ impl Purge {
         match self.force {
             true => {
                 let left = inactive(&mut handle)?;
-                writeln!(flux.out, "purged {count} inactive jobs, {left} remaining")?;
+                flux.line(format_args!(
+                    "purged {count} inactive jobs, {left} remaining"
+                ))?;
             }
-            false => writeln!(
-                flux.out,
+            false => flux.line(format_args!(
                 "use --force to purge {count} of {before} inactive jobs"
-            )?,
+            ))?,
         }
         Ok(())
     }

@@ -84,7 +84,7 @@ impl Status {
             ),
         };
         if self.verbose > 1 || (self.verbose > 0 && code > 0) {
-            writeln!(flux.err, "flux-job: {id}: {text}")?;
+            flux.note(format_args!("flux-job: {id}: {text}"))?;
         }
         Ok(code)
     }

@@ -51,20 +51,20 @@ impl Taskmap {
             if tasks.is_empty() {
                 return Err(no_node(node));
             }
-            writeln!(flux.out, "{tasks}")?;
+            flux.line(&tasks)?;
         } else if let Some(node) = self.ntasks {
             let tasks = job.map.tasks_on(node);
             if tasks.is_empty() {
                 return Err(no_node(node));
             }
-            writeln!(flux.out, "{}", tasks.count())?;
+            flux.line(tasks.count())?;
         } else if let Some(task) = self.nodeid {
             let node = job.map.node_of(task).ok_or_else(|| no_task(task))?;
-            writeln!(flux.out, "{node}")?;
+            flux.line(&node)?;
         } else if let Some(task) = self.hostname {
             let node = job.map.node_of(task).ok_or_else(|| no_task(task))?;
             let hosts = job.hosts()?;
-            writeln!(flux.out, "{}", host(&hosts, node))?;
+            flux.line(host(&hosts, node))?;
         } else {
             self.print(flux, &mut job)?;
         }
@@ -73,19 +73,19 @@ impl Taskmap {
 
     fn print(&self, flux: &mut Flux, job: &mut Job) -> Result<(), CliError> {
         match self.to {
-            None => writeln!(flux.out, "{}", job.map)?,
-            Some(Shape::Raw) => writeln!(flux.out, "{}", job.map.to_raw())?,
-            Some(Shape::Pmi) => writeln!(flux.out, "{}", job.map.to_pmi())?,
+            None => flux.line(&job.map)?,
+            Some(Shape::Raw) => flux.line(job.map.to_raw())?,
+            Some(Shape::Pmi) => flux.line(job.map.to_pmi())?,
             Some(Shape::Multiline) => {
                 for (task, node) in by_task(&job.map) {
-                    writeln!(flux.out, "{task}: {node}")?;
+                    flux.line(format_args!("{task}: {node}"))?;
                 }
             }
             Some(Shape::Hosts) => {
                 let hosts = job.hosts()?;
                 for (node, tasks) in job.map.nodes().iter().enumerate() {
                     let node = u32::try_from(node).unwrap_or(u32::MAX);
-                    writeln!(flux.out, "{}: {tasks}", host(&hosts, node))?;
+                    flux.line(format_args!("{}: {tasks}", host(&hosts, node)))?;
                 }
             }
         }

@@ -50,9 +50,9 @@ impl Timeleft {
             _ => return Err(CliError::new(format!("job {id} has not started"))),
         };
         match (self.human, left.is_infinite()) {
-            (true, _) => writeln!(flux.out, "{left}")?,
-            (false, true) => writeln!(flux.out, "{}", u32::MAX)?,
-            (false, false) => writeln!(flux.out, "{}", left.secs() as u64)?,
+            (true, _) => flux.line(&left)?,
+            (false, true) => flux.line(u32::MAX)?,
+            (false, false) => flux.line(left.secs() as u64)?,
         }
         Ok(())
     }

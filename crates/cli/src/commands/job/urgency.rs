@@ -40,7 +40,7 @@ impl UrgencyArgs {
                 31 => "job expedited".to_owned(),
                 number => number.to_string(),
             };
-            writeln!(flux.err, "old urgency: {old}")?;
+            flux.note(format_args!("old urgency: {old}"))?;
         }
         Ok(())
     }

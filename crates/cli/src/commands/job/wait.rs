@@ -47,7 +47,7 @@ impl Wait {
                 continue;
             }
             if id.is_none() {
-                writeln!(flux.out, "{}", waited.id)?;
+                flux.line(&waited.id)?;
             }
             return match waited.success {
                 true => Ok(()),
@@ -64,9 +64,9 @@ impl Wait {
     fn tell(&self, flux: &mut Flux, waited: &job_manager::Waited) -> Result<(), CliError> {
         let id = waited.id;
         match (waited.success, self.verbose) {
-            (true, true) => writeln!(flux.err, "{id}: job completed successfully")?,
+            (true, true) => flux.note(format_args!("{id}: job completed successfully"))?,
             (true, false) => {}
-            (false, _) => writeln!(flux.err, "{id}: {}", waited.errstr)?,
+            (false, _) => flux.note(format_args!("{id}: {}", waited.errstr))?,
         }
         Ok(())
     }

@@ -287,15 +287,11 @@ impl Jobs {
 
     fn tell_truncated(&self, flux: &mut Flux) -> Result<(), CliError> {
         if !self.format.no_header {
-            writeln!(
-                flux.err,
+            flux.note(format_args!(
                 "warning: output truncated at {} jobs.",
                 self.count
-            )?;
-            writeln!(
-                flux.err,
-                "Use --count to increase returned results or use filters to alter results."
-            )?;
+            ))?;
+            flux.note("Use --count to increase returned results or use filters to alter results.")?;
         }
         Ok(())
     }
@@ -322,7 +318,7 @@ impl Jobs {
                 match handle.wait(pending) {
                     Ok(message) => jobs.push(read::<One<J>>(message.payload())?.job),
                     Err(refusal) if refusal.errno == Errno::ENOENT => {
-                        writeln!(flux.err, "JobID {id} unknown")?;
+                        flux.note(format_args!("JobID {id} unknown"))?;
                     }
                     Err(refusal) => return Err(refusal.into()),
                 }
@@ -384,11 +380,10 @@ impl Jobs {
             counts.purged += of_queue.inactive_purged;
             active += states.total - states.inactive;
         }
-        writeln!(
-            flux.out,
+        flux.line(format_args!(
             "{} running, {} completed, {} failed, {} pending, {} inactive purged",
             counts.running, counts.completed, counts.failed, counts.pending, counts.purged
-        )?;
+        ))?;
         Ok(active)
     }
 

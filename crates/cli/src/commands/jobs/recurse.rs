@@ -54,7 +54,8 @@ impl Jobs {
                 }
             };
             plan.fill(flux, &mut inner);
-            writeln!(flux.out, "\n{name}:")?;
+            writeln!(flux.out)?;
+            flux.line(format_args!("{name}:"))?;
             self.print(flux, plan, &inner)?;
             self.descend(flux, plan, &inner, &format!("{name}/"), depth + 1)?;
         }

@@ -92,11 +92,11 @@ impl ShowRoot {
     /// Prints it.
     pub fn show(&self, flux: &mut Flux, root: &Committed) -> Result<(), CliError> {
         if self.treeobj_root {
-            writeln!(flux.out, "{}", dirref(&root.rootref)?)?;
+            flux.line(dirref(&root.rootref)?)?;
         } else if self.blobref {
-            writeln!(flux.out, "{}", root.rootref)?;
+            flux.line(&root.rootref)?;
         } else if self.sequence {
-            writeln!(flux.out, "{}", root.rootseq)?;
+            flux.line(&root.rootseq)?;
         }
         Ok(())
     }

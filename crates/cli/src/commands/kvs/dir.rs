@@ -113,7 +113,7 @@ impl Walk<'_> {
                 namespace: Some(namespace),
             } => Row::Ready(format!("{key} -> {namespace}::{target}")),
             _ if self.dir.directory => Row::Ready(key),
-            Tree::Val(bytes) => Row::Ready(self.value_line(&key, bytes)),
+            Tree::Val(bytes) => Row::Ready(self.value_line(flux, &key, bytes)),
             Tree::ValRef(_) => {
                 let request = self.lookup(&key, 0);
                 Row::Value(key, self.store.start_lookup(&request))
@@ -132,16 +132,17 @@ impl Walk<'_> {
                 Row::Ready(line) => line,
                 Row::Value(key, pending) => {
                     let found = self.store.handle.wait(pending).map_err(about(&key))?;
-                    self.value_line(&key, &found.bytes().unwrap_or_default())
+                    self.value_line(flux, &key, &found.bytes().unwrap_or_default())
                 }
             };
-            writeln!(flux.out, "{line}")?;
+            flux.line(&line)?;
         }
         Ok(())
     }
 
-    fn value_line(&self, key: &str, value: &[u8]) -> String {
+    fn value_line(&self, flux: &Flux, key: &str, value: &[u8]) -> String {
         let value = String::from_utf8_lossy(value);
+        let (key, value) = (flux.plain().line(key), flux.plain().lines(&value));
         cut(format!("{key} = "), &value, self.columns)
     }
 }

@@ -123,7 +123,7 @@ impl Get {
         for watched in store.handle.stream(Call::new(&request)) {
             let bytes = watched.map_err(about(key))?.bytes().unwrap_or_default();
             if is_empty && !bytes.is_empty() && self.label {
-                write!(flux.out, "{key}=")?;
+                write!(flux.out, "{}=", flux.plain().line(key))?;
             }
             is_empty &= bytes.is_empty();
             flux.out.write_all(&bytes)?;
@@ -136,7 +136,7 @@ impl Get {
 
     fn print(&self, flux: &mut Flux, key: &str, tree: &Tree) -> Result<(), CliError> {
         if self.label {
-            write!(flux.out, "{key}=")?;
+            write!(flux.out, "{}=", flux.plain().line(key))?;
         }
         match tree {
             Tree::Val(bytes) if !self.treeobj => {

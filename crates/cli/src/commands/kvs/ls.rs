@@ -8,6 +8,7 @@ use proto::{Errno, Refusal};
 use super::at::{NamespaceArg, Store, columns};
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::plain::Plain;
 
 /// Blanks after the longest name of a listing.
 const GAP: usize = 4;
@@ -50,7 +51,7 @@ impl Ls {
                 Ok(Seen::Dir(entries)) => dirs.push((key.clone(), entries)),
                 Err(errno) => {
                     failed = true;
-                    writeln!(flux.err, "{key}: {errno}")?;
+                    flux.note(format_args!("{key}: {errno}"))?;
                 }
             }
         }
@@ -59,6 +60,7 @@ impl Ls {
         let listing = Listing {
             ls: &self,
             columns: columns(self.width, flux),
+            plain: flux.plain(),
             is_labelled: self.recursive || names.len() + dirs.len() > 1 || failed,
         };
         listing.print(flux, &mut store, names, dirs)?;
@@ -108,6 +110,7 @@ struct Listing<'a> {
     ls: &'a Ls,
     columns: Option<usize>,
     is_labelled: bool,
+    plain: Plain,
 }
 
 impl Listing<'_> {
@@ -132,8 +135,10 @@ impl Listing<'_> {
                 None => read_dir(store, &key)?,
             };
             if self.is_labelled {
-                let gap = if is_first { "" } else { "\n" };
-                writeln!(flux.out, "{gap}{key}:")?;
+                if !is_first {
+                    writeln!(flux.out)?;
+                }
+                flux.line(format_args!("{key}:"))?;
             }
             is_first = false;
             let names: Vec<String> = entries
@@ -151,6 +156,8 @@ impl Listing<'_> {
 
     /// Names in rows of equal columns.
     fn rows(&self, names: &[String]) -> String {
+        let plain = self.plain;
+        let names: Vec<_> = names.iter().map(|name| plain.line(name)).collect();
         let longest = names
             .iter()
             .map(|name| name.chars().count())
@@ -209,6 +216,7 @@ mod tests {
             ls: &ls,
             columns,
             is_labelled: false,
+            plain: Plain::default(),
         };
         let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
         assert_eq!(listing.rows(&names), expect);

@@ -106,13 +106,10 @@ impl List {
         let mut handle = flux.connect()?;
         let mut namespaces = handle.rpc(&NamespaceList)?.namespaces;
         namespaces.sort_by(|a, b| a.namespace.cmp(&b.namespace));
-        writeln!(
-            flux.out,
-            "NAMESPACE                                 OWNER      FLAGS"
-        )?;
+        flux.line("NAMESPACE                                 OWNER      FLAGS")?;
         for info in namespaces {
             let (name, owner, flags) = (info.namespace, info.owner, info.flags);
-            writeln!(flux.out, "{name:<36} {owner:>10} 0x{flags:08X}")?;
+            flux.line(format_args!("{name:<36} {owner:>10} 0x{flags:08X}"))?;
         }
         Ok(())
     }

@@ -29,13 +29,13 @@ impl Getroot {
         let name = store.namespace.clone();
         let root = store.root().map_err(about(&name))?;
         if self.owner {
-            writeln!(flux.out, "{}", root.owner)?;
+            flux.line(&root.owner)?;
         } else if self.blobref {
-            writeln!(flux.out, "{}", root.rootref)?;
+            flux.line(&root.rootref)?;
         } else if self.sequence {
-            writeln!(flux.out, "{}", root.rootseq)?;
+            flux.line(&root.rootseq)?;
         } else {
-            writeln!(flux.out, "{}", dirref(&root.rootref)?)?;
+            flux.line(dirref(&root.rootref)?)?;
         }
         Ok(())
     }
@@ -53,7 +53,7 @@ impl Version {
         let mut store = self.namespace.connect(flux)?;
         let name = store.namespace.clone();
         let root = store.root().map_err(about(&name))?;
-        writeln!(flux.out, "{}", root.rootseq)?;
+        flux.line(&root.rootseq)?;
         Ok(())
     }
 }

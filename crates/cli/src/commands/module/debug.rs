@@ -42,7 +42,7 @@ impl Debug {
         let mut handle = flux.connect()?;
         let bits = handle.call(Call::new(&common::Debug { op, flags }).topic(&topic));
         let bits = bits.map_err(|refusal| CliError::from(refusal).about(&topic))?;
-        writeln!(flux.out, "0x{:x}", bits.flags)?;
+        flux.line(format_args!("0x{:x}", bits.flags))?;
         Ok(())
     }
 }

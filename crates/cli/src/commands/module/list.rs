@@ -24,12 +24,11 @@ impl List {
         let mut handle = flux.connect()?;
         let list = handle.rpc(&module::List)?;
         let services = self.services("Service", "Path");
-        writeln!(
-            flux.out,
+        flux.line(format_args!(
             "Module                    Idle  S Sendq Recvq {services}"
-        )?;
+        ))?;
         for info in &list.mods {
-            writeln!(flux.out, "{}", self.row(info))?;
+            flux.line(self.row(info))?;
         }
         Ok(())
     }

@@ -55,7 +55,10 @@ impl Trace {
         for traced in handle.stream(Call::new(&request)) {
             let traced = traced?;
             let time = times.time(traced.timestamp);
-            writeln!(flux.out, "{time} {}", line(&traced))?;
+            flux.line(format_args!("{time} {}", line(&traced)))?;
+            if !traced.payload.is_null() {
+                writeln!(flux.out, "{}", traced.payload)?;
+            }
             flux.out.flush()?;
         }
         Ok(())
@@ -92,9 +95,6 @@ fn line(traced: &Traced) -> String {
         };
         line.push_str(&format!(" {:?}: {text}", Errno(errnum)));
     }
-    if !traced.payload.is_null() {
-        line.push_str(&format!("\n{}", traced.payload));
-    }
     line
 }
 
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_a_line_and_its_payload_another() {
+    fn a_message_is_a_line() {
         let mut traced = Traced {
             timestamp: 0.0,
             prefix: "rx".to_owned(),
@@ -120,9 +120,7 @@ mod tests {
         traced.prefix = "tx".to_owned();
         traced.kind = 2;
         traced.errnum = 2;
-        traced.payload = serde_json::json!({"a": 1});
-        let expect =
-            "kvs tx < response kvs.lookup [9] ENOENT: No such file or directory\n{\"a\":1}";
+        let expect = "kvs tx < response kvs.lookup [9] ENOENT: No such file or directory";
         assert_eq!(line(&traced), expect);
     }
 }

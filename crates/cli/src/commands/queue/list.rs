@@ -231,7 +231,7 @@ fn of_queue(
 impl Queue<'_> {
     fn get(&self, field: &Field) -> Value<'static> {
         let text = |text: &str| Value::Text(text.to_owned().into());
-        let colour = |on: bool| text(if on { "\x1b[01;32m" } else { "\x1b[01;31m" });
+        let colour = |on: bool| Value::Escape(if on { "\x1b[01;32m" } else { "\x1b[01;31m" });
         let is_started = self.state.start && self.state.blocked.is_none();
         match field {
             Field::Name => text(self.name.as_deref().unwrap_or_default()),
@@ -245,7 +245,7 @@ impl Queue<'_> {
             }),
             Field::ColorEnabled => colour(self.state.enable),
             Field::ColorStarted => colour(is_started),
-            Field::ColorOff => text("\x1b[0m"),
+            Field::ColorOff => Value::Escape("\x1b[0m"),
             Field::Duration(path) => self.duration(path),
             Field::Range(kind) => text(&self.range(*kind, None)),
             Field::Effective(kind) => {

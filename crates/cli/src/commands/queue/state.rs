@@ -197,7 +197,7 @@ fn show(
     for (name, pending) in names.iter().zip(pending) {
         let state = handle.wait(pending)?;
         for line in lines(name.as_deref(), &state, part) {
-            writeln!(flux.out, "{line}")?;
+            flux.line(&line)?;
         }
     }
     Ok(())
@@ -233,13 +233,15 @@ fn lines(name: Option<&str>, state: &QueueState, part: Part) -> Vec<String> {
 
 fn show_counts(flux: &mut Flux, handle: &mut Handle) -> Result<(), CliError> {
     let counts = handle.rpc(&AllocQuery)?;
-    writeln!(flux.out, "{} alloc requests queued", counts.queue_length)?;
-    writeln!(
-        flux.out,
+    flux.line(format_args!(
+        "{} alloc requests queued",
+        counts.queue_length
+    ))?;
+    flux.line(format_args!(
         "{} alloc requests pending to scheduler",
         counts.alloc_pending
-    )?;
-    writeln!(flux.out, "{} running jobs", counts.running)?;
+    ))?;
+    flux.line(format_args!("{} running jobs", counts.running))?;
     Ok(())
 }
 

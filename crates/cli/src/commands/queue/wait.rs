@@ -47,7 +47,7 @@ impl Idle {
             .call(call)
             .map_err(|refusal| failed("idle", refusal))?;
         if !self.quiet && idle.pending > 0 {
-            writeln!(flux.out, "{} jobs", idle.pending)?;
+            flux.line(format_args!("{} jobs", idle.pending))?;
         }
         Ok(())
     }

@@ -86,10 +86,9 @@ impl Drain {
         }
         flux.complain(&error)?;
         let program = flux.program().to_owned();
-        writeln!(
-            flux.err,
+        flux.note(format_args!(
             "{program}: INFO: Use --force to overwrite existing drain reason"
-        )?;
+        ))?;
         Ok(CliError::exit(1))
     }
 

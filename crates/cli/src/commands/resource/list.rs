@@ -211,11 +211,10 @@ pub fn states(
         let error = CliError::new(format!("Invalid resource state {bad} specified"));
         flux.complain(&error)?;
         let program = flux.program().to_owned();
-        writeln!(
-            flux.err,
+        flux.note(format_args!(
             "{program}: INFO: valid states: {}",
             STATES.join(",")
-        )?;
+        ))?;
         return Err(CliError::exit(1));
     }
     let words = if words.is_empty() { default } else { &words };

@@ -43,7 +43,10 @@ impl Info {
             count(set.nnodes() as u64, "Node"),
             count(set.ncores(), "Core"),
         );
-        writeln!(flux.out, "{nodes}, {cores}, {}", count(set.ngpus(), "GPU"))?;
+        flux.line(format_args!(
+            "{nodes}, {cores}, {}",
+            count(set.ngpus(), "GPU")
+        ))?;
         Ok(())
     }
 }

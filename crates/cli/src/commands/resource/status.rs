@@ -94,11 +94,10 @@ impl Status {
             let error = CliError::new(format!("Invalid resource state {bad} specified"));
             flux.complain(&error)?;
             let program = flux.program().to_owned();
-            writeln!(
-                flux.err,
+            flux.note(format_args!(
                 "{program}: INFO: valid states: {}",
                 STATES.join(",")
-            )?;
+            ))?;
             return Err(CliError::exit(1));
         }
         let words = if words.is_empty() {
@@ -148,7 +147,7 @@ fn resolve(name: &str) -> Option<(Field, String)> {
 
 impl Row {
     fn get<'v>(&'v self, field: Field, r: &Rset, is_coloured: bool) -> Value<'v> {
-        let colour = |code: &'static str| Value::Text(if is_coloured { code } else { "" }.into());
+        let colour = |code: &'static str| Value::Escape(if is_coloured { code } else { "" });
         match field {
             Field::State => Value::Text((&self.state).into()),
             Field::Up => Value::Text(if self.is_up { "✔" } else { "✗" }.into()),
