@@ -19,7 +19,7 @@ pub enum KeyError {
     #[error("key is longer than {KEY_BYTES_MAX} bytes")]
     TooLong,
     /// More components than `KEY_COMPONENTS_MAX`.
-    #[error("key has more than {KEY_COMPONENTS_MAX} components")]
+    #[error("key is too deep: it has more than {KEY_COMPONENTS_MAX} levels")]
     TooDeep,
 }
 

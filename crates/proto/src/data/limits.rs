@@ -10,7 +10,7 @@ pub const HOST_NAME_BYTES_MAX: usize = 256;
 pub const IDSET_LISTED_IDS_MAX: u64 = 1_048_576;
 
 /// Components of one KVS key. A deeper key is refused, so walking a tree may recurse.
-pub const KEY_COMPONENTS_MAX: usize = 256;
+pub const KEY_COMPONENTS_MAX: usize = 512;
 
 /// Bytes of one KVS key. A longer one is refused.
 pub const KEY_BYTES_MAX: usize = 65_536;

@@ -1,9 +1,9 @@
 //! What all kvs commands share: the namespace, lookups in it, and commits to it.
 
 use client::{Call, Handle};
-use proto::data::Tree;
+use proto::data::{Key, Tree};
 use proto::kvs::{Commit, Committed, Lookup, PRIMARY};
-use proto::{Refusal, kvs};
+use proto::{Errno, Refusal, kvs};
 
 use crate::error::CliError;
 use crate::flux::Flux;
@@ -110,8 +110,11 @@ pub fn rootdir(at: &str, key: &str) -> Result<serde_json::Value, CliError> {
 /// A refusal of a commit, with the key that it is about where there is just one.
 pub fn about_all(keys: &[String]) -> impl Fn(Refusal) -> CliError + '_ {
     move |refusal| match keys {
-        [key] => CliError::from(refusal).about(key),
-        _ => refusal.into(),
+        [key] => about(key)(refusal),
+        keys => match keys.iter().find(|key| Key::new(key).is_err()) {
+            Some(key) => about(key)(refusal),
+            None => refusal.into(),
+        },
     }
 }
 
@@ -128,9 +131,17 @@ pub fn json(tree: &Tree) -> String {
     String::from_utf8_lossy(&tree.encode()).into_owned()
 }
 
-/// A refusal with the key that it is about.
+/// A refusal with the key that it is about. The service only says that it is invalid.
 pub fn about(key: &str) -> impl Fn(Refusal) -> CliError + '_ {
-    move |refusal| CliError::from(refusal).about(key)
+    move |refusal| CliError::new(why(key, &refusal)).about(key)
+}
+
+/// Why something about a key was refused.
+pub fn why(key: &str, refusal: &Refusal) -> String {
+    match Key::new(key) {
+        Err(error) if refusal.errno == Errno::EINVAL => error.to_string(),
+        _ => refusal.to_string(),
+    }
 }
 
 /// Columns of the output: as asked for, else the terminal's, else COLUMNS, else 80. None

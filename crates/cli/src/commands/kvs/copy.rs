@@ -2,9 +2,10 @@
 //! they are stored.
 
 use proto::Refusal;
+use proto::data::Key;
 use proto::kvs::{Commit, Lookup, Op, TREEOBJ};
 
-use super::at::{NamespaceArg, Store};
+use super::at::{NamespaceArg, Store, why};
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -42,7 +43,8 @@ pub struct Move {
 impl Copy {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut store = self.ends.namespace.connect(flux)?;
-        self.ends.copy(&mut store).map_err(failed("flux_kvs_copy"))
+        let copied = self.ends.copy(&mut store);
+        copied.map_err(|refusal| self.ends.failed("flux_kvs_copy", &refusal))
     }
 }
 
@@ -54,7 +56,7 @@ impl Move {
             let unlink = Commit::new(source).unlink(&self.ends.source);
             store.handle.rpc(&unlink).map(|_| ())
         });
-        moved.map_err(failed("flux_kvs_move"))
+        moved.map_err(|refusal| self.ends.failed("flux_kvs_move", &refusal))
     }
 }
 
@@ -70,8 +72,12 @@ impl Ends {
         let put = Commit::new(namespace).op(Op::put_tree(&self.destination, tree));
         store.handle.rpc(&put).map(|_| ())
     }
-}
 
-fn failed(what: &str) -> impl Fn(Refusal) -> CliError + '_ {
-    move |refusal| CliError::from(refusal).about(what)
+    fn failed(&self, what: &str, refusal: &Refusal) -> CliError {
+        let key = match Key::new(&self.source) {
+            Err(_) => &self.source,
+            Ok(_) => &self.destination,
+        };
+        CliError::new(why(key, refusal)).about(what)
+    }
 }

@@ -5,7 +5,7 @@ use proto::data::treeobj::Dir;
 use proto::kvs::{READDIR, TREEOBJ};
 use proto::{Errno, Refusal};
 
-use super::at::{NamespaceArg, Store, columns};
+use super::at::{NamespaceArg, Store, columns, why};
 use crate::error::CliError;
 use crate::flux::Flux;
 use crate::plain::Plain;
@@ -51,7 +51,8 @@ impl Ls {
                 Ok(Seen::Dir(entries)) => dirs.push((key.clone(), entries)),
                 Err(errno) => {
                     failed = true;
-                    flux.note(format_args!("{key}: {errno}"))?;
+                    let why = why(key, &Refusal::bare(errno));
+                    flux.note(format_args!("{key}: {why}"))?;
                 }
             }
         }

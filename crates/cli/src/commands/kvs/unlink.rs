@@ -1,10 +1,10 @@
 //! `flux kvs unlink`
 
-use proto::Errno;
 use proto::data::Tree;
 use proto::kvs::{READDIR, TREEOBJ};
+use proto::{Errno, Refusal};
 
-use super::at::{NamespaceArg, ShowRoot, Store, about_all};
+use super::at::{NamespaceArg, ShowRoot, Store, about_all, why};
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -33,7 +33,8 @@ impl Unlink {
         for key in &self.keys {
             match self.objection(&mut store, key)? {
                 Some(errno) => {
-                    return Err(CliError::new(format!("cannot unlink '{key}': {errno}")));
+                    let why = why(key, &Refusal::bare(errno));
+                    return Err(CliError::new(format!("cannot unlink '{key}': {why}")));
                 }
                 None => commit = commit.unlink(key),
             }
