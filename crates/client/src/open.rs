@@ -80,19 +80,33 @@ pub struct OpenError {
     pub errno: Errno,
     /// A sentence for the user where there is one.
     pub text: Option<String>,
+    /// Where the connection was to lead, once that was known.
+    pub uri: Option<String>,
 }
 
 impl OpenError {
     fn bare(errno: Errno) -> OpenError {
-        OpenError { errno, text: None }
+        OpenError {
+            errno,
+            text: None,
+            uri: None,
+        }
     }
 
     fn message(&self) -> String {
         self.text.clone().unwrap_or_else(|| self.errno.to_string())
     }
 
-    /// What the user can do about it.
-    pub fn hint(&self) -> &'static str {
+    /// Where it was tried, and what the user can do about it.
+    pub fn hint(&self) -> String {
+        let advice = self.advice();
+        match &self.uri {
+            Some(uri) => format!("tried {uri}: {advice}"),
+            None => advice.to_owned(),
+        }
+    }
+
+    fn advice(&self) -> &'static str {
         match self.errno {
             Errno::EPERM => "this instance belongs to another user, who has not let you in",
             Errno::ENOENT | Errno::ECONNREFUSED => {
@@ -131,6 +145,7 @@ fn open_ancestor(path: &str, options: &Options) -> Result<Handle, OpenError> {
                 return Err(OpenError {
                     errno: refusal.errno,
                     text: Some(refusal.to_string()),
+                    uri: None,
                 });
             }
         }
@@ -139,7 +154,10 @@ fn open_ancestor(path: &str, options: &Options) -> Result<Handle, OpenError> {
 }
 
 fn connect(uri: &str, options: &Options) -> Result<Handle, OpenError> {
-    let link = connect_link(uri, options.retries)?;
+    let link = connect_link(uri, options.retries).map_err(|error| OpenError {
+        uri: Some(uri.to_owned()),
+        ..error
+    })?;
     Ok(Handle::new(link, uri, options))
 }
 
@@ -150,13 +168,18 @@ pub(crate) fn connect_link(uri: &str, retries: u32) -> Result<Link, OpenError> {
         return Err(OpenError {
             errno: Errno::ENOENT,
             text: Some(format!("Unable to find connector name '{scheme}'")),
+            uri: None,
         });
     }
     let path = path.trim_end_matches([' ', '\t']);
     let socket = connect_with_retries(path, retries).map_err(|error| {
         let errno = errno_of(&error);
         let text = (errno == Errno::ENOENT).then(|| format!("broker socket {path} was not found"));
-        OpenError { errno, text }
+        OpenError {
+            errno,
+            text,
+            uri: None,
+        }
     })?;
     greet(socket).map_err(OpenError::bare)
 }
@@ -251,6 +274,8 @@ mod tests {
         };
         let error = Handle::open(Some(uri), &options).err().unwrap();
         assert_eq!((error.errno, error.to_string().as_str()), (errno, text));
+        let tried = format!("tried {uri}: ");
+        assert!(error.hint().starts_with(&tried), "{}", error.hint());
     }
 
     #[test]

@@ -24,9 +24,33 @@ fn without_a_broker_the_command_says_so() {
     ];
     let expect = "-- stderr\n\
         flux-getattr: flux_open: No such file or directory\n\
-        hint: no instance runs there: 'flux start' runs one, and FLUX_URI says where it is\n\
+        hint: tried local:///nonexistent/local: no instance runs there: 'flux start' runs one, and FLUX_URI says where it is\n\
         -- code 1\n";
     assert_eq!(run(&env, &["getattr", "rank"], ""), expect);
+    // Every command says where it looked.
+    for line in [
+        "jobs",
+        "run true",
+        "submit true",
+        "kvs get x",
+        "queue status",
+        "resource list",
+        "uptime",
+        "job attach 1",
+        "cancel 1",
+        "dmesg",
+        "ping kvs",
+        "event sub",
+        "shutdown",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let shown = run(&env, &words, "");
+        let names_it = shown.contains("hint: tried local:///nonexistent/local: ");
+        assert!(
+            names_it && shown.ends_with("-- code 1\n"),
+            "{line}: {shown}"
+        );
+    }
 }
 
 #[test]
