@@ -190,6 +190,7 @@ fn owned(value: Value<'_>) -> Value<'static> {
     match value {
         Value::None => Value::None,
         Value::Text(text) => Value::Text(text.into_owned().into()),
+        Value::Ordered(text, at) => Value::Ordered(text.into_owned().into(), at),
         Value::Escape(code) => Value::Escape(code),
         Value::Int(number) => Value::Int(number),
         Value::Float(number) => Value::Float(number),

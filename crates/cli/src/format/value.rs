@@ -23,6 +23,8 @@ pub enum Value<'a> {
     None,
     /// A text.
     Text(Cow<'a, str>),
+    /// A text that is sorted by a number.
+    Ordered(Cow<'a, str>, u64),
     /// What steers the terminal.
     Escape(&'static str),
     /// A whole number.
@@ -96,6 +98,7 @@ impl<'a> Value<'a> {
         match self {
             Value::None => true,
             Value::Text(text) => text.is_empty(),
+            Value::Ordered(..) => false,
             Value::Escape(code) => code.is_empty(),
             Value::Int(number) => *number == 0,
             Value::Float(number) => *number == 0.0,
@@ -114,18 +117,20 @@ impl<'a> Value<'a> {
             Value::None => 0,
             Value::Text(text) if text.is_empty() => 0,
             Value::Escape(_) => 0,
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) => 1,
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Ordered(..) => 1,
             Value::Text(_) => 2,
         };
         let number = |value: &Value<'_>| match value {
             Value::Bool(flag) => f64::from(u8::from(*flag)),
             Value::Int(number) => *number as f64,
             Value::Float(number) => *number,
+            Value::Ordered(_, number) => *number as f64,
             Value::None | Value::Text(_) | Value::Escape(_) => 0.0,
         };
         match (self, other) {
             (Value::Text(one), Value::Text(other)) => one.cmp(other),
             (Value::Int(one), Value::Int(other)) => one.cmp(other),
+            (Value::Ordered(_, one), Value::Ordered(_, other)) => one.cmp(other),
             _ => rank(self)
                 .cmp(&rank(other))
                 .then(number(self).total_cmp(&number(other))),
@@ -137,6 +142,7 @@ impl<'a> Value<'a> {
         match self {
             Value::Text(Cow::Borrowed(text)) => Value::Text(plain.line(text)),
             Value::Text(Cow::Owned(text)) => Value::Text(plain.line(&text).into_owned().into()),
+            Value::Ordered(text, at) => Value::Ordered(plain.line(&text).into_owned().into(), at),
             other => other,
         }
     }
@@ -166,7 +172,7 @@ impl<'a> Value<'a> {
     fn unconverted(&self, spec: &Spec) -> String {
         match self {
             Value::None => String::new(),
-            Value::Text(text) => text.clone().into_owned(),
+            Value::Text(text) | Value::Ordered(text, _) => text.clone().into_owned(),
             Value::Escape(code) => (*code).to_owned(),
             Value::Bool(true) => "True".to_owned(),
             Value::Bool(false) => "False".to_owned(),
@@ -187,7 +193,11 @@ impl<'a> Value<'a> {
         match self {
             Value::Int(number) => Some(*number as f64),
             Value::Float(number) => Some(*number),
-            Value::None | Value::Text(_) | Value::Escape(_) | Value::Bool(_) => None,
+            Value::None
+            | Value::Text(_)
+            | Value::Ordered(..)
+            | Value::Escape(_)
+            | Value::Bool(_) => None,
         }
     }
 

@@ -78,7 +78,12 @@ fn only_what_the_format_needs_is_asked_for() {
     check(
         "jobs -n --format={id} --sort=-runtime",
         listing(jobs(), r#"["t_cleanup","t_run"]"#),
-        "1\n2\n3\n",
+        "ƒ2\nƒ3\nƒ4\n",
+    );
+    check(
+        "jobs -n --format={id} --sort=id",
+        listing(jobs(), "[]"),
+        "ƒ2\nƒ3\nƒ4\n",
     );
 }
 
@@ -87,14 +92,18 @@ fn more_jobs_than_wanted_are_a_warning() {
     check(
         "jobs -c2 --format={id}",
         listing(jobs(), "[]"),
-        "JOBID\n3\n2\n-- stderr\nwarning: output truncated at 2 jobs.\n\
+        "JOBID\nƒ4\nƒ3\n-- stderr\nwarning: output truncated at 2 jobs.\n\
         Use --count to increase returned results or use filters to alter results.\n",
     );
-    check("jobs -n -c2 --format={id}", listing(jobs(), "[]"), "3\n2\n");
+    check(
+        "jobs -n -c2 --format={id}",
+        listing(jobs(), "[]"),
+        "ƒ4\nƒ3\n",
+    );
     check(
         "jobs -n -c0 --format={id}",
         listing(jobs(), "[]"),
-        "3\n2\n1\n",
+        "ƒ4\nƒ3\nƒ2\n",
     );
 }
 

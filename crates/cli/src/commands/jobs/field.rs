@@ -68,6 +68,9 @@ impl Field {
         if let Some(row) = ROWS.iter().find(|row| row.name == name) {
             return Some((Field::Known(row), row.heading.to_owned()));
         }
+        if name == "id" {
+            return Some((Field::Id(JobIdEncoding::F58), "JOBID".to_owned()));
+        }
         if let Some(encoding) = name.strip_prefix("id.") {
             let encoding = encoding.parse().ok()?;
             return Some((Field::Id(encoding), "JOBID".to_owned()));
@@ -103,7 +106,7 @@ impl Field {
     pub fn get<'j>(&self, job: &'j Job, facts: &'j Facts) -> Value<'j> {
         match self {
             Field::Known(row) => (row.get)(job, facts),
-            Field::Id(encoding) => Value::Text(job.id.encode(*encoding).into()),
+            Field::Id(encoding) => Value::Ordered(job.id.encode(*encoding).into(), job.id.get()),
             Field::Annotation(path) => job.annotation(path).map_or(Value::None, json),
             Field::Instance(field) => {
                 let instance = job.instance.as_deref();
@@ -171,7 +174,6 @@ fn fixed<'a>(text: &'static str) -> Value<'a> {
 }
 
 static ROWS: &[Row] = &[
-    derived!("id", "JOBID", [], |job, _| Value::Int(job.id.get() as i64)),
     number!("userid", "UID", userid, int),
     derived!("username", "USER", ["userid"], |job, facts| {
         job.userid
