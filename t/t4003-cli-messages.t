@@ -26,6 +26,11 @@ test_expect_success 'ping carries padding and shows the credential' '
 	grep "pad=100000 userid=$(id -u) rolemask=0x5 seq=0" actual
 '
 
+test_expect_success 'padding may be counted in thousands' '
+	flux ping --count=1 --pad=10K broker >actual &&
+	test_grep " pad=10240 " actual
+'
+
 test_expect_success 'the environment may ask as somebody else' '
 	FLUX_HANDLE_USERID=42 FLUX_HANDLE_ROLEMASK=0x2 flux ping -c1 --userid broker >actual &&
 	grep "userid=42 rolemask=0x2" actual

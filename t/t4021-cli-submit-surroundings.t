@@ -25,6 +25,20 @@ test_expect_success '--env-file reads rules' '
 	test_cmp expect actual
 '
 
+test_expect_success '--env has templates that the job shell fills in' '
+	flux run -n2 --label-io --env="X={{id.dec}}-{{task.rank}}" sh -c "echo \$X" >out &&
+	sort out >actual &&
+	id=$(flux job id "$(flux job last)") &&
+	printf "0: $id-0\n1: $id-1\n" >expect &&
+	test_cmp expect actual
+'
+
+test_expect_success '--rlimit takes lists' '
+	flux run --rlimit="-*,core=0,nofile=100" sh -c "ulimit -c; ulimit -n" >actual &&
+	printf "0\n100\n" >expect &&
+	test_cmp expect actual
+'
+
 test_expect_success '--cwd is where tasks start' '
 	flux run --cwd=/ pwd >actual &&
 	echo / >expect &&

@@ -75,6 +75,29 @@ test_expect_success '--since leaves out what was over before' '
 	test_grep "cannot be in the future" err
 '
 
+test_expect_success '--since knows words, and dates in many forms' '
+	flux jobs -n --suppress-header --since=-1h --format="{id}" >expect &&
+	test -s expect &&
+	for when in yesterday "last Monday" "1 hour ago" "2021-06-21 6am" 2021-06-21T06:00:00 1
+	do
+		flux jobs --suppress-header --since="$when" -o "{id}" >actual || return 1
+		test_cmp expect actual || return 1
+	done &&
+	test_expect_code 1 flux jobs --since=soonish 2>err &&
+	test_grep "invalid value for --since: .soonish" err &&
+	test_expect_code 1 flux jobs --since=tomorrow 2>err &&
+	test_grep "cannot be in the future" err
+'
+
+test_expect_success 'ids are what submit prints, in ASCII where the locale is' '
+	flux jobs -ano "{id}" >actual &&
+	flux jobs -ano "{id.f58}" >expect &&
+	test_cmp expect actual &&
+	sed s/ƒ/f/ expect >ascii &&
+	LC_ALL=C flux jobs -ano "{id}" >actual &&
+	test_cmp ascii actual
+'
+
 test_expect_success '--sort sorts, largest first with a minus' '
 	flux jobs -a -no "{name}" --sort=name | xargs >actual &&
 	flux jobs -a -no "{name}" --sort=-name | xargs >>actual &&

@@ -142,6 +142,14 @@ pub fn io_text(error: &std::io::Error) -> String {
     }
 }
 
+/// The same with its number, as commands of the tagged style show it.
+pub fn numbered(error: &std::io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("[Errno {number}] {}", io_text(error)),
+        None => io_text(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

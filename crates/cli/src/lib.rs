@@ -27,6 +27,7 @@ mod snapshot;
 mod streams;
 mod submission;
 mod suggest;
+mod when;
 
 pub use command::{Entry, Group, Run, Style};
 pub use dispatch::run;

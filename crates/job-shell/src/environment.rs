@@ -91,6 +91,14 @@ pub fn of_task(
     env.into_iter().collect()
 }
 
+/// Sets more variables, those that there are already too.
+pub fn set_all(env: &mut Vec<(String, String)>, more: impl Iterator<Item = (String, String)>) {
+    for (name, value) in more.filter(|(name, value)| is_sound(name, value)) {
+        env.retain(|(known, _)| *known != name);
+        env.push((name, value));
+    }
+}
+
 /// Whether execve(2) can take the variable.
 fn is_sound(name: &str, value: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')

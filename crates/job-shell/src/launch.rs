@@ -220,23 +220,21 @@ fn spawn(job: &Job, starting: &Starting, rank: u32) -> Spawn {
         node: Some(node),
         task: Some(task),
     };
-    let argv = job.command.iter().map(|word| {
-        let rendered = tags.render(word);
+    let render = |template: &String| {
+        let rendered = tags.render(template);
         match rendered.len() <= ARGUMENT_BYTES_MAX {
             true => rendered,
-            false => word.clone(),
+            false => template.clone(),
         }
-    });
+    };
     let pmi_size = job.options.pmi.then_some(job.ntasks);
+    let templates = job.options.env_templates.iter();
+    let own = templates.map(|(name, template)| (name.clone(), render(template)));
+    let mut env = environment::of_task(shared, rank, rank, pmi_size, gpus(job, rank));
+    environment::set_all(&mut env, own);
     Spawn {
-        argv: argv.collect(),
-        env: Some(environment::of_task(
-            shared,
-            rank,
-            rank,
-            pmi_size,
-            gpus(job, rank),
-        )),
+        argv: job.command.iter().map(render).collect(),
+        env: Some(env),
         cwd: Some(prepared.cwd.clone()),
         stdin: Stdio::Pipe,
         stdin_path: job.options.stdin_file.clone(),

@@ -40,6 +40,8 @@ pub struct Options {
     pub pmi_nomap: bool,
     /// Resource limits: name without `RLIMIT_` in lower case, soft limit, -1 for none.
     pub rlimits: Vec<(String, i64)>,
+    /// Variables of tasks and the templates of their values.
+    pub env_templates: Vec<(String, String)>,
     /// Leave tasks in the shell's process group.
     pub nosetpgrp: bool,
 }
@@ -100,6 +102,7 @@ impl Options {
             pmi: !matches!(get("pmi"), Some(Value::String(off)) if matches!(off.as_str(), "off" | "none")),
             pmi_nomap: get("pmi-simple.nomap").is_some_and(is_on),
             rlimits: rlimits(get("rlimit"))?,
+            env_templates: env_templates(get("env-expand"))?,
             nosetpgrp: get("nosetpgrp").is_some_and(is_on),
             stdout,
             stderr,
@@ -291,6 +294,16 @@ fn rlimits(value: Option<&Value>) -> Result<Vec<(String, i64)>, String> {
     read.collect()
 }
 
+fn env_templates(value: Option<&Value>) -> Result<Vec<(String, String)>, String> {
+    let table = value.and_then(Value::as_object).into_iter().flatten();
+    table
+        .map(|(name, template)| match template.as_str() {
+            Some(template) => Ok((name.clone(), template.to_owned())),
+            None => Err(format!("env-expand: invalid value for env var {name}")),
+        })
+        .collect()
+}
+
 /// A number of bytes, perhaps with one of the letters k, K, M, G.
 fn size(key: &str, value: &Value) -> Result<u64, String> {
     let invalid = || format!("invalid {key}: {value}");
@@ -336,6 +349,19 @@ mod tests {
         assert_eq!(options.gpu_affinity, Affinity::On);
         assert!(options.pmi && !options.exit_on_error);
         assert_eq!((options.signal, options.output_limit), (None, None));
+    }
+
+    #[test]
+    fn variables_may_be_templates() {
+        let options = read(json!({"env-expand": {"X": "{{id}}"}})).unwrap();
+        assert_eq!(
+            options.env_templates,
+            [("X".to_owned(), "{{id}}".to_owned())]
+        );
+        refused(
+            json!({"env-expand": {"X": 1}}),
+            "env-expand: invalid value for env var X",
+        );
     }
 
     #[test]

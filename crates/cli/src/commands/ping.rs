@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::submission::values::bytes;
 
 /// Bytes of padding that a request may carry.
-const PAD_BYTES_MAX: usize = 64 * 1024 * 1024;
+const PAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// Measure the round trip to a service
 #[derive(clap::Parser)]
@@ -25,9 +26,9 @@ pub struct Ping {
     /// Rank to ask: a number, 'any' or 'upstream'
     #[arg(short, long)]
     rank: Option<String>,
-    /// Send this many bytes along
-    #[arg(short, long, value_name = "BYTES", default_value_t = 0)]
-    pad: usize,
+    /// Send this many bytes along, such as 100 or 10K
+    #[arg(short, long, value_name = "BYTES", default_value = "0", value_parser = bytes)]
+    pad: u64,
     /// Seconds between two requests
     #[arg(short, long, value_name = "SECONDS", default_value_t = 1.0)]
     interval: f64,
@@ -63,7 +64,7 @@ impl Run for Ping {
         let mut handle = flux.connect()?;
         let round = Round {
             started: Instant::now(),
-            pad: "p".repeat(self.pad),
+            pad: "p".repeat(self.pad as usize),
             target,
         };
         flux.line(format_args!("flux-ping {}", round.target))?;

@@ -25,7 +25,7 @@ pub struct FormatOptions {
     #[arg(short = 'o', long, value_name = "FORMAT")]
     pub format: Option<String>,
     /// Leave the header out
-    #[arg(short = 'n', long)]
+    #[arg(short = 'n', long, visible_alias = "suppress-header")]
     pub no_header: bool,
 }
 

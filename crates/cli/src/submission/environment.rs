@@ -7,7 +7,7 @@ use regex_lite::Regex;
 use serde_json::{Map, Value};
 
 use crate::env::Env;
-use crate::error::{CliError, io_text};
+use crate::error::{CliError, numbered};
 
 /// How deep files of rules may name files of rules.
 const FILES_DEPTH_MAX: u32 = 16;
@@ -24,10 +24,20 @@ pub enum Rule {
 }
 
 /// The job's environment, variables by name.
-pub fn environment(env: &Env, rules: &[Rule]) -> Result<Map<String, Value>, CliError> {
+#[derive(Debug, Default)]
+pub struct Environment {
+    /// Those with values.
+    pub vars: Map<String, Value>,
+    /// Those whose values the job shell makes from templates such as `{{id}}`.
+    pub templates: Map<String, Value>,
+}
+
+/// What the rules make of our own environment.
+pub fn environment(env: &Env, rules: &[Rule]) -> Result<Environment, CliError> {
     let mut job = Job {
         outer: env,
         vars: Map::new(),
+        templates: Map::new(),
     };
     job.copy(&Pattern::Glob("*".to_owned()));
     for rule in rules {
@@ -37,12 +47,16 @@ pub fn environment(env: &Env, rules: &[Rule]) -> Result<Map<String, Value>, CliE
             Rule::File(path) => job.apply_file(path, 0)?,
         }
     }
-    Ok(job.vars)
+    Ok(Environment {
+        vars: job.vars,
+        templates: job.templates,
+    })
 }
 
 struct Job<'a> {
     outer: &'a Env,
     vars: Map<String, Value>,
+    templates: Map<String, Value>,
 }
 
 impl Job<'_> {
@@ -51,8 +65,12 @@ impl Job<'_> {
             self.remove(&Pattern::new(pattern)?);
         } else if let Some(path) = rule.strip_prefix('^') {
             self.apply_file(path, depth)?;
+        } else if let Some((name, value)) = rule.split_once('=').filter(|(_, v)| v.contains("{{")) {
+            self.vars.shift_remove(name);
+            self.templates.insert(name.to_owned(), value.into());
         } else if let Some((name, value)) = rule.split_once('=') {
             let value = self.expand(rule, value)?;
+            self.templates.shift_remove(name);
             self.vars.insert(name.to_owned(), Value::String(value));
         } else {
             self.copy(&Pattern::new(rule)?);
@@ -72,7 +90,7 @@ impl Job<'_> {
             None => path.to_owned(),
         };
         let text = std::fs::read_to_string(&path)
-            .map_err(|error| CliError::new(format!("--env: {path}: {}", io_text(&error))))?;
+            .map_err(|error| CliError::new(format!("--env: {}: '{path}'", numbered(&error))))?;
         for line in text.lines().map(str::trim) {
             if !line.is_empty() && !line.starts_with('#') {
                 self.apply(line, depth + 1)?;
@@ -83,6 +101,7 @@ impl Job<'_> {
 
     fn remove(&mut self, pattern: &Pattern) {
         self.vars.retain(|name, _| !pattern.matches(name));
+        self.templates.retain(|name, _| !pattern.matches(name));
     }
 
     /// Takes over what matches and is not set yet.
@@ -99,7 +118,7 @@ impl Job<'_> {
 
     /// Replaces `$NAME`, `${NAME}` and `$$`.
     fn expand(&self, rule: &str, text: &str) -> Result<String, CliError> {
-        let refuse = |why: String| CliError::new(format!("--env: Unable to expand {rule}: {why}"));
+        let refuse = || CliError::new(format!("--env: Unable to substitute {rule}"));
         let mut expanded = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('$') {
@@ -109,18 +128,17 @@ impl Job<'_> {
                 rest = after;
                 continue;
             } else if let Some(braced) = after.strip_prefix('{') {
-                let unclosed = || refuse("Invalid placeholder in string".to_owned());
-                braced.split_once('}').ok_or_else(unclosed)?
+                braced.split_once('}').ok_or_else(refuse)?
             } else {
                 let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
                 after.split_at(after.find(|c| !is_part(c)).unwrap_or(after.len()))
             };
             if name.is_empty() {
-                return Err(refuse("Invalid placeholder in string".to_owned()));
+                return Err(refuse());
             }
             let value = self.vars.get(name).and_then(Value::as_str);
             let value = value.or_else(|| self.outer.get(name));
-            let unset = || refuse(format!("'{name}' is not set"));
+            let unset = || CliError::new(format!("--env: Variable '{name}' not found in {rule}"));
             expanded.push_str(value.ok_or_else(unset)?);
             rest = next;
         }
@@ -159,7 +177,7 @@ impl Pattern {
 
 /// `*`, `?` and `[set]`. Remembers only the last star: an earlier one never has to give
 /// up more than the last.
-fn glob_matches(glob: &[u8], name: &[u8]) -> bool {
+pub fn glob_matches(glob: &[u8], name: &[u8]) -> bool {
     let (mut g, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     loop {
@@ -234,7 +252,8 @@ mod tests {
         let env = Env::from_iter(OUTER);
         let outcome = match environment(&env, rules) {
             Ok(vars) => {
-                let vars = vars.iter();
+                let Environment { vars, templates } = vars;
+                let vars = vars.iter().chain(&templates);
                 let vars = vars
                     .map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()));
                 vars.collect::<Vec<_>>().join(" ")
@@ -262,15 +281,19 @@ mod tests {
     }
 
     #[test]
+    fn the_job_shell_fills_templates_in() {
+        let rules = [any("-*"), any("X={{id}}-$A"), any("Y={{id}}"), any("Y=1")];
+        let job = environment(&Env::from_iter(OUTER), &rules).unwrap();
+        assert_eq!(Value::Object(job.vars).to_string(), r#"{"Y":"1"}"#);
+        let templates = Value::Object(job.templates).to_string();
+        assert_eq!(templates, r#"{"X":"{{id}}-$A"}"#);
+        check(&[any("X={{id}}"), any("-*")], "");
+    }
+
+    #[test]
     fn what_cannot_be_expanded_is_refused() {
-        check(
-            &[any("X=$NO")],
-            "--env: Unable to expand X=$NO: 'NO' is not set",
-        );
-        check(
-            &[any("X=${A")],
-            "--env: Unable to expand X=${A: Invalid placeholder in string",
-        );
+        check(&[any("X=$NO")], "--env: Variable 'NO' not found in X=$NO");
+        check(&[any("X=${A")], "--env: Unable to substitute X=${A");
     }
 
     #[test]

@@ -123,8 +123,15 @@ impl Options {
             set("duration", values::seconds(limit))?;
         }
         set("cwd", self.directory()?.into())?;
-        set("environment", environment(env, &self.env.0)?.into())?;
-        set("shell.options.rlimit", rlimits(&self.rlimit)?.into())?;
+        let environment = environment(env, &self.env.0)?;
+        set("environment", environment.vars.into())?;
+        if !environment.templates.is_empty() {
+            set("shell.options.env-expand", environment.templates.into())?;
+        }
+        let rlimits = rlimits(&self.rlimit)?;
+        if !rlimits.is_empty() {
+            set("shell.options.rlimit", rlimits.into())?;
+        }
         for (path, text) in [
             ("queue", &self.queue),
             ("bank", &self.bank),

@@ -3,6 +3,7 @@
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use serde_json::{Map, Value};
 
+use super::environment::glob_matches;
 use crate::error::CliError;
 
 /// Limits by the name that the job shell knows, and whether jobs get them unasked.
@@ -24,22 +25,22 @@ const LIMITS: [(&str, Resource, bool); 15] = [
     ("stack", Resource::RLIMIT_STACK, true),
 ];
 
-/// The object for the job shell: soft limits, -1 for none. Rules are `-NAME`, `NAME` and
-/// `NAME=VALUE`, where `*` stands for all names.
+/// The object for the job shell: soft limits, -1 for none. Each text is a list of rules:
+/// `-PATTERN`, `PATTERN` or `NAME=VALUE`, where patterns are those of file names.
 pub fn rlimits(rules: &[String]) -> Result<Map<String, Value>, CliError> {
     let mut limits = Map::new();
     for (name, resource, _) in LIMITS.iter().filter(|(_, _, by_default)| *by_default) {
         limits.insert((*name).to_owned(), soft(*resource)?);
     }
-    for rule in rules {
+    for rule in rules.iter().flat_map(|list| list.split(',')) {
         apply(rule, &mut limits)?;
     }
     Ok(limits)
 }
 
 fn apply(rule: &str, limits: &mut Map<String, Value>) -> Result<(), CliError> {
-    if let Some(name) = rule.strip_prefix('-') {
-        for (name, _) in named(rule, name)? {
+    if let Some(pattern) = rule.strip_prefix('-') {
+        for (name, _) in matching(pattern)? {
             limits.shift_remove(name);
         }
     } else if let Some((name, value)) = rule.split_once('=') {
@@ -47,32 +48,42 @@ fn apply(rule: &str, limits: &mut Map<String, Value>) -> Result<(), CliError> {
             "unlimited" | "infinity" | "inf" => -1,
             number => number
                 .parse()
-                .map_err(|_| CliError::new(format!("--rlimit: invalid value in {rule}")))?,
+                .map_err(|_| CliError::new(format!("Invalid value in {rule}")))?,
         };
-        for (name, _) in named(rule, name)? {
-            limits.insert(name.to_owned(), value.into());
-        }
+        let bare = bare(name);
+        let known = LIMITS.iter().find(|(known, _, _)| *known == bare);
+        let unknown = || CliError::new(format!("Invalid rlimit \"{name}\""));
+        let (name, _, _) = known.ok_or_else(unknown)?;
+        limits.insert((*name).to_owned(), value.into());
     } else {
-        for (name, resource) in named(rule, rule)? {
+        for (name, resource) in matching(rule)? {
             limits.insert(name.to_owned(), soft(resource)?);
         }
     }
     Ok(())
 }
 
-/// The limits that a name of a rule means.
-fn named(rule: &str, name: &str) -> Result<Vec<(&'static str, Resource)>, CliError> {
-    let name = name.to_lowercase();
-    let name = name.strip_prefix("rlimit_").unwrap_or(&name);
-    let all = LIMITS
-        .iter()
-        .filter(|(known, _, _)| name == "*" || name == *known);
+/// The limits whose names match.
+fn matching(pattern: &str) -> Result<Vec<(&'static str, Resource)>, CliError> {
+    let bare = bare(pattern);
+    let all = LIMITS.iter();
+    let all = all.filter(|(name, _, _)| glob_matches(bare.as_bytes(), name.as_bytes()));
     let found: Vec<_> = all.map(|(name, resource, _)| (*name, *resource)).collect();
     match found.is_empty() {
         true => Err(CliError::new(format!(
-            "--rlimit: {rule} does not match any rlimit names"
+            "No corresponding rlimit matching \"{pattern}\""
         ))),
         false => Ok(found),
+    }
+}
+
+/// A name or pattern in the job shell's spelling.
+fn bare(name: &str) -> String {
+    let name = name.to_lowercase();
+    let bare = name.strip_prefix("rlimit_").unwrap_or(&name);
+    match bare {
+        "ofile" => "nofile".to_owned(),
+        bare => bare.to_owned(),
     }
 }
 
@@ -105,8 +116,12 @@ mod tests {
             &["-*", "core=5", "RLIMIT_CPU=unlimited"],
             r#"{"core":5,"cpu":-1}"#,
         );
-        check(&["-*", "x"], "--rlimit: x does not match any rlimit names");
-        check(&["core=y"], "--rlimit: invalid value in core=y");
+        check(&["-*,core=5,ofile=7"], r#"{"core":5,"nofile":7}"#);
+        check(&["-*", "core=5,cpu=6", "-c[!o]*"], r#"{"core":5}"#);
+        check(&["-*", "x"], "No corresponding rlimit matching \"x\"");
+        check(&["-foo"], "No corresponding rlimit matching \"foo\"");
+        check(&["zz=1"], "Invalid rlimit \"zz\"");
+        check(&["core=y"], "Invalid value in core=y");
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Values of submission options: from text to what goes into the jobspec. Pure.
 
-use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use proto::data::Fsd;
 use proto::data::limits::JOBSPEC_DURATION_S_MAX;
 use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
+use crate::when::{self, Side};
 
 /// Signal before the end of the time limit, if only that there should be one is said.
 const SIGNAL_DEFAULT: i32 = nix::libc::SIGUSR1;
@@ -88,32 +87,30 @@ pub fn dependency(text: &str) -> Result<Value, CliError> {
 /// `+DURATION` or a date and time, as seconds since the epoch.
 pub fn begin_time(text: &str, now: f64, zone: &TimeZone) -> Result<f64, CliError> {
     let refuse = || CliError::new(format!("Invalid begin-time \"{text}\""));
-    if text == "now" {
-        return Ok(now);
-    }
     if let Some(duration) = text.strip_prefix('+') {
         let duration: Fsd = duration.parse().map_err(|_| refuse())?;
         return Ok(now + duration.secs());
     }
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time.as_duration().as_secs_f64());
-    }
-    let date_time = match text.parse::<DateTime>() {
-        Ok(date_time) => date_time,
-        Err(_) => next(text.parse().map_err(|_| refuse())?, now, zone).ok_or_else(refuse)?,
-    };
-    let time = date_time.to_zoned(zone.clone()).map_err(|_| refuse())?;
-    Ok(time.timestamp().as_duration().as_secs_f64())
+    when::parse(text, now, zone, Side::Future).ok_or_else(refuse)
 }
 
-/// When a time of day is next.
-fn next(time: Time, now: f64, zone: &TimeZone) -> Option<DateTime> {
-    let now = Timestamp::from_duration(SignedDuration::try_from_secs_f64(now).ok()?).ok()?;
-    let now = zone.to_datetime(now);
-    let today = now.date().to_datetime(time);
-    match today >= now {
-        true => Some(today),
-        false => Some(now.date().tomorrow().ok()?.to_datetime(time)),
+/// A number of bytes: with one of the letters k, M or G, so many times 1024.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let (number, factor) = match text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']) {
+        None => (text, 1),
+        Some(number) => match text.as_bytes()[number.len()].to_ascii_lowercase() {
+            b'k' => (number, 1 << 10),
+            b'm' => (number, 1 << 20),
+            _ => (number, 1 << 30),
+        },
+    };
+    let bytes = number
+        .parse::<f64>()
+        .ok()
+        .map(|bytes| bytes * f64::from(factor));
+    match bytes.filter(|bytes| *bytes >= 0.0 && bytes.is_finite()) {
+        Some(bytes) => Ok(bytes as u64),
+        None => Err("invalid number of bytes".to_owned()),
     }
 }
 
@@ -169,6 +166,25 @@ mod tests {
             ("-1", Err(bad_duration())),
         ] {
             assert_eq!(time_limit(text), expect, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_have_letters() {
+        for (text, expect) in [
+            ("0", Some(0)),
+            ("10", Some(10)),
+            ("10K", Some(10_240)),
+            ("1.5k", Some(1536)),
+            ("2M", Some(2 << 20)),
+            ("1g", Some(1 << 30)),
+            ("", None),
+            ("K", None),
+            ("1T", None),
+            ("-1", None),
+            ("infG", None),
+        ] {
+            assert_eq!(bytes(text).ok(), expect, "{text}");
         }
     }
 

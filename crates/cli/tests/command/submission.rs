@@ -318,11 +318,15 @@ fn dry_run(options: &str) -> String {
 #[test]
 fn options_become_a_jobspec() {
     let check = |options: &str, resources: &str, count: &str, system: &str, shell: &str| {
+        let shell = match shell.strip_prefix(", ") {
+            Some(options) => format!(", \"shell\": {{\"options\": {{{options}}}}}"),
+            None => String::new(),
+        };
         let expect = format!(
             "{{\"resources\": [{resources}], \"tasks\": [{{\"command\": [\"true\"], \
             \"slot\": \"task\", \"count\": {{{count}}}}}], \"attributes\": {{\"system\": \
-            {{{system}\"cwd\": \"/w\", \"environment\": {{\"A\": \"1\"}}, \
-            \"shell\": {{\"options\": {{\"rlimit\": {{}}{shell}}}}}}}}}, \"version\": 1}}\n"
+            {{{system}\"cwd\": \"/w\", \"environment\": {{\"A\": \"1\"}}{shell}}}}}, \
+            \"version\": 1}}\n"
         );
         assert_eq!(dry_run(options), expect);
     };

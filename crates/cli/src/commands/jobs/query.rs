@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::env::Env;
 use crate::error::CliError;
-use crate::submission::values;
+use crate::when::{self, Side};
 
 /// Stands for every user.
 pub const ANY_USER: u32 = u32::MAX;
@@ -37,7 +37,8 @@ pub struct Filters {
     /// Jobs on these hosts or ranks
     #[arg(short, long, value_name = "HOSTS|RANKS")]
     pub include: Option<String>,
-    /// Jobs that were over after this: -DURATION or a date and time; implies --all
+    /// Jobs that were over after this: -DURATION, a date and time, or words such as 'yesterday',
+    /// 'last Monday' or '1 hour ago'; implies --all
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub since: Option<String>,
 }
@@ -126,7 +127,7 @@ impl Filters {
         } else if let Ok(seconds) = text.parse::<f64>() {
             seconds
         } else {
-            values::begin_time(text, now, &clock::zone(env)).map_err(|_| refuse())?
+            when::parse(text, now, &clock::zone(env), Side::Past).ok_or_else(refuse)?
         };
         match since > now {
             true => Err(CliError::new("--since=WHEN cannot be in the future")),
