@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::ErrorKind;
 
+use crate::complaint::Complaint;
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -136,63 +137,32 @@ impl Entry {
 
     /// What clap found wrong, in the style's words; or the help that was asked for.
     fn refuse(&self, error: &clap::Error, flux: &mut Flux) -> Result<CliError, CliError> {
-        let text = error.render().to_string();
         if !error.use_stderr() {
-            writeln!(flux.out, "{}", text.trim_end())?;
+            let help = error.render().to_string();
+            writeln!(flux.out, "{}", help.trim_end())?;
             return Ok(CliError::exit(0));
         }
-        let mut complaint = Complaint::read(&text);
+        let mut complaint = Complaint::of(error);
         if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             complaint.message = "a sub-command is missing".to_owned();
+            complaint.usage = Some(self.parser().render_usage().to_string());
             complaint.tip = Some(format!("'flux {} --help' lists them", self.name));
         }
-        if self.style == Style::Tagged {
-            // Clap shows none when it is only a value that is wrong.
-            if complaint.usage.is_empty() {
-                complaint.usage = self.parser().render_usage().to_string();
+        let usage = complaint.usage.as_deref().map(str::trim_end);
+        let message = match (self.style, usage) {
+            (Style::Tagged, usage) => {
+                // Clap shows none when it is only a value that is wrong.
+                let own = || self.parser().render_usage().to_string();
+                writeln!(flux.err, "{}", usage.map_or_else(own, str::to_owned))?;
+                complaint.message
             }
-            writeln!(flux.err, "{}", complaint.usage)?;
-        }
-        let message = match self.style {
-            Style::Bare if !complaint.usage.is_empty() => {
-                format!("{}\n{}", complaint.message, complaint.usage)
-            }
-            _ => complaint.message,
+            (Style::Bare, Some(usage)) => format!("{}\n{usage}", complaint.message),
+            (Style::Bare, None) => complaint.message,
         };
         let usage = CliError::usage(message);
         Ok(match complaint.tip {
             Some(tip) => usage.with_hint(tip),
             None => usage,
         })
-    }
-}
-
-/// The parts of an error as clap prints it: paragraphs with blank lines between.
-struct Complaint {
-    message: String,
-    usage: String,
-    tip: Option<String>,
-}
-
-impl Complaint {
-    fn read(text: &str) -> Complaint {
-        let mut complaint = Complaint {
-            message: String::new(),
-            usage: String::new(),
-            tip: None,
-        };
-        for paragraph in text.split("\n\n") {
-            let paragraph = paragraph.trim_end();
-            if paragraph.starts_with("Usage:") {
-                complaint.usage = paragraph.to_owned();
-            } else if let Some(tip) = paragraph.trim_start().strip_prefix("tip: ") {
-                // One piece of advice is enough.
-                complaint.tip = tip.lines().next().map(str::to_owned);
-            } else if complaint.message.is_empty() {
-                let message = paragraph.strip_prefix("error: ").unwrap_or(paragraph);
-                complaint.message = message.to_owned();
-            }
-        }
-        complaint
     }
 }

@@ -13,6 +13,7 @@ mod attach;
 mod clock;
 mod command;
 mod commands;
+mod complaint;
 mod dispatch;
 pub mod docs;
 mod env;
