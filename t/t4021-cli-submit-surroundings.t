@@ -89,7 +89,7 @@ echo \$1
 
 test_expect_success '--add-file names the file that is missing' '
 	test_expect_code 1 flux submit --add-file=nosuch true 2>actual &&
-	echo "flux-submit: ERROR: --add-file: nosuch: No such file or directory" >expect &&
+	echo "flux-submit: ERROR: --add-file=nosuch: [Errno 2] No such file or directory: '"'"'nosuch'"'"'" >expect &&
 	test_cmp expect actual
 '
 

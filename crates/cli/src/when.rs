@@ -1,5 +1,5 @@
 //! Points in time as people write them: `yesterday`, `last Monday`, `1 hour ago`,
-//! `2021-06-21 6am`, and dates and times of ISO 8601.
+//! `2021-06-21 6am`, dates and times of ISO 8601, and `+DURATION`.
 //!
 //! A day without a time of day is its midnight. What could be many days, such as a bare
 //! `Monday` or `6am`, is the nearest on the side that the caller looks to.
@@ -22,6 +22,9 @@ pub enum Side {
 /// point in time.
 pub fn parse(text: &str, now: f64, zone: &TimeZone, side: Side) -> Option<f64> {
     let text = text.trim();
+    if let Some(later) = text.strip_prefix('+') {
+        return Some(now + later.parse::<Fsd>().ok()?.secs());
+    }
     if let Ok(time) = text.parse::<Timestamp>() {
         return Some(time.as_duration().as_secs_f64());
     }
@@ -280,6 +283,7 @@ mod tests {
         both("90m ago", "2021-06-21T10:30:00");
         both("last week", "2021-06-14T12:00:00");
         both("2 months ago", "2021-04-21T12:00:00");
+        both("+1.5h", "2021-06-21T13:30:00");
         both("in 2 days", "2021-06-23T12:00:00");
         both("10 minutes from now", "2021-06-21T12:10:00");
     }

@@ -24,7 +24,7 @@ pub struct Submit {
     #[command(flatten)]
     options: Options,
     /// Submit one job for each id, with {cc} replaced by it and in FLUX_JOB_CC
-    #[arg(long, value_name = "IDSET", conflicts_with = "bcc")]
+    #[arg(long, value_name = "IDSET")]
     cc: Option<IdSet>,
     /// Submit one job for each id, all alike
     #[arg(long, value_name = "IDSET")]
@@ -59,6 +59,9 @@ impl Run for Submit {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        if self.cc.is_some() && self.bcc.is_some() {
+            return Err(CliError::new("specify only one of --cc or --bcc"));
+        }
         if self.options.has_deprecated_dependency() {
             flux.warn("dependency scheme 'after' is deprecated, use 'afterstart'")?;
         }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use crate::error::{CliError, io_text};
+use crate::error::{CliError, numbered};
 use crate::limits::ADDED_FILE_BYTES_MAX;
 
 /// The file type in `mode`: a regular file.
@@ -34,7 +34,10 @@ pub fn added_file(text: &str) -> Result<(String, Value), CliError> {
         let mode = REGULAR | permissions.unwrap_or(PERMISSIONS_DEFAULT);
         return Ok((name, file(mode, arg.as_bytes())));
     }
-    let about = |error: &std::io::Error| refuse(&format!("{arg}: {}", io_text(error)));
+    let about = |error: &std::io::Error| {
+        let why = numbered(error);
+        CliError::new(format!("--add-file={text}: {why}: '{arg}'"))
+    };
     let found = std::fs::metadata(arg).map_err(|error| about(&error))?;
     if !found.is_file() {
         return Err(refuse(&format!("{arg}: not a regular file")));
@@ -123,7 +126,10 @@ mod tests {
 
     #[test]
     fn what_makes_no_file_is_refused() {
-        check("no/such", "--add-file: no/such: No such file or directory");
+        check(
+            "x=no/such",
+            "--add-file=x=no/such: [Errno 2] No such file or directory: 'no/such'",
+        );
         check("a\nb", "--add-file: content needs a name: NAME=CONTENT");
         check(
             "x:9=\n",

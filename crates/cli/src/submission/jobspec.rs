@@ -30,7 +30,7 @@ impl Options {
         self.add_per_resource(&mut jobspec)?;
         self.add_io(&mut jobspec)?;
         for text in &self.setopt {
-            let (key, value) = values::assignment(text);
+            let (key, value) = assignment("--setopt", text)?;
             jobspec.set_shell_option(key, value).map_err(refuse)?;
         }
         for text in &self.setattr {
@@ -59,6 +59,9 @@ impl Options {
             let text = "Per-resource options can't be used with per-task options. \
                 (See --help for details)";
             return Err(CliError::new(text));
+        }
+        if self.gpus_per_node.is_some() && self.nodes.is_none() {
+            return Err(CliError::new("--gpus-per-node requires --nodes"));
         }
         if self.nodes.is_none() && self.cores.is_none() {
             let text = "must specify node or core count with per_resource";
@@ -101,7 +104,7 @@ impl Options {
     fn add_per_resource(&self, jobspec: &mut Jobspec) -> Result<(), CliError> {
         let (kind, count) = match (self.tasks_per_node, self.tasks_per_core) {
             (Some(_), Some(_)) => {
-                let text = "Do not specify both a number of tasks per node and per core";
+                let text = "Do not specify both the number of tasks per node and per core";
                 return Err(CliError::new(text));
             }
             (Some(count), None) => ("node", count),
@@ -279,30 +282,32 @@ impl Options {
     }
 }
 
-/// Sets `KEY[=VALUE]` or `^KEY=FILE`.
-fn set_attribute(jobspec: &mut Jobspec, text: &str) -> Result<(), CliError> {
-    let (key, value) = match text.strip_prefix('^') {
-        None => values::assignment(text),
-        Some(rest) => {
-            let missing = || CliError::new(format!("--setattr: {text}: no file is named"));
-            let (key, path) = rest.split_once('=').ok_or_else(missing)?;
-            (key, read_json(path)?)
-        }
+/// The key and the value of `KEY[=VALUE]` or `^KEY=FILE`.
+fn assignment<'t>(option: &str, text: &'t str) -> Result<(&'t str, Value), CliError> {
+    let Some(rest) = text.strip_prefix('^') else {
+        return Ok(values::assignment(text));
     };
+    let missing = || CliError::new(format!("{option}: {text}: no file is named"));
+    let (key, path) = rest.split_once('=').ok_or_else(missing)?;
+    let file = std::fs::read_to_string(path)
+        .map_err(|error| CliError::new(format!("{}: '{path}'", io_text(&error))))?;
+    let value = serde_json::from_str(&file)
+        .map_err(|error| CliError::new(format!("{option}: {path}: {error}")))?;
+    Ok((key, value))
+}
+
+/// Sets the attribute of `--setattr`.
+fn set_attribute(jobspec: &mut Jobspec, text: &str) -> Result<(), CliError> {
+    let (key, value) = assignment("--setattr", text)?;
     let path = match key.strip_prefix('.') {
         Some(key) => format!("attributes.{key}"),
+        None if key.starts_with("attributes.") => key.to_owned(),
         None if key.starts_with("system.") || key.starts_with("user.") => {
             format!("attributes.{key}")
         }
         None => format!("attributes.system.{key}"),
     };
     jobspec.set(&path, value).map_err(refuse)
-}
-
-fn read_json(path: &str) -> Result<Value, CliError> {
-    let refuse = |why: String| CliError::new(format!("--setattr: {path}: {why}"));
-    let text = std::fs::read_to_string(path).map_err(|error| refuse(io_text(&error)))?;
-    serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))
 }
 
 fn refuse(error: impl std::fmt::Display) -> CliError {

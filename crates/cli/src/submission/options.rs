@@ -54,7 +54,12 @@ pub struct Options {
     #[arg(long, value_name = "FLAGS")]
     pub flags: Vec<String>,
     /// Properties, hosts and ranks that the job needs or must not have
-    #[arg(long, value_name = "CONSTRAINT", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "CONSTRAINT",
+        allow_hyphen_values = true,
+        alias = "require"
+    )]
     pub requires: Vec<String>,
     /// Wait for something first, such as afterok:JOBID
     #[arg(long, value_name = "URI")]
@@ -62,7 +67,7 @@ pub struct Options {
     /// Do not start before this: +DURATION or a date and time
     #[arg(long, value_name = "TIME")]
     pub begin_time: Option<String>,
-    /// Set an option of the job shell; without a value, to 1
+    /// Set an option of the job shell; without a value, to 1. '^KEY=FILE' reads JSON from a file
     #[arg(short = 'o', long, value_name = "KEY[=VALUE]")]
     pub setopt: Vec<String>,
     /// Set an attribute; without a value, to 1. '^KEY=FILE' reads JSON from a file
@@ -102,7 +107,7 @@ pub struct Options {
     #[arg(long, value_name = "SCHEME[:VALUE]")]
     pub taskmap: Option<String>,
     /// Print the jobspec and submit nothing
-    #[arg(long)]
+    #[arg(long, alias = "dry")]
     pub dry_run: bool,
     /// Do not print job ids
     #[arg(long)]

@@ -71,7 +71,7 @@ pub fn assignment(text: &str) -> (&str, Value) {
 pub fn dependency(text: &str) -> Result<Value, CliError> {
     let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
     if scheme.is_empty() {
-        return Err(CliError::new(format!("Invalid dependency URI: {text}")));
+        return Err(CliError::new(format!("Invalid dependency URI \"{text}\"")));
     }
     let (value, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut object = Map::new();
@@ -87,10 +87,6 @@ pub fn dependency(text: &str) -> Result<Value, CliError> {
 /// `+DURATION` or a date and time, as seconds since the epoch.
 pub fn begin_time(text: &str, now: f64, zone: &TimeZone) -> Result<f64, CliError> {
     let refuse = || CliError::new(format!("Invalid begin-time \"{text}\""));
-    if let Some(duration) = text.strip_prefix('+') {
-        let duration: Fsd = duration.parse().map_err(|_| refuse())?;
-        return Ok(now + duration.secs());
-    }
     when::parse(text, now, zone, Side::Future).ok_or_else(refuse)
 }
 
@@ -116,15 +112,22 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 
 /// `[SIGNAL][@TIME]` for the job shell.
 pub fn signal(text: &str) -> Result<Value, CliError> {
-    let refuse = |what: &str| CliError::new(format!("--signal={text}: invalid {what}"));
+    let refuse = |what: &str| CliError::new(format!("--signal={text}: {what}"));
     let (signal, time) = text.split_once('@').unwrap_or((text, ""));
     let signum = match signal {
         "" => SIGNAL_DEFAULT,
-        name => signal_number(name).ok_or_else(|| refuse("signal"))?,
+        "0" => return Err(refuse("signal must be > 0")),
+        name => {
+            let unknown = || refuse(&format!("signal '{name}' is invalid"));
+            signal_number(name).ok_or_else(unknown)?
+        }
     };
     let timeleft = match time {
         "" => SIGNAL_TIMELEFT_DEFAULT,
-        time => time.parse::<Fsd>().map_err(|_| refuse("time"))?.secs(),
+        time => time
+            .parse::<Fsd>()
+            .map_err(|_| refuse(&bad_duration()))?
+            .secs(),
     };
     Ok(json!({ "signum": signum, "timeleft": timeleft }))
 }
@@ -199,7 +202,7 @@ mod tests {
             r#"{"scheme":"afterok","value":"ƒ1","a":"b","c":"d"}"#
         );
         assert_eq!(shown("singleton"), r#"{"scheme":"singleton","value":""}"#);
-        assert_eq!(shown(":x"), "Invalid dependency URI: :x");
+        assert_eq!(shown(":x"), "Invalid dependency URI \":x\"");
     }
 
     #[test]
@@ -230,9 +233,9 @@ mod tests {
             ("USR2@10", r#"{"signum":12,"timeleft":10.0}"#),
             ("SIGINT", r#"{"signum":2,"timeleft":60.0}"#),
             ("9", r#"{"signum":9,"timeleft":60.0}"#),
-            ("FOO", "--signal=FOO: invalid signal"),
-            ("0", "--signal=0: invalid signal"),
-            ("@x", "--signal=@x: invalid time"),
+            ("FOO", "--signal=FOO: signal 'FOO' is invalid"),
+            ("0", "--signal=0: signal must be > 0"),
+            ("@x", "--signal=@x: invalid Flux standard duration"),
         ] {
             let outcome = match signal(text) {
                 Ok(value) => value.to_string(),

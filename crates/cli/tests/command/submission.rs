@@ -369,6 +369,11 @@ fn options_that_do_not_go_together_are_refused() {
             "-n1 --cores=2",
             "Per-resource options can't be used with per-task options. (See --help for details)",
         ),
+        ("-N1 --tasks-per-node=0", "--tasks-per-node must be >= 1"),
+        (
+            "--gpus-per-node=1 --cores=1",
+            "--gpus-per-node requires --nodes",
+        ),
         (
             "--tasks-per-node=2",
             "must specify node or core count with per_resource",
