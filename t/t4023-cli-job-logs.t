@@ -31,6 +31,7 @@ test_expect_success 'attach -E shows events, -X those of the execution' '
 	test_expect_code 3 flux job attach -E -X $ran 2>err >out &&
 	test_grep "^0.000s: job.submit {\"userid\":" err &&
 	test_grep "s: job.finish {\"status\":768}$" err &&
+	test_grep "s: job.clean$" err &&
 	test_grep "s: exec.shell.init {" err
 '
 

@@ -59,8 +59,11 @@ test_expect_success 'a started queue runs them' '
 	flux job status $(cat id)
 '
 
-test_expect_success 'an idle queue prints nothing, and neither does a quiet one' '
+test_expect_success 'an idle queue says that nothing waits, a quiet one nothing' '
 	flux queue idle >actual &&
+	echo "0 jobs" >expect &&
+	test_cmp expect actual &&
+	flux queue idle --quiet >actual &&
 	flux queue stop --quiet >>actual &&
 	flux queue start --quiet >>actual &&
 	test_cmp /dev/null actual

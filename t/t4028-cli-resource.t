@@ -55,7 +55,7 @@ test_expect_success 'what runs is allocated' '
 
 test_expect_success 'info and R say it in short, and for programs' '
 	flux resource info >actual &&
-	test_grep "^1 Node, $ncores Cores*, [0-9]* GPUs*$" actual &&
+	test_grep "^1 Nodes, $ncores Cores, [0-9]* GPUs$" actual &&
 	flux resource info -i 1 >actual &&
 	echo "0 Nodes, 0 Cores, 0 GPUs" >expect &&
 	test_cmp expect actual &&

@@ -81,8 +81,10 @@ fn text_of(wanted: &str, named: &[NamedFormat]) -> Result<String, CliError> {
     match named.iter().find(|format| format.name == wanted) {
         Some(format) => Ok(format.text.clone()),
         None if wanted.contains('{') => Ok(wanted.to_owned()),
-        None => Err(CliError::new(format!("Unknown format name '{wanted}'"))
-            .with_hint("'-o help' lists the names")),
+        None => {
+            let text = format!("--format: No such format {wanted} (Did you mean '{{{wanted}}}'?)");
+            Err(CliError::new(text).with_hint("'-o help' lists the names"))
+        }
     }
 }
 

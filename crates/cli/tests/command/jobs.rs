@@ -137,7 +137,7 @@ fn json_has_names_instead_of_numbers() {
     check(
         "jobs --json ƒ2",
         listing(vec![json!({"id":1,"userid":0,"state":16})], r#"["all"]"#),
-        "{\"id\": 1, \"userid\": 0, \"state\": \"RUN\", \"username\": \"root\", \
+        "{\"id\": 1, \"userid\": 0, \"state\": \"RUN\", \"jobid\": \"\\u01922\", \"username\": \"root\", \
         \"runtime\": 0.0, \"status\": \"RUN\", \"dependencies\": [], \"annotations\": {}}\n",
     );
 }

@@ -29,6 +29,12 @@ fn instance(request: &Message) -> Vec<Act> {
             let status = json!({"all":all,"down":down,"allocated":none()});
             vec![answer(request, &status)]
         }
+        "resource.status" => {
+            let all = r("0-2", "n[0-2]", &json!({}));
+            let status = json!({"R":all,"drain":{"2":{"timestamp":100.0,"reason":"fan"}},
+                "online":"1-2","offline":"0","exclude":"","torpid":""});
+            vec![answer(request, &status)]
+        }
         "config.get" => vec![answer(
             request,
             &json!({
@@ -88,12 +94,61 @@ fn queues_and_hosts_choose_nodes() {
     check(
         "resource info -q big",
         instance,
-        "1 Node, 2 Cores, 0 GPUs\n",
+        "1 Nodes, 2 Cores, 0 GPUs\n",
     );
     check(
         "resource info -q other",
         instance,
         "-- stderr\nflux-resource: ERROR: No such queue: other\n-- code 1\n",
+    );
+}
+
+#[test]
+fn queues_can_be_told_in_letters_and_words() {
+    check(
+        "queue list -n --format={queue}:{enabled.ascii}{started.ascii}:{submission}:{scheduling}",
+        instance,
+        "all:yy:enabled:started\nbig:yy:enabled:started\n",
+    );
+    check(
+        "queue list --format={limits.min.ncores}/{limits.max.ncores}/{limits.max.nnodes}",
+        instance,
+        "MINCORES/MAXCORES/MAXNODES\n0/3/inf\n0/3/inf\n",
+    );
+}
+
+#[test]
+fn nodes_that_are_away_are_marked_in_every_state() {
+    check(
+        "resource status",
+        instance,
+        "       STATE UP NNODES NODELIST\n       \
+        avail  ✔      1 n1\n      \
+        avail*  ✗      1 n0\n     \
+        drained  ✔      1 n2\n",
+    );
+    check(
+        "resource status -s offline,drain -n --format={statex}:{up.ascii}:{status}:{reason}:{timestamp!D}",
+        instance,
+        "offline:n:offline::\ndrain:y:online:fan:1970-01-01T00:01:40\n",
+    );
+    check(
+        "resource drain",
+        instance,
+        "TIME         STATE    REASON                         NODELIST\n\
+        Jan01 00:01  drained  fan                            n2\n",
+    );
+    check(
+        "resource drain -uf 1",
+        instance,
+        "-- stderr\nflux-resource: ERROR: Only one of --force and --update may be specified\n\
+        -- code 1\n",
+    );
+    check(
+        "resource drain -o x",
+        instance,
+        "-- stderr\nflux-resource: ERROR: --format: No such format x (Did you mean '{x}'?)\n\
+        hint: '-o help' lists the names\n-- code 1\n",
     );
 }
 
@@ -108,7 +163,7 @@ fn limits_of_queues_end_where_their_nodes_do() {
     check(
         "queue list -o {queue}:{resources.up.nnodes}:{resources.free.ncores}",
         instance,
-        "QUEUE:UP:FREE\nall:2:4\nbig:1:2\n",
+        "QUEUE:NODES:UP:CORES:FREE\nall:2:4\nbig:1:2\n",
     );
 }
 

@@ -369,7 +369,6 @@ fn options_that_do_not_go_together_are_refused() {
             "-n1 --cores=2",
             "Per-resource options can't be used with per-task options. (See --help for details)",
         ),
-        ("-N1 --tasks-per-node=0", "--tasks-per-node must be >= 1"),
         (
             "--gpus-per-node=1 --cores=1",
             "--gpus-per-node requires --nodes",

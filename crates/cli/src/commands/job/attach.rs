@@ -17,9 +17,10 @@ pub struct Attach {
     /// Tell what the job waits for; on a terminal that is done anyway
     #[arg(long)]
     show_status: bool,
-    /// Follow the job only up to this event; with 'exec.' in front, of its execution log
-    #[arg(short, long, value_name = "EVENT", default_value = "finish")]
-    wait_event: String,
+    /// Follow the job only up to this event; with 'exec.' in front, of its execution log.
+    /// Otherwise up to 'finish', or to 'clean' with --show-events
+    #[arg(short, long, value_name = "EVENT")]
+    wait_event: Option<String>,
     /// Label each line of output with the task's rank
     #[arg(short, long)]
     label_io: bool,
@@ -49,6 +50,8 @@ pub struct Attach {
 impl Attach {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let id = parse_id(&self.id)?;
+        // Who wants to see events wants all of them.
+        let until = if self.show_events { "clean" } else { "finish" };
         let mut handle = flux.connect()?;
         let options = SessionOptions {
             show: Show {
@@ -58,7 +61,7 @@ impl Attach {
                 events: self.show_events,
                 exec_events: self.show_exec,
                 tail: self.tail,
-                until: self.wait_event,
+                until: self.wait_event.unwrap_or(until.to_owned()),
                 ..Show::default()
             },
             show_status: self.show_status,

@@ -8,6 +8,8 @@ use super::job::Job;
 /// The object of a job from what job-list said of it.
 pub fn object(mut raw: Map<String, Value>, facts: &Facts) -> Value {
     let job: Job = serde_json::from_value(Value::Object(raw.clone())).unwrap_or_default();
+    // As other commands print and take it; `id` is the number.
+    raw.insert("jobid".to_owned(), job.id.to_string().into());
     if let Some(state) = job.state() {
         raw.insert("state".to_owned(), state.name().into());
     }
@@ -53,7 +55,7 @@ mod tests {
         let Value::Object(raw) = raw else {
             panic!("an object")
         };
-        let expect = json!({"id":1,"state":"INACTIVE","result":"FAILED","waitstatus":256,
+        let expect = json!({"id":1,"jobid":"ƒ2","state":"INACTIVE","result":"FAILED","waitstatus":256,
             "t_run":1.0,"t_cleanup":3.0,"runtime":2.0,"status":"FAILED","returncode":1,
             "exception":{"occurred":false},"dependencies":[],"annotations":{}});
         assert_eq!(object(raw, &Facts::new(9.0)), expect);

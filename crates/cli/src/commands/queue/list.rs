@@ -112,6 +112,12 @@ enum Field {
     Parent,
     Enabled,
     Started,
+    /// The same in a letter.
+    EnabledLetter,
+    StartedLetter,
+    /// The same in words.
+    Submission,
+    Scheduling,
     ColorEnabled,
     ColorStarted,
     ColorOff,
@@ -119,6 +125,8 @@ enum Field {
     Duration(&'static str),
     /// A smallest and a largest number of the policy.
     Range(Kind),
+    /// One of them, `min` or `max`.
+    Limit(&'static str, Kind),
     /// The same where it is not more than the queue has.
     Effective(Kind),
     /// How many there are in a state.
@@ -145,6 +153,15 @@ impl Kind {
         }
     }
 
+    /// As headings have it.
+    fn heading(self) -> &'static str {
+        match self {
+            Kind::Nodes => "NODES",
+            Kind::Cores => "CORES",
+            Kind::Gpus => "GPUS",
+        }
+    }
+
     fn count(self, set: &Rset) -> u64 {
         match self {
             Kind::Nodes => set.nnodes() as u64,
@@ -166,20 +183,18 @@ impl Field {
         let upper = || key.to_uppercase();
         Some(match group {
             "limits.range" => (Field::Range(kind), upper()),
+            "limits.min" => (Field::Limit("min", kind), format!("MIN{}", kind.heading())),
+            "limits.max" => (Field::Limit("max", kind), format!("MAX{}", kind.heading())),
             "limits.range.effective" => (Field::Effective(kind), upper()),
             _ => {
                 let state = group.strip_prefix("resources.")?;
                 let state = STATES.into_iter().find(|known| *known == state)?;
-                let heading = match (state, kind) {
-                    ("all", Kind::Nodes) => "NODES",
-                    ("all", Kind::Cores) => "CORES",
-                    ("all", Kind::Gpus) => "GPUS",
-                    ("up", _) => "UP",
-                    ("down", _) => "DOWN",
-                    ("allocated", _) => "USED",
-                    _ => "FREE",
+                let heading = match state {
+                    "all" => kind.heading().to_owned(),
+                    "allocated" => format!("{}:ALLOC", kind.heading()),
+                    state => format!("{}:{}", kind.heading(), state.to_uppercase()),
                 };
-                (Field::Resources(state, kind), heading.to_owned())
+                (Field::Resources(state, kind), heading)
             }
         })
     }
@@ -192,6 +207,10 @@ fn resolve(name: &str) -> Option<(Field, String)> {
         "parent" => (Field::Parent, "PARENT"),
         "enabled" => (Field::Enabled, "EN"),
         "started" => (Field::Started, "ST"),
+        "enabled.ascii" => (Field::EnabledLetter, "EN"),
+        "started.ascii" => (Field::StartedLetter, "ST"),
+        "submission" => (Field::Submission, "SUBMISSION"),
+        "scheduling" => (Field::Scheduling, "SCHEDULING"),
         "color_enabled" => (Field::ColorEnabled, ""),
         "color_started" => (Field::ColorStarted, ""),
         "color_off" => (Field::ColorOff, ""),
@@ -238,11 +257,16 @@ impl Queue<'_> {
             Field::MarkedName => text(&self.marked_name()),
             Field::Parent => text(self.state.parent.as_deref().unwrap_or_default()),
             Field::Enabled => text(if self.state.enable { "✔" } else { "✗" }),
-            Field::Started => text(match (is_started, &self.state.blocked) {
-                (true, _) => "✔",
-                (false, Some(_)) => "⏸",
-                (false, None) => "✗",
+            Field::EnabledLetter => text(if self.state.enable { "y" } else { "n" }),
+            Field::Submission => text(if self.state.enable {
+                "enabled"
+            } else {
+                "disabled"
             }),
+            Field::Started => text(self.started(["✔", "⏸", "✗"])),
+            Field::StartedLetter => text(self.started(["y", "p", "n"])),
+            Field::Scheduling => text(self.started(["started", "stopped (parent)", "stopped"])),
+            Field::Limit(side, kind) => text(&self.limit(side, *kind)),
             Field::ColorEnabled => colour(self.state.enable),
             Field::ColorStarted => colour(is_started),
             Field::ColorOff => Value::Escape("\x1b[0m"),
@@ -260,6 +284,16 @@ impl Queue<'_> {
                 let count = set.map(|set| kind.count(&set));
                 Value::int(count.and_then(|count| i64::try_from(count).ok()))
             }
+        }
+    }
+
+    /// One of three words: for a queue that is started, for one that its parent holds
+    /// back, and for one that is stopped.
+    fn started(&self, [yes, parent, no]: [&'static str; 3]) -> &'static str {
+        match (self.state.start, &self.state.blocked) {
+            (true, None) => yes,
+            (_, Some(_)) => parent,
+            (false, None) => no,
         }
     }
 
@@ -293,17 +327,30 @@ impl Queue<'_> {
 
     /// What the policy allows, and if `there` is said, what there is.
     fn range(&self, kind: Kind, there: Option<u64>) -> String {
-        let limit = |side: &str| {
-            let limit = self.policy(&format!("limits.job-size.{side}.{}", kind.key()));
-            limit.and_then(Json::as_i64)
-        };
-        let min = limit("min").unwrap_or(0);
-        // -1 stands for no limit.
-        let max = limit("max").and_then(|max| u64::try_from(max).ok());
+        let (min, max) = (self.limit("min", kind), self.max(kind));
         match max.into_iter().chain(there).min() {
             Some(max) => format!("{min}-{max}"),
             None => format!("{min}-inf"),
         }
+    }
+
+    fn limit(&self, side: &str, kind: Kind) -> String {
+        match side {
+            "max" => self
+                .max(kind)
+                .map_or("inf".to_owned(), |max| max.to_string()),
+            _ => self.job_size(side, kind).unwrap_or(0).to_string(),
+        }
+    }
+
+    /// What a job may have at most; -1 in the configuration stands for no limit.
+    fn max(&self, kind: Kind) -> Option<u64> {
+        u64::try_from(self.job_size("max", kind)?).ok()
+    }
+
+    fn job_size(&self, side: &str, kind: Kind) -> Option<i64> {
+        let limit = self.policy(&format!("limits.job-size.{side}.{}", kind.key()));
+        limit.and_then(Json::as_i64)
     }
 }
 

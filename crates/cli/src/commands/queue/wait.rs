@@ -46,7 +46,7 @@ impl Idle {
         let idle = handle
             .call(call)
             .map_err(|refusal| failed("idle", refusal))?;
-        if !self.quiet && idle.pending > 0 {
+        if !self.quiet {
             flux.line(format_args!("{} jobs", idle.pending))?;
         }
         Ok(())

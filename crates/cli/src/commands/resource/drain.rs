@@ -6,6 +6,7 @@ use proto::data::{IdSet, Rset};
 use proto::resource;
 
 use super::status::drains;
+use super::which::Which;
 use super::{ask, refused};
 use crate::error::CliError;
 use crate::flux::Flux;
@@ -20,7 +21,8 @@ const FORMATS: &[Named] = &[
     Named {
         name: "long",
         about: "Extended flux-resource drain format string",
-        text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {ranks:<8.8+} {reason:<30.30+} {nodelist}",
+        text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {ranks:<8.8+} +:{reason:<30.30} \
+            {nodelist}",
     },
 ];
 
@@ -29,11 +31,13 @@ const FORMATS: &[Named] = &[
 pub struct Drain {
     #[command(flatten)]
     format: FormatOptions,
+    #[command(flatten)]
+    which: Which,
     /// Set the reason only where there is none
     #[arg(short, long)]
     update: bool,
     /// Replace reasons; twice, times too
-    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "update")]
+    #[arg(short, long, action = clap::ArgAction::Count)]
     force: u8,
     /// Ranks or hosts
     targets: Option<String>,
@@ -61,7 +65,11 @@ impl Drain {
             return self.list(flux);
         };
         let mode = match (self.update, self.force) {
-            (true, _) => Some("update"),
+            (true, 1..) => {
+                let text = "Only one of --force and --update may be specified";
+                return Err(CliError::new(text));
+            }
+            (true, 0) => Some("update"),
             (false, 0) => None,
             (false, 1) => Some("overwrite"),
             (false, _) => Some("force-overwrite"),
@@ -101,8 +109,13 @@ impl Drain {
         let mut handle = flux.connect()?;
         let status = ask(&mut handle, &resource::Status)?;
         let busy = ask(&mut handle, &resource::SchedStatus)?.allocated.ranks();
+        let kept = self.which.ranks(&mut handle, &status.r)?;
         let mut table = Table::new(&format, None, self.format.table(flux, None));
         for (reason, timestamp, ranks) in drains(&status) {
+            let ranks = match &kept {
+                Some(kept) => ranks.intersection(kept),
+                None => ranks,
+            };
             for (state, ranks) in [
                 ("draining", ranks.intersection(&busy)),
                 ("drained", ranks.difference(&busy)),
@@ -151,7 +164,7 @@ enum Field {
 
 fn resolve(name: &str) -> Option<(Field, String)> {
     let (field, heading) = match name {
-        "timestamp" => (Field::Timestamp, "TIMESTAMP"),
+        "timestamp" => (Field::Timestamp, "TIME"),
         "state" => (Field::State, "STATE"),
         "reason" => (Field::Reason, "REASON"),
         "ranks" => (Field::Ranks, "RANK"),

@@ -35,18 +35,9 @@ struct Chosen {
 impl Info {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let set = self.chosen.get(flux)?;
-        let count = |number: u64, one: &str| match number {
-            1 => format!("1 {one}"),
-            _ => format!("{number} {one}s"),
-        };
-        let (nodes, cores) = (
-            count(set.nnodes() as u64, "Node"),
-            count(set.ncores(), "Core"),
-        );
-        flux.line(format_args!(
-            "{nodes}, {cores}, {}",
-            count(set.ngpus(), "GPU")
-        ))?;
+        let (nodes, cores, gpus) = (set.nnodes(), set.ncores(), set.ngpus());
+        // The words stay as they are when it is one: scripts match them.
+        flux.line(format_args!("{nodes} Nodes, {cores} Cores, {gpus} GPUs"))?;
         Ok(())
     }
 }

@@ -38,10 +38,9 @@ const STATES: [&str; 11] = [
     "housekeeping",
 ];
 
-/// Shown when nothing is asked for; those after the first only if they have nodes.
-const SHOWN: [&str; 6] = [
-    "avail", "offline", "exclude", "draining", "drained", "torpid",
-];
+/// Shown when nothing is asked for; those after the first only if they have nodes. The
+/// others overlap with these: nodes that are offline are marked in each.
+const SHOWN: [&str; 5] = ["avail", "exclude", "draining", "drained", "torpid"];
 
 /// List nodes by state, drained ones with the reason
 #[derive(clap::Args)]
@@ -81,7 +80,9 @@ impl Status {
                 if row.ranks.is_empty() && (self.skip_empty || is_optional) {
                     continue;
                 }
-                table.push(|field| row.get(*field, &status.r, is_coloured));
+                for row in row.by_presence(&status.offline) {
+                    table.push(|field| row.get(*field, &status.r, is_coloured));
+                }
             }
         }
         table.print(&mut flux.out)?;
@@ -110,9 +111,12 @@ impl Status {
 }
 
 /// One line: nodes of one state and reason.
+#[derive(Clone)]
 struct Row {
     state: String,
     reason: String,
+    /// When they were drained; 0 for others.
+    timestamp: f64,
     ranks: IdSet,
     is_up: bool,
 }
@@ -121,7 +125,11 @@ struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     State,
+    BareState,
     Up,
+    UpAscii,
+    Presence,
+    Timestamp,
     ColorUp,
     ColorOff,
     Nnodes,
@@ -133,7 +141,11 @@ enum Field {
 fn resolve(name: &str) -> Option<(Field, String)> {
     let (field, heading) = match name {
         "state" => (Field::State, "STATE"),
+        "statex" => (Field::BareState, "STATE"),
         "up" => (Field::Up, "UP"),
+        "up.ascii" => (Field::UpAscii, "UP"),
+        "status" => (Field::Presence, "STATUS"),
+        "timestamp" => (Field::Timestamp, "TIME"),
         "color_up" => (Field::ColorUp, ""),
         "color_off" => (Field::ColorOff, ""),
         "nnodes" => (Field::Nnodes, "NNODES"),
@@ -146,10 +158,44 @@ fn resolve(name: &str) -> Option<(Field, String)> {
 }
 
 impl Row {
+    /// The nodes that are there, and those that are not. No nodes are one line.
+    fn by_presence(self, offline: &IdSet) -> Vec<Row> {
+        let away = self.ranks.intersection(offline);
+        let present = self.ranks.difference(offline);
+        let mut rows = Vec::new();
+        if !present.is_empty() || away.is_empty() {
+            rows.push(Row {
+                ranks: present,
+                is_up: self.state != "offline",
+                ..self.clone()
+            });
+        }
+        if !away.is_empty() {
+            rows.push(Row {
+                ranks: away,
+                is_up: false,
+                ..self
+            });
+        }
+        rows
+    }
+
+    /// The state, with a star for nodes that are not there.
+    fn marked_state(&self) -> String {
+        match self.is_up || self.state == "offline" {
+            true => self.state.clone(),
+            false => format!("{}*", self.state),
+        }
+    }
+
     fn get<'v>(&'v self, field: Field, r: &Rset, is_coloured: bool) -> Value<'v> {
         let colour = |code: &'static str| Value::Escape(if is_coloured { code } else { "" });
         match field {
-            Field::State => Value::Text((&self.state).into()),
+            Field::State => Value::Text(self.marked_state().into()),
+            Field::BareState => Value::Text((&self.state).into()),
+            Field::UpAscii => Value::Text(if self.is_up { "y" } else { "n" }.into()),
+            Field::Presence => Value::Text(if self.is_up { "online" } else { "offline" }.into()),
+            Field::Timestamp => Value::Float(self.timestamp),
             Field::Up => Value::Text(if self.is_up { "✔" } else { "✗" }.into()),
             Field::ColorUp => colour(if self.is_up { "\x1b[32m" } else { "\x1b[31m" }),
             Field::ColorOff => colour("\x1b[0m"),
@@ -167,28 +213,29 @@ impl Row {
 
 /// The lines of one state; drained nodes have one for each reason.
 fn rows(state: &str, status: &resource::StatusReply, busy: &IdSet) -> Vec<Row> {
-    let row = |reason: &str, ranks: IdSet, is_up: bool| Row {
+    let row = |reason: &str, timestamp: f64, ranks: IdSet| Row {
         state: state.to_owned(),
         reason: reason.to_owned(),
+        timestamp,
         ranks,
-        is_up,
+        is_up: true,
     };
     let drained = drains(status);
     let all_drained = drained
         .iter()
         .fold(IdSet::default(), |all, (_, _, ranks)| all.union(ranks));
-    let usable = status
-        .online
-        .difference(&all_drained)
-        .difference(&status.exclude);
-    match state {
-        "all" => vec![row("", status.r.ranks(), true)],
-        "online" => vec![row("", status.online.clone(), true)],
-        "avail" => vec![row("", usable, true)],
-        "offline" => vec![row("", status.offline.clone(), false)],
-        "exclude" => vec![row("", status.exclude.clone(), false)],
-        "torpid" => vec![row("", status.torpid.clone(), false)],
-        "allocated" => vec![row("", busy.clone(), true)],
+    let ranks = match state {
+        "all" => status.r.ranks(),
+        "online" => status.online.clone(),
+        "avail" => status
+            .r
+            .ranks()
+            .difference(&all_drained)
+            .difference(&status.exclude),
+        "offline" => status.offline.clone(),
+        "exclude" => status.exclude.clone(),
+        "torpid" => status.torpid.clone(),
+        "allocated" => busy.clone(),
         "drain" | "draining" | "drained" => {
             let of_state = |ranks: &IdSet| match state {
                 "draining" => ranks.intersection(busy),
@@ -196,13 +243,15 @@ fn rows(state: &str, status: &resource::StatusReply, busy: &IdSet) -> Vec<Row> {
                 _ => ranks.clone(),
             };
             let rows = drained.iter();
-            rows.map(|(reason, _, ranks)| row(reason, of_state(ranks), false))
+            return rows
+                .map(|(reason, time, ranks)| row(reason, *time, of_state(ranks)))
                 .filter(|row| !row.ranks.is_empty())
-                .collect()
+                .collect();
         }
         // Housekeeping does not run in this version, so no node is in it.
-        _ => vec![row("", IdSet::default(), false)],
-    }
+        _ => IdSet::default(),
+    };
+    vec![row("", 0.0, ranks)]
 }
 
 /// Reason, time and ranks of what is drained, oldest first.
