@@ -107,8 +107,8 @@ pub struct Setup {
     pub env: BTreeMap<String, String>,
     /// User id of the instance owner.
     pub owner: u32,
-    /// Seed of all identities.
-    pub seed: u64,
+    /// Where identities come from.
+    pub ids: Ids,
     /// ZeroMQ endpoint of the modules.
     pub endpoint: String,
     /// The initial program: empty for none.
@@ -120,7 +120,7 @@ pub struct Setup {
 impl Broker {
     /// A broker that has not begun to live.
     pub fn new(setup: Setup) -> Broker {
-        let mut ids = Ids::new(setup.seed);
+        let mut ids = setup.ids;
         let uuid = ids.next_uuid();
         let identity = Identity::new(&uuid).expect("a UUID is short text");
         let first_number = ids.next_row();

@@ -1,15 +1,32 @@
-//! Identities for clients and modules, from a seed: the same seed gives the same run.
+//! Identities for clients and modules. Those of a real broker come from the system and
+//! cannot be guessed; those of a simulated one follow from a seed, so that the same seed
+//! gives the same run.
 
 /// A source of UUIDs.
 #[derive(Debug, Clone)]
 pub struct Ids {
-    state: u64,
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    /// Any word tells all that follow it.
+    Seed(u64),
+    /// Random bits of the system.
+    System(fn() -> u64),
 }
 
 impl Ids {
-    /// Identities that follow from `seed`.
-    pub fn new(seed: u64) -> Ids {
-        Ids { state: seed }
+    /// Identities that follow from `seed`: for tests only.
+    pub fn from_seed(seed: u64) -> Ids {
+        let source = Source::Seed(seed);
+        Ids { source }
+    }
+
+    /// Identities made of the words that `random` gives.
+    pub fn from_system(random: fn() -> u64) -> Ids {
+        let source = Source::System(random);
+        Ids { source }
     }
 
     /// The next identity, in the form of a random UUID.
@@ -30,14 +47,21 @@ impl Ids {
         self.next_word() & !u64::from(u32::MAX)
     }
 
-    /// SplitMix64: every state gives another word, and words look random.
     fn next_word(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.state;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
+        match &mut self.source {
+            Source::Seed(state) => split_mix(state),
+            Source::System(random) => random(),
+        }
     }
+}
+
+/// SplitMix64: every state gives another word, and words look random.
+fn split_mix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut word = *state;
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
 }
 
 #[cfg(test)]
@@ -46,7 +70,7 @@ mod tests {
 
     #[test]
     fn one_seed_gives_one_row_of_distinct_uuids() {
-        let (mut one, mut other) = (Ids::new(7), Ids::new(7));
+        let (mut one, mut other) = (Ids::from_seed(7), Ids::from_seed(7));
         let row: Vec<String> = (0..100).map(|_| one.next_uuid()).collect();
         assert!(
             row.iter()
@@ -54,5 +78,11 @@ mod tests {
         );
         let distinct: std::collections::BTreeSet<_> = row.iter().collect();
         assert_eq!(distinct.len(), 100);
+    }
+
+    #[test]
+    fn a_real_broker_s_uuids_are_the_words_of_the_system() {
+        let uuid = Ids::from_system(|| u64::MAX).next_uuid();
+        assert_eq!(uuid, "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }

@@ -35,4 +35,5 @@ mod subscriptions;
 mod supervisor;
 
 pub use crate::core::Setup;
+pub use crate::ids::Ids;
 pub use crate::node::BrokerNode;

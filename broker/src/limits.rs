@@ -85,6 +85,10 @@ pub const RUNAT_COMMANDS_MAX: usize = 1024;
 /// are killed.
 pub const UNLOAD_WAIT_S: u64 = 20;
 
+/// How long a module may live on without its link, in seconds: it ends by itself, or is
+/// killed and started again.
+pub const LINK_LOST_WAIT_S: u64 = 5;
+
 /// Longest rundir, in bytes: socket paths below it must fit in a `sockaddr_un`.
 pub const RUNDIR_BYTES_MAX: usize = 96;
 

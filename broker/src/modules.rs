@@ -13,7 +13,7 @@ use wire::{Errno, Flags, Identity, Kind, Message};
 use crate::armed::Armed;
 use crate::clients::TOO_MANY_SERVICES;
 use crate::core::{Broker, seconds};
-use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, RESTART_WINDOW_S};
+use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, LINK_LOST_WAIT_S, RESTART_WINDOW_S};
 use crate::pending::Call;
 use crate::subscriptions::Subscriptions;
 
@@ -45,6 +45,8 @@ pub struct Loaded {
     pub(crate) identity: Identity,
     pub(crate) peer: Option<PeerId>,
     pub(crate) child: Option<ChildId>,
+    /// Its process, which leads a process group, as soon as it is known.
+    pub(crate) pid: Option<i32>,
     pub(crate) loading: Vec<Waiter>,
     pub(crate) removing: Vec<Reply<Remove>>,
     /// The end that it reported itself.
@@ -95,18 +97,30 @@ pub(crate) struct Past {
 
 impl Broker {
     /// A module's first message has come: now it can be spoken to.
-    pub(crate) fn module_up(&mut self, cx: &mut Cx<Broker>, peer: PeerId, identity: &str) {
+    pub(crate) fn module_up(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        peer: PeerId,
+        identity: &str,
+        group: i32,
+    ) {
         let sender = Identity::new(identity);
-        let Some(id) = self.module_of(sender.as_ref()) else {
-            tracing::error!("an unknown module spoke: {identity}");
-            cx.output(Output::Close { peer });
-            return;
+        let id = self.module_of(sender.as_ref());
+        let Some((id, module)) = id.and_then(|id| Some((id, self.modules.get(&id)?))) else {
+            tracing::error!("a process of group {group} is no module of ours: link closed");
+            return cx.output(Output::Close { peer });
         };
-        if self
-            .modules
-            .get(&id)
-            .is_some_and(|module| module.stage == Stage::Stopping)
-        {
+        // The identity stands in the module's environment, for all of its user to read.
+        if module.pid.is_some_and(|pid| pid != group) {
+            let name = &module.name;
+            tracing::error!("a process of group {group} is not module {name}: link closed");
+            return cx.output(Output::Close { peer });
+        }
+        if module.peer.is_some() {
+            tracing::error!("module {} has a link: another was closed", module.name);
+            return cx.output(Output::Close { peer });
+        }
+        if module.stage == Stage::Stopping {
             // It was removed before it could speak.
             return self.kill_module(cx, id);
         }
@@ -133,6 +147,23 @@ impl Broker {
                 self.release_held(cx, id);
             }
         }
+    }
+
+    /// A link is gone. A module that had it ends by itself, or is helped to.
+    pub(crate) fn module_link_lost(&mut self, cx: &mut Cx<Broker>, peer: PeerId) {
+        let id = self.module_peers.get(&peer).copied();
+        let Some((id, module)) = id.and_then(|id| Some((id, self.modules.get(&id)?))) else {
+            return;
+        };
+        let Some(child) = module.child else { return };
+        cx.timer(seconds(LINK_LOST_WAIT_S), move |core: &mut Broker, cx| {
+            if let Some(module) = core.modules.get(&id)
+                && module.child == Some(child)
+            {
+                tracing::error!("module {} has lost its link: killing it", module.name);
+                core.kill_module(cx, id);
+            }
+        });
     }
 
     /// A module said something. What is for the broker itself comes back.

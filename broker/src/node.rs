@@ -71,11 +71,14 @@ impl BrokerNode {
                 ..
             } => {}
             Input::PeerUp { peer, kind } => match kind {
-                PeerKind::Module { identity } => core.module_up(cx, peer, &identity),
+                PeerKind::Module { identity, group } => {
+                    core.module_up(cx, peer, &identity, group);
+                }
                 PeerKind::Client { uid, gids, pid } => core.client_up(cx, peer, uid, &gids, pid),
                 PeerKind::Broker => {}
             },
             Input::PeerDown { peer } => {
+                core.module_link_lost(cx, peer);
                 for message in core.client_down(cx, peer) {
                     self.actor.handle_message(message);
                 }

@@ -10,7 +10,7 @@ use wire::{Flags, Identity, Kind, Message};
 
 use crate::attrs::Attrs;
 use crate::files::Files;
-use crate::{BrokerNode, Setup};
+use crate::{BrokerNode, Ids, Setup};
 
 /// The owner of the instance.
 pub(crate) const OWNER: u32 = 100;
@@ -56,7 +56,7 @@ impl Probe {
             ),
             env: BTreeMap::new(),
             owner: OWNER,
-            seed: 7,
+            ids: Ids::from_seed(7),
             endpoint: "nowhere".to_owned(),
             program: Vec::new(),
             cleanup_folders: String::new(),
@@ -135,10 +135,11 @@ impl Probe {
     }
 
     /// A link comes up on the modules' socket.
-    pub fn module_link(&mut self, identity: &str) -> PeerId {
+    pub fn module_link(&mut self, identity: &str, group: i32) -> PeerId {
         let peer = self.link();
         let kind = PeerKind::Module {
             identity: identity.to_owned(),
+            group,
         };
         self.tell(Input::PeerUp { peer, kind });
         peer
@@ -151,7 +152,10 @@ impl Probe {
         }
         let Started { child, identity } =
             self.started.pop_front().expect("the test has set this up");
-        let peer = self.module_link(&identity);
+        let pid = child.0 as i32;
+        let event = ChildEvent::Started { pid };
+        self.tell(Input::Child { child, event });
+        let peer = self.module_link(&identity, pid);
         let welcome = self.heard(peer).expect("the test has set this up");
         assert_eq!(welcome.topic(), "welcome");
         self.runs(peer);

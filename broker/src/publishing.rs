@@ -56,7 +56,7 @@ mod tests {
             config: Object::default(),
             env: BTreeMap::new(),
             owner: 100,
-            seed: 1,
+            ids: crate::Ids::from_seed(1),
             endpoint: String::new(),
             program: Vec::new(),
             cleanup_folders: String::new(),

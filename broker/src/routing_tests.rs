@@ -1,7 +1,9 @@
 //! Which responses pass. Each row of [`check`] is one who answers, with what he says
 //! and whether it arrives.
 
-use node::{Input, PeerId};
+use std::time::Duration;
+
+use node::{ChildEvent, Input, PeerId};
 use wire::{Flags, Kind, Message};
 
 use crate::probe::{OWNER, Probe, identity, json, outcome};
@@ -395,4 +397,57 @@ fn a_request_to_the_broker_that_is_too_long_to_decode_is_refused() {
     }
     let answer = probe.call(client, "attr.get", "{\"name\":\"rank\"}");
     assert_eq!(outcome(&answer).0, 0);
+}
+
+#[test]
+fn a_second_link_under_a_module_s_identity_is_closed_and_the_first_stays() {
+    let mut probe = Probe::start(&["echo"]);
+    let asker = probe.client(OWNER);
+    let (module, child) = probe.module("echo");
+    let pid = child.0 as i32;
+    let id = probe.node.core().module_peers[&module];
+    let uuid = probe.node.core().modules[&id].identity.clone();
+    for group in [pid, pid + 1] {
+        let thief = probe.module_link(uuid.as_str(), group);
+        assert_eq!(probe.closed.pop(), Some(thief));
+        assert_eq!(probe.heard(thief), None, "it is not greeted");
+        probe.tell(Input::PeerDown { peer: thief });
+    }
+    probe.say(asker, request(Once));
+    let asked = probe.heard(module).expect("the module is still asked");
+    probe.say(module, Message::respond_to(&asked, 0, json("{}")));
+    assert!(probe.heard(asker).is_some());
+    probe.pass(Duration::from_secs(60));
+    assert_eq!(probe.killed, []);
+    // The dead do not come back either.
+    probe.exit(child);
+    let late = probe.module_link(uuid.as_str(), pid);
+    assert!(probe.closed.contains(&late));
+}
+
+#[test]
+fn one_who_comes_before_the_module_does_not_take_its_place() {
+    let mut probe = Probe::start(&["echo"]);
+    let (_, child) = probe.module("echo");
+    probe.exit(child);
+    let next = probe.started.front().expect("it is restarted at once");
+    let (uuid, child) = (next.identity.clone(), next.child);
+    let pid = child.0 as i32;
+    let event = ChildEvent::Started { pid };
+    probe.tell(Input::Child { child, event });
+    let thief = probe.module_link(&uuid, pid + 1);
+    assert_eq!(probe.closed.pop(), Some(thief));
+    let (module, _) = probe.module_runs();
+    assert!(!probe.closed.contains(&module));
+}
+
+#[test]
+fn a_module_that_lives_on_without_its_link_is_killed() {
+    let mut probe = Probe::start(&["echo"]);
+    let (module, child) = probe.module("echo");
+    probe.tell(Input::PeerDown { peer: module });
+    probe.pass(Duration::from_secs(1));
+    assert_eq!(probe.killed, []);
+    probe.pass(Duration::from_secs(60));
+    assert_eq!(probe.killed, [child]);
 }

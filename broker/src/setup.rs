@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use broker::attrs::Attrs;
 use broker::files::Files;
-use broker::{BrokerNode, Setup, config};
+use broker::{BrokerNode, Ids, Setup, config};
 use nix::sys::signal::Signal;
 use proto::Object;
 use runtime::{Descriptors, Reactor, Signals};
@@ -92,7 +92,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
             config,
             env,
             owner: nix::unistd::Uid::effective().as_raw(),
-            seed: uuid::Uuid::new_v4().as_u64_pair().0,
+            ids: Ids::from_system(random_word),
             program,
             cleanup_folders: folders.join(":"),
         };
@@ -101,6 +101,13 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
     folders::remove(&rundir);
     folders::remove(&statedir);
     result
+}
+
+/// Random bits that nobody can guess: those of a UUID that are not random are at fixed
+/// places, where the words of two make none.
+fn random_word() -> u64 {
+    let (one, other) = (uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    one.as_u64_pair().0 ^ other.as_u64_pair().1.rotate_left(32)
 }
 
 fn serve(

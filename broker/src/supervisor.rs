@@ -54,6 +54,7 @@ impl Broker {
             identity: self.identity.clone(),
             peer: None,
             child: None,
+            pid: None,
             loading: vec![waiter],
             removing: Vec::new(),
             reported: None,
@@ -190,8 +191,12 @@ impl Broker {
                 }
                 self.process_ended(cx, id, end);
             }
-            ChildEvent::Started { .. }
-            | ChildEvent::InputTaken { .. }
+            ChildEvent::Started { pid } => {
+                if let Some(module) = self.modules.get_mut(&id) {
+                    module.pid = Some(*pid);
+                }
+            }
+            ChildEvent::InputTaken { .. }
             | ChildEvent::Output { .. }
             | ChildEvent::Channel { .. } => {}
         }
@@ -229,6 +234,7 @@ impl Broker {
             return;
         };
         module.child = None;
+        module.pid = None;
         module.status = ModuleStatus::Exited;
         tracing::debug!("module {} exited", module.name);
         match &end {

@@ -35,6 +35,8 @@ pub enum PeerKind {
     Module {
         /// Its UUID.
         identity: String,
+        /// Its process group, as the kernel says.
+        group: i32,
     },
     /// A program on the local socket, by what the kernel says of it.
     Client {

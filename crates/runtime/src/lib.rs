@@ -14,6 +14,7 @@ mod conn;
 mod descriptors;
 mod doors;
 mod entry;
+mod greetings;
 pub mod limits;
 pub mod link;
 pub mod logging;

@@ -75,6 +75,13 @@ pub const USERS_KNOWN_MAX: usize = 4096;
 /// one whose user, class or process has as many connections as it may (`seats.rs`).
 pub const CLIENTS_MAX: usize = 65_536;
 
+/// Connections on the modules' socket that may not have greeted yet. When full, the one
+/// that has waited longest is closed.
+pub const GREETINGS_MAX: usize = 64;
+
+/// How long such a connection may wait, in seconds. Then it is closed.
+pub const GREETING_WAIT_S: u64 = 10;
+
 /// Length of the local socket's queue of unaccepted connections.
 pub const LISTEN_BACKLOG: i32 = 128;
 

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::conn::{Conn, Heard, ReadEnd};
 use crate::descriptors::Descriptors;
 use crate::doors::Doors;
+use crate::greetings::Greetings;
 use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S, LAST_READS_MAX};
 use crate::peers::Peers;
 use crate::poller::{Poller, Ready};
@@ -82,6 +83,7 @@ pub struct Reactor<N: Node> {
     doors: Option<Doors>,
     directory: Directory,
     peers: Peers,
+    greetings: Greetings,
     children: Children,
     worker: Option<WorkerThread<N::Worker>>,
     make_worker: Option<Box<dyn FnOnce() -> N::Worker + Send>>,
@@ -104,6 +106,7 @@ impl<N: Node> Reactor<N> {
             directory: Directory::default(),
             // Only a broker has clients that are strangers to each other.
             peers: Peers::new(Budget::new(usize::MAX, us), Seats::new(CLIENTS_MAX, us)),
+            greetings: Greetings::default(),
             children: Children::default(),
             worker: None,
             make_worker: None,
@@ -211,6 +214,7 @@ impl<N: Node> Reactor<N> {
             {
                 self.hand_in(Input::Deadline);
             }
+            self.close_silent();
         }
     }
 
@@ -249,7 +253,8 @@ impl<N: Node> Reactor<N> {
 
     fn timeout(&self) -> Option<Duration> {
         let doors = self.doors.as_ref().and_then(Doors::deadline);
-        let at = self.node.deadline().into_iter().chain(doors).min()?;
+        let due = [self.node.deadline(), doors, self.greetings.deadline()];
+        let at = due.into_iter().flatten().min()?;
         Some(at.saturating_sub(self.clock.now().mono))
     }
 
@@ -294,8 +299,12 @@ impl<N: Node> Reactor<N> {
                     // The broker is a peer from the beginning.
                     Heard::Ready(_) if peer == PeerId::BROKER => return,
                     Heard::Ready(identity) => {
+                        let Some(stranger) = self.greetings.take(peer) else {
+                            return;
+                        };
                         let identity = String::from_utf8_lossy(&identity).into_owned();
-                        let kind = PeerKind::Module { identity };
+                        let group = stranger.group;
+                        let kind = PeerKind::Module { identity, group };
                         Input::PeerUp { peer, kind }
                     }
                 };
@@ -337,6 +346,7 @@ impl<N: Node> Reactor<N> {
 
     fn drop_conn(&mut self, peer: PeerId) {
         self.peers.remove(peer, &self.poller);
+        self.greetings.take(peer);
         if peer == PeerId::BROKER {
             self.uplink = Uplink::None;
         }

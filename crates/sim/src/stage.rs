@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use broker::attrs::Attrs;
 use broker::files::Files;
-use broker::{BrokerNode, Setup};
+use broker::{BrokerNode, Ids, Setup};
 use content::Content;
 use heartbeat::Heartbeat;
 use kvs::Kvs;
@@ -130,7 +130,7 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
         config: Object::default(),
         env: BTreeMap::new(),
         owner: OWNER,
-        seed,
+        ids: Ids::from_seed(seed),
         endpoint: "sim".to_owned(),
         program: Vec::new(),
         cleanup_folders: String::new(),

@@ -223,7 +223,7 @@ impl World {
                 if !was_known {
                     self.tell_broker(Input::PeerUp {
                         peer,
-                        kind: PeerKind::Module { identity },
+                        kind: PeerKind::Module { identity, group: 1 },
                     });
                 }
                 if let Some(message) = message {

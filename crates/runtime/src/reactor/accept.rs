@@ -6,6 +6,7 @@ use wire::Socket;
 use super::{Reactor, token};
 use crate::conn::Conn;
 use crate::doors::Door;
+use crate::greetings::group_of;
 use crate::users::Groups;
 
 impl<N: Node> Reactor<N> {
@@ -68,6 +69,10 @@ impl<N: Node> Reactor<N> {
         while let Some(doors) = &mut self.doors
             && let Some(stream) = doors.next(Door::Modules, now, &self.poller)
         {
+            let Some(group) = group_of(&stream) else {
+                tracing::error!("a process that is no module of ours was turned away");
+                continue;
+            };
             let own = self.peers.budget.own();
             let Ok(conn) = Conn::zmtp(stream, own, Socket::Router, b"") else {
                 continue;
@@ -76,6 +81,17 @@ impl<N: Node> Reactor<N> {
             let peer = PeerId(self.last_peer);
             self.peers.insert(peer, conn);
             self.peers.watch(peer, &self.poller);
+            if let Some(oldest) = self.greetings.add(peer, group, now) {
+                self.drop_conn(oldest);
+            }
+        }
+    }
+
+    /// Closes connections to the modules' socket whose time to greet is up.
+    pub(super) fn close_silent(&mut self) {
+        while let Some(peer) = self.greetings.expired(self.clock.now().mono) {
+            tracing::warn!("a connection to the modules' socket said nothing: closed");
+            self.drop_conn(peer);
         }
     }
 }
