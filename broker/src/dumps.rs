@@ -144,7 +144,7 @@ impl Broker {
             Some(AUTO) => {
                 let folder = quoted(&self.dump_folder());
                 format!(
-                    "mkdir -p {folder} && cd {folder} && name=$(date +%Y%m%d_%H%M%S).tgz && \
+                    "umask 077 && mkdir -p {folder} && cd {folder} && name=$(date +%Y%m%d_%H%M%S).tgz && \
                      {DUMP} \"$name\" && ln -sfn \"$name\" RESTORE"
                 )
             }

@@ -5,29 +5,33 @@
     reason = "the edge: reads TMPDIR on behalf of the core"
 )]
 
-use std::fs::{DirBuilder, Metadata};
+use std::fs::{DirBuilder, Metadata, Permissions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use broker::limits::RUNDIR_BYTES_MAX;
 
+use crate::alone::{self, Alone};
+
 /// A folder and whether it goes with the broker.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Folder {
     pub path: PathBuf,
     pub cleanup: bool,
+    /// Keeps other brokers out of it.
+    pub alone: Option<Alone>,
 }
 
 /// The rundir: made when not given, when given and missing, or inside a sticky folder
 /// such as /tmp.
 pub fn rundir(given: Option<&str>) -> anyhow::Result<Folder> {
-    let folder = match given {
+    let mut folder = match given {
         None => {
             let parent = std::env::var("TMPDIR").unwrap_or_else(|_| "/tmp".to_owned());
-            temporary(Path::new(&parent))?
+            temporary(Path::new(&parent), RUNDIR_MODE)?
         }
-        Some(path) => existing_or_new("rundir", Path::new(path))?,
+        Some(path) => existing_or_new("rundir", Path::new(path), RUNDIR_MODE)?,
     };
     let length = folder.path.as_os_str().len();
     if length > RUNDIR_BYTES_MAX {
@@ -40,20 +44,21 @@ pub fn rundir(given: Option<&str>) -> anyhow::Result<Folder> {
     }
     let bin = folder.path.join("bin");
     if !bin.exists() {
-        let made = make(&bin);
+        let made = make(&bin, PRIVATE);
         made.with_context(|| format!("rundir {}: cannot be written", folder.path.display()))?;
         if let Ok(exe) = std::env::current_exe() {
             // Remote commands look for flux here; without it they have other ways.
             let _ = symlink(exe.with_file_name("flux"), bin.join("flux"));
         }
     }
+    folder.alone = alone::in_folder("rundir", &folder.path)?;
     Ok(folder)
 }
 
 /// The statedir: made below /var/tmp when not given.
 pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
-    let folder = match given {
-        None => temporary(Path::new("/var/tmp"))?,
+    let mut folder = match given {
+        None => temporary(Path::new("/var/tmp"), PRIVATE)?,
         Some(path) => {
             let path = Path::new(path);
             ensure!(
@@ -61,7 +66,7 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
                 "statedir {}: not a folder",
                 path.display()
             );
-            existing_or_new("statedir", path)?
+            existing_or_new("statedir", path, PRIVATE)?
         }
     };
     // Found out now, with a clear word, and not by the first job.
@@ -71,6 +76,7 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
             folder.path.display()
         )
     })?;
+    folder.alone = alone::in_folder("statedir", &folder.path)?;
     Ok(folder)
 }
 
@@ -87,22 +93,25 @@ pub fn remove(folder: &Folder) {
     }
 }
 
-fn existing_or_new(what: &str, path: &Path) -> anyhow::Result<Folder> {
+fn existing_or_new(what: &str, path: &Path, mode: u32) -> anyhow::Result<Folder> {
     let shown = path.display();
     let Ok(metadata) = std::fs::metadata(path) else {
-        make(path).with_context(|| format!("{what} {shown}: cannot be made"))?;
+        make(path, mode).with_context(|| format!("{what} {shown}: cannot be made"))?;
         return Ok(Folder {
             path: absolute(path)?,
             cleanup: true,
+            alone: None,
         });
     };
     if metadata.permissions().mode() & STICKY != 0 {
-        return temporary(path);
+        return temporary(path, mode);
     }
     check_ours(&metadata).with_context(|| format!("{what} {shown}"))?;
+    check_link(path).with_context(|| format!("{what} {shown}"))?;
     Ok(Folder {
         path: absolute(path)?,
         cleanup: false,
+        alone: None,
     })
 }
 
@@ -121,23 +130,48 @@ fn check_ours(metadata: &Metadata) -> anyhow::Result<()> {
         metadata.mode() & 0o700 == 0o700,
         "its owner may not read, write and enter it"
     );
+    let mode = metadata.mode() & 0o7777;
+    ensure!(
+        mode & 0o022 == 0,
+        "others than its owner may write to it (mode {mode:04o}); use chmod go-w"
+    );
     Ok(())
 }
 
-fn temporary(parent: &Path) -> anyhow::Result<Folder> {
+/// A link that somebody else has put there may point elsewhere tomorrow.
+fn check_link(path: &Path) -> anyhow::Result<()> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    let uid = nix::unistd::Uid::effective().as_raw();
+    ensure!(
+        !metadata.is_symlink() || [0, uid].contains(&metadata.uid()),
+        "a symbolic link of user {}",
+        metadata.uid()
+    );
+    Ok(())
+}
+
+fn temporary(parent: &Path, mode: u32) -> anyhow::Result<Folder> {
     let folder = tempfile::Builder::new()
         .prefix("flux-")
         .rand_bytes(6)
+        .permissions(Permissions::from_mode(mode))
         .tempdir_in(parent)
         .with_context(|| format!("{}: no folder can be made in it", parent.display()))?;
     Ok(Folder {
         path: folder.keep(),
         cleanup: true,
+        alone: None,
     })
 }
 
-fn make(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().mode(0o700).create(path)
+/// Mode of the folders that we make, whatever the umask would add to it.
+const PRIVATE: u32 = 0o700;
+
+/// Mode of a rundir: guests that are let in have to reach the local socket in it.
+const RUNDIR_MODE: u32 = 0o711;
+
+fn make(path: &Path, mode: u32) -> std::io::Result<()> {
+    DirBuilder::new().mode(mode).create(path)
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

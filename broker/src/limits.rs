@@ -89,6 +89,10 @@ pub const UNLOAD_WAIT_S: u64 = 20;
 /// killed and started again.
 pub const LINK_LOST_WAIT_S: u64 = 5;
 
+/// How long a start waits for another broker to leave its folders, in seconds. After that
+/// it is refused.
+pub const FOLDER_WAIT_S: u64 = 3;
+
 /// Longest rundir, in bytes: socket paths below it must fit in a `sockaddr_un`.
 pub const RUNDIR_BYTES_MAX: usize = 96;
 

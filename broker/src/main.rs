@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod alone;
 mod folders;
 mod setup;
 

@@ -143,8 +143,12 @@ fn serve(
 /// Makes a socket, in place of one that was left behind.
 fn listen(name: &str, path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
     let _ = std::fs::remove_file(path);
-    let listener = UnixListener::bind(path)
-        .with_context(|| format!("{}: cannot make the {name} socket", path.display()))?;
+    // Nobody connects between this and the next line but one.
+    let umask = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
+    let listener = UnixListener::bind(path);
+    nix::sys::stat::umask(umask);
+    let listener =
+        listener.with_context(|| format!("{}: cannot make the {name} socket", path.display()))?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     Ok(listener)
 }

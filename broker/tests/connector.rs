@@ -340,3 +340,39 @@ fn log_append_without_a_matchtag_is_not_answered() {
         .collect();
     assert_eq!(mine.len(), 2, "{lines:?}");
 }
+
+#[test]
+fn a_client_that_answers_for_another_is_not_heard_and_counted() {
+    let instance = Instance::start();
+    let (mut server, mut forger) = (instance.connect(), instance.connect());
+    let mut client = instance.connect();
+    server.call("service.add", "{\"service\":\"mine\"}");
+    let request = client.request("mine.hello", "{}");
+    client.send(&request);
+    let delivered = server.receive();
+    let answer = |text: &'static str| {
+        Message::respond_to(&delivered, 0, bytes::Bytes::from_static(text.as_bytes()))
+    };
+    forger.send(&answer("{\"from\":\"forger\"}\0"));
+    let stats = forger.call("connector-local.stats-get", "{}");
+    assert!(text(&stats).contains("\"strays\":1"), "{}", text(&stats));
+    server.send(&answer("{\"from\":\"server\"}\0"));
+    assert_eq!(text(&client.receive()), "{\"from\":\"server\"}");
+    server.send(&answer("{\"from\":\"again\"}\0"));
+    let stats = server.call("connector-local.stats-get", "{}");
+    assert!(text(&stats).contains("\"strays\":2"), "{}", text(&stats));
+}
+
+#[test]
+fn who_waits_for_a_client_that_dies_is_told() {
+    let instance = Instance::start();
+    let (mut server, mut client) = (instance.connect(), instance.connect());
+    server.call("service.add", "{\"service\":\"mine\"}");
+    let request = client.request("mine.hello", "{}");
+    client.send(&request);
+    server.receive();
+    drop(server);
+    let answer = client.receive();
+    assert_eq!(errnum(&answer), Errno::EHOSTUNREACH);
+    assert_eq!(text(&answer), "service disconnect");
+}

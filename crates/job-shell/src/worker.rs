@@ -113,7 +113,7 @@ impl Files {
                     return Ok(path.to_string_lossy().into_owned());
                 }
                 // A shell of the same job that was replaced may have left it.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && is_private(&path) => {
                     self.tmpdir = Some(path.clone());
                     return Ok(path.to_string_lossy().into_owned());
                 }
@@ -183,6 +183,15 @@ fn text_of(error: &io::Error) -> String {
         .and_then(|errno| u32::try_from(errno).ok());
     let text = errno.and_then(|errno| proto::Errno(errno).text());
     text.map_or_else(|| error.to_string(), str::to_owned)
+}
+
+/// Whether a path is a folder of our user that nobody else can enter: anybody may have
+/// made one of a name that can be guessed.
+fn is_private(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let found = fs::symlink_metadata(path);
+    let ours = rustix::process::geteuid().as_raw();
+    found.is_ok_and(|found| found.is_dir() && found.uid() == ours && found.mode() & 0o077 == 0)
 }
 
 /// Writes one file that came with the job (RFC 37).
@@ -262,6 +271,25 @@ mod tests {
         fs::write(tmpdir.join("left"), "x").unwrap();
         files.tidy();
         assert!(!tmpdir.exists());
+    }
+
+    #[test]
+    fn a_temporary_directory_that_somebody_else_has_made_is_not_taken() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jobtmp-0-fNH");
+        let is_taken = || {
+            let mut files = Files::default();
+            let taken = files.make_tmpdir(&wanted(dir.path())).is_ok();
+            files.tmpdir = None;
+            taken
+        };
+        symlink(dir.path(), &path).unwrap();
+        assert!(!is_taken(), "a link");
+        fs::remove_file(&path).unwrap();
+        assert!(is_taken() && is_taken(), "a shell that was replaced");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(!is_taken(), "open to all");
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub fn open(settings: &FileSettings, is_new: bool) -> Result<Connection, Failure
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    for_us_alone(&settings.path);
     let db = Connection::open_with_flags(&settings.path, flags)
         .map_err(|error| why_not_open(&settings.path, error))?;
     db.busy_timeout(Duration::from_millis(FILE_BUSY_MS))?;
@@ -62,6 +63,17 @@ pub fn open(settings: &FileSettings, is_new: bool) -> Result<Connection, Failure
     db.execute_batch("COMMIT")?;
     db.set_prepared_statement_cache_capacity(32);
     Ok(db)
+}
+
+/// Releases that left the mode to the umask may have made the file. SQLite gives its other
+/// files the mode of this one. Where there is no file yet, nothing is to be done.
+fn for_us_alone(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    for end in ["", "-wal", "-shm"] {
+        let mut path = path.as_os_str().to_owned();
+        path.push(end);
+        let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
+    }
 }
 
 /// How safe the next transactions are; must not be called within one.
