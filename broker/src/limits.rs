@@ -63,7 +63,7 @@ pub const SUBSCRIBED_BYTES_MAX: usize = 1 << 20;
 
 /// Longest payload of a request that the broker answers itself, in bytes. Decoded it may
 /// take many times as much. A longer one is refused EMSGSIZE.
-pub const OWN_REQUEST_BYTES_MAX: usize = 16 << 20;
+pub const OWN_REQUEST_BYTES_MAX: usize = 64 << 20;
 
 /// Longest payload that a trace shows, in bytes. Of a longer one it shows the size.
 pub const TRACED_BYTES_MAX: usize = 1 << 20;
