@@ -11,6 +11,7 @@
 
 mod attrs;
 mod call;
+mod cursor;
 mod events;
 #[cfg(feature = "fake")]
 pub mod fake;
@@ -25,6 +26,7 @@ mod services;
 mod stream;
 
 pub use call::{Answered, Call, CallId, Pending, Untyped};
+pub use cursor::Cursor;
 pub use handle::{Arrival, Handle};
 pub use open::{OpenError, Options};
 pub use proto::{Delivery, Refusal};

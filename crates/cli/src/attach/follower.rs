@@ -3,7 +3,7 @@
 //! Three logs: the primary one always; that of its execution if something is wanted from
 //! it; and its output, from the moment its shells run.
 
-use client::{Call, CallId, Handle, Pending, Refusal};
+use client::{Call, CallId, Cursor, Handle, Pending, Refusal};
 use proto::data::job::{Exception, WaitStatus};
 use proto::data::{Entry, JobId};
 use proto::job_info::{EventlogWatch, Lookup, WAITCREATE, Watched};
@@ -88,10 +88,8 @@ pub struct Follower {
     primary: Option<Pending<EventlogWatch>>,
     exec: Option<Pending<EventlogWatch>>,
     output_log: Option<Pending<EventlogWatch>>,
-    /// Entries that were taken already, for logs that begin anew.
-    taken: [u64; 3],
-    again: [u64; 3],
-    repeats: [u32; 3],
+    /// How far each log has been read.
+    cursors: [Cursor; 3],
     output: Output,
     submitted: f64,
     status: Option<WaitStatus>,
@@ -114,9 +112,7 @@ impl Follower {
             primary: Some(watch(handle, id, "eventlog")),
             exec: None,
             output_log: None,
-            taken: [0; 3],
-            again: [0; 3],
-            repeats: [0; 3],
+            cursors: [Cursor::default(); 3],
             output: Output::new(form),
             submitted: 0.0,
             status: None,
@@ -188,7 +184,7 @@ impl Follower {
         };
         match pending.decode(answer) {
             Ok(Watched { event: Some(line) }) => {
-                if self.is_old(log, handle, call) {
+                if !self.cursors[log as usize].is_new(handle.repeats(call)) {
                     return Ok(News::Nothing);
                 }
                 let entry = Entry::decode(&line)
@@ -198,20 +194,6 @@ impl Follower {
             Ok(Watched { event: None }) => Ok(News::Nothing),
             Err(refusal) => self.ended(log, refusal),
         }
-    }
-
-    /// Whether an entry was taken before its log began anew.
-    fn is_old(&mut self, log: Log, handle: &Handle, call: CallId) -> bool {
-        let log = log as usize;
-        let repeats = handle.repeats(call);
-        if repeats != self.repeats[log] {
-            self.repeats[log] = repeats;
-            self.again[log] = 0;
-        }
-        self.again[log] += 1;
-        let is_old = self.again[log] <= self.taken[log];
-        self.taken[log] = self.taken[log].max(self.again[log]);
-        is_old
     }
 
     fn take_entry(

@@ -1,6 +1,6 @@
 //! `flux job eventlog`
 
-use client::Call;
+use client::{Call, Cursor};
 use proto::data::eventlog::split_log;
 use proto::job_info::{EventlogWatch, Lookup, WAITCREATE};
 use serde_json::Value;
@@ -35,8 +35,12 @@ impl Eventlog {
                 path,
                 flags: WAITCREATE,
             };
-            for watched in handle.stream(Call::new(&request)) {
-                if let Some(line) = watched.map_err(failed)?.event {
+            let mut cursor = Cursor::default();
+            let mut log = handle.stream(Call::new(&request).repeating());
+            while let Some(watched) = log.next() {
+                if let Some(line) = watched.map_err(failed)?.event
+                    && cursor.is_new(log.repeats())
+                {
                     printer.print(flux, &decode(&line)?)?;
                     flux.out.flush()?;
                 }

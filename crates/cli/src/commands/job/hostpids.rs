@@ -70,7 +70,8 @@ fn shell_of(handle: &mut Handle, id: JobId, deadline: Option<Instant>) -> Result
         path: "guest.exec.eventlog".to_owned(),
         flags: WAITCREATE,
     };
-    let pending = handle.start_stream(Call::new(&request));
+    // What comes again after a restart of the service says the same.
+    let pending = handle.start_stream(Call::new(&request).repeating());
     let mut shell = None;
     loop {
         let answer = match handle.next(&[], deadline)? {

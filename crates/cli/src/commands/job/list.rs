@@ -1,9 +1,11 @@
 //! `flux job list`, `list-ids` and `stats`: what job-list says, as JSON
 
+use std::collections::BTreeSet;
+
 use client::{Call, Pending};
 use proto::data::job::States;
 use proto::job_list::{JobStats, List, ListId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::parse_id;
 use super::raise::states;
@@ -53,9 +55,13 @@ impl ListArgs {
             ..List::default()
         };
         let mut handle = flux.connect()?;
-        for listed in handle.stream(Call::new(&request)) {
+        // A list that begins anew may have come to another order.
+        let mut printed = BTreeSet::new();
+        for listed in handle.stream(Call::new(&request).repeating()) {
             for job in listed?.jobs {
-                print(flux, &job)?;
+                if printed.insert(job.0.get("id").and_then(Value::as_u64)) {
+                    print(flux, &job)?;
+                }
             }
         }
         Ok(())

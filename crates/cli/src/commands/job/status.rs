@@ -45,7 +45,8 @@ impl Status {
                     path: "eventlog".to_owned(),
                     flags: 0,
                 };
-                handle.start_stream(Call::new(&request))
+                // What comes again after a restart of the service says the same.
+                handle.start_stream(Call::new(&request).repeating())
             };
             let pending: Vec<_> = ids.iter().map(watch).collect();
             for ((id, name), pending) in ids.iter().zip(names).zip(pending) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use client::{Arrival, Call};
+use client::{Arrival, Call, Cursor};
 use proto::data::Fsd;
 use proto::job_info::{EventlogWatch, WAITCREATE};
 
@@ -59,7 +59,8 @@ impl WaitEvent {
         };
         let mut printer = self.form.printer(flux);
         let mut handle = flux.connect()?;
-        let pending = handle.start_stream(Call::new(&request));
+        let pending = handle.start_stream(Call::new(&request).repeating());
+        let mut cursor = Cursor::default();
         let mut left = self.count;
         loop {
             let answer = match handle.next(&[], deadline)? {
@@ -83,6 +84,9 @@ impl WaitEvent {
             let Some(entry) = line.map(|line| decode(&line)).transpose()? else {
                 continue;
             };
+            if !cursor.is_new(handle.repeats(pending.id())) {
+                continue;
+            }
             let is_meant = entry.name() == self.event
                 && wanted.as_ref().is_none_or(|wanted| wanted.accepts(&entry));
             left -= u64::from(is_meant);

@@ -272,9 +272,15 @@ impl Jobs {
             ..List::default()
         };
         let call = Call::raw("job-list.list").payload(request.encode());
-        let mut jobs = Vec::new();
-        for message in handle.stream(call) {
+        let (mut jobs, mut repeats) = (Vec::new(), 0);
+        let mut stream = handle.stream(call.repeating());
+        while let Some(message) = stream.next() {
             let chunk: Chunk<J> = read(message?.payload())?;
+            if stream.repeats() != repeats {
+                // The list has begun anew.
+                repeats = stream.repeats();
+                jobs.clear();
+            }
             jobs.extend(chunk.jobs);
         }
         let count = usize::try_from(self.count).unwrap_or(usize::MAX);

@@ -43,7 +43,9 @@ impl Eventlog {
         });
         let mut printer = self.shape.printer(flux);
         let mut handle = flux.connect()?;
-        let pending = handle.start_stream(Call::new(&Journal).to(0));
+        let pending = handle.start_stream(Call::new(&Journal).to(0).repeating());
+        // The service may lose its newest events when it dies, so they are not counted.
+        let mut newest = f64::NEG_INFINITY;
         loop {
             let answer = match handle.next(&[], deadline)? {
                 Arrival::Answer(_, answer) => pending.decode(answer),
@@ -59,7 +61,12 @@ impl Eventlog {
             if events.is_empty() && !self.follow && self.wait.is_none() {
                 return Ok(());
             }
+            let is_again = handle.repeats(pending.id()) > 0;
             for entry in &events {
+                if is_again && entry.timestamp() <= newest {
+                    continue;
+                }
+                newest = entry.timestamp();
                 if !self.is_about(entry) {
                     printer.pass_over(entry);
                     continue;
