@@ -11,6 +11,10 @@
 
 use std::collections::BTreeMap;
 
+use proto::kvs::Op;
+use proto::{Errno, Refusal};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use wire::{Identity, Message};
 
 use crate::Peer;
@@ -78,9 +82,9 @@ impl<A> Recall<A> {
         }
     }
 
-    /// What is to be stored with the commit in the making.
-    pub fn to_store(&self) -> impl Iterator<Item = (u64, &A)> {
-        let noted = self.noted.values().flatten();
+    /// What is to be stored with this commit.
+    pub fn to_store(&self, commit: u64) -> impl Iterator<Item = (u64, &A)> {
+        let noted = self.noted.range(..=commit).flat_map(|(_, noted)| noted);
         let carried = self
             .carried
             .iter()
@@ -88,9 +92,14 @@ impl<A> Recall<A> {
         carried.chain(noted.map(|(number, answer)| (*number, answer)))
     }
 
+    /// Forgets the requests of a commit that writes nothing.
+    pub fn forget(&mut self, commit: u64) {
+        self.noted.remove(&commit);
+    }
+
     /// Forgets the requests of a commit: its end is known, and they are answered.
     pub fn answered(&mut self, commit: u64) {
-        self.noted.remove(&commit);
+        self.forget(commit);
         self.n_answered = self.n_answered.saturating_add(1);
         if self.n_answered >= COMMITS_TO_SETTLE {
             self.carried.clear();
@@ -98,8 +107,50 @@ impl<A> Recall<A> {
     }
 }
 
+/// As it is kept in a key of the KVS.
+#[derive(Serialize, Deserialize)]
+struct Saved<A> {
+    version: u32,
+    done: Vec<(u64, A)>,
+}
+
+const VERSION: u32 = 1;
+
+impl<A: Serialize + Clone> Recall<A> {
+    /// The operation by which a commit keeps it in `key`; `None` when there is nothing to
+    /// remember.
+    pub fn op(&self, key: &str, commit: u64) -> Option<Op> {
+        let done: Vec<_> = self.to_store(commit).map(|(n, a)| (n, a.clone())).collect();
+        if done.is_empty() {
+            return None;
+        }
+        let version = VERSION;
+        let text = serde_json::to_string(&Saved { version, done }).ok()?;
+        Some(Op::put(key, text))
+    }
+}
+
+impl<A: DeserializeOwned> Recall<A> {
+    /// Reads the value of the key.
+    pub fn decode(text: &[u8]) -> Result<Recall<A>, Refusal> {
+        match serde_json::from_slice(text) {
+            Ok(Saved {
+                version: VERSION,
+                done,
+            }) => Ok(Recall::of(done)),
+            _ => {
+                let text = "requests that were done are kept in a form that is not known";
+                Err(Refusal::new(Errno::ENOTRECOVERABLE, text))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proto::data::Tree;
+    use proto::kvs::Dirent;
+
     use super::*;
 
     fn peer(number: Option<u64>) -> Peer {
@@ -112,8 +163,8 @@ mod tests {
         Peer::of(&request, 1)
     }
 
-    fn stored(recall: &Recall<char>) -> String {
-        recall.to_store().map(|(_, answer)| *answer).collect()
+    fn stored(recall: &Recall<char>, commit: u64) -> String {
+        recall.to_store(commit).map(|(_, answer)| *answer).collect()
     }
 
     #[test]
@@ -141,12 +192,16 @@ mod tests {
         let mut recall = Recall::default();
         recall.note(1, Some(10), 'a');
         recall.note(1, None, 'x');
-        assert_eq!(stored(&recall), "a");
         recall.note(2, Some(11), 'b');
-        assert_eq!(stored(&recall), "ab");
+        assert_eq!(stored(&recall, 1), "a");
+        assert_eq!(stored(&recall, 2), "ab");
         recall.answered(1);
         recall.note(3, Some(12), 'c');
-        assert_eq!(stored(&recall), "bc");
+        recall.note(4, Some(13), 'd');
+        assert_eq!(stored(&recall, 3), "bc");
+        recall.forget(2);
+        recall.forget(3);
+        assert_eq!(stored(&recall, 4), "d");
     }
 
     #[test]
@@ -156,10 +211,25 @@ mod tests {
             assert_eq!(recall.done(&peer(Some(10))), Some(&'a'));
             assert_eq!(recall.done(&peer(Some(11))), None);
             assert_eq!(recall.done(&peer(None)), None);
-            assert_eq!(stored(&recall), "a");
+            assert_eq!(stored(&recall, commit), "a");
             recall.answered(commit);
         }
         assert_eq!(recall.done(&peer(Some(10))), None);
-        assert_eq!(stored(&recall), "");
+        assert_eq!(stored(&recall, 4), "");
+    }
+
+    #[test]
+    fn what_is_kept_in_a_key_is_read_again() {
+        let mut recall = Recall::default();
+        assert!(recall.op("key", 1).is_none());
+        recall.note(1, Some(u64::MAX), 'a');
+        let op = recall.op("key", 1).unwrap();
+        let Some(Dirent::Tree(Tree::Val(text))) = op.dirent else {
+            panic!("{op:?}");
+        };
+        assert_eq!(stored(&Recall::decode(&text).unwrap(), 0), "a");
+        for text in ["", "[]", r#"{"version":2,"done":[]}"#] {
+            assert!(Recall::<char>::decode(text.as_bytes()).is_err(), "{text}");
+        }
     }
 }

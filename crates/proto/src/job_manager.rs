@@ -30,6 +30,9 @@ pub const USERID_ANY: u32 = 0xffff_ffff;
 
 /// KVS key of what survives a restart besides the jobs.
 pub const CHECKPOINT_KEY: &str = "checkpoint.job-manager";
+
+/// Where the answers to requests are kept that may come again.
+pub const REQUESTS_KEY: &str = "checkpoint.job-manager-requests";
 /// KVS directory of all jobs.
 pub const JOBS_KEY: &str = "job";
 /// KVS directory of jobs that could not be read.
@@ -306,19 +309,19 @@ crate::methods! {
         : "The highest job id so far.";
     GetAttr = "job-manager.getattr" (USER) => Attrs, GetAttrError, idempotent
         : "What is known of a job, updates applied.";
-    Raise = "job-manager.raise" (USER) => Empty, RaiseError
+    Raise = "job-manager.raise" (USER) => Empty, RaiseError, recognised
         : "Raises an exception on a job; severity 0 ends it.";
-    RaiseAll = "job-manager.raiseall" (USER) => Counted, RaiseAllError
+    RaiseAll = "job-manager.raiseall" (USER) => Counted, RaiseAllError, recognised
         : "Raises an exception on many jobs.";
-    Kill = "job-manager.kill" (USER) => Empty, KillError
-        : "Sends a signal to every task of a running job.";
-    KillAll = "job-manager.killall" (USER) => Counted, KillAllError
-        : "Sends a signal to every running job.";
-    SetUrgency = "job-manager.urgency" (USER) => OldUrgency, UrgencyError
+    Kill = "job-manager.kill" (USER) => Empty, KillError, idempotent
+        : "Sends a signal to every task of a running job; twice, if job-manager dies at that moment.";
+    KillAll = "job-manager.killall" (USER) => Counted, KillAllError, idempotent
+        : "Sends a signal to every running job; twice, if job-manager dies at that moment.";
+    SetUrgency = "job-manager.urgency" (USER) => OldUrgency, UrgencyError, recognised
         : "Changes the urgency of a job that has no resources yet.";
-    Memo = "job-manager.memo" (USER) => Empty, MemoError
+    Memo = "job-manager.memo" (USER) => Empty, MemoError, recognised
         : "Adds notes to a job.";
-    Wait = "job-manager.wait" (OWNER) => Waited, WaitError
+    Wait = "job-manager.wait" (OWNER) => Waited, WaitError, recognised
         : "Waits for the end of a waitable job and takes its result.";
     Drain = "job-manager.drain" (OWNER) => Empty, Refusal, idempotent
         : "Answered when no active job is left.";

@@ -14,6 +14,9 @@ pub const R_KEY: &str = "resource.R";
 /// KVS key of the event log.
 pub const EVENTLOG_KEY: &str = "resource.eventlog";
 
+/// Where the requests are kept that were done and may come again.
+pub const REQUESTS_KEY: &str = "resource.requests";
+
 /// A scheduler takes the resources in hand; only one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Acquire;
@@ -283,8 +286,8 @@ crate::methods! {
         : "Gives all resources by state.";
     SchedStatus = "resource.sched-status" (USER) => SchedStatusReply, QueryError, idempotent
         : "Gives all resources as a scheduler sees them.";
-    Drain = "resource.drain" (OWNER) => Empty, DrainError : "Takes ranks out of use.";
-    Undrain = "resource.undrain" (OWNER) => Empty, DrainError : "Puts ranks back in use.";
+    Drain = "resource.drain" (OWNER) => Empty, DrainError, recognised : "Takes ranks out of use.";
+    Undrain = "resource.undrain" (OWNER) => Empty, DrainError, recognised : "Puts ranks back in use.";
     Get = "resource.get" (OWNER) => GetReply, QueryError, idempotent
         : "Gives the whole resource set and where it came from.";
     Reload = "resource.reload" (OWNER) => Empty, ReloadError

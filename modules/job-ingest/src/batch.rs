@@ -54,7 +54,7 @@ impl JobIngest {
             replies.push((job.id, reply));
             jobs.push(job);
         }
-        commit.ops.extend(saved::write(&self.recall));
+        commit.ops.extend(saved::write(&self.recall, batch));
         self.is_storing = true;
         let submitters = Submitters { batch, replies };
         store(cx, Call::new(&commit), jobs, submitters);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::Bytes;
 use node::{Call, Cx};
 use proto::data::JobId;
+use proto::job_manager::REQUESTS_KEY;
 use proto::kvs::{Commit, Op, PRIMARY};
 use proto::{Errno, Payload};
 
@@ -128,15 +129,18 @@ impl JobManager {
                 // Nothing to wait for.
                 self.batch.stored += 1;
                 self.landed(cx, Vec::new(), part.then);
+                self.recall.forget(self.batch.stored);
                 continue;
             }
-            let mut commit = Commit::new(PRIMARY).once(cx.uuid(), self.batch.stored + 1);
+            let number = self.batch.stored + 1;
+            let mut commit = Commit::new(PRIMARY).once(cx.uuid(), number);
             let jobs: Vec<JobId> = part.appends.keys().copied().collect();
             for (id, lines) in part.appends {
                 commit.ops.push(Op::append(id.kvs_key("eventlog"), lines));
             }
             commit.ops.extend(part.ops);
             commit.ops.extend(self.joblog.write(part.records));
+            commit.ops.extend(self.recall.op(REQUESTS_KEY, number));
             let payload = commit.encode();
             self.batch.flying = Some(Flying {
                 payload: payload.clone(),
@@ -163,6 +167,7 @@ fn send(cx: &mut Cx<JobManager>, payload: Bytes) {
             core.batch.stored += 1;
             if let Some(flying) = core.batch.flying.take() {
                 core.landed(cx, flying.jobs, flying.then);
+                core.recall.answered(core.batch.stored);
             }
         }
         // The KVS died with it, or before it. Its successor knows which.

@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, Recall, Reply};
 use proto::data::{JobId, Stamps};
 use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
 use proto::kvs::Op;
+use proto::{Method, Payload};
 
 use crate::alloc::Alloc;
 use crate::batch::Batch;
@@ -27,6 +28,8 @@ pub struct JobManager {
     /// Of all logs together: the journal is one log too.
     pub(crate) stamps: Stamps,
     pub(crate) batch: Batch,
+    /// Requests that are recognised when they come again, with their answers as they travel.
+    pub(crate) recall: Recall<String>,
     pub(crate) joblog: JobLog,
     pub(crate) journal: Journal,
     pub(crate) alloc: Alloc,
@@ -52,6 +55,35 @@ impl JobManager {
         if let Ok(text) = serde_json::to_string(&checkpoint) {
             self.batch.op(Op::put(CHECKPOINT_KEY, text));
         }
+    }
+
+    /// Gives the right to answer back, unless the request was done by a predecessor: then it
+    /// gets the answer that it had.
+    pub(crate) fn unless_done<M: Method>(
+        &self,
+        cx: &mut Cx<Self>,
+        peer: &Peer,
+        reply: Reply<M>,
+    ) -> Option<Reply<M>> {
+        let Some(answer) = self.recall.done(peer) else {
+            return Some(reply);
+        };
+        reply.send_bytes(cx, Ok(answer.clone().into()));
+        None
+    }
+
+    /// Answers once everything said so far is stored, the answer with it.
+    pub(crate) fn answer_stored<M: Method>(
+        &mut self,
+        number: Option<u64>,
+        reply: Reply<M>,
+        answer: &M::Response,
+    ) {
+        let payload = answer.encode();
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        self.recall.note(self.batch.number(), number, text);
+        self.batch
+            .then(move |_, cx| reply.send_bytes(cx, Ok(payload)));
     }
 
     /// Asked to stop: tells everyone who waits, and stores what there is.

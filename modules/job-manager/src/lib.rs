@@ -106,7 +106,9 @@ impl Module for JobManager {
             .later::<SetUrgency>(handlers::urgency)
             .later::<Memo>(handlers::memo)
             .later::<Wait>(|core, cx, peer, request, reply| {
-                core.waits.wait(cx, &core.jobs, peer, request.id, reply);
+                if let Some(reply) = core.unless_done(cx, peer, reply) {
+                    core.waits.wait(cx, &core.jobs, peer, request.id, reply);
+                }
             })
             .later::<Drain>(|core, _, _, _, reply| core.waits.drain(reply))
             .later::<Idle>(|core, _, _, _, reply| core.waits.idle(reply))

@@ -112,10 +112,11 @@ impl JobManager {
         debug_assert_eq!(job.life.state, State::Inactive);
         let packed = Packed::of(job, job.since, self.journal.count());
         self.exec.forget(id);
-        if let Some((reply, waited)) = self.waits.ended(job) {
-            self.batch.then(move |_, cx| reply.send(cx, Ok(waited)));
-        }
+        let ended = self.waits.ended(job);
         self.batch.record(Record::Retired(packed.row(id)));
+        if let Some((number, reply, waited)) = ended {
+            self.answer_stored(number, reply, &waited);
+        }
         self.jobs.retire(id, packed);
     }
 

@@ -19,6 +19,8 @@ use crate::state::{End, Life};
 struct Waiter {
     reply: Reply<Wait>,
     sender: Option<Identity>,
+    /// By which the request is known when it comes again.
+    number: Option<u64>,
 }
 
 /// A waitable job that is over and that nobody has waited for yet.
@@ -49,7 +51,7 @@ impl Waits {
     }
 
     /// A job is over: who is to be told what, once that is stored.
-    pub fn ended(&mut self, job: &Job) -> Option<(Reply<Wait>, Waited)> {
+    pub fn ended(&mut self, job: &Job) -> Option<(Option<u64>, Reply<Wait>, Waited)> {
         if !is_waitable(&job.life) {
             return None;
         }
@@ -57,7 +59,7 @@ impl Waits {
         let waited = outcome(job.id, &job.life);
         let waiter = self.one.remove(&job.id).or_else(|| self.any.pop_front());
         if let Some(waiter) = waiter {
-            return Some((waiter.reply, waited));
+            return Some((waiter.number, waiter.reply, waited));
         }
         let listed = crate::handlers::listed(job);
         self.zombies.insert(job.id, Zombie { waited, listed });
@@ -97,6 +99,7 @@ impl Waits {
         let waiter = Waiter {
             reply,
             sender: peer.sender.clone(),
+            number: peer.number,
         };
         match id.is_any() {
             true => self.any.push_back(waiter),

@@ -235,7 +235,7 @@ impl Kvs {
                 _ => {}
             }
         }
-        if let Some(record) = saved::done_record(self.recall.to_store()) {
+        if let Some(record) = saved::done_record(self.recall.to_store(batch.number)) {
             batch.put(record);
         }
     }

@@ -207,7 +207,7 @@ impl Resource {
         cx: &mut Cx<Self>,
         name: &'static str,
         context: &impl Serialize,
-        waiter: Option<Waiter>,
+        waiter: Option<(Option<u64>, Waiter)>,
     ) {
         let now = self.stamps.next(cx.now().wall);
         let entry = Entry::new(now, name).and_then(|entry| entry.with(context));

@@ -80,7 +80,7 @@ impl Module for Resource {
         let core = Resource::new(cx, settings);
         cx.hold_start();
         match cx.rank() {
-            0 => start::recall_log(cx),
+            0 => start::begin(cx),
             _ => start::discover(cx, None),
         }
         Ok(core)

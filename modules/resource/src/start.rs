@@ -1,11 +1,11 @@
 //! From nothing to RUNNING: recall the log and R, look at this machine, and settle on
 //! one resource set (protocol/13 section 3, "Resource sources in order").
 
-use node::Cx;
+use node::{Cx, Recall};
 use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
 use proto::groups;
-use proto::kvs::{Lookup, PRIMARY};
-use proto::resource::{EVENTLOG_KEY, R_KEY, TopoReduce};
+use proto::kvs::{Commit, Lookup, PRIMARY};
+use proto::resource::{EVENTLOG_KEY, R_KEY, REQUESTS_KEY, TopoReduce};
 use proto::{Errno, Refusal};
 use serde_json::json;
 
@@ -13,8 +13,23 @@ use crate::core::{Resource, hostname};
 use crate::inventory::{self, Inventory};
 use crate::machine::Found;
 
-/// Begins on rank 0.
-pub fn recall_log(cx: &mut Cx<Resource>) {
+/// Begins on rank 0: after the last commit of a predecessor, with the requests that it did.
+pub fn begin(cx: &mut Cx<Resource>) {
+    cx.call(&Commit::new(PRIMARY), |_, cx, result| match result {
+        Ok(_) => lookup(cx, REQUESTS_KEY, |core, cx, requests| {
+            match requests.map_or_else(|| Ok(Recall::default()), |text| Recall::decode(&text)) {
+                Ok(recall) => {
+                    core.store.recall = recall;
+                    recall_log(cx);
+                }
+                Err(refusal) => cx.started(Err(refusal)),
+            }
+        }),
+        Err(refusal) => cx.started(Err(refusal)),
+    });
+}
+
+fn recall_log(cx: &mut Cx<Resource>) {
     lookup(cx, EVENTLOG_KEY, |core, cx, log| {
         let log = log.unwrap_or_default();
         match eventlog::decode_log(&log) {

@@ -1,10 +1,10 @@
 //! What has to be in the KVS before its cause is answered: events that a restart
 //! needs, and R itself. One commit at a time; what comes meanwhile joins the next.
 
-use node::{Cx, Reply};
+use node::{Cx, Recall, Reply};
 use proto::data::Entry;
 use proto::kvs::{Commit, PRIMARY};
-use proto::resource::{Drain, EVENTLOG_KEY, R_KEY, Undrain};
+use proto::resource::{Drain, EVENTLOG_KEY, R_KEY, REQUESTS_KEY, Undrain};
 use proto::{Empty, Errno, Refusal};
 
 use crate::core::Resource;
@@ -37,13 +37,18 @@ pub struct Store {
     waiting: Vec<Waiter>,
     on_its_way: Option<(Commit, Vec<Waiter>)>,
     seq: u64,
+    /// Requests that are recognised when they come again.
+    pub recall: Recall<()>,
 }
 
 impl Store {
-    /// Adds an event.
-    pub fn append(&mut self, entry: &Entry, waiter: Option<Waiter>) {
+    /// Adds an event; with who waits for it, and the number of the request.
+    pub fn append(&mut self, entry: &Entry, waiter: Option<(Option<u64>, Waiter)>) {
         self.log.push_str(&entry.encode());
-        self.waiting.extend(waiter);
+        if let Some((number, waiter)) = waiter {
+            self.recall.note(self.seq + 1, number, ());
+            self.waiting.push(waiter);
+        }
     }
 
     /// Replaces R.
@@ -64,6 +69,7 @@ impl Store {
         if !self.log.is_empty() {
             commit = commit.append(EVENTLOG_KEY, std::mem::take(&mut self.log));
         }
+        commit.ops.extend(self.recall.op(REQUESTS_KEY, self.seq));
         self.on_its_way = Some((commit.clone(), std::mem::take(&mut self.waiting)));
         send(cx, &commit);
     }
@@ -92,6 +98,7 @@ impl Store {
                 }
             }
         }
+        self.recall.answered(self.seq);
         self.flush(cx);
     }
 }

@@ -3,6 +3,7 @@
 use node::probe::Probe;
 use proto::data::{IdSet, JobId, Rset, Tree};
 use proto::{Errno, kvs};
+use wire::{Identity, Message};
 
 use super::*;
 
@@ -34,14 +35,35 @@ impl Machine for Fake {
     }
 }
 
+/// A module that knows of no requests that were done before.
 fn boot(conf: &str, attrs: &[(&str, &str)], args: &[&str]) -> Probe<Resource> {
+    boot_after(conf, attrs, args, Err(Refusal::bare(Errno::ENOENT)))
+}
+
+fn boot_after(
+    conf: &str,
+    attrs: &[(&str, &str)],
+    args: &[&str],
+    requests: Result<&str, Refusal>,
+) -> Probe<Resource> {
     let fake = Fake {
         cores: "0-3",
         file: "",
     };
     let mut all = vec![("hostname", "fox0")];
     all.extend(attrs);
-    Probe::start_with(Box::new(fake) as Worker, args, conf, &all).unwrap()
+    let mut probe = Probe::start_with(Box::new(fake) as Worker, args, conf, &all).unwrap();
+    if attrs.contains(&("rank", "1")) {
+        return probe;
+    }
+    let said = probe.said();
+    assert!(said[0].starts_with("request kvs.commit #1"), "{said:?}");
+    probe.answer("kvs.commit", 1, Ok(r#"{"rootref":"x","rootseq":1}"#));
+    let said = probe.said();
+    let lookup = r#"request kvs.lookup #2 {"key":"resource.requests""#;
+    assert!(said[0].starts_with(lookup), "{said:?}");
+    probe.answer("kvs.lookup", 2, requests);
+    probe
 }
 
 /// Answers the look-ups of a start: nothing is stored yet.
@@ -49,8 +71,8 @@ fn start(conf: &str, attrs: &[(&str, &str)], args: &[&str]) -> Probe<Resource> {
     let mut probe = boot(conf, attrs, args);
     let said = probe.said();
     let lookup = r#"{"key":"resource.eventlog","flags":0,"namespace":"primary"}"#;
-    assert_eq!(said, [format!("request kvs.lookup #1 {lookup}")]);
-    probe.answer("kvs.lookup", 1, Err(Refusal::bare(Errno::ENOENT)));
+    assert_eq!(said, [format!("request kvs.lookup #3 {lookup}")]);
+    probe.answer("kvs.lookup", 3, Err(Refusal::bare(Errno::ENOENT)));
     assert_eq!(probe.said(), [""; 0]);
     probe
 }
@@ -188,14 +210,14 @@ fn a_restart_remembers_resources_and_drains() {
         val: Tree::Val(log.into()),
     };
     let found = serde_json::to_string(&found).unwrap();
-    probe.answer("kvs.lookup", 1, Ok(&found));
+    probe.answer("kvs.lookup", 3, Ok(&found));
     let lookup = r#"{"key":"resource.R","flags":0,"namespace":"primary"}"#;
-    assert_eq!(probe.said(), [format!("request kvs.lookup #2 {lookup}")]);
+    assert_eq!(probe.said(), [format!("request kvs.lookup #4 {lookup}")]);
     let found = kvs::Found {
         val: Tree::Val(R.into()),
     };
     let found = serde_json::to_string(&found).unwrap();
-    probe.answer("kvs.lookup", 2, Ok(&found));
+    probe.answer("kvs.lookup", 4, Ok(&found));
     assert_eq!(probe.said(), [""; 0]);
     probe.request("resource.status", "");
     let status = format!(
@@ -249,12 +271,12 @@ fn an_instance_of_two_waits_for_both_reports() {
     let size_2 = [("size", "2"), ("hostlist", "fox[0-1]")];
     let mut probe = boot("{}", &size_2, &[]);
     probe.said();
-    probe.answer("kvs.lookup", 1, Err(Refusal::bare(Errno::ENOENT)));
+    probe.answer("kvs.lookup", 3, Err(Refusal::bare(Errno::ENOENT)));
     assert_eq!(
         probe.said(),
         [
-            r#"request groups.get #2 {"name":"broker.online"}"#,
-            r#"request groups.get #3 {"name":"broker.torpid"}"#,
+            r#"request groups.get #4 {"name":"broker.online"}"#,
+            r#"request groups.get #5 {"name":"broker.torpid"}"#,
         ]
     );
     probe.stream("resource.acquire", "");
@@ -268,7 +290,7 @@ fn an_instance_of_two_waits_for_both_reports() {
                 && line.ends_with(r#""up":"0"}"#)),
         "{said:?}"
     );
-    probe.answer_stream("groups.get", 2, Ok(r#"{"members":"0-1"}"#));
+    probe.answer_stream("groups.get", 4, Ok(r#"{"members":"0-1"}"#));
     assert_eq!(probe.said(), [r#"response resource.acquire #1 {"up":"1"}"#]);
     probe.request("resource.monitor-force-down", r#"{"ranks":"1"}"#);
     assert_eq!(
@@ -299,7 +321,7 @@ fn a_commit_that_got_lost_is_sent_again_with_its_token() {
     let mut probe = start("{}", &[], &[]);
     probe.settle();
     let first = probe.said();
-    let tag = 2;
+    let tag = 4;
     let lost = Refusal::new(Errno::EHOSTUNREACH, "module disconnect");
     probe.answer("kvs.commit", tag, Err(lost));
     let again = probe.said();
@@ -308,14 +330,49 @@ fn a_commit_that_got_lost_is_sent_again_with_its_token() {
     assert!(first[0].contains(r#""once":"resource-uuid:1""#));
 }
 
+/// Drains rank 0 in a request that the broker has given this number.
+fn drain_numbered(probe: &mut Probe<Resource>, tag: u32, number: u64) {
+    let mut message = Message::request("resource.drain", tag);
+    message.set_payload("{\"targets\":\"0\"}\0".into());
+    (message.userid, message.rolemask) = (100, proto::Role::OWNER);
+    message.push_route(Identity::new("client").unwrap());
+    message.push_route(node::number_route(number).unwrap());
+    message.push_route(Identity::new("broker").unwrap());
+    probe.message(message);
+}
+
+#[test]
+fn a_drain_that_comes_again_is_answered_and_not_done_again() {
+    let requests = kvs::Found {
+        val: Tree::Val(r#"{"version":1,"done":[[70,null]]}"#.into()),
+    };
+    let requests = serde_json::to_string(&requests).unwrap();
+    let mut probe = boot_after("{}", &[], &[], Ok(&requests));
+    probe.said();
+    probe.answer("kvs.lookup", 3, Err(Refusal::bare(Errno::ENOENT)));
+    stored(&mut probe);
+    drain_numbered(&mut probe, 1, 70);
+    assert_eq!(probe.said(), ["response resource.drain #1"]);
+    drain_numbered(&mut probe, 2, 71);
+    let values = stored(&mut probe);
+    let is_logged = |(_, value): &(String, String)| value.contains(r#""name":"drain""#);
+    assert!(values.iter().any(is_logged), "{values:?}");
+    let saved = r#"{"version":1,"done":[[70,null],[71,null]]}"#.to_owned();
+    assert_eq!(
+        values.last(),
+        Some(&("resource.requests".to_owned(), saved))
+    );
+    assert_eq!(probe.said(), ["response resource.drain #2"]);
+}
+
 #[test]
 fn jobs_resources_are_the_job_managers_to_tell() {
     let mut probe = start("{}", &[], &[]);
     stored(&mut probe);
     probe.request("resource.sched-status", "");
-    assert_eq!(probe.said(), ["request job-manager.resource-status #3"]);
+    assert_eq!(probe.said(), ["request job-manager.resource-status #5"]);
     let missing = Refusal::bare(Errno::ENOSYS);
-    probe.answer("job-manager.resource-status", 3, Err(missing));
+    probe.answer("job-manager.resource-status", 5, Err(missing));
     let none = r#"{"version":1,"execution":{"R_lite":[],"nodelist":[""]}}"#;
     let status = format!(r#"{{"all":{R},"down":{none},"allocated":{none}}}"#);
     assert_eq!(

@@ -16,8 +16,11 @@ pub(crate) fn urgency(
     request: SetUrgency,
     reply: Reply<SetUrgency>,
 ) {
+    let Some(reply) = core.unless_done(cx, peer, reply) else {
+        return;
+    };
     match set_urgency(core, cx, peer, request) {
-        Ok(old) => core.batch.then(move |_, cx| reply.send(cx, Ok(old))),
+        Ok(old) => core.answer_stored(peer.number, reply, &old),
         Err(refusal) => reply.send(cx, Err(refusal)),
     }
 }
@@ -62,8 +65,11 @@ pub(crate) fn memo(
     request: Memo,
     reply: Reply<Memo>,
 ) {
+    let Some(reply) = core.unless_done(cx, peer, reply) else {
+        return;
+    };
     match add_memo(core, cx, peer, request) {
-        Ok(()) => core.batch.then(|_, cx| reply.send(cx, Ok(Empty))),
+        Ok(()) => core.answer_stored(peer.number, reply, &Empty),
         Err(refusal) => reply.send(cx, Err(refusal)),
     }
 }

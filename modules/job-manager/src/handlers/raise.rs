@@ -18,8 +18,11 @@ pub(crate) fn raise(
     request: Raise,
     reply: Reply<Raise>,
 ) {
+    let Some(reply) = core.unless_done(cx, peer, reply) else {
+        return;
+    };
     match raise_one(core, cx, peer, request) {
-        Ok(()) => core.batch.then(|_, cx| reply.send(cx, Ok(Empty))),
+        Ok(()) => core.answer_stored(peer.number, reply, &Empty),
         Err(refusal) => reply.send(cx, Err(refusal)),
     }
 }
@@ -71,8 +74,11 @@ pub(crate) fn raiseall(
     request: RaiseAll,
     reply: Reply<RaiseAll>,
 ) {
+    let Some(reply) = core.unless_done(cx, peer, reply) else {
+        return;
+    };
     match raise_many(core, cx, peer, &request) {
-        Ok(counted) => core.batch.then(move |_, cx| reply.send(cx, Ok(counted))),
+        Ok(counted) => core.answer_stored(peer.number, reply, &counted),
         Err(refusal) => reply.send(cx, Err(refusal)),
     }
 }

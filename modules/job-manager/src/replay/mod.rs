@@ -11,10 +11,12 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node::{Call, Cx};
+use node::{Call, Cx, Recall};
 use proto::data::job::State;
 use proto::data::{JobId, Tree};
-use proto::job_manager::{CHECKPOINT_KEY, Checkpoint, JOBS_KEY, JobEvent, LOST_KEY, Online};
+use proto::job_manager::{
+    CHECKPOINT_KEY, Checkpoint, JOBS_KEY, JobEvent, LOST_KEY, Online, REQUESTS_KEY,
+};
 use proto::kvs::{Commit, Committed, Lookup, Op, PRIMARY, READDIR, TREEOBJ};
 use proto::{Errno, Refusal};
 use serde_json::{Value, json};
@@ -30,6 +32,8 @@ use read::{Fetched, KEYS};
 /// What is still to be looked up.
 enum Task {
     Checkpoint,
+    /// Requests that were done.
+    Requests,
     /// Whether there is a job log.
     Head,
     /// A directory so many levels below [`SEGMENTS_KEY`].
@@ -80,6 +84,7 @@ pub struct Replay {
     fetched: BTreeMap<JobId, Fetched>,
     lost: BTreeSet<JobId>,
     checkpoint: Option<Checkpoint>,
+    recall: Recall<String>,
 }
 
 /// Begins the start.
@@ -88,7 +93,7 @@ pub fn begin(cx: &mut Cx<JobManager>) {
         Ok(Committed { rootref, .. }) => {
             core.replay = Some(Box::new(Replay {
                 root: json!({"data": [rootref], "type": "dirref", "ver": 1}),
-                tasks: vec![Task::Checkpoint, Task::Head],
+                tasks: vec![Task::Checkpoint, Task::Requests, Task::Head],
                 ..Replay::default()
             }));
             core.look_up(cx);
@@ -157,6 +162,10 @@ impl JobManager {
                 Ok(checkpoint) => replay.checkpoint = Some(checkpoint),
                 Err(error) => tracing::error!("{CHECKPOINT_KEY}: {error}"),
             },
+            (Task::Requests, Ok(Tree::Val(text))) => match Recall::decode(&text) {
+                Ok(recall) => replay.recall = recall,
+                Err(error) => tracing::error!("{REQUESTS_KEY}: {error}"),
+            },
             (Task::Head, Ok(Tree::Val(text))) => replay.has_head = text == HEAD,
             (Task::Segments(path, level), Ok(Tree::Dir(entries))) => {
                 for name in entries.keys() {
@@ -176,7 +185,9 @@ impl JobManager {
             (Task::Dir(key, _) | Task::Segments(key, _), Err(error)) => {
                 tracing::error!("{key}: {error}");
             }
-            (Task::Checkpoint | Task::Head, Err(error)) => tracing::error!("start: {error}"),
+            (Task::Checkpoint | Task::Requests | Task::Head, Err(error)) => {
+                tracing::error!("start: {error}")
+            }
             (_, Ok(_)) => {}
         }
     }
@@ -275,6 +286,7 @@ impl JobManager {
             self.acting.push_back(id);
         }
         self.run(cx);
+        self.recall = replay.recall;
         let uuid = cx.uuid().to_owned();
         cx.publish(&Online { uuid });
         cx.started(Ok(()));
@@ -310,6 +322,7 @@ impl Replay {
     fn send(&mut self, cx: &mut Cx<JobManager>, task: Task) {
         let (key, flags) = match &task {
             Task::Checkpoint => (CHECKPOINT_KEY.to_owned(), 0),
+            Task::Requests => (REQUESTS_KEY.to_owned(), 0),
             Task::Head => (HEAD_KEY.to_owned(), 0),
             Task::Segments(path, _) | Task::Dir(path, _) => (path.clone(), READDIR),
             Task::Piece(_, key) => (key.clone(), 0),

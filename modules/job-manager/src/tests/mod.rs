@@ -75,6 +75,7 @@ transcripts! {
     queues_take_and_run_jobs_or_not = "queue",
     jobs_are_forgotten = "purge",
     users_change_their_jobs = "urgency-memo",
+    a_request_that_comes_again_is_done_once = "again",
     submissions_are_refused_with_a_reason = "submit",
 }
 

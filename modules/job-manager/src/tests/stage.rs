@@ -59,6 +59,7 @@ impl Stage {
                 let uid = first.parse().expect("a user id");
                 self.probe.request_as(topic, json, uid, Role::USER, 0);
             }
+            "numbered" => self.request_numbered(first, json),
             "from" => self.request_from(first, json),
             "event" => self.probe.event(first, json),
             "alloc" => self.alloc(first, json),
@@ -206,6 +207,19 @@ impl Stage {
                 None => self.kvs.retain(|key, _| !is_within(key, &op.key)),
             }
         }
+    }
+
+    /// A request that the broker has given a number, as it comes the first time and again.
+    fn request_numbered(&mut self, number: &str, rest: &str) {
+        let (topic, json) = rest.split_once(' ').unwrap_or((rest, ""));
+        let number = number.parse().expect("a number");
+        let mut message = Message::request(topic, u32::try_from(number).expect("a tag"));
+        message.set_payload(format!("{json}\0").into());
+        (message.userid, message.rolemask) = (100, Role::OWNER);
+        message.push_route(Identity::new("client").expect("a name"));
+        message.push_route(node::number_route(number).expect("a name"));
+        message.push_route(Identity::new("broker").expect("a name"));
+        self.probe.message(message);
     }
 
     /// The KVS dies, with the commit that waits applied or not.

@@ -1,8 +1,8 @@
 //! `resource.drain` and `resource.undrain`: answered once the event is stored.
 
 use node::{Cx, Peer, Reply};
-use proto::Coded as _;
 use proto::resource::{Drain, DrainError, Undrain};
+use proto::{Coded as _, Empty};
 
 use crate::Resource;
 use crate::drains::{DrainEvent, Mode};
@@ -11,26 +11,34 @@ use crate::store::Waiter;
 pub fn drain(
     core: &mut Resource,
     cx: &mut Cx<Resource>,
-    _: &Peer,
+    peer: &Peer,
     request: Drain,
     reply: Reply<Drain>,
 ) {
+    if core.store.recall.done(peer).is_some() {
+        return reply.send(cx, Ok(Empty));
+    }
+    let number = peer.number;
     core.when_known(cx, move |core, cx| {
         let event = drain_event(core, cx, request);
-        log(core, cx, "drain", event, Waiter::Drain(reply));
+        log(core, cx, "drain", event, number, Waiter::Drain(reply));
     });
 }
 
 pub fn undrain(
     core: &mut Resource,
     cx: &mut Cx<Resource>,
-    _: &Peer,
+    peer: &Peer,
     request: Undrain,
     reply: Reply<Undrain>,
 ) {
+    if core.store.recall.done(peer).is_some() {
+        return reply.send(cx, Ok(Empty));
+    }
+    let number = peer.number;
     core.when_known(cx, move |core, cx| {
         let event = undrain_event(core, cx, request);
-        log(core, cx, "undrain", event, Waiter::Undrain(reply));
+        log(core, cx, "undrain", event, number, Waiter::Undrain(reply));
     });
 }
 
@@ -68,11 +76,12 @@ fn log(
     cx: &mut Cx<Resource>,
     name: &'static str,
     event: Result<Option<DrainEvent>, DrainError>,
+    number: Option<u64>,
     waiter: Waiter,
 ) {
     match event {
         Ok(Some(event)) => {
-            core.post(cx, name, &event, Some(waiter));
+            core.post(cx, name, &event, Some((number, waiter)));
             core.tell_scheduler(cx);
         }
         Ok(None) => waiter.answer(cx, Ok(())),
