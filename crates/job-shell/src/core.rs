@@ -7,6 +7,7 @@ use std::time::Duration;
 use node::{ChildId, Cx, TimerId};
 use proto::Refusal;
 use proto::data::JobId;
+use proto::data::job::WaitStatus;
 use proto::job_exec::ShellJob;
 use proto::job_manager::Raise;
 use serde_json::{Map, Value};
@@ -73,6 +74,8 @@ pub struct JobShell {
     pub(crate) early_signals: Vec<i32>,
     /// Largest exit code so far.
     pub(crate) code: u8,
+    /// The task that ended first, and how.
+    pub(crate) first_exit: Option<(usize, WaitStatus)>,
     /// The timer that runs since the first task ended.
     pub(crate) exit_timer: Option<TimerId>,
     /// Whether the job manager was told that the job is to end.
@@ -123,6 +126,7 @@ impl JobShell {
             warning: None,
             early_signals: Vec::new(),
             code: 0,
+            first_exit: None,
             exit_timer: None,
             raised: false,
             greetings: 0,

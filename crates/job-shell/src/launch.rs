@@ -92,6 +92,7 @@ impl JobShell {
         self.early_signals.clear();
         let taskmap = json!({ "taskmap": task_map(&job) });
         self.store.event(cx.now().wall, "shell.start", &taskmap);
+        self.arm_exit_timer(cx);
         self.end_if_idle(cx);
     }
 

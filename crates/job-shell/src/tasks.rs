@@ -106,7 +106,7 @@ impl JobShell {
     /// A task ended. Its output may still follow.
     pub(crate) fn task_exited(&mut self, cx: &mut Cx<Self>, index: usize, status: i32) {
         let status = WaitStatus(status);
-        let is_first = self.tasks.iter().all(|task| task.status.is_none());
+        let is_first = self.first_exit.is_none();
         self.tasks[index].status = Some(status);
         self.close_input(cx, index);
         let code = u8::try_from(status.shell_code()).unwrap_or(1);
@@ -144,9 +144,20 @@ impl JobShell {
             "exitcode": status.exit_code().unwrap_or(-1),
         });
         self.store.event(now, "shell.task-exit", &context);
+        self.first_exit = Some((index, status));
+        if self.starting.is_none() {
+            self.arm_exit_timer(cx);
+        }
+    }
+
+    /// Gives the other tasks their time since the first one ended. It begins when all were
+    /// started: one that was not can not end.
+    pub(crate) fn arm_exit_timer(&mut self, cx: &mut Cx<Self>) {
         let timeout = self.job.as_ref().and_then(|job| job.options.exit_timeout);
-        let is_one_of_many = self.job.as_ref().is_some_and(|job| job.ntasks > 1);
-        if let (Some(timeout), true) = (timeout, is_one_of_many) {
+        let (Some(timeout), Some((index, status))) = (timeout, self.first_exit) else {
+            return;
+        };
+        if self.tasks.len() > 1 && self.exit_timer.is_none() {
             let expired = move |core: &mut JobShell, cx: &mut Cx<JobShell>| {
                 core.exit_timed_out(cx, index, status, timeout);
             };

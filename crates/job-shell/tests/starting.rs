@@ -90,3 +90,14 @@ fn a_shell_that_is_not_wanted_starts_no_more_tasks() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn the_time_after_the_first_end_begins_when_all_are_started() {
+    let mut stage = starting(65);
+    assert_eq!(stage.ends(0, 0), [""; 0]);
+    assert_eq!(stage.pass(29.0), ["spawn prog"]);
+    assert_eq!(stage.pass(29.0), [""; 0]);
+    let note = "raise prog: task rank 0 on host host0 exited (Exit 0) and exit-timeout=30s has \
+                expired";
+    assert_eq!(stage.pass(1.0), [note]);
+}
