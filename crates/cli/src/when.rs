@@ -238,7 +238,7 @@ fn month(name: &str) -> Option<i8> {
         "december",
     ];
     let is_it = |known: &&str| **known == *name || known[..3] == *name;
-    let at = NAMES.iter().position(|known| is_it(&known))?;
+    let at = NAMES.iter().position(is_it)?;
     i8::try_from(at + 1).ok()
 }
 

@@ -190,7 +190,7 @@ impl Dumping<'_> {
     fn note(&mut self, flux: &mut Flux, key: &Key) -> Result<(), CliError> {
         self.n_keys += 1;
         if self.dump.verbose {
-            flux.note(&key)?;
+            flux.note(key)?;
         }
         let n_keys = self.n_keys;
         self.progress.step(flux, || count(n_keys))

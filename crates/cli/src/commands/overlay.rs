@@ -244,7 +244,7 @@ impl Parentof {
         }
         let tree = handle.call(Call::new(&Topology { rank: 0 }).to(0))?;
         let parent = parent_of(self.rank, &tree).ok_or_else(|| not_a_rank(self.rank))?;
-        flux.line(&parent)?;
+        flux.line(parent)?;
         Ok(())
     }
 }

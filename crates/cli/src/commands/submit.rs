@@ -186,7 +186,7 @@ impl Submit {
             streams.with(flux, |flux| {
                 let id = answered(handle.wait(pending))?;
                 if !self.options.quiet {
-                    flux.line(&id)?;
+                    flux.line(id)?;
                 }
                 jobs.push((id, streams.clone()));
                 Ok(())

@@ -25,7 +25,7 @@ impl Last {
             return Err(CliError::new("job history is empty"));
         }
         for id in history.jobs {
-            flux.line(&id)?;
+            flux.line(id)?;
         }
         Ok(())
     }

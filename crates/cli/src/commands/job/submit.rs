@@ -45,7 +45,7 @@ impl Submit {
         let mut handle = flux.connect()?;
         let pending = start_signed(&text, urgency, flags.bits(), &mut handle);
         let id = handle.wait(pending)?.id;
-        flux.line(&id)?;
+        flux.line(id)?;
         Ok(())
     }
 }

@@ -60,7 +60,7 @@ impl Taskmap {
             flux.line(tasks.count())?;
         } else if let Some(task) = self.nodeid {
             let node = job.map.node_of(task).ok_or_else(|| no_task(task))?;
-            flux.line(&node)?;
+            flux.line(node)?;
         } else if let Some(task) = self.hostname {
             let node = job.map.node_of(task).ok_or_else(|| no_task(task))?;
             let hosts = job.hosts()?;

@@ -50,7 +50,7 @@ impl Timeleft {
             _ => return Err(CliError::new(format!("job {id} has not started"))),
         };
         match (self.human, left.is_infinite()) {
-            (true, _) => flux.line(&left)?,
+            (true, _) => flux.line(left)?,
             (false, true) => flux.line(u32::MAX)?,
             (false, false) => flux.line(left.secs() as u64)?,
         }

@@ -47,7 +47,7 @@ impl Wait {
                 continue;
             }
             if id.is_none() {
-                flux.line(&waited.id)?;
+                flux.line(waited.id)?;
             }
             return match waited.success {
                 true => Ok(()),

@@ -96,7 +96,7 @@ impl ShowRoot {
         } else if self.blobref {
             flux.line(&root.rootref)?;
         } else if self.sequence {
-            flux.line(&root.rootseq)?;
+            flux.line(root.rootseq)?;
         }
         Ok(())
     }

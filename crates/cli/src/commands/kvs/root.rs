@@ -29,11 +29,11 @@ impl Getroot {
         let name = store.namespace.clone();
         let root = store.root().map_err(about(&name))?;
         if self.owner {
-            flux.line(&root.owner)?;
+            flux.line(root.owner)?;
         } else if self.blobref {
             flux.line(&root.rootref)?;
         } else if self.sequence {
-            flux.line(&root.rootseq)?;
+            flux.line(root.rootseq)?;
         } else {
             flux.line(dirref(&root.rootref)?)?;
         }
@@ -53,7 +53,7 @@ impl Version {
         let mut store = self.namespace.connect(flux)?;
         let name = store.namespace.clone();
         let root = store.root().map_err(about(&name))?;
-        flux.line(&root.rootseq)?;
+        flux.line(root.rootseq)?;
         Ok(())
     }
 }
