@@ -283,7 +283,10 @@ impl Message {
                 }
                 // What is cut off tells apart only programs behind one sender.
                 let name = String::from_utf8_lossy(&name);
-                let end = name.floor_char_boundary(crate::limits::IDENTITY_BYTES_MAX);
+                let mut end = name.len().min(crate::limits::IDENTITY_BYTES_MAX);
+                while !name.is_char_boundary(end) {
+                    end -= 1;
+                }
                 Identity::new(&name[..end])
             }
         }

@@ -260,7 +260,7 @@ proptest! {
 fn check_sender(hops: &[&str], above: usize, want: Option<&str>) {
     let mut message = Message::request("a.b", 1);
     for hop in hops.iter().rev() {
-        message.push_route(Identity::new(hop).unwrap());
+        message.push_route(Identity::new(hop).expect("short text"));
     }
     let sender = message.sender(above);
     assert_eq!(sender.as_ref().map(Identity::as_str), want, "{hops:?}");
