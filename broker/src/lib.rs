@@ -37,3 +37,4 @@ mod supervisor;
 pub use crate::core::Setup;
 pub use crate::ids::Ids;
 pub use crate::node::BrokerNode;
+pub use crate::services::routes;

@@ -2,7 +2,7 @@
 
 use node::{Cx, Output, Peer, Routes, Stream};
 use proto::log::{Append, Clear, Dmesg, SetAttr, SetAttrError, Stats, StatsGet};
-use proto::{Empty, Method, Never, Role};
+use proto::{Empty, Method, Never};
 use wire::Message;
 
 use crate::core::Broker;
@@ -10,7 +10,7 @@ use crate::logbook::{Line, Logbook};
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
-        .raw(Append::TOPIC, Role::NONE, append)
+        .raw(Append::TOPIC, Append::ROLE, append)
         .on::<Clear>(clear)
         .stream::<Dmesg>(dmesg)
         .cancel("log.cancel")

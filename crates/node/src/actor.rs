@@ -91,11 +91,21 @@ impl<C: Host> Actor<C> {
                 self.cx.early.retain(|early| !is_gone(early));
             }
             self.handle_request(message);
+        } else if let Some(refusal) = self.refusal_of(&message) {
+            self.cx.respond(message, Err(refusal));
         } else if self.cx.early.len() < OPEN_REQUESTS_MAX {
             self.cx.early.push_back(message);
         } else {
             self.cx.respond(message, Err(Refusal::bare(Errno::EBUSY)));
         }
+    }
+
+    /// Why its sender may not ask this, as far as the routes say.
+    fn refusal_of(&self, message: &Message) -> Option<Refusal> {
+        let topic = self.local_topic(message.topic());
+        let topic = topic.as_deref().unwrap_or(message.topic());
+        let allowed = proto::Role::OWNER | self.routes.request(topic)?.role;
+        (!message.rolemask.meets(allowed)).then(|| not_allowed(allowed))
     }
 
     fn let_early_requests_in(&mut self) {

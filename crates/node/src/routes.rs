@@ -161,6 +161,19 @@ impl<C: Host> Routes<C> {
         self.requests.keys().copied()
     }
 
+    /// Who may call each topic besides the owner, for the test that this is what is
+    /// declared.
+    pub fn roles(&self) -> impl Iterator<Item = (&'static str, Role)> {
+        self.requests
+            .iter()
+            .map(|(topic, route)| (*topic, route.role))
+    }
+
+    /// Topics of the events that are acted on, for the same test.
+    pub fn event_topics(&self) -> impl Iterator<Item = &'static str> {
+        self.events.iter().map(|route| route.topic)
+    }
+
     /// Topics to subscribe to.
     pub(crate) fn subscriptions(&self) -> impl Iterator<Item = &'static str> {
         let fixed = self.events.iter().filter(|route| route.is_fixed);

@@ -62,8 +62,8 @@ crate::refusals! {
 crate::json_payloads!(Join, Leave, Get, Members);
 
 crate::methods! {
-    Join = "groups.join" (OWNER) => Empty, MemberError : "Makes the local broker a member.";
-    Leave = "groups.leave" (OWNER) => Empty, MemberError : "Takes the local broker out.";
+    Join = "groups.join" (OWNER) => Empty, MemberError : "Makes the local broker a member. Not answered yet.";
+    Leave = "groups.leave" (OWNER) => Empty, MemberError : "Takes the local broker out. Not answered yet.";
     Get = "groups.get" (USER) => Members, GetError, idempotent, Either
-        : "Gives the members now and, as a stream, after each change.";
+        : "Gives the members now and, as a stream, after each change. Not answered yet.";
 }

@@ -173,12 +173,14 @@ crate::methods! {
         : "Looks up keys of a job.";
     EventlogWatch = "job-info.eventlog-watch" (USER) => Watched, JobInfoError, idempotent, Stream
         : "Follows an event log of a job." {
+            const CANCEL: Option<&'static str> = Some(EVENTLOG_WATCH_CANCEL);
             fn needs_streaming() -> Refusal {
                 JobInfoError::WatchNeedsStreaming.refusal()
             }
         };
     UpdateWatch = "job-info.update-watch" (USER) => Updated, JobInfoError, idempotent, Stream
         : "Follows `R` or `jobspec` of a job through its updates." {
+            const CANCEL: Option<&'static str> = Some(UPDATE_WATCH_CANCEL);
             fn needs_streaming() -> Refusal {
                 JobInfoError::UpdateNeedsStreaming.refusal()
             }

@@ -347,6 +347,7 @@ crate::methods! {
         : "A service takes jobs to run from now on.";
     EventsJournal = "job-manager.events-journal" (OWNER) => JournalRecord, JournalError, idempotent, Stream
         : "Every event of every job: the past, a mark, and then the present." {
+            const CANCEL: Option<&'static str> = Some(EVENTS_JOURNAL_CANCEL);
             fn needs_streaming() -> Refusal {
                 JournalError::NeedsStreaming.refusal()
             }

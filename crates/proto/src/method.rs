@@ -45,6 +45,9 @@ pub trait Method: Payload + 'static {
     const ANSWER: Answer;
     /// One sentence for `doc/rpc`.
     const SUMMARY: &'static str;
+    /// The method that ends its stream, when that is not `NAME.cancel`. Anyone may call it
+    /// for streams of its own.
+    const CANCEL: Option<&'static str> = None;
     /// What comes back.
     type Response: Payload + 'static;
     /// What may go wrong.
@@ -81,6 +84,8 @@ pub struct Declared {
     pub answer: Answer,
     /// One sentence.
     pub summary: &'static str,
+    /// See [`Method::CANCEL`].
+    pub cancel: Option<&'static str>,
     /// Its errors.
     pub errors: &'static [DeclaredError],
     /// Schema of the request.
@@ -105,6 +110,7 @@ impl Declared {
             bulk: M::BULK,
             answer: M::ANSWER,
             summary: M::SUMMARY,
+            cancel: M::CANCEL,
             errors: <M::Error as Coded>::ALL,
             request_schema: M::schema,
             response_schema: <M::Response as Payload>::schema,

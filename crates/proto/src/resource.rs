@@ -281,7 +281,9 @@ pub const JOURNAL_CANCEL: &str = "resource.journal-cancel";
 
 crate::methods! {
     Acquire = "resource.acquire" (OWNER) => Acquired, AcquireError, idempotent, Stream
-        : "Hands the resources to a scheduler, then tells it what changes.";
+        : "Hands the resources to a scheduler, then tells it what changes." {
+            const CANCEL: Option<&'static str> = Some(ACQUIRE_CANCEL);
+        };
     Status = "resource.status" (USER) => StatusReply, QueryError, idempotent
         : "Gives all resources by state.";
     SchedStatus = "resource.sched-status" (USER) => SchedStatusReply, QueryError, idempotent
@@ -296,6 +298,7 @@ crate::methods! {
         : "Changes the end of the instance's resources.";
     Journal = "resource.journal" (OWNER) => JournalReply, QueryError, idempotent, Stream
         : "Gives the event log, then what happens." {
+            const CANCEL: Option<&'static str> = Some(JOURNAL_CANCEL);
             fn bad_payload(_: &BadPayload) -> Refusal {
                 Refusal::bare(crate::Errno::EPROTO)
             }

@@ -84,6 +84,9 @@ fn method_section(method: &Declared) -> String {
         answers(method.answer),
         method.summary,
     );
+    if let Some(cancel) = method.cancel {
+        let _ = writeln!(section, "\nThe stream is ended with `{cancel}`.");
+    }
     section.push_str(&payload("Request", (method.request_schema)()));
     if method.answer != Answer::Nothing {
         section.push_str(&payload("Response", (method.response_schema)()));

@@ -27,7 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const ALLOWED_TO_MODULES: &[&str] = &["wire", "proto", "node", "runtime"];
 
 /// What tests may use on top: the simulator, and through it a broker.
-const ALLOWED_IN_TESTS: &[&str] = &["sim", "broker", "client"];
+const ALLOWED_IN_TESTS: &[&str] = &["sim", "broker", "client", "job-shell"];
 
 #[test]
 fn crates_depend_only_as_drawn() {
