@@ -1,7 +1,7 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
 //! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `sim.rs`,
-//! `crash.rs`. Instances that are killed or damaged from outside live in `site.rs`. The
+//! `crash.rs`, `attack.rs`. Instances that are killed or damaged from outside live in `site.rs`. The
 //! rules that hold the tree together (who may depend on whom, how long a file may be) are
 //! the unit tests in `tidy/`, so a plain `cargo test` finds them too. It must stay cheap
 //! to build: it is the first thing that a fresh clone compiles.
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod attack;
 mod bench;
 mod check;
 mod crash;
@@ -33,6 +34,7 @@ enum Command {
     Docs(docs::DocsArgs),
     Sim(sim::SimArgs),
     Crash(crash::CrashArgs),
+    Attack(attack::AttackArgs),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Docs(args) => docs::docs(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Crash(args) => crash::crash(&args),
+        Command::Attack(args) => attack::attack(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
