@@ -42,7 +42,7 @@ where
     fire.ledger.count("streams opened");
     for answer in handle.stream(Call::new(request)) {
         match answer {
-            Ok(_) if is_endless && fire.ledger.is_in(Phase::Quiet) => return true,
+            Ok(_) if is_endless && fire.ledger.is_quiet() => return true,
             Ok(answer) => see(answer),
             Err(refusal) => {
                 broken(fire, M::TOPIC, &refusal);

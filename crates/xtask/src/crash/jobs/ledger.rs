@@ -173,6 +173,11 @@ impl Ledger {
         self.phase.load(Ordering::SeqCst) >= phase as u8
     }
 
+    /// Whether all jobs are over and the broker is there.
+    pub fn is_quiet(&self) -> bool {
+        self.phase.load(Ordering::SeqCst) == Phase::Quiet as u8
+    }
+
     /// Whether the broker was killed.
     pub fn is_broker_killed(&self) -> bool {
         self.is_in(Phase::Killed)
