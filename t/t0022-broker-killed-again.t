@@ -4,7 +4,7 @@ test_description='whoever asks while modules are killed again and again gets ans
 
 Covers the broker holding and repeating requests under kill -9 of one module in a loop:
 commands never fail, whether they only look or write. One kill of each module is covered
-by t0020, all modules in turn under load by t0036.
+by t0020, all modules in turn under load by t0059.
 '
 
 . "$(dirname "$0")/sharness.sh"
