@@ -24,7 +24,10 @@ pub(crate) fn read(
     then: impl FnOnce(&mut JobIngest, &mut Cx<JobIngest>) + 'static,
 ) {
     cx.call(&Commit::new(PRIMARY), |_, cx, result| {
-        if let Err(refusal) = result {
+        // One that is refused because there is no room has gone through it too.
+        if let Err(refusal) = result
+            && !refusal.may_pass()
+        {
             return cx.started(Err(refusal));
         }
         cx.call(&Lookup::new(PRIMARY, KEY, 0), |core, cx, result| {

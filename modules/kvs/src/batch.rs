@@ -37,6 +37,8 @@ pub struct Batch {
     is_whole: bool,
     names: BTreeSet<BlobRef>,
     records: BTreeMap<String, Record>,
+    /// What the start wanted to store is in it.
+    unsaved_start: Option<content::Commit>,
     checkpoint: Option<Checkpoint>,
     syncs: bool,
     n_ops: usize,
@@ -107,6 +109,16 @@ impl Batch {
         for record in once.chain([saved::no_namespace(name)]) {
             self.records.entry(record.key.clone()).or_insert(record);
         }
+    }
+
+    /// Adds what the start wanted to store, where nothing newer is in its place.
+    fn put_start(&mut self, start: content::Commit) {
+        self.blobs.extend(start.blobs.iter().cloned());
+        for record in &start.records {
+            let entry = self.records.entry(record.key.clone());
+            entry.or_insert_with(|| record.clone());
+        }
+        self.unsaved_start = Some(start);
     }
 
     fn add_blobs(&mut self, made: &Made) {
@@ -186,7 +198,8 @@ impl Kvs {
         self.advance(cx);
     }
 
-    fn batch_done(&mut self, cx: &mut Cx<Self>, batch: Batch, result: Result<(), Refusal>) {
+    fn batch_done(&mut self, cx: &mut Cx<Self>, mut batch: Batch, result: Result<(), Refusal>) {
+        let start = batch.unsaved_start.take();
         let replaced = content::CommitError::Replaced.into();
         match &result {
             // Nobody knows whether it was stored: only a new start can tell. Its requests
@@ -212,6 +225,7 @@ impl Kvs {
             }
             Err(refusal) => {
                 self.has_failed = true;
+                self.unsaved_start = self.unsaved_start.take().or(start);
                 self.failed = (!self.storing.is_empty()).then(|| refusal.clone());
             }
         }
@@ -263,6 +277,9 @@ impl Kvs {
             if !self.namespaces.contains_key(name) {
                 batch.put_removal(name, writers);
             }
+        }
+        if let Some(start) = self.unsaved_start.take() {
+            batch.put_start(start);
         }
         Some(batch)
     }

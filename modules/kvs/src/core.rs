@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use node::{Cx, Host, Module, Peer, Recall, Reply, Routes, TimerId};
-use proto::content::Checkpoint;
+use proto::content::{self, Checkpoint};
 use proto::data::BlobRef;
 use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove, PRIMARY};
 use proto::{Errno, Object, Refusal};
@@ -41,6 +41,8 @@ pub struct Kvs {
     pub(crate) storing: VecDeque<Batch>,
     /// Requests to recognise when they come again.
     pub(crate) recall: Recall<Version>,
+    /// What the start wanted to store and could not: it goes with a batch.
+    pub(crate) unsaved_start: Option<content::Commit>,
     /// Number of the newest batch made.
     pub(crate) batches_made: u64,
     /// Number of the newest batch stored.
@@ -183,6 +185,7 @@ impl Module for Kvs {
             leftovers: BTreeMap::new(),
             storing: VecDeque::new(),
             recall: Recall::default(),
+            unsaved_start: None,
             batches_made: 0,
             batch_stored: 0,
             has_failed: false,

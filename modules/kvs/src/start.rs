@@ -55,24 +55,31 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
     let (namespaces, checkpoint) = (start.namespaces, start.checkpoint);
     let done = start.done;
     let is_restart = start.is_restart;
-    cx.call(&request, move |core: &mut Kvs, cx, result| match result {
-        Ok(_) => {
-            (core.batches_made, core.batch_stored) = (1, 1);
-            let empty = Dir::empty();
-            let weight = empty.weight();
-            core.memory.dirs.insert(name, empty, weight);
-            for (name, saved) in namespaces {
-                let namespace = Namespace::of_saved(saved);
-                if is_restart {
-                    namespace.publish_again(cx, &name);
-                }
-                core.namespaces.insert(name, namespace);
+    cx.call(&request.clone(), move |core: &mut Kvs, cx, result| {
+        core.batches_made = 1;
+        match result {
+            Ok(_) => core.batch_stored = 1,
+            // What is there can be read; this goes with the first commit for which there
+            // is room.
+            Err(refusal) if refusal.may_pass() => {
+                tracing::error!("nothing can be committed for now: {refusal}");
+                (core.unsaved_start, core.has_failed) = (Some(request), true);
             }
-            core.checkpoint = checkpoint;
-            core.recall = Recall::of(done);
-            cx.started(Ok(()));
+            Err(refusal) => return give_up(cx, "content.commit", refusal),
         }
-        Err(refusal) => give_up(cx, "content.commit", refusal),
+        let empty = Dir::empty();
+        let weight = empty.weight();
+        core.memory.dirs.insert(name, empty, weight);
+        for (name, saved) in namespaces {
+            let namespace = Namespace::of_saved(saved);
+            if is_restart {
+                namespace.publish_again(cx, &name);
+            }
+            core.namespaces.insert(name, namespace);
+        }
+        core.checkpoint = checkpoint;
+        core.recall = Recall::of(done);
+        cx.started(Ok(()));
     });
 }
 
@@ -165,7 +172,8 @@ fn is_same(newest: &Checkpoint, known: &Option<Checkpoint>) -> bool {
 /// Makes the last checkpoint, if anything changed since the one before, and leaves.
 pub fn leave(core: &mut Kvs, cx: &mut Cx<Kvs>) {
     let primary = core.namespaces.get(PRIMARY);
-    let Some(primary) = primary.filter(|_| core.is_changed_since_checkpoint()) else {
+    let is_due = core.unsaved_start.is_none() && core.is_changed_since_checkpoint();
+    let Some(primary) = primary.filter(|_| is_due) else {
         return cx.exit(Ok(()));
     };
     let checkpoint = Checkpoint {

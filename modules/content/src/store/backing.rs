@@ -83,6 +83,10 @@ pub trait Backing: Debug + Send {
     /// Makes `writer` the writer, and gives all records by key.
     fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
 
+    /// The same where nothing can be written: that there is another writer is written with
+    /// what it writes first.
+    fn open_records_unsaved(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
+
     /// Writes blobs, records and maybe a checkpoint. Whose they are has been checked.
     /// What it builds on may not be there: then it alone is refused, and
     /// at most blobs of it are there.

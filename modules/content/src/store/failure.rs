@@ -38,13 +38,8 @@ impl Failure {
     }
 
     /// Whether nothing can be written for now, and what is there is as good as ever.
-    pub fn is_lack_of_room(&self) -> bool {
-        let errno = match self {
-            Self::Sqlite(error) => Some(errno_of(error)),
-            Self::Io(error) | Self::File(_, error) => Some(errno_of_io(error)),
-            Self::Damaged(_) | Self::Lost(_) => None,
-        };
-        errno.is_some_and(is_lack_of_room)
+    pub fn may_pass(&self) -> bool {
+        !self.is_damage() && self.refusal(Path::new("")).may_pass()
     }
 
     /// What is wrong, without the file's name.
@@ -67,12 +62,6 @@ impl Failure {
             Self::Lost(what) => Refusal::new(Errno::ENOTRECOVERABLE, format!("{path}: {what}")),
         }
     }
-}
-
-/// Whether an error number says that nothing can be written for now.
-pub fn is_lack_of_room(errno: Errno) -> bool {
-    let edquot = Errno(rustix::io::Errno::DQUOT.raw_os_error() as u32);
-    [Errno::ENOSPC, Errno::EROFS, edquot].contains(&errno)
 }
 
 fn errno_of_io(error: &std::io::Error) -> Errno {

@@ -51,7 +51,7 @@ pub(in crate::store) fn commit_of(
     })
 }
 
-fn record(key: &str, value: Option<&'static [u8]>) -> Record {
+pub(in crate::store) fn record(key: &str, value: Option<&'static [u8]>) -> Record {
     Record {
         key: key.to_owned(),
         value: value.map(Bytes::from_static),

@@ -4,7 +4,8 @@
 //! not replay is set aside, never dropped.
 //!
 //! An empty commit comes first: whatever an earlier job manager had sent off is applied
-//! then, and everything is read from the version that it made.
+//! then, and everything is read from the version that it made; or from the current one,
+//! where nothing can be committed for now.
 
 mod log;
 mod read;
@@ -17,7 +18,7 @@ use proto::data::{JobId, Tree};
 use proto::job_manager::{
     CHECKPOINT_KEY, Checkpoint, JOBS_KEY, JobEvent, LOST_KEY, Online, REQUESTS_KEY,
 };
-use proto::kvs::{Commit, Committed, Lookup, Op, PRIMARY, READDIR, TREEOBJ};
+use proto::kvs::{Commit, Committed, GetRoot, Lookup, Op, PRIMARY, READDIR, TREEOBJ};
 use proto::{Errno, Refusal};
 use serde_json::{Value, json};
 
@@ -90,20 +91,33 @@ pub struct Replay {
 /// Begins the start.
 pub fn begin(cx: &mut Cx<JobManager>) {
     cx.call(&Commit::new(PRIMARY), |core, cx, result| match result {
-        Ok(Committed { rootref, .. }) => {
-            core.replay = Some(Box::new(Replay {
-                root: json!({"data": [rootref], "type": "dirref", "ver": 1}),
-                tasks: vec![Task::Checkpoint, Task::Requests, Task::Head],
-                ..Replay::default()
-            }));
-            core.look_up(cx);
-        }
+        Ok(Committed { rootref, .. }) => core.read_from(cx, &rootref),
+        Err(error) if error.errno == Errno::EHOSTUNREACH => begin(cx),
+        Err(error) if error.may_pass() => read_current(cx),
+        Err(error) => cx.started(Err(error)),
+    });
+}
+
+/// The commit was refused, after everything before it was applied or refused.
+fn read_current(cx: &mut Cx<JobManager>) {
+    let namespace = PRIMARY.to_owned();
+    cx.call(&GetRoot { namespace }, |core, cx, result| match result {
+        Ok(root) => core.read_from(cx, &root.rootref),
         Err(error) if error.errno == Errno::EHOSTUNREACH => begin(cx),
         Err(error) => cx.started(Err(error)),
     });
 }
 
 impl JobManager {
+    fn read_from(&mut self, cx: &mut Cx<Self>, rootref: &str) {
+        self.replay = Some(Box::new(Replay {
+            root: json!({"data": [rootref], "type": "dirref", "ver": 1}),
+            tasks: vec![Task::Checkpoint, Task::Requests, Task::Head],
+            ..Replay::default()
+        }));
+        self.look_up(cx);
+    }
+
     /// Keeps lookups in flight; goes on to the next step when none is left.
     fn look_up(&mut self, cx: &mut Cx<Self>) {
         loop {

@@ -53,6 +53,8 @@ pub struct Files {
     places: Vec<Place>,
     damage: Damage,
     witness: Witness,
+    /// The writer of the records, while there was no room to say so in the file.
+    unsaved_writer: Option<String>,
     _lock: File,
 }
 
@@ -109,6 +111,7 @@ impl Files {
             places: Vec::new(),
             damage,
             witness,
+            unsaved_writer: None,
             settings,
             _lock: lock,
         })
@@ -133,6 +136,11 @@ impl Backing for Files {
 
     fn begin(&mut self, batch: Batch) -> Result<(), Failure> {
         self.batch = batch;
+        if batch.writes
+            && let Some(writer) = self.unsaved_writer.clone()
+        {
+            self.open_records(&writer)?;
+        }
         Ok(())
     }
 
@@ -154,6 +162,9 @@ impl Backing for Files {
                 tracing::error!("{}", failure.refusal(self.path()));
             }
             self.journal.compact_if_long(&self.state, is_power_safe);
+        }
+        if self.batch.writes {
+            self.unsaved_writer = None;
         }
         self.line = Line::default();
         self.made.clear();
@@ -197,6 +208,11 @@ impl Backing for Files {
     fn open_records(&mut self, writer: &str) -> Result<Vec<Record>, Failure> {
         self.change_record(state::WRITER, Some(writer.as_bytes()));
         self.change_record(state::NUMBER, Some(b"0"));
+        Ok(self.state.records())
+    }
+
+    fn open_records_unsaved(&mut self, writer: &str) -> Result<Vec<Record>, Failure> {
+        self.unsaved_writer = Some(writer.to_owned());
         Ok(self.state.records())
     }
 

@@ -218,6 +218,16 @@ impl Journal {
         self.writer = Some(writer);
     }
 
+    /// Records, of which the file has these, as they are with what is not folded.
+    pub fn over(&self, kept: Vec<Record>) -> Vec<Record> {
+        let newer = self.transactions.iter().flat_map(|open| &open.records);
+        let all = kept.iter().chain(newer);
+        let newest: BTreeMap<&str, &Record> =
+            all.map(|record| (record.key.as_str(), record)).collect();
+        let there = newest.into_values().filter(|record| record.value.is_some());
+        there.cloned().collect()
+    }
+
     /// Whether a blob is in a commit that is not folded.
     pub fn has(&self, name: &BlobRef) -> bool {
         self.blobs.contains_key(name)

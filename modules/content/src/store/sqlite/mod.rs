@@ -53,6 +53,8 @@ pub struct Sqlite {
     damage: Damage,
     witness: Option<Witness>,
     reach: Reach,
+    /// The writer of the records, while there was no room to say so in the file.
+    unsaved_writer: Option<String>,
     /// Id of the newest checkpoint, 0 without one; every blob stored is marked with it.
     epoch: i64,
     /// The epoch before the batch.
@@ -149,6 +151,7 @@ impl Sqlite {
             db,
             damage: Damage::open(&settings.path),
             witness: None,
+            unsaved_writer: None,
             settings: settings.clone(),
             epoch,
             epoch_before: epoch,
@@ -177,7 +180,7 @@ impl Sqlite {
         };
         if let Err(failure) = marked {
             self.undo();
-            if !failure.is_lack_of_room() {
+            if !failure.may_pass() {
                 return Err(failure);
             }
             tracing::error!("{}", failure.refusal(&self.settings.path));
@@ -185,7 +188,7 @@ impl Sqlite {
         }
         match Witness::open(&self.settings.path, now) {
             Ok(witness) => self.witness = Some(witness),
-            Err(failure) if failure.is_lack_of_room() => {
+            Err(failure) if failure.may_pass() => {
                 tracing::error!("{}", failure.refusal(&self.settings.path));
             }
             Err(failure) => return Err(failure),
@@ -283,6 +286,10 @@ impl Backing for Sqlite {
         self.journal.begin();
         if batch.writes {
             self.db.execute_batch("BEGIN IMMEDIATE")?;
+            if let Some(writer) = &self.unsaved_writer {
+                self.journal.fold(&self.db, Share::All, self.epoch)?;
+                records::open(&self.db, writer)?;
+            }
         }
         Ok(())
     }
@@ -292,6 +299,7 @@ impl Backing for Sqlite {
             self.journal.write(&self.db, self.epoch)?;
             self.journal.mark(&self.db)?;
             self.commit_transaction()?;
+            self.unsaved_writer = None;
         }
         self.restore_synchronous();
         Ok(())
@@ -344,7 +352,17 @@ impl Backing for Sqlite {
             uuid: writer.to_owned(),
             number: 0,
         });
+        self.unsaved_writer = None;
         records::open(&self.db, writer)
+    }
+
+    fn open_records_unsaved(&mut self, writer: &str) -> Result<Vec<Record>, Failure> {
+        self.journal.set_writer(Writer {
+            uuid: writer.to_owned(),
+            number: 0,
+        });
+        self.unsaved_writer = Some(writer.to_owned());
+        Ok(self.journal.over(records::all(&self.db)?))
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<Result<(), Refusal>, Failure> {

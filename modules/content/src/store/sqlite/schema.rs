@@ -40,9 +40,11 @@ pub fn open(settings: &FileSettings, is_new: bool) -> Result<Connection, Failure
     db.busy_timeout(Duration::from_millis(FILE_BUSY_MS))?;
     // Alone with the file: no shared memory, no lock calls, and no second service.
     db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    // Counts for a new file only, and before anything else is in it. Others keep the
-    // space that becomes free, and use it again.
-    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    // Counts for a new file only, and before anything else is in it; in others it would
+    // take room. They keep the space that becomes free, and use it again.
+    if number(&db, "page_count")? == 0 {
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
     set_mode(&db, "journal_mode", &settings.journal_mode)?;
     set_synchronous(&db, settings.synchronous())?;
     db.pragma_update(None, "cache_size", -((PAGE_CACHE_BYTES >> 10) as i64))?;

@@ -110,6 +110,37 @@ fn a_file_that_can_not_be_written_refuses_commits_until_it_can() {
 }
 
 #[test]
+fn a_new_writer_reads_where_nothing_can_be_written_and_is_noted_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path());
+    run_one(&mut store, Task::Records("kvs-1".to_owned())).unwrap();
+    for number in 1..=3 {
+        let commit = commit_of("kvs-1", number, b"blob", "ns/primary", Some(b"root"));
+        run_one(&mut store, commit).unwrap();
+    }
+    sql(&store, "PRAGMA query_only = 1");
+    let opened = run_one(&mut store, Task::Records("kvs-2".to_owned()));
+    let record = crate::store::tests::record("ns/primary", Some(b"root"));
+    assert_eq!(opened, Ok(Outcome::Records(vec![record])));
+    let second = || commit_of("kvs-2", 1, b"second", "ns/primary", Some(b"next"));
+    let refusal = run_one(&mut store, second()).unwrap_err();
+    assert_eq!(refusal.errno, Errno::EROFS);
+    sql(&store, "PRAGMA query_only = 0");
+    run_one(&mut store, second()).unwrap();
+    let late = commit_of("kvs-1", 4, b"late", "ns/primary", Some(b"late"));
+    assert_eq!(
+        run_one(&mut store, late.clone()).unwrap_err().errno,
+        Errno::EPERM
+    );
+    drop(store);
+    let mut store = open(folder.path());
+    assert_eq!(run_one(&mut store, late).unwrap_err().errno, Errno::EPERM);
+    let third = commit_of("kvs-2", 2, b"third", "ns/primary", Some(b"third"));
+    run_one(&mut store, third).unwrap();
+    assert!(run_one(&mut store, Task::Validate(name(b"third"))).is_ok());
+}
+
+#[test]
 fn a_damaged_blob_is_refused_by_name_and_file() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(folder.path());
