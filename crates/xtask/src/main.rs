@@ -1,10 +1,10 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
 //! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `sim.rs`,
-//! `crash.rs`, `attack.rs`. Instances that are killed or damaged from outside live in `site.rs`. The
-//! rules that hold the tree together (who may depend on whom, how long a file may be) are
-//! the unit tests in `tidy/`, so a plain `cargo test` finds them too. It must stay cheap
-//! to build: it is the first thing that a fresh clone compiles.
+//! `crash.rs`, `attack.rs`, `damage.rs`. Instances that are killed or damaged from outside
+//! live in `site.rs`. The rules that hold the tree together (who may depend on whom, how
+//! long a file may be) are the unit tests in `tidy/`, so a plain `cargo test` finds them
+//! too. It must stay cheap to build: it is the first thing that a fresh clone compiles.
 
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ mod attack;
 mod bench;
 mod check;
 mod crash;
+mod damage;
 mod docs;
 mod proc;
 mod run;
@@ -35,6 +36,7 @@ enum Command {
     Sim(sim::SimArgs),
     Crash(crash::CrashArgs),
     Attack(attack::AttackArgs),
+    Damage(damage::DamageArgs),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Sim(args) => sim::sim(&args),
         Command::Crash(args) => crash::crash(&args),
         Command::Attack(args) => attack::attack(&args),
+        Command::Damage(args) => damage::damage(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
