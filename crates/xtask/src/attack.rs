@@ -12,7 +12,7 @@ mod enemy;
 mod watch;
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use comfy_table::Table;
@@ -38,6 +38,18 @@ pub struct AttackArgs {
     /// Take the programs from here instead of building them
     #[arg(long, value_name = "FOLDER")]
     programs: Option<PathBuf>,
+}
+
+impl AttackArgs {
+    /// What belongs to the tests: seconds, not minutes.
+    pub fn short(programs: &Path) -> AttackArgs {
+        AttackArgs {
+            messages: 1_000,
+            seed: 1,
+            memory: 256,
+            programs: Some(programs.to_path_buf()),
+        }
+    }
 }
 
 /// Messages of one connection, which then ends without a word.

@@ -51,6 +51,22 @@ pub struct DamageArgs {
     programs: Option<PathBuf>,
 }
 
+impl DamageArgs {
+    /// What belongs to the tests: seconds, not minutes.
+    pub fn short(programs: &Path) -> DamageArgs {
+        DamageArgs {
+            flips: 12,
+            cuts: 4,
+            zeros: 4,
+            after: After::Both,
+            store: "content-sqlite".to_owned(),
+            seed: 1,
+            keep: None,
+            programs: Some(programs.to_path_buf()),
+        }
+    }
+}
+
 /// How an instance ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum After {

@@ -1,9 +1,10 @@
 //! `cargo xtask test`: everything. The Rust tests, a release build, and then the
-//! scripts of `t/` against that build, or against another installed `flux`.
+//! scripts of `t/` and short trials against that build, or the scripts alone against
+//! another installed `flux`.
 //!
 //! Read on in `test/rust.rs` (the Rust tests and their counts), `test/pool.rs` (which
-//! scripts, how many at once), `test/script.rs` (one script) and `test/tap.rs` (what
-//! its output means).
+//! scripts, how many at once), `test/script.rs` (one script), `test/tap.rs` (what
+//! its output means) and `test/trials.rs` (what looks for the unexpected).
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +20,7 @@ mod rust;
 mod script;
 mod tally;
 mod tap;
+mod trials;
 
 use pool::Pool;
 use script::Surroundings;
@@ -54,6 +56,7 @@ pub fn test(args: &TestArgs) -> Result<bool> {
         tally += rust::run_tests()?;
     }
     let (flux, peer) = flux_under_test(args)?;
+    let programs = flux.parent().map(Path::to_path_buf);
     let pool = Pool {
         scripts: scripts(args.select.as_deref())?,
         jobs: args.jobs.max(1),
@@ -66,6 +69,9 @@ pub fn test(args: &TestArgs) -> Result<bool> {
         },
     };
     tally += pool.run()?;
+    if let Some(programs) = programs.filter(|_| args.select.is_none() && args.flux.is_none()) {
+        tally += trials::run(&programs);
+    }
     println!("{tally}");
     Ok(tally.failed == 0)
 }
