@@ -15,6 +15,7 @@ pub mod core;
 mod credit;
 mod dumps;
 pub mod files;
+mod held;
 mod ids;
 pub mod lifecycle;
 pub mod limits;

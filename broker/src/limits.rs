@@ -4,6 +4,12 @@
 /// answered EHOSTUNREACH at once.
 pub const HELD_REQUESTS_MAX: usize = 65_536;
 
+/// Of those, what all guests together may have.
+pub const HELD_OF_GUESTS_MAX: usize = HELD_REQUESTS_MAX / 2;
+
+/// Of those, what one guest may have over all its connections.
+pub const HELD_OF_GUEST_MAX: usize = 8_192;
+
 /// How long a request is held for a restarting module, in seconds. After that it is
 /// answered EHOSTUNREACH.
 pub const HOLD_S: u64 = 30;

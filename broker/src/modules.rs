@@ -13,7 +13,8 @@ use wire::{Errno, Flags, Identity, Kind, Message};
 use crate::armed::Armed;
 use crate::clients::TOO_MANY_SERVICES;
 use crate::core::{Broker, seconds};
-use crate::limits::{HELD_REQUESTS_MAX, HOLD_S, LINK_LOST_WAIT_S, RESTART_WINDOW_S};
+use crate::held::{Held, HeldQueue};
+use crate::limits::{HOLD_S, LINK_LOST_WAIT_S, RESTART_WINDOW_S};
 use crate::pending::Call;
 use crate::subscriptions::Subscriptions;
 
@@ -56,7 +57,7 @@ pub struct Loaded {
     pub(crate) armed: Armed,
     /// What its last process has left unanswered.
     pub(crate) unanswered: Vec<Call>,
-    pub(crate) held: VecDeque<Held>,
+    pub(crate) held: HeldQueue,
     /// Whether `module.debug` holds messages back.
     pub(crate) deferred: bool,
     /// Ends in a row that came before the process had answered anything.
@@ -77,13 +78,6 @@ pub(crate) enum Waiter {
     Client(Reply<Load>),
     /// The start of the instance, for this module.
     Stage(&'static str),
-}
-
-/// A request that waits for the module to come back.
-pub(crate) struct Held {
-    pub request: Message,
-    pub until: Duration,
-    pub past: Past,
 }
 
 /// What a request has been through.
@@ -243,21 +237,15 @@ impl Broker {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
-        if module.held.len() >= HELD_REQUESTS_MAX {
-            self.refuse(
-                cx,
-                request,
-                Errno::EHOSTUNREACH,
-                Some("module is restarting"),
-            );
-            return;
-        }
-        let until = cx.now().mono + seconds(HOLD_S);
-        module.held.push_back(Held {
+        let held = Held {
             request,
-            until,
+            until: cx.now().mono + seconds(HOLD_S),
             past,
-        });
+        };
+        if let Err(request) = module.held.push(held) {
+            let text = Some("module is restarting");
+            return self.refuse(cx, request, Errno::EHOSTUNREACH, text);
+        }
         if module.held.len() == 1 && !module.deferred {
             self.watch_held(cx, id);
         }
@@ -284,7 +272,7 @@ impl Broker {
                 cx.timer(wait, move |core: &mut Broker, cx| core.expire_held(cx, id));
                 return;
             }
-            if let Some(held) = module.held.pop_front() {
+            if let Some(held) = module.held.pop() {
                 let text = "the module did not come back in time";
                 self.refuse(cx, held.request, Errno::EHOSTUNREACH, Some(text));
             }
@@ -296,7 +284,7 @@ impl Broker {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
-        for held in std::mem::take(&mut module.held) {
+        for held in module.held.take() {
             self.send_again(cx, id, held.request, held.past);
         }
     }

@@ -14,8 +14,9 @@ use wire::{Errno, Flags, Identity, Message};
 
 use crate::armed::Armed;
 use crate::core::{Broker, Party, Provider, seconds};
+use crate::held::{Held, HeldQueue};
 use crate::limits::{DEATHS_MAX, RESTART_WINDOW_S, RESTARTS_MAX};
-use crate::modules::{Held, Loaded, ModuleId, Past, Stage, Waiter};
+use crate::modules::{Loaded, ModuleId, Past, Stage, Waiter};
 use crate::subscriptions::Subscriptions;
 
 impl Broker {
@@ -62,7 +63,7 @@ impl Broker {
             subscriptions: Subscriptions::default(),
             armed: Armed::default(),
             unanswered: Vec::new(),
-            held: VecDeque::new(),
+            held: HeldQueue::default(),
             deferred: false,
             restarted_at: VecDeque::new(),
             useful: false,
@@ -368,8 +369,7 @@ impl Broker {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
-        again.append(&mut module.held);
-        module.held = again;
+        module.held.put_in_front(again);
         self.watch_held(cx, id);
         self.lose(cx, lost);
     }
@@ -382,7 +382,7 @@ impl Broker {
 
     /// A module is gone for good.
     fn unload(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
-        let Some(module) = self.modules.remove(&id) else {
+        let Some(mut module) = self.modules.remove(&id) else {
             return;
         };
         self.services
@@ -390,7 +390,7 @@ impl Broker {
         let lost = module.unanswered.into_iter().map(|call| call.request);
         self.lose(cx, lost.collect());
         let text = format!("module {} is gone", module.name);
-        let held = module.held.into_iter().map(|held| held.request);
+        let held = module.held.take().into_iter().map(|held| held.request);
         for request in held.chain(self.credit.module_unloaded(id)) {
             self.refuse(cx, request, Errno::ENOSYS, Some(&text));
         }

@@ -1,0 +1,147 @@
+//! Requests that wait for a module to come back, in the order in which they came. Guests
+//! have a share of the queue, so that one of them cannot take the room of others.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use wire::{Message, Role};
+
+use crate::limits::{HELD_OF_GUEST_MAX, HELD_OF_GUESTS_MAX, HELD_REQUESTS_MAX};
+use crate::modules::Past;
+
+/// A request that waits for the module to come back.
+pub(crate) struct Held {
+    pub request: Message,
+    pub until: Duration,
+    pub past: Past,
+}
+
+impl Held {
+    /// The user who asks, when it is a guest.
+    fn guest(&self) -> Option<u32> {
+        let is_owner = self.request.rolemask.meets(Role::OWNER);
+        (!is_owner).then_some(self.request.userid)
+    }
+}
+
+/// What waits for one module.
+#[derive(Default)]
+pub(crate) struct HeldQueue {
+    queue: VecDeque<Held>,
+    of_guest: FxHashMap<u32, usize>,
+    of_guests: usize,
+}
+
+impl HeldQueue {
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub fn front(&self) -> Option<&Held> {
+        self.queue.front()
+    }
+
+    /// Adds a request, or gives it back when there is no room for it.
+    pub fn push(&mut self, held: Held) -> Result<(), Message> {
+        if self.is_full_for(held.guest()) {
+            return Err(held.request);
+        }
+        self.count(&held);
+        self.queue.push_back(held);
+        Ok(())
+    }
+
+    /// Takes the request that came first.
+    pub fn pop(&mut self) -> Option<Held> {
+        let held = self.queue.pop_front()?;
+        if let Some(guest) = held.guest() {
+            self.of_guests -= 1;
+            if let Entry::Occupied(mut n) = self.of_guest.entry(guest) {
+                *n.get_mut() -= 1;
+                if *n.get() == 0 {
+                    n.remove();
+                }
+            }
+        }
+        Some(held)
+    }
+
+    /// Puts requests that the module has had already in front of the others. There is
+    /// room for them: what a module may have is bounded by the table of open requests.
+    pub fn put_in_front(&mut self, mut again: VecDeque<Held>) {
+        again.iter().for_each(|held| self.count(held));
+        again.append(&mut self.queue);
+        self.queue = again;
+    }
+
+    /// Takes all requests.
+    pub fn take(&mut self) -> VecDeque<Held> {
+        std::mem::take(self).queue
+    }
+
+    fn count(&mut self, held: &Held) {
+        if let Some(guest) = held.guest() {
+            self.of_guests += 1;
+            *self.of_guest.entry(guest).or_default() += 1;
+        }
+    }
+
+    fn is_full_for(&self, guest: Option<u32>) -> bool {
+        let of_guest = |guest| self.of_guest.get(&guest).copied().unwrap_or(0);
+        self.queue.len() >= HELD_REQUESTS_MAX
+            || guest.is_some_and(|guest| {
+                self.of_guests >= HELD_OF_GUESTS_MAX || of_guest(guest) >= HELD_OF_GUEST_MAX
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(userid: u32, rolemask: Role) -> Held {
+        let mut request = Message::request("kvs.lookup", 1);
+        (request.userid, request.rolemask) = (userid, rolemask);
+        Held {
+            request,
+            until: Duration::ZERO,
+            past: Past::default(),
+        }
+    }
+
+    /// How many of `n` requests of a user find room.
+    fn check(queue: &mut HeldQueue, userid: u32, rolemask: Role, n: usize) -> usize {
+        (0..n)
+            .filter(|_| queue.push(held(userid, rolemask)).is_ok())
+            .count()
+    }
+
+    #[test]
+    fn one_guest_and_all_guests_have_a_share_and_the_owner_the_rest() {
+        let mut queue = HeldQueue::default();
+        let all = HELD_REQUESTS_MAX + 1;
+        assert_eq!(check(&mut queue, 7, Role::USER, all), HELD_OF_GUEST_MAX);
+        let guests = (8..8 + HELD_OF_GUESTS_MAX as u32).map(|userid| {
+            let more = HELD_OF_GUEST_MAX / 2;
+            check(&mut queue, userid, Role::USER, more)
+        });
+        let others = HELD_OF_GUESTS_MAX - HELD_OF_GUEST_MAX;
+        assert_eq!(guests.sum::<usize>(), others);
+        let rest = HELD_REQUESTS_MAX - HELD_OF_GUESTS_MAX;
+        assert_eq!(check(&mut queue, 7, Role::OWNER, all), rest);
+    }
+
+    #[test]
+    fn room_that_was_left_can_be_taken_again() {
+        let mut queue = HeldQueue::default();
+        check(&mut queue, 7, Role::USER, HELD_OF_GUEST_MAX);
+        queue.put_in_front([held(7, Role::USER)].into());
+        assert_eq!(check(&mut queue, 7, Role::USER, 1), 0);
+        assert!(queue.pop().is_some() && queue.pop().is_some());
+        assert_eq!(check(&mut queue, 7, Role::USER, 2), 1);
+        assert_eq!(queue.take().len(), HELD_OF_GUEST_MAX);
+        assert_eq!(check(&mut queue, 7, Role::USER, 1), 1);
+    }
+}
