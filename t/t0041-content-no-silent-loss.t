@@ -25,7 +25,8 @@ for i in $(seq 20)
 do
 	flux kvs put k$i=v$i || exit 1
 done
-kill -9 $(flux getattr broker.pid)
+broker=$(flux getattr broker.pid)
+kill -9 $broker $(pgrep -P $broker -f flux-module-)
 EOS
 
 cat >look <<'EOS'

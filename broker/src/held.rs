@@ -12,6 +12,7 @@ use crate::limits::{HELD_OF_GUEST_MAX, HELD_OF_GUESTS_MAX, HELD_REQUESTS_MAX};
 use crate::modules::Past;
 
 /// A request that waits for the module to come back.
+#[derive(Clone)]
 pub(crate) struct Held {
     pub request: Message,
     pub until: Duration,
@@ -43,14 +44,15 @@ impl HeldQueue {
         self.queue.front()
     }
 
-    /// Adds a request, or gives it back when there is no room for it.
-    pub fn push(&mut self, held: Held) -> Result<(), Message> {
-        if self.is_full_for(held.guest()) {
-            return Err(held.request);
+    /// Adds a request; `false` when there is no room for it.
+    #[must_use]
+    pub fn push(&mut self, held: &Held) -> bool {
+        let has_room = !self.is_full_for(held.guest());
+        if has_room {
+            self.count(held);
+            self.queue.push_back(held.clone());
         }
-        self.count(&held);
-        self.queue.push_back(held);
-        Ok(())
+        has_room
     }
 
     /// Takes the request that came first.
@@ -114,7 +116,7 @@ mod tests {
     /// How many of `n` requests of a user find room.
     fn check(queue: &mut HeldQueue, userid: u32, rolemask: Role, n: usize) -> usize {
         (0..n)
-            .filter(|_| queue.push(held(userid, rolemask)).is_ok())
+            .filter(|_| queue.push(&held(userid, rolemask)))
             .count()
     }
 

@@ -242,9 +242,9 @@ impl Broker {
             until: cx.now().mono + seconds(HOLD_S),
             past,
         };
-        if let Err(request) = module.held.push(held) {
+        if !module.held.push(&held) {
             let text = Some("module is restarting");
-            return self.refuse(cx, request, Errno::EHOSTUNREACH, text);
+            return self.refuse(cx, held.request, Errno::EHOSTUNREACH, text);
         }
         if module.held.len() == 1 && !module.deferred {
             self.watch_held(cx, id);

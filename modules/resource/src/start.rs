@@ -16,16 +16,23 @@ use crate::machine::Found;
 /// Begins on rank 0: after the last commit of a predecessor, with the requests that it did.
 pub fn begin(cx: &mut Cx<Resource>) {
     cx.call(&Commit::new(PRIMARY), |_, cx, result| match result {
-        Ok(_) => lookup(cx, REQUESTS_KEY, |core, cx, requests| {
-            match requests.map_or_else(|| Ok(Recall::default()), |text| Recall::decode(&text)) {
-                Ok(recall) => {
-                    core.store.recall = recall;
-                    recall_log(cx);
-                }
-                Err(refusal) => cx.started(Err(refusal)),
-            }
-        }),
+        Ok(_) => recall_requests(cx),
+        Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => begin(cx),
+        // Refused after everything before it was applied or refused: reading goes on.
+        Err(refusal) if refusal.may_pass() => recall_requests(cx),
         Err(refusal) => cx.started(Err(refusal)),
+    });
+}
+
+fn recall_requests(cx: &mut Cx<Resource>) {
+    lookup(cx, REQUESTS_KEY, |core, cx, requests| {
+        match requests.map_or_else(|| Ok(Recall::default()), |text| Recall::decode(&text)) {
+            Ok(recall) => {
+                core.store.recall = recall;
+                recall_log(cx);
+            }
+            Err(refusal) => cx.started(Err(refusal)),
+        }
     });
 }
 
