@@ -98,7 +98,11 @@ impl Site {
                 bail!("the broker did not start: {status}");
             }
             if let Ok(mut handle) = self.open() {
-                handle.rpc(&proto::state_machine::Wait)?;
+                if let Err(refusal) = handle.rpc(&proto::state_machine::Wait) {
+                    // It ends by itself, and the next one must not be taken for it.
+                    broker.wait()?;
+                    bail!("the broker did not start: {refusal}");
+                }
                 return Ok(broker);
             }
             std::thread::sleep(Duration::from_millis(5));
