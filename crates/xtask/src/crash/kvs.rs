@@ -64,13 +64,15 @@ pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()>
     bar.finish_and_clear();
     wrong.append(&mut seen.wrong);
     let acknowledged = told.iter().map(|told| told.acknowledged.len() as u64);
-    let refused = told.iter().map(|told| told.refused);
+    let ended = told.iter().map(|told| told.ended);
     tally.figure("kvs", "kills", kills);
     tally.figure("kvs", "commits acknowledged", acknowledged.sum());
-    tally.figure("kvs", "commits refused", refused.sum());
+    tally.figure("kvs", "commits that ended with the broker", ended.sum());
     tally.figure("kvs", "versions walked", seen.walks);
     tally.figure("kvs", "watches", seen.watches);
     tally.wrong("kvs", "lost, changed or told wrongly", wrong);
+    let failed = told.into_iter().flat_map(|told| told.failed).collect();
+    tally.wrong("kvs", "failed while modules were killed", failed);
     Ok(())
 }
 
@@ -83,13 +85,13 @@ fn round(
     told: &mut [Told],
     seen: &mut Seen,
 ) -> Result<()> {
-    let stop = &AtomicBool::new(false);
+    let (is_killed, stop) = (&AtomicBool::new(false), &AtomicBool::new(false));
     let id = broker.id();
     let mut watched = Seen::default();
     std::mem::swap(&mut watched.log, &mut seen.log);
     std::thread::scope(|scope| -> Result<()> {
         for (writer, told) in told.iter_mut().enumerate() {
-            scope.spawn(move || load::write(site, writer, told, stop));
+            scope.spawn(move || load::write(site, writer, told, is_killed, stop));
         }
         let (read, watched) = (&mut *seen, &mut watched);
         scope.spawn(move || load::read(site, read, stop));
@@ -104,6 +106,7 @@ fn round(
         }
         rng.pause(PAUSE_MS);
         let children = children_of(id)?;
+        is_killed.store(true, Ordering::Relaxed);
         kill(id, Signal::KILL);
         if rng.below(2) == 0 {
             children.iter().for_each(|child| kill(*child, Signal::KILL));

@@ -17,8 +17,10 @@ use crate::site::Site;
 pub struct Told {
     /// Numbers of the commits that were acknowledged.
     pub acknowledged: Vec<u64>,
-    /// How many were not.
-    pub refused: u64,
+    /// How many were not, and ended with the broker.
+    pub ended: u64,
+    /// Those that failed although only modules were killed.
+    pub failed: Vec<String>,
     /// Number of the next commit.
     pub next: u64,
 }
@@ -69,8 +71,15 @@ pub fn numbers_of(log: &str) -> Result<Vec<u64>, String> {
     }
 }
 
-/// Commits a key and an entry of the log, one after the other.
-pub fn write(site: &Site, writer: usize, told: &mut Told, stop: &AtomicBool) {
+/// Commits a key and an entry of the log, one after the other. No commit fails until the
+/// broker `is_killed` too.
+pub fn write(
+    site: &Site,
+    writer: usize,
+    told: &mut Told,
+    is_killed: &AtomicBool,
+    stop: &AtomicBool,
+) {
     let Ok(mut handle) = site.open() else {
         return;
     };
@@ -82,7 +91,8 @@ pub fn write(site: &Site, writer: usize, told: &mut Told, stop: &AtomicBool) {
             .append(log_of(writer), entry_of(n));
         match handle.rpc(&commit) {
             Ok(_) => told.acknowledged.push(n),
-            Err(_) => told.refused += 1,
+            Err(_) if is_killed.load(Ordering::Relaxed) => told.ended += 1,
+            Err(refusal) => told.failed.push(format!("commit {n}: {refusal}")),
         }
     }
 }
