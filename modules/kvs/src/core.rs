@@ -32,6 +32,8 @@ pub struct Kvs {
     pub(crate) reserved: BTreeMap<String, Reserved>,
     /// Where each client has waited for versions, for when it leaves.
     pub(crate) waited_for: BTreeMap<Identity, BTreeSet<String>>,
+    /// Requests to make namespaces that are being made: they exist when that is stored.
+    pub(crate) rivals: BTreeMap<String, Vec<Reply<NamespaceCreate>>>,
     /// Requests to remove namespaces that are being made or removed.
     pub(crate) doomed: BTreeMap<String, Vec<Reply<NamespaceRemove>>>,
     /// Removed namespaces, with their writers of tokens, whose records a failed batch has
@@ -157,6 +159,9 @@ impl Host for Kvs {
             );
             assert!(!self.storing.is_empty() || namespace.next == namespace.version);
         }
+        for name in self.rivals.keys() {
+            assert_eq!(self.reserved.get(name), Some(&Reserved::Creating), "{name}");
+        }
         for job in self.lookups.values() {
             assert!(job.n_missing > 0, "a lookup waits for nothing");
         }
@@ -181,6 +186,7 @@ impl Module for Kvs {
             changes: Vec::new(),
             reserved: BTreeMap::new(),
             waited_for: BTreeMap::new(),
+            rivals: BTreeMap::new(),
             doomed: BTreeMap::new(),
             leftovers: BTreeMap::new(),
             storing: VecDeque::new(),

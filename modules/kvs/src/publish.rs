@@ -6,7 +6,9 @@
 
 use node::Cx;
 use proto::data::{BlobRef, Key};
-use proto::kvs::{Committed, CreatedEvent, ErrorEvent, NamespaceError, RemovedEvent, SetrootEvent};
+use proto::kvs::{
+    Committed, CreateError, CreatedEvent, ErrorEvent, NamespaceError, RemovedEvent, SetrootEvent,
+};
 use proto::{Coded, Empty, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,6 +77,9 @@ impl Kvs {
                 cx.publish_for(&name, &event);
                 self.namespaces.insert(name.clone(), *namespace);
                 reply.send(cx, Ok(Empty));
+                for rival in self.rivals.remove(&name).unwrap_or_default() {
+                    rival.send(cx, Err(CreateError::Exists));
+                }
                 remove_doomed(self, cx, &name);
             }
             Outcome::Removed(name, _, reply) => {
@@ -105,7 +110,10 @@ impl Kvs {
             Outcome::Repeated { group, .. } => refuse_group(cx, group, refusal),
             Outcome::Created(name, _, _, reply) => {
                 self.reserved.remove(&name);
-                reply.send_refusal(cx, Err(refusal.clone()));
+                let rivals = self.rivals.remove(&name).unwrap_or_default();
+                for reply in [reply].into_iter().chain(rivals) {
+                    reply.send_refusal(cx, Err(refusal.clone()));
+                }
                 remove_doomed(self, cx, &name);
             }
             Outcome::Removed(name, writers, reply) => {

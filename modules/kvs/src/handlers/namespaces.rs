@@ -23,6 +23,11 @@ pub fn create(
     if core.recall.done(peer).is_some() {
         return reply.send(cx, Ok(Empty));
     }
+    if core.reserved.get(&request.namespace) == Some(&Reserved::Creating) {
+        // Whoever is told that it exists goes on to use it.
+        let rivals = core.rivals.entry(request.namespace).or_default();
+        return rivals.push(reply);
+    }
     let root = match admit(core, &request) {
         Ok(root) => root,
         Err(error) => return reply.send(cx, Err(error)),
@@ -45,9 +50,8 @@ fn admit(core: &Kvs, request: &NamespaceCreate) -> Result<BlobRef, CreateError> 
     let name = &request.namespace;
     match core.reserved.get(name) {
         Some(Reserved::Removing) => return Err(CreateError::BeingRemoved),
-        Some(Reserved::Creating) => return Err(CreateError::Exists),
-        None if core.namespaces.contains_key(name) => return Err(CreateError::Exists),
-        None => {}
+        _ if core.namespaces.contains_key(name) => return Err(CreateError::Exists),
+        _ => {}
     }
     if !(1..=NAMESPACE_NAME_BYTES_MAX).contains(&name.len()) {
         return Err(CreateError::Invalid);
