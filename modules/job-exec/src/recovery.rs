@@ -10,7 +10,7 @@ use node::Cx;
 use proto::data::eventlog::decode_log;
 use proto::data::{Entry, JobId};
 use proto::job_manager::GetInfo;
-use proto::kvs::{GetRoot, Lookup, NamespaceList, PRIMARY};
+use proto::kvs::{Commit, GetRoot, Lookup, NamespaceList, PRIMARY};
 use proto::{Errno, Refusal};
 
 use crate::core::RETRY;
@@ -40,7 +40,8 @@ enum Past {
 
 impl Past {
     fn of(entries: &[Entry]) -> Past {
-        let find = |name: &str| entries.iter().find(|entry| entry.name() == name);
+        // A job that was begun twice has the shell that was started last.
+        let find = |name: &str| entries.iter().rfind(|entry| entry.name() == name);
         if let Some(complete) = find("complete") {
             let status = complete
                 .get_i64("status")
@@ -62,12 +63,24 @@ impl Past {
 }
 
 impl JobExec {
+    /// Waits until the kvs has done what the one before us has asked of it: else a log might
+    /// be read that grows a moment later. A commit is answered after those before it.
+    pub(crate) fn look_around(&mut self, cx: &mut Cx<Self>) {
+        cx.call(&Commit::new(PRIMARY), |core: &mut JobExec, cx, result| {
+            match result {
+                Err(error) if JobExec::is_gone(&error) => core.look_around(cx),
+                // Those before it are answered, even if there is no room for it.
+                _ => core.list_namespaces(cx),
+            }
+        });
+    }
+
     /// Asks which namespaces and which jobs there are, then says hello to the job manager:
     /// all of them may have been begun before.
-    pub(crate) fn look_around(&mut self, cx: &mut Cx<Self>) {
+    fn list_namespaces(&mut self, cx: &mut Cx<Self>) {
         cx.call(&NamespaceList, |core: &mut JobExec, cx, result| {
             let Ok(found) = result else {
-                cx.timer(RETRY, JobExec::look_around);
+                cx.timer(RETRY, JobExec::list_namespaces);
                 return;
             };
             let ids = found.namespaces.iter().filter_map(|ns| {
@@ -83,6 +96,7 @@ impl JobExec {
         cx.call(&GetInfo, |core: &mut JobExec, cx, result| match result {
             Ok(info) => {
                 core.last_before = Some(info.max_jobid);
+                core.recover_early(cx);
                 core.say_hello(cx);
             }
             Err(error) => {
@@ -90,6 +104,16 @@ impl JobExec {
                 cx.timer(RETRY, JobExec::ask_for_last_job);
             }
         });
+    }
+
+    /// Goes on with jobs that were asked for before we had looked around.
+    fn recover_early(&mut self, cx: &mut Cx<Self>) {
+        let early = self.jobs.values();
+        let early = early.filter(|job| job.state() == State::Recovering);
+        let early: Vec<JobId> = early.map(|job| job.id).collect();
+        for id in early {
+            self.recover(cx, id);
+        }
     }
 
     /// Namespaces of jobs that the job manager does not ask for are tidied away.
@@ -120,6 +144,9 @@ impl JobExec {
     /// Reads what is left of a job: its guest log is in a namespace, to which there may be
     /// no link yet, or in the primary one.
     pub(crate) fn recover(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        if self.last_before.is_none() {
+            return;
+        }
         let lookup = Lookup::new(&id.guest_namespace(), "exec.eventlog", 0);
         self.read_log(cx, id, lookup, |core, cx, id, found| match found {
             Some(log) => core.recovered(cx, id, &log),
@@ -403,7 +430,16 @@ mod tests {
         let recoverable = r#"recoverable {"pid":7,"start":100,"boot":"a"}"#;
         check(
             &["init", "starting", recoverable],
-            started(true, Some(process)),
+            started(true, Some(process.clone())),
+        );
+        let earlier = r#"recoverable {"pid":6,"start":90,"boot":"a"}"#;
+        check(
+            &["init", earlier, "starting", recoverable],
+            Past::Started {
+                at: 3.0,
+                is_recoverable: true,
+                process: Some(process),
+            },
         );
         check(
             &["init", "starting", r#"complete {"status":256}"#, "done"],

@@ -194,6 +194,20 @@ fn a_job_whose_link_was_not_stored_is_found_in_its_namespace() {
 }
 
 #[test]
+fn what_an_earlier_job_exec_was_about_to_store_is_waited_for() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    let mut stage = stage.heir_of_a_slow_kvs();
+    assert_eq!(stage.ask(&json!({}), false), [""; 0]);
+    let asked: Vec<&str> = stage.unanswered.iter().map(|(topic, _)| &**topic).collect();
+    assert_eq!(asked, ["kvs.commit"]);
+    let full = Refusal::bare(Errno::ENOSPC);
+    assert_eq!(stage.kvs_speaks(Err(full)), ["exec-hello"]);
+    assert_eq!(stage.hello_as("old.1", true), ["order", "start"]);
+}
+
+#[test]
 fn a_log_that_cannot_be_looked_up_is_looked_up_again() {
     let mut stage = heir_of_a_running_job();
     stage.is_kvs_silent = true;

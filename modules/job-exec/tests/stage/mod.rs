@@ -88,6 +88,12 @@ impl Stage {
 
     /// One in an instance with jobs up to `last`.
     fn start_among(table: Table, conf: &str, namespaces: &[&str], last: u64) -> Stage {
+        let mut stage = Stage::new(table, conf, namespaces, last);
+        assert_eq!(stage.run(), ["exec-hello"]);
+        stage
+    }
+
+    fn new(table: Table, conf: &str, namespaces: &[&str], last: u64) -> Stage {
         let around = Surroundings {
             job_shell: "/libexec/flux-shell".to_owned(),
             processes: Box::new(table.clone()),
@@ -107,7 +113,6 @@ impl Stage {
         for namespace in namespaces {
             stage.values.insert(format!("{namespace}:"), Vec::new());
         }
-        assert_eq!(stage.run(), ["exec-hello"]);
         stage
     }
 
@@ -249,6 +254,15 @@ impl Stage {
         let names: Vec<&str> = namespaces.iter().map(String::as_str).collect();
         let mut heir = Stage::start_among(self.table, "{}", &names, JOB);
         heir.values = self.values;
+        heir
+    }
+
+    /// A new job-exec whose kvs is at work for this one still, and has its values later.
+    pub fn heir_of_a_slow_kvs(self) -> Stage {
+        let mut heir = Stage::new(self.table, "{}", &[], JOB);
+        heir.values = self.values;
+        heir.is_kvs_silent = true;
+        assert_eq!(heir.run(), [""; 0]);
         heir
     }
 
