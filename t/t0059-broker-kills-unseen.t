@@ -118,6 +118,12 @@ test_expect_success 'each job is there once' '
 	test "$(flux jobs -nac0 -o "{name}" | grep -c "^echo\$")" = "$(cat run.rounds)"
 '
 
+test_expect_success 'no job has failed' '
+	flux jobs -nac0 -o "{id.f58} {result}" >results &&
+	test -s results &&
+	! grep -v " COMPLETED\$" results
+'
+
 test_expect_success 'each run has shown its output once' '
 	seq "$(cat run.rounds)" >expect &&
 	test_cmp expect run.out
