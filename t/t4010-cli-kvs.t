@@ -25,6 +25,17 @@ test_expect_success 'bytes survive' '
 	cmp blob actual
 '
 
+test_expect_success 'what would keep others waiting is refused, and the text says what to do' '
+	seq 131072 | sed "s/.*/\"&\":{\"ver\":1,\"type\":\"val\",\"data\":\"\"}/" | paste -sd, |
+		sed "s/.*/{\"ver\":1,\"type\":\"dir\",\"data\":{&}}/" >wide &&
+	test_must_fail flux kvs put --treeobj wide=- <wide 2>err &&
+	grep "wide: a transaction may have at most 131072 operations: commit it in parts" err &&
+	head -c 52000000 /dev/zero >long &&
+	test_must_fail flux kvs put --raw long=- <long 2>err &&
+	grep "long: a transaction may have at most 67108864 bytes: commit it in parts" err &&
+	flux kvs get a.b
+'
+
 test_expect_success 'append, and read it whole or in parts' '
 	flux kvs put grow=1 &&
 	flux kvs put --append grow=2 &&

@@ -69,7 +69,21 @@ impl<C: Host> Routes<C> {
 
     /// A method that answers when it can, with the token it is given.
     pub fn later<M: Method>(self, run: fn(&mut C, &mut Cx<C>, &Peer, M, Reply<M>)) -> Self {
+        self.later_within(|_, _| Ok(()), run)
+    }
+
+    /// The same, for a method whose requests may be too long to be decoded: `fits` is asked
+    /// first, about the length of the payload.
+    pub fn later_within<M: Method>(
+        self,
+        fits: fn(&C, usize) -> Result<(), M::Error>,
+        run: fn(&mut C, &mut Cx<C>, &Peer, M, Reply<M>),
+    ) -> Self {
         self.add(M::TOPIC, M::ROLE, move |core, cx, message| {
+            let length = message.payload().map_or(0, |payload| payload.len());
+            if let Err(error) = fits(core, length) {
+                return cx.respond(message, Err(error.refusal()));
+            }
             let Some((request, peer)) = accept::<C, M>(cx, &message) else {
                 return;
             };

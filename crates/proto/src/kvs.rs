@@ -20,6 +20,12 @@ pub use ops::{Dirent, Op};
 /// The namespace that is always there, owned by the instance owner.
 pub const PRIMARY: &str = "primary";
 
+/// Bytes of one commit's payload, at most: a service that commits on its own stays below.
+pub const COMMIT_BYTES_MAX: usize = 64 << 20;
+
+/// Operations of one transaction, at most. Each entry of a directory counts as one.
+pub const COMMIT_OPS_MAX: usize = 131_072;
+
 /// Lookup: answer with the directory at the key.
 pub const READDIR: u32 = 1;
 /// Lookup: answer with the symlink at the key, not what it points to.
@@ -468,6 +474,12 @@ crate::refusals! {
         AppendOfOther => EPROTO "",
         /// A value is larger than a blob may be.
         TooBig => EFBIG "",
+        /// The request is longer than [`COMMIT_BYTES_MAX`]: others would wait for it.
+        TooManyBytes(usize) => EFBIG
+            "a transaction may have at most {0} bytes: commit it in parts",
+        /// There are more operations than [`COMMIT_OPS_MAX`], or entries of directories.
+        TooManyOps(usize) => E2BIG
+            "a transaction may have at most {0} operations: commit it in parts",
         /// A blob is not the directory that it should be.
         Corrupt => ENOTRECOVERABLE "",
     }

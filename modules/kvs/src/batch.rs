@@ -8,6 +8,7 @@
 //! not have. `publish.rs` has the second half.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bytes::Bytes;
 use node::{Cx, Reply};
@@ -21,10 +22,11 @@ use crate::core::Change;
 use crate::engine::draft::Made;
 use crate::engine::txn::{Applied, apply};
 use crate::engine::view::{Memory, Stop, View};
-use crate::limits::{BATCH_BYTES_MAX, BATCH_OPS_MAX, BATCHES_MAX, ONCE_WRITERS_MAX};
+use crate::limits::{BATCHES_MAX, ONCE_WRITERS_MAX};
 use crate::loads::Waiting;
 use crate::namespace::{Group, Namespace, Txn, Version};
 use crate::saved;
+use crate::size::Size;
 
 /// What content is asked to store, and what is said when it has.
 #[derive(Debug, Default)]
@@ -41,8 +43,10 @@ pub struct Batch {
     unsaved_start: Option<content::Commit>,
     checkpoint: Option<Checkpoint>,
     syncs: bool,
-    n_ops: usize,
-    bytes: usize,
+    /// How much its transactions are.
+    size: Size,
+    /// The next transaction is too much for it.
+    is_full: bool,
     /// What content has said of it.
     answer: Option<Result<(), Refusal>>,
     /// In the order in which they are to be told.
@@ -88,10 +92,6 @@ pub enum Outcome {
 }
 
 impl Batch {
-    fn is_full(&self) -> bool {
-        self.n_ops >= BATCH_OPS_MAX || self.bytes >= BATCH_BYTES_MAX
-    }
-
     fn stores_something(&self) -> bool {
         !self.blobs.is_empty()
             || !self.edits.is_empty()
@@ -122,7 +122,7 @@ impl Batch {
     }
 
     fn add_blobs(&mut self, made: &Made) {
-        self.bytes += made.bytes();
+        self.size.bytes += made.bytes();
         let dirs = made.dirs.iter().map(|(name, dir)| (name, dir.text()));
         let blobs = made.blobs.iter().map(|(name, blob)| (name, blob));
         for (name, blob) in dirs.chain(blobs) {
@@ -149,11 +149,17 @@ impl Kvs {
             let Some(mut batch) = self.make_batch(cx) else {
                 return;
             };
+            let is_full = batch.is_full;
             if !batch.stores_something() {
                 // Refusals and repetitions: these wait only for what they repeat.
                 match self.storing.back_mut() {
                     Some(last) => last.outcomes.append(&mut batch.outcomes),
                     None => self.tell(cx, batch, Ok(())),
+                }
+                if is_full {
+                    // Refusing so much was work enough for one turn.
+                    cx.timer(Duration::ZERO, |core: &mut Kvs, cx| core.advance(cx));
+                    return;
                 }
                 continue;
             }
@@ -261,7 +267,7 @@ impl Kvs {
             ..Batch::default()
         };
         self.take_changes(&mut batch);
-        while !batch.is_full()
+        while !batch.is_full
             && let Some(name) = self.ready.pop_front()
         {
             self.take_transactions(cx, &name, &mut batch);
@@ -314,8 +320,13 @@ impl Kvs {
         };
         namespace.is_ready = false;
         let before = namespace.queue.len();
-        while !batch.is_full() && !namespace.queue.is_empty() {
-            let group = namespace.take_group(self.settings.merge);
+        while !namespace.queue.is_empty() {
+            let most = self.settings.bounds.batch;
+            let group = namespace.take_group(self.settings.merge, most, batch.size);
+            if group.txns.is_empty() {
+                batch.is_full = true;
+                break;
+            }
             if group.fresh().next().is_none() {
                 let namespace = name.to_owned();
                 batch.outcomes.push(Outcome::Repeated { namespace, group });
@@ -345,6 +356,10 @@ impl Kvs {
         let after = self.namespaces.get(name).map_or(0, |ns| ns.queue.len());
         self.n_queued -= before - after;
         self.mark_ready(name);
+        if batch.is_full {
+            // It was next, and still is.
+            self.ready.rotate_right(1);
+        }
     }
 
     fn add_checkpoint(&mut self, cx: &mut Cx<Self>, batch: &mut Batch) {
@@ -390,10 +405,7 @@ impl Namespace {
         };
         self.noop_stores += made.noop_stores;
         batch.syncs |= group.syncs();
-        batch.n_ops += group
-            .fresh()
-            .map(|txn| txn.steps.len().max(1))
-            .sum::<usize>();
+        batch.size.ops += group.fresh().map(|txn| txn.size.ops.max(1)).sum::<usize>();
         batch.add_blobs(&made);
         batch.put(saved::namespace_record(
             name, self.owner, self.flags, self.next,
@@ -433,7 +445,8 @@ impl Namespace {
             return self.put_back(group, true);
         }
         if let Some((txn, _)) = group.txns.pop() {
-            batch.n_ops += 1;
+            batch.size += txn.size;
+            batch.size.ops += 1;
             batch.outcomes.push(Outcome::Failed {
                 namespace: name.to_owned(),
                 txn,

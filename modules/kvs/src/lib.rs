@@ -17,6 +17,7 @@ mod namespace;
 mod publish;
 mod saved;
 mod settings;
+mod size;
 mod start;
 mod stats;
 

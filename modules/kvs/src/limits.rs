@@ -1,5 +1,7 @@
 //! Every limit of the kvs, unit last.
 
+use proto::kvs::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX};
+
 /// Symlinks followed in one lookup or write. One more is ELOOP (protocol/04 section 7).
 pub const LINKS_MAX: usize = 10;
 
@@ -36,11 +38,21 @@ pub const MERGED_BYTES_MAX: usize = 64 << 10;
 /// Batches under way to the content store. What comes meanwhile joins the next one.
 pub const BATCHES_MAX: usize = 2;
 
-/// Operations that one batch takes on. Further transactions wait for the next batch.
+/// Bytes of one commit's payload: nobody else is answered while it is taken in. A longer one
+/// is refused EFBIG before it is parsed.
+pub const TRANSACTION_BYTES_MAX: usize = COMMIT_BYTES_MAX;
+
+/// Operations of one transaction, with the entries of directories that it puts: they are
+/// applied in one turn, in less than a second. One with more is refused E2BIG.
+pub const TRANSACTION_OPS_MAX: usize = COMMIT_OPS_MAX;
+
+/// Operations that one batch takes on. A transaction that would have more waits for the next
+/// batch; one that has more by itself is a batch of its own.
 pub const BATCH_OPS_MAX: usize = 20_000;
 
-/// Bytes of new blobs that end a batch. The content store takes larger ones, but their
-/// answers would wait for each other.
+/// Bytes that the transactions of one batch bring, or new blobs that they make. What is
+/// beyond waits for the next batch, in the same way: the content store takes larger ones, but
+/// their answers would wait for each other.
 pub const BATCH_BYTES_MAX: usize = 64 << 20;
 
 /// Transactions waiting in all namespaces. A further one is refused EBUSY.

@@ -9,8 +9,8 @@ use proto::kvs::{Commit, NO_MERGE, SYNC, WaitVersion};
 
 use crate::engine::txn::Step;
 use crate::engine::view::Supply;
-use crate::limits::BATCH_OPS_MAX;
 use crate::saved::SavedNamespace;
+use crate::size::Size;
 
 /// A version of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,8 @@ pub struct Txn {
     pub flags: u32,
     /// What to do.
     pub steps: Vec<Step>,
+    /// How much that is.
+    pub size: Size,
     /// Writer and SEQ of its token.
     pub once: Option<(String, u64)>,
     /// By which it is recognised when it comes again.
@@ -146,15 +148,13 @@ impl Namespace {
     }
 
     /// Takes the transactions that make the next version: the oldest, and what can be
-    /// merged with it.
-    pub fn take_group(&mut self, merge: bool) -> Group {
+    /// merged with it. There are none if the oldest is too much for a batch, of at most
+    /// `most`, that has `taken` already.
+    pub fn take_group(&mut self, merge: bool, most: Size, mut taken: Size) -> Group {
         let mut group = Group::default();
         let mut tokens = BTreeMap::<String, u64>::new();
-        let (mut n_ops, mut flags, mut more) = (0, None, true);
-        while more
-            && n_ops < BATCH_OPS_MAX
-            && let Some(txn) = self.queue.front()
-        {
+        let (mut flags, mut more) = (None, true);
+        while more && let Some(txn) = self.queue.front() {
             let repeated = txn.once.as_ref().is_some_and(|(writer, seq)| {
                 self.has_seen(writer, *seq) || tokens.get(writer).is_some_and(|last| seq <= last)
             });
@@ -163,12 +163,15 @@ impl Namespace {
                     // Repeated ones in front are answered by themselves.
                     break;
                 }
+                if !most.has_room(taken, txn.size) {
+                    break;
+                }
                 let merges = merge && txn.merges();
                 if flags.is_some_and(|flags| flags != txn.flags || !merges) {
                     break;
                 }
                 (flags, more) = (Some(txn.flags), merges);
-                n_ops += txn.steps.len();
+                taken += txn.size;
                 if let Some((writer, seq)) = &txn.once {
                     tokens.insert(writer.clone(), *seq);
                 }

@@ -8,6 +8,7 @@ use proto::data::{BlobRef, Fsd, HashKind};
 use proto::{Errno, Object, Refusal};
 
 use crate::Kvs;
+use crate::size::Bounds;
 
 /// How the module was asked to work.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Settings {
     pub initial_root: Option<BlobRef>,
     /// How often a checkpoint is made.
     pub checkpoint_period: Option<Duration>,
+    /// How much is taken on at a time.
+    pub bounds: Bounds,
 }
 
 impl Settings {
@@ -34,6 +37,7 @@ impl Settings {
             merge: true,
             initial_root: None,
             checkpoint_period: checkpoint_period(&cx.welcome().conf)?,
+            bounds: Bounds::default(),
         };
         for arg in cx.welcome().args.iter().flatten() {
             settings.apply(arg)?;
@@ -54,6 +58,11 @@ impl Settings {
                     .parse()
                     .map_err(|error| invalid(format!("{arg}: {error}")))?;
                 self.initial_root = Some(root);
+            }
+            Some((name, value)) if let Some(bound) = self.bounds.named(name) => {
+                let number = value.parse().ok();
+                let lower = number.filter(|number| (1..=*bound).contains(number));
+                *bound = lower.ok_or_else(|| invalid(format!("{arg}: must be 1 to {bound}")))?;
             }
             _ => return Err(invalid(format!("{arg}: unknown option"))),
         }
@@ -108,6 +117,35 @@ mod tests {
             (Err(text), Err(expect)) => assert!(text.starts_with(expect), "{text}"),
             (period, expect) => panic!("{period:?}, not {expect:?}"),
         }
+    }
+
+    #[test]
+    fn an_argument_lowers_a_limit() {
+        let check = |arg: &str, expect: &str| {
+            let start = node::probe::Probe::<Kvs>::start((), &[arg], "{}");
+            let said = start
+                .err()
+                .map_or("ok".to_owned(), |refusal| refusal.to_string());
+            assert_eq!(said, expect, "{arg}");
+        };
+        check("transaction-ops-max=131072", "ok");
+        check("transaction-bytes-max=1", "ok");
+        check("batch-ops-max=20000", "ok");
+        check("batch-bytes-max=1000", "ok");
+        check(
+            "transaction-ops-max=131073",
+            "transaction-ops-max=131073: must be 1 to 131072",
+        );
+        check(
+            "transaction-bytes-max=67108865",
+            "transaction-bytes-max=67108865: must be 1 to 67108864",
+        );
+        check("batch-ops-max=0", "batch-ops-max=0: must be 1 to 20000");
+        check(
+            "batch-bytes-max=x",
+            "batch-bytes-max=x: must be 1 to 67108864",
+        );
+        check("batch-jobs-max=1", "batch-jobs-max=1: unknown option");
     }
 
     #[test]

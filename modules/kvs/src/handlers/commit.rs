@@ -9,6 +9,16 @@ use crate::Kvs;
 use crate::engine::txn::Step;
 use crate::limits::{ONCE_WRITER_BYTES_MAX, QUEUED_TRANSACTIONS_MAX};
 use crate::namespace::Txn;
+use crate::size::{Size, size_of};
+
+/// Whether a payload of this length is taken in at all.
+pub fn fits(core: &Kvs, bytes: usize) -> Result<(), CommitError> {
+    let most = core.settings.bounds.transaction.bytes;
+    match bytes <= most {
+        true => Ok(()),
+        false => Err(CommitError::TooManyBytes(most)),
+    }
+}
 
 pub fn commit(
     core: &mut Kvs,
@@ -25,10 +35,12 @@ pub fn commit(
         Err(refusal) => return reply.send_refusal(cx, Err(refusal)),
     };
     core.tally.op_counts.add(request.ops.len() as f64);
+    let size = request.ops.iter().map(size_of).sum();
     let txn = Txn {
         name: format!("transaction_req.{}.{}", cx.rank(), core.number()),
         flags: request.flags,
         steps: request.ops.into_iter().map(Step::of).collect(),
+        size,
         once,
         number: peer.number,
         alone: false,
@@ -56,6 +68,10 @@ fn admit(
             NamespaceError::Unknown => CommitError::UnknownNamespace.refusal(),
             NamespaceError::NotYours => CommitError::NotYours.refusal(),
         })?;
+    let most = core.settings.bounds.transaction.ops;
+    if request.ops.iter().map(size_of).sum::<Size>().ops > most {
+        return Err(CommitError::TooManyOps(most).into());
+    }
     if core.n_queued >= QUEUED_TRANSACTIONS_MAX {
         return Err(Refusal::bare(Errno::EBUSY));
     }

@@ -22,7 +22,7 @@ pub fn routes() -> Routes<Kvs> {
         .on::<kvs::SetrootUnpause>(roots::setroot_unpause)
         .later::<kvs::Lookup>(lookup::lookup)
         .later::<kvs::LookupPlus>(lookup::lookup_plus)
-        .later::<kvs::Commit>(commit::commit)
+        .later_within::<kvs::Commit>(commit::fits, commit::commit)
         .later::<kvs::NamespaceCreate>(namespaces::create)
         .later::<kvs::NamespaceRemove>(namespaces::remove)
         .on::<kvs::NamespaceList>(namespaces::list)

@@ -79,6 +79,7 @@ transcripts! {
     requests_wait_for_the_start = "early",
     requests_have_their_form = "requests",
     links_lead_into_other_namespaces = "links",
+    a_commit_does_not_keep_others_waiting = "limits",
     arguments_and_configuration_are_obeyed = "settings",
     what_is_no_tree_object_is_not_recoverable = "garbled",
 }
