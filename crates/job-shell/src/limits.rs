@@ -3,6 +3,9 @@
 /// Bytes of job output that wait to be stored before tasks are made to wait.
 pub const OUTPUT_PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of one log that go into one commit, in whole lines. The rest waits for the next.
+pub const COMMIT_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Bytes of one line of standard output that are held back for its end. A longer line is
 /// passed on in pieces.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;

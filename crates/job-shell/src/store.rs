@@ -11,7 +11,7 @@ use proto::{Errno, Payload, Refusal};
 use serde::Serialize;
 
 use crate::JobShell;
-use crate::limits::{OUTPUT_PENDING_BYTES_MAX, STORE_RETRY};
+use crate::limits::{COMMIT_LOG_BYTES_MAX, OUTPUT_PENDING_BYTES_MAX, STORE_RETRY};
 
 /// What waits to be stored.
 #[derive(Debug, Default)]
@@ -111,12 +111,12 @@ impl Store {
         }
         let mut commit = Commit::new(namespace);
         let output = match has_output {
-            true => std::mem::take(&mut self.output),
+            true => take_lines(&mut self.output, COMMIT_LOG_BYTES_MAX),
             false => String::new(),
         };
         let (log, input) = (
-            std::mem::take(&mut self.log),
-            std::mem::take(&mut self.input),
+            take_lines(&mut self.log, COMMIT_LOG_BYTES_MAX),
+            take_lines(&mut self.input, COMMIT_LOG_BYTES_MAX),
         );
         for (key, lines) in [("exec.eventlog", log), ("output", output), ("input", input)] {
             if !lines.is_empty() {
@@ -127,6 +127,20 @@ impl Store {
         self.seq += 1;
         Some(commit.once(writer, self.seq))
     }
+}
+
+/// Takes whole lines off the front, as many as have `most` bytes, but one at least.
+fn take_lines(lines: &mut String, most: usize) -> String {
+    if lines.len() <= most {
+        return std::mem::take(lines);
+    }
+    let (front, back) = lines.as_bytes().split_at(most);
+    let is_end = |byte: &u8| *byte == b'\n';
+    let last = front.iter().rposition(is_end);
+    let next = || back.iter().position(is_end).map(|at| most + at);
+    let end = last.or_else(next).map_or(lines.len(), |at| at + 1);
+    let rest = lines.split_off(end);
+    std::mem::replace(lines, rest)
 }
 
 fn add(lines: &mut String, now: f64, name: &'static str, context: &impl Serialize) {
@@ -171,4 +185,26 @@ fn send_commit(cx: &mut Cx<JobShell>, payload: Bytes) {
         }
         result => core.stored(cx, result),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::take_lines;
+
+    #[test]
+    fn a_commit_takes_whole_lines() {
+        let check = |lines: &str, expect: &str, rest: &str| {
+            let mut left = lines.to_owned();
+            assert_eq!(take_lines(&mut left, 6), expect, "{lines:?}");
+            assert_eq!(left, rest, "{lines:?}");
+        };
+        check("", "", "");
+        check("one\n", "one\n", "");
+        check("ab\ncd\n", "ab\ncd\n", "");
+        check("ab\ncd\nef\n", "ab\ncd\n", "ef\n");
+        check("ab\nlonger\n", "ab\n", "longer\n");
+        check("longest\nab\n", "longest\n", "ab\n");
+        check("longest", "longest", "");
+        check("fünfü\nab\n", "fünfü\n", "ab\n");
+    }
 }

@@ -3,6 +3,9 @@
 /// Operations in one commit to the primary namespace; the rest goes in the next.
 pub const PRIMARY_OPS_MAX: usize = 4096;
 
+/// Bytes of log lines in one such commit, about; the rest goes in the next.
+pub const PRIMARY_BYTES_MAX: usize = 8 << 20;
+
 /// Shells that may wait for their job to be asked for. When full, a further one is
 /// told to ask again.
 pub const STRAY_SHELLS_MAX: usize = 4096;

@@ -14,7 +14,7 @@ use proto::{Payload, Refusal};
 
 use crate::JobExec;
 use crate::core::RETRY;
-use crate::limits::PRIMARY_OPS_MAX;
+use crate::limits::{PRIMARY_BYTES_MAX, PRIMARY_OPS_MAX};
 use crate::state::{Move, State};
 
 /// What waits to be written to the primary namespace.
@@ -77,12 +77,14 @@ impl Store {
     fn take(&mut self, writer: &str) -> (Commit, Vec<JobId>) {
         let mut commit = Commit::new(PRIMARY);
         let mut last = Vec::new();
+        let mut bytes = 0;
         while let Some((id, waiting)) = self.jobs.pop_first() {
             if waiting.is_last {
                 last.push(id);
             }
+            bytes += waiting.log.as_ref().map_or(0, |(lines, _)| lines.len());
             waiting.ops(id, &mut commit.ops);
-            if commit.ops.len() >= PRIMARY_OPS_MAX {
+            if commit.ops.len() >= PRIMARY_OPS_MAX || bytes >= PRIMARY_BYTES_MAX {
                 break;
             }
         }

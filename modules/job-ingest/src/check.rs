@@ -5,7 +5,7 @@ use proto::data::sign::unwrap_none;
 use proto::data::{Jobspec, jobspec::JobspecError};
 use proto::job_ingest::{Submit, SubmitError};
 
-use crate::limits::JOBSPEC_BYTES_MAX;
+use crate::limits::{JOBSPEC_BYTES_MAX, SIGNED_BYTES_MAX};
 use crate::settings::Settings;
 
 /// Who asks.
@@ -50,6 +50,9 @@ pub fn check(
     if flags.contains(SubmitFlags::WAITABLE) && !from.is_owner {
         return Err(SubmitError::WaitableNotYours);
     }
+    if request.j.len() > SIGNED_BYTES_MAX {
+        return Err(too_long());
+    }
     let unwrapped = unwrap_none(&request.j).map_err(|error| {
         tracing::debug!("a job of user {} is not unwrapped: {error}", from.userid);
         SubmitError::Unwrap("Invalid argument".to_owned())
@@ -76,10 +79,13 @@ pub fn check(
     })
 }
 
+fn too_long() -> SubmitError {
+    SubmitError::Invalid(format!("jobspec must be <= {JOBSPEC_BYTES_MAX} bytes"))
+}
+
 fn decode(payload: &[u8]) -> Result<Jobspec, SubmitError> {
     if payload.len() > JOBSPEC_BYTES_MAX {
-        let text = format!("jobspec must be <= {JOBSPEC_BYTES_MAX} bytes");
-        return Err(SubmitError::Invalid(text));
+        return Err(too_long());
     }
     let not_utf8 = || SubmitError::InvalidJson("unable to decode byte 0x80".to_owned());
     let text = std::str::from_utf8(payload).map_err(|_| not_utf8())?;
@@ -199,7 +205,9 @@ mod tests {
     #[test]
     fn a_jobspec_has_a_size_a_depth_and_types() {
         let spaces = " ".repeat(JOBSPEC_BYTES_MAX);
-        let text = "EPERM jobspec must be <= 67108864 bytes";
+        let most = &spaces[..JOBSPEC_BYTES_MAX - JOBSPEC.len()];
+        check_as(100, 16, 0, &format!("{JOBSPEC}{most}"), "ok");
+        let text = "EPERM jobspec must be <= 16777216 bytes";
         for flags in [0, 8] {
             check_as(100, 16, flags, &format!("{JOBSPEC}{spaces}"), text);
         }

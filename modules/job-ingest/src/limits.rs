@@ -9,9 +9,19 @@ pub const BATCH_JOBS_MAX: usize = 2048;
 /// Bytes that go into the KVS in one commit, about.
 pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Bytes of one jobspec. A larger one is refused.
-pub const JOBSPEC_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of one jobspec. A larger one is refused: a commit could not hold it twice, once as
+/// it was signed.
+pub const JOBSPEC_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of a jobspec as it was signed: in base64, with a header. A longer one is refused.
+pub const SIGNED_BYTES_MAX: usize = JOBSPEC_BYTES_MAX / 3 * 4 + 64 * 1024;
 
 /// Milliseconds that job ids may run ahead of the clock, at 1024 ids each, within one
 /// turn of the loop.
 pub const IDS_AHEAD_MS_MAX: u64 = 1000;
+
+// A commit has both in base64, beside a batch that was not full yet.
+const _: () = assert!(
+    (BATCH_BYTES_MAX + JOBSPEC_BYTES_MAX + SIGNED_BYTES_MAX) / 3 * 4 + (2 << 20)
+        < proto::kvs::COMMIT_BYTES_MAX
+);

@@ -8,12 +8,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use proto::RawJson;
+use proto::data::job::State;
 use proto::data::{Entry, JobId, Stamps, dotted};
 use proto::job_manager::JobEvent;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::joblog::{Blob, Row};
+use crate::limits::JOB_LOG_BYTES_MAX;
 use crate::row;
 use crate::state::{AllocAsk, ExecAsk, Life, Refused};
 
@@ -86,6 +88,24 @@ impl Job {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether an event is one that the log still takes: a full one takes only what the job
+    /// cannot do without.
+    pub fn has_room_for(&self, event: &JobEvent) -> bool {
+        let can_do_without = match event {
+            JobEvent::Memo(_) | JobEvent::Urgency { .. } => true,
+            JobEvent::Exception(exception) => {
+                !exception.severity.is_fatal() || self.life.state == State::Cleanup
+            }
+            _ => false,
+        };
+        if !can_do_without {
+            return true;
+        }
+        let entry = event.entry(1.0);
+        let bytes = entry.map_or(0, |entry| entry.encode().len());
+        self.log.len() + bytes <= JOB_LOG_BYTES_MAX
     }
 
     fn update_jobspec(&mut self, update: &Map<String, Value>) {
@@ -323,6 +343,36 @@ mod tests {
         let entry = event.entry(3.0).unwrap();
         job.life.state = proto::data::job::State::Run;
         job.apply(&event, &entry, &entry.encode()).unwrap();
+    }
+
+    #[test]
+    fn a_full_log_takes_only_what_the_job_cannot_do_without() {
+        let exception = |severity: i64| {
+            let context = json!({"type": "t", "severity": severity, "note": "n"});
+            JobEvent::Exception(serde_json::from_value(context).unwrap())
+        };
+        let memo = |text: &str| JobEvent::Memo(Map::from_iter([("m".to_owned(), json!(text))]));
+        let urgency = JobEvent::Urgency {
+            userid: 100,
+            urgency: Urgency::DEFAULT,
+        };
+        let check = |log: usize, state: State, event: &JobEvent, expect: bool| {
+            let mut job = job(None);
+            job.log = "x".repeat(log);
+            job.life.state = state;
+            assert_eq!(job.has_room_for(event), expect, "{log} {state:?} {event:?}");
+        };
+        let line = memo("m").entry(1.0).unwrap().encode().len();
+        for event in [memo("m"), urgency, exception(1)] {
+            check(0, State::Run, &event, true);
+            check(JOB_LOG_BYTES_MAX, State::Run, &event, false);
+        }
+        check(JOB_LOG_BYTES_MAX - line, State::Run, &memo("m"), true);
+        check(JOB_LOG_BYTES_MAX - line, State::Run, &memo("mm"), false);
+        check(0, State::Run, &memo(&"m".repeat(JOB_LOG_BYTES_MAX)), false);
+        check(JOB_LOG_BYTES_MAX, State::Run, &exception(0), true);
+        check(JOB_LOG_BYTES_MAX, State::Cleanup, &exception(0), false);
+        check(JOB_LOG_BYTES_MAX, State::New, &JobEvent::Validate, true);
     }
 
     #[test]

@@ -29,6 +29,14 @@ pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// is refused where it is read.
 pub const RECORD_BYTES_MAX: usize = 1 << 30;
 
+/// Bytes of one job's log. A memo, a change of urgency or an exception that would make it
+/// longer is refused, unless the exception ends the job. What the job itself goes through is
+/// a few lines more.
+pub const JOB_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of the note of an exception. What is beyond is cut off.
+pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+
 /// Frames of one level of the job log before they are folded into one.
 pub const LOG_FOLD_FRAMES: usize = 16;
 
@@ -47,4 +55,10 @@ pub const LOG_LOOKUPS_MAX: usize = 4;
 /// Between two attempts of a commit for which there is no room.
 pub const COMMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
+// A job's record has its log, its jobspec of at most 16 MiB and its R, and goes in base64
+// with a commit that was not full yet.
+const _: () = assert!(
+    (COMMIT_BYTES_MAX + JOB_LOG_BYTES_MAX + (16 << 20) + (14 << 20)) / 3 * 4
+        < proto::kvs::COMMIT_BYTES_MAX
+);
 const _: () = assert!(LOG_FOLD_BYTES < LOG_SEGMENT_BYTES_MAX);

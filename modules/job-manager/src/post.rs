@@ -1,6 +1,8 @@
 //! Events on their way (protocol/11 section 5): into the job's log, to the journal, into
 //! the job, into the KVS; then whatever the job needs next. The only place where jobs change.
 
+use std::borrow::Cow;
+
 use node::{Call, Cx};
 use proto::data::JobId;
 use proto::data::job::State;
@@ -9,6 +11,7 @@ use proto::job_manager::JobEvent;
 use crate::JobManager;
 use crate::job::Packed;
 use crate::joblog::Record;
+use crate::limits::NOTE_BYTES_MAX;
 use crate::state::{Action, due};
 
 impl JobManager {
@@ -31,6 +34,7 @@ impl JobManager {
         timestamp: f64,
         cx: &mut Cx<Self>,
     ) -> bool {
+        let event = &*with_short_note(event);
         let entry = match event.entry(self.stamps.next(timestamp)) {
             Ok(entry) => entry,
             Err(error) => {
@@ -42,6 +46,10 @@ impl JobManager {
         let Some(job) = self.jobs.active_mut(id) else {
             return false;
         };
+        if is_stored && !job.has_room_for(event) {
+            tracing::debug!("job={id}: its log has no room for {}", event.name());
+            return false;
+        }
         let from = job.life.state;
         let kept = if is_stored { line.as_str() } else { "" };
         if let Err(refused) = job.apply(event, &entry, kept) {
@@ -126,5 +134,51 @@ impl JobManager {
             let request = proto::job_exec::Expiration { id, expiration };
             cx.notify_with(Call::new(&request).topic(&format!("{service}.expiration")));
         }
+    }
+}
+
+/// The event, an exception with as much of its note as a log takes: whoever writes it may be
+/// a job, and the exception must not be lost for that.
+fn with_short_note(event: &JobEvent) -> Cow<'_, JobEvent> {
+    match event {
+        JobEvent::Exception(exception) if exception.note.len() > NOTE_BYTES_MAX => {
+            let mut exception = exception.clone();
+            let mut ends = (0..=NOTE_BYTES_MAX).rev();
+            let end = ends.find(|end| exception.note.is_char_boundary(*end));
+            exception.note.truncate(end.unwrap_or(0));
+            Cow::Owned(JobEvent::Exception(exception))
+        }
+        event => Cow::Borrowed(event),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::data::job::{Exception, ExceptionType, Severity};
+
+    use super::*;
+
+    #[test]
+    fn the_note_of_an_exception_is_cut() {
+        let check = |note: String, expect: usize| {
+            let event = JobEvent::Exception(Exception {
+                kind: ExceptionType::new("cancel").unwrap(),
+                severity: Severity::FATAL,
+                note: note.clone(),
+                userid: None,
+                wait_status: None,
+            });
+            let JobEvent::Exception(cut) = with_short_note(&event).into_owned() else {
+                panic!("it stays an exception");
+            };
+            assert_eq!(cut.note, note[..expect]);
+        };
+        check("short".to_owned(), 5);
+        check("x".repeat(NOTE_BYTES_MAX), NOTE_BYTES_MAX);
+        check("x".repeat(NOTE_BYTES_MAX + 1), NOTE_BYTES_MAX);
+        check(
+            format!("x{}", "ü".repeat(NOTE_BYTES_MAX / 2)),
+            NOTE_BYTES_MAX - 1,
+        );
     }
 }

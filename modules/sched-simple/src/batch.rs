@@ -10,7 +10,7 @@ use proto::{Errno, Object, Payload as _, RawJson, Refusal};
 use wire::Message;
 
 use crate::core::SchedSimple;
-use crate::limits::{BATCH_ALLOCATIONS_MAX, STORE_RETRY};
+use crate::limits::{BATCH_ALLOCATIONS_MAX, BATCH_BYTES_MAX, STORE_RETRY};
 
 /// A job that has resources and does not know it yet.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl Batch {
         if self.on_its_way.is_some() || self.decided.is_empty() {
             return;
         }
-        let rest = self.decided.len().min(BATCH_ALLOCATIONS_MAX);
-        let rest = self.decided.split_off(rest);
+        let fitting = n_fitting(self.decided.iter().map(|decided| decided.r.len()));
+        let rest = self.decided.split_off(fitting);
         let batch = std::mem::replace(&mut self.decided, rest);
         self.seq += 1;
         let mut commit = Commit::new(PRIMARY).once(cx.uuid(), self.seq);
@@ -102,6 +102,17 @@ impl Batch {
     }
 }
 
+/// How many of the next allocations, each of so many bytes, go into one transaction.
+fn n_fitting(sizes: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = 0;
+    let fitting = sizes.take(BATCH_ALLOCATIONS_MAX).take_while(|size| {
+        let fits = bytes < BATCH_BYTES_MAX;
+        bytes += size;
+        fits
+    });
+    fitting.count()
+}
+
 fn answer(cx: &mut Cx<SchedSimple>, decided: Decided) {
     let mut reply = AllocReply::new(decided.id, ALLOC_SUCCESS);
     match RawJson::new(&decided.r) {
@@ -121,4 +132,21 @@ pub fn respond(cx: &mut Cx<SchedSimple>, message: &Message, reply: &AllocReply) 
 /// The KVS key `name` of a job.
 pub fn key(id: JobId, name: &str) -> String {
     format!("job.{}.{name}", id.encode(JobIdEncoding::DotHex))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_has_a_number_of_allocations_and_a_size() {
+        let check = |sizes: &[usize], expect: usize| {
+            assert_eq!(n_fitting(sizes.iter().copied()), expect, "{sizes:?}");
+        };
+        check(&[], 0);
+        check(&[BATCH_BYTES_MAX * 2], 1);
+        check(&[1, BATCH_BYTES_MAX, 1], 2);
+        check(&[BATCH_BYTES_MAX, 1], 1);
+        check(&[100; BATCH_ALLOCATIONS_MAX + 1], BATCH_ALLOCATIONS_MAX);
+    }
 }

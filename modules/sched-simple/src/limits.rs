@@ -13,6 +13,9 @@ pub const QUEUE_MAX: usize = 1 << 20;
 /// Allocations in one KVS transaction; what is decided beyond it goes into the next.
 pub const BATCH_ALLOCATIONS_MAX: usize = 1_024;
 
+/// Bytes of R in one KVS transaction, about; what is decided beyond it goes into the next.
+pub const BATCH_BYTES_MAX: usize = 8 << 20;
+
 /// Waiting jobs for which a start time is estimated.
 pub const FORECAST_JOBS: usize = 8;
 

@@ -57,6 +57,9 @@ pub const JOBSPEC_FILES_MAX: usize = 4096;
 /// Dependencies of one job. More is refused at submission.
 pub const JOBSPEC_DEPENDENCIES_MAX: usize = 16_384;
 
+/// Bytes of the type of one exception. A longer one is refused.
+pub const EXCEPTION_TYPE_BYTES_MAX: usize = 4096;
+
 /// Bytes of a log line's application name and the other fields of its head; what is beyond is
 /// cut off.
 pub const LOG_NAME_BYTES_MAX: usize = 64;

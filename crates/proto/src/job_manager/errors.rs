@@ -29,6 +29,8 @@ crate::refusals! {
         Inactive => ENOENT "job is inactive",
         /// Someone else's job.
         NotYours => EPERM "guests can only raise exceptions on their own jobs",
+        /// The job has so many events that it takes only those that end it.
+        LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
     }
 }
 
@@ -85,6 +87,8 @@ crate::refusals! {
         NotYours => EPERM "guests can only reprioritize their own jobs",
         /// Above the default is the owner's.
         TooHigh => EPERM "guests can only adjust urgency <= default",
+        /// The job has too many events, or too long ones.
+        LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
     }
 }
 
@@ -97,6 +101,8 @@ crate::refusals! {
         Inactive => ENOENT "job is inactive",
         /// Someone else's job.
         NotYours => EPERM "guests can only add a memo to their own jobs",
+        /// The memo is too long, or there were too many events before it.
+        LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
     }
 }
 

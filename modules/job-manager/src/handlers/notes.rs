@@ -8,6 +8,7 @@ use proto::job_manager::{JobEvent, Memo, MemoError, OldUrgency, SetUrgency, Urge
 
 use crate::JobManager;
 use crate::jobs::Slot;
+use crate::limits::JOB_LOG_BYTES_MAX;
 
 pub(crate) fn urgency(
     core: &mut JobManager,
@@ -47,14 +48,14 @@ fn set_urgency(
         return Err(UrgencyError::Allocated);
     }
     let old_urgency = job.life.urgency.get().into();
-    core.emit(
-        cx,
-        request.id,
-        &JobEvent::Urgency {
-            userid: peer.userid,
-            urgency,
-        },
-    );
+    let event = JobEvent::Urgency {
+        userid: peer.userid,
+        urgency,
+    };
+    if !job.has_room_for(&event) {
+        return Err(UrgencyError::LogFull(JOB_LOG_BYTES_MAX));
+    }
+    core.emit(cx, request.id, &event);
     Ok(OldUrgency { old_urgency })
 }
 
@@ -89,6 +90,9 @@ fn add_memo(
         return Err(MemoError::NotYours);
     }
     let event = JobEvent::Memo(request.memo.0);
+    if !job.has_room_for(&event) {
+        return Err(MemoError::LogFull(JOB_LOG_BYTES_MAX));
+    }
     if request.volatile.unwrap_or(false) {
         core.post_volatile(cx, request.id, &event);
     } else {

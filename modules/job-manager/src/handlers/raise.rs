@@ -10,6 +10,7 @@ use proto::job_manager::{Counted, JobEvent, Raise, RaiseAll, RaiseAllError, Rais
 use crate::JobManager;
 use crate::exec::publish_exception;
 use crate::jobs::Slot;
+use crate::limits::JOB_LOG_BYTES_MAX;
 
 pub(crate) fn raise(
     core: &mut JobManager,
@@ -50,6 +51,9 @@ fn raise_one(
         userid: Some(peer.userid),
         wait_status: request.wait_status.map(WaitStatus),
     };
+    if !job.has_room_for(&JobEvent::Exception(exception.clone())) {
+        return Err(RaiseError::LogFull(JOB_LOG_BYTES_MAX));
+    }
     except(core, cx, request.id, exception);
     Ok(())
 }

@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::number::number_on_the_wire;
 use super::status::WaitStatus;
+use crate::data::limits::EXCEPTION_TYPE_BYTES_MAX;
 use crate::data::textual::string_on_the_wire;
 
-/// The type of an exception: not empty, no white space, no `=`.
+/// The type of an exception: not empty, not too long, no white space, no `=`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExceptionType(Box<str>);
 
@@ -21,7 +22,7 @@ pub struct Severity(u8);
 /// Why an exception cannot be raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ExceptionError {
-    /// The type is empty or has white space or `=`.
+    /// The type is empty, too long, or has white space or `=`.
     #[error("invalid exception type")]
     Type,
     /// The severity is outside 0 to 7.
@@ -52,7 +53,7 @@ impl ExceptionType {
     /// Checks a type.
     pub fn new(text: &str) -> Result<Self, ExceptionError> {
         let is_bad = |c: char| c.is_whitespace() || c == '=';
-        if text.is_empty() || text.contains(is_bad) {
+        if text.is_empty() || text.len() > EXCEPTION_TYPE_BYTES_MAX || text.contains(is_bad) {
             return Err(ExceptionError::Type);
         }
         Ok(Self(text.into()))
@@ -143,7 +144,9 @@ mod tests {
     #[test]
     fn types_and_severities_are_checked() {
         assert_eq!(ExceptionType::new("cancel").unwrap().as_str(), "cancel");
-        for text in ["", "a b", "a\tb", "a=b", "\n"] {
+        let long = "x".repeat(EXCEPTION_TYPE_BYTES_MAX + 1);
+        assert!(ExceptionType::new(&long[1..]).is_ok());
+        for text in ["", "a b", "a\tb", "a=b", "\n", &long] {
             assert_eq!(
                 ExceptionType::new(text),
                 Err(ExceptionError::Type),
