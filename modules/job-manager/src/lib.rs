@@ -107,7 +107,7 @@ impl Module for JobManager {
             .later::<Memo>(handlers::memo)
             .later::<Wait>(|core, cx, peer, request, reply| {
                 if let Some(reply) = core.unless_done(cx, peer, reply) {
-                    core.waits.wait(cx, &core.jobs, peer, request.id, reply);
+                    core.wait(cx, peer, request.id, reply);
                 }
             })
             .later::<Drain>(|core, _, _, _, reply| core.waits.drain(reply))

@@ -122,8 +122,9 @@ impl JobManager {
         self.exec.forget(id);
         let ended = self.waits.ended(job);
         self.batch.record(Record::Retired(packed.row(id)));
-        if let Some((number, reply, waited)) = ended {
-            self.answer_stored(number, reply, &waited);
+        match ended {
+            Some((number, reply, waited)) => self.answer_stored(number, reply, &waited),
+            None => self.keep_unwaited(id),
         }
         self.jobs.retire(id, packed);
     }

@@ -8,11 +8,14 @@ use proto::data::JobId;
 use proto::data::job::SubmitFlags;
 use proto::job_manager::{Drain, Idle, ListedJob, Pending, Wait, WaitError, Waited};
 use proto::{Empty, Errno, Refusal};
+use serde::{Deserialize, Serialize};
 use wire::Identity;
 
 use crate::JobManager;
 use crate::job::Job;
+use crate::joblog::{Blob, Record};
 use crate::jobs::Jobs;
+use crate::limits::UNWAITED_MAX;
 use crate::state::{End, Life};
 
 /// One `wait` that is not answered.
@@ -23,13 +26,17 @@ struct Waiter {
     number: Option<u64>,
 }
 
-/// A waitable job that is over and that nobody has waited for yet.
+/// A waitable job that is over and that nobody has waited for yet; in the job log as JSON.
+#[derive(Serialize, Deserialize)]
 pub struct Zombie {
     /// The answer.
     pub waited: Waited,
     /// The job as it is listed.
     pub listed: ListedJob,
 }
+
+/// An answer to a `wait`, to be sent when what it says is stored.
+type Answer = (Option<u64>, Reply<Wait>, Waited);
 
 /// Everyone who waits.
 #[derive(Default)]
@@ -51,7 +58,7 @@ impl Waits {
     }
 
     /// A job is over: who is to be told what, once that is stored.
-    pub fn ended(&mut self, job: &Job) -> Option<(Option<u64>, Reply<Wait>, Waited)> {
+    pub fn ended(&mut self, job: &Job) -> Option<Answer> {
         if !is_waitable(&job.life) {
             return None;
         }
@@ -66,7 +73,15 @@ impl Waits {
         None
     }
 
-    /// Takes a `wait` in, or answers it.
+    /// Takes in what the job log has of a job.
+    pub fn read(&mut self, id: JobId, told: &[u8]) {
+        match serde_json::from_slice(told) {
+            Ok(zombie) => drop(self.zombies.insert(id, zombie)),
+            Err(error) => tracing::error!("job={id} can not be waited for: {error}"),
+        }
+    }
+
+    /// Takes a `wait` in, refuses it, or gives the answer.
     pub fn wait(
         &mut self,
         cx: &mut Cx<JobManager>,
@@ -74,13 +89,13 @@ impl Waits {
         peer: &Peer,
         id: JobId,
         reply: Reply<Wait>,
-    ) {
+    ) -> Option<Answer> {
         let zombie = match id.is_any() {
             true => self.zombies.pop_first().map(|(_, zombie)| zombie),
             false => self.zombies.remove(&id),
         };
         let refusal = match (zombie, id.is_any()) {
-            (Some(zombie), _) => return reply.send(cx, Ok(zombie.waited)),
+            (Some(zombie), _) => return Some((peer.number, reply, zombie.waited)),
             // Those already spoken for are not for anyone.
             (None, true) if self.one.len() + self.any.len() >= self.n_active => {
                 Some(WaitError::NoMore)
@@ -94,7 +109,8 @@ impl Waits {
             },
         };
         if let Some(refusal) = refusal {
-            return reply.send(cx, Err(refusal));
+            reply.send(cx, Err(refusal));
+            return None;
         }
         let waiter = Waiter {
             reply,
@@ -107,6 +123,7 @@ impl Waits {
                 self.one.insert(id, waiter);
             }
         }
+        None
     }
 
     /// A client left: what it waited for is somebody else's.
@@ -156,6 +173,28 @@ impl Waits {
 }
 
 impl JobManager {
+    /// Somebody waits for a job, or for any.
+    pub(crate) fn wait(&mut self, cx: &mut Cx<Self>, peer: &Peer, id: JobId, reply: Reply<Wait>) {
+        if let Some((number, reply, waited)) = self.waits.wait(cx, &self.jobs, peer, id, reply) {
+            self.batch.record(Record::Waited(waited.id.0));
+            self.answer_stored(number, reply, &waited);
+        }
+    }
+
+    /// Stores what is to be told of a job that is over, if nobody was told.
+    pub(crate) fn keep_unwaited(&mut self, id: JobId) {
+        let Some(zombie) = self.waits.zombies.get(&id) else {
+            return;
+        };
+        let told = serde_json::to_vec(zombie).unwrap_or_default();
+        self.batch.record(Record::Unwaited(id.0, Blob(told.into())));
+        if self.waits.zombies.len() > UNWAITED_MAX
+            && let Some((oldest, _)) = self.waits.zombies.pop_first()
+        {
+            self.batch.record(Record::Waited(oldest.0));
+        }
+    }
+
     /// Answers `drain` and `idle` if it is time, once everything so far is stored.
     pub(crate) fn look_at_waits(&mut self) {
         if self.jobs.n_active() == 0 && !self.waits.drains.is_empty() {

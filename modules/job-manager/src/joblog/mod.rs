@@ -151,6 +151,7 @@ impl JobLog {
 fn fold(records: Vec<Record>) -> Vec<Record> {
     let mut purged = FxHashSet::default();
     let mut retired = FxHashSet::default();
+    let (mut unwaited, mut waited) = (FxHashSet::default(), FxHashSet::default());
     for record in &records {
         match record {
             Record::Submitted(_) => {}
@@ -158,11 +159,16 @@ fn fold(records: Vec<Record>) -> Vec<Record> {
                 retired.insert(JobId(row.id));
             }
             Record::Purged(ids) => purged.extend(ids.iter().map(|id| JobId(*id))),
+            Record::Unwaited(id, _) => drop(unwaited.insert(JobId(*id))),
+            Record::Waited(id) => drop(waited.insert(JobId(*id))),
         }
     }
     let is_live = |record: &Record| match (record, record.id()) {
         (Record::Submitted(_), Some(id)) => !retired.contains(&id) && !purged.contains(&id),
         (Record::Retired(_), Some(id)) => !purged.contains(&id),
+        (Record::Unwaited(..), Some(id)) => !waited.contains(&id),
+        // Of a job in an older frame it is still to be said.
+        (Record::Waited(_), Some(id)) => !unwaited.contains(&id),
         _ => true,
     };
     records.into_iter().filter(is_live).collect()

@@ -20,6 +20,12 @@ pub enum Record {
     /// These jobs are forgotten.
     #[serde(rename = "p")]
     Purged(Vec<u64>),
+    /// This waitable job is over and nobody has waited for it: what there is to tell, as JSON.
+    #[serde(rename = "u")]
+    Unwaited(u64, Blob),
+    /// Somebody was told, or nobody will be.
+    #[serde(rename = "w")]
+    Waited(u64),
 }
 
 /// An inactive job.
@@ -41,7 +47,8 @@ impl Record {
     /// About how many bytes it takes.
     pub fn bytes(&self) -> usize {
         match self {
-            Record::Submitted(_) => 12,
+            Record::Submitted(_) | Record::Waited(_) => 12,
+            Record::Unwaited(_, told) => told.0.len() + 16,
             Record::Retired(row) => row.packed.0.len() + 40,
             Record::Purged(ids) => 8 + 9 * ids.len(),
         }
@@ -50,7 +57,9 @@ impl Record {
     /// The job that it is about, if it is about one.
     pub fn id(&self) -> Option<JobId> {
         match self {
-            Record::Submitted(id) => Some(JobId(*id)),
+            Record::Submitted(id) | Record::Unwaited(id, _) | Record::Waited(id) => {
+                Some(JobId(*id))
+            }
             Record::Retired(row) => Some(JobId(row.id)),
             Record::Purged(_) => None,
         }

@@ -55,7 +55,7 @@ impl Store {
                 Record::Submitted(id) if !inactive.contains_key(&id) => {
                     active.insert(id, ());
                 }
-                Record::Submitted(_) => {}
+                Record::Submitted(_) | Record::Unwaited(..) | Record::Waited(_) => {}
                 Record::Retired(row) => {
                     active.remove(&row.id);
                     inactive.insert(row.id, ());
@@ -67,6 +67,19 @@ impl Store {
             }
         }
         (active.into_keys().collect(), inactive.into_keys().collect())
+    }
+
+    /// The jobs that a restart finds nobody to have waited for.
+    fn unwaited(&self) -> Vec<u64> {
+        let mut unwaited = BTreeMap::new();
+        for record in self.read().0 {
+            match record {
+                Record::Unwaited(id, told) => drop(unwaited.insert(id, told)),
+                Record::Waited(id) => drop(unwaited.remove(&id)),
+                _ => {}
+            }
+        }
+        unwaited.into_keys().collect()
     }
 }
 
@@ -119,6 +132,21 @@ fn jobs_that_were_forgotten_do_not_come_back() {
     let (active, inactive) = store.jobs();
     assert_eq!(active, (2990..3000).collect::<Vec<_>>());
     assert_eq!(inactive, (2980..2990).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_job_that_was_waited_for_is_not_waited_for_again() {
+    for told_bytes in [1, 100_000] {
+        let (mut store, mut log) = (Store::default(), JobLog::default());
+        for id in 0..300 {
+            let told = Blob(Bytes::from(vec![0; told_bytes]));
+            store.apply(log.write(vec![Record::Unwaited(id, told)]));
+            if id >= 10 {
+                store.apply(log.write(vec![Record::Waited(id - 10)]));
+            }
+        }
+        assert_eq!(store.unwaited(), (290..300).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -121,6 +121,10 @@ impl JobManager {
                     self.jobs.remove(id);
                 }
             }
+            Record::Unwaited(id, told) => {
+                replay.unwaited.insert(JobId(*id), told.0.clone());
+            }
+            Record::Waited(id) => drop(replay.unwaited.remove(&JobId(*id))),
         }
     }
 }

@@ -12,6 +12,7 @@ mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use node::{Call, Cx, Recall};
 use proto::data::job::State;
 use proto::data::{JobId, Tree};
@@ -82,6 +83,8 @@ pub struct Replay {
     log: LogReader,
     /// Jobs that the log says are active.
     active: BTreeSet<JobId>,
+    /// What the log has of jobs that nobody has waited for.
+    unwaited: BTreeMap<JobId, Bytes>,
     fetched: BTreeMap<JobId, Fetched>,
     lost: BTreeSet<JobId>,
     checkpoint: Option<Checkpoint>,
@@ -280,6 +283,9 @@ impl JobManager {
             self.jobs.note_id(checkpoint.max_jobid);
             self.queue = Queue::of(checkpoint);
         }
+        for (id, told) in &replay.unwaited {
+            self.waits.read(*id, told);
+        }
         if replay.step == Step::Walk {
             self.write_log_anew(replay.checkpoint.is_some());
         }
@@ -365,6 +371,7 @@ impl Replay {
     fn begin_walk(&mut self) {
         self.step = Step::Walk;
         self.log = LogReader::default();
+        self.unwaited.clear();
         self.tasks = vec![Task::Dir(JOBS_KEY.to_owned(), 0)];
     }
 

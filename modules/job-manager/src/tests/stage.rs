@@ -353,6 +353,8 @@ fn shown_log(frames: &[u8]) -> String {
         Record::Submitted(id) => format!("submitted {id}"),
         Record::Retired(row) => format!("retired {}", row.id),
         Record::Purged(ids) => format!("purged {ids:?}"),
+        Record::Unwaited(id, _) => format!("unwaited {id}"),
+        Record::Waited(id) => format!("waited {id}"),
     });
     format!("+({})", words.collect::<Vec<_>>().join(", "))
 }
