@@ -113,7 +113,16 @@ impl Outbox {
         let Some(Part::Own(out)) = self.parts.back_mut() else {
             return Ok(());
         };
-        out.try_reserve(len).map_err(|_| NoMemory(len))?;
+        if out.len() + len > out.capacity() {
+            // A queue that has more than one message is about to have many: room for a
+            // whole chunk at once spares copying it as it grows.
+            let more = if out.is_empty() {
+                len
+            } else {
+                len.max(OUT_CHUNK_BYTES - out.len())
+            };
+            out.try_reserve_exact(more).map_err(|_| NoMemory(len))?;
+        }
         let before = out.len();
         write(out);
         self.len += out.len() - before;
