@@ -2,7 +2,7 @@
 //! and two on one rundir would take each other's sockets.
 //!
 //! The lock is on a file in the folder, and the kernel lets go of it when the broker ends in
-//! whatever way. No child inherits it.
+//! any way. No child inherits it.
 
 #![allow(
     clippy::disallowed_methods,

@@ -95,7 +95,7 @@ impl Credit {
         None
     }
 
-    /// A bulk request of the client was answered with so many bytes.
+    /// A bulk request of the client was answered with `bytes` bytes.
     pub fn answered(&mut self, client: PeerId, module: ModuleId, bytes: usize) {
         let lane = (client, module);
         if let Some(flow) = self.flows.get_mut(&lane) {

@@ -136,7 +136,7 @@ fn a_module_hears_of_others_before_the_second_lookup_of_one_who_does_not_read() 
     let burst = heard(&mut probe, kvs);
     assert_eq!(topics(&burst), ["kvs.lookup", "kvs.getroot"]);
 
-    // A large answer, which the loop can not write: it says so.
+    // A large answer, which the loop cannot write: it says so.
     let large = Bytes::from(vec![b'x'; 8 * CREDIT_BYTES]);
     probe.say(kvs, Message::respond_to(&burst[0], 0, large));
     let (peer, mut is_behind) = (deaf, true);

@@ -164,7 +164,7 @@ fn temporary(parent: &Path, mode: u32) -> anyhow::Result<Folder> {
     })
 }
 
-/// Mode of the folders that we make, whatever the umask would add to it.
+/// Mode of the folders that we make, independent of the umask.
 const PRIVATE: u32 = 0o700;
 
 /// Mode of a rundir: guests that are let in have to reach the local socket in it.

@@ -27,7 +27,7 @@ fn requester(link: u64, guest: Option<u32>) -> Requester {
     Requester { link, guest }
 }
 
-/// A table in which each of these has asked so many times, under different matchtags.
+/// A table in which each of these has asked N times, under different matchtags.
 fn check(asked: &[(u64, Option<u32>, usize)], then: (u64, Option<u32>), is_full: bool) {
     let mut pending = table();
     for (link, guest, n) in asked {

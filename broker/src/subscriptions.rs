@@ -20,7 +20,7 @@ impl Subscriptions {
         self.add_within(topic, usize::MAX)
     }
 
-    /// The same if all topics together take at most so many bytes.
+    /// The same if all topics together take at most `bytes_max` bytes.
     pub fn add_within(&mut self, topic: &str, bytes_max: usize) -> bool {
         if !self.counts.contains_key(topic) {
             let bytes = self.bytes.saturating_add(topic.len());

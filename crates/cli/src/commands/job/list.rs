@@ -55,7 +55,7 @@ impl ListArgs {
             ..List::default()
         };
         let mut handle = flux.connect()?;
-        // A list that begins anew may have come to another order.
+        // A list that begins again may be in another order.
         let mut printed = BTreeSet::new();
         for listed in handle.stream(Call::new(&request).repeating()) {
             for job in listed?.jobs {

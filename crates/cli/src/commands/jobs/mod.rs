@@ -277,7 +277,7 @@ impl Jobs {
         while let Some(message) = stream.next() {
             let chunk: Chunk<J> = read(message?.payload())?;
             if stream.repeats() != repeats {
-                // The list has begun anew.
+                // The list has begun again.
                 repeats = stream.repeats();
                 jobs.clear();
             }
