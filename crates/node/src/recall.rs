@@ -75,6 +75,11 @@ impl<A> Recall<A> {
         self.carried.get(&peer.number?)
     }
 
+    /// What a predecessor has answered, or would have.
+    pub fn carried(&self) -> impl Iterator<Item = &A> {
+        self.carried.values()
+    }
+
     /// Notes that `commit` does a request. One without a number will never come again.
     pub fn note(&mut self, commit: u64, number: Option<u64>, answer: A) {
         if let Some(number) = number {

@@ -56,7 +56,13 @@ impl JobIngest {
             cx.hold_requests();
             saved::read(cx, |_, cx| {
                 cx.call(&proto::job_manager::GetInfo, |core, cx, result| {
-                    let start = result.map(|info| info.max_jobid.timestamp_ms() + 1);
+                    // The job manager does not know yet of jobs that a predecessor has
+                    // stored and not handed over: they will come again with their ids.
+                    let stored = core.recall.carried().copied();
+                    let start = result.map(|info| {
+                        let max = stored.fold(info.max_jobid, JobId::max);
+                        max.timestamp_ms() + 1
+                    });
                     core.begin_ids(cx, start);
                 });
             });

@@ -199,11 +199,13 @@ fn jobs_whose_submitters_may_lack_an_answer_are_saved_with_them() {
 }
 
 #[test]
-fn a_submission_that_comes_again_gets_the_id_that_it_had() {
-    let found = |text: &str| Found {
-        val: Tree::Val(text.to_owned().into()),
+fn a_submission_that_comes_again_gets_the_id_that_it_had_and_no_other_does() {
+    // The id that the job manager's highest would let us make first.
+    let stored = 6_u64 << 24;
+    let found = Found {
+        val: Tree::Val(format!(r#"{{"version":1,"done":[[70,{stored}]]}}"#).into()),
     };
-    let json = serde_json::to_string(&found(r#"{"version":1,"done":[[70,7000]]}"#)).unwrap();
+    let json = serde_json::to_string(&found).unwrap();
     let mut probe = started_after(&[], Ok(&json));
     submit_numbered(&mut probe, 1, 71);
     submit_numbered(&mut probe, 2, 70);
@@ -212,10 +214,10 @@ fn a_submission_that_comes_again_gets_the_id_that_it_had() {
     probe.answer("kvs.commit", 4, Ok(STORED));
     probe.said();
     probe.answer("job-manager.submit", 5, Ok(r#"{"errors":[]}"#));
-    let first = 6_u64 << 24;
+    let new = 7_u64 << 24;
     let answers = [
-        format!(r#"response job-ingest.submit #1 {{"id":{first}}}"#),
-        r#"response job-ingest.submit #2 {"id":7000}"#.to_owned(),
+        format!(r#"response job-ingest.submit #1 {{"id":{new}}}"#),
+        format!(r#"response job-ingest.submit #2 {{"id":{stored}}}"#),
     ];
     assert_eq!(probe.said(), answers);
 }
