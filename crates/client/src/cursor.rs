@@ -1,10 +1,10 @@
-//! Where a reader is in a stream that begins anew when its service is restarted.
+//! Where a reader is in a stream that begins again when its service is restarted.
 
 /// Counts the entries of a stream that always begins with the same ones, such as a log
 /// ([`crate::Call::repeating`]), so that each is taken once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cursor {
-    /// How often the stream had begun anew at the last entry.
+    /// How often the stream had begun again at the last entry.
     repeats: u32,
     /// Entries since it began.
     here: u64,
@@ -13,7 +13,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Moves to the next entry, which has come after the stream began anew `repeats` times;
+    /// Moves to the next entry, which has come after the stream began again `repeats` times;
     /// says whether it was not there before.
     pub fn is_new(&mut self, repeats: u32) -> bool {
         if repeats != self.repeats {

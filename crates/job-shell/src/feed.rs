@@ -87,7 +87,7 @@ impl Feed {
         Some((piece, eof))
     }
 
-    /// The runtime has let go of so many bytes; with `closed` nothing goes any more.
+    /// The runtime has written `bytes` bytes; with `closed` it takes no more.
     pub fn taken(&mut self, bytes: usize, closed: bool) {
         self.in_pipe = self.in_pipe.saturating_sub(bytes);
         if closed {

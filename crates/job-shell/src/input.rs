@@ -183,7 +183,7 @@ impl JobShell {
         }
     }
 
-    /// There are no tasks any more: whoever waits to send more need not.
+    /// All tasks have ended: clients that wait to send more are answered.
     pub(crate) fn refuse_input(&mut self, cx: &mut Cx<Self>) {
         for (reply, _) in std::mem::take(&mut self.input.waits) {
             reply.send(cx, Err(StdinError::Closed));

@@ -151,7 +151,7 @@ impl JobShell {
     }
 
     /// Gives the other tasks their time since the first one ended. It begins when all were
-    /// started: one that was not can not end.
+    /// started: one that was not cannot end.
     pub(crate) fn arm_exit_timer(&mut self, cx: &mut Cx<Self>) {
         let timeout = self.job.as_ref().and_then(|job| job.options.exit_timeout);
         let (Some(timeout), Some((index, status))) = (timeout, self.first_exit) else {

@@ -90,7 +90,7 @@ pub fn begin_time(text: &str, now: f64, zone: &TimeZone) -> Result<f64, CliError
     when::parse(text, now, zone, Side::Future).ok_or_else(refuse)
 }
 
-/// A number of bytes: with one of the letters k, M or G, so many times 1024.
+/// A number of bytes; the letters k, M and G stand for powers of 1024.
 pub fn bytes(text: &str) -> Result<u64, String> {
     let (number, factor) = match text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']) {
         None => (text, 1),

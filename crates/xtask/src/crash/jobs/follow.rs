@@ -1,4 +1,4 @@
-//! Followers: every stream that clients know, one after the other anew when its service
+//! Followers: every stream that clients know, one after the other again when its service
 //! dies. A stream that breaks must say so with a number that means "ask again", and what
 //! it tells must have no gap and nothing twice.
 
@@ -146,7 +146,7 @@ pub fn key(fire: &Fire) {
         follow(fire, &mut handle, &request, |watched| {
             let bytes = watched.bytes().unwrap_or_default();
             let n: u64 = String::from_utf8_lossy(&bytes).parse().unwrap_or(0);
-            // One that begins anew tells the value again.
+            // One that begins again tells the value again.
             if n < newest || Some(n) == before {
                 gap(fire, format!("{COUNTER} is {n} after {newest}"));
             }
