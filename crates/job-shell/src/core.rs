@@ -17,12 +17,12 @@ use crate::job::Job;
 use crate::launch::Starting;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::output::Output;
-use crate::pmi::Server;
 use crate::signals::SIGKILL;
 use crate::state::{Move, State, next};
 use crate::store::Store;
 use crate::tasks::Task;
 use crate::worker::Prepared;
+use pmi::Server;
 
 /// What the process was started with.
 #[derive(Debug, Clone, Default)]

@@ -14,10 +14,9 @@ use serde_json::json;
 use crate::JobShell;
 use crate::environment::{self, Surroundings};
 use crate::job::Job;
-use crate::limits::{ARGUMENT_BYTES_MAX, PMI_VALLEN_MAX, STARTS_PER_TURN};
+use crate::limits::{ARGUMENT_BYTES_MAX, STARTS_PER_TURN};
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
 use crate::options::Affinity;
-use crate::pmi::Server;
 use crate::prepare::{node_tags, task_map};
 use crate::signals::SIGKILL;
 use crate::state::Move;
@@ -192,15 +191,18 @@ impl JobShell {
         }
     }
 
-    fn pmi_effect(&mut self, cx: &mut Cx<Self>, effect: crate::pmi::Effect) {
-        use crate::pmi::Effect;
+    fn pmi_effect(&mut self, cx: &mut Cx<Self>, effect: pmi::Effect) {
+        use pmi::Effect;
         match effect {
             Effect::Reply { task, line, close } => {
                 if let Some(child) = self.tasks.get(task).and_then(|task| task.child) {
                     cx.child_channel(child, PMI_FD, line.into(), close);
                 }
             }
-            Effect::Abort { note } => self.raise(cx, &note, None),
+            Effect::Abort { message, .. } => {
+                let message = message.as_deref().unwrap_or("aborted");
+                self.raise(cx, &format!("PMI_Abort: {message}"), None);
+            }
             Effect::Warn(text) => self.say(cx, crate::core::level::WARN, &text),
         }
     }
@@ -295,7 +297,7 @@ fn share<T>(all: &[T], index: usize, n: usize) -> &[T] {
     all.get(from..to).unwrap_or_default()
 }
 
-fn pmi_server(job: &Job, tags: &JobTags) -> Server {
+fn pmi_server(job: &Job, tags: &JobTags) -> pmi::Server {
     let map = task_map(job);
     let level: u32 = job
         .attr("instance-level")
@@ -311,7 +313,7 @@ fn pmi_server(job: &Job, tags: &JobTags) -> Server {
     }
     let mapping = map.to_pmi();
     if !job.options.pmi_nomap {
-        let fits = mapping.len() < PMI_VALLEN_MAX;
+        let fits = mapping.len() < pmi::limits::VALLEN_MAX;
         let mapping = if fits { mapping } else { String::new() };
         preset.insert("PMI_process_mapping".to_owned(), mapping);
     }
@@ -321,7 +323,7 @@ fn pmi_server(job: &Job, tags: &JobTags) -> Server {
         node: None,
         task: None,
     };
-    Server::new(&kvsname.render("{{id}}"), here, preset)
+    pmi::Server::new(&kvsname.render("{{id}}"), here, preset)
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs` and `output.rs` (what becomes of
 //! output). Pure helpers: `job.rs`, `options.rs`, `environment.rs`, `mustache.rs`,
-//! `lines.rs`,
-//! `feed.rs`, `pmi.rs`. Files are touched in `worker.rs` alone.
+//! `lines.rs`, `feed.rs`. Tasks are served PMI by the crate `pmi`. Files are touched in `worker.rs` alone.
 
 mod clients;
 mod core;
@@ -24,7 +23,6 @@ mod lines;
 mod mustache;
 mod options;
 mod output;
-mod pmi;
 mod prepare;
 mod signals;
 mod state;

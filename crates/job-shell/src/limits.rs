@@ -47,21 +47,6 @@ pub const TASKS_MAX: u64 = 65_536;
 /// Tasks that are started before other work gets its turn.
 pub const STARTS_PER_TURN: usize = 64;
 
-/// Bytes of one line of the PMI protocol.
-pub const PMI_LINE_BYTES_MAX: usize = 16 * 1024;
-
-/// Keys of one job's PMI space.
-pub const PMI_KEYS_MAX: usize = 1 << 20;
-
-/// Longest name of a PMI space, in bytes with the end mark.
-pub const PMI_KVSNAME_MAX: usize = 64;
-
-/// Longest PMI key.
-pub const PMI_KEYLEN_MAX: usize = 64;
-
-/// Longest PMI value.
-pub const PMI_VALLEN_MAX: usize = 1024;
-
 /// Bytes of one argument after its templates were filled in.
 pub const ARGUMENT_BYTES_MAX: usize = 1024 * 1024;
 

@@ -12,13 +12,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proto", &["wire"]),
     ("node", &["wire", "proto"]),
     ("zmq-sys", &[]),
+    ("pmi", &[]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
     ("sim", &["wire", "proto", "node", "broker"]),
-    ("job-shell", &["wire", "proto", "node", "runtime"]),
-    ("cli", &["wire", "proto", "client"]),
+    ("job-shell", &["wire", "proto", "node", "runtime", "pmi"]),
+    ("cli", &["wire", "proto", "client", "pmi"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
-    ("broker", &["wire", "proto", "node", "runtime"]),
+    ("broker", &["wire", "proto", "node", "runtime", "pmi"]),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),
 ];

@@ -1,15 +1,15 @@
-//! The PMI-1 server for the tasks of a job on one node (RFC 13, protocol/13 section 15).
-//! Pure: lines in, lines out.
+//! The PMI-1 server for processes of one host (RFC 13, protocol/13 section 15): the tasks
+//! of a job, or the brokers of a test instance. Pure: lines in, lines out.
 //!
-//! Requests of one task are answered in order. With one node there is nobody to exchange
-//! keys with, so a key can be read as soon as it is put, and a barrier is over when all
-//! tasks here have come to it.
+//! Requests of one process are answered in order. With one server there is nobody to
+//! exchange keys with, so a key can be read as soon as it is put, and a barrier is over
+//! when all processes have come to it.
 
 use std::collections::BTreeMap;
 
-use crate::limits::{
-    PMI_KEYLEN_MAX, PMI_KEYS_MAX, PMI_KVSNAME_MAX, PMI_LINE_BYTES_MAX, PMI_VALLEN_MAX,
-};
+use crate::limits::{KEYLEN_MAX, KEYS_MAX, KVSNAME_MAX, LINE_BYTES_MAX, VALLEN_MAX};
+use crate::line::word;
+use crate::result::{FAIL, INVALID_KEY, INVALID_KEY_LENGTH, INVALID_VAL_LENGTH};
 
 /// The server of one job.
 #[derive(Debug)]
@@ -46,23 +46,16 @@ pub enum Effect {
         /// Whether nothing more will be said.
         close: bool,
     },
-    /// A task ends the job.
+    /// A task ends the whole program.
     Abort {
-        /// Note of the exception.
-        note: String,
+        /// Index of the task.
+        task: usize,
+        /// What it says of it.
+        message: Option<String>,
     },
     /// Tell the user.
     Warn(String),
 }
-
-/// Result code: there is no such key.
-const INVALID_KEY: i32 = 4;
-/// Result code: the key is too long.
-const INVALID_KEY_LENGTH: i32 = 5;
-/// Result code: the value is too long.
-const INVALID_VAL_LENGTH: i32 = 7;
-/// Result code for everything else.
-const FAIL: i32 = -1;
 
 impl Server {
     /// A server for `size` tasks. `preset` keys are there from the start.
@@ -86,7 +79,7 @@ impl Server {
             self.handle_line(task, &line, &mut effects);
         }
         let client = &self.clients[task];
-        if !client.closed && client.buffer.len() > PMI_LINE_BYTES_MAX {
+        if !client.closed && client.buffer.len() > LINE_BYTES_MAX {
             self.protocol_error(task, "line too long", &mut effects);
         }
         effects
@@ -138,8 +131,8 @@ impl Server {
                 effects,
                 task,
                 format!(
-                    "cmd=maxes rc=0 kvsname_max={PMI_KVSNAME_MAX} keylen_max={PMI_KEYLEN_MAX} \
-                     vallen_max={PMI_VALLEN_MAX}"
+                    "cmd=maxes rc=0 kvsname_max={KVSNAME_MAX} keylen_max={KEYLEN_MAX} \
+                     vallen_max={VALLEN_MAX}"
                 ),
             ),
             Some("get_universe_size") => {
@@ -157,7 +150,11 @@ impl Server {
             Some("publish_name") => reply(effects, task, unsupported("publish")),
             Some("unpublish_name") => reply(effects, task, unsupported("unpublish")),
             Some("lookup_name") => reply(effects, task, unsupported("lookup")),
-            Some("abort") => abort(line, effects),
+            Some("abort") => {
+                let message = line.split_once(" error_msg=");
+                let message = message.map(|(_, message)| message.to_owned());
+                effects.push(Effect::Abort { task, message });
+            }
             Some("finalize") => {
                 client.finalized = true;
                 client.closed = true;
@@ -188,9 +185,9 @@ impl Server {
 
     fn put(&mut self, task: usize, line: &str, effects: &mut Vec<Effect>) {
         let rc = match (word(line, "key"), line.split_once(" value=")) {
-            (Some(key), _) if key.len() >= PMI_KEYLEN_MAX => INVALID_KEY_LENGTH,
-            (_, Some((_, value))) if value.len() >= PMI_VALLEN_MAX => INVALID_VAL_LENGTH,
-            (Some(_), Some(_)) if self.keys.len() >= PMI_KEYS_MAX => FAIL,
+            (Some(key), _) if key.len() >= KEYLEN_MAX => INVALID_KEY_LENGTH,
+            (_, Some((_, value))) if value.len() >= VALLEN_MAX => INVALID_VAL_LENGTH,
+            (Some(_), Some(_)) if self.keys.len() >= KEYS_MAX => FAIL,
             (Some(key), Some((_, value))) => {
                 self.keys.insert(key.to_owned(), value.to_owned());
                 0
@@ -241,12 +238,6 @@ impl Server {
 
 const SLURM_WARNING: &str = "pmi-simple: is application unintentionally using slurm libpmi2.so?";
 
-/// The word after `key=`.
-fn word<'a>(line: &'a str, key: &str) -> Option<&'a str> {
-    line.split(' ')
-        .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
-}
-
 fn reply(effects: &mut Vec<Effect>, task: usize, mut line: String) {
     line.push('\n');
     effects.push(Effect::Reply {
@@ -258,12 +249,6 @@ fn reply(effects: &mut Vec<Effect>, task: usize, mut line: String) {
 
 fn unsupported(command: &str) -> String {
     format!("cmd={command}_result rc={FAIL} msg=command not implemented")
-}
-
-fn abort(line: &str, effects: &mut Vec<Effect>) {
-    let message = line.split_once(" error_msg=").map(|(_, message)| message);
-    let note = message.map_or("PMI_Abort".to_owned(), |text| format!("PMI_Abort: {text}"));
-    effects.push(Effect::Abort { note });
 }
 
 #[cfg(test)]
@@ -284,7 +269,9 @@ mod tests {
                     if close { " close" } else { "" }
                 )
             }
-            Effect::Abort { note } => format!("abort {note}"),
+            Effect::Abort { task, message } => {
+                format!("{task}: abort {}", message.as_deref().unwrap_or("-"))
+            }
             Effect::Warn(text) => format!("warn {text}"),
         });
         shown.collect::<Vec<_>>().join("; ")
@@ -370,11 +357,8 @@ mod tests {
 
     #[test]
     fn a_task_may_end_the_job() {
-        check("cmd=abort exitcode=1\n", "abort PMI_Abort");
-        check(
-            "cmd=abort exitcode=1 error_msg=no way\n",
-            "abort PMI_Abort: no way",
-        );
+        check("cmd=abort exitcode=1\n", "0: abort -");
+        check("cmd=abort exitcode=1 error_msg=no way\n", "0: abort no way");
     }
 
     #[test]
@@ -393,7 +377,7 @@ mod tests {
             show(server.receive(0, b"num\n")),
             "0:cmd=appnum rc=0 appnum=0"
         );
-        let endless = vec![b'x'; PMI_LINE_BYTES_MAX + 1];
+        let endless = vec![b'x'; LINE_BYTES_MAX + 1];
         assert!(show(server.receive(0, &endless)).contains("line too long"));
     }
 
