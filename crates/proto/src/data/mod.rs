@@ -23,6 +23,7 @@ pub mod rset;
 pub mod sign;
 pub mod stdio;
 pub mod taskmap;
+pub mod topology;
 pub mod treeobj;
 
 mod calendar;
@@ -41,4 +42,5 @@ pub use key::Key;
 pub use logline::{LogLevel, LogLine};
 pub use rset::Rset;
 pub use taskmap::TaskMap;
+pub use topology::Topology;
 pub use treeobj::Tree;
