@@ -16,6 +16,7 @@ use crate::input::Input;
 use crate::job::Job;
 use crate::launch::Starting;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
+use crate::log::Level;
 use crate::output::Output;
 use crate::signals::SIGKILL;
 use crate::state::{Move, State, next};
@@ -95,16 +96,6 @@ pub struct JobShell {
 /// The wait before job-exec is asked for the second time.
 pub(crate) const RETRY_FIRST: Duration = Duration::from_millis(RETRY_FIRST_MS);
 
-/// Levels of the shell's own words, as in RFC 5424.
-pub(crate) mod level {
-    /// The job can not go on.
-    pub const FATAL: i32 = 2;
-    /// Something went wrong.
-    pub const ERROR: i32 = 3;
-    /// Something may be wrong.
-    pub const WARN: i32 = 4;
-}
-
 impl JobShell {
     /// A shell that knows nothing yet.
     pub(crate) fn new(launch: Launch) -> JobShell {
@@ -157,14 +148,9 @@ impl JobShell {
         true
     }
 
-    /// Says something to the user.
-    pub(crate) fn say(&mut self, cx: &Cx<Self>, level: i32, message: &str) {
-        self.store.log(cx.now().wall, level, message);
-    }
-
     /// The job can not go on: says why, and ends with this exit code.
     pub(crate) fn fatal(&mut self, cx: &mut Cx<Self>, code: u8, message: &str) {
-        self.say(cx, level::FATAL, message);
+        self.log(cx, Level::Fatal, None, message);
         self.raise(cx, message, None);
         self.code = self.code.max(code);
         self.starting = None;

@@ -15,8 +15,9 @@ use proto::{Errno, Event, Refusal, job_shell, service};
 use serde_json::Map;
 
 use crate::JobShell;
-use crate::core::{RETRY_FIRST, level};
+use crate::core::RETRY_FIRST;
 use crate::job::{Job, JobError};
+use crate::log::Level;
 use crate::state::{Move, State};
 
 impl JobShell {
@@ -69,7 +70,9 @@ impl JobShell {
         }
         if let Some(expiration) = order.expiration {
             self.expiration = expiration;
-            self.arm_warning(cx);
+            if self.state() == State::Running {
+                self.arm_warning(cx);
+            }
         }
         if let Some(signum) = order.signal {
             // The job is to end.
@@ -107,7 +110,7 @@ impl JobShell {
             }
             Err(why) => {
                 let message = format!("the job's environment can not be read: {why}");
-                self.say(cx, level::ERROR, &message);
+                self.log(cx, Level::Error, None, &message);
                 Ok(Map::new())
             }
         };

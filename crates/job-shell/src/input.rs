@@ -13,7 +13,6 @@ use proto::data::stdio::Data;
 use proto::job_shell::{Stdin, StdinError};
 
 use crate::JobShell;
-use crate::core::level;
 use crate::feed::Feed;
 use crate::job::Job;
 use crate::limits::{INPUT_BACKLOG_BYTES, INPUT_LOG_BYTES_MAX, INPUT_WAITS_MAX};
@@ -127,8 +126,8 @@ impl JobShell {
             .take_while(|i| *i < count)
         {
             if !self.input.feeds[index].push(bytes.clone(), eof) {
-                let message = format!("input.kvs: task {index}: buffer full, closing stdin");
-                self.say(cx, level::WARN, &message);
+                let message = format!("task {index}: buffer full, closing stdin");
+                self.warn(cx, "input.kvs", &message);
             }
             self.pump(cx, index);
         }

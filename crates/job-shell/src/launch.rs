@@ -15,6 +15,7 @@ use crate::JobShell;
 use crate::environment::{self, Surroundings};
 use crate::job::Job;
 use crate::limits::{ARGUMENT_BYTES_MAX, STARTS_PER_TURN};
+use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
 use crate::options::Affinity;
 use crate::prepare::{node_tags, task_map};
@@ -49,7 +50,10 @@ impl JobShell {
             return;
         }
         let tags = self.tags(&job, &prepared);
+        let message = allocation(&job);
+        self.log(cx, Level::Debug, None, &message);
         if job.options.pmi {
+            self.debug(cx, "pmi-simple", "simple wire protocol is enabled");
             self.pmi = Some(pmi_server(&job, &tags));
         }
         self.starting = Some(Starting {
@@ -134,7 +138,11 @@ impl JobShell {
             return;
         };
         match event {
-            ChildEvent::Started { pid } => self.tasks[index].pid = pid,
+            ChildEvent::Started { pid } => {
+                self.tasks[index].pid = pid;
+                let message = format!("task {} started: pid {pid}", self.tasks[index].rank);
+                self.log(cx, Level::Trace, None, &message);
+            }
             ChildEvent::Failed { errno } => self.task_failed(cx, index, errno),
             ChildEvent::Output { stream, data, eof } => {
                 self.task_wrote(cx, index, stream, data, eof);
@@ -203,9 +211,17 @@ impl JobShell {
                 let message = message.as_deref().unwrap_or("aborted");
                 self.raise(cx, &format!("PMI_Abort: {message}"), None);
             }
-            Effect::Warn(text) => self.say(cx, crate::core::level::WARN, &text),
+            Effect::Warn(text) => self.warn(cx, "pmi-simple", &text),
         }
     }
+}
+
+/// What runs where, as the log tells it.
+fn allocation(job: &Job) -> String {
+    let here = u32::try_from(job.ntasks).unwrap_or(u32::MAX);
+    let tasks = IdSet::first_n(here);
+    let word = if here == 1 { "task" } else { "tasks" };
+    format!("0: {word} {tasks} on cores {}", job.cores)
 }
 
 /// How one task is started.

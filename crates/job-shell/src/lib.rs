@@ -5,9 +5,10 @@
 //! again. When the broker is gone it ends its tasks and itself.
 //!
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
-//! and `leave.rs` (its life in order), `store.rs` and `output.rs` (what becomes of
-//! output). Pure helpers: `job.rs`, `options.rs`, `environment.rs`, `mustache.rs`,
-//! `lines.rs`, `feed.rs`. Tasks are served PMI by the crate `pmi`. Files are touched in `worker.rs` alone.
+//! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
+//! of output and of what the shell says). Pure helpers: `job.rs`, `options.rs`,
+//! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`. Tasks are served PMI by the crate
+//! `pmi`. Files are touched in `worker.rs` alone.
 
 mod clients;
 mod core;
@@ -20,6 +21,7 @@ mod launch;
 mod leave;
 pub mod limits;
 mod lines;
+mod log;
 mod mustache;
 mod options;
 mod output;

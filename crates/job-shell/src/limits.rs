@@ -10,12 +10,18 @@ pub const COMMIT_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// passed on in pieces.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of one message of the shell itself (protocol/23 section 4).
+pub const LOG_MESSAGE_BYTES_MAX: usize = 4095;
+
 /// Bytes of output per stream that go to the KVS when the job does not say, in an
 /// instance of one user (protocol/13 section 11). Also the most that a job may ask for.
-pub const OUTPUT_BYTES_MAX: u64 = 1 << 30;
+pub const OUTPUT_MAX: (u64, &str) = (1 << 30, "1G");
 
 /// The same in an instance of many users.
-pub const OUTPUT_BYTES_GUEST_MAX: u64 = 10_000_000;
+pub const OUTPUT_GUEST_MAX: (u64, &str) = (10 << 20, "10M");
+
+/// Bytes of output per stream in the KVS from which users are told that a file is better.
+pub const OUTPUT_BYTES_HIGH: u64 = 100 << 20;
 
 /// Bytes of standard input that are kept in the log `input`. What is over goes to the tasks
 /// alone.

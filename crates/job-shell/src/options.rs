@@ -18,8 +18,8 @@ pub struct Options {
     pub stdout: Stream,
     /// Where standard error goes.
     pub stderr: Stream,
-    /// Bytes of each stream that go to the KVS, if the job said so.
-    pub output_limit: Option<u64>,
+    /// Bytes of each stream that go to the KVS, and how the job said that, if it did.
+    pub output_limit: Option<(u64, String)>,
     /// Bytes of standard input that the job may be sent, and how it said that, if it did.
     pub input_limit: Option<(u64, String)>,
     /// File to read standard input from.
@@ -90,7 +90,7 @@ impl Options {
         Ok(Options {
             verbose: get("verbose").and_then(Value::as_i64).unwrap_or(0),
             output_limit: get("output.limit")
-                .map(|value| size("output.limit", value))
+                .map(|value| Ok::<_, String>((size("output.limit", value)?, as_given(value))))
                 .transpose()?,
             input_limit: get("input.limit").map(input_limit).transpose()?,
             stdin_file: input_file(options)?,
@@ -172,11 +172,16 @@ fn stream(
 
 /// The limit of the input, in bytes and as it was given.
 fn input_limit(value: &Value) -> Result<(u64, String), String> {
-    let given = value.as_str().map_or(value.to_string(), str::to_owned);
+    let given = as_given(value);
     match size("input.limit", value) {
         Ok(limit) if limit <= INPUT_LIMIT_BYTES_MAX => Ok((limit, given)),
         _ => Err(format!("input.util: Invalid KVS input.limit={given}")),
     }
+}
+
+/// A value as the user has written it.
+fn as_given(value: &Value) -> String {
+    value.as_str().map_or(value.to_string(), str::to_owned)
 }
 
 fn input_file(options: &Map<String, Value>) -> Result<Option<String>, String> {
@@ -442,7 +447,8 @@ mod tests {
             assert_eq!(
                 read(json!({"output": {"limit": value}}))
                     .unwrap()
-                    .output_limit,
+                    .output_limit
+                    .map(|(limit, _)| limit),
                 Some(expect)
             );
         };

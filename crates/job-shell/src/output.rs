@@ -11,9 +11,9 @@ use proto::data::stdio::{Data, Redirect};
 use proto::data::{IdSet, IdSetStyle};
 
 use crate::JobShell;
-use crate::core::level;
 use crate::job::Job;
-use crate::limits::{OUTPUT_BYTES_GUEST_MAX, OUTPUT_BYTES_MAX};
+use crate::limits::{OUTPUT_BYTES_HIGH, OUTPUT_GUEST_MAX, OUTPUT_MAX};
+use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, is_per_task};
 use crate::options::Stream;
 use crate::worker::{Files, OutputFile};
@@ -23,8 +23,16 @@ use crate::worker::{Files, OutputFile};
 pub struct Output {
     stdout: Route,
     stderr: Route,
-    limit: u64,
+    limit: Limit,
     failed: bool,
+}
+
+/// How much of each stream goes to the log.
+#[derive(Debug, Clone, Default)]
+struct Limit {
+    bytes: u64,
+    /// As the job, or nobody, has said it.
+    given: String,
 }
 
 /// Where one stream of all tasks goes.
@@ -33,7 +41,10 @@ struct Route {
     /// Numbers of the files by task; empty for the log, one for a file that all share.
     files: Vec<usize>,
     label: bool,
+    /// Bytes that came for the log.
     bytes: u64,
+    /// Of these, those that were not kept.
+    dropped: u64,
 }
 
 /// What is to be opened, and where streams go once it is.
@@ -43,7 +54,7 @@ pub struct Plan {
     pub files: Vec<OutputFile>,
     stdout: (Route, Option<String>),
     stderr: (Route, Option<String>),
-    limit: u64,
+    limit: Limit,
 }
 
 impl Plan {
@@ -52,16 +63,30 @@ impl Plan {
         let mut files = Vec::new();
         let stdout = route(&job.options.stdout, job, tags, node, &mut files);
         let stderr = route(&job.options.stderr, job, tags, node, &mut files);
-        let default = match job.is_owners() {
-            true => OUTPUT_BYTES_MAX,
-            false => OUTPUT_BYTES_GUEST_MAX,
-        };
-        let limit = job.options.output_limit.unwrap_or(default);
+        let (bytes, given) = job.options.output_limit.clone().unwrap_or_else(|| {
+            let (bytes, given) = match job.is_owners() {
+                true => OUTPUT_MAX,
+                false => OUTPUT_GUEST_MAX,
+            };
+            (bytes, given.to_owned())
+        });
+        let bytes = bytes.min(OUTPUT_MAX.0);
         Plan {
             files,
             stdout,
             stderr,
-            limit: limit.min(OUTPUT_BYTES_MAX),
+            limit: Limit { bytes, given },
+        }
+    }
+}
+
+impl Output {
+    /// The file that takes what the shell says itself: that of standard error, if all tasks
+    /// share one that can be written.
+    pub fn log_file(&self) -> Option<usize> {
+        match self.stderr.files[..] {
+            [file] if !self.failed => Some(file),
+            _ => None,
         }
     }
 }
@@ -114,7 +139,7 @@ fn route(
     let route = Route {
         files: numbers.collect(),
         label: stream.label,
-        bytes: 0,
+        ..Route::default()
     };
     (route, Some(render(None)))
 }
@@ -146,7 +171,8 @@ impl JobShell {
         data: &Bytes,
         eof: bool,
     ) {
-        let limit = self.output.limit;
+        let Output { limit, .. } = &self.output;
+        let limit = limit.clone();
         let route = match stream {
             StdioFd::Stderr => &mut self.output.stderr,
             StdioFd::Stdin | StdioFd::Stdout => &mut self.output.stdout,
@@ -163,26 +189,30 @@ impl JobShell {
             };
             return self.write_file(cx, file, data);
         }
-        let before = route.bytes;
-        route.bytes = before.saturating_add(data.len() as u64);
-        let is_over = route.bytes > limit;
-        let room = usize::try_from(limit.saturating_sub(before)).unwrap_or(usize::MAX);
-        let kept = data.slice(..data.len().min(room));
-        if is_over && before <= limit {
-            let message = format!(
-                "{} will be truncated: limit of {limit} bytes reached",
-                stream.as_str()
-            );
-            self.say(cx, level::WARN, &message);
+        let is_kept = route.count(data.len(), limit.bytes);
+        if !is_kept && route.dropped == data.len() as u64 {
+            let (name, given) = (stream.as_str(), &limit.given);
+            let message = format!("{name} will be truncated, {given} limit exceeded");
+            self.warn(cx, "output.kvs", &message);
         }
+        let kept = if is_kept { &data[..] } else { &[] };
         if !kept.is_empty() || eof {
-            let bytes = (!kept.is_empty()).then_some(&kept[..]);
+            let bytes = (!kept.is_empty()).then_some(kept);
             let data = Data::new(stream.as_str(), &rank.to_string(), bytes, eof);
             self.store.data(cx.now().wall, &data);
         }
     }
 
-    fn write_file(&mut self, cx: &mut Cx<Self>, file: usize, data: Bytes) {
+    /// Says at the end which streams were too much for the log.
+    pub(crate) fn sum_up_output(&mut self, cx: &mut Cx<Self>) {
+        let Output { stdout, stderr, .. } = &self.output;
+        let words = [("stdout", stdout), ("stderr", stderr)].map(|(name, route)| route.sum(name));
+        for message in words.into_iter().flatten() {
+            self.warn(cx, "output.kvs", &message);
+        }
+    }
+
+    pub(crate) fn write_file(&mut self, cx: &mut Cx<Self>, file: usize, data: Bytes) {
         if data.is_empty() {
             return;
         }
@@ -194,11 +224,8 @@ impl JobShell {
                 if let Err(why) = result
                     && !std::mem::replace(&mut core.output.failed, true)
                 {
-                    core.say(
-                        cx,
-                        level::ERROR,
-                        &format!("error writing output file: {why}"),
-                    );
+                    let message = format!("error writing output file: {why}");
+                    core.log(cx, Level::Error, None, &message);
                 }
                 core.regulate(cx);
                 core.leave_if_drained(cx);
@@ -219,6 +246,38 @@ impl JobShell {
     }
 }
 
+impl Route {
+    /// Counts a piece for the log, and tells whether it is kept: a piece that does not fit
+    /// is dropped whole, and all that follow it.
+    fn count(&mut self, len: usize, limit: u64) -> bool {
+        self.bytes = self.bytes.saturating_add(len as u64);
+        let is_kept = len == 0 || self.bytes <= limit;
+        if !is_kept {
+            self.dropped = self.dropped.saturating_add(len as u64);
+        }
+        is_kept
+    }
+
+    /// What is to be said of a stream of this name in the end.
+    fn sum(&self, name: &str) -> Option<String> {
+        let Route { bytes, dropped, .. } = self;
+        if *dropped > 0 {
+            return Some(format!("{name}: {dropped} of {bytes} bytes truncated"));
+        }
+        (*bytes > OUTPUT_BYTES_HIGH).then(|| {
+            let size = in_megabytes(*bytes);
+            format!(
+                "high {name} volume ({size}), consider redirecting to a file next time \
+                 (e.g. use --output=FILE)"
+            )
+        })
+    }
+}
+
+fn in_megabytes(bytes: u64) -> String {
+    format!("{:.1}M", bytes as f64 / f64::from(1 << 20))
+}
+
 /// Puts the rank before every line.
 fn label(rank: u32, data: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(data.len() + 16);
@@ -232,6 +291,34 @@ fn label(rank: u32, data: &[u8]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_dropped_whole_and_summed_up() {
+        let check = |pieces: &[usize], limit, kept: &[bool], sum: Option<&str>| {
+            let mut route = Route::default();
+            let seen: Vec<bool> = pieces.iter().map(|len| route.count(*len, limit)).collect();
+            assert_eq!(seen, kept);
+            assert_eq!(route.sum("stdout").as_deref(), sum);
+        };
+        let truncated = |text| Some(text);
+        check(&[10, 0], 10, &[true, true], None);
+        check(
+            &[10, 15, 0],
+            10,
+            &[true, false, true],
+            truncated("stdout: 15 of 25 bytes truncated"),
+        );
+        check(
+            &[11, 1],
+            10,
+            &[false, false],
+            truncated("stdout: 12 of 12 bytes truncated"),
+        );
+        let much = 150 << 20;
+        let high = "high stdout volume (150.0M), consider redirecting to a file next time (e.g. \
+                    use --output=FILE)";
+        check(&[much], 1 << 30, &[true], Some(high));
+    }
 
     #[test]
     fn every_line_gets_its_label() {

@@ -6,11 +6,11 @@ use node::Cx;
 use proto::data::TaskMap;
 
 use crate::JobShell;
-use crate::core::level;
 use crate::job::Job;
+use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags};
 use crate::options::Affinity;
-use crate::output::Plan;
+use crate::output::{Output, Plan};
 use crate::worker::{Files, Prepared, Wanted};
 
 impl JobShell {
@@ -46,7 +46,7 @@ impl JobShell {
         }
         if let Some(why) = &prepared.cwd_error {
             let message = format!("host {}: {why}. Going to /tmp instead", job.host);
-            self.say(cx, level::ERROR, &message);
+            self.log(cx, Level::Error, None, &message);
         }
         let plan = Plan::new(&job, &self.tags(&job, &prepared), &node_tags(&job));
         self.prepared = Some(prepared);
@@ -63,7 +63,11 @@ impl JobShell {
         };
         cx.work(open, |core: &mut JobShell, cx, opened| match opened {
             Ok(()) => core.launch(cx),
-            Err(why) => core.fatal(cx, 1, &why),
+            Err(why) => {
+                // Nothing can be written there, also not why.
+                core.output = Output::default();
+                core.fatal(cx, 1, &why);
+            }
         });
     }
 

@@ -1,8 +1,10 @@
 //! Signals for the tasks: from clients through the job manager, from job-exec, from
 //! whoever signals the shell, and the warning before the job's time is up.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use node::Cx;
 use proto::job_manager::ShellKill;
 
@@ -17,6 +19,14 @@ pub(crate) const SIGKILL: i32 = 9;
 /// Signals to the shell that are meant for its tasks: INT, ALRM, TERM.
 const FORWARDED: [i32; 3] = [2, 14, SIGTERM];
 
+/// A signal by the name that users know it by.
+fn name_of(signum: i32) -> Cow<'static, str> {
+    match Signal::try_from(signum) {
+        Ok(signal) => signal.as_str().into(),
+        Err(_) => format!("signal {signum}").into(),
+    }
+}
+
 impl JobShell {
     /// Event `shell-ID.kill`.
     pub(crate) fn kill_event(&mut self, cx: &mut Cx<Self>, id: &str, event: ShellKill) {
@@ -30,6 +40,8 @@ impl JobShell {
     /// The shell itself got a signal.
     pub(crate) fn signalled(&mut self, cx: &mut Cx<Self>, signum: i32) {
         if FORWARDED.contains(&signum) {
+            let message = format!("forwarding signal {signum} to tasks");
+            self.debug(cx, "signals", &message);
             self.signal_tasks(cx, signum);
         }
     }
@@ -51,13 +63,20 @@ impl JobShell {
         let Some((signum, left)) = self.job.as_ref().and_then(|job| job.options.signal) else {
             return;
         };
-        let at = self.expiration - left.as_secs_f64() - cx.now().wall;
+        let name = name_of(signum);
         if self.expiration <= 0.0 {
-            return;
+            let message = format!("job has no expiration, {name} will not be sent");
+            return self.notice(cx, "signal", &message);
         }
+        let at = self.expiration - left.as_secs_f64() - cx.now().wall;
+        let message = format!("Will send {name} to job in {:.2}s", at.max(0.0));
+        self.debug(cx, "signal", &message);
         if let Ok(wait) = Duration::try_from_secs_f64(at.max(0.0)) {
             let run = move |core: &mut JobShell, cx: &mut Cx<JobShell>| {
                 core.warning = None;
+                let left = core.expiration - cx.now().wall;
+                let message = format!("job will expire in {left:.1}s, sending {name} to job");
+                core.notice(cx, "signal", &message);
                 core.signal_tasks(cx, signum);
             };
             self.warning = Some(cx.timer(wait, run));

@@ -77,17 +77,8 @@ impl Store {
     }
 
     /// Adds words of the shell itself.
-    pub fn log(&mut self, now: f64, level: i32, message: &str) {
-        let log = Log {
-            level,
-            message: message.to_owned(),
-            rank: Some(0),
-            component: None,
-            file: None,
-            line: None,
-            program: None,
-        };
-        add(&mut self.output, self.stamps.next(now), "log", &log);
+    pub fn log(&mut self, now: f64, log: &Log) {
+        add(&mut self.output, self.stamps.next(now), "log", log);
     }
 
     /// Adds a piece of input, behind a header of its own.

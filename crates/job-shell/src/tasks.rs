@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::JobShell;
 use crate::lines::{Buffering, Lines};
+use crate::log::Level;
 use crate::options::Options;
 use crate::state::{Move, State};
 
@@ -111,6 +112,9 @@ impl JobShell {
         self.close_input(cx, index);
         let code = u8::try_from(status.shell_code()).unwrap_or(1);
         self.code = self.code.max(code);
+        let rank = self.tasks[index].rank;
+        let message = format!("task {rank} complete status={code}");
+        self.log(cx, Level::Debug, None, &message);
         if is_first {
             self.first_exit(cx, index, status);
         }
@@ -209,6 +213,10 @@ impl JobShell {
     pub(crate) fn ended(&mut self, cx: &mut Cx<Self>) {
         if self.state() != State::Draining && self.step(Move::Ended) {
             self.refuse_input(cx);
+            self.sum_up_output(cx);
+            self.debug(cx, "tasks-complete", "all shells report tasks complete");
+            let message = format!("exit {}", self.code);
+            self.log(cx, Level::Debug, None, &message);
             for timer in [self.exit_timer.take(), self.warning.take()]
                 .into_iter()
                 .flatten()

@@ -140,8 +140,7 @@ fn one_task_that_does_not_read_holds_up_no_other() {
     }
     // One MiB is in hand for task 1 at most, and so its share is full now.
     stage.send_input("all", MIB);
-    let log =
-        r#"log {"level":4,"message":"input.kvs: task 1: buffer full, closing stdin","rank":0}"#;
+    let log = r#"log {"level":4,"message":"task 1: buffer full, closing stdin","rank":0,"component":"input.kvs"}"#;
     assert_eq!(stage.output(), [log]);
     for _ in 0..MIB / WINDOW {
         stage.reads(0, WINDOW, false);

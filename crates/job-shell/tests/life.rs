@@ -107,7 +107,7 @@ fn a_task_that_can_not_be_started_ends_the_job() {
         errno: Errno::EACCES,
     };
     assert_eq!(stage.child(1, failed), ["exit 127"]);
-    let log = format!(r#"log {{"level":2,"message":"{note}","rank":0}}"#);
+    let log = format!(r#"log {{"level":0,"message":"{note}","rank":0}}"#);
     assert_eq!(stage.output(), [log]);
 }
 

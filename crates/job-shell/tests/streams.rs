@@ -93,8 +93,7 @@ fn output_over_the_limit_is_dropped_and_told() {
         stage.output(),
         [
             r#"data {"stream":"stdout","rank":"0","data":"abc\n"}"#,
-            r#"log {"level":4,"message":"stdout will be truncated: limit of 5 bytes reached","rank":0}"#,
-            r#"data {"stream":"stdout","rank":"0","data":"d"}"#,
+            r#"log {"level":4,"message":"stdout will be truncated, 5 limit exceeded","rank":0,"component":"output.kvs"}"#,
             r#"data {"stream":"stderr","rank":"0","data":"err\n"}"#
         ]
     );

@@ -226,7 +226,7 @@ impl Server {
         self.clients[task].closed = true;
         let shown: String = line.chars().take(80).collect();
         effects.push(Effect::Warn(format!(
-            "pmi-simple: protocol error by task {task}: {shown}"
+            "protocol error by task {task}: {shown}"
         )));
         effects.push(Effect::Reply {
             task,
@@ -236,7 +236,7 @@ impl Server {
     }
 }
 
-const SLURM_WARNING: &str = "pmi-simple: is application unintentionally using slurm libpmi2.so?";
+const SLURM_WARNING: &str = "is application unintentionally using slurm libpmi2.so?";
 
 fn reply(effects: &mut Vec<Effect>, task: usize, mut line: String) {
     line.push('\n');
@@ -369,7 +369,7 @@ mod tests {
         );
         check(
             "GET / HTTP/1.1\n",
-            "warn pmi-simple: protocol error by task 0: GET / HTTP/1.1; 0: close",
+            "warn protocol error by task 0: GET / HTTP/1.1; 0: close",
         );
         let mut server = server(1);
         assert_eq!(show(server.receive(0, b"cmd=get_app")), "");

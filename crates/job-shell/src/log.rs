@@ -1,0 +1,168 @@
+//! What the shell says of itself (protocol/23 section 4): who is shown it, and where it goes.
+//!
+//! A message is an event of the job's output. Where standard error goes to a file, it goes
+//! there too, and no longer to the log.
+
+use node::Cx;
+use proto::data::stdio::Log;
+
+use crate::JobShell;
+use crate::limits::LOG_MESSAGE_BYTES_MAX;
+
+/// Our rank among the shells of the job.
+const RANK: i64 = 0;
+
+/// How much a message matters, by its RFC 5424 number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// The job cannot go on.
+    Fatal = 0,
+    /// Something went wrong.
+    Error = 3,
+    /// Something may be wrong.
+    Warn = 4,
+    /// Users are told without asking. Shown without a label.
+    Notice = 5,
+    /// Shown with `-o verbose`.
+    Debug = 6,
+    /// Shown with `-o verbose=2`.
+    Trace = 7,
+}
+
+impl Level {
+    /// Whether a job with this `-o verbose` shows it.
+    fn is_shown(self, verbose: i64) -> bool {
+        self as i64 <= (Level::Notice as i64).saturating_add(verbose)
+    }
+
+    /// What stands before the message.
+    fn label(self) -> &'static str {
+        match self {
+            Level::Fatal => "FATAL: ",
+            Level::Error => "ERROR: ",
+            Level::Warn => " WARN: ",
+            Level::Notice => "",
+            Level::Debug => "DEBUG: ",
+            Level::Trace => "TRACE: ",
+        }
+    }
+}
+
+impl JobShell {
+    /// Says something to the user. The component is the part of the shell that speaks, by the
+    /// name that protocol/23 section 4 has for it; `None` for the shell as a whole.
+    pub(crate) fn log(
+        &mut self,
+        cx: &mut Cx<Self>,
+        level: Level,
+        component: Option<&str>,
+        message: &str,
+    ) {
+        let verbose = self.job.as_ref().map_or(0, |job| job.options.verbose);
+        if !level.is_shown(verbose) {
+            return;
+        }
+        let message = shortened(message);
+        if let Some(file) = self.output.log_file() {
+            let line = line(level, component, &message);
+            return self.write_file(cx, file, line.into());
+        }
+        let log = Log {
+            level: level as i32,
+            message,
+            rank: Some(RANK),
+            component: component.map(str::to_owned),
+            file: None,
+            line: None,
+            program: None,
+        };
+        self.store.log(cx.now().wall, &log);
+    }
+
+    /// Says that a part of the shell did not do quite what was asked.
+    pub(crate) fn warn(&mut self, cx: &mut Cx<Self>, component: &str, message: &str) {
+        self.log(cx, Level::Warn, Some(component), message);
+    }
+
+    /// Says what the user has asked a part of the shell to tell.
+    pub(crate) fn notice(&mut self, cx: &mut Cx<Self>, component: &str, message: &str) {
+        self.log(cx, Level::Notice, Some(component), message);
+    }
+
+    /// Says what a part of the shell does, to users with `-o verbose`.
+    pub(crate) fn debug(&mut self, cx: &mut Cx<Self>, component: &str, message: &str) {
+        self.log(cx, Level::Debug, Some(component), message);
+    }
+}
+
+/// A message that fits: what is over is cut, and `+` says so.
+fn shortened(message: &str) -> String {
+    if message.len() <= LOG_MESSAGE_BYTES_MAX {
+        return message.to_owned();
+    }
+    let mut ends = (0..LOG_MESSAGE_BYTES_MAX).rev();
+    let end = ends.find(|end| message.is_char_boundary(*end));
+    format!("{}+", &message[..end.unwrap_or(0)])
+}
+
+/// The line that a file of standard error gets.
+fn line(level: Level, component: Option<&str>, message: &str) -> String {
+    let component = component.map(|name| format!("{name}: "));
+    let component = component.unwrap_or_default();
+    let label = level.label();
+    format!("flux-shell[{RANK}]: {label}{component}{message}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_is_shown_the_more_verbose_the_job_is() {
+        let all = [
+            Level::Fatal,
+            Level::Error,
+            Level::Warn,
+            Level::Notice,
+            Level::Debug,
+            Level::Trace,
+        ];
+        for (verbose, last) in [
+            (0, Level::Notice),
+            (1, Level::Debug),
+            (2, Level::Trace),
+            (i64::MAX, Level::Trace),
+            (-1, Level::Warn),
+        ] {
+            let mut shown = all.into_iter().filter(|level| level.is_shown(verbose));
+            assert_eq!(shown.next_back(), Some(last), "{verbose}");
+        }
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        assert_eq!(shortened("short"), "short");
+        let fits = "x".repeat(LOG_MESSAGE_BYTES_MAX);
+        assert_eq!(shortened(&fits), fits);
+        let cut = shortened(&"ƒ".repeat(LOG_MESSAGE_BYTES_MAX));
+        assert!(cut.len() <= LOG_MESSAGE_BYTES_MAX && cut.ends_with("ƒ+"));
+    }
+
+    #[test]
+    fn lines_of_a_file_have_label_and_component() {
+        let check = |level, component, expect: &str| {
+            assert_eq!(line(level, component, "text"), expect);
+        };
+        check(Level::Fatal, None, "flux-shell[0]: FATAL: text\n");
+        check(
+            Level::Warn,
+            Some("pty"),
+            "flux-shell[0]:  WARN: pty: text\n",
+        );
+        check(
+            Level::Notice,
+            Some("sysmon"),
+            "flux-shell[0]: sysmon: text\n",
+        );
+    }
+}
