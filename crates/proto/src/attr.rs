@@ -1,8 +1,8 @@
 //! attr.*: named values of the broker (protocol/03 section 2).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Never};
 
 /// What the attribute `version` says: the flux-core whose protocol this is. Programs compare

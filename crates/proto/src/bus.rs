@@ -4,10 +4,10 @@
 //! the publisher's role, in the broker and before each handler, and the page in `doc/rpc`
 //! follow from it.
 
-use schemars::Schema;
 use wire::Role;
 
 use crate::Payload;
+use crate::schema::Schema;
 
 /// One event of the bus. Implemented on the payload's type.
 pub trait Event: Payload + 'static {

@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Never, Object, Refusal};
 
 /// Asks to be answered with the same object, the route taken and the sender's credential.

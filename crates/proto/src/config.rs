@@ -1,8 +1,8 @@
 //! config.*: the instance's configuration (protocol/03 section 8).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Object, Refusal};
 
 /// Asks for the configuration; as a stream, again after every change.

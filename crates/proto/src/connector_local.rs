@@ -1,9 +1,9 @@
 //! connector-local.*: the programs on the local socket (protocol/02 section 5.4).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Never;
+use crate::schema::JsonSchema;
 
 /// Asks who is connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -10,9 +10,9 @@ mod edit;
 mod frame;
 
 use bytes::Bytes;
-use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
 
 pub use edit::{Edit, Part};
@@ -221,7 +221,6 @@ macro_rules! raw_payloads {
             fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
                 Ok($name(payload.cloned().unwrap_or_default()))
             }
-            fn schema() -> Option<Schema> { None }
         })*
     };
 }

@@ -3,12 +3,12 @@
 //! deletes what nothing refers to (doc/garbage-collection.md).
 
 use bytes::Bytes;
-use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::content::{Blob, Checkpoint, CheckpointGetError, Checkpoints, Digest};
 use crate::content::{LoadError, StoreError};
 use crate::kvs::Summary;
+use crate::schema::JsonSchema;
 use crate::{BadPayload, Empty, Payload, Refusal};
 
 /// Asks for the blob with this digest.
@@ -179,7 +179,6 @@ macro_rules! raw_payloads {
             fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
                 Ok($name(payload.cloned().unwrap_or_default()))
             }
-            fn schema() -> Option<Schema> { None }
         })*
     };
 }

@@ -1,8 +1,8 @@
 //! event.*: publishing and subscribing (protocol/03 section 5).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
 /// Publishes an event and waits for its sequence number.

@@ -1,9 +1,9 @@
 //! feasibility.*: whether a job could ever run here (protocol/13 section 2). The
 //! scheduler offers it under a name of its own, for job-ingest and job-manager.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Object};
 
 /// Asks whether a job could run if all resources were free and up.

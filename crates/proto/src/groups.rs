@@ -1,10 +1,10 @@
 //! groups.*: sets of ranks that brokers join (protocol/03 section 12).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Empty;
 use crate::data::IdSet;
+use crate::schema::JsonSchema;
 
 /// The group of all brokers that are there.
 pub const ONLINE: &str = "broker.online";

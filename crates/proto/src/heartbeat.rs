@@ -1,9 +1,9 @@
 //! heartbeat.*: the pulse of the instance (protocol/03 section 13).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Never;
+use crate::schema::JsonSchema;
 
 /// The pulse, published by rank 0 once per period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

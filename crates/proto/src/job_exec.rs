@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::data::JobId;
+use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
 /// Starts a job. Answered several times without the STREAMING flag: a caller tells the

@@ -1,10 +1,10 @@
 //! job-info.*: a job's data for its user (protocol/10 section 24, RFC 41).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::data::JobId;
+use crate::schema::{self, JsonSchema, Schema};
 use crate::{BadPayload, Coded as _, Never, Refusal};
 
 /// Lookup: decode `jobspec` and `R` instead of giving their text.
@@ -69,8 +69,8 @@ impl crate::Payload for Watched {
             None => Ok(Watched { event: None }),
         }
     }
-    fn schema() -> Option<schemars::Schema> {
-        Some(schemars::schema_for!(Watched))
+    fn schema() -> Option<Schema> {
+        schema::of::<Self>()
     }
 }
 

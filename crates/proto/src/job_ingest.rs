@@ -1,10 +1,10 @@
 //! job-ingest.*: where jobs come in, on every rank (protocol/11 section 2).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::common::HiddenError;
 use crate::data::JobId;
+use crate::schema::JsonSchema;
 use crate::{BadPayload, Coded as _, Never, Refusal};
 
 /// Submits a job.

@@ -1,10 +1,10 @@
 //! job-list.*: the jobs of the instance and their attributes (protocol/12, RFC 43).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::common::HiddenError;
+use crate::schema::JsonSchema;
 use crate::{BadPayload, Coded as _, Empty, Never, Object, Refusal};
 
 /// Asks for jobs, pending before running before inactive ones. The types are checked by

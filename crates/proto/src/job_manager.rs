@@ -10,13 +10,13 @@ mod journal;
 mod queue;
 mod service;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::common::HiddenError;
 use crate::data::JobId;
 use crate::data::job::State;
+use crate::schema::JsonSchema;
 use crate::{BadPayload, Coded as _, Empty, Never, Object, RawJson, Refusal};
 
 pub use errors::*;

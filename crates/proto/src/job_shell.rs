@@ -1,11 +1,11 @@
 //! What clients ask of the shells of a running job (RFC 24, protocol/13 section 9). The
 //! leading shell registers the service as `UID-shell-F58PLAIN`; here it is `shell`.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::JobId;
 use crate::data::stdio::Data;
+use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
 /// The service name of the job `id` of user `userid`.

@@ -8,11 +8,11 @@ mod ops;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::Tree;
+use crate::schema::JsonSchema;
 use crate::{Empty, Never};
 
 pub use ops::{Dirent, Op};

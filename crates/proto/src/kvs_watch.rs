@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Tree;
 use crate::kvs;
+use crate::schema::{JsonSchema, Schema};
 use crate::{BadPayload, Never, Payload};
 
 /// Looks a key up, now or when it is there, once or at every change.

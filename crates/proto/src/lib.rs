@@ -1,12 +1,13 @@
 //! Every topic, request, response, event and error, and the data formats in them.
 //! Pure: no I/O, no clock.
 //!
-//! Read on in `method.rs` (what a method is) and `bus.rs` (what an event is), then any service file, each of which
-//! lists its service whole; `data/` holds the formats (job ids, idsets, jobspec,
-//! R, event logs, tree objects). Modules know each other only through this crate.
+//! Read on in `method.rs` (what a method is) and `bus.rs` (what an event is), then any
+//! service file, each of which lists its service whole; `data/` holds the formats (job
+//! ids, idsets, jobspec, R, event logs, tree objects). Modules know each other only through this crate.
 
 pub mod data;
 pub mod payload;
+pub mod schema;
 
 pub mod attr;
 pub mod broker;

@@ -1,9 +1,9 @@
 //! log.*: the broker's log ring (protocol/03 section 7). Lines are in the form of
 //! [`crate::data::logline`].
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Never, Raw, Refusal};
 
 /// Adds one or more lines to the log. Answered only if the matchtag is not 0.
@@ -16,9 +16,6 @@ impl crate::Payload for Append {
     }
     fn decode(payload: Option<&bytes::Bytes>) -> Result<Self, crate::BadPayload> {
         Raw::decode(payload).map(Append)
-    }
-    fn schema() -> Option<schemars::Schema> {
-        None
     }
 }
 

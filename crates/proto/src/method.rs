@@ -4,11 +4,11 @@
 //! the typed call, the page in `doc/rpc` and the golden test all follow from it.
 
 use bytes::Bytes;
-use schemars::Schema;
 use wire::Role;
 
 use crate::payload::{BadPayload, Payload};
 use crate::refusal::{Coded, DeclaredError, Refusal};
+use crate::schema::Schema;
 
 /// How many answers a request gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

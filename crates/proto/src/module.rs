@@ -1,9 +1,9 @@
 //! module.*: loading modules and keeping track of them (protocol/03 section 4).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Never, Refusal};
 
 /// Control type of the first message on a module's link: a ROUTER socket knows its

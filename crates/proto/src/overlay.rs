@@ -1,10 +1,10 @@
 //! overlay.*: the tree of brokers, and how they are (protocol/03 section 11). An instance
 //! of one broker is the tree with no children.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
+use crate::schema::JsonSchema;
 
 /// Asks how a broker and its subtree are; as a stream, again at every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,8 +1,9 @@
 //! Payloads: JSON objects behind a NUL, raw bytes, or nothing (protocol/01 section 5).
 
 use bytes::Bytes;
-use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
+
+use crate::schema::{JsonSchema, Schema};
 
 /// Something that travels as the payload of a message.
 pub trait Payload: Sized {
@@ -13,8 +14,10 @@ pub trait Payload: Sized {
     /// for the peer.
     fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload>;
 
-    /// The JSON schema, `None` for raw bytes and nothing.
-    fn schema() -> Option<Schema>;
+    /// The JSON schema; `None` for raw bytes and nothing, and without the feature `schema`.
+    fn schema() -> Option<Schema> {
+        None
+    }
 }
 
 /// Why a payload is not what the method takes. Travels as EPROTO.
@@ -38,9 +41,6 @@ impl Payload for Empty {
             _ => Ok(Empty),
         }
     }
-    fn schema() -> Option<Schema> {
-        None
-    }
 }
 
 /// Plain bytes without a NUL.
@@ -53,9 +53,6 @@ impl Payload for Raw {
     }
     fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
         Ok(Raw(payload.cloned().unwrap_or_default()))
-    }
-    fn schema() -> Option<Schema> {
-        None
     }
 }
 
@@ -98,7 +95,7 @@ macro_rules! json_payloads {
             fn decode(payload: Option<&::bytes::Bytes>) -> Result<Self, $crate::BadPayload> {
                 $crate::payload::decode_json(payload)
             }
-            fn schema() -> Option<::schemars::Schema> { Some(::schemars::schema_for!($name)) }
+            fn schema() -> Option<$crate::schema::Schema> { $crate::schema::of::<$name>() }
         })*
     };
 }
@@ -112,7 +109,6 @@ macro_rules! no_payloads {
             fn decode(payload: Option<&::bytes::Bytes>) -> Result<Self, $crate::BadPayload> {
                 $crate::Empty::decode(payload).map(|_| $name)
             }
-            fn schema() -> Option<::schemars::Schema> { None }
         })*
     };
 }

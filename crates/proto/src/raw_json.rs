@@ -1,6 +1,5 @@
 //! A JSON value that is only passed on: kept as the text it came as.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -55,19 +54,7 @@ impl<'de> Deserialize<'de> for RawJson {
     }
 }
 
-impl schemars::JsonSchema for RawJson {
-    fn schema_name() -> Cow<'static, str> {
-        "RawJson".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "description": "Any JSON value, passed on as it is." })
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-}
+crate::schema::schema_by_hand!(RawJson, "RawJson", inline, { "description": "Any JSON value, passed on as it is." });
 
 #[cfg(test)]
 mod tests {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Entry, IdSet, Rset};
+use crate::schema::JsonSchema;
 use crate::{BadPayload, Coded as _, Empty, Refusal};
 
 /// KVS key of the resource set.

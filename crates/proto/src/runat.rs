@@ -1,9 +1,9 @@
 //! runat.*: commands that the broker runs at a point of its life (protocol/03 section 10).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Empty;
+use crate::schema::JsonSchema;
 
 /// Adds commands at the head of a list: the last pushed runs first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

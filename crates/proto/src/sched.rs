@@ -1,11 +1,11 @@
 //! sched.*: asking a scheduler for resources (RFC 27, protocol/11 section 7, protocol/13
 //! section 1). Whichever scheduler is loaded registers this service; the job manager calls it.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::JobId;
 use crate::data::job::Priority;
+use crate::schema::JsonSchema;
 use crate::{Empty, Object, RawJson, Refusal};
 
 /// Asks for resources for a job. Sent without a matchtag and answered any number of times

@@ -1,8 +1,8 @@
 //! service.*: registering names under which requests are answered (protocol/03 section 5).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
 /// Registers a service name for the sender.

@@ -1,7 +1,8 @@
 //! shutdown.*: ending the instance in order (protocol/03 section 10).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::schema::JsonSchema;
 
 /// Starts the shutdown; as a stream, sends log lines until it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]

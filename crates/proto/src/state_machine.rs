@@ -1,8 +1,8 @@
 //! state-machine.*: the broker's life cycle as others see it (protocol/03 section 9).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
 /// Asks for the broker's state.

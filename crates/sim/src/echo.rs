@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use node::{Cx, Host, Module, Peer, Reply, Routes, Stream};
+use proto::schema::JsonSchema;
 use proto::{Never, Refusal};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Asks to be answered at once.

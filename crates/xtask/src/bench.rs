@@ -122,13 +122,7 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
 /// Builds all programs with a profile that has a folder of its own name; the folder.
 pub fn build(profile: &str) -> Result<PathBuf> {
     let profile_option = format!("--profile={profile}");
-    if !run(&mut cargo([
-        "build",
-        &profile_option,
-        "--workspace",
-        "--bins",
-        "--quiet",
-    ]))? {
+    if !run(&mut cargo(["build", &profile_option, "--quiet"]))? {
         bail!("the {profile} build failed");
     }
     Ok(Metadata::read()?.target_directory().join(profile))

@@ -94,9 +94,6 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     };
     let built = run(&mut cargo([
         "build",
-        "--workspace",
-        "--exclude=xtask",
-        "--bins",
         "--quiet",
         &format!("--profile={}", args.profile),
     ]))?;

@@ -14,7 +14,6 @@
 //! The checkpoint is JSON, empty when there is none.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use schemars::Schema;
 
 use super::{Checkpoint, Edit, Part};
 use crate::{BadPayload, Payload};
@@ -122,10 +121,6 @@ impl Payload for Commit {
             checkpoint,
         })
     }
-
-    fn schema() -> Option<Schema> {
-        None
-    }
 }
 
 impl Payload for RecordList {
@@ -141,10 +136,6 @@ impl Payload for RecordList {
         let records = input.records()?;
         input.end()?;
         Ok(RecordList(records))
-    }
-
-    fn schema() -> Option<Schema> {
-        None
     }
 }
 

@@ -3,7 +3,6 @@
 //! There are two printed forms, and scripts compare both: `Display` is the exact one of logs
 //! and configuration, [`Fsd::to_listing`] the short one of job listings.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -191,22 +190,10 @@ impl<'de> Deserialize<'de> for Fsd {
     }
 }
 
-impl schemars::JsonSchema for Fsd {
-    fn schema_name() -> Cow<'static, str> {
-        "Fsd".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": ["number", "string"],
-            "description": "A duration: seconds, or a text such as \"1.5h\" (RFC 23)."
-        })
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-}
+crate::schema::schema_by_hand!(Fsd, "Fsd", inline, {
+    "type": ["number", "string"],
+    "description": "A duration: seconds, or a text such as \"1.5h\" (RFC 23)."
+});
 
 #[cfg(test)]
 mod tests {

@@ -58,19 +58,7 @@ macro_rules! string_on_the_wire {
             }
         }
 
-        impl schemars::JsonSchema for $type {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                $name.into()
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "description": $what })
-            }
-
-            fn inline_schema() -> bool {
-                true
-            }
-        }
+        $crate::schema::schema_by_hand!($type, $name, inline, { "type": "string", "description": $what });
     };
 }
 

@@ -4,7 +4,6 @@
 //! sorted, no blanks), because the hash of an encoded directory is its name. Objects are read in
 //! one pass, whatever the order of their keys.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -126,25 +125,17 @@ impl<'de> Deserialize<'de> for Tree {
     }
 }
 
-impl schemars::JsonSchema for Tree {
-    fn schema_name() -> Cow<'static, str> {
-        "Tree".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "description": "A KVS tree object (RFC 11).",
-            "properties": {
-                "ver": { "const": 1 },
-                "type": { "enum": ["val", "valref", "dir", "dirref", "symlink"] },
-                "data": { "type": ["string", "array", "object"] }
-            },
-            "required": ["ver", "type", "data"],
-            "additionalProperties": false
-        })
-    }
-}
+crate::schema::schema_by_hand!(Tree, "Tree", named, {
+    "type": "object",
+    "description": "A KVS tree object (RFC 11).",
+    "properties": {
+        "ver": { "const": 1 },
+        "type": { "enum": ["val", "valref", "dir", "dirref", "symlink"] },
+        "data": { "type": ["string", "array", "object"] }
+    },
+    "required": ["ver", "type", "data"],
+    "additionalProperties": false
+});
 
 struct TreeVisitor;
 

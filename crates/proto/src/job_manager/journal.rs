@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::{Entry, JobId};
+use crate::schema::{self, JsonSchema, Schema};
 use crate::{BadPayload, Coded as _, Payload, RawJson};
 
 use super::errors::JournalError;
@@ -79,8 +79,8 @@ impl Payload for EventsJournal {
         })
     }
 
-    fn schema() -> Option<schemars::Schema> {
-        Some(schemars::schema_for!(EventsJournal))
+    fn schema() -> Option<Schema> {
+        schema::of::<Self>()
     }
 }
 

@@ -1,11 +1,11 @@
 //! Queues (RFC 33), the history of a user, and forgetting inactive jobs (protocol/11
 //! sections 11 and 13).
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::data::JobId;
+use crate::schema::JsonSchema;
 
 /// Asks for the names of the queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

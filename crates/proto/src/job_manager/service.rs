@@ -1,12 +1,12 @@
 //! What schedulers and execution services ask of the job manager (RFC 27, RFC 32,
 //! protocol/11 sections 7 and 8). What it asks of them is in `sched.rs` and `job_exec.rs`.
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::RawJson;
 use crate::data::JobId;
 use crate::data::job::Priority;
+use crate::schema::JsonSchema;
 
 /// A scheduler asks which jobs have resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]

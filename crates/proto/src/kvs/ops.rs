@@ -1,15 +1,13 @@
 //! What a transaction is made of.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use schemars::JsonSchema;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::APPEND;
 use crate::data::Tree;
+use crate::schema::JsonSchema;
 
 /// One step of a transaction: exactly these three keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -104,8 +102,9 @@ impl<'de> Deserialize<'de> for Dirent {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Dirent {
-    fn schema_name() -> Cow<'static, str> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
         Tree::schema_name()
     }
 

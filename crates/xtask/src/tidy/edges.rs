@@ -9,7 +9,8 @@ use super::{assert_none, short};
 /// Which workspace crates each crate may depend on, besides in its own tests.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
-    ("proto", &["wire"]),
+    ("no-schema", &[]),
+    ("proto", &["wire", "no-schema"]),
     ("node", &["wire", "proto"]),
     ("zmq-sys", &[]),
     ("pmi", &[]),

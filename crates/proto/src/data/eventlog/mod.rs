@@ -218,25 +218,17 @@ impl<'de> Deserialize<'de> for Entry {
     }
 }
 
-impl schemars::JsonSchema for Entry {
-    fn schema_name() -> Cow<'static, str> {
-        "EventlogEntry".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "description": "One event of an event log (RFC 18).",
-            "properties": {
-                "timestamp": { "type": "number", "exclusiveMinimum": 0 },
-                "name": { "type": "string", "minLength": 1 },
-                "context": { "type": "object" }
-            },
-            "required": ["timestamp", "name"],
-            "additionalProperties": false
-        })
-    }
-}
+crate::schema::schema_by_hand!(Entry, "EventlogEntry", named, {
+    "type": "object",
+    "description": "One event of an event log (RFC 18).",
+    "properties": {
+        "timestamp": { "type": "number", "exclusiveMinimum": 0 },
+        "name": { "type": "string", "minLength": 1 },
+        "context": { "type": "object" }
+    },
+    "required": ["timestamp", "name"],
+    "additionalProperties": false
+});
 
 #[cfg(test)]
 mod tests {

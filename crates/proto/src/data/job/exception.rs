@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number::number_on_the_wire;
 use super::status::WaitStatus;
 use crate::data::limits::EXCEPTION_TYPE_BYTES_MAX;
 use crate::data::textual::string_on_the_wire;
+use crate::schema::JsonSchema;
 
 /// The type of an exception: not empty, not too long, no white space, no `=`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

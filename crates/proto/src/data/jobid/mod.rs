@@ -8,7 +8,6 @@ mod fluid;
 mod text;
 mod words;
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::Visitor;
@@ -129,23 +128,11 @@ impl<'de> Deserialize<'de> for JobId {
     }
 }
 
-impl schemars::JsonSchema for JobId {
-    fn schema_name() -> Cow<'static, str> {
-        "JobId".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "integer",
-            "format": "int64",
-            "description": "Job id (RFC 19). -1 stands for any job."
-        })
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-}
+crate::schema::schema_by_hand!(JobId, "JobId", inline, {
+    "type": "integer",
+    "format": "int64",
+    "description": "Job id (RFC 19). -1 stands for any job."
+});
 
 #[cfg(test)]
 mod tests {

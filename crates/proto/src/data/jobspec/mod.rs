@@ -10,8 +10,6 @@ mod count;
 mod validate;
 mod vertex;
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -221,24 +219,16 @@ impl<'de> Deserialize<'de> for Jobspec {
     }
 }
 
-impl schemars::JsonSchema for Jobspec {
-    fn schema_name() -> Cow<'static, str> {
-        "Jobspec".into()
+crate::schema::schema_by_hand!(Jobspec, "Jobspec", named, {
+    "type": "object",
+    "description": "A jobspec (RFC 14).",
+    "properties": {
+        "version": { "type": "integer" },
+        "resources": { "type": "array" },
+        "tasks": { "type": "array" },
+        "attributes": { "type": "object" }
     }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "description": "A jobspec (RFC 14).",
-            "properties": {
-                "version": { "type": "integer" },
-                "resources": { "type": "array" },
-                "tasks": { "type": "array" },
-                "attributes": { "type": "object" }
-            }
-        })
-    }
-}
+});
 
 #[cfg(test)]
 mod tests {

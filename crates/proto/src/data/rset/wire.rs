@@ -1,6 +1,5 @@
 //! The JSON of resource sets (RFC 20), read with bounds and written with like ranks grouped.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::de::Error as _;
@@ -176,24 +175,16 @@ impl<'de> Deserialize<'de> for Rset {
     }
 }
 
-impl schemars::JsonSchema for Rset {
-    fn schema_name() -> Cow<'static, str> {
-        "R".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "description": "A resource set, version 1 (RFC 20).",
-            "properties": {
-                "version": { "const": 1 },
-                "execution": { "type": "object" },
-                "scheduling": {}
-            },
-            "required": ["version", "execution"]
-        })
-    }
-}
+crate::schema::schema_by_hand!(Rset, "R", named, {
+    "type": "object",
+    "description": "A resource set, version 1 (RFC 20).",
+    "properties": {
+        "version": { "const": 1 },
+        "execution": { "type": "object" },
+        "scheduling": {}
+    },
+    "required": ["version", "execution"]
+});
 
 #[cfg(test)]
 mod tests {

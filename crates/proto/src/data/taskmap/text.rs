@@ -1,6 +1,5 @@
 //! The forms of task maps: JSON blocks, the wrapped object, raw idsets, and that of PMI-1.
 
-use std::borrow::Cow;
 use std::fmt::{self, Write};
 use std::str::FromStr;
 
@@ -170,18 +169,10 @@ impl<'de> Deserialize<'de> for TaskMap {
     }
 }
 
-impl schemars::JsonSchema for TaskMap {
-    fn schema_name() -> Cow<'static, str> {
-        "TaskMap".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": ["object", "array"],
-            "description": "A task map (RFC 34): blocks [nodeid,nnodes,ppn,repeat] under map."
-        })
-    }
-}
+crate::schema::schema_by_hand!(TaskMap, "TaskMap", named, {
+    "type": ["object", "array"],
+    "description": "A task map (RFC 34): blocks [nodeid,nnodes,ppn,repeat] under map."
+});
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use proto::schema::Schema;
 use proto::{Answer, Declared, Role, Service};
 
 use super::schema::fields;
@@ -106,7 +107,7 @@ fn method_section(method: &Declared) -> String {
     section
 }
 
-pub(super) fn payload(title: &str, schema: Option<schemars::Schema>) -> String {
+pub(super) fn payload(title: &str, schema: Option<Schema>) -> String {
     let Some(schema) = schema else {
         return format!("\n{title}: no payload, or raw bytes.\n");
     };
