@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::calendar::{Civil, iso_utc_micros, parse_iso_utc};
+use super::calendar::{at_micros, iso_utc, parse_iso_utc, utc};
 use super::limits::{LOG_MESSAGE_BYTES_MAX, LOG_NAME_BYTES_MAX};
 
 /// How bad an event is, as in syslog: lower is worse.
@@ -172,7 +172,8 @@ impl LogLine {
 
     /// The time as it is written, `-` if there is none.
     pub fn timestamp(&self) -> String {
-        self.time_us.map_or_else(|| "-".to_owned(), iso_utc_micros)
+        let written = self.time_us.map(|micros| iso_utc(at_micros(micros)));
+        written.unwrap_or_else(|| "-".to_owned())
     }
 
     /// The form of `flux dmesg`: `TIMESTAMP APP.SEV[RANK]: MSG`.
@@ -186,20 +187,8 @@ impl LogLine {
         let Some(time_us) = self.time_us else {
             return format!("- {}", self.tagged());
         };
-        let civil = Civil::from_epoch(time_us.div_euclid(1_000_000));
-        let Civil {
-            year,
-            day,
-            hour,
-            minute,
-            second,
-            ..
-        } = civil;
-        let (month, micros) = (civil.month_name(), time_us.rem_euclid(1_000_000));
-        let tagged = self.tagged();
-        format!(
-            "{month} {day:02} {hour:02}:{minute:02}:{second:02}.{micros:06} UTC {year} {tagged}"
-        )
+        let time = utc(at_micros(time_us)).strftime("%b %d %H:%M:%S.%6f UTC %Y");
+        format!("{time} {}", self.tagged())
     }
 
     /// The form on a broker's own standard error: `<3>app.err[rank]: msg`.

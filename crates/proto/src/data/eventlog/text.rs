@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::str::FromStr;
 
 use super::Entry;
-use crate::data::calendar::{Civil, iso_utc, split_micros};
+use crate::data::calendar::{at_micros, at_seconds, iso_utc, utc};
 
 /// How the time of an entry is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,27 +75,23 @@ impl EntryFormatter {
         let first = *self.first.get_or_insert(timestamp);
         match self.form {
             TimeForm::Raw => format!("{timestamp:.6}"),
-            TimeForm::Iso => iso_utc(timestamp),
+            TimeForm::Iso => iso_utc(at_seconds(timestamp)),
             TimeForm::Offset => format!("{:.6}", timestamp - first),
             TimeForm::Human => self.human_time(timestamp),
         }
     }
 
     fn human_time(&mut self, timestamp: f64) -> String {
-        let local = split_micros(timestamp).0 + self.utc_offset;
-        let minute = local.div_euclid(60);
+        let east = self.utc_offset * 1_000_000;
+        let local = at_micros(at_seconds(timestamp).as_microsecond() + east);
+        let minute = local.as_second().div_euclid(60);
         match self.dated {
             Some((since, same)) if same == minute => {
                 format!("[{:>+11.6}]", timestamp - since)
             }
             _ => {
                 self.dated = Some((timestamp, minute));
-                let civil = Civil::from_epoch(local);
-                let month = civil.month_name();
-                format!(
-                    "[{month}{:02} {:02}:{:02}]",
-                    civil.day, civil.hour, civil.minute
-                )
+                utc(local).strftime("[%b%d %H:%M]").to_string()
             }
         }
     }
