@@ -11,7 +11,7 @@ pub struct Ids {
 #[derive(Debug, Clone)]
 enum Source {
     /// Any word tells all that follow it.
-    Seed(u64),
+    Seed(fastrand::Rng),
     /// Random bits of the system.
     System(fn() -> u64),
 }
@@ -19,7 +19,7 @@ enum Source {
 impl Ids {
     /// Identities that follow from `seed`: for tests only.
     pub fn from_seed(seed: u64) -> Ids {
-        let source = Source::Seed(seed);
+        let source = Source::Seed(fastrand::Rng::with_seed(seed));
         Ids { source }
     }
 
@@ -49,19 +49,10 @@ impl Ids {
 
     fn next_word(&mut self) -> u64 {
         match &mut self.source {
-            Source::Seed(state) => split_mix(state),
+            Source::Seed(rng) => rng.u64(..),
             Source::System(random) => random(),
         }
     }
-}
-
-/// SplitMix64: every state gives another word, and words look random.
-fn split_mix(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut word = *state;
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
 }
 
 #[cfg(test)]

@@ -9,19 +9,6 @@ mod body;
 /// Damaged messages in one run.
 const CASES: u32 = 100_000;
 
-/// SplitMix64: the same cases each time.
-struct Rng(u64);
-
-impl Rng {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((word ^ (word >> 31)) % n as u64) as usize
-    }
-}
-
 fn corpus() -> Vec<Vec<u8>> {
     let mut request = Message::request("job-manager.kill", 7);
     request.set_payload(Bytes::from_static(b"{\"id\":1,\"signum\":15}\0"));
@@ -50,16 +37,17 @@ fn corpus() -> Vec<Vec<u8>> {
 #[test]
 fn damaged_messages_do_no_harm() {
     let corpus = corpus();
-    let mut rng = Rng(1);
+    // The same cases each time.
+    let mut rng = fastrand::Rng::with_seed(1);
     for _ in 0..CASES {
-        let mut bytes = corpus[rng.below(corpus.len())].clone();
-        for _ in 0..=rng.below(4) {
-            let at = rng.below(bytes.len());
-            match rng.below(4) {
-                0 => bytes[at] = rng.below(256) as u8,
+        let mut bytes = corpus[rng.usize(..corpus.len())].clone();
+        for _ in 0..=rng.usize(..4) {
+            let at = rng.usize(..bytes.len());
+            match rng.usize(..4) {
+                0 => bytes[at] = rng.u8(..),
                 1 => bytes[at] = 0xff,
                 2 => bytes.truncate(at.max(1)),
-                _ => bytes.insert(at, rng.below(256) as u8),
+                _ => bytes.insert(at, rng.u8(..)),
             }
         }
         body::check(&bytes);

@@ -67,7 +67,7 @@ pub fn attack(args: &AttackArgs) -> Result<bool> {
     let site = Site::new(&programs, folder.path(), "job")?;
     let broker = site.start()?;
     let mut watch = Watch::begin(&site, broker.id())?;
-    let mut assault = Assault::new(Rng(args.seed));
+    let mut assault = Assault::new(Rng::new(args.seed));
     let whos = Who::all(&site);
     let bar = ProgressBar::new(args.messages);
     while bar.position() < args.messages {

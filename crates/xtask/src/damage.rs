@@ -89,7 +89,7 @@ pub fn damage(args: &DamageArgs) -> Result<bool> {
     };
     let folder = Folder::new(args.keep.as_deref(), "damage")?;
     let mut tally = Tally::new();
-    let mut rng = Rng(args.seed);
+    let mut rng = Rng::new(args.seed);
     let ways = [(After::Kill, "kill"), (After::End, "end")];
     for (after, name) in ways {
         if args.after == after || args.after == After::Both {

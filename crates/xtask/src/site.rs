@@ -157,17 +157,18 @@ impl Folder {
     }
 }
 
-/// Random numbers, the same ones for the same seed (SplitMix64).
-pub struct Rng(pub u64);
+/// Random numbers, the same ones for the same seed.
+pub struct Rng(fastrand::Rng);
 
 impl Rng {
+    /// A source that follows from `seed`.
+    pub fn new(seed: u64) -> Rng {
+        Rng(fastrand::Rng::with_seed(seed))
+    }
+
     /// A number from 0 to `n` - 1.
     pub fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (word ^ (word >> 31)) % n
+        self.0.u64(..n)
     }
 
     /// One of `all`.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use client::fake::{FakeBroker, answer_raw, refuse};
 use client::{Handle, Options};
+use fastrand::Rng;
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::{Errno, Refusal};
 
@@ -57,29 +58,19 @@ fn store() -> Store {
     }
 }
 
-/// Numbers that look random and are the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1);
-        (self.0 >> 33) % sides
-    }
-}
-
-fn key(dice: &mut Dice) -> Vec<Box<str>> {
-    let depth = dice.roll(5);
+fn key(rng: &mut Rng) -> Vec<Box<str>> {
+    let depth = rng.u32(..5);
     let mut names: Vec<Box<str>> = (0..depth)
-        .map(|_| format!("d{}", dice.roll(3)).into())
+        .map(|_| format!("d{}", rng.u32(..3)).into())
         .collect();
-    names.push(format!("v{}", dice.roll(6)).into());
+    names.push(format!("v{}", rng.u32(..6)).into());
     names
 }
 
-fn model(dice: &mut Dice) -> Model {
-    let n_keys = dice.roll(80);
-    let value = |dice: &mut Dice| vec![dice.roll(256) as u8; dice.roll(200) as usize];
-    (0..n_keys).map(|_| (key(dice), value(dice))).collect()
+fn model(rng: &mut Rng) -> Model {
+    let n_keys = rng.u32(..80);
+    let value = |rng: &mut Rng| vec![rng.u8(..); rng.usize(..200)];
+    (0..n_keys).map(|_| (key(rng), value(rng))).collect()
 }
 
 /// Grows the tree of some keys in this order.
@@ -115,14 +106,14 @@ fn walk(store: &mut Store, root: BlobRef, window: usize) -> Vec<(Vec<Box<str>>, 
 
 #[test]
 fn what_is_grown_is_walked_whatever_the_order_and_the_window() {
-    let mut dice = Dice(1);
+    let mut rng = Rng::with_seed(1);
     for _ in 0..30 {
         let mut store = store();
-        let model = model(&mut dice);
+        let model = model(&mut rng);
         let mut keys: Vec<&Vec<Box<str>>> = model.keys().collect();
         let root = grow(&mut store, &keys, &model, 4);
         for at in (1..keys.len()).rev() {
-            keys.swap(at, dice.roll(at as u64 + 1) as usize);
+            keys.swap(at, rng.usize(..=at));
         }
         assert_eq!(grow(&mut store, &keys, &model, 1), root);
         let expect: Vec<_> = model.clone().into_iter().collect();
@@ -155,17 +146,17 @@ fn in_each_directory_values_come_first() {
 
 #[test]
 fn a_stored_tree_is_changed_in_places() {
-    let mut dice = Dice(2);
+    let mut rng = Rng::with_seed(2);
     for _ in 0..30 {
         let mut store = store();
-        let mut model = model(&mut dice);
+        let mut model = model(&mut rng);
         let keys: Vec<_> = model.keys().collect();
         let root = grow(&mut store, &keys, &model, 4);
         let mut changed = Grow::from_root(&mut store.blobs, &root, 4).unwrap();
-        for _ in 0..dice.roll(20) {
-            let names = key(&mut dice);
+        for _ in 0..rng.u32(..20) {
+            let names = key(&mut rng);
             let key = Key::of(names.clone());
-            if dice.roll(2) == 0 {
+            if rng.bool() {
                 let taken = changed.take(&mut store.blobs, &key).unwrap();
                 assert_eq!(taken.is_some(), model.remove(&names).is_some());
             } else {
@@ -183,14 +174,14 @@ fn a_stored_tree_is_changed_in_places() {
 
 #[test]
 fn holes_are_found_where_they_are() {
-    let mut dice = Dice(3);
+    let mut rng = Rng::with_seed(3);
     for _ in 0..30 {
         let mut store = store();
-        let model = model(&mut dice);
+        let model = model(&mut rng);
         let keys: Vec<_> = model.keys().collect();
         let root = grow(&mut store, &keys, &model, 4);
         let digests: Vec<Vec<u8>> = store.kept.lock().unwrap().keys().cloned().collect();
-        let lost = &digests[dice.roll(digests.len() as u64) as usize];
+        let lost = &digests[rng.usize(..digests.len())];
         store.kept.lock().unwrap().remove(lost);
         let mut walk = Walk::new(root, Values::Validate, 3);
         let mut found = BTreeSet::new();

@@ -67,7 +67,7 @@ pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()>
         memory: Memory::default(),
         counter: AtomicU64::new(0),
     };
-    let mut rng = Rng(args.seed);
+    let mut rng = Rng::new(args.seed);
     let bar = ProgressBar::new(args.kills);
     let (mut kills, mut rounds) = (0, 0);
     while kills < args.kills {

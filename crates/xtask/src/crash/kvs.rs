@@ -42,7 +42,7 @@ const VICTIMS: &[&[&str]] = &[
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "kvs")?;
     let site = Site::new(programs, folder.path(), "kvs")?;
-    let mut rng = Rng(args.seed);
+    let mut rng = Rng::new(args.seed);
     let mut told: Vec<Told> = (0..args.writers).map(|_| Told::default()).collect();
     let mut seen = Seen::default();
     let bar = ProgressBar::new(args.kills);

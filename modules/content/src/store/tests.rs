@@ -69,14 +69,8 @@ pub(in crate::store) fn checkpoint(sequence: i64) -> Checkpoint {
 
 /// Bytes that can not be compressed.
 pub(in crate::store) fn noise(len: usize) -> Vec<u8> {
-    let mut state = 1u64;
-    let next = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (state >> 56) as u8
-    };
-    std::iter::repeat_with(next).take(len).collect()
+    let mut rng = fastrand::Rng::with_seed(1);
+    std::iter::repeat_with(|| rng.u8(..)).take(len).collect()
 }
 
 /// Where a store is, and which.

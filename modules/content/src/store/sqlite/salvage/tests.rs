@@ -299,28 +299,20 @@ fn a_salvage_that_was_killed_is_done_again() {
     assert!(!beside(&path, ".fresh").exists());
 }
 
-/// Numbers that look drawn by lot, the same each time.
-fn lot(seed: &mut u64, below: usize) -> usize {
-    *seed = seed
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407);
-    (*seed >> 33) as usize % below
-}
-
 #[test]
 fn whatever_bytes_change_the_file_opens_or_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("content.sqlite");
     let [old, new] = two_generations(folder.path());
     let whole = std::fs::read(&path).unwrap();
-    let mut seed = 7;
+    let mut rng = fastrand::Rng::with_seed(7);
     let (mut opened, mut found) = (0, 0);
     for _ in 0..25 {
         let mut bytes = whole.clone();
-        for _ in 0..1 + lot(&mut seed, 40) {
-            let at = lot(&mut seed, bytes.len());
-            let len = (1 + lot(&mut seed, 64)).min(bytes.len() - at);
-            let with = lot(&mut seed, 256) as u8;
+        for _ in 0..rng.usize(1..=40) {
+            let at = rng.usize(..bytes.len());
+            let len = rng.usize(1..=64).min(bytes.len() - at);
+            let with = rng.u8(..);
             bytes[at..at + len].fill(with);
         }
         std::fs::write(&path, &bytes).unwrap();
@@ -376,7 +368,7 @@ fn no_damage_after_a_kill_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let (files, blobs) = killed(folder.path());
     let root = root_of(&blobs);
-    let mut seed = 11;
+    let mut rng = fastrand::Rng::with_seed(11);
     for trial in 0..240 {
         for left in std::fs::read_dir(folder.path()).unwrap() {
             std::fs::remove_file(left.unwrap().path()).unwrap();
@@ -386,9 +378,9 @@ fn no_damage_after_a_kill_is_silent() {
         }
         let (path, bytes) = &files[trial % files.len()];
         let mut bytes = bytes.clone();
-        let at = lot(&mut seed, bytes.len());
+        let at = rng.usize(..bytes.len());
         match trial / files.len() % 4 {
-            0 | 1 => bytes[at] ^= 1 << lot(&mut seed, 8),
+            0 | 1 => bytes[at] ^= 1 << rng.u8(..8),
             2 => bytes.truncate(at),
             _ => {
                 let end = bytes.len().min(at / 4096 * 4096 + 4096);
