@@ -4,8 +4,8 @@
 //! Read on in `contract.rs` (what may happen, what may be done), then `module.rs`
 //! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
 //! handler may do), `calls.rs` (asking other services), `reply.rs` (answering later) and
-//! `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every module answers; `probe.rs` holds
-//! a module in a test.
+//! `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every
+//! module answers; `lru.rs` is a bounded table; `probe.rs` holds a module in a test.
 //!
 //! This crate knows no socket, clock, thread, file or environment: `runtime`
 //! drives nodes in processes, `sim` drives many of them on one thread.
@@ -16,6 +16,7 @@ mod calls;
 mod contract;
 mod cx;
 pub mod limits;
+mod lru;
 mod module;
 mod peer;
 pub mod probe;
@@ -32,6 +33,7 @@ pub use contract::{
     WorkId, WorkResult,
 };
 pub use cx::Cx;
+pub use lru::Lru;
 pub use module::{Host, Module, ModuleNode, Move, Phase, RusageFn, next_phase};
 pub use peer::Peer;
 pub use program::ProgramNode;

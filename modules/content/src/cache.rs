@@ -1,27 +1,23 @@
 //! Blobs in memory, the ones not used for longest leaving first: to make room, or because
 //! nobody asks for them any more.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
+use node::Lru;
 use proto::data::BlobRef;
-use rustc_hash::FxHashMap;
 
 /// Marks kept for the age of blobs.
 const AGE_PARTS: u32 = 32;
 
 /// Blobs by name, bounded by their bytes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Cache {
-    blobs: FxHashMap<BlobRef, (u64, Bytes)>,
-    /// Every blob once, by when it was used last.
-    by_use: BTreeMap<u64, BlobRef>,
-    uses: u64,
-    bytes: usize,
+    blobs: Lru<BlobRef, Bytes>,
     bytes_max: usize,
-    /// How many uses there were by when, the oldest first, no two closer than a part of
-    /// the age at which blobs leave.
+    /// Marks between uses and when they were made, the oldest first, no two closer than a
+    /// part of the age at which blobs leave.
     marks: VecDeque<(Duration, u64)>,
 }
 
@@ -29,19 +25,15 @@ impl Cache {
     /// An empty cache that holds up to `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Cache {
         Cache {
+            blobs: Lru::new(bytes_max),
             bytes_max,
-            ..Cache::default()
+            marks: VecDeque::new(),
         }
     }
 
     /// A blob, used again.
     pub fn get(&mut self, name: &BlobRef) -> Option<Bytes> {
-        let (used, blob) = self.blobs.get_mut(name)?;
-        self.uses += 1;
-        self.by_use.remove(used);
-        self.by_use.insert(self.uses, *name);
-        *used = self.uses;
-        Some(blob.clone())
+        self.blobs.get(name)
     }
 
     /// Keeps a blob, unless it is so large that it would push out most others.
@@ -49,11 +41,8 @@ impl Cache {
         if blob.len() > self.bytes_max / 4 || self.get(&name).is_some() {
             return;
         }
-        self.uses += 1;
-        self.bytes += blob.len();
-        self.by_use.insert(self.uses, name);
-        self.blobs.insert(name, (self.uses, blob));
-        while self.bytes > self.bytes_max && self.forget_oldest() {}
+        let bytes = blob.len();
+        self.blobs.insert(name, blob, bytes);
     }
 
     /// Forgets blobs that have not been used for `age_max`, or a little longer.
@@ -64,28 +53,14 @@ impl Cache {
             .back()
             .is_none_or(|(at, _)| at.saturating_add(apart) <= now)
         {
-            self.marks.push_back((now, self.uses));
+            self.marks.push_back((now, self.blobs.mark()));
         }
-        let mut old = 0;
-        while let Some((at, uses)) = self.marks.front()
+        while let Some((at, mark)) = self.marks.front().copied()
             && at.saturating_add(age_max) <= now
         {
-            old = *uses;
+            self.blobs.forget_before(mark);
             self.marks.pop_front();
         }
-        while self
-            .by_use
-            .first_key_value()
-            .is_some_and(|(used, _)| *used <= old)
-            && self.forget_oldest()
-        {}
-    }
-
-    fn forget_oldest(&mut self) -> bool {
-        let oldest = self.by_use.pop_first();
-        let blob = oldest.and_then(|(_, name)| self.blobs.remove(&name));
-        self.bytes -= blob.as_ref().map_or(0, |(_, blob)| blob.len());
-        blob.is_some()
     }
 
     /// Forgets everything.
@@ -93,25 +68,19 @@ impl Cache {
         *self = Cache::new(self.bytes_max);
     }
 
-    /// How many blobs there are.
+    /// The number of blobs.
     pub fn len(&self) -> usize {
         self.blobs.len()
     }
 
     /// Their bytes.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.blobs.bytes()
     }
 
-    /// Panics if the two tables disagree.
+    /// Panics if the tables disagree.
     pub fn check(&self) {
-        assert_eq!(self.blobs.len(), self.by_use.len());
-        let bytes: usize = self
-            .by_use
-            .values()
-            .map(|name| self.blobs[name].1.len())
-            .sum();
-        assert_eq!(bytes, self.bytes);
+        self.blobs.check();
     }
 }
 
@@ -126,17 +95,6 @@ mod tests {
         cache.insert(name, Bytes::copy_from_slice(text.as_bytes()));
         cache.check();
         name
-    }
-
-    #[test]
-    fn the_blob_not_used_for_longest_makes_room() {
-        let mut cache = Cache::new(8);
-        let names = ["aa", "bb", "cc", "dd"].map(|text| put(&mut cache, text));
-        assert_eq!(cache.get(&names[0]), Some(Bytes::from("aa")));
-        put(&mut cache, "ee");
-        assert!(cache.get(&names[0]).is_some());
-        assert_eq!(cache.get(&names[1]), None);
-        assert_eq!((cache.len(), cache.bytes()), (4, 8));
     }
 
     #[test]

@@ -12,7 +12,6 @@ pub mod engine;
 mod handlers;
 pub mod limits;
 mod loads;
-mod lru;
 mod namespace;
 mod publish;
 mod saved;

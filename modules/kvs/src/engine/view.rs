@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use node::Lru;
 use proto::data::BlobRef;
 use proto::kvs::{CommitError, LookupError};
 use proto::{Errno, Refusal};
@@ -12,7 +13,6 @@ use rustc_hash::FxHashMap;
 use super::dir::Dir;
 use super::draft::Made;
 use super::entry::Corrupt;
-use crate::lru::Lru;
 
 /// Why the engine stopped.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,9 +76,9 @@ impl From<Corrupt> for Refusal {
 #[derive(Debug)]
 pub struct Memory {
     /// Directories.
-    pub dirs: Lru<Rc<Dir>>,
+    pub dirs: Lru<BlobRef, Rc<Dir>>,
     /// Blobs of values.
-    pub blobs: Lru<Bytes>,
+    pub blobs: Lru<BlobRef, Bytes>,
     /// What is on its way to the store.
     pub unstored: Unstored,
 }
