@@ -17,6 +17,7 @@ pub mod getattr;
 pub mod help;
 pub mod job;
 pub mod jobs;
+pub mod keygen;
 pub mod kvs;
 pub mod logger;
 pub mod lsattr;
@@ -52,6 +53,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<help::Help>(),
     Entry::of::<job::Job>(),
     Entry::of::<jobs::Jobs>(),
+    Entry::of::<keygen::Keygen>(),
     Entry::of::<kvs::Kvs>(),
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),

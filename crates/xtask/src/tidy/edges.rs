@@ -14,13 +14,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("node", &["wire", "proto"]),
     ("zmq-sys", &[]),
     ("pmi", &[]),
+    ("keys", &[]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
     ("sim", &["wire", "proto", "node", "broker"]),
     ("job-shell", &["wire", "proto", "node", "runtime", "pmi"]),
-    ("cli", &["wire", "proto", "client", "pmi"]),
+    ("cli", &["wire", "proto", "client", "pmi", "keys"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
-    ("broker", &["wire", "proto", "node", "runtime", "pmi"]),
+    ("broker", &["wire", "proto", "node", "runtime", "pmi", "keys"]),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),
 ];
