@@ -75,7 +75,7 @@ impl BrokerNode {
                     core.module_up(cx, peer, &identity, group);
                 }
                 PeerKind::Client { uid, gids, pid } => core.client_up(cx, peer, uid, &gids, pid),
-                PeerKind::Broker => {}
+                PeerKind::Broker | PeerKind::Parent | PeerKind::Child { .. } => {}
             },
             Input::PeerDown { peer } => {
                 core.module_link_lost(cx, peer);

@@ -31,6 +31,15 @@ impl PeerId {
 pub enum PeerKind {
     /// The broker we belong to.
     Broker,
+    /// The broker above us in the tree, which may not be there yet.
+    Parent,
+    /// A broker below us in the tree, by the identity under which it sends.
+    Child {
+        /// Its UUID.
+        identity: String,
+        /// The public key that it has proved to hold, in Z85.
+        key: String,
+    },
     /// A module process, by the identity that we gave it.
     Module {
         /// Its UUID.

@@ -2,8 +2,8 @@
 //! processes and the clock.
 //!
 //! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `conn.rs`
-//! (connections with clients and modules), `children.rs`, `worker.rs`, `logging.rs` and
-//! `link.rs` (libzmq, for connections between hosts). It must never know what a message
+//! (connections with clients and modules), `children.rs`, `worker.rs`, `logging.rs`,
+//! `overlay.rs` (links to other brokers) and `link.rs` (libzmq, which carries them). It must never know what a message
 //! means: nodes do.
 
 mod budget;
@@ -20,21 +20,26 @@ pub mod link;
 pub mod logging;
 pub mod memory;
 mod outbox;
+mod overlay;
 mod peers;
 mod poller;
 mod prepare;
 mod reactor;
 mod seats;
+mod session;
 mod shares;
 mod signals;
 mod usage;
 mod users;
+mod watch;
 mod worker;
+mod zap;
 
 pub use descriptors::Descriptors;
 pub use entry::{
     MODULE_CLEANUP, MODULE_URI, MODULE_UUID, connect, module_main, program_main, report,
 };
+pub use overlay::Overlay;
 pub use reactor::Reactor;
 pub use signals::Signals;
 pub use usage::rusage;

@@ -115,6 +115,33 @@ pub const LINK_RECEIVE_MESSAGES_MAX: u32 = 65_536;
 /// milliseconds. Only a peer that no longer reads makes anyone wait that long.
 pub const LINK_LINGER_MS: i32 = 2_000;
 
+/// The first wait before a connection between brokers is tried again, in milliseconds;
+/// doubled each time.
+pub const LINK_RECONNECT_FIRST_MS: i32 = 50;
+
+/// The longest wait between two attempts, in milliseconds.
+pub const LINK_RECONNECT_LAST_MS: i32 = 2_000;
+
+/// Bytes that are kept for a broker at the other end of a link until it has said that it
+/// has them. When full, that broker is taken for lost.
+pub const OVERLAY_BACKLOG_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Bytes that may be under way to another broker. A message that is longer goes alone.
+pub const OVERLAY_WINDOW_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes from another broker after which it is told that we have them.
+pub const OVERLAY_ACK_BYTES: usize = 1024 * 1024;
+
+/// How long a connection between hosts may be broken before the broker at its other end is
+/// taken for lost, in milliseconds. Within a host it is lost at once.
+pub const OVERLAY_GRACE_MS: u64 = 2_000;
+
+/// Brokers that a broker hears, known or not. From further ones nothing is taken.
+pub const OVERLAY_PEERS_MAX: usize = 65_536;
+
+/// Messages that are taken from other brokers before the rest of the loop has its turn.
+pub const OVERLAY_MESSAGES_PER_TURN: usize = 1024;
+
 /// Longest part that is copied rather than handed over with its buffer, in bytes.
 /// libzmq reads in pieces of this size and lends parts of a piece out, so a short
 /// message kept uncopied would keep a whole piece in memory.

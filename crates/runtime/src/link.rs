@@ -35,13 +35,19 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use wire::limits::{IDENTITY_BYTES_MAX, MESSAGE_BYTES_MAX};
+use wire::limits::IDENTITY_BYTES_MAX;
 
-use crate::limits::{
-    LINK_COPY_BYTES_MAX, LINK_LINGER_MS, LINK_RECEIVE_MESSAGES_MAX, LINK_SEND_MESSAGES_MAX,
-};
+use crate::limits::{LINK_COPY_BYTES_MAX, LINK_RECONNECT_FIRST_MS, LINK_RECONNECT_LAST_MS};
+use crate::watch::Watch;
+use crate::zap::ZAP_DOMAIN;
 
-/// Holds the one I/O thread that moves the messages of all links of a process.
+mod terms;
+
+use terms::is_here;
+pub use terms::{Curve, LinkLimits, Readiness, RecvError, SendError, Tcp};
+pub(crate) use terms::{NotSent, Sender};
+
+/// Holds the I/O thread that moves the messages of all links of a process.
 ///
 /// Mask every signal that the process handles before making it: the thread inherits
 /// the mask, and a signal that it takes never reaches a signalfd.
@@ -55,83 +61,25 @@ pub struct Context(zmq::Context);
 impl Context {
     /// Starts ZeroMQ. Fails when the process is out of descriptors.
     pub fn new() -> io::Result<Context> {
+        Context::with_io_threads(1)
+    }
+
+    /// The same with several I/O threads, for a broker with many children.
+    pub fn with_io_threads(n: i32) -> io::Result<Context> {
         let context = zmq::Context::new();
-        context.set_io_threads(1).map_err(system_error)?;
+        context.set_io_threads(n).map_err(system_error)?;
         Ok(Context(context))
+    }
+
+    /// A socket that answers the context's own questions.
+    pub(crate) fn socket(&self, kind: zmq::SocketType) -> io::Result<zmq::Socket> {
+        self.0.socket(kind).map_err(system_error)
     }
 }
 
 /// Whether links between hosts can be encrypted: a property of the build.
 pub fn has_curve() -> bool {
     zmq::has("curve") == Some(true)
-}
-
-/// What a link holds before it refuses. The default is what `limits.rs` says.
-#[derive(Clone, Copy, Debug)]
-pub struct LinkLimits {
-    /// Messages queued to one peer; not 0.
-    pub send_messages: u32,
-    /// Messages queued from one peer; not 0.
-    pub receive_messages: u32,
-    /// Longest message sent or received, in bytes. A peer that sends a longer one is
-    /// disconnected.
-    pub message_bytes: usize,
-    /// How long sent messages may delay the end of the process, in milliseconds.
-    pub linger_ms: i32,
-}
-
-impl Default for LinkLimits {
-    fn default() -> Self {
-        LinkLimits {
-            send_messages: LINK_SEND_MESSAGES_MAX,
-            receive_messages: LINK_RECEIVE_MESSAGES_MAX,
-            message_bytes: MESSAGE_BYTES_MAX,
-            linger_ms: LINK_LINGER_MS,
-        }
-    }
-}
-
-/// What can be done without waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "waiting on the descriptor without looking at this is a stall"]
-pub struct Readiness {
-    /// A receive will give a message.
-    pub readable: bool,
-    /// The queue to the peer has room; of a router, to at least one peer.
-    pub writable: bool,
-}
-
-/// Why a message was not sent. The caller gets it back and decides.
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    /// The peer does not read; try again when the link is writable.
-    #[error("the queue to the peer is full")]
-    Full(Vec<u8>),
-    /// No peer of that identity is connected.
-    #[error("no such peer is connected")]
-    Unreachable(Vec<u8>),
-    /// Above [`LinkLimits::message_bytes`]: the peer would hang up on it.
-    #[error("a message of {} bytes is too long to send", .0.len())]
-    TooLong(Vec<u8>),
-    /// The link is of no use any more.
-    #[error("cannot send")]
-    Other(#[source] io::Error),
-}
-
-/// Why there was no message to give.
-#[derive(Debug, thiserror::Error)]
-pub enum RecvError {
-    /// The peer does not speak our protocol. The message is gone, the link is well.
-    #[error("a message of {parts} parts where one was expected")]
-    Malformed {
-        /// Identity of the sender; empty on a dealer.
-        identity: Bytes,
-        /// Parts of the message, without the identity.
-        parts: usize,
-    },
-    /// The link is of no use any more.
-    #[error("cannot receive")]
-    Other(#[source] io::Error),
 }
 
 /// The broker's end: many peers, each under its identity.
@@ -151,8 +99,39 @@ impl RouterLink {
         link.socket
             .set_router_handover(true)
             .map_err(system_error)?;
-        link.socket.bind(checked(endpoint)?).map_err(system_error)?;
-        Ok(RouterLink(link))
+        let router = RouterLink(link);
+        router.listen(endpoint)?;
+        Ok(router)
+    }
+
+    /// Opens an end that lets in who proves to hold a key that the [`crate::zap::Zap`] of
+    /// the context knows. It listens nowhere yet.
+    pub(crate) fn encrypted(
+        context: &Context,
+        curve: &Curve,
+        tcp: Tcp,
+        limits: LinkLimits,
+    ) -> io::Result<RouterLink> {
+        let link = Link::open(context, zmq::ROUTER, limits)?;
+        let set = || {
+            link.socket.set_router_mandatory(true)?;
+            link.socket.set_router_handover(true)?;
+            link.socket.set_curve_server(true)?;
+            link.socket.set_zap_domain(ZAP_DOMAIN)?;
+            curve.set_on(&link.socket)
+        };
+        set().map_err(system_error)?;
+        let mut router = RouterLink(link);
+        router.0.set_tcp(tcp)?;
+        Ok(router)
+    }
+
+    /// Listens on one more endpoint; gives it with its port, if that was left open.
+    pub fn listen(&self, endpoint: &str) -> io::Result<String> {
+        let socket = &self.0.socket;
+        socket.bind(checked(endpoint)?).map_err(system_error)?;
+        let bound = socket.get_last_endpoint().map_err(system_error)?;
+        bound.map_err(|_| invalid("an endpoint that is not text"))
     }
 
     /// Wakes up a waiting loop: see "When to wait" above.
@@ -179,8 +158,18 @@ impl RouterLink {
 
     /// The next message and the identity of its sender, or `None` for now.
     pub fn recv(&self) -> Result<Option<(Bytes, Bytes)>, RecvError> {
-        let Some(identity) = self.0.recv_part()? else {
+        let received = self.recv_with_sender()?;
+        Ok(received.map(|(identity, message, _)| (identity, message)))
+    }
+
+    /// The same with what is known of an encrypted connection.
+    pub(crate) fn recv_with_sender(&self) -> Result<Option<(Bytes, Bytes, Sender)>, RecvError> {
+        let Some(mut identity) = self.0.recv_part()? else {
             return Ok(None);
+        };
+        let sender = Sender {
+            key: identity.gets("User-Id").unwrap_or_default().to_owned(),
+            is_here: identity.gets("Peer-Address").is_none_or(is_here),
         };
         let identity = Bytes::copy_from_slice(&identity);
         match self.0.recv_single(&identity)? {
@@ -189,8 +178,18 @@ impl RouterLink {
                 self.answer_farewell(&identity);
                 Ok(None)
             }
-            message => Ok(message.map(|message| (identity, message))),
+            message => Ok(message.map(|message| (identity, message, sender))),
         }
+    }
+
+    /// Sends bytes that the caller keeps.
+    pub(crate) fn send_copy(&self, identity: &[u8], message: &[u8]) -> Result<(), NotSent> {
+        let flags = zmq::DONTWAIT | zmq::SNDMORE;
+        self.0.socket.send(identity, flags).map_err(NotSent::from)?;
+        self.0
+            .socket
+            .send(message, zmq::DONTWAIT)
+            .map_err(NotSent::from)
     }
 
     /// As far as it goes: a peer that hears nothing leaves when its time is up.
@@ -214,16 +213,43 @@ impl DealerLink {
         identity: &[u8],
         limits: LinkLimits,
     ) -> io::Result<DealerLink> {
+        let link = DealerLink::named(context, identity, limits)?;
+        link.reach(endpoint)
+    }
+
+    /// The same with keys: only who holds `server_key` can be at the other end.
+    pub(crate) fn connect_encrypted(
+        context: &Context,
+        endpoint: &str,
+        identity: &[u8],
+        (curve, server_key): (&Curve, &str),
+        tcp: Tcp,
+        limits: LinkLimits,
+    ) -> io::Result<DealerLink> {
+        let mut link = DealerLink::named(context, identity, limits)?;
+        let set = || {
+            link.0.socket.set_curve_serverkey(server_key.as_bytes())?;
+            curve.set_on(&link.0.socket)
+        };
+        set().map_err(system_error)?;
+        link.0.set_tcp(tcp)?;
+        link.reach(endpoint)
+    }
+
+    fn named(context: &Context, identity: &[u8], limits: LinkLimits) -> io::Result<DealerLink> {
         // ZeroMQ keeps identities that begin with 0 for peers that have none.
         if identity.len() > IDENTITY_BYTES_MAX || matches!(identity, [] | [0, ..]) {
             return Err(invalid("not an identity"));
         }
         let link = Link::open(context, zmq::DEALER, limits)?;
         link.socket.set_identity(identity).map_err(system_error)?;
-        link.socket
-            .connect(checked(endpoint)?)
-            .map_err(system_error)?;
         Ok(DealerLink(link))
+    }
+
+    fn reach(self, endpoint: &str) -> io::Result<DealerLink> {
+        let socket = &self.0.socket;
+        socket.connect(checked(endpoint)?).map_err(system_error)?;
+        Ok(self)
     }
 
     /// Wakes up a waiting loop: see "When to wait" above.
@@ -253,6 +279,19 @@ impl DealerLink {
         } else {
             Err(SendError::Full(message))
         }
+    }
+
+    /// Sends bytes that the caller keeps.
+    pub(crate) fn send_copy(&self, message: &[u8]) -> Result<(), NotSent> {
+        self.0
+            .socket
+            .send(message, zmq::DONTWAIT)
+            .map_err(NotSent::from)
+    }
+
+    /// Watches the connection from now on.
+    pub(crate) fn watch(&self, context: &Context) -> io::Result<Watch> {
+        Watch::open(context, &self.0.socket)
     }
 
     /// The next message, or `None` for now.
@@ -327,6 +366,31 @@ impl Link {
             message_bytes: limits.message_bytes,
             linger: Duration::from_millis(linger_ms.unsigned_abs().into()),
         })
+    }
+
+    /// Says how connections behave that are made from now on.
+    fn set_tcp(&mut self, tcp: Tcp) -> io::Result<()> {
+        let set = |socket: &zmq::Socket| {
+            socket.set_ipv6(tcp.ipv6)?;
+            socket.set_reconnect_ivl(LINK_RECONNECT_FIRST_MS)?;
+            socket.set_reconnect_ivl_max(LINK_RECONNECT_LAST_MS)?;
+            socket.set_connect_timeout(tcp.connect_timeout_ms)
+        };
+        set(&self.socket).map_err(system_error)?;
+        let timeout = tcp.user_timeout_ms;
+        // SAFETY: the socket is alive, and the option is an int.
+        let result = unsafe {
+            zmq_sys::zmq_setsockopt(
+                self.socket.as_mut_ptr(),
+                zmq_sys::ZMQ_TCP_MAXRT as i32,
+                (&raw const timeout).cast(),
+                size_of_val(&timeout),
+            )
+        };
+        match result {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -423,7 +487,7 @@ fn invalid(text: &'static str) -> io::Error {
 
 /// EFAULT stands for every number that the zmq crate does not know; errno still has
 /// the true one, as nothing has been called since.
-fn system_error(error: zmq::Error) -> io::Error {
+pub(crate) fn system_error(error: zmq::Error) -> io::Error {
     match error {
         zmq::Error::EFAULT => io::Error::last_os_error(),
         zmq::Error::ETERM | zmq::Error::EFSM => io::Error::other(error),

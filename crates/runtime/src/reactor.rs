@@ -20,6 +20,7 @@ use crate::descriptors::Descriptors;
 use crate::doors::Doors;
 use crate::greetings::Greetings;
 use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S, LAST_READS_MAX};
+use crate::overlay::Overlay;
 use crate::peers::Peers;
 use crate::poller::{Poller, Ready};
 use crate::seats::Seats;
@@ -28,6 +29,7 @@ use crate::users::Directory;
 use crate::worker::WorkerThread;
 
 mod accept;
+mod tree;
 
 /// What a token of the poller stands for: a kind in the high byte, a number below.
 mod token {
@@ -42,6 +44,8 @@ mod token {
     pub const CHILD: u64 = 7;
     /// Look-ups of users are done.
     pub const DIRECTORY: u64 = 8;
+    /// Links to other brokers.
+    pub const OVERLAY: u64 = 9;
 
     pub const fn make(kind: u64, number: u64) -> u64 {
         kind << 56 | number
@@ -83,6 +87,7 @@ pub struct Reactor<N: Node> {
     doors: Option<Doors>,
     directory: Directory,
     peers: Peers,
+    overlay: Option<Overlay>,
     greetings: Greetings,
     children: Children,
     worker: Option<WorkerThread<N::Worker>>,
@@ -106,6 +111,7 @@ impl<N: Node> Reactor<N> {
             directory: Directory::default(),
             // Only a broker has clients that are strangers to each other.
             peers: Peers::new(Budget::new(usize::MAX, us), Seats::new(CLIENTS_MAX, us)),
+            overlay: None,
             greetings: Greetings::default(),
             children: Children::default(),
             worker: None,
@@ -194,16 +200,22 @@ impl<N: Node> Reactor<N> {
                 kind: PeerKind::Broker,
             });
         }
+        self.announce_parent();
         loop {
             self.settle()?;
             if let Some(code) = self.exit {
                 self.flush_before_exit()?;
                 return Ok(code);
             }
-            let ready = self.poller.wait(self.timeout())?;
+            let timeout = match self.overlay.as_ref().is_some_and(Overlay::is_busy) {
+                true => Some(Duration::ZERO),
+                false => self.timeout(),
+            };
+            let ready = self.poller.wait(timeout)?;
             for ready in ready {
                 self.take_in(ready)?;
             }
+            self.serve_overlay();
             if let Some(doors) = &mut self.doors {
                 doors.reopen(self.clock.now().mono, &self.poller)?;
             }
@@ -253,7 +265,13 @@ impl<N: Node> Reactor<N> {
 
     fn timeout(&self) -> Option<Duration> {
         let doors = self.doors.as_ref().and_then(Doors::deadline);
-        let due = [self.node.deadline(), doors, self.greetings.deadline()];
+        let links = self.overlay.as_ref().and_then(Overlay::deadline);
+        let due = [
+            self.node.deadline(),
+            doors,
+            self.greetings.deadline(),
+            links,
+        ];
         let at = due.into_iter().flatten().min()?;
         Some(at.saturating_sub(self.clock.now().mono))
     }
@@ -418,6 +436,7 @@ impl<N: Node> Reactor<N> {
                     conn.flush();
                 }
             }
+            Output::Close { peer } if self.is_broker(peer) => self.forget_broker(peer),
             Output::Close { peer } => self.close(peer),
             Output::Spawn { child, spawn } => {
                 let event = self
@@ -469,6 +488,9 @@ impl<N: Node> Reactor<N> {
     }
 
     fn send_to(&mut self, to: PeerId, message: &Message, cause: Option<PeerId>) {
+        if self.is_broker(to) {
+            return self.send_to_broker(to, message);
+        }
         let sent = self.peers.send(to, message, cause, &self.poller);
         if sent.fell_behind {
             self.hand_in(Input::PeerFlow {
@@ -516,6 +538,9 @@ impl<N: Node> Reactor<N> {
         let give_up = self.clock.now().mono + Duration::from_secs(FLUSH_WAIT_S);
         while !self.peers.flush_all(&self.poller) && self.clock.now().mono < give_up {
             self.poller.wait(Some(Duration::from_millis(10)))?;
+        }
+        if let Some(overlay) = self.overlay.take() {
+            overlay.finish(self.clock.now().mono);
         }
         Ok(())
     }

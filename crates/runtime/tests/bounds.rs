@@ -63,7 +63,7 @@ impl Node for Hub {
             Input::PeerUp { peer, kind } => match kind {
                 PeerKind::Client { .. } => self.outputs.push_back(Output::Accept { peer }),
                 PeerKind::Module { .. } => self.module = Some(peer),
-                PeerKind::Broker => {}
+                PeerKind::Broker | PeerKind::Parent | PeerKind::Child { .. } => {}
             },
             Input::Message { from, message } => self.take_request(from, message),
             _ => {}

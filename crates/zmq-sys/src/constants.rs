@@ -85,6 +85,7 @@ constants! {
     ZMQ_HEARTBEAT_TTL = 76,
     ZMQ_HEARTBEAT_TIMEOUT = 77,
     ZMQ_CONNECT_TIMEOUT = 79,
+    ZMQ_TCP_MAXRT = 80,
 }
 
 // Flags of send and receive, zmq_msg_send(3).

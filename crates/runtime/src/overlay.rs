@@ -1,0 +1,433 @@
+//! The links of a broker to other brokers: one to its parent, one for all its children
+//! (protocol/20 section 3).
+//!
+//! A child is known by the identity under which it sends and the key that it has proved to
+//! hold; both stay together as long as it is known. Messages arrive once and in order, also
+//! when a connection between hosts breaks and comes back ([`Session`]). A broker whose
+//! connection stays broken is lost. Must never know what a message means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use bytes::Bytes;
+use node::PeerId;
+use wire::Message;
+
+use crate::limits::{OVERLAY_GRACE_MS, OVERLAY_PEERS_MAX};
+use crate::link::{Context, Curve, DealerLink, LinkLimits, NotSent, RouterLink, Sender, Tcp};
+use crate::session::{Arrived, Session, is_first, reset};
+use crate::watch::{News, Watch};
+use crate::zap::Zap;
+
+/// The ends of all links.
+pub struct Overlay {
+    // In the order in which they are dropped: the context waits for its sockets.
+    parent: Option<Parent>,
+    children: Option<RouterLink>,
+    zap: Option<Zap>,
+    context: Context,
+    curve: Curve,
+    tcp: Tcp,
+    limits: LinkLimits,
+    known: BTreeMap<Bytes, PeerId>,
+    peers: BTreeMap<PeerId, Child>,
+    /// Children with more to send than the link has taken.
+    unsent: BTreeSet<PeerId>,
+    /// Brokers whose connection is broken, and until when it may be.
+    broken: BTreeMap<PeerId, Duration>,
+}
+
+struct Parent {
+    peer: PeerId,
+    watch: Watch,
+    link: DealerLink,
+    session: Session,
+    is_here: bool,
+    is_up: bool,
+}
+
+struct Child {
+    identity: Bytes,
+    sender: Sender,
+    session: Session,
+}
+
+/// Something that came over a link.
+pub(crate) enum Heard {
+    /// From one who was heard before.
+    Message(PeerId, Message),
+    /// The first words of a child: it is to be numbered with [`Overlay::add`] before more
+    /// is received.
+    New(Stranger),
+    /// The other end does not know us any more.
+    Lost(PeerId),
+}
+
+/// A child that has no number yet.
+pub(crate) struct Stranger {
+    /// Under which it sends.
+    pub identity: Bytes,
+    /// What else is known of it.
+    pub sender: Sender,
+    frame: Bytes,
+}
+
+impl Overlay {
+    /// No links yet. `curve` is what we show of ourselves. A child has at most `receive`
+    /// messages in our queue, or as many as `limits.rs` says if 0.
+    ///
+    /// # Errors
+    /// The process is out of descriptors.
+    pub fn new(curve: Curve, tcp: Tcp, io_threads: i32, receive: u32) -> io::Result<Overlay> {
+        let mut limits = LinkLimits::default();
+        if receive > 0 {
+            limits.receive_messages = receive;
+        }
+        Ok(Overlay {
+            parent: None,
+            children: None,
+            zap: None,
+            context: Context::with_io_threads(io_threads)?,
+            curve,
+            tcp,
+            limits,
+            known: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            unsent: BTreeSet::new(),
+            broken: BTreeMap::new(),
+        })
+    }
+
+    /// Listens for children on `endpoints`, such as `tcp://10.0.0.1:*`; gives them with
+    /// their ports.
+    ///
+    /// # Errors
+    /// An endpoint cannot be listened on; its text is in front.
+    pub fn listen(&mut self, endpoints: &[String]) -> io::Result<Vec<String>> {
+        if self.zap.is_none() {
+            self.zap = Some(Zap::open(&self.context)?);
+        }
+        let router = RouterLink::encrypted(&self.context, &self.curve, self.tcp, self.limits)?;
+        let bound = endpoints.iter().map(|endpoint| {
+            let bound = router.listen(endpoint);
+            bound.map_err(|error| io::Error::new(error.kind(), format!("{endpoint}: {error}")))
+        });
+        let bound = bound.collect();
+        self.children = Some(router);
+        bound
+    }
+
+    /// Lets in children that hold this key, in Z85.
+    pub fn allow(&mut self, key: &str) {
+        if let Some(zap) = &mut self.zap {
+            zap.allow(key);
+        }
+    }
+
+    /// Reaches the parent, which holds `key` and gets the number `peer`, as `identity`. The
+    /// connection comes about in the background, and comes back by itself.
+    ///
+    /// # Errors
+    /// The endpoint or the key is none.
+    pub fn reach_parent(
+        &mut self,
+        peer: PeerId,
+        endpoint: &str,
+        key: &str,
+        identity: &str,
+    ) -> io::Result<()> {
+        let link = DealerLink::connect_encrypted(
+            &self.context,
+            endpoint,
+            identity.as_bytes(),
+            (&self.curve, key),
+            self.tcp,
+            self.limits,
+        )?;
+        self.parent = Some(Parent {
+            peer,
+            watch: link.watch(&self.context)?,
+            link,
+            session: Session::default(),
+            is_here: endpoint.starts_with("ipc://"),
+            is_up: false,
+        });
+        Ok(())
+    }
+
+    /// The parent's number.
+    pub(crate) fn parent(&self) -> Option<PeerId> {
+        self.parent.as_ref().map(|parent| parent.peer)
+    }
+
+    /// What wakes up a waiting loop: see "When to wait" in `link.rs`.
+    pub(crate) fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        let parent = self.parent.iter();
+        let parent = parent.flat_map(|parent| [parent.link.fd(), parent.watch.fd()]);
+        let children = self.children.as_ref().map(RouterLink::fd);
+        let zap = self.zap.as_ref().map(Zap::fd);
+        parent.chain(children).chain(zap).collect()
+    }
+
+    /// Whether there is something to do. The last thing to ask before waiting.
+    pub(crate) fn is_busy(&self) -> bool {
+        let parent = self.parent.as_ref().is_some_and(|parent| {
+            let ready = parent.link.ready();
+            let waits = parent.session.next_frame().is_some();
+            parent.watch.has_news()
+                | ready.is_ok_and(|ready| ready.readable || waits && ready.writable)
+        });
+        // A router is writable when any child is: who waits is tried again with every turn.
+        let children = self.children.as_ref();
+        let children = children.is_some_and(|link| link.ready().is_ok_and(|ready| ready.readable));
+        parent | children | self.zap.as_ref().is_some_and(Zap::is_asked)
+    }
+
+    /// When the next broken connection means that a broker is lost.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.broken.values().min().copied()
+    }
+
+    /// Answers those who knock, hears what became of connections, and sends on what waited.
+    /// Gives those who are lost.
+    pub(crate) fn serve(&mut self, now: Duration) -> Vec<PeerId> {
+        if let Some(zap) = &self.zap {
+            zap.serve();
+        }
+        let mut lost = Vec::new();
+        lost.extend(self.hear_of_parent(now));
+        let waiting: Vec<PeerId> = self.unsent.iter().copied().collect();
+        lost.extend(waiting.into_iter().filter(|peer| !self.flush(*peer, now)));
+        let over = self.broken.iter().filter(|(_, until)| **until <= now);
+        lost.extend(over.map(|(peer, _)| *peer));
+        lost
+    }
+
+    fn hear_of_parent(&mut self, now: Duration) -> Option<PeerId> {
+        let parent = self.parent.as_mut()?;
+        for news in parent.watch.take() {
+            match news {
+                News::Up => {
+                    self.broken.remove(&parent.peer);
+                    if parent.is_up {
+                        parent.session.reconnected();
+                    }
+                    parent.is_up = true;
+                }
+                News::Down if !parent.is_up => {}
+                News::Down if parent.is_here => return Some(parent.peer),
+                News::Down => {
+                    let until = now + Duration::from_millis(OVERLAY_GRACE_MS);
+                    self.broken.entry(parent.peer).or_insert(until);
+                }
+            }
+        }
+        let peer = parent.peer;
+        (!self.flush(peer, now)).then_some(peer)
+    }
+
+    /// The next thing that was heard, or `None` for now.
+    pub(crate) fn recv(&mut self) -> Option<Heard> {
+        self.recv_from_parent()
+            .or_else(|| self.recv_from_children())
+    }
+
+    fn recv_from_parent(&mut self) -> Option<Heard> {
+        let parent = self.parent.as_mut()?;
+        loop {
+            let frame = match parent.link.recv() {
+                Ok(frame) => frame?,
+                Err(error) => {
+                    tracing::error!("from the parent broker: {error}");
+                    return None;
+                }
+            };
+            if let Some(heard) = hear(parent.peer, &mut parent.session, &frame) {
+                return Some(heard);
+            }
+        }
+    }
+
+    fn recv_from_children(&mut self) -> Option<Heard> {
+        let link = self.children.as_ref()?;
+        loop {
+            let (identity, frame, sender) = match link.recv_with_sender() {
+                Ok(received) => received?,
+                Err(error) => {
+                    tracing::error!("from a child broker: {error}");
+                    return None;
+                }
+            };
+            let known = self.known.get(&identity).copied();
+            let Some((peer, child)) =
+                known.and_then(|peer| Some((peer, self.peers.get_mut(&peer)?)))
+            else {
+                if is_first(&frame) && self.known.len() < OVERLAY_PEERS_MAX {
+                    return Some(Heard::New(Stranger {
+                        identity,
+                        sender,
+                        frame,
+                    }));
+                }
+                // It takes us for one who is gone, or whom we have given up.
+                if let Err(error) = link.send_copy(&identity, &reset()) {
+                    tracing::debug!("a child broker is not told that it is unknown: {error:?}");
+                }
+                continue;
+            };
+            if child.sender.key != sender.key {
+                tracing::error!("overlay auth: a child sends under the identity of another");
+                continue;
+            }
+            self.broken.remove(&peer);
+            let heard = hear(peer, &mut child.session, &frame);
+            if child.session.next_frame().is_some() {
+                self.unsent.insert(peer);
+            }
+            if heard.is_some() {
+                return heard;
+            }
+        }
+    }
+
+    /// Numbers a child. Gives its first words.
+    pub(crate) fn add(&mut self, peer: PeerId, stranger: Stranger) -> Option<Heard> {
+        let mut session = Session::default();
+        let heard = hear(peer, &mut session, &stranger.frame);
+        self.known.insert(stranger.identity.clone(), peer);
+        let child = Child {
+            identity: stranger.identity,
+            sender: stranger.sender,
+            session,
+        };
+        self.peers.insert(peer, child);
+        heard
+    }
+
+    /// Forgets a child, or closes the link to the parent.
+    pub(crate) fn remove(&mut self, peer: PeerId) {
+        self.unsent.remove(&peer);
+        self.broken.remove(&peer);
+        if let Some(child) = self.peers.remove(&peer) {
+            self.known.remove(&child.identity);
+        } else if self.parent() == Some(peer) {
+            self.parent = None;
+        }
+    }
+
+    /// Whether this number is that of a broker.
+    pub(crate) fn has(&self, peer: PeerId) -> bool {
+        self.peers.contains_key(&peer) || self.parent() == Some(peer)
+    }
+
+    /// Sends a message, or keeps it until the other end takes it. Says whether the other
+    /// end may still be there.
+    pub(crate) fn send(&mut self, peer: PeerId, message: &Message, now: Duration) -> bool {
+        let Some(session) = self.session(peer) else {
+            return false;
+        };
+        if !session.push(wire::encode(message)) {
+            let bytes = session.kept_bytes();
+            tracing::error!("a broker that does not read {bytes} bytes is given up");
+            return false;
+        }
+        self.flush(peer, now)
+    }
+
+    fn session(&mut self, peer: PeerId) -> Option<&mut Session> {
+        match &mut self.parent {
+            Some(parent) if parent.peer == peer => Some(&mut parent.session),
+            _ => self.peers.get_mut(&peer).map(|child| &mut child.session),
+        }
+    }
+
+    /// Sends on what waits for one. Says whether it may still be there.
+    fn flush(&mut self, peer: PeerId, now: Duration) -> bool {
+        let result = match (&mut self.parent, &self.children) {
+            (Some(parent), _) if parent.peer == peer => {
+                let link = &parent.link;
+                flush(&mut parent.session, |frame| link.send_copy(frame))
+            }
+            (_, Some(link)) => match self.peers.get_mut(&peer) {
+                Some(child) => {
+                    let identity = &child.identity;
+                    flush(&mut child.session, |frame| link.send_copy(identity, frame))
+                }
+                None => return false,
+            },
+            _ => return false,
+        };
+        self.unsent.remove(&peer);
+        match result {
+            Ok(()) => true,
+            Err(NotSent::Full) => {
+                self.unsent.insert(peer);
+                true
+            }
+            Err(NotSent::Unreachable) => self.may_come_back(peer, now),
+            Err(NotSent::Other(error)) => {
+                tracing::error!("to a broker: {error}");
+                false
+            }
+        }
+    }
+
+    fn may_come_back(&mut self, peer: PeerId, now: Duration) -> bool {
+        let child = self.peers.get(&peer);
+        if child.is_none_or(|child| child.sender.is_here) {
+            return false;
+        }
+        let until = now + Duration::from_millis(OVERLAY_GRACE_MS);
+        self.broken.entry(peer).or_insert(until);
+        true
+    }
+
+    /// Lets everything that was sent reach the parent, within a bound.
+    pub(crate) fn finish(mut self, now: Duration) {
+        if let Some(peer) = self.parent() {
+            self.flush(peer, now);
+        }
+        if let Some(parent) = self.parent.take()
+            && parent.is_up
+            && !parent.link.finish()
+        {
+            tracing::debug!("the parent broker has not heard the last words");
+        }
+    }
+}
+
+/// What a frame means for the node.
+fn hear(peer: PeerId, session: &mut Session, frame: &Bytes) -> Option<Heard> {
+    match session.take(frame) {
+        Ok(Arrived::Message(bytes)) => match wire::decode(bytes) {
+            Ok(message) => Some(Heard::Message(peer, message)),
+            Err(error) => {
+                tracing::error!("from a broker: {error}");
+                None
+            }
+        },
+        Ok(Arrived::Nothing) => None,
+        Ok(Arrived::Reset) => Some(Heard::Lost(peer)),
+        Err(error) => {
+            tracing::error!("from a broker: {error}");
+            None
+        }
+    }
+}
+
+fn flush(
+    session: &mut Session,
+    send: impl Fn(&[u8]) -> Result<(), NotSent>,
+) -> Result<(), NotSent> {
+    while let Some(frame) = session.next_frame() {
+        send(&frame)?;
+        session.was_sent();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "overlay_tests.rs"]
+mod tests;

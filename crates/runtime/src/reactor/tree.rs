@@ -1,0 +1,104 @@
+//! The loop's part in the links to other brokers, which `overlay.rs` owns.
+
+use std::io;
+
+use node::{Input, Node, PeerId, PeerKind};
+use wire::Message;
+
+use crate::limits::OVERLAY_MESSAGES_PER_TURN;
+use crate::overlay::{Heard, Overlay, Stranger};
+
+use super::{Reactor, token};
+
+impl<N: Node> Reactor<N> {
+    /// Is one of many brokers, linked like this.
+    pub fn with_overlay(mut self, overlay: Overlay) -> io::Result<Self> {
+        for fd in overlay.fds() {
+            self.poller.add(fd, token::make(token::OVERLAY, 0))?;
+        }
+        self.overlay = Some(overlay);
+        Ok(self)
+    }
+
+    /// The parent is a peer from the beginning, like a module's broker.
+    pub(super) fn announce_parent(&mut self) {
+        if let Some(peer) = self.overlay.as_ref().and_then(Overlay::parent) {
+            self.last_peer = self.last_peer.max(peer.0);
+            self.hand_in(Input::PeerUp {
+                peer,
+                kind: PeerKind::Parent,
+            });
+        }
+    }
+
+    pub(super) fn is_broker(&self, peer: PeerId) -> bool {
+        let overlay = self.overlay.as_ref();
+        overlay.is_some_and(|overlay| overlay.has(peer))
+    }
+
+    /// Takes in what other brokers have said, up to the turn's share.
+    pub(super) fn serve_overlay(&mut self) {
+        let now = self.clock.now().mono;
+        let Some(overlay) = &mut self.overlay else {
+            return;
+        };
+        for peer in overlay.serve(now) {
+            self.lose_broker(peer);
+        }
+        for _ in 0..OVERLAY_MESSAGES_PER_TURN {
+            let Some(heard) = self.overlay.as_mut().and_then(Overlay::recv) else {
+                return;
+            };
+            match heard {
+                Heard::New(stranger) => self.meet_child(stranger),
+                heard => self.take_heard(heard),
+            }
+            self.do_outputs();
+        }
+    }
+
+    fn take_heard(&mut self, heard: Heard) {
+        match heard {
+            Heard::Message(from, message) => self.hand_in(Input::Message { from, message }),
+            Heard::Lost(peer) => self.lose_broker(peer),
+            Heard::New(_) => {}
+        }
+    }
+
+    fn meet_child(&mut self, stranger: Stranger) {
+        self.last_peer += 1;
+        let peer = PeerId(self.last_peer);
+        let kind = PeerKind::Child {
+            identity: String::from_utf8_lossy(&stranger.identity).into_owned(),
+            key: stranger.sender.key.clone(),
+        };
+        let overlay = self.overlay.as_mut();
+        let first = overlay.and_then(|overlay| overlay.add(peer, stranger));
+        self.hand_in(Input::PeerUp { peer, kind });
+        if let Some(first) = first {
+            self.take_heard(first);
+        }
+    }
+
+    pub(super) fn send_to_broker(&mut self, to: PeerId, message: &Message) {
+        let now = self.clock.now().mono;
+        let overlay = self.overlay.as_mut();
+        if overlay.is_some_and(|overlay| !overlay.send(to, message, now)) {
+            self.lose_broker(to);
+        }
+    }
+
+    /// What waits for a broker that is not there goes with it.
+    fn lose_broker(&mut self, peer: PeerId) {
+        if self.is_broker(peer) {
+            self.forget_broker(peer);
+            self.hand_in(Input::PeerDown { peer });
+        }
+    }
+
+    pub(super) fn forget_broker(&mut self, peer: PeerId) {
+        if let Some(overlay) = &mut self.overlay {
+            overlay.remove(peer);
+        }
+    }
+}
