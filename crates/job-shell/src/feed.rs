@@ -29,8 +29,10 @@ enum End {
     Open,
     /// It was said, and comes behind what waits.
     Said,
-    /// It was passed on, or nobody reads any more.
+    /// It was passed on.
     Passed,
+    /// Nobody reads any more: what comes is thrown away.
+    Closed,
 }
 
 /// What one piece costs: a queue of many small ones must not take more room than it counts.
@@ -59,7 +61,8 @@ impl Feed {
     /// What is to be written next, and whether the end comes behind it; `None` while the
     /// runtime has enough, or nothing waits.
     pub fn next(&mut self) -> Option<(Bytes, bool)> {
-        if self.end == End::Passed || self.in_pipe >= INPUT_WINDOW_BYTES {
+        let is_over = matches!(self.end, End::Passed | End::Closed);
+        if is_over || self.in_pipe >= INPUT_WINDOW_BYTES {
             return None;
         }
         let piece = match self.waiting.front_mut() {
@@ -98,12 +101,17 @@ impl Feed {
     /// Nobody reads any more.
     pub fn close(&mut self) {
         self.waiting.clear();
-        (self.cost, self.end) = (0, End::Passed);
+        (self.cost, self.end) = (0, End::Closed);
     }
 
     /// Whether more may be added.
     pub fn is_open(&self) -> bool {
         self.end == End::Open
+    }
+
+    /// Whether data may come, be it only to be thrown away: its end was not said.
+    pub fn admits(&self) -> bool {
+        matches!(self.end, End::Open | End::Closed)
     }
 
     /// What waits, in bytes.

@@ -52,6 +52,10 @@ impl JobShell {
         Stdin(data): Stdin,
         reply: Reply<Stdin>,
     ) {
+        if matches!(self.state(), State::Draining | State::Leaving | State::Gone) {
+            // It came too late, which its sender could not know.
+            return reply.send(cx, Ok(Empty));
+        }
         let (ranks, bytes) = match self.admit_input(peer, &data) {
             Ok(admitted) => admitted,
             Err(error) => return reply.send(cx, Err(error)),
@@ -95,16 +99,21 @@ impl JobShell {
         if data.stream != "stdin" {
             return Err(StdinError::Malformed);
         }
+        if job.options.stdin_file.is_some() {
+            return Err(StdinError::FromFile);
+        }
         if self.input.feeds.is_empty() {
             let count = usize::try_from(job.ntasks).unwrap_or(0);
             self.input.feeds.resize_with(count, Feed::default);
+            let with_tasks = self.input.feeds.iter_mut().zip(&self.tasks);
+            for (feed, _) in with_tasks.filter(|(_, task)| task.status.is_some()) {
+                feed.close();
+            }
         }
-        let is_over = matches!(self.state(), State::Draining | State::Leaving | State::Gone);
-        let is_open = self.input.of(&ranks).any(Feed::is_open);
-        if is_over || job.options.stdin_file.is_some() || !is_open {
-            return Err(StdinError::Closed);
+        match data.is_eof() || self.input.of(&ranks).any(Feed::admits) {
+            true => Ok((ranks, bytes.into())),
+            false => Err(StdinError::Closed),
         }
-        Ok((ranks, bytes.into()))
     }
 
     /// Keeps the beginning of the input in its log, and the end of it.
@@ -183,9 +192,9 @@ impl JobShell {
     }
 
     /// All tasks have ended: clients that wait to send more are answered.
-    pub(crate) fn refuse_input(&mut self, cx: &mut Cx<Self>) {
+    pub(crate) fn release_input(&mut self, cx: &mut Cx<Self>) {
         for (reply, _) in std::mem::take(&mut self.input.waits) {
-            reply.send(cx, Err(StdinError::Closed));
+            reply.send(cx, Ok(Empty));
         }
     }
 }

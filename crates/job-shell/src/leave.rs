@@ -83,7 +83,7 @@ impl JobShell {
     /// Leaves without anybody's consent.
     pub(crate) fn go(&mut self, cx: &mut Cx<Self>) {
         if self.step(Move::Abandoned) {
-            self.refuse_input(cx);
+            self.release_input(cx);
             let code = i32::from(self.code);
             cx.work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
         }

@@ -212,7 +212,7 @@ impl JobShell {
     /// Nothing runs any more.
     pub(crate) fn ended(&mut self, cx: &mut Cx<Self>) {
         if self.state() != State::Draining && self.step(Move::Ended) {
-            self.refuse_input(cx);
+            self.release_input(cx);
             self.sum_up_output(cx);
             self.debug(cx, "tasks-complete", "all shells report tasks complete");
             let message = format!("exit {}", self.code);

@@ -65,8 +65,10 @@ crate::refusals! {
         Malformed => EPROTO "",
         /// The job is another user's.
         NotYours => EPERM "",
-        /// Input comes from a file, or its end was said before.
+        /// The end of the input was said before.
         Closed => EPIPE "",
+        /// Input comes from a file.
+        FromFile => ENOSYS "Unknown service method",
         /// More input than the job set as its limit.
         TooMuch => EOVERFLOW "stdin limit exceeded",
     }

@@ -1,6 +1,7 @@
 //! Our standard input on its way to the tasks of a job (protocol/13 section 9).
 //!
-//! One piece is under way at a time: the shell's answer makes room for the next.
+//! One piece is under way at a time: the shell's answer makes room for the next. The end is
+//! for all tasks, also for those that were to get nothing: they would wait for ever.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -13,6 +14,17 @@ use crate::error::CliError;
 use crate::flux::Flux;
 use crate::limits::INPUT_BYTES_MAX;
 
+/// How far our input has been passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// There may be more to read.
+    Reading,
+    /// Nothing is read any more, and the tasks have yet to be told.
+    Ended,
+    /// The tasks have been told.
+    Told,
+}
+
 /// The way to the job's shell, once there is one.
 pub struct Input {
     /// Which tasks get it.
@@ -22,8 +34,7 @@ pub struct Input {
     under_way: Option<Pending<Stdin>>,
     /// What belongs to a character that has not come whole.
     rest: Vec<u8>,
-    /// Whether the end has been sent, or nobody reads any more.
-    is_over: bool,
+    progress: Progress,
     descriptor: Option<OwnedFd>,
 }
 
@@ -37,7 +48,7 @@ impl Input {
             service: None,
             under_way: None,
             rest: Vec::new(),
-            is_over: false,
+            progress: Progress::Reading,
             descriptor,
         })
     }
@@ -66,16 +77,14 @@ impl Input {
 
     /// What to wait for before [`Input::pass_on`] is called.
     pub fn wanted(&self) -> Option<BorrowedFd<'_>> {
-        let is_ready = self.service.is_some() && self.under_way.is_none() && !self.is_over;
+        let is_free = self.service.is_some() && self.under_way.is_none();
+        let is_ready = is_free && self.progress == Progress::Reading;
         let fd = self.descriptor.as_ref().filter(|_| is_ready)?;
         Some(std::os::fd::AsFd::as_fd(fd))
     }
 
     /// Reads once, which does not block when the descriptor is ready, and sends it on.
     pub fn pass_on(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<(), CliError> {
-        let Some((topic, rank)) = &self.service else {
-            return Ok(());
-        };
         let mut bytes = vec![0; INPUT_BYTES_MAX];
         let read = match flux.input.read(&mut bytes) {
             Ok(read) => read,
@@ -85,20 +94,33 @@ impl Input {
         };
         bytes.truncate(read);
         self.rest.append(&mut bytes);
-        let is_end = read == 0;
-        let whole = match is_end {
-            true => self.rest.len(),
-            false => whole_characters(&self.rest),
+        let whole = match read {
+            0 => self.rest.len(),
+            _ => whole_characters(&self.rest),
         };
-        let bytes: Vec<u8> = self.rest.drain(..whole).collect();
-        let data = (!bytes.is_empty()).then_some(bytes.as_slice());
-        if data.is_none() && !is_end {
-            return Ok(());
+        if read == 0 {
+            self.progress = Progress::Ended;
         }
-        let request = Stdin(Data::new("stdin", &self.ranks, data, is_end));
-        self.is_over = is_end;
-        self.under_way = Some(handle.start(Call::new(&request).topic(topic).to(*rank)));
+        let bytes: Vec<u8> = self.rest.drain(..whole).collect();
+        if !bytes.is_empty() {
+            let data = Data::new("stdin", &self.ranks, Some(&bytes), false);
+            self.send(handle, data);
+        } else if self.progress == Progress::Ended {
+            self.send_end(handle);
+        }
         Ok(())
+    }
+
+    fn send_end(&mut self, handle: &mut Handle) {
+        self.progress = Progress::Told;
+        self.send(handle, Data::new("stdin", "all", None, true));
+    }
+
+    fn send(&mut self, handle: &mut Handle, data: Data) {
+        if let Some((topic, rank)) = &self.service {
+            let call = Call::new(&Stdin(data)).topic(topic).to(*rank);
+            self.under_way = Some(handle.start(call));
+        }
     }
 
     /// Takes an answer of the shell; `false` if it was not for us.
@@ -113,11 +135,16 @@ impl Input {
             return Ok(false);
         }
         self.under_way = None;
-        // Whatever the reason, there is nobody any more to whom input could go: the task
-        // or the shell has ended, or does not want it.
-        self.is_over |= answer.is_err();
-        if self.descriptor.is_none() && !self.is_over {
-            self.pass_on(flux, handle)?;
+        match self.progress {
+            Progress::Told => {}
+            // Whatever the reason, nobody takes what we read: there is no such task, it was
+            // told the end by somebody else, or it reads a file.
+            Progress::Reading if answer.is_ok() => {
+                if self.descriptor.is_none() {
+                    self.pass_on(flux, handle)?;
+                }
+            }
+            Progress::Reading | Progress::Ended => self.send_end(handle),
         }
         Ok(true)
     }

@@ -52,7 +52,11 @@ impl Jobs {
             "job-info.eventlog-watch" => self.log(request),
             "100-shell-f2.stdin" => {
                 self.note(format!("stdin {object}"));
-                let mut acts = vec![answer(request, &json!({}))];
+                // There is a task 0 alone.
+                let mut acts = match object["rank"].as_str() {
+                    Some("all" | "0") => vec![answer(request, &json!({}))],
+                    _ => vec![refuse(request, &Refusal::bare(Errno::EPIPE))],
+                };
                 if object["eof"] == true {
                     let waits = std::mem::take(&mut self.waits);
                     acts.extend(waits.iter().flat_map(|request| self.log(request)));
@@ -216,6 +220,24 @@ fn a_run_shows_output_and_ends_as_the_job_does() {
             r#"stdin {"stream":"stdin","rank":"all","eof":true}"#,
         ],
     );
+}
+
+#[test]
+fn the_end_of_input_is_for_all_tasks() {
+    for rank in ["0", "5"] {
+        let data = format!(r#"stdin {{"stream":"stdin","rank":"{rank}","data":"in"}}"#);
+        check(
+            &format!("run --input={rank} true"),
+            "in",
+            ran(0),
+            "a\nb\n-- stderr\nx0.400s: flux-shell[1]:  WARN: careful\n",
+            &[
+                r#"submit ["true"] urgency=16"#,
+                &data,
+                r#"stdin {"stream":"stdin","rank":"all","eof":true}"#,
+            ],
+        );
+    }
 }
 
 #[test]
