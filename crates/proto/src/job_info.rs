@@ -11,7 +11,8 @@ use crate::{BadPayload, Coded as _, Never, Refusal};
 pub const JSON_DECODE: u32 = 1;
 /// Lookup: apply the updates in the event log to `jobspec` and `R`.
 pub const CURRENT: u32 = 2;
-/// Watch: wait until there is a log.
+/// Watch: wait until there is a log. Guest logs that every job gets (`guest.exec.eventlog`,
+/// `guest.output`, `guest.input`) are waited for without it, others until the job has started.
 pub const WAITCREATE: u32 = 1;
 /// Watch: mark the end of what is there with an empty response.
 pub const INITIAL_SENTINEL: u32 = 2;

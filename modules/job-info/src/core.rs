@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use node::{CallId, Cx, Peer, StreamId};
 use proto::data::JobId;
 use proto::job_info::{JobInfoError, Stats};
-use proto::kvs::{Lookup, PRIMARY};
+use proto::kvs::{Found, Lookup, PRIMARY};
 use proto::{Coded as _, Errno, Refusal};
 
 use crate::log::check_access;
@@ -36,7 +36,7 @@ impl JobInfo {
 
     /// A stream is over: what it had asked of others is taken back.
     pub(crate) fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
-        if let Some(watcher) = self.watchers.remove(&stream) {
+        if let Some(mut watcher) = self.watchers.remove(&stream) {
             watcher.drop_calls(cx);
             watcher.forget();
         }
@@ -70,19 +70,29 @@ pub(crate) fn lookup(
 ) {
     let request = Lookup::new(PRIMARY, &id.kvs_key(key), 0);
     let key = key.to_owned();
-    cx.call(&request, move |core, cx, result| {
-        let value = match result {
-            Ok(found) => {
-                let bytes = found.bytes().map(|bytes| bytes.to_vec());
-                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-                text.map(Some)
-                    .ok_or_else(|| JobInfoError::BadValue(key).refusal())
-            }
-            // A guest directory that is a link to a namespace which is gone.
-            Err(refusal) if refusal.errno == Errno::EOPNOTSUPP => Ok(None),
-            Err(refusal) if refusal.errno == Errno::ENOENT => Ok(None),
-            Err(refusal) => Err(refusal),
-        };
-        then(core, cx, value);
+    cx.call(&request.clone(), move |core, cx, result| match result {
+        // The guest directory was a link to a namespace that has gone. The job has ended,
+        // and what the namespace had has come into the place of the link before that.
+        Err(refusal) if refusal.errno == Errno::EOPNOTSUPP => {
+            cx.call(&request, move |core, cx, result| {
+                then(core, cx, value_of(key, result));
+            });
+        }
+        result => then(core, cx, value_of(key, result)),
     });
+}
+
+fn value_of(key: String, result: Result<Found, Refusal>) -> Result<Option<String>, Refusal> {
+    match result {
+        Ok(found) => {
+            let bytes = found.bytes().map(|bytes| bytes.to_vec());
+            let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+            text.map(Some)
+                .ok_or_else(|| JobInfoError::BadValue(key).refusal())
+        }
+        // A link to a namespace that nobody has copied: its job-exec died.
+        Err(refusal) if refusal.errno == Errno::EOPNOTSUPP => Ok(None),
+        Err(refusal) if refusal.errno == Errno::ENOENT => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
 }

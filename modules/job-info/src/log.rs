@@ -24,10 +24,10 @@ pub fn check_access(log: &str, peer: &Peer) -> Result<(), JobInfoError> {
     }
 }
 
-/// Whether a line is the last of a job's log.
-pub fn is_clean(line: &str) -> bool {
+/// Whether a line is the event `name`, such as `clean`, the last of a job's log.
+pub fn is_event(line: &str, name: &str) -> bool {
     // Most lines are not, and say so without being read.
-    line.contains("\"clean\"") && Entry::decode(line).is_ok_and(|entry| entry.name() == "clean")
+    line.contains(name) && Entry::decode(line).is_ok_and(|entry| entry.name() == name)
 }
 
 /// Keys whose values change with the log.
@@ -150,9 +150,10 @@ mod tests {
     }
 
     #[test]
-    fn clean_is_known_by_its_name_only() {
-        assert!(is_clean("{\"timestamp\":1.0,\"name\":\"clean\"}\n"));
+    fn an_event_is_known_by_its_name_only() {
+        let clean = "{\"timestamp\":1.0,\"name\":\"clean\"}\n";
+        assert!(is_event(clean, "clean"));
         let memo = "{\"timestamp\":1.0,\"name\":\"memo\",\"context\":{\"a\":\"clean\"}}\n";
-        assert!(!is_clean(memo));
+        assert!(!is_event(memo, "clean"));
     }
 }

@@ -2,7 +2,7 @@
 
 use node::probe::Probe;
 use proto::data::Tree;
-use proto::{Role, kvs};
+use proto::{Role, kvs, kvs_watch};
 use wire::Flags;
 
 use super::*;
@@ -228,112 +228,249 @@ fn a_watch_goes_on_where_it_was_when_its_source_comes_back() {
     );
 }
 
-/// A watch of `guest.output` of a job that is not over; its feed is call 2 and, with
-/// WAITCREATE, its guard call 3.
-fn guest(flags: u32) -> Info {
+/// A watch of a guest log, whose call 1 follows the life of the job.
+fn guest(path: &str, flags: u32, log: &str) -> Info {
     let mut probe = start();
-    let said = watch(&mut probe, "guest.output", flags, 200);
+    let said = watch(&mut probe, path, flags, 200);
     assert!(said[0].contains("0007.eventlog"), "{said:?}");
-    probe.answer("kvs.lookup", 1, Ok(&val(&submit())));
-    let said = probe.said();
-    assert!(said[0].contains(r#""namespace":"job-7","key":"output""#));
-    assert_eq!(said.len(), 1 + (flags & 1) as usize);
+    probe.answer_stream(WATCH, 1, Ok(&val(log)));
+    assert_eq!(probe.said(), [""; 0], "not all of the log is known yet");
+    probe.answer_stream(WATCH, 1, Ok(""));
     probe
+}
+
+fn no_namespace() -> Refusal {
+    Refusal::bare(Errno::EOPNOTSUPP)
+}
+
+/// The request by which a guest log is watched.
+fn feed(tag: u32, key: &str, flags: u32) -> String {
+    let request = kvs_watch::Lookup::new("job-7", key, flags);
+    let json = serde_json::to_string(&request).unwrap();
+    format!("request kvs-watch.lookup #{tag} {json}")
+}
+
+const APPEND: u32 = kvs::WATCH | kvs::WATCH_APPEND;
+const WAITING: u32 = APPEND | kvs::WAITCREATE;
+const GIVEN: &str = "response job-info.eventlog-watch #1";
+
+/// At each point of a job's life: which of the namespace's logs is asked for how, or what
+/// the client is told.
+#[test]
+fn a_guest_log_is_waited_for_until_the_job_has_started() {
+    let pending = submit();
+    let started = submit() + &event("alloc", "") + &event("start", "");
+    for (path, flags, log, expect) in [
+        // What every job gets is waited for whatever the flags.
+        ("exec.eventlog", 0, &pending, Some(WAITING)),
+        ("exec.eventlog", 1, &pending, Some(WAITING)),
+        ("exec.eventlog", 0, &started, Some(WAITING)),
+        ("output", 0, &pending, Some(WAITING)),
+        ("input", 0, &pending, Some(WAITING)),
+        ("output", 0, &started, Some(WAITING)),
+        // Another log is there or not, from the start on.
+        ("mine", 0, &pending, None),
+        ("mine", 1, &pending, Some(WAITING)),
+        ("mine", 0, &started, Some(APPEND)),
+        ("mine", 1, &started, Some(WAITING)),
+    ] {
+        let mut probe = guest(&format!("guest.{path}"), flags, log);
+        let expect = expect.map(|flags| feed(2, path, flags));
+        assert_eq!(probe.said(), Vec::from_iter(expect), "{path} {flags} {log}");
+    }
+}
+
+#[test]
+fn a_log_that_is_not_waited_for_is_asked_for_at_the_start() {
+    let mut probe = guest("guest.mine", 0, &submit());
+    probe.answer_stream(WATCH, 1, Ok(&val(&event("alloc", ""))));
+    assert_eq!(probe.said(), [""; 0]);
+    probe.answer_stream(WATCH, 1, Ok(&val(&event("start", ""))));
+    assert_eq!(probe.said(), [feed(2, "mine", APPEND)]);
+    probe.answer_stream(WATCH, 2, Err(missing()));
+    let missing = format!(r#"{GIVEN} ENOENT "guest.mine: key not found""#);
+    let cancel = r#"notify kvs-watch.cancel {"matchtag":1}"#.to_owned();
+    assert_eq!(probe.said(), [cancel, missing]);
 }
 
 #[test]
 fn a_guest_log_is_followed_into_the_jobs_directory() {
-    let mut probe = guest(1);
+    let mut probe = guest("guest.output", 1, &submit());
+    probe.said();
     let (a, b) = (event("header", ""), event("data", ""));
     probe.answer_stream(WATCH, 2, Ok(&val(&a)));
-    let prefix = "response job-info.eventlog-watch #1";
     assert_eq!(
         probe.said(),
         [
-            r#"notify kvs-watch.cancel {"matchtag":3}"#.to_owned(),
-            format!("{prefix} {}", line(&a)),
+            r#"notify kvs-watch.cancel {"matchtag":1}"#.to_owned(),
+            format!("{GIVEN} {}", line(&a)),
         ]
     );
-    probe.answer_stream(WATCH, 2, Err(Refusal::bare(Errno::EOPNOTSUPP)));
+    probe.answer_stream(WATCH, 2, Err(no_namespace()));
     let said = probe.said();
     assert!(said[0].contains("0007.guest.output"), "{said:?}");
     let all = a + &b;
-    probe.answer("kvs.lookup", 4, Ok(&val(&all)));
-    assert_eq!(
-        probe.said(),
-        [
-            format!("{prefix} {}", line(&b)),
-            format!("{prefix} ENODATA"),
-        ]
-    );
+    probe.answer("kvs.lookup", 3, Ok(&val(&all)));
+    let end = format!("{GIVEN} ENODATA");
+    assert_eq!(probe.said(), [format!("{GIVEN} {}", line(&b)), end]);
 }
 
+/// The namespace goes before the first look at it: what it had is in the directory.
 #[test]
-fn a_job_that_never_ran_ends_the_wait_for_its_output() {
-    let mut probe = guest(1);
-    let log = submit() + &event("clean", "");
-    probe.answer_stream(WATCH, 3, Ok(&val(&log)));
-    let said = probe.said();
-    assert_eq!(said.len(), 3, "{said:?}");
-    assert!(said[2].contains("0007.guest.output"), "{said:?}");
-    probe.answer("kvs.lookup", 4, Err(missing()));
-    let end = "response job-info.eventlog-watch #1 ENODATA";
-    assert_eq!(probe.said(), [end]);
-}
-
-#[test]
-fn without_waiting_a_missing_log_is_an_error() {
-    let mut probe = guest(0);
-    probe.answer_stream(WATCH, 2, Err(Refusal::bare(Errno::EOPNOTSUPP)));
+fn a_job_that_ends_before_its_log_is_seen_loses_nothing() {
+    let header = event("header", "");
+    for (path, flags) in [("output", 0), ("output", 1), ("mine", 1)] {
+        let mut probe = guest(&format!("guest.{path}"), flags, &submit());
+        probe.said();
+        probe.answer_stream(WATCH, 1, Ok(&val(&event("clean", ""))));
+        let said = probe.said();
+        assert!(said[2].contains(&format!("0007.guest.{path}")), "{said:?}");
+        // What was taken back may still say something.
+        probe.answer_stream(WATCH, 2, Ok(&val(&header)));
+        probe.answer_stream(WATCH, 2, Err(no_namespace()));
+        assert_eq!(probe.said(), [""; 0]);
+        probe.answer("kvs.lookup", 3, Ok(&val(&header)));
+        let end = format!("{GIVEN} ENODATA");
+        assert_eq!(probe.said(), [format!("{GIVEN} {}", line(&header)), end]);
+    }
+    let started = submit() + &event("start", "");
+    let mut probe = guest("guest.mine", 0, &started);
     probe.said();
-    probe.answer("kvs.lookup", 3, Err(missing()));
-    let end = r#"response job-info.eventlog-watch #1 ENOENT "guest.output: key not found""#;
-    assert_eq!(probe.said(), [end]);
+    probe.answer_stream(WATCH, 2, Err(no_namespace()));
+    assert!(probe.said()[1].contains("0007.guest.mine"));
+    probe.answer("kvs.lookup", 3, Ok(&val(&header)));
+    let end = format!("{GIVEN} ENODATA");
+    assert_eq!(probe.said(), [format!("{GIVEN} {}", line(&header)), end]);
+}
+
+#[test]
+fn a_job_that_never_ran_ends_the_wait_for_its_logs() {
+    for (path, flags, end) in [
+        ("output", 1, "ENODATA"),
+        ("mine", 1, "ENODATA"),
+        ("output", 0, r#"ENOENT "guest.output: key not found""#),
+        ("mine", 0, r#"ENOENT "guest.mine: key not found""#),
+    ] {
+        let mut probe = guest(&format!("guest.{path}"), flags, &submit());
+        let n_asked = probe.said().len() as u32;
+        probe.answer_stream(WATCH, 1, Ok(&val(&event("clean", ""))));
+        let said = probe.said();
+        let asked = said.last().unwrap();
+        assert!(asked.contains(&format!("0007.guest.{path}")), "{said:?}");
+        probe.answer("kvs.lookup", 2 + n_asked, Err(missing()));
+        assert_eq!(probe.said(), [format!("{GIVEN} {end}")]);
+        assert_eq!(probe.actor.core.stats(), Default::default());
+    }
+}
+
+#[test]
+fn a_link_that_was_replaced_while_it_was_followed_is_looked_at_again() {
+    let mut probe = guest("guest.output", 0, &(submit() + &event("clean", "")));
+    probe.said();
+    probe.answer("kvs.lookup", 2, Err(no_namespace()));
+    let said = probe.said();
+    assert!(said[0].starts_with("request kvs.lookup #3"), "{said:?}");
+    let header = event("header", "");
+    probe.answer("kvs.lookup", 3, Ok(&val(&header)));
+    let end = format!("{GIVEN} ENODATA");
+    assert_eq!(probe.said(), [format!("{GIVEN} {}", line(&header)), end]);
+}
+
+#[test]
+fn a_log_that_was_there_is_not_waited_for_when_its_source_comes_back() {
+    let mut probe = guest("guest.output", 1, &submit());
+    probe.said();
+    let header = event("header", "");
+    probe.answer_stream(WATCH, 2, Ok(&val(&header)));
+    probe.said();
+    let lost = Refusal::new(Errno::EHOSTUNREACH, "module disconnect");
+    probe.answer_stream(WATCH, 2, Err(lost));
+    assert_eq!(probe.said(), [feed(3, "output", APPEND)]);
+    probe.answer_stream(WATCH, 3, Err(no_namespace()));
+    probe.said();
+    probe.answer("kvs.lookup", 4, Ok(&val(&header)));
+    assert_eq!(probe.said(), [format!("{GIVEN} ENODATA")]);
 }
 
 #[test]
 fn the_guest_log_of_a_job_that_is_over_is_read_at_once() {
-    let mut probe = start();
-    watch(&mut probe, "guest.output", 3, 200);
-    let log = submit() + &event("clean", "");
-    probe.answer("kvs.lookup", 1, Ok(&val(&log)));
-    assert!(probe.said()[0].contains("0007.guest.output"));
+    let mut probe = guest("guest.output", 3, &(submit() + &event("clean", "")));
+    let said = probe.said();
+    assert_eq!(said[0], r#"notify kvs-watch.cancel {"matchtag":1}"#);
+    assert!(said[1].contains("0007.guest.output"));
     let header = event("header", "");
     probe.answer("kvs.lookup", 2, Ok(&val(&header)));
-    let prefix = "response job-info.eventlog-watch #1";
     assert_eq!(
         probe.said(),
         [
-            format!("{prefix} {}", line(&header)),
-            prefix.to_owned(),
-            format!("{prefix} ENODATA"),
+            format!("{GIVEN} {}", line(&header)),
+            GIVEN.to_owned(),
+            format!("{GIVEN} ENODATA"),
         ]
     );
 }
 
 #[test]
-fn a_client_that_leaves_takes_its_watches_along() {
-    let mut probe = guest(1);
-    probe.request("job-info.disconnect", "");
-    assert_eq!(
-        probe.said(),
-        [
-            r#"notify kvs-watch.cancel {"matchtag":2}"#,
-            r#"notify kvs-watch.cancel {"matchtag":3}"#,
-        ]
-    );
-    assert_eq!(probe.actor.core.stats(), Default::default());
+fn others_see_nothing_of_a_guest_log() {
+    let mut probe = start();
+    watch(&mut probe, "guest.output", 1, 300);
+    probe.answer_stream(WATCH, 1, Ok(&val(&submit())));
+    let cancel = r#"notify kvs-watch.cancel {"matchtag":1}"#.to_owned();
+    assert_eq!(probe.said(), [cancel, format!("{GIVEN} {OTHER}")]);
+}
+
+/// Cancels a watch of a guest log, or leaves, at each stage: everything asked of the KVS is
+/// taken back.
+#[test]
+fn a_guest_log_is_let_go_of_at_every_stage() {
+    type Stage = (&'static str, &'static [u32], fn(&mut Info));
+    let stages: [Stage; 4] = [
+        ("before anything is known", &[1], |_| {}),
+        ("pending", &[2, 1], |probe| {
+            probe.answer_stream(WATCH, 1, Ok(&val(&submit())));
+            probe.answer_stream(WATCH, 1, Ok(""));
+        }),
+        ("running", &[2], |probe| {
+            probe.answer_stream(WATCH, 1, Ok(&val(&submit())));
+            probe.answer_stream(WATCH, 1, Ok(""));
+            probe.answer_stream(WATCH, 2, Ok(&val(&event("header", ""))));
+        }),
+        ("reading what is left", &[], |probe| {
+            let over = submit() + &event("clean", "");
+            probe.answer_stream(WATCH, 1, Ok(&val(&over)));
+            probe.answer_stream(WATCH, 1, Ok(""));
+        }),
+    ];
+    for (stage, tags, reach) in stages {
+        for is_cancelled in [true, false] {
+            let mut probe = start();
+            watch(&mut probe, "guest.output", 0, 100);
+            reach(&mut probe);
+            probe.said();
+            let end = is_cancelled.then(|| format!("{GIVEN} ENODATA"));
+            if is_cancelled {
+                let cancel = r#"{"matchtag":1}"#;
+                probe.request("job-info.eventlog-watch-cancel", cancel);
+            } else {
+                probe.request("job-info.disconnect", "");
+            }
+            let taken_back = |tag| format!(r#"notify kvs-watch.cancel {{"matchtag":{tag}}}"#);
+            let expect: Vec<String> = end.into_iter().chain(tags.iter().map(taken_back)).collect();
+            assert_eq!(probe.said(), expect, "{stage}");
+            assert_eq!(probe.actor.core.stats(), Default::default());
+        }
+    }
+}
+
+#[test]
+fn a_watch_of_the_primary_log_is_let_go_of() {
     let mut probe = start();
     watch(&mut probe, "eventlog", 0, 100);
     let cancel = r#"{"matchtag":1}"#;
     probe.request("job-info.eventlog-watch-cancel", cancel);
-    assert_eq!(
-        probe.said(),
-        [
-            "response job-info.eventlog-watch #1 ENODATA",
-            r#"notify kvs-watch.cancel {"matchtag":1}"#,
-        ]
-    );
+    let taken_back = r#"notify kvs-watch.cancel {"matchtag":1}"#.to_owned();
+    assert_eq!(probe.said(), [format!("{GIVEN} ENODATA"), taken_back]);
+    assert_eq!(probe.actor.core.stats(), Default::default());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::core::{JobInfo, admit, drop_watch, lookup};
 use crate::lines::Lines;
-use crate::log::{Updated, apply, is_clean};
+use crate::log::{Updated, apply, is_event};
 
 /// One watch.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl UpdateWatcher {
                     None => self.early.push(update),
                 }
             }
-            self.is_over |= is_clean(&line);
+            self.is_over |= is_event(&line, "clean");
         }
         Ok(())
     }

@@ -3,7 +3,9 @@
 //!
 //! The primary log is watched where it is, until `clean`. A guest log is in the job's own
 //! namespace while the job runs and in the job's directory afterwards: it is watched in
-//! the one until that is gone, and what is left is read from the other.
+//! the one until that is gone, and what is left is read from the other. Until there is a
+//! guest log, the primary log is followed too: it says who may read, when the job has
+//! started and, should there never be a guest log, when the job is over.
 
 use node::{Call, CallId, Cx, Peer, Stream, StreamId};
 use proto::data::JobId;
@@ -11,8 +13,11 @@ use proto::job_info::{EventlogWatch, INITIAL_SENTINEL, JobInfoError, WAITCREATE,
 use proto::{Coded as _, Errno, Refusal, kvs, kvs_watch};
 
 use crate::core::{JobInfo, admit, drop_watch, lookup};
-use crate::lines::Lines;
-use crate::log::is_clean;
+use crate::lines::{BadLine, Lines};
+use crate::log::is_event;
+
+/// Guest logs that every job with a shell gets: one that is not there is yet to come.
+const EXPECTED: &[&str] = &["guest.exec.eventlog", "guest.output", "guest.input"];
 
 /// Where the lines of a watch come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +42,8 @@ pub struct Watcher {
     sentinel_sent: bool,
     /// The watch that brings the lines.
     feed: Option<CallId>,
-    /// The watch of the primary log that says when a job is over which has no guest log.
-    guard: Option<CallId>,
+    /// The watch of the primary log, as long as there is no guest log.
+    life: Option<CallId>,
 }
 
 impl Watcher {
@@ -54,7 +59,7 @@ impl Watcher {
             is_allowed: false,
             sentinel_sent: false,
             feed: None,
-            guard: None,
+            life: None,
         }
     }
 
@@ -64,8 +69,8 @@ impl Watcher {
     }
 
     /// Takes back what it had asked of the KVS.
-    pub fn drop_calls(&self, cx: &mut Cx<JobInfo>) {
-        for call in [self.feed, self.guard].into_iter().flatten() {
+    pub fn drop_calls(&mut self, cx: &mut Cx<JobInfo>) {
+        for call in [self.feed.take(), self.life.take()].into_iter().flatten() {
             drop_watch(cx, call);
         }
     }
@@ -79,15 +84,25 @@ impl Watcher {
         self.flags & flag != 0
     }
 
+    /// Whether it waits for a log that is not there although the job runs.
+    fn waits(&self) -> bool {
+        self.wants(WAITCREATE) || EXPECTED.contains(&self.path.as_str())
+    }
+
+    /// Checks access by the first line of the primary log.
+    fn admit_by(&mut self, cx: &Cx<JobInfo>, line: &str) -> Result<(), Refusal> {
+        if !self.is_allowed {
+            admit(cx, line, &self.peer)?;
+            self.is_allowed = true;
+        }
+        Ok(())
+    }
+
     /// Sends a piece of the log; true if the job is over.
     fn relay(&mut self, cx: &mut Cx<JobInfo>, piece: &[u8]) -> Result<bool, Refusal> {
-        let bad = |_| JobInfoError::BadEventlog("not a text of lines".to_owned()).refusal();
-        for line in self.lines.push(piece).map_err(bad)? {
-            if !self.is_allowed {
-                admit(cx, &line, &self.peer)?;
-                self.is_allowed = true;
-            }
-            let is_last = !self.is_guest() && is_clean(&line);
+        for line in self.lines.push(piece).map_err(bad_log)? {
+            self.admit_by(cx, &line)?;
+            let is_last = !self.is_guest() && is_event(&line, "clean");
             self.stream.send(cx, &Watched { event: Some(line) });
             if is_last {
                 return Ok(true);
@@ -111,47 +126,94 @@ impl Watcher {
     }
 }
 
+/// What the primary log has said so far.
+#[derive(Debug, Default)]
+struct Life {
+    lines: Lines,
+    /// Everything from before was read.
+    is_current: bool,
+    /// The guest namespace is there, or was.
+    is_started: bool,
+    /// The job is over: what there is of guest logs is in its directory.
+    is_over: bool,
+}
+
+impl Life {
+    /// Takes the next piece; gives its lines.
+    fn take(&mut self, watched: kvs_watch::Watched) -> Result<Vec<String>, Refusal> {
+        self.is_current |= watched.is_sentinel();
+        let piece = watched.bytes().unwrap_or_default();
+        let lines = self.lines.push(&piece).map_err(bad_log)?;
+        self.is_started |= lines.iter().any(|line| is_event(line, "start"));
+        self.is_over |= lines.iter().any(|line| is_event(line, "clean"));
+        Ok(lines)
+    }
+}
+
+fn bad_log(_: BadLine) -> Refusal {
+    JobInfoError::BadEventlog("not a text of lines".to_owned()).refusal()
+}
+
 impl JobInfo {
     /// Begins a watch.
     pub(crate) fn watch(&mut self, cx: &mut Cx<Self>, watcher: Watcher) {
         let stream = watcher.stream.id();
-        let (id, is_guest) = (watcher.id, watcher.is_guest());
+        let is_guest = watcher.is_guest();
         self.watchers.insert(stream, watcher);
-        if !is_guest {
-            return self.follow(cx, stream, Source::Primary);
+        if is_guest {
+            self.follow_life(cx, stream);
+        } else {
+            self.follow(cx, stream, Source::Primary);
         }
-        lookup(cx, id, "eventlog", move |core, cx, log| {
-            core.begin_guest(cx, stream, log);
-        });
     }
 
-    fn begin_guest(
+    /// Follows the primary log for the sake of a guest log.
+    fn follow_life(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        let Some(watcher) = self.watchers.get_mut(&stream) else {
+            return;
+        };
+        let flags = kvs::WATCH | kvs::WATCH_APPEND | kvs::WATCH_INITIAL_SENTINEL;
+        let key = watcher.id.kvs_key("eventlog");
+        let call = Call::new(&kvs_watch::Lookup::new(kvs::PRIMARY, &key, flags));
+        let mut life = Life::default();
+        let call = cx.stream_with(call, move |core: &mut JobInfo, cx, result| match result {
+            Ok(watched) => {
+                let lived = life.take(watched);
+                core.lived(cx, stream, lived, &life);
+            }
+            // kvs-watch died.
+            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => core.follow_life(cx, stream),
+            Err(refusal) if refusal.errno == Errno::ENOENT => {
+                let unknown = JobInfoError::InvalidId.refusal();
+                core.end(cx, stream, Err(unknown));
+            }
+            Err(refusal) => core.end(cx, stream, Err(refusal)),
+        });
+        watcher.life = Some(call);
+    }
+
+    /// The primary log has gone on.
+    fn lived(
         &mut self,
         cx: &mut Cx<Self>,
         stream: StreamId,
-        log: Result<Option<String>, Refusal>,
+        lines: Result<Vec<String>, Refusal>,
+        life: &Life,
     ) {
         let Some(watcher) = self.watchers.get_mut(&stream) else {
             return;
         };
-        let log = log.and_then(|log| log.ok_or_else(|| JobInfoError::InvalidId.refusal()));
-        let checked = log.and_then(|log| {
-            admit(cx, &log, &watcher.peer)?;
-            Ok(log)
+        let admitted = lines.and_then(|lines| match lines.first() {
+            Some(line) => watcher.admit_by(cx, line),
+            None => Ok(()),
         });
-        match checked {
-            Err(refusal) => self.end(cx, stream, Err(refusal)),
-            Ok(log) => {
-                watcher.is_allowed = true;
-                let waits = watcher.wants(WAITCREATE);
-                if log.lines().any(is_clean) {
-                    return self.read_rest(cx, stream);
-                }
-                self.follow(cx, stream, Source::Namespace);
-                if waits {
-                    self.guard(cx, stream);
-                }
-            }
+        let may_be_there = life.is_started || watcher.waits();
+        if let Err(refusal) = admitted {
+            self.end(cx, stream, Err(refusal));
+        } else if life.is_current && life.is_over {
+            self.read_rest(cx, stream);
+        } else if life.is_current && may_be_there && watcher.feed.is_none() {
+            self.follow(cx, stream, Source::Namespace);
         }
     }
 
@@ -162,7 +224,8 @@ impl JobInfo {
         };
         watcher.lines.rewind();
         let mut flags = kvs::WATCH | kvs::WATCH_APPEND;
-        if watcher.wants(WAITCREATE) && source == Source::Namespace {
+        // What was there once and is not any more has gone for good.
+        if source == Source::Namespace && watcher.waits() && !watcher.lines.has_given() {
             flags |= kvs::WAITCREATE;
         }
         if watcher.wants(INITIAL_SENTINEL) {
@@ -198,9 +261,9 @@ impl JobInfo {
             Ok(watched) if watched.is_sentinel() => watcher.send_sentinel(cx),
             Ok(watched) => {
                 let piece = watched.bytes().unwrap_or_default();
-                if let Some(guard) = watcher.guard.take() {
+                if let Some(life) = watcher.life.take() {
                     // There is a log; its namespace says when it ends.
-                    drop_watch(cx, guard);
+                    drop_watch(cx, life);
                 }
                 match watcher.relay(cx, &piece) {
                     Ok(false) => {}
@@ -240,45 +303,12 @@ impl JobInfo {
         }
     }
 
-    /// Waits for the end of a job that may never have a guest log.
-    fn guard(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
-        let Some(watcher) = self.watchers.get_mut(&stream) else {
-            return;
-        };
-        let key = watcher.id.kvs_key("eventlog");
-        let flags = kvs::WATCH | kvs::WATCH_APPEND;
-        let call = Call::new(&kvs_watch::Lookup::new(kvs::PRIMARY, &key, flags));
-        let mut lines = Lines::default();
-        let call = cx.stream_with(call, move |core: &mut JobInfo, cx, result| match result {
-            Ok(watched) => {
-                let piece = watched.bytes().unwrap_or_default();
-                let new = lines.push(&piece).unwrap_or_default();
-                if new.iter().any(|line| is_clean(line)) {
-                    core.over_without_a_log(cx, stream);
-                }
-            }
-            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => core.guard(cx, stream),
-            Err(_) => {}
-        });
-        watcher.guard = Some(call);
-    }
-
-    fn over_without_a_log(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
-        if let Some(watcher) = self.watchers.get_mut(&stream) {
-            watcher.drop_calls(cx);
-            (watcher.feed, watcher.guard) = (None, None);
-            self.read_rest(cx, stream);
-        }
-    }
-
     /// Reads what is left of a guest log from the job's directory, and ends.
     fn read_rest(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         let Some(watcher) = self.watchers.get_mut(&stream) else {
             return;
         };
-        if let Some(guard) = watcher.guard.take() {
-            drop_watch(cx, guard);
-        }
+        watcher.drop_calls(cx);
         watcher.lines.rewind();
         let (id, path) = (watcher.id, watcher.path.clone());
         lookup(cx, id, &path, move |core, cx, log| {
