@@ -28,7 +28,7 @@ test_expect_success 'its namespace is gone and its guest directory stays' '
 	flux kvs namespace list >namespaces &&
 	test_must_fail grep job- namespaces &&
 	flux kvs ls -1 "$(flux job id --to=kvs "$(cat id)").guest" >actual &&
-	printf "%s\n" exec output >expect &&
+	printf "%s\n" exec input output >expect &&
 	test_cmp expect actual
 '
 

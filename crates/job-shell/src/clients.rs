@@ -47,13 +47,12 @@ impl JobShell {
         };
         let executable = job.command.first().cloned().unwrap_or_default();
         let tasks = self.tasks.iter().map(|task| Process {
-            taskid: task.rank,
+            taskid: i64::from(task.rank),
             host: job.host.clone(),
-            pid: task.pid,
+            broker_rank: i64::from(job.rank),
+            pid: i64::from(task.pid),
             executable: executable.clone(),
         });
-        Ok(Processes {
-            tasks: tasks.collect(),
-        })
+        Ok(tasks.collect())
     }
 }

@@ -116,6 +116,10 @@ impl JobShell {
         let init = json!({ "service": service, "leader-rank": job.rank, "size": job.nnodes });
         self.store.event(now, "shell.init", &init);
         self.store.output_header(now, job.ntasks);
+        self.store.input_header(now, job.ntasks);
+        if let Some(path) = &job.options.stdin_file {
+            self.store.input_redirect(now, path);
+        }
     }
 
     fn surroundings(&self, job: &Rc<Job>, tags: &JobTags) -> Surroundings {

@@ -81,8 +81,8 @@ impl Store {
         add(&mut self.output, self.stamps.next(now), "log", log);
     }
 
-    /// Adds a piece of input, behind a header of its own.
-    pub fn input(&mut self, now: f64, ntasks: u64, data: &Data) {
+    /// Adds the header of the input, once.
+    pub fn input_header(&mut self, now: f64, ntasks: u64) {
         if !std::mem::replace(&mut self.has_input, true) {
             add(
                 &mut self.input,
@@ -91,7 +91,27 @@ impl Store {
                 &Header::input(ntasks),
             );
         }
+    }
+
+    /// Adds a piece of input, behind the header.
+    pub fn input(&mut self, now: f64, ntasks: u64, data: &Data) {
+        self.input_header(now, ntasks);
         add(&mut self.input, self.stamps.next(now), "data", data);
+    }
+
+    /// Says that all tasks read a file instead.
+    pub fn input_redirect(&mut self, now: f64, path: &str) {
+        let redirect = Redirect {
+            stream: "stdin".to_owned(),
+            rank: "all".to_owned(),
+            path: Some(path.to_owned()),
+        };
+        add(
+            &mut self.input,
+            self.stamps.next(now),
+            "redirect",
+            &redirect,
+        );
     }
 
     /// The next commit, if one is due. Words that came before the header wait for it.

@@ -66,6 +66,8 @@ fn input_may_come_from_a_file() {
         stage.spawned[0].1.stdin_path.as_deref(),
         Some(path.as_str())
     );
+    let redirect = json!({"stream": "stdin", "rank": "all", "path": path});
+    assert_eq!(stage.log("input")[1..], [format!("redirect {redirect}")]);
     let data = json!({"stream": "stdin", "rank": "all", "data": "x"});
     let none = "stdin: ENOSYS Unknown service method";
     assert_eq!(stage.request("stdin", &data), [none]);

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::JobId;
 use crate::data::stdio::Data;
+use crate::data::{JobId, Nodelist, Rangelist};
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
@@ -38,24 +38,70 @@ pub struct Exception {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Proctable {}
 
-/// The processes of the job.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// The processes of the job, a column each of what a [`Process`] is (protocol/23 section 14).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Processes {
-    /// One a task, by rank.
-    pub tasks: Vec<Process>,
+    /// Where they run.
+    pub hosts: Nodelist,
+    /// Their programs.
+    pub executables: Nodelist,
+    /// Ranks of the tasks in the job.
+    pub ids: Rangelist,
+    /// Process ids.
+    pub pids: Rangelist,
+    /// Ranks of the brokers.
+    pub ranks: Rangelist,
 }
 
 /// One task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// Its rank in the job.
-    pub taskid: u32,
-    /// Where it runs.
+    pub taskid: i64,
+    /// Host on which it runs.
     pub host: String,
+    /// Rank of the broker there.
+    pub broker_rank: i64,
     /// Its process id there.
-    pub pid: i32,
-    /// Its program.
+    pub pid: i64,
+    /// Its program, as the job names it.
     pub executable: String,
+}
+
+impl FromIterator<Process> for Processes {
+    fn from_iter<I: IntoIterator<Item = Process>>(processes: I) -> Self {
+        let mut columns = Processes::default();
+        for process in processes {
+            columns.hosts.0.push(process.host);
+            columns.executables.0.push(process.executable);
+            columns.ids.0.push(process.taskid);
+            columns.pids.0.push(process.pid);
+            columns.ranks.0.push(process.broker_rank);
+        }
+        columns
+    }
+}
+
+impl IntoIterator for Processes {
+    type Item = Process;
+    type IntoIter = Box<dyn Iterator<Item = Process>>;
+
+    /// The tasks, as many as the shortest column has.
+    fn into_iter(self) -> Self::IntoIter {
+        let names = self.hosts.0.into_iter().zip(self.executables.0);
+        let numbers = self.ids.0.into_iter().zip(self.pids.0).zip(self.ranks.0);
+        Box::new(
+            names.zip(numbers).map(
+                |((host, executable), ((taskid, pid), broker_rank))| Process {
+                    taskid,
+                    host,
+                    broker_rank,
+                    pid,
+                    executable,
+                },
+            ),
+        )
+    }
 }
 
 crate::refusals! {
@@ -91,4 +137,34 @@ crate::methods! {
         : "Raises an exception on the job on behalf of one of its shells.";
     Proctable = "shell.proctable" (USER) => Processes, NotYours, idempotent
         : "Tells which processes the tasks are.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_are_columns() {
+        let json = r#"{"hosts":[["vm",[[-1,-3]]]],"executables":[["sleep",[[-1,-3]]]],"ids":[[0,3]],"pids":[10077,2,-3,2],"ranks":[[0,-1],[1,-1]]}"#;
+        let columns: Processes = serde_json::from_str(json).unwrap();
+        let processes: Vec<Process> = columns.into_iter().collect();
+        let rows = processes.iter().map(|p| {
+            let Process {
+                taskid,
+                host,
+                broker_rank,
+                pid,
+                executable,
+            } = p;
+            format!("{taskid} {host} {broker_rank} {pid} {executable}")
+        });
+        let expect = [
+            "0 vm 0 10077 sleep",
+            "1 vm 0 10079 sleep",
+            "2 vm 1 10076 sleep",
+        ];
+        assert_eq!(rows.collect::<Vec<_>>()[..3], expect);
+        let columns: Processes = processes.into_iter().collect();
+        assert_eq!(serde_json::to_string(&columns).unwrap(), json);
+    }
 }

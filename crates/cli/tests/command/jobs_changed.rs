@@ -244,9 +244,12 @@ fn processes_of_tasks_are_asked_of_the_shell() {
         let mut log = with_log(LOG);
         move |request: &Message| match request.topic() {
             "7-shell-f2.proctable" => {
-                let task =
-                    |rank: u32| json!({"taskid":rank,"host":"vm","pid":rank + 50,"executable":"x"});
-                vec![answer(request, &json!({ "tasks": [task(1), task(0)] }))]
+                let both = json!([[-1, -1]]);
+                let columns = json!({
+                    "hosts": [["vm", both]], "executables": [["x", both]],
+                    "ids": [1, -1], "pids": [51, -1], "ranks": [[0, -1]],
+                });
+                vec![answer(request, &columns)]
             }
             _ => log(request),
         }

@@ -33,6 +33,9 @@ pub const DOTTED_COMPONENTS_MAX: usize = 64;
 /// Tasks of one task map, once expanded. A larger map is refused.
 pub const TASKMAP_TASKS_MAX: u64 = 4_194_304;
 
+/// Numbers of one range list and names of one node list, once expanded. A longer one is refused.
+pub const RANGELIST_NUMBERS_MAX: usize = TASKMAP_TASKS_MAX as usize;
+
 /// Nodes of one task map. A larger map is refused.
 pub const TASKMAP_NODES_MAX: u64 = 1_048_576;
 

@@ -49,11 +49,11 @@ pub struct Data {
 /// A stream goes elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Redirect {
-    /// `stdout` or `stderr`.
+    /// `stdout` or `stderr`, or `stdin`.
     pub stream: String,
-    /// Task ranks, an idset in brackets.
+    /// Task ranks, an idset in brackets; `all` for stdin.
     pub rank: String,
-    /// The file it goes to.
+    /// The file it goes to, or comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }

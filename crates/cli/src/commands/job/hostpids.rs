@@ -6,7 +6,7 @@ use client::{Arrival, Call, Delivery, Handle};
 use proto::Errno;
 use proto::data::{Fsd, IdSet, JobId};
 use proto::job_info::{EventlogWatch, WAITCREATE};
-use proto::job_shell::Proctable;
+use proto::job_shell::{Process, Proctable};
 
 use super::events::decode;
 use crate::error::CliError;
@@ -51,9 +51,12 @@ impl Hostpids {
             Errno::ENOSYS | Errno::EHOSTUNREACH => not_running(id),
             _ => CliError::from(refusal).about(id),
         })?;
-        let mut tasks = processes.tasks;
+        let mut tasks: Vec<Process> = processes.into_iter().collect();
         tasks.sort_by_key(|task| task.taskid);
-        let is_wanted = |rank: u32| self.ranks.as_ref().is_none_or(|ranks| ranks.contains(rank));
+        let is_wanted = |rank: i64| {
+            let is_in = |ranks: &IdSet| u32::try_from(rank).is_ok_and(|rank| ranks.contains(rank));
+            self.ranks.as_ref().is_none_or(is_in)
+        };
         let pids = tasks.iter().filter(|task| is_wanted(task.taskid));
         let pids: Vec<String> = pids
             .map(|task| format!("{}:{}", flux.plain().line(&task.host), task.pid))
