@@ -1,20 +1,17 @@
 //! Programs on the local socket: who may come in, what they may say, what happens
 //! when they leave (protocol/02).
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use node::{Cx, Output, PeerId};
 use proto::Payload;
 use proto::event::Subscribe;
 use proto::service::Add;
-use wire::{Errno, Flags, Identity, Kind, Message, Role, USERID_UNKNOWN};
+use wire::{Errno, Identity, Kind, Message, Role, USERID_UNKNOWN};
 
 use crate::armed::Armed;
-use crate::core::{Broker, Party, Provider};
+use crate::core::Broker;
 use crate::lifecycle::State;
-use crate::limits::{SERVICE_NAME_BYTES_MAX, SUBSCRIBED_BYTES_MAX};
-use crate::subscriptions::Subscriptions;
+use crate::router::{Hop, Viewer};
 
 /// Requests that are answered before the broker is online (protocol/02 section 5.2).
 const EARLY_TOPICS: [&str; 4] = [
@@ -27,9 +24,6 @@ const EARLY_TOPICS: [&str; 4] = [
 /// Text of the answer to a request to one service too many.
 pub(crate) const TOO_MANY_SERVICES: &str = "too many services in use";
 
-/// Text of the answer to requests that a program had when it disconnected.
-const PROVIDER_LEFT: &str = "service disconnect";
-
 /// One connected program.
 #[derive(Debug)]
 pub struct Client {
@@ -38,8 +32,6 @@ pub struct Client {
     pub(crate) rolemask: Role,
     pub(crate) pid: i32,
     pub(crate) armed: Armed,
-    pub(crate) subscriptions: Subscriptions,
-    pub(crate) services: BTreeSet<String>,
     /// Messages taken from it.
     pub(crate) received: u64,
     /// Messages handed to it.
@@ -49,13 +41,6 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether an event may be shown: private ones only to the owner and their user.
-    pub(crate) fn may_see(&self, event: &Message) -> bool {
-        !event.has(Flags::PRIVATE)
-            || self.rolemask.meets(Role::OWNER)
-            || self.userid == event.userid
-    }
-
     /// The user, when it is not the owner.
     pub(crate) fn guest(&self) -> Option<u32> {
         (!self.rolemask.meets(Role::OWNER)).then_some(self.userid)
@@ -101,15 +86,14 @@ impl Broker {
             return;
         };
         let identity = Identity::new(&self.ids.next_uuid()).expect("a UUID is short text");
-        self.parties.insert(identity.clone(), Party::Client(peer));
+        let viewer = Viewer { userid, rolemask };
+        self.router.client_up(peer, identity.clone(), viewer);
         let client = Client {
             identity,
             userid,
             rolemask,
             pid,
             armed: Armed::default(),
-            subscriptions: Subscriptions::default(),
-            services: BTreeSet::new(),
             received: 0,
             delivered: 0,
             refused_events: 0,
@@ -157,57 +141,56 @@ impl Broker {
         listed("admin-users", uid) || gids.iter().any(|gid| listed("admin-groups", *gid))
     }
 
-    /// A program said something. What is for the broker itself comes back.
+    /// A program said something.
     pub(crate) fn client_message(
         &mut self,
         cx: &mut Cx<Broker>,
         peer: PeerId,
         mut message: Message,
-    ) -> Option<Message> {
-        let state = self.life.state;
-        let client = self.clients.get_mut(&peer)?;
+    ) {
+        let Some(client) = self.clients.get_mut(&peer) else {
+            return;
+        };
         client.received += 1;
         if message.topic().is_empty() {
-            return None;
+            return;
         }
+        let hop = Hop::Client(peer);
         client.stamp(&mut message);
-        match message.kind {
-            Kind::Request { .. } => {}
-            Kind::Event { .. } => {
-                self.client_event(cx, peer, message);
-                return None;
-            }
-            Kind::Response { .. } => return self.route_answer(cx, peer, message),
-            Kind::Control { .. } => return None,
+        if !self.router.stamp(hop, &mut message) {
+            return;
         }
-        message.enable_routes();
-        message.push_route(client.identity.clone());
-        match message.topic() {
+        match message.kind {
+            Kind::Event { .. } => self.client_event(cx, peer, message),
+            Kind::Request { .. } => self.client_request(cx, peer, message),
+            Kind::Response { .. } | Kind::Control { .. } => self.route(cx, hop, message),
+        }
+    }
+
+    fn client_request(&mut self, cx: &mut Cx<Broker>, peer: PeerId, request: Message) {
+        match request.topic() {
             "event.subscribe" | "event.unsubscribe" | "service.add" | "service.remove" => {
-                if let Some(message) = self.fitting(cx, message) {
-                    self.connector_request(cx, peer, message);
-                }
-                return None;
+                return self.connector_request(cx, peer, request);
             }
-            topic if state < State::Init && !EARLY_TOPICS.contains(&topic) => {
+            topic if self.life.state < State::Init && !EARLY_TOPICS.contains(&topic) => {
                 let text = "Upstream Flux broker is offline. Try again later.";
-                self.refuse(cx, message, Errno::EAGAIN, Some(text));
-                return None;
+                return self.refuse(cx, request, Errno::EAGAIN, Some(text));
             }
             _ => {}
         }
-        if !client.armed.arm(&message) {
-            self.refuse(cx, message, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
-            return None;
+        let client = self.clients.get_mut(&peer);
+        if client.is_some_and(|client| client.armed.arm(&request)) {
+            self.route(cx, Hop::Client(peer), request);
+        } else {
+            self.refuse(cx, request, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
         }
-        self.route(cx, message)
     }
 
     /// A program publishes and waits for no answer. Of what it might not publish the first
     /// is noted: who goes on must not fill the log.
     fn client_event(&mut self, cx: &mut Cx<Broker>, peer: PeerId, event: Message) {
-        if self.may_publish(&event) {
-            self.publish(cx, event);
+        if self.router.may_publish(&event) {
+            self.route(cx, Hop::Client(peer), event);
         } else if let Some(client) = self.clients.get_mut(&peer) {
             client.refused_events += 1;
             if client.refused_events == 1 {
@@ -220,102 +203,52 @@ impl Broker {
     /// The four requests that are about the connection itself. Answers carry no
     /// payload, an unknown user and the owner's role (protocol/02 section 5).
     fn connector_request(&mut self, cx: &mut Cx<Broker>, peer: PeerId, message: Message) {
+        let Some(message) = self.router.fitting(message) else {
+            return self.carry_out(cx);
+        };
+        let (hop, router) = (Hop::Client(peer), &mut self.router);
         let result = match message.topic() {
-            "event.subscribe" => decode::<Subscribe>(&message).and_then(|request| {
-                let client = self.clients.get_mut(&peer).ok_or(Errno::ECONNRESET)?;
-                let room = client
-                    .subscriptions
-                    .add_within(&request.topic, SUBSCRIBED_BYTES_MAX);
-                room.then_some(()).ok_or(Errno::ENOBUFS)
+            "event.subscribe" => decode::<Subscribe>(&message)
+                .and_then(|request| router.subscribe(hop, &request.topic)),
+            "event.unsubscribe" => decode::<Subscribe>(&message)
+                .and_then(|request| router.unsubscribe(hop, &request.topic)),
+            "service.add" => decode::<Add>(&message).and_then(|request| {
+                let name = request.service.as_str();
+                if router.provider(name).is_some() {
+                    return Err(Errno::EEXIST);
+                }
+                router.check_service_name(name, message.userid, message.rolemask)?;
+                router.add_service(hop, name)
             }),
-            "event.unsubscribe" => decode::<Subscribe>(&message).and_then(|request| {
-                let client = self.clients.get_mut(&peer).ok_or(Errno::ECONNRESET)?;
-                client
-                    .subscriptions
-                    .remove(&request.topic)
-                    .then_some(())
-                    .ok_or(Errno::ENOENT)
-            }),
-            "service.add" => decode::<Add>(&message)
-                .and_then(|request| self.client_adds_service(peer, &message, &request.service)),
             _ => decode::<Add>(&message).and_then(|request| {
-                let client = self.clients.get_mut(&peer).ok_or(Errno::ECONNRESET)?;
-                let had = client.services.remove(&request.service);
-                self.services
-                    .retain(|name, _| !had || *name != request.service);
+                let had = router.remove_service(hop, &request.service);
                 had.then_some(()).ok_or(Errno::ENOENT)
             }),
         };
+        self.carry_out(cx);
         if message.wants_response() {
             let errnum = result.err().map_or(0, |errno| errno.0);
             let mut response = message.into_response(errnum, Bytes::new());
             response.rolemask = Role::OWNER;
-            response.pop_route();
-            self.deliver(cx, peer, response);
+            self.route(cx, Hop::Here, response);
         }
     }
 
-    fn client_adds_service(
-        &mut self,
-        peer: PeerId,
-        request: &Message,
-        name: &str,
-    ) -> Result<(), Errno> {
-        if self.services.contains_key(name) {
-            return Err(Errno::EEXIST);
-        }
-        self.check_service_name(name, request.userid, request.rolemask)?;
-        let client = self.clients.get_mut(&peer).ok_or(Errno::ECONNRESET)?;
-        client.services.insert(name.to_owned());
-        self.services
-            .insert(name.to_owned(), Provider::Client(peer));
-        Ok(())
-    }
-
-    /// The rules for service names (protocol/02 sections 4 and 5).
-    pub(crate) fn check_service_name(
-        &self,
-        name: &str,
-        userid: u32,
-        rolemask: Role,
-    ) -> Result<(), Errno> {
-        if name.is_empty() || name.len() > SERVICE_NAME_BYTES_MAX || name.contains('.') {
-            return Err(Errno::EINVAL);
-        }
-        if !rolemask.meets(Role::OWNER) && !name.starts_with(&format!("{userid}-")) {
-            return Err(Errno::EPERM);
-        }
-        if self.services.len() >= crate::limits::SERVICES_MAX {
-            return Err(Errno::ENOBUFS);
-        }
-        Ok(())
-    }
-
-    /// A program is gone: its services are told, then its names become free. Gives the
-    /// disconnect messages that are for the broker itself.
-    pub(crate) fn client_down(&mut self, cx: &mut Cx<Broker>, peer: PeerId) -> Vec<Message> {
+    /// A program is gone: its services are told, then its names become free.
+    pub(crate) fn client_down(&mut self, cx: &mut Cx<Broker>, peer: PeerId) {
         let Some(client) = self.clients.get_mut(&peer) else {
-            return Vec::new();
+            return;
         };
         let armed = std::mem::take(&mut client.armed);
         for (module, request) in self.credit.client_left(peer) {
             self.send_to_module(cx, module, request);
         }
-        let ours = armed
-            .fire()
-            .filter_map(|message| self.route(cx, message))
-            .collect();
-        if let Some(client) = self.clients.remove(&peer) {
-            self.parties.remove(&client.identity);
-            for name in client.services {
-                self.services.remove(&name);
-            }
+        for message in armed.fire() {
+            self.route(cx, Hop::Client(peer), message);
         }
-        self.pending.requester_left(peer);
-        for call in self.pending.provider_left(peer) {
-            self.refuse(cx, call.request, Errno::EHOSTUNREACH, Some(PROVIDER_LEFT));
-        }
-        ours
+        self.clients.remove(&peer);
+        self.router.link_down(Hop::Client(peer));
+        self.carry_out(cx);
     }
 }
 

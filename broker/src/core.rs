@@ -1,17 +1,18 @@
 //! What the broker knows. It never looks into a payload that is not addressed to it.
 //!
-//! Read on in `routing.rs` (where messages go), `clients.rs` (programs on the local
-//! socket), `modules.rs` and `supervisor.rs` (processes we start), `stages.rs` (what
-//! each state of `lifecycle.rs` does) and `services/` (what we answer ourselves).
+//! Read on in `router/` (where messages go), `routing.rs` (how they get there),
+//! `clients.rs` (programs on the local socket), `modules.rs` and `supervisor.rs`
+//! (processes we start), `stages.rs` (what each state of `lifecycle.rs` does) and
+//! `services/` (what we answer ourselves).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Host, PeerId, Stream, StreamId};
+use proto::data::Topology;
 use proto::{Object, Refusal};
-use rustc_hash::FxHashMap;
-use wire::Identity;
 use wire::topic::method_of;
+use wire::{Identity, Message};
 
 use crate::attrs::Attrs;
 use crate::clients::Client;
@@ -19,8 +20,8 @@ use crate::credit::Credit;
 use crate::files::Files;
 use crate::ids::Ids;
 use crate::logbook::Logbook;
-use crate::modules::{Loaded, ModuleId};
-use crate::pending::Pending;
+use crate::modules::Loaded;
+use crate::router::{Hop, ModuleId, Place, Router};
 use crate::stages::Life;
 use crate::strays::Strays;
 
@@ -40,26 +41,6 @@ pub const OWN_SERVICES: &[&str] = &[
     "overlay",
 ];
 
-/// Who answers for a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    /// We do.
-    Broker,
-    /// A module.
-    Module(ModuleId),
-    /// A program on the local socket.
-    Client(PeerId),
-}
-
-/// Who an identity on a route stack belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Party {
-    /// A module.
-    Module(ModuleId),
-    /// A program on the local socket.
-    Client(PeerId),
-}
-
 /// The broker's knowledge.
 pub struct Broker {
     /// Attributes.
@@ -67,24 +48,21 @@ pub struct Broker {
     /// Log ring.
     pub log: Logbook,
     pub(crate) ids: Ids,
-    pub(crate) identity: Identity,
     pub(crate) owner: u32,
-    pub(crate) rank: u32,
     pub(crate) config: Object,
-    pub(crate) services: BTreeMap<String, Provider>,
-    pub(crate) parties: FxHashMap<Identity, Party>,
+    pub(crate) router: Router,
+    /// Messages for our own services.
+    pub(crate) inbox: VecDeque<Message>,
     pub(crate) clients: BTreeMap<PeerId, Client>,
-    pub(crate) module_peers: BTreeMap<PeerId, ModuleId>,
     pub(crate) modules: BTreeMap<ModuleId, Loaded>,
     pub(crate) last_module: u64,
-    pub(crate) pending: Pending,
     pub(crate) strays: Strays,
-    pub(crate) idempotent: BTreeSet<&'static str>,
+    /// Methods that a restarted module may be asked again: doing them twice does no harm,
+    /// or the module knows what it has done.
+    repeatable: BTreeSet<&'static str>,
     /// Methods with large answers, and who has to wait for them.
     pub(crate) bulk: BTreeSet<&'static str>,
     pub(crate) credit: Credit,
-    pub(crate) recognised: BTreeSet<&'static str>,
-    pub(crate) sequence: u32,
     pub(crate) life: Life,
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
     pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
@@ -127,37 +105,34 @@ impl Broker {
         let mut attrs = setup.attrs;
         attrs.put("broker.uuid", uuid);
         attrs.put("security.owner", setup.owner.to_string());
-        let own = OWN_SERVICES
-            .iter()
-            .map(|name| ((*name).to_owned(), Provider::Broker));
+        let rank = attrs.number("rank", 0) as u32;
+        let place = Place {
+            rank,
+            topology: topology(&attrs),
+            identity,
+            owner: setup.owner,
+        };
+        let router = Router::new(place, OWN_SERVICES, first_number);
         let services = proto::services();
         let methods = || services.iter().flat_map(|service| service.methods);
         let bulk = methods().filter(|m| m.bulk).map(|m| m.topic);
-        let recognised = methods().filter(|m| m.recognised).map(|m| m.topic);
-        Broker {
-            rank: attrs.number("rank", 0) as u32,
+        let repeatable = methods().filter(|m| m.idempotent || m.recognised);
+        let repeatable = repeatable.map(|m| m.topic);
+        let mut broker = Broker {
             attrs,
             log: Logbook::default(),
             ids,
-            identity,
             owner: setup.owner,
-            config: setup.config,
-            services: own.collect(),
-            parties: FxHashMap::default(),
+            config: Object::default(),
+            router,
+            inbox: VecDeque::new(),
             clients: BTreeMap::new(),
-            module_peers: BTreeMap::new(),
             modules: BTreeMap::new(),
             last_module: 0,
-            pending: Pending::numbered_from(first_number),
             strays: Strays::default(),
-            idempotent: methods()
-                .filter(|m| m.idempotent)
-                .map(|m| m.topic)
-                .collect(),
-            recognised: recognised.collect(),
+            repeatable: repeatable.collect(),
             bulk: bulk.collect(),
             credit: Credit::default(),
-            sequence: 0,
             life: Life::new(setup.program),
             dmesg: BTreeMap::new(),
             config_watchers: BTreeMap::new(),
@@ -167,7 +142,15 @@ impl Broker {
             env: setup.env,
             endpoint: setup.endpoint,
             cleanup_folders: setup.cleanup_folders,
-        }
+        };
+        broker.set_config(setup.config);
+        broker
+    }
+
+    /// Lives by this configuration from now on.
+    pub(crate) fn set_config(&mut self, config: Object) {
+        self.config = config;
+        self.router.set_private(self.allows("private-mode"));
     }
 
     /// The loaded module of this name or path.
@@ -178,22 +161,18 @@ impl Broker {
             .map(|(id, _)| *id)
     }
 
-    /// Whether a restarted module may have a request: doing it twice does no harm, or the
-    /// module knows what it has done.
+    /// Whether a restarted module may be asked again what its predecessor was asked.
     pub(crate) fn may_repeat(&self, topic: &str) -> bool {
         // The methods that every module has are declared under a name of no module's.
-        let common = || {
-            self.idempotent
-                .contains(format!("NAME.{}", method_of(topic)).as_str())
-        };
-        self.idempotent.contains(topic) || self.recognised.contains(topic) || common()
+        let common = || format!("NAME.{}", method_of(topic));
+        self.repeatable.contains(topic) || self.repeatable.contains(common().as_str())
     }
 
     /// The module behind an identity.
     pub(crate) fn module_of(&self, sender: Option<&Identity>) -> Option<ModuleId> {
-        match self.parties.get(sender?)? {
-            Party::Module(id) => Some(*id),
-            Party::Client(_) => None,
+        match self.router.party(sender?)? {
+            Hop::Module(id) => Some(id),
+            _ => None,
         }
     }
 }
@@ -245,22 +224,21 @@ impl Host for Broker {
     }
 
     fn check_invariants(&self) {
-        self.pending.check();
+        self.router.check();
         self.credit.check();
-        for (name, provider) in &self.services {
-            match provider {
-                Provider::Broker => assert!(OWN_SERVICES.contains(&name.as_str())),
-                Provider::Module(id) => assert!(self.modules.contains_key(id), "{name}"),
-                Provider::Client(peer) => assert!(self.clients.contains_key(peer), "{name}"),
-            }
-        }
-        for (identity, party) in &self.parties {
-            match party {
-                Party::Module(id) => assert!(self.modules.contains_key(id), "{identity:?}"),
-                Party::Client(peer) => assert!(self.clients.contains_key(peer), "{identity:?}"),
-            }
+        for id in self.modules.keys() {
+            assert_eq!(
+                self.router.provider(&self.modules[id].name),
+                Some(Hop::Module(*id))
+            );
         }
     }
+}
+
+/// The tree that the attributes name.
+fn topology(attrs: &Attrs) -> Topology {
+    let scheme = attrs.value("tbon.topo").and_then(|text| text.parse().ok());
+    Topology::new(scheme.unwrap_or_default(), attrs.number("size", 1) as u32)
 }
 
 /// Seconds as timers take them.

@@ -19,9 +19,10 @@ use node::{Cx, PeerId};
 use rustc_hash::FxHashMap;
 use wire::{Errno, Flags, Message};
 
+use crate::clients::Client;
 use crate::core::Broker;
 use crate::limits::{CREDIT_BYTES, CREDIT_WAITING_MAX, CREDIT_WAITING_OF_GUEST_MAX};
-use crate::modules::ModuleId;
+use crate::router::{Hop, ModuleId};
 
 /// One client's requests to one module.
 type Lane = (PeerId, ModuleId);
@@ -209,25 +210,27 @@ impl Broker {
         if !is_bulk && self.credit.is_idle() {
             return Some(request);
         }
-        let requester = self.requester(&request);
-        let client = requester.filter(|requester| self.clients.contains_key(&requester.link));
-        let Some(client) = client else {
+        let requester = request
+            .last_route()
+            .and_then(|identity| self.router.party(identity));
+        let Some(Hop::Client(peer)) = requester else {
             return Some(request);
         };
-        let max = match client.guest {
+        let guest = self.clients.get(&peer).and_then(Client::guest);
+        let max = match guest {
             Some(_) => CREDIT_WAITING_OF_GUEST_MAX,
             None => CREDIT_WAITING_MAX,
         };
-        if self.credit.n_waiting(client.link, module) >= max {
+        if self.credit.n_waiting(peer, module) >= max {
             let text = "too many requests wait for answers to be read";
             self.refuse(cx, request, Errno::ENOBUFS, Some(text));
             return None;
         }
-        self.credit.admit(client.link, module, request, is_bulk)
+        self.credit.admit(peer, module, request, is_bulk)
     }
 
     /// Streams may wait for what others do, and what has no answer needs no credit.
-    fn is_bulk(&self, message: &Message) -> bool {
+    pub(crate) fn is_bulk(&self, message: &Message) -> bool {
         let is_once = !message.has(Flags::STREAMING) && !message.has(Flags::NORESPONSE);
         is_once && self.bulk.contains(message.topic())
     }

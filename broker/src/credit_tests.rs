@@ -6,8 +6,8 @@ use wire::Message;
 
 use super::Credit;
 use crate::limits::CREDIT_BYTES;
-use crate::modules::ModuleId;
 use crate::probe::{OWNER, Probe};
+use crate::router::ModuleId;
 
 const KVS: ModuleId = ModuleId(1);
 const ONE: PeerId = PeerId(1);

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use wire::{Message, Role};
 
 use crate::limits::{HELD_OF_GUEST_MAX, HELD_OF_GUESTS_MAX, HELD_REQUESTS_MAX};
-use crate::modules::Past;
+use crate::router::Past;
 
 /// A request that waits for the module to come back.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! The broker: routes messages between modules and programs, answers for itself,
 //! starts modules and starts them again, and lives through its states.
 //!
-//! Read on in `core.rs` (what it knows), `routing.rs` (where messages go),
+//! Read on in `core.rs` (what it knows), `router/` (where messages go),
 //! `lifecycle.rs` (how it lives), and `services/` (what it answers). `main.rs` and
 //! `setup.rs` are the edge: arguments, folders, sockets. It must never look into a
 //! payload to route a message, and never wait.
@@ -22,17 +22,15 @@ pub mod limits;
 mod logbook;
 mod modules;
 mod node;
-mod pending;
 #[cfg(test)]
 mod probe;
-mod publishing;
 pub mod rc;
+pub mod router;
 mod routing;
 mod services;
 mod stages;
 mod startlog;
 mod strays;
-mod subscriptions;
 mod supervisor;
 
 pub use crate::core::Setup;

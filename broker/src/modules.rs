@@ -1,7 +1,7 @@
 //! The module processes: what we know of each, and messages to and from them.
 //! Starting, ending and restarting them is in `supervisor.rs`.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use node::{ChildId, Cx, Output, PeerId, Reply};
@@ -15,12 +15,7 @@ use crate::clients::TOO_MANY_SERVICES;
 use crate::core::{Broker, seconds};
 use crate::held::{Held, HeldQueue};
 use crate::limits::{HOLD_S, LINK_LOST_WAIT_S, RESTART_WINDOW_S};
-use crate::pending::Call;
-use crate::subscriptions::Subscriptions;
-
-/// A module as long as it is loaded, through all its restarts. Never reused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModuleId(pub u64);
+use crate::router::{Call, Hop, ModuleId, Past};
 
 /// Where a loaded module's process stands, as we see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +38,6 @@ pub struct Loaded {
     pub(crate) loader: Option<String>,
     pub(crate) stage: Stage,
     pub(crate) status: ModuleStatus,
-    pub(crate) identity: Identity,
-    pub(crate) peer: Option<PeerId>,
     pub(crate) child: Option<ChildId>,
     /// Its process, which leads a process group, as soon as it is known.
     pub(crate) pid: Option<i32>,
@@ -52,8 +45,6 @@ pub struct Loaded {
     pub(crate) removing: Vec<Reply<Remove>>,
     /// The end that it reported itself.
     pub(crate) reported: Option<i64>,
-    pub(crate) services: BTreeSet<String>,
-    pub(crate) subscriptions: Subscriptions,
     pub(crate) armed: Armed,
     /// What its last process has left unanswered.
     pub(crate) unanswered: Vec<Call>,
@@ -80,15 +71,6 @@ pub(crate) enum Waiter {
     Stage(&'static str),
 }
 
-/// What a request has been through.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Past {
-    /// The number that it got when it was delivered for the first time.
-    pub number: Option<u64>,
-    /// Processes that have died with it.
-    pub deaths: usize,
-}
-
 impl Broker {
     /// A module's first message has come: now it can be spoken to.
     pub(crate) fn module_up(
@@ -110,7 +92,7 @@ impl Broker {
             tracing::error!("a process of group {group} is not module {name}: link closed");
             return cx.output(Output::Close { peer });
         }
-        if module.peer.is_some() {
+        if self.router.peer_of(Hop::Module(id)).is_some() {
             tracing::error!("module {} has a link: another was closed", module.name);
             return cx.output(Output::Close { peer });
         }
@@ -131,25 +113,24 @@ impl Broker {
         let mut message = Message::request("welcome", 0);
         message.set_flag(Flags::NORESPONSE, true);
         message.set_payload(welcome.encode());
-        self.stamp_as_owner(&mut message);
-        self.module_peers.insert(peer, id);
+        self.router.stamp_as_owner(&mut message);
+        self.router.module_up(id, peer);
         cx.output(Output::Send { to: peer, message });
-        if let Some(module) = self.modules.get_mut(&id) {
-            module.peer = Some(peer);
-            // Who asks from now on is not held, and must not overtake who asked before.
-            if module.stage == Stage::Loading {
-                self.release_held(cx, id);
-            }
+        // Who asks from now on is not held, and must not overtake who asked before.
+        if self
+            .modules
+            .get(&id)
+            .is_some_and(|module| module.stage == Stage::Loading)
+        {
+            self.release_held(cx, id);
         }
     }
 
     /// A link is gone. A module that had it ends by itself, or is helped to.
-    pub(crate) fn module_link_lost(&mut self, cx: &mut Cx<Broker>, peer: PeerId) {
-        let id = self.module_peers.get(&peer).copied();
-        let Some((id, module)) = id.and_then(|id| Some((id, self.modules.get(&id)?))) else {
+    pub(crate) fn module_link_lost(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        let Some(child) = self.modules.get(&id).and_then(|module| module.child) else {
             return;
         };
-        let Some(child) = module.child else { return };
         cx.timer(seconds(LINK_LOST_WAIT_S), move |core: &mut Broker, cx| {
             if let Some(module) = core.modules.get(&id)
                 && module.child == Some(child)
@@ -160,32 +141,29 @@ impl Broker {
         });
     }
 
-    /// A module said something. What is for the broker itself comes back.
+    /// A module said something.
     pub(crate) fn module_message(
         &mut self,
         cx: &mut Cx<Broker>,
-        peer: PeerId,
+        id: ModuleId,
         mut message: Message,
-    ) -> Option<Message> {
-        let id = *self.module_peers.get(&peer)?;
-        self.stamp_as_owner(&mut message);
+    ) {
+        self.router.stamp_as_owner(&mut message);
         self.tap(cx, id, "tx", &message);
-        let module = self.modules.get_mut(&id)?;
+        let Some(module) = self.modules.get_mut(&id) else {
+            return;
+        };
         module.last_sent = cx.now().mono;
-        match message.kind {
-            Kind::Request { .. } => {
-                message.enable_routes();
-                message.push_route(module.identity.clone());
-                // Ours are answered by the broker itself, which needs no telling.
-                if !message.topic().starts_with("module.") && !module.armed.arm(&message) {
-                    self.refuse(cx, message, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
-                    return None;
-                }
-            }
-            Kind::Response { .. } => return self.route_answer(cx, peer, message),
-            Kind::Event { .. } | Kind::Control { .. } => {}
+        let hop = Hop::Module(id);
+        if !self.router.stamp(hop, &mut message) {
+            return;
         }
-        self.route(cx, message)
+        // Ours are answered by the broker itself, which needs no telling.
+        let is_request = matches!(message.kind, Kind::Request { .. });
+        if is_request && !message.topic().starts_with("module.") && !module.armed.arm(&message) {
+            return self.refuse(cx, message, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
+        }
+        self.route(cx, hop, message);
     }
 
     /// Hands a request to a module, or holds it until the module can take it.
@@ -198,12 +176,13 @@ impl Broker {
         let Some(module) = self.modules.get_mut(&id) else {
             return;
         };
+        let is_up = self.router.peer_of(Hop::Module(id)).is_some();
         match module.stage {
             _ if module.deferred => self.hold(cx, id, request, past),
             // While it loads, whoever knows its name may already ask.
             Stage::Running | Stage::Loading => self.hand_over(cx, id, request, past),
             // Its new process is there and may already ask; it is asked in turn.
-            Stage::Restarting if request.has(Flags::USER1) && module.peer.is_some() => {
+            Stage::Restarting if request.has(Flags::USER1) && is_up => {
                 self.hand_over(cx, id, request, past);
             }
             Stage::Restarting if request.has(Flags::USER1) => {
@@ -221,16 +200,12 @@ impl Broker {
 
     /// Delivers a request to a module that is there.
     fn hand_over(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
-        let Some(module) = self.modules.get_mut(&id) else {
-            return;
-        };
-        let Some(peer) = module.peer else {
+        let hop = Hop::Module(id);
+        if self.router.peer_of(hop).is_none() {
             return self.hold(cx, id, request, past);
-        };
-        if let Some((request, number)) = self.open_request(cx, peer, request, past) {
-            self.tap(cx, id, "rx", &request);
-            self.give(cx, peer, request, number);
         }
+        self.router.give(hop, request, past);
+        self.carry_out(cx);
     }
 
     fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {

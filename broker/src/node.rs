@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use node::{Actor, Input, Node, Now, Output, PeerId, PeerKind};
 use proto::common::Welcome;
-use wire::Message;
 
 use crate::core::{Broker, Setup};
 use crate::files::Files;
+use crate::router::Hop;
 use crate::services;
 
 /// A broker.
@@ -24,7 +24,7 @@ impl BrokerNode {
         let core = Broker::new(setup);
         let welcome = Welcome {
             name: "broker".to_owned(),
-            uuid: core.identity.as_str().to_owned(),
+            uuid: core.router.identity().as_str().to_owned(),
             attrs: core.attrs.immutable(),
             conf: core.config.clone(),
             args: None,
@@ -50,22 +50,17 @@ impl BrokerNode {
     fn take_in(&mut self, now: Now, input: Input) {
         let Actor { core, cx, .. } = &mut self.actor;
         match input {
+            // What our own process has to say, its log above all.
             Input::Message {
                 from: PeerId::BROKER,
                 message,
-            } => {
-                if let Some(message) = core.route(cx, message) {
-                    self.actor.handle_message(message);
-                }
-            }
-            Input::Message { from, message } => {
-                let ours = if core.module_peers.contains_key(&from) {
-                    core.module_message(cx, from, message)
-                } else {
-                    core.client_message(cx, from, message)
-                };
-                self.handle_ours(ours);
-            }
+            } => core.take_in(cx, Hop::Here, message),
+            Input::Message { from, message } => match core.router.hop_of(from) {
+                Some(Hop::Module(id)) => core.module_message(cx, id, message),
+                Some(Hop::Client(peer)) => core.client_message(cx, peer, message),
+                Some(hop) => core.take_in(cx, hop, message),
+                None => {}
+            },
             Input::PeerUp {
                 peer: PeerId::BROKER,
                 ..
@@ -77,12 +72,11 @@ impl BrokerNode {
                 PeerKind::Client { uid, gids, pid } => core.client_up(cx, peer, uid, &gids, pid),
                 PeerKind::Broker | PeerKind::Parent | PeerKind::Child { .. } => {}
             },
-            Input::PeerDown { peer } => {
-                core.module_link_lost(cx, peer);
-                for message in core.client_down(cx, peer) {
-                    self.actor.handle_message(message);
-                }
-            }
+            Input::PeerDown { peer } => match core.router.hop_of(peer) {
+                Some(Hop::Module(id)) => core.module_link_lost(cx, id),
+                Some(Hop::Client(peer)) => core.client_down(cx, peer),
+                _ => {}
+            },
             Input::PeerFlow { peer, is_behind } if core.clients.contains_key(&peer) => {
                 core.credit.set_behind(peer, is_behind);
                 core.hand_due(cx);
@@ -91,15 +85,16 @@ impl BrokerNode {
         }
     }
 
-    fn handle_ours(&mut self, message: Option<Message>) {
-        let Actor { core, cx, .. } = &mut self.actor;
-        if let Some(message) = message.and_then(|message| core.fitting(cx, message)) {
+    /// Our own services take in what is for them.
+    fn take_in_own(&mut self) {
+        while let Some(message) = self.actor.core.inbox.pop_front() {
             self.actor.handle_message(message);
         }
     }
 
     /// What our own services said goes on its way, in the order in which it was said.
     fn pump(&mut self) {
+        self.take_in_own();
         while let Some(output) = self.actor.poll() {
             match output {
                 Output::Send {
@@ -107,8 +102,8 @@ impl BrokerNode {
                     message,
                 } => {
                     let Actor { core, cx, .. } = &mut self.actor;
-                    let ours = core.route(cx, message);
-                    self.handle_ours(ours);
+                    core.take_in(cx, Hop::Here, message);
+                    self.take_in_own();
                 }
                 other => self.outbox.push_back(other),
             }

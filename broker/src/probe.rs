@@ -31,6 +31,8 @@ pub(crate) struct Probe {
     pub closed: Vec<PeerId>,
     pub killed: Vec<ChildId>,
     pub started: VecDeque<Started>,
+    /// Under which the last module has come up.
+    pub last_identity: String,
     last_link: u64,
     last_tag: u32,
 }
@@ -75,6 +77,7 @@ impl Probe {
             closed: Vec::new(),
             killed: Vec::new(),
             started: VecDeque::new(),
+            last_identity: String::new(),
             last_link: 0,
             last_tag: 1000,
         };
@@ -156,6 +159,7 @@ impl Probe {
         let event = ChildEvent::Started { pid };
         self.tell(Input::Child { child, event });
         let peer = self.module_link(&identity, pid);
+        self.last_identity = identity;
         let welcome = self.heard(peer).expect("the test has set this up");
         assert_eq!(welcome.topic(), "welcome");
         self.runs(peer);

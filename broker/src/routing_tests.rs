@@ -310,7 +310,7 @@ fn an_answer_to_one_who_has_left_is_no_news() {
     probe.tell(Input::PeerDown { peer: asker });
     probe.say(module, Message::respond_to(&asked, 0, json("{}")));
     assert_eq!(probe.node.core().strays.n, 0);
-    assert_eq!(probe.node.core().pending.n(), 0);
+    assert_eq!(probe.node.core().router.n_pending(), 0);
 }
 
 #[test]
@@ -405,10 +405,9 @@ fn a_second_link_under_a_module_s_identity_is_closed_and_the_first_stays() {
     let asker = probe.client(OWNER);
     let (module, child) = probe.module("echo");
     let pid = child.0 as i32;
-    let id = probe.node.core().module_peers[&module];
-    let uuid = probe.node.core().modules[&id].identity.clone();
+    let uuid = probe.last_identity.clone();
     for group in [pid, pid + 1] {
-        let thief = probe.module_link(uuid.as_str(), group);
+        let thief = probe.module_link(&uuid, group);
         assert_eq!(probe.closed.pop(), Some(thief));
         assert_eq!(probe.heard(thief), None, "it is not greeted");
         probe.tell(Input::PeerDown { peer: thief });
@@ -421,7 +420,7 @@ fn a_second_link_under_a_module_s_identity_is_closed_and_the_first_stays() {
     assert_eq!(probe.killed, []);
     // The dead do not come back either.
     probe.exit(child);
-    let late = probe.module_link(uuid.as_str(), pid);
+    let late = probe.module_link(&uuid, pid);
     assert!(probe.closed.contains(&late));
 }
 

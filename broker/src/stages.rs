@@ -168,7 +168,7 @@ impl Broker {
             State::Init => self.enter_init(cx),
             State::Quorum => {
                 let host = self.attrs.value("hostname").unwrap_or("localhost");
-                tracing::info!("online: {host} (ranks {})", self.rank);
+                tracing::info!("online: {host} (ranks {})", self.router.rank());
                 self.post(cx, Event::QuorumFull);
             }
             State::Run => self.enter_run(cx),

@@ -1,13 +1,14 @@
-//! Responses that answer nothing: dropped and counted, with a line in the log for the
+//! Responses that answer nothing, and the like: dropped and counted, with a line in the log for the
 //! first, and now and then for those that follow.
 
 use std::time::Duration;
 
-use node::{Cx, PeerId};
-use wire::Message;
+use node::Cx;
+use wire::{Kind, Message};
 
 use crate::core::{Broker, seconds};
 use crate::limits::STRAY_LINES_S;
+use crate::router::Hop;
 
 /// Longest part of a stray's topic that is logged, in characters.
 const TOPIC_CHARS_MAX: usize = 64;
@@ -36,32 +37,41 @@ impl Strays {
 }
 
 impl Broker {
-    /// Drops a response that has come from `peer` and answers nothing.
-    pub(crate) fn drop_stray(&mut self, cx: &mut Cx<Broker>, peer: PeerId, response: &Message) {
+    /// Drops a message that `from` had no reason to send.
+    pub(crate) fn drop_stray(&mut self, cx: &mut Cx<Broker>, from: Hop, message: &Message) {
         // A program behind another that has left is not missed by its provider at once.
-        if !response.hops_below().is_empty() {
+        if !message.hops_below().is_empty() {
             self.strays.n += 1;
             return;
         }
         let Some(unlogged) = self.strays.count(cx.now().mono) else {
             return;
         };
-        let topic: String = response.topic().chars().take(TOPIC_CHARS_MAX).collect();
-        let sender = self.name_of(peer);
+        let topic: String = message.topic().chars().take(TOPIC_CHARS_MAX).collect();
+        let sender = self.name_of(from);
+        let what = match message.kind {
+            Kind::Event { .. } => "published",
+            _ => "answered",
+        };
         tracing::warn!(
-            "{sender} answered {topic:?}, which it was not asked: dropped ({unlogged} others before)"
+            "{sender} {what} {topic:?}, which it was not asked: dropped ({unlogged} others before)"
         );
     }
 
-    /// The module or client behind a link, for the log.
-    fn name_of(&self, peer: PeerId) -> String {
-        let module = self.module_peers.get(&peer);
-        if let Some(module) = module.and_then(|id| self.modules.get(id)) {
-            return format!("module {}", module.name);
-        }
-        match self.clients.get(&peer) {
-            Some(client) => format!("client pid={} uid={}", client.pid, client.userid),
-            None => "a client".to_owned(),
+    /// Who is at the other end of a link, for the log.
+    fn name_of(&self, hop: Hop) -> String {
+        match hop {
+            Hop::Here => "the broker".to_owned(),
+            Hop::Module(id) => match self.modules.get(&id) {
+                Some(module) => format!("module {}", module.name),
+                None => "a module".to_owned(),
+            },
+            Hop::Client(peer) => match self.clients.get(&peer) {
+                Some(client) => format!("client pid={} uid={}", client.pid, client.userid),
+                None => "a client".to_owned(),
+            },
+            Hop::Parent => "the parent".to_owned(),
+            Hop::Child(rank) => format!("rank {rank}"),
         }
     }
 }

@@ -5,7 +5,7 @@
 //! twice, and those that it would recognise, wait for its successor; the others are
 //! answered EHOSTUNREACH.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio};
 use proto::module::{Load, ModuleStatus, Remove};
@@ -13,11 +13,11 @@ use proto::{Empty, Refusal};
 use wire::{Errno, Flags, Identity, Message};
 
 use crate::armed::Armed;
-use crate::core::{Broker, Party, Provider, seconds};
+use crate::core::{Broker, seconds};
 use crate::held::{Held, HeldQueue};
 use crate::limits::{DEATHS_MAX, RESTART_WINDOW_S, RESTARTS_MAX};
-use crate::modules::{Loaded, ModuleId, Past, Stage, Waiter};
-use crate::subscriptions::Subscriptions;
+use crate::modules::{Loaded, Stage, Waiter};
+use crate::router::{Hop, ModuleId, Past};
 
 impl Broker {
     /// Loads a module. Whoever waits is told when it runs or has failed.
@@ -37,10 +37,13 @@ impl Broker {
         let name = request
             .name
             .unwrap_or_else(|| crate::files::module_name(&path));
-        if let Err(errno) = self.check_service_name(&name, self.owner, proto::Role::OWNER) {
+        let checked = self
+            .router
+            .check_service_name(&name, self.owner, proto::Role::OWNER);
+        if let Err(errno) = checked {
             return self.tell_loader(cx, waiter, Err(Refusal::bare(errno)));
         }
-        if self.services.contains_key(&name) {
+        if self.router.provider(&name).is_some() {
             return self.tell_loader(cx, waiter, Err(Refusal::bare(Errno::EEXIST)));
         }
         self.last_module += 1;
@@ -52,15 +55,11 @@ impl Broker {
             loader: request.loader,
             stage: Stage::Loading,
             status: ModuleStatus::Init,
-            identity: self.identity.clone(),
-            peer: None,
             child: None,
             pid: None,
             loading: vec![waiter],
             removing: Vec::new(),
             reported: None,
-            services: BTreeSet::new(),
-            subscriptions: Subscriptions::default(),
             armed: Armed::default(),
             unanswered: Vec::new(),
             held: HeldQueue::default(),
@@ -71,7 +70,7 @@ impl Broker {
             parked: false,
             last_sent: cx.now().mono,
         };
-        self.services.insert(name.clone(), Provider::Module(id));
+        self.router.add_module(id, &name);
         self.modules.insert(id, module);
         tracing::debug!("insmod {name}");
         self.start_process(cx, id);
@@ -95,11 +94,10 @@ impl Broker {
             .chain([&module.path])
             .cloned()
             .collect();
-        module.identity = identity.clone();
         module.reported = None;
         module.useful = false;
         module.status = ModuleStatus::Init;
-        self.parties.insert(identity, Party::Module(id));
+        self.router.expect_module(id, identity);
         let child = cx.spawn(Spawn {
             argv,
             env: Some(env),
@@ -248,20 +246,19 @@ impl Broker {
             Err(error) => tracing::error!("{}: {error}", module.name),
             Ok(()) => {}
         }
-        let (identity, armed) = (module.identity.clone(), std::mem::take(&mut module.armed));
-        module.subscriptions = Subscriptions::default();
-        if let Some(peer) = module.peer.take() {
-            self.module_peers.remove(&peer);
-            self.pending.requester_left(peer);
-            module.unanswered = self.pending.provider_left(peer);
-            self.credit.module_ended(id);
-            cx.output(node::Output::Close { peer });
-        }
         // Others hear of the end before anything the successor may say.
-        for message in armed.fire() {
+        for message in std::mem::take(&mut module.armed).fire() {
             cx.send(message);
         }
-        self.parties.remove(&identity);
+        let hop = Hop::Module(id);
+        if let Some(peer) = self.router.peer_of(hop) {
+            cx.output(node::Output::Close { peer });
+        }
+        let unanswered = self.router.module_ended(id);
+        self.credit.module_ended(id);
+        if let Some(module) = self.modules.get_mut(&id) {
+            module.unanswered = unanswered;
+        }
         let asked = !self.modules[&id].removing.is_empty();
         match self.modules[&id].stage {
             Stage::Running | Stage::Restarting if !asked && !self.life.is_ending() => {
@@ -385,8 +382,7 @@ impl Broker {
         let Some(mut module) = self.modules.remove(&id) else {
             return;
         };
-        self.services
-            .retain(|_, provider| *provider != Provider::Module(id));
+        self.router.remove_module(id);
         let lost = module.unanswered.into_iter().map(|call| call.request);
         self.lose(cx, lost.collect());
         let text = format!("module {} is gone", module.name);
@@ -440,7 +436,7 @@ impl Broker {
             }
             return;
         }
-        let Some(peer) = module.peer else {
+        let Some(peer) = self.router.peer_of(Hop::Module(id)) else {
             // It has not spoken yet, so it cannot be spoken to.
             if let Some(child) = module.child {
                 cx.kill_child(child, SIGTERM, false);
@@ -449,7 +445,7 @@ impl Broker {
         };
         let mut message = Message::request(&format!("{}.shutdown", module.name), 0);
         message.set_flag(Flags::NORESPONSE, true);
-        self.stamp_as_owner(&mut message);
+        self.router.stamp_as_owner(&mut message);
         cx.output(node::Output::Send { to: peer, message });
     }
 

@@ -81,7 +81,7 @@ impl Broker {
         done: Done,
     ) {
         let Some(name) = left.pop_front() else {
-            self.config = new;
+            self.set_config(new);
             for stream in self.config_watchers.values_mut() {
                 stream.send(cx, &self.config);
             }

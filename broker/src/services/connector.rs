@@ -32,7 +32,7 @@ fn stats_get(
         server: Server {
             clients: shown.collect(),
             connects: core.connects,
-            pending: core.pending.n() as u64,
+            pending: core.router.n_pending() as u64,
             strays: core.strays.n,
         },
         allow_guest_user: core.allows("allow-guest-user"),

@@ -10,6 +10,7 @@ use proto::{Empty, Errno, Refusal};
 use wire::{Flags, Message};
 
 use crate::core::Broker;
+use crate::router::Hop;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -24,7 +25,7 @@ fn publish(
     from: &Peer,
     req: Publish,
 ) -> Result<Published, PublishError> {
-    if core.rank != 0 {
+    if core.router.rank() != 0 {
         return Err(PublishError::NotRankZero);
     }
     if req.flags & !u32::from(Flags::PRIVATE) != 0 {
@@ -38,37 +39,44 @@ fn publish(
     event.set_payload(Bytes::from(payload));
     event.set_flag(Flags::PRIVATE, req.flags != 0);
     (event.userid, event.rolemask) = (from.userid, from.rolemask);
-    if !core.may_publish(&event) {
+    if !core.router.may_publish(&event) {
         return Err(PublishError::Reserved(req.topic));
     }
-    Ok(Published {
-        seq: core.publish(cx, event),
-    })
+    let seq = core.router.publish(Hop::Here, event);
+    core.carry_out(cx);
+    Ok(Published { seq })
 }
 
 fn subscribe(
     core: &mut Broker,
-    _: &mut Cx<Broker>,
+    cx: &mut Cx<Broker>,
     from: &Peer,
     req: Subscribe,
 ) -> Result<Empty, Refusal> {
-    let id = core.module_of(from.sender.as_ref());
-    let module = id.and_then(|id| core.modules.get_mut(&id));
-    let module = module.ok_or(Refusal::bare(Errno::EPROTO))?;
-    match module.subscriptions.add(&req.topic) {
-        true => Ok(Empty),
-        false => Err(Refusal::bare(Errno::ENOBUFS)),
-    }
+    let hop = from
+        .sender
+        .as_ref()
+        .and_then(|sender| core.router.party(sender));
+    let hop = hop.ok_or(Refusal::bare(Errno::EPROTO))?;
+    let result = core.router.subscribe(hop, &req.topic);
+    core.carry_out(cx);
+    result.map(|()| Empty).map_err(Refusal::bare)
 }
 
 fn unsubscribe(
     core: &mut Broker,
-    _: &mut Cx<Broker>,
+    cx: &mut Cx<Broker>,
     from: &Peer,
     req: Unsubscribe,
 ) -> Result<Empty, UnsubscribeError> {
-    let id = core.module_of(from.sender.as_ref());
-    let module = id.and_then(|id| core.modules.get_mut(&id));
-    let removed = module.is_some_and(|module| module.subscriptions.remove(&req.topic));
-    removed.then_some(Empty).ok_or(UnsubscribeError::Unknown)
+    let hop = from
+        .sender
+        .as_ref()
+        .and_then(|sender| core.router.party(sender));
+    let hop = hop.ok_or(UnsubscribeError::Unknown)?;
+    let result = core.router.unsubscribe(hop, &req.topic);
+    core.carry_out(cx);
+    result
+        .map(|()| Empty)
+        .map_err(|_| UnsubscribeError::Unknown)
 }

@@ -9,6 +9,7 @@ use proto::{Empty, Errno, Never, Refusal};
 use super::module_trace;
 use crate::core::{Broker, OWN_SERVICES};
 use crate::modules::Waiter;
+use crate::router::{Hop, ModuleId};
 
 /// Parts of the broker that other implementations load as modules first of all, shown
 /// as such.
@@ -59,12 +60,13 @@ fn list(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: List) -> Result<Mod
         recvqueue: 0,
     });
     let now = cx.now().mono;
-    let loaded = core.modules.values().map(|module| ModuleInfo {
+    let services = |id: ModuleId| core.router.services_of(Hop::Module(id));
+    let loaded = core.modules.iter().map(|(id, module)| ModuleInfo {
         name: module.name.clone(),
         path: module.path.clone(),
         idle: i64::try_from((now - module.last_sent).as_secs()).unwrap_or(i64::MAX),
         status: module.status as i64,
-        services: module.services.iter().cloned().collect(),
+        services: services(*id).map(str::to_owned).collect(),
         sendqueue: i64::try_from(module.held.len()).unwrap_or(i64::MAX),
         recvqueue: 0,
     });

@@ -7,7 +7,7 @@ use wire::{Errno, Kind, Message, topic};
 
 use crate::core::Broker;
 use crate::limits::TRACED_BYTES_MAX;
-use crate::modules::ModuleId;
+use crate::router::ModuleId;
 
 /// One who listens.
 pub(crate) struct Tap {

@@ -19,7 +19,7 @@ fn health(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Health, mut strea
     let started = core.attrs.value("broker.starttime");
     let started = started.and_then(|seconds| seconds.parse::<f64>().ok());
     let reply = HealthReply {
-        rank: core.rank,
+        rank: core.router.rank(),
         status: "full".to_owned(),
         duration: started.map_or(0.0, |started| (cx.now().wall - started).max(0.0)),
         children: Vec::new(),
@@ -38,11 +38,11 @@ fn topology(
     _: &Peer,
     req: Topology,
 ) -> Result<Tree, TopologyError> {
-    if req.rank != core.rank {
+    if req.rank != core.router.rank() {
         return Err(TopologyError::NotHere);
     }
     Ok(Tree {
-        rank: core.rank,
+        rank: core.router.rank(),
         size: 1,
         children: Vec::new(),
     })

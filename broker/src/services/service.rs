@@ -5,7 +5,8 @@ use node::{Cx, Peer, Routes};
 use proto::service::{Add, Remove};
 use proto::{Empty, Errno, Refusal};
 
-use crate::core::{Broker, Provider};
+use crate::core::Broker;
+use crate::router::Hop;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes.on::<Add>(add).on::<Remove>(remove)
@@ -14,10 +15,10 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 fn add(core: &mut Broker, _: &mut Cx<Broker>, from: &Peer, req: Add) -> Result<Empty, Refusal> {
     let id = core.module_of(from.sender.as_ref());
     let id = id.ok_or(Refusal::new(Errno::ENOENT, "requestor is not local"))?;
-    let name = req.service;
-    match core.services.get(&name) {
+    let (name, hop) = (req.service, Hop::Module(id));
+    match core.router.provider(&name) {
         // A restarted module takes up what it had.
-        Some(Provider::Module(owner)) if *owner == id => return Ok(Empty),
+        Some(owner) if owner == hop => return Ok(Empty),
         Some(_) => {
             let module = core.modules.get(&id).map_or("", |module| &module.name);
             let text =
@@ -26,13 +27,10 @@ fn add(core: &mut Broker, _: &mut Cx<Broker>, from: &Peer, req: Add) -> Result<E
         }
         None => {}
     }
-    core.check_service_name(&name, from.userid, from.rolemask)
-        .map_err(Refusal::bare)?;
-    if let Some(module) = core.modules.get_mut(&id) {
-        module.services.insert(name.clone());
-    }
-    core.services.insert(name, Provider::Module(id));
-    Ok(Empty)
+    let router = &mut core.router;
+    let checked = router.check_service_name(&name, from.userid, from.rolemask);
+    let added = checked.and_then(|()| router.add_service(hop, &name));
+    added.map(|()| Empty).map_err(Refusal::bare)
 }
 
 fn remove(
@@ -42,19 +40,12 @@ fn remove(
     req: Remove,
 ) -> Result<Empty, Refusal> {
     let name = req.service;
-    let id = core.module_of(from.sender.as_ref());
-    match (core.services.get(&name), id) {
-        (None, _) => Err(Refusal::new(
-            Errno::ENOENT,
-            format!("{name} is not registered"),
-        )),
-        (Some(Provider::Module(owner)), Some(id)) if *owner == id => {
-            core.services.remove(&name);
-            if let Some(module) = core.modules.get_mut(&id) {
-                module.services.remove(&name);
-            }
-            Ok(Empty)
-        }
+    if core.router.provider(&name).is_none() {
+        let text = format!("{name} is not registered");
+        return Err(Refusal::new(Errno::ENOENT, text));
+    }
+    match core.module_of(from.sender.as_ref()) {
+        Some(id) if core.router.remove_service(Hop::Module(id), &name) => Ok(Empty),
         _ => {
             let text = format!("requestor did not register {name}");
             Err(Refusal::new(Errno::EINVAL, text))

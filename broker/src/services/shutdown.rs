@@ -36,7 +36,7 @@ fn start(core: &mut Broker, cx: &mut Cx<Broker>, from: &Peer, req: Start, stream
 }
 
 fn check(core: &Broker) -> Result<(), Refusal> {
-    if core.rank != 0 {
+    if core.router.rank() != 0 {
         return Err(StartError::NotRankZero.refusal());
     }
     if core.life.shutdown.is_some() {

@@ -46,6 +46,16 @@ impl Subscriptions {
         true
     }
 
+    /// Whether just this topic was asked for.
+    pub fn has(&self, topic: &str) -> bool {
+        self.counts.contains_key(topic)
+    }
+
+    /// Every topic that was asked for, as often as it was.
+    pub fn topics(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.counts.iter().map(|(topic, n)| (topic.as_str(), *n))
+    }
+
     /// Whether an event of this topic is wanted. Only prefixes of the topic can match,
     /// so looking each of those up beats walking a long list.
     pub fn matches(&self, topic: &str) -> bool {

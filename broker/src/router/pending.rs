@@ -8,19 +8,27 @@
 use std::collections::hash_map::Entry;
 
 use bytes::Bytes;
-use node::PeerId;
 use rustc_hash::FxHashMap;
 use wire::{Flags, Identity, Message};
 
+use super::Hop;
 use crate::limits::{PENDING_MAX, PENDING_OF_GUEST_MAX, PENDING_OF_GUESTS_MAX, PENDING_OF_ONE_MAX};
-use crate::modules::Past;
 
-/// Who asks: a link of ours, [`PeerId::BROKER`] for the broker itself.
+/// Who asks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Requester {
-    pub link: PeerId,
+    pub link: Hop,
     /// The user, when it is a guest.
     pub guest: Option<u32>,
+}
+
+/// What a request has been through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Past {
+    /// The number that it got when it was delivered for the first time.
+    pub number: Option<u64>,
+    /// Processes that have died with it.
+    pub deaths: usize,
 }
 
 /// A request that a provider has and has not finished answering.
@@ -40,7 +48,7 @@ pub(crate) struct Call {
 
 /// What one sender has asked one provider for. The sender is a requester, or a program
 /// behind it, told from others by the hops that the requester has put on the request.
-type Talk = (PeerId, Vec<Identity>);
+type Talk = (Hop, Vec<Identity>);
 /// The requests of a talk, by matchtag and topic.
 type Calls = FxHashMap<(u32, Bytes), Call>;
 
@@ -88,9 +96,9 @@ pub(crate) struct Full;
 /// All open requests.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    asked: FxHashMap<PeerId, Asked>,
+    asked: FxHashMap<Hop, Asked>,
     /// Providers that were given something.
-    given: FxHashMap<PeerId, usize>,
+    given: FxHashMap<Hop, usize>,
     /// Of each guest, over all its connections.
     of_guest: FxHashMap<u32, usize>,
     of_guests: usize,
@@ -116,7 +124,7 @@ impl Pending {
     pub fn open(
         &mut self,
         requester: Requester,
-        provider: PeerId,
+        provider: Hop,
         request: &Message,
         past: Past,
     ) -> Result<Option<u64>, Full> {
@@ -172,7 +180,7 @@ impl Pending {
 
     /// Whether `response`, which has come from `provider` and goes to `requester`,
     /// passes. The last answer closes the request.
-    pub fn answer(&mut self, requester: PeerId, provider: PeerId, response: &Message) -> bool {
+    pub fn answer(&mut self, requester: Hop, provider: Hop, response: &Message) -> bool {
         let Some(asked) = self.asked.get_mut(&requester) else {
             return false;
         };
@@ -204,7 +212,7 @@ impl Pending {
     }
 
     /// The sender of `disconnect` is done with `provider` and waits for nothing more.
-    pub fn sender_left(&mut self, requester: PeerId, provider: PeerId, disconnect: &Message) {
+    pub fn sender_left(&mut self, requester: Hop, provider: Hop, disconnect: &Message) {
         let Some(asked) = self.asked.get_mut(&requester) else {
             return;
         };
@@ -216,19 +224,24 @@ impl Pending {
         }
     }
 
-    /// A link is gone: nobody is to be told of what it had asked for.
-    pub fn requester_left(&mut self, link: PeerId) {
+    /// A link is gone: what it had asked for, in the order of delivery, each with the
+    /// provider, who is to be told.
+    pub fn requester_left(&mut self, link: Hop) -> Vec<(Hop, Call)> {
         let Some(asked) = self.asked.remove(&link) else {
-            return;
+            return Vec::new();
         };
+        let mut left = Vec::new();
         for ((provider, _), calls) in asked.talks {
             self.count_closed(asked.guest, provider, n_of(&calls));
+            left.extend(calls.into_values().map(|call| (provider, call)));
         }
+        left.sort_unstable_by_key(|(_, call)| call.number);
+        left
     }
 
     /// A link is gone: what was given to it and is without a last answer, in the order
     /// of delivery. What has no end is left out: its sender notices in its own way.
-    pub fn provider_left(&mut self, link: PeerId) -> Vec<Call> {
+    pub fn provider_left(&mut self, link: Hop) -> Vec<Call> {
         let mut left = Vec::new();
         if !self.given.contains_key(&link) {
             return left;
@@ -251,7 +264,7 @@ impl Pending {
         left
     }
 
-    fn count_closed(&mut self, guest: Option<u32>, provider: PeerId, n: usize) {
+    fn count_closed(&mut self, guest: Option<u32>, provider: Hop, n: usize) {
         self.n -= n;
         if let Some(given) = self.given.get_mut(&provider) {
             *given -= n;
@@ -273,7 +286,7 @@ impl Pending {
 
     /// That all counts are those of the table.
     pub fn check(&self) {
-        let mut given: FxHashMap<PeerId, usize> = FxHashMap::default();
+        let mut given: FxHashMap<Hop, usize> = FxHashMap::default();
         for asked in self.asked.values() {
             for ((provider, _), calls) in &asked.talks {
                 *given.entry(*provider).or_default() += n_of(calls);

@@ -1,8 +1,10 @@
 //! Limits of the table of open requests, and its counts.
 
+use node::PeerId;
+
 use super::*;
 
-const PROVIDER: PeerId = PeerId(1);
+const PROVIDER: Hop = Hop::Child(1);
 /// Limits in the order of the real ones.
 const ALL: usize = 64;
 const ONE: usize = 32;
@@ -23,7 +25,7 @@ fn table() -> Pending {
 }
 
 fn requester(link: u64, guest: Option<u32>) -> Requester {
-    let link = PeerId(link);
+    let link = Hop::Client(PeerId(link));
     Requester { link, guest }
 }
 
@@ -48,7 +50,7 @@ fn check(asked: &[(u64, Option<u32>, usize)], then: (u64, Option<u32>), is_full:
     assert_eq!(opened == Err(Full), is_full);
     pending.check();
     for (link, ..) in asked {
-        pending.requester_left(PeerId(*link));
+        pending.requester_left(Hop::Client(PeerId(*link)));
     }
     let opened = pending.open(requester(link, guest), PROVIDER, &request, Past::default());
     assert!(opened.is_ok());

@@ -1,0 +1,67 @@
+//! Where messages come from and go to, as seen from one broker.
+
+use node::PeerId;
+use wire::Message;
+
+/// A module as long as it is loaded, through all its restarts. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(pub u64);
+
+/// One end of a message's way through a broker. In the order in which an event that
+/// rank 0 publishes reaches them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hop {
+    /// The broker itself: its own services.
+    Here,
+    /// A module.
+    Module(ModuleId),
+    /// A program on the local socket.
+    Client(PeerId),
+    /// The broker above.
+    Parent,
+    /// The broker of this rank, directly below.
+    Child(u32),
+}
+
+impl Hop {
+    /// Whether another broker is there.
+    pub fn is_broker(self) -> bool {
+        matches!(self, Hop::Parent | Hop::Child(_))
+    }
+}
+
+/// What the router wants done, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Out {
+    /// The message, which has come by `from`, goes to `to` as it is.
+    Send {
+        /// Where it has come from; [`Hop::Here`] also for what the router says itself.
+        from: Hop,
+        /// Where it goes.
+        to: Hop,
+        /// The message.
+        message: Message,
+    },
+    /// A module is asked. When it can take the request, that goes on by [`super::Router::give`].
+    Ask {
+        /// The module.
+        module: ModuleId,
+        /// As it came, without the broker's own hop.
+        request: Message,
+    },
+    /// A message that its sender had no reason to send is dropped: a response to what
+    /// it was not asked, or an event that is not its to sequence.
+    Stray {
+        /// The sender.
+        from: Hop,
+        /// The message.
+        message: Message,
+    },
+    /// A control message has come over the link to another broker.
+    Control {
+        /// That link.
+        from: Hop,
+        /// The message.
+        message: Message,
+    },
+}

@@ -1,0 +1,213 @@
+//! Who comes and goes: modules, programs, the brokers above and below.
+
+use std::collections::BTreeSet;
+
+use node::PeerId;
+use wire::{Errno, Flags, Identity, Message, Role, topic};
+
+use super::subscriptions::Subscriptions;
+use super::{Call, Hop, ModuleId, Router};
+
+/// Text of the answer to requests that a program had when it disconnected.
+const PROVIDER_LEFT: &str = "service disconnect";
+/// Text of the answer to requests that went up when the broker above was lost.
+const PARENT_LEFT: &str = "overlay disconnect";
+
+/// The user of a program, who is not shown everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Viewer {
+    /// The user.
+    pub userid: u32,
+    /// What the connection may do.
+    pub rolemask: Role,
+}
+
+/// One who can be sent messages, now or when its process is there.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub peer: Option<PeerId>,
+    pub identity: Identity,
+    pub viewer: Option<Viewer>,
+    pub subscriptions: Subscriptions,
+    /// Names that it has registered besides its own.
+    pub services: BTreeSet<String>,
+}
+
+impl Link {
+    fn new(identity: Identity) -> Link {
+        Link {
+            peer: None,
+            identity,
+            viewer: None,
+            subscriptions: Subscriptions::default(),
+            services: BTreeSet::new(),
+        }
+    }
+
+    /// The user, when it is not the owner.
+    pub fn guest(&self) -> Option<u32> {
+        let viewer = self.viewer?;
+        (!viewer.rolemask.meets(Role::OWNER)).then_some(viewer.userid)
+    }
+
+    /// Whether an event is to be delivered: private ones only to the owner and their user.
+    pub fn wants(&self, event: &Message) -> bool {
+        let may_see =
+            !event.has(Flags::PRIVATE) || self.guest().is_none_or(|userid| userid == event.userid);
+        may_see && self.subscriptions.matches(event.topic())
+    }
+}
+
+impl Router {
+    /// A program has come.
+    pub fn client_up(&mut self, peer: PeerId, identity: Identity, viewer: Viewer) {
+        let link = Link {
+            viewer: Some(viewer),
+            ..Link::new(identity)
+        };
+        self.link_up(Hop::Client(peer), peer, link);
+    }
+
+    /// A broker has come: the parent or a child, under the identity that the hello gave.
+    pub fn broker_up(&mut self, hop: Hop, peer: PeerId, identity: Identity) {
+        self.link_up(hop, peer, Link::new(identity));
+        if hop == Hop::Parent {
+            self.tell_parent_all();
+        }
+    }
+
+    fn link_up(&mut self, hop: Hop, peer: PeerId, link: Link) {
+        self.parties.insert(link.identity.clone(), hop);
+        self.by_peer.insert(peer, hop);
+        let peer = Some(peer);
+        self.links.insert(hop, Link { peer, ..link });
+    }
+
+    /// A module is loaded and answers for its name.
+    pub fn add_module(&mut self, module: ModuleId, name: &str) {
+        let identity = self.place.identity.clone();
+        let hop = Hop::Module(module);
+        self.links.insert(hop, Link::new(identity));
+        self.services.insert(name.to_owned(), hop);
+    }
+
+    /// A process is started for a module, under a fresh identity.
+    pub fn expect_module(&mut self, module: ModuleId, identity: Identity) {
+        if let Some(link) = self.links.get_mut(&Hop::Module(module)) {
+            link.identity = identity.clone();
+            self.parties.insert(identity, Hop::Module(module));
+        }
+    }
+
+    /// A module's process can be spoken to.
+    pub fn module_up(&mut self, module: ModuleId, peer: PeerId) {
+        if let Some(link) = self.links.get_mut(&Hop::Module(module)) {
+            link.peer = Some(peer);
+            self.by_peer.insert(peer, Hop::Module(module));
+        }
+    }
+
+    /// A module's process has ended: what it had and has not finished answering. Its
+    /// names stay.
+    pub(crate) fn module_ended(&mut self, module: ModuleId) -> Vec<Call> {
+        let hop = Hop::Module(module);
+        let Some(link) = self.links.get_mut(&hop) else {
+            return Vec::new();
+        };
+        self.parties.remove(&link.identity);
+        let peer = link.peer.take();
+        let subscriptions = std::mem::take(&mut link.subscriptions);
+        if let Some(peer) = peer {
+            self.by_peer.remove(&peer);
+        }
+        self.drop_subscriptions(&subscriptions);
+        self.pending.requester_left(hop);
+        self.pending.provider_left(hop)
+    }
+
+    /// A module is unloaded, and its names with it. Its process has ended before.
+    pub fn remove_module(&mut self, module: ModuleId) {
+        let hop = Hop::Module(module);
+        self.links.remove(&hop);
+        self.services.retain(|_, provider| *provider != hop);
+    }
+
+    /// A program or a broker is gone: who waits for it is answered, and those it has
+    /// asked are told if it was a broker, which does not do so itself.
+    pub fn link_down(&mut self, hop: Hop) {
+        let Some(link) = self.links.remove(&hop) else {
+            return;
+        };
+        self.parties.remove(&link.identity);
+        if let Some(peer) = link.peer {
+            self.by_peer.remove(&peer);
+        }
+        for name in &link.services {
+            self.services.remove(name);
+        }
+        self.drop_subscriptions(&link.subscriptions);
+        let asked = self.pending.requester_left(hop);
+        if hop.is_broker() {
+            self.tell_of_end(asked);
+        }
+        let text = match hop {
+            Hop::Client(_) => Some(PROVIDER_LEFT),
+            Hop::Parent => Some(PARENT_LEFT),
+            Hop::Here | Hop::Module(_) | Hop::Child(_) => None,
+        };
+        for call in self.pending.provider_left(hop) {
+            self.refuse(call.request, Errno::EHOSTUNREACH, text);
+        }
+    }
+
+    /// Sends a disconnect request for each sender and service among `asked`, whose
+    /// senders cannot be reached any more (protocol/01 section 6.2).
+    fn tell_of_end(&mut self, asked: Vec<(Hop, Call)>) {
+        let mut told = BTreeSet::new();
+        for (provider, call) in asked {
+            let mut message = call.request;
+            let topic = topic::disconnect_of(message.topic());
+            let sender: Vec<Identity> = message.routes_from_sender().cloned().collect();
+            if !told.insert((provider, sender, topic.clone())) {
+                continue;
+            }
+            if let wire::Kind::Request { matchtag, .. } = &mut message.kind {
+                *matchtag = 0;
+            }
+            message.set_topic(&topic);
+            message.set_payload(bytes::Bytes::new());
+            message.set_flag(Flags::NORESPONSE, true);
+            self.route_request(Hop::Here, message);
+        }
+    }
+
+    fn drop_subscriptions(&mut self, subscriptions: &Subscriptions) {
+        for (topic, n) in subscriptions.topics() {
+            for _ in 0..n {
+                self.want_no_more(topic);
+            }
+        }
+    }
+
+    /// Whose link it is.
+    pub fn hop_of(&self, peer: PeerId) -> Option<Hop> {
+        self.by_peer.get(&peer).copied()
+    }
+
+    /// The link to send over, if there is one.
+    pub fn peer_of(&self, hop: Hop) -> Option<PeerId> {
+        self.links.get(&hop)?.peer
+    }
+
+    /// Whose identity it is.
+    pub fn party(&self, identity: &Identity) -> Option<Hop> {
+        self.parties.get(identity).copied()
+    }
+
+    /// Names that a module or program has registered besides its own.
+    pub fn services_of(&self, hop: Hop) -> impl Iterator<Item = &str> {
+        let link = self.links.get(&hop);
+        let services = link.into_iter().flat_map(|link| &link.services);
+        services.map(String::as_str)
+    }
+}

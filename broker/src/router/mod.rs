@@ -1,0 +1,222 @@
+//! Where messages go: a pure table of who is where, for a broker of any rank (RFC 3,
+//! protocol/01 section 4, protocol/20 section 5).
+//!
+//! In comes a message with the hop by which it came, out comes what is to be done, in
+//! order ([`Router::poll`]). The router knows no clock and no payload, and never waits:
+//! what has to wait for a module waits with the supervisor.
+//!
+//! A broker is to its children what it is to its modules: it puts their identity on the
+//! requests that they send, its own on those that it gives them, and takes both off
+//! again. So a request that crosses ranks gains one hop a broker, and the answer loses
+//! it there.
+//!
+//! Read on in `hop.rs`, then `requests.rs` and `responses.rs`, `events.rs`, `links.rs`
+//! (who comes and goes), `services.rs` (names), and `pending.rs` (what may be answered).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use node::PeerId;
+use proto::data::Topology;
+use rustc_hash::FxHashMap;
+use wire::{Identity, Kind, Message, Role, USERID_UNKNOWN};
+
+mod events;
+mod hop;
+mod links;
+mod pending;
+mod requests;
+mod responses;
+mod services;
+mod subscriptions;
+
+pub use hop::{Hop, ModuleId, Out};
+pub use links::Viewer;
+pub(crate) use pending::Call;
+pub use pending::Past;
+use pending::{Pending, Requester};
+
+use links::Link;
+use subscriptions::Subscriptions;
+
+/// Where a broker stands.
+#[derive(Debug)]
+pub struct Place {
+    /// Its rank.
+    pub rank: u32,
+    /// The tree.
+    pub topology: Topology,
+    /// Its name on route stacks.
+    pub identity: Identity,
+    /// User id of the instance owner.
+    pub owner: u32,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Router {
+    place: Place,
+    /// Whether guests must not see services of other users.
+    is_private: bool,
+    /// Who answers for a service.
+    services: BTreeMap<String, Hop>,
+    /// Whose identity it is.
+    parties: FxHashMap<Identity, Hop>,
+    links: BTreeMap<Hop, Link>,
+    by_peer: FxHashMap<PeerId, Hop>,
+    /// What this broker and those below want of events: rank 0 alone needs no such sum.
+    wanted: Subscriptions,
+    pending: Pending,
+    /// Methods whose requests modules know by a number.
+    recognised: BTreeSet<&'static str>,
+    /// Of the last event: given here on rank 0, else seen.
+    sequence: u32,
+    out: VecDeque<Out>,
+}
+
+impl Router {
+    /// A router with these services of its own. Numbers of requests follow `first_number`.
+    pub fn new(place: Place, own: &[&str], first_number: u64) -> Router {
+        let own = own.iter().map(|name| ((*name).to_owned(), Hop::Here));
+        let services = proto::services();
+        let methods = services.iter().flat_map(|service| service.methods);
+        let recognised = methods.filter(|m| m.recognised).map(|m| m.topic);
+        Router {
+            place,
+            is_private: false,
+            services: own.collect(),
+            parties: FxHashMap::default(),
+            links: BTreeMap::new(),
+            by_peer: FxHashMap::default(),
+            wanted: Subscriptions::default(),
+            pending: Pending::numbered_from(first_number),
+            recognised: recognised.collect(),
+            sequence: 0,
+            out: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do, until `None`. To be asked after every call that changes
+    /// something.
+    pub fn poll(&mut self) -> Option<Out> {
+        self.out.pop_front()
+    }
+
+    /// Takes in a message that has come by `from`.
+    pub fn take_in(&mut self, from: Hop, mut message: Message) {
+        if self.stamp(from, &mut message) {
+            self.route(from, message);
+        }
+    }
+
+    /// Puts on a message who has sent it, as far as this broker knows. `false` for one
+    /// that cannot have come this way.
+    #[must_use]
+    pub fn stamp(&self, from: Hop, message: &mut Message) -> bool {
+        match from {
+            Hop::Here | Hop::Module(_) => self.stamp_as_owner(message),
+            Hop::Client(_) => {}
+            // Local is only who sits on this rank.
+            Hop::Parent | Hop::Child(_) => message.rolemask.0 &= !Role::LOCAL.0,
+        }
+        if from == Hop::Here || !matches!(message.kind, Kind::Request { .. }) {
+            return true;
+        }
+        let Some(link) = self.links.get(&from) else {
+            return false;
+        };
+        if from == Hop::Parent {
+            return message.last_route() == Some(&link.identity);
+        }
+        message.push_route(link.identity.clone());
+        true
+    }
+
+    /// What we and our modules send is sent by the owner unless it says otherwise.
+    pub(crate) fn stamp_as_owner(&self, message: &mut Message) {
+        if message.userid == USERID_UNKNOWN && message.rolemask == Role::NONE {
+            message.userid = self.place.owner;
+            message.rolemask = Role::OWNER | Role::LOCAL;
+        }
+    }
+
+    /// Sends a stamped message on its way.
+    pub fn route(&mut self, from: Hop, message: Message) {
+        match message.kind {
+            Kind::Request { .. } => self.route_request(from, message),
+            Kind::Response { .. } => self.route_response(from, message),
+            Kind::Event { .. } => self.route_event(from, message),
+            Kind::Control { .. } if from.is_broker() => {
+                self.out.push_back(Out::Control { from, message });
+            }
+            Kind::Control { .. } => {}
+        }
+    }
+
+    /// Whether guests must not see services of other users, from now on.
+    pub fn set_private(&mut self, is_private: bool) {
+        self.is_private = is_private;
+    }
+
+    /// The rank of this broker.
+    pub fn rank(&self) -> u32 {
+        self.place.rank
+    }
+
+    /// The tree in which this broker stands.
+    pub fn topology(&self) -> &Topology {
+        &self.place.topology
+    }
+
+    /// This broker's name on route stacks.
+    pub fn identity(&self) -> &Identity {
+        &self.place.identity
+    }
+
+    /// How many requests wait for an answer from a module, a program or another broker.
+    pub fn n_pending(&self) -> usize {
+        self.pending.n()
+    }
+
+    fn send(&mut self, from: Hop, to: Hop, message: Message) {
+        self.out.push_back(Out::Send { from, to, message });
+    }
+
+    /// Who asks, by the hop that was stamped when the message came in: what lies below
+    /// it the sender has put there and proves nothing. `None` for one who has left.
+    fn requester(&self, message: &Message) -> Option<Requester> {
+        let link = match message.last_route() {
+            None => Hop::Here,
+            Some(identity) => *self.parties.get(identity)?,
+        };
+        let guest = match link {
+            Hop::Client(_) => self.links.get(&link).and_then(Link::guest),
+            Hop::Parent | Hop::Child(_) if !message.rolemask.meets(Role::OWNER) => {
+                Some(message.userid)
+            }
+            _ => None,
+        };
+        Some(Requester { link, guest })
+    }
+
+    /// Panics where two tables contradict each other.
+    pub fn check(&self) {
+        self.pending.check();
+        for (name, hop) in &self.services {
+            assert!(
+                *hop == Hop::Here || self.links.contains_key(hop),
+                "{name}: {hop:?}"
+            );
+        }
+        for (identity, hop) in &self.parties {
+            assert!(self.links.contains_key(hop), "{identity:?}");
+        }
+        for (peer, hop) in &self.by_peer {
+            let link = self.links.get(hop).expect("a peer has a link");
+            assert_eq!(link.peer, Some(*peer));
+        }
+        assert!(self.out.is_empty(), "nobody asked what is to be done");
+    }
+}
+
+#[cfg(test)]
+mod tests;

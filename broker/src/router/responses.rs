@@ -1,0 +1,57 @@
+//! Responses: back along the route stack, if they answer what their sender was given.
+
+use node::is_number_route;
+use wire::Message;
+
+use super::{Hop, Out, Router};
+
+impl Router {
+    pub(super) fn route_response(&mut self, from: Hop, mut response: Message) {
+        // What we give to others but the parent carries our own identity.
+        let is_stamped = match from {
+            Hop::Here | Hop::Parent => true,
+            Hop::Module(_) | Hop::Client(_) | Hop::Child(_) => self.take_own_hop(&mut response),
+        };
+        let Some(requester) = self.requester(&response) else {
+            tracing::trace!("{}: nobody waits for this response", response.topic());
+            return;
+        };
+        let to = requester.link;
+        let passes = is_stamped
+            && match from {
+                // Our own services answer once, and need not be watched.
+                Hop::Here => !to.is_broker() || self.closes_own(to, &response),
+                _ => self.pending.answer(to, from, &response),
+            };
+        if !passes {
+            return self.out.push_back(Out::Stray {
+                from,
+                message: response,
+            });
+        }
+        // Above, our own parent's identity tells it that the response came back.
+        if to != Hop::Parent {
+            response.pop_route();
+        }
+        self.send(from, to, response);
+    }
+
+    /// Takes off what [`Router::give`] has put on a request. `false` if it is not there.
+    fn take_own_hop(&self, response: &mut Message) -> bool {
+        let is_stamped = response.last_route() == Some(&self.place.identity);
+        if is_stamped {
+            response.pop_route();
+            if response.last_route().is_some_and(is_number_route) {
+                response.pop_route();
+            }
+        }
+        is_stamped
+    }
+
+    /// Notes what the broker itself answers to another one, as a service or in place
+    /// of one. It always passes.
+    fn closes_own(&mut self, to: Hop, response: &Message) -> bool {
+        self.pending.answer(to, Hop::Here, response);
+        true
+    }
+}
