@@ -11,7 +11,7 @@ use crate::env::Env;
 use crate::error::CliError;
 use crate::external;
 use crate::flux::{Flux, Io};
-use crate::suggest;
+use proto::data::suggest;
 
 /// What stands before the sub-command's name.
 #[derive(Debug, Default, PartialEq, Eq)]

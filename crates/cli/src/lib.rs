@@ -27,7 +27,6 @@ mod plain;
 mod snapshot;
 mod streams;
 mod submission;
-mod suggest;
 mod when;
 
 pub use command::{Entry, Group, Run, Style};

@@ -36,16 +36,22 @@ impl Options {
         for text in &self.setattr {
             set_attribute(&mut jobspec, text)?;
         }
+        let flags = self.submit_flags()?;
+        if !self.dry_run && !flags.contains(SubmitFlags::NOVALIDATE) {
+            // Before it costs a round trip.
+            jobspec.check_supported().map_err(refuse)?;
+        }
         Ok(Request {
             jobspec,
             urgency: self.urgency()?,
-            flags: self.submit_flags()?,
+            flags: flags.bits(),
         })
     }
 
     /// Resources by numbers.
     fn shape(&self) -> Result<Shape, CliError> {
-        let slots = self.ntasks;
+        // As many tasks as none is said of (protocol/14 section 3.1).
+        let slots = self.ntasks.filter(|ntasks| *ntasks > 0);
         if !self.is_per_resource() {
             return Ok(Shape {
                 slots,
@@ -68,6 +74,7 @@ impl Options {
             return Err(CliError::new(text));
         }
         let (slots, cores) = match (self.nodes, self.cores) {
+            (None, Some(0)) => return Err(CliError::new("--cores must be >= 1")),
             (None, cores) => (cores, 1),
             // One slot a node, so that its cores come with it.
             (Some(nodes), Some(cores)) if nodes > 0 && cores >= nodes => {
@@ -270,7 +277,7 @@ impl Options {
         }
     }
 
-    fn submit_flags(&self) -> Result<u32, CliError> {
+    fn submit_flags(&self) -> Result<SubmitFlags, CliError> {
         let mut flags = SubmitFlags::NONE;
         let names = self.flags.iter().flat_map(|names| names.split(','));
         for name in names.filter(|name| !name.is_empty()) {
@@ -278,7 +285,7 @@ impl Options {
             flags =
                 flags | flag.map_err(|_| CliError::new(format!("--flags: Unknown flag {name}")))?;
         }
-        Ok(flags.bits())
+        Ok(flags)
     }
 }
 

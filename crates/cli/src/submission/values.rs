@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 use proto::data::Fsd;
 use proto::data::limits::JOBSPEC_DURATION_S_MAX;
+use proto::data::size::parse_size;
 use serde_json::{Map, Value, json};
 
 use crate::error::CliError;
@@ -90,24 +91,9 @@ pub fn begin_time(text: &str, now: f64, zone: &TimeZone) -> Result<f64, CliError
     when::parse(text, now, zone, Side::Future).ok_or_else(refuse)
 }
 
-/// A number of bytes; the letters k, M and G stand for powers of 1024.
+/// A number of bytes, as [`parse_size`] reads it.
 pub fn bytes(text: &str) -> Result<u64, String> {
-    let (number, factor) = match text.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']) {
-        None => (text, 1),
-        Some(number) => match text.as_bytes()[number.len()].to_ascii_lowercase() {
-            b'k' => (number, 1 << 10),
-            b'm' => (number, 1 << 20),
-            _ => (number, 1 << 30),
-        },
-    };
-    let bytes = number
-        .parse::<f64>()
-        .ok()
-        .map(|bytes| bytes * f64::from(factor));
-    match bytes.filter(|bytes| *bytes >= 0.0 && bytes.is_finite()) {
-        Some(bytes) => Ok(bytes as u64),
-        None => Err("invalid number of bytes".to_owned()),
-    }
+    parse_size(text).ok_or_else(|| "invalid number of bytes".to_owned())
 }
 
 /// `[SIGNAL][@TIME]` for the job shell.
@@ -169,25 +155,6 @@ mod tests {
             ("-1", Err(bad_duration())),
         ] {
             assert_eq!(time_limit(text), expect, "{text}");
-        }
-    }
-
-    #[test]
-    fn bytes_have_letters() {
-        for (text, expect) in [
-            ("0", Some(0)),
-            ("10", Some(10)),
-            ("10K", Some(10_240)),
-            ("1.5k", Some(1536)),
-            ("2M", Some(2 << 20)),
-            ("1g", Some(1 << 30)),
-            ("", None),
-            ("K", None),
-            ("1T", None),
-            ("-1", None),
-            ("infG", None),
-        ] {
-            assert_eq!(bytes(text).ok(), expect, "{text}");
         }
     }
 

@@ -399,7 +399,8 @@ fn options_that_do_not_go_together_are_refused() {
             "--tasks-per-node=2",
             "must specify node or core count with per_resource",
         ),
-        ("-n0", "task count must be greater than zero"),
+        ("--cores=0", "--cores must be >= 1"),
+        ("-n0 -c0", "core count must be greater than zero"),
         ("-n1 -c0", "core count must be greater than zero"),
         ("-N0", "node count must be greater than zero"),
         ("-N1 --tasks-per-node=0", "--tasks-per-node must be >= 1"),
@@ -413,6 +414,33 @@ fn options_that_do_not_go_together_are_refused() {
         let expect = format!("-- stderr\nflux-submit: ERROR: {text}\n-- code 1\n");
         assert_eq!(dry_run(options), expect);
     }
+}
+
+#[test]
+fn no_tasks_are_as_many_as_none_is_said_of() {
+    for (zero, none) in [
+        ("-n0", ""),
+        ("-N1 -n0", "-N1"),
+        ("-n0 --cores=2", "--cores=2"),
+    ] {
+        assert_eq!(dry_run(zero), dry_run(none), "{zero}");
+    }
+}
+
+#[test]
+fn what_this_version_lacks_is_refused_before_it_is_sent() {
+    for command in ["submit", "run"] {
+        for (option, text) in [
+            ("-ostage-in", "shell option 'stage-in'"),
+            ("-Sbatch.script=x", "attributes.system.batch"),
+        ] {
+            let expect = format!(
+                "-- stderr\nflux-{command}: ERROR: {text} is not supported in this version\n-- code 1\n"
+            );
+            assert_eq!(super::run(&[], &[command, option, "true"], ""), expect);
+        }
+    }
+    assert!(dry_run("-ostage-in").contains("\"stage-in\": 1"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The pages of methods, events and errors in `doc/` are what the declarations say.
+//! The pages of methods, events, errors and jobspecs in `doc/` are what the declarations say.
 //! `cargo xtask docs` runs this with UPDATE=1, which writes them; without it they are
 //! compared. Needs the feature `schema`.
 //!
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 mod errors;
 mod events;
+mod job;
 mod rpc;
 mod schema;
 
@@ -24,7 +25,7 @@ struct Page {
 }
 
 /// Everything that makes pages.
-const SOURCES: &[fn() -> Vec<Page>] = &[rpc::pages, events::pages, errors::pages];
+const SOURCES: &[fn() -> Vec<Page>] = &[rpc::pages, events::pages, errors::pages, job::pages];
 
 #[test]
 fn every_page_is_what_the_declarations_say_and_none_is_left_over() {

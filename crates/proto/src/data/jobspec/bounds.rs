@@ -3,40 +3,40 @@
 
 use serde_json::{Map, Value};
 
+use super::nesting::check_nesting;
 use super::validate::{Check, ensure, invalid};
 use super::{CountError, Counts, Jobspec};
 use crate::data::limits::{
     JOBSPEC_COUNT_MAX, JOBSPEC_DEPENDENCIES_MAX, JOBSPEC_DURATION_S_MAX,
     JOBSPEC_ENVIRONMENT_BYTES_MAX, JOBSPEC_FILES_MAX,
 };
+use crate::data::{job_attribute, shell_option};
 
-/// Attributes that are texts, by their path below `attributes.system`.
-const TEXTS: [&str; 5] = ["cwd", "queue", "bank", "project", "job.name"];
-
-/// Attributes that are mappings.
-const MAPPINGS: [&str; 5] = ["environment", "files", "job", "shell", "shell.options"];
+/// The largest `st_mode`: a type of file and its permissions.
+const FILE_MODE_MAX: u64 = 0o177_777;
 
 impl Jobspec {
     /// Checks what a shell relies on: a job that was not validated fails by it and by nothing
     /// else.
     pub fn check_attributes(&self) -> Check {
-        let is_null_or = |path: &str, is: fn(&Value) -> bool| {
-            let value = self.system(path);
-            value.is_none_or(|value| value.is_null() || is(value))
-        };
-        for path in MAPPINGS {
-            let text = format!("attributes.system.{path} must be a mapping");
-            ensure(is_null_or(path, Value::is_object), &text)?;
-        }
-        for path in TEXTS {
-            let text = format!("attributes.system.{path} must be a string");
-            ensure(is_null_or(path, Value::is_string), &text)?;
-        }
+        job_attribute::check_shapes(self).map_err(invalid)?;
+        let files = self.system("files").and_then(Value::as_object);
+        files.map_or(Ok(()), check_files)?;
         self.environment().map_or(Ok(()), check_environment)
+    }
+
+    /// Refuses what this version would have to pass over: attributes and options of the shell.
+    pub fn check_supported(&self) -> Check {
+        job_attribute::check_supported(self).map_err(invalid)?;
+        let options = self.system("shell.options").and_then(Value::as_object);
+        options.map_or(Ok(()), |options| {
+            shell_option::check_supported(options).map_err(invalid)
+        })
     }
 
     /// Checks everything that has a bound.
     pub(super) fn check_bounds(&self, resources: &[Value], tasks: &[Value]) -> Check {
+        check_nesting(resources, tasks)?;
         let mut labels = Vec::new();
         check_vertices(resources, &mut labels)?;
         for task in tasks {
@@ -49,6 +49,7 @@ impl Jobspec {
             JOBSPEC_DURATION_S_MAX,
         )?;
         self.check_attributes()?;
+        self.check_supported()?;
         let n_files = self.system("files").and_then(Value::as_object);
         for (path, n, max) in [
             (
@@ -129,6 +130,29 @@ fn check_task(task: &Value, labels: &[&str]) -> Check {
             count.unwrap_or(0),
             JOBSPEC_COUNT_MAX,
         )?;
+    }
+    Ok(())
+}
+
+/// Checks the parts of each file (RFC 37).
+fn check_files(files: &Map<String, Value>) -> Check {
+    for (name, file) in files {
+        let must = |key: &str, what: &str| {
+            invalid(format!(
+                "attributes.system.files.{name}{key} must be {what}"
+            ))
+        };
+        let file = file.as_object().ok_or_else(|| must("", "a mapping"))?;
+        let mode = file.get("mode").map(Value::as_u64);
+        if mode.is_some_and(|mode| mode.is_none_or(|mode| mode > FILE_MODE_MAX)) {
+            return Err(must(".mode", "a file mode"));
+        }
+        match file.get("encoding").map(Value::as_str) {
+            None => {}
+            Some(Some("utf-8" | "base64")) if file.get("data").is_some_and(Value::is_string) => {}
+            Some(Some("utf-8" | "base64")) => return Err(must(".data", "a string")),
+            Some(_) => return Err(must(".encoding", "utf-8 or base64")),
+        }
     }
     Ok(())
 }
@@ -288,6 +312,34 @@ mod tests {
             let text = "attributes.system.environment.A must be a string";
             check(&[(environment, json!({"A": value}))], text);
         }
+    }
+
+    #[test]
+    fn files_have_their_parts() {
+        let with = |file: Value, text: &str| {
+            let text = match text {
+                "ok" => text.to_owned(),
+                text => format!("attributes.system.files.f{text}"),
+            };
+            check(&[("/attributes/system/files", json!({ "f": file }))], &text);
+        };
+        with(
+            json!({"mode": 33152, "data": "x", "encoding": "utf-8"}),
+            "ok",
+        );
+        with(json!({"data": {"a": 1}}), "ok");
+        with(json!(1), " must be a mapping");
+        for mode in [json!(-1), json!(1.5), json!("x"), json!(1 << 16)] {
+            with(json!({"mode": mode}), ".mode must be a file mode");
+        }
+        let text = ".encoding must be utf-8 or base64";
+        with(json!({"encoding": "x", "data": ""}), text);
+        with(json!({"encoding": 1, "data": ""}), text);
+        with(
+            json!({"encoding": "base64", "data": {}}),
+            ".data must be a string",
+        );
+        with(json!({"encoding": "base64"}), ".data must be a string");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::{Jobspec, JobspecError};
 /// What a job should get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Slots: tasks of `run` and `submit`, slots of `batch` and `alloc`. None means one, or one a
-    /// node if nodes are given.
+    /// Slots: tasks of `run` and `submit`, slots of `batch` and `alloc`. None and 0 mean one, or one
+    /// a node if nodes are given (protocol/14 section 3.1).
     pub slots: Option<u32>,
     /// Nodes, if it matters.
     pub nodes: Option<u32>,
@@ -80,11 +80,8 @@ impl Jobspec {
 impl Shape {
     /// The one top-level resource, and the count of tasks.
     fn resources(self) -> Result<(Value, Value), ShapeError> {
-        let counts = [
-            (Some(self.cores), "core count"),
-            (self.slots, "task count"),
-            (self.nodes, "node count"),
-        ];
+        let slots = self.slots.filter(|slots| *slots > 0);
+        let counts = [(Some(self.cores), "core count"), (self.nodes, "node count")];
         if let Some((_, name)) = counts.into_iter().find(|(count, _)| *count == Some(0)) {
             return Err(ShapeError::Zero(name));
         }
@@ -93,16 +90,17 @@ impl Shape {
             if self.exclusive {
                 return Err(ShapeError::ExclusiveWithoutNodes);
             }
-            return Ok((self.slot(self.slots.unwrap_or(1)), per_slot));
+            return Ok((self.slot(slots.unwrap_or(1)), per_slot));
         };
-        let slots = self.slots.unwrap_or(nodes);
+        let is_exclusive = self.exclusive || slots.is_none();
+        let slots = slots.unwrap_or(nodes);
         if slots < nodes {
             return Err(ShapeError::MoreNodesThanTasks);
         }
         let mut node = Map::new();
         node.insert("type".to_owned(), json!("node"));
         node.insert("count".to_owned(), json!(nodes));
-        if self.exclusive || self.slots.is_none() {
+        if is_exclusive {
             node.insert("exclusive".to_owned(), json!(true));
         }
         node.insert("with".to_owned(), json!([self.slot(slots.div_ceil(nodes))]));
@@ -197,6 +195,22 @@ mod tests {
             },
             r#"{"type":"slot","count":2,"with":[{"type":"core","count":4},{"type":"gpu","count":1}],"label":"task"} {"per_slot":1}"#,
         );
+    }
+
+    #[test]
+    fn no_slots_are_as_if_nothing_was_said() {
+        let command = ["true".to_owned()];
+        for nodes in [None, Some(2)] {
+            let make = |slots| {
+                let shape = Shape {
+                    slots,
+                    nodes,
+                    ..ONE
+                };
+                Jobspec::from_command(&command, shape).unwrap()
+            };
+            assert_eq!(make(Some(0)), make(None));
+        }
     }
 
     #[test]

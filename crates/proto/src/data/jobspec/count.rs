@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::Jobspec;
+use crate::data::shape::mismatch;
 
 /// What a jobspec asks for in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -140,7 +141,7 @@ impl Jobspec {
         resources
             .as_array()
             .map(Vec::as_slice)
-            .ok_or_else(|| CountError::TopLevel(expected("array", resources)))
+            .ok_or_else(|| CountError::TopLevel(mismatch("array", resources)))
     }
 
     fn checked_duration(&self) -> Result<f64, CountError> {
@@ -150,7 +151,7 @@ impl Jobspec {
             .ok_or_else(|| fail(not_found("duration")))?;
         duration
             .as_f64()
-            .ok_or_else(|| fail(expected("real or integer", duration)))
+            .ok_or_else(|| fail(mismatch("real or integer", duration)))
     }
 }
 
@@ -162,13 +163,13 @@ fn walk(resources: &[Value], level: usize, counts: &mut Counts) -> Result<(), Co
     for vertex in resources {
         let vertex = vertex
             .as_object()
-            .ok_or_else(|| at_level(expected("object", vertex)))?;
+            .ok_or_else(|| at_level(mismatch("object", vertex)))?;
         let kind = vertex
             .get("type")
             .ok_or_else(|| at_level(not_found("type")))?;
         let kind = kind
             .as_str()
-            .ok_or_else(|| at_level(expected("string", kind)))?;
+            .ok_or_else(|| at_level(mismatch("string", kind)))?;
         let count = read_count(vertex, kind, level)?;
         if let Some(true) = vertex.get("exclusive").and_then(Value::as_bool) {
             counts.exclusive = true;
@@ -183,7 +184,7 @@ fn walk(resources: &[Value], level: usize, counts: &mut Counts) -> Result<(), Co
         match vertex.get("with") {
             None => {}
             Some(Value::Array(with)) => walk(with, level + 1, counts)?,
-            Some(with) => return Err(at_level(expected("array", with))),
+            Some(with) => return Err(at_level(mismatch("array", with))),
         }
     }
     Ok(())
@@ -196,7 +197,7 @@ fn read_count(vertex: &Map<String, Value>, kind: &str, level: usize) -> Result<u
         .ok_or_else(|| at_level(not_found("count")))?;
     let count = count
         .as_i64()
-        .ok_or_else(|| at_level(expected("integer", count)))?;
+        .ok_or_else(|| at_level(mismatch("integer", count)))?;
     match u64::try_from(count) {
         Ok(count) if count > 0 => Ok(count),
         _ => Err(CountError::Count {
@@ -208,20 +209,6 @@ fn read_count(vertex: &Map<String, Value>, kind: &str, level: usize) -> Result<u
 
 fn not_found(key: &str) -> String {
     format!("Object item not found: {key}")
-}
-
-fn expected(what: &str, value: &Value) -> String {
-    let got = match value {
-        Value::Null => "null",
-        Value::Bool(true) => "true",
-        Value::Bool(false) => "false",
-        Value::Number(number) if number.is_f64() => "real",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    format!("Expected {what}, got {got}")
 }
 
 #[cfg(test)]

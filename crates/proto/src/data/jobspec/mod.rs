@@ -2,11 +2,13 @@
 //!
 //! Owns the object and typed reading of what services need. It stays the submitter's own JSON,
 //! with unknown attributes and key order kept. Read on in `count.rs` (resources), `validate.rs`
-//! (the sentences a submitter sees), `bounds.rs` (numbers beyond all measure) and `build.rs` (what the command line makes).
+//! (the sentences a submitter sees), `nesting.rs` (resources within resources), `bounds.rs` (numbers
+//! beyond all measure) and `build.rs` (what the command line makes).
 
 mod bounds;
 mod build;
 mod count;
+mod nesting;
 mod validate;
 mod vertex;
 
@@ -297,6 +299,12 @@ mod tests {
         );
         jobspec.redact();
         Jobspec::decode("{}").unwrap().redact();
+    }
+
+    #[test]
+    fn the_last_of_two_equal_keys_counts() {
+        let jobspec = Jobspec::decode(r#"{"version":[],"tasks":1,"version":1}"#).unwrap();
+        assert_eq!(jobspec.encode(), r#"{"version":1,"tasks":1}"#);
     }
 
     #[test]

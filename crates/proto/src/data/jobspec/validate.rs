@@ -45,8 +45,8 @@ impl Jobspec {
 }
 
 /// The refusal with this sentence.
-pub(super) fn invalid(text: impl Into<String>) -> Invalid {
-    Invalid(text.into())
+pub(super) fn invalid(text: impl ToString) -> Invalid {
+    Invalid(text.to_string())
 }
 
 /// Refuses with `text` unless `is_good`.

@@ -1,0 +1,129 @@
+//! The rows of the options of the job shell.
+
+use super::ShellOption;
+use crate::data::shape::Shape::{
+    Any, Bool, Duration, Int, Mapping, Number, Path, Presence, Size, Switch, Text,
+};
+use crate::data::shape::Support::{Refused, Used, UsedExcept};
+
+/// Declares the rows, each as a constant, and the list of them all.
+macro_rules! shell_options {
+    ($($(#[doc = $line:literal])+
+       $id:ident = $name:literal, $shape:expr, $default:literal, $support:expr, $source:literal;)+) => {
+        $($(#[doc = $line])+
+        pub const $id: ShellOption = ShellOption {
+            name: $name,
+            shape: $shape,
+            default: $default,
+            summary: concat!($($line),+),
+            source: $source,
+            support: $support,
+        };)+
+
+        /// Every row.
+        pub const ALL: &[ShellOption] = &[$($id),+];
+    };
+}
+
+shell_options! {
+    /// Log of the shell: 1 adds lines at DEBUG, 2 also those at TRACE.
+    VERBOSE = "verbose", Int, "0", Used, "protocol/23 section 2";
+    /// Lua file that replaces the system's.
+    INITRC = "initrc", Path, "", Refused, "protocol/23 section 6";
+    /// Lua file that is read after the system's.
+    USERRC = "userrc", Path, "", Refused, "protocol/23 section 6";
+    /// Keep tasks in the shell's process group.
+    NOSETPGRP = "nosetpgrp", Int, "0", Used, "protocol/23 section 2";
+    /// Stop tasks at exec, for a debugger.
+    STOP_TASKS_IN_EXEC = "stop-tasks-in-exec", Switch, "false", Refused, "protocol/23 section 14";
+    /// Write this to `oom_score_adj` of each task.
+    OOM_ADJUST = "oom.adjust", Int, "", Used, "protocol/23 section 2";
+    /// Soft resource limits by name, -1 for none.
+    RLIMIT = "rlimit", Mapping, "", Used, "protocol/23 section 2";
+    /// How long other tasks may outlive the first; `none` for ever.
+    EXIT_TIMEOUT = "exit-timeout", Duration, "30s", Used, "protocol/23 section 12";
+    /// End the job when its first task to exit has failed.
+    EXIT_ON_ERROR = "exit-on-error", Presence, "", Used, "protocol/23 section 12";
+    /// Send a signal before the time is up: 0 for none, a signal number, or a mapping of the two below.
+    SIGNAL = "signal", Any, "", Used, "protocol/23 section 12";
+    /// Number of that signal.
+    SIGNAL_SIGNUM = "signal.signum", Int, "10", Used, "protocol/23 section 12";
+    /// How long before the end of the time limit.
+    SIGNAL_TIMELEFT = "signal.timeleft", Duration, "60s", Used, "protocol/23 section 12";
+    /// Bind tasks to cores: `[verbose,][dry-run,]on|off|per-task|map:LIST`.
+    CPU_AFFINITY = "cpu-affinity", Text, "on", Used, "protocol/23 section 9";
+    /// Show tasks their GPUs: `on`, `off`, `per-task` or `map:LIST`.
+    GPU_AFFINITY = "gpu-affinity", Text, "on", Used, "protocol/23 section 9";
+    /// Run tasks on a terminal.
+    PTY = "pty", Any, "", Refused, "protocol/23 section 8";
+    /// Output files: `truncate` or `append`.
+    OUTPUT_MODE = "output.mode", Text, "truncate", Used, "protocol/23 section 11";
+    /// Bytes of each stream that go to the KVS, 1G at most.
+    OUTPUT_LIMIT = "output.limit", Size, "1G (10M for guests)", Used, "protocol/23 section 11";
+    /// Seconds that output is gathered before it is stored.
+    OUTPUT_BATCH_TIMEOUT = "output.batch-timeout", Number, "0", Used, "protocol/23 section 11";
+    /// Credit at which a shell asks the leader for more; a job of one shell has none.
+    OUTPUT_CLIENT_LWM = "output.client.lwm", Int, "100", Used, "protocol/23 section 7";
+    /// Credit of a shell for output that it sends to the leader; a job of one shell has none.
+    OUTPUT_CLIENT_HWM = "output.client.hwm", Int, "1000", Used, "protocol/23 section 7";
+    /// `kvs` to ignore the path.
+    OUTPUT_STDOUT_TYPE = "output.stdout.type", Text, "", Used, "protocol/23 section 11";
+    /// File for standard output, a template; else the KVS.
+    OUTPUT_STDOUT_PATH = "output.stdout.path", Text, "", Used, "protocol/23 section 11";
+    /// Label each line in the file with the task's rank.
+    OUTPUT_STDOUT_LABEL = "output.stdout.label", Bool, "false", Used, "protocol/23 section 11";
+    /// When standard output is passed on: `line` or `none`.
+    OUTPUT_STDOUT_BUFFER = "output.stdout.buffer.type", Text, "line", Used, "protocol/23 section 11";
+    /// As of standard output, and by default the same.
+    OUTPUT_STDERR_TYPE = "output.stderr.type", Text, "", Used, "protocol/23 section 11";
+    /// As of standard output, and by default the same.
+    OUTPUT_STDERR_PATH = "output.stderr.path", Text, "", Used, "protocol/23 section 11";
+    /// As of standard output, and by default the same.
+    OUTPUT_STDERR_LABEL = "output.stderr.label", Bool, "", Used, "protocol/23 section 11";
+    /// When standard error is passed on: `line` or `none`.
+    OUTPUT_STDERR_BUFFER = "output.stderr.buffer.type", Text, "none", Used, "protocol/23 section 11";
+    /// Bytes of standard input that the job may be sent, 32M at most.
+    INPUT_LIMIT = "input.limit", Size, "", Used, "protocol/23 section 11";
+    /// Seconds that input is gathered before it is logged.
+    INPUT_BATCH_TIMEOUT = "input.batch-timeout", Number, "0", Used, "protocol/23 section 11";
+    /// `service` for what clients send, or `file`.
+    INPUT_STDIN_TYPE = "input.stdin.type", Text, "service", Used, "protocol/23 section 11";
+    /// File that tasks read standard input from.
+    INPUT_STDIN_PATH = "input.stdin.path", Text, "", Used, "protocol/23 section 11";
+    /// How tasks are spread over nodes: `block`, `cyclic`, `manual` or `hostfile`.
+    TASKMAP_SCHEME = "taskmap.scheme", Text, "block", Used, "protocol/23 section 10";
+    /// What the scheme needs to know.
+    TASKMAP_VALUE = "taskmap.value", Text, "", Used, "protocol/23 section 10";
+    /// Comma-separated PMI servers; only `simple`, `pmi1` and `pmi2` are one.
+    PMI = "pmi", Text, "simple", Used, "protocol/23 section 2";
+    /// Where PMI keys go: `exchange`.
+    PMI_SIMPLE_KVS = "pmi-simple.kvs", Text, "exchange", Used, "protocol/23 section 16";
+    /// Children of each shell when keys are exchanged.
+    PMI_SIMPLE_EXCHANGE_K = "pmi-simple.exchange.k", Int, "2", Used, "protocol/23 section 16";
+    /// Do not tell tasks the process mapping.
+    PMI_SIMPLE_NOMAP = "pmi-simple.nomap", Int, "0", Used, "protocol/23 section 16";
+    /// Personality of an MPI, `NAME[@VERSION]`. An unknown name is none; `none` leaves out that of Open MPI.
+    MPI = "mpi", Text, "", UsedExcept(&["spectrum"]), "protocol/23 section 18";
+    /// Copy files from the KVS into the job's temporary directory.
+    STAGE_IN = "stage-in", Any, "", Refused, "protocol/23 section 13";
+    /// Write the topology to a file for tasks.
+    HWLOC_XMLFILE = "hwloc.xmlfile", Int, "0", Refused, "protocol/23 section 13";
+    /// Restrict that topology to the job's cores.
+    HWLOC_RESTRICT = "hwloc.restrict", Int, "0", Refused, "protocol/23 section 13";
+    /// Say how much memory and time the job took.
+    SYSMON = "sysmon", Any, "", Refused, "protocol/23 section 13";
+    /// Run helpers beside the tasks.
+    COPROCESS = "coprocess", Any, "", Refused, "protocol/23 section 13";
+    /// How long those have after a SIGTERM.
+    COPROCESS_KILL_TIMEOUT = "coprocess-kill-timeout", Duration, "10s", Refused, "protocol/23 section 13";
+    /// How long processes that were started through the shell have after a SIGTERM.
+    REXEC_SHUTDOWN_TIMEOUT = "rexec-shutdown-timeout", Duration, "60s", Refused, "protocol/23 section 13";
+    /// Start processes through the shell only if the request is signed.
+    REXEC_SIGN_REQUIRED = "rexec.sign-required", Int, "0", Refused, "protocol/23 section 2";
+    /// Tasks by resource in place of slots: `node` or `core`.
+    PER_RESOURCE_TYPE = "per-resource.type", Text, "", Used, "protocol/23 section 2";
+    /// Tasks on each of them.
+    PER_RESOURCE_COUNT = "per-resource.count", Int, "1", Used, "protocol/23 section 2";
+    /// Variables of tasks, and the templates of their values.
+    ENV_EXPAND = "env-expand", Mapping, "", Used, "protocol/23 section 15";
+}
