@@ -18,6 +18,7 @@ use crate::launch::Starting;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::log::Level;
 use crate::output::Output;
+use crate::placement::Placement;
 use crate::signals::SIGKILL;
 use crate::state::{Move, State, next};
 use crate::store::Store;
@@ -53,6 +54,8 @@ pub struct JobShell {
     pub(crate) job: Option<Rc<Job>>,
     /// What the worker made ready.
     pub(crate) prepared: Option<Prepared>,
+    /// Where the tasks run, once that is known.
+    pub(crate) placement: Placement,
     /// The tasks, by local id.
     pub(crate) tasks: Vec<Task>,
     /// Tasks that are yet to be started.
@@ -106,6 +109,7 @@ impl JobShell {
             environment: None,
             job: None,
             prepared: None,
+            placement: Placement::default(),
             tasks: Vec::new(),
             starting: None,
             children: BTreeMap::new(),
@@ -150,7 +154,18 @@ impl JobShell {
 
     /// The job can not go on: says why, and ends with this exit code.
     pub(crate) fn fatal(&mut self, cx: &mut Cx<Self>, code: u8, message: &str) {
-        self.log(cx, Level::Fatal, None, message);
+        self.fatal_to(cx, code, None, message);
+    }
+
+    /// The same, as a part of the shell says it.
+    pub(crate) fn fatal_to(
+        &mut self,
+        cx: &mut Cx<Self>,
+        code: u8,
+        component: Option<&str>,
+        message: &str,
+    ) {
+        self.log(cx, Level::Fatal, component, message);
         self.raise(cx, message, None);
         self.code = self.code.max(code);
         self.starting = None;

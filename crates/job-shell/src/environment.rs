@@ -27,6 +27,8 @@ pub struct Surroundings {
     pub tmpdir: String,
     /// Our host.
     pub hostname: String,
+    /// Whether tasks are prepared for Open MPI.
+    pub openmpi: bool,
 }
 
 /// The variables that all tasks share. `environment` is the job's own, where null removes.
@@ -52,6 +54,10 @@ pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeM
     set("FLUX_URI", around.uri.clone());
     set("FLUX_KVS_NAMESPACE", around.namespace.clone());
     set("FLUX_JOB_TMPDIR", around.tmpdir.clone());
+    if around.openmpi {
+        let name = "OMPI_MCA_btl_vader_backing_directory";
+        env.insert(name.to_owned(), around.tmpdir.clone());
+    }
     if env.contains_key("HOSTNAME") {
         env.insert("HOSTNAME".to_owned(), around.hostname.clone());
     }
@@ -69,13 +75,14 @@ pub fn of_task(
     gpus: Option<String>,
 ) -> Vec<(String, String)> {
     let mut env = shared.clone();
+    if let Some(gpus) = gpus {
+        env.insert("CUDA_VISIBLE_DEVICES".to_owned(), gpus);
+        let order = env.entry("CUDA_DEVICE_ORDER".to_owned());
+        order.or_insert_with(|| "PCI_BUS_ID".to_owned());
+    }
     let mut set = |name: &str, value: String| env.insert(name.to_owned(), value);
     set("FLUX_TASK_RANK", rank.to_string());
     set("FLUX_TASK_LOCAL_ID", local_id.to_string());
-    if let Some(gpus) = gpus {
-        set("CUDA_VISIBLE_DEVICES", gpus);
-        set("CUDA_DEVICE_ORDER", "PCI_BUS_ID".to_owned());
-    }
     match pmi_size {
         Some(size) => {
             set("PMI_RANK", rank.to_string());
@@ -133,6 +140,7 @@ mod tests {
             namespace: "job-1234".to_owned(),
             tmpdir: "/run/jobtmp-0-fNH".to_owned(),
             hostname: "host0".to_owned(),
+            openmpi: false,
         }
     }
 
@@ -190,6 +198,17 @@ mod tests {
     fn the_host_name_is_replaced_only_if_the_job_has_one() {
         let with: Vec<&str> = [&PLAIN[..], &["HOSTNAME=host0"]].concat();
         check(json!({"HOSTNAME": "login"}), None, &around(), &with);
+    }
+
+    #[test]
+    fn open_mpi_keeps_its_files_with_those_of_the_job() {
+        let around = Surroundings {
+            openmpi: true,
+            ..around()
+        };
+        let shared = of_job(&Map::new(), &around);
+        let name = "OMPI_MCA_btl_vader_backing_directory";
+        assert_eq!(shared[name], "/run/jobtmp-0-fNH");
     }
 
     #[test]

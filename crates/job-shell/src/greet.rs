@@ -137,11 +137,14 @@ impl JobShell {
             .and_then(|environment| Job::new(self.launch.id, told, environment));
         match job {
             Ok(job) => {
-                self.job = Some(Rc::new(job));
+                let job = Rc::new(job);
+                self.job = Some(job.clone());
+                self.remark(cx, &job.options.remarks);
                 self.prepare(cx);
             }
             Err(error) => {
                 tracing::debug!("{namespace}: {error}");
+                self.remark(cx, error.remarks());
                 self.fatal(cx, 1, &error.to_string());
             }
         }

@@ -1,13 +1,14 @@
 //! What the shell knows of its job: the jobspec, the resources, and what follows from
 //! them. Made once, when both the job and its environment are known.
 
+use proto::data::job_attribute;
 use proto::data::jobspec::CountError;
 use proto::data::{IdSet, JobId, Jobspec, Rset};
 use proto::job_exec::ShellJob;
 use serde_json::{Map, Value};
 
 use crate::limits::TASKS_MAX;
-use crate::options::Options;
+use crate::options::{Failure, Options, PerResource, Remark};
 
 /// A job as its shell sees it.
 #[derive(Debug, Clone)]
@@ -68,8 +69,18 @@ pub enum JobError {
     #[error("{0}")]
     Attribute(String),
     /// A shell option that makes no sense.
-    #[error("{0}")]
-    Option(String),
+    #[error("{}", .0.fatal)]
+    Option(Failure),
+}
+
+impl JobError {
+    /// What is to be said before.
+    pub fn remarks(&self) -> &[Remark] {
+        match self {
+            JobError::Option(failure) => &failure.remarks,
+            _ => &[],
+        }
+    }
 }
 
 impl Job {
@@ -86,17 +97,25 @@ impl Job {
             .nodes()
             .next()
             .ok_or_else(|| JobError::Resources("no rank".to_owned()))?;
+        if spec.get("version").and_then(Value::as_u64) != Some(1) {
+            return Err(JobError::Attribute("version must be 1".to_owned()));
+        }
         spec.check_attributes()
             .map_err(|invalid| JobError::Attribute(invalid.0))?;
         let command: Vec<String> = spec.command().into_iter().map(str::to_owned).collect();
         if command.is_empty() {
             return Err(JobError::NoCommand);
         }
-        let ntasks = count_tasks(&spec, &rset)?;
+        job_attribute::check_supported(&spec)
+            .map_err(|refused| JobError::Attribute(refused.to_string()))?;
+        let given = spec.system("shell.options").and_then(Value::as_object);
+        let verbose = spec.system("shell.verbose");
+        let options = Options::read(given.unwrap_or(&Map::new()), verbose);
+        let options = options.map_err(JobError::Option)?;
+        let ntasks = count_tasks(&spec, &rset, &options)?;
         if ntasks > TASKS_MAX {
             return Err(JobError::TooMany(ntasks));
         }
-        let options = spec.system("shell.options").and_then(Value::as_object);
         let files = spec.system("files").and_then(Value::as_object);
         Ok(Job {
             id,
@@ -112,10 +131,15 @@ impl Job {
             host: node.host.to_string(),
             cores: node.cores.clone(),
             gpus: node.gpus.clone(),
-            options: Options::read(options).map_err(JobError::Option)?,
+            options,
             files: files.cloned().unwrap_or_default(),
             attrs: told.attrs,
         })
+    }
+
+    /// The ranks of its tasks here: all of them.
+    pub fn task_ids(&self) -> IdSet {
+        IdSet::first_n(u32::try_from(self.ntasks).unwrap_or(u32::MAX))
     }
 
     /// An attribute of the broker.
@@ -131,32 +155,26 @@ impl Job {
 
 /// How many tasks to run: as the jobspec says, or so many for each resource that the job
 /// was given.
-fn count_tasks(spec: &Jobspec, rset: &Rset) -> Result<u64, JobError> {
-    let total = spec
+fn count_tasks(spec: &Jobspec, rset: &Rset, options: &Options) -> Result<u64, JobError> {
+    let count = spec
         .get("tasks")
-        .and_then(|tasks| tasks.get(0)?.get("count")?.get("total"));
-    if let Some(count) = spec
-        .get("tasks")
-        .and_then(|tasks| tasks.get(0)?.get("count"))
-    {
-        let is_number = |key: &str| {
-            let count = count.get(key);
-            count.is_none_or(|count| count.as_u64().is_some_and(|count| count > 0))
-        };
-        if !is_number("total") || !is_number("per_slot") {
-            let text = "task count must be an int > 0";
-            return Err(JobError::Attribute(text.to_owned()));
-        }
+        .and_then(|tasks| tasks.get(0)?.get("count"));
+    if count.is_some_and(|count| !count.is_object()) {
+        let text = "task count must be a mapping";
+        return Err(JobError::Attribute(text.to_owned()));
     }
-    let count = spec.shell_option("per-resource.count");
-    if count.is_some_and(|count| count.as_u64().is_none_or(|count| count == 0)) {
-        return Err(JobError::Option(
-            "per-resource.count must be > 0".to_owned(),
-        ));
+    let is_number = |key: &str| {
+        let count = count.and_then(|count| count.get(key));
+        count.is_none_or(|count| count.as_u64().is_some_and(|count| count > 0))
+    };
+    if !is_number("total") || !is_number("per_slot") {
+        let text = "task count must be an int > 0";
+        return Err(JobError::Attribute(text.to_owned()));
     }
-    Ok(match (total, spec.per_resource()) {
-        (None, Some(("node", count))) => count.saturating_mul(rset.nnodes() as u64),
-        (None, Some((_, count))) => count.saturating_mul(rset.ncores()),
+    let total = count.and_then(|count| count.get("total"));
+    Ok(match (total, options.per_resource) {
+        (None, Some((PerResource::Node, count))) => count.saturating_mul(rset.nnodes() as u64),
+        (None, Some((PerResource::Core, count))) => count.saturating_mul(rset.ncores()),
         _ => spec.ntasks()?,
     })
 }

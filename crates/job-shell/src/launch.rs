@@ -7,22 +7,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
-use proto::data::IdSet;
+use proto::data::TaskMap;
 use proto::{Errno, job_shell};
 use serde_json::json;
 
 use crate::JobShell;
+use crate::attributes::adjust_oom;
 use crate::environment::{self, Surroundings};
 use crate::job::Job;
 use crate::limits::{ARGUMENT_BYTES_MAX, STARTS_PER_TURN};
 use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
-use crate::options::Affinity;
-use crate::prepare::{node_tags, task_map};
+use crate::placement::Placement;
+use crate::prepare::node_tags;
 use crate::signals::SIGKILL;
 use crate::state::Move;
 use crate::tasks::Task;
-use crate::worker::Prepared;
+use crate::worker::{Files, Prepared};
 
 /// Variable that tells a task the number of its end of the PMI socket, and the name of
 /// the socket.
@@ -54,7 +55,7 @@ impl JobShell {
         self.log(cx, Level::Debug, None, &message);
         if job.options.pmi {
             self.debug(cx, "pmi-simple", "simple wire protocol is enabled");
-            self.pmi = Some(pmi_server(&job, &tags));
+            self.pmi = Some(pmi_server(&job, &tags, &self.placement.taskmap));
         }
         self.starting = Some(Starting {
             shared: environment::of_job(&job.environment, &self.surroundings(&job, &tags)),
@@ -79,7 +80,7 @@ impl JobShell {
                 break;
             };
             let rank = u32::try_from(index).unwrap_or(u32::MAX);
-            let child = cx.spawn(spawn(&job, &starting, rank));
+            let child = cx.spawn(spawn(&job, &starting, &self.placement, rank));
             self.tasks.push(Task::new(rank, child, &job.options));
             self.children.insert(child, index);
             self.pump(cx, index);
@@ -93,7 +94,7 @@ impl JobShell {
             return;
         }
         self.early_signals.clear();
-        let taskmap = json!({ "taskmap": task_map(&job) });
+        let taskmap = json!({ "taskmap": self.placement.taskmap });
         self.store.event(cx.now().wall, "shell.start", &taskmap);
         self.arm_exit_timer(cx);
         self.end_if_idle(cx);
@@ -133,6 +134,7 @@ impl JobShell {
             namespace: job.namespace.clone(),
             tmpdir: tags.tmpdir.clone(),
             hostname: job.host.clone(),
+            openmpi: job.options.openmpi,
         }
     }
 
@@ -142,11 +144,7 @@ impl JobShell {
             return;
         };
         match event {
-            ChildEvent::Started { pid } => {
-                self.tasks[index].pid = pid;
-                let message = format!("task {} started: pid {pid}", self.tasks[index].rank);
-                self.log(cx, Level::Trace, None, &message);
-            }
+            ChildEvent::Started { pid } => self.task_started(cx, index, pid),
             ChildEvent::Failed { errno } => self.task_failed(cx, index, errno),
             ChildEvent::Output { stream, data, eof } => {
                 self.task_wrote(cx, index, stream, data, eof);
@@ -156,6 +154,23 @@ impl JobShell {
             }
             ChildEvent::Channel { data, eof, .. } => self.task_asks(cx, index, &data, eof),
             ChildEvent::Exited { status } => self.task_exited(cx, index, status),
+        }
+    }
+
+    fn task_started(&mut self, cx: &mut Cx<Self>, index: usize, pid: i32) {
+        self.tasks[index].pid = pid;
+        let message = format!("task {} started: pid {pid}", self.tasks[index].rank);
+        self.log(cx, Level::Trace, None, &message);
+        let adjust = self.job.as_ref().and_then(|job| job.options.oom_adjust);
+        if let Some(to) = adjust {
+            cx.work(
+                move |_: &mut Files| adjust_oom(pid, to),
+                |core: &mut JobShell, cx, adjusted| {
+                    if let Err(why) = adjusted {
+                        core.debug(cx, "oom", &why);
+                    }
+                },
+            );
         }
     }
 
@@ -222,14 +237,13 @@ impl JobShell {
 
 /// What runs where, as the log tells it.
 fn allocation(job: &Job) -> String {
-    let here = u32::try_from(job.ntasks).unwrap_or(u32::MAX);
-    let tasks = IdSet::first_n(here);
-    let word = if here == 1 { "task" } else { "tasks" };
+    let tasks = job.task_ids();
+    let word = if job.ntasks == 1 { "task" } else { "tasks" };
     format!("0: {word} {tasks} on cores {}", job.cores)
 }
 
 /// How one task is started.
-fn spawn(job: &Job, starting: &Starting, rank: u32) -> Spawn {
+fn spawn(job: &Job, starting: &Starting, placement: &Placement, rank: u32) -> Spawn {
     let Starting {
         prepared,
         shared,
@@ -253,7 +267,13 @@ fn spawn(job: &Job, starting: &Starting, rank: u32) -> Spawn {
     let pmi_size = job.options.pmi.then_some(job.ntasks);
     let templates = job.options.env_templates.iter();
     let own = templates.map(|(name, template)| (name.clone(), render(template)));
-    let mut env = environment::of_task(shared, rank, rank, pmi_size, gpus(job, rank));
+    let mut env = environment::of_task(
+        shared,
+        rank,
+        rank,
+        pmi_size,
+        placement.gpus_of(rank as usize),
+    );
     environment::set_all(&mut env, own);
     Spawn {
         argv: job.command.iter().map(render).collect(),
@@ -267,75 +287,27 @@ fn spawn(job: &Job, starting: &Starting, rank: u32) -> Spawn {
         end_with_us: Some(SIGKILL),
         socketpairs: pmi_size.map(|_| PMI_FD.to_owned()).into_iter().collect(),
         rlimits: job.options.rlimits.clone(),
-        cpus: cpus(job, prepared, rank),
+        cpus: placement.cpus_of(rank as usize),
         ..Spawn::default()
     }
 }
 
-/// The CPUs that task `rank` is bound to.
-fn cpus(job: &Job, prepared: &Prepared, rank: u32) -> Option<String> {
-    let all = &prepared.cpus;
-    let union = |cores: &[IdSet]| {
-        let cpus = cores.iter().fold(IdSet::new(), |sum, core| sum.union(core));
-        (!cpus.is_empty()).then(|| cpus.to_string())
-    };
-    match &job.options.affinity {
-        Affinity::Off => None,
-        Affinity::On => union(all),
-        Affinity::PerTask => union(share(all, rank as usize, usize::try_from(job.ntasks).ok()?)),
-        Affinity::Map(map) => map.get(rank as usize).or(map.last()).cloned(),
-    }
-}
-
-/// The GPUs that task `rank` is to see; `-1` hides all of them.
-fn gpus(job: &Job, rank: u32) -> Option<String> {
-    let all: Vec<u32> = job.gpus.iter().collect();
-    let mine = match &job.options.gpu_affinity {
-        Affinity::Off => return None,
-        Affinity::Map(map) => return map.get(rank as usize).or(map.last()).cloned(),
-        Affinity::On => &all[..],
-        Affinity::PerTask => share(&all, rank as usize, usize::try_from(job.ntasks).ok()?),
-    };
-    let mine: Vec<String> = mine.iter().map(u32::to_string).collect();
-    Some(match mine.is_empty() {
-        true => "-1".to_owned(),
-        false => mine.join(","),
-    })
-}
-
-/// The part of `all` that is for one of `n`: consecutive, as even as can be, and never
-/// empty while there is anything.
-fn share<T>(all: &[T], index: usize, n: usize) -> &[T] {
-    if all.is_empty() || n == 0 {
-        return &[];
-    }
-    if n >= all.len() {
-        let one = index * all.len() / n;
-        return &all[one.min(all.len() - 1)..][..1];
-    }
-    let (from, to) = (index * all.len() / n, (index + 1) * all.len() / n);
-    all.get(from..to).unwrap_or_default()
-}
-
-fn pmi_server(job: &Job, tags: &JobTags) -> pmi::Server {
-    let map = task_map(job);
+fn pmi_server(job: &Job, tags: &JobTags, map: &TaskMap) -> pmi::Server {
     let level: u32 = job
         .attr("instance-level")
         .and_then(|level| level.parse().ok())
         .unwrap_or(0);
-    let taskmap = json!(map).to_string();
-    let mut preset = BTreeMap::from([
-        ("flux.taskmap".to_owned(), taskmap),
-        ("flux.instance-level".to_owned(), (level + 1).to_string()),
-    ]);
+    let level = ("flux.instance-level".to_owned(), (level + 1).to_string());
+    let mut preset = BTreeMap::from([level]);
     if let Some(hint) = job.attr("tbon.interface-hint") {
         preset.insert("flux.tbon-interface-hint".to_owned(), hint.to_owned());
     }
-    let mapping = map.to_pmi();
     if !job.options.pmi_nomap {
-        let fits = mapping.len() < pmi::limits::VALLEN_MAX;
-        let mapping = if fits { mapping } else { String::new() };
-        preset.insert("PMI_process_mapping".to_owned(), mapping);
+        preset.insert("flux.taskmap".to_owned(), json!(map).to_string());
+        let mapping = map.to_pmi();
+        if mapping.len() < pmi::limits::VALLEN_MAX {
+            preset.insert("PMI_process_mapping".to_owned(), mapping);
+        }
     }
     let here = usize::try_from(job.ntasks).unwrap_or(0);
     let kvsname = Tags {
@@ -344,25 +316,4 @@ fn pmi_server(job: &Job, tags: &JobTags) -> pmi::Server {
         task: None,
     };
     pmi::Server::new(&kvsname.render("{{id}}"), here, preset)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(ncores: u32, n: usize, expect: &str) {
-        let cores: Vec<u32> = (0..ncores).collect();
-        let shares: Vec<String> = (0..n)
-            .map(|index| format!("{:?}", share(&cores, index, n)))
-            .collect();
-        assert_eq!(shares.join(" "), expect);
-    }
-
-    #[test]
-    fn cores_are_shared_evenly_and_nobody_goes_without() {
-        check(4, 2, "[0, 1] [2, 3]");
-        check(5, 2, "[0, 1] [2, 3, 4]");
-        check(2, 4, "[0] [0] [1] [1]");
-        check(0, 2, "[] []");
-    }
 }

@@ -6,10 +6,11 @@
 //!
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
-//! of output and of what the shell says). Pure helpers: `job.rs`, `options.rs`,
+//! of output and of what the shell says). Pure helpers: `job.rs`, `options/`, `placement.rs`,
 //! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`. Tasks are served PMI by the crate
-//! `pmi`. Files are touched in `worker.rs` alone.
+//! `pmi`. Files are touched in `worker.rs` and `attributes.rs` alone.
 
+mod attributes;
 mod clients;
 mod core;
 mod environment;
@@ -25,6 +26,7 @@ mod log;
 mod mustache;
 mod options;
 mod output;
+mod placement;
 mod prepare;
 mod signals;
 mod state;

@@ -70,3 +70,6 @@ pub const WRITES_MAX: usize = 1024;
 
 /// Between two attempts to store output for which there is no room.
 pub const STORE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Bytes of a file of hosts that are read. What is over is not there.
+pub const HOSTFILE_BYTES_MAX: u64 = 1 << 20;

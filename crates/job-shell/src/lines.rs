@@ -6,11 +6,12 @@ use bytes::Bytes;
 use crate::limits::LINE_BYTES_MAX;
 
 /// When data is passed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Buffering {
     /// As it comes.
     None,
     /// In whole lines.
+    #[default]
     Line,
 }
 

@@ -8,6 +8,7 @@ use proto::data::stdio::Log;
 
 use crate::JobShell;
 use crate::limits::LOG_MESSAGE_BYTES_MAX;
+use crate::options::Remark;
 
 /// Our rank among the shells of the job.
 const RANK: i64 = 0;
@@ -77,6 +78,13 @@ impl JobShell {
             program: None,
         };
         self.store.log(cx.now().wall, &log);
+    }
+
+    /// Says what reading the options has brought up.
+    pub(crate) fn remark(&mut self, cx: &mut Cx<Self>, remarks: &[Remark]) {
+        for remark in remarks {
+            self.log(cx, remark.level, remark.component, &remark.text);
+        }
     }
 
     /// Says that a part of the shell did not do quite what was asked.

@@ -1,7 +1,8 @@
-//! Templates in paths and arguments: `{{id}}`, `{{taskid}}` and their like (protocol/13
-//! section 13). Pure.
+//! Templates in paths and arguments: `{{id}}`, `{{taskid}}` and their like (protocol/23
+//! section 15). Pure.
 
 use proto::data::{JobId, JobIdEncoding};
+use serde_json::json;
 
 /// What templates of a job can name.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +36,10 @@ pub struct NodeTags {
     pub gpus: String,
     /// How many cores.
     pub ncores: u64,
-    /// How many GPUs.
-    pub ngpus: u64,
+    /// How many tasks of the job.
+    pub ntasks: u64,
+    /// Idset of their ranks.
+    pub taskids: String,
 }
 
 /// What templates of a task can name besides.
@@ -106,7 +109,9 @@ impl Tags<'_> {
             ".dec" => JobIdEncoding::Dec,
             ".hex" => JobIdEncoding::Hex,
             ".dothex" => JobIdEncoding::DotHex,
+            ".kvs" => JobIdEncoding::Kvs,
             ".words" => JobIdEncoding::Words,
+            ".emoji" => JobIdEncoding::Emoji,
             _ => return None,
         };
         Some(self.job.id.encode(encoding))
@@ -121,7 +126,12 @@ impl Tags<'_> {
             "cores" => node.cores.clone(),
             "gpus" => node.gpus.clone(),
             "ncores" => node.ncores.to_string(),
-            "ngpus" => node.ngpus.to_string(),
+            "ntasks" => node.ntasks.to_string(),
+            "taskids" => node.taskids.clone(),
+            "resources" => {
+                let (ncores, cores, gpus) = (node.ncores, &node.cores, &node.gpus);
+                json!({ "ncores": ncores, "cores": cores, "gpus": gpus }).to_string()
+            }
             _ => return None,
         })
     }
@@ -160,6 +170,8 @@ mod tests {
             name: "host0".to_owned(),
             cores: "0-3".to_owned(),
             ncores: 4,
+            ntasks: 4,
+            taskids: "0-3".to_owned(),
             ..NodeTags::default()
         };
         let task = TaskTags { rank: 3, index: 1 };
@@ -181,6 +193,7 @@ mod tests {
         );
         check("{{id.dec}}/{{id.hex}}", "6731191091817518/0x17e9fb8df16c2e");
         check("{{id.dothex}}", "0017.e9fb.8df1.6c2e");
+        check("{{id.kvs}}", "job.0017.e9fb.8df1.6c2e");
         check(
             "{{id.words}}",
             "reform-remote-galileo--heart-package-academy",
@@ -195,13 +208,16 @@ mod tests {
             "host0:0-3=4",
         );
         check("{{tmpdir}}/script {{size}} {{nnodes}}", "/tmp/x/script 4 1");
+        check("{{node.ntasks}} {{node.taskids}}", "4 0-3");
+        let resources = r#"{"ncores":4,"cores":"0-3","gpus":""}"#;
+        check("{{node.resources}}", resources);
     }
 
     #[test]
     fn what_is_unknown_or_unfinished_is_left_alone() {
         check(
-            "{{foo}} {{id.foo}} {{node.foo}}",
-            "{{foo}} {{id.foo}} {{node.foo}}",
+            "{{foo}} {{id.foo}} {{node.ngpus}}",
+            "{{foo}} {{id.foo}} {{node.ngpus}}",
         );
         check("{{id", "{{id");
         check("}} {{}} {", "}} {{}} {");

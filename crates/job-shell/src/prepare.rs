@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use node::Cx;
-use proto::data::TaskMap;
+use proto::data::taskmap::Scheme;
 
 use crate::JobShell;
 use crate::job::Job;
@@ -11,6 +11,7 @@ use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags};
 use crate::options::Affinity;
 use crate::output::{Output, Plan};
+use crate::placement::Placement;
 use crate::worker::{Files, Prepared, Wanted};
 
 impl JobShell {
@@ -29,7 +30,12 @@ impl JobShell {
             tmp_name: format!("jobtmp-0-{}", job.id.f58_plain()),
             cwd: job.cwd.clone(),
             files: job.files.clone(),
-            cores: (job.options.affinity != Affinity::Off).then(|| job.cores.clone()),
+            cores: (job.options.affinity.mode != Affinity::Off).then(|| job.cores.clone()),
+            hostfile: match &job.options.taskmap {
+                Scheme::Hostfile(path) => Some(path.clone()),
+                _ => None,
+            },
+            rlimits: job.options.rlimits.clone(),
         };
         cx.work(
             move |files: &mut Files| files.prepare(wanted),
@@ -48,6 +54,20 @@ impl JobShell {
             let message = format!("host {}: {why}. Going to /tmp instead", job.host);
             self.log(cx, Level::Error, None, &message);
         }
+        for name in &prepared.rlimits_above {
+            let message = format!("{name} exceeds current max, raising value to hard limit");
+            self.warn(cx, "rlimit", &message);
+        }
+        match Placement::new(&job, &prepared) {
+            Ok((placement, remarks)) => {
+                self.remark(cx, &remarks);
+                self.placement = placement;
+            }
+            Err(failure) => {
+                self.remark(cx, &failure.remarks);
+                return self.fatal(cx, 1, &failure.fatal);
+            }
+        }
         let plan = Plan::new(&job, &self.tags(&job, &prepared), &node_tags(&job));
         self.prepared = Some(prepared);
         self.redirect(cx, &job, &plan);
@@ -58,15 +78,17 @@ impl JobShell {
             return self.launch(cx);
         }
         let open = move |worker: &mut Files| {
-            worker.open_outputs(&files)?;
-            input.map_or(Ok(()), |path| worker.check_input(&path))
+            let opened = worker.open_outputs(&files);
+            opened.map_err(|why| (None, why))?;
+            let checked = input.map_or(Ok(()), |path| worker.check_input(&path));
+            checked.map_err(|why| (Some("input.file"), why))
         };
         cx.work(open, |core: &mut JobShell, cx, opened| match opened {
             Ok(()) => core.launch(cx),
-            Err(why) => {
+            Err((component, why)) => {
                 // Nothing can be written there, also not why.
                 core.output = Output::default();
-                core.fatal(cx, 1, &why);
+                core.fatal_to(cx, 1, component, &why);
             }
         });
     }
@@ -93,12 +115,7 @@ pub(crate) fn node_tags(job: &Job) -> NodeTags {
         cores: job.cores.to_string(),
         gpus: job.gpus.to_string(),
         ncores: job.cores.count(),
-        ngpus: job.gpus.count(),
+        ntasks: job.ntasks,
+        taskids: job.task_ids().to_string(),
     }
-}
-
-/// Where tasks run: all of them here.
-pub(crate) fn task_map(job: &Job) -> TaskMap {
-    let here = u32::try_from(job.ntasks).unwrap_or(u32::MAX);
-    TaskMap::block(&[here]).unwrap_or_default()
 }

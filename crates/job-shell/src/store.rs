@@ -2,6 +2,8 @@
 //! next. A commit carries a token, so that it can be sent again when the kvs was
 //! restarted under it.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use node::{Call, Cx};
 use proto::data::stdio::{Data, Header, Log, Redirect};
@@ -12,6 +14,7 @@ use serde::Serialize;
 
 use crate::JobShell;
 use crate::limits::{COMMIT_LOG_BYTES_MAX, OUTPUT_PENDING_BYTES_MAX, STORE_RETRY};
+use crate::state::State;
 
 /// What waits to be stored.
 #[derive(Debug, Default)]
@@ -24,10 +27,25 @@ pub struct Store {
     pub input: String,
     /// The timestamps of all three.
     pub stamps: Stamps,
+    /// Whether output, and input, are gathered for a while.
+    output_gather: Gather,
+    input_gather: Gather,
     in_flight: bool,
     seq: u64,
     has_output: bool,
     has_input: bool,
+}
+
+/// Whether lines are stored as they come, or gathered for a while first.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Gather {
+    /// Nothing waits.
+    #[default]
+    Idle,
+    /// A timer runs.
+    Waiting,
+    /// What has gathered is due.
+    Due,
 }
 
 impl Store {
@@ -97,6 +115,9 @@ impl Store {
     pub fn input(&mut self, now: f64, ntasks: u64, data: &Data) {
         self.input_header(now, ntasks);
         add(&mut self.input, self.stamps.next(now), "data", data);
+        if data.is_eof() {
+            self.input_gather = Gather::Due;
+        }
     }
 
     /// Says that all tasks read a file instead.
@@ -114,21 +135,32 @@ impl Store {
         );
     }
 
-    /// The next commit, if one is due. Words that came before the header wait for it.
-    fn take(&mut self, namespace: &str, writer: &str) -> Option<Commit> {
+    /// The next commit, if one is due. Words that came before the header wait for it. With
+    /// `all`, nothing is gathered any longer.
+    fn take(&mut self, namespace: &str, writer: &str, all: bool) -> Option<Commit> {
+        let is_full = self.is_full();
         let has_output = self.has_output && !self.output.is_empty();
-        if self.in_flight || (self.log.is_empty() && self.input.is_empty() && !has_output) {
+        let has_output = has_output && (all || is_full || self.output_gather == Gather::Due);
+        let has_input = !self.input.is_empty() && (all || self.input_gather == Gather::Due);
+        if self.in_flight || (self.log.is_empty() && !has_input && !has_output) {
             return None;
         }
         let mut commit = Commit::new(namespace);
-        let output = match has_output {
-            true => take_lines(&mut self.output, COMMIT_LOG_BYTES_MAX),
+        let lines = |is_due: bool, lines: &mut String| match is_due {
+            true => take_lines(lines, COMMIT_LOG_BYTES_MAX),
             false => String::new(),
         };
-        let (log, input) = (
-            take_lines(&mut self.log, COMMIT_LOG_BYTES_MAX),
-            take_lines(&mut self.input, COMMIT_LOG_BYTES_MAX),
-        );
+        let log = lines(true, &mut self.log);
+        let output = lines(has_output, &mut self.output);
+        let input = lines(has_input, &mut self.input);
+        for (was_due, left, gather) in [
+            (has_output, &self.output, &mut self.output_gather),
+            (has_input, &self.input, &mut self.input_gather),
+        ] {
+            if was_due && left.is_empty() {
+                *gather = Gather::Idle;
+            }
+        }
         for (key, lines) in [("exec.eventlog", log), ("output", output), ("input", input)] {
             if !lines.is_empty() {
                 commit = commit.append(key, lines);
@@ -163,12 +195,41 @@ fn add(lines: &mut String, now: f64, name: &'static str, context: &impl Serializ
 impl JobShell {
     /// Sends off what has gathered: called when everything that had arrived was handled.
     pub(crate) fn send_off(&mut self, cx: &mut Cx<Self>) {
-        let Some(job) = &self.job else {
+        let Some(job) = self.job.clone() else {
             return;
         };
-        if let Some(commit) = self.store.take(&job.namespace, &self.launch.lease) {
+        let is_leaving = !matches!(self.state(), State::Preparing | State::Running);
+        if !self.store.output.is_empty() {
+            self.gather(cx, job.options.output_gather, |store| {
+                &mut store.output_gather
+            });
+        }
+        if !self.store.input.is_empty() {
+            self.gather(cx, job.options.input_gather, |store| {
+                &mut store.input_gather
+            });
+        }
+        let store = &mut self.store;
+        if let Some(commit) = store.take(&job.namespace, &self.launch.lease, is_leaving) {
             send_commit(cx, commit.encode());
         }
+    }
+
+    /// Lets lines gather for this long, from the first of them.
+    fn gather(&mut self, cx: &mut Cx<Self>, wait: Duration, of: fn(&mut Store) -> &mut Gather) {
+        let gather = of(&mut self.store);
+        if *gather != Gather::Idle {
+            return;
+        }
+        if wait.is_zero() {
+            *gather = Gather::Due;
+            return;
+        }
+        *gather = Gather::Waiting;
+        cx.timer(wait, move |core: &mut JobShell, cx| {
+            *of(&mut core.store) = Gather::Due;
+            core.send_off(cx);
+        });
     }
 
     fn stored(&mut self, cx: &mut Cx<Self>, result: Result<Committed, Refusal>) {

@@ -117,9 +117,10 @@ impl JobShell {
         self.log(cx, Level::Debug, None, &message);
         if is_first {
             self.first_exit(cx, index, status);
-        }
-        if code != 0 {
-            self.end_on_error(cx, index, status);
+            // Failures of others are not looked at (protocol/23 section 12).
+            if code != 0 {
+                self.end_on_error(cx, index, status);
+            }
         }
         self.task_over(cx, index);
     }
@@ -201,6 +202,7 @@ impl JobShell {
     fn describe(&self, index: usize) -> String {
         let (command, host) = self.job.as_ref().map_or(("", ""), |job| {
             let command = job.command.first().map_or("", String::as_str);
+            let command = command.rsplit('/').next().unwrap_or(command);
             (command, job.host.as_str())
         });
         format!(

@@ -13,18 +13,24 @@ const SYSFS: &str = "/sys/devices/system/cpu";
 /// CPUs that are looked at: as many as a CPU set of the kernel holds.
 const CPUS_MAX: u32 = 1024;
 
-/// The CPUs of each of these cores, in order; empty if they are all there is, or not all
-/// known, so that there is nothing to bind to.
-pub fn cpus_of_cores(cores: &IdSet) -> Vec<IdSet> {
+/// The CPUs of a job.
+#[derive(Debug, Clone, Default)]
+pub struct Cores {
+    /// Those of each of its cores, in order; empty if one of them is not known.
+    pub cpus: Vec<IdSet>,
+    /// Those that we may use.
+    pub allowed: IdSet,
+}
+
+/// The CPUs of each of these cores.
+pub fn cpus_of_cores(cores: &IdSet) -> Cores {
     let allowed = allowed_cpus();
-    if cores.is_empty() || cores.count() >= allowed.count() {
-        return Vec::new();
-    }
     let siblings = |cpu: u32| {
         let text = std::fs::read_to_string(format!("{SYSFS}/cpu{cpu}/topology/core_cpus_list"));
         text.ok()?.trim().parse().ok()
     };
-    pick(&all_cores(&allowed, siblings), cores, &allowed)
+    let cpus = pick(&all_cores(&allowed, siblings), cores);
+    Cores { cpus, allowed }
 }
 
 /// The CPUs of every core, in the order of the cores' lowest CPU.
@@ -42,21 +48,13 @@ fn all_cores(allowed: &IdSet, siblings: impl Fn(u32) -> Option<IdSet>) -> Vec<Id
     cores
 }
 
-/// The wanted ones among all cores.
-fn pick(all: &[IdSet], wanted: &IdSet, allowed: &IdSet) -> Vec<IdSet> {
+/// The wanted ones among all cores; none if one is not there.
+fn pick(all: &[IdSet], wanted: &IdSet) -> Vec<IdSet> {
     let picked: Option<Vec<IdSet>> = wanted
         .iter()
         .map(|core| all.get(core as usize).cloned())
         .collect();
-    let picked = picked.unwrap_or_default();
-    let mut union = IdSet::new();
-    for core in &picked {
-        union.add(core);
-    }
-    match allowed.is_subset(&union) {
-        true => Vec::new(),
-        false => picked,
-    }
+    picked.unwrap_or_default()
 }
 
 fn allowed_cpus() -> IdSet {
@@ -76,11 +74,7 @@ mod tests {
     fn check(allowed: &str, cores: &str, expect: &str) {
         let allowed: IdSet = allowed.parse().unwrap();
         let siblings = |cpu: u32| Some([cpu % 4, cpu % 4 + 4].into_iter().collect());
-        let picked = pick(
-            &all_cores(&allowed, siblings),
-            &cores.parse().unwrap(),
-            &allowed,
-        );
+        let picked = pick(&all_cores(&allowed, siblings), &cores.parse().unwrap());
         let shown: Vec<String> = picked.iter().map(IdSet::to_string).collect();
         assert_eq!(shown.join(" "), expect);
     }
@@ -98,8 +92,8 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_binding_to_everything_or_to_the_unknown() {
-        check("0-7", "0-3", "");
+    fn a_core_that_is_not_there_leaves_none() {
+        check("0-7", "0-3", "0,4 1,5 2,6 3,7");
         check("0-7", "2,9", "");
     }
 }

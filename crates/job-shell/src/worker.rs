@@ -7,7 +7,7 @@
 )]
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
@@ -16,7 +16,9 @@ use base64::engine::general_purpose::STANDARD;
 use proto::data::IdSet;
 use serde_json::{Map, Value};
 
-use crate::topology;
+use crate::attributes;
+use crate::limits::HOSTFILE_BYTES_MAX;
+use crate::topology::{self, Cores};
 
 /// Where a task starts when its own directory can not be entered.
 const CWD_FALLBACK: &str = "/tmp";
@@ -41,10 +43,14 @@ pub struct Wanted {
     pub files: Map<String, Value>,
     /// Cores to bind to, if tasks are to be bound.
     pub cores: Option<IdSet>,
+    /// File of hosts to read, relative to the tasks' directory.
+    pub hostfile: Option<String>,
+    /// Resource limits that tasks are to have.
+    pub rlimits: Vec<(String, i64)>,
 }
 
 /// What came of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Prepared {
     /// The temporary directory.
     pub tmpdir: String,
@@ -54,9 +60,12 @@ pub struct Prepared {
     pub cwd_error: Option<String>,
     /// Why the job can not go on.
     pub failure: Option<String>,
-    /// CPUs of each of the job's cores, in the order of the cores; empty if there is
-    /// nothing to bind.
-    pub cpus: Vec<IdSet>,
+    /// CPUs of the job's cores, if they were asked for.
+    pub cores: Cores,
+    /// What the file of hosts holds, or why it cannot be read.
+    pub hostfile: Result<String, String>,
+    /// Limits that are beyond what we may set.
+    pub rlimits_above: Vec<String>,
 }
 
 /// An output file to open.
@@ -68,10 +77,25 @@ pub struct OutputFile {
     pub append: bool,
 }
 
+impl Prepared {
+    /// Nothing is ready yet.
+    fn new() -> Prepared {
+        Prepared {
+            tmpdir: String::new(),
+            cwd: String::new(),
+            cwd_error: None,
+            failure: None,
+            cores: Cores::default(),
+            hostfile: Ok(String::new()),
+            rlimits_above: Vec::new(),
+        }
+    }
+}
+
 impl Files {
     /// Makes everything ready for tasks.
     pub fn prepare(&mut self, wanted: Wanted) -> Prepared {
-        let mut prepared = Prepared::default();
+        let mut prepared = Prepared::new();
         match self.make_tmpdir(&wanted) {
             Ok(tmpdir) => prepared.tmpdir = tmpdir,
             Err(error) => {
@@ -98,8 +122,14 @@ impl Files {
             }
         }
         if let Some(cores) = wanted.cores {
-            prepared.cpus = topology::cpus_of_cores(&cores);
+            prepared.cores = topology::cpus_of_cores(&cores);
         }
+        if let Some(path) = wanted.hostfile {
+            prepared.hostfile = read_hostfile(&path).map_err(|error| text_of(&error));
+        }
+        let limits = wanted.rlimits.into_iter();
+        let above = limits.filter(|(name, soft)| attributes::is_above_hard_limit(name, *soft));
+        prepared.rlimits_above = above.map(|(name, _)| name).collect();
         prepared
     }
 
@@ -149,7 +179,7 @@ impl Files {
         match File::open(path) {
             Ok(_) => Ok(()),
             Err(error) => Err(format!(
-                "error opening input file {path}: {}",
+                "error opening input file '{path}': {}",
                 text_of(&error)
             )),
         }
@@ -176,8 +206,20 @@ impl Files {
     }
 }
 
+/// The beginning of a file of hosts, as much as one may have.
+fn read_hostfile(path: &str) -> io::Result<String> {
+    let mut text = String::new();
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        // One that has no end, or waits for a writer.
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+    }
+    file.take(HOSTFILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 /// The text of an error without the number that Rust adds.
-fn text_of(error: &io::Error) -> String {
+pub fn text_of(error: &io::Error) -> String {
     let errno = error
         .raw_os_error()
         .and_then(|errno| u32::try_from(errno).ok());

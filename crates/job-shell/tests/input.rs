@@ -76,7 +76,7 @@ fn input_may_come_from_a_file() {
         options,
         ..Play::default()
     });
-    let why = "error opening input file /nonexistent: No such file or directory";
+    let why = "error opening input file '/nonexistent': No such file or directory";
     assert_eq!(stage.tell_job()[0], format!("raise {why}"));
 }
 
@@ -238,6 +238,6 @@ fn a_limit_that_the_job_set_itself_ends_it() {
         options,
         ..Play::default()
     });
-    let why = "raise input.util: Invalid KVS input.limit=64M";
+    let why = "raise shell_init: Invalid KVS input.limit=64M";
     assert_eq!(stage.tell_job(), [why, "exit 1"]);
 }

@@ -2,6 +2,8 @@
 //! of a whole jobspec, every wrong one. The table, `jobspec-refusals.txt`, is rewritten with
 //! `UPDATE=1`; t/ submits its rows to a live instance without validation.
 
+#![allow(clippy::disallowed_methods, reason = "the test compares a file")]
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -72,13 +74,13 @@ fn pointers(at: &str, value: &Value, found: &mut Vec<String>) {
 
 /// Takes out the value at a pointer.
 fn remove(whole: &mut Value, pointer: &str) {
-    let (above, key) = pointer.rsplit_once('/').unwrap();
+    let (above, key) = pointer.rsplit_once('/').expect("a pointer has a slash");
     match whole.pointer_mut(above) {
         Some(Value::Object(object)) => {
             object.shift_remove(key);
         }
         Some(Value::Array(array)) => {
-            array.remove(key.parse().unwrap());
+            array.remove(key.parse().expect("an array has numbers"));
         }
         _ => panic!("{pointer} is nowhere"),
     }
@@ -102,7 +104,8 @@ fn table() -> String {
     for pointer in all {
         for value in wrong_values() {
             let mut changed = whole.clone();
-            *changed.pointer_mut(&pointer).unwrap() = value.clone();
+            let place = changed.pointer_mut(&pointer);
+            *place.expect("a pointer of this very value") = value.clone();
             let _ = writeln!(text, "{pointer}\t{value}\t{}", outcome(changed));
         }
         let mut changed = whole.clone();

@@ -118,7 +118,7 @@ impl Stage {
                     "shell": {"options": self.play.options}}},
             },
             "R": {"version": 1, "execution": {
-                "R_lite": [{"rank": "0", "children": {"core": "0-1023"}}],
+                "R_lite": [{"rank": "0", "children": {"core": "0"}}],
                 "nodelist": ["host0"], "starttime": 1.0,
                 "expiration": self.play.expiration,
             }},

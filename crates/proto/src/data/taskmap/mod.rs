@@ -1,9 +1,12 @@
 //! Task maps (RFC 34): which task of a job runs on which of its nodes.
 //!
-//! Owns the blocks and what they mean; the text forms are in `text.rs`. Maps are bounded before
+//! Owns the blocks and what they mean; the text forms are in `text.rs`, what jobs ask for in `scheme.rs`. Maps are bounded before
 //! they are expanded. Node ids count from 0 within the job; they are no broker ranks.
 
+mod scheme;
 mod text;
+
+pub use scheme::{Scheme, SchemeError};
 
 use super::idset::IdSet;
 use super::limits::{TASKMAP_NODES_MAX, TASKMAP_TASKS_MAX};

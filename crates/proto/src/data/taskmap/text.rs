@@ -46,8 +46,10 @@ impl TaskMap {
         let blocks = match value {
             Value::Array(blocks) => blocks,
             Value::Object(wrapped) => {
-                if wrapped.get("version") != Some(&Value::from(1)) {
-                    return Err(malformed("version must be 1"));
+                match wrapped.get("version") {
+                    None => return Err(malformed("Object item not found: version")),
+                    Some(version) if *version == 1 => {}
+                    Some(_) => return Err(malformed("version must be 1")),
                 }
                 let map = wrapped.get("map").and_then(Value::as_array);
                 map.ok_or_else(|| malformed("map must be an array"))?
