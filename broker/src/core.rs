@@ -39,6 +39,7 @@ pub const OWN_SERVICES: &[&str] = &[
     "config",
     "connector-local",
     "overlay",
+    "groups",
 ];
 
 /// The broker's knowledge.
@@ -67,6 +68,7 @@ pub struct Broker {
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
     pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
     pub(crate) health_watchers: BTreeMap<StreamId, Stream<proto::overlay::Health>>,
+    pub(crate) groups: crate::services::groups::Groups,
     pub(crate) traces: BTreeMap<StreamId, crate::services::module_trace::Tap>,
     pub(crate) connects: u64,
     /// The broker's environment as `broker.getenv` shows it and children inherit it.
@@ -137,6 +139,7 @@ impl Broker {
             dmesg: BTreeMap::new(),
             config_watchers: BTreeMap::new(),
             health_watchers: BTreeMap::new(),
+            groups: Default::default(),
             traces: BTreeMap::new(),
             connects: 0,
             env: setup.env,
@@ -195,6 +198,7 @@ impl Host for Broker {
         if let Some(tap) = self.traces.remove(&stream) {
             tap.stream.forget();
         }
+        self.groups.closed(stream);
         self.life.forget_stream(stream);
     }
 
@@ -209,6 +213,7 @@ impl Host for Broker {
     }
 
     fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &node::Peer) {
+        self.leave_groups_of(cx, gone);
         self.life.client_left(cx, gone);
     }
 

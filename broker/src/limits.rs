@@ -51,6 +51,9 @@ pub const CREDIT_WAITING_MAX: usize = 1 << 17;
 /// The same for a client of a guest.
 pub const CREDIT_WAITING_OF_GUEST_MAX: usize = 1 << 12;
 
+/// Groups that a broker is in. A further one is answered ENOBUFS.
+pub const GROUPS_MAX: usize = 4096;
+
 /// Least time between two log lines on responses that answer nothing, in seconds. What
 /// is dropped meanwhile is counted, and the next line says how many.
 pub const STRAY_LINES_S: u64 = 10;

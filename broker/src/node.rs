@@ -133,6 +133,10 @@ impl Node for BrokerNode {
         self.actor.deadline()
     }
 
+    fn n_tokens(&self) -> usize {
+        self.actor.cx.n_tokens()
+    }
+
     fn check_invariants(&self) {
         node::Host::check_invariants(&self.actor.core);
     }

@@ -90,8 +90,11 @@ impl Life {
         }
     }
 
-    /// Lets go of a stream whose client left.
+    /// Lets go of a request that was taken back, or whose client left.
     pub(crate) fn forget_stream(&mut self, id: StreamId) {
+        if let Some(at) = self.waiting.iter().position(|reply| reply.id() == id) {
+            self.waiting.swap_remove(at).forget();
+        }
         if let Some((stream, _)) = self.monitors.remove(&id) {
             stream.forget();
         }

@@ -13,7 +13,6 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
         .raw(Append::TOPIC, Append::ROLE, append)
         .on::<Clear>(clear)
         .stream::<Dmesg>(dmesg)
-        .cancel("log.cancel")
         .on::<SetAttr>(set_attr)
         .on::<StatsGet>(stats_get)
 }

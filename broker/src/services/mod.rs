@@ -9,6 +9,7 @@ mod broker;
 mod config;
 mod connector;
 mod event;
+pub(crate) mod groups;
 mod log;
 mod module;
 pub(crate) mod module_trace;
@@ -26,6 +27,7 @@ pub fn routes() -> Routes<Broker> {
     let routes = config::routes(routes);
     let routes = connector::routes(routes);
     let routes = event::routes(routes);
+    let routes = groups::routes(routes);
     let routes = log::routes(routes);
     let routes = module::routes(routes);
     let routes = overlay::routes(routes);

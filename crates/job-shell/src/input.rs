@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use node::{Cx, Peer, Reply};
+use node::{Cx, Peer, Reply, StreamId};
 use proto::Empty;
 use proto::data::IdSet;
 use proto::data::stdio::Data;
@@ -188,6 +188,15 @@ impl JobShell {
                 true => reply.send(cx, Ok(Empty)),
                 false => self.input.waits.push_back((reply, ranks)),
             }
+        }
+    }
+
+    /// A client that waited to send more has left, or wants no answer.
+    pub(crate) fn forget_wait(&mut self, request: StreamId) {
+        let waits = &mut self.input.waits;
+        let at = waits.iter().position(|(reply, _)| reply.id() == request);
+        if let Some((reply, _)) = at.and_then(|at| waits.remove(at)) {
+            reply.forget();
         }
     }
 

@@ -35,7 +35,7 @@ mod tasks;
 mod topology;
 mod worker;
 
-use node::{ChildEvent, ChildId, Cx, Host, Module, Routes};
+use node::{ChildEvent, ChildId, Cx, Host, Module, Routes, StreamId};
 use proto::data::JobId;
 use proto::job_manager::ShellKill;
 use proto::job_shell::{Exception, Proctable, Stdin};
@@ -57,6 +57,10 @@ impl Host for JobShell {
         if !is_leaving || !self.store.input.is_empty() {
             self.send_off(cx);
         }
+    }
+
+    fn closed(&mut self, _: &mut Cx<Self>, request: StreamId) {
+        self.forget_wait(request);
     }
 
     fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {

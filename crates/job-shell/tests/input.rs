@@ -122,6 +122,28 @@ fn an_answer_waits_until_the_task_has_read() {
 }
 
 #[test]
+fn what_waits_may_be_taken_back_and_is_forgotten_when_its_client_leaves() {
+    let last_words: [(&str, serde_json::Value, &[&str]); 2] = [
+        (
+            "cancel",
+            json!({"matchtag": 2}),
+            &["stdin: ENODATA", "cancel: ok"],
+        ),
+        ("disconnect", json!({}), &[]),
+    ];
+    for (method, payload, heard) in last_words {
+        let mut stage = running(1);
+        stage.send_input("all", MIB);
+        assert_eq!(stage.send_input("all", MIB), [""; 0]);
+        assert_eq!(stage.request(method, &payload), heard);
+        for _ in 0..2 * MIB / WINDOW {
+            let seen = stage.reads(0, WINDOW, false);
+            assert!(!seen.contains(&"stdin: ok".to_owned()), "{seen:?}");
+        }
+    }
+}
+
+#[test]
 fn much_input_arrives_whole_with_its_end() {
     const ALL: usize = 40 * MIB;
     let mut stage = running(1);

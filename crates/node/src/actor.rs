@@ -1,7 +1,8 @@
 //! A core, its routes and its effects, put together: takes inputs, finds the
 //! function for each, keeps what was said.
 
-use proto::Refusal;
+use proto::common::Cancel;
+use proto::{Payload, Refusal};
 use wire::{Errno, Identity, Kind, Message, topic};
 
 use crate::Host;
@@ -84,12 +85,7 @@ impl<C: Host> Actor<C> {
     /// answer, like the order to stop, is not kept waiting.
     fn hold_request(&mut self, message: Message) {
         if !message.wants_response() {
-            let sender = self.cx.sender_of(&message);
-            if message.topic().ends_with("disconnect") && sender.is_some() {
-                let is_gone =
-                    |early: &Message| Peer::of(early, C::HOPS_SINCE_STAMP).sender == sender;
-                self.cx.early.retain(|early| !is_gone(early));
-            }
+            self.take_back_early(&message);
             self.handle_request(message);
         } else if let Some(refusal) = self.refusal_of(&message) {
             self.cx.respond(message, Err(refusal));
@@ -97,6 +93,33 @@ impl<C: Host> Actor<C> {
             self.cx.early.push_back(message);
         } else {
             self.cx.respond(message, Err(Refusal::bare(Errno::EBUSY)));
+        }
+    }
+
+    /// Forgets requests that came too early when their sender leaves, and answers one that
+    /// it takes back.
+    fn take_back_early(&mut self, message: &Message) {
+        let by = Peer::of(message, C::HOPS_SINCE_STAMP);
+        let method = topic::method_of(message.topic());
+        let service = topic::service_of(message.topic());
+        let cancelled = match method {
+            "disconnect" => None,
+            "cancel" => Cancel::decode(message.payload()).ok(),
+            _ => return,
+        };
+        let is_meant = |early: &Message| match &cancelled {
+            Some(cancel) => {
+                early.matchtag() == cancel.matchtag && topic::service_of(early.topic()) == service
+            }
+            None => method == "disconnect",
+        };
+        for early in std::mem::take(&mut self.cx.early) {
+            let peer = Peer::of(&early, C::HOPS_SINCE_STAMP);
+            if !is_meant(&early) || !peer.is_covered_by(&by) {
+                self.cx.early.push_back(early);
+            } else if cancelled.is_some() {
+                self.cx.respond(early, Err(Refusal::END));
+            }
         }
     }
 
@@ -153,7 +176,7 @@ impl<C: Host> Actor<C> {
 
     fn handle_disconnect(&mut self, message: &Message) {
         let gone = Peer::of(message, C::HOPS_SINCE_STAMP);
-        for id in self.cx.streams_of(&gone) {
+        for id in self.cx.requests_of(&gone) {
             self.core.closed(&mut self.cx, id);
         }
         self.core.disconnected(&mut self.cx, &gone);

@@ -2,8 +2,8 @@
 //! (protocol/03 section 3). A component's own route of the same topic comes first.
 
 use proto::common::{
-    ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, Shutdown, StatsClear,
-    StatsGet,
+    Cancel, ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, Shutdown,
+    StatsClear, StatsGet,
 };
 use proto::{Coded, Errno, Event, Method, Payload, Refusal, Role};
 use wire::{Message, topic};
@@ -30,6 +30,7 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
                 .ok_or_else(|| proto::common::RusageError::UnsupportedWho(who.to_owned()).refusal())
         }),
         "debug" => answer::<C, Debug>(cx, message, debug),
+        "cancel" => cancel(core, cx, message),
         "config-reload" => answer::<C, ConfigReload>(cx, message, |cx, request| {
             core.configure(cx, &request.0)?;
             cx.welcome.conf = request.0;
@@ -51,6 +52,18 @@ pub(crate) fn handle_event<C: Host>(core: &mut C, cx: &mut Cx<C>, message: &Mess
     if name == Some(cx.name()) && may_publish(message, <StatsClear as Event>::ROLE) {
         clear(core, cx);
     }
+}
+
+/// Takes back a request of the sender, whichever of our services has it.
+pub(crate) fn cancel<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) {
+    let peer = Peer::of(&message, C::HOPS_SINCE_STAMP);
+    let service = topic::service_of(message.topic()).to_owned();
+    answer::<C, Cancel>(cx, message, |cx, request| {
+        if let Some(id) = cx.cancel(&peer, &service, request.matchtag) {
+            core.closed(cx, id);
+        }
+        Ok(proto::Empty)
+    });
 }
 
 fn clear<C: Host>(core: &mut C, cx: &mut Cx<C>) {

@@ -358,6 +358,11 @@ pub trait Node {
     /// When to hand in [`Input::Deadline`], if nothing happens before.
     fn deadline(&self) -> Option<Duration>;
 
+    /// How many requests it keeps something for: see [`crate::Cx::n_tokens`].
+    fn n_tokens(&self) -> usize {
+        0
+    }
+
     /// Walks the cross-references and panics on one that is broken. Called after
     /// every step in tests and simulation.
     fn check_invariants(&self) {}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proto::common::{HiddenError, MessageCounts, MessageStats, Welcome};
 use proto::{Event, Refusal};
-use wire::{Flags, Identity, Kind, Message};
+use wire::{Flags, Identity, Kind, Message, topic};
 
 use crate::Host;
 use crate::calls::Calls;
@@ -28,7 +28,6 @@ type DoneFn<C> = Box<dyn FnOnce(&mut C, &mut Cx<C>, WorkResult)>;
 struct Open {
     request: Message,
     peer: Peer,
-    is_stream: bool,
 }
 
 /// The effects of a component `C`, and what the harness keeps for it.
@@ -367,25 +366,24 @@ impl<C: Host> Cx<C> {
     }
 
     /// Keeps a request to be answered later.
-    pub(crate) fn open(&mut self, request: Message, peer: Peer, is_stream: bool) -> StreamId {
+    pub(crate) fn open(&mut self, request: Message, peer: Peer) -> StreamId {
         let id = StreamId(self.number());
         if let Some(sender) = &peer.sender {
             self.open_by_sender
                 .insert((sender.clone(), peer.matchtag, id), ());
         }
-        self.open.insert(
-            id,
-            Open {
-                request,
-                peer,
-                is_stream,
-            },
-        );
+        self.open.insert(id, Open { request, peer });
         id
     }
 
     pub(crate) fn has_room_to_open(&self) -> bool {
-        self.open.len() < OPEN_REQUESTS_MAX
+        self.n_tokens() < OPEN_REQUESTS_MAX
+    }
+
+    /// How many rights to answer there are, also to requests that were taken back: each of
+    /// them means that something is kept for it.
+    pub fn n_tokens(&self) -> usize {
+        Rc::strong_count(&self.closing) - 1
     }
 
     /// Answers an open request, for the last time if `last`.
@@ -409,23 +407,30 @@ impl<C: Host> Cx<C> {
         Some(open)
     }
 
-    /// Streams of a client that left, taken out of the table. Plain requests stay:
-    /// their answer goes nowhere, which harms nobody.
-    pub(crate) fn streams_of(&mut self, gone: &Peer) -> Vec<StreamId> {
+    /// Requests of a client that left, taken out of the table.
+    pub(crate) fn requests_of(&mut self, gone: &Peer) -> Vec<StreamId> {
         let Some(sender) = gone.sender.clone() else {
             return Vec::new();
         };
         let ids: Vec<StreamId> = self.ids_of(&sender, 0..=u32::MAX);
         ids.into_iter()
-            .filter(|id| self.take_stream(*id, gone).is_some())
+            .filter(|id| self.take_back(*id, gone).is_some())
             .collect()
     }
 
-    /// The stream that `canceller` started with `matchtag`, ended with ENODATA.
-    pub(crate) fn cancel_stream(&mut self, canceller: &Peer, matchtag: u32) -> Option<StreamId> {
+    /// The request that `canceller` made of `service` with `matchtag`, ended with ENODATA.
+    pub(crate) fn cancel(
+        &mut self,
+        canceller: &Peer,
+        service: &str,
+        matchtag: u32,
+    ) -> Option<StreamId> {
         let sender = canceller.sender.clone()?;
         for id in self.ids_of(&sender, matchtag..=matchtag) {
-            if let Some(open) = self.take_stream(id, canceller) {
+            let is_its = |open: &Open| topic::service_of(open.request.topic()) == service;
+            if self.open.get(&id).is_some_and(is_its)
+                && let Some(open) = self.take_back(id, canceller)
+            {
                 self.respond(open.request, Err(Refusal::END));
                 return Some(id);
             }
@@ -442,12 +447,9 @@ impl<C: Host> Cx<C> {
             .collect()
     }
 
-    fn take_stream(&mut self, id: StreamId, by: &Peer) -> Option<Open> {
+    fn take_back(&mut self, id: StreamId, by: &Peer) -> Option<Open> {
         let open = self.open.get(&id)?;
-        if !open.is_stream || !open.peer.is_covered_by(by) {
-            return None;
-        }
-        self.take_open(id)
+        open.peer.is_covered_by(by).then(|| self.take_open(id))?
     }
 
     /// Answers everything that is still open with `refusal`: we are going down.

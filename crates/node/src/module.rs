@@ -35,7 +35,8 @@ pub trait Host: Sized + 'static {
     /// Everything that had arrived was handled: send off batches now.
     fn settled(&mut self, _cx: &mut Cx<Self>) {}
 
-    /// A stream was cancelled or its client left. Its token is to be forgotten.
+    /// A request that is not answered, or a stream that has not ended, was taken back, or
+    /// its client left. Its token is to be forgotten, unless the answer comes anyway.
     fn closed(&mut self, _cx: &mut Cx<Self>, _stream: StreamId) {}
 
     /// A response without a matchtag: the answer to a request that was sent as a
@@ -365,6 +366,10 @@ impl<M: Module> Node for ModuleNode<M> {
     fn deadline(&self) -> Option<Duration> {
         let timer = self.actor.as_ref().and_then(Actor::deadline);
         [timer, self.finalize_by].into_iter().flatten().min()
+    }
+
+    fn n_tokens(&self) -> usize {
+        self.actor.as_ref().map_or(0, |actor| actor.cx.n_tokens())
     }
 
     fn check_invariants(&self) {

@@ -84,6 +84,10 @@ impl<M: Module> Node for ProgramNode<M> {
         self.actor.as_ref().and_then(Actor::deadline)
     }
 
+    fn n_tokens(&self) -> usize {
+        self.actor.as_ref().map_or(0, |actor| actor.cx.n_tokens())
+    }
+
     fn check_invariants(&self) {
         if let Some(actor) = &self.actor {
             actor.core.check_invariants();

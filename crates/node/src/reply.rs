@@ -60,6 +60,11 @@ impl<M: Method> Reply<M> {
         self.token.id
     }
 
+    /// Lets go of a request that [`crate::Host::closed`] said was taken back.
+    pub fn forget(mut self) {
+        self.token.spent = true;
+    }
+
     /// Answers.
     pub fn send<C>(self, cx: &mut Cx<C>, result: Result<M::Response, M::Error>)
     where
@@ -111,7 +116,7 @@ impl<M: Method> Stream<M> {
         }
     }
 
-    /// Names the stream, for tables and for [`crate::Module::closed`].
+    /// Names the stream, for tables and for [`crate::Host::closed`].
     pub fn id(&self) -> StreamId {
         self.token.id
     }
@@ -159,7 +164,7 @@ impl<M: Method> Stream<M> {
         }
     }
 
-    /// Lets go of a stream that [`crate::Module::closed`] said is over.
+    /// Lets go of a stream that [`crate::Host::closed`] said is over.
     pub fn forget(mut self) {
         self.token.spent = true;
     }

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use proto::common::Cancel;
 use proto::{Answer, Coded, Errno, Event, Method, Payload, Refusal, Role};
 use wire::{Flags, Message};
 
-use crate::{Cx, Host, Peer, Reply, Stream};
+use crate::{Cx, Host, Peer, Reply, Stream, builtin};
 
 type RequestFn<C> = Box<dyn Fn(&mut C, &mut Cx<C>, Message)>;
 type EventFn<C> = Box<dyn Fn(&mut C, &mut Cx<C>, &Message)>;
@@ -56,6 +55,7 @@ impl<C: Host> Routes<C> {
 
     /// A method that answers at once.
     pub fn on<M: Method>(self, run: Handler<C, M>) -> Self {
+        debug_assert!(!M::ANSWER.may_wait(), "{}", M::TOPIC);
         self.add(M::TOPIC, M::ROLE, move |core, cx, message| {
             let peer = Peer::of(&message, C::HOPS_SINCE_STAMP);
             let result = M::decode(message.payload()).map_err(|bad| M::bad_payload(&bad));
@@ -79,6 +79,7 @@ impl<C: Host> Routes<C> {
         fits: fn(&C, usize) -> Result<(), M::Error>,
         run: fn(&mut C, &mut Cx<C>, &Peer, M, Reply<M>),
     ) -> Self {
+        debug_assert!(M::ANSWER == Answer::Later, "{}", M::TOPIC);
         self.add(M::TOPIC, M::ROLE, move |core, cx, message| {
             let length = message.payload().map_or(0, |payload| payload.len());
             if let Err(error) = fits(core, length) {
@@ -87,7 +88,7 @@ impl<C: Host> Routes<C> {
             let Some((request, peer)) = accept::<C, M>(cx, &message) else {
                 return;
             };
-            let id = cx.open(message, peer.clone(), false);
+            let id = cx.open(message, peer.clone());
             let reply = Reply::new(id, cx.closing.clone());
             run(core, cx, &peer, request, reply);
         })
@@ -101,7 +102,11 @@ impl<C: Host> Routes<C> {
             "{}",
             M::TOPIC
         );
-        self.add(M::TOPIC, M::ROLE, move |core, cx, message| {
+        let routes = match M::CANCEL {
+            Some(topic) => self.add(topic, Role::ALL, builtin::cancel),
+            None => self,
+        };
+        routes.add(M::TOPIC, M::ROLE, move |core, cx, message| {
             let streaming = message.has(Flags::STREAMING);
             if M::ANSWER == Answer::Stream && !streaming {
                 return cx.respond(message, Err(M::needs_streaming()));
@@ -109,7 +114,7 @@ impl<C: Host> Routes<C> {
             let Some((request, peer)) = accept::<C, M>(cx, &message) else {
                 return;
             };
-            let id = cx.open(message, peer.clone(), streaming);
+            let id = cx.open(message, peer.clone());
             let stream = Stream::new(id, cx.closing.clone(), streaming);
             run(core, cx, &peer, request, stream);
         })
@@ -123,19 +128,6 @@ impl<C: Host> Routes<C> {
         run: fn(&mut C, &mut Cx<C>, Message),
     ) -> Self {
         self.add(topic, role, run)
-    }
-
-    /// The method by which a client ends one of its streams (RFC 6). The stream gets
-    /// ENODATA and [`Host::closed`] is told.
-    pub fn cancel(self, topic: &'static str) -> Self {
-        self.add(topic, Role::ALL, |core, cx, message| {
-            let peer = Peer::of(&message, C::HOPS_SINCE_STAMP);
-            if let Ok(cancel) = Cancel::decode(message.payload())
-                && let Some(id) = cx.cancel_stream(&peer, cancel.matchtag)
-            {
-                core.closed(cx, id);
-            }
-        })
     }
 
     /// An event; the harness subscribes to it.

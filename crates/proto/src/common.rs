@@ -136,7 +136,7 @@ pub struct Shutdown;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disconnect;
 
-/// Ends the stream that its sender started with `matchtag` (RFC 6).
+/// Takes back the request that its sender has made with `matchtag` (RFC 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cancel {
     /// Matchtag of the request to end.
@@ -194,5 +194,5 @@ crate::methods! {
     Disconnect = "NAME.disconnect" (ALL) => Empty, Never, Nothing
         : "Sent by a router for a client that went away.";
     Cancel = "NAME.cancel" (ALL) => Empty, Never, Nothing
-        : "Ends a stream of the sender; it gets ENODATA.";
+        : "Takes back a request of the sender that waits: it gets ENODATA. What it has begun is not undone.";
 }

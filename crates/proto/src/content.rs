@@ -245,11 +245,11 @@ crate::no_payloads!(
 );
 
 crate::methods! {
-    Load = "content.load" (OWNER) => Blob, LoadError, idempotent, bulk
+    Load = "content.load" (OWNER) => Blob, LoadError, idempotent, bulk, Later
         : "Gives the blob with a digest.";
-    Store = "content.store" (OWNER) => Digest, StoreError, idempotent
+    Store = "content.store" (OWNER) => Digest, StoreError, idempotent, Later
         : "Stores a blob and answers with its digest once it is safe.";
-    Flush = "content.flush" (OWNER) => Empty, Refusal, idempotent
+    Flush = "content.flush" (OWNER) => Empty, Refusal, idempotent, Later
         : "Waits until everything stored before is in the backing store.";
     Dropcache = "content.dropcache" (OWNER) => Empty, Never, idempotent
         : "Forgets the blobs that are in the backing store too.";
@@ -259,16 +259,16 @@ crate::methods! {
         : "Offers a backing store.";
     UnregisterBacking = "content.unregister-backing" (OWNER) => Empty, UnregisterError
         : "Takes a backing store back.";
-    CheckpointGet = "content.checkpoint-get" (OWNER) => Checkpoints, CheckpointGetError, idempotent
+    CheckpointGet = "content.checkpoint-get" (OWNER) => Checkpoints, CheckpointGetError, idempotent, Later
         : "Gives the checkpoints that are kept.";
-    CheckpointPut = "content.checkpoint-put" (OWNER) => Empty, Refusal, idempotent
+    CheckpointPut = "content.checkpoint-put" (OWNER) => Empty, Refusal, idempotent, Later
         : "Keeps a checkpoint.";
-    Records = "content.records" (OWNER) => RecordList, Refusal, idempotent
+    Records = "content.records" (OWNER) => RecordList, Refusal, idempotent, Later
         : "Makes the caller the writer of the records and gives all of them.";
-    Commit = "content.commit" (OWNER) => Empty, CommitError, idempotent
+    Commit = "content.commit" (OWNER) => Empty, CommitError, idempotent, Later
         : "Stores blobs and records in one step, wholly or not at all.";
-    Damage = "content.damage" (OWNER) => Findings, Refusal, idempotent
+    Damage = "content.damage" (OWNER) => Findings, Refusal, idempotent, Later
         : "Gives what was found damaged or lost.";
-    DamageAccept = "content.damage-accept" (OWNER) => Empty, Refusal, idempotent
+    DamageAccept = "content.damage-accept" (OWNER) => Empty, Refusal, idempotent, Later
         : "Takes everything that was found as noticed.";
 }

@@ -197,23 +197,23 @@ crate::json_payloads!(
 crate::no_payloads!(CheckpointGet, StatsGet);
 
 crate::methods! {
-    Load = "content-backing.load" (OWNER) => Blob, LoadError, idempotent, bulk
+    Load = "content-backing.load" (OWNER) => Blob, LoadError, idempotent, bulk, Later
         : "Gives the blob with a digest.";
-    Store = "content-backing.store" (OWNER) => Digest, StoreError, idempotent
+    Store = "content-backing.store" (OWNER) => Digest, StoreError, idempotent, Later
         : "Stores a blob and answers with its digest.";
-    Validate = "content-backing.validate" (OWNER) => Empty, LoadError, idempotent
+    Validate = "content-backing.validate" (OWNER) => Empty, LoadError, idempotent, Later
         : "Says whether a blob is there.";
     CheckpointGet = "content-backing.checkpoint-get" (OWNER)
-        => Checkpoints, CheckpointGetError, idempotent
+        => Checkpoints, CheckpointGetError, idempotent, Later
         : "Gives the checkpoints that are kept.";
-    CheckpointPut = "content-backing.checkpoint-put" (OWNER) => Empty, Refusal, idempotent
+    CheckpointPut = "content-backing.checkpoint-put" (OWNER) => Empty, Refusal, idempotent, Later
         : "Keeps a checkpoint.";
-    GcInfo = "content-backing.gc-info" (OWNER) => GcState, Refusal, idempotent
+    GcInfo = "content-backing.gc-info" (OWNER) => GcState, Refusal, idempotent, Later
         : "Gives the epoch and the largest row number, from which a collection begins.";
-    Mark = "content-backing.mark" (OWNER) => Marked, MarkError, idempotent
+    Mark = "content-backing.mark" (OWNER) => Marked, MarkError, idempotent, Later
         : "Keeps blobs from being deleted by sweeps up to an epoch.";
-    Sweep = "content-backing.sweep" (OWNER) => Swept, SweepError, idempotent
+    Sweep = "content-backing.sweep" (OWNER) => Swept, SweepError, idempotent, Later
         : "Deletes some of the blobs that are below an epoch.";
-    StatsGet = "content-backing.stats-get" (OWNER) => Stats, Refusal, idempotent
+    StatsGet = "content-backing.stats-get" (OWNER) => Stats, Refusal, idempotent, Later
         : "Says what is in the store and how fast it is.";
 }

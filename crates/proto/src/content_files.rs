@@ -12,6 +12,6 @@ pub struct StatsGet;
 crate::no_payloads!(StatsGet);
 
 crate::methods! {
-    StatsGet = "content-files.stats-get" (OWNER) => Stats, Refusal, idempotent
+    StatsGet = "content-files.stats-get" (OWNER) => Stats, Refusal, idempotent, Later
         : "Says what is in the store and how fast it is.";
 }

@@ -1,10 +1,12 @@
 //! groups.*: sets of ranks that brokers join (protocol/03 section 12).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::Empty;
 use crate::data::IdSet;
 use crate::schema::JsonSchema;
+use crate::{Empty, Never};
 
 /// The group of all brokers that are there.
 pub const ONLINE: &str = "broker.online";
@@ -39,6 +41,17 @@ pub struct Members {
     pub members: IdSet,
 }
 
+/// Asks for all groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// The groups that are not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// Members by the name of the group.
+    pub subtree: BTreeMap<String, IdSet>,
+}
+
 crate::refusals! {
     /// Why a rank did not join or leave.
     pub enum MemberError {
@@ -48,6 +61,8 @@ crate::refusals! {
         NotJoined(u32, String) => ENOENT "rank {0} is not a member of {1}",
         /// The request came from another rank.
         NotLocal(&'static str) => EPROTO "groups.{0} is restricted to the local broker",
+        /// There are too many groups.
+        TooMany => ENOBUFS "too many groups",
     }
 }
 
@@ -59,11 +74,14 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(Join, Leave, Get, Members);
+crate::json_payloads!(Join, Leave, Get, Members, Stats);
+crate::no_payloads!(StatsGet);
 
 crate::methods! {
-    Join = "groups.join" (OWNER) => Empty, MemberError : "Makes the local broker a member. Not answered yet.";
-    Leave = "groups.leave" (OWNER) => Empty, MemberError : "Takes the local broker out. Not answered yet.";
+    Join = "groups.join" (OWNER) => Empty, MemberError : "Makes the local broker a member, until the client that asks for it leaves.";
+    Leave = "groups.leave" (OWNER) => Empty, MemberError : "Takes the local broker out.";
     Get = "groups.get" (USER) => Members, GetError, idempotent, Either
-        : "Gives the members now and, as a stream, after each change. Not answered yet.";
+        : "Gives the members now and, as a stream, after each change.";
+    StatsGet = "groups.stats-get" (OWNER) => Stats, Never, idempotent
+        : "The groups of this broker and those below it.";
 }

@@ -346,7 +346,7 @@ crate::methods! {
         : "Starts a job; answered at every step of its life.";
     CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent
         : "Says which ranks a job can not go on without.";
-    ShellBarrier = "job-exec.shell-barrier" (USER) => Empty, ShellBarrierError
+    ShellBarrier = "job-exec.shell-barrier" (USER) => Empty, ShellBarrierError, Later
         : "Holds a shell until all shells of its job are there.";
     Expiration = "job-exec.expiration" (OWNER) => Empty, ExpirationError, idempotent
         : "Changes the end of a running job's time.";
@@ -354,7 +354,7 @@ crate::methods! {
         : "Lets a simulated job under manual control start or finish.";
     ShellHello = "job-exec.shell-hello" (OWNER) => ShellOrder, ShellError, Stream
         : "A shell says that it is there and takes orders.";
-    ShellExit = "job-exec.shell-exit" (OWNER) => Empty, ShellError, idempotent
+    ShellExit = "job-exec.shell-exit" (OWNER) => Empty, ShellError, idempotent, Later
         : "A shell's tasks have ended; answered when the outcome is stored.";
     StatsGet = "job-exec.stats-get" (OWNER) => Stats, Refusal, idempotent
         : "The configuration in effect and the jobs in hand.";

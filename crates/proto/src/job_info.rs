@@ -170,7 +170,7 @@ pub const EVENTLOG_WATCH_CANCEL: &str = "job-info.eventlog-watch-cancel";
 pub const UPDATE_WATCH_CANCEL: &str = "job-info.update-watch-cancel";
 
 crate::methods! {
-    Lookup = "job-info.lookup" (USER) => LookupReply, JobInfoError, idempotent, bulk
+    Lookup = "job-info.lookup" (USER) => LookupReply, JobInfoError, idempotent, bulk, Later
         : "Looks up keys of a job.";
     EventlogWatch = "job-info.eventlog-watch" (USER) => Watched, JobInfoError, idempotent, Stream
         : "Follows an event log of a job." {
@@ -186,7 +186,7 @@ crate::methods! {
                 JobInfoError::UpdateNeedsStreaming.refusal()
             }
         };
-    UpdateLookup = "job-info.update-lookup" (USER) => Updated, JobInfoError, idempotent, bulk
+    UpdateLookup = "job-info.update-lookup" (USER) => Updated, JobInfoError, idempotent, bulk, Later
         : "Looks up the current `R` or `jobspec` of a job.";
     StatsGet = "job-info.stats-get" (USER) => Stats, Never, idempotent
         : "How many requests of each kind are open.";

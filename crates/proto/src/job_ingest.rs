@@ -122,7 +122,7 @@ crate::json_payloads!(Submit, Submitted, Info, Stats);
 crate::no_payloads!(GetInfo, StatsGet);
 
 crate::methods! {
-    Submit = "job-ingest.submit" (USER) => Submitted, SubmitError, recognised
+    Submit = "job-ingest.submit" (USER) => Submitted, SubmitError, recognised, Later
         : "Submits a job; answered when it can not be lost any more." {
             fn bad_payload(_: &BadPayload) -> Refusal {
                 SubmitError::Malformed.refusal()

@@ -229,18 +229,18 @@ crate::methods! {
     List = "job-list.list" (USER) => Listed, ListError, idempotent, bulk, Either : "Lists jobs." {
         fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
     };
-    ListId = "job-list.list-id" (USER) => ListedId, ListError, idempotent
+    ListId = "job-list.list-id" (USER) => ListedId, ListError, idempotent, Later
         : "Gives one job, maybe not before it has reached a state." {
             fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
         };
-    ListAttrs = "job-list.list-attrs" (USER) => Attrs, Never, idempotent
+    ListAttrs = "job-list.list-attrs" (USER) => Attrs, Never, idempotent, Later
         : "Gives the names of all attributes.";
     JobStats = "job-list.job-stats" (USER) => JobStatsReply, HiddenError, idempotent, Either
         : "Counts jobs by state and result, once or after every change.";
-    StatsGet = "job-list.stats-get" (USER) => Stats, HiddenError, idempotent
+    StatsGet = "job-list.stats-get" (USER) => Stats, HiddenError, idempotent, Later
         : "Counters of the service.";
-    JobStatePause = "job-list.job-state-pause" (OWNER) => Empty, Never, idempotent
+    JobStatePause = "job-list.job-state-pause" (OWNER) => Empty, Never, idempotent, Later
         : "Keeps what the journal brings from being applied; for tests.";
-    JobStateUnpause = "job-list.job-state-unpause" (OWNER) => Empty, Never, idempotent
+    JobStateUnpause = "job-list.job-state-unpause" (OWNER) => Empty, Never, idempotent, Later
         : "Applies what was kept, and goes on.";
 }

@@ -301,7 +301,7 @@ crate::events! {
 }
 
 crate::methods! {
-    Submit = "job-manager.submit" (OWNER) => Submitted, Refusal, idempotent
+    Submit = "job-manager.submit" (OWNER) => Submitted, Refusal, idempotent, Later
         : "Takes over jobs from job-ingest; answered when their first events are stored.";
     List = "job-manager.list" (OWNER) => Listed, Never, idempotent, bulk
         : "Active jobs: those in the queue by priority, then the others.";
@@ -309,31 +309,31 @@ crate::methods! {
         : "The highest job id so far.";
     GetAttr = "job-manager.getattr" (USER) => Attrs, GetAttrError, idempotent
         : "What is known of a job, updates applied.";
-    Raise = "job-manager.raise" (USER) => Empty, RaiseError, recognised
+    Raise = "job-manager.raise" (USER) => Empty, RaiseError, recognised, Later
         : "Raises an exception on a job; severity 0 ends it.";
-    RaiseAll = "job-manager.raiseall" (USER) => Counted, RaiseAllError, recognised
+    RaiseAll = "job-manager.raiseall" (USER) => Counted, RaiseAllError, recognised, Later
         : "Raises an exception on many jobs.";
     Kill = "job-manager.kill" (USER) => Empty, KillError, idempotent
         : "Sends a signal to every task of a running job; twice, if job-manager dies at that moment.";
     KillAll = "job-manager.killall" (USER) => Counted, KillAllError, idempotent
         : "Sends a signal to every running job; twice, if job-manager dies at that moment.";
-    SetUrgency = "job-manager.urgency" (USER) => OldUrgency, UrgencyError, recognised
+    SetUrgency = "job-manager.urgency" (USER) => OldUrgency, UrgencyError, recognised, Later
         : "Changes the urgency of a job that has no resources yet.";
-    Memo = "job-manager.memo" (USER) => Empty, MemoError, recognised
+    Memo = "job-manager.memo" (USER) => Empty, MemoError, recognised, Later
         : "Adds notes to a job.";
-    Wait = "job-manager.wait" (OWNER) => Waited, WaitError, recognised
+    Wait = "job-manager.wait" (OWNER) => Waited, WaitError, recognised, Later
         : "Waits for the end of a waitable job and takes its result.";
-    Drain = "job-manager.drain" (OWNER) => Empty, Refusal, idempotent
+    Drain = "job-manager.drain" (OWNER) => Empty, Refusal, idempotent, Later
         : "Answered when no active job is left.";
-    Idle = "job-manager.idle" (OWNER) => Pending, Refusal, idempotent
+    Idle = "job-manager.idle" (OWNER) => Pending, Refusal, idempotent, Later
         : "Answered when no job runs and none is with the scheduler.";
     QueueList = "job-manager.queue-list" (USER) => Queues, Never, idempotent
         : "The names of the queues; none for the anonymous one.";
     QueueStatus = "job-manager.queue-status" (USER) => QueueState, QueueError, idempotent
         : "Whether a queue takes jobs and whether it runs them.";
-    QueueEnable = "job-manager.queue-enable" (OWNER) => Empty, QueueError, idempotent
+    QueueEnable = "job-manager.queue-enable" (OWNER) => Empty, QueueError, idempotent, Later
         : "Lets a queue take jobs, or not.";
-    QueueStart = "job-manager.queue-start" (OWNER) => Empty, QueueError, idempotent
+    QueueStart = "job-manager.queue-start" (OWNER) => Empty, QueueError, idempotent, Later
         : "Lets a queue run jobs, or not.";
     AllocQuery = "job-manager.alloc-query" (USER) => AllocCounts, HiddenError, idempotent
         : "How many jobs wait, are with the scheduler, and run.";
@@ -355,9 +355,9 @@ crate::methods! {
                 journal::bad_payload(reason)
             }
         };
-    Purge = "job-manager.purge" (OWNER) => Purged, PurgeError, idempotent
+    Purge = "job-manager.purge" (OWNER) => Purged, PurgeError, idempotent, Later
         : "Forgets inactive jobs by age and number.";
-    PurgeId = "job-manager.purge-id" (OWNER) => Purged, PurgeIdError, idempotent
+    PurgeId = "job-manager.purge-id" (OWNER) => Purged, PurgeIdError, idempotent, Later
         : "Forgets one inactive job.";
     HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
         : "The caller's jobs, newest first.";

@@ -131,9 +131,9 @@ crate::refusals! {
 crate::json_payloads!(Stdin, Exception, Proctable, Processes);
 
 crate::methods! {
-    Stdin = "shell.stdin" (USER) => Empty, StdinError
+    Stdin = "shell.stdin" (USER) => Empty, StdinError, Later
         : "Hands data to tasks on their standard input.";
-    Exception = "shell.exception" (USER) => Empty, Refusal
+    Exception = "shell.exception" (USER) => Empty, Refusal, Later
         : "Raises an exception on the job on behalf of one of its shells.";
     Proctable = "shell.proctable" (USER) => Processes, NotYours, idempotent
         : "Tells which processes the tasks are.";

@@ -541,21 +541,21 @@ crate::events! {
 crate::methods! {
     GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent
         : "Gives the root of a namespace.";
-    Lookup = "kvs.lookup" (USER) => Found, LookupError, idempotent, bulk
+    Lookup = "kvs.lookup" (USER) => Found, LookupError, idempotent, bulk, Later
         : "Looks a key up.";
-    LookupPlus = "kvs.lookup-plus" (USER) => FoundPlus, LookupError, idempotent, bulk
+    LookupPlus = "kvs.lookup-plus" (USER) => FoundPlus, LookupError, idempotent, bulk, Later
         : "Looks a key up and says in which version.";
-    Commit = "kvs.commit" (USER) => Committed, CommitError, recognised
+    Commit = "kvs.commit" (USER) => Committed, CommitError, recognised, Later
         : "Applies a transaction, wholly or not at all; answered when it is stored.";
-    WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent
+    WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent, Later
         : "Waits until a namespace has reached a version.";
     SetrootPause = "kvs.setroot-pause" (OWNER) => Empty, NamespaceError, idempotent
         : "Holds a namespace's transactions back, for tests.";
     SetrootUnpause = "kvs.setroot-unpause" (OWNER) => Empty, NamespaceError, idempotent
         : "Lets them go on.";
-    NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError, recognised
+    NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError, recognised, Later
         : "Makes a namespace.";
-    NamespaceRemove = "kvs.namespace-remove" (OWNER) => Empty, RemoveError, idempotent
+    NamespaceRemove = "kvs.namespace-remove" (OWNER) => Empty, RemoveError, idempotent, Later
         : "Removes a namespace.";
     NamespaceList = "kvs.namespace-list" (OWNER) => Namespaces, Never, idempotent
         : "Lists the namespaces.";

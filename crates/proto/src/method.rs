@@ -13,8 +13,10 @@ use crate::schema::Schema;
 /// How many answers a request gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// Exactly one.
+    /// Exactly one, at once.
     Once,
+    /// Exactly one, when it can be given.
+    Later,
     /// Any number, then one error; ENODATA is the normal end. A request without
     /// STREAMING is refused with EPROTO.
     Stream,
@@ -22,6 +24,14 @@ pub enum Answer {
     Either,
     /// None: the request is sent with NORESPONSE.
     Nothing,
+}
+
+impl Answer {
+    /// Whether a request may wait for its answer, or for more of it, and be taken back
+    /// meanwhile.
+    pub fn may_wait(self) -> bool {
+        matches!(self, Answer::Later | Answer::Stream | Answer::Either)
+    }
 }
 
 /// One method of one service. Implemented on the request's type.
@@ -45,8 +55,8 @@ pub trait Method: Payload + 'static {
     const ANSWER: Answer;
     /// One sentence for `doc/rpc`.
     const SUMMARY: &'static str;
-    /// The method that ends its stream, when that is not `NAME.cancel`. Anyone may call it
-    /// for streams of its own.
+    /// Another method that takes a request back, besides `NAME.cancel`. Anyone may call it
+    /// for requests of its own.
     const CANCEL: Option<&'static str> = None;
     /// What comes back.
     type Response: Payload + 'static;
@@ -122,7 +132,7 @@ impl Declared {
 
 /// Declares the methods of a service, one row each:
 ///
-/// `Request = "topic" (ROLE) => Response, Error [, idempotent|recognised] [, bulk] [, Stream|Either|Nothing] : "summary";`
+/// `Request = "topic" (ROLE) => Response, Error [, idempotent|recognised] [, bulk] [, Later|Stream|Either|Nothing] : "summary";`
 ///
 /// ROLE is `OWNER`, `USER` or `ALL`. Methods whose contract has texts for malformed
 /// requests override [`Method::bad_payload`] or [`Method::needs_streaming`] in braces

@@ -284,15 +284,15 @@ crate::methods! {
         : "Hands the resources to a scheduler, then tells it what changes." {
             const CANCEL: Option<&'static str> = Some(ACQUIRE_CANCEL);
         };
-    Status = "resource.status" (USER) => StatusReply, QueryError, idempotent
+    Status = "resource.status" (USER) => StatusReply, QueryError, idempotent, Later
         : "Gives all resources by state.";
-    SchedStatus = "resource.sched-status" (USER) => SchedStatusReply, QueryError, idempotent
+    SchedStatus = "resource.sched-status" (USER) => SchedStatusReply, QueryError, idempotent, Later
         : "Gives all resources as a scheduler sees them.";
-    Drain = "resource.drain" (OWNER) => Empty, DrainError, recognised : "Takes ranks out of use.";
-    Undrain = "resource.undrain" (OWNER) => Empty, DrainError, recognised : "Puts ranks back in use.";
-    Get = "resource.get" (OWNER) => GetReply, QueryError, idempotent
+    Drain = "resource.drain" (OWNER) => Empty, DrainError, recognised, Later : "Takes ranks out of use.";
+    Undrain = "resource.undrain" (OWNER) => Empty, DrainError, recognised, Later : "Puts ranks back in use.";
+    Get = "resource.get" (OWNER) => GetReply, QueryError, idempotent, Later
         : "Gives the whole resource set and where it came from.";
-    Reload = "resource.reload" (OWNER) => Empty, ReloadError
+    Reload = "resource.reload" (OWNER) => Empty, ReloadError, Later
         : "Replaces the resource set by one in a file.";
     ExpirationUpdate = "resource.expiration-update" (OWNER) => Empty, QueryError, idempotent
         : "Changes the end of the instance's resources.";
@@ -308,7 +308,7 @@ crate::methods! {
         };
     TopoReduce = "resource.topo-reduce" (OWNER) => Empty, QueryError, idempotent, Nothing
         : "Sends what one rank has found to rank 0.";
-    MonitorWaitup = "resource.monitor-waitup" (OWNER) => Empty, QueryError, idempotent
+    MonitorWaitup = "resource.monitor-waitup" (OWNER) => Empty, QueryError, idempotent, Later
         : "Answers when this many ranks are online.";
     MonitorForceDown = "resource.monitor-force-down" (OWNER) => Empty, QueryError, idempotent
         : "Takes ranks for offline; for tests.";

@@ -62,7 +62,7 @@ crate::methods! {
     Get = "state-machine.get" (USER) => Current, Refusal, idempotent : "Gives the broker's state.";
     Monitor = "state-machine.monitor" (OWNER) => StateNumber, Refusal, idempotent, Either
         : "Gives the state now and, as a stream, after each change.";
-    Wait = "state-machine.wait" (USER) => Empty, WaitError, idempotent
+    Wait = "state-machine.wait" (USER) => Empty, WaitError, idempotent, Later
         : "Answers when the broker is in RUN.";
     Post = "state-machine.post" (OWNER) => Empty, Refusal, Nothing
         : "Posts an event of the state machine.";

@@ -39,7 +39,7 @@ proto::json_payloads!(Once, Later, Count, Number);
 
 proto::methods! {
     Once = "echo.once" (USER) => Number, Never : "Answers at once.";
-    Later = "echo.later" (USER) => Number, Never : "Answers later.";
+    Later = "echo.later" (USER) => Number, Never, Later : "Answers later.";
     Count = "echo.count" (USER) => Number, Refusal, Stream : "Answers several times.";
 }
 

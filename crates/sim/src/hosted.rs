@@ -16,6 +16,8 @@ pub trait AnyNode {
     fn take_result(&mut self) -> Option<Input>;
     /// See [`Node::deadline`].
     fn deadline(&self) -> Option<Duration>;
+    /// See [`Node::n_tokens`].
+    fn n_tokens(&self) -> usize;
     /// See [`Node::check_invariants`].
     fn check_invariants(&self);
 }
@@ -81,6 +83,10 @@ impl<N: Node> AnyNode for Hosted<N> {
 
     fn deadline(&self) -> Option<Duration> {
         self.node.deadline()
+    }
+
+    fn n_tokens(&self) -> usize {
+        self.node.n_tokens()
     }
 
     fn check_invariants(&self) {

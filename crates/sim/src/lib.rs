@@ -3,7 +3,7 @@
 //!
 //! Read on in `play.rs` (what is simulated), `world.rs` (what happens next), `stage.rs`
 //! (how it begins), `faults.rs` (what goes wrong), `hosted.rs` (a node without its
-//! process), `program.rs` (what programs are), `clients.rs` with `echo.rs` and `store/`
+//! process), `by_hand.rs` (a world that a test moves step by step), `program.rs` (what programs are), `clients.rs` with `echo.rs` and `store/`
 //! (programs that ask, and the checkers of what they get). The cut is at messages:
 //! sockets and processes are covered by `t/`. Only the content store has files, in a
 //! folder that ends with the run.
@@ -12,6 +12,7 @@
 //! and what was on its way to or from it is lost in part; a program may vanish with
 //! requests outstanding; everything may be gone at once but the files.
 
+mod by_hand;
 mod clients;
 mod echo;
 mod faults;

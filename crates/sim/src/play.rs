@@ -15,6 +15,8 @@ pub enum Play {
     Kvs,
     /// The same with a content store that keeps each blob in a file of its own.
     KvsFiles,
+    /// An instance with every module and no programs, to be moved by hand.
+    Instance,
 }
 
 /// A module and its arguments.
@@ -24,7 +26,7 @@ pub(crate) type Cast = (&'static str, &'static [&'static str]);
 const CONTENT_ARGS: &[&str] = &["journal_mode=MEMORY", "synchronous=OFF"];
 
 impl Play {
-    /// All of them.
+    /// All that run by themselves.
     pub const ALL: [Play; 3] = [Play::Echo, Play::Kvs, Play::KvsFiles];
 
     /// Its name on the command line.
@@ -33,6 +35,7 @@ impl Play {
             Play::Echo => "echo",
             Play::Kvs => "kvs",
             Play::KvsFiles => "kvs-files",
+            Play::Instance => "instance",
         }
     }
 
@@ -45,7 +48,7 @@ impl Play {
     pub(crate) fn attrs(self) -> &'static [&'static str] {
         match self {
             Play::KvsFiles => &["content.backing-module=content-files"],
-            Play::Echo | Play::Kvs => &[],
+            Play::Echo | Play::Kvs | Play::Instance => &[],
         }
     }
 
@@ -59,6 +62,7 @@ impl Play {
                 ("kvs-watch", &[]),
                 ("heartbeat", &[]),
             ],
+            Play::Instance => Play::INSTANCE,
             Play::KvsFiles => &[
                 ("content", &[]),
                 ("kvs", &[]),
@@ -68,6 +72,21 @@ impl Play {
         }
     }
 
+    /// The modules of an instance.
+    const INSTANCE: &[Cast] = &[
+        ("content", CONTENT_ARGS),
+        ("kvs", &[]),
+        ("kvs-watch", &[]),
+        ("resource", &[]),
+        ("job-manager", &[]),
+        ("job-info", &[]),
+        ("job-list", &[]),
+        ("job-ingest", &[]),
+        ("job-exec", &[]),
+        ("sched-simple", &[]),
+        ("heartbeat", &[]),
+    ];
+
     /// Whether something outlives the processes.
     pub(crate) fn has_files(self) -> bool {
         self != Play::Echo
@@ -75,6 +94,7 @@ impl Play {
 
     pub(crate) fn programs(self) -> Vec<Box<dyn Program>> {
         match self {
+            Play::Instance => Vec::new(),
             Play::Echo => (0..3)
                 .map(|_| Box::new(Client::default()) as Box<dyn Program>)
                 .collect(),

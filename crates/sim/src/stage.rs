@@ -9,7 +9,7 @@ use content::Content;
 use heartbeat::Heartbeat;
 use kvs::Kvs;
 use kvs_watch::KvsWatch;
-use node::{Input, ModuleNode, PeerId, PeerKind};
+use node::{Input, Module, ModuleNode, PeerId, PeerKind};
 use proto::module::{Load, Remove};
 use proto::{Object, Payload};
 use tempfile::TempDir;
@@ -146,17 +146,38 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
     Hosted::new(node, files)
 }
 
+/// A module without a worker.
+fn alone<M: Module<Worker = ()>>() -> Box<dyn AnyNode> {
+    Box::new(Hosted::new(ModuleNode::<M>::default(), ()))
+}
+
 /// A module by its name.
 pub(crate) fn module(name: &str) -> Box<dyn AnyNode> {
     match name {
-        "echo" => Box::new(Hosted::new(ModuleNode::<Echo>::default(), ())),
-        "heartbeat" => Box::new(Hosted::new(ModuleNode::<Heartbeat>::default(), ())),
+        "echo" => alone::<Echo>(),
+        "heartbeat" => alone::<Heartbeat>(),
         "content" => Box::new(Hosted::new(
             ModuleNode::<Content>::default(),
             content::Store::default(),
         )),
-        "kvs" => Box::new(Hosted::new(ModuleNode::<Kvs>::default(), ())),
-        "kvs-watch" => Box::new(Hosted::new(ModuleNode::<KvsWatch>::default(), ())),
+        "kvs" => alone::<Kvs>(),
+        "kvs-watch" => alone::<KvsWatch>(),
+        "resource" => Box::new(Hosted::new(
+            ModuleNode::<resource::Resource>::default(),
+            Box::new(resource::ThisMachine) as Box<dyn resource::Machine>,
+        )),
+        "job-manager" => alone::<job_manager::JobManager>(),
+        "job-info" => alone::<job_info::JobInfo>(),
+        "job-list" => alone::<job_list::JobList>(),
+        "job-ingest" => alone::<job_ingest::JobIngest>(),
+        "job-exec" => Box::new(Hosted::new(
+            ModuleNode::<job_exec::JobExec>::default(),
+            job_exec::Surroundings {
+                job_shell: "no shell is started".to_owned(),
+                processes: Box::<job_exec::ThisHost>::default(),
+            },
+        )),
+        "sched-simple" => alone::<sched_simple::SchedSimple>(),
         other => panic!("no such module: {other}"),
     }
 }

@@ -61,6 +61,8 @@ pub struct World {
     pub(crate) links: Vec<PeerId>,
     /// What programs have sent and the broker has not got.
     pub(crate) to_broker: BTreeMap<PeerId, VecDeque<Message>>,
+    /// What came for clients of [`World::by_hand`].
+    pub(crate) heard: BTreeMap<PeerId, Vec<Message>>,
     pub(crate) loader: Loader,
     pub(crate) last_peer: u64,
     pub(crate) seed: u64,
@@ -98,6 +100,7 @@ impl World {
             programs: play.programs(),
             links: Vec::new(),
             to_broker: BTreeMap::new(),
+            heard: BTreeMap::new(),
             loader: Loader::new(PeerId::BROKER),
             last_peer: 0,
             seed,
@@ -317,6 +320,8 @@ impl World {
                 if let Some(at) = self.links.iter().position(|link| *link == to) {
                     let more = self.programs[at].take(&message);
                     self.to_broker.entry(to).or_default().extend(more);
+                } else if let Some(heard) = self.heard.get_mut(&to) {
+                    heard.push(message);
                 } else if to == self.loader.peer {
                     let more = self.loader.take(&message);
                     self.to_broker.entry(to).or_default().extend(more);

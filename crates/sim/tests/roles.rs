@@ -84,9 +84,7 @@ fn every_declared_method_is_answered_by_one_component() {
         let n = providers
             .filter(|c| c.roles.contains_key(method.topic))
             .count();
-        // `resource` asks for them, and goes on without an answer.
-        let expect = usize::from(!method.topic.starts_with("groups."));
-        assert!(of_all || n == expect, "{} is answered by {n}", method.topic);
+        assert!(of_all || n == 1, "{} is answered by {n}", method.topic);
         if let Some(cancel) = method.cancel {
             assert!(
                 components.iter().any(|c| c.roles.contains_key(cancel)),

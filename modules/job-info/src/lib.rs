@@ -13,10 +13,7 @@ mod update;
 mod watch;
 
 use node::{Cx, Host, Module, Routes, StreamId};
-use proto::job_info::{
-    EVENTLOG_WATCH_CANCEL, EventlogWatch, Lookup, StatsGet, UPDATE_WATCH_CANCEL, UpdateLookup,
-    UpdateWatch,
-};
+use proto::job_info::{EventlogWatch, Lookup, StatsGet, UpdateLookup, UpdateWatch};
 use proto::{Errno, Refusal};
 
 pub use crate::core::JobInfo;
@@ -35,9 +32,7 @@ impl Module for JobInfo {
         Routes::new()
             .later::<Lookup>(handlers::lookup::lookup)
             .stream::<EventlogWatch>(handlers::watch::eventlog_watch)
-            .cancel(EVENTLOG_WATCH_CANCEL)
             .stream::<UpdateWatch>(handlers::watch::update_watch)
-            .cancel(UPDATE_WATCH_CANCEL)
             .later::<UpdateLookup>(handlers::lookup::update_lookup)
             .on::<StatsGet>(handlers::stats_get)
     }

@@ -447,7 +447,13 @@ fn a_guest_log_is_let_go_of_at_every_stage() {
             watch(&mut probe, "guest.output", 0, 100);
             reach(&mut probe);
             probe.said();
-            let end = is_cancelled.then(|| format!("{GIVEN} ENODATA"));
+            let (end, done) = match is_cancelled {
+                true => (
+                    Some(format!("{GIVEN} ENODATA")),
+                    Some("response job-info.eventlog-watch-cancel #2".to_owned()),
+                ),
+                false => (None, None),
+            };
             if is_cancelled {
                 let cancel = r#"{"matchtag":1}"#;
                 probe.request("job-info.eventlog-watch-cancel", cancel);
@@ -455,7 +461,8 @@ fn a_guest_log_is_let_go_of_at_every_stage() {
                 probe.request("job-info.disconnect", "");
             }
             let taken_back = |tag| format!(r#"notify kvs-watch.cancel {{"matchtag":{tag}}}"#);
-            let expect: Vec<String> = end.into_iter().chain(tags.iter().map(taken_back)).collect();
+            let taken_back = tags.iter().map(taken_back);
+            let expect: Vec<String> = end.into_iter().chain(taken_back).chain(done).collect();
             assert_eq!(probe.said(), expect, "{stage}");
             assert_eq!(probe.actor.core.stats(), Default::default());
         }
@@ -469,7 +476,8 @@ fn a_watch_of_the_primary_log_is_let_go_of() {
     let cancel = r#"{"matchtag":1}"#;
     probe.request("job-info.eventlog-watch-cancel", cancel);
     let taken_back = r#"notify kvs-watch.cancel {"matchtag":1}"#.to_owned();
-    assert_eq!(probe.said(), [format!("{GIVEN} ENODATA"), taken_back]);
+    let done = "response job-info.eventlog-watch-cancel #2".to_owned();
+    assert_eq!(probe.said(), [format!("{GIVEN} ENODATA"), taken_back, done]);
     assert_eq!(probe.actor.core.stats(), Default::default());
 }
 

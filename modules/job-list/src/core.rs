@@ -110,6 +110,7 @@ impl JobList {
         if let Some(watcher) = self.watchers.remove(&stream) {
             watcher.forget();
         }
+        self.waits.closed(stream);
     }
 
     /// Sees to it that watchers hear of changes, together and not too often.

@@ -22,7 +22,7 @@ mod waits;
 mod wish;
 mod words;
 
-use node::{Cx, Host, Module, Peer, Routes, StreamId};
+use node::{Cx, Host, Module, Routes, StreamId};
 use proto::job_list::{
     JobStatePause, JobStateUnpause, JobStats, List, ListAttrs, ListId, StatsGet,
 };
@@ -38,10 +38,6 @@ impl Host for JobList {
 
     fn closed(&mut self, _: &mut Cx<Self>, stream: StreamId) {
         JobList::closed(self, stream);
-    }
-
-    fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
-        self.waits.forget(cx, gone);
     }
 
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, StreamId};
 use proto::data::JobId;
 use proto::job_list::ListError;
 use proto::kvs::{Lookup, PRIMARY, READDIR};
@@ -30,6 +30,7 @@ pub struct Wait {
 #[derive(Debug, Default)]
 pub struct Waits {
     by_id: BTreeMap<u64, Vec<Wait>>,
+    by_request: BTreeMap<StreamId, u64>,
     /// Jobs that are being looked for in the KVS.
     n_lookups: u64,
     n_waits: u64,
@@ -53,24 +54,21 @@ impl Waits {
         }
     }
 
-    /// Forgets the requests of a client that left.
-    pub fn forget(&mut self, cx: &mut Cx<JobList>, gone: &Peer) {
-        for id in self.ids() {
-            let (left, stay): (Vec<_>, Vec<_>) = self
-                .take(id)
-                .into_iter()
-                .partition(|wait| wait.peer.sender == gone.sender);
-            for wait in stay {
-                self.add(id, wait);
-            }
-            for wait in left {
-                // It goes nowhere, and ends the request on our side.
-                wait.reply.send(cx, Err(ListError::NotFound));
+    /// Forgets a request that was taken back, or whose client left.
+    pub fn closed(&mut self, request: StreamId) {
+        let Some(id) = self.by_request.get(&request).copied() else {
+            return;
+        };
+        for wait in self.take(id) {
+            match wait.reply.id() == request {
+                true => wait.reply.forget(),
+                false => self.add(id, wait),
             }
         }
     }
 
     fn add(&mut self, id: u64, wait: Wait) {
+        self.by_request.insert(wait.reply.id(), id);
         self.by_id.entry(id).or_default().push(wait);
         self.n_waits += 1;
     }
@@ -78,6 +76,9 @@ impl Waits {
     fn take(&mut self, id: u64) -> Vec<Wait> {
         let waits = self.by_id.remove(&id).unwrap_or_default();
         self.n_waits -= waits.len() as u64;
+        for wait in &waits {
+            self.by_request.remove(&wait.reply.id());
+        }
         waits
     }
 }

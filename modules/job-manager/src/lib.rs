@@ -32,10 +32,9 @@ mod tests;
 use node::{Cx, Host, Module, Peer, Routes, StreamId};
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
-    AllocQuery, Drain, EVENTS_JOURNAL_CANCEL, EventsJournal, ExecHello, GetAttr, GetInfo,
-    HistoryGet, Idle, Kill, KillAll, List, Memo, Purge, PurgeId, QueueEnable, QueueList,
-    QueueStart, QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady,
-    SetBatchTimeout, SetUrgency, StatsGet, Submit, Wait,
+    AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, Idle, Kill, KillAll,
+    List, Memo, Purge, PurgeId, QueueEnable, QueueList, QueueStart, QueueStatus, Raise, RaiseAll,
+    ResourceStatus, SchedHello, SchedReady, SetBatchTimeout, SetUrgency, StatsGet, Submit, Wait,
 };
 use proto::{Method, Object, Refusal};
 use wire::Message;
@@ -66,10 +65,10 @@ impl Host for JobManager {
 
     fn closed(&mut self, _cx: &mut Cx<Self>, stream: StreamId) {
         self.journal.closed(stream);
+        self.waits.closed(stream);
     }
 
     fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
-        self.waits.disconnected(cx, gone);
         self.scheduler_gone(cx, gone);
         self.exec_gone(cx, gone);
     }
@@ -124,7 +123,6 @@ impl Module for JobManager {
             .stream::<EventsJournal>(|core, cx, _, request, stream| {
                 core.listen(cx, request, stream);
             })
-            .cancel(EVENTS_JOURNAL_CANCEL)
             .later::<Purge>(handlers::purge)
             .later::<PurgeId>(handlers::purge_id)
             .on::<HistoryGet>(handlers::history_get)

@@ -1,15 +1,14 @@
 //! Those who wait for jobs to end: `wait` for one, `drain` and `idle` for all (protocol/11
 //! section 4.3).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
-use node::{Cx, Peer, Reply};
+use node::{Cx, Peer, Reply, StreamId};
+use proto::Empty;
 use proto::data::JobId;
 use proto::data::job::SubmitFlags;
 use proto::job_manager::{Drain, Idle, ListedJob, Pending, Wait, WaitError, Waited};
-use proto::{Empty, Errno, Refusal};
 use serde::{Deserialize, Serialize};
-use wire::Identity;
 
 use crate::JobManager;
 use crate::job::Job;
@@ -21,7 +20,6 @@ use crate::state::{End, Life};
 /// One `wait` that is not answered.
 struct Waiter {
     reply: Reply<Wait>,
-    sender: Option<Identity>,
     /// By which the request is known when it comes again.
     number: Option<u64>,
 }
@@ -44,11 +42,13 @@ pub struct Waits {
     /// Over, and not waited for yet.
     zombies: BTreeMap<JobId, Zombie>,
     one: BTreeMap<JobId, Waiter>,
-    any: VecDeque<Waiter>,
+    one_by_request: BTreeMap<StreamId, JobId>,
+    /// Oldest first.
+    any: BTreeMap<StreamId, Waiter>,
     /// Waitable jobs that are not over.
     n_active: usize,
-    drains: Vec<Reply<Drain>>,
-    idles: Vec<Reply<Idle>>,
+    drains: BTreeMap<StreamId, Reply<Drain>>,
+    idles: BTreeMap<StreamId, Reply<Idle>>,
 }
 
 impl Waits {
@@ -64,8 +64,9 @@ impl Waits {
         }
         self.n_active -= 1;
         let waited = outcome(job.id, &job.life);
-        let waiter = self.one.remove(&job.id).or_else(|| self.any.pop_front());
-        if let Some(waiter) = waiter {
+        let any = || self.any.pop_first().map(|(_, waiter)| waiter);
+        if let Some(waiter) = self.one.remove(&job.id).or_else(any) {
+            self.one_by_request.remove(&waiter.reply.id());
             return Some((waiter.number, waiter.reply, waited));
         }
         let listed = crate::handlers::listed(job);
@@ -114,39 +115,33 @@ impl Waits {
         }
         let waiter = Waiter {
             reply,
-            sender: peer.sender.clone(),
             number: peer.number,
         };
         match id.is_any() {
-            true => self.any.push_back(waiter),
+            true => self.any.insert(waiter.reply.id(), waiter),
             false => {
-                self.one.insert(id, waiter);
+                self.one_by_request.insert(waiter.reply.id(), id);
+                self.one.insert(id, waiter)
             }
-        }
+        };
         None
     }
 
-    /// A client left: what it waited for is somebody else's.
-    pub fn disconnected(&mut self, cx: &mut Cx<JobManager>, gone: &Peer) {
-        let left = |waiter: &Waiter| gone.sender.is_some() && waiter.sender == gone.sender;
-        let one = std::mem::take(&mut self.one);
-        let (lost, kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            one.into_iter().partition(|(_, waiter)| left(waiter));
-        self.one = kept;
-        let any = std::mem::take(&mut self.any);
-        let (lost_any, kept): (Vec<_>, Vec<_>) = any.into_iter().partition(left);
-        self.any = kept.into();
-        for waiter in lost.into_values().chain(lost_any) {
-            waiter
-                .reply
-                .send_refusal(cx, Err(Refusal::bare(Errno::ECANCELED)));
+    /// A request was taken back, or its client left: what it waited for is somebody else's.
+    pub fn closed(&mut self, request: StreamId) {
+        if let Some(id) = self.one_by_request.remove(&request) {
+            self.one.remove(&id).map(|waiter| waiter.reply.forget());
         }
+        self.any.remove(&request).map(|w| w.reply.forget());
+        self.drains.remove(&request).map(Reply::forget);
+        self.idles.remove(&request).map(Reply::forget);
     }
 
     /// Nobody needs to wait any longer: we are going down.
     pub fn end(&mut self, cx: &mut Cx<JobManager>) {
+        self.one_by_request.clear();
         let one = std::mem::take(&mut self.one).into_values();
-        for waiter in one.chain(std::mem::take(&mut self.any)) {
+        for waiter in one.chain(std::mem::take(&mut self.any).into_values()) {
             waiter.reply.send(cx, Err(WaitError::Unloading));
         }
     }
@@ -163,12 +158,12 @@ impl Waits {
 
     /// Takes a `drain` in.
     pub fn drain(&mut self, reply: Reply<Drain>) {
-        self.drains.push(reply);
+        self.drains.insert(reply.id(), reply);
     }
 
     /// Takes an `idle` in.
     pub fn idle(&mut self, reply: Reply<Idle>) {
-        self.idles.push(reply);
+        self.idles.insert(reply.id(), reply);
     }
 }
 
@@ -200,7 +195,7 @@ impl JobManager {
         if self.jobs.n_active() == 0 && !self.waits.drains.is_empty() {
             let drains = std::mem::take(&mut self.waits.drains);
             self.batch.then(move |_, cx| {
-                for reply in drains {
+                for reply in drains.into_values() {
                     reply.send(cx, Ok(Empty));
                 }
             });
@@ -210,7 +205,7 @@ impl JobManager {
             let idles = std::mem::take(&mut self.waits.idles);
             let pending = self.jobs.n_active() as u64;
             self.batch.then(move |_, cx| {
-                for reply in idles {
+                for reply in idles.into_values() {
                     reply.send(cx, Ok(Pending { pending }));
                 }
             });

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node::{Cx, Host, Module, Peer, Routes, StreamId};
+use node::{Cx, Host, Module, Routes, StreamId};
 use proto::Refusal;
 use proto::data::BlobRef;
 use proto::kvs::{CreatedEvent, EVENT_PREFIX, SetrootEvent};
-use wire::Identity;
 
 use crate::watcher::{Heard, Watcher};
 
@@ -15,8 +14,6 @@ use crate::watcher::{Heard, Watcher};
 pub struct KvsWatch {
     pub(crate) watchers: BTreeMap<StreamId, Watcher>,
     pub(crate) namespaces: BTreeMap<String, Namespace>,
-    /// Watchers by their client, for when it leaves.
-    by_client: BTreeSet<(Identity, StreamId)>,
     /// Watchers looked at, each time: what something costs, for tests.
     #[cfg(test)]
     pub(crate) n_touched: usize,
@@ -43,25 +40,10 @@ impl Host for KvsWatch {
     const NAME: &'static str = "kvs-watch";
     type Worker = ();
 
-    /// A watch was cancelled, which has been answered.
+    /// A watch was taken back, or its client left.
     fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         if let Some(watcher) = self.remove(cx, stream) {
             watcher.forget();
-        }
-    }
-
-    /// A client left: also what it asked without streaming is forgotten.
-    fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
-        let Some(client) = gone.sender.clone() else {
-            return;
-        };
-        let range = (client.clone(), StreamId(0))..=(client, StreamId(u64::MAX));
-        let ids: Vec<StreamId> = self.by_client.range(range).map(|(_, id)| *id).collect();
-        for id in ids {
-            if let Some(watcher) = self.remove(cx, id) {
-                // Its answer goes nowhere.
-                watcher.end(cx, Ok(()));
-            }
         }
     }
 
@@ -115,9 +97,6 @@ impl KvsWatch {
         if watcher.is_full() {
             namespace.full.insert(id);
         }
-        if let Some(client) = &watcher.peer.sender {
-            self.by_client.insert((client.clone(), id));
-        }
         self.watchers.insert(id, watcher);
         self.with(cx, id, |_| ());
     }
@@ -149,9 +128,6 @@ impl KvsWatch {
         #[cfg(test)]
         {
             self.n_touched += 1;
-        }
-        if let Some(client) = &watcher.peer.sender {
-            self.by_client.remove(&(client.clone(), id));
         }
         if let Some(namespace) = self.namespaces.get_mut(&watcher.namespace) {
             namespace.watchers.remove(&id);

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use node::{Cx, Host, Module, Peer, Recall, Reply, Routes, TimerId};
+use node::{Cx, Host, Module, Peer, Recall, Reply, Routes, StreamId, TimerId};
 use proto::content::{self, Checkpoint};
 use proto::data::BlobRef;
 use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove, PRIMARY};
 use proto::{Errno, Object, Refusal};
 use rustc_hash::FxHashMap;
-use wire::Identity;
 
 use crate::batch::Batch;
 use crate::engine::view::{Memory, Want};
@@ -30,8 +29,6 @@ pub struct Kvs {
     pub(crate) changes: Vec<Change>,
     /// Names that are taken although there is no such namespace, yet or any more.
     pub(crate) reserved: BTreeMap<String, Reserved>,
-    /// Where each client has waited for versions, for when it leaves.
-    pub(crate) waited_for: BTreeMap<Identity, BTreeSet<String>>,
     /// Requests to make namespaces that are being made: they exist when that is stored.
     pub(crate) rivals: BTreeMap<String, Vec<Reply<NamespaceCreate>>>,
     /// Requests to remove namespaces that are being made or removed.
@@ -96,22 +93,12 @@ impl Host for Kvs {
         self.advance(cx);
     }
 
-    /// Whoever waits for a version and leaves is forgotten.
-    fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
-        let Some(client) = &gone.sender else {
-            return;
-        };
-        for name in self.waited_for.remove(client).unwrap_or_default() {
-            let Some(namespace) = self.namespaces.get_mut(&name) else {
-                continue;
-            };
-            let left =
-                |waiter: &mut crate::namespace::Waiter| waiter.peer.sender.as_ref() == Some(client);
-            for waiter in namespace.waiters.extract_if(.., left) {
-                // Its answer goes nowhere.
-                waiter
-                    .reply
-                    .send_refusal(cx, Err(Refusal::bare(Errno::ECANCELED)));
+    /// Whoever waited for a version does not any more.
+    fn closed(&mut self, _: &mut Cx<Self>, request: StreamId) {
+        for namespace in self.namespaces.values_mut() {
+            let waiters = &mut namespace.waiters;
+            if let Some(at) = waiters.iter().position(|w| w.reply.id() == request) {
+                return waiters.swap_remove(at).reply.forget();
             }
         }
     }
@@ -185,7 +172,6 @@ impl Module for Kvs {
             ready: VecDeque::new(),
             changes: Vec::new(),
             reserved: BTreeMap::new(),
-            waited_for: BTreeMap::new(),
             rivals: BTreeMap::new(),
             doomed: BTreeMap::new(),
             leftovers: BTreeMap::new(),

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use node::{Peer, Reply};
+use node::Reply;
 use proto::data::BlobRef;
 use proto::kvs::{Commit, NO_MERGE, SYNC, WaitVersion};
 
@@ -59,8 +59,6 @@ pub struct Namespace {
 pub struct Waiter {
     /// The version wanted.
     pub seq: i64,
-    /// Who waits.
-    pub peer: Peer,
     /// Its answer.
     pub reply: Reply<WaitVersion>,
 }

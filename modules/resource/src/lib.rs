@@ -22,8 +22,8 @@ mod topology;
 
 use node::{Cx, Host, Module, Routes, StreamId};
 use proto::resource::{
-    ACQUIRE_CANCEL, Acquire, Drain, ExpirationUpdate, Get, JOURNAL_CANCEL, Journal,
-    MonitorForceDown, MonitorWaitup, Reload, SchedStatus, Status, TopoReduce, Undrain,
+    Acquire, Drain, ExpirationUpdate, Get, Journal, MonitorForceDown, MonitorWaitup, Reload,
+    SchedStatus, Status, TopoReduce, Undrain,
 };
 use proto::{Object, Refusal};
 
@@ -44,6 +44,7 @@ impl Host for Resource {
 
     fn closed(&mut self, _: &mut Cx<Self>, stream: StreamId) {
         self.journal.closed(stream);
+        self.monitor.closed(stream);
         if let Some(scheduler) = self.scheduler.take_if(|s| s.stream.id() == stream) {
             scheduler.stream.forget();
         }
@@ -58,7 +59,6 @@ impl Module for Resource {
     fn routes() -> Routes<Self> {
         Routes::new()
             .stream::<Acquire>(handlers::acquire::acquire)
-            .cancel(ACQUIRE_CANCEL)
             .later::<Status>(handlers::status::status)
             .later::<SchedStatus>(handlers::status::sched_status)
             .later::<Get>(handlers::status::get)
@@ -67,7 +67,6 @@ impl Module for Resource {
             .later::<Reload>(handlers::reload::reload)
             .on::<ExpirationUpdate>(handlers::expiration::expiration_update)
             .stream::<Journal>(handlers::journal::journal)
-            .cancel(JOURNAL_CANCEL)
             .on::<TopoReduce>(handlers::monitor::topo_reduce)
             .later::<MonitorWaitup>(handlers::monitor::waitup)
             .on::<MonitorForceDown>(handlers::monitor::force_down)

@@ -1,6 +1,6 @@
 //! Which ranks are there: online, torpid, or said to be down for a test.
 
-use node::{Cx, Reply};
+use node::{Cx, Reply, StreamId};
 use proto::Empty;
 use proto::data::IdSet;
 use proto::resource::MonitorWaitup;
@@ -44,6 +44,13 @@ impl Monitor {
         let before = self.online();
         self.forced_down.add(ranks);
         self.change(&before)
+    }
+
+    /// A request was taken back, or its client left.
+    pub fn closed(&mut self, request: StreamId) {
+        if let Some(at) = self.waiting.iter().position(|(_, r)| r.id() == request) {
+            self.waiting.swap_remove(at).1.forget();
+        }
     }
 
     /// Somebody waits until so many are there.

@@ -188,7 +188,13 @@ fn a_scheduler_hears_of_every_change_and_is_alone() {
     assert_eq!(probe.said(), ["response resource.undrain #4"]);
 
     probe.request("resource.acquire-cancel", r#"{"matchtag":1}"#);
-    assert_eq!(probe.said(), ["response resource.acquire #1 ENODATA"]);
+    assert_eq!(
+        probe.said(),
+        [
+            "response resource.acquire #1 ENODATA",
+            "response resource.acquire-cancel #5"
+        ]
+    );
     probe.stream("resource.acquire", "");
     assert_eq!(
         probe.said(),

@@ -86,7 +86,10 @@ fn method_section(method: &Declared) -> String {
         method.summary,
     );
     if let Some(cancel) = method.cancel {
-        let _ = writeln!(section, "\nThe stream is ended with `{cancel}`.");
+        let _ = writeln!(
+            section,
+            "\nThe request may be taken back with `{cancel}` too."
+        );
     }
     section.push_str(&payload("Request", (method.request_schema)()));
     if method.answer != Answer::Nothing {
@@ -140,6 +143,7 @@ pub(super) fn who(role: Role) -> &'static str {
 fn answers(answer: Answer) -> &'static str {
     match answer {
         Answer::Once => "once",
+        Answer::Later => "once, it may wait",
         Answer::Stream => "stream",
         Answer::Either => "once or stream",
         Answer::Nothing => "never",

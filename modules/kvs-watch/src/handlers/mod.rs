@@ -13,7 +13,6 @@ use crate::KvsWatch;
 pub fn routes() -> Routes<KvsWatch> {
     Routes::new()
         .stream::<kvs_watch::Lookup>(lookup::lookup)
-        .cancel("kvs-watch.cancel")
         .on::<kvs_watch::StatsGet>(stats::stats_get)
         .heard::<SetrootEvent>(|core, cx, _, event| core.setroot(cx, event))
         .heard::<CreatedEvent>(|core, cx, _, event| core.created(cx, event))

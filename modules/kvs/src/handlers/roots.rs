@@ -40,13 +40,8 @@ pub fn wait_version(
     }
     match core.namespaces.get_mut(&request.namespace) {
         Some(namespace) if namespace.waiters.len() < WAITING_REQUESTS_MAX => {
-            if let Some(client) = &peer.sender {
-                let names = core.waited_for.entry(client.clone()).or_default();
-                names.insert(request.namespace);
-            }
             namespace.waiters.push(Waiter {
                 seq: request.rootseq,
-                peer: peer.clone(),
                 reply,
             });
         }

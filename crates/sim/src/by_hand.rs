@@ -1,0 +1,102 @@
+//! A world that is moved by hand: for tests that say what happens next, one message at a
+//! time, and see what each component keeps.
+
+use node::{Input, PeerId};
+use wire::Message;
+
+use crate::hosted::AnyNode;
+use crate::play::Play;
+use crate::world::{Choice, World};
+
+/// Messages after which a world should have come to rest.
+const REST_STEPS_MAX: usize = 10_000;
+
+impl World {
+    /// A world in which the modules of `play` run and nothing happens by itself.
+    pub fn by_hand(play: Play) -> World {
+        let mut world = World::new(play, 1, 0).telling();
+        world.set_the_stage();
+        world.rest();
+        world
+    }
+
+    /// A new client of the owner.
+    pub fn client(&mut self) -> PeerId {
+        let link = self.connect();
+        self.heard.insert(link, Vec::new());
+        link
+    }
+
+    /// A client sends a message, which is on its way then.
+    pub fn send(&mut self, client: PeerId, message: Message) {
+        self.to_broker.entry(client).or_default().push_back(message);
+    }
+
+    /// What a client has heard since it was last asked.
+    pub fn heard(&mut self, client: PeerId) -> Vec<Message> {
+        let heard = self.heard.get_mut(&client);
+        heard.map(std::mem::take).unwrap_or_default()
+    }
+
+    /// A client's connection ends. What it has sent has arrived before.
+    pub fn leave(&mut self, client: PeerId) {
+        while self
+            .to_broker
+            .get(&client)
+            .is_some_and(|queue| !queue.is_empty())
+        {
+            self.perform(Choice::FromProgram(client));
+        }
+        self.to_broker.remove(&client);
+        self.heard.remove(&client);
+        self.tell_broker(Input::PeerDown { peer: client });
+        self.finish_step();
+    }
+
+    /// One message arrives, always the first that can. False if none is on its way.
+    pub fn deliver(&mut self) -> bool {
+        let mut programs = self.to_broker.iter();
+        let program = programs.find(|(_, queue)| !queue.is_empty());
+        let to_module = self.processes.iter().position(|p| !p.to_module.is_empty());
+        let from_module = self.processes.iter().position(|p| !p.to_broker.is_empty());
+        if let Some((link, _)) = program {
+            self.perform(Choice::FromProgram(*link));
+        } else if let Some(at) = to_module {
+            let from = PeerId::BROKER;
+            if let Some(message) = self.processes[at].to_module.pop_front() {
+                self.tell_module(at, Input::Message { from, message });
+            }
+        } else if let Some(at) = from_module {
+            self.perform(Choice::FromModule(at));
+        } else {
+            return false;
+        }
+        self.finish_step();
+        true
+    }
+
+    /// Delivers everything that is on its way, and what follows from that at once.
+    pub fn rest(&mut self) {
+        for _ in 0..REST_STEPS_MAX {
+            if !self.deliver() {
+                return;
+            }
+        }
+        panic!("no rest: {:#?}", self.last_lines());
+    }
+
+    /// The next timer goes off, and what follows from that happens.
+    pub fn wait(&mut self) {
+        self.pass_time();
+        self.finish_step();
+        self.rest();
+    }
+
+    /// How many requests each component keeps something for.
+    pub fn tokens(&self) -> Vec<(String, usize)> {
+        let modules = self.processes.iter();
+        let modules = modules.map(|process| (process.name.clone(), process.node.n_tokens()));
+        let broker = ("broker".to_owned(), self.broker.n_tokens());
+        modules.chain([broker]).collect()
+    }
+}

@@ -1,0 +1,56 @@
+//! The services of an instance with every module against the declarations in `proto`: what is
+//! declared has a provider. That nothing else has a route is in `roles.rs`.
+
+use proto::{Answer, Errno, Role};
+use sim::{Play, World};
+use wire::{Kind, Message};
+
+/// Services that are not there, and why.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("shell", "is that of a job, whose shell has it"),
+    ("content-files", "is there when blobs are kept in files"),
+];
+
+/// Everything that is declared, as an instance has it.
+fn declared(world: &World) -> Vec<String> {
+    let components: Vec<String> = world.tokens().into_iter().map(|(name, _)| name).collect();
+    let mut topics = Vec::new();
+    for service in proto::services() {
+        let is_elsewhere = ELSEWHERE.iter().any(|(name, _)| *name == service.name);
+        for method in service.methods.iter().filter(|_| !is_elsewhere) {
+            match method.topic.strip_prefix("NAME.") {
+                Some(_) if method.answer == Answer::Nothing => {}
+                Some(name) => topics.extend(components.iter().map(|c| format!("{c}.{name}"))),
+                None => topics.push(method.topic.to_owned()),
+            }
+            topics.extend(method.cancel.map(str::to_owned));
+        }
+    }
+    topics
+}
+
+#[test]
+fn every_declared_method_has_a_provider() {
+    let mut world = World::by_hand(Play::Instance);
+    let client = world.client();
+    let topics = declared(&world);
+    assert!(topics.len() > 150, "{topics:?}");
+    for (tag, topic) in (1..).zip(topics) {
+        let mut request = Message::request(&topic, tag);
+        // One who may do next to nothing is refused before anything is done.
+        (request.userid, request.rolemask) = (200, Role::LOCAL);
+        world.send(client, request);
+        world.rest();
+        for answer in world.heard(client) {
+            let Kind::Response { errnum, .. } = answer.kind else {
+                panic!("{answer:?}");
+            };
+            assert_ne!(
+                errnum,
+                Errno::ENOSYS.0,
+                "{topic}: {:?}",
+                answer.error_text()
+            );
+        }
+    }
+}
