@@ -136,7 +136,8 @@ pub enum ChildEvent {
         /// Why, as an error number.
         errno: wire::Errno,
     },
-    /// It wrote something, or closed the stream (empty `data`, `eof`).
+    /// It wrote something, or the stream has ended (`eof`, perhaps with `data`): with the
+    /// child at the latest, also when that has left behind a process that could write.
     Output {
         /// Which stream.
         stream: StdioFd,
@@ -153,7 +154,8 @@ pub enum ChildEvent {
         /// Nothing that is sent further goes anywhere.
         closed: bool,
     },
-    /// It wrote to one of its [`Spawn::socketpairs`], or closed it (empty `data`, `eof`).
+    /// It wrote to one of its [`Spawn::socketpairs`], or that has ended (`eof`, perhaps with
+    /// `data`).
     Channel {
         /// Name of the socket pair.
         name: String,
@@ -162,7 +164,7 @@ pub enum ChildEvent {
         /// Nothing more will come on this socket.
         eof: bool,
     },
-    /// It ended. Its output may still follow.
+    /// It ended. What it has written may still follow.
     Exited {
         /// Status as wait(2) gives it.
         status: i32,

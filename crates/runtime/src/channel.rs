@@ -7,6 +7,7 @@ use bytes::Bytes;
 use node::ChildEvent;
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 
+use crate::children::unread;
 use crate::limits::{CHANNELS_MAX, CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES};
 use crate::poller::Poller;
 
@@ -19,6 +20,8 @@ pub struct Channel {
     token: u64,
     out: Vec<u8>,
     close: bool,
+    /// Once the child has ended, how many of its bytes are yet to be read.
+    left: Option<usize>,
 }
 
 impl Channel {
@@ -37,6 +40,7 @@ impl Channel {
                 token: 0,
                 out: Vec::new(),
                 close: false,
+                left: None,
             })
         };
         names.iter().map(open).collect()
@@ -94,22 +98,34 @@ impl Channel {
     /// Reads what is there.
     pub fn read(&mut self, poller: &Poller) -> Option<ChildEvent> {
         let ours = self.ours.as_ref()?;
-        let mut buf = vec![0; CHILD_READ_BYTES];
+        let most = self.left.unwrap_or(CHILD_READ_BYTES);
+        let mut buf = vec![0; most.min(CHILD_READ_BYTES)];
         let n = match rustix::io::read(ours, &mut buf) {
             Ok(n) => n,
             Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => return None,
             Err(_) => 0,
         };
-        if n == 0 {
+        buf.truncate(n);
+        self.left = self.left.map(|left| left - n);
+        let eof = n == 0 || self.left == Some(0);
+        if eof {
             self.shut(poller);
         }
-        buf.truncate(n);
         let (name, data) = (self.name.clone(), Bytes::from(buf));
-        Some(ChildEvent::Channel {
-            name,
-            data,
-            eof: n == 0,
-        })
+        Some(ChildEvent::Channel { name, data, eof })
+    }
+
+    /// The child has ended: what it has written is still read, and nothing that comes from a
+    /// process that it may have left behind.
+    pub fn child_ended(&mut self, poller: &Poller) -> Option<ChildEvent> {
+        let left = unread(self.ours.as_ref()?.as_fd());
+        self.left = Some(left);
+        if left > 0 {
+            return None;
+        }
+        self.shut(poller);
+        let (name, data, eof) = (self.name.clone(), Bytes::new(), true);
+        Some(ChildEvent::Channel { name, data, eof })
     }
 
     fn shut(&mut self, poller: &Poller) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command};
 
@@ -63,14 +63,55 @@ struct Running {
     stdin: Option<ChildStdin>,
     input: Vec<u8>,
     close_input: bool,
-    stdout: Option<Box<dyn Source>>,
-    stderr: Option<Box<dyn Source>>,
+    stdout: Option<Stream>,
+    stderr: Option<Stream>,
     leads_group: bool,
     channels: Vec<Channel>,
 }
 
 trait Source: Read + AsFd {}
 impl<T: Read + AsFd> Source for T {}
+
+/// What a child writes to us.
+struct Stream {
+    source: Box<dyn Source>,
+    /// Once the child has ended, how many of its bytes are yet to be read. It may have left
+    /// a process behind that has the other end open: what that one writes is not the child's.
+    left: Option<usize>,
+}
+
+impl Stream {
+    /// Reads once; gives what came and whether it was the last, or `None` if nothing did.
+    fn read(&mut self) -> Option<(Vec<u8>, bool)> {
+        let most = self.left.unwrap_or(CHILD_READ_BYTES);
+        let mut buf = vec![0; most.min(CHILD_READ_BYTES)];
+        let n = match self.source.read(&mut buf) {
+            Ok(n) => n,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                return None;
+            }
+            Err(_) => 0,
+        };
+        buf.truncate(n);
+        self.left = self.left.map(|left| left - n);
+        Some((buf, n == 0 || self.left == Some(0)))
+    }
+
+    /// The child has ended; `true` if everything that it has written was read.
+    fn child_ended(&mut self) -> bool {
+        let left = unread(self.source.as_fd());
+        self.left = Some(left);
+        left == 0
+    }
+}
+
+/// Bytes that can be read without waiting.
+pub fn unread(fd: BorrowedFd<'_>) -> usize {
+    let left = rustix::io::ioctl_fionread(fd).unwrap_or(0);
+    usize::try_from(left).unwrap_or(usize::MAX)
+}
 
 /// The children of this process.
 #[derive(Default)]
@@ -128,10 +169,10 @@ impl Children {
             poller.add(stdin, token(child, ChildFd::Stdin))?;
             poller.set(stdin, token(child, ChildFd::Stdin), false, false)?;
         }
-        let watch = |fd: Box<dyn Source>, which| -> std::io::Result<Box<dyn Source>> {
-            rustix::io::ioctl_fionbio(fd.as_fd(), true)?;
-            poller.add(fd.as_fd(), token(child, which))?;
-            Ok(fd)
+        let watch = |source: Box<dyn Source>, which| -> std::io::Result<Stream> {
+            rustix::io::ioctl_fionbio(source.as_fd(), true)?;
+            poller.add(source.as_fd(), token(child, which))?;
+            Ok(Stream { source, left: None })
         };
         let stdout = match process.stdout.take() {
             Some(fd) => Some(watch(Box::new(fd), ChildFd::Stdout)?),
@@ -234,26 +275,15 @@ impl Children {
             ChildFd::Exit | ChildFd::Stdin => return None,
         };
         let source = slot.as_mut()?;
-        let mut buf = vec![0; CHILD_READ_BYTES];
-        let (n, eof) = match source.read(&mut buf) {
-            Ok(0) => (0, true),
-            Ok(n) => (n, false),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
-                return None;
-            }
-            Err(_) => (0, true),
-        };
+        let (data, eof) = source.read()?;
         if eof {
-            poller.remove(source.as_fd());
+            poller.remove(source.source.as_fd());
             *slot = None;
         }
-        buf.truncate(n);
         self.forget_if_done(child);
         Some(ChildEvent::Output {
             stream,
-            data: Bytes::from(buf),
+            data: Bytes::from(data),
             eof,
         })
     }
@@ -295,26 +325,45 @@ impl Children {
             (&running.stderr, ChildFd::Stderr),
         ];
         for (stream, which) in streams {
-            if let Some(fd) = stream {
-                let _ = poller.set(fd.as_fd(), token(child, which), !paused, false);
+            if let Some(stream) = stream {
+                let fd = stream.source.as_fd();
+                let _ = poller.set(fd, token(child, which), !paused, false);
             }
         }
     }
 
-    /// Collects a child that has ended.
-    pub fn reap(&mut self, child: ChildId, poller: &Poller) -> Option<ChildEvent> {
-        let running = self.running.get_mut(&child)?;
-        let status = running.process.try_wait().ok()??;
+    /// Collects a child that has ended, and closes those of its streams that have nothing
+    /// more to tell.
+    pub fn reap(&mut self, child: ChildId, poller: &Poller) -> Vec<ChildEvent> {
+        let Some(running) = self.running.get_mut(&child) else {
+            return Vec::new();
+        };
+        let Ok(Some(status)) = running.process.try_wait() else {
+            return Vec::new();
+        };
         if let Some(pidfd) = running.pidfd.take() {
             poller.remove(pidfd);
         }
         if let Some(stdin) = running.stdin.take() {
             poller.remove(stdin);
         }
+        let status = status.into_raw();
+        let mut events = vec![ChildEvent::Exited { status }];
+        let streams = [
+            (&mut running.stdout, StdioFd::Stdout),
+            (&mut running.stderr, StdioFd::Stderr),
+        ];
+        for (slot, stream) in streams {
+            if let Some(source) = slot.take_if(Stream::child_ended) {
+                poller.remove(source.source.as_fd());
+                let (data, eof) = (Bytes::new(), true);
+                events.push(ChildEvent::Output { stream, data, eof });
+            }
+        }
+        let channels = running.channels.iter_mut();
+        events.extend(channels.filter_map(|channel| channel.child_ended(poller)));
         self.forget_if_done(child);
-        Some(ChildEvent::Exited {
-            status: status.into_raw(),
-        })
+        events
     }
 
     /// Signals a child or its group. One that has been collected is left alone: its
@@ -447,6 +496,51 @@ mod tests {
             closed(4)
         );
         children.kill(CHILD, 9, true);
+    }
+
+    #[test]
+    fn the_output_of_a_child_ends_with_it_whatever_it_leaves_behind() {
+        let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
+        // What is left behind has both streams, and ends with our end of the third.
+        let spawn = Spawn {
+            argv: [
+                "sh",
+                "-c",
+                "exec 3<&0; cat <&3 & head -c 60000 /dev/zero; printf bye",
+            ]
+            .map(str::to_owned)
+            .into(),
+            stdin: Stdio::Pipe,
+            stdout: Stdio::Pipe,
+            stderr: Stdio::Pipe,
+            ..Spawn::default()
+        };
+        children.spawn(CHILD, &spawn, &poller, token);
+        let (mut written, mut ends, mut is_ended) = (Vec::new(), Vec::new(), false);
+        while ends.len() < 2 || !is_ended {
+            for ready in poller.wait(None).unwrap() {
+                let events = match ChildFd::from_number(ready.token) {
+                    ChildFd::Exit => children.reap(CHILD, &poller),
+                    // It is read late: all of it is in the pipe when the child ends.
+                    _ if !is_ended => continue,
+                    which => children.read(CHILD, which, &poller).into_iter().collect(),
+                };
+                for event in events {
+                    match event {
+                        ChildEvent::Exited { status } => is_ended = status == 0,
+                        ChildEvent::Output { stream, data, eof } => {
+                            written.extend_from_slice(&data);
+                            ends.extend(eof.then_some(stream));
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+        }
+        assert_eq!(ends, [StdioFd::Stderr, StdioFd::Stdout]);
+        assert_eq!(written.len(), 60_003);
+        assert!(written.ends_with(b"bye"));
+        assert!(children.running.is_empty());
     }
 
     #[test]

@@ -391,7 +391,10 @@ impl<N: Node> Reactor<N> {
         let event = match which {
             ChildFd::Exit => {
                 self.hear_modules_out();
-                self.children.reap(child, &self.poller)
+                for event in self.children.reap(child, &self.poller) {
+                    self.hand_in(Input::Child { child, event });
+                }
+                return;
             }
             ChildFd::Stdin => {
                 // It is watched for writing alone: what can be read is that it is closed.
