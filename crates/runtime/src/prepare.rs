@@ -1,20 +1,29 @@
 //! What a child process does between fork and exec. Only system calls: nothing here
 //! may allocate or take a lock, which another thread might hold for ever.
+//!
+//! Every process that is started begins the same, whatever the one was that started the
+//! broker: signals have their default effect, none is blocked, and no descriptor is open but
+//! those that were meant for it. Resource limits and the umask are the parent's.
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::SigSet;
 use node::Spawn;
 use proto::data::idset::IdSet;
 
 use crate::channel::Channel;
+use crate::signals::reset_to_default;
 
-/// Unblocks signals, which we have blocked for ourselves and children would inherit so;
-/// hands over channels, limits and CPUs. What we have raised for ourselves goes back.
+/// The first descriptor that is no standard stream.
+const FIRST_DESCRIPTOR: libc::c_int = 3;
+
+/// Makes a clean start, and hands over channels, limits and CPUs. What we have raised for
+/// ourselves goes back.
 pub fn in_child(
     command: &mut Command,
     spawn: &Spawn,
@@ -31,7 +40,10 @@ pub fn in_child(
     let end_with_us = spawn.end_with_us;
     let end_with_us = end_with_us.and_then(rustix::process::Signal::from_named_raw);
     let prepare = move || -> io::Result<()> {
+        // Ours are ignored or blocked; so may be those of who started us.
+        reset_to_default(&[]);
         SigSet::empty().thread_set_mask()?;
+        keep_descriptors_to_ourselves();
         if end_with_us.is_some() {
             rustix::process::set_parent_process_death_signal(end_with_us)?;
         }
@@ -57,6 +69,30 @@ pub fn in_child(
     };
     // SAFETY: the closure makes system calls on data that it owns, nothing else.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Has all descriptors but the standard streams closed by exec: those that are ours are
+/// anyway, those that we were started with may not be.
+fn keep_descriptors_to_ourselves() {
+    // SAFETY: a system call on numbers, of which none need be open.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            FIRST_DESCRIPTOR,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if done == 0 {
+        return;
+    }
+    // Before Linux 5.11.
+    let max = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    let max = libc::c_int::try_from(max).unwrap_or(libc::c_int::MAX);
+    for fd in FIRST_DESCRIPTOR..max {
+        // SAFETY: as above.
+        unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
 }
 
 fn cpu_set(text: &str) -> Option<rustix::thread::CpuSet> {

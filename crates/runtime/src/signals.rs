@@ -2,8 +2,39 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::libc;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// The last signal there is.
+const LAST: libc::c_int = 64;
+
+/// Signals that who starts a program may have it ignore on purpose, as nohup does and a
+/// shell with what it puts in the background; and the one that Rust programs ignore.
+const IGNORED_ON_PURPOSE: [Signal; 4] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGPIPE,
+];
+
+/// Gives ignored signals their default effect again, all but these. Only system calls.
+pub fn reset_to_default(except: &[Signal]) {
+    for number in 1..=LAST {
+        if !except.iter().any(|signal| *signal as libc::c_int == number) && is_ignored(number) {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
+    }
+}
+
+fn is_ignored(number: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: nothing is changed, and what is there is written to where there is room.
+    let is_known = unsafe { libc::sigaction(number, std::ptr::null(), action.as_mut_ptr()) } == 0;
+    // SAFETY: it was written.
+    is_known && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
 
 /// The signals a process takes as input.
 pub struct Signals {
@@ -11,9 +42,11 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks `signals` for this thread and all it starts. Must come before the first
+    /// Blocks `signals` for this thread and all it starts. A signal that the process was
+    /// started to ignore would not arrive, nor the end of a child. Must come before the first
     /// ZeroMQ context and the first worker, whose threads would take them otherwise.
     pub fn take_over(signals: &[Signal]) -> std::io::Result<Signals> {
+        reset_to_default(&IGNORED_ON_PURPOSE);
         let mask: SigSet = signals.iter().copied().collect();
         mask.thread_block()?;
         let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
