@@ -76,13 +76,16 @@ pub struct JobShell {
     pub(crate) warning: Option<TimerId>,
     /// Signals that came before all tasks were started, each once.
     pub(crate) early_signals: Vec<i32>,
-    /// Largest exit code so far.
+    /// Our exit code: the largest of the tasks', until it is settled.
     pub(crate) code: u8,
+    /// Whether that stays as it is: a failure was found for which the other tasks are ended,
+    /// and how those end is not the cause.
+    pub(crate) is_settled: bool,
     /// The task that ended first, and how.
     pub(crate) first_exit: Option<(usize, WaitStatus)>,
     /// The timer that runs since the first task ended.
     pub(crate) exit_timer: Option<TimerId>,
-    /// Whether the job manager was told that the job is to end.
+    /// Whether the job manager knows that the job is to end: from us, or it has told us.
     pub(crate) raised: bool,
     /// Greetings so far: only the stream of the last one counts.
     pub(crate) greetings: u64,
@@ -121,6 +124,7 @@ impl JobShell {
             warning: None,
             early_signals: Vec::new(),
             code: 0,
+            is_settled: false,
             first_exit: None,
             exit_timer: None,
             raised: false,
@@ -166,8 +170,8 @@ impl JobShell {
         message: &str,
     ) {
         self.log(cx, Level::Fatal, component, message);
+        self.count_code(code);
         self.raise(cx, message, None);
-        self.code = self.code.max(code);
         self.starting = None;
         self.kill_tasks(cx, SIGKILL);
         self.end_if_idle(cx);
@@ -185,11 +189,20 @@ impl JobShell {
         }
     }
 
-    /// Asks the job manager to end the job, once.
+    /// An exit code that may become ours.
+    pub(crate) fn count_code(&mut self, code: u8) {
+        if !self.is_settled {
+            self.code = self.code.max(code);
+        }
+    }
+
+    /// Asks the job manager to end the job, once. With a failure behind us, that is what our
+    /// exit code tells from now on.
     pub(crate) fn raise(&mut self, cx: &mut Cx<Self>, note: &str, wait_status: Option<i32>) {
         if std::mem::replace(&mut self.raised, true) {
             return;
         }
+        self.is_settled = self.code != 0;
         let raise = Raise {
             id: self.launch.id,
             severity: 0,

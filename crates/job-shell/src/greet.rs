@@ -75,7 +75,8 @@ impl JobShell {
             }
         }
         if let Some(signum) = order.signal {
-            // The job is to end.
+            // The job is to end, for a reason that is known.
+            self.raised = true;
             self.signal_tasks(cx, signum);
             self.stop_starting(cx, signum);
         }

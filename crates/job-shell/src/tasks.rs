@@ -111,7 +111,7 @@ impl JobShell {
         self.tasks[index].status = Some(status);
         self.close_input(cx, index);
         let code = u8::try_from(status.shell_code()).unwrap_or(1);
-        self.code = self.code.max(code);
+        self.count_code(code);
         let rank = self.tasks[index].rank;
         let message = format!("task {rank} complete status={code}");
         self.log(cx, Level::Debug, None, &message);
@@ -182,9 +182,18 @@ impl JobShell {
         let who = self.describe(index);
         let how = describe_exit(status);
         let note = format!("{who} exited ({how}) and exit-timeout={timeout} has expired");
-        self.raise(cx, &note, None);
+        self.end_job(cx, &note, None);
     }
 
+    /// Ends the job for what became of a task.
+    fn end_job(&mut self, cx: &mut Cx<Self>, note: &str, wait_status: Option<i32>) {
+        if !self.raised {
+            self.log(cx, Level::Fatal, Some("task-exit"), note);
+            self.raise(cx, note, wait_status);
+        }
+    }
+
+    /// With `-o exit-on-error`, the first task that ends also ends the others if it has failed.
     fn end_on_error(&mut self, cx: &mut Cx<Self>, index: usize, status: WaitStatus) {
         if !self
             .job
@@ -196,7 +205,7 @@ impl JobShell {
         let who = self.describe(index);
         let how = describe_exit(status);
         let note = format!("{who} failed ({how}) and exit-on-error is set");
-        self.raise(cx, &note, Some(status.0));
+        self.end_job(cx, &note, Some(status.0));
     }
 
     fn describe(&self, index: usize) -> String {
