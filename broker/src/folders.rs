@@ -27,10 +27,7 @@ pub struct Folder {
 /// such as /tmp.
 pub fn rundir(given: Option<&str>) -> anyhow::Result<Folder> {
     let mut folder = match given {
-        None => {
-            let parent = std::env::var("TMPDIR").unwrap_or_else(|_| "/tmp".to_owned());
-            temporary(Path::new(&parent), RUNDIR_MODE)?
-        }
+        None => temporary(&tmpdir(), RUNDIR_MODE)?,
         Some(path) => existing_or_new("rundir", Path::new(path), RUNDIR_MODE)?,
     };
     let length = folder.path.as_os_str().len();
@@ -54,6 +51,23 @@ pub fn rundir(given: Option<&str>) -> anyhow::Result<Folder> {
     folder.alone = alone::in_folder("rundir", &folder.path)?;
     Ok(folder)
 }
+
+/// Where temporary folders go: TMPDIR, which is made if its parent is there, or else /tmp.
+fn tmpdir() -> PathBuf {
+    let Some(path) = std::env::var_os("TMPDIR").filter(|path| !path.is_empty()) else {
+        return FALLBACK.into();
+    };
+    let path = PathBuf::from(path);
+    if path.is_dir() || make(&path, PRIVATE).is_ok() {
+        return path;
+    }
+    let shown = path.display();
+    eprintln!("flux-broker: Unable to create TMPDIR={shown}, resetting TMPDIR={FALLBACK}");
+    FALLBACK.into()
+}
+
+/// Where temporary folders go when the environment names no place that can be had.
+const FALLBACK: &str = "/tmp";
 
 /// The statedir: made below /var/tmp when not given.
 pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {

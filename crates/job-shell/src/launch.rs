@@ -19,11 +19,11 @@ use crate::limits::{ARGUMENT_BYTES_MAX, STARTS_PER_TURN};
 use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
 use crate::placement::Placement;
-use crate::prepare::node_tags;
+use crate::prepare::{TMPDIR, node_tags};
 use crate::signals::SIGKILL;
 use crate::state::Move;
 use crate::tasks::Task;
-use crate::worker::{Files, Prepared};
+use crate::worker::{FALLBACK, Files, Prepared};
 
 /// Variable that tells a task the number of its end of the PMI socket, and the name of
 /// the socket.
@@ -57,8 +57,12 @@ impl JobShell {
             self.debug(cx, "pmi-simple", "simple wire protocol is enabled");
             self.pmi = Some(pmi_server(&job, &tags, &self.placement.taskmap));
         }
+        let mut shared = environment::of_job(&job.environment, &self.surroundings(&job, &tags));
+        if prepared.lost_tmpdir.is_some() {
+            shared.insert(TMPDIR.to_owned(), FALLBACK.to_owned());
+        }
         self.starting = Some(Starting {
-            shared: environment::of_job(&job.environment, &self.surroundings(&job, &tags)),
+            shared,
             prepared,
             tags,
             node: node_tags(&job),
@@ -105,7 +109,7 @@ impl JobShell {
         if self.starting.take().is_some() {
             // What was to be started has ended as the others do.
             let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
-            self.code = self.code.max(code);
+            self.count_code(code);
             self.end_if_idle(cx);
         }
     }
@@ -198,7 +202,7 @@ impl JobShell {
         );
         match self.raised {
             // One task that can not be started tells for all.
-            true => self.code = self.code.max(code),
+            true => self.count_code(code),
             false => return self.fatal(cx, code, &note),
         }
         self.end_if_idle(cx);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use node::Cx;
 use proto::data::taskmap::Scheme;
+use serde_json::Value;
 
 use crate::JobShell;
 use crate::job::Job;
@@ -12,7 +13,10 @@ use crate::mustache::{JobTags, NodeTags};
 use crate::options::Affinity;
 use crate::output::{Output, Plan};
 use crate::placement::Placement;
-use crate::worker::{Files, Prepared, Wanted};
+use crate::worker::{FALLBACK, Files, Prepared, Wanted};
+
+/// Variable that tells tasks where temporary files go.
+pub(crate) const TMPDIR: &str = "TMPDIR";
 
 impl JobShell {
     /// Has the worker make everything ready.
@@ -29,6 +33,7 @@ impl JobShell {
                 .collect(),
             tmp_name: format!("jobtmp-0-{}", job.id.f58_plain()),
             cwd: job.cwd.clone(),
+            tasks_tmpdir: job.environment.get(TMPDIR).and_then(tmpdir),
             files: job.files.clone(),
             cores: (job.options.affinity.mode != Affinity::Off).then(|| job.cores.clone()),
             hostfile: match &job.options.taskmap {
@@ -53,6 +58,10 @@ impl JobShell {
         if let Some(why) = &prepared.cwd_error {
             let message = format!("host {}: {why}. Going to /tmp instead", job.host);
             self.log(cx, Level::Error, None, &message);
+        }
+        if let Some(tmpdir) = &prepared.lost_tmpdir {
+            let message = format!("Unable to create TMPDIR={tmpdir}, resetting TMPDIR={FALLBACK}");
+            self.warn(cx, "tmpdir", &message);
         }
         for name in &prepared.rlimits_above {
             let message = format!("{name} exceeds current max, raising value to hard limit");
@@ -104,6 +113,12 @@ impl JobShell {
             ntasks: job.ntasks,
         }
     }
+}
+
+/// The value of TMPDIR, if it names something.
+fn tmpdir(value: &Value) -> Option<String> {
+    let path = value.as_str().filter(|path| !path.is_empty());
+    path.map(str::to_owned)
 }
 
 /// What templates can name of this node.

@@ -20,8 +20,9 @@ use crate::attributes;
 use crate::limits::HOSTFILE_BYTES_MAX;
 use crate::topology::{self, Cores};
 
-/// Where a task starts when its own directory can not be entered.
-const CWD_FALLBACK: &str = "/tmp";
+/// Where a task starts when its own directory can not be entered, and where its temporary
+/// files go when their directory can not be made.
+pub(crate) const FALLBACK: &str = "/tmp";
 
 /// What the worker thread owns.
 #[derive(Default)]
@@ -39,6 +40,8 @@ pub struct Wanted {
     pub tmp_name: String,
     /// Where tasks are to start.
     pub cwd: Option<String>,
+    /// TMPDIR of the tasks, which may not be there on this node.
+    pub tasks_tmpdir: Option<String>,
     /// Files to write into the temporary directory.
     pub files: Map<String, Value>,
     /// Cores to bind to, if tasks are to be bound.
@@ -58,6 +61,8 @@ pub struct Prepared {
     pub cwd: String,
     /// Why that is not where they were to start.
     pub cwd_error: Option<String>,
+    /// TMPDIR of the tasks if it is not there and cannot be made.
+    pub lost_tmpdir: Option<String>,
     /// Why the job can not go on.
     pub failure: Option<String>,
     /// CPUs of the job's cores, if they were asked for.
@@ -84,6 +89,7 @@ impl Prepared {
             tmpdir: String::new(),
             cwd: String::new(),
             cwd_error: None,
+            lost_tmpdir: None,
             failure: None,
             cores: Cores::default(),
             hostfile: Ok(String::new()),
@@ -108,7 +114,7 @@ impl Files {
                 prepared.failure = Some(format!("failed to extract file {name}: {error}"));
             }
         }
-        let cwd = wanted.cwd.unwrap_or_else(|| CWD_FALLBACK.to_owned());
+        let cwd = wanted.cwd.unwrap_or_else(|| FALLBACK.to_owned());
         match std::env::set_current_dir(&cwd) {
             Ok(()) => prepared.cwd = cwd,
             Err(error) => {
@@ -116,11 +122,13 @@ impl Files {
                     "Could not change dir to {cwd}: {}",
                     text_of(&error)
                 ));
-                CWD_FALLBACK.clone_into(&mut prepared.cwd);
+                FALLBACK.clone_into(&mut prepared.cwd);
                 // Without a place to be we stay where we are.
-                let _ = std::env::set_current_dir(CWD_FALLBACK);
+                let _ = std::env::set_current_dir(FALLBACK);
             }
         }
+        // A relative one is meant from where the tasks start.
+        prepared.lost_tmpdir = wanted.tasks_tmpdir.filter(|path| !can_be_made(path));
         if let Some(cores) = wanted.cores {
             prepared.cores = topology::cpus_of_cores(&cores);
         }
@@ -216,6 +224,12 @@ fn read_hostfile(path: &str) -> io::Result<String> {
     }
     file.take(HOSTFILE_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// Whether a directory is there, or can be made where its parent is.
+fn can_be_made(path: &str) -> bool {
+    let path = Path::new(path);
+    path.is_dir() || fs::create_dir(path).is_ok() || path.is_dir()
 }
 
 /// The text of an error without the number that Rust adds.
@@ -343,6 +357,25 @@ mod tests {
         assert_eq!(prepared.cwd, "/tmp");
         let why = "Could not change dir to /nonexistent/dir: No such file or directory";
         assert_eq!(prepared.cwd_error.as_deref(), Some(why));
+    }
+
+    #[test]
+    fn the_tmpdir_of_tasks_is_made_where_its_parent_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+        fs::write(path("file"), "").unwrap();
+        for (name, is_lost) in [
+            (".", false),
+            ("new", false),
+            ("none/such", true),
+            ("file", true),
+        ] {
+            let mut wanted = wanted(dir.path());
+            wanted.tasks_tmpdir = Some(path(name));
+            let lost = Files::default().prepare(wanted).lost_tmpdir;
+            assert_eq!(lost, is_lost.then(|| path(name)));
+            assert_eq!(Path::new(&path(name)).is_dir(), !is_lost, "{name}");
+        }
     }
 
     #[test]

@@ -21,7 +21,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("job-shell", &["wire", "proto", "node", "runtime", "pmi"]),
     ("cli", &["wire", "proto", "client", "pmi", "keys"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
-    ("broker", &["wire", "proto", "node", "runtime", "pmi", "keys"]),
+    (
+        "broker",
+        &["wire", "proto", "node", "runtime", "pmi", "keys"],
+    ),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),
 ];
