@@ -78,11 +78,19 @@ test_expect_success 'a rundir that is a file, is missing below, or is too long' 
 	test ! -e $long
 '
 
-test_expect_success 'a TMPDIR that is missing or too long' '
+test_expect_success 'a TMPDIR that is too long' '
 	mkdir $long &&
 	(TMPDIR=$PWD/$long && refused "more than 96" true) &&
-	test -z "$(ls $long)" &&
-	(TMPDIR=$PWD/no && refused "$PWD/no: no folder can be made in it: No such" true)
+	test -z "$(ls $long)"
+'
+
+test_expect_success 'a TMPDIR that is missing is made, or /tmp takes its place' '
+	(TMPDIR=$PWD/tmp/new && flux start sh -c "flux getattr rundir" >out 2>err) &&
+	test_grep "^$PWD/tmp/new/" out &&
+	rmdir tmp/new &&
+	(TMPDIR=$PWD/no/such && flux start sh -c "flux getattr rundir" >out 2>err) &&
+	test_grep "^/tmp/" out &&
+	test_grep "Unable to create TMPDIR=$PWD/no/such, resetting TMPDIR=/tmp" err
 '
 
 test_expect_success 'a local-uri that can not be served' '
