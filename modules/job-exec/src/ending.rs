@@ -44,7 +44,10 @@ impl JobExec {
         };
         let is_new = job.ending.is_none();
         let ending = job.ending.get_or_insert_default();
-        ending.wait_status = ending.wait_status.or(wait_status);
+        if is_new {
+            // The first cause: what is said later came of it.
+            ending.wait_status = wait_status;
+        }
         if !is_new || !job.state().is_alive() {
             return;
         }

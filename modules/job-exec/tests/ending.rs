@@ -46,6 +46,18 @@ fn an_exception_may_say_how_the_job_ends() {
 }
 
 #[test]
+fn the_first_exception_decides_how_the_job_ends() {
+    let cancel = json!({"id": JOB, "type": "cancel", "severity": 0});
+    let error = json!({"id": JOB, "type": "exec", "severity": 0, "wait_status": 139 << 8});
+    for (first, second, status) in [(&cancel, &error, 143), (&error, &cancel, 139)] {
+        let mut stage = running(0.0);
+        stage.exception(first);
+        stage.exception(second);
+        assert_eq!(stage.exit(143)[0], format!("finish {}", status << 8));
+    }
+}
+
+#[test]
 fn tasks_that_stay_are_killed_and_then_their_shell() {
     let mut stage = running(0.0);
     stage.exception(&json!({"id": JOB, "type": "cancel", "severity": 0}));
