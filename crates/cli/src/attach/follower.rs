@@ -212,6 +212,9 @@ impl Follower {
                 if self.show.exec_events {
                     self.print(flux, "exec", &entry)?;
                 }
+                if entry.name() == "log" && self.show.output {
+                    self.output.shell_wrote(flux, &entry, self.submitted)?;
+                }
                 let until = self.show.until.strip_prefix("exec.");
                 self.reached |= until == Some(entry.name());
                 Ok(News::ExecEvent(entry))

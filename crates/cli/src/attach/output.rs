@@ -195,6 +195,28 @@ impl Output {
         self.show(flux, Stream::Err, line.as_bytes())
     }
 
+    /// Prints an event `log` of the execution log: what a shell wrote by itself, before it had
+    /// a log of its own or beside it (protocol/23 section 4).
+    pub fn shell_wrote(
+        &mut self,
+        flux: &mut Flux,
+        entry: &Entry,
+        since: f64,
+    ) -> Result<(), CliError> {
+        if self.form.quiet {
+            return Ok(());
+        }
+        let seconds = entry.timestamp() - since;
+        let word = |key: &str| entry.get_str(key).unwrap_or_default();
+        let (rank, stream) = (word("rank"), word("stream"));
+        for text in word("data").lines() {
+            let line = format!("{seconds:.3}s: flux-shell[{rank}]: {stream}: {text}");
+            let line = format!("{}\n", flux.plain().line(&line));
+            self.show(flux, Stream::Err, line.as_bytes())?;
+        }
+        Ok(())
+    }
+
     fn redirected(&mut self, flux: &mut Flux, redirect: &Redirect) -> Result<(), CliError> {
         let Redirect { stream, rank, path } = redirect;
         let path = path.as_deref().unwrap_or("somewhere");

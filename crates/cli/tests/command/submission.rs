@@ -223,6 +223,23 @@ fn a_run_shows_output_and_ends_as_the_job_does() {
 }
 
 #[test]
+fn what_a_shell_wrote_by_itself_is_shown() {
+    let wrote = json!({"component":"flux-shell","stream":"stderr","rank":"0","data":"a\nb\n"});
+    let mut logs = ran(0);
+    logs[1].1.push_str(&event(10.25, "log", wrote));
+    // Its output is empty.
+    logs[2].1 = logs[2].1.replace("\"data\":\"a\\nb\\n\"", "\"eof\":false");
+    check(
+        "job attach ƒ2",
+        "",
+        logs,
+        "-- stderr\n0.250s: flux-shell[0]: stderr: a\n0.250s: flux-shell[0]: stderr: b\n\
+         x0.400s: flux-shell[1]:  WARN: careful\n",
+        &[r#"stdin {"stream":"stdin","rank":"all","eof":true}"#],
+    );
+}
+
+#[test]
 fn the_end_of_input_is_for_all_tasks() {
     for rank in ["0", "5"] {
         let data = format!(r#"stdin {{"stream":"stdin","rank":"{rank}","data":"in"}}"#);
