@@ -95,8 +95,10 @@ pub fn run(script: &Path, surroundings: &Surroundings) -> Result<Report> {
 /// behind would hold a pipe open, and the run with it.
 fn start_script(script: &Path, output: &Path, surroundings: &Surroundings) -> Result<Child> {
     let file = File::create(output).with_context(|| output.display().to_string())?;
-    let mut command = Command::new("/bin/sh");
+    // Below nohup a script would not see the signals that it sends.
+    let mut command = Command::new("env");
     command
+        .args(["--default-signal", "/bin/sh"])
         .arg(script)
         .args(&surroundings.args)
         .env("FLUX_TEST_FLUX", &surroundings.flux)
