@@ -59,6 +59,12 @@ test_expect_success PERL 'each of them ends' '
 	test ! -s actual
 '
 
+test_expect_success PERL 'those that fail say why' '
+	flux jobs -a -c0 -f failed -no "{exception.type} {exception.note}" >notes &&
+	test $(wc -l <notes) -gt 300 &&
+	! grep -v -e "^exec ." -e "^alloc ." notes
+'
+
 test_expect_success PERL 'no service was harmed' '
 	flux dmesg >log &&
 	! grep -e panicked -e "restarted" log &&
