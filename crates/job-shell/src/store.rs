@@ -198,7 +198,7 @@ impl JobShell {
         let Some(job) = self.job.clone() else {
             return;
         };
-        let is_leaving = !matches!(self.state(), State::Preparing | State::Running);
+        let is_leaving = self.is_leaving();
         if !self.store.output.is_empty() {
             self.gather(cx, job.options.output_gather, |store| {
                 &mut store.output_gather
@@ -228,8 +228,15 @@ impl JobShell {
         *gather = Gather::Waiting;
         cx.timer(wait, move |core: &mut JobShell, cx| {
             *of(&mut core.store) = Gather::Due;
-            core.send_off(cx);
+            // What is left at the end goes with the report.
+            if !core.is_leaving() {
+                core.send_off(cx);
+            }
         });
+    }
+
+    fn is_leaving(&self) -> bool {
+        !matches!(self.state(), State::Preparing | State::Running)
     }
 
     fn stored(&mut self, cx: &mut Cx<Self>, result: Result<Committed, Refusal>) {

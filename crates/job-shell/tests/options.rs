@@ -187,6 +187,8 @@ fn output_is_gathered_for_as_long_as_the_job_says() {
     stage.writes(0, StdioFd::Stdout, "three\n");
     assert_eq!(stage.ends(0, 0), ["exit 0"]);
     assert_eq!(n_stored(&stage), 6, "the end waits for nothing");
+    stage.pass(10.0);
+    assert_eq!(n_stored(&stage), 6, "and nothing is stored twice");
 }
 
 #[test]
