@@ -114,8 +114,8 @@ pub const ALL: &[JobAttribute] = &[
     row(
         "system.preemptible-after",
         Duration,
-        "From when on the job may be ended for another: none ever is",
-        "sched-simple",
+        "From when on the job may be ended for another; no job ever is",
+        "nobody needs to",
     ),
     row("system.shell", Mapping, "What follows", "job-ingest"),
     row(

@@ -74,11 +74,11 @@ shell_options! {
     OUTPUT_STDOUT_LABEL = "output.stdout.label", Bool, "false", Used, "protocol/23 section 11";
     /// When standard output is passed on: `line` or `none`.
     OUTPUT_STDOUT_BUFFER = "output.stdout.buffer.type", Text, "line", Used, "protocol/23 section 11";
-    /// As of standard output, and by default the same.
+    /// As for standard output, whose value it takes by default.
     OUTPUT_STDERR_TYPE = "output.stderr.type", Text, "", Used, "protocol/23 section 11";
-    /// As of standard output, and by default the same.
+    /// As for standard output, whose value it takes by default.
     OUTPUT_STDERR_PATH = "output.stderr.path", Text, "", Used, "protocol/23 section 11";
-    /// As of standard output, and by default the same.
+    /// As for standard output, whose value it takes by default.
     OUTPUT_STDERR_LABEL = "output.stderr.label", Bool, "", Used, "protocol/23 section 11";
     /// When standard error is passed on: `line` or `none`.
     OUTPUT_STDERR_BUFFER = "output.stderr.buffer.type", Text, "none", Used, "protocol/23 section 11";
