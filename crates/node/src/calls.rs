@@ -88,6 +88,8 @@ struct Pending<C: Host> {
 pub(crate) struct Calls<C: Host> {
     pending: FxHashMap<u32, Pending<C>>,
     last_tag: u32,
+    /// The stream whose function runs, until it forgets itself.
+    running: Option<u32>,
 }
 
 impl<C: Host> Default for Calls<C> {
@@ -95,6 +97,7 @@ impl<C: Host> Default for Calls<C> {
         Calls {
             pending: FxHashMap::default(),
             last_tag: 0,
+            running: None,
         }
     }
 }
@@ -192,6 +195,9 @@ impl<C: Host> Cx<C> {
     /// Stops waiting for a call; a late answer is dropped. The service is not told:
     /// send its cancel method for that.
     pub fn forget_call(&mut self, call: CallId) {
+        if self.calls.running == Some(call.0) {
+            self.calls.running = None;
+        }
         if let Some(pending) = self.calls.pending.remove(&call.0)
             && let Some(timer) = pending.timer
         {
@@ -254,10 +260,15 @@ impl<C: Host> Cx<C> {
             self.finish_call(core, matchtag, answer);
         } else if let Some(mut pending) = self.calls.pending.remove(&matchtag) {
             // Out of the table while it runs, so that it may borrow all of us.
+            self.calls.running = Some(matchtag);
             if let Then::Each(each) = &mut pending.then {
                 each(core, self, Ok(response));
             }
-            self.calls.pending.entry(matchtag).or_insert(pending);
+            if self.calls.running.take().is_some() {
+                self.calls.pending.entry(matchtag).or_insert(pending);
+            } else if let Some(timer) = pending.timer {
+                self.cancel_timer(timer);
+            }
         }
     }
 

@@ -326,6 +326,7 @@ fn a_job_that_ends_before_its_log_is_seen_loses_nothing() {
         let said = probe.said();
         assert!(said[2].contains(&format!("0007.guest.{path}")), "{said:?}");
         // What was taken back may still say something.
+        probe.answer_stream(WATCH, 1, Err(Refusal::END));
         probe.answer_stream(WATCH, 2, Ok(&val(&header)));
         probe.answer_stream(WATCH, 2, Err(no_namespace()));
         assert_eq!(probe.said(), [""; 0]);
