@@ -119,15 +119,14 @@ test_expect_success 'a configuration that is missing, or not TOML' '
 '
 
 test_expect_success 'a key of the wrong type, of the broker and of modules' '
-	refused "error parsing [access] configuration: allow-guest-user must be true or false" \
+	refused "error parsing [access] configuration: allow-guest-user: must be true or false" \
 		--conf=access.allow-guest-user=7 &&
 	refused "error parsing [access] configuration: nosuch: unknown key" \
 		--conf=access.nosuch=1 &&
-	refused "kvs.checkpoint-period: must be a string" --conf=kvs.checkpoint-period=4 &&
-	test_grep "rc1: module kvs failed to load: Invalid argument" err &&
-	refused "rc1: module heartbeat failed to load" --conf=heartbeat.period=x &&
-	refused "rc1: module job-ingest failed to load" --conf=ingest.batch-count=x &&
-	refused "rc1: module resource failed to load" --conf=resource.noverify=3
+	refused "kvs.checkpoint-period: must be a duration" --conf=kvs.checkpoint-period=4 &&
+	refused "heartbeat.period must be a positive FSD value" --conf=heartbeat.period=x &&
+	refused "[ingest] config table: batch-count: not supported" --conf=ingest.batch-count=4 &&
+	refused "rc1: module heartbeat failed to load" --conf=heartbeat.period=0
 '
 
 test_expect_success 'only the module that is at fault is named as an error' '

@@ -89,20 +89,12 @@ test_expect_success 'a queue that is not there is named' '
 	test_cmp expect actual
 '
 
-test_expect_success 'limits are listed, up to what there is' '
-	cat >conf.toml <<-EOF &&
-	[policy]
-	jobspec.defaults.system.duration = "30m"
-	limits.duration = "2h"
-	limits.job-size.max.ncores = 1
-	limits.job-size.min.nnodes = 1
-	EOF
-	flux config load conf.toml &&
-	format="{defaults.timelimit!F} {limits.timelimit!F}" &&
-	format="$format {limits.range.nnodes} {limits.range.ncores}" &&
-	format="$format {limits.range.effective.nnodes} {limits.range.effective.ncores}" &&
-	flux queue list -no "$format {limits.range.effective.ngpus}" >actual &&
-	echo "30m 2h 1-inf 0-1 1-1 0-1 0-0" >expect &&
+test_expect_success 'limits that nothing would hold are refused, and none is listed' '
+	echo "policy.limits.duration = \"2h\"" >conf.toml &&
+	test_expect_code 1 flux config load conf.toml 2>err &&
+	test_grep "policy: not supported in this version" err &&
+	flux queue list -no "{limits.timelimit} {limits.range.nnodes}" >actual &&
+	echo "inf 0-inf" >expect &&
 	test_cmp expect actual
 '
 

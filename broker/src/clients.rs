@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use node::{Cx, Output, PeerId};
 use proto::Payload;
+use proto::config::{Key, keys};
 use proto::event::Subscribe;
 use proto::service::Add;
 use wire::{Errno, Identity, Kind, Message, Role, USERID_UNKNOWN};
@@ -110,10 +111,10 @@ impl Broker {
                 (uid, Role::OWNER | Role::LOCAL)
             });
         }
-        if uid == 0 && self.allows("allow-root-owner") {
+        if uid == 0 && self.allows(&keys::ACCESS_ALLOW_ROOT_OWNER) {
             return Some((0, Role::OWNER | Role::LOCAL));
         }
-        if !self.allows("allow-guest-user") {
+        if !self.allows(&keys::ACCESS_ALLOW_GUEST_USER) {
             return None;
         }
         let admin = if self.is_admin(uid, gids) {
@@ -125,20 +126,20 @@ impl Broker {
     }
 
     /// Whether a switch of `[access]` is on.
-    pub(crate) fn allows(&self, key: &str) -> bool {
-        let access = self.config.0.get("access");
-        let switch = access.and_then(|access| access.get(key)?.as_bool());
-        switch == Some(true)
+    pub(crate) fn allows(&self, key: &Key) -> bool {
+        key.value(&self.config) == Some(&true.into())
     }
 
     /// Whether `[access.roles]` lists the user or one of its groups as an admin.
     fn is_admin(&self, uid: u32, gids: &[u32]) -> bool {
-        let listed = |key: &str, id: u32| {
-            let access = self.config.0.get("access");
-            let list = access.and_then(|access| access.get("roles")?.get(key)?.as_array());
+        let listed = |key: &Key, id: u32| {
+            let list = key.value(&self.config).and_then(|list| list.as_array());
             list.is_some_and(|list| list.iter().any(|entry| entry.as_u64() == Some(id.into())))
         };
-        listed("admin-users", uid) || gids.iter().any(|gid| listed("admin-groups", *gid))
+        listed(&keys::ACCESS_ROLES_ADMIN_USERS, uid)
+            || gids
+                .iter()
+                .any(|gid| listed(&keys::ACCESS_ROLES_ADMIN_GROUPS, *gid))
     }
 
     /// A program said something.

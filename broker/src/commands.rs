@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Spawn, Stdio, StdioFd};
+use proto::attr::names;
 
 use crate::core::Broker;
 
@@ -117,7 +118,7 @@ impl Broker {
             stdin: Stdio::Inherit,
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,
-            new_group: self.attrs.is_present("broker.rc2_pgrp"),
+            new_group: self.attrs.is_present(&names::BROKER_RC2_PGRP),
             end_with_us: Some(SIGHUP),
             ..Spawn::default()
         });
@@ -147,9 +148,9 @@ impl Broker {
         let mut env: Vec<_> = env
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let uri = self.attrs.value("local-uri").unwrap_or_default();
+        let uri = self.attrs.value(&names::LOCAL_URI).unwrap_or_default();
         env.push(("FLUX_URI".to_owned(), uri.to_owned()));
-        if let Some(id) = self.attrs.value("jobid") {
+        if let Some(id) = self.attrs.value(&names::JOBID) {
             env.push(("FLUX_ENCLOSING_ID".to_owned(), id.to_owned()));
         }
         env

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use proto::{Errno, Object, Refusal};
+use proto::Object;
 use serde_json::{Map, Value};
 
 /// Reads a file or a folder.
@@ -84,32 +84,6 @@ pub fn argument(text: &str) -> anyhow::Result<Map<String, Value>> {
     }
 }
 
-/// The `[access]` table is the connector's, which is part of the broker: says what is wrong
-/// with it.
-pub fn check_access(config: &Object) -> Result<(), Refusal> {
-    let error = |text: String| {
-        let text = format!("error parsing [access] configuration: {text}");
-        Err(Refusal::new(Errno::EINVAL, text))
-    };
-    let Some(access) = config.0.get("access") else {
-        return Ok(());
-    };
-    let Some(access) = access.as_object() else {
-        return error("expected a table".to_owned());
-    };
-    for (key, value) in access {
-        match key.as_str() {
-            "allow-guest-user" | "allow-root-owner" | "private-mode" if value.is_boolean() => {}
-            "roles" if value.is_object() => {}
-            "allow-guest-user" | "allow-root-owner" | "private-mode" => {
-                return error(format!("{key} must be true or false"));
-            }
-            _ => return error(format!("{key}: unknown key")),
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,26 +112,5 @@ mod tests {
             format!("{error:#}").contains("TOML parse error"),
             "{error:#}"
         );
-    }
-
-    fn check_table(json: &str, want: Option<&str>) {
-        let config = Object(serde_json::from_str(json).expect("JSON"));
-        let got = check_access(&config)
-            .err()
-            .map(|refusal| refusal.to_string());
-        let want = want.map(|text| format!("error parsing [access] configuration: {text}"));
-        assert_eq!(got, want, "{json}");
-    }
-
-    #[test]
-    fn the_access_table_takes_only_its_own_keys() {
-        check_table("{}", None);
-        check_table(r#"{"access":{"allow-guest-user":true}}"#, None);
-        check_table(
-            r#"{"access":{"allow-guest-user":1}}"#,
-            Some("allow-guest-user must be true or false"),
-        );
-        check_table(r#"{"access":{"foo":true}}"#, Some("foo: unknown key"));
-        check_table(r#"{"access":7}"#, Some("expected a table"));
     }
 }

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Host, PeerId, Stream, StreamId};
-use proto::data::Topology;
+use proto::attr::names;
+use proto::config::keys;
 use proto::{Object, Refusal};
 use wire::topic::method_of;
 use wire::{Identity, Message};
@@ -20,6 +21,7 @@ use crate::credit::Credit;
 use crate::files::Files;
 use crate::ids::Ids;
 use crate::logbook::Logbook;
+use crate::membership;
 use crate::modules::Loaded;
 use crate::router::{Hop, ModuleId, Place, Router};
 use crate::stages::Life;
@@ -105,12 +107,12 @@ impl Broker {
         let identity = Identity::new(&uuid).expect("a UUID is short text");
         let first_number = ids.next_row();
         let mut attrs = setup.attrs;
-        attrs.put("broker.uuid", uuid);
-        attrs.put("security.owner", setup.owner.to_string());
-        let rank = attrs.number("rank", 0) as u32;
+        attrs.put(&names::BROKER_UUID, uuid);
+        attrs.put(&names::SECURITY_OWNER, setup.owner.to_string());
+        let rank = attrs.number(&names::RANK) as u32;
         let place = Place {
             rank,
-            topology: topology(&attrs),
+            topology: membership::tree(&attrs),
             identity,
             owner: setup.owner,
         };
@@ -153,7 +155,8 @@ impl Broker {
     /// Lives by this configuration from now on.
     pub(crate) fn set_config(&mut self, config: Object) {
         self.config = config;
-        self.router.set_private(self.allows("private-mode"));
+        self.router
+            .set_private(self.allows(&keys::ACCESS_PRIVATE_MODE));
     }
 
     /// The loaded module of this name or path.
@@ -238,12 +241,6 @@ impl Host for Broker {
             );
         }
     }
-}
-
-/// The tree that the attributes name.
-fn topology(attrs: &Attrs) -> Topology {
-    let scheme = attrs.value("tbon.topo").and_then(|text| text.parse().ok());
-    Topology::new(scheme.unwrap_or_default(), attrs.number("size", 1) as u32)
 }
 
 /// Seconds as timers take them.

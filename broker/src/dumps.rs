@@ -7,6 +7,7 @@
 //! is gone then, which is how garbage is collected offline.
 
 use node::Cx;
+use proto::attr::names;
 
 use crate::core::{Broker, seconds};
 use crate::lifecycle::State;
@@ -54,7 +55,7 @@ impl Broker {
             ("kvs", Restore::Due(path)) => {
                 tracing::info!("restoring content from {path}");
                 let mut line = format!("flux restore --quiet --checkpoint {}", quoted(&path));
-                if self.attrs.value("content.restore") == Some(AUTO) {
+                if self.attrs.value(&names::CONTENT_RESTORE) == Some(AUTO) {
                     line += &format!(" && rm -f {}", quoted(&path));
                 }
                 self.life.restore = Restore::Running;
@@ -76,7 +77,7 @@ impl Broker {
     }
 
     fn look_for_archive(&mut self, cx: &mut Cx<Broker>) -> bool {
-        let (path, is_auto) = match self.attrs.value("content.restore") {
+        let (path, is_auto) = match self.attrs.value(&names::CONTENT_RESTORE) {
             None | Some("") => {
                 self.life.restore = Restore::Done;
                 return false;
@@ -131,7 +132,7 @@ impl Broker {
         if self.life.dump != Dump::Due {
             return self.life.dump == Dump::Running;
         }
-        let line = match self.attrs.value("content.dump") {
+        let line = match self.attrs.value(&names::CONTENT_DUMP) {
             // What did not come up is no state to start from.
             _ if self.life.failed => {
                 self.life.dump = Dump::Done;
@@ -176,8 +177,8 @@ impl Broker {
 
     /// Where dumps are kept: with the state, unless that goes with the instance.
     fn dump_folder(&self) -> String {
-        let keeps = self.attrs.value("statedir-cleanup") != Some("1");
-        match self.attrs.value("statedir").filter(|_| keeps) {
+        let keeps = self.attrs.value(&names::STATEDIR_CLEANUP) != Some("1");
+        match self.attrs.value(&names::STATEDIR).filter(|_| keeps) {
             Some(statedir) => format!("{statedir}/dump"),
             None => "dump".to_owned(),
         }

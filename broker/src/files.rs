@@ -2,6 +2,8 @@
 //! configuration files, and where modules and scripts are.
 
 use std::collections::BTreeMap;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 
 use proto::{Errno, Object, Refusal};
@@ -15,6 +17,8 @@ pub struct Files {
     pub module_folders: Vec<PathBuf>,
     /// Configuration file or folder, if one was named.
     pub config: Option<PathBuf>,
+    /// Socket of systemd, if it is to be told.
+    pub notify: Option<String>,
     /// Folder with `rc1.d` and `rc3.d`, if there is one.
     pub rc_folder: Option<PathBuf>,
 }
@@ -95,6 +99,27 @@ impl Files {
                 format!("Config file error: {error:#}"),
             )),
         }
+    }
+
+    /// Tells systemd something; a name that begins with `@` is an abstract one.
+    pub fn notify(&mut self, text: &str) -> Result<(), Refusal> {
+        let Some(name) = &self.notify else {
+            return Ok(());
+        };
+        let sent = (|| {
+            let address = match name.strip_prefix('@') {
+                Some(name) => SocketAddr::from_abstract_name(name),
+                None => SocketAddr::from_pathname(name),
+            };
+            UnixDatagram::unbound()?.send_to_addr(text.as_bytes(), &address?)
+        })();
+        sent.map(|_| ()).map_err(|error| {
+            let errno = error.raw_os_error().and_then(|code| code.try_into().ok());
+            Refusal::new(
+                errno.map_or(Errno::EINVAL, Errno),
+                format!("{name}: {error}"),
+            )
+        })
     }
 
     /// The executable scripts of `rc1.d` or `rc3.d`, in the order of their names.

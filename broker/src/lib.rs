@@ -20,11 +20,13 @@ mod ids;
 pub mod lifecycle;
 pub mod limits;
 mod logbook;
+pub mod membership;
 mod modules;
 mod node;
 #[cfg(test)]
 mod probe;
 pub mod rc;
+mod recovery;
 pub mod router;
 mod routing;
 mod services;
@@ -32,6 +34,7 @@ mod stages;
 mod startlog;
 mod strays;
 mod supervisor;
+mod systemd;
 
 pub use crate::core::Setup;
 pub use crate::ids::Ids;

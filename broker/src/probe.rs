@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use node::{ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind};
+use proto::attr::names;
 use proto::module::Load;
 use proto::{Object, Payload};
 use wire::{Flags, Identity, Kind, Message};
@@ -41,7 +42,7 @@ impl Probe {
     /// A broker that is online, with these modules to load, and lets guests in.
     pub fn start(modules: &[&str]) -> Probe {
         let mut attrs = Attrs::default();
-        attrs.put("local-uri", "local:///nowhere");
+        attrs.put(&names::LOCAL_URI, "local:///nowhere");
         for attr in ["ferroflux.personality=minimal", "broker.rc2_none"] {
             attrs
                 .set_from_command_line(attr)

@@ -16,9 +16,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, bail};
 use broker::attrs::Attrs;
 use broker::files::Files;
-use broker::{BrokerNode, Ids, Setup, config};
+use broker::{BrokerNode, Ids, Setup, config, membership};
 use nix::sys::signal::Signal;
 use proto::Object;
+use proto::attr::names;
 use runtime::{Descriptors, Reactor, Signals};
 
 use crate::Args;
@@ -40,45 +41,49 @@ const SIGNALS: [Signal; 8] = [
 pub fn run(args: Args) -> anyhow::Result<i32> {
     let signals = Signals::take_over(&SIGNALS)?;
     let descriptors = Descriptors::raise()?;
-    let mut attrs = Attrs::default();
-    match args.verbose {
-        0 => {}
-        1 => attrs.put("log-stderr-level", "6"),
-        _ => attrs.put("log-stderr-level", "7"),
-    }
-    if args.verbose > 0 {
-        attrs.put("log-stderr-mode", "local");
-    }
-    attrs.put(
-        "hostname",
-        nix::unistd::gethostname()?.to_string_lossy().into_owned(),
-    );
-    for text in &args.setattr {
-        attrs.set_from_command_line(text)?;
-    }
     let env = environment();
-    let program = initial_program(&args.command, &attrs, &env)?;
+    let mut attrs = given_attrs(&args)?;
     let config_path = args
         .config_path
+        .or_else(|| attrs.value(&names::CONFIG_PATH).map(str::to_owned))
         .or_else(|| env.get("FLUX_CONF_DIR").cloned());
     let config = read_config(config_path.as_deref(), &args.conf)?;
-    let rundir = folders::rundir(attrs.value("rundir"))?;
-    let statedir = match folders::statedir(attrs.value("statedir")) {
+    attrs.set_from_config(&config);
+    let interface = env.get("FLUX_IPADDR_INTERFACE").map(String::as_str);
+    membership::hint_from_environment(
+        &mut attrs,
+        interface,
+        env.contains_key("FLUX_IPADDR_HOSTNAME"),
+    );
+    membership::settle(&mut attrs)?;
+    check_sinks(&attrs)?;
+    let program = initial_program(&args.command, &attrs, &env)?;
+    let mut rundir = folders::rundir(attrs.value(&names::RUNDIR))?;
+    let mut statedir = match folders::statedir(attrs.value(&names::STATEDIR)) {
         Ok(statedir) => statedir,
         Err(error) => {
             folders::remove(&rundir);
             return Err(error);
         }
     };
+    for (folder, cleanup) in [
+        (&mut rundir, &names::RUNDIR_CLEANUP),
+        (&mut statedir, &names::STATEDIR_CLEANUP),
+    ] {
+        if attrs.value(cleanup).is_some() {
+            folder.cleanup = attrs.is_on(cleanup);
+        }
+    }
     let result = (|| {
         fill_in(&mut attrs, &env, &rundir, &statedir)?;
         if let Some(path) = &config_path {
-            attrs.put("config.path", path.clone());
+            attrs.put(&names::CONFIG_PATH, path.clone());
         }
         let files = Files {
             known: BTreeMap::new(),
             module_folders: module_folders(),
             config: config_path.map(PathBuf::from),
+            notify: env.get("NOTIFY_SOCKET").cloned(),
             rc_folder: env.get("FLUX_RC_EXTRA").map(PathBuf::from),
         };
         let folders: Vec<String> = [&rundir, &statedir]
@@ -103,6 +108,41 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
     result
 }
 
+/// The attributes that the command line sets, and those that go with its options.
+fn given_attrs(args: &Args) -> anyhow::Result<Attrs> {
+    let mut attrs = Attrs::default();
+    match args.verbose {
+        0 => {}
+        1 => attrs.put(&names::LOG_STDERR_LEVEL, "6"),
+        _ => attrs.put(&names::LOG_STDERR_LEVEL, "7"),
+    }
+    if args.verbose > 0 {
+        attrs.put(&names::LOG_STDERR_MODE, "local");
+    }
+    let hostname = nix::unistd::gethostname()?;
+    attrs.put(&names::HOSTNAME, hostname.to_string_lossy().into_owned());
+    for text in &args.setattr {
+        attrs.set_from_command_line(text)?;
+    }
+    Ok(attrs)
+}
+
+/// Found out now, with a clear word: a log that is asked for can be written.
+fn check_sinks(attrs: &Attrs) -> anyhow::Result<()> {
+    if let Some(path) = attrs
+        .value(&names::LOG_FILENAME)
+        .filter(|path| !path.is_empty())
+    {
+        let open = runtime::sinks::open_log(Path::new(path));
+        open.with_context(|| format!("log-filename={path}: cannot be written"))?;
+    }
+    if attrs.is_on(&names::LOG_SYSLOG_ENABLE) {
+        let connected = runtime::sinks::connect_syslog();
+        connected.context("log-syslog-enable=1: syslog cannot be reached")?;
+    }
+    Ok(())
+}
+
 /// Random bits that nobody can guess: those of a UUID that are not random are at fixed
 /// places, where the words of two make none.
 fn random_word() -> u64 {
@@ -117,12 +157,12 @@ fn serve(
     descriptors: Descriptors,
 ) -> anyhow::Result<i32> {
     runtime::logging::start("broker", 0);
-    let uri = setup.attrs.value("local-uri").unwrap_or_default();
+    let uri = setup.attrs.value(&names::LOCAL_URI).unwrap_or_default();
     let Some(path) = uri.strip_prefix("local://").map(PathBuf::from) else {
         bail!("local-uri={uri}: only local:// sockets can be served");
     };
     let endpoint = setup.endpoint.clone();
-    let memory = setup.attrs.number("ferroflux.message-bytes", 0);
+    let memory = setup.attrs.number(&names::FERROFLUX_MESSAGE_BYTES);
     let memory = usize::try_from(memory).unwrap_or(usize::MAX);
     let owner = setup.owner;
     // Access is decided by who connects, not by the mode of the socket.
@@ -165,7 +205,7 @@ fn initial_program(
     attrs: &Attrs,
     env: &BTreeMap<String, String>,
 ) -> anyhow::Result<Vec<String>> {
-    if attrs.is_present("broker.rc2_none") {
+    if attrs.is_present(&names::BROKER_RC2_NONE) {
         return Ok(Vec::new());
     }
     let shell = env
@@ -196,7 +236,7 @@ fn read_config(path: Option<&str>, arguments: &[String]) -> anyhow::Result<Objec
             config::argument(text).context("Config file error")?,
         );
     }
-    config::check_access(&config)?;
+    proto::config::check(&config).map_err(|complaint| complaint.refusal)?;
     Ok(config)
 }
 
@@ -208,49 +248,55 @@ fn fill_in(
     statedir: &Folder,
 ) -> anyhow::Result<()> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
-    if attrs.value("ferroflux.message-bytes").is_none() {
+    if attrs.value(&names::FERROFLUX_MESSAGE_BYTES).is_none() {
         let bytes = runtime::memory::message_bytes();
-        attrs.put("ferroflux.message-bytes", bytes.to_string());
+        attrs.put(&names::FERROFLUX_MESSAGE_BYTES, bytes.to_string());
     }
-    attrs.put("version", proto::attr::CORE_VERSION);
-    attrs.put("broker.pid", std::process::id().to_string());
-    attrs.put("broker.starttime", format!("{started:.2}"));
+    attrs.put(&names::VERSION, proto::attr::CORE_VERSION);
+    attrs.put(&names::BROKER_PID, std::process::id().to_string());
+    attrs.put(&names::BROKER_STARTTIME, format!("{started:.2}"));
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let flag = |cleanup: bool| if cleanup { "1" } else { "0" };
-    attrs.put("rundir", text(&rundir.path));
-    attrs.put("rundir-cleanup", flag(rundir.cleanup));
-    attrs.put("statedir", text(&statedir.path));
-    attrs.put("statedir-cleanup", flag(statedir.cleanup));
-    if attrs.value("local-uri").is_none() {
+    attrs.put(&names::RUNDIR, text(&rundir.path));
+    attrs.put(&names::RUNDIR_CLEANUP, flag(rundir.cleanup));
+    attrs.put(&names::STATEDIR, text(&statedir.path));
+    attrs.put(&names::STATEDIR_CLEANUP, flag(statedir.cleanup));
+    if attrs.value(&names::LOCAL_URI).is_none() {
         attrs.put(
-            "local-uri",
+            &names::LOCAL_URI,
             format!("local://{}/local-0", rundir.path.display()),
         );
     }
-    if attrs.value("hostlist").is_none() {
+    if attrs.value(&names::HOSTLIST).is_none() {
         attrs.put(
-            "hostlist",
-            attrs.value("hostname").unwrap_or("localhost").to_owned(),
+            &names::HOSTLIST,
+            attrs
+                .value(&names::HOSTNAME)
+                .unwrap_or("localhost")
+                .to_owned(),
         );
     }
     // Only an instance that is itself a job has a parent.
     let job = env.get("FLUX_JOB_ID");
     match (job, env.get("FLUX_URI")) {
-        (Some(_), Some(uri)) => attrs.put("parent-uri", uri.clone()),
-        _ => attrs.put_null("parent-uri"),
+        (Some(_), Some(uri)) => attrs.put(&names::PARENT_URI, uri.clone()),
+        _ => attrs.put_null(&names::PARENT_URI),
     }
     if let Some(job) = job {
-        attrs.put("jobid", job.clone());
+        attrs.put(&names::JOBID, job.clone());
         if let Some(namespace) = env.get("FLUX_KVS_NAMESPACE") {
-            attrs.put("parent-kvs-namespace", namespace.clone());
+            attrs.put(&names::PARENT_KVS_NAMESPACE, namespace.clone());
         }
     }
     let path = env.get("FLUX_JOB_ID_PATH").filter(|_| job.is_some());
     attrs.put(
-        "jobid-path",
+        &names::JOBID_PATH,
         path.cloned().unwrap_or_else(|| "/".to_owned()),
     );
-    attrs.put("instance-level", if job.is_some() { "1" } else { "0" });
+    attrs.put(
+        &names::INSTANCE_LEVEL,
+        if job.is_some() { "1" } else { "0" },
+    );
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use node::{Cx, Output, Reply, Stream, StreamId};
-use proto::data::Fsd;
+use proto::attr::names;
 use proto::module::Load;
 use proto::state_machine::StateNumber;
 use proto::{Empty, Refusal};
@@ -36,12 +36,14 @@ pub struct Life {
     /// Names of default modules that were asked to start.
     started: Vec<&'static str>,
     pub(crate) failed: bool,
+    /// Default modules that could not be started, without which the instance goes on.
+    pub(crate) given_up: Vec<&'static str>,
     pub(crate) restore: Restore,
     pub(crate) dump: Dump,
     /// The event of the start log that is on its way.
     pub(crate) noting: Option<&'static str>,
     rc3_failed: bool,
-    exit_code: i32,
+    pub(crate) exit_code: i32,
     rc2_code: Option<i32>,
 }
 
@@ -68,6 +70,7 @@ impl Life {
             shutdown: None,
             started: Vec::new(),
             failed: false,
+            given_up: Vec::new(),
             restore: Restore::default(),
             dump: Dump::default(),
             noting: None,
@@ -157,6 +160,7 @@ impl Broker {
                 self.life.entered = cx.now().mono;
                 self.enter(cx, to);
                 self.tell_monitors(cx);
+                self.tell_systemd(cx);
             }
             Next::Stay => {}
             Next::Ignore => tracing::debug!("{}: ignored in {}", event.name(), state.name()),
@@ -170,7 +174,7 @@ impl Broker {
             State::ConfigSync => self.post(cx, Event::SyncNone),
             State::Init => self.enter_init(cx),
             State::Quorum => {
-                let host = self.attrs.value("hostname").unwrap_or("localhost");
+                let host = self.attrs.value(&names::HOSTNAME).unwrap_or("localhost");
                 tracing::info!("online: {host} (ranks {})", self.router.rank());
                 self.post(cx, Event::QuorumFull);
             }
@@ -190,7 +194,7 @@ impl Broker {
     }
 
     fn enter_init(&mut self, cx: &mut Cx<Broker>) {
-        match self.attrs.value("broker.rc1_path") {
+        match self.attrs.value(&names::BROKER_RC1_PATH) {
             Some("") => self.post(cx, Event::Rc1None),
             Some(command) => {
                 let command = command.to_owned();
@@ -203,7 +207,7 @@ impl Broker {
     pub(crate) fn personality(&self) -> Personality {
         let name = self
             .attrs
-            .value("ferroflux.personality")
+            .value(&names::FERROFLUX_PERSONALITY)
             .unwrap_or_default();
         Personality::named(name).unwrap_or(Personality::Full)
     }
@@ -224,15 +228,16 @@ impl Broker {
             return;
         }
         if self.life.failed {
-            self.life.exit_code = 1;
-            return self.post(cx, Event::Rc1Fail);
+            let event = self.rc1_event(1);
+            return self.post(cx, event);
         }
         let runs = |core: &Broker, name: &str| {
             let module = core.module_named(name).and_then(|id| core.modules.get(&id));
             module.is_some_and(|module| module.stage == Stage::Running)
         };
         let wanted = self.wanted_modules();
-        if wanted.iter().all(|entry| runs(self, entry.name)) {
+        let settled = |entry: &&rc::Entry| runs(self, entry.name) || self.is_given_up(entry.name);
+        if wanted.iter().all(settled) {
             return self.note_start(cx, |core, cx| {
                 if core.life.state == State::Init {
                     core.run_scripts(cx, "rc1");
@@ -263,7 +268,7 @@ impl Broker {
     pub(crate) fn stage_module_loaded(
         &mut self,
         cx: &mut Cx<Broker>,
-        name: &str,
+        name: &'static str,
         result: Result<(), Refusal>,
     ) {
         match result {
@@ -272,7 +277,7 @@ impl Broker {
             Err(error) if self.life.failed => tracing::debug!("rc1: module {name}: {error}"),
             Err(error) => {
                 tracing::error!("rc1: module {name} failed to load: {error}");
-                self.life.failed = true;
+                self.life.failed = self.fails_without(name);
             }
         }
         self.start_modules(cx);
@@ -282,7 +287,7 @@ impl Broker {
         for reply in std::mem::take(&mut self.life.waiting) {
             reply.send(cx, Ok(Empty));
         }
-        if self.attrs.is_present("broker.rc2_none") || self.life.program.is_empty() {
+        if self.attrs.is_present(&names::BROKER_RC2_NONE) || self.life.program.is_empty() {
             return self.post(cx, Event::Rc2None);
         }
         let program = self.life.program.clone();
@@ -296,12 +301,7 @@ impl Broker {
             ("rc1", State::Init) if self.is_restoring() => {
                 return self.restored(cx, code);
             }
-            ("rc1", State::Init) if ok => Event::Rc1Success,
-            ("rc1", State::Init) => {
-                let norestart = self.attrs.value("broker.exit-norestart");
-                self.life.exit_code = norestart.and_then(|c| c.parse().ok()).unwrap_or(code);
-                Event::Rc1Fail
-            }
+            ("rc1", State::Init) => self.rc1_event(code),
             ("rc2", State::Run) => {
                 self.life.rc2_code = Some(code);
                 if ok {
@@ -329,6 +329,13 @@ impl Broker {
         self.post(cx, event);
     }
 
+    /// The instance cannot go on.
+    pub(crate) fn panic(&mut self, cx: &mut Cx<Broker>) {
+        self.note_exit(1);
+        self.abort_commands(cx);
+        self.post(cx, Event::Panic);
+    }
+
     fn note_exit(&mut self, code: i32) {
         if self.life.exit_code == 0 {
             self.life.exit_code = code;
@@ -336,11 +343,7 @@ impl Broker {
     }
 
     fn enter_cleanup(&mut self, cx: &mut Cx<Broker>) {
-        let timeout = self.attrs.value("broker.cleanup-timeout");
-        let timeout = timeout.and_then(|text| text.parse::<Fsd>().ok());
-        // Without end, as "none" is no duration.
-        let timeout = timeout.and_then(|timeout| Duration::try_from_secs_f64(timeout.secs()).ok());
-        if let Some(timeout) = timeout {
+        if let Some(timeout) = self.attrs.duration(&names::BROKER_CLEANUP_TIMEOUT) {
             cx.timer(timeout, |core: &mut Broker, cx| core.give_up_cleanup(cx));
         }
         match self.life.runat.remove("cleanup") {
@@ -394,7 +397,7 @@ impl Broker {
     }
 
     fn finalize(&mut self, cx: &mut Cx<Broker>) {
-        match self.attrs.value("broker.rc3_path") {
+        match self.attrs.value(&names::BROKER_RC3_PATH) {
             Some("") => self.stop_modules(cx),
             Some(command) => {
                 let command = command.to_owned();
@@ -454,9 +457,13 @@ impl Broker {
 
     /// A module is unloaded.
     pub(crate) fn stage_module_gone(&mut self, cx: &mut Cx<Broker>, name: &str) {
-        let awaited = self.life.started.contains(&name);
-        if self.life.state == State::Init && awaited && !self.life.failed {
-            self.life.failed = true;
+        let mut started = self.life.started.iter().copied();
+        let awaited = started.find(|awaited| *awaited == name);
+        if let Some(awaited) = awaited.filter(|_| self.life.state == State::Init)
+            && !self.life.failed
+            && !self.is_given_up(awaited)
+        {
+            self.life.failed = self.fails_without(awaited);
             return self.start_modules(cx);
         }
         if self.life.state != State::Finalize {

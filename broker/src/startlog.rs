@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::Cx;
+use proto::attr::names;
 use proto::data::Entry;
 use proto::data::eventlog::decode_log;
 use proto::kvs::{Commit, Lookup, Op, PRIMARY, SYNC};
@@ -34,7 +35,11 @@ impl Broker {
                 }
             });
         }
-        let version = self.attrs.value("version").unwrap_or_default().to_owned();
+        let version = self
+            .attrs
+            .value(&names::VERSION)
+            .unwrap_or_default()
+            .to_owned();
         let context = json!({"version": 1, "core_version": version});
         self.note(cx, "start", &context, SYNC, next);
     }

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio};
+use proto::attr::names;
 use proto::module::{Load, ModuleStatus, Remove};
 use proto::{Empty, Refusal};
 use wire::{Errno, Flags, Identity, Message};
@@ -110,7 +111,7 @@ impl Broker {
                 ),
                 (
                     "FLUX_URI".to_owned(),
-                    self.attrs.value("local-uri").unwrap_or("").to_owned(),
+                    self.attrs.value(&names::LOCAL_URI).unwrap_or("").to_owned(),
                 ),
             ],
             stdin: Stdio::Lifeline,
@@ -291,7 +292,13 @@ impl Broker {
                 "module {} ended {n} times in {RESTART_WINDOW_S}s without an answer: giving it up",
                 module.name,
             );
-            return self.unload(cx, id, end);
+            let name = module.name.clone();
+            self.unload(cx, id, end);
+            if !self.attrs.is_on(&names::BROKER_MODULE_NOPANIC) {
+                tracing::error!("{name} module runtime failure");
+                self.panic(cx);
+            }
+            return;
         }
         module.stage = Stage::Restarting;
         tracing::warn!("module {} is being restarted", module.name);

@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 
 use node::{Cx, Peer, Reply, Routes, Stream};
+use proto::attr::names;
 use proto::common::ConfigReload;
-use proto::config::{Get, Load, Reload};
+use proto::config::{Get, Load, Reload, keys};
 use proto::{Empty, Errno, Object, Payload, Refusal};
 use wire::Message;
 
+use crate::attrs::Attrs;
 use crate::core::Broker;
+use crate::membership;
 use crate::modules::Stage;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
@@ -61,7 +64,7 @@ impl Broker {
     /// Offers a configuration to every module in turn. One refusal, and those that
     /// took it are given the old one back.
     fn change_config(&mut self, cx: &mut Cx<Broker>, new: Object, done: Done) {
-        if let Err(refusal) = crate::config::check_access(&new) {
+        if let Err(refusal) = self.check_config(&new) {
             return done.send(cx, Err(refusal));
         }
         let running = self
@@ -70,6 +73,35 @@ impl Broker {
             .filter(|module| module.stage == Stage::Running);
         let left = running.map(|module| module.name.clone()).collect();
         self.offer_config(cx, new, left, Vec::new(), done);
+    }
+
+    /// What is wrong with a configuration whatever the modules say, as if the one that
+    /// reads the key had said so: it need not be loaded.
+    fn check_config(&self, new: &Object) -> Result<(), Refusal> {
+        proto::config::check(new).map_err(|complaint| match complaint.module {
+            "" => complaint.refusal,
+            module => error_updating(module, &complaint.refusal),
+        })?;
+        let links = membership::check_links(&self.attrs_under(new));
+        links.map_err(|error| {
+            error_updating("overlay", &Refusal::new(Errno::EINVAL, error.to_string()))
+        })
+    }
+
+    /// The attributes as they are under another configuration. Of those that `[tbon]` can
+    /// set only the times after which a broker counts as torpid change while it runs: then
+    /// the configuration comes before the command line (protocol/20 section 2).
+    fn attrs_under(&self, new: &Object) -> Attrs {
+        let mut attrs = self.attrs.clone();
+        for (attr, key) in [
+            (&names::TBON_TORPID_MIN, &keys::TBON_TORPID_MIN),
+            (&names::TBON_TORPID_MAX, &keys::TBON_TORPID_MAX),
+        ] {
+            if let Some(value) = key.value(new).and_then(|value| value.as_str()) {
+                attrs.put(attr, value);
+            }
+        }
+        attrs
     }
 
     fn offer_config(
@@ -81,6 +113,7 @@ impl Broker {
         done: Done,
     ) {
         let Some(name) = left.pop_front() else {
+            self.attrs = self.attrs_under(&new);
             self.set_config(new);
             for stream in self.config_watchers.values_mut() {
                 stream.send(cx, &self.config);
@@ -101,11 +134,15 @@ impl Broker {
                     let back = config_reload(&name, &core.config);
                     cx.call_raw(back, |_, _, _| {});
                 }
-                let text = format!("error updating {name}: {refusal}");
-                done.send(cx, Err(Refusal::new(refusal.errno, text)));
+                done.send(cx, Err(error_updating(&name, &refusal)));
             }
         });
     }
+}
+
+fn error_updating(module: &str, refusal: &Refusal) -> Refusal {
+    let text = format!("error updating {module}: {refusal}");
+    Refusal::new(refusal.errno, text)
 }
 
 fn config_reload(name: &str, config: &Object) -> Message {

@@ -2,6 +2,7 @@
 
 use node::{Cx, Peer, Routes};
 use proto::Never;
+use proto::config::keys;
 use proto::connector_local::{Connected, Server, Stats, StatsGet};
 
 use crate::core::Broker;
@@ -35,7 +36,7 @@ fn stats_get(
             pending: core.router.n_pending() as u64,
             strays: core.strays.n,
         },
-        allow_guest_user: core.allows("allow-guest-user"),
-        allow_root_owner: core.allows("allow-root-owner"),
+        allow_guest_user: core.allows(&keys::ACCESS_ALLOW_GUEST_USER),
+        allow_root_owner: core.allows(&keys::ACCESS_ALLOW_ROOT_OWNER),
     })
 }

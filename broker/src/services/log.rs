@@ -1,6 +1,7 @@
 //! log.*: the log ring, who follows it, and what goes to standard error.
 
-use node::{Cx, Output, Peer, Routes, Stream};
+use node::{Cx, Output, Peer, Routes, Sink, Stream};
+use proto::attr::names;
 use proto::log::{Append, Clear, Dmesg, SetAttr, SetAttrError, Stats, StatsGet};
 use proto::{Empty, Method, Never};
 use wire::Message;
@@ -73,28 +74,45 @@ fn stats_get(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, _: StatsGet) -> Re
 }
 
 impl Broker {
-    /// Takes in one line: ring, followers, standard error, whoever watches a shutdown.
+    /// Takes in one line: ring, followers, standard error, file, syslog, and who watches a
+    /// shutdown.
     fn log_line(&mut self, cx: &mut Cx<Broker>, text: &str) {
         let Some(line) = Line::parse(text) else {
             return;
         };
-        let severity = u64::from(line.severity);
-        if severity <= self.attrs.number("log-level", 7) {
-            let bytes = self.log.add(text, self.attrs.number("log-ring-size", 1024));
-            for stream in self.dmesg.values_mut() {
-                stream.send_bytes(cx, bytes.clone());
-            }
+        let matches = |attr| i64::from(line.severity) <= self.attrs.number(attr);
+        if !matches(&names::LOG_LEVEL) {
+            return;
         }
-        if severity <= self.attrs.number("log-stderr-level", 3) {
-            let line = match self.attrs.value("log-stderr-mode") {
-                Some("local") => format!("<{severity}>{}", line.short()),
-                _ => format!("{} {}", long_time(line.time), line.short()),
-            };
-            cx.output(Output::Stderr { line });
+        let size = self.attrs.number(&names::LOG_RING_SIZE);
+        let bytes = self.log.add(text, u64::try_from(size).unwrap_or(0));
+        for stream in self.dmesg.values_mut() {
+            stream.send_bytes(cx, bytes.clone());
+        }
+        let long = || format!("{} {}", long_time(line.time), line.short());
+        let local = || format!("<{}>{}", line.severity, line.short());
+        let is_local = self.attrs.value(&names::LOG_STDERR_MODE) == Some("local");
+        let mut write = |to, line| cx.output(Output::Log { to, line });
+        if matches(&names::LOG_STDERR_LEVEL) {
+            write(Sink::Stderr, if is_local { local() } else { long() });
+        } else if matches(&names::LOG_CRITICAL_LEVEL) {
+            write(Sink::Stderr, local());
+        }
+        if let Some(path) = self.attrs.value(&names::LOG_FILENAME)
+            && !path.is_empty()
+        {
+            write(Sink::File(path.to_owned()), long());
+        }
+        if self.attrs.is_on(&names::LOG_SYSLOG_ENABLE) && matches(&names::LOG_SYSLOG_LEVEL) {
+            let priority = SYSLOG_USER | line.severity;
+            write(Sink::Syslog, format!("<{priority}>flux: {}", line.short()));
         }
         self.show_to_shutdown_watcher(cx, &line);
     }
 }
+
+/// Facility "user" of syslog, as the number in front of a line has it (RFC 3164).
+const SYSLOG_USER: u8 = 1 << 3;
 
 /// `2026-11-22T06:41:30.527664Z` as `Nov 22 06:41:30.527664 UTC 2026`; other text as
 /// it is.

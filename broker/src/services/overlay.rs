@@ -3,6 +3,7 @@
 
 use node::{Cx, Peer, Routes, Stream};
 use proto::Refusal;
+use proto::attr::names;
 use proto::overlay::{Health, HealthReply, Stats, StatsGet, Topology, TopologyError, Tree};
 
 use crate::core::Broker;
@@ -16,7 +17,7 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 
 /// Nothing changes here any more, so that a stream stays open and silent.
 fn health(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Health, mut stream: Stream<Health>) {
-    let started = core.attrs.value("broker.starttime");
+    let started = core.attrs.value(&names::BROKER_STARTTIME);
     let started = started.and_then(|seconds| seconds.parse::<f64>().ok());
     let reply = HealthReply {
         rank: core.router.rank(),

@@ -24,6 +24,9 @@ fn start(core: &mut Broker, cx: &mut Cx<Broker>, from: &Peer, req: Start, stream
     }
     let waiting_for = if streaming { from.sender.clone() } else { None };
     let stream = streaming.then_some(stream);
+    if let Some(code) = core.exit_norestart() {
+        core.life.exit_code = code;
+    }
     let loglevel = req.loglevel.unwrap_or(3);
     core.life.shutdown = Some(Shutdown {
         stream,

@@ -8,6 +8,8 @@ use clap::{Arg, ArgAction, Command};
 use crate::command::Group;
 use crate::commands::ENTRIES;
 
+mod settings;
+
 /// Width of the text on generated pages, whatever the terminal at hand.
 const PAGE_COLUMNS: usize = 90;
 
@@ -75,6 +77,7 @@ pub fn man_pages() -> Vec<(String, String)> {
     for entry in ENTRIES {
         man_pages_below(entry.program(), entry.parser(), &mut pages);
     }
+    pages.extend(settings::pages());
     pages
 }
 

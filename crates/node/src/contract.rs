@@ -182,6 +182,17 @@ pub enum StdioFd {
     Stderr,
 }
 
+/// Where a line of the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sink {
+    /// Our own standard error.
+    Stderr,
+    /// The file of this path, to whose end it is added.
+    File(String),
+    /// The system's log.
+    Syslog,
+}
+
 /// What a standard stream of a child is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stdio {
@@ -308,8 +319,10 @@ pub enum Output<W = ()> {
         /// What to do.
         job: Work<W>,
     },
-    /// Write a line to our own standard error.
-    Stderr {
+    /// Write a line of the log.
+    Log {
+        /// Where to.
+        to: Sink,
         /// Without its newline.
         line: String,
     },
@@ -340,7 +353,7 @@ impl<W> fmt::Debug for Output<W> {
             Self::ChildFlow { child, paused } => write!(f, "flow {child:?} paused={paused}"),
             Self::Kill { child, signum, .. } => write!(f, "kill {child:?} {signum}"),
             Self::Work { work, .. } => write!(f, "work {work:?}"),
-            Self::Stderr { line } => write!(f, "stderr {line}"),
+            Self::Log { to, line } => write!(f, "log {to:?} {line}"),
             Self::Exit { code } => write!(f, "exit {code}"),
         }
     }

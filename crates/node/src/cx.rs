@@ -9,7 +9,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use proto::attr::{Attr, names};
 use proto::common::{HiddenError, MessageCounts, MessageStats, Welcome};
+use proto::config::{Key, keys};
 use proto::{Event, Refusal};
 use wire::{Flags, Identity, Kind, Message, topic};
 
@@ -111,35 +113,33 @@ impl<C: Host> Cx<C> {
     }
 
     /// An attribute that can not change any more.
-    pub fn attr(&self, name: &str) -> Option<&str> {
-        self.welcome.attrs.get(name).map(String::as_str)
+    pub fn attr(&self, attr: &Attr) -> Option<&str> {
+        self.welcome.attrs.get(attr.name).map(String::as_str)
     }
 
     /// Our broker's rank.
     pub fn rank(&self) -> u32 {
-        self.attr("rank")
+        self.attr(&names::RANK)
             .and_then(|rank| rank.parse().ok())
             .unwrap_or(0)
     }
 
     /// User id of the instance owner.
     pub fn owner(&self) -> u32 {
-        self.attr("security.owner")
+        self.attr(&names::SECURITY_OWNER)
             .and_then(|uid| uid.parse().ok())
             .unwrap_or(u32::MAX)
     }
 
-    /// A value of the configuration by its dotted path.
-    pub fn conf(&self, path: &str) -> Option<&serde_json::Value> {
-        let mut words = path.split('.');
-        let first = self.welcome.conf.0.get(words.next()?)?;
-        words.try_fold(first, |value, word| value.get(word))
+    /// A value of the configuration.
+    pub fn conf(&self, key: &Key) -> Option<&serde_json::Value> {
+        key.value(&self.welcome.conf)
     }
 
     /// Whether the instance keeps from `peer` what other users have: in private mode, from
     /// everyone but the owner.
     pub fn is_private_to(&self, peer: &Peer) -> bool {
-        let is_set = self.conf("access.private-mode");
+        let is_set = self.conf(&keys::ACCESS_PRIVATE_MODE);
         is_set.and_then(|value| value.as_bool()) == Some(true) && !peer.is_owner()
     }
 

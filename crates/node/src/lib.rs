@@ -29,8 +29,8 @@ mod timers;
 pub use actor::Actor;
 pub use calls::{Call, CallId, Delivery};
 pub use contract::{
-    ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind, Spawn, Stdio, StdioFd, Work,
-    WorkId, WorkResult,
+    ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind, Sink, Spawn, Stdio, StdioFd,
+    Work, WorkId, WorkResult,
 };
 pub use cx::Cx;
 pub use lru::Lru;

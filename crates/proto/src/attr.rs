@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 use crate::{Empty, Never};
 
+pub mod names;
+
+pub use names::Attr;
+
 /// What the attribute `version` says: the flux-core whose protocol this is. Programs compare
 /// it with the version that they need.
 pub const CORE_VERSION: &str = "0.88.0";
@@ -75,8 +79,10 @@ crate::refusals! {
         NotRuntime => EINVAL "attribute may not be updated",
         /// It can not change at all.
         Immutable => EPERM "",
-        /// The service behind the attribute refused the value.
-        InvalidLevel => EINVAL "invalid level",
+        /// The value has not the form that it must have.
+        BadValue(String) => EINVAL "{0}",
+        /// Nothing would come of it.
+        NotSupported => EINVAL "not supported in this version",
     }
 }
 

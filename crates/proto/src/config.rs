@@ -5,6 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 use crate::{Empty, Object, Refusal};
 
+pub mod keys;
+
+mod check;
+
+pub use check::{Complaint, check};
+pub use keys::Key;
+
 /// Asks for the configuration; as a stream, again after every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Get;

@@ -26,22 +26,6 @@ pub struct Stats {
     pub warn_thresh: i64,
 }
 
-crate::refusals! {
-    /// Why a configuration or an argument was refused.
-    pub enum ConfigError {
-        /// `[heartbeat]` is not a table, or a key in it is none of ours.
-        Malformed(String) => EINVAL "error reading [heartbeat] config table: {0}",
-        /// No duration, or none at all.
-        Period => EINVAL "heartbeat.period must be a positive FSD value",
-        /// A rank would leave its parent between two pulses.
-        Timeout => EINVAL "heartbeat.timeout must be >= 2*heartbeat.period, infinity, or 0",
-        /// A warning before the first period is over.
-        WarnThresh => EINVAL "heartbeat.warn_thresh must be positive",
-        /// No argument of ours.
-        UnknownOption(String) => EINVAL "{0}: unknown option",
-    }
-}
-
 crate::json_payloads!(Stats);
 crate::no_payloads!(Pulse, StatsGet);
 

@@ -204,14 +204,6 @@ crate::refusals! {
     }
 }
 
-crate::refusals! {
-    /// Why a configuration was refused.
-    pub enum ConfigError {
-        /// A negative budget, or none.
-        MaxComparisons => EINVAL "job-list.max_comparisons must be >= 0",
-    }
-}
-
 crate::json_payloads!(List, Listed, ListId, ListedId, Attrs, JobStatsReply, Stats,);
 crate::no_payloads!(
     ListAttrs,

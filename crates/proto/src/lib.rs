@@ -6,6 +6,7 @@
 //! ids, idsets, jobspec, R, event logs, tree objects). Modules know each other only through this crate.
 
 pub mod data;
+pub mod form;
 pub mod payload;
 pub mod schema;
 

@@ -29,6 +29,7 @@ mod seats;
 mod session;
 mod shares;
 mod signals;
+pub mod sinks;
 mod usage;
 mod users;
 mod watch;

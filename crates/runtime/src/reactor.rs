@@ -4,7 +4,7 @@
 //! [`Input::Settled`], and sends off what came of it. Nothing in here knows what a
 //! message means.
 
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use crate::peers::Peers;
 use crate::poller::{Poller, Ready};
 use crate::seats::Seats;
 use crate::signals::Signals;
+use crate::sinks::Sinks;
 use crate::users::Directory;
 use crate::worker::WorkerThread;
 
@@ -93,6 +94,7 @@ pub struct Reactor<N: Node> {
     worker: Option<WorkerThread<N::Worker>>,
     make_worker: Option<Box<dyn FnOnce() -> N::Worker + Send>>,
     signals: Option<Signals>,
+    sinks: Sinks,
     last_peer: u64,
     scratch: Vec<u8>,
     exit: Option<i32>,
@@ -117,6 +119,7 @@ impl<N: Node> Reactor<N> {
             worker: None,
             make_worker: None,
             signals: None,
+            sinks: Sinks::default(),
             last_peer: 0,
             scratch: Vec::new(),
             exit: None,
@@ -461,8 +464,7 @@ impl<N: Node> Reactor<N> {
                 group,
             } => self.children.kill(child, signum, group),
             Output::Work { work, job } => self.give_work(work, job),
-            // A terminal that is gone is no reason to stop.
-            Output::Stderr { line } => drop(writeln!(io::stderr(), "{line}")),
+            Output::Log { to, line } => self.sinks.write(&to, &line),
             Output::Exit { code } => self.exit = Some(code),
             Output::ChildChannel {
                 child,

@@ -72,7 +72,7 @@ impl<N: Node> AnyNode for Hosted<N> {
                 Output::ChildInput { .. }
                 | Output::ChildChannel { .. }
                 | Output::ChildFlow { .. }
-                | Output::Stderr { .. } => continue,
+                | Output::Log { .. } => continue,
             });
         }
     }

@@ -10,6 +10,7 @@ use heartbeat::Heartbeat;
 use kvs::Kvs;
 use kvs_watch::KvsWatch;
 use node::{Input, Module, ModuleNode, PeerId, PeerKind};
+use proto::attr::names;
 use proto::module::{Load, Remove};
 use proto::{Object, Payload};
 use tempfile::TempDir;
@@ -108,8 +109,8 @@ pub(crate) fn folder() -> TempDir {
 /// A broker that has not begun.
 pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<BrokerNode> {
     let mut attrs = Attrs::default();
-    attrs.put("local-uri", "local:///sim/local-0");
-    attrs.put("hostname", "sim");
+    attrs.put(&names::LOCAL_URI, "local:///sim/local-0");
+    attrs.put(&names::HOSTNAME, "sim");
     let in_table = "it is in the table";
     attrs
         .set_from_command_line("ferroflux.personality=minimal")

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use node::Cx;
+use proto::attr::names;
+use proto::config::keys;
 use proto::data::HashKind;
 use proto::{Errno, Object, Refusal};
 
@@ -40,7 +42,7 @@ impl Backend {
     }
 
     fn of(cx: &Cx<Content>) -> Result<Backend, Refusal> {
-        let name = cx.attr("content.backing-module");
+        let name = cx.attr(&names::CONTENT_BACKING_MODULE);
         let name = name.unwrap_or(Self::Sqlite.name());
         let known = [Self::Sqlite, Self::Files];
         let found = known.into_iter().find(|backend| backend.name() == name);
@@ -64,14 +66,10 @@ pub enum Durability {
 impl Durability {
     /// Reads `kvs.durability`.
     pub fn of(conf: &Object) -> Result<Durability, Refusal> {
-        let value = conf.0.get("kvs").and_then(|kvs| kvs.get("durability"));
-        match value.map(|value| value.as_str()) {
-            None | Some(Some("process")) => Ok(Self::Process),
-            Some(Some("power")) => Ok(Self::Power),
-            Some(_) => Err(Refusal::new(
-                Errno::EINVAL,
-                "kvs.durability: must be \"process\" or \"power\"",
-            )),
+        let value: Option<String> = keys::KVS_DURABILITY.read(conf)?;
+        match value.as_deref() {
+            Some("power") => Ok(Self::Power),
+            _ => Ok(Self::Process),
         }
     }
 }
@@ -113,6 +111,15 @@ pub struct FileSettings {
 }
 
 impl FileSettings {
+    /// Takes what `[content-sqlite]` says.
+    fn configure(&mut self, conf: &Object) -> Result<(), Refusal> {
+        if let Some(mode) = keys::CONTENT_SQLITE_JOURNAL_MODE.read(conf)? {
+            self.journal_mode = mode;
+        }
+        self.synchronous = keys::CONTENT_SQLITE_SYNCHRONOUS.read(conf)?;
+        Ok(())
+    }
+
     /// The synchronous mode to run SQLite with. NORMAL survives the end of any process,
     /// FULL also a loss of power.
     pub fn synchronous(&self) -> &str {
@@ -130,14 +137,15 @@ const SYNCHRONOUS_MODES: &[&str] = &["EXTRA", "FULL", "NORMAL", "OFF"];
 impl Settings {
     /// Reads the arguments and the attributes `content.hash`, `statedir` and `rundir`.
     pub fn of(cx: &Cx<Content>) -> Result<Settings, Refusal> {
-        let hash = cx.attr("content.hash").unwrap_or("sha1");
+        let hash = cx.attr(&names::CONTENT_HASH).unwrap_or("sha1");
         let hash: HashKind = hash.parse().map_err(|_| {
             Refusal::new(
                 Errno::EINVAL,
                 format!("{hash}: unknown hash in content.hash"),
             )
         })?;
-        let folder = cx.attr("statedir").or_else(|| cx.attr("rundir"));
+        let folder = cx.attr(&names::STATEDIR);
+        let folder = folder.or_else(|| cx.attr(&names::RUNDIR));
         let folder = folder
             .ok_or_else(|| Refusal::new(Errno::EINVAL, "neither statedir nor rundir is set"))?;
         let backend = Backend::of(cx)?;
@@ -157,6 +165,9 @@ impl Settings {
                 truncate: false,
             },
         };
+        if backend == Backend::Sqlite {
+            settings.file.configure(&cx.welcome().conf)?;
+        }
         for arg in cx.welcome().args.iter().flatten() {
             settings.apply(arg)?;
         }

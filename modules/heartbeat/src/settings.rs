@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use proto::Object;
+use proto::config::{Key, keys};
 use proto::data::Fsd;
-use proto::heartbeat::ConfigError;
-use serde_json::Value;
+use proto::{Errno, Object, Refusal};
 
 /// The settings in force, checked.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,67 +20,60 @@ pub struct Settings {
 
 impl Settings {
     /// Reads arguments and configuration.
-    pub fn new(args: &[String], conf: &Object) -> Result<Settings, ConfigError> {
-        let mut period: Fsd = fsd("2s").ok_or(ConfigError::Period)?;
-        let mut timeout: Fsd = fsd("5m").ok_or(ConfigError::Timeout)?;
-        let mut warn_thresh = 3;
-        for (key, value) in table(conf)? {
-            match key.as_str() {
-                "period" => period = fsd_value(value).ok_or(ConfigError::Period)?,
-                "timeout" => timeout = fsd_value(value).ok_or(ConfigError::Timeout)?,
-                "warn_thresh" => warn_thresh = value.as_i64().ok_or(ConfigError::WarnThresh)?,
-                other => {
-                    let text = format!("{other}: unknown key");
-                    return Err(ConfigError::Malformed(text));
-                }
-            }
-        }
+    pub fn new(args: &[String], conf: &Object) -> Result<Settings, Refusal> {
+        let mut period = keys::HEARTBEAT_PERIOD.read(conf)?.unwrap_or(DEFAULT_PERIOD);
+        let timeout = keys::HEARTBEAT_TIMEOUT
+            .read(conf)?
+            .unwrap_or(DEFAULT_TIMEOUT);
+        let warn_thresh = keys::HEARTBEAT_WARN_THRESH
+            .read(conf)?
+            .unwrap_or(DEFAULT_WARN_THRESH);
         for arg in args {
             match arg.split_once('=') {
-                Some(("period", value)) => period = fsd(value).ok_or(ConfigError::Period)?,
-                _ => return Err(ConfigError::UnknownOption(arg.clone())),
+                Some(("period", value)) => {
+                    period = value
+                        .parse()
+                        .map_err(|_| refused(&keys::HEARTBEAT_PERIOD))?;
+                }
+                _ => {
+                    let text = format!("{arg}: unknown option");
+                    return Err(Refusal::new(Errno::EINVAL, text));
+                }
             }
         }
         check(period, timeout, warn_thresh)
     }
 }
 
-fn table(conf: &Object) -> Result<impl Iterator<Item = (&String, &Value)>, ConfigError> {
-    match conf.0.get("heartbeat") {
-        None => Ok(None.into_iter().flatten()),
-        Some(Value::Object(table)) => Ok(Some(table).into_iter().flatten()),
-        Some(_) => Err(ConfigError::Malformed("not a table".to_owned())),
-    }
-}
+const DEFAULT_PERIOD: Fsd = Fsd::from_whole_secs(2);
+const DEFAULT_TIMEOUT: Fsd = Fsd::from_whole_secs(300);
+const DEFAULT_WARN_THRESH: i64 = 3;
 
-fn check(period: Fsd, timeout: Fsd, warn_thresh: i64) -> Result<Settings, ConfigError> {
+fn check(period: Fsd, timeout: Fsd, warn_thresh: i64) -> Result<Settings, Refusal> {
     if period <= Fsd::ZERO || period.is_infinite() {
-        return Err(ConfigError::Period);
+        return Err(refused(&keys::HEARTBEAT_PERIOD));
     }
     let is_off = timeout == Fsd::ZERO || timeout.is_infinite();
     if !is_off && timeout.secs() < 2.0 * period.secs() {
-        return Err(ConfigError::Timeout);
+        return Err(refused(&keys::HEARTBEAT_TIMEOUT));
     }
     if warn_thresh <= 0 {
-        return Err(ConfigError::WarnThresh);
+        return Err(refused(&keys::HEARTBEAT_WARN_THRESH));
     }
-    let duration = |fsd: Fsd| Duration::try_from_secs_f64(fsd.secs());
+    let duration =
+        |key, fsd: Fsd| Duration::try_from_secs_f64(fsd.secs()).map_err(|_| refused(key));
     Ok(Settings {
-        period: duration(period).map_err(|_| ConfigError::Period)?,
+        period: duration(&keys::HEARTBEAT_PERIOD, period)?,
         timeout: match is_off {
             true => None,
-            false => Some(duration(timeout).map_err(|_| ConfigError::Timeout)?),
+            false => Some(duration(&keys::HEARTBEAT_TIMEOUT, timeout)?),
         },
         warn_thresh,
     })
 }
 
-fn fsd(text: &str) -> Option<Fsd> {
-    text.parse().ok()
-}
-
-fn fsd_value(value: &Value) -> Option<Fsd> {
-    serde_json::from_value(value.clone()).ok()
+fn refused(key: &Key) -> Refusal {
+    key.refusal(key.path)
 }
 
 #[cfg(test)]
@@ -128,9 +120,5 @@ mod tests {
         let thresh = "heartbeat.warn_thresh must be positive";
         check(&[], r#"{"heartbeat":{"warn_thresh":0}}"#, thresh);
         check(&["fast"], "{}", "fast: unknown option");
-        let table = "error reading [heartbeat] config table: ";
-        check(&[], r#"{"heartbeat":7}"#, &format!("{table}not a table"));
-        let unknown = format!("{table}perid: unknown key");
-        check(&[], r#"{"heartbeat":{"perid":1}}"#, &unknown);
     }
 }

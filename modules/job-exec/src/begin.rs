@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use node::{Call, ChildEvent, ChildId, Cx, Spawn, Stdio, StdioFd};
+use proto::attr::names;
 use proto::data::{HashKind, JobId, Tree};
 use proto::kvs::NamespaceCreate;
 use proto::{Errno, Payload};
@@ -51,7 +52,7 @@ impl JobExec {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };
-        let hash = match cx.attr("content.hash") {
+        let hash = match cx.attr(&names::CONTENT_HASH) {
             Some("sha256") => HashKind::Sha256,
             _ => HashKind::Sha1,
         };
@@ -92,7 +93,7 @@ impl JobExec {
         self.leases += 1;
         let lease = format!("{}.{}", cx.uuid(), self.leases);
         let now = cx.now().wall;
-        let uri = cx.attr("local-uri").unwrap_or_default().to_owned();
+        let uri = cx.attr(&names::LOCAL_URI).unwrap_or_default().to_owned();
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };

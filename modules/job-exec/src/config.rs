@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use proto::config::{Key, keys};
 use proto::data::Fsd;
 use proto::{Errno, Object, Refusal};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::ladder::Pace;
 use crate::signals;
@@ -33,8 +34,6 @@ pub struct Config {
     pub service: String,
     /// Whether guests may simulate jobs.
     pub allow_guests: bool,
-    /// Accepted for compatibility; one rank needs no delay.
-    pub max_start_delay_percent: i64,
 }
 
 impl Default for Config {
@@ -50,76 +49,84 @@ impl Default for Config {
             job_shell: None,
             service: "rexec".to_owned(),
             allow_guests: false,
-            max_start_delay_percent: 25,
         }
     }
 }
+
+/// Keys that are arguments of the module too.
+const ARGUMENTS: [Key; 9] = [
+    keys::EXEC_KILL_TIMEOUT,
+    keys::EXEC_TERM_SIGNAL,
+    keys::EXEC_KILL_SIGNAL,
+    keys::EXEC_MAX_KILL_COUNT,
+    keys::EXEC_MAX_KILL_TIMEOUT,
+    keys::EXEC_BARRIER_TIMEOUT,
+    keys::EXEC_SHELL_EXIT_TIMEOUT,
+    keys::EXEC_JOB_SHELL,
+    keys::EXEC_SERVICE,
+];
 
 impl Config {
     /// Reads arguments and configuration.
     pub fn new(args: &[String], conf: &Object) -> Result<Config, Refusal> {
         let mut config = Config::default();
-        match conf.0.get("exec") {
-            None => {}
-            Some(Value::Object(table)) => {
-                for (key, value) in table {
-                    config.set(key, value)?;
-                }
-            }
-            Some(_) => return Err(bad("exec", "not a table")),
-        }
+        config.read(conf)?;
+        let mut given = Map::new();
         for arg in args {
-            let Some((key, value)) = arg.split_once('=') else {
-                return Err(unknown_option(arg));
-            };
-            if !matches!(
-                key,
-                "kill-timeout"
-                    | "term-signal"
-                    | "kill-signal"
-                    | "max-kill-count"
-                    | "max-kill-timeout"
-                    | "barrier-timeout"
-                    | "job-shell"
-                    | "service"
-                    | "sdexec-stop-timer-sec"
-                    | "method"
-                    | "imp"
-            ) {
+            let (name, value) = arg.split_once('=').unwrap_or((arg, ""));
+            let is_known = |key: &Key| key.path.strip_prefix("exec.") == Some(name);
+            if !ARGUMENTS.iter().any(is_known) {
                 return Err(unknown_option(arg));
             }
             let value = value
                 .parse::<i64>()
                 .map_or_else(|_| json!(value), |number| json!(number));
-            config.set(key, &value)?;
+            given.insert(name.to_owned(), value);
         }
+        config.read(&Object(Map::from_iter([(
+            "exec".to_owned(),
+            Value::Object(given),
+        )])))?;
         Ok(config)
     }
 
-    fn set(&mut self, key: &str, value: &Value) -> Result<(), Refusal> {
-        match key {
-            "kill-timeout" => self.kill_timeout = finite(key, value)?,
-            "term-signal" => self.term_signal = signal(key, value)?,
-            "kill-signal" => self.kill_signal = signal(key, value)?,
-            "max-kill-count" => self.max_kill_count = count(key, value)?,
-            "max-kill-timeout" => self.max_kill_timeout = Some(finite(key, value)?),
-            "barrier-timeout" => self.barrier_timeout = duration(key, value)?,
-            "shell-exit-timeout" => self.shell_exit_timeout = finite(key, value)?,
-            "job-shell" => self.job_shell = Some(text(key, value)?.to_owned()),
-            "service" => self.service = service(value)?,
-            "testexec" => self.allow_guests = allow_guests(value)?,
-            "max-start-delay-percent" => {
-                self.max_start_delay_percent =
-                    value.as_i64().ok_or_else(|| bad(key, "not an integer"))?;
+    /// Takes what `[exec]` says.
+    fn read(&mut self, conf: &Object) -> Result<(), Refusal> {
+        for (key, setting) in [
+            (&keys::EXEC_KILL_TIMEOUT, &mut self.kill_timeout),
+            (&keys::EXEC_SHELL_EXIT_TIMEOUT, &mut self.shell_exit_timeout),
+        ] {
+            if let Some(fsd) = key.read(conf)? {
+                *setting = finite(key, fsd)?;
             }
-            // Settings of parts that a single-user instance on one host does without.
-            "imp"
-            | "method"
-            | "sdexec-properties"
-            | "sdexec-stop-timer-sec"
-            | "sdexec-stop-timer-signal"
-            | "sdexec-constrain-resources" => {}
-            other => return Err(bad(other, "unknown key")),
+        }
+        for (key, setting) in [
+            (&keys::EXEC_TERM_SIGNAL, &mut self.term_signal),
+            (&keys::EXEC_KILL_SIGNAL, &mut self.kill_signal),
+        ] {
+            if let Some(value) = key.read(conf)? {
+                *setting = signal(key, &value)?;
+            }
+        }
+        if let Some(count) = keys::EXEC_MAX_KILL_COUNT.read(conf)? {
+            self.max_kill_count = count;
+        }
+        let key = &keys::EXEC_MAX_KILL_TIMEOUT;
+        if let Some(fsd) = key.read(conf)? {
+            self.max_kill_timeout = Some(finite(key, fsd)?);
+        }
+        if let Some(fsd) = keys::EXEC_BARRIER_TIMEOUT.read::<Fsd>(conf)? {
+            // Infinite is without end, as is what no clock can count.
+            self.barrier_timeout = Duration::try_from_secs_f64(fsd.secs()).ok();
+        }
+        if let Some(path) = keys::EXEC_JOB_SHELL.read(conf)? {
+            self.job_shell = Some(path);
+        }
+        if let Some(service) = keys::EXEC_SERVICE.read(conf)? {
+            self.service = service;
+        }
+        if let Some(allow) = keys::EXEC_TESTEXEC_ALLOW_GUESTS.read(conf)? {
+            self.allow_guests = allow;
         }
         Ok(())
     }
@@ -134,64 +141,22 @@ impl Config {
     }
 }
 
-fn bad(key: &str, why: &str) -> Refusal {
-    Refusal::new(
-        Errno::EINVAL,
-        format!("error reading config value exec.{key}: {why}"),
-    )
-}
-
 fn unknown_option(arg: &str) -> Refusal {
     Refusal::new(Errno::EINVAL, format!("{arg}: unknown option"))
 }
 
-fn text<'a>(key: &str, value: &'a Value) -> Result<&'a str, Refusal> {
-    value.as_str().ok_or_else(|| bad(key, "not a string"))
+fn finite(key: &Key, fsd: Fsd) -> Result<Duration, Refusal> {
+    Duration::try_from_secs_f64(fsd.secs()).map_err(|_| key.refusal(key.path))
 }
 
-/// A duration; `None` is infinite.
-fn duration(key: &str, value: &Value) -> Result<Option<Duration>, Refusal> {
-    let fsd: Fsd = serde_json::from_value(value.clone()).map_err(|_| bad(key, "invalid FSD"))?;
-    match fsd.is_infinite() {
-        true => Ok(None),
-        false => Duration::try_from_secs_f64(fsd.secs())
-            .map(Some)
-            .map_err(|_| bad(key, "invalid FSD")),
-    }
-}
-
-fn finite(key: &str, value: &Value) -> Result<Duration, Refusal> {
-    duration(key, value)?.ok_or_else(|| bad(key, "must be finite"))
-}
-
-fn signal(key: &str, value: &Value) -> Result<i32, Refusal> {
+fn signal(key: &Key, value: &Value) -> Result<i32, Refusal> {
     let number = match value {
         Value::String(name) => signals::number(name),
         other => other.as_i64().and_then(|n| i32::try_from(n).ok()),
     };
     number
         .filter(|number| (1..=64).contains(number))
-        .ok_or_else(|| bad(key, "invalid signal"))
-}
-
-fn count(key: &str, value: &Value) -> Result<u32, Refusal> {
-    let count = value.as_u64().and_then(|n| u32::try_from(n).ok());
-    count
-        .filter(|n| *n > 0)
-        .ok_or_else(|| bad(key, "must be a positive integer"))
-}
-
-fn service(value: &Value) -> Result<String, Refusal> {
-    match text("service", value)? {
-        known @ ("rexec" | "sdexec") => Ok(known.to_owned()),
-        _ => Err(bad("service", "must be rexec or sdexec")),
-    }
-}
-
-fn allow_guests(value: &Value) -> Result<bool, Refusal> {
-    let flag = value.get("allow-guests").unwrap_or(&Value::Bool(false));
-    flag.as_bool()
-        .ok_or_else(|| bad("testexec.allow-guests", "not a boolean"))
+        .ok_or_else(|| key.refusal(key.path))
 }
 
 #[cfg(test)]
@@ -239,35 +204,20 @@ mod tests {
         let value = "error reading config value exec.";
         check(&["quickly"], "{}", "quickly: unknown option");
         check(&["pace=1"], "{}", "pace=1: unknown option");
-        check(
-            &[],
-            r#"{"exec":{"kill-timeout":"soon"}}"#,
-            &format!("{value}kill-timeout: invalid FSD"),
-        );
-        check(
-            &[],
-            r#"{"exec":{"term-signal":"SIGFOO"}}"#,
-            &format!("{value}term-signal: invalid signal"),
-        );
-        check(
-            &[],
-            r#"{"exec":{"max-kill-count":0}}"#,
-            &format!("{value}max-kill-count: must be a positive integer"),
-        );
-        check(
-            &[],
-            r#"{"exec":{"service":"ssh"}}"#,
-            &format!("{value}service: must be rexec or sdexec"),
-        );
-        check(
-            &[],
-            r#"{"exec":{"speed":1}}"#,
-            &format!("{value}speed: unknown key"),
-        );
-        check(
-            &[],
-            r#"{"exec":7}"#,
-            "error reading config value exec.exec: not a table",
-        );
+        for (table, text) in [
+            (
+                r#""kill-timeout":"soon""#,
+                "kill-timeout: must be a duration or a number of seconds",
+            ),
+            (r#""term-signal":"SIGFOO""#, "term-signal: must be a signal"),
+            (
+                r#""max-kill-count":0"#,
+                "max-kill-count: must be an integer from 1 to 4294967295",
+            ),
+            (r#""service":"ssh""#, "service: must be rexec"),
+        ] {
+            let conf = format!(r#"{{"exec":{{{table}}}}}"#);
+            check(&[], &conf, &format!("{value}{text}"));
+        }
     }
 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use node::{Cx, Reply, Stream, StreamId};
+use proto::attr::{Attr, names};
 use proto::data::JobId;
 use proto::job_exec::{ShellError, ShellExit, ShellHello, ShellJob, ShellOrder};
 use proto::{Coded, Empty};
@@ -20,17 +21,17 @@ use crate::signals::SIGKILL;
 use crate::state::{Move, State};
 
 /// Attributes of the broker that a shell needs.
-const SHELL_ATTRS: [&str; 10] = [
-    "content.hash",
-    "hostname",
-    "instance-level",
-    "jobid-path",
-    "local-uri",
-    "rank",
-    "rundir",
-    "security.owner",
-    "size",
-    "tbon.interface-hint",
+const SHELL_ATTRS: [Attr; 10] = [
+    names::CONTENT_HASH,
+    names::HOSTNAME,
+    names::INSTANCE_LEVEL,
+    names::JOBID_PATH,
+    names::LOCAL_URI,
+    names::RANK,
+    names::RUNDIR,
+    names::SECURITY_OWNER,
+    names::SIZE,
+    names::TBON_INTERFACE_HINT,
 ];
 
 impl JobExec {
@@ -291,9 +292,9 @@ fn forget_if(hello: &mut Option<(ShellHello, Stream<ShellHello>)>, stream: Strea
 
 /// What a shell is told first.
 fn first_order(cx: &Cx<JobExec>, job: &Job, again: bool) -> ShellOrder {
-    let attrs = SHELL_ATTRS.iter().filter_map(|name| {
-        let value = cx.attr(name)?;
-        Some(((*name).to_owned(), value.to_owned()))
+    let attrs = SHELL_ATTRS.iter().filter_map(|attr| {
+        let value = cx.attr(attr)?;
+        Some((attr.name.to_owned(), value.to_owned()))
     });
     let whole = || ShellJob {
         userid: job.userid,

@@ -1,8 +1,8 @@
 //! Arguments of the module and `[ingest]` of the configuration (protocol/11 section 16).
 
+use proto::config::keys;
 use proto::data::jobid::GENERATOR_DEFAULT_MAX;
 use proto::{Errno, Object, Refusal};
-use serde_json::Value;
 
 /// What can be set.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,39 +23,13 @@ impl Settings {
             allow_root_jobs: false,
             max_generator: GENERATOR_DEFAULT_MAX,
         };
-        if let Some(ingest) = conf.0.get("ingest") {
-            settings.read_conf(ingest)?;
+        if let Some(disable) = keys::INGEST_VALIDATOR_DISABLE.read::<bool>(conf)? {
+            settings.validate = !disable;
         }
         for arg in args {
             settings.read_arg(arg)?;
         }
         Ok(settings)
-    }
-
-    fn read_conf(&mut self, ingest: &Value) -> Result<(), Refusal> {
-        let bad = |what: &str| {
-            Err(invalid(format!(
-                "error reading [ingest] config table: {what}"
-            )))
-        };
-        let Some(ingest) = ingest.as_object() else {
-            return bad("not a table");
-        };
-        for (key, value) in ingest {
-            match (key.as_str(), value) {
-                // Ours has no batches to count nor buffers to bound.
-                ("batch-count", value) if value.is_i64() => {}
-                ("buffer-size", value) if value.is_string() || value.is_i64() => {}
-                ("validator", Value::Object(validator)) => match validator.get("disable") {
-                    None => {}
-                    Some(Value::Bool(disable)) => self.validate = !disable,
-                    Some(_) => return bad("validator.disable must be a boolean"),
-                },
-                ("frobnicator", Value::Object(_)) => {}
-                (key, _) => return bad(&format!("'{key}' is unknown or malformed")),
-            }
-        }
-        Ok(())
     }
 
     fn read_arg(&mut self, arg: &str) -> Result<(), Refusal> {
@@ -67,8 +41,9 @@ impl Settings {
                 self.max_generator = number
                     .ok_or_else(|| invalid("max-fluid-generator-id is out of range".to_owned()))?;
             }
-            ("batch-count", number) if number.parse::<u32>().is_ok() => {}
-            ("buffer-size" | "validator-args" | "validator-plugins", _) => {}
+            ("batch-count" | "buffer-size" | "validator-args" | "validator-plugins", _) => {
+                return Err(invalid(format!("{arg}: not supported in this version")));
+            }
             _ => return Err(invalid(format!("{arg}: unknown option"))),
         }
         Ok(())
@@ -96,24 +71,17 @@ mod tests {
     fn arguments_and_configuration_are_read() {
         check(&[], "{}", Ok((true, false)));
         check(&["disable-validator"], "{}", Ok((false, false)));
-        check(
-            &["allow-root-jobs", "batch-count=5"],
-            "{}",
-            Ok((true, true)),
-        );
-        let conf = r#"{"ingest":{"batch-count":4,"validator":{"disable":true}}}"#;
+        check(&["allow-root-jobs"], "{}", Ok((true, true)));
+        let conf = r#"{"ingest":{"validator":{"disable":true}}}"#;
         check(&[], conf, Ok((false, false)));
         check(&["x"], "{}", Err("x: unknown option"));
         check(
-            &["batch-count=x"],
+            &["batch-count=5"],
             "{}",
-            Err("batch-count=x: unknown option"),
+            Err("batch-count=5: not supported in this version"),
         );
-        let conf = r#"{"ingest":{"x":1}}"#;
-        check(
-            &[],
-            conf,
-            Err("error reading [ingest] config table: 'x' is unknown or malformed"),
-        );
+        let text = "error reading [ingest] config table: validator.disable: \
+            must be true or false";
+        check(&[], r#"{"ingest":{"validator":{"disable":1}}}"#, Err(text));
     }
 }

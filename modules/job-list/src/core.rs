@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use node::{Cx, Reply, Stream, StreamId};
-use proto::job_list::{ConfigError, JobStats, JobStatsReply, ListId};
-use proto::{Object, Payload as _};
-use serde_json::Value;
+use proto::config::keys;
+use proto::job_list::{JobStats, JobStatsReply, ListId};
+use proto::{Object, Payload as _, Refusal};
 
 use crate::fold::Folder;
 use crate::journal::Feed;
@@ -43,25 +43,22 @@ pub struct Settings {
 
 impl Settings {
     /// Reads a configuration, for an instance of `size` ranks.
-    pub fn new(conf: &Object, size: usize) -> Result<Settings, ConfigError> {
-        let get = |table: &str, key: &str| conf.0.get(table).and_then(|table| table.get(key));
-        let comparisons = match get("job-list", "max_comparisons") {
-            None => COMPARISONS,
-            Some(value) => value.as_u64().ok_or(ConfigError::MaxComparisons)?,
-        };
-        let queues = conf.0.get("queues").and_then(Value::as_object);
+    pub fn new(conf: &Object, size: usize) -> Result<Settings, Refusal> {
+        let comparisons = keys::JOB_LIST_MAX_COMPARISONS.read(conf)?;
+        let comparisons = comparisons.unwrap_or(COMPARISONS);
         let mut children: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, queue) in queues.into_iter().flatten() {
-            if let Some(parent) = queue.get("parent").and_then(Value::as_str) {
+        for (name, parent) in keys::QUEUES_PARENT.each(conf) {
+            if let Some(parent) = parent.as_str() {
                 children
                     .entry(parent.into())
                     .or_default()
-                    .push(name.clone());
+                    .push(name.to_owned());
             }
         }
+        let queues = keys::QUEUES.each(conf).map(|(name, _)| name.to_owned());
         Ok(Settings {
             comparisons: (comparisons > 0).then_some(comparisons),
-            queues: queues.map_or(Vec::new(), |queues| queues.keys().cloned().collect()),
+            queues: queues.collect(),
             instance: Instance {
                 ranks_max: size.max(CONSTRAINT_RANKS),
                 children,

@@ -23,6 +23,7 @@ mod wish;
 mod words;
 
 use node::{Cx, Host, Module, Routes, StreamId};
+use proto::attr::names;
 use proto::job_list::{
     JobStatePause, JobStateUnpause, JobStats, List, ListAttrs, ListId, StatsGet,
 };
@@ -78,7 +79,7 @@ impl Module for JobList {
 
 /// How many ranks the instance has.
 fn size(cx: &Cx<JobList>) -> usize {
-    let size = cx.attr("size").and_then(|size| size.parse().ok());
+    let size = cx.attr(&names::SIZE).and_then(|size| size.parse().ok());
     size.unwrap_or(1)
 }
 

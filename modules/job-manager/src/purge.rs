@@ -2,10 +2,11 @@
 //! (protocol/11 section 13).
 
 use node::Cx;
+use proto::config::keys;
 use proto::data::{Fsd, JobId};
 use proto::job_manager::JobPurgeInactive;
 use proto::kvs::Op;
-use proto::{Errno, Object, Refusal};
+use proto::{Object, Refusal};
 
 use crate::JobManager;
 use crate::joblog::Record;
@@ -23,30 +24,9 @@ pub struct Limits {
 impl Limits {
     /// The limits of `[job-manager]` in the configuration.
     pub fn new(conf: &Object) -> Result<Limits, Refusal> {
-        let refused = |text: &'static str| Refusal::new(Errno::EINVAL, text);
-        let table = conf
-            .0
-            .get("job-manager")
-            .and_then(|table| table.as_object());
-        let get = |key: &str| table.and_then(|table| table.get(key));
-        let age = match get("inactive-age-limit") {
-            None => None,
-            Some(value) => {
-                let fsd = value.as_str().and_then(|text| text.parse::<Fsd>().ok());
-                let invalid = "job-manager.inactive-age-limit: invalid FSD";
-                Some(fsd.ok_or_else(|| refused(invalid))?.secs())
-            }
-        };
-        let number = match get("inactive-num-limit") {
-            None => None,
-            Some(value) => {
-                let number = value
-                    .as_u64()
-                    .and_then(|number| usize::try_from(number).ok());
-                let invalid = "job-manager.inactive-num-limit: must be >= 0";
-                Some(number.ok_or_else(|| refused(invalid))?)
-            }
-        };
+        let age: Option<Fsd> = keys::JOB_MANAGER_INACTIVE_AGE_LIMIT.read(conf)?;
+        let age = age.map(Fsd::secs);
+        let number = keys::JOB_MANAGER_INACTIVE_NUM_LIMIT.read(conf)?;
         Ok(Limits { age, number })
     }
 }

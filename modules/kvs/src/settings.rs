@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use node::Cx;
+use proto::attr::names;
+use proto::config::keys;
 use proto::data::{BlobRef, Fsd, HashKind};
 use proto::{Errno, Object, Refusal};
 
@@ -28,7 +30,7 @@ pub struct Settings {
 impl Settings {
     /// Reads arguments, configuration and `content.hash`.
     pub fn of(cx: &Cx<Kvs>) -> Result<Settings, Refusal> {
-        let hash = cx.attr("content.hash").unwrap_or("sha1");
+        let hash = cx.attr(&names::CONTENT_HASH).unwrap_or("sha1");
         let hash = hash
             .parse()
             .map_err(|_| invalid(format!("{hash}: unknown hash in content.hash")))?;
@@ -70,29 +72,10 @@ impl Settings {
     }
 }
 
-/// `kvs.checkpoint-period`, with the whole `[kvs]` table checked.
+/// `kvs.checkpoint-period`.
 pub fn checkpoint_period(conf: &Object) -> Result<Option<Duration>, Refusal> {
-    let Some(table) = conf.0.get("kvs") else {
-        return Ok(None);
-    };
-    let table = table
-        .as_object()
-        .ok_or_else(|| invalid("kvs: must be a table".to_owned()))?;
-    if let Some(threshold) = table.get("gc-threshold")
-        && !threshold.is_i64()
-    {
-        return Err(invalid("kvs.gc-threshold: must be an integer".to_owned()));
-    }
-    let Some(period) = table.get("checkpoint-period") else {
-        return Ok(None);
-    };
-    let text = period
-        .as_str()
-        .ok_or_else(|| invalid("kvs.checkpoint-period: must be a string".to_owned()))?;
-    let fsd: Fsd = text
-        .parse()
-        .map_err(|error| invalid(format!("kvs.checkpoint-period: {error}")))?;
-    let seconds = fsd.secs();
+    let period: Option<Fsd> = keys::KVS_CHECKPOINT_PERIOD.read(conf)?;
+    let seconds = period.map_or(0.0, Fsd::secs);
     Ok((seconds > 0.0 && seconds.is_finite())
         .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)))
 }
@@ -149,18 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_checked() {
+    fn the_period_is_checked() {
         check(serde_json::json!({}), Ok(None));
         check(
             serde_json::json!({"checkpoint-period": "30m"}),
             Ok(Some(1800)),
         );
         check(serde_json::json!({"checkpoint-period": "0"}), Ok(None));
-        check(serde_json::json!({"gc-threshold": 10}), Ok(None));
-        check(
-            serde_json::json!({"gc-threshold": "x"}),
-            Err("kvs.gc-threshold: "),
-        );
         check(
             serde_json::json!({"checkpoint-period": 1}),
             Err("kvs.checkpoint-period: "),
@@ -169,6 +147,5 @@ mod tests {
             serde_json::json!({"checkpoint-period": "x"}),
             Err("kvs.checkpoint-period: "),
         );
-        check(serde_json::json!(1), Err("kvs: must be a table"));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use node::{Cx, Stream};
+use proto::attr::names;
 use proto::data::{Entry, Hostlist, IdSet, Rset, Stamps};
 use proto::resource::{Acquire, AcquireError, Acquired};
 use proto::{Coded as _, Object, Refusal};
@@ -40,6 +41,8 @@ struct Told {
 pub struct Resource {
     pub(crate) settings: Settings,
     pub(crate) size: u32,
+    /// The instance only recovers what is stored: no rank counts as online.
+    is_recovering: bool,
     pub(crate) hostlist: Hostlist,
     pub(crate) inventory: Option<Inventory>,
     pub(crate) names: Names,
@@ -60,11 +63,12 @@ pub struct Resource {
 
 impl Resource {
     pub(crate) fn new(cx: &mut Cx<Self>, settings: Settings) -> Resource {
-        let size = cx.attr("size").and_then(|size| size.parse().ok());
+        let size = cx.attr(&names::SIZE).and_then(|size| size.parse().ok());
         let size = size.unwrap_or(1);
         Resource {
             settings,
             size,
+            is_recovering: cx.attr(&names::BROKER_RECOVERY_MODE).is_some(),
             hostlist: brokers(cx, size),
             inventory: None,
             names: Names::default(),
@@ -96,6 +100,9 @@ impl Resource {
 
     /// Ranks of R that are there.
     pub(crate) fn online(&self) -> IdSet {
+        if self.is_recovering {
+            return IdSet::new();
+        }
         let ranks = self.set().ranks();
         if self.settings.force_up {
             return ranks;
@@ -303,12 +310,12 @@ fn is_stored(name: &str) -> bool {
 
 /// This machine's name as the instance knows it.
 pub(crate) fn hostname(cx: &Cx<Resource>) -> &str {
-    cx.attr("hostname").unwrap_or("localhost")
+    cx.attr(&names::HOSTNAME).unwrap_or("localhost")
 }
 
 /// The hosts of all brokers by rank.
 fn brokers(cx: &Cx<Resource>, size: u32) -> Hostlist {
-    let attr = cx.attr("hostlist").and_then(|text| text.parse().ok());
+    let attr = cx.attr(&names::HOSTLIST).and_then(|text| text.parse().ok());
     attr.filter(|list: &Hostlist| list.len() == size as usize)
         .unwrap_or_else(|| {
             Hostlist::from_names((0..size).map(|_| hostname(cx))).unwrap_or_default()

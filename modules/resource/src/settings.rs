@@ -1,11 +1,11 @@
 //! What the operator can set: arguments of the module and `[resource]`
 //! (protocol/13 section 3). Pure.
 
+use proto::config::keys;
 use proto::data::rset::Node;
 use proto::data::{Hostlist, IdSet, Rset};
 use proto::{Errno, Object, Refusal};
 use serde::Deserialize;
-use serde_json::Value;
 
 /// The settings in force.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,24 +22,6 @@ pub struct Settings {
     pub noverify: bool,
     /// Take every rank of R for online; an argument for tests with invented ranks.
     pub force_up: bool,
-}
-
-/// `[resource]` as it is written. Keys that other parts of a Flux instance read are
-/// accepted and ignored.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-struct Table {
-    path: Option<String>,
-    scheduling: Option<String>,
-    config: Option<OneOrMany>,
-    exclude: String,
-    norestrict: bool,
-    noverify: bool,
-    verify: Option<Value>,
-    no_update_watch: bool,
-    rediscover: bool,
-    journal_max: Option<u64>,
-    history: Option<Value>,
 }
 
 /// `[resource.config]` or `[[resource.config]]`.
@@ -68,21 +50,20 @@ impl Settings {
     /// Reads arguments and configuration. `hostname` is what an entry without hosts
     /// means.
     pub fn new(args: &[String], conf: &Object, hostname: &str) -> Result<Settings, Refusal> {
-        let table = match conf.0.get("resource") {
-            None => Table::default(),
-            Some(value) => serde_json::from_value(value.clone()).map_err(|e| bad(e.to_string()))?,
-        };
-        let config = match table.config {
+        let config = match keys::RESOURCE_CONFIG.value(conf) {
             None => None,
-            Some(OneOrMany::Many(entries)) => Some(rset(entries, hostname)?),
-            Some(OneOrMany::One(entry)) => Some(rset(vec![entry], hostname)?),
+            Some(value) => match serde_json::from_value(value.clone()) {
+                Ok(OneOrMany::Many(entries)) => Some(rset(entries, hostname)?),
+                Ok(OneOrMany::One(entry)) => Some(rset(vec![entry], hostname)?),
+                Err(error) => return Err(bad(format!("config: {error}"))),
+            },
         };
         let mut settings = Settings {
-            path: table.path,
+            path: keys::RESOURCE_PATH.read(conf)?,
             config,
-            exclude: table.exclude,
-            norestrict: table.norestrict,
-            noverify: table.noverify,
+            exclude: keys::RESOURCE_EXCLUDE.read(conf)?.unwrap_or_default(),
+            norestrict: keys::RESOURCE_NORESTRICT.read(conf)?.unwrap_or_default(),
+            noverify: keys::RESOURCE_NOVERIFY.read(conf)?.unwrap_or_default(),
             force_up: false,
         };
         for arg in args {
@@ -189,7 +170,7 @@ mod tests {
         let conf = r#"{"resource":{"config":[{"hosts":"a"}]}}"#;
         check(&[], conf, &format!("{prefix}config: host a has no cores"));
         let conf = r#"{"resource":{"norestrict":7}}"#;
-        let text = "invalid type: integer `7`, expected a boolean";
+        let text = "norestrict: must be true or false";
         check(&[], conf, &format!("{prefix}{text}"));
         check(&["x=1"], "{}", "x=1: unknown option");
     }

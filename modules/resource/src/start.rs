@@ -2,6 +2,8 @@
 //! one resource set (protocol/13 section 3, "Resource sources in order").
 
 use node::{Cx, Recall};
+use proto::attr::names;
+use proto::config::keys;
 use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
 use proto::groups;
 use proto::kvs::{Commit, Lookup, PRIMARY};
@@ -123,7 +125,7 @@ pub fn discover(cx: &mut Cx<Resource>, stored: Option<Rset>) {
 fn look(cx: &Cx<Resource>, is_stored: bool) -> Look {
     let args = cx.welcome().args.clone().unwrap_or_default();
     let is_arg = args.iter().any(|arg| arg == "norestrict");
-    let is_conf = cx.conf("resource.norestrict") == Some(&json!(true));
+    let is_conf = cx.conf(&keys::RESOURCE_NORESTRICT) == Some(&json!(true));
     let mut look = Look {
         restrict: !is_arg && !is_conf,
         path: None,
@@ -132,13 +134,13 @@ fn look(cx: &Cx<Resource>, is_stored: bool) -> Look {
     if is_stored || cx.rank() != 0 {
         return look;
     }
-    let path = cx.conf("resource.path").and_then(|path| path.as_str());
+    let path = cx.conf(&keys::RESOURCE_PATH).and_then(|path| path.as_str());
     look.path = path.map(str::to_owned);
-    let is_configured = look.path.is_some() || cx.conf("resource.config").is_some();
-    let is_rediscovered = cx.conf("resource.rediscover") == Some(&json!(true));
+    let is_configured = look.path.is_some() || cx.conf(&keys::RESOURCE_CONFIG).is_some();
+    let is_rediscovered = cx.conf(&keys::RESOURCE_REDISCOVER) == Some(&json!(true));
     if !is_configured && !is_rediscovered {
-        let id = cx.attr("jobid").and_then(|id| id.parse().ok());
-        look.parent = cx.attr("parent-uri").map(str::to_owned).zip(id);
+        let id = cx.attr(&names::JOBID).and_then(|id| id.parse().ok());
+        look.parent = cx.attr(&names::PARENT_URI).map(str::to_owned).zip(id);
     }
     look
 }

@@ -30,8 +30,6 @@ impl Settings {
                     let value = value.strip_prefix("limited=");
                     settings.limit = depth(arg, value.unwrap_or_default())?;
                 }
-                // What is logged is the broker's to choose.
-                Some(("log-level", _)) => {}
                 _ => return Err(bad(format!("{arg}: unknown option"))),
             }
         }
@@ -72,7 +70,7 @@ mod tests {
         check(&["unlimited"], "None true");
         check(&["mode=limited=2"], "Some(2) true");
         check(&["mode=unlimited"], "None true");
-        check(&["log-level=7", "test-hello-nopartial"], "Some(8) false");
+        check(&["test-hello-nopartial"], "Some(8) false");
     }
 
     #[test]

@@ -119,9 +119,8 @@ impl Shutdown {
 
     /// Whether so much was written that garbage is to be collected, and the user agrees.
     fn wants_gc(&self, flux: &mut Flux, handle: &mut Handle) -> Result<bool, CliError> {
-        let config = handle.rpc(&config::Get)?.0;
-        let threshold = config.get("kvs").and_then(|kvs| kvs.get("gc-threshold"));
-        let Some(threshold) = threshold.and_then(serde_json::Value::as_i64) else {
+        let config = handle.rpc(&config::Get)?;
+        let Some(threshold) = config::keys::KVS_GC_THRESHOLD.read(&config)? else {
             return Ok(false);
         };
         let namespace = PRIMARY.to_owned();

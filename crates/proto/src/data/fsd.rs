@@ -33,6 +33,11 @@ impl Fsd {
     /// For ever.
     pub const INFINITY: Fsd = Fsd(f64::INFINITY);
 
+    /// So many seconds.
+    pub const fn from_whole_secs(seconds: u32) -> Fsd {
+        Fsd(seconds as f64)
+    }
+
     /// A duration of `seconds`, which must be neither negative nor NaN.
     pub fn from_secs(seconds: f64) -> Result<Self, FsdError> {
         if seconds >= 0.0 {

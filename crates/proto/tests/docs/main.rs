@@ -15,6 +15,9 @@ mod events;
 mod job;
 mod rpc;
 mod schema;
+mod settings;
+mod used;
+mod uses;
 
 /// One generated file.
 struct Page {
@@ -25,7 +28,13 @@ struct Page {
 }
 
 /// Everything that makes pages.
-const SOURCES: &[fn() -> Vec<Page>] = &[rpc::pages, events::pages, errors::pages, job::pages];
+const SOURCES: &[fn() -> Vec<Page>] = &[
+    rpc::pages,
+    events::pages,
+    errors::pages,
+    job::pages,
+    settings::pages,
+];
 
 #[test]
 fn every_page_is_what_the_declarations_say_and_none_is_left_over() {

@@ -40,7 +40,6 @@ pub(crate) fn stats_get(
             "exec_service_override": 0,
             "default_barrier_timeout": config.barrier_timeout.map_or(-1.0, |time| time.as_secs_f64()),
             "shell_exit_timeout": config.shell_exit_timeout.as_secs_f64(),
-            "max_start_delay_percent": config.max_start_delay_percent,
         }),
     })
 }

@@ -1,0 +1,48 @@
+//! Coming up in spite of errors (`broker.recovery-mode`, `flux start --recovery`): what an
+//! instance has kept can be looked at and repaired although something in it is broken.
+
+use proto::attr::names::{BROKER_EXIT_NORESTART, BROKER_RECOVERY_MODE};
+
+use crate::core::Broker;
+use crate::lifecycle::Event;
+use crate::rc;
+
+impl Broker {
+    fn is_recovering(&self) -> bool {
+        self.attrs.is_present(&BROKER_RECOVERY_MODE)
+    }
+
+    /// What follows from the end of rc1 with this code.
+    pub(crate) fn rc1_event(&mut self, code: i32) -> Event {
+        if code == 0 {
+            return Event::Rc1Success;
+        }
+        if self.is_recovering() {
+            self.life.failed = false;
+            return Event::Rc1IgnoreFail;
+        }
+        self.life.exit_code = self.exit_norestart().unwrap_or(code);
+        Event::Rc1Fail
+    }
+
+    /// The exit code that tells a supervisor not to start the broker again, if there is one.
+    pub(crate) fn exit_norestart(&self) -> Option<i32> {
+        self.attrs.value(&BROKER_EXIT_NORESTART)?.parse().ok()
+    }
+
+    /// A default module could not be started. `false` if the instance can do without it.
+    pub(crate) fn fails_without(&mut self, name: &'static str) -> bool {
+        if self.is_recovering() {
+            self.life.given_up.push(name);
+            return false;
+        }
+        true
+    }
+
+    /// Whether a default module will not start: it has failed, or one that it needs has.
+    pub(crate) fn is_given_up(&self, name: &str) -> bool {
+        let entry = rc::MODULES.iter().find(|entry| entry.name == name);
+        let mut needs = entry.map_or(&[][..], |entry| entry.needs).iter();
+        self.life.given_up.contains(&name) || needs.any(|need| self.is_given_up(need))
+    }
+}

@@ -1,0 +1,351 @@
+//! Every key of the configuration, once: its path, form and default, and what it does.
+//! Code reads a key through its row, so that a row which nothing reads is found
+//! (`tests/docs/used.rs`). `doc/config.md` is printed from here.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::form::Form;
+use crate::{Errno, Object, Refusal};
+
+/// A key of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The name of its constant, by which uses are found.
+    pub constant: &'static str,
+    /// Its path, with dots. A `*` in it stands for any name.
+    pub path: &'static str,
+    /// The form of its value.
+    pub form: Form,
+    /// Its value when it is not set; empty for none.
+    pub default: &'static str,
+    /// What it does, in one line.
+    pub about: &'static str,
+    /// Whether it is used.
+    pub status: Status,
+    /// The text for a value of another form, where Flux has one of its own.
+    pub complaint: Option<&'static str>,
+}
+
+/// Whether a key is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It is.
+    Used,
+    /// By the attribute of the same name, which is set from it.
+    Attribute,
+    /// It is refused: this version does not do what it asks for.
+    Unsupported,
+}
+
+/// A table that is Flux's own: others are for other programs, and no business of ours.
+#[derive(Debug, Clone, Copy)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// What complaints about its keys begin with.
+    pub prefix: &'static str,
+    /// The module that says so when the configuration changes; empty for the broker.
+    pub module: &'static str,
+}
+
+impl Key {
+    /// Its value, if it is set.
+    pub fn value<'a>(&self, conf: &'a Object) -> Option<&'a Value> {
+        let mut words = self.path.split('.');
+        let first = conf.0.get(words.next()?)?;
+        words.try_fold(first, |value, word| value.get(word))
+    }
+
+    /// Its value in the type of whoever reads it.
+    ///
+    /// # Errors
+    /// EINVAL with the text for this key, if the value has another form.
+    pub fn read<T: DeserializeOwned>(&self, conf: &Object) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.value(conf) else {
+            return Ok(None);
+        };
+        let value = match self.form.fits(value) {
+            true => serde_json::from_value(value.clone()).ok(),
+            false => None,
+        };
+        value.map(Some).ok_or_else(|| self.refusal(self.path))
+    }
+
+    /// The names for which the `*` at the end of the path, or before its last word, stands,
+    /// and the value under each that has one.
+    pub fn each<'a>(&self, conf: &'a Object) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let (table, rest) = self.path.split_once(".*").unwrap_or((self.path, ""));
+        let rest = rest.trim_start_matches('.');
+        let table = conf.0.get(table).and_then(Value::as_object);
+        table
+            .into_iter()
+            .flatten()
+            .filter_map(move |(name, value)| {
+                let value = if rest.is_empty() {
+                    Some(value)
+                } else {
+                    value.get(rest)
+                };
+                value.map(|value| (name.as_str(), value))
+            })
+    }
+
+    /// What is said of a value of the wrong form, found under `path`.
+    pub fn refusal(&self, path: &str) -> Refusal {
+        let text = match self.complaint {
+            Some(text) => text.to_owned(),
+            None => {
+                format!("{}: must be {}", named(path), self.form.words())
+            }
+        };
+        Refusal::new(Errno::EINVAL, text)
+    }
+}
+
+/// The table that a path is in, if it is Flux's.
+pub fn table(path: &str) -> Option<&'static Table> {
+    let first = path.split('.').next().unwrap_or_default();
+    TABLES.iter().find(|table| table.name == first)
+}
+
+/// A path as complaints name it: behind what the table says first, which may have its name.
+pub(super) fn named(path: &str) -> String {
+    let Some(table) = table(path) else {
+        return path.to_owned();
+    };
+    let below = path.strip_prefix(table.name);
+    let below = below.and_then(|below| below.strip_prefix('.'));
+    match below.filter(|_| table.prefix.ends_with(": ")) {
+        Some(below) => format!("{}{below}", table.prefix),
+        None => format!("{}{path}", table.prefix),
+    }
+}
+
+macro_rules! keys {
+    ($($(#[$status:ident])? $constant:ident = $path:literal, $form:expr, $default:literal,
+        $about:literal $(, $complaint:literal)?;)*) => {
+        $(
+            #[doc = $about]
+            pub const $constant: Key = Key {
+                constant: stringify!($constant),
+                path: $path,
+                form: $form,
+                default: $default,
+                about: $about,
+                status: keys!(@status $($status)?),
+                complaint: keys!(@complaint $($complaint)?),
+            };
+        )*
+
+        /// All of them.
+        pub const ALL: &[Key] = &[$($constant,)*];
+    };
+    (@status) => { Status::Used };
+    (@status attribute) => { Status::Attribute };
+    (@status unsupported) => { Status::Unsupported };
+    (@complaint) => { None };
+    (@complaint $text:literal) => { Some($text) };
+}
+
+macro_rules! tables {
+    ($($name:literal, $prefix:literal, $module:literal;)*) => {
+        /// The tables that are Flux's.
+        pub const TABLES: &[Table] = &[$(Table { name: $name, prefix: $prefix, module: $module },)*];
+    };
+}
+
+tables! {
+    "access", "error parsing [access] configuration: ", "";
+    "archive", "", "";
+    "bootstrap", "Config file error [bootstrap]: ", "";
+    "content-sqlite", "", "content-sqlite";
+    "cron", "", "";
+    "exec", "error reading config value ", "job-exec";
+    "heartbeat", "error reading [heartbeat] config table: ", "heartbeat";
+    "ingest", "error reading [ingest] config table: ", "job-ingest";
+    "job-list", "", "job-list";
+    "job-manager", "", "job-manager";
+    "kvs", "", "kvs";
+    "modules", "", "";
+    "policy", "error parsing [policy] config table: ", "job-ingest";
+    "queues", "error parsing [queues] config table: ", "job-ingest";
+    "resource", "error parsing [resource] configuration: ", "resource";
+    "systemd", "", "";
+    "tbon", "Config file error [tbon]: ", "overlay";
+}
+
+use Form as F;
+const COUNT: Form = F::Integer(0, i64::MAX);
+const INT: Form = F::Integer(i64::MIN, i64::MAX);
+
+keys! {
+    ACCESS_ALLOW_GUEST_USER = "access.allow-guest-user", F::Boolean, "false",
+        "Other users may connect.";
+    ACCESS_ALLOW_ROOT_OWNER = "access.allow-root-owner", F::Boolean, "false",
+        "User root has the rights of the owner.";
+    ACCESS_PRIVATE_MODE = "access.private-mode", F::Boolean, "false",
+        "Other users see their own jobs only.";
+    ACCESS_ROLES_ADMIN_USERS = "access.roles.admin-users", F::Integers, "",
+        "User ids with the role of an administrator.";
+    ACCESS_ROLES_ADMIN_GROUPS = "access.roles.admin-groups", F::Integers, "",
+        "Group ids whose members have the role of an administrator.";
+
+    #[unsupported] ARCHIVE = "archive", F::Table, "", "Archive of finished jobs.";
+    #[unsupported] BOOTSTRAP = "bootstrap", F::Table, "", "Hosts of the brokers.";
+
+    CONTENT_SQLITE_JOURNAL_MODE = "content-sqlite.journal_mode",
+        F::OneOf(&["DELETE", "TRUNCATE", "PERSIST", "MEMORY", "WAL", "OFF"]), "WAL",
+        "Journal mode of the SQLite store, from its next start on.";
+    CONTENT_SQLITE_SYNCHRONOUS = "content-sqlite.synchronous",
+        F::OneOf(&["EXTRA", "FULL", "NORMAL", "OFF"]), "by kvs.durability",
+        "Synchronous mode of the SQLite store, from its next start on.";
+    #[unsupported] CONTENT_SQLITE_PREALLOCATE = "content-sqlite.preallocate", COUNT, "",
+        "Bytes to reserve for the SQLite store.";
+
+    #[unsupported] CRON = "cron", F::Table, "", "Commands that run at set times.";
+
+    EXEC_KILL_TIMEOUT = "exec.kill-timeout", F::Seconds, "5s",
+        "Time between two steps to end a job.";
+    EXEC_TERM_SIGNAL = "exec.term-signal", F::Signal, "SIGTERM", "First signal to a job that is to end.";
+    EXEC_KILL_SIGNAL = "exec.kill-signal", F::Signal, "SIGKILL", "Signal to a job that does not end.";
+    EXEC_MAX_KILL_COUNT = "exec.max-kill-count", F::Integer(1, u32::MAX as i64), "8",
+        "Attempts to end a job before its nodes are drained.";
+    EXEC_MAX_KILL_TIMEOUT = "exec.max-kill-timeout", F::Seconds, "",
+        "Time after which the nodes of a job that does not end are drained.";
+    EXEC_BARRIER_TIMEOUT = "exec.barrier-timeout", F::Seconds, "30m",
+        "Time that the shells of a job may take to start.";
+    EXEC_SHELL_EXIT_TIMEOUT = "exec.shell-exit-timeout", F::Seconds, "30s",
+        "Time that shells may outlive the leading one.";
+    EXEC_JOB_SHELL = "exec.job-shell", F::Text, "", "Job shell to run in place of ours.";
+    EXEC_SERVICE = "exec.service", F::OneOf(&["rexec"]), "rexec",
+        "Service that runs job shells.";
+    EXEC_TESTEXEC_ALLOW_GUESTS = "exec.testexec.allow-guests", F::Boolean, "false",
+        "Other users may simulate jobs.";
+    #[unsupported] EXEC_MAX_START_DELAY_PERCENT = "exec.max-start-delay-percent", INT, "",
+        "Part of its time that a job may wait for its start.";
+    #[unsupported] EXEC_IMP = "exec.imp", F::Text, "", "Program that runs jobs as other users.";
+    #[unsupported] EXEC_METHOD = "exec.method", F::Text, "", "How job shells are started.";
+    #[unsupported] EXEC_SERVICE_OVERRIDE = "exec.service-override", F::Boolean, "",
+        "Jobs may choose the service that runs their shells.";
+    #[unsupported] EXEC_SDEXEC_PROPERTIES = "exec.sdexec-properties", F::Table, "",
+        "Properties of the systemd units of jobs.";
+    #[unsupported] EXEC_SDEXEC_STOP_TIMER_SEC = "exec.sdexec-stop-timer-sec", INT, "",
+        "Time that systemd units of jobs may take to stop.";
+    #[unsupported] EXEC_SDEXEC_STOP_TIMER_SIGNAL = "exec.sdexec-stop-timer-signal", INT, "",
+        "Signal to systemd units of jobs that do not stop.";
+    #[unsupported] EXEC_SDEXEC_CONSTRAIN_RESOURCES = "exec.sdexec-constrain-resources", F::Boolean,
+        "", "Bind the systemd units of jobs to their resources.";
+
+    HEARTBEAT_PERIOD = "heartbeat.period", F::Seconds, "2s", "Time between two heartbeats.",
+        "heartbeat.period must be a positive FSD value";
+    HEARTBEAT_TIMEOUT = "heartbeat.timeout", F::Seconds, "5m",
+        "Time without a heartbeat after which a broker leaves its parent; 0 is no limit.",
+        "heartbeat.timeout must be >= 2*heartbeat.period, infinity, or 0";
+    HEARTBEAT_WARN_THRESH = "heartbeat.warn_thresh", INT, "3",
+        "Periods without a heartbeat before a broker warns.",
+        "heartbeat.warn_thresh must be positive";
+
+    INGEST_VALIDATOR_DISABLE = "ingest.validator.disable", F::Boolean, "false",
+        "Jobspecs are not checked.";
+    #[unsupported] INGEST_VALIDATOR_PLUGINS = "ingest.validator.plugins", F::Text, "",
+        "Plugins that check jobspecs.";
+    #[unsupported] INGEST_VALIDATOR_ARGS = "ingest.validator.args", F::Text, "",
+        "Arguments of the plugins that check jobspecs.";
+    #[unsupported] INGEST_VALIDATOR_REQUIRE_INSTANCE = "ingest.validator.require-instance",
+        F::Table, "", "Jobs that are too small to run outside of an instance of their own.";
+    #[unsupported] INGEST_FROBNICATOR = "ingest.frobnicator", F::Table, "",
+        "Plugins that change jobspecs.";
+    #[unsupported] INGEST_BATCH_COUNT = "ingest.batch-count", COUNT, "",
+        "Jobs of one commit; here as many as arrive while another is stored.";
+    #[unsupported] INGEST_BUFFER_SIZE = "ingest.buffer-size", F::Text, "",
+        "Input buffered for processes that check jobspecs; there are none.";
+
+    JOB_LIST_MAX_COMPARISONS = "job-list.max_comparisons", COUNT, "1000000",
+        "Comparisons that one query may make; 0 is no limit.",
+        "job-list.max_comparisons must be >= 0";
+
+    JOB_MANAGER_INACTIVE_AGE_LIMIT = "job-manager.inactive-age-limit", F::Duration, "",
+        "Records of finished jobs are deleted at this age.",
+        "job-manager.inactive-age-limit: invalid FSD";
+    JOB_MANAGER_INACTIVE_NUM_LIMIT = "job-manager.inactive-num-limit", COUNT, "",
+        "Records of at most this many finished jobs are kept.",
+        "job-manager.inactive-num-limit: must be >= 0";
+    #[unsupported] JOB_MANAGER_STOP_QUEUES_ON_RESTART = "job-manager.stop-queues-on-restart",
+        F::Boolean, "", "Queues are stopped when the instance starts again.";
+    #[unsupported] JOB_MANAGER_PLUGINS = "job-manager.plugins", F::Tables, "",
+        "Plugins of the job manager.";
+    #[unsupported] JOB_MANAGER_PROLOG = "job-manager.prolog", F::Table, "",
+        "Command before a job runs.";
+    #[unsupported] JOB_MANAGER_EPILOG = "job-manager.epilog", F::Table, "",
+        "Command after a job has run.";
+    #[unsupported] JOB_MANAGER_PERILOG = "job-manager.perilog", F::Table, "",
+        "What prolog and epilog have in common.";
+    #[unsupported] JOB_MANAGER_HOUSEKEEPING = "job-manager.housekeeping", F::Table, "",
+        "Command on the nodes of a job before they are free again.";
+
+    KVS_CHECKPOINT_PERIOD = "kvs.checkpoint-period", F::Duration, "",
+        "Time between two checkpoints; 0 makes none.";
+    KVS_DURABILITY = "kvs.durability", F::OneOf(&["process", "power"]), "process",
+        "What a commit survives: the end of any process, or a loss of power too.";
+    KVS_GC_THRESHOLD = "kvs.gc-threshold", INT, "",
+        "Versions of the KVS after which flux shutdown offers to collect garbage.";
+
+    #[unsupported] MODULES = "modules", F::Table, "", "Which modules are loaded, and how.";
+    #[unsupported] POLICY = "policy", F::Table, "", "Limits and defaults of jobs.";
+
+    QUEUES = "queues.*", F::Table, "", "A queue of this name is listed.";
+    QUEUES_PARENT = "queues.*.parent", F::Text, "", "The queue that this one is a part of.";
+    #[unsupported] QUEUES_REQUIRES = "queues.*.requires", F::Table, "",
+        "Properties of the nodes of the queue.";
+    #[unsupported] QUEUES_POLICY = "queues.*.policy", F::Table, "",
+        "Limits and defaults of the jobs of the queue.";
+
+    RESOURCE_PATH = "resource.path", F::Text, "", "File with the resources as R (RFC 20).";
+    RESOURCE_CONFIG = "resource.config", F::Tables, "",
+        "The resources by hosts: hosts, cores, gpus and properties of each entry.";
+    RESOURCE_EXCLUDE = "resource.exclude", F::Text, "", "Ranks or hosts that are never used.";
+    RESOURCE_NORESTRICT = "resource.norestrict", F::Boolean, "false",
+        "Take the whole machine, whatever the broker is bound to.";
+    RESOURCE_NOVERIFY = "resource.noverify", F::Boolean, "false",
+        "Do not compare what is configured with what is found.";
+    RESOURCE_REDISCOVER = "resource.rediscover", F::Boolean, "false",
+        "Look for resources even if the enclosing instance has said which there are.";
+    #[unsupported] RESOURCE_SCHEDULING = "resource.scheduling", F::Text, "",
+        "File with the scheduling key of R.";
+    #[unsupported] RESOURCE_RESERVE = "resource.reserve", F::Text, "", "Cores for the system.";
+    #[unsupported] RESOURCE_VERIFY = "resource.verify", F::Table, "",
+        "How to compare what is configured with what is found.";
+    #[unsupported] RESOURCE_NO_UPDATE_WATCH = "resource.no-update-watch", F::Boolean, "",
+        "Do not follow the resources that the enclosing instance gives.";
+    #[unsupported] RESOURCE_JOURNAL_MAX = "resource.journal-max", COUNT, "",
+        "Events of the journal that are kept.";
+    #[unsupported] RESOURCE_HISTORY = "resource.history", F::Text, "",
+        "Age up to which the log of the resources is kept.";
+
+    #[unsupported] SYSTEMD = "systemd", F::Table, "", "Jobs as units of systemd.";
+
+    #[attribute] TBON_TOPO = "tbon.topo", F::Topology, "kary:32", "Shape of the tree of brokers.";
+    #[attribute] TBON_TORPID_MIN = "tbon.torpid_min", F::Duration, "5s",
+        "How long a connection to the parent may be idle.",
+        "Config file error parsing tbon.torpid_min";
+    #[attribute] TBON_TORPID_MAX = "tbon.torpid_max", F::Duration, "30s",
+        "How long a child may be silent before it counts as torpid; 0 is no limit.",
+        "Config file error parsing tbon.torpid_max";
+    #[attribute] TBON_TCP_USER_TIMEOUT = "tbon.tcp_user_timeout", F::Duration, "20s",
+        "How long sent data may be unacknowledged before a connection is closed.",
+        "Config file error parsing tbon.tcp_user_timeout";
+    #[attribute] TBON_CONNECT_TIMEOUT = "tbon.connect_timeout", F::Duration, "30s",
+        "How long an attempt to connect to the parent may take.",
+        "Config file error parsing tbon.connect_timeout";
+    #[attribute] TBON_ZMQDEBUG = "tbon.zmqdebug", INT, "0",
+        "Log what happens to the connections between brokers.";
+    #[attribute] TBON_ZMQ_IO_THREADS = "tbon.zmq_io_threads", F::Integer(1, 1024), "1",
+        "Threads of rank 0 that serve the connections between brokers.",
+        "tbon.zmq_io_threads must be >= 1";
+    #[attribute] TBON_CHILD_RCVHWM = "tbon.child_rcvhwm", F::Integer(0, i32::MAX as i64), "0",
+        "Messages of a child that are queued here; 0 is no limit.",
+        "tbon.child_rcvhwm must be 0 (unlimited) or >= 2";
+    #[attribute] TBON_INTERFACE_HINT = "tbon.interface-hint", F::Text, "default-route",
+        "Which address to bind to: default-route, hostname, an interface or a network.";
+}
