@@ -1,6 +1,7 @@
 //! `flux start`: turns its options into those of the broker, and becomes it.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use crate::command::{Group, Run, Style};
 use crate::commands::broker::become_broker;
@@ -38,17 +39,23 @@ pub struct Start {
     /// Run the broker under this command, its words separated by commas
     #[arg(long, value_name = "WORDS")]
     wrap: Vec<String>,
-    /// Start with what is broken left as it is: the instance, or the one whose state
-    /// directory or dump is given
+    /// Start in spite of errors, without resources, to look at what the system instance
+    /// has stored; or another one, by its state directory or dump
     #[arg(short, long, value_name = "TARGET", num_args = 0..=1, require_equals = true,
         default_missing_value = "")]
     recovery: Option<String>,
+    /// Use the configuration of the system instance
+    #[arg(long, conflicts_with = "config_path")]
+    sysconfig: bool,
     /// Number of brokers
     #[arg(short = 's', long, value_name = "N")]
     test_size: Option<u32>,
     /// Directory for sockets, which is left in place
     #[arg(long, value_name = "DIR")]
     test_rundir: Option<String>,
+    /// Remove the directory of --test-rundir at the end
+    #[arg(long, requires = "test_rundir")]
+    test_rundir_cleanup: bool,
     /// Host names to pretend
     #[arg(long, value_name = "HOSTLIST")]
     test_hosts: Option<String>,
@@ -94,11 +101,28 @@ impl Start {
             }
         }
         if let Some(rundir) = &self.test_rundir
-            && !std::path::Path::new(rundir).is_dir()
+            && !Path::new(rundir).is_dir()
         {
             return Err(CliError::new(format!("{rundir}: not a directory")));
         }
-        Ok(())
+        self.check_recovery()
+    }
+
+    /// Nothing is recovered from what is not there.
+    fn check_recovery(&self) -> Result<(), CliError> {
+        match self.recovery.as_deref() {
+            None => Ok(()),
+            Some("") if Path::new(SYSTEM_STATEDIR).is_dir() => Ok(()),
+            Some("") => {
+                let text = format!("--recovery: {SYSTEM_STATEDIR}: not a directory");
+                let hint = "name the state directory or the dump: --recovery=TARGET";
+                Err(CliError::new(text).with_hint(hint))
+            }
+            Some(target) if Path::new(target).exists() => Ok(()),
+            Some(target) => Err(CliError::new(format!(
+                "--recovery: {target}: No such file or directory"
+            ))),
+        }
     }
 
     /// What the broker is told, initial program included.
@@ -111,6 +135,9 @@ impl Start {
         if let Some(rundir) = &self.test_rundir {
             option("-S", format!("rundir={rundir}"));
         }
+        if self.test_rundir_cleanup {
+            option("-S", "rundir-cleanup=1".to_owned());
+        }
         if let Some(host) = &self.test_hosts {
             option("-S", format!("hostname={host}"));
         }
@@ -122,8 +149,10 @@ impl Start {
         for attr in &self.attrs {
             option("-S", attr.clone());
         }
-        if let Some(path) = &self.config_path {
-            option("-c", path.clone());
+        let is_system = self.sysconfig || self.recovery.as_deref() == Some("");
+        let system = is_system.then(|| SYSTEM_CONFIG.to_owned());
+        if let Some(path) = self.config_path.clone().or(system) {
+            option("-c", path);
         }
         for conf in &self.conf {
             option("--conf", conf.clone());
@@ -155,6 +184,12 @@ fn needs_test_size(option: &str) -> CliError {
     CliError::new(format!("--{option} only works with --test-size=N"))
 }
 
+/// Where a system instance keeps its state.
+const SYSTEM_STATEDIR: &str = "/var/lib/flux";
+
+/// Where the configuration of a system instance is.
+const SYSTEM_CONFIG: &str = "/etc/flux/system/conf.d";
+
 /// Attributes that let an instance come up with whatever is broken in it.
 fn recovery_attrs(target: &str) -> Vec<String> {
     let mut attrs: Vec<String> = [
@@ -165,9 +200,11 @@ fn recovery_attrs(target: &str) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    if std::path::Path::new(target).is_dir() {
+    if target.is_empty() {
+        attrs.push(format!("statedir={SYSTEM_STATEDIR}"));
+    } else if Path::new(target).is_dir() {
         attrs.push(format!("statedir={target}"));
-    } else if !target.is_empty() {
+    } else {
         attrs.push(format!("content.restore={target}"));
     }
     attrs
@@ -179,15 +216,21 @@ mod tests {
 
     use super::*;
 
-    fn check(line: &str, expect: &str) {
+    fn parsed(line: &str) -> Start {
         let words = format!("flux-start {line}");
-        let start = Start::try_parse_from(words.split_whitespace()).unwrap();
+        Start::try_parse_from(words.split_whitespace()).unwrap()
+    }
+
+    fn shown(start: &Start) -> String {
+        let args = start.broker_args();
+        let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
+        args.join(" ")
+    }
+
+    fn check(line: &str, expect: &str) {
+        let start = parsed(line);
         let outcome = match start.check() {
-            Ok(()) => {
-                let args = start.broker_args();
-                let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
-                args.join(" ")
-            }
+            Ok(()) => shown(&start),
             Err(error) => error.text().to_owned(),
         };
         assert_eq!(outcome, expect, "{line}");
@@ -226,11 +269,26 @@ mod tests {
     fn recovery_is_a_handful_of_attributes() {
         let all = "-S broker.recovery-mode=1 -S broker.quorum=1 \
             -S broker.module-nopanic=1 -S log-stderr-level=5";
-        check("-r true", &format!("{all} true"));
         check("--recovery=/ true", &format!("{all} -S statedir=/ true"));
+        let dump = "/proc/self/exe";
+        check(
+            &format!("--recovery={dump} true"),
+            &format!("{all} -S content.restore={dump} true"),
+        );
         check(
             "--recovery=/x true",
-            &format!("{all} -S content.restore=/x true"),
+            "--recovery: /x: No such file or directory",
+        );
+        let system = "-S statedir=/var/lib/flux -c /etc/flux/system/conf.d";
+        assert_eq!(shown(&parsed("-r true")), format!("{all} {system} true"));
+    }
+
+    #[test]
+    fn the_rundir_goes_and_the_configuration_is_the_systems_if_asked() {
+        check("--sysconfig true", "-c /etc/flux/system/conf.d true");
+        check(
+            "-s1 --test-rundir=/ --test-rundir-cleanup true",
+            "-S rundir=/ -S rundir-cleanup=1 true",
         );
     }
 }
