@@ -358,6 +358,9 @@ fn a_job_that_never_ran_ends_the_wait_for_its_logs() {
         let said = probe.said();
         let asked = said.last().unwrap();
         assert!(asked.contains(&format!("0007.guest.{path}")), "{said:?}");
+        // The watch of the primary log, which was taken back in its own answer.
+        probe.answer_stream(WATCH, 1, Err(Refusal::END));
+        assert_eq!(probe.said(), [""; 0]);
         probe.answer("kvs.lookup", 2 + n_asked, Err(missing()));
         assert_eq!(probe.said(), [format!("{GIVEN} {end}")]);
         assert_eq!(probe.actor.core.stats(), Default::default());
