@@ -3,6 +3,8 @@
 #
 #   perl client.pl SOCKET rpc TOPIC      sends what standard input holds as the payload,
 #                                        prints ERRNO and the payload of the answer
+#   perl client.pl SOCKET stream TOPIC   the same as a stream: a line each answer, up to
+#                                        the one that has an ERRNO
 #   perl client.pl SOCKET bytes          sends what standard input holds, prints how the
 #                                        connection ends: closed, or an answer
 use strict;
@@ -42,7 +44,7 @@ sub frame {
 
 sub message {
 	my ($topic, $payload) = @_;
-	my $flags = 0x09 | (length $payload ? 0x02 : 0);
+	my $flags = 0x09 | (length $payload ? 0x02 : 0) | ($what eq 'stream' ? 0x40 : 0);
 	my $proto = pack 'C4N4', 0x8e, 1, 1, $flags, 0xffffffff, 0, 0xffffffff, 1;
 	my $body = frame('') . frame($topic) . (length $payload ? frame($payload) : '') . frame($proto);
 	return "\x12\x00\xee\xff" . pack('N', length $body) . $body;
@@ -50,20 +52,23 @@ sub message {
 
 ord take(1) and print("refused\n"), exit;
 my $input = do { local $/; <STDIN> } // '';
-say_all($what eq 'rpc' ? message($topic, $input) : $input);
+say_all($what eq 'bytes' ? $input : message($topic, $input));
 if ($what eq 'bytes') {
 	shutdown $socket, 1;
 }
-my (undef, $length) = unpack 'a4N', take(8);
-my ($answer, @frames) = (take($length));
-while (length $answer) {
-	my $n = ord $answer;
-	my $head = 1;
-	($n, $head) = (unpack('N', substr $answer, 1, 4), 5) if $n == 255;
-	push @frames, substr $answer, $head, $n;
-	substr $answer, 0, $head + $n, '';
-}
-my (undef, undef, undef, undef, undef, undef, $errno) = unpack 'C4N4', pop @frames;
-my $payload = @frames > 2 ? pop @frames : '';
-$payload =~ s/\0$//;
-print "$errno $payload\n";
+my $errno;
+do {
+	my (undef, $length) = unpack 'a4N', take(8);
+	my ($answer, @frames) = (take($length));
+	while (length $answer) {
+		my $n = ord $answer;
+		my $head = 1;
+		($n, $head) = (unpack('N', substr $answer, 1, 4), 5) if $n == 255;
+		push @frames, substr $answer, $head, $n;
+		substr $answer, 0, $head + $n, '';
+	}
+	(undef, undef, undef, undef, undef, undef, $errno) = unpack 'C4N4', pop @frames;
+	my $payload = @frames > 2 ? pop @frames : '';
+	$payload =~ s/\0$//;
+	print "$errno $payload\n";
+} while ($what eq 'stream' && !$errno);
