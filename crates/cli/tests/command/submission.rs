@@ -227,15 +227,16 @@ fn what_a_shell_wrote_by_itself_is_shown() {
     let wrote = json!({"component":"flux-shell","stream":"stderr","rank":"0","data":"a\nb\n"});
     let mut logs = ran(0);
     logs[1].1.push_str(&event(10.25, "log", wrote));
-    // Its output is empty.
-    logs[2].1 = logs[2].1.replace("\"data\":\"a\\nb\\n\"", "\"eof\":false");
     check(
-        "job attach ƒ2",
+        "run true",
         "",
         logs,
-        "-- stderr\n0.250s: flux-shell[0]: stderr: a\n0.250s: flux-shell[0]: stderr: b\n\
+        "a\nb\n-- stderr\n0.250s: flux-shell[0]: stderr: a\n0.250s: flux-shell[0]: stderr: b\n\
          x0.400s: flux-shell[1]:  WARN: careful\n",
-        &[r#"stdin {"stream":"stdin","rank":"all","eof":true}"#],
+        &[
+            r#"submit ["true"] urgency=16"#,
+            r#"stdin {"stream":"stdin","rank":"all","eof":true}"#,
+        ],
     );
 }
 
