@@ -64,13 +64,13 @@ test_expect_success 'a reload changes it, and one with a wrong value changes not
 	instance content-sqlite sh reload &&
 	printf "FULL\nNORMAL\nNORMAL\n" >expect &&
 	test_cmp expect modes &&
-	test_grep "kvs.durability: must be \"process\" or \"power\"" refusal
+	test_grep "kvs.durability: must be process or power" refusal
 '
 
 test_expect_success 'a wrong value is refused at the start' '
 	durability 1 &&
 	test_expect_code 1 instance content-sqlite touch ran 2>err &&
-	test_grep "kvs.durability: must be \"process\" or \"power\"" err &&
+	test_grep "kvs.durability: must be process or power" err &&
 	test ! -e ran
 '
 
