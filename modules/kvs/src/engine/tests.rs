@@ -181,77 +181,25 @@ fn a_lookup_answers_as_the_table_says() {
     let whole = |world: &mut World, key| Ok(world.lookup(key, READDIR).unwrap());
     let top = whole(&mut world, ".");
     use Errno as E;
-    for (key, plain, readdir, readlink, treeobj) in [
-        (
-            "missing",
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-        ),
-        (
-            "",
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-        ),
-        (
-            "val",
-            found(val),
-            Err(E::ENOTDIR),
-            Err(E::EINVAL),
-            found(val),
-        ),
-        (
-            "..val..",
-            found(val),
-            Err(E::ENOTDIR),
-            Err(E::EINVAL),
-            found(val),
-        ),
-        (
-            "val.below",
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-            Err(E::ENOENT),
-        ),
-        (
-            "nothing",
-            Err(E::EISDIR),
-            found(r#"{"data":{},"type":"dir","ver":1}"#),
-            Err(E::EINVAL),
-            found(&dirref),
-        ),
-        (
-            "to-val",
-            found(val),
-            Err(E::ENOTDIR),
-            found(link),
-            found(link),
-        ),
-        (
-            ".",
-            Err(E::EISDIR),
-            top.clone(),
-            Err(E::EINVAL),
-            found(&root),
-        ),
-        (
-            "to-root.val",
-            found(val),
-            Err(E::ENOTDIR),
-            Err(E::EINVAL),
-            found(val),
-        ),
-        (
-            "to-root.to-root.to-val",
-            found(val),
-            Err(E::ENOTDIR),
-            found(link),
-            found(link),
-        ),
+    let missing = || [(); 4].map(|()| Err(E::ENOENT));
+    let value = || {
+        let (no_dir, no_link) = (Err(E::ENOTDIR), Err(E::EINVAL));
+        [found(val), no_dir, no_link, found(val)]
+    };
+    let link = || [found(val), Err(E::ENOTDIR), found(link), found(link)];
+    let dir = |whole, stored| [Err(E::EISDIR), whole, Err(E::EINVAL), found(stored)];
+    let empty = found(r#"{"data":{},"type":"dir","ver":1}"#);
+    for (key, [plain, readdir, readlink, treeobj]) in [
+        ("missing", missing()),
+        ("", missing()),
+        ("val", value()),
+        ("..val..", value()),
+        ("val.below", missing()),
+        ("nothing", dir(empty, &dirref)),
+        ("to-val", link()),
+        (".", dir(top.clone(), &root)),
+        ("to-root.val", value()),
+        ("to-root.to-root.to-val", link()),
     ] {
         assert_eq!(world.lookup(key, 0), plain, "{key}");
         assert_eq!(world.lookup(key, READDIR), readdir, "{key} READDIR");
