@@ -3,14 +3,13 @@
 
 use proto::data::Jobspec;
 use proto::data::dotted;
-use proto::data::job::{JobResult, State};
+use proto::data::job::{JobResult, Next, State, next};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::got::Gots;
 use crate::job::{Exception, Job};
 use crate::record::Event;
-use crate::state::{Next, Step, next};
 use crate::wish::Wishes;
 use crate::words::Words;
 
@@ -93,24 +92,12 @@ impl Folder {
 
     /// `None` for a context that does not fit.
     fn apply_known(&mut self, job: &mut Job, event: &Event<'_>) -> Option<()> {
-        let at = event.timestamp;
+        let mut is_fatal = false;
         match &*event.name {
-            "submit" => self.submit(job, event)?,
-            "validate" => step(job, Step::Validate, at),
-            "depend" => step(job, Step::Depend, at),
-            "priority" => {
-                job.priority = event.context::<Prioritized>()?.priority;
-                step(job, Step::Priority, at);
-            }
-            "urgency" => {
-                job.urgency = event.context::<Urged>()?.urgency;
-                step(job, Step::Reprioritize, at);
-            }
-            "flux-restart" => step(job, Step::Reprioritize, at),
-            "jobspec-update" => {
-                self.update_jobspec(job, event.context()?);
-                step(job, Step::Reprioritize, at);
-            }
+            "submit" => return self.submit(job, event),
+            "priority" => job.priority = event.context::<Prioritized>()?.priority,
+            "urgency" => job.urgency = event.context::<Urged>()?.urgency,
+            "jobspec-update" => self.update_jobspec(job, event.context()?),
             "resource-update" => {
                 let update: Expiring = event.context()?;
                 if let Some(got) = &mut job.got {
@@ -128,12 +115,8 @@ impl Folder {
                     there.retain(|description| *description != removed.description);
                 }
             }
-            "alloc" => step(job, Step::Alloc, at),
-            "finish" => {
-                job.waitstatus = Some(event.context::<Finished>()?.status);
-                step(job, Step::Finish, at);
-            }
-            "exception" => self.exception(job, event)?,
+            "finish" => job.waitstatus = Some(event.context::<Finished>()?.status),
+            "exception" => is_fatal = self.exception(job, event)?,
             "memo" => {
                 let memo: Map<String, Value> = event.context()?;
                 self.annotate(job, |all| {
@@ -148,9 +131,9 @@ impl Folder {
                 let new = new.cloned().unwrap_or_default();
                 self.annotate(job, |all| *all = new);
             }
-            "clean" => step(job, Step::Clean, at),
             _ => {}
         }
+        step(job, &event.name, is_fatal, event.timestamp);
         Some(())
     }
 
@@ -159,12 +142,13 @@ impl Folder {
         (job.userid, job.urgency) = (submit.userid, submit.urgency);
         job.times.submit = event.timestamp;
         if submit.version.is_none() {
-            step(job, Step::Validate, event.timestamp);
+            step(job, "validate", false, event.timestamp);
         }
         Some(())
     }
 
-    fn exception(&mut self, job: &mut Job, event: &Event<'_>) -> Option<()> {
+    /// Whether it ends the job.
+    fn exception(&mut self, job: &mut Job, event: &Event<'_>) -> Option<bool> {
         let raised: Raised = event.context()?;
         let worst = job.exception.as_ref().map(|worst| worst.severity);
         if worst.is_none_or(|worst| raised.severity < worst) {
@@ -174,10 +158,7 @@ impl Folder {
                 note: self.words.get(&raised.note),
             }));
         }
-        if raised.severity == 0 {
-            step(job, Step::Fatal, event.timestamp);
-        }
-        Some(())
+        Some(raised.severity == 0)
     }
 
     fn update_jobspec(&mut self, job: &mut Job, update: Map<String, Value>) {
@@ -205,14 +186,15 @@ impl Folder {
     }
 }
 
-/// Moves a job on, or leaves it.
-fn step(job: &mut Job, step: Step, at: f64) {
-    match next(job.state, step) {
+/// Moves a job on, or leaves it. The job manager decides what may happen: an event that does
+/// not fit is ignored.
+fn step(job: &mut Job, event: &str, is_fatal: bool, at: f64) {
+    match next(job.state, event, is_fatal) {
         Next::To(state) => enter(job, state, at),
         Next::Stay => {}
         Next::Refuse => {
             let state = job.state.name();
-            tracing::debug!("job {}: {step:?} does not fit in {state}", job.id);
+            tracing::debug!("job {}: {event} does not fit in {state}", job.id);
         }
     }
 }

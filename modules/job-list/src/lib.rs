@@ -15,7 +15,6 @@ mod journal;
 mod limits;
 mod query;
 mod record;
-mod state;
 mod stats;
 mod table;
 mod waits;

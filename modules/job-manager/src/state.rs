@@ -1,57 +1,10 @@
-//! How a job moves (RFC 21, protocol/10 section 5). [`next`] has every move, [`Life::apply`]
-//! says what an event means, [`due`] says what a job still needs. All pure: a restart is
-//! "replay the log, then ask what is due". `doc/states/job.md` is printed from here.
+//! How a job lives (RFC 21, protocol/10 section 5): [`next`] in `proto` has every move,
+//! [`Life::apply`] says what an event means, [`due`] says what a job still needs. All pure: a
+//! restart is "replay the log, then ask what is due".
 
 use proto::data::IdSet;
-use proto::data::job::{Priority, State, SubmitFlags, Urgency, WaitStatus};
+use proto::data::job::{Next, Priority, State, SubmitFlags, Urgency, WaitStatus, next};
 use proto::job_manager::JobEvent;
-
-/// Where an event takes a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// To another state.
-    To(State),
-    /// Nowhere: legal here.
-    Stay,
-    /// The event does not fit the state.
-    Refuse,
-}
-
-/// All moves. `Submit` makes a job and is not in here.
-pub fn next(state: State, event: &JobEvent) -> Next {
-    use JobEvent as E;
-    use Next::{Refuse, Stay, To};
-    use State::{Cleanup, Depend, Inactive, New, Priority, Run, Sched};
-    match (state, event) {
-        (Inactive, _) => Refuse,
-        (New, E::Validate) => To(Depend),
-        (New, E::Invalidate) => Stay,
-        (Depend, E::Depend) => To(Priority),
-        (Priority, E::Priority(_)) => To(Sched),
-        (Sched, E::Priority(_)) => Stay,
-        (Sched, E::Urgency { .. } | E::JobspecUpdate(_) | E::FluxRestart) => To(Priority),
-        (New | Depend | Priority, E::Urgency { .. }) => Stay,
-        (New | Depend | Priority | Run | Cleanup, E::JobspecUpdate(_)) => Stay,
-        // Told to jobs in SCHED only; older logs have it elsewhere too.
-        (Depend | Priority | Run | Cleanup, E::FluxRestart) => Stay,
-        (New | Depend, E::DependencyAdd(_) | E::DependencyRemove(_)) => Stay,
-        (Sched, E::Alloc { .. }) => To(Run),
-        (Run, E::PrologStart(_)) => Stay,
-        (Run | Cleanup, E::PrologFinish { .. } | E::ResourceUpdate { .. }) => Stay,
-        (Run, E::Finish(_)) => To(Cleanup),
-        // An exception may have come first.
-        (Cleanup, E::Finish(_)) => Stay,
-        (Run | Cleanup, E::Start | E::Release { .. }) => Stay,
-        (Cleanup, E::EpilogStart(_) | E::EpilogFinish { .. } | E::Free) => Stay,
-        (Cleanup, E::Clean) => To(Inactive),
-        (New, E::Exception(exception)) if exception.severity.is_fatal() => Refuse,
-        (Cleanup, E::Exception(_)) => Stay,
-        (_, E::Exception(exception)) if exception.severity.is_fatal() => To(Cleanup),
-        (_, E::Exception(_) | E::SetFlags(_) | E::Memo(_) | E::Annotations(_)) => Stay,
-        (_, E::Debug(..) | E::Other(..)) => Stay,
-        _ => Refuse,
-    }
-}
 
 /// An event that did not fit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,7 +118,8 @@ impl Life {
 
     /// Folds one event in. A refusal changes nothing.
     pub fn apply(&mut self, event: &JobEvent, timestamp: f64) -> Result<(), Refused> {
-        let next = match next(self.state, event) {
+        let is_fatal = matches!(event, JobEvent::Exception(it) if it.severity.is_fatal());
+        let next = match next(self.state, event.name(), is_fatal) {
             Next::Refuse => {
                 let event = event.name().to_owned();
                 return Err(Refused::State {

@@ -12,7 +12,7 @@ fn exception(severity: i64, kind: &str) -> JobEvent {
     })
 }
 
-/// One example of each event that `next` tells apart.
+/// An example of each event, by name.
 fn events() -> Vec<(&'static str, JobEvent)> {
     use JobEvent as E;
     let text = || "x".to_owned();
@@ -76,42 +76,6 @@ fn events() -> Vec<(&'static str, JobEvent)> {
         ("debug.*", E::Debug(text(), None)),
         ("(any other)", E::Other(text(), None)),
     ]
-}
-
-/// The table as `doc/states/job.md` shows it.
-fn table() -> String {
-    let mut text = String::from(
-        "# States of a job\n\nPrinted from `modules/job-manager/src/state.rs` by its test \
-         (`UPDATE=1 cargo test -p job-manager`).\nRows are events of the job's log, columns \
-         where the job is; a dash is an event that is refused and logged.\n`submit` makes the \
-         job, in NEW (in DEPEND when the log has no version).\n\n| |",
-    );
-    for state in State::ALL {
-        text += &format!(" {state} |");
-    }
-    text += "\n|---|";
-    text += &"---|".repeat(State::ALL.len());
-    for (name, event) in events() {
-        text += &format!("\n| {name} |");
-        for state in State::ALL {
-            text += &match next(state, &event) {
-                Next::To(to) => format!(" {to} |"),
-                Next::Stay => " stay |".to_owned(),
-                Next::Refuse => " - |".to_owned(),
-            };
-        }
-    }
-    text + "\n"
-}
-
-#[test]
-#[allow(clippy::disallowed_methods, reason = "the test compares a file")]
-fn the_printed_table_is_the_one_in_doc_states() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../doc/states/job.md");
-    if std::env::var("UPDATE").is_ok() {
-        std::fs::write(path, table()).unwrap();
-    }
-    assert_eq!(std::fs::read_to_string(path).unwrap(), table());
 }
 
 fn submitted() -> Life {

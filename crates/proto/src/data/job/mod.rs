@@ -1,10 +1,11 @@
 //! What a job is at any moment: its state, result, flags, urgency, exceptions and exit status.
 //!
-//! Owns the numbers and names (RFC 21, RFC 30), not the rules of moving between states: those
-//! are the job manager's. Read on in `state.rs`.
+//! Owns the numbers and names (RFC 21, RFC 30) and the table of moves between states. What an
+//! event means beyond that is the job manager's. Read on in `state.rs`, then `moves.rs`.
 
 mod exception;
 mod flags;
+mod moves;
 mod number;
 mod rank;
 mod result;
@@ -14,6 +15,7 @@ mod status;
 
 pub use exception::{Exception, ExceptionError, ExceptionType, Severity};
 pub use flags::{EventWatchFlags, JobFlag, LookupFlags, SubmitFlags, UnknownFlag};
+pub use moves::{Next, next};
 pub use rank::{Priority, Urgency, UrgencyError};
 pub use result::{JobOutcome, JobResult, UnknownResult};
 pub use signal::signal_description;
