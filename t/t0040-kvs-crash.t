@@ -17,19 +17,7 @@ instance() {
 mkdir state
 
 # Kills the modules in turn, each when the one before it is back, until `enough` appears.
-cat >kill-in-turn <<'EOS'
-kills=0
-while test ! -e enough
-do
-	for module in kvs content kvs-watch
-	do
-		pkill -KILL -P "$(flux getattr broker.pid)" -f "flux-module-$module\$" &&
-			kills=$((kills + 1))
-		flux ping --count=1 $module >ping.log 2>&1
-	done
-done
-echo $kills >kills
-EOS
+test_script_kill_in_turn
 
 # write FROM TO: puts keys and appends entries. What was acknowledged goes to `kept` and
 # `logged`, complaints to `refused`.
@@ -46,7 +34,7 @@ cat >story <<'EOS'
 set -e
 flux kvs eventlog append log e000
 flux kvs eventlog get --watch log >followed 2>follower.err &
-sh kill-in-turn &
+sh kill-in-turn kvs content kvs-watch &
 sh write 1 30
 touch enough
 wait $!
@@ -80,7 +68,7 @@ test_expect_success 'what was acknowledged is there in a new instance' '
 	instance sh check
 '
 
-test_expect_success 'whoever followed the log saw each entry once and in order' '
+test_expect_success 'followers of the log saw each entry once and in order' '
 	test -s followed &&
 	cut -d" " -f2 followed >names &&
 	sort -c -u names

@@ -26,20 +26,7 @@ exit $(($1 % 3))
 EOS
 
 # Kills the modules in turn, each when the one before it is back, until `enough` appears.
-cat >kill-in-turn <<'EOS'
-kills=0
-while test ! -e enough
-do
-	for module in job-exec job-manager kvs job-info job-ingest job-list content \
-		kvs-watch sched-simple resource
-	do
-		pkill -KILL -P "$(flux getattr broker.pid)" -f "flux-module-$module\$" &&
-			kills=$((kills + 1))
-		flux ping --count=1 $module >ping.log 2>&1
-	done
-done
-echo $kills >kills
-EOS
+test_script_kill_in_turn
 
 # ends_as N COMMAND...: COMMAND prints what task N prints, and ends as it does.
 cat >functions <<'EOS'
@@ -79,7 +66,8 @@ EOS
 # The broker is killed with a job that runs and a job that is held.
 cat >story <<'EOS'
 set -e
-sh kill-in-turn &
+sh kill-in-turn job-exec job-manager kvs job-info job-ingest job-list content \
+	kvs-watch sched-simple resource &
 sh work 1 16
 touch enough
 wait $!

@@ -27,7 +27,26 @@ pub struct Commands {
     partial: [Vec<u8>; 2],
 }
 
-/// Variables that commands must not inherit from whatever started the broker.
+impl Commands {
+    /// None yet, in the run level `name`.
+    fn new(name: &'static str, now: Duration) -> Commands {
+        Commands {
+            name,
+            left: VecDeque::new(),
+            index: 0,
+            child: ChildId(0),
+            line: String::new(),
+            started: now,
+            code: 0,
+            aborted: false,
+            ended: None,
+            open_streams: 0,
+            partial: [Vec::new(), Vec::new()],
+        }
+    }
+}
+
+/// Variables that commands must not inherit from the starter of the broker.
 const NOT_INHERITED: &[&str] = &[
     "FLUX_JOB_ID",
     "FLUX_ENCLOSING_ID",
@@ -51,7 +70,7 @@ const NOT_INHERITED_PREFIXES: &[&str] = &["PMI_", "PMIX_", "SLURM_", "PALS_"];
 const SIGHUP: i32 = 1;
 
 impl Broker {
-    /// Runs shell commands in order, whatever becomes of each; the first exit code
+    /// Runs shell commands in order, also after one that fails; the first exit code
     /// that is not 0 counts.
     pub(crate) fn run_shell_commands(
         &mut self,
@@ -60,17 +79,8 @@ impl Broker {
         left: VecDeque<String>,
     ) {
         self.life.commands = Some(Commands {
-            name,
             left,
-            index: 0,
-            child: ChildId(0),
-            line: String::new(),
-            started: cx.now().mono,
-            code: 0,
-            aborted: false,
-            ended: None,
-            open_streams: 0,
-            partial: [Vec::new(), Vec::new()],
+            ..Commands::new(name, cx.now().mono)
         });
         self.next_command(cx);
     }
@@ -123,17 +133,9 @@ impl Broker {
             ..Spawn::default()
         });
         self.life.commands = Some(Commands {
-            name: "rc2",
-            left: VecDeque::new(),
-            index: 0,
             child,
             line: shown,
-            started: cx.now().mono,
-            code: 0,
-            aborted: false,
-            ended: None,
-            open_streams: 0,
-            partial: [Vec::new(), Vec::new()],
+            ..Commands::new("rc2", cx.now().mono)
         });
     }
 
@@ -255,7 +257,7 @@ impl Commands {
 
     fn finish_one(&mut self) {
         let code = self.ended.take().unwrap_or(0);
-        // An aborted stage has failed, whatever its command says.
+        // An aborted stage has failed, even if its command has not.
         let code = if self.aborted && code == 0 { 1 } else { code };
         if self.code == 0 {
             self.code = code;

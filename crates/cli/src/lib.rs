@@ -27,6 +27,7 @@ mod plain;
 mod snapshot;
 mod streams;
 mod submission;
+mod waiting;
 mod when;
 
 pub use command::{Entry, Group, Run, Style};

@@ -80,37 +80,14 @@ pub fn next(state: State, step: Move) -> Option<State> {
 mod tests {
     use super::*;
 
-    /// The table as `doc/states/job-shell.md` shows it.
-    fn table() -> String {
-        let mut text = String::from(
-            "# States of a job shell\n\nPrinted from `crates/job-shell/src/state.rs` by its test \
-             (`UPDATE=1 cargo test -p job-shell`).\nRows are what happens, columns where the shell \
-             is; a dash is a move that is refused and logged.\n\n| |",
-        );
-        for state in State::ALL {
-            text += &format!(" {state:?} |");
-        }
-        text += "\n|---|";
-        text += &"---|".repeat(State::ALL.len());
-        for step in Move::ALL {
-            text += &format!("\n| {step:?} |");
-            for state in State::ALL {
-                let to = next(state, step).map_or("-".to_owned(), |to| format!("{to:?}"));
-                text += &format!(" {to} |");
-            }
-        }
-        text + "\n"
-    }
-
     #[test]
-    #[allow(clippy::disallowed_methods, reason = "the test compares a file")]
     fn the_printed_table_is_the_one_in_doc_states() {
+        let head = "# States of a job shell\n\nPrinted from `crates/job-shell/src/state.rs` by \
+             its test (`UPDATE=1 cargo test -p job-shell`).\nRows are what happens, columns \
+             where the shell is; a dash is a move that is refused and logged.";
+        let table = node::written::table_of_moves(head, &State::ALL, &Move::ALL, next);
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../doc/states/job-shell.md");
-        if std::env::var("UPDATE").is_ok() {
-            std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
-            std::fs::write(path, table()).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(path).unwrap(), table());
+        node::written::check(path, &table);
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
 //! handler may do), `calls.rs` (asking other services), `reply.rs` (answering later) and
 //! `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every
-//! module answers; `lru.rs` is a bounded table; `probe.rs` holds a module in a test.
+//! module answers; `lru.rs` is a bounded table; `probe.rs` holds a module in a test, and
+//! `written.rs` compares what it said with a file.
 //!
 //! This crate knows no socket, clock, thread, file or environment: `runtime`
 //! drives nodes in processes, `sim` drives many of them on one thread.
@@ -25,6 +26,7 @@ mod recall;
 mod reply;
 mod routes;
 mod timers;
+pub mod written;
 
 pub use actor::Actor;
 pub use calls::{Call, CallId, Delivery};

@@ -45,17 +45,3 @@ impl Module for Heartbeat {
         Ok(Heartbeat::new(cx, settings))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_declared_method_has_a_route() {
-        let routes = Heartbeat::routes();
-        let topics: Vec<&str> = routes.topics().collect();
-        for method in proto::heartbeat::METHODS {
-            assert!(topics.contains(&method.topic), "{}", method.topic);
-        }
-    }
-}

@@ -25,7 +25,7 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// The log of an earlier time says that it had not got as far as a shell.
-    Anew,
+    Again,
     /// The log of an earlier time says that a shell was started.
     Adopt,
     /// The log of an earlier time says that it is complete.
@@ -34,7 +34,7 @@ pub enum Move {
     Started,
     /// Its shell reported after our restart.
     Found,
-    /// Its shell can not be started, is gone, or ended; a simulation came to its end.
+    /// Its shell cannot be started, is gone, or ended; a simulation came to its end.
     Ended,
     /// The guest log is stored.
     Logged,
@@ -65,7 +65,7 @@ impl Move {
     /// Every move, for the table.
     #[cfg(test)]
     pub const ALL: [Move; 8] = [
-        Move::Anew,
+        Move::Again,
         Move::Adopt,
         Move::Complete,
         Move::Started,
@@ -79,7 +79,7 @@ impl Move {
 /// All moves; `None` where one does not fit.
 pub fn next(state: State, step: Move) -> Option<State> {
     match (state, step) {
-        (State::Recovering, Move::Anew) => Some(State::Starting),
+        (State::Recovering, Move::Again) => Some(State::Starting),
         (State::Recovering, Move::Adopt) => Some(State::Waiting),
         (State::Recovering, Move::Complete) => Some(State::Grafting),
         (State::Recovering, Move::Ended) => Some(State::Finishing),
@@ -96,38 +96,14 @@ pub fn next(state: State, step: Move) -> Option<State> {
 mod tests {
     use super::*;
 
-    /// The table as `doc/states/job-exec.md` shows it.
-    fn table() -> String {
-        let mut text = String::from(
-            "# States of a job in job-exec\n\nPrinted from `modules/job-exec/src/state.rs` by its test \
-             (`UPDATE=1 cargo test -p job-exec`).\nRows are what happens, columns where the job is; a \
-             dash is a move that is refused and logged.\n\n|",
-        );
-        text += " |";
-        for state in State::ALL {
-            text += &format!(" {state:?} |");
-        }
-        text += "\n|---|";
-        text += &"---|".repeat(State::ALL.len());
-        for step in Move::ALL {
-            text += &format!("\n| {step:?} |");
-            for state in State::ALL {
-                let to = next(state, step).map_or("-".to_owned(), |to| format!("{to:?}"));
-                text += &format!(" {to} |");
-            }
-        }
-        text + "\n"
-    }
-
     #[test]
-    #[allow(clippy::disallowed_methods, reason = "the test compares a file")]
     fn the_printed_table_is_the_one_in_doc_states() {
+        let head = "# States of a job in job-exec\n\nPrinted from `modules/job-exec/src/state.rs` \
+             by its test (`UPDATE=1 cargo test -p job-exec`).\nRows are what happens, columns \
+             where the job is; a dash is a move that is refused and logged.";
+        let table = node::written::table_of_moves(head, &State::ALL, &Move::ALL, next);
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../doc/states/job-exec.md");
-        if std::env::var("UPDATE").is_ok() {
-            std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
-            std::fs::write(path, table()).unwrap();
-        }
-        assert_eq!(std::fs::read_to_string(path).unwrap(), table());
+        node::written::check(path, &table);
     }
 
     #[test]

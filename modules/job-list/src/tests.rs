@@ -83,15 +83,6 @@ fn payloads(probe: &mut List_) -> Vec<String> {
 }
 
 #[test]
-fn every_declared_method_has_a_route() {
-    let routes = JobList::routes();
-    let topics: Vec<&str> = routes.topics().collect();
-    for method in proto::job_list::METHODS {
-        assert!(topics.contains(&method.topic), "{}", method.topic);
-    }
-}
-
-#[test]
 fn requests_wait_for_the_sentinel_and_are_answered_in_order() {
     let mut probe = start("{}");
     probe.request("job-list.list", r#"{"max_entries":0,"attrs":["state"]}"#);

@@ -102,15 +102,6 @@ fn stored(probe: &mut Probe<Resource>) -> Vec<(String, String)> {
 const R: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0-3"}}],"nodelist":["fox0"]}}"#;
 
 #[test]
-fn every_declared_method_has_a_route() {
-    let routes = Resource::routes();
-    let topics: Vec<&str> = routes.topics().collect();
-    for method in proto::resource::METHODS {
-        assert!(topics.contains(&method.topic), "{}", method.topic);
-    }
-}
-
-#[test]
 fn a_first_start_discovers_stores_and_tells() {
     let mut probe = start("{}", &[], &[]);
     let define = r#"{"timestamp":1000.0000000000002,"name":"resource-define","context":{"method":"dynamic-discovery"}}"#;

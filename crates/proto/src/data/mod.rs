@@ -1,6 +1,6 @@
 //! The data formats of jobs and of the KVS: what they look like in JSON and in text.
 //!
-//! Pure values: a type is checked when it is made, so whoever holds one need not check again.
+//! Pure values: a type is checked when it is made, so its holder need not check again.
 //! Nothing here reads a clock, the environment or a file. Read on in `jobid.rs`, `idset.rs`
 //! and `eventlog.rs`, which the rest builds on.
 

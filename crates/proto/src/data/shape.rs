@@ -122,6 +122,11 @@ impl Support {
     }
 }
 
+/// The sentence of an object without a key that it must have.
+pub fn not_found(key: &str) -> String {
+    format!("Object item not found: {key}")
+}
+
 /// The sentence of a value of another JSON type than `wanted`.
 pub fn mismatch(wanted: &str, value: &Value) -> String {
     let got = match value {

@@ -44,21 +44,3 @@ pub fn routes() -> Routes<Content> {
         .later::<content_sqlite::StatsGet>(service::backing_stats)
         .later::<content_files::StatsGet>(service::backing_stats)
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_declared_method_has_a_route() {
-        let routes = super::routes();
-        let routed: Vec<&str> = routes.topics().collect();
-        let all = [
-            proto::content::METHODS,
-            proto::content_backing::METHODS,
-            proto::content_sqlite::METHODS,
-            proto::content_files::METHODS,
-        ];
-        for method in all.concat() {
-            assert!(routed.contains(&method.topic), "{}", method.topic);
-        }
-    }
-}

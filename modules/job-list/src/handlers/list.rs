@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use node::{Cx, Peer, Stream};
+use proto::data::shape::{mismatch, not_found};
 use proto::job_list::{List, ListError};
 use proto::{Coded as _, Refusal};
 use serde_json::{Value, json};
@@ -146,7 +147,7 @@ impl Listing {
             return self.stream.end(cx, self.result);
         }
         let next = std::time::Duration::ZERO;
-        // The jobs may be read anew meanwhile: then the rest waits for all of them.
+        // The jobs may be read again meanwhile: then the rest waits for all of them.
         cx.timer(next, move |core: &mut JobList, cx| {
             when_initialized(core, cx, move |core, cx| self.go_on(core, cx));
         });
@@ -187,7 +188,7 @@ fn check(core: &JobList, request: List) -> Result<Wanted, ListError> {
         None => 0.0,
         Some(value) => value
             .as_f64()
-            .ok_or_else(|| bad(&expected("real", value)))?,
+            .ok_or_else(|| bad(&mismatch("real", value)))?,
     };
     if since < 0.0 {
         return Err(bad("since < 0.0 not allowed"));
@@ -249,25 +250,10 @@ pub fn integer(value: Option<&Value>, key: &str) -> Result<i64, ListError> {
     let value = value.ok_or_else(|| missing(key))?;
     value
         .as_i64()
-        .ok_or_else(|| ListError::Payload(expected("integer", value)))
+        .ok_or_else(|| ListError::Payload(mismatch("integer", value)))
 }
 
 /// The refusal of a request without `key`.
 pub fn missing(key: &str) -> ListError {
-    ListError::Payload(format!("Object item not found: {key}"))
-}
-
-/// The sentence for a value of another type.
-pub fn expected(what: &str, value: &Value) -> String {
-    let found = match value {
-        Value::Null => "null",
-        Value::Bool(true) => "true",
-        Value::Bool(false) => "false",
-        Value::Number(number) if number.is_f64() => "real",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    format!("Expected {what}, got {found}")
+    ListError::Payload(not_found(key))
 }

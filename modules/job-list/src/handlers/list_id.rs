@@ -2,10 +2,11 @@
 
 use node::{Cx, Peer, Reply};
 use proto::data::job::States;
+use proto::data::shape::mismatch;
 use proto::job_list::{ListError, ListId};
 use serde_json::Value;
 
-use super::list::{attr_names, expected, missing};
+use super::list::{attr_names, missing};
 use super::{has_room, when_initialized};
 use crate::JobList;
 use crate::waits::Wait;
@@ -40,7 +41,7 @@ fn check(request: ListId) -> Result<(u64, Vec<Value>, u32), ListError> {
     let id = request.id.as_ref().ok_or_else(|| missing("id"))?;
     let id = id
         .as_u64()
-        .ok_or_else(|| ListError::Payload(expected("integer", id)))?;
+        .ok_or_else(|| ListError::Payload(mismatch("integer", id)))?;
     let attrs = attr_names(request.attrs)?;
     let states = match request.state {
         None => 0,

@@ -6,59 +6,8 @@ mod stage;
 
 use stage::Stage;
 
-/// Plays every command of a transcript and puts what was said below each.
-fn play(text: &str) -> String {
-    let mut stage = Stage::new();
-    let mut played = String::new();
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        played.push_str(line);
-        played.push('\n');
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        // What was said the last time is not read.
-        while lines.peek().is_some_and(|line| !line.is_empty()) {
-            lines.next();
-        }
-        played.push_str("----\n");
-        for said in stage.play(line) {
-            played.push_str(&said);
-            played.push('\n');
-        }
-    }
-    played
-}
-
-#[allow(clippy::disallowed_methods, reason = "the test compares a file")]
-fn check(name: &str) {
-    let path = format!("{}/transcripts/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(&path).expect("the transcript is there");
-    let played = play(&text);
-    if std::env::var("UPDATE").is_ok() {
-        std::fs::write(&path, &played).expect("the transcript can be written");
-    }
-    let text = std::fs::read_to_string(&path).expect("the transcript is there");
-    assert_eq!(text, played, "{name}");
-}
-
-macro_rules! transcripts {
-    ($($test:ident = $name:literal,)*) => {
-        $(#[test] fn $test() { check($name); })*
-
-        #[test]
-        fn every_transcript_is_played() {
-            let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/transcripts");
-            for entry in std::fs::read_dir(folder).expect("transcripts/ is there") {
-                let name = entry.expect("transcripts/ can be read").file_name();
-                let name = name.to_string_lossy().replace(".txt", "");
-                assert!([$($name),*].contains(&name.as_str()), "{name} is never played");
-            }
-        }
-    };
-}
-
-transcripts! {
+node::transcripts! {
+    Stage:
     a_job_runs_and_ends = "normal-life",
     a_pending_job_is_cancelled = "cancel-pending",
     a_running_job_is_cancelled = "cancel-running",
@@ -77,15 +26,6 @@ transcripts! {
     users_change_their_jobs = "urgency-memo",
     a_request_that_comes_again_is_done_once = "again",
     submissions_are_refused_with_a_reason = "submit",
-}
-
-#[test]
-fn every_declared_method_has_a_route() {
-    let routes = <crate::JobManager as node::Module>::routes();
-    let topics: Vec<&str> = routes.topics().collect();
-    for method in proto::job_manager::METHODS {
-        assert!(topics.contains(&method.topic), "{}", method.topic);
-    }
 }
 
 /// History of more than a slice, with life going on meanwhile: every event is heard once,

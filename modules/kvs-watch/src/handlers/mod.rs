@@ -18,15 +18,3 @@ pub fn routes() -> Routes<KvsWatch> {
         .heard::<CreatedEvent>(|core, cx, _, event| core.created(cx, event))
         .heard::<RemovedEvent>(|core, cx, _, event| core.removed(cx, &event.namespace))
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_declared_method_has_a_route() {
-        let routes = super::routes();
-        let routed: Vec<&str> = routes.topics().collect();
-        for method in proto::kvs_watch::METHODS {
-            assert!(routed.contains(&method.topic), "{}", method.topic);
-        }
-    }
-}

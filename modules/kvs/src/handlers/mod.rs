@@ -29,15 +29,3 @@ pub fn routes() -> Routes<Kvs> {
         .on::<kvs::StatsGet>(stats::stats_get)
         .on::<kvs::Dropcache>(stats::dropcache)
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_declared_method_has_a_route() {
-        let routes = super::routes();
-        let routed: Vec<&str> = routes.topics().collect();
-        for method in proto::kvs::METHODS {
-            assert!(routed.contains(&method.topic), "{}", method.topic);
-        }
-    }
-}

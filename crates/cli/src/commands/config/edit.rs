@@ -8,7 +8,7 @@ use proto::{Object, Refusal};
 use serde_json::Value;
 
 use super::files::{self, Table};
-use super::kind::Kind;
+use super::kind::Typed;
 use crate::error::CliError;
 use crate::flux::Flux;
 
@@ -54,15 +54,8 @@ impl Reload {
 /// Set one value
 #[derive(clap::Args)]
 pub struct Set {
-    /// Type of the value
-    #[arg(
-        short,
-        long,
-        value_name = "TYPE",
-        default_value = "any",
-        hide_default_value = true
-    )]
-    r#type: Kind,
+    #[command(flatten)]
+    typed: Typed,
     /// Which value, such as policy.limits.duration
     key: String,
     /// JSON; a word that is none is a text
@@ -72,7 +65,7 @@ pub struct Set {
 
 impl Set {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let value = self.r#type.read(&self.value).ok_or_else(|| {
+        let value = self.typed.kind.read(&self.value).ok_or_else(|| {
             CliError::new(format!("'{}' does not have the requested type", self.value))
         })?;
         if value.is_null() {

@@ -7,22 +7,15 @@ use proto::data::dotted;
 use serde_json::Value;
 
 use super::files;
-use super::kind::Kind;
+use super::kind::Typed;
 use crate::error::CliError;
 use crate::flux::Flux;
 
 /// Print the configuration, or one value of it
 #[derive(clap::Args)]
 pub struct Get {
-    /// Type that the value must have
-    #[arg(
-        short,
-        long,
-        value_name = "TYPE",
-        default_value = "any",
-        hide_default_value = true
-    )]
-    r#type: Kind,
+    #[command(flatten)]
+    typed: Typed,
     /// Say nothing when there is no such value
     #[arg(short, long)]
     quiet: bool,
@@ -47,15 +40,15 @@ impl Get {
             writeln!(flux.out, "{}", Value::Object(table))?;
             return Ok(());
         };
-        let text = match (dotted::get(&table, key), self.default) {
-            (Some(value), _) => self
-                .r#type
-                .print(value)
-                .ok_or_else(|| CliError::new(format!("{key} does not have the requested type")))?,
-            (None, Some(default)) => default,
-            (None, None) if self.quiet => return Err(CliError::exit(1)),
-            (None, None) => return Err(CliError::new(format!("{key} is not set"))),
-        };
+        let text =
+            match (dotted::get(&table, key), self.default) {
+                (Some(value), _) => self.typed.kind.print(value).ok_or_else(|| {
+                    CliError::new(format!("{key} does not have the requested type"))
+                })?,
+                (None, Some(default)) => default,
+                (None, None) if self.quiet => return Err(CliError::exit(1)),
+                (None, None) => return Err(CliError::new(format!("{key} is not set"))),
+            };
         writeln!(flux.out, "{text}")?;
         Ok(())
     }

@@ -28,6 +28,20 @@ pub enum Kind {
     FsdReal,
 }
 
+/// The option that says which type.
+#[derive(clap::Args)]
+pub struct Typed {
+    /// Type that the value must have
+    #[arg(
+        short = 't',
+        long = "type",
+        value_name = "TYPE",
+        default_value = "any",
+        hide_default_value = true
+    )]
+    pub kind: Kind,
+}
+
 impl Kind {
     /// The value as it is printed; `None` when it has another type.
     pub fn print(self, value: &Value) -> Option<String> {

@@ -1,39 +1,27 @@
 //! `flux job wait-event`
 
-use std::time::{Duration, Instant};
-
 use client::{Arrival, Call, Cursor};
-use proto::data::Fsd;
 use proto::job_info::{EventlogWatch, WAITCREATE};
 
 use super::events::{Form, Matcher, decode};
 use super::parse_id;
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::waiting::Waiting;
 
 /// Wait until an event is in a log of a job
 #[derive(clap::Args)]
 pub struct WaitEvent {
     #[command(flatten)]
     form: Form,
-    /// Give up after this time, such as 10s or 5m
-    #[arg(short, long, value_name = "DURATION")]
-    timeout: Option<Fsd>,
-    /// Only an event that has this in its context
+    #[command(flatten)]
+    waiting: Waiting,
+    /// Wait for an event with this in its context
     #[arg(short, long, value_name = "KEY=VALUE")]
     match_context: Option<String>,
-    /// The event for the so manyeth time
+    /// Wait for the Nth matching event
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     count: u64,
-    /// Do not print the event
-    #[arg(short, long)]
-    quiet: bool,
-    /// Print the events before it too
-    #[arg(short, long)]
-    verbose: bool,
-    /// Wait until there is such a log
-    #[arg(short = 'W', long)]
-    waitcreate: bool,
     /// The job
     id: String,
     /// Name of the event
@@ -48,14 +36,15 @@ impl WaitEvent {
         }
         let wanted = self.match_context.as_deref();
         let wanted = wanted.map(Matcher::parse).transpose()?;
-        let deadline = self.timeout.and_then(|timeout| {
-            let timeout = Duration::try_from_secs_f64(timeout.secs()).ok()?;
-            Instant::now().checked_add(timeout)
-        });
+        let deadline = self.waiting.deadline();
         let request = EventlogWatch {
             id,
             path: self.form.path().to_owned(),
-            flags: if self.waitcreate { WAITCREATE } else { 0 },
+            flags: if self.waiting.waitcreate {
+                WAITCREATE
+            } else {
+                0
+            },
         };
         let mut printer = self.form.printer(flux);
         let mut handle = flux.connect()?;
@@ -90,7 +79,7 @@ impl WaitEvent {
             let is_meant = entry.name() == self.event
                 && wanted.as_ref().is_none_or(|wanted| wanted.accepts(&entry));
             left -= u64::from(is_meant);
-            match self.verbose || (left == 0 && !self.quiet) {
+            match self.waiting.verbose || (left == 0 && !self.waiting.quiet) {
                 true => printer.print(flux, &entry)?,
                 false => printer.pass_over(&entry),
             }

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::Jobspec;
-use crate::data::shape::mismatch;
+use crate::data::shape::{mismatch, not_found};
 
 /// What a jobspec asks for in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -205,10 +205,6 @@ fn read_count(vertex: &Map<String, Value>, kind: &str, level: usize) -> Result<u
             kind: kind.to_owned(),
         }),
     }
-}
-
-fn not_found(key: &str) -> String {
-    format!("Object item not found: {key}")
 }
 
 #[cfg(test)]

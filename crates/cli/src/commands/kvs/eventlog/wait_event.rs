@@ -1,10 +1,8 @@
 //! `flux kvs eventlog wait-event`
 
-use std::time::Instant;
-
 use client::Arrival;
 use proto::Errno;
-use proto::data::{Fsd, Tree};
+use proto::data::Tree;
 use proto::kvs::{WAITCREATE, WATCH, WATCH_APPEND};
 use proto::kvs_watch::Watched;
 use proto::{Payload, Refusal};
@@ -14,6 +12,7 @@ use crate::commands::kvs::at::{NamespaceArg, Store};
 use crate::commands::kvs::follow::Follow;
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::waiting::Waiting;
 
 /// Wait until an event is in a log
 #[derive(clap::Args)]
@@ -22,18 +21,8 @@ pub struct WaitEvent {
     namespace: NamespaceArg,
     #[command(flatten)]
     form: Form,
-    /// Give up after this time, such as 10s or 5m
-    #[arg(short, long, value_name = "DURATION")]
-    timeout: Option<Fsd>,
-    /// Do not print the event
-    #[arg(short, long)]
-    quiet: bool,
-    /// Print the events before it too
-    #[arg(short, long)]
-    verbose: bool,
-    /// Wait until the log exists
-    #[arg(short = 'W', long)]
-    waitcreate: bool,
+    #[command(flatten)]
+    waiting: Waiting,
     /// Key of the log
     key: String,
     /// Name of the event
@@ -43,8 +32,14 @@ pub struct WaitEvent {
 impl WaitEvent {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut store = self.namespace.connect(flux)?;
-        let deadline = self.timeout.and_then(deadline_in);
-        let flags = WATCH | WATCH_APPEND | if self.waitcreate { WAITCREATE } else { 0 };
+        let deadline = self.waiting.deadline();
+        let flags = WATCH
+            | WATCH_APPEND
+            | if self.waiting.waitcreate {
+                WAITCREATE
+            } else {
+                0
+            };
         let mut follow = Follow::start(&mut store, &self.key, flags);
         let mut printer = self.form.printer(flux);
         loop {
@@ -79,7 +74,7 @@ impl WaitEvent {
         };
         for entry in entries(&bytes)? {
             let is_it = entry.name() == self.event;
-            if self.verbose || (is_it && !self.quiet) {
+            if self.waiting.verbose || (is_it && !self.waiting.quiet) {
                 printer.print(flux, &entry)?;
             } else {
                 printer.pass_over(&entry);
@@ -104,10 +99,4 @@ impl WaitEvent {
 fn read(answer: wire::Message) -> Result<Watched, Refusal> {
     let watched = Watched::decode(answer.payload());
     watched.map_err(|bad| Refusal::new(Errno::EPROTO, bad.to_string()))
-}
-
-/// When a duration from now ends; never, if it is without end.
-fn deadline_in(duration: Fsd) -> Option<Instant> {
-    let duration = std::time::Duration::try_from_secs_f64(duration.secs()).ok()?;
-    Instant::now().checked_add(duration)
 }
