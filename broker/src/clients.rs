@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use node::{Cx, Output, PeerId};
-use proto::Payload;
 use proto::config::{Key, keys};
-use proto::event::Subscribe;
-use proto::service::Add;
+use proto::event::{Subscribe, Unsubscribe};
+use proto::service::{Add, Remove};
+use proto::{Method as _, Payload, attr, log, state_machine};
 use wire::{Errno, Identity, Kind, Message, Role, USERID_UNKNOWN};
 
 use crate::armed::Armed;
@@ -16,10 +16,10 @@ use crate::router::{Hop, Viewer};
 
 /// Requests that are answered before the broker is online (protocol/02 section 5.2).
 const EARLY_TOPICS: [&str; 4] = [
-    "state-machine.wait",
-    "state-machine.get",
-    "attr.get",
-    "log.dmesg",
+    state_machine::Wait::TOPIC,
+    state_machine::Get::TOPIC,
+    attr::Get::TOPIC,
+    log::Dmesg::TOPIC,
 ];
 
 /// Text of the answer to a request to one service too many.
@@ -170,7 +170,7 @@ impl Broker {
 
     fn client_request(&mut self, cx: &mut Cx<Broker>, peer: PeerId, request: Message) {
         match request.topic() {
-            "event.subscribe" | "event.unsubscribe" | "service.add" | "service.remove" => {
+            Subscribe::TOPIC | Unsubscribe::TOPIC | Add::TOPIC | Remove::TOPIC => {
                 return self.connector_request(cx, peer, request);
             }
             topic if self.life.state < State::Init && !EARLY_TOPICS.contains(&topic) => {
@@ -209,11 +209,11 @@ impl Broker {
         };
         let (hop, router) = (Hop::Client(peer), &mut self.router);
         let result = match message.topic() {
-            "event.subscribe" => decode::<Subscribe>(&message)
+            Subscribe::TOPIC => decode::<Subscribe>(&message)
                 .and_then(|request| router.subscribe(hop, &request.topic)),
-            "event.unsubscribe" => decode::<Subscribe>(&message)
+            Unsubscribe::TOPIC => decode::<Subscribe>(&message)
                 .and_then(|request| router.unsubscribe(hop, &request.topic)),
-            "service.add" => decode::<Add>(&message).and_then(|request| {
+            Add::TOPIC => decode::<Add>(&message).and_then(|request| {
                 let name = request.service.as_str();
                 if router.provider(name).is_some() {
                     return Err(Errno::EEXIST);

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use node::{ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind};
 use proto::attr::names;
-use proto::module::Load;
-use proto::{Object, Payload};
+use proto::module::{Load, Status};
+use proto::{Method as _, Object};
 use wire::{Flags, Identity, Kind, Message};
 
 use crate::attrs::Attrs;
@@ -168,7 +168,7 @@ impl Probe {
     }
 
     fn runs(&mut self, peer: PeerId) {
-        let mut message = Message::request("module.status", 0);
+        let mut message = Message::request(Status::TOPIC, 0);
         message.set_flag(Flags::NORESPONSE, true);
         message.set_payload(json("{\"status\":1}"));
         self.say(peer, message);
@@ -184,9 +184,7 @@ impl Probe {
             loader: None,
             exec: None,
         };
-        let mut message = Message::request("module.load", 1);
-        message.set_payload(load.encode());
-        self.say(loader, message);
+        self.say(loader, load.to_message(1));
         self.module_runs()
     }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use node::{Cx, Output, Reply, Stream, StreamId};
 use proto::attr::names;
+use proto::data::job;
+use proto::job_manager::{Idle, QueueStart, RaiseAll, USERID_ANY};
 use proto::module::Load;
 use proto::state_machine::StateNumber;
 use proto::{Empty, Refusal};
-use serde_json::json;
-use wire::Message;
 
 use crate::commands::Commands;
 use crate::core::{Broker, seconds};
@@ -374,22 +374,29 @@ impl Broker {
         if manager.is_none() || self.env.contains_key("FLUX_DISABLE_JOB_CLEANUP") {
             return self.post(cx, done);
         }
-        let stop = json!({"start": false, "all": true, "nocheckpoint": true});
-        let cancel = json!({
-            "dry_run": false, "userid": u32::MAX, "states": RUN_STATE,
-            "severity": 0, "type": "cancel", "note": "",
+        let stop = QueueStart {
+            name: None,
+            start: false,
+            reason: None,
+            all: true,
+            nocheckpoint: Some(true),
+        };
+        let cancel = RaiseAll {
+            dry_run: false,
+            userid: i64::from(USERID_ANY),
+            states: job::State::Run.bit(),
+            severity: 0,
+            kind: "cancel".to_owned(),
+            note: Some(String::new()),
+        };
+        cx.call(&stop, |_, _, _| {});
+        cx.call(&cancel, |_, _, _| {});
+        cx.call(&Idle, move |core: &mut Broker, cx, result| {
+            if let Err(error) = result {
+                tracing::error!("job-manager.idle: {error}");
+            }
+            core.post(cx, done);
         });
-        cx.call_raw(request("job-manager.queue-start", &stop), |_, _, _| {});
-        cx.call_raw(request("job-manager.raiseall", &cancel), |_, _, _| {});
-        cx.call_raw(
-            request("job-manager.idle", &json!({})),
-            move |core, cx, result| {
-                if let Err(error) = result {
-                    tracing::error!("job-manager.idle: {error}");
-                }
-                core.post(cx, done);
-            },
-        );
     }
 
     fn enter_finalize(&mut self, cx: &mut Cx<Broker>) {
@@ -539,15 +546,5 @@ impl Broker {
     }
 }
 
-/// Bit of RUN among the job states (protocol/10 section 3).
-const RUN_STATE: u32 = 16;
-/// How long the broker waits for whoever watches its shutdown, in seconds.
+/// How long the broker waits for watchers of its shutdown, in seconds.
 const GOODBYE_WAIT_S: u64 = 60;
-
-/// A request whose payload is made here. The broker must not depend on what job
-/// services look like in detail: they are loaded, or they are not.
-fn request(topic: &str, payload: &serde_json::Value) -> Message {
-    let mut message = Message::request(topic, 0);
-    message.set_payload(proto::payload::encode_json(payload));
-    message
-}

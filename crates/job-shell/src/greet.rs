@@ -11,7 +11,7 @@ use proto::data::{Jobspec, sign};
 use proto::job_exec::{ShellHello, ShellOrder};
 use proto::job_manager::ShellKill;
 use proto::kvs::{Found, Lookup, PRIMARY};
-use proto::{Errno, Event, Refusal, job_shell, service};
+use proto::{Errno, Event, Method as _, Refusal, job_shell, service};
 use serde_json::Map;
 
 use crate::JobShell;
@@ -52,7 +52,7 @@ impl JobShell {
             Err(_) if matches!(self.state(), State::Leaving | State::Gone) => {}
             Err(error) if is_final(&error) => self.abandon(cx, &error),
             Err(error) => {
-                let wait = self.next_backoff("job-exec.shell-hello", &error);
+                let wait = self.next_backoff(ShellHello::TOPIC, &error);
                 cx.timer(wait, |core: &mut JobShell, cx| core.greet(cx));
             }
         }
@@ -110,7 +110,7 @@ impl JobShell {
                 checked.map(|()| spec.environment().cloned().unwrap_or_default())
             }
             Err(why) => {
-                let message = format!("the job's environment can not be read: {why}");
+                let message = format!("the job's environment cannot be read: {why}");
                 self.log(cx, Level::Error, None, &message);
                 Ok(Map::new())
             }

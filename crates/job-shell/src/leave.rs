@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use node::Cx;
-use proto::Refusal;
 use proto::job_exec::ShellExit;
+use proto::{Method as _, Refusal};
 
 use crate::JobShell;
 use crate::greet::is_final;
@@ -42,7 +42,7 @@ impl JobShell {
                 core.acknowledged(cx);
             }
             Err(error) => {
-                let wait = core.next_backoff("job-exec.shell-exit", &error);
+                let wait = core.next_backoff(ShellExit::TOPIC, &error);
                 cx.timer(wait, |core: &mut JobShell, cx| core.report(cx));
             }
         });

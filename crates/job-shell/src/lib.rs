@@ -119,17 +119,3 @@ impl Launch {
         Ok(launch)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_declared_method_has_a_route() {
-        let routes = JobShell::routes();
-        let topics: Vec<&str> = routes.topics().collect();
-        for method in proto::job_shell::METHODS {
-            assert!(topics.contains(&method.topic), "{}", method.topic);
-        }
-    }
-}

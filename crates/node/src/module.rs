@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proto::common::{RusageReply, Welcome};
 use proto::module::{ModuleStatus, Status};
-use proto::{Errno, Object, Payload, Refusal};
+use proto::{Errno, Method as _, Object, Payload, Refusal};
 use wire::{Kind, Message};
 
 use crate::Cx;
@@ -155,7 +155,7 @@ pub struct ModuleNode<M: Module> {
     rusage: RusageFn,
 }
 
-/// getrusage(2) for `self`, `children` or `thread`, given by whoever runs the node.
+/// getrusage(2) for `self`, `children` or `thread`, given by the program that runs the node.
 pub type RusageFn = fn(&str) -> RusageReply;
 
 impl<M: Module> Default for ModuleNode<M> {
@@ -200,7 +200,7 @@ impl<M: Module> ModuleNode<M> {
         true
     }
 
-    /// The first message is the welcome, whatever its topic.
+    /// The first message is the welcome, with any topic.
     fn welcome(&mut self, message: &Message) {
         let made = Welcome::decode(message.payload())
             .map_err(|bad| Refusal::new(Errno::EPROTO, format!("welcome: {bad}")))
@@ -235,14 +235,12 @@ impl<M: Module> ModuleNode<M> {
 
     fn say_status(&mut self, status: ModuleStatus, errno: Option<Errno>, matchtag: u32) {
         let errnum = errno.map(|errno| i64::from(errno.0));
-        let payload = Status {
+        let status_is = Status {
             status: status as i64,
             errnum,
-        }
-        .encode();
-        let mut message = Message::request("module.status", matchtag);
+        };
+        let mut message = status_is.to_message(matchtag);
         message.set_flag(wire::Flags::NORESPONSE, status != ModuleStatus::Finalizing);
-        message.set_payload(payload);
         match &mut self.actor {
             Some(actor) => actor.cx.send(message),
             None => self.outbox.push_back(Output::Send {

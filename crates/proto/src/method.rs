@@ -4,7 +4,7 @@
 //! the typed call, the page in `doc/rpc` and the golden test all follow from it.
 
 use bytes::Bytes;
-use wire::Role;
+use wire::{Message, Role};
 
 use crate::payload::{BadPayload, Payload};
 use crate::refusal::{Coded, DeclaredError, Refusal};
@@ -62,6 +62,13 @@ pub trait Method: Payload + 'static {
     type Response: Payload + 'static;
     /// What may go wrong.
     type Error: Coded;
+
+    /// The request as a message, answered under `matchtag`.
+    fn to_message(&self, matchtag: u32) -> Message {
+        let mut message = Message::request(Self::TOPIC, matchtag);
+        message.set_payload(self.encode());
+        message
+    }
 
     /// What a payload that does not decode is answered with. EPROTO without a
     /// text unless the method's contract has one.

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Refusal;
 use crate::schema::JsonSchema;
+use crate::{Empty, Refusal};
 
 /// Asks how a broker and its subtree are; as a stream, again at every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +55,14 @@ pub struct Tree {
     pub children: Vec<Tree>,
 }
 
+/// Leaves the parent. Brokers of a tree of more than one will take it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DisconnectParent {
+    /// Why, for the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// Asks for counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
@@ -83,7 +91,7 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(HealthReply, Topology, Tree, Stats);
+crate::json_payloads!(HealthReply, Topology, Tree, DisconnectParent, Stats);
 crate::no_payloads!(Health, StatsGet);
 
 crate::methods! {
@@ -91,6 +99,8 @@ crate::methods! {
         : "How a broker and its children are; as a stream, again at every change.";
     Topology = "overlay.topology" (USER) => Tree, TopologyError, idempotent
         : "The tree of brokers below a rank.";
+    DisconnectParent = "overlay.disconnect-parent" (OWNER) => Empty, Refusal, idempotent
+        : "Leaves the parent.";
     StatsGet = "overlay.stats-get" (USER) => Stats, Refusal, idempotent
         : "Counters of a broker's links to others.";
 }

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 use std::sync::{Mutex, OnceLock};
 
-use bytes::Bytes;
+use proto::log::Append;
+use proto::{Method as _, Raw};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
@@ -61,9 +62,8 @@ pub fn take() -> Vec<Message> {
 }
 
 fn append(line: String) -> Message {
-    let mut message = Message::request("log.append", 0);
+    let mut message = Append(Raw(line.into())).to_message(0);
     message.set_flag(Flags::NORESPONSE, true);
-    message.set_payload(Bytes::from(line));
     message
 }
 

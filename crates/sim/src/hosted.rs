@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use node::{Input, Node, Now, Output};
 
-/// Any node, whatever its worker owns.
+/// Any node, with any worker.
 pub trait AnyNode {
     /// See [`Node::handle`].
     fn handle(&mut self, now: Now, input: Input);

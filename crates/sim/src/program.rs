@@ -7,7 +7,7 @@ use crate::rng::Rng;
 
 /// A program, and the checkers of what it gets, which speak by panicking.
 pub(crate) trait Program {
-    /// For whoever has to find out.
+    /// For those who have to find out.
     fn name(&self) -> &str;
 
     /// A new request, if it has one. Without `load` only what it needs to come to an end.

@@ -12,7 +12,7 @@ use kvs_watch::KvsWatch;
 use node::{Input, Module, ModuleNode, PeerId, PeerKind};
 use proto::attr::names;
 use proto::module::{Load, Remove};
-use proto::{Object, Payload};
+use proto::{Method, Object};
 use tempfile::TempDir;
 use wire::{Kind, Message};
 
@@ -54,7 +54,7 @@ impl Loader {
             loader: None,
             exec: None,
         };
-        self.add("module.load", load.encode())
+        self.add(&load)
     }
 
     /// Removes a module and loads it again.
@@ -63,15 +63,13 @@ impl Loader {
             name: name.to_owned(),
             cancel: None,
         };
-        let first = self.add("module.remove", remove.encode());
+        let first = self.add(&remove);
         self.load(name, args);
         first
     }
 
-    fn add(&mut self, topic: &str, payload: bytes::Bytes) -> Option<Message> {
-        let mut request = Message::request(topic, 1);
-        request.set_payload(payload);
-        self.requests.push_back(request);
+    fn add(&mut self, request: &impl Method) -> Option<Message> {
+        self.requests.push_back(request.to_message(1));
         self.waits.is_none().then(|| self.next()).flatten()
     }
 
@@ -81,13 +79,13 @@ impl Loader {
     }
 
     /// The next request, when the one before is answered. A module that was killed before
-    /// it ran is loaded again, as whoever is in charge would.
+    /// it ran is loaded again, as an operator would.
     pub(crate) fn take(&mut self, message: &Message) -> Option<Message> {
         let Kind::Response { errnum, .. } = message.kind else {
             panic!("{message:?}");
         };
         match self.waits.take() {
-            Some(request) if errnum != 0 && request.topic() == "module.load" => {
+            Some(request) if errnum != 0 && request.topic() == Load::TOPIC => {
                 self.requests.push_front(request);
             }
             _ => {}

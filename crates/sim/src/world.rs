@@ -14,10 +14,10 @@ use crate::program::Program;
 use crate::rng::Rng;
 use crate::stage::Loader;
 
-/// Steps with load and faults, then at most so many until all is quiet.
+/// Steps with load and faults, then the most steps until all is quiet.
 const LOAD_STEPS: u64 = 1500;
 pub(crate) const QUIET_STEPS_MAX: u64 = 50_000;
-/// Messages that a module finds when it looks are at most so many.
+/// Most messages that a module finds when it looks.
 const BURST_MAX: usize = 4;
 /// SIGKILL, as a wait status too.
 pub(crate) const SIGKILL: i32 = 9;
@@ -73,7 +73,7 @@ pub struct World {
     tells: bool,
 }
 
-/// The trace of a run that a checker has ended, for whoever has to find out.
+/// The trace of a run that a checker has ended, for those who have to find out.
 impl Drop for World {
     #[allow(clippy::print_stderr, reason = "nobody is left to give it to")]
     fn drop(&mut self) {
@@ -84,7 +84,7 @@ impl Drop for World {
 }
 
 impl World {
-    /// A world that follows from `seed`. There is a fault in so many of 100 runs of a
+    /// A world that follows from `seed`. There is a fault in N of 100 runs of a
     /// hundred steps.
     pub fn new(play: Play, seed: u64, kill_percent: u64) -> World {
         let folder = play.has_files().then(crate::stage::folder);
@@ -161,7 +161,7 @@ impl World {
         });
     }
 
-    /// The end of the trace, for whoever has to find out.
+    /// The end of the trace, for those who have to find out.
     pub fn last_lines(&self) -> &[String] {
         &self.trace[self.trace.len().saturating_sub(50)..]
     }
@@ -254,7 +254,7 @@ impl World {
         }
     }
 
-    /// Time goes on to whatever is due next.
+    /// Time goes on to what is due next.
     pub(crate) fn pass_time(&mut self) {
         let nodes = self.processes.iter().map(|process| process.node.deadline());
         let Some(at) = nodes.chain([self.broker.deadline()]).flatten().min() else {

@@ -1,16 +1,17 @@
 //! The rules that hold the tree together, each a test: a rule that nothing checks is
-//! a wish. What a test says on failure is written for whoever just broke the rule.
+//! a wish. What a test says on failure is written for the person who just broke the rule.
 
 mod architecture;
 mod docs;
 mod edges;
-mod functions;
 mod lexer;
 mod manifests;
 mod members;
+mod prose;
 mod references;
 mod scripts;
 mod sources;
+mod topics;
 
 use std::path::Path;
 

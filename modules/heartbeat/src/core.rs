@@ -2,8 +2,10 @@
 //! ranks have two, both counted from the last pulse.
 
 use node::{Cx, TimerId};
+use proto::Method as _;
 use proto::heartbeat::{Pulse, Stats};
-use wire::{Flags, Message};
+use proto::overlay::DisconnectParent;
+use wire::Flags;
 
 use crate::settings::Settings;
 
@@ -61,7 +63,7 @@ impl Heartbeat {
         self.count = 0;
     }
 
-    /// Sets the timers anew.
+    /// Sets the timers again.
     fn arm(&mut self, cx: &mut Cx<Self>) {
         for timer in self.timers.drain(..) {
             cx.cancel_timer(timer);
@@ -93,10 +95,11 @@ impl Heartbeat {
     fn leave(&mut self, cx: &mut Cx<Self>) {
         let timeout = self.settings.timeout.unwrap_or_default().as_secs_f64();
         let timeout = proto::data::Fsd::from_secs(timeout).unwrap_or_default();
-        let reason = serde_json::json!({ "reason": format!("no heartbeat for {timeout}") });
-        let mut request = Message::request("overlay.disconnect-parent", 0);
+        let leave = DisconnectParent {
+            reason: Some(format!("no heartbeat for {timeout}")),
+        };
+        let mut request = leave.to_message(0);
         request.set_flag(Flags::NORESPONSE, true);
-        request.set_payload(proto::payload::encode_json(&reason));
         cx.send(request);
     }
 }

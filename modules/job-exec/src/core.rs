@@ -105,7 +105,7 @@ impl JobExec {
         }
     }
 
-    /// A job can not go on: says why and lets it end.
+    /// A job cannot go on: says why and lets it end.
     pub(crate) fn fail(&mut self, cx: &mut Cx<Self>, id: JobId, note: &str) {
         self.raise(cx, id, 0, note);
         if let Some(job) = self.jobs.get_mut(&id) {

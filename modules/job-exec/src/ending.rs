@@ -6,10 +6,11 @@
 use std::time::Duration;
 
 use node::Cx;
+use proto::Method as _;
 use proto::data::JobId;
 use proto::job_exec::{JobException, ShellOrder};
-use serde_json::json;
-use wire::{Flags, Message};
+use proto::resource::Drain;
+use wire::Flags;
 
 use crate::JobExec;
 use crate::ladder::Rung;
@@ -80,7 +81,7 @@ impl JobExec {
             Rung::Kill => self.signal_tasks(cx, id, self.config.kill_signal),
             Rung::KillShell => self.kill_shell(cx, id),
             Rung::GiveUp => {
-                tracing::error!("job={id}: its processes can not be killed");
+                tracing::error!("job={id}: its processes cannot be killed");
                 self.drain(cx, id, &format!("unkillable user processes for job {id}"));
                 self.end(cx, id, SIGKILL);
             }
@@ -110,7 +111,7 @@ impl JobExec {
         }
     }
 
-    /// Kills the shell and whatever is in its process group, if it is our child.
+    /// Kills the shell and what else is in its process group, if it is our child.
     pub(crate) fn kill_shell(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if let Some(shell) = self.jobs.get_mut(&id).and_then(|job| job.shell())
             && let Some(child) = shell.child
@@ -124,18 +125,17 @@ impl JobExec {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };
-        let drain = json!({
-            "targets": job.place.rank.to_string(),
-            "reason": reason,
-            "mode": "update",
-        });
-        let mut request = Message::request("resource.drain", 0);
+        let drain = Drain {
+            targets: job.place.rank.to_string(),
+            reason: Some(reason.to_owned()),
+            mode: Some("update".to_owned()),
+        };
+        let mut request = drain.to_message(0);
         request.set_flag(Flags::NORESPONSE, true);
-        request.set_payload(proto::payload::encode_json(&drain));
         cx.send(request);
     }
 
-    /// Sets the timer for the end of the job's time anew.
+    /// Sets the timer for the end of the job's time again.
     pub(crate) fn arm_expiry(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let now = cx.now().wall;
         let Some(job) = self.jobs.get_mut(&id) else {
@@ -146,7 +146,7 @@ impl JobExec {
         }
         if job.expiration > 0.0 && job.state().is_alive() {
             let left = Duration::try_from_secs_f64((job.expiration - now).max(0.0));
-            // A time that the clock can not count to never comes.
+            // A time that the clock cannot count to never comes.
             if let Ok(left) = left {
                 job.expiry = Some(cx.timer(left, move |core, cx| core.expire(cx, id)));
             }

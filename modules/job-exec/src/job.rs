@@ -41,7 +41,7 @@ pub struct Job {
     pub status: i32,
     /// Whether the job manager knows that it runs.
     pub is_started: bool,
-    /// Idset of its ranks that it can not do without, if it said so.
+    /// Idset of its ranks that it cannot do without, if it said so.
     pub critical_ranks: Option<String>,
     /// Whether the job manager had it started before.
     pub reattach: bool,
@@ -106,10 +106,10 @@ pub struct GuestLog {
     /// The namespace is not there yet.
     pub is_closed: bool,
     /// What is stored says that a shell was started. Before that the shell is told nothing
-    /// and nobody is told of it: whoever comes after us must not start a second one.
+    /// and nobody is told of it: a job-exec after us must not start a second one.
     pub is_begun: bool,
     /// Which process its shell is is not known yet: nothing is stored before that, so that
-    /// whatever is found of a shell says where to look for it.
+    /// what is found of a shell says where to look for it.
     pub is_held: bool,
     /// A commit is under way.
     pub in_flight: bool,

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// After how many kill-timeouts the shell itself is killed.
 const SHELL_KILL_AFTER: u32 = 5;
 
-/// More attempts than this are not made, whatever the setting.
+/// More attempts than this are not made, regardless of the setting.
 const KILL_COUNT_MAX: u32 = 10_000;
 
 /// The longest wait between two attempts on the shell.
@@ -32,7 +32,7 @@ pub struct Pace {
     pub kill_timeout: Duration,
     /// Attempts on the shell before giving up, at least 1.
     pub max_count: u32,
-    /// Time after which to give up whatever the count; `None` goes by the count alone.
+    /// Time after which to give up regardless of the count; `None` goes by the count alone.
     pub max_timeout: Option<Duration>,
 }
 

@@ -31,9 +31,8 @@ use proto::job_exec::{
     CriticalRanks, Expiration, JobException, Override, ShellBarrier, ShellExit, ShellHello, Start,
     StatsGet,
 };
-use proto::job_manager::Online;
+use proto::job_manager::{ExecHello, Online};
 use proto::{Method, Object, Refusal, Role};
-use wire::Message;
 
 use config::Config;
 pub use core::{JobExec, Surroundings};
@@ -120,29 +119,14 @@ impl JobExec {
         if self.last_before.is_none() {
             return;
         }
-        let mut request = Message::request("job-manager.exec-hello", 0);
-        let payload = serde_json::json!({ "service": cx.name() });
-        request.set_payload(proto::payload::encode_json(&payload));
-        cx.call_raw(request, |core, cx, result| match result {
+        let service = cx.name().to_owned();
+        let hello = ExecHello { service };
+        cx.call(&hello, |core: &mut JobExec, cx, result| match result {
             Ok(_) => core.await_leftovers(cx),
             Err(error) => {
                 tracing::debug!("job-manager.exec-hello: {error}");
                 cx.timer(core::RETRY, JobExec::say_hello);
             }
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_declared_method_has_a_route() {
-        let routes = JobExec::routes();
-        let topics: Vec<&str> = routes.topics().collect();
-        for method in proto::job_exec::METHODS {
-            assert!(topics.contains(&method.topic), "{}", method.topic);
-        }
     }
 }

@@ -33,7 +33,7 @@ pub enum Fault {
 }
 
 impl Mock {
-    /// The simulation that a jobspec asks for, or why it can not be had.
+    /// The simulation that a jobspec asks for, or why it cannot be had.
     pub fn of(jobspec: &Value) -> Option<Result<Mock, String>> {
         let test = jobspec.pointer("/attributes/system/exec/test")?;
         Some(Mock::read(test, jobspec))

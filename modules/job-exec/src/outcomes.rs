@@ -1,5 +1,5 @@
 //! How the latest jobs ended: what is told again to a job manager that was killed before
-//! it had stored our word. A job runs once, whatever becomes of those who know of it.
+//! it had stored our word. A job runs once, no matter which of those who know of it end.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -42,7 +42,7 @@ impl Outcomes {
         }
     }
 
-    /// Tells it to whoever asks for a job that is over. `false` when it is not known here.
+    /// Tells it to a client that asks for a job that has ended. `false` when it is not known here.
     pub fn tell(&self, cx: &mut Cx<JobExec>, id: JobId, request: &Message, reattach: bool) -> bool {
         let Some(outcome) = self.by_id.get(&id) else {
             return false;

@@ -94,7 +94,7 @@ impl Processes for ThisHost {
     }
 }
 
-/// Whether there is a process of this number, whoever it belongs to.
+/// Whether there is a process of this number, of any user.
 fn exists(pid: i32) -> bool {
     // Zero and less name groups.
     let pid = Some(pid).filter(|pid| *pid > 0);

@@ -208,7 +208,7 @@ impl JobExec {
                 ..
             } => self.await_shell(cx, id, process),
             Past::Nothing | Past::Init if !reattach => {
-                if job.step(Move::Anew) {
+                if job.step(Move::Again) {
                     self.begin(cx, id);
                     // A shell of ours is told nothing before it is in the log: one that
                     // greets now is of an earlier time, has begun nothing, and is sent away.
@@ -332,7 +332,7 @@ impl JobExec {
 
     fn fail_recovery(&mut self, cx: &mut Cx<Self>, id: JobId, note: &str) {
         if let Some(job) = self.jobs.get_mut(&id) {
-            // Whoever asks to reattach knows that the job had started.
+            // A job manager that asks to reattach knows that the job had started.
             job.is_started = job.reattach;
         }
         self.fail(cx, id, note);

@@ -8,7 +8,7 @@ use node::{Cx, Recall};
 use proto::content::{self, Checkpoint, CheckpointGet, Record, Records};
 use proto::data::{BlobRef, HashKind};
 use proto::kvs::PRIMARY;
-use proto::{Errno, Refusal};
+use proto::{Errno, Method as _, Refusal};
 
 use crate::Kvs;
 use crate::engine::dir::Dir;
@@ -22,7 +22,7 @@ pub fn begin(cx: &mut Cx<Kvs>) {
     };
     cx.call(&request, |_, cx, result| match result {
         Ok(records) => read_checkpoint(cx, records.0),
-        Err(refusal) => give_up(cx, "content.records", refusal),
+        Err(refusal) => give_up(cx, Records::TOPIC, refusal),
     });
 }
 
@@ -31,7 +31,7 @@ fn read_checkpoint(cx: &mut Cx<Kvs>, records: Vec<Record>) {
         let newest = match result {
             Ok(checkpoints) => checkpoints.value.into_iter().next(),
             Err(refusal) if matches!(refusal.errno, Errno::ENOENT | Errno::ENOSYS) => None,
-            Err(refusal) => return give_up(cx, "content.checkpoint-get", refusal),
+            Err(refusal) => return give_up(cx, CheckpointGet::TOPIC, refusal),
         };
         match Start::decide(core, cx.owner(), &records, newest) {
             Ok(start) => save_start(cx, start),
@@ -65,7 +65,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
                 tracing::error!("nothing can be committed for now: {refusal}");
                 (core.unsaved_start, core.has_failed) = (Some(request), true);
             }
-            Err(refusal) => return give_up(cx, "content.commit", refusal),
+            Err(refusal) => return give_up(cx, content::Commit::TOPIC, refusal),
         }
         let empty = Dir::empty();
         let weight = empty.weight();

@@ -22,7 +22,7 @@ pub struct Ledger {
 pub struct Book {
     /// Number of the newest transaction.
     pub sent: u64,
-    /// Transactions that can not be applied.
+    /// Transactions that cannot be applied.
     pub bad: BTreeSet<u64>,
     /// Those that were acknowledged.
     pub acknowledged: BTreeSet<u64>,

@@ -1,9 +1,9 @@
 //! Programs that use the key-value store, and check that it keeps its word.
 //!
 //! Each transaction of a writer puts one number at three keys, one of them in a large
-//! directory, and appends it to a log that all writers share. So whoever sees a version can
+//! directory, and appends it to a log that all writers share. So a client that sees a version can
 //! tell whether it holds transactions whole (the keys and the end of the log say the same),
-//! and whoever follows the log whether an append was lost, doubled or moved.
+//! and a follower of the log whether an append was lost, doubled or moved.
 //!
 //! Read on in `ledger.rs` (what is known from outside), `writer.rs`, `walker.rs` (loads
 //! every blob of a version), `watch.rs` and `tenant.rs` (a namespace that comes and goes).
@@ -17,7 +17,7 @@ mod writer;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use proto::Payload;
+use proto::Method;
 use wire::{Errno, Flags, Kind, Message};
 
 use crate::program::Program;
@@ -61,16 +61,15 @@ pub(crate) fn programs() -> Vec<Box<dyn Program>> {
 }
 
 /// A request.
-fn request(topic: &str, tag: u32, payload: &impl Payload, flags: u8) -> Message {
-    let mut message = Message::request(topic, tag);
-    message.set_payload(payload.encode());
+fn ask(tag: u32, request: &impl Method, flags: u8) -> Message {
+    let mut message = request.to_message(tag);
     message.set_flag(flags, true);
     message
 }
 
 /// A request that is answered many times.
-fn streaming(topic: &str, tag: u32, payload: &impl Payload) -> Message {
-    request(topic, tag, payload, Flags::STREAMING)
+fn streaming(tag: u32, request: &impl Method) -> Message {
+    ask(tag, request, Flags::STREAMING)
 }
 
 /// The tag of a response and whether it is a success.

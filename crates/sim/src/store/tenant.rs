@@ -1,12 +1,12 @@
-//! A program that makes a namespace, works in it, removes it and makes it anew: each has
+//! A program that makes a namespace, works in it, removes it and makes it again: each has
 //! what was put into it and nothing of the one before, tokens included.
 
 use proto::data::{HashKind, Tree};
 use proto::kvs::{Commit, Committed, Found, Lookup, NamespaceCreate, NamespaceRemove};
-use proto::{Errno, Payload};
+use proto::{Errno, Method, Payload};
 use wire::Message;
 
-use super::{is_absence, outcome_of, request};
+use super::{ask, is_absence, outcome_of};
 use crate::program::Program;
 use crate::rng::Rng;
 
@@ -50,10 +50,10 @@ impl Tenant {
         }
     }
 
-    fn send(&mut self, topic: &str, payload: &impl Payload) -> Option<Message> {
+    fn send(&mut self, request: &impl Method) -> Option<Message> {
         self.tag += 1;
         self.waits = Some((self.tag, self.next));
-        Some(request(topic, self.tag, payload, 0))
+        Some(ask(self.tag, request, 0))
     }
 
     fn take_success(&mut self, step: Step, response: &Message) {
@@ -114,7 +114,7 @@ impl Program for Tenant {
         }
         let namespace = NAMESPACE.to_owned();
         match self.next {
-            Step::Remove => self.send("kvs.namespace-remove", &NamespaceRemove { namespace }),
+            Step::Remove => self.send(&NamespaceRemove { namespace }),
             Step::Create => {
                 let create = NamespaceCreate {
                     namespace,
@@ -122,16 +122,16 @@ impl Program for Tenant {
                     owner: -1,
                     flags: 0,
                 };
-                self.send("kvs.namespace-create", &create)
+                self.send(&create)
             }
             Step::Commit => {
                 let n = self.n + 1;
                 let commit = Commit::new(NAMESPACE)
                     .put(KEY, n.to_string())
                     .once(WRITER, n);
-                self.send("kvs.commit", &commit)
+                self.send(&commit)
             }
-            Step::Lookup => self.send("kvs.lookup", &Lookup::new(NAMESPACE, KEY, 0)),
+            Step::Lookup => self.send(&Lookup::new(NAMESPACE, KEY, 0)),
         }
     }
 

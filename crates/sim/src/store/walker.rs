@@ -1,17 +1,17 @@
 //! A program that asks for the current version and then loads every blob of it from the
-//! content store: all must be there, whatever happens meanwhile.
+//! content store: all must be there, no matter what happens meanwhile.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use proto::Payload;
 use proto::content::Load;
 use proto::data::{BlobRef, Tree};
 use proto::kvs::{GetRoot, Root};
+use proto::{Method, Payload};
 use wire::Message;
 
 use super::ledger::{Book, entries_of};
-use super::{LOG, NAMESPACE, Shared, is_absence, outcome_of, request};
+use super::{LOG, NAMESPACE, Shared, ask, is_absence, outcome_of};
 use crate::program::Program;
 use crate::rng::Rng;
 
@@ -61,15 +61,15 @@ impl Walker {
         }
     }
 
-    fn send(&mut self, want: Want, topic: &str, payload: &impl Payload) -> Message {
+    fn send(&mut self, want: Want, request: &impl Method) -> Message {
         self.tag += 1;
         self.waits.insert(self.tag, Some(want));
-        request(topic, self.tag, payload, 0)
+        ask(self.tag, request, 0)
     }
 
     fn load(&mut self, want: Want, name: &BlobRef) -> Message {
         let digest = Bytes::copy_from_slice(name.digest());
-        self.send(want, "content.load", &Load(digest))
+        self.send(want, &Load(digest))
     }
 
     /// What is at `key`: its blobs are asked for.
@@ -177,7 +177,7 @@ impl Program for Walker {
         drop(ledger);
         self.walk = Some(walk);
         let namespace = NAMESPACE.to_owned();
-        Some(self.send(Want::Root, "kvs.getroot", &GetRoot { namespace }))
+        Some(self.send(Want::Root, &GetRoot { namespace }))
     }
 
     fn take(&mut self, message: &Message) -> Vec<Message> {

@@ -7,7 +7,7 @@ use proto::kvs_watch::{Lookup, Watched};
 use proto::{Errno, Payload};
 use wire::{Flags, Message};
 
-use super::{LOG, NAMESPACE, Shared, is_absence, outcome_of, request, streaming};
+use super::{LOG, NAMESPACE, Shared, is_absence, outcome_of, streaming};
 use crate::program::Program;
 use crate::rng::Rng;
 
@@ -76,7 +76,7 @@ impl Watch {
             _ => WATCH | WAITCREATE | flags,
         };
         let lookup = Lookup::new(NAMESPACE, &key, flags);
-        streaming("kvs-watch.lookup", self.tag, &lookup)
+        streaming(self.tag, &lookup)
     }
 
     fn forget(&mut self) {
@@ -147,7 +147,9 @@ impl Program for Watch {
         if load && !self.is_cancelled && rng.chance(3) {
             self.is_cancelled = true;
             let cancel = Cancel { matchtag: self.tag };
-            let mut message = request("kvs-watch.cancel", 0, &cancel, Flags::NORESPONSE);
+            let mut message = Message::request("kvs-watch.cancel", 0);
+            message.set_payload(cancel.encode());
+            message.set_flag(Flags::NORESPONSE, true);
             message.set_flag(Flags::NORESPONSE, true);
             return Some(message);
         }

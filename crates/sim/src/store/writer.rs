@@ -6,10 +6,10 @@ use proto::event::Subscribe;
 use proto::kvs::{
     Commit, Committed, EVENT_PREFIX, Found, Lookup, NO_MERGE, Op, SYNC, SetrootEvent,
 };
-use proto::{Errno, Payload};
+use proto::{Errno, Method, Payload};
 use wire::{Kind, Message};
 
-use super::{LOG, NAMESPACE, Shared, is_absence, outcome_of, request};
+use super::{LOG, NAMESPACE, Shared, ask, is_absence, outcome_of};
 use crate::program::Program;
 use crate::rng::Rng;
 
@@ -72,10 +72,10 @@ impl Writer {
         }
     }
 
-    fn send(&mut self, wait: Wait, topic: &str, payload: &impl Payload) -> Option<Message> {
+    fn send(&mut self, wait: Wait, request: &impl Method) -> Option<Message> {
         self.tag += 1;
         self.waits = Some((self.tag, wait));
-        Some(request(topic, self.tag, payload, 0))
+        Some(ask(self.tag, request, 0))
     }
 
     /// The next transaction: a number at some keys and in the log, and more around it.
@@ -194,21 +194,21 @@ impl Program for Writer {
         }
         if !self.is_subscribed {
             let topic = format!("{EVENT_PREFIX}{NAMESPACE}-");
-            return self.send(Wait::Subscribe, "event.subscribe", &Subscribe { topic });
+            return self.send(Wait::Subscribe, &Subscribe { topic });
         }
         if let Some(commit) = self.commit.clone() {
-            return self.send(Wait::Commit, "kvs.commit", &commit);
+            return self.send(Wait::Commit, &commit);
         }
         if !load {
             return None;
         }
         if std::mem::take(&mut self.checks) && rng.chance(50) {
             let lookup = Lookup::new(NAMESPACE, &format!("left.{}", self.number), 0);
-            return self.send(Wait::Lookup, "kvs.lookup", &lookup);
+            return self.send(Wait::Lookup, &lookup);
         }
         let commit = self.next_commit(rng);
         self.commit = Some(commit.clone());
-        self.send(Wait::Commit, "kvs.commit", &commit)
+        self.send(Wait::Commit, &commit)
     }
 
     fn take(&mut self, message: &Message) -> Vec<Message> {

@@ -71,14 +71,48 @@ fn every_crate_is_in_the_table() {
     assert_none(&breaches);
 }
 
+/// Components: their cores know nothing of the loop that runs them.
+const COMPONENTS: &[&str] = &["modules/", "broker/", "crates/job-shell/"];
+
+/// The files of a component that connect its core with the loop.
+const CONNECTIONS: &[&str] = &["src/main.rs", "broker/src/setup.rs"];
+
+/// Who starts processes: modules, run levels, job shells, tasks.
+const STARTERS: &[&str] = &[
+    "broker/src/supervisor.rs",
+    "broker/src/commands.rs",
+    "modules/job-exec/src/begin.rs",
+    "crates/job-shell/src/launch.rs",
+];
+
+/// The code of components without their tests, by path.
+fn code_of_components() -> Vec<(String, String)> {
+    let sources = shipped_sources().into_iter();
+    let code = sources.map(|(path, source)| (short(&path), code_only(without_tests(&source))));
+    code.filter(|(path, _)| COMPONENTS.iter().any(|folder| path.starts_with(folder)))
+        .collect()
+}
+
 #[test]
-fn in_a_module_only_main_names_the_runtime() {
+fn only_the_connections_name_the_runtime() {
     let mut breaches = Vec::new();
-    for (path, source) in shipped_sources() {
-        let path = short(&path);
-        let core = path.starts_with("modules/") && !path.ends_with("src/main.rs");
-        if core && code_only(without_tests(&source)).contains("runtime::") {
-            breaches.push(format!("{path} names runtime, which only src/main.rs may"));
+    for (path, code) in code_of_components() {
+        let may = CONNECTIONS.iter().any(|file| path.ends_with(file));
+        if !may && code.contains("runtime::") {
+            breaches.push(format!("{path} names runtime, which only main.rs may"));
+        }
+    }
+    assert_none(&breaches);
+}
+
+#[test]
+fn processes_are_started_in_the_places_that_are_drawn() {
+    let mut breaches = Vec::new();
+    for (path, code) in code_of_components() {
+        if code.contains("cx.spawn(") && !STARTERS.contains(&path.as_str()) {
+            breaches.push(format!(
+                "{path} starts a process: doc/architecture.md lists who does"
+            ));
         }
     }
     assert_none(&breaches);

@@ -9,7 +9,7 @@ use crate::JobExec;
 use crate::job::Kind;
 use crate::state::State;
 
-/// Notes which ranks a job can not do without. With one rank there is nothing more to it.
+/// Notes which ranks a job cannot do without. With one rank there is nothing more to it.
 pub(crate) fn critical_ranks(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,

@@ -6,7 +6,7 @@ use proto::job_exec::{Expiration, ExpirationError, ShellOrder};
 
 use crate::JobExec;
 
-/// Sets the timer anew and tells the shell; 0 is never.
+/// Sets the timer again and tells the shell; 0 is never.
 pub(crate) fn expiration(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,

@@ -11,7 +11,7 @@ use crate::job::{Job, Kind, Shell};
 use crate::mock::Mock;
 use crate::state::State;
 
-/// Takes a request as it is: its answers are many, whatever its flags say.
+/// Takes a request as it is: its answers are many, regardless of its flags.
 pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) {
     let start = match Start::decode(message.payload()) {
         Ok(start) => start,

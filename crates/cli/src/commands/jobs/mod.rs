@@ -17,7 +17,7 @@ use bytes::Bytes;
 use client::{Call, Handle, Pending};
 use proto::data::JobId;
 use proto::job_list::{JobCounts, JobStats, JobStatsReply, List, ListId};
-use proto::{Errno, Payload, Refusal};
+use proto::{Errno, Method as _, Payload, Refusal};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -87,13 +87,13 @@ pub struct Jobs {
     format: FormatOptions,
     #[command(flatten)]
     recursion: Recursion,
-    /// List so many at most; 0 for all
+    /// Show at most N jobs (0 = no limit)
     #[arg(short, long, value_name = "N", default_value_t = COUNT)]
     count: u64,
     /// Sort by these fields, separated by commas; with '-' in front, largest first
     #[arg(long, value_name = "KEYS", allow_hyphen_values = true)]
     sort: Option<String>,
-    /// Cut lines to so many columns
+    /// Truncate lines to N columns
     #[arg(short, long, value_name = "COLUMNS", num_args = 0..=1, default_missing_value = "0")]
     width: Option<usize>,
     /// Colour jobs by how they ended
@@ -271,7 +271,7 @@ impl Jobs {
             chunk: Some(LISTED_CHUNK_JOBS),
             ..List::default()
         };
-        let call = Call::raw("job-list.list").payload(request.encode());
+        let call = Call::raw(List::TOPIC).payload(request.encode());
         let (mut jobs, mut repeats) = (Vec::new(), 0);
         let mut stream = handle.stream(call.repeating());
         while let Some(message) = stream.next() {
@@ -317,7 +317,7 @@ impl Jobs {
                     attrs: Some(listing.attrs.clone()),
                     state: None,
                 };
-                let call = Call::raw("job-list.list-id").payload(request.encode());
+                let call = Call::raw(ListId::TOPIC).payload(request.encode());
                 (*id, handle.start(call))
             };
             for (id, pending) in ids.iter().map(ask).collect::<Vec<_>>() {
