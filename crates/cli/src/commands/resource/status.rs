@@ -38,9 +38,17 @@ const STATES: [&str; 11] = [
     "housekeeping",
 ];
 
-/// Shown when nothing is asked for; those after the first only if they have nodes. The
-/// others overlap with these: nodes that are offline are marked in each.
-const SHOWN: [&str; 5] = ["avail", "exclude", "draining", "drained", "torpid"];
+/// Shown when nothing is asked for (flux-resource(1)); those after the first only if they have
+/// nodes. The others overlap with these: nodes that are offline have a line of their own in
+/// each, with a star.
+const SHOWN: [&str; 6] = [
+    "avail",
+    "exclude",
+    "draining",
+    "drained",
+    "torpid",
+    "housekeeping",
+];
 
 /// List nodes by state, drained ones with the reason
 #[derive(clap::Args)]
