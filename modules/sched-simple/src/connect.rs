@@ -20,7 +20,7 @@ pub enum Phase {
     /// There are no resources to speak of yet.
     #[default]
     NoResources,
-    /// Asked what is in use; so many jobs are still being looked up.
+    /// Asked what is in use; the number of jobs that are still being looked up.
     Hello {
         /// Of the jobs told so far.
         lookups: u32,
@@ -96,8 +96,8 @@ impl SchedSimple {
         tracing::debug!("resources: {set}, up: {up}");
         let mut pool = Pool::new(set, up);
         for (id, held) in &self.held {
-            if let Err(rank) = pool.take(held) {
-                tracing::error!("resources of {id} on rank {rank} are not there any more");
+            if let Err(node) = pool.take(held) {
+                tracing::error!("resources of {id} on {node} are not there any more");
             }
         }
         for job in self.queue.iter_mut() {
@@ -195,7 +195,7 @@ impl SchedSimple {
         let held = held_by(job, r, log);
         let taken = held.and_then(|held| {
             let pool = self.pool.as_mut().ok_or("no resources".to_owned())?;
-            pool.take(&held).map_err(|rank| format!("rank {rank}"))?;
+            pool.take(&held)?;
             Ok(held)
         });
         match taken {
@@ -256,7 +256,7 @@ impl SchedSimple {
         match self.link.phase {
             Phase::Ready | Phase::Readying if !is_ours => self.hello(cx),
             Phase::Alone => self.hello(cx),
-            // A hello that is out waits for whoever comes up.
+            // A hello that is out waits for the next resource service.
             _ => {}
         }
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proto::data::rset::Node;
 use proto::data::{Constraint, IdSet, Rset};
 
-/// How many nodes there are with so many cores and GPUs.
+/// Number of nodes with this number of cores and GPUs.
 pub type Shapes = BTreeMap<(u64, u64), u64>;
 
 /// One rank.
@@ -130,7 +130,7 @@ impl Pool {
             })
     }
 
-    /// Takes the lowest so many free cores and GPUs of a node.
+    /// Takes the lowest N free cores and GPUs of a node.
     pub fn take_lowest(&mut self, rank: u32, cores: u64, gpus: u64) -> (IdSet, IdSet) {
         let Some(node) = self.nodes.get(&rank) else {
             return Default::default();
@@ -144,14 +144,16 @@ impl Pool {
         (cores, gpus)
     }
 
-    /// Takes what a job has already; refused, with nothing changed, unless all of it is
-    /// here and free.
-    pub fn take(&mut self, set: &Rset) -> Result<(), u32> {
+    /// Takes what a job has already; refused with the name of the node, and nothing
+    /// changed, unless all of it is here and free.
+    pub fn take(&mut self, set: &Rset) -> Result<(), String> {
         for (rank, wanted) in set.nodes() {
-            let node = self.nodes.get(&rank).ok_or(rank)?;
-            let has_cores = wanted.cores.is_subset(&node.free_cores);
-            if !has_cores || !wanted.gpus.is_subset(&node.free_gpus) {
-                return Err(rank);
+            let is_free = self.nodes.get(&rank).is_some_and(|node| {
+                wanted.cores.is_subset(&node.free_cores) && wanted.gpus.is_subset(&node.free_gpus)
+            });
+            if !is_free {
+                let host = set.host(rank).unwrap_or_default();
+                return Err(format!("{host} (rank {rank})"));
             }
         }
         for (rank, wanted) in set.nodes() {

@@ -3,7 +3,7 @@ use proto::data::rset::Node;
 
 use super::*;
 
-/// Ranks with so many cores and GPUs each, all up.
+/// Ranks with this number of cores and GPUs each, all up.
 fn pool(nodes: &[(u32, u32)]) -> Pool {
     let mut set = Rset::new();
     for (rank, (cores, gpus)) in (0..).zip(nodes) {
@@ -140,7 +140,7 @@ fn what_is_given_back_can_be_taken_again() {
     pool.give(&set);
     pool.check_invariants();
     assert_eq!(pool.take(&set), Ok(()));
-    assert_eq!(pool.take(&set), Err(0));
+    assert_eq!(pool.take(&set), Err("n0 (rank 0)".to_owned()));
     pool.check_invariants();
 }
 
