@@ -284,11 +284,6 @@ impl<C: Host> Cx<C> {
             Then::Each(mut each) => each(core, self, answer),
         }
     }
-
-    /// How many calls wait for an answer.
-    pub fn n_pending_calls(&self) -> usize {
-        self.calls.pending.len()
-    }
 }
 
 fn decode_answer<M: Method>(response: &Message) -> Result<M::Response, Refusal> {

@@ -49,8 +49,6 @@ pub const WATCH_INITIAL_SENTINEL: u32 = 1024;
 
 /// Commit: do not merge this transaction with others.
 pub const NO_MERGE: u32 = 1;
-/// Commit: the client has merged consecutive appends; of no meaning to the service.
-pub const TXN_COMPACT: u32 = 2;
 /// Commit: make it survive a loss of power before it is answered; primary only.
 pub const SYNC: u32 = 4;
 /// In the flags of one operation: append to the value.
@@ -222,7 +220,7 @@ pub struct WaitVersion {
 }
 
 /// Holds a namespace's transactions back, so that it gets no new version: for tests of
-/// whoever waits for one.
+/// those who wait for one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootPause {
     /// Which namespace.

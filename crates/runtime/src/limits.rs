@@ -82,9 +82,6 @@ pub const GREETINGS_MAX: usize = 64;
 /// How long such a connection may wait, in seconds. Then it is closed.
 pub const GREETING_WAIT_S: u64 = 10;
 
-/// Length of the local socket's queue of unaccepted connections.
-pub const LISTEN_BACKLOG: i32 = 128;
-
 /// Log lines waiting to be sent. When full, further ones are dropped and counted.
 pub const LOG_LINES_MAX: usize = 4096;
 

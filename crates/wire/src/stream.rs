@@ -16,7 +16,7 @@ const MAGIC: [u8; 4] = [0x12, 0x00, 0xee, 0xff];
 /// Magic and length.
 const PREFIX_BYTES: usize = 8;
 
-/// Why a stream can not be read on. Each ends the connection.
+/// Why a stream cannot be read on. Each ends the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
     /// The prefix does not begin with the magic (EPROTO).
@@ -81,11 +81,6 @@ impl StreamDecoder {
         }
         self.inbox.skip(PREFIX_BYTES);
         Ok(Some(self.inbox.take(len)?))
-    }
-
-    /// Whether bytes of an unfinished message are held.
-    pub fn is_mid_message(&self) -> bool {
-        !self.inbox.rest().is_empty()
     }
 
     /// How much memory is in use for what is not a whole message yet.

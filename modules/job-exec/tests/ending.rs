@@ -25,7 +25,7 @@ fn a_fatal_exception_has_the_tasks_signalled() {
 #[test]
 fn an_exception_that_is_not_fatal_changes_nothing() {
     let mut stage = running(0.0);
-    let note = json!({"id": JOB, "type": "whatever", "severity": 2});
+    let note = json!({"id": JOB, "type": "misc", "severity": 2});
     assert_eq!(stage.exception(&note), [""; 0]);
     assert_eq!(stage.exit(0)[0], "finish 0");
 }

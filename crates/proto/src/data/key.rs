@@ -80,15 +80,6 @@ impl Key {
         Key::new(&format!("{}.{below}", self.0))
     }
 
-    /// True if this key is `dir` or lies below it.
-    pub fn is_within(&self, dir: &Key) -> bool {
-        dir.is_root()
-            || self
-                .0
-                .strip_prefix(&*dir.0)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    }
-
     /// The normal form; `.` for the root.
     pub fn as_str(&self) -> &str {
         if self.is_root() { "." } else { &self.0 }
@@ -146,21 +137,6 @@ mod tests {
         assert_eq!(Key::root().components().count(), 0);
         assert_eq!(Key::root().join("x.y").unwrap().as_str(), "x.y");
         assert_eq!(key.join(".").unwrap(), key);
-    }
-
-    #[test]
-    fn a_key_is_within_its_directories_only() {
-        let key = Key::new("job.1.R").unwrap();
-        for (dir, within) in [
-            ("job", true),
-            ("job.1", true),
-            ("job.1.R", true),
-            (".", true),
-            ("jo", false),
-            ("job.1.R.x", false),
-        ] {
-            assert_eq!(key.is_within(&Key::new(dir).unwrap()), within, "{dir}");
-        }
     }
 
     #[test]

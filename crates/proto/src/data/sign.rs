@@ -1,7 +1,7 @@
 //! Signed requests, "J" (protocol/11 section 1): `HEADER.PAYLOAD.SIGNATURE`.
 //!
 //! Knows the mechanism `none` only: it vouches for nothing, so a service accepts it from the
-//! instance owner alone. Who signed is in the header; whoever unwraps must compare it with the
+//! instance owner alone. Who signed is in the header; the caller must compare it with the
 //! credential of the message.
 
 use base64::Engine as _;

@@ -2,7 +2,7 @@
 //!
 //! Owns the JSON form: exactly the keys `data`, `type`, `ver`. The encoding is canonical (keys
 //! sorted, no blanks), because the hash of an encoded directory is its name. Objects are read in
-//! one pass, whatever the order of their keys.
+//! one pass, in any order of their keys.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -61,13 +61,6 @@ impl IdSet {
         self.ranges.last().map(|(_, hi)| *hi)
     }
 
-    /// The lowest id above `id`.
-    pub fn next_after(&self, id: u32) -> Option<u32> {
-        let above = id.checked_add(1)?;
-        let at = self.ranges.partition_point(|(_, hi)| *hi < above);
-        self.ranges.get(at).map(|(lo, _)| above.max(*lo))
-    }
-
     /// True if `id` is in the set.
     pub fn contains(&self, id: u32) -> bool {
         let at = self.ranges.partition_point(|(_, hi)| *hi < id);
@@ -325,7 +318,6 @@ mod tests {
         top.insert(u32::MAX - 1);
         top.insert(u32::MAX);
         assert_eq!(top.to_string(), "4294967294-4294967295");
-        assert_eq!(top.next_after(u32::MAX), None);
         top.remove(u32::MAX);
         assert_eq!(top.last(), Some(u32::MAX - 1));
     }
@@ -338,7 +330,6 @@ mod tests {
             [0, 1, 2, 3].map(|n| some.nth(n)),
             [Some(2), Some(3), Some(7), None]
         );
-        assert_eq!((some.next_after(3), some.next_after(7)), (Some(7), None));
         assert_eq!(IdSet::first_n(0), IdSet::new());
         assert_eq!(IdSet::first_n(2).to_string(), "0-1");
     }
@@ -381,7 +372,6 @@ mod tests {
             prop_assert_eq!(&set, &expected);
             for id in 0..70 {
                 prop_assert_eq!(set.contains(id), plain.contains(&id));
-                prop_assert_eq!(set.next_after(id), plain.range(id + 1..).next().copied());
             }
         }
     }

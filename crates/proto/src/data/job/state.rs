@@ -81,11 +81,6 @@ impl State {
             Self::Inactive => "I",
         }
     }
-
-    /// True until the job is over.
-    pub const fn is_active(self) -> bool {
-        !matches!(self, Self::Inactive)
-    }
 }
 
 impl States {
@@ -274,7 +269,6 @@ mod tests {
         let pending: Vec<State> = States::PENDING.iter().collect();
         assert_eq!(pending, [State::Depend, State::Priority, State::Sched]);
         assert!(!States::ACTIVE.contains(State::New));
-        assert!(State::Cleanup.is_active() && !State::Inactive.is_active());
     }
 
     #[test]

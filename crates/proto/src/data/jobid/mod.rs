@@ -16,8 +16,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use fluid::{FluidError, FluidGenerator, GENERATOR_DEFAULT_MAX};
 pub use text::{JobIdEncoding, JobIdError, UnknownEncoding};
 
-use super::key::Key;
-
 /// A job id: milliseconds (40 bits), generator (14 bits), sequence (10 bits).
 ///
 /// In JSON it is a signed 64-bit integer, so [`JobId::ANY`] is `-1`; a decoder takes the unsigned
@@ -62,11 +60,6 @@ impl JobId {
     /// A key below the job's directory: `job.<dothex>.eventlog`.
     pub fn kvs_key(self, name: &str) -> String {
         format!("{}.{name}", self.kvs_path())
-    }
-
-    /// The job's directory as a checked key.
-    pub fn kvs_dir(self) -> Key {
-        Key::new(&self.kvs_path()).expect("five short components are within the key limits")
     }
 
     /// The name of the job's guest namespace: `job-<decimal>`.
@@ -189,7 +182,6 @@ mod tests {
         let id = JobId(6731191091817518);
         assert_eq!(id.kvs_path(), "job.0017.e9fb.8df1.6c2e");
         assert_eq!(id.kvs_key("eventlog"), "job.0017.e9fb.8df1.6c2e.eventlog");
-        assert_eq!(id.kvs_dir().to_string(), "job.0017.e9fb.8df1.6c2e");
         assert_eq!(id.guest_namespace(), "job-6731191091817518");
         assert_eq!(id.f58_plain(), "fuZZybuNNy");
     }

@@ -203,11 +203,6 @@ impl Rset {
         Ok(())
     }
 
-    /// Drops the properties that are local to the instance (`+name`), as for R of a job.
-    pub fn drop_local_properties(&mut self) {
-        self.properties.retain(|name, _| !name.starts_with('+'));
-    }
-
     /// Adds the ranks, resources and properties of another set. Times and scheduling stay.
     pub fn add(&mut self, other: &Rset) -> Result<(), RsetError> {
         for (rank, node) in &other.nodes {
@@ -357,10 +352,8 @@ mod tests {
     }
 
     #[test]
-    fn local_properties_and_times_can_be_changed() {
+    fn times_can_be_changed() {
         let mut r = set(TWO_GROUPS);
-        r.drop_local_properties();
-        assert_eq!(r.properties().count(), 1);
         r.set_expiration(0.0).unwrap();
         assert_eq!((r.starttime(), r.expiration()), (Some(10.0), 0.0));
         assert_eq!(r.set_expiration(-1.0), Err(RsetError::Time));
