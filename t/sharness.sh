@@ -6,7 +6,7 @@
 #
 # Read on in sharness.d/commands.sh (what a body may call), under-flux.sh (how a
 # script gets an instance to run in) and small-disk.sh (a disk that fills up). Names
-# that begin with test__ are the harness's own. POSIX sh only: scripts run under whatever /bin/sh is.
+# that begin with test__ are the harness's own. POSIX sh only: scripts run under any /bin/sh.
 
 test__usage() {
 	cat <<-EOF

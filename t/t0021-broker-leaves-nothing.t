@@ -66,7 +66,7 @@ test_expect_success 'a statedir that was given stays, with what is in it' '
 	test_cmp expect actual
 '
 
-test_expect_success 'a statedir that can not be written is refused with its name' '
+test_expect_success 'a statedir that cannot be written is refused with its name' '
 	echo >file &&
 	test_must_fail flux start -Sstatedir="$PWD/file" true 2>err &&
 	test_grep "statedir $PWD/file: not a folder" err

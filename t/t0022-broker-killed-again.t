@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='whoever asks while modules are killed again and again gets answers
+test_description='requests are answered while modules are killed again and again
 
 Covers the broker holding and repeating requests under kill -9 of one module in a loop:
 commands never fail, whether they only look or write. One kill of each module is covered

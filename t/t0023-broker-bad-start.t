@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='a start that can not be says why, ends with 1 and leaves nothing
+test_description='a start that cannot be says why, ends with 1 and leaves nothing
 
 Covers options, attributes, folders, sockets and configuration of the broker as the
 user meets them. How a value is read is covered by the unit tests of each.
@@ -11,7 +11,7 @@ test_need_flux
 
 command -v setpriv >/dev/null && test_have_prereq ROOT && test_set_prereq SETPRIV
 
-# Whatever the broker makes for itself is made here.
+# What the broker makes for itself is made here.
 TMPDIR=$PWD/tmp && mkdir tmp && export TMPDIR
 
 # refused TEXT OPTION...: flux start OPTION... ends with 1, says TEXT, leaves nothing.
@@ -25,7 +25,7 @@ refused() {
 	test -z "$(ls tmp)"
 }
 
-# For texts that quote: bodies can not.
+# For texts that quote: bodies cannot.
 q="'"
 long=$(printf '%0100d' 0)
 
@@ -93,7 +93,7 @@ test_expect_success 'a TMPDIR that is missing is made, or /tmp takes its place' 
 	test_grep "Unable to create TMPDIR=$PWD/no/such, resetting TMPDIR=/tmp" err
 '
 
-test_expect_success 'a local-uri that can not be served' '
+test_expect_success 'a local-uri that cannot be served' '
 	refused "local-uri=ssh://x: only local:// sockets can be served" -Slocal-uri=ssh://x &&
 	refused "$PWD/no/x: cannot make the local socket: No such file" \
 		-Slocal-uri=local://$PWD/no/x &&
@@ -133,7 +133,7 @@ test_expect_success 'only the module that is at fault is named as an error' '
 	test "$(grep -c "failed to load" err)" = 1
 '
 
-test_expect_success 'a program that is not there, or can not be run' '
+test_expect_success 'a program that is not there, or cannot be run' '
 	test_expect_code 127 flux start -Sferroflux.personality=minimal /no/such 2>err &&
 	echo >plain &&
 	test_expect_code 126 flux start -Sferroflux.personality=minimal ./plain x 2>err &&

@@ -49,7 +49,7 @@ test_expect_success 'one that ends before it has said anything' '
 	load_fails "segv: module segv killed by signal 11" segv
 '
 
-test_expect_success 'one that can not be run' '
+test_expect_success 'one that cannot be run' '
 	load_fails "plain: $PWD/mods/flux-module-plain: cannot be started: Permission denied" plain &&
 	load_fails "lost: $PWD/mods/flux-module-lost: cannot be started: No such file or directory" \
 		lost

@@ -24,7 +24,7 @@ bytes() {
 	perl "$TEST_HARNESS_DIR/sharness.d/client.pl" "$(flux getattr local-uri)" bytes
 }
 
-# For texts that quote: bodies can not.
+# For texts that quote: bodies cannot.
 q="'"
 
 services="broker attr log event service module config state-machine shutdown runat overlay

@@ -49,7 +49,7 @@ test_expect_success 'with allow-guest-user a guest gets in, at once, and is know
 	done
 '
 
-test_expect_success 'a guest can not say to be the owner' '
+test_expect_success 'a guest cannot say to be the owner' '
 	FLUX_HANDLE_USERID=0 FLUX_HANDLE_ROLEMASK=1 \
 		guest flux ping --count=1 --userid broker >out &&
 	test_grep "userid=65534 rolemask=0x6 " out

@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='an instance ends in order, by whatever it is told to end
+test_description='an instance ends in order, by anything that tells it to end
 
 Covers rc scripts, signals to the broker, flux shutdown, and what is logged on the way.
 That nothing is left behind is covered by t0021.

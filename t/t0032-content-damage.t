@@ -34,7 +34,7 @@ do
 done
 EOS
 
-# Says which keys are lost. A value is what it was, or it can not be read.
+# Says which keys are lost. A value is what it was, or it cannot be read.
 cat >look <<'EOS'
 same() {
 	value=$(flux kvs get "$1" 2>>why) || { echo "$1" && return 0; }
@@ -98,7 +98,7 @@ test_expect_success 'a file that was cut in half is refused or opens at a whole 
 
 test_small_disk 16m
 
-test_expect_success SMALLDISK 'a disk that can not be written is refused by name, and is all right again later' '
+test_expect_success SMALLDISK 'a disk that cannot be written is refused by name, and is all right again later' '
 	cp -r whole disk/state &&
 	mount -o remount,ro disk &&
 	test_expect_code 1 flux start -Sstatedir="$PWD/disk/state" touch ran 2>err &&

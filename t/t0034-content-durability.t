@@ -3,7 +3,7 @@
 test_description='kvs.durability says whether commits survive a loss of power
 
 Covers the key from the configuration to the store: at the start, by a reload, with a wrong
-value, and beside the argument of the module. That the disk has what was synced can not be
+value, and beside the argument of the module. That the disk has what was synced cannot be
 shown by a script.
 '
 

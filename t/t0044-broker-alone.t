@@ -10,7 +10,7 @@ socket of the modules. Which response passes is covered by the tests of the brok
 . "$(dirname "$0")/sharness.sh"
 test_need_flux
 
-# Whatever the broker makes for itself is made here.
+# What the broker makes for itself is made here.
 TMPDIR=$PWD/tmp && mkdir tmp && export TMPDIR
 
 cat >look <<'EOS'
@@ -23,7 +23,7 @@ find "$run" -name modules-0 -perm 0700 -print >>found
 find "$run" -name local-0 -perm 0777 -print >>found
 EOS
 
-# private OPTION...: nothing of an instance is open to others, whatever the umask adds,
+# private OPTION...: nothing of an instance is open to others, regardless of what the umask adds,
 # but for the way to the local socket.
 private() {
 	: >found

@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='whoever uses the instance does not see that modules are killed
+test_description='users of the instance do not see that modules are killed
 
 Covers what only real processes and commands show: each module in turn is killed with
 SIGKILL, 60 times in all, beside loops of commands. No command fails, what each has asked

@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='whatever the broker was started with, what it starts begins clean
+test_description='what the broker starts begins clean
 
 The broker is started by a program that ignores signals, blocks others and leaves
 descriptors open. Each kind of process that the instance has is asked what it has of that.
@@ -93,7 +93,7 @@ test_expect_success 'an instance below nohup ends when it is told to' '
 	test_expect_code 129 wait $started
 '
 
-test_expect_success 'a job ends with its tasks, whatever they leave behind' '
+test_expect_success 'a job ends with its tasks, also with what they leave behind' '
 	timeout -k 1 60 flux start flux run sh -c "tail -f /dev/null & echo \$! >left; echo said" >out &&
 	kill $(cat left) &&
 	echo said >expect &&

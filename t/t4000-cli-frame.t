@@ -61,7 +61,7 @@ test_expect_success 'flux env prints what a shell can read' '
 	grep "^/a b:" actual
 '
 
-test_expect_success 'a program that is not there ends with 127, one that can not run with 126' '
+test_expect_success 'a program that is not there ends with 127, one that cannot run with 126' '
 	test_expect_code 127 flux env ./nosuchprogram 2>err &&
 	grep "nosuchprogram: No such file or directory" err &&
 	echo text >notaprogram &&

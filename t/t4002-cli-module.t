@@ -27,7 +27,7 @@ test_expect_success 'list -l says where it is' '
 	grep "^config .* builtin$" list
 '
 
-test_expect_success 'it can not be loaded twice' '
+test_expect_success 'it cannot be loaded twice' '
 	test_expect_code 1 flux module load heartbeat 2>actual &&
 	echo "flux-module: load heartbeat: File exists" >expect &&
 	test_cmp expect actual
@@ -93,7 +93,7 @@ test_expect_success 'what is not loaded can be removed only with --force' '
 	flux module remove --force heartbeat
 '
 
-test_expect_success 'what is not there can not be loaded' '
+test_expect_success 'what is not there cannot be loaded' '
 	test_expect_code 1 flux module load nosuch 2>actual &&
 	echo "flux-module: load nosuch: module not found in search path" >expect &&
 	test_cmp expect actual

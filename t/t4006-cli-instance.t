@@ -34,7 +34,7 @@ test_expect_success 'start takes one broker by its test option too' '
 	test_cmp expect actual
 '
 
-test_expect_success OURS 'start refuses what it can not do yet' '
+test_expect_success OURS 'start refuses what it cannot do yet' '
 	test_expect_code 1 flux start --test-size=2 true 2>err &&
 	grep "^flux-start: --test-size=2: " err &&
 	test_expect_code 1 flux start --test-size=0 true 2>err &&

@@ -52,7 +52,7 @@ refused() {
 	test_cmp expect actual
 }
 
-test_expect_success 'what can not be is refused' '
+test_expect_success 'what cannot be is refused' '
 	refused "flux-restore: Please specify a restore target with --checkpoint or --key" \
 		restore one.tar &&
 	refused "flux-restore: please unload kvs module before using --checkpoint" \

@@ -74,7 +74,7 @@ refused() {
 	test_cmp expect actual
 }
 
-test_expect_success 'what can not be read is told' '
+test_expect_success 'what cannot be read is told' '
 	refused "nope: No such file or directory" get nope &&
 	refused "a: Is a directory" get a &&
 	refused "a.b: Not a directory" dir a.b &&

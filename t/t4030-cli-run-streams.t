@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='flux run: a job gets its input and gives its output, whatever our streams are
+test_description='flux run: a job gets its input and gives its output, with streams of any kind
 
 Every form of --input, --output and --error is crossed with pipes, files, /dev/null,
 terminals and closed descriptors. What is looked at is the exit code, the text, and that

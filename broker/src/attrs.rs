@@ -12,7 +12,7 @@ use proto::attr::{Attr, GetError, IMMUTABLE, RmError, SetError, Value};
 use proto::data::Fsd;
 use proto::{Object, config};
 
-/// Why an attribute can not be set on the command line.
+/// Why an attribute cannot be set on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandLineError {
     /// No such name.

@@ -185,7 +185,7 @@ impl Broker {
     }
 }
 
-/// A dump for which a key that can not be read is no reason to have none at all.
+/// A dump for which a key that cannot be read is no reason to have none at all.
 const DUMP: &str = "flux dump --quiet --checkpoint --ignore-failed-read";
 
 /// A word of a shell command.
@@ -193,7 +193,7 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// A command of sh(1), whatever shell the user has.
+/// A command of sh(1), for users of any shell.
 fn by_sh(line: &str) -> String {
     format!("/bin/sh -c {}", quoted(line))
 }

@@ -179,7 +179,7 @@ impl Broker {
         let is_up = self.router.peer_of(Hop::Module(id)).is_some();
         match module.stage {
             _ if module.deferred => self.hold(cx, id, request, past),
-            // While it loads, whoever knows its name may already ask.
+            // While it loads, clients that know its name may already ask.
             Stage::Running | Stage::Loading => self.hand_over(cx, id, request, past),
             // Its new process is there and may already ask; it is asked in turn.
             Stage::Restarting if request.has(Flags::USER1) && is_up => {

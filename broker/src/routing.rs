@@ -21,7 +21,7 @@ impl Broker {
         self.carry_out(cx);
     }
 
-    /// Answers a request on behalf of whoever cannot.
+    /// Answers a request on behalf of a service that cannot.
     pub(crate) fn refuse(
         &mut self,
         cx: &mut Cx<Broker>,

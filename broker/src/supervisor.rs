@@ -21,7 +21,7 @@ use crate::modules::{Loaded, Stage, Waiter};
 use crate::router::{Hop, ModuleId, Past};
 
 impl Broker {
-    /// Loads a module. Whoever waits is told when it runs or has failed.
+    /// Loads a module. Those who wait are told when it runs or has failed.
     pub(crate) fn load(&mut self, cx: &mut Cx<Broker>, request: Load, waiter: Waiter) {
         let search = self.env.get("FLUX_MODULE_PATH").cloned();
         let path = request.path.clone();
@@ -463,7 +463,7 @@ impl Broker {
         }
     }
 
-    /// Kills whatever module still runs.
+    /// Kills the modules that still run.
     pub(crate) fn kill_modules(&mut self, cx: &mut Cx<Broker>) {
         for module in self.modules.values() {
             if let Some(child) = module.child {

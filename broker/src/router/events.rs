@@ -2,7 +2,7 @@
 //! to all who subscribed (protocol/20 section 9).
 //!
 //! A broker is sent only what somebody on it or below it has subscribed to; it tells its
-//! parent so. Both go over one link, in order, so whoever is answered that it has
+//! parent so. Both go over one link, in order, so a client that is answered that it has
 //! subscribed gets every event that anything it says later may cause. Numbers that are
 //! missing below rank 0 were not wanted; links lose nothing as long as they hold.
 

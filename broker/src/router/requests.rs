@@ -146,7 +146,7 @@ impl Router {
         }
     }
 
-    /// Answers a request, as it came in, on behalf of whoever cannot.
+    /// Answers a request, as it came in, on behalf of a service that cannot.
     pub fn refuse(&mut self, request: Message, errno: Errno, text: Option<&str>) {
         if !request.wants_response() {
             return;

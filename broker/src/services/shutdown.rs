@@ -52,7 +52,7 @@ fn check(core: &Broker) -> Result<(), Refusal> {
 }
 
 impl Broker {
-    /// Whoever watches the shutdown sees what is logged.
+    /// Watchers of the shutdown see what is logged.
     pub(crate) fn show_to_shutdown_watcher(&mut self, cx: &mut Cx<Broker>, line: &Line<'_>) {
         if let Some(shutdown) = &mut self.life.shutdown
             && i64::from(line.severity) <= shutdown.loglevel

@@ -10,7 +10,7 @@ use crate::commands::ENTRIES;
 
 mod settings;
 
-/// Width of the text on generated pages, whatever the terminal at hand.
+/// Width of the text on generated pages, on any terminal.
 const PAGE_COLUMNS: usize = 90;
 
 /// `flux` with every sub-command.

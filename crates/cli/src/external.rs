@@ -10,7 +10,7 @@ use crate::error::{CliError, io_text};
 use crate::flux::Flux;
 use crate::layout::Layout;
 
-/// Exit codes of programs that are not there, or can not be run.
+/// Exit codes of programs that are not there, or cannot be run.
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
 

@@ -77,7 +77,7 @@ fn search_path(parts: [Option<&OsStr>; 3]) -> OsString {
             }
         }
     }
-    // Only a folder with a colon in its name can not be joined, and split folders have none.
+    // Only a folder with a colon in its name cannot be joined, and split folders have none.
     std::env::join_paths(folders).unwrap_or_default()
 }
 

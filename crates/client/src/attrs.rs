@@ -1,4 +1,4 @@
-//! Attributes of the broker; those that can not change are asked for once.
+//! Attributes of the broker; those that cannot change are asked for once.
 
 use proto::{Refusal, attr};
 

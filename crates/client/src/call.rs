@@ -126,7 +126,7 @@ impl<M> Call<M> {
     }
 
     /// As a stream: it is sent again when its module dies and is restarted, if it is
-    /// idempotent and its delivery is `Wait`. The answers then begin anew;
+    /// idempotent and its delivery is `Wait`. The answers then begin again;
     /// [`crate::Handle::repeats`] tells that they did.
     pub fn repeating(mut self) -> Call<M> {
         self.repeating = true;

@@ -60,7 +60,7 @@ pub struct Handle {
     pub(crate) deadlines: BTreeSet<(Instant, CallId)>,
     /// Streams that are to be sent again, and when.
     pub(crate) resends: BTreeSet<(Instant, CallId)>,
-    /// How often streams began anew, as far as their answers have been taken.
+    /// How often streams began again, as far as their answers have been taken.
     repeats: FxHashMap<CallId, u32>,
     last_tag: u32,
     pub(crate) inbox: Inbox,
@@ -203,7 +203,7 @@ impl Handle {
         self.repeats.remove(&id);
     }
 
-    /// How often a stream began anew because its service was restarted, up to the answer
+    /// How often a stream began again because its service was restarted, up to the answer
     /// taken last.
     pub fn repeats(&self, id: CallId) -> u32 {
         self.repeats.get(&id).copied().unwrap_or(0)
@@ -290,7 +290,7 @@ impl Handle {
         };
         self.deadlines
             .extend(deadline.map(|deadline| (deadline, id)));
-        // A stream tells by itself that it began anew, so the program must ask for it.
+        // A stream tells by itself that it began again, so the program must ask for it.
         let is_wanted = if streaming {
             repeating
         } else {

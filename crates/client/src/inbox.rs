@@ -19,7 +19,7 @@ use crate::limits::{INBOX_BYTES_MAX, MESSAGE_OVERHEAD_BYTES};
 pub(crate) enum Item {
     /// What the program is to see.
     Arrival(Arrival),
-    /// From here on a stream's answers begin anew.
+    /// From here on a stream's answers begin again.
     Again(CallId),
 }
 
@@ -50,7 +50,7 @@ impl Inbox {
         true
     }
 
-    /// Notes that a stream's answers begin anew.
+    /// Notes that a stream's answers begin again.
     pub(crate) fn put_again(&mut self, id: CallId) {
         let at = self.put(Item::Again(id));
         self.answers.entry(id).or_default().push_back(at);

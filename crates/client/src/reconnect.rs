@@ -31,7 +31,7 @@ impl Handle {
     }
 
     /// Blocks until there is a connection to a broker that is online, or patience ends.
-    /// Calls that can not be made twice have failed then; the others are sent again.
+    /// Calls that cannot be made twice have failed then; the others are sent again.
     pub(crate) fn reconnect(&mut self) -> bool {
         let Some(deadline) = self
             .standing

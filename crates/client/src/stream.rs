@@ -36,7 +36,7 @@ impl<'h, M: Answered> Stream<'h, M> {
         self.pending.id()
     }
 
-    /// How often it began anew.
+    /// How often it began again.
     pub fn repeats(&self) -> u32 {
         self.handle.repeats(self.pending.id())
     }

@@ -156,7 +156,7 @@ impl JobShell {
         true
     }
 
-    /// The job can not go on: says why, and ends with this exit code.
+    /// The job cannot go on: says why, and ends with this exit code.
     pub(crate) fn fatal(&mut self, cx: &mut Cx<Self>, code: u8, message: &str) {
         self.fatal_to(cx, code, None, message);
     }

@@ -47,7 +47,7 @@ pub struct Job {
     pub attrs: std::collections::BTreeMap<String, String>,
 }
 
-/// Why a job can not be run here.
+/// Why a job cannot be run here.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum JobError {
     /// The jobspec is no object.
@@ -59,7 +59,7 @@ pub enum JobError {
     /// The resources are malformed.
     #[error("malformed R: {0}")]
     Resources(String),
-    /// How many tasks to run can not be told.
+    /// How many tasks to run cannot be told.
     #[error("cannot count tasks: {0}")]
     Count(#[from] CountError),
     /// More tasks than one shell can run.
@@ -153,7 +153,7 @@ impl Job {
     }
 }
 
-/// How many tasks to run: as the jobspec says, or so many for each resource that the job
+/// How many tasks to run: as the jobspec says, or N for each resource that the job
 /// was given.
 fn count_tasks(spec: &Jobspec, rset: &Rset, options: &Options) -> Result<u64, JobError> {
     let count = spec

@@ -201,7 +201,7 @@ impl JobShell {
             job.host
         );
         match self.raised {
-            // One task that can not be started tells for all.
+            // One task that cannot be started tells for all.
             true => self.count_code(code),
             false => return self.fatal(cx, code, &note),
         }

@@ -1,6 +1,6 @@
 //! Where output goes: to the job's log, or to files.
 //!
-//! The log has a limit per stream; files have none. What a full store can not take makes
+//! The log has a limit per stream; files have none. What a full store cannot take makes
 //! tasks wait: they are not read until it has room.
 
 use std::rc::Rc;

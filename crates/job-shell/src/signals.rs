@@ -1,5 +1,5 @@
 //! Signals for the tasks: from clients through the job manager, from job-exec, from
-//! whoever signals the shell, and the warning before the job's time is up.
+//! what signals the shell, and the warning before the job's time is up.
 
 use std::borrow::Cow;
 use std::time::Duration;

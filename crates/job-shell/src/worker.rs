@@ -20,8 +20,8 @@ use crate::attributes;
 use crate::limits::HOSTFILE_BYTES_MAX;
 use crate::topology::{self, Cores};
 
-/// Where a task starts when its own directory can not be entered, and where its temporary
-/// files go when their directory can not be made.
+/// Where a task starts when its own directory cannot be entered, and where its temporary
+/// files go when their directory cannot be made.
 pub(crate) const FALLBACK: &str = "/tmp";
 
 /// What the worker thread owns.
@@ -63,7 +63,7 @@ pub struct Prepared {
     pub cwd_error: Option<String>,
     /// TMPDIR of the tasks if it is not there and cannot be made.
     pub lost_tmpdir: Option<String>,
-    /// Why the job can not go on.
+    /// Why the job cannot go on.
     pub failure: Option<String>,
     /// CPUs of the job's cores, if they were asked for.
     pub cores: Cores,
@@ -291,7 +291,7 @@ fn contents(file: &Value) -> Option<Vec<u8>> {
     }
 }
 
-/// A path below `dir` that can not lead out of it.
+/// A path below `dir` that cannot lead out of it.
 fn within(dir: &Path, name: &str) -> io::Result<PathBuf> {
     let is_plain = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
     match !name.is_empty() && Path::new(name).components().all(is_plain) {

@@ -196,7 +196,7 @@ pub enum Sink {
 /// What a standard stream of a child is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stdio {
-    /// Whatever ours is.
+    /// The same as ours.
     Inherit,
     /// Nothing.
     #[default]
@@ -229,7 +229,7 @@ pub struct Spawn {
     pub stderr: Stdio,
     /// Whether it leads a process group of its own.
     pub new_group: bool,
-    /// Signal that it gets when we die, in whatever way.
+    /// Signal that it gets when we die, in any way.
     pub end_with_us: Option<i32>,
     /// Socket pairs to share with the child besides the three standard streams. Each is
     /// named after the environment variable that tells the child its end's number. Ours is

@@ -112,7 +112,7 @@ impl<C: Host> Cx<C> {
         &self.welcome
     }
 
-    /// An attribute that can not change any more.
+    /// An attribute that cannot change any more.
     pub fn attr(&self, attr: &Attr) -> Option<&str> {
         self.welcome.attrs.get(attr.name).map(String::as_str)
     }
@@ -309,7 +309,7 @@ impl<C: Host> Cx<C> {
         self.start_held = true;
     }
 
-    /// The same for a module that can not answer before: requests wait as well.
+    /// The same for a module that cannot answer before: requests wait as well.
     pub fn hold_requests(&mut self) {
         self.start_held = true;
         self.requests_held = true;
@@ -340,7 +340,7 @@ impl<C: Host> Cx<C> {
         self.exit.get_or_insert(Ok(()));
     }
 
-    /// Gives whoever runs us the means to tell our resource use.
+    /// Gives the runtime the means to tell our resource use.
     pub fn set_rusage(&mut self, rusage: crate::module::RusageFn) {
         self.rusage = rusage;
     }

@@ -13,7 +13,7 @@ pub use names::Attr;
 /// it with the version that they need.
 pub const CORE_VERSION: &str = "0.88.0";
 
-/// `flags` of an attribute that can not change any more; clients cache it.
+/// `flags` of an attribute that cannot change any more; clients cache it.
 pub const IMMUTABLE: u32 = 1;
 
 /// Asks for the value of an attribute.
@@ -77,7 +77,7 @@ crate::refusals! {
         Unknown => ENOENT "unknown attribute",
         /// It has a value and is not meant to change at run time.
         NotRuntime => EINVAL "attribute may not be updated",
-        /// It can not change at all.
+        /// It cannot change at all.
         Immutable => EPERM "",
         /// The value has not the form that it must have.
         BadValue(String) => EINVAL "{0}",
@@ -89,7 +89,7 @@ crate::refusals! {
 crate::refusals! {
     /// Why an attribute was not removed.
     pub enum RmError {
-        /// It can not change at all.
+        /// It cannot change at all.
         Immutable => EPERM "",
     }
 }

@@ -43,7 +43,7 @@ pub struct Builtins {
 }
 
 crate::refusals! {
-    /// Why a built-in value can not be given.
+    /// Why a built-in value cannot be given.
     pub enum ConfBuiltinError {
         /// There is none of this name.
         InvalidKey(String) => EINVAL "{0}: invalid key",

@@ -15,7 +15,7 @@ pub trait Event: Payload + 'static {
     const TOPIC: &'static str;
     /// Who may publish it besides the instance owner.
     const ROLE: Role;
-    /// Whether only the owner, and whoever published it, sees it.
+    /// Whether only the owner, and its publisher, sees it.
     const PRIVATE: bool;
     /// One sentence for `doc/rpc`.
     const SUMMARY: &'static str;

@@ -132,7 +132,7 @@ pub struct ConfigReload(pub Object);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shutdown;
 
-/// Says that a client is gone: whatever it had here is to be forgotten (RFC 6).
+/// Says that a client is gone: what it had here is to be forgotten (RFC 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disconnect;
 
@@ -148,7 +148,7 @@ pub struct Cancel {
 pub struct Welcome {
     /// Arguments of `flux module load`.
     pub args: Option<Vec<String>>,
-    /// Every attribute that can not change any more, and its value.
+    /// Every attribute that cannot change any more, and its value.
     pub attrs: BTreeMap<String, String>,
     /// The configuration.
     pub conf: Object,

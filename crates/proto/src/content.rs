@@ -163,7 +163,7 @@ crate::refusals! {
 
 crate::refusals! {
     /// Why a blob was not stored. Failures of the store are passed on with its text:
-    /// ENOSPC when the disk is full, EROFS or EACCES when it can not be written.
+    /// ENOSPC when the disk is full, EROFS or EACCES when it cannot be written.
     pub enum StoreError {
         /// It is larger than the limit.
         TooBig => EFBIG "",

@@ -56,7 +56,7 @@ pub struct GcInfo {
 /// What a collection has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GcState {
-    /// The epoch of whatever is stored now: the number of the newest checkpoint, 0
+    /// The epoch of what is stored now: the number of the newest checkpoint, 0
     /// without one. It never goes back.
     pub current_epoch: i64,
     /// The largest row number in use. Blobs stored later have larger ones, or take part
@@ -117,7 +117,7 @@ pub struct StatsGet;
 pub struct Stats {
     /// Blobs.
     pub object_count: i64,
-    /// The epoch of whatever is stored now.
+    /// The epoch of what is stored now.
     pub current_epoch: i64,
     /// Bytes of the file, or of all files.
     pub dbfile_size: i64,

@@ -1,7 +1,7 @@
 //! job-exec.*: running jobs (RFC 32, protocol/13 sections 5 to 7).
 //!
 //! `start` is called by the job manager; `shell-*` by job shells, which outlive us:
-//! whatever a shell asks may be asked again after a restart. Read on in `job_shell.rs`
+//! what a shell asks may be asked again after a restart. Read on in `job_shell.rs`
 //! for what clients ask of a shell.
 
 use std::collections::BTreeMap;
@@ -73,7 +73,7 @@ pub enum Step {
     },
 }
 
-/// Says which ranks the job can not go on without.
+/// Says which ranks the job cannot go on without.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CriticalRanks {
     /// The job.
@@ -345,7 +345,7 @@ crate::methods! {
     Start = "job-exec.start" (OWNER) => Progress, Refusal, Stream
         : "Starts a job; answered at every step of its life.";
     CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent
-        : "Says which ranks a job can not go on without.";
+        : "Says which ranks a job cannot go on without.";
     ShellBarrier = "job-exec.shell-barrier" (USER) => Empty, ShellBarrierError, Later
         : "Holds a shell until all shells of its job are there.";
     Expiration = "job-exec.expiration" (OWNER) => Empty, ExpirationError, idempotent

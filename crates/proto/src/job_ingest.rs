@@ -113,7 +113,7 @@ crate::refusals! {
         Ids(String) => EOVERFLOW "{0}",
         /// Too many jobs are in hand.
         Busy => EAGAIN "too many jobs are being submitted",
-        /// The service is going down, or this rank can not make ids.
+        /// The service is going down, or this rank cannot make ids.
         Stopped => ENOSYS "",
     }
 }
@@ -123,7 +123,7 @@ crate::no_payloads!(GetInfo, StatsGet);
 
 crate::methods! {
     Submit = "job-ingest.submit" (USER) => Submitted, SubmitError, recognised, Later
-        : "Submits a job; answered when it can not be lost any more." {
+        : "Submits a job; answered when it cannot be lost any more." {
             fn bad_payload(_: &BadPayload) -> Refusal {
                 SubmitError::Malformed.refusal()
             }

@@ -38,7 +38,7 @@ pub struct List {
     /// Older form: queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Value>,
-    /// Our extension to a streaming request: so many jobs in one response, not one.
+    /// Our extension to a streaming request: N jobs in one response, not one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<u32>,
 }

@@ -25,7 +25,7 @@ pub trait Payload: Sized {
 #[error("{0}")]
 pub struct BadPayload(pub String);
 
-/// No payload. Whatever comes is accepted if it is NUL-terminated.
+/// No payload. Anything is accepted if it is NUL-terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Empty;
 

@@ -84,7 +84,7 @@ impl Coded for Refusal {
     }
 }
 
-/// A method that can not fail.
+/// A method that cannot fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Never {}
 
@@ -99,7 +99,7 @@ impl Coded for Never {
 ///
 /// ```
 /// proto::refusals! {
-///     /// Why a job can not be signalled.
+///     /// Why a job cannot be signalled.
 ///     pub enum KillError {
 ///         /// No job has this id.
 ///         UnknownJob => EINVAL "unknown job id",

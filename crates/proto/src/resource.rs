@@ -178,7 +178,7 @@ pub struct MonitorWaitup {
     pub up: u32,
 }
 
-/// Takes ranks for offline, whatever is heard of them; for tests.
+/// Takes ranks for offline, regardless of what is heard of them; for tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MonitorForceDown {
     /// Which.

@@ -76,7 +76,7 @@ fn lifeline_is_cut() -> bool {
     matches!(poll(&mut fds, Some(&wait)), Ok(1..))
 }
 
-/// A broker that was killed leaves its folders; whoever notices removes them.
+/// A broker that was killed leaves its folders; who notices removes them.
 fn clean_up_after_broker() {
     for folder in env::var(MODULE_CLEANUP).unwrap_or_default().split(':') {
         if !folder.is_empty() {

@@ -1,6 +1,6 @@
 //! The connections of a loop: what waits on each, who pays for it, and who has to wait.
 //!
-//! Whoever holds more than their share is disconnected, see [`Peers::enforce`]. A client
+//! A client that holds more than its share is disconnected, see [`Peers::enforce`]. A client
 //! whose requests pile up at a peer that is slow to read is not read from until that peer
 //! has caught up, see [`Peers::send`]. Modules read always, so such a wait ends.
 

@@ -1,7 +1,7 @@
 //! What a child process does between fork and exec. Only system calls: nothing here
 //! may allocate or take a lock, which another thread might hold for ever.
 //!
-//! Every process that is started begins the same, whatever the one was that started the
+//! Every process that is started begins the same, no matter who started the
 //! broker: signals have their default effect, none is blocked, and no descriptor is open but
 //! those that were meant for it. Resource limits and the umask are the parent's.
 

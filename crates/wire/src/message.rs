@@ -270,7 +270,7 @@ impl Message {
     /// Who sent this request, told from all others: the hop that the sender's broker
     /// has stamped, `above` hops below the most recent one, and all hops below that.
     /// Those were put there by the sender itself, who may have programs behind it; so
-    /// whatever they say, they name no other sender.
+    /// they name no other sender, no matter what they say.
     pub fn sender(&self, above: usize) -> Option<Identity> {
         match self.routes.get(above..).unwrap_or_default() {
             [] => self.routes.last().cloned(),

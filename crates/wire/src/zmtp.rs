@@ -23,7 +23,7 @@ const ZMTP_HEAD_BYTES_MAX: usize = 9;
 /// A command and not a message.
 const COMMAND: u8 = 4;
 
-/// Why a connection can not be read on. Each ends it.
+/// Why a connection cannot be read on. Each ends it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ZmtpError {
     /// The other end speaks another protocol, or a version before 3.

@@ -2,7 +2,7 @@
 //! live instance.
 //!
 //! What may happen is read from the declarations in `proto`: a guest is refused what is the
-//! owner's, nobody gets away with a payload that is none, and whatever is sent, a job and
+//! owner's, nobody gets away with a payload that is none, and no matter what is sent, a job and
 //! a key of the owner stay as they are, no process dies, and memory keeps its bound. Read
 //! on in `attack/assault.rs` (what is sent), `enemy.rs` (how) and `watch.rs` (what must
 //! stay).

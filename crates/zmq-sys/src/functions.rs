@@ -99,7 +99,7 @@ unsafe extern "C" {
 ///
 /// zmq 0.10.0 panics on any other number, so a bind under a path with a file in
 /// the middle (ENOTDIR) would end the process. Such a number becomes EFAULT, which
-/// only a null pointer could cause otherwise; errno keeps the true one for whoever
+/// only a null pointer could cause otherwise; errno keeps the true one for code that
 /// asks at once.
 ///
 /// # Safety

@@ -163,7 +163,7 @@ impl Content {
         self.go_on(cx, due);
     }
 
-    /// Does what comes next: upkeep that can not wait, what has queued, other upkeep.
+    /// Does what comes next: upkeep that cannot wait, what has queued, other upkeep.
     fn go_on(&mut self, cx: &mut Cx<Self>, due: Upkeep) {
         if due == Upkeep::Now || (due == Upkeep::WhenIdle && self.queue.is_empty()) {
             self.under_way = Some(Vec::new());

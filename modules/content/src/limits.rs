@@ -66,13 +66,13 @@ pub const FOLDED_BYTES: usize = 4 << 20;
 /// Bytes of blobs in memory that edits begin from.
 pub const TEXTS_BYTES_MAX: usize = 16 << 20;
 
-/// Transactions in the journal. With so many they are moved before anything else is done.
+/// Transactions in the journal. With that number they are moved before anything else is done.
 pub const JOURNAL_TRANSACTIONS_MAX: usize = 2048;
 
 /// Bytes of blobs in the journal, likewise; those that came as edits count whole.
 pub const JOURNAL_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes of the write-ahead log. With so many it is copied into the file before anything
+/// Bytes of the write-ahead log. At that length it is copied into the file before anything
 /// else is done, and begins again; so it has as many and one transaction at most.
 pub const LOG_BYTES_MAX: u64 = 8 << 20;
 
@@ -95,7 +95,7 @@ pub const SALVAGE_ROOTS_MAX: usize = 64;
 /// Findings of damage that wait for someone to notice. Further ones are in the log only.
 pub const FINDINGS_MAX: usize = 500;
 
-/// Damaged files that are kept. With so many, someone has to look first.
+/// Damaged files that are kept. With that number, someone has to look first.
 pub const DAMAGED_FILES_MAX: usize = 100;
 
 /// How long to wait for another process to let go of the file, in milliseconds: a
@@ -105,7 +105,7 @@ pub const FILE_BUSY_MS: u64 = 5000;
 /// How long to wait between two looks at whether it has.
 pub const FILE_BUSY_STEP_MS: u64 = 50;
 
-/// Bytes of records from which on their file is written anew.
+/// Bytes of records from which on their file is written again.
 pub const RECORDS_BYTES_MIN: u64 = 1 << 20;
 
 /// How many times as long as it was the file of records becomes before that.

@@ -2,7 +2,7 @@
 //! user can read.
 
 fn main() -> std::process::ExitCode {
-    // Whatever the user's umask: what all jobs have is for the owner alone.
+    // Regardless of the user's umask: what all jobs have is for the owner alone.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     runtime::module_main::<content::Content>(content::Store::default)
 }

@@ -1,4 +1,4 @@
-//! The life of jobs that go well, and of those that can not begin.
+//! The life of jobs that go well, and of those that cannot begin.
 
 mod stage;
 

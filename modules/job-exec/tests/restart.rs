@@ -143,7 +143,7 @@ fn a_job_begins_when_that_is_in_its_log() {
     assert_eq!(topic, "kvs.namespace-create");
     stage.probe.answer(&topic, tag, Ok(""));
     assert_eq!(stage.run(), [""; 0]);
-    // So a job-exec after us may begin anew: our shell has begun nothing.
+    // So a job-exec after us may begin again: our shell has begun nothing.
     let mut heir = stage.heir();
     assert_eq!(heir.hello_as("old.1", false), [""; 0]);
     assert_eq!(

@@ -2,7 +2,7 @@
 //! the KVS directly (protocol/10 section 24, RFC 41).
 //!
 //! Read on in `watch.rs` (logs as they grow), `update.rs` (R and jobspec as they change)
-//! and `handlers/lookup.rs`. It keeps nothing: whoever asks is answered from the KVS.
+//! and `handlers/lookup.rs`. It keeps nothing: each request is answered from the KVS.
 
 mod core;
 mod handlers;

@@ -252,7 +252,7 @@ fn a_guest_log_is_waited_for_until_the_job_has_started() {
     let pending = submit();
     let started = submit() + &event("alloc", "") + &event("start", "");
     for (path, flags, log, expect) in [
-        // What every job gets is waited for whatever the flags.
+        // What every job gets is waited for, regardless of the flags.
         ("exec.eventlog", 0, &pending, Some(WAITING)),
         ("exec.eventlog", 1, &pending, Some(WAITING)),
         ("exec.eventlog", 0, &started, Some(WAITING)),

@@ -143,7 +143,7 @@ impl JobList {
             tracing::debug!("journal: EOF (exiting)");
             cx.exit(Ok(()));
         } else if refusal.errno == Errno::EHOSTUNREACH {
-            // The job manager died. Its successor's history is all that counts; whoever
+            // The job manager died. Its successor's history is all that counts; a client that
             // asks meanwhile waits for it.
             tracing::info!("journal: lost the job manager, asking its successor");
             let before =

@@ -9,7 +9,7 @@ pub const COMPARISONS: u64 = 1_000_000;
 /// Jobs written for one `list` before other requests get their turn.
 pub const LIST_SLICE_JOBS: usize = 512;
 
-/// Jobs in one response of a stream, whatever its `chunk` asks for.
+/// Jobs in one response of a stream, even if its `chunk` asks for more.
 pub const CHUNK_JOBS_MAX: u32 = 1_024;
 
 /// Requests that wait for the history; further ones are answered EBUSY.
@@ -36,5 +36,5 @@ pub const PAUSED_RECORDS_MAX: usize = 65_536;
 pub const WORDS_SWEEP_MIN: usize = 4_096;
 
 /// Different resources, asked for or given, whose numbers are remembered; beyond it all
-/// are forgotten and derived anew.
+/// are forgotten and derived again.
 pub const SHAPES_MAX: usize = 4_096;

@@ -143,7 +143,7 @@ impl JobList {
         }
     }
 
-    /// After a history was read anew: jobs that are waited for and not in it.
+    /// After a history was read again: jobs that are waited for and not in it.
     pub(crate) fn look_for_unknown(&mut self, cx: &mut Cx<Self>) {
         for id in self.waits.ids() {
             if self.table.get(id).is_none() {

@@ -33,16 +33,16 @@ pub struct Wish {
     pub nnodes: Option<u64>,
     /// Time limit in seconds.
     pub duration: Option<f64>,
-    /// So many tasks for each core, or node, of what the job gets.
+    /// N tasks for each core, or node, of what the job gets.
     pub per: Option<Per>,
 }
 
 /// What tasks are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Per {
-    /// So many for each core.
+    /// N for each core.
     Core(u64),
-    /// So many for each node.
+    /// N for each node.
     Node(u64),
 }
 

@@ -25,7 +25,7 @@ pub enum Mode {
     NotReady,
     /// All.
     Unlimited,
-    /// So many at a time.
+    /// N at a time.
     Limited(usize),
 }
 
@@ -91,7 +91,7 @@ impl Alloc {
 }
 
 impl JobManager {
-    /// A scheduler said hello: whatever an earlier one had is void.
+    /// A scheduler said hello: what an earlier one had is void.
     pub(crate) fn scheduler_hello(&mut self, cx: &mut Cx<Self>, peer: &Peer) {
         self.lose_scheduler(cx);
         self.alloc.hellos += 1;
@@ -109,7 +109,7 @@ impl JobManager {
         });
     }
 
-    /// Whoever had requests from us may be gone.
+    /// The service that had requests from us may be gone.
     pub(crate) fn scheduler_gone(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
         let scheduler = self.alloc.scheduler.as_ref();
         if gone.sender.is_some() && scheduler.is_some_and(|s| s.sender == gone.sender) {

@@ -83,7 +83,7 @@ impl JobManager {
         self.acting.extend(in_hand.map(|job| job.id));
     }
 
-    /// Whoever ran jobs may be gone.
+    /// The execution service may be gone.
     pub(crate) fn exec_gone(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
         if gone.sender.is_some() && self.exec.sender == gone.sender {
             self.lose_exec(cx, "execution service is gone");
@@ -211,7 +211,7 @@ impl JobManager {
     }
 }
 
-/// Tells whoever runs a job of an exception.
+/// Tells the execution service of a job of an exception.
 pub(crate) fn publish_exception(
     cx: &mut Cx<JobManager>,
     id: JobId,

@@ -280,7 +280,7 @@ impl Packed {
     /// As the journal sends it.
     pub fn record(&self, id: JobId) -> Bytes {
         row::unpack(&self.packed, self.bytes).unwrap_or_else(|| {
-            tracing::error!("job={id} can not be unpacked");
+            tracing::error!("job={id} cannot be unpacked");
             live_record(id, "", None, None)
         })
     }

@@ -149,7 +149,7 @@ impl Journal {
         self.events
     }
 
-    /// Begins the count of events anew.
+    /// Begins the count of events again.
     pub fn clear_stats(&mut self) {
         self.events = 0;
     }

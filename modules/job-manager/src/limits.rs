@@ -20,7 +20,7 @@ pub const REPLAY_LOOKUPS_MAX: usize = 512;
 pub const PURGE_JOBS_MAX: usize = 100;
 
 /// Waitable jobs that are over and that nobody has waited for. When there are more, the one
-/// with the lowest id can not be waited for any more.
+/// with the lowest id cannot be waited for any more.
 pub const UNWAITED_MAX: usize = 65_536;
 
 /// Operations of one commit. What does not fit waits for the next.

@@ -1,5 +1,5 @@
 //! Events on their way (protocol/11 section 5): into the job's log, to the journal, into
-//! the job, into the KVS; then whatever the job needs next. The only place where jobs change.
+//! the job, into the KVS; then what the job needs next. The only place where jobs change.
 
 use std::borrow::Cow;
 
@@ -138,7 +138,7 @@ impl JobManager {
     }
 }
 
-/// The event, an exception with as much of its note as a log takes: whoever writes it may be
+/// The event, an exception with as much of its note as a log takes: its writer may be
 /// a job, and the exception must not be lost for that.
 fn with_short_note(event: &JobEvent) -> Cow<'_, JobEvent> {
     match event {

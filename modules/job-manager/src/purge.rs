@@ -17,7 +17,7 @@ use crate::limits::PURGE_JOBS_MAX;
 pub struct Limits {
     /// Those younger than this, in seconds.
     pub age: Option<f64>,
-    /// So many.
+    /// N of them.
     pub number: Option<usize>,
 }
 

@@ -1,6 +1,6 @@
 //! The packed form of an inactive job: the record that the journal sends of it, compressed
 //! against a text that most records resemble. Rows are on disk: [`DICTIONARY`] belongs to
-//! version 1 of the job log and can not change without another version.
+//! version 1 of the job log and cannot change without another version.
 
 use bytes::Bytes;
 use lz4_flex::block::{compress_with_dict, decompress_with_dict};

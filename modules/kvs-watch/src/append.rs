@@ -95,7 +95,7 @@ impl Sent {
             .collect())
     }
 
-    /// Notes that the next blob, of so many bytes, was sent.
+    /// Notes that the next blob, of `bytes` bytes, was sent.
     pub fn note(&mut self, bytes: usize) {
         if let Self::Blobs { sizes, .. } = self {
             sizes.push(bytes);

@@ -164,7 +164,7 @@ impl Watcher {
             (Stage::NoNamespace, _) | (Stage::Following, Heard::Created) => {}
             (Stage::Following, Heard::Version { seq, root, unsure }) => {
                 // After a restart even the version that we have seen is looked at: its
-                // number may be the same and the lookup may have crossed the restart. Whoever
+                // number may be the same and the lookup may have crossed the restart. A client that
                 // restores an archive makes it begin at an earlier one.
                 if seq > self.seen || unsure {
                     self.seen = seq;

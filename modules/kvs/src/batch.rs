@@ -103,7 +103,7 @@ impl Batch {
         self.records.insert(record.key.clone(), record);
     }
 
-    /// Removes what is saved of a namespace, unless it is made anew in this batch.
+    /// Removes what is saved of a namespace, unless it is made again in this batch.
     fn put_removal(&mut self, name: &str, writers: &BTreeSet<String>) {
         let once = writers.iter().map(|writer| saved::no_once(name, writer));
         for record in once.chain([saved::no_namespace(name)]) {

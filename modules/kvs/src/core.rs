@@ -93,7 +93,7 @@ impl Host for Kvs {
         self.advance(cx);
     }
 
-    /// Whoever waited for a version does not any more.
+    /// A client that waited for a version does not any more.
     fn closed(&mut self, _: &mut Cx<Self>, request: StreamId) {
         for namespace in self.namespaces.values_mut() {
             let waiters = &mut namespace.waiters;

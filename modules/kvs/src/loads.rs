@@ -1,4 +1,4 @@
-//! How missing blobs come in: whoever needs some is parked, each blob is asked of content
+//! How missing blobs come in: a request that needs some is parked, each blob is asked of content
 //! once, and when the last one is there the same call is made again.
 
 use std::rc::Rc;

@@ -150,7 +150,7 @@ impl Kvs {
 }
 
 impl Namespace {
-    /// Tells of the current version after a restart: whoever follows the events may have
+    /// Tells of the current version after a restart: who follows the events may have
     /// missed what was stored just before it.
     pub(crate) fn publish_again(&self, cx: &mut Cx<Kvs>, name: &str) {
         let event = SetrootEvent {

@@ -121,7 +121,7 @@ fn record<T: Serialize>(key: String, row: Option<&T>) -> Record {
 }
 
 impl Saved {
-    /// Reads what was saved. A record that can not be read is an error: to go on without
+    /// Reads what was saved. A record that cannot be read is an error: to go on without
     /// it would lose acknowledged data.
     pub fn read(records: &[Record]) -> Result<Saved, String> {
         let mut saved = Saved::default();

@@ -125,7 +125,7 @@ impl Resource {
         }
     }
 
-    /// The resources are known now, or known anew.
+    /// The resources are known now, or known again.
     pub(crate) fn define(&mut self, cx: &mut Cx<Self>, inventory: Inventory) {
         let hosts: Vec<String> = {
             let last = inventory.set.ranks().last().map_or(0, |last| last + 1);

@@ -53,7 +53,7 @@ impl Monitor {
         }
     }
 
-    /// Somebody waits until so many are there.
+    /// Somebody waits until N are there.
     pub fn wait(&mut self, cx: &mut Cx<Resource>, up: u32, reply: Reply<MonitorWaitup>) {
         self.waiting.push((up, reply));
         self.answer_waiting(cx);

@@ -16,7 +16,7 @@ pub struct Settings {
     pub config: Option<Rset>,
     /// Targets that are never used, as written.
     pub exclude: String,
-    /// Take all of the machine, whatever this process is bound to.
+    /// Take all of the machine, not only what this process is bound to.
     pub norestrict: bool,
     /// Do not compare R with what is found.
     pub noverify: bool,

@@ -102,7 +102,7 @@ impl Batch {
     }
 }
 
-/// How many of the next allocations, each of so many bytes, go into one transaction.
+/// How many of the next allocations, each of `bytes` bytes, go into one transaction.
 fn n_fitting(sizes: impl Iterator<Item = usize>) -> usize {
     let mut bytes = 0;
     let fitting = sizes.take(BATCH_ALLOCATIONS_MAX).take_while(|size| {

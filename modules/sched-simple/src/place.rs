@@ -57,7 +57,7 @@ fn place_slots(pool: &mut Pool, request: &Request, ranks: Option<&IdSet>) -> Opt
     Some(taken)
 }
 
-/// Whether so many slots are free; stops counting when there are enough.
+/// Whether N slots are free; stops counting when there are enough.
 fn has_slots(pool: &Pool, request: &Request, ranks: Option<&IdSet>) -> bool {
     if pool.n_free_cores() < request.nslots.saturating_mul(request.slot_cores) {
         return false;

@@ -58,7 +58,7 @@ impl Request {
         )
     }
 
-    /// How many slots fit into so many cores and GPUs.
+    /// Number of slots that fit into these cores and GPUs.
     pub fn slots_in(&self, cores: u64, gpus: u64) -> u64 {
         let by_cores = cores / self.slot_cores.max(1);
         match self.slot_gpus {

@@ -71,7 +71,7 @@ fn a_response_goes_back_the_way_of_its_request() {
     );
     let own = request(1, "attr.get", &["c"]);
     check_answer(CHILD, own, Hop::Here, as_is, &["child3: ok attr.get c"]);
-    // Whoever puts a hop more on it has not been asked so.
+    // One who puts a hop more on it has not been asked so.
     let more = pushed_by("b3");
     check_answer(
         CLIENT,

@@ -35,7 +35,7 @@ pub struct Show {
     pub exec_events: bool,
     /// Follow the execution log for another reason: standard input needs it.
     pub exec: bool,
-    /// Of the output until now, only so many lines.
+    /// Of the output until now, only the last N lines.
     pub tail: Option<usize>,
     /// Exceptions and how the job ended.
     pub end: bool,
@@ -273,7 +273,7 @@ impl Follower {
         Ok(())
     }
 
-    /// A log has come to its end, or can not be read.
+    /// A log has come to its end, or cannot be read.
     fn ended(&mut self, log: Log, refusal: Refusal) -> Result<News, CliError> {
         match log {
             Log::Primary => self.primary = None,

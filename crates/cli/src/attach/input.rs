@@ -39,7 +39,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// For these tasks; with no descriptor, whatever is there is read at once.
+    /// For these tasks; with no descriptor, what is there is read at once.
     pub fn new(flux: &Flux, ranks: &str) -> Result<Input, CliError> {
         let descriptor = flux.input.descriptor();
         let descriptor = descriptor.map(|fd| fd.try_clone_to_owned()).transpose()?;
@@ -137,7 +137,7 @@ impl Input {
         self.under_way = None;
         match self.progress {
             Progress::Told => {}
-            // Whatever the reason, nobody takes what we read: there is no such task, it was
+            // For any reason, nobody takes what we read: there is no such task, it was
             // told the end by somebody else, or it reads a file.
             Progress::Reading if answer.is_ok() => {
                 if self.descriptor.is_none() {

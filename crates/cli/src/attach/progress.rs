@@ -1,6 +1,6 @@
 //! A line on the terminal that tells how far many jobs are: `--progress`.
 //!
-//! It is the last line of the terminal: whoever prints something else hides it first.
+//! It is the last line of the terminal: code that prints something else hides it first.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For so many jobs; `None` when there is no terminal to draw on.
+    /// For N jobs; `None` when there is no terminal to draw on.
     pub fn new(flux: &Flux, total: u64, shows_rate: bool) -> Option<Progress> {
         Some(Progress {
             counts: Counts {
@@ -94,7 +94,7 @@ impl Progress {
     }
 }
 
-/// The line after so many seconds, for a terminal of so many columns.
+/// The line after some seconds, for a terminal of `width` columns.
 fn line(counts: &Counts, shows_rate: bool, seconds: f64, columns: usize) -> String {
     let over = counts.done + counts.failed;
     let pending = counts.total.saturating_sub(over + counts.running);

@@ -1,6 +1,6 @@
 //! What a job waits for, told on the last line of the terminal until its tasks run.
 //!
-//! Whoever prints something else hides it first. Without a terminal, who asks for it is
+//! Code that prints something else hides it first. Without a terminal, who asks for it is
 //! told each change in a line of its own.
 
 use std::time::{Duration, Instant};

@@ -51,7 +51,7 @@ pub struct Dump {
     /// Read from the backing store, past the content service's memory
     #[arg(long)]
     no_cache: bool,
-    /// Leave out keys that can not be read, and say which
+    /// Leave out keys that cannot be read, and say which
     #[arg(long)]
     ignore_failed_read: bool,
     /// Requests to the content service under way at a time
@@ -196,7 +196,7 @@ impl Dumping<'_> {
         self.progress.step(flux, || count(n_keys))
     }
 
-    /// A key that can not be read ends the dump, unless it is to be left out.
+    /// A key that cannot be read ends the dump, unless it is to be left out.
     fn pass_over(&mut self, flux: &mut Flux, key: &Key, why: Refusal) -> Result<(), CliError> {
         let error = CliError::from(why).about(key);
         if !self.dump.ignore_failed_read {
@@ -271,7 +271,7 @@ impl Pending {
 
     fn discard(self) {
         if self.now != self.then {
-            // It is of no use; whoever finds it sees by its name what it is.
+            // It is of no use; who finds it sees by its name what it is.
             let _ = fs::remove_file(&self.now);
         }
     }

@@ -95,7 +95,7 @@ impl Pub {
 /// Show events as they come
 #[derive(clap::Args)]
 struct Sub {
-    /// End after so many
+    /// End after N events
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// Show payloads as they are

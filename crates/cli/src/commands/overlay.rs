@@ -151,7 +151,7 @@ impl Walk<'_> {
                 (false, false) => ("├─ ", "│  "),
             };
             let (first, below) = (format!("{rest}{branch}"), format!("{rest}{below}"));
-            // A broker that is away can not tell: its parent does.
+            // A broker that is away cannot tell: its parent does.
             let asked = match child.status.as_str() {
                 "offline" | "lost" => None,
                 _ => ask(&mut self.handle, child.rank).ok(),

@@ -32,7 +32,7 @@ pub struct Ping {
     /// Seconds between two requests
     #[arg(short, long, value_name = "SECONDS", default_value_t = 1.0)]
     interval: f64,
-    /// End after so many answers
+    /// End after N answers
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// Send all requests before the first answer is looked at

@@ -190,7 +190,7 @@ const SYSTEM_STATEDIR: &str = "/var/lib/flux";
 /// Where the configuration of a system instance is.
 const SYSTEM_CONFIG: &str = "/etc/flux/system/conf.d";
 
-/// Attributes that let an instance come up with whatever is broken in it.
+/// Attributes that let an instance come up with anything broken in it.
 fn recovery_attrs(target: &str) -> Vec<String> {
     let mut attrs: Vec<String> = [
         "broker.recovery-mode=1",

@@ -1,7 +1,7 @@
 //! The format language of listings: `{id.f58:>12} ?:{queue:<8.8} +:{username:<8}`.
 //!
 //! It knows nothing of jobs. A command resolves the names of fields once, when the
-//! format is read, to whatever tells it quickly what to show; rows are then rendered
+//! format is read, to a key that tells quickly what to show; rows are then rendered
 //! without looking at the text of the format again. Read on in `parse.rs` (the text),
 //! `spec.rs` (widths and precisions), `value.rs` (what a field holds, and conversions),
 //! `table.rs` (columns, header and rows), and `configured.rs` (formats in files).

@@ -22,9 +22,9 @@ pub struct Spec {
     pub fill: char,
     /// `None` is left for text and right for numbers.
     pub align: Option<Align>,
-    /// At least so many columns.
+    /// At least N columns.
     pub width: usize,
-    /// Text: at most so many characters. Numbers: digits.
+    /// Text: at most N characters. Numbers: digits.
     pub precision: Option<usize>,
     /// `d`, `f`, `g`, `s` or `x`.
     pub kind: Option<char>,

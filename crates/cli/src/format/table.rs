@@ -14,7 +14,7 @@ use crate::plain::Plain;
 pub struct TableOptions {
     /// Print the header.
     pub header: bool,
-    /// Lines are cut to so many columns.
+    /// Lines are cut to N columns.
     pub columns_max: Option<usize>,
     /// Zone of the times.
     pub zone: TimeZone,
@@ -176,7 +176,7 @@ impl<'f, F> Table<'f, F> {
     }
 }
 
-/// The heading is a text, whatever the values are.
+/// The heading is a text, even where the values are none.
 fn heading_spec(spec: &Spec) -> Spec {
     let is_number = matches!(spec.kind, Some('d' | 'f' | 'g' | 'x'));
     Spec {

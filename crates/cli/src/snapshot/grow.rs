@@ -75,7 +75,7 @@ impl Grow {
         self.n_blobs
     }
 
-    /// Puts a value at a key, in place of whatever was there.
+    /// Puts a value at a key, in place of what was there.
     pub fn put_value(
         &mut self,
         blobs: &mut Blobs,
@@ -93,7 +93,7 @@ impl Grow {
     /// Puts a tree object at a key.
     pub fn put(&mut self, blobs: &mut Blobs, key: &Key, tree: Tree) -> Result<(), CliError> {
         let Some((name, above)) = key.names().split_last() else {
-            return Err(CliError::new("the root can not be a value"));
+            return Err(CliError::new("the root cannot be a value"));
         };
         self.open(blobs, above)?;
         if let Some(open) = self.open.last_mut() {

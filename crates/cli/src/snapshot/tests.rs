@@ -1,5 +1,5 @@
 //! Trees against a content store made of one map: what is grown is what is walked,
-//! whatever the window, and a hole is found where it is.
+//! for every window, and a hole is found where it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

@@ -43,7 +43,7 @@ pub enum Visit {
     Leaf(Key, Tree, Vec<Result<Bytes, Refusal>>),
     /// A directory that was read; its entries follow.
     Dir(Key, BlobRef),
-    /// A directory that can not be read.
+    /// A directory that cannot be read.
     BadDir(Key, Refusal),
 }
 
@@ -162,7 +162,7 @@ impl Walk {
                 None
             }
             Tree::DirRef(blobref) => {
-                // Whatever was asked about the blob must have gone well; the blob is last.
+                // What was asked about the blob must have gone well; the blob is last.
                 let got: Result<Vec<Bytes>, Refusal> = node.got.into_iter().collect();
                 let read = got.and_then(|got| match got.last() {
                     Some(blob) if !self.values.is_check() => dir_of(blob),

@@ -35,7 +35,7 @@ pub struct Options {
     /// GPUs of each node
     #[arg(long, value_name = "N", help_heading = PER_RESOURCE)]
     pub gpus_per_node: Option<u32>,
-    /// End the job after so many minutes, or after a duration such as 30s or 2h
+    /// End the job after N minutes, or after a duration such as 30s or 2h
     #[arg(short, long, value_name = "MINUTES|DURATION", value_parser = values::time_limit)]
     pub time_limit: Option<f64>,
     /// Submit to this queue

@@ -8,7 +8,7 @@ use wire::Message;
 
 use super::check;
 
-/// Answers as job-list does that knows these jobs, whatever is asked; the attributes that
+/// Answers as job-list does that knows these jobs, to any request; the attributes that
 /// were asked for must be `attrs`, unless that is empty.
 fn listing(
     jobs: Vec<Value>,

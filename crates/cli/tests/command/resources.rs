@@ -8,7 +8,7 @@ use wire::Message;
 
 use super::check;
 
-/// R of so many ranks with two cores each.
+/// R of N ranks with two cores each.
 fn r(ranks: &str, hosts: &str, properties: &Value) -> Value {
     json!({"version":1,"execution":{"R_lite":[{"rank":ranks,"children":{"core":"0-1"}}],
         "starttime":0.0,"expiration":0.0,"nodelist":[hosts],"properties":properties}})

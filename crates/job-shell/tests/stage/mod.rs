@@ -1,4 +1,4 @@
-//! A job shell on stage: a job-exec that tells it its job, a kvs that stores whatever is
+//! A job shell on stage: a job-exec that tells it its job, a kvs that stores all that is
 //! committed, and tasks that do what the test says.
 #![allow(dead_code, reason = "each test file uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]

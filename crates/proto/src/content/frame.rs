@@ -10,7 +10,7 @@
 //! records = version:u8 count:u32 record*
 //! ```
 //!
-//! `bytes8`, `text16` and `bytes32` are a length of so many bits, then that many bytes.
+//! `bytes8`, `text16` and `bytes32` are a length of that number of bits, then that number of bytes.
 //! The checkpoint is JSON, empty when there is none.
 
 use bytes::{BufMut, Bytes, BytesMut};

@@ -29,7 +29,7 @@ crate::refusals! {
         Inactive => ENOENT "job is inactive",
         /// Someone else's job.
         NotYours => EPERM "guests can only raise exceptions on their own jobs",
-        /// The job has so many events that it takes only those that end it.
+        /// The job has as many events as it may have, but for those that end it.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
     }
 }

@@ -114,7 +114,7 @@ pub enum JobEventError {
     /// The log was written by a later version.
     #[error("eventlog v{0} is unsupported")]
     Version(i64),
-    /// The time or the name of the event can not be written.
+    /// The time or the name of the event cannot be written.
     #[error("{0}")]
     Entry(#[from] EventlogError),
 }

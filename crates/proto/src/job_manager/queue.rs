@@ -87,7 +87,7 @@ pub struct QueueStart {
 pub struct Purge {
     /// Keep those younger than this, in seconds; -1 for no such limit.
     pub age_limit: f64,
-    /// Keep so many; -1 for no such limit.
+    /// Keep N; -1 for no such limit.
     pub num_limit: i64,
     /// How many at a time, 1 to 100.
     pub batch: i64,

@@ -61,7 +61,7 @@ impl Op {
         Op::new(key, 0, Some(tree))
     }
 
-    /// Makes an empty directory, in place of whatever was there.
+    /// Makes an empty directory, in place of what was there.
     pub fn mkdir(key: impl Into<String>) -> Op {
         Op::put_tree(key, Tree::empty_dir())
     }

@@ -8,7 +8,7 @@ use client::{Handle, Options};
 
 use super::row::{Measure, Row};
 
-/// Cores of the instance that runs simulated jobs, whatever the machine has.
+/// Cores of the instance that runs simulated jobs, on any machine.
 const MOCK_CORES: u32 = 64;
 
 /// A `flux` to measure.

@@ -37,11 +37,11 @@ use task::Script;
 const KILLS_PER_ROUND: u64 = 12;
 /// Longest pause before a kill, in milliseconds.
 const PAUSE_MS: u64 = 200;
-/// In one of so many rounds all jobs come to their end before the broker is killed.
+/// In one of N rounds all jobs come to their end before the broker is killed.
 const QUIET_EVERY: u64 = 3;
 /// How long followers may take to be told the last thing.
 const REST: Duration = Duration::from_secs(20);
-/// Cores of the instance, whatever the machine has.
+/// Cores of the instance, on any machine.
 const CORES: u32 = 16;
 
 /// What everyone at work needs.
@@ -175,7 +175,7 @@ fn round(
             }
             _ => Ok(()),
         };
-        // Whatever went wrong, the broker goes, or nobody would come to an end.
+        // Even if something went wrong, the broker goes, or nobody would come to an end.
         let end = kill_broker(fire, &mut broker, rng);
         killed.and(rested).and(end)
     })

@@ -42,7 +42,7 @@ fn counted(args: &[&str]) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Reads to the end whatever comes, text or not: a reader that stops early breaks the
+/// Reads to the end, text or not: a reader that stops early breaks the
 /// pipe, and with it the run.
 fn echo_and_count(output: impl Read) -> Tally {
     let mut tally = Tally::default();

@@ -1,5 +1,5 @@
 //! Every member is set up alike: shared version and lints, and in core crates the
-//! compiler's ban on whatever would make two runs differ.
+//! compiler's ban on all that would make two runs differ.
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! content-backing.gc-info, mark and sweep: what a collector asks for
 //! (doc/garbage-collection.md).
 //!
-//! Each request is done in small steps, each in a transaction with whatever else has come
+//! Each request is done in small steps, each in a transaction with what else has come
 //! by then, so that commits never wait for a whole request.
 
 use node::{Cx, Peer, Reply};

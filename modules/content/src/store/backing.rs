@@ -44,7 +44,7 @@ pub enum Upkeep {
 
 /// A store on a disk, owned by the worker thread. It is closed by dropping it.
 ///
-/// A [`Failure`] is of the store, not of one task: whoever gets one calls
+/// A [`Failure`] is of the store, not of one task: the caller that gets one calls
 /// [`undo`](Backing::undo), and then nothing of the batch is there.
 pub trait Backing: Debug + Send {
     /// The file, or the folder, by which failures are told.
@@ -56,7 +56,7 @@ pub trait Backing: Debug + Send {
     /// Makes everything since `begin` last, all or nothing.
     fn end(&mut self) -> Result<(), Failure>;
 
-    /// Back to what was before `begin`, whatever has failed since, `end` included.
+    /// Back to what was before `begin`, after any failure since, that of `end` included.
     fn undo(&mut self);
 
     /// What was found damaged so far.
@@ -92,7 +92,7 @@ pub trait Backing: Debug + Send {
     /// at most blobs of it are there.
     fn commit(&mut self, commit: &Commit) -> Result<Result<(), Refusal>, Failure>;
 
-    /// The checkpoints, newest first. One that can not be read is left out.
+    /// The checkpoints, newest first. One that cannot be read is left out.
     fn checkpoints(&mut self) -> Result<Vec<Checkpoint>, Failure>;
 
     /// Adds a checkpoint, and forgets those beyond the limit.

@@ -80,7 +80,7 @@ impl Store {
         if let Some(mut backing) = self.backing.take()
             && let Err(failure) = backing.close()
         {
-            // Nothing is lost: whoever opens the store next does it.
+            // Nothing is lost: the next to open the store does it.
             batch::tell(backing.as_mut(), &failure);
         }
     }

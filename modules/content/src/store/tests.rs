@@ -67,7 +67,7 @@ pub(in crate::store) fn checkpoint(sequence: i64) -> Checkpoint {
     }
 }
 
-/// Bytes that can not be compressed.
+/// Bytes that cannot be compressed.
 pub(in crate::store) fn noise(len: usize) -> Vec<u8> {
     let mut rng = fastrand::Rng::with_seed(1);
     std::iter::repeat_with(|| rng.u8(..)).take(len).collect()

@@ -1,4 +1,4 @@
-//! A job-exec on stage: a kvs that stores whatever is committed, a job manager that
+//! A job-exec on stage: a kvs that stores all that is committed, a job manager that
 //! listens, and children that do what the test says.
 #![allow(dead_code, reason = "each test file uses its own part of the stage")]
 #![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]

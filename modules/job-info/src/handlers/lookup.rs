@@ -90,7 +90,7 @@ fn gather(
             if let Ok((found, _)) = gathered.try_borrow_mut().as_deref_mut() {
                 found.insert(key, value);
             }
-            // Whoever comes last has the only handle left.
+            // The last answer has the only handle left.
             if let Some(gathered) = Rc::into_inner(gathered)
                 && let (found, Some(then)) = gathered.into_inner()
             {

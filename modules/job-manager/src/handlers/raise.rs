@@ -58,7 +58,7 @@ fn raise_one(
     Ok(())
 }
 
-/// Posts an exception and tells whoever runs the job.
+/// Posts an exception and tells the execution service.
 fn except(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId, exception: Exception) -> bool {
     let kind = exception.kind.as_str().to_owned();
     let severity = exception.severity.get().into();

@@ -117,7 +117,7 @@ impl JobLog {
             all.extend(records);
             return self.add(level + 1, fold(all), ops);
         }
-        // Into a segment goes whatever is older too, or it would be read too late.
+        // Into a segment goes what is older too, or it would be read too late.
         let mut all = Vec::new();
         for older in (0..LEVELS).rev() {
             all.extend(self.take(older, ops));

@@ -1,4 +1,4 @@
-//! Reading the job log: its pieces in the order of time, whatever order they come in.
+//! Reading the job log: its pieces in the order of time, in any order of arrival.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
 //! The start (protocol/11 section 14). The job log tells which jobs there are and what the
 //! inactive ones were; only active jobs are read from their own keys. Without a job log,
-//! or with a damaged one, every job is, and the job log is written anew. A job that does
+//! or with a damaged one, every job is, and the job log is written again. A job that does
 //! not replay is set aside, never dropped.
 //!
-//! An empty commit comes first: whatever an earlier job manager had sent off is applied
+//! An empty commit comes first: what an earlier job manager had sent off is applied
 //! then, and everything is read from the version that it made; or from the current one,
 //! where nothing can be committed for now.
 
@@ -38,11 +38,11 @@ enum Task {
     Requests,
     /// Whether there is a job log.
     Head,
-    /// A directory so many levels below [`SEGMENTS_KEY`].
+    /// A directory N levels below [`SEGMENTS_KEY`].
     Segments(String, u32),
     /// A piece of the job log, by its place in the order of time.
     Piece(usize, String),
-    /// A directory so many levels below `job`, whose entries are words of job ids.
+    /// A directory N levels below `job`, whose entries are words of job ids.
     Dir(String, u32),
     /// One key of a job.
     Key(JobId, &'static str),
@@ -209,7 +209,7 @@ impl JobManager {
         }
     }
 
-    /// The job log can not be read: it is as if there were none.
+    /// The job log cannot be read: it is as if there were none.
     fn damaged(&mut self, key: &str, why: &str) {
         let Some(replay) = &mut self.replay else {
             return;

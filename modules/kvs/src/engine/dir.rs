@@ -292,7 +292,7 @@ fn spans_if_canonical(text: &Bytes, entries: &[(&RawValue, &RawValue)]) -> Optio
     (framed && names.is_sorted_by(|a, b| a < b)).then_some(spans)
 }
 
-/// Writes other text anew. Of entries of one name the last counts.
+/// Writes other text in full. Of entries of one name the last counts.
 fn rebuild(entries: &[(&RawValue, &RawValue)]) -> Result<Dir, Corrupt> {
     let mut sorted = std::collections::BTreeMap::new();
     for (name, object) in entries {

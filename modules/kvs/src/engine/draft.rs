@@ -119,7 +119,7 @@ impl Draft {
         }
     }
 
-    /// The directory under `name`, made if there is none; whatever else is there is lost.
+    /// The directory under `name`, made if there is none; anything else there is lost.
     pub fn open(&mut self, view: &mut View<'_>, name: &str) -> Result<&mut Draft, Stop> {
         if !matches!(self.edits.get(name), Some(Edit::Dir(_))) {
             let draft = match self.get(name) {

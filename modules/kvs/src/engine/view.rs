@@ -84,7 +84,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Nothing yet; up to so many bytes of each kind.
+    /// Nothing yet; up to this number of bytes of each kind.
     pub fn new(dirs_bytes_max: usize, blobs_bytes_max: usize) -> Memory {
         Memory {
             dirs: Lru::new(dirs_bytes_max),
@@ -101,7 +101,7 @@ impl Memory {
 }
 
 /// Objects in batches that are on their way to the store. The next transaction works on
-/// them, and they can not be fetched yet, so they must not be pushed out. As many as the
+/// them, and they cannot be fetched yet, so they must not be pushed out. As many as the
 /// batches have.
 #[derive(Debug, Default)]
 pub struct Unstored {

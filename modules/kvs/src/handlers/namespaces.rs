@@ -24,7 +24,7 @@ pub fn create(
         return reply.send(cx, Ok(Empty));
     }
     if core.reserved.get(&request.namespace) == Some(&Reserved::Creating) {
-        // Whoever is told that it exists goes on to use it.
+        // A client that is told that it exists goes on to use it.
         let rivals = core.rivals.entry(request.namespace).or_default();
         return rivals.push(reply);
     }

@@ -31,7 +31,7 @@ use crate::snapshot::walk::{Values, Visit, Walk};
 /// too, and counts until --accept says that it was noticed.
 ///
 /// With --repair what is left of a damaged value is moved to the same key below
-/// lost+found, and a directory that can not be read is unlinked; a new checkpoint refers
+/// lost+found, and a directory that cannot be read is unlinked; a new checkpoint refers
 /// to the rest. The kvs module must not be loaded. What it wrote since its last
 /// checkpoint is only in that when it was removed in order: after a crash, load it and
 /// remove it again first.
@@ -142,7 +142,7 @@ impl Fsck {
         Ok((source::blobref(&rootref)?, sequence))
     }
 
-    /// Checks every key. A root that can not be read ends it.
+    /// Checks every key. A root that cannot be read ends it.
     fn check(
         &self,
         flux: &mut Flux,

@@ -67,7 +67,7 @@ impl Form {
         self.shape.printer(flux)
     }
 
-    /// Why a log can not be read.
+    /// Why a log cannot be read.
     pub fn failed(&self, id: &str, refusal: Refusal) -> CliError {
         let is_job = refusal.text.as_deref() == Some("invalid job id") || self.path == "eventlog";
         match refusal.errno {

@@ -17,7 +17,7 @@ use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 /// List jobs as JSON, one a line
 #[derive(clap::Args)]
 pub struct ListArgs {
-    /// So many at most; 0 for all
+    /// Show at most N jobs (0 = no limit)
     #[arg(short, long, value_name = "N", default_value_t = 1000)]
     count: u64,
     /// In these states, separated by commas

@@ -14,7 +14,7 @@ pub struct Purge {
     /// Keep those that have been over for less than this
     #[arg(long, value_name = "DURATION")]
     age_limit: Option<Fsd>,
-    /// Keep so many of the newest
+    /// Keep the N most recent jobs
     #[arg(long, value_name = "N")]
     num_limit: Option<i64>,
     /// How many at a time

@@ -14,7 +14,7 @@ pub struct Recursion {
     /// With --recursive, those of other users too
     #[arg(long)]
     recurse_all: bool,
-    /// With --recursive, go down so many levels at most
+    /// With --recursive, go down at most N levels
     #[arg(short = 'L', long, value_name = "N")]
     level: Option<u32>,
     /// Instances that are asked at once; here it is always one

@@ -147,7 +147,7 @@ impl Walk<'_> {
     }
 }
 
-/// `head` and `value` as one line of at most so many columns.
+/// `head` and `value` as one line of at most N columns.
 fn cut(head: String, value: &str, columns: Option<usize>) -> String {
     let (first, is_more) = match value.split_once('\n') {
         Some((first, rest)) => (first, !rest.is_empty()),

@@ -42,7 +42,7 @@ pub struct Get {
     /// With --watch, also when a directory or link above it changed
     #[arg(short, long, requires = "watch")]
     full: bool,
-    /// With --watch, end after so many values
+    /// With --watch, end after N values
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// Read the value in parts

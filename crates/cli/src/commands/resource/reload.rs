@@ -6,7 +6,7 @@ use super::ask;
 use crate::error::{CliError, io_text};
 use crate::flux::Flux;
 
-/// Read the resources anew from a file with R, while no scheduler holds them
+/// Read the resources again from a file with R, while no scheduler holds them
 #[derive(clap::Args)]
 pub struct Reload {
     /// The path is a folder of hwloc XML files

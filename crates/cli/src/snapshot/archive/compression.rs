@@ -121,7 +121,7 @@ impl Write for Packer {
     }
 }
 
-/// Unpacks what is read, whatever it was packed with.
+/// Unpacks what is read, in any format.
 pub fn unpack(input: Box<dyn Read>) -> io::Result<Box<dyn Read>> {
     let mut input = input;
     let mut first = Vec::new();

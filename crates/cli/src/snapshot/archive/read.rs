@@ -30,7 +30,7 @@ pub struct Member {
 pub enum What {
     /// A value.
     Value(Vec<u8>),
-    /// A value of so many bytes, which is more than was asked for.
+    /// A value of N bytes, which is more than was asked for.
     Large(u64),
     /// A link.
     Link(Tree),
@@ -39,7 +39,7 @@ pub enum What {
 }
 
 impl Reader {
-    /// Opens an archive, whatever it is packed with.
+    /// Opens an archive of any format.
     pub fn new(input: Box<dyn Read>) -> io::Result<Reader> {
         Ok(Reader {
             archive: Archive::new(unpack(input)?),

@@ -1,5 +1,5 @@
 //! Which resources version 1 has, and within what (RFC 25): one node or slot, a slot in a node,
-//! cores and perhaps GPUs in a slot. Whatever else would be passed over by those who count.
+//! cores and perhaps GPUs in a slot. Anything else would be passed over by those who count.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The real command `flux` under kills: whoever uses it must not notice that modules die.
+//! The real command `flux` under kills: its users must not notice that modules die.
 
 use std::fs;
 use std::process::{Command, ExitStatus};

@@ -195,7 +195,7 @@ impl Ledger {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        // Whoever panicked has not left an entry half written.
+        // A thread that panicked has not left an entry half written.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,7 +13,7 @@ const CODES: [i32; 4] = [0, 1, 7, 137];
 /// Lines of output in turn; the last one makes some 100 KB.
 const LINES: [u64; 5] = [1, 0, 20, 1, 1500];
 
-/// Of so many lines one is a complaint, on the other stream.
+/// One of N lines is a complaint, on the other stream.
 const COMPLAINT_EVERY: u64 = 8;
 
 /// `task N CODE LINES PAUSE`. Leaves a mark when it begins and when it is done, each
@@ -83,7 +83,7 @@ impl Task {
             .collect()
     }
 
-    /// Its name, by which it is found whoever submitted it.
+    /// Its name, by which it is found, no matter who submitted it.
     pub fn name(self) -> String {
         format!("crash{}", self.0)
     }

@@ -183,7 +183,7 @@ fn log_of(handle: &mut Handle, id: JobId, path: &str) -> (String, Vec<Entry>) {
     (String::from_utf8_lossy(&bytes).into_owned(), entries)
 }
 
-/// The log of a job that is over. Whoever follows jobs hears of an event before it is
+/// The log of a job that is over. A follower of jobs hears of an event before it is
 /// stored.
 fn whole_log(handle: &mut Handle, id: JobId) -> (String, Vec<Entry>) {
     let end = Instant::now() + STUCK_AFTER;

@@ -23,7 +23,7 @@ pub struct Journal {
     file: File,
     /// Bytes of whole lines.
     len: u64,
-    /// Bytes when it was written anew last.
+    /// Bytes when it was written again last.
     compact_len: u64,
     /// Whether there may be something after the whole lines.
     is_torn: bool,
@@ -152,7 +152,7 @@ impl Journal {
         }
     }
 
-    /// Writes everything anew once the file is much longer than that. It may as well be
+    /// Writes everything again once the file is much longer than that. It may as well be
     /// done the next time.
     pub fn compact_if_long(&mut self, state: &State, is_power_safe: bool) {
         let max = self.compact_len.saturating_mul(RECORDS_GROWTH_MAX);

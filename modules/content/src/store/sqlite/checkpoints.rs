@@ -14,7 +14,7 @@ pub fn newest_id(db: &Connection) -> Result<i64, Failure> {
     Ok(db.query_row(newest, [], |row| row.get(0))?)
 }
 
-/// The checkpoints, newest first. One that can not be read is left out.
+/// The checkpoints, newest first. One that cannot be read is left out.
 pub fn get(db: &Connection) -> Result<Vec<KeptCheckpoint>, Failure> {
     let mut select = db.prepare_cached("SELECT id, value FROM checkpt_v2 ORDER BY id DESC")?;
     let rows = select.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;

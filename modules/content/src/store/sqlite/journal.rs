@@ -10,7 +10,7 @@
 //! for: the commit waits only for a look whether the other one is there and good.
 //!
 //! Commits are kept in the form in which they travel (`proto/src/content/frame.rs`). A kill
-//! may leave some to the next release: whoever changes the form must go on reading this one.
+//! may leave some to the next release: a change of the form must go on reading this one.
 //!
 //! Other tools find everything in its place after a checkpoint and after a clean end:
 //! both fold what is there. After a kill, opening the file does.

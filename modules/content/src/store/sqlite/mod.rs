@@ -367,7 +367,7 @@ impl Backing for Sqlite {
 
     fn commit(&mut self, commit: &Commit) -> Result<Result<(), Refusal>, Failure> {
         if self.journal.size().0 >= 2 * JOURNAL_TRANSACTIONS_MAX {
-            // Upkeep has failed so far: whoever asks for more is told why.
+            // Upkeep has failed so far: a request for more is told why.
             self.journal.fold(&self.db, Share::All, self.epoch)?;
         }
         if let Err(refusal) = self.journal.add(&self.db, commit, self.epoch)? {

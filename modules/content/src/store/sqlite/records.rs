@@ -1,5 +1,5 @@
 //! Table `ferroflux_records`: what the kvs keeps beside the blobs. It has one writer at a
-//! time, the one that opened it last, so that what a killed predecessor had sent can not
+//! time, the one that opened it last, so that what a killed predecessor had sent cannot
 //! undo what its successor has done.
 //!
 //! Every value ends with a check of it and its key; `seals.rs` has what is known of the

@@ -108,7 +108,7 @@ fn add_epoch(db: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// SQLite only says that it can not open a file; the kernel says why.
+/// SQLite only says that it cannot open a file; the kernel says why.
 fn why_not_open(path: &Path, error: rusqlite::Error) -> Failure {
     if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) {
         let opened = std::fs::OpenOptions::new()

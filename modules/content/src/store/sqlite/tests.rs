@@ -243,7 +243,7 @@ fn the_newest_checkpoints_are_kept_and_mark_what_is_stored_after_them() {
     assert_eq!(row_of(&store, b"y").2, 3);
     run_one(&mut store, Task::CheckpointPut(checkpoint(4))).unwrap();
     run_one(&mut store, store_of(b"x")).unwrap();
-    assert_eq!(row_of(&store, b"x").2, 4, "storing it again marks it anew");
+    assert_eq!(row_of(&store, b"x").2, 4, "storing it again marks it again");
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct Get {
     /// Wait until the log exists
     #[arg(short = 'W', long)]
     waitcreate: bool,
-    /// End after so many entries
+    /// End after N entries
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// Read the log in parts

@@ -361,7 +361,7 @@ fn a_version_may_come_again_as_an_edit_of_what_was_made_of_it() {
             .iter()
             .all(|number| has_version(&mut store, *number))
     );
-    // Whatever was folded before.
+    // Regardless of what was folded before.
     store.fold(Share::All).unwrap();
     let again = Commit {
         edits: edit(3, 5).edits,

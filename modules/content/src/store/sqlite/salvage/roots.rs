@@ -77,7 +77,7 @@ pub fn choose(
     let checkpoints = checkpoints::get(db)?;
     let candidates = candidates(&kept, &checkpoints, made);
     let Some(newest) = candidates.first() else {
-        damage.note("there is neither a root nor a checkpoint: everything begins anew");
+        damage.note("there is neither a root nor a checkpoint: everything begins again");
         return Ok(Ok(()));
     };
     let (newest_version, mut second) = (newest.version, None);
