@@ -32,6 +32,8 @@ struct Client {
     finalized: bool,
     closed: bool,
     in_barrier: bool,
+    /// It was started again: the others are past their barriers.
+    is_late: bool,
 }
 
 /// What is to be done.
@@ -83,6 +85,17 @@ impl Server {
             self.protocol_error(task, "line too long", &mut effects);
         }
         effects
+    }
+
+    /// A task is started again, with a new socket. It finds every barrier open.
+    pub fn begin_again(&mut self, task: usize) {
+        if let Some(client) = self.clients.get_mut(task) {
+            self.entered -= usize::from(client.in_barrier);
+            *client = Client {
+                is_late: true,
+                ..Client::default()
+            };
+        }
     }
 
     /// A task closed its socket.
@@ -210,6 +223,9 @@ impl Server {
 
     fn barrier(&mut self, task: usize, effects: &mut Vec<Effect>) {
         let client = &mut self.clients[task];
+        if client.is_late {
+            return reply(effects, task, "cmd=barrier_out rc=0".to_owned());
+        }
         self.entered += usize::from(!client.in_barrier);
         client.in_barrier = true;
         if self.entered < self.clients.len() {
@@ -339,6 +355,18 @@ mod tests {
         assert_eq!(
             show(server.receive(0, b"cmd=barrier_in\n")),
             "0:cmd=barrier_out rc=0; 1:cmd=barrier_out rc=0"
+        );
+        assert_eq!(show(server.receive(0, b"cmd=barrier_in\n")), "");
+    }
+
+    #[test]
+    fn one_that_is_started_again_finds_every_barrier_open() {
+        let mut server = server(2);
+        assert_eq!(show(server.receive(1, b"cmd=barrier_in\ncmd=get")), "");
+        server.begin_again(1);
+        assert_eq!(
+            show(server.receive(1, b"cmd=barrier_in\n")),
+            "1:cmd=barrier_out rc=0"
         );
         assert_eq!(show(server.receive(0, b"cmd=barrier_in\n")), "");
     }

@@ -39,6 +39,7 @@ pub mod runat;
 pub mod sched;
 pub mod service;
 pub mod shutdown;
+pub mod start;
 pub mod state_machine;
 
 mod bus;

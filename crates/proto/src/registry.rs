@@ -42,6 +42,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("service", crate::service::METHODS),
     ("shell", crate::job_shell::METHODS),
     ("shutdown", crate::shutdown::METHODS),
+    ("start", crate::start::METHODS),
     ("state-machine", crate::state_machine::METHODS),
 ];
 

@@ -20,10 +20,10 @@ pub enum Door {
     Modules,
 }
 
-/// Two listening sockets.
+/// The listening sockets.
 pub struct Doors {
     clients: (UnixListener, u64),
-    modules: (UnixListener, u64),
+    modules: Option<(UnixListener, u64)>,
     /// Given up to take a connection when there is no other descriptor, so that the one
     /// who waits there can be told.
     spare: Option<File>,
@@ -33,13 +33,13 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Listens to clients and modules, with these tokens.
+    /// Listens to clients, and to modules where there are some, with these tokens.
     pub fn open(
         clients: (UnixListener, u64),
-        modules: (UnixListener, u64),
+        modules: Option<(UnixListener, u64)>,
         poller: &Poller,
     ) -> io::Result<Doors> {
-        for (listener, token) in [&clients, &modules] {
+        for (listener, token) in std::iter::once(&clients).chain(&modules) {
             listener.set_nonblocking(true)?;
             poller.add(listener, *token)?;
         }
@@ -77,11 +77,14 @@ impl Doors {
     }
 
     fn accept(&self, door: Door) -> io::Result<UnixStream> {
-        let (listener, _) = match door {
-            Door::Clients => &self.clients,
-            Door::Modules => &self.modules,
+        let listener = match door {
+            Door::Clients => Some(&self.clients),
+            Door::Modules => self.modules.as_ref(),
         };
-        Ok(listener.accept()?.0)
+        match listener {
+            Some((listener, _)) => Ok(listener.accept()?.0),
+            None => Err(OsError::AGAIN.into()),
+        }
     }
 
     /// Tells a client that there is no room for it now.
@@ -101,8 +104,9 @@ impl Doors {
     /// Nobody is let in for a moment: to be told over and over that somebody waits would
     /// keep the loop busy.
     fn close(&mut self, now: Duration, poller: &Poller) {
-        poller.remove(&self.clients.0);
-        poller.remove(&self.modules.0);
+        for (listener, _) in std::iter::once(&self.clients).chain(&self.modules) {
+            poller.remove(listener);
+        }
         self.closed_until = Some(now + Duration::from_millis(ACCEPT_PAUSE_MS));
     }
 
@@ -116,7 +120,7 @@ impl Doors {
         if self.closed_until.is_some_and(|until| until <= now) {
             self.closed_until = None;
             self.spare = self.spare.take().or_else(spare);
-            for (listener, token) in [&self.clients, &self.modules] {
+            for (listener, token) in std::iter::once(&self.clients).chain(&self.modules) {
                 poller.add(listener, *token)?;
             }
         }

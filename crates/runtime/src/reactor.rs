@@ -120,7 +120,7 @@ impl<N: Node> Reactor<N> {
             make_worker: None,
             signals: None,
             sinks: Sinks::default(),
-            last_peer: 0,
+            last_peer: PeerId::PARENT.0,
             scratch: Vec::new(),
             exit: None,
         })
@@ -172,8 +172,15 @@ impl<N: Node> Reactor<N> {
     pub fn as_broker(mut self, modules: UnixListener, clients: UnixListener) -> io::Result<Self> {
         let clients = (clients, token::make(token::CLIENTS, 0));
         let modules = (modules, token::make(token::MODULES, 0));
-        self.doors = Some(Doors::open(clients, modules, &self.poller)?);
+        self.doors = Some(Doors::open(clients, Some(modules), &self.poller)?);
         self.uplink = Uplink::Loop;
+        Ok(self)
+    }
+
+    /// Serves programs at a socket of its own, as a broker does, and is none.
+    pub fn as_server(mut self, clients: UnixListener) -> io::Result<Self> {
+        let clients = (clients, token::make(token::CLIENTS, 0));
+        self.doors = Some(Doors::open(clients, None, &self.poller)?);
         Ok(self)
     }
 

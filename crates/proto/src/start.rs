@@ -1,0 +1,75 @@
+//! start.*: the brokers of a test instance, as the program knows them that has started
+//! them. It answers on a socket of its own, FLUX_START_URI (protocol/03 section 16).
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::JsonSchema;
+use crate::{Empty, Refusal};
+
+/// Asks which brokers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Status;
+
+/// The processes, by rank.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Procs {
+    /// One for each rank.
+    pub procs: Vec<Proc>,
+}
+
+/// One broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Proc {
+    /// Its process id; -1 if it does not run.
+    pub pid: i32,
+}
+
+/// Sends a signal to a broker. One that does not run is no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Kill {
+    /// Which.
+    pub rank: i64,
+    /// By number.
+    pub signum: i32,
+}
+
+/// Waits for the end of a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wait {
+    /// Which.
+    pub rank: i64,
+}
+
+/// How a broker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ended {
+    /// Its exit code, or 128 and the number of the signal.
+    pub exit_rc: i32,
+}
+
+/// Starts a broker that does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Which.
+    pub rank: i64,
+}
+
+crate::refusals! {
+    /// Why nothing was done to a broker.
+    pub enum RankError {
+        /// There is none of that rank.
+        NoRank => ESRCH "",
+        /// It runs already, or somebody waits for it already.
+        Busy => EEXIST "",
+    }
+}
+
+crate::json_payloads!(Procs, Kill, Wait, Ended, Run);
+crate::no_payloads!(Status);
+
+crate::methods! {
+    Status = "start.status" (OWNER) => Procs, Refusal, idempotent : "Gives the process ids of all brokers.";
+    Kill = "start.kill" (OWNER) => Empty, RankError : "Sends a signal to a broker.";
+    Wait = "start.wait" (OWNER) => Ended, RankError : "Answers when a broker has ended.";
+    Run = "start.run" (OWNER) => Empty, RankError : "Starts a broker that does not run.";
+}
