@@ -80,7 +80,7 @@ test_expect_success 'log-filename gets the log, another file from when it is set
 	refused "log-filename=/nonexistent/x: cannot be written" -Slog-filename=/nonexistent/x
 '
 
-test_expect_success 'what is critical is shown whatever standard error is for' '
+test_expect_success 'what is critical is shown regardless of the level of standard error' '
 	flux start $minimal -Slog-stderr-level=-1 sh -c "
 		flux logger --severity=crit dire && flux logger --severity=err bad" 2>err &&
 	test_grep "^<2>logger.crit\[0\]: dire" err &&

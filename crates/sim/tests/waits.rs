@@ -4,6 +4,11 @@
 //! A request that is taken back is answered ENODATA, whether it is a stream or not
 //! (protocol/01 section 6.1). Nothing is kept for it afterwards.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, like tests, may unwrap"
+)]
+
 use std::collections::BTreeSet;
 
 use proto::common::Cancel;

@@ -129,12 +129,20 @@ impl Waits {
 
     /// A request was taken back, or its client left: what it waited for is somebody else's.
     pub fn closed(&mut self, request: StreamId) {
-        if let Some(id) = self.one_by_request.remove(&request) {
-            self.one.remove(&id).map(|waiter| waiter.reply.forget());
+        if let Some(id) = self.one_by_request.remove(&request)
+            && let Some(waiter) = self.one.remove(&id)
+        {
+            waiter.reply.forget();
         }
-        self.any.remove(&request).map(|w| w.reply.forget());
-        self.drains.remove(&request).map(Reply::forget);
-        self.idles.remove(&request).map(Reply::forget);
+        if let Some(waiter) = self.any.remove(&request) {
+            waiter.reply.forget();
+        }
+        if let Some(drain) = self.drains.remove(&request) {
+            drain.forget();
+        }
+        if let Some(idle) = self.idles.remove(&request) {
+            idle.forget();
+        }
     }
 
     /// Nobody needs to wait any longer: we are going down.

@@ -196,14 +196,6 @@ fn options_that_are_missing_here_end_the_job() {
 /// Options with a wrong value, and what is said (protocol/23 section 3).
 #[test]
 fn wrong_values_have_their_sentences() {
-    let plugin = |name: &str| format!("Error plugin '{name}': shell.init failed");
-    let failed = |options: Value, name: &str, component: &str, text: &str| {
-        let said = said(options.clone());
-        let own = format!("Error {component}: {text}");
-        let fatal = format!("Fatal shell_init: {text}");
-        let expect = [own, plugin(name), fatal];
-        assert!(said.ends_with(&expect), "{options}: {said:#?}");
-    };
     let text = "exit-timeout is not a valid Flux Standard Duration";
     for value in [json!("aaa"), json!(false), json!(-1)] {
         failed(
@@ -247,6 +239,22 @@ fn wrong_values_have_their_sentences() {
             &text,
         );
     }
+}
+
+/// The options fail, and it is said so of this plug-in by this component.
+fn failed(options: Value, name: &str, component: &str, text: &str) {
+    let said = said(options.clone());
+    let own = format!("Error {component}: {text}");
+    let plugin = format!("Error plugin '{name}': shell.init failed");
+    let fatal = format!("Fatal shell_init: {text}");
+    assert!(
+        said.ends_with(&[own, plugin, fatal]),
+        "{options}: {said:#?}"
+    );
+}
+
+#[test]
+fn wrong_values_of_pmi_and_of_streams_have_their_sentences() {
     let text = "pmi shell option must be a string";
     failed(json!({"pmi": 3}), "pmi-simple", "pmi-simple", text);
     let text = "option error: 1 object item(s) left unpacked: foo";

@@ -33,7 +33,7 @@ impl Fsd {
     /// For ever.
     pub const INFINITY: Fsd = Fsd(f64::INFINITY);
 
-    /// So many seconds.
+    /// N seconds.
     pub const fn from_whole_secs(seconds: u32) -> Fsd {
         Fsd(seconds as f64)
     }
