@@ -19,13 +19,15 @@ use crate::attrs::Attrs;
 use crate::clients::Client;
 use crate::credit::Credit;
 use crate::files::Files;
+use crate::groups::Groups;
 use crate::ids::Ids;
 use crate::logbook::Logbook;
-use crate::membership;
 use crate::modules::Loaded;
 use crate::router::{Hop, ModuleId, Place, Router};
+use crate::services::groups::Followers;
 use crate::stages::Life;
 use crate::strays::Strays;
+use crate::tree::{Links, Tree};
 
 /// Services that the broker answers itself.
 pub const OWN_SERVICES: &[&str] = &[
@@ -69,8 +71,9 @@ pub struct Broker {
     pub(crate) life: Life,
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
     pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
-    pub(crate) health_watchers: BTreeMap<StreamId, Stream<proto::overlay::Health>>,
-    pub(crate) groups: crate::services::groups::Groups,
+    pub(crate) tree: Tree,
+    pub(crate) groups: Groups,
+    pub(crate) followers: Followers,
     pub(crate) traces: BTreeMap<StreamId, crate::services::module_trace::Tap>,
     pub(crate) connects: u64,
     /// The broker's environment as `broker.getenv` shows it and children inherit it.
@@ -91,6 +94,10 @@ pub struct Setup {
     pub owner: u32,
     /// Where identities come from.
     pub ids: Ids,
+    /// Our own.
+    pub uuid: String,
+    /// The other brokers.
+    pub links: Links,
     /// ZeroMQ endpoint of the modules.
     pub endpoint: String,
     /// The initial program: empty for none.
@@ -103,16 +110,18 @@ impl Broker {
     /// A broker that has not begun to live.
     pub fn new(setup: Setup) -> Broker {
         let mut ids = setup.ids;
-        let uuid = ids.next_uuid();
+        let uuid = setup.uuid;
         let identity = Identity::new(&uuid).expect("a UUID is short text");
         let first_number = ids.next_row();
         let mut attrs = setup.attrs;
         attrs.put(&names::BROKER_UUID, uuid);
         attrs.put(&names::SECURITY_OWNER, setup.owner.to_string());
         let rank = attrs.number(&names::RANK) as u32;
+        let hosts = attrs.value(&names::HOSTLIST).unwrap_or_default();
+        let tree = Tree::new(rank, &setup.links, hosts.parse().unwrap_or_default());
         let place = Place {
             rank,
-            topology: membership::tree(&attrs),
+            topology: setup.links.topology,
             identity,
             owner: setup.owner,
         };
@@ -140,8 +149,9 @@ impl Broker {
             life: Life::new(setup.program),
             dmesg: BTreeMap::new(),
             config_watchers: BTreeMap::new(),
-            health_watchers: BTreeMap::new(),
-            groups: Default::default(),
+            tree,
+            groups: Groups::default(),
+            followers: Followers::new(),
             traces: BTreeMap::new(),
             connects: 0,
             env: setup.env,
@@ -195,13 +205,13 @@ impl Host for Broker {
         if let Some(stream) = self.config_watchers.remove(&stream) {
             stream.forget();
         }
-        if let Some(stream) = self.health_watchers.remove(&stream) {
+        if let Some((_, stream)) = self.followers.remove(&stream) {
             stream.forget();
         }
+        self.tree.forget_stream(stream);
         if let Some(tap) = self.traces.remove(&stream) {
             tap.stream.forget();
         }
-        self.groups.closed(stream);
         self.life.forget_stream(stream);
     }
 
@@ -222,6 +232,7 @@ impl Host for Broker {
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.hand_due(cx);
+        self.send_group_changes(cx);
     }
 
     /// The broker does not stop for a message: `shutdown.start` and signals end it.

@@ -25,7 +25,7 @@ pub struct Folder {
 
 /// The rundir: made when not given, when given and missing, or inside a sticky folder
 /// such as /tmp.
-pub fn rundir(given: Option<&str>) -> anyhow::Result<Folder> {
+pub fn rundir(given: Option<&str>, rank: u32) -> anyhow::Result<Folder> {
     let mut folder = match given {
         None => temporary(&tmpdir(), RUNDIR_MODE)?,
         Some(path) => existing_or_new("rundir", Path::new(path), RUNDIR_MODE)?,
@@ -48,7 +48,12 @@ pub fn rundir(given: Option<&str>) -> anyhow::Result<Folder> {
             let _ = symlink(exe.with_file_name("flux"), bin.join("flux"));
         }
     }
-    folder.alone = alone::in_folder("rundir", &folder.path)?;
+    // Brokers of one instance may share it.
+    let lock = match rank {
+        0 => "rundir".to_owned(),
+        _ => format!("rundir-{rank}"),
+    };
+    folder.alone = alone::in_folder(&lock, &folder.path)?;
     Ok(folder)
 }
 

@@ -1,8 +1,8 @@
 //! The broker: routes messages between modules and programs, answers for itself,
 //! starts modules and starts them again, and lives through its states.
 //!
-//! Read on in `core.rs` (what it knows), `router/` (where messages go),
-//! `lifecycle.rs` (how it lives), and `services/` (what it answers). `main.rs` and
+//! Read on in `core.rs` (what it knows), `router/` (where messages go), `tree/` (other
+//! brokers), `lifecycle.rs` (how it lives), and `services/` (what it answers). `main.rs` and
 //! `setup.rs` are the edge: arguments, folders, sockets. It must never look into a
 //! payload to route a message, and never wait.
 
@@ -15,6 +15,7 @@ pub mod core;
 mod credit;
 mod dumps;
 pub mod files;
+mod groups;
 mod held;
 mod ids;
 pub mod lifecycle;
@@ -35,8 +36,10 @@ mod startlog;
 mod strays;
 mod supervisor;
 mod systemd;
+mod tree;
 
 pub use crate::core::Setup;
 pub use crate::ids::Ids;
 pub use crate::node::BrokerNode;
 pub use crate::services::routes;
+pub use crate::tree::Links;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod alone;
+mod bootstrap;
 mod folders;
 mod setup;
 

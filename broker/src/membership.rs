@@ -3,9 +3,9 @@
 
 use proto::attr::Attr;
 use proto::attr::names::{
-    BROKER_BOOT_METHOD, BROKER_CRITICAL_RANKS, BROKER_MAPPING, BROKER_QUORUM, HOSTLIST, HOSTNAME,
-    RANK, SIZE, TBON_CHILD_RCVHWM, TBON_DESCENDANTS, TBON_FANOUT, TBON_INTERFACE_HINT, TBON_LEVEL,
-    TBON_MAXLEVEL, TBON_TOPO, TBON_TORPID_MAX, TBON_TORPID_MIN,
+    BROKER_CRITICAL_RANKS, BROKER_QUORUM, HOSTLIST, RANK, SIZE, TBON_CHILD_RCVHWM,
+    TBON_DESCENDANTS, TBON_FANOUT, TBON_INTERFACE_HINT, TBON_LEVEL, TBON_MAXLEVEL, TBON_TOPO,
+    TBON_TORPID_MAX, TBON_TORPID_MIN,
 };
 use proto::data::topology::Scheme;
 use proto::data::{Hostlist, IdSet, Topology};
@@ -17,9 +17,7 @@ use crate::attrs::Attrs;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the texts are the documentation")]
 pub enum MembershipError {
-    #[error("broker.boot-method={0}: not supported in this version; must be single")]
-    BootMethod(String),
-    #[error("broker.quorum={0}: the instance has only {1} broker(s)")]
+    #[error("Error parsing broker.quorum attribute: {0}: the instance has only {1} broker(s)")]
     Quorum(String, u32),
     #[error("hostlist={0}: must name {1} host(s)")]
     Hostlist(String, u32),
@@ -35,38 +33,60 @@ pub enum MembershipError {
     TorpidMaxLess,
 }
 
-/// Checks what attributes say together and sets those that follow from others.
-pub fn settle(attrs: &mut Attrs) -> Result<(), MembershipError> {
-    let (rank, size) = (count(attrs, &RANK), count(attrs, &SIZE).max(1));
-    settle_start(attrs, size)?;
-    settle_topology(attrs, size)?;
-    let tree = tree(attrs);
-    // Without a launcher that says otherwise all brokers are on one host.
-    attrs.put(&BROKER_MAPPING, format!("[[0,1,{size},1]]"));
-    attrs.put(&TBON_LEVEL, tree.level(rank).to_string());
+/// Who we are among the brokers of an instance.
+#[derive(Debug)]
+pub struct Member<'a> {
+    /// Our rank.
+    pub rank: u32,
+    /// The tree of all.
+    pub tree: &'a Topology,
+    /// Its shape.
+    pub scheme: Scheme,
+}
+
+/// The shape of the tree that attributes ask for, else `default`. A launcher has no table
+/// of hosts, from which a custom tree could be made.
+pub fn scheme(attrs: &Attrs, default: Scheme, size: u32) -> Result<Scheme, MembershipError> {
+    let fanout = attrs.value(&TBON_FANOUT).map(|k| format!("kary:{k}"));
+    let is_asked_for = attrs.is_given(&TBON_TOPO) || attrs.value(&TBON_TOPO) != TBON_TOPO.default;
+    let topo = attrs.value(&TBON_TOPO).filter(|_| is_asked_for);
+    let Some(topo) = topo.map(str::to_owned).or(fanout) else {
+        return Ok(default);
+    };
+    // Its form is checked when it is set.
+    match topo.parse().unwrap_or_default() {
+        Scheme::Custom if size > 1 && default != Scheme::Custom => {
+            Err(MembershipError::Custom(topo))
+        }
+        scheme => Ok(scheme),
+    }
+}
+
+/// Checks what attributes say together, and sets those that follow from who we are.
+pub fn settle(attrs: &mut Attrs, member: &Member<'_>) -> Result<(), MembershipError> {
+    let Member { rank, tree, scheme } = member;
+    attrs.put(&RANK, rank.to_string());
+    attrs.put(&SIZE, tree.size().to_string());
+    attrs.put(&TBON_TOPO, scheme.to_string());
+    attrs.put(&TBON_LEVEL, tree.level(*rank).to_string());
     attrs.put(&TBON_MAXLEVEL, tree.maxlevel().to_string());
-    attrs.put(&TBON_DESCENDANTS, tree.descendants(rank).to_string());
-    settle_critical_ranks(attrs, &tree)?;
+    attrs.put(&TBON_DESCENDANTS, tree.descendants(*rank).to_string());
+    settle_quorum(attrs, tree.size())?;
+    settle_critical_ranks(attrs, tree)?;
+    if let Some(text) = attrs.value(&HOSTLIST) {
+        let hosts = text.parse::<Hostlist>();
+        if hosts.map_or(0, |hosts| hosts.len()) != tree.size() as usize {
+            return Err(MembershipError::Hostlist(text.to_owned(), tree.size()));
+        }
+    }
     check_links(attrs)
 }
 
-/// How brokers find each other, who they are, and for how many to wait.
-fn settle_start(attrs: &mut Attrs, size: u32) -> Result<(), MembershipError> {
-    let method = attrs.value(&BROKER_BOOT_METHOD).unwrap_or_default();
-    if method != "single" {
-        return Err(MembershipError::BootMethod(method.to_owned()));
-    }
-    match attrs.value(&HOSTLIST) {
-        None => {
-            let host = attrs.value(&HOSTNAME).unwrap_or("localhost").to_owned();
-            attrs.put(&HOSTLIST, host);
-        }
-        Some(text) => {
-            let hosts = text.parse::<Hostlist>();
-            if hosts.map_or(0, |hosts| hosts.len()) != size as usize {
-                return Err(MembershipError::Hostlist(text.to_owned(), size));
-            }
-        }
+/// For how many to wait: for all, unless it is said.
+fn settle_quorum(attrs: &mut Attrs, size: u32) -> Result<(), MembershipError> {
+    if !attrs.is_given(&BROKER_QUORUM) {
+        attrs.put(&BROKER_QUORUM, size.to_string());
+        return Ok(());
     }
     let text = attrs.value(&BROKER_QUORUM).unwrap_or_default().to_owned();
     match quorum(&text) {
@@ -79,37 +99,6 @@ fn settle_start(attrs: &mut Attrs, size: u32) -> Result<(), MembershipError> {
         }
         _ => Err(MembershipError::Quorum(text, size)),
     }
-}
-
-fn settle_topology(attrs: &mut Attrs, size: u32) -> Result<(), MembershipError> {
-    if let Some(k) = attrs.value(&TBON_FANOUT)
-        && !attrs.is_given(&TBON_TOPO)
-    {
-        let topo = format!("kary:{k}");
-        attrs.put(&TBON_TOPO, topo);
-    }
-    match scheme(attrs) {
-        Scheme::Custom if size > 1 => {
-            let text = attrs.value(&TBON_TOPO).unwrap_or_default();
-            Err(MembershipError::Custom(text.to_owned()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The tree that the attributes name.
-pub fn tree(attrs: &Attrs) -> Topology {
-    Topology::new(scheme(attrs), count(attrs, &SIZE).max(1))
-}
-
-/// Its form is checked when it is set.
-fn scheme(attrs: &Attrs) -> Scheme {
-    let text = attrs.value(&TBON_TOPO).unwrap_or_default();
-    text.parse().unwrap_or_default()
-}
-
-fn count(attrs: &Attrs, attr: &Attr) -> u32 {
-    u32::try_from(attrs.number(attr)).unwrap_or(0)
 }
 
 fn settle_critical_ranks(attrs: &mut Attrs, tree: &Topology) -> Result<(), MembershipError> {
@@ -163,13 +152,18 @@ pub fn hint_from_environment(attrs: &mut Attrs, interface: Option<&str>, hostnam
 mod tests {
     use super::*;
 
-    /// Settles an instance of one broker; gives the value of `attr`, or the error.
-    fn check(given: &[&str], attr: &Attr, want: &str) {
+    /// Settles rank 1 of `size`; gives the value of `attr`, or the error.
+    fn check(size: u32, given: &[&str], attr: &Attr, want: &str) {
         let mut attrs = Attrs::default();
         for text in given {
             attrs.set_from_command_line(text).expect(text);
         }
-        let got = match settle(&mut attrs) {
+        let settled = scheme(&attrs, Scheme::default(), size).and_then(|scheme| {
+            let tree = &Topology::new(scheme, size);
+            let rank = 1.min(size - 1);
+            settle(&mut attrs, &Member { rank, tree, scheme })
+        });
+        let got = match settled {
             Ok(()) => attrs.value(attr).unwrap_or("unset").to_owned(),
             Err(error) => error.to_string(),
         };
@@ -177,46 +171,55 @@ mod tests {
     }
 
     #[test]
-    fn the_tree_of_one_broker_is_its_root() {
-        check(&[], &TBON_LEVEL, "0");
-        check(&["tbon.topo=binomial"], &TBON_MAXLEVEL, "0");
-        check(&["tbon.topo=kary:0"], &TBON_DESCENDANTS, "0");
-        check(&[], &BROKER_CRITICAL_RANKS, "0");
-        check(&["broker.critical-ranks=0"], &BROKER_CRITICAL_RANKS, "0");
+    fn a_place_in_the_tree_follows_from_rank_and_shape() {
+        check(1, &[], &TBON_LEVEL, "0");
+        check(1, &["tbon.topo=binomial"], &TBON_MAXLEVEL, "0");
+        check(4, &[], &TBON_TOPO, "kary:32");
+        check(4, &["tbon.topo=kary:2"], &TBON_MAXLEVEL, "2");
+        check(4, &["tbon.topo=kary:2"], &TBON_DESCENDANTS, "1");
+        check(4, &["tbon.topo=kary:2"], &BROKER_CRITICAL_RANKS, "0-1");
+        check(1, &["broker.critical-ranks=0"], &BROKER_CRITICAL_RANKS, "0");
         check(
+            1,
             &["broker.critical-ranks=0-1"],
             &BROKER_CRITICAL_RANKS,
             "invalid value for broker.critical-ranks='0-1'",
+        );
+        check(
+            2,
+            &["tbon.topo=custom"],
+            &TBON_TOPO,
+            "error creating 'custom' topology: it has no table of hosts",
         );
     }
 
     #[test]
     fn a_fanout_is_a_topology_unless_one_is_given() {
-        check(&["tbon.fanout=2"], &TBON_TOPO, "kary:2");
-        check(
-            &["tbon.fanout=2", "tbon.topo=mincrit"],
-            &TBON_TOPO,
-            "mincrit",
-        );
+        check(1, &["tbon.fanout=2"], &TBON_TOPO, "kary:2");
+        let both = ["tbon.fanout=2", "tbon.topo=mincrit"];
+        check(1, &both, &TBON_TOPO, "mincrit");
     }
 
     #[test]
     fn no_quorum_is_waited_for_that_cannot_be() {
-        check(&[], &BROKER_QUORUM, "1");
-        check(&["broker.quorum=0"], &BROKER_QUORUM, "1");
-        check(&["broker.quorum=0-0"], &BROKER_QUORUM, "1");
+        check(1, &[], &BROKER_QUORUM, "1");
+        check(4, &[], &BROKER_QUORUM, "4");
+        check(4, &["broker.quorum=1"], &BROKER_QUORUM, "1");
+        check(1, &["broker.quorum=0"], &BROKER_QUORUM, "1");
+        check(2, &["broker.quorum=0-1"], &BROKER_QUORUM, "2");
         check(
+            1,
             &["broker.quorum=2"],
             &BROKER_QUORUM,
-            "broker.quorum=2: the instance has only 1 broker(s)",
+            "Error parsing broker.quorum attribute: 2: the instance has only 1 broker(s)",
         );
     }
 
     #[test]
     fn each_broker_has_a_host() {
-        check(&["hostname=h3"], &HOSTLIST, "h3");
-        check(&["hostlist=h7"], &HOSTLIST, "h7");
+        check(1, &["hostlist=h7"], &HOSTLIST, "h7");
         check(
+            1,
             &["hostlist=h[0-1]"],
             &HOSTLIST,
             "hostlist=h[0-1]: must name 1 host(s)",
@@ -224,34 +227,23 @@ mod tests {
     }
 
     #[test]
-    fn other_ways_to_boot_are_refused() {
-        check(
-            &["broker.boot-method=single"],
-            &BROKER_BOOT_METHOD,
-            "single",
-        );
-        check(
-            &["broker.boot-method=config"],
-            &BROKER_BOOT_METHOD,
-            "broker.boot-method=config: not supported in this version; must be single",
-        );
-    }
-
-    #[test]
     fn limits_of_links_fit_together() {
         let max = &TBON_TORPID_MAX;
-        check(&["tbon.torpid_max=0"], max, "0");
+        check(1, &["tbon.torpid_max=0"], max, "0");
         check(
+            1,
             &["tbon.torpid_min=0"],
             max,
             "tbon.torpid_min must be nonzero",
         );
         check(
+            1,
             &["tbon.torpid_max=2s"],
             max,
             "tbon.torpid_max must be greater than torpid_min",
         );
         check(
+            1,
             &["tbon.child_rcvhwm=1"],
             max,
             "tbon.child_rcvhwm must be 0 (unlimited) or >= 2",

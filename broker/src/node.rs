@@ -58,8 +58,14 @@ impl BrokerNode {
             Input::Message { from, message } => match core.router.hop_of(from) {
                 Some(Hop::Module(id)) => core.module_message(cx, id, message),
                 Some(Hop::Client(peer)) => core.client_message(cx, peer, message),
-                Some(hop) => core.take_in(cx, hop, message),
-                None => {}
+                Some(hop) => {
+                    if let Hop::Child(rank) = hop {
+                        core.hear_child(cx, rank);
+                    }
+                    core.take_in(cx, hop, message);
+                }
+                None if from == PeerId::PARENT => core.parent_says(cx, &message),
+                None => core.stranger_says(cx, from, message),
             },
             Input::PeerUp {
                 peer: PeerId::BROKER,
@@ -70,12 +76,15 @@ impl BrokerNode {
                     core.module_up(cx, peer, &identity, group);
                 }
                 PeerKind::Client { uid, gids, pid } => core.client_up(cx, peer, uid, &gids, pid),
-                PeerKind::Broker | PeerKind::Parent | PeerKind::Child { .. } => {}
+                PeerKind::Child { identity, key } => core.stranger_up(peer, identity, key),
+                PeerKind::Broker | PeerKind::Parent => {}
             },
             Input::PeerDown { peer } => match core.router.hop_of(peer) {
                 Some(Hop::Module(id)) => core.module_link_lost(cx, id),
                 Some(Hop::Client(peer)) => core.client_down(cx, peer),
-                _ => {}
+                Some(Hop::Child(rank)) => core.child_down(cx, rank),
+                _ if peer == PeerId::PARENT => core.lose_parent(cx),
+                _ => core.stranger_down(peer),
             },
             Input::PeerFlow { peer, is_behind } if core.clients.contains_key(&peer) => {
                 core.credit.set_behind(peer, is_behind);

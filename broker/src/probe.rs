@@ -60,6 +60,8 @@ impl Probe {
             env: BTreeMap::new(),
             owner: OWNER,
             ids: Ids::from_seed(7),
+            uuid: Ids::from_seed(8).next_uuid(),
+            links: crate::Links::alone(),
             endpoint: "nowhere".to_owned(),
             program: Vec::new(),
             cleanup_folders: String::new(),

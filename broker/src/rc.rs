@@ -9,6 +9,8 @@ pub struct Entry {
     pub needs: &'static [&'static str],
     /// The smallest personality that has it.
     pub from: Personality,
+    /// Whether it runs on every rank, and not on rank 0 alone.
+    pub everywhere: bool,
 }
 
 /// How much of an instance is started (attribute `ferroflux.personality`).
@@ -44,64 +46,75 @@ pub const MODULES: &[Entry] = &[
         name: "content",
         needs: &[],
         from: Personality::Kvs,
+        everywhere: false,
     },
     Entry {
         name: "kvs",
         needs: &["content"],
         from: Personality::Kvs,
+        everywhere: false,
     },
     Entry {
         name: "kvs-watch",
         needs: &["kvs"],
         from: Personality::Kvs,
+        everywhere: false,
     },
     Entry {
         name: "heartbeat",
         needs: &[],
         from: Personality::Full,
+        everywhere: true,
     },
     Entry {
         name: "resource",
         needs: &["kvs"],
         from: Personality::Job,
+        everywhere: false,
     },
     Entry {
         name: "job-manager",
         needs: &["kvs"],
         from: Personality::Job,
+        everywhere: false,
     },
     Entry {
         name: "job-info",
         needs: &["kvs", "kvs-watch"],
         from: Personality::Job,
+        everywhere: false,
     },
     Entry {
         name: "job-list",
         needs: &["job-manager"],
         from: Personality::Job,
+        everywhere: false,
     },
     Entry {
         name: "job-ingest",
         needs: &["job-manager"],
         from: Personality::Job,
+        everywhere: false,
     },
     Entry {
         name: "job-exec",
         needs: &["job-manager"],
         from: Personality::Job,
+        everywhere: false,
     },
     Entry {
         name: "sched-simple",
         needs: &["resource", "job-manager"],
         from: Personality::Job,
+        everywhere: false,
     },
 ];
 
-/// The modules of a personality, in the order of the table.
-pub fn modules(personality: Personality) -> impl Iterator<Item = &'static Entry> {
+/// The modules of a personality on a rank, in the order of the table.
+pub fn modules(personality: Personality, rank: u32) -> impl Iterator<Item = &'static Entry> {
     MODULES
         .iter()
-        .filter(move |entry| entry.from <= personality)
+        .filter(move |entry| entry.from <= personality && (rank == 0 || entry.everywhere))
 }
 
 #[cfg(test)]

@@ -44,8 +44,7 @@ impl Broker {
                     }
                 }
                 Out::Stray { from, message } => self.drop_stray(cx, from, &message),
-                // No link to another broker is up, so none can have said this.
-                Out::Control { .. } => {}
+                Out::Control { from, message } => self.take_control(cx, from, &message),
             }
         }
     }

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -20,10 +21,10 @@ use broker::{BrokerNode, Ids, Setup, config, membership};
 use nix::sys::signal::Signal;
 use proto::Object;
 use proto::attr::names;
-use runtime::{Descriptors, Reactor, Signals};
+use runtime::{Descriptors, Overlay, Reactor, Signals};
 
-use crate::Args;
 use crate::folders::{self, Folder};
+use crate::{Args, bootstrap};
 
 /// Signals that the broker takes as input.
 const SIGNALS: [Signal; 8] = [
@@ -55,27 +56,20 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         interface,
         env.contains_key("FLUX_IPADDR_HOSTNAME"),
     );
-    membership::settle(&mut attrs)?;
+    let interrupt = signals.as_fd().try_clone_to_owned()?;
+    let begun = bootstrap::begin(told(&mut attrs, &config, &env), Some(interrupt))?;
+    let rank = begun.rank;
     check_sinks(&attrs)?;
-    let program = initial_program(&args.command, &attrs, &env)?;
-    let mut rundir = folders::rundir(attrs.value(&names::RUNDIR))?;
-    let mut statedir = match folders::statedir(attrs.value(&names::STATEDIR)) {
-        Ok(statedir) => statedir,
-        Err(error) => {
-            folders::remove(&rundir);
-            return Err(error);
-        }
+    let program = match rank {
+        0 => initial_program(&args.command, &attrs, &env)?,
+        _ => Vec::new(),
     };
-    for (folder, cleanup) in [
-        (&mut rundir, &names::RUNDIR_CLEANUP),
-        (&mut statedir, &names::STATEDIR_CLEANUP),
-    ] {
-        if attrs.value(cleanup).is_some() {
-            folder.cleanup = attrs.is_on(cleanup);
-        }
-    }
+    let (rundir, statedir) = open_folders(&attrs, rank)?;
     let result = (|| {
-        fill_in(&mut attrs, &env, &rundir, &statedir)?;
+        let mut ids = Ids::from_system(random_word);
+        let uuid = ids.next_uuid();
+        let met = begun.meet(told(&mut attrs, &config, &env), &rundir.path, &uuid)?;
+        fill_in(&mut attrs, &env, &rundir, statedir.as_ref(), rank)?;
         if let Some(path) = &config_path {
             attrs.put(&names::CONFIG_PATH, path.clone());
         }
@@ -86,26 +80,53 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
             notify: env.get("NOTIFY_SOCKET").cloned(),
             rc_folder: env.get("FLUX_RC_EXTRA").map(PathBuf::from),
         };
-        let folders: Vec<String> = [&rundir, &statedir]
-            .into_iter()
+        let folders = std::iter::once(&rundir).chain(&statedir);
+        let folders: Vec<_> = folders
             .filter(|folder| folder.cleanup)
-            .map(|folder| folder.path.to_string_lossy().into_owned())
+            .map(|folder| folder.path.to_string_lossy())
             .collect();
+        let cleanup_folders = folders.join(":");
         let setup = Setup {
-            endpoint: format!("ipc://{}/modules-0", rundir.path.display()),
+            endpoint: format!("ipc://{}/modules-{rank}", rundir.path.display()),
             attrs,
             config,
             env,
             owner: nix::unistd::Uid::effective().as_raw(),
-            ids: Ids::from_system(random_word),
+            ids,
+            uuid,
+            links: met.links,
             program,
-            cleanup_folders: folders.join(":"),
+            cleanup_folders,
         };
-        serve(setup, files, signals, descriptors)
+        serve(setup, files, signals, descriptors, met.overlay)
     })();
     folders::remove(&rundir);
-    folders::remove(&statedir);
+    if let Some(statedir) = &statedir {
+        folders::remove(statedir);
+    }
     result
+}
+
+/// Rundir, and statedir: only rank 0 has something that must last.
+fn open_folders(attrs: &Attrs, rank: u32) -> anyhow::Result<(Folder, Option<Folder>)> {
+    let mut rundir = folders::rundir(attrs.value(&names::RUNDIR), rank)?;
+    let statedir = (rank == 0).then(|| folders::statedir(attrs.value(&names::STATEDIR)));
+    let mut statedir = match statedir.transpose() {
+        Ok(statedir) => statedir,
+        Err(error) => {
+            folders::remove(&rundir);
+            return Err(error);
+        }
+    };
+    if attrs.value(&names::RUNDIR_CLEANUP).is_some() {
+        rundir.cleanup = attrs.is_on(&names::RUNDIR_CLEANUP);
+    }
+    if let Some(statedir) = &mut statedir
+        && attrs.value(&names::STATEDIR_CLEANUP).is_some()
+    {
+        statedir.cleanup = attrs.is_on(&names::STATEDIR_CLEANUP);
+    }
+    Ok((rundir, statedir))
 }
 
 /// The attributes that the command line sets, and those that go with its options.
@@ -143,6 +164,14 @@ fn check_sinks(attrs: &Attrs) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn told<'a>(
+    attrs: &'a mut Attrs,
+    config: &'a Object,
+    env: &'a BTreeMap<String, String>,
+) -> bootstrap::Told<'a> {
+    bootstrap::Told { attrs, config, env }
+}
+
 /// Random bits that nobody can guess: those of a UUID that are not random are at fixed
 /// places, where the words of two make none.
 fn random_word() -> u64 {
@@ -155,8 +184,9 @@ fn serve(
     files: Files,
     signals: Signals,
     descriptors: Descriptors,
+    overlay: Option<Overlay>,
 ) -> anyhow::Result<i32> {
-    runtime::logging::start("broker", 0);
+    runtime::logging::start("broker", setup.attrs.number(&names::RANK) as u32);
     let uri = setup.attrs.value(&names::LOCAL_URI).unwrap_or_default();
     let Some(path) = uri.strip_prefix("local://").map(PathBuf::from) else {
         bail!("local-uri={uri}: only local:// sockets can be served");
@@ -175,6 +205,9 @@ fn serve(
         .with_descriptors(descriptors, owner)
         .as_broker(modules, clients)?
         .with_worker(move || files);
+    if let Some(overlay) = overlay {
+        reactor = reactor.with_overlay(overlay)?;
+    }
     let result = reactor.run();
     let _ = std::fs::remove_file(&path);
     Ok(result?)
@@ -245,7 +278,8 @@ fn fill_in(
     attrs: &mut Attrs,
     env: &BTreeMap<String, String>,
     rundir: &Folder,
-    statedir: &Folder,
+    statedir: Option<&Folder>,
+    rank: u32,
 ) -> anyhow::Result<()> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
     if attrs.value(&names::FERROFLUX_MESSAGE_BYTES).is_none() {
@@ -259,12 +293,14 @@ fn fill_in(
     let flag = |cleanup: bool| if cleanup { "1" } else { "0" };
     attrs.put(&names::RUNDIR, text(&rundir.path));
     attrs.put(&names::RUNDIR_CLEANUP, flag(rundir.cleanup));
-    attrs.put(&names::STATEDIR, text(&statedir.path));
-    attrs.put(&names::STATEDIR_CLEANUP, flag(statedir.cleanup));
+    if let Some(statedir) = statedir {
+        attrs.put(&names::STATEDIR, text(&statedir.path));
+        attrs.put(&names::STATEDIR_CLEANUP, flag(statedir.cleanup));
+    }
     if attrs.value(&names::LOCAL_URI).is_none() {
         attrs.put(
             &names::LOCAL_URI,
-            format!("local://{}/local-0", rundir.path.display()),
+            format!("local://{}/local-{rank}", rundir.path.display()),
         );
     }
     if attrs.value(&names::HOSTLIST).is_none() {
@@ -276,8 +312,10 @@ fn fill_in(
                 .to_owned(),
         );
     }
-    // Only an instance that is itself a job has a parent.
-    let job = env.get("FLUX_JOB_ID");
+    // Only an instance that is itself a job has a parent. A launcher that is no Flux
+    // instance has said so.
+    let has_parent = attrs.value(&names::INSTANCE_LEVEL) != Some("0");
+    let job = env.get("FLUX_JOB_ID").filter(|_| has_parent);
     match (job, env.get("FLUX_URI")) {
         (Some(_), Some(uri)) => attrs.put(&names::PARENT_URI, uri.clone()),
         _ => attrs.put_null(&names::PARENT_URI),
@@ -293,10 +331,10 @@ fn fill_in(
         &names::JOBID_PATH,
         path.cloned().unwrap_or_else(|| "/".to_owned()),
     );
-    attrs.put(
-        &names::INSTANCE_LEVEL,
-        if job.is_some() { "1" } else { "0" },
-    );
+    if attrs.value(&names::INSTANCE_LEVEL).is_none() {
+        let level = if job.is_some() { "1" } else { "0" };
+        attrs.put(&names::INSTANCE_LEVEL, level);
+    }
     Ok(())
 }
 

@@ -130,6 +130,7 @@ impl Broker {
     /// Begins to live.
     pub(crate) fn begin(&mut self, cx: &mut Cx<Broker>) {
         self.life.entered = cx.now().mono;
+        self.begin_pulse(cx);
         self.post(cx, Event::BuiltinsSuccess);
     }
 
@@ -170,17 +171,16 @@ impl Broker {
     fn enter(&mut self, cx: &mut Cx<Broker>, state: State) {
         match state {
             State::LoadBuiltins => {}
-            State::Join => self.post(cx, Event::ParentNone),
-            State::ConfigSync => self.post(cx, Event::SyncNone),
-            State::Init => self.enter_init(cx),
-            State::Quorum => {
-                let host = self.attrs.value(&names::HOSTNAME).unwrap_or("localhost");
-                tracing::info!("online: {host} (ranks {})", self.router.rank());
-                self.post(cx, Event::QuorumFull);
+            State::Join => self.join(cx),
+            State::ConfigSync => self.sync_config(cx),
+            State::Init => {
+                self.admit_waiting(cx);
+                self.enter_init(cx);
             }
+            State::Quorum => self.enter_quorum(cx),
             State::Run => self.enter_run(cx),
             State::Cleanup => self.enter_cleanup(cx),
-            State::Shutdown => self.post(cx, Event::ChildrenNone),
+            State::Shutdown => self.enter_shutdown(cx),
             State::Finalize => self.enter_finalize(cx),
             State::Goodbye => self.enter_goodbye(cx),
             State::UnloadBuiltins => self.post(cx, Event::BuiltinsDone),
@@ -217,7 +217,7 @@ impl Broker {
             .env
             .get("FLUX_SCHED_MODULE")
             .is_some_and(|name| name == "none");
-        rc::modules(self.personality())
+        rc::modules(self.personality(), self.router.rank())
             .filter(|entry| !(no_sched && entry.name == "sched-simple"))
             .collect()
     }
@@ -287,6 +287,10 @@ impl Broker {
         for reply in std::mem::take(&mut self.life.waiting) {
             reply.send(cx, Ok(Empty));
         }
+        if self.router.rank() != 0 {
+            // The parent may be further already.
+            return self.parent_moved(cx);
+        }
         if self.attrs.is_present(&names::BROKER_RC2_NONE) || self.life.program.is_empty() {
             return self.post(cx, Event::Rc2None);
         }
@@ -334,6 +338,22 @@ impl Broker {
         self.note_exit(1);
         self.abort_commands(cx);
         self.post(cx, Event::Panic);
+    }
+
+    /// Where the broker is in its life.
+    pub(crate) fn life_state(&self) -> State {
+        self.life.state
+    }
+
+    /// The broker ends with a failure, regardless of its initial program.
+    pub(crate) fn fail(&mut self) {
+        self.note_exit(1);
+    }
+
+    /// The same, and to start it again would not help.
+    pub(crate) fn fail_for_good(&mut self) {
+        let code = self.attrs.value(&names::BROKER_EXIT_NORESTART);
+        self.note_exit(code.and_then(|code| code.parse().ok()).unwrap_or(1));
     }
 
     fn note_exit(&mut self, code: i32) {
@@ -484,6 +504,9 @@ impl Broker {
     }
 
     fn enter_goodbye(&mut self, cx: &mut Cx<Broker>) {
+        if self.say_goodbye(cx) {
+            return;
+        }
         let shutdown = self.life.shutdown.as_mut();
         let Some(stream) = shutdown.and_then(|shutdown| shutdown.stream.take()) else {
             return self.post(cx, Event::Goodbye);

@@ -177,6 +177,11 @@ impl Router {
         self.pending.n()
     }
 
+    /// How many requests wait for an answer from one of them.
+    pub fn n_given(&self, hop: Hop) -> usize {
+        self.pending.n_given(hop)
+    }
+
     fn send(&mut self, from: Hop, to: Hop, message: Message) {
         self.out.push_back(Out::Send { from, to, message });
     }

@@ -279,6 +279,11 @@ impl Pending {
         }
     }
 
+    /// How many of them were given to one.
+    pub fn n_given(&self, provider: Hop) -> usize {
+        self.given.get(&provider).copied().unwrap_or(0)
+    }
+
     /// How many requests are open, for statistics.
     pub fn n(&self) -> usize {
         self.n

@@ -31,10 +31,16 @@ fn get(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Get, mut stream: Str
 }
 
 fn load(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Load, reply: Reply<Load>) {
+    if let Err(refusal) = core.may_configure() {
+        return reply.send(cx, Err(refusal));
+    }
     core.change_config(cx, req.0, Done::Load(reply));
 }
 
-fn reload(_: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Reload, reply: Reply<Reload>) {
+fn reload(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Reload, reply: Reply<Reload>) {
+    if let Err(refusal) = core.may_configure() {
+        return reply.send(cx, Err(refusal));
+    }
     cx.work(
         crate::files::Files::read_config,
         move |core: &mut Broker, cx, read| match read {
@@ -49,6 +55,8 @@ fn reload(_: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Reload, reply: Reply
 enum Done {
     Load(Reply<Load>),
     Reload(Reply<Reload>),
+    /// The parent's has come.
+    Parent,
 }
 
 impl Done {
@@ -56,11 +64,32 @@ impl Done {
         match self {
             Done::Load(reply) => reply.send(cx, result.map(|()| Empty)),
             Done::Reload(reply) => reply.send(cx, result.map(|()| Empty)),
+            Done::Parent => {
+                if let Err(refusal) = result {
+                    tracing::error!("config: parent update: {refusal}");
+                }
+            }
         }
     }
 }
 
 impl Broker {
+    /// Whether the configuration is changed here: other ranks have that of their parent.
+    fn may_configure(&self) -> Result<(), Refusal> {
+        match self.router.rank() {
+            0 => Ok(()),
+            rank => Err(Refusal::new(
+                Errno::EINVAL,
+                format!("rank {rank} has the configuration of rank 0: change it there"),
+            )),
+        }
+    }
+
+    /// Takes over the parent's configuration.
+    pub(crate) fn adopt_config(&mut self, cx: &mut Cx<Broker>, new: Object) {
+        self.change_config(cx, new, Done::Parent);
+    }
+
     /// Offers a configuration to every module in turn. One refusal, and those that
     /// took it are given the old one back.
     fn change_config(&mut self, cx: &mut Cx<Broker>, new: Object, done: Done) {
@@ -75,7 +104,7 @@ impl Broker {
         self.offer_config(cx, new, left, Vec::new(), done);
     }
 
-    /// What is wrong with a configuration whatever the modules say, as if the one that
+    /// What is wrong with a configuration regardless of the modules, as if the one that
     /// reads the key had said so: it need not be loaded.
     fn check_config(&self, new: &Object) -> Result<(), Refusal> {
         proto::config::check(new).map_err(|complaint| match complaint.module {

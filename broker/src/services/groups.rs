@@ -1,48 +1,27 @@
-//! groups.*: sets of ranks that brokers join, of an instance that has one broker (protocol/03
-//! section 12).
+//! groups.*: sets of ranks that brokers join (protocol/03 section 12, protocol/21 section
+//! 4). Rank 0 knows all members, every other broker those of its subtree.
 
 use std::collections::BTreeMap;
 
 use node::{Cx, Peer, Routes, Stream, StreamId};
 use proto::data::IdSet;
-use proto::groups::{Get, GetError, Join, Leave, MemberError, Members, ONLINE, Stats, StatsGet};
+use proto::groups::{
+    Get, GetError, Join, Leave, MemberError, Members, Stats, StatsGet, Update, UpdateError,
+};
 use proto::{Coded as _, Empty, Never, Role};
-use wire::Identity;
 
 use crate::core::Broker;
-use crate::limits::GROUPS_MAX;
+use crate::router::Hop;
 
-/// The groups that this broker is in, and who follows which.
-#[derive(Debug)]
-pub struct Groups {
-    /// Who had the broker join each; `None` for the broker itself.
-    joined: BTreeMap<String, Option<Identity>>,
-    followers: BTreeMap<StreamId, (String, Stream<Get>)>,
-}
-
-impl Default for Groups {
-    fn default() -> Groups {
-        Groups {
-            joined: BTreeMap::from([(ONLINE.to_owned(), None)]),
-            followers: BTreeMap::new(),
-        }
-    }
-}
-
-impl Groups {
-    /// Lets go of a stream that was taken back.
-    pub fn closed(&mut self, stream: StreamId) {
-        if let Some((_, stream)) = self.followers.remove(&stream) {
-            stream.forget();
-        }
-    }
-}
+/// Who follows which group.
+pub(crate) type Followers = BTreeMap<StreamId, (String, Stream<Get>)>;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
         .on::<Join>(join)
         .on::<Leave>(leave)
         .stream::<Get>(get)
+        .on::<Update>(update)
         .on::<StatsGet>(stats_get)
 }
 
@@ -56,13 +35,11 @@ fn join(
     if !from.rolemask.meets(Role::LOCAL) {
         return Err(MemberError::NotLocal("join"));
     }
-    if core.groups.joined.contains_key(&name) {
+    if core.groups.has_joined(&name) {
         return Err(MemberError::Joined(rank, name));
     }
-    if core.groups.joined.len() >= GROUPS_MAX {
-        return Err(MemberError::TooMany);
-    }
-    core.groups.joined.insert(name.clone(), from.sender.clone());
+    let joined = core.groups.join(&name, rank, from.sender.clone());
+    joined.map_err(|_| MemberError::TooMany)?;
     core.tell_followers(cx, &name);
     Ok(Empty)
 }
@@ -77,9 +54,10 @@ fn leave(
     if !from.rolemask.meets(Role::LOCAL) {
         return Err(MemberError::NotLocal("leave"));
     }
-    if core.groups.joined.remove(&name).is_none() {
+    if !core.groups.has_joined(&name) {
         return Err(MemberError::NotJoined(rank, name));
     }
+    core.groups.leave(&name, rank);
     core.tell_followers(cx, &name);
     Ok(Empty)
 }
@@ -88,53 +66,112 @@ fn get(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, request: Get, mut strea
     if core.router.rank() != 0 {
         return stream.end(cx, Err(GetError::NotRankZero.refusal()));
     }
-    stream.send(cx, &core.members(&request.name));
+    let members = core.groups.members(&request.name);
+    stream.send(cx, &Members { members });
     if stream.is_streaming() {
         let id = stream.id();
-        core.groups.followers.insert(id, (request.name, stream));
+        core.followers.insert(id, (request.name, stream));
+    } else {
+        stream.end(cx, Ok(()));
     }
 }
 
+/// A child tells of its subtree, and of no other rank.
+fn update(
+    core: &mut Broker,
+    cx: &mut Cx<Broker>,
+    from: &Peer,
+    request: Update,
+) -> Result<Empty, UpdateError> {
+    let sender = from.sender.as_ref();
+    let sender = sender.and_then(|sender| core.router.party(sender));
+    let Some(Hop::Child(child)) = sender else {
+        return Err(UpdateError::NotChild);
+    };
+    let (topology, rank) = (core.router.topology(), core.router.rank());
+    let is_below = |below: u32| topology.child_toward(rank, below) == Some(child);
+    let mut changes = request.update.values().flatten();
+    if changes.any(|change| !change.ranks.iter().all(is_below)) {
+        tracing::error!("groups.update: rank {child} speaks for ranks that are not below it");
+        return Err(UpdateError::NotChild);
+    }
+    for (name, changes) in &request.update {
+        for change in changes {
+            let changed = core.groups.change(name, &change.ranks, change.set);
+            changed.map_err(|_| UpdateError::TooMany)?;
+        }
+        core.tell_followers(cx, name);
+    }
+    Ok(Empty)
+}
+
 fn stats_get(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, _: StatsGet) -> Result<Stats, Never> {
-    let names = core.groups.joined.keys();
-    let subtree = names.map(|name| (name.clone(), core.members(name).members));
+    let groups = core.groups.iter();
+    let subtree = groups.map(|(name, members)| (name.clone(), members.clone()));
     Ok(Stats {
         subtree: subtree.collect(),
     })
 }
 
 impl Broker {
-    fn members(&self, name: &str) -> Members {
-        let is_in = self.groups.joined.contains_key(name);
-        let members = is_in.then(|| IdSet::from(self.router.rank()));
-        Members {
-            members: members.unwrap_or_default(),
+    /// A rank comes into a group, or goes, because of what we see of it.
+    pub(crate) fn change_group(&mut self, cx: &mut Cx<Broker>, name: &str, rank: u32, set: bool) {
+        if self.groups.change(name, &IdSet::from(rank), set).is_err() {
+            tracing::error!("there is no room for the group {name}");
+        }
+        self.tell_followers(cx, name);
+    }
+
+    /// A child and all below it are gone.
+    pub(crate) fn leave_all_groups(&mut self, cx: &mut Cx<Broker>, child: u32) {
+        let topology = self.router.topology();
+        let mut below = vec![child];
+        let mut at = 0;
+        while let Some(rank) = below.get(at).copied() {
+            below.extend(topology.children(rank));
+            at += 1;
+        }
+        let mut ranks = IdSet::new();
+        below.into_iter().for_each(|rank| ranks.insert(rank));
+        for name in self.groups.lose(&ranks) {
+            self.tell_followers(cx, &name);
+        }
+    }
+
+    /// A program that had us join groups has left: so do we.
+    pub(crate) fn leave_groups_of(&mut self, cx: &mut Cx<Broker>, gone: &Peer) {
+        let Some(gone) = &gone.sender else {
+            return;
+        };
+        let rank = self.router.rank();
+        for name in self.groups.joined_by(gone) {
+            self.groups.leave(&name, rank);
+            self.tell_followers(cx, &name);
+        }
+    }
+
+    /// Tells the parent what has changed in this turn.
+    pub(crate) fn send_group_changes(&mut self, cx: &mut Cx<Broker>) {
+        let update = self.groups.take_changes();
+        let parent = self.router.topology().parent(self.router.rank());
+        if let Some(parent) = parent
+            && !update.is_empty()
+            && self.router.peer_of(Hop::Parent).is_some()
+        {
+            cx.notify_with(node::Call::new(&Update { update }).to(parent));
         }
     }
 
     fn tell_followers(&mut self, cx: &mut Cx<Broker>, name: &str) {
-        let members = self.members(name);
-        for (followed, stream) in self.groups.followers.values_mut() {
+        let members = self.groups.members(name);
+        let reply = Members { members };
+        for (followed, stream) in self.followers.values_mut() {
             if followed == name {
-                stream.send(cx, &members);
+                stream.send(cx, &reply);
             }
         }
-    }
-
-    /// A client that had us join groups has left: so do we.
-    pub(crate) fn leave_groups_of(&mut self, cx: &mut Cx<Broker>, gone: &Peer) {
-        if gone.sender.is_none() {
-            return;
-        }
-        let theirs = |_: &String, joined: &mut Option<Identity>| *joined == gone.sender;
-        let left: Vec<String> = self
-            .groups
-            .joined
-            .extract_if(.., theirs)
-            .map(|(name, _)| name)
-            .collect();
-        for name in left {
-            self.tell_followers(cx, &name);
+        if name == proto::groups::ONLINE {
+            self.online_changed(cx, &reply.members);
         }
     }
 }

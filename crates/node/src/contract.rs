@@ -24,6 +24,8 @@ pub struct PeerId(pub u64);
 impl PeerId {
     /// A module's or program's one link: to its broker.
     pub const BROKER: PeerId = PeerId(0);
+    /// A broker's link to its parent in the tree.
+    pub const PARENT: PeerId = PeerId(1);
 }
 
 /// Who is at the other end of a new link.

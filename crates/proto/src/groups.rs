@@ -41,15 +41,41 @@ pub struct Members {
     pub members: IdSet,
 }
 
-/// Asks for all groups.
+/// A child tells of its subtree what its parent does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Update {
+    /// What has changed in each group, in order.
+    pub update: BTreeMap<String, Vec<Change>>,
+}
+
+/// Ranks come into a group, or go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    /// Which.
+    pub ranks: IdSet,
+    /// Whether they come.
+    pub set: bool,
+}
+
+/// Asks what a broker knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
-/// The groups that are not empty.
+/// The members of all groups in the subtree of a broker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
-    /// Members by the name of the group.
+    /// By name.
     pub subtree: BTreeMap<String, IdSet>,
+}
+
+crate::refusals! {
+    /// Why what a child has told does not count.
+    pub enum UpdateError {
+        /// It comes from elsewhere, or is about ranks elsewhere.
+        NotChild => EPROTO "groups.update is restricted to children, about their subtrees",
+        /// There is no room for another group.
+        TooMany => ENOBUFS "too many groups",
+    }
 }
 
 crate::refusals! {
@@ -61,7 +87,7 @@ crate::refusals! {
         NotJoined(u32, String) => ENOENT "rank {0} is not a member of {1}",
         /// The request came from another rank.
         NotLocal(&'static str) => EPROTO "groups.{0} is restricted to the local broker",
-        /// There are too many groups.
+        /// There is no room for another group.
         TooMany => ENOBUFS "too many groups",
     }
 }
@@ -74,7 +100,7 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(Join, Leave, Get, Members, Stats);
+crate::json_payloads!(Join, Leave, Get, Members, Update, Stats);
 crate::no_payloads!(StatsGet);
 
 crate::methods! {
@@ -82,6 +108,8 @@ crate::methods! {
     Leave = "groups.leave" (OWNER) => Empty, MemberError : "Takes the local broker out.";
     Get = "groups.get" (USER) => Members, GetError, idempotent, Either
         : "Gives the members now and, as a stream, after each change.";
-    StatsGet = "groups.stats-get" (OWNER) => Stats, Never, idempotent
-        : "The groups of this broker and those below it.";
+    Update = "groups.update" (OWNER) => Empty, UpdateError, Nothing
+        : "Tells the parent what has changed in a subtree.";
+    StatsGet = "groups.stats-get" (USER) => Stats, Never, idempotent
+        : "The members of all groups in the broker's subtree.";
 }

@@ -1,10 +1,170 @@
-//! overlay.*: the tree of brokers, and how they are (protocol/03 section 11). An instance
-//! of one broker is the tree with no children.
+//! overlay.*: the tree of brokers, and how they are (protocol/03 section 11, protocol/20).
+//! An instance of one broker is the tree with no children.
 
 use serde::{Deserialize, Serialize};
 
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
+
+/// How a broker and all below it are.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Not known.
+    Unknown = 0,
+    /// All are there.
+    Full = 1,
+    /// Some have not come yet, or have left in order.
+    Partial = 2,
+    /// One was lost.
+    Degraded = 3,
+    /// It was lost itself.
+    Lost = 4,
+    /// It has not come yet, or has left in order.
+    Offline = 5,
+}
+
+impl Status {
+    /// The status of this number, as hello and control messages carry it.
+    pub fn from_number(number: u32) -> Status {
+        match number {
+            1 => Status::Full,
+            2 => Status::Partial,
+            3 => Status::Degraded,
+            4 => Status::Lost,
+            5 => Status::Offline,
+            _ => Status::Unknown,
+        }
+    }
+
+    /// The name that users see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Unknown => "unknown",
+            Status::Full => "full",
+            Status::Partial => "partial",
+            Status::Degraded => "degraded",
+            Status::Lost => "lost",
+            Status::Offline => "offline",
+        }
+    }
+
+    /// Whether the broker itself is there.
+    pub fn is_online(self) -> bool {
+        matches!(self, Status::Full | Status::Partial | Status::Degraded)
+    }
+}
+
+/// What control messages between brokers say (protocol/20 section 6).
+pub mod control {
+    /// The sender is there.
+    pub const HEARTBEAT: u32 = 0;
+    /// The sender's subtree has the status that is its argument.
+    pub const STATUS: u32 = 1;
+    /// The receiver is no child of the sender any more.
+    pub const DISCONNECT: u32 = 2;
+}
+
+/// The oldest and the newest protocol between brokers that this version speaks.
+pub const PROTOCOLS: (u32, u32) = (1, 1);
+
+/// A child's first words to its parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hello {
+    /// Its rank.
+    pub rank: u32,
+    /// The version of Flux that it is compatible with: 65536 times the first number, 256
+    /// times the second, and the third.
+    pub version: u32,
+    /// The identity under which it sends.
+    pub uuid: String,
+    /// Number of the status of its subtree.
+    pub status: u32,
+    /// Its host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The oldest and the newest protocol between brokers that it speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocols: Option<(u32, u32)>,
+}
+
+/// A parent's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Welcome {
+    /// Identity of the parent.
+    pub uuid: String,
+    /// The protocol that both speak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<u32>,
+    /// The hosts of all ranks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostlist: Option<String>,
+}
+
+crate::refusals! {
+    /// Why a broker was not let in.
+    pub enum HelloError {
+        /// Only brokers say it, when they come.
+        NotOwner => EPERM "",
+        /// The configuration has another host of that rank.
+        WrongHost(String) => EINVAL "{0}",
+        /// Its place is elsewhere in the tree.
+        NotChild(u32, u32) => EINVAL "rank {0} is not a child of rank {1}: mismatched config?",
+        /// There is no protocol that both speak.
+        Version(String, String) => EINVAL "client ({0}) version mismatched with server ({1})",
+        /// It holds another key than the broker that this rank has.
+        WrongKey(u32) => EPERM "rank {0} does not hold the key of that rank",
+        /// The name is none, or not the one that it sends under.
+        WrongUuid => EOVERFLOW "",
+    }
+}
+
+/// A child's last words to its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Goodbye;
+
+/// Asks for changes of the children of a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Monitor;
+
+/// How a child is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ChildState {
+    /// Its rank.
+    pub rank: u32,
+    /// How its subtree is.
+    pub status: Status,
+    /// Whether it is silent for too long.
+    pub torpid: bool,
+}
+
+/// Cuts a child and all below it off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DisconnectSubtree {
+    /// The child.
+    pub rank: u32,
+}
+
+/// Makes a broker leave its parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DisconnectParent {
+    /// Why.
+    pub reason: String,
+}
+
+crate::refusals! {
+    /// Why a child was not cut off.
+    pub enum DisconnectError {
+        /// It is none of ours.
+        NotChild => ENOENT "requested rank is not this broker's direct child",
+        /// It is not there.
+        NotOnline(u32, String) => EINVAL "rank {0} is already {1}",
+        /// There is no parent.
+        NoParent => EINVAL "this broker has no parent",
+    }
+}
 
 /// Asks how a broker and its subtree are; as a stream, again at every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,8 +175,8 @@ pub struct Health;
 pub struct HealthReply {
     /// Its rank.
     pub rank: u32,
-    /// `full`, `partial`, `degraded`, `lost`, `offline` or `unknown`.
-    pub status: String,
+    /// How all of it is.
+    pub status: Status,
     /// Seconds in this status.
     pub duration: f64,
     /// Its children.
@@ -28,8 +188,8 @@ pub struct HealthReply {
 pub struct ChildHealth {
     /// Its rank.
     pub rank: u32,
-    /// As in [`HealthReply`].
-    pub status: String,
+    /// How its subtree is.
+    pub status: Status,
     /// Seconds in this status.
     pub duration: f64,
     /// Why it was lost.
@@ -53,14 +213,6 @@ pub struct Tree {
     pub size: u32,
     /// The trees below.
     pub children: Vec<Tree>,
-}
-
-/// Leaves the parent. Brokers of a tree of more than one will take it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct DisconnectParent {
-    /// Why, for the log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// Asks for counters.
@@ -91,16 +243,34 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(HealthReply, Topology, Tree, DisconnectParent, Stats);
-crate::no_payloads!(Health, StatsGet);
+crate::json_payloads!(
+    HealthReply,
+    Topology,
+    Tree,
+    Stats,
+    Hello,
+    Welcome,
+    ChildState,
+    DisconnectSubtree,
+    DisconnectParent
+);
+crate::no_payloads!(Health, StatsGet, Goodbye, Monitor);
 
 crate::methods! {
     Health = "overlay.health" (USER) => HealthReply, Refusal, idempotent, Either
         : "How a broker and its children are; as a stream, again at every change.";
     Topology = "overlay.topology" (USER) => Tree, TopologyError, idempotent
         : "The tree of brokers below a rank.";
-    DisconnectParent = "overlay.disconnect-parent" (OWNER) => Empty, Refusal, idempotent
-        : "Leaves the parent.";
     StatsGet = "overlay.stats-get" (USER) => Stats, Refusal, idempotent
         : "Counters of a broker's links to others.";
+    Monitor = "overlay.monitor" (OWNER) => ChildState, Refusal, idempotent, Stream
+        : "Gives each child that has come or is silent, and then every change of a child.";
+    Hello = "overlay.hello" (OWNER) => Welcome, HelloError
+        : "A child comes. Said over the link itself, before anything else.";
+    Goodbye = "overlay.goodbye" (OWNER) => Empty, Refusal
+        : "A child leaves in order. Only children are heard.";
+    DisconnectSubtree = "overlay.disconnect-subtree" (OWNER) => Empty, DisconnectError
+        : "Cuts off a child and all below it.";
+    DisconnectParent = "overlay.disconnect-parent" (OWNER) => Empty, DisconnectError
+        : "Leaves the parent, as if it had cut us off.";
 }

@@ -40,7 +40,6 @@ pub struct Overlay {
 }
 
 struct Parent {
-    peer: PeerId,
     watch: Watch,
     link: DealerLink,
     session: Session,
@@ -126,18 +125,12 @@ impl Overlay {
         }
     }
 
-    /// Reaches the parent, which holds `key` and gets the number `peer`, as `identity`. The
-    /// connection comes about in the background, and comes back by itself.
+    /// Reaches the parent, which holds `key`, as `identity`. The connection comes about in
+    /// the background, and comes back by itself.
     ///
     /// # Errors
     /// The endpoint or the key is none.
-    pub fn reach_parent(
-        &mut self,
-        peer: PeerId,
-        endpoint: &str,
-        key: &str,
-        identity: &str,
-    ) -> io::Result<()> {
+    pub fn reach_parent(&mut self, endpoint: &str, key: &str, identity: &str) -> io::Result<()> {
         let link = DealerLink::connect_encrypted(
             &self.context,
             endpoint,
@@ -147,7 +140,6 @@ impl Overlay {
             self.limits,
         )?;
         self.parent = Some(Parent {
-            peer,
             watch: link.watch(&self.context)?,
             link,
             session: Session::default(),
@@ -155,11 +147,6 @@ impl Overlay {
             is_up: false,
         });
         Ok(())
-    }
-
-    /// The parent's number.
-    pub(crate) fn parent(&self) -> Option<PeerId> {
-        self.parent.as_ref().map(|parent| parent.peer)
     }
 
     /// What wakes up a waiting loop: see "When to wait" in `link.rs`.
@@ -210,22 +197,21 @@ impl Overlay {
         for news in parent.watch.take() {
             match news {
                 News::Up => {
-                    self.broken.remove(&parent.peer);
+                    self.broken.remove(&PeerId::PARENT);
                     if parent.is_up {
                         parent.session.reconnected();
                     }
                     parent.is_up = true;
                 }
                 News::Down if !parent.is_up => {}
-                News::Down if parent.is_here => return Some(parent.peer),
+                News::Down if parent.is_here => return Some(PeerId::PARENT),
                 News::Down => {
                     let until = now + Duration::from_millis(OVERLAY_GRACE_MS);
-                    self.broken.entry(parent.peer).or_insert(until);
+                    self.broken.entry(PeerId::PARENT).or_insert(until);
                 }
             }
         }
-        let peer = parent.peer;
-        (!self.flush(peer, now)).then_some(peer)
+        (!self.flush(PeerId::PARENT, now)).then_some(PeerId::PARENT)
     }
 
     /// The next thing that was heard, or `None` for now.
@@ -244,7 +230,7 @@ impl Overlay {
                     return None;
                 }
             };
-            if let Some(heard) = hear(parent.peer, &mut parent.session, &frame) {
+            if let Some(heard) = hear(PeerId::PARENT, &mut parent.session, &frame) {
                 return Some(heard);
             }
         }
@@ -312,14 +298,14 @@ impl Overlay {
         self.broken.remove(&peer);
         if let Some(child) = self.peers.remove(&peer) {
             self.known.remove(&child.identity);
-        } else if self.parent() == Some(peer) {
+        } else if peer == PeerId::PARENT {
             self.parent = None;
         }
     }
 
     /// Whether this number is that of a broker.
     pub(crate) fn has(&self, peer: PeerId) -> bool {
-        self.peers.contains_key(&peer) || self.parent() == Some(peer)
+        self.peers.contains_key(&peer) || peer == PeerId::PARENT && self.parent.is_some()
     }
 
     /// Sends a message, or keeps it until the other end takes it. Says whether the other
@@ -338,7 +324,7 @@ impl Overlay {
 
     fn session(&mut self, peer: PeerId) -> Option<&mut Session> {
         match &mut self.parent {
-            Some(parent) if parent.peer == peer => Some(&mut parent.session),
+            Some(parent) if peer == PeerId::PARENT => Some(&mut parent.session),
             _ => self.peers.get_mut(&peer).map(|child| &mut child.session),
         }
     }
@@ -346,7 +332,7 @@ impl Overlay {
     /// Sends on what waits for one. Says whether it may still be there.
     fn flush(&mut self, peer: PeerId, now: Duration) -> bool {
         let result = match (&mut self.parent, &self.children) {
-            (Some(parent), _) if parent.peer == peer => {
+            (Some(parent), _) if peer == PeerId::PARENT => {
                 let link = &parent.link;
                 flush(&mut parent.session, |frame| link.send_copy(frame))
             }
@@ -386,9 +372,7 @@ impl Overlay {
 
     /// Lets everything that was sent reach the parent, within a bound.
     pub(crate) fn finish(mut self, now: Duration) {
-        if let Some(peer) = self.parent() {
-            self.flush(peer, now);
-        }
+        self.flush(PeerId::PARENT, now);
         if let Some(parent) = self.parent.take()
             && parent.is_up
             && !parent.link.finish()

@@ -9,7 +9,7 @@ use rustix::time::Timespec;
 use super::*;
 use crate::limits::OVERLAY_BACKLOG_BYTES_MAX;
 
-const PARENT: PeerId = PeerId(1);
+const PARENT: PeerId = PeerId::PARENT;
 
 fn curve() -> Curve {
     let pair = zmq::CurveKeyPair::new().unwrap();
@@ -47,7 +47,7 @@ impl Broker {
 
     fn child(curve: Curve, endpoint: &str, key: &str, identity: &str) -> Broker {
         let mut broker = Broker::new(curve);
-        let reached = broker.overlay.reach_parent(PARENT, endpoint, key, identity);
+        let reached = broker.overlay.reach_parent(endpoint, key, identity);
         reached.unwrap();
         broker
     }

@@ -130,6 +130,8 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
         env: BTreeMap::new(),
         owner: OWNER,
         ids: Ids::from_seed(seed),
+        uuid: Ids::from_seed(!seed).next_uuid(),
+        links: broker::Links::alone(),
         endpoint: "sim".to_owned(),
         program: Vec::new(),
         cleanup_folders: String::new(),

@@ -96,7 +96,7 @@ impl Heartbeat {
         let timeout = self.settings.timeout.unwrap_or_default().as_secs_f64();
         let timeout = proto::data::Fsd::from_secs(timeout).unwrap_or_default();
         let leave = DisconnectParent {
-            reason: Some(format!("no heartbeat for {timeout}")),
+            reason: format!("no heartbeat for {timeout}"),
         };
         let mut request = leave.to_message(0);
         request.set_flag(Flags::NORESPONSE, true);

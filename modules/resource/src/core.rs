@@ -61,6 +61,9 @@ pub struct Resource {
     waiting: VecDeque<Waiting>,
 }
 
+/// Jobs run where job-exec is: on rank 0. What other brokers have is not given out.
+const RANKS_WITH_JOBS: usize = 1;
+
 impl Resource {
     pub(crate) fn new(cx: &mut Cx<Self>, settings: Settings) -> Resource {
         let size = cx.attr(&names::SIZE).and_then(|size| size.parse().ok());
@@ -176,7 +179,7 @@ impl Resource {
             for rank in found.ranks().iter() {
                 self.verify(cx, rank);
             }
-        } else if self.found.nnodes() == self.size as usize {
+        } else if self.found.nnodes() >= RANKS_WITH_JOBS {
             let set = self.found.clone();
             let method = "dynamic-discovery".to_owned();
             self.define(cx, Inventory { set, method });

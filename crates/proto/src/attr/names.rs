@@ -115,15 +115,15 @@ attributes! {
         "File or folder of the configuration, like --config-path and $FLUX_CONF_DIR.";
     BROKER_MAPPING = "broker.mapping", R | I, F::Text, None,
         "Which brokers share a host (RFC 34).";
-    BROKER_CRITICAL_RANKS = "broker.critical-ranks", I | MANY, F::Ranks, Some("0"),
+    BROKER_CRITICAL_RANKS = "broker.critical-ranks", I, F::Ranks, None,
         "Ranks without which the instance cannot go on.";
-    BROKER_BOOT_METHOD = "broker.boot-method", I, F::Text, Some("single"),
-        "How brokers find each other.";
+    BROKER_BOOT_METHOD = "broker.boot-method", I, F::Text, None,
+        "How brokers find each other: config, simple, libpmi2, libpmi or single.";
     BROKER_PID = "broker.pid", R | I, INT, None, "Process id of this broker.";
     BROKER_UUID = "broker.uuid", R | I, F::Text, None, "Name of this broker on route stacks.";
     BROKER_STARTTIME = "broker.starttime", R | I, F::Text, None,
         "When this broker started, in seconds since 1970.";
-    BROKER_QUORUM = "broker.quorum", I, F::Quorum, Some("1"),
+    BROKER_QUORUM = "broker.quorum", I, F::Quorum, None,
         "Number of brokers that must be online before the initial program starts.";
     BROKER_QUORUM_WARN = "broker.quorum-warn", I | MANY, F::DurationOrNone, Some("1m"),
         "How often to warn of brokers that are missing for the quorum.";

@@ -57,7 +57,7 @@ impl Key {
         words.try_fold(first, |value, word| value.get(word))
     }
 
-    /// Its value in the type of whoever reads it.
+    /// Its value in the type of its reader.
     ///
     /// # Errors
     /// EINVAL with the text for this key, if the value has another form.
@@ -306,7 +306,7 @@ keys! {
         "The resources by hosts: hosts, cores, gpus and properties of each entry.";
     RESOURCE_EXCLUDE = "resource.exclude", F::Text, "", "Ranks or hosts that are never used.";
     RESOURCE_NORESTRICT = "resource.norestrict", F::Boolean, "false",
-        "Take the whole machine, whatever the broker is bound to.";
+        "Take the whole machine, regardless of where the broker is bound.";
     RESOURCE_NOVERIFY = "resource.noverify", F::Boolean, "false",
         "Do not compare what is configured with what is found.";
     RESOURCE_REDISCOVER = "resource.rediscover", F::Boolean, "false",

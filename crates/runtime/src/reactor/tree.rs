@@ -22,10 +22,9 @@ impl<N: Node> Reactor<N> {
 
     /// The parent is a peer from the beginning, like a module's broker.
     pub(super) fn announce_parent(&mut self) {
-        if let Some(peer) = self.overlay.as_ref().and_then(Overlay::parent) {
-            self.last_peer = self.last_peer.max(peer.0);
+        if self.is_broker(PeerId::PARENT) {
             self.hand_in(Input::PeerUp {
-                peer,
+                peer: PeerId::PARENT,
                 kind: PeerKind::Parent,
             });
         }

@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
     ("sim", &["wire", "proto", "node", "broker"]),
+    ("launcher", &["wire", "proto", "node", "runtime", "pmi"]),
     ("job-shell", &["wire", "proto", "node", "runtime", "pmi"]),
     ("cli", &["wire", "proto", "client", "pmi", "keys"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
@@ -75,7 +76,12 @@ fn every_crate_is_in_the_table() {
 const COMPONENTS: &[&str] = &["modules/", "broker/", "crates/job-shell/"];
 
 /// The files of a component that connect its core with the loop.
-const CONNECTIONS: &[&str] = &["src/main.rs", "broker/src/setup.rs"];
+const CONNECTIONS: &[&str] = &[
+    "src/main.rs",
+    "broker/src/setup.rs",
+    "broker/src/bootstrap/mod.rs",
+    "broker/src/bootstrap/launched.rs",
+];
 
 /// Who starts processes: modules, run levels, job shells, tasks.
 const STARTERS: &[&str] = &[

@@ -1,0 +1,235 @@
+//! The way of a launcher: brokers tell each other by PMI where they are and which key they
+//! hold (protocol/20 section 11).
+
+use std::net::IpAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use broker::Links;
+use broker::membership::{self, Member};
+use keys::KeyPair;
+use pmi::Client;
+use proto::attr::names;
+use proto::data::topology::Scheme;
+use proto::data::{Hostlist, TaskMap, Topology};
+use runtime::Overlay;
+
+use super::card::Card;
+use super::{Begun, Met, Told, Way, address, overlay};
+
+/// What the launcher has said, and the way to it.
+pub struct Launch {
+    size: u32,
+    map: Option<TaskMap>,
+    client: Client,
+}
+
+/// Finds out who we are by what the launcher says.
+pub(super) fn begin(told: Told<'_>, mut client: Client) -> anyhow::Result<Begun> {
+    let info = client.info().clone();
+    let rank = info.rank;
+    let scheme = membership::scheme(told.attrs, Scheme::default(), info.size)?;
+    let topology = Topology::new(scheme, info.size);
+    let tree = &topology;
+    membership::settle(told.attrs, &Member { rank, tree, scheme })?;
+    told.attrs.put(&names::BROKER_BOOT_METHOD, client.method());
+    // Only a Flux instance says this: it is our parent then.
+    let level = client.get("flux.instance-level").ok();
+    if let Some(level) = &level {
+        told.attrs.put(&names::INSTANCE_LEVEL, level.clone());
+        if let Ok(hint) = client.get("flux.tbon-interface-hint")
+            && told.attrs.value(&names::TBON_INTERFACE_HINT).is_none()
+        {
+            told.attrs.put(&names::TBON_INTERFACE_HINT, hint);
+        }
+    } else if client.method() != "single" {
+        told.attrs.put(&names::INSTANCE_LEVEL, "0");
+    }
+    let map = mapping(&mut client, level.is_some(), info.size);
+    if let Some(map) = &map {
+        told.attrs.put(&names::BROKER_MAPPING, map.to_string());
+    }
+    let way = if info.size == 1 {
+        client.finalize()?;
+        Way::Alone
+    } else {
+        Way::Launched(Launch {
+            size: info.size,
+            map,
+            client,
+        })
+    };
+    Ok(Begun {
+        rank: info.rank,
+        topology,
+        way,
+    })
+}
+
+/// Which ranks share a host, if the launcher says it.
+fn mapping(client: &mut Client, is_under_flux: bool, size: u32) -> Option<TaskMap> {
+    let own = is_under_flux
+        .then(|| client.get("flux.taskmap").ok())
+        .flatten();
+    let own = own.and_then(|text| text.parse::<TaskMap>().ok());
+    let map = own.or_else(|| {
+        let text = client.get("PMI_process_mapping").ok()?;
+        TaskMap::from_pmi(&text).ok()
+    });
+    let map = map.filter(|map| !map.is_unknown() && map.ntasks() == u64::from(size));
+    map.or_else(|| match size {
+        1 => TaskMap::block(&[1]).ok(),
+        _ => None,
+    })
+}
+
+/// Brokers that exchange their cards.
+struct Meeting {
+    rank: u32,
+    size: u32,
+    map: Option<TaskMap>,
+    client: Client,
+    links: Links,
+}
+
+impl Launch {
+    /// Meets the others.
+    pub(super) fn meet(
+        self,
+        told: Told<'_>,
+        rank: u32,
+        links: Links,
+        rundir: &Path,
+        uuid: &str,
+    ) -> anyhow::Result<Met> {
+        let mut meeting = Meeting {
+            rank,
+            size: self.size,
+            map: self.map,
+            client: self.client,
+            links,
+        };
+        let overlay = meeting.hold(told, rundir, uuid)?;
+        meeting
+            .client
+            .finalize()
+            .context("saying goodbye to the launcher")?;
+        Ok(Met {
+            overlay: Some(overlay),
+            links: meeting.links,
+        })
+    }
+}
+
+impl Meeting {
+    fn hold(&mut self, told: Told<'_>, rundir: &Path, uuid: &str) -> anyhow::Result<Overlay> {
+        let pair = KeyPair::new()?;
+        let mut overlay = overlay(told.attrs, &pair, true)?;
+        let host = told
+            .attrs
+            .value(&names::HOSTNAME)
+            .unwrap_or("localhost")
+            .to_owned();
+        let mut card = Card {
+            host: host.clone(),
+            uri: Vec::new(),
+            pubkey: Some(pair.public().to_string()),
+        };
+        let children = self.links.topology.children(self.rank).to_vec();
+        if !children.is_empty() {
+            let wanted = self.endpoints(&told, &host, rundir)?;
+            card.uri = overlay.listen(&wanted)?;
+            told.attrs.put(&names::TBON_ENDPOINT, card.uri[0].clone());
+        }
+        let key = self.rank.to_string();
+        let put = self.client.put(&key, &card.encode());
+        put.with_context(|| format!("cannot put the card of rank {}", self.rank))?;
+        self.client
+            .barrier()
+            .context("waiting for the cards of all brokers")?;
+        for child in children {
+            let card = self.card(child)?;
+            let key = card.pubkey.ok_or_else(|| no_key(child))?;
+            overlay.allow(&key);
+            self.links.keys.insert(child, key);
+        }
+        if let Some(parent) = self.links.topology.parent(self.rank) {
+            let uri = self.reach(&mut overlay, parent, uuid)?;
+            told.attrs.put(&names::TBON_PARENT_ENDPOINT, uri);
+        }
+        if self.rank == 0 && told.attrs.value(&names::HOSTLIST).is_none() {
+            let hosts = self.all_hosts(&card.host)?;
+            told.attrs.put(&names::HOSTLIST, hosts);
+        }
+        self.client
+            .barrier()
+            .context("waiting until all brokers have met")?;
+        Ok(overlay)
+    }
+
+    fn reach(&mut self, overlay: &mut Overlay, parent: u32, uuid: &str) -> anyhow::Result<String> {
+        let card = self.card(parent)?;
+        let key = card.pubkey.as_deref().ok_or_else(|| no_key(parent))?;
+        let uri = card.endpoint(self.is_here(parent));
+        let rank = self.rank;
+        let nowhere = || anyhow!("rank {parent} listens nowhere that rank {rank} can reach");
+        let uri = uri.ok_or_else(nowhere)?.to_owned();
+        overlay.reach_parent(&uri, key, uuid)?;
+        self.links.parent_uri = Some(uri.clone());
+        Ok(uri)
+    }
+
+    fn card(&mut self, rank: u32) -> anyhow::Result<Card> {
+        let text = self.client.get_from(rank, &rank.to_string());
+        Card::decode(
+            rank,
+            &text.with_context(|| format!("cannot get the card of rank {rank}"))?,
+        )
+    }
+
+    /// The hosts of all ranks. Rank 0 alone asks for them, and passes them down.
+    fn all_hosts(&mut self, own: &str) -> anyhow::Result<String> {
+        let mut hosts = Hostlist::default();
+        hosts.push(own)?;
+        for rank in 1..self.size {
+            hosts.push(&self.card(rank)?.host)?;
+        }
+        Ok(hosts.to_string())
+    }
+
+    /// Whether a rank is on our host, as far as the launcher says.
+    fn is_here(&self, rank: u32) -> bool {
+        let map = self.map.as_ref();
+        map.is_some_and(|map| {
+            map.node_of(rank).is_some() && map.node_of(rank) == map.node_of(self.rank)
+        })
+    }
+
+    /// Where to listen: in the rundir for children on this host, on its address for others.
+    fn endpoints(&self, told: &Told<'_>, host: &str, rundir: &Path) -> anyhow::Result<Vec<String>> {
+        let wants_v6 = told.env.contains_key("FLUX_IPADDR_V6");
+        let children = self.links.topology.children(self.rank);
+        let here = children.iter().filter(|rank| self.is_here(**rank)).count();
+        let prefers_tcp = told
+            .attrs
+            .value(&names::TBON_PREFERTCP)
+            .is_some_and(|text| text != "0");
+        let mut uris = Vec::new();
+        if here < children.len() || prefers_tcp {
+            let hint = address::hint(told.attrs.value(&names::TBON_INTERFACE_HINT), told.env);
+            let address: IpAddr = address::find(&hint, host, wants_v6)?;
+            uris.push(format!("tcp://{}:*", address::in_uri(address)));
+        }
+        if here > 0 && !prefers_tcp {
+            uris.push(format!("ipc://{}/tbon-{}", rundir.display(), self.rank));
+        }
+        if uris.is_empty() {
+            bail!("rank {} listens nowhere", self.rank);
+        }
+        Ok(uris)
+    }
+}
+
+fn no_key(rank: u32) -> anyhow::Error {
+    anyhow!("the card of rank {rank} has no key: it is no broker of this version")
+}

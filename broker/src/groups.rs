@@ -1,0 +1,180 @@
+//! Groups of ranks, as far as one broker knows them: the members in its subtree (protocol/03
+//! section 12, protocol/21 section 4). Pure; who follows a group is kept beside it.
+//!
+//! A change applies here at once and is told to the parent at the end of the turn, with
+//! all others of that turn: what has queued goes together, and nothing waits for a timer.
+
+use std::collections::BTreeMap;
+
+use proto::data::IdSet;
+use proto::groups::Change;
+use wire::Identity;
+
+use crate::limits::GROUPS_MAX;
+
+/// The members of all groups within a subtree.
+#[derive(Debug, Default)]
+pub struct Groups {
+    members: BTreeMap<String, IdSet>,
+    /// Groups that this very broker is in, and which program has asked for it.
+    joined: BTreeMap<String, Option<Identity>>,
+    /// What the parent has not been told, in order.
+    changes: BTreeMap<String, Vec<Change>>,
+}
+
+/// There is no room for another group.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Groups {
+    /// The members of a group; an unknown one has none.
+    pub fn members(&self, name: &str) -> IdSet {
+        self.members.get(name).cloned().unwrap_or_default()
+    }
+
+    /// All groups by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &IdSet)> {
+        self.members.iter()
+    }
+
+    /// Whether this broker is in a group.
+    pub fn has_joined(&self, name: &str) -> bool {
+        self.joined.contains_key(name)
+    }
+
+    /// This broker joins, because `by` has asked for it.
+    ///
+    /// # Errors
+    /// [`Full`] if it would be one group too many.
+    pub fn join(&mut self, name: &str, rank: u32, by: Option<Identity>) -> Result<(), Full> {
+        self.change(name, &IdSet::from(rank), true)?;
+        self.joined.insert(name.to_owned(), by);
+        Ok(())
+    }
+
+    /// This broker leaves.
+    pub fn leave(&mut self, name: &str, rank: u32) {
+        if self.joined.remove(name).is_some() {
+            // To leave makes no group.
+            let _ = self.change(name, &IdSet::from(rank), false);
+        }
+    }
+
+    /// The groups that this broker is in because `gone` has asked for it.
+    pub fn joined_by(&self, gone: &Identity) -> Vec<String> {
+        let theirs = self
+            .joined
+            .iter()
+            .filter(|(_, by)| by.as_ref() == Some(gone));
+        theirs.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Ranks come into a group, or go.
+    ///
+    /// # Errors
+    /// [`Full`] if it would be one group too many.
+    pub fn change(&mut self, name: &str, ranks: &IdSet, set: bool) -> Result<(), Full> {
+        if !self.members.contains_key(name) && self.members.len() >= GROUPS_MAX {
+            return Err(Full);
+        }
+        let members = self.members.entry(name.to_owned()).or_default();
+        for rank in ranks.iter() {
+            match set {
+                true => members.insert(rank),
+                false => members.remove(rank),
+            }
+        }
+        // Those of one direction go together; what follows in the other keeps its place.
+        let changes = self.changes.entry(name.to_owned()).or_default();
+        match changes.last_mut() {
+            Some(last) if last.set == set => ranks.iter().for_each(|rank| last.ranks.insert(rank)),
+            _ => changes.push(Change {
+                ranks: ranks.clone(),
+                set,
+            }),
+        }
+        Ok(())
+    }
+
+    /// Ranks go from all groups: they are lost. Gives the groups that they were in.
+    pub fn lose(&mut self, ranks: &IdSet) -> Vec<String> {
+        let are_in = |members: &IdSet| ranks.iter().any(|rank| members.contains(rank));
+        let groups = self.members.iter().filter(|(_, members)| are_in(members));
+        let groups: Vec<String> = groups.map(|(name, _)| name.clone()).collect();
+        for name in &groups {
+            let _ = self.change(name, ranks, false);
+        }
+        groups
+    }
+
+    /// What the parent is to be told.
+    pub fn take_changes(&mut self) -> BTreeMap<String, Vec<Change>> {
+        std::mem::take(&mut self.changes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(text: &str) -> IdSet {
+        text.parse().unwrap()
+    }
+
+    fn told(groups: &mut Groups) -> String {
+        let changes = groups.take_changes();
+        let shown = changes.iter().map(|(name, changes)| {
+            let changes = changes.iter().map(|change| {
+                let sign = if change.set { '+' } else { '-' };
+                format!("{sign}{}", change.ranks)
+            });
+            format!("{name} {}", changes.collect::<Vec<_>>().join(" "))
+        });
+        shown.collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn changes_of_a_turn_go_up_together_and_in_order() {
+        let mut groups = Groups::default();
+        groups.join("a", 1, None).unwrap();
+        groups.change("a", &ids("3-4"), true).unwrap();
+        groups.change("a", &ids("3"), false).unwrap();
+        groups.change("b", &ids("3"), true).unwrap();
+        assert_eq!(told(&mut groups), "a +1,3-4 -3; b +3");
+        assert_eq!(groups.members("a").to_string(), "1,4");
+        assert_eq!(groups.members("nope"), IdSet::new());
+        assert_eq!(told(&mut groups), "");
+    }
+
+    #[test]
+    fn what_is_lost_leaves_everything() {
+        let mut groups = Groups::default();
+        groups.change("a", &ids("1-4"), true).unwrap();
+        groups.change("b", &ids("1"), true).unwrap();
+        groups.take_changes();
+        assert_eq!(groups.lose(&ids("3-4")), ["a"]);
+        assert_eq!(told(&mut groups), "a -3-4");
+        assert_eq!(groups.members("a").to_string(), "1-2");
+    }
+
+    #[test]
+    fn a_program_takes_its_groups_with_it() {
+        let mut groups = Groups::default();
+        let program = Identity::new("p").unwrap();
+        groups.join("a", 0, Some(program.clone())).unwrap();
+        groups.join("b", 0, None).unwrap();
+        assert_eq!(groups.joined_by(&program), ["a"]);
+        groups.leave("a", 0);
+        assert!(!groups.has_joined("a") && groups.has_joined("b"));
+    }
+
+    #[test]
+    fn there_is_a_bound() {
+        let mut groups = Groups::default();
+        for n in 0..GROUPS_MAX {
+            groups.join(&n.to_string(), 0, None).unwrap();
+        }
+        assert_eq!(groups.join("more", 0, None), Err(Full));
+        assert_eq!(groups.join("0", 0, None), Ok(()));
+    }
+}

@@ -1,0 +1,137 @@
+//! Who is gone, in order or not, and who has to know (protocol/20 sections 7 and 8).
+
+use node::{Cx, Output, PeerId};
+use proto::overlay::{ChildHealth, ChildState, HealthReply, Status, control};
+
+use super::Parent;
+use crate::core::Broker;
+use crate::lifecycle::Event;
+use crate::router::Hop;
+
+/// Why a child is not there.
+pub(crate) mod cause {
+    /// Its connection broke.
+    pub const LOST: &str = "lost connection";
+    /// It said goodbye.
+    pub const SHUTDOWN: &str = "administrative shutdown";
+    /// It was cut off.
+    pub const DISCONNECT: &str = "administrative disconnect";
+}
+
+impl Broker {
+    /// The link to a child is gone.
+    pub(crate) fn child_down(&mut self, cx: &mut Cx<Broker>, rank: u32) {
+        let is_online = |child: &super::children::Child| child.status.is_online();
+        if self.tree.children.get(rank).is_some_and(is_online) {
+            let below = self.router.topology().descendants(rank);
+            let severed = match below {
+                0 => String::new(),
+                n => format!(" and severed contact with {n} other nodes"),
+            };
+            tracing::error!("{} failed{severed}", self.tree.name(rank));
+        }
+        self.lose_child(cx, rank, cause::LOST);
+    }
+
+    /// A child is lost: who waits for it is answered.
+    pub(crate) fn lose_child(&mut self, cx: &mut Cx<Broker>, rank: u32, why: &str) {
+        self.part_with(cx, rank, Status::Lost, why);
+    }
+
+    /// A child has said goodbye.
+    pub(crate) fn child_left(&mut self, cx: &mut Cx<Broker>, rank: u32) {
+        self.part_with(cx, rank, Status::Offline, cause::SHUTDOWN);
+    }
+
+    fn part_with(&mut self, cx: &mut Cx<Broker>, rank: u32, status: Status, why: &str) {
+        let child = self.tree.children.get(rank);
+        if !child.is_some_and(|child| child.status.is_online()) {
+            return;
+        }
+        self.router.link_down(Hop::Child(rank));
+        self.carry_out(cx);
+        self.tree
+            .children
+            .set(rank, status, Some(why), cx.now().mono);
+        self.leave_all_groups(cx, rank);
+        self.children_changed(cx, rank);
+    }
+
+    /// Cuts a child off: it is told, and not heard any more.
+    pub(crate) fn cut_off(&mut self, cx: &mut Cx<Broker>, rank: u32) {
+        let peer = self.router.peer_of(Hop::Child(rank));
+        self.control_child(cx, rank, control::DISCONNECT);
+        tracing::error!("{} disconnected by request", self.tree.name(rank));
+        self.lose_child(cx, rank, cause::DISCONNECT);
+        if let Some(peer) = peer {
+            cx.output(Output::Close { peer });
+        }
+    }
+
+    /// The parent is lost, or has cut us off: what went up is answered, and we end.
+    pub(crate) fn lose_parent(&mut self, cx: &mut Cx<Broker>) {
+        if matches!(self.tree.parent, Parent::None | Parent::Gone) {
+            return;
+        }
+        self.tree.parent = Parent::Gone;
+        self.router.link_down(Hop::Parent);
+        self.carry_out(cx);
+        cx.output(Output::Close {
+            peer: PeerId::PARENT,
+        });
+        self.fail();
+        self.post(cx, Event::ParentFail);
+    }
+
+    /// A child is another than before: all that follows from it.
+    pub(crate) fn children_changed(&mut self, cx: &mut Cx<Broker>, rank: u32) {
+        self.tell_monitors_of(cx, rank);
+        if let Some(status) = self.tree.children.changed(cx.now().mono)
+            && self.tree.parent == Parent::Here
+        {
+            self.control_parent(cx, control::STATUS, status as u32);
+        }
+        let health = self.health(cx);
+        for stream in self.tree.health.values_mut() {
+            stream.send(cx, &health);
+        }
+        self.children_may_be_gone(cx);
+    }
+
+    /// How we and our children are.
+    pub(crate) fn health(&self, cx: &Cx<Broker>) -> HealthReply {
+        let now = cx.now().mono;
+        let (status, since) = self.tree.children.own();
+        let children = self.tree.children.iter().map(|(rank, child)| ChildHealth {
+            rank,
+            status: child.status,
+            duration: now.saturating_sub(child.since).as_secs_f64(),
+            error: child.error.clone(),
+        });
+        HealthReply {
+            rank: self.router.rank(),
+            status,
+            duration: now.saturating_sub(since).as_secs_f64(),
+            children: children.collect(),
+        }
+    }
+
+    pub(super) fn tell_monitors_of(&mut self, cx: &mut Cx<Broker>, rank: u32) {
+        let Some(state) = self.child_state(rank) else {
+            return;
+        };
+        for stream in self.tree.monitors.values_mut() {
+            stream.send(cx, &state);
+        }
+    }
+
+    /// How a child is.
+    pub(crate) fn child_state(&self, rank: u32) -> Option<ChildState> {
+        let child = self.tree.children.get(rank)?;
+        Some(ChildState {
+            rank,
+            status: child.status,
+            torpid: child.is_torpid,
+        })
+    }
+}

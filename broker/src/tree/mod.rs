@@ -1,0 +1,156 @@
+//! The broker among others: its parent and its children in the tree, how it finds them,
+//! and what it does when one is lost (protocol/20).
+//!
+//! Read on in `children.rs` (how they are, pure), `join.rs` (we come to our parent),
+//! `admit.rs` (a child comes to us), `quorum.rs` (whether there are enough), `pulse.rs`
+//! (who is still there), `loss.rs` (who is gone), `leave.rs` (the end). Messages go through `router/`; links are the runtime's. An instance of one
+//! broker has neither parent nor children, and none of this does anything.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use node::{PeerId, Stream, StreamId};
+use proto::data::{Hostlist, IdSet, Topology};
+use proto::overlay::{Health, Monitor};
+use wire::{Kind, Message};
+
+mod admit;
+mod children;
+mod join;
+mod leave;
+mod loss;
+mod pulse;
+mod quorum;
+
+pub(crate) use children::Children;
+
+/// What a broker is told of the others before it lives.
+#[derive(Debug, Clone)]
+pub struct Links {
+    /// The tree.
+    pub topology: Topology,
+    /// The public key of each child, where every broker has its own.
+    pub keys: BTreeMap<u32, String>,
+    /// Where the parent is reached.
+    pub parent_uri: Option<String>,
+}
+
+impl Links {
+    /// What is known from the start: the shape of the tree.
+    pub fn new(topology: Topology) -> Links {
+        Links {
+            topology,
+            keys: BTreeMap::new(),
+            parent_uri: None,
+        }
+    }
+
+    /// A broker without others.
+    pub fn alone() -> Links {
+        Links::new(Topology::new(proto::data::topology::Scheme::Kary(0), 1))
+    }
+}
+
+/// A broker that has not said hello.
+#[derive(Debug)]
+struct Stranger {
+    identity: String,
+    key: String,
+    /// Its hello, while we are not ready ourselves.
+    hello: Option<Message>,
+}
+
+/// How far we are with our parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parent {
+    /// There is none: rank 0.
+    None,
+    /// We have not been let in yet.
+    Joining,
+    /// We are let in.
+    Here,
+    /// It was lost, or we have left.
+    Gone,
+}
+
+/// What the broker knows of the others.
+pub(crate) struct Tree {
+    pub(crate) children: Children,
+    pub(crate) parent: Parent,
+    /// State of the parent, by number, once it has told us.
+    pub(crate) parent_state: Option<i64>,
+    keys: BTreeMap<u32, String>,
+    parent_uri: String,
+    strangers: BTreeMap<PeerId, Stranger>,
+    /// Names of hosts by rank.
+    hosts: Hostlist,
+    pub(crate) health: BTreeMap<StreamId, Stream<Health>>,
+    pub(crate) monitors: BTreeMap<StreamId, Stream<Monitor>>,
+    /// On rank 0, the ranks that are there.
+    online: IdSet,
+    /// Whether there are enough, and whether that took long.
+    is_full: bool,
+    was_delayed: bool,
+    /// When we looked last who is there.
+    looked: Duration,
+    /// When the parent last heard that we are there.
+    told: Duration,
+}
+
+impl Tree {
+    /// A place in the tree, with nobody there yet.
+    pub(crate) fn new(rank: u32, links: &Links, hosts: Hostlist) -> Tree {
+        Tree {
+            children: Children::new(links.topology.children(rank)),
+            parent: match rank {
+                0 => Parent::None,
+                _ => Parent::Joining,
+            },
+            parent_state: None,
+            keys: links.keys.clone(),
+            parent_uri: links.parent_uri.clone().unwrap_or_default(),
+            strangers: BTreeMap::new(),
+            hosts,
+            health: BTreeMap::new(),
+            monitors: BTreeMap::new(),
+            online: IdSet::new(),
+            is_full: false,
+            was_delayed: false,
+            looked: Duration::ZERO,
+            told: Duration::ZERO,
+        }
+    }
+
+    /// A rank with its host, as users are told of it: `HOST (rank N)`.
+    pub(crate) fn name(&self, rank: u32) -> String {
+        let host = self.hosts.get(rank as usize).unwrap_or("?");
+        format!("{host} (rank {rank})")
+    }
+
+    /// The host of a rank.
+    pub(crate) fn host(&self, rank: u32) -> Option<&str> {
+        self.hosts.get(rank as usize)
+    }
+
+    /// The hosts are these from now on.
+    pub(crate) fn set_hosts(&mut self, hosts: Hostlist) {
+        self.hosts = hosts;
+    }
+
+    /// Lets go of a stream whose client has left.
+    pub(crate) fn forget_stream(&mut self, id: StreamId) {
+        if let Some(stream) = self.health.remove(&id) {
+            stream.forget();
+        }
+        if let Some(stream) = self.monitors.remove(&id) {
+            stream.forget();
+        }
+    }
+}
+
+/// A control message.
+fn control(control: u32, status: u32) -> Message {
+    let mut message = Message::new(Kind::Control { control, status });
+    message.enable_routes();
+    message
+}
