@@ -1,6 +1,7 @@
 //! `flux broker`: becomes the broker itself.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
@@ -30,15 +31,17 @@ impl Run for Broker {
 /// Becomes the broker that belongs to this command. One that some search path leads to
 /// could be another implementation's.
 pub fn become_broker(flux: &mut Flux, args: &[OsString]) -> CliError {
-    let layout = match Layout::find() {
-        Ok(layout) => layout,
-        Err(error) => return error.into(),
-    };
-    match layout.program("flux-broker") {
-        Some(broker) => external::become_program(flux, broker.as_os_str(), args),
-        None => {
-            let places = layout.exec.display();
-            CliError::new("flux-broker was not found").with_hint(format!("it belongs in {places}"))
-        }
+    match program("flux-broker") {
+        Ok(broker) => external::become_program(flux, broker.as_os_str(), args),
+        Err(error) => error,
     }
+}
+
+/// A program that belongs to this command, and is no command itself.
+pub fn program(name: &str) -> Result<PathBuf, CliError> {
+    let layout = Layout::find()?;
+    layout.program(name).ok_or_else(|| {
+        let places = layout.exec.display();
+        CliError::new(format!("{name} was not found")).with_hint(format!("it belongs in {places}"))
+    })
 }

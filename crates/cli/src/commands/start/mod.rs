@@ -1,12 +1,17 @@
-//! `flux start`: turns its options into those of the broker, and becomes it.
+//! `flux start`: turns its options into those of the broker, and becomes it, or the
+//! launcher of several.
 
 use std::ffi::OsString;
 use std::path::Path;
 
 use crate::command::{Group, Run, Style};
-use crate::commands::broker::become_broker;
+use crate::commands::broker::{become_broker, program};
 use crate::error::CliError;
 use crate::flux::Flux;
+
+mod brokers;
+
+use brokers::Brokers;
 
 /// Start an instance, run a program in it, and end with it
 ///
@@ -47,18 +52,8 @@ pub struct Start {
     /// Use the configuration of the system instance
     #[arg(long, conflicts_with = "config_path")]
     sysconfig: bool,
-    /// Number of brokers
-    #[arg(short = 's', long, value_name = "N")]
-    test_size: Option<u32>,
-    /// Directory for sockets, which is left in place
-    #[arg(long, value_name = "DIR")]
-    test_rundir: Option<String>,
-    /// Remove the directory of --test-rundir at the end
-    #[arg(long, requires = "test_rundir")]
-    test_rundir_cleanup: bool,
-    /// Host names to pretend
-    #[arg(long, value_name = "HOSTLIST")]
-    test_hosts: Option<String>,
+    #[command(flatten)]
+    brokers: Brokers,
     /// Program to run in the instance
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -70,8 +65,13 @@ impl Run for Start {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        self.check()?;
+        self.brokers.check()?;
+        self.check_recovery()?;
         let args = self.broker_args();
+        if self.brokers.are_wanted() {
+            return Err(self.launch(flux, args)?);
+        }
+        let args = [args, self.command.clone()].concat();
         if self.noexec || self.verbose > 0 {
             let words = [OsString::from("flux-broker")];
             let words: Vec<_> = words
@@ -89,23 +89,32 @@ impl Run for Start {
 }
 
 impl Start {
-    fn check(&self) -> Result<(), CliError> {
-        match self.test_size {
-            Some(0) => return Err(CliError::new("--test-size argument must be > 0")),
-            None if self.test_rundir.is_some() => return Err(needs_test_size("test-rundir")),
-            None if self.test_hosts.is_some() => return Err(needs_test_size("test-hosts")),
-            None | Some(1) => {}
-            Some(n) => {
-                let text = format!("--test-size={n}: an instance has one broker in this version");
-                return Err(CliError::new(text).with_hint("use --test-size=1, or leave it out"));
-            }
+    /// Becomes the launcher of several brokers; comes back only when that fails, or when
+    /// the command lines alone are wanted.
+    fn launch(&self, flux: &mut Flux, args: Vec<OsString>) -> Result<CliError, CliError> {
+        let words = self.wrap.iter().flat_map(|words| words.split(','));
+        let mut broker: Vec<OsString> = words.map(OsString::from).collect();
+        broker.push(program("flux-broker")?.into_os_string());
+        broker.extend(args);
+        let is_verbose = self.noexec || self.verbose > 0;
+        let args = self
+            .brokers
+            .launcher_args(&broker, &self.command, is_verbose)?;
+        let launcher = program("flux-launcher")?;
+        if self.noexec {
+            let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
+            flux.note(format_args!(
+                "flux-start: {} {}",
+                launcher.display(),
+                words.join(" ")
+            ))?;
+            return Ok(CliError::exit(0));
         }
-        if let Some(rundir) = &self.test_rundir
-            && !Path::new(rundir).is_dir()
-        {
-            return Err(CliError::new(format!("{rundir}: not a directory")));
-        }
-        self.check_recovery()
+        Ok(crate::external::become_program(
+            flux,
+            launcher.as_os_str(),
+            &args,
+        ))
     }
 
     /// Nothing is recovered from what is not there.
@@ -125,22 +134,13 @@ impl Start {
         }
     }
 
-    /// What the broker is told, initial program included.
+    /// What the broker is told, but for its initial program.
     fn broker_args(&self) -> Vec<OsString> {
         let mut args = vec![OsString::from("-v"); usize::from(self.verbose.saturating_sub(1))];
         let mut option = |name: &str, value: String| {
             args.push(name.into());
             args.push(value.into());
         };
-        if let Some(rundir) = &self.test_rundir {
-            option("-S", format!("rundir={rundir}"));
-        }
-        if self.test_rundir_cleanup {
-            option("-S", "rundir-cleanup=1".to_owned());
-        }
-        if let Some(host) = &self.test_hosts {
-            option("-S", format!("hostname={host}"));
-        }
         if let Some(target) = &self.recovery {
             for attr in recovery_attrs(target) {
                 option("-S", attr);
@@ -159,7 +159,6 @@ impl Start {
         }
         let words = self.broker_opts.iter().flat_map(|words| words.split(','));
         args.extend(words.filter(|word| !word.is_empty()).map(OsString::from));
-        args.extend(self.command.iter().cloned());
         args
     }
 
@@ -178,10 +177,6 @@ impl Start {
         wrapped.extend(args.iter().cloned());
         crate::external::become_program(flux, &wrapper, &wrapped)
     }
-}
-
-fn needs_test_size(option: &str) -> CliError {
-    CliError::new(format!("--{option} only works with --test-size=N"))
 }
 
 /// Where a system instance keeps its state.
@@ -222,14 +217,14 @@ mod tests {
     }
 
     fn shown(start: &Start) -> String {
-        let args = start.broker_args();
+        let args = [start.broker_args(), start.command.clone()].concat();
         let args: Vec<_> = args.iter().map(|arg| arg.to_string_lossy()).collect();
         args.join(" ")
     }
 
     fn check(line: &str, expect: &str) {
         let start = parsed(line);
-        let outcome = match start.check() {
+        let outcome = match start.brokers.check().and_then(|()| start.check_recovery()) {
             Ok(()) => shown(&start),
             Err(error) => error.text().to_owned(),
         };
@@ -245,16 +240,11 @@ mod tests {
             "-v -c /etc/x --conf a.b=1 sh -c y",
         );
         check("-o,-v,-Sx=1 true", "-v -Sx=1 true");
-        check("-s1 --test-hosts=h0 -- true", "-S hostname=h0 true");
     }
 
     #[test]
     fn what_can_not_be_is_refused() {
         check("-s0 true", "--test-size argument must be > 0");
-        check(
-            "--test-size=2 true",
-            "--test-size=2: an instance has one broker in this version",
-        );
         check(
             "--test-rundir=/tmp true",
             "--test-rundir only works with --test-size=N",
@@ -284,11 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rundir_goes_and_the_configuration_is_the_systems_if_asked() {
+    fn the_configuration_is_the_systems_if_asked() {
         check("--sysconfig true", "-c /etc/flux/system/conf.d true");
-        check(
-            "-s1 --test-rundir=/ --test-rundir-cleanup true",
-            "-S rundir=/ -S rundir-cleanup=1 true",
-        );
     }
 }

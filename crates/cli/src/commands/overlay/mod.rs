@@ -1,0 +1,100 @@
+//! `flux overlay`: the tree of brokers, and how they are (protocol/20 section 13).
+
+use std::time::{Duration, Instant};
+
+use client::{Call, Handle};
+use proto::data::{Fsd, Hostlist};
+use proto::overlay::{Health, HealthReply, Topology, Tree};
+use proto::{Delivery, Refusal};
+
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+mod disconnect;
+mod errors;
+mod lookup;
+mod status;
+
+/// Show the tree of brokers
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux overlay status -v
+  flux overlay errors
+  flux overlay lookup 0-3
+  flux overlay disconnect node12")]
+pub struct Overlay {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    Status(status::Status),
+    Errors(errors::Errors),
+    Lookup(lookup::Lookup),
+    Parentof(lookup::Parentof),
+    Disconnect(disconnect::Disconnect),
+}
+
+impl Run for Overlay {
+    const NAME: &'static str = "overlay";
+    const GROUP: Group = Group::Instance;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        match self.verb {
+            Verb::Status(status) => status.run(flux),
+            Verb::Errors(errors) => errors.run(flux),
+            Verb::Lookup(lookup) => lookup.run(flux),
+            Verb::Parentof(parentof) => parentof.run(flux),
+            Verb::Disconnect(disconnect) => disconnect.run(flux),
+        }
+    }
+}
+
+/// How long a broker may take to answer, unless it is said: so that one that hangs does
+/// not hold up the picture of all others.
+const TIMEOUT: &str = "0.5s";
+
+/// The hosts of all ranks.
+fn hosts(handle: &mut Handle) -> Result<Hostlist, CliError> {
+    let hosts = handle.attr("hostlist")?;
+    let hosts = hosts.parse();
+    hosts.map_err(|error| CliError::new(format!("{error}")).about("hostlist"))
+}
+
+/// The tree below a rank, which is asked itself.
+fn tree(handle: &mut Handle, rank: u32) -> Result<Tree, CliError> {
+    let tree = handle.call(Call::new(&Topology { rank }).to(rank));
+    Ok(tree?)
+}
+
+/// Asks a broker how it and its children are; gives what it took as well.
+fn ask(
+    handle: &mut Handle,
+    rank: u32,
+    limit: Option<Duration>,
+) -> Result<(HealthReply, Duration), Refusal> {
+    let asked = Instant::now();
+    let delivery = Delivery::Wait { deadline: limit };
+    let health = handle.call(Call::new(&Health).to(rank).delivery(delivery))?;
+    Ok((health, asked.elapsed()))
+}
+
+/// A limit of time; 0 and `none` are none.
+fn limit(timeout: &str) -> Result<Option<Duration>, String> {
+    if timeout.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    let seconds = timeout
+        .parse::<Fsd>()
+        .map_err(|error| error.to_string())?
+        .secs();
+    let limit = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    Ok((!limit.is_zero()).then_some(limit))
+}
+
+fn not_a_rank(rank: impl std::fmt::Display) -> CliError {
+    CliError::new(format!("{rank} is not a valid rank in this instance"))
+}
