@@ -68,19 +68,34 @@ pub(super) fn begin(told: Told<'_>, mut client: Client) -> anyhow::Result<Begun>
 
 /// Which ranks share a host, if the launcher says it.
 fn mapping(client: &mut Client, is_under_flux: bool, size: u32) -> Option<TaskMap> {
-    let own = is_under_flux
-        .then(|| client.get("flux.taskmap").ok())
-        .flatten();
-    let own = own.and_then(|text| text.parse::<TaskMap>().ok());
-    let map = own.or_else(|| {
-        let text = client.get("PMI_process_mapping").ok()?;
-        TaskMap::from_pmi(&text).ok()
-    });
-    let map = map.filter(|map| !map.is_unknown() && map.ntasks() == u64::from(size));
+    let own = is_under_flux.then(|| client.get("flux.taskmap").ok());
+    let own = own.flatten().and_then(|text| text.parse().ok());
+    let map = own.or_else(|| repeated(&client.get("PMI_process_mapping").ok()?, size));
+    let map = map.filter(|map: &TaskMap| !map.is_unknown() && map.ntasks() == u64::from(size));
     map.or_else(|| match size {
         1 => TaskMap::block(&[1]).ok(),
         _ => None,
     })
+}
+
+/// A mapping of PMI, which is repeated until it is long enough: hydra says `(0,1,1)` for any
+/// number of processes on one host.
+fn repeated(text: &str, size: u32) -> Option<TaskMap> {
+    let map: TaskMap = text.parse().ok()?;
+    let times = u64::from(size).checked_div(map.ntasks())?;
+    let blocks = map.blocks().iter().cycle();
+    let blocks = blocks.take(map.blocks().len() * usize::try_from(times).ok()?);
+    let map = TaskMap::from_blocks(blocks.copied().collect()).ok()?;
+    // In its shortest form.
+    TaskMap::from_nodes(&map.nodes()).ok()
+}
+
+/// An endpoint as others read it: an IPv4 address is not written as one of IPv6.
+fn plain(endpoint: &str) -> String {
+    match endpoint.split_once("[::ffff:") {
+        Some((scheme, rest)) => format!("{scheme}{}", rest.replacen(']', "", 1)),
+        None => endpoint.to_owned(),
+    }
 }
 
 /// Brokers that exchange their cards.
@@ -138,7 +153,8 @@ impl Meeting {
         let children = self.links.topology.children(self.rank).to_vec();
         if !children.is_empty() {
             let wanted = self.endpoints(&told, &host, rundir)?;
-            card.uri = overlay.listen(&wanted)?;
+            let bound = overlay.listen(&wanted)?;
+            card.uri = bound.iter().map(|uri| plain(uri)).collect();
             told.attrs.put(&names::TBON_ENDPOINT, card.uri[0].clone());
         }
         let key = self.rank.to_string();
@@ -232,4 +248,30 @@ impl Meeting {
 
 fn no_key(rank: u32) -> anyhow::Error {
     anyhow!("the card of rank {rank} has no key: it is no broker of this version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, size: u32, expect: Option<&str>) {
+        let map = repeated(text, size).map(|map| map.to_raw());
+        assert_eq!(map.as_deref(), expect, "{text} {size}");
+    }
+
+    #[test]
+    fn a_mapping_is_repeated_until_it_is_long_enough() {
+        check("(vector,(0,1,1))", 3, Some("0-2"));
+        check("(vector,(0,2,1))", 4, Some("0,2;1,3"));
+        check("(vector,(0,1,4))", 4, Some("0-3"));
+        check("(vector)", 2, None);
+        check("nonsense", 2, None);
+    }
+
+    #[test]
+    fn addresses_are_written_as_they_are_known() {
+        assert_eq!(plain("tcp://[::ffff:10.0.0.1]:80"), "tcp://10.0.0.1:80");
+        assert_eq!(plain("tcp://[fe80::1]:80"), "tcp://[fe80::1]:80");
+        assert_eq!(plain("ipc:///run/tbon-0"), "ipc:///run/tbon-0");
+    }
 }
