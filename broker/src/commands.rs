@@ -4,10 +4,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use node::{ChildEvent, ChildId, Cx, Spawn, Stdio, StdioFd};
+use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
 use proto::attr::names;
 
 use crate::core::Broker;
+use crate::lines::LoggedLines;
 
 /// Commands of one stage: one runs at a time.
 pub struct Commands {
@@ -15,6 +16,9 @@ pub struct Commands {
     left: VecDeque<String>,
     index: usize,
     child: ChildId,
+    /// The process of the command that runs, once it does.
+    pid: Option<i32>,
+    program: String,
     line: String,
     started: Duration,
     /// First exit code that was not 0.
@@ -24,7 +28,16 @@ pub struct Commands {
     ended: Option<i32>,
     /// Output streams that are still open.
     open_streams: u8,
-    partial: [Vec<u8>; 2],
+    lines: LoggedLines,
+}
+
+/// A command as others see it.
+pub(crate) struct Running<'a> {
+    pub child: ChildId,
+    pub pid: i32,
+    pub program: &'a str,
+    /// The stage that it belongs to.
+    pub name: &'static str,
 }
 
 impl Commands {
@@ -35,13 +48,15 @@ impl Commands {
             left: VecDeque::new(),
             index: 0,
             child: ChildId(0),
+            pid: None,
+            program: String::new(),
             line: String::new(),
             started: now,
             code: 0,
             aborted: false,
             ended: None,
             open_streams: 0,
-            partial: [Vec::new(), Vec::new()],
+            lines: LoggedLines::default(),
         }
     }
 }
@@ -101,7 +116,7 @@ impl Broker {
             return self.commands_done(cx, name, code);
         };
         commands.child = cx.spawn(Spawn {
-            argv: vec![shell, "-c".to_owned(), line.clone()],
+            argv: vec![shell.clone(), "-c".to_owned(), line.clone()],
             env: Some(env),
             stdout: Stdio::Pipe,
             stderr: Stdio::Pipe,
@@ -109,6 +124,8 @@ impl Broker {
             end_with_us: Some(SIGHUP),
             ..Spawn::default()
         });
+        commands.pid = None;
+        commands.program = shell;
         commands.line = line;
         commands.started = cx.now().mono;
         commands.ended = None;
@@ -122,6 +139,7 @@ impl Broker {
             [_, flag, line] if flag == "-c" => line.clone(),
             argv => argv.join(" "),
         };
+        let program = argv.first().cloned().unwrap_or_default();
         let child = cx.spawn(Spawn {
             argv,
             env: Some(self.command_env()),
@@ -134,6 +152,8 @@ impl Broker {
         });
         self.life.commands = Some(Commands {
             child,
+            pid: None,
+            program,
             line: shown,
             ..Commands::new("rc2", cx.now().mono)
         });
@@ -167,11 +187,10 @@ impl Broker {
             return;
         }
         match event {
-            ChildEvent::Started { .. }
-            | ChildEvent::InputTaken { .. }
-            | ChildEvent::Channel { .. } => {}
+            ChildEvent::Started { pid } => commands.pid = Some(pid),
             ChildEvent::Output { stream, data, eof } => {
-                commands.output(stream, &data, eof);
+                let name = format!("{}.{}", commands.name, commands.index);
+                commands.lines.push(&name, stream, &data, eof);
                 commands.open_streams -= u8::from(eof);
             }
             ChildEvent::Failed { errno } => {
@@ -199,6 +218,10 @@ impl Broker {
                 commands.log_end(cx.now().mono, code, signal);
                 commands.ended = Some(code);
             }
+            ChildEvent::InputTaken { .. }
+            | ChildEvent::Channel { .. }
+            | ChildEvent::ChannelTaken { .. }
+            | ChildEvent::Stopped => {}
         }
         if commands.open_streams == 0 && commands.ended.is_some() {
             commands.finish_one();
@@ -219,25 +242,14 @@ impl Broker {
 }
 
 impl Commands {
-    fn output(&mut self, stream: StdioFd, data: &[u8], eof: bool) {
-        let (name, index) = (self.name, self.index);
-        let error = stream == StdioFd::Stderr;
-        let log = |line: &[u8]| {
-            let line = String::from_utf8_lossy(line);
-            match error {
-                true => tracing::error!("{name}.{index}: {line}"),
-                false => tracing::info!("{name}.{index}: {line}"),
-            }
-        };
-        let partial = &mut self.partial[usize::from(error)];
-        partial.extend_from_slice(data);
-        while let Some(end) = partial.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = partial.drain(..=end).collect();
-            log(&line[..end]);
-        }
-        if !partial.is_empty() && (eof || partial.len() >= crate::limits::LOG_LINE_BYTES_MAX) {
-            log(&std::mem::take(partial));
-        }
+    /// The command that runs.
+    pub(crate) fn running(&self) -> Option<Running<'_>> {
+        Some(Running {
+            child: self.child,
+            pid: self.pid.filter(|_| self.ended.is_none())?,
+            program: &self.program,
+            name: self.name,
+        })
     }
 
     fn log_end(&self, now: Duration, code: i32, signal: i32) {

@@ -23,6 +23,7 @@ use crate::groups::Groups;
 use crate::ids::Ids;
 use crate::logbook::Logbook;
 use crate::modules::Loaded;
+use crate::rexec::Rexec;
 use crate::router::{Hop, ModuleId, Place, Router};
 use crate::services::groups::Followers;
 use crate::stages::Life;
@@ -44,6 +45,7 @@ pub const OWN_SERVICES: &[&str] = &[
     "connector-local",
     "overlay",
     "groups",
+    "rexec",
 ];
 
 /// The broker's knowledge.
@@ -69,6 +71,7 @@ pub struct Broker {
     pub(crate) bulk: BTreeSet<&'static str>,
     pub(crate) credit: Credit,
     pub(crate) life: Life,
+    pub(crate) rexec: Rexec,
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
     pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
     pub(crate) tree: Tree,
@@ -147,6 +150,7 @@ impl Broker {
             bulk: bulk.collect(),
             credit: Credit::default(),
             life: Life::new(setup.program),
+            rexec: Rexec::new(rank),
             dmesg: BTreeMap::new(),
             config_watchers: BTreeMap::new(),
             tree,
@@ -198,7 +202,7 @@ impl Host for Broker {
     type Worker = Files;
     const HOPS_SINCE_STAMP: usize = 0;
 
-    fn closed(&mut self, _cx: &mut Cx<Self>, stream: StreamId) {
+    fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         if let Some(stream) = self.dmesg.remove(&stream) {
             stream.forget();
         }
@@ -212,11 +216,14 @@ impl Host for Broker {
         if let Some(tap) = self.traces.remove(&stream) {
             tap.stream.forget();
         }
+        self.rexec.closed(cx, stream);
         self.life.forget_stream(stream);
     }
 
     fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
-        if !self.module_child(cx, child, &event) {
+        if self.rexec.has(child) {
+            self.rexec_child(cx, child, event);
+        } else if !self.module_child(cx, child, &event) {
             self.stage_child(cx, child, event);
         }
     }
@@ -245,6 +252,7 @@ impl Host for Broker {
     fn check_invariants(&self) {
         self.router.check();
         self.credit.check();
+        self.rexec.check_invariants();
         for id in self.modules.keys() {
             assert_eq!(
                 self.router.provider(&self.modules[id].name),

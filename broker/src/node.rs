@@ -79,16 +79,18 @@ impl BrokerNode {
                 PeerKind::Child { identity, key } => core.stranger_up(peer, identity, key),
                 PeerKind::Broker | PeerKind::Parent => {}
             },
-            Input::PeerDown { peer } => match core.router.hop_of(peer) {
+            Input::PeerDown { peer } => match core.link_flows(cx, peer, false) {
                 Some(Hop::Module(id)) => core.module_link_lost(cx, id),
                 Some(Hop::Client(peer)) => core.client_down(cx, peer),
                 Some(Hop::Child(rank)) => core.child_down(cx, rank),
                 _ if peer == PeerId::PARENT => core.lose_parent(cx),
                 _ => core.stranger_down(peer),
             },
-            Input::PeerFlow { peer, is_behind } if core.clients.contains_key(&peer) => {
-                core.credit.set_behind(peer, is_behind);
-                core.hand_due(cx);
+            Input::PeerFlow { peer, is_behind } => {
+                if let Some(Hop::Client(_)) = core.link_flows(cx, peer, is_behind) {
+                    core.credit.set_behind(peer, is_behind);
+                    core.hand_due(cx);
+                }
             }
             input => self.actor.handle(now, input),
         }

@@ -32,6 +32,8 @@ pub(crate) struct Probe {
     pub closed: Vec<PeerId>,
     pub killed: Vec<ChildId>,
     pub started: VecDeque<Started>,
+    /// What was said to children that are no modules, and of those, in order.
+    pub to_children: Vec<(ChildId, String)>,
     /// Under which the last module has come up.
     pub last_identity: String,
     last_link: u64,
@@ -80,6 +82,7 @@ impl Probe {
             closed: Vec::new(),
             killed: Vec::new(),
             started: VecDeque::new(),
+            to_children: Vec::new(),
             last_identity: String::new(),
             last_link: 0,
             last_tag: 1000,
@@ -106,12 +109,35 @@ impl Probe {
                     self.said.entry(to).or_default().push_back(message);
                 }
                 Output::Close { peer } => self.closed.push(peer),
-                Output::Kill { child, .. } => self.killed.push(child),
                 Output::Spawn { child, spawn } => {
-                    let mut env = spawn.env_add.into_iter();
-                    let uuid = env.find(|(name, _)| name == "FLUX_MODULE_UUID");
-                    let identity = uuid.expect("the test has set this up").1;
-                    self.started.push_back(Started { child, identity });
+                    let mut env = spawn.env_add.iter();
+                    match env.find(|(name, _)| name == "FLUX_MODULE_UUID") {
+                        Some((_, identity)) => self.started.push_back(Started {
+                            child,
+                            identity: identity.clone(),
+                        }),
+                        None => {
+                            let text = format!("spawn {}", spawn.argv.join(" "));
+                            self.to_children.push((child, text));
+                        }
+                    }
+                }
+                Output::Kill {
+                    child,
+                    signum,
+                    group,
+                } => {
+                    self.killed.push(child);
+                    let whom = if group { "group" } else { "process" };
+                    self.to_children
+                        .push((child, format!("kill {whom} {signum}")));
+                }
+                Output::ChildInput { child, data, eof } => {
+                    let text = format!("input {} bytes eof={eof}", data.len());
+                    self.to_children.push((child, text));
+                }
+                Output::ChildFlow { child, paused } => {
+                    self.to_children.push((child, format!("paused={paused}")));
                 }
                 Output::Work { work, job } => {
                     let result = job(&mut self.files);

@@ -27,7 +27,7 @@ use crate::folders::{self, Folder};
 use crate::{Args, bootstrap};
 
 /// Signals that the broker takes as input.
-const SIGNALS: [Signal; 8] = [
+const SIGNALS: [Signal; 9] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,
@@ -36,6 +36,7 @@ const SIGNALS: [Signal; 8] = [
     Signal::SIGUSR1,
     Signal::SIGUSR2,
     Signal::SIGPIPE,
+    Signal::SIGCHLD,
 ];
 
 /// Runs the broker to its end; gives its exit code.

@@ -183,7 +183,7 @@ impl Broker {
             State::Shutdown => self.enter_shutdown(cx),
             State::Finalize => self.enter_finalize(cx),
             State::Goodbye => self.enter_goodbye(cx),
-            State::UnloadBuiltins => self.post(cx, Event::BuiltinsDone),
+            State::UnloadBuiltins => self.shut_rexec(cx),
             State::Exit => {
                 let code = self.life.rc2_code.filter(|code| *code != 0);
                 cx.output(Output::Exit {

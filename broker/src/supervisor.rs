@@ -198,7 +198,9 @@ impl Broker {
             }
             ChildEvent::InputTaken { .. }
             | ChildEvent::Output { .. }
-            | ChildEvent::Channel { .. } => {}
+            | ChildEvent::Channel { .. }
+            | ChildEvent::ChannelTaken { .. }
+            | ChildEvent::Stopped => {}
         }
         true
     }

@@ -204,6 +204,13 @@ impl Router {
         self.parties.get(identity).copied()
     }
 
+    /// The link over which requests of a sender come: the first of its names is the one
+    /// that was stamped (see [`Message::sender`]).
+    pub fn link_of(&self, sender: &Identity) -> Option<Hop> {
+        let stamped = sender.as_str().split('/').next()?;
+        self.party(&Identity::new(stamped)?)
+    }
+
     /// Names that a module or program has registered besides its own.
     pub fn services_of(&self, hop: Hop) -> impl Iterator<Item = &str> {
         let link = self.links.get(&hop);

@@ -14,6 +14,7 @@ mod log;
 mod module;
 pub(crate) mod module_trace;
 mod overlay;
+mod rexec;
 mod runat;
 mod service;
 mod shutdown;
@@ -31,6 +32,7 @@ pub fn routes() -> Routes<Broker> {
     let routes = log::routes(routes);
     let routes = module::routes(routes);
     let routes = overlay::routes(routes);
+    let routes = rexec::routes(routes);
     let routes = runat::routes(routes);
     let routes = service::routes(routes);
     let routes = shutdown::routes(routes);

@@ -12,6 +12,13 @@ use wire::{Flags, Kind, Message};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub(crate) u32);
 
+impl CallId {
+    /// The matchtag of its request, by which some services know it.
+    pub fn matchtag(self) -> u32 {
+        self.0
+    }
+}
+
 /// Stands for a method in calls whose topic is known only at run time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Untyped;

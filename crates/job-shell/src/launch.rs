@@ -157,6 +157,7 @@ impl JobShell {
                 self.input_taken(cx, index, bytes, closed);
             }
             ChildEvent::Channel { data, eof, .. } => self.task_asks(cx, index, &data, eof),
+            ChildEvent::ChannelTaken { .. } | ChildEvent::Stopped => {}
             ChildEvent::Exited { status } => self.task_exited(cx, index, status),
         }
     }

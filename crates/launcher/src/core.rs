@@ -258,7 +258,10 @@ impl Host for Launcher {
                 self.do_pmi(cx, effects);
             }
             ChildEvent::Exited { status } => self.exited(cx, rank, status),
-            ChildEvent::Output { .. } | ChildEvent::InputTaken { .. } => {}
+            ChildEvent::Output { .. }
+            | ChildEvent::InputTaken { .. }
+            | ChildEvent::ChannelTaken { .. }
+            | ChildEvent::Stopped => {}
         }
     }
 

@@ -166,6 +166,16 @@ pub enum ChildEvent {
         /// Nothing more will come on this socket.
         eof: bool,
     },
+    /// What was written to one of its [`Spawn::socketpairs`] is out of our hands, as with
+    /// [`ChildEvent::InputTaken`].
+    ChannelTaken {
+        /// Name of the socket pair.
+        name: String,
+        /// How much.
+        bytes: usize,
+    },
+    /// A signal has stopped it; told if [`Spawn::tell_stops`]. Nothing tells that it goes on.
+    Stopped,
     /// It ended. What it has written may still follow.
     Exited {
         /// Status as wait(2) gives it.
@@ -231,6 +241,8 @@ pub struct Spawn {
     pub stderr: Stdio,
     /// Whether it leads a process group of its own.
     pub new_group: bool,
+    /// Whether [`ChildEvent::Stopped`] is of interest.
+    pub tell_stops: bool,
     /// Signal that it gets when we die, in any way.
     pub end_with_us: Option<i32>,
     /// Socket pairs to share with the child besides the three standard streams. Each is
@@ -297,7 +309,7 @@ pub enum Output<W = ()> {
         /// Whether to close it after that.
         eof: bool,
     },
-    /// Stop reading a child's standard output and error, or go on: what it writes
+    /// Stop reading a child's standard output, error and socket pairs, or go on: what it writes
     /// meanwhile stays in the pipe, and a full pipe makes it wait.
     ChildFlow {
         /// Which.

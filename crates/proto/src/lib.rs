@@ -35,6 +35,7 @@ pub mod log;
 pub mod module;
 pub mod overlay;
 pub mod resource;
+pub mod rexec;
 pub mod runat;
 pub mod sched;
 pub mod service;

@@ -37,6 +37,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("module (every one)", crate::common::METHODS),
     ("overlay", crate::overlay::METHODS),
     ("resource", crate::resource::METHODS),
+    ("rexec", crate::rexec::METHODS),
     ("runat", crate::runat::METHODS),
     ("sched", crate::sched::METHODS),
     ("service", crate::service::METHODS),

@@ -22,6 +22,7 @@ pub struct Channel {
     close: bool,
     /// Once the child has ended, how many of its bytes are yet to be read.
     left: Option<usize>,
+    is_paused: bool,
 }
 
 impl Channel {
@@ -41,6 +42,7 @@ impl Channel {
                 out: Vec::new(),
                 close: false,
                 left: None,
+                is_paused: false,
             })
         };
         names.iter().map(open).collect()
@@ -72,14 +74,31 @@ impl Channel {
         self.ours.is_none()
     }
 
-    /// Writes as much as goes and keeps the rest; closes after that if asked to.
-    pub fn write(&mut self, data: &[u8], eof: bool, poller: &Poller) {
+    /// Stops reading, or goes on.
+    pub fn pause(&mut self, is_paused: bool, poller: &Poller) {
+        self.is_paused = is_paused;
+        self.set_interest(poller);
+    }
+
+    fn set_interest(&self, poller: &Poller) {
+        if let Some(ours) = &self.ours {
+            let _ = poller.set(ours, self.token, !self.is_paused, !self.out.is_empty());
+        }
+    }
+
+    /// Writes as much as goes and keeps the rest; closes after that if asked to. Says how
+    /// much is out of our hands: written, or thrown away because nobody reads it.
+    pub fn write(&mut self, data: &[u8], eof: bool, poller: &Poller) -> usize {
+        let waiting = self.out.len() + data.len();
         let has_room = self.out.len() + data.len() <= CHILD_BACKLOG_BYTES_MAX;
         if has_room && self.out.try_reserve(data.len()).is_ok() {
             self.out.extend_from_slice(data);
         }
         self.close |= eof;
-        let Some(ours) = &self.ours else { return };
+        let Some(ours) = &self.ours else {
+            self.out.clear();
+            return waiting;
+        };
         while !self.out.is_empty() {
             match rustix::net::send(ours, &self.out, SendFlags::NOSIGNAL) {
                 Ok(n) => drop(self.out.drain(..n)),
@@ -91,8 +110,9 @@ impl Channel {
         if self.out.is_empty() && self.close {
             self.shut(poller);
         } else {
-            let _ = poller.set(ours, self.token, true, !self.out.is_empty());
+            self.set_interest(poller);
         }
+        waiting - self.out.len()
     }
 
     /// Reads what is there.

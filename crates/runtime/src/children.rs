@@ -9,6 +9,7 @@ use std::process::{Child, ChildStdin, Command};
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId, Spawn, Stdio, StdioFd};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 use wire::Errno;
 
 use crate::channel::Channel;
@@ -66,6 +67,7 @@ struct Running {
     stdout: Option<Stream>,
     stderr: Option<Stream>,
     leads_group: bool,
+    tells_stops: bool,
     channels: Vec<Channel>,
 }
 
@@ -193,6 +195,7 @@ impl Children {
                 stdout,
                 stderr,
                 leads_group: spawn.new_group,
+                tells_stops: spawn.tell_stops,
                 channels,
             },
         );
@@ -288,25 +291,25 @@ impl Children {
         })
     }
 
-    /// Writes to a channel of a child, and closes it after that if `eof`.
-    pub fn channel(&mut self, child: ChildId, name: &str, data: &[u8], eof: bool, poller: &Poller) {
-        let running = self.running.get_mut(&child);
-        let channels = running.map(|running| &mut running.channels);
-        let mut named = channels
-            .into_iter()
-            .flatten()
-            .filter(|channel| channel.name == name);
-        if let Some(channel) = named.next() {
-            channel.write(data, eof, poller);
-        }
+    /// Writes to a channel of a child, and closes it after that if `eof`. Says how much is
+    /// out of our hands at once.
+    pub fn channel(
+        &mut self,
+        child: ChildId,
+        name: &str,
+        data: &[u8],
+        eof: bool,
+        poller: &Poller,
+    ) -> Option<ChildEvent> {
+        let channels = &mut self.running.get_mut(&child)?.channels;
+        let channel = channels.iter_mut().find(|channel| channel.name == name)?;
+        taken(channel, data, eof, poller)
     }
 
     /// Goes on with what a channel could not write at once.
-    pub fn flush_channel(&mut self, child: ChildId, at: u8, poller: &Poller) {
-        let running = self.running.get_mut(&child);
-        if let Some(channel) = running.and_then(|r| r.channels.get_mut(usize::from(at))) {
-            channel.write(&[], false, poller);
-        }
+    pub fn flush_channel(&mut self, child: ChildId, at: u8, poller: &Poller) -> Option<ChildEvent> {
+        let channels = &mut self.running.get_mut(&child)?.channels;
+        taken(channels.get_mut(usize::from(at))?, &[], false, poller)
     }
 
     /// Stops reading what a child writes, or goes on.
@@ -330,6 +333,24 @@ impl Children {
                 let _ = poller.set(fd, token(child, which), !paused, false);
             }
         }
+        for channel in &mut running.channels {
+            channel.pause(paused, poller);
+        }
+    }
+
+    /// Children that a signal has stopped since the last look, of those that want it told.
+    pub fn stopped(&self) -> Vec<ChildId> {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        let is_stopped = |running: &Running| {
+            let pidfd = running.pidfd.as_ref().filter(|_| running.tells_stops);
+            let status = pidfd.map(|pidfd| waitid(WaitId::PidFd(pidfd.as_fd()), options));
+            matches!(status, Some(Ok(Some(_))))
+        };
+        let stopped = self
+            .running
+            .iter()
+            .filter(|(_, running)| is_stopped(running));
+        stopped.map(|(child, _)| *child).collect()
     }
 
     /// Collects a child that has ended, and closes those of its streams that have nothing
@@ -405,6 +426,12 @@ impl Children {
             self.running.remove(&child);
         }
     }
+}
+
+fn taken(channel: &mut Channel, data: &[u8], eof: bool, poller: &Poller) -> Option<ChildEvent> {
+    let bytes = channel.write(data, eof, poller);
+    let name = channel.name.clone();
+    (bytes > 0).then_some(ChildEvent::ChannelTaken { name, bytes })
 }
 
 fn command(

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use nix::unistd::Uid;
-use node::{ChildId, Input, Node, Now, Output, PeerId, PeerKind};
+use node::{ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind};
 use wire::{Message, Socket};
 
 use crate::budget::Budget;
@@ -291,7 +291,10 @@ impl<N: Node> Reactor<N> {
         match kind {
             token::SIGNALS => {
                 while let Some(signum) = self.signals.as_mut().and_then(Signals::take) {
-                    self.hand_in(Input::Signal(signum));
+                    match signum == Signals::CHILD {
+                        true => self.look_for_stops(),
+                        false => self.hand_in(Input::Signal(signum)),
+                    }
                 }
             }
             token::CLIENTS => self.accept_clients(),
@@ -412,14 +415,21 @@ impl<N: Node> Reactor<N> {
                     .write_input(child, ready.readable, &self.poller, child_token)
             }
             ChildFd::Channel(at) if ready.writable && !ready.readable => {
-                self.children.flush_channel(child, at, &self.poller);
-                None
+                self.children.flush_channel(child, at, &self.poller)
             }
             ChildFd::Stdout | ChildFd::Stderr | ChildFd::Channel(_) => {
                 self.children.read(child, which, &self.poller)
             }
         };
         if let Some(event) = event {
+            self.hand_in(Input::Child { child, event });
+        }
+    }
+
+    /// Something happened to a child; ends are told by its pidfd.
+    fn look_for_stops(&mut self) {
+        for child in self.children.stopped() {
+            let event = ChildEvent::Stopped;
             self.hand_in(Input::Child { child, event });
         }
     }
@@ -479,8 +489,12 @@ impl<N: Node> Reactor<N> {
                 data,
                 eof,
             } => {
-                self.children
+                let taken = self
+                    .children
                     .channel(child, &name, &data, eof, &self.poller);
+                if let Some(event) = taken {
+                    self.hand_in(Input::Child { child, event });
+                }
             }
             Output::ChildFlow { child, paused } => {
                 self.children.flow(child, paused, &self.poller, child_token);

@@ -42,6 +42,9 @@ pub struct Signals {
 }
 
 impl Signals {
+    /// The signal that tells of children. Who takes it over is told when one stops.
+    pub const CHILD: i32 = Signal::SIGCHLD as i32;
+
     /// Blocks `signals` for this thread and all it starts. A signal that the process was
     /// started to ignore would not arrive, nor the end of a child. Must come before the first
     /// ZeroMQ context and the first worker, whose threads would take them otherwise.

@@ -46,6 +46,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "is answered by job shells: see their own tests",
     ),
     (
+        "rexec.exec",
+        "is about processes, which the simulator has none of: see the broker's own tests",
+    ),
+    (
+        "rexec.wait",
+        "is about processes, which the simulator has none of: see the broker's own tests",
+    ),
+    (
+        "rexec.attach",
+        "is about processes, which the simulator has none of: see the broker's own tests",
+    ),
+    (
         "shutdown.start",
         "ends the instance: see one_who_watches_the_end_may_look_away",
     ),

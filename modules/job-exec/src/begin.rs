@@ -155,7 +155,10 @@ impl JobExec {
                     self.stream_closed(cx, id);
                 }
             }
-            ChildEvent::Channel { .. } | ChildEvent::InputTaken { .. } => {}
+            ChildEvent::Channel { .. }
+            | ChildEvent::ChannelTaken { .. }
+            | ChildEvent::InputTaken { .. }
+            | ChildEvent::Stopped => {}
             ChildEvent::Exited { status } => self.shell_exited(cx, id, status),
         }
     }

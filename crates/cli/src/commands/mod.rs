@@ -11,6 +11,7 @@ pub mod dmesg;
 pub mod dump;
 pub mod env;
 pub mod event;
+pub mod exec;
 pub mod fsck;
 pub mod gc;
 pub mod getattr;
@@ -30,6 +31,7 @@ pub mod restore;
 pub mod run;
 pub mod setattr;
 pub mod shutdown;
+pub mod sproc;
 pub mod start;
 pub mod startlog;
 pub mod submit;
@@ -47,6 +49,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<dump::Dump>(),
     Entry::of::<env::Env>(),
     Entry::of::<event::Event>(),
+    Entry::of::<exec::Exec>(),
     Entry::of::<fsck::Fsck>(),
     Entry::of::<gc::Gc>(),
     Entry::of::<getattr::Getattr>(),
@@ -66,6 +69,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<run::RunCommand>(),
     Entry::of::<setattr::Setattr>(),
     Entry::of::<shutdown::Shutdown>(),
+    Entry::of::<sproc::Sproc>(),
     Entry::of::<start::Start>(),
     Entry::of::<startlog::Startlog>(),
     Entry::of::<submit::Submit>(),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod dump;
+mod exec;
 mod frame;
 mod instance;
 mod jobs;

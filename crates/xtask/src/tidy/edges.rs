@@ -87,6 +87,7 @@ const CONNECTIONS: &[&str] = &[
 const STARTERS: &[&str] = &[
     "broker/src/supervisor.rs",
     "broker/src/commands.rs",
+    "broker/src/rexec/mod.rs",
     "modules/job-exec/src/begin.rs",
     "crates/job-shell/src/launch.rs",
 ];

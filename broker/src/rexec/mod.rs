@@ -1,0 +1,368 @@
+//! The subprocess server: processes that this broker runs for others (RFC 42, protocol/03
+//! section 14). Its methods are in `services/rexec.rs`.
+//!
+//! A process has an audience: the client that started it, or one that has attached to it
+//! while it runs in the background. Of the first it does not outlive the connection. What
+//! an audience is told goes out as it happens; while the link that it is told over is
+//! behind with reading, its processes are not read from and soon have to wait.
+//!
+//! Read on in `process.rs` (what happens to one process), `launch.rs` (how one is started),
+//! `audience.rs` (who is told) and `end.rs` (how the broker's end is theirs).
+
+mod audience;
+mod end;
+mod environment;
+mod launch;
+mod process;
+mod retained;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use node::{ChildEvent, ChildId, Cx, Peer, Reply, Stream, StreamId};
+use proto::rexec::{
+    Attach, AttachError, Exec, ExecError, Kill, KillError, LookupError, Wait, WaitError, Write,
+    launch_failed,
+};
+use proto::{Empty, Errno};
+use wire::Identity;
+
+use self::audience::Audience;
+use self::environment::environment;
+use self::process::Process;
+use crate::core::Broker;
+use crate::limits::{
+    INPUT_BYTES, INPUT_BYTES_MAX, INPUT_BYTES_MIN, PROCESSES_MAX, PROCESSES_OF_CLIENT_MAX,
+};
+use crate::router::Hop;
+
+/// What ends a process that nobody is told of any more.
+const SIGKILL: i32 = 9;
+
+/// What processes find where they run.
+pub(crate) struct Surroundings<'a> {
+    /// The broker's environment.
+    pub env: &'a BTreeMap<String, String>,
+    /// URI of the broker's local socket.
+    pub uri: &'a str,
+    /// The link over which the request has come.
+    pub link: Option<Hop>,
+}
+
+/// The processes of clients.
+pub(crate) struct Rexec {
+    /// The broker's rank, as output is labelled with it.
+    rank: String,
+    processes: BTreeMap<ChildId, Process>,
+    /// Processes with a client, by its exec request.
+    requests: BTreeMap<(Identity, u32), ChildId>,
+    /// Links that are behind with reading.
+    behind: BTreeSet<Hop>,
+    /// Bytes of input that processes may have waiting, all together.
+    granted: u64,
+    /// Set when the broker ends.
+    is_closed: bool,
+}
+
+impl Rexec {
+    /// No processes, on the broker of this rank.
+    pub fn new(rank: u32) -> Rexec {
+        Rexec {
+            rank: rank.to_string(),
+            processes: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            behind: BTreeSet::new(),
+            granted: 0,
+            is_closed: false,
+        }
+    }
+
+    /// Starts a process.
+    pub fn exec(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        here: &Surroundings<'_>,
+        from: &Peer,
+        mut request: Exec,
+        stream: Stream<Exec>,
+    ) {
+        let in_background = !stream.is_streaming();
+        if let Err(error) = self.check(from, &request, in_background) {
+            return stream.end(cx, Err(error.into()));
+        }
+        let env = environment(std::mem::take(&mut request.cmd.env), here.env, here.uri);
+        // Who attaches is told the command, and so is its environment.
+        request.cmd.env = env.iter().cloned().collect();
+        let (forwards, link) = (request.flags, here.link);
+        let spawn = launch::spawn(&request, in_background, env);
+        let child = cx.spawn(spawn.clone());
+        let credit = self.credit_of_next();
+        let mut process = Process::new(child, request, &spawn, in_background, credit);
+        self.granted += process.granted;
+        if let (Some(sender), false) = (&from.sender, in_background) {
+            let request = (sender.clone(), from.matchtag);
+            self.requests.insert(request.clone(), child);
+            process.request = Some(request);
+        }
+        process.audience = Some(Audience::of_exec(stream, forwards, link));
+        self.processes.insert(child, process);
+        self.pace(cx, child, link);
+    }
+
+    fn check(&self, from: &Peer, request: &Exec, in_background: bool) -> Result<(), ExecError> {
+        if self.is_closed {
+            return Err(ExecError::ShuttingDown);
+        }
+        launch::check(request, in_background)?;
+        let label = request.cmd.label.as_ref();
+        let mut taken = self.processes.values().map(|p| p.cmd.label.as_ref());
+        if label.is_some() && taken.any(|other| other == label) {
+            return Err(ExecError::LabelTaken);
+        }
+        let of_client = from.sender.as_ref().map_or(0, |sender| {
+            let all = (sender.clone(), 0)..=(sender.clone(), u32::MAX);
+            self.requests.range(all).count()
+        });
+        if self.processes.len() >= PROCESSES_MAX || of_client >= PROCESSES_OF_CLIENT_MAX {
+            return Err(ExecError::TooMany);
+        }
+        Ok(())
+    }
+
+    /// Room for input of the next process: much, as long as all together have not got it.
+    fn credit_of_next(&self) -> u64 {
+        let left = INPUT_BYTES_MAX.saturating_sub(self.granted);
+        INPUT_BYTES.min(left).max(INPUT_BYTES_MIN)
+    }
+
+    /// Reads from a process, or does not, as its audience does.
+    fn pace(&self, cx: &mut Cx<Broker>, child: ChildId, link: Option<Hop>) {
+        if link.is_some_and(|link| self.behind.contains(&link)) {
+            cx.pause_child(child, true);
+        }
+    }
+
+    /// A link is behind with reading, or has caught up.
+    pub fn set_behind(&mut self, cx: &mut Cx<Broker>, link: Hop, is_behind: bool) {
+        let is_new = match is_behind {
+            true => self.behind.insert(link),
+            false => self.behind.remove(&link),
+        };
+        let told_there = |process: &Process| {
+            let audience = process.audience.as_ref();
+            audience.is_some_and(|audience| audience.link == Some(link))
+        };
+        for (child, process) in self.processes.iter().filter(|_| is_new) {
+            if told_there(process) {
+                cx.pause_child(*child, is_behind);
+            }
+        }
+    }
+
+    /// Takes in input for a process, named by the request that started it. What is for
+    /// none is ignored: it may have ended.
+    pub fn write(&mut self, cx: &mut Cx<Broker>, from: &Peer, request: &Write) {
+        let Some(sender) = from.sender.clone() else {
+            return;
+        };
+        let child = self.requests.get(&(sender, request.matchtag));
+        let process = child.and_then(|child| self.processes.get_mut(child));
+        if let Some(process) = process {
+            process.take_input(cx, &request.io);
+        }
+    }
+
+    /// Finds a process by its label, or else by its number.
+    fn find(
+        &self,
+        pid: i64,
+        label: Option<&str>,
+        may_be: impl Fn(&Process) -> bool,
+    ) -> Result<ChildId, LookupError> {
+        let mut found = self.processes.iter().filter(|(_, process)| match label {
+            Some(label) => process.cmd.label.as_deref() == Some(label),
+            None => i64::from(process.pid) == pid && pid > 0,
+        });
+        let found = found.find(|(_, process)| may_be(process));
+        let unknown = || match label {
+            Some(label) => LookupError::NoLabel(label.to_owned()),
+            None => LookupError::NoPid(pid),
+        };
+        found.map(|(child, _)| *child).ok_or_else(unknown)
+    }
+
+    /// Sends a signal. What a process has left behind in its group gets it too.
+    pub fn kill(&self, cx: &mut Cx<Broker>, request: &Kill) -> Result<Empty, KillError> {
+        let may_be = |process: &Process| !process.is_over();
+        let found = self.find(request.pid, request.label.as_deref(), may_be);
+        let child = found.map_err(KillError::Unknown)?;
+        self.processes[&child].kill(cx, request.signum);
+        Ok(Empty)
+    }
+
+    /// Processes that are there, with their states.
+    pub fn list(&self) -> impl Iterator<Item = proto::rexec::Process> {
+        self.processes
+            .values()
+            .map(|process| proto::rexec::Process {
+                pid: process.pid,
+                cmd: launch::shown(&process.cmd),
+                label: process.cmd.label.clone().unwrap_or_default(),
+                state: match process.status.is_some() && process.is_waitable {
+                    true => "Z".to_owned(),
+                    false => "R".to_owned(),
+                },
+            })
+    }
+
+    /// Waits for the end of a process.
+    pub fn wait(&mut self, cx: &mut Cx<Broker>, request: &Wait, reply: Reply<Wait>) {
+        let child = match self.find(request.pid, request.label.as_deref(), |_| true) {
+            Ok(child) => child,
+            Err(error) => return reply.send(cx, Err(WaitError::Unknown(error))),
+        };
+        let Some(process) = self.processes.get_mut(&child) else {
+            return;
+        };
+        if !process.is_waitable {
+            return reply.send(cx, Err(WaitError::NotWaitable));
+        }
+        if process.waiter.is_some() {
+            return reply.send(cx, Err(WaitError::WaitedOn));
+        }
+        process.waiter = Some(reply);
+        self.settle(cx, child);
+    }
+
+    /// Gives the streams of a background process to a client.
+    pub fn attach(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        link: Option<Hop>,
+        request: &Attach,
+        stream: Stream<Attach>,
+    ) {
+        let found = self.find(request.pid, request.label.as_deref(), Process::is_known);
+        let found = found.map_err(AttachError::Unknown);
+        let found = found.and_then(|child| match &self.processes[&child] {
+            process if !process.in_background => Err(AttachError::Foreground),
+            process if process.audience.is_some() => Err(AttachError::Attached),
+            _ => Ok(child),
+        });
+        match found {
+            Err(error) => stream.end(cx, Err(error.into())),
+            Ok(child) => {
+                let audience = Audience::of_attach(stream, request.flags, link);
+                if let Some(process) = self.processes.get_mut(&child) {
+                    process.attach(cx, audience, &self.rank);
+                }
+                self.pace(cx, child, link);
+                self.settle(cx, child);
+            }
+        }
+    }
+
+    /// Whether a child is the process of a client.
+    pub fn has(&self, child: ChildId) -> bool {
+        self.processes.contains_key(&child)
+    }
+
+    /// Something happened to a process.
+    fn child(&mut self, cx: &mut Cx<Broker>, child: ChildId, event: ChildEvent) {
+        let Some(process) = self.processes.get_mut(&child) else {
+            return;
+        };
+        match event {
+            ChildEvent::Started { pid } => process.started(cx, pid),
+            ChildEvent::Failed { errno } => return self.failed(cx, child, errno),
+            ChildEvent::Output { stream, data, eof } => {
+                process.wrote(cx, &self.rank, stream.as_str(), &data, eof);
+            }
+            ChildEvent::Channel { name, data, eof } => {
+                process.wrote(cx, &self.rank, &name, &data, eof);
+            }
+            ChildEvent::InputTaken { bytes, .. } => process.input_taken(cx, None, bytes),
+            ChildEvent::ChannelTaken { name, bytes } => {
+                process.input_taken(cx, Some(&name), bytes);
+            }
+            ChildEvent::Stopped => process.stopped(cx),
+            ChildEvent::Exited { status } => process.ended(cx, status),
+        }
+        self.settle(cx, child);
+    }
+
+    fn failed(&mut self, cx: &mut Cx<Broker>, child: ChildId, errno: Errno) {
+        if let Some(audience) = self.remove(child).and_then(|process| process.audience) {
+            audience.end(cx, Err(launch_failed(errno)));
+        }
+    }
+
+    /// Ends what is to be told of a process that has ended, and forgets it, unless its end
+    /// is kept. One whose client has left needs no last words.
+    fn settle(&mut self, cx: &mut Cx<Broker>, child: ChildId) {
+        let Some(process) = self.processes.get_mut(&child) else {
+            return;
+        };
+        let is_deserted = !process.in_background && process.audience.is_none();
+        let is_over = process.is_over() || (is_deserted && process.status.is_some());
+        if !is_over {
+            return;
+        }
+        process.answer_waiter(cx);
+        let audience = process.audience.take();
+        if audience.is_some() || !process.is_waitable {
+            self.remove(child);
+        }
+        if let Some(audience) = audience {
+            audience.end(cx, Ok(()));
+        }
+    }
+
+    fn remove(&mut self, child: ChildId) -> Option<Process> {
+        let process = self.processes.remove(&child)?;
+        if let Some(request) = &process.request {
+            self.requests.remove(request);
+        }
+        self.granted -= process.granted;
+        Some(process)
+    }
+
+    /// A request was taken back, or its client has left: what runs for it is killed, what it
+    /// had attached to goes on, and what it waited for may be waited for by others.
+    pub fn closed(&mut self, cx: &mut Cx<Broker>, stream: StreamId) {
+        for process in self.processes.values_mut() {
+            if let Some(reply) = process.waiter.take_if(|reply| reply.id() == stream) {
+                return reply.forget();
+            }
+        }
+        let mut processes = self.processes.iter_mut();
+        let found = processes.find(|(_, process)| {
+            let audience = process.audience.as_ref();
+            audience.is_some_and(|audience| audience.id() == stream)
+        });
+        let Some((&child, process)) = found else {
+            return;
+        };
+        if let Some(audience) = process.audience.take() {
+            audience.forget();
+        }
+        cx.pause_child(child, false);
+        if let Some(request) = process.request.take() {
+            self.requests.remove(&request);
+        }
+        if !process.in_background {
+            process.kill(cx, SIGKILL);
+        }
+        self.settle(cx, child);
+    }
+
+    /// That each table names what is in the other.
+    pub fn check_invariants(&self) {
+        for (request, child) in &self.requests {
+            assert_eq!(self.processes[child].request.as_ref(), Some(request));
+        }
+        let granted = self.processes.values().map(|process| process.granted);
+        assert_eq!(self.granted, granted.sum::<u64>());
+    }
+}

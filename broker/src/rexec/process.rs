@@ -1,0 +1,255 @@
+//! One process that a client has started: who is told of it, which of its streams are
+//! open, and how much input there is room for.
+
+use std::collections::BTreeMap;
+
+use node::{ChildId, Cx, Reply, Spawn, Stdio, StdioFd};
+use proto::data::job::WaitStatus;
+use proto::data::stdio::Data;
+use proto::rexec::{Command, Exec, Told, Wait, Waited, flags};
+use wire::Identity;
+
+use super::audience::Audience;
+use super::launch;
+use super::retained::Retained;
+use crate::core::Broker;
+use crate::lines::LoggedLines;
+
+/// Standard input, as requests name it.
+const STDIN: &str = "stdin";
+
+/// A stream of output that somebody is interested in.
+struct Output {
+    name: String,
+    /// The bit by which a client asks for it.
+    bit: u32,
+    is_open: bool,
+}
+
+/// One process.
+pub(super) struct Process {
+    child: ChildId,
+    pub cmd: Command,
+    /// 0 until it runs.
+    pub pid: i32,
+    leads_group: bool,
+    pub in_background: bool,
+    /// Whether its end is kept for somebody to ask for, and nobody has.
+    pub is_waitable: bool,
+    wants_credit: bool,
+    pub audience: Option<Audience>,
+    /// The exec request, while its client is there.
+    pub request: Option<(Identity, u32)>,
+    /// Who waits for its end.
+    pub waiter: Option<Reply<Wait>>,
+    outputs: Vec<Output>,
+    /// Bytes of input that may come, by stream.
+    credit: BTreeMap<String, u64>,
+    /// Bytes of input that may wait for it, all in all.
+    pub granted: u64,
+    /// How it ended.
+    pub status: Option<i32>,
+    lines: LoggedLines,
+    retained: Retained,
+}
+
+impl Process {
+    /// One that is being started as `spawn` says, with room for `credit` bytes of input.
+    pub fn new(
+        child: ChildId,
+        request: Exec,
+        spawn: &Spawn,
+        in_background: bool,
+        credit: u64,
+    ) -> Process {
+        let mut outputs = Vec::new();
+        let mut add = |name: &str, bit, is_piped| {
+            let name = name.to_owned();
+            if is_piped {
+                let is_open = true;
+                outputs.push(Output { name, bit, is_open });
+            }
+        };
+        add("stdout", flags::STDOUT, spawn.stdout == Stdio::Pipe);
+        add("stderr", flags::STDERR, spawn.stderr == Stdio::Pipe);
+        for name in &request.cmd.channels {
+            let bit = flags::CHANNEL;
+            add(name, bit, request.flags & bit != 0);
+        }
+        let stdin = (spawn.stdin == Stdio::Pipe).then_some(STDIN);
+        let inputs = stdin.into_iter();
+        let inputs = inputs.chain(request.cmd.channels.iter().map(String::as_str));
+        let credit: BTreeMap<String, u64> = inputs.map(|name| (name.to_owned(), credit)).collect();
+        Process {
+            child,
+            pid: 0,
+            leads_group: spawn.new_group,
+            in_background,
+            is_waitable: request.flags & flags::WAITABLE != 0,
+            wants_credit: request.flags & flags::WRITE_CREDIT != 0,
+            audience: None,
+            request: None,
+            waiter: None,
+            granted: credit.values().sum(),
+            credit,
+            cmd: request.cmd,
+            outputs,
+            status: None,
+            lines: LoggedLines::default(),
+            retained: Retained::default(),
+        }
+    }
+
+    /// Its name in the log.
+    fn name(&self) -> String {
+        match &self.cmd.label {
+            Some(label) => label.clone(),
+            None => format!("{}[{}]", launch::shown(&self.cmd), self.pid),
+        }
+    }
+
+    /// Whether it has ended and nothing more will come.
+    pub fn is_over(&self) -> bool {
+        self.status.is_some() && self.outputs.iter().all(|output| !output.is_open)
+    }
+
+    /// Whether a client may still ask for it: it runs, or its end is kept.
+    pub fn is_known(&self) -> bool {
+        self.status.is_none() || self.is_waitable
+    }
+
+    /// Sends a signal, to the group that it leads if there is one.
+    pub fn kill(&self, cx: &mut Cx<Broker>, signum: i32) {
+        cx.kill_child(self.child, signum, self.leads_group);
+    }
+
+    fn tell(&mut self, cx: &mut Cx<Broker>, told: &Told) {
+        if let Some(audience) = &mut self.audience {
+            audience.tell(cx, told);
+        }
+    }
+
+    /// It runs. The client of a background process has its one response now.
+    pub fn started(&mut self, cx: &mut Cx<Broker>, pid: i32) {
+        self.pid = pid;
+        self.tell(cx, &Told::Started { pid });
+        if self.in_background {
+            self.audience = None;
+        } else if self.wants_credit && !self.credit.is_empty() {
+            let channels = self.credit.clone();
+            self.tell(cx, &Told::AddCredit { channels });
+        }
+    }
+
+    /// A signal has stopped it.
+    pub fn stopped(&mut self, cx: &mut Cx<Broker>) {
+        self.tell(cx, &Told::Stopped);
+    }
+
+    /// It has ended; output may still follow.
+    pub fn ended(&mut self, cx: &mut Cx<Broker>, status: i32) {
+        self.status = Some(status);
+        self.tell(cx, &Told::Finished { status });
+        if self.in_background {
+            let (name, code) = (self.name(), WaitStatus(status).shell_code());
+            tracing::info!("{name}: ended with code {code}");
+        }
+    }
+
+    /// It wrote something, or closed a stream.
+    pub fn wrote(&mut self, cx: &mut Cx<Broker>, rank: &str, name: &str, data: &[u8], eof: bool) {
+        let shown = self.in_background.then(|| self.name());
+        let mut outputs = self.outputs.iter_mut();
+        let Some(output) = outputs.find(|output| output.name == name) else {
+            return;
+        };
+        output.is_open &= !eof;
+        match &mut self.audience {
+            Some(audience) if audience.forwards & output.bit != 0 => {
+                let data = (!data.is_empty()).then_some(data);
+                let io = Data::new(name, rank, data, eof);
+                audience.tell(cx, &Told::Output { pid: self.pid, io });
+            }
+            Some(_) => {}
+            None => {
+                let stream = match output.bit {
+                    flags::STDERR => StdioFd::Stderr,
+                    _ => StdioFd::Stdout,
+                };
+                if let Some(shown) = shown {
+                    self.lines.push(&shown, stream, data, eof);
+                    self.retained.push(name, rank, data);
+                }
+            }
+        }
+    }
+
+    /// Takes input in, as far as there is credit for it.
+    pub fn take_input(&mut self, cx: &mut Cx<Broker>, io: &Data) {
+        let shown = self.name();
+        let Some(credit) = self.credit.get_mut(&io.stream) else {
+            return tracing::debug!("{shown}: input for {} goes nowhere", io.stream);
+        };
+        let mut bytes = io.bytes().unwrap_or_else(|why| {
+            tracing::error!("{shown}: input is dropped: {why}");
+            Vec::new()
+        });
+        let len = bytes.len() as u64;
+        if len > *credit {
+            tracing::error!("{shown}: {len} bytes of input are dropped: the credit is {credit}");
+            bytes.clear();
+        }
+        *credit -= bytes.len() as u64;
+        let eof = io.is_eof();
+        match io.stream.as_str() {
+            STDIN => cx.child_input(self.child, bytes.into(), eof),
+            name => cx.child_channel(self.child, name, bytes.into(), eof),
+        }
+    }
+
+    /// Input has gone to the process, or nowhere: there is room for as much again.
+    pub fn input_taken(&mut self, cx: &mut Cx<Broker>, name: Option<&str>, bytes: usize) {
+        let name = name.unwrap_or(STDIN);
+        let Some(credit) = self.credit.get_mut(name) else {
+            return;
+        };
+        *credit += bytes as u64;
+        if self.wants_credit && bytes > 0 {
+            let channels = BTreeMap::from([(name.to_owned(), bytes as u64)]);
+            self.tell(cx, &Told::AddCredit { channels });
+        }
+    }
+
+    /// Gives its streams to another client: what was kept for it comes first, then the end
+    /// of each stream that is closed, and its own end if it has ended.
+    pub fn attach(&mut self, cx: &mut Cx<Broker>, mut audience: Audience, rank: &str) {
+        let (pid, cmd, forwards) = (self.pid, self.cmd.clone(), audience.forwards);
+        audience.tell(cx, &Told::Attached { pid, cmd });
+        let wanted = |name: &str| {
+            let mut outputs = self.outputs.iter();
+            outputs.any(|output| output.name == name && output.bit & forwards != 0)
+        };
+        let kept = self.retained.take();
+        for io in kept.into_iter().filter(|io| wanted(&io.stream)) {
+            audience.tell(cx, &Told::Output { pid, io });
+        }
+        let closed = self.outputs.iter().filter(|output| !output.is_open);
+        for output in closed.filter(|output| output.bit & forwards != 0) {
+            let io = Data::new(&output.name, rank, None, true);
+            audience.tell(cx, &Told::Output { pid, io });
+        }
+        if let Some(status) = self.status {
+            audience.tell(cx, &Told::Finished { status });
+        }
+        self.audience = Some(audience);
+    }
+
+    /// Answers who waits for its end, which is told once.
+    pub fn answer_waiter(&mut self, cx: &mut Cx<Broker>) {
+        if let (Some(status), Some(waiter)) = (self.status, self.waiter.take()) {
+            self.is_waitable = false;
+            let output = self.retained.take();
+            waiter.send(cx, Ok(Waited { status, output }));
+        }
+    }
+}

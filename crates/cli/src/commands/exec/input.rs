@@ -1,0 +1,58 @@
+//! Our standard input on its way to all processes: as fast as the slowest of them takes it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::limits::INPUT_BYTES_MAX;
+
+/// Where our input comes from.
+pub(super) struct Input {
+    is_over: bool,
+    /// `None` when reading never blocks.
+    descriptor: Option<OwnedFd>,
+}
+
+impl Input {
+    /// Our standard input; or none at all, which ends at once.
+    pub fn new(flux: &Flux, is_wanted: bool) -> Result<Input, CliError> {
+        let descriptor = flux.input.descriptor().filter(|_| is_wanted);
+        let descriptor = descriptor.map(|fd| fd.try_clone_to_owned()).transpose()?;
+        Ok(Input {
+            is_over: !is_wanted,
+            descriptor,
+        })
+    }
+
+    /// Whether the end was read.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The descriptor to wait for.
+    pub fn wanted(&self) -> Option<BorrowedFd<'_>> {
+        let descriptor = self.descriptor.as_ref().filter(|_| !self.is_over);
+        descriptor.map(AsFd::as_fd)
+    }
+
+    /// Whether there is something to read at once, as far as is known.
+    pub fn never_blocks(&self) -> bool {
+        self.descriptor.is_none() && !self.is_over
+    }
+
+    /// Reads what is there, up to `room` bytes: nothing is the end.
+    pub fn read(&mut self, flux: &mut Flux, room: u64) -> Vec<u8> {
+        let room = usize::try_from(room).unwrap_or(INPUT_BYTES_MAX);
+        let mut bytes = vec![0; room.min(INPUT_BYTES_MAX)];
+        loop {
+            match flux.input.read(&mut bytes) {
+                Ok(n) => bytes.truncate(n),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                // A terminal that is gone has nothing more to say.
+                Err(_) => bytes.clear(),
+            }
+            self.is_over = bytes.is_empty();
+            return bytes;
+        }
+    }
+}

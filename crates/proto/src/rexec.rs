@@ -1,0 +1,349 @@
+//! rexec.*: processes that a broker runs for others (RFC 42, protocol/03 section 14).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::stdio::Data;
+use crate::schema::JsonSchema;
+use crate::{Empty, Errno, Never, Refusal};
+
+/// Bits of [`Exec::flags`] and [`Attach::flags`].
+pub mod flags {
+    /// Forward standard output.
+    pub const STDOUT: u32 = 1;
+    /// Forward standard error.
+    pub const STDERR: u32 = 2;
+    /// Forward what comes on channels.
+    pub const CHANNEL: u32 = 4;
+    /// Say how much input there is room for.
+    pub const WRITE_CREDIT: u32 = 8;
+    /// Keep the status of a background process until somebody waits for it.
+    pub const WAITABLE: u32 = 16;
+}
+
+/// Bits of [`Exec::local_flags`]. There is one way to start a process, so that the bit for
+/// fork(2) and exec(2), 4, changes nothing.
+pub mod local_flags {
+    /// Give the process the broker's own standard streams.
+    pub const STDIO_FALLTHROUGH: u32 = 1;
+    /// Leave the process in the broker's process group; signals go to it alone.
+    pub const NO_SETPGRP: u32 = 2;
+}
+
+/// A command to run (RFC 42, "Command Object").
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Command {
+    /// Working directory; without one, the broker's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cwd: Option<String>,
+    /// The program and its arguments.
+    pub cmdline: Vec<String>,
+    /// The whole environment; an empty one stands for the broker's.
+    pub env: BTreeMap<String, String>,
+    /// Options of the client's own side.
+    pub opts: BTreeMap<String, String>,
+    /// Names of socket pairs to share with the process, each in the environment variable
+    /// of its name.
+    pub channels: Vec<String>,
+    /// Channels for messages, which are not supported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub msgchans: Vec<MessageChannel>,
+    /// A name for the process, which no other may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// A channel for messages between a process and a URI on the broker's side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MessageChannel {
+    /// The environment variable that tells the process its end.
+    pub name: String,
+    /// The other end.
+    pub uri: String,
+}
+
+/// Runs a command: in the foreground as a stream, in the background otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Exec {
+    /// What to run.
+    pub cmd: Command,
+    /// See [`flags`].
+    pub flags: u32,
+    /// See [`local_flags`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_flags: Option<u32>,
+}
+
+/// What the client of a process is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Told {
+    /// The process runs.
+    Started {
+        /// Process id.
+        pid: i32,
+    },
+    /// The client has the streams of a background process from now on.
+    Attached {
+        /// Process id.
+        pid: i32,
+        /// What was run.
+        cmd: Command,
+    },
+    /// There is room for more input, in bytes by stream.
+    AddCredit {
+        /// `stdin`, or the name of a channel.
+        channels: BTreeMap<String, u64>,
+    },
+    /// It wrote something, or closed a stream.
+    Output {
+        /// Process id.
+        pid: i32,
+        /// The stream and what it wrote; the rank is the broker's.
+        io: Data,
+    },
+    /// A signal has stopped it.
+    Stopped,
+    /// It has ended. Output may still follow.
+    Finished {
+        /// As wait(2) gives it.
+        status: i32,
+    },
+}
+
+/// Hands data to a process on its standard input or a channel. What is more than the
+/// credit that was given is dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Write {
+    /// Matchtag of the sender's exec request.
+    pub matchtag: u32,
+    /// The stream, the data, and whether it ends.
+    pub io: Data,
+}
+
+/// Sends a signal to a process and the group that it leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Kill {
+    /// Process id; -1 with a label.
+    pub pid: i64,
+    /// Signal number.
+    pub signum: i32,
+    /// Label in place of the process id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// Asks for the processes that a broker has started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct List;
+
+/// The processes of one broker: those of clients, and its own commands and modules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Processes {
+    /// Rank of the broker.
+    pub rank: u32,
+    /// In the order in which they were started.
+    pub procs: Vec<Process>,
+}
+
+/// One process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Process {
+    /// Process id.
+    pub pid: i32,
+    /// Its program, or `flux NAME` for a sub-command of flux.
+    pub cmd: String,
+    /// Empty for none.
+    pub label: String,
+    /// `R` while it runs, `Z` when it has ended and nobody has waited for it.
+    pub state: String,
+}
+
+/// Waits for the end of a waitable process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wait {
+    /// Process id; -1 with a label.
+    pub pid: i64,
+    /// Label in place of the process id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Waited {
+    /// As wait(2) gives it.
+    pub status: i32,
+    /// The last of its output, as far as it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<Data>,
+}
+
+/// Takes over the streams of a background process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Attach {
+    /// Process id; -1 with a label.
+    pub pid: i64,
+    /// Label in place of the process id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Which streams to forward: see [`flags`].
+    pub flags: u32,
+}
+
+/// What a command that cannot be started is answered with: the error's own number.
+pub fn launch_failed(errno: Errno) -> Refusal {
+    Refusal::new(errno, format!("error launching process: {errno}"))
+}
+
+crate::refusals! {
+    /// Why a request from another rank was refused.
+    pub enum RemoteError {
+        /// A multi-user instance runs nothing on rank 0 for others.
+        NotOnRankZero => EPERM "Remote rexec requests are not allowed on rank 0",
+    }
+}
+
+crate::refusals! {
+    /// Why a command was not run.
+    pub enum ExecError {
+        /// There is no program to run.
+        EmptyCommand => EPROTO "command string is empty",
+        /// A label without a letter.
+        EmptyLabel => EINVAL "command label is empty",
+        /// Another process has this label.
+        LabelTaken => EEXIST "command label is not unique",
+        /// A background process gets no input.
+        CreditInBackground => EINVAL "write-credit flag is not allowed in background mode",
+        /// Nobody would read or write them.
+        ChannelsInBackground => EINVAL "auxiliary channels are not allowed in background mode",
+        /// Its output is the broker's to take.
+        FallthroughInBackground => EINVAL "stdio-fallthrough flag is not allowed in background mode",
+        /// The stream itself tells the end.
+        WaitableInForeground => EINVAL "waitable flag only supported in background mode",
+        /// The command has `msgchans`.
+        MessageChannels => ENOSYS "message channels are not supported",
+        /// It comes from another rank.
+        Remote(RemoteError) => EPERM "{0}",
+        /// This client, or all together, have as many processes as they may.
+        TooMany => ENOBUFS "too many subprocesses",
+        /// The broker ends.
+        ShuttingDown => ENOSYS "subprocess server is shutting down",
+    }
+}
+
+crate::refusals! {
+    /// Why a process was not found.
+    pub enum LookupError {
+        /// No process of ours has this number.
+        NoPid(i64) => ESRCH "pid {0} does not belong to any subprocess",
+        /// No process of ours has this label.
+        NoLabel(String) => ESRCH "label {0} does not belong to any subprocess",
+    }
+}
+
+crate::refusals! {
+    /// Why a signal was not sent.
+    pub enum KillError {
+        /// There is no such process.
+        Unknown(LookupError) => ESRCH "{0}",
+        /// There is no such signal.
+        BadSignal => EINVAL "invalid signal number",
+        /// It comes from another rank.
+        Remote(RemoteError) => EPERM "{0}",
+    }
+}
+
+crate::refusals! {
+    /// Why the end of a process is not told.
+    pub enum WaitError {
+        /// There is no such process.
+        Unknown(LookupError) => ESRCH "{0}",
+        /// It was not started so.
+        NotWaitable => EINVAL "process is not waitable",
+        /// Another client does so.
+        WaitedOn => EINVAL "process is already being waited on",
+        /// It comes from another rank.
+        Remote(RemoteError) => EPERM "{0}",
+    }
+}
+
+crate::refusals! {
+    /// Why the streams of a process were not handed over.
+    pub enum AttachError {
+        /// There is no such process.
+        Unknown(LookupError) => ENOENT "{0}",
+        /// Its client has them.
+        Foreground => EBUSY "process is not in background mode",
+        /// Another client has them.
+        Attached => EBUSY "process already has a client attached",
+        /// There is more than one response.
+        NeedsStreaming => EPROTO "attach request is missing STREAMING flag",
+        /// It comes from another rank.
+        Remote(RemoteError) => EPERM "{0}",
+    }
+}
+
+crate::json_payloads!(Exec, Told, Write, Kill, Processes, Wait, Waited, Attach);
+crate::no_payloads!(List);
+
+crate::methods! {
+    Exec = "rexec.exec" (OWNER) => Told, ExecError, Either
+        : "Runs a command; without STREAMING in the background, where one response says that it runs.";
+    Write = "rexec.write" (OWNER) => Empty, Never, Nothing
+        : "Hands data to a process on its standard input or a channel.";
+    Kill = "rexec.kill" (OWNER) => Empty, KillError
+        : "Sends a signal to a process and the group that it leads.";
+    List = "rexec.list" (OWNER) => Processes, RemoteError, idempotent
+        : "The processes that a broker has started.";
+    Wait = "rexec.wait" (OWNER) => Waited, WaitError, Later
+        : "Waits for the end of a waitable process, which is forgotten then.";
+    Attach = "rexec.attach" (OWNER) => Told, AttachError, Stream
+        : "Takes over the streams of a background process." {
+            fn needs_streaming() -> Refusal {
+                AttachError::NeedsStreaming.into()
+            }
+        };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(told: &Told, json: &str) {
+        assert_eq!(serde_json::to_string(told).unwrap(), json);
+        assert_eq!(&serde_json::from_str::<Told>(json).unwrap(), told);
+    }
+
+    #[test]
+    fn responses_are_told_apart_by_their_type() {
+        check(&Told::Started { pid: 7 }, r#"{"type":"started","pid":7}"#);
+        check(
+            &Told::AddCredit {
+                channels: BTreeMap::from([("stdin".to_owned(), 4096)]),
+            },
+            r#"{"type":"add-credit","channels":{"stdin":4096}}"#,
+        );
+        check(
+            &Told::Output {
+                pid: 7,
+                io: Data::new("stdout", "3", Some(b"\xff"), true),
+            },
+            r#"{"type":"output","pid":7,"io":{"stream":"stdout","rank":"3","data":"/w==","encoding":"base64","eof":true}}"#,
+        );
+        check(&Told::Stopped, r#"{"type":"stopped"}"#);
+        check(
+            &Told::Finished { status: 256 },
+            r#"{"type":"finished","status":256}"#,
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_started_keeps_its_number() {
+        let refusal = launch_failed(Errno::ENOENT);
+        assert_eq!(refusal.errno, Errno::ENOENT);
+        let text = "error launching process: No such file or directory";
+        assert_eq!(refusal.to_string(), text);
+    }
+}
