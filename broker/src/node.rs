@@ -10,6 +10,7 @@ use crate::core::{Broker, Setup};
 use crate::files::Files;
 use crate::router::Hop;
 use crate::services;
+use crate::tree::Climb;
 
 /// A broker.
 pub struct BrokerNode {
@@ -83,7 +84,7 @@ impl BrokerNode {
                 Some(Hop::Module(id)) => core.module_link_lost(cx, id),
                 Some(Hop::Client(peer)) => core.client_down(cx, peer),
                 Some(Hop::Child(rank)) => core.child_down(cx, rank),
-                _ if peer == PeerId::PARENT => core.lose_parent(cx),
+                _ if peer == PeerId::PARENT => core.lose_parent(cx, Climb::Break),
                 _ => core.stranger_down(peer),
             },
             Input::PeerFlow { peer, is_behind } => {

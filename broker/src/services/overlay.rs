@@ -11,6 +11,7 @@ use proto::{Empty, Errno, Refusal};
 
 use crate::core::Broker;
 use crate::router::Hop;
+use crate::tree::Climb;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -146,6 +147,8 @@ fn disconnect_parent(
     tracing::error!("disconnecting: {}", req.reason);
     // Goodbye first: the parent need not find out by itself.
     cx.notify(&Goodbye);
-    cx.timer(Duration::ZERO, |core: &mut Broker, cx| core.lose_parent(cx));
+    cx.timer(Duration::ZERO, |core: &mut Broker, cx| {
+        core.lose_parent(cx, Climb::CutOff)
+    });
     Ok(Empty)
 }

@@ -7,6 +7,7 @@ use proto::{Errno, Method, Payload, Refusal};
 use wire::{Identity, Kind, Message, Role};
 
 use super::join::version_number;
+use super::link::Step;
 use super::{Stranger, control as control_message};
 use crate::core::Broker;
 use crate::lifecycle::State;
@@ -99,6 +100,9 @@ impl Broker {
         if !message.rolemask.meets(Role::OWNER) {
             return Err(HelloError::NotOwner.into());
         }
+        if !Status::from_number(hello.status).is_online() {
+            return Err(Refusal::bare(Errno::EPROTO));
+        }
         let rank = hello.rank;
         let configured = self.tree.host(rank).map(str::to_owned);
         if let (Some(host), Some(configured)) = (&hello.hostname, configured)
@@ -138,7 +142,7 @@ impl Broker {
         let was_here = self.tree.children.get(rank);
         if was_here.is_some_and(|child| child.status.is_online()) {
             tracing::error!("{name} reconnected after crash, dropping old connection state");
-            self.lose_child(cx, rank, "lost connection");
+            self.part_with(cx, rank, Step::Break);
         }
         tracing::debug!("accepting connection from {name} status {}", status.name());
         self.tree.strangers.remove(&peer);
@@ -146,7 +150,7 @@ impl Broker {
             self.router.broker_up(Hop::Child(rank), peer, identity);
             self.carry_out(cx);
         }
-        self.tree.children.set(rank, status, None, now);
+        self.tree.children.step(rank, Step::Hello(status), now);
         self.children_changed(cx, rank);
     }
 }

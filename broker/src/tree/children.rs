@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use proto::overlay::Status;
 
+use super::link::{self, Step};
+
 /// One child.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Child {
@@ -81,9 +83,13 @@ impl Children {
         online.map(|(rank, _)| rank)
     }
 
-    /// A child is like this from now on. Says whether that is news.
-    pub fn set(&mut self, rank: u32, status: Status, error: Option<&str>, now: Duration) -> bool {
+    /// Something happens to a child. Says whether that is news; a step that does not fit
+    /// is none.
+    pub fn step(&mut self, rank: u32, step: Step, now: Duration) -> bool {
         let Some(child) = self.children.get_mut(&rank) else {
+            return false;
+        };
+        let Some((status, error)) = link::next(child.status, step) else {
             return false;
         };
         if status.is_online() && !child.status.is_online() {
@@ -190,8 +196,15 @@ mod tests {
     /// Children 1 and 2 of rank 0 are like this: so is rank 0.
     fn check(one: Status, two: Status, expect: Status) {
         let mut children = Children::new(&[1, 2]);
-        children.set(1, one, None, at(1));
-        children.set(2, two, None, at(1));
+        for (rank, status) in [(1, one), (2, two)] {
+            children.step(rank, Step::Hello(Status::Full), at(1));
+            let step = match status {
+                Status::Lost => Step::Break,
+                Status::Offline => Step::Goodbye,
+                online => Step::Says(online),
+            };
+            children.step(rank, step, at(1));
+        }
         children.changed(at(2));
         assert_eq!(children.own().0, expect, "{one:?} {two:?}");
     }
@@ -210,21 +223,21 @@ mod tests {
     #[test]
     fn a_change_is_told_once() {
         let mut children = Children::new(&[1]);
-        assert!(children.set(1, Status::Full, None, at(5)));
-        assert!(!children.set(1, Status::Full, None, at(6)));
+        assert!(children.step(1, Step::Hello(Status::Full), at(5)));
+        assert!(!children.step(1, Step::Says(Status::Full), at(6)));
         assert_eq!(children.changed(at(5)), Some(Status::Full));
         assert_eq!(children.changed(at(6)), None);
         assert_eq!(children.own(), (Status::Full, at(5)));
         assert_eq!(children.get(1).unwrap().since, at(5));
-        assert!(children.set(1, Status::Lost, Some("lost connection"), at(7)));
+        assert!(children.step(1, Step::Break, at(7)));
         assert_eq!(children.changed(at(7)), Some(Status::Degraded));
-        assert!(!children.set(9, Status::Full, None, at(8)));
+        assert!(!children.step(9, Step::Hello(Status::Full), at(8)));
     }
 
     #[test]
     fn a_silent_child_is_told_once_and_so_is_its_return() {
         let mut children = Children::new(&[1, 2]);
-        children.set(1, Status::Full, None, at(0));
+        children.step(1, Step::Hello(Status::Full), at(0));
         assert_eq!(children.find_silent(at(30), at(29)), []);
         let silent = children.find_silent(at(30), at(31));
         assert_eq!(
@@ -240,7 +253,7 @@ mod tests {
     #[test]
     fn nobody_is_silent_while_we_were_not_there() {
         let mut children = Children::new(&[1]);
-        children.set(1, Status::Full, None, at(0));
+        children.step(1, Step::Hello(Status::Full), at(0));
         children.forgive(at(100));
         assert_eq!(children.find_silent(at(30), at(101)), []);
         assert_eq!(children.find_silent(at(30), at(131)).len(), 1);

@@ -8,7 +8,7 @@ use proto::state_machine::{Monitor, StateNumber};
 use proto::{Errno, Method, Payload, Refusal};
 use wire::{Identity, Kind, Message, NODEID_ANY, Role};
 
-use super::Parent;
+use super::link::{Climb, Parent};
 use crate::core::{Broker, seconds};
 use crate::lifecycle::{Event, State};
 use crate::router::Hop;
@@ -94,12 +94,12 @@ impl Broker {
             Err(refusal) => {
                 tracing::error!("overlay.hello: {refusal}");
                 self.fail_for_good();
-                self.tree.parent = Parent::Gone;
+                self.tree.climb(Climb::Refusal);
                 return self.post(cx, Event::ParentFail);
             }
         };
         tracing::debug!("hello parent {}", identity.as_str());
-        self.tree.parent = Parent::Here;
+        self.tree.climb(Climb::Welcome);
         self.router.broker_up(Hop::Parent, PeerId::PARENT, identity);
         self.carry_out(cx);
         if let Some(text) = hosts

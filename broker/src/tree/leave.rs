@@ -8,7 +8,7 @@ use proto::attr::{Attr, names};
 use proto::data::IdSet;
 use proto::overlay::Goodbye;
 
-use super::Parent;
+use super::link::{Climb, Parent};
 use crate::core::{Broker, seconds};
 use crate::lifecycle::{Event, State};
 
@@ -77,7 +77,7 @@ impl Broker {
                 if let Err(refusal) = answer {
                     tracing::error!("error sending overlay.goodbye: {refusal}");
                 }
-                core.tree.parent = Parent::Gone;
+                core.tree.climb(Climb::Goodbye);
                 core.post(cx, Event::Goodbye);
             },
         );

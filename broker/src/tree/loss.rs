@@ -1,22 +1,12 @@
 //! Who is gone, in order or not, and who has to know (protocol/20 sections 7 and 8).
 
 use node::{Cx, Output, PeerId};
-use proto::overlay::{ChildHealth, ChildState, HealthReply, Status, control};
+use proto::overlay::{ChildHealth, ChildState, HealthReply, control};
 
-use super::Parent;
+use super::link::{Climb, Parent, Step};
 use crate::core::Broker;
 use crate::lifecycle::Event;
 use crate::router::Hop;
-
-/// Why a child is not there.
-pub(crate) mod cause {
-    /// Its connection broke.
-    pub const LOST: &str = "lost connection";
-    /// It said goodbye.
-    pub const SHUTDOWN: &str = "administrative shutdown";
-    /// It was cut off.
-    pub const DISCONNECT: &str = "administrative disconnect";
-}
 
 impl Broker {
     /// The link to a child is gone.
@@ -30,29 +20,21 @@ impl Broker {
             };
             tracing::error!("{} failed{severed}", self.tree.name(rank));
         }
-        self.lose_child(cx, rank, cause::LOST);
-    }
-
-    /// A child is lost: who waits for it is answered.
-    pub(crate) fn lose_child(&mut self, cx: &mut Cx<Broker>, rank: u32, why: &str) {
-        self.part_with(cx, rank, Status::Lost, why);
+        self.part_with(cx, rank, Step::Break);
     }
 
     /// A child has said goodbye.
     pub(crate) fn child_left(&mut self, cx: &mut Cx<Broker>, rank: u32) {
-        self.part_with(cx, rank, Status::Offline, cause::SHUTDOWN);
+        self.part_with(cx, rank, Step::Goodbye);
     }
 
-    fn part_with(&mut self, cx: &mut Cx<Broker>, rank: u32, status: Status, why: &str) {
-        let child = self.tree.children.get(rank);
-        if !child.is_some_and(|child| child.status.is_online()) {
+    /// A child is not there any more: who waits for it is answered.
+    pub(super) fn part_with(&mut self, cx: &mut Cx<Broker>, rank: u32, step: Step) {
+        if !self.tree.children.step(rank, step, cx.now().mono) {
             return;
         }
         self.router.link_down(Hop::Child(rank));
         self.carry_out(cx);
-        self.tree
-            .children
-            .set(rank, status, Some(why), cx.now().mono);
         self.leave_all_groups(cx, rank);
         self.children_changed(cx, rank);
     }
@@ -62,18 +44,17 @@ impl Broker {
         let peer = self.router.peer_of(Hop::Child(rank));
         self.control_child(cx, rank, control::DISCONNECT);
         tracing::error!("{} disconnected by request", self.tree.name(rank));
-        self.lose_child(cx, rank, cause::DISCONNECT);
+        self.part_with(cx, rank, Step::CutOff);
         if let Some(peer) = peer {
             cx.output(Output::Close { peer });
         }
     }
 
     /// The parent is lost, or has cut us off: what went up is answered, and we end.
-    pub(crate) fn lose_parent(&mut self, cx: &mut Cx<Broker>) {
-        if matches!(self.tree.parent, Parent::None | Parent::Gone) {
+    pub(crate) fn lose_parent(&mut self, cx: &mut Cx<Broker>, step: Climb) {
+        if !self.tree.climb(step) {
             return;
         }
-        self.tree.parent = Parent::Gone;
         self.router.link_down(Hop::Parent);
         self.carry_out(cx);
         cx.output(Output::Close {

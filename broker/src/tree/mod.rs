@@ -1,7 +1,7 @@
 //! The broker among others: its parent and its children in the tree, how it finds them,
 //! and what it does when one is lost (protocol/20).
 //!
-//! Read on in `children.rs` (how they are, pure), `join.rs` (we come to our parent),
+//! Read on in `link.rs` (the states of a link), `children.rs` (how they are, pure), `join.rs` (we come to our parent),
 //! `admit.rs` (a child comes to us), `quorum.rs` (whether there are enough), `pulse.rs`
 //! (who is still there), `loss.rs` (who is gone), `leave.rs` (the end). Messages go through `router/`; links are the runtime's. An instance of one
 //! broker has neither parent nor children, and none of this does anything.
@@ -18,11 +18,14 @@ mod admit;
 mod children;
 mod join;
 mod leave;
+mod link;
 mod loss;
 mod pulse;
 mod quorum;
 
 pub(crate) use children::Children;
+pub(crate) use link::Climb;
+use link::Parent;
 
 /// What a broker is told of the others before it lives.
 #[derive(Debug, Clone)]
@@ -58,19 +61,6 @@ struct Stranger {
     key: String,
     /// Its hello, while we are not ready ourselves.
     hello: Option<Message>,
-}
-
-/// How far we are with our parent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parent {
-    /// There is none: rank 0.
-    None,
-    /// We have not been let in yet.
-    Joining,
-    /// We are let in.
-    Here,
-    /// It was lost, or we have left.
-    Gone,
 }
 
 /// What the broker knows of the others.
@@ -135,6 +125,13 @@ impl Tree {
     /// The hosts are these from now on.
     pub(crate) fn set_hosts(&mut self, hosts: Hostlist) {
         self.hosts = hosts;
+    }
+
+    /// Something happens between us and our parent. Says whether it fits.
+    fn climb(&mut self, step: Climb) -> bool {
+        let next = link::climb(self.parent, step);
+        self.parent = next.unwrap_or(self.parent);
+        next.is_some()
     }
 
     /// Lets go of a stream whose client has left.

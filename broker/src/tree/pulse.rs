@@ -9,7 +9,8 @@ use proto::data::Fsd;
 use proto::overlay::{Status, control};
 use wire::{Kind, Message};
 
-use super::{Parent, control as control_message};
+use super::control as control_message;
+use super::link::{Climb, Parent, Step};
 use crate::core::{Broker, seconds};
 use crate::router::Hop;
 
@@ -85,7 +86,7 @@ impl Broker {
             (Hop::Child(rank), control::STATUS) => {
                 let status = Status::from_number(status);
                 let now = cx.now().mono;
-                if status.is_online() && self.tree.children.set(rank, status, None, now) {
+                if self.tree.children.step(rank, Step::Says(status), now) {
                     self.children_changed(cx, rank);
                 }
             }
@@ -107,7 +108,7 @@ impl Broker {
                 let parent = self.router.topology().parent(self.router.rank());
                 let name = self.tree.name(parent.unwrap_or(0));
                 tracing::error!("{name} sent disconnect control message");
-                self.lose_parent(cx);
+                self.lose_parent(cx, Climb::CutOff);
             }
             _ => tracing::debug!("DROP upstream control topic - : unknown control type"),
         }
