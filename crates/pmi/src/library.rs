@@ -3,18 +3,24 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 
+use libloading::os::unix::{Library as Unix, RTLD_GLOBAL, RTLD_NOW};
 use libloading::{Library, Symbol};
 
 use crate::client::{Error, Info, Method};
 use crate::limits::{KVSNAME_MAX, SIZE_MAX, VALLEN_MAX};
 use crate::result::{FAIL, INVALID_KEY};
 
-/// Loads a library, unless it is Flux's own: that one speaks the wire protocol, which was
-/// tried before, and would answer for the wrong launcher.
-fn load(path: &str) -> Result<Library, Error> {
-    // SAFETY: its initialisers are those of the library that the site or the user named;
-    // every PMI program runs them.
-    let library = unsafe { Library::new(path) };
+/// Loads the library at `path`, or the one that the loader finds by `name`, or by the name
+/// that it has where no development files are installed.
+///
+/// Flux's own is refused: it speaks the wire protocol, which was tried before, and would
+/// answer for the wrong launcher.
+fn load(path: Option<&str>, name: &str) -> Result<Library, Error> {
+    let library = match path {
+        Some(path) => open(path),
+        None => open(name).or_else(|_| open(&format!("{name}.0"))),
+    };
+    let path = path.unwrap_or(name);
     let library = library.map_err(|_| Error::NotHere(format!("{path}: dlopen failed")))?;
     // SAFETY: only the address is looked at.
     let is_flux = unsafe { library.get::<*const c_int>(c"flux_pmi_library") }.is_ok();
@@ -23,6 +29,13 @@ fn load(path: &str) -> Result<Library, Error> {
         return Err(Error::NotHere(text));
     }
     Ok(library)
+}
+
+/// Its symbols are for all: Slurm's loads plugins that want those of the library itself.
+fn open(path: &str) -> Result<Library, libloading::Error> {
+    // SAFETY: its initialisers are those of the library that the site or the user named;
+    // every PMI program runs them.
+    unsafe { Unix::open(Some(path), RTLD_NOW | RTLD_GLOBAL) }.map(Library::from)
 }
 
 /// Calls a function of a library by its name and type; a missing one means that this is
@@ -74,7 +87,7 @@ pub(crate) struct Pmi1 {
 impl Pmi1 {
     /// Loads the library at `path`, or the one that the loader finds.
     pub(crate) fn open(path: Option<&str>) -> Result<(Info, Pmi1), Error> {
-        let library = load(path.unwrap_or("libpmi.so"))?;
+        let library = load(path, "libpmi.so")?;
         let (mut spawned, mut size, mut rank) = (0, 0, 0);
         // Without a launcher the library is there and says no.
         call!(library, c"PMI_Init", fn(*mut c_int), &raw mut spawned)
@@ -156,7 +169,7 @@ pub(crate) struct Pmi2 {
 impl Pmi2 {
     /// Loads the library at `path`, or the one that the loader finds.
     pub(crate) fn open(path: Option<&str>) -> Result<(Info, Pmi2), Error> {
-        let library = load(path.unwrap_or("libpmi2.so"))?;
+        let library = load(path, "libpmi2.so")?;
         let (mut spawned, mut size, mut rank, mut number) = (0, 0, 0, 0);
         call!(
             library,
