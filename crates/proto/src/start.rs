@@ -70,6 +70,7 @@ crate::no_payloads!(Status);
 crate::methods! {
     Status = "start.status" (OWNER) => Procs, Refusal, idempotent : "Gives the process ids of all brokers.";
     Kill = "start.kill" (OWNER) => Empty, RankError : "Sends a signal to a broker.";
-    Wait = "start.wait" (OWNER) => Ended, RankError : "Answers when a broker has ended.";
+    Wait = "start.wait" (OWNER) => Ended, RankError, Later
+        : "Answers when a broker has ended.";
     Run = "start.run" (OWNER) => Empty, RankError : "Starts a broker that does not run.";
 }
