@@ -18,6 +18,8 @@ pub struct Server {
     keys: BTreeMap<String, String>,
     clients: Vec<Client>,
     entered: usize,
+    /// A task broke off: no barrier can be complete any more.
+    is_broken: bool,
 }
 
 /// One task.
@@ -29,6 +31,7 @@ struct Client {
     spawning: bool,
     /// It asked for PMI-2, which is not this protocol.
     tried_version_2: bool,
+    begun: bool,
     finalized: bool,
     closed: bool,
     in_barrier: bool,
@@ -67,6 +70,7 @@ impl Server {
             keys: preset,
             clients: (0..size).map(|_| Client::default()).collect(),
             entered: 0,
+            is_broken: false,
         }
     }
 
@@ -98,17 +102,22 @@ impl Server {
         }
     }
 
-    /// A task closed its socket.
+    /// A task closed its socket. If it had begun and not finalized, those who wait for it
+    /// in a barrier, or would, are told that they wait in vain.
     pub fn hang_up(&mut self, task: usize) -> Vec<Effect> {
+        let mut effects = Vec::new();
         let Some(client) = self.clients.get_mut(task) else {
-            return Vec::new();
+            return effects;
         };
         client.closed = true;
-        let is_misled = client.tried_version_2 && !client.finalized;
-        is_misled
-            .then(|| Effect::Warn(SLURM_WARNING.to_owned()))
-            .into_iter()
-            .collect()
+        if client.tried_version_2 && !client.finalized {
+            effects.push(Effect::Warn(SLURM_WARNING.to_owned()));
+        }
+        if client.begun && !client.finalized && !client.is_late {
+            self.is_broken = true;
+            self.leave_barrier(FAIL, &mut effects);
+        }
+        effects
     }
 
     fn next_line(&mut self, task: usize) -> Option<String> {
@@ -185,7 +194,9 @@ impl Server {
         let number = |key| word(line, key).and_then(|text| text.parse::<u32>().ok());
         let version = (number("pmi_version"), number("pmi_subversion").unwrap_or(0));
         let is_ours = matches!(version, (Some(1), 1..));
-        self.clients[task].tried_version_2 |= matches!(version, (Some(2..), _));
+        let client = &mut self.clients[task];
+        client.tried_version_2 |= matches!(version, (Some(2..), _));
+        client.begun |= is_ours;
         reply(
             effects,
             task,
@@ -228,13 +239,20 @@ impl Server {
         }
         self.entered += usize::from(!client.in_barrier);
         client.in_barrier = true;
-        if self.entered < self.clients.len() {
-            return;
+        if self.is_broken {
+            self.leave_barrier(FAIL, effects);
+        } else if self.entered == self.clients.len() {
+            self.leave_barrier(0, effects);
         }
+    }
+
+    /// Lets those go who are in the barrier.
+    fn leave_barrier(&mut self, rc: i32, effects: &mut Vec<Effect>) {
         self.entered = 0;
         for (task, client) in self.clients.iter_mut().enumerate() {
-            client.in_barrier = false;
-            reply(effects, task, "cmd=barrier_out rc=0".to_owned());
+            if std::mem::take(&mut client.in_barrier) && !client.closed {
+                reply(effects, task, format!("cmd=barrier_out rc={rc}"));
+            }
         }
     }
 
@@ -357,6 +375,21 @@ mod tests {
             "0:cmd=barrier_out rc=0; 1:cmd=barrier_out rc=0"
         );
         assert_eq!(show(server.receive(0, b"cmd=barrier_in\n")), "");
+    }
+
+    #[test]
+    fn nobody_waits_in_a_barrier_for_one_that_broke_off() {
+        let mut server = server(3);
+        let init = b"cmd=init pmi_version=1 pmi_subversion=1\n";
+        let begun = "1:cmd=response_to_init rc=0 pmi_version=1 pmi_subversion=1";
+        assert_eq!(show(server.receive(0, b"cmd=barrier_in\n")), "");
+        assert_eq!(server.hang_up(2), [], "it has never begun");
+        assert_eq!(show(server.receive(1, init)), begun);
+        assert_eq!(show(server.hang_up(1)), "0:cmd=barrier_out rc=-1");
+        assert_eq!(
+            show(server.receive(0, b"cmd=barrier_in\n")),
+            "0:cmd=barrier_out rc=-1"
+        );
     }
 
     #[test]
