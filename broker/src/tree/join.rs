@@ -151,6 +151,7 @@ impl Broker {
         let call = Call::new(&proto::config::Get).to(parent);
         cx.stream_with(call, |core: &mut Broker, cx, answer| match answer {
             Ok(config) => core.take_parent_config(cx, config),
+            Err(_) if core.life_state() >= State::Goodbye => {}
             Err(refusal) => {
                 tracing::error!("config: parent update: {refusal}");
                 core.post(cx, Event::SyncFail);

@@ -74,7 +74,9 @@ impl Broker {
         cx.call_with(
             Call::new(&Goodbye).to(parent),
             |core: &mut Broker, cx, answer| {
-                if let Err(refusal) = answer {
+                if let Err(refusal) = answer
+                    && core.tree.parent == Parent::Here
+                {
                     tracing::error!("error sending overlay.goodbye: {refusal}");
                 }
                 core.tree.climb(Climb::Goodbye);

@@ -5,7 +5,7 @@ use proto::overlay::{ChildHealth, ChildState, HealthReply, control};
 
 use super::link::{Climb, Parent, Step};
 use crate::core::Broker;
-use crate::lifecycle::Event;
+use crate::lifecycle::{Event, State};
 use crate::router::Hop;
 
 impl Broker {
@@ -50,7 +50,8 @@ impl Broker {
         }
     }
 
-    /// The parent is lost, or has cut us off: what went up is answered, and we end.
+    /// The parent is lost, or has cut us off: what went up is answered, and we end. A parent
+    /// that has taken our goodbye may end before its answer is here.
     pub(crate) fn lose_parent(&mut self, cx: &mut Cx<Broker>, step: Climb) {
         if !self.tree.climb(step) {
             return;
@@ -60,7 +61,9 @@ impl Broker {
         cx.output(Output::Close {
             peer: PeerId::PARENT,
         });
-        self.fail();
+        if self.life_state() < State::Goodbye {
+            self.fail();
+        }
         self.post(cx, Event::ParentFail);
     }
 
