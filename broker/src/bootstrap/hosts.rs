@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use proto::Object;
+use proto::config::keys::{self, Key};
 use proto::data::{Hostlist, Topology};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What the table says, by rank.
 #[derive(Debug, Default)]
@@ -26,31 +27,24 @@ struct Host {
     parent: Option<String>,
 }
 
-const PORT_RANGE: &str = "default_port must be in the range of 0-65535";
+/// Keys of a row.
+const HOST_KEYS: [&str; 4] = ["host", "bind", "connect", "parent"];
 
-/// Reads the table; `None` if there is none, or none with hosts.
+/// Reads the table, whose form has been checked; `None` if there is none, or none with
+/// hosts.
 ///
 /// # Errors
 /// The text goes behind `Config file error [bootstrap]: `.
 pub fn read(config: &Object) -> Result<Option<Hosts>, String> {
-    let Some(Value::Object(table)) = config.0.get("bootstrap") else {
-        return Ok(None);
-    };
-    let port = match table.get("default_port") {
-        None => None,
-        Some(port) => {
-            let port = port.as_u64().and_then(|port| u16::try_from(port).ok());
-            Some(port.ok_or(PORT_RANGE)?)
-        }
-    };
-    let rows = match table.get("hosts") {
+    let rows = match keys::BOOTSTRAP_HOSTS.value(config) {
         None => return Ok(None),
         Some(Value::Array(rows)) => rows,
         Some(_) => return Err("must be array type".to_owned()),
     };
+    let enable_ipv6 = keys::BOOTSTRAP_ENABLE_IPV6.value(config);
     let mut hosts = Hosts {
-        curve_cert: text(table, "curve_cert").map(PathBuf::from),
-        enable_ipv6: table.get("enable_ipv6").and_then(Value::as_bool) == Some(true),
+        curve_cert: text(config, &keys::BOOTSTRAP_CURVE_CERT).map(PathBuf::from),
+        enable_ipv6: enable_ipv6.and_then(Value::as_bool) == Some(true),
         ..Hosts::default()
     };
     for (at, row) in rows.iter().enumerate() {
@@ -60,7 +54,7 @@ pub fn read(config: &Object) -> Result<Option<Hosts>, String> {
     if hosts.entries.is_empty() {
         return Ok(None);
     }
-    hosts.fill_in(table, port);
+    hosts.fill_in(config);
     hosts.check()?;
     if hosts.entries.len() > 1 && hosts.curve_cert.is_none() {
         return Err("curve_cert must be defined for size > 1".to_owned());
@@ -68,8 +62,8 @@ pub fn read(config: &Object) -> Result<Option<Hosts>, String> {
     Ok(Some(hosts))
 }
 
-fn text(table: &Map<String, Value>, key: &str) -> Option<String> {
-    table.get(key)?.as_str().map(str::to_owned)
+fn text(config: &Object, key: &Key) -> Option<String> {
+    key.value(config)?.as_str().map(str::to_owned)
 }
 
 impl Hosts {
@@ -77,7 +71,11 @@ impl Hosts {
     fn add(&mut self, row: &Value) -> Result<(), String> {
         const NO_LIST: &str = "host key is not a valid RFC 29 hostlist";
         let row = row.as_object().ok_or(NO_LIST)?;
-        let names = text(row, "host").and_then(|names| names.parse::<Hostlist>().ok());
+        let value = |key: &str| row.get(key).and_then(Value::as_str);
+        if let Some(key) = row.keys().find(|key| !HOST_KEYS.contains(&key.as_str())) {
+            return Err(format!("unknown key {key}"));
+        }
+        let names = value("host").and_then(|names| names.parse::<Hostlist>().ok());
         let names = names.ok_or(NO_LIST)?;
         for name in names.iter() {
             let at = self.rank_of(name).unwrap_or_else(|| {
@@ -96,7 +94,7 @@ impl Hosts {
                 ("parent", &mut host.parent),
             ] {
                 if place.is_none() {
-                    *place = text(row, key);
+                    *place = value(key).map(str::to_owned);
                 }
             }
         }
@@ -104,8 +102,11 @@ impl Hosts {
     }
 
     /// Gives what is left out its default, and hosts and ports their places.
-    fn fill_in(&mut self, table: &Map<String, Value>, port: Option<u16>) {
-        let (bind, connect) = (text(table, "default_bind"), text(table, "default_connect"));
+    fn fill_in(&mut self, config: &Object) {
+        let port = keys::BOOTSTRAP_DEFAULT_PORT.value(config);
+        let port = port.and_then(Value::as_u64);
+        let bind = text(config, &keys::BOOTSTRAP_DEFAULT_BIND);
+        let connect = text(config, &keys::BOOTSTRAP_DEFAULT_CONNECT);
         for host in &mut self.entries {
             let fill = |uri: Option<String>, default: &Option<String>| {
                 let uri = uri.or_else(|| default.clone())?;
@@ -189,7 +190,7 @@ impl Hosts {
 }
 
 /// `%h` is the host, `%p` the port, `%%` a per cent sign.
-fn filled(uri: &str, host: &str, port: Option<u16>) -> String {
+fn filled(uri: &str, host: &str, port: Option<u64>) -> String {
     let mut out = String::new();
     let mut chars = uri.chars();
     while let Some(c) = chars.next() {
@@ -277,8 +278,7 @@ mod tests {
         check("hosts = [{}]", list);
         check("hosts = [{host=7}]", list);
         check("hosts = [{host='a['}]", list);
-        check("default_port = 65536\nhosts = []", PORT_RANGE);
-        check("default_port = 'x'", PORT_RANGE);
+        check("hosts = [{host='a', port=1}]", "invalid hosts[0]: unknown key port");
         check(
             "hosts = [{host='a'}, {host='b', parent='b'}]",
             "invalid hosts[1]: parent key refers to self",

@@ -125,11 +125,11 @@ attributes! {
         "When this broker started, in seconds since 1970.";
     BROKER_QUORUM = "broker.quorum", I, F::Quorum, None,
         "Number of brokers that must be online before the initial program starts.";
-    BROKER_QUORUM_WARN = "broker.quorum-warn", I | MANY, F::DurationOrNone, Some("1m"),
+    BROKER_QUORUM_WARN = "broker.quorum-warn", I, F::DurationOrNone, Some("1m"),
         "How often to warn of brokers that are missing for the quorum.";
-    BROKER_SHUTDOWN_WARN = "broker.shutdown-warn", I | MANY, F::DurationOrNone, Some("1m"),
+    BROKER_SHUTDOWN_WARN = "broker.shutdown-warn", I, F::DurationOrNone, Some("1m"),
         "How often to warn of brokers that have not left at shutdown.";
-    BROKER_SHUTDOWN_TIMEOUT = "broker.shutdown-timeout", I | MANY, F::DurationOrNone, Some("none"),
+    BROKER_SHUTDOWN_TIMEOUT = "broker.shutdown-timeout", I, F::DurationOrNone, Some("none"),
         "How long to wait for other brokers to leave at shutdown.";
     BROKER_CLEANUP_TIMEOUT = "broker.cleanup-timeout", 0, F::DurationOrNone, Some("none"),
         "How long jobs and cleanup commands may take to end.";
@@ -169,17 +169,17 @@ attributes! {
     TBON_DESCENDANTS = "tbon.descendants", R, INT, None, "Number of brokers below this one.";
     TBON_LEVEL = "tbon.level", R, INT, None, "Level of this broker in the tree; 0 is the root.";
     TBON_MAXLEVEL = "tbon.maxlevel", R, INT, None, "Lowest level of the tree.";
-    TBON_ENDPOINT = "tbon.endpoint", R | MANY, F::Text, None,
+    TBON_ENDPOINT = "tbon.endpoint", R, F::Text, None,
         "Where the brokers below this one connect.";
-    TBON_PARENT_ENDPOINT = "tbon.parent-endpoint", R | MANY, F::Text, None,
+    TBON_PARENT_ENDPOINT = "tbon.parent-endpoint", R, F::Text, None,
         "Where this broker is connected to its parent.";
     TBON_ZMQDEBUG = "tbon.zmqdebug", C | MANY, INT, Some("0"),
         "Log what happens to the connections between brokers.";
-    TBON_ZMQ_IO_THREADS = "tbon.zmq_io_threads", C | MANY, F::Integer(1, 1024), Some("1"),
+    TBON_ZMQ_IO_THREADS = "tbon.zmq_io_threads", C, F::Integer(1, 1024), Some("1"),
         "Threads of rank 0 that serve the connections between brokers.";
     TBON_CHILD_RCVHWM = "tbon.child_rcvhwm", C, F::Integer(0, i32::MAX as i64), Some("0"),
         "Messages of a child that are queued here; 0 is no limit, 1 is refused.";
-    TBON_PREFERTCP = "tbon.prefertcp", MANY, INT, Some("0"),
+    TBON_PREFERTCP = "tbon.prefertcp", 0, INT, Some("0"),
         "Connect brokers of one host by TCP too.";
     TBON_INTERFACE_HINT = "tbon.interface-hint", T | C | I, F::Text, Some("default-route"),
         "Which address to bind to: default-route, hostname, an interface or a network.";
@@ -187,9 +187,9 @@ attributes! {
         "How long a connection to the parent may be idle.";
     TBON_TORPID_MAX = "tbon.torpid_max", C, F::Duration, Some("30s"),
         "How long a child may be silent before it counts as torpid; 0 is no limit.";
-    TBON_TCP_USER_TIMEOUT = "tbon.tcp_user_timeout", C | MANY, F::Duration, Some("20s"),
+    TBON_TCP_USER_TIMEOUT = "tbon.tcp_user_timeout", C, F::Duration, Some("20s"),
         "How long sent data may be unacknowledged before a connection is closed.";
-    TBON_CONNECT_TIMEOUT = "tbon.connect_timeout", C | MANY, F::Duration, Some("30s"),
+    TBON_CONNECT_TIMEOUT = "tbon.connect_timeout", C, F::Duration, Some("30s"),
         "How long an attempt to connect to the parent may take.";
 }
 

@@ -192,7 +192,21 @@ keys! {
         "Group ids whose members have the role of an administrator.";
 
     #[unsupported] ARCHIVE = "archive", F::Table, "", "Archive of finished jobs.";
-    #[unsupported] BOOTSTRAP = "bootstrap", F::Table, "", "Hosts of the brokers.";
+
+    BOOTSTRAP_HOSTS = "bootstrap.hosts", F::Tables, "",
+        "Hosts by rank: tables with host (a hostlist), bind, connect and parent.",
+        "Config file error [bootstrap]: must be array type";
+    BOOTSTRAP_CURVE_CERT = "bootstrap.curve_cert", F::Text, "",
+        "Certificate of `flux keygen` that all brokers share.";
+    BOOTSTRAP_DEFAULT_PORT = "bootstrap.default_port", F::Integer(0, 65535), "",
+        "Port that %p stands for in URIs.",
+        "Config file error [bootstrap]: default_port must be in the range of 0-65535";
+    BOOTSTRAP_DEFAULT_BIND = "bootstrap.default_bind", F::Text, "",
+        "URI for hosts without bind; %h is the host.";
+    BOOTSTRAP_DEFAULT_CONNECT = "bootstrap.default_connect", F::Text, "",
+        "URI for hosts without connect; %h is the host.";
+    BOOTSTRAP_ENABLE_IPV6 = "bootstrap.enable_ipv6", F::Boolean, "false",
+        "Whether brokers connect by IPv6.";
 
     CONTENT_SQLITE_JOURNAL_MODE = "content-sqlite.journal_mode",
         F::OneOf(&["DELETE", "TRUNCATE", "PERSIST", "MEMORY", "WAL", "OFF"]), "WAL",
