@@ -31,7 +31,7 @@ impl Lookup {
 fn hosts_of(ranks: &IdSet, hosts: &Hostlist) -> Result<String, CliError> {
     match ranks.last() {
         Some(last) if last as usize >= hosts.len() => {
-            Err(CliError::new(format!("rank {last} not found in host map")))
+            Err(CliError::new(format!("rank {last} is not in host map")))
         }
         _ => Ok(hosts.select(ranks).to_string()),
     }
@@ -106,7 +106,7 @@ mod tests {
         check("1-3", "a[1-2],b");
         check("b", "3");
         check("a[0-1]", "0-1,4");
-        check("5", "rank 5 not found in host map");
+        check("5", "rank 5 is not in host map");
         check("c", "host c not found in host map");
         check("a[", "target must be a valid idset or hostlist");
     }
