@@ -5,12 +5,15 @@
 #                                        prints ERRNO and the payload of the answer
 #   perl client.pl SOCKET stream TOPIC   the same as a stream: a line each answer, up to
 #                                        the one that has an ERRNO
+#   perl client.pl SOCKET talk           sends each line of standard input, a topic and a
+#                                        payload, and prints the answers
 #   perl client.pl SOCKET bytes          sends what standard input holds, prints how the
 #                                        connection ends: closed, or an answer
 use strict;
 use warnings;
 use Socket;
 
+$| = 1;
 my ($path, $what, $topic) = @ARGV;
 $path =~ s,^local://,,;
 socket(my $socket, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
@@ -50,14 +53,8 @@ sub message {
 	return "\x12\x00\xee\xff" . pack('N', length $body) . $body;
 }
 
-ord take(1) and print("refused\n"), exit;
-my $input = do { local $/; <STDIN> } // '';
-say_all($what eq 'bytes' ? $input : message($topic, $input));
-if ($what eq 'bytes') {
-	shutdown $socket, 1;
-}
-my $errno;
-do {
+# Prints an answer; gives its errno.
+sub hear {
 	my (undef, $length) = unpack 'a4N', take(8);
 	my ($answer, @frames) = (take($length));
 	while (length $answer) {
@@ -67,8 +64,28 @@ do {
 		push @frames, substr $answer, $head, $n;
 		substr $answer, 0, $head + $n, '';
 	}
-	(undef, undef, undef, undef, undef, undef, $errno) = unpack 'C4N4', pop @frames;
+	my $errno = (unpack 'C4N4', pop @frames)[6];
 	my $payload = @frames > 2 ? pop @frames : '';
 	$payload =~ s/\0$//;
 	print "$errno $payload\n";
+	return $errno;
+}
+
+ord take(1) and print("refused\n"), exit;
+if ($what eq 'talk') {
+	while (my $line = <STDIN>) {
+		($topic, my $payload) = $line =~ /^(\S+) ?(.*)/ or next;
+		say_all(message($topic, length $payload ? "$payload\0" : ''));
+		hear();
+	}
+	exit;
+}
+my $input = do { local $/; <STDIN> } // '';
+say_all($what eq 'bytes' ? $input : message($topic, $input));
+if ($what eq 'bytes') {
+	shutdown $socket, 1;
+}
+my $errno;
+do {
+	$errno = hear();
 } while ($what eq 'stream' && !$errno);
