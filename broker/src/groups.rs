@@ -20,6 +20,8 @@ pub struct Groups {
     joined: BTreeMap<String, Option<Identity>>,
     /// What the parent has not been told, in order.
     changes: BTreeMap<String, Vec<Change>>,
+    /// Whether somebody will come for the changes.
+    is_due: bool,
 }
 
 /// There is no room for another group.
@@ -107,8 +109,14 @@ impl Groups {
         groups
     }
 
+    /// Whether there is something to tell the parent for which nobody comes yet.
+    pub fn begins_batch(&mut self) -> bool {
+        !self.changes.is_empty() && !std::mem::replace(&mut self.is_due, true)
+    }
+
     /// What the parent is to be told.
     pub fn take_changes(&mut self) -> BTreeMap<String, Vec<Change>> {
+        self.is_due = false;
         std::mem::take(&mut self.changes)
     }
 }
@@ -134,9 +142,12 @@ mod tests {
     }
 
     #[test]
-    fn changes_of_a_turn_go_up_together_and_in_order() {
+    fn changes_of_a_batch_go_up_together_and_in_order() {
         let mut groups = Groups::default();
+        assert!(!groups.begins_batch());
         groups.join("a", 1, None).unwrap();
+        assert!(groups.begins_batch());
+        assert!(!groups.begins_batch());
         groups.change("a", &ids("3-4"), true).unwrap();
         groups.change("a", &ids("3"), false).unwrap();
         groups.change("b", &ids("3"), true).unwrap();
