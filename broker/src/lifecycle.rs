@@ -137,7 +137,7 @@ pub fn next(state: State, event: Event) -> Next {
         (S::Init, E::Rc1Success | E::Rc1None | E::Rc1IgnoreFail) => Next::To(S::Quorum),
         (S::Init, E::Rc1Fail | E::Panic) => Next::To(S::Shutdown),
         (S::Quorum, E::QuorumFull) => Next::To(S::Run),
-        (S::Quorum, E::QuorumFail | E::Panic) => Next::To(S::Shutdown),
+        (S::Quorum, E::QuorumFail | E::ParentFail | E::Panic) => Next::To(S::Shutdown),
         (S::Run, E::Rc2Success | E::Rc2Fail | E::Shutdown | E::ParentFail) => Next::To(S::Cleanup),
         (S::Run, E::Panic) => Next::To(S::Shutdown),
         (S::Run, E::Rc2None) => Next::Stay,

@@ -142,7 +142,12 @@ impl Broker {
         let was_here = self.tree.children.get(rank);
         if was_here.is_some_and(|child| child.status.is_online()) {
             tracing::error!("{name} reconnected after crash, dropping old connection state");
+            let old = self.router.peer_of(Hop::Child(rank));
             self.part_with(cx, rank, Step::Break);
+            // Nothing is sent there any more, by which it would be found to be gone.
+            if let Some(peer) = old {
+                cx.output(Output::Close { peer });
+            }
         }
         tracing::debug!("accepting connection from {name} status {}", status.name());
         self.tree.strangers.remove(&peer);

@@ -12,6 +12,7 @@ use wire::{Kind, Message};
 use super::control as control_message;
 use super::link::{Climb, Parent, Step};
 use crate::core::{Broker, seconds};
+use crate::lifecycle::State;
 use crate::router::Hop;
 
 /// How often we look, and tell our children that we are there.
@@ -37,7 +38,7 @@ impl Broker {
         self.tree.looked = now;
         cx.timer(seconds(LOOK_S), |core: &mut Broker, cx| core.look(cx));
         let idle = self.torpid(&names::TBON_TORPID_MIN);
-        if self.tree.parent == Parent::Here && now.saturating_sub(self.tree.told) >= idle {
+        if self.speaks_to_parent() && now.saturating_sub(self.tree.told) >= idle {
             self.tree.told = now;
             self.control_parent(cx, control::HEARTBEAT, 0);
         }
@@ -51,6 +52,16 @@ impl Broker {
             let (name, lasted) = (self.tree.name(silence.rank), fsd(silence.lasted));
             tracing::error!("broker on {name} has been unresponsive for {lasted}");
             self.set_torpid(cx, silence.rank, true);
+        }
+    }
+
+    /// Whether the parent has heard our hello: one that waits for the answer speaks too, or
+    /// it would wait for ever on a connection that is dead.
+    fn speaks_to_parent(&self) -> bool {
+        match self.tree.parent {
+            Parent::Here => true,
+            Parent::Joining => self.life_state() == State::Join,
+            Parent::None | Parent::Gone => false,
         }
     }
 

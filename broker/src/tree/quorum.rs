@@ -5,12 +5,17 @@ use proto::attr::names;
 use proto::data::{Hostlist, IdSet};
 use proto::groups::ONLINE;
 
+use super::Parent;
 use crate::core::Broker;
 use crate::lifecycle::{Event, State};
 
 impl Broker {
     /// We are ready: so the others are told, and rank 0 waits for enough of them.
     pub(crate) fn enter_quorum(&mut self, cx: &mut Cx<Broker>) {
+        if self.tree.parent == Parent::Gone {
+            // It was lost while we were not ready.
+            return self.post(cx, Event::ParentFail);
+        }
         let rank = self.router.rank();
         if self.groups.join(ONLINE, rank, None).is_err() {
             tracing::error!("there is no room for the group {ONLINE}");
@@ -25,7 +30,7 @@ impl Broker {
     }
 
     /// Others have come or gone.
-    pub(crate) fn online_changed(&mut self, _cx: &mut Cx<Broker>, online: &IdSet) {
+    pub(crate) fn online_changed(&mut self, cx: &mut Cx<Broker>, online: &IdSet) {
         if self.router.rank() != 0 {
             return;
         }
@@ -38,7 +43,7 @@ impl Broker {
         if !gone.is_empty() && matches!(self.life_state(), State::Run | State::Cleanup) {
             tracing::error!("dead to Flux: {} (rank {gone})", self.hosts_of(&gone));
         }
-        self.quorum_may_be_full(_cx);
+        self.quorum_may_be_full(cx);
     }
 
     fn quorum_may_be_full(&mut self, cx: &mut Cx<Broker>) {
