@@ -38,6 +38,11 @@ impl<N: Node> Hosted<N> {
             results: VecDeque::new(),
         }
     }
+
+    /// The node itself.
+    pub fn node(&self) -> &N {
+        &self.node
+    }
 }
 
 impl<N: Node> AnyNode for Hosted<N> {

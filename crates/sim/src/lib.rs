@@ -1,10 +1,10 @@
-//! Broker and modules on one thread, one clock, one seed: the same seed gives the
+//! Brokers and modules on one thread, one clock, one seed: the same seed gives the
 //! same run, to the byte.
 //!
 //! Read on in `play.rs` (what is simulated), `world.rs` (what happens next), `stage.rs`
 //! (how it begins), `faults.rs` (what goes wrong), `hosted.rs` (a node without its
 //! process), `by_hand.rs` (a world that a test moves step by step), `program.rs` (what programs are), `clients.rs` with `echo.rs` and `store/`
-//! (programs that ask, and the checkers of what they get). The cut is at messages:
+//! (programs that ask, and the checkers of what they get); many brokers are in `tree/`. The cut is at messages:
 //! sockets and processes are covered by `t/`. Only the content store has files, in a
 //! folder that ends with the run.
 //!
@@ -22,6 +22,7 @@ mod program;
 mod rng;
 mod stage;
 mod store;
+pub mod tree;
 mod world;
 
 pub use play::Play;

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, VecDeque};
 
 use broker::attrs::Attrs;
 use broker::files::Files;
-use broker::{BrokerNode, Ids, Setup};
+use broker::membership::{Member, settle};
+use broker::{BrokerNode, Ids, Links, Setup};
 use content::Content;
 use heartbeat::Heartbeat;
 use kvs::Kvs;
 use kvs_watch::KvsWatch;
 use node::{Input, Module, ModuleNode, PeerId, PeerKind};
 use proto::attr::names;
+use proto::data::Topology;
+use proto::data::topology::Scheme;
 use proto::module::{Load, Remove};
 use proto::{Method, Object};
 use tempfile::TempDir;
@@ -24,7 +27,7 @@ use crate::world::{QUIET_STEPS_MAX, World};
 /// Number of the first program's link; modules count up from below.
 const FIRST_PROGRAM: u64 = 1_000_000;
 /// The owner of the instance.
-const OWNER: u32 = 100;
+pub(crate) const OWNER: u32 = 100;
 /// Steps that bring a broker to RUN.
 const START_STEPS: u64 = 16;
 
@@ -124,18 +127,7 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
             .set_from_command_line(&format!("statedir={folder}"))
             .expect(in_table);
     }
-    let setup = Setup {
-        attrs,
-        config: Object::default(),
-        env: BTreeMap::new(),
-        owner: OWNER,
-        ids: Ids::from_seed(seed),
-        uuid: Ids::from_seed(!seed).next_uuid(),
-        links: broker::Links::alone(),
-        endpoint: "sim".to_owned(),
-        program: Vec::new(),
-        cleanup_folders: String::new(),
-    };
+    let setup = setup(attrs, seed, Links::alone());
     let names = play.modules().iter().map(|(name, _)| name);
     let files = Files {
         known: names
@@ -145,6 +137,53 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
     };
     let node = BrokerNode::new(setup, |_| proto::common::RusageReply::default());
     Hosted::new(node, files)
+}
+
+/// A broker of a tree, which has not begun and is started without modules. It knows the
+/// hosts of the others if it is `told` them.
+pub(crate) fn broker_of_tree(
+    rank: usize,
+    scheme: Scheme,
+    topology: &Topology,
+    seed: u64,
+    told: bool,
+) -> Hosted<BrokerNode> {
+    let mut attrs = Attrs::default();
+    attrs.put(&names::LOCAL_URI, format!("local:///sim/local-{rank}"));
+    attrs.put(&names::HOSTNAME, format!("sim{rank}"));
+    if told {
+        let last = topology.size() - 1;
+        attrs.put(&names::HOSTLIST, format!("sim[0-{last}]"));
+    }
+    let in_table = "it is in the table";
+    for attr in ["ferroflux.personality=minimal", "broker.rc2_none"] {
+        attrs.set_from_command_line(attr).expect(in_table);
+    }
+    let member = Member {
+        rank: rank as u32,
+        tree: topology,
+        scheme,
+    };
+    settle(&mut attrs, &member).expect("the attributes fit together");
+    let seed = seed.wrapping_mul(1_000_000_007).wrapping_add(rank as u64);
+    let setup = setup(attrs, seed, Links::new(topology.clone()));
+    let node = BrokerNode::new(setup, |_| proto::common::RusageReply::default());
+    Hosted::new(node, Files::default())
+}
+
+fn setup(attrs: Attrs, seed: u64, links: Links) -> Setup {
+    Setup {
+        attrs,
+        config: Object::default(),
+        env: BTreeMap::new(),
+        owner: OWNER,
+        ids: Ids::from_seed(seed),
+        uuid: Ids::from_seed(!seed).next_uuid(),
+        links,
+        endpoint: "sim".to_owned(),
+        program: Vec::new(),
+        cleanup_folders: String::new(),
+    }
 }
 
 /// A module without a worker.

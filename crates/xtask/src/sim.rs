@@ -10,9 +10,9 @@ use crate::run::{cargo, run};
 /// Simulate an instance under faults, a run a seed
 #[derive(clap::Args)]
 pub struct SimArgs {
-    /// What is played: echo (requests and answers get through), or kvs and kvs-files
-    /// (nothing that was acknowledged is lost). All if not said
-    #[arg(value_parser = ["echo", "kvs", "kvs-files"])]
+    /// What is played: echo (requests and answers get through), kvs and kvs-files (nothing
+    /// that was acknowledged is lost), or tree (many brokers agree). All if not said
+    #[arg(value_parser = ["echo", "kvs", "kvs-files", "tree"])]
     play: Option<String>,
     /// Run this seed alone and print its trace: how a failure is looked at
     #[arg(long, value_name = "N", requires = "play")]
@@ -25,27 +25,46 @@ pub struct SimArgs {
         conflicts_with = "seed"
     )]
     seeds: u64,
-    /// In how many of 100 stretches a module is killed
+    /// In how many of 100 stretches a module is killed, or something between brokers breaks
     #[arg(long, value_name = "N", default_value_t = 50)]
     kill_percent: u64,
+    /// Start, use and stop a tree of N brokers instead, and count their messages
+    #[arg(long, value_name = "N", conflicts_with_all = ["play", "seeds"])]
+    brokers: Option<u32>,
 }
+
+/// What the counted tree of brokers lives through: its shape, events, and links lost.
+const COUNTED: [&str; 3] = ["kary:32", "1000", "100"];
 
 /// Runs the seeds; true when no checker spoke. Not optimised: assertions are the point.
 pub fn sim(args: &SimArgs) -> Result<bool> {
+    if let Some(size) = args.brokers {
+        let [scheme, events, links] = COUNTED;
+        let mut command = example("tree");
+        return run(command.args(["count", scheme, &size.to_string(), events, links]));
+    }
     let (first, count) = match args.seed {
         Some(seed) => (seed, 1),
         None => (0, args.seeds),
     };
     let plays = match &args.play {
         Some(play) => vec![play.as_str()],
-        None => vec!["echo", "kvs", "kvs-files"],
+        None => vec!["echo", "kvs", "kvs-files", "tree"],
     };
     let mut passed = true;
     for play in plays {
-        let mut command = cargo(["run", "--quiet", "-p", "sim", "--example", "seeds", "--"]);
-        command.arg(play);
+        let (program, what) = match play {
+            "tree" => ("tree", "seeds"),
+            play => ("seeds", play),
+        };
+        let mut command = example(program);
+        command.arg(what);
         command.args([first, count, args.kill_percent].map(|number| number.to_string()));
         passed &= run(&mut command)?;
     }
     Ok(passed)
+}
+
+fn example(name: &str) -> std::process::Command {
+    cargo(["run", "--quiet", "-p", "sim", "--example", name, "--"])
 }

@@ -1,0 +1,59 @@
+//! Trees of brokers, over links that delay, break and fall silent.
+
+use proto::data::topology::Scheme;
+use sim::tree::{Plan, TreeReport};
+
+/// Runs one seed and says which it was if a checker speaks.
+fn check(seed: u64, fault_percent: u64, restarts: bool) -> TreeReport {
+    let plan = Plan::of_seed(seed, fault_percent, restarts);
+    let run = std::panic::catch_unwind(|| plan.run());
+    run.unwrap_or_else(|_| panic!("{plan:?}"))
+}
+
+#[test]
+fn without_faults_every_rank_reaches_every_rank_and_hears_every_event() {
+    for seed in 0..5 {
+        let report = check(seed, 0, true);
+        assert!(report.answered > 500, "{seed}: {}", report.answered);
+        assert_eq!((report.failed, report.faults), (0, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn with_faults_who_asks_is_told_and_those_that_come_again_are_one_tree() {
+    let reports: Vec<_> = (1000..1012).map(|seed| check(seed, 40, true)).collect();
+    let faults: u64 = reports.iter().map(|report| report.faults).sum();
+    let failed: u64 = reports.iter().map(|report| report.failed).sum();
+    assert!(faults > 60, "too few faults to mean anything: {faults}");
+    assert!(failed > 100, "nobody was ever asked in vain: {failed}");
+}
+
+#[test]
+fn what_is_lost_for_good_is_known_to_be_lost() {
+    let reports: Vec<_> = (2000..2010).map(|seed| check(seed, 5, false)).collect();
+    let faults: u64 = reports.iter().map(|report| report.faults).sum();
+    assert!(faults > 10, "too few faults to mean anything: {faults}");
+}
+
+#[test]
+fn one_seed_gives_one_trace() {
+    for seed in [1, 3] {
+        let [one, other] = [0, 1].map(|_| check(seed, 50, true).trace);
+        let differs = one.iter().zip(&other).find(|(one, other)| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(one.len(), other.len());
+    }
+}
+
+#[test]
+fn what_a_broker_hears_does_not_grow_with_the_instance() {
+    let [small, large] = [100, 400].map(|size| Plan::of_size(Scheme::Kary(4), size).count(50, 3));
+    for ((part, small), (_, large)) in small.iter().zip(&large) {
+        let ((small, small_most), (large, large_most)) = (small.summary(), large.summary());
+        assert!(large < 5 * small, "{part}: all hear {small}, then {large}");
+        assert!(
+            large_most < 2 * small_most,
+            "{part}: one hears {small_most}, then {large_most}"
+        );
+    }
+}
