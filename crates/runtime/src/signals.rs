@@ -18,22 +18,29 @@ const IGNORED_ON_PURPOSE: [Signal; 4] = [
     Signal::SIGPIPE,
 ];
 
-/// Gives ignored signals their default effect again, all but these. Only system calls.
+/// Signals of faults, which Rust catches to tell an overflow of the stack. The first that
+/// another process sends would have no effect.
+const FAULTS: [Signal; 2] = [Signal::SIGSEGV, Signal::SIGBUS];
+
+/// Gives signals that are ignored, and those of faults, their default effect again, all but
+/// these. Only system calls.
 pub fn reset_to_default(except: &[Signal]) {
+    let is_in = |signals: &[Signal], number| signals.iter().any(|s| *s as libc::c_int == number);
     for number in 1..=LAST {
-        if !except.iter().any(|signal| *signal as libc::c_int == number) && is_ignored(number) {
-            // SAFETY: no handler is installed.
+        if !is_in(except, number) && (is_in(&FAULTS, number) || is(number, libc::SIG_IGN)) {
+            // SAFETY: the only handlers are those of Rust for faults, which nothing needs.
             unsafe { libc::signal(number, libc::SIG_DFL) };
         }
     }
 }
 
-fn is_ignored(number: libc::c_int) -> bool {
+/// Whether a signal has this effect.
+fn is(number: libc::c_int, effect: libc::sighandler_t) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: nothing is changed, and what is there is written to where there is room.
     let is_known = unsafe { libc::sigaction(number, std::ptr::null(), action.as_mut_ptr()) } == 0;
     // SAFETY: it was written.
-    is_known && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+    is_known && unsafe { action.assume_init() }.sa_sigaction == effect
 }
 
 /// The signals a process takes as input.
@@ -83,6 +90,14 @@ mod tests {
     use nix::sys::signal::raise;
 
     use super::*;
+
+    #[test]
+    fn a_fault_that_another_process_sends_is_not_caught() {
+        Signals::take_over(&[Signal::SIGUSR2]).unwrap();
+        for fault in FAULTS {
+            assert!(is(fault as libc::c_int, libc::SIG_DFL), "{fault}");
+        }
+    }
 
     #[test]
     fn a_peer_that_has_left_is_no_signal() {
