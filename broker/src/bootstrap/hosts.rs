@@ -278,7 +278,10 @@ mod tests {
         check("hosts = [{}]", list);
         check("hosts = [{host=7}]", list);
         check("hosts = [{host='a['}]", list);
-        check("hosts = [{host='a', port=1}]", "invalid hosts[0]: unknown key port");
+        check(
+            "hosts = [{host='a', port=1}]",
+            "invalid hosts[0]: unknown key port",
+        );
         check(
             "hosts = [{host='a'}, {host='b', parent='b'}]",
             "invalid hosts[1]: parent key refers to self",
