@@ -8,6 +8,7 @@ use wire::{Kind, Message};
 /// Services that are not there, and why.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("shell", "is that of a job, whose shell has it"),
+    ("start", "is that of the program that starts the brokers"),
     ("content-files", "is there when blobs are kept in files"),
 ];
 

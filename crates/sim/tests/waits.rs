@@ -58,6 +58,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "is about processes, which the simulator has none of: see the broker's own tests",
     ),
     (
+        "start.wait",
+        "is answered by the program that starts the brokers: see its own tests",
+    ),
+    (
         "shutdown.start",
         "ends the instance: see one_who_watches_the_end_may_look_away",
     ),
@@ -140,6 +144,7 @@ const ROWS: &[Row] = &[
     ("module.remove", false, Answered, ""),
     ("module.trace", true, Waiting, r#"{"typemask":15,"topic_glob":"*","names":["kvs"],"nodeid":0,"full":false}"#),
     ("overlay.health", true, Waiting, ""),
+    ("overlay.monitor", true, Waiting, ""),
     ("resource.acquire", true, Answered, ""),
     ("resource.drain", false, Answered, r#"{"targets":"0","mode":"update"}"#),
     ("resource.get", false, Answered, ""),

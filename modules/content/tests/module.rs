@@ -455,7 +455,7 @@ fn the_store_of_files_has_its_own_name_and_arguments() {
     );
     let unknown = "content.backing-module=none: must be content-sqlite or content-files";
     refused(&[], "none", "{}", unknown);
-    let wrong = r#"kvs.durability: must be "process" or "power""#;
+    let wrong = "kvs.durability: must be process or power";
     for conf in [
         r#"{"kvs":{"durability":"disk"}}"#,
         r#"{"kvs":{"durability":true}}"#,

@@ -140,7 +140,7 @@ fn what_is_given_back_can_be_taken_again() {
     pool.give(&set);
     pool.check_invariants();
     assert_eq!(pool.take(&set), Ok(()));
-    assert_eq!(pool.take(&set), Err("n0 (rank 0)".to_owned()));
+    assert_eq!(pool.take(&set), Err("h0 (rank 0)".to_owned()));
     pool.check_invariants();
 }
 
