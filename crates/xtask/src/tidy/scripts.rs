@@ -13,6 +13,7 @@ const LINES_MAX: usize = 200;
 /// Areas by thousands, as `doc/architecture.md` lists them; the others are free.
 const AREAS: &[(char, &str)] = &[
     ('0', "broker and storage"),
+    ('1', "trees of brokers"),
     ('2', "jobs"),
     ('4', "command line"),
     ('9', "whole system"),
