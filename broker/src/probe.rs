@@ -43,7 +43,29 @@ pub(crate) struct Probe {
 impl Probe {
     /// A broker that is online, with these modules to load, and lets guests in.
     pub fn start(modules: &[&str]) -> Probe {
+        Probe::begin(Attrs::default(), crate::Links::alone(), modules)
+    }
+
+    /// Rank 1 of seven brokers, two below each, on the hosts h0 to h6. It has said hello.
+    pub fn start_below() -> Probe {
+        let scheme = proto::data::topology::Scheme::Kary(2);
+        let tree = proto::data::Topology::new(scheme, 7);
         let mut attrs = Attrs::default();
+        for (attr, value) in [
+            (&names::RANK, "1"),
+            (&names::SIZE, "7"),
+            (&names::HOSTLIST, "h[0-6]"),
+            (&names::HOSTNAME, "h1"),
+        ] {
+            attrs.put(attr, value);
+        }
+        let mut probe = Probe::begin(attrs, crate::Links::new(tree), &[]);
+        let (peer, kind) = (PeerId::PARENT, PeerKind::Parent);
+        probe.tell(Input::PeerUp { peer, kind });
+        probe
+    }
+
+    fn begin(mut attrs: Attrs, links: crate::Links, modules: &[&str]) -> Probe {
         attrs.put(&names::LOCAL_URI, "local:///nowhere");
         for attr in ["ferroflux.personality=minimal", "broker.rc2_none"] {
             attrs
@@ -63,7 +85,7 @@ impl Probe {
             owner: OWNER,
             ids: Ids::from_seed(7),
             uuid: Ids::from_seed(8).next_uuid(),
-            links: crate::Links::alone(),
+            links,
             endpoint: "nowhere".to_owned(),
             program: Vec::new(),
             cleanup_folders: String::new(),

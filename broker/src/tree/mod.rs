@@ -151,3 +151,6 @@ fn control(control: u32, status: u32) -> Message {
     message.enable_routes();
     message
 }
+
+#[cfg(test)]
+mod tests;
