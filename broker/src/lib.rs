@@ -21,6 +21,7 @@ mod ids;
 pub mod lifecycle;
 pub mod limits;
 mod lines;
+mod log_rules;
 mod logbook;
 pub mod membership;
 mod modules;

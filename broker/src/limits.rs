@@ -87,6 +87,10 @@ pub const SERVICE_NAME_BYTES_MAX: usize = 255;
 /// Longest log line, in bytes. What is longer is cut.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 
+/// Log lines kept for the parent broker until it has let us in. When full, the oldest is
+/// dropped.
+pub const EARLY_LINES_MAX: usize = 1024;
+
 /// Commands on one `runat` list. When full, a further one is refused ENOBUFS.
 pub const RUNAT_COMMANDS_MAX: usize = 1024;
 

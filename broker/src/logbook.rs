@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::limits::LOG_LINE_BYTES_MAX;
+use crate::limits::{EARLY_LINES_MAX, LOG_LINE_BYTES_MAX};
 
 /// A log line, taken apart as far as the broker must: `<PRI>1 TIME HOST APP PID - - MSG`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,8 +56,12 @@ impl<'a> Line<'a> {
 #[derive(Debug, Default)]
 pub struct Logbook {
     lines: VecDeque<Bytes>,
-    /// Lines taken in.
-    pub count: u64,
+    /// Lines for the parent that it cannot take yet.
+    early: VecDeque<String>,
+    /// Lines of this rank that the ring took in.
+    pub local: u64,
+    /// Lines of ranks below that came by.
+    pub remote: u64,
 }
 
 impl Logbook {
@@ -79,12 +83,25 @@ impl Logbook {
         bytes.extend_from_slice(line.as_bytes());
         bytes.push(0);
         let bytes = Bytes::from(bytes);
-        self.count += 1;
+        self.local += 1;
         self.lines.push_back(bytes.clone());
         while self.lines.len() as u64 > size {
             self.lines.pop_front();
         }
         bytes
+    }
+
+    /// Keeps a line for the parent, and drops the oldest over [`EARLY_LINES_MAX`].
+    pub fn keep_early(&mut self, line: String) {
+        if self.early.len() == EARLY_LINES_MAX {
+            self.early.pop_front();
+        }
+        self.early.push_back(line);
+    }
+
+    /// The lines that were kept for the parent.
+    pub fn take_early(&mut self) -> impl Iterator<Item = String> + use<> {
+        std::mem::take(&mut self.early).into_iter()
     }
 
     /// The lines in the ring, each with its NUL.
@@ -153,6 +170,17 @@ mod tests {
             book.add(&format!("{n}"), 2);
         }
         let kept: Vec<&[u8]> = book.lines().map(|line| &line[..]).collect();
-        assert_eq!((kept, book.count), (vec![&b"3\0"[..], &b"4\0"[..]], 5));
+        assert_eq!((kept, book.local), (vec![&b"3\0"[..], &b"4\0"[..]], 5));
+    }
+
+    #[test]
+    fn early_lines_are_kept_within_a_bound() {
+        let mut book = Logbook::default();
+        for n in 0..=EARLY_LINES_MAX {
+            book.keep_early(format!("{n}"));
+        }
+        let kept: Vec<String> = book.take_early().collect();
+        assert_eq!((kept.len(), kept[0].as_str()), (EARLY_LINES_MAX, "1"));
+        assert_eq!(book.take_early().count(), 0);
     }
 }

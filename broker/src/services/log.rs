@@ -1,13 +1,16 @@
-//! log.*: the log ring, who follows it, and what goes to standard error.
+//! log.*: the log ring, who follows it, and what goes further: see `log_rules.rs`.
 
-use node::{Cx, Output, Peer, Routes, Sink, Stream};
+use node::{Call, Cx, Output, Peer, Routes, Sink, Stream};
 use proto::attr::names;
 use proto::log::{Append, Clear, Dmesg, SetAttr, SetAttrError, Stats, StatsGet};
-use proto::{Empty, Method, Never};
+use proto::{Empty, Method, Never, Raw};
 use wire::Message;
 
 use crate::core::Broker;
+use crate::log_rules::{self, Origin, Way};
 use crate::logbook::{Line, Logbook};
+use crate::router::Hop;
+use crate::tree::Parent;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -20,9 +23,14 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 
 /// Answers only if the matchtag is not 0: clients log without waiting.
 fn append(core: &mut Broker, cx: &mut Cx<Broker>, message: Message) {
+    let sender = message.last_route();
+    let origin = match sender.and_then(|sender| core.router.party(sender)) {
+        Some(Hop::Child(_)) => Origin::Below,
+        _ => Origin::Here,
+    };
     if let Some(payload) = message.payload() {
         for line in Logbook::split(payload) {
-            core.log_line(cx, &line);
+            core.log_line(cx, origin, &line);
         }
     }
     if message.matchtag() != 0 && message.wants_response() {
@@ -64,80 +72,73 @@ fn set_attr(
 }
 
 fn stats_get(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, _: StatsGet) -> Result<Stats, Never> {
-    let count = core.log.count;
+    let (local, remote) = (core.log.local, core.log.remote);
     Ok(Stats {
         ring_used: core.log.len(),
-        count,
-        local: count,
-        remote: 0,
+        count: local + remote,
+        local,
+        remote,
     })
 }
 
 impl Broker {
-    /// Takes in one line: ring, followers, standard error, file, syslog, and who watches a
-    /// shutdown.
-    fn log_line(&mut self, cx: &mut Cx<Broker>, text: &str) {
+    /// Takes in one line, and sends it where it belongs.
+    fn log_line(&mut self, cx: &mut Cx<Broker>, origin: Origin, text: &str) {
         let Some(line) = Line::parse(text) else {
             return;
         };
-        let matches = |attr| i64::from(line.severity) <= self.attrs.number(attr);
-        if !matches(&names::LOG_LEVEL) {
-            return;
+        let ways = log_rules::ways(&self.attrs, origin, &line);
+        if origin == Origin::Below {
+            self.log.remote += 1;
+        } else if ways.contains(&Way::Ring) {
+            self.show_to_shutdown_watcher(cx, &line);
         }
+        for way in ways {
+            let (to, line) = match way {
+                Way::Ring => {
+                    self.remember_line(cx, text);
+                    continue;
+                }
+                Way::Parent => {
+                    self.forward_line(cx, text.to_owned());
+                    continue;
+                }
+                Way::Stderr(line) => (Sink::Stderr, line),
+                Way::File(path, line) => (Sink::File(path), line),
+                Way::Syslog(line) => (Sink::Syslog, line),
+            };
+            cx.output(Output::Log { to, line });
+        }
+    }
+
+    fn remember_line(&mut self, cx: &mut Cx<Broker>, text: &str) {
         let size = self.attrs.number(&names::LOG_RING_SIZE);
         let bytes = self.log.add(text, u64::try_from(size).unwrap_or(0));
         for stream in self.dmesg.values_mut() {
             stream.send_bytes(cx, bytes.clone());
         }
-        let long = || format!("{} {}", long_time(line.time), line.short());
-        let local = || format!("<{}>{}", line.severity, line.short());
-        let is_local = self.attrs.value(&names::LOG_STDERR_MODE) == Some("local");
-        let mut write = |to, line| cx.output(Output::Log { to, line });
-        if matches(&names::LOG_STDERR_LEVEL) {
-            write(Sink::Stderr, if is_local { local() } else { long() });
-        } else if matches(&names::LOG_CRITICAL_LEVEL) {
-            write(Sink::Stderr, local());
-        }
-        if let Some(path) = self.attrs.value(&names::LOG_FILENAME)
-            && !path.is_empty()
-        {
-            write(Sink::File(path.to_owned()), long());
-        }
-        if self.attrs.is_on(&names::LOG_SYSLOG_ENABLE) && matches(&names::LOG_SYSLOG_LEVEL) {
-            let priority = SYSLOG_USER | line.severity;
-            write(Sink::Syslog, format!("<{priority}>flux: {}", line.short()));
-        }
-        self.show_to_shutdown_watcher(cx, &line);
     }
-}
 
-/// Facility "user" of syslog, as the number in front of a line has it (RFC 3164).
-const SYSLOG_USER: u8 = 1 << 3;
+    /// Nobody waits for the parent: a line is lost with it. Before it has let us in, lines
+    /// are kept.
+    fn forward_line(&mut self, cx: &mut Cx<Broker>, line: String) {
+        match (
+            self.tree.parent,
+            self.router.topology().parent(self.router.rank()),
+        ) {
+            (Parent::Joining, _) => self.log.keep_early(line),
+            (Parent::Here, Some(parent)) => {
+                let append = Append(Raw(line.into()));
+                cx.notify_with(Call::new(&append).to(parent));
+            }
+            _ => {}
+        }
+    }
 
-/// `2026-11-22T06:41:30.527664Z` as `Nov 22 06:41:30.527664 UTC 2026`; other text as
-/// it is.
-fn long_time(time: &str) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let long = || {
-        let (date, clock) = time.strip_suffix('Z')?.split_once('T')?;
-        let mut parts = date.split('-');
-        let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-        let month = MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?)?;
-        Some(format!("{month} {day} {clock} UTC {year}"))
-    };
-    long().unwrap_or_else(|| time.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::long_time;
-
-    #[test]
-    fn times_are_shown_as_the_leader_does() {
-        let long = long_time("2026-11-22T06:41:30.527664Z");
-        assert_eq!(long, "Nov 22 06:41:30.527664 UTC 2026");
-        assert_eq!(long_time("-"), "-");
+    /// The parent has let us in: it gets what was said before.
+    pub(crate) fn forward_early_lines(&mut self, cx: &mut Cx<Broker>) {
+        for line in self.log.take_early() {
+            self.forward_line(cx, line);
+        }
     }
 }

@@ -108,6 +108,7 @@ impl Broker {
             self.attrs.put(&names::HOSTLIST, text);
             self.tree.set_hosts(hosts);
         }
+        self.forward_early_lines(cx);
         self.follow_parent(cx);
         self.post(cx, Event::ParentReady);
     }

@@ -24,8 +24,7 @@ mod pulse;
 mod quorum;
 
 pub(crate) use children::Children;
-pub(crate) use link::Climb;
-use link::Parent;
+pub(crate) use link::{Climb, Parent};
 
 /// What a broker is told of the others before it lives.
 #[derive(Debug, Clone)]
