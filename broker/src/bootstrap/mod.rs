@@ -71,7 +71,7 @@ pub fn begin(told: Told<'_>, interrupt: Option<OwnedFd>) -> anyhow::Result<Begun
     let hosts =
         hosts::read(told.config).map_err(|why| anyhow!("Config file error [bootstrap]: {why}"))?;
     let mut options = pmi::Options {
-        methods: methods(told.attrs, told.env),
+        methods: pmi::methods(told.attrs.value(&names::BROKER_BOOT_METHOD), told.env),
         env: told.env.clone(),
         has_config: hosts.is_some(),
         interrupt,
@@ -104,16 +104,6 @@ impl Begun {
             Way::Launched(launch) => launch.meet(told, self.rank, links, rundir, uuid),
         }
     }
-}
-
-/// The ways to try.
-fn methods(attrs: &Attrs, env: &BTreeMap<String, String>) -> Vec<String> {
-    if let Some(method) = attrs.value(&names::BROKER_BOOT_METHOD) {
-        return vec![method.to_owned()];
-    }
-    let methods = env.get("FLUX_PMI_CLIENT_METHODS");
-    let methods = methods.map(|methods| methods.split_whitespace().map(str::to_owned));
-    methods.map(Iterator::collect).unwrap_or_default()
 }
 
 /// The way of the configuration: everybody has the same certificate and knows all hosts.

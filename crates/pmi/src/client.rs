@@ -1,6 +1,7 @@
 //! A process's side of PMI: which way there is to the launcher, and the calls, which are
 //! the same on all of them.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use crate::library::{Pmi1, Pmi2};
@@ -49,7 +50,7 @@ pub struct Options {
     /// Ways to try, each `NAME` or `NAME:PATH`; empty for [`METHODS`].
     pub methods: Vec<String>,
     /// Variables by name.
-    pub env: std::collections::BTreeMap<String, String>,
+    pub env: BTreeMap<String, String>,
     /// Whether the caller has a configuration that says who is who.
     pub has_config: bool,
     /// Readable when the waiting is to end: a signalfd.
@@ -86,6 +87,17 @@ pub struct Client {
     info: Info,
     method: Box<dyn Method>,
     trace: Option<Trace>,
+}
+
+/// The ways to try: the one that is asked for, else those that the environment names, else
+/// none in particular.
+pub fn methods(wanted: Option<&str>, env: &BTreeMap<String, String>) -> Vec<String> {
+    if let Some(method) = wanted {
+        return vec![method.to_owned()];
+    }
+    let methods = env.get("FLUX_PMI_CLIENT_METHODS");
+    let methods = methods.map(|methods| methods.split_whitespace().map(str::to_owned));
+    methods.map(Iterator::collect).unwrap_or_default()
 }
 
 /// Tries one way after the other; the first that is there is taken.
@@ -151,7 +163,7 @@ fn open(name: &str, path: Option<&str>, options: &mut Options) -> Result<Opened,
             let (info, library) = Pmi1::open(path)?;
             (info, Box::new(library))
         }
-        _ => (ALONE, Box::new(Single::default())),
+        _ => (alone(), Box::new(Single::default())),
     }))
 }
 
@@ -245,15 +257,17 @@ impl Client {
     }
 }
 
-const ALONE: Info = Info {
-    rank: 0,
-    size: 1,
-    name: String::new(),
-};
+fn alone() -> Info {
+    Info {
+        rank: 0,
+        size: 1,
+        name: "single".to_owned(),
+    }
+}
 
 /// Nobody started us: we are all there is.
 #[derive(Default)]
-struct Single(std::collections::BTreeMap<String, String>);
+struct Single(BTreeMap<String, String>);
 
 impl Method for Single {
     fn put(&mut self, key: &str, value: &str) -> Result<(), Error> {
@@ -317,8 +331,8 @@ mod tests {
              simple: PMI_FD not found in environ\n\
              flux-pmi-client: trying 'single'\n\
              single: selected\n\
-             single: initialize: rank=0 size=1 name=: success\n\
-             Info { rank: 0, size: 1, name: \"\" }",
+             single: initialize: rank=0 size=1 name=single: success\n\
+             Info { rank: 0, size: 1, name: \"single\" }",
         );
         check(
             &["config"],
@@ -360,5 +374,16 @@ mod tests {
         assert_eq!(client.get("a").unwrap(), "b c");
         let error = client.get("nope").unwrap_err();
         assert_eq!(error.to_string(), "invalid key argument");
+    }
+
+    #[test]
+    fn the_way_that_is_asked_for_comes_first() {
+        let env = |value: &str| {
+            let pair = ("FLUX_PMI_CLIENT_METHODS".to_owned(), value.to_owned());
+            BTreeMap::from([pair])
+        };
+        assert_eq!(methods(Some("libpmi:/x"), &env("simple")), ["libpmi:/x"]);
+        assert_eq!(methods(None, &env(" simple  single")), ["simple", "single"]);
+        assert!(methods(None, &BTreeMap::new()).is_empty());
     }
 }

@@ -17,5 +17,5 @@ mod result;
 mod server;
 mod simple;
 
-pub use client::{Begun, Client, Error, Info, METHODS, Options, Trace, begin};
+pub use client::{Begun, Client, Error, Info, METHODS, Options, Trace, begin, methods};
 pub use server::{Effect, Server};

@@ -25,6 +25,7 @@ pub mod lsattr;
 pub mod module;
 pub mod overlay;
 pub mod ping;
+pub mod pmi;
 pub mod queue;
 pub mod resource;
 pub mod restore;
@@ -63,6 +64,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<module::Module>(),
     Entry::of::<overlay::Overlay>(),
     Entry::of::<ping::Ping>(),
+    Entry::of::<pmi::Pmi>(),
     Entry::of::<queue::Queue>(),
     Entry::of::<resource::Resource>(),
     Entry::of::<restore::Restore>(),
