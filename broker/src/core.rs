@@ -26,6 +26,7 @@ use crate::modules::Loaded;
 use crate::rexec::Rexec;
 use crate::router::{Hop, ModuleId, Place, Router};
 use crate::services::groups::Followers;
+use crate::services::{module_trace, overlay_trace};
 use crate::stages::Life;
 use crate::strays::Strays;
 use crate::tree::{Links, Tree};
@@ -77,7 +78,8 @@ pub struct Broker {
     pub(crate) tree: Tree,
     pub(crate) groups: Groups,
     pub(crate) followers: Followers,
-    pub(crate) traces: BTreeMap<StreamId, crate::services::module_trace::Tap>,
+    pub(crate) traces: BTreeMap<StreamId, module_trace::Tap>,
+    pub(crate) link_traces: BTreeMap<StreamId, overlay_trace::Tap>,
     pub(crate) connects: u64,
     /// The broker's environment as `broker.getenv` shows it and children inherit it.
     pub(crate) env: BTreeMap<String, String>,
@@ -157,6 +159,7 @@ impl Broker {
             groups: Groups::default(),
             followers: Followers::new(),
             traces: BTreeMap::new(),
+            link_traces: BTreeMap::new(),
             connects: 0,
             env: setup.env,
             endpoint: setup.endpoint,
@@ -214,6 +217,9 @@ impl Host for Broker {
         }
         self.tree.forget_stream(stream);
         if let Some(tap) = self.traces.remove(&stream) {
+            tap.stream.forget();
+        }
+        if let Some(tap) = self.link_traces.remove(&stream) {
             tap.stream.forget();
         }
         self.rexec.closed(cx, stream);

@@ -56,18 +56,21 @@ impl BrokerNode {
                 from: PeerId::BROKER,
                 message,
             } => core.take_in(cx, Hop::Here, message),
-            Input::Message { from, message } => match core.router.hop_of(from) {
-                Some(Hop::Module(id)) => core.module_message(cx, id, message),
-                Some(Hop::Client(peer)) => core.client_message(cx, peer, message),
-                Some(hop) => {
-                    if let Hop::Child(rank) = hop {
-                        core.hear_child(cx, rank);
+            Input::Message { from, message } => {
+                core.tap_link(cx, from, "rx", &message);
+                match core.router.hop_of(from) {
+                    Some(Hop::Module(id)) => core.module_message(cx, id, message),
+                    Some(Hop::Client(peer)) => core.client_message(cx, peer, message),
+                    Some(hop) => {
+                        if let Hop::Child(rank) = hop {
+                            core.hear_child(cx, rank);
+                        }
+                        core.take_in(cx, hop, message);
                     }
-                    core.take_in(cx, hop, message);
+                    None if from == PeerId::PARENT => core.parent_says(cx, &message),
+                    None => core.stranger_says(cx, from, message),
                 }
-                None if from == PeerId::PARENT => core.parent_says(cx, &message),
-                None => core.stranger_says(cx, from, message),
-            },
+            }
             Input::PeerUp {
                 peer: PeerId::BROKER,
                 ..
@@ -117,7 +120,13 @@ impl BrokerNode {
                     core.take_in(cx, Hop::Here, message);
                     self.take_in_own();
                 }
-                other => self.outbox.push_back(other),
+                other => {
+                    if let Output::Send { to, message } = &other {
+                        let Actor { core, cx, .. } = &mut self.actor;
+                        core.tap_link(cx, *to, "tx", message);
+                    }
+                    self.outbox.push_back(other);
+                }
             }
         }
     }

@@ -14,11 +14,13 @@ mod log;
 mod module;
 pub(crate) mod module_trace;
 mod overlay;
+pub(crate) mod overlay_trace;
 mod rexec;
 mod runat;
 mod service;
 mod shutdown;
 mod state_machine;
+mod trace;
 
 /// Every method of the broker.
 pub fn routes() -> Routes<Broker> {
@@ -32,6 +34,7 @@ pub fn routes() -> Routes<Broker> {
     let routes = log::routes(routes);
     let routes = module::routes(routes);
     let routes = overlay::routes(routes);
+    let routes = overlay_trace::routes(routes);
     let routes = rexec::routes(routes);
     let routes = runat::routes(routes);
     let routes = service::routes(routes);

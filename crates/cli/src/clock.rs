@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use proto::data::eventlog::{EntryFormatter, TimeForm};
 
 use crate::env::Env;
 
@@ -41,7 +42,45 @@ pub fn minute(zone: &TimeZone, seconds: f64) -> String {
     shown(zone, seconds, "%Y-%m-%d %H:%M")
 }
 
+/// A time as `2026-11-22T07:17:12.345` in a zone.
+pub fn iso_ms(zone: &TimeZone, seconds: f64) -> String {
+    shown(zone, seconds, "%Y-%m-%dT%H:%M:%S.%3f")
+}
+
+/// The times of lines that follow each other, for people: a date, and seconds since then.
+pub struct HumanTimes {
+    formatter: EntryFormatter,
+    /// When the line before was.
+    before: Option<f64>,
+    is_delta: bool,
+}
+
+impl HumanTimes {
+    /// For lines from now on. With `is_delta`, seconds are those since the line before.
+    pub fn new(zone: &TimeZone, is_delta: bool) -> HumanTimes {
+        HumanTimes {
+            formatter: EntryFormatter::new(TimeForm::Human, utc_offset(zone, now())),
+            before: None,
+            is_delta,
+        }
+    }
+
+    /// The time of the next line, in seconds since the epoch.
+    pub fn time(&mut self, seconds: f64) -> String {
+        let dated = self.formatter.time(seconds);
+        // A line with the date stands for itself; between dates the formatter counts from
+        // the last one.
+        match self.before.replace(seconds) {
+            Some(before) if self.is_delta && dated.starts_with("[ ") => {
+                format!("[{:>+11.6}]", seconds - before)
+            }
+            _ => dated,
+        }
+    }
+}
+
 fn shown(zone: &TimeZone, seconds: f64, form: &str) -> String {
-    let time = Timestamp::from_second(seconds as i64).unwrap_or(Timestamp::UNIX_EPOCH);
+    let time = Timestamp::from_microsecond((seconds * 1e6) as i64);
+    let time = time.unwrap_or(Timestamp::UNIX_EPOCH);
     time.to_zoned(zone.clone()).strftime(form).to_string()
 }

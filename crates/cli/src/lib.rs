@@ -27,6 +27,7 @@ mod plain;
 mod snapshot;
 mod streams;
 mod submission;
+mod trace;
 mod waiting;
 mod when;
 

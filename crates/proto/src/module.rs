@@ -138,21 +138,21 @@ pub struct Trace {
     pub full: Option<bool>,
 }
 
-/// One message seen.
+/// One message seen: by a module, or on a link between brokers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Traced {
     /// Seconds since the epoch.
     pub timestamp: f64,
-    /// `tx` or `rx` as the module sees it.
+    /// `tx` or `rx` as the module sees it, or the broker that was asked.
     pub prefix: String,
-    /// Always -1.
+    /// Rank at the other end of the link; -1 for a module.
     pub rank: i64,
-    /// The module.
-    pub name: String,
+    /// The module; null for a link.
+    pub name: Option<String>,
     /// Message type as on the wire.
     #[serde(rename = "type")]
     pub kind: i64,
-    /// Topic, may be empty.
+    /// Topic, may be empty. A control message between brokers has `NAME STATUS` for one.
     pub topic: String,
     /// Bytes of payload.
     pub payload_size: i64,

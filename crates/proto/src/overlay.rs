@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::module::Traced;
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
@@ -215,6 +216,20 @@ pub struct Tree {
     pub children: Vec<Tree>,
 }
 
+/// Asks for a copy of the messages that go over the links of a broker to others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Trace {
+    /// Message types wanted, as bits.
+    pub typemask: i64,
+    /// Glob for the topic.
+    pub topic_glob: String,
+    /// Only the link to this rank; all if -1.
+    pub nodeid: i64,
+    /// Payloads and error texts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<bool>,
+}
+
 /// Asks for counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
@@ -247,6 +262,7 @@ crate::json_payloads!(
     HealthReply,
     Topology,
     Tree,
+    Trace,
     Stats,
     Hello,
     Welcome,
@@ -261,6 +277,8 @@ crate::methods! {
         : "How a broker and its children are; as a stream, again at every change.";
     Topology = "overlay.topology" (USER) => Tree, TopologyError, idempotent
         : "The tree of brokers below a rank.";
+    Trace = "overlay.trace" (OWNER) => Traced, Refusal, Stream
+        : "Copies the messages between a broker and those next to it in the tree. Heartbeats of links, and traces, are left out.";
     StatsGet = "overlay.stats-get" (USER) => Stats, Refusal, idempotent
         : "Counters of a broker's links to others.";
     Monitor = "overlay.monitor" (OWNER) => ChildState, Refusal, idempotent, Stream

@@ -145,6 +145,7 @@ const ROWS: &[Row] = &[
     ("module.trace", true, Waiting, r#"{"typemask":15,"topic_glob":"*","names":["kvs"],"nodeid":0,"full":false}"#),
     ("overlay.health", true, Waiting, ""),
     ("overlay.monitor", true, Waiting, ""),
+    ("overlay.trace", true, Waiting, r#"{"typemask":15,"topic_glob":"*","nodeid":-1}"#),
     ("resource.acquire", true, Answered, ""),
     ("resource.drain", false, Answered, r#"{"targets":"0","mode":"update"}"#),
     ("resource.get", false, Answered, ""),

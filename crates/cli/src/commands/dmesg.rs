@@ -1,11 +1,10 @@
 //! `flux dmesg`: shows what the broker and its modules log.
 
 use client::Call;
-use proto::data::eventlog::{EntryFormatter, TimeForm};
 use proto::data::logline::{LogLevel, LogLine};
 use proto::log;
 
-use crate::clock;
+use crate::clock::{self, HumanTimes};
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
@@ -70,24 +69,16 @@ impl Run for Dmesg {
 }
 
 struct Printer {
-    human: Option<EntryFormatter>,
-    /// With --delta, when the line before was logged.
-    before: Option<f64>,
-    is_delta: bool,
+    human: Option<HumanTimes>,
     is_coloured: bool,
     plain: Plain,
 }
 
 impl Printer {
     fn new(options: &Dmesg, flux: &Flux) -> Printer {
-        let zone = clock::zone(&flux.env);
-        let offset = clock::utc_offset(&zone, clock::now());
+        let times = || HumanTimes::new(&clock::zone(&flux.env), options.delta);
         Printer {
-            human: options
-                .human
-                .then(|| EntryFormatter::new(TimeForm::Human, offset)),
-            before: None,
-            is_delta: options.delta,
+            human: options.human.then(times),
             is_coloured: flux.wants_color(options.color),
             plain: flux.plain(),
         }
@@ -113,17 +104,7 @@ impl Printer {
         let (Some(human), Some(time_us)) = (&mut self.human, line.time_us) else {
             return line.timestamp();
         };
-        let seconds = time_us as f64 / 1e6;
-        let dated = human.time(seconds);
-        let before = self.before.replace(seconds);
-        // A line with the date stands for itself; between dates the formatter counts from
-        // the last one.
-        match before {
-            Some(before) if self.is_delta && dated.starts_with("[ ") => {
-                format!("[{:>+11.6}]", seconds - before)
-            }
-            _ => dated,
-        }
+        human.time(time_us as f64 / 1e6)
     }
 }
 
@@ -140,14 +121,14 @@ fn colour(level: LogLevel) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn check(is_human: bool, is_delta: bool, expect: [&str; 3]) {
         let mut printer = Printer {
             plain: Plain::default(),
-            human: is_human.then(|| EntryFormatter::new(TimeForm::Human, 0)),
-            before: None,
-            is_delta,
+            human: is_human.then(|| HumanTimes::new(&TimeZone::UTC, is_delta)),
             is_coloured: false,
         };
         let lines = ["12.090974", "12.100974", "13.100974"].map(|seconds| {

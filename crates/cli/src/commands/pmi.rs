@@ -226,9 +226,7 @@ fn say(flux: &mut Flux, text: &str, took: Option<Duration>) -> Result<(), CliErr
 /// A failure, with what was tried. Nothing but the alarm interrupts us.
 fn failed(what: impl std::fmt::Display) -> impl FnOnce(pmi::Error) -> CliError {
     move |error| match error {
-        pmi::Error::Interrupted => {
-            CliError::new("timeout expired before PMI operation completed")
-        }
+        pmi::Error::Interrupted => CliError::new("timeout expired before PMI operation completed"),
         error => CliError::new(error.to_string()).about(what),
     }
 }

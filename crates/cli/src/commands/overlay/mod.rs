@@ -15,6 +15,7 @@ mod disconnect;
 mod errors;
 mod lookup;
 mod status;
+mod trace;
 
 /// Show the tree of brokers
 #[derive(clap::Parser)]
@@ -22,7 +23,8 @@ mod status;
   flux overlay status -v
   flux overlay errors
   flux overlay lookup 0-3
-  flux overlay disconnect node12")]
+  flux overlay disconnect node12
+  flux overlay trace -t request 'kvs.*'")]
 pub struct Overlay {
     #[command(subcommand)]
     verb: Verb,
@@ -35,6 +37,7 @@ enum Verb {
     Lookup(lookup::Lookup),
     Parentof(lookup::Parentof),
     Disconnect(disconnect::Disconnect),
+    Trace(trace::Trace),
 }
 
 impl Run for Overlay {
@@ -49,6 +52,7 @@ impl Run for Overlay {
             Verb::Lookup(lookup) => lookup.run(flux),
             Verb::Parentof(parentof) => parentof.run(flux),
             Verb::Disconnect(disconnect) => disconnect.run(flux),
+            Verb::Trace(trace) => trace.run(flux),
         }
     }
 }

@@ -1,0 +1,72 @@
+//! What those who trace messages want to see, and how a message is shown to them.
+
+use proto::module::Traced;
+use serde_json::Value;
+use wire::{Errno, Kind, Message, topic};
+
+use crate::limits::TRACED_BYTES_MAX;
+
+/// What one of them wants.
+pub(crate) struct Filter {
+    typemask: i64,
+    topic_glob: String,
+    /// Payloads and error texts too.
+    is_full: bool,
+}
+
+impl Filter {
+    /// As a request says it.
+    pub(super) fn new(typemask: i64, topic_glob: String, full: Option<bool>) -> Filter {
+        Filter {
+            typemask,
+            topic_glob,
+            is_full: full == Some(true),
+        }
+    }
+
+    /// Whether a message is wanted, which is shown with this topic.
+    pub(super) fn wants(&self, message: &Message, topic: &str) -> bool {
+        self.typemask & kind_bit(message) != 0 && topic::glob_matches(&self.topic_glob, topic)
+    }
+
+    /// What a message is; who has seen it the caller knows.
+    pub(super) fn describe(&self, message: &Message, topic: &str) -> Traced {
+        let text = message
+            .payload()
+            .and_then(|payload| payload.strip_suffix(b"\0"));
+        let payload = text
+            .filter(|text| self.is_full && text.len() <= TRACED_BYTES_MAX)
+            .and_then(|text| serde_json::from_slice(text).ok());
+        let errnum = match message.kind {
+            Kind::Response { errnum, .. } => errnum,
+            _ => 0,
+        };
+        let errstr = match (self.is_full && errnum != 0, message.error_text()) {
+            (false, _) => String::new(),
+            (true, Some(text)) => text.to_owned(),
+            (true, None) => Errno(errnum).to_string(),
+        };
+        Traced {
+            timestamp: 0.0,
+            prefix: String::new(),
+            rank: -1,
+            name: None,
+            kind: kind_bit(message),
+            topic: topic.to_owned(),
+            payload_size: message.payload().map_or(0, |payload| payload.len() as i64),
+            payload: payload.filter(Value::is_object).unwrap_or(Value::Null),
+            errnum: i64::from(errnum),
+            errstr,
+        }
+    }
+}
+
+/// The message type as it is on the wire, which doubles as a mask.
+fn kind_bit(message: &Message) -> i64 {
+    match message.kind {
+        Kind::Request { .. } => 1,
+        Kind::Response { .. } => 2,
+        Kind::Event { .. } => 4,
+        Kind::Control { .. } => 8,
+    }
+}

@@ -1,0 +1,42 @@
+//! `flux overlay trace`: shows the messages between a broker and those next to it.
+
+use proto::module::Traced;
+use proto::overlay;
+
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::trace::Options;
+
+/// Show the messages between this broker and those next to it in the tree
+#[derive(clap::Args)]
+pub(super) struct Trace {
+    #[command(flatten)]
+    options: Options,
+    /// Only what goes to this rank or comes from it
+    #[arg(short, long, value_name = "RANK")]
+    rank: Option<u32>,
+    /// Only topics that match this
+    #[arg(value_name = "GLOB", default_value = "*")]
+    topic: String,
+}
+
+impl Trace {
+    pub(super) fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        self.options.check()?;
+        let request = overlay::Trace {
+            typemask: self.options.typemask()?,
+            topic_glob: self.topic,
+            nodeid: self.rank.map_or(-1, i64::from),
+            full: self.options.full.then_some(true),
+        };
+        let mut handle = flux.connect()?;
+        self.options.show(flux, &mut handle, &request, peer)
+    }
+}
+
+fn peer(traced: &Traced) -> String {
+    match traced.rank {
+        ..0 => "*".to_owned(),
+        rank => rank.to_string(),
+    }
+}
