@@ -201,5 +201,9 @@ fn overlay(attrs: &Attrs, pair: &KeyPair, ipv6: bool) -> anyhow::Result<Overlay>
         i32::try_from(io_threads)?,
         u32::try_from(receive)?,
     );
-    overlay.context("cannot open the links to other brokers")
+    let mut overlay = overlay.context("cannot open the links to other brokers")?;
+    if attrs.number(&names::TBON_ZMQDEBUG) != 0 {
+        overlay.log_connections();
+    }
+    Ok(overlay)
 }

@@ -104,6 +104,11 @@ impl RouterLink {
         Ok(router)
     }
 
+    /// Logs what happens to the connections from now on.
+    pub(crate) fn watch(&self, context: &Context) -> io::Result<Watch> {
+        Watch::open(context, &self.0.socket, "children", true)
+    }
+
     /// Opens an end that lets in who proves to hold a key that the [`crate::zap::Zap`] of
     /// the context knows. It listens nowhere yet.
     pub(crate) fn encrypted(
@@ -289,9 +294,9 @@ impl DealerLink {
             .map_err(NotSent::from)
     }
 
-    /// Watches the connection from now on.
-    pub(crate) fn watch(&self, context: &Context) -> io::Result<Watch> {
-        Watch::open(context, &self.0.socket)
+    /// Watches the connection from now on, and logs all that happens to it if `is_verbose`.
+    pub(crate) fn watch(&self, context: &Context, is_verbose: bool) -> io::Result<Watch> {
+        Watch::open(context, &self.0.socket, "parent", is_verbose)
     }
 
     /// The next message, or `None` for now.

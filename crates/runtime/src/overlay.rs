@@ -25,12 +25,15 @@ use crate::zap::Zap;
 pub struct Overlay {
     // In the order in which they are dropped: the context waits for its sockets.
     parent: Option<Parent>,
+    /// Logs what happens to connections of children, if that is wanted.
+    children_watch: Option<Watch>,
     children: Option<RouterLink>,
     zap: Option<Zap>,
     context: Context,
     curve: Curve,
     tcp: Tcp,
     limits: LinkLimits,
+    is_verbose: bool,
     known: BTreeMap<Bytes, PeerId>,
     peers: BTreeMap<PeerId, Child>,
     /// Children with more to send than the link has taken.
@@ -86,17 +89,24 @@ impl Overlay {
         }
         Ok(Overlay {
             parent: None,
+            children_watch: None,
             children: None,
             zap: None,
             context: Context::with_io_threads(io_threads)?,
             curve,
             tcp,
             limits,
+            is_verbose: false,
             known: BTreeMap::new(),
             peers: BTreeMap::new(),
             unsent: BTreeSet::new(),
             broken: BTreeMap::new(),
         })
+    }
+
+    /// Logs what happens to the connections of links that are opened from now on.
+    pub fn log_connections(&mut self) {
+        self.is_verbose = true;
     }
 
     /// Listens for children on `endpoints`, such as `tcp://10.0.0.1:*`; gives them with
@@ -109,6 +119,9 @@ impl Overlay {
             self.zap = Some(Zap::open(&self.context)?);
         }
         let router = RouterLink::encrypted(&self.context, &self.curve, self.tcp, self.limits)?;
+        if self.is_verbose {
+            self.children_watch = Some(router.watch(&self.context)?);
+        }
         let bound = endpoints.iter().map(|endpoint| {
             let bound = router.listen(endpoint);
             bound.map_err(|error| io::Error::new(error.kind(), format!("{endpoint}: {error}")))
@@ -140,7 +153,7 @@ impl Overlay {
             self.limits,
         )?;
         self.parent = Some(Parent {
-            watch: link.watch(&self.context)?,
+            watch: link.watch(&self.context, self.is_verbose)?,
             link,
             session: Session::default(),
             is_here: endpoint.starts_with("ipc://"),
@@ -154,8 +167,9 @@ impl Overlay {
         let parent = self.parent.iter();
         let parent = parent.flat_map(|parent| [parent.link.fd(), parent.watch.fd()]);
         let children = self.children.as_ref().map(RouterLink::fd);
+        let watch = self.children_watch.as_ref().map(Watch::fd);
         let zap = self.zap.as_ref().map(Zap::fd);
-        parent.chain(children).chain(zap).collect()
+        parent.chain(children).chain(watch).chain(zap).collect()
     }
 
     /// Whether there is something to do. The last thing to ask before waiting.
@@ -169,7 +183,8 @@ impl Overlay {
         // A router is writable when any child is: who waits is tried again with every turn.
         let children = self.children.as_ref();
         let children = children.is_some_and(|link| link.ready().is_ok_and(|ready| ready.readable));
-        parent | children | self.zap.as_ref().is_some_and(Zap::is_asked)
+        let watch = self.children_watch.as_ref().is_some_and(Watch::has_news);
+        parent | children | watch | self.zap.as_ref().is_some_and(Zap::is_asked)
     }
 
     /// When the next broken connection means that a broker is lost.
@@ -182,6 +197,10 @@ impl Overlay {
     pub(crate) fn serve(&mut self, now: Duration) -> Vec<PeerId> {
         if let Some(zap) = &self.zap {
             zap.serve();
+        }
+        if let Some(watch) = &self.children_watch {
+            // It logs them, and that is all: a child is known by what it says.
+            watch.take();
         }
         let mut lost = Vec::new();
         lost.extend(self.hear_of_parent(now));

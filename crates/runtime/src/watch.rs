@@ -16,23 +16,65 @@ pub(crate) enum News {
     Down,
 }
 
+/// What ZeroMQ says of connections (zmq_socket_monitor(3)), in words.
+const EVENTS: [(zmq::SocketEvent, &str); 13] = [
+    (zmq::SocketEvent::CONNECTED, "connected"),
+    (zmq::SocketEvent::CONNECT_DELAYED, "connect delayed"),
+    (zmq::SocketEvent::CONNECT_RETRIED, "connect retried"),
+    (zmq::SocketEvent::LISTENING, "listening"),
+    (zmq::SocketEvent::BIND_FAILED, "bind failed"),
+    (zmq::SocketEvent::ACCEPTED, "accepted"),
+    (zmq::SocketEvent::ACCEPT_FAILED, "accept failed"),
+    (zmq::SocketEvent::CLOSED, "closed"),
+    (zmq::SocketEvent::DISCONNECTED, "disconnected"),
+    (zmq::SocketEvent::HANDSHAKE_SUCCEEDED, "handshake succeeded"),
+    (
+        zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL,
+        "handshake failed",
+    ),
+    (
+        zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL,
+        "handshake failed: protocol",
+    ),
+    (
+        zmq::SocketEvent::HANDSHAKE_FAILED_AUTH,
+        "handshake failed: no access",
+    ),
+];
+
 /// Listens to one socket.
 pub(crate) struct Watch {
     socket: zmq::Socket,
     fd: RawFd,
+    whom: &'static str,
+    /// Whether all that happens is logged.
+    is_verbose: bool,
 }
 
 impl Watch {
-    /// Listens to `watched` from now on.
-    pub(crate) fn open(context: &Context, watched: &zmq::Socket) -> io::Result<Watch> {
-        let events =
-            zmq::SocketEvent::HANDSHAKE_SUCCEEDED as i32 | zmq::SocketEvent::DISCONNECTED as i32;
-        watched.monitor(ENDPOINT, events).map_err(system_error)?;
+    /// Listens from now on to `watched`, the only socket of its context that leads to
+    /// `whom`. What happens to its connections is logged if `is_verbose`.
+    pub(crate) fn open(
+        context: &Context,
+        watched: &zmq::Socket,
+        whom: &'static str,
+        is_verbose: bool,
+    ) -> io::Result<Watch> {
+        let endpoint = format!("inproc://{whom}-monitor");
+        let wanted = EVENTS.iter().map(|(event, _)| event.to_raw());
+        let wanted = wanted.filter(|event| is_verbose || NEWS.contains(event));
+        let mask = wanted.fold(0, |mask, event| mask | i32::from(event));
+        watched.monitor(&endpoint, mask).map_err(system_error)?;
         let socket = context.socket(zmq::PAIR)?;
         socket.set_linger(0).map_err(system_error)?;
-        socket.connect(ENDPOINT).map_err(system_error)?;
+        socket.connect(&endpoint).map_err(system_error)?;
         let fd = socket.get_fd().map_err(system_error)?;
-        Ok(Watch { socket, fd })
+        Ok(Watch {
+            socket,
+            fd,
+            whom,
+            is_verbose,
+        })
     }
 
     /// Becomes readable with news: see "When to wait" in `link.rs`.
@@ -58,7 +100,17 @@ impl Watch {
             let Some([low, high, ..]) = parts.first().map(Vec::as_slice) else {
                 continue;
             };
-            match zmq::SocketEvent::from_raw(u16::from_le_bytes([*low, *high])) {
+            let number = u16::from_le_bytes([*low, *high]);
+            let known = EVENTS.iter().find(|(event, _)| event.to_raw() == number);
+            let Some((event, name)) = known else {
+                continue;
+            };
+            if self.is_verbose {
+                let endpoint = parts.get(1).map(Vec::as_slice).unwrap_or_default();
+                let endpoint = String::from_utf8_lossy(endpoint);
+                tracing::debug!("link to {}: {name} {endpoint}", self.whom);
+            }
+            match event {
                 zmq::SocketEvent::HANDSHAKE_SUCCEEDED => news.push(News::Up),
                 zmq::SocketEvent::DISCONNECTED => news.push(News::Down),
                 _ => {}
@@ -68,5 +120,8 @@ impl Watch {
     }
 }
 
-/// A context has one link that is watched: that to the parent.
-const ENDPOINT: &str = "inproc://parent-monitor";
+/// What is news to the broker, by number.
+const NEWS: [u16; 2] = [
+    zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u16,
+    zmq::SocketEvent::DISCONNECTED as u16,
+];
