@@ -1,7 +1,7 @@
 //! state-machine.*: the broker's life as others see it (protocol/03 section 9).
 
 use node::{Cx, Peer, Reply, Routes, Stream};
-use proto::state_machine::{Current, Get, Monitor, Post, StateNumber, Wait, WaitError};
+use proto::state_machine::{Current, Get, Monitor, Post, SdNotify, StateNumber, Wait, WaitError};
 use proto::{Empty, Errno, Refusal};
 
 use crate::core::Broker;
@@ -13,6 +13,7 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
         .stream::<Monitor>(monitor)
         .later::<Wait>(wait)
         .on::<Post>(post)
+        .on::<SdNotify>(sd_notify)
 }
 
 fn get(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Get) -> Result<Current, Refusal> {
@@ -51,5 +52,19 @@ fn wait(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Wait, reply: Reply<
 fn post(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Post) -> Result<Empty, Refusal> {
     let event = Event::named(&req.event).ok_or(Refusal::bare(Errno::EINVAL))?;
     core.post(cx, event);
+    Ok(Empty)
+}
+
+/// Not set in a broker that systemd has not started: then there is nobody to tell.
+fn sd_notify(
+    core: &mut Broker,
+    cx: &mut Cx<Broker>,
+    _: &Peer,
+    req: SdNotify,
+) -> Result<Empty, Refusal> {
+    if let Some(status) = req.status {
+        // Each line is a message of its own.
+        core.send_to_systemd(cx, format!("STATUS={}", status.replace('\n', " ")));
+    }
     Ok(Empty)
 }

@@ -47,6 +47,14 @@ pub struct Post {
     pub error: Option<bool>,
 }
 
+/// Tells the service manager how the broker is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SdNotify {
+    /// In one line, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+}
+
 crate::refusals! {
     /// Why waiting for RUN is in vain.
     pub enum WaitError {
@@ -55,7 +63,7 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(Current, Monitor, StateNumber, Post);
+crate::json_payloads!(Current, Monitor, StateNumber, Post, SdNotify);
 crate::no_payloads!(Get, Wait);
 
 crate::methods! {
@@ -66,4 +74,6 @@ crate::methods! {
         : "Answers when the broker is in RUN.";
     Post = "state-machine.post" (OWNER) => Empty, Refusal, Nothing
         : "Posts an event of the state machine.";
+    SdNotify = "state-machine.sd-notify" (OWNER) => Empty, Refusal, idempotent
+        : "Tells systemd how the broker is, where `broker.sd-notify` is set.";
 }

@@ -4,7 +4,7 @@ use std::io::BufRead;
 
 use client::{Call, Handle};
 use proto::kvs::{GetRoot, PRIMARY};
-use proto::{Method, Payload, attr, config, shutdown};
+use proto::{Errno, Method, Payload, Refusal, attr, config, shutdown};
 
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
@@ -14,6 +14,9 @@ use crate::flux::Flux;
 const LEVEL_ERR: i64 = 3;
 const LEVEL_INFO: i64 = 6;
 const LEVEL_DEBUG: i64 = 7;
+
+/// The rank that ends the instance, whichever is asked.
+const LEADER: u32 = 0;
 
 /// Value of `content.dump` with which the broker chooses the file.
 const AUTO: &str = "auto";
@@ -77,12 +80,13 @@ impl Run for Shutdown {
                 force: None,
             };
             let failed = |refusal| CliError::from(refusal).about("error setting content.dump");
-            handle.rpc(&set).map_err(failed)?;
+            handle.call(Call::new(&set).to(LEADER)).map_err(failed)?;
         }
         if self.background {
             // Not as a stream it is answered at once, and with nothing.
             let start = shutdown::Start { loglevel: None };
-            handle.call(Call::raw(shutdown::Start::TOPIC).payload(start.encode()))?;
+            let call = Call::raw(shutdown::Start::TOPIC).to(LEADER);
+            handle.call(call.payload(start.encode()))?;
             return Ok(());
         }
         let level = match (self.quiet, self.verbose.is_some_and(|level| level > 0)) {
@@ -93,11 +97,22 @@ impl Run for Shutdown {
         let start = shutdown::Start {
             loglevel: Some(level),
         };
-        for line in handle.stream(Call::new(&start)) {
-            flux.note(line?.log.trim_end_matches('\n'))?;
+        let is_leader = handle.rank()? == LEADER;
+        for line in handle.stream(Call::new(&start).to(LEADER)) {
+            match line {
+                Ok(line) => flux.note(line.log.trim_end_matches('\n'))?,
+                // The broker that passes the lines on ends before the one that says them.
+                Err(refusal) if !is_leader && has_ended(&refusal) => break,
+                Err(refusal) => return Err(refusal.into()),
+            }
         }
         Ok(())
     }
+}
+
+/// Whether a broker on the way has gone.
+fn has_ended(refusal: &Refusal) -> bool {
+    [Errno::ECONNRESET, Errno::EHOSTUNREACH, Errno::EPIPE].contains(&refusal.errno)
 }
 
 impl Shutdown {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use client::Handle;
+use client::{Call, Handle};
 use jiff::Timestamp;
 use nix::unistd::{Uid, User};
 use proto::data::{Fsd, IdSet};
@@ -113,7 +113,7 @@ fn user_name(uid: &str) -> String {
 
 /// How many nodes are drained; none where nobody keeps count of resources.
 fn drained(handle: &mut Handle) -> Result<u64, CliError> {
-    let Some(status) = unless_absent(handle.rpc(&resource::Status))? else {
+    let Some(status) = unless_absent(handle.call(Call::new(&resource::Status).to(0)))? else {
         return Ok(0);
     };
     let idsets = status
@@ -126,7 +126,7 @@ fn drained(handle: &mut Handle) -> Result<u64, CliError> {
 /// How many brokers are there; all of them where nobody keeps groups.
 fn online(handle: &mut Handle, size: u32) -> Result<u64, CliError> {
     let name = "broker.online".to_owned();
-    let members = unless_absent(handle.rpc(&groups::Get { name }))?;
+    let members = unless_absent(handle.call(Call::new(&groups::Get { name }).to(0)))?;
     Ok(members.map_or(u64::from(size), |group| group.members.count()))
 }
 
