@@ -41,7 +41,11 @@ pub fn rundir(given: Option<&str>, rank: u32) -> anyhow::Result<Folder> {
     }
     let bin = folder.path.join("bin");
     if !bin.exists() {
-        let made = make(&bin, PRIVATE);
+        // Another rank of this host may have made it in between.
+        let made = make(&bin, PRIVATE).or_else(|error| match bin.is_dir() {
+            true => Ok(()),
+            false => Err(error),
+        });
         made.with_context(|| format!("rundir {}: cannot be written", folder.path.display()))?;
         if let Ok(exe) = std::env::current_exe() {
             // Remote commands look for flux here; without it they have other ways.
