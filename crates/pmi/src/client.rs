@@ -106,6 +106,8 @@ pub fn methods(wanted: Option<&str>, env: &BTreeMap<String, String>) -> Vec<Stri
 /// [`Error::Unknown`] for a name that is none, and what the last way said if none is
 /// there. A way that begins and then breaks is not passed over.
 pub fn begin(mut options: Options) -> Result<Begun, Error> {
+    let is_asked_for = !options.methods.is_empty();
+    let has_launcher = is_asked_for || options.env.keys().any(|name| is_of_launcher(name));
     let methods = match options.methods.is_empty() {
         true => METHODS.iter().map(|name| (*name).to_owned()).collect(),
         false => std::mem::take(&mut options.methods),
@@ -123,7 +125,11 @@ pub fn begin(mut options: Options) -> Result<Begun, Error> {
             &mut options.trace,
             &format!("flux-pmi-client: trying '{name}'"),
         );
-        match open(name, path, &mut options) {
+        let opened = match name.starts_with("lib") && !has_launcher {
+            true => Err(Error::NotHere("no launcher found in environ".to_owned())),
+            false => open(name, path, &mut options),
+        };
+        match opened {
             Ok(None) => {
                 say(&mut options.trace, &format!("{name}: selected"));
                 return Ok(Begun::Config);
@@ -141,6 +147,15 @@ pub fn begin(mut options: Options) -> Result<Begun, Error> {
     Err(last)
 }
 
+/// Whether a variable shows that a launcher has started us. A library is not even loaded
+/// without one: Slurm's reads the site's configuration, and ends the process where that is
+/// not as it should be.
+fn is_of_launcher(variable: &str) -> bool {
+    ["PMI_", "PMI2_", "PMIX_", "SLURM_PROCID", "PALS_", "ALPS_"]
+        .iter()
+        .any(|prefix| variable.starts_with(prefix))
+}
+
 type Opened = Option<(Info, Box<dyn Method>)>;
 
 /// `None` is the configuration.
@@ -156,15 +171,20 @@ fn open(name: &str, path: Option<&str>, options: &mut Options) -> Result<Opened,
             (info, Box::new(simple))
         }
         "libpmi2" => {
-            let (info, library) = Pmi2::open(path)?;
+            let (info, library) = Pmi2::open(path).map_err(no_launcher)?;
             (info, Box::new(library))
         }
         "libpmi" => {
-            let (info, library) = Pmi1::open(path)?;
+            let (info, library) = Pmi1::open(path).map_err(no_launcher)?;
             (info, Box::new(library))
         }
         _ => (alone(), Box::new(Single::default())),
     }))
+}
+
+/// A library without its launcher says no at some step, each one at another.
+fn no_launcher(error: Error) -> Error {
+    Error::NotHere(error.to_string())
 }
 
 fn selected(name: &'static str, info: Info, method: Box<dyn Method>, options: Options) -> Client {
@@ -357,6 +377,28 @@ mod tests {
             "flux-pmi-client: trying 'libpmi'\n\
              libpmi: /nowhere/libpmi.so: dlopen failed\n\
              /nowhere/libpmi.so: dlopen failed",
+        );
+    }
+
+    #[test]
+    fn libraries_are_tried_where_a_launcher_is() {
+        assert!(is_of_launcher("SLURM_PROCID") && is_of_launcher("PMI_RANK"));
+        assert!(!is_of_launcher("PATH") && !is_of_launcher("FLUX_PMI_DEBUG"));
+        check(
+            &[],
+            false,
+            "flux-pmi-client: trying 'config'\n\
+             config: bootstrap configuration not found\n\
+             flux-pmi-client: trying 'simple'\n\
+             simple: PMI_FD not found in environ\n\
+             flux-pmi-client: trying 'libpmi2'\n\
+             libpmi2: no launcher found in environ\n\
+             flux-pmi-client: trying 'libpmi'\n\
+             libpmi: no launcher found in environ\n\
+             flux-pmi-client: trying 'single'\n\
+             single: selected\n\
+             single: initialize: rank=0 size=1 name=single: success\n\
+             Info { rank: 0, size: 1, name: \"single\" }",
         );
     }
 
