@@ -29,7 +29,7 @@ test_expect_success 'an attribute that is not supported or malformed ends the st
 		-Sbroker.shutdown-timeout=soon &&
 	refused "topology: unknown topology scheme" -Stbon.topo=flat &&
 	refused "tbon.torpid_max must be greater than torpid_min" -Stbon.torpid_max=1s &&
-	refused "broker.quorum=2: the instance has only 1 broker" -Sbroker.quorum=2
+	refused "Error parsing broker.quorum attribute: 2: the instance has only 1 broker" -Sbroker.quorum=2
 '
 
 test_expect_success 'a key that is unknown, not supported or malformed ends the start' '
