@@ -28,19 +28,40 @@ pub fn reset_to_default(except: &[Signal]) {
     let is_in = |signals: &[Signal], number| signals.iter().any(|s| *s as libc::c_int == number);
     for number in 1..=LAST {
         if !is_in(except, number) && (is_in(&FAULTS, number) || is(number, libc::SIG_IGN)) {
-            // SAFETY: the only handlers are those of Rust for faults, which nothing needs.
-            unsafe { libc::signal(number, libc::SIG_DFL) };
+            let default = Action::default();
+            // SAFETY: it is a whole action. The only handlers are those of Rust for faults,
+            // which nothing needs.
+            unsafe { action(number, &raw const default, std::ptr::null_mut()) };
         }
     }
 }
 
 /// Whether a signal has this effect.
 fn is(number: libc::c_int, effect: libc::sighandler_t) -> bool {
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    let mut found = Action::default();
     // SAFETY: nothing is changed, and what is there is written to where there is room.
-    let is_known = unsafe { libc::sigaction(number, std::ptr::null(), action.as_mut_ptr()) } == 0;
-    // SAFETY: it was written.
-    is_known && unsafe { action.assume_init() }.sa_sigaction == effect
+    let is_known = unsafe { action(number, std::ptr::null(), &raw mut found) };
+    is_known && found.effect == effect
+}
+
+/// The effect of a signal as the kernel has it: the default one, if all is 0.
+#[repr(C)]
+#[derive(Default)]
+struct Action {
+    effect: libc::sighandler_t,
+    /// Flags, the way back from a handler, and the signals blocked meanwhile.
+    rest: [u64; 3],
+}
+
+/// Asks the kernel itself: the C library hides two signals that it uses, and a program that
+/// was linked with another one may leave them ignored.
+///
+/// # Safety
+/// `old` must be null or have room; a handler in `new` must be one.
+unsafe fn action(number: libc::c_int, new: *const Action, old: *mut Action) -> bool {
+    const MASK_BYTES: usize = 8;
+    // SAFETY: both are null or an action in the kernel's form, says the caller.
+    unsafe { libc::syscall(libc::SYS_rt_sigaction, number, new, old, MASK_BYTES) == 0 }
 }
 
 /// The signals a process takes as input.
@@ -96,6 +117,20 @@ mod tests {
         Signals::take_over(&[Signal::SIGUSR2]).unwrap();
         for fault in FAULTS {
             assert!(is(fault as libc::c_int, libc::SIG_DFL), "{fault}");
+        }
+    }
+
+    #[test]
+    fn signals_that_the_c_library_hides_are_reset_too() {
+        for hidden in [32, 33] {
+            let ignore = Action {
+                effect: libc::SIG_IGN,
+                ..Action::default()
+            };
+            // SAFETY: it is a whole action.
+            assert!(unsafe { action(hidden, &raw const ignore, std::ptr::null_mut()) });
+            reset_to_default(&[]);
+            assert!(is(hidden, libc::SIG_DFL), "{hidden}");
         }
     }
 
