@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use node::probe::Probe;
 use node::{Host, Module, Routes};
-use proto::{Declared, DeclaredEvent, Method as _, Role, name_in};
+use proto::{Declared, DeclaredEvent, Role, name_in};
 use wire::Flags;
 
 /// What one component answers, by topic, and which events it acts on.

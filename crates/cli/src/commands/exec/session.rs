@@ -104,13 +104,14 @@ impl Session {
                 self.pass_input_on(flux, handle);
             }
             let (arrival, is_signal) = self.wait(flux, handle)?;
+            if is_signal {
+                if self.obey(flux, handle)? {
+                    break;
+                }
+                continue;
+            }
             match arrival {
                 Arrival::Answer(call, answer) => self.take(flux, call, answer)?,
-                Arrival::Ready(_) if is_signal => {
-                    if self.obey(flux, handle)? {
-                        break;
-                    }
-                }
                 Arrival::Ready(_) => self.pass_input_on(flux, handle),
                 _ => {}
             }
