@@ -122,6 +122,7 @@ fn shutdown_relays_the_log_until_the_end() {
 fn ending(rootseq: i64) -> impl FnMut(&wire::Message) -> Vec<client::fake::Act> + Send {
     let mut dump = "bye".to_owned();
     move |request| match request.topic() {
+        "attr.get" => vec![answer(request, &json!({"value": "0", "flags": 1}))],
         "config.get" => vec![answer(request, &json!({"kvs": {"gc-threshold": 10}}))],
         "kvs.getroot" => {
             let root = json!({"owner": 0, "rootseq": rootseq, "rootref": "", "flags": 0,
