@@ -1,16 +1,21 @@
 //! Groups of ranks, as far as one broker knows them: the members in its subtree (protocol/03
 //! section 12, protocol/21 section 4). Pure; who follows a group is kept beside it.
 //!
-//! A change applies here at once and is told to the parent at the end of the turn, with
-//! all others of that turn: what has queued goes together, and nothing waits for a timer.
+//! A change applies here at once, and the parent is told of it at once too, unless it was
+//! told a moment ago: then the change waits for those that follow it, and they go together.
+//! So a lone change waits for no timer, and a parent does not hear once of every rank.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proto::data::IdSet;
 use proto::groups::Change;
 use wire::Identity;
 
 use crate::limits::GROUPS_MAX;
+
+/// How long the parent hears nothing of groups after it was told (protocol/20 section 10).
+const BATCH: Duration = Duration::from_millis(100);
 
 /// The members of all groups within a subtree.
 #[derive(Debug, Default)]
@@ -22,6 +27,8 @@ pub struct Groups {
     changes: BTreeMap<String, Vec<Change>>,
     /// Whether somebody will come for the changes.
     is_due: bool,
+    /// When they were taken last.
+    taken: Option<Duration>,
 }
 
 /// There is no room for another group.
@@ -109,14 +116,19 @@ impl Groups {
         groups
     }
 
-    /// Whether there is something to tell the parent for which nobody comes yet.
-    pub fn begins_batch(&mut self) -> bool {
-        !self.changes.is_empty() && !std::mem::replace(&mut self.is_due, true)
+    /// How long to wait before the parent is told, if there is something to tell for which
+    /// nobody comes yet.
+    pub fn begins_batch(&mut self, now: Duration) -> Option<Duration> {
+        if self.changes.is_empty() || std::mem::replace(&mut self.is_due, true) {
+            return None;
+        }
+        let free = self.taken.map_or(Duration::ZERO, |taken| taken + BATCH);
+        Some(free.saturating_sub(now))
     }
 
     /// What the parent is to be told.
-    pub fn take_changes(&mut self) -> BTreeMap<String, Vec<Change>> {
-        self.is_due = false;
+    pub fn take_changes(&mut self, now: Duration) -> BTreeMap<String, Vec<Change>> {
+        (self.is_due, self.taken) = (false, Some(now));
         std::mem::take(&mut self.changes)
     }
 }
@@ -130,7 +142,7 @@ mod tests {
     }
 
     fn told(groups: &mut Groups) -> String {
-        let changes = groups.take_changes();
+        let changes = groups.take_changes(Duration::ZERO);
         let shown = changes.iter().map(|(name, changes)| {
             let changes = changes.iter().map(|change| {
                 let sign = if change.set { '+' } else { '-' };
@@ -144,10 +156,11 @@ mod tests {
     #[test]
     fn changes_of_a_batch_go_up_together_and_in_order() {
         let mut groups = Groups::default();
-        assert!(!groups.begins_batch());
+        let at = Duration::from_millis;
+        assert_eq!(groups.begins_batch(at(0)), None);
         groups.join("a", 1, None).unwrap();
-        assert!(groups.begins_batch());
-        assert!(!groups.begins_batch());
+        assert_eq!(groups.begins_batch(at(0)), Some(at(0)));
+        assert_eq!(groups.begins_batch(at(0)), None);
         groups.change("a", &ids("3-4"), true).unwrap();
         groups.change("a", &ids("3"), false).unwrap();
         groups.change("b", &ids("3"), true).unwrap();
@@ -158,11 +171,25 @@ mod tests {
     }
 
     #[test]
+    fn only_what_follows_at_once_waits() {
+        let mut groups = Groups::default();
+        let at = Duration::from_millis;
+        groups.change("a", &ids("1"), true).unwrap();
+        assert_eq!(groups.begins_batch(at(500)), Some(at(0)));
+        groups.take_changes(at(500));
+        groups.change("a", &ids("2"), true).unwrap();
+        assert_eq!(groups.begins_batch(at(530)), Some(at(70)));
+        groups.take_changes(at(600));
+        groups.change("a", &ids("3"), true).unwrap();
+        assert_eq!(groups.begins_batch(at(900)), Some(at(0)));
+    }
+
+    #[test]
     fn what_is_lost_leaves_everything() {
         let mut groups = Groups::default();
         groups.change("a", &ids("1-4"), true).unwrap();
         groups.change("b", &ids("1"), true).unwrap();
-        groups.take_changes();
+        groups.take_changes(Duration::ZERO);
         assert_eq!(groups.lose(&ids("3-4")), ["a"]);
         assert_eq!(told(&mut groups), "a -3-4");
         assert_eq!(groups.members("a").to_string(), "1-2");

@@ -2,7 +2,6 @@
 //! 4). Rank 0 knows all members, every other broker those of its subtree.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use node::{Cx, Peer, Routes, Stream, StreamId};
 use proto::data::IdSet;
@@ -13,9 +12,6 @@ use proto::{Coded as _, Empty, Never, Role};
 
 use crate::core::Broker;
 use crate::router::Hop;
-
-/// How long changes wait for others, to go up together (protocol/20 section 10).
-const BATCH: Duration = Duration::from_millis(100);
 
 /// Who follows which group.
 pub(crate) type Followers = BTreeMap<StreamId, (String, Stream<Get>)>;
@@ -154,16 +150,15 @@ impl Broker {
         }
     }
 
-    /// Tells the parent what has changed, together with what changes soon after: else a
-    /// broker would hear of every one below it on its own.
+    /// Tells the parent what has changed.
     pub(crate) fn send_group_changes(&mut self, cx: &mut Cx<Broker>) {
-        if self.groups.begins_batch() {
-            cx.timer(BATCH, |core: &mut Broker, cx| core.send_batch(cx));
+        if let Some(wait) = self.groups.begins_batch(cx.now().mono) {
+            cx.timer(wait, |core: &mut Broker, cx| core.send_batch(cx));
         }
     }
 
     fn send_batch(&mut self, cx: &mut Cx<Broker>) {
-        let update = self.groups.take_changes();
+        let update = self.groups.take_changes(cx.now().mono);
         let parent = self.router.topology().parent(self.router.rank());
         if let Some(parent) = parent
             && !update.is_empty()

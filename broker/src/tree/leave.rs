@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use node::{Call, Cx};
+use node::{Call, Cx, Output, PeerId};
 use proto::attr::{Attr, names};
 use proto::data::IdSet;
 use proto::overlay::Goodbye;
@@ -80,6 +80,10 @@ impl Broker {
                     tracing::error!("error sending overlay.goodbye: {refusal}");
                 }
                 core.tree.climb(Climb::Goodbye);
+                // It has heard all of it, and may be gone before anything else arrives.
+                cx.output(Output::Close {
+                    peer: PeerId::PARENT,
+                });
                 core.post(cx, Event::Goodbye);
             },
         );

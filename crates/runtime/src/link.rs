@@ -305,6 +305,12 @@ impl DealerLink {
         Ok(message.filter(|message| !message.is_empty()))
     }
 
+    /// Ends the link at once. What was not sent is thrown away.
+    pub fn abandon(self) {
+        // It fails only for a socket that is none.
+        let _ = self.0.socket.set_linger(0);
+    }
+
     /// Ends the link when the broker has received everything sent over it, or after
     /// the linger time. What still arrives is thrown away. Says whether all went well.
     pub fn finish(self) -> bool {

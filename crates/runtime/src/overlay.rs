@@ -317,8 +317,10 @@ impl Overlay {
         self.broken.remove(&peer);
         if let Some(child) = self.peers.remove(&peer) {
             self.known.remove(&child.identity);
-        } else if peer == PeerId::PARENT {
-            self.parent = None;
+        } else if peer == PeerId::PARENT
+            && let Some(parent) = self.parent.take()
+        {
+            parent.link.abandon();
         }
     }
 
