@@ -21,7 +21,8 @@ traced() {
 }
 
 test_expect_success 'a request and its answer are a line each, seen from this rank' '
-	traced "rx 1 < broker.ping .* success$" "flux ping --count=1 --rank=1 broker" \
+	traced "rx 1 < broker.ping .* success$" \
+		"flux ping --count=1 --rank=1 broker; grep -q \" tx 1 > broker.ping\" out || exit 1" \
 		-t request,response "broker.*" &&
 	grep -E "^[0-9T:.-]+ tx 1 > broker.ping \[[0-9]+\]$" out &&
 	grep -E "^[0-9T:.-]+ rx 1 < broker.ping \[[0-9]+\] success$" out
