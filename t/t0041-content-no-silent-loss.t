@@ -26,7 +26,9 @@ do
 	flux kvs put k$i=v$i || exit 1
 done
 broker=$(flux getattr broker.pid)
-kill -9 $broker $(pgrep -P $broker -f flux-module-)
+# It must not see its modules die; and this shell dies with it, so it is the last.
+kill -STOP $broker
+kill -9 $(pgrep -P $broker -f flux-module-) $broker
 EOS
 
 cat >look <<'EOS'
