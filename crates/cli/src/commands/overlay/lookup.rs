@@ -113,21 +113,7 @@ mod tests {
 
     #[test]
     fn a_parent_is_found_in_the_tree() {
-        let leaf = |rank| Tree {
-            rank,
-            size: 1,
-            children: vec![],
-        };
-        let inner = Tree {
-            rank: 1,
-            size: 2,
-            children: vec![leaf(3)],
-        };
-        let tree = Tree {
-            rank: 0,
-            size: 4,
-            children: vec![inner, leaf(2)],
-        };
+        let tree = super::super::tree_of_four();
         assert_eq!(
             [1, 2, 3, 4].map(|rank| parent_of(rank, &tree)),
             [Some(0), Some(0), Some(1), None]

@@ -102,3 +102,23 @@ fn limit(timeout: &str) -> Result<Option<Duration>, String> {
 fn not_a_rank(rank: impl std::fmt::Display) -> CliError {
     CliError::new(format!("{rank} is not a valid rank in this instance"))
 }
+
+/// Rank 3 is below rank 1, which is below rank 0 beside rank 2.
+#[cfg(test)]
+fn tree_of_four() -> Tree {
+    let leaf = |rank| Tree {
+        rank,
+        size: 1,
+        children: vec![],
+    };
+    let inner = Tree {
+        rank: 1,
+        size: 2,
+        children: vec![leaf(3)],
+    };
+    Tree {
+        rank: 0,
+        size: 4,
+        children: vec![inner, leaf(2)],
+    }
+}

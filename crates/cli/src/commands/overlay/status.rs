@@ -283,21 +283,7 @@ mod tests {
 
     #[test]
     fn what_is_named_is_marked_with_all_above_it() {
-        let leaf = |rank| Tree {
-            rank,
-            size: 1,
-            children: vec![],
-        };
-        let inner = Tree {
-            rank: 1,
-            size: 2,
-            children: vec![leaf(3)],
-        };
-        let tree = Tree {
-            rank: 0,
-            size: 4,
-            children: vec![inner, leaf(2)],
-        };
+        let tree = super::super::tree_of_four();
         let marked = |rank| {
             let mut marked = BTreeSet::new();
             mark(rank, &tree, &mut marked);
