@@ -69,6 +69,17 @@ test_expect_success 'a change that is refused leaves the old configuration every
 	test_grep "reload: error updating heartbeat: heartbeat.timeout must be >= 2" err
 '
 
+test_expect_success 'a reload keeps what the command line has set over the files' '
+	mkdir over && echo "a = { x = 1, y = 1 }" >over/a.toml &&
+	cat >over.sh <<-EOT &&
+		echo "a = { x = 2, y = 2 }" >over/a.toml
+		flux config reload && flux config get
+	EOT
+	flux start --config-path=over --conf=a.y=7 sh over.sh >actual &&
+	echo "{\"a\":{\"x\":2,\"y\":7}}" >expect &&
+	test_cmp expect actual
+'
+
 test_expect_success 'log-filename gets the log, another file from when it is set' '
 	flux start $minimal -Slog-filename=log1 sh -c "
 		flux logger --severity=debug one && flux setattr --force log-filename $PWD/log2 &&

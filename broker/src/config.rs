@@ -1,5 +1,5 @@
-//! Configuration from files: one TOML or JSON file, or a folder whose `*.toml` are
-//! merged table by table.
+//! Configuration from files, one TOML or JSON file or a folder whose `*.toml` are merged
+//! table by table, and from what goes over them on the command line.
 
 use std::path::Path;
 
@@ -7,8 +7,20 @@ use anyhow::Context;
 use proto::Object;
 use serde_json::{Map, Value};
 
+/// Reads all that a broker was started with: a file or a folder, and each `--conf` over it.
+pub fn read_all(path: Option<&Path>, arguments: &[String]) -> anyhow::Result<Object> {
+    let mut config = match path {
+        Some(path) => read(path)?,
+        None => Object::default(),
+    };
+    for text in arguments {
+        merge(&mut config.0, argument(text)?);
+    }
+    Ok(config)
+}
+
 /// Reads a file or a folder.
-pub fn read(path: &Path) -> anyhow::Result<Object> {
+fn read(path: &Path) -> anyhow::Result<Object> {
     if !path.is_dir() {
         return read_file(path).map(Object);
     }
@@ -52,7 +64,7 @@ pub fn parse(text: &str, json: bool) -> anyhow::Result<Map<String, Value>> {
 }
 
 /// Puts `from` into `into`: tables are merged, everything else is replaced.
-pub fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
+fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
     for (key, value) in from {
         match (into.get_mut(&key), value) {
             (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
@@ -64,7 +76,7 @@ pub fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
 }
 
 /// One `--conf` argument: `key=value`, a file, or TOML text.
-pub fn argument(text: &str) -> anyhow::Result<Map<String, Value>> {
+fn argument(text: &str) -> anyhow::Result<Map<String, Value>> {
     if Path::new(text).is_file() {
         return read_file(Path::new(text));
     }

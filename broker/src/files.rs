@@ -17,6 +17,8 @@ pub struct Files {
     pub module_folders: Vec<PathBuf>,
     /// Configuration file or folder, if one was named.
     pub config: Option<PathBuf>,
+    /// What goes over it: each `--conf` of the command line.
+    pub config_arguments: Vec<String>,
     /// Socket of systemd, if it is to be told.
     pub notify: Option<String>,
     /// Folder with `rc1.d` and `rc3.d`, if there is one.
@@ -92,7 +94,7 @@ impl Files {
         let Some(path) = &self.config else {
             return Ok(None);
         };
-        match crate::config::read(path) {
+        match crate::config::read_all(Some(path), &self.config_arguments) {
             Ok(config) => Ok(Some(config)),
             Err(error) => Err(Refusal::new(
                 Errno::EINVAL,

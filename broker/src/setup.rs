@@ -78,6 +78,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
             known: BTreeMap::new(),
             module_folders: module_folders(),
             config: config_path.map(PathBuf::from),
+            config_arguments: args.conf,
             notify: env.get("NOTIFY_SOCKET").cloned(),
             rc_folder: env.get("FLUX_RC_EXTRA").map(PathBuf::from),
         };
@@ -260,16 +261,7 @@ fn is_executable(path: &str) -> bool {
 }
 
 fn read_config(path: Option<&str>, arguments: &[String]) -> anyhow::Result<Object> {
-    let mut config = match path {
-        Some(path) => config::read(Path::new(path)).context("Config file error")?,
-        None => Object::default(),
-    };
-    for text in arguments {
-        config::merge(
-            &mut config.0,
-            config::argument(text).context("Config file error")?,
-        );
-    }
+    let config = config::read_all(path.map(Path::new), arguments).context("Config file error")?;
     proto::config::check(&config).map_err(|complaint| complaint.refusal)?;
     Ok(config)
 }
