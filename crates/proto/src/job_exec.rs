@@ -1,8 +1,7 @@
 //! job-exec.*: running jobs (RFC 32, protocol/13 sections 5 to 7).
 //!
-//! `start` is called by the job manager; `shell-*` by job shells, which outlive us:
-//! what a shell asks may be asked again after a restart. Read on in `job_shell.rs`
-//! for what clients ask of a shell.
+//! `start` is called by the job manager; `shell-*` by job shells: see `shells.rs`. Read on in
+//! `job_shell.rs` for what clients ask of a shell.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +11,13 @@ use serde_json::{Map, Value};
 use crate::data::JobId;
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
+
+mod shells;
+
+pub use shells::{
+    BarrierOpen, Heard, LostShells, ShellBarrier, ShellBarrierError, ShellError, ShellExit,
+    ShellHear, ShellHello, ShellJob, ShellOrder, ShellTell, ShellTellError, Told,
+};
 
 /// Starts a job. Answered several times without the STREAMING flag: a caller tells the
 /// answers apart by the job id, and the last one is a final `release`.
@@ -82,15 +88,6 @@ pub struct CriticalRanks {
     pub ranks: String,
 }
 
-/// A shell has come to a barrier; answered when all shells of the job have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ShellBarrier {
-    /// The job.
-    pub id: JobId,
-    /// The shell's rank.
-    pub rank: u32,
-}
-
 /// Changes the end of a running job's time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expiration {
@@ -110,79 +107,6 @@ pub struct Override {
     /// Wait status to finish with, 0 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
-}
-
-/// A shell says that it is there. The orders that come back first tell it its job, then
-/// what to do with it. Said again after every loss of the stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ShellHello {
-    /// Its job.
-    pub id: JobId,
-    /// Its rank among the shells of the job.
-    pub rank: u32,
-    /// Its process id.
-    pub pid: i32,
-    /// The number that it was started under, which a later shell of the same job does
-    /// not share: one that was replaced is refused.
-    #[serde(default)]
-    pub lease: String,
-    /// Whether it knows its job already.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub again: bool,
-}
-
-/// What a shell is to do. Several keys may come in one order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
-pub struct ShellOrder {
-    /// Run this. In the first answer to the first hello.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub job: Option<ShellJob>,
-    /// Send this signal to all tasks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signal: Option<i32>,
-    /// The job's time ends then, in seconds since the epoch; 0 for never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expiration: Option<f64>,
-}
-
-/// All that a shell must know of its job, besides the environment in `job.D.J`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ShellJob {
-    /// User id of the submitter.
-    pub userid: u32,
-    /// The jobspec as in [`Start`].
-    pub jobspec: Value,
-    /// The resources as in [`Start`].
-    #[serde(rename = "R")]
-    pub r: Value,
-    /// The job's namespace in the KVS.
-    pub namespace: String,
-    /// When the last event of `exec.eventlog` was, in seconds since the epoch.
-    #[serde(default)]
-    pub t_log: f64,
-    /// The broker's attributes that a shell needs.
-    pub attrs: BTreeMap<String, String>,
-}
-
-/// A shell's tasks have ended. Sent until it is answered, which says that the outcome is
-/// in the KVS and that the shell may go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ShellExit {
-    /// The job.
-    pub id: JobId,
-    /// The shell's rank.
-    pub rank: u32,
-    /// As in [`ShellHello`].
-    #[serde(default)]
-    pub lease: String,
-    /// Exit code of the shell, 0 to 255.
-    pub code: u8,
-    /// Lines for `exec.eventlog` that the shell has not committed itself.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub log: String,
-    /// Lines for `output` that the shell has not committed itself.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub output: String,
 }
 
 /// Asks for the configuration and the jobs.
@@ -268,18 +192,6 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a shell does not pass a barrier.
-    pub enum ShellBarrierError {
-        /// No such job here.
-        NotFound => ENOENT "",
-        /// The job is another user's.
-        NotYours => EPERM "",
-        /// The job is being ended.
-        Canceled => ECANCELED "",
-    }
-}
-
-crate::refusals! {
     /// Why an expiration was not changed.
     pub enum ExpirationError {
         /// No such job here.
@@ -307,25 +219,15 @@ crate::refusals! {
     }
 }
 
-crate::refusals! {
-    /// Why a shell is of no use, or not yet.
-    pub enum ShellError {
-        /// The job is not ours to run: the shell ends its tasks and goes.
-        Unknown => ESRCH "no such job",
-        /// Another shell took its place: it ends its tasks and goes.
-        Replaced => ESRCH "this shell was replaced",
-        /// The job is to end before its tasks were started: the shell goes.
-        Canceled => ECANCELED "the job is being ended",
-        /// Too many shells wait for their jobs: it asks again.
-        Busy => EAGAIN "too many shells wait for their jobs",
-    }
-}
-
 crate::json_payloads!(
     Start,
     Progress,
     CriticalRanks,
     ShellBarrier,
+    BarrierOpen,
+    ShellTell,
+    ShellHear,
+    Heard,
     Expiration,
     Override,
     ShellHello,
@@ -346,8 +248,12 @@ crate::methods! {
         : "Starts a job; answered at every step of its life.";
     CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent
         : "Says which ranks a job cannot go on without.";
-    ShellBarrier = "job-exec.shell-barrier" (USER) => Empty, ShellBarrierError, Later
+    ShellBarrier = "job-exec.shell-barrier" (USER) => BarrierOpen, ShellBarrierError, idempotent, Later
         : "Holds a shell until all shells of its job are there.";
+    ShellTell = "job-exec.shell-tell" (OWNER) => Empty, ShellTellError, idempotent, Later
+        : "Tells the leading shell of a job something; answered when it has it.";
+    ShellHear = "job-exec.shell-hear" (OWNER) => Heard, ShellTellError, idempotent, Later
+        : "What the other shells of a job tell the leading one; answered when there is something.";
     Expiration = "job-exec.expiration" (OWNER) => Empty, ExpirationError, idempotent
         : "Changes the end of a running job's time.";
     Override = "job-exec.override" (USER) => Empty, OverrideError

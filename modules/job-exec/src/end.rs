@@ -5,7 +5,7 @@ use std::time::Duration;
 use node::{Cx, Reply};
 use proto::Empty;
 use proto::data::JobId;
-use proto::job_exec::{ShellExit, Step};
+use proto::job_exec::{ShellExit, ShellTellError, Step};
 use proto::kvs::NamespaceRemove;
 use serde_json::json;
 
@@ -151,8 +151,9 @@ impl Job {
             cx.cancel_timer(timer);
         }
         if let Kind::Shell(shell) = &mut self.kind {
-            for reply in shell.barrier.drain(..) {
-                reply.send(cx, Err(proto::job_exec::ShellBarrierError::Canceled));
+            shell.mail.close(cx, ShellTellError::NoReader);
+            if let Some((_, reply)) = shell.tells.take() {
+                reply.send(cx, Err(ShellTellError::NoReader));
             }
         }
     }

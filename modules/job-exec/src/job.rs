@@ -3,12 +3,13 @@
 use node::{ChildId, Cx, Reply, Stream, TimerId};
 use proto::Payload;
 use proto::data::{Entry, JobId, Rset, Stamps};
-use proto::job_exec::{JobStats, Progress, ShellBarrier, ShellExit, ShellHello, Start, Step};
+use proto::job_exec::{JobStats, Progress, ShellExit, ShellHello, ShellTell, Start, Step};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wire::Message;
 
 use crate::JobExec;
+use crate::mail::Mailbox;
 use crate::mock::Mock;
 use crate::process::Process;
 use crate::state::{Move, State, next};
@@ -80,8 +81,10 @@ pub struct Shell {
     pub orders: Option<Stream<ShellHello>>,
     /// Its last word, which waits for the outcome to be stored.
     pub exits: Vec<Reply<ShellExit>>,
-    /// Shells at the barrier.
-    pub barrier: Vec<Reply<ShellBarrier>>,
+    /// What it is told.
+    pub mail: Mailbox,
+    /// What it tells, until that is taken.
+    pub tells: Option<(u64, Reply<ShellTell>)>,
     /// How it ended, while its streams are still open.
     pub ended: Option<i32>,
     /// Standard streams of it that are open.

@@ -17,6 +17,7 @@ mod handlers;
 mod job;
 mod ladder;
 pub mod limits;
+mod mail;
 mod mock;
 mod outcomes;
 mod process;
@@ -28,8 +29,8 @@ mod store;
 
 use node::{ChildEvent, ChildId, Cx, Host, Module, Peer, Routes, StreamId};
 use proto::job_exec::{
-    CriticalRanks, Expiration, JobException, Override, ShellBarrier, ShellExit, ShellHello, Start,
-    StatsGet,
+    CriticalRanks, Expiration, JobException, Override, ShellBarrier, ShellExit, ShellHear,
+    ShellHello, ShellTell, Start, StatsGet,
 };
 use proto::job_manager::{ExecHello, Online};
 use proto::{Method, Object, Refusal, Role};
@@ -89,6 +90,8 @@ impl Module for JobExec {
             .stream::<ShellHello>(handlers::shell_hello)
             .later::<ShellExit>(handlers::shell_exit)
             .later::<ShellBarrier>(handlers::shell_barrier)
+            .later::<ShellTell>(handlers::shell_tell)
+            .later::<ShellHear>(handlers::shell_hear)
             .event::<JobException>(|core, cx, event| core.exception(cx, &event))
             // One that was restarted before it gave us a job does not know us.
             .event::<Online>(|core, cx, _| core.say_hello(cx))

@@ -45,3 +45,17 @@ pub const SHELL_DRAIN_MS: u64 = 1000;
 /// Outcomes of jobs that are over, kept for a job manager that has lost them. The oldest
 /// goes first.
 pub const OUTCOMES_MAX: usize = 16_384;
+
+/// Bytes of what one shell tells the leading one at a time. A longer message is refused.
+pub const TELL_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that wait for one leading shell to take them. When full, who tells it more is to
+/// tell it again later.
+pub const MAIL_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes of one answer to a leading shell, about; the rest comes with the next.
+pub const HEARD_BYTES_MAX: usize = 1 << 20;
+
+/// Bytes that the shells of one job bring along to a barrier. A barrier with more of them
+/// does not open.
+pub const BARRIER_BYTES_MAX: usize = 32 << 20;

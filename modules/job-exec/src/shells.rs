@@ -312,6 +312,7 @@ fn first_order(cx: &Cx<JobExec>, job: &Job, again: bool) -> ShellOrder {
             .map(|ending| ending.signal)
             .filter(|signum| *signum > 0),
         expiration: Some(job.expiration),
+        lost: None,
     }
 }
 

@@ -254,3 +254,31 @@ fn a_job_shell_that_is_no_program_is_refused() {
         [note, "release all true"]
     );
 }
+
+#[test]
+fn a_shell_is_answered_when_the_leading_one_has_taken_what_it_tells() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    let hear = |stage: &mut Stage, after: u64| {
+        let lease = stage.last_lease.clone();
+        let hear = json!({"id": JOB, "rank": 0, "lease": lease, "after": after});
+        stage.request("job-exec.shell-hear", &hear, 0)
+    };
+    let tell = |stage: &mut Stage, seq: u64, word: &str| {
+        let lease = stage.last_lease.clone();
+        let tell = json!({"id": JOB, "rank": 0, "lease": lease, "seq": seq, "words": [word]});
+        stage.request("job-exec.shell-tell", &tell, 0)
+    };
+    assert_eq!(hear(&mut stage, 0), [""; 0]);
+    assert_eq!(tell(&mut stage, 1, "a"), ["shell-hear: 0.1 \"a\""]);
+    // Not taken as long as the leading shell does not say so.
+    assert_eq!(hear(&mut stage, 0), ["shell-hear: 0.1 \"a\""]);
+    let at = stage.last_at;
+    assert_eq!(hear(&mut stage, at), ["shell-tell: ok"]);
+    assert_eq!(
+        stage.exit(0)[..2],
+        ["shell-hear: EPIPE the leading shell has ended", "finish 0"]
+    );
+}

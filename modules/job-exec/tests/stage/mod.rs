@@ -16,7 +16,7 @@ use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Tree;
 use proto::data::eventlog::decode_log;
-use proto::job_exec::{Progress, ShellOrder, Step};
+use proto::job_exec::{Heard, Progress, ShellOrder, Step};
 use proto::kvs::{APPEND, Commit};
 use proto::{Errno, Payload, Refusal, Role};
 use serde_json::{Value, json};
@@ -77,7 +77,10 @@ pub struct Stage {
     /// The highest job id.
     last: u64,
     last_child: Option<ChildId>,
-    last_lease: String,
+    /// The lease of the shell that was started last.
+    pub last_lease: String,
+    /// Number of the last letters that a leading shell was given.
+    pub last_at: u64,
 }
 
 impl Stage {
@@ -109,6 +112,7 @@ impl Stage {
             last,
             last_child: None,
             last_lease: String::new(),
+            last_at: 0,
         };
         for namespace in namespaces {
             stage.values.insert(format!("{namespace}:"), Vec::new());
@@ -316,7 +320,12 @@ impl Stage {
     fn heard(&mut self, message: &Message) -> Option<String> {
         match message.kind {
             Kind::Request { matchtag, .. } => self.asked(message, matchtag),
-            Kind::Response { errnum, .. } => Some(response(message, errnum)),
+            Kind::Response { errnum, .. } => {
+                if let Ok(heard) = Heard::decode(message.payload()) {
+                    self.last_at = heard.at;
+                }
+                Some(response(message, errnum))
+            }
             _ => None,
         }
     }
@@ -478,6 +487,14 @@ fn response(message: &Message, errnum: u32) -> String {
                 .map_or(String::new(), |signum| format!(" signal {signum}"));
             let job = if order.job.is_some() { " job" } else { "" };
             format!("order{job}{signal}")
+        }
+        "job-exec.shell-hear" => {
+            let heard = Heard::decode(message.payload()).unwrap();
+            let told = heard.words.iter().map(|told| {
+                let words: Vec<&str> = told.words.iter().map(|word| word.as_str()).collect();
+                format!("{}.{} {}", told.rank, told.seq, words.join(" "))
+            });
+            format!("shell-hear: {}", told.collect::<Vec<String>>().join(", "))
         }
         topic => topic.trim_start_matches("job-exec.").to_owned() + ": ok",
     }

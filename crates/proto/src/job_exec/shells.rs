@@ -1,0 +1,234 @@
+//! What job shells ask of the job-exec of their own broker. A shell outlives it: what it asks
+//! may be asked again after a restart.
+//!
+//! The shells of a job know each other by their ranks in the job. The leading one, shell rank
+//! 0, runs on the first rank of R; the others tell it what they have to say through the
+//! job-execs between them. What they say to each other is not looked into here.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::data::{IdSet, JobId};
+use crate::raw_json::RawJson;
+use crate::schema::JsonSchema;
+
+/// A shell says that it is there. The orders that come back first tell it its job, then
+/// what to do with it. Said again after every loss of the stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ShellHello {
+    /// Its job.
+    pub id: JobId,
+    /// Its rank among the shells of the job; 0 as long as it does not know its job.
+    pub rank: u32,
+    /// Its process id.
+    pub pid: i32,
+    /// The number that it was started under, which a later shell of the same job does
+    /// not share: one that was replaced is refused.
+    #[serde(default)]
+    pub lease: String,
+    /// Whether it knows its job already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+/// What a shell is to do. Several keys may come in one order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct ShellOrder {
+    /// Run this. In the first answer to the first hello.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<ShellJob>,
+    /// Send this signal to all tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// The job's time ends then, in seconds since the epoch; 0 for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration: Option<f64>,
+    /// These other shells are not there any more. Only told to the leading one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<LostShells>,
+}
+
+/// Shells that have ended without a word, or whose node is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LostShells {
+    /// Their ranks among the shells of the job.
+    pub ranks: IdSet,
+    /// Severity of the exception that was raised for it: 0 ends the job.
+    pub severity: u32,
+    /// A sentence for people; empty if the exception has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// All that a shell must know of its job, besides the environment in `job.D.J`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ShellJob {
+    /// User id of the submitter.
+    pub userid: u32,
+    /// The jobspec as in [`Start`].
+    pub jobspec: Value,
+    /// The resources as in [`Start`].
+    #[serde(rename = "R")]
+    pub r: Value,
+    /// The job's namespace in the KVS.
+    pub namespace: String,
+    /// When the last event of `exec.eventlog` was, in seconds since the epoch.
+    #[serde(default)]
+    pub t_log: f64,
+    /// The broker's attributes that a shell needs.
+    pub attrs: BTreeMap<String, String>,
+}
+
+/// A shell's tasks have ended. Sent until it is answered, which says that the outcome is
+/// in the KVS and that the shell may go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ShellExit {
+    /// The job.
+    pub id: JobId,
+    /// The shell's rank.
+    pub rank: u32,
+    /// As in [`ShellHello`].
+    #[serde(default)]
+    pub lease: String,
+    /// Exit code of the shell, 0 to 255.
+    pub code: u8,
+    /// Lines for `exec.eventlog` that the shell has not committed itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub log: String,
+    /// Lines for `output` that the shell has not committed itself.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub output: String,
+}
+
+/// A shell has come to a barrier; answered when all shells of the job have, with what they
+/// have brought along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ShellBarrier {
+    /// The job.
+    pub id: JobId,
+    /// The shell's rank; without a lease, the rank of its broker (protocol/21 section 10).
+    pub rank: u32,
+    /// As in [`ShellHello`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<String>,
+    /// Which barrier: those of a job are counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u32>,
+    /// What all shells are to have when it opens.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
+}
+
+/// A barrier is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct BarrierOpen {
+    /// What all shells have brought along.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
+}
+
+/// A shell tells the leading one of its job something. Answered when that one has it; asked
+/// again under the same number until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ShellTell {
+    /// The job.
+    pub id: JobId,
+    /// The shell's rank.
+    pub rank: u32,
+    /// As in [`ShellHello`].
+    pub lease: String,
+    /// How many times it has told something, this time included.
+    pub seq: u64,
+    /// What it says.
+    pub words: Vec<RawJson>,
+}
+
+/// The leading shell of a job asks what others tell it. Answered when there is something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ShellHear {
+    /// The job.
+    pub id: JobId,
+    /// The shell's rank, which is 0.
+    pub rank: u32,
+    /// As in [`ShellHello`].
+    pub lease: String,
+    /// As in the last [`Heard`], all of which it has taken; 0 the first time.
+    #[serde(default)]
+    pub after: u64,
+}
+
+/// What other shells tell the leading one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Heard {
+    /// In the order in which it came.
+    pub words: Vec<Told>,
+    /// To be handed back when all of it is taken: what is told after that comes next.
+    pub at: u64,
+}
+
+/// What one shell has told. It may come again under the same number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    /// The shell's rank.
+    pub rank: u32,
+    /// As in [`ShellTell`].
+    pub seq: u64,
+    /// As in [`ShellTell`].
+    pub words: Vec<RawJson>,
+}
+
+crate::refusals! {
+    /// Why a shell does not pass a barrier.
+    pub enum ShellBarrierError {
+        /// No such job here.
+        NotFound => ENOENT "job not found",
+        /// The job is another user's.
+        NotYours => EPERM "",
+        /// Another shell took its place.
+        Replaced => ESRCH "this shell was replaced",
+        /// The job is being ended.
+        Canceled => ECANCELED "",
+        /// Not all shells of the job are there any more: the barrier cannot open.
+        Broken => EIO "",
+        /// The shell of that rank has passed this barrier, or has no part in it.
+        NotPending(u32) => EINVAL "rank {0} is not pending in barrier",
+        /// There is too much to be told at a barrier.
+        TooMuch => EMSGSIZE "too much data at a barrier",
+    }
+}
+
+crate::refusals! {
+    /// Why a shell is of no use, or not yet.
+    pub enum ShellError {
+        /// The job is not ours to run: the shell ends its tasks and goes.
+        Unknown => ESRCH "no such job",
+        /// Another shell took its place: it ends its tasks and goes.
+        Replaced => ESRCH "this shell was replaced",
+        /// The job is to end before its tasks were started: the shell goes.
+        Canceled => ECANCELED "the job is being ended",
+        /// Too many shells wait for their jobs: it asks again.
+        Busy => EAGAIN "too many shells wait for their jobs",
+    }
+}
+
+crate::refusals! {
+    /// Why a shell tells or hears nothing.
+    pub enum ShellTellError {
+        /// The job is not ours to run: the shell ends its tasks and goes.
+        Unknown => ESRCH "no such job",
+        /// Another shell took its place: it ends its tasks and goes.
+        Replaced => ESRCH "this shell was replaced",
+        /// The leading shell has ended: nobody hears it any more.
+        NoReader => EPIPE "the leading shell has ended",
+        /// Only the leading shell is told something.
+        NotLeading => EINVAL "only the leading shell is told something",
+        /// It asks for the second time.
+        Again => EINVAL "asked again",
+        /// The leading shell has much to take in still: it is told again later.
+        Busy => EAGAIN "the leading shell has much to take in",
+        /// Too long for one message: it is told in parts.
+        TooLong => EMSGSIZE "too long for one message",
+    }
+}
