@@ -1,258 +1,277 @@
-//! Programs on the local socket: who may come in, what they may say, what happens
-//! when they leave (protocol/02).
+//! The programs on the local socket: who they are, what each has sent and got, and which
+//! services have to hear of its end. What they say is dealt with in `programs.rs`.
 
-use bytes::Bytes;
-use node::{Cx, Output, PeerId};
-use proto::config::{Key, keys};
-use proto::event::{Subscribe, Unsubscribe};
-use proto::service::{Add, Remove};
-use proto::{Method as _, Payload, attr, log, state_machine};
-use wire::{Errno, Identity, Kind, Message, Role, USERID_UNKNOWN};
+use std::collections::BTreeMap;
+
+use node::{Peer, PeerId};
+use proto::connector_local::Connected;
+use wire::{Identity, Message, Role, USERID_UNKNOWN};
 
 use crate::armed::Armed;
-use crate::core::Broker;
-use crate::lifecycle::State;
-use crate::router::{Hop, Viewer};
-
-/// Requests that are answered before the broker is online (protocol/02 section 5.2).
-const EARLY_TOPICS: [&str; 4] = [
-    state_machine::Wait::TOPIC,
-    state_machine::Get::TOPIC,
-    attr::Get::TOPIC,
-    log::Dmesg::TOPIC,
-];
-
-/// Text of the answer to a request to one service too many.
-pub(crate) const TOO_MANY_SERVICES: &str = "too many services in use";
 
 /// One connected program.
 #[derive(Debug)]
-pub struct Client {
-    pub(crate) identity: Identity,
-    pub(crate) userid: u32,
-    pub(crate) rolemask: Role,
-    pub(crate) pid: i32,
-    pub(crate) armed: Armed,
+struct Client {
+    identity: Identity,
+    userid: u32,
+    rolemask: Role,
+    pid: i32,
+    armed: Armed,
     /// Messages taken from it.
-    pub(crate) received: u64,
+    received: u64,
     /// Messages handed to it.
-    pub(crate) delivered: u64,
+    delivered: u64,
     /// Events that it might not publish.
-    pub(crate) refused_events: u64,
+    refused_events: u64,
 }
 
-impl Client {
-    /// The user, when it is not the owner.
-    pub(crate) fn guest(&self) -> Option<u32> {
-        (!self.rolemask.meets(Role::OWNER)).then_some(self.userid)
-    }
-
-    /// Stamps what came in with who sent it. The owner may speak for others.
-    fn stamp(&self, message: &mut Message) {
-        let owner = self.rolemask.meets(Role::OWNER);
-        if !owner || message.userid == USERID_UNKNOWN {
-            message.userid = self.userid;
-        }
-        if !owner || message.rolemask == Role::NONE {
-            message.rolemask = self.rolemask;
-        }
-    }
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    connected: BTreeMap<PeerId, Client>,
+    n_attempts: u64,
 }
 
-impl Broker {
-    /// A program has connected: lets it in or turns it away.
-    pub(crate) fn client_up(
-        &mut self,
-        cx: &mut Cx<Broker>,
-        peer: PeerId,
-        uid: u32,
-        gids: &[u32],
-        pid: i32,
-    ) {
-        self.connects += 1;
-        if cx.take_debug_bit(1) {
-            tracing::error!("connect by uid={uid} denied by debug flag");
-            cx.output(Output::Reject {
-                peer,
-                errno: Errno::EPERM,
-            });
-            return;
-        }
-        let Some((userid, rolemask)) = self.authenticate(cx, uid, gids) else {
-            tracing::error!("client_authenticate: uid={uid} no assigned roles");
-            cx.output(Output::Reject {
-                peer,
-                errno: Errno::EPERM,
-            });
-            return;
-        };
-        let identity = Identity::new(&self.ids.next_uuid()).expect("a UUID is short text");
-        let viewer = Viewer { userid, rolemask };
-        self.router.client_up(peer, identity.clone(), viewer);
+/// Who has connected.
+#[derive(Debug, Clone)]
+pub(crate) struct Newcomer {
+    pub identity: Identity,
+    pub userid: u32,
+    pub rolemask: Role,
+    pub pid: i32,
+}
+
+impl Clients {
+    /// Somebody wants to connect.
+    pub fn knock(&mut self) {
+        self.n_attempts += 1;
+    }
+
+    /// How often somebody wanted to.
+    pub fn n_attempts(&self) -> u64 {
+        self.n_attempts
+    }
+
+    /// A program is connected.
+    pub fn add(&mut self, peer: PeerId, newcomer: Newcomer) {
         let client = Client {
-            identity,
-            userid,
-            rolemask,
-            pid,
+            identity: newcomer.identity,
+            userid: newcomer.userid,
+            rolemask: newcomer.rolemask,
+            pid: newcomer.pid,
             armed: Armed::default(),
             received: 0,
             delivered: 0,
             refused_events: 0,
         };
-        self.clients.insert(peer, client);
-        cx.output(Output::Accept { peer });
+        self.connected.insert(peer, client);
     }
 
-    fn authenticate(&self, cx: &mut Cx<Broker>, uid: u32, gids: &[u32]) -> Option<(u32, Role)> {
-        if uid == self.owner {
-            return Some(if cx.take_debug_bit(4) {
-                (USERID_UNKNOWN, Role::USER)
-            } else {
-                (uid, Role::OWNER | Role::LOCAL)
-            });
-        }
-        if uid == 0 && self.allows(&keys::ACCESS_ALLOW_ROOT_OWNER) {
-            return Some((0, Role::OWNER | Role::LOCAL));
-        }
-        if !self.allows(&keys::ACCESS_ALLOW_GUEST_USER) {
-            return None;
-        }
-        let admin = if self.is_admin(uid, gids) {
-            Role::ADMIN
-        } else {
-            Role::NONE
-        };
-        Some((uid, Role::USER | Role::LOCAL | admin))
-    }
-
-    /// Whether a switch of `[access]` is on.
-    pub(crate) fn allows(&self, key: &Key) -> bool {
-        key.value(&self.config) == Some(&true.into())
-    }
-
-    /// Whether `[access.roles]` lists the user or one of its groups as an admin.
-    fn is_admin(&self, uid: u32, gids: &[u32]) -> bool {
-        let listed = |key: &Key, id: u32| {
-            let list = key.value(&self.config).and_then(|list| list.as_array());
-            list.is_some_and(|list| list.iter().any(|entry| entry.as_u64() == Some(id.into())))
-        };
-        listed(&keys::ACCESS_ROLES_ADMIN_USERS, uid)
-            || gids
-                .iter()
-                .any(|gid| listed(&keys::ACCESS_ROLES_ADMIN_GROUPS, *gid))
-    }
-
-    /// A program said something.
-    pub(crate) fn client_message(
-        &mut self,
-        cx: &mut Cx<Broker>,
-        peer: PeerId,
-        mut message: Message,
-    ) {
-        let Some(client) = self.clients.get_mut(&peer) else {
-            return;
+    /// A message has come: counts it, and stamps it with who has sent it. The owner may
+    /// speak for others. `false` if there is no such program.
+    #[must_use]
+    pub fn stamp(&mut self, peer: PeerId, message: &mut Message) -> bool {
+        let Some(client) = self.connected.get_mut(&peer) else {
+            return false;
         };
         client.received += 1;
-        if message.topic().is_empty() {
-            return;
+        let is_owner = client.rolemask.meets(Role::OWNER);
+        if !is_owner || message.userid == USERID_UNKNOWN {
+            message.userid = client.userid;
         }
-        let hop = Hop::Client(peer);
-        client.stamp(&mut message);
-        if !self.router.stamp(hop, &mut message) {
-            return;
+        if !is_owner || message.rolemask == Role::NONE {
+            message.rolemask = client.rolemask;
         }
-        match message.kind {
-            Kind::Event { .. } => self.client_event(cx, peer, message),
-            Kind::Request { .. } => self.client_request(cx, peer, message),
-            Kind::Response { .. } | Kind::Control { .. } => self.route(cx, hop, message),
-        }
+        true
     }
 
-    fn client_request(&mut self, cx: &mut Cx<Broker>, peer: PeerId, request: Message) {
-        match request.topic() {
-            Subscribe::TOPIC | Unsubscribe::TOPIC | Add::TOPIC | Remove::TOPIC => {
-                return self.connector_request(cx, peer, request);
-            }
-            topic if self.life.state < State::Init && !EARLY_TOPICS.contains(&topic) => {
-                let text = "Upstream Flux broker is offline. Try again later.";
-                return self.refuse(cx, request, Errno::EAGAIN, Some(text));
-            }
-            _ => {}
-        }
-        let client = self.clients.get_mut(&peer);
-        if client.is_some_and(|client| client.armed.arm(&request)) {
-            self.route(cx, Hop::Client(peer), request);
-        } else {
-            self.refuse(cx, request, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
-        }
+    /// Remembers whom to tell of the program's end. `false` when there is no room.
+    #[must_use]
+    pub fn arm(&mut self, peer: PeerId, request: &Message) -> bool {
+        let client = self.connected.get_mut(&peer);
+        client.is_some_and(|client| client.armed.arm(request))
     }
 
-    /// A program publishes and waits for no answer. Of what it might not publish the first
-    /// is noted: who goes on must not fill the log.
-    fn client_event(&mut self, cx: &mut Cx<Broker>, peer: PeerId, event: Message) {
-        if self.router.may_publish(&event) {
-            self.route(cx, Hop::Client(peer), event);
-        } else if let Some(client) = self.clients.get_mut(&peer) {
+    /// The messages that tell of its end; each is sent once.
+    pub fn disarm(&mut self, peer: PeerId) -> Vec<Message> {
+        let client = self.connected.get_mut(&peer);
+        let armed = client.map(|client| std::mem::take(&mut client.armed));
+        armed.map_or(Vec::new(), |armed| armed.fire().collect())
+    }
+
+    /// An event of the program was refused. Of those the first is worth a line: who goes
+    /// on must not fill the log.
+    pub fn refuse_event(&mut self, peer: PeerId) -> bool {
+        let client = self.connected.get_mut(&peer);
+        client.is_some_and(|client| {
             client.refused_events += 1;
-            if client.refused_events == 1 {
-                let (topic, userid) = (event.topic(), event.userid);
-                tracing::warn!("event {topic} by user {userid} is refused");
-            }
+            client.refused_events == 1
+        })
+    }
+
+    /// A message has gone to the program.
+    pub fn delivered(&mut self, peer: PeerId) {
+        if let Some(client) = self.connected.get_mut(&peer) {
+            client.delivered += 1;
         }
     }
 
-    /// The four requests that are about the connection itself. Answers carry no
-    /// payload, an unknown user and the owner's role (protocol/02 section 5).
-    fn connector_request(&mut self, cx: &mut Cx<Broker>, peer: PeerId, message: Message) {
-        let Some(message) = self.router.fitting(message) else {
-            return self.carry_out(cx);
-        };
-        let (hop, router) = (Hop::Client(peer), &mut self.router);
-        let result = match message.topic() {
-            Subscribe::TOPIC => decode::<Subscribe>(&message)
-                .and_then(|request| router.subscribe(hop, &request.topic)),
-            Unsubscribe::TOPIC => decode::<Subscribe>(&message)
-                .and_then(|request| router.unsubscribe(hop, &request.topic)),
-            Add::TOPIC => decode::<Add>(&message).and_then(|request| {
-                let name = request.service.as_str();
-                if router.provider(name).is_some() {
-                    return Err(Errno::EEXIST);
-                }
-                router.check_service_name(name, message.userid, message.rolemask)?;
-                router.add_service(hop, name)
-            }),
-            _ => decode::<Add>(&message).and_then(|request| {
-                let had = router.remove_service(hop, &request.service);
-                had.then_some(()).ok_or(Errno::ENOENT)
-            }),
-        };
-        self.carry_out(cx);
-        if message.wants_response() {
-            let errnum = result.err().map_or(0, |errno| errno.0);
-            let mut response = message.into_response(errnum, Bytes::new());
-            response.rolemask = Role::OWNER;
-            self.route(cx, Hop::Here, response);
-        }
+    /// The program is gone. `false` if there is no such program.
+    pub fn remove(&mut self, peer: PeerId) -> bool {
+        self.connected.remove(&peer).is_some()
     }
 
-    /// A program is gone: its services are told, then its names become free.
-    pub(crate) fn client_down(&mut self, cx: &mut Cx<Broker>, peer: PeerId) {
-        let Some(client) = self.clients.get_mut(&peer) else {
-            return;
-        };
-        let armed = std::mem::take(&mut client.armed);
-        for (module, request) in self.credit.client_left(peer) {
-            self.send_to_module(cx, module, request);
-        }
-        for message in armed.fire() {
-            self.route(cx, Hop::Client(peer), message);
-        }
-        self.clients.remove(&peer);
-        self.router.link_down(Hop::Client(peer));
-        self.carry_out(cx);
+    /// Whether there is such a program.
+    pub fn has(&self, peer: PeerId) -> bool {
+        self.connected.contains_key(&peer)
+    }
+
+    /// Its user, when that is not the owner.
+    pub fn guest(&self, peer: PeerId) -> Option<u32> {
+        self.connected.get(&peer).and_then(Client::guest)
+    }
+
+    /// Who it is, for the log.
+    pub fn name(&self, peer: PeerId) -> Option<String> {
+        let client = self.connected.get(&peer)?;
+        Some(format!("client pid={} uid={}", client.pid, client.userid))
+    }
+
+    /// By which name its messages go.
+    #[cfg(test)]
+    pub fn identity(&self, peer: PeerId) -> &Identity {
+        &self.connected[&peer].identity
+    }
+
+    /// The programs that `viewer` may know of. A guest is shown its own connections only:
+    /// the owner's are none of its business.
+    pub fn shown_to(&self, viewer: &Peer) -> Vec<Connected> {
+        let clients = self.connected.values();
+        let shown = clients
+            .filter(|client| viewer.is_owner() || client.guest() == Some(viewer.userid))
+            .map(|client| Connected {
+                uuid: client.identity.as_str().to_owned(),
+                userid: client.userid,
+                pid: client.pid,
+                txcount: client.received,
+                rxcount: client.delivered,
+                rxbacklog: 0,
+            });
+        shown.collect()
     }
 }
 
-fn decode<P: Payload>(message: &Message) -> Result<P, Errno> {
-    P::decode(message.payload()).map_err(|_| Errno::EPROTO)
+impl Client {
+    fn guest(&self) -> Option<u32> {
+        (!self.rolemask.meets(Role::OWNER)).then_some(self.userid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: PeerId = PeerId(7);
+    const GUEST: PeerId = PeerId(8);
+
+    fn clients() -> Clients {
+        let mut clients = Clients::default();
+        for (peer, name, userid, rolemask) in [
+            (OWNER, "own", 100, Role::OWNER | Role::LOCAL),
+            (GUEST, "guest", 5, Role::USER | Role::LOCAL),
+        ] {
+            let identity = Identity::new(name).expect("a short name");
+            let newcomer = Newcomer {
+                identity,
+                userid,
+                rolemask,
+                pid: 1,
+            };
+            clients.add(peer, newcomer);
+        }
+        clients
+    }
+
+    fn message(userid: u32, rolemask: Role) -> Message {
+        let mut message = Message::request("a.b", 1);
+        (message.userid, message.rolemask) = (userid, rolemask);
+        message
+    }
+
+    #[test]
+    fn the_owner_speaks_for_others_and_a_guest_for_itself() {
+        let unknown = (USERID_UNKNOWN, Role::NONE);
+        for (peer, said, want) in [
+            (OWNER, unknown, (100, Role::OWNER | Role::LOCAL)),
+            (OWNER, (5, Role::USER), (5, Role::USER)),
+            (GUEST, unknown, (5, Role::USER | Role::LOCAL)),
+            (GUEST, (100, Role::OWNER), (5, Role::USER | Role::LOCAL)),
+        ] {
+            let mut message = message(said.0, said.1);
+            assert!(clients().stamp(peer, &mut message));
+            assert_eq!(
+                (message.userid, message.rolemask),
+                want,
+                "{peer:?} {said:?}"
+            );
+        }
+        let mut message = message(5, Role::USER);
+        assert!(!clients().stamp(PeerId(9), &mut message));
+    }
+
+    #[test]
+    fn a_guest_is_shown_what_is_its_own_with_its_counts() {
+        let mut clients = clients();
+        assert!(clients.stamp(GUEST, &mut message(0, Role::NONE)));
+        clients.delivered(GUEST);
+        clients.delivered(GUEST);
+        for (userid, rolemask, want) in [
+            (100, Role::OWNER, &["own", "guest"][..]),
+            (5, Role::USER, &["guest"]),
+            (6, Role::USER, &[]),
+        ] {
+            let viewer = Peer {
+                userid,
+                rolemask,
+                sender: None,
+                matchtag: 1,
+                number: None,
+            };
+            let shown = clients.shown_to(&viewer);
+            let names: Vec<&str> = shown.iter().map(|client| client.uuid.as_str()).collect();
+            assert_eq!(names, want);
+            if let Some(guest) = shown.last() {
+                assert_eq!((guest.txcount, guest.rxcount), (1, 2));
+            }
+        }
+        assert_eq!(
+            (clients.guest(OWNER), clients.guest(GUEST)),
+            (None, Some(5))
+        );
+    }
+
+    #[test]
+    fn who_was_asked_hears_of_the_end_once() {
+        let mut clients = clients();
+        for topic in ["kvs.get", "kvs.put", "exec.run"] {
+            assert!(clients.arm(GUEST, &Message::request(topic, 1)));
+        }
+        let mut told: Vec<String> = clients
+            .disarm(GUEST)
+            .iter()
+            .map(|m| m.topic().to_owned())
+            .collect();
+        told.sort();
+        assert_eq!(told, ["exec.disconnect", "kvs.disconnect"]);
+        assert!(clients.disarm(GUEST).is_empty());
+        assert!(clients.remove(GUEST) && !clients.remove(GUEST));
+        assert!(!clients.arm(GUEST, &Message::request("a.b", 1)));
+    }
+
+    #[test]
+    fn the_first_refused_event_of_each_is_worth_a_line() {
+        let mut clients = clients();
+        let lines = [GUEST, GUEST, OWNER, GUEST].map(|peer| clients.refuse_event(peer));
+        assert_eq!(lines, [true, false, true, false]);
+    }
 }

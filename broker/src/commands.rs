@@ -93,7 +93,7 @@ impl Broker {
         name: &'static str,
         left: VecDeque<String>,
     ) {
-        self.life.commands = Some(Commands {
+        self.commands = Some(Commands {
             left,
             ..Commands::new(name, cx.now().mono)
         });
@@ -107,12 +107,12 @@ impl Broker {
             .get("SHELL")
             .cloned()
             .unwrap_or_else(|| "/bin/bash".to_owned());
-        let Some(commands) = &mut self.life.commands else {
+        let Some(commands) = &mut self.commands else {
             return;
         };
         let Some(line) = commands.left.pop_front() else {
             let (name, code) = (commands.name, commands.code);
-            self.life.commands = None;
+            self.commands = None;
             return self.commands_done(cx, name, code);
         };
         commands.child = cx.spawn(Spawn {
@@ -150,7 +150,7 @@ impl Broker {
             end_with_us: Some(SIGHUP),
             ..Spawn::default()
         });
-        self.life.commands = Some(Commands {
+        self.commands = Some(Commands {
             child,
             pid: None,
             program,
@@ -180,7 +180,7 @@ impl Broker {
 
     /// Something happened to the command that runs.
     pub(crate) fn stage_child(&mut self, cx: &mut Cx<Broker>, child: ChildId, event: ChildEvent) {
-        let Some(commands) = &mut self.life.commands else {
+        let Some(commands) = &mut self.commands else {
             return;
         };
         if commands.child != child {
@@ -231,7 +231,7 @@ impl Broker {
 
     /// Ends the command that runs, and those behind it. `false` when there is none.
     pub(crate) fn abort_commands(&mut self, cx: &mut Cx<Broker>) -> bool {
-        let Some(commands) = &mut self.life.commands else {
+        let Some(commands) = &mut self.commands else {
             return false;
         };
         commands.left.clear();

@@ -1,14 +1,14 @@
 //! What the broker knows. It never looks into a payload that is not addressed to it.
 //!
-//! Read on in `router/` (where messages go), `routing.rs` (how they get there),
-//! `clients.rs` (programs on the local socket), `modules.rs` and `supervisor.rs`
-//! (processes we start), `stages.rs` (what each state of `lifecycle.rs` does) and
-//! `services/` (what we answer ourselves).
+//! Each field is a type of its own, which alone touches what is in it. Read on in `router/`
+//! (where messages go), `routing.rs` (how they get there), `clients.rs` and `programs.rs`
+//! (programs on the local socket), `modules/` (processes we start), `life.rs` and `stages.rs`
+//! (what each state of `lifecycle.rs` does) and `services/` (what we answer ourselves).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use node::{ChildEvent, ChildId, Cx, Host, PeerId, Stream, StreamId};
+use node::{ChildEvent, ChildId, Cx, Host, Stream, StreamId};
 use proto::attr::names;
 use proto::config::keys;
 use proto::{Object, Refusal};
@@ -16,18 +16,24 @@ use wire::topic::method_of;
 use wire::{Identity, Message};
 
 use crate::attrs::Attrs;
-use crate::clients::Client;
+use crate::clients::Clients;
+use crate::commands::Commands;
 use crate::credit::Credit;
+use crate::dumps::Archives;
 use crate::files::Files;
 use crate::groups::Groups;
 use crate::ids::Ids;
+use crate::life::Life;
 use crate::logbook::Logbook;
-use crate::modules::Loaded;
+use crate::modules::Modules;
 use crate::rexec::Rexec;
 use crate::router::{Hop, ModuleId, Place, Router};
 use crate::services::groups::Followers;
+use crate::services::runat::Runat;
+use crate::services::shutdown::Shutdown;
+use crate::services::state_machine::Watchers;
 use crate::services::{module_trace, overlay_trace};
-use crate::stages::Life;
+use crate::startlog::StartLog;
 use crate::strays::Strays;
 use crate::tree::{Links, Tree};
 
@@ -61,9 +67,8 @@ pub struct Broker {
     pub(crate) router: Router,
     /// Messages for our own services.
     pub(crate) inbox: VecDeque<Message>,
-    pub(crate) clients: BTreeMap<PeerId, Client>,
-    pub(crate) modules: BTreeMap<ModuleId, Loaded>,
-    pub(crate) last_module: u64,
+    pub(crate) clients: Clients,
+    pub(crate) modules: Modules,
     pub(crate) strays: Strays,
     /// Methods that a restarted module may be asked again: doing them twice does no harm,
     /// or the module knows what it has done.
@@ -72,6 +77,15 @@ pub struct Broker {
     pub(crate) bulk: BTreeSet<&'static str>,
     pub(crate) credit: Credit,
     pub(crate) life: Life,
+    /// The initial program; empty for none.
+    pub(crate) program: Vec<String>,
+    /// What runs on the way: one list of commands at a time.
+    pub(crate) commands: Option<Commands>,
+    pub(crate) runat: Runat,
+    pub(crate) archives: Archives,
+    pub(crate) startlog: StartLog,
+    pub(crate) watchers: Watchers,
+    pub(crate) shutdown: Shutdown,
     pub(crate) rexec: Rexec,
     pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
     pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
@@ -80,7 +94,6 @@ pub struct Broker {
     pub(crate) followers: Followers,
     pub(crate) traces: BTreeMap<StreamId, module_trace::Tap>,
     pub(crate) link_traces: BTreeMap<StreamId, overlay_trace::Tap>,
-    pub(crate) connects: u64,
     /// The broker's environment as `broker.getenv` shows it and children inherit it.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) endpoint: String,
@@ -144,14 +157,20 @@ impl Broker {
             config: Object::default(),
             router,
             inbox: VecDeque::new(),
-            clients: BTreeMap::new(),
-            modules: BTreeMap::new(),
-            last_module: 0,
+            clients: Clients::default(),
+            modules: Modules::default(),
             strays: Strays::default(),
             repeatable: repeatable.collect(),
             bulk: bulk.collect(),
             credit: Credit::default(),
-            life: Life::new(setup.program),
+            life: Life::new(),
+            program: setup.program,
+            commands: None,
+            runat: Runat::default(),
+            archives: Archives::default(),
+            startlog: StartLog::default(),
+            watchers: Watchers::default(),
+            shutdown: Shutdown::default(),
             rexec: Rexec::new(rank),
             dmesg: BTreeMap::new(),
             config_watchers: BTreeMap::new(),
@@ -160,7 +179,6 @@ impl Broker {
             followers: Followers::new(),
             traces: BTreeMap::new(),
             link_traces: BTreeMap::new(),
-            connects: 0,
             env: setup.env,
             endpoint: setup.endpoint,
             cleanup_folders: setup.cleanup_folders,
@@ -174,14 +192,6 @@ impl Broker {
         self.config = config;
         self.router
             .set_private(self.allows(&keys::ACCESS_PRIVATE_MODE));
-    }
-
-    /// The loaded module of this name or path.
-    pub(crate) fn module_named(&self, name: &str) -> Option<ModuleId> {
-        let mut modules = self.modules.iter();
-        modules
-            .find(|(_, module)| module.name == name || module.path == name)
-            .map(|(id, _)| *id)
     }
 
     /// Whether a restarted module may be asked again what its predecessor was asked.
@@ -223,7 +233,8 @@ impl Host for Broker {
             tap.stream.forget();
         }
         self.rexec.closed(cx, stream);
-        self.life.forget_stream(stream);
+        self.watchers.forget(stream);
+        self.shutdown.forget(stream);
     }
 
     fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
@@ -240,7 +251,7 @@ impl Host for Broker {
 
     fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &node::Peer) {
         self.leave_groups_of(cx, gone);
-        self.life.client_left(cx, gone);
+        self.watcher_left(cx, gone);
     }
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
@@ -259,11 +270,8 @@ impl Host for Broker {
         self.router.check();
         self.credit.check();
         self.rexec.check_invariants();
-        for id in self.modules.keys() {
-            assert_eq!(
-                self.router.provider(&self.modules[id].name),
-                Some(Hop::Module(*id))
-            );
+        for (id, name) in self.modules.names() {
+            assert_eq!(self.router.provider(name), Some(Hop::Module(id)));
         }
     }
 }

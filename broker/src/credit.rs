@@ -19,7 +19,6 @@ use node::{Cx, PeerId};
 use rustc_hash::FxHashMap;
 use wire::{Errno, Flags, Message};
 
-use crate::clients::Client;
 use crate::core::Broker;
 use crate::limits::{CREDIT_BYTES, CREDIT_WAITING_MAX, CREDIT_WAITING_OF_GUEST_MAX};
 use crate::router::{Hop, ModuleId};
@@ -216,7 +215,7 @@ impl Broker {
         let Some(Hop::Client(peer)) = requester else {
             return Some(request);
         };
-        let guest = self.clients.get(&peer).and_then(Client::guest);
+        let guest = self.clients.guest(peer);
         let max = match guest {
             Some(_) => CREDIT_WAITING_OF_GUEST_MAX,
             None => CREDIT_WAITING_MAX,

@@ -18,7 +18,7 @@ const AUTO: &str = "auto";
 
 /// How far the restoring of an archive is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum Restore {
+enum Restore {
     /// Nobody has looked yet whether there is one.
     #[default]
     Unknown,
@@ -36,7 +36,7 @@ pub(crate) enum Restore {
 
 /// How far the dump at the end is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Dump {
+enum Dump {
     /// Not begun; maybe none is wanted.
     #[default]
     Due,
@@ -46,10 +46,55 @@ pub(crate) enum Dump {
     Done,
 }
 
+/// The archives at both ends of an instance's life.
+#[derive(Debug, Default)]
+pub(crate) struct Archives {
+    restore: Restore,
+    dump: Dump,
+}
+
+impl Archives {
+    /// Whether a command runs that has to do with what is restored.
+    pub fn is_restoring(&self) -> bool {
+        matches!(self.restore, Restore::Checking(_) | Restore::Running)
+    }
+
+    /// Whether the dump is being written.
+    pub fn is_dumping(&self) -> bool {
+        self.dump == Dump::Running
+    }
+
+    /// With which arguments a default module is loaded: what is restored takes the place
+    /// of everything.
+    pub fn module_args(&self, module: &str) -> Vec<String> {
+        match (module, &self.restore) {
+            ("content", Restore::Due(_)) => vec!["truncate".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The command that checks or restores has ended: what was checked is restored next.
+    fn step_restore(&mut self, is_ok: bool) {
+        self.restore = match std::mem::take(&mut self.restore) {
+            Restore::Checking(path) if is_ok => Restore::Due(path),
+            _ => Restore::Done,
+        };
+    }
+
+    /// Whether a dump is still to be begun; asked once.
+    fn take_dump(&mut self) -> bool {
+        let is_due = self.dump == Dump::Due;
+        if is_due {
+            self.dump = Dump::Done;
+        }
+        is_due
+    }
+}
+
 impl Broker {
     /// Whether a default module has to wait for an archive to be found or restored.
     pub(crate) fn waits_for_restore(&mut self, cx: &mut Cx<Broker>, module: &str) -> bool {
-        match (module, self.life.restore.clone()) {
+        match (module, self.archives.restore.clone()) {
             ("content", Restore::Unknown) => self.look_for_archive(cx),
             ("content", Restore::Looking | Restore::Checking(_)) => true,
             ("kvs", Restore::Due(path)) => {
@@ -58,7 +103,7 @@ impl Broker {
                 if self.attrs.value(&names::CONTENT_RESTORE) == Some(AUTO) {
                     line += &format!(" && rm -f {}", quoted(&path));
                 }
-                self.life.restore = Restore::Running;
+                self.archives.restore = Restore::Running;
                 self.run_shell_commands(cx, "rc1", [by_sh(&line)].into());
                 true
             }
@@ -67,30 +112,21 @@ impl Broker {
         }
     }
 
-    /// With which arguments a default module is loaded: what is restored takes the place
-    /// of everything.
-    pub(crate) fn default_module_args(&self, module: &str) -> Vec<String> {
-        match (module, &self.life.restore) {
-            ("content", Restore::Due(_)) => vec!["truncate".to_owned()],
-            _ => Vec::new(),
-        }
-    }
-
     fn look_for_archive(&mut self, cx: &mut Cx<Broker>) -> bool {
         let (path, is_auto) = match self.attrs.value(&names::CONTENT_RESTORE) {
             None | Some("") => {
-                self.life.restore = Restore::Done;
+                self.archives.restore = Restore::Done;
                 return false;
             }
             Some(AUTO) => (format!("{}/RESTORE", self.dump_folder()), true),
             Some(path) => (path.to_owned(), false),
         };
-        self.life.restore = Restore::Looking;
+        self.archives.restore = Restore::Looking;
         cx.work(
             move |files| files.check_file(&path).map(|()| path),
             move |core: &mut Broker, cx, found| {
-                core.life.restore = match found {
-                    Ok(path) if core.life.state == State::Init && !core.life.failed => {
+                core.archives.restore = match found {
+                    Ok(path) if core.life.state() == State::Init && !core.life.start_failed() => {
                         let line = format!("flux restore --quiet --check {}", quoted(&path));
                         core.run_shell_commands(cx, "rc1", [by_sh(&line)].into());
                         Restore::Checking(path)
@@ -99,7 +135,7 @@ impl Broker {
                     Err(error) if is_auto && error.errno == wire::Errno::ENOENT => Restore::Done,
                     Err(error) => {
                         tracing::error!("rc1: content.restore: {error}");
-                        core.life.failed = true;
+                        core.life.fail_start();
                         Restore::Done
                     }
                 };
@@ -109,39 +145,25 @@ impl Broker {
         true
     }
 
-    /// Whether a command runs that has to do with what is restored.
-    pub(crate) fn is_restoring(&self) -> bool {
-        matches!(self.life.restore, Restore::Checking(_) | Restore::Running)
-    }
-
     /// The command that checks or restores an archive has ended.
     pub(crate) fn restored(&mut self, cx: &mut Cx<Broker>, code: i32) {
-        let restore = std::mem::replace(&mut self.life.restore, Restore::Done);
-        if let (0, Restore::Checking(path)) = (code, restore) {
-            self.life.restore = Restore::Due(path);
-        }
+        self.archives.step_restore(code == 0);
         if code != 0 {
             tracing::error!("rc1: content.restore failed");
-            self.life.failed = true;
+            self.life.fail_start();
         }
         self.start_modules(cx);
     }
 
     /// Whether the content store has to stay for the dump, which is begun then.
     pub(crate) fn waits_for_dump(&mut self, cx: &mut Cx<Broker>) -> bool {
-        if self.life.dump != Dump::Due {
-            return self.life.dump == Dump::Running;
+        if !self.archives.take_dump() {
+            return self.archives.is_dumping();
         }
         let line = match self.attrs.value(&names::CONTENT_DUMP) {
             // What did not come up is no state to start from.
-            _ if self.life.failed => {
-                self.life.dump = Dump::Done;
-                return false;
-            }
-            None | Some("") => {
-                self.life.dump = Dump::Done;
-                return false;
-            }
+            _ if self.life.start_failed() => return false,
+            None | Some("") => return false,
             Some(AUTO) => {
                 let folder = quoted(&self.dump_folder());
                 format!(
@@ -151,14 +173,14 @@ impl Broker {
             }
             Some(path) => format!("{DUMP} {}", quoted(path)),
         };
-        self.life.dump = Dump::Running;
+        self.archives.dump = Dump::Running;
         self.run_shell_commands(cx, "rc3", [by_sh(&line)].into());
         true
     }
 
     /// The command that dumps has ended.
     pub(crate) fn dumped(&mut self, cx: &mut Cx<Broker>, code: i32) {
-        self.life.dump = Dump::Done;
+        self.archives.dump = Dump::Done;
         if code != 0 {
             tracing::error!("rc3: content.dump failed");
         }
@@ -168,9 +190,9 @@ impl Broker {
     /// Kills modules that do not stop in time. What is needed for the dump has more.
     pub(crate) fn watch_unloading(&mut self, cx: &mut Cx<Broker>) {
         cx.timer(seconds(UNLOAD_WAIT_S), |core: &mut Broker, cx| {
-            match core.life.dump {
-                Dump::Running => core.watch_unloading(cx),
-                _ => core.kill_modules(cx),
+            match core.archives.is_dumping() {
+                true => core.watch_unloading(cx),
+                false => core.kill_modules(cx),
             }
         });
     }
@@ -201,6 +223,35 @@ fn by_sh(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_archive_is_restored_only_after_it_was_read_through() {
+        let path = || "a.tgz".to_owned();
+        for (restore, is_ok, want) in [
+            (Restore::Checking(path()), true, Restore::Due(path())),
+            (Restore::Checking(path()), false, Restore::Done),
+            (Restore::Running, true, Restore::Done),
+            (Restore::Running, false, Restore::Done),
+        ] {
+            let mut archives = Archives {
+                restore,
+                ..Archives::default()
+            };
+            assert!(archives.is_restoring());
+            archives.step_restore(is_ok);
+            assert_eq!(archives.restore, want);
+            let is_due = want != Restore::Done;
+            assert_eq!(archives.module_args("content").is_empty(), !is_due);
+            assert!(archives.module_args("kvs").is_empty());
+        }
+    }
+
+    #[test]
+    fn a_dump_is_begun_once() {
+        let mut archives = Archives::default();
+        assert!(archives.take_dump() && !archives.take_dump());
+        assert!(!archives.is_dumping());
+    }
 
     #[test]
     fn words_survive_two_shells() {

@@ -6,6 +6,7 @@
 //! `setup.rs` are the edge: arguments, folders, sockets. It must never look into a
 //! payload to route a message, and never wait.
 
+mod access;
 mod armed;
 pub mod attrs;
 mod clients;
@@ -16,8 +17,8 @@ mod credit;
 mod dumps;
 pub mod files;
 mod groups;
-mod held;
 mod ids;
+mod life;
 pub mod lifecycle;
 pub mod limits;
 mod lines;
@@ -28,6 +29,7 @@ mod modules;
 mod node;
 #[cfg(test)]
 mod probe;
+mod programs;
 pub mod rc;
 mod recovery;
 mod rexec;
@@ -37,7 +39,6 @@ mod services;
 mod stages;
 mod startlog;
 mod strays;
-mod supervisor;
 mod systemd;
 mod tree;
 

@@ -18,10 +18,10 @@ impl Broker {
             return Event::Rc1Success;
         }
         if self.is_recovering() {
-            self.life.failed = false;
+            self.life.forgive_start();
             return Event::Rc1IgnoreFail;
         }
-        self.life.exit_code = self.exit_norestart().unwrap_or(code);
+        self.life.set_exit(self.exit_norestart().unwrap_or(code));
         Event::Rc1Fail
     }
 
@@ -30,19 +30,19 @@ impl Broker {
         self.attrs.value(&BROKER_EXIT_NORESTART)?.parse().ok()
     }
 
-    /// A default module could not be started. `false` if the instance can do without it.
-    pub(crate) fn fails_without(&mut self, name: &'static str) -> bool {
-        if self.is_recovering() {
-            self.life.given_up.push(name);
-            return false;
+    /// A default module could not be started: the start fails without it, unless the
+    /// instance is to come up all the same.
+    pub(crate) fn miss_module(&mut self, name: &'static str) {
+        match self.is_recovering() {
+            true => self.life.give_up(name),
+            false => self.life.fail_start(),
         }
-        true
     }
 
     /// Whether a default module will not start: it has failed, or one that it needs has.
     pub(crate) fn is_given_up(&self, name: &str) -> bool {
         let entry = rc::MODULES.iter().find(|entry| entry.name == name);
         let mut needs = entry.map_or(&[][..], |entry| entry.needs).iter();
-        self.life.given_up.contains(&name) || needs.any(|need| self.is_given_up(need))
+        self.life.has_given_up(name) || needs.any(|need| self.is_given_up(need))
     }
 }

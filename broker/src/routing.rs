@@ -5,7 +5,6 @@ use node::{Cx, Output};
 use wire::{Errno, Kind, Message, topic};
 
 use crate::core::Broker;
-use crate::modules::Stage;
 use crate::router::{Hop, ModuleId, Out};
 
 impl Broker {
@@ -50,10 +49,8 @@ impl Broker {
     }
 
     fn send(&mut self, cx: &mut Cx<Broker>, from: Hop, to: Hop, message: Message) {
-        if let (Hop::Module(id), Kind::Response { .. }) = (from, message.kind)
-            && let Some(module) = self.modules.get_mut(&id)
-        {
-            module.useful |= module.stage == Stage::Running;
+        if let (Hop::Module(id), Kind::Response { .. }) = (from, message.kind) {
+            self.modules.has_answered(id);
         }
         match to {
             Hop::Here => return self.inbox.push_back(message),
@@ -62,9 +59,7 @@ impl Broker {
                 if let Some(id) = self.answered_for(from, &message) {
                     self.settle_credit(peer, id, &message);
                 }
-                if let Some(client) = self.clients.get_mut(&peer) {
-                    client.delivered += 1;
-                }
+                self.clients.delivered(peer);
             }
             Hop::Parent | Hop::Child(_) => {}
         }

@@ -132,7 +132,7 @@ fn check(ask: Ask, rows: &[(Who, What, bool)]) {
                 OtherModule => other_module,
                 Asker => asker,
             };
-            let strays = probe.node.core().strays.n;
+            let strays = probe.node.core().strays.n();
             probe.say(link, answer(&asked, *what, &others));
             let row = format!("{ask:?}, row {nth}, client: {by_client}");
             let arrived = probe.heard(asker);
@@ -142,7 +142,7 @@ fn check(ask: Ask, rows: &[(Who, What, bool)]) {
                 "{row}"
             );
             assert_eq!(probe.heard(other), None, "{row}");
-            let is_stray = probe.node.core().strays.n > strays;
+            let is_stray = probe.node.core().strays.n() > strays;
             assert_eq!(is_stray, !passes, "{row}");
         }
     }
@@ -309,7 +309,7 @@ fn an_answer_to_one_who_has_left_is_no_news() {
     let asked = probe.heard(module).unwrap();
     probe.tell(Input::PeerDown { peer: asker });
     probe.say(module, Message::respond_to(&asked, 0, json("{}")));
-    assert_eq!(probe.node.core().strays.n, 0);
+    assert_eq!(probe.node.core().strays.n(), 0);
     assert_eq!(probe.node.core().router.n_pending(), 0);
 }
 
@@ -341,7 +341,7 @@ fn a_route_that_a_client_makes_up_ends_nothing_of_another_client() {
     dmesg.set_payload(json("{\"follow\":true,\"nobacklog\":true}"));
     dmesg.set_flag(Flags::STREAMING, true);
     probe.say(watcher, dmesg);
-    let hop = probe.node.core().clients[&watcher].identity.clone();
+    let hop = probe.node.core().clients.identity(watcher).clone();
     let forged = |topic: &str, payload: &str| {
         let mut message = Message::request(topic, 0);
         message.set_payload(json(payload));

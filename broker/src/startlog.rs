@@ -24,6 +24,22 @@ const WAIT: Duration = Duration::from_secs(5);
 /// What comes after an event.
 type Next = fn(&mut Broker, &mut Cx<Broker>);
 
+/// The event that is on its way to the log, which the life of the instance waits for.
+#[derive(Debug, Default)]
+pub(crate) struct StartLog(Option<&'static str>);
+
+impl StartLog {
+    /// An event is sent.
+    fn send(&mut self, name: &'static str) {
+        self.0 = Some(name);
+    }
+
+    /// It is waited for no more. `false` if that was so before.
+    fn settle(&mut self, name: &str) -> bool {
+        self.0.take_if(|sent| *sent == name).is_some()
+    }
+}
+
 impl Broker {
     /// Notes that the instance is up, then goes on. That event survives a loss of power.
     pub(crate) fn note_start(&mut self, cx: &mut Cx<Broker>, next: Next) {
@@ -50,7 +66,7 @@ impl Broker {
     }
 
     fn keeps_startlog(&self) -> bool {
-        self.personality() == Personality::Full && self.module_named("kvs").is_some()
+        self.personality() == Personality::Full && self.modules.named("kvs").is_some()
     }
 
     /// An instance without a log is better than none: failures are told, and that is all.
@@ -73,26 +89,21 @@ impl Broker {
         };
         let mut commit = Commit::new(PRIMARY).op(Op::append(KEY, entry.encode()));
         commit.flags |= flags;
-        self.life.noting = Some(name);
+        self.startlog.send(name);
         cx.call(&commit, move |core: &mut Broker, cx, result| {
             if let Err(refusal) = result {
                 tracing::error!("{KEY}: {name}: {refusal}");
             }
-            core.noted(cx, name, next);
+            if core.startlog.settle(name) {
+                next(core, cx);
+            }
         });
         cx.timer(WAIT, move |core: &mut Broker, cx| {
-            if core.life.noting == Some(name) {
+            if core.startlog.settle(name) {
                 tracing::error!("{KEY}: {name}: the kvs does not answer");
+                next(core, cx);
             }
-            core.noted(cx, name, next);
         });
-    }
-
-    fn noted(&mut self, cx: &mut Cx<Broker>, name: &'static str, next: Next) {
-        if self.life.noting == Some(name) {
-            self.life.noting = None;
-            next(self, cx);
-        }
     }
 }
 
@@ -107,6 +118,16 @@ fn ends_with_start(log: Option<Bytes>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_waited_for_until_it_is_stored_or_given_up() {
+        let mut log = StartLog::default();
+        assert!(!log.settle("start"));
+        log.send("start");
+        assert!(log.settle("start") && !log.settle("start"));
+        log.send("finish");
+        assert!(!log.settle("start") && log.settle("finish"));
+    }
 
     #[test]
     fn a_start_without_an_end_was_a_crash() {

@@ -16,7 +16,7 @@ const TOPIC_CHARS_MAX: usize = 64;
 /// How many there were.
 #[derive(Debug, Default)]
 pub(crate) struct Strays {
-    pub n: u64,
+    n: u64,
     /// Those since the last line.
     unlogged: u64,
     /// When the next line may follow.
@@ -24,6 +24,16 @@ pub(crate) struct Strays {
 }
 
 impl Strays {
+    /// How many there were.
+    pub fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// Counts one of which nobody need hear.
+    fn count_only(&mut self) {
+        self.n += 1;
+    }
+
     /// Counts one. When a line is due, gives how many went without one before.
     fn count(&mut self, now: Duration) -> Option<u64> {
         self.n += 1;
@@ -41,7 +51,7 @@ impl Broker {
     pub(crate) fn drop_stray(&mut self, cx: &mut Cx<Broker>, from: Hop, message: &Message) {
         // A program behind another that has left is not missed by its provider at once.
         if !message.hops_below().is_empty() {
-            self.strays.n += 1;
+            self.strays.count_only();
             return;
         }
         let Some(unlogged) = self.strays.count(cx.now().mono) else {
@@ -62,12 +72,12 @@ impl Broker {
     fn name_of(&self, hop: Hop) -> String {
         match hop {
             Hop::Here => "the broker".to_owned(),
-            Hop::Module(id) => match self.modules.get(&id) {
-                Some(module) => format!("module {}", module.name),
+            Hop::Module(id) => match self.modules.name(id) {
+                Some(name) => format!("module {name}"),
                 None => "a module".to_owned(),
             },
-            Hop::Client(peer) => match self.clients.get(&peer) {
-                Some(client) => format!("client pid={} uid={}", client.pid, client.userid),
+            Hop::Client(peer) => match self.clients.name(peer) {
+                Some(name) => name,
                 None => "a client".to_owned(),
             },
             Hop::Parent => "the parent".to_owned(),

@@ -12,7 +12,7 @@ impl Broker {
     /// The broker is in another state.
     pub(crate) fn tell_systemd(&mut self, cx: &mut Cx<Broker>) {
         let extend = self.attrs.duration(&BROKER_SD_STOP_TIMEOUT);
-        self.send_to_systemd(cx, notice(self.life.state, extend));
+        self.send_to_systemd(cx, notice(self.life.state(), extend));
     }
 
     /// Sends lines of sd_notify(3), if systemd wants to hear of us.

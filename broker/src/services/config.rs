@@ -12,7 +12,6 @@ use wire::Message;
 use crate::attrs::Attrs;
 use crate::core::Broker;
 use crate::membership;
-use crate::modules::Stage;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -96,11 +95,7 @@ impl Broker {
         if let Err(refusal) = self.check_config(&new) {
             return done.send(cx, Err(refusal));
         }
-        let running = self
-            .modules
-            .values()
-            .filter(|module| module.stage == Stage::Running);
-        let left = running.map(|module| module.name.clone()).collect();
+        let left = self.modules.running().map(str::to_owned).collect();
         self.offer_config(cx, new, left, Vec::new(), done);
     }
 

@@ -1,5 +1,5 @@
 //! event.*: publishing, and the subscriptions of modules. Those of clients belong to
-//! their connection (`clients.rs`).
+//! their connection (`programs.rs`).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

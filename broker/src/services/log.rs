@@ -91,7 +91,7 @@ impl Broker {
         if origin == Origin::Below {
             self.log.remote += 1;
         } else if ways.contains(&Way::Ring) {
-            self.show_to_shutdown_watcher(cx, &line);
+            self.shutdown.show(cx, &line);
         }
         for way in ways {
             let (to, line) = match way {

@@ -16,10 +16,10 @@ pub(crate) mod module_trace;
 mod overlay;
 pub(crate) mod overlay_trace;
 mod rexec;
-mod runat;
+pub(crate) mod runat;
 mod service;
-mod shutdown;
-mod state_machine;
+pub(crate) mod shutdown;
+pub(crate) mod state_machine;
 mod trace;
 
 /// Every method of the broker.

@@ -9,7 +9,7 @@ use proto::{Empty, Errno, Never, Refusal};
 use super::module_trace;
 use crate::core::{Broker, OWN_SERVICES};
 use crate::modules::Waiter;
-use crate::router::{Hop, ModuleId};
+use crate::router::Hop;
 
 /// Parts of the broker that other implementations load as modules first of all, shown
 /// as such.
@@ -43,7 +43,7 @@ fn load(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Load, reply: Repl
 }
 
 fn remove(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Remove, reply: Reply<Remove>) {
-    match core.module_named(&req.name) {
+    match core.modules.named(&req.name) {
         Some(id) => core.remove(cx, id, req.cancel.unwrap_or(false), Some(reply)),
         None => reply.send(cx, Err(Refusal::bare(Errno::ENOENT))),
     }
@@ -59,16 +59,13 @@ fn list(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: List) -> Result<Mod
         sendqueue: 0,
         recvqueue: 0,
     });
-    let now = cx.now().mono;
-    let services = |id: ModuleId| core.router.services_of(Hop::Module(id));
-    let loaded = core.modules.iter().map(|(id, module)| ModuleInfo {
-        name: module.name.clone(),
-        path: module.path.clone(),
-        idle: i64::try_from((now - module.last_sent).as_secs()).unwrap_or(i64::MAX),
-        status: module.status as i64,
-        services: services(*id).map(str::to_owned).collect(),
-        sendqueue: i64::try_from(module.held.len()).unwrap_or(i64::MAX),
-        recvqueue: 0,
+    let loaded = core.modules.list(cx.now().mono);
+    let loaded = loaded.map(|(id, module)| {
+        let services = core.router.services_of(Hop::Module(id));
+        ModuleInfo {
+            services: services.map(str::to_owned).collect(),
+            ..module
+        }
     });
     Ok(ModuleList {
         mods: builtin.chain(loaded).collect(),
@@ -97,10 +94,11 @@ fn debug(
     req: DebugModule,
 ) -> Result<Empty, Refusal> {
     let id = core
-        .module_named(&req.name)
+        .modules
+        .named(&req.name)
         .ok_or(Refusal::bare(Errno::ENOENT))?;
-    if let (Some(defer), Some(module)) = (req.defer, core.modules.get_mut(&id)) {
-        module.deferred = defer;
+    if let Some(defer) = req.defer {
+        core.modules.defer(id, defer);
         if !defer {
             core.release_held(cx, id);
         }

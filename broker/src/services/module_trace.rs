@@ -42,7 +42,7 @@ impl Broker {
         if self.traces.is_empty() {
             return;
         }
-        let name = self.modules.get(&id).map_or("", |module| &module.name);
+        let name = self.modules.name(id).unwrap_or_default();
         for tap in self.traces.values_mut() {
             if tap.wants(name, message) {
                 let traced = Traced {

@@ -127,16 +127,12 @@ impl Broker {
             label: label.to_owned(),
             state: "R".to_owned(),
         };
-        let modules = self.modules.values().filter_map(|module| {
-            let (child, pid) = (module.child?, module.pid?);
-            Some((child, process(pid, &module.path, &module.name)))
-        });
-        let command = self.life.commands.as_ref();
+        let command = self.commands.as_ref();
         let command = command.and_then(Commands::running);
         let command = command.map(|running| {
             let label = running.name;
             (running.child, process(running.pid, running.program, label))
         });
-        modules.chain(command).collect()
+        self.modules.processes().chain(command).collect()
     }
 }

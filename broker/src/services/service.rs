@@ -1,5 +1,5 @@
 //! service.*: names that modules register besides their own. Those of clients belong
-//! to their connection (`clients.rs`).
+//! to their connection (`programs.rs`).
 
 use node::{Cx, Peer, Routes};
 use proto::service::{Add, Remove};
@@ -20,7 +20,7 @@ fn add(core: &mut Broker, _: &mut Cx<Broker>, from: &Peer, req: Add) -> Result<E
         // A restarted module takes up what it had.
         Some(owner) if owner == hop => return Ok(Empty),
         Some(_) => {
-            let module = core.modules.get(&id).map_or("", |module| &module.name);
+            let module = core.modules.name(id).unwrap_or_default();
             let text =
                 format!("could not register service {name} for module {module}: File exists");
             return Err(Refusal::new(Errno::EEXIST, text));

@@ -1,13 +1,16 @@
 //! shutdown.*: ending the instance for a client, which may watch it end.
 
-use node::{Cx, Peer, Routes, Stream};
+use node::{Cx, Peer, Routes, Stream, StreamId};
 use proto::shutdown::{Line as Shown, Start, StartError};
 use proto::{Coded, Refusal};
+use wire::Identity;
 
 use crate::core::Broker;
 use crate::lifecycle::{Event, State};
 use crate::logbook::Line;
-use crate::stages::Shutdown;
+
+/// Which lines are shown when nobody says: errors and worse.
+const LOGLEVEL: i64 = 3;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes.stream::<Start>(start)
@@ -17,22 +20,10 @@ fn start(core: &mut Broker, cx: &mut Cx<Broker>, from: &Peer, req: Start, stream
     if let Err(refusal) = check(core) {
         return stream.end(cx, Err(refusal));
     }
-    let mut stream = stream;
-    let streaming = stream.is_streaming();
-    if !streaming {
-        stream.send_bytes(cx, bytes::Bytes::new());
-    }
-    let waiting_for = if streaming { from.sender.clone() } else { None };
-    let stream = streaming.then_some(stream);
+    core.shutdown.begin(cx, from, &req, stream);
     if let Some(code) = core.exit_norestart() {
-        core.life.exit_code = code;
+        core.life.set_exit(code);
     }
-    let loglevel = req.loglevel.unwrap_or(3);
-    core.life.shutdown = Some(Shutdown {
-        stream,
-        loglevel,
-        waiting_for,
-    });
     if !core.abort_commands(cx) {
         core.post(cx, Event::Shutdown);
     }
@@ -42,28 +33,76 @@ fn check(core: &Broker) -> Result<(), Refusal> {
     if core.router.rank() != 0 {
         return Err(StartError::NotRankZero.refusal());
     }
-    if core.life.shutdown.is_some() {
+    if core.shutdown.is_under_way() {
         return Err(StartError::InProgress.refusal());
     }
-    if core.life.state != State::Run {
-        return Err(StartError::WrongState(core.life.state.name().to_owned()).refusal());
+    match core.life_state() {
+        State::Run => Ok(()),
+        state => Err(StartError::WrongState(state.name().to_owned()).refusal()),
     }
-    Ok(())
 }
 
-impl Broker {
-    /// Watchers of the shutdown see what is logged.
-    pub(crate) fn show_to_shutdown_watcher(&mut self, cx: &mut Cx<Broker>, line: &Line<'_>) {
-        if let Some(shutdown) = &mut self.life.shutdown
-            && i64::from(line.severity) <= shutdown.loglevel
-            && let Some(stream) = &mut shutdown.stream
+/// The shutdown that a client has asked for, once one has.
+#[derive(Default)]
+pub(crate) struct Shutdown(Option<Request>);
+
+struct Request {
+    stream: Option<Stream<Start>>,
+    loglevel: i64,
+    /// Who is told the end, and leaves then.
+    watcher: Option<Identity>,
+}
+
+impl Shutdown {
+    fn begin(&mut self, cx: &mut Cx<Broker>, from: &Peer, req: &Start, mut stream: Stream<Start>) {
+        let is_watched = stream.is_streaming();
+        if !is_watched {
+            stream.send_bytes(cx, bytes::Bytes::new());
+        }
+        self.0 = Some(Request {
+            stream: is_watched.then_some(stream),
+            loglevel: req.loglevel.unwrap_or(LOGLEVEL),
+            watcher: from.sender.clone().filter(|_| is_watched),
+        });
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Who watches sees what is logged.
+    pub(crate) fn show(&mut self, cx: &mut Cx<Broker>, line: &Line<'_>) {
+        if let Some(request) = &mut self.0
+            && i64::from(line.severity) <= request.loglevel
+            && let Some(stream) = &mut request.stream
         {
-            stream.send(
-                cx,
-                &Shown {
-                    log: format!("{}\n", line.short()),
-                },
-            );
+            let log = format!("{}\n", line.short());
+            stream.send(cx, &Shown { log });
+        }
+    }
+
+    /// Tells the end. `false` if nobody waits for it.
+    pub(crate) fn end(&mut self, cx: &mut Cx<Broker>) -> bool {
+        let stream = self.0.as_mut().and_then(|request| request.stream.take());
+        let is_watched = stream.is_some();
+        if let Some(stream) = stream {
+            stream.end(cx, Ok(()));
+        }
+        is_watched
+    }
+
+    /// Whether it is this client that is told the end.
+    pub(crate) fn is_watched_by(&self, client: &Peer) -> bool {
+        let watcher = self.0.as_ref().and_then(|request| request.watcher.as_ref());
+        watcher.is_some() && watcher == client.sender.as_ref()
+    }
+
+    /// Lets go of a client that has left.
+    pub(crate) fn forget(&mut self, id: StreamId) {
+        let request = self.0.as_mut();
+        let stream = request.and_then(|r| r.stream.take_if(|stream| stream.id() == id));
+        if let Some(stream) = stream {
+            stream.forget();
         }
     }
 }

@@ -1,6 +1,8 @@
 //! state-machine.*: the broker's life as others see it (protocol/03 section 9).
 
-use node::{Cx, Peer, Reply, Routes, Stream};
+use std::collections::BTreeMap;
+
+use node::{Cx, Peer, Reply, Routes, Stream, StreamId};
 use proto::state_machine::{Current, Get, Monitor, Post, SdNotify, StateNumber, Wait, WaitError};
 use proto::{Empty, Errno, Refusal};
 
@@ -17,9 +19,9 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 }
 
 fn get(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Get) -> Result<Current, Refusal> {
-    let duration = (cx.now().mono - core.life.entered).as_secs_f64();
+    let duration = (cx.now().mono - core.life.since()).as_secs_f64();
     Ok(Current {
-        state: core.life.state.name().to_owned(),
+        state: core.life_state().name().to_owned(),
         duration,
     })
 }
@@ -31,21 +33,68 @@ fn monitor(
     req: Monitor,
     mut stream: Stream<Monitor>,
 ) {
-    let state = core.life.state as i64;
+    let state = core.life_state() as i64;
     stream.send(cx, &StateNumber { state });
     let last = req.last.unwrap_or(State::Exit as i64);
     if stream.is_streaming() && state < last {
-        core.life.monitors.insert(stream.id(), (stream, last));
+        core.watchers.monitors.insert(stream.id(), (stream, last));
     } else {
         stream.end(cx, Ok(()));
     }
 }
 
 fn wait(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Wait, reply: Reply<Wait>) {
-    match core.life.state {
+    match core.life_state() {
         State::Run => reply.send(cx, Ok(Empty)),
         state if state > State::Run => reply.send(cx, Err(WaitError::Surpassed)),
-        _ => core.life.waiting.push(reply),
+        _ => core.watchers.waiting.push(reply),
+    }
+}
+
+/// Who is told how the broker's life goes on.
+#[derive(Default)]
+pub(crate) struct Watchers {
+    /// Until it is in RUN.
+    waiting: Vec<Reply<Wait>>,
+    /// Each state, up to one by number.
+    monitors: BTreeMap<StreamId, (Stream<Monitor>, i64)>,
+}
+
+impl Watchers {
+    /// The broker has come to this state.
+    pub(crate) fn tell(&mut self, cx: &mut Cx<Broker>, state: State) {
+        if state >= State::Run {
+            for reply in std::mem::take(&mut self.waiting) {
+                match state {
+                    State::Run => reply.send(cx, Ok(Empty)),
+                    _ => reply.send(cx, Err(WaitError::Surpassed)),
+                }
+            }
+        }
+        let state = state as i64;
+        for (stream, last) in self.monitors.values_mut() {
+            if state <= *last {
+                stream.send(cx, &StateNumber { state });
+            }
+        }
+        for (id, (stream, last)) in std::mem::take(&mut self.monitors) {
+            match state >= last {
+                true => stream.end(cx, Ok(())),
+                false => {
+                    self.monitors.insert(id, (stream, last));
+                }
+            }
+        }
+    }
+
+    /// Lets go of a request that was taken back, or whose client has left.
+    pub(crate) fn forget(&mut self, id: StreamId) {
+        if let Some(at) = self.waiting.iter().position(|reply| reply.id() == id) {
+            self.waiting.swap_remove(at).forget();
+        }
+        if let Some((stream, _)) = self.monitors.remove(&id) {
+            stream.forget();
+        }
     }
 }
 

@@ -85,7 +85,7 @@ const CONNECTIONS: &[&str] = &[
 
 /// Who starts processes: modules, run levels, job shells, tasks.
 const STARTERS: &[&str] = &[
-    "broker/src/supervisor.rs",
+    "broker/src/modules/supervisor.rs",
     "broker/src/commands.rs",
     "broker/src/rexec/mod.rs",
     "modules/job-exec/src/begin.rs",

@@ -13,11 +13,11 @@ use proto::module::{Load, ModuleStatus, Remove};
 use proto::{Empty, Refusal};
 use wire::{Errno, Flags, Identity, Message};
 
-use crate::armed::Armed;
+use super::held::Held;
+use super::process::{SIGKILL, SIGTERM, Then};
+use super::{Stage, Waiter};
 use crate::core::{Broker, seconds};
-use crate::held::{Held, HeldQueue};
-use crate::limits::{DEATHS_MAX, RESTART_WINDOW_S, RESTARTS_MAX};
-use crate::modules::{Loaded, Stage, Waiter};
+use crate::limits::{DEATHS_MAX, HOLD_S, RESTART_WINDOW_S};
 use crate::router::{Hop, ModuleId, Past};
 
 impl Broker {
@@ -35,9 +35,8 @@ impl Broker {
     }
 
     fn load_from(&mut self, cx: &mut Cx<Broker>, request: Load, path: String, waiter: Waiter) {
-        let name = request
-            .name
-            .unwrap_or_else(|| crate::files::module_name(&path));
+        let name = request.name.clone();
+        let name = name.unwrap_or_else(|| crate::files::module_name(&path));
         let checked = self
             .router
             .check_service_name(&name, self.owner, proto::Role::OWNER);
@@ -47,32 +46,11 @@ impl Broker {
         if self.router.provider(&name).is_some() {
             return self.tell_loader(cx, waiter, Err(Refusal::bare(Errno::EEXIST)));
         }
-        self.last_module += 1;
-        let id = ModuleId(self.last_module);
-        let module = Loaded {
-            name: name.clone(),
-            path,
-            args: request.args,
-            loader: request.loader,
-            stage: Stage::Loading,
-            status: ModuleStatus::Init,
-            child: None,
-            pid: None,
-            loading: vec![waiter],
-            removing: Vec::new(),
-            reported: None,
-            armed: Armed::default(),
-            unanswered: Vec::new(),
-            held: HeldQueue::default(),
-            deferred: false,
-            restarted_at: VecDeque::new(),
-            useful: false,
-            killed: false,
-            parked: false,
-            last_sent: cx.now().mono,
-        };
+        let id = self.modules.add(&name, path, request, cx.now().mono);
+        if let Some(module) = self.modules.get_mut(id) {
+            module.loading.push(waiter);
+        }
         self.router.add_module(id, &name);
-        self.modules.insert(id, module);
         tracing::debug!("insmod {name}");
         self.start_process(cx, id);
     }
@@ -86,7 +64,7 @@ impl Broker {
             .iter()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         let argv = module
@@ -122,7 +100,7 @@ impl Broker {
             stderr: Stdio::Inherit,
             ..Spawn::default()
         });
-        if let Some(module) = self.modules.get_mut(&id) {
+        if let Some(module) = self.modules.get_mut(id) {
             module.child = Some(child);
         }
     }
@@ -135,7 +113,7 @@ impl Broker {
         status: ModuleStatus,
         errnum: i64,
     ) {
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         module.status = status;
@@ -170,32 +148,24 @@ impl Broker {
         child: ChildId,
         event: &ChildEvent,
     ) -> bool {
-        let mut modules = self.modules.iter();
-        let Some(id) = modules
-            .find(|(_, module)| module.child == Some(child))
-            .map(|(id, _)| *id)
-        else {
+        let Some(id) = self.modules.of_child(child) else {
+            return false;
+        };
+        let Some(module) = self.modules.get_mut(id) else {
             return false;
         };
         match event {
             ChildEvent::Failed { errno } => {
-                let module = &self.modules[&id];
                 let program = module.loader.as_ref().unwrap_or(&module.path);
                 let text = format!("{program}: cannot be started: {errno}");
                 self.process_ended(cx, id, Err(Refusal::new(*errno, text)));
             }
             ChildEvent::Exited { status } => {
-                let end = self.how_it_ended(id, *status);
-                if let Some(module) = self.modules.get_mut(&id) {
-                    module.killed = status & 0x7f == SIGKILL;
-                }
+                let end = module.how_it_ended(*status);
+                module.killed = status & 0x7f == SIGKILL;
                 self.process_ended(cx, id, end);
             }
-            ChildEvent::Started { pid } => {
-                if let Some(module) = self.modules.get_mut(&id) {
-                    module.pid = Some(*pid);
-                }
-            }
+            ChildEvent::Started { pid } => module.pid = Some(*pid),
             ChildEvent::InputTaken { .. }
             | ChildEvent::Output { .. }
             | ChildEvent::Channel { .. }
@@ -205,34 +175,10 @@ impl Broker {
         true
     }
 
-    fn how_it_ended(&self, id: ModuleId, status: i32) -> Result<(), Refusal> {
-        let Some(module) = self.modules.get(&id) else {
-            return Ok(());
-        };
-        let asked = module.stage == Stage::Stopping;
-        let how = match (module.reported, status & 0x7f, status >> 8) {
-            (Some(0), ..) => return Ok(()),
-            (Some(errnum), ..) => {
-                return Err(Refusal::bare(Errno(u32::try_from(errnum).unwrap_or(5))));
-            }
-            // Its last words may be lost when the machine is very busy. What we have
-            // killed has none.
-            (None, 0, 0) | (None, SIGKILL | SIGTERM, _) if asked => return Ok(()),
-            (None, 0, 0) => "exited with exit code 0 but did not report module status".to_owned(),
-            (None, 0, code) => format!("exited with exit code {code}"),
-            (None, signal, _) => format!("killed by signal {signal}"),
-        };
-        let errno = match module.stage {
-            Stage::Loading => Errno::EINVAL,
-            _ => Errno::ECONNRESET,
-        };
-        Err(Refusal::new(errno, format!("module {} {how}", module.name)))
-    }
-
     /// A module's process is gone: what it had is taken back, and what comes next is
     /// decided.
     fn process_ended(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         module.child = None;
@@ -259,83 +205,66 @@ impl Broker {
         }
         let unanswered = self.router.module_ended(id);
         self.credit.module_ended(id);
-        if let Some(module) = self.modules.get_mut(&id) {
+        if let Some(module) = self.modules.get_mut(id) {
             module.unanswered = unanswered;
         }
-        let asked = !self.modules[&id].removing.is_empty();
-        match self.modules[&id].stage {
-            Stage::Running | Stage::Restarting if !asked && !self.life.is_ending() => {
-                self.restart(cx, id, end);
-            }
-            _ => self.unload(cx, id, end),
-        }
+        self.go_on_after(cx, id, end);
     }
 
-    fn restart(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
-        let now = cx.now().mono;
-        let missing = self.missing_need(id);
-        let Some(module) = self.modules.get_mut(&id) else {
+    fn go_on_after(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
+        let (missing, is_ending) = (self.missing_need(id), self.life.is_ending());
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
-        let lost_service =
-            |error: &Refusal| matches!(error.errno, Errno::ENOSYS | Errno::EHOSTUNREACH);
-        if let (Some(need), Err(error)) = (missing, &end)
-            && lost_service(error)
-        {
-            tracing::warn!("module {} waits for module {need}", module.name);
-            module.stage = Stage::Restarting;
-            module.parked = true;
-            return self.sort_out_tracked(cx, id);
-        }
-        let n = module.count_end(now);
-        let is_sound = module.killed || end.as_ref().is_err_and(Refusal::may_pass);
-        if n > RESTARTS_MAX && !is_sound {
-            tracing::error!(
-                "module {} ended {n} times in {RESTART_WINDOW_S}s without an answer: giving it up",
-                module.name,
-            );
-            let name = module.name.clone();
-            self.unload(cx, id, end);
-            if !self.attrs.is_on(&names::BROKER_MODULE_NOPANIC) {
-                tracing::error!("{name} module runtime failure");
-                self.panic(cx);
+        let name = module.name.clone();
+        match module.after(&end, missing, is_ending, cx.now().mono) {
+            Then::Unload => self.unload(cx, id, end),
+            Then::Park(need) => {
+                tracing::warn!("module {name} waits for module {need}");
+                module.stage = Stage::Restarting;
+                module.parked = true;
+                self.sort_out_tracked(cx, id);
             }
-            return;
-        }
-        module.stage = Stage::Restarting;
-        tracing::warn!("module {} is being restarted", module.name);
-        // A module that dies at once must not keep the machine busy: each restart in
-        // the window waits twice as long as the one before.
-        let doublings = (n - 1).min(if module.killed { 5 } else { 9 });
-        self.sort_out_tracked(cx, id);
-        if n == 1 {
-            self.start_process(cx, id);
-        } else {
-            let wait = std::time::Duration::from_millis(10 << doublings);
-            cx.timer(wait, move |core: &mut Broker, cx| {
-                core.start_process(cx, id)
-            });
+            Then::Start(wait) => {
+                tracing::warn!("module {name} is being restarted");
+                module.stage = Stage::Restarting;
+                self.sort_out_tracked(cx, id);
+                if wait.is_zero() {
+                    return self.start_process(cx, id);
+                }
+                cx.timer(wait, move |core: &mut Broker, cx| {
+                    core.start_process(cx, id)
+                });
+            }
+            Then::GiveUp(n) => {
+                tracing::error!(
+                    "module {name} ended {n} times in {RESTART_WINDOW_S}s without an answer: giving it up"
+                );
+                self.unload(cx, id, end);
+                if !self.attrs.is_on(&names::BROKER_MODULE_NOPANIC) {
+                    tracing::error!("{name} module runtime failure");
+                    self.panic(cx);
+                }
+            }
         }
     }
 
     /// The first module that this one needs and that does not run.
     fn missing_need(&self, id: ModuleId) -> Option<&'static str> {
-        let name = &self.modules.get(&id)?.name;
+        let name = &self.modules.get(id)?.name;
         let entry = crate::rc::MODULES.iter().find(|entry| entry.name == name)?;
-        let runs = |need: &str| {
-            let module = self.module_named(need).and_then(|id| self.modules.get(&id));
-            module.is_some_and(|module| module.stage == Stage::Running)
-        };
-        entry.needs.iter().copied().find(|need| !runs(need))
+        let mut needs = entry.needs.iter().copied();
+        needs.find(|need| !self.modules.runs(need))
     }
 
     /// Starts the modules that have waited for what they need.
     fn start_parked(&mut self, cx: &mut Cx<Broker>) {
-        let parked = self.modules.iter().filter(|(_, module)| module.parked);
+        let parked = self.modules.loaded.iter();
+        let parked = parked.filter(|(_, module)| module.parked);
         let parked: Vec<ModuleId> = parked.map(|(id, _)| *id).collect();
         for id in parked {
             if self.missing_need(id).is_none()
-                && let Some(module) = self.modules.get_mut(&id)
+                && let Some(module) = self.modules.get_mut(id)
             {
                 module.parked = false;
                 self.start_process(cx, id);
@@ -345,8 +274,8 @@ impl Broker {
 
     /// Requests that the dead process had: held for the next one, or answered.
     fn sort_out_tracked(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
-        let until = cx.now().mono + seconds(crate::limits::HOLD_S);
-        let Some(module) = self.modules.get_mut(&id) else {
+        let until = cx.now().mono + seconds(HOLD_S);
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         let unanswered = std::mem::take(&mut module.unanswered);
@@ -372,7 +301,7 @@ impl Broker {
                 lost.push(request);
             }
         }
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         module.held.put_in_front(again);
@@ -388,7 +317,7 @@ impl Broker {
 
     /// A module is gone for good.
     fn unload(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
-        let Some(mut module) = self.modules.remove(&id) else {
+        let Some(mut module) = self.modules.remove(id) else {
             return;
         };
         self.router.remove_module(id);
@@ -430,7 +359,7 @@ impl Broker {
         kill: bool,
         reply: Option<Reply<Remove>>,
     ) {
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         module.removing.extend(reply);
@@ -460,14 +389,14 @@ impl Broker {
 
     /// Kills a module that need not be asked.
     pub(crate) fn kill_module(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
-        if let Some(child) = self.modules.get(&id).and_then(|module| module.child) {
+        if let Some(child) = self.modules.get(id).and_then(|module| module.child) {
             cx.kill_child(child, SIGKILL, false);
         }
     }
 
     /// Kills the modules that still run.
     pub(crate) fn kill_modules(&mut self, cx: &mut Cx<Broker>) {
-        for module in self.modules.values() {
+        for module in self.modules.loaded.values() {
             if let Some(child) = module.child {
                 tracing::error!("module {} does not stop: killing it", module.name);
                 cx.kill_child(child, SIGKILL, false);
@@ -475,6 +404,3 @@ impl Broker {
         }
     }
 }
-
-const SIGKILL: i32 = 9;
-const SIGTERM: i32 = 15;

@@ -1,75 +1,17 @@
-//! The module processes: what we know of each, and messages to and from them.
-//! Starting, ending and restarting them is in `supervisor.rs`.
+//! Messages to module processes and from them, from the first word of each.
 
-use std::collections::VecDeque;
-use std::time::Duration;
-
-use node::{ChildId, Cx, Output, PeerId, Reply};
+use node::{Cx, Output, PeerId};
 use proto::Payload;
 use proto::common::Welcome;
-use proto::module::{Load, ModuleStatus, Remove};
 use wire::{Errno, Flags, Identity, Kind, Message};
 
-use crate::armed::Armed;
-use crate::clients::TOO_MANY_SERVICES;
+use super::Stage;
+use super::held::Held;
+use super::process::Way;
 use crate::core::{Broker, seconds};
-use crate::held::{Held, HeldQueue};
-use crate::limits::{HOLD_S, LINK_LOST_WAIT_S, RESTART_WINDOW_S};
-use crate::router::{Call, Hop, ModuleId, Past};
-
-/// Where a loaded module's process stands, as we see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Being started for the first time; loading it is not answered yet.
-    Loading,
-    /// It answers requests.
-    Running,
-    /// It ended on its own and is being started again.
-    Restarting,
-    /// It was asked to stop, or stops by itself.
-    Stopping,
-}
-
-/// One loaded module.
-pub struct Loaded {
-    pub(crate) name: String,
-    pub(crate) path: String,
-    pub(crate) args: Vec<String>,
-    pub(crate) loader: Option<String>,
-    pub(crate) stage: Stage,
-    pub(crate) status: ModuleStatus,
-    pub(crate) child: Option<ChildId>,
-    /// Its process, which leads a process group, as soon as it is known.
-    pub(crate) pid: Option<i32>,
-    pub(crate) loading: Vec<Waiter>,
-    pub(crate) removing: Vec<Reply<Remove>>,
-    /// The end that it reported itself.
-    pub(crate) reported: Option<i64>,
-    pub(crate) armed: Armed,
-    /// What its last process has left unanswered.
-    pub(crate) unanswered: Vec<Call>,
-    pub(crate) held: HeldQueue,
-    /// Whether `module.debug` holds messages back.
-    pub(crate) deferred: bool,
-    /// Ends in a row that came before the process had answered anything.
-    pub(crate) restarted_at: VecDeque<Duration>,
-    /// Whether this process has answered a request: what ends later than that is not
-    /// broken, but was ended.
-    pub(crate) useful: bool,
-    /// Whether somebody killed its last process, which says nothing about the module.
-    pub(crate) killed: bool,
-    /// Whether it is started again only when the modules that it needs run.
-    pub(crate) parked: bool,
-    pub(crate) last_sent: Duration,
-}
-
-/// Who waits for a module to run.
-pub(crate) enum Waiter {
-    /// `flux module load`.
-    Client(Reply<Load>),
-    /// The start of the instance, for this module.
-    Stage(&'static str),
-}
+use crate::limits::{HOLD_S, LINK_LOST_WAIT_S};
+use crate::programs::TOO_MANY_SERVICES;
+use crate::router::{Hop, ModuleId, Past};
 
 impl Broker {
     /// A module's first message has come: now it can be spoken to.
@@ -82,7 +24,7 @@ impl Broker {
     ) {
         let sender = Identity::new(identity);
         let id = self.module_of(sender.as_ref());
-        let Some((id, module)) = id.and_then(|id| Some((id, self.modules.get(&id)?))) else {
+        let Some((id, module)) = id.and_then(|id| Some((id, self.modules.get(id)?))) else {
             tracing::error!("a process of group {group} is no module of ours: link closed");
             return cx.output(Output::Close { peer });
         };
@@ -101,12 +43,12 @@ impl Broker {
             return self.kill_module(cx, id);
         }
         let welcome = Welcome {
-            args: self.modules.get(&id).map(|module| module.args.clone()),
+            args: self.modules.get(id).map(|module| module.args.clone()),
             attrs: self.attrs.immutable(),
             conf: self.config.clone(),
             name: self
                 .modules
-                .get(&id)
+                .get(id)
                 .map_or(String::new(), |module| module.name.clone()),
             uuid: identity.to_owned(),
         };
@@ -119,7 +61,7 @@ impl Broker {
         // Who asks from now on is not held, and must not overtake who asked before.
         if self
             .modules
-            .get(&id)
+            .get(id)
             .is_some_and(|module| module.stage == Stage::Loading)
         {
             self.release_held(cx, id);
@@ -128,11 +70,11 @@ impl Broker {
 
     /// A link is gone. A module that had it ends by itself, or is helped to.
     pub(crate) fn module_link_lost(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
-        let Some(child) = self.modules.get(&id).and_then(|module| module.child) else {
+        let Some(child) = self.modules.get(id).and_then(|module| module.child) else {
             return;
         };
         cx.timer(seconds(LINK_LOST_WAIT_S), move |core: &mut Broker, cx| {
-            if let Some(module) = core.modules.get(&id)
+            if let Some(module) = core.modules.get(id)
                 && module.child == Some(child)
             {
                 tracing::error!("module {} has lost its link: killing it", module.name);
@@ -150,7 +92,7 @@ impl Broker {
     ) {
         self.router.stamp_as_owner(&mut message);
         self.tap(cx, id, "tx", &message);
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         module.last_sent = cx.now().mono;
@@ -173,28 +115,14 @@ impl Broker {
 
     /// The same for a request that processes may have died with.
     fn send_again(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
-        let Some(module) = self.modules.get_mut(&id) else {
-            return;
-        };
-        let is_up = self.router.peer_of(Hop::Module(id)).is_some();
-        match module.stage {
-            _ if module.deferred => self.hold(cx, id, request, past),
-            // While it loads, clients that know its name may already ask.
-            Stage::Running | Stage::Loading => self.hand_over(cx, id, request, past),
-            // Its new process is there and may already ask; it is asked in turn.
-            Stage::Restarting if request.has(Flags::USER1) && is_up => {
-                self.hand_over(cx, id, request, past);
-            }
-            Stage::Restarting if request.has(Flags::USER1) => {
-                self.refuse(
-                    cx,
-                    request,
-                    Errno::EHOSTUNREACH,
-                    Some("module is restarting"),
-                );
-            }
-            Stage::Restarting => self.hold(cx, id, request, past),
-            Stage::Stopping => self.refuse(cx, request, Errno::ENOSYS, None),
+        let has_link = self.router.peer_of(Hop::Module(id)).is_some();
+        let module = self.modules.get(id);
+        let way = module.map(|module| module.way(request.has(Flags::USER1), has_link));
+        match way {
+            None => {}
+            Some(Way::Hand) => self.hand_over(cx, id, request, past),
+            Some(Way::Hold) => self.hold(cx, id, request, past),
+            Some(Way::Refuse(errno, text)) => self.refuse(cx, request, errno, text),
         }
     }
 
@@ -209,7 +137,7 @@ impl Broker {
     }
 
     fn hold(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         let held = Held {
@@ -236,7 +164,7 @@ impl Broker {
     fn expire_held(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
         let now = cx.now().mono;
         loop {
-            let Some(module) = self.modules.get_mut(&id) else {
+            let Some(module) = self.modules.get_mut(id) else {
                 return;
             };
             let Some(held) = module.held.front() else {
@@ -256,24 +184,11 @@ impl Broker {
 
     /// Lets held requests go, in the order in which they came.
     pub(crate) fn release_held(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
-        let Some(module) = self.modules.get_mut(&id) else {
+        let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         for held in module.held.take() {
             self.send_again(cx, id, held.request, held.past);
         }
-    }
-}
-
-impl Loaded {
-    /// Notes that the process has ended unasked; says how many have in a row.
-    pub(crate) fn count_end(&mut self, now: Duration) -> usize {
-        if self.useful {
-            self.restarted_at.clear();
-        }
-        let window = seconds(RESTART_WINDOW_S);
-        self.restarted_at.retain(|at| *at + window >= now);
-        self.restarted_at.push_back(now);
-        self.restarted_at.len()
     }
 }
