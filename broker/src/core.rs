@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use node::{ChildEvent, ChildId, Cx, Host, Stream, StreamId};
+use node::{ChildEvent, ChildId, Cx, Host, StreamId};
 use proto::attr::names;
 use proto::config::keys;
 use proto::{Object, Refusal};
@@ -21,6 +21,7 @@ use crate::commands::Commands;
 use crate::credit::Credit;
 use crate::dumps::Archives;
 use crate::files::Files;
+use crate::followers::Followers;
 use crate::groups::Groups;
 use crate::ids::Ids;
 use crate::life::Life;
@@ -28,7 +29,6 @@ use crate::logbook::Logbook;
 use crate::modules::Modules;
 use crate::rexec::Rexec;
 use crate::router::{Hop, ModuleId, Place, Router};
-use crate::services::groups::Followers;
 use crate::services::runat::Runat;
 use crate::services::shutdown::Shutdown;
 use crate::services::state_machine::Watchers;
@@ -87,13 +87,14 @@ pub struct Broker {
     pub(crate) watchers: Watchers,
     pub(crate) shutdown: Shutdown,
     pub(crate) rexec: Rexec,
-    pub(crate) dmesg: BTreeMap<StreamId, Stream<proto::log::Dmesg>>,
-    pub(crate) config_watchers: BTreeMap<StreamId, Stream<proto::config::Get>>,
+    pub(crate) dmesg: Followers<proto::log::Dmesg>,
+    pub(crate) config_watchers: Followers<proto::config::Get>,
     pub(crate) tree: Tree,
     pub(crate) groups: Groups,
-    pub(crate) followers: Followers,
-    pub(crate) traces: BTreeMap<StreamId, module_trace::Tap>,
-    pub(crate) link_traces: BTreeMap<StreamId, overlay_trace::Tap>,
+    /// Who follows which group.
+    pub(crate) followers: Followers<proto::groups::Get, String>,
+    pub(crate) traces: Followers<proto::module::Trace, module_trace::Tap>,
+    pub(crate) link_traces: Followers<proto::overlay::Trace, overlay_trace::Tap>,
     /// The broker's environment as `broker.getenv` shows it and children inherit it.
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) endpoint: String,
@@ -172,13 +173,13 @@ impl Broker {
             watchers: Watchers::default(),
             shutdown: Shutdown::default(),
             rexec: Rexec::new(rank),
-            dmesg: BTreeMap::new(),
-            config_watchers: BTreeMap::new(),
+            dmesg: Followers::default(),
+            config_watchers: Followers::default(),
             tree,
             groups: Groups::default(),
-            followers: Followers::new(),
-            traces: BTreeMap::new(),
-            link_traces: BTreeMap::new(),
+            followers: Followers::default(),
+            traces: Followers::default(),
+            link_traces: Followers::default(),
             env: setup.env,
             endpoint: setup.endpoint,
             cleanup_folders: setup.cleanup_folders,
@@ -216,22 +217,12 @@ impl Host for Broker {
     const HOPS_SINCE_STAMP: usize = 0;
 
     fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
-        if let Some(stream) = self.dmesg.remove(&stream) {
-            stream.forget();
-        }
-        if let Some(stream) = self.config_watchers.remove(&stream) {
-            stream.forget();
-        }
-        if let Some((_, stream)) = self.followers.remove(&stream) {
-            stream.forget();
-        }
+        self.dmesg.forget(stream);
+        self.config_watchers.forget(stream);
+        self.followers.forget(stream);
+        self.traces.forget(stream);
+        self.link_traces.forget(stream);
         self.tree.forget_stream(stream);
-        if let Some(tap) = self.traces.remove(&stream) {
-            tap.stream.forget();
-        }
-        if let Some(tap) = self.link_traces.remove(&stream) {
-            tap.stream.forget();
-        }
         self.rexec.closed(cx, stream);
         self.watchers.forget(stream);
         self.shutdown.forget(stream);

@@ -16,6 +16,7 @@ pub mod core;
 mod credit;
 mod dumps;
 pub mod files;
+mod followers;
 mod groups;
 mod ids;
 mod life;

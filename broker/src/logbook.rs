@@ -59,12 +59,22 @@ pub struct Logbook {
     /// Lines for the parent that it cannot take yet.
     early: VecDeque<String>,
     /// Lines of this rank that the ring took in.
-    pub local: u64,
+    local: u64,
     /// Lines of ranks below that came by.
-    pub remote: u64,
+    remote: u64,
 }
 
 impl Logbook {
+    /// How many lines there were of this rank and of those below.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.local, self.remote)
+    }
+
+    /// A line of a rank below has come by.
+    pub fn count_remote(&mut self) {
+        self.remote += 1;
+    }
+
     /// Splits what was appended into whole lines, in the form of the ring.
     pub fn split(raw: &[u8]) -> Vec<String> {
         let text = String::from_utf8_lossy(raw);

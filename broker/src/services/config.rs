@@ -23,7 +23,7 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 fn get(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Get, mut stream: Stream<Get>) {
     stream.send(cx, &core.config);
     if stream.is_streaming() {
-        core.config_watchers.insert(stream.id(), stream);
+        core.config_watchers.add((), stream);
     } else {
         stream.end(cx, Ok(()));
     }
@@ -139,9 +139,7 @@ impl Broker {
         let Some(name) = left.pop_front() else {
             self.attrs = self.attrs_under(&new);
             self.set_config(new);
-            for stream in self.config_watchers.values_mut() {
-                stream.send(cx, &self.config);
-            }
+            self.config_watchers.tell_if(cx, &self.config, |()| true);
             return done.send(cx, Ok(()));
         };
         let request = config_reload(&name, &new);

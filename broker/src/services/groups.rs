@@ -1,9 +1,7 @@
 //! groups.*: sets of ranks that brokers join (protocol/03 section 12, protocol/21 section
 //! 4). Rank 0 knows all members, every other broker those of its subtree.
 
-use std::collections::BTreeMap;
-
-use node::{Cx, Peer, Routes, Stream, StreamId};
+use node::{Cx, Peer, Routes, Stream};
 use proto::data::IdSet;
 use proto::groups::{
     Get, GetError, Join, Leave, MemberError, Members, Stats, StatsGet, Update, UpdateError,
@@ -12,9 +10,6 @@ use proto::{Coded as _, Empty, Never, Role};
 
 use crate::core::Broker;
 use crate::router::Hop;
-
-/// Who follows which group.
-pub(crate) type Followers = BTreeMap<StreamId, (String, Stream<Get>)>;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -69,8 +64,7 @@ fn get(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, request: Get, mut strea
     let members = core.groups.members(&request.name);
     stream.send(cx, &Members { members });
     if stream.is_streaming() {
-        let id = stream.id();
-        core.followers.insert(id, (request.name, stream));
+        core.followers.add(request.name, stream);
     } else {
         stream.end(cx, Ok(()));
     }
@@ -171,11 +165,8 @@ impl Broker {
     fn tell_followers(&mut self, cx: &mut Cx<Broker>, name: &str) {
         let members = self.groups.members(name);
         let reply = Members { members };
-        for (followed, stream) in self.followers.values_mut() {
-            if followed == name {
-                stream.send(cx, &reply);
-            }
-        }
+        self.followers
+            .tell_if(cx, &reply, |followed| followed == name);
         if name == proto::groups::ONLINE {
             self.online_changed(cx, &reply.members);
         }

@@ -50,7 +50,7 @@ fn dmesg(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Dmesg, mut strea
         }
     }
     if req.follow {
-        core.dmesg.insert(stream.id(), stream);
+        core.dmesg.add((), stream);
     } else {
         stream.end(cx, Ok(()));
     }
@@ -72,7 +72,7 @@ fn set_attr(
 }
 
 fn stats_get(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, _: StatsGet) -> Result<Stats, Never> {
-    let (local, remote) = (core.log.local, core.log.remote);
+    let (local, remote) = core.log.counts();
     Ok(Stats {
         ring_used: core.log.len(),
         count: local + remote,
@@ -89,7 +89,7 @@ impl Broker {
         };
         let ways = log_rules::ways(&self.attrs, origin, &line);
         if origin == Origin::Below {
-            self.log.remote += 1;
+            self.log.count_remote();
         } else if ways.contains(&Way::Ring) {
             self.shutdown.show(cx, &line);
         }
@@ -114,9 +114,7 @@ impl Broker {
     fn remember_line(&mut self, cx: &mut Cx<Broker>, text: &str) {
         let size = self.attrs.number(&names::LOG_RING_SIZE);
         let bytes = self.log.add(text, u64::try_from(size).unwrap_or(0));
-        for stream in self.dmesg.values_mut() {
-            stream.send_bytes(cx, bytes.clone());
-        }
+        self.dmesg.tell_bytes(cx, &bytes);
     }
 
     /// Nobody waits for the parent: a line is lost with it. Before it has let us in, lines

@@ -8,9 +8,8 @@ use super::trace::Filter;
 use crate::core::Broker;
 use crate::router::ModuleId;
 
-/// One who listens.
+/// What one who listens wants.
 pub(crate) struct Tap {
-    pub stream: Stream<Trace>,
     filter: Filter,
     names: Option<Vec<String>>,
     nodeid: Option<i64>,
@@ -22,12 +21,11 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 
 fn trace(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, req: Trace, stream: Stream<Trace>) {
     let tap = Tap {
-        stream,
         filter: Filter::new(req.typemask, req.topic_glob, req.full),
         names: req.names,
         nodeid: req.nodeid,
     };
-    core.traces.insert(tap.stream.id(), tap);
+    core.traces.add(tap, stream);
 }
 
 impl Broker {
@@ -43,18 +41,16 @@ impl Broker {
             return;
         }
         let name = self.modules.name(id).unwrap_or_default();
-        for tap in self.traces.values_mut() {
-            if tap.wants(name, message) {
-                let traced = Traced {
-                    timestamp: cx.now().wall,
-                    prefix: prefix.to_owned(),
-                    rank: -1,
-                    name: Some(name.to_owned()),
-                    ..tap.filter.describe(message, message.topic())
-                };
-                tap.stream.send(cx, &traced);
-            }
-        }
+        let timestamp = cx.now().wall;
+        let describe = |tap: &Tap| Traced {
+            timestamp,
+            prefix: prefix.to_owned(),
+            rank: -1,
+            name: Some(name.to_owned()),
+            ..tap.filter.describe(message, message.topic())
+        };
+        let shown = |tap: &Tap| tap.wants(name, message).then(|| describe(tap));
+        self.traces.tell_each(cx, shown);
     }
 }
 

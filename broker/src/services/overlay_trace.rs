@@ -16,9 +16,8 @@ use super::trace::Filter;
 use crate::core::Broker;
 use crate::router::Hop;
 
-/// One who listens.
+/// What one who listens wants.
 pub(crate) struct Tap {
-    pub stream: Stream<Trace>,
     filter: Filter,
     /// The rank at the other end; any if negative.
     rank: i64,
@@ -30,11 +29,10 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
 
 fn trace(core: &mut Broker, _: &mut Cx<Broker>, _: &Peer, req: Trace, stream: Stream<Trace>) {
     let tap = Tap {
-        stream,
         filter: Filter::new(req.typemask, req.topic_glob, req.full),
         rank: req.nodeid,
     };
-    core.link_traces.insert(tap.stream.id(), tap);
+    core.link_traces.add(tap, stream);
 }
 
 impl Broker {
@@ -53,17 +51,16 @@ impl Broker {
         let (Some(rank), Some(topic)) = (self.rank_of(link, message), shown_topic(message)) else {
             return;
         };
-        for tap in self.link_traces.values_mut() {
-            if (tap.rank < 0 || tap.rank == rank) && tap.filter.wants(message, &topic) {
-                let traced = Traced {
-                    timestamp: cx.now().wall,
-                    prefix: prefix.to_owned(),
-                    rank,
-                    ..tap.filter.describe(message, &topic)
-                };
-                tap.stream.send(cx, &traced);
-            }
-        }
+        let timestamp = cx.now().wall;
+        self.link_traces.tell_each(cx, |tap: &Tap| {
+            let is_wanted = (tap.rank < 0 || tap.rank == rank) && tap.filter.wants(message, &topic);
+            is_wanted.then(|| Traced {
+                timestamp,
+                prefix: prefix.to_owned(),
+                rank,
+                ..tap.filter.describe(message, &topic)
+            })
+        });
     }
 
     /// The rank at the other end of a link. A child that has not been let in says it
