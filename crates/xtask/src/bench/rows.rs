@@ -12,6 +12,7 @@ mod kvs_logs;
 mod memory;
 mod round_trip;
 mod start_true;
+mod tree;
 
 /// What `cargo xtask bench` measures.
 pub const ROWS: &[Row] = &[
@@ -51,6 +52,22 @@ pub const ROWS: &[Row] = &[
     memory::IDLE,
     memory::USED,
     memory::JOB,
+    tree::start::START_1,
+    tree::start::START_4,
+    tree::start::START_16,
+    tree::start::START_64,
+    tree::start::START_256,
+    tree::start::EXEC,
+    tree::memory::SHARED,
+    tree::memory::RESIDENT,
+    tree::hops::LOCAL,
+    tree::hops::ONE,
+    tree::hops::TWO,
+    tree::hops::THREE,
+    tree::hops::LINK,
+    tree::hops::LINK_TCP,
+    tree::events::FLAT,
+    tree::events::DEEP,
 ];
 
 #[test]
