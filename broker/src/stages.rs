@@ -125,7 +125,8 @@ impl Broker {
             });
         }
         for entry in wanted {
-            let ready = entry.needs.iter().all(|need| self.modules.runs(need));
+            let mut needs = entry.needs_on(self.router.rank());
+            let ready = needs.all(|need| self.modules.runs(need));
             if ready && !self.life.has_begun(entry.name) && !self.waits_for_restore(cx, entry.name)
             {
                 self.life.begin_module(entry.name);

@@ -20,6 +20,7 @@ mod request;
 mod settings;
 
 use node::{Cx, Host, Module, Peer, Routes};
+use proto::attr::names;
 use proto::job_manager::Online;
 use proto::sched::{Cancel, Expiration, Free, Prioritize, ResourceStatus};
 use proto::{Method as _, Refusal, Role, feasibility, sched};
@@ -69,7 +70,11 @@ impl Module for SchedSimple {
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
         let args = cx.welcome().args.clone().unwrap_or_default();
         let core = SchedSimple::new(Settings::new(&args)?);
-        cx.hold_start();
+        // Alone in its instance, the resource module has R when it is asked. With other
+        // brokers it waits for theirs, and the start of this one must not wait for that.
+        if cx.attr(&names::SIZE).is_none_or(|size| size == "1") {
+            cx.hold_start();
+        }
         connect::acquire(cx);
         Ok(core)
     }
