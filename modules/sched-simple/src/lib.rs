@@ -1,8 +1,8 @@
 //! sched-simple: gives jobs their resources, first come first served (protocol/13
 //! sections 1 and 2, RFC 27).
 //!
-//! Read on in `core.rs` (the queue and the decision), `pool.rs` and `place.rs` (where a
-//! job goes), `batch.rs` (how R gets into the KVS) and `connect.rs` (the handshake with
+//! Read on in `core.rs` (the queue and the decision), `pool.rs`, `view.rs` and `place.rs`
+//! (where a job goes), `batch.rs` (how R gets into the KVS) and `connect.rs` (the handshake with
 //! resource and job-manager, at the start and after one of them has died). It is the only
 //! writer of `job.*.R`. What it knows of running jobs it was told by the job manager:
 //! nothing here outlives it.
@@ -18,6 +18,7 @@ mod pool;
 mod queue;
 mod request;
 mod settings;
+mod view;
 
 use node::{Cx, Host, Module, Peer, Routes};
 use proto::attr::names;

@@ -10,6 +10,7 @@ mod kvs;
 mod kvs_large;
 mod kvs_logs;
 mod memory;
+mod nodes;
 mod round_trip;
 mod start_true;
 mod tree;
@@ -49,6 +50,9 @@ pub const ROWS: &[Row] = &[
     jobs::LIST,
     jobs::RELOAD,
     jobs::RESTART,
+    nodes::MOCK_1K,
+    nodes::MOCK_16K,
+    nodes::STATUS_16K,
     memory::IDLE,
     memory::USED,
     memory::JOB,

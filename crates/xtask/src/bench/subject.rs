@@ -11,6 +11,11 @@ use super::row::{Measure, Measured, Row};
 /// Cores of the instance that runs simulated jobs, on any machine.
 const MOCK_CORES: u32 = 64;
 
+/// Shell commands that make the instance take all its nodes for being there.
+const PRETEND: &str = "\"$FLUX\" module remove sched-simple
+\"$FLUX\" module reload resource monitor-force-up
+\"$FLUX\" module load sched-simple";
+
 /// A `flux` to measure.
 pub struct Subject {
     flux: PathBuf,
@@ -59,14 +64,31 @@ impl Subject {
         self.seconds(&[&self.mock_cores(folder.path())?], setup, work)
     }
 
+    /// As [`Subject::seconds_with_mock_cores`], on this many nodes of as many cores each.
+    /// All but the first are invented, and taken for being there.
+    pub fn seconds_with_nodes(&self, nodes: u32, setup: &str, work: &str) -> Result<f64> {
+        let folder = tempfile::tempdir()?;
+        let option = self.mock_nodes(folder.path(), nodes)?;
+        let setup = format!("{PRETEND}\n{setup}");
+        self.seconds(&[&option], &setup, work)
+    }
+
     /// The option for an instance of many cores, whose configuration is put in `folder`.
     fn mock_cores(&self, folder: &Path) -> Result<String> {
+        self.mock_nodes(folder, 1)
+    }
+
+    /// The same for an instance of many nodes.
+    fn mock_nodes(&self, folder: &Path, nodes: u32) -> Result<String> {
         let config = folder.join("bench.toml");
         let host = output_of(Command::new("uname").arg("-n"))?;
+        let mut hosts = host.trim().to_owned();
+        if nodes > 1 {
+            hosts += &format!(",fake[1-{}]", nodes - 1);
+        }
         let text = format!(
             "[resource]\nnoverify = true\nnorestrict = true\n\
-             [[resource.config]]\nhosts = \"{}\"\ncores = \"0-{}\"\n",
-            host.trim(),
+             [[resource.config]]\nhosts = \"{hosts}\"\ncores = \"0-{}\"\n",
             MOCK_CORES - 1
         );
         std::fs::write(&config, text)?;
