@@ -70,7 +70,7 @@ pub const MODULES: &[Entry] = &[
         name: "resource",
         needs: &["kvs"],
         from: Personality::Job,
-        everywhere: true,
+        everywhere: false,
     },
     Entry {
         name: "job-manager",
@@ -109,18 +109,6 @@ pub const MODULES: &[Entry] = &[
         everywhere: false,
     },
 ];
-
-impl Entry {
-    /// Modules that must run on this rank before it starts there: of those that it needs,
-    /// the others are asked where they are.
-    pub fn needs_on(&self, rank: u32) -> impl Iterator<Item = &'static str> {
-        let is_here = move |need: &&str| {
-            let needed = MODULES.iter().find(|entry| entry.name == *need);
-            rank == 0 || needed.is_some_and(|entry| entry.everywhere)
-        };
-        self.needs.iter().copied().filter(is_here)
-    }
-}
 
 /// The modules of a personality on a rank, in the order of the table.
 pub fn modules(personality: Personality, rank: u32) -> impl Iterator<Item = &'static Entry> {

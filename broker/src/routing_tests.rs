@@ -387,6 +387,20 @@ fn a_numbered_request_is_answered_with_its_number_on_the_way() {
 }
 
 #[test]
+fn a_request_keeps_its_number_when_its_sender_leaves_before_the_next_process_is_there() {
+    let mut probe = Probe::start(&["kvs"]);
+    let asker = probe.client(OWNER);
+    let (kvs, child) = probe.module("kvs");
+    probe.say(asker, Message::request("kvs.commit", 7));
+    let asked = probe.heard(kvs).unwrap();
+    probe.exit(child);
+    probe.tell(Input::PeerDown { peer: asker });
+    let (kvs, _) = probe.module_runs();
+    let again = probe.heard(kvs).expect("what was sent is done");
+    assert_eq!(again, asked, "or it is done twice");
+}
+
+#[test]
 fn a_request_to_the_broker_that_is_too_long_to_decode_is_refused() {
     let mut probe = Probe::start(&[]);
     let client = probe.client(OWNER);

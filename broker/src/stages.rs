@@ -125,8 +125,7 @@ impl Broker {
             });
         }
         for entry in wanted {
-            let mut needs = entry.needs_on(self.router.rank());
-            let ready = needs.all(|need| self.modules.runs(need));
+            let ready = entry.needs.iter().all(|need| self.modules.runs(need));
             if ready && !self.life.has_begun(entry.name) && !self.waits_for_restore(cx, entry.name)
             {
                 self.life.begin_module(entry.name);

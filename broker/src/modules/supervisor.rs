@@ -253,7 +253,7 @@ impl Broker {
     fn missing_need(&self, id: ModuleId) -> Option<&'static str> {
         let name = &self.modules.get(id)?.name;
         let entry = crate::rc::MODULES.iter().find(|entry| entry.name == name)?;
-        let mut needs = entry.needs_on(self.router.rank());
+        let mut needs = entry.needs.iter().copied();
         needs.find(|need| !self.modules.runs(need))
     }
 

@@ -126,9 +126,10 @@ impl Router {
     /// Opens a request that is about to be given to `to`, so that it can be answered.
     /// Gives it back with its number, if it has one, unless there was no room.
     fn open(&mut self, to: Hop, request: Message, past: Past) -> Option<(Message, Option<u64>)> {
-        // One who has left may still have a request on the way, and gets no answer.
+        // One who has left may still have a request on the way, and gets no answer. A process
+        // that has died may have done it: it keeps its number.
         let Some(requester) = self.requester(&request) else {
-            return Some((request, None));
+            return Some((request, past.number));
         };
         if !request.wants_response() {
             if request.topic().ends_with(".disconnect") {
