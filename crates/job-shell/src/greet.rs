@@ -16,8 +16,7 @@ use serde_json::Map;
 
 use crate::JobShell;
 use crate::core::RETRY_FIRST;
-use crate::hear::Others;
-use crate::job::{Job, JobError, Place};
+use crate::job::{Job, JobError};
 use crate::log::Level;
 use crate::state::{Move, State};
 
@@ -35,7 +34,7 @@ impl JobShell {
         let greeting = self.greetings;
         let hello = ShellHello {
             id: self.launch.id,
-            rank: self.place.rank,
+            rank: 0,
             pid: self.launch.pid,
             lease: self.launch.lease.clone(),
             again: self.job.is_some(),
@@ -80,9 +79,6 @@ impl JobShell {
             self.raised = true;
             self.signal_tasks(cx, signum);
             self.stop_starting(cx, signum);
-        }
-        if let Some(lost) = order.lost {
-            self.lost_shells(cx, lost);
         }
     }
 
@@ -137,37 +133,18 @@ impl JobShell {
             return;
         }
         let namespace = told.namespace.clone();
-        let place = Place::read(&told);
-        if let Ok((place, _)) = place {
-            self.place = place;
-        }
-        if self.place.is_leader() {
-            self.others = Others::of(self.place.size);
-            self.hear(cx);
-        }
-        let job = place.and_then(|place| {
-            let environment = environment.map_err(JobError::Attribute)?;
-            Job::new(self.launch.id, told, place, environment)
-        });
+        let job = environment
+            .map_err(JobError::Attribute)
+            .and_then(|environment| Job::new(self.launch.id, told, environment));
         match job {
             Ok(job) => {
                 let job = Rc::new(job);
                 self.job = Some(job.clone());
-                if job.is_leader() {
-                    self.remark(cx, &job.options.remarks);
-                }
-                for message in &job.adjusted {
-                    self.log(cx, Level::Warn, None, message);
-                }
+                self.remark(cx, &job.options.remarks);
                 self.prepare(cx);
             }
             Err(error) => {
                 tracing::debug!("{namespace}: {error}");
-                if !self.place.is_leader() {
-                    // The leading shell finds the same, and says so.
-                    self.count_code(1);
-                    return self.end_if_idle(cx);
-                }
                 self.remark(cx, error.remarks());
                 self.fatal(cx, 1, &error.to_string());
             }

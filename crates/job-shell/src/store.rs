@@ -236,10 +236,7 @@ impl JobShell {
     }
 
     fn is_leaving(&self) -> bool {
-        matches!(
-            self.state(),
-            State::Greeting | State::Draining | State::Leaving | State::Gone
-        )
+        !matches!(self.state(), State::Preparing | State::Running)
     }
 
     fn stored(&mut self, cx: &mut Cx<Self>, result: Result<Committed, Refusal>) {

@@ -6,10 +6,24 @@ use node::Input;
 use crate::stage;
 use crate::world::{Choice, SIGKILL, World};
 
+/// Longest that a module is slow.
+const SLOW_STEPS_MAX: usize = 300;
+
 impl World {
     /// One thing that can happen in this play.
     pub(crate) fn break_something(&mut self) {
-        let faults: &[fn(&mut World)] = if self.play.has_files() {
+        let faults: &[fn(&mut World)] = if self.play.has_shells() {
+            &[
+                World::kill_a_module,
+                World::kill_a_module,
+                World::kill_a_module,
+                World::kill_modules,
+                World::slow_a_module,
+                World::cut_a_program,
+                World::kill_a_shell,
+                World::crash,
+            ]
+        } else if self.play.has_files() {
             &[
                 World::kill_a_module,
                 World::kill_a_module,
@@ -51,9 +65,22 @@ impl World {
         process.to_broker.truncate(arrives);
         process.to_module.clear();
         process.exited = Some(SIGKILL);
+        process.events.clear();
         self.kills += 1;
+        if process.name == "job-manager" {
+            self.shells.ledger.borrow_mut().n_kills_of_manager += 1;
+        }
         let line = format!("kill {}", process.name);
         self.note(line);
+    }
+
+    /// A module takes nothing in for a while.
+    fn slow_a_module(&mut self) {
+        let slow = ["kvs", "content", "job-manager", "job-exec"];
+        let name = slow[self.rng.below(slow.len())].to_owned();
+        let steps = self.rng.below(SLOW_STEPS_MAX) as u64;
+        self.note(format!("{name} is slow for {steps} steps"));
+        self.slow = Some((name, steps));
     }
 
     fn reload_a_module(&mut self) {
@@ -87,6 +114,7 @@ impl World {
         self.note("crash".to_owned());
         self.kills += 1;
         self.processes.clear();
+        self.drop_shells();
         self.to_broker.clear();
         self.links.clear();
         self.programs.iter_mut().for_each(|program| program.cut());

@@ -3,8 +3,9 @@
 //!
 //! Read on in `play.rs` (what is simulated), `world.rs` (what happens next), `stage.rs`
 //! (how it begins), `faults.rs` (what goes wrong), `hosted.rs` (a node without its
-//! process), `by_hand.rs` (a world that a test moves step by step), `program.rs` (what programs are), `clients.rs` with `echo.rs` and `store/`
-//! (programs that ask, and the checkers of what they get); many brokers are in `tree/`. The cut is at messages:
+//! process), `by_hand.rs` (a world that a test moves step by step), `program.rs` (what programs are),
+//! `clients.rs` with `echo.rs`, `store/` and `jobs/` (programs that ask, and the checkers of what
+//! they get); many brokers are in `tree/`. The cut is at messages:
 //! sockets and processes are covered by `t/`. Only the content store has files, in a
 //! folder that ends with the run.
 //!
@@ -17,6 +18,7 @@ mod clients;
 mod echo;
 mod faults;
 mod hosted;
+mod jobs;
 mod play;
 mod program;
 mod rng;

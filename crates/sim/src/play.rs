@@ -1,6 +1,7 @@
 //! What is played: which modules, and which programs use them.
 
 use crate::clients::Client;
+use crate::jobs;
 use crate::program::Program;
 use crate::store;
 
@@ -15,6 +16,9 @@ pub enum Play {
     Kvs,
     /// The same with a content store that keeps each blob in a file of its own.
     KvsFiles,
+    /// An instance with every module, and programs that submit and follow jobs: whether each
+    /// runs once, ends once, and is told as it was.
+    Jobs,
     /// An instance with every module and no programs, to be moved by hand.
     Instance,
 }
@@ -27,7 +31,7 @@ const CONTENT_ARGS: &[&str] = &["journal_mode=MEMORY", "synchronous=OFF"];
 
 impl Play {
     /// All that run by themselves.
-    pub const ALL: [Play; 3] = [Play::Echo, Play::Kvs, Play::KvsFiles];
+    pub const ALL: [Play; 4] = [Play::Echo, Play::Kvs, Play::KvsFiles, Play::Jobs];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -35,6 +39,7 @@ impl Play {
             Play::Echo => "echo",
             Play::Kvs => "kvs",
             Play::KvsFiles => "kvs-files",
+            Play::Jobs => "jobs",
             Play::Instance => "instance",
         }
     }
@@ -48,7 +53,7 @@ impl Play {
     pub(crate) fn attrs(self) -> &'static [&'static str] {
         match self {
             Play::KvsFiles => &["content.backing-module=content-files"],
-            Play::Echo | Play::Kvs | Play::Instance => &[],
+            Play::Echo | Play::Kvs | Play::Jobs | Play::Instance => &[],
         }
     }
 
@@ -62,7 +67,7 @@ impl Play {
                 ("kvs-watch", &[]),
                 ("heartbeat", &[]),
             ],
-            Play::Instance => Play::INSTANCE,
+            Play::Instance | Play::Jobs => Play::INSTANCE,
             Play::KvsFiles => &[
                 ("content", &[]),
                 ("kvs", &[]),
@@ -92,8 +97,30 @@ impl Play {
         self != Play::Echo
     }
 
-    pub(crate) fn programs(self) -> Vec<Box<dyn Program>> {
+    /// Whether job shells run in it.
+    pub(crate) fn has_shells(self) -> bool {
+        self == Play::Jobs
+    }
+
+    /// Steps with load and faults.
+    pub(crate) fn load_steps(self) -> u64 {
         match self {
+            Play::Jobs => 4000,
+            _ => 1500,
+        }
+    }
+
+    /// The configuration of the instance.
+    pub(crate) fn config(self) -> proto::Object {
+        match self {
+            Play::Jobs => jobs::config(),
+            _ => proto::Object::default(),
+        }
+    }
+
+    pub(crate) fn programs(self, ledger: &jobs::Shared) -> Vec<Box<dyn Program>> {
+        match self {
+            Play::Jobs => jobs::programs(ledger),
             Play::Instance => Vec::new(),
             Play::Echo => (0..3)
                 .map(|_| Box::new(Client::default()) as Box<dyn Program>)

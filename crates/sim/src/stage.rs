@@ -21,6 +21,7 @@ use wire::{Kind, Message};
 
 use crate::echo::Echo;
 use crate::hosted::{AnyNode, Hosted};
+use crate::jobs::Pids;
 use crate::play::Play;
 use crate::world::{QUIET_STEPS_MAX, World};
 
@@ -127,7 +128,10 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
             .set_from_command_line(&format!("statedir={folder}"))
             .expect(in_table);
     }
-    let setup = setup(attrs, seed, Links::alone());
+    let setup = Setup {
+        config: play.config(),
+        ..setup(attrs, seed, Links::alone())
+    };
     let names = play.modules().iter().map(|(name, _)| name);
     let files = Files {
         known: names
@@ -192,7 +196,7 @@ fn alone<M: Module<Worker = ()>>() -> Box<dyn AnyNode> {
 }
 
 /// A module by its name.
-pub(crate) fn module(name: &str) -> Box<dyn AnyNode> {
+pub(crate) fn module(name: &str, pids: &Pids) -> Box<dyn AnyNode> {
     match name {
         "echo" => alone::<Echo>(),
         "heartbeat" => alone::<Heartbeat>(),
@@ -214,7 +218,7 @@ pub(crate) fn module(name: &str) -> Box<dyn AnyNode> {
             ModuleNode::<job_exec::JobExec>::default(),
             job_exec::Surroundings {
                 job_shell: "no shell is started".to_owned(),
-                processes: Box::<job_exec::ThisHost>::default(),
+                processes: Box::new(pids.clone()),
             },
         )),
         "sched-simple" => alone::<sched_simple::SchedSimple>(),

@@ -9,14 +9,16 @@ use node::{ChildEvent, ChildId, Input, Now, Output, PeerId, PeerKind};
 use wire::Message;
 
 use crate::hosted::{AnyNode, Hosted};
+use crate::jobs::Shells;
 use crate::play::Play;
 use crate::program::Program;
 use crate::rng::Rng;
 use crate::stage::Loader;
 
-/// Steps with load and faults, then the most steps until all is quiet.
-const LOAD_STEPS: u64 = 1500;
+/// The most steps until all is quiet after those with load and faults.
 pub(crate) const QUIET_STEPS_MAX: u64 = 50_000;
+/// Most time that passes while there is something to do, in milliseconds.
+const MOMENT_MS: usize = 20;
 /// Most messages that a module finds when it looks.
 const BURST_MAX: usize = 4;
 /// SIGKILL, as a wait status too.
@@ -34,6 +36,8 @@ pub(crate) struct Process {
     pub(crate) known: bool,
     pub(crate) identity: String,
     pub(crate) exited: Option<i32>,
+    /// What has happened to its children and it was not told yet.
+    pub(crate) events: VecDeque<Input>,
 }
 
 /// What a run amounts to.
@@ -64,6 +68,10 @@ pub struct World {
     /// What came for clients of [`World::by_hand`].
     pub(crate) heard: BTreeMap<PeerId, Vec<Message>>,
     pub(crate) loader: Loader,
+    /// Job shells, and what is known of jobs from outside.
+    pub(crate) shells: Shells,
+    /// A module that takes nothing in, and for how many steps.
+    pub(crate) slow: Option<(String, u64)>,
     pub(crate) last_peer: u64,
     pub(crate) seed: u64,
     pub(crate) folder: Option<tempfile::TempDir>,
@@ -88,6 +96,7 @@ impl World {
     /// hundred steps.
     pub fn new(play: Play, seed: u64, kill_percent: u64) -> World {
         let folder = play.has_files().then(crate::stage::folder);
+        let shells = Shells::default();
         World {
             play,
             rng: Rng::new(seed),
@@ -97,7 +106,9 @@ impl World {
             },
             broker: crate::stage::broker(play, seed, folder.as_ref()),
             processes: Vec::new(),
-            programs: play.programs(),
+            programs: play.programs(&shells.ledger),
+            shells,
+            slow: None,
             links: Vec::new(),
             to_broker: BTreeMap::new(),
             heard: BTreeMap::new(),
@@ -121,7 +132,7 @@ impl World {
     /// Runs load and faults, then waits for quiet. Panics when a checker speaks.
     pub fn run(mut self) -> Report {
         self.set_the_stage();
-        for step in 0..LOAD_STEPS {
+        for step in 0..self.play.load_steps() {
             self.load_step(step);
         }
         for _ in 0..QUIET_STEPS_MAX {
@@ -195,15 +206,33 @@ impl World {
             }
         }
         for (at, process) in self.processes.iter().enumerate() {
-            if !process.to_module.is_empty() {
+            let is_slow = self
+                .slow
+                .as_ref()
+                .is_some_and(|(name, _)| *name == process.name);
+            if !process.to_module.is_empty() && !is_slow {
                 choices.push(Choice::ToModule(at));
             }
             if !process.to_broker.is_empty() {
                 choices.push(Choice::FromModule(at));
             }
+            if !process.events.is_empty() {
+                choices.push(Choice::Event(at));
+            }
+        }
+        choices.extend(self.busy_shells().map(Choice::Shell));
+        self.slow = self
+            .slow
+            .take()
+            .and_then(|(name, steps)| Some((name, steps.checked_sub(1)?)));
+        if choices.is_empty() && self.slow.take().is_some() {
+            return;
         }
         if choices.is_empty() || self.rng.chance(5) {
-            choices.push(Choice::Time);
+            choices.push(match choices.is_empty() || !self.play.has_shells() {
+                true => Choice::Time,
+                false => Choice::Moment,
+            });
         }
         let at = self.rng.below(choices.len());
         self.perform(choices[at]);
@@ -250,7 +279,14 @@ impl World {
                     );
                 }
             }
+            Choice::Event(at) => {
+                if let Some(event) = self.processes[at].events.pop_front() {
+                    self.tell_module(at, event);
+                }
+            }
+            Choice::Shell(at) => self.turn_of_shell(at),
             Choice::Time => self.pass_time(),
+            Choice::Moment => self.pass_moment(),
         }
     }
 
@@ -260,6 +296,16 @@ impl World {
         let Some(at) = nodes.chain([self.broker.deadline()]).flatten().min() else {
             return;
         };
+        self.pass_until(at);
+    }
+
+    /// Some time goes on, while there is something to do.
+    fn pass_moment(&mut self) {
+        let ms = self.rng.below(MOMENT_MS + 1) as u64;
+        self.pass_until(self.now.mono + Duration::from_millis(ms));
+    }
+
+    fn pass_until(&mut self, at: Duration) {
         let spent = at.saturating_sub(self.now.mono);
         self.now.mono += spent;
         self.now.wall += spent.as_secs_f64();
@@ -327,6 +373,8 @@ impl World {
                     self.to_broker.entry(to).or_default().extend(more);
                 } else if let Some(process) = self.processes.iter_mut().find(|p| p.peer == to) {
                     process.to_module.push_back(message);
+                } else {
+                    self.shell_hears(to, &message);
                 }
             }
             Output::Spawn { child, spawn } => self.start(child, &spawn),
@@ -341,7 +389,7 @@ impl World {
 
     fn start(&mut self, child: ChildId, spawn: &node::Spawn) {
         let name = &spawn.argv[0];
-        let node = crate::stage::module(name);
+        let node = crate::stage::module(name, &self.shells.pids);
         let uuid = spawn
             .env_add
             .iter()
@@ -357,6 +405,7 @@ impl World {
             known: false,
             identity: uuid.map(|(_, uuid)| uuid.clone()).unwrap_or_default(),
             exited: None,
+            events: VecDeque::new(),
         });
         let at = self.processes.len() - 1;
         self.tell_module(
@@ -371,16 +420,21 @@ impl World {
     pub(crate) fn tell_module(&mut self, at: usize, input: Input) {
         let process = &mut self.processes[at];
         process.node.handle(self.now, input);
-        while let Some(output) = process.node.poll() {
+        while let Some(output) = self.processes[at].node.poll() {
+            let process = &mut self.processes[at];
+            let peer = process.peer;
             match output {
                 Output::Send { message, .. } => process.to_broker.push_back(message),
                 Output::Exit { code } => process.exited = Some(code << 8),
+                Output::Spawn { child, spawn } => self.start_shell(peer, child, &spawn),
+                Output::Kill { child, signum, .. } => self.signal_shell(peer, child, signum),
                 _ => {}
             }
         }
     }
 
     pub(crate) fn bury_the_dead(&mut self) {
+        self.bury_shells();
         while let Some(at) = self.processes.iter().position(|p| p.exited.is_some()) {
             // What is on its way to the broker arrives before the news of the end.
             while !self.processes[at].to_broker.is_empty() {
@@ -402,7 +456,8 @@ impl World {
             || self
                 .processes
                 .iter()
-                .any(|p| !p.to_module.is_empty() || !p.to_broker.is_empty())
+                .any(|p| !p.to_module.is_empty() || !p.to_broker.is_empty() || !p.events.is_empty())
+            || self.busy_shells().next().is_some()
     }
 
     /// The quiet checker: nothing is under way and nobody waits.
@@ -417,5 +472,12 @@ pub(crate) enum Choice {
     FromProgram(PeerId),
     FromModule(usize),
     ToModule(usize),
+    /// Something has happened to a child of a module.
+    Event(usize),
+    /// A job shell does something.
+    Shell(usize),
+    /// Time goes on to the next deadline.
     Time,
+    /// Some time goes on.
+    Moment,
 }

@@ -11,8 +11,9 @@ use crate::run::{cargo, run};
 #[derive(clap::Args)]
 pub struct SimArgs {
     /// What is played: echo (requests and answers get through), kvs and kvs-files (nothing
-    /// that was acknowledged is lost), or tree (many brokers agree). All if not said
-    #[arg(value_parser = ["echo", "kvs", "kvs-files", "tree"])]
+    /// that was acknowledged is lost), jobs (each runs and ends once, and is told as it was),
+    /// or tree (many brokers agree). All if not said
+    #[arg(value_parser = ["echo", "kvs", "kvs-files", "jobs", "tree"])]
     play: Option<String>,
     /// Run this seed alone and print its trace: how a failure is looked at
     #[arg(long, value_name = "N", requires = "play")]
@@ -49,7 +50,7 @@ pub fn sim(args: &SimArgs) -> Result<bool> {
     };
     let plays = match &args.play {
         Some(play) => vec![play.as_str()],
-        None => vec!["echo", "kvs", "kvs-files", "tree"],
+        None => vec!["echo", "kvs", "kvs-files", "jobs", "tree"],
     };
     let mut passed = true;
     for play in plays {

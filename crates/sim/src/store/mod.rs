@@ -61,7 +61,7 @@ pub(crate) fn programs() -> Vec<Box<dyn Program>> {
 }
 
 /// A request.
-fn ask(tag: u32, request: &impl Method, flags: u8) -> Message {
+pub(crate) fn ask(tag: u32, request: &impl Method, flags: u8) -> Message {
     let mut message = request.to_message(tag);
     message.set_flag(flags, true);
     message
@@ -73,7 +73,7 @@ fn streaming(tag: u32, request: &impl Method) -> Message {
 }
 
 /// The tag of a response and whether it is a success.
-fn outcome_of(response: &Message) -> Option<(u32, Result<(), Errno>)> {
+pub(crate) fn outcome_of(response: &Message) -> Option<(u32, Result<(), Errno>)> {
     match response.kind {
         Kind::Response {
             errnum: 0,

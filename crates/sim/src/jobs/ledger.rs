@@ -1,0 +1,142 @@
+//! What is known of jobs from outside: what was asked, what was told, what ran.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proto::data::JobId;
+
+use super::reader::Sight;
+use super::task::Wish;
+
+/// The ledger of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// Submissions by name, in order.
+    submissions: BTreeMap<String, Submission>,
+    /// Acknowledged jobs, in the order in which that was heard of.
+    pub(super) jobs: Vec<JobId>,
+    /// Jobs that nobody was told of: their submitters were cut off.
+    pub(super) strays: Vec<JobId>,
+    /// Somebody has asked for the end of these.
+    pub(super) canceled: BTreeSet<JobId>,
+    /// Whom these have been found inactive by.
+    pub(super) inactive: BTreeSet<JobId>,
+    /// What shells have done, by job.
+    pub(super) shells: BTreeMap<JobId, Run>,
+    /// Cores under a shell that runs, by rank and number.
+    busy: BTreeMap<(u32, u32), JobId>,
+    /// Everything has died at once, this often.
+    pub(super) n_crashes: u64,
+    /// How often the job manager was killed.
+    pub(crate) n_kills_of_manager: u64,
+    /// Exceptions whose request was acknowledged.
+    pub(super) raised: BTreeSet<JobId>,
+    /// What was seen of jobs while they lived.
+    pub(super) sights: Vec<(JobId, Sight)>,
+    /// Jobs whose output was looked at.
+    pub(super) outputs: BTreeSet<JobId>,
+}
+
+/// One submission.
+#[derive(Debug, Clone)]
+pub(super) struct Submission {
+    pub wish: Wish,
+    /// The job that was acknowledged.
+    pub id: Option<JobId>,
+    /// Not answered yet.
+    pub is_open: bool,
+}
+
+/// What shells have done for a job.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Run {
+    /// How often one was told the job.
+    pub n_begun: u32,
+    /// Lines of output that are stored for sure.
+    pub stored: Vec<String>,
+    /// Lines of output that may be stored besides.
+    pub open: Vec<String>,
+    /// Its code was taken as the outcome.
+    pub outcome: Option<u8>,
+    /// Its process was killed, with the tasks.
+    pub is_killed: bool,
+    /// job-exec did not want it any more.
+    pub is_sent_away: bool,
+}
+
+impl Ledger {
+    /// A job is being submitted.
+    pub(super) fn submit(&mut self, wish: Wish) {
+        let submission = Submission {
+            id: None,
+            is_open: true,
+            wish,
+        };
+        let name = submission.wish.name.clone();
+        self.submissions.insert(name, submission);
+    }
+
+    fn answered(&mut self, name: &str) -> &mut Submission {
+        let submission = self.submissions.get_mut(name).expect("it was submitted");
+        submission.is_open = false;
+        submission
+    }
+
+    /// A submission was acknowledged.
+    pub(super) fn acknowledge(&mut self, name: &str, id: JobId) {
+        assert!(!self.jobs.contains(&id), "{id} was given out twice");
+        self.answered(name).id = Some(id);
+        self.jobs.push(id);
+    }
+
+    /// Nobody will hear what became of a submission.
+    pub(super) fn give_up(&mut self, name: &str) {
+        self.answered(name);
+    }
+
+    /// All submissions.
+    pub(super) fn submissions(&self) -> impl Iterator<Item = &Submission> {
+        self.submissions.values()
+    }
+
+    /// The submission of a job name.
+    pub(super) fn of_name(&self, name: &str) -> Option<&Submission> {
+        self.submissions.get(name)
+    }
+
+    /// What the shells of a job have done.
+    pub(super) fn run(&mut self, id: JobId) -> &mut Run {
+        self.shells.entry(id).or_default()
+    }
+
+    /// A shell begins to run a job on these cores.
+    pub(super) fn begin(&mut self, id: JobId, cores: &[(u32, u32)]) {
+        let run = self.run(id);
+        run.n_begun += 1;
+        assert_eq!(run.n_begun, 1, "{id} runs a second time");
+        for core in cores {
+            let before = self.busy.insert(*core, id);
+            assert_eq!(before, None, "{id} runs on core {core:?}, which is in use");
+        }
+    }
+
+    /// A shell does not run anything any more.
+    pub(super) fn end(&mut self, id: JobId) {
+        self.busy.retain(|_, job| *job != id);
+    }
+
+    /// Everything has died at once.
+    pub(super) fn crash(&mut self) {
+        self.n_crashes += 1;
+        self.busy.clear();
+    }
+
+    /// Whether every submission is answered, and all jobs that were acknowledged are over, as
+    /// far as anyone has heard.
+    pub(super) fn is_over(&self) -> bool {
+        let is_still = self
+            .submissions
+            .values()
+            .all(|submission| !submission.is_open);
+        is_still && self.jobs.iter().all(|id| self.inactive.contains(id))
+    }
+}

@@ -1,0 +1,65 @@
+//! Programs that submit, end, follow and list jobs, mock shells that run them, and the
+//! checkers of what comes of it.
+//!
+//! All of them know what a client is promised and no more. What a job is to do follows from
+//! its name (`task.rs`); what was asked and told is in `ledger.rs`; what a log of events means
+//! is in `history.rs`, written down a second time on purpose. Read on in `submitter.rs`,
+//! `meddler.rs`, `follower.rs` and `reader.rs` (who is at work), `auditor.rs` (who looks at
+//! everything in the end) and `shell.rs` with `stage.rs` (job shells without tasks).
+
+mod auditor;
+mod desk;
+mod follower;
+mod history;
+mod ledger;
+mod meddler;
+mod reader;
+mod shell;
+mod stage;
+mod submitter;
+mod task;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use crate::program::Program;
+use auditor::Auditor;
+use follower::Follower;
+use ledger::Ledger;
+use meddler::Meddler;
+use reader::Reader;
+pub(crate) use stage::{Pids, Shells};
+use submitter::Submitter;
+
+/// Submitters at work.
+const SUBMITTERS: usize = 3;
+/// Cores of the one node.
+pub(crate) const CORES: u32 = 4;
+
+/// What all programs and shells of a run share.
+pub(crate) type Shared = Rc<RefCell<Ledger>>;
+
+/// Everyone who uses the job services.
+pub(crate) fn programs(ledger: &Shared) -> Vec<Box<dyn Program>> {
+    let mut programs: Vec<Box<dyn Program>> = Vec::new();
+    for number in 0..SUBMITTERS {
+        programs.push(Box::new(Submitter::new(number, ledger.clone())));
+    }
+    programs.push(Box::new(Meddler::new(ledger.clone())));
+    programs.push(Box::new(Follower::new(ledger.clone())));
+    programs.push(Box::new(Reader::new(ledger.clone())));
+    programs.push(Box::new(Auditor::new(ledger.clone())));
+    programs
+}
+
+/// The configuration of an instance whose one node has [`CORES`].
+pub(crate) fn config() -> proto::Object {
+    let config = serde_json::json!({
+        "resource": {
+            "noverify": true,
+            "norestrict": true,
+            "config": [{"hosts": "sim", "cores": format!("0-{}", CORES - 1)}],
+        }
+    });
+    serde_json::from_value(config).expect("an object")
+}

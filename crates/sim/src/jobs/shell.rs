@@ -1,0 +1,329 @@
+//! A job shell without tasks: it greets job-exec, takes orders, stores lines of output in the
+//! job's namespace, and says its last word until it is answered, as `crates/job-shell` does
+//! (protocol/13 sections 5 to 8). It outlives job-exec.
+
+use proto::data::{JobId, Jobspec};
+use proto::job_exec::{ShellExit, ShellHello, ShellJob, ShellOrder};
+use proto::kvs::{Commit, Op};
+use proto::{Errno, Payload};
+use serde_json::json;
+use wire::{Flags, Message};
+
+use super::Shared;
+use super::history::cores_of;
+use super::task::of_command;
+use crate::rng::Rng;
+use crate::store::{ask, outcome_of};
+
+/// The exit code of one that is not wanted.
+const UNWANTED: u8 = 1;
+
+/// A job shell.
+pub(super) struct Shell {
+    pub id: JobId,
+    lease: String,
+    pid: i32,
+    ledger: Shared,
+    tag: u32,
+    hello: Option<u32>,
+    exit: Option<u32>,
+    commit: Option<(u32, Commit, Vec<String>)>,
+    /// A commit that may or may not have been done.
+    again: Option<(Commit, Vec<String>)>,
+    job: Option<Job>,
+    seq: u64,
+    at: At,
+}
+
+/// What it was told to run.
+struct Job {
+    namespace: String,
+    steps: u8,
+    code: u8,
+    n_lines: u8,
+    t: f64,
+    /// Its last line, which goes with its last word.
+    last: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Without a job.
+    Greeting,
+    /// Tasks would be running.
+    Running,
+    /// They have ended with this code, which nobody has taken yet.
+    Leaving(u8),
+    /// Nothing is left to do.
+    Gone(u8),
+}
+
+impl Shell {
+    /// A shell that was just started.
+    pub fn new(id: JobId, lease: String, pid: i32, ledger: Shared) -> Shell {
+        Shell {
+            id,
+            lease,
+            pid,
+            ledger,
+            tag: 0,
+            hello: None,
+            exit: None,
+            commit: None,
+            again: None,
+            job: None,
+            seq: 0,
+            at: At::Greeting,
+        }
+    }
+
+    /// The exit code, once it has ended.
+    pub fn ended(&self) -> Option<u8> {
+        match self.at {
+            At::Gone(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether it would do something if it had its turn.
+    pub fn has_work(&self) -> bool {
+        let is_leaving = matches!(self.at, At::Leaving(_));
+        match self.at {
+            At::Gone(_) => false,
+            _ if self.hello.is_none() && !is_leaving => true,
+            At::Greeting => false,
+            At::Running => self.commit.is_none(),
+            At::Leaving(_) => self.commit.is_none() && self.exit.is_none(),
+        }
+    }
+
+    /// Its turn.
+    pub fn tick(&mut self, now: f64, rng: &mut Rng) -> Option<Message> {
+        if matches!(self.at, At::Gone(_)) {
+            return None;
+        }
+        if self.hello.is_none() && !matches!(self.at, At::Leaving(_)) {
+            return Some(self.greet());
+        }
+        if let Some((commit, lines)) = self.again.take() {
+            return Some(self.store(commit, lines));
+        }
+        let is_running = self.at == At::Running && rng.chance(50);
+        match self.at {
+            _ if self.commit.is_some() => None,
+            At::Running if is_running => self.run(now),
+            At::Leaving(code) if self.exit.is_none() => Some(self.leave(code, now)),
+            _ => None,
+        }
+    }
+
+    fn greet(&mut self) -> Message {
+        self.tag += 1;
+        self.hello = Some(self.tag);
+        let hello = ShellHello {
+            id: self.id,
+            rank: 0,
+            pid: self.pid,
+            lease: self.lease.clone(),
+            again: self.job.is_some(),
+        };
+        ask(self.tag, &hello, Flags::STREAMING)
+    }
+
+    /// Stores a line, or has no more.
+    fn run(&mut self, now: f64) -> Option<Message> {
+        let job = self.job.as_mut()?;
+        if job.n_lines == job.steps {
+            self.stop(self.job.as_ref()?.code);
+            return None;
+        }
+        job.t = job.t.max(now);
+        let line = line(job.t, job.n_lines);
+        let mut commit = Commit::new(&job.namespace);
+        if job.n_lines == 0 {
+            let t = job.t;
+            let header = format!(r#"{{"timestamp":{t:.6},"name":"header","context":{{}}}}"#);
+            commit = commit.append("output", header + "\n");
+            let start = format!(r#"{{"timestamp":{t:.6},"name":"shell.start"}}"#);
+            commit = commit.append("exec.eventlog", start + "\n");
+        }
+        job.n_lines += 1;
+        let op = Op::append("output", line.clone() + "\n");
+        self.seq += 1;
+        let commit = commit.op(op).once(&self.lease, self.seq);
+        self.ledger
+            .borrow_mut()
+            .run(self.id)
+            .open
+            .push(line.clone());
+        Some(self.store(commit, vec![line]))
+    }
+
+    fn store(&mut self, commit: Commit, lines: Vec<String>) -> Message {
+        self.tag += 1;
+        let message = ask(self.tag, &commit, 0);
+        self.commit = Some((self.tag, commit, lines));
+        message
+    }
+
+    fn leave(&mut self, code: u8, now: f64) -> Message {
+        let mut output = String::new();
+        if let Some(job) = &mut self.job {
+            let t = job.t.max(now);
+            let is_first = job.last.is_none();
+            let last = job.last.get_or_insert_with(|| line(t, u8::MAX));
+            if is_first {
+                let mut ledger = self.ledger.borrow_mut();
+                ledger.run(self.id).open.push(last.clone());
+            }
+            output = format!("{last}\n");
+        }
+        self.tag += 1;
+        self.exit = Some(self.tag);
+        let exit = ShellExit {
+            id: self.id,
+            rank: 0,
+            lease: self.lease.clone(),
+            code,
+            log: String::new(),
+            output,
+        };
+        ask(self.tag, &exit, 0)
+    }
+
+    /// Its tasks end.
+    fn stop(&mut self, code: u8) {
+        match self.at {
+            At::Greeting | At::Running => {
+                self.ledger.borrow_mut().end(self.id);
+                self.at = At::Leaving(code);
+            }
+            At::Leaving(_) | At::Gone(_) => {}
+        }
+    }
+
+    /// A signal arrives at the process or comes as an order.
+    pub fn signal(&mut self, signum: i32) {
+        let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
+        self.stop(code);
+    }
+
+    /// Takes in a response.
+    pub fn take(&mut self, message: &Message, now: f64) {
+        let (tag, result) = outcome_of(message).expect("a response");
+        if Some(tag) == self.hello {
+            return self.ordered(result, message, now);
+        }
+        if Some(tag) == self.exit {
+            self.exit = None;
+            return self.dismissed(result);
+        }
+        if let Some((_, commit, lines)) = self.commit.take_if(|(commit, ..)| *commit == tag) {
+            self.stored(result, commit, lines);
+        }
+    }
+
+    fn ordered(&mut self, result: Result<(), Errno>, message: &Message, now: f64) {
+        if let Err(errno) = result {
+            self.hello = None;
+            if is_final(errno) && !matches!(self.at, At::Leaving(_)) {
+                self.abandon();
+            }
+            return;
+        }
+        let order = ShellOrder::decode(message.payload()).expect("an order");
+        if let Some(job) = order.job
+            && self.at == At::Greeting
+        {
+            self.begin(&job, now);
+        }
+        if let Some(signum) = order.signal {
+            self.signal(signum);
+        }
+    }
+
+    fn begin(&mut self, told: &ShellJob, now: f64) {
+        let spec = Jobspec::decode(&told.jobspec.to_string()).expect("a jobspec");
+        let (steps, code) = of_command(&spec.command()).expect("our command");
+        let cores = cores_of(&told.r.to_string());
+        self.ledger.borrow_mut().begin(self.id, &cores);
+        self.job = Some(Job {
+            namespace: told.namespace.clone(),
+            steps,
+            code,
+            n_lines: 0,
+            last: None,
+            t: now.max(told.t_log),
+        });
+        self.at = At::Running;
+    }
+
+    fn stored(&mut self, result: Result<(), Errno>, commit: Commit, lines: Vec<String>) {
+        match result {
+            Ok(()) => {
+                let mut ledger = self.ledger.borrow_mut();
+                let run = ledger.run(self.id);
+                run.open.retain(|line| !lines.contains(line));
+                run.stored.extend(lines);
+            }
+            // It may be done or not; it is not done twice.
+            Err(Errno::EHOSTUNREACH) => self.again = Some((commit, lines)),
+            // The namespace is gone with the job: nobody waits for our words.
+            Err(_) => {}
+        }
+    }
+
+    fn dismissed(&mut self, result: Result<(), Errno>) {
+        let At::Leaving(code) = self.at else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                let mut ledger = self.ledger.borrow_mut();
+                let run = ledger.run(self.id);
+                run.outcome = Some(code);
+                let rest = std::mem::take(&mut run.open);
+                run.stored.extend(rest);
+                drop(ledger);
+                self.at = At::Gone(code);
+            }
+            Err(errno) if is_final(errno) => self.abandon(),
+            // Said again in its next turn.
+            Err(_) => {}
+        }
+    }
+
+    /// job-exec does not want it.
+    fn abandon(&mut self) {
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.end(self.id);
+        ledger.run(self.id).is_sent_away = true;
+        drop(ledger);
+        self.at = At::Gone(UNWANTED);
+    }
+
+    /// Its process is killed, and its tasks with it.
+    pub fn kill(&mut self) {
+        let mut ledger = self.ledger.borrow_mut();
+        ledger.end(self.id);
+        ledger.run(self.id).is_killed = true;
+    }
+}
+
+/// A line of output of a number.
+fn line(t: f64, n: u8) -> String {
+    let data = json!({"stream": "stdout", "rank": "0", "data": marker(n)});
+    format!(r#"{{"timestamp":{t:.6},"name":"data","context":{data}}}"#)
+}
+
+fn marker(n: u8) -> String {
+    format!("line {n};")
+}
+
+/// Whether job-exec will not change its mind.
+fn is_final(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::ESRCH | Errno::ECANCELED | Errno::EPERM | Errno::EPROTO
+    )
+}

@@ -1,0 +1,174 @@
+//! The processes of mock shells: their numbers, their links, their parents.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use job_exec::{Process, Processes, Seen};
+use node::{ChildEvent, ChildId, Input, PeerId, Spawn, StdioFd};
+use proto::data::JobId;
+
+use super::Shared;
+use super::shell::Shell;
+use crate::world::{SIGKILL, World};
+
+/// The numbers of processes that run.
+#[derive(Debug, Clone, Default)]
+#[allow(
+    clippy::disallowed_types,
+    reason = "it is shared with what would be another thread"
+)]
+pub(crate) struct Pids(Arc<Mutex<BTreeSet<i32>>>);
+
+impl Pids {
+    fn edit<T>(&self, edit: impl FnOnce(&mut BTreeSet<i32>) -> T) -> T {
+        edit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Processes for Pids {
+    fn look(&mut self, pid: i32) -> Seen {
+        match self.edit(|pids| pids.contains(&pid)) {
+            true => Seen::Runs(Process {
+                pid,
+                start: 1,
+                boot: "sim".to_owned(),
+            }),
+            false => Seen::Gone,
+        }
+    }
+}
+
+/// A mock shell that runs.
+pub(crate) struct Hosted {
+    shell: Shell,
+    pub(crate) link: PeerId,
+    pid: i32,
+    /// Link of the module process whose child it is, and its number there.
+    parent: (PeerId, ChildId),
+    /// Its process is killed.
+    is_killed: bool,
+}
+
+/// All mock shells.
+#[derive(Default)]
+pub(crate) struct Shells {
+    pub(crate) all: Vec<Hosted>,
+    pub(crate) pids: Pids,
+    last_pid: i32,
+    pub(crate) ledger: Shared,
+}
+
+impl World {
+    /// A module starts a job shell.
+    pub(crate) fn start_shell(&mut self, parent: PeerId, child: ChildId, spawn: &Spawn) {
+        let id = spawn.argv.get(1).and_then(|id| id.parse().ok());
+        let id = JobId(id.expect("a shell is told its job"));
+        let lease = spawn
+            .env_add
+            .iter()
+            .find(|(name, _)| name == "FLUX_SHELL_LEASE");
+        let lease = lease.map(|(_, lease)| lease.clone()).unwrap_or_default();
+        self.shells.last_pid += 1;
+        let pid = self.shells.last_pid;
+        self.shells.pids.edit(|pids| pids.insert(pid));
+        let link = self.connect();
+        let shell = Shell::new(id, lease, pid, self.shells.ledger.clone());
+        self.note(format!("shell {pid} of {id} starts"));
+        self.shells.all.push(Hosted {
+            shell,
+            link,
+            pid,
+            parent: (parent, child),
+            is_killed: false,
+        });
+        self.tell_parent((parent, child), ChildEvent::Started { pid });
+    }
+
+    /// What happens to a child is told to a parent that still runs, in its turn.
+    fn tell_parent(&mut self, (parent, child): (PeerId, ChildId), event: ChildEvent) {
+        let process = self.processes.iter_mut().find(|p| p.peer == parent);
+        if let Some(process) = process {
+            process.events.push_back(Input::Child { child, event });
+        }
+    }
+
+    /// Shells that would do something.
+    pub(crate) fn busy_shells(&self) -> impl Iterator<Item = usize> {
+        let shells = self.shells.all.iter().enumerate();
+        shells
+            .filter(|(_, shell)| shell.shell.has_work())
+            .map(|(at, _)| at)
+    }
+
+    /// A shell has its turn.
+    pub(crate) fn turn_of_shell(&mut self, at: usize) {
+        let hosted = &mut self.shells.all[at];
+        let message = hosted.shell.tick(self.now.wall, &mut self.rng);
+        let queue = self.to_broker.entry(hosted.link).or_default();
+        queue.extend(message);
+    }
+
+    /// Whether this link is a shell's, which takes in what has come for it.
+    pub(crate) fn shell_hears(&mut self, link: PeerId, message: &wire::Message) -> bool {
+        let shell = self.shells.all.iter_mut().find(|shell| shell.link == link);
+        let now = self.now.wall;
+        shell.map(|shell| shell.shell.take(message, now)).is_some()
+    }
+
+    /// A module sends a signal to its child.
+    pub(crate) fn signal_shell(&mut self, parent: PeerId, child: ChildId, signum: i32) {
+        let hosted = self.shells.all.iter_mut();
+        let mut hosted = hosted.filter(|shell| shell.parent == (parent, child));
+        let Some(hosted) = hosted.next() else {
+            return;
+        };
+        match signum {
+            SIGKILL => {
+                hosted.shell.kill();
+                hosted.is_killed = true;
+            }
+            signum => hosted.shell.signal(signum),
+        }
+    }
+
+    /// One of the shells is killed by somebody else.
+    pub(crate) fn kill_a_shell(&mut self) {
+        if self.shells.all.is_empty() {
+            return;
+        }
+        let at = self.rng.below(self.shells.all.len());
+        let hosted = &mut self.shells.all[at];
+        hosted.shell.kill();
+        hosted.is_killed = true;
+        let line = format!("kill shell {} of {}", hosted.pid, hosted.shell.id);
+        self.note(line);
+    }
+
+    /// Those that have ended leave: their links end, their parents hear of it.
+    pub(crate) fn bury_shells(&mut self) {
+        let is_over = |shell: &Hosted| shell.is_killed || shell.shell.ended().is_some();
+        while let Some(at) = self.shells.all.iter().position(is_over) {
+            let hosted = self.shells.all.remove(at);
+            let status = match hosted.shell.ended() {
+                _ if hosted.is_killed => SIGKILL,
+                code => i32::from(code.unwrap_or(0)) << 8,
+            };
+            self.note(format!("shell {} ends with {status}", hosted.pid));
+            self.shells.pids.edit(|pids| pids.remove(&hosted.pid));
+            self.to_broker.remove(&hosted.link);
+            self.tell_broker(Input::PeerDown { peer: hosted.link });
+            for stream in [StdioFd::Stdout, StdioFd::Stderr] {
+                let (data, eof) = (bytes::Bytes::new(), true);
+                self.tell_parent(hosted.parent, ChildEvent::Output { stream, data, eof });
+            }
+            self.tell_parent(hosted.parent, ChildEvent::Exited { status });
+        }
+    }
+
+    /// Everything dies at once: shells end with their broker.
+    pub(crate) fn drop_shells(&mut self) {
+        self.shells.all.clear();
+        self.shells.pids.edit(BTreeSet::clear);
+        self.shells.ledger.borrow_mut().crash();
+    }
+}

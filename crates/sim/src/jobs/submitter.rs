@@ -1,0 +1,157 @@
+//! A program that submits jobs, one after the other, and waits for some of them.
+
+use proto::data::job::SubmitFlags;
+use proto::data::{JobId, sign};
+use proto::job_ingest::{Submit, Submitted};
+use proto::job_manager::{Wait, Waited};
+use proto::{Errno, Payload};
+use wire::Message;
+
+use super::Shared;
+use super::desk::{Answer, Desk, is_given_up};
+use super::task::Wish;
+use crate::program::Program;
+use crate::rng::Rng;
+use crate::stage::OWNER;
+
+/// Most jobs that one submits.
+const JOBS_MAX: u64 = 8;
+
+/// A submitter.
+pub(super) struct Submitter {
+    number: usize,
+    name: String,
+    ledger: Shared,
+    desk: Desk<Want>,
+    n: u64,
+    /// A job to be waited for.
+    next_wait: Option<(JobId, Wish)>,
+}
+
+#[derive(Debug, Clone)]
+enum Want {
+    /// Of the job with this wish, and whether it may be waited for.
+    Submit(Wish, bool),
+    /// The end of a job.
+    Wait(JobId, Wish),
+}
+
+impl Submitter {
+    /// A submitter that has submitted nothing.
+    pub fn new(number: usize, ledger: Shared) -> Submitter {
+        Submitter {
+            number,
+            name: format!("submitter {number}"),
+            ledger,
+            desk: Desk::new(),
+            n: 0,
+            next_wait: None,
+        }
+    }
+
+    fn submit(&mut self, rng: &mut Rng) -> Message {
+        self.n += 1;
+        let wish = Wish::new(format!("job-{}-{}", self.number, self.n), rng);
+        let is_waitable = rng.chance(40);
+        let submit = Submit {
+            j: sign::wrap_none(OWNER, wish.jobspec().as_bytes()),
+            urgency: wish.urgency,
+            flags: match is_waitable {
+                true => SubmitFlags::WAITABLE.0.into(),
+                false => 0,
+            },
+        };
+        self.ledger.borrow_mut().submit(wish.clone());
+        self.desk.ask(Want::Submit(wish, is_waitable), &submit)
+    }
+
+    fn submitted(
+        &mut self,
+        wish: Wish,
+        is_waitable: bool,
+        result: Result<(), Errno>,
+        response: &Message,
+    ) {
+        let mut ledger = self.ledger.borrow_mut();
+        match result {
+            Ok(()) => {
+                let Submitted { id } = Submitted::decode(response.payload()).expect("an id");
+                ledger.acknowledge(&wish.name, id);
+                if is_waitable {
+                    self.next_wait = Some((id, wish));
+                }
+            }
+            // Whether a job comes of it nobody knows.
+            Err(_) if is_given_up(response) => ledger.give_up(&wish.name),
+            Err(errno) => panic!("{} is refused: {errno:?} {response:?}", wish.name),
+        }
+    }
+
+    fn waited(&self, id: JobId, wish: &Wish, result: Result<(), Errno>, response: &Message) {
+        match result {
+            Ok(()) => {
+                let waited = Waited::decode(response.payload()).expect("an end");
+                let ledger = self.ledger.borrow();
+                let is_meddled = ledger.canceled.contains(&id)
+                    || wish.duration > 0.0
+                    || ledger.n_crashes > 0
+                    || ledger.shells.get(&id).is_some_and(|run| run.is_killed);
+                let success = matches!(wish.task.status(), Some(0));
+                assert!(is_meddled || waited.success == success, "{id}: {waited:?}");
+            }
+            // It died with the answer. The job was waited for, or has to be again.
+            Err(Errno::EHOSTUNREACH) => {}
+            Err(errno) => panic!("wait for {id}: {errno:?}"),
+        }
+    }
+}
+
+impl Program for Submitter {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn ask(&mut self, rng: &mut Rng, load: bool) -> Option<Message> {
+        if self.desk.len() > 1 {
+            return None;
+        }
+        if let Some((id, wish)) = self.next_wait.take() {
+            return Some(self.desk.ask(Want::Wait(id, wish), &Wait { id }));
+        }
+        (load && self.n < JOBS_MAX && rng.chance(30)).then(|| self.submit(rng))
+    }
+
+    fn take(&mut self, message: &Message) -> Vec<Message> {
+        let Answer { want, result, .. } = self.desk.take(message);
+        match want {
+            Want::Submit(wish, is_waitable) => self.submitted(wish, is_waitable, result, message),
+            Want::Wait(id, wish) => self.waited(id, &wish, result, message),
+        }
+        Vec::new()
+    }
+
+    fn cut(&mut self) {
+        let mut ledger = self.ledger.borrow_mut();
+        let open = ledger.submissions().filter(|submission| {
+            let own = format!("job-{}-", self.number);
+            submission.is_open && submission.wish.name.starts_with(&own)
+        });
+        let open: Vec<String> = open.map(|open| open.wish.name.clone()).collect();
+        open.iter().for_each(|name| ledger.give_up(name));
+        drop(ledger);
+        self.desk.clear();
+        self.next_wait = None;
+    }
+
+    fn is_done(&self) -> bool {
+        self.desk.is_clear()
+    }
+
+    fn answered(&self) -> u64 {
+        self.desk.answered
+    }
+
+    fn failed(&self) -> u64 {
+        self.desk.failed
+    }
+}
