@@ -7,13 +7,14 @@ use std::time::Duration;
 use node::{ChildId, Cx, TimerId};
 use proto::Refusal;
 use proto::data::JobId;
-use proto::data::job::WaitStatus;
 use proto::job_exec::ShellJob;
 use proto::job_manager::Raise;
 use serde_json::{Map, Value};
 
+use crate::barrier::Barriers;
+use crate::hear::Others;
 use crate::input::Input;
-use crate::job::Job;
+use crate::job::{Job, Place};
 use crate::launch::Starting;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::log::Level;
@@ -22,7 +23,8 @@ use crate::placement::Placement;
 use crate::signals::SIGKILL;
 use crate::state::{Move, State, next};
 use crate::store::Store;
-use crate::tasks::Task;
+use crate::tasks::{FirstExit, Task};
+use crate::tell::Outbox;
 use crate::worker::Prepared;
 use pmi::Server;
 
@@ -46,6 +48,8 @@ pub struct JobShell {
     /// What we were started with.
     pub(crate) launch: Launch,
     state: State,
+    /// Which of the job's shells we are.
+    pub(crate) place: Place,
     /// The job as job-exec tells it, until the environment is known too.
     pub(crate) told: Option<ShellJob>,
     /// The environment as the submitter signed it, or why it is none.
@@ -64,6 +68,12 @@ pub struct JobShell {
     pub(crate) children: BTreeMap<ChildId, usize>,
     /// What waits to be stored.
     pub(crate) store: Store,
+    /// What is yet to be told to the leading shell.
+    pub(crate) outbox: Outbox,
+    /// The other shells, if we lead them.
+    pub(crate) others: Others,
+    /// Barriers among all shells.
+    pub(crate) barriers: Barriers,
     /// Where output goes.
     pub(crate) output: Output,
     /// Where input goes.
@@ -81,8 +91,13 @@ pub struct JobShell {
     /// Whether that stays as it is: a failure was found for which the other tasks are ended,
     /// and how those end is not the cause.
     pub(crate) is_settled: bool,
-    /// The task that ended first, and how.
-    pub(crate) first_exit: Option<(usize, WaitStatus)>,
+    /// What ended first in the job, as the leading shell knows it; a following one knows of
+    /// its own tasks.
+    pub(crate) first_exit: Option<FirstExit>,
+    /// Whether that is in the log.
+    pub(crate) is_exit_logged: bool,
+    /// Whether all tasks of all shells were started.
+    pub(crate) is_started: bool,
     /// The timer that runs since the first task ended.
     pub(crate) exit_timer: Option<TimerId>,
     /// Whether the job manager knows that the job is to end: from us, or it has told us.
@@ -108,6 +123,7 @@ impl JobShell {
         JobShell {
             launch,
             state: State::Greeting,
+            place: Place::default(),
             told: None,
             environment: None,
             job: None,
@@ -117,6 +133,9 @@ impl JobShell {
             starting: None,
             children: BTreeMap::new(),
             store: Store::default(),
+            outbox: Outbox::default(),
+            others: Others::default(),
+            barriers: Barriers::default(),
             output: Output::default(),
             input: Input::default(),
             pmi: None,
@@ -126,6 +145,8 @@ impl JobShell {
             code: 0,
             is_settled: false,
             first_exit: None,
+            is_exit_logged: false,
+            is_started: false,
             exit_timer: None,
             raised: false,
             greetings: 0,

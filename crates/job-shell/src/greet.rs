@@ -16,7 +16,8 @@ use serde_json::Map;
 
 use crate::JobShell;
 use crate::core::RETRY_FIRST;
-use crate::job::{Job, JobError};
+use crate::hear::Others;
+use crate::job::{Job, JobError, Place};
 use crate::log::Level;
 use crate::state::{Move, State};
 
@@ -34,7 +35,7 @@ impl JobShell {
         let greeting = self.greetings;
         let hello = ShellHello {
             id: self.launch.id,
-            rank: 0,
+            rank: self.place.rank,
             pid: self.launch.pid,
             lease: self.launch.lease.clone(),
             again: self.job.is_some(),
@@ -79,6 +80,9 @@ impl JobShell {
             self.raised = true;
             self.signal_tasks(cx, signum);
             self.stop_starting(cx, signum);
+        }
+        if let Some(lost) = order.lost {
+            self.lost_shells(cx, lost);
         }
     }
 
@@ -133,18 +137,37 @@ impl JobShell {
             return;
         }
         let namespace = told.namespace.clone();
-        let job = environment
-            .map_err(JobError::Attribute)
-            .and_then(|environment| Job::new(self.launch.id, told, environment));
+        let place = Place::read(&told);
+        if let Ok((place, _)) = place {
+            self.place = place;
+        }
+        if self.place.is_leader() {
+            self.others = Others::of(self.place.size);
+            self.hear(cx);
+        }
+        let job = place.and_then(|place| {
+            let environment = environment.map_err(JobError::Attribute)?;
+            Job::new(self.launch.id, told, place, environment)
+        });
         match job {
             Ok(job) => {
                 let job = Rc::new(job);
                 self.job = Some(job.clone());
-                self.remark(cx, &job.options.remarks);
+                if job.is_leader() {
+                    self.remark(cx, &job.options.remarks);
+                }
+                for message in &job.adjusted {
+                    self.log(cx, Level::Warn, None, message);
+                }
                 self.prepare(cx);
             }
             Err(error) => {
                 tracing::debug!("{namespace}: {error}");
+                if !self.place.is_leader() {
+                    // The leading shell finds the same, and says so.
+                    self.count_code(1);
+                    return self.end_if_idle(cx);
+                }
                 self.remark(cx, error.remarks());
                 self.fatal(cx, 1, &error.to_string());
             }

@@ -1,4 +1,5 @@
-//! Standard input of tasks: what clients send is passed on and logged (RFC 24).
+//! Standard input of tasks: what clients send is passed on and logged (RFC 24). The leading shell
+//! does both; the others read the log (`follow.rs`), so there it is whole.
 //!
 //! A client that waits for its answers sends no faster than the fastest of its tasks reads.
 //! One that does not wait, as libflux clients, fills the tasks' share of memory (`feed.rs`).
@@ -15,7 +16,7 @@ use proto::job_shell::{Stdin, StdinError};
 use crate::JobShell;
 use crate::feed::Feed;
 use crate::job::Job;
-use crate::limits::{INPUT_BACKLOG_BYTES, INPUT_LOG_BYTES_MAX, INPUT_WAITS_MAX};
+use crate::limits::{INPUT_BACKLOG_BYTES, INPUT_LOG_MAX, INPUT_WAITS_MAX};
 use crate::state::State;
 
 /// Where input is.
@@ -24,20 +25,24 @@ pub struct Input {
     /// What each task has yet to read, by local id; empty until there is any.
     feeds: Vec<Feed>,
     /// Answers that wait for room, and the tasks that they wait for.
-    waits: VecDeque<(Reply<Stdin>, IdSet)>,
+    waits: VecDeque<(Reply<Stdin>, Vec<usize>)>,
     /// How much came.
     bytes: u64,
+    /// Tasks of other shells whose end was said.
+    ended: IdSet,
+    /// Bytes of the log that were read, if another shell writes it.
+    pub(crate) followed: usize,
 }
 
 impl Input {
-    fn of(&self, ranks: &IdSet) -> impl Iterator<Item = &Feed> {
-        ranks.iter().map_while(|rank| self.feeds.get(rank as usize))
+    fn of(&self, local: &[usize]) -> impl Iterator<Item = &Feed> {
+        local.iter().filter_map(|index| self.feeds.get(*index))
     }
 
     /// Whether more can come without filling up memory: one of these tasks has read most of
     /// what it got, or nobody reads any more.
-    fn has_room(&self, ranks: &IdSet) -> bool {
-        let open = self.of(ranks).filter(|feed| feed.is_open());
+    fn has_room(&self, local: &[usize]) -> bool {
+        let open = self.of(local).filter(|feed| feed.is_open());
         let least = open.map(Feed::backlog).min();
         least.is_none_or(|least| least <= INPUT_BACKLOG_BYTES)
     }
@@ -52,11 +57,16 @@ impl JobShell {
         Stdin(data): Stdin,
         reply: Reply<Stdin>,
     ) {
-        if matches!(self.state(), State::Draining | State::Leaving | State::Gone) {
+        let is_over = matches!(self.state(), State::Draining | State::Leaving | State::Gone);
+        if !self.place.is_leader() {
+            // It alone writes the log that all read.
+            return reply.send(cx, Err(StdinError::NotLeading));
+        }
+        if is_over {
             // It came too late, which its sender could not know.
             return reply.send(cx, Ok(Empty));
         }
-        let (ranks, bytes) = match self.admit_input(peer, &data) {
+        let (local, bytes) = match self.admit_input(peer, &data) {
             Ok(admitted) => admitted,
             Err(error) => return reply.send(cx, Err(error)),
         };
@@ -64,8 +74,13 @@ impl JobShell {
             return reply.send(cx, Err(StdinError::Malformed));
         };
         self.input.bytes = self.input.bytes.saturating_add(bytes.len() as u64);
-        if let Some((limit, given)) = &job.options.input_limit
-            && self.input.bytes > *limit
+        let limit = job.options.input_limit.clone();
+        // Other shells read what the log holds, so it must hold all.
+        let limit = limit.or(job
+            .has_others()
+            .then(|| (INPUT_LOG_MAX.0, INPUT_LOG_MAX.1.into())));
+        if let Some((limit, given)) = limit
+            && self.input.bytes > limit
         {
             let why = format!(
                 "input.util: stdin exceeds {given} limit. Try file input (flux submit \
@@ -76,11 +91,11 @@ impl JobShell {
             return self.fatal(cx, 1, &why);
         }
         self.log_input(cx, &job, &data);
-        self.queue_input(cx, &ranks, bytes, data.is_eof());
-        if self.input.has_room(&ranks) {
+        self.queue_input(cx, &local, &bytes, data.is_eof());
+        if self.input.has_room(&local) {
             return reply.send(cx, Ok(Empty));
         }
-        self.input.waits.push_back((reply, ranks));
+        self.input.waits.push_back((reply, local));
         if self.input.waits.len() > INPUT_WAITS_MAX
             && let Some((oldest, _)) = self.input.waits.pop_front()
         {
@@ -88,9 +103,9 @@ impl JobShell {
         }
     }
 
-    /// Checks a request; gives the tasks that it is for, and what they get.
-    fn admit_input(&mut self, peer: &Peer, data: &Data) -> Result<(IdSet, Bytes), StdinError> {
-        let job = self.job.as_ref().ok_or(StdinError::Malformed)?;
+    /// Checks a request; gives the tasks here that it is for, and what they get.
+    fn admit_input(&mut self, peer: &Peer, data: &Data) -> Result<(Vec<usize>, Bytes), StdinError> {
+        let job = self.job.clone().ok_or(StdinError::Malformed)?;
         if !peer.may_act_for(job.userid) {
             return Err(StdinError::NotYours);
         }
@@ -102,24 +117,64 @@ impl JobShell {
         if job.options.stdin_file.is_some() {
             return Err(StdinError::FromFile);
         }
+        let (local, elsewhere) = self.split(&ranks, job.ntasks);
+        let is_open = elsewhere.difference(&self.input.ended);
+        let is_open = !is_open.is_empty() || self.input.of(&local).any(Feed::admits);
+        if data.is_eof() {
+            self.input.ended.add(&elsewhere);
+        }
+        match data.is_eof() || is_open {
+            true => Ok((local, bytes.into())),
+            false => Err(StdinError::Closed),
+        }
+    }
+
+    /// The tasks here among these, and those of other shells.
+    fn split(&mut self, ranks: &IdSet, ntasks: u64) -> (Vec<usize>, IdSet) {
+        self.open_feeds();
+        let (mut local, mut elsewhere) = (Vec::new(), IdSet::new());
+        for rank in ranks.iter().take_while(|rank| u64::from(*rank) < ntasks) {
+            match self.placement.local_id(rank) {
+                Some(index) => local.push(index),
+                None => elsewhere.insert(rank),
+            }
+        }
+        (local, elsewhere)
+    }
+
+    /// Makes room for the input of the tasks here, once they are known.
+    fn open_feeds(&mut self) {
         if self.input.feeds.is_empty() {
-            let count = usize::try_from(job.ntasks).unwrap_or(0);
+            let count = self.placement.ranks.len();
             self.input.feeds.resize_with(count, Feed::default);
             let with_tasks = self.input.feeds.iter_mut().zip(&self.tasks);
             for (feed, _) in with_tasks.filter(|(_, task)| task.status.is_some()) {
                 feed.close();
             }
         }
-        match data.is_eof() || self.input.of(&ranks).any(Feed::admits) {
-            true => Ok((ranks, bytes.into())),
-            false => Err(StdinError::Closed),
-        }
+    }
+
+    /// Takes a piece of the log that the leading shell writes.
+    pub(crate) fn take_logged(&mut self, cx: &mut Cx<Self>, ntasks: u64, data: &Data) {
+        let Some(ranks) = ranks(&data.rank, ntasks) else {
+            return;
+        };
+        let (local, _) = self.split(&ranks, ntasks);
+        let bytes: Bytes = data.bytes().unwrap_or_default().into();
+        self.queue_input(cx, &local, &bytes, data.is_eof());
+    }
+
+    /// Nothing can be read of the log any more: no task waits for what does not come.
+    pub(crate) fn end_input(&mut self, cx: &mut Cx<Self>) {
+        self.open_feeds();
+        let all: Vec<usize> = (0..self.input.feeds.len()).collect();
+        self.queue_input(cx, &all, &Bytes::new(), true);
     }
 
     /// Keeps the beginning of the input in its log, and the end of it.
     fn log_input(&mut self, cx: &Cx<Self>, job: &Job, data: &Data) {
         let now = cx.now().wall;
-        if self.input.bytes <= INPUT_LOG_BYTES_MAX {
+        if self.input.bytes <= INPUT_LOG_MAX.0 || job.has_others() {
             self.store.input(now, job.ntasks, data);
         } else if data.is_eof() {
             let end = Data::new("stdin", &data.rank, None, true);
@@ -127,15 +182,12 @@ impl JobShell {
         }
     }
 
-    fn queue_input(&mut self, cx: &mut Cx<Self>, ranks: &IdSet, bytes: Bytes, eof: bool) {
-        let count = self.input.feeds.len();
-        for index in ranks
-            .iter()
-            .map(|rank| rank as usize)
-            .take_while(|i| *i < count)
-        {
-            if !self.input.feeds[index].push(bytes.clone(), eof) {
-                let message = format!("task {index}: buffer full, closing stdin");
+    fn queue_input(&mut self, cx: &mut Cx<Self>, local: &[usize], bytes: &Bytes, eof: bool) {
+        for index in local.iter().copied() {
+            let feed = self.input.feeds.get_mut(index);
+            if feed.is_some_and(|feed| !feed.push(bytes.clone(), eof)) {
+                let rank = self.placement.ranks.get(index).copied().unwrap_or(0);
+                let message = format!("task {rank}: buffer full, closing stdin");
                 self.warn(cx, "input.kvs", &message);
             }
             self.pump(cx, index);
@@ -183,10 +235,10 @@ impl JobShell {
         if self.input.waits.is_empty() || self.input.feeds.get(index).is_some_and(is_full) {
             return;
         }
-        for (reply, ranks) in std::mem::take(&mut self.input.waits) {
-            match self.input.has_room(&ranks) {
+        for (reply, local) in std::mem::take(&mut self.input.waits) {
+            match self.input.has_room(&local) {
                 true => reply.send(cx, Ok(Empty)),
-                false => self.input.waits.push_back((reply, ranks)),
+                false => self.input.waits.push_back((reply, local)),
             }
         }
     }

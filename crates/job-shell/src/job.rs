@@ -7,8 +7,8 @@ use proto::data::{IdSet, JobId, Jobspec, Rset};
 use proto::job_exec::ShellJob;
 use serde_json::{Map, Value};
 
-use crate::limits::TASKS_MAX;
-use crate::options::{Failure, Options, PerResource, Remark};
+use crate::distribute::{self, first};
+use crate::options::{Failure, Options, Remark};
 
 /// A job as its shell sees it.
 #[derive(Debug, Clone)]
@@ -27,24 +27,93 @@ pub struct Job {
     pub environment: Map<String, Value>,
     /// Where tasks start.
     pub cwd: Option<String>,
-    /// Tasks in the job, all of them here.
+    /// Tasks in the job, on all nodes.
     pub ntasks: u64,
-    /// Nodes in the job.
-    pub nnodes: u64,
-    /// Broker rank of our node.
-    pub rank: u32,
-    /// Our host name.
-    pub host: String,
-    /// Cores of the job here.
-    pub cores: IdSet,
-    /// GPUs of the job here.
-    pub gpus: IdSet,
+    /// Its nodes, one a shell, in the order of shell ranks.
+    pub nodes: Vec<JobNode>,
+    /// Which of the job's shells we are.
+    pub place: Place,
+    /// Slots of the job, cores of one, and slots of a node if the job says how many nodes.
+    pub slots: Slots,
+    /// What is to be said of resources that are not used.
+    pub adjusted: Vec<String>,
     /// What the submitter asked of the shell.
     pub options: Options,
     /// Files to write into the temporary directory: name and RFC 37 object.
     pub files: Map<String, Value>,
     /// Attributes of the broker.
     pub attrs: std::collections::BTreeMap<String, String>,
+}
+
+/// Which of the shells of a job one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its rank among them: the index of its broker's rank in R.
+    pub rank: u32,
+    /// How many there are.
+    pub size: u32,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place { rank: 0, size: 1 }
+    }
+}
+
+impl Place {
+    /// The place of the shell on this broker, of a job with these resources.
+    fn new(told: &ShellJob, rset: &Rset) -> Result<Place, JobError> {
+        let mut ranks = rset.nodes().map(|(rank, _)| rank);
+        let own = told.attrs.get("rank").and_then(|rank| rank.parse().ok());
+        let first = rset.nodes().next().map(|(rank, _)| rank);
+        let first = first.ok_or_else(|| JobError::Resources("no rank".to_owned()))?;
+        let own = own.unwrap_or(first);
+        let rank = ranks.position(|rank| rank == own);
+        let rank = rank.ok_or(JobError::NotHere(own))?;
+        let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(Place {
+            rank: small(rank),
+            size: small(rset.nnodes()),
+        })
+    }
+
+    /// The place, and the resources that say so.
+    pub fn read(told: &ShellJob) -> Result<(Place, Rset), JobError> {
+        let rset: Rset = serde_json::from_value(told.r.clone())
+            .map_err(|error| JobError::Resources(error.to_string()))?;
+        Ok((Place::new(told, &rset)?, rset))
+    }
+
+    /// Whether this is the shell that writes for all.
+    pub fn is_leader(self) -> bool {
+        self.rank == 0
+    }
+}
+
+/// A node of a job.
+#[derive(Debug, Clone, Default)]
+pub struct JobNode {
+    /// Its broker rank.
+    pub rank: u32,
+    /// Its host name.
+    pub host: String,
+    /// Cores of the job there.
+    pub cores: IdSet,
+    /// GPUs of the job there.
+    pub gpus: IdSet,
+    /// Tasks of the job there, before a task map moves them.
+    pub ntasks: u32,
+}
+
+/// The slots of a job.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Slots {
+    /// How many.
+    pub count: u64,
+    /// Cores of one.
+    pub cores: u64,
+    /// How many a node has, if the job says how many nodes.
+    pub per_node: Option<u64>,
 }
 
 /// Why a job cannot be run here.
@@ -62,6 +131,9 @@ pub enum JobError {
     /// How many tasks to run cannot be told.
     #[error("cannot count tasks: {0}")]
     Count(#[from] CountError),
+    /// Resources on other nodes than ours.
+    #[error("R has nothing on rank {0}")]
+    NotHere(u32),
     /// More tasks than one shell can run.
     #[error("too many tasks for one shell: {0}")]
     TooMany(u64),
@@ -88,15 +160,10 @@ impl Job {
     pub fn new(
         id: JobId,
         told: ShellJob,
+        (place, rset): (Place, Rset),
         environment: Map<String, Value>,
     ) -> Result<Job, JobError> {
         let spec: Jobspec = serde_json::from_value(told.jobspec).map_err(|_| JobError::Jobspec)?;
-        let rset: Rset = serde_json::from_value(told.r)
-            .map_err(|error| JobError::Resources(error.to_string()))?;
-        let (rank, node) = rset
-            .nodes()
-            .next()
-            .ok_or_else(|| JobError::Resources("no rank".to_owned()))?;
         if spec.get("version").and_then(Value::as_u64) != Some(1) {
             return Err(JobError::Attribute("version must be 1".to_owned()));
         }
@@ -112,10 +179,10 @@ impl Job {
         let verbose = spec.system("shell.verbose");
         let options = Options::read(given.unwrap_or(&Map::new()), verbose);
         let options = options.map_err(JobError::Option)?;
-        let ntasks = count_tasks(&spec, &rset, &options)?;
-        if ntasks > TASKS_MAX {
-            return Err(JobError::TooMany(ntasks));
-        }
+        let mut nodes = nodes(&spec, &rset, &options)?;
+        let ntasks = nodes.iter().map(|node| u64::from(node.ntasks)).sum();
+        let own = &mut nodes[place.rank as usize];
+        let adjusted = adjust(&spec, &options, ntasks, own);
         let files = spec.system("files").and_then(Value::as_object);
         Ok(Job {
             id,
@@ -126,20 +193,41 @@ impl Job {
             environment,
             cwd: spec.cwd().map(str::to_owned),
             ntasks,
-            nnodes: rset.nnodes() as u64,
-            rank,
-            host: node.host.to_string(),
-            cores: node.cores.clone(),
-            gpus: node.gpus.clone(),
+            nodes,
+            place,
+            slots: slots(&spec),
+            adjusted,
             options,
             files: files.cloned().unwrap_or_default(),
             attrs: told.attrs,
         })
     }
 
-    /// The ranks of its tasks here: all of them.
-    pub fn task_ids(&self) -> IdSet {
-        IdSet::first_n(u32::try_from(self.ntasks).unwrap_or(u32::MAX))
+    /// Our own node.
+    pub fn node(&self) -> &JobNode {
+        // The shell rank is a place in this list; a list has one node at least.
+        &self.nodes[self.place.rank as usize]
+    }
+
+    /// How many nodes it has, and so shells.
+    pub fn nnodes(&self) -> u64 {
+        self.nodes.len() as u64
+    }
+
+    /// Whether there are other shells.
+    pub fn has_others(&self) -> bool {
+        self.nodes.len() > 1
+    }
+
+    /// Whether we are the shell that writes for all.
+    pub fn is_leader(&self) -> bool {
+        self.place.is_leader()
+    }
+
+    /// The host of a shell; empty if there is no such shell.
+    pub fn host_of(&self, shell_rank: u32) -> &str {
+        let node = self.nodes.get(shell_rank as usize);
+        node.map_or("", |node| node.host.as_str())
     }
 
     /// An attribute of the broker.
@@ -153,28 +241,51 @@ impl Job {
     }
 }
 
-/// How many tasks to run: as the jobspec says, or N for each resource that the job
-/// was given.
-fn count_tasks(spec: &Jobspec, rset: &Rset, options: &Options) -> Result<u64, JobError> {
-    let count = spec
-        .get("tasks")
-        .and_then(|tasks| tasks.get(0)?.get("count"));
-    if count.is_some_and(|count| !count.is_object()) {
-        let text = "task count must be a mapping";
-        return Err(JobError::Attribute(text.to_owned()));
+/// The nodes of a job and how many tasks each has by default.
+fn nodes(spec: &Jobspec, rset: &Rset, options: &Options) -> Result<Vec<JobNode>, JobError> {
+    let tasks = distribute::tasks_of_nodes(spec, rset, options.per_resource)?;
+    let nodes = rset
+        .nodes()
+        .zip(tasks)
+        .map(|((rank, node), ntasks)| JobNode {
+            rank,
+            host: node.host.to_string(),
+            cores: node.cores.clone(),
+            gpus: node.gpus.clone(),
+            ntasks,
+        });
+    Ok(nodes.collect())
+}
+
+fn slots(spec: &Jobspec) -> Slots {
+    let counts = spec.counts().unwrap_or_default();
+    Slots {
+        count: counts.nslots,
+        cores: counts.slot_size,
+        per_node: counts.nslots.checked_div(counts.nnodes),
     }
-    let is_number = |key: &str| {
-        let count = count.and_then(|count| count.get(key));
-        count.is_none_or(|count| count.as_u64().is_some_and(|count| count > 0))
+}
+
+/// Gives up what our node has for slots without a task; says so.
+fn adjust(spec: &Jobspec, options: &Options, ntasks: u64, node: &mut JobNode) -> Vec<String> {
+    let tasks = (ntasks, node.ntasks);
+    let Some((cores, gpus)) = distribute::kept(spec, options.per_resource.is_some(), tasks) else {
+        return Vec::new();
     };
-    if !is_number("total") || !is_number("per_slot") {
-        let text = "task count must be an int > 0";
-        return Err(JobError::Attribute(text.to_owned()));
+    let mut said = Vec::new();
+    let kinds = [
+        ("cores", cores, &mut node.cores),
+        ("gpus", gpus, &mut node.gpus),
+    ];
+    for (kind, n, ids) in kinds {
+        if ids.count() > n {
+            let kept = first(ids, n);
+            said.push(format!(
+                "{}: adjusted {kind} from {ids} to {kept}",
+                node.host
+            ));
+            *ids = kept;
+        }
     }
-    let total = count.and_then(|count| count.get("total"));
-    Ok(match (total, options.per_resource) {
-        (None, Some((PerResource::Node, count))) => count.saturating_mul(rset.nnodes() as u64),
-        (None, Some((PerResource::Core, count))) => count.saturating_mul(rset.ncores()),
-        _ => spec.ntasks()?,
-    })
+    said
 }

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
-use proto::data::TaskMap;
 use proto::{Errno, job_shell};
 use serde_json::json;
 
 use crate::JobShell;
 use crate::attributes::adjust_oom;
+use crate::barrier::{Gate, Keys};
 use crate::environment::{self, Surroundings};
-use crate::job::Job;
+use crate::job::{Job, Slots};
 use crate::limits::{ARGUMENT_BYTES_MAX, STARTS_PER_TURN};
 use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
 use crate::placement::Placement;
 use crate::prepare::{TMPDIR, node_tags};
 use crate::signals::SIGKILL;
-use crate::state::Move;
+use crate::state::{Move, State};
 use crate::tasks::Task;
 use crate::worker::{FALLBACK, Files, Prepared};
 
@@ -51,11 +51,12 @@ impl JobShell {
             return;
         }
         let tags = self.tags(&job, &prepared);
-        let message = allocation(&job);
-        self.log(cx, Level::Debug, None, &message);
+        for message in allocation(&job, &self.placement) {
+            self.log(cx, Level::Debug, None, &message);
+        }
         if job.options.pmi {
-            self.debug(cx, "pmi-simple", "simple wire protocol is enabled");
-            self.pmi = Some(pmi_server(&job, &tags, &self.placement.taskmap));
+            self.announce_pmi(cx, &job);
+            self.pmi = Some(pmi_server(&job, &tags, &self.placement));
         }
         let mut shared = environment::of_job(&job.environment, &self.surroundings(&job, &tags));
         if prepared.lost_tmpdir.is_some() {
@@ -65,10 +66,14 @@ impl JobShell {
             shared,
             prepared,
             tags,
-            node: node_tags(&job),
-            left: 0..usize::try_from(job.ntasks).unwrap_or(0),
+            node: node_tags(&job, &self.placement, job.place.rank),
+            left: 0..self.placement.ranks.len(),
         });
-        self.announce(cx, &job);
+        if job.is_leader() {
+            self.announce(cx, &job);
+        } else {
+            self.follow_input(cx, &job);
+        }
         self.arm_warning(cx);
         self.start_some(cx);
     }
@@ -83,8 +88,8 @@ impl JobShell {
             let Some(index) = starting.left.next() else {
                 break;
             };
-            let rank = u32::try_from(index).unwrap_or(u32::MAX);
-            let child = cx.spawn(spawn(&job, &starting, &self.placement, rank));
+            let child = cx.spawn(spawn(&job, &starting, &self.placement, index));
+            let rank = self.placement.ranks[index];
             self.tasks.push(Task::new(rank, child, &job.options));
             self.children.insert(child, index);
             self.pump(cx, index);
@@ -98,15 +103,25 @@ impl JobShell {
             return;
         }
         self.early_signals.clear();
-        let taskmap = json!({ "taskmap": self.placement.taskmap });
-        self.store.event(cx.now().wall, "shell.start", &taskmap);
+        self.enter(cx, Gate::Start, Keys::new());
         self.arm_exit_timer(cx);
         self.end_if_idle(cx);
     }
 
+    /// Every shell has started its tasks.
+    pub(crate) fn all_started(&mut self, cx: &mut Cx<Self>) {
+        self.is_started = true;
+        if self.place.is_leader() {
+            let taskmap = json!({ "taskmap": self.placement.taskmap });
+            self.store.event(cx.now().wall, "shell.start", &taskmap);
+            self.log_exit(cx);
+        }
+    }
+
     /// Starts no further task.
     pub(crate) fn stop_starting(&mut self, cx: &mut Cx<Self>, signum: i32) {
-        if self.starting.take().is_some() {
+        let is_meeting = self.state() == State::Meeting;
+        if self.starting.take().is_some() || is_meeting {
             // What was to be started has ended as the others do.
             let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
             self.count_code(code);
@@ -114,11 +129,35 @@ impl JobShell {
         }
     }
 
+    /// Says how PMI is served.
+    fn announce_pmi(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
+        self.debug(cx, "pmi-simple", "simple wire protocol is enabled");
+        if !job.is_leader() {
+            return;
+        }
+        // Keys travel along the tree of brokers, regardless of the fanout that is asked for.
+        match job.options.pmi_fanout {
+            None => {}
+            Some(k) if u64::try_from(k).is_ok_and(|k| k > job.nnodes()) => {
+                let k = job.nnodes();
+                let text = format!("requested exchange fanout too large, using k={k}");
+                self.warn(cx, "pmi-simple", &text);
+            }
+            Some(k) => self.warn(cx, "pmi-simple", &format!("using k={k}")),
+        }
+        let mapping = self.placement.taskmap.to_pmi();
+        if !job.options.pmi_nomap && mapping.len() >= pmi::limits::VALLEN_MAX {
+            let text = "PMI_process_mapping overflows PMI max value.";
+            self.warn(cx, "pmi-simple", text);
+        }
+    }
+
     /// Writes down that tasks are about to be started.
     fn announce(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
         let now = cx.now().wall;
         let service = job_shell::service_name(job.userid, job.id);
-        let init = json!({ "service": service, "leader-rank": job.rank, "size": job.nnodes });
+        let init =
+            json!({ "service": service, "leader-rank": job.node().rank, "size": job.nnodes() });
         self.store.event(now, "shell.init", &init);
         self.store.output_header(now, job.ntasks);
         self.store.input_header(now, job.ntasks);
@@ -133,11 +172,11 @@ impl JobShell {
             utf8: self.launch.utf8,
             parent_path: job.attr("jobid-path").unwrap_or("/").to_owned(),
             ntasks: job.ntasks,
-            nnodes: job.nnodes,
+            nnodes: job.nnodes(),
             uri: job.attr("local-uri").unwrap_or_default().to_owned(),
             namespace: job.namespace.clone(),
             tmpdir: tags.tmpdir.clone(),
-            hostname: job.host.clone(),
+            hostname: job.node().host.clone(),
             openmpi: job.options.openmpi,
         }
     }
@@ -199,7 +238,7 @@ impl JobShell {
         let rank = self.tasks[index].rank;
         let note = format!(
             "task {rank} (host {}): start failed: {command}: {why}",
-            job.host
+            job.node().host
         );
         match self.raised {
             // One task that cannot be started tells for all.
@@ -223,6 +262,16 @@ impl JobShell {
         }
     }
 
+    /// The tasks of all shells are in a barrier, with these keys; `None` if some will not come.
+    pub(crate) fn exchanged(&mut self, cx: &mut Cx<Self>, keys: Option<Keys>) {
+        let Some(pmi) = &mut self.pmi else {
+            return;
+        };
+        for effect in pmi.exchanged(keys) {
+            self.pmi_effect(cx, effect);
+        }
+    }
+
     fn pmi_effect(&mut self, cx: &mut Cx<Self>, effect: pmi::Effect) {
         use pmi::Effect;
         match effect {
@@ -235,20 +284,32 @@ impl JobShell {
                 let message = message.as_deref().unwrap_or("aborted");
                 self.raise(cx, &format!("PMI_Abort: {message}"), None);
             }
+            Effect::Exchange(keys) => self.enter(cx, Gate::Exchange, keys),
             Effect::Warn(text) => self.warn(cx, "pmi-simple", &text),
         }
     }
 }
 
 /// What runs where, as the log tells it.
-fn allocation(job: &Job) -> String {
-    let tasks = job.task_ids();
-    let word = if job.ntasks == 1 { "task" } else { "tasks" };
-    format!("0: {word} {tasks} on cores {}", job.cores)
+fn allocation(job: &Job, placement: &Placement) -> Vec<String> {
+    let (shell, tasks) = (job.place.rank, placement.task_ids());
+    let word = if tasks.count() == 1 { "task" } else { "tasks" };
+    let own = format!("{shell}: {word} {tasks} on cores {}", job.node().cores);
+    let Slots { count, cores, .. } = job.slots;
+    let per_node = job
+        .slots
+        .per_node
+        .map_or("-1".to_owned(), |n| n.to_string());
+    let ntasks = job.ntasks;
+    let all = format!(
+        "0: task_count={ntasks} slot_count={count} cores_per_slot={cores} slots_per_node={per_node}"
+    );
+    let all = job.is_leader().then_some(all);
+    all.into_iter().chain([own]).collect()
 }
 
 /// How one task is started.
-fn spawn(job: &Job, starting: &Starting, placement: &Placement, rank: u32) -> Spawn {
+fn spawn(job: &Job, starting: &Starting, placement: &Placement, index: usize) -> Spawn {
     let Starting {
         prepared,
         shared,
@@ -256,7 +317,12 @@ fn spawn(job: &Job, starting: &Starting, placement: &Placement, rank: u32) -> Sp
         node,
         ..
     } = starting;
-    let task = TaskTags { rank, index: rank };
+    let rank = placement.ranks[index];
+    let local_id = u32::try_from(index).unwrap_or(u32::MAX);
+    let task = TaskTags {
+        rank,
+        index: local_id,
+    };
     let tags = Tags {
         job: tags,
         node: Some(node),
@@ -272,13 +338,7 @@ fn spawn(job: &Job, starting: &Starting, placement: &Placement, rank: u32) -> Sp
     let pmi_size = job.options.pmi.then_some(job.ntasks);
     let templates = job.options.env_templates.iter();
     let own = templates.map(|(name, template)| (name.clone(), render(template)));
-    let mut env = environment::of_task(
-        shared,
-        rank,
-        rank,
-        pmi_size,
-        placement.gpus_of(rank as usize),
-    );
+    let mut env = environment::of_task(shared, rank, local_id, pmi_size, placement.gpus_of(index));
     environment::set_all(&mut env, own);
     Spawn {
         argv: job.command.iter().map(render).collect(),
@@ -292,12 +352,13 @@ fn spawn(job: &Job, starting: &Starting, placement: &Placement, rank: u32) -> Sp
         end_with_us: Some(SIGKILL),
         socketpairs: pmi_size.map(|_| PMI_FD.to_owned()).into_iter().collect(),
         rlimits: job.options.rlimits.clone(),
-        cpus: placement.cpus_of(rank as usize),
+        cpus: placement.cpus_of(index),
         ..Spawn::default()
     }
 }
 
-fn pmi_server(job: &Job, tags: &JobTags, map: &TaskMap) -> pmi::Server {
+fn pmi_server(job: &Job, tags: &JobTags, placement: &Placement) -> pmi::Server {
+    let map = &placement.taskmap;
     let level: u32 = job
         .attr("instance-level")
         .and_then(|level| level.parse().ok())
@@ -314,11 +375,18 @@ fn pmi_server(job: &Job, tags: &JobTags, map: &TaskMap) -> pmi::Server {
             preset.insert("PMI_process_mapping".to_owned(), mapping);
         }
     }
-    let here = usize::try_from(job.ntasks).unwrap_or(0);
+    let here = placement.ranks.len();
     let kvsname = Tags {
         job: tags,
         node: None,
         task: None,
     };
-    pmi::Server::new(&kvsname.render("{{id}}"), here, preset)
+    let kvsname = kvsname.render("{{id}}");
+    match job.has_others() {
+        true => {
+            let total = usize::try_from(job.ntasks).unwrap_or(0);
+            pmi::Server::among(&kvsname, (here, total), preset)
+        }
+        false => pmi::Server::new(&kvsname, here, preset),
+    }
 }

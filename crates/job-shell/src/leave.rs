@@ -17,7 +17,9 @@ use crate::worker::Files;
 impl JobShell {
     /// Goes on to tell job-exec once nothing of ours is under way.
     pub(crate) fn leave_if_drained(&mut self, cx: &mut Cx<Self>) {
+        let is_heard = self.outbox.is_empty() && self.others.is_settled();
         let is_busy = !self.store.is_idle() || self.n_writes > 0 || !self.store.input.is_empty();
+        let is_busy = is_busy || !is_heard;
         if self.state() != State::Draining || is_busy || !self.step(Move::Drained) {
             return;
         }
@@ -29,7 +31,7 @@ impl JobShell {
     fn report(&mut self, cx: &mut Cx<Self>) {
         let exit = ShellExit {
             id: self.launch.id,
-            rank: 0,
+            rank: self.place.rank,
             lease: self.launch.lease.clone(),
             code: self.code,
             log: self.store.log.clone(),

@@ -1,21 +1,29 @@
 //! The job shell: runs the tasks of one job on one rank (protocol/13 sections 8 to 15).
 //!
+//! A job has one on each of its ranks. The first of them leads: it alone writes the job's logs and
+//! the files that all tasks share, and says what ends the job; the others tell it.
+//!
 //! It is a program that connects to the broker as any client does. It is started by
 //! job-exec and outlives it: until job-exec has acknowledged the outcome, the shell asks
 //! again. When the broker is gone it ends its tasks and itself.
 //!
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
-//! of output and of what the shell says). Pure helpers: `job.rs`, `options/`, `placement.rs`,
-//! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`. Tasks are served PMI by the crate
+//! of output and of what the shell says), `barrier.rs`, `tell.rs` and `hear.rs` (the shells of one
+//! job among themselves), `follow.rs` (input that another one takes). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
+//! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`, `words.rs`. Tasks are served PMI by the crate
 //! `pmi`. Files are touched in `worker.rs` and `attributes.rs` alone.
 
 mod attributes;
+mod barrier;
 mod clients;
 mod core;
+mod distribute;
 mod environment;
 mod feed;
+mod follow;
 mod greet;
+mod hear;
 mod input;
 mod job;
 mod launch;
@@ -32,7 +40,9 @@ mod signals;
 mod state;
 mod store;
 mod tasks;
+mod tell;
 mod topology;
+mod words;
 mod worker;
 
 use node::{ChildEvent, ChildId, Cx, Host, Module, Routes, StreamId};
@@ -52,6 +62,7 @@ impl Host for JobShell {
     type Worker = Files;
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
+        self.send_words(cx);
         // What is left at the end goes with the report, and only with it.
         let is_leaving = matches!(self.state(), State::Draining | State::Leaving | State::Gone);
         if !is_leaving || !self.store.input.is_empty() {
@@ -85,7 +96,7 @@ impl Module for JobShell {
         Routes::new()
             .later::<Stdin>(Self::take_input)
             .later::<Exception>(Self::exception)
-            .on::<Proctable>(Self::proctable)
+            .later::<Proctable>(Self::proctable)
             .heard::<ShellKill>(Self::kill_event)
     }
 

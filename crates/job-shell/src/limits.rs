@@ -6,6 +6,15 @@ pub const OUTPUT_PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of one log that go into one commit, in whole lines. The rest waits for the next.
 pub const COMMIT_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Bytes of what one shell has to tell the leading one before its tasks are made to wait.
+pub const OUTBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Bytes of it that are told at once, in whole words, but one word at least.
+pub const TELL_BYTES_MAX: usize = 512 * 1024;
+
+/// How long the processes of another shell are waited for, in seconds.
+pub const PROCTABLE_WAIT_S: u64 = 5;
+
 /// Bytes of one line of standard output that are held back for its end. A longer line is
 /// passed on in pieces.
 pub const LINE_BYTES_MAX: usize = 64 * 1024;
@@ -24,8 +33,9 @@ pub const OUTPUT_GUEST_MAX: (u64, &str) = (10 << 20, "10M");
 pub const OUTPUT_BYTES_HIGH: u64 = 100 << 20;
 
 /// Bytes of standard input that are kept in the log `input`. What is over goes to the tasks
-/// alone.
-pub const INPUT_LOG_BYTES_MAX: u64 = 10_000_000;
+/// alone; in a job of several shells, which all read the log, it ends the job, unless the job
+/// sets another limit (protocol/23 section 11).
+pub const INPUT_LOG_MAX: (u64, &str) = (10_000_000, "10M");
 
 /// The most that a job may set as the limit of its input.
 pub const INPUT_LIMIT_BYTES_MAX: u64 = 32 << 20;

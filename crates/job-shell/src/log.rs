@@ -9,9 +9,7 @@ use proto::data::stdio::Log;
 use crate::JobShell;
 use crate::limits::LOG_MESSAGE_BYTES_MAX;
 use crate::options::Remark;
-
-/// Our rank among the shells of the job.
-const RANK: i64 = 0;
+use crate::words::Word;
 
 /// How much a message matters, by its RFC 5424 number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,17 +33,17 @@ impl Level {
     fn is_shown(self, verbose: i64) -> bool {
         self as i64 <= (Level::Notice as i64).saturating_add(verbose)
     }
+}
 
-    /// What stands before the message.
-    fn label(self) -> &'static str {
-        match self {
-            Level::Fatal => "FATAL: ",
-            Level::Error => "ERROR: ",
-            Level::Warn => " WARN: ",
-            Level::Notice => "",
-            Level::Debug => "DEBUG: ",
-            Level::Trace => "TRACE: ",
-        }
+/// What stands before a message of this level.
+fn label(level: i32) -> &'static str {
+    match level {
+        ..=2 => "FATAL: ",
+        3 => "ERROR: ",
+        4 => " WARN: ",
+        5 => "",
+        6 => "DEBUG: ",
+        7.. => "TRACE: ",
     }
 }
 
@@ -64,20 +62,28 @@ impl JobShell {
             return;
         }
         let message = shortened(message);
-        if let Some(file) = self.output.log_file() {
-            let line = line(level, component, &message);
-            return self.write_file(cx, file, line.into());
-        }
         let log = Log {
             level: level as i32,
             message,
-            rank: Some(RANK),
+            rank: Some(i64::from(self.place.rank)),
             component: component.map(str::to_owned),
             file: None,
             line: None,
             program: None,
         };
-        self.store.log(cx.now().wall, &log);
+        self.write_log(cx, log);
+    }
+
+    /// Writes what a shell says: ours, or one that we lead.
+    pub(crate) fn write_log(&mut self, cx: &mut Cx<Self>, log: Log) {
+        if let Some(file) = self.output.log_file() {
+            let line = line(&log);
+            return self.write_file(cx, file, line.into());
+        }
+        match self.place.is_leader() {
+            true => self.store.log(cx.now().wall, &log),
+            false => self.tell(cx, &Word::Log(log)),
+        }
     }
 
     /// Says what reading the options has brought up.
@@ -114,11 +120,11 @@ fn shortened(message: &str) -> String {
 }
 
 /// The line that a file of standard error gets.
-fn line(level: Level, component: Option<&str>, message: &str) -> String {
-    let component = component.map(|name| format!("{name}: "));
+fn line(log: &Log) -> String {
+    let component = log.component.as_ref().map(|name| format!("{name}: "));
     let component = component.unwrap_or_default();
-    let label = level.label();
-    format!("flux-shell[{RANK}]: {label}{component}{message}\n")
+    let (rank, label) = (log.rank.unwrap_or(0), label(log.level));
+    format!("flux-shell[{rank}]: {label}{component}{}\n", log.message)
 }
 
 #[cfg(test)]
@@ -158,19 +164,28 @@ mod tests {
 
     #[test]
     fn lines_of_a_file_have_label_and_component() {
-        let check = |level, component, expect: &str| {
-            assert_eq!(line(level, component, "text"), expect);
+        let check = |level, component: Option<&str>, expect: &str| {
+            let log = Log {
+                level: level as i32,
+                message: "text".to_owned(),
+                rank: Some(2),
+                component: component.map(str::to_owned),
+                file: None,
+                line: None,
+                program: None,
+            };
+            assert_eq!(line(&log), expect);
         };
-        check(Level::Fatal, None, "flux-shell[0]: FATAL: text\n");
+        check(Level::Fatal, None, "flux-shell[2]: FATAL: text\n");
         check(
             Level::Warn,
             Some("pty"),
-            "flux-shell[0]:  WARN: pty: text\n",
+            "flux-shell[2]:  WARN: pty: text\n",
         );
         check(
             Level::Notice,
             Some("sysmon"),
-            "flux-shell[0]: sysmon: text\n",
+            "flux-shell[2]: sysmon: text\n",
         );
     }
 }

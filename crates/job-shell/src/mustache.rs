@@ -146,9 +146,9 @@ impl Tags<'_> {
     }
 }
 
-/// Whether a template names a task or a node, so that what it names differs between them.
-pub fn is_per_task(template: &str) -> bool {
-    ["{{taskid}}", "{{task.", "{{node."]
+/// Whether a template names a task, so that what it names differs between them.
+pub fn names_task(template: &str) -> bool {
+    ["{{taskid}}", "{{task."]
         .iter()
         .any(|tag| template.contains(tag))
 }
@@ -241,8 +241,9 @@ mod tests {
 
     #[test]
     fn a_template_that_differs_between_tasks_is_told() {
-        assert!(is_per_task("out.{{taskid}}"));
-        assert!(is_per_task("{{node.name}}.out"));
-        assert!(!is_per_task("{{id}}.out"));
+        assert!(names_task("out.{{taskid}}"));
+        assert!(names_task("out.{{task.index}}"));
+        assert!(!names_task("{{node.name}}.out"));
+        assert!(!names_task("{{id}}.out"));
     }
 }

@@ -1,7 +1,8 @@
-//! Where output goes: to the job's log, or to files.
+//! Where output goes: to the job's log, to files, or to the leading shell, which has both.
 //!
 //! The log has a limit per stream; files have none. What a full store cannot take makes
-//! tasks wait: they are not read until it has room.
+//! tasks wait: they are not read until it has room. A file that all tasks share is the leading
+//! shell's; files that differ between shells or tasks are each shell's own.
 
 use std::rc::Rc;
 
@@ -12,10 +13,13 @@ use proto::data::{IdSet, IdSetStyle};
 
 use crate::JobShell;
 use crate::job::Job;
-use crate::limits::{OUTPUT_BYTES_HIGH, OUTPUT_GUEST_MAX, OUTPUT_MAX};
+use crate::limits::{OUTPUT_BYTES_HIGH, OUTPUT_GUEST_MAX, OUTPUT_MAX, WRITES_MAX};
 use crate::log::Level;
-use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, is_per_task};
+use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, names_task};
 use crate::options::Stream;
+use crate::placement::Placement;
+use crate::prepare::node_tags;
+use crate::words::Word;
 use crate::worker::{Files, OutputFile};
 
 /// Where both streams go, and how much of them went.
@@ -35,16 +39,38 @@ struct Limit {
     given: String,
 }
 
-/// Where one stream of all tasks goes.
+/// Where one stream of our tasks goes.
 #[derive(Debug, Default)]
 struct Route {
-    /// Numbers of the files by task; empty for the log, one for a file that all share.
-    files: Vec<usize>,
+    to: Target,
     label: bool,
     /// Bytes that came for the log.
     bytes: u64,
     /// Of these, those that were not kept.
     dropped: u64,
+}
+
+/// Where a stream ends.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Target {
+    /// In the job's log, which the leading shell writes.
+    #[default]
+    Log,
+    /// With the leading shell, which knows where from there.
+    Leader,
+    /// In files: their numbers by local task, one for a file that all share.
+    Files(Vec<usize>),
+}
+
+impl Target {
+    /// The file of a task here, or of a task of another shell.
+    fn file_of(&self, index: Option<usize>) -> Option<usize> {
+        let Target::Files(files) = self else {
+            return None;
+        };
+        let own = index.and_then(|index| files.get(index));
+        own.or(files.last()).copied()
+    }
 }
 
 /// What is to be opened, and where streams go once it is.
@@ -59,10 +85,15 @@ pub struct Plan {
 
 impl Plan {
     /// The plan for a job, its templates filled in.
-    pub fn new(job: &Job, tags: &JobTags, node: &NodeTags) -> Plan {
+    pub fn new(job: &Job, tags: &JobTags, placement: &Placement) -> Plan {
         let mut files = Vec::new();
-        let stdout = route(&job.options.stdout, job, tags, node, &mut files);
-        let stderr = route(&job.options.stderr, job, tags, node, &mut files);
+        let around = Around {
+            job,
+            tags,
+            placement,
+        };
+        let stdout = around.route(&job.options.stdout, &mut files);
+        let stderr = around.route(&job.options.stderr, &mut files);
         let (bytes, given) = job.options.output_limit.clone().unwrap_or_else(|| {
             let (bytes, given) = match job.is_owners() {
                 true => OUTPUT_MAX,
@@ -81,11 +112,18 @@ impl Plan {
 }
 
 impl Output {
+    fn route(&mut self, stream: StdioFd) -> &mut Route {
+        match stream {
+            StdioFd::Stderr => &mut self.stderr,
+            StdioFd::Stdin | StdioFd::Stdout => &mut self.stdout,
+        }
+    }
+
     /// The file that takes what the shell says itself: that of standard error, if all tasks
-    /// share one that can be written.
+    /// here share one that can be written.
     pub fn log_file(&self) -> Option<usize> {
-        match self.stderr.files[..] {
-            [file] if !self.failed => Some(file),
+        match &self.stderr.to {
+            Target::Files(files) if files.len() == 1 && !self.failed => files.first().copied(),
             _ => None,
         }
     }
@@ -102,46 +140,82 @@ impl From<Plan> for Output {
     }
 }
 
-/// The route of one stream, and the path as the log tells it.
-fn route(
-    stream: &Stream,
-    job: &Job,
-    tags: &JobTags,
-    node: &NodeTags,
-    files: &mut Vec<OutputFile>,
-) -> (Route, Option<String>) {
-    let Some(template) = &stream.path else {
-        return (Route::default(), None);
-    };
-    let render = |task: Option<TaskTags>| {
-        let node = task.map(|_| node);
-        let tags = Tags {
-            job: tags,
-            node,
-            task,
+/// What paths are made of.
+struct Around<'a> {
+    job: &'a Job,
+    tags: &'a JobTags,
+    placement: &'a Placement,
+}
+
+impl Around<'_> {
+    fn node(&self, shell_rank: u32) -> NodeTags {
+        node_tags(self.job, self.placement, shell_rank)
+    }
+
+    fn render(&self, template: &str, node: Option<&NodeTags>, task: Option<TaskTags>) -> String {
+        let job = self.tags;
+        Tags { job, node, task }.render(template)
+    }
+
+    /// Whether every shell writes its own file: its path differs between shells or tasks.
+    fn is_own(&self, template: &str) -> bool {
+        if !self.job.has_others() || names_task(template) || template.contains("{{tmpdir}}") {
+            return true;
+        }
+        let [first, second] = [0, 1].map(|shell| {
+            let node = self.node(shell);
+            self.render(template, Some(&node), None)
+        });
+        first != second
+    }
+
+    /// The route of one stream, and the path as the log tells it.
+    fn route(&self, stream: &Stream, files: &mut Vec<OutputFile>) -> (Route, Option<String>) {
+        let to = |to: Target| Route {
+            to,
+            label: stream.label,
+            ..Route::default()
         };
-        tags.render(template)
-    };
-    let tasks = match is_per_task(template) {
-        true => job.ntasks,
-        false => 1,
-    };
-    let mut open = |path: String| {
-        let append = stream.append;
-        let known = files.iter().position(|file| file.path == path);
-        known.unwrap_or_else(|| {
-            files.push(OutputFile { path, append });
-            files.len() - 1
-        })
-    };
-    let ranks = (0..tasks).filter_map(|rank| u32::try_from(rank).ok());
-    let numbers = ranks.map(|rank| open(render(Some(TaskTags { rank, index: rank }))));
-    let route = Route {
-        files: numbers.collect(),
-        label: stream.label,
-        ..Route::default()
-    };
-    (route, Some(render(None)))
+        let is_leader = self.job.is_leader();
+        let Some(template) = &stream.path else {
+            let target = if is_leader {
+                Target::Log
+            } else {
+                Target::Leader
+            };
+            return (to(target), None);
+        };
+        let told = self.render(template, None, None);
+        if !is_leader && !self.is_own(template) {
+            return (to(Target::Leader), Some(told));
+        }
+        let mut open = |path: String| {
+            let append = stream.append;
+            let known = files.iter().position(|file| file.path == path);
+            known.unwrap_or_else(|| {
+                files.push(OutputFile { path, append });
+                files.len() - 1
+            })
+        };
+        let node = self.node(self.job.place.rank);
+        let tasks = match names_task(template) {
+            true => self.placement.ranks.len(),
+            false => 1,
+        };
+        let ranks = (0..).zip(self.placement.ranks.iter().copied());
+        let mut numbers: Vec<usize> = ranks
+            .take(tasks)
+            .map(|(index, rank)| {
+                let task = TaskTags { rank, index };
+                open(self.render(template, Some(&node), Some(task)))
+            })
+            .collect();
+        if numbers.is_empty() {
+            // No task is here, but those of others may write there.
+            numbers.push(open(self.render(template, Some(&node), None)));
+        }
+        (to(Target::Files(numbers)), Some(told))
+    }
 }
 
 impl JobShell {
@@ -162,43 +236,70 @@ impl JobShell {
         }
     }
 
-    /// Passes on what a task wrote.
+    /// Passes on what a task here wrote.
     pub(crate) fn pass_on(
         &mut self,
         cx: &mut Cx<Self>,
-        rank: u32,
+        index: usize,
         stream: StdioFd,
         data: &Bytes,
         eof: bool,
     ) {
-        let Output { limit, .. } = &self.output;
-        let limit = limit.clone();
-        let route = match stream {
-            StdioFd::Stderr => &mut self.output.stderr,
-            StdioFd::Stdin | StdioFd::Stdout => &mut self.output.stdout,
-        };
-        let file = route
-            .files
-            .get(rank as usize)
-            .or(route.files.last())
-            .copied();
-        if let Some(file) = file {
+        let rank = self.tasks[index].rank;
+        let route = self.output.route(stream);
+        if let Some(file) = route.to.file_of(Some(index)) {
             let data = match route.label {
                 true => label(rank, data),
                 false => data.clone(),
             };
             return self.write_file(cx, file, data);
         }
-        let is_kept = route.count(data.len(), limit.bytes);
-        if !is_kept && route.dropped == data.len() as u64 {
+        if data.is_empty() && !eof {
+            return;
+        }
+        let is_told = route.to == Target::Leader;
+        let bytes = (!data.is_empty()).then_some(&data[..]);
+        let data = Data::new(stream.as_str(), &rank.to_string(), bytes, eof);
+        match is_told {
+            true => self.tell(cx, &Word::Data(data)),
+            false => self.log_data(cx, stream, data),
+        }
+    }
+
+    /// Takes what a task of another shell wrote.
+    pub(crate) fn take_data(&mut self, cx: &mut Cx<Self>, data: Data) {
+        let stream = match data.stream.as_str() {
+            "stderr" => StdioFd::Stderr,
+            _ => StdioFd::Stdout,
+        };
+        let route = self.output.route(stream);
+        let Some(file) = route.to.file_of(None) else {
+            return self.log_data(cx, stream, data);
+        };
+        let (is_labelled, rank) = (route.label, data.rank.parse().unwrap_or(0));
+        let bytes: Bytes = data.bytes().unwrap_or_default().into();
+        let bytes = match is_labelled {
+            true => label(rank, &bytes),
+            false => bytes,
+        };
+        self.write_file(cx, file, bytes);
+    }
+
+    /// Adds a piece to the job's log, as far as its stream has not had too much.
+    fn log_data(&mut self, cx: &mut Cx<Self>, stream: StdioFd, mut data: Data) {
+        let limit = self.output.limit.clone();
+        let route = self.output.route(stream);
+        let len = data.n_bytes();
+        let is_kept = route.count(len, limit.bytes);
+        if !is_kept && route.dropped == len as u64 {
             let (name, given) = (stream.as_str(), &limit.given);
             let message = format!("{name} will be truncated, {given} limit exceeded");
             self.warn(cx, "output.kvs", &message);
         }
-        let kept = if is_kept { &data[..] } else { &[] };
-        if !kept.is_empty() || eof {
-            let bytes = (!kept.is_empty()).then_some(kept);
-            let data = Data::new(stream.as_str(), &rank.to_string(), bytes, eof);
+        if !is_kept {
+            (data.data, data.encoding) = (None, None);
+        }
+        if data.data.is_some() || data.is_eof() {
             self.store.data(cx.now().wall, &data);
         }
     }
@@ -235,7 +336,14 @@ impl JobShell {
 
     /// Makes tasks wait while there is no room for what they write, and lets them go on.
     pub(crate) fn regulate(&mut self, cx: &mut Cx<Self>) {
-        let is_full = self.store.is_full() || self.n_writes >= crate::limits::WRITES_MAX;
+        let is_full = match self.place.is_leader() {
+            true => self.store.is_full(),
+            false => self.outbox.is_full(),
+        };
+        let is_full = is_full || self.n_writes >= WRITES_MAX;
+        if !is_full {
+            self.hear(cx);
+        }
         if is_full == self.paused {
             return;
         }

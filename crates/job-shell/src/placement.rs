@@ -4,9 +4,10 @@
 use proto::data::taskmap::{Scheme, SchemeError};
 use proto::data::{IdSet, TaskMap};
 
-use crate::job::Job;
+use crate::job::{Job, JobError};
+use crate::limits::TASKS_MAX;
 use crate::log::Level;
-use crate::options::{Affinity, CpuAffinity, Failure, Remark};
+use crate::options::{Affinity, Failure, Remark};
 use crate::topology::Cores;
 use crate::worker::Prepared;
 
@@ -15,6 +16,8 @@ use crate::worker::Prepared;
 pub struct Placement {
     /// Which tasks run on which node.
     pub taskmap: TaskMap,
+    /// Ranks of the tasks here, by local id.
+    pub ranks: Vec<u32>,
     /// CPUs by local task, over and over; `None` leaves tasks where they are.
     cpus: Option<Vec<String>>,
     /// GPUs that tasks see, over and over; `None` leaves their variables alone.
@@ -29,16 +32,34 @@ impl Placement {
     pub fn new(job: &Job, prepared: &Prepared) -> Result<(Placement, Vec<Remark>), Failure> {
         let taskmap = taskmap(job, prepared);
         let taskmap = taskmap.map_err(|error| Failure::of_taskmap(&error))?;
-        let n_tasks = usize::try_from(job.ntasks).unwrap_or(0);
+        let ranks: Vec<u32> = taskmap.tasks_on(job.place.rank).iter().collect();
+        if ranks.len() as u64 > TASKS_MAX {
+            return Err(Failure {
+                remarks: Vec::new(),
+                fatal: JobError::TooMany(ranks.len() as u64).to_string(),
+            });
+        }
         let mut remarks = Vec::new();
-        let cpus = cpus(&job.options.affinity, job, &prepared.cores, &mut remarks)?;
-        let gpus: Vec<u32> = job.gpus.iter().collect();
+        let cpus = cpus(job, &ranks, &prepared.cores, &mut remarks)?;
+        let gpus: Vec<u32> = job.node().gpus.iter().collect();
+        let gpus = visible_gpus(&job.options.gpu_affinity, &gpus, ranks.len());
         let placement = Placement {
             taskmap,
+            ranks,
             cpus,
-            gpus: visible_gpus(&job.options.gpu_affinity, &gpus, n_tasks),
+            gpus,
         };
         Ok((placement, remarks))
+    }
+
+    /// The local id of a task; `None` for one of another node.
+    pub fn local_id(&self, rank: u32) -> Option<usize> {
+        self.ranks.binary_search(&rank).ok()
+    }
+
+    /// The ranks of the tasks here.
+    pub fn task_ids(&self) -> IdSet {
+        self.ranks.iter().copied().collect()
     }
 
     /// The CPUs that a local task is bound to.
@@ -58,7 +79,8 @@ fn over_and_over(sets: &Option<Vec<String>>, index: usize) -> Option<String> {
 }
 
 fn taskmap(job: &Job, prepared: &Prepared) -> Result<TaskMap, SchemeError> {
-    let here = u32::try_from(job.ntasks).unwrap_or(u32::MAX);
+    let counts: Vec<u32> = job.nodes.iter().map(|node| node.ntasks).collect();
+    let hosts: Vec<&str> = job.nodes.iter().map(|node| node.host.as_str()).collect();
     let scheme = &job.options.taskmap;
     let file = match (scheme, &prepared.hostfile) {
         (Scheme::Hostfile(path), Err(why)) => {
@@ -66,17 +88,18 @@ fn taskmap(job: &Job, prepared: &Prepared) -> Result<TaskMap, SchemeError> {
         }
         (_, file) => file.as_deref().unwrap_or_default(),
     };
-    scheme.map(&[here], &[job.host.as_str()], file)
+    scheme.map(&counts, &hosts, file)
 }
 
 /// The sets that tasks are bound to, if they are.
 fn cpus(
-    affinity: &CpuAffinity,
     job: &Job,
+    ranks: &[u32],
     cores: &Cores,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<Vec<String>>, Failure> {
-    let n_tasks = usize::try_from(job.ntasks).unwrap_or(0);
+    let affinity = &job.options.affinity;
+    let own = &job.node().cores;
     let mut say = |level, text| {
         remarks.push(Remark {
             level,
@@ -84,19 +107,18 @@ fn cpus(
             text,
         });
     };
-    if affinity.mode == Affinity::Off || job.cores.is_empty() {
+    if affinity.mode == Affinity::Off || own.is_empty() {
         return Ok(None);
     }
     if cores.cpus.is_empty() {
-        let ids = &job.cores;
-        let text = format!("unable to get cpuset for cores {ids}. Disabling affinity");
+        let text = format!("unable to get cpuset for cores {own}. Disabling affinity");
         say(Level::Warn, text);
         return Ok(None);
     }
     let all = union(&cores.cpus);
     let sets = match &affinity.mode {
         Affinity::Map(map) => map.clone(),
-        Affinity::PerTask => share_cores(&cores.cpus, n_tasks),
+        Affinity::PerTask => share_cores(&cores.cpus, ranks.len()),
         Affinity::On | Affinity::Off => vec![all.clone()],
     };
     if let Some(set) = sets.iter().find(|set| !set.intersects(&cores.allowed)) {
@@ -106,7 +128,7 @@ fn cpus(
     let sets: Vec<String> = sets.iter().map(IdSet::to_string).collect();
     if affinity.verbose || affinity.dry_run {
         say(Level::Notice, format!("cpus: {all}"));
-        let each = sets.iter().cycle().take(n_tasks).enumerate();
+        let each = ranks.iter().zip(sets.iter().cycle());
         for (rank, set) in each.filter(|_| affinity.mode.is_per_task()) {
             say(Level::Notice, format!("task {rank}: cpus: {set}"));
         }

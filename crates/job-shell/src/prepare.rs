@@ -7,12 +7,14 @@ use proto::data::taskmap::Scheme;
 use serde_json::Value;
 
 use crate::JobShell;
+use crate::barrier::{Gate, Keys};
 use crate::job::Job;
 use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags};
 use crate::options::Affinity;
 use crate::output::{Output, Plan};
 use crate::placement::Placement;
+use crate::state::Move;
 use crate::worker::{FALLBACK, Files, Prepared, Wanted};
 
 /// Variable that tells tasks where temporary files go.
@@ -31,11 +33,11 @@ impl JobShell {
                 .chain([self.launch.tmpdir.clone(), "/tmp".to_owned()])
                 .filter(|parent| !parent.is_empty())
                 .collect(),
-            tmp_name: format!("jobtmp-0-{}", job.id.f58_plain()),
+            tmp_name: format!("jobtmp-{}-{}", job.place.rank, job.id.f58_plain()),
             cwd: job.cwd.clone(),
             tasks_tmpdir: job.environment.get(TMPDIR).and_then(tmpdir),
             files: job.files.clone(),
-            cores: (job.options.affinity.mode != Affinity::Off).then(|| job.cores.clone()),
+            cores: (job.options.affinity.mode != Affinity::Off).then(|| job.node().cores.clone()),
             hostfile: match &job.options.taskmap {
                 Scheme::Hostfile(path) => Some(path.clone()),
                 _ => None,
@@ -56,7 +58,7 @@ impl JobShell {
             return self.fatal(cx, 1, why);
         }
         if let Some(why) = &prepared.cwd_error {
-            let message = format!("host {}: {why}. Going to /tmp instead", job.host);
+            let message = format!("host {}: {why}. Going to /tmp instead", job.node().host);
             self.log(cx, Level::Error, None, &message);
         }
         if let Some(tmpdir) = &prepared.lost_tmpdir {
@@ -77,14 +79,14 @@ impl JobShell {
                 return self.fatal(cx, 1, &failure.fatal);
             }
         }
-        let plan = Plan::new(&job, &self.tags(&job, &prepared), &node_tags(&job));
+        let plan = Plan::new(&job, &self.tags(&job, &prepared), &self.placement);
         self.prepared = Some(prepared);
         self.redirect(cx, &job, &plan);
         let files = plan.files.clone();
         self.output = plan.into();
         let input = job.options.stdin_file.clone();
         if files.is_empty() && input.is_none() {
-            return self.launch(cx);
+            return self.meet(cx);
         }
         let open = move |worker: &mut Files| {
             let opened = worker.open_outputs(&files);
@@ -93,13 +95,20 @@ impl JobShell {
             checked.map_err(|why| (Some("input.file"), why))
         };
         cx.work(open, |core: &mut JobShell, cx, opened| match opened {
-            Ok(()) => core.launch(cx),
+            Ok(()) => core.meet(cx),
             Err((component, why)) => {
                 // Nothing can be written there, also not why.
                 core.output = Output::default();
                 core.fatal_to(cx, 1, component, &why);
             }
         });
+    }
+
+    /// Waits for the other shells of the job.
+    fn meet(&mut self, cx: &mut Cx<Self>) {
+        if self.step(Move::Ready) {
+            self.enter(cx, Gate::Init, Keys::new());
+        }
     }
 
     /// What templates can name of this job.
@@ -109,7 +118,7 @@ impl JobShell {
             utf8: self.launch.utf8,
             name: job.name.clone(),
             tmpdir: prepared.tmpdir.clone(),
-            nnodes: job.nnodes,
+            nnodes: job.nnodes(),
             ntasks: job.ntasks,
         }
     }
@@ -121,16 +130,23 @@ fn tmpdir(value: &Value) -> Option<String> {
     path.map(str::to_owned)
 }
 
-/// What templates can name of this node.
-pub(crate) fn node_tags(job: &Job) -> NodeTags {
+/// What templates can name of the node of a shell.
+pub(crate) fn node_tags(job: &Job, placement: &Placement, shell_rank: u32) -> NodeTags {
+    let Some(node) = job.nodes.get(shell_rank as usize) else {
+        return NodeTags::default();
+    };
+    let tasks = match shell_rank == job.place.rank {
+        true => placement.task_ids(),
+        false => placement.taskmap.tasks_on(shell_rank),
+    };
     NodeTags {
-        id: 0,
-        name: job.host.clone(),
-        broker_rank: job.rank,
-        cores: job.cores.to_string(),
-        gpus: job.gpus.to_string(),
-        ncores: job.cores.count(),
-        ntasks: job.ntasks,
-        taskids: job.task_ids().to_string(),
+        id: shell_rank,
+        name: node.host.clone(),
+        broker_rank: node.rank,
+        cores: node.cores.to_string(),
+        gpus: node.gpus.to_string(),
+        ncores: node.cores.count(),
+        ntasks: tasks.count(),
+        taskids: tasks.to_string(),
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use node::Cx;
-use proto::job_manager::ShellKill;
+use proto::job_manager::{Kill, ShellKill};
 
 use crate::JobShell;
+use crate::log::Level;
 use crate::state::State;
 
 /// The gentle request to end.
@@ -48,11 +49,31 @@ impl JobShell {
 
     /// Sends a signal to all tasks, now or when they run.
     pub(crate) fn signal_tasks(&mut self, cx: &mut Cx<Self>, signum: i32) {
-        let is_early = matches!(self.state(), State::Greeting | State::Preparing);
+        let is_early = matches!(
+            self.state(),
+            State::Greeting | State::Preparing | State::Meeting
+        );
         if (is_early || self.starting.is_some()) && !self.early_signals.contains(&signum) {
             self.early_signals.push(signum);
         }
         self.kill_tasks(cx, signum);
+    }
+
+    /// Sends a signal to the tasks of all shells.
+    fn signal_job(&mut self, cx: &mut Cx<Self>, signum: i32) {
+        if self.place.size < 2 {
+            return self.signal_tasks(cx, signum);
+        }
+        let kill = Kill {
+            id: self.launch.id,
+            signum: i64::from(signum),
+        };
+        cx.call(&kill, |core: &mut JobShell, cx, result| {
+            if let Err(error) = result {
+                let message = format!("sending a signal to the job: {error}");
+                core.log(cx, Level::Error, Some("signal"), &message);
+            }
+        });
     }
 
     /// Sets the timer for the signal before the job's time is up.
@@ -60,7 +81,8 @@ impl JobShell {
         if let Some(timer) = self.warning.take() {
             cx.cancel_timer(timer);
         }
-        let Some((signum, left)) = self.job.as_ref().and_then(|job| job.options.signal) else {
+        let signal = self.job.as_ref().and_then(|job| job.options.signal);
+        let Some((signum, left)) = signal.filter(|_| self.place.is_leader()) else {
             return;
         };
         let name = name_of(signum);
@@ -77,7 +99,7 @@ impl JobShell {
                 let left = core.expiration - cx.now().wall;
                 let message = format!("job will expire in {left:.1}s, sending {name} to job");
                 core.notice(cx, "signal", &message);
-                core.signal_tasks(cx, signum);
+                core.signal_job(cx, signum);
             };
             self.warning = Some(cx.timer(wait, run));
         }

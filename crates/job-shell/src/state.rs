@@ -9,8 +9,12 @@ pub enum State {
     Greeting,
     /// Making directories and opening files.
     Preparing,
+    /// Ready to start tasks, as soon as all shells of the job are.
+    Meeting,
     /// Tasks run.
     Running,
+    /// The leading shell, whose own tasks have ended, hears those whose tasks have not.
+    Hearing,
     /// All tasks ended; the last of their output is being stored.
     Draining,
     /// Telling job-exec how it went.
@@ -24,9 +28,14 @@ pub enum State {
 pub enum Move {
     /// The job and its environment are known.
     Known,
+    /// Everything is ready for tasks.
+    Ready,
     /// Tasks were started.
     Launched,
-    /// The last task ended and closed its streams, or none could be started.
+    /// The last task here ended, and tasks of other shells may run yet.
+    Idle,
+    /// The last task ended and closed its streams, or none could be started. For the leading
+    /// shell, that is the last task of the job.
     Ended,
     /// Everything that could be stored by us is.
     Drained,
@@ -39,10 +48,12 @@ pub enum Move {
 impl State {
     /// Every state, for the table.
     #[cfg(test)]
-    pub const ALL: [State; 6] = [
+    pub const ALL: [State; 8] = [
         State::Greeting,
         State::Preparing,
+        State::Meeting,
         State::Running,
+        State::Hearing,
         State::Draining,
         State::Leaving,
         State::Gone,
@@ -52,9 +63,11 @@ impl State {
 impl Move {
     /// Every move, for the table.
     #[cfg(test)]
-    pub const ALL: [Move; 6] = [
+    pub const ALL: [Move; 8] = [
         Move::Known,
+        Move::Ready,
         Move::Launched,
+        Move::Idle,
         Move::Ended,
         Move::Drained,
         Move::Acknowledged,
@@ -68,8 +81,15 @@ pub fn next(state: State, step: Move) -> Option<State> {
         (State::Gone, _) => None,
         (_, Move::Abandoned) => Some(State::Gone),
         (State::Greeting, Move::Known) => Some(State::Preparing),
-        (State::Preparing, Move::Launched) => Some(State::Running),
-        (State::Greeting | State::Preparing | State::Running, Move::Ended) => Some(State::Draining),
+        (State::Preparing, Move::Ready) => Some(State::Meeting),
+        (State::Meeting, Move::Launched) => Some(State::Running),
+        (State::Greeting | State::Preparing | State::Meeting | State::Running, Move::Idle) => {
+            Some(State::Hearing)
+        }
+        (
+            State::Greeting | State::Preparing | State::Meeting | State::Running | State::Hearing,
+            Move::Ended,
+        ) => Some(State::Draining),
         (State::Draining, Move::Drained) => Some(State::Leaving),
         (State::Leaving, Move::Acknowledged) => Some(State::Gone),
         _ => None,

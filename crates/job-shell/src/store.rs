@@ -236,7 +236,10 @@ impl JobShell {
     }
 
     fn is_leaving(&self) -> bool {
-        !matches!(self.state(), State::Preparing | State::Running)
+        matches!(
+            self.state(),
+            State::Greeting | State::Draining | State::Leaving | State::Gone
+        )
     }
 
     fn stored(&mut self, cx: &mut Cx<Self>, result: Result<Committed, Refusal>) {

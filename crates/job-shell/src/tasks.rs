@@ -7,13 +7,13 @@ use bytes::Bytes;
 use node::{ChildId, Cx, StdioFd};
 use proto::data::Fsd;
 use proto::data::job::{WaitStatus, signal_description};
-use serde_json::json;
 
 use crate::JobShell;
 use crate::lines::{Buffering, Lines};
 use crate::log::Level;
 use crate::options::Options;
 use crate::state::{Move, State};
+use crate::words::{TaskExit, Word};
 
 /// One task.
 #[derive(Debug)]
@@ -29,6 +29,24 @@ pub struct Task {
     /// What its streams hold back; `None` when they are closed.
     stdout: Option<Lines>,
     stderr: Option<Lines>,
+}
+
+/// What ended first in a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstExit {
+    /// A task of the shell of this rank.
+    Task(u32, TaskExit),
+    /// The shell of this rank, without a word.
+    Shell(u32),
+}
+
+impl FirstExit {
+    fn has_failed(self) -> bool {
+        match self {
+            FirstExit::Task(_, exit) => exit.status != 0,
+            FirstExit::Shell(_) => true,
+        }
+    }
 }
 
 impl Task {
@@ -98,8 +116,7 @@ impl JobShell {
             }
             *self.tasks[index].lines(stream) = None;
         }
-        let rank = self.tasks[index].rank;
-        self.pass_on(cx, rank, stream, &ready, eof);
+        self.pass_on(cx, index, stream, &ready, eof);
         self.regulate(cx);
         self.task_over(cx, index);
     }
@@ -107,20 +124,25 @@ impl JobShell {
     /// A task ended. Its output may still follow.
     pub(crate) fn task_exited(&mut self, cx: &mut Cx<Self>, index: usize, status: i32) {
         let status = WaitStatus(status);
-        let is_first = self.first_exit.is_none();
         self.tasks[index].status = Some(status);
         self.close_input(cx, index);
         let code = u8::try_from(status.shell_code()).unwrap_or(1);
         self.count_code(code);
-        let rank = self.tasks[index].rank;
-        let message = format!("task {rank} complete status={code}");
+        let task = &self.tasks[index];
+        let exit = TaskExit {
+            localid: u32::try_from(index).unwrap_or(u32::MAX),
+            rank: task.rank,
+            pid: task.pid,
+            status: status.0,
+        };
+        let message = format!("task {} complete status={code}", task.rank);
         self.log(cx, Level::Debug, None, &message);
-        if is_first {
-            self.first_exit(cx, index, status);
-            // Failures of others are not looked at (protocol/23 section 12).
-            if code != 0 {
-                self.end_on_error(cx, index, status);
-            }
+        let first = FirstExit::Task(self.place.rank, exit);
+        if self.place.is_leader() {
+            self.job_exit(cx, first);
+        } else if self.first_exit.is_none() {
+            self.first_exit = Some(first);
+            self.tell(cx, &Word::Exit(exit));
         }
         self.task_over(cx, index);
     }
@@ -136,22 +158,32 @@ impl JobShell {
         self.end_if_idle(cx);
     }
 
-    fn first_exit(&mut self, cx: &mut Cx<Self>, index: usize, status: WaitStatus) {
-        let now = cx.now().wall;
-        let task = &self.tasks[index];
-        let context = json!({
-            "localid": index,
-            "rank": task.rank,
-            "state": "Exited",
-            "pid": task.pid,
-            "wait_status": status.0,
-            "signaled": status.signal().unwrap_or(0),
-            "exitcode": status.exit_code().unwrap_or(-1),
-        });
-        self.store.event(now, "shell.task-exit", &context);
-        self.first_exit = Some((index, status));
-        if self.starting.is_none() {
-            self.arm_exit_timer(cx);
+    /// A task of the job ended, or a shell with all of its tasks is gone. What follows, follows
+    /// from the first of these (protocol/23 section 12).
+    pub(crate) fn job_exit(&mut self, cx: &mut Cx<Self>, exit: FirstExit) {
+        let is_first = self.first_exit.is_none();
+        if is_first {
+            self.first_exit = Some(exit);
+            if self.is_started {
+                self.log_exit(cx);
+            }
+            if self.starting.is_none() {
+                self.arm_exit_timer(cx);
+            }
+        }
+        let is_lost = matches!(exit, FirstExit::Shell(_));
+        if is_lost || (is_first && exit.has_failed()) {
+            self.end_on_error(cx, exit);
+        }
+    }
+
+    /// Writes down how the first task ended, behind the start of all.
+    pub(crate) fn log_exit(&mut self, cx: &Cx<Self>) {
+        if let Some(FirstExit::Task(_, exit)) = self.first_exit
+            && !std::mem::replace(&mut self.is_exit_logged, true)
+        {
+            let (now, context) = (cx.now().wall, exit.context());
+            self.store.event(now, "shell.task-exit", &context);
         }
     }
 
@@ -159,29 +191,23 @@ impl JobShell {
     /// started: one that was not cannot end.
     pub(crate) fn arm_exit_timer(&mut self, cx: &mut Cx<Self>) {
         let timeout = self.job.as_ref().and_then(|job| job.options.exit_timeout);
-        let (Some(timeout), Some((index, status))) = (timeout, self.first_exit) else {
+        let (Some(timeout), Some(exit)) = (timeout, self.first_exit) else {
             return;
         };
-        if self.tasks.len() > 1 && self.exit_timer.is_none() {
+        let has_more = self.job.as_ref().is_some_and(|job| job.ntasks > 1);
+        if self.place.is_leader() && has_more && self.exit_timer.is_none() {
             let expired = move |core: &mut JobShell, cx: &mut Cx<JobShell>| {
-                core.exit_timed_out(cx, index, status, timeout);
+                core.exit_timed_out(cx, exit, timeout);
             };
             self.exit_timer = Some(cx.timer(timeout, expired));
         }
     }
 
-    fn exit_timed_out(
-        &mut self,
-        cx: &mut Cx<Self>,
-        index: usize,
-        status: WaitStatus,
-        timeout: Duration,
-    ) {
+    fn exit_timed_out(&mut self, cx: &mut Cx<Self>, exit: FirstExit, timeout: Duration) {
         self.exit_timer = None;
         let timeout = Fsd::from_secs(timeout.as_secs_f64()).unwrap_or_default();
-        let who = self.describe(index);
-        let how = describe_exit(status);
-        let note = format!("{who} exited ({how}) and exit-timeout={timeout} has expired");
+        let (who, how) = self.describe(exit);
+        let note = format!("{who} exited{how} and exit-timeout={timeout} has expired");
         self.end_job(cx, &note, None);
     }
 
@@ -194,7 +220,7 @@ impl JobShell {
     }
 
     /// With `-o exit-on-error`, the first task that ends also ends the others if it has failed.
-    fn end_on_error(&mut self, cx: &mut Cx<Self>, index: usize, status: WaitStatus) {
+    fn end_on_error(&mut self, cx: &mut Cx<Self>, exit: FirstExit) {
         if !self
             .job
             .as_ref()
@@ -202,47 +228,92 @@ impl JobShell {
         {
             return;
         }
-        let who = self.describe(index);
-        let how = describe_exit(status);
-        let note = format!("{who} failed ({how}) and exit-on-error is set");
-        self.end_job(cx, &note, Some(status.0));
+        let (who, how) = self.describe(exit);
+        let note = format!("{who} failed{how} and exit-on-error is set");
+        let status = match exit {
+            FirstExit::Task(_, exit) => Some(exit.status),
+            FirstExit::Shell(_) => {
+                self.count_code(1);
+                None
+            }
+        };
+        self.end_job(cx, &note, status);
     }
 
-    fn describe(&self, index: usize) -> String {
-        let (command, host) = self.job.as_ref().map_or(("", ""), |job| {
-            let command = job.command.first().map_or("", String::as_str);
-            let command = command.rsplit('/').next().unwrap_or(command);
-            (command, job.host.as_str())
-        });
-        format!(
-            "{command}: task rank {} on host {host}",
-            self.tasks[index].rank
-        )
+    /// Who ended, and how, as notes say it.
+    fn describe(&self, exit: FirstExit) -> (String, String) {
+        let Some(job) = &self.job else {
+            return (String::new(), String::new());
+        };
+        let command = job.command.first().map_or("", String::as_str);
+        let command = command.rsplit('/').next().unwrap_or(command);
+        match exit {
+            FirstExit::Task(shell, exit) => {
+                let (rank, host) = (exit.rank, job.host_of(shell));
+                let how = describe_exit(exit.status());
+                (
+                    format!("{command}: task rank {rank} on host {host}"),
+                    format!(" ({how})"),
+                )
+            }
+            FirstExit::Shell(shell) => {
+                let host = job.host_of(shell);
+                let who = format!("{command}: shell rank {shell} on host {host}");
+                (who, String::new())
+            }
+        }
     }
 
-    /// Nothing runs any more.
+    /// Nothing runs here any more.
     pub(crate) fn ended(&mut self, cx: &mut Cx<Self>) {
+        if self.orphaned {
+            return self.go(cx);
+        }
+        let is_leader = self.place.is_leader();
+        if is_leader && !self.others.are_complete() {
+            if self.state() != State::Hearing && self.step(Move::Idle) {
+                // Clients that wait do so for tasks here.
+                self.release_input(cx);
+            }
+            return;
+        }
         if self.state() != State::Draining && self.step(Move::Ended) {
             self.release_input(cx);
-            self.sum_up_output(cx);
-            self.debug(cx, "tasks-complete", "all shells report tasks complete");
-            let message = format!("exit {}", self.code);
-            self.log(cx, Level::Debug, None, &message);
-            for timer in [self.exit_timer.take(), self.warning.take()]
-                .into_iter()
-                .flatten()
-            {
-                cx.cancel_timer(timer);
-            }
-            if let Some(job) = self.job.clone() {
-                // A job that never got to its tasks has a log too.
-                self.store.output_header(cx.now().wall, job.ntasks);
-            }
-        }
-        if self.orphaned {
-            self.go(cx);
+            self.sum_up(cx);
         }
         self.leave_if_drained(cx);
+    }
+
+    /// The other shells have ended their tasks.
+    pub(crate) fn others_done(&mut self, cx: &mut Cx<Self>) {
+        if self.state() == State::Hearing {
+            self.ended(cx);
+        }
+    }
+
+    /// Says what is to be said at the end.
+    fn sum_up(&mut self, cx: &mut Cx<Self>) {
+        let is_leader = self.place.is_leader();
+        if is_leader {
+            self.sum_up_output(cx);
+            self.debug(cx, "tasks-complete", "all shells report tasks complete");
+        }
+        let message = format!("exit {}", self.code);
+        self.log(cx, Level::Debug, None, &message);
+        for timer in [self.exit_timer.take(), self.warning.take()]
+            .into_iter()
+            .flatten()
+        {
+            cx.cancel_timer(timer);
+        }
+        if !is_leader {
+            return self.tell(cx, &Word::Complete);
+        }
+        self.log_exit(cx);
+        if let Some(job) = self.job.clone() {
+            // A job that never got to its tasks has a log too.
+            self.store.output_header(cx.now().wall, job.ntasks);
+        }
     }
 }
 

@@ -48,6 +48,7 @@ fn a_verbose_shell_tells_what_it_does() {
     assert_eq!(
         said(json!({"verbose": 1})),
         [
+            "6 -: 0: task_count=2 slot_count=2 cores_per_slot=1 slots_per_node=-1",
             "6 -: 0: tasks 0-1 on cores 0",
             "6 pmi-simple: simple wire protocol is enabled",
             "6 signals: forwarding signal 15 to tasks",
@@ -77,7 +78,8 @@ fn the_shell_writes_where_standard_error_goes() {
     assert_eq!(said(options), [""; 0]);
     assert_eq!(
         fs::read_to_string(path).unwrap(),
-        "flux-shell[0]: DEBUG: 0: tasks 0-1 on cores 0\n\
+        "flux-shell[0]: DEBUG: 0: task_count=2 slot_count=2 cores_per_slot=1 slots_per_node=-1\n\
+         flux-shell[0]: DEBUG: 0: tasks 0-1 on cores 0\n\
          flux-shell[0]: signal: job has no expiration, SIGUSR1 will not be sent\n\
          flux-shell[0]: DEBUG: signals: forwarding signal 15 to tasks\n\
          flux-shell[0]: DEBUG: task 0 complete status=0\n\

@@ -102,6 +102,8 @@ impl Launcher {
                     say(cx, &format!("{task}: PMI_Abort(){message}"));
                     self.kill_all(cx);
                 }
+                // The brokers have one server, which exchanges nothing.
+                Effect::Exchange(_) => {}
                 Effect::Warn(text) => say(cx, &text),
             }
         }

@@ -47,6 +47,12 @@ impl<M: Method> Call<M> {
         self
     }
 
+    /// To the next broker above, from the broker of this rank.
+    pub fn upstream(mut self, rank: u32) -> Call<M> {
+        self.request.set_flag(Flags::UPSTREAM, true);
+        self.to(rank)
+    }
+
     /// Under another topic: a service name that is known only at run time.
     pub fn topic(mut self, topic: &str) -> Call<M> {
         self.request.set_topic(topic);

@@ -18,4 +18,4 @@ mod server;
 mod simple;
 
 pub use client::{Begun, Client, Error, Info, METHODS, Options, Trace, begin, methods};
-pub use server::{Effect, Server};
+pub use server::{BROKEN, Effect, Server};

@@ -1,9 +1,10 @@
 //! The PMI-1 server for processes of one host (RFC 13, protocol/13 section 15): the tasks
 //! of a job, or the brokers of a test instance. Pure: lines in, lines out.
 //!
-//! Requests of one process are answered in order. With one server there is nobody to
-//! exchange keys with, so a key can be read as soon as it is put, and a barrier is over
-//! when all processes have come to it.
+//! Requests of one process are answered in order. A key can be read here as soon as it is put.
+//! A server that is alone has nobody to exchange keys with: a barrier is over when all its
+//! processes have come to it. One of several then says which keys are new, and the barrier is
+//! over when it is told those of all others. Keys that begin with `local::` stay here.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,20 @@ pub struct Server {
     entered: usize,
     /// A task broke off: no barrier can be complete any more.
     is_broken: bool,
+    /// Processes of all servers.
+    total: usize,
+    /// There are other servers, to which these keys are new.
+    others: Option<Fresh>,
+}
+
+/// What other servers do not know yet.
+#[derive(Debug, Default)]
+struct Fresh {
+    keys: Vec<String>,
+    /// An exchange is under way.
+    is_exchanging: bool,
+    /// All know that no barrier can be complete any more.
+    is_told: bool,
 }
 
 /// One task.
@@ -58,9 +73,19 @@ pub enum Effect {
         /// What it says of it.
         message: Option<String>,
     },
+    /// Exchange keys with the other servers: [`Server::exchanged`] says what came of it. With
+    /// [`BROKEN`] among them, the barrier fails for all.
+    Exchange(BTreeMap<String, String>),
     /// Tell the user.
     Warn(String),
 }
+
+/// The key that no process can put: a server whose processes cannot all come to a barrier
+/// brings it along, so that nobody waits for them.
+pub const BROKEN: &str = "";
+
+/// How keys begin that are not exchanged.
+const LOCAL: &str = "local::";
 
 impl Server {
     /// A server for `size` tasks. `preset` keys are there from the start.
@@ -71,6 +96,85 @@ impl Server {
             clients: (0..size).map(|_| Client::default()).collect(),
             entered: 0,
             is_broken: false,
+            total: size,
+            others: None,
+        }
+    }
+
+    /// A server for `here` of `total` tasks, the others of which have servers of their own.
+    pub fn among(
+        kvsname: &str,
+        (here, total): (usize, usize),
+        preset: BTreeMap<String, String>,
+    ) -> Server {
+        Server {
+            total,
+            others: Some(Fresh::default()),
+            ..Server::new(kvsname, here, preset)
+        }
+    }
+
+    /// The other servers have come to the barrier too, with these keys; `None` if they have not
+    /// and will not.
+    pub fn exchanged(&mut self, keys: Option<BTreeMap<String, String>>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Some(others) = &mut self.others {
+            others.is_exchanging = false;
+        }
+        let keys = keys.filter(|keys| !keys.contains_key(BROKEN));
+        let has_room = keys
+            .as_ref()
+            .is_some_and(|keys| self.keys.len().saturating_add(keys.len()) <= KEYS_MAX);
+        if keys.is_some() && !has_room {
+            effects.push(Effect::Warn(format!("more than {KEYS_MAX} keys")));
+        }
+        match keys.filter(|_| has_room) {
+            Some(keys) => {
+                self.keys.extend(keys);
+                self.leave_barrier(0, &mut effects);
+            }
+            None => {
+                if let Some(others) = &mut self.others {
+                    others.is_told = true;
+                }
+                self.break_barrier(&mut effects);
+            }
+        }
+        if self.is_broken {
+            self.tell_broken(&mut effects);
+        }
+        effects
+    }
+
+    /// No barrier can be complete any more. Other servers are told at the next one.
+    fn break_barrier(&mut self, effects: &mut Vec<Effect>) {
+        self.is_broken = true;
+        self.leave_barrier(FAIL, effects);
+    }
+
+    /// Brings the new keys to the others.
+    fn exchange(&mut self, effects: &mut Vec<Effect>) {
+        let Some(others) = &mut self.others else {
+            return;
+        };
+        if std::mem::replace(&mut others.is_exchanging, true) {
+            return;
+        }
+        let fresh = std::mem::take(&mut others.keys).into_iter();
+        let known = fresh.filter_map(|key| self.keys.get_key_value(&key));
+        let known = known.map(|(key, value)| (key.clone(), value.clone()));
+        effects.push(Effect::Exchange(known.collect()));
+    }
+
+    /// Tells the others that no barrier can be complete, before they wait for it.
+    fn tell_broken(&mut self, effects: &mut Vec<Effect>) {
+        if let Some(others) = &mut self.others
+            && !others.is_exchanging
+            && !std::mem::replace(&mut others.is_told, true)
+        {
+            others.is_exchanging = true;
+            let word = BTreeMap::from([(BROKEN.to_owned(), String::new())]);
+            effects.push(Effect::Exchange(word));
         }
     }
 
@@ -113,9 +217,9 @@ impl Server {
         if client.tried_version_2 && !client.finalized {
             effects.push(Effect::Warn(SLURM_WARNING.to_owned()));
         }
-        if client.begun && !client.finalized && !client.is_late {
-            self.is_broken = true;
-            self.leave_barrier(FAIL, &mut effects);
+        if client.begun && !client.finalized && !client.is_late && !self.is_broken {
+            self.break_barrier(&mut effects);
+            self.tell_broken(&mut effects);
         }
         effects
     }
@@ -158,7 +262,7 @@ impl Server {
                 ),
             ),
             Some("get_universe_size") => {
-                let size = self.clients.len();
+                let size = self.total;
                 reply(effects, task, format!("cmd=universe_size rc=0 size={size}"));
             }
             Some("get_appnum") => reply(effects, task, "cmd=appnum rc=0 appnum=0".to_owned()),
@@ -214,6 +318,11 @@ impl Server {
             (Some(_), Some(_)) if self.keys.len() >= KEYS_MAX => FAIL,
             (Some(key), Some((_, value))) => {
                 self.keys.insert(key.to_owned(), value.to_owned());
+                if let Some(others) = &mut self.others
+                    && !key.starts_with(LOCAL)
+                {
+                    others.keys.push(key.to_owned());
+                }
                 0
             }
             _ => return self.protocol_error(task, line, effects),
@@ -242,7 +351,10 @@ impl Server {
         if self.is_broken {
             self.leave_barrier(FAIL, effects);
         } else if self.entered == self.clients.len() {
-            self.leave_barrier(0, effects);
+            match self.others {
+                None => self.leave_barrier(0, effects),
+                Some(_) => self.exchange(effects),
+            }
         }
     }
 
@@ -305,6 +417,10 @@ mod tests {
             }
             Effect::Abort { task, message } => {
                 format!("{task}: abort {}", message.as_deref().unwrap_or("-"))
+            }
+            Effect::Exchange(keys) => {
+                let keys = keys.iter().map(|(key, value)| format!("{key}={value}"));
+                format!("exchange {}", keys.collect::<Vec<_>>().join(","))
             }
             Effect::Warn(text) => format!("warn {text}"),
         });
@@ -440,6 +556,79 @@ mod tests {
         );
         let endless = vec![b'x'; LINE_BYTES_MAX + 1];
         assert!(show(server.receive(0, &endless)).contains("line too long"));
+    }
+
+    /// Keys as the others bring them.
+    fn keys(words: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
+        let words = words.iter();
+        Some(
+            words
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
+        )
+    }
+
+    fn one_of_two(here: usize) -> Server {
+        Server::among("ƒNH", (here, 4), BTreeMap::new())
+    }
+
+    #[test]
+    fn servers_exchange_what_is_new_since_the_last_barrier() {
+        let mut server = one_of_two(1);
+        let put = |server: &mut Server, key: &str| {
+            let line = format!("cmd=put kvsname=x key={key} value=of {key}\n");
+            let ok = "0:cmd=put_result rc=0";
+            assert_eq!(show(server.receive(0, line.as_bytes())), ok);
+        };
+        put(&mut server, "a");
+        put(&mut server, "local::b");
+        let barrier = b"cmd=barrier_in\n";
+        assert_eq!(show(server.receive(0, barrier)), "exchange a=of a");
+        let out = "0:cmd=barrier_out rc=0";
+        assert_eq!(
+            show(server.exchanged(keys(&[("a", "of a"), ("c", "1")]))),
+            out
+        );
+        let get = b"cmd=get kvsname=x key=c\n";
+        assert_eq!(
+            show(server.receive(0, get)),
+            "0:cmd=get_result rc=0 value=1"
+        );
+        let get = b"cmd=get kvsname=x key=local::b\n";
+        let found = "0:cmd=get_result rc=0 value=of local::b";
+        assert_eq!(show(server.receive(0, get)), found);
+        put(&mut server, "d");
+        assert_eq!(show(server.receive(0, barrier)), "exchange d=of d");
+        assert_eq!(
+            show(server.receive(0, b"cmd=get_universe_size\n")),
+            "0:cmd=universe_size rc=0 size=4"
+        );
+    }
+
+    #[test]
+    fn a_barrier_among_servers_fails_for_all_or_for_none() {
+        let barrier = b"cmd=barrier_in\n";
+        let failed = "0:cmd=barrier_out rc=-1";
+        let mut server = one_of_two(1);
+        assert_eq!(show(server.receive(0, barrier)), "exchange ");
+        assert_eq!(show(server.exchanged(None)), failed);
+        assert_eq!(show(server.receive(0, barrier)), failed);
+        let mut server = one_of_two(1);
+        assert_eq!(show(server.receive(0, barrier)), "exchange ");
+        assert_eq!(show(server.exchanged(keys(&[(BROKEN, "")]))), failed);
+        let mut server = one_of_two(2);
+        let init = b"cmd=init pmi_version=1 pmi_subversion=1\n";
+        server.receive(1, init);
+        assert_eq!(show(server.receive(0, barrier)), "");
+        assert_eq!(show(server.hang_up(1)), format!("{failed}; exchange ="));
+        assert_eq!(show(server.exchanged(None)), "");
+        assert_eq!(show(server.receive(0, barrier)), failed);
+        // One that breaks off while keys are exchanged: the others hear of it next time.
+        let mut server = one_of_two(1);
+        server.receive(0, init);
+        assert_eq!(show(server.receive(0, barrier)), "exchange ");
+        assert_eq!(show(server.hang_up(0)), "");
+        assert_eq!(show(server.exchanged(keys(&[]))), "exchange =");
     }
 
     #[test]

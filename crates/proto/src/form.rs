@@ -45,6 +45,8 @@ pub enum Form {
     Integers,
     /// A table, the rest of which has rows of its own or is checked by its reader.
     Table,
+    /// The same, or `true` or `false`.
+    TableOrBoolean,
     /// A table, or an array of tables.
     Tables,
 }
@@ -73,6 +75,7 @@ impl Form {
             Form::Hosts => "a hostlist".into(),
             Form::Integers => "an array of integers".into(),
             Form::Table => "a table".into(),
+            Form::TableOrBoolean => "a table, true or false".into(),
             Form::Tables => "a table or an array of tables".into(),
         }
     }
@@ -105,7 +108,7 @@ impl Form {
             Form::Hosts => text
                 .parse::<Hostlist>()
                 .is_ok_and(|hosts| !hosts.is_empty()),
-            Form::Integers | Form::Table | Form::Tables => false,
+            Form::Integers | Form::Table | Form::TableOrBoolean | Form::Tables => false,
         };
         match fits {
             true => Ok(()),
@@ -128,7 +131,8 @@ impl Form {
                 .as_i64()
                 .is_some_and(|number| (1..=64).contains(&number)),
             (Form::Integers, Value::Array(all)) => all.iter().all(Value::is_u64),
-            (Form::Table | Form::Tables, Value::Object(_)) => true,
+            (Form::Table | Form::TableOrBoolean | Form::Tables, Value::Object(_)) => true,
+            (Form::TableOrBoolean, Value::Bool(_)) => true,
             (Form::Tables, Value::Array(all)) => all.iter().all(Value::is_object),
             (form, Value::String(text)) => form.check_text(text).is_ok(),
             _ => false,
@@ -208,6 +212,7 @@ mod tests {
             (Form::Signal, json!(15), json!(0)),
             (Form::Integers, json!([1, 2]), json!(["1"])),
             (Form::Table, json!({}), json!([])),
+            (Form::TableOrBoolean, json!(true), json!("true")),
             (Form::Tables, json!([{}]), json!([1])),
             (Form::Text, json!("x"), json!(1)),
         ] {

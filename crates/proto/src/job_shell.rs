@@ -1,5 +1,5 @@
 //! What clients ask of the shells of a running job (RFC 24, protocol/13 section 9). The
-//! leading shell registers the service as `UID-shell-F58PLAIN`; here it is `shell`.
+//! shells register the service as `UID-shell-F58PLAIN`; here it is `shell`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,8 @@ use crate::data::{JobId, Nodelist, Rangelist};
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
-/// The service name of the job `id` of user `userid`.
+/// The service name of the job `id` of user `userid`. Each of its shells has it, on its own
+/// broker.
 pub fn service_name(userid: u32, id: JobId) -> String {
     format!("{userid}-shell-{}", id.f58_plain())
 }
@@ -115,16 +116,20 @@ crate::refusals! {
         Closed => EPIPE "",
         /// Input comes from a file.
         FromFile => ENOSYS "Unknown service method",
+        /// Input is taken by the leading shell, on the first rank of the job.
+        NotLeading => ENOSYS "only the leading shell takes input",
         /// More input than the job set as its limit.
         TooMuch => EOVERFLOW "stdin limit exceeded",
     }
 }
 
 crate::refusals! {
-    /// Why a request by another user was refused.
-    pub enum NotYours {
+    /// Why the processes of a job cannot be told.
+    pub enum ProctableError {
         /// The job is another user's.
         NotYours => EPERM "",
+        /// One of its shells did not answer in time.
+        Missing => ECANCELED "",
     }
 }
 
@@ -135,7 +140,7 @@ crate::methods! {
         : "Hands data to tasks on their standard input.";
     Exception = "shell.exception" (USER) => Empty, Refusal, Later
         : "Raises an exception on the job on behalf of one of its shells.";
-    Proctable = "shell.proctable" (USER) => Processes, NotYours, idempotent
+    Proctable = "shell.proctable" (USER) => Processes, ProctableError, idempotent, Later
         : "Tells which processes the tasks are.";
 }
 

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Entry, IdSet, Rset};
 use crate::schema::JsonSchema;
-use crate::{BadPayload, Coded as _, Empty, Refusal};
+use crate::{BadPayload, Coded as _, Empty, Payload, Refusal};
 
 /// KVS key of the resource set.
 pub const R_KEY: &str = "resource.R";
@@ -25,10 +26,11 @@ pub struct Acquire;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "kebab-case")]
 pub struct Acquired {
-    /// First response only: all resources that are not excluded, as R.
+    /// All resources that are not excluded, as R: in the first response, and again when
+    /// ranks were added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Rset>,
-    /// Ranks that are usable from now on. In the first response, all of them.
+    /// Ranks that are usable from now on. With `resources`, all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<IdSet>,
     /// Ranks that are not usable any more.
@@ -37,6 +39,12 @@ pub struct Acquired {
     /// Ranks that will not come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shrink: Option<IdSet>,
+    /// Ranks that have a property from now on, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property_add: Option<BTreeMap<String, IdSet>>,
+    /// Ranks that do not have a property any more, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub property_remove: Option<BTreeMap<String, IdSet>>,
     /// New end of the instance's resources, in seconds since the epoch; 0 for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<f64>,
@@ -163,12 +171,36 @@ pub struct JournalReply {
     pub r: Option<Rset>,
 }
 
-/// What one rank has found, for rank 0 to make the whole of.
+/// What some ranks of a subtree have found, for the parent to add to its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TopoReduce {
-    /// The ranks that it covers, as R.
-    #[serde(rename = "R")]
-    pub r: Rset,
+    /// How many ranks it covers.
+    pub count: u32,
+    /// What they have, as R. A rank that has found nothing is there without children.
+    pub resource: Rset,
+}
+
+/// Asks for the topology of the local machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TopoGet;
+
+/// A topology in the XML of hwloc.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Topology(pub String);
+
+impl Payload for Topology {
+    fn encode(&self) -> Bytes {
+        let mut text = self.0.clone().into_bytes();
+        text.push(0);
+        text.into()
+    }
+
+    fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
+        let text = payload.and_then(|bytes| bytes.strip_suffix(b"\0"));
+        let text = text.and_then(|text| std::str::from_utf8(text).ok());
+        let text = text.ok_or_else(|| BadPayload("payload is no text".to_owned()))?;
+        Ok(Topology(text.to_owned()))
+    }
 }
 
 /// Waits until this many ranks are online.
@@ -209,7 +241,11 @@ crate::refusals! {
         /// An end before the epoch, or none at all.
         BadExpiration => EINVAL "invalid expiration",
         /// More ranks than the instance has.
-        TooManyUp => EINVAL "up must be between 0 and size",
+        TooManyUp => EPROTO "up value is out of range",
+        /// The machine could not be looked at.
+        NoTopology => ENOENT "the topology of this machine is not known",
+        /// A report of ranks that are not below the one that gets it.
+        StrangeRanks(IdSet) => EINVAL "report of ranks {0}, which are not below this one",
     }
 }
 
@@ -272,7 +308,7 @@ crate::json_payloads!(
     MonitorWaitup,
     MonitorForceDown,
 );
-crate::no_payloads!(Acquire, Status, SchedStatus, Get, Journal);
+crate::no_payloads!(Acquire, Status, SchedStatus, Get, Journal, TopoGet);
 
 /// Topic of the method that ends an `acquire` (RFC 6).
 pub const ACQUIRE_CANCEL: &str = "resource.acquire-cancel";
@@ -306,8 +342,10 @@ crate::methods! {
                 QueryError::JournalNeedsStreaming.refusal()
             }
         };
-    TopoReduce = "resource.topo-reduce" (OWNER) => Empty, QueryError, idempotent, Nothing
-        : "Sends what one rank has found to rank 0.";
+    TopoReduce = "resource.topo-reduce" (OWNER) => Empty, QueryError, idempotent, Later
+        : "Sends what the ranks of a subtree have found to the parent; answered when rank 0 has made R of it.";
+    TopoGet = "resource.topo-get" (USER) => Topology, QueryError, idempotent, Later
+        : "Gives the topology of the local machine in the XML of hwloc.";
     MonitorWaitup = "resource.monitor-waitup" (OWNER) => Empty, QueryError, idempotent, Later
         : "Answers when this many ranks are online.";
     MonitorForceDown = "resource.monitor-force-down" (OWNER) => Empty, QueryError, idempotent

@@ -26,6 +26,9 @@ pub struct Monitor {
     pub last: Option<i64>,
 }
 
+/// The number of the state in which the initial program runs; those after it lead to the end.
+pub const RUN: i64 = 5;
+
 /// A state by number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StateNumber {

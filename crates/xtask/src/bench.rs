@@ -80,10 +80,11 @@ pub fn bench(args: &BenchArgs) -> Result<bool> {
         return Ok(true);
     }
     let (programs, inside) = match &args.programs {
-        Some(folder) => (
-            folder.canonicalize().context("the programs")?,
-            std::env::current_exe()?,
-        ),
+        Some(folder) => {
+            let folder = folder.canonicalize().context("the programs")?;
+            floor::look_in(&folder);
+            (folder, std::env::current_exe()?)
+        }
         None => build("dist").map(|folder| (folder.clone(), folder.join("xtask")))?,
     };
     let ours = Subject::new(programs.join("flux"), inside.clone());

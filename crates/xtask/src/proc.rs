@@ -43,12 +43,21 @@ pub fn is_alive(pid: u32) -> bool {
 
 /// `Pss` of a process in KiB: pages that it shares with n others count as an n-th.
 pub fn proportional_kib(pid: u32) -> Result<u64> {
+    kib_of(pid, "Pss:")
+}
+
+/// `Rss` of a process in KiB: every page that it has in memory.
+pub fn resident_kib(pid: u32) -> Result<u64> {
+    kib_of(pid, "Rss:")
+}
+
+fn kib_of(pid: u32, name: &str) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).context(path)?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     kib.and_then(|kib| kib.parse().ok())
-        .context("smaps_rollup without Pss")
+        .with_context(|| format!("smaps_rollup without {name}"))
 }
 
 /// Sends a signal. One that has gone meanwhile is as good as killed.

@@ -3,38 +3,30 @@
 
 use std::collections::VecDeque;
 
-use node::{Cx, Stream};
+use node::{Cx, Reply, StreamId};
 use proto::attr::names;
 use proto::data::{Entry, Hostlist, IdSet, Rset, Stamps};
-use proto::resource::{Acquire, AcquireError, Acquired};
-use proto::{Coded as _, Object, Refusal};
+use proto::{Coded as _, Method, Object, Refusal};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::discovery::Discovery;
 use crate::drains::Drains;
-use crate::inventory::{self, Inventory};
+use crate::follower::Reduce;
+use crate::inventory::Inventory;
 use crate::journal::Journal;
 use crate::limits::WAITING_REQUESTS_MAX;
 use crate::monitor::{Change, Monitor};
+use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::store::{Store, Waiter};
 use crate::targets::Names;
 
-/// What to do once the resources are known.
-type Waiting = Box<dyn FnOnce(&mut Resource, &mut Cx<Resource>)>;
-
-/// The scheduler that has the resources in hand.
-#[derive(Debug)]
-pub struct Scheduler {
-    pub(crate) stream: Stream<Acquire>,
-    /// What it was told, `None` before the first response.
-    told: Option<Told>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Told {
-    up: IdSet,
-    expiration: f64,
+/// A request that waits until the resources are known.
+struct Waiting {
+    id: StreamId,
+    /// Goes on with it, or forgets it.
+    go_on: Box<dyn FnOnce(Option<(&mut Resource, &mut Cx<Resource>)>)>,
 }
 
 /// What the module knows.
@@ -43,6 +35,8 @@ pub struct Resource {
     pub(crate) size: u32,
     /// The instance only recovers what is stored: no rank counts as online.
     is_recovering: bool,
+    /// The instance ends: ranks that go are not lost.
+    pub(crate) is_ending: bool,
     pub(crate) hostlist: Hostlist,
     pub(crate) inventory: Option<Inventory>,
     pub(crate) names: Names,
@@ -54,24 +48,27 @@ pub struct Resource {
     pub(crate) stamps: Stamps,
     pub(crate) store: Store,
     pub(crate) scheduler: Option<Scheduler>,
-    /// What ranks have found, as far as they have reported.
-    pub(crate) found: Rset,
+    /// On rank 0: what ranks have found.
+    pub(crate) discovery: Discovery,
+    /// On other ranks: what is to go up.
+    pub(crate) reduce: Reduce,
+    /// The topology of this machine, when it was looked at.
+    pub(crate) topology: Option<String>,
     /// Drains of an earlier life, applied when the ranks of today are known.
     pub(crate) recalled: Vec<Entry>,
     waiting: VecDeque<Waiting>,
 }
 
-/// Jobs run where job-exec is: on rank 0. What other brokers have is not given out.
-const RANKS_WITH_JOBS: usize = 1;
-
 impl Resource {
     pub(crate) fn new(cx: &mut Cx<Self>, settings: Settings) -> Resource {
-        let size = cx.attr(&names::SIZE).and_then(|size| size.parse().ok());
-        let size = size.unwrap_or(1);
+        let number = |cx: &Cx<Self>, attr| cx.attr(attr).and_then(|text| text.parse().ok());
+        let size: u32 = number(cx, &names::SIZE).unwrap_or(1);
+        let n_below = number(cx, &names::TBON_DESCENDANTS).unwrap_or(0);
         Resource {
             settings,
             size,
             is_recovering: cx.attr(&names::BROKER_RECOVERY_MODE).is_some(),
+            is_ending: false,
             hostlist: brokers(cx, size),
             inventory: None,
             names: Names::default(),
@@ -82,7 +79,9 @@ impl Resource {
             stamps: Stamps::default(),
             store: Store::default(),
             scheduler: None,
-            found: Rset::new(),
+            discovery: Discovery::default(),
+            reduce: Reduce::new(n_below.into()),
+            topology: None,
             recalled: Vec::new(),
             waiting: VecDeque::new(),
         }
@@ -90,57 +89,63 @@ impl Resource {
 
     /// The resources, empty before they are known.
     pub(crate) fn set(&self) -> Rset {
-        let set = self.inventory.as_ref().map(|inventory| &inventory.set);
+        let set = self.inventory.as_ref().map(|inventory| inventory.set());
         set.cloned().unwrap_or_default()
     }
 
     /// Ranks that a scheduler may use now.
     pub(crate) fn up(&self) -> IdSet {
-        let mut up = self.online().difference(&self.drains.ranks());
+        let mut up = self.online().difference(self.drains.ranks());
         up.subtract(&self.excluded);
+        if !self.settings.force_up {
+            up.subtract(self.monitor.torpid());
+        }
         up
     }
 
     /// Ranks of R that are there.
     pub(crate) fn online(&self) -> IdSet {
-        if self.is_recovering {
+        let Some(inventory) = self.inventory.as_ref().filter(|_| !self.is_recovering) else {
             return IdSet::new();
-        }
-        let ranks = self.set().ranks();
+        };
         if self.settings.force_up {
-            return ranks;
+            return inventory.ranks().clone();
         }
-        self.monitor.online().intersection(&ranks)
+        self.monitor.online().intersection(inventory.ranks())
     }
 
-    /// Runs `then` now, or when the resources are known. Gives it back when there is no
-    /// room to wait.
-    pub(crate) fn when_known(
+    /// Goes on with a request now, or when the resources are known.
+    pub(crate) fn when_known<M: Method + 'static>(
         &mut self,
         cx: &mut Cx<Self>,
-        then: impl FnOnce(&mut Resource, &mut Cx<Self>) + 'static,
+        reply: Reply<M>,
+        then: impl FnOnce(&mut Resource, &mut Cx<Self>, Reply<M>) + 'static,
     ) {
         // At the limit there is nothing better than to answer without resources.
         if self.inventory.is_some() || self.waiting.len() >= WAITING_REQUESTS_MAX {
-            then(self, cx);
-        } else {
-            self.waiting.push_back(Box::new(then));
+            return then(self, cx, reply);
+        }
+        self.waiting.push_back(Waiting {
+            id: reply.id(),
+            go_on: Box::new(|with| match with {
+                Some((core, cx)) => then(core, cx, reply),
+                None => reply.forget(),
+            }),
+        });
+    }
+
+    /// A request was taken back, or its client left.
+    pub(crate) fn forget_waiting(&mut self, request: StreamId) {
+        if let Some(at) = self.waiting.iter().position(|w| w.id == request)
+            && let Some(waiting) = self.waiting.remove(at)
+        {
+            (waiting.go_on)(None);
         }
     }
 
     /// The resources are known now, or known again.
     pub(crate) fn define(&mut self, cx: &mut Cx<Self>, inventory: Inventory) {
-        let hosts: Vec<String> = {
-            let last = inventory.set.ranks().last().map_or(0, |last| last + 1);
-            let host = |rank: u32| {
-                let broker = self.hostlist.get(rank as usize);
-                inventory.set.host(rank).or(broker).unwrap_or_default()
-            };
-            (0..last.max(self.size))
-                .map(|r| host(r).to_owned())
-                .collect()
-        };
-        self.names = Names::new(hosts.iter().map(String::as_str));
+        self.names = self.names_of(Some(&inventory));
         for entry in std::mem::take(&mut self.recalled) {
             self.drains.apply(&entry, &self.names);
         }
@@ -148,15 +153,30 @@ impl Resource {
             Ok(excluded) => excluded,
             Err(refusal) => return cx.exit(Err(refusal)),
         };
-        self.store.put_r(inventory.set.encode());
+        self.store.put_r(inventory.whole().encode());
         let context = json!({ "method": inventory.method });
         self.inventory = Some(inventory);
         self.post(cx, "resource-define", &context, None);
-        self.verify_all(cx);
-        while let Some(then) = self.waiting.pop_front() {
-            then(self, cx);
+        let found = self.discovery.found().ranks();
+        self.verify(cx, &found);
+        self.answer_reports(cx);
+        while let Some(waiting) = self.waiting.pop_front() {
+            (waiting.go_on)(Some((self, cx)));
         }
         self.tell_scheduler(cx);
+    }
+
+    /// The hosts of all ranks: as R has them, else as the brokers are.
+    pub(crate) fn names_of(&self, inventory: Option<&Inventory>) -> Names {
+        let set = inventory.map(Inventory::whole);
+        let last = inventory.and_then(|inventory| inventory.whole().last_rank());
+        let n_ranks = last.map_or(0, |last| last + 1).max(self.size);
+        let of_broker = |rank: u32| self.hostlist.get(rank as usize);
+        let hosts = (0..n_ranks).map(|rank| {
+            let of_set = set.and_then(|set| set.host(rank));
+            of_set.or(of_broker(rank)).unwrap_or_default()
+        });
+        Names::new(hosts)
     }
 
     /// Ranks that the configuration excludes.
@@ -168,46 +188,6 @@ impl Resource {
             let text = format!("error decoding resource.exclude: {error}");
             Refusal::new(error.refusal().errno, text)
         })
-    }
-
-    /// One rank says what it found.
-    pub(crate) fn report(&mut self, cx: &mut Cx<Self>, found: &Rset) {
-        if let Err(error) = self.found.add(found) {
-            return tracing::error!("report of ranks {}: {error}", found.ranks());
-        }
-        if self.inventory.is_some() {
-            for rank in found.ranks().iter() {
-                self.verify(cx, rank);
-            }
-        } else if self.found.nnodes() >= RANKS_WITH_JOBS {
-            let set = self.found.clone();
-            let method = "dynamic-discovery".to_owned();
-            self.define(cx, Inventory { set, method });
-        }
-    }
-
-    fn verify_all(&mut self, cx: &mut Cx<Self>) {
-        for rank in self.found.ranks().iter() {
-            self.verify(cx, rank);
-        }
-    }
-
-    /// Drains a rank that lacks what it should have.
-    fn verify(&mut self, cx: &mut Cx<Self>, rank: u32) {
-        if self.settings.noverify || self.drains.ranks().contains(rank) {
-            return;
-        }
-        let Some(reason) = inventory::missing(&self.set(), rank, &self.found) else {
-            return;
-        };
-        tracing::error!("draining: {reason}");
-        let (ranks, mode) = (IdSet::from(rank), crate::drains::Mode::Update);
-        let event = self
-            .drains
-            .drain(ranks, &self.excluded, Some(reason), mode, &self.names);
-        if let Ok(Some(event)) = event {
-            self.post(cx, "drain", &event, None);
-        }
     }
 
     /// Logs one event, applies it, and has it stored if a restart needs it. `waiter`
@@ -233,8 +213,7 @@ impl Resource {
             .inventory
             .as_ref()
             .filter(|_| name == "resource-define");
-        self.journal
-            .post(cx, entry, defined.map(|inventory| &inventory.set));
+        self.journal.post(cx, entry, defined.map(Inventory::set));
     }
 
     /// Logs that ranks came and went, and tells whom it concerns.
@@ -245,49 +224,27 @@ impl Resource {
         if !change.offline.is_empty() {
             self.post(cx, "offline", &json!({ "idset": change.offline }), None);
         }
+        self.lose_or_find(change);
         self.monitor.answer_waiting(cx);
         self.tell_scheduler(cx);
     }
 
-    /// A scheduler wants the resources.
-    pub(crate) fn acquire(&mut self, cx: &mut Cx<Self>, stream: Stream<Acquire>) {
-        if self.scheduler.is_some() {
-            return stream.end(cx, Err(AcquireError::Busy.refusal()));
-        }
-        self.scheduler = Some(Scheduler { stream, told: None });
-        self.tell_scheduler(cx);
-    }
-
-    /// Sends the scheduler what it does not know yet.
-    pub(crate) fn tell_scheduler(&mut self, cx: &mut Cx<Self>) {
-        let Some(inventory) = &self.inventory else {
+    /// A rank that goes is gone for good, unless R was configured; protocol/21 section 6.
+    /// If it comes back all the same, it is as it was.
+    fn lose_or_find(&mut self, change: &Change) {
+        let Some(inventory) = &mut self.inventory else {
             return;
         };
-        let now = Told {
-            up: self.up(),
-            expiration: inventory.set.expiration(),
-        };
-        let Some(scheduler) = &mut self.scheduler else {
-            return;
-        };
-        let mut message = Acquired::default();
-        match &scheduler.told {
-            Some(told) if *told == now => return,
-            Some(told) => {
-                let set = |ids: IdSet| (!ids.is_empty()).then_some(ids);
-                message.up = set(now.up.difference(&told.up));
-                message.down = set(told.up.difference(&now.up));
-                message.expiration = (told.expiration != now.expiration).then_some(now.expiration);
-            }
-            None => {
-                let mut usable = inventory.set.clone();
-                usable.remove_ranks(&self.excluded);
-                message.resources = Some(usable);
-                message.up = Some(now.up.clone());
+        if inventory.shrinks() && !self.is_ending && !self.settings.force_up {
+            let lost = inventory.lose(&change.offline);
+            if !lost.is_empty() {
+                tracing::error!("rank(s) {lost} are lost: the resources shrink");
             }
         }
-        scheduler.told = Some(now);
-        scheduler.stream.send(cx, &message);
+        let found = inventory.find(&change.online);
+        if !found.is_empty() {
+            tracing::info!("rank(s) {found} have come back");
+        }
     }
 
     /// A new configuration: only what is excluded changes while we run.

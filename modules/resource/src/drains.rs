@@ -68,13 +68,15 @@ struct Drained {
 /// The drained ranks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Drains {
-    ranks: BTreeMap<u32, Drained>,
+    by_rank: BTreeMap<u32, Drained>,
+    /// The same ranks.
+    ranks: IdSet,
 }
 
 impl Drains {
     /// The drained ranks.
-    pub fn ranks(&self) -> IdSet {
-        self.ranks.keys().copied().collect()
+    pub fn ranks(&self) -> &IdSet {
+        &self.ranks
     }
 
     /// What to log so that `ranks` get drained; `None` when nothing is left to do.
@@ -88,7 +90,7 @@ impl Drains {
     ) -> Result<Option<DrainEvent>, DrainError> {
         match mode {
             Mode::Strict => {
-                let taken = self.ranks().union(excluded).intersection(&ranks);
+                let taken = self.ranks.union(excluded).intersection(&ranks);
                 let or_excluded = match taken.intersects(excluded) {
                     true => " or excluded",
                     false => "",
@@ -100,7 +102,7 @@ impl Drains {
                 }
             }
             Mode::Update => {
-                let settled = self.ranks.iter().filter(|(_, d)| d.reason.is_some());
+                let settled = self.by_rank.iter().filter(|(_, d)| d.reason.is_some());
                 ranks.subtract(&settled.map(|(rank, _)| *rank).collect());
             }
             Mode::Overwrite | Mode::ForceOverwrite => {}
@@ -121,7 +123,7 @@ impl Drains {
         mode: Mode,
         names: &Names,
     ) -> Result<Option<DrainEvent>, DrainError> {
-        let not_drained = ranks.difference(&self.ranks());
+        let not_drained = ranks.difference(&self.ranks);
         match (mode, not_drained.count()) {
             (Mode::Strict, 1) => return Err(DrainError::RankNotDrained(not_drained)),
             (Mode::Strict, 2..) => return Err(DrainError::RanksNotDrained(not_drained)),
@@ -151,17 +153,23 @@ impl Drains {
                 continue;
             };
             if entry.name() == "undrain" {
-                self.ranks.remove(&rank);
+                self.forget(rank);
             } else {
                 self.apply_drain(rank, entry.timestamp(), &event);
             }
         }
     }
 
+    fn forget(&mut self, rank: u32) {
+        self.by_rank.remove(&rank);
+        self.ranks.remove(rank);
+    }
+
     fn apply_drain(&mut self, rank: u32, timestamp: f64, event: &DrainEvent) {
         let reason = event.reason.clone();
-        let Some(drained) = self.ranks.get_mut(&rank) else {
-            self.ranks.insert(rank, Drained { timestamp, reason });
+        let Some(drained) = self.by_rank.get_mut(&rank) else {
+            self.by_rank.insert(rank, Drained { timestamp, reason });
+            self.ranks.insert(rank);
             return;
         };
         if event.overwrite >= 1 || drained.reason.is_none() {
@@ -175,7 +183,7 @@ impl Drains {
     /// The drained ranks as `resource.status` shows them, like ones together.
     pub fn info(&self) -> BTreeMap<String, DrainInfo> {
         let mut groups: BTreeMap<(u64, &str), IdSet> = BTreeMap::new();
-        for (rank, drained) in &self.ranks {
+        for (rank, drained) in &self.by_rank {
             let reason = drained.reason.as_deref().unwrap_or_default();
             let group = (drained.timestamp as u64, reason);
             groups.entry(group).or_default().insert(*rank);

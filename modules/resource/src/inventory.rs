@@ -1,21 +1,119 @@
-//! The whole resource set: how it is put together, checked against what was found, and
-//! matched with the ranks of today. Pure.
+//! The whole resource set: how it is put together, what is gone of it for good, and how
+//! it is matched with the ranks of today. Pure.
+
+use std::collections::BTreeMap;
 
 use proto::data::rset::Node;
-use proto::data::{Hostlist, IdSet, Rset};
+use proto::data::{Hostlist, IdSet, Rset, rset::RsetError};
 
 use crate::machine::Found;
+
+/// The method by which R was made of what ranks have found.
+pub const DISCOVERED: &str = "dynamic-discovery";
+/// The method by which R was configured.
+pub const CONFIGURED: &str = "configuration";
+/// The method by which R was read from a file that somebody named.
+pub const RELOADED: &str = "reload";
+/// The method by which R was known from an earlier life.
+pub const STORED: &str = "kvs";
 
 /// R and where it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inventory {
-    /// Everything, excluded ranks included.
-    pub set: Rset,
+    /// Everything, lost ranks and excluded ones included: what is stored.
+    whole: Rset,
+    /// Everything but lost ranks.
+    set: Rset,
+    ranks: IdSet,
+    lost: IdSet,
     /// As `resource-define` says it.
     pub method: String,
+    /// The method by which R was made first: `method` unless that is `kvs`.
+    pub origin: String,
+    /// Counts the changes of what `set` has, times apart.
+    pub version: u64,
 }
 
-/// What one rank found, as R.
+impl Inventory {
+    /// An inventory that nothing is lost of.
+    pub fn new(set: Rset, method: &str, origin: &str) -> Inventory {
+        Inventory {
+            ranks: set.ranks(),
+            whole: set.clone(),
+            set,
+            lost: IdSet::new(),
+            method: method.to_owned(),
+            origin: origin.to_owned(),
+            version: 0,
+        }
+    }
+
+    /// Everything but lost ranks.
+    pub fn set(&self) -> &Rset {
+        &self.set
+    }
+
+    /// What is to be stored.
+    pub fn whole(&self) -> &Rset {
+        &self.whole
+    }
+
+    /// The ranks that are not lost.
+    pub fn ranks(&self) -> &IdSet {
+        &self.ranks
+    }
+
+    /// Whether a rank that is not in R belongs to it as soon as it says what it has.
+    pub fn grows(&self) -> bool {
+        self.origin == DISCOVERED
+    }
+
+    /// Whether a rank that goes offline is lost. Configured ones are only down.
+    pub fn shrinks(&self) -> bool {
+        self.origin != CONFIGURED
+    }
+
+    /// Changes the end of all.
+    pub fn set_expiration(&mut self, expiration: f64) -> Result<(), RsetError> {
+        self.whole.set_expiration(expiration)?;
+        self.set.set_expiration(expiration)
+    }
+
+    /// Takes ranks out for good; the ones that were there.
+    pub fn lose(&mut self, ranks: &IdSet) -> IdSet {
+        let gone = ranks.intersection(&self.ranks);
+        self.lost.add(&gone);
+        self.refresh(&gone);
+        gone
+    }
+
+    /// Puts lost ranks back; the ones that were lost.
+    pub fn find(&mut self, ranks: &IdSet) -> IdSet {
+        let found = ranks.intersection(&self.lost);
+        self.lost.subtract(&found);
+        self.refresh(&found);
+        found
+    }
+
+    /// Adds ranks that were not known.
+    pub fn grow(&mut self, more: &Rset) -> Result<(), RsetError> {
+        self.whole.add(more)?;
+        self.refresh(&more.ranks());
+        Ok(())
+    }
+
+    fn refresh(&mut self, changed: &IdSet) {
+        if changed.is_empty() {
+            return;
+        }
+        self.set = self.whole.clone();
+        self.set.remove_ranks(&self.lost);
+        self.ranks = self.set.ranks();
+        self.version += 1;
+    }
+}
+
+/// What one rank found, as R. A rank that found nothing is in it with nothing.
 pub fn fragment(rank: u32, host: &str, found: Found) -> Rset {
     let mut node = Node::with_cores(host, found.cores);
     node.gpus = found.gpus;
@@ -34,32 +132,20 @@ pub fn rerank(set: Rset, hosts: &Hostlist) -> Rset {
 }
 
 fn reranked(set: &Rset, hosts: &Hostlist) -> Option<Rset> {
-    let mut reranked = Rset::new();
-    let mut ranks = Vec::new();
-    for (host, rank) in hosts.iter().zip(0_u32..) {
-        let on = set.ranks_on(host);
-        let (Some(old), 1) = (on.first(), on.count()) else {
-            return None;
-        };
-        ranks.push((old, rank));
-    }
-    let named: IdSet = ranks.iter().map(|(old, _)| *old).collect();
-    if ranks.len() != set.nnodes() || named != set.ranks() {
+    if hosts.len() != set.nnodes() {
         return None;
     }
-    for (old, rank) in &ranks {
-        reranked.add_rank(*rank, set.node(*old)?.clone()).ok()?;
+    let mut of_host: BTreeMap<&str, u32> = BTreeMap::new();
+    for (rank, node) in set.nodes() {
+        if of_host.insert(&node.host, rank).is_some() {
+            return None;
+        }
     }
-    for (name, with) in set.properties() {
-        let today = ranks.iter().filter(|(old, _)| with.contains(*old));
-        let today: IdSet = today.map(|(_, rank)| *rank).collect();
-        reranked.add_property(name, &today).ok()?;
+    let mut today: BTreeMap<u32, u32> = BTreeMap::new();
+    for (host, rank) in hosts.iter().zip(0_u32..) {
+        today.insert(of_host.remove(host)?, rank);
     }
-    if let Some(starttime) = set.starttime() {
-        reranked.set_times(starttime, set.expiration()).ok()?;
-    }
-    reranked.set_scheduling(set.scheduling().cloned());
-    Some(reranked)
+    renamed(set, &today)
 }
 
 /// R of the job that an instance of `size` brokers is, with the ranks of its brokers:
@@ -68,39 +154,29 @@ pub fn renumber(job: &Rset, size: u32) -> Option<Rset> {
     if job.nnodes() != size as usize {
         return None;
     }
-    let mut set = Rset::new();
-    for ((_, node), rank) in job.nodes().zip(0_u32..) {
-        set.add_rank(rank, node.clone()).ok()?;
-    }
-    let today = |with: &IdSet| -> IdSet {
-        let all = job.nodes().zip(0_u32..);
-        let have = all.filter(|((old, _), _)| with.contains(*old));
-        have.map(|(_, rank)| rank).collect()
-    };
-    for (name, with) in job.properties() {
-        set.add_property(name, &today(with)).ok()?;
-    }
-    let starttime = job.starttime().unwrap_or(0.0);
-    set.set_times(starttime, job.expiration()).ok()?;
-    Some(set)
+    let today = job.nodes().map(|(rank, _)| rank).zip(0_u32..).collect();
+    renamed(job, &today)
 }
 
-/// What a rank should have and has not; why it is to be drained.
-pub fn missing(set: &Rset, rank: u32, found: &Rset) -> Option<String> {
-    let (wanted, found) = (set.node(rank)?, found.node(rank)?);
-    let cores = wanted.cores.difference(&found.cores);
-    let gpus = wanted.gpus.difference(&found.gpus);
-    let name = |kind: &str, ids: &IdSet| match ids.count() {
-        0 => None,
-        _ => Some(format!("{kind}{}", ids.bracketed())),
-    };
-    let lost: Vec<String> = [name("core", &cores), name("gpu", &gpus)]
-        .into_iter()
-        .flatten()
-        .collect();
-    let lost = lost.join(",");
-    let host = &wanted.host;
-    (!lost.is_empty()).then(|| format!("rank {rank} ({host}) missing resources: {lost}"))
+/// R with other ranks for all of its ranks.
+fn renamed(set: &Rset, today: &BTreeMap<u32, u32>) -> Option<Rset> {
+    let mut renamed = Rset::new();
+    for (rank, node) in set.nodes() {
+        renamed.add_rank(*today.get(&rank)?, node.clone()).ok()?;
+    }
+    for (name, with) in set.properties() {
+        let ranks: IdSet = with
+            .iter()
+            .filter_map(|rank| today.get(&rank).copied())
+            .collect();
+        renamed.add_property(name, &ranks).ok()?;
+    }
+    if set.starttime().is_some() || set.expiration() > 0.0 {
+        let starttime = set.starttime().unwrap_or(0.0);
+        renamed.set_times(starttime, set.expiration()).ok()?;
+    }
+    renamed.set_scheduling(set.scheduling().cloned());
+    Some(renamed)
 }
 
 #[cfg(test)]
@@ -140,20 +216,24 @@ mod tests {
         assert_eq!(renumber(&job, 1), None);
     }
 
-    fn check(wanted: &str, found: &str, expect: Option<&str>) {
-        let (wanted, found) = (set(&[(1, "fox", wanted)]), set(&[(1, "fox", found)]));
-        assert_eq!(missing(&wanted, 1, &found).as_deref(), expect);
-    }
-
     #[test]
-    fn what_is_missing_is_named() {
-        check("0-3", "0-7", None);
-        check("0-2", "0-1", Some("rank 1 (fox) missing resources: core2"));
-        check(
-            "0-3",
-            "1",
-            Some("rank 1 (fox) missing resources: core[0,2-3]"),
+    fn lost_ranks_come_back_as_they_were_and_new_ones_are_added() {
+        let mut all = set(&[(0, "a", "0-1"), (1, "b", "0")]);
+        all.add_property("big", &"1".parse().unwrap()).unwrap();
+        let mut inventory = Inventory::new(all, STORED, DISCOVERED);
+        let one = IdSet::from(1);
+        assert_eq!(inventory.lose(&"1-9".parse().unwrap()), one);
+        assert_eq!(inventory.lose(&one), IdSet::new());
+        assert_eq!(
+            (inventory.version, inventory.ranks().to_string()),
+            (1, "0".to_owned())
         );
-        assert_eq!(missing(&set(&[(1, "fox", "0")]), 2, &Rset::new()), None);
+        assert_eq!(inventory.set().to_string(), "rank0/core[0-1]");
+        inventory.grow(&set(&[(2, "c", "7")])).unwrap();
+        assert_eq!(inventory.set().to_string(), "rank0/core[0-1] rank2/core7");
+        assert_eq!(inventory.find(&"0-1".parse().unwrap()), one);
+        assert_eq!(inventory.set(), inventory.whole());
+        assert!(inventory.set().has_property(1, "big"));
+        assert!(inventory.grows() && inventory.shrinks());
     }
 }

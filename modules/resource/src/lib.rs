@@ -1,29 +1,36 @@
 //! resource: knows what the instance has and what of it is usable, keeps the log of
 //! both, and hands them to one scheduler (protocol/13 sections 3 and 4).
 //!
-//! Read on in `core.rs` (what it knows), `start.rs` (how it comes to know it) and
-//! `handlers/` (one file a method, or two that belong together). It is the only writer
+//! Read on in `core.rs` (what it knows), `start.rs` (how it comes to know it),
+//! `discovery.rs` (what ranks have found, as rank 0 hears it from `follower.rs`),
+//! `scheduler.rs` (what a scheduler is told) and `handlers/` (one file a method, or two
+//! that belong together). It is the only writer
 //! of `resource.R` and `resource.eventlog`. It never knows what jobs have: that is the
 //! job manager's.
 
 mod core;
+mod discovery;
 mod drains;
+mod follower;
 mod handlers;
 mod inventory;
 mod journal;
 mod limits;
 mod machine;
 mod monitor;
+mod scheduler;
 mod settings;
 mod start;
 mod store;
 mod targets;
 mod topology;
+mod verify;
+mod xml;
 
 use node::{Cx, Host, Module, Routes, StreamId};
 use proto::resource::{
     Acquire, Drain, ExpirationUpdate, Get, Journal, MonitorForceDown, MonitorWaitup, Reload,
-    SchedStatus, Status, TopoReduce, Undrain,
+    SchedStatus, Status, TopoGet, TopoReduce, Undrain,
 };
 use proto::{Object, Refusal};
 
@@ -40,11 +47,15 @@ impl Host for Resource {
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.store.flush(cx);
+        follower::send_due(self, cx);
     }
 
     fn closed(&mut self, _: &mut Cx<Self>, stream: StreamId) {
         self.journal.closed(stream);
         self.monitor.closed(stream);
+        self.discovery.closed(stream);
+        self.reduce.closed(stream);
+        self.forget_waiting(stream);
         if let Some(scheduler) = self.scheduler.take_if(|s| s.stream.id() == stream) {
             scheduler.stream.forget();
         }
@@ -67,7 +78,8 @@ impl Module for Resource {
             .later::<Reload>(handlers::reload::reload)
             .on::<ExpirationUpdate>(handlers::expiration::expiration_update)
             .stream::<Journal>(handlers::journal::journal)
-            .on::<TopoReduce>(handlers::monitor::topo_reduce)
+            .later::<TopoReduce>(handlers::topology::topo_reduce)
+            .later::<TopoGet>(handlers::topology::topo_get)
             .later::<MonitorWaitup>(handlers::monitor::waitup)
             .on::<MonitorForceDown>(handlers::monitor::force_down)
     }
@@ -77,9 +89,12 @@ impl Module for Resource {
         let args = welcome.args.clone().unwrap_or_default();
         let settings = Settings::new(&args, &welcome.conf, crate::core::hostname(cx))?;
         let core = Resource::new(cx, settings);
-        cx.hold_start();
         match cx.rank() {
-            0 => start::begin(cx),
+            0 => {
+                cx.hold_start();
+                start::begin(cx);
+            }
+            // Nobody waits for what a follower finds.
             _ => start::discover(cx, None),
         }
         Ok(core)

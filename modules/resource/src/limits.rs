@@ -1,5 +1,7 @@
 //! Every limit of the module in one place.
 
+use std::time::Duration;
+
 /// Events kept in memory for `resource.journal`; beyond it the oldest are forgotten.
 pub const JOURNAL_EVENTS_MAX: usize = 100_000;
 
@@ -12,3 +14,20 @@ pub const WAITING_REQUESTS_MAX: usize = 4_096;
 
 /// CPUs that discovery looks at; a machine with more is taken for this large.
 pub const CPUS_MAX: u32 = 65_536;
+
+/// How long rank 0 waits for all ranks to say what they have found, unless
+/// `resource.discovery-timeout` says otherwise.
+pub const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a rank waits for those below it before it tells its parent without them.
+/// What comes later is passed on as it comes.
+pub const REDUCE_HOLD: Duration = Duration::from_secs(2);
+
+/// Between two attempts to tell a parent whose module is not there yet.
+pub const REDUCE_RETRY: Duration = Duration::from_millis(100);
+
+/// Ranks that come after R was made are gathered for this long before R grows: R is sent
+/// whole to the scheduler.
+pub const GROWTH_DELAY: Duration = Duration::from_millis(200);
+
+const _: () = assert!(REDUCE_HOLD.as_millis() < DISCOVERY_TIMEOUT.as_millis());

@@ -10,6 +10,7 @@ use proto::job_info::{CURRENT, JSON_DECODE, Lookup};
 
 use crate::limits::CPUS_MAX;
 use crate::topology::{Cpu, cores};
+use crate::xml::{Memory, xml};
 
 /// What was found on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +19,8 @@ pub struct Found {
     pub cores: IdSet,
     /// Logical GPU ids.
     pub gpus: IdSet,
+    /// The machine in the XML of hwloc, if it can be told.
+    pub topology: Option<String>,
 }
 
 /// Where the facts come from.
@@ -41,9 +44,10 @@ impl Machine for ThisMachine {
     fn discover(&mut self, restrict: bool) -> Result<Found, String> {
         let usable = std::thread::available_parallelism().map_or(1, usize::from) as u64;
         let allowed = allowed_cpus();
-        let mut cores = match cpus() {
-            Some(cpus) if restrict => cores(&cpus, allowed.as_ref()),
-            Some(cpus) => cores(&cpus, None),
+        let cpus = cpus();
+        let mut cores = match &cpus {
+            Some(cpus) if restrict => cores(cpus, allowed.as_ref()),
+            Some(cpus) => cores(cpus, None),
             // Without /sys there is nothing but the number.
             None => IdSet::first_n(u32::try_from(usable).unwrap_or(CPUS_MAX)),
         };
@@ -57,6 +61,7 @@ impl Machine for ThisMachine {
         Ok(Found {
             cores,
             gpus: IdSet::first_n(n_gpus()),
+            topology: cpus.map(|cpus| xml(&host_name(), &cpus, &memory(&cpus))),
         })
     }
 
@@ -109,6 +114,42 @@ fn cpus() -> Option<Vec<Cpu>> {
         });
     }
     Some(cpus)
+}
+
+/// The NUMA nodes; without /sys/devices/system/node one that has all.
+fn memory(cpus: &[Cpu]) -> Vec<Memory> {
+    let root = Path::new("/sys/devices/system/node");
+    let online = read_idset(&root.join("has_memory")).unwrap_or_default();
+    let mut nodes = Vec::new();
+    for id in online.iter().take_while(|id| *id < CPUS_MAX) {
+        let folder = root.join(format!("node{id}"));
+        nodes.push(Memory {
+            id,
+            cpus: read_idset(&folder.join("cpulist")).unwrap_or_default(),
+            bytes: memory_bytes(&folder.join("meminfo")),
+        });
+    }
+    if nodes.is_empty() {
+        nodes.push(Memory {
+            id: 0,
+            cpus: cpus.iter().map(|cpu| cpu.id).collect(),
+            bytes: memory_bytes(Path::new("/proc/meminfo")),
+        });
+    }
+    nodes
+}
+
+/// `MemTotal` of a file of the kernel, which counts in KiB.
+fn memory_bytes(path: &Path) -> u64 {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let line = text.lines().find(|line| line.contains("MemTotal:"));
+    let kib = line.and_then(|line| line.split_whitespace().rev().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0).saturating_mul(1024)
+}
+
+fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname");
+    name.unwrap_or_default().trim().to_owned()
 }
 
 fn read_idset(path: &Path) -> Option<IdSet> {

@@ -12,8 +12,7 @@ use crate::core::Resource;
 pub struct Monitor {
     heard: IdSet,
     forced_down: IdSet,
-    /// Ranks whose broker is slow to answer.
-    pub torpid: IdSet,
+    torpid: IdSet,
     waiting: Vec<(u32, Reply<MonitorWaitup>)>,
 }
 
@@ -30,6 +29,20 @@ impl Monitor {
     /// Ranks that are there.
     pub fn online(&self) -> IdSet {
         self.heard.difference(&self.forced_down)
+    }
+
+    /// Ranks whose broker is slow to answer: no new jobs for them.
+    pub fn torpid(&self) -> &IdSet {
+        &self.torpid
+    }
+
+    /// These are torpid now, all in all; which became so, and which are not any more.
+    pub fn set_torpid(&mut self, torpid: IdSet) -> (IdSet, IdSet) {
+        let before = std::mem::replace(&mut self.torpid, torpid);
+        (
+            self.torpid.difference(&before),
+            before.difference(&self.torpid),
+        )
     }
 
     /// These are heard of now, all in all.
@@ -59,12 +72,12 @@ impl Monitor {
         self.answer_waiting(cx);
     }
 
-    /// Answers those who have waited for what is true now.
+    /// Answers those who have waited for what is true now: as many as they said.
     pub fn answer_waiting(&mut self, cx: &mut Cx<Resource>) {
         let n_online = self.online().count();
         let (done, waiting) = std::mem::take(&mut self.waiting)
             .into_iter()
-            .partition(|(up, _)| u64::from(*up) <= n_online);
+            .partition(|(up, _)| u64::from(*up) == n_online);
         self.waiting = waiting;
         for (_, reply) in done {
             reply.send(cx, Ok(Empty));

@@ -1,11 +1,16 @@
 //! What the operator can set: arguments of the module and `[resource]`
 //! (protocol/13 section 3). Pure.
 
+use std::time::Duration;
+
 use proto::config::keys;
 use proto::data::rset::Node;
-use proto::data::{Hostlist, IdSet, Rset};
+use proto::data::{Fsd, Hostlist, IdSet, Rset};
 use proto::{Errno, Object, Refusal};
 use serde::Deserialize;
+
+use crate::limits::DISCOVERY_TIMEOUT;
+use crate::verify::{Mode, Verify};
 
 /// The settings in force.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,8 +23,10 @@ pub struct Settings {
     pub exclude: String,
     /// Take all of the machine, not only what this process is bound to.
     pub norestrict: bool,
-    /// Do not compare R with what is found.
-    pub noverify: bool,
+    /// How R is compared with what is found.
+    pub verify: Verify,
+    /// How long to wait for all ranks to say what they have found; `None` for ever.
+    pub discovery_timeout: Option<Duration>,
     /// Take every rank of R for online; an argument for tests with invented ranks.
     pub force_up: bool,
 }
@@ -63,12 +70,13 @@ impl Settings {
             config,
             exclude: keys::RESOURCE_EXCLUDE.read(conf)?.unwrap_or_default(),
             norestrict: keys::RESOURCE_NORESTRICT.read(conf)?.unwrap_or_default(),
-            noverify: keys::RESOURCE_NOVERIFY.read(conf)?.unwrap_or_default(),
+            verify: verify(conf)?,
+            discovery_timeout: discovery_timeout(conf)?,
             force_up: false,
         };
         for arg in args {
             match arg.as_str() {
-                "noverify" => settings.noverify = true,
+                "noverify" => settings.verify = Verify::all(Mode::Ignore),
                 "norestrict" => settings.norestrict = true,
                 "monitor-force-up" => settings.force_up = true,
                 _ => {
@@ -84,6 +92,25 @@ impl Settings {
 fn bad(text: String) -> Refusal {
     let text = format!("error parsing [resource] configuration: {text}");
     Refusal::new(Errno::EINVAL, text)
+}
+
+fn verify(conf: &Object) -> Result<Verify, Refusal> {
+    if keys::RESOURCE_NOVERIFY.read(conf)? == Some(true) {
+        return Ok(Verify::all(Mode::Ignore));
+    }
+    match keys::RESOURCE_VERIFY.value(conf) {
+        Some(value) => Verify::of(value).map_err(bad),
+        None => Ok(Verify::default()),
+    }
+}
+
+fn discovery_timeout(conf: &Object) -> Result<Option<Duration>, Refusal> {
+    let timeout: Option<Fsd> = keys::RESOURCE_DISCOVERY_TIMEOUT.read(conf)?;
+    let Some(timeout) = timeout else {
+        return Ok(Some(DISCOVERY_TIMEOUT));
+    };
+    let timeout = Duration::try_from_secs_f64(timeout.secs()).ok();
+    Ok(timeout.filter(|timeout| !timeout.is_zero()))
 }
 
 /// Entries that name the same host add up.
@@ -132,7 +159,8 @@ mod tests {
             Err(error) => error.to_string(),
             Ok(s) => {
                 let set = s.config.unwrap_or_default();
-                let (hosts, on) = (set.nodelist(), (s.norestrict, s.noverify, s.force_up));
+                let noverify = s.verify == Verify::all(Mode::Ignore);
+                let (hosts, on) = (set.nodelist(), (s.norestrict, noverify, s.force_up));
                 format!("{set} {hosts} {:?} {:?} {on:?}", s.path, s.exclude)
             }
         };
@@ -165,12 +193,31 @@ mod tests {
     }
 
     #[test]
+    fn ranks_are_waited_for_as_long_as_is_said() {
+        for (conf, expect) in [
+            ("{}", Some(DISCOVERY_TIMEOUT)),
+            (
+                r#"{"resource":{"discovery-timeout":"2s"}}"#,
+                Some(Duration::from_secs(2)),
+            ),
+            (r#"{"resource":{"discovery-timeout":"0"}}"#, None),
+        ] {
+            let conf = Object(serde_json::from_str(conf).unwrap());
+            let settings = Settings::new(&[], &conf, "fox0").unwrap();
+            assert_eq!(settings.discovery_timeout, expect);
+        }
+    }
+
+    #[test]
     fn bad_settings_say_what_is_wrong() {
         let prefix = "error parsing [resource] configuration: ";
         let conf = r#"{"resource":{"config":[{"hosts":"a"}]}}"#;
         check(&[], conf, &format!("{prefix}config: host a has no cores"));
         let conf = r#"{"resource":{"norestrict":7}}"#;
         let text = "norestrict: must be true or false";
+        check(&[], conf, &format!("{prefix}{text}"));
+        let conf = r#"{"resource":{"verify":{"core":"lax"}}}"#;
+        let text = "verify: core must be strict, allow-extra, allow-missing or ignore";
         check(&[], conf, &format!("{prefix}{text}"));
         check(&["x=1"], "{}", "x=1: unknown option");
     }

@@ -5,14 +5,14 @@ use node::{Cx, Recall};
 use proto::attr::names;
 use proto::config::keys;
 use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
-use proto::groups;
 use proto::kvs::{Commit, Lookup, PRIMARY};
-use proto::resource::{EVENTLOG_KEY, R_KEY, REQUESTS_KEY, TopoReduce};
-use proto::{Errno, Refusal};
+use proto::resource::{EVENTLOG_KEY, R_KEY, REQUESTS_KEY};
+use proto::{Errno, Refusal, groups, state_machine};
 use serde_json::json;
 
 use crate::core::{Resource, hostname};
-use crate::inventory::{self, Inventory};
+use crate::follower;
+use crate::inventory::{self, CONFIGURED, Inventory, STORED};
 use crate::machine::Found;
 
 /// Begins on rank 0: after the last commit of a predecessor, with the requests that it did.
@@ -57,15 +57,19 @@ fn recall_log(cx: &mut Cx<Resource>) {
 }
 
 fn recall_r(core: &mut Resource, cx: &mut Cx<Resource>, entries: Vec<Entry>) {
-    let was_defined = entries.iter().any(|e| e.name() == "resource-define");
+    let defines = entries.iter().filter(|e| e.name() == "resource-define");
+    let methods = defines.map(|e| e.get_str("method").unwrap_or(STORED).to_owned());
+    let methods: Vec<String> = methods.collect();
     core.recalled = entries;
-    if !was_defined {
+    if methods.is_empty() {
         return discover(cx, None);
     }
+    let origin = methods.into_iter().rev().find(|method| method != STORED);
+    let origin = origin.unwrap_or(STORED.to_owned());
     lookup(cx, R_KEY, |_, cx, r| {
         let r = r.and_then(|bytes| String::from_utf8(bytes).ok());
         match r.map(|text| Rset::decode(&text)).transpose() {
-            Ok(stored) => discover(cx, stored),
+            Ok(stored) => discover(cx, stored.map(|set| (set, origin))),
             Err(error) => {
                 let text = format!("{R_KEY}: {error}");
                 cx.started(Err(Refusal::new(Errno::EINVAL, text)));
@@ -106,8 +110,11 @@ struct Seen {
     parent: Option<Result<Rset, String>>,
 }
 
+/// R of an earlier life, and the method by which it was made.
+type Stored = Option<(Rset, String)>;
+
 /// Looks at this machine, and at the other places that R may come from.
-pub fn discover(cx: &mut Cx<Resource>, stored: Option<Rset>) {
+pub fn discover(cx: &mut Cx<Resource>, stored: Stored) {
     let look = look(cx, stored.is_some());
     cx.work(
         move |machine| Seen {
@@ -148,46 +155,45 @@ fn look(cx: &Cx<Resource>, is_stored: bool) -> Look {
 /// Reads a file with R.
 pub fn read_r(machine: &mut crate::Worker, path: &str) -> Result<Rset, String> {
     let text = machine.read(path)?;
-    Rset::decode(&text).map_err(|error| format!("{path}: {error}"))
+    Rset::decode(&text).map_err(|error| format!("{path}: error parsing R: {error}"))
 }
 
 fn settle(
     core: &mut Resource,
     cx: &mut Cx<Resource>,
     found: Result<Found, String>,
-    stored: Option<Rset>,
+    stored: Stored,
     file: Option<Rset>,
     parent: Option<Result<Rset, String>>,
 ) {
-    let found = match found {
-        Ok(found) => inventory::fragment(cx.rank(), hostname(cx), found),
-        Err(text) => {
-            tracing::error!("resource discovery: {text}");
-            Rset::new()
+    let found = found.unwrap_or_else(|text| {
+        tracing::error!("resource discovery: {text}");
+        Found::default()
+    });
+    core.topology = found.topology.clone();
+    let own = inventory::fragment(cx.rank(), hostname(cx), found);
+    if cx.rank() != 0 {
+        return follower::begin(core, cx, &own);
+    }
+    if let Err(refusal) = begin_log(core, cx) {
+        return cx.started(Err(refusal));
+    }
+    // Lists R and the brokers in one order: that of the brokers.
+    let known = match (stored, file.or_else(|| core.settings.config.clone())) {
+        (Some((set, origin)), _) => Some((set, STORED, origin)),
+        (None, Some(set)) => Some((set, CONFIGURED, CONFIGURED.to_owned())),
+        (None, None) => {
+            of_parent(core.size, parent).map(|set| (set, "job-info", "job-info".to_owned()))
         }
     };
-    if cx.rank() != 0 {
-        let report = node::Call::new(&TopoReduce { r: found }).to(0);
-        cx.notify_with(report);
-        return cx.started(Ok(()));
+    match known {
+        Some((set, method, origin)) => {
+            let set = inventory::rerank(set, &core.hostlist);
+            core.define(cx, Inventory::new(set, method, &origin));
+        }
+        None => core.await_reports(cx),
     }
-    begin_log(core, cx);
-    let configured = file.or_else(|| core.settings.config.clone());
-    let known = match (stored, configured) {
-        (Some(set), _) => Some((set, "kvs")),
-        (None, Some(set)) => Some((set, "configuration")),
-        (None, None) => of_parent(core.size, parent).map(|set| (set, "job-info")),
-    };
-    if let Some((set, method)) = known {
-        let set = inventory::rerank(set, &core.hostlist);
-        let method = method.to_owned();
-        core.define(cx, Inventory { set, method });
-    }
-    core.report(cx, &found);
-    if core.inventory.is_none() && found.is_empty() {
-        let text = "resource discovery failed or interrupted";
-        return cx.started(Err(Refusal::new(Errno::ENOENT, text)));
-    }
+    core.report(cx, &own, None);
     cx.started(Ok(()));
 }
 
@@ -210,7 +216,12 @@ fn of_parent(size: u32, parent: Option<Result<Rset, String>>) -> Option<Rset> {
 }
 
 /// The events that every life begins with, and the watch over other ranks.
-fn begin_log(core: &mut Resource, cx: &mut Cx<Resource>) {
+fn begin_log(core: &mut Resource, cx: &mut Cx<Resource>) -> Result<(), Refusal> {
+    core.names = core.names_of(None);
+    if core.settings.path.is_none() && core.settings.config.is_none() {
+        // R will have these ranks and hosts, and an exclusion that is none ends the start.
+        core.excluded_by(&core.settings.exclude)?;
+    }
     let all = IdSet::first_n(core.size);
     let restart = json!({
         "ranks": all, "online": "", "nodelist": core.hostlist.to_string(),
@@ -221,7 +232,21 @@ fn begin_log(core: &mut Resource, cx: &mut Cx<Resource>) {
     if core.size > 1 {
         watch_online(cx);
         watch_torpid(cx);
+        watch_end(cx);
     }
+    Ok(())
+}
+
+/// From its end on, an instance does not take ranks that go for lost.
+fn watch_end(cx: &mut Cx<Resource>) {
+    let request = state_machine::Monitor::default();
+    cx.stream_with(
+        node::Call::new(&request),
+        |core: &mut Resource, _, result| match result {
+            Ok(now) => core.is_ending = now.state > state_machine::RUN,
+            Err(refusal) => tracing::error!("state-machine.monitor: {refusal}"),
+        },
+    );
 }
 
 fn watch_online(cx: &mut Cx<Resource>) {
@@ -250,16 +275,13 @@ fn watch_torpid(cx: &mut Cx<Resource>) {
         node::Call::new(&request),
         |core: &mut Resource, cx, result| match result {
             Ok(group) => {
-                let before = std::mem::replace(&mut core.monitor.torpid, group.members);
-                let now = core.monitor.torpid.clone();
-                for (name, ranks) in [
-                    ("torpid", now.difference(&before)),
-                    ("lively", before.difference(&now)),
-                ] {
+                let (torpid, lively) = core.monitor.set_torpid(group.members);
+                for (name, ranks) in [("torpid", torpid), ("lively", lively)] {
                     if !ranks.is_empty() {
                         core.post(cx, name, &json!({ "idset": ranks }), None);
                     }
                 }
+                core.tell_scheduler(cx);
             }
             Err(refusal) => tracing::error!("{}: {refusal}", groups::TORPID),
         },

@@ -7,6 +7,8 @@ use wire::{Identity, Message};
 
 use super::*;
 
+mod ranks;
+
 /// A machine with these cores and files.
 struct Fake {
     cores: &'static str,
@@ -19,6 +21,7 @@ impl Machine for Fake {
         Ok(Found {
             cores: cores.parse().map_err(|_| "broken".to_owned())?,
             gpus: IdSet::new(),
+            topology: Some("<topology/>".to_owned()),
         })
     }
 
@@ -53,9 +56,6 @@ fn boot_after(
     let mut all = vec![("hostname", "fox0")];
     all.extend(attrs);
     let mut probe = Probe::start_with(Box::new(fake) as Worker, args, conf, &all).unwrap();
-    if attrs.contains(&("rank", "1")) {
-        return probe;
-    }
     let said = probe.said();
     assert!(said[0].starts_with("request kvs.commit #1"), "{said:?}");
     probe.answer("kvs.commit", 1, Ok(r#"{"rootref":"x","rootseq":1}"#));
@@ -260,52 +260,6 @@ fn excluded_ranks_are_neither_handed_out_nor_drained() {
     assert_eq!(
         probe.said(),
         [format!("response resource.config-reload #3 {refusal}")]
-    );
-}
-
-#[test]
-fn an_instance_of_two_gives_out_rank_0_alone() {
-    let size_2 = [("size", "2"), ("hostlist", "fox[0-1]")];
-    let mut probe = boot("{}", &size_2, &[]);
-    probe.said();
-    probe.answer("kvs.lookup", 3, Err(Refusal::bare(Errno::ENOENT)));
-    assert_eq!(
-        probe.said(),
-        [
-            r#"request groups.get #4 {"name":"broker.online"}"#,
-            r#"request groups.get #5 {"name":"broker.torpid"}"#,
-        ]
-    );
-    probe.stream("resource.acquire", "");
-    let resources = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0-3"}}],"nodelist":["fox0"]}}"#;
-    let acquired = format!(r#"response resource.acquire #1 {{"resources":{resources},"up":"0"}}"#);
-    assert_eq!(probe.said(), [acquired]);
-    let report = r#"{"R":{"version":1,"execution":{"R_lite":[{"rank":"1","children":{"core":"0"}}],"nodelist":["fox1"]}}}"#;
-    probe.request("resource.topo-reduce", report);
-    assert_eq!(probe.said(), ["response resource.topo-reduce #2"]);
-    probe.answer_stream("groups.get", 4, Ok(r#"{"members":"0-1"}"#));
-    assert_eq!(probe.said(), [""; 0]);
-    probe.request("resource.monitor-force-down", r#"{"ranks":"0"}"#);
-    assert_eq!(
-        probe.said(),
-        [
-            r#"response resource.acquire #1 {"down":"0"}"#,
-            "response resource.monitor-force-down #3",
-        ]
-    );
-}
-
-#[test]
-fn other_ranks_report_and_refuse() {
-    let mut probe = boot("{}", &[("rank", "1"), ("size", "2")], &[]);
-    let said = probe.said();
-    let report = format!(r#"{{"R":{R}}}"#).replace(r#""rank":"0""#, r#""rank":"1""#);
-    assert_eq!(said, [format!("notify resource.topo-reduce {report}")]);
-    probe.request("resource.status", "");
-    let refusal = r#"EPROTO "this RPC only works on rank 0""#;
-    assert_eq!(
-        probe.said(),
-        [format!("response resource.status #1 {refusal}")]
     );
 }
 

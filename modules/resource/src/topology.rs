@@ -16,25 +16,37 @@ pub struct Cpu {
     pub package: u32,
 }
 
-/// Logical ids of the cores with a processor in `allowed`, or of all cores.
-pub fn cores(cpus: &[Cpu], allowed: Option<&IdSet>) -> IdSet {
+/// The processors by place: first processor of the package, then of the core, then their own
+/// number.
+pub fn by_place(cpus: &[Cpu]) -> Vec<&Cpu> {
     let mut first_of_package: BTreeMap<u32, u32> = BTreeMap::new();
     for cpu in cpus {
         let first = first_of_package.entry(cpu.package).or_insert(cpu.id);
         *first = cpu.id.min(*first);
     }
-    // Cores by place: first processor of the package, then of the core.
-    let mut places: BTreeMap<(u32, u32), bool> = BTreeMap::new();
-    for cpu in cpus {
+    let mut by_place: Vec<&Cpu> = cpus.iter().collect();
+    by_place.sort_by_key(|cpu| {
+        let package = first_of_package.get(&cpu.package).copied();
+        (package, cpu.siblings.first().unwrap_or(cpu.id), cpu.id)
+    });
+    by_place
+}
+
+/// Logical ids of the cores with a processor in `allowed`, or of all cores.
+pub fn cores(cpus: &[Cpu], allowed: Option<&IdSet>) -> IdSet {
+    let mut cores: Vec<(u32, u32, bool)> = Vec::new();
+    for cpu in by_place(cpus) {
         let core = cpu.siblings.first().unwrap_or(cpu.id);
-        let package = first_of_package
-            .get(&cpu.package)
-            .copied()
-            .unwrap_or_default();
-        let usable = allowed.is_none_or(|allowed| allowed.contains(cpu.id));
-        *places.entry((package, core)).or_default() |= usable;
+        let is_usable = allowed.is_none_or(|allowed| allowed.contains(cpu.id));
+        match cores.last_mut() {
+            Some(last) if (last.0, last.1) == (cpu.package, core) => last.2 |= is_usable,
+            _ => cores.push((cpu.package, core, is_usable)),
+        }
     }
-    let usable = places.values().zip(0_u32..).filter(|(usable, _)| **usable);
+    let usable = cores
+        .iter()
+        .zip(0_u32..)
+        .filter(|((.., usable), _)| *usable);
     usable.map(|(_, id)| id).collect()
 }
 

@@ -85,9 +85,19 @@ impl SchedSimple {
         };
         pool.set_up(&news.up.unwrap_or_default(), true);
         pool.set_up(&news.down.unwrap_or_default(), false);
-        pool.set_up(&news.shrink.unwrap_or_default(), false);
+        for (name, ranks) in news.property_add.unwrap_or_default() {
+            pool.set_property(&name, &ranks, true);
+        }
+        for (name, ranks) in news.property_remove.unwrap_or_default() {
+            pool.set_property(&name, &ranks, false);
+        }
         if let Some(expiration) = news.expiration {
             pool.set_expiration(expiration);
+        }
+        if let Some(lost) = news.shrink {
+            tracing::info!("rank(s) {lost} are lost");
+            pool.shrink(&lost);
+            self.deny_hopeless(cx);
         }
         self.changed = true;
     }
@@ -95,15 +105,12 @@ impl SchedSimple {
     fn adopt_resources(&mut self, cx: &mut Cx<Self>, set: Rset, up: &IdSet) {
         tracing::debug!("resources: {set}, up: {up}");
         let mut pool = Pool::new(set, up);
-        for (id, held) in &self.held {
-            if let Err(node) = pool.take(held) {
-                tracing::error!("resources of {id} on {node} are not there any more");
-            }
-        }
-        for job in self.queue.iter_mut() {
-            job.ranks = job.request.constraint.as_ref().map(|c| pool.matching(c));
+        for held in self.held.values() {
+            // Ranks that are lost since then are not in it any more.
+            pool.take_present(held);
         }
         self.pool = Some(pool);
+        self.deny_hopeless(cx);
         self.changed = true;
         if self.link.phase == Phase::NoResources {
             self.hello(cx);
@@ -115,9 +122,7 @@ impl SchedSimple {
         let Some(pool) = &self.pool else {
             return;
         };
-        let up = pool.set().ranks();
-        let down = pool.down().ranks();
-        let mut fresh = Pool::new(pool.set().clone(), &up.difference(&down));
+        let mut fresh = Pool::new(pool.set().clone(), &pool.up());
         fresh.set_expiration(pool.expiration());
         self.pool = Some(fresh);
         self.held.clear();

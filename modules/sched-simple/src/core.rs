@@ -72,7 +72,6 @@ impl SchedSimple {
         };
         let job = Waiting {
             id: alloc.id,
-            ranks: self.ranks_for(&request),
             request,
             message,
             t_estimate: None,
@@ -83,7 +82,7 @@ impl SchedSimple {
 
     /// Reads what a job wants and whether it could ever have it.
     pub(crate) fn check(
-        &self,
+        &mut self,
         jobspec: &Result<Jobspec, proto::data::jobspec::JobspecError>,
     ) -> Result<Request, CheckError> {
         let jobspec = match jobspec {
@@ -91,15 +90,29 @@ impl SchedSimple {
             Err(error) => return Err(CheckError::Malformed(error.to_string())),
         };
         let request = Request::new(jobspec)?;
-        if let Some(pool) = &self.pool {
-            place::check(pool, &request, self.ranks_for(&request).as_ref())?;
+        if let Some(pool) = &mut self.pool {
+            place::check(pool, &request)?;
         }
         Ok(request)
     }
 
-    fn ranks_for(&self, request: &Request) -> Option<proto::data::IdSet> {
-        let constraint = request.constraint.as_ref()?;
-        Some(self.pool.as_ref()?.matching(constraint))
+    /// There is less than there was: jobs that wait for more than that wait no longer.
+    pub(crate) fn deny_hopeless(&mut self, cx: &mut Cx<Self>) {
+        let Some(pool) = &mut self.pool else {
+            return;
+        };
+        let hopeless = self.queue.iter_mut().filter_map(|job| {
+            let error = place::check(pool, &job.request).err()?;
+            Some((job.id, error.to_string()))
+        });
+        let hopeless: Vec<(JobId, String)> = hopeless.collect();
+        for (id, note) in hopeless {
+            if let Some(job) = self.queue.remove(id) {
+                let mut reply = AllocReply::new(id, ALLOC_DENY);
+                reply.note = Some(note);
+                respond(cx, &job.message, &reply);
+            }
+        }
     }
 
     /// A request is taken back.
@@ -152,7 +165,7 @@ impl SchedSimple {
     fn decide(&mut self, cx: &mut Cx<Self>) -> Option<Decided> {
         let pool = self.pool.as_mut()?;
         let first = self.queue.first()?;
-        let mut set = place::place(pool, &first.request, first.ranks.as_ref())?;
+        let mut set = place::place(pool, &first.request)?;
         let now = cx.now().wall;
         let expiration = match first.request.duration {
             duration if duration > 0.0 => now + duration,

@@ -39,7 +39,7 @@ impl SchedSimple {
         for job in self.queue.iter_mut().take(FORECAST_JOBS) {
             // Time goes on until the job fits.
             let placed = loop {
-                if let Some(set) = place::place(&mut pool, &job.request, job.ranks.as_ref()) {
+                if let Some(set) = place::place(&mut pool, &job.request) {
                     break Some(set);
                 }
                 let Some((end, set)) = ends.pop() else {

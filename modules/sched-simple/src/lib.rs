@@ -1,8 +1,8 @@
 //! sched-simple: gives jobs their resources, first come first served (protocol/13
 //! sections 1 and 2, RFC 27).
 //!
-//! Read on in `core.rs` (the queue and the decision), `pool.rs` and `place.rs` (where a
-//! job goes), `batch.rs` (how R gets into the KVS) and `connect.rs` (the handshake with
+//! Read on in `core.rs` (the queue and the decision), `pool.rs`, `view.rs` and `place.rs`
+//! (where a job goes), `batch.rs` (how R gets into the KVS) and `connect.rs` (the handshake with
 //! resource and job-manager, at the start and after one of them has died). It is the only
 //! writer of `job.*.R`. What it knows of running jobs it was told by the job manager:
 //! nothing here outlives it.
@@ -18,8 +18,10 @@ mod pool;
 mod queue;
 mod request;
 mod settings;
+mod view;
 
 use node::{Cx, Host, Module, Peer, Routes};
+use proto::attr::names;
 use proto::job_manager::Online;
 use proto::sched::{Cancel, Expiration, Free, Prioritize, ResourceStatus};
 use proto::{Method as _, Refusal, Role, feasibility, sched};
@@ -69,7 +71,11 @@ impl Module for SchedSimple {
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
         let args = cx.welcome().args.clone().unwrap_or_default();
         let core = SchedSimple::new(Settings::new(&args)?);
-        cx.hold_start();
+        // Alone in its instance, the resource module has R when it is asked. With other
+        // brokers it waits for theirs, and the start of this one must not wait for that.
+        if cx.attr(&names::SIZE).is_none_or(|size| size == "1") {
+            cx.hold_start();
+        }
         connect::acquire(cx);
         Ok(core)
     }

@@ -27,3 +27,7 @@ pub const FORECAST_PERIOD: Duration = Duration::from_secs(1);
 
 /// Between two attempts to store resources for which there is no room in the store.
 pub const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// Constraints whose nodes are kept in order. A job with another one makes the one that
+/// was used the longest ago go.
+pub const VIEWS_MAX: usize = 32;

@@ -1,14 +1,13 @@
-//! All resources, and which of them are free. The order in which nodes are tried is kept
-//! as it changes, so that placing a job never looks at what is in use.
+//! All resources, and which of them are free.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use proto::data::constraint::Universe;
 use proto::data::rset::Node;
 use proto::data::{Constraint, IdSet, Rset};
 
-/// Number of nodes with this number of cores and GPUs.
-pub type Shapes = BTreeMap<(u64, u64), u64>;
+use crate::limits::VIEWS_MAX;
+use crate::view::{State, View};
 
 /// One rank.
 #[derive(Debug, Clone)]
@@ -19,21 +18,21 @@ pub struct PoolNode {
     pub free_cores: IdSet,
     /// What no job has.
     pub free_gpus: IdSet,
-    /// Whether jobs may start here.
-    pub is_up: bool,
-    n_free: u64,
+    /// How many cores and GPUs it has.
+    shape: (u64, u64),
+    state: State,
 }
 
 /// The resources of the instance.
 #[derive(Debug, Clone, Default)]
 pub struct Pool {
     set: Rset,
+    ranks: IdSet,
+    by_host: BTreeMap<Box<str>, IdSet>,
     nodes: BTreeMap<u32, PoolNode>,
-    /// Nodes that are up: most free cores first, then lowest rank.
-    order: BTreeSet<(Reverse<u64>, u32)>,
-    shapes: Shapes,
-    /// Of the nodes that are up.
-    n_free_cores: u64,
+    all: View,
+    /// Views of nodes that constraints allow, the one that was used last at the end.
+    views: Vec<(Constraint, View)>,
     expiration: f64,
 }
 
@@ -42,21 +41,17 @@ impl Pool {
     pub fn new(set: Rset, up: &IdSet) -> Pool {
         let mut pool = Pool {
             expiration: set.expiration(),
+            ranks: set.ranks(),
             ..Pool::default()
         };
-        for (rank, all) in set.nodes() {
-            let node = PoolNode {
-                free_cores: all.cores.clone(),
-                free_gpus: all.gpus.clone(),
-                n_free: all.cores.count(),
-                is_up: false,
-                all: all.clone(),
-            };
-            *pool.shapes.entry(shape(&node)).or_default() += 1;
+        for (rank, node) in set.nodes() {
+            let node = PoolNode::new(node.clone(), up.contains(rank));
+            pool.all.add(rank, node.shape, node.state);
+            let on_host = pool.by_host.entry(node.all.host.clone());
+            on_host.or_default().insert(rank);
             pool.nodes.insert(rank, node);
         }
         pool.set = set;
-        pool.set_up(up, true);
         pool
     }
 
@@ -75,59 +70,97 @@ impl Pool {
         self.expiration = expiration;
     }
 
+    /// The ranks that jobs may use now.
+    pub fn up(&self) -> IdSet {
+        let up = self.nodes.iter().filter(|(_, node)| node.state.is_up);
+        up.map(|(rank, _)| *rank).collect()
+    }
+
     /// What jobs may not use now, as R.
     pub fn down(&self) -> Rset {
-        let down = self.nodes.iter().filter(|(_, node)| !node.is_up);
-        let down: IdSet = down.map(|(rank, _)| *rank).collect();
+        let up = self.up();
         let mut set = self.set.clone();
-        set.keep_ranks(&down);
+        set.remove_ranks(&up);
         set
     }
 
     /// Whether jobs may start on these ranks from now on.
     pub fn set_up(&mut self, ranks: &IdSet, up: bool) {
-        let known: Vec<u32> = self.ranks_in(ranks).collect();
-        for rank in known {
-            self.change(rank, |node| node.is_up = up);
+        for rank in ranks.intersection(&self.ranks).iter() {
+            self.change(rank, |node| node.state.is_up = up);
         }
     }
 
-    /// Ranks that a constraint allows.
-    pub fn matching(&self, constraint: &Constraint) -> IdSet {
-        let matching = self.nodes.iter().filter(|(rank, node)| {
-            let has = |name: &str| self.set.has_property(**rank, name);
-            constraint.matches(**rank, &node.all.host, &has)
-        });
-        matching.map(|(rank, _)| *rank).collect()
+    /// Takes ranks out for good.
+    pub fn shrink(&mut self, ranks: &IdSet) {
+        for rank in ranks.intersection(&self.ranks).iter() {
+            let Some(node) = self.nodes.remove(&rank) else {
+                continue;
+            };
+            let views = self.views.iter_mut().map(|(_, view)| view);
+            for view in views.chain([&mut self.all]).filter(|view| view.has(rank)) {
+                view.remove(rank, node.shape, node.state);
+            }
+            if let Some(on_host) = self.by_host.get_mut(&node.all.host) {
+                on_host.remove(rank);
+            }
+        }
+        self.ranks.subtract(ranks);
+        self.set.remove_ranks(ranks);
     }
 
-    /// How many nodes there are of each shape, of all or of these ranks.
-    pub fn shapes(&self, ranks: Option<&IdSet>) -> Shapes {
-        let Some(ranks) = ranks else {
-            return self.shapes.clone();
+    /// Ranks have a property from now on, or not any more.
+    pub fn set_property(&mut self, name: &str, ranks: &IdSet, has: bool) {
+        let ranks = ranks.intersection(&self.ranks);
+        if !has {
+            self.set.remove_property(name, &ranks);
+        } else if let Err(error) = self.set.add_property(name, &ranks) {
+            tracing::error!("property {name}: {error}");
+        }
+        self.views.clear();
+    }
+
+    /// The view of the nodes that a constraint allows, if it was made; of all without one.
+    pub fn view(&self, constraint: Option<&Constraint>) -> Option<&View> {
+        let Some(constraint) = constraint else {
+            return Some(&self.all);
         };
-        let mut shapes = Shapes::new();
-        for rank in self.ranks_in(ranks) {
-            *shapes.entry(shape(&self.nodes[&rank])).or_default() += 1;
+        let mut views = self.views.iter().rev();
+        let found = views.find(|(other, _)| other == constraint);
+        found.map(|(_, view)| view)
+    }
+
+    /// Makes the view of a constraint, unless it is there. The one that was not used for
+    /// the longest time makes room.
+    pub fn make_view(&mut self, constraint: Option<&Constraint>) {
+        let Some(constraint) = constraint else {
+            return;
+        };
+        let found = self.views.iter().position(|(other, _)| other == constraint);
+        let view = match found {
+            Some(at) => self.views.remove(at),
+            None => (constraint.clone(), self.view_of(constraint)),
+        };
+        if self.views.len() >= VIEWS_MAX {
+            self.views.remove(0);
         }
-        shapes
+        self.views.push(view);
     }
 
-    /// Cores that are free on nodes that are up.
-    pub fn n_free_cores(&self) -> u64 {
-        self.n_free_cores
+    fn view_of(&self, constraint: &Constraint) -> View {
+        let ranks = constraint.ranks(self);
+        let mut view = View::new(Some(ranks.clone()));
+        for rank in ranks.iter() {
+            if let Some(node) = self.nodes.get(&rank) {
+                view.add(rank, node.shape, node.state);
+            }
+        }
+        view
     }
 
-    /// Nodes that are up and have free cores, in the order in which they are tried, with
-    /// the number of free cores.
-    pub fn by_free(&self) -> impl Iterator<Item = (u32, u64, &PoolNode)> {
-        self.order
-            .iter()
-            .take_while(|(Reverse(n_free), _)| *n_free > 0)
-            .filter_map(|(Reverse(n_free), rank)| {
-                let node = self.nodes.get(rank)?;
-                Some((*rank, *n_free, node))
-            })
+    /// A node.
+    pub fn node(&self, rank: u32) -> Option<&PoolNode> {
+        self.nodes.get(&rank)
     }
 
     /// Takes the lowest N free cores and GPUs of a node.
@@ -156,13 +189,18 @@ impl Pool {
                 return Err(format!("{host} (rank {rank})"));
             }
         }
+        self.take_present(set);
+        Ok(())
+    }
+
+    /// The same, but for what is not here.
+    pub fn take_present(&mut self, set: &Rset) {
         for (rank, wanted) in set.nodes() {
             self.change(rank, |node| {
                 node.free_cores.subtract(&wanted.cores);
                 node.free_gpus.subtract(&wanted.gpus);
             });
         }
-        Ok(())
     }
 
     /// Gives back what a job had.
@@ -180,7 +218,7 @@ impl Pool {
     /// ranks.
     pub fn rset(&self, taken: BTreeMap<u32, (IdSet, IdSet)>) -> Rset {
         let mut set = Rset::new();
-        let ranks: IdSet = taken.keys().copied().collect();
+        let ranks: Vec<u32> = taken.keys().copied().collect();
         for (rank, (cores, gpus)) in taken {
             let host = self.set.host(rank).unwrap_or_default();
             let mut node = Node::with_cores(host, cores);
@@ -191,7 +229,9 @@ impl Pool {
             }
         }
         for (name, with) in self.set.properties() {
-            let with = with.intersection(&ranks);
+            // A job has few ranks, a property may have many.
+            let with = ranks.iter().copied().filter(|rank| with.contains(*rank));
+            let with: IdSet = with.collect();
             if !with.is_empty() && !name.starts_with('+') {
                 let added = set.add_property(name, &with);
                 debug_assert!(added.is_ok(), "{name} was in the whole set");
@@ -202,54 +242,90 @@ impl Pool {
 
     /// Walks the cross-references and panics on one that is broken.
     pub fn check_invariants(&self) {
-        let up = self.nodes.iter().filter(|(_, node)| node.is_up);
-        let order: BTreeSet<_> = up
-            .clone()
-            .map(|(rank, node)| (Reverse(node.free_cores.count()), *rank))
-            .collect();
-        assert_eq!(order, self.order);
-        let n_free: u64 = up.map(|(_, node)| node.n_free).sum();
-        assert_eq!(n_free, self.n_free_cores);
+        let whole = (None, &self.all);
+        let views = self.views.iter().map(|(of, view)| (Some(of), view));
+        for (constraint, view) in views.chain([whole]) {
+            let ranks = constraint.map(|constraint| constraint.ranks(self));
+            let mut fresh = View::new(ranks.clone());
+            for (rank, node) in &self.nodes {
+                if fresh.has(*rank) {
+                    fresh.add(*rank, node.shape, node.state);
+                }
+            }
+            assert!(view.is_like(&fresh), "{constraint:?}");
+        }
         for node in self.nodes.values() {
             assert!(node.free_cores.is_subset(&node.all.cores));
             assert!(node.free_gpus.is_subset(&node.all.gpus));
         }
+        assert_eq!(self.ranks, self.nodes.keys().copied().collect());
+        assert_eq!(self.ranks, self.set.ranks());
     }
 
-    /// Those of `ranks` that there are; a huge set costs no more than the nodes.
-    fn ranks_in<'a>(&'a self, ranks: &'a IdSet) -> impl Iterator<Item = u32> + 'a {
-        let last = self.nodes.keys().next_back().copied().unwrap_or_default();
-        ranks
-            .iter()
-            .take_while(move |rank| *rank <= last)
-            .filter(|rank| self.nodes.contains_key(rank))
-    }
-
-    /// Changes one node and keeps the order and the sums right.
+    /// Changes one node, in all views that it is in.
     fn change(&mut self, rank: u32, change: impl FnOnce(&mut PoolNode)) {
         let Some(node) = self.nodes.get_mut(&rank) else {
             return;
         };
-        if node.is_up {
-            self.order.remove(&(Reverse(node.n_free), rank));
-            self.n_free_cores -= node.n_free;
-        }
+        let before = node.state;
         change(node);
-        node.n_free = node.free_cores.count();
-        if node.is_up {
-            self.order.insert((Reverse(node.n_free), rank));
-            self.n_free_cores += node.n_free;
+        node.count();
+        let after = node.state;
+        if before == after {
+            return;
         }
+        self.all.moved(rank, before, after);
+        for (_, view) in &mut self.views {
+            if view.has(rank) {
+                view.moved(rank, before, after);
+            }
+        }
+    }
+}
+
+impl Universe for Pool {
+    fn all(&self) -> &IdSet {
+        &self.ranks
+    }
+
+    fn on_host(&self, host: &str) -> Option<&IdSet> {
+        self.by_host.get(host)
+    }
+
+    fn with_property(&self, name: &str) -> Option<&IdSet> {
+        self.set.property(name)
     }
 }
 
 impl PoolNode {
-    /// Whether no job has anything here.
-    pub fn is_whole(&self) -> bool {
-        self.free_cores == self.all.cores && self.free_gpus == self.all.gpus
+    fn new(all: Node, is_up: bool) -> PoolNode {
+        let shape = (all.cores.count(), all.gpus.count());
+        PoolNode {
+            free_cores: all.cores.clone(),
+            free_gpus: all.gpus.clone(),
+            shape,
+            state: State {
+                is_up,
+                is_whole: true,
+                cores: shape.0,
+                gpus: shape.1,
+            },
+            all,
+        }
     }
-}
 
-fn shape(node: &PoolNode) -> (u64, u64) {
-    (node.all.cores.count(), node.all.gpus.count())
+    /// How many cores and GPUs no job has.
+    pub fn free(&self) -> (u64, u64) {
+        (self.state.cores, self.state.gpus)
+    }
+
+    fn count(&mut self) {
+        let (cores, gpus) = (self.free_cores.count(), self.free_gpus.count());
+        self.state = State {
+            is_whole: (cores, gpus) == self.shape,
+            cores,
+            gpus,
+            ..self.state
+        };
+    }
 }

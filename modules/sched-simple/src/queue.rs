@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use proto::data::JobId;
 use proto::data::job::Priority;
-use proto::data::{IdSet, JobId};
 use rustc_hash::FxHashMap;
 use wire::Message;
 
@@ -17,8 +17,6 @@ pub struct Waiting {
     pub id: JobId,
     /// What it wants.
     pub request: Request,
-    /// Ranks that will do, `None` for all.
-    pub ranks: Option<IdSet>,
     /// The message to answer.
     pub message: Message,
     /// What was last said of its start time, if anything.

@@ -262,6 +262,43 @@ fn ranks_that_go_down_are_not_used_and_come_back() {
 }
 
 #[test]
+fn a_job_that_waits_for_ranks_that_are_lost_is_denied() {
+    let mut probe = ready(&[], &[2, 4]);
+    alloc(&mut probe, 1, 16, 4, 0.0);
+    assert_eq!(settle(&mut probe), ["1 0 rank1/core[0-3]"]);
+    alloc(&mut probe, 2, 16, 3, 0.0);
+    alloc(&mut probe, 3, 16, 2, 0.0);
+    assert_eq!(settle(&mut probe), [""; 0]);
+    probe.answer_stream("resource.acquire", 1, Ok(r#"{"shrink":"1"}"#));
+    let denied = "2 2 unsatisfiable request: need 1 slot(s) of 3 core(s), only 0 such slot(s) available (total cores: 2)";
+    assert_eq!(settle(&mut probe), [denied, "3 0 rank0/core[0-1]"]);
+    // The job that had the lost rank gives it back, and nobody gets it.
+    let free = r#"{"id":1,"R":{"version":1,"execution":{"R_lite":[{"rank":"1","children":{"core":"0-3"}}]}},"final":true}"#;
+    from_manager(&mut probe, "sched.free", free);
+    settle(&mut probe);
+    assert_eq!(probe.actor.core.allocated().to_string(), "rank0/core[0-1]");
+}
+
+#[test]
+fn resources_that_grow_are_used_at_once() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 2, 0.0);
+    alloc(&mut probe, 2, 16, 1, 0.0);
+    assert_eq!(settle(&mut probe), ["1 0 rank0/core[0-1]"]);
+    let more = format!(r#"{{"resources":{},"up":"0-1"}}"#, r(&[2, 4]));
+    probe.answer_stream("resource.acquire", 1, Ok(&more));
+    assert_eq!(settle(&mut probe), ["2 0 rank1/core0"]);
+    probe.answer_stream("resource.acquire", 1, Ok(r#"{"property-add":{"new":"1"}}"#));
+    probe.answer_stream(
+        "resource.acquire",
+        1,
+        Ok(r#"{"property-remove":{"old":"0"}}"#),
+    );
+    let set = probe.actor.core.pool.as_ref().unwrap().set().clone();
+    assert!(set.has_property(1, "new"));
+}
+
+#[test]
 fn jobs_that_run_are_taken_back_but_for_what_they_returned() {
     let mut probe = acquired(&[], &[2, 2]);
     let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0,"free":"1"}"#;

@@ -60,6 +60,8 @@ pub struct Options {
     pub pmi: bool,
     /// Leave out the process mapping.
     pub pmi_nomap: bool,
+    /// How many shells one is to exchange keys with, if the job said so.
+    pub pmi_fanout: Option<i64>,
     /// Whether tasks are prepared for Open MPI.
     pub openmpi: bool,
     /// Resource limits: name without `RLIMIT_` in lower case, soft limit, -1 for none.
@@ -114,7 +116,7 @@ impl Options {
             None
         });
         let taskmap = taskmap(reader);
-        let (pmi, pmi_nomap) = reader.plugin("pmi-simple", "pmi-simple", pmi);
+        let (pmi, pmi_nomap, pmi_fanout) = reader.plugin("pmi-simple", "pmi-simple", pmi);
         let input = reader.plugin("input.service", "input.service", streams::input);
         let output = reader.plugin("output", "output.kvs", streams::output);
         let affinity = reader.plugin("cpu-affinity", "cpu-affinity", affinity::cpu);
@@ -145,6 +147,7 @@ impl Options {
             taskmap,
             pmi,
             pmi_nomap,
+            pmi_fanout,
             openmpi: mpi != Some("none"),
             rlimits,
             oom_adjust,
@@ -284,8 +287,8 @@ impl Failure {
     }
 }
 
-/// Whether PMI is served, and whether the process mapping is left out.
-fn pmi(reader: &mut Reader) -> Result<(bool, bool), Problem> {
+/// Whether PMI is served, whether the process mapping is left out, and the fanout.
+fn pmi(reader: &mut Reader) -> Result<(bool, bool, Option<i64>), Problem> {
     let servers = reader.text(option::PMI);
     let servers = servers.map_err(|_| "pmi shell option must be a string".to_owned())?;
     let is_ours = |servers: &str| servers.split(',').any(|name| PMI_SERVERS.contains(&name));
@@ -297,19 +300,9 @@ fn pmi(reader: &mut Reader) -> Result<(bool, bool), Problem> {
     if let Some(other) = kvs.filter(|kvs| *kvs != "exchange") {
         return Err(format!("Unknown kvs implementation {other}").into());
     }
-    match reader.int(option::PMI_SIMPLE_EXCHANGE_K)? {
-        None => {}
-        // A job has one shell, which has none to exchange keys with.
-        Some(k) if k > 1 => {
-            reader.warn(
-                "pmi-simple",
-                "requested exchange fanout too large, using k=1",
-            );
-        }
-        Some(_) => reader.warn("pmi-simple", "using k=1"),
-    }
+    let fanout = reader.int(option::PMI_SIMPLE_EXCHANGE_K)?;
     let nomap = reader.bool(option::PMI_SIMPLE_NOMAP).unwrap_or(false);
-    Ok((servers.is_none_or(is_ours), nomap))
+    Ok((servers.is_none_or(is_ours), nomap, fanout))
 }
 
 fn fsd(value: &Value) -> Option<Duration> {

@@ -29,6 +29,10 @@ pub struct Play {
     pub environment: Value,
     pub expiration: f64,
     pub cwd: Option<String>,
+    /// Nodes of the job, with a slot for `ntasks` tasks each if there are several, and the one
+    /// of the shell on stage.
+    pub nodes: u64,
+    pub rank: u64,
 }
 
 impl Default for Play {
@@ -41,6 +45,27 @@ impl Default for Play {
             environment: json!({"PATH": "/bin"}),
             expiration: 0.0,
             cwd: None,
+            nodes: 1,
+            rank: 0,
+        }
+    }
+}
+
+impl Play {
+    fn resources(&self) -> Value {
+        let slot = json!({"type": "slot", "count": self.ntasks, "label": "task",
+            "with": [{"type": "core", "count": 1}]});
+        match self.nodes {
+            1 => slot,
+            nodes => json!({"type": "node", "count": nodes, "with": [slot]}),
+        }
+    }
+
+    /// The ids from 0, this many.
+    fn ids(count: u64) -> String {
+        match count {
+            1 => "0".to_owned(),
+            count => format!("0-{}", count - 1),
         }
     }
 }
@@ -59,6 +84,8 @@ pub struct Stage {
     /// The shell's greetings and last words that were not answered.
     pub greetings: Vec<u32>,
     pub exits: Vec<u32>,
+    /// What it asks of other shells and was not answered: topic and tag.
+    pub asked: Vec<(String, u32)>,
     pub rundir: TempDir,
     play: Play,
 }
@@ -76,6 +103,7 @@ impl Stage {
             unanswered: Vec::new(),
             greetings: Vec::new(),
             exits: Vec::new(),
+            asked: Vec::new(),
             rundir: tempfile::tempdir().unwrap(),
             play,
         };
@@ -105,24 +133,30 @@ impl Stage {
     pub fn tell_job(&mut self) -> Vec<String> {
         let mut play_cwd = self.play.cwd.clone();
         let cwd = play_cwd.get_or_insert_with(|| "/".to_owned()).clone();
+        let ranks = Play::ids(self.play.nodes);
+        let (cores, nodelist) = match self.play.nodes {
+            1 => (1, "host0".to_owned()),
+            _ => (self.play.ntasks, format!("host[{ranks}]")),
+        };
         let job = json!({
             "userid": 100,
             "namespace": "job-1234",
             "jobspec": {
                 "version": 1,
-                "resources": [{"type": "slot", "count": self.play.ntasks, "label": "task",
-                    "with": [{"type": "core", "count": 1}]}],
+                "resources": [self.play.resources()],
                 "tasks": [{"command": self.play.command, "slot": "task",
                     "count": self.play.count}],
                 "attributes": {"system": {"duration": 0, "cwd": cwd,
                     "shell": {"options": self.play.options}}},
             },
             "R": {"version": 1, "execution": {
-                "R_lite": [{"rank": "0", "children": {"core": "0"}}],
-                "nodelist": ["host0"], "starttime": 1.0,
+                "R_lite": [{"rank": ranks, "children": {"core": Play::ids(cores)}}],
+                "nodelist": [nodelist],
+                "starttime": 1.0,
                 "expiration": self.play.expiration,
             }},
             "attrs": {
+                "rank": self.play.rank.to_string(),
                 "rundir": self.rundir.path().to_string_lossy(),
                 "local-uri": "local:///run/local-0",
                 "security.owner": "100",
@@ -148,6 +182,31 @@ impl Stage {
         self.probe
             .answer_stream("job-exec.shell-hello", tag, Err(refusal));
         self.run()
+    }
+
+    /// What it asked last on this topic is answered.
+    pub fn answers(&mut self, topic: &str, result: Result<&str, Refusal>) -> Vec<String> {
+        let at = self.asked.iter().position(|(asked, _)| asked == topic);
+        let (topic, tag) = self.asked.remove(at.expect("it was asked"));
+        match topic.as_str() {
+            "kvs-watch.lookup" => {
+                self.asked.push((topic.clone(), tag));
+                self.probe.answer_stream(&topic, tag, result);
+            }
+            _ => self.probe.answer(&topic, tag, result),
+        }
+        self.run()
+    }
+
+    /// All shells have come to the barrier.
+    pub fn opens(&mut self) -> Vec<String> {
+        self.answers("job-exec.shell-barrier", Ok("{}"))
+    }
+
+    /// The shell of this rank tells the leading one these words.
+    pub fn hears(&mut self, shell: u64, seq: u64, words: &Value) -> Vec<String> {
+        let told = json!({"words": [{"rank": shell, "seq": seq, "words": words}], "at": seq});
+        self.answers("job-exec.shell-hear", Ok(&told.to_string()))
     }
 
     /// The shell's last word is answered.
@@ -367,6 +426,33 @@ impl Stage {
                 self.probe.answer(&topic, tag, Ok(""));
                 None
             }
+            "job-exec.shell-barrier" => {
+                self.asked.push((topic, tag));
+                let (seq, data) = (&payload["seq"], &payload["data"]);
+                Some(match data.is_null() {
+                    true => format!("barrier {seq}"),
+                    false => format!("barrier {seq} {data}"),
+                })
+            }
+            "job-exec.shell-tell" => {
+                self.asked.push((topic, tag));
+                let words: Vec<String> = payload["words"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(Value::to_string)
+                    .collect();
+                Some(format!("tell {} {}", payload["seq"], words.join(" ")))
+            }
+            "job-exec.shell-hear" => {
+                self.asked.push((topic, tag));
+                Some(format!("hear {}", payload["after"]))
+            }
+            "kvs-watch.lookup" => {
+                self.asked.push((topic, tag));
+                Some(format!("watch {}", payload["key"]))
+            }
+            "job-manager.kill" => Some(format!("signal to all {}", payload["signum"])),
             "kvs.lookup" => {
                 let env = &self.play.environment;
                 let spec = json!({"attributes": {"system": {"environment": env}}});

@@ -116,6 +116,7 @@ mod tests {
             Form::Topology => (json!("kary:2"), json!("flat")),
             Form::Integers => (json!([1]), json!(1)),
             Form::Table => (json!({}), json!(1)),
+            Form::TableOrBoolean => (json!({}), json!(1)),
             Form::Tables => (json!([{}]), json!(1)),
             _ => (json!("x"), json!(1)),
         }

@@ -328,8 +328,10 @@ keys! {
     #[unsupported] RESOURCE_SCHEDULING = "resource.scheduling", F::Text, "",
         "File with the scheduling key of R.";
     #[unsupported] RESOURCE_RESERVE = "resource.reserve", F::Text, "", "Cores for the system.";
-    #[unsupported] RESOURCE_VERIFY = "resource.verify", F::Table, "",
-        "How to compare what is configured with what is found.";
+    RESOURCE_VERIFY = "resource.verify", F::TableOrBoolean, "",
+        "How to compare what is configured with what is found: default, core, gpu and hostname are strict, allow-extra, allow-missing or ignore.";
+    RESOURCE_DISCOVERY_TIMEOUT = "resource.discovery-timeout", F::Duration, "30s",
+        "How long to wait for all ranks to say what they have found before going on without the others; 0 is no limit.";
     #[unsupported] RESOURCE_NO_UPDATE_WATCH = "resource.no-update-watch", F::Boolean, "",
         "Do not follow the resources that the enclosing instance gives.";
     #[unsupported] RESOURCE_JOURNAL_MAX = "resource.journal-max", COUNT, "",

@@ -37,6 +37,16 @@ pub struct Property {
     pub is_negated: bool,
 }
 
+/// The nodes that a constraint is asked about, as sets of ranks.
+pub trait Universe {
+    /// All of them.
+    fn all(&self) -> &IdSet;
+    /// Those on a host.
+    fn on_host(&self, host: &str) -> Option<&IdSet>;
+    /// Those with a property.
+    fn with_property(&self, name: &str) -> Option<&IdSet>;
+}
+
 /// Why an object is no constraint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConstraintError {
@@ -113,6 +123,7 @@ impl Constraint {
         parse_at(value, 0, &mut room)
     }
 
+    #[cfg(test)]
     /// True if a rank on `host`, with the properties for which `has_property` is true, will do.
     pub fn matches(&self, rank: u32, host: &str, has_property: &dyn Fn(&str) -> bool) -> bool {
         let holds = |inner: &Constraint| inner.matches(rank, host, has_property);
@@ -125,6 +136,41 @@ impl Constraint {
             Self::Not(all) => !all.iter().all(holds),
             Self::And(all) => all.iter().all(holds),
             Self::Or(any) => any.is_empty() || any.iter().any(holds),
+        }
+    }
+
+    /// The ranks that match, at the cost of the constraint's length and not of the number of
+    /// ranks.
+    pub fn ranks(&self, nodes: &impl Universe) -> IdSet {
+        let all = nodes.all();
+        let each = |inner: &Constraint| inner.ranks(nodes);
+        let in_all = |these: &[Constraint]| -> IdSet {
+            these
+                .iter()
+                .fold(all.clone(), |left, inner| left.intersection(&each(inner)))
+        };
+        match self {
+            Self::Properties(these) => these.iter().fold(all.clone(), |left, property| {
+                let with = nodes.with_property(&property.name);
+                match (with, property.is_negated) {
+                    (Some(with), true) => left.difference(with),
+                    (Some(with), false) => left.intersection(with),
+                    (None, true) => left,
+                    (None, false) => IdSet::new(),
+                }
+            }),
+            Self::Hosts(hosts) => {
+                let on = hosts.iter().filter_map(|host| nodes.on_host(host));
+                on.flat_map(IdSet::iter).collect()
+            }
+            Self::Ranks(ranks) => ranks.intersection(all),
+            Self::Not(these) => all.difference(&in_all(these)),
+            Self::And(these) => in_all(these),
+            Self::Or(these) if these.is_empty() => all.clone(),
+            Self::Or(these) => {
+                let any = IdSet::new();
+                these.iter().fold(any, |any, inner| any.union(&each(inner)))
+            }
         }
     }
 
@@ -237,6 +283,28 @@ mod tests {
 
     use super::*;
 
+    /// The ranks 0 to 3 by host and property.
+    struct Four([IdSet; 6]);
+
+    impl Universe for Four {
+        fn all(&self) -> &IdSet {
+            &self.0[4]
+        }
+
+        fn on_host(&self, host: &str) -> Option<&IdSet> {
+            let rank = host.strip_prefix('n')?.parse::<usize>().ok()?;
+            self.0[..4].get(rank)
+        }
+
+        fn with_property(&self, name: &str) -> Option<&IdSet> {
+            match name {
+                "fast" => Some(&self.0[5]),
+                "big" => Some(&self.0[2]),
+                _ => None,
+            }
+        }
+    }
+
     /// The ranks 0 to 3 that match; host names are `n0` to `n3`; rank 1 is `fast`, 2 also `big`.
     fn check(constraint: Value, expect: &str) {
         let outcome = match Constraint::parse(&constraint) {
@@ -250,7 +318,11 @@ mod tests {
                     };
                     parsed.matches(*rank, &format!("n{rank}"), &has)
                 };
-                (0..4).filter(matches).collect::<IdSet>().to_string()
+                let one_by_one: IdSet = (0..4).filter(matches).collect();
+                let sets = ["0", "1", "2", "3", "0-3", "1-2"];
+                let four = Four(sets.map(|text| text.parse().unwrap()));
+                assert_eq!(parsed.ranks(&four), one_by_one, "{constraint}");
+                one_by_one.to_string()
             }
         };
         assert_eq!(outcome, expect, "{constraint}");

@@ -151,6 +151,15 @@ impl Data {
         }
     }
 
+    /// How many bytes there are, once; see `repeat`. Nothing is decoded.
+    pub fn n_bytes(&self) -> usize {
+        let text = self.data.as_deref().unwrap_or_default();
+        match self.encoding.as_deref() {
+            Some("base64") => text.trim_end_matches('=').len() * 3 / 4,
+            _ => text.len(),
+        }
+    }
+
     /// The bytes, once; see `repeat`. Empty if there are none.
     pub fn bytes(&self) -> Result<Vec<u8>, DataError> {
         let text = self.data.as_deref().unwrap_or_default();
@@ -189,6 +198,7 @@ mod tests {
     fn check(data: &Data, json: &str) {
         assert_eq!(serde_json::to_string(data).unwrap(), json);
         assert_eq!(&serde_json::from_str::<Data>(json).unwrap(), data);
+        assert_eq!(data.n_bytes(), data.bytes().unwrap().len());
     }
 
     #[test]

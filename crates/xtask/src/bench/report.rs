@@ -21,20 +21,18 @@ impl Figures {
     /// Measures floor, ours and peer right after each other, so that they share the
     /// machine's mood.
     pub fn measure(row: &Row, ours: &Subject, peer: Option<&Subject>) -> Result<Self> {
+        let floor = row.floor.map(|floor| floor()).transpose();
+        let floor = floor.context("the floor")?;
+        let ours = row.measure(ours)?;
+        let peer = peer.map(|peer| row.measure(peer)).transpose();
+        let peer = peer.context("the peer")?;
         Ok(Self {
             name: row.name,
             what: row.what,
             unit: row.unit,
-            floor: row
-                .floor
-                .map(|floor| floor())
-                .transpose()
-                .context("the floor")?,
-            ours: row.measure(ours)?,
-            peer: peer
-                .map(|peer| row.measure(peer))
-                .transpose()
-                .context("the peer")?,
+            floor: floor.or(ours.beside),
+            ours: ours.figure,
+            peer: peer.map(|peer| peer.figure),
         })
     }
 

@@ -22,6 +22,24 @@ pub struct Row {
     pub floor: Option<fn() -> Result<f64>>,
 }
 
+/// A figure, and what it is held against where that is part of the same run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// The figure.
+    pub figure: f64,
+    /// Stands in the place of a floor.
+    pub beside: Option<f64>,
+}
+
+impl From<f64> for Measured {
+    fn from(figure: f64) -> Measured {
+        Measured {
+            figure,
+            beside: None,
+        }
+    }
+}
+
 /// From where a figure is taken.
 pub enum Measure {
     /// From outside: by running commands.
@@ -29,6 +47,8 @@ pub enum Measure {
     /// From within an instance: by calling its services. This program is started again
     /// as the instance's initial program.
     Inside(fn(&mut Handle) -> Result<f64>),
+    /// The same in an instance with these options of `flux start`, such as its size.
+    InsideOf(&'static [&'static str], fn(&mut Handle) -> Result<Measured>),
     /// The same, in an instance of many cores that has run these shell commands before;
     /// `$FLUX` is the command under test.
     InsideAfter(fn() -> String, fn(&mut Handle) -> Result<f64>),
@@ -36,12 +56,14 @@ pub enum Measure {
 
 impl Row {
     /// The figure of `subject`.
-    pub fn measure(&self, subject: &Subject) -> Result<f64> {
-        match self.measure {
-            Measure::Outside(measure) => measure(subject),
-            Measure::Inside(_) => subject.measure_inside(self.name),
-            Measure::InsideAfter(setup, _) => subject.measure_inside_after(self.name, &setup()),
-        }
+    pub fn measure(&self, subject: &Subject) -> Result<Measured> {
+        let figure = match self.measure {
+            Measure::Outside(measure) => measure(subject)?,
+            Measure::Inside(_) => subject.measure_inside(self.name)?,
+            Measure::InsideOf(options, _) => return subject.measure_inside_of(options, self.name),
+            Measure::InsideAfter(setup, _) => subject.measure_inside_after(self.name, &setup())?,
+        };
+        Ok(figure.into())
     }
 }
 

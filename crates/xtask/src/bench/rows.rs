@@ -10,8 +10,10 @@ mod kvs;
 mod kvs_large;
 mod kvs_logs;
 mod memory;
+mod nodes;
 mod round_trip;
 mod start_true;
+mod tree;
 
 /// What `cargo xtask bench` measures.
 pub const ROWS: &[Row] = &[
@@ -48,9 +50,28 @@ pub const ROWS: &[Row] = &[
     jobs::LIST,
     jobs::RELOAD,
     jobs::RESTART,
+    nodes::MOCK_1K,
+    nodes::MOCK_16K,
+    nodes::STATUS_16K,
     memory::IDLE,
     memory::USED,
     memory::JOB,
+    tree::start::START_1,
+    tree::start::START_4,
+    tree::start::START_16,
+    tree::start::START_64,
+    tree::start::START_256,
+    tree::start::EXEC,
+    tree::memory::SHARED,
+    tree::memory::RESIDENT,
+    tree::hops::LOCAL,
+    tree::hops::ONE,
+    tree::hops::TWO,
+    tree::hops::THREE,
+    tree::hops::LINK,
+    tree::hops::LINK_TCP,
+    tree::events::FLAT,
+    tree::events::DEEP,
 ];
 
 #[test]

@@ -6,10 +6,15 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use client::{Handle, Options};
 
-use super::row::{Measure, Row};
+use super::row::{Measure, Measured, Row};
 
 /// Cores of the instance that runs simulated jobs, on any machine.
 const MOCK_CORES: u32 = 64;
+
+/// Shell commands that make the instance take all its nodes for being there.
+const PRETEND: &str = "\"$FLUX\" module remove sched-simple
+\"$FLUX\" module reload resource monitor-force-up
+\"$FLUX\" module load sched-simple";
 
 /// A `flux` to measure.
 pub struct Subject {
@@ -50,7 +55,7 @@ impl Subject {
             "set -e\n{setup}\nbegin=$(date +%s%N)\n{work}\n\
              echo \"figure $(( $(date +%s%N) - begin ))\""
         );
-        Ok(self.figure(options, &["/bin/sh", "-c", &script])? / 1e9)
+        Ok(self.figure(options, &["/bin/sh", "-c", &script])?.figure / 1e9)
     }
 
     /// As [`Subject::seconds`], in an instance of many cores, for simulated jobs.
@@ -59,14 +64,31 @@ impl Subject {
         self.seconds(&[&self.mock_cores(folder.path())?], setup, work)
     }
 
+    /// As [`Subject::seconds_with_mock_cores`], on this many nodes of as many cores each.
+    /// All but the first are invented, and taken for being there.
+    pub fn seconds_with_nodes(&self, nodes: u32, setup: &str, work: &str) -> Result<f64> {
+        let folder = tempfile::tempdir()?;
+        let option = self.mock_nodes(folder.path(), nodes)?;
+        let setup = format!("{PRETEND}\n{setup}");
+        self.seconds(&[&option], &setup, work)
+    }
+
     /// The option for an instance of many cores, whose configuration is put in `folder`.
     fn mock_cores(&self, folder: &Path) -> Result<String> {
+        self.mock_nodes(folder, 1)
+    }
+
+    /// The same for an instance of many nodes.
+    fn mock_nodes(&self, folder: &Path, nodes: u32) -> Result<String> {
         let config = folder.join("bench.toml");
         let host = output_of(Command::new("uname").arg("-n"))?;
+        let mut hosts = host.trim().to_owned();
+        if nodes > 1 {
+            hosts += &format!(",fake[1-{}]", nodes - 1);
+        }
         let text = format!(
             "[resource]\nnoverify = true\nnorestrict = true\n\
-             [[resource.config]]\nhosts = \"{}\"\ncores = \"0-{}\"\n",
-            host.trim(),
+             [[resource.config]]\nhosts = \"{hosts}\"\ncores = \"0-{}\"\n",
             MOCK_CORES - 1
         );
         std::fs::write(&config, text)?;
@@ -76,11 +98,11 @@ impl Subject {
     /// The figure of a row that is measured from within: this program runs as the
     /// initial program.
     pub fn measure_inside(&self, row: &str) -> Result<f64> {
-        self.measure_inside_with(&[], row)
+        Ok(self.measure_inside_of(&[], row)?.figure)
     }
 
     /// The same in an instance with these options.
-    pub fn measure_inside_with(&self, options: &[&str], row: &str) -> Result<f64> {
+    pub fn measure_inside_of(&self, options: &[&str], row: &str) -> Result<Measured> {
         self.figure(options, &[self.inside()?, "bench", "--inside", row])
     }
 
@@ -92,7 +114,7 @@ impl Subject {
             "set -e\n{setup}\nexec {} bench --inside {row}",
             self.inside()?
         );
-        self.figure(&[&option], &["/bin/sh", "-c", &script])
+        Ok(self.figure(&[&option], &["/bin/sh", "-c", &script])?.figure)
     }
 
     fn inside(&self) -> Result<&str> {
@@ -105,27 +127,36 @@ impl Subject {
         &self.flux
     }
 
-    /// Runs the initial program in an instance; it prints a line `figure NUMBER`.
-    fn figure(&self, options: &[&str], program: &[&str]) -> Result<f64> {
+    /// Runs the initial program in an instance; it prints a line `figure NUMBER`, and
+    /// `beside NUMBER` if it knows what that is to be held against.
+    fn figure(&self, options: &[&str], program: &[&str]) -> Result<Measured> {
         let args = [&["start"], options, program].concat();
         let printed = output_of(&mut self.command(&args))?;
-        let figure = printed
-            .lines()
-            .find_map(|line| line.strip_prefix("figure "));
-        figure
-            .and_then(|figure| figure.parse().ok())
-            .with_context(|| format!("{} printed no figure: {printed}", self.path().display()))
+        let number = |name: &str| {
+            let mut lines = printed.lines();
+            let text = lines.find_map(|line| line.strip_prefix(name));
+            text.and_then(|text| text.trim().parse::<f64>().ok())
+        };
+        let figure = number("figure")
+            .with_context(|| format!("{} printed no figure: {printed}", self.path().display()))?;
+        let beside = number("beside");
+        Ok(Measured { figure, beside })
     }
 }
 
 /// Measures `row` in the instance around us and prints its figure.
 pub fn print_inside(row: &Row) -> Result<()> {
-    let (Measure::Inside(measure) | Measure::InsideAfter(_, measure)) = row.measure else {
-        bail!("{} is not measured from within", row.name);
-    };
     let uri = std::env::var("FLUX_URI").context("no instance around us")?;
     let mut handle = Handle::open(Some(&uri), &Options::default()).with_context(|| uri.clone())?;
-    println!("figure {}", measure(&mut handle)?);
+    let measured = match row.measure {
+        Measure::Inside(measure) | Measure::InsideAfter(_, measure) => measure(&mut handle)?.into(),
+        Measure::InsideOf(_, measure) => measure(&mut handle)?,
+        Measure::Outside(_) => bail!("{} is not measured from within", row.name),
+    };
+    println!("figure {}", measured.figure);
+    if let Some(beside) = measured.beside {
+        println!("beside {beside}");
+    }
     Ok(())
 }
 

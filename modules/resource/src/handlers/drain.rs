@@ -15,12 +15,15 @@ pub fn drain(
     request: Drain,
     reply: Reply<Drain>,
 ) {
+    if cx.rank() != 0 {
+        return reply.send(cx, Err(DrainError::NotRankZero));
+    }
     if core.store.recall.done(peer).is_some() {
         return reply.send(cx, Ok(Empty));
     }
     let number = peer.number;
-    core.when_known(cx, move |core, cx| {
-        let event = drain_event(core, cx, request);
+    core.when_known(cx, reply, move |core, cx, reply| {
+        let event = drain_event(core, request);
         log(core, cx, "drain", event, number, Waiter::Drain(reply));
     });
 }
@@ -32,38 +35,27 @@ pub fn undrain(
     request: Undrain,
     reply: Reply<Undrain>,
 ) {
+    if cx.rank() != 0 {
+        return reply.send(cx, Err(DrainError::NotRankZero));
+    }
     if core.store.recall.done(peer).is_some() {
         return reply.send(cx, Ok(Empty));
     }
     let number = peer.number;
-    core.when_known(cx, move |core, cx| {
-        let event = undrain_event(core, cx, request);
+    core.when_known(cx, reply, move |core, cx, reply| {
+        let event = undrain_event(core, request);
         log(core, cx, "undrain", event, number, Waiter::Undrain(reply));
     });
 }
 
-fn drain_event(
-    core: &Resource,
-    cx: &Cx<Resource>,
-    request: Drain,
-) -> Result<Option<DrainEvent>, DrainError> {
-    if cx.rank() != 0 {
-        return Err(DrainError::NotRankZero);
-    }
+fn drain_event(core: &Resource, request: Drain) -> Result<Option<DrainEvent>, DrainError> {
     let mode = Mode::of(request.mode.as_deref()).ok_or(DrainError::DrainMode)?;
     let ranks = core.names.ranks(&request.targets)?;
     core.drains
         .drain(ranks, &core.excluded, request.reason, mode, &core.names)
 }
 
-fn undrain_event(
-    core: &Resource,
-    cx: &Cx<Resource>,
-    request: Undrain,
-) -> Result<Option<DrainEvent>, DrainError> {
-    if cx.rank() != 0 {
-        return Err(DrainError::NotRankZero);
-    }
+fn undrain_event(core: &Resource, request: Undrain) -> Result<Option<DrainEvent>, DrainError> {
     let mode = Mode::of(request.mode.as_deref())
         .ok_or_else(|| DrainError::UndrainMode(request.mode.clone().unwrap_or_default()))?;
     let ranks = core.names.ranks(&request.targets)?;

@@ -19,10 +19,9 @@ pub fn expiration_update(
     let inventory = core.inventory.as_mut().ok_or(QueryError::NoResources)?;
     let expiration = request.expiration;
     inventory
-        .set
         .set_expiration(expiration)
         .map_err(|_| QueryError::BadExpiration)?;
-    core.store.put_r(inventory.set.encode());
+    core.store.put_r(inventory.whole().encode());
     core.post(
         cx,
         "resource-update",

@@ -16,6 +16,6 @@ pub fn journal(
     if cx.rank() != 0 {
         return stream.end(cx, Err(QueryError::NotRankZero.refusal()));
     }
-    let set = core.inventory.as_ref().map(|inventory| &inventory.set);
+    let set = core.inventory.as_ref().map(|inventory| inventory.set());
     core.journal.follow(cx, stream, set);
 }

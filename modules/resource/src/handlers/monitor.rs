@@ -1,24 +1,10 @@
-//! `resource.topo-reduce`, `resource.monitor-waitup` and `resource.monitor-force-down`:
-//! what is heard of ranks.
+//! `resource.monitor-waitup` and `resource.monitor-force-down`: which ranks are there.
 
 use node::{Cx, Peer, Reply};
 use proto::Empty;
-use proto::resource::{MonitorForceDown, MonitorWaitup, QueryError, TopoReduce};
+use proto::resource::{MonitorForceDown, MonitorWaitup, QueryError};
 
 use crate::Resource;
-
-pub fn topo_reduce(
-    core: &mut Resource,
-    cx: &mut Cx<Resource>,
-    _: &Peer,
-    request: TopoReduce,
-) -> Result<Empty, QueryError> {
-    if cx.rank() != 0 {
-        return Err(QueryError::NotRankZero);
-    }
-    core.report(cx, &request.r);
-    Ok(Empty)
-}
 
 pub fn waitup(
     core: &mut Resource,

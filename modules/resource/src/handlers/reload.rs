@@ -6,7 +6,7 @@ use proto::data::Rset;
 use proto::resource::{Reload, ReloadError};
 
 use crate::Resource;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, RELOADED};
 use crate::start::read_r;
 
 pub fn reload(
@@ -57,7 +57,6 @@ fn replace(
     if is_beyond && !force {
         return Err(ReloadError::TooManyRanks(core.size));
     }
-    let method = "reload".to_owned();
-    core.define(cx, Inventory { set, method });
+    core.define(cx, Inventory::new(set, RELOADED, RELOADED));
     Ok(())
 }

@@ -21,7 +21,7 @@ pub fn status(
     if cx.rank() != 0 {
         return reply.send(cx, Err(QueryError::NotRankZero));
     }
-    core.when_known(cx, move |core, cx| {
+    core.when_known(cx, reply, move |core, cx, reply| {
         let set = core.set();
         let online = core.online();
         let response = StatusReply {
@@ -29,7 +29,7 @@ pub fn status(
             offline: set.ranks().difference(&online),
             online,
             exclude: core.excluded.clone(),
-            torpid: core.monitor.torpid.clone(),
+            torpid: core.monitor.torpid().clone(),
             r: set,
         };
         reply.send(cx, Ok(response));
@@ -47,7 +47,7 @@ pub fn sched_status(
     if cx.rank() != 0 {
         return reply.send(cx, Err(QueryError::NotRankZero));
     }
-    core.when_known(cx, move |_, cx| {
+    core.when_known(cx, reply, move |_, cx, reply| {
         cx.call(&ResourceStatus, move |core: &mut Resource, cx, result| {
             let allocated = match result {
                 Ok(status) => status.allocated.parse().unwrap_or_else(|error| {
@@ -81,11 +81,15 @@ fn by_state(core: &Resource, allocated: Rset) -> SchedStatusReply {
 
 pub fn get(core: &mut Resource, cx: &mut Cx<Resource>, _: &Peer, _: Get, reply: Reply<Get>) {
     if cx.rank() != 0 {
-        return reply.send(cx, Err(QueryError::NotRankZero));
+        let above = node::Call::new(&Get).upstream(cx.rank());
+        cx.call_with(above, |_: &mut Resource, cx, result| {
+            reply.send_refusal(cx, result);
+        });
+        return;
     }
-    core.when_known(cx, move |core, cx| {
+    core.when_known(cx, reply, move |core, cx, reply| {
         let response = core.inventory.as_ref().map(|inventory| GetReply {
-            r: inventory.set.clone(),
+            r: inventory.set().clone(),
             method: inventory.method.clone(),
         });
         let response = response.ok_or_else(|| QueryError::NoResources.refusal());

@@ -34,8 +34,12 @@ fn slots(nslots: u64, slot_cores: u64) -> Request {
     request(0, nslots, slot_cores, 0, false)
 }
 
+fn free_cores(pool: &Pool) -> u64 {
+    pool.view(None).unwrap().n_free_cores()
+}
+
 fn check_place(pool: &mut Pool, request: &Request, expect: &str) {
-    let placed = place(pool, request, None);
+    let placed = place(pool, request);
     pool.check_invariants();
     let outcome = placed.map_or("not now".to_owned(), |set| set.to_string());
     assert_eq!(outcome, expect);
@@ -46,35 +50,26 @@ fn slots_go_where_most_cores_are_free() {
     let mut pool = pool(&[(4, 0), (4, 0)]);
     check_place(&mut pool, &slots(1, 1), "rank0/core0");
     check_place(&mut pool, &slots(1, 1), "rank1/core0");
-    check_place(&mut pool, &slots(3, 1), "rank0/core[1-2] rank1/core1");
+    check_place(&mut pool, &slots(4, 1), "rank0/core[1-3] rank1/core1");
     check_place(&mut pool, &slots(1, 3), "not now");
     check_place(&mut pool, &slots(1, 2), "rank1/core[2-3]");
-    check_place(&mut pool, &slots(1, 1), "rank0/core3");
     check_place(&mut pool, &slots(1, 1), "not now");
 }
 
 #[test]
-fn many_slots_spread_as_if_they_came_one_by_one() {
-    for (n, cores) in [(5, 1), (3, 2), (4, 3), (9, 1), (2, 5)] {
-        let mut at_once = pool(&[(8, 0), (5, 0), (7, 0)]);
-        let mut one_by_one = at_once.clone();
-        let placed = place(&mut at_once, &slots(n, cores), None).unwrap();
-        let mut sum = Rset::new();
-        for _ in 0..n {
-            let slot = place(&mut one_by_one, &slots(1, cores), None).unwrap();
-            sum.add(&slot).unwrap();
-        }
-        assert_eq!(placed.to_string(), sum.to_string(), "{n} slots of {cores}");
-    }
+fn many_slots_fill_the_emptiest_nodes() {
+    let mut pool = pool(&[(8, 0), (5, 0), (7, 0)]);
+    check_place(&mut pool, &slots(4, 3), "rank[0,2]/core[0-5]");
+    check_place(&mut pool, &slots(3, 2), "rank0/core[6-7] rank1/core[0-3]");
 }
 
 #[test]
 fn what_does_not_fit_takes_nothing() {
     let mut pool = pool(&[(3, 0), (3, 0)]);
     check_place(&mut pool, &slots(3, 2), "not now");
-    assert_eq!(pool.n_free_cores(), 6);
+    assert_eq!(free_cores(&pool), 6);
     check_place(&mut pool, &request(2, 2, 4, 0, false), "not now");
-    assert_eq!(pool.n_free_cores(), 6);
+    assert_eq!(free_cores(&pool), 6);
 }
 
 #[test]
@@ -119,22 +114,99 @@ fn gpus_are_counted_with_their_cores() {
     check_place(&mut pool, &request(0, 1, 1, 1, false), "not now");
 }
 
+/// The request for nodes or slots with this constraint.
+fn of(request: Request, constraint: serde_json::Value) -> Request {
+    let constraint = Constraint::parse(&constraint).unwrap();
+    Request {
+        constraint: Some(constraint),
+        ..request
+    }
+}
+
 #[test]
 fn only_ranks_that_will_do_are_used() {
-    let mut pool = pool(&[(8, 0), (2, 0)]);
+    let mut pool = pool(&[(8, 0), (2, 0), (4, 0)]);
     let odd = serde_json::json!({"properties": ["odd"]});
-    let ranks = pool.matching(&Constraint::parse(&odd).unwrap());
-    assert_eq!(ranks.to_string(), "1");
-    let placed = place(&mut pool, &slots(2, 1), Some(&ranks)).unwrap();
+    let placed = place(&mut pool, &of(slots(2, 1), odd.clone())).unwrap();
     assert_eq!(placed.to_string(), "rank1/core[0-1]");
     assert!(placed.has_property(1, "odd"));
-    assert!(place(&mut pool, &slots(1, 1), Some(&ranks)).is_none());
+    check_place(&mut pool, &of(slots(1, 1), odd), "not now");
+    let not_h0 = serde_json::json!({"not": [{"hostlist": ["h0"]}]});
+    let two = request(2, 2, 1, 0, false);
+    check_place(&mut pool, &of(two.clone(), not_h0), "not now");
+    let ranks = serde_json::json!({"ranks": ["0,2,7"]});
+    check_place(&mut pool, &of(two, ranks.clone()), "rank[0,2]/core0");
+    let three = of(request(3, 3, 1, 0, false), ranks);
+    let error = check(&mut pool, &three).unwrap_err().to_string();
+    assert!(
+        error.ends_with("need 3 node(s) with 1 cores each, only 2 eligible"),
+        "{error}"
+    );
+}
+
+#[test]
+fn properties_can_change() {
+    let mut pool = pool(&[(2, 0), (2, 0)]);
+    let odd = |n| of(slots(n, 1), serde_json::json!({"properties": ["odd"]}));
+    check_place(&mut pool, &odd(1), "rank1/core0");
+    pool.set_property("odd", &"0,9".parse().unwrap(), true);
+    check_place(&mut pool, &odd(3), "rank0/core[0-1] rank1/core1");
+    pool.set_property("odd", &"0-1".parse().unwrap(), false);
+    assert!(check(&mut pool, &odd(1)).is_err());
+}
+
+#[test]
+fn constraints_beyond_the_number_that_is_kept_are_met_too() {
+    let mut pool = pool(&[(64, 0), (64, 0)]);
+    for rank in (0..2).cycle().take(4 * crate::limits::VIEWS_MAX) {
+        // A different list each time, of which there is only one.
+        for other in [7 + rank, 99] {
+            let ranks = serde_json::json!({"ranks": [format!("{rank},{other}")]});
+            let job = of(slots(1, 1), ranks);
+            let placed = place(&mut pool, &job).unwrap();
+            assert_eq!(placed.ranks(), IdSet::from(rank));
+            pool.give(&placed);
+        }
+    }
+    pool.check_invariants();
+}
+
+#[test]
+fn lost_ranks_are_neither_used_nor_waited_for() {
+    let mut pool = pool(&[(2, 0), (2, 0), (2, 0)]);
+    let odd = of(slots(1, 1), serde_json::json!({"properties": ["odd"]}));
+    check_place(&mut pool, &odd, "rank1/core0");
+    let held = place(&mut pool, &request(2, 2, 2, 0, false)).unwrap();
+    assert_eq!(held.to_string(), "rank[0,2]/core[0-1]");
+    pool.shrink(&"1-2".parse().unwrap());
+    pool.check_invariants();
+    assert!(check(&mut pool, &odd).is_err());
+    assert!(check(&mut pool, &request(2, 2, 1, 0, false)).is_err());
+    pool.give(&held);
+    check_place(&mut pool, &slots(2, 1), "rank0/core[0-1]");
+}
+
+/// A pool of many nodes looks at no more of them than a job takes.
+#[test]
+fn placing_on_many_nodes_is_the_same_as_on_few() {
+    let mut few = pool(&[(4, 0); 8]);
+    let mut many = pool(&[(4, 0); 20_000]);
+    many.set_up(&IdSet::from_range(8, u32::MAX), false);
+    let jobs = [
+        slots(1, 1),
+        request(3, 6, 1, 0, false),
+        request(2, 2, 1, 0, true),
+    ];
+    for job in jobs.iter().cycle().take(12) {
+        let (here, there) = (place(&mut few, job), place(&mut many, job));
+        assert_eq!(here.map(|r| r.to_string()), there.map(|r| r.to_string()));
+    }
 }
 
 #[test]
 fn what_is_given_back_can_be_taken_again() {
     let mut pool = pool(&[(2, 1)]);
-    let set = place(&mut pool, &request(0, 1, 2, 1, false), None).unwrap();
+    let set = place(&mut pool, &request(0, 1, 2, 1, false)).unwrap();
     check_place(&mut pool, &slots(1, 1), "not now");
     pool.give(&set);
     pool.give(&set);
@@ -156,8 +228,8 @@ fn a_rank_that_is_down_keeps_what_it_has() {
 }
 
 fn check_feasible(request: &Request, expect: &str) {
-    let pool = pool(&[(4, 2), (4, 0), (2, 0)]);
-    let outcome = match check(&pool, request, None) {
+    let mut pool = pool(&[(4, 2), (4, 0), (2, 0)]);
+    let outcome = match check(&mut pool, request) {
         Ok(()) => "possible".to_owned(),
         Err(error) => error.to_string(),
     };
@@ -196,9 +268,9 @@ fn what_can_never_run_is_told_why() {
 #[test]
 fn huge_wishes_overflow_nothing() {
     let huge = request(0, u64::MAX, u64::MAX, u64::MAX, false);
-    assert!(place(&mut pool(&[(1, 0)]), &huge, None).is_none());
-    assert!(check(&pool(&[(1, 0)]), &huge, None).is_err());
+    assert!(place(&mut pool(&[(1, 0)]), &huge).is_none());
+    assert!(check(&mut pool(&[(1, 0)]), &huge).is_err());
     let huge = request(u64::MAX, u64::MAX, u64::MAX, 0, false);
-    assert!(place(&mut pool(&[(1, 0)]), &huge, None).is_none());
-    assert!(check(&pool(&[(1, 0)]), &huge, None).is_err());
+    assert!(place(&mut pool(&[(1, 0)]), &huge).is_none());
+    assert!(check(&mut pool(&[(1, 0)]), &huge).is_err());
 }

@@ -40,7 +40,7 @@ pub enum RsetError {
     #[error("malformed R: {0}")]
     Malformed(String),
     /// A version other than 1.
-    #[error("R version {0} is not supported")]
+    #[error("invalid version={0}")]
     Version(i64),
     /// The host list does not name one host a rank.
     #[error("R has {ranks} ranks but {hosts} hosts")]
@@ -93,6 +93,11 @@ impl Rset {
     /// The ranks.
     pub fn ranks(&self) -> IdSet {
         self.nodes.keys().copied().collect()
+    }
+
+    /// The highest rank.
+    pub fn last_rank(&self) -> Option<u32> {
+        self.nodes.keys().next_back().copied()
     }
 
     /// How many ranks there are.
@@ -191,6 +196,21 @@ impl Rset {
         self.properties
             .get(name)
             .is_some_and(|ranks| ranks.contains(rank))
+    }
+
+    /// The ranks that have a property.
+    pub fn property(&self, name: &str) -> Option<&IdSet> {
+        self.properties.get(name)
+    }
+
+    /// Takes a property from some ranks.
+    pub fn remove_property(&mut self, name: &str, ranks: &IdSet) {
+        if let Some(with) = self.properties.get_mut(name) {
+            with.subtract(ranks);
+            if with.is_empty() {
+                self.properties.remove(name);
+            }
+        }
     }
 
     /// Gives a property to more ranks, all of which must be in the set.
@@ -364,6 +384,10 @@ mod tests {
     fn properties_are_checked() {
         let mut r = set(TWO_GROUPS);
         r.add_property("slow", &"2".parse().unwrap()).unwrap();
+        r.remove_property("fast", &"1-9".parse().unwrap());
+        assert_eq!(r.property("fast"), Some(&IdSet::from(0)));
+        r.remove_property("fast", &IdSet::from(0));
+        assert_eq!(r.property("fast"), None);
         let missing = r.add_property("slow", &"3".parse().unwrap());
         assert_eq!(missing, Err(RsetError::PropertyRanks("slow".to_owned())));
         assert!(matches!(

@@ -230,7 +230,7 @@ mod tests {
             ("{}".to_owned(), "malformed R: missing field `version`"),
             (
                 r#"{"version":2,"execution":{"R_lite":[]}}"#.to_owned(),
-                "R version 2 is not supported",
+                "invalid version=2",
             ),
             (with(""), "malformed R: missing field `R_lite`"),
             (

@@ -37,8 +37,8 @@ pub const REOPEN: Row = Row {
     measure: Measure::Outside(|subject| {
         let folder = tempfile::tempdir()?;
         let option = format!("-Sstatedir={}", folder.path().display());
-        subject.measure_inside_with(&[&option], MEMORY.name)?;
-        subject.measure_inside_with(&[&option], FIRST.name)
+        subject.measure_inside_of(&[&option], MEMORY.name)?;
+        Ok(subject.measure_inside_of(&[&option], FIRST.name)?.figure)
     }),
     floor: None,
 };

@@ -1,0 +1,161 @@
+//! The leading shell hears the others: it writes for all of them, and waits until the tasks of
+//! all have ended. What it has no room for waits where it is, and so do the tasks that wrote it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use node::Cx;
+use proto::job_exec::{Heard, LostShells, ShellHear};
+use proto::{Method as _, Refusal};
+
+use crate::JobShell;
+use crate::core::RETRY_FIRST;
+use crate::greet::is_final;
+use crate::log::Level;
+use crate::tasks::FirstExit;
+use crate::words::Word;
+
+/// The other shells, as the leading one knows them.
+#[derive(Debug, Default)]
+pub struct Others {
+    /// Those whose tasks have not all ended.
+    left: BTreeSet<u32>,
+    /// The last batch that was heard of each.
+    seqs: BTreeMap<u32, u64>,
+    /// How far job-exec is heard.
+    at: u64,
+    /// A question is under way.
+    is_asking: bool,
+    /// job-exec does not know yet how far it was heard.
+    owes: bool,
+}
+
+impl Others {
+    /// All shells but the leading one.
+    pub fn of(size: u32) -> Others {
+        Others {
+            left: (1..size).collect(),
+            ..Others::default()
+        }
+    }
+
+    /// Whether all have said that their tasks have ended, or are lost.
+    pub fn are_complete(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Whether job-exec knows what was heard.
+    pub fn is_settled(&self) -> bool {
+        self.left.is_empty() && !self.owes
+    }
+
+    /// Whether a batch is new: one that was told twice is heard once.
+    fn admit(&mut self, shell: u32, seq: u64) -> bool {
+        let last = self.seqs.entry(shell).or_default();
+        let is_new = seq > *last;
+        *last = seq.max(*last);
+        is_new
+    }
+}
+
+impl JobShell {
+    /// Asks for what the others have to say, unless there is no room for it.
+    pub(crate) fn hear(&mut self, cx: &mut Cx<Self>) {
+        if self.others.is_asking || self.others.is_settled() {
+            return;
+        }
+        (self.others.is_asking, self.others.owes) = (true, false);
+        let hear = ShellHear {
+            id: self.launch.id,
+            rank: self.place.rank,
+            lease: self.launch.lease.clone(),
+            after: self.others.at,
+        };
+        cx.call(&hear, |core: &mut JobShell, cx, result| {
+            core.others.is_asking = false;
+            match result {
+                Ok(heard) => core.heard(cx, heard),
+                Err(error) if is_final(&error) => core.deaf(cx, &error),
+                Err(error) => {
+                    let wait = core.next_backoff(ShellHear::TOPIC, &error);
+                    core.others.is_asking = true;
+                    cx.timer(wait, |core: &mut JobShell, cx| {
+                        core.others.is_asking = false;
+                        core.others.owes = true;
+                        core.hear(cx);
+                    });
+                }
+            }
+        });
+    }
+
+    fn heard(&mut self, cx: &mut Cx<Self>, heard: Heard) {
+        self.backoff = RETRY_FIRST;
+        self.others.at = heard.at;
+        self.others.owes = true;
+        for batch in heard.words {
+            if !self.others.admit(batch.rank, batch.seq) {
+                continue;
+            }
+            for word in &batch.words {
+                match word.parse() {
+                    Ok(word) => self.take_word(cx, batch.rank, word),
+                    Err(error) => tracing::error!("shell {}: {error}", batch.rank),
+                }
+            }
+        }
+        self.regulate(cx);
+        self.leave_if_drained(cx);
+    }
+
+    fn take_word(&mut self, cx: &mut Cx<Self>, shell: u32, word: Word) {
+        match word {
+            Word::Data(data) => self.take_data(cx, data),
+            Word::Log(log) => self.write_log(cx, log),
+            Word::Exit(exit) => self.job_exit(cx, FirstExit::Task(shell, exit)),
+            Word::Complete => self.shell_done(cx, shell),
+        }
+    }
+
+    /// Nothing more comes from a shell.
+    fn shell_done(&mut self, cx: &mut Cx<Self>, shell: u32) {
+        if self.others.left.remove(&shell) && self.others.are_complete() {
+            self.others_done(cx);
+        }
+    }
+
+    /// Shells are gone with the tasks that they had.
+    pub(crate) fn lost_shells(&mut self, cx: &mut Cx<Self>, lost: LostShells) {
+        if !lost.message.is_empty() {
+            self.log(cx, Level::Warn, Some("exception"), &lost.message);
+        }
+        for shell in lost.ranks.iter() {
+            if self.others.left.contains(&shell) {
+                self.job_exit(cx, FirstExit::Shell(shell));
+                self.shell_done(cx, shell);
+            }
+        }
+    }
+
+    /// job-exec has nothing for us any more.
+    fn deaf(&mut self, cx: &mut Cx<Self>, error: &Refusal) {
+        tracing::debug!("job={} {}: {error}", self.launch.id, ShellHear::TOPIC);
+        self.others.owes = false;
+        if !std::mem::take(&mut self.others.left).is_empty() {
+            self.others_done(cx);
+        }
+        self.leave_if_drained(cx);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_told_twice_is_heard_once() {
+        let mut others = Others::of(3);
+        assert!(others.admit(1, 1) && others.admit(2, 1) && others.admit(1, 2));
+        assert!(!others.admit(1, 2) && !others.admit(2, 1));
+        assert!(others.admit(2, 2));
+    }
+}

@@ -1,0 +1,120 @@
+//! What the module does on ranks other than 0: it says what its machine has, adds what
+//! those below have found, and hands all of it to its parent (protocol/21 section 6). A
+//! report is answered when rank 0 has made R of it; until then its sender may have to
+//! repeat it, because a module above was started again.
+
+use std::collections::BTreeMap;
+
+use node::{Call, Cx, Reply, StreamId};
+use proto::data::{IdSet, Rset};
+use proto::resource::TopoReduce;
+use proto::{Empty, Errno, Refusal};
+
+use crate::core::Resource;
+use crate::limits::{REDUCE_HOLD, REDUCE_RETRY};
+
+type Senders = Vec<Reply<TopoReduce>>;
+
+/// What is to go up.
+#[derive(Debug, Default)]
+pub struct Reduce {
+    /// Ranks below this one.
+    n_below: u64,
+    /// All that were heard of, this rank included.
+    heard: IdSet,
+    /// What has not gone up yet, and who sent it.
+    pending: Rset,
+    senders: Senders,
+    /// Who sent what is on its way, by number.
+    on_its_way: BTreeMap<u64, Senders>,
+    last: u64,
+    /// Whether those that are missing are not waited for any more.
+    is_over: bool,
+}
+
+impl Reduce {
+    /// With so many ranks below this one.
+    pub fn new(n_below: u64) -> Reduce {
+        Reduce {
+            n_below,
+            ..Reduce::default()
+        }
+    }
+
+    /// A report was taken back.
+    pub fn closed(&mut self, request: StreamId) {
+        let on_its_way = self.on_its_way.values_mut();
+        for senders in on_its_way.chain([&mut self.senders]) {
+            if let Some(at) = senders.iter().position(|r| r.id() == request) {
+                senders.swap_remove(at).forget();
+            }
+        }
+    }
+
+    /// Adds a report. What a rank says again counts: the rank was started again.
+    pub fn add(&mut self, report: &Rset, sender: Option<Reply<TopoReduce>>) {
+        if let Err(error) = self.pending.add(report) {
+            tracing::error!("report of ranks {}: {error}", report.ranks());
+        }
+        self.heard.add(&report.ranks());
+        self.senders.extend(sender);
+    }
+
+    fn is_due(&self) -> bool {
+        let is_complete = self.heard.count() > self.n_below;
+        (self.is_over || is_complete) && !self.pending.is_empty()
+    }
+
+    /// Takes what is to go up, under a number.
+    fn take(&mut self) -> (u64, Rset) {
+        self.last += 1;
+        let senders = std::mem::take(&mut self.senders);
+        self.on_its_way.insert(self.last, senders);
+        (self.last, std::mem::take(&mut self.pending))
+    }
+}
+
+/// This rank has looked at its machine: those below have a while to say what they have.
+pub fn begin(core: &mut Resource, cx: &mut Cx<Resource>, own: &Rset) {
+    core.reduce.add(own, None);
+    cx.timer(REDUCE_HOLD, |core: &mut Resource, _| {
+        core.reduce.is_over = true;
+    });
+}
+
+/// Sends up what is to go: everything that has queued in one message.
+pub fn send_due(core: &mut Resource, cx: &mut Cx<Resource>) {
+    if core.reduce.is_due() {
+        let (number, report) = core.reduce.take();
+        send(cx, number, report);
+    }
+}
+
+fn send(cx: &mut Cx<Resource>, number: u64, report: Rset) {
+    let request = TopoReduce {
+        count: u32::try_from(report.nnodes()).unwrap_or(u32::MAX),
+        resource: report.clone(),
+    };
+    let call = Call::new(&request).upstream(cx.rank());
+    cx.call_with(call, move |core: &mut Resource, cx, result| {
+        let is_absent = |e: &Refusal| matches!(e.errno, Errno::ENOSYS | Errno::EHOSTUNREACH);
+        match result {
+            Err(error) if is_absent(&error) => {
+                cx.timer(REDUCE_RETRY, move |_: &mut Resource, cx| {
+                    send(cx, number, report);
+                });
+            }
+            result => sent(core, cx, number, result),
+        }
+    });
+}
+
+/// Rank 0 has it, or will not have it.
+fn sent(core: &mut Resource, cx: &mut Cx<Resource>, number: u64, result: Result<Empty, Refusal>) {
+    if let Err(error) = &result {
+        tracing::error!("what was found here is refused above: {error}");
+    }
+    for sender in core.reduce.on_its_way.remove(&number).unwrap_or_default() {
+        sender.send_refusal(cx, result.clone());
+    }
+}

@@ -1,0 +1,90 @@
+//! The scheduler that has the resources in hand: what it was told, and what it is to be
+//! told now (`resource.acquire`, protocol/13 section 3).
+
+use node::{Cx, Stream};
+use proto::Coded as _;
+use proto::data::IdSet;
+use proto::resource::{Acquire, AcquireError, Acquired};
+
+use crate::core::Resource;
+
+/// The scheduler.
+#[derive(Debug)]
+pub struct Scheduler {
+    pub(crate) stream: Stream<Acquire>,
+    /// What it was told, `None` before the first response.
+    told: Option<Told>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Told {
+    /// What the resources were made of.
+    ranks: IdSet,
+    excluded: IdSet,
+    up: IdSet,
+    expiration: f64,
+}
+
+impl Resource {
+    /// A scheduler wants the resources.
+    pub(crate) fn acquire(&mut self, cx: &mut Cx<Self>, stream: Stream<Acquire>) {
+        if self.scheduler.is_some() {
+            return stream.end(cx, Err(AcquireError::Busy.refusal()));
+        }
+        self.scheduler = Some(Scheduler { stream, told: None });
+        self.tell_scheduler(cx);
+    }
+
+    /// Sends the scheduler what it does not know yet.
+    pub(crate) fn tell_scheduler(&mut self, cx: &mut Cx<Self>) {
+        let (Some(now), Some(inventory)) = (self.to_tell(), &self.inventory) else {
+            return;
+        };
+        let Some(scheduler) = &mut self.scheduler else {
+            return;
+        };
+        let message = match &scheduler.told {
+            Some(told) if *told == now => return,
+            // What it has not heard of can only be told as a whole.
+            Some(told) if now.ranks.is_subset(&told.ranks) && now.excluded == told.excluded => {
+                told.news(&now)
+            }
+            _ => {
+                let mut usable = inventory.set().clone();
+                usable.remove_ranks(&now.excluded);
+                Acquired {
+                    resources: Some(usable),
+                    up: Some(now.up.clone()),
+                    ..Acquired::default()
+                }
+            }
+        };
+        scheduler.told = Some(now);
+        scheduler.stream.send(cx, &message);
+    }
+
+    fn to_tell(&self) -> Option<Told> {
+        let inventory = self.inventory.as_ref()?;
+        Some(Told {
+            ranks: inventory.ranks().clone(),
+            excluded: self.excluded.clone(),
+            up: self.up(),
+            expiration: inventory.set().expiration(),
+        })
+    }
+}
+
+impl Told {
+    fn news(&self, now: &Told) -> Acquired {
+        let some = |ids: IdSet| (!ids.is_empty()).then_some(ids);
+        let shrink = self.ranks.difference(&now.ranks);
+        let down = self.up.difference(&now.up).difference(&shrink);
+        Acquired {
+            up: some(now.up.difference(&self.up)),
+            down: some(down),
+            shrink: some(shrink),
+            expiration: (self.expiration != now.expiration).then_some(now.expiration),
+            ..Acquired::default()
+        }
+    }
+}

@@ -1,0 +1,133 @@
+#!/bin/sh
+
+test_description='resources that are configured, over several brokers
+'
+
+. "$(dirname "$0")/sharness.sh"
+test_need_flux
+
+ncores=$(nproc)
+host=$(uname -n)
+
+# instance SIZE COMMAND: runs COMMAND in an instance with resource.toml.
+instance() {
+	flux start --test-size="$1" --config-path=resource.toml sh -c "$2"
+}
+
+test_expect_success 'R of a file is used as it is' '
+	cat >r.json <<-EOS &&
+	{"version":1,"execution":{"R_lite":[{"rank":"0-1","children":{"core":"0-77"}}],
+	"nodelist":["$host,$host"],"properties":{"odd":"1"}}}
+	EOS
+	cat >resource.toml <<-EOS &&
+	[resource]
+	path = "$PWD/r.json"
+	noverify = true
+	EOS
+	instance 2 "flux resource list -s all -no \"{nnodes} {ncores}\"; flux resource R" >actual &&
+	test_grep "^2 156$" actual &&
+	test_grep "\"properties\":{\"odd\":\"1\"}" actual
+'
+
+test_expect_success 'ranks that have less than they should are drained' '
+	sed -i "/noverify/d" resource.toml &&
+	instance 2 "flux resource drain -no \"{ranks} {reason}\"" >actual 2>err &&
+	echo "0 rank 0 ($host) missing resources: core[$ncores-77]" >expect &&
+	echo "1 rank 1 ($host) missing resources: core[$ncores-77]" >>expect &&
+	test_cmp expect actual &&
+	test_grep "draining: rank 0" err &&
+	test_grep "draining: rank 1" err
+'
+
+test_expect_success 'a rank that R does not know is drained' '
+	sed "s/0-77/0/" r.json >few.json && mv few.json r.json &&
+	instance 3 "flux resource drain -no \"{ranks} {reason}\"" >actual 2>err &&
+	echo "2 rank 2 not found in expected ranks" >expect &&
+	test_cmp expect actual &&
+	test_grep "draining: rank 2 not found in expected ranks" err
+'
+
+test_expect_success 'what is looked at can be chosen' '
+	cat >>resource.toml <<-EOS &&
+	verify.default = "strict"
+	verify.gpu = "ignore"
+	EOS
+	instance 2 "flux resource drain -no \"{ranks} {reason}\"" >actual 2>err &&
+	extra="core[1-$((ncores - 1))]" &&
+	test $ncores -gt 2 || extra=core1 &&
+	if test $ncores = 1
+	then
+		: >expect
+	else
+		echo "0 rank 0 ($host) has extra resources: $extra" >expect
+		echo "1 rank 1 ($host) has extra resources: $extra" >>expect
+	fi &&
+	test_cmp expect actual
+'
+
+test_expect_success 'R of another version is none' '
+	sed "s/\"version\":1/\"version\":42/" r.json >bad.json && mv bad.json r.json &&
+	test_must_fail instance 2 true 2>err &&
+	test_grep "error parsing R: invalid version=42" err
+'
+
+test_expect_success 'ranks and hosts that are excluded have to be there' '
+	for exclude in 7 nosuchhost
+	do
+		echo "resource.exclude = \"$exclude\"" >resource.toml &&
+		test_must_fail instance 2 true 2>err.$exclude || return 1
+	done &&
+	test_grep "idset is out of range" err.7 &&
+	test_grep "invalid hosts: nosuchhost" err.nosuchhost
+'
+
+test_expect_success 'an excluded rank is not used, and not drained' '
+	echo "resource.exclude = \"1\"" >resource.toml &&
+	instance 2 "
+		flux resource list -s all -no {ranks}
+		flux resource status -s exclude -no {ranks}
+		flux resource drain 1
+	" >actual 2>err
+	printf "%s\n" 0 1 >expect &&
+	test_cmp expect actual &&
+	test_grep "rank 1 already drained or excluded" err
+'
+
+test_expect_success 'a rank that does not come is given up after a time' '
+	cat >resource.toml <<-EOS &&
+	resource.discovery-timeout = "0.3s"
+	EOS
+	mkdir rundir &&
+	flux start --test-size=2 --config-path=resource.toml -S broker.quorum=1 \
+		--test-start-mode=leader --test-exit-mode=leader --test-exit-timeout=none \
+		sh -c "flux resource list -s all -no {ranks}" >actual 2>err &&
+	echo 0 >expect &&
+	test_cmp expect actual &&
+	test_grep "nothing was heard of rank(s) 1 " err
+'
+
+test_expect_success 'sixteen thousand ranks of which one is there' '
+	cat >resource.toml <<-EOS &&
+	[resource]
+	noverify = true
+	[[resource.config]]
+	hosts = "fake[0-16383]"
+	cores = "0-3"
+	[bootstrap]
+	curve_cert = "$PWD/cert"
+	default_bind = "ipc://$PWD/tbon-%h"
+	default_connect = "ipc://$PWD/tbon-%h"
+	hosts = [ { host = "fake[0-16383]" } ]
+	EOS
+	flux keygen cert &&
+	flux broker --config-path=resource.toml -S hostname=fake0 -S broker.quorum=1 sh -c "
+		flux uptime
+		flux resource status -s offline -no {nnodes}
+		flux run hostname
+	" >actual 2>err &&
+	test_grep "16383 offline" actual &&
+	test_grep "^16383$" actual &&
+	test_grep "^$host$" actual
+'
+
+test_done
