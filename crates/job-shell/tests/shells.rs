@@ -90,7 +90,7 @@ fn a_shell_tells_what_its_tasks_do_and_goes_when_it_was_heard() {
     ];
     let second = format!("tell 2 {}", words.join(" "));
     let answer = |other: &mut Stage, result| other.answers("job-exec.shell-tell", result);
-    assert_eq!(answer(&mut other, Ok("")), [second.clone()]);
+    assert_eq!(answer(&mut other, Ok("")), std::slice::from_ref(&second));
     // job-exec was restarted: told again under the same number.
     assert_eq!(answer(&mut other, Err(gone())), [""; 0]);
     assert_eq!(other.pass(0.05), [second]);

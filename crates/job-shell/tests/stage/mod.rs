@@ -426,32 +426,10 @@ impl Stage {
                 self.probe.answer(&topic, tag, Ok(""));
                 None
             }
-            "job-exec.shell-barrier" => {
-                self.asked.push((topic, tag));
-                let (seq, data) = (&payload["seq"], &payload["data"]);
-                Some(match data.is_null() {
-                    true => format!("barrier {seq}"),
-                    false => format!("barrier {seq} {data}"),
-                })
-            }
-            "job-exec.shell-tell" => {
-                self.asked.push((topic, tag));
-                let words: Vec<String> = payload["words"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(Value::to_string)
-                    .collect();
-                Some(format!("tell {} {}", payload["seq"], words.join(" ")))
-            }
-            "job-exec.shell-hear" => {
-                self.asked.push((topic, tag));
-                Some(format!("hear {}", payload["after"]))
-            }
-            "kvs-watch.lookup" => {
-                self.asked.push((topic, tag));
-                Some(format!("watch {}", payload["key"]))
-            }
+            "job-exec.shell-barrier"
+            | "job-exec.shell-tell"
+            | "job-exec.shell-hear"
+            | "kvs-watch.lookup" => Some(self.asked_of_others(topic, &payload, tag)),
             "job-manager.kill" => Some(format!("signal to all {}", payload["signum"])),
             "kvs.lookup" => {
                 let env = &self.play.environment;
@@ -472,6 +450,25 @@ impl Stage {
             }
             other => panic!("{other} is not on this stage"),
         }
+    }
+
+    /// The shell asks something that the test answers.
+    fn asked_of_others(&mut self, topic: String, payload: &Value, tag: u32) -> String {
+        let said = match topic.as_str() {
+            "job-exec.shell-barrier" => match (&payload["seq"], &payload["data"]) {
+                (seq, Value::Null) => format!("barrier {seq}"),
+                (seq, data) => format!("barrier {seq} {data}"),
+            },
+            "job-exec.shell-tell" => {
+                let words = payload["words"].as_array().unwrap().iter();
+                let words: Vec<String> = words.map(Value::to_string).collect();
+                format!("tell {} {}", payload["seq"], words.join(" "))
+            }
+            "job-exec.shell-hear" => format!("hear {}", payload["after"]),
+            _ => format!("watch {}", payload["key"]),
+        };
+        self.asked.push((topic, tag));
+        said
     }
 
     /// The kvs answers a commit.
