@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
 use proto::attr::names;
+use rexec::LoggedLines;
 
 use crate::core::Broker;
-use crate::lines::LoggedLines;
 
 /// Commands of one stage: one runs at a time.
 pub struct Commands {

@@ -22,7 +22,6 @@ mod ids;
 mod life;
 pub mod lifecycle;
 pub mod limits;
-mod lines;
 mod log_rules;
 mod logbook;
 pub mod membership;

@@ -109,27 +109,6 @@ pub const FOLDER_WAIT_S: u64 = 3;
 /// Longest rundir, in bytes: socket paths below it must fit in a `sockaddr_un`.
 pub const RUNDIR_BYTES_MAX: usize = 96;
 
-/// Processes that run for clients, or whose end is kept for somebody to ask for. When full,
-/// a further one is refused ENOBUFS.
-pub const PROCESSES_MAX: usize = 2048;
-
-/// Of those, what runs in the foreground of one client.
-pub const PROCESSES_OF_CLIENT_MAX: usize = 1024;
-
-/// Bytes of input that may wait for a process on each of its streams. What a client sends
-/// beyond that is dropped.
-pub const INPUT_BYTES: u64 = 4 << 20;
-
-/// The same when all processes together have [`INPUT_BYTES_MAX`]: what clients may send
-/// before they are told (RFC 42).
-pub const INPUT_BYTES_MIN: u64 = 4096;
-
-/// Bytes of input that may wait for all processes together, but for the least of each.
-pub const INPUT_BYTES_MAX: u64 = 256 << 20;
-
-/// Bytes of output that are kept of a background process, the last ones.
-pub const RETAINED_BYTES: usize = 16 * 1024;
-
 /// How long processes may take to end when the broker does, in seconds. After that they are
 /// killed.
 pub const PROCESS_TERM_WAIT_S: u64 = 5;
@@ -141,8 +120,6 @@ pub const PROCESS_KILL_WAIT_S: u64 = 5;
 /// Events of the state machine that may wait for their turn. More are our bug.
 pub const STATE_EVENTS_MAX: usize = 64;
 
-const _: () = assert!(PROCESSES_OF_CLIENT_MAX < PROCESSES_MAX);
-const _: () = assert!(INPUT_BYTES_MIN <= INPUT_BYTES && INPUT_BYTES <= INPUT_BYTES_MAX);
 const _: () = assert!(PENDING_OF_GUESTS_MAX < PENDING_MAX);
 const _: () = assert!(PENDING_OF_GUEST_MAX < PENDING_OF_GUESTS_MAX);
 const _: () = assert!(RUNDIR_BYTES_MAX + "/local-4294967295".len() < 108 + 6);

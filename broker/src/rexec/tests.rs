@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Input, PeerId, StdioFd};
+use rexec::limits::{INPUT_BYTES, PROCESSES_OF_CLIENT_MAX};
 use serde_json::{Value, json};
 use wire::{Errno, Flags, Message};
 
-use crate::limits::{INPUT_BYTES, PROCESSES_OF_CLIENT_MAX};
 use crate::probe::{OWNER, Probe, json, outcome};
 
 struct Play {

@@ -9,10 +9,10 @@ use proto::rexec::{
     Wait, WaitError, Write,
 };
 use proto::{Empty, Never};
+use rexec::Surroundings;
 
 use crate::commands::Commands;
 use crate::core::Broker;
-use crate::rexec::Surroundings;
 use crate::router::Hop;
 
 /// The last signal that has a name.

@@ -98,7 +98,7 @@ impl JobShell {
         }
     }
 
-    /// Not all will come. The reason is told by whoever does not.
+    /// Not all will come. The shell that does not tells the reason.
     fn blocked(&mut self, cx: &mut Cx<Self>, gate: Gate, error: &Refusal) {
         tracing::debug!("job={} {gate:?}: {error}", self.launch.id);
         if gate == Gate::Exchange {

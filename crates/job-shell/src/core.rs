@@ -20,6 +20,7 @@ use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::log::Level;
 use crate::output::Output;
 use crate::placement::Placement;
+use crate::rexec::Helpers;
 use crate::signals::SIGKILL;
 use crate::state::{Move, State, next};
 use crate::store::Store;
@@ -78,6 +79,10 @@ pub struct JobShell {
     pub(crate) output: Output,
     /// Where input goes.
     pub(crate) input: Input,
+    /// Processes that are run for clients.
+    pub(crate) helpers: Helpers,
+    /// The environment that all tasks share, and such processes have if they ask for none.
+    pub(crate) task_env: BTreeMap<String, String>,
     /// The PMI server, if one is wanted.
     pub(crate) pmi: Option<Server>,
     /// When the job's time ends, in seconds since the epoch; 0 for never.
@@ -138,6 +143,8 @@ impl JobShell {
             barriers: Barriers::default(),
             output: Output::default(),
             input: Input::default(),
+            helpers: Helpers::default(),
+            task_env: BTreeMap::new(),
             pmi: None,
             expiration: 0.0,
             warning: None,

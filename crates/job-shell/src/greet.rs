@@ -156,6 +156,7 @@ impl JobShell {
                 if job.is_leader() {
                     self.remark(cx, &job.options.remarks);
                 }
+                self.serve_rexec(cx);
                 for message in &job.adjusted {
                     self.log(cx, Level::Warn, None, message);
                 }

@@ -62,6 +62,7 @@ impl JobShell {
         if prepared.lost_tmpdir.is_some() {
             shared.insert(TMPDIR.to_owned(), FALLBACK.to_owned());
         }
+        self.task_env = shared.clone();
         self.starting = Some(Starting {
             shared,
             prepared,

@@ -19,10 +19,11 @@ impl JobShell {
     pub(crate) fn leave_if_drained(&mut self, cx: &mut Cx<Self>) {
         let is_heard = self.outbox.is_empty() && self.others.is_settled();
         let is_busy = !self.store.is_idle() || self.n_writes > 0 || !self.store.input.is_empty();
-        let is_busy = is_busy || !is_heard;
+        let is_busy = is_busy || !is_heard || !self.helpers.is_idle();
         if self.state() != State::Draining || is_busy || !self.step(Move::Drained) {
             return;
         }
+        self.clear_helpers(cx);
         // Before anybody learns that we are done, nothing is left lying about.
         cx.work(Files::tidy, |core: &mut JobShell, cx, ()| core.report(cx));
     }
@@ -86,6 +87,7 @@ impl JobShell {
     pub(crate) fn go(&mut self, cx: &mut Cx<Self>) {
         if self.step(Move::Abandoned) {
             self.release_input(cx);
+            self.clear_helpers(cx);
             let code = i32::from(self.code);
             cx.work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
         }

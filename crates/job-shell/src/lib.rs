@@ -10,7 +10,7 @@
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
 //! of output and of what the shell says), `barrier.rs`, `tell.rs` and `hear.rs` (the shells of one
-//! job among themselves), `follow.rs` (input that another one takes). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
+//! job among themselves), `follow.rs` (input that another one takes), `rexec.rs` (processes for clients). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
 //! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`, `words.rs`. Tasks are served PMI by the crate
 //! `pmi`. Files are touched in `worker.rs` and `attributes.rs` alone.
 
@@ -36,6 +36,7 @@ mod options;
 mod output;
 mod placement;
 mod prepare;
+mod rexec;
 mod signals;
 mod state;
 mod store;
@@ -70,12 +71,15 @@ impl Host for JobShell {
         }
     }
 
-    fn closed(&mut self, _: &mut Cx<Self>, request: StreamId) {
+    fn closed(&mut self, cx: &mut Cx<Self>, request: StreamId) {
         self.forget_wait(request);
+        self.forget_helper(cx, request);
     }
 
     fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
-        self.child_event(cx, child, event);
+        if let Some(event) = self.helper_event(cx, child, event) {
+            self.child_event(cx, child, event);
+        }
     }
 
     fn signal(&mut self, cx: &mut Cx<Self>, signum: i32) {
@@ -98,6 +102,7 @@ impl Module for JobShell {
             .later::<Exception>(Self::exception)
             .later::<Proctable>(Self::proctable)
             .heard::<ShellKill>(Self::kill_event)
+            .with_service(Self::NAME, rexec::routes())
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {

@@ -272,12 +272,17 @@ impl JobShell {
         let is_leader = self.place.is_leader();
         if is_leader && !self.others.are_complete() {
             if self.state() != State::Hearing && self.step(Move::Idle) {
+                self.end_helpers(cx);
                 // Clients that wait do so for tasks here.
                 self.release_input(cx);
             }
             return;
         }
+        let was_hearing = self.state() == State::Hearing;
         if self.state() != State::Draining && self.step(Move::Ended) {
+            if !was_hearing {
+                self.end_helpers(cx);
+            }
             self.release_input(cx);
             self.sum_up(cx);
         }

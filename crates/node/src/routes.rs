@@ -32,6 +32,8 @@ pub(crate) struct EventRoute<C: Host> {
 pub struct Routes<C: Host> {
     requests: BTreeMap<&'static str, Route<C>>,
     events: Vec<EventRoute<C>>,
+    /// A whole service within ours, by our name: `OURS.THEIRS.METHOD`.
+    within: Option<(&'static str, Box<Routes<C>>)>,
 }
 
 impl<C: Host> Default for Routes<C> {
@@ -39,6 +41,7 @@ impl<C: Host> Default for Routes<C> {
         Routes {
             requests: BTreeMap::new(),
             events: Vec::new(),
+            within: None,
         }
     }
 }
@@ -130,6 +133,13 @@ impl<C: Host> Routes<C> {
         self.add(topic, role, run)
     }
 
+    /// Serves another service's methods within that of `name`: those that are declared as
+    /// `THEIRS.METHOD` are called `NAME.THEIRS.METHOD`.
+    pub fn with_service(mut self, name: &'static str, service: Routes<C>) -> Self {
+        self.within = Some((name, Box::new(service)));
+        self
+    }
+
     /// An event; the harness subscribes to it.
     pub fn event<E: Event>(self, run: fn(&mut C, &mut Cx<C>, E)) -> Self {
         self.listen::<E>(true, move |core, cx, _, event| run(core, cx, event))
@@ -187,7 +197,10 @@ impl<C: Host> Routes<C> {
     }
 
     pub(crate) fn request(&self, topic: &str) -> Option<&Route<C>> {
-        self.requests.get(topic)
+        self.requests.get(topic).or_else(|| {
+            let (name, service) = self.within.as_ref()?;
+            service.request(topic.strip_prefix(name)?.strip_prefix('.')?)
+        })
     }
 
     pub(crate) fn events<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a EventRoute<C>> {

@@ -68,6 +68,8 @@ pub struct Options {
     pub rlimits: Vec<(String, i64)>,
     /// Number for `oom_score_adj` of tasks.
     pub oom_adjust: Option<i64>,
+    /// How long processes that are run for clients have after a SIGTERM.
+    pub rexec_shutdown: Duration,
     /// Variables of tasks and the templates of their values.
     pub env_templates: Vec<(String, String)>,
     /// Leave tasks in the shell's process group.
@@ -91,6 +93,8 @@ const SIGUSR1: i64 = 10;
 const SIGNAL_TIME_LEFT_S: f64 = 60.0;
 /// How long other tasks may outlive the first.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long processes that are run for clients have after a SIGTERM.
+const REXEC_SHUTDOWN: Duration = Duration::from_secs(60);
 /// PMI servers that are ours.
 const PMI_SERVERS: [&str; 3] = ["simple", "pmi1", "pmi2"];
 
@@ -125,6 +129,7 @@ impl Options {
         let rlimits = reader.plugin("rlimit", "rlimit", rlimits);
         let signal = reader.plugin("signal", "signal", signal);
         let oom_adjust = reader.plugin("oom", "oom", oom);
+        let rexec_shutdown = reader.plugin("rexec", "rexec", rexec_shutdown);
         let env_templates = reader.plugin("env-expand", "env-expand", env_templates);
         // Values that are refused are refused by now; another one is none of our MPIs.
         let mpi = reader.value(option::MPI).and_then(Value::as_str);
@@ -151,6 +156,7 @@ impl Options {
             openmpi: mpi != Some("none"),
             rlimits,
             oom_adjust,
+            rexec_shutdown,
             env_templates,
             nosetpgrp,
             remarks: Vec::new(),
@@ -319,6 +325,17 @@ fn exit_timeout(reader: &mut Reader) -> Result<Option<Duration>, Problem> {
             let text = "exit-timeout is not a valid Flux Standard Duration";
             let timeout = fsd(value).ok_or(text)?;
             Ok(Some(timeout).filter(|timeout| *timeout < Duration::MAX))
+        }
+    }
+}
+
+/// How long processes that are run for clients may outlive the tasks.
+fn rexec_shutdown(reader: &mut Reader) -> Result<Duration, Problem> {
+    match reader.value(option::REXEC_SHUTDOWN_TIMEOUT) {
+        None => Ok(REXEC_SHUTDOWN),
+        Some(value) => {
+            let text = "failed to parse rexec-shutdown-timeout: Invalid argument";
+            Ok(value.as_str().and_then(|_| fsd(value)).ok_or(text)?)
         }
     }
 }

@@ -52,7 +52,23 @@ fn nothing_asked_gives_the_defaults() {
     assert_eq!(options.taskmap, Scheme::Block);
     assert!(options.pmi && options.openmpi && !options.exit_on_error);
     assert_eq!((options.signal, options.output_limit), (None, None));
+    assert_eq!(options.rexec_shutdown, Duration::from_secs(60));
     assert_eq!(options.remarks, []);
+}
+
+#[test]
+fn processes_of_clients_have_as_long_as_the_job_says() {
+    let options = read(json!({"rexec-shutdown-timeout": "1.5s"})).unwrap();
+    assert_eq!(options.rexec_shutdown, Duration::from_millis(1500));
+    let text = "failed to parse rexec-shutdown-timeout: Invalid argument";
+    check(
+        json!({"rexec-shutdown-timeout": "x"}),
+        &[
+            &format!("Error rexec: {text}"),
+            "Error plugin 'rexec': shell.init failed",
+            &format!("Fatal shell_init: {text}"),
+        ],
+    );
 }
 
 #[test]

@@ -271,6 +271,13 @@ impl Stage {
         self.run()
     }
 
+    /// A client sends a request that is answered many times.
+    pub fn stream(&mut self, method: &str, payload: &Value) -> Vec<String> {
+        let topic = format!("100-shell-fNH.{method}");
+        self.probe.stream(&topic, &payload.to_string());
+        self.run()
+    }
+
     /// Another user does.
     pub fn request_by_stranger(&mut self, method: &str, payload: &Value) -> Vec<String> {
         let topic = format!("100-shell-fNH.{method}");

@@ -14,17 +14,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("node", &["wire", "proto"]),
     ("zmq-sys", &[]),
     ("pmi", &[]),
+    ("rexec", &["wire", "proto", "node"]),
     ("keys", &[]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
     ("sim", &["wire", "proto", "node", "broker"]),
     ("launcher", &["wire", "proto", "node", "runtime", "pmi"]),
-    ("job-shell", &["wire", "proto", "node", "runtime", "pmi"]),
+    (
+        "job-shell",
+        &["wire", "proto", "node", "runtime", "pmi", "rexec"],
+    ),
     ("cli", &["wire", "proto", "client", "pmi", "keys"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
     (
         "broker",
-        &["wire", "proto", "node", "runtime", "pmi", "keys"],
+        &["wire", "proto", "node", "runtime", "pmi", "keys", "rexec"],
     ),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),

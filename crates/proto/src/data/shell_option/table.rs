@@ -117,7 +117,7 @@ shell_options! {
     /// How long those have after a SIGTERM.
     COPROCESS_KILL_TIMEOUT = "coprocess-kill-timeout", Duration, "10s", Refused, "protocol/23 section 13";
     /// How long processes that were started through the shell have after a SIGTERM.
-    REXEC_SHUTDOWN_TIMEOUT = "rexec-shutdown-timeout", Duration, "60s", Refused, "protocol/23 section 13";
+    REXEC_SHUTDOWN_TIMEOUT = "rexec-shutdown-timeout", Duration, "60s", Used, "protocol/23 section 13";
     /// Start processes through the shell only if the request is signed.
     REXEC_SIGN_REQUIRED = "rexec.sign-required", Int, "0", Refused, "protocol/23 section 2";
     /// Tasks by resource in place of slots: `node` or `core`.

@@ -1,11 +1,8 @@
 //! Who is told of a process: the client that started it, or one that has attached.
 
-use node::{Cx, Stream, StreamId};
+use node::{Cx, Host, Stream, StreamId};
 use proto::Refusal;
 use proto::rexec::{Attach, Exec, Told};
-
-use crate::core::Broker;
-use crate::router::Hop;
 
 /// The request that is answered.
 enum Request {
@@ -14,17 +11,17 @@ enum Request {
 }
 
 /// A client and what it wants to be told.
-pub(super) struct Audience {
+pub(super) struct Audience<L> {
     request: Request,
     /// Bits of the streams that it gets.
     pub forwards: u32,
     /// The link that takes its responses: who does not read there is not told more.
-    pub link: Option<Hop>,
+    pub link: Option<L>,
 }
 
-impl Audience {
+impl<L> Audience<L> {
     /// The client that starts the process.
-    pub fn of_exec(stream: Stream<Exec>, forwards: u32, link: Option<Hop>) -> Audience {
+    pub fn of_exec(stream: Stream<Exec>, forwards: u32, link: Option<L>) -> Audience<L> {
         Audience {
             request: Request::Exec(stream),
             forwards,
@@ -33,7 +30,7 @@ impl Audience {
     }
 
     /// One that attaches to it.
-    pub fn of_attach(stream: Stream<Attach>, forwards: u32, link: Option<Hop>) -> Audience {
+    pub fn of_attach(stream: Stream<Attach>, forwards: u32, link: Option<L>) -> Audience<L> {
         Audience {
             request: Request::Attach(stream),
             forwards,
@@ -50,7 +47,7 @@ impl Audience {
     }
 
     /// Sends one response.
-    pub fn tell(&mut self, cx: &mut Cx<Broker>, told: &Told) {
+    pub fn tell<C: Host>(&mut self, cx: &mut Cx<C>, told: &Told) {
         match &mut self.request {
             Request::Exec(stream) => stream.send(cx, told),
             Request::Attach(stream) => stream.send(cx, told),
@@ -58,7 +55,7 @@ impl Audience {
     }
 
     /// Sends the last one.
-    pub fn end(self, cx: &mut Cx<Broker>, result: Result<(), Refusal>) {
+    pub fn end<C: Host>(self, cx: &mut Cx<C>, result: Result<(), Refusal>) {
         match self.request {
             Request::Exec(stream) => stream.end(cx, result),
             Request::Attach(stream) => stream.end(cx, result),

@@ -6,7 +6,7 @@ use crate::limits::LOG_LINE_BYTES_MAX;
 
 /// The output of one process, cut into lines: those of standard error are errors.
 #[derive(Debug, Default)]
-pub(crate) struct LoggedLines {
+pub struct LoggedLines {
     /// The beginnings of lines on standard output and standard error.
     partial: [Vec<u8>; 2],
 }

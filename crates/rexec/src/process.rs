@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use node::{ChildId, Cx, Reply, Spawn, Stdio, StdioFd};
+use node::{ChildId, Cx, Host, Reply, Spawn, Stdio, StdioFd};
 use proto::data::job::WaitStatus;
 use proto::data::stdio::Data;
 use proto::rexec::{Command, Exec, Told, Wait, Waited, flags};
@@ -12,7 +12,6 @@ use wire::Identity;
 use super::audience::Audience;
 use super::launch;
 use super::retained::Retained;
-use crate::core::Broker;
 use crate::lines::LoggedLines;
 
 /// Standard input, as requests name it.
@@ -27,7 +26,7 @@ struct Output {
 }
 
 /// One process.
-pub(super) struct Process {
+pub(super) struct Process<L> {
     child: ChildId,
     pub cmd: Command,
     /// 0 until it runs.
@@ -37,7 +36,7 @@ pub(super) struct Process {
     /// Whether its end is kept for somebody to ask for, and nobody has.
     pub is_waitable: bool,
     wants_credit: bool,
-    pub audience: Option<Audience>,
+    pub audience: Option<Audience<L>>,
     /// The exec request, while its client is there.
     pub request: Option<(Identity, u32)>,
     /// Who waits for its end.
@@ -53,7 +52,7 @@ pub(super) struct Process {
     retained: Retained,
 }
 
-impl Process {
+impl<L> Process<L> {
     /// One that is being started as `spawn` says, with room for `credit` bytes of input.
     pub fn new(
         child: ChildId,
@@ -61,7 +60,7 @@ impl Process {
         spawn: &Spawn,
         in_background: bool,
         credit: u64,
-    ) -> Process {
+    ) -> Process<L> {
         let mut outputs = Vec::new();
         let mut add = |name: &str, bit, is_piped| {
             let name = name.to_owned();
@@ -119,18 +118,18 @@ impl Process {
     }
 
     /// Sends a signal, to the group that it leads if there is one.
-    pub fn kill(&self, cx: &mut Cx<Broker>, signum: i32) {
+    pub fn kill<C: Host>(&self, cx: &mut Cx<C>, signum: i32) {
         cx.kill_child(self.child, signum, self.leads_group);
     }
 
-    fn tell(&mut self, cx: &mut Cx<Broker>, told: &Told) {
+    fn tell<C: Host>(&mut self, cx: &mut Cx<C>, told: &Told) {
         if let Some(audience) = &mut self.audience {
             audience.tell(cx, told);
         }
     }
 
     /// It runs. The client of a background process has its one response now.
-    pub fn started(&mut self, cx: &mut Cx<Broker>, pid: i32) {
+    pub fn started<C: Host>(&mut self, cx: &mut Cx<C>, pid: i32) {
         self.pid = pid;
         self.tell(cx, &Told::Started { pid });
         if self.in_background {
@@ -142,12 +141,12 @@ impl Process {
     }
 
     /// A signal has stopped it.
-    pub fn stopped(&mut self, cx: &mut Cx<Broker>) {
+    pub fn stopped<C: Host>(&mut self, cx: &mut Cx<C>) {
         self.tell(cx, &Told::Stopped);
     }
 
     /// It has ended; output may still follow.
-    pub fn ended(&mut self, cx: &mut Cx<Broker>, status: i32) {
+    pub fn ended<C: Host>(&mut self, cx: &mut Cx<C>, status: i32) {
         self.status = Some(status);
         self.tell(cx, &Told::Finished { status });
         if self.in_background {
@@ -157,7 +156,14 @@ impl Process {
     }
 
     /// It wrote something, or closed a stream.
-    pub fn wrote(&mut self, cx: &mut Cx<Broker>, rank: &str, name: &str, data: &[u8], eof: bool) {
+    pub fn wrote<C: Host>(
+        &mut self,
+        cx: &mut Cx<C>,
+        rank: &str,
+        name: &str,
+        data: &[u8],
+        eof: bool,
+    ) {
         let shown = self.in_background.then(|| self.name());
         let mut outputs = self.outputs.iter_mut();
         let Some(output) = outputs.find(|output| output.name == name) else {
@@ -185,7 +191,7 @@ impl Process {
     }
 
     /// Takes input in, as far as there is credit for it.
-    pub fn take_input(&mut self, cx: &mut Cx<Broker>, io: &Data) {
+    pub fn take_input<C: Host>(&mut self, cx: &mut Cx<C>, io: &Data) {
         let shown = self.name();
         let Some(credit) = self.credit.get_mut(&io.stream) else {
             return tracing::debug!("{shown}: input for {} goes nowhere", io.stream);
@@ -208,7 +214,7 @@ impl Process {
     }
 
     /// Input has gone to the process, or nowhere: there is room for as much again.
-    pub fn input_taken(&mut self, cx: &mut Cx<Broker>, name: Option<&str>, bytes: usize) {
+    pub fn input_taken<C: Host>(&mut self, cx: &mut Cx<C>, name: Option<&str>, bytes: usize) {
         let name = name.unwrap_or(STDIN);
         let Some(credit) = self.credit.get_mut(name) else {
             return;
@@ -222,7 +228,7 @@ impl Process {
 
     /// Gives its streams to another client: what was kept for it comes first, then the end
     /// of each stream that is closed, and its own end if it has ended.
-    pub fn attach(&mut self, cx: &mut Cx<Broker>, mut audience: Audience, rank: &str) {
+    pub fn attach<C: Host>(&mut self, cx: &mut Cx<C>, mut audience: Audience<L>, rank: &str) {
         let (pid, cmd, forwards) = (self.pid, self.cmd.clone(), audience.forwards);
         audience.tell(cx, &Told::Attached { pid, cmd });
         let wanted = |name: &str| {
@@ -245,7 +251,7 @@ impl Process {
     }
 
     /// Answers who waits for its end, which is told once.
-    pub fn answer_waiter(&mut self, cx: &mut Cx<Broker>) {
+    pub fn answer_waiter<C: Host>(&mut self, cx: &mut Cx<C>) {
         if let (Some(status), Some(waiter)) = (self.status, self.waiter.take()) {
             self.is_waitable = false;
             let output = self.retained.take();

@@ -1,26 +1,26 @@
-//! The subprocess server: processes that this broker runs for others (RFC 42, protocol/03
-//! section 14). Its methods are in `services/rexec.rs`.
+//! The subprocess server: processes that a component runs for others (RFC 42, protocol/03
+//! section 14). A broker has one for its host, a job shell one for its job. Which requests are admitted is theirs to say; here they are done.
 //!
 //! A process has an audience: the client that started it, or one that has attached to it
 //! while it runs in the background. Of the first it does not outlive the connection. What
 //! an audience is told goes out as it happens; while the link that it is told over is
-//! behind with reading, its processes are not read from and soon have to wait.
+//! behind with reading, its processes are not read from and soon have to wait. What a link is, `L`,
+//! the component knows.
 //!
 //! Read on in `process.rs` (what happens to one process), `launch.rs` (how one is started),
-//! `audience.rs` (who is told) and `end.rs` (how the broker's end is theirs).
+//! `audience.rs` (who is told), `retained.rs` and `lines.rs` (output that nobody is told of).
 
 mod audience;
-mod end;
 mod environment;
 mod launch;
+pub mod limits;
+mod lines;
 mod process;
 mod retained;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use node::{ChildEvent, ChildId, Cx, Peer, Reply, Stream, StreamId};
+use node::{ChildEvent, ChildId, Cx, Host, Peer, Reply, Stream, StreamId};
 use proto::rexec::{
     Attach, AttachError, Exec, ExecError, Kill, KillError, LookupError, Wait, WaitError, Write,
     launch_failed,
@@ -28,46 +28,48 @@ use proto::rexec::{
 use proto::{Empty, Errno};
 use wire::Identity;
 
+pub use lines::LoggedLines;
+
 use self::audience::Audience;
 use self::environment::environment;
-use self::process::Process;
-use crate::core::Broker;
-use crate::limits::{
+use self::limits::{
     INPUT_BYTES, INPUT_BYTES_MAX, INPUT_BYTES_MIN, PROCESSES_MAX, PROCESSES_OF_CLIENT_MAX,
 };
-use crate::router::Hop;
+use self::process::Process;
 
 /// What ends a process that nobody is told of any more.
 const SIGKILL: i32 = 9;
+/// What asks one to end.
+const SIGTERM: i32 = 15;
 
 /// What processes find where they run.
-pub(crate) struct Surroundings<'a> {
-    /// The broker's environment.
+pub struct Surroundings<'a, L> {
+    /// The component's environment.
     pub env: &'a BTreeMap<String, String>,
     /// URI of the broker's local socket.
     pub uri: &'a str,
     /// The link over which the request has come.
-    pub link: Option<Hop>,
+    pub link: Option<L>,
 }
 
 /// The processes of clients.
-pub(crate) struct Rexec {
+pub struct Rexec<L> {
     /// The broker's rank, as output is labelled with it.
     rank: String,
-    processes: BTreeMap<ChildId, Process>,
+    processes: BTreeMap<ChildId, Process<L>>,
     /// Processes with a client, by its exec request.
     requests: BTreeMap<(Identity, u32), ChildId>,
     /// Links that are behind with reading.
-    behind: BTreeSet<Hop>,
+    behind: BTreeSet<L>,
     /// Bytes of input that processes may have waiting, all together.
     granted: u64,
-    /// Set when the broker ends.
+    /// Set when no process is started any more.
     is_closed: bool,
 }
 
-impl Rexec {
+impl<L: Copy + Ord> Rexec<L> {
     /// No processes, on the broker of this rank.
-    pub fn new(rank: u32) -> Rexec {
+    pub fn new(rank: u32) -> Rexec<L> {
         Rexec {
             rank: rank.to_string(),
             processes: BTreeMap::new(),
@@ -79,10 +81,10 @@ impl Rexec {
     }
 
     /// Starts a process.
-    pub fn exec(
+    pub fn exec<C: Host>(
         &mut self,
-        cx: &mut Cx<Broker>,
-        here: &Surroundings<'_>,
+        cx: &mut Cx<C>,
+        here: &Surroundings<'_, L>,
         from: &Peer,
         mut request: Exec,
         stream: Stream<Exec>,
@@ -137,19 +139,19 @@ impl Rexec {
     }
 
     /// Reads from a process, or does not, as its audience does.
-    fn pace(&self, cx: &mut Cx<Broker>, child: ChildId, link: Option<Hop>) {
+    fn pace<C: Host>(&self, cx: &mut Cx<C>, child: ChildId, link: Option<L>) {
         if link.is_some_and(|link| self.behind.contains(&link)) {
             cx.pause_child(child, true);
         }
     }
 
     /// A link is behind with reading, or has caught up.
-    pub fn set_behind(&mut self, cx: &mut Cx<Broker>, link: Hop, is_behind: bool) {
+    pub fn set_behind<C: Host>(&mut self, cx: &mut Cx<C>, link: L, is_behind: bool) {
         let is_new = match is_behind {
             true => self.behind.insert(link),
             false => self.behind.remove(&link),
         };
-        let told_there = |process: &Process| {
+        let told_there = |process: &Process<L>| {
             let audience = process.audience.as_ref();
             audience.is_some_and(|audience| audience.link == Some(link))
         };
@@ -162,7 +164,7 @@ impl Rexec {
 
     /// Takes in input for a process, named by the request that started it. What is for
     /// none is ignored: it may have ended.
-    pub fn write(&mut self, cx: &mut Cx<Broker>, from: &Peer, request: &Write) {
+    pub fn write<C: Host>(&mut self, cx: &mut Cx<C>, from: &Peer, request: &Write) {
         let Some(sender) = from.sender.clone() else {
             return;
         };
@@ -178,7 +180,7 @@ impl Rexec {
         &self,
         pid: i64,
         label: Option<&str>,
-        may_be: impl Fn(&Process) -> bool,
+        may_be: impl Fn(&Process<L>) -> bool,
     ) -> Result<ChildId, LookupError> {
         let mut found = self.processes.iter().filter(|(_, process)| match label {
             Some(label) => process.cmd.label.as_deref() == Some(label),
@@ -193,8 +195,8 @@ impl Rexec {
     }
 
     /// Sends a signal. What a process has left behind in its group gets it too.
-    pub fn kill(&self, cx: &mut Cx<Broker>, request: &Kill) -> Result<Empty, KillError> {
-        let may_be = |process: &Process| !process.is_over();
+    pub fn kill<C: Host>(&self, cx: &mut Cx<C>, request: &Kill) -> Result<Empty, KillError> {
+        let may_be = |process: &Process<L>| !process.is_over();
         let found = self.find(request.pid, request.label.as_deref(), may_be);
         let child = found.map_err(KillError::Unknown)?;
         self.processes[&child].kill(cx, request.signum);
@@ -217,7 +219,7 @@ impl Rexec {
     }
 
     /// Waits for the end of a process.
-    pub fn wait(&mut self, cx: &mut Cx<Broker>, request: &Wait, reply: Reply<Wait>) {
+    pub fn wait<C: Host>(&mut self, cx: &mut Cx<C>, request: &Wait, reply: Reply<Wait>) {
         let child = match self.find(request.pid, request.label.as_deref(), |_| true) {
             Ok(child) => child,
             Err(error) => return reply.send(cx, Err(WaitError::Unknown(error))),
@@ -236,10 +238,10 @@ impl Rexec {
     }
 
     /// Gives the streams of a background process to a client.
-    pub fn attach(
+    pub fn attach<C: Host>(
         &mut self,
-        cx: &mut Cx<Broker>,
-        link: Option<Hop>,
+        cx: &mut Cx<C>,
+        link: Option<L>,
         request: &Attach,
         stream: Stream<Attach>,
     ) {
@@ -269,7 +271,7 @@ impl Rexec {
     }
 
     /// Something happened to a process.
-    fn child(&mut self, cx: &mut Cx<Broker>, child: ChildId, event: ChildEvent) {
+    pub fn child<C: Host>(&mut self, cx: &mut Cx<C>, child: ChildId, event: ChildEvent) {
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
@@ -292,7 +294,7 @@ impl Rexec {
         self.settle(cx, child);
     }
 
-    fn failed(&mut self, cx: &mut Cx<Broker>, child: ChildId, errno: Errno) {
+    fn failed<C: Host>(&mut self, cx: &mut Cx<C>, child: ChildId, errno: Errno) {
         if let Some(audience) = self.remove(child).and_then(|process| process.audience) {
             audience.end(cx, Err(launch_failed(errno)));
         }
@@ -300,7 +302,7 @@ impl Rexec {
 
     /// Ends what is to be told of a process that has ended, and forgets it, unless its end
     /// is kept. One whose client has left needs no last words.
-    fn settle(&mut self, cx: &mut Cx<Broker>, child: ChildId) {
+    fn settle<C: Host>(&mut self, cx: &mut Cx<C>, child: ChildId) {
         let Some(process) = self.processes.get_mut(&child) else {
             return;
         };
@@ -319,7 +321,7 @@ impl Rexec {
         }
     }
 
-    fn remove(&mut self, child: ChildId) -> Option<Process> {
+    fn remove(&mut self, child: ChildId) -> Option<Process<L>> {
         let process = self.processes.remove(&child)?;
         if let Some(request) = &process.request {
             self.requests.remove(request);
@@ -330,7 +332,7 @@ impl Rexec {
 
     /// A request was taken back, or its client has left: what runs for it is killed, what it
     /// had attached to goes on, and what it waited for may be waited for by others.
-    pub fn closed(&mut self, cx: &mut Cx<Broker>, stream: StreamId) {
+    pub fn closed<C: Host>(&mut self, cx: &mut Cx<C>, stream: StreamId) {
         for process in self.processes.values_mut() {
             if let Some(reply) = process.waiter.take_if(|reply| reply.id() == stream) {
                 return reply.forget();
@@ -355,6 +357,45 @@ impl Rexec {
             process.kill(cx, SIGKILL);
         }
         self.settle(cx, child);
+    }
+
+    /// Starts no process any more, and asks those that run to end.
+    pub fn close<C: Host>(&mut self, cx: &mut Cx<C>) {
+        self.is_closed = true;
+        self.kill_all(cx, SIGTERM);
+    }
+
+    /// Whether no process is started any more.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Whether none runs.
+    pub fn is_idle(&self) -> bool {
+        self.processes.values().all(|p| p.status.is_some())
+    }
+
+    /// Sends a signal to all of them.
+    pub fn kill_all<C: Host>(&self, cx: &mut Cx<C>, signum: i32) {
+        for process in self.processes.values() {
+            process.kill(cx, signum);
+        }
+    }
+
+    /// Kills what processes that have ended left behind, and ends what is told of them.
+    pub fn clear<C: Host>(&mut self, cx: &mut Cx<C>) {
+        self.kill_all(cx, SIGKILL);
+        self.requests.clear();
+        self.granted = 0;
+        for process in std::mem::take(&mut self.processes).into_values() {
+            let refusal = || ExecError::ShuttingDown.into();
+            if let Some(audience) = process.audience {
+                audience.end(cx, Err(refusal()));
+            }
+            if let Some(waiter) = process.waiter {
+                waiter.send_refusal(cx, Err(refusal()));
+            }
+        }
     }
 
     /// That each table names what is in the other.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 /// Variables that say where another process stands, and are wrong in this one.
 const NOT_PASSED_ON: &[&str] = &["FLUX_PROXY_REMOTE", "NOTIFY_SOCKET", "INVOCATION_ID"];
 
-/// The variables of a command that asks for `wanted`, or for those of the broker when
-/// that is empty. FLUX_URI is that of the broker which runs it, not of the client's.
+/// The variables of a command that asks for `wanted`, or for those of the component
+/// when that is empty. FLUX_URI is that of the broker which runs it, not of the client's.
 pub(super) fn environment(
     wanted: BTreeMap<String, String>,
     of_broker: &BTreeMap<String, String>,
