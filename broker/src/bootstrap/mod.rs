@@ -195,13 +195,12 @@ fn overlay(attrs: &Attrs, pair: &KeyPair, ipv6: bool) -> anyhow::Result<Overlay>
         1
     };
     let receive = attrs.number(&names::TBON_CHILD_RCVHWM);
-    let overlay = Overlay::new(
+    let mut overlay = Overlay::new(
         curve,
         tcp,
         i32::try_from(io_threads)?,
         u32::try_from(receive)?,
     );
-    let mut overlay = overlay.context("cannot open the links to other brokers")?;
     if attrs.number(&names::TBON_ZMQDEBUG) != 0 {
         overlay.log_connections();
     }

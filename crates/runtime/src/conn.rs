@@ -51,6 +51,8 @@ pub struct Conn {
     pub is_behind: bool,
     /// Close once everything is written.
     pub closing: bool,
+    /// Whether another broker is at the other end.
+    pub is_broker: bool,
 }
 
 /// How a read went.
@@ -97,6 +99,7 @@ impl Conn {
             pauses: 0,
             is_behind: false,
             closing: false,
+            is_broker: false,
         })
     }
 
@@ -234,6 +237,7 @@ impl Conn {
     pub fn who(&self) -> String {
         match self.pid {
             Some(pid) => format!("client uid={} pid={pid}", self.charge.account().uid()),
+            None if self.is_broker => "a broker".to_owned(),
             None if self.is_zmtp() => "a module".to_owned(),
             None => "the broker".to_owned(),
         }

@@ -1,5 +1,5 @@
-//! Connections on the modules' socket that have not said who they are: few at a time, and
-//! not for long.
+//! Connections on a socket for modules or brokers that have not said who they are: few at a
+//! time, and not for long.
 
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use node::PeerId;
 
-use crate::limits::{GREETING_WAIT_S, GREETINGS_MAX};
+use crate::limits::{GREETING_WAIT_S, GREETINGS_MAX, OVERLAY_PEERS_MAX};
 
 /// Who is at the other end, by what the kernel says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,35 +29,58 @@ pub fn group_of(stream: &UnixStream) -> Option<i32> {
 }
 
 /// Those who have not greeted, the oldest first.
-#[derive(Debug, Default)]
-pub struct Greetings(VecDeque<Stranger>);
+#[derive(Debug)]
+pub struct Greetings {
+    waiting: VecDeque<Stranger>,
+    max: usize,
+}
+
+impl Default for Greetings {
+    fn default() -> Greetings {
+        Greetings {
+            waiting: VecDeque::new(),
+            max: GREETINGS_MAX,
+        }
+    }
+}
 
 impl Greetings {
+    /// The same for the brokers' socket, at which all children may knock at once.
+    pub fn for_brokers() -> Greetings {
+        Greetings {
+            waiting: VecDeque::new(),
+            max: OVERLAY_PEERS_MAX,
+        }
+    }
+
     /// One more has connected. When there are too many, gives the one to be dropped: a
     /// module greets at once, so it is not the one that has waited longest.
     pub fn add(&mut self, peer: PeerId, group: i32, now: Duration) -> Option<PeerId> {
-        let full = self.0.len() >= GREETINGS_MAX;
-        let dropped = full.then(|| self.0.pop_front()).flatten();
+        let full = self.waiting.len() >= self.max;
+        let dropped = full.then(|| self.waiting.pop_front()).flatten();
         let until = now + Duration::from_secs(GREETING_WAIT_S);
-        self.0.push_back(Stranger { peer, group, until });
+        self.waiting.push_back(Stranger { peer, group, until });
         dropped.map(|stranger| stranger.peer)
     }
 
     /// One has greeted, or is gone.
     pub fn take(&mut self, peer: PeerId) -> Option<Stranger> {
-        let at = self.0.iter().position(|stranger| stranger.peer == peer)?;
-        self.0.remove(at)
+        let at = self
+            .waiting
+            .iter()
+            .position(|stranger| stranger.peer == peer)?;
+        self.waiting.remove(at)
     }
 
     /// When to look again.
     pub fn deadline(&self) -> Option<Duration> {
-        Some(self.0.front()?.until)
+        Some(self.waiting.front()?.until)
     }
 
     /// One whose time is up.
     pub fn expired(&mut self, now: Duration) -> Option<PeerId> {
         let is_due = self.deadline().is_some_and(|until| until <= now);
-        let stranger = is_due.then(|| self.0.pop_front()).flatten();
+        let stranger = is_due.then(|| self.waiting.pop_front()).flatten();
         stranger.map(|stranger| stranger.peer)
     }
 }

@@ -3,8 +3,8 @@
 //!
 //! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `conn.rs`
 //! (connections with clients and modules), `children.rs`, `worker.rs`, `logging.rs`,
-//! `overlay.rs` (links to other brokers) and `link.rs` (libzmq, which carries them). It must never know what a message
-//! means: nodes do.
+//! `overlay.rs` (links to other brokers), `near.rs` (those on this host) and `link.rs`
+//! (libzmq, which carries the others). It must never know what a message means: nodes do.
 
 mod budget;
 mod channel;
@@ -19,6 +19,7 @@ pub mod limits;
 pub mod link;
 pub mod logging;
 pub mod memory;
+mod near;
 mod outbox;
 mod overlay;
 mod peers;

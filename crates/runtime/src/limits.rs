@@ -120,7 +120,7 @@ pub const LINK_RECONNECT_FIRST_MS: i32 = 50;
 pub const LINK_RECONNECT_LAST_MS: i32 = 2_000;
 
 /// Bytes that are kept for a broker at the other end of a link until it has said that it
-/// has them. When full, that broker is taken for lost.
+/// has them, or on one host until it has read them. When full, that broker is taken for lost.
 pub const OVERLAY_BACKLOG_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Bytes that may be under way to another broker. A message that is longer goes alone.
@@ -135,6 +135,13 @@ pub const OVERLAY_GRACE_MS: u64 = 2_000;
 
 /// Brokers that a broker hears, known or not. From further ones nothing is taken.
 pub const OVERLAY_PEERS_MAX: usize = 65_536;
+
+/// Brokers of one host that may wait to be let in. A further one tries again.
+pub const NEAR_BACKLOG: i32 = 4096;
+
+/// Messages that are kept for a parent on this host that is not there yet. Further ones,
+/// which only say that we live, are dropped.
+pub const NEAR_UNSENT_MESSAGES_MAX: usize = 64;
 
 /// Messages that are taken from other brokers before the rest of the loop has its turn.
 pub const OVERLAY_MESSAGES_PER_TURN: usize = 1024;

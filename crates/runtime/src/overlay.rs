@@ -17,6 +17,7 @@ use wire::Message;
 
 use crate::limits::{OVERLAY_GRACE_MS, OVERLAY_PEERS_MAX};
 use crate::link::{Context, Curve, DealerLink, LinkLimits, NotSent, RouterLink, Sender, Tcp};
+use crate::near::{self, Near};
 use crate::session::{Arrived, Session, is_first, reset};
 use crate::watch::{News, Watch};
 use crate::zap::Zap;
@@ -29,7 +30,11 @@ pub struct Overlay {
     children_watch: Option<Watch>,
     children: Option<RouterLink>,
     zap: Option<Zap>,
-    context: Context,
+    /// Threads of ZeroMQ, where a link goes to another host.
+    context: Option<Context>,
+    io_threads: i32,
+    /// Links to brokers of this host, until the loop takes them.
+    near: Option<Near>,
     curve: Curve,
     tcp: Tcp,
     limits: LinkLimits,
@@ -79,20 +84,19 @@ pub(crate) struct Stranger {
 impl Overlay {
     /// No links yet. `curve` is what we show of ourselves. A child has at most `receive`
     /// messages in our queue, or as many as `limits.rs` says if 0.
-    ///
-    /// # Errors
-    /// The process is out of descriptors.
-    pub fn new(curve: Curve, tcp: Tcp, io_threads: i32, receive: u32) -> io::Result<Overlay> {
+    pub fn new(curve: Curve, tcp: Tcp, io_threads: i32, receive: u32) -> Overlay {
         let mut limits = LinkLimits::default();
         if receive > 0 {
             limits.receive_messages = receive;
         }
-        Ok(Overlay {
+        Overlay {
             parent: None,
             children_watch: None,
             children: None,
             zap: None,
-            context: Context::with_io_threads(io_threads)?,
+            context: None,
+            io_threads,
+            near: Some(Near::new(&curve.public)),
             curve,
             tcp,
             limits,
@@ -101,12 +105,27 @@ impl Overlay {
             peers: BTreeMap::new(),
             unsent: BTreeSet::new(),
             broken: BTreeMap::new(),
-        })
+        }
+    }
+
+    /// The links to brokers of this host, and whether there are others.
+    pub(crate) fn take_near(&mut self) -> (Option<Near>, bool) {
+        (self.near.take(), self.context.is_some())
     }
 
     /// Logs what happens to the connections of links that are opened from now on.
     pub fn log_connections(&mut self) {
         self.is_verbose = true;
+        self.near.as_mut().map(Near::log_connections);
+    }
+
+    /// ZeroMQ, started when a link first needs it.
+    fn context(&mut self) -> io::Result<&Context> {
+        let context = match self.context.take() {
+            Some(context) => context,
+            None => Context::with_io_threads(self.io_threads)?,
+        };
+        Ok(self.context.insert(context))
     }
 
     /// Listens for children on `endpoints`, such as `tcp://10.0.0.1:*`; gives them with
@@ -115,26 +134,50 @@ impl Overlay {
     /// # Errors
     /// An endpoint cannot be listened on; its text is in front.
     pub fn listen(&mut self, endpoints: &[String]) -> io::Result<Vec<String>> {
-        if self.zap.is_none() {
-            self.zap = Some(Zap::open(&self.context)?);
+        let named = |endpoint: &str, error: io::Error| {
+            io::Error::new(error.kind(), format!("{endpoint}: {error}"))
+        };
+        let mut bound = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let result = match (near::path_of(endpoint), &mut self.near) {
+                (Some(path), Some(near)) => near.listen(path).map(|()| endpoint.clone()),
+                _ => self.children_link()?.listen(endpoint),
+            };
+            bound.push(result.map_err(|error| named(endpoint, error))?);
         }
-        let router = RouterLink::encrypted(&self.context, &self.curve, self.tcp, self.limits)?;
-        if self.is_verbose {
-            self.children_watch = Some(router.watch(&self.context)?);
+        Ok(bound)
+    }
+
+    /// The end for children on other hosts.
+    fn children_link(&mut self) -> io::Result<&RouterLink> {
+        let router = match self.children.take() {
+            Some(router) => router,
+            None => self.open_children_link()?,
+        };
+        Ok(self.children.insert(router))
+    }
+
+    fn open_children_link(&mut self) -> io::Result<RouterLink> {
+        let (curve, tcp, limits) = (self.curve.clone(), self.tcp, self.limits);
+        let is_verbose = self.is_verbose;
+        let context = self.context()?;
+        let zap = Zap::open(context)?;
+        let router = RouterLink::encrypted(context, &curve, tcp, limits)?;
+        if is_verbose {
+            let watch = router.watch(context)?;
+            self.children_watch = Some(watch);
         }
-        let bound = endpoints.iter().map(|endpoint| {
-            let bound = router.listen(endpoint);
-            bound.map_err(|error| io::Error::new(error.kind(), format!("{endpoint}: {error}")))
-        });
-        let bound = bound.collect();
-        self.children = Some(router);
-        bound
+        self.zap = Some(zap);
+        Ok(router)
     }
 
     /// Lets in children that hold this key, in Z85.
     pub fn allow(&mut self, key: &str) {
         if let Some(zap) = &mut self.zap {
             zap.allow(key);
+        }
+        if let Some(near) = &mut self.near {
+            near.allow(key);
         }
     }
 
@@ -144,16 +187,23 @@ impl Overlay {
     /// # Errors
     /// The endpoint or the key is none.
     pub fn reach_parent(&mut self, endpoint: &str, key: &str, identity: &str) -> io::Result<()> {
+        if let (Some(path), Some(near)) = (near::path_of(endpoint), &mut self.near) {
+            near.reach_parent(path, key, identity);
+            return Ok(());
+        }
+        let (curve, tcp, limits) = (self.curve.clone(), self.tcp, self.limits);
+        let is_verbose = self.is_verbose;
+        let context = self.context()?;
         let link = DealerLink::connect_encrypted(
-            &self.context,
+            context,
             endpoint,
             identity.as_bytes(),
-            (&self.curve, key),
-            self.tcp,
-            self.limits,
+            (&curve, key),
+            tcp,
+            limits,
         )?;
         self.parent = Some(Parent {
-            watch: link.watch(&self.context, self.is_verbose)?,
+            watch: link.watch(context, is_verbose)?,
             link,
             session: Session::default(),
             is_here: endpoint.starts_with("ipc://"),

@@ -11,7 +11,7 @@ use wire::{Kind, Message};
 
 use crate::budget::{Budget, Excess};
 use crate::conn::Conn;
-use crate::limits::{BEHIND_BYTES, EVICTION_BYTES_MIN, PACE_BYTES};
+use crate::limits::{BEHIND_BYTES, EVICTION_BYTES_MIN, OVERLAY_BACKLOG_BYTES_MAX, PACE_BYTES};
 use crate::poller::Poller;
 use crate::reactor::conn_token;
 use crate::seats::Seats;
@@ -63,7 +63,8 @@ impl Peers {
 
     /// The connections of modules.
     pub fn modules(&self) -> Vec<PeerId> {
-        let modules = self.conns.iter().filter(|(_, conn)| conn.is_zmtp());
+        let modules = self.conns.iter();
+        let modules = modules.filter(|(_, conn)| conn.is_zmtp() && !conn.is_broker);
         modules.map(|(peer, _)| *peer).collect()
     }
 
@@ -111,13 +112,23 @@ impl Peers {
             return sent;
         };
         self.dirty.push(to);
-        if let Err(error) = conn.queue(message) {
-            tracing::error!("{} was disconnected: {error}", conn.who());
+        let before = conn.backlog();
+        let queued = conn.queue(message);
+        let backlog = conn.backlog();
+        let why = match queued {
+            Err(error) => Some(error.to_string()),
+            // One message may be of any length.
+            Ok(()) if conn.is_broker && before > 0 && backlog > OVERLAY_BACKLOG_BYTES_MAX => {
+                Some(format!("it does not read {backlog} bytes"))
+            }
+            Ok(()) => None,
+        };
+        if let Some(why) = why {
+            tracing::error!("{} was disconnected: {why}", conn.who());
             self.remove(to, poller);
             sent.evicted.push(to);
             return sent;
         }
-        let backlog = conn.backlog();
         if backlog > BEHIND_BYTES && !conn.is_behind {
             conn.is_behind = true;
             sent.fell_behind = true;

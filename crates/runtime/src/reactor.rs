@@ -15,11 +15,12 @@ use wire::{Message, Socket};
 use crate::budget::Budget;
 use crate::children::{ChildFd, Children};
 use crate::clock::Clock;
-use crate::conn::{Conn, Heard, ReadEnd};
+use crate::conn::Conn;
 use crate::descriptors::Descriptors;
 use crate::doors::Doors;
 use crate::greetings::Greetings;
-use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S, LAST_READS_MAX};
+use crate::limits::{CLIENTS_MAX, FLUSH_WAIT_S};
+use crate::near::Near;
 use crate::overlay::Overlay;
 use crate::peers::Peers;
 use crate::poller::{Poller, Ready};
@@ -30,6 +31,8 @@ use crate::users::Directory;
 use crate::worker::WorkerThread;
 
 mod accept;
+mod near;
+mod serve;
 mod tree;
 
 /// What a token of the poller stands for: a kind in the high byte, a number below.
@@ -47,6 +50,8 @@ mod token {
     pub const DIRECTORY: u64 = 8;
     /// Links to other brokers.
     pub const OVERLAY: u64 = 9;
+    /// Where brokers of this host connect.
+    pub const NEAR: u64 = 10;
 
     pub const fn make(kind: u64, number: u64) -> u64 {
         kind << 56 | number
@@ -55,6 +60,9 @@ mod token {
         (token >> 56, token & ((1 << 56) - 1))
     }
 }
+
+/// The token of the socket for brokers of this host.
+pub(crate) const NEAR_TOKEN: u64 = token::make(token::NEAR, 0);
 
 /// The token of a connection.
 pub fn conn_token(peer: PeerId) -> u64 {
@@ -89,6 +97,7 @@ pub struct Reactor<N: Node> {
     directory: Directory,
     peers: Peers,
     overlay: Option<Overlay>,
+    near: Option<Near>,
     greetings: Greetings,
     children: Children,
     worker: Option<WorkerThread<N::Worker>>,
@@ -114,6 +123,7 @@ impl<N: Node> Reactor<N> {
             // Only a broker has clients that are strangers to each other.
             peers: Peers::new(Budget::new(usize::MAX, us), Seats::new(CLIENTS_MAX, us)),
             overlay: None,
+            near: None,
             greetings: Greetings::default(),
             children: Children::default(),
             worker: None,
@@ -226,6 +236,7 @@ impl<N: Node> Reactor<N> {
                 self.take_in(ready)?;
             }
             self.serve_overlay();
+            self.serve_near();
             if let Some(doors) = &mut self.doors {
                 doors.reopen(self.clock.now().mono, &self.poller)?;
             }
@@ -281,6 +292,7 @@ impl<N: Node> Reactor<N> {
             doors,
             self.greetings.deadline(),
             links,
+            self.near.as_ref().and_then(Near::deadline),
         ];
         let at = due.into_iter().flatten().min()?;
         Some(at.saturating_sub(self.clock.now().mono))
@@ -299,6 +311,7 @@ impl<N: Node> Reactor<N> {
             }
             token::CLIENTS => self.accept_clients(),
             token::MODULES => self.accept_modules(),
+            token::NEAR => self.accept_children(),
             token::LIFELINE => self.check_lifeline(),
             token::WORKER => {
                 let results = self.worker.as_ref().map_or(Vec::new(), WorkerThread::take);
@@ -312,81 +325,6 @@ impl<N: Node> Reactor<N> {
             _ => {}
         }
         Ok(())
-    }
-
-    fn serve_conn(&mut self, peer: PeerId, ready: Ready) -> ReadEnd {
-        let now = self.clock.now();
-        let Some(conn) = self.peers.get_mut(peer) else {
-            return ReadEnd::Gone;
-        };
-        let mut end = ReadEnd::Drained;
-        if ready.readable {
-            end = conn.read(&mut self.scratch, |heard| {
-                let input = match heard {
-                    Heard::Message(message) => Input::Message {
-                        from: peer,
-                        message,
-                    },
-                    // The broker is a peer from the beginning.
-                    Heard::Ready(_) if peer == PeerId::BROKER => return,
-                    Heard::Ready(identity) => {
-                        let Some(stranger) = self.greetings.take(peer) else {
-                            return;
-                        };
-                        let identity = String::from_utf8_lossy(&identity).into_owned();
-                        let group = stranger.group;
-                        let kind = PeerKind::Module { identity, group };
-                        Input::PeerUp { peer, kind }
-                    }
-                };
-                self.node.handle(now, input);
-            });
-        }
-        let cause = conn.pid.is_some().then_some(peer);
-        if ready.writable || !conn.is_flushed() {
-            self.peers.touch(peer);
-        }
-        // Now, and not at the end of the turn: it is known who asked.
-        self.do_outputs_of(cause);
-        if end == ReadEnd::Gone {
-            self.drop_conn(peer);
-            self.hand_in(Input::PeerDown { peer });
-        } else {
-            let evicted = self.peers.enforce(peer, &self.poller);
-            self.say_down(evicted);
-        }
-        end
-    }
-
-    /// Takes in what modules have said before one of them ended: its exit may be seen
-    /// before its last words.
-    fn hear_modules_out(&mut self) {
-        let ready = Ready {
-            token: 0,
-            readable: true,
-            writable: false,
-        };
-        for peer in self.peers.modules() {
-            for _ in 0..LAST_READS_MAX {
-                if self.serve_conn(peer, ready) != ReadEnd::More {
-                    break;
-                }
-            }
-        }
-    }
-
-    fn drop_conn(&mut self, peer: PeerId) {
-        self.peers.remove(peer, &self.poller);
-        self.greetings.take(peer);
-        if peer == PeerId::BROKER {
-            self.uplink = Uplink::None;
-        }
-    }
-
-    fn say_down(&mut self, evicted: Vec<PeerId>) {
-        for peer in evicted {
-            self.hand_in(Input::PeerDown { peer });
-        }
     }
 
     fn check_lifeline(&mut self) {
@@ -451,7 +389,7 @@ impl<N: Node> Reactor<N> {
                 to: PeerId::BROKER,
                 message,
             } => self.send_up(message),
-            Output::Send { to, message } => self.send_to(to, &message, cause),
+            Output::Send { to, message } => self.send_to(to, message, cause),
             Output::Accept { peer } => self.let_in(peer),
             Output::Reject { peer, errno } => {
                 if let Some(mut conn) = self.peers.remove(peer, &self.poller) {
@@ -460,7 +398,10 @@ impl<N: Node> Reactor<N> {
                 }
             }
             Output::Close { peer } if self.is_broker(peer) => self.forget_broker(peer),
-            Output::Close { peer } => self.close(peer),
+            Output::Close { peer } => {
+                self.abandon(peer);
+                self.close(peer);
+            }
             Output::Spawn { child, spawn } => {
                 let event = self
                     .children
@@ -505,7 +446,7 @@ impl<N: Node> Reactor<N> {
     fn send_up(&mut self, message: Message) {
         match &self.uplink {
             Uplink::None => {}
-            Uplink::Stream => self.send_to(PeerId::BROKER, &message, None),
+            Uplink::Stream => self.send_to(PeerId::BROKER, message, None),
             Uplink::Loop => self.hand_in(Input::Message {
                 from: PeerId::BROKER,
                 message,
@@ -513,11 +454,18 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    fn send_to(&mut self, to: PeerId, message: &Message, cause: Option<PeerId>) {
+    fn send_to(&mut self, to: PeerId, message: Message, cause: Option<PeerId>) {
         if self.is_broker(to) {
-            return self.send_to_broker(to, message);
+            return self.send_to_broker(to, &message);
         }
-        let sent = self.peers.send(to, message, cause, &self.poller);
+        let message = match to {
+            PeerId::PARENT => self.keep_for_parent(message),
+            _ => Some(message),
+        };
+        let Some(message) = message else {
+            return;
+        };
+        let sent = self.peers.send(to, &message, cause, &self.poller);
         if sent.fell_behind {
             self.hand_in(Input::PeerFlow {
                 peer: to,

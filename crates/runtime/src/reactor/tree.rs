@@ -12,17 +12,21 @@ use super::{Reactor, token};
 
 impl<N: Node> Reactor<N> {
     /// Is one of many brokers, linked like this.
-    pub fn with_overlay(mut self, overlay: Overlay) -> io::Result<Self> {
-        for fd in overlay.fds() {
-            self.poller.add(fd, token::make(token::OVERLAY, 0))?;
+    pub fn with_overlay(mut self, mut overlay: Overlay) -> io::Result<Self> {
+        let (near, has_far) = overlay.take_near();
+        self.near = near;
+        if has_far {
+            for fd in overlay.fds() {
+                self.poller.add(fd, token::make(token::OVERLAY, 0))?;
+            }
+            self.overlay = Some(overlay);
         }
-        self.overlay = Some(overlay);
         Ok(self)
     }
 
     /// The parent is a peer from the beginning, like a module's broker.
     pub(super) fn announce_parent(&mut self) {
-        if self.is_broker(PeerId::PARENT) {
+        if self.is_broker(PeerId::PARENT) || self.has_near_parent() {
             self.hand_in(Input::PeerUp {
                 peer: PeerId::PARENT,
                 kind: PeerKind::Parent,

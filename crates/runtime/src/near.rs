@@ -1,0 +1,262 @@
+//! Links between brokers of one host: a UNIX socket that the parent has made, spoken on as
+//! with modules (`conn.rs`). No thread of ZeroMQ and no encryption lies on the way, and a
+//! connection that breaks is a broker that is gone, so nothing has to be said twice.
+//!
+//! Who may: a process of our own user, by what the kernel says of it. Such a process could
+//! read our keys from our memory, so keys are shown and not proved: they keep brokers of
+//! different instances apart. Owns who waits at the door and how far we are with our parent.
+//! Connections are among the others of the loop (`reactor/near.rs`).
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rustix::net::{
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+};
+use wire::Message;
+
+use crate::greetings::Greetings;
+use crate::limits::{
+    ACCEPT_PAUSE_MS, LINK_RECONNECT_FIRST_MS, LINK_RECONNECT_LAST_MS, NEAR_BACKLOG,
+    NEAR_UNSENT_MESSAGES_MAX,
+};
+use crate::poller::Poller;
+use crate::reactor::NEAR_TOKEN as TOKEN;
+
+/// The path of an endpoint that is reached here; others are ZeroMQ's.
+pub(crate) fn path_of(endpoint: &str) -> Option<&Path> {
+    let path = endpoint.strip_prefix("ipc://")?;
+    (!path.starts_with(['@', '*'])).then(|| Path::new(path))
+}
+
+/// The doors and the way up of one broker.
+pub(crate) struct Near {
+    pub(crate) listener: Option<UnixListener>,
+    key: String,
+    allowed: BTreeSet<String>,
+    /// Children that have not shown their key.
+    pub(crate) newcomers: Greetings,
+    pub(crate) parent: Option<Parent>,
+    /// Until when nobody is let in: there were no descriptors.
+    closed_until: Option<Duration>,
+    is_verbose: bool,
+}
+
+/// A parent on this host.
+pub(crate) struct Parent {
+    path: PathBuf,
+    /// The key that it has to show.
+    key: String,
+    /// How we greet it.
+    greeting: String,
+    way: Way,
+    /// What is to be said when it is there.
+    unsent: Vec<Message>,
+}
+
+/// How far we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// There is no connection; when to try next, and how long to wait after that.
+    Down(Duration, Duration),
+    /// It has not shown its key.
+    Greeted,
+    /// It is there.
+    Up,
+}
+
+impl Near {
+    /// Nobody yet. We show `key` of ourselves.
+    pub(crate) fn new(key: &str) -> Near {
+        Near {
+            listener: None,
+            key: key.to_owned(),
+            allowed: BTreeSet::new(),
+            newcomers: Greetings::for_brokers(),
+            parent: None,
+            closed_until: None,
+            is_verbose: false,
+        }
+    }
+
+    /// Logs what happens to connections.
+    pub(crate) fn log_connections(&mut self) {
+        self.is_verbose = true;
+    }
+
+    /// Listens for children, in place of a socket that was left behind.
+    pub(crate) fn listen(&mut self, path: &Path) -> io::Result<()> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let socket = stream_socket()?;
+        bind(&socket, &SocketAddrUnix::new(path)?)?;
+        // Before anybody can connect.
+        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, owner_only)?;
+        listen(&socket, NEAR_BACKLOG)?;
+        self.listener = Some(UnixListener::from(socket));
+        self.closed_until = Some(Duration::ZERO);
+        Ok(())
+    }
+
+    /// Lets in children that show this key.
+    pub(crate) fn allow(&mut self, key: &str) {
+        self.allowed.insert(key.to_owned());
+    }
+
+    /// Has a parent at `path`, which shows `key` and knows us as `identity`.
+    pub(crate) fn reach_parent(&mut self, path: &Path, key: &str, identity: &str) {
+        self.parent = Some(Parent {
+            path: path.to_owned(),
+            key: key.to_owned(),
+            greeting: format!("{identity}/{}", self.key),
+            way: Way::Down(Duration::ZERO, milliseconds(LINK_RECONNECT_FIRST_MS)),
+            unsent: Vec::new(),
+        });
+    }
+
+    /// What we say of ourselves to a child.
+    pub(crate) fn greeting(&self) -> &[u8] {
+        self.key.as_bytes()
+    }
+
+    /// Who a child is by its greeting, and its key; `None` for one that may not come in.
+    pub(crate) fn child_of(&self, greeting: &Bytes) -> Option<(String, String)> {
+        let text = std::str::from_utf8(greeting).ok();
+        let child = text.and_then(|text| text.split_once('/'));
+        let child = child.filter(|(_, key)| self.allowed.contains(*key));
+        if child.is_none() {
+            tracing::error!("overlay auth No access");
+        }
+        child.map(|(identity, key)| (identity.to_owned(), key.to_owned()))
+    }
+
+    /// When there is something to do.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let parent = self.parent.as_ref().and_then(|parent| match parent.way {
+            Way::Down(next, _) => Some(next),
+            Way::Greeted | Way::Up => None,
+        });
+        let due = [parent, self.newcomers.deadline(), self.closed_until];
+        due.into_iter().flatten().min()
+    }
+
+    /// Lets nobody in for a moment.
+    pub(crate) fn close(&mut self, now: Duration, poller: &Poller) {
+        if let Some(listener) = &self.listener {
+            poller.remove(listener);
+            self.closed_until = Some(now + Duration::from_millis(ACCEPT_PAUSE_MS));
+        }
+    }
+
+    /// Lets others in, from the beginning or again, if it is time.
+    pub(crate) fn open(&mut self, now: Duration, poller: &Poller) -> io::Result<()> {
+        if let Some(listener) = &self.listener
+            && self.closed_until.is_some_and(|until| until <= now)
+        {
+            self.closed_until = None;
+            poller.add(listener, TOKEN)?;
+        }
+        Ok(())
+    }
+
+    /// Says what happens to a connection, if that is wanted.
+    pub(crate) fn log(&self, what: &dyn std::fmt::Display) {
+        if self.is_verbose {
+            tracing::debug!("{what}");
+        }
+    }
+}
+
+impl Parent {
+    /// Connects if it is time; gives the connection and how to greet.
+    pub(crate) fn connect(&mut self, now: Duration) -> Option<(UnixStream, &str)> {
+        let Way::Down(next, wait) = self.way else {
+            return None;
+        };
+        if next > now {
+            return None;
+        }
+        match connect_now(&self.path) {
+            Ok(stream) => {
+                self.way = Way::Greeted;
+                Some((stream, &self.greeting))
+            }
+            // It does not listen yet, or too many knock at once.
+            Err(_) => {
+                self.way = Way::Down(now + wait, later(wait));
+                None
+            }
+        }
+    }
+
+    /// It has shown a key. Gives what is to be said to it, if it is the right one.
+    pub(crate) fn is_up(&mut self, key: &Bytes) -> Option<Vec<Message>> {
+        if key[..] != *self.key.as_bytes() {
+            return None;
+        }
+        self.way = Way::Up;
+        Some(std::mem::take(&mut self.unsent))
+    }
+
+    /// The connection is gone. Says whether the parent was there: then it is no more.
+    pub(crate) fn broke(&mut self, now: Duration) -> bool {
+        let was_up = self.way == Way::Up;
+        let wait = milliseconds(LINK_RECONNECT_FIRST_MS);
+        self.way = Way::Down(now + wait, later(wait));
+        was_up
+    }
+
+    /// Keeps a message until the parent is there; gives it back if it is.
+    pub(crate) fn keep(&mut self, message: Message) -> Option<Message> {
+        if self.way == Way::Up {
+            return Some(message);
+        }
+        // Only signs of life come again and again, and one of them is as good as many.
+        if self.unsent.len() < NEAR_UNSENT_MESSAGES_MAX {
+            self.unsent.push(message);
+        }
+        None
+    }
+}
+
+/// Whether a process of our own user is at the other end, by what the kernel says.
+pub(crate) fn is_ours(stream: &UnixStream) -> bool {
+    let cred = rustix::net::sockopt::socket_peercred(stream);
+    cred.is_ok_and(|cred| cred.uid == rustix::process::geteuid())
+}
+
+fn connect_now(path: &Path) -> io::Result<UnixStream> {
+    let socket = stream_socket()?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    match is_ours(&stream) {
+        true => Ok(stream),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
+}
+
+fn stream_socket() -> io::Result<OwnedFd> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(socket_with(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        flags,
+        None,
+    )?)
+}
+
+fn milliseconds(n: i32) -> Duration {
+    Duration::from_millis(n.unsigned_abs().into())
+}
+
+fn later(wait: Duration) -> Duration {
+    (wait * 2).min(milliseconds(LINK_RECONNECT_LAST_MS))
+}

@@ -1,0 +1,102 @@
+//! The loop's part in connections: what is read from one, and what follows when it ends.
+
+use node::{Input, Node, PeerId};
+
+use super::near::{Greeted, greeted};
+use super::{Reactor, Uplink};
+use crate::conn::{Heard, ReadEnd};
+use crate::limits::LAST_READS_MAX;
+use crate::poller::Ready;
+
+impl<N: Node> Reactor<N> {
+    pub(super) fn serve_conn(&mut self, peer: PeerId, ready: Ready) -> ReadEnd {
+        let now = self.clock.now();
+        let Some(conn) = self.peers.get_mut(peer) else {
+            return ReadEnd::Gone;
+        };
+        let mut end = ReadEnd::Drained;
+        let (mut may_speak, mut due) = (true, Vec::new());
+        if ready.readable {
+            end = conn.read(&mut self.scratch, |heard| {
+                let input = match heard {
+                    _ if !may_speak => return,
+                    Heard::Message(message) => Input::Message {
+                        from: peer,
+                        message,
+                    },
+                    // The broker is a peer from the beginning.
+                    Heard::Ready(_) if peer == PeerId::BROKER => return,
+                    Heard::Ready(identity) => {
+                        match greeted((&mut self.greetings, &mut self.near), peer, &identity) {
+                            Greeted::New(kind) => Input::PeerUp { peer, kind },
+                            Greeted::Known(unsent) => return due = unsent,
+                            Greeted::No => return may_speak = false,
+                        }
+                    }
+                };
+                self.node.handle(now, input);
+            });
+        }
+        if !may_speak {
+            end = ReadEnd::Gone;
+        }
+        for message in due {
+            self.send_to(peer, message, None);
+        }
+        self.after_read(peer, ready, end)
+    }
+
+    fn after_read(&mut self, peer: PeerId, ready: Ready, end: ReadEnd) -> ReadEnd {
+        let Some(conn) = self.peers.get_mut(peer) else {
+            return ReadEnd::Gone;
+        };
+        let cause = conn.pid.is_some().then_some(peer);
+        if ready.writable || !conn.is_flushed() {
+            self.peers.touch(peer);
+        }
+        // Now, and not at the end of the turn: it is known who asked.
+        self.do_outputs_of(cause);
+        if end == ReadEnd::Gone {
+            let was_known = self.near_broke(peer);
+            self.drop_conn(peer);
+            if was_known {
+                self.hand_in(Input::PeerDown { peer });
+            }
+        } else {
+            let evicted = self.peers.enforce(peer, &self.poller);
+            self.say_down(evicted);
+        }
+        end
+    }
+
+    /// Takes in what modules have said before one of them ended: its exit may be seen
+    /// before its last words.
+    pub(super) fn hear_modules_out(&mut self) {
+        let ready = Ready {
+            token: 0,
+            readable: true,
+            writable: false,
+        };
+        for peer in self.peers.modules() {
+            for _ in 0..LAST_READS_MAX {
+                if self.serve_conn(peer, ready) != ReadEnd::More {
+                    break;
+                }
+            }
+        }
+    }
+
+    pub(super) fn drop_conn(&mut self, peer: PeerId) {
+        self.peers.remove(peer, &self.poller);
+        self.greetings.take(peer);
+        if peer == PeerId::BROKER {
+            self.uplink = Uplink::None;
+        }
+    }
+
+    pub(super) fn say_down(&mut self, evicted: Vec<PeerId>) {
+        for peer in evicted {
+            self.hand_in(Input::PeerDown { peer });
+        }
+    }
+}
