@@ -66,6 +66,17 @@ pub fn ways(attrs: &Attrs, origin: Origin, line: &Line<'_>) -> Vec<Way> {
     ways
 }
 
+/// What is printed of a line on its way to a broker above that is not there: as rank 0
+/// would have printed it, unless this rank has already.
+pub fn in_place_of_parent(attrs: &Attrs, line: &Line<'_>) -> Option<String> {
+    let is_within = |attr: &Attr| i64::from(line.severity) <= attrs.number(attr);
+    let is_own = line.host.parse() == Ok(attrs.number(&names::RANK));
+    let speaks_for_itself = attrs.value(&names::LOG_STDERR_MODE) == Some("local");
+    let is_printed = is_own && (speaks_for_itself || is_within(&names::LOG_CRITICAL_LEVEL));
+    let is_wanted = is_within(&names::LOG_STDERR_LEVEL) && !is_printed;
+    is_wanted.then(|| format!("{} {}", long_time(line.time), line.short()))
+}
+
 /// Facility "user" of syslog, as the number in front of a line has it (RFC 3164).
 const SYSLOG_USER: u8 = 1 << 3;
 
@@ -190,5 +201,35 @@ mod tests {
         let long = long_time("2026-11-22T06:41:30.527664Z");
         assert_eq!(long, "Nov 22 06:41:30.527664 UTC 2026");
         assert_eq!(long_time("-"), "-");
+    }
+
+    #[test]
+    fn what_the_parent_cannot_print_is_printed_here_once() {
+        for (settings, host, severity, want) in [
+            (&[][..], "1", 3, true),
+            (&[], "1", 6, false),
+            (&["log-stderr-level=6"], "1", 6, true),
+            (&[], "1", 2, false),
+            (&[], "2", 2, true),
+            (&["log-stderr-mode=local"], "1", 3, false),
+        ] {
+            let mut attrs = Attrs::default();
+            attrs.put(&names::RANK, "1");
+            for setting in settings {
+                attrs.set_from_command_line(setting).expect(setting);
+            }
+            let (time, app, text) = ("-", "app", "x");
+            let line = Line {
+                severity,
+                time,
+                host,
+                app,
+                text,
+            };
+            let printed = in_place_of_parent(&attrs, &line);
+            let name = crate::logbook::SEVERITIES[usize::from(severity)];
+            let expect = want.then(|| format!("- app.{name}[{host}]: x"));
+            assert_eq!(printed, expect, "{settings:?} {host} {severity}");
+        }
     }
 }

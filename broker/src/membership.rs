@@ -82,6 +82,12 @@ pub fn settle(attrs: &mut Attrs, member: &Member<'_>) -> Result<(), MembershipEr
     check_links(attrs)
 }
 
+/// The size that is assumed where `broker.quorum` is given as ranks, which is out of date.
+pub fn assumed_quorum(attrs: &Attrs) -> Option<u32> {
+    let text = attrs.value(&BROKER_QUORUM)?;
+    quorum(text).filter(|size| size.to_string() != text)
+}
+
 /// For how many to wait: for all, unless it is said.
 fn settle_quorum(attrs: &mut Attrs, size: u32) -> Result<(), MembershipError> {
     if !attrs.is_given(&BROKER_QUORUM) {
@@ -91,9 +97,6 @@ fn settle_quorum(attrs: &mut Attrs, size: u32) -> Result<(), MembershipError> {
     let text = attrs.value(&BROKER_QUORUM).unwrap_or_default().to_owned();
     match quorum(&text) {
         Some(n) if n <= size => {
-            if n.to_string() != text {
-                tracing::warn!("broker.quorum is now a size - assuming {n}");
-            }
             attrs.put(&BROKER_QUORUM, n.to_string());
             Ok(())
         }
@@ -213,6 +216,20 @@ mod tests {
             &BROKER_QUORUM,
             "Error parsing broker.quorum attribute: 2: the instance has only 1 broker(s)",
         );
+    }
+
+    #[test]
+    fn ranks_in_place_of_a_quorum_are_noticed() {
+        for (text, want) in [
+            ("1", None),
+            ("0", Some(1)),
+            ("0-3", Some(4)),
+            ("9-10", None),
+        ] {
+            let mut attrs = Attrs::default();
+            attrs.put(&BROKER_QUORUM, text);
+            assert_eq!(assumed_quorum(&attrs), want, "{text}");
+        }
     }
 
     #[test]

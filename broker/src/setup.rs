@@ -58,8 +58,12 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         env.contains_key("FLUX_IPADDR_HOSTNAME"),
     );
     let interrupt = signals.as_fd().try_clone_to_owned()?;
+    let assumed = membership::assumed_quorum(&attrs);
     let begun = bootstrap::begin(told(&mut attrs, &config, &env), Some(interrupt))?;
     let rank = begun.rank;
+    if let (0, Some(n)) = (rank, assumed) {
+        eprintln!("flux-broker: warning: broker.quorum is now a size - assuming {n}");
+    }
     check_sinks(&attrs)?;
     let program = match rank {
         0 => initial_program(&args.command, &attrs, &env)?,

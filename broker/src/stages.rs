@@ -69,9 +69,11 @@ impl Broker {
             State::Finalize => self.enter_finalize(cx),
             State::Goodbye => self.enter_goodbye(cx),
             State::UnloadBuiltins => self.shut_rexec(cx),
-            State::Exit => cx.output(Output::Exit {
-                code: self.life.exit_code(),
-            }),
+            State::Exit => {
+                self.print_early_lines(cx);
+                let code = self.life.exit_code();
+                cx.output(Output::Exit { code });
+            }
         }
     }
 

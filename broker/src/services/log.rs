@@ -117,8 +117,8 @@ impl Broker {
         self.dmesg.tell_bytes(cx, &bytes);
     }
 
-    /// Nobody waits for the parent: a line is lost with it. Before it has let us in, lines
-    /// are kept.
+    /// Nobody waits for the parent. Before it has let us in, lines are kept; without it they
+    /// are for our own standard error.
     fn forward_line(&mut self, cx: &mut Cx<Broker>, line: String) {
         match (
             self.tree.parent,
@@ -129,7 +129,26 @@ impl Broker {
                 let append = Append(Raw(line.into()));
                 cx.notify_with(Call::new(&append).to(parent));
             }
-            _ => {}
+            _ => {
+                self.print_early_lines(cx);
+                self.print_line(cx, &line);
+            }
+        }
+    }
+
+    fn print_line(&self, cx: &mut Cx<Broker>, line: &str) {
+        let line = Line::parse(line);
+        let line = line.and_then(|line| log_rules::in_place_of_parent(&self.attrs, &line));
+        if let Some(line) = line {
+            let to = Sink::Stderr;
+            cx.output(Output::Log { to, line });
+        }
+    }
+
+    /// The parent will not get what was kept for it: we end without it.
+    pub(crate) fn print_early_lines(&mut self, cx: &mut Cx<Broker>) {
+        for line in self.log.take_early() {
+            self.print_line(cx, &line);
         }
     }
 

@@ -154,7 +154,10 @@ impl Broker {
             Ok(config) => core.take_parent_config(cx, config),
             Err(_) if core.life_state() >= State::Goodbye => {}
             Err(refusal) => {
-                tracing::error!("config: parent update: {refusal}");
+                // That the parent is lost is said elsewhere.
+                if core.tree.parent == Parent::Here {
+                    tracing::error!("config: parent update: {refusal}");
+                }
                 core.post(cx, Event::SyncFail);
             }
         });

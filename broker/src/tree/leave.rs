@@ -44,7 +44,7 @@ impl Broker {
             if core.life_state() == State::Shutdown {
                 let late: IdSet = core.tree.children.online().collect();
                 let (n, hosts) = (late.count(), core.hosts_of(&late));
-                tracing::warn!("shutdown delayed: waiting for {n} peers: {hosts} (rank {late})");
+                tracing::error!("shutdown delayed: waiting for {n} peers: {hosts} (rank {late})");
                 core.warn_of_children(cx, every);
             }
         });

@@ -62,6 +62,11 @@ impl Broker {
             peer: PeerId::PARENT,
         });
         if self.life_state() < State::Goodbye {
+            if step == Climb::Break {
+                let parent = self.router.topology().parent(self.router.rank());
+                let name = self.tree.name(parent.unwrap_or(0));
+                tracing::error!("{name} is lost: this broker ends, and those below it");
+            }
             self.fail();
         }
         self.post(cx, Event::ParentFail);

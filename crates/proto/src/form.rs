@@ -103,7 +103,13 @@ impl Form {
                     scheme.map_err(|why| format!("error creating '{text}' topology: {why}"));
                 return scheme.map(|_| ());
             }
-            Form::Quorum => quorum(text).is_some(),
+            Form::Quorum if quorum(text).is_some() => true,
+            Form::Quorum => {
+                let words = self.words();
+                return Err(format!(
+                    "Error parsing broker.quorum attribute: must be {words}"
+                ));
+            }
             Form::Ranks => text.parse::<IdSet>().is_ok(),
             Form::Hosts => text
                 .parse::<Hostlist>()
@@ -193,7 +199,12 @@ mod tests {
                 "flat",
                 "error creating 'flat' topology: unknown topology scheme 'flat'",
             ),
-            (F::Quorum, "0-3", "x", "must be a number of brokers"),
+            (
+                F::Quorum,
+                "0-3",
+                "9-10",
+                "Error parsing broker.quorum attribute: must be a number of brokers",
+            ),
             (F::Ranks, "0,3-5", "5-3", "must be an idset of ranks"),
             (F::Hosts, "h[0-3]", "h[", "must be a hostlist"),
         ] {
