@@ -16,7 +16,7 @@ use crate::outcomes::Outcome;
 use crate::state::{Move, State};
 
 /// Wait status of a job that an exception ended and that has none of its own.
-const STATUS_EXCEPTION: i32 = 1 << 8;
+pub(crate) const STATUS_EXCEPTION: i32 = 1 << 8;
 
 impl JobExec {
     /// The job came to its end with this wait status. A second end changes nothing.

@@ -14,7 +14,7 @@ use proto::kvs::{Commit, GetRoot, Lookup, NamespaceList, PRIMARY};
 use proto::{Errno, Refusal};
 
 use crate::core::RETRY;
-use crate::end::remove_namespace;
+use crate::end::{STATUS_EXCEPTION, remove_namespace};
 use crate::job::{Job, Kind};
 use crate::limits::{LEFTOVER_WAIT_S, LOOK_INTERVAL_MS, REATTACH_WAIT_S};
 use crate::process::Process;
@@ -36,6 +36,8 @@ enum Past {
     },
     /// It ended with this status.
     Complete { status: i32 },
+    /// It ended without one: it had failed before anybody knew that it was started.
+    Failed,
 }
 
 impl Past {
@@ -50,14 +52,15 @@ impl Past {
                 status: status.unwrap_or(0),
             };
         }
-        match (find("starting"), find("init")) {
-            (Some(starting), _) => Past::Started {
+        match (find("done"), find("starting"), find("init")) {
+            (Some(_), ..) => Past::Failed,
+            (None, Some(starting), _) => Past::Started {
                 at: starting.timestamp(),
                 is_recoverable: find("recoverable").is_some(),
                 process: find("recoverable").and_then(Process::of),
             },
-            (None, Some(_)) => Past::Init,
-            (None, None) => Past::Nothing,
+            (None, None, Some(_)) => Past::Init,
+            (None, None, None) => Past::Nothing,
         }
     }
 }
@@ -200,7 +203,11 @@ impl JobExec {
         job.log.exists = past != Past::Nothing;
         job.log.in_namespace = !is_mock && job.log.exists;
         match past {
-            Past::Complete { status } => self.finish_again(cx, id, status),
+            Past::Complete { status } => self.finish_again(cx, id, status, true),
+            Past::Failed => {
+                self.raise(cx, id, 0, "job is not recoverable: it had failed before");
+                self.finish_again(cx, id, STATUS_EXCEPTION, reattach);
+            }
             Past::Started { at, .. } if is_mock => self.resume_mock(cx, id, at),
             Past::Started {
                 is_recoverable: true,
@@ -219,8 +226,9 @@ impl JobExec {
         }
     }
 
-    /// The job had ended; only the answers to it are missing, and perhaps the graft.
-    fn finish_again(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32) {
+    /// The job had ended; only the answers to it are missing, and perhaps the graft. What was
+    /// in its guest directory stays: nothing is begun in its place.
+    fn finish_again(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32, is_started: bool) {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
@@ -228,7 +236,7 @@ impl JobExec {
             return;
         }
         job.status = status;
-        job.is_started = true;
+        job.is_started = is_started;
         job.log.is_begun = true;
         job.tell_start(cx);
         job.tell_finish(cx);
@@ -440,6 +448,11 @@ mod tests {
                 is_recoverable: true,
                 process: Some(process),
             },
+        );
+        check(&["init", "done"], Past::Failed);
+        check(
+            &["init", "starting", recoverable, "reattach", "done"],
+            Past::Failed,
         );
         check(
             &["init", "starting", r#"complete {"status":256}"#, "done"],

@@ -244,6 +244,26 @@ fn a_job_that_had_ended_is_only_told_again() {
 }
 
 #[test]
+fn a_job_that_had_failed_before_its_start_was_known_keeps_its_guest_directory() {
+    let mut stage = heir_of_a_running_job();
+    stage.table.put(Seen::Gone);
+    let note = "exception exec 0: job is not recoverable: no job shell on host0 (rank 0)";
+    assert_eq!(
+        stage.ask(&json!({}), false),
+        [note, "namespace removed", "release all true"]
+    );
+    assert_eq!(stage.guest(), "dirref");
+    // Nobody heard the release: job-exec and the job manager died.
+    let mut stage = stage.heir();
+    let log = "{\"timestamp\":1,\"name\":\"starting\"}\n{\"timestamp\":1,\"name\":\"done\"}\n";
+    let key = stage.primary_log();
+    stage.values.insert(key, log.as_bytes().to_vec());
+    let note = "exception exec 0: job is not recoverable: it had failed before";
+    assert_eq!(stage.ask(&json!({}), false), [note, "release all true"]);
+    assert_eq!(stage.guest(), "dirref");
+}
+
+#[test]
 fn a_second_shell_of_a_job_is_refused() {
     let mut stage = heir_of_a_running_job();
     stage.ask(&json!({}), true);
