@@ -4,10 +4,12 @@
 
 #![allow(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     reason = "a program around the simulator, not a part of it"
 )]
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use proto::data::topology::Scheme;
 use sim::tree::Plan;
@@ -63,16 +65,21 @@ fn seeds(first: u64, count: u64, percent: u64) -> bool {
 }
 
 fn count(scheme: Scheme, size: u32, events: u64, cuts: u64) -> bool {
-    let parts = Plan::of_size(scheme, size).count(events as usize, cuts as usize);
     println!("{size} brokers, {scheme}, {events} events, {cuts} links lost");
     println!(
-        "{:8} {:>12} {:>12} {:>12}",
-        "", "all hear", "one on av.", "one at most"
+        "{:8} {:>10} {:>8} {:>8} {:>16} {:>10}",
+        "", "messages", "a broker", "at most", "pulses/broker/s", "real time"
     );
-    for (part, counts) in parts {
+    let mut began = Instant::now();
+    let plan = Plan::of_size(scheme, size);
+    plan.count(events as usize, cuts as usize, |part, counts| {
         let (all, most) = counts.summary();
-        let average = all as f64 / f64::from(size);
-        println!("{part:8} {all:12} {average:12.1} {most:12}");
-    }
+        let size = f64::from(size);
+        let average = all as f64 / size;
+        let pulses = counts.pulses as f64 / size / counts.time.as_secs_f64().max(1.0);
+        let real = began.elapsed().as_secs_f64();
+        began = Instant::now();
+        println!("{part:8} {all:10} {average:8.1} {most:8} {pulses:16.2} {real:8.2} s");
+    });
     true
 }

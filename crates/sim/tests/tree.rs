@@ -45,15 +45,49 @@ fn one_seed_gives_one_trace() {
     }
 }
 
+/// Messages of each part: all of them, the most of one broker, and pulses a broker and second.
+fn count(size: u32, n_cuts: usize) -> Vec<(String, u64, u64, f64)> {
+    let mut parts = Vec::new();
+    Plan::of_size(Scheme::Kary(4), size).count(50, n_cuts, |part, counts| {
+        let (all, most) = counts.summary();
+        let pulses = counts.pulses as f64 / f64::from(size) / counts.time.as_secs_f64();
+        parts.push((part.to_owned(), all, most, pulses));
+    });
+    parts
+}
+
 #[test]
 fn what_a_broker_hears_does_not_grow_with_the_instance() {
-    let [small, large] = [100, 400].map(|size| Plan::of_size(Scheme::Kary(4), size).count(50, 3));
-    for ((part, small), (_, large)) in small.iter().zip(&large) {
-        let ((small, small_most), (large, large_most)) = (small.summary(), large.summary());
-        assert!(large < 5 * small, "{part}: all hear {small}, then {large}");
+    let [small, large] = [60, 240].map(|size| count(size, 3));
+    for (small, large) in small.into_iter().zip(large) {
+        let (part, all, most, _) = small;
         assert!(
-            large_most < 2 * small_most,
-            "{part}: one hears {small_most}, then {large_most}"
+            large.1 < 5 * all,
+            "{part}: all hear {all}, then {}",
+            large.1
+        );
+        assert!(
+            large.2 < 2 * most,
+            "{part}: one hears {most}, then {}",
+            large.2
+        );
+        assert!(
+            large.3 < 1.5,
+            "{part}: {} pulses a broker and second",
+            large.3
         );
     }
+}
+
+#[test]
+fn what_a_lost_link_costs_does_not_grow_with_the_instance() {
+    let loss = |size, n_cuts| {
+        let parts = count(size, n_cuts);
+        let loss = parts.iter().find(|(part, ..)| part == "loss");
+        loss.map_or(0, |(_, all, ..)| *all)
+    };
+    let of_10 = |size| loss(size, 10) - loss(size, 0);
+    let (small, large) = (of_10(60), of_10(240));
+    assert!(small > 0, "a loss is told");
+    assert!(large < 3 * small, "10 links cost {small}, then {large}");
 }

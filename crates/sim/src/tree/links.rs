@@ -196,7 +196,7 @@ impl Brokers {
     }
 
     fn deliver(&mut self, rank: usize, from: PeerId, message: Message) {
-        self.counts.count(rank);
+        self.counts.count(rank, &message);
         self.note(|| format!("{from:?} -> broker {rank}: {}", node::probe::line(&message)));
         if message.topic() == Goodbye::TOPIC && from != PeerId::PARENT {
             let child = self.links.get_mut(from).map(|link| link.child);

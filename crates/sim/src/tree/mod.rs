@@ -82,6 +82,8 @@ pub struct Brokers {
     island: Vec<usize>,
     faults: u64,
     counts: Counts,
+    /// When counting began.
+    counted: Duration,
     trace: Option<Vec<String>>,
 }
 
@@ -103,6 +105,7 @@ impl Brokers {
             programs: Programs::new(size as usize),
             links: Links::default(),
             counts: Counts::new(size as usize),
+            counted: Duration::from_secs(1),
             trace: traced.then(Vec::new),
             rng: Rng::new(seed),
             now: Now {

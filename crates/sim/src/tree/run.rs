@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use node::Input;
 use proto::data::topology::Scheme;
+use proto::overlay::control;
+use wire::{Kind, Message};
 
 use super::links::Way;
 use super::{Brokers, Due};
@@ -60,7 +62,12 @@ pub struct TreeReport {
 /// Messages that brokers have taken in from each other.
 #[derive(Debug, Clone)]
 pub struct Counts {
+    /// All but those that say no more than that one is there.
     by_rank: Vec<u64>,
+    /// Those.
+    pub pulses: u64,
+    /// In how much time, as brokers see it.
+    pub time: Duration,
     /// Ranks in the order in which their parents have heard their goodbye.
     pub(super) goodbyes: Vec<usize>,
 }
@@ -69,23 +76,26 @@ impl Counts {
     pub(super) fn new(size: usize) -> Counts {
         Counts {
             by_rank: vec![0; size],
+            pulses: 0,
+            time: Duration::ZERO,
             goodbyes: Vec::new(),
         }
     }
 
-    pub(super) fn count(&mut self, rank: usize) {
-        self.by_rank[rank] += 1;
+    pub(super) fn count(&mut self, rank: usize, message: &Message) {
+        match message.kind {
+            Kind::Control {
+                control: control::HEARTBEAT,
+                ..
+            } => self.pulses += 1,
+            _ => self.by_rank[rank] += 1,
+        }
     }
 
     /// All, and the most that one broker has taken in.
     pub fn summary(&self) -> (u64, u64) {
         let most = self.by_rank.iter().max();
         (self.by_rank.iter().sum(), most.copied().unwrap_or(0))
-    }
-
-    fn take(&mut self) -> Counts {
-        let size = self.by_rank.len();
-        std::mem::replace(self, Counts::new(size))
     }
 }
 
@@ -136,14 +146,13 @@ impl Plan {
         }
     }
 
-    /// Starts all, passes events, cuts links, stops. Gives the messages of each part by its
+    /// Starts all, passes events, cuts links, stops. Tells the messages of each part under its
     /// name.
-    pub fn count(self, n_events: usize, n_cuts: usize) -> Vec<(&'static str, Counts)> {
+    pub fn count(self, n_events: usize, n_cuts: usize, mut tell: impl FnMut(&str, &Counts)) {
         let mut brokers = Brokers::new(self.scheme, self.size, self.seed, self.traced);
-        let mut parts = Vec::new();
         brokers.start_all();
         brokers.pass(ECHO);
-        parts.push(("start", brokers.counts.take()));
+        tell("start", &brokers.take_counts());
         for _ in 0..n_events {
             let rank = brokers.rng.below(brokers.sites.len());
             brokers.publish(rank);
@@ -153,21 +162,29 @@ impl Plan {
         for rank in 0..brokers.sites.len() {
             assert_eq!(brokers.programs.n_heard(rank), n_events, "rank {rank}");
         }
-        parts.push(("events", brokers.counts.take()));
+        tell("events", &brokers.take_counts());
         for _ in 0..n_cuts {
             let rank = 1 + brokers.rng.below(brokers.sites.len() - 1);
             brokers.cut(rank, &[Way::Up, Way::Down]);
         }
         brokers.come_to_rest();
         brokers.check_truth();
-        parts.push(("loss", brokers.counts.take()));
+        tell("loss", &brokers.take_counts());
         brokers.stop_all();
-        parts.push(("stop", brokers.counts.take()));
-        parts
+        tell("stop", &brokers.take_counts());
     }
 }
 
 impl Brokers {
+    /// What was counted since the last time.
+    fn take_counts(&mut self) -> Counts {
+        let size = self.sites.len();
+        let mut counts = std::mem::replace(&mut self.counts, Counts::new(size));
+        counts.time = self.now.mono.saturating_sub(self.counted);
+        self.counted = self.now.mono;
+        counts
+    }
+
     fn start_all(&mut self) {
         for rank in 0..self.sites.len() {
             let wait = self.up_to(START_MS);
