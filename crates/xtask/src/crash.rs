@@ -2,16 +2,18 @@
 //! looks from outside whether everything acknowledged is still there.
 //!
 //! It knows nothing of the code under test but what clients are promised. Read on in
-//! `crash/kvs.rs` (keys and versions) and `crash/jobs.rs` (jobs, commands and streams).
+//! `crash/kvs.rs` (keys and versions), `crash/jobs.rs` (jobs, commands and streams) and
+//! `crash/tree.rs` (many brokers).
 
 mod jobs;
 mod kvs;
 mod tally;
+mod tree;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use tally::Tally;
+pub use tally::Tally;
 
 /// Kill processes under load and look for what was acknowledged
 #[derive(clap::Args)]
@@ -22,6 +24,12 @@ pub struct CrashArgs {
     /// How many times to kill, in each part
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     kills: u64,
+    /// Kill, pause and cut off brokers of a tree instead
+    #[arg(long, conflicts_with_all = ["part", "kills"])]
+    tree: bool,
+    /// How many faults in the tree
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "tree")]
+    count: u64,
     /// How many clients write at once
     #[arg(long, value_name = "N", default_value_t = 4)]
     writers: usize,
@@ -42,6 +50,24 @@ pub struct CrashArgs {
     programs: Option<PathBuf>,
 }
 
+impl CrashArgs {
+    /// A few faults in a tree, for a few seconds.
+    pub fn short(programs: &Path) -> CrashArgs {
+        CrashArgs {
+            part: Part::All,
+            kills: 0,
+            tree: true,
+            count: 12,
+            writers: 1,
+            submitters: 1,
+            memory: 256,
+            seed: 1,
+            keep: None,
+            programs: Some(programs.to_owned()),
+        }
+    }
+}
+
 /// What is under load while processes are killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
@@ -60,6 +86,11 @@ pub fn crash(args: &CrashArgs) -> Result<bool> {
         None => crate::bench::build("release")?,
     };
     let mut tally = Tally::default();
+    if args.tree {
+        tree::crash(args, &programs, &mut tally)?;
+        tally.print();
+        return Ok(tally.is_clean());
+    }
     if args.part != Part::Jobs {
         kvs::crash(args, &programs, &mut tally)?;
     }

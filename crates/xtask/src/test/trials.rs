@@ -1,6 +1,6 @@
 //! The tools that look for what nobody thought of, each in a short form that counts as one
-//! test: `attack` and `damage`. The long forms are commands of their own; `crash` has its
-//! short form in `t/`.
+//! test: `attack`, `damage` and `crash --tree`. The long forms are commands of their own; the
+//! rest of `crash` has its short form in `t/`.
 
 use std::path::Path;
 
@@ -8,12 +8,14 @@ use anyhow::Result;
 
 use super::tally::Tally;
 use crate::attack::{AttackArgs, attack};
+use crate::crash::{CrashArgs, crash};
 use crate::damage::{DamageArgs, damage};
 
 /// Runs each tool against the programs in `programs`.
 pub fn run(programs: &Path) -> Tally {
     let mut tally = counted("attack", attack(&AttackArgs::short(programs)));
     tally += counted("damage", damage(&DamageArgs::short(programs)));
+    tally += counted("crash --tree", crash(&CrashArgs::short(programs)));
     tally
 }
 
