@@ -51,6 +51,10 @@ pub const CREDIT_WAITING_MAX: usize = 1 << 17;
 /// The same for a client of a guest.
 pub const CREDIT_WAITING_OF_GUEST_MAX: usize = 1 << 12;
 
+/// Answers to subscriptions that wait until the brokers above know of them. When full, a
+/// further one is answered ENOBUFS.
+pub const SUBSCRIBING_MAX: usize = 65_536;
+
 /// Groups that a broker is in. A further one is answered ENOBUFS.
 pub const GROUPS_MAX: usize = 4096;
 

@@ -1,15 +1,17 @@
 //! Events: up to rank 0, which gives each its place in the one sequence, and from there
 //! to all who subscribed (protocol/20 section 9).
 //!
-//! A broker is sent only what somebody on it or below it has subscribed to; it tells its
-//! parent so. Both go over one link, in order, so a client that is answered that it has
-//! subscribed gets every event that anything it says later may cause. Numbers that are
-//! missing below rank 0 were not wanted; links lose nothing as long as they hold.
+//! A broker is sent only what somebody on it or below it has subscribed to; it asks its
+//! parent for that, and the parent its own. The first who wants a topic is answered when all
+//! of them know, so it gets every event that is published after it was told so, by whomever
+//! (`asked.rs`). Numbers that are missing below rank 0 were not wanted; links lose nothing
+//! as long as they hold, and a broker whose link does not hold ends.
 
 use proto::Method;
 use proto::event::{Subscribe, Unsubscribe};
 use wire::{Errno, Flags, Kind, Message};
 
+use super::asked::Kept;
 use super::links::Link;
 use super::{Hop, Out, Router};
 use crate::limits::SUBSCRIBED_BYTES_MAX;
@@ -98,6 +100,11 @@ impl Router {
             false => return Err(Errno::ENOBUFS),
         };
         self.want(topic);
+        if let Some(number) = self.asked.number_of(topic)
+            && let Some(link) = self.links.get_mut(&hop)
+        {
+            link.asked = number;
+        }
         Ok(())
     }
 
@@ -122,49 +129,108 @@ impl Router {
         let is_new = !self.wanted.has(topic);
         if !self.wanted.add(topic) {
             // There is no room to know when it is not wanted any more.
-            self.tell_parent(&subscribe(""));
+            self.ask_parent("");
         } else if is_new {
-            self.tell_parent(&subscribe(topic));
+            self.ask_parent(topic);
         }
     }
 
     pub(super) fn want_no_more(&mut self, topic: &str) {
         if self.place.rank != 0 && self.wanted.remove(topic) && !self.wanted.has(topic) {
             let topic = topic.to_owned();
-            self.tell_parent(&Unsubscribe { topic });
+            let request = self.to_parent(&Unsubscribe { topic });
+            if let Some(mut request) = request {
+                request.set_flag(Flags::NORESPONSE, true);
+                self.send(Hop::Here, Hop::Parent, request);
+            }
         }
     }
 
     /// Tells the parent, which has just come, all that is wanted here.
-    pub(super) fn tell_parent_all(&mut self) {
-        let wanted: Vec<Subscribe> = self
-            .wanted
-            .topics()
-            .map(|(topic, _)| subscribe(topic))
-            .collect();
-        for request in wanted {
-            self.tell_parent(&request);
+    pub(super) fn ask_parent_all(&mut self) {
+        let topics = self.wanted.topics().map(|(topic, _)| topic.to_owned());
+        for topic in topics.collect::<Vec<_>>() {
+            self.ask_parent(&topic);
         }
     }
 
-    fn tell_parent<M: Method>(&mut self, request: &M) {
-        let parent = self.place.topology.parent(self.place.rank);
-        let Some(nodeid) = parent.filter(|_| self.links.contains_key(&Hop::Parent)) else {
+    fn ask_parent(&mut self, topic: &str) {
+        let subscribe = Subscribe {
+            topic: topic.to_owned(),
+        };
+        let Some(mut request) = self.to_parent(&subscribe) else {
             return;
         };
+        let number = self.asked.ask(topic);
+        if let Kind::Request { matchtag, .. } = &mut request.kind {
+            *matchtag = number;
+        }
+        self.send(Hop::Here, Hop::Parent, request);
+    }
+
+    /// A request to the parent, if it is there.
+    fn to_parent<M: Method>(&mut self, request: &M) -> Option<Message> {
+        let parent = self.place.topology.parent(self.place.rank);
+        let nodeid = parent.filter(|_| self.links.contains_key(&Hop::Parent))?;
         let mut message = Message::request(M::TOPIC, 0);
         message.kind = Kind::Request {
             nodeid,
             matchtag: 0,
         };
-        message.set_flag(Flags::NORESPONSE, true);
         message.set_payload(request.encode());
         self.stamp_as_owner(&mut message);
-        self.send(Hop::Here, Hop::Parent, message);
+        Some(message)
     }
-}
 
-fn subscribe(topic: &str) -> Subscribe {
-    let topic = topic.to_owned();
-    Subscribe { topic }
+    /// The parent, or a broker in its place, has answered that a subscription is known from
+    /// there on up. Says whether the response is one of that kind.
+    pub(super) fn hears_of_asked(&mut self, response: &Message) -> bool {
+        let is_ours = response.last_route().is_none() && response.topic() == Subscribe::TOPIC;
+        if !is_ours {
+            return false;
+        }
+        if let Kind::Response { errnum, matchtag } = response.kind {
+            if errnum != 0 {
+                tracing::error!("{}: the parent broker says {errnum}", Subscribe::TOPIC);
+            }
+            self.asked.is_heard(matchtag);
+            self.pass_answers();
+        }
+        true
+    }
+
+    /// There is no parent to hear from any more.
+    pub(super) fn ask_no_more(&mut self) {
+        self.asked.all_heard();
+        self.pass_answers();
+    }
+
+    fn pass_answers(&mut self) {
+        for answer in self.asked.take_due() {
+            self.pass_response(Hop::Here, answer);
+        }
+    }
+
+    /// Keeps the answer to a subscription until all above know of it; gives back what need
+    /// not wait.
+    pub(super) fn wait_for_asked(&mut self, mut response: Message) -> Option<Message> {
+        let is_subscribed = response.topic() == Subscribe::TOPIC
+            && matches!(response.kind, Kind::Response { errnum: 0, .. });
+        let link = self.requester(&response).filter(|_| is_subscribed);
+        let asked = link.and_then(|requester| self.links.get(&requester.link));
+        let Some(number) = asked.map(|link| link.asked) else {
+            return Some(response);
+        };
+        match self.asked.keep(number, response) {
+            Ok(()) => None,
+            Err(Kept::Known(response)) => Some(response),
+            Err(Kept::Full(given_back)) => {
+                response = given_back;
+                if let Kind::Response { errnum, .. } = &mut response.kind {
+                    *errnum = Errno::ENOBUFS.0;
+                }
+                Some(response)
+            }
+        }
+    }
 }

@@ -29,6 +29,8 @@ pub(super) struct Link {
     pub identity: Identity,
     pub viewer: Option<Viewer>,
     pub subscriptions: Subscriptions,
+    /// Request to the parent for its last subscription that was not known there.
+    pub asked: u32,
     /// Names that it has registered besides its own.
     pub services: BTreeSet<String>,
 }
@@ -40,6 +42,7 @@ impl Link {
             identity,
             viewer: None,
             subscriptions: Subscriptions::default(),
+            asked: 0,
             services: BTreeSet::new(),
         }
     }
@@ -72,7 +75,7 @@ impl Router {
     pub fn broker_up(&mut self, hop: Hop, peer: PeerId, identity: Identity) {
         self.link_up(hop, peer, Link::new(identity));
         if hop == Hop::Parent {
-            self.tell_parent_all();
+            self.ask_parent_all();
         }
     }
 
@@ -146,6 +149,9 @@ impl Router {
             self.services.remove(name);
         }
         self.drop_subscriptions(&link.subscriptions);
+        if hop == Hop::Parent {
+            self.ask_no_more();
+        }
         let asked = self.pending.requester_left(hop);
         if hop.is_broker() {
             self.tell_of_end(asked);

@@ -10,8 +10,8 @@
 //! again. So a request that crosses ranks gains one hop a broker, and the answer loses
 //! it there.
 //!
-//! Read on in `hop.rs`, then `requests.rs` and `responses.rs`, `events.rs`, `links.rs`
-//! (who comes and goes), `services.rs` (names), and `pending.rs` (what may be answered).
+//! Read on in `hop.rs`, then `requests.rs` and `responses.rs`, `events.rs` and `asked.rs`
+//! (subscriptions on their way up), `links.rs` (who comes and goes), `services.rs` (names), and `pending.rs` (what may be answered).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,6 +20,7 @@ use proto::data::Topology;
 use rustc_hash::FxHashMap;
 use wire::{Identity, Kind, Message, Role, USERID_UNKNOWN};
 
+mod asked;
 mod events;
 mod hop;
 mod links;
@@ -35,6 +36,7 @@ pub(crate) use pending::Call;
 pub use pending::Past;
 use pending::{Pending, Requester};
 
+use asked::Asked;
 use links::Link;
 use subscriptions::Subscriptions;
 
@@ -65,6 +67,8 @@ pub struct Router {
     by_peer: FxHashMap<PeerId, Hop>,
     /// What this broker and those below want of events: rank 0 alone needs no such sum.
     wanted: Subscriptions,
+    /// What of that the parent has not confirmed.
+    asked: Asked,
     pending: Pending,
     /// Methods whose requests modules know by a number.
     recognised: BTreeSet<&'static str>,
@@ -88,6 +92,7 @@ impl Router {
             links: BTreeMap::new(),
             by_peer: FxHashMap::default(),
             wanted: Subscriptions::default(),
+            asked: Asked::default(),
             pending: Pending::numbered_from(first_number),
             recognised: recognised.collect(),
             sequence: 0,

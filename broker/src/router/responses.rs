@@ -6,7 +6,19 @@ use wire::Message;
 use super::{Hop, Out, Router};
 
 impl Router {
-    pub(super) fn route_response(&mut self, from: Hop, mut response: Message) {
+    pub(super) fn route_response(&mut self, from: Hop, response: Message) {
+        match from {
+            Hop::Parent if self.hears_of_asked(&response) => {}
+            Hop::Here => {
+                if let Some(response) = self.wait_for_asked(response) {
+                    self.pass_response(from, response);
+                }
+            }
+            _ => self.pass_response(from, response),
+        }
+    }
+
+    pub(super) fn pass_response(&mut self, from: Hop, mut response: Message) {
         // What we give to others but the parent carries our own identity.
         let is_stamped = match from {
             Hop::Here | Hop::Parent => true,

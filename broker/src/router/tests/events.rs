@@ -1,5 +1,8 @@
 //! Who gives events their numbers, who gets them, and who is told of subscriptions.
 
+use proto::Method;
+use proto::event::Subscribe;
+
 use super::*;
 
 /// A router with these subscriptions, `t.` all of them, that takes in an event.
@@ -133,7 +136,10 @@ fn the_parent_is_told_the_first_and_the_last_that_a_subtree_wants() {
                     panic!("{out:?}");
                 };
                 let payload = message.payload().unwrap().strip_suffix(b"\0").unwrap();
-                assert!(!message.wants_response());
+                assert_eq!(
+                    message.wants_response(),
+                    message.topic() == Subscribe::TOPIC
+                );
                 let Kind::Request { nodeid: 0, .. } = message.kind else {
                     panic!("{message:?}");
                 };
@@ -174,4 +180,75 @@ fn the_parent_is_told_the_first_and_the_last_that_a_subtree_wants() {
     let mut router = stage(0);
     assert_eq!(router.subscribe(CLIENT, "t."), Ok(()));
     told(&mut router, &[]);
+}
+
+/// What is to be done, without payloads.
+fn said(router: &mut Router) -> Vec<String> {
+    let lines = out(router).into_iter();
+    let plain = |line: String| line.split("  {").next().unwrap_or_default().to_owned();
+    lines.map(plain).collect()
+}
+
+/// What the parent has answered, or ENOMEM.
+fn heard(matchtag: u32, is_well: bool) -> Message {
+    let errnum = if is_well { 0 } else { Errno::ENOMEM.0 };
+    let mut response = request(0, Subscribe::TOPIC, &[]).into_response(errnum, Bytes::new());
+    response.kind = Kind::Response { errnum, matchtag };
+    response
+}
+
+/// A client or broker subscribes, and its answer is given.
+fn subscribe(router: &mut Router, hop: Hop, name: &str, topic: &str, expect: &[&str]) {
+    if hop.is_broker() {
+        router.take_in(hop, request(router.rank(), Subscribe::TOPIC, &[]));
+        assert_eq!(said(router), ["here: asked event.subscribe b3"]);
+    }
+    assert_eq!(router.subscribe(hop, topic), Ok(()));
+    let answer = request(0, Subscribe::TOPIC, &[name]).into_response(0, Bytes::new());
+    router.route(Hop::Here, answer);
+    assert_eq!(said(router), expect, "{hop:?} {topic}");
+}
+
+const ASKED: &str = "parent: asked event.subscribe";
+
+#[test]
+fn the_first_who_subscribes_is_answered_when_all_above_know_and_others_at_once() {
+    let mut router = stage(1);
+    subscribe(&mut router, CLIENT, "c", "t.", &[ASKED]);
+    // Who comes meanwhile waits too, but not for what is known or not wanted from above.
+    subscribe(&mut router, OTHER, "d", "t.", &[]);
+    subscribe(&mut router, CHILD, "b3", "u.", &[ASKED]);
+    router.take_in(Hop::Parent, heard(2, true));
+    assert_eq!(said(&mut router), ["child3: ok event.subscribe"]);
+    router.take_in(Hop::Parent, heard(2, true));
+    router.take_in(Hop::Parent, heard(9, true));
+    assert_eq!(said(&mut router), [""; 0]);
+    router.take_in(Hop::Parent, heard(1, true));
+    let both = ["c: ok event.subscribe", "d: ok event.subscribe"];
+    assert_eq!(said(&mut router), both);
+    subscribe(&mut router, GUESTS, "g", "t.", &["g: ok event.subscribe"]);
+    // Rank 0 has nobody to wait for.
+    let mut router = stage(0);
+    subscribe(&mut router, CLIENT, "c", "t.", &["c: ok event.subscribe"]);
+}
+
+#[test]
+fn nobody_waits_for_a_parent_that_is_lost_or_does_not_want_to() {
+    let mut router = stage(1);
+    subscribe(&mut router, CLIENT, "c", "t.", &[ASKED]);
+    router.link_down(Hop::Parent);
+    assert_eq!(said(&mut router), ["c: ok event.subscribe"]);
+    // Who has no parent yet is not part of the tree.
+    subscribe(&mut router, CLIENT, "c", "u.", &["c: ok event.subscribe"]);
+    router.broker_up(Hop::Parent, PeerId(20), id("b0"));
+    assert_eq!(said(&mut router), [ASKED, ASKED]);
+    router.take_in(Hop::Parent, heard(2, false));
+    router.take_in(Hop::Parent, heard(3, false));
+    subscribe(&mut router, CLIENT, "c", "t.", &["c: ok event.subscribe"]);
+    // One who leaves while it waits is not answered.
+    subscribe(&mut router, CLIENT, "c", "v.", &[ASKED]);
+    router.link_down(CLIENT);
+    said(&mut router);
+    router.take_in(Hop::Parent, heard(4, true));
+    assert_eq!(said(&mut router), [""; 0]);
 }

@@ -1,7 +1,8 @@
 //! A program on each rank that pings, publishes and listens, and the checkers of what it
 //! is told: each request is answered once by the one it was for, over the shortest way, or
 //! the broker that the program sits on has ended; an event comes once, everywhere under
-//! the same number, and between the first and the last that one hears none is missing.
+//! the same number, and none is missing between the first and the last that one hears, nor
+//! of those that were published after it was told that it has subscribed.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -40,6 +41,8 @@ struct Program {
     is_connected: bool,
     waiting: BTreeMap<u32, Asked>,
     is_ready: bool,
+    /// The last event that was published, by whomever, when it had subscribed.
+    since: u64,
     /// The events that it has heard, in order: the life of rank 0, and the number.
     heard: Vec<(u64, u32)>,
     other: Option<Message>,
@@ -51,6 +54,8 @@ pub(super) struct Programs {
     all: Vec<Program>,
     last_tag: u32,
     n_published: u64,
+    /// Whether rank 0 publishes as soon as anybody has subscribed.
+    pub is_prompt: bool,
     /// Number of each event by its topic.
     numbers: BTreeMap<String, u32>,
     /// Events by the life of rank 0 in which somebody heard them first, and number.
@@ -65,6 +70,7 @@ impl Programs {
             all: (0..size).map(|_| Program::default()).collect(),
             last_tag: 0,
             n_published: 0,
+            is_prompt: false,
             numbers: BTreeMap::new(),
             lives: BTreeMap::new(),
             answered: 0,
@@ -105,6 +111,9 @@ impl Programs {
         if first.0 == last.0 {
             let all: Vec<_> = self.lives.range(*first..=*last).map(|(n, _)| *n).collect();
             assert_eq!(program.heard, all, "rank {rank} has missed events");
+            let mut before = self.lives.range((first.0, 0)..*first);
+            let missed = before.find(|(_, topic)| number_in(topic) > program.since);
+            assert_eq!(missed, None, "rank {rank} had subscribed before");
         }
     }
 
@@ -114,6 +123,12 @@ impl Programs {
             self.check_heard(rank, program);
         }
     }
+}
+
+/// Which of all that were published an event is.
+fn number_in(topic: &str) -> u64 {
+    let number = topic.strip_prefix(TOPIC).and_then(|text| text.parse().ok());
+    number.unwrap_or(0)
 }
 
 impl Brokers {
@@ -231,7 +246,12 @@ impl Brokers {
             }
             Asked::Subscribed => {
                 assert!(is_ok, "rank {rank} cannot subscribe: {errno}");
-                self.programs.all[rank].is_ready = true;
+                let since = self.programs.n_published;
+                let program = &mut self.programs.all[rank];
+                (program.is_ready, program.since) = (true, since);
+                if self.programs.is_prompt && self.programs.is_ready(0) {
+                    self.publish(0);
+                }
             }
             Asked::Ping(target, n_brokers) => {
                 self.programs.answered += 1;

@@ -128,6 +128,7 @@ impl Plan {
     /// Runs it. Panics when a checker speaks.
     pub fn run(self) -> TreeReport {
         let mut brokers = Brokers::new(self.scheme, self.size, self.seed, self.traced);
+        brokers.programs.is_prompt = true;
         brokers.start_all();
         brokers.restarts = self.restarts;
         for _ in 0..60 {
@@ -192,8 +193,6 @@ impl Brokers {
         }
         self.pass(Duration::from_millis(START_MS as u64));
         self.wait_until("all run", |brokers| brokers.all_ready());
-        // Rank 0 knows of all subscriptions.
-        self.pass(ECHO);
     }
 
     fn all_ready(&self) -> bool {
