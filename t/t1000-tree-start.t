@@ -146,6 +146,14 @@ test_expect_success 'but not where rank 0 alone counts' '
 	test_grep "flux-start: 1 (pid [0-9]*) Killed" err
 '
 
+test_expect_success 'the command lines are shown on demand, and nothing is started' '
+	flux start -s 2 --noexec --test-hosts="h[0-1]" -Sa.b=c touch made 2>actual && cat actual &&
+	test 2 = $(wc -l <actual) && test ! -e made &&
+	test_grep "^flux-start: 0: .*flux-broker .*--setattr=hostname=h0 touch made$" actual &&
+	test_grep "^flux-start: 1: .*flux-broker .*--setattr=hostname=h1$" actual &&
+	start 2 -v true 2>actual && test_grep "^flux-start: 1: .*flux-broker" actual
+'
+
 test_expect_success 'a given folder stays, unless it is said to go' '
 	mkdir "$TMPDIR/run" &&
 	start 2 --test-rundir="$TMPDIR/run" true && test -d "$TMPDIR/run" &&

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use broker::Links;
 use broker::membership::{self, Member};
-use keys::KeyPair;
+use keys::{Certificate, KeyPair};
 use pmi::Client;
 use proto::attr::names;
 use proto::data::topology::Scheme;
@@ -16,6 +16,9 @@ use runtime::Overlay;
 
 use super::card::Card;
 use super::{Begun, Met, Told, Way, address, overlay};
+
+/// Variable of a launcher that starts brokers again on demand.
+const START_URI: &str = "FLUX_START_URI";
 
 /// What the launcher has said, and the way to it.
 pub struct Launch {
@@ -138,7 +141,8 @@ impl Launch {
 
 impl Meeting {
     fn hold(&mut self, told: Told<'_>, rundir: &Path, uuid: &str) -> anyhow::Result<Overlay> {
-        let pair = KeyPair::new()?;
+        let is_kept = told.env.contains_key(START_URI);
+        let pair = own_key(&rundir.join(format!("key-{}", self.rank)), is_kept)?;
         let mut overlay = overlay(told.attrs, &pair, true)?;
         let host = told
             .attrs
@@ -246,6 +250,24 @@ impl Meeting {
     }
 }
 
+/// A key pair for this broker. A launcher that may start it again has it kept in the rundir
+/// that its brokers share: its parent knows no other key for its rank.
+fn own_key(path: &Path, is_kept: bool) -> anyhow::Result<KeyPair> {
+    if !is_kept {
+        return Ok(KeyPair::new()?);
+    }
+    if path.exists() {
+        return Ok(Certificate::load(path)?.pair);
+    }
+    let certificate = Certificate {
+        metadata: Vec::new(),
+        pair: KeyPair::new()?,
+    };
+    let saved = certificate.save(path);
+    saved.with_context(|| format!("{}: cannot keep the key of this broker", path.display()))?;
+    Ok(certificate.pair)
+}
+
 fn no_key(rank: u32) -> anyhow::Error {
     anyhow!("the card of rank {rank} has no key: it is no broker of this version")
 }
@@ -266,6 +288,18 @@ mod tests {
         check("(vector,(0,1,4))", 4, Some("0-3"));
         check("(vector)", 2, None);
         check("nonsense", 2, None);
+    }
+
+    #[test]
+    fn a_broker_that_is_started_again_has_its_key_again() {
+        let folder = tempfile::tempdir().expect("the test has set this up");
+        let path = folder.path().join("key-1");
+        let key = |is_kept| own_key(&path, is_kept).expect("a key").public();
+        let first = key(true);
+        assert_eq!(key(true), first);
+        assert_ne!(key(false), first);
+        std::fs::write(&path, "nonsense").expect("the test has set this up");
+        assert!(own_key(&path, true).is_err());
     }
 
     #[test]

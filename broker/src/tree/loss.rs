@@ -65,7 +65,10 @@ impl Broker {
             if step == Climb::Break {
                 let parent = self.router.topology().parent(self.router.rank());
                 let name = self.tree.name(parent.unwrap_or(0));
-                tracing::error!("{name} is lost: this broker ends, and those below it");
+                match self.life_state() {
+                    State::Join => tracing::error!("rank {} hung up", parent.unwrap_or(0)),
+                    _ => tracing::error!("{name} is lost: this broker ends, and those below it"),
+                }
             }
             self.fail();
         }

@@ -67,8 +67,7 @@ impl Launcher {
 
     fn run(&mut self, cx: &mut Cx<Launcher>, rank: u32) {
         if self.plan.verbose {
-            let line = format!("flux-start: {rank}: {}", self.plan.argv(rank).join(" "));
-            say_line(cx, line);
+            say_line(cx, self.plan.shown(rank));
         }
         let child = cx.spawn(self.plan.spawn(rank));
         if let Some(broker) = self.brokers.get_mut(rank as usize) {

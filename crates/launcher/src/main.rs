@@ -44,6 +44,9 @@ struct Args {
     /// Print command lines
     #[arg(long)]
     verbose: bool,
+    /// Print command lines, and do nothing else
+    #[arg(long)]
+    noexec: bool,
     /// Word of the initial program, which rank 0 runs
     #[arg(long = "command", allow_hyphen_values = true)]
     command: Vec<String>,
@@ -57,6 +60,9 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> anyhow::Result<i32> {
+    if args.noexec {
+        return show(&args);
+    }
     let ours = [
         Signal::SIGHUP,
         Signal::SIGINT,
@@ -92,6 +98,17 @@ fn run(args: Args) -> anyhow::Result<i32> {
         let _ = std::fs::remove_dir_all(&rundir);
     }
     Ok(result?)
+}
+
+/// Shows how brokers would be started, in a folder that is not made.
+fn show(args: &Args) -> anyhow::Result<i32> {
+    let made = || std::env::temp_dir().join("flux-XXXXXX");
+    let rundir = args.rundir.clone().unwrap_or_else(made);
+    let plan = plan(args, &rundir, &rundir.join("start"))?;
+    for rank in 0..plan.size {
+        eprintln!("{}", plan.shown(rank));
+    }
+    Ok(0)
 }
 
 fn plan(args: &Args, rundir: &Path, socket: &Path) -> anyhow::Result<Plan> {

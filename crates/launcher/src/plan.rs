@@ -55,6 +55,11 @@ pub(crate) const PMI_FD: &str = "PMI_FD";
 const SIGTERM: i32 = 15;
 
 impl Plan {
+    /// The command line of a broker, for the user.
+    pub fn shown(&self, rank: u32) -> String {
+        format!("flux-start: {rank}: {}", self.argv(rank).join(" "))
+    }
+
     /// The command line of a broker.
     pub(crate) fn argv(&self, rank: u32) -> Vec<String> {
         let mut argv = self.broker.clone();

@@ -89,27 +89,20 @@ impl Run for Start {
 }
 
 impl Start {
-    /// Becomes the launcher of several brokers; comes back only when that fails, or when
-    /// the command lines alone are wanted.
+    /// Becomes the launcher of several brokers; comes back only when that fails.
     fn launch(&self, flux: &mut Flux, args: Vec<OsString>) -> Result<CliError, CliError> {
         let words = self.wrap.iter().flat_map(|words| words.split(','));
         let mut broker: Vec<OsString> = words.map(OsString::from).collect();
         broker.push(program("flux-broker")?.into_os_string());
         broker.extend(args);
-        let is_verbose = self.noexec || self.verbose > 0;
-        let args = self
+        let is_verbose = self.verbose > 0;
+        let mut args = self
             .brokers
             .launcher_args(&broker, &self.command, is_verbose)?;
-        let launcher = program("flux-launcher")?;
         if self.noexec {
-            let words: Vec<_> = args.iter().map(|word| word.to_string_lossy()).collect();
-            flux.note(format_args!(
-                "flux-start: {} {}",
-                launcher.display(),
-                words.join(" ")
-            ))?;
-            return Ok(CliError::exit(0));
+            args.insert(0, "--noexec".into());
         }
+        let launcher = program("flux-launcher")?;
         Ok(crate::external::become_program(
             flux,
             launcher.as_os_str(),
