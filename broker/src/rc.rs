@@ -100,7 +100,7 @@ pub const MODULES: &[Entry] = &[
         name: "job-exec",
         needs: &["job-manager"],
         from: Personality::Job,
-        everywhere: false,
+        everywhere: true,
     },
     Entry {
         name: "sched-simple",

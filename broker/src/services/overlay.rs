@@ -5,7 +5,7 @@ use std::time::Duration;
 use node::{Cx, Peer, Routes, Stream};
 use proto::overlay::{
     DisconnectError, DisconnectParent, DisconnectSubtree, Goodbye, Health, Hello, HelloError,
-    Monitor, Stats, StatsGet, Topology, TopologyError, Tree, Welcome,
+    Monitor, RankError, RankOf, RankReply, Stats, StatsGet, Topology, TopologyError, Tree, Welcome,
 };
 use proto::{Empty, Errno, Refusal};
 
@@ -17,6 +17,7 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
         .stream::<Health>(health)
         .on::<Topology>(topology)
+        .on::<RankOf>(rank_of)
         .on::<StatsGet>(stats_get)
         .stream::<Monitor>(monitor)
         .on::<Hello>(hello)
@@ -70,6 +71,21 @@ fn tree(topology: &proto::data::Topology, rank: u32) -> Tree {
         rank,
         size: topology.descendants(rank) + 1,
         children: children.map(|child| tree(topology, *child)).collect(),
+    }
+}
+
+/// Which child it is that sends under an identity. What it says of programs behind it is left
+/// out: the link is stamped, the rest is not.
+fn rank_of(
+    core: &mut Broker,
+    _: &mut Cx<Broker>,
+    _: &Peer,
+    req: RankOf,
+) -> Result<RankReply, RankError> {
+    let identity = wire::Identity::new(&req.uuid);
+    match identity.and_then(|identity| core.router.link_of(&identity)) {
+        Some(Hop::Child(rank)) => Ok(RankReply { rank }),
+        _ => Err(RankError::NotChild),
     }
 }
 

@@ -28,8 +28,6 @@ pub struct Input {
     waits: VecDeque<(Reply<Stdin>, Vec<usize>)>,
     /// How much came.
     bytes: u64,
-    /// More than the job may have came, which was said.
-    is_too_much: bool,
     /// Tasks of other shells whose end was said.
     ended: IdSet,
     /// Bytes of the log that were read, if another shell writes it.
@@ -90,11 +88,7 @@ impl JobShell {
                  amounts of input"
             );
             reply.send(cx, Err(StdinError::TooMuch));
-            // What a client has sent before it knew is refused without a further word.
-            if !std::mem::replace(&mut self.input.is_too_much, true) {
-                self.fatal(cx, 1, &why);
-            }
-            return;
+            return self.fatal(cx, 1, &why);
         }
         self.log_input(cx, &job, &data);
         self.queue_input(cx, &local, &bytes, data.is_eof());

@@ -1,7 +1,8 @@
 //! job-exec.*: running jobs (RFC 32, protocol/13 sections 5 to 7).
 //!
-//! `start` is called by the job manager; `shell-*` by job shells: see `shells.rs`. Read on in
-//! `job_shell.rs` for what clients ask of a shell.
+//! `start` is called by the job manager; `shell-*` by job shells: see `shells.rs`; `join` and
+//! `report` by the job-execs of other ranks: see `hands.rs`. Read on in `job_shell.rs` for what
+//! clients ask of a shell.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +13,13 @@ use crate::data::JobId;
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
+mod hands;
 mod shells;
 
+pub use hands::{
+    AtBarrier, Dismissal, Ended, Held, How, Join, JoinError, Launch, Letter, News, Open, Order,
+    Orders, Pressure, Receipt, Report, Task, Wrote,
+};
 pub use shells::{
     BarrierOpen, Heard, LostShells, ShellBarrier, ShellBarrierError, ShellError, ShellExit,
     ShellHear, ShellHello, ShellJob, ShellOrder, ShellTell, ShellTellError, Told,
@@ -164,6 +170,10 @@ pub struct JobStats {
     pub active_ranks: String,
 }
 
+/// Event: the job-exec of rank 0 can be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ready;
+
 /// Event: an exception was raised on a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobException {
@@ -228,6 +238,9 @@ crate::json_payloads!(
     ShellTell,
     ShellHear,
     Heard,
+    Join,
+    Report,
+    Orders,
     Expiration,
     Override,
     ShellHello,
@@ -236,9 +249,11 @@ crate::json_payloads!(
     Stats,
     JobException,
 );
-crate::no_payloads!(StatsGet);
+crate::no_payloads!(StatsGet, Ready);
 
 crate::events! {
+    Ready = "job-exec.ready" (OWNER), private
+        : "The job-exec of rank 0 was started, again maybe: those that have not joined join.";
     JobException = "job-exception" (OWNER), private
         : "An exception was raised on a job. Published by job-manager.";
 }
@@ -246,7 +261,7 @@ crate::events! {
 crate::methods! {
     Start = "job-exec.start" (OWNER) => Progress, Refusal, Stream
         : "Starts a job; answered at every step of its life.";
-    CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent
+    CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent, Later
         : "Says which ranks a job cannot go on without.";
     ShellBarrier = "job-exec.shell-barrier" (USER) => BarrierOpen, ShellBarrierError, idempotent, Later
         : "Holds a shell until all shells of its job are there.";
@@ -254,14 +269,18 @@ crate::methods! {
         : "Tells the leading shell of a job something; answered when it has it.";
     ShellHear = "job-exec.shell-hear" (OWNER) => Heard, ShellTellError, idempotent, Later
         : "What the other shells of a job tell the leading one; answered when there is something.";
-    Expiration = "job-exec.expiration" (OWNER) => Empty, ExpirationError, idempotent
+    Expiration = "job-exec.expiration" (OWNER) => Empty, ExpirationError, idempotent, Later
         : "Changes the end of a running job's time.";
-    Override = "job-exec.override" (USER) => Empty, OverrideError
+    Override = "job-exec.override" (USER) => Empty, OverrideError, Later
         : "Lets a simulated job under manual control start or finish.";
     ShellHello = "job-exec.shell-hello" (OWNER) => ShellOrder, ShellError, Stream
         : "A shell says that it is there and takes orders.";
     ShellExit = "job-exec.shell-exit" (OWNER) => Empty, ShellError, idempotent, Later
         : "A shell's tasks have ended; answered when the outcome is stored.";
+    Join = "job-exec.join" (OWNER) => Orders, JoinError, Stream
+        : "The job-exec of a broker below says that it is there, and takes orders.";
+    Report = "job-exec.report" (OWNER) => Empty, JoinError, Later
+        : "The job-exec of a broker below tells what is new of the shells there.";
     StatsGet = "job-exec.stats-get" (OWNER) => Stats, Refusal, idempotent
         : "The configuration in effect and the jobs in hand.";
 }

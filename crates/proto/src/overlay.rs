@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::IdSet;
 use crate::module::Traced;
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
@@ -216,6 +217,28 @@ pub struct Tree {
     pub children: Vec<Tree>,
 }
 
+/// Asks which child sends under an identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RankOf {
+    /// The identity, as it is on the route of what comes from there.
+    pub uuid: String,
+}
+
+/// A child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RankReply {
+    /// Its rank.
+    pub rank: u32,
+}
+
+crate::refusals! {
+    /// Why there is no child to tell.
+    pub enum RankError {
+        /// What has this identity is no child, or not any more.
+        NotChild => ENOENT "no child of this broker has this identity",
+    }
+}
+
 /// Asks for a copy of the messages that go over the links of a broker to others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trace {
@@ -262,6 +285,8 @@ crate::json_payloads!(
     HealthReply,
     Topology,
     Tree,
+    RankOf,
+    RankReply,
     Trace,
     Stats,
     Hello,
@@ -277,6 +302,8 @@ crate::methods! {
         : "How a broker and its children are; as a stream, again at every change.";
     Topology = "overlay.topology" (USER) => Tree, TopologyError, idempotent
         : "The tree of brokers below a rank.";
+    RankOf = "overlay.rank-of" (OWNER) => RankReply, RankError, idempotent
+        : "Which child sends under an identity: so a module knows from where it is asked.";
     Trace = "overlay.trace" (OWNER) => Traced, Refusal, Stream
         : "Copies the messages between a broker and those next to it in the tree. Heartbeats of links, and traces, are left out.";
     StatsGet = "overlay.stats-get" (USER) => Stats, Refusal, idempotent
@@ -291,4 +318,26 @@ crate::methods! {
         : "Cuts off a child and all below it.";
     DisconnectParent = "overlay.disconnect-parent" (OWNER) => Empty, DisconnectError
         : "Leaves the parent, as if it had cut us off.";
+}
+
+impl Tree {
+    /// The tree of this top within it.
+    pub fn find(&self, rank: u32) -> Option<&Tree> {
+        match self.rank == rank {
+            true => Some(self),
+            false => self.children.iter().find_map(|child| child.find(rank)),
+        }
+    }
+
+    /// The ranks of all brokers in it.
+    pub fn ranks(&self) -> IdSet {
+        let mut ranks: Vec<u32> = Vec::with_capacity(self.size as usize);
+        let mut next = vec![self];
+        while let Some(tree) = next.pop() {
+            ranks.push(tree.rank);
+            next.extend(&tree.children);
+        }
+        ranks.sort_unstable();
+        ranks.into_iter().collect()
+    }
 }

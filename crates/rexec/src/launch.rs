@@ -74,7 +74,6 @@ mod tests {
             cmd,
             flags,
             local_flags,
-            output_credit: None,
         }
     }
 

@@ -13,7 +13,7 @@ use wire::{
 
 use crate::budget::{Account, Charge};
 use crate::limits::{CHARGED_BYTES_MIN, READ_BYTES_PER_TURN};
-use crate::outbox::{Framing, LastEvent, Outbox};
+use crate::outbox::{Framing, Outbox};
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -53,8 +53,6 @@ pub struct Conn {
     pub closing: bool,
     /// Whether another broker is at the other end.
     pub is_broker: bool,
-    /// Whether it is in the list of those with something to write.
-    pub is_dirty: bool,
 }
 
 /// How a read went.
@@ -102,7 +100,6 @@ impl Conn {
             is_behind: false,
             closing: false,
             is_broker: false,
-            is_dirty: false,
         })
     }
 
@@ -112,8 +109,8 @@ impl Conn {
         let _ = self.outbox.push_bytes(bytes);
     }
 
-    /// Queues a message. If it is an event, `last` may have its encoding.
-    pub fn queue(&mut self, message: &Message, last: &mut LastEvent) -> Result<(), NoMemory> {
+    /// Queues a message.
+    pub fn queue(&mut self, message: &Message) -> Result<(), NoMemory> {
         if self.broken {
             return Ok(());
         }
@@ -121,10 +118,7 @@ impl Conn {
             Decoder::Local(_) => Framing::Local,
             Decoder::Zmtp(_) => Framing::Zmtp,
         };
-        let result = match last.encoding_of(message, framing) {
-            Some(bytes) => self.outbox.push_bytes(bytes),
-            None => self.outbox.push(message, framing),
-        };
+        let result = self.outbox.push(message, framing);
         self.settle_charge();
         result
     }

@@ -5,22 +5,23 @@
 
 use std::time::Duration;
 
-use node::{Call, ChildEvent, ChildId, Cx, Spawn, Stdio, StdioFd};
+use node::{Call, Cx, StdioFd};
 use proto::attr::names;
 use proto::data::{HashKind, JobId, Tree};
+use proto::job_exec::Wrote;
 use proto::kvs::NamespaceCreate;
 use proto::{Errno, Payload};
 use serde_json::json;
 
 use crate::job::Kind;
-use crate::limits::{SHELL_LOG_BYTES_MAX, SHELL_LOG_TOTAL_BYTES_MAX};
+use crate::limits::{SHELL_LOG_BYTES_MAX, SHELL_LOG_TOTAL_BYTES_MAX, WROTE_BYTES_MAX};
 use crate::mock::Fault;
 use crate::process::Seen;
 use crate::state::{Move, State};
 use crate::{JobExec, Surroundings};
 
 /// What runs as job shell when neither settings nor surroundings say.
-const JOB_SHELL: &str = "flux-shell";
+pub(crate) const JOB_SHELL: &str = "flux-shell";
 
 impl JobExec {
     /// Begins a job of which nothing is there yet.
@@ -35,11 +36,11 @@ impl JobExec {
                 self.fail(cx, id, Fault::Init.note());
             }
             Kind::Mock(..) => self.begin_mock(cx, id),
-            Kind::Shell(_) if Fault::of(&job.jobspec) == Some(Fault::Init) => {
+            Kind::Shells if Fault::of(&job.task.jobspec) == Some(Fault::Init) => {
                 self.create_namespace(cx, id);
                 self.fail(cx, id, Fault::Init.note());
             }
-            Kind::Shell(_) => {
+            Kind::Shells => {
                 self.create_namespace(cx, id);
                 self.launch(cx, id);
             }
@@ -83,50 +84,33 @@ impl JobExec {
         if let Some(job) = self.jobs.get_mut(&id)
             && !std::mem::replace(&mut job.log.is_begun, true)
         {
+            let t_log = job.log.stamps.last();
             job.tell_start(cx);
+            self.order_all(cx, id, |order| order.begin = Some(t_log));
             self.admit_stray(cx, id);
         }
     }
 
-    /// Starts the job shell.
+    /// Has the job shells started, ours and those of others.
     pub(crate) fn launch(&mut self, cx: &mut Cx<Self>, id: JobId) {
         self.leases += 1;
         let lease = format!("{}.{}", cx.uuid(), self.leases);
-        let now = cx.now().wall;
-        let uri = cx.attr(&names::LOCAL_URI).unwrap_or_default().to_owned();
+        let (now, own) = (cx.now().wall, cx.rank());
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
         job.log(now, "starting");
-        job.log.is_held = true;
-        let fault = Fault::of(&job.jobspec);
-        let own = job.jobspec.pointer("/attributes/system/exec/job_shell");
-        let program = own.and_then(|shell| shell.as_str()).map(str::to_owned);
-        let program = program.or_else(|| self.config.job_shell.clone());
-        let program = program.unwrap_or_else(|| match self.job_shell.is_empty() {
-            true => JOB_SHELL.to_owned(),
-            false => self.job_shell.clone(),
-        });
-        let env = [
-            ("FLUX_KVS_NAMESPACE", id.guest_namespace()),
-            ("FLUX_URI", uri),
-            ("FLUX_SHELL_LEASE", lease.clone()),
-        ];
-        let child = cx.spawn(Spawn {
-            argv: vec![program, id.get().to_string()],
-            env_add: env.map(|(name, value)| (name.to_owned(), value)).into(),
-            stdin: Stdio::Null,
-            stdout: Stdio::Pipe,
-            stderr: Stdio::Pipe,
-            new_group: true,
-            ..Spawn::default()
-        });
-        if let Some(shell) = job.shell() {
-            shell.child = Some(child);
-            shell.n_streams = 2;
-            shell.lease = lease;
+        let ranks = job.rset.ranks();
+        // Of others nothing can be told but that they are there.
+        job.log.is_held = ranks.contains(own);
+        if !job.log.is_held {
+            job.log(now, "recoverable");
         }
-        self.children.insert(child, id);
+        let fault = Fault::of(&job.task.jobspec);
+        let (task, expiration) = (job.task.clone(), job.expiration);
+        let part = self.hand.parts.entry(id).or_default();
+        part.expiration = expiration;
+        self.launch_part(cx, id, &lease, task, &ranks, &ranks);
         self.touch(id);
         if fault == Some(Fault::Starting) {
             self.raise(cx, id, 0, Fault::Starting.note());
@@ -134,37 +118,11 @@ impl JobExec {
         }
     }
 
-    /// Something happened to a child process.
-    pub(crate) fn child_event(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
-        let Some(id) = self.children.get(&child).copied() else {
-            return;
-        };
-        match event {
-            ChildEvent::Started { pid } => {
-                self.identify(cx, id, pid);
-                self.started(cx, id);
-            }
-            ChildEvent::Failed { errno } => {
-                self.children.remove(&child);
-                self.release_log(id);
-                self.shell_failed(cx, id, errno);
-            }
-            ChildEvent::Output { stream, data, eof } => {
-                self.shell_wrote(cx, id, stream, &data);
-                if eof {
-                    self.stream_closed(cx, id);
-                }
-            }
-            ChildEvent::Channel { .. }
-            | ChildEvent::ChannelTaken { .. }
-            | ChildEvent::InputTaken { .. }
-            | ChildEvent::Stopped => {}
-            ChildEvent::Exited { status } => self.shell_exited(cx, id, status),
-        }
-    }
-
     /// Writes down which process the shell is, for a job-exec after us.
-    fn identify(&mut self, cx: &mut Cx<Self>, id: JobId, pid: i32) {
+    pub(crate) fn identify(&mut self, cx: &mut Cx<Self>, id: JobId, pid: i32) {
+        if cx.rank() != 0 {
+            return;
+        }
         let look = move |around: &mut Surroundings| around.processes.look(pid);
         cx.work(look, move |core: &mut JobExec, cx, seen| {
             let now = cx.now().wall;
@@ -180,7 +138,7 @@ impl JobExec {
     }
 
     /// What is to be written of the shell is known.
-    fn release_log(&mut self, id: JobId) {
+    pub(crate) fn release_log(&mut self, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.log.is_held = false;
             self.touch(id);
@@ -198,75 +156,58 @@ impl JobExec {
         job.is_started = true;
         job.tell_start(cx);
         self.arm_expiry(cx, id);
-        self.await_report(cx, id);
+        self.await_meeting(cx, id);
     }
 
-    fn shell_failed(&mut self, cx: &mut Cx<Self>, id: JobId, errno: Errno) {
-        let Some(job) = self.jobs.get_mut(&id) else {
+    /// What the shell of our own rank writes to its own streams goes to the guest log, in the
+    /// end.
+    pub(crate) fn shell_wrote(
+        &mut self,
+        cx: &mut Cx<Self>,
+        id: JobId,
+        stream: StdioFd,
+        data: &[u8],
+    ) {
+        let rank = cx.rank();
+        let Some(part) = self.hand.parts.get_mut(&id) else {
             return;
         };
-        if let Some(shell) = job.shell() {
-            shell.child = None;
-        }
-        let (host, rank) = (job.place.host.clone(), job.place.rank);
-        let why = errno.text().unwrap_or("unknown error");
-        let note = format!("job shell exec error on broker {host} (rank {rank}): {why}");
-        self.fail(cx, id, &note);
-    }
-
-    /// A shell that has nothing to say for long is given up.
-    fn await_report(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(limit) = self.config.barrier_timeout else {
-            return;
-        };
-        let Some(shell) = self.jobs.get_mut(&id).and_then(|job| job.shell()) else {
-            return;
-        };
-        // A program of another kind never reports and is watched as a child alone.
-        if shell.orders.is_some() || self.config.job_shell.is_some() {
-            return;
-        }
-        shell.wait = Some(cx.timer(limit, move |core, cx| core.report_overdue(cx, id)));
-    }
-
-    fn report_overdue(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else {
-            return;
-        };
-        let rank = job.place.rank;
-        let note = format!("start barrier timeout waiting for 1/1 nodes (rank {rank})");
-        self.raise(cx, id, 0, &note);
-        self.drain(
-            cx,
-            id,
-            &format!("job {id} start timeout: possible node hang"),
-        );
-        self.end_early(cx, id, None);
-    }
-
-    /// What a shell writes to its own streams goes to the guest log.
-    fn shell_wrote(&mut self, cx: &mut Cx<Self>, id: JobId, stream: StdioFd, data: &[u8]) {
-        let Some(job) = self.jobs.get_mut(&id) else {
-            return;
-        };
-        let rank = job.place.rank.to_string();
-        let Some(shell) = job.shell() else {
-            return;
-        };
+        let shell = &mut part.shell;
         shell.log_bytes += data.len();
-        let is_too_much = shell.log_bytes > SHELL_LOG_TOTAL_BYTES_MAX;
-        if data.is_empty() || is_too_much || !job.state().is_alive() {
+        if data.is_empty() || shell.log_bytes > SHELL_LOG_TOTAL_BYTES_MAX {
             return;
         }
         for part in data.chunks(SHELL_LOG_BYTES_MAX) {
-            let context = json!({
-                "component": JOB_SHELL,
-                "stream": stream.as_str(),
-                "rank": rank,
-                "data": String::from_utf8_lossy(part),
-            });
-            job.log_with(cx.now().wall, "log", &context);
+            let wrote = Wrote {
+                rank,
+                stream: stream.as_str().to_owned(),
+                data: String::from_utf8_lossy(part).into_owned(),
+            };
+            self.pass_wrote(cx, id, wrote);
         }
+    }
+
+    /// What a shell wrote is on its way to the guest log.
+    pub(crate) fn pass_wrote(&mut self, cx: &mut Cx<Self>, id: JobId, wrote: Wrote) {
+        if cx.rank() != 0 {
+            let is_full = self.hand.wrote_bytes + wrote.data.len() > WROTE_BYTES_MAX;
+            if let Some(part) = self.hand.parts.get_mut(&id).filter(|_| !is_full) {
+                self.hand.wrote_bytes += wrote.data.len();
+                part.fresh.wrote.push(wrote);
+                self.hand.up.dirty.insert(id);
+            }
+            return;
+        }
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| job.state().is_alive()) else {
+            return;
+        };
+        let context = json!({
+            "component": JOB_SHELL,
+            "stream": wrote.stream,
+            "rank": wrote.rank.to_string(),
+            "data": wrote.data,
+        });
+        job.log_with(cx.now().wall, "log", &context);
         self.touch(id);
     }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use node::{ChildId, Cx, Reply, Stream, StreamId, TimerId};
+use node::{Cx, Reply, Stream, TimerId};
 use proto::Refusal;
 use proto::data::JobId;
-use proto::job_exec::{ShellExit, ShellHello, Step};
+use proto::job_exec::{Held, ShellExit, ShellHello, Step};
 use wire::Identity;
 
 use crate::config::Config;
+use crate::hand::Hand;
 use crate::job::Job;
 use crate::limits::RETRY_DELAY_MS;
 use crate::outcomes::Outcomes;
@@ -24,10 +25,8 @@ pub struct JobExec {
     pub(crate) config: Config,
     /// Jobs from their start request to their final release.
     pub(crate) jobs: BTreeMap<JobId, Job>,
-    /// Shells that are our children.
-    pub(crate) children: BTreeMap<ChildId, JobId>,
-    /// Streams on which shells take orders.
-    pub(crate) streams: BTreeMap<StreamId, JobId>,
+    /// What it has to do with shells, its own and those of others.
+    pub(crate) hand: Hand,
     /// Shells whose job nobody has asked for yet.
     pub(crate) strays: BTreeMap<JobId, Stray>,
     /// What waits to be written to the KVS.
@@ -51,6 +50,8 @@ pub struct JobExec {
     pub(crate) job_shell: String,
     /// How many shells were started, for the number of each.
     pub(crate) leases: u64,
+    /// Whether the start is over.
+    pub(crate) has_started: bool,
     /// We were asked to stop, and wait for what is being stored.
     pub(crate) is_stopping: bool,
 }
@@ -62,6 +63,8 @@ pub struct Stray {
     pub hello: Option<(ShellHello, Stream<ShellHello>)>,
     /// Its last word.
     pub exit: Option<(ShellExit, Reply<ShellExit>)>,
+    /// What job-execs below have of the job.
+    pub held: BTreeMap<u32, Held>,
     /// When it is sent away.
     pub timer: Option<TimerId>,
 }
@@ -111,7 +114,6 @@ impl JobExec {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.ending.get_or_insert_default();
         }
-        self.kill_shell(cx, id);
         self.end(cx, id, 0);
     }
 
@@ -127,9 +129,10 @@ impl JobExec {
 
     /// Walks the cross-references.
     pub(crate) fn check(&self) {
-        for id in self.streams.values() {
+        self.hand.check();
+        for id in self.hand.streams.values() {
             assert!(
-                self.jobs.contains_key(id) || self.strays.contains_key(id),
+                self.hand.parts.contains_key(id) || self.strays.contains_key(id),
                 "a stream leads to no job"
             );
         }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use node::{Cx, Reply};
-use proto::Empty;
+use node::Cx;
 use proto::data::JobId;
-use proto::job_exec::{ShellExit, ShellTellError, Step};
+use proto::job_exec::{Dismissal, Step};
 use proto::kvs::NamespaceRemove;
 use serde_json::json;
 
@@ -50,10 +49,7 @@ impl JobExec {
             return;
         }
         job.tell_finish(cx);
-        let exits = job.take_exits();
-        for reply in exits {
-            reply.send(cx, Ok(Empty));
-        }
+        self.dismiss_all(cx, id, Dismissal::Stored);
         self.store.graft(id, rootref);
     }
 
@@ -63,9 +59,7 @@ impl JobExec {
             return;
         };
         self.dirty.remove(&id);
-        if let Some(child) = job.shell().and_then(|shell| shell.child) {
-            self.children.remove(&child);
-        }
+        self.dismiss_all(cx, id, Dismissal::Stored);
         job.step(Move::Grafted);
         let outcome = Outcome {
             status: job.is_started.then_some(job.status),
@@ -82,13 +76,6 @@ impl JobExec {
                 is_final: true,
             },
         );
-        for reply in job.take_exits() {
-            reply.send(cx, Ok(Empty));
-        }
-        if let Some(orders) = job.shell().and_then(|shell| shell.orders.take()) {
-            self.streams.remove(&orders.id());
-            orders.end(cx, Ok(()));
-        }
         if self.is_stopping {
             self.stop_when_stored(cx);
         }
@@ -145,21 +132,11 @@ impl Job {
         let ladder = self.ending.as_mut().and_then(|ending| ending.timer.take());
         let run = match &mut self.kind {
             Kind::Mock(_, timer) => timer.take(),
-            Kind::Shell(shell) => shell.wait.take(),
+            Kind::Shells => None,
         };
-        for timer in [self.expiry.take(), ladder, run].into_iter().flatten() {
+        let timers = [self.expiry.take(), ladder, run].into_iter().flatten();
+        for timer in timers.chain(self.waits.drain(..)) {
             cx.cancel_timer(timer);
         }
-        if let Kind::Shell(shell) = &mut self.kind {
-            shell.mail.close(cx, ShellTellError::NoReader);
-            if let Some((_, reply)) = shell.tells.take() {
-                reply.send(cx, Err(ShellTellError::NoReader));
-            }
-        }
-    }
-
-    fn take_exits(&mut self) -> Vec<Reply<ShellExit>> {
-        self.shell()
-            .map_or(Vec::new(), |shell| std::mem::take(&mut shell.exits))
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use node::Cx;
 use proto::Method as _;
-use proto::data::JobId;
-use proto::job_exec::{JobException, ShellOrder};
+use proto::data::{IdSet, JobId};
+use proto::job_exec::{JobException, Pressure};
 use proto::resource::Drain;
 use wire::Flags;
 
@@ -79,54 +79,63 @@ impl JobExec {
         match rung {
             Rung::Term => {}
             Rung::Kill => self.signal_tasks(cx, id, self.config.kill_signal),
-            Rung::KillShell => self.kill_shell(cx, id),
-            Rung::GiveUp => {
-                tracing::error!("job={id}: its processes cannot be killed");
-                self.drain(cx, id, &format!("unkillable user processes for job {id}"));
-                self.end(cx, id, SIGKILL);
-            }
+            Rung::KillShell => self.signal(cx, id, SIGKILL, true),
+            Rung::GiveUp => self.abandon(cx, id),
         }
     }
 
-    /// Has the shell send a signal to all tasks, now or when it reports.
+    /// What is left of a job cannot be ended: its nodes are taken out of service.
+    fn abandon(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let left = self.hand.parts.get(&id).map(|part| part.active());
+        let left = left.unwrap_or_default();
+        let (hosts, ranks) = self.names(id, &left);
+        tracing::error!("job={id}: its processes on {hosts} ({ranks}) cannot be killed");
+        self.drain(
+            cx,
+            &left,
+            &format!("unkillable user processes for job {id}"),
+        );
+        self.end(cx, id, SIGKILL);
+    }
+
+    /// Has the shells send a signal to all tasks, now or when they report.
     fn signal_tasks(&mut self, cx: &mut Cx<Self>, id: JobId, signal: i32) {
+        self.signal(cx, id, signal, false);
+    }
+
+    /// Sends a signal to all tasks of a job, or to its shells.
+    fn signal(&mut self, cx: &mut Cx<Self>, id: JobId, signum: i32, shells: bool) {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        if let Some(ending) = &mut job.ending {
-            ending.signal = signal;
-        }
-        let Some(shell) = job.shell() else {
+        job.n_pressed += 1;
+        let n = job.n_pressed;
+        let press = Some(Pressure { n, signum, shells });
+        self.order_all(cx, id, |order| order.press = press);
+        let Some(part) = self.hand.parts.get(&id) else {
             return;
         };
-        let order = ShellOrder {
-            signal: Some(signal),
-            ..ShellOrder::default()
-        };
-        if let Some(orders) = &mut shell.orders {
-            orders.send(cx, &order);
-        } else if let Some(child) = shell.child {
-            // A program of another kind, or one that has not come up yet.
-            cx.kill_child(child, signal, true);
+        let (_, unreachable) = self.hand.split(cx.rank(), &part.active());
+        for rank in unreachable.iter() {
+            let (host, rank) = self.names(id, &IdSet::from_range(rank, rank));
+            tracing::error!("{id}: exec_kill: {host} ({rank}): No route to host");
         }
     }
 
-    /// Kills the shell and what else is in its process group, if it is our child.
-    pub(crate) fn kill_shell(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        if let Some(shell) = self.jobs.get_mut(&id).and_then(|job| job.shell())
-            && let Some(child) = shell.child
-        {
-            cx.kill_child(child, SIGKILL, true);
+    /// Hands say how often they were told to end a job by a job-exec before us.
+    pub(crate) fn pressed_before(&mut self, id: JobId, n: u32) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.n_pressed = job.n_pressed.max(n);
         }
     }
 
-    /// Takes the job's rank out of service.
-    pub(crate) fn drain(&mut self, cx: &mut Cx<Self>, id: JobId, reason: &str) {
-        let Some(job) = self.jobs.get(&id) else {
+    /// Takes ranks out of service.
+    pub(crate) fn drain(&mut self, cx: &mut Cx<Self>, ranks: &IdSet, reason: &str) {
+        if ranks.is_empty() {
             return;
-        };
+        }
         let drain = Drain {
-            targets: job.place.rank.to_string(),
+            targets: ranks.to_string(),
             reason: Some(reason.to_owned()),
             mode: Some("update".to_owned()),
         };

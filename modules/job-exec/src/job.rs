@@ -1,17 +1,18 @@
 //! One job in hand: what it is, where it is, and what runs it.
 
-use node::{ChildId, Cx, Reply, Stream, TimerId};
+use std::rc::Rc;
+use std::time::Duration;
+
+use node::{Cx, TimerId};
 use proto::Payload;
-use proto::data::{Entry, JobId, Rset, Stamps};
-use proto::job_exec::{JobStats, Progress, ShellExit, ShellHello, ShellTell, Start, Step};
+use proto::data::{Entry, Fsd, Hostlist, IdSet, JobId, Rset, Stamps};
+use proto::job_exec::{JobStats, Progress, Start, Step, Task};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wire::Message;
 
 use crate::JobExec;
-use crate::mail::Mailbox;
 use crate::mock::Mock;
-use crate::process::Process;
 use crate::state::{Move, State, next};
 
 /// A job from its start request to its final release.
@@ -20,12 +21,10 @@ pub struct Job {
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
-    /// What it wants, without the environment.
-    pub jobspec: Value,
-    /// What it has, as it came.
-    pub r: Value,
-    /// What it has, as far as we need it.
-    pub place: Place,
+    /// What its shells must know of it.
+    pub task: Rc<Task>,
+    /// The resources that it has; nothing if it only pretends to run.
+    pub rset: Rset,
     /// How it is run.
     pub kind: Kind,
     /// Its guest log as far as it is not stored.
@@ -38,12 +37,22 @@ pub struct Job {
     pub ending: Option<Ending>,
     /// The first exception of severity 0 that was told.
     pub exception: Option<Step>,
-    /// Wait status so far.
+    /// Wait status to tell.
     pub status: i32,
+    /// The worst wait status of its shells so far.
+    pub worst: Option<i32>,
+    /// How many ends of shells have been dealt with.
+    pub n_ends: usize,
+    /// Timers that run until it ends.
+    pub waits: Vec<TimerId>,
+    /// How long its shells may take to meet, if it says so.
+    pub barrier_timeout: Option<Duration>,
+    /// How often it was pressed to end.
+    pub n_pressed: u32,
     /// Whether the job manager knows that it runs.
     pub is_started: bool,
-    /// Idset of its ranks that it cannot do without, if it said so.
-    pub critical_ranks: Option<String>,
+    /// Its ranks that it cannot do without, if it said so.
+    pub critical_ranks: Option<IdSet>,
     /// Whether the job manager had it started before.
     pub reattach: bool,
     state: State,
@@ -51,48 +60,12 @@ pub struct Job {
     request: Message,
 }
 
-/// Where a job runs: one host.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
-    /// Broker rank.
-    pub rank: u32,
-    /// Host name.
-    pub host: String,
-}
-
 /// How a job is run.
 pub enum Kind {
-    /// By a job shell.
-    Shell(Box<Shell>),
+    /// By job shells.
+    Shells,
     /// Not at all: a timer stands for it.
     Mock(Mock, Option<TimerId>),
-}
-
-/// The job shell of a job.
-#[derive(Default)]
-pub struct Shell {
-    /// It, while it is our child.
-    pub child: Option<ChildId>,
-    /// Which process it is, if an earlier time has written that down.
-    pub process: Option<Process>,
-    /// Number that it was started under; empty until the shell of an earlier time reports.
-    pub lease: String,
-    /// The stream on which it takes orders.
-    pub orders: Option<Stream<ShellHello>>,
-    /// Its last word, which waits for the outcome to be stored.
-    pub exits: Vec<Reply<ShellExit>>,
-    /// What it is told.
-    pub mail: Mailbox,
-    /// What it tells, until that is taken.
-    pub tells: Option<(u64, Reply<ShellTell>)>,
-    /// How it ended, while its streams are still open.
-    pub ended: Option<i32>,
-    /// Standard streams of it that are open.
-    pub n_streams: u8,
-    /// Bytes that it wrote to its standard streams.
-    pub log_bytes: usize,
-    /// Runs while its report, or its next one, is waited for.
-    pub wait: Option<TimerId>,
 }
 
 /// The guest log of a job, `exec.eventlog`, and what its shell left to us to store.
@@ -129,8 +102,6 @@ pub struct Ending {
     pub rung: u32,
     /// The timer for it.
     pub timer: Option<TimerId>,
-    /// The signal that the tasks should have by now.
-    pub signal: i32,
     /// Wait status that the exception asked for.
     pub wait_status: Option<i32>,
 }
@@ -139,28 +110,34 @@ impl Job {
     /// A job just asked for.
     pub fn new(request: Message, start: Start, kind: Kind, state: State) -> Job {
         let rset: Rset = serde_json::from_value(start.r.clone()).unwrap_or_default();
-        let place = rset.nodes().next().map(|(rank, node)| Place {
-            rank,
-            host: node.host.to_string(),
-        });
+        let expiration = rset.expiration();
+        let is_mock = matches!(kind, Kind::Mock(..));
         let log = GuestLog {
             // A simulation may be begun twice: nothing comes of it.
-            is_begun: matches!(kind, Kind::Mock(..)),
+            is_begun: is_mock,
             ..GuestLog::default()
         };
         Job {
             id: start.id,
             userid: start.userid,
-            jobspec: start.jobspec,
-            r: start.r,
-            place: place.unwrap_or_default(),
+            barrier_timeout: barrier_timeout(&start.jobspec),
+            task: Rc::new(Task {
+                userid: start.userid,
+                jobspec: start.jobspec,
+                r: start.r,
+            }),
+            rset: if is_mock { Rset::default() } else { rset },
             kind,
             log,
-            expiration: rset.expiration(),
+            expiration,
             expiry: None,
             ending: None,
             exception: None,
             status: 0,
+            worst: None,
+            n_ends: 0,
+            waits: Vec::new(),
+            n_pressed: 0,
             is_started: false,
             critical_ranks: None,
             reattach: start.reattach,
@@ -174,6 +151,14 @@ impl Job {
         self.state
     }
 
+    /// Whether nothing of it runs, and nothing will.
+    pub fn has_ended(&self) -> bool {
+        matches!(
+            self.state,
+            State::Finishing | State::Grafting | State::Released
+        )
+    }
+
     /// Moves on; a move that does not fit is logged and refused.
     pub fn step(&mut self, step: Move) -> bool {
         let Some(to) = next(self.state, step) else {
@@ -185,12 +170,11 @@ impl Job {
         true
     }
 
-    /// The shell, if one runs the job.
-    pub fn shell(&mut self) -> Option<&mut Shell> {
-        match &mut self.kind {
-            Kind::Shell(shell) => Some(shell),
-            Kind::Mock(..) => None,
-        }
+    /// The hosts of some of its ranks.
+    pub fn hosts(&self, ranks: &IdSet) -> String {
+        let names = ranks.iter().filter_map(|rank| self.rset.host(rank));
+        let hosts = Hostlist::from_names(names).unwrap_or_default();
+        hosts.to_string()
     }
 
     /// Whether the job only pretends to run.
@@ -242,24 +226,39 @@ impl Job {
         }
     }
 
-    /// What statistics show of it.
-    pub fn stats(&self) -> JobStats {
+    /// What statistics show of it, and of the shells that are active.
+    pub fn stats(&self, active: &IdSet) -> JobStats {
+        let n = u32::try_from(self.rset.nnodes()).unwrap_or(u32::MAX);
+        let all = IdSet::first_n(n.max(1));
         let implementation = match &self.kind {
-            Kind::Shell(_) => "bulk-exec",
+            Kind::Shells => "bulk-exec",
             Kind::Mock(..) => "testexec",
         };
         JobStats {
             implementation: implementation.to_owned(),
             ns: self.id.guest_namespace(),
-            critical_ranks: self.critical_ranks.clone().unwrap_or("0".to_owned()),
+            critical_ranks: self.critical_ranks.as_ref().unwrap_or(&all).to_string(),
             state: format!("{:?}", self.state).to_lowercase(),
             running: u32::from(self.state == State::Running),
             exception_in_progress: u32::from(self.ending.is_some()),
             kill_count: self.ending.as_ref().map_or(0, |ending| ending.rung),
-            active_ranks: match self.state.is_alive() {
-                true => self.place.rank.to_string(),
-                false => String::new(),
-            },
+            active_ranks: active.to_string(),
         }
     }
+}
+
+/// The ranks that resources are on; none if they cannot be read.
+pub fn ranks_of(r: &Value) -> IdSet {
+    let rset: Rset = serde_json::from_value(r.clone()).unwrap_or_default();
+    rset.ranks()
+}
+
+/// How long the shells of a job may take to meet, if it says so. One that is endless, or
+/// longer than a clock can count, is as good as the longest.
+fn barrier_timeout(jobspec: &Value) -> Option<Duration> {
+    let value = jobspec.pointer("/attributes/system/exec/bulkexec/barrier-timeout")?;
+    let fsd: Fsd = serde_json::from_value(value.clone()).ok()?;
+    Some(
+        Duration::try_from_secs_f64(fsd.secs()).unwrap_or(Duration::from_secs(u64::from(u32::MAX))),
+    )
 }

@@ -4,15 +4,22 @@
 //! guest log `exec.eventlog`, the job shell, the end of its time. It must never wait
 //! between steps of a job that may go on without, and never end a job twice.
 //!
+//! It runs on every rank. The one of rank 0 is the *head*, which has the jobs; each of them is
+//! a *hand*, which has the shell of its own rank (`hand/`), and those above others pass on
+//! what goes up and down the tree of brokers.
+//!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `begin.rs`,
-//! `shells.rs`, `ending.rs` and `end.rs` (its life in order), `recovery.rs` (jobs from
-//! before us), `process.rs` (whether their shells still run), `store.rs` (what is written to the KVS) and `handlers/` (the methods).
+//! `gather.rs`, `ending.rs` and `end.rs` (its life in order), `recovery.rs` (jobs from
+//! before us), `process.rs` (whether their shells still run), `store.rs` (what is written to
+//! the KVS), `hand/` (shells) and `handlers/` (the methods).
 
 mod begin;
 mod config;
 mod core;
 mod end;
 mod ending;
+mod gather;
+mod hand;
 mod handlers;
 mod job;
 mod ladder;
@@ -22,18 +29,20 @@ mod mock;
 mod outcomes;
 mod process;
 mod recovery;
-mod shells;
 mod signals;
 mod state;
 mod store;
+mod strays;
 
 use node::{ChildEvent, ChildId, Cx, Host, Module, Peer, Routes, StreamId};
+use proto::attr::names;
 use proto::job_exec::{
-    CriticalRanks, Expiration, JobException, Override, ShellBarrier, ShellExit, ShellHear,
-    ShellHello, ShellTell, Start, StatsGet,
+    CriticalRanks, Expiration, JobException, Join, Override, Ready, Report, ShellBarrier,
+    ShellExit, ShellHear, ShellHello, ShellTell, Start, StatsGet,
 };
 use proto::job_manager::{ExecHello, Online};
-use proto::{Method, Object, Refusal, Role};
+use proto::overlay::Topology;
+use proto::{Event, Method, Object, Refusal, Role};
 
 use config::Config;
 pub use core::{JobExec, Surroundings};
@@ -46,9 +55,12 @@ impl Host for JobExec {
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.send_off(cx);
         self.look_for_shells(cx);
+        self.report(cx);
+        self.send_orders(cx);
     }
 
     fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
+        self.link_lost(cx, stream);
         self.orders_lost(cx, stream);
     }
 
@@ -83,18 +95,23 @@ impl Module for JobExec {
     fn routes() -> Routes<Self> {
         Routes::new()
             .raw(Start::TOPIC, Role::OWNER, handlers::start)
-            .on::<CriticalRanks>(handlers::critical_ranks)
-            .on::<Expiration>(handlers::expiration)
-            .on::<Override>(handlers::override_)
+            .later::<CriticalRanks>(handlers::critical_ranks)
+            .later::<Expiration>(handlers::expiration)
+            .later::<Override>(handlers::override_)
             .on::<StatsGet>(handlers::stats_get)
             .stream::<ShellHello>(handlers::shell_hello)
             .later::<ShellExit>(handlers::shell_exit)
             .later::<ShellBarrier>(handlers::shell_barrier)
             .later::<ShellTell>(handlers::shell_tell)
             .later::<ShellHear>(handlers::shell_hear)
-            .event::<JobException>(|core, cx, event| core.exception(cx, &event))
+            .stream::<Join>(handlers::join)
+            .later::<Report>(handlers::report)
+            // Of interest to the head alone.
+            .heard::<JobException>(|core, cx, _, event| core.exception(cx, &event))
             // One that was restarted before it gave us a job does not know us.
-            .event::<Online>(|core, cx, _| core.say_hello(cx))
+            .heard::<Online>(|core, cx, _, _| core.say_hello(cx))
+            // Of interest to the others.
+            .heard::<Ready>(|core, cx, _, _| core.head_is_ready(cx))
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
@@ -104,11 +121,18 @@ impl Module for JobExec {
             config: Config::new(&args, &welcome.conf)?,
             ..JobExec::default()
         };
+        let is_alone = cx.attr(&names::SIZE).is_none_or(|size| size == "1");
+        if !is_alone {
+            cx.hold_requests();
+        }
         cx.work(
             |around: &mut Surroundings| around.job_shell.clone(),
-            |core: &mut JobExec, cx, job_shell| {
+            move |core: &mut JobExec, cx, job_shell| {
                 core.job_shell = job_shell;
-                core.look_around(cx);
+                match is_alone {
+                    true => core.begin_as_head(cx),
+                    false => core.look_below(cx),
+                }
             },
         );
         Ok(core)
@@ -116,6 +140,32 @@ impl Module for JobExec {
 }
 
 impl JobExec {
+    /// Asks which brokers are below: what has to do with them waits for that.
+    fn look_below(&mut self, cx: &mut Cx<Self>) {
+        let rank = cx.rank();
+        cx.call(&Topology { rank }, move |core: &mut JobExec, cx, result| {
+            match result {
+                Ok(tree) => core.hand.tree = Some(tree),
+                Err(error) => return cx.started(Err(error)),
+            }
+            if rank == 0 {
+                core.has_started = true;
+                cx.started(Ok(()));
+                core.begin_as_head(cx);
+                cx.publish(&Ready);
+            } else {
+                cx.subscribe(Ready::TOPIC);
+                core.look_up(cx);
+            }
+        });
+    }
+
+    fn begin_as_head(&mut self, cx: &mut Cx<Self>) {
+        cx.subscribe(JobException::TOPIC);
+        cx.subscribe(Online::TOPIC);
+        self.look_around(cx);
+    }
+
     /// Announces us to the job manager, until it answers. Not before we know what there was
     /// before us: then that follows by itself.
     fn say_hello(&mut self, cx: &mut Cx<Self>) {

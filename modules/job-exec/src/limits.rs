@@ -59,3 +59,34 @@ pub const HEARD_BYTES_MAX: usize = 1 << 20;
 /// Bytes that the shells of one job bring along to a barrier. A barrier with more of them
 /// does not open.
 pub const BARRIER_BYTES_MAX: usize = 32 << 20;
+
+/// The same for all leading shells on one broker together.
+pub const MAILS_BYTES_MAX: usize = 128 << 20;
+
+/// Bytes of what shells tell each other that wait here to be passed on to the job-exec above.
+/// When full, who tells more is to tell it again later.
+pub const TRANSIT_BYTES_MAX: usize = 64 << 20;
+
+/// The same as [`BARRIER_BYTES_MAX`] for all jobs together.
+pub const BARRIERS_BYTES_MAX: usize = 256 << 20;
+
+/// After how long what the leading shell does not take is told again, in seconds: it may be
+/// lost with a job-exec on the way.
+pub const RETELL_S: u64 = 5;
+
+/// How long a job-exec below that is started again may take to join, in seconds. Then its
+/// shells are given up.
+pub const LINK_WAIT_S: u64 = 10;
+
+/// The first and the longest wait before the job-exec above is joined again, in milliseconds.
+pub const JOIN_FIRST_MS: u64 = 20;
+/// See [`JOIN_FIRST_MS`].
+pub const JOIN_LAST_MS: u64 = 2000;
+
+/// How long those who are late at the start barrier of a job may take to say so, in
+/// milliseconds. Those that do not count as late.
+pub const ROLL_CALL_MS: u64 = 1000;
+
+/// Bytes of what shells write to their own standard streams that wait here to be passed on
+/// to the job-exec above. What is over is dropped.
+pub const WROTE_BYTES_MAX: usize = 4 << 20;

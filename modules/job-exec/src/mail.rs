@@ -47,6 +47,11 @@ pub fn bytes_of(told: &Told) -> usize {
 }
 
 impl Mailbox {
+    /// How many bytes of text wait in it.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Puts a letter in. One that is there already changes nothing.
     pub fn put(
         &mut self,

@@ -8,14 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use node::Cx;
 use proto::data::eventlog::decode_log;
-use proto::data::{Entry, JobId};
+use proto::data::{Entry, IdSet, JobId};
+use proto::job_exec::{Ended, How};
 use proto::job_manager::GetInfo;
 use proto::kvs::{Commit, GetRoot, Lookup, NamespaceList, PRIMARY};
 use proto::{Errno, Refusal};
 
 use crate::core::RETRY;
 use crate::end::{STATUS_EXCEPTION, remove_namespace};
-use crate::job::{Job, Kind};
+use crate::hand::Part;
+use crate::job::Kind;
 use crate::limits::{LEFTOVER_WAIT_S, LOOK_INTERVAL_MS, REATTACH_WAIT_S};
 use crate::process::Process;
 use crate::state::{Move, State};
@@ -277,24 +279,64 @@ impl JobExec {
         }
         job.log.is_begun = true;
         job.log(now, "reattach");
+        let ranks = job.rset.ranks();
+        let mut part = Part {
+            id,
+            task: Some(job.task.clone()),
+            all: ranks.clone(),
+            ranks: ranks.clone(),
+            awaited: ranks,
+            begin: Some(job.log.stamps.last()),
+            expiration: job.expiration,
+            ..Part::default()
+        };
+        part.shell.process = process;
+        self.hand.parts.insert(id, part);
         let wait = Duration::from_secs(REATTACH_WAIT_S);
-        let timer = cx.timer(wait, move |core, cx| core.shell_missing(cx, id));
-        if let Some(shell) = job.shell() {
-            shell.wait = Some(timer);
-            shell.process = process;
+        let timer = cx.timer(wait, move |core: &mut JobExec, cx| {
+            core.give_up_awaited(cx, id)
+        });
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.waits.push(timer);
         }
         // The link may not have been stored.
         self.store.link(id);
         self.touch(id);
+        let held = self.strays.get(&id).map(|stray| stray.held.values());
+        let held = held.into_iter().flatten();
+        let held = held.fold(IdSet::new(), |all, held| all.union(&held.ranks));
         self.admit_stray(cx, id);
+        self.miss_of_links(cx, id, &held);
         self.unseen.insert(id);
+    }
+
+    /// Job-execs below that lived on while we did not, and do not have a shell, never will.
+    fn miss_of_links(&mut self, cx: &mut Cx<Self>, id: JobId, held: &IdSet) {
+        let links = self.hand.links.iter();
+        let sure = links.filter(|(_, link)| !link.is_fresh);
+        let sure = sure.map(|(rank, link)| (*rank, link.below.difference(held)));
+        for (link, below) in sure.collect::<Vec<_>>() {
+            self.miss(cx, id, link, &below, false);
+        }
+    }
+
+    fn give_up_awaited(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(part) = self.hand.parts.get_mut(&id) else {
+            return;
+        };
+        let ranks = part.awaited.clone();
+        let how = How::NoContact;
+        if part.note_end(Ended { ranks, how }) {
+            self.news(cx, id);
+        }
     }
 
     /// Looks whether shells that are waited for still run. One that does not will never
     /// report, and its job is not to keep its resources for the rest of the wait.
     pub(crate) fn look_for_shells(&mut self, cx: &mut Cx<Self>) {
         let unseen = std::mem::take(&mut self.unseen).into_iter();
-        let waiting = unseen.filter_map(|id| Some((id, self.jobs.get(&id)?.awaited()?.clone())));
+        let waiting =
+            unseen.filter_map(|id| Some((id, self.hand.parts.get(&id)?.process()?.clone())));
         let waiting: Vec<(JobId, Process)> = waiting.collect();
         if waiting.is_empty() {
             return;
@@ -307,34 +349,36 @@ impl JobExec {
         };
         cx.work(look, |core: &mut JobExec, cx, gone| {
             for id in gone {
-                core.shell_missing(cx, id);
+                core.own_ended(cx, id, How::NoContact);
             }
             core.look_again(cx);
         });
     }
 
     fn look_again(&mut self, cx: &mut Cx<Self>) {
-        if self.look.is_some() || self.jobs.values().all(|job| job.awaited().is_none()) {
+        if self.look.is_some()
+            || self
+                .hand
+                .parts
+                .values()
+                .all(|part| part.process().is_none())
+        {
             return;
         }
         let wait = Duration::from_millis(LOOK_INTERVAL_MS);
         let timer = cx.timer(wait, |core: &mut JobExec, _| {
             core.look = None;
-            let waiting = core.jobs.values().filter(|job| job.awaited().is_some());
-            core.unseen = waiting.map(|job| job.id).collect();
+            let parts = core.hand.parts.values();
+            let waiting = parts.filter(|part| part.process().is_some());
+            core.unseen = waiting.map(|part| part.id).collect();
         });
         self.look = Some(timer);
     }
 
-    fn shell_missing(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else {
-            return;
-        };
-        if job.state() != State::Waiting {
-            return;
-        }
-        let (host, rank) = (job.place.host.clone(), job.place.rank);
-        let note = format!("job is not recoverable: no job shell on {host} (rank {rank})");
+    /// Shells of an earlier time do not report.
+    pub(crate) fn shells_missing(&mut self, cx: &mut Cx<Self>, id: JobId, ranks: &IdSet) {
+        let (hosts, which) = self.names(id, ranks);
+        let note = format!("job is not recoverable: no job shell on {hosts} ({which})");
         self.fail_recovery(cx, id, &note);
     }
 
@@ -374,13 +418,11 @@ impl JobExec {
     }
 }
 
-impl Job {
+impl Part {
     /// The process of the shell of an earlier time that is waited for, if it is known.
-    fn awaited(&self) -> Option<&Process> {
-        match &self.kind {
-            Kind::Shell(shell) if self.state() == State::Waiting => shell.process.as_ref(),
-            _ => None,
-        }
+    fn process(&self) -> Option<&Process> {
+        let process = self.shell.process.as_ref();
+        process.filter(|_| !self.awaited.is_empty() && self.awaited.contains(0))
     }
 }
 

@@ -28,9 +28,9 @@ fn a_job_begins_runs_and_is_released() {
         [
             "finish 0",
             "shell-exit: ok",
+            "shell-hello: ENODATA",
             "namespace removed",
-            "release all true",
-            "shell-hello: ENODATA"
+            "release all true"
         ]
     );
     assert_eq!(stage.guest(), "dirref");

@@ -89,9 +89,12 @@ impl Module for Resource {
         let args = welcome.args.clone().unwrap_or_default();
         let settings = Settings::new(&args, &welcome.conf, crate::core::hostname(cx))?;
         let core = Resource::new(cx, settings);
-        cx.hold_start();
         match cx.rank() {
-            0 => start::begin(cx),
+            0 => {
+                cx.hold_start();
+                start::begin(cx);
+            }
+            // Nobody waits for what a follower finds.
             _ => start::discover(cx, None),
         }
         Ok(core)

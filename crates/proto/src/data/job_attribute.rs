@@ -171,8 +171,8 @@ pub const ALL: &[JobAttribute] = &[
     row(
         "system.exec.bulkexec.barrier-timeout",
         Duration,
-        "How long shells wait for each other: a job has one",
-        "",
+        "How long the shells of the job may take to meet before they begin",
+        "job-exec",
     ),
 ];
 

@@ -188,6 +188,8 @@ crate::refusals! {
         NotYours => EPERM "",
         /// Another shell took its place.
         Replaced => ESRCH "this shell was replaced",
+        /// We were started again and do not know its job yet: it comes again.
+        NotReady => EHOSTUNREACH "the job is not known here yet",
         /// The job is being ended.
         Canceled => ECANCELED "",
         /// Not all shells of the job are there any more: the barrier cannot open.
@@ -216,8 +218,6 @@ crate::refusals! {
 crate::refusals! {
     /// Why a shell tells or hears nothing.
     pub enum ShellTellError {
-        /// The job is not ours to run: the shell ends its tasks and goes.
-        Unknown => ESRCH "no such job",
         /// Another shell took its place: it ends its tasks and goes.
         Replaced => ESRCH "this shell was replaced",
         /// The leading shell has ended: nobody hears it any more.
@@ -226,8 +226,9 @@ crate::refusals! {
         NotLeading => EINVAL "only the leading shell is told something",
         /// It asks for the second time.
         Again => EINVAL "asked again",
-        /// The leading shell has much to take in still: it is told again later.
-        Busy => EAGAIN "the leading shell has much to take in",
+        /// The leading shell has much to take in still, or we were started again and do not know
+        /// the job yet: it asks again later.
+        Busy => EAGAIN "the leading shell has much to take in, or is not known here yet",
         /// Too long for one message: it is told in parts.
         TooLong => EMSGSIZE "too long for one message",
     }

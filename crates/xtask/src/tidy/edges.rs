@@ -92,7 +92,7 @@ const STARTERS: &[&str] = &[
     "broker/src/modules/supervisor.rs",
     "broker/src/commands.rs",
     "broker/src/rexec/mod.rs",
-    "modules/job-exec/src/begin.rs",
+    "modules/job-exec/src/hand/shell.rs",
     "crates/job-shell/src/launch.rs",
 ];
 

@@ -1,20 +1,35 @@
 //! job-exec.critical-ranks and override: what a job may ask of its own execution.
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, Reply};
 use proto::Empty;
 use proto::data::IdSet;
 use proto::job_exec::{CriticalRanks, CriticalRanksError, Override, OverrideError};
 
+use super::climb;
 use crate::JobExec;
 use crate::job::Kind;
 use crate::state::State;
 
-/// Notes which ranks a job cannot do without. With one rank there is nothing more to it.
+/// Notes which ranks a job cannot do without.
 pub(crate) fn critical_ranks(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
     peer: &Peer,
     request: CriticalRanks,
+    reply: Reply<CriticalRanks>,
+) {
+    if cx.rank() != 0 {
+        return climb(cx, peer, &request, reply);
+    }
+    let result = set_critical(core, cx, peer, &request);
+    reply.send(cx, result);
+}
+
+fn set_critical(
+    core: &mut JobExec,
+    cx: &mut Cx<JobExec>,
+    peer: &Peer,
+    request: &CriticalRanks,
 ) -> Result<Empty, CriticalRanksError> {
     let job = core
         .jobs
@@ -28,7 +43,7 @@ pub(crate) fn critical_ranks(
         .ranks
         .parse()
         .map_err(|_| CriticalRanksError::Malformed)?;
-    job.critical_ranks = Some(ranks.to_string());
+    job.critical_ranks = Some(ranks);
     Ok(Empty)
 }
 
@@ -38,6 +53,20 @@ pub(crate) fn override_(
     cx: &mut Cx<JobExec>,
     peer: &Peer,
     request: Override,
+    reply: Reply<Override>,
+) {
+    if cx.rank() != 0 {
+        return climb(cx, peer, &request, reply);
+    }
+    let result = move_on(core, cx, peer, &request);
+    reply.send(cx, result);
+}
+
+fn move_on(
+    core: &mut JobExec,
+    cx: &mut Cx<JobExec>,
+    peer: &Peer,
+    request: &Override,
 ) -> Result<Empty, OverrideError> {
     let id = request.jobid;
     let job = core.jobs.get_mut(&id);

@@ -1,16 +1,30 @@
 //! job-exec.expiration: moves the end of a running job's time.
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, Reply};
 use proto::Empty;
-use proto::job_exec::{Expiration, ExpirationError, ShellOrder};
+use proto::job_exec::{Expiration, ExpirationError};
 
+use super::climb;
 use crate::JobExec;
 
-/// Sets the timer again and tells the shell; 0 is never.
+/// Sets the timer again and tells the shells; 0 is never.
 pub(crate) fn expiration(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
-    _: &Peer,
+    peer: &Peer,
+    request: Expiration,
+    reply: Reply<Expiration>,
+) {
+    if cx.rank() != 0 {
+        return climb(cx, peer, &request, reply);
+    }
+    let result = set(core, cx, request);
+    reply.send(cx, result);
+}
+
+fn set(
+    core: &mut JobExec,
+    cx: &mut Cx<JobExec>,
     request: Expiration,
 ) -> Result<Empty, ExpirationError> {
     let job = core
@@ -21,13 +35,9 @@ pub(crate) fn expiration(
         return Err(ExpirationError::Malformed);
     }
     job.expiration = request.expiration;
-    let order = ShellOrder {
-        expiration: Some(request.expiration),
-        ..ShellOrder::default()
-    };
-    if let Some(orders) = job.shell().and_then(|shell| shell.orders.as_mut()) {
-        orders.send(cx, &order);
-    }
+    core.order_all(cx, request.id, |order| {
+        order.expiration = Some(request.expiration);
+    });
     core.arm_expiry(cx, request.id);
     Ok(Empty)
 }

@@ -1,18 +1,11 @@
-//! What job shells ask. The work is in `shells.rs` and `mail.rs`.
-
-use std::collections::BTreeMap;
+//! What job shells ask. The work is in `hand/`.
 
 use node::{Cx, Peer, Reply, Stream};
-use proto::Empty;
 use proto::job_exec::{
-    BarrierOpen, ShellBarrier, ShellBarrierError, ShellExit, ShellHear, ShellHello, ShellTell,
-    ShellTellError, Told,
+    ShellBarrier, ShellBarrierError, ShellExit, ShellHear, ShellHello, ShellTell,
 };
 
 use crate::JobExec;
-use crate::job::Shell;
-use crate::limits::{BARRIER_BYTES_MAX, TELL_BYTES_MAX};
-use crate::mail::bytes_of;
 
 /// A shell greets and takes orders.
 pub(crate) fn shell_hello(
@@ -36,7 +29,7 @@ pub(crate) fn shell_exit(
     core.last_word(cx, request, reply);
 }
 
-/// A shell waits for the others of its job. On one rank there are none.
+/// A shell waits for the others of its job.
 pub(crate) fn shell_barrier(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
@@ -44,27 +37,32 @@ pub(crate) fn shell_barrier(
     request: ShellBarrier,
     reply: Reply<ShellBarrier>,
 ) {
-    let job = core.jobs.get_mut(&request.id);
-    let Some(job) = job.filter(|job| !cx.hides(peer, job.userid)) else {
+    let part = core.hand.parts.get(&request.id);
+    let userid = part
+        .and_then(|part| part.task.as_ref())
+        .map(|task| task.userid);
+    // As long as the job is not known, its owner is not.
+    let userid = userid.unwrap_or(cx.owner());
+    if part.is_none() && request.lease.is_some() && peer.is_owner() {
+        let has_ended = core
+            .jobs
+            .get(&request.id)
+            .is_some_and(|job| job.has_ended());
+        return reply.send(
+            cx,
+            Err(match has_ended {
+                true => ShellBarrierError::Canceled,
+                false => ShellBarrierError::NotReady,
+            }),
+        );
+    }
+    if part.is_none() || cx.hides(peer, userid) {
         return reply.send(cx, Err(ShellBarrierError::NotFound));
-    };
-    if !peer.may_act_for(job.userid) {
+    }
+    if !peer.may_act_for(userid) {
         return reply.send(cx, Err(ShellBarrierError::NotYours));
     }
-    let is_other = |lease: &String| job.shell().is_some_and(|shell| shell.lease != *lease);
-    let result = match job.ending {
-        _ if request.lease.as_ref().is_some_and(is_other) => Err(ShellBarrierError::Replaced),
-        Some(_) => Err(ShellBarrierError::Canceled),
-        None if data_bytes(&request.data) > BARRIER_BYTES_MAX => Err(ShellBarrierError::TooMuch),
-        None => Ok(BarrierOpen { data: request.data }),
-    };
-    reply.send(cx, result);
-}
-
-fn data_bytes(data: &BTreeMap<String, String>) -> usize {
-    data.iter()
-        .map(|(key, value)| key.len() + value.len())
-        .sum()
+    core.come_to_barrier(cx, request, reply);
 }
 
 /// A shell tells the leading one something.
@@ -75,30 +73,7 @@ pub(crate) fn shell_tell(
     request: ShellTell,
     reply: Reply<ShellTell>,
 ) {
-    let shell = match shell_of(core, &request.lease, request.id) {
-        Ok(shell) => shell,
-        Err(error) => return reply.send(cx, Err(error)),
-    };
-    let seq = request.seq;
-    let told = Told {
-        rank: 0,
-        seq,
-        words: request.words,
-    };
-    if bytes_of(&told) > TELL_BYTES_MAX {
-        return reply.send(cx, Err(ShellTellError::TooLong));
-    }
-    if !shell.exits.is_empty() {
-        return reply.send(cx, Err(ShellTellError::NoReader));
-    }
-    match shell.mail.put(cx, 0, told) {
-        Ok(()) => {
-            if let Some((_, before)) = shell.tells.replace((seq, reply)) {
-                before.send(cx, Err(ShellTellError::Again));
-            }
-        }
-        Err(error) => reply.send(cx, Err(error)),
-    }
+    core.tell(cx, request, reply);
 }
 
 /// The leading shell asks what it is told.
@@ -109,27 +84,5 @@ pub(crate) fn shell_hear(
     request: ShellHear,
     reply: Reply<ShellHear>,
 ) {
-    let shell = match shell_of(core, &request.lease, request.id) {
-        Ok(shell) => shell,
-        Err(error) => return reply.send(cx, Err(error)),
-    };
-    for taken in shell.mail.hear(cx, request.after, reply) {
-        if let Some((_, reply)) = shell.tells.take_if(|(seq, _)| *seq == taken.seq) {
-            reply.send(cx, Ok(Empty));
-        }
-    }
-}
-
-/// The shell of a job, if it has this lease.
-fn shell_of<'a>(
-    core: &'a mut JobExec,
-    lease: &str,
-    id: proto::data::JobId,
-) -> Result<&'a mut Shell, ShellTellError> {
-    let job = core.jobs.get_mut(&id).ok_or(ShellTellError::Unknown)?;
-    let shell = job.shell().ok_or(ShellTellError::Unknown)?;
-    match shell.lease == lease {
-        true => Ok(shell),
-        false => Err(ShellTellError::Replaced),
-    }
+    core.hear(cx, request, reply);
 }

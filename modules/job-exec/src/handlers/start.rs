@@ -1,13 +1,13 @@
 //! job-exec.start: takes a job over from the job manager (RFC 32, protocol/11 section 8).
 
 use node::Cx;
-use proto::data::JobId;
+use proto::data::{JobId, Rset};
 use proto::job_exec::Start;
 use proto::{Errno, Payload};
 use wire::Message;
 
 use crate::JobExec;
-use crate::job::{Job, Kind, Shell};
+use crate::job::{Job, Kind};
 use crate::mock::Mock;
 use crate::state::State;
 
@@ -21,6 +21,11 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
             return cx.send(refused);
         }
     };
+    if cx.rank() != 0 {
+        // Its answers go on for as long as the job does: it has to be asked where the job is.
+        let refused = Message::respond_to(&message, Errno::ENOSYS.0, bytes::Bytes::new());
+        return cx.send(refused);
+    }
     core.manager = cx.sender_of(&message);
     let id = start.id;
     if core.jobs.contains_key(&id) {
@@ -36,7 +41,8 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
             let note = "cannot run jobs of other users: no IMP is configured";
             let problem = (!is_theirs).then(|| note.to_owned());
             let problem = problem.or_else(|| bad_job_shell(&start.jobspec));
-            (Kind::Shell(Box::<Shell>::default()), problem)
+            let problem = problem.or_else(|| bad_resources(&start.r));
+            (Kind::Shells, problem)
         }
         Some(Ok(_)) if start.userid != cx.owner() && !core.config.allow_guests => {
             let note = "guests may not use test exec implementation".to_owned();
@@ -63,6 +69,15 @@ fn bad_job_shell(jobspec: &serde_json::Value) -> Option<String> {
     let wanted = jobspec.pointer("/attributes/system/exec/job_shell");
     let is_bad = wanted.is_some_and(|wanted| !wanted.is_string());
     is_bad.then(|| "attributes.system.exec.job_shell: not a string".to_owned())
+}
+
+/// What is wrong with the resources of a job, if anything.
+fn bad_resources(r: &serde_json::Value) -> Option<String> {
+    match serde_json::from_value::<Rset>(r.clone()) {
+        Ok(rset) if rset.is_empty() => Some("R has no ranks".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(format!("R cannot be read: {error}")),
+    }
 }
 
 /// The job manager was restarted and asks again for a job that we have.

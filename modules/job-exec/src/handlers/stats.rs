@@ -16,10 +16,11 @@ pub(crate) fn stats_get(
     _: StatsGet,
 ) -> Result<Stats, Refusal> {
     let config = &core.config;
-    let jobs = core
-        .jobs
-        .values()
-        .map(|job| (job.id.to_string(), job.stats()));
+    let jobs = core.jobs.values().map(|job| {
+        let part = core.hand.parts.get(&job.id);
+        let active = part.map(|part| part.active()).unwrap_or_default();
+        (job.id.to_string(), job.stats(&active))
+    });
     let job_shell = config.job_shell.as_ref().unwrap_or(&core.job_shell);
     Ok(Stats {
         method: "bulk-exec".to_owned(),

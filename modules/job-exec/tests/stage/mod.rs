@@ -7,6 +7,8 @@
     reason = "the worker of a module must be `Send`"
 )]
 
+pub mod forest;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Tree;
 use proto::data::eventlog::decode_log;
-use proto::job_exec::{Heard, Progress, ShellOrder, Step};
+use proto::job_exec::{BarrierOpen, Heard, Progress, ShellOrder, Step};
 use proto::kvs::{APPEND, Commit};
 use proto::{Errno, Payload, Refusal, Role};
 use serde_json::{Value, json};
@@ -74,6 +76,10 @@ pub struct Stage {
     pub unanswered: Vec<(String, u32)>,
     /// The processes of the host.
     pub table: Table,
+    /// Ranks of the job that is asked for.
+    pub ranks: String,
+    /// What goes to other ranks.
+    pub out: Vec<Message>,
     /// The highest job id.
     last: u64,
     last_child: Option<ChildId>,
@@ -91,17 +97,32 @@ impl Stage {
 
     /// One in an instance with jobs up to `last`.
     fn start_among(table: Table, conf: &str, namespaces: &[&str], last: u64) -> Stage {
-        let mut stage = Stage::new(table, conf, namespaces, last);
+        let mut stage = Stage::new(table, conf, namespaces, last, 1);
         assert_eq!(stage.run(), ["exec-hello"]);
         stage
     }
 
-    fn new(table: Table, conf: &str, namespaces: &[&str], last: u64) -> Stage {
+    /// A job-exec of rank 0 in an instance of this size.
+    pub fn start_of(size: u32) -> Stage {
+        Stage::new(Table::default(), "{}", &[], JOB - 1, size)
+    }
+
+    /// The shell that was started last, and its lease.
+    pub fn started(&self) -> Option<(ChildId, String)> {
+        Some((self.last_child?, self.last_lease.clone()))
+    }
+
+    fn new(table: Table, conf: &str, namespaces: &[&str], last: u64, size: u32) -> Stage {
         let around = Surroundings {
             job_shell: "/libexec/flux-shell".to_owned(),
             processes: Box::new(table.clone()),
         };
-        let attrs = [("local-uri", "local:///run/local-0"), ("hostname", "host0")];
+        let size = size.to_string();
+        let attrs = [
+            ("local-uri", "local:///run/local-0"),
+            ("hostname", "host0"),
+            ("size", &size),
+        ];
         let probe = Probe::start_with(around, &[], conf, &attrs).unwrap();
         let mut stage = Stage {
             probe,
@@ -109,6 +130,8 @@ impl Stage {
             is_kvs_silent: false,
             unanswered: Vec::new(),
             table,
+            ranks: "0".to_owned(),
+            out: Vec::new(),
             last,
             last_child: None,
             last_lease: String::new(),
@@ -134,6 +157,8 @@ impl Stage {
         expiration: f64,
         manager: &str,
     ) -> Vec<String> {
+        let ranks: proto::data::IdSet = self.ranks.parse().unwrap();
+        let hosts: Vec<String> = ranks.iter().map(|rank| format!("host{rank}")).collect();
         let start = json!({
             "id": JOB,
             "userid": userid,
@@ -146,8 +171,8 @@ impl Stage {
             },
             "reattach": reattach,
             "R": {"version": 1, "execution": {
-                "R_lite": [{"rank": "0", "children": {"core": "0"}}],
-                "nodelist": ["host0"], "starttime": 1.0, "expiration": expiration,
+                "R_lite": [{"rank": self.ranks, "children": {"core": "0"}}],
+                "nodelist": hosts, "starttime": 1.0, "expiration": expiration,
             }},
         });
         let mut message = Message::request("job-exec.start", 0);
@@ -261,9 +286,16 @@ impl Stage {
         heir
     }
 
+    /// The same in an instance of this size, which has not looked around yet.
+    pub fn heir_of(self, size: u32) -> Stage {
+        let mut heir = Stage::new(self.table, "{}", &[], JOB, size);
+        heir.values = self.values;
+        heir
+    }
+
     /// A new job-exec whose kvs is at work for this one still, and has its values later.
     pub fn heir_of_a_slow_kvs(self) -> Stage {
-        let mut heir = Stage::new(self.table, "{}", &[], JOB);
+        let mut heir = Stage::new(self.table, "{}", &[], JOB, 1);
         heir.values = self.values;
         heir.is_kvs_silent = true;
         assert_eq!(heir.run(), [""; 0]);
@@ -320,6 +352,14 @@ impl Stage {
     fn heard(&mut self, message: &Message) -> Option<String> {
         match message.kind {
             Kind::Request { matchtag, .. } => self.asked(message, matchtag),
+            Kind::Response { .. }
+                if message
+                    .routes_from_sender()
+                    .any(|hop| hop.as_str().starts_with("hand-")) =>
+            {
+                self.out.push(message.clone());
+                None
+            }
             Kind::Response { errnum, .. } => {
                 if let Ok(heard) = Heard::decode(message.payload()) {
                     self.last_at = heard.at;
@@ -342,12 +382,20 @@ impl Stage {
         };
         let answer = match topic.as_str() {
             "event.subscribe" => Ok(String::new()),
+            "overlay.topology" | "overlay.rank-of" | "job-exec.ping" => {
+                self.out.push(message.clone());
+                return None;
+            }
             "job-manager.exec-hello" => {
                 self.probe.answer(&topic, tag, Ok(""));
                 return Some("exec-hello".to_owned());
             }
             "job-manager.getinfo" => Ok(json!({"max_jobid": self.last}).to_string()),
-            "resource.drain" => return Some(format!("drain {}", payload()["reason"])),
+            "resource.drain" => {
+                let drain = payload();
+                let ranks = drain["targets"].as_str().unwrap();
+                return Some(format!("drain {ranks} {}", drain["reason"]));
+            }
             _ if self.is_kvs_silent => {
                 self.unanswered.push((topic, tag));
                 return None;
@@ -486,7 +534,14 @@ fn response(message: &Message, errnum: u32) -> String {
                 .signal
                 .map_or(String::new(), |signum| format!(" signal {signum}"));
             let job = if order.job.is_some() { " job" } else { "" };
-            format!("order{job}{signal}")
+            let lost = order.lost.map_or(String::new(), |lost| {
+                format!(" lost {} {}: {}", lost.ranks, lost.severity, lost.message)
+            });
+            format!("order{job}{signal}{lost}")
+        }
+        "job-exec.shell-barrier" => {
+            let open = BarrierOpen::decode(message.payload()).unwrap();
+            format!("shell-barrier: {}", json!(open.data))
         }
         "job-exec.shell-hear" => {
             let heard = Heard::decode(message.payload()).unwrap();

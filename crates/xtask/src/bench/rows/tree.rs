@@ -5,7 +5,6 @@
 use anyhow::{Context, Result};
 use client::{Handle, Options};
 
-pub mod commits;
 pub mod events;
 pub mod hops;
 pub mod memory;

@@ -75,8 +75,7 @@ fn receive_all(handle: &mut Handle) -> Result<()> {
         let wire::Kind::Event { sequence } = event.kind else {
             continue;
         };
-        // Numbers that are missing are those of a heartbeat.
-        let follows = last.is_none_or(|last| sequence > last);
+        let follows = last.is_none_or(|last| sequence == last + 1);
         ensure!(follows, "event {sequence} after {last:?}");
         last = Some(sequence);
     }
