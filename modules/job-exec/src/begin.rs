@@ -226,9 +226,14 @@ impl JobExec {
             self.start_mock(cx, id, time);
         }
         if fails {
-            self.raise(cx, id, 0, "mock run exception generated");
-            self.end_early(cx, id, None);
+            self.fail_mock(cx, id);
         }
+    }
+
+    /// A simulated job fails once it runs.
+    pub(crate) fn fail_mock(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        self.raise(cx, id, 0, "mock run exception generated");
+        self.end_early(cx, id, None);
     }
 
     /// A simulated job runs, for this long.

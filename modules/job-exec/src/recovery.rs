@@ -38,24 +38,28 @@ enum Past {
     },
     /// It ended with this status.
     Complete { status: i32 },
-    /// It ended without one: it had failed before anybody knew that it was started.
-    Failed,
+    /// It ended without its shell, if with a status at all: we had said why, but whether that
+    /// was stored nobody knows.
+    Failed { status: Option<i32> },
 }
 
 impl Past {
-    fn of(entries: &[Entry]) -> Past {
+    fn of(entries: &[Entry], is_mock: bool) -> Past {
         // A job that was begun twice has the shell that was started last.
         let find = |name: &str| entries.iter().rfind(|entry| entry.name() == name);
         if let Some(complete) = find("complete") {
             let status = complete
                 .get_i64("status")
                 .and_then(|n| i32::try_from(n).ok());
-            return Past::Complete {
-                status: status.unwrap_or(0),
+            return match status.unwrap_or(0) {
+                status if status != 0 && !is_mock && find("shell-exit").is_none() => Past::Failed {
+                    status: Some(status),
+                },
+                status => Past::Complete { status },
             };
         }
         match (find("done"), find("starting"), find("init")) {
-            (Some(_), ..) => Past::Failed,
+            (Some(_), ..) => Past::Failed { status: None },
             (None, Some(starting), _) => Past::Started {
                 at: starting.timestamp(),
                 is_recoverable: find("recoverable").is_some(),
@@ -200,15 +204,16 @@ impl JobExec {
         if let Some(last) = entries.last() {
             job.log.stamps.note(last.timestamp());
         }
-        let past = Past::of(&entries);
         let (is_mock, reattach) = (job.is_mock(), job.reattach);
+        let past = Past::of(&entries, is_mock);
         job.log.exists = past != Past::Nothing;
         job.log.in_namespace = !is_mock && job.log.exists;
         match past {
             Past::Complete { status } => self.finish_again(cx, id, status, true),
-            Past::Failed => {
+            Past::Failed { status } => {
                 self.raise(cx, id, 0, "job is not recoverable: it had failed before");
-                self.finish_again(cx, id, STATUS_EXCEPTION, reattach);
+                let is_started = reattach || status.is_some();
+                self.finish_again(cx, id, status.unwrap_or(STATUS_EXCEPTION), is_started);
             }
             Past::Started { at, .. } if is_mock => self.resume_mock(cx, id, at),
             Past::Started {
@@ -411,10 +416,15 @@ impl JobExec {
             true => Some(Duration::ZERO),
             false => left,
         };
+        let fails = mock.fails_at_run;
         job.tell_start(cx);
         self.touch(id);
         self.arm_expiry(cx, id);
         self.run_mock(cx, id, left);
+        if fails {
+            // It was raised before, and may have been lost.
+            self.fail_mock(cx, id);
+        }
     }
 }
 
@@ -455,7 +465,7 @@ mod tests {
             ) + "\n"
         });
         let entries = decode_log(lines.collect::<String>().as_bytes()).unwrap();
-        assert_eq!(Past::of(&entries), expect);
+        assert_eq!(Past::of(&entries, false), expect);
     }
 
     #[test]
@@ -491,14 +501,21 @@ mod tests {
                 process: Some(process),
             },
         );
-        check(&["init", "done"], Past::Failed);
+        let failed = |status| Past::Failed { status };
+        check(&["init", "done"], failed(None));
         check(
             &["init", "starting", recoverable, "reattach", "done"],
-            Past::Failed,
+            failed(None),
+        );
+        let complete = r#"complete {"status":256}"#;
+        check(&["init", "starting", complete, "done"], failed(Some(256)));
+        check(
+            &["init", "starting", "shell-exit", complete, "done"],
+            Past::Complete { status: 256 },
         );
         check(
-            &["init", "starting", r#"complete {"status":256}"#, "done"],
-            Past::Complete { status: 256 },
+            &["init", "starting", r#"complete {"status":0}"#],
+            Past::Complete { status: 0 },
         );
     }
 }

@@ -225,22 +225,35 @@ fn a_job_that_left_no_log_can_not_be_recovered() {
     assert_eq!(stage.ask(&json!({}), true)[..2], [note, "finish 256"]);
 }
 
-#[test]
-fn a_job_that_had_ended_is_only_told_again() {
+/// A job-exec after one that has stored this log of a job. Nobody heard the release: job-exec
+/// and the job manager died.
+fn stage_of(log: &str) -> Stage {
     let mut stage = Stage::start("{}", &[]);
     stage.ask(&json!({}), false);
     stage.child_runs();
     stage.hello(false);
     stage.exit(1);
-    // Nobody heard the release: job-exec and the job manager died.
     let mut stage = stage.heir();
-    let log = "{\"timestamp\":1,\"name\":\"complete\",\"context\":{\"status\":256}}\n";
     let key = stage.primary_log();
     stage.values.insert(key, log.as_bytes().to_vec());
-    assert_eq!(
-        stage.ask(&json!({}), true),
-        ["reattached", "finish 256", "release all true"]
-    );
+    stage
+}
+
+#[test]
+fn a_job_that_had_ended_is_only_told_again() {
+    let complete = "{\"timestamp\":1,\"name\":\"complete\",\"context\":{\"status\":256}}\n";
+    let exit = "{\"timestamp\":1,\"name\":\"shell-exit\"}\n";
+    let told = ["reattached", "finish 256", "release all true"];
+    let note = "exception exec 0: job is not recoverable: it had failed before";
+    // Without its shell it had failed, and why may have been lost.
+    let failed = [&[note][..], &told].concat();
+    for (log, expect) in [
+        (format!("{exit}{complete}"), &told[..]),
+        (complete.to_owned(), &failed),
+    ] {
+        let mut stage = stage_of(&log);
+        assert_eq!(stage.ask(&json!({}), true), expect);
+    }
 }
 
 #[test]
@@ -349,6 +362,18 @@ fn a_simulated_job_goes_on_where_it_was() {
     assert_eq!(stage.pass(0.1), ["finish 0", "release all true"]);
     let log = stage.primary_log();
     assert_eq!(stage.log(&log), "init starting reattach complete done");
+}
+
+#[test]
+fn a_simulated_job_that_fails_fails_again() {
+    let test = json!({"test": {"run_duration": "10s", "mock_exception": "run"}});
+    let mut heir = Stage::start("{}", &[]).heir();
+    let log = "{\"timestamp\":1,\"name\":\"starting\"}\n";
+    let key = heir.primary_log();
+    heir.values.insert(key, log.as_bytes().to_vec());
+    let told = heir.ask(&test, true);
+    let note = "exception exec 0: mock run exception generated";
+    assert_eq!(told[..2], ["reattached", note], "{told:?}");
 }
 
 #[test]
