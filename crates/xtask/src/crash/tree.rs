@@ -1,28 +1,30 @@
 //! A tree of brokers under faults: eight brokers that find each other by the table
 //! [bootstrap], as `kary:2`. Followers and routers are killed, paused and cut off at random
-//! moments; one that has ended is started again. On every rank programs ping, publish and
-//! listen, on rank 0 they commit and submit too.
+//! moments; one that has ended is started again. On every rank programs ping, publish, listen,
+//! commit and submit.
 //!
 //! What is looked at from outside: who is on a branch that nobody has touched sees no error,
-//! no request hangs, no event is lost on the way, the two ends of a link agree but for
-//! moments, and all are one tree again when nothing is broken any more.
+//! no request hangs, no event is lost on the way, no commit and no job that was acknowledged is
+//! lost or doubled, the two ends of a link agree but for moments, and all are one tree again
+//! when nothing is broken any more.
 //!
 //! Read on in `hosts.rs` (the brokers), `branches.rs` (which ranks are touched, and when),
-//! `ping.rs`, `events.rs` and `rank0.rs` (who is at work), `ends.rs` (what brokers say of each
+//! `ping.rs`, `events.rs`, `commits.rs` and `jobs.rs` (who is at work), `ends.rs` (what brokers say of each
 //! other).
 
 mod branches;
+mod commits;
 mod ends;
 mod events;
 mod hosts;
+mod jobs;
 mod ping;
-mod rank0;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use indicatif::ProgressBar;
 use proto::overlay::{DisconnectSubtree, Health, Status};
 use rustix::process::Signal;
@@ -31,11 +33,12 @@ use super::{CrashArgs, Tally};
 use crate::proc::kill;
 use crate::site::{Folder, Rng};
 use branches::Branches;
+use commits::Commits;
 use ends::Ends;
 use events::Events;
 use hosts::Hosts;
+use jobs::Jobs;
 use ping::Pings;
-use rank0::Rank0;
 
 /// Brokers.
 pub const SIZE: u32 = 8;
@@ -60,13 +63,20 @@ pub struct Fire<'a> {
     pings: Pings,
     events: Events,
     ends: Ends,
-    rank0: Rank0,
+    commits: Commits,
+    jobs: Jobs,
+    /// Nothing is broken any more, and nothing new is begun.
+    is_resting: AtomicBool,
     is_over: AtomicBool,
 }
 
 impl Fire<'_> {
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn is_resting(&self) -> bool {
+        self.is_resting.load(Ordering::Relaxed) || self.is_over()
     }
 }
 
@@ -80,7 +90,9 @@ pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()>
         pings: Pings::default(),
         events: Events::default(),
         ends: Ends::default(),
-        rank0: Rank0::default(),
+        commits: Commits::default(),
+        jobs: Jobs::default(),
+        is_resting: AtomicBool::new(false),
         is_over: AtomicBool::new(false),
     };
     // Until all have come, nobody can count on anything.
@@ -104,7 +116,8 @@ pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()>
     fire.pings.add_up(tally);
     fire.events.add_up(tally);
     fire.ends.add_up(tally);
-    fire.rank0.add_up(tally);
+    fire.commits.add_up(tally);
+    fire.jobs.add_up(tally);
     tally.wrong(
         "tree",
         "brokers that ended otherwise than they should",
@@ -119,13 +132,14 @@ fn work<'scope>(
     args: &'scope CrashArgs,
     scope: &'scope std::thread::Scope<'scope, '_>,
 ) -> Result<Vec<(&'static str, u64)>> {
+    let mut writers = Vec::new();
     for rank in 0..SIZE {
         scope.spawn(move || ping::ping(fire, rank, args.seed));
         scope.spawn(move || events::publish(fire, rank));
         scope.spawn(move || events::listen(fire, rank));
+        writers.push(scope.spawn(move || commits::commit(fire, rank)));
+        writers.push(scope.spawn(move || jobs::submit(fire, rank)));
     }
-    scope.spawn(move || rank0::commit(fire));
-    scope.spawn(move || rank0::submit(fire));
     scope.spawn(move || ends::watch(fire));
     let mut rng = Rng::new(args.seed);
     let bar = ProgressBar::new(args.count);
@@ -160,6 +174,13 @@ fn work<'scope>(
     wait_until_full(fire)?;
     // What was told last is heard everywhere.
     events::rest(fire);
+    fire.is_resting.store(true, Ordering::Relaxed);
+    for writer in writers {
+        ensure!(writer.join().is_ok(), "a program has panicked");
+    }
+    let mut handle = fire.hosts.open(0).context("rank 0 is not there")?;
+    commits::verify(fire, &mut handle);
+    jobs::verify(fire, &mut handle)?;
     Ok(names.into_iter().zip(counts).collect())
 }
 

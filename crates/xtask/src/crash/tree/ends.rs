@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use client::{Call, Handle};
 use proto::overlay::{Health, HealthReply, Status};
-use proto::{Delivery, state_machine};
+use proto::state_machine;
 
-use super::ping::DEADLINE;
+use super::ping::call;
 use super::{Fire, SIZE, parent};
 use crate::crash::Tally;
 
@@ -146,12 +146,8 @@ fn ask(fire: &Fire, handles: &mut BTreeMap<u32, (u32, Handle)>, rank: u32) -> Op
 }
 
 fn say(handle: &mut Handle) -> Option<Said> {
-    let deadline = Some(DEADLINE);
-    let wait = Delivery::Wait { deadline };
-    let state = handle
-        .call(Call::new(&state_machine::Get).delivery(wait))
-        .ok()?;
-    let health = handle.call(Call::new(&Health).delivery(wait)).ok()?;
+    let state = call(handle, Call::new(&state_machine::Get)).ok()?;
+    let health = call(handle, Call::new(&Health)).ok()?;
     let has_joined = !["load-builtins", "join"].contains(&&*state.state);
     Some(Said { has_joined, health })
 }

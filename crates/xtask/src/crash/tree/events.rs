@@ -10,7 +10,7 @@ use client::Handle;
 use proto::Refusal;
 use wire::Kind;
 
-use super::ping::is_excused;
+use super::ping::{is_excused, is_on_the_way};
 use super::{Fire, SIZE};
 use crate::crash::Tally;
 
@@ -100,13 +100,18 @@ pub fn publish(fire: &Fire, rank: u32) {
             std::thread::sleep(PAUSE);
             continue;
         };
-        while !fire.is_over() && publish_one(fire, &mut handle, rank) {
+        let mut used = Instant::now();
+        let mut is_of_use = true;
+        while is_of_use && !fire.is_over() {
+            is_of_use = publish_one(fire, &mut handle, rank, used);
+            used = Instant::now();
             std::thread::sleep(PAUSE);
         }
     }
 }
 
-fn publish_one(fire: &Fire, handle: &mut Handle, rank: u32) -> bool {
+/// One event; false if the connection is of no use any more.
+fn publish_one(fire: &Fire, handle: &mut Handle, rank: u32, used: Instant) -> bool {
     let event = Handle::event(&format!("{TOPIC}{rank}"), Default::default(), false);
     let began = Instant::now();
     match handle.publish(&event) {
@@ -116,11 +121,14 @@ fn publish_one(fire: &Fire, handle: &mut Handle, rank: u32) -> bool {
         }
         Err(refusal) => {
             fire.events.book().n_refused += 1;
-            if !is_excused(fire, rank, 0, began, Instant::now()) {
+            let is_of_use = is_on_the_way(&refusal);
+            // That the own broker is gone is found out by the next request.
+            let since = if is_of_use { began } else { used };
+            if !is_excused(fire, rank, 0, since, Instant::now()) {
                 let complaint = format!("rank {rank}: {refusal}");
                 fire.events.wrong("publishers refused", complaint);
             }
-            false
+            is_of_use
         }
     }
 }

@@ -66,20 +66,22 @@ pub fn ping(fire: &Fire, rank: u32, seed: u64) {
             std::thread::sleep(PAUSE);
             continue;
         };
-        // An error that is not about the way means that the own broker is gone.
-        while !fire.is_over() && ping_one(fire, &mut handle, rank, &mut rng) {
+        let mut used = Instant::now();
+        let mut is_of_use = true;
+        while is_of_use && !fire.is_over() {
+            is_of_use = ping_one(fire, &mut handle, rank, &mut rng, used);
+            used = Instant::now();
             std::thread::sleep(PAUSE);
         }
     }
 }
 
 /// One ping; false if the connection is of no use any more.
-fn ping_one(fire: &Fire, handle: &mut Handle, rank: u32, rng: &mut Rng) -> bool {
+fn ping_one(fire: &Fire, handle: &mut Handle, rank: u32, rng: &mut Rng, used: Instant) -> bool {
     let target = rng.below(u64::from(SIZE)) as u32;
-    let deadline = Some(DEADLINE);
-    let call = Call::raw("broker.ping").json(&json!({})).to(target);
+    let request = Call::raw("broker.ping").json(&json!({})).to(target);
     let began = Instant::now();
-    let answer = handle.call(call.delivery(Delivery::Wait { deadline }));
+    let answer = call(handle, request);
     let ended = Instant::now();
     let took = u64::try_from((ended - began).as_millis()).unwrap_or(u64::MAX);
     fire.pings.longest_ms.fetch_max(took, Ordering::Relaxed);
@@ -111,12 +113,21 @@ fn ping_one(fire: &Fire, handle: &mut Handle, rank: u32, rng: &mut Rng) -> bool 
         }
         Err(refusal) => {
             fire.pings.refused.fetch_add(1, Ordering::Relaxed);
-            if !is_excused(fire, rank, target, began, ended) {
+            let is_of_use = is_on_the_way(&refusal);
+            // That the own broker is gone is found out by the next request.
+            let since = if is_of_use { began } else { used };
+            if !is_excused(fire, rank, target, since, ended) {
                 complain(&fire.pings.failed, &refusal.to_string());
             }
-            is_on_the_way(&refusal)
+            is_of_use
         }
     }
+}
+
+/// A call that has hung after [`DEADLINE`].
+pub fn call<M: client::Answered>(handle: &mut Handle, call: Call<M>) -> Result<M::Answer, Refusal> {
+    let deadline = Some(DEADLINE);
+    handle.call(call.delivery(Delivery::Wait { deadline }))
 }
 
 /// Whether an error between two ranks is no wonder.
@@ -125,6 +136,6 @@ pub fn is_excused(fire: &Fire, one: u32, other: u32, from: Instant, to: Instant)
 }
 
 /// Whether the own broker has said it: another one is gone.
-fn is_on_the_way(refusal: &Refusal) -> bool {
+pub fn is_on_the_way(refusal: &Refusal) -> bool {
     refusal.errno == Errno::EHOSTUNREACH
 }
