@@ -12,7 +12,7 @@ test_under_flux 4 kvs -S tbon.topo=kary:2
 test_expect_success 'R is there when the last rank has said what it has' '
 	flux module load resource noverify &&
 	flux exec -r 2 flux module load resource &&
-	flux resource R >r 2>err &
+	{ flux resource R >r 2>err & } &&
 	flux exec -r 1 flux module load resource &&
 	flux exec -r 3 flux module load resource &&
 	wait &&

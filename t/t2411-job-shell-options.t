@@ -79,7 +79,7 @@ test_expect_success 'a task map that makes sense is that of the job' '
 
 test_expect_success 'an option that is not there yet is refused at submission' '
 	for option in stage-in pty userrc=x initrc=x sysmon coprocess hwloc.xmlfile \
-		rexec-shutdown-timeout=5s mpi=spectrum
+		coprocess-kill-timeout=5s mpi=spectrum
 	do
 		echo "flux-submit: ERROR: shell option '\''${option%=[!s]*}'\'' is not supported in this version" >expect &&
 		test_expect_code 1 flux submit -o$option true 2>err &&

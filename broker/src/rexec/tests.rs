@@ -47,12 +47,17 @@ impl Play {
     fn exec(&mut self, who: &str, stream: u8, flags: &str, words: &[&str]) {
         let (label, words): (Vec<&str>, Vec<&str>) =
             words.iter().partition(|word| word.starts_with("label="));
+        let (room, words): (Vec<&str>, Vec<&str>) =
+            words.iter().partition(|word| word.starts_with("room="));
         let mut cmd = json!({"cmdline": words, "env": {"A": "b"}, "opts": {}, "channels": []});
         if let Some(label) = label.first() {
             cmd["label"] = json!(&label[6..]);
         }
         let flags: u32 = flags.parse().unwrap();
-        let request = json!({"cmd": cmd, "flags": flags});
+        let mut request = json!({"cmd": cmd, "flags": flags});
+        if let Some(room) = room.first() {
+            request["output_credit"] = json!(room[5..].parse::<u64>().unwrap());
+        }
         self.request(who, "rexec.exec", stream, &request);
     }
 
@@ -83,6 +88,11 @@ impl Play {
                 let tag: u32 = tag.parse().unwrap();
                 let payload = json!({"matchtag": tag, "io": io});
                 self.request(who, "rexec.write", Flags::NORESPONSE, &payload);
+            }
+            ["room", who, tag, n] => {
+                let (tag, bytes): (u32, u64) = (tag.parse().unwrap(), n.parse().unwrap());
+                let payload = json!({"matchtag": tag, "bytes": bytes});
+                self.request(who, "rexec.credit", Flags::NORESPONSE, &payload);
             }
             ["started", n, pid] => {
                 let pid = pid.parse().unwrap();
@@ -257,7 +267,6 @@ fn a_client_that_leaves_takes_its_processes_with_it() {
         > started 2 43
         a 2: {"type":"started","pid":43}
         > leaves a
-        1: paused=false
         1: kill group 9
         > exited 1 9
         > ask b rexec.list {}
@@ -282,6 +291,57 @@ fn a_client_that_does_not_read_makes_its_processes_wait() {
         > ahead a
         1: paused=false
         2: paused=false
+        "#,
+    );
+}
+
+#[test]
+fn a_client_that_counts_gets_no_more_than_it_has_room_for() {
+    check(
+        r#"
+        > exec a 3 yes room=4
+        1: spawn yes
+        > started 1 42
+        a 1: {"type":"started","pid":42}
+        > wrote 1 stdout abc
+        a 1: {"type":"output","pid":42,"io":{"stream":"stdout","rank":"0","data":"abc"}}
+        > wrote 1 stderr de
+        1: paused=true
+        a 1: {"type":"output","pid":42,"io":{"stream":"stderr","rank":"0","data":"de"}}
+        > room b 1 9
+        > room a 7 9
+        > room a 1 1
+        > behind a
+        > room a 1 9
+        > ahead a
+        1: paused=false
+        > wrote 1 stdout 123456789
+        1: paused=true
+        a 1: {"type":"output","pid":42,"io":{"stream":"stdout","rank":"0","data":"123456789"}}
+        > exited 1 0
+        a 1: {"type":"finished","status":0}
+        > leaves a
+        1: paused=false
+        1: kill group 9
+        "#,
+    );
+}
+
+#[test]
+fn who_attaches_has_room_of_its_own() {
+    check(
+        r#"
+        > bg a 0 daemon
+        1: spawn daemon
+        > started 1 42
+        a 1: {"type":"started","pid":42}
+        > attach b {"pid":42,"flags":3,"output_credit":1}
+        b 2: {"type":"attached","pid":42,"cmd":{"cmdline":["daemon"],"env":{"A":"b","FLUX_URI":"local:///nowhere"},"opts":{},"channels":[]}}
+        > wrote 1 stdout ab
+        1: paused=true
+        b 2: {"type":"output","pid":42,"io":{"stream":"stdout","rank":"0","data":"ab"}}
+        > room b 2 5
+        1: paused=false
         "#,
     );
 }
@@ -378,7 +438,6 @@ fn streams_of_a_background_process_are_handed_over_and_given_back() {
         > attach a {"pid":42,"flags":3}
         a 5: EBUSY process already has a client attached
         > leaves b
-        1: paused=false
         > attach a {"pid":-1,"label":"x","flags":1}
         a 6: {"type":"attached","pid":42,"cmd":{"cmdline":["sh"],"env":{"A":"b","FLUX_URI":"local:///nowhere"},"opts":{},"channels":[],"label":"x"}}
         > exited 1 0

@@ -5,8 +5,8 @@ use node::{ChildId, Cx, Peer, Reply, Routes, Stream};
 use proto::attr::names;
 use proto::config::keys;
 use proto::rexec::{
-    Attach, AttachError, Exec, ExecError, Kill, KillError, List, Process, Processes, RemoteError,
-    Wait, WaitError, Write,
+    Attach, AttachError, Credit, Exec, ExecError, Kill, KillError, List, Process, Processes,
+    RemoteError, Wait, WaitError, Write,
 };
 use proto::{Empty, Never};
 use rexec::Surroundings;
@@ -22,6 +22,7 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
         .stream::<Exec>(exec)
         .on::<Write>(write)
+        .on::<Credit>(credit)
         .on::<Kill>(kill)
         .on::<List>(list)
         .later::<Wait>(wait)
@@ -42,6 +43,16 @@ fn exec(core: &mut Broker, cx: &mut Cx<Broker>, from: &Peer, request: Exec, stre
 
 fn write(core: &mut Broker, cx: &mut Cx<Broker>, from: &Peer, req: Write) -> Result<Empty, Never> {
     core.rexec.write(cx, from, &req);
+    Ok(Empty)
+}
+
+fn credit(
+    core: &mut Broker,
+    cx: &mut Cx<Broker>,
+    from: &Peer,
+    req: Credit,
+) -> Result<Empty, Never> {
+    core.rexec.credit(cx, from, &req);
     Ok(Empty)
 }
 
@@ -100,7 +111,7 @@ fn attach(
         return stream.end(cx, Err(AttachError::Remote(error).into()));
     }
     let link = core.link_of(from);
-    core.rexec.attach(cx, link, &request, stream);
+    core.rexec.attach(cx, link, from, &request, stream);
 }
 
 impl Broker {

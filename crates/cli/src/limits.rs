@@ -12,6 +12,10 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 512;
 /// Bytes of standard input that one request hands to a job.
 pub const INPUT_BYTES_MAX: usize = 32 * 1024;
 
+/// Bytes of output of one process that may be on their way to 'flux exec'. Until they are
+/// written the process is not read from.
+pub const OUTPUT_CREDIT_BYTES: u64 = 256 * 1024;
+
 /// Jobs that one response of a listing may hold.
 pub const LISTED_CHUNK_JOBS: u32 = 256;
 

@@ -11,6 +11,7 @@ use proto::{Errno, Method as _, Payload, Refusal};
 
 use crate::JobShell;
 use crate::core::RETRY_FIRST;
+use crate::greet::may_pass;
 use crate::log::Level;
 
 /// What the shells wait for.
@@ -75,7 +76,7 @@ impl JobShell {
                 core.pass(cx, gate, data);
                 core.next_barrier(cx);
             }
-            Err(error) if matches!(error.errno, Errno::EHOSTUNREACH | Errno::ENOSYS) => {
+            Err(error) if may_pass(&error) => {
                 let wait = core.next_backoff(ShellBarrier::TOPIC, &error);
                 cx.timer(wait, move |core: &mut JobShell, cx| {
                     core.send_barrier(cx, gate, payload);

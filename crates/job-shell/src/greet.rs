@@ -176,6 +176,22 @@ impl JobShell {
     }
 }
 
+/// Whether what job-exec refused may be asked again: it was restarted, or has much to do. One
+/// that does not know the job may not have heard us yet; whether it wants us, the answer to our
+/// greeting says.
+pub(crate) fn may_pass(error: &Refusal) -> bool {
+    matches!(
+        error.errno,
+        Errno::EHOSTUNREACH
+            | Errno::ENOSYS
+            | Errno::EAGAIN
+            | Errno::ENOBUFS
+            | Errno::ETIMEDOUT
+            | Errno::ENOENT
+            | Errno::ESRCH
+    )
+}
+
 /// Whether job-exec will not change its mind.
 pub(crate) fn is_final(error: &Refusal) -> bool {
     matches!(

@@ -9,7 +9,7 @@ use proto::{Method as _, Refusal};
 
 use crate::JobShell;
 use crate::core::RETRY_FIRST;
-use crate::greet::is_final;
+use crate::greet::may_pass;
 use crate::log::Level;
 use crate::tasks::FirstExit;
 use crate::words::Word;
@@ -74,7 +74,7 @@ impl JobShell {
             core.others.is_asking = false;
             match result {
                 Ok(heard) => core.heard(cx, heard),
-                Err(error) if is_final(&error) => core.deaf(cx, &error),
+                Err(error) if !may_pass(&error) => core.deaf(cx, &error),
                 Err(error) => {
                     let wait = core.next_backoff(ShellHear::TOPIC, &error);
                     core.others.is_asking = true;

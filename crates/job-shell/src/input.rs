@@ -28,6 +28,8 @@ pub struct Input {
     waits: VecDeque<(Reply<Stdin>, Vec<usize>)>,
     /// How much came.
     bytes: u64,
+    /// More than the job may have came, which was said.
+    is_too_much: bool,
     /// Tasks of other shells whose end was said.
     ended: IdSet,
     /// Bytes of the log that were read, if another shell writes it.
@@ -88,7 +90,11 @@ impl JobShell {
                  amounts of input"
             );
             reply.send(cx, Err(StdinError::TooMuch));
-            return self.fatal(cx, 1, &why);
+            // What a client has sent before it knew is refused without a further word.
+            if !std::mem::replace(&mut self.input.is_too_much, true) {
+                self.fatal(cx, 1, &why);
+            }
+            return;
         }
         self.log_input(cx, &job, &data);
         self.queue_input(cx, &local, &bytes, data.is_eof());

@@ -10,7 +10,10 @@ pub const COMMIT_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const OUTBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Bytes of it that are told at once, in whole words, but one word at least.
-pub const TELL_BYTES_MAX: usize = 512 * 1024;
+pub const TELL_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes of output in one word. As JSON they may be six times as many, which job-exec takes.
+pub const WORD_BYTES_MAX: usize = 64 * 1024;
 
 /// How long the processes of another shell are waited for, in seconds.
 pub const PROCTABLE_WAIT_S: u64 = 5;

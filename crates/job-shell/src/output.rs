@@ -13,7 +13,7 @@ use proto::data::{IdSet, IdSetStyle};
 
 use crate::JobShell;
 use crate::job::Job;
-use crate::limits::{OUTPUT_BYTES_HIGH, OUTPUT_GUEST_MAX, OUTPUT_MAX, WRITES_MAX};
+use crate::limits::{OUTPUT_BYTES_HIGH, OUTPUT_GUEST_MAX, OUTPUT_MAX, WORD_BYTES_MAX, WRITES_MAX};
 use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, names_task};
 use crate::options::Stream;
@@ -258,12 +258,21 @@ impl JobShell {
             return;
         }
         let is_told = route.to == Target::Leader;
-        let bytes = (!data.is_empty()).then_some(&data[..]);
-        let data = Data::new(stream.as_str(), &rank.to_string(), bytes, eof);
-        match is_told {
-            true => self.tell(cx, &Word::Data(data)),
-            false => self.log_data(cx, stream, data),
+        let (name, rank) = (stream.as_str(), rank.to_string());
+        if !is_told {
+            let bytes = (!data.is_empty()).then_some(&data[..]);
+            let data = Data::new(name, &rank, bytes, eof);
+            return self.log_data(cx, stream, data);
         }
+        let mut rest = data.clone();
+        while rest.len() > WORD_BYTES_MAX {
+            let piece = rest.split_to(piece_len(&rest));
+            let data = Data::new(name, &rank, Some(&piece), false);
+            self.tell(cx, &Word::Data(data));
+        }
+        let bytes = (!rest.is_empty()).then_some(&rest[..]);
+        let data = Data::new(name, &rank, bytes, eof);
+        self.tell(cx, &Word::Data(data));
     }
 
     /// Takes what a task of another shell wrote.
@@ -382,6 +391,13 @@ impl Route {
     }
 }
 
+/// How much of a long piece of output goes into one word: whole lines, if they are short.
+fn piece_len(data: &[u8]) -> usize {
+    let front = &data[..WORD_BYTES_MAX];
+    let end = front.iter().rposition(|byte| *byte == b'\n');
+    end.map_or(WORD_BYTES_MAX, |end| end + 1)
+}
+
 fn in_megabytes(bytes: u64) -> String {
     format!("{:.1}M", bytes as f64 / f64::from(1 << 20))
 }
@@ -426,6 +442,15 @@ mod tests {
         let high = "high stdout volume (150.0M), consider redirecting to a file next time (e.g. \
                     use --output=FILE)";
         check(&[much], 1 << 30, &[true], Some(high));
+    }
+
+    #[test]
+    fn long_output_is_told_in_whole_lines() {
+        let line = "x".repeat(WORD_BYTES_MAX / 2 - 1) + "\n";
+        assert_eq!(piece_len(line.repeat(5).as_bytes()), WORD_BYTES_MAX);
+        let half = format!("a\n{}", "x".repeat(WORD_BYTES_MAX));
+        assert_eq!(piece_len(half.as_bytes()), 2);
+        assert_eq!(piece_len(&[0; 2 * WORD_BYTES_MAX]), WORD_BYTES_MAX);
     }
 
     #[test]

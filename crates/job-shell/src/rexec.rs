@@ -5,7 +5,7 @@
 use node::{ChildEvent, ChildId, Cx, Peer, Reply, Routes, Stream};
 use proto::job_shell::service_name;
 use proto::rexec::{
-    Attach, Exec, ExecError, Kill, KillError, List, Processes, RemoteError, Wait, Write,
+    Attach, Credit, Exec, ExecError, Kill, KillError, List, Processes, RemoteError, Wait, Write,
 };
 use proto::{Empty, Never};
 use rexec::{Rexec, Surroundings};
@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Routes<JobShell> {
     Routes::new()
         .stream::<Exec>(exec)
         .on::<Write>(write)
+        .on::<Credit>(credit)
         .on::<Kill>(kill)
         .on::<List>(list)
         .later::<Wait>(wait)
@@ -62,6 +63,18 @@ fn write(
 ) -> Result<Empty, Never> {
     if let Some(server) = &mut core.helpers.server {
         server.write(cx, from, &req);
+    }
+    Ok(Empty)
+}
+
+fn credit(
+    core: &mut JobShell,
+    cx: &mut Cx<JobShell>,
+    from: &Peer,
+    req: Credit,
+) -> Result<Empty, Never> {
+    if let Some(server) = &mut core.helpers.server {
+        server.credit(cx, from, &req);
     }
     Ok(Empty)
 }
@@ -96,11 +109,11 @@ fn wait(core: &mut JobShell, cx: &mut Cx<JobShell>, _: &Peer, req: Wait, reply: 
 fn attach(
     core: &mut JobShell,
     cx: &mut Cx<JobShell>,
-    _: &Peer,
+    from: &Peer,
     req: Attach,
     stream: Stream<Attach>,
 ) {
-    core.server().attach(cx, None, &req, stream);
+    core.server().attach(cx, None, from, &req, stream);
 }
 
 impl JobShell {

@@ -11,6 +11,7 @@ use proto::job_exec::ShellTell;
 use proto::{Method as _, Payload, Refusal};
 
 use crate::JobShell;
+use crate::greet::may_pass;
 use crate::limits::{OUTBOX_BYTES_MAX, TELL_BYTES_MAX};
 use crate::words::Word;
 
@@ -100,7 +101,7 @@ impl JobShell {
         let call = Call::<ShellTell>::with_payload(payload.clone());
         cx.call_with(call, move |core: &mut JobShell, cx, result| match result {
             Ok(_) => core.told(cx),
-            Err(error) if may_be_heard(&error) => {
+            Err(error) if may_pass(&error) => {
                 let wait = core.next_backoff(ShellTell::TOPIC, &error);
                 cx.timer(wait, move |core: &mut JobShell, cx| {
                     core.send_batch(cx, payload);
@@ -144,15 +145,6 @@ impl JobShell {
             Word::Exit(_) | Word::Complete => {}
         }
     }
-}
-
-/// Whether a batch that was refused may be heard when it is told again.
-fn may_be_heard(error: &Refusal) -> bool {
-    use proto::Errno;
-    matches!(
-        error.errno,
-        Errno::EHOSTUNREACH | Errno::ENOSYS | Errno::EAGAIN | Errno::ENOBUFS | Errno::ETIMEDOUT
-    )
 }
 
 #[cfg(test)]

@@ -240,6 +240,21 @@ fn a_barrier_is_asked_again_when_job_exec_was_restarted() {
 }
 
 #[test]
+fn a_job_exec_that_does_not_know_the_job_yet_is_asked_again() {
+    let unknown = || Refusal::new(Errno::ESRCH, "no such job");
+    let mut leader = running(play(0));
+    let seen = leader.answers("job-exec.shell-hear", Err(unknown()));
+    assert_eq!(seen, [""; 0]);
+    assert_eq!(leader.pass(0.05), ["hear 0"]);
+    let mut other = running(play(1));
+    other.writes(0, StdioFd::Stdout, "a\n");
+    let seen = other.answers("job-exec.shell-tell", Err(unknown()));
+    assert_eq!(seen, [""; 0]);
+    let line = r#"{"data":{"stream":"stdout","rank":"1","data":"a\n"}}"#;
+    assert_eq!(other.pass(0.05), [format!("tell 1 {line}")]);
+}
+
+#[test]
 fn what_is_wrong_with_a_job_is_said_once() {
     let wrong = json!({"cpu-affinity": 1, "verbose": "x"});
     let fatal = "failed to parse attributes.system.shell.verbose";

@@ -73,6 +73,10 @@ pub struct Exec {
     /// See [`local_flags`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_flags: Option<u32>,
+    /// Bytes of output that the client takes in; it gives more by [`Credit`]. Without it
+    /// the client takes what comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_credit: Option<u64>,
 }
 
 /// What the client of a process is told.
@@ -120,6 +124,16 @@ pub struct Write {
     pub matchtag: u32,
     /// The stream, the data, and whether it ends.
     pub io: Data,
+}
+
+/// Takes in more output of a process: as long as there is no room for it, the process is
+/// not read from, and soon has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Credit {
+    /// Matchtag of the sender's exec or attach request.
+    pub matchtag: u32,
+    /// Bytes for which there is room again.
+    pub bytes: u64,
 }
 
 /// Sends a signal to a process and the group that it leads.
@@ -190,6 +204,9 @@ pub struct Attach {
     pub label: Option<String>,
     /// Which streams to forward: see [`flags`].
     pub flags: u32,
+    /// As [`Exec::output_credit`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_credit: Option<u64>,
 }
 
 /// What a command that cannot be started is answered with: the error's own number.
@@ -285,7 +302,9 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(Exec, Told, Write, Kill, Processes, Wait, Waited, Attach);
+crate::json_payloads!(
+    Exec, Told, Write, Credit, Kill, Processes, Wait, Waited, Attach
+);
 crate::no_payloads!(List);
 
 crate::methods! {
@@ -293,6 +312,8 @@ crate::methods! {
         : "Runs a command; without STREAMING in the background, where one response says that it runs.";
     Write = "rexec.write" (OWNER) => Empty, Never, Nothing
         : "Hands data to a process on its standard input or a channel.";
+    Credit = "rexec.credit" (OWNER) => Empty, Never, Nothing
+        : "Says that there is room for more output of a process.";
     Kill = "rexec.kill" (OWNER) => Empty, KillError
         : "Sends a signal to a process and the group that it leads.";
     List = "rexec.list" (OWNER) => Processes, RemoteError, idempotent

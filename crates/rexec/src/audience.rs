@@ -3,6 +3,7 @@
 use node::{Cx, Host, Stream, StreamId};
 use proto::Refusal;
 use proto::rexec::{Attach, Exec, Told};
+use wire::Identity;
 
 /// The request that is answered.
 enum Request {
@@ -17,24 +18,67 @@ pub(super) struct Audience<L> {
     pub forwards: u32,
     /// The link that takes its responses: who does not read there is not told more.
     pub link: Option<L>,
+    /// The request itself, by which it says that it has room for more.
+    pub key: Option<(Identity, u32)>,
+    /// Bytes of output that it has room for, if it counts them. What was read before it
+    /// had none may go over it.
+    room: Option<i64>,
+}
+
+/// Whose request it is.
+pub(super) struct Client<L> {
+    /// The link over which it has come.
+    pub link: Option<L>,
+    /// Its sender and matchtag.
+    pub key: Option<(Identity, u32)>,
+    /// Bytes of output that it has room for, if it counts them.
+    pub room: Option<u64>,
+}
+
+/// A number of bytes that may go below 0.
+fn bytes(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
 }
 
 impl<L> Audience<L> {
     /// The client that starts the process.
-    pub fn of_exec(stream: Stream<Exec>, forwards: u32, link: Option<L>) -> Audience<L> {
+    pub fn of_exec(stream: Stream<Exec>, forwards: u32, client: Client<L>) -> Audience<L> {
         Audience {
             request: Request::Exec(stream),
             forwards,
-            link,
+            link: client.link,
+            key: client.key,
+            room: client.room.map(bytes),
         }
     }
 
     /// One that attaches to it.
-    pub fn of_attach(stream: Stream<Attach>, forwards: u32, link: Option<L>) -> Audience<L> {
+    pub fn of_attach(stream: Stream<Attach>, forwards: u32, client: Client<L>) -> Audience<L> {
         Audience {
             request: Request::Attach(stream),
             forwards,
-            link,
+            link: client.link,
+            key: client.key,
+            room: client.room.map(bytes),
+        }
+    }
+
+    /// Whether it has no room for output.
+    pub fn is_full(&self) -> bool {
+        self.room.is_some_and(|room| room <= 0)
+    }
+
+    /// It gets output.
+    pub fn take_room(&mut self, len: usize) {
+        if let Some(room) = &mut self.room {
+            *room = room.saturating_sub(bytes(len as u64));
+        }
+    }
+
+    /// It has room for more.
+    pub fn give_room(&mut self, more: u64) {
+        if let Some(room) = &mut self.room {
+            *room = room.saturating_add(bytes(more));
         }
     }
 

@@ -74,6 +74,7 @@ mod tests {
             cmd,
             flags,
             local_flags,
+            output_credit: None,
         }
     }
 

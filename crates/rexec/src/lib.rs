@@ -4,8 +4,8 @@
 //! A process has an audience: the client that started it, or one that has attached to it
 //! while it runs in the background. Of the first it does not outlive the connection. What
 //! an audience is told goes out as it happens; while the link that it is told over is
-//! behind with reading, its processes are not read from and soon have to wait. What a link is, `L`,
-//! the component knows.
+//! behind with reading, or the client itself has no room for more, its processes are not read
+//! from and soon have to wait. What a link is, `L`, the component knows.
 //!
 //! Read on in `process.rs` (what happens to one process), `launch.rs` (how one is started),
 //! `audience.rs` (who is told), `retained.rs` and `lines.rs` (output that nobody is told of).
@@ -22,15 +22,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use node::{ChildEvent, ChildId, Cx, Host, Peer, Reply, Stream, StreamId};
 use proto::rexec::{
-    Attach, AttachError, Exec, ExecError, Kill, KillError, LookupError, Wait, WaitError, Write,
-    launch_failed,
+    Attach, AttachError, Credit, Exec, ExecError, Kill, KillError, LookupError, Wait, WaitError,
+    Write, launch_failed,
 };
 use proto::{Empty, Errno};
 use wire::Identity;
 
 pub use lines::LoggedLines;
 
-use self::audience::Audience;
+use self::audience::{Audience, Client};
 use self::environment::environment;
 use self::limits::{
     INPUT_BYTES, INPUT_BYTES_MAX, INPUT_BYTES_MIN, PROCESSES_MAX, PROCESSES_OF_CLIENT_MAX,
@@ -59,6 +59,8 @@ pub struct Rexec<L> {
     processes: BTreeMap<ChildId, Process<L>>,
     /// Processes with a client, by its exec request.
     requests: BTreeMap<(Identity, u32), ChildId>,
+    /// Processes with an audience, by the request that this answers.
+    readers: BTreeMap<(Identity, u32), ChildId>,
     /// Links that are behind with reading.
     behind: BTreeSet<L>,
     /// Bytes of input that processes may have waiting, all together.
@@ -74,6 +76,7 @@ impl<L: Copy + Ord> Rexec<L> {
             rank: rank.to_string(),
             processes: BTreeMap::new(),
             requests: BTreeMap::new(),
+            readers: BTreeMap::new(),
             behind: BTreeSet::new(),
             granted: 0,
             is_closed: false,
@@ -96,20 +99,26 @@ impl<L: Copy + Ord> Rexec<L> {
         let env = environment(std::mem::take(&mut request.cmd.env), here.env, here.uri);
         // Who attaches is told the command, and so is its environment.
         request.cmd.env = env.iter().cloned().collect();
-        let (forwards, link) = (request.flags, here.link);
+        let forwards = request.flags;
+        let key = from.sender.clone().map(|sender| (sender, from.matchtag));
+        let client = Client {
+            link: here.link,
+            key: key.filter(|_| !in_background),
+            room: request.output_credit,
+        };
         let spawn = launch::spawn(&request, in_background, env);
         let child = cx.spawn(spawn.clone());
         let credit = self.credit_of_next();
         let mut process = Process::new(child, request, &spawn, in_background, credit);
         self.granted += process.granted;
-        if let (Some(sender), false) = (&from.sender, in_background) {
-            let request = (sender.clone(), from.matchtag);
-            self.requests.insert(request.clone(), child);
-            process.request = Some(request);
+        if let Some(key) = &client.key {
+            self.requests.insert(key.clone(), child);
+            self.readers.insert(key.clone(), child);
+            process.request = Some(key.clone());
         }
-        process.audience = Some(Audience::of_exec(stream, forwards, link));
+        process.audience = Some(Audience::of_exec(stream, forwards, client));
         self.processes.insert(child, process);
-        self.pace(cx, child, link);
+        self.pace(cx, child);
     }
 
     fn check(&self, from: &Peer, request: &Exec, in_background: bool) -> Result<(), ExecError> {
@@ -139,9 +148,22 @@ impl<L: Copy + Ord> Rexec<L> {
     }
 
     /// Reads from a process, or does not, as its audience does.
-    fn pace<C: Host>(&self, cx: &mut Cx<C>, child: ChildId, link: Option<L>) {
-        if link.is_some_and(|link| self.behind.contains(&link)) {
-            cx.pause_child(child, true);
+    fn pace<C: Host>(&mut self, cx: &mut Cx<C>, child: ChildId) {
+        if let Some(process) = self.processes.get_mut(&child) {
+            process.pace(cx, |link| self.behind.contains(link));
+        }
+    }
+
+    /// A client has room for more output.
+    pub fn credit<C: Host>(&mut self, cx: &mut Cx<C>, from: &Peer, request: &Credit) {
+        let key = from.sender.clone().map(|sender| (sender, request.matchtag));
+        let child = key.and_then(|key| self.readers.get(&key).copied());
+        let process = child.and_then(|child| self.processes.get_mut(&child));
+        if let (Some(child), Some(process)) = (child, process) {
+            if let Some(audience) = &mut process.audience {
+                audience.give_room(request.bytes);
+            }
+            self.pace(cx, child);
         }
     }
 
@@ -151,14 +173,8 @@ impl<L: Copy + Ord> Rexec<L> {
             true => self.behind.insert(link),
             false => self.behind.remove(&link),
         };
-        let told_there = |process: &Process<L>| {
-            let audience = process.audience.as_ref();
-            audience.is_some_and(|audience| audience.link == Some(link))
-        };
-        for (child, process) in self.processes.iter().filter(|_| is_new) {
-            if told_there(process) {
-                cx.pause_child(*child, is_behind);
-            }
+        for process in self.processes.values_mut().filter(|_| is_new) {
+            process.pace(cx, |link| self.behind.contains(link));
         }
     }
 
@@ -242,6 +258,7 @@ impl<L: Copy + Ord> Rexec<L> {
         &mut self,
         cx: &mut Cx<C>,
         link: Option<L>,
+        from: &Peer,
         request: &Attach,
         stream: Stream<Attach>,
     ) {
@@ -255,11 +272,19 @@ impl<L: Copy + Ord> Rexec<L> {
         match found {
             Err(error) => stream.end(cx, Err(error.into())),
             Ok(child) => {
-                let audience = Audience::of_attach(stream, request.flags, link);
+                let client = Client {
+                    link,
+                    key: from.sender.clone().map(|sender| (sender, from.matchtag)),
+                    room: request.output_credit,
+                };
+                if let Some(key) = &client.key {
+                    self.readers.insert(key.clone(), child);
+                }
+                let audience = Audience::of_attach(stream, request.flags, client);
                 if let Some(process) = self.processes.get_mut(&child) {
                     process.attach(cx, audience, &self.rank);
                 }
-                self.pace(cx, child, link);
+                self.pace(cx, child);
                 self.settle(cx, child);
             }
         }
@@ -291,6 +316,7 @@ impl<L: Copy + Ord> Rexec<L> {
             ChildEvent::Stopped => process.stopped(cx),
             ChildEvent::Exited { status } => process.ended(cx, status),
         }
+        process.pace(cx, |link| self.behind.contains(link));
         self.settle(cx, child);
     }
 
@@ -312,8 +338,9 @@ impl<L: Copy + Ord> Rexec<L> {
             return;
         }
         process.answer_waiter(cx);
-        let audience = process.audience.take();
-        if audience.is_some() || !process.is_waitable {
+        let (audience, is_waitable) = (process.audience.take(), process.is_waitable);
+        self.forget_reader(audience.as_ref());
+        if audience.is_some() || !is_waitable {
             self.remove(child);
         }
         if let Some(audience) = audience {
@@ -326,8 +353,15 @@ impl<L: Copy + Ord> Rexec<L> {
         if let Some(request) = &process.request {
             self.requests.remove(request);
         }
+        self.forget_reader(process.audience.as_ref());
         self.granted -= process.granted;
         Some(process)
+    }
+
+    fn forget_reader(&mut self, audience: Option<&Audience<L>>) {
+        if let Some(key) = audience.and_then(|audience| audience.key.as_ref()) {
+            self.readers.remove(key);
+        }
     }
 
     /// A request was taken back, or its client has left: what runs for it is killed, what it
@@ -346,15 +380,17 @@ impl<L: Copy + Ord> Rexec<L> {
         let Some((&child, process)) = found else {
             return;
         };
-        if let Some(audience) = process.audience.take() {
-            audience.forget();
-        }
-        cx.pause_child(child, false);
+        let audience = process.audience.take();
+        process.pace(cx, |_| false);
         if let Some(request) = process.request.take() {
             self.requests.remove(&request);
         }
         if !process.in_background {
             process.kill(cx, SIGKILL);
+        }
+        self.forget_reader(audience.as_ref());
+        if let Some(audience) = audience {
+            audience.forget();
         }
         self.settle(cx, child);
     }
@@ -386,6 +422,7 @@ impl<L: Copy + Ord> Rexec<L> {
     pub fn clear<C: Host>(&mut self, cx: &mut Cx<C>) {
         self.kill_all(cx, SIGKILL);
         self.requests.clear();
+        self.readers.clear();
         self.granted = 0;
         for process in std::mem::take(&mut self.processes).into_values() {
             let refusal = || ExecError::ShuttingDown.into();
@@ -402,6 +439,13 @@ impl<L: Copy + Ord> Rexec<L> {
     pub fn check_invariants(&self) {
         for (request, child) in &self.requests {
             assert_eq!(self.processes[child].request.as_ref(), Some(request));
+        }
+        for (key, child) in &self.readers {
+            let audience = self.processes[child].audience.as_ref();
+            assert_eq!(
+                audience.and_then(|audience| audience.key.as_ref()),
+                Some(key)
+            );
         }
         let granted = self.processes.values().map(|process| process.granted);
         assert_eq!(self.granted, granted.sum::<u64>());

@@ -37,6 +37,8 @@ pub(super) struct Process<L> {
     pub is_waitable: bool,
     wants_credit: bool,
     pub audience: Option<Audience<L>>,
+    /// Whether its output is not read.
+    is_paused: bool,
     /// The exec request, while its client is there.
     pub request: Option<(Identity, u32)>,
     /// Who waits for its end.
@@ -87,6 +89,7 @@ impl<L> Process<L> {
             is_waitable: request.flags & flags::WAITABLE != 0,
             wants_credit: request.flags & flags::WRITE_CREDIT != 0,
             audience: None,
+            is_paused: false,
             request: None,
             waiter: None,
             granted: credit.values().sum(),
@@ -104,6 +107,17 @@ impl<L> Process<L> {
         match &self.cmd.label {
             Some(label) => label.clone(),
             None => format!("{}[{}]", launch::shown(&self.cmd), self.pid),
+        }
+    }
+
+    /// Reads its output, or does not, as its audience does, whose link is read or not.
+    pub fn pace<C: Host>(&mut self, cx: &mut Cx<C>, is_behind: impl Fn(&L) -> bool) {
+        let audience = self.audience.as_ref();
+        let is_paused = audience.is_some_and(|audience| {
+            audience.is_full() || audience.link.as_ref().is_some_and(is_behind)
+        });
+        if std::mem::replace(&mut self.is_paused, is_paused) != is_paused {
+            cx.pause_child(self.child, is_paused);
         }
     }
 
@@ -172,6 +186,7 @@ impl<L> Process<L> {
         output.is_open &= !eof;
         match &mut self.audience {
             Some(audience) if audience.forwards & output.bit != 0 => {
+                audience.take_room(data.len());
                 let data = (!data.is_empty()).then_some(data);
                 let io = Data::new(name, rank, data, eof);
                 audience.tell(cx, &Told::Output { pid: self.pid, io });
@@ -237,6 +252,7 @@ impl<L> Process<L> {
         };
         let kept = self.retained.take();
         for io in kept.into_iter().filter(|io| wanted(&io.stream)) {
+            audience.take_room(io.bytes().map_or(0, |bytes| bytes.len()));
             audience.tell(cx, &Told::Output { pid, io });
         }
         let closed = self.outputs.iter().filter(|output| !output.is_open);

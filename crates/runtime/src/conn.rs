@@ -13,7 +13,7 @@ use wire::{
 
 use crate::budget::{Account, Charge};
 use crate::limits::{CHARGED_BYTES_MIN, READ_BYTES_PER_TURN};
-use crate::outbox::{Framing, Outbox};
+use crate::outbox::{Framing, LastEvent, Outbox};
 
 /// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -53,6 +53,8 @@ pub struct Conn {
     pub closing: bool,
     /// Whether another broker is at the other end.
     pub is_broker: bool,
+    /// Whether it is in the list of those with something to write.
+    pub is_dirty: bool,
 }
 
 /// How a read went.
@@ -100,6 +102,7 @@ impl Conn {
             is_behind: false,
             closing: false,
             is_broker: false,
+            is_dirty: false,
         })
     }
 
@@ -109,8 +112,8 @@ impl Conn {
         let _ = self.outbox.push_bytes(bytes);
     }
 
-    /// Queues a message.
-    pub fn queue(&mut self, message: &Message) -> Result<(), NoMemory> {
+    /// Queues a message. If it is an event, `last` may have its encoding.
+    pub fn queue(&mut self, message: &Message, last: &mut LastEvent) -> Result<(), NoMemory> {
         if self.broken {
             return Ok(());
         }
@@ -118,7 +121,10 @@ impl Conn {
             Decoder::Local(_) => Framing::Local,
             Decoder::Zmtp(_) => Framing::Zmtp,
         };
-        let result = self.outbox.push(message, framing);
+        let result = match last.encoding_of(message, framing) {
+            Some(bytes) => self.outbox.push_bytes(bytes),
+            None => self.outbox.push(message, framing),
+        };
         self.settle_charge();
         result
     }

@@ -26,6 +26,38 @@ pub enum Framing {
     Zmtp,
 }
 
+/// The last event, as it was encoded: it goes to many.
+#[derive(Debug, Default)]
+pub struct LastEvent {
+    event: Option<Message>,
+    local: Vec<u8>,
+    zmtp: Vec<u8>,
+}
+
+impl LastEvent {
+    /// The encoding of a message that others are sent too; `None` for one that is not, or
+    /// whose payload is sent from where it is.
+    pub fn encoding_of(&mut self, message: &Message, framing: Framing) -> Option<&[u8]> {
+        let is_short = |payload: &Bytes| payload.len() < SHARED_PAYLOAD_BYTES_MIN;
+        if !matches!(message.kind, Kind::Event { .. }) || !message.payload().is_none_or(is_short) {
+            return None;
+        }
+        if self.event.as_ref() != Some(message) {
+            self.event = Some(message.clone());
+            self.local.clear();
+            self.zmtp.clear();
+        }
+        let (bytes, encode): (_, fn(&Message, &mut Vec<u8>)) = match framing {
+            Framing::Local => (&mut self.local, encode_stream),
+            Framing::Zmtp => (&mut self.zmtp, encode_zmtp),
+        };
+        if bytes.is_empty() {
+            encode(message, bytes);
+        }
+        Some(bytes)
+    }
+}
+
 #[derive(Debug)]
 enum Part {
     Own(Vec<u8>),
@@ -189,6 +221,25 @@ mod tests {
         };
         message.set_payload(payload.clone());
         message
+    }
+
+    #[test]
+    fn an_event_is_encoded_once_and_never_taken_for_another() {
+        let mut last = LastEvent::default();
+        let mut event = message("event", &Bytes::from_static(b"one"));
+        for (userid, payload) in [(1, "one"), (1, "one"), (2, "one"), (2, "two")] {
+            event.userid = userid;
+            event.set_payload(Bytes::from(payload));
+            let (mut local, mut zmtp) = (Vec::new(), Vec::new());
+            encode_stream(&event, &mut local);
+            encode_zmtp(&event, &mut zmtp);
+            assert_eq!(last.encoding_of(&event, Framing::Zmtp), Some(&zmtp[..]));
+            assert_eq!(last.encoding_of(&event, Framing::Local), Some(&local[..]));
+        }
+        let request = message("request", &Bytes::from_static(b"one"));
+        assert_eq!(last.encoding_of(&request, Framing::Zmtp), None);
+        event.set_payload(Bytes::from(vec![0; SHARED_PAYLOAD_BYTES_MIN]));
+        assert_eq!(last.encoding_of(&event, Framing::Zmtp), None);
     }
 
     /// Takes `n` bytes a call.

@@ -12,6 +12,7 @@ use wire::{Kind, Message};
 use crate::budget::{Budget, Excess};
 use crate::conn::Conn;
 use crate::limits::{BEHIND_BYTES, EVICTION_BYTES_MIN, OVERLAY_BACKLOG_BYTES_MAX, PACE_BYTES};
+use crate::outbox::LastEvent;
 use crate::poller::Poller;
 use crate::reactor::conn_token;
 use crate::seats::Seats;
@@ -26,6 +27,7 @@ pub struct Peers {
     conns: BTreeMap<PeerId, Conn>,
     /// Those with something to write.
     dirty: Vec<PeerId>,
+    last_event: LastEvent,
     /// Clients that are not read from, by the peer that is to read first.
     waiting: BTreeMap<PeerId, Vec<PeerId>>,
 }
@@ -47,6 +49,7 @@ impl Peers {
             seats,
             conns: BTreeMap::new(),
             dirty: Vec::new(),
+            last_event: LastEvent::default(),
             waiting: BTreeMap::new(),
         }
     }
@@ -74,7 +77,7 @@ impl Peers {
             return;
         };
         match poller.add(conn, conn_token(peer)) {
-            Ok(()) => self.dirty.push(peer),
+            Ok(()) => self.touch(peer),
             Err(error) => {
                 tracing::error!("cannot watch a connection: {error}");
                 self.remove(peer, poller);
@@ -95,7 +98,9 @@ impl Peers {
 
     /// Notes that there is something to write.
     pub fn touch(&mut self, peer: PeerId) {
-        self.dirty.push(peer);
+        if let Some(conn) = self.conns.get_mut(&peer) {
+            mark(&mut self.dirty, peer, conn);
+        }
     }
 
     /// Queues a message. If it is a request and the peer has many bytes to read, `cause`, the
@@ -111,10 +116,11 @@ impl Peers {
         let Some(conn) = self.conns.get_mut(&to) else {
             return sent;
         };
-        self.dirty.push(to);
+        mark(&mut self.dirty, to, conn);
         let before = conn.backlog();
-        let queued = conn.queue(message);
+        let queued = conn.queue(message, &mut self.last_event);
         let backlog = conn.backlog();
+        let is_clients = conn.pid.is_some();
         let why = match queued {
             Err(error) => Some(error.to_string()),
             // One message may be of any length.
@@ -139,7 +145,10 @@ impl Peers {
         {
             self.pause(cause, to, poller);
         }
-        sent.evicted = self.enforce(to, poller);
+        // Modules and brokers never hold too much.
+        if is_clients {
+            sent.evicted = self.enforce(to, poller);
+        }
         sent
     }
 
@@ -199,6 +208,7 @@ impl Peers {
             let Some(conn) = self.conns.get_mut(&peer) else {
                 continue;
             };
+            conn.is_dirty = false;
             conn.flush();
             if conn.closing && conn.is_flushed() {
                 self.remove(peer, poller);
@@ -219,16 +229,27 @@ impl Peers {
             }
         }
         // The emptied list keeps its room for the next turn.
+        dirty.append(&mut self.dirty);
         self.dirty = dirty;
         caught_up
     }
 
     /// Tries to write everything; says whether it is all out.
     pub fn flush_all(&mut self, poller: &Poller) -> bool {
-        let unwritten = self.conns.iter().filter(|(_, conn)| !conn.is_flushed());
-        self.dirty = unwritten.map(|(peer, _)| *peer).collect();
+        for (peer, conn) in &mut self.conns {
+            if !conn.is_flushed() {
+                mark(&mut self.dirty, *peer, conn);
+            }
+        }
         self.flush(poller);
         self.conns.values().all(Conn::is_flushed)
+    }
+}
+
+/// Notes that there is something to write, once.
+fn mark(dirty: &mut Vec<PeerId>, peer: PeerId, conn: &mut Conn) {
+    if !std::mem::replace(&mut conn.is_dirty, true) {
+        dirty.push(peer);
     }
 }
 

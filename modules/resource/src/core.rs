@@ -11,11 +11,11 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::discovery::Discovery;
-use crate::drains::Drains;
+use crate::drains::{Drains, Mode};
 use crate::follower::Reduce;
 use crate::inventory::Inventory;
 use crate::journal::Journal;
-use crate::limits::WAITING_REQUESTS_MAX;
+use crate::limits::{JOURNAL_EVENTS_MAX, WAITING_REQUESTS_MAX};
 use crate::monitor::{Change, Monitor};
 use crate::scheduler::Scheduler;
 use crate::settings::Settings;
@@ -64,6 +64,8 @@ impl Resource {
         let number = |cx: &Cx<Self>, attr| cx.attr(attr).and_then(|text| text.parse().ok());
         let size: u32 = number(cx, &names::SIZE).unwrap_or(1);
         let n_below = number(cx, &names::TBON_DESCENDANTS).unwrap_or(0);
+        let mut journal = Journal::default();
+        journal.set_max(settings.journal_max.unwrap_or(JOURNAL_EVENTS_MAX));
         Resource {
             settings,
             size,
@@ -75,7 +77,7 @@ impl Resource {
             drains: Drains::default(),
             excluded: IdSet::new(),
             monitor: Monitor::default(),
-            journal: Journal::default(),
+            journal,
             stamps: Stamps::default(),
             store: Store::default(),
             scheduler: None,
@@ -157,6 +159,7 @@ impl Resource {
         let context = json!({ "method": inventory.method });
         self.inventory = Some(inventory);
         self.post(cx, "resource-define", &context, None);
+        self.undrain_excluded(cx);
         let found = self.discovery.found().ranks();
         self.verify(cx, &found);
         self.answer_reports(cx);
@@ -247,14 +250,27 @@ impl Resource {
         }
     }
 
-    /// A new configuration: only what is excluded changes while we run.
+    /// What is excluded is not drained as well (flux-config-resource(5)).
+    fn undrain_excluded(&mut self, cx: &mut Cx<Self>) {
+        let both = self.excluded.intersection(self.drains.ranks());
+        let event = self.drains.undrain(both, None, Mode::Strict, &self.names);
+        if let Ok(Some(event)) = event {
+            self.post(cx, "undrain", &event, None);
+        }
+    }
+
+    /// A new configuration: only what is excluded, and how many events are kept, changes
+    /// while we run.
     pub(crate) fn adopt(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         let args = cx.welcome().args.clone().unwrap_or_default();
         let settings = Settings::new(&args, conf, hostname(cx))?;
         if self.inventory.is_some() {
             self.excluded = self.excluded_by(&settings.exclude)?;
+            self.undrain_excluded(cx);
             self.tell_scheduler(cx);
         }
+        let kept = settings.journal_max.unwrap_or(JOURNAL_EVENTS_MAX);
+        self.journal.set_max(kept);
         self.settings = settings;
         Ok(())
     }

@@ -75,11 +75,14 @@ impl Reduce {
 }
 
 /// This rank has looked at its machine: those below have a while to say what they have.
+/// Without any, its report is on its way before the broker says that it is online.
 pub fn begin(core: &mut Resource, cx: &mut Cx<Resource>, own: &Rset) {
     core.reduce.add(own, None);
     cx.timer(REDUCE_HOLD, |core: &mut Resource, _| {
         core.reduce.is_over = true;
     });
+    send_due(core, cx);
+    cx.started(Ok(()));
 }
 
 /// Sends up what is to go: everything that has queued in one message.

@@ -11,13 +11,31 @@ use crate::core::Resource;
 use crate::limits::{JOURNAL_BATCH_EVENTS, JOURNAL_EVENTS_MAX};
 
 /// The log and its readers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Journal {
+    /// Events that are kept; a few more are until the oldest go at once.
+    max: usize,
     past: VecDeque<Entry>,
     readers: Vec<Stream<JournalMethod>>,
 }
 
+impl Default for Journal {
+    fn default() -> Journal {
+        Journal {
+            max: JOURNAL_EVENTS_MAX,
+            past: VecDeque::new(),
+            readers: Vec::new(),
+        }
+    }
+}
+
 impl Journal {
+    /// Keeps so many events from now on.
+    pub fn set_max(&mut self, max: usize) {
+        self.max = max.max(1);
+        self.forget_oldest();
+    }
+
     /// Begins with what an earlier life had stored.
     pub fn recall(&mut self, entries: Vec<Entry>) {
         self.past.extend(entries);
@@ -74,8 +92,55 @@ impl Journal {
         }
     }
 
+    /// Puts a mark in place of the oldest events when there are a hundredth more than are
+    /// kept, so that it is not done for each event.
     fn forget_oldest(&mut self) {
-        let over = self.past.len().saturating_sub(JOURNAL_EVENTS_MAX);
-        self.past.drain(..over);
+        if self.past.len() <= self.max + self.max / 100 {
+            return;
+        }
+        let over = self.past.len() - (self.max - 1);
+        let last = self.past.drain(..over).next_back();
+        let mark = last.and_then(|last| Entry::new(last.timestamp(), "truncate").ok());
+        if let Some(mark) = mark {
+            self.past.push_front(mark);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(n: u32) -> Vec<Entry> {
+        let entry = |n| Entry::new(f64::from(n), "drain").unwrap();
+        (1..=n).map(entry).collect()
+    }
+
+    fn check(journal: &Journal, expect: &str) {
+        let shown = |entry: &Entry| format!("{}{}", &entry.name()[..1], entry.timestamp());
+        let shown: Vec<String> = journal.past.iter().map(shown).collect();
+        assert_eq!(shown.join(" "), expect);
+    }
+
+    #[test]
+    fn a_mark_stands_for_what_was_forgotten() {
+        let mut journal = Journal::default();
+        journal.set_max(3);
+        journal.recall(entries(3));
+        check(&journal, "d1 d2 d3");
+        journal.recall(entries(2));
+        check(&journal, "t3 d1 d2");
+        journal.set_max(0);
+        check(&journal, "t2");
+    }
+
+    #[test]
+    fn events_are_forgotten_many_at_a_time() {
+        let mut journal = Journal::default();
+        journal.set_max(1_000);
+        journal.recall(entries(1_010));
+        assert_eq!(journal.past.len(), 1_010);
+        journal.recall(entries(1));
+        assert_eq!(journal.past.len(), 1_000);
     }
 }

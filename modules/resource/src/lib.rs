@@ -89,12 +89,9 @@ impl Module for Resource {
         let args = welcome.args.clone().unwrap_or_default();
         let settings = Settings::new(&args, &welcome.conf, crate::core::hostname(cx))?;
         let core = Resource::new(cx, settings);
+        cx.hold_start();
         match cx.rank() {
-            0 => {
-                cx.hold_start();
-                start::begin(cx);
-            }
-            // Nobody waits for what a follower finds.
+            0 => start::begin(cx),
             _ => start::discover(cx, None),
         }
         Ok(core)

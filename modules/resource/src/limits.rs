@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Events kept in memory for `resource.journal`; beyond it the oldest are forgotten.
+/// Events kept in memory for `resource.journal`, unless `resource.journal-max` says
+/// otherwise; beyond it a mark stands for the oldest.
 pub const JOURNAL_EVENTS_MAX: usize = 100_000;
 
 /// Events in one response of `resource.journal`.

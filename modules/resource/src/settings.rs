@@ -27,6 +27,8 @@ pub struct Settings {
     pub verify: Verify,
     /// How long to wait for all ranks to say what they have found; `None` for ever.
     pub discovery_timeout: Option<Duration>,
+    /// Events of the journal that are kept.
+    pub journal_max: Option<usize>,
     /// Take every rank of R for online; an argument for tests with invented ranks.
     pub force_up: bool,
 }
@@ -72,6 +74,7 @@ impl Settings {
             norestrict: keys::RESOURCE_NORESTRICT.read(conf)?.unwrap_or_default(),
             verify: verify(conf)?,
             discovery_timeout: discovery_timeout(conf)?,
+            journal_max: keys::RESOURCE_JOURNAL_MAX.read(conf)?,
             force_up: false,
         };
         for arg in args {

@@ -253,13 +253,22 @@ fn excluded_ranks_are_neither_handed_out_nor_drained() {
         probe.said(),
         [format!("response resource.drain #2 {refusal}")]
     );
+    probe.request("resource.drain", r#"{"targets":"0"}"#);
+    stored(&mut probe);
+    probe.said();
+    let conf = conf.replace(r#""b1""#, r#""0""#);
+    probe.request("resource.config-reload", &conf);
+    let log = stored(&mut probe);
+    let undrain = r#""name":"undrain","context":{"idset":"0","nodelist":"b0","#;
+    assert!(log[0].1.contains(undrain), "{log:?}");
+    probe.said();
     let conf = r#"{"resource":{"exclude":"nobody"}}"#;
     probe.request("resource.config-reload", conf);
     let refusal =
         r#"EINVAL "error decoding resource.exclude: invalid targets: invalid hosts: nobody""#;
     assert_eq!(
         probe.said(),
-        [format!("response resource.config-reload #3 {refusal}")]
+        [format!("response resource.config-reload #5 {refusal}")]
     );
 }
 

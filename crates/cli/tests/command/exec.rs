@@ -180,18 +180,53 @@ fn an_attached_process_is_followed_to_its_end() {
 
 #[test]
 fn what_is_not_to_be_had_is_said() {
-    for option in ["--with-imp", "-j f1"] {
-        let name = if option == "-j f1" {
-            "--jobid: shells of jobs run no other programs\nhint: flux exec -r RANKS runs it beside the job"
-        } else {
-            "--with-imp: there is no IMP to run it with"
-        };
-        check(
-            &format!("exec {option} true"),
-            instance(|_, _| Vec::new()),
-            &format!("-- stderr\nflux-exec: {name}\n-- code 1\n"),
-        );
-    }
+    check(
+        "exec --with-imp true",
+        instance(|_, _| Vec::new()),
+        "-- stderr\nflux-exec: --with-imp: there is no IMP to run it with\n-- code 1\n",
+    );
+}
+
+/// An instance with a job on ranks 2 and 5, whose shells run commands as their brokers would;
+/// `log` is its event log.
+fn with_job(log: &'static str) -> impl FnMut(&Message) -> Vec<Act> + Send + 'static {
+    let r = r#"{"version":1,"execution":{"R_lite":[{"rank":"2,5","children":{"core":"0"}}],"nodelist":["h[2,5]"],"starttime":0,"expiration":0}}"#;
+    let init = r#"{"timestamp":1.0,"name":"shell.init","context":{"service":"0-shell-f1","leader-rank":2,"size":2}}"#;
+    instance(move |rank, request| match request.topic() {
+        "job-info.lookup" => {
+            let found = json!({"id": 0, "eventlog": log, "R": r});
+            vec![answer(request, &found)]
+        }
+        "job-info.eventlog-watch" => {
+            let event = json!({"event": format!("{init}\n")});
+            vec![answer(request, &event)]
+        }
+        "0-shell-f1.rexec.exec" => ran(request, &format!("on {rank}\n"), 0),
+        _ => Vec::new(),
+    })
+}
+
+#[test]
+fn ranks_of_a_job_count_from_its_first() {
+    let running = || with_job("");
+    check("exec -n -l -j f1 true", running(), "2: on 2\n5: on 5\n");
+    check("exec -n -l -j f1 -r 1 true", running(), "5: on 5\n");
+    check("exec -n -l -j f1 -x 1 true", running(), "2: on 2\n");
+    check(
+        "exec -n -j f1 -r 1-2 true",
+        running(),
+        "-- stderr\nflux-exec: One or more invalid --ranks specified: 2\n-- code 1\n",
+    );
+    check(
+        "exec -n -j f1 true",
+        with_job("{\"timestamp\":1.0,\"name\":\"finish\",\"context\":{\"status\":0}}\n"),
+        "-- stderr\nflux-exec: ƒ1: job is not running\n-- code 1\n",
+    );
+    check(
+        "exec -n -j no true",
+        running(),
+        "-- stderr\nflux-exec: error parsing jobid: \"no\"\n-- code 1\n",
+    );
 }
 
 #[test]

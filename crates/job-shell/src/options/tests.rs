@@ -195,14 +195,7 @@ fn options_nobody_knows_are_told() {
 
 #[test]
 fn options_that_are_missing_here_end_the_job() {
-    for option in [
-        "stage-in",
-        "pty",
-        "sysmon",
-        "coprocess",
-        "userrc",
-        "rexec-shutdown-timeout",
-    ] {
+    for option in ["stage-in", "pty", "sysmon", "coprocess", "userrc"] {
         let text = format!("Fatal shell option '{option}' is not supported in this version");
         check(json!({option: "x"}), &[&text]);
     }

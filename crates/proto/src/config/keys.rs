@@ -334,8 +334,8 @@ keys! {
         "How long to wait for all ranks to say what they have found before going on without the others; 0 is no limit.";
     #[unsupported] RESOURCE_NO_UPDATE_WATCH = "resource.no-update-watch", F::Boolean, "",
         "Do not follow the resources that the enclosing instance gives.";
-    #[unsupported] RESOURCE_JOURNAL_MAX = "resource.journal-max", COUNT, "",
-        "Events of the journal that are kept.";
+    RESOURCE_JOURNAL_MAX = "resource.journal-max", COUNT, "100000",
+        "Events of the journal of resources that are kept; a mark stands for older ones.";
     #[unsupported] RESOURCE_HISTORY = "resource.history", F::Text, "",
         "Age up to which the log of the resources is kept.";
 

@@ -54,6 +54,11 @@ pub fn curve_tcp_us() -> Result<f64> {
     link("tcp_us")
 }
 
+/// The same over a UNIX socket, without ZeroMQ.
+pub fn socket_us() -> Result<f64> {
+    link("socket_us")
+}
+
 /// Messages per second that bare ZeroMQ with CURVE brings to each of 15 processes.
 pub fn fan_out_per_s() -> Result<f64> {
     link("fan_out_per_s")

@@ -69,9 +69,12 @@ pub const ROWS: &[Row] = &[
     tree::hops::TWO,
     tree::hops::THREE,
     tree::hops::LINK,
+    tree::hops::LINK_SOCKET,
     tree::hops::LINK_TCP,
     tree::events::FLAT,
     tree::events::DEEP,
+    tree::commits::RATE,
+    tree::commits::ROOTS,
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 //! the first answer is awaited.
 
 mod input;
+mod job;
 mod lines;
 mod outcome;
 mod session;
@@ -13,11 +14,13 @@ use client::{Call, Handle};
 use proto::data::IdSet;
 use proto::rexec::{self, Attach, Command, flags};
 
+use self::job::Shells;
 use self::outcome::Outcome;
 use self::session::{Session, Streams};
 use crate::command::{Group, Run, Style};
 use crate::error::{CliError, io_text};
 use crate::flux::Flux;
+use crate::limits::OUTPUT_CREDIT_BYTES;
 
 /// Run a command on brokers of the instance
 ///
@@ -68,9 +71,12 @@ pub struct Exec {
     /// Take over the streams of a process that was started with --bg
     #[arg(long, value_name = "PID|LABEL", conflicts_with_all = ["bg", "label", "command"])]
     attach: Option<String>,
-    /// Ask another service than that of the brokers
-    #[arg(long, value_name = "NAME", default_value = "rexec", hide = true)]
-    service: String,
+    /// On the nodes of this job, beside its tasks; ranks count from the first of them
+    #[arg(short, long, value_name = "ID")]
+    jobid: Option<String>,
+    /// Ask another service than that of the brokers, or of the job
+    #[arg(long, value_name = "NAME", hide = true)]
+    service: Option<String>,
     /// Set an option of the subprocess server
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, hide = true)]
     setopt: Vec<(String, String)>,
@@ -80,9 +86,6 @@ pub struct Exec {
     /// Run the command with the IMP, which this implementation has none of
     #[arg(long, hide = true)]
     with_imp: bool,
-    /// On the ranks of a job, through its shells, which run nothing for others
-    #[arg(short, long, value_name = "ID", hide = true)]
-    jobid: Option<String>,
     /// The command and its arguments
     #[arg(
         trailing_var_arg = true,
@@ -97,16 +100,12 @@ impl Run for Exec {
     const GROUP: Group = Group::Services;
     const STYLE: Style = Style::Bare;
 
-    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+    fn run(mut self, flux: &mut Flux) -> Result<(), CliError> {
         if self.with_imp {
             return Err(CliError::new("--with-imp: there is no IMP to run it with"));
         }
-        if self.jobid.is_some() {
-            let text = "--jobid: shells of jobs run no other programs";
-            return Err(CliError::new(text).with_hint("flux exec -r RANKS runs it beside the job"));
-        }
         let mut handle = flux.connect()?;
-        let ranks = self.ranks(&mut handle)?;
+        let ranks = self.targets(&mut handle)?;
         let outcome = match &self.attach {
             Some(name) => self.attach(flux, &mut handle, &ranks, name)?,
             None if self.bg => self.start(flux, &mut handle, &ranks)?,
@@ -124,9 +123,22 @@ impl Run for Exec {
 }
 
 impl Exec {
-    /// The targets.
-    fn ranks(&self, handle: &mut Handle) -> Result<IdSet, CliError> {
-        let all = IdSet::first_n(handle.size()?);
+    /// The ranks to run on, by the service of their brokers or of a job.
+    fn targets(&mut self, handle: &mut Handle) -> Result<IdSet, CliError> {
+        let Some(job) = &self.jobid else {
+            let n = handle.size()?;
+            return self.ranks_of(n);
+        };
+        let shells = Shells::of(handle, job)?;
+        let n = u32::try_from(shells.ranks.count()).unwrap_or(u32::MAX);
+        let ranks = shells.at(&self.ranks_of(n)?);
+        self.service.get_or_insert(shells.service);
+        Ok(ranks)
+    }
+
+    /// Those of `n` ranks that were asked for.
+    fn ranks_of(&self, n: u32) -> Result<IdSet, CliError> {
+        let all = IdSet::first_n(n);
         let ranks = match self.rank.as_str() {
             "all" => all.clone(),
             text => text.parse().map_err(|_| {
@@ -183,11 +195,13 @@ impl Exec {
                 (false, _) => streams | flow,
             },
             local_flags: None,
+            output_credit: (!self.bg).then_some(OUTPUT_CREDIT_BYTES),
         })
     }
 
     fn topic(&self, method: &str) -> String {
-        format!("{}.{method}", self.service)
+        let service = self.service.as_deref().unwrap_or("rexec");
+        format!("{service}.{method}")
     }
 
     /// Starts processes that nobody follows.
@@ -247,6 +261,7 @@ impl Exec {
             pid,
             label,
             flags: flags::STDOUT | flags::STDERR,
+            output_credit: Some(OUTPUT_CREDIT_BYTES),
         };
         let call = Call::new(&request).topic(&self.topic("attach")).to(rank);
         let mut session = Session::new(flux, self.streams(), false)?;
@@ -258,7 +273,7 @@ impl Exec {
 
     fn streams(&self) -> Streams {
         Streams {
-            service: self.service.clone(),
+            service: self.service.clone().unwrap_or_else(|| "rexec".to_owned()),
             command: self.command.first().or(self.attach.as_ref()).cloned(),
             label: self.label_io,
             has_flow: self.stdin_flow == "on",

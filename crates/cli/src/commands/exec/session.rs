@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use client::{Arrival, Call, CallId, Handle, Refusal};
 use proto::data::stdio::Data;
-use proto::rexec::{Kill, Told, Write};
+use proto::rexec::{Credit, Kill, Told, Write};
 use proto::{Errno, Payload};
 
 use super::input::Input;
@@ -15,6 +15,7 @@ use super::outcome::Outcome;
 use super::signals::{Signals, Wish};
 use crate::error::CliError;
 use crate::flux::Flux;
+use crate::limits::OUTPUT_CREDIT_BYTES;
 
 /// How processes are shown and spoken to.
 pub(super) struct Streams {
@@ -36,6 +37,8 @@ struct Target {
     pid: Option<i32>,
     /// Bytes of input that there is room for.
     credit: u64,
+    /// Bytes of output that were written since its server was told of room for more.
+    written: u64,
     out: Lines,
     err: Lines,
 }
@@ -88,6 +91,7 @@ impl Session {
             pid: None,
             // Without flow control it is the server's loss.
             credit: if self.streams.has_flow { 0 } else { u64::MAX },
+            written: 0,
             out: Lines::new(label.clone()),
             err: Lines::new(label),
         };
@@ -111,7 +115,7 @@ impl Session {
                 continue;
             }
             match arrival {
-                Arrival::Answer(call, answer) => self.take(flux, call, answer)?,
+                Arrival::Answer(call, answer) => self.take(flux, handle, call, answer)?,
                 Arrival::Ready(_) => self.pass_input_on(flux, handle),
                 _ => {}
             }
@@ -172,6 +176,7 @@ impl Session {
     fn take(
         &mut self,
         flux: &mut Flux,
+        handle: &mut Handle,
         call: CallId,
         answer: Result<wire::Message, Refusal>,
     ) -> Result<(), CliError> {
@@ -196,6 +201,14 @@ impl Session {
                 match io.stream.as_str() {
                     "stderr" => target.err.push(&mut flux.err, &data, io.is_eof())?,
                     _ => target.out.push(&mut flux.out, &data, io.is_eof())?,
+                }
+                target.written += data.len() as u64;
+                if target.written >= OUTPUT_CREDIT_BYTES / 2 {
+                    let bytes = std::mem::take(&mut target.written);
+                    let matchtag = call.matchtag();
+                    let topic = format!("{}.credit", self.streams.service);
+                    let call = Call::new(&Credit { matchtag, bytes });
+                    handle.notify(call.topic(&topic).to(target.rank));
                 }
             }
             Ok(Told::Stopped) => {}

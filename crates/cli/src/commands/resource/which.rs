@@ -1,5 +1,7 @@
 //! Options that choose nodes: `--include` and `--queue`.
 
+use std::collections::BTreeSet;
+
 use client::Handle;
 use proto::data::{Hostlist, IdSet, Rset};
 use proto::resource::SchedStatusReply;
@@ -56,9 +58,7 @@ fn included(text: &str, r: &Rset) -> Result<IdSet, CliError> {
     }
     let hosts = text.parse::<Hostlist>();
     let hosts = hosts.map_err(|error| CliError::new(format!("--include: {error}")))?;
-    let mut ranks = IdSet::default();
-    for host in &hosts {
-        ranks.add(&r.ranks_on(host));
-    }
-    Ok(ranks)
+    let hosts: BTreeSet<&str> = hosts.iter().collect();
+    let included = r.nodes().filter(|(_, node)| hosts.contains(&*node.host));
+    Ok(included.map(|(rank, _)| rank).collect())
 }

@@ -130,12 +130,6 @@ impl Rset {
         self.nodes.get(&rank).map(|node| &*node.host)
     }
 
-    /// The ranks on a host. Linear: build an index to look up many.
-    pub fn ranks_on(&self, host: &str) -> IdSet {
-        let on_host = self.nodes.iter().filter(|(_, node)| &*node.host == host);
-        on_host.map(|(rank, _)| *rank).collect()
-    }
-
     /// The hosts in order of rank.
     pub fn nodelist(&self) -> Hostlist {
         // The number of ranks is bounded as the number of hosts is; names were checked on entry.
@@ -325,7 +319,6 @@ mod tests {
         assert_eq!(r.ranks().to_string(), "0-2");
         assert_eq!(r.nodelist().to_string(), "a[0-1],b");
         assert_eq!((r.host(2), r.host(3)), (Some("b"), None));
-        assert_eq!(r.ranks_on("a1").to_string(), "1");
         assert!(r.has_property(0, "fast") && !r.has_property(2, "fast"));
         assert_eq!(Rset::new().to_string(), "");
     }

@@ -5,6 +5,7 @@
 use anyhow::{Context, Result};
 use client::{Handle, Options};
 
+pub mod commits;
 pub mod events;
 pub mod hops;
 pub mod memory;

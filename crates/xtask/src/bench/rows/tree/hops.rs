@@ -55,6 +55,15 @@ pub const LINK: Row = Row {
     floor: Some(floor::curve_ipc_us),
 };
 
+/// The same, held against what the kernel does at best.
+pub const LINK_SOCKET: Row = Row {
+    name: "tree-link-socket",
+    what: "each of three links, on one host (floor: a UNIX socket between two processes)",
+    unit: "us",
+    measure: Measure::InsideOf(CHAIN, |_| link()),
+    floor: Some(floor::socket_us),
+};
+
 /// What one link more costs between hosts, as far as the loopback interface shows it.
 pub const LINK_TCP: Row = Row {
     name: "tree-link-tcp",
