@@ -85,7 +85,7 @@ test_expect_success 'an excluded rank is not used, and not drained' '
 	test_grep "rank 1 already drained or excluded" err
 '
 
-# hosts N: writes the table of so many hosts, of which the first is this one.
+# hosts N: writes the table of N hosts, of which the first is this one.
 hosts() {
 	cat >>resource.toml <<-EOS
 	[bootstrap]

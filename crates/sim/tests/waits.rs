@@ -155,7 +155,7 @@ const ROWS: &[Row] = &[
     ("resource.sched-status", false, Answered, ""),
     ("resource.status", false, Answered, ""),
     ("resource.topo-get", false, Answered, ""),
-    ("resource.topo-reduce", false, Answered, r#"{"count":1,"resource":{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["a"]}}}"#),
+    ("resource.topo-reduce", false, Answered, ""),
     ("resource.undrain", false, Answered, ""),
     ("state-machine.monitor", true, Waiting, ""),
     ("state-machine.wait", false, Answered, ""),

@@ -25,9 +25,11 @@ use crate::targets::Names;
 /// A request that waits until the resources are known.
 struct Waiting {
     id: StreamId,
-    /// Goes on with it, or forgets it.
-    go_on: Box<dyn FnOnce(Option<(&mut Resource, &mut Cx<Resource>)>)>,
+    go_on: Box<GoOn>,
 }
+
+/// Goes on with a request, or forgets it.
+type GoOn = dyn FnOnce(Option<(&mut Resource, &mut Cx<Resource>)>);
 
 /// What the module knows.
 pub struct Resource {

@@ -33,7 +33,7 @@ pub struct Reduce {
 }
 
 impl Reduce {
-    /// With so many ranks below this one.
+    /// With N ranks below this one.
     pub fn new(n_below: u64) -> Reduce {
         Reduce {
             n_below,

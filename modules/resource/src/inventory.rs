@@ -1,7 +1,7 @@
 //! The whole resource set: how it is put together, what is gone of it for good, and how
 //! it is matched with the ranks of today. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use proto::data::rset::Node;
 use proto::data::{Hostlist, IdSet, Rset, rset::RsetError};
@@ -12,6 +12,8 @@ use crate::machine::Found;
 pub const DISCOVERED: &str = "dynamic-discovery";
 /// The method by which R was configured.
 pub const CONFIGURED: &str = "configuration";
+/// The method by which R is that of the job that the instance is.
+pub const OF_JOB: &str = "job-info";
 /// The method by which R was read from a file that somebody named.
 pub const RELOADED: &str = "reload";
 /// The method by which R was known from an earlier life.
@@ -148,14 +150,23 @@ fn reranked(set: &Rset, hosts: &Hostlist) -> Option<Rset> {
     renamed(set, &today)
 }
 
-/// R of the job that an instance of `size` brokers is, with the ranks of its brokers:
-/// `None` if it does not have one node for each.
-pub fn renumber(job: &Rset, size: u32) -> Option<Rset> {
-    if job.nnodes() != size as usize {
-        return None;
+/// R of the job that an instance is, with the ranks of its brokers: each node goes to the
+/// first broker on its host that has none, so that of several on one host one has it. Where
+/// brokers have other names for their hosts, one for each node, nodes go in order.
+pub fn of_job(job: &Rset, hosts: &Hostlist) -> Option<Rset> {
+    let mut brokers: BTreeMap<&str, VecDeque<u32>> = BTreeMap::new();
+    for (host, rank) in hosts.iter().zip(0_u32..) {
+        brokers.entry(host).or_default().push_back(rank);
     }
-    let today = job.nodes().map(|(rank, _)| rank).zip(0_u32..).collect();
-    renamed(job, &today)
+    let by_host: Option<BTreeMap<u32, u32>> = job
+        .nodes()
+        .map(|(rank, node)| Some((rank, brokers.get_mut(&*node.host)?.pop_front()?)))
+        .collect();
+    let in_order = || -> Option<BTreeMap<u32, u32>> {
+        let fits = job.nnodes() == hosts.len();
+        fits.then(|| job.nodes().map(|(rank, _)| rank).zip(0..).collect())
+    };
+    renamed(job, &by_host.or_else(in_order)?)
 }
 
 /// R with other ranks for all of its ranks.
@@ -209,11 +220,20 @@ mod tests {
         let mut job = set(&[(3, "a", "4-5"), (7, "b", "0")]);
         job.add_property("big", &"7".parse().unwrap()).unwrap();
         job.set_times(1.0, 9.0).unwrap();
-        let own = renumber(&job, 2).unwrap();
+        let own = of_job(&job, &"a,b".parse().unwrap()).unwrap();
         assert_eq!(own.to_string(), "rank0/core[4-5] rank1/core0");
         assert!(own.has_property(1, "big"));
         assert_eq!(own.expiration(), 9.0);
-        assert_eq!(renumber(&job, 1), None);
+        let check = |brokers: &str, expect: &str| {
+            let own = of_job(&job, &brokers.parse().unwrap());
+            let own = own.map_or("none".to_owned(), |own| own.to_string());
+            assert_eq!(own, expect, "{brokers}");
+        };
+        check("b,a", "rank0/core0 rank1/core[4-5]");
+        check("a,a,b,b", "rank0/core[4-5] rank2/core0");
+        check("x,y", "rank0/core[4-5] rank1/core0");
+        check("x", "none");
+        check("a,x,y", "none");
     }
 
     #[test]

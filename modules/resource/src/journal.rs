@@ -30,7 +30,7 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// Keeps so many events from now on.
+    /// Keeps N events from now on.
     pub fn set_max(&mut self, max: usize) {
         self.max = max.max(1);
         self.forget_oldest();

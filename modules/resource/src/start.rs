@@ -4,7 +4,7 @@
 use node::{Cx, Recall};
 use proto::attr::names;
 use proto::config::keys;
-use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
+use proto::data::{Entry, Hostlist, IdSet, JobId, Rset, eventlog};
 use proto::kvs::{Commit, Lookup, PRIMARY};
 use proto::resource::{EVENTLOG_KEY, R_KEY, REQUESTS_KEY};
 use proto::{Errno, Refusal, groups, state_machine};
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::core::{Resource, hostname};
 use crate::follower;
-use crate::inventory::{self, CONFIGURED, Inventory, STORED};
+use crate::inventory::{self, CONFIGURED, Inventory, OF_JOB, STORED};
 use crate::machine::Found;
 
 /// Begins on rank 0: after the last commit of a predecessor, with the requests that it did.
@@ -183,7 +183,7 @@ fn settle(
         (Some((set, origin)), _) => Some((set, STORED, origin)),
         (None, Some(set)) => Some((set, CONFIGURED, CONFIGURED.to_owned())),
         (None, None) => {
-            of_parent(core.size, parent).map(|set| (set, "job-info", "job-info".to_owned()))
+            of_parent(&core.hostlist, parent).map(|set| (set, OF_JOB, OF_JOB.to_owned()))
         }
     };
     match known {
@@ -199,12 +199,13 @@ fn settle(
 
 /// R as the parent instance has it. Without it, discovery sees what the job's binding
 /// leaves it.
-fn of_parent(size: u32, parent: Option<Result<Rset, String>>) -> Option<Rset> {
+fn of_parent(hosts: &Hostlist, parent: Option<Result<Rset, String>>) -> Option<Rset> {
     match parent? {
         Ok(set) => {
-            let own = inventory::renumber(&set, size);
+            let own = inventory::of_job(&set, hosts);
             if own.is_none() {
-                tracing::warn!("R of the enclosing job is not one node for each of {size} brokers");
+                let job = set.nodelist();
+                tracing::warn!("R of the enclosing job has {job}, the brokers are on {hosts}");
             }
             own
         }

@@ -47,6 +47,14 @@ impl Verify {
         }
     }
 
+    /// The same for any host name.
+    pub fn without_hostname(self) -> Verify {
+        Verify {
+            hostname: Mode::Ignore,
+            ..self
+        }
+    }
+
     /// Reads `resource.verify`: a table, or `true` for strict and `false` for ignore.
     pub fn of(value: &Value) -> Result<Verify, String> {
         let table = match value {

@@ -280,6 +280,21 @@ fn a_job_that_waits_for_ranks_that_are_lost_is_denied() {
 }
 
 #[test]
+fn a_rank_that_goes_while_r_is_stored_stays_with_the_job() {
+    let mut probe = ready(&[], &[2, 2]);
+    alloc(&mut probe, 1, 16, 2, 0.0);
+    probe.settle();
+    probe.said();
+    probe.answer_stream("resource.acquire", 1, Ok(r#"{"shrink":"0"}"#));
+    alloc(&mut probe, 2, 16, 1, 0.0);
+    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
+    assert_eq!(
+        settle(&mut probe),
+        ["1 0 rank0/core[0-1]", "2 0 rank1/core0"]
+    );
+}
+
+#[test]
 fn resources_that_grow_are_used_at_once() {
     let mut probe = ready(&[], &[2]);
     alloc(&mut probe, 1, 16, 2, 0.0);
