@@ -5,7 +5,7 @@ use proto::attr::Attr;
 use proto::attr::names::{
     BROKER_CRITICAL_RANKS, BROKER_QUORUM, HOSTLIST, RANK, SIZE, TBON_CHILD_RCVHWM,
     TBON_DESCENDANTS, TBON_FANOUT, TBON_INTERFACE_HINT, TBON_LEVEL, TBON_MAXLEVEL, TBON_TOPO,
-    TBON_TORPID_MAX, TBON_TORPID_MIN,
+    TBON_TORPID_MAX, TBON_TORPID_MIN, TBON_ZMQ_IO_THREADS,
 };
 use proto::data::topology::Scheme;
 use proto::data::{Hostlist, IdSet, Topology};
@@ -71,6 +71,10 @@ pub fn settle(attrs: &mut Attrs, member: &Member<'_>) -> Result<(), MembershipEr
     attrs.put(&TBON_LEVEL, tree.level(*rank).to_string());
     attrs.put(&TBON_MAXLEVEL, tree.maxlevel().to_string());
     attrs.put(&TBON_DESCENDANTS, tree.descendants(*rank).to_string());
+    if *rank > 0 {
+        // All that the others say ends on rank 0, which alone has use for more.
+        attrs.put(&TBON_ZMQ_IO_THREADS, "1");
+    }
     settle_quorum(attrs, tree.size())?;
     settle_critical_ranks(attrs, tree)?;
     if let Some(text) = attrs.value(&HOSTLIST) {
@@ -180,6 +184,8 @@ mod tests {
         check(4, &[], &TBON_TOPO, "kary:32");
         check(4, &["tbon.topo=kary:2"], &TBON_MAXLEVEL, "2");
         check(4, &["tbon.topo=kary:2"], &TBON_DESCENDANTS, "1");
+        check(4, &["tbon.zmq_io_threads=4"], &TBON_ZMQ_IO_THREADS, "1");
+        check(1, &["tbon.zmq_io_threads=4"], &TBON_ZMQ_IO_THREADS, "4");
         check(4, &["tbon.topo=kary:2"], &BROKER_CRITICAL_RANKS, "0-1");
         check(1, &["broker.critical-ranks=0"], &BROKER_CRITICAL_RANKS, "0");
         check(

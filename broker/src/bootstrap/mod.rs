@@ -188,12 +188,7 @@ fn overlay(attrs: &Attrs, pair: &KeyPair, ipv6: bool) -> anyhow::Result<Overlay>
         connect_timeout_ms: milliseconds(&names::TBON_CONNECT_TIMEOUT),
         ipv6,
     };
-    let is_root = attrs.value(&names::RANK) == Some("0");
-    let io_threads = if is_root {
-        attrs.number(&names::TBON_ZMQ_IO_THREADS)
-    } else {
-        1
-    };
+    let io_threads = attrs.number(&names::TBON_ZMQ_IO_THREADS);
     let receive = attrs.number(&names::TBON_CHILD_RCVHWM);
     let mut overlay = Overlay::new(
         curve,

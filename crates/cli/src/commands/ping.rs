@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use client::{Arrival, Call, Handle, Untyped};
 use proto::common::{Ping as PingRequest, Pong};
+use proto::data::Hostlist;
 use proto::{Payload, Refusal};
 use serde_json::{Map, Value};
 
@@ -23,7 +24,7 @@ const PAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
   flux ping --count=1 --rank=0 broker
   flux ping 0!kvs")]
 pub struct Ping {
-    /// Rank to ask: a number, 'any' or 'upstream'
+    /// Rank to ask: a number, a host, 'any' or 'upstream'
     #[arg(short, long)]
     rank: Option<String>,
     /// Send this many bytes along, such as 100 or 10K
@@ -41,7 +42,7 @@ pub struct Ping {
     /// Show the credential under which the requests arrive
     #[arg(short, long)]
     userid: bool,
-    /// SERVICE, RANK or RANK!SERVICE
+    /// SERVICE, RANK or RANK!SERVICE, where a rank may be named by its host
     target: String,
 }
 
@@ -51,7 +52,6 @@ impl Run for Ping {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let target = Target::new(self.rank.as_deref(), &self.target)?;
         if !self.interval.is_finite() || self.interval < 0.0 {
             return Err(CliError::usage("interval must be >= 0"));
         }
@@ -62,12 +62,15 @@ impl Run for Ping {
             return Err(CliError::usage("count must be > 0"));
         }
         let mut handle = flux.connect()?;
+        let target = Target::new(self.rank.as_deref(), &self.target, |name| {
+            rank_of(&mut handle, name)
+        })?;
         let round = Round {
             started: Instant::now(),
             pad: "p".repeat(self.pad as usize),
             target,
         };
-        flux.line(format_args!("flux-ping {}", round.target))?;
+        flux.line(format_args!("flux-ping {}", round.target.header()))?;
         flux.out.flush()?;
         self.go_on(&round, &mut handle, flux)
     }
@@ -185,29 +188,62 @@ impl Rank {
     }
 }
 
+/// The first rank on a host, if the instance has one.
+fn rank_of(handle: &mut Handle, host: &str) -> Option<u32> {
+    let hosts: Hostlist = handle.attr("hostlist").ok()?.parse().ok()?;
+    let found = hosts.iter().position(|name| name == host)?;
+    u32::try_from(found).ok()
+}
+
 /// Which service on which rank. Shows as `RANK!SERVICE`.
 struct Target {
     rank: Rank,
+    /// The host by which the rank was named.
+    host: Option<String>,
     service: String,
 }
 
 impl Target {
-    fn new(rank: Option<&str>, text: &str) -> Result<Target, CliError> {
-        let bad = |rank: &str| CliError::usage(format!("invalid rank: {rank}"));
-        let (in_text, service) = match text.split_once('!') {
-            Some((rank, service)) => (Some(rank), service),
-            // A rank alone stands for its broker.
-            None if Rank::parse(text).is_some() && rank.is_none() => (Some(text), "broker"),
-            None => (None, text),
+    /// `rank_of` gives the rank of a host.
+    fn new(
+        rank: Option<&str>,
+        text: &str,
+        mut rank_of: impl FnMut(&str) -> Option<u32>,
+    ) -> Result<Target, CliError> {
+        let mut place = |word: &str| match Rank::parse(word) {
+            Some(rank) => Some((rank, None)),
+            None => rank_of(word).map(|rank| (Rank::Number(rank), Some(word.to_owned()))),
         };
-        let rank = rank.or(in_text).unwrap_or("any");
+        let bad = |word: &str| CliError::usage(format!("invalid nodeid/host: '{word}'"));
+        let ((rank, host), service) = match (rank, text.split_once('!')) {
+            (Some(_), Some(_)) => {
+                let text = "--rank and TARGET both try to specify a nodeid";
+                return Err(CliError::usage(text));
+            }
+            (None, Some((word, service))) => (place(word).ok_or_else(|| bad(word))?, service),
+            (Some(word), None) => (place(word).ok_or_else(|| bad(word))?, text),
+            // A rank alone stands for its broker.
+            (None, None) => match place(text) {
+                Some(place) => (place, "broker"),
+                None => ((Rank::Any, None), text),
+            },
+        };
         if service.is_empty() {
             return Err(CliError::usage(format!("no service in '{text}'")));
         }
         Ok(Target {
-            rank: Rank::parse(rank).ok_or_else(|| bad(rank))?,
+            rank,
+            host,
             service: service.to_owned(),
         })
+    }
+
+    /// What is asked, and where that is.
+    fn header(&self) -> String {
+        match (&self.host, self.rank) {
+            (Some(host), Rank::Number(rank)) => format!("{host}!{} (rank {rank})", self.service),
+            _ => self.to_string(),
+        }
     }
 
     /// The number says more here than the service's sentence, which repeats the topic.
@@ -235,8 +271,9 @@ mod tests {
     use super::*;
 
     fn check(rank: Option<&str>, text: &str, expect: &str) {
-        let outcome = match Target::new(rank, text) {
-            Ok(target) => target.to_string(),
+        let rank_of = |host: &str| (host == "h7").then_some(7);
+        let outcome = match Target::new(rank, text, rank_of) {
+            Ok(target) => target.header(),
             Err(error) => error.text().to_owned(),
         };
         assert_eq!(outcome, expect, "{rank:?} {text}");
@@ -251,12 +288,17 @@ mod tests {
         check(None, "3!kvs", "3!kvs");
         check(Some("1"), "kvs", "1!kvs");
         check(Some("1"), "2", "1!2");
+        check(None, "h7", "h7!broker (rank 7)");
+        check(None, "h7!kvs", "h7!kvs (rank 7)");
+        check(Some("h7"), "kvs", "h7!kvs (rank 7)");
     }
 
     #[test]
     fn what_is_no_rank_is_refused() {
-        check(Some("x"), "kvs", "invalid rank: x");
-        check(None, "-1!kvs", "invalid rank: -1");
+        check(Some("x"), "kvs", "invalid nodeid/host: 'x'");
+        check(None, "-1!kvs", "invalid nodeid/host: '-1'");
+        let both = "--rank and TARGET both try to specify a nodeid";
+        check(Some("1"), "2!kvs", both);
         check(None, "1!", "no service in '1!'");
     }
 }
