@@ -12,7 +12,7 @@ use wire::{
 };
 
 use crate::budget::{Account, Charge};
-use crate::limits::{CHARGED_BYTES_MIN, READ_BYTES_PER_TURN};
+use crate::limits::{CHARGED_BYTES_MIN, MESSAGES_PER_PAUSE, READ_BYTES_PER_TURN};
 use crate::outbox::{Framing, LastEvent, Outbox};
 
 /// How much is read at once.
@@ -64,8 +64,28 @@ pub enum ReadEnd {
     Drained,
     /// The turn's share is used up; more may be there.
     More,
+    /// Some messages were handed out, and others wait: what came of the first is to be done
+    /// before the next are taken, or it would pile up.
+    Paused,
     /// The other end is gone, or spoke another protocol.
     Gone,
+}
+
+/// How much of a turn is left.
+#[derive(Debug)]
+pub struct Turn {
+    bytes: usize,
+    /// The last read has found less than it had room for.
+    is_drained: bool,
+}
+
+impl Default for Turn {
+    fn default() -> Turn {
+        Turn {
+            bytes: READ_BYTES_PER_TURN,
+            is_drained: false,
+        }
+    }
 }
 
 impl Conn {
@@ -170,47 +190,75 @@ impl Conn {
         self.charge.set(self.unfinished() + self.outbox.unpaid());
     }
 
-    /// Reads what is there, up to the turn's share, and hands out what is whole.
-    pub fn read(&mut self, scratch: &mut Vec<u8>, mut each: impl FnMut(Heard)) -> ReadEnd {
-        let end = self.read_turn(scratch, &mut each);
+    /// Reads what is there, up to the turn's share, and hands out what is whole. To be
+    /// called again at once when it has paused.
+    pub fn read(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        turn: &mut Turn,
+        mut each: impl FnMut(Heard),
+    ) -> ReadEnd {
+        let end = self.read_turn(scratch, turn, &mut each);
         self.settle_charge();
-        end
+        end.unwrap_or_else(|error| {
+            match error.downcast_ref::<NoMemory>() {
+                Some(_) => tracing::error!("{} was disconnected: {error}", self.who()),
+                None => tracing::debug!("connection dropped: {error}"),
+            }
+            ReadEnd::Gone
+        })
     }
 
-    fn read_turn(&mut self, scratch: &mut Vec<u8>, each: &mut impl FnMut(Heard)) -> ReadEnd {
+    fn read_turn(
+        &mut self,
+        scratch: &mut Vec<u8>,
+        turn: &mut Turn,
+        each: &mut impl FnMut(Heard),
+    ) -> anyhow::Result<ReadEnd> {
         scratch.resize(CHUNK_BYTES, 0);
-        let mut taken = 0;
+        let mut messages = MESSAGES_PER_PAUSE;
         loop {
+            self.hand_out(&mut messages, each)?;
+            if messages == 0 {
+                return Ok(ReadEnd::Paused);
+            }
+            if turn.is_drained {
+                return Ok(ReadEnd::Drained);
+            }
+            if turn.bytes == 0 {
+                return Ok(ReadEnd::More);
+            }
             match self.stream.read(scratch) {
-                Ok(0) => return ReadEnd::Gone,
+                Ok(0) => return Ok(ReadEnd::Gone),
                 Ok(n) => {
-                    if let Err(error) = self.hand_out(&scratch[..n], each) {
-                        match error.downcast_ref::<NoMemory>() {
-                            Some(_) => tracing::error!("{} was disconnected: {error}", self.who()),
-                            None => tracing::debug!("connection dropped: {error}"),
-                        }
-                        return ReadEnd::Gone;
+                    match &mut self.decoder {
+                        Decoder::Local(decoder) => decoder.push(&scratch[..n])?,
+                        Decoder::Zmtp(decoder) => decoder.push(&scratch[..n])?,
                     }
-                    taken += n;
-                    if n < scratch.len() {
-                        return ReadEnd::Drained;
-                    }
-                    if taken >= READ_BYTES_PER_TURN {
-                        return ReadEnd::More;
-                    }
+                    turn.bytes = turn.bytes.saturating_sub(n);
+                    turn.is_drained = n < scratch.len();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return ReadEnd::Drained,
-                Err(_) => return ReadEnd::Gone,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return Ok(ReadEnd::Drained);
+                }
+                Err(_) => return Ok(ReadEnd::Gone),
             }
         }
     }
 
-    fn hand_out(&mut self, bytes: &[u8], each: &mut impl FnMut(Heard)) -> anyhow::Result<()> {
+    /// Hands out at most `messages` that have arrived whole.
+    fn hand_out(
+        &mut self,
+        messages: &mut usize,
+        each: &mut impl FnMut(Heard),
+    ) -> anyhow::Result<()> {
         match &mut self.decoder {
             Decoder::Local(decoder) => {
-                decoder.push(bytes)?;
-                while let Some(mut body) = decoder.next_body()? {
+                while *messages > 0
+                    && let Some(mut body) = decoder.next_body()?
+                {
+                    *messages -= 1;
                     // Who sent it pays for it wherever it goes.
                     if body.len() >= CHARGED_BYTES_MIN && self.pid.is_some() {
                         body = self.charge.keep(body);
@@ -219,8 +267,10 @@ impl Conn {
                 }
             }
             Decoder::Zmtp(decoder) => {
-                decoder.push(bytes)?;
-                while let Some(arrived) = decoder.next_arrived()? {
+                while *messages > 0
+                    && let Some(arrived) = decoder.next_arrived()?
+                {
+                    *messages -= 1;
                     match arrived {
                         Arrived::Ready(identity) => each(Heard::Ready(identity)),
                         Arrived::Message(message) => each(Heard::Message(message)),

@@ -6,6 +6,10 @@ pub const EVENTS_PER_WAIT: usize = 256;
 /// Bytes read from one stream before the others get their turn.
 pub const READ_BYTES_PER_TURN: usize = 256 * 1024;
 
+/// Messages of one stream that are taken in before what came of them is sent off: each may
+/// go to many.
+pub const MESSAGES_PER_PAUSE: usize = 64;
+
 /// Reads of each module's connection when one has ended: more than a socket holds.
 pub const LAST_READS_MAX: usize = 64;
 

@@ -4,46 +4,57 @@ use node::{Input, Node, PeerId};
 
 use super::near::{Greeted, greeted};
 use super::{Reactor, Uplink};
-use crate::conn::{Heard, ReadEnd};
+use crate::conn::{Heard, ReadEnd, Turn};
 use crate::limits::LAST_READS_MAX;
 use crate::poller::Ready;
 
 impl<N: Node> Reactor<N> {
     pub(super) fn serve_conn(&mut self, peer: PeerId, ready: Ready) -> ReadEnd {
+        let mut turn = Turn::default();
+        loop {
+            let end = match ready.readable {
+                true => self.read_some(peer, &mut turn),
+                false => ReadEnd::Drained,
+            };
+            let end = self.after_read(peer, ready, end);
+            if end != ReadEnd::Paused {
+                return end;
+            }
+        }
+    }
+
+    fn read_some(&mut self, peer: PeerId, turn: &mut Turn) -> ReadEnd {
         let now = self.clock.now();
         let Some(conn) = self.peers.get_mut(peer) else {
             return ReadEnd::Gone;
         };
-        let mut end = ReadEnd::Drained;
         let (mut may_speak, mut due) = (true, Vec::new());
-        if ready.readable {
-            end = conn.read(&mut self.scratch, |heard| {
-                let input = match heard {
-                    _ if !may_speak => return,
-                    Heard::Message(message) => Input::Message {
-                        from: peer,
-                        message,
-                    },
-                    // The broker is a peer from the beginning.
-                    Heard::Ready(_) if peer == PeerId::BROKER => return,
-                    Heard::Ready(identity) => {
-                        match greeted((&mut self.greetings, &mut self.near), peer, &identity) {
-                            Greeted::New(kind) => Input::PeerUp { peer, kind },
-                            Greeted::Known(unsent) => return due = unsent,
-                            Greeted::No => return may_speak = false,
-                        }
+        let end = conn.read(&mut self.scratch, turn, |heard| {
+            let input = match heard {
+                _ if !may_speak => return,
+                Heard::Message(message) => Input::Message {
+                    from: peer,
+                    message,
+                },
+                // The broker is a peer from the beginning.
+                Heard::Ready(_) if peer == PeerId::BROKER => return,
+                Heard::Ready(identity) => {
+                    match greeted((&mut self.greetings, &mut self.near), peer, &identity) {
+                        Greeted::New(kind) => Input::PeerUp { peer, kind },
+                        Greeted::Known(unsent) => return due = unsent,
+                        Greeted::No => return may_speak = false,
                     }
-                };
-                self.node.handle(now, input);
-            });
-        }
-        if !may_speak {
-            end = ReadEnd::Gone;
-        }
+                }
+            };
+            self.node.handle(now, input);
+        });
         for message in due {
             self.send_to(peer, message, None);
         }
-        self.after_read(peer, ready, end)
+        match may_speak {
+            true => end,
+            false => ReadEnd::Gone,
+        }
     }
 
     fn after_read(&mut self, peer: PeerId, ready: Ready, end: ReadEnd) -> ReadEnd {
