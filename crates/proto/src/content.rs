@@ -125,6 +125,21 @@ pub struct Records {
     pub writer: String,
 }
 
+/// Maps a file into the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(transparent)]
+pub struct MmapAdd(pub Object);
+
+/// Takes mapped files out of the store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(transparent)]
+pub struct MmapRemove(pub Object);
+
+/// Asks which files are mapped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(transparent)]
+pub struct MmapList(pub Object);
+
 /// Asks what was found damaged or lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Damage;
@@ -203,6 +218,16 @@ crate::refusals! {
 }
 
 crate::refusals! {
+    /// Why no file was mapped.
+    pub enum MmapError {
+        /// Only rank 0 reads files of its host.
+        NotRankZero => EINVAL "content may only be mmapped on rank 0",
+        /// This version maps none.
+        NotSupported => ENOSYS "files are not mapped in this version",
+    }
+}
+
+crate::refusals! {
     /// Why records were not committed. Failures of the store are passed on.
     pub enum CommitError {
         /// Another writer has opened the records since.
@@ -211,6 +236,8 @@ crate::refusals! {
         Unfounded => ECANCELED "the commit before this one is not stored",
         /// A blob is larger than the limit.
         TooBig => EFBIG "",
+        /// Records are kept where the store is.
+        NotRankZero => EINVAL "records are kept on rank 0 only",
     }
 }
 
@@ -232,7 +259,10 @@ crate::json_payloads!(
     Checkpoints,
     CheckpointPut,
     Records,
-    Findings
+    Findings,
+    MmapAdd,
+    MmapRemove,
+    MmapList
 );
 crate::no_payloads!(
     Flush,
@@ -263,10 +293,16 @@ crate::methods! {
         : "Gives the checkpoints that are kept.";
     CheckpointPut = "content.checkpoint-put" (OWNER) => Empty, Refusal, idempotent, Later
         : "Keeps a checkpoint.";
-    Records = "content.records" (OWNER) => RecordList, Refusal, idempotent, Later
+    Records = "content.records" (OWNER) => RecordList, CommitError, idempotent, Later
         : "Makes the caller the writer of the records and gives all of them.";
     Commit = "content.commit" (OWNER) => Empty, CommitError, idempotent, Later
         : "Stores blobs and records in one step, wholly or not at all.";
+    MmapAdd = "content.mmap-add" (OWNER) => Empty, MmapError
+        : "Maps a file into the store: not supported in this version.";
+    MmapRemove = "content.mmap-remove" (OWNER) => Empty, MmapError
+        : "Takes mapped files out of the store: not supported in this version.";
+    MmapList = "content.mmap-list" (OWNER) => Empty, MmapError
+        : "Lists mapped files: not supported in this version.";
     Damage = "content.damage" (OWNER) => Findings, Refusal, idempotent, Later
         : "Gives what was found damaged or lost.";
     DamageAccept = "content.damage-accept" (OWNER) => Empty, Refusal, idempotent, Later

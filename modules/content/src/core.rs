@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use node::{Cx, Host, Module, Routes};
 use proto::data::BlobRef;
-use proto::{Errno, Object, Refusal};
+use proto::{Object, Refusal};
 use rustc_hash::FxHashMap;
 
+use crate::above::Above;
 use crate::cache::Cache;
 use crate::limits::{BATCH_BYTES_MAX, QUEUED_BYTES_MAX};
 use crate::settings::{Durability, Settings};
@@ -24,7 +25,9 @@ type Done = Box<dyn FnOnce(&mut Content, &mut Cx<Content>, TaskResult)>;
 pub struct Content {
     pub(crate) settings: Settings,
     pub(crate) cache: Cache,
-    /// Blobs on their way to the file, and how many stores each has under way.
+    /// The way to the parent, which other ranks have in place of a file.
+    pub(crate) above: Option<Above>,
+    /// Blobs on their way to the file, or to the parent, and how many stores each has under way.
     pub(crate) storing: FxHashMap<BlobRef, (Bytes, usize)>,
     queue: VecDeque<(Task, Done)>,
     queued_bytes: usize,
@@ -46,7 +49,7 @@ impl Host for Content {
     /// The durability may change; the table's other keys are the business of the kvs.
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         let durability = Durability::of(conf)?;
-        if self.settings.file.durability != durability {
+        if self.above.is_none() && self.settings.file.durability != durability {
             self.settings.file.durability = durability;
             cx.work(
                 move |store: &mut Store| store.set_durability(durability),
@@ -59,13 +62,20 @@ impl Host for Content {
     /// What was accepted is stored before we go.
     fn stop(&mut self, cx: &mut Cx<Self>) {
         self.stopping = true;
-        self.leave_when_done(cx);
+        match self.above {
+            Some(_) => self.leave_when_idle(cx),
+            None => self.leave_when_done(cx),
+        }
     }
 
     fn check_invariants(&self) {
         self.cache.check();
         let queued: usize = self.queue.iter().map(|(task, _)| task.bytes()).sum();
         assert_eq!(queued, self.queued_bytes);
+        if let Some(above) = &self.above {
+            above.check();
+            assert!(self.queue.is_empty(), "a follower has no file");
+        }
     }
 }
 
@@ -74,30 +84,15 @@ impl Module for Content {
         crate::routes()
     }
 
-    fn services() -> &'static [&'static str] {
-        &["content-backing"]
-    }
-
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
-        if cx.rank() != 0 {
-            let text = "content runs on rank 0 only in this release";
-            return Err(Refusal::new(Errno::ENOSYS, text));
-        }
         let settings = Settings::of(cx)?;
-        // There is no module of that name, but there are those who ask for its statistics.
-        let service = settings.backend.name().to_owned();
-        cx.call(&proto::service::Add { service }, |_, cx, result| {
-            if let Err(error) = result {
-                cx.exit(Err(error));
-            }
-        });
-        let (backend, file) = (settings.backend, settings.file.clone());
-        cx.hold_start();
-        cx.work(
-            move |store: &mut Store| store.open(backend, file),
-            |_, cx, result| cx.started(result),
-        );
+        let rank = cx.rank();
+        match rank {
+            0 => open(cx, &settings),
+            _ => tracing::debug!("blobs are with the parent of rank {rank}"),
+        }
         Ok(Content {
+            above: (rank != 0).then(|| Above::new(rank)),
             cache: Cache::new(settings.cache_bytes_max),
             settings,
             storing: FxHashMap::default(),
@@ -108,6 +103,27 @@ impl Module for Content {
             shrinking: false,
         })
     }
+}
+
+/// Opens the store, behind which there are services of its own: on other ranks requests to
+/// them climb.
+fn open(cx: &mut Cx<Content>, settings: &Settings) {
+    // There is no module of the backend's name, but there are those who ask for its
+    // statistics.
+    for service in ["content-backing", settings.backend.name()] {
+        let service = service.to_owned();
+        cx.call(&proto::service::Add { service }, |_, cx, result| {
+            if let Err(error) = result {
+                cx.exit(Err(error));
+            }
+        });
+    }
+    let (backend, file) = (settings.backend, settings.file.clone());
+    cx.hold_start();
+    cx.work(
+        move |store: &mut Store| store.open(backend, file),
+        |_, cx, result| cx.started(result),
+    );
 }
 
 impl Content {

@@ -117,3 +117,20 @@ const _: () = assert!(LOG_BYTES_IDLE < LOG_BYTES_MAX);
 const _: () = assert!(FOLDED_BYTES < JOURNAL_BYTES_MAX);
 const _: () = assert!(FOLDED_TRANSACTIONS < JOURNAL_TRANSACTIONS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < QUEUED_BYTES_MAX);
+
+/// Largest blob that a follower sends to its parent: a link keeps what is under way. A larger
+/// one is refused EFBIG there.
+pub const ABOVE_BLOB_BYTES_MAX: usize = 128 << 20;
+
+/// Bytes of blobs that a follower has under way to its parent, and about as many from it. The
+/// rest waits; a longer blob goes alone.
+pub const ABOVE_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes of blobs that wait to be sent to a parent. A further store is refused EBUSY.
+pub const ABOVE_QUEUED_BYTES_MAX: usize = 512 << 20;
+
+/// Blobs that a follower asks its parent for at a time, however short they are.
+pub const ABOVE_LOADS_MAX: usize = 1024;
+
+/// How long a blob is taken to be before any has come.
+pub const ABOVE_EXPECTED_BYTES: usize = 1 << 20;

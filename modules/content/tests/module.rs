@@ -34,7 +34,10 @@ fn probe(folder: &tempfile::TempDir, args: &[&str]) -> Probe<Content> {
     let mut probe = Probe::start_with(Store::default(), args, "{}", &attrs).unwrap();
     assert_eq!(
         probe.said(),
-        [r#"request service.add #1 {"service":"content-sqlite"}"#]
+        [
+            r#"request service.add #1 {"service":"content-backing"}"#,
+            r#"request service.add #2 {"service":"content-sqlite"}"#,
+        ]
     );
     probe
 }
@@ -429,7 +432,10 @@ fn the_store_of_files_has_its_own_name_and_arguments() {
     let mut probe = start(&["testing", "truncate"], "content-files", "{}").unwrap();
     assert_eq!(
         probe.said(),
-        [r#"request service.add #1 {"service":"content-files"}"#]
+        [
+            r#"request service.add #1 {"service":"content-backing"}"#,
+            r#"request service.add #2 {"service":"content-files"}"#,
+        ]
     );
     probe.request("content.register-backing", r#"{"name":"content-files"}"#);
     assert!(probe.said()[0].contains("already active"));

@@ -10,7 +10,16 @@ use crate::Content;
 use crate::task::{Outcome, Task};
 
 pub fn load(core: &mut Content, cx: &mut Cx<Content>, _: &Peer, request: Load, reply: Reply<Load>) {
-    load_any(core, cx, &request.0, reply);
+    if core.above.is_none() {
+        return load_any(core, cx, &request.0, reply);
+    }
+    match name_of(core, &request.0) {
+        Err(error) => reply.send(cx, Err(error)),
+        Ok(name) => match in_memory(core, &name) {
+            Some(blob) => reply.send(cx, Ok(Blob(blob))),
+            None => core.load_above(cx, name, reply),
+        },
+    }
 }
 
 pub fn backing_load(
@@ -30,7 +39,14 @@ pub fn store(
     request: Store,
     reply: Reply<Store>,
 ) {
-    store_any(core, cx, request.0, reply);
+    if core.above.is_none() {
+        return store_any(core, cx, request.0, reply);
+    }
+    if request.0.len() > core.settings.blob_bytes_max {
+        return reply.send(cx, Err(StoreError::TooBig));
+    }
+    let name = BlobRef::of(core.settings.hash, &request.0);
+    core.store_above(cx, name, request.0, reply);
 }
 
 pub fn backing_store(
@@ -58,7 +74,10 @@ pub fn backing_validate(
     }
 }
 
-pub fn flush(core: &mut Content, _: &mut Cx<Content>, _: &Peer, _: Flush, reply: Reply<Flush>) {
+pub fn flush(core: &mut Content, cx: &mut Cx<Content>, _: &Peer, _: Flush, reply: Reply<Flush>) {
+    if core.above.is_some() {
+        return core.flush_above(cx, reply);
+    }
     core.enqueue(Task::Barrier, |_, cx, result| {
         reply.send_refusal(cx, result.map(|_| Empty));
     });
@@ -82,11 +101,7 @@ where
         Ok(name) => name,
         Err(error) => return reply.send(cx, Err(error)),
     };
-    let in_memory = match core.storing.get(&name) {
-        Some((blob, _)) => Some(blob.clone()),
-        None => core.cache.get(&name),
-    };
-    if let Some(blob) = in_memory {
+    if let Some(blob) = in_memory(core, &name) {
         return reply.send(cx, Ok(Blob(blob)));
     }
     core.enqueue(Task::Load(name), move |core, cx, result| {
@@ -96,6 +111,13 @@ where
         }
         reply.send_refusal(cx, result.map(Blob));
     });
+}
+
+fn in_memory(core: &mut Content, name: &BlobRef) -> Option<Bytes> {
+    match core.storing.get(name) {
+        Some((blob, _)) => Some(blob.clone()),
+        None => core.cache.get(name),
+    }
 }
 
 fn store_any<M>(core: &mut Content, cx: &mut Cx<Content>, blob: Bytes, reply: Reply<M>)

@@ -1,6 +1,6 @@
 //! content.checkpoint-get and -put, and the same of content-backing.
 
-use node::{Cx, Peer, Reply};
+use node::{Call, Cx, Peer, Reply};
 use proto::content::{Checkpoint, CheckpointGet, CheckpointGetError, CheckpointPut, Checkpoints};
 use proto::{Coded, Empty, Method, Refusal, content_backing};
 
@@ -9,12 +9,15 @@ use crate::task::{Outcome, Task};
 
 pub fn get(
     core: &mut Content,
-    _: &mut Cx<Content>,
+    cx: &mut Cx<Content>,
     _: &Peer,
-    _: CheckpointGet,
+    request: CheckpointGet,
     reply: Reply<CheckpointGet>,
 ) {
-    get_any(core, reply);
+    match core.above {
+        Some(_) => pass_on(cx, &request, reply),
+        None => get_any(core, reply),
+    }
 }
 
 pub fn backing_get(
@@ -29,12 +32,15 @@ pub fn backing_get(
 
 pub fn put(
     core: &mut Content,
-    _: &mut Cx<Content>,
+    cx: &mut Cx<Content>,
     _: &Peer,
     request: CheckpointPut,
     reply: Reply<CheckpointPut>,
 ) {
-    put_any(core, request.value, reply);
+    match core.above {
+        Some(_) => pass_on(cx, &request, reply),
+        None => put_any(core, request.value, reply),
+    }
 }
 
 pub fn backing_put(
@@ -45,6 +51,12 @@ pub fn backing_put(
     reply: Reply<content_backing::CheckpointPut>,
 ) {
     put_any(core, request.value, reply);
+}
+
+/// Has a request answered by the parent.
+pub fn pass_on<M: Method>(cx: &mut Cx<Content>, request: &M, reply: Reply<M>) {
+    let call = Call::new(request).upstream(cx.rank());
+    cx.call_with(call, |_, cx, result| reply.send_refusal(cx, result));
 }
 
 fn get_any<M>(core: &mut Content, reply: Reply<M>)

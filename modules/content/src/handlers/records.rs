@@ -12,11 +12,14 @@ use crate::task::{Outcome, Task};
 
 pub fn open(
     core: &mut Content,
-    _: &mut Cx<Content>,
+    cx: &mut Cx<Content>,
     _: &Peer,
     request: Records,
     reply: Reply<Records>,
 ) {
+    if core.above.is_some() {
+        return reply.send(cx, Err(CommitError::NotRankZero));
+    }
     core.enqueue(Task::Records(request.writer), |_, cx, result| {
         let result = result.and_then(Outcome::records);
         reply.send_refusal(cx, result.map(RecordList));
@@ -30,6 +33,9 @@ pub fn commit(
     request: Commit,
     reply: Reply<Commit>,
 ) {
+    if core.above.is_some() {
+        return reply.send(cx, Err(CommitError::NotRankZero));
+    }
     let mut bytes = 0;
     for (digest, blob) in &request.blobs {
         bytes += blob.len();

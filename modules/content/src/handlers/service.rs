@@ -1,14 +1,15 @@
-//! content.stats-get, damage, damage-accept, register-backing, unregister-backing. The backing store is part of
-//! this module and does not change.
+//! content.stats-get, damage, damage-accept, register-backing, unregister-backing, mmap-*. The
+//! backing store is part of this module on rank 0 and does not change.
 
 use node::{Cx, Peer, Reply};
 use proto::content::{
-    Damage, DamageAccept, Findings, MmapStats, RegisterBacking, RegisterError, Stats, StatsGet,
-    UnregisterBacking, UnregisterError,
+    Damage, DamageAccept, Findings, MmapError, MmapStats, RegisterBacking, RegisterError, Stats,
+    StatsGet, UnregisterBacking, UnregisterError,
 };
 use proto::{Empty, Method, Never, Refusal, content_backing};
 
 use crate::Content;
+use crate::handlers::checkpoints::pass_on;
 use crate::task::{Outcome, Task};
 
 pub fn stats_get(
@@ -25,7 +26,10 @@ pub fn stats_get(
         valid: count,
         dirty: dirty as u64,
         size: (core.cache.bytes() + dirty_bytes) as u64,
-        flush_batch_count: core.n_under_way() as u64,
+        flush_batch_count: match &core.above {
+            Some(above) => above.n_storing() as u64,
+            None => core.n_under_way() as u64,
+        },
         mmap: MmapStats::default(),
     })
 }
@@ -39,7 +43,16 @@ where
     });
 }
 
-pub fn damage(core: &mut Content, _: &mut Cx<Content>, _: &Peer, _: Damage, reply: Reply<Damage>) {
+pub fn damage(
+    core: &mut Content,
+    cx: &mut Cx<Content>,
+    _: &Peer,
+    request: Damage,
+    reply: Reply<Damage>,
+) {
+    if core.above.is_some() {
+        return pass_on(cx, &request, reply);
+    }
     core.enqueue(Task::Findings, |_, cx, result| {
         let findings = result.and_then(Outcome::findings);
         reply.send_refusal(cx, findings.map(|findings| Findings { findings }));
@@ -48,11 +61,14 @@ pub fn damage(core: &mut Content, _: &mut Cx<Content>, _: &Peer, _: Damage, repl
 
 pub fn accept_damage(
     core: &mut Content,
-    _: &mut Cx<Content>,
+    cx: &mut Cx<Content>,
     _: &Peer,
-    _: DamageAccept,
+    request: DamageAccept,
     reply: Reply<DamageAccept>,
 ) {
+    if core.above.is_some() {
+        return pass_on(cx, &request, reply);
+    }
     core.enqueue(Task::Accept, |_, cx, result| {
         reply.send_refusal(cx, result.map(|_| Empty));
     });
@@ -74,10 +90,21 @@ pub fn register_backing(
 }
 
 pub fn unregister_backing(
-    _: &mut Content,
+    core: &mut Content,
     _: &mut Cx<Content>,
     _: &Peer,
     _: UnregisterBacking,
 ) -> Result<Empty, UnregisterError> {
-    Err(UnregisterError::BuiltIn)
+    Err(match core.above {
+        Some(_) => UnregisterError::NotActive,
+        None => UnregisterError::BuiltIn,
+    })
+}
+
+/// content.mmap-add, mmap-remove and mmap-list: files of the host are not read.
+pub fn mmap<M>(_: &mut Content, cx: &mut Cx<Content>, _: &Peer, _: M) -> Result<Empty, MmapError> {
+    Err(match cx.rank() {
+        0 => MmapError::NotSupported,
+        _ => MmapError::NotRankZero,
+    })
 }
