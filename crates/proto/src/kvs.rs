@@ -1,9 +1,10 @@
 //! kvs.*: namespaces of versioned trees of values (protocol/04 sections 4 to 7, 9, 11).
 //!
-//! Read on in `kvs/ops.rs` for what a transaction is made of. Watching is in
-//! `kvs_watch.rs`.
+//! Read on in `kvs/ops.rs` for what a transaction is made of, and in `kvs/relay.rs` for how
+//! it comes from another rank. Watching is in `kvs_watch.rs`.
 
 mod ops;
+mod relay;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use crate::schema::JsonSchema;
 use crate::{Empty, Never};
 
 pub use ops::{Dirent, Op};
+pub use relay::{Relay, RelayBlock, RelayCommit, RelayCreate, RelayResult, RelayTxn, Relayed};
 
 /// The namespace that is always there, owned by the instance owner.
 pub const PRIMARY: &str = "primary";
@@ -219,15 +221,15 @@ pub struct WaitVersion {
     pub rootseq: i64,
 }
 
-/// Holds a namespace's transactions back, so that it gets no new version: for tests of
-/// those who wait for one.
+/// Holds new versions of a namespace back on this rank: for tests of those who wait for one.
+/// On rank 0 it holds the transactions back, so that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootPause {
     /// Which namespace.
     pub namespace: String,
 }
 
-/// Lets them go on. So does the end of the service.
+/// Lets them come. So does the end of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootUnpause {
     /// Which namespace.
@@ -515,6 +517,10 @@ crate::json_payloads!(
     FoundPlus,
     Commit,
     Committed,
+    Relay,
+    Relayed,
+    RelayCommit,
+    RelayCreate,
     WaitVersion,
     SetrootPause,
     SetrootUnpause,
@@ -537,7 +543,7 @@ crate::events! {
 }
 
 crate::methods! {
-    GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent
+    GetRoot = "kvs.getroot" (USER) => Root, NamespaceError, idempotent, Later
         : "Gives the root of a namespace.";
     Lookup = "kvs.lookup" (USER) => Found, LookupError, idempotent, bulk, Later
         : "Looks a key up.";
@@ -545,14 +551,20 @@ crate::methods! {
         : "Looks a key up and says in which version.";
     Commit = "kvs.commit" (USER) => Committed, CommitError, recognised, Later
         : "Applies a transaction, wholly or not at all; answered when it is stored.";
+    Relay = "kvs.relay" (OWNER) => Relayed, CommitError, idempotent, Later
+        : "Applies transactions of other ranks; answered when each is stored or refused.";
+    RelayCommit = "kvs.relaycommit" (OWNER) => Empty, Never, Nothing
+        : "Applies a transaction of another rank; an event tells of its end.";
     WaitVersion = "kvs.wait-version" (USER) => Committed, NamespaceError, idempotent, Later
         : "Waits until a namespace has reached a version.";
-    SetrootPause = "kvs.setroot-pause" (OWNER) => Empty, NamespaceError, idempotent
-        : "Holds a namespace's transactions back, for tests.";
-    SetrootUnpause = "kvs.setroot-unpause" (OWNER) => Empty, NamespaceError, idempotent
-        : "Lets them go on.";
+    SetrootPause = "kvs.setroot-pause" (OWNER) => Empty, NamespaceError, idempotent, Later
+        : "Holds new versions of a namespace back on this rank, for tests.";
+    SetrootUnpause = "kvs.setroot-unpause" (OWNER) => Empty, NamespaceError, idempotent, Later
+        : "Lets them come.";
     NamespaceCreate = "kvs.namespace-create" (OWNER) => Empty, CreateError, recognised, Later
         : "Makes a namespace.";
+    RelayCreate = "kvs.relay-create" (OWNER) => Empty, CreateError, idempotent, Later
+        : "Makes a namespace for a client of another rank, once however often it is asked.";
     NamespaceRemove = "kvs.namespace-remove" (OWNER) => Empty, RemoveError, idempotent, Later
         : "Removes a namespace.";
     NamespaceList = "kvs.namespace-list" (OWNER) => Namespaces, Never, idempotent

@@ -14,17 +14,18 @@ use bytes::Bytes;
 use node::{Cx, Reply};
 use proto::content::{self, Checkpoint, Record};
 use proto::data::{BlobRef, HashKind, Key};
-use proto::kvs::{CommitError, NamespaceCreate, NamespaceRemove, PRIMARY};
+use proto::kvs::{CommitError, NamespaceRemove, PRIMARY};
 use proto::{Errno, Refusal};
 
 use crate::Kvs;
-use crate::core::Change;
+use crate::core::{Asker, Change, Maker};
 use crate::engine::draft::Made;
 use crate::engine::txn::{Applied, apply};
 use crate::engine::view::{Memory, Stop, View};
 use crate::limits::{BATCHES_MAX, ONCE_WRITERS_MAX};
 use crate::loads::Waiting;
 use crate::namespace::{Group, Namespace, Txn, Version};
+use crate::owed::Owed;
 use crate::saved;
 use crate::size::Size;
 
@@ -86,7 +87,7 @@ pub enum Outcome {
         refusal: Refusal,
     },
     /// A namespace was made, as a request of this number has asked.
-    Created(String, Box<Namespace>, Option<u64>, Reply<NamespaceCreate>),
+    Created(String, Box<Namespace>, Asker, Maker),
     /// A namespace was removed, and its writers of tokens forgotten.
     Removed(String, BTreeSet<String>, Reply<NamespaceRemove>),
 }
@@ -236,6 +237,7 @@ impl Kvs {
             }
         }
         let number = batch.number;
+        self.ends.known.batch_over(number, result.is_ok());
         self.tell(cx, batch, result);
         self.recall.answered(number);
     }
@@ -247,15 +249,25 @@ impl Kvs {
                 Outcome::Published { version, group, .. } => {
                     for txn in group.fresh() {
                         self.recall.note(batch.number, txn.number, *version);
+                        if let Owed::Marked(mark) = &txn.owed {
+                            self.ends.known.note(batch.number, mark, *version);
+                        }
                     }
                 }
-                Outcome::Created(_, namespace, number, _) => {
+                Outcome::Created(_, namespace, Asker::Here(number), _) => {
                     self.recall.note(batch.number, *number, namespace.version);
+                }
+                Outcome::Created(_, namespace, Asker::Away(mark), _) => {
+                    let version = namespace.version;
+                    self.ends.known.note(batch.number, mark, version);
                 }
                 _ => {}
             }
         }
         if let Some(record) = saved::done_record(self.recall.to_store(batch.number)) {
+            batch.put(record);
+        }
+        for record in self.ends.known.records(batch.number) {
             batch.put(record);
         }
     }
@@ -350,6 +362,11 @@ impl Kvs {
                 Err(Stop::Failed(refusal)) => {
                     namespace.supply.clear();
                     namespace.refuse(name, group, refusal, batch);
+                }
+                // Transactions do not leave their namespace.
+                Err(Stop::Namespace(_)) => {
+                    namespace.supply.clear();
+                    namespace.refuse(name, group, CommitError::Invalid.into(), batch);
                 }
             }
         }

@@ -3,17 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use node::{Cx, Host, Module, Peer, Recall, Reply, Routes, StreamId, TimerId};
+use proto::Event as _;
 use proto::content::{self, Checkpoint};
 use proto::data::BlobRef;
-use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove, PRIMARY};
-use proto::{Errno, Object, Refusal};
+use proto::heartbeat::Pulse;
+use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove, PRIMARY, RelayCreate};
+use proto::{Empty, Object, Refusal};
 use rustc_hash::FxHashMap;
 
 use crate::batch::Batch;
 use crate::engine::view::{Memory, Want};
-use crate::limits::{BATCHES_MAX, BLOBS_BYTES_MAX, DIRS_BYTES_MAX};
+use crate::follower::Follower;
+use crate::limits::{
+    BATCHES_MAX, BLOBS_BYTES_MAX, DIRS_BYTES_MAX, FOLLOWER_BLOBS_BYTES_MAX, FOLLOWER_DIRS_BYTES_MAX,
+};
 use crate::loads::{LookupJob, Waiting};
-use crate::namespace::{Namespace, Version};
+use crate::namespace::{self, Namespace, Version};
+use crate::owed::Mark;
+use crate::relayed::Ends;
 use crate::settings::{Settings, checkpoint_period};
 use crate::stats::Tally;
 
@@ -30,7 +37,7 @@ pub struct Kvs {
     /// Names that are taken although there is no such namespace, yet or any more.
     pub(crate) reserved: BTreeMap<String, Reserved>,
     /// Requests to make namespaces that are being made: they exist when that is stored.
-    pub(crate) rivals: BTreeMap<String, Vec<Reply<NamespaceCreate>>>,
+    pub(crate) rivals: BTreeMap<String, Vec<(Asker, Maker)>>,
     /// Requests to remove namespaces that are being made or removed.
     pub(crate) doomed: BTreeMap<String, Vec<Reply<NamespaceRemove>>>,
     /// Removed namespaces, with their writers of tokens, whose records a failed batch has
@@ -40,6 +47,10 @@ pub struct Kvs {
     pub(crate) storing: VecDeque<Batch>,
     /// Requests to recognise when they come again.
     pub(crate) recall: Recall<Version>,
+    /// Who is told of transactions of other ranks, and which to recognise.
+    pub(crate) ends: Ends,
+    /// What only other ranks than 0 have.
+    pub(crate) follower: Option<Follower>,
     /// What the start wanted to store and could not: it goes with a batch.
     pub(crate) unsaved_start: Option<content::Commit>,
     /// Number of the newest batch made.
@@ -69,11 +80,47 @@ pub struct Kvs {
 /// A change to the list of namespaces.
 #[derive(Debug)]
 pub enum Change {
-    /// This one is to be made, as a request of this number asks.
-    Create(String, Box<Namespace>, Option<u64>, Reply<NamespaceCreate>),
+    /// This one is to be made.
+    Create(String, Box<Namespace>, Asker, Maker),
     /// This one, with these writers of tokens, is gone from memory and to be removed from
     /// the store.
     Remove(String, BTreeSet<String>, Reply<NamespaceRemove>),
+}
+
+/// By what a request to make a namespace is recognised.
+#[derive(Debug)]
+pub enum Asker {
+    /// The number that our broker gave it.
+    Here(Option<u64>),
+    /// A mark of another rank.
+    Away(Mark),
+}
+
+impl Asker {
+    /// Whether it is the same request of another rank, come again.
+    pub fn is_again(&self, other: &Asker) -> bool {
+        matches!((self, other), (Self::Away(one), Self::Away(two)) if one == two && one.2 != 0)
+    }
+}
+
+/// Who wants to make a namespace.
+#[derive(Debug)]
+pub enum Maker {
+    /// A client.
+    Client(Reply<NamespaceCreate>),
+    /// Another rank.
+    Rank(Reply<RelayCreate>),
+}
+
+impl Maker {
+    /// Answers.
+    pub fn send(self, cx: &mut Cx<Kvs>, result: Result<(), Refusal>) {
+        let result = result.map(|()| Empty);
+        match self {
+            Self::Client(reply) => reply.send_refusal(cx, result),
+            Self::Rank(reply) => reply.send_refusal(cx, result),
+        }
+    }
 }
 
 /// Why a name is taken.
@@ -97,15 +144,24 @@ impl Host for Kvs {
     fn closed(&mut self, _: &mut Cx<Self>, request: StreamId) {
         for namespace in self.namespaces.values_mut() {
             let waiters = &mut namespace.waiters;
-            if let Some(at) = waiters.iter().position(|w| w.reply.id() == request) {
-                return waiters.swap_remove(at).reply.forget();
+            let is_its = |waiter: &namespace::Waiter| match &waiter.reply {
+                namespace::Waiting::Asked(reply) => reply.id() == request,
+                namespace::Waiting::Made(..) => false,
+            };
+            if let Some(at) = waiters.iter().position(is_its) {
+                if let namespace::Waiting::Asked(reply) = waiters.swap_remove(at).reply {
+                    reply.forget();
+                }
+                return;
             }
         }
     }
 
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         self.settings.checkpoint_period = checkpoint_period(conf)?;
-        self.set_checkpoint_timer(cx);
+        if self.follower.is_none() {
+            self.set_checkpoint_timer(cx);
+        }
         Ok(())
     }
 
@@ -114,7 +170,7 @@ impl Host for Kvs {
         self.stopping = true;
         let names: Vec<String> = self.namespaces.keys().cloned().collect();
         for name in names {
-            self.pause(&name, false);
+            self.pause(cx, &name, false);
         }
         self.advance(cx);
     }
@@ -131,6 +187,10 @@ impl Host for Kvs {
         self.memory.blobs.check();
         assert!(!self.storing.is_empty() || self.memory.unstored.is_empty());
         assert!(self.storing.len() <= BATCHES_MAX);
+        if let Some(follower) = &self.follower {
+            follower.uplink.check();
+            assert_eq!(self.n_queued, 0);
+        }
         let queued: usize = self.namespaces.values().map(|ns| ns.queue.len()).sum();
         assert_eq!(queued, self.n_queued);
         for (name, namespace) in &self.namespaces {
@@ -161,13 +221,16 @@ impl Module for Kvs {
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
-        if cx.rank() != 0 {
-            let text = "kvs runs on rank 0 only in this release";
-            return Err(Refusal::new(Errno::ENOSYS, text));
-        }
+        let is_follower = cx.rank() != 0;
+        let memory = match is_follower {
+            true => Memory::new(FOLLOWER_DIRS_BYTES_MAX, FOLLOWER_BLOBS_BYTES_MAX),
+            false => Memory::new(DIRS_BYTES_MAX, BLOBS_BYTES_MAX),
+        };
         let mut core = Kvs {
             settings: Settings::of(cx)?,
-            memory: Memory::new(DIRS_BYTES_MAX, BLOBS_BYTES_MAX),
+            memory,
+            follower: is_follower.then(Follower::default),
+            ends: Ends::default(),
             namespaces: BTreeMap::new(),
             ready: VecDeque::new(),
             changes: Vec::new(),
@@ -192,6 +255,11 @@ impl Module for Kvs {
             tally: Tally::default(),
             stopping: false,
         };
+        if is_follower {
+            // What there is, is asked for when it is used.
+            cx.subscribe(Pulse::TOPIC);
+            return Ok(core);
+        }
         core.set_checkpoint_timer(cx);
         // Before its namespaces are read it would say that there are none.
         cx.hold_requests();
@@ -240,8 +308,15 @@ impl Kvs {
         }
     }
 
-    /// Holds a namespace's transactions back, or lets them go on.
-    pub(crate) fn pause(&mut self, name: &str, is_paused: bool) {
+    /// Holds a namespace's transactions back, or lets them go on; on other ranks than 0 its
+    /// versions.
+    pub(crate) fn pause(&mut self, cx: &mut Cx<Self>, name: &str, is_paused: bool) {
+        if self.follower.is_some() {
+            if let Some(namespace) = self.namespaces.get_mut(name) {
+                namespace.set_paused(cx, is_paused);
+            }
+            return;
+        }
         if let Some(namespace) = self.namespaces.get_mut(name) {
             namespace.is_paused = is_paused;
             if is_paused && std::mem::take(&mut namespace.is_ready) {
@@ -259,6 +334,15 @@ impl Kvs {
 
     /// Sends off the next batch if there is one, and leaves when all is done.
     pub(crate) fn advance(&mut self, cx: &mut Cx<Self>) {
+        if let Some(follower) = &self.follower {
+            let idle = follower.uplink.n_items() == 0;
+            self.send_relays(cx);
+            if self.stopping && idle {
+                self.stopping = false;
+                cx.exit(Ok(()));
+            }
+            return;
+        }
         self.send_batch(cx);
         let idle = self.storing.is_empty() && self.n_queued == 0 && self.changes.is_empty();
         if self.stopping && idle {

@@ -1,5 +1,7 @@
 //! Every limit of the kvs, unit last.
 
+use std::time::Duration;
+
 use proto::kvs::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX};
 
 /// Symlinks followed in one lookup or write. One more is ELOOP (protocol/04 section 7).
@@ -81,6 +83,42 @@ pub const LOADS_AT_ONCE_MAX: usize = 4096;
 /// Blobs asked of the content store by all requests. A further lookup is refused EBUSY.
 pub const LOADS_MAX: usize = 1 << 18;
 
+/// Directories kept in memory on other ranks than 0, where nothing is applied to them.
+pub const FOLLOWER_DIRS_BYTES_MAX: usize = 16 << 20;
+
+/// Blobs of values kept in memory there.
+pub const FOLLOWER_BLOBS_BYTES_MAX: usize = 4 << 20;
+
+/// How long an object that nobody uses is kept in memory there: content has it for longer.
+/// It leaves with the next heartbeat.
+pub const OBJECT_AGE_MAX: Duration = Duration::from_secs(10);
+
+/// How long a namespace that nobody uses is followed there (protocol/21 section 2).
+pub const NAMESPACE_AGE_MAX: Duration = Duration::from_secs(3600);
+
+/// How often a namespace that is followed is compared with the parent's, with the next
+/// heartbeat.
+pub const COMPARE_PERIOD: Duration = Duration::from_secs(30);
+
+/// Namespaces whose roots are asked for at a time. A request about a further one is refused
+/// EBUSY.
+pub const ASKED_NAMESPACES_MAX: usize = 4096;
+
+/// Relays under way to rank 0. What comes meanwhile joins the next one.
+pub const RELAYS_MAX: usize = 4;
+
+/// Bytes of transactions in one relay. A longer transaction goes alone.
+pub const RELAY_BYTES_MAX: usize = 8 << 20;
+
+/// Bytes of transactions on their way to rank 0, from this rank and those below. A further
+/// one is refused EBUSY.
+pub const RELAYED_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes of one relay's payload: a transaction of the longest kind with what is around it,
+/// written as another JSON text. A longer one is refused EFBIG.
+pub const RELAY_PAYLOAD_BYTES_MAX: usize = 2 * COMMIT_BYTES_MAX;
+
+const _: () = assert!(RELAY_PAYLOAD_BYTES_MAX >= 2 * RELAY_BYTES_MAX);
 const _: () = assert!(MERGED_BYTES_MAX <= KEPT_BLOB_BYTES_MAX);
 const _: () = assert!(LOADS_AT_ONCE_MAX < LOADS_MAX);
 const _: () = assert!(ANSWER_BYTES_MAX / 3 * 4 < OBJECT_BYTES_MAX);

@@ -1,6 +1,7 @@
 //! How missing blobs come in: a request that needs some is parked, each blob is asked of content
 //! once, and when the last one is there the same call is made again.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -11,6 +12,7 @@ use proto::kvs::{FoundPlus, Lookup, LookupError, LookupPlus, NamespaceError};
 use proto::{Errno, Payload, Refusal};
 
 use crate::Kvs;
+use crate::asked::Asked;
 use crate::core::open;
 use crate::engine::dir::Dir;
 use crate::engine::lookup::lookup;
@@ -44,6 +46,8 @@ pub struct LookupJob {
     pub supply: Supply,
     /// Blobs still to come.
     pub n_missing: usize,
+    /// Namespaces that a link leads to and that are not there.
+    pub unknown: BTreeSet<String>,
 }
 
 /// The answer of a lookup, in either form.
@@ -63,14 +67,19 @@ impl Kvs {
             supply: &job.supply,
         };
         let (namespaces, peer) = (&self.namespaces, &job.peer);
+        let (unknown, is_follower) = (&job.unknown, self.follower.is_some());
         let other = |name: &str| match open(namespaces, cx, peer, name) {
             Ok(namespace) => Ok(namespace.version.root),
-            Err(NamespaceError::NotYours) => Err(LookupError::NotYours),
-            Err(NamespaceError::Unknown) => Err(LookupError::UnknownNamespace),
+            Err(_) if is_follower && !namespaces.contains_key(name) && !unknown.contains(name) => {
+                Err(Stop::Namespace(name.to_owned()))
+            }
+            Err(NamespaceError::NotYours) => Err(LookupError::NotYours.into()),
+            Err(NamespaceError::Unknown) => Err(LookupError::UnknownNamespace.into()),
         };
         match lookup(&mut view, job.version.root, &job.key, job.flags, &other) {
             Ok(text) => job.answer.found(cx, &text, job.version),
             Err(Stop::Failed(refusal)) => job.answer.failed(cx, refusal, job.version),
+            Err(Stop::Namespace(name)) => self.about(cx, name, Asked::Link(job)),
             Err(Stop::Need(wants)) => {
                 if self.lookups.len() >= WAITING_REQUESTS_MAX || self.loads.len() >= LOADS_MAX {
                     let full = Refusal::bare(Errno::EBUSY);
@@ -167,6 +176,14 @@ impl Kvs {
 }
 
 impl Answer {
+    /// Answers that the lookup could not begin.
+    pub fn refuse(self, cx: &mut Cx<Kvs>, refusal: Refusal) {
+        match self {
+            Self::Plain(reply) => reply.send_refusal(cx, Err(refusal)),
+            Self::Plus(reply) => reply.send_refusal(cx, Err(refusal)),
+        }
+    }
+
     /// Answers with the text of a tree object, which is not taken apart.
     fn found(self, cx: &mut Cx<Kvs>, text: &[u8], version: Version) {
         let mut payload = BytesMut::with_capacity(text.len() + 128);

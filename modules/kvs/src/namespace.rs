@@ -3,12 +3,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use node::Reply;
-use proto::data::BlobRef;
-use proto::kvs::{Commit, NO_MERGE, SYNC, WaitVersion};
+use std::time::Duration;
 
+use node::{Cx, Reply};
+use proto::Coded;
+use proto::data::BlobRef;
+use proto::kvs::{Commit, NO_MERGE, NamespaceError, SYNC, WaitVersion};
+
+use crate::Kvs;
 use crate::engine::txn::Step;
 use crate::engine::view::Supply;
+use crate::owed::Owed;
 use crate::saved::SavedNamespace;
 use crate::size::Size;
 
@@ -46,8 +51,15 @@ pub struct Namespace {
     pub n_missing: usize,
     /// It is in the list of those with something to do.
     pub is_ready: bool,
-    /// Its transactions are held back.
+    /// Its transactions are held back; on other ranks its versions.
     pub is_paused: bool,
+    /// On other ranks than 0: the newest version that is held back.
+    pub held: Option<Version>,
+    /// On other ranks than 0: tells apart namespaces of one name, and versions before and
+    /// after a restart of the writer.
+    pub incarnation: u64,
+    /// On other ranks than 0: when a client asked about it last.
+    pub used: Duration,
     /// Requests that wait for a version.
     pub waiters: Vec<Waiter>,
     /// Directories that transactions wrote as they were.
@@ -59,8 +71,17 @@ pub struct Namespace {
 pub struct Waiter {
     /// The version wanted.
     pub seq: i64,
-    /// Its answer.
-    pub reply: Reply<WaitVersion>,
+    /// Who.
+    pub reply: Waiting,
+}
+
+/// Who waits for a version.
+#[derive(Debug)]
+pub enum Waiting {
+    /// Who has asked to.
+    Asked(Reply<WaitVersion>),
+    /// Who has made this one, on a rank that holds versions back.
+    Made(Reply<Commit>, Version),
 }
 
 /// A transaction that waits.
@@ -80,8 +101,8 @@ pub struct Txn {
     pub number: Option<u64>,
     /// It was merged with one that failed, and is to try alone.
     pub alone: bool,
-    /// Its answer.
-    pub reply: Reply<Commit>,
+    /// To whom its end is told.
+    pub owed: Owed,
 }
 
 /// Transactions that make one version, and those among them that were applied before.
@@ -126,6 +147,9 @@ impl Namespace {
             n_missing: 0,
             is_ready: false,
             is_paused: false,
+            held: None,
+            incarnation: 0,
+            used: Duration::ZERO,
             waiters: Vec::new(),
             noop_stores: 0,
         }
@@ -179,6 +203,32 @@ impl Namespace {
                 .extend(self.queue.pop_front().map(|txn| (txn, repeated)));
         }
         group
+    }
+
+    /// Answers those who wait for a version that is there.
+    pub fn tell_waiters(&mut self, cx: &mut Cx<Kvs>) {
+        let version = self.version;
+        let reached = self
+            .waiters
+            .extract_if(.., |waiter| waiter.seq <= version.seq);
+        for waiter in reached {
+            match waiter.reply {
+                Waiting::Asked(reply) => reply.send(cx, Ok(version.committed())),
+                Waiting::Made(reply, made) => reply.send(cx, Ok(made.committed())),
+            }
+        }
+    }
+
+    /// Answers all who wait for a version, because the namespace is gone.
+    pub fn refuse_waiters(&mut self, cx: &mut Cx<Kvs>) {
+        for waiter in std::mem::take(&mut self.waiters) {
+            match waiter.reply {
+                Waiting::Asked(reply) => {
+                    reply.send_refusal(cx, Err(NamespaceError::Unknown.refusal()));
+                }
+                Waiting::Made(reply, made) => reply.send(cx, Ok(made.committed())),
+            }
+        }
     }
 
     /// Puts a group back where it was.

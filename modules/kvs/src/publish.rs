@@ -18,6 +18,7 @@ use crate::engine::draft::Made;
 use crate::handlers::remove_doomed;
 use crate::limits::KEPT_BLOB_BYTES_MAX;
 use crate::namespace::{Group, Namespace, Txn, Version};
+use crate::relayed::Ends;
 
 impl Kvs {
     /// Tells what came of a batch.
@@ -39,7 +40,7 @@ impl Kvs {
                     _,
                 ) => {
                     publish_error(cx, &namespace, &[&txn], &refusal);
-                    txn.reply.send_refusal(cx, Err(refusal));
+                    self.ends.tell(cx, txn.owed, &Err(refusal));
                 }
                 (outcome, Ok(())) => self.tell_stored(cx, outcome),
                 (outcome, Err(refusal)) => self.tell_not_stored(cx, outcome, refusal),
@@ -58,15 +59,19 @@ impl Kvs {
             } => {
                 self.keep(made);
                 match self.namespaces.get_mut(&namespace) {
-                    Some(found) => found.publish(cx, &namespace, version, &keys, group),
-                    None => refuse_group(cx, group, &NamespaceError::Unknown.refusal()),
+                    Some(found) => {
+                        let group = found.publish(cx, &namespace, version, &keys, group);
+                        self.ends.tell_group(cx, group, &Ok(version));
+                        found.tell_waiters(cx);
+                    }
+                    None => self.ends.tell_group(cx, group, &unknown()),
                 }
             }
             Outcome::Repeated { namespace, group } => match self.namespaces.get(&namespace) {
-                Some(found) => answer_group(cx, group, found.version),
-                None => refuse_group(cx, group, &NamespaceError::Unknown.refusal()),
+                Some(found) => self.ends.tell_group(cx, group, &Ok(found.version)),
+                None => self.ends.tell_group(cx, group, &unknown()),
             },
-            Outcome::Created(name, namespace, _, reply) => {
+            Outcome::Created(name, namespace, asker, owed) => {
                 self.reserved.remove(&name);
                 let event = CreatedEvent {
                     namespace: name.clone(),
@@ -76,9 +81,10 @@ impl Kvs {
                 };
                 cx.publish_for(&name, &event);
                 self.namespaces.insert(name.clone(), *namespace);
-                reply.send(cx, Ok(Empty));
-                for rival in self.rivals.remove(&name).unwrap_or_default() {
-                    rival.send(cx, Err(CreateError::Exists));
+                owed.send(cx, Ok(()));
+                for (rival, owed) in self.rivals.remove(&name).unwrap_or_default() {
+                    let exists = CreateError::Exists.refusal();
+                    owed.send(cx, rival.is_again(&asker).then_some(()).ok_or(exists));
                 }
                 remove_doomed(self, cx, &name);
             }
@@ -105,14 +111,17 @@ impl Kvs {
                     namespace.next_once.clear();
                     namespace.n_storing -= group.txns.len();
                 }
-                refuse_group(cx, group, refusal);
+                self.ends.tell_group(cx, group, &Err(refusal.clone()));
             }
-            Outcome::Repeated { group, .. } => refuse_group(cx, group, refusal),
-            Outcome::Created(name, _, _, reply) => {
+            Outcome::Repeated { group, .. } => {
+                self.ends.tell_group(cx, group, &Err(refusal.clone()));
+            }
+            Outcome::Created(name, _, _, owed) => {
                 self.reserved.remove(&name);
                 let rivals = self.rivals.remove(&name).unwrap_or_default();
-                for reply in [reply].into_iter().chain(rivals) {
-                    reply.send_refusal(cx, Err(refusal.clone()));
+                let rivals = rivals.into_iter().map(|(_, owed)| owed);
+                for owed in [owed].into_iter().chain(rivals) {
+                    owed.send(cx, Err(refusal.clone()));
                 }
                 remove_doomed(self, cx, &name);
             }
@@ -172,7 +181,7 @@ impl Namespace {
         version: Version,
         keys: &BTreeSet<Key>,
         group: Group,
-    ) {
+    ) -> Group {
         self.version = version;
         self.n_storing -= group.txns.len();
         for (writer, seq) in group.fresh().filter_map(|txn| txn.once.as_ref()) {
@@ -194,13 +203,7 @@ impl Namespace {
             restarted: false,
         };
         cx.publish_for(name, &event);
-        answer_group(cx, group, version);
-        let reached = self
-            .waiters
-            .extract_if(.., |waiter| waiter.seq <= version.seq);
-        for waiter in reached {
-            waiter.reply.send(cx, Ok(version.committed()));
-        }
+        group
     }
 }
 
@@ -214,23 +217,28 @@ impl Version {
     }
 }
 
-fn answer_group(cx: &mut Cx<Kvs>, group: Group, version: Version) {
-    let committed = version.committed();
-    for (txn, _) in group.txns {
-        txn.reply.send(cx, Ok(committed.clone()));
+impl Ends {
+    fn tell_group(&mut self, cx: &mut Cx<Kvs>, group: Group, result: &Result<Version, Refusal>) {
+        for (txn, _) in group.txns {
+            self.tell(cx, txn.owed, result);
+        }
     }
 }
 
-fn refuse_group(cx: &mut Cx<Kvs>, group: Group, refusal: &Refusal) {
-    for (txn, _) in group.txns {
-        txn.reply.send_refusal(cx, Err(refusal.clone()));
-    }
+fn unknown() -> Result<Version, Refusal> {
+    Err(NamespaceError::Unknown.refusal())
 }
 
 fn publish_error(cx: &mut Cx<Kvs>, namespace: &str, txns: &[&Txn], refusal: &Refusal) {
+    let names = txns.iter().map(|txn| txn.name.clone()).collect();
+    say_error(cx, namespace, names, refusal);
+}
+
+/// Tells of transactions that have failed.
+pub(crate) fn say_error(cx: &mut Cx<Kvs>, namespace: &str, names: Vec<String>, refusal: &Refusal) {
     let event = ErrorEvent {
         namespace: namespace.to_owned(),
-        names: txns.iter().map(|txn| txn.name.clone()).collect(),
+        names,
         errnum: refusal.errno.0,
     };
     cx.publish_for(namespace, &event);

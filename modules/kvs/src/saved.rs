@@ -1,6 +1,7 @@
 //! What survives a restart: one record for each namespace, one for each writer of `once`
-//! tokens, one that says which checkpoint they belong to, and one of the requests whose
-//! answers may be lost. All are kept by the content store in the transaction that stores the
+//! tokens, one that says which checkpoint they belong to, one of the requests whose
+//! answers may be lost, and for each other rank one of its transactions that it may send
+//! again. All are kept by the content store in the transaction that stores the
 //! blobs.
 //!
 //! Values are MessagePack arrays that begin with a version.
@@ -19,6 +20,7 @@ const NAMESPACE_PREFIX: &str = "ns/";
 const ONCE_PREFIX: &str = "once/";
 const CHECKPOINT: &str = "checkpoint";
 const DONE: &str = "done";
+const ORIGIN_PREFIX: &str = "relayed/";
 
 /// A namespace as it is saved.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,17 @@ pub struct Saved {
     pub checkpoint: Option<Checkpoint>,
     /// Requests that were done, by number, and the version that each was answered with.
     pub done: Vec<(u64, Version)>,
+    /// Transactions of other ranks that were done.
+    pub origins: BTreeMap<u32, SavedOrigin>,
+}
+
+/// Transactions of another rank that were done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedOrigin {
+    /// UUID of its broker.
+    pub broker: String,
+    /// By number, and the version that each has made.
+    pub done: Vec<(u64, Version)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,6 +66,9 @@ struct CheckpointRow(u8, String, i64, f64);
 /// Requests that have one answer follow each other in one group.
 #[derive(Serialize, Deserialize)]
 struct DoneRow(u8, Vec<(String, i64, Vec<u64>)>);
+/// The same of the rank whose broker has this UUID.
+#[derive(Serialize, Deserialize)]
+struct OriginRow(u8, String, Vec<(String, i64, Vec<u64>)>);
 
 /// The record of a namespace.
 pub fn namespace_record(name: &str, owner: u32, flags: u32, version: Version) -> Record {
@@ -90,6 +106,21 @@ pub fn checkpoint_record(checkpoint: &Checkpoint) -> Record {
 
 /// The record of requests that were done, `None` when there are none to remember.
 pub fn done_record<'a>(done: impl Iterator<Item = (u64, &'a Version)>) -> Option<Record> {
+    let row = DoneRow(VERSION, groups_of(done));
+    (!row.1.is_empty()).then(|| record(DONE.to_owned(), Some(&row)))
+}
+
+/// The record of the transactions of another rank that were done.
+pub fn origin_record<'a>(
+    rank: u32,
+    broker: &str,
+    done: impl Iterator<Item = (u64, &'a Version)>,
+) -> Record {
+    let row = OriginRow(VERSION, broker.to_owned(), groups_of(done));
+    record(format!("{ORIGIN_PREFIX}{rank}"), Some(&row))
+}
+
+fn groups_of<'a>(done: impl Iterator<Item = (u64, &'a Version)>) -> Vec<(String, i64, Vec<u64>)> {
     let mut groups = Vec::<(Version, Vec<u64>)>::new();
     for (number, version) in done {
         match groups.last_mut() {
@@ -97,12 +128,10 @@ pub fn done_record<'a>(done: impl Iterator<Item = (u64, &'a Version)>) -> Option
             _ => groups.push((*version, vec![number])),
         }
     }
-    let groups = groups
-        .into_iter()
-        .map(|(version, numbers)| (version.root.to_string(), version.seq, numbers));
-    let groups: Vec<_> = groups.collect();
-    let row = DoneRow(VERSION, groups);
-    (!row.1.is_empty()).then(|| record(DONE.to_owned(), Some(&row)))
+    let groups = groups.into_iter();
+    groups
+        .map(|(version, numbers)| (version.root.to_string(), version.seq, numbers))
+        .collect()
 }
 
 fn namespace_key(name: &str) -> String {
@@ -146,7 +175,15 @@ impl Saved {
                     timestamp,
                 });
             } else if key == DONE {
-                saved.done = read_done(key, value)?;
+                let DoneRow(_, groups) = row(key, value)?;
+                saved.done = read_groups(key, groups)?;
+            } else if let Some(rank) = key.strip_prefix(ORIGIN_PREFIX) {
+                let rank = rank
+                    .parse()
+                    .map_err(|_| format!("record {key} has no rank"))?;
+                let OriginRow(_, broker, groups) = row(key, value)?;
+                let done = read_groups(key, groups)?;
+                saved.origins.insert(rank, SavedOrigin { broker, done });
             }
         }
         for (namespace, writer, seq, rootseq) in once {
@@ -171,8 +208,10 @@ fn read_namespace(key: &str, value: &[u8]) -> Result<SavedNamespace, String> {
     })
 }
 
-fn read_done(key: &str, value: &[u8]) -> Result<Vec<(u64, Version)>, String> {
-    let DoneRow(_, groups) = row(key, value)?;
+fn read_groups(
+    key: &str,
+    groups: Vec<(String, i64, Vec<u64>)>,
+) -> Result<Vec<(u64, Version)>, String> {
     let mut done = Vec::new();
     for (root, seq, numbers) in groups {
         let root: BlobRef = root
@@ -222,10 +261,16 @@ mod tests {
             once_record("gone", "writer", 1, 1),
             checkpoint_record(&checkpoint),
             done_record(done.iter().map(|(n, version)| (*n, version))).unwrap(),
+            origin_record(3, "uuid", done.iter().map(|(n, version)| (*n, version))),
         ];
         let saved = Saved::read(&records).unwrap();
         assert_eq!(saved.checkpoint, Some(checkpoint));
         assert_eq!(saved.done, done);
+        let origin = SavedOrigin {
+            broker: "uuid".to_owned(),
+            done: done.to_vec(),
+        };
+        assert_eq!(saved.origins, [(3, origin)].into());
         assert_eq!(saved.namespaces.len(), 2);
         let primary = &saved.namespaces["primary"];
         assert_eq!((primary.owner, primary.flags), (100, 0));

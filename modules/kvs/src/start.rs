@@ -13,7 +13,8 @@ use proto::{Errno, Method as _, Refusal};
 use crate::Kvs;
 use crate::engine::dir::Dir;
 use crate::namespace::{Namespace, Version};
-use crate::saved::{self, Saved, SavedNamespace};
+use crate::relayed::Known;
+use crate::saved::{self, Saved, SavedNamespace, SavedOrigin};
 
 /// Opens the records, which makes us their only writer, and reads the checkpoints.
 pub fn begin(cx: &mut Cx<Kvs>) {
@@ -53,7 +54,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
         checkpoint: None,
     };
     let (namespaces, checkpoint) = (start.namespaces, start.checkpoint);
-    let done = start.done;
+    let (done, origins) = (start.done, start.origins);
     let is_restart = start.is_restart;
     cx.call(&request.clone(), move |core: &mut Kvs, cx, result| {
         core.batches_made = 1;
@@ -79,6 +80,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
         }
         core.checkpoint = checkpoint;
         core.recall = Recall::of(done);
+        core.ends.known = Known::of(origins);
         cx.started(Ok(()));
     });
 }
@@ -99,6 +101,7 @@ struct Start {
     namespaces: BTreeMap<String, SavedNamespace>,
     checkpoint: Option<Checkpoint>,
     done: Vec<(u64, Version)>,
+    origins: BTreeMap<u32, SavedOrigin>,
     /// To be changed in the store.
     records: Vec<Record>,
     /// There were records.
@@ -121,6 +124,7 @@ impl Start {
             namespaces: saved.namespaces,
             checkpoint: newest.clone(),
             done: saved.done,
+            origins: saved.origins,
             records: Vec::new(),
             is_restart: !records.is_empty(),
         };
@@ -144,6 +148,7 @@ impl Start {
     fn forget_records(&mut self, records: &[Record]) {
         self.namespaces.clear();
         self.done.clear();
+        self.origins.clear();
         self.records.extend(records.iter().map(|record| Record {
             key: record.key.clone(),
             value: None,

@@ -14,13 +14,13 @@ use crate::limits::{ANSWER_BYTES_MAX, LINKS_MAX, PATH_COMPONENTS_MAX};
 /// Looks `key` up below `root`. Gives the text of a tree object.
 ///
 /// `other` finds the root of another namespace that a symlink leads to, and says whether
-/// the caller may read there.
+/// the caller may read there, or that the root has to be asked for.
 pub fn lookup(
     view: &mut View<'_>,
     root: BlobRef,
     key: &str,
     flags: u32,
-    other: &dyn Fn(&str) -> Result<BlobRef, LookupError>,
+    other: &dyn Fn(&str) -> Result<BlobRef, Stop>,
 ) -> Result<Bytes, Stop> {
     if key.is_empty() {
         return Err(LookupError::NotFound.into());

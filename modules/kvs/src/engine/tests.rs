@@ -56,6 +56,7 @@ impl World {
             match call(&mut view) {
                 Ok(done) => return Ok(done),
                 Err(Stop::Failed(refusal)) => return Err(refusal),
+                Err(Stop::Namespace(name)) => panic!("{name} is not asked for"),
                 Err(Stop::Need(wants)) => {
                     assert!(!wants.is_empty(), "a stall says what is missing");
                     for want in wants {
@@ -98,8 +99,8 @@ impl World {
         let root = self.root;
         let other = |namespace: &str| match namespace {
             "same" => Ok(root),
-            "theirs" => Err(LookupError::NotYours),
-            _ => Err(LookupError::UnknownNamespace),
+            "theirs" => Err(LookupError::NotYours.into()),
+            _ => Err(LookupError::UnknownNamespace.into()),
         };
         self.run(|view| lookup(view, root, key, flags, &other))
             .map(|text| String::from_utf8(text.to_vec()).unwrap())

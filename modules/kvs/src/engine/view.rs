@@ -19,6 +19,8 @@ use super::entry::Corrupt;
 pub enum Stop {
     /// These must be fetched; then the same call is made again.
     Need(Vec<Want>),
+    /// The root of this namespace must be found out; then the same call is made again.
+    Namespace(String),
     /// It fails.
     Failed(Refusal),
 }

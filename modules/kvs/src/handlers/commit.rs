@@ -2,13 +2,16 @@
 
 use node::{Cx, Peer, Reply};
 use proto::data::Tree;
-use proto::kvs::{Commit, CommitError, Dirent, NamespaceError, Op};
-use proto::{Coded, Errno, Refusal};
+use proto::kvs::{Commit, CommitError, Dirent, NamespaceError, Op, RelayTxn};
+use proto::{Coded, Errno, RawJson, Refusal};
 
 use crate::Kvs;
+use crate::asked::Asked;
 use crate::engine::txn::Step;
 use crate::limits::{ONCE_WRITER_BYTES_MAX, QUEUED_TRANSACTIONS_MAX};
 use crate::namespace::Txn;
+use crate::owed::Owed;
+use crate::relay::{Item, Teller, here};
 use crate::size::{Size, size_of};
 
 /// Whether a payload of this length is taken in at all.
@@ -30,27 +33,80 @@ pub fn commit(
     if let Some(version) = core.recall.done(peer) {
         return reply.send(cx, Ok(version.committed()));
     }
+    let namespace = request.namespace.clone();
+    core.about(cx, namespace, Asked::Commit(peer.clone(), request, reply));
+}
+
+/// Puts a transaction into the queue, here or on the way to rank 0.
+pub fn begin(core: &mut Kvs, cx: &mut Cx<Kvs>, peer: &Peer, request: Commit, reply: Reply<Commit>) {
     let once = match admit(core, cx, peer, &request) {
         Ok(once) => once,
         Err(refusal) => return reply.send_refusal(cx, Err(refusal)),
     };
     core.tally.op_counts.add(request.ops.len() as f64);
-    let size = request.ops.iter().map(size_of).sum();
+    let name = format!("transaction_req.{}.{}", cx.rank(), core.number());
+    if core.follower.is_some() {
+        return send_up(core, cx, peer, request, name, reply);
+    }
     let txn = Txn {
-        name: format!("transaction_req.{}.{}", cx.rank(), core.number()),
+        name,
         flags: request.flags,
+        size: request.ops.iter().map(size_of).sum(),
         steps: request.ops.into_iter().map(Step::of).collect(),
-        size,
         once,
         number: peer.number,
         alone: false,
-        reply,
+        owed: Owed::Client(reply),
     };
-    if let Some(namespace) = core.namespaces.get_mut(&request.namespace) {
+    enqueue(core, &request.namespace, txn);
+}
+
+/// Puts a transaction into the queue of its namespace, which is there.
+pub fn enqueue(core: &mut Kvs, name: &str, txn: Txn) {
+    if let Some(namespace) = core.namespaces.get_mut(name) {
         namespace.queue.push_back(txn);
         core.n_queued += 1;
-        core.mark_ready(&request.namespace);
+        core.mark_ready(name);
     }
+}
+
+fn send_up(
+    core: &mut Kvs,
+    cx: &mut Cx<Kvs>,
+    peer: &Peer,
+    request: Commit,
+    name: String,
+    reply: Reply<Commit>,
+) {
+    let Some(follower) = &mut core.follower else {
+        return;
+    };
+    let ops = match RawJson::of(&request.ops) {
+        Ok(ops) => ops,
+        Err(error) => {
+            let refusal = Refusal::new(Errno::EPROTO, error.to_string());
+            return reply.send_refusal(cx, Err(refusal));
+        }
+    };
+    if !follower.uplink.has_room_for(ops.as_str().len()) {
+        return reply.send_refusal(cx, Err(Refusal::bare(Errno::EBUSY)));
+    }
+    let (rank, origin) = here(cx);
+    let txn = RelayTxn {
+        number: peer.number.unwrap_or(0),
+        name,
+        namespace: request.namespace,
+        flags: request.flags,
+        ops,
+        once: request.once,
+    };
+    follower.uplink.push(Item {
+        rank,
+        origin,
+        floor: 0,
+        txn,
+        teller: Teller::Client(reply),
+    });
 }
 
 /// Checks, in the order that the protocol has them, and reads the token.
@@ -68,14 +124,21 @@ fn admit(
             NamespaceError::Unknown => CommitError::UnknownNamespace.refusal(),
             NamespaceError::NotYours => CommitError::NotYours.refusal(),
         })?;
+    has_room_for(core, request.ops.iter().map(size_of).sum())?;
+    request.once.as_deref().map(token_of).transpose()
+}
+
+/// Whether a transaction of this size can be taken on.
+pub fn has_room_for(core: &Kvs, size: Size) -> Result<(), Refusal> {
     let most = core.settings.bounds.transaction.ops;
-    if request.ops.iter().map(size_of).sum::<Size>().ops > most {
+    if size.ops > most {
         return Err(CommitError::TooManyOps(most).into());
     }
-    if core.n_queued >= QUEUED_TRANSACTIONS_MAX {
+    let n_under_way = core.follower.as_ref().map_or(0, |f| f.uplink.n_items());
+    if core.n_queued + n_under_way >= QUEUED_TRANSACTIONS_MAX {
         return Err(Refusal::bare(Errno::EBUSY));
     }
-    request.once.as_deref().map(token_of).transpose()
+    Ok(())
 }
 
 /// Guests must not name blobs that they may not read.
@@ -90,7 +153,7 @@ fn guest_may(op: &Op) -> Result<(), CommitError> {
 }
 
 /// `WRITER:SEQ`.
-fn token_of(text: &str) -> Result<(String, u64), Refusal> {
+pub fn token_of(text: &str) -> Result<(String, u64), Refusal> {
     let bad = || Refusal::new(Errno::EINVAL, "once must be WRITER:SEQ");
     let (writer, seq) = text.rsplit_once(':').ok_or_else(bad)?;
     let seq = seq.parse().map_err(|_| bad())?;

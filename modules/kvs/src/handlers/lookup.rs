@@ -1,10 +1,14 @@
 //! kvs.lookup and kvs.lookup-plus.
 
+use std::collections::BTreeSet;
+
 use node::{Cx, Peer, Reply};
+use proto::Coded;
 use proto::data::Tree;
 use proto::kvs::{Lookup, LookupError, LookupPlus, NamespaceError};
 
 use crate::Kvs;
+use crate::asked::Asked;
 use crate::engine::view::Supply;
 use crate::loads::{Answer, LookupJob};
 use crate::namespace::Version;
@@ -16,10 +20,7 @@ pub fn lookup(
     request: Lookup,
     reply: Reply<Lookup>,
 ) {
-    match start_of(core, cx, peer, &request) {
-        Ok(version) => run(core, cx, peer, request, version, Answer::Plain(reply)),
-        Err(error) => reply.send(cx, Err(error)),
-    }
+    take(core, cx, peer, request, Answer::Plain(reply));
 }
 
 pub fn lookup_plus(
@@ -29,9 +30,24 @@ pub fn lookup_plus(
     request: LookupPlus,
     reply: Reply<LookupPlus>,
 ) {
-    match start_of(core, cx, peer, &request.0) {
-        Ok(version) => run(core, cx, peer, request.0, version, Answer::Plus(reply)),
-        Err(error) => reply.send(cx, Err(error)),
+    take(core, cx, peer, request.0, Answer::Plus(reply));
+}
+
+fn take(core: &mut Kvs, cx: &mut Cx<Kvs>, peer: &Peer, request: Lookup, answer: Answer) {
+    match &request.namespace {
+        Some(namespace) if request.rootdir.is_none() => {
+            let namespace = namespace.clone();
+            core.about(cx, namespace, Asked::Lookup(peer.clone(), request, answer));
+        }
+        _ => begin(core, cx, peer, request, answer),
+    }
+}
+
+/// Looks up in the namespace as it is known now.
+pub fn begin(core: &mut Kvs, cx: &mut Cx<Kvs>, peer: &Peer, request: Lookup, answer: Answer) {
+    match start_of(core, cx, peer, &request) {
+        Ok(version) => run(core, cx, peer, request, version, answer),
+        Err(error) => answer.refuse(cx, error.refusal()),
     }
 }
 
@@ -51,6 +67,7 @@ fn run(
         answer,
         supply: Supply::default(),
         n_missing: 0,
+        unknown: BTreeSet::new(),
     };
     core.run_lookup(cx, job);
 }

@@ -1,15 +1,16 @@
 //! kvs.namespace-create, namespace-remove, namespace-list.
 
-use node::{Cx, Peer, Reply};
+use node::{Call, Cx, Peer, Reply};
 use proto::data::BlobRef;
 use proto::kvs::{
-    CommitError, CreateError, NamespaceCreate, NamespaceError, NamespaceInfo, NamespaceList,
-    NamespaceRemove, Namespaces, PRIMARY, RemoveError,
+    CommitError, CreateError, NamespaceCreate, NamespaceInfo, NamespaceList, NamespaceRemove,
+    Namespaces, PRIMARY, RemoveError,
 };
-use proto::{Empty, Never};
+use proto::{Coded, Empty, Never};
 
+use super::relay::create_above;
 use crate::Kvs;
-use crate::core::{Change, Reserved};
+use crate::core::{Asker, Change, Maker, Reserved};
 use crate::limits::{NAMESPACE_NAME_BYTES_MAX, NAMESPACES_MAX};
 use crate::namespace::{Namespace, Version};
 
@@ -20,17 +21,32 @@ pub fn create(
     request: NamespaceCreate,
     reply: Reply<NamespaceCreate>,
 ) {
+    if core.follower.is_some() {
+        return create_above(core, cx, peer, request, reply);
+    }
     if core.recall.done(peer).is_some() {
         return reply.send(cx, Ok(Empty));
     }
+    let asker = Asker::Here(peer.number);
+    make(core, cx, request, asker, Maker::Client(reply));
+}
+
+/// Has a namespace made by the next batch.
+pub fn make(
+    core: &mut Kvs,
+    cx: &mut Cx<Kvs>,
+    request: NamespaceCreate,
+    asker: Asker,
+    maker: Maker,
+) {
     if core.reserved.get(&request.namespace) == Some(&Reserved::Creating) {
         // A client that is told that it exists goes on to use it.
         let rivals = core.rivals.entry(request.namespace).or_default();
-        return rivals.push(reply);
+        return rivals.push((asker, maker));
     }
     let root = match admit(core, &request) {
         Ok(root) => root,
-        Err(error) => return reply.send(cx, Err(error)),
+        Err(error) => return maker.send(cx, Err(error.refusal())),
     };
     // -1 and its unsigned twin are the owner of the instance.
     let owner = u32::try_from(request.owner).unwrap_or(u32::MAX);
@@ -38,12 +54,8 @@ pub fn create(
     let namespace = Namespace::new(owner, request.flags, Version { root, seq: 0 });
     let name = request.namespace;
     core.reserved.insert(name.clone(), Reserved::Creating);
-    core.changes.push(Change::Create(
-        name,
-        Box::new(namespace),
-        peer.number,
-        reply,
-    ));
+    core.changes
+        .push(Change::Create(name, Box::new(namespace), asker, maker));
 }
 
 fn admit(core: &Kvs, request: &NamespaceCreate) -> Result<BlobRef, CreateError> {
@@ -73,6 +85,11 @@ pub fn remove(
     request: NamespaceRemove,
     reply: Reply<NamespaceRemove>,
 ) {
+    if core.follower.is_some() {
+        let call = Call::new(&request).to(0);
+        cx.call_with(call, |_, cx, result| reply.send_refusal(cx, result));
+        return;
+    }
     let name = request.namespace;
     if name.eq_ignore_ascii_case(PRIMARY) {
         return reply.send(cx, Err(RemoveError::Primary));
@@ -93,7 +110,7 @@ pub fn remove_doomed(core: &mut Kvs, cx: &mut Cx<Kvs>, name: &str) {
 }
 
 fn remove_now(core: &mut Kvs, cx: &mut Cx<Kvs>, name: String, reply: Reply<NamespaceRemove>) {
-    let Some(namespace) = core.namespaces.remove(&name) else {
+    let Some(mut namespace) = core.namespaces.remove(&name) else {
         let Some(writers) = core.leftovers.remove(&name) else {
             return reply.send(cx, Ok(Empty));
         };
@@ -104,12 +121,11 @@ fn remove_now(core: &mut Kvs, cx: &mut Cx<Kvs>, name: String, reply: Reply<Names
     };
     core.ready.retain(|ready| *ready != name);
     core.n_queued -= namespace.queue.len();
-    for txn in namespace.queue {
-        txn.reply.send(cx, Err(CommitError::UnknownNamespace));
+    for txn in std::mem::take(&mut namespace.queue) {
+        let unknown = Err(CommitError::UnknownNamespace.refusal());
+        core.ends.tell(cx, txn.owed, &unknown);
     }
-    for waiter in namespace.waiters {
-        waiter.reply.send(cx, Err(NamespaceError::Unknown));
-    }
+    namespace.refuse_waiters(cx);
     let writers = namespace
         .once
         .into_keys()

@@ -4,6 +4,7 @@
 
 mod stage;
 mod stats;
+mod tree;
 
 use stage::Stage;
 
@@ -30,5 +31,9 @@ node::transcripts! {
     links_lead_into_other_namespaces = "links",
     a_commit_does_not_keep_others_waiting = "limits",
     arguments_and_configuration_are_obeyed = "settings",
+    another_rank_asks_for_a_root_once_and_follows_it = "follower-roots",
+    another_rank_has_its_commits_done_by_rank_0 = "follower-commits",
+    a_router_passes_on_what_comes_from_below = "router",
+    a_transaction_of_another_rank_is_done_once = "relayed",
     what_is_no_tree_object_is_not_recoverable = "garbled",
 }

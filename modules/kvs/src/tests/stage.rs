@@ -7,7 +7,9 @@
 //! its oldest batch), `newest [ERRNO]` (the same for its newest batch);
 //! `restart ARGS...`; `stop`; `damage` (content loses its blobs) and `garble` (they become
 //! something else); `forget` (content loses records and checkpoints); `checkpoint N` (someone else makes
-//! one); `pass SECONDS`.
+//! one); `pass SECONDS`. `rank N` begins again on that rank, where what goes to other ranks
+//! is answered by `answer TOPIC TAG JSON|ERRNO`, events are heard by `event TOPIC JSON`, and
+//! the first four blobs are there to be named.
 //! In what is said, blobs are numbered in the order in which they come up.
 
 use std::collections::BTreeMap;
@@ -84,6 +86,22 @@ impl Stage {
                 .probe
                 .pass(std::time::Duration::from_secs(rest.parse().unwrap())),
             "checkpoint" => self.checkpoints.insert(0, self.own_checkpoint(rest)),
+            "rank" => self.begin_on(rest),
+            "answer" => {
+                let mut words = rest.splitn(3, ' ');
+                let (topic, tag) = (words.next().unwrap(), words.next().unwrap());
+                let result = words.next().unwrap();
+                let result = match result.starts_with('{') {
+                    true => Ok(Bytes::from(self.unnamed(result) + "\0")),
+                    false => refusal_of(result).map(|()| Bytes::new()),
+                };
+                self.answer(topic, tag.parse().unwrap(), result);
+            }
+            "event" => {
+                let (topic, json) = rest.split_once(' ').unwrap_or((rest, ""));
+                let json = self.unnamed(json);
+                self.probe.event(topic, &json);
+            }
             "stop" => self.request("kvs.shutdown", Bytes::new(), 100, None),
             "restart" => self.restart(rest),
             "request" | "guest" => {
@@ -110,6 +128,14 @@ impl Stage {
         let args: Vec<&str> = args.split_whitespace().collect();
         (self.commits, self.loads) = (Vec::new(), Vec::new());
         self.probe = start(&args);
+    }
+
+    fn begin_on(&mut self, rank: &str) {
+        let attrs = [("rank", rank), ("broker.uuid", &format!("broker-{rank}"))];
+        self.probe = Probe::start_with((), &[], "{}", &attrs).unwrap();
+        (self.commits, self.loads) = (Vec::new(), Vec::new());
+        let names = (0..4_u8).map(|n| BlobRef::of(HashKind::Sha1, &[n]).to_string());
+        self.names = names.collect();
     }
 
     fn own_checkpoint(&self, sequence: &str) -> Checkpoint {
@@ -347,6 +373,7 @@ fn refusal_of(errno: &str) -> Result<(), Refusal> {
     match errno {
         "" => Ok(()),
         "ENOSPC" => Err(Refusal::new(Errno::ENOSPC, "content.sqlite: disk is full")),
+        "EOPNOTSUPP" => Err(Refusal::bare(Errno::EOPNOTSUPP)),
         "ENOSYS" => Err(Refusal::bare(Errno::ENOSYS)),
         "EHOSTUNREACH" => Err(Refusal::bare(Errno::EHOSTUNREACH)),
         "EIO" => Err(Refusal::bare(Errno::EIO)),
