@@ -315,6 +315,12 @@ impl<C: Host> Cx<C> {
         self.requests_held = true;
     }
 
+    /// The module counts as running, but requests still wait for [`Cx::started`]: what it
+    /// needs comes from another rank, whose start must not wait for ours.
+    pub fn run_on_hold(&mut self) {
+        self.start_held = false;
+    }
+
     /// Ends what [`Cx::hold_start`] began. An error ends the module.
     pub fn started(&mut self, result: Result<(), Refusal>) {
         self.start_held = false;

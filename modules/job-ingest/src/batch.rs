@@ -54,7 +54,9 @@ impl JobIngest {
             replies.push((job.id, reply));
             jobs.push(job);
         }
-        commit.ops.extend(saved::write(&self.recall, batch));
+        commit
+            .ops
+            .extend(saved::write(&self.recall, cx.rank(), batch));
         self.is_storing = true;
         let submitters = Submitters { batch, replies };
         store(cx, Call::new(&commit), jobs, submitters);

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use node::{Cx, Peer, Recall, Reply};
 use proto::data::JobId;
 use proto::data::jobid::{FluidError, FluidGenerator};
-use proto::job_ingest::{GetInfo, Info, Pipeline, Stage, Stats, Submit, SubmitError};
+use proto::job_ingest::{Info, Pipeline, Stage, Stats, Submit, SubmitError};
 use proto::job_manager::SubmitJob;
-use proto::{Errno, Method, Payload, RawJson, Refusal};
-use wire::{Flags, Kind, Message};
+use proto::{Errno, RawJson, Refusal};
 
 use crate::check::{Requestor, check};
+use crate::follow;
 use crate::limits::{IDS_AHEAD_MS_MAX, WAITING_JOBS_MAX};
 use crate::saved;
 use crate::settings::Settings;
@@ -50,10 +50,11 @@ impl JobIngest {
     /// Begins the start: ids go on where they were.
     pub(crate) fn begin(cx: &mut Cx<Self>, settings: Settings) -> Result<Self, Refusal> {
         let rank = cx.rank();
+        cx.hold_requests();
         if rank > settings.max_generator {
             tracing::debug!("rank {rank} makes no job ids: jobs go upstream");
+            cx.exit(Ok(()));
         } else if rank == 0 {
-            cx.hold_requests();
             saved::read(cx, |_, cx| {
                 cx.call(&proto::job_manager::GetInfo, |core, cx, result| {
                     // The job manager does not know yet of jobs that a predecessor has
@@ -63,24 +64,12 @@ impl JobIngest {
                         let max = stored.fold(info.max_jobid, JobId::max);
                         max.timestamp_ms() + 1
                     });
-                    core.begin_ids(cx, start);
+                    let start = start.map_err(|refusal| unless_loaded(refusal, MANAGER));
+                    core.begin_ids(cx, start, now_ms(cx));
                 });
             });
         } else {
-            cx.hold_requests();
-            let mut request = Message::request(GetInfo::TOPIC, 0);
-            request.kind = Kind::Request {
-                nodeid: rank,
-                matchtag: 0,
-            };
-            request.set_flag(Flags::UPSTREAM, true);
-            cx.call_raw(request, |core, cx, result| {
-                let info = result.and_then(|response| {
-                    let malformed = |_| Refusal::bare(Errno::EPROTO);
-                    Info::decode(response.payload()).map_err(malformed)
-                });
-                core.begin_ids(cx, info.map(|info| info.timestamp));
-            });
+            follow::begin(cx);
         }
         Ok(JobIngest {
             settings,
@@ -95,10 +84,10 @@ impl JobIngest {
         })
     }
 
-    fn begin_ids(&mut self, cx: &mut Cx<Self>, start: Result<u64, Refusal>) {
-        let now_ms = now_ms(cx);
+    /// Ids begin at timestamp `start`, which it was at `at_ms`.
+    pub(crate) fn begin_ids(&mut self, cx: &mut Cx<Self>, start: Result<u64, Refusal>, at_ms: u64) {
         let ids = start.and_then(|start| {
-            let ids = FluidGenerator::new(cx.rank(), start, now_ms);
+            let ids = FluidGenerator::new(cx.rank(), start, at_ms);
             ids.map_err(|error| Refusal::new(Errno::EOVERFLOW, error.to_string()))
         });
         match ids {
@@ -215,6 +204,16 @@ impl JobIngest {
     }
 }
 
-fn now_ms(cx: &Cx<JobIngest>) -> u64 {
+const MANAGER: &str = "job-manager must be loaded first";
+
+/// What a refusal means when the service that was asked is not there.
+pub(crate) fn unless_loaded(refusal: Refusal, text: &'static str) -> Refusal {
+    match refusal.errno {
+        Errno::ENOSYS => Refusal::new(Errno::ENOSYS, text),
+        _ => refusal,
+    }
+}
+
+pub(crate) fn now_ms(cx: &Cx<JobIngest>) -> u64 {
     u64::try_from(cx.now().mono.as_millis()).unwrap_or(u64::MAX)
 }

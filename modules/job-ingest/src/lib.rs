@@ -5,12 +5,14 @@
 //! it had.
 //!
 //! Read on in `core.rs` (what it knows), `check.rs` (what may come in), `batch.rs` (how jobs
-//! travel together) and `saved.rs` (what survives a restart). It never waits for company: a batch is what came in one turn, or
-//! while the batch before was being stored.
+//! travel together), `saved.rs` (what survives a restart) and `follow.rs` (the start on other
+//! ranks than 0). It never waits for company: a batch is what came in one turn, or while the batch
+//! before was being stored.
 
 mod batch;
 mod check;
 mod core;
+mod follow;
 pub mod limits;
 mod saved;
 mod settings;

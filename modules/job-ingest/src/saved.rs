@@ -11,10 +11,17 @@ use proto::kvs::{Commit, Lookup, Op, PRIMARY};
 
 use crate::JobIngest;
 
-const KEY: &str = "checkpoint.job-ingest";
+/// Each rank has its own: its broker gives the numbers.
+fn key(rank: u32) -> String {
+    match rank {
+        0 => "checkpoint.job-ingest".to_owned(),
+        rank => format!("checkpoint.job-ingest-{rank}"),
+    }
+}
+
 /// What a batch writes besides its jobs, if there is something to remember.
-pub(crate) fn write(recall: &Recall<JobId>, batch: u64) -> Option<Op> {
-    recall.op(KEY, batch)
+pub(crate) fn write(recall: &Recall<JobId>, rank: u32, batch: u64) -> Option<Op> {
+    recall.op(&key(rank), batch)
 }
 
 /// Reads what a predecessor has written, after its last commit: one without operations goes
@@ -30,19 +37,22 @@ pub(crate) fn read(
         {
             return cx.started(Err(refusal));
         }
-        cx.call(&Lookup::new(PRIMARY, KEY, 0), |core, cx, result| {
-            let saved = match result {
-                Ok(found) => Recall::decode(&found.bytes().unwrap_or_default()),
-                Err(refusal) if refusal.errno == Errno::ENOENT => Ok(Recall::default()),
-                Err(refusal) => Err(refusal),
-            };
-            match saved {
-                Ok(recall) => {
-                    core.recall = recall;
-                    then(core, cx);
+        cx.call(
+            &Lookup::new(PRIMARY, &key(cx.rank()), 0),
+            |core, cx, result| {
+                let saved = match result {
+                    Ok(found) => Recall::decode(&found.bytes().unwrap_or_default()),
+                    Err(refusal) if refusal.errno == Errno::ENOENT => Ok(Recall::default()),
+                    Err(refusal) => Err(refusal),
+                };
+                match saved {
+                    Ok(recall) => {
+                        core.recall = recall;
+                        then(core, cx);
+                    }
+                    Err(refusal) => cx.started(Err(refusal)),
                 }
-                Err(refusal) => cx.started(Err(refusal)),
-            }
-        });
+            },
+        );
     });
 }

@@ -1,0 +1,55 @@
+//! The start on other ranks than 0: ids begin where those of rank 0 are (protocol/21
+//! section 7).
+//!
+//! All ranks start at the same time, and rank 0 waits for the others before it runs its
+//! program. So while our broker starts, its rank 0 may not have a job-ingest yet: the module
+//! counts as running, and requests wait until rank 0 runs.
+
+use node::{Call, Cx};
+use proto::Errno;
+use proto::job_ingest::GetInfo;
+use proto::state_machine::{Get, Wait};
+
+use crate::JobIngest;
+use crate::core::{now_ms, unless_loaded};
+use crate::saved;
+
+const RANK_0: &str = "job-ingest must be loaded on rank 0 first";
+
+/// Asks rank 0 where ids are, after what a predecessor of this process has stored was read.
+pub(crate) fn begin(cx: &mut Cx<JobIngest>) {
+    cx.call_with(
+        Call::new(&GetInfo).to(0),
+        |core: &mut JobIngest, cx, result| match result {
+            Err(refusal) if refusal.errno == Errno::ENOSYS => {
+                cx.call(&Get, |_, cx, result| match result {
+                    Ok(current) if current.state == "init" => wait(cx),
+                    _ => cx.started(Err(unless_loaded(refusal, RANK_0))),
+                });
+            }
+            Err(refusal) => cx.started(Err(refusal)),
+            Ok(info) => core.read_saved(cx, info.timestamp),
+        },
+    );
+}
+
+fn wait(cx: &mut Cx<JobIngest>) {
+    cx.run_on_hold();
+    // That rank 0 runs no more is no reason to ask it nothing.
+    cx.call_with(Call::new(&Wait).to(0), |_, cx, _| {
+        cx.call_with(
+            Call::new(&GetInfo).to(0),
+            |core: &mut JobIngest, cx, result| match result {
+                Ok(info) => core.read_saved(cx, info.timestamp),
+                Err(refusal) => cx.started(Err(unless_loaded(refusal, RANK_0))),
+            },
+        );
+    });
+}
+
+impl JobIngest {
+    fn read_saved(&mut self, cx: &mut Cx<Self>, timestamp: u64) {
+        let at_ms = now_ms(cx);
+        saved::read(cx, move |core, cx| core.begin_ids(cx, Ok(timestamp), at_ms));
+    }
+}
