@@ -16,7 +16,8 @@ pub(crate) struct Life {
     queue: VecDeque<Event>,
     /// Names of default modules that were asked to start.
     begun: Vec<&'static str>,
-    /// Those that could not be started, without which the instance goes on.
+    /// Those that could not be started, or have nothing to do on this rank: the instance goes
+    /// on without them.
     given_up: Vec<&'static str>,
     rc1_failed: bool,
     rc3_failed: bool,

@@ -5,12 +5,25 @@
 pub struct Entry {
     /// Its name.
     pub name: &'static str,
-    /// Modules that must run before it starts.
+    /// Modules that must run before it starts on rank 0, and stay until it has stopped.
     pub needs: &'static [&'static str],
     /// The smallest personality that has it.
     pub from: Personality,
     /// Whether it runs on every rank, and not on rank 0 alone.
     pub everywhere: bool,
+}
+
+impl Entry {
+    /// Modules of this rank that must run before it starts.
+    pub fn needs_on(&self, rank: u32) -> impl Iterator<Item = &'static str> + use<> {
+        let is_here = move |need: &&str| {
+            rank == 0
+                || MODULES
+                    .iter()
+                    .any(|entry| entry.name == *need && entry.everywhere)
+        };
+        self.needs.iter().copied().filter(is_here)
+    }
 }
 
 /// How much of an instance is started (attribute `ferroflux.personality`).
@@ -46,19 +59,19 @@ pub const MODULES: &[Entry] = &[
         name: "content",
         needs: &[],
         from: Personality::Kvs,
-        everywhere: false,
+        everywhere: true,
     },
     Entry {
         name: "kvs",
         needs: &["content"],
         from: Personality::Kvs,
-        everywhere: false,
+        everywhere: true,
     },
     Entry {
         name: "kvs-watch",
         needs: &["kvs"],
         from: Personality::Kvs,
-        everywhere: false,
+        everywhere: true,
     },
     Entry {
         name: "heartbeat",
@@ -82,7 +95,7 @@ pub const MODULES: &[Entry] = &[
         name: "job-info",
         needs: &["kvs", "kvs-watch"],
         from: Personality::Job,
-        everywhere: false,
+        everywhere: true,
     },
     Entry {
         name: "job-list",
@@ -94,7 +107,7 @@ pub const MODULES: &[Entry] = &[
         name: "job-ingest",
         needs: &["job-manager"],
         from: Personality::Job,
-        everywhere: false,
+        everywhere: true,
     },
     Entry {
         name: "job-exec",

@@ -42,7 +42,8 @@ impl Broker {
     /// Whether a default module will not start: it has failed, or one that it needs has.
     pub(crate) fn is_given_up(&self, name: &str) -> bool {
         let entry = rc::MODULES.iter().find(|entry| entry.name == name);
-        let mut needs = entry.map_or(&[][..], |entry| entry.needs).iter();
+        let rank = self.router.rank();
+        let mut needs = entry.into_iter().flat_map(|entry| entry.needs_on(rank));
         self.life.has_given_up(name) || needs.any(|need| self.is_given_up(need))
     }
 }

@@ -127,7 +127,9 @@ impl Broker {
             });
         }
         for entry in wanted {
-            let ready = entry.needs.iter().all(|need| self.modules.runs(need));
+            // On other ranks than 0 they wait for each other when they are asked something.
+            let rank = self.router.rank();
+            let ready = rank != 0 || entry.needs.iter().all(|need| self.modules.runs(need));
             if ready && !self.life.has_begun(entry.name) && !self.waits_for_restore(cx, entry.name)
             {
                 self.life.begin_module(entry.name);

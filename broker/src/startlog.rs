@@ -66,7 +66,9 @@ impl Broker {
     }
 
     fn keeps_startlog(&self) -> bool {
-        self.personality() == Personality::Full && self.modules.named("kvs").is_some()
+        self.router.rank() == 0
+            && self.personality() == Personality::Full
+            && self.modules.named("kvs").is_some()
     }
 
     /// An instance without a log is better than none: failures are told, and that is all.

@@ -253,7 +253,7 @@ impl Broker {
     fn missing_need(&self, id: ModuleId) -> Option<&'static str> {
         let name = &self.modules.get(id)?.name;
         let entry = crate::rc::MODULES.iter().find(|entry| entry.name == name)?;
-        let mut needs = entry.needs.iter().copied();
+        let mut needs = entry.needs_on(self.router.rank());
         needs.find(|need| !self.modules.runs(need))
     }
 
@@ -328,14 +328,20 @@ impl Broker {
         for request in held.chain(self.credit.module_unloaded(id)) {
             self.refuse(cx, request, Errno::ENOSYS, Some(&text));
         }
+        // One that has nothing to do here says so by ending well before it runs.
+        let has_withdrawn = module.stage == Stage::Loading && module.reported == Some(0);
         let loaded = match &end {
             Err(error) => Err(error.clone()),
+            Ok(()) if has_withdrawn => Ok(()),
             Ok(()) => Err(Refusal::new(
                 Errno::ECONNRESET,
                 format!("module {} was removed before it ran", module.name),
             )),
         };
         for waiter in module.loading {
+            if let (Waiter::Stage(name), true) = (&waiter, has_withdrawn) {
+                self.life.give_up(name);
+            }
             self.tell_loader(cx, waiter, loaded.clone());
         }
         for reply in module.removing {
