@@ -25,6 +25,8 @@ enum Asker {
     Client(usize),
     /// A process of the kvs of this rank, and the tag that it has given.
     Kvs(usize, u64, u32),
+    /// The test itself.
+    Test,
 }
 
 /// A request that a broker has given to its kvs.
@@ -84,6 +86,7 @@ struct World {
     random: u64,
     n_values: usize,
     all: Vec<String>,
+    answer: Option<Message>,
 }
 
 fn start(rank: usize, process: u64) -> Probe<Kvs> {
@@ -120,6 +123,7 @@ impl World {
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
             n_values: 0,
             all: Vec::new(),
+            answer: None,
         }
     }
 
@@ -269,6 +273,7 @@ impl World {
     fn answer(&mut self, call: Call, response: Message) {
         match call.asker {
             Asker::Client(client) => self.client_hears(client, &response),
+            Asker::Test => self.answer = Some(response),
             Asker::Kvs(rank, process, tag) => {
                 let Kind::Response { errnum, .. } = response.kind else {
                     return;
@@ -420,14 +425,7 @@ impl World {
 
     /// Everything that is under way comes to its end.
     fn come_to_rest(&mut self) {
-        for _ in 0..200 {
-            for rank in 0..self.sites.len() {
-                (0..5).for_each(|_| self.let_kvs_work(rank));
-                (0..5).for_each(|_| self.carry_up(rank));
-                (0..5).for_each(|_| self.carry_down(rank));
-                (0..5).for_each(|_| self.let_content_work());
-            }
-        }
+        (0..100).for_each(|_| self.work_everywhere());
         for (n, client) in self.clients.iter().enumerate() {
             assert!(
                 client.waits.is_none(),
@@ -437,30 +435,26 @@ impl World {
         }
     }
 
+    fn work_everywhere(&mut self) {
+        for rank in 0..self.sites.len() {
+            (0..5).for_each(|_| self.let_kvs_work(rank));
+            (0..5).for_each(|_| self.carry_up(rank));
+            (0..5).for_each(|_| self.carry_down(rank));
+            (0..5).for_each(|_| self.let_content_work());
+        }
+    }
+
     fn log(&mut self, rank: usize) -> String {
         let mut message = Message::request(Lookup::TOPIC, 1);
         message.set_payload(Lookup::new("primary", "log", 0).encode());
         (message.userid, message.rolemask) = (100, Role::OWNER);
-        let tag = self.tag + 1;
-        self.ask(rank, Asker::Kvs(usize::MAX, 0, 0), message);
-        loop {
-            let site = &mut self.sites[rank];
-            while let Some(message) = site.inbox.pop_front() {
-                site.kvs.message(message);
-            }
-            for message in site.kvs.messages() {
-                match message.kind {
-                    Kind::Response { matchtag, .. } if matchtag == tag => {
-                        self.sites[rank].calls.remove(&tag);
-                        let found = Found::decode(message.payload()).unwrap();
-                        let bytes = found.bytes().unwrap();
-                        return String::from_utf8_lossy(&bytes).into_owned();
-                    }
-                    Kind::Request { matchtag, .. } => self.route(rank, matchtag, message),
-                    _ => {}
-                }
-            }
+        self.ask(rank, Asker::Test, message);
+        while self.answer.is_none() {
+            self.work_everywhere();
         }
+        let answer = self.answer.take().expect("it is there");
+        let found = Found::decode(answer.payload()).unwrap();
+        String::from_utf8_lossy(&found.bytes().unwrap()).into_owned()
     }
 }
 
@@ -491,7 +485,7 @@ impl Content {
 fn play(seed: u64) -> usize {
     let mut world = World::new(6, seed);
     (0..6).for_each(|rank| world.hear(rank));
-    for step in 0..4000 {
+    for step in 0..3000 {
         world.step(step > 200);
     }
     world.come_to_rest();
@@ -516,12 +510,14 @@ fn play(seed: u64) -> usize {
     acked.len()
 }
 
+const SEEDS: u64 = 20;
+
 #[test]
 fn commits_from_all_ranks_are_done_once_whatever_dies() {
     let mut n_acked = 0;
-    for seed in 1..=60 {
+    for seed in 1..=SEEDS {
         let played = std::panic::catch_unwind(|| play(seed));
         n_acked += played.unwrap_or_else(|_| panic!("seed {seed}"));
     }
-    assert!(n_acked > 1000, "only {n_acked} commits");
+    assert!(n_acked > 300, "only {n_acked} commits");
 }
