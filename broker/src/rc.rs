@@ -83,7 +83,7 @@ pub const MODULES: &[Entry] = &[
         name: "resource",
         needs: &["kvs"],
         from: Personality::Job,
-        everywhere: false,
+        everywhere: true,
     },
     Entry {
         name: "job-manager",
