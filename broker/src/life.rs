@@ -175,7 +175,7 @@ impl Life {
         }
     }
 
-    /// Whatever was, the code is this one.
+    /// The code is this one, regardless of what was noted before.
     pub fn set_exit(&mut self, code: i32) {
         self.exit_code = code;
     }
