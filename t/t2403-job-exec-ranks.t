@@ -40,8 +40,8 @@ test_expect_success 'the worst exit code of all shells is that of the job' '
 test_expect_success 'where its shells are is shown' '
 	start_job &&
 	flux module stats job-exec >stats &&
-	test_grep "\"active_ranks\":\"0-3\"" stats &&
-	test_grep "\"critical_ranks\":\"0-3\"" stats &&
+	test_grep "\"active_ranks\": \"0-3\"" stats &&
+	test_grep "\"critical_ranks\": \"0-3\"" stats &&
 	flux cancel "$(cat id)" &&
 	wait_state "$(cat id)" inactive
 '

@@ -70,9 +70,9 @@ pub const TRANSIT_BYTES_MAX: usize = 64 << 20;
 /// The same as [`BARRIER_BYTES_MAX`] for all jobs together.
 pub const BARRIERS_BYTES_MAX: usize = 256 << 20;
 
-/// After how long what the leading shell does not take is told again, in seconds: it may be
-/// lost with a job-exec on the way.
-pub const RETELL_S: u64 = 5;
+/// After how long what the leading shell does not take is told again, in milliseconds: it may
+/// be lost with a job-exec on the way.
+pub const RETELL_MS: u64 = 1000;
 
 /// How long a job-exec below that is started again may take to join, in seconds. Then its
 /// shells are given up.

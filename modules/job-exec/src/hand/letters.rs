@@ -9,7 +9,7 @@ use proto::job_exec::{Letter, Receipt, ShellHear, ShellTell, ShellTellError, Tol
 use proto::{Coded, Empty, Errno, Refusal};
 
 use crate::JobExec;
-use crate::limits::{MAILS_BYTES_MAX, RETELL_S, TELL_BYTES_MAX, TRANSIT_BYTES_MAX};
+use crate::limits::{MAILS_BYTES_MAX, RETELL_MS, TELL_BYTES_MAX, TRANSIT_BYTES_MAX};
 use crate::mail::{Taken, bytes_of};
 
 /// What the shell of our own rank tells, until the leading one has it.
@@ -80,7 +80,7 @@ impl JobExec {
         if std::mem::replace(&mut telling.is_timed, true) {
             return;
         }
-        let wait = Duration::from_secs(RETELL_S);
+        let wait = Duration::from_millis(RETELL_MS);
         cx.timer(wait, move |core: &mut JobExec, cx| {
             let Some(part) = core.hand.parts.get_mut(&id) else {
                 return;

@@ -432,10 +432,9 @@ impl Forest {
         while message.pop_route().is_some() {}
         if let (Kind::Response { matchtag, errnum }, Some(open)) =
             (message.kind, self.open.get_mut(&rank))
+            && (errnum != 0 || !message.has(Flags::STREAMING))
         {
-            if errnum != 0 || !message.has(Flags::STREAMING) {
-                open.retain(|(_, tag)| *tag != matchtag);
-            }
+            open.retain(|(_, tag)| *tag != matchtag);
         }
         if let Some(hand) = self.hands.get_mut(&rank) {
             hand.message(message);
