@@ -41,7 +41,7 @@ fn surroundings() -> Surroundings {
 }
 
 impl Forest {
-    /// This many of them in a tree where each broker has so many children.
+    /// `size` of them in a tree where each broker has up to `k` children.
     pub fn new(size: u32, k: u32) -> Forest {
         let head = Stage::start_of(size);
         let mut forest = Forest {
