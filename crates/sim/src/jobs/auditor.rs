@@ -161,8 +161,10 @@ impl Auditor {
         if !history.fatal.is_empty() {
             return;
         }
-        // A pretended failure has no log of its own that would outlive everything.
-        let is_lost = wish.task == Task::FailsAtRun && ledger.n_crashes > 0;
+        // What job-exec alone has raised is not in its own log: the end of a job's time, and a
+        // pretended failure, may be forgotten when everything dies before they are stored.
+        let is_own = wish.task == Task::FailsAtRun || wish.duration > 0.0;
+        let is_lost = is_own && ledger.n_crashes > 0;
         if is_lost {
             return;
         }
