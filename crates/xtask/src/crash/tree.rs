@@ -104,7 +104,7 @@ pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()>
             scope.spawn(move || fire.hosts.keep(rank));
         }
         let result = wait_until_full(&fire).and_then(|()| work(&fire, args, scope));
-        // Whatever went wrong, everybody comes to an end.
+        // Everybody comes to an end, also after an error.
         fire.is_over.store(true, Ordering::Relaxed);
         hosts.end_all();
         result
