@@ -20,9 +20,11 @@ pub(super) struct Asked {
     answers: VecDeque<(u32, Message)>,
 }
 
-/// Why an answer was not kept.
+/// What became of an answer.
 #[derive(Debug)]
 pub(super) enum Kept {
+    /// It waits.
+    Waits,
     /// There is nothing to wait for.
     Known(Message),
     /// Too many wait.
@@ -59,15 +61,15 @@ impl Asked {
     }
 
     /// Keeps an answer until request `number` is answered.
-    pub(super) fn keep(&mut self, number: u32, answer: Message) -> Result<(), Kept> {
+    pub(super) fn keep(&mut self, number: u32, answer: Message) -> Kept {
         if !self.open.contains_key(&number) {
-            return Err(Kept::Known(answer));
+            return Kept::Known(answer);
         }
         if self.answers.len() >= SUBSCRIBING_MAX {
-            return Err(Kept::Full(answer));
+            return Kept::Full(answer);
         }
         self.answers.push_back((number, answer));
-        Ok(())
+        Kept::Waits
     }
 
     /// Answers that need not wait any longer.
@@ -93,12 +95,12 @@ mod tests {
         let number = asked.ask("t.");
         let answer = || Message::event("answer");
         for _ in 0..SUBSCRIBING_MAX {
-            assert!(asked.keep(number, answer()).is_ok());
+            assert!(matches!(asked.keep(number, answer()), Kept::Waits));
         }
-        assert!(matches!(asked.keep(number, answer()), Err(Kept::Full(_))));
+        assert!(matches!(asked.keep(number, answer()), Kept::Full(_)));
         asked.is_heard(number);
         assert_eq!(asked.take_due().len(), SUBSCRIBING_MAX);
-        assert!(matches!(asked.keep(number, answer()), Err(Kept::Known(_))));
+        assert!(matches!(asked.keep(number, answer()), Kept::Known(_)));
     }
 
     #[test]
@@ -109,7 +111,7 @@ mod tests {
         assert_eq!(asked.number_of("t."), Some(second));
         assert!(matches!(
             asked.keep(first, Message::event("a")),
-            Err(Kept::Known(_))
+            Kept::Known(_)
         ));
         asked.is_heard(first);
         assert_eq!(asked.number_of("t."), Some(second));

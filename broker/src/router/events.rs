@@ -138,7 +138,7 @@ impl Router {
     pub(super) fn want_no_more(&mut self, topic: &str) {
         if self.place.rank != 0 && self.wanted.remove(topic) && !self.wanted.has(topic) {
             let topic = topic.to_owned();
-            let request = self.to_parent(&Unsubscribe { topic });
+            let request = self.request_to_parent(&Unsubscribe { topic });
             if let Some(mut request) = request {
                 request.set_flag(Flags::NORESPONSE, true);
                 self.send(Hop::Here, Hop::Parent, request);
@@ -158,7 +158,7 @@ impl Router {
         let subscribe = Subscribe {
             topic: topic.to_owned(),
         };
-        let Some(mut request) = self.to_parent(&subscribe) else {
+        let Some(mut request) = self.request_to_parent(&subscribe) else {
             return;
         };
         let number = self.asked.ask(topic);
@@ -169,7 +169,7 @@ impl Router {
     }
 
     /// A request to the parent, if it is there.
-    fn to_parent<M: Method>(&mut self, request: &M) -> Option<Message> {
+    fn request_to_parent<M: Method>(&mut self, request: &M) -> Option<Message> {
         let parent = self.place.topology.parent(self.place.rank);
         let nodeid = parent.filter(|_| self.links.contains_key(&Hop::Parent))?;
         let mut message = Message::request(M::TOPIC, 0);
@@ -222,9 +222,9 @@ impl Router {
             return Some(response);
         };
         match self.asked.keep(number, response) {
-            Ok(()) => None,
-            Err(Kept::Known(response)) => Some(response),
-            Err(Kept::Full(given_back)) => {
+            Kept::Waits => None,
+            Kept::Known(response) => Some(response),
+            Kept::Full(given_back) => {
                 response = given_back;
                 if let Kind::Response { errnum, .. } = &mut response.kind {
                     *errnum = Errno::ENOBUFS.0;
