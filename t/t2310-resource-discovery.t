@@ -17,6 +17,7 @@ test_expect_success 'R is there when the last rank has said what it has' '
 	flux exec -r 3 flux module load resource &&
 	wait &&
 	test_grep "\"rank\":\"0-3\"" r &&
+	wait_for 20 flux kvs get resource.R &&
 	flux kvs get resource.R >stored &&
 	test_cmp r stored
 '
