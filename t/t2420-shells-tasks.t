@@ -74,13 +74,13 @@ test_expect_success 'a command that is not there is said' '
 
 test_expect_success 'the first task that fails may end the others' '
 	test_expect_code 7 flux run -N4 -n4 -o exit-on-error \
-		sh -c "test \$FLUX_TASK_RANK = 3 && exit 7; sleep 300" 2>err &&
+		sh -c "test \$FLUX_TASK_RANK = 3 && exit 7; exec tail -f /dev/null" 2>err &&
 	test_grep "task rank 3 on host .* failed (Exit 7) and exit-on-error is set" err
 '
 
 test_expect_success 'and when it has ended the others have their time' '
 	test_expect_code 143 flux run -N4 -n4 -o exit-timeout=0.1s \
-		sh -c "test \$FLUX_TASK_RANK = 3 && exit 0; sleep 300" 2>err &&
+		sh -c "test \$FLUX_TASK_RANK = 3 && exit 0; exec tail -f /dev/null" 2>err &&
 	test_grep "task rank 3 on host .* exited (Exit 0) and exit-timeout=0.1s has expired" err
 '
 
@@ -92,8 +92,9 @@ has_lines() {
 test_expect_success 'a signal reaches all nodes' '
 	cat >task.sh <<-\EOS &&
 	trap "echo got; exit 0" USR1
+	tail -f /dev/null &
 	echo ready
-	while :; do sleep 0.1; done
+	wait
 	EOS
 	id=$(flux submit -N4 -n4 sh task.sh) &&
 	{ flux job attach "$id" >out & } &&

@@ -60,10 +60,10 @@ test_expect_success 'a shell that is killed is named, and the others have their 
 '
 
 test_expect_success 'output is neither lost nor doubled when job-exec is reloaded' '
-	flux submit -N4 -n4 sh -c "seq 1 100; until test -e go; do sleep 0.1; done; seq 101 200" >id &&
+	flux submit -N4 -n4 sh -c "seq 1 100; flux kvs get -N primary --waitcreate go >/dev/null; seq 101 200" >id &&
 	wait_event "$(cat id)" shell.start -p exec &&
 	flux module reload job-exec &&
-	on 2 flux module reload job-exec && touch go &&
+	on 2 flux module reload job-exec && flux kvs put go=1 &&
 	flux job attach --label-io "$(cat id)" >out &&
 	seq 1 200 >expect &&
 	for rank in 0 1 2 3
