@@ -2,7 +2,7 @@
 //!
 //! A lone transaction goes at once. While its relay is unanswered, what queues in the same
 //! namespace joins the next one, so that under load there is one message a link for all of
-//! a subtree, whoever makes how many transactions. Other namespaces do not wait for it, as
+//! a subtree, regardless of how many clients make them. Other namespaces do not wait for it, as
 //! long as few relays are under way.
 //!
 //! Nothing is sent twice from here: a kvs above that dies has the relay again, by its broker.

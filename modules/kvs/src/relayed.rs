@@ -170,7 +170,7 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Tells whoever a transaction's end is owed to.
+    /// Tells a transaction's end to the one that it is owed to.
     pub fn tell(&mut self, cx: &mut Cx<Kvs>, owed: Owed, result: &Result<Version, Refusal>) {
         match owed {
             Owed::Client(reply) => {
