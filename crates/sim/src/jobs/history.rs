@@ -103,7 +103,7 @@ impl History {
                 assert_eq!(self.n_starts, 1, "finished without a start");
                 assert_eq!(self.status, None, "finished twice");
                 self.status = event.get_i64("status");
-                self.to_cleanup(at);
+                self.enter_cleanup(at);
             }
             "release" => {
                 fits(RUN | CLEANUP);
@@ -111,12 +111,7 @@ impl History {
             }
             "free" => {
                 fits(CLEANUP);
-                self.n_frees += 1;
-                assert_eq!((self.n_allocs, self.n_frees), (1, 1), "freed");
-                // One that was never asked to start has nothing to release.
-                let is_released = self.n_starts == 0 || self.n_releases > 0;
-                assert!(is_released, "freed before the release");
-                self.is_holding = false;
+                self.free();
             }
             "clean" => {
                 fits(CLEANUP);
@@ -129,13 +124,22 @@ impl History {
         }
     }
 
+    fn free(&mut self) {
+        self.n_frees += 1;
+        assert_eq!((self.n_allocs, self.n_frees), (1, 1), "freed");
+        // One that was never asked to start has nothing to release.
+        let is_released = self.n_starts == 0 || self.n_releases > 0;
+        assert!(is_released, "freed before the release");
+        self.is_holding = false;
+    }
+
     fn back_to_priority(&mut self) {
         if self.state == SCHED {
             self.state = PRIORITY;
         }
     }
 
-    fn to_cleanup(&mut self, at: f64) {
+    fn enter_cleanup(&mut self, at: f64) {
         if self.state != CLEANUP {
             self.state = CLEANUP;
             self.t_cleanup = Some(at);
@@ -149,7 +153,7 @@ impl History {
             self.notes
                 .push(event.get_str("note").unwrap_or_default().to_owned());
             self.fatal.push(kind.clone());
-            self.to_cleanup(at);
+            self.enter_cleanup(at);
         }
         // The first of the worst counts.
         if self

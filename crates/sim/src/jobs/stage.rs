@@ -1,7 +1,7 @@
 //! The processes of mock shells: their numbers, their links, their parents.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use job_exec::{Process, Processes, Seen};
 use node::{ChildEvent, ChildId, Input, PeerId, Spawn, StdioFd};
@@ -17,7 +17,7 @@ use crate::world::{SIGKILL, World};
     clippy::disallowed_types,
     reason = "it is shared with what would be another thread"
 )]
-pub(crate) struct Pids(Arc<Mutex<BTreeSet<i32>>>);
+pub(crate) struct Pids(Arc<std::sync::Mutex<BTreeSet<i32>>>);
 
 impl Pids {
     fn edit<T>(&self, edit: impl FnOnce(&mut BTreeSet<i32>) -> T) -> T {
