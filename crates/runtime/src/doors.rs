@@ -10,6 +10,7 @@ use wire::Errno;
 
 use crate::limits::{ACCEPT_PAUSE_MS, TURNED_AWAY_LINES_S};
 use crate::poller::Poller;
+use crate::tally::Tally;
 
 /// Which door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Doors {
     spare: Option<File>,
     /// Until when nobody is let in: there were no descriptors.
     closed_until: Option<Duration>,
-    turned_away: TurnedAway,
+    turned_away: Tally,
 }
 
 impl Doors {
@@ -48,7 +49,7 @@ impl Doors {
             modules,
             spare: spare(),
             closed_until: None,
-            turned_away: TurnedAway::default(),
+            turned_away: Tally::new(TURNED_AWAY_LINES_S),
         })
     }
 
@@ -130,36 +131,4 @@ impl Doors {
 
 fn spare() -> Option<File> {
     File::open("/dev/null").ok()
-}
-
-/// Clients that were turned away and that no log line has told of.
-#[derive(Debug, Default)]
-struct TurnedAway {
-    n: usize,
-    quiet_until: Duration,
-}
-
-impl TurnedAway {
-    /// One more; how many to log now, if it is time.
-    fn count(&mut self, now: Duration) -> Option<usize> {
-        self.n += 1;
-        if now < self.quiet_until {
-            return None;
-        }
-        self.quiet_until = now + Duration::from_secs(TURNED_AWAY_LINES_S);
-        Some(std::mem::take(&mut self.n))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_is_logged_at_once_and_the_others_together() {
-        let mut turned_away = TurnedAway::default();
-        let mut at = |seconds| turned_away.count(Duration::from_secs(seconds));
-        assert_eq!([at(1), at(2), at(3)], [Some(1), None, None]);
-        assert_eq!([at(12), at(13)], [Some(3), None]);
-    }
 }

@@ -31,6 +31,7 @@ mod session;
 mod shares;
 mod signals;
 pub mod sinks;
+mod tally;
 mod usage;
 mod users;
 mod watch;

@@ -66,6 +66,10 @@ pub const ACCEPT_PAUSE_MS: u64 = 10;
 /// line says how many there were.
 pub const TURNED_AWAY_LINES_S: u64 = 10;
 
+/// Least time between two log lines on brokers that may not come in, in seconds. The next
+/// line says how many there were.
+pub const REFUSED_LINES_S: u64 = 1;
+
 /// Users whose groups are being looked up. A client of a further one is turned away.
 pub const LOOKUPS_MAX: usize = 256;
 

@@ -23,10 +23,11 @@ use wire::Message;
 use crate::greetings::Greetings;
 use crate::limits::{
     ACCEPT_PAUSE_MS, LINK_RECONNECT_FIRST_MS, LINK_RECONNECT_LAST_MS, NEAR_BACKLOG,
-    NEAR_UNSENT_MESSAGES_MAX,
+    NEAR_UNSENT_MESSAGES_MAX, REFUSED_LINES_S,
 };
 use crate::poller::Poller;
 use crate::reactor::NEAR_TOKEN as TOKEN;
+use crate::tally::{Tally, log_refused};
 
 /// The path of an endpoint that is reached here; others are ZeroMQ's.
 pub(crate) fn path_of(endpoint: &str) -> Option<&Path> {
@@ -44,6 +45,8 @@ pub(crate) struct Near {
     pub(crate) parent: Option<Parent>,
     /// Until when nobody is let in: there were no descriptors.
     closed_until: Option<Duration>,
+    /// Those who may not come in.
+    refused: Tally,
     is_verbose: bool,
 }
 
@@ -55,6 +58,9 @@ pub(crate) struct Parent {
     /// How we greet it.
     greeting: String,
     way: Way,
+    /// How long to wait when it does not come about next: more each time, for one that
+    /// hangs up on us may do so for ever.
+    wait: Duration,
     /// What is to be said when it is there.
     unsent: Vec<Message>,
 }
@@ -62,8 +68,8 @@ pub(crate) struct Parent {
 /// How far we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// There is no connection; when to try next, and how long to wait after that.
-    Down(Duration, Duration),
+    /// There is no connection; when to try next.
+    Down(Duration),
     /// It has not shown its key.
     Greeted,
     /// It is there.
@@ -80,6 +86,7 @@ impl Near {
             newcomers: Greetings::for_brokers(),
             parent: None,
             closed_until: None,
+            refused: Tally::new(REFUSED_LINES_S),
             is_verbose: false,
         }
     }
@@ -117,7 +124,8 @@ impl Near {
             path: path.to_owned(),
             key: key.to_owned(),
             greeting: format!("{identity}/{}", self.key),
-            way: Way::Down(Duration::ZERO, milliseconds(LINK_RECONNECT_FIRST_MS)),
+            way: Way::Down(Duration::ZERO),
+            wait: milliseconds(LINK_RECONNECT_FIRST_MS),
             unsent: Vec::new(),
         });
     }
@@ -129,19 +137,21 @@ impl Near {
 
     /// Who a child is by its greeting, and its key; `None` for one that may not come in.
     pub(crate) fn child_of(&self, greeting: &Bytes) -> Option<(String, String)> {
-        let text = std::str::from_utf8(greeting).ok();
-        let child = text.and_then(|text| text.split_once('/'));
-        let child = child.filter(|(_, key)| self.allowed.contains(*key));
-        if child.is_none() {
-            tracing::error!("overlay auth No access");
-        }
-        child.map(|(identity, key)| (identity.to_owned(), key.to_owned()))
+        let text = std::str::from_utf8(greeting).ok()?;
+        let (identity, key) = text.split_once('/')?;
+        let is_allowed = self.allowed.contains(key);
+        is_allowed.then(|| (identity.to_owned(), key.to_owned()))
+    }
+
+    /// Somebody may not come in.
+    pub(crate) fn refuse(&mut self, now: Duration) {
+        log_refused(&mut self.refused, now);
     }
 
     /// When there is something to do.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let parent = self.parent.as_ref().and_then(|parent| match parent.way {
-            Way::Down(next, _) => Some(next),
+            Way::Down(next) => Some(next),
             Way::Greeted | Way::Up => None,
         });
         let due = [parent, self.newcomers.deadline(), self.closed_until];
@@ -178,7 +188,7 @@ impl Near {
 impl Parent {
     /// Connects if it is time; gives the connection and how to greet.
     pub(crate) fn connect(&mut self, now: Duration) -> Option<(UnixStream, &str)> {
-        let Way::Down(next, wait) = self.way else {
+        let Way::Down(next) = self.way else {
             return None;
         };
         if next > now {
@@ -191,7 +201,7 @@ impl Parent {
             }
             // It does not listen yet, or too many knock at once.
             Err(_) => {
-                self.way = Way::Down(now + wait, later(wait));
+                self.retry_later(now);
                 None
             }
         }
@@ -209,9 +219,13 @@ impl Parent {
     /// The connection is gone. Says whether the parent was there: then it is no more.
     pub(crate) fn broke(&mut self, now: Duration) -> bool {
         let was_up = self.way == Way::Up;
-        let wait = milliseconds(LINK_RECONNECT_FIRST_MS);
-        self.way = Way::Down(now + wait, later(wait));
+        self.retry_later(now);
         was_up
+    }
+
+    fn retry_later(&mut self, now: Duration) {
+        self.way = Way::Down(now + self.wait);
+        self.wait = (self.wait * 2).min(milliseconds(LINK_RECONNECT_LAST_MS));
     }
 
     /// Keeps a message until the parent is there; gives it back if it is.
@@ -257,6 +271,33 @@ fn milliseconds(n: i32) -> Duration {
     Duration::from_millis(n.unsigned_abs().into())
 }
 
-fn later(wait: Duration) -> Duration {
-    (wait * 2).min(milliseconds(LINK_RECONNECT_LAST_MS))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A parent that takes the connection and hangs up on the key is as good as none.
+    #[test]
+    fn one_who_is_turned_away_knocks_less_and_less() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parent");
+        let mut near = Near::new("ours");
+        near.reach_parent(&path, "theirs", "us");
+        let mut parent = near.parent.take().unwrap();
+        let (mut now, mut waits) = (Duration::ZERO, Vec::new());
+        for turn in 0..8 {
+            if turn == 1 {
+                near.listen(&path).unwrap();
+            }
+            let is_there = parent.connect(now).is_some();
+            assert_eq!(is_there, turn > 0);
+            assert!(!is_there || !parent.broke(now));
+            let Way::Down(next) = parent.way else {
+                panic!("it waits: {:?}", parent.way);
+            };
+            waits.push((next - now).as_millis());
+            assert!(parent.connect(now).is_none(), "not before its time");
+            now = next;
+        }
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+    }
 }

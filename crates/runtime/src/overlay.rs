@@ -245,8 +245,8 @@ impl Overlay {
     /// Answers those who knock, hears what became of connections, and sends on what waited.
     /// Gives those who are lost.
     pub(crate) fn serve(&mut self, now: Duration) -> Vec<PeerId> {
-        if let Some(zap) = &self.zap {
-            zap.serve();
+        if let Some(zap) = &mut self.zap {
+            zap.serve(now);
         }
         if let Some(watch) = &self.children_watch {
             // It logs them, and that is all: a child is known by what it says.

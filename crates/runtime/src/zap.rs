@@ -4,9 +4,11 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::time::Duration;
 
-use crate::limits::OVERLAY_MESSAGES_PER_TURN;
+use crate::limits::{OVERLAY_MESSAGES_PER_TURN, REFUSED_LINES_S};
 use crate::link::{Context, system_error};
+use crate::tally::{Tally, log_refused};
 
 /// The domain of our links.
 pub(crate) const ZAP_DOMAIN: &str = "flux";
@@ -18,6 +20,8 @@ pub(crate) struct Zap {
     socket: zmq::Socket,
     fd: RawFd,
     allowed: BTreeSet<String>,
+    /// Those who may not come in.
+    refused: Tally,
 }
 
 impl Zap {
@@ -31,6 +35,7 @@ impl Zap {
             socket,
             fd,
             allowed: BTreeSet::new(),
+            refused: Tally::new(REFUSED_LINES_S),
         })
     }
 
@@ -46,12 +51,19 @@ impl Zap {
     }
 
     /// Answers those who wait.
-    pub(crate) fn serve(&self) {
+    pub(crate) fn serve(&mut self, now: Duration) {
         for _ in 0..OVERLAY_MESSAGES_PER_TURN {
             let Ok(request) = self.socket.recv_multipart(zmq::DONTWAIT) else {
                 return;
             };
-            let answer = answer(&request, &self.allowed);
+            let key = key_in(&request);
+            let user = key.clone().filter(|key| self.allowed.contains(key));
+            match (&key, &user) {
+                (None, _) => tracing::error!("ZAP request decode error"),
+                (_, None) => log_refused(&mut self.refused, now),
+                _ => {}
+            }
+            let answer = answer(&request, user);
             if let Err(error) = self.socket.send_multipart(answer, zmq::DONTWAIT) {
                 tracing::error!("overlay auth: {error}");
                 return;
@@ -66,33 +78,31 @@ impl Zap {
     }
 }
 
-/// The parts of the answer to a request: version, id, code, text, user, metadata.
-fn answer(request: &[Vec<u8>], allowed: &BTreeSet<String>) -> [Vec<u8>; 6] {
-    let id = request.get(1).cloned().unwrap_or_default();
-    let (code, text, user) = match request {
+/// The key, in Z85, that somebody has proved to hold; `None` if it cannot be made out.
+fn key_in(request: &[Vec<u8>]) -> Option<String> {
+    match request {
         [version, _, domain, _, _, mechanism, key]
             if version == b"1.0" && domain == ZAP_DOMAIN.as_bytes() && mechanism == b"CURVE" =>
         {
-            let key = zmq::z85_encode(key).ok();
-            match key.filter(|key| allowed.contains(key)) {
-                Some(key) => ("200", "OK", key),
-                None => {
-                    tracing::error!("overlay auth No access");
-                    ("400", "No access", String::new())
-                }
-            }
+            zmq::z85_encode(key).ok()
         }
-        _ => {
-            tracing::error!("ZAP request decode error");
-            ("400", "No access", String::new())
-        }
+        _ => None,
+    }
+}
+
+/// The parts of the answer to a request: version, id, code, text, user, metadata.
+fn answer(request: &[Vec<u8>], user: Option<String>) -> [Vec<u8>; 6] {
+    let id = request.get(1).cloned().unwrap_or_default();
+    let (code, text) = match user {
+        Some(_) => ("200", "OK"),
+        None => ("400", "No access"),
     };
     [
         b"1.0".to_vec(),
         id,
         code.into(),
         text.into(),
-        user.into_bytes(),
+        user.unwrap_or_default().into_bytes(),
         Vec::new(),
     ]
 }
@@ -109,8 +119,8 @@ mod tests {
             .into();
         request.push(zmq::z85_decode(KEY).unwrap());
         change(&mut request);
-        let allowed = BTreeSet::from([KEY.to_owned()]);
-        let answer = answer(&request, &allowed).map(|part| String::from_utf8(part).unwrap());
+        let user = key_in(&request).filter(|key| key == KEY);
+        let answer = answer(&request, user).map(|part| String::from_utf8(part).unwrap());
         assert_eq!(answer.join(" "), expect);
     }
 

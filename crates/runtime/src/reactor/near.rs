@@ -1,6 +1,7 @@
 //! The loop's part in links to brokers of this host, which `near.rs` knows.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use node::{Node, PeerId, PeerKind};
@@ -33,7 +34,7 @@ impl<N: Node> Reactor<N> {
                 }
             };
             if !is_ours(&stream) {
-                tracing::error!("overlay auth No access");
+                near.refuse(now);
                 continue;
             }
             near.log(&"link to children: accepted");
@@ -140,6 +141,7 @@ pub(super) fn greeted(
     (modules, near): (&mut Greetings, &mut Option<Near>),
     peer: PeerId,
     greeting: &Bytes,
+    now: Duration,
 ) -> Greeted {
     if let Some(stranger) = modules.take(peer) {
         let identity = String::from_utf8_lossy(greeting).into_owned();
@@ -152,7 +154,10 @@ pub(super) fn greeted(
     if near.newcomers.take(peer).is_some() {
         return match near.child_of(greeting) {
             Some((identity, key)) => Greeted::New(PeerKind::Child { identity, key }),
-            None => Greeted::No,
+            None => {
+                near.refuse(now);
+                Greeted::No
+            }
         };
     }
     let parent = near.parent.as_mut().filter(|_| peer == PeerId::PARENT);

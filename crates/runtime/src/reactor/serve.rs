@@ -39,7 +39,8 @@ impl<N: Node> Reactor<N> {
                 // The broker is a peer from the beginning.
                 Heard::Ready(_) if peer == PeerId::BROKER => return,
                 Heard::Ready(identity) => {
-                    match greeted((&mut self.greetings, &mut self.near), peer, &identity) {
+                    let doors = (&mut self.greetings, &mut self.near);
+                    match greeted(doors, peer, &identity, now.mono) {
                         Greeted::New(kind) => Input::PeerUp { peer, kind },
                         Greeted::Known(unsent) => return due = unsent,
                         Greeted::No => return may_speak = false,
