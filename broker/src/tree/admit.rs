@@ -143,6 +143,8 @@ impl Broker {
         if was_here.is_some_and(|child| child.status.is_online()) {
             tracing::error!("{name} reconnected after crash, dropping old connection state");
             let old = self.router.peer_of(Hop::Child(rank));
+            // Between hosts a link that is closed here tells it nothing.
+            self.control_child(cx, rank, control::DISCONNECT);
             self.part_with(cx, rank, Step::Break);
             // Nothing is sent there any more, by which it would be found to be gone.
             if let Some(peer) = old {

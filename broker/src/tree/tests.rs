@@ -210,8 +210,12 @@ fn what_a_child_does_is_seen_and_told_to_the_parent() {
         let kind = PeerKind::Child { identity, key };
         probe.tell(Input::PeerUp { peer, kind });
         let uuid = "b3-again".to_owned();
+        said(probe, CHILD);
         probe.say(peer, request(&Hello { uuid, ..hello() }));
         assert_eq!(probe.closed, [CHILD]);
+        // The first of the two ends: it is told, and not left to find out.
+        let disconnect = format!("control {} 0", control::DISCONNECT);
+        assert_eq!(said(probe, CHILD), [disconnect]);
     };
     check_child(again, full, &["control 1 3", "control 1 2"]);
 }
