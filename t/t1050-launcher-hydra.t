@@ -14,6 +14,7 @@ then
 	skip_all='there is no mpiexec.hydra (Debian: mpich)'
 	test_done
 fi
+test_mpi ring allreduce abort
 
 hydra() {
 	timeout 120 mpiexec.hydra "$@"
@@ -46,6 +47,26 @@ test_expect_success 'they know that they share a host' '
 
 test_expect_success 'a job runs, and its code is that of the launcher' '
 	test_expect_code 3 hydra -n 2 flux start flux run sh -c "exit 3"
+'
+
+test_expect_success MPI 'MPI programs run over brokers that hydra has started' '
+	hydra -n 4 flux start sh -c "
+		flux run -N4 -n4 ./ring
+		flux run -N2 --tasks-per-node=2 ./allreduce | sort" >actual &&
+	printf "%s\n" "ring of 4: 4" "0 of 4: 6" "1 of 4: 6" "2 of 4: 6" "3 of 4: 6" >expect &&
+	test_cmp expect actual
+'
+
+# The wire of hydra and that of the job are two: what a task says does not reach the launcher.
+# MPI itself may complain of tasks that are gone, on its standard output.
+test_expect_success MPI 'one that aborts ends its job, and not the instance' '
+	hydra -n 4 flux start sh -c "
+		flux run -N4 -n4 ./abort >noise
+		echo \$?
+		flux run -N4 -n4 ./ring" >actual 2>err &&
+	printf "%s\n" 143 "ring of 4: 4" >expect &&
+	test_cmp expect actual &&
+	test_grep "PMI_Abort: aborted" err
 '
 
 test_expect_success 'one broker is an instance too' '

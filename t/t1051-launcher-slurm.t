@@ -18,6 +18,7 @@ do
 done
 test "$(id -u)" = 0 || skip_all='it takes root to run slurmd'
 test -z "$skip_all" || test_done
+test_mpi ring abort
 
 # The path of a socket must be short.
 slurm=$(mktemp -d /tmp/slurm-XXXXXX) && mkdir $slurm/state $slurm/log
@@ -120,6 +121,24 @@ test_expect_success 'who shares a node is known' '
 
 test_expect_success 'a job runs, and its code is that of srun' '
 	test_expect_code 3 run -N2 -n2 flux start flux run sh -c "exit 3"
+'
+
+# MPI itself may complain of tasks that are gone, on its standard output.
+test_expect_success MPI 'MPI programs run over brokers that srun has started' '
+	run -N2 -n4 flux start sh -c "
+		flux run -N4 -n4 ./ring
+		flux run -N4 -n4 ./abort >noise || echo \$?
+		flux run -N2 -n2 ./ring" >actual 2>err &&
+	printf "%s\n" "ring of 4: 4" 143 "ring of 2: 2" >expect &&
+	test_cmp expect actual &&
+	test_grep "PMI_Abort: aborted" err
+'
+
+# The library of Slurm is loaded by the brokers alone: tasks get the wire of their shells.
+test_expect_success libpmi2,MPI 'also if these have used a library of Slurm' '
+	run -N2 -n4 flux start -S broker.boot-method=libpmi2 flux run -N4 -n4 ./ring >actual &&
+	echo "ring of 4: 4" >expect &&
+	test_cmp expect actual
 '
 
 test_done

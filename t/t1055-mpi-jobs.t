@@ -15,13 +15,7 @@ then
 	test_done
 fi
 test_under_flux 4 job
-
-test_expect_success 'the programs are compiled' '
-	for name in ring allreduce abort
-	do
-		mpicc -o $name "$TEST_HARNESS_DIR/mpi/$name.c" || return 1
-	done
-'
+test_mpi ring allreduce abort
 
 test_expect_success 'a token goes round tasks of one node' '
 	flux run -n2 ./ring >actual && echo "ring of 2: 2" >expect && test_cmp expect actual
