@@ -26,6 +26,9 @@ pub struct Monitor {
     pub last: Option<i64>,
 }
 
+/// The number of the state in which a broker has loaded its modules and waits for others.
+pub const QUORUM: i64 = 4;
+
 /// The number of the state in which the initial program runs; those after it lead to the end.
 pub const RUN: i64 = 5;
 

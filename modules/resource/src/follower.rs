@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use node::{Call, Cx, Reply, StreamId};
 use proto::data::{IdSet, Rset};
 use proto::resource::TopoReduce;
+use proto::state_machine::{Monitor, QUORUM};
 use proto::{Empty, Errno, Refusal};
 
 use crate::core::Resource;
@@ -28,6 +29,8 @@ pub struct Reduce {
     /// Who sent what is on its way, by number.
     on_its_way: BTreeMap<u64, Senders>,
     last: u64,
+    /// Whether rank 0 can take reports.
+    is_open: bool,
     /// Whether those that are missing are not waited for any more.
     is_over: bool,
 }
@@ -62,7 +65,7 @@ impl Reduce {
 
     fn is_due(&self) -> bool {
         let is_complete = self.heard.count() > self.n_below;
-        (self.is_over || is_complete) && !self.pending.is_empty()
+        self.is_open && (self.is_over || is_complete) && !self.pending.is_empty()
     }
 
     /// Takes what is to go up, under a number.
@@ -75,14 +78,27 @@ impl Reduce {
 }
 
 /// This rank has looked at its machine: those below have a while to say what they have.
-/// Without any, its report is on its way before the broker says that it is online.
+/// Without any, its report is on its way before the broker says that it is online. All
+/// brokers start at once: a report waits until rank 0 has loaded its modules.
 pub fn begin(core: &mut Resource, cx: &mut Cx<Resource>, own: &Rset) {
     core.reduce.add(own, None);
     cx.timer(REDUCE_HOLD, |core: &mut Resource, _| {
         core.reduce.is_over = true;
     });
-    send_due(core, cx);
-    cx.started(Ok(()));
+    let request = Monitor { last: Some(QUORUM) };
+    let call = Call::new(&request).to(0);
+    cx.stream_with(call, |core: &mut Resource, cx, result| match result {
+        Ok(now) if now.state < QUORUM => {}
+        // There is nothing to wait for, whatever the reason.
+        _ => open(core, cx),
+    });
+}
+
+fn open(core: &mut Resource, cx: &mut Cx<Resource>) {
+    if !std::mem::replace(&mut core.reduce.is_open, true) {
+        send_due(core, cx);
+        cx.started(Ok(()));
+    }
 }
 
 /// Sends up what is to go: everything that has queued in one message.

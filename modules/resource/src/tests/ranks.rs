@@ -295,7 +295,16 @@ fn follower() -> Probe<Resource> {
     ];
     let mut probe = Probe::start_with(Box::new(fake) as Worker, &[], "{}", &attrs).unwrap();
     probe.settle();
-    assert_eq!(probe.said(), [""; 0]);
+    assert_eq!(
+        probe.said(),
+        [r#"request state-machine.monitor #1 {"final":4}"#]
+    );
+    for state in [3, 4] {
+        // Nothing is said while rank 0 loads its modules.
+        assert_eq!(probe.said(), [""; 0]);
+        let state = format!(r#"{{"state":{state}}}"#);
+        probe.answer_stream("state-machine.monitor", 1, Ok(&state));
+    }
     probe
 }
 
@@ -321,8 +330,8 @@ fn a_router_sends_up_one_report_for_its_subtree() {
     probe.request("resource.topo-reduce", &report("3", "0"));
     assert_eq!(reported(&mut probe), [""; 0]);
     probe.request("resource.topo-reduce", &report("2", "0"));
-    assert_eq!(reported(&mut probe), ["1 rank1/core[0-3] rank[2-3]/core0"]);
-    probe.answer("resource.topo-reduce", 1, Ok(""));
+    assert_eq!(reported(&mut probe), ["2 rank1/core[0-3] rank[2-3]/core0"]);
+    probe.answer("resource.topo-reduce", 2, Ok(""));
     assert_eq!(
         probe.said(),
         [
@@ -337,9 +346,9 @@ fn a_router_does_not_wait_for_a_silent_child() {
     let mut probe = follower();
     probe.request("resource.topo-reduce", &report("3", "0"));
     probe.pass(crate::limits::REDUCE_HOLD);
-    assert_eq!(reported(&mut probe), ["1 rank1/core[0-3] rank3/core0"]);
+    assert_eq!(reported(&mut probe), ["2 rank1/core[0-3] rank3/core0"]);
     probe.request("resource.topo-reduce", &report("2", "0"));
-    assert_eq!(reported(&mut probe), ["2 rank2/core0"]);
+    assert_eq!(reported(&mut probe), ["3 rank2/core0"]);
 }
 
 #[test]
@@ -347,15 +356,15 @@ fn a_report_that_nobody_has_taken_is_sent_again() {
     let mut probe = follower();
     probe.request("resource.topo-reduce", &report("2-3", "0"));
     let first = "rank1/core[0-3] rank[2-3]/core0";
-    assert_eq!(reported(&mut probe), [format!("1 {first}")]);
-    for (tag, errno) in [(1, Errno::ENOSYS), (2, Errno::EHOSTUNREACH)] {
+    assert_eq!(reported(&mut probe), [format!("2 {first}")]);
+    for (tag, errno) in [(2, Errno::ENOSYS), (3, Errno::EHOSTUNREACH)] {
         probe.answer("resource.topo-reduce", tag, Err(Refusal::bare(errno)));
         assert_eq!(reported(&mut probe), [""; 0]);
         probe.pass(crate::limits::REDUCE_RETRY);
         assert_eq!(reported(&mut probe), [format!("{} {first}", tag + 1)]);
     }
     let refused = Refusal::new(Errno::EINVAL, "no");
-    probe.answer("resource.topo-reduce", 3, Err(refused));
+    probe.answer("resource.topo-reduce", 4, Err(refused));
     assert_eq!(
         probe.said(),
         [r#"response resource.topo-reduce #1 EINVAL "no""#]
@@ -380,9 +389,9 @@ fn followers_have_no_inventory_but_ask_for_r() {
         assert_eq!(probe.said(), [format!("response {topic} #{tag} {refusal}")]);
     }
     let tag = probe.request("resource.get", "");
-    assert_eq!(probe.said(), ["request resource.get #1"]);
+    assert_eq!(probe.said(), ["request resource.get #2"]);
     let unknown = Refusal::bare(Errno::ENOENT);
-    probe.answer("resource.get", 1, Err(unknown));
+    probe.answer("resource.get", 2, Err(unknown));
     assert_eq!(
         probe.said(),
         [format!("response resource.get #{tag} ENOENT")]
