@@ -17,10 +17,13 @@ use crate::saved;
 const RANK_0: &str = "job-ingest must be loaded on rank 0 first";
 
 /// Asks rank 0 where ids are, after what a predecessor of this process has stored was read.
+/// The time of the answer counts from the question on, and a started millisecond as a whole
+/// one: an id that is made here after one of rank 0 is not of an earlier time.
 pub(crate) fn begin(cx: &mut Cx<JobIngest>) {
+    let asked_ms = now_ms(cx);
     cx.call_with(
         Call::new(&GetInfo).to(0),
-        |core: &mut JobIngest, cx, result| match result {
+        move |core: &mut JobIngest, cx, result| match result {
             Err(refusal) if refusal.errno == Errno::ENOSYS => {
                 cx.call(&Get, |_, cx, result| match result {
                     Ok(current) if current.state == "init" => wait(cx),
@@ -28,7 +31,7 @@ pub(crate) fn begin(cx: &mut Cx<JobIngest>) {
                 });
             }
             Err(refusal) => cx.started(Err(refusal)),
-            Ok(info) => core.read_saved(cx, info.timestamp),
+            Ok(info) => core.read_saved(cx, info.timestamp, asked_ms),
         },
     );
 }
@@ -37,10 +40,11 @@ fn wait(cx: &mut Cx<JobIngest>) {
     cx.run_on_hold();
     // That rank 0 runs no more is no reason to ask it nothing.
     cx.call_with(Call::new(&Wait).to(0), |_, cx, _| {
+        let asked_ms = now_ms(cx);
         cx.call_with(
             Call::new(&GetInfo).to(0),
-            |core: &mut JobIngest, cx, result| match result {
-                Ok(info) => core.read_saved(cx, info.timestamp),
+            move |core: &mut JobIngest, cx, result| match result {
+                Ok(info) => core.read_saved(cx, info.timestamp, asked_ms),
                 Err(refusal) => cx.started(Err(unless_loaded(refusal, RANK_0))),
             },
         );
@@ -48,8 +52,9 @@ fn wait(cx: &mut Cx<JobIngest>) {
 }
 
 impl JobIngest {
-    fn read_saved(&mut self, cx: &mut Cx<Self>, timestamp: u64) {
-        let at_ms = now_ms(cx);
-        saved::read(cx, move |core, cx| core.begin_ids(cx, Ok(timestamp), at_ms));
+    fn read_saved(&mut self, cx: &mut Cx<Self>, timestamp: u64, asked_ms: u64) {
+        saved::read(cx, move |core, cx| {
+            core.begin_ids(cx, Ok(timestamp + 1), asked_ms);
+        });
     }
 }
