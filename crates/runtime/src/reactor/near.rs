@@ -153,7 +153,10 @@ pub(super) fn greeted(
     };
     if near.newcomers.take(peer).is_some() {
         return match near.child_of(greeting) {
-            Some((identity, key)) => Greeted::New(PeerKind::Child { identity, key }),
+            Some((identity, key)) => {
+                near.log(&"link to children: handshake succeeded");
+                Greeted::New(PeerKind::Child { identity, key })
+            }
             None => {
                 near.refuse(now);
                 Greeted::No
