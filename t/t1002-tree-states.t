@@ -35,7 +35,8 @@ test_expect_success 'a quorum that cannot be is refused' '
 	test_grep "Error parsing broker.quorum attribute" err && test ! -e ran &&
 	for quorum in 0 0-1
 	do
-		start 2 -Sbroker.quorum=$quorum -Sferroflux.personality=minimal true 2>err &&
+		start 2 -Sbroker.quorum=$quorum -Sferroflux.personality=minimal \
+				flux overlay status --wait=full --timeout=0 2>err &&
 		test_grep "broker.quorum is now a size - assuming" err || return 1
 	done
 '
