@@ -61,4 +61,12 @@ test_expect_success 'the session of the README goes as written' '
 	test_expect_code 0 sh session.t --root=results
 '
 
+test_expect_success 'and so does that with four brokers' '
+	flux start --test-size=4 sh -c "flux overlay status && flux run -N4 -n8 -l hostname" >out &&
+	test_grep "^└─ 3 $(hostname): full$" out &&
+	sed -n "s/: $(hostname)$//p" out | sort >actual &&
+	for rank in 0 1 2 3 4 5 6 7; do echo $rank; done >expect &&
+	test_cmp expect actual
+'
+
 test_done
