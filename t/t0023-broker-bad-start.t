@@ -137,7 +137,10 @@ test_expect_success 'a program that is not there, or cannot be run' '
 	test_expect_code 127 flux start -Sferroflux.personality=minimal /no/such 2>err &&
 	echo >plain &&
 	test_expect_code 126 flux start -Sferroflux.personality=minimal ./plain x 2>err &&
-	test_grep "plain.*Permission denied" err
+	test_grep "plain.*Permission denied" err &&
+	echo "touch ran" >script && chmod +x script &&
+	test_expect_code 126 flux start -Sferroflux.personality=minimal ./script 2>err &&
+	test_grep "script.*Exec format error" err && test ! -e ran
 '
 
 test_done

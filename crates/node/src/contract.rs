@@ -241,6 +241,9 @@ pub struct Spawn {
     pub stderr: Stdio,
     /// Whether it leads a process group of its own.
     pub new_group: bool,
+    /// Whether a file that the kernel cannot run fails with ENOEXEC; otherwise it is a script
+    /// for the shell, as execvp(3) has it.
+    pub no_shell: bool,
     /// Whether [`ChildEvent::Stopped`] is of interest.
     pub tell_stops: bool,
     /// Signal that it gets when we die, in any way.

@@ -13,6 +13,7 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use wire::Errno;
 
 use crate::channel::Channel;
+use crate::direct::Direct;
 use crate::limits::{CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES};
 use crate::poller::Poller;
 
@@ -459,7 +460,11 @@ fn command(
     for channel in channels {
         command.env(&channel.name, channel.theirs_number().to_string());
     }
-    crate::prepare::in_child(&mut command, spawn, channels, descriptors);
+    let direct = spawn
+        .no_shell
+        .then(|| direct(spawn, channels))
+        .transpose()?;
+    crate::prepare::in_child(&mut command, spawn, channels, descriptors, direct);
     command.stdin(match &spawn.stdin_path {
         Some(path) => std::fs::File::open(path)?.into(),
         None => stdio(spawn.stdin),
@@ -467,6 +472,15 @@ fn command(
     command.stdout(stdio(spawn.stdout));
     command.stderr(stdio(spawn.stderr));
     Ok(command)
+}
+
+fn direct(spawn: &Spawn, channels: &[Channel]) -> std::io::Result<Direct> {
+    let mut spawn = spawn.clone();
+    for channel in channels {
+        let number = channel.theirs_number().to_string();
+        spawn.env_add.push((channel.name.clone(), number));
+    }
+    Direct::new(&spawn, std::env::vars_os().collect())
 }
 
 fn stdio(stdio: Stdio) -> std::process::Stdio {

@@ -12,6 +12,7 @@ mod children;
 mod clock;
 mod conn;
 mod descriptors;
+mod direct;
 mod doors;
 mod entry;
 mod greetings;

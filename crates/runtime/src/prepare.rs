@@ -17,18 +17,20 @@ use node::Spawn;
 use proto::data::idset::IdSet;
 
 use crate::channel::Channel;
+use crate::direct::Direct;
 use crate::signals::reset_to_default;
 
 /// The first descriptor that is no standard stream.
 const FIRST_DESCRIPTOR: libc::c_int = 3;
 
 /// Makes a clean start, and hands over channels, limits and CPUs. What we have raised for
-/// ourselves goes back.
+/// ourselves goes back. With `direct` it becomes the program right here.
 pub fn in_child(
     command: &mut Command,
     spawn: &Spawn,
     channels: &[Channel],
     descriptors: Option<(u64, u64)>,
+    direct: Option<Direct>,
 ) {
     let fds: Vec<RawFd> = channels.iter().map(Channel::theirs_number).collect();
     let limits: Vec<(Resource, i64)> = spawn
@@ -65,7 +67,10 @@ pub fn in_child(
             // CPUs that are gone, or not ours to use, are no reason not to run.
             let _ = rustix::thread::sched_setaffinity(None, cpus);
         }
-        Ok(())
+        match &direct {
+            Some(direct) => Err(direct.exec()),
+            None => Ok(()),
+        }
     };
     // SAFETY: the closure makes system calls on data that it owns, nothing else.
     unsafe { command.pre_exec(prepare) };
