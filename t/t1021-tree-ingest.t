@@ -47,7 +47,8 @@ test_expect_success 'rank 0 comes first' '
 	test_when_finished "on 1 flux module load job-ingest" &&
 	test_when_finished "flux module load job-ingest" &&
 	on 1 flux module remove job-ingest &&
-	test_must_fail on 1 flux module load job-ingest &&
+	test_must_fail on 1 flux module load job-ingest 2>err &&
+	test_grep "load job-ingest: job-ingest must be loaded on rank 0 first" err &&
 	on 1 flux dmesg >log && test_grep "job-ingest must be loaded on rank 0 first" log
 '
 

@@ -124,6 +124,10 @@ pub const PROCESS_KILL_WAIT_S: u64 = 5;
 /// Events of the state machine that may wait for their turn. More are our bug.
 pub const STATE_EVENTS_MAX: usize = 64;
 
+/// Longest text with which a module may explain why it ends, in bytes. What is beyond is cut
+/// off.
+pub const MODULE_ERROR_BYTES_MAX: usize = 1024;
+
 const _: () = assert!(PENDING_OF_GUESTS_MAX < PENDING_MAX);
 const _: () = assert!(PENDING_OF_GUEST_MAX < PENDING_OF_GUESTS_MAX);
 const _: () = assert!(RUNDIR_BYTES_MAX + "/local-4294967295".len() < 108 + 6);

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use node::{ChildId, Reply};
+use proto::Refusal;
 use proto::module::{Load, ModuleInfo, ModuleStatus, Remove};
 use proto::rexec::Process;
 
@@ -48,7 +49,7 @@ struct Loaded {
     loading: Vec<Waiter>,
     removing: Vec<Reply<Remove>>,
     /// The end that it reported itself.
-    reported: Option<i64>,
+    reported: Option<Result<(), Refusal>>,
     armed: Armed,
     /// What its last process has left unanswered.
     unanswered: Vec<Call>,

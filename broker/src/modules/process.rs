@@ -60,11 +60,8 @@ impl Loaded {
     /// How its process has ended, from the status of wait(2) and its own last words.
     pub(super) fn how_it_ended(&self, status: i32) -> Result<(), Refusal> {
         let asked = self.stage == Stage::Stopping;
-        let how = match (self.reported, status & 0x7f, status >> 8) {
-            (Some(0), ..) => return Ok(()),
-            (Some(errnum), ..) => {
-                return Err(Refusal::bare(Errno(u32::try_from(errnum).unwrap_or(5))));
-            }
+        let how = match (&self.reported, status & 0x7f, status >> 8) {
+            (Some(end), ..) => return end.clone(),
             // Its last words may be lost when the machine is very busy. What we have
             // killed has none.
             (None, 0, 0) | (None, SIGKILL | SIGTERM, _) if asked => return Ok(()),
@@ -170,10 +167,10 @@ mod tests {
     #[test]
     fn an_end_is_what_the_module_says_or_else_what_the_system_says() {
         let no_word = "module m exited with exit code 0 but did not report module status";
+        let says = |text| Some(Err(Refusal::new(Errno::ENOSYS, text)));
         for (stage, reported, status, want) in [
-            (Stage::Running, Some(0), 9, ""),
-            (Stage::Running, Some(2), 0, "No such file or directory"),
-            (Stage::Running, Some(-1), 0, "Input/output error"),
+            (Stage::Running, Some(Ok(())), 9, ""),
+            (Stage::Loading, says("load a first"), 1 << 8, "load a first"),
             (Stage::Stopping, None, 0, ""),
             (Stage::Stopping, None, SIGKILL, ""),
             (Stage::Stopping, None, 11, "module m killed by signal 11"),
@@ -187,7 +184,7 @@ mod tests {
             (Stage::Running, None, SIGKILL, "module m killed by signal 9"),
         ] {
             let mut module = module(stage);
-            module.reported = reported;
+            module.reported = reported.clone();
             let got = module.how_it_ended(status);
             let got = got.map_or_else(|error| error.to_string(), |()| String::new());
             assert_eq!(got, want, "{stage:?} {reported:?} {status}");

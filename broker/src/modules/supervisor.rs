@@ -111,7 +111,7 @@ impl Broker {
         cx: &mut Cx<Broker>,
         id: ModuleId,
         status: ModuleStatus,
-        errnum: i64,
+        end: Result<(), Refusal>,
     ) {
         let Some(module) = self.modules.get_mut(id) else {
             return;
@@ -136,7 +136,7 @@ impl Broker {
                     module.stage = Stage::Stopping;
                 }
             }
-            ModuleStatus::Exited => module.reported = Some(errnum),
+            ModuleStatus::Exited => module.reported = Some(end),
             ModuleStatus::Init => {}
         }
     }
@@ -329,7 +329,7 @@ impl Broker {
             self.refuse(cx, request, Errno::ENOSYS, Some(&text));
         }
         // One that has nothing to do here says so by ending well before it runs.
-        let has_withdrawn = module.stage == Stage::Loading && module.reported == Some(0);
+        let has_withdrawn = module.stage == Stage::Loading && module.reported == Some(Ok(()));
         let loaded = match &end {
             Err(error) => Err(error.clone()),
             Ok(()) if has_withdrawn => Ok(()),

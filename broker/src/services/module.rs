@@ -8,6 +8,7 @@ use proto::{Empty, Errno, Never, Refusal};
 
 use super::module_trace;
 use crate::core::{Broker, OWN_SERVICES};
+use crate::limits::MODULE_ERROR_BYTES_MAX;
 use crate::modules::Waiter;
 use crate::router::Hop;
 
@@ -83,8 +84,29 @@ fn status(
         .module_of(from.sender.as_ref())
         .ok_or(protocol.clone())?;
     let status = ModuleStatus::from_number(req.status).ok_or(protocol)?;
-    core.module_status(cx, id, status, req.errnum.unwrap_or(0));
+    core.module_status(cx, id, status, reported(req.errnum, req.errstr));
     Ok(Empty)
+}
+
+/// The end that a module tells of. An error number that is none is EIO.
+fn reported(errnum: Option<i64>, errstr: Option<String>) -> Result<(), Refusal> {
+    match u32::try_from(errnum.unwrap_or(0)) {
+        Ok(0) => Ok(()),
+        errnum => Err(Refusal {
+            errno: Errno(errnum.unwrap_or(Errno::EIO.0)),
+            text: errstr
+                .map(|text| cut_short(text, MODULE_ERROR_BYTES_MAX))
+                .map(Into::into),
+        }),
+    }
+}
+
+fn cut_short(mut text: String, max: usize) -> String {
+    let end = (0..=max.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or(0));
+    text
 }
 
 fn debug(
@@ -104,4 +126,27 @@ fn debug(
         }
     }
     Ok(Empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(errnum: Option<i64>, errstr: &str, want: &str) {
+        let errstr = Some(errstr.to_owned()).filter(|text| !text.is_empty());
+        let got =
+            reported(errnum, errstr).map_or_else(|error| error.to_string(), |()| String::new());
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn a_module_ends_well_or_with_a_number_and_perhaps_its_own_words() {
+        check(None, "", "");
+        check(Some(0), "all is well", "");
+        check(Some(2), "", "No such file or directory");
+        check(Some(-1), "", "Input/output error");
+        check(Some(38), "load a first", "load a first");
+        let (long, cut) = ("\u{e4}".repeat(600), "\u{e4}".repeat(511));
+        check(Some(38), &format!("x{long}"), &format!("x{cut}"));
+    }
 }

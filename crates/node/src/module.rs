@@ -227,17 +227,24 @@ impl<M: Module> ModuleNode<M> {
             Err(error) => {
                 tracing::error!("{}: {error}", M::NAME);
                 self.step(Move::Ended);
-                self.say_status(ModuleStatus::Exited, Some(error.errno), 0);
+                self.say_status(ModuleStatus::Exited, Some(Err(&error)), 0);
                 self.outbox.push_back(Output::Exit { code: 1 });
             }
         }
     }
 
-    fn say_status(&mut self, status: ModuleStatus, errno: Option<Errno>, matchtag: u32) {
-        let errnum = errno.map(|errno| i64::from(errno.0));
+    fn say_status(
+        &mut self,
+        status: ModuleStatus,
+        end: Option<Result<(), &Refusal>>,
+        matchtag: u32,
+    ) {
+        let errno = |end: Result<(), &Refusal>| end.map_or_else(|error| error.errno.0, |()| 0);
+        let text = |end: Result<(), &Refusal>| end.err()?.text.as_deref().map(str::to_owned);
         let status_is = Status {
             status: status as i64,
-            errnum,
+            errnum: end.map(|end| i64::from(errno(end))),
+            errstr: end.and_then(text),
         };
         let mut message = status_is.to_message(matchtag);
         message.set_flag(wire::Flags::NORESPONSE, status != ModuleStatus::Finalizing);
@@ -296,8 +303,8 @@ impl<M: Module> ModuleNode<M> {
         if let Err(error) = &result {
             tracing::error!("{}: {error}", M::NAME);
         }
-        let errno = result.as_ref().err().map_or(Errno(0), |error| error.errno);
-        self.say_status(ModuleStatus::Exited, Some(errno), 0);
+        let end = result.as_ref().copied();
+        self.say_status(ModuleStatus::Exited, Some(end), 0);
         self.outbox.push_back(Output::Exit {
             code: i32::from(result.is_err()),
         });

@@ -101,13 +101,17 @@ pub struct ModuleInfo {
 }
 
 /// A module tells how it is. FINALIZING is answered; the others are not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// See [`ModuleStatus`].
     pub status: i64,
     /// Why it ends, 0 when all is well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errnum: Option<i64>,
+    /// The same in words, for who waits for the module to be loaded; modules made for other
+    /// brokers send none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errstr: Option<String>,
 }
 
 /// Holds messages to a module back, or lets them go again.
