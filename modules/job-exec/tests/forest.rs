@@ -281,6 +281,33 @@ fn a_job_outlives_the_hands_on_every_rank() {
 }
 
 #[test]
+fn who_had_joined_past_a_hand_joins_it_when_it_is_there_again() {
+    let mut forest = Forest::new(7, 2);
+    forest.running("3-6");
+    assert_eq!(forest.hear(3), [""; 0]);
+    for rank in [1, 5, 2] {
+        forest.dies(rank);
+        // Those below it join the one above it meanwhile.
+        assert_eq!(forest.pass(0.1), [""; 0], "rank {rank}");
+        forest.starts(rank);
+        assert_eq!(forest.run(), [""; 0], "rank {rank}");
+    }
+    assert_eq!(forest.hello(5, true), [""; 0]);
+    assert_eq!(forest.pass(0.1), ["5: order"]);
+    for rank in [4, 5, 6] {
+        let said = forest.tell(rank, 1, "a");
+        assert_eq!(said, [format!("3: shell-hear: {}.1 \"a\"", rank - 3)]);
+        assert_eq!(forest.hear(3), [format!("{rank}: shell-tell: ok")]);
+    }
+    assert_eq!(forest.pass(20.0), [""; 0]);
+    for rank in [4, 5, 6] {
+        assert_eq!(forest.exit(rank, 0), [""; 0]);
+    }
+    let said = forest.exit(3, 0);
+    assert!(said.contains(&"0: finish 0".to_owned()), "{said:?}");
+}
+
+#[test]
 fn a_job_outlives_the_head() {
     let mut forest = Forest::new(4, 2);
     forest.running("0-3");

@@ -16,6 +16,19 @@ use crate::JobExec;
 use crate::job::Job;
 use crate::limits::{LINK_WAIT_S, REATTACH_WAIT_S};
 
+impl Link {
+    /// Sends off the orders that have gathered for it.
+    fn send_orders(&mut self, cx: &mut Cx<JobExec>) {
+        if self.queue.is_empty() && !self.is_new {
+            return;
+        }
+        self.is_new = false;
+        let queue = std::mem::take(&mut self.queue).into_values();
+        let orders = queue.flatten().collect();
+        self.stream.send_bytes(cx, Orders { orders }.encode());
+    }
+}
+
 impl JobExec {
     /// A job-exec below joins. From where it speaks our broker knows.
     pub(crate) fn joins(
@@ -86,6 +99,7 @@ impl JobExec {
             self.hand.joined.remove(&before.stream.id());
             before.stream.end(cx, Err(JoinError::Replaced.refusal()));
         }
+        let moved = self.hand_over(cx, rank, &below);
         let held = request.parts.iter();
         let held: BTreeMap<JobId, IdSet> =
             held.map(|held| (held.id(), held.ranks.clone())).collect();
@@ -95,7 +109,9 @@ impl JobExec {
         let ids: Vec<JobId> = self.hand.parts.keys().copied().collect();
         for id in ids {
             let known = held.get(&id).cloned().unwrap_or_default();
-            self.miss(cx, id, rank, &below.difference(&known), is_fresh);
+            let missing = below.difference(&known);
+            self.miss(cx, id, rank, &missing.difference(&moved), is_fresh);
+            self.miss(cx, id, rank, &missing.intersection(&moved), true);
             let Some(part) = self.hand.parts.get(&id) else {
                 continue;
             };
@@ -105,6 +121,28 @@ impl JobExec {
                 self.send_whole(id, rank);
             }
         }
+    }
+
+    /// A job-exec has joined that lies between us and others, which had joined us while it was
+    /// not there. What they say goes to it from now on, so they are to join it, and we tell
+    /// them what is for them through it. Gives the ranks for which they spoke.
+    fn hand_over(&mut self, cx: &mut Cx<Self>, to: u32, below: &IdSet) -> IdSet {
+        let is_between = |(rank, link): &(&u32, &Link)| {
+            **rank != to && below.contains(**rank) && link.below.is_subset(below)
+        };
+        let farther = self.hand.links.iter().filter(is_between);
+        let farther: Vec<u32> = farther.map(|(rank, _)| *rank).collect();
+        let mut moved = IdSet::new();
+        for rank in farther {
+            if let Some(mut link) = self.hand.links.remove(&rank) {
+                self.hand.joined.remove(&link.stream.id());
+                // What they were told already is theirs to know first.
+                link.send_orders(cx);
+                link.stream.end(cx, Err(JoinError::Replaced.refusal()));
+                moved.add(&link.below);
+            }
+        }
+        moved
     }
 
     /// A job-exec that has just joined does not have these shells. If it was just started, it
@@ -290,13 +328,7 @@ impl JobExec {
     /// handled.
     pub(crate) fn send_orders(&mut self, cx: &mut Cx<Self>) {
         for link in self.hand.links.values_mut() {
-            if link.queue.is_empty() && !link.is_new {
-                continue;
-            }
-            link.is_new = false;
-            let queue = std::mem::take(&mut link.queue).into_values();
-            let orders = queue.flatten().collect();
-            link.stream.send_bytes(cx, Orders { orders }.encode());
+            link.send_orders(cx);
         }
     }
 

@@ -117,7 +117,7 @@ impl JobExec {
         part.id = id;
         lease.clone_into(&mut part.lease);
         part.all = crate::job::ranks_of(&task.r);
-        part.task = Some(task);
+        let is_news = part.task.replace(task).is_none();
         let known = part.ranks.clone();
         part.ranks.add(ranks);
         part.unsent.add(&start.difference(&known));
@@ -127,8 +127,24 @@ impl JobExec {
             part.hurry = true;
             part.awaited.add(&awaited);
         }
+        if is_news {
+            self.make_known(cx, id);
+        }
         self.send_launches(cx, id);
         self.serve(cx, id);
+    }
+
+    /// Makes a job known to those below that have part in it: one that was started again, as we
+    /// were, has asked in vain so far.
+    fn make_known(&mut self, cx: &Cx<Self>, id: JobId) {
+        let Some(part) = self.hand.parts.get(&id) else {
+            return;
+        };
+        let known = part.ranks.difference(&part.unsent);
+        let (links, _) = self.hand.split(cx.rank(), &known);
+        for link in links.into_keys() {
+            self.send_launch(id, link, &IdSet::new());
+        }
     }
 
     /// Starts what can be started of what is to be.
