@@ -12,6 +12,7 @@ use crate::core::RETRY_FIRST;
 use crate::greet::may_pass;
 use crate::log::Level;
 use crate::tasks::FirstExit;
+use crate::turns::Turns;
 use crate::words::Word;
 
 /// The other shells, as the leading one knows them.
@@ -27,6 +28,8 @@ pub struct Others {
     is_asking: bool,
     /// job-exec does not know yet how far it was heard.
     owes: bool,
+    /// How much we take of them and of our own tasks.
+    pub turns: Turns,
 }
 
 impl Others {
@@ -96,12 +99,15 @@ impl JobShell {
             if !self.others.admit(batch.rank, batch.seq) {
                 continue;
             }
+            let mut has_more = false;
             for word in &batch.words {
                 match word.parse() {
+                    Ok(Word::More) => has_more = true,
                     Ok(word) => self.take_word(cx, batch.rank, word),
                     Err(error) => tracing::error!("shell {}: {error}", batch.rank),
                 }
             }
+            self.others.turns.heard(batch.rank, has_more);
         }
         self.regulate(cx);
         self.leave_if_drained(cx);
@@ -112,12 +118,14 @@ impl JobShell {
             Word::Data(data) => self.take_data(cx, data),
             Word::Log(log) => self.write_log(cx, log),
             Word::Exit(exit) => self.job_exit(cx, FirstExit::Task(shell, exit)),
+            Word::More => {}
             Word::Complete => self.shell_done(cx, shell),
         }
     }
 
     /// Nothing more comes from a shell.
     fn shell_done(&mut self, cx: &mut Cx<Self>, shell: u32) {
+        self.others.turns.heard(shell, false);
         if self.others.left.remove(&shell) && self.others.are_complete() {
             self.others_done(cx);
         }
@@ -134,6 +142,7 @@ impl JobShell {
                 self.shell_done(cx, shell);
             }
         }
+        self.regulate(cx);
     }
 
     /// job-exec has nothing for us any more.
@@ -143,6 +152,7 @@ impl JobShell {
         if !std::mem::take(&mut self.others.left).is_empty() {
             self.others_done(cx);
         }
+        self.regulate(cx);
         self.leave_if_drained(cx);
     }
 }

@@ -43,6 +43,7 @@ mod store;
 mod tasks;
 mod tell;
 mod topology;
+mod turns;
 mod words;
 mod worker;
 

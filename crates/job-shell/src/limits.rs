@@ -1,6 +1,7 @@
 //! Every limit of the job shell in one place.
 
-/// Bytes of job output that wait to be stored before tasks are made to wait.
+/// Bytes of job output that wait to be stored before tasks are made to wait. From the half of it
+/// on they are stored without delay, and a leading shell keeps the rest of the room for others.
 pub const OUTPUT_PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Bytes of one log that go into one commit, in whole lines. The rest waits for the next.
@@ -11,6 +12,10 @@ pub const OUTBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// Bytes of it that are told at once, in whole words, but one word at least.
 pub const TELL_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes that the tasks of the leading shell write in one turn, while other shells have more to
+/// tell than goes at once: as many as those tell at once.
+pub const TURN_BYTES_MAX: usize = TELL_BYTES_MAX;
 
 /// Bytes of output in one word. As JSON they may be six times as many, which job-exec takes.
 pub const WORD_BYTES_MAX: usize = 64 * 1024;

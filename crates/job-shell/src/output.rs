@@ -262,6 +262,7 @@ impl JobShell {
         if !is_told {
             let bytes = (!data.is_empty()).then_some(&data[..]);
             let data = Data::new(name, &rank, bytes, eof);
+            self.others.turns.wrote(data.n_bytes());
             return self.log_data(cx, stream, data);
         }
         let mut rest = data.clone();
@@ -353,12 +354,16 @@ impl JobShell {
         if !is_full {
             self.hear(cx);
         }
-        if is_full == self.paused {
+        // The rest of the room is for those who are heard.
+        let has_turn = self.others.are_complete()
+            || !(self.store.is_half_full() || self.others.turns.is_over());
+        let must_wait = is_full || !has_turn;
+        if must_wait == self.paused {
             return;
         }
-        self.paused = is_full;
+        self.paused = must_wait;
         for child in self.children.keys() {
-            cx.pause_child(*child, is_full);
+            cx.pause_child(*child, must_wait);
         }
     }
 }

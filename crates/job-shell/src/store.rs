@@ -59,6 +59,11 @@ impl Store {
         self.output.len() >= OUTPUT_PENDING_BYTES_MAX
     }
 
+    /// Whether what waits is to be stored without delay.
+    pub fn is_half_full(&self) -> bool {
+        self.output.len() >= OUTPUT_PENDING_BYTES_MAX / 2
+    }
+
     /// Adds an event to the guest log.
     pub fn event(&mut self, now: f64, name: &'static str, context: &impl Serialize) {
         add(&mut self.log, self.stamps.next(now), name, context);
@@ -138,9 +143,9 @@ impl Store {
     /// The next commit, if one is due. Words that came before the header wait for it. With
     /// `all`, nothing is gathered any longer.
     fn take(&mut self, namespace: &str, writer: &str, all: bool) -> Option<Commit> {
-        let is_full = self.is_full();
+        let is_much = self.is_half_full();
         let has_output = self.has_output && !self.output.is_empty();
-        let has_output = has_output && (all || is_full || self.output_gather == Gather::Due);
+        let has_output = has_output && (all || is_much || self.output_gather == Gather::Due);
         let has_input = !self.input.is_empty() && (all || self.input_gather == Gather::Due);
         if self.in_flight || (self.log.is_empty() && !has_input && !has_output) {
             return None;

@@ -85,7 +85,10 @@ impl JobShell {
 
     /// Sends off what has gathered: called when everything that had arrived was handled.
     pub(crate) fn send_words(&mut self, cx: &mut Cx<Self>) {
-        if let Some(words) = self.outbox.take() {
+        if let Some(mut words) = self.outbox.take() {
+            if !self.outbox.words.is_empty() {
+                words.extend(Word::More.encode());
+            }
             let tell = ShellTell {
                 id: self.launch.id,
                 rank: self.place.rank,
@@ -142,7 +145,7 @@ impl JobShell {
             _ if self.store.is_full() => {}
             Word::Data(data) => self.store.data(now, data),
             Word::Log(log) => self.store.log(now, log),
-            Word::Exit(_) | Word::Complete => {}
+            Word::Exit(_) | Word::More | Word::Complete => {}
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum Word {
     Log(Log),
     /// The first of its tasks has ended.
     Exit(TaskExit),
+    /// There is more to tell than went with these words. The last of them.
+    More,
     /// All of its tasks have ended, and nothing more follows.
     Complete,
 }
@@ -76,6 +78,7 @@ mod tests {
         };
         for (word, text) in [
             (Word::Complete, r#""complete""#),
+            (Word::More, r#""more""#),
             (
                 Word::Exit(exit),
                 r#"{"exit":{"localid":1,"rank":5,"pid":77,"status":256}}"#,

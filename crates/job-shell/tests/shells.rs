@@ -123,6 +123,10 @@ fn a_task_waits_while_nobody_takes_what_it_writes() {
     assert_eq!(seen, ["flow 0 paused=true"]);
     let seen = other.answers("job-exec.shell-tell", Ok(""));
     assert!(seen.contains(&"flow 0 paused=false".to_owned()));
+    assert!(
+        seen[0].ends_with(r#" "more""#),
+        "the leading shell hears that it waits"
+    );
 }
 
 #[test]
@@ -149,6 +153,48 @@ fn the_leading_shell_writes_for_all_and_waits_for_all() {
     // Only the first exit of the job is told: that of the task here.
     let first = r#"shell.task-exit {"localid":0,"rank":0,"state":"Exited","pid":7,"wait_status":0,"signaled":0,"exitcode":0}"#;
     assert_eq!(leader.log("exec.eventlog")[2..], [first]);
+}
+
+#[test]
+fn tasks_of_the_leading_shell_write_no_faster_than_others_are_heard() {
+    let mut leader = running(play(0));
+    let out = json!({"data": {"stream": "stdout", "rank": "1", "data": "a\n"}});
+    let much = format!("{}\n", "x".repeat(256 << 10));
+    assert_eq!(
+        leader.writes(0, StdioFd::Stdout, &much),
+        [""; 0],
+        "nobody waits"
+    );
+    assert_eq!(leader.hears(1, 1, &json!([out, "more"])), ["hear 1"]);
+    let waits = ["flow 0 paused=true"];
+    assert_eq!(leader.writes(0, StdioFd::Stdout, &much), waits);
+    let goes_on = ["hear 2", "flow 0 paused=false"];
+    assert_eq!(leader.hears(1, 2, &json!([out, "more"])), goes_on);
+    assert_eq!(leader.writes(0, StdioFd::Stdout, &much), waits);
+    // Who is gone is not waited for.
+    let lost = json!({"lost": {"ranks": "1", "severity": 2, "message": ""}});
+    assert_eq!(leader.order(&lost), ["flow 0 paused=false"]);
+}
+
+#[test]
+fn the_leading_shell_keeps_room_for_others() {
+    let mut leader = running(play(0));
+    leader.is_kvs_silent = true;
+    leader.writes(0, StdioFd::Stdout, "first\n");
+    let half = format!("{}\n", "x".repeat(2 << 20));
+    let seen = leader.writes(0, StdioFd::Stdout, &half);
+    assert_eq!(seen, ["flow 0 paused=true"]);
+    let out = |text: &str| json!({"data": {"stream": "stdout", "rank": "1", "data": text}});
+    assert_eq!(leader.hears(1, 1, &json!([out("a\n")])), ["hear 1"]);
+    assert_eq!(
+        leader.hears(1, 2, &json!([out(&half)])),
+        [""; 0],
+        "it is full"
+    );
+    leader.is_kvs_silent = false;
+    let tag = leader.unanswered.remove(0);
+    leader.commit_done(tag);
+    assert_eq!(leader.run(), ["hear 2", "flow 0 paused=false"]);
 }
 
 #[test]
