@@ -147,7 +147,7 @@ impl Broker {
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,
             new_group: self.attrs.is_present(&names::BROKER_RC2_PGRP),
-            // One without `#!` is refused with 126 (protocol/22 section 4).
+            // One without `#!` ends with 126, as with Flux.
             no_shell: true,
             end_with_us: Some(SIGHUP),
             ..Spawn::default()
