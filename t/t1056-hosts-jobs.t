@@ -3,12 +3,13 @@
 test_description='jobs on four hosts, some of which are cut off, die and come back
 
 Covers what needs real links: a job over four hosts, a cut under a job, a leaf that is
-killed under one, and that both get jobs again.
+killed under one, both of which get jobs again, and rank 0 started again under a job on all.
 '
 
 . "$(dirname "$0")/sharness.sh"
 test_need_flux
 test_net_hosts job
+mkdir state
 
 # settled N: whether the scheduler has N nodes.
 settled() {
@@ -16,7 +17,7 @@ settled() {
 }
 
 boot_jobs() {
-	boot_all -S tbon.tcp_user_timeout=2s && wait_for 60 settled 4
+	boot_all -S tbon.tcp_user_timeout=2s -S statedir="$PWD/state" && wait_for 60 settled 4
 }
 
 # start_job: a job on all hosts that runs until it is ended.
@@ -63,6 +64,32 @@ test_expect_success 'a leaf that dies under a job is named, and gets jobs again'
 	await 0 full && wait_for 60 settled 4 &&
 	flux run -N1 -n1 --requires=rank:3 flux getattr hostname >actual &&
 	echo h3 >expect && test_cmp expect actual
+'
+
+test_expect_success 'rank 0 dies under a job that has all hosts, and all start again' '
+	start_job &&
+	flux jobs -n -f inactive -o "{id} {status}" | sort >before &&
+	killed 0 &&
+	ended 1 1 && ended 3 1 && ended 2 0 &&
+	boot_jobs
+'
+
+test_expect_success 'the job that was under it ends, once and with its reason' '
+	wait_state "$(cat id)" inactive &&
+	flux job eventlog "$(cat id)" >log &&
+	test_grep "exception type=\"exec\" severity=0 note=\"job is not recoverable: no job shell on h[0-3]" log &&
+	test "$(grep -c " finish " log)" -le 1 && test "$(grep -c " clean" log)" = 1
+'
+
+test_expect_success 'and jobs that ended before are there as they were' '
+	flux jobs -n -f inactive -o "{id} {status}" | grep -v "^$(cat id)" | sort >after &&
+	test_cmp before after
+'
+
+test_expect_success 'jobs run on all hosts again, and on nothing that is taken' '
+	flux resource list -s allocated -no "{nnodes}" >actual && echo 0 >expect && test_cmp expect actual &&
+	flux run -N4 -n4 flux getattr hostname >out && sort out >actual &&
+	printf "%s\n" h0 h1 h2 h3 >expect && test_cmp expect actual
 '
 
 test_done
