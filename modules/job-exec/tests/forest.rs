@@ -308,6 +308,21 @@ fn who_had_joined_past_a_hand_joins_it_when_it_is_there_again() {
 }
 
 #[test]
+fn a_shell_whose_job_exec_is_not_there_is_not_taken_for_another() {
+    let mut forest = Forest::new(7, 2);
+    forest.running("0-6");
+    let lease = forest.lease(5);
+    forest.dies(5);
+    // What it asks is heard by the next one above.
+    let tell = json!({"id": stage::JOB, "rank": 5, "lease": lease, "seq": 1, "words": ["a"]});
+    let said = forest.request(2, "job-exec.shell-tell", &tell, 0);
+    assert!(said[0].contains("shell-tell: EAGAIN"), "{said:?}");
+    let hear = json!({"id": stage::JOB, "rank": 0, "lease": lease, "after": 0});
+    let said = forest.request(2, "job-exec.shell-hear", &hear, 0);
+    assert!(said[0].contains("shell-hear: EAGAIN"), "{said:?}");
+}
+
+#[test]
 fn a_job_outlives_the_head() {
     let mut forest = Forest::new(4, 2);
     forest.running("0-3");

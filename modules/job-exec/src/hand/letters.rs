@@ -37,8 +37,12 @@ impl JobExec {
             // Nobody has said yet of which job it is.
             return reply.send(cx, Err(ShellTellError::Busy));
         };
+        if part.shell_rank(cx.rank()) != request.rank {
+            // It is the shell of a rank below, whose job-exec is not there just now.
+            return reply.send(cx, Err(ShellTellError::Busy));
+        }
         let told = Told {
-            rank: part.shell_rank(cx.rank()),
+            rank: request.rank,
             seq: request.seq,
             words: request.words,
         };
@@ -118,6 +122,9 @@ impl JobExec {
             return reply.send(cx, Err(ShellTellError::Replaced));
         }
         match part.leader() {
+            Some(_) if part.shell_rank(rank) != request.rank => {
+                return reply.send(cx, Err(ShellTellError::Busy));
+            }
             None => return reply.send(cx, Err(ShellTellError::Busy)),
             Some(leader) if leader != rank => {
                 return reply.send(cx, Err(ShellTellError::NotLeading));

@@ -196,7 +196,9 @@ impl Forest {
 
     fn words(&self, rank: u32, more: Value) -> Value {
         let lease = self.shells.get(&rank).map(|(_, lease)| lease.clone());
-        let mut words = json!({"id": JOB, "rank": rank, "lease": lease.unwrap_or_default()});
+        let ranks: proto::data::IdSet = self.head.ranks.parse().unwrap();
+        let shell = ranks.position(rank);
+        let mut words = json!({"id": JOB, "rank": shell, "lease": lease.unwrap_or_default()});
         if let (Value::Object(words), Value::Object(more)) = (&mut words, more) {
             words.extend(more);
         }
