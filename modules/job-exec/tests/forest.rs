@@ -320,6 +320,9 @@ fn a_shell_whose_job_exec_is_not_there_is_not_taken_for_another() {
     let hear = json!({"id": stage::JOB, "rank": 0, "lease": lease, "after": 0});
     let said = forest.request(2, "job-exec.shell-hear", &hear, 0);
     assert!(said[0].contains("shell-hear: EAGAIN"), "{said:?}");
+    let exit = json!({"id": stage::JOB, "rank": 5, "lease": lease, "code": 0});
+    let said = forest.request(2, "job-exec.shell-exit", &exit, 0);
+    assert!(said[0].contains("shell-exit: EAGAIN"), "{said:?}");
 }
 
 #[test]

@@ -96,6 +96,12 @@ impl Part {
         u32::try_from(self.all.position(broker)).unwrap_or(u32::MAX)
     }
 
+    /// Whether a shell of this rank is not that of our own broker, but of one below, whose
+    /// job-exec is not there just now: it is to ask again.
+    pub fn is_others(&self, own: u32, shell: u32) -> bool {
+        !self.all.is_empty() && self.shell_rank(own) != shell
+    }
+
     /// Shells run. Those that have ended stay so. Whether this was new.
     pub fn note_running(&mut self, ranks: &IdSet) -> bool {
         let fresh = ranks.intersection(&self.active()).difference(&self.running);

@@ -276,6 +276,9 @@ impl JobExec {
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return stream.end(cx, Err(ShellError::Unknown.refusal()));
         };
+        if hello.again && part.is_others(own, hello.rank) {
+            return stream.end(cx, Err(ShellError::Busy.refusal()));
+        }
         if let Err(error) = part.accept(own, &hello.lease) {
             return stream.end(cx, Err(error.refusal()));
         }
@@ -359,6 +362,10 @@ impl JobExec {
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return reply.send(cx, Err(ShellError::Unknown));
         };
+        // One that ends before it knows its rank says 0.
+        if exit.rank != 0 && part.is_others(own, exit.rank) {
+            return reply.send(cx, Err(ShellError::Busy));
+        }
         if let Err(error) = part.accept(own, &exit.lease) {
             return reply.send(cx, Err(error));
         }
