@@ -89,7 +89,7 @@ pub fn begin(core: &mut Resource, cx: &mut Cx<Resource>, own: &Rset) {
     let call = Call::new(&request).to(0);
     cx.stream_with(call, |core: &mut Resource, cx, result| match result {
         Ok(now) if now.state < QUORUM => {}
-        // There is nothing to wait for, whatever the reason.
+        // It has, or it will not.
         _ => open(core, cx),
     });
 }
