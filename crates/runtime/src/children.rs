@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, ChildStdin, Command};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdin};
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId, Spawn, Stdio, StdioFd};
@@ -13,9 +13,11 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use wire::Errno;
 
 use crate::channel::Channel;
-use crate::direct::Direct;
 use crate::limits::{CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES};
 use crate::poller::Poller;
+use command::command;
+
+mod command;
 
 /// What a child's descriptor is, as the low bits of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -435,175 +437,5 @@ fn taken(channel: &mut Channel, data: &[u8], eof: bool, poller: &Poller) -> Opti
     (bytes > 0).then_some(ChildEvent::ChannelTaken { name, bytes })
 }
 
-fn command(
-    spawn: &Spawn,
-    channels: &[Channel],
-    descriptors: Option<(u64, u64)>,
-) -> std::io::Result<Command> {
-    let (program, args) = spawn
-        .argv
-        .split_first()
-        .ok_or_else(|| std::io::Error::from(ErrorKind::InvalidInput))?;
-    let mut command = Command::new(program);
-    command.args(args);
-    if let Some(env) = &spawn.env {
-        command.env_clear();
-        command.envs(env.iter().map(|(name, value)| (name, value)));
-    }
-    command.envs(spawn.env_add.iter().map(|(name, value)| (name, value)));
-    if let Some(cwd) = &spawn.cwd {
-        command.current_dir(cwd);
-    }
-    if spawn.new_group {
-        command.process_group(0);
-    }
-    for channel in channels {
-        command.env(&channel.name, channel.theirs_number().to_string());
-    }
-    let direct = spawn
-        .no_shell
-        .then(|| direct(spawn, channels))
-        .transpose()?;
-    crate::prepare::in_child(&mut command, spawn, channels, descriptors, direct);
-    command.stdin(match &spawn.stdin_path {
-        Some(path) => std::fs::File::open(path)?.into(),
-        None => stdio(spawn.stdin),
-    });
-    command.stdout(stdio(spawn.stdout));
-    command.stderr(stdio(spawn.stderr));
-    Ok(command)
-}
-
-fn direct(spawn: &Spawn, channels: &[Channel]) -> std::io::Result<Direct> {
-    let mut spawn = spawn.clone();
-    for channel in channels {
-        let number = channel.theirs_number().to_string();
-        spawn.env_add.push((channel.name.clone(), number));
-    }
-    Direct::new(&spawn, std::env::vars_os().collect())
-}
-
-fn stdio(stdio: Stdio) -> std::process::Stdio {
-    match stdio {
-        Stdio::Inherit => std::process::Stdio::inherit(),
-        Stdio::Null => std::process::Stdio::null(),
-        Stdio::Pipe | Stdio::Lifeline => std::process::Stdio::piped(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CHILD: ChildId = ChildId(1);
-
-    fn token(_: ChildId, fd: ChildFd) -> u64 {
-        fd.number()
-    }
-
-    /// A child of the shell with a pipe as its input.
-    fn run(line: &str, children: &mut Children, poller: &Poller) {
-        let spawn = Spawn {
-            argv: ["sh", "-c", line].map(str::to_owned).into(),
-            stdin: Stdio::Pipe,
-            new_group: true,
-            ..Spawn::default()
-        };
-        let event = children.spawn(CHILD, &spawn, poller, token);
-        assert!(matches!(event, ChildEvent::Started { .. }), "{event:?}");
-    }
-
-    #[test]
-    fn a_child_that_closes_its_input_is_told_once() {
-        let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
-        run("exec <&-; exec tail -f /dev/null", &mut children, &poller);
-        let ready = poller.wait(None).unwrap();
-        let tokens: Vec<u64> = ready.iter().map(|ready| ready.token).collect();
-        assert_eq!(tokens, [ChildFd::Stdin.number()]);
-        let closed = |bytes| {
-            Some(ChildEvent::InputTaken {
-                bytes,
-                closed: true,
-            })
-        };
-        let told = children.write_input(CHILD, ready[0].readable, &poller, token);
-        assert_eq!(told, closed(0));
-        assert_eq!(
-            poller.wait(Some(std::time::Duration::ZERO)).unwrap().len(),
-            0
-        );
-        assert_eq!(
-            children.input(CHILD, b"more", false, &poller, token),
-            closed(4)
-        );
-        children.kill(CHILD, 9, true);
-    }
-
-    #[test]
-    fn the_output_of_a_child_ends_with_it_whatever_it_leaves_behind() {
-        let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
-        // What is left behind has both streams, and ends with our end of the third.
-        let spawn = Spawn {
-            argv: [
-                "sh",
-                "-c",
-                "exec 3<&0; cat <&3 & head -c 60000 /dev/zero; printf bye",
-            ]
-            .map(str::to_owned)
-            .into(),
-            stdin: Stdio::Pipe,
-            stdout: Stdio::Pipe,
-            stderr: Stdio::Pipe,
-            ..Spawn::default()
-        };
-        children.spawn(CHILD, &spawn, &poller, token);
-        let (mut written, mut ends, mut is_ended) = (Vec::new(), Vec::new(), false);
-        while ends.len() < 2 || !is_ended {
-            for ready in poller.wait(None).unwrap() {
-                let events = match ChildFd::from_number(ready.token) {
-                    ChildFd::Exit => children.reap(CHILD, &poller),
-                    // It is read late: all of it is in the pipe when the child ends.
-                    _ if !is_ended => continue,
-                    which => children.read(CHILD, which, &poller).into_iter().collect(),
-                };
-                for event in events {
-                    match event {
-                        ChildEvent::Exited { status } => is_ended = status == 0,
-                        ChildEvent::Output { stream, data, eof } => {
-                            written.extend_from_slice(&data);
-                            ends.extend(eof.then_some(stream));
-                        }
-                        other => panic!("{other:?}"),
-                    }
-                }
-            }
-        }
-        assert_eq!(ends, [StdioFd::Stderr, StdioFd::Stdout]);
-        assert_eq!(written.len(), 60_003);
-        assert!(written.ends_with(b"bye"));
-        assert!(children.running.is_empty());
-    }
-
-    #[test]
-    fn every_byte_of_input_is_told_once() {
-        let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
-        run("exec wc -c", &mut children, &poller);
-        let (mut taken, mut is_closed) = (0, false);
-        let mut count = |event: Option<ChildEvent>| {
-            if let Some(ChildEvent::InputTaken { bytes, closed }) = event {
-                (taken, is_closed) = (taken + bytes, closed);
-            }
-            is_closed
-        };
-        count(children.input(CHILD, &vec![0; 1 << 20], true, &poller, token));
-        'all: loop {
-            for ready in poller.wait(None).unwrap() {
-                let is_input = ready.token == ChildFd::Stdin.number();
-                if is_input && count(children.write_input(CHILD, false, &poller, token)) {
-                    break 'all;
-                }
-            }
-        }
-        assert_eq!(taken, 1 << 20);
-    }
-}
+mod tests;

@@ -1,0 +1,68 @@
+//! What a child is started as: the command that a request for it comes to.
+
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use node::{Spawn, Stdio};
+
+use crate::channel::Channel;
+use crate::direct::Direct;
+
+/// The command of a child with these channels, whose limits on descriptors are set to those
+/// given.
+pub(super) fn command(
+    spawn: &Spawn,
+    channels: &[Channel],
+    descriptors: Option<(u64, u64)>,
+) -> std::io::Result<Command> {
+    let (program, args) = spawn
+        .argv
+        .split_first()
+        .ok_or_else(|| std::io::Error::from(ErrorKind::InvalidInput))?;
+    let mut command = Command::new(program);
+    command.args(args);
+    if let Some(env) = &spawn.env {
+        command.env_clear();
+        command.envs(env.iter().map(|(name, value)| (name, value)));
+    }
+    command.envs(spawn.env_add.iter().map(|(name, value)| (name, value)));
+    if let Some(cwd) = &spawn.cwd {
+        command.current_dir(cwd);
+    }
+    if spawn.new_group {
+        command.process_group(0);
+    }
+    for channel in channels {
+        command.env(&channel.name, channel.theirs_number().to_string());
+    }
+    let direct = spawn
+        .no_shell
+        .then(|| direct(spawn, channels))
+        .transpose()?;
+    crate::prepare::in_child(&mut command, spawn, channels, descriptors, direct);
+    command.stdin(match &spawn.stdin_path {
+        Some(path) => std::fs::File::open(path)?.into(),
+        None => stdio(spawn.stdin),
+    });
+    command.stdout(stdio(spawn.stdout));
+    command.stderr(stdio(spawn.stderr));
+    Ok(command)
+}
+
+fn direct(spawn: &Spawn, channels: &[Channel]) -> std::io::Result<Direct> {
+    let mut spawn = spawn.clone();
+    for channel in channels {
+        let number = channel.theirs_number().to_string();
+        spawn.env_add.push((channel.name.clone(), number));
+    }
+    Direct::new(&spawn, std::env::vars_os().collect())
+}
+
+fn stdio(stdio: Stdio) -> std::process::Stdio {
+    match stdio {
+        Stdio::Inherit => std::process::Stdio::inherit(),
+        Stdio::Null => std::process::Stdio::null(),
+        Stdio::Pipe | Stdio::Lifeline => std::process::Stdio::piped(),
+    }
+}
