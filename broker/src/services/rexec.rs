@@ -9,14 +9,11 @@ use proto::rexec::{
     RemoteError, Wait, WaitError, Write,
 };
 use proto::{Empty, Never};
-use rexec::Surroundings;
+use rexec::{Surroundings, check_signal};
 
 use crate::commands::Commands;
 use crate::core::Broker;
 use crate::router::Hop;
-
-/// The last signal that has a name.
-const SIGNUM_MAX: i32 = 31;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -63,9 +60,7 @@ fn kill(
     req: Kill,
 ) -> Result<Empty, KillError> {
     core.check_open_to(from).map_err(KillError::Remote)?;
-    if !(0..=SIGNUM_MAX).contains(&req.signum) {
-        return Err(KillError::BadSignal);
-    }
+    check_signal(req.signum)?;
     let is_meant = |own: &&(ChildId, Process)| match &req.label {
         Some(label) => own.1.label == *label,
         None => i64::from(own.1.pid) == req.pid,

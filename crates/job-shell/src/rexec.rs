@@ -8,13 +8,10 @@ use proto::rexec::{
     Attach, Credit, Exec, ExecError, Kill, KillError, List, Processes, RemoteError, Wait, Write,
 };
 use proto::{Empty, Never};
-use rexec::{Rexec, Surroundings};
+use rexec::{Rexec, Surroundings, check_signal};
 
 use crate::JobShell;
 use crate::signals::SIGKILL;
-
-/// The last signal that has a name.
-const SIGNUM_MAX: i32 = 31;
 
 /// Processes that are run for clients. We have one link, whose state we do not know.
 #[derive(Default)]
@@ -85,9 +82,7 @@ fn kill(
     _: &Peer,
     req: Kill,
 ) -> Result<Empty, KillError> {
-    if !(0..=SIGNUM_MAX).contains(&req.signum) {
-        return Err(KillError::BadSignal);
-    }
+    check_signal(req.signum)?;
     core.server().kill(cx, &req)
 }
 

@@ -41,6 +41,16 @@ use self::process::Process;
 const SIGKILL: i32 = 9;
 /// What asks one to end.
 const SIGTERM: i32 = 15;
+/// The last signal that has a name.
+const SIGNUM_MAX: i32 = 31;
+
+/// Refuses a signal that has no name.
+pub fn check_signal(signum: i32) -> Result<(), KillError> {
+    match (0..=SIGNUM_MAX).contains(&signum) {
+        true => Ok(()),
+        false => Err(KillError::BadSignal),
+    }
+}
 
 /// What processes find where they run.
 pub struct Surroundings<'a, L> {
