@@ -14,6 +14,7 @@
 
 mod branches;
 mod commits;
+mod complaints;
 mod ends;
 mod events;
 mod hosts;

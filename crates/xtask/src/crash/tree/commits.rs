@@ -9,6 +9,7 @@ use client::{Call, Handle};
 use proto::kvs::{Commit, Lookup, PRIMARY};
 use proto::{Errno, Refusal};
 
+use super::complaints::Complaints;
 use super::ping::{call, is_excused, is_on_the_way};
 use super::{Fire, SIZE};
 use crate::crash::Tally;
@@ -24,7 +25,7 @@ pub struct Commits(Mutex<Book>);
 struct Book {
     /// By rank.
     told: BTreeMap<u32, Told>,
-    wrong: BTreeMap<&'static str, Vec<String>>,
+    wrong: Complaints,
 }
 
 #[derive(Default)]
@@ -48,7 +49,7 @@ impl Commits {
     }
 
     fn wrong(&self, what: &'static str, complaint: String) {
-        self.book().wrong.entry(what).or_default().push(complaint);
+        self.book().wrong.add(what, complaint);
     }
 
     /// Adds it to the figures.
@@ -59,14 +60,13 @@ impl Commits {
         let acknowledged = told.map(|told| told.acknowledged.len() as u64).sum();
         tally.figure("tree", "commits sent", sent);
         tally.figure("tree", "commits acknowledged", acknowledged);
-        for what in [
+        let kinds = [
             "commits that failed on untouched branches",
             "commits that hung",
             "commits not seen on their own rank",
             "commits lost, doubled or out of order",
-        ] {
-            tally.wrong("tree", what, book.wrong.remove(what).unwrap_or_default());
-        }
+        ];
+        book.wrong.add_up(kinds, tally);
     }
 }
 
@@ -140,10 +140,9 @@ pub fn verify(fire: &Fire, handle: &mut Handle) {
         let mut book = fire.commits.book();
         let told = book.told.entry(rank).or_default();
         if let Some(complaint) = what_is_wrong(&text, told) {
-            let complaints = book.wrong.entry("commits lost, doubled or out of order");
-            complaints
-                .or_default()
-                .push(format!("rank {rank}: {complaint}"));
+            let complaint = format!("rank {rank}: {complaint}");
+            book.wrong
+                .add("commits lost, doubled or out of order", complaint);
         }
     }
 }

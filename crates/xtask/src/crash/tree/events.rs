@@ -1,7 +1,7 @@
 //! Programs on every rank that publish events and listen. Between the first and the last event
 //! that one has heard over one connection none is missing, and none comes twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use client::Handle;
 use proto::Refusal;
 use wire::Kind;
 
+use super::complaints::Complaints;
 use super::ping::{is_excused, is_on_the_way};
 use super::{Fire, SIZE};
 use crate::crash::Tally;
@@ -38,7 +39,7 @@ struct Book {
     n_refused: u64,
     /// What was heard over each connection.
     heard: Vec<(u32, Vec<u32>)>,
-    wrong: BTreeMap<&'static str, Vec<String>>,
+    wrong: Complaints,
 }
 
 impl Events {
@@ -47,7 +48,7 @@ impl Events {
     }
 
     fn wrong(&self, what: &'static str, complaint: String) {
-        self.book().wrong.entry(what).or_default().push(complaint);
+        self.book().wrong.add(what, complaint);
     }
 
     /// Adds it to the figures.
@@ -59,7 +60,7 @@ impl Events {
             let missing = book.missing(numbers);
             if !missing.is_empty() {
                 let complaint = format!("rank {rank} has not heard {missing:?}");
-                book.wrong.entry("events lost").or_default().push(complaint);
+                book.wrong.add("events lost", complaint);
             }
         }
         tally.figure("tree", "events published", book.published.len() as u64);
@@ -70,14 +71,13 @@ impl Events {
         );
         tally.figure("tree", "connections of listeners", heard.len() as u64);
         tally.figure("tree", "events heard", n_heard as u64);
-        for what in [
+        let kinds = [
             "events lost",
             "events out of order",
             "publishers refused",
             "listeners cut off",
-        ] {
-            tally.wrong("tree", what, book.wrong.remove(what).unwrap_or_default());
-        }
+        ];
+        book.wrong.add_up(kinds, tally);
     }
 }
 

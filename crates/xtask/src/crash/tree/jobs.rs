@@ -13,6 +13,7 @@ use proto::{Errno, Refusal, job_ingest, job_list, job_manager};
 use serde_json::{Value, json};
 
 use super::Fire;
+use super::complaints::Complaints;
 use super::ping::{call, is_excused, is_on_the_way};
 use crate::crash::Tally;
 
@@ -28,7 +29,7 @@ struct Book {
     /// Submissions by the name of the job, with the id that was acknowledged.
     submissions: BTreeMap<String, Option<JobId>>,
     ended: u64,
-    wrong: BTreeMap<&'static str, Vec<String>>,
+    wrong: Complaints,
 }
 
 impl Jobs {
@@ -37,7 +38,7 @@ impl Jobs {
     }
 
     fn wrong(&self, what: &'static str, complaint: String) {
-        self.book().wrong.entry(what).or_default().push(complaint);
+        self.book().wrong.add(what, complaint);
     }
 
     /// Adds it to the figures.
@@ -47,14 +48,13 @@ impl Jobs {
         tally.figure("tree", "submissions", book.submissions.len() as u64);
         tally.figure("tree", "submissions acknowledged", acknowledged);
         tally.figure("tree", "jobs whose end was waited for", book.ended);
-        for what in [
+        let kinds = [
             "job requests that failed on untouched branches",
             "job requests that hung",
             "jobs with a wrong end",
             "jobs lost or doubled",
-        ] {
-            tally.wrong("tree", what, book.wrong.remove(what).unwrap_or_default());
-        }
+        ];
+        book.wrong.add_up(kinds, tally);
     }
 }
 
