@@ -91,7 +91,7 @@ test_expect_success 'more input than a log takes ends the job' '
 '
 
 test_expect_success 'processes of all nodes are told' '
-	id=$(flux submit -N4 -n4 --wait-event=start sleep 300) &&
+	id=$(flux submit -N4 -n4 --wait-event=start sleep inf) &&
 	flux job wait-event -p exec "$id" shell.start &&
 	flux job hostpids "$id" >out &&
 	tr "," "\n" <out | wc -l >actual && echo 4 >expect && test_cmp expect actual &&

@@ -51,7 +51,7 @@ shell_on() {
 }
 
 test_expect_success 'a shell that is killed is named, and the others have their time' '
-	id=$(flux submit -N4 -n4 -o exit-timeout=0.1s sleep 300) &&
+	id=$(flux submit -N4 -n4 -o exit-timeout=0.1s sleep inf) &&
 	flux job wait-event -p exec "$id" shell.start &&
 	kill -9 "$(shell_on 3 "$id")" &&
 	ends_badly flux job attach "$id" 2>err &&
@@ -73,7 +73,7 @@ test_expect_success 'output is neither lost nor doubled when job-exec is reloade
 '
 
 test_expect_success 'a job that has lost a broker ends, and says which' '
-	id=$(flux submit -N4 -n4 -o exit-timeout=0.1s sleep 300) &&
+	id=$(flux submit -N4 -n4 -o exit-timeout=0.1s sleep inf) &&
 	flux job wait-event -p exec "$id" shell.start &&
 	kill_rank 3 9 &&
 	ends_badly flux job attach "$id" 2>err &&
