@@ -29,7 +29,9 @@ pub struct Barrier {
 impl Barrier {
     /// Number of the next one to open.
     pub fn next(&self) -> u32 {
-        self.opened.as_ref().map_or(0, |open| open.seq + 1)
+        self.opened
+            .as_ref()
+            .map_or(0, |open| open.seq.saturating_add(1))
     }
 
     /// Whether none opens any more.
@@ -58,11 +60,16 @@ impl Barrier {
         }
         self.is_told = false;
         self.here.ranks.add(&fresh);
-        self.bytes += bytes_of(&more.data);
+        // A part that has grown tells again what it had told.
+        for (key, value) in more.data {
+            let bytes = key.len() + value.len();
+            if self.here.data.insert(key, value).is_none() {
+                self.bytes += bytes;
+            }
+        }
         self.here.too_much |= more.too_much || self.bytes > room;
-        match self.here.too_much {
-            true => self.here.data.clear(),
-            false => self.here.data.extend(more.data),
+        if self.here.too_much {
+            self.here.data.clear();
         }
     }
 
@@ -246,5 +253,43 @@ impl JobExec {
             ..Open::default()
         };
         self.order_all(cx, id, |order: &mut Order| order.open = Some(open));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ranks: &str, key: &str) -> AtBarrier {
+        AtBarrier {
+            seq: 0,
+            ranks: ranks.parse().unwrap(),
+            data: BTreeMap::from([(key.to_owned(), "12345".to_owned())]),
+            ..AtBarrier::default()
+        }
+    }
+
+    #[test]
+    fn what_is_told_again_counts_once() {
+        let mut barrier = Barrier::default();
+        for (ranks, key) in [("0", "a"), ("0-1", "a"), ("2", "b")] {
+            barrier.join(at(ranks, key), 12);
+        }
+        assert_eq!((barrier.bytes, barrier.here.too_much), (12, false));
+        barrier.join(at("3", "c"), 12);
+        assert!(barrier.here.too_much && barrier.here.data.is_empty());
+    }
+
+    #[test]
+    fn the_last_number_has_no_next() {
+        let opened = Some(Open {
+            seq: u32::MAX,
+            ..Open::default()
+        });
+        let barrier = Barrier {
+            opened,
+            ..Barrier::default()
+        };
+        assert_eq!(barrier.next(), u32::MAX);
     }
 }

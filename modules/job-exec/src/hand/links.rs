@@ -372,6 +372,10 @@ impl JobExec {
         let Some(gone) = self.hand.gone.remove(&rank) else {
             return;
         };
+        // What it has said of jobs that are not known yet does not count any more.
+        for stray in self.strays.values_mut() {
+            stray.held.remove(&rank);
+        }
         let mut below = gone.below;
         let lower = |link: &&super::Link| link.below.is_subset(&below);
         let found: Vec<IdSet> = self
