@@ -57,6 +57,14 @@ impl Asked {
         }
     }
 
+    /// The number by which it is recognised if it comes again.
+    pub fn number(&self) -> Option<u64> {
+        match self {
+            Self::Commit(peer, ..) => peer.number,
+            _ => None,
+        }
+    }
+
     /// Answers that the namespace could not be asked for.
     pub fn refuse(self, cx: &mut Cx<Kvs>, refusal: Refusal) {
         match self {

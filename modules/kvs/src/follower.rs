@@ -48,6 +48,16 @@ pub struct Asking {
     is_stale: bool,
 }
 
+impl Follower {
+    /// Below which numbers everything of ours is answered, 0 when that is not sure. What
+    /// waits for a root is not on its way up yet.
+    pub fn floor(&self) -> u64 {
+        let waiting = self.asking.values().flat_map(|asking| &asking.waiting);
+        let numbers = waiting.filter_map(Asked::number);
+        numbers.fold(self.uplink.floor(), u64::min)
+    }
+}
+
 impl Kvs {
     /// Subscribes to a namespace, then asks for its root.
     pub(crate) fn ask_for_root(&mut self, cx: &mut Cx<Self>, name: String) {

@@ -129,7 +129,7 @@ impl Uplink {
     }
 
     /// Below which numbers everything of ours is answered, 0 when that is not sure.
-    fn floor(&self) -> u64 {
+    pub fn floor(&self) -> u64 {
         let first = self.open.first().copied();
         let is_sure = self.n_answered >= RELAYS_TO_SETTLE;
         first.filter(|_| is_sure).unwrap_or(0)
@@ -215,11 +215,11 @@ impl Uplink {
 impl Kvs {
     /// Sends up what has queued.
     pub(crate) fn send_relays(&mut self, cx: &mut Cx<Self>) {
-        let (rank, broker) = here(cx);
         while let Some(follower) = &mut self.follower
             && let Some(items) = follower.uplink.next()
         {
-            let floor = follower.uplink.floor();
+            let (rank, broker) = here(cx);
+            let floor = follower.floor();
             let bytes = items.iter().map(Item::bytes).sum();
             let (blocks, told) = blocks_of(items, |item| match item.origin == broker {
                 true => floor,
