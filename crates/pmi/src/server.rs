@@ -6,7 +6,7 @@
 //! processes have come to it. One of several then says which keys are new, and the barrier is
 //! over when it is told those of all others. Keys that begin with `local::` stay here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::limits::{KEYLEN_MAX, KEYS_MAX, KVSNAME_MAX, LINE_BYTES_MAX, VALLEN_MAX};
 use crate::line::word;
@@ -30,7 +30,7 @@ pub struct Server {
 /// What other servers do not know yet.
 #[derive(Debug, Default)]
 struct Fresh {
-    keys: Vec<String>,
+    keys: BTreeSet<String>,
     /// An exchange is under way.
     is_exchanging: bool,
     /// All know that no barrier can be complete any more.
@@ -321,7 +321,7 @@ impl Server {
                 if let Some(others) = &mut self.others
                     && !key.starts_with(LOCAL)
                 {
-                    others.keys.push(key.to_owned());
+                    others.keys.insert(key.to_owned());
                 }
                 0
             }
