@@ -47,8 +47,8 @@ fn exec(core: &mut JobShell, cx: &mut Cx<JobShell>, from: &Peer, req: Exec, stre
         link: None,
     };
     match &mut core.helpers.server {
-        Some(server) => server.exec(cx, &here, from, req, stream),
-        None => stream.end(cx, Err(ExecError::ShuttingDown.into())),
+        Some(server) if core.job.is_some() => server.exec(cx, &here, from, req, stream),
+        _ => stream.end(cx, Err(ExecError::ShuttingDown.into())),
     }
 }
 
@@ -124,7 +124,8 @@ impl JobShell {
         let Some(job) = self.job.clone() else {
             return;
         };
-        self.server();
+        // One that was asked before we knew our rank has nothing.
+        self.helpers.server = Some(Rexec::new(job.node().rank));
         let name = service_name(job.userid, job.id);
         let message = format!("registered rexec service as {name}.rexec");
         self.debug(cx, "rexec", &message);
