@@ -77,6 +77,12 @@ impl<N: Node> Reactor<N> {
                 }
                 Err(error) => tracing::error!("to the parent broker: {error}"),
             }
+            // It cannot be listened to: another try later.
+            if self.peers.get_mut(PeerId::PARENT).is_none()
+                && let Some(parent) = &mut near.parent
+            {
+                parent.broke(now);
+            }
         }
         while let Some(near) = &mut self.near
             && let Some(peer) = near.newcomers.expired(now)
