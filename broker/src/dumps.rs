@@ -94,6 +94,10 @@ impl Archives {
 impl Broker {
     /// Whether a default module has to wait for an archive to be found or restored.
     pub(crate) fn waits_for_restore(&mut self, cx: &mut Cx<Broker>, module: &str) -> bool {
+        // The store is that of rank 0.
+        if self.router.rank() != 0 {
+            return false;
+        }
         match (module, self.archives.restore.clone()) {
             ("content", Restore::Unknown) => self.look_for_archive(cx),
             ("content", Restore::Looking | Restore::Checking(_)) => true,
@@ -157,6 +161,9 @@ impl Broker {
 
     /// Whether the content store has to stay for the dump, which is begun then.
     pub(crate) fn waits_for_dump(&mut self, cx: &mut Cx<Broker>) -> bool {
+        if self.router.rank() != 0 {
+            return false;
+        }
         if !self.archives.take_dump() {
             return self.archives.is_dumping();
         }

@@ -216,8 +216,11 @@ impl Router {
     pub(super) fn wait_for_asked(&mut self, mut response: Message) -> Option<Message> {
         let is_subscribed = response.topic() == Subscribe::TOPIC
             && matches!(response.kind, Kind::Response { errnum: 0, .. });
-        let link = self.requester(&response).filter(|_| is_subscribed);
-        let asked = link.and_then(|requester| self.links.get(&requester.link));
+        if !is_subscribed {
+            return Some(response);
+        }
+        let requester = self.requester(&response);
+        let asked = requester.and_then(|requester| self.links.get(&requester.link));
         let Some(number) = asked.map(|link| link.asked) else {
             return Some(response);
         };
