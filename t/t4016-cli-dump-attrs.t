@@ -86,4 +86,15 @@ test_expect_success 'flux shutdown --dump writes where it was called' '
 	test_cmp expect actual
 '
 
+test_expect_success 'of two brokers rank 0 alone restores and dumps' '
+	flux start --test-size=2 -Scontent.dump=$PWD/first.tar \
+		flux exec -r 1 flux kvs put from=1 &&
+	flux start --test-size=2 -Scontent.restore=$PWD/first.tar -Scontent.dump=$PWD/second.tar \
+		sh -c "flux exec -r 1 flux kvs get from && flux dmesg >log; flux exec -r 1 flux dmesg >log.1" >actual &&
+	echo 1 >expect && test_cmp expect actual &&
+	test_grep "restoring content from" log &&
+	test_expect_code 1 grep "restoring content" log.1 &&
+	tar tf second.tar | grep -c from >actual && test_cmp expect actual
+'
+
 test_done
