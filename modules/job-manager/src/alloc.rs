@@ -336,7 +336,7 @@ impl JobManager {
     }
 
     /// Merges notes into a job's and tells listeners.
-    fn annotate(&mut self, cx: &mut Cx<Self>, id: JobId, notes: &Map<String, Value>) {
+    pub(crate) fn annotate(&mut self, cx: &mut Cx<Self>, id: JobId, notes: &Map<String, Value>) {
         let Some(job) = self.jobs.active(id) else {
             return;
         };

@@ -6,7 +6,7 @@ use node::{Cx, Peer, Recall, Reply};
 use proto::data::{JobId, Stamps};
 use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
 use proto::kvs::Op;
-use proto::{Method, Payload};
+use proto::{Errno, Method, Object, Payload, Refusal};
 
 use crate::alloc::Alloc;
 use crate::batch::Batch;
@@ -14,6 +14,7 @@ use crate::exec::Exec;
 use crate::joblog::JobLog;
 use crate::jobs::{Jobs, Slot};
 use crate::journal::Journal;
+use crate::policy::Policies;
 use crate::purge::Limits;
 use crate::queue::Queue;
 use crate::replay::Replay;
@@ -22,6 +23,8 @@ use crate::waits::Waits;
 /// The job manager.
 #[derive(Default)]
 pub struct JobManager {
+    /// User id of the instance owner.
+    pub(crate) owner: u32,
     pub(crate) jobs: Jobs,
     /// Jobs that something happened to, to be asked what they need.
     pub(crate) acting: VecDeque<JobId>,
@@ -36,6 +39,7 @@ pub struct JobManager {
     pub(crate) exec: Exec,
     pub(crate) waits: Waits,
     pub(crate) queue: Queue,
+    pub(crate) policies: Policies,
     pub(crate) purge_limits: Limits,
     /// While jobs are read at the start.
     pub(crate) replay: Option<Box<Replay>>,
@@ -44,6 +48,12 @@ pub struct JobManager {
 }
 
 impl JobManager {
+    /// Gives the configuration to all policies.
+    pub(crate) fn configure_policies(&mut self, conf: &Object) -> Result<(), Refusal> {
+        let taken = self.policies.configure(conf);
+        taken.map_err(|text| Refusal::new(Errno::EINVAL, text))
+    }
+
     /// Writes what survives a restart besides the jobs.
     pub(crate) fn checkpoint(&mut self) {
         let checkpoint = Checkpoint {

@@ -19,6 +19,9 @@ use crate::limits::JOB_LOG_BYTES_MAX;
 use crate::row;
 use crate::state::{AllocAsk, ExecAsk, Life, Refused};
 
+/// [`Job::hold`] of a job that is not accepted: nothing of it is stored.
+pub const ADMITTING: u64 = u64::MAX;
+
 /// An active job.
 #[derive(Debug)]
 pub struct Job {
@@ -42,6 +45,8 @@ pub struct Job {
     pub hold: u64,
     /// When we came to know of it, in the journal's count.
     pub since: u64,
+    /// No policy can say its priority for now.
+    pub is_unranked: bool,
 }
 
 impl Job {
@@ -64,7 +69,21 @@ impl Job {
             exec: ExecAsk::Never,
             hold: 0,
             since: 0,
+            is_unranked: false,
         }
+    }
+
+    /// Whether it waits for this, or did once: nothing is waited for twice.
+    pub fn ever_waited_for(&self, description: &str) -> bool {
+        let is_that = |line: &str| {
+            let entry = Entry::decode(line).ok()?;
+            match JobEvent::of(&entry).ok()? {
+                JobEvent::DependencyAdd(known) => Some(known == description),
+                _ => None,
+            }
+        };
+        let mut added = self.log.lines().filter(|it| it.contains("dependency-add"));
+        added.any(|line| is_that(line) == Some(true))
     }
 
     /// Folds an event in, its line into the log. A refusal changes nothing.
@@ -83,7 +102,11 @@ impl Job {
                 annotations: Some(all),
                 ..
             } => self.annotations = all.clone(),
-            JobEvent::JobspecUpdate(update) => self.update_jobspec(update),
+            JobEvent::Urgency { .. } => self.is_unranked = false,
+            JobEvent::JobspecUpdate(update) => {
+                self.is_unranked = false;
+                self.update_jobspec(update);
+            }
             JobEvent::ResourceUpdate { expiration } => self.update_expiration(*expiration),
             _ => {}
         }

@@ -6,7 +6,7 @@
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
 //! event does), `batch.rs` (how events become durable), `alloc.rs` and `exec.rs` (the
 //! scheduler and the execution service), `journal.rs` (who listens), `replay/` (the
-//! start) and `handlers/` (one file for a group of methods).
+//! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group of methods).
 
 mod alloc;
 mod batch;
@@ -18,6 +18,7 @@ mod joblog;
 mod jobs;
 mod journal;
 pub mod limits;
+pub mod policy;
 mod post;
 mod purge;
 mod queue;
@@ -73,8 +74,10 @@ impl Host for JobManager {
         self.exec_gone(cx, gone);
     }
 
-    fn configure(&mut self, _cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        self.configure_policies(conf)?;
         self.purge_limits = purge::Limits::new(conf)?;
+        self.run(cx);
         Ok(())
     }
 
@@ -137,10 +140,12 @@ impl Module for JobManager {
             let text = format!("{unknown}: unknown option");
             return Err(Refusal::new(proto::Errno::EINVAL, text));
         }
-        let core = JobManager {
+        let mut core = JobManager {
+            owner: cx.owner(),
             purge_limits: purge::Limits::new(&cx.welcome().conf)?,
             ..JobManager::default()
         };
+        core.configure_policies(&cx.welcome().conf)?;
         cx.hold_requests();
         replay::begin(cx);
         Ok(core)

@@ -41,6 +41,12 @@ pub const JOB_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of the note of an exception. What is beyond is cut off.
 pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of the topic `job.dependency.SCHEME`. A job with a longer one is rejected.
+pub const SCHEME_TOPIC_BYTES_MAX: usize = 127;
+
+/// Bytes of the sentence with which a job is rejected. What is beyond is cut off.
+pub const REJECTION_BYTES_MAX: usize = 159;
+
 /// Frames of one level of the job log before they are folded into one.
 pub const LOG_FOLD_FRAMES: usize = 16;
 

@@ -9,9 +9,10 @@ use proto::data::job::State;
 use proto::job_manager::JobEvent;
 
 use crate::JobManager;
-use crate::job::Packed;
+use crate::job::{ADMITTING, Packed};
 use crate::joblog::Record;
 use crate::limits::NOTE_BYTES_MAX;
+use crate::policy::Rank;
 use crate::state::{Action, due};
 
 impl JobManager {
@@ -57,9 +58,9 @@ impl JobManager {
             return false;
         }
         let to = job.life.state;
-        if is_stored {
+        if is_stored && job.hold != ADMITTING {
             self.batch.append(id, &line);
-            if matches!(event, JobEvent::Submit { .. } | JobEvent::Alloc { .. }) {
+            if matches!(event, JobEvent::Alloc { .. }) {
                 job.hold = self.batch.number();
             }
         }
@@ -70,6 +71,13 @@ impl JobManager {
         }
         if let JobEvent::ResourceUpdate { expiration } = event {
             self.tell_expiration(cx, id, *expiration);
+        }
+        if self.policies.hear_event(event, from, to) {
+            self.ask_policies(cx, |policies, look| {
+                if let Some(job) = look.jobs.active(id) {
+                    policies.event(look, job, event, from, to);
+                }
+            });
         }
         self.acting.push_back(id);
         true
@@ -84,9 +92,11 @@ impl JobManager {
 
     /// Gives every job that something happened to what it needs next.
     pub(crate) fn run(&mut self, cx: &mut Cx<Self>) {
+        self.apply_wants(cx);
         while let Some(id) = self.acting.pop_front() {
             while let Some(action) = self.due(id) {
                 self.act(cx, id, action);
+                self.apply_wants(cx);
             }
         }
     }
@@ -96,7 +106,8 @@ impl JobManager {
         if job.hold > self.batch.stored() {
             return None;
         }
-        due(&job.life, job.alloc, job.exec, self.exec.is_there())
+        let action = due(&job.life, job.alloc, job.exec, self.exec.is_there());
+        action.filter(|action| !(job.is_unranked && *action == Action::Rank))
     }
 
     fn act(&mut self, cx: &mut Cx<Self>, id: JobId, action: Action) {
@@ -105,15 +116,46 @@ impl JobManager {
                 let taken = self.post(cx, id, &event);
                 assert!(taken, "what is due fits the state");
             }
+            Action::Rank => self.rank(cx, id),
             Action::Enqueue => self.enqueue(id),
             Action::Dequeue => self.dequeue(cx, id),
             Action::Start => self.start_job(cx, id),
             Action::Free => self.free(cx, id),
-            Action::Retire => self.retire(id),
+            Action::Retire => self.retire(cx, id),
         }
     }
 
-    fn retire(&mut self, id: JobId) {
+    /// Gives a job its priority, if there is one.
+    fn rank(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
+        let (forced, had) = (job.life.urgency.forced_priority(), job.life.priority);
+        let rank = match forced {
+            Some(priority) => Rank::Is(priority),
+            None => self.ask_policies(cx, |policies, look| match look.jobs.active(id) {
+                Some(job) => policies.priority(look, job),
+                None => Rank::Pass,
+            }),
+        };
+        let priority = match rank {
+            Rank::Is(priority) => Some(priority),
+            Rank::Pass => had,
+            Rank::Unavailable => None,
+        };
+        match priority {
+            Some(priority) => {
+                self.post(cx, id, &JobEvent::Priority(priority));
+            }
+            None => {
+                if let Some(job) = self.jobs.active_mut(id) {
+                    job.is_unranked = true;
+                }
+            }
+        }
+    }
+
+    fn retire(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
@@ -127,6 +169,7 @@ impl JobManager {
             None => self.keep_unwaited(id),
         }
         self.jobs.retire(id, packed);
+        self.ask_policies(cx, |policies, look| policies.gone(look, id));
     }
 
     /// Tells the execution service of a new end of a job's time.

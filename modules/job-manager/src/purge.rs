@@ -55,6 +55,7 @@ impl JobManager {
         }
         for id in &ids {
             self.jobs.remove(*id);
+            self.policies.purged(*id);
             self.batch.op(Op::unlink(id.kvs_path()));
         }
         self.batch

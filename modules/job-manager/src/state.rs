@@ -235,6 +235,8 @@ pub enum ExecAsk {
 pub enum Action {
     /// Say that this happened.
     Post(JobEvent),
+    /// Find out its priority.
+    Rank,
     /// Get in the queue for resources.
     Enqueue,
     /// Get out of the queue, or ask the scheduler to forget it.
@@ -257,10 +259,7 @@ pub fn due(life: &Life, alloc: AllocAsk, exec: ExecAsk, exec_is_there: bool) -> 
             .then_some(Action::Post(JobEvent::Depend)),
         State::Priority => match alloc {
             AllocAsk::Queued | AllocAsk::Sent => Some(Action::Dequeue),
-            _ => {
-                let priority = life.urgency.default_priority();
-                Some(Action::Post(JobEvent::Priority(priority)))
-            }
+            _ => Some(Action::Rank),
         },
         State::Sched => {
             let is_held = life.priority.unwrap_or_default() == Priority::MIN;

@@ -121,7 +121,7 @@ fn a_job_is_asked_for_one_step_at_a_time() {
     check("", Never, "NEW nothing/nothing");
     check("validate", Never, "DEPEND depend/depend");
     check("validate dependency-add", Never, "DEPEND nothing/nothing");
-    check("validate depend", Never, "PRIORITY priority/priority");
+    check("validate depend", Never, "PRIORITY Rank/Rank");
     check("validate depend priority", Never, "SCHED Enqueue/Enqueue");
     let run = "validate depend priority alloc";
     check(run, Never, "RUN Start/nothing");

@@ -2,17 +2,22 @@
 //!
 //! A job that is known already is not taken twice: job-ingest asks again when it does not
 //! know what became of its request.
+//!
+//! Policies are asked after `submit` was told to listeners and before anything is stored: of a
+//! job that is rejected nothing is.
 
 use std::rc::Rc;
 
 use node::{Cx, Peer, Reply};
-use proto::data::Jobspec;
 use proto::data::job::{SubmitFlags, Urgency};
+use proto::data::{JobId, Jobspec};
 use proto::job_manager::{JobEvent, Submit, SubmitJob, Submitted};
 
 use crate::JobManager;
-use crate::job::Job;
+use crate::job::{ADMITTING, Job};
 use crate::joblog::Record;
+use crate::limits::REJECTION_BYTES_MAX;
+use crate::policy::{Asked, Look, Policies};
 use crate::state::Life;
 
 pub(crate) fn submit(
@@ -29,7 +34,7 @@ pub(crate) fn submit(
             continue;
         }
         if let Err(refusal) = admit(core, cx, job) {
-            answer.errors.push((id, refusal));
+            answer.errors.push((id, cut(refusal)));
         }
     }
     core.run(cx);
@@ -38,18 +43,11 @@ pub(crate) fn submit(
 
 /// Takes one job, or says why not.
 fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Result<(), String> {
+    let id = job.id;
     let urgency = Urgency::new(job.urgency).map_err(|error| error.to_string())?;
     let jobspec = Jobspec::decode(job.jobspec.as_str()).map_err(|error| error.to_string())?;
     if let Some(refusal) = core.queue.refusal(jobspec.queue()) {
         return Err(refusal);
-    }
-    // Schemes of dependencies have no one to look after them yet.
-    if let Some((n, dependency)) = jobspec.dependencies().iter().enumerate().next() {
-        let scheme = dependency.get("scheme").and_then(|scheme| scheme.as_str());
-        return Err(match scheme {
-            Some(scheme) => format!("dependency scheme \"{scheme}\" not supported"),
-            None => format!("dependency[{n}] missing string scheme"),
-        });
     }
     let event = JobEvent::Submit {
         userid: job.userid,
@@ -62,15 +60,90 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
         .map_err(|error| error.to_string())?;
     let life = Life::begin(&event, job.t_submit).ok_or_else(String::new)?;
     let line = entry.encode();
-    core.batch.record(Record::Submitted(job.id.0));
-    core.batch.append(job.id, &line);
-    let mut new = Job::new(job.id, life, line.clone(), Rc::new(job.jobspec), None);
-    new.hold = core.batch.number();
+    let mut new = Job::new(id, life, line.clone(), Rc::new(job.jobspec), None);
+    new.hold = ADMITTING;
     // What happens from now on is not in the past of those who listen already.
     new.since = core.journal.count() + 1;
     core.journal.tell(cx, &new, event.name(), &line, true);
-    core.waits.begun(&new);
     core.jobs.add(new);
-    core.post(cx, job.id, &JobEvent::Validate);
-    Ok(())
+    let asked = ask_policies(core, cx, id, &jobspec);
+    match asked {
+        Ok(()) => accept(core, cx, id),
+        Err(_) => reject(core, cx, id),
+    }
+    asked
+}
+
+fn ask_policies(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    id: JobId,
+    jobspec: &Jobspec,
+) -> Result<(), String> {
+    type Ask<'a> = &'a dyn Fn(&mut Policies, &Look<'_>, Asked<'_>) -> Result<(), String>;
+    let mut ask = |ask: Ask<'_>| {
+        let asked = core.ask_policies(cx, |policies, look| match look.jobs.active(id) {
+            Some(job) => ask(policies, look, Asked { job, jobspec }),
+            None => Ok(()),
+        });
+        core.apply_wants(cx);
+        asked
+    };
+    ask(&|policies, look, job| policies.create(look, job))?;
+    ask(&|policies, look, job| policies.validate(look, job))?;
+    match jobspec.system("dependencies") {
+        None => {}
+        Some(serde_json::Value::Array(all)) => {
+            for (n, dependency) in all.iter().enumerate() {
+                ask(&|policies, look, job| policies.depend(look, job, n, dependency))?;
+            }
+        }
+        Some(_) => return Err("dependencies object must be an array".to_owned()),
+    }
+    ask(&|policies, look, job| {
+        policies.accepted(look, job);
+        Ok(())
+    })
+}
+
+fn accept(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
+    core.post(cx, id, &JobEvent::Validate);
+    let Some(job) = core.jobs.active_mut(id) else {
+        return;
+    };
+    core.batch.record(Record::Submitted(id.0));
+    core.batch.append(id, &job.log);
+    job.hold = core.batch.number();
+    core.waits.begun(job);
+}
+
+fn reject(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
+    core.post(cx, id, &JobEvent::Invalidate);
+    core.jobs.remove(id);
+    core.ask_policies(cx, |policies, look| policies.gone(look, id));
+    core.apply_wants(cx);
+}
+
+/// A sentence of at most [`REJECTION_BYTES_MAX`] bytes; `+` stands for what is missing.
+fn cut(mut text: String) -> String {
+    if text.len() > REJECTION_BYTES_MAX {
+        let mut ends = (0..REJECTION_BYTES_MAX).rev();
+        let end = ends.find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+        text.push('+');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_long_sentence_is_cut_and_says_so() {
+        let check = |text: String, expect: String| assert_eq!(cut(text), expect);
+        check("x".repeat(159), "x".repeat(159));
+        check("x".repeat(160), "x".repeat(158) + "+");
+        check("ü".repeat(80), "ü".repeat(79) + "+");
+    }
 }

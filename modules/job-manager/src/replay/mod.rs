@@ -297,6 +297,7 @@ impl JobManager {
         tracing::info!("restart: {n_jobs} jobs");
         tracing::info!("restart: {} running jobs", self.jobs.n_running());
         self.stamps.note(self.jobs.last_timestamp());
+        self.tell_policies(cx);
         let active: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
         for id in active {
             let state = self.jobs.active(id).map(|job| job.life.state);

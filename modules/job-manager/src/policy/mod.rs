@@ -1,0 +1,228 @@
+//! What a site may have its own way: each behaviour of the job manager that is not the life
+//! of a job itself is a [`Policy`], one file each (protocol/11 section 15 has the points at
+//! which one is asked).
+//!
+//! A policy never changes the core. It looks ([`Look`]), keeps what it needs in its own
+//! struct, and says what it wants ([`Wants`]): effects as data, applied by the core once the
+//! policy has returned. So a policy needs no core in its tests, and nothing is called from
+//! within itself.
+//!
+//! **To add one:** write `policy/NAME.rs` with a struct that implements [`Policy`], declare the
+//! module here, and add a line to [`registry::builtin`]. Say in [`Policy::hears`] at which points it
+//! is asked: one that it does not name costs nothing.
+//!
+//! Read on in `registry.rs` (which are there, in which order) and `wants.rs` (what they may
+//! want); then in any of the others.
+
+mod priority;
+pub mod registry;
+mod restart;
+mod wants;
+
+use std::ops::BitOr;
+
+use node::Now;
+use proto::data::job::{Priority, State};
+use proto::data::{JobId, Jobspec};
+use proto::job_manager::JobEvent;
+use proto::{Object, Refusal};
+use serde_json::{Map, Value};
+
+use crate::job::Job;
+use crate::jobs::Jobs;
+
+pub use registry::Policies;
+pub use wants::{Want, Wants};
+
+/// Points at which a policy is asked, as a set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Points(u16);
+
+impl Points {
+    /// None.
+    pub const NONE: Points = Points(0);
+    /// [`Policy::create`].
+    pub const CREATE: Points = Points(1);
+    /// [`Policy::validate`].
+    pub const VALIDATE: Points = Points(1 << 1);
+    /// [`Policy::accepted`].
+    pub const ACCEPTED: Points = Points(1 << 2);
+    /// [`Policy::event`], for events that move a job to another state.
+    pub const STATE: Points = Points(1 << 3);
+    /// [`Policy::event`], for `start`.
+    pub const START: Points = Points(1 << 4);
+    /// [`Policy::event`], for every event.
+    pub const EVENT: Points = Points(1 << 5);
+    /// [`Policy::priority`].
+    pub const PRIORITY: Points = Points(1 << 6);
+    /// [`Policy::update`].
+    pub const UPDATE: Points = Points(1 << 7);
+    /// [`Policy::gone`].
+    pub const GONE: Points = Points(1 << 8);
+    /// [`Policy::purged`].
+    pub const PURGED: Points = Points(1 << 9);
+
+    /// Whether any of `other` is in the set.
+    pub const fn meets(self, other: Points) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+impl BitOr for Points {
+    type Output = Points;
+
+    fn bitor(self, other: Points) -> Points {
+        Points(self.0 | other.0)
+    }
+}
+
+/// What a policy may look at.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// The jobs.
+    pub jobs: &'a Jobs,
+    /// The configuration.
+    pub conf: &'a Object,
+    /// The time.
+    pub now: Now,
+    /// User id of the instance owner.
+    pub owner: u32,
+}
+
+/// A job whose jobspec was read already.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The job.
+    pub job: &'a Job,
+    /// Its jobspec.
+    pub jobspec: &'a Jobspec,
+}
+
+/// What a policy says of a job's priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// Nothing: what another policy says goes, or what it had.
+    Pass,
+    /// It is not known yet: the job waits until a policy wants it ranked again.
+    Unavailable,
+    /// This.
+    Is(Priority),
+}
+
+/// A value that someone wants a jobspec to have.
+#[derive(Clone, Copy)]
+pub struct Update<'a> {
+    /// Its dotted path.
+    pub key: &'a str,
+    /// The new value.
+    pub value: &'a Value,
+    /// User id of who wants it.
+    pub userid: u32,
+    /// Whether that is the instance owner.
+    pub is_owner: bool,
+}
+
+/// What a policy says of an update that it accepts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Accepted {
+    /// The new jobspec need not be validated for it.
+    pub validated: bool,
+    /// The scheduler must be asked whether the new jobspec can be had.
+    pub feasibility: bool,
+    /// Further values to be set, by dotted path.
+    pub updates: Map<String, Value>,
+}
+
+/// One behaviour. Every method but the first two has a body that does nothing.
+///
+/// An error is a sentence for the submitter; an empty one stands for a general one.
+pub trait Policy {
+    /// Its name. Those that are there from the start begin with a dot.
+    fn name(&self) -> &str;
+
+    /// At which points it is asked.
+    fn hears(&self) -> Points;
+
+    /// The schemes of dependencies that it looks after: [`Policy::depend`].
+    fn schemes(&self) -> &[&str] {
+        &[]
+    }
+
+    /// Takes the configuration over: when it is loaded, and whenever it changes. A refusal
+    /// leaves it as it was.
+    fn configure(&mut self, _conf: &Object) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A job came to be: it was submitted, read at a restart, or there when the policy was
+    /// loaded. An error rejects one that was submitted.
+    fn create(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Whether a job may be submitted, or have the jobspec that an update gives it.
+    fn validate(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A job has a dependency of one of [`Policy::schemes`]: at submit, and again after a
+    /// restart. What must be waited for is added with [`Wants::add_dependency`].
+    fn depend(
+        &mut self,
+        _: &Look<'_>,
+        _: Asked<'_>,
+        _dependency: &Map<String, Value>,
+        _: &mut Wants,
+    ) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A job was accepted and its `validate` comes next; or see [`Policy::create`].
+    fn accepted(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) {}
+
+    /// An event was added to a job's log. What the job's new state asks for is done after it.
+    fn event(
+        &mut self,
+        _: &Look<'_>,
+        _: &Job,
+        _: &JobEvent,
+        _from: State,
+        _to: State,
+        _: &mut Wants,
+    ) {
+    }
+
+    /// The priority of a job. The last policy that says one has its way; a user's hold and
+    /// an owner's expedite come before all.
+    fn priority(&mut self, _: &Look<'_>, _: &Job) -> Rank {
+        Rank::Pass
+    }
+
+    /// Whether a value of the jobspec may be changed; `None` for a key that it knows
+    /// nothing of.
+    fn update(
+        &mut self,
+        _: &Look<'_>,
+        _: &Job,
+        _: &Update<'_>,
+    ) -> Option<Result<Accepted, String>> {
+        None
+    }
+
+    /// A job is active no more: it is inactive now, or was rejected.
+    fn gone(&mut self, _: &Look<'_>, _: JobId, _: &mut Wants) {}
+
+    /// An inactive job was forgotten.
+    fn purged(&mut self, _: JobId) {}
+
+    /// The time has come that it wanted to be woken at.
+    fn woken(&mut self, _: &Look<'_>, _: &mut Wants) {}
+
+    /// The answer to a request of its own, under its own number for it.
+    fn answered(&mut self, _: &Look<'_>, _token: u64, _: Result<Object, Refusal>, _: &mut Wants) {}
+
+    /// What it tells of itself.
+    fn query(&self) -> Map<String, Value> {
+        Map::new()
+    }
+}

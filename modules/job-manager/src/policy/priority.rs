@@ -1,0 +1,23 @@
+//! `.priority-default`: a job's priority is its urgency.
+
+use proto::data::job::Priority;
+
+use super::{Look, Points, Policy, Rank};
+use crate::job::Job;
+
+/// The policy.
+pub struct PriorityDefault;
+
+impl Policy for PriorityDefault {
+    fn name(&self) -> &str {
+        ".priority-default"
+    }
+
+    fn hears(&self) -> Points {
+        Points::PRIORITY
+    }
+
+    fn priority(&mut self, _: &Look<'_>, job: &Job) -> Rank {
+        Rank::Is(Priority(job.life.urgency.get().into()))
+    }
+}

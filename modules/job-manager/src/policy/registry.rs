@@ -1,0 +1,318 @@
+//! Which policies there are, in the order in which they were loaded, and asking them. For
+//! each point there is a list of those that hear it, so that the others cost nothing.
+
+use node::TimerId;
+use proto::data::JobId;
+use proto::data::job::State;
+use proto::job_manager::JobEvent;
+use proto::{Object, Refusal};
+use serde_json::Value;
+
+use super::wants::{Want, Wants};
+use super::{Accepted, Asked, Look, Points, Policy, Rank, Update, priority};
+use crate::job::Job;
+use crate::limits::SCHEME_TOPIC_BYTES_MAX;
+
+/// What a policy is made by.
+pub type Make = fn() -> Box<dyn Policy>;
+
+/// Those that are there from the start, in order.
+pub fn builtin() -> Vec<Make> {
+    vec![
+        || Box::new(priority::PriorityDefault),
+        // Their methods are the job manager's own; here are the names to look for.
+        || Box::new(Listed(".history")),
+    ]
+}
+
+/// A name without a behaviour.
+struct Listed(&'static str);
+
+impl Policy for Listed {
+    fn name(&self) -> &str {
+        self.0
+    }
+
+    fn hears(&self) -> Points {
+        Points::NONE
+    }
+}
+
+struct Loaded {
+    /// Never given again: what a policy that was removed still wants finds nobody.
+    number: u64,
+    hears: Points,
+    policy: Box<dyn Policy>,
+    timer: Option<TimerId>,
+}
+
+/// The policies.
+pub struct Policies {
+    loaded: Vec<Loaded>,
+    /// What any of them hears.
+    heard: Points,
+    numbered: u64,
+    wants: Wants,
+}
+
+impl Default for Policies {
+    fn default() -> Self {
+        let mut policies = Policies {
+            loaded: Vec::new(),
+            heard: Points::NONE,
+            numbered: 0,
+            wants: Wants::default(),
+        };
+        for make in builtin() {
+            policies.add(make());
+        }
+        policies
+    }
+}
+
+impl Policies {
+    /// Adds a policy behind all others.
+    pub fn add(&mut self, policy: Box<dyn Policy>) {
+        self.numbered += 1;
+        self.loaded.push(Loaded {
+            number: self.numbered,
+            hears: policy.hears(),
+            policy,
+            timer: None,
+        });
+        self.sum_up();
+    }
+
+    fn sum_up(&mut self) {
+        let all = self.loaded.iter().map(|loaded| loaded.hears);
+        self.heard = all.fold(Points::NONE, |sum, hears| sum | hears);
+    }
+
+    /// Whether anyone hears any of `points`.
+    pub fn hear(&self, points: Points) -> bool {
+        self.heard.meets(points)
+    }
+
+    /// Whether anyone hears this event.
+    pub fn hear_event(&self, event: &JobEvent, from: State, to: State) -> bool {
+        self.hear(points_of(event, from, to))
+    }
+
+    /// Asks each that hears any of `points`, in order.
+    fn each(&mut self, points: Points, mut ask: impl FnMut(&mut dyn Policy, &mut Wants)) {
+        if !self.heard.meets(points) {
+            return;
+        }
+        for loaded in self.loaded.iter_mut().filter(|it| it.hears.meets(points)) {
+            self.wants.by = loaded.number;
+            ask(&mut *loaded.policy, &mut self.wants);
+        }
+    }
+
+    /// The same until one refuses.
+    fn all(
+        &mut self,
+        points: Points,
+        mut ask: impl FnMut(&mut dyn Policy, &mut Wants) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let mut asked = Ok(());
+        self.each(points, |policy, wants| {
+            if asked.is_ok() {
+                asked = ask(policy, wants);
+            }
+        });
+        asked
+    }
+
+    /// Asks the one with this number, if it is still there.
+    fn one(&mut self, number: u64, ask: impl FnOnce(&mut dyn Policy, &mut Wants)) {
+        if let Some(loaded) = self.loaded.iter_mut().find(|it| it.number == number) {
+            self.wants.by = number;
+            ask(&mut *loaded.policy, &mut self.wants);
+        }
+    }
+
+    /// What is wanted and not done yet, one after the other.
+    pub(super) fn next_want(&mut self) -> Option<(u64, Want)> {
+        self.wants.next()
+    }
+
+    /// Where the core says what it wants itself.
+    pub(super) fn wants(&mut self) -> &mut Wants {
+        &mut self.wants
+    }
+
+    /// Takes note of the one timer that a policy has; the one before comes back.
+    pub(super) fn set_timer(&mut self, number: u64, timer: TimerId) -> Option<TimerId> {
+        let loaded = self.loaded.iter_mut().find(|it| it.number == number);
+        loaded?.timer.replace(timer)
+    }
+
+    /// [`Policy::configure`] of all, until one refuses.
+    pub fn configure(&mut self, conf: &Object) -> Result<(), String> {
+        for loaded in &mut self.loaded {
+            let taken = loaded.policy.configure(conf);
+            taken.map_err(|text| match text.is_empty() {
+                true => format!("config rejected by {} jobtap plugin", loaded.policy.name()),
+                false => text,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// [`Policy::create`] of all, until one refuses.
+    pub fn create(&mut self, look: &Look<'_>, asked: Asked<'_>) -> Result<(), String> {
+        let refused = self.all(Points::CREATE, |policy, wants| {
+            policy.create(look, asked, wants)
+        });
+        refused.map_err(or_general)
+    }
+
+    /// [`Policy::validate`] of all, until one refuses.
+    pub fn validate(&mut self, look: &Look<'_>, asked: Asked<'_>) -> Result<(), String> {
+        let refused = self.all(Points::VALIDATE, |policy, wants| {
+            policy.validate(look, asked, wants)
+        });
+        refused.map_err(or_general)
+    }
+
+    /// [`Policy::depend`] of those that look after the scheme of the Nth dependency.
+    pub fn depend(
+        &mut self,
+        look: &Look<'_>,
+        asked: Asked<'_>,
+        n: usize,
+        dependency: &Value,
+    ) -> Result<(), String> {
+        let scheme = dependency.get("scheme").and_then(Value::as_str);
+        let (Some(scheme), Some(dependency)) = (scheme, dependency.as_object()) else {
+            return Err(format!("dependency[{n}] missing string scheme"));
+        };
+        if "job.dependency.".len() + scheme.len() > SCHEME_TOPIC_BYTES_MAX {
+            return Err(format!(
+                "rejecting absurdly long dependency scheme: {scheme}"
+            ));
+        }
+        let mut is_known = false;
+        for loaded in &mut self.loaded {
+            if loaded.policy.schemes().contains(&scheme) {
+                is_known = true;
+                self.wants.by = loaded.number;
+                let taken = loaded
+                    .policy
+                    .depend(look, asked, dependency, &mut self.wants);
+                taken.map_err(|text| match text.is_empty() {
+                    true => "rejected by job-manager dependency plugin".to_owned(),
+                    false => text,
+                })?;
+            }
+        }
+        match is_known {
+            true => Ok(()),
+            false => Err(format!("dependency scheme \"{scheme}\" not supported")),
+        }
+    }
+
+    /// [`Policy::accepted`] of all.
+    pub fn accepted(&mut self, look: &Look<'_>, asked: Asked<'_>) {
+        self.each(Points::ACCEPTED, |policy, wants| {
+            policy.accepted(look, asked, wants);
+        });
+    }
+
+    /// [`Policy::event`] of those that hear this one.
+    pub fn event(&mut self, look: &Look<'_>, job: &Job, event: &JobEvent, from: State, to: State) {
+        self.each(points_of(event, from, to), |policy, wants| {
+            policy.event(look, job, event, from, to, wants);
+        });
+    }
+
+    /// [`Policy::priority`]: that of the last one that says one.
+    pub fn priority(&mut self, look: &Look<'_>, job: &Job) -> Rank {
+        let mut rank = Rank::Pass;
+        self.each(Points::PRIORITY, |policy, _| {
+            match policy.priority(look, job) {
+                Rank::Pass => {}
+                said => rank = said,
+            }
+        });
+        rank
+    }
+
+    /// [`Policy::update`] of those that know the key, until one refuses; `None` if no one
+    /// does.
+    pub fn update(
+        &mut self,
+        look: &Look<'_>,
+        job: &Job,
+        update: &Update<'_>,
+    ) -> Option<Result<Accepted, String>> {
+        let mut all: Option<Result<Accepted, String>> = None;
+        self.each(Points::UPDATE, |policy, _| {
+            if matches!(all, Some(Err(_))) {
+                return;
+            }
+            let Some(said) = policy.update(look, job, update) else {
+                return;
+            };
+            all = Some(said.map(|said| {
+                let mut sum = match all.take() {
+                    Some(Ok(before)) => before,
+                    _ => Accepted::default(),
+                };
+                sum.validated |= said.validated;
+                sum.feasibility |= said.feasibility;
+                sum.updates.extend(said.updates);
+                sum
+            }));
+        });
+        all
+    }
+
+    /// [`Policy::gone`] of all.
+    pub fn gone(&mut self, look: &Look<'_>, id: JobId) {
+        self.each(Points::GONE, |policy, wants| policy.gone(look, id, wants));
+    }
+
+    /// [`Policy::purged`] of all.
+    pub fn purged(&mut self, id: JobId) {
+        self.each(Points::PURGED, |policy, _| policy.purged(id));
+    }
+
+    /// [`Policy::woken`] of one.
+    pub(super) fn woken(&mut self, look: &Look<'_>, number: u64) {
+        self.one(number, |policy, wants| policy.woken(look, wants));
+    }
+
+    /// [`Policy::answered`] of one.
+    pub(super) fn answered(
+        &mut self,
+        look: &Look<'_>,
+        number: u64,
+        token: u64,
+        answer: Result<Object, Refusal>,
+    ) {
+        self.one(number, |policy, wants| {
+            policy.answered(look, token, answer, wants);
+        });
+    }
+}
+
+fn or_general(text: String) -> String {
+    match text.is_empty() {
+        true => "rejected by job-manager plugin".to_owned(),
+        false => text,
+    }
+}
+
+/// At which points an event is heard.
+fn points_of(event: &JobEvent, from: State, to: State) -> Points {
+    let mut points = Points::EVENT;
+    if from != to {
+        points = points | Points::STATE;
+    }
+    if matches!(event, JobEvent::Start) {
+        points = points | Points::START;
+    }
+    points
+}

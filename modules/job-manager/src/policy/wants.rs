@@ -1,0 +1,217 @@
+//! What policies want to be done, and doing it: in the order in which it was wanted, each
+//! effect complete before the next.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use node::Cx;
+use proto::data::JobId;
+use proto::data::job::State;
+use proto::job_manager::JobEvent;
+use proto::{Errno, Object, Payload, Refusal};
+use serde_json::{Map, Value};
+use wire::Message;
+
+use super::{Look, Policies};
+use crate::JobManager;
+use crate::alloc::exception;
+
+/// Does what no other want says.
+pub type Act = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
+
+/// One effect.
+pub enum Want {
+    /// Post an event.
+    Post(JobId, JobEvent),
+    /// Add a dependency, unless the job ever had it.
+    AddDependency(JobId, String),
+    /// Take one away.
+    RemoveDependency(JobId, String),
+    /// Raise an exception in the owner's name.
+    Raise {
+        /// On which job.
+        id: JobId,
+        /// Its type.
+        kind: &'static str,
+        /// 0 ends the job.
+        severity: i64,
+        /// Why.
+        note: String,
+    },
+    /// Merge notes into those of the job and tell listeners.
+    Annotate(JobId, Map<String, Value>),
+    /// Ask for the job's priority again.
+    Rank(JobId),
+    /// Ask for the priority of all pending jobs again.
+    RankAll,
+    /// Wake the policy at this time, in seconds since the epoch; in place of any earlier wish.
+    Wake(f64),
+    /// Ask a service; the answer comes under the policy's own number.
+    Ask {
+        /// The whole topic.
+        topic: String,
+        /// What to ask.
+        payload: Object,
+        /// Its number for it.
+        token: u64,
+    },
+    /// Do this.
+    Act(Act),
+}
+
+/// What was wanted and is not done yet, and by whom.
+#[derive(Default)]
+pub struct Wants {
+    /// The policy that is being asked, by its number.
+    pub(super) by: u64,
+    queue: VecDeque<(u64, Want)>,
+}
+
+impl Wants {
+    /// Wants something.
+    pub fn push(&mut self, want: Want) {
+        self.queue.push_back((self.by, want));
+    }
+
+    /// Wants an event posted.
+    pub fn post(&mut self, id: JobId, event: JobEvent) {
+        self.push(Want::Post(id, event));
+    }
+
+    /// Wants a job to wait for this.
+    pub fn add_dependency(&mut self, id: JobId, description: &str) {
+        self.push(Want::AddDependency(id, description.to_owned()));
+    }
+
+    /// Wants a job to wait for this no more.
+    pub fn remove_dependency(&mut self, id: JobId, description: &str) {
+        self.push(Want::RemoveDependency(id, description.to_owned()));
+    }
+
+    /// Wants an exception raised.
+    pub fn raise(&mut self, id: JobId, kind: &'static str, severity: i64, note: String) {
+        let want = Want::Raise {
+            id,
+            kind,
+            severity,
+            note,
+        };
+        self.push(want);
+    }
+
+    /// Wants to be woken.
+    pub fn wake(&mut self, at: f64) {
+        self.push(Want::Wake(at));
+    }
+
+    /// The next one to be done.
+    pub(super) fn next(&mut self) -> Option<(u64, Want)> {
+        self.queue.pop_front()
+    }
+}
+
+impl JobManager {
+    /// Asks `ask` of the policies.
+    pub(crate) fn ask_policies<T>(
+        &mut self,
+        cx: &Cx<Self>,
+        ask: impl FnOnce(&mut Policies, &Look<'_>) -> T,
+    ) -> T {
+        let look = Look {
+            jobs: &self.jobs,
+            conf: &cx.welcome().conf,
+            now: cx.now(),
+            owner: self.owner,
+        };
+        ask(&mut self.policies, &look)
+    }
+
+    /// Does what policies want, and what they want because of that.
+    pub(crate) fn apply_wants(&mut self, cx: &mut Cx<Self>) {
+        while let Some((by, want)) = self.policies.next_want() {
+            self.apply_want(cx, by, want);
+        }
+    }
+
+    fn apply_want(&mut self, cx: &mut Cx<Self>, by: u64, want: Want) {
+        match want {
+            Want::Post(id, event) => {
+                self.post(cx, id, &event);
+            }
+            Want::AddDependency(id, description) => {
+                let job = self.jobs.active(id);
+                if job.is_some_and(|job| !job.ever_waited_for(&description)) {
+                    self.post(cx, id, &JobEvent::DependencyAdd(description));
+                }
+            }
+            Want::RemoveDependency(id, description) => {
+                let job = self.jobs.active(id);
+                if job.is_some_and(|job| job.life.dependencies.contains(&description)) {
+                    self.post(cx, id, &JobEvent::DependencyRemove(description));
+                }
+            }
+            Want::Raise {
+                id,
+                kind,
+                severity,
+                note,
+            } => {
+                if let Some(event) = exception(cx, kind, severity, note) {
+                    self.post(cx, id, &event);
+                }
+            }
+            Want::Annotate(id, notes) => self.annotate(cx, id, &notes),
+            Want::Rank(id) => self.rank_again(id),
+            Want::RankAll => {
+                let pending: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
+                for id in pending {
+                    self.rank_again(id);
+                }
+            }
+            Want::Wake(at) => self.wake_policy(cx, by, at),
+            Want::Ask {
+                topic,
+                payload,
+                token,
+            } => ask_service(cx, by, &topic, &payload, token),
+            Want::Act(act) => act(self, cx),
+        }
+    }
+
+    fn rank_again(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.active_mut(id)
+            && job.life.state == State::Priority
+        {
+            job.is_unranked = false;
+            self.acting.push_back(id);
+        }
+    }
+
+    fn wake_policy(&mut self, cx: &mut Cx<Self>, by: u64, at: f64) {
+        let after = Duration::try_from_secs_f64((at - cx.now().wall).max(0.0));
+        let timer = cx.timer(after.unwrap_or(FAR), move |core: &mut JobManager, cx| {
+            core.ask_policies(cx, |policies, look| policies.woken(look, by));
+        });
+        if let Some(earlier) = self.policies.set_timer(by, timer) {
+            cx.cancel_timer(earlier);
+        }
+    }
+}
+
+/// Asks a service, which is waited for while it restarts; no such service is an error at once.
+fn ask_service(cx: &mut Cx<JobManager>, by: u64, topic: &str, payload: &Object, token: u64) {
+    let mut message = Message::request(topic, 0);
+    message.set_payload(payload.encode());
+    cx.call_raw(message, move |core, cx, answer| {
+        let answer = answer.and_then(|message| {
+            let answer = Object::decode(message.payload());
+            answer.map_err(|bad| Refusal::new(Errno::EPROTO, bad.to_string()))
+        });
+        core.ask_policies(cx, |policies, look| {
+            policies.answered(look, by, token, answer);
+        });
+    });
+}
+
+/// As far as a timer needs to reach.
+const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
