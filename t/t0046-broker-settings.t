@@ -34,7 +34,9 @@ test_expect_success 'an attribute that is not supported or malformed ends the st
 
 test_expect_success 'a key that is unknown, not supported or malformed ends the start' '
 	refused "kvs.durabilty: unknown key" --conf=kvs.durabilty=power &&
-	refused "policy: not supported in this version" --conf=policy.limits.duration=1h &&
+	refused "systemd: not supported in this version" --conf=systemd.enable=true &&
+	refused "error parsing [policy.limits] config table:" \
+		--conf=policy.limits.duration=soon &&
 	refused "Config file error [tbon]: topo: must be kary:K" --conf=tbon.topo=7 &&
 	refused "Config file error parsing tbon.torpid_max" --conf=tbon.torpid_max=soon
 '
@@ -57,7 +59,7 @@ test_expect_success 'a change that is refused leaves the old configuration every
 		flux config get >after && cmp before after
 	}
 	bad "access.nosuch = true" && bad "kvs.nosuch = 1" && bad "kvs.durability = \"luck\"" &&
-	bad "queues.batch.requires = [\"x\"]" && bad "heartbeat.timeout = \"1s\"" &&
+	bad "queues.batch.requires = [\"x y\"]" && bad "heartbeat.timeout = \"1s\"" &&
 	echo "accounting.x = 1" >conf/new.toml && flux config reload && flux config get accounting.x
 	EOT
 	flux start --config-path=conf sh reload.sh >actual 2>err &&
@@ -65,7 +67,7 @@ test_expect_success 'a change that is refused leaves the old configuration every
 	test_grep "reload: error parsing .access. configuration: nosuch: unknown key" err &&
 	test_grep "reload: error updating kvs: kvs.nosuch: unknown key" err &&
 	test_grep "reload: error updating kvs: kvs.durability: must be process or power" err &&
-	test_grep "batch.requires: not supported in this version" err &&
+	test_grep "error updating job-ingest: error parsing .queues.batch. config table: .requires." err &&
 	test_grep "reload: error updating heartbeat: heartbeat.timeout must be >= 2" err
 '
 

@@ -89,12 +89,20 @@ test_expect_success 'a queue that is not there is named' '
 	test_cmp expect actual
 '
 
-test_expect_success 'limits that nothing would hold are refused, and none is listed' '
-	echo "policy.limits.duration = \"2h\"" >conf.toml &&
-	test_expect_code 1 flux config load conf.toml 2>err &&
-	test_grep "policy: not supported in this version" err &&
-	flux queue list -no "{limits.timelimit} {limits.range.nnodes}" >actual &&
+test_expect_success 'limits are listed, and one that is malformed is refused' '
+	echo "policy.limits.duration = 7200" >conf.toml &&
+	test_expect_code 1 flux config load conf.toml 2>actual &&
+	cat >expect <<-\EOF &&
+	flux-config: load: error updating job-ingest: error parsing [policy.limits] config table: '\''duration'\'' is not a valid FSD
+	EOF
+	test_cmp expect actual &&
+	flux queue list -no "{limits.timelimit!F} {limits.range.nnodes}" >actual &&
 	echo "inf 0-inf" >expect &&
+	test_cmp expect actual &&
+	echo "policy.limits.duration = \"2h\"" >conf.toml &&
+	flux config load conf.toml &&
+	flux queue list -no "{limits.timelimit!F} {limits.range.nnodes}" >actual &&
+	echo "2h 0-inf" >expect &&
 	test_cmp expect actual
 '
 

@@ -6,11 +6,16 @@ use crate::schema::JsonSchema;
 use crate::{Empty, Object, Refusal};
 
 pub mod keys;
+pub mod policy;
+pub mod queues;
 
 mod check;
+mod table;
 
 pub use check::{Complaint, check};
 pub use keys::Key;
+pub use policy::Policy;
+pub use queues::{QueueConf, Queues};
 
 /// Asks for the configuration; as a stream, again after every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -43,12 +43,16 @@ pub enum Form {
     Hosts,
     /// An array of integers.
     Integers,
+    /// An array of texts.
+    Texts,
     /// A table, the rest of which has rows of its own or is checked by its reader.
     Table,
     /// The same, or `true` or `false`.
     TableOrBoolean,
     /// A table, or an array of tables.
     Tables,
+    /// Anything at all.
+    Anything,
 }
 
 impl Form {
@@ -74,9 +78,11 @@ impl Form {
             Form::Ranks => "an idset of ranks".into(),
             Form::Hosts => "a hostlist".into(),
             Form::Integers => "an array of integers".into(),
+            Form::Texts => "an array of texts".into(),
             Form::Table => "a table".into(),
             Form::TableOrBoolean => "a table, true or false".into(),
             Form::Tables => "a table or an array of tables".into(),
+            Form::Anything => "anything".into(),
         }
     }
 
@@ -114,7 +120,9 @@ impl Form {
             Form::Hosts => text
                 .parse::<Hostlist>()
                 .is_ok_and(|hosts| !hosts.is_empty()),
-            Form::Integers | Form::Table | Form::TableOrBoolean | Form::Tables => false,
+            Form::Anything => true,
+            Form::Integers | Form::Texts | Form::Table => false,
+            Form::TableOrBoolean | Form::Tables => false,
         };
         match fits {
             true => Ok(()),
@@ -137,6 +145,8 @@ impl Form {
                 .as_i64()
                 .is_some_and(|number| (1..=64).contains(&number)),
             (Form::Integers, Value::Array(all)) => all.iter().all(Value::is_u64),
+            (Form::Texts, Value::Array(all)) => all.iter().all(Value::is_string),
+            (Form::Anything, _) => true,
             (Form::Table | Form::TableOrBoolean | Form::Tables, Value::Object(_)) => true,
             (Form::TableOrBoolean, Value::Bool(_)) => true,
             (Form::Tables, Value::Array(all)) => all.iter().all(Value::is_object),
@@ -222,6 +232,7 @@ mod tests {
             (Form::Seconds, json!(5.5), json!(-1)),
             (Form::Signal, json!(15), json!(0)),
             (Form::Integers, json!([1, 2]), json!(["1"])),
+            (Form::Texts, json!(["1"]), json!([1])),
             (Form::Table, json!({}), json!([])),
             (Form::TableOrBoolean, json!(true), json!("true")),
             (Form::Tables, json!([{}]), json!([1])),

@@ -57,6 +57,16 @@ impl Key {
         words.try_fold(first, |value, word| value.get(word))
     }
 
+    /// What it is called in its table.
+    pub const fn last_word(&self) -> &'static str {
+        let bytes = self.path.as_bytes();
+        let mut at = bytes.len();
+        while at > 0 && bytes[at - 1] != b'.' {
+            at -= 1;
+        }
+        self.path.split_at(at).1
+    }
+
     /// Its value in the type of its reader.
     ///
     /// # Errors
@@ -178,6 +188,7 @@ tables! {
 use Form as F;
 const COUNT: Form = F::Integer(0, i64::MAX);
 const INT: Form = F::Integer(i64::MIN, i64::MAX);
+const SIZE: Form = F::Integer(-1, i64::MAX);
 
 keys! {
     ACCESS_ALLOW_GUEST_USER = "access.allow-guest-user", F::Boolean, "false",
@@ -306,14 +317,38 @@ keys! {
         "Versions of the KVS after which flux shutdown offers to collect garbage.";
 
     #[unsupported] MODULES = "modules", F::Table, "", "Which modules are loaded, and how.";
-    #[unsupported] POLICY = "policy", F::Table, "", "Limits and defaults of jobs.";
+    POLICY_DEFAULT_DURATION = "policy.jobspec.defaults.system.duration", F::Duration, "",
+        "Time limit of jobs that do not say; 0 is none.";
+    POLICY_DEFAULT_QUEUE = "policy.jobspec.defaults.system.queue", F::Text, "",
+        "Queue of jobs that do not name one.";
+    POLICY_LIMIT_DURATION = "policy.limits.duration", F::Duration, "",
+        "The longest time limit of a job; 0 is no limit.";
+    POLICY_LIMIT_MAX_NNODES = "policy.limits.job-size.max.nnodes", SIZE, "",
+        "Nodes that a job may ask for; -1 is no limit.";
+    POLICY_LIMIT_MAX_NCORES = "policy.limits.job-size.max.ncores", SIZE, "",
+        "Cores that a job may ask for; -1 is no limit.";
+    POLICY_LIMIT_MAX_NGPUS = "policy.limits.job-size.max.ngpus", SIZE, "",
+        "GPUs that a job may ask for; -1 is no limit.";
+    POLICY_LIMIT_MIN_NNODES = "policy.limits.job-size.min.nnodes", SIZE, "",
+        "Nodes that a job must ask for; -1 is no limit.";
+    POLICY_LIMIT_MIN_NCORES = "policy.limits.job-size.min.ncores", SIZE, "",
+        "Cores that a job must ask for; -1 is no limit.";
+    POLICY_LIMIT_MIN_NGPUS = "policy.limits.job-size.min.ngpus", SIZE, "",
+        "GPUs that a job must ask for; -1 is no limit.";
+    POLICY_ALLOW_USER = "policy.access.allow-user", F::Texts, "",
+        "Names of users who may submit; if no list is set, everybody may.";
+    POLICY_ALLOW_GROUP = "policy.access.allow-group", F::Texts, "",
+        "Names of groups whose members may submit.";
+    POLICY_SCHEDULER = "policy.scheduler", F::Anything, "",
+        "Settings of a scheduler other than ours: kept as they are.";
 
-    QUEUES = "queues.*", F::Table, "", "A queue of this name is listed.";
-    QUEUES_PARENT = "queues.*.parent", F::Text, "", "The queue that this one is a part of.";
-    #[unsupported] QUEUES_REQUIRES = "queues.*.requires", F::Table, "",
+    QUEUES = "queues.*", F::Table, "", "A queue of this name.";
+    QUEUES_PARENT = "queues.*.parent", F::Text, "",
+        "The queue that this one is a part of: its jobs run on the nodes of that one.";
+    QUEUES_REQUIRES = "queues.*.requires", F::Texts, "",
         "Properties of the nodes of the queue.";
-    #[unsupported] QUEUES_POLICY = "queues.*.policy", F::Table, "",
-        "Limits and defaults of the jobs of the queue.";
+    QUEUES_POLICY = "queues.*.policy", F::Table, "",
+        "What differs from [policy] in the queue; it has the same keys but for the default queue.";
 
     RESOURCE_PATH = "resource.path", F::Text, "", "File with the resources as R (RFC 20).";
     RESOURCE_CONFIG = "resource.config", F::Tables, "",

@@ -1,0 +1,420 @@
+//! `[policy]` and `[queues.NAME.policy]`: limits and defaults of jobs, and who may submit
+//! (RFC 33, protocol/25 section 3).
+
+use serde_json::Value;
+
+use super::keys;
+use super::table::Table;
+use crate::data::Fsd;
+use crate::data::shape::mismatch;
+use crate::{Object, Refusal};
+
+/// A policy as it is configured: `None` is what is not set.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Policy {
+    /// What jobs get that do not say.
+    pub defaults: Defaults,
+    /// What jobs may ask for.
+    pub limits: Limits,
+    /// Who may submit.
+    pub access: Access,
+}
+
+/// What jobs get that do not say.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Defaults {
+    /// The time limit; 0 is none.
+    pub duration: Option<Fsd>,
+    /// The queue; never set in the policy of a queue.
+    pub queue: Option<String>,
+}
+
+/// What jobs may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// The longest time limit; 0 and infinite are no limit.
+    pub duration: Option<Fsd>,
+    /// The largest size.
+    pub max: Sizes,
+    /// The smallest size.
+    pub min: Sizes,
+}
+
+/// Limits of the size of a job; -1 is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Nodes.
+    pub nnodes: Option<i64>,
+    /// Cores.
+    pub ncores: Option<i64>,
+    /// GPUs.
+    pub ngpus: Option<i64>,
+}
+
+/// Who may submit: the users of one list and the members of the groups of the other, and
+/// everybody if there is neither. The instance owner always may.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Names of users.
+    pub users: Option<Vec<String>>,
+    /// Names of groups.
+    pub groups: Option<Vec<String>>,
+}
+
+/// The keys of a policy.
+const KEYS: [&str; 4] = [JOBSPEC, LIMITS, ACCESS, keys::POLICY_SCHEDULER.last_word()];
+const JOBSPEC: &str = "jobspec";
+const LIMITS: &str = "limits";
+const ACCESS: &str = "access";
+
+impl Policy {
+    /// Reads `[policy]`.
+    ///
+    /// # Errors
+    /// EINVAL with the first thing that is wrong in it.
+    pub fn parse(conf: &Object) -> Result<Policy, Refusal> {
+        match conf.0.get("policy") {
+            Some(policy) => Policy::read("policy", policy),
+            None => Ok(Policy::default()),
+        }
+    }
+
+    /// Reads the policy that stands under `path`.
+    pub(super) fn read(path: &str, policy: &Value) -> Result<Policy, Refusal> {
+        let table = Table::open(path.to_owned(), policy, &KEYS)?;
+        Ok(Policy {
+            defaults: Defaults::read(&table)?,
+            limits: Limits::read(&table)?,
+            access: Access::read(&table)?,
+        })
+    }
+}
+
+impl Defaults {
+    fn read(policy: &Table<'_>) -> Result<Defaults, Refusal> {
+        let (duration, queue) = (
+            keys::POLICY_DEFAULT_DURATION.last_word(),
+            keys::POLICY_DEFAULT_QUEUE.last_word(),
+        );
+        let system = match policy.named(JOBSPEC, &["defaults"])? {
+            None => None,
+            Some(jobspec) => match jobspec.inner("defaults", &["system"])? {
+                None => None,
+                Some(defaults) => defaults.inner("system", &[duration, queue])?,
+            },
+        };
+        let Some(system) = system else {
+            return Ok(Defaults::default());
+        };
+        Ok(Defaults {
+            duration: read_duration(&system, duration, "defaults.system.duration")?,
+            queue: match system.get(queue) {
+                None => None,
+                Some(Value::String(queue)) => Some(queue.clone()),
+                Some(_) => return Err(system.fail("'defaults.system.queue' is not a string")),
+            },
+        })
+    }
+}
+
+impl Limits {
+    fn read(policy: &Table<'_>) -> Result<Limits, Refusal> {
+        let duration = keys::POLICY_LIMIT_DURATION.last_word();
+        let Some(limits) = policy.named(LIMITS, &[duration, "job-size"])? else {
+            return Ok(Limits::default());
+        };
+        let mut read = Limits {
+            duration: read_duration(&limits, duration, duration)?,
+            ..Limits::default()
+        };
+        // Complaints name what is in `job-size` without it.
+        if let Some(size) = limits.inner("job-size", &["max", "min"])? {
+            read.max = Sizes::read(&size, "max")?;
+            read.min = Sizes::read(&size, "min")?;
+        }
+        Ok(read)
+    }
+
+    /// What is set here, and what is not as it is in `other`.
+    #[must_use]
+    pub fn or(&self, other: &Limits) -> Limits {
+        Limits {
+            duration: self.duration.or(other.duration),
+            max: self.max.or(&other.max),
+            min: self.min.or(&other.min),
+        }
+    }
+
+    /// The longest time limit in seconds, if there is one.
+    pub fn duration_max(&self) -> Option<Fsd> {
+        let duration = self.duration?;
+        (duration > Fsd::ZERO && !duration.is_infinite()).then_some(duration)
+    }
+
+    /// Whether the size of a job is limited in any way.
+    pub fn has_sizes(&self) -> bool {
+        let limited = |sizes: &Sizes| sizes.all().iter().any(|(_, limit)| limit.is_some());
+        limited(&self.max) || limited(&self.min)
+    }
+}
+
+impl Sizes {
+    fn read(size: &Table<'_>, key: &str) -> Result<Sizes, Refusal> {
+        let (nnodes, ncores, ngpus) = (
+            keys::POLICY_LIMIT_MAX_NNODES.last_word(),
+            keys::POLICY_LIMIT_MAX_NCORES.last_word(),
+            keys::POLICY_LIMIT_MAX_NGPUS.last_word(),
+        );
+        let Some(table) = size.named(key, &[nnodes, ncores, ngpus])? else {
+            return Ok(Sizes::default());
+        };
+        let read = |key: &str| -> Result<Option<i64>, Refusal> {
+            let Some(value) = table.get(key) else {
+                return Ok(None);
+            };
+            match value.as_i64() {
+                None => Err(table.fail(&mismatch("integer", value))),
+                Some(number) if number < -1 => Err(table.fail("values must be >= -1")),
+                Some(number) => Ok(Some(number)),
+            }
+        };
+        Ok(Sizes {
+            nnodes: read(nnodes)?,
+            ncores: read(ncores)?,
+            ngpus: read(ngpus)?,
+        })
+    }
+
+    fn or(&self, other: &Sizes) -> Sizes {
+        Sizes {
+            nnodes: self.nnodes.or(other.nnodes),
+            ncores: self.ncores.or(other.ncores),
+            ngpus: self.ngpus.or(other.ngpus),
+        }
+    }
+
+    /// Each limit by its name, in the order in which they are checked; `None` is no limit.
+    pub fn all(&self) -> [(&'static str, Option<u64>); 3] {
+        let limit = |set: Option<i64>| set.and_then(|set| u64::try_from(set).ok());
+        [
+            (
+                keys::POLICY_LIMIT_MIN_NNODES.last_word(),
+                limit(self.nnodes),
+            ),
+            (
+                keys::POLICY_LIMIT_MIN_NCORES.last_word(),
+                limit(self.ncores),
+            ),
+            (keys::POLICY_LIMIT_MIN_NGPUS.last_word(), limit(self.ngpus)),
+        ]
+    }
+}
+
+impl Access {
+    fn read(policy: &Table<'_>) -> Result<Access, Refusal> {
+        let (users, groups) = (
+            keys::POLICY_ALLOW_USER.last_word(),
+            keys::POLICY_ALLOW_GROUP.last_word(),
+        );
+        let Some(table) = policy.named(ACCESS, &[users, groups])? else {
+            return Ok(Access::default());
+        };
+        let read = |key: &str| table.texts(key, &format!("'{key}' must be a string array"));
+        Ok(Access {
+            users: read(users)?,
+            groups: read(groups)?,
+        })
+    }
+
+    /// What is set here, and what is not as it is in `other`.
+    #[must_use]
+    pub fn or(&self, other: &Access) -> Access {
+        Access {
+            users: self.users.clone().or_else(|| other.users.clone()),
+            groups: self.groups.clone().or_else(|| other.groups.clone()),
+        }
+    }
+}
+
+/// A duration of RFC 23, which is a text.
+fn read_duration(table: &Table<'_>, key: &str, shown: &str) -> Result<Option<Fsd>, Refusal> {
+    let Some(value) = table.get(key) else {
+        return Ok(None);
+    };
+    let duration = value.as_str().and_then(|text| text.parse().ok());
+    let fail = || table.fail(&format!("'{shown}' is not a valid FSD"));
+    duration.map(Some).ok_or_else(fail)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What is read of a policy, or the text of the refusal behind the words that all have.
+    fn check(policy: Value, expect: Result<Policy, &str>) {
+        let conf = json!({ "policy": policy });
+        let conf = Object(conf.as_object().cloned().unwrap_or_default());
+        let read = Policy::parse(&conf).map_err(|refusal| refusal.to_string());
+        let read = read.map_err(|text| {
+            let text = text.strip_prefix("error parsing ");
+            text.unwrap_or_default().replace(" config table:", "")
+        });
+        assert_eq!(read, expect.map_err(str::to_owned), "{:?}", conf.0);
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        check(json!({}), Ok(Policy::default()));
+        check(
+            json!({
+                "jobspec": {"defaults": {"system": {"duration": "1h", "queue": "batch"}}},
+                "limits": {"duration": "0", "job-size": {
+                    "max": {"nnodes": 4, "ncores": -1}, "min": {"ngpus": 0}}},
+                "access": {"allow-user": ["alice", "bob"], "allow-group": []},
+                "scheduler": {"any": ["thing"]}
+            }),
+            Ok(Policy {
+                defaults: Defaults {
+                    duration: Some(Fsd::from_whole_secs(3600)),
+                    queue: Some("batch".to_owned()),
+                },
+                limits: Limits {
+                    duration: Some(Fsd::ZERO),
+                    max: Sizes {
+                        nnodes: Some(4),
+                        ncores: Some(-1),
+                        ngpus: None,
+                    },
+                    min: Sizes {
+                        ngpus: Some(0),
+                        ..Sizes::default()
+                    },
+                },
+                access: Access {
+                    users: Some(vec!["alice".to_owned(), "bob".to_owned()]),
+                    groups: Some(Vec::new()),
+                },
+            }),
+        );
+    }
+
+    #[test]
+    fn keys_that_nobody_knows_are_named() {
+        for (policy, expect) in [
+            (
+                json!({"foo": 1, "limits": {}, "bar": 2}),
+                "[policy] 2 object item(s) left unpacked: foo, bar",
+            ),
+            (
+                json!({"jobspec": {"foo": 1}}),
+                "[policy.jobspec] 1 object item(s) left unpacked: foo",
+            ),
+            (
+                json!({"jobspec": {"defaults": {"foo": 1}}}),
+                "[policy.jobspec] 1 object item(s) left unpacked: foo",
+            ),
+            (
+                json!({"jobspec": {"defaults": {"system": {"bank": "x"}}}}),
+                "[policy.jobspec] 1 object item(s) left unpacked: bank",
+            ),
+            (
+                json!({"limits": {"foo": 1}}),
+                "[policy.limits] 1 object item(s) left unpacked: foo",
+            ),
+            (
+                json!({"limits": {"job-size": {"foo": 1}}}),
+                "[policy.limits] 1 object item(s) left unpacked: foo",
+            ),
+            (
+                json!({"limits": {"job-size": {"max": {"foo": 1}}}}),
+                "[policy.limits.max] 1 object item(s) left unpacked: foo",
+            ),
+            (
+                json!({"access": {"foo": 1}}),
+                "[policy.access] 1 object item(s) left unpacked: foo",
+            ),
+        ] {
+            check(policy, Err(expect));
+        }
+    }
+
+    #[test]
+    fn values_of_another_form_are_refused() {
+        let system =
+            |key: &str, value: Value| json!({"jobspec": {"defaults": {"system": {key: value}}}});
+        let duration = "[policy.jobspec] 'defaults.system.duration' is not a valid FSD";
+        check(system("duration", json!("soon")), Err(duration));
+        check(system("duration", json!(60)), Err(duration));
+        check(
+            system("queue", json!(1)),
+            Err("[policy.jobspec] 'defaults.system.queue' is not a string"),
+        );
+        let limit = |key: &str, value: Value| json!({"limits": {key: value}});
+        let duration = "[policy.limits] 'duration' is not a valid FSD";
+        check(limit("duration", json!("-1")), Err(duration));
+        check(limit("duration", json!(3600)), Err(duration));
+        let size = |key: &str, value: Value| limit("job-size", json!({key: value}));
+        check(
+            size("max", json!({"nnodes": -2})),
+            Err("[policy.limits.max] values must be >= -1"),
+        );
+        check(
+            size("min", json!({"ngpus": "1"})),
+            Err("[policy.limits.min] Expected integer, got string"),
+        );
+        for key in ["allow-user", "allow-group"] {
+            for value in [json!("alice"), json!([1])] {
+                let text = format!("[policy.access] '{key}' must be a string array");
+                check(json!({"access": {key: value}}), Err(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn tables_are_tables() {
+        let not = |value: Value, path: &str| {
+            check(
+                value,
+                Err(&format!("[{path}] Expected object, got integer")),
+            );
+        };
+        not(json!(1), "policy");
+        not(json!({"jobspec": 1}), "policy.jobspec");
+        not(json!({"jobspec": {"defaults": 1}}), "policy.jobspec");
+        not(
+            json!({"jobspec": {"defaults": {"system": 1}}}),
+            "policy.jobspec",
+        );
+        not(json!({"limits": 1}), "policy.limits");
+        not(json!({"limits": {"job-size": 1}}), "policy.limits");
+        not(
+            json!({"limits": {"job-size": {"min": 1}}}),
+            "policy.limits.min",
+        );
+        not(json!({"access": 1}), "policy.access");
+    }
+
+    #[test]
+    fn zero_and_minus_one_are_no_limit() {
+        let limits = |text: &str, max: i64| Limits {
+            duration: text.parse().ok(),
+            max: Sizes {
+                nnodes: Some(max),
+                ..Sizes::default()
+            },
+            min: Sizes::default(),
+        };
+        for (limits, duration, sizes) in [
+            (limits("1h", 7), Some("1h"), true),
+            (limits("0", 0), None, true),
+            (limits("infinity", -1), None, false),
+            (Limits::default(), None, false),
+        ] {
+            let shown = limits.duration_max().map(|max| max.to_string());
+            assert_eq!(shown.as_deref(), duration, "{limits:?}");
+            assert_eq!(limits.has_sizes(), sizes, "{limits:?}");
+        }
+    }
+}
