@@ -23,7 +23,6 @@ mod settings;
 mod start;
 mod store;
 mod targets;
-mod topology;
 mod verify;
 mod xml;
 

@@ -9,8 +9,8 @@ use proto::data::{IdSet, JobId, Rset};
 use proto::job_info::{CURRENT, JSON_DECODE, Lookup};
 
 use crate::limits::CPUS_MAX;
-use crate::topology::{Cpu, cores};
 use crate::xml::{Memory, xml};
+use proto::data::cpus::{Cpu, cores};
 
 /// What was found on one machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

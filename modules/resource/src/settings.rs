@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use proto::config::keys;
-use proto::data::rset::Node;
-use proto::data::{Fsd, Hostlist, IdSet, Rset};
+use proto::data::{Fsd, Rset};
 use proto::{Errno, Object, Refusal};
-use serde::Deserialize;
 
 use crate::limits::DISCOVERY_TIMEOUT;
 use crate::verify::{Mode, Verify};
@@ -33,39 +31,13 @@ pub struct Settings {
     pub force_up: bool,
 }
 
-/// `[resource.config]` or `[[resource.config]]`.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    Many(Vec<Entry>),
-    One(Entry),
-}
-
-/// What some hosts have.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Entry {
-    #[serde(default)]
-    hosts: Option<Hostlist>,
-    #[serde(default)]
-    cores: IdSet,
-    #[serde(default)]
-    gpus: IdSet,
-    #[serde(default)]
-    properties: Vec<String>,
-}
-
 impl Settings {
     /// Reads arguments and configuration. `hostname` is what an entry without hosts
     /// means.
     pub fn new(args: &[String], conf: &Object, hostname: &str) -> Result<Settings, Refusal> {
         let config = match keys::RESOURCE_CONFIG.value(conf) {
             None => None,
-            Some(value) => match serde_json::from_value(value.clone()) {
-                Ok(OneOrMany::Many(entries)) => Some(rset(entries, hostname)?),
-                Ok(OneOrMany::One(entry)) => Some(rset(vec![entry], hostname)?),
-                Err(error) => return Err(bad(format!("config: {error}"))),
-            },
+            Some(value) => Some(Rset::of_config(value, hostname).map_err(bad)?),
         };
         let mut settings = Settings {
             path: keys::RESOURCE_PATH.read(conf)?,
@@ -114,40 +86,6 @@ fn discovery_timeout(conf: &Object) -> Result<Option<Duration>, Refusal> {
     };
     let timeout = Duration::try_from_secs_f64(timeout.secs()).ok();
     Ok(timeout.filter(|timeout| !timeout.is_zero()))
-}
-
-/// Entries that name the same host add up.
-fn rset(entries: Vec<Entry>, hostname: &str) -> Result<Rset, Refusal> {
-    let mut order = Hostlist::new();
-    let mut ranks = std::collections::BTreeMap::<String, u32>::new();
-    let mut set = Rset::new();
-    for entry in entries {
-        let own = Hostlist::from_names([hostname]).map_err(|e| bad(e.to_string()))?;
-        let hosts = entry.hosts.unwrap_or(own);
-        let mut with = Vec::new();
-        for host in &hosts {
-            let next = order.len() as u32;
-            let rank = *ranks.entry(host.to_owned()).or_insert(next);
-            if rank == next {
-                order.push(host).map_err(|e| bad(e.to_string()))?;
-            }
-            let mut node = Node::with_cores(host, entry.cores.clone());
-            node.gpus = entry.gpus.clone();
-            set.add_rank(rank, node).map_err(|e| bad(e.to_string()))?;
-            with.push(rank);
-        }
-        let with: IdSet = with.into_iter().collect();
-        for property in &entry.properties {
-            set.add_property(property, &with)
-                .map_err(|e| bad(e.to_string()))?;
-        }
-    }
-    for (_, node) in set.nodes() {
-        if node.cores.is_empty() {
-            return Err(bad(format!("config: host {} has no cores", node.host)));
-        }
-    }
-    Ok(set)
 }
 
 #[cfg(test)]

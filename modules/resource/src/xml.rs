@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use proto::data::IdSet;
 
-use crate::topology::{Cpu, by_place};
+use proto::data::cpus::{Cpu, by_place};
 
 /// A NUMA node.
 #[derive(Debug, Clone)]

@@ -27,6 +27,7 @@ pub mod overlay;
 pub mod ping;
 pub mod pmi;
 pub mod queue;
+pub mod r;
 pub mod resource;
 pub mod restore;
 pub mod run;
@@ -41,6 +42,7 @@ pub mod version;
 
 /// Every sub-command, by name. A new command adds its line here.
 pub const ENTRIES: &[Entry] = &[
+    Entry::of::<r::R>(),
     Entry::of::<broker::Broker>(),
     Entry::of::<cancel::Cancel>(),
     Entry::of::<completion::Completion>(),

@@ -12,6 +12,7 @@ mod jobs_changed;
 mod kvs;
 mod messages;
 mod plain;
+mod r;
 mod resources;
 mod submission;
 

@@ -6,6 +6,7 @@
 
 pub mod blobref;
 pub mod constraint;
+pub mod cpus;
 pub mod dotted;
 pub mod eventlog;
 pub mod fsd;

@@ -2,7 +2,7 @@
 
 mod builtin;
 mod edit;
-mod files;
+pub mod files;
 mod get;
 mod kind;
 

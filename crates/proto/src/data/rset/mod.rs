@@ -1,10 +1,12 @@
 //! Resource sets, "R" version 1 (RFC 20): which cores and GPUs on which ranks.
 //!
-//! Owns the set and its arithmetic; one rank's share is in `node.rs`, the JSON form in `wire.rs`,
-//! checks of property names in `property.rs`. Grouping of like ranks is a matter of printing: here
-//! every rank has its node.
+//! Owns the set and its sums; more arithmetic is in `ops.rs`, one rank's share in `node.rs`, the JSON
+//! form in `wire.rs`, a set in words of the configuration in `config.rs`, checks of property names in
+//! `property.rs`. Grouping of like ranks is a matter of printing: here every rank has its node.
 
+mod config;
 mod node;
+mod ops;
 mod property;
 mod wire;
 
@@ -18,6 +20,7 @@ use super::idset::IdSet;
 use super::limits::{HOST_NAME_BYTES_MAX, RSET_RANKS_MAX};
 
 pub use node::Node;
+pub use ops::RerankError;
 pub use property::{InvalidProperty, check_property};
 
 /// A resource set.
@@ -59,6 +62,9 @@ pub enum RsetError {
     /// A property on a rank that is not in the set.
     #[error("property '{0}' is set on ranks that are not in R")]
     PropertyRanks(String),
+    /// A rank that is not in the set.
+    #[error("rank {0} not found in target resource list")]
+    NoSuchRank(u32),
     /// A property name with a forbidden character.
     #[error(transparent)]
     Property(#[from] InvalidProperty),
@@ -283,11 +289,7 @@ impl fmt::Display for Rset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, (ranks, node)) in self.groups().into_iter().enumerate() {
             let gap = if n > 0 { " " } else { "" };
-            write!(f, "{gap}rank{}/", ranks.bracketed())?;
-            for (k, (kind, ids)) in node.kinds().enumerate() {
-                let comma = if k > 0 { "," } else { "" };
-                write!(f, "{comma}{kind}{}", ids.bracketed())?;
-            }
+            write!(f, "{gap}rank{}/{node}", ranks.bracketed())?;
         }
         Ok(())
     }

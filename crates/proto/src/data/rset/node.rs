@@ -1,6 +1,7 @@
 //! What one rank of a resource set has.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::data::idset::IdSet;
 
@@ -19,6 +20,17 @@ pub struct Node {
 
 /// What two ranks must share to be in one group: the ranges of each kind.
 pub(super) type Children<'a> = Vec<(&'a str, Vec<(u32, u32)>)>;
+
+/// Such as `core[0-3],gpu0`.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, (kind, ids)) in self.kinds().enumerate() {
+            let comma = if n > 0 { "," } else { "" };
+            write!(f, "{comma}{kind}{}", ids.bracketed())?;
+        }
+        Ok(())
+    }
+}
 
 impl Node {
     /// A node with cores only.
@@ -59,6 +71,22 @@ impl Node {
         for (kind, ids) in &more.others {
             self.others.entry(kind.clone()).or_default().add(ids);
         }
+    }
+
+    pub(super) fn intersect(&mut self, other: &Node) {
+        self.cores = self.cores.intersection(&other.cores);
+        self.gpus = self.gpus.intersection(&other.gpus);
+        for (kind, ids) in &mut self.others {
+            let both = other.others.get(kind);
+            *ids = both.map_or_else(IdSet::new, |both| ids.intersection(both));
+        }
+    }
+
+    /// What this node has and another lacks, by name; the host stays.
+    pub fn without(&self, other: &Node) -> Node {
+        let mut rest = self.clone();
+        rest.subtract(other);
+        rest
     }
 
     pub(super) fn subtract(&mut self, taken: &Node) {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use proto::data::IdSet;
+use super::idset::IdSet;
 
 /// One hardware thread.
 #[derive(Debug, Clone)]
