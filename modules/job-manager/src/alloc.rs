@@ -1,9 +1,11 @@
 //! Our half of the allocation protocol (RFC 27, protocol/11 section 7): the queue, the
 //! requests that the scheduler has, and its answers. Requests have no matchtag; answers
-//! are told apart by the job id.
+//! are told apart by the job id. Read on in `alloc/lines.rs` (who waits in which queue).
+
+mod lines;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use node::{Call, Cx, Peer};
@@ -16,7 +18,9 @@ use serde_json::{Map, Value};
 use wire::{Flags, Identity, Kind, Message};
 
 use crate::JobManager;
+use crate::queue::{QueueId, Queues};
 use crate::state::AllocAsk;
+use lines::{Lines, Place};
 
 /// How many requests the scheduler takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +40,17 @@ struct Scheduler {
     mode: Mode,
 }
 
-/// Best first: higher priority, then lower id.
-type Place = (Reverse<Priority>, JobId);
-
 /// Requests for resources.
 #[derive(Debug, Default)]
 pub struct Alloc {
     scheduler: Option<Scheduler>,
     /// How often a scheduler said hello: what was meant for an earlier one is void.
     hellos: u64,
-    queue: BTreeSet<Place>,
+    lines: Lines,
     /// With the scheduler, those taken back and not answered yet too.
-    sent: BTreeMap<JobId, Place>,
-    /// The same by place, without those taken back.
-    waiting: BTreeSet<Place>,
+    sent: BTreeMap<JobId, (Place, QueueId)>,
+    /// How many of them are not taken back.
+    n_waiting: usize,
 }
 
 impl Alloc {
@@ -58,14 +59,19 @@ impl Alloc {
         matches!(&self.scheduler, Some(s) if s.mode != Mode::NotReady)
     }
 
-    /// Jobs in the queue, best first.
-    pub fn queued(&self) -> impl Iterator<Item = JobId> + '_ {
-        self.queue.iter().map(|(_, id)| *id)
+    /// Jobs in the queues that run, best first.
+    pub fn queued(&self, queues: &Queues) -> impl Iterator<Item = JobId> + '_ {
+        self.lines.queued(|queue| queues.runs(queue))
     }
 
-    /// How many jobs are in the queue.
-    pub fn n_queued(&self) -> usize {
-        self.queue.len()
+    /// How many jobs are in the queues that run.
+    pub fn n_queued(&self, queues: &Queues) -> usize {
+        self.lines.n_queued(|queue| queues.runs(queue))
+    }
+
+    fn forget_waiting(&mut self, place: Place, queue: QueueId) {
+        let was_there = self.lines.of(queue).waiting.remove(&place);
+        self.n_waiting -= usize::from(was_there);
     }
 
     /// How many requests the scheduler has.
@@ -74,19 +80,20 @@ impl Alloc {
     }
 
     /// Walks the tables and panics on a request that a job does not know of.
-    pub fn check(&self, ask_of: impl Fn(JobId) -> Option<AllocAsk>) {
-        for (_, id) in &self.queue {
-            assert_eq!(ask_of(*id), Some(AllocAsk::Queued), "{id} is in the queue");
+    pub fn check(&self, ask_of: impl Fn(JobId) -> Option<(AllocAsk, QueueId)>) {
+        let mut n_waiting = 0;
+        for (queue, line) in self.lines.all() {
+            for (_, id) in &line.queued {
+                let expect = Some((AllocAsk::Queued, queue));
+                assert_eq!(ask_of(*id), expect, "{id} is in the queue");
+            }
+            for (_, id) in &line.waiting {
+                assert_eq!(ask_of(*id), Some((AllocAsk::Sent, queue)), "{id} was sent");
+                assert!(self.sent.contains_key(id));
+            }
+            n_waiting += line.waiting.len();
         }
-        for place in &self.waiting {
-            assert_eq!(
-                ask_of(place.1),
-                Some(AllocAsk::Sent),
-                "{} was sent",
-                place.1
-            );
-            assert!(self.sent.contains_key(&place.1));
-        }
+        assert_eq!(self.n_waiting, n_waiting);
     }
 }
 
@@ -122,7 +129,8 @@ impl JobManager {
         if self.alloc.scheduler.take().is_none() {
             return;
         }
-        self.alloc.waiting.clear();
+        self.alloc.lines.clear_waiting();
+        self.alloc.n_waiting = 0;
         for (id, _) in std::mem::take(&mut self.alloc.sent) {
             if let Some(job) = self.jobs.active_mut(id) {
                 job.alloc = AllocAsk::None;
@@ -137,7 +145,8 @@ impl JobManager {
         if let Some(job) = self.jobs.active_mut(id) {
             job.alloc = AllocAsk::Queued;
             let priority = job.life.priority.unwrap_or_default();
-            self.alloc.queue.insert((Reverse(priority), id));
+            let line = self.alloc.lines.of(job.queue);
+            line.queued.insert((Reverse(priority), id));
         }
     }
 
@@ -151,7 +160,7 @@ impl JobManager {
                 // In the queue under the priority that it had then, which is the one it
                 // has: a new one comes only after this.
                 let place = (Reverse(job.life.priority.unwrap_or_default()), id);
-                let was_there = self.alloc.queue.remove(&place);
+                let was_there = self.alloc.lines.of(job.queue).queued.remove(&place);
                 debug_assert!(was_there, "{id} is not where it was queued");
                 job.alloc = AllocAsk::None;
             }
@@ -161,17 +170,58 @@ impl JobManager {
         self.clear_sched_notes(cx, id);
     }
 
+    /// Gets a job out of its line before an event changes its place: it gets in again when
+    /// it is asked what it needs.
+    pub(crate) fn step_out_of_line(&mut self, cx: &mut Cx<Self>, id: JobId, event: &JobEvent) {
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
+        let steps_out = match event {
+            JobEvent::JobspecUpdate(_) => true,
+            JobEvent::Priority(_) => job.alloc == AllocAsk::Queued,
+            _ => false,
+        };
+        if steps_out {
+            self.dequeue(cx, id);
+        }
+    }
+
+    /// Tells the scheduler of a new priority of a job that it has: a job that is held now is
+    /// taken back.
+    pub(crate) fn tell_priority(&mut self, cx: &mut Cx<Self>, id: JobId, priority: Priority) {
+        if self.jobs.active(id).map(|job| job.alloc) != Some(AllocAsk::Sent) {
+            return;
+        }
+        if priority == Priority::MIN {
+            self.take_back(cx, id);
+            return self.clear_sched_notes(cx, id);
+        }
+        if let Some((place, queue)) = self.alloc.sent.get_mut(&id) {
+            let waiting = &mut self.alloc.lines.of(*queue).waiting;
+            waiting.remove(place);
+            *place = (Reverse(priority), id);
+            waiting.insert(*place);
+            let jobs = vec![(id, priority)];
+            send_now(cx, &sched::Prioritize { jobs });
+        }
+    }
+
     fn take_back(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        if let (Some(job), Some(place)) = (self.jobs.active_mut(id), self.alloc.sent.get(&id)) {
+        if let (Some(job), Some(sent)) = (self.jobs.active_mut(id), self.alloc.sent.get(&id)) {
             job.alloc = AllocAsk::Canceling;
-            self.alloc.waiting.remove(place);
+            let (place, queue) = *sent;
+            self.alloc.forget_waiting(place, queue);
             send_now(cx, &sched::Cancel { id });
         }
     }
 
-    /// Takes every request of the queue back from the scheduler, for it was stopped.
-    pub(crate) fn take_all_back(&mut self, cx: &mut Cx<Self>) {
-        let waiting: Vec<JobId> = self.alloc.waiting.iter().map(|(_, id)| *id).collect();
+    /// Takes the requests of queues that do not run back from the scheduler.
+    pub(crate) fn take_stopped_back(&mut self, cx: &mut Cx<Self>) {
+        let lines = self.alloc.lines.all();
+        let stopped =
+            lines.filter(|(queue, line)| !line.waiting.is_empty() && !self.queues.runs(*queue));
+        let waiting = stopped.flat_map(|(_, line)| line.waiting.iter());
+        let waiting: Vec<JobId> = waiting.map(|(_, id)| *id).collect();
         for id in waiting {
             self.take_back(cx, id);
             self.clear_sched_notes(cx, id);
@@ -192,27 +242,26 @@ impl JobManager {
             }) => *limit,
             _ => return,
         };
-        if !self.queue.start {
+        let is_taking_back = self.alloc.sent.len() > self.alloc.n_waiting;
+        if is_taking_back && self.alloc.sent.len() >= limit {
             return;
         }
+        let mut heads = self.alloc.lines.heads(|queue| self.queues.runs(queue));
         while self.alloc.sent.len() < limit
-            && let Some(place) = self.alloc.queue.pop_first()
+            && let Some((place, queue)) = self.alloc.lines.pop(&mut heads)
         {
-            self.send_alloc(cx, place);
+            self.send_alloc(cx, place, queue);
         }
-        let is_taking_back = self.alloc.sent.len() > self.alloc.waiting.len();
-        if let (false, Some(best), Some(worst)) = (
-            is_taking_back,
-            self.alloc.queue.first(),
-            self.alloc.waiting.last(),
-        ) && best.0 < worst.0
+        let is_taking_back = self.alloc.sent.len() > self.alloc.n_waiting;
+        if let (false, Some(best)) = (is_taking_back, heads.first())
+            && let Some((worst, _)) = self.alloc.lines.worst_waiting()
+            && best.0 < worst.0
         {
-            let id = worst.1;
-            self.take_back(cx, id);
+            self.take_back(cx, worst.1);
         }
     }
 
-    fn send_alloc(&mut self, cx: &mut Cx<Self>, place: Place) {
+    fn send_alloc(&mut self, cx: &mut Cx<Self>, place: Place, queue: QueueId) {
         let (Reverse(priority), id) = place;
         let Some(job) = self.jobs.active_mut(id) else {
             return;
@@ -226,8 +275,9 @@ impl JobManager {
             jobspec: RawJson::clone(&job.jobspec),
         };
         let is_debug = job.life.is_debug();
-        self.alloc.sent.insert(id, place);
-        self.alloc.waiting.insert(place);
+        self.alloc.sent.insert(id, (place, queue));
+        self.alloc.lines.of(queue).waiting.insert(place);
+        self.alloc.n_waiting += 1;
         cx.send(untagged(sched::Alloc::TOPIC, request.encode()));
         if is_debug {
             self.emit(cx, id, &debug("debug.alloc-request", None));
@@ -270,8 +320,8 @@ impl JobManager {
 
     /// The scheduler has answered for the last time.
     fn settle_request(&mut self, id: JobId) {
-        if let Some(place) = self.alloc.sent.remove(&id) {
-            self.alloc.waiting.remove(&place);
+        if let Some((place, queue)) = self.alloc.sent.remove(&id) {
+            self.alloc.forget_waiting(place, queue);
         }
         if let Some(job) = self.jobs.active_mut(id) {
             job.alloc = AllocAsk::None;

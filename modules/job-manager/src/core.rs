@@ -16,7 +16,7 @@ use crate::jobs::{Jobs, Slot};
 use crate::journal::Journal;
 use crate::policy::Policies;
 use crate::purge::Limits;
-use crate::queue::Queue;
+use crate::queue::Queues;
 use crate::replay::Replay;
 use crate::waits::Waits;
 
@@ -38,7 +38,8 @@ pub struct JobManager {
     pub(crate) alloc: Alloc,
     pub(crate) exec: Exec,
     pub(crate) waits: Waits,
-    pub(crate) queue: Queue,
+    pub(crate) queues: Queues,
+    pub(crate) stops_queues_on_restart: bool,
     pub(crate) policies: Policies,
     pub(crate) purge_limits: Limits,
     /// While jobs are read at the start.
@@ -59,7 +60,7 @@ impl JobManager {
         let checkpoint = Checkpoint {
             version: 1,
             max_jobid: self.jobs.max_id(),
-            queue: vec![self.queue.checkpoint()],
+            queue: self.queues.checkpoint(),
             log: Some(1),
         };
         if let Ok(text) = serde_json::to_string(&checkpoint) {
@@ -124,7 +125,7 @@ impl JobManager {
     pub(crate) fn check(&self) {
         self.jobs.check();
         self.alloc
-            .check(|id| self.jobs.active(id).map(|job| job.alloc));
+            .check(|id| self.jobs.active(id).map(|job| (job.alloc, job.queue)));
         self.exec
             .check(|id| self.jobs.active(id).map(|job| job.exec));
     }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::joblog::{Blob, Row};
 use crate::limits::JOB_LOG_BYTES_MAX;
+use crate::queue::QueueId;
 use crate::row;
 use crate::state::{AllocAsk, ExecAsk, Life, Refused};
 
@@ -37,6 +38,8 @@ pub struct Job {
     pub r: Option<Rc<RawJson>>,
     /// Notes of the scheduler and of users.
     pub annotations: Map<String, Value>,
+    /// The queue that it is in.
+    pub queue: QueueId,
     /// Its request to the scheduler.
     pub alloc: AllocAsk,
     /// Its request to the execution service.
@@ -65,6 +68,7 @@ impl Job {
             jobspec,
             r,
             annotations: Map::new(),
+            queue: QueueId::ANONYMOUS,
             alloc: AllocAsk::None,
             exec: ExecAsk::Never,
             hold: 0,
@@ -155,6 +159,28 @@ impl Job {
         if let (Ok(()), Ok(r)) = (set, RawJson::of(&r)) {
             self.r = Some(Rc::new(r));
         }
+    }
+
+    /// The name of its queue, from its jobspec.
+    pub fn queue_name(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Jobspec<'a> {
+            #[serde(borrow)]
+            attributes: Option<Attributes<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Attributes<'a> {
+            #[serde(borrow)]
+            system: Option<System<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct System<'a> {
+            #[serde(borrow)]
+            queue: Option<Cow<'a, str>>,
+        }
+        let jobspec: Jobspec<'_> = serde_json::from_str(self.jobspec.as_str()).ok()?;
+        let queue = jobspec.attributes?.system?.queue?;
+        Some(queue.into_owned())
     }
 
     /// When its last event was, in seconds since the epoch.

@@ -31,6 +31,7 @@ mod waits;
 mod tests;
 
 use node::{Cx, Host, Module, Peer, Routes, StreamId};
+use proto::config::{Queues, keys};
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
     AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, Idle, Kill, KillAll,
@@ -77,6 +78,8 @@ impl Host for JobManager {
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         self.configure_policies(conf)?;
         self.purge_limits = purge::Limits::new(conf)?;
+        self.queues.configure(Queues::parse(conf)?);
+        self.take_stopped_back(cx);
         self.run(cx);
         Ok(())
     }
@@ -140,12 +143,16 @@ impl Module for JobManager {
             let text = format!("{unknown}: unknown option");
             return Err(Refusal::new(proto::Errno::EINVAL, text));
         }
+        let conf = &cx.welcome().conf;
+        let stops_queues = keys::JOB_MANAGER_STOP_QUEUES_ON_RESTART.read(conf)?;
         let mut core = JobManager {
             owner: cx.owner(),
-            purge_limits: purge::Limits::new(&cx.welcome().conf)?,
+            purge_limits: purge::Limits::new(conf)?,
+            stops_queues_on_restart: stops_queues.unwrap_or(false),
             ..JobManager::default()
         };
-        core.configure_policies(&cx.welcome().conf)?;
+        core.configure_policies(conf)?;
+        core.queues.configure(Queues::parse(conf)?);
         cx.hold_requests();
         replay::begin(cx);
         Ok(core)

@@ -36,6 +36,7 @@ impl JobManager {
         cx: &mut Cx<Self>,
     ) -> bool {
         let event = &*with_short_note(event);
+        self.step_out_of_line(cx, id, event);
         let entry = match event.entry(self.stamps.next(timestamp)) {
             Ok(entry) => entry,
             Err(error) => {
@@ -58,6 +59,9 @@ impl JobManager {
             return false;
         }
         let to = job.life.state;
+        if matches!(event, JobEvent::JobspecUpdate(_)) {
+            job.queue = self.queues.intern(job.queue_name().as_deref());
+        }
         if is_stored && job.hold != ADMITTING {
             self.batch.append(id, &line);
             if matches!(event, JobEvent::Alloc { .. }) {
@@ -69,8 +73,10 @@ impl JobManager {
             self.jobs.moved(from, to);
             tracing::trace!("job={id} {}: {from}->{to}", event.name());
         }
-        if let JobEvent::ResourceUpdate { expiration } = event {
-            self.tell_expiration(cx, id, *expiration);
+        match event {
+            JobEvent::ResourceUpdate { expiration } => self.tell_expiration(cx, id, *expiration),
+            JobEvent::Priority(priority) => self.tell_priority(cx, id, *priority),
+            _ => {}
         }
         if self.policies.hear_event(event, from, to) {
             self.ask_policies(cx, |policies, look| {

@@ -296,8 +296,8 @@ keys! {
     JOB_MANAGER_INACTIVE_NUM_LIMIT = "job-manager.inactive-num-limit", COUNT, "",
         "Records of at most this many finished jobs are kept.",
         "job-manager.inactive-num-limit: must be >= 0";
-    #[unsupported] JOB_MANAGER_STOP_QUEUES_ON_RESTART = "job-manager.stop-queues-on-restart",
-        F::Boolean, "", "Queues are stopped when the instance starts again.";
+    JOB_MANAGER_STOP_QUEUES_ON_RESTART = "job-manager.stop-queues-on-restart", F::Boolean,
+        "false", "Queues are stopped when the instance starts again.";
     #[unsupported] JOB_MANAGER_PLUGINS = "job-manager.plugins", F::Tables, "",
         "Plugins of the job manager.";
     #[unsupported] JOB_MANAGER_PROLOG = "job-manager.prolog", F::Table, "",

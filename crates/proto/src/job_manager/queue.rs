@@ -58,8 +58,7 @@ pub struct QueueEnable {
     /// Why not. Required then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Every queue.
-    #[serde(default)]
+    /// Every queue. To be said; without effect where `name` is.
     pub all: bool,
 }
 
@@ -74,8 +73,7 @@ pub struct QueueStart {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Every queue.
-    #[serde(default)]
+    /// Every queue. To be said; without effect where `name` is.
     pub all: bool,
     /// Not to be remembered over a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]

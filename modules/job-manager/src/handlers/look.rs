@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::JobManager;
 use crate::job::{Job, Parts};
 use crate::jobs::Slot;
+use crate::state::AllocAsk;
 
 type Cxt<'a> = &'a mut Cx<JobManager>;
 
@@ -26,11 +27,12 @@ pub(crate) fn list(
         0 => usize::MAX,
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
     };
-    let queued = core.alloc.queued().filter_map(|id| core.jobs.active(id));
+    let queued = core.alloc.queued(&core.queues);
+    let queued = queued.filter_map(|id| core.jobs.active(id));
     let others = core
         .jobs
         .all_active()
-        .filter(|job| job.alloc != crate::state::AllocAsk::Queued);
+        .filter(|job| job.alloc != AllocAsk::Queued || !core.queues.runs(job.queue));
     let active = queued.chain(others).map(listed);
     let zombies = core.waits.zombies().cloned();
     Ok(Listed {

@@ -8,15 +8,17 @@ use proto::job_manager::{
 use proto::{Empty, Never};
 
 use crate::JobManager;
-use crate::queue::Queue;
 
 pub(crate) fn queue_list(
-    _: &mut JobManager,
+    core: &mut JobManager,
     _: &mut Cx<JobManager>,
     _: &Peer,
     _: QueueList,
 ) -> Result<Queues, Never> {
-    Ok(Queues { queues: Vec::new() })
+    let names = core.queues.all().filter_map(|id| core.queues.name(id));
+    Ok(Queues {
+        queues: names.map(str::to_owned).collect(),
+    })
 }
 
 pub(crate) fn queue_status(
@@ -25,8 +27,9 @@ pub(crate) fn queue_status(
     _: &Peer,
     request: QueueStatus,
 ) -> Result<QueueState, QueueError> {
-    Queue::is_meant(request.name.as_deref())?;
-    Ok(core.queue.state(core.alloc.is_ready()))
+    let id = core.queues.find(request.name.as_deref())?;
+    let state = core.queues.state(id, core.alloc.is_ready());
+    state.ok_or(QueueError::NameRequired)
 }
 
 pub(crate) fn queue_enable(
@@ -36,13 +39,17 @@ pub(crate) fn queue_enable(
     request: QueueEnable,
     reply: Reply<QueueEnable>,
 ) {
-    if let Err(refusal) = Queue::is_meant(request.name.as_deref()) {
-        return reply.send(cx, Err(refusal));
-    }
     if !request.enable && request.reason.is_none() {
         return reply.send(cx, Err(QueueError::ReasonRequired));
     }
-    core.queue.set_enable(request.enable, request.reason);
+    let meant = match core.queues.meant(request.name.as_deref(), request.all) {
+        Ok(meant) => meant,
+        Err(refusal) => return reply.send(cx, Err(refusal)),
+    };
+    for id in meant {
+        core.queues
+            .set_enable(id, request.enable, request.reason.clone());
+    }
     core.checkpoint();
     core.batch.then(|_, cx| reply.send(cx, Ok(Empty)));
 }
@@ -54,13 +61,17 @@ pub(crate) fn queue_start(
     request: QueueStart,
     reply: Reply<QueueStart>,
 ) {
-    if let Err(refusal) = Queue::is_meant(request.name.as_deref()) {
-        return reply.send(cx, Err(refusal));
-    }
+    let meant = match core.queues.meant(request.name.as_deref(), request.all) {
+        Ok(meant) => meant,
+        Err(refusal) => return reply.send(cx, Err(refusal)),
+    };
     let is_kept = !request.nocheckpoint.unwrap_or(false);
-    core.queue.set_start(request.start, request.reason, is_kept);
+    for id in meant {
+        core.queues
+            .set_start(id, request.start, request.reason.clone(), is_kept);
+    }
     if !request.start {
-        core.take_all_back(cx);
+        core.take_stopped_back(cx);
         core.run(cx);
     }
     core.checkpoint();

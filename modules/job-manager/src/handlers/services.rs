@@ -48,7 +48,7 @@ pub(crate) fn sched_ready(
     };
     core.scheduler_ready(peer, mode);
     Ok(SchedReadyReply {
-        count: core.alloc.n_queued() as u64,
+        count: core.alloc.n_queued(&core.queues) as u64,
     })
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn alloc_query(
 ) -> Result<AllocCounts, HiddenError> {
     cx.check_may_count(peer)?;
     Ok(AllocCounts {
-        queue_length: core.alloc.n_queued() as u64,
+        queue_length: core.alloc.n_queued(&core.queues) as u64,
         alloc_pending: core.alloc.n_sent() as u64,
         running: core.jobs.n_running() as u64,
     })

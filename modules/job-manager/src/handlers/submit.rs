@@ -46,9 +46,9 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
     let id = job.id;
     let urgency = Urgency::new(job.urgency).map_err(|error| error.to_string())?;
     let jobspec = Jobspec::decode(job.jobspec.as_str()).map_err(|error| error.to_string())?;
-    if let Some(refusal) = core.queue.refusal(jobspec.queue()) {
-        return Err(refusal);
-    }
+    let queue = core.queues.find(jobspec.queue());
+    let queue = queue.map_err(|refusal| refusal.to_string())?;
+    core.queues.admits(queue)?;
     let event = JobEvent::Submit {
         userid: job.userid,
         urgency,
@@ -61,6 +61,7 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
     let life = Life::begin(&event, job.t_submit).ok_or_else(String::new)?;
     let line = entry.encode();
     let mut new = Job::new(id, life, line.clone(), Rc::new(job.jobspec), None);
+    new.queue = queue;
     new.hold = ADMITTING;
     // What happens from now on is not in the past of those who listen already.
     new.since = core.journal.count() + 1;

@@ -27,7 +27,6 @@ use crate::JobManager;
 use crate::job::Packed;
 use crate::joblog::{HEAD, HEAD_KEY, LOG_KEY, Record, SEGMENTS_KEY};
 use crate::limits::REPLAY_LOOKUPS_MAX;
-use crate::queue::Queue;
 use log::LogReader;
 use read::{Fetched, KEYS};
 
@@ -259,7 +258,9 @@ impl JobManager {
                 }
                 self.jobs.retire(id, packed);
             }
-            Some(Ok(job)) => {
+            Some(Ok(mut job)) => {
+                let queue = job.queue_name();
+                job.queue = self.queues.intern(queue.as_deref());
                 self.waits.begun(&job);
                 self.jobs.add(job);
             }
@@ -281,7 +282,8 @@ impl JobManager {
         };
         if let Some(checkpoint) = &replay.checkpoint {
             self.jobs.note_id(checkpoint.max_jobid);
-            self.queue = Queue::of(checkpoint);
+            self.queues
+                .restore(&checkpoint.queue, self.stops_queues_on_restart);
         }
         for (id, told) in &replay.unwaited {
             self.waits.read(*id, told);

@@ -22,6 +22,8 @@ node::transcripts! {
     a_job_log_tells_which_jobs_there_are = "job-log",
     a_commit_is_sent_again_when_the_kvs_was_lost = "kvs-lost",
     queues_take_and_run_jobs_or_not = "queue",
+    named_queues_run_their_own_jobs = "queue-named",
+    a_queue_goes_while_jobs_wait_in_it = "queue-goes",
     jobs_are_forgotten = "purge",
     users_change_their_jobs = "urgency-memo",
     a_request_that_comes_again_is_done_once = "again",

@@ -22,6 +22,8 @@ pub struct Stage {
     commit: Option<(u32, Commit)>,
     /// The last commit that was applied.
     once: Option<String>,
+    /// The configuration from the next start on.
+    conf: String,
 }
 
 const JOBSPEC: &str =
@@ -35,6 +37,7 @@ impl Stage {
             kvs: BTreeMap::new(),
             commit: None,
             once: None,
+            conf: "{}".to_owned(),
         };
         stage.said();
         stage.store();
@@ -71,6 +74,7 @@ impl Stage {
             "pass" => self
                 .probe
                 .pass(Duration::from_secs_f64(first.parse().expect("seconds"))),
+            "conf" => rest.clone_into(&mut self.conf),
             "restart" => {
                 let mut said = self.restart();
                 self.probe.settle();
@@ -120,10 +124,13 @@ impl Stage {
             setting("user").unwrap_or("100"),
             setting("urgency").unwrap_or("16"),
         );
-        let (flags, jobspec) = (
-            setting("flags").unwrap_or("0"),
-            setting("jobspec").unwrap_or(JOBSPEC),
-        );
+        let flags = setting("flags").unwrap_or("0");
+        let in_queue = setting("queue").map(|queue| {
+            let queue = format!(r#""system":{{"queue":"{queue}","#);
+            JOBSPEC.replace(r#""system":{"#, &queue)
+        });
+        let jobspec = in_queue.as_deref().or(setting("jobspec"));
+        let jobspec = jobspec.unwrap_or(JOBSPEC);
         let number: u64 = id.parse().expect("a number");
         let key = JobId(number).kvs_key("jobspec");
         self.kvs.insert(key, jobspec.into());
@@ -235,7 +242,7 @@ impl Stage {
     /// The job manager dies and another one starts.
     fn restart(&mut self) -> Vec<String> {
         self.commit = None;
-        self.probe = Probe::start((), &[], "{}").expect("the job manager starts");
+        self.probe = Probe::start((), &[], &self.conf).expect("the job manager starts");
         self.said();
         self.store();
         self.said()
