@@ -3,7 +3,8 @@
 //! One commit is in flight at a time; what comes meanwhile is the next batch. The job
 //! manager may have several. Both steps may be done twice without harm, so each is done
 //! again when the service was lost on the way: the keys hold what they held, and the job
-//! manager takes no job twice.
+//! manager takes no job twice. Unless we end, and not on rank 0: then it is the parent that is
+//! lost, which does not come back.
 
 use std::collections::BTreeMap;
 
@@ -92,6 +93,11 @@ impl JobIngest {
         unlink(cx, refused);
     }
 
+    /// Whether a service that was lost on the way may be there again.
+    fn may_ask_again(&self, cx: &Cx<Self>, error: &Refusal) -> bool {
+        error.errno == Errno::EHOSTUNREACH && (cx.rank() == 0 || !self.is_ending)
+    }
+
     /// Tells all submitters of a batch that it failed, with the number of the error below.
     fn refuse(
         &mut self,
@@ -115,7 +121,7 @@ fn store(cx: &mut Cx<JobIngest>, call: Call<Commit>, jobs: Vec<SubmitJob>, submi
     let again = call.clone();
     cx.call_with(call, move |core, cx, result| match result {
         Ok(_) => core.stored(cx, jobs, submitters),
-        Err(error) if error.errno == Errno::EHOSTUNREACH => store(cx, again, jobs, submitters),
+        Err(error) if core.may_ask_again(cx, &error) => store(cx, again, jobs, submitters),
         Err(error) => {
             core.is_storing = false;
             tracing::error!("KVS commit failed: {error}");
@@ -135,11 +141,14 @@ fn hand_over(
             core.n_handing_over -= 1;
             core.answered(cx, submitters, answer.errors);
         }
-        Err(error) if error.errno == Errno::EHOSTUNREACH => hand_over(cx, again, submitters),
+        Err(error) if core.may_ask_again(cx, &error) => hand_over(cx, again, submitters),
         Err(error) => {
             core.n_handing_over -= 1;
             tracing::error!("job-manager.submit: {error}");
-            unlink(cx, submitters.replies.iter().map(|(id, _)| *id).collect());
+            // One that was lost on the way may have been taken.
+            if error.errno != Errno::EHOSTUNREACH {
+                unlink(cx, submitters.replies.iter().map(|(id, _)| *id).collect());
+            }
             core.refuse(cx, submitters, error.errno, &SubmitError::Submit);
         }
     });

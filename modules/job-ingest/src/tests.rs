@@ -166,6 +166,42 @@ fn a_lost_service_is_asked_again_and_a_missing_one_is_not() {
     assert!(said(&mut probe).contains(&refused.to_owned()));
 }
 
+/// A broker that has lost its parent ends. What was under way has no end then.
+#[test]
+fn on_other_ranks_one_that_ends_asks_nobody_again() {
+    for handed_over in [false, true] {
+        let attrs = [("rank", "1")];
+        let mut probe = Probe::<JobIngest>::start_with((), &[], "{}", &attrs).unwrap();
+        probe.answer("job-ingest.getinfo", 1, Ok(r#"{"timestamp":1}"#));
+        probe.answer("kvs.commit", 2, Ok(STORED));
+        probe.answer("kvs.lookup", 3, Err(Refusal::bare(Errno::ENOENT)));
+        said(&mut probe);
+        submit(&mut probe);
+        said(&mut probe);
+        probe.answer("kvs.commit", 4, Err(lost()));
+        said(&mut probe);
+
+        if handed_over {
+            probe.answer("kvs.commit", 5, Ok(STORED));
+        }
+        probe.request("job-ingest.shutdown", "");
+        said(&mut probe);
+
+        let (asked, text) = match handed_over {
+            false => ("kvs.commit", "KVS commit failed"),
+            true => ("job-manager.submit", "error sending job-manager.submit RPC"),
+        };
+        let tag = 5 + u32::from(handed_over);
+        probe.answer(asked, tag, Err(lost()));
+        let refused = format!("response job-ingest.submit #1 EHOSTUNREACH \"{text}\"");
+        assert_eq!(
+            said(&mut probe),
+            [refused],
+            "and nothing is asked or undone"
+        );
+    }
+}
+
 /// What a commit saves besides jobs.
 fn saved_in(commit: &str) -> String {
     let json = commit.split_once('{').unwrap().1;
