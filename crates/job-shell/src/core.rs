@@ -7,7 +7,7 @@ use std::time::Duration;
 use node::{ChildId, Cx, TimerId};
 use proto::Refusal;
 use proto::data::JobId;
-use proto::job_exec::ShellJob;
+use proto::job_exec::{LostShells, ShellJob};
 use proto::job_manager::Raise;
 use serde_json::{Map, Value};
 
@@ -73,6 +73,8 @@ pub struct JobShell {
     pub(crate) outbox: Outbox,
     /// The other shells, if we lead them.
     pub(crate) others: Others,
+    /// Those that were lost before they were known: at most each of them once.
+    pub(crate) early_lost: Vec<LostShells>,
     /// Barriers among all shells.
     pub(crate) barriers: Barriers,
     /// Where output goes.
@@ -140,6 +142,7 @@ impl JobShell {
             store: Store::default(),
             outbox: Outbox::default(),
             others: Others::default(),
+            early_lost: Vec::new(),
             barriers: Barriers::default(),
             output: Output::default(),
             input: Input::default(),

@@ -81,8 +81,10 @@ impl JobShell {
             self.signal_tasks(cx, signum);
             self.stop_starting(cx, signum);
         }
-        if let Some(lost) = order.lost {
-            self.lost_shells(cx, lost);
+        match order.lost {
+            Some(lost) if self.state() == State::Greeting => self.early_lost.push(lost),
+            Some(lost) => self.lost_shells(cx, lost),
+            None => {}
         }
     }
 
@@ -144,6 +146,9 @@ impl JobShell {
         if self.place.is_leader() {
             self.others = Others::of(self.place.size);
             self.hear(cx);
+            for lost in std::mem::take(&mut self.early_lost) {
+                self.lost_shells(cx, lost);
+            }
         }
         let job = place.and_then(|place| {
             let environment = environment.map_err(JobError::Attribute)?;

@@ -274,6 +274,25 @@ fn a_job_that_is_ended_while_shells_meet_starts_nothing() {
     assert_eq!(other.answers("job-exec.shell-tell", Ok("")), ["exit 1"]);
 }
 
+/// A job of several nodes may lose one before its leading shell knows them all.
+#[test]
+fn a_shell_that_is_lost_before_the_job_is_known_is_not_waited_for() {
+    let play = Play {
+        is_found_late: true,
+        ..play(0)
+    };
+    let mut leader = Stage::start(play);
+    assert_eq!(leader.tell_job(), [""; 0]);
+    let lost = json!({"lost": {"ranks": "1", "severity": 0, "message": ""}, "signal": 15});
+    assert_eq!(leader.order(&lost), [""; 0]);
+    assert_eq!(leader.finds_request(), ["barrier 0"]);
+    let canceled = Refusal::bare(Errno::ECANCELED);
+    assert_eq!(
+        leader.answers("job-exec.shell-barrier", Err(canceled)),
+        ["exit 1"]
+    );
+}
+
 #[test]
 fn a_barrier_is_asked_again_when_job_exec_was_restarted() {
     let mut other = Stage::start(play(1));

@@ -33,6 +33,8 @@ pub struct Play {
     /// of the shell on stage.
     pub nodes: u64,
     pub rank: u64,
+    /// The signed request is found only when the test says so.
+    pub is_found_late: bool,
 }
 
 impl Default for Play {
@@ -47,6 +49,7 @@ impl Default for Play {
             cwd: None,
             nodes: 1,
             rank: 0,
+            is_found_late: false,
         }
     }
 }
@@ -439,12 +442,11 @@ impl Stage {
             | "kvs-watch.lookup" => Some(self.asked_of_others(topic, &payload, tag)),
             "job-manager.kill" => Some(format!("signal to all {}", payload["signum"])),
             "kvs.lookup" => {
-                let env = &self.play.environment;
-                let spec = json!({"attributes": {"system": {"environment": env}}});
-                let request = sign::wrap_none(100, spec.to_string().as_bytes());
                 assert_eq!(payload["key"], JobId(JOB).kvs_key("J"));
-                let found = json!({ "val": Tree::Val(request.into()) }).to_string();
-                self.probe.answer(&topic, tag, Ok(&found));
+                match self.play.is_found_late {
+                    true => self.asked.push((topic, tag)),
+                    false => self.probe.answer(&topic, tag, Ok(&self.request_found())),
+                }
                 None
             }
             "kvs.commit" => {
@@ -457,6 +459,19 @@ impl Stage {
             }
             other => panic!("{other} is not on this stage"),
         }
+    }
+
+    fn request_found(&self) -> String {
+        let env = &self.play.environment;
+        let spec = json!({"attributes": {"system": {"environment": env}}});
+        let request = sign::wrap_none(100, spec.to_string().as_bytes());
+        json!({ "val": Tree::Val(request.into()) }).to_string()
+    }
+
+    /// The signed request of the job is found.
+    pub fn finds_request(&mut self) -> Vec<String> {
+        let found = self.request_found();
+        self.answers("kvs.lookup", Ok(&found))
     }
 
     /// The shell asks something that the test answers.
