@@ -251,6 +251,20 @@ fn words_reach_the_leading_shell_across_the_tree() {
 }
 
 #[test]
+fn words_for_a_leading_shell_whose_node_is_lost_come_back() {
+    let mut forest = Forest::new(7, 2);
+    forest.running("3,6");
+    let said = forest.falls(1);
+    let lost = "0: exception exec 0: node failure on host3 (rank 3)";
+    assert_eq!(said[0], lost);
+    let gone = "6: shell-tell: EPIPE the leading shell has ended";
+    assert_eq!(forest.tell(6, 1, "a"), [gone]);
+    // Those that take its place know nothing of it.
+    assert_eq!(forest.rises(1), [""; 0]);
+    assert_eq!(forest.tell(6, 2, "b"), [gone]);
+}
+
+#[test]
 fn a_job_outlives_the_hands_on_every_rank() {
     for rank in [1, 2, 3] {
         let mut forest = Forest::new(4, 2);

@@ -156,10 +156,16 @@ impl JobExec {
         }
     }
 
-    /// Brings a letter nearer to the leading shell.
+    /// Brings a letter nearer to the leading shell, or back if that is known to be gone: its
+    /// node may be there again, and know nothing of the job.
     pub(crate) fn carry(&mut self, cx: &mut Cx<Self>, id: JobId, letter: Letter) {
         if letter.to == cx.rank() {
             return self.deliver(cx, id, letter);
+        }
+        let part = self.hand.parts.get(&id);
+        if part.is_some_and(|part| part.has_ended(letter.to)) {
+            let receipt = receipt(&letter, Errno::EPIPE.0);
+            return self.bring_back(cx, id, receipt);
         }
         if let Some(link) = self.hand.link_to(letter.to) {
             return self.queue(id, link, |order| order.letters.push(letter));

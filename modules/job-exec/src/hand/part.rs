@@ -75,6 +75,12 @@ impl Part {
         begun.union(&self.unsent).union(&self.awaited)
     }
 
+    /// Whether the shell of a rank of ours has ended.
+    pub fn has_ended(&self, rank: u32) -> bool {
+        let mut active = [&self.running, &self.starting, &self.unsent, &self.awaited].into_iter();
+        self.ranks.contains(rank) && !active.any(|ranks| ranks.contains(rank))
+    }
+
     /// Whether it is known of every shell that it runs, or has ended.
     pub fn is_settled(&self) -> bool {
         self.unsent.is_empty() && self.starting.is_empty() && self.awaited.is_empty()

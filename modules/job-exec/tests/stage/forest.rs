@@ -124,6 +124,17 @@ impl Forest {
         self.run()
     }
 
+    /// They are there again, and know nothing.
+    pub fn rises(&mut self, rank: u32) -> Vec<String> {
+        let mut below = vec![rank];
+        while let Some(rank) = below.pop() {
+            self.dark.remove(&rank);
+            self.starts(rank);
+            below.extend(self.topology.children(rank));
+        }
+        self.run()
+    }
+
     /// Asks for a job on these ranks.
     pub fn ask(&mut self, ranks: &str, exec: &Value) -> Vec<String> {
         self.ask_again(ranks, exec, false)
