@@ -125,7 +125,7 @@ pub const LINK_LINGER_MS: i32 = 2_000;
 pub const LINK_RECONNECT_FIRST_MS: i32 = 50;
 
 /// The longest wait between two attempts, in milliseconds.
-pub const LINK_RECONNECT_LAST_MS: i32 = 2_000;
+pub const LINK_RECONNECT_LAST_MS: i32 = 500;
 
 /// Bytes that are kept for a broker at the other end of a link until it has said that it
 /// has them, or on one host until it has read them. When full, that broker is taken for lost.

@@ -298,6 +298,6 @@ mod tests {
             assert!(parent.connect(now).is_none(), "not before its time");
             now = next;
         }
-        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        assert_eq!(waits, [50, 100, 200, 400, 500, 500, 500, 500]);
     }
 }
