@@ -5,8 +5,8 @@
 //!
 //! What is looked at from outside: who is on a branch that nobody has touched sees no error,
 //! no request hangs, no event is lost on the way, no commit and no job that was acknowledged is
-//! lost or doubled, the two ends of a link agree but for moments, and all are one tree again
-//! when nothing is broken any more.
+//! lost or doubled, a job that fails names the node that it has lost, the two ends of a link
+//! agree but for moments, and all are one tree again when nothing is broken any more.
 //!
 //! Read on in `hosts.rs` (the brokers), `branches.rs` (which ranks are touched, and when),
 //! `ping.rs`, `events.rs`, `commits.rs` and `jobs.rs` (who is at work), `ends.rs` (what brokers say of each
@@ -17,6 +17,7 @@ mod commits;
 mod complaints;
 mod ends;
 mod events;
+mod fates;
 mod hosts;
 mod jobs;
 mod ping;

@@ -108,6 +108,19 @@ impl Branches {
         }
     }
 
+    /// Which ranks were touched after a moment, and when, in seconds before now.
+    pub fn history(&self, since: Instant) -> String {
+        let (book, now) = (self.book(), Instant::now());
+        let ago = |when: &Instant| now.duration_since(*when).as_secs_f64();
+        let closed = book.closed.iter().filter(|(_, _, until)| *until >= since);
+        let closed = closed.map(|(rank, from, until)| {
+            format!("{rank} from -{:.1} s to -{:.1} s", ago(from), ago(until))
+        });
+        let open = book.open.iter();
+        let open = open.map(|(rank, from)| format!("{rank} from -{:.1} s", ago(from)));
+        closed.chain(open).collect::<Vec<_>>().join(", ")
+    }
+
     /// For those who have to find out.
     pub fn describe(&self, hosts: &Hosts) -> String {
         let open: Vec<u32> = self.book().open.keys().copied().collect();

@@ -84,7 +84,11 @@ pub fn watch(fire: &Fire) {
                 Some(what) => {
                     let first = since.entry(child).or_insert(began);
                     if first.elapsed() > DIFFER_MAX {
-                        let complaint = format!("for {:?}: {what}", first.elapsed());
+                        let complaint = format!(
+                            "for {:?}: {what}; touched: {}",
+                            first.elapsed(),
+                            fire.branches.history(*first),
+                        );
                         let mut book = fire.ends.0.lock().unwrap_or_else(PoisonError::into_inner);
                         book.wrong.push(complaint);
                         *first = began;

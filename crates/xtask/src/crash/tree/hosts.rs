@@ -47,6 +47,7 @@ impl Hosts {
             n_started: AtomicU64::new(0),
             complaints: Mutex::default(),
         };
+        std::fs::create_dir(hosts.marks())?;
         let conf = folder.join("conf");
         std::fs::create_dir(&conf)?;
         let cert = folder.join("cert");
@@ -61,7 +62,7 @@ impl Hosts {
              default_bind = \"ipc://{folder}/%h\"\ndefault_connect = \"ipc://{folder}/%h\"\n\
              hosts = [{{ host = \"fake[0-{last}]\" }}]\n\
              [resource]\nnoverify = true\nnorestrict = true\n\
-             [[resource.config]]\nhosts = \"fake0\"\ncores = \"0-3\"\n"
+             [[resource.config]]\nhosts = \"fake[0-{last}]\"\ncores = \"0-3\"\n"
         );
         std::fs::write(conf.join("crash.toml"), text)?;
         Ok(hosts)
@@ -75,6 +76,11 @@ impl Hosts {
     /// Where the broker of a rank listens.
     pub fn uri(&self, rank: u32) -> String {
         format!("local://{}/s{rank}", self.folder.display())
+    }
+
+    /// Where tasks of jobs leave what they have done.
+    pub fn marks(&self) -> PathBuf {
+        self.folder.join("marks")
     }
 
     /// A connection to the broker that runs on a rank now, if one does.
@@ -104,7 +110,6 @@ impl Hosts {
     fn start(&self, rank: u32) -> Result<()> {
         let log = self.folder.join(format!("log{rank}"));
         let log = OpenOptions::new().create(true).append(true).open(log)?;
-        let personality = if rank == 0 { "full" } else { "minimal" };
         let mut command = Command::new(&self.flux);
         command
             .args(["broker", "-Sbroker.rc2_none", "-Slog-stderr-level=6"])
@@ -113,7 +118,6 @@ impl Hosts {
                 "-Stbon.torpid_min=1s",
                 "-Stbon.torpid_max=5s",
             ])
-            .arg(format!("-Sferroflux.personality={personality}"))
             .arg(format!("-Shostname=fake{rank}"))
             .arg(format!("-Slocal-uri={}", self.uri(rank)))
             .arg(format!("--config-path={}/conf", self.folder.display()))

@@ -1,24 +1,29 @@
-//! Programs on every rank that run jobs, which run on rank 0. What was acknowledged is one
-//! inactive job in the end, and no submission has become two.
+//! Programs on every rank that run jobs, which run on one or several ranks. What was
+//! acknowledged is one inactive job in the end, and no submission has become two. A job that
+//! fails has lost a node, and its exception names it; no task runs twice (`fates.rs`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use client::{Call, Handle};
 use proto::data::job::State;
 use proto::data::{JobId, sign};
 use proto::{Errno, Refusal, job_ingest, job_list, job_manager};
 use serde_json::{Value, json};
 
-use super::Fire;
 use super::complaints::Complaints;
+use super::fates::{ATTRS, active, logs_of, what_is_wrong, what_ran_wrong};
 use super::ping::{call, is_excused, is_on_the_way};
+use super::{Fire, SIZE};
 use crate::crash::Tally;
 
 /// Between two jobs of a program.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The most nodes of a job: as many as there are when one of the two large branches is gone.
+const NODES_MAX: u32 = SIZE / 2;
 
 /// What everybody was told.
 #[derive(Default)]
@@ -29,6 +34,9 @@ struct Book {
     /// Submissions by the name of the job, with the id that was acknowledged.
     submissions: BTreeMap<String, Option<JobId>>,
     ended: u64,
+    failed: u64,
+    /// Those whose end did not come in time.
+    late: Vec<JobId>,
     wrong: Complaints,
 }
 
@@ -48,10 +56,12 @@ impl Jobs {
         tally.figure("tree", "submissions", book.submissions.len() as u64);
         tally.figure("tree", "submissions acknowledged", acknowledged);
         tally.figure("tree", "jobs whose end was waited for", book.ended);
+        tally.figure("tree", "jobs that have lost a node", book.failed);
         let kinds = [
             "job requests that failed on untouched branches",
             "job requests that hung",
             "jobs with a wrong end",
+            "jobs whose tasks did not run once",
             "jobs lost or doubled",
         ];
         book.wrong.add_up(kinds, tally);
@@ -71,11 +81,11 @@ pub fn submit(fire: &Fire, rank: u32) {
         while is_of_use && !fire.is_resting() {
             n += 1;
             let began = Instant::now();
-            if let Err(refusal) = run(fire, &mut handle, &format!("tree-{rank}-{n}")) {
-                is_of_use = is_on_the_way(&refusal);
+            if let Err(failure) = run(fire, &mut handle, rank, n) {
+                is_of_use = is_on_the_way(&failure.refusal);
                 // That the own broker is gone is found out by the next request.
                 let since = if is_of_use { began } else { used };
-                complain(fire, rank, since, &refusal);
+                complain(fire, rank, since, &failure);
             }
             used = Instant::now();
             std::thread::sleep(PAUSE);
@@ -83,37 +93,61 @@ pub fn submit(fire: &Fire, rank: u32) {
     }
 }
 
+/// A request of a program that was refused.
+struct Failure {
+    /// Which, and about which job.
+    what: String,
+    refusal: Refusal,
+}
+
 /// Submits a job and waits for its end.
-fn run(fire: &Fire, handle: &mut Handle, name: &str) -> Result<(), Refusal> {
-    fire.jobs.book().submissions.insert(name.to_owned(), None);
-    let spec = jobspec(name).to_string();
+fn run(fire: &Fire, handle: &mut Handle, rank: u32, n: u32) -> Result<(), Failure> {
+    let name = format!("tree-{rank}-{n}");
+    let failed = |what: String| move |refusal| Failure { what, refusal };
+    fire.jobs.book().submissions.insert(name.clone(), None);
+    let nodes = 1 + (rank + n) % NODES_MAX;
+    let spec = jobspec(&name, nodes, &fire.hosts.marks()).to_string();
     let submit = job_ingest::Submit {
         j: sign::wrap_none(rustix::process::getuid().as_raw(), spec.as_bytes()),
         urgency: 16,
         flags: 0,
     };
-    let id = call(handle, Call::new(&submit))?.id;
-    fire.jobs
-        .book()
-        .submissions
-        .insert(name.to_owned(), Some(id));
+    let began = Instant::now();
+    let answer = call(handle, Call::new(&submit)).map_err(failed(format!("submit {name}")))?;
+    let id = answer.id;
+    fire.jobs.book().submissions.insert(name.clone(), Some(id));
     let request = job_list::ListId {
         id: Some(json!(id)),
-        attrs: Some(json!(["success"])),
+        attrs: Some(json!(ATTRS)),
         state: Some(json!(State::Inactive.bit())),
     };
-    let job = call(handle, Call::new(&request))?.job;
-    if json!(job)["success"] != json!(true) {
-        fire.jobs
-            .wrong("jobs with a wrong end", format!("{name}: {job:?}"));
+    let job = match call(handle, Call::new(&request)) {
+        Ok(listed) => listed.job,
+        Err(refusal) => {
+            if refusal.errno == Errno::ETIMEDOUT {
+                fire.jobs.book().late.push(id);
+            }
+            return Err(failed(format!("end of {name}, {id}"))(refusal));
+        }
+    };
+    let job = json!(job);
+    if let Some(complaint) = what_is_wrong(&job, |ranks| {
+        fire.branches.were_touched(ranks, began, Instant::now())
+    }) {
+        let complaint = format!("{name}, {id}: {complaint}: {job}");
+        fire.jobs.wrong("jobs with a wrong end", complaint);
     }
     fire.jobs.book().ended += 1;
     Ok(())
 }
 
-fn complain(fire: &Fire, rank: u32, began: Instant, refusal: &Refusal) {
-    let complaint = format!("rank {rank}: {refusal}");
+fn complain(fire: &Fire, rank: u32, began: Instant, failure: &Failure) {
+    let Failure { what, refusal } = failure;
+    let after = began.elapsed();
+    let complaint = format!("rank {rank}, {what}, after {after:?}: {refusal}");
     if refusal.errno == Errno::ETIMEDOUT {
+        let touched = fire.branches.history(began);
+        let complaint = format!("{complaint}; touched: {touched}");
         fire.jobs.wrong("job requests that hung", complaint);
     } else if !is_excused(fire, rank, 0, began, Instant::now()) {
         let what = "job requests that failed on untouched branches";
@@ -123,10 +157,16 @@ fn complain(fire: &Fire, rank: u32, began: Instant, refusal: &Refusal) {
 
 /// Waits until all jobs are over, and looks at them.
 pub fn verify(fire: &Fire, handle: &mut Handle) -> Result<()> {
-    call(handle, Call::new(&job_manager::Drain)).context("job-manager.drain")?;
+    if let Err(refusal) = call(handle, Call::new(&job_manager::Drain)) {
+        bail!("job-manager.drain: {refusal}: {}", active(handle));
+    }
+    let late = std::mem::take(&mut fire.jobs.book().late);
+    for id in late {
+        eprintln!("{id} was late: {}", logs_of(handle, id));
+    }
     let request = job_list::List {
         max_entries: Some(json!(0)),
-        attrs: Some(json!(["name", "state"])),
+        attrs: Some(json!([&["name", "state"][..], &ATTRS[..]].concat())),
         ..job_list::List::default()
     };
     let listed = call(handle, Call::new(&request)).context("job-list.list")?;
@@ -134,6 +174,7 @@ pub fn verify(fire: &Fire, handle: &mut Handle) -> Result<()> {
     for job in listed.jobs {
         let job = json!(job);
         let name = job["name"].as_str().unwrap_or_default().to_owned();
+        look_at(fire, &name, &job);
         let id = job["id"].as_u64().unwrap_or_default();
         ids.entry(name).or_default().push(id);
     }
@@ -154,12 +195,34 @@ pub fn verify(fire: &Fire, handle: &mut Handle) -> Result<()> {
     Ok(())
 }
 
-fn jobspec(name: &str) -> Value {
+/// Looks at a job in the end: how it went, and what its tasks have left behind.
+fn look_at(fire: &Fire, name: &str, job: &Value) {
+    // When its nodes were touched is not known any more.
+    if let Some(complaint) = what_is_wrong(job, |_| true) {
+        let complaint = format!("{name}: {complaint}: {job}");
+        fire.jobs.wrong("jobs with a wrong end", complaint);
+    }
+    fire.jobs.book().failed += u64::from(job["success"] != json!(true));
+    let marks = std::fs::read_to_string(fire.hosts.marks().join(name)).unwrap_or_default();
+    if let Some(complaint) = what_ran_wrong(job, &marks) {
+        let complaint = format!("{name}: {complaint}: {job}");
+        let what = "jobs whose tasks did not run once";
+        fire.jobs.wrong(what, complaint);
+    }
+}
+
+/// A task a node leaves its number in a file and takes some time.
+fn jobspec(name: &str, nodes: u32, marks: &Path) -> Value {
     let core = json!({"type": "core", "count": 1});
+    let slot = json!({"type": "slot", "count": 1, "label": "task", "with": [core]});
+    let script = format!(
+        "echo $FLUX_TASK_RANK >>{}/{name}; sleep 0.1",
+        marks.display()
+    );
     json!({
         "version": 1,
-        "resources": [{"type": "slot", "count": 1, "label": "task", "with": [core]}],
-        "tasks": [{"command": ["true"], "slot": "task", "count": {"per_slot": 1}}],
+        "resources": [{"type": "node", "count": nodes, "with": [slot]}],
+        "tasks": [{"command": ["sh", "-c", script], "slot": "task", "count": {"per_slot": 1}}],
         "attributes": {"system": {
             "duration": 0,
             "job": {"name": name},
