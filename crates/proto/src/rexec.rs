@@ -77,6 +77,10 @@ pub struct Exec {
     /// the client takes what comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_credit: Option<u64>,
+    /// Variables on top of the command's environment: a client that wants the broker's own
+    /// and a few more need not know what is in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env_add: BTreeMap<String, String>,
 }
 
 /// What the client of a process is told.

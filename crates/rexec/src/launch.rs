@@ -75,6 +75,7 @@ mod tests {
             flags,
             local_flags,
             output_credit: None,
+            env_add: Default::default(),
         }
     }
 

@@ -106,7 +106,9 @@ impl<L: Copy + Ord> Rexec<L> {
         if let Err(error) = self.check(from, &request, in_background) {
             return stream.end(cx, Err(error.into()));
         }
-        let env = environment(std::mem::take(&mut request.cmd.env), here.env, here.uri);
+        let wanted = std::mem::take(&mut request.cmd.env);
+        let added = std::mem::take(&mut request.env_add);
+        let env = environment(wanted, added, here.env, here.uri);
         // Who attaches is told the command, and so is its environment.
         request.cmd.env = env.iter().cloned().collect();
         let forwards = request.flags;

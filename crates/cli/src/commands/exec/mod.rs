@@ -196,6 +196,7 @@ impl Exec {
             },
             local_flags: None,
             output_credit: (!self.bg).then_some(OUTPUT_CREDIT_BYTES),
+            env_add: BTreeMap::new(),
         })
     }
 
