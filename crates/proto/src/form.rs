@@ -45,6 +45,8 @@ pub enum Form {
     Integers,
     /// An array of texts.
     Texts,
+    /// A number above 0.
+    PositiveNumber,
     /// A table, the rest of which has rows of its own or is checked by its reader.
     Table,
     /// The same, or `true` or `false`.
@@ -79,6 +81,7 @@ impl Form {
             Form::Hosts => "a hostlist".into(),
             Form::Integers => "an array of integers".into(),
             Form::Texts => "an array of texts".into(),
+            Form::PositiveNumber => "a number above 0".into(),
             Form::Table => "a table".into(),
             Form::TableOrBoolean => "a table, true or false".into(),
             Form::Tables => "a table or an array of tables".into(),
@@ -121,7 +124,7 @@ impl Form {
                 .parse::<Hostlist>()
                 .is_ok_and(|hosts| !hosts.is_empty()),
             Form::Anything => true,
-            Form::Integers | Form::Texts | Form::Table => false,
+            Form::Integers | Form::Texts | Form::PositiveNumber | Form::Table => false,
             Form::TableOrBoolean | Form::Tables => false,
         };
         match fits {
@@ -147,6 +150,9 @@ impl Form {
             (Form::Integers, Value::Array(all)) => all.iter().all(Value::is_u64),
             (Form::Texts, Value::Array(all)) => all.iter().all(Value::is_string),
             (Form::Anything, _) => true,
+            (Form::PositiveNumber, Value::Number(number)) => {
+                number.as_f64().is_some_and(|number| number > 0.0)
+            }
             (Form::Table | Form::TableOrBoolean | Form::Tables, Value::Object(_)) => true,
             (Form::TableOrBoolean, Value::Bool(_)) => true,
             (Form::Tables, Value::Array(all)) => all.iter().all(Value::is_object),
@@ -233,6 +239,7 @@ mod tests {
             (Form::Signal, json!(15), json!(0)),
             (Form::Integers, json!([1, 2]), json!(["1"])),
             (Form::Texts, json!(["1"]), json!([1])),
+            (Form::PositiveNumber, json!(0.5), json!(0)),
             (Form::Table, json!({}), json!([])),
             (Form::TableOrBoolean, json!(true), json!("true")),
             (Form::Tables, json!([{}]), json!([1])),

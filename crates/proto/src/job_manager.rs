@@ -274,7 +274,7 @@ pub struct Stats {
     /// The highest id.
     pub max_jobid: JobId,
     /// What runs after jobs.
-    pub housekeeping: Value,
+    pub housekeeping: HousekeepingStats,
 }
 
 /// Counters of the journal.
@@ -359,6 +359,8 @@ crate::methods! {
         : "Forgets inactive jobs by age and number.";
     PurgeId = "job-manager.purge-id" (OWNER) => Purged, PurgeIdError, idempotent, Later
         : "Forgets one inactive job.";
+    HousekeepingKill = "job-manager.housekeeping-kill" (OWNER) => Empty, HousekeepingKillError, idempotent
+        : "Sends a signal to commands that run on the nodes of jobs that have ended.";
     HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
         : "The caller's jobs, newest first.";
     StatsGet = "job-manager.stats-get" (USER) => Stats, HiddenError, idempotent

@@ -423,36 +423,42 @@ impl JobManager {
     }
 
     /// Gives a job's resources back: the scheduler hears of it once `free` is stored,
-    /// or a restart would find them in two hands.
+    /// or a restart would find them in two hands. Where nodes are looked after first, it
+    /// hears when that is done.
     pub(crate) fn free(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
-        let r = job.r.as_ref().map(|r| rest_of(r, &job.life.released));
+        let r = job.r.clone();
+        let released = job.life.released.clone();
         self.post(cx, id, &JobEvent::Free);
-        if let Some(r) = r {
+        if let (Some(r), false) = (r, self.keep_house(cx, id, None)) {
             self.free_when_stored(sched::Free {
                 id,
-                r,
+                r: rest_of(&r, &released),
                 is_final: true,
             });
         }
     }
 
     /// Gives back some ranks of a job that goes on with the others.
-    pub(crate) fn free_ranks(&mut self, id: JobId, ranks: &IdSet) {
+    pub(crate) fn free_ranks(&mut self, cx: &mut Cx<Self>, id: JobId, ranks: &IdSet) {
+        if self.keep_house(cx, id, Some(ranks)) {
+            return;
+        }
         let Some(r) = self.jobs.active(id).and_then(|job| job.r.clone()) else {
             return;
         };
         if let Ok(mut some) = Rset::decode(r.as_str()) {
             some.keep_ranks(ranks);
-            if let (false, Ok(r)) = (some.is_empty(), RawJson::new(&some.encode())) {
-                self.free_when_stored(sched::Free {
-                    id,
-                    r,
-                    is_final: false,
-                });
-            }
+            self.free_part(id, &some, false);
+        }
+    }
+
+    /// Gives back a part of what a job had, its last if `is_final`.
+    pub(crate) fn free_part(&mut self, id: JobId, part: &Rset, is_final: bool) {
+        if let (false, Ok(r)) = (part.is_empty(), RawJson::new(&part.encode())) {
+            self.free_when_stored(sched::Free { id, r, is_final });
         }
     }
 

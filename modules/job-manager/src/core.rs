@@ -10,7 +10,9 @@ use proto::{Errno, Method, Object, Payload, Refusal};
 
 use crate::alloc::Alloc;
 use crate::batch::Batch;
+use crate::bulk::Bulk;
 use crate::exec::Exec;
+use crate::housekeeping::Housekeeping;
 use crate::joblog::JobLog;
 use crate::jobs::{Jobs, Slot};
 use crate::journal::Journal;
@@ -37,6 +39,9 @@ pub struct JobManager {
     pub(crate) journal: Journal,
     pub(crate) alloc: Alloc,
     pub(crate) exec: Exec,
+    /// Commands on many ranks.
+    pub(crate) bulk: Bulk,
+    pub(crate) housekeeping: Housekeeping,
     pub(crate) waits: Waits,
     pub(crate) queues: Queues,
     pub(crate) stops_queues_on_restart: bool,
@@ -124,6 +129,7 @@ impl JobManager {
     /// Walks the cross-references and panics on one that is broken.
     pub(crate) fn check(&self) {
         self.jobs.check();
+        self.bulk.check();
         self.alloc
             .check(|id| self.jobs.active(id).map(|job| (job.alloc, job.queue)));
         self.exec

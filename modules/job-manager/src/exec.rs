@@ -206,7 +206,7 @@ impl JobManager {
         if is_final {
             self.exec.sent.remove(&id);
         } else if let Some(some) = some {
-            self.free_ranks(id, &some);
+            self.free_ranks(cx, id, &some);
         }
     }
 }

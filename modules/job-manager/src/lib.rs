@@ -5,14 +5,18 @@
 //!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
 //! event does), `batch.rs` (how events become durable), `alloc.rs` and `exec.rs` (the
-//! scheduler and the execution service), `journal.rs` (who listens), `replay/` (the
-//! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group of methods).
+//! scheduler and the execution service), `housekeeping/` (what runs on nodes before they are
+//! free), `bulk/` (commands on many ranks), `journal.rs` (who listens), `replay/` (the
+//! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group
+//! of methods).
 
 mod alloc;
 mod batch;
+mod bulk;
 mod core;
 mod exec;
 mod handlers;
+mod housekeeping;
 mod job;
 mod joblog;
 mod jobs;
@@ -34,9 +38,10 @@ use node::{Cx, Host, Module, Peer, Routes, StreamId};
 use proto::config::{Queues, keys};
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
-    AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, Idle, Kill, KillAll,
-    List, Memo, Purge, PurgeId, QueueEnable, QueueList, QueueStart, QueueStatus, Raise, RaiseAll,
-    ResourceStatus, SchedHello, SchedReady, SetBatchTimeout, SetUrgency, StatsGet, Submit, Wait,
+    AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, HousekeepingKill,
+    Idle, Kill, KillAll, List, Memo, Purge, PurgeId, QueueEnable, QueueList, QueueStart,
+    QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady, SetBatchTimeout,
+    SetUrgency, StatsGet, Submit, Wait,
 };
 use proto::{Method, Object, Refusal};
 use wire::Message;
@@ -51,6 +56,7 @@ impl Host for JobManager {
         self.run(cx);
         self.pump(cx);
         self.look_at_waits();
+        self.look_at_housekeeping(cx);
         self.flush(cx);
         self.look_at_end(cx);
     }
@@ -76,10 +82,14 @@ impl Host for JobManager {
     }
 
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        let purge_limits = purge::Limits::new(conf)?;
+        let housekeeping = housekeeping::Housekeeping::read(conf)?;
+        let queues = Queues::parse(conf)?;
         self.configure_policies(conf)?;
-        self.purge_limits = purge::Limits::new(conf)?;
-        self.queues.configure(Queues::parse(conf)?);
+        self.purge_limits = purge_limits;
+        self.queues.configure(queues);
         self.take_stopped_back(cx);
+        self.housekeeping.configure(housekeeping);
         self.run(cx);
         Ok(())
     }
@@ -131,6 +141,7 @@ impl Module for JobManager {
             })
             .later::<Purge>(handlers::purge)
             .later::<PurgeId>(handlers::purge_id)
+            .on::<HousekeepingKill>(handlers::housekeeping_kill)
             .on::<HistoryGet>(handlers::history_get)
             .on::<SetBatchTimeout>(|_, _, _, _| Ok(proto::Empty))
             .on::<StatsGet>(handlers::stats_get)
@@ -153,6 +164,8 @@ impl Module for JobManager {
         };
         core.configure_policies(conf)?;
         core.queues.configure(Queues::parse(conf)?);
+        core.housekeeping
+            .configure(housekeeping::Housekeeping::read(conf)?);
         cx.hold_requests();
         replay::begin(cx);
         Ok(core)

@@ -62,6 +62,13 @@ pub const LOG_SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Segments in flight while the job log is read at the start.
 pub const LOG_LOOKUPS_MAX: usize = 4;
 
+/// Processes on all ranks that may run at the same time for what goes with jobs. When there
+/// are as many, a command waits for its turn on further ranks.
+pub const BULK_PROCESSES_MAX: usize = 16_384;
+
+/// Bytes of one line that such a process writes. A longer one comes in several.
+pub const OUTPUT_LINE_BYTES_MAX: usize = 16 * 1024;
+
 /// Between two attempts of a commit for which there is no room.
 pub const COMMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 

@@ -43,9 +43,15 @@ impl JobManager {
         let meant = oldest.take_while(|(n, (t_clean, _))| *n < n_over || is_old(*t_clean));
         meant
             .map(|(_, (_, id))| id)
-            .filter(|id| !self.waits.is_zombie(*id))
+            .filter(|id| !self.is_needed(*id))
             .take(most)
             .collect()
+    }
+
+    /// Whether an inactive job is not to be forgotten: somebody may wait for it, or its R is
+    /// what a scheduler goes by that comes up before its nodes are free.
+    pub(crate) fn is_needed(&self, id: JobId) -> bool {
+        self.waits.is_zombie(id) || self.housekeeping.has(id)
     }
 
     /// Forgets jobs, here and in the KVS.

@@ -125,6 +125,7 @@ mod tests {
             Form::Topology => (json!("kary:2"), json!("flat")),
             Form::Integers => (json!([1]), json!(1)),
             Form::Texts => (json!(["x"]), json!("x")),
+            Form::PositiveNumber => (json!(1.5), json!("1.5")),
             Form::Table => (json!({}), json!(1)),
             Form::TableOrBoolean => (json!({}), json!(1)),
             Form::Tables => (json!([{}]), json!(1)),

@@ -306,8 +306,18 @@ keys! {
         "Command after a job has run.";
     #[unsupported] JOB_MANAGER_PERILOG = "job-manager.perilog", F::Table, "",
         "What prolog and epilog have in common.";
-    #[unsupported] JOB_MANAGER_HOUSEKEEPING = "job-manager.housekeeping", F::Table, "",
-        "Command on the nodes of a job before they are free again.";
+    JOB_MANAGER_HOUSEKEEPING = "job-manager.housekeeping", F::Table, "",
+        "A command runs on the nodes of a job before they are free again.";
+    JOB_MANAGER_HOUSEKEEPING_COMMAND = "job-manager.housekeeping.command", F::Texts, "",
+        "The command and its arguments.",
+        "error creating housekeeping command";
+    JOB_MANAGER_HOUSEKEEPING_RELEASE_AFTER = "job-manager.housekeeping.release-after", F::Duration, "",
+        "Nodes that are done become free this long after the first of them; without it, all together when the last is done.",
+        "job-manager.housekeeping.release-after FSD parse error";
+    JOB_MANAGER_HOUSEKEEPING_EXIT_ON_FIRST_ERROR = "job-manager.housekeeping.exit-on-first-error",
+        F::Boolean, "", "For scripts of a site to read; the command runs the same.";
+    JOB_MANAGER_HOUSEKEEPING_USE_SYSTEMD_UNIT = "job-manager.housekeeping.use-systemd-unit",
+        F::Boolean, "", "Of older versions of Flux: ignored, with a line in the log.";
 
     KVS_CHECKPOINT_PERIOD = "kvs.checkpoint-period", F::Duration, "",
         "Time between two checkpoints; 0 makes none.";

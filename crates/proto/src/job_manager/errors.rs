@@ -187,3 +187,13 @@ crate::refusals! {
         Slice => EINVAL "could not parse python-style slice expression",
     }
 }
+
+crate::refusals! {
+    /// Why no signal was sent.
+    pub enum HousekeepingKillError {
+        /// Not 1 to 31.
+        Signal => EINVAL "invalid signal number",
+        /// The ranks are no idset: which part is not.
+        Ranks(String) => EINVAL "{0}",
+    }
+}

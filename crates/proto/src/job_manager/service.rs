@@ -1,11 +1,13 @@
 //! What schedulers and execution services ask of the job manager (RFC 27, RFC 32,
 //! protocol/11 sections 7 and 8). What it asks of them is in `sched.rs` and `job_exec.rs`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::RawJson;
-use crate::data::JobId;
 use crate::data::job::Priority;
+use crate::data::{IdSet, JobId};
 use crate::schema::JsonSchema;
 
 /// A scheduler asks which jobs have resources.
@@ -75,6 +77,51 @@ pub struct AllocCounts {
     pub running: u64,
 }
 
+/// Sends a signal to commands that run on the nodes of jobs that have ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HousekeepingKill {
+    /// Signal number.
+    pub signum: i32,
+    /// Of this job alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jobid: Option<JobId>,
+    /// On these ranks alone, as an idset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<String>,
+}
+
+/// What runs on the nodes of jobs that have ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct HousekeepingStats {
+    /// By job id, those whose nodes are not all free.
+    pub running: BTreeMap<String, HousekeepingJob>,
+    /// The settings, if there is a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<HousekeepingSettings>,
+}
+
+/// What runs on the nodes of one job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct HousekeepingJob {
+    /// When it began, in seconds since the epoch.
+    pub t_start: f64,
+    /// Ranks where it runs.
+    pub pending: IdSet,
+    /// Ranks that are not free.
+    pub allocated: IdSet,
+}
+
+/// How nodes are looked after between two jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct HousekeepingSettings {
+    /// Seconds from the first rank that is done until ranks become free one by one; -1 for
+    /// all together.
+    pub release_after: f64,
+    /// The command, its words joined by blanks.
+    pub command: String,
+}
+
 /// Asks for the resources in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ResourceStatus;
@@ -95,6 +142,8 @@ pub struct Online {
 }
 
 crate::json_payloads!(
+    HousekeepingKill,
+    HousekeepingStats,
     SchedHello,
     SchedHelloJob,
     SchedReady,

@@ -8,7 +8,7 @@ use proto::job_manager::{
     List, Listed, ListedJob, Stats, StatsGet,
 };
 use proto::{Never, Object, RawJson};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::JobManager;
 use crate::job::{Job, Parts};
@@ -134,8 +134,7 @@ pub(crate) fn stats_get(
         active_jobs: core.jobs.n_active() as u64,
         inactive_jobs: core.jobs.n_inactive() as u64,
         max_jobid: core.jobs.max_id(),
-        // There is none: what a job had is free when it is released.
-        housekeeping: json!({"running": {}}),
+        housekeeping: core.housekeeping.stats(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! One function a method: refusals first, effect last. Files are by what users do.
 
+mod housekeeping;
 mod kill;
 mod look;
 mod notes;
@@ -9,6 +10,7 @@ mod raise;
 mod services;
 mod submit;
 
+pub(crate) use housekeeping::housekeeping_kill;
 pub(crate) use kill::{kill, killall};
 pub(crate) use look::{getattr, getinfo, history_get, list, listed, stats_get};
 pub(crate) use notes::{memo, urgency};

@@ -69,7 +69,7 @@ pub(crate) fn purge_id(
     match core.jobs.get(request.id) {
         None => return reply.send(cx, Err(PurgeIdError::NotFound)),
         Some(Slot::Active(_)) => return reply.send(cx, Err(PurgeIdError::Active)),
-        Some(Slot::Inactive(_)) if core.waits.is_zombie(request.id) => {
+        Some(Slot::Inactive(_)) if core.is_needed(request.id) => {
             return reply.send(cx, Err(PurgeIdError::Active));
         }
         Some(Slot::Inactive(_)) => {}

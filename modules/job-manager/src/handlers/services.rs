@@ -5,32 +5,28 @@ use proto::common::HiddenError;
 use proto::data::Rset;
 use proto::job_manager::{
     AllocCounts, AllocQuery, Allocated, ExecHello, ExecHelloError, ResourceStatus, SchedHello,
-    SchedHelloJob, SchedReady, SchedReadyReply,
+    SchedReady, SchedReadyReply,
 };
 use proto::{Empty, Errno, Never, RawJson, Refusal};
 
 use crate::JobManager;
 use crate::alloc::Mode;
+use crate::housekeeping::hello;
 
 pub(crate) fn sched_hello(
     core: &mut JobManager,
     cx: &mut Cx<JobManager>,
     peer: &Peer,
-    _request: SchedHello,
+    request: SchedHello,
     mut stream: Stream<SchedHello>,
 ) {
     core.scheduler_hello(cx, peer);
     for job in core.jobs.all_active().filter(|job| job.life.has_resources) {
-        let life = &job.life;
-        let hello = SchedHelloJob {
-            id: job.id,
-            priority: life.priority.unwrap_or_default(),
-            userid: life.userid,
-            t_submit: life.t_submit,
-            free: (!life.released.is_empty()).then(|| life.released.to_string()),
-        };
-        stream.send(cx, &hello);
+        let free = core.given_back(job);
+        let free = (!free.is_empty()).then(|| free.to_string());
+        stream.send(cx, &hello(job, free));
     }
+    core.hello_of_housekeeping(cx, request.partial_ok == Some(true), &mut stream);
     stream.end(cx, Ok(()));
 }
 
@@ -86,13 +82,15 @@ pub(crate) fn resource_status(
     _: ResourceStatus,
 ) -> Result<Allocated, Never> {
     let mut all = Rset::new();
-    for job in core.jobs.all_active().filter(|job| job.life.has_resources) {
-        let Some(mut r) = job.r.as_ref().and_then(|r| Rset::decode(r.as_str()).ok()) else {
-            continue;
-        };
-        r.remove_ranks(&job.life.released);
+    let of_jobs = core.jobs.all_active().filter_map(|job| {
+        let r = job.r.as_ref().filter(|_| job.life.has_resources)?;
+        let mut r = Rset::decode(r.as_str()).ok()?;
+        r.remove_ranks(&core.given_back(job));
+        Some(r)
+    });
+    for r in of_jobs.chain(core.housekeeping.allocated()) {
         if let Err(error) = all.add(&r) {
-            tracing::error!("job={}: {error}", job.id);
+            tracing::error!("resource-status: {error}");
         }
     }
     let empty = r#"{"version":1,"execution":{"R_lite":[],"nodelist":[""],"starttime":0.0,"expiration":0.0}}"#;

@@ -28,6 +28,8 @@ node::transcripts! {
     users_change_their_jobs = "urgency-memo",
     a_request_that_comes_again_is_done_once = "again",
     submissions_are_refused_with_a_reason = "submit",
+    nodes_are_looked_after_before_they_are_free = "housekeeping",
+    a_scheduler_hears_of_nodes_that_are_looked_after = "housekeeping-hello",
 }
 
 /// History of more than a slice, with life going on meanwhile: every event is heard once,

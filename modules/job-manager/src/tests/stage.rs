@@ -24,11 +24,15 @@ pub struct Stage {
     once: Option<String>,
     /// The configuration from the next start on.
     conf: String,
+    /// Tags of the requests for processes, by rank and in their order.
+    processes: Vec<(u32, u32)>,
 }
 
 const JOBSPEC: &str =
     r#"{"resources":[],"tasks":[],"attributes":{"system":{"duration":0}},"version":1}"#;
 const R: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["h0"],"starttime":1000.0,"expiration":0.0}}"#;
+/// Three ranks.
+const MANY: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0-2","children":{"core":"0"}}],"nodelist":["h[0-2]"],"starttime":1000.0,"expiration":0.0}}"#;
 
 impl Stage {
     pub fn new() -> Stage {
@@ -38,6 +42,7 @@ impl Stage {
             commit: None,
             once: None,
             conf: "{}".to_owned(),
+            processes: Vec::new(),
         };
         stage.said();
         stage.store();
@@ -81,6 +86,7 @@ impl Stage {
                 said.extend(self.said());
                 return said;
             }
+            "process" => self.process(first, json),
             "drop" => drop(self.kvs.remove(first)),
             "put" => drop(
                 self.kvs
@@ -166,6 +172,10 @@ impl Stage {
                 self.kvs.insert(JobId(number).kvs_key("R"), R.into());
                 format!(r#""type":0,"R":{R}"#)
             }
+            "many" => {
+                self.kvs.insert(JobId(number).kvs_key("R"), MANY.into());
+                format!(r#""type":0,"R":{MANY}"#)
+            }
             "note" => r#""type":1"#.to_owned(),
             "deny" => r#""type":2"#.to_owned(),
             "canceled" => r#""type":3"#.to_owned(),
@@ -229,6 +239,34 @@ impl Stage {
         self.probe.message(message);
     }
 
+    /// Something happens to the oldest process of a rank: it is `told` in JSON, or it ends with
+    /// a status, or in an error by number.
+    fn process(&mut self, rank: &str, what: &str) {
+        let rank: u32 = rank.parse().expect("a rank");
+        let at = self.processes.iter().position(|(on, _)| *on == rank);
+        let at = at.expect("a process was asked for on this rank");
+        let tag = self.processes[at].1;
+        let topic = "rexec.exec";
+        let (verb, rest) = what.split_once(' ').unwrap_or((what, ""));
+        if verb == "told" {
+            return self.probe.answer_stream(topic, tag, Ok(rest));
+        }
+        self.processes.remove(at);
+        let end = match verb {
+            "ends" => {
+                let finished = format!(
+                    r#"{{"type":"finished","status":{}}}"#,
+                    rest.parse::<i32>().expect("a number")
+                );
+                self.probe.answer_stream(topic, tag, Ok(&finished));
+                Refusal::END
+            }
+            "fails" => Refusal::bare(Errno(rest.parse().expect("a number"))),
+            other => panic!("no such end: {other}"),
+        };
+        self.probe.answer(topic, tag, Err(end));
+    }
+
     /// The KVS dies, with the commit that waits applied or not.
     fn lose_kvs(&mut self, is_applied: bool) {
         let (tag, commit) = self.commit.take().expect("a commit waits");
@@ -242,6 +280,7 @@ impl Stage {
     /// The job manager dies and another one starts.
     fn restart(&mut self) -> Vec<String> {
         self.commit = None;
+        self.processes.clear();
         self.probe = Probe::start((), &[], &self.conf).expect("the job manager starts");
         self.said();
         self.store();
@@ -286,7 +325,18 @@ impl Stage {
                         assert!(self.commit.is_none(), "one commit at a time");
                         self.commit = Some((matchtag, commit));
                     }
-                    _ => said.push(line(&message).replace(JOBSPEC, "JOBSPEC").replace(R, "R")),
+                    ("rexec.exec" | "rexec.kill", Kind::Request { nodeid, matchtag }) => {
+                        if message.topic() == "rexec.exec" {
+                            self.processes.push((nodeid, matchtag));
+                        }
+                        said.push(format!("to rank {nodeid}: {}", shown_process(&message)));
+                    }
+                    _ => said.push(
+                        line(&message)
+                            .replace(JOBSPEC, "JOBSPEC")
+                            .replace(R, "R")
+                            .replace(MANY, "MANY"),
+                    ),
                 }
             }
         }
@@ -329,6 +379,19 @@ impl Stage {
 fn is_within(key: &str, dir: &str) -> bool {
     key.strip_prefix(dir)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// A request for a process or to one, in a few words.
+fn shown_process(message: &Message) -> String {
+    let Ok(exec) = proto::rexec::Exec::decode(message.payload()) else {
+        return line(message);
+    };
+    let env = exec
+        .env_add
+        .iter()
+        .map(|(name, value)| format!("{name}={value} "));
+    let (env, command) = (env.collect::<String>(), exec.cmd.cmdline.join(" "));
+    format!("run {env}{command}")
 }
 
 /// A commit in a few words: keys, and names of events.
