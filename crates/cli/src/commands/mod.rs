@@ -16,6 +16,7 @@ pub mod fsck;
 pub mod gc;
 pub mod getattr;
 pub mod help;
+pub mod housekeeping;
 pub mod job;
 pub mod jobs;
 pub mod keygen;
@@ -57,6 +58,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<gc::Gc>(),
     Entry::of::<getattr::Getattr>(),
     Entry::of::<help::Help>(),
+    Entry::of::<housekeeping::Housekeeping>(),
     Entry::of::<job::Job>(),
     Entry::of::<jobs::Jobs>(),
     Entry::of::<keygen::Keygen>(),

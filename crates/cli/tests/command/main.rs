@@ -6,6 +6,7 @@
 mod dump;
 mod exec;
 mod frame;
+mod housekeeping;
 mod instance;
 mod jobs;
 mod jobs_changed;
