@@ -77,6 +77,22 @@ impl Job {
         }
     }
 
+    /// Whether it is not accepted yet.
+    pub fn is_admitting(&self) -> bool {
+        self.hold == ADMITTING
+    }
+
+    /// Whether it waits for this.
+    pub fn waits_for(&self, description: &str) -> bool {
+        let dependencies = &self.life.dependencies;
+        dependencies.iter().any(|known| known == description)
+    }
+
+    /// Whether it waits for anything, or did once.
+    pub fn ever_waited(&self) -> bool {
+        self.log.contains(r#""name":"dependency-add""#)
+    }
+
     /// Whether it waits for this, or did once: nothing is waited for twice.
     pub fn ever_waited_for(&self, description: &str) -> bool {
         let is_that = |line: &str| {

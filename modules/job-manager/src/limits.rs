@@ -44,6 +44,9 @@ pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the topic `job.dependency.SCHEME`. A job with a longer one is rejected.
 pub const SCHEME_TOPIC_BYTES_MAX: usize = 127;
 
+/// Bytes of `UID:NAME`, which singletons have in common. A singleton with a longer one is rejected.
+pub const SINGLETON_KEY_BYTES_MAX: usize = 1023;
+
 /// Bytes of the sentence with which a job is rejected. What is beyond is cut off.
 pub const REJECTION_BYTES_MAX: usize = 159;
 

@@ -9,7 +9,7 @@ use proto::data::job::State;
 use proto::job_manager::JobEvent;
 
 use crate::JobManager;
-use crate::job::{ADMITTING, Packed};
+use crate::job::Packed;
 use crate::joblog::Record;
 use crate::limits::NOTE_BYTES_MAX;
 use crate::policy::Rank;
@@ -62,7 +62,7 @@ impl JobManager {
         if matches!(event, JobEvent::JobspecUpdate(_)) {
             job.queue = self.queues.intern(job.queue_name().as_deref());
         }
-        if is_stored && job.hold != ADMITTING {
+        if is_stored && !job.is_admitting() {
             self.batch.append(id, &line);
             if matches!(event, JobEvent::Alloc { .. }) {
                 job.hold = self.batch.number();
@@ -174,8 +174,17 @@ impl JobManager {
             Some((number, reply, waited)) => self.answer_stored(number, reply, &waited),
             None => self.keep_unwaited(id),
         }
+        self.tell_gone(cx, id);
         self.jobs.retire(id, packed);
-        self.ask_policies(cx, |policies, look| policies.gone(look, id));
+    }
+
+    /// Tells policies that a job is about to leave the active ones.
+    pub(crate) fn tell_gone(&mut self, cx: &Cx<Self>, id: JobId) {
+        self.ask_policies(cx, |policies, look| {
+            if let Some(job) = look.jobs.active(id) {
+                policies.gone(look, job);
+            }
+        });
     }
 
     /// Tells the execution service of a new end of a job's time.

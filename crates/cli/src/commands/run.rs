@@ -30,11 +30,9 @@ impl Run for RunCommand {
         self.options.may_input_ranks = true;
         let options = &self.options;
         let request = options.request(&flux.env)?;
+        options.warn_of_deprecated(flux)?;
         if options.dry_run {
             return request.print(&mut flux.out);
-        }
-        if options.has_deprecated_dependency() {
-            flux.warn("dependency scheme 'after' is deprecated, use 'afterstart'")?;
         }
         let mut handle = flux.connect()?;
         let id = request.submit(&mut handle)?;

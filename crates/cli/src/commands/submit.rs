@@ -62,9 +62,7 @@ impl Run for Submit {
         if self.cc.is_some() && self.bcc.is_some() {
             return Err(CliError::new("specify only one of --cc or --bcc"));
         }
-        if self.options.has_deprecated_dependency() {
-            flux.warn("dependency scheme 'after' is deprecated, use 'afterstart'")?;
-        }
+        self.options.warn_of_deprecated(flux)?;
         if self.options.dry_run {
             for planned in self.plan(flux)? {
                 planned?.0.print(&mut flux.out)?;

@@ -15,6 +15,7 @@ use super::values;
 use crate::clock;
 use crate::env::Env;
 use crate::error::{CliError, io_text};
+use crate::flux::Flux;
 
 /// Seconds that unbuffered output is gathered before it is stored.
 const UNBUFFERED_BATCH_S: f64 = 0.05;
@@ -203,11 +204,16 @@ impl Options {
         Ok(dependencies)
     }
 
-    /// Whether a dependency is of a kind that has a better name now.
-    pub fn has_deprecated_dependency(&self) -> bool {
-        self.dependency
+    /// Warns of each dependency of a kind that has a better name now.
+    pub fn warn_of_deprecated(&self, flux: &mut Flux) -> Result<(), CliError> {
+        let schemes = self
+            .dependency
             .iter()
-            .any(|text| text.starts_with("after:"))
+            .filter_map(|uri| uri.split(':').next());
+        for _ in schemes.filter(|scheme| *scheme == "after") {
+            flux.warn("dependency scheme 'after' is deprecated, use 'afterstart'")?;
+        }
+        Ok(())
     }
 
     fn add_io(&self, jobspec: &mut Jobspec) -> Result<(), CliError> {

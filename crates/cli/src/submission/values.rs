@@ -68,9 +68,11 @@ pub fn assignment(text: &str) -> (&str, Value) {
     }
 }
 
-/// `SCHEME:VALUE[?KEY=VALUE[&KEY=VALUE...]]`
+/// `SCHEME:VALUE[?KEY=VALUE[&KEY=VALUE...]]`: what a URI has behind `#` is dropped, numbers are
+/// numbers, and a key that is given twice has both values.
 pub fn dependency(text: &str) -> Result<Value, CliError> {
-    let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+    let uri = text.split('#').next().unwrap_or_default();
+    let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
     if scheme.is_empty() {
         return Err(CliError::new(format!("Invalid dependency URI \"{text}\"")));
     }
@@ -80,9 +82,22 @@ pub fn dependency(text: &str) -> Result<Value, CliError> {
     object.insert("value".to_owned(), value.into());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        object.insert(key.to_owned(), value.into());
+        let value = number_or_text(value);
+        match object.get_mut(key) {
+            None => drop(object.insert(key.to_owned(), value)),
+            Some(Value::Array(several)) => several.push(value),
+            Some(first) => *first = json!([first.take(), value]),
+        }
     }
     Ok(Value::Object(object))
+}
+
+fn number_or_text(text: &str) -> Value {
+    if let Ok(number) = text.parse::<i64>() {
+        return number.into();
+    }
+    let real = text.parse::<f64>().ok().filter(|real| real.is_finite());
+    real.map_or_else(|| text.into(), Value::from)
 }
 
 /// `+DURATION` or a date and time, as seconds since the epoch.
@@ -168,6 +183,11 @@ mod tests {
             shown("afterok:ƒ1?a=b&c=d"),
             r#"{"scheme":"afterok","value":"ƒ1","a":"b","c":"d"}"#
         );
+        assert_eq!(
+            shown("x:a;b?n=1&f=1.5&s=&n=x&n=2#rest"),
+            r#"{"scheme":"x","value":"a;b","n":[1,"x",2],"f":1.5,"s":""}"#
+        );
+        assert_eq!(shown("#x"), "Invalid dependency URI \"#x\"");
         assert_eq!(shown("singleton"), r#"{"scheme":"singleton","value":""}"#);
         assert_eq!(shown(":x"), "Invalid dependency URI \":x\"");
     }

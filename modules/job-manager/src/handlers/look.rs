@@ -51,7 +51,7 @@ pub(crate) fn listed(job: &Job) -> ListedJob {
         t_submit: life.t_submit,
         state: life.state,
         annotations: job.notes().map(Object),
-        dependencies: (!life.dependencies.is_empty()).then(|| life.dependencies.clone()),
+        dependencies: job.ever_waited().then(|| life.dependencies.clone()),
     }
 }
 

@@ -120,8 +120,8 @@ fn accept(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
 
 fn reject(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
     core.post(cx, id, &JobEvent::Invalidate);
+    core.tell_gone(cx, id);
     core.jobs.remove(id);
-    core.ask_policies(cx, |policies, look| policies.gone(look, id));
     core.apply_wants(cx);
 }
 

@@ -14,9 +14,12 @@
 //! Read on in `registry.rs` (which are there, in which order) and `wants.rs` (what they may
 //! want); then in any of the others.
 
+mod after;
+mod begin_time;
 mod priority;
 pub mod registry;
 mod restart;
+mod singleton;
 mod wants;
 
 use std::ops::BitOr;
@@ -209,8 +212,9 @@ pub trait Policy {
         None
     }
 
-    /// A job is active no more: it is inactive now, or was rejected.
-    fn gone(&mut self, _: &Look<'_>, _: JobId, _: &mut Wants) {}
+    /// A job is the last time among the active ones: it is inactive now, or was rejected and is
+    /// still in NEW.
+    fn gone(&mut self, _: &Look<'_>, _: &Job, _: &mut Wants) {}
 
     /// An inactive job was forgotten.
     fn purged(&mut self, _: JobId) {}
@@ -222,7 +226,27 @@ pub trait Policy {
     fn answered(&mut self, _: &Look<'_>, _token: u64, _: Result<Object, Refusal>, _: &mut Wants) {}
 
     /// What it tells of itself.
-    fn query(&self) -> Map<String, Value> {
+    fn query(&self, _: &Look<'_>) -> Map<String, Value> {
         Map::new()
+    }
+}
+
+/// The value of a dependency, or what is wrong with it.
+fn value_of(dependency: &Map<String, Value>) -> Result<&str, String> {
+    match dependency.get("value") {
+        Some(Value::String(value)) => Ok(value),
+        None => Err("Object item not found: value".to_owned()),
+        Some(other) => {
+            let kind = match other {
+                Value::Null => "null",
+                Value::Bool(true) => "true",
+                Value::Bool(false) => "false",
+                Value::Number(number) if number.is_f64() => "real",
+                Value::Number(_) => "integer",
+                Value::Array(_) => "array",
+                Value::String(_) | Value::Object(_) => "object",
+            };
+            Err(format!("Expected string, got {kind}"))
+        }
     }
 }

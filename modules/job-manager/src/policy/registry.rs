@@ -9,7 +9,9 @@ use proto::{Object, Refusal};
 use serde_json::Value;
 
 use super::wants::{Want, Wants};
-use super::{Accepted, Asked, Look, Points, Policy, Rank, Update, priority};
+use super::{
+    Accepted, Asked, Look, Points, Policy, Rank, Update, after, begin_time, priority, singleton,
+};
 use crate::job::Job;
 use crate::limits::SCHEME_TOPIC_BYTES_MAX;
 
@@ -20,6 +22,9 @@ pub type Make = fn() -> Box<dyn Policy>;
 pub fn builtin() -> Vec<Make> {
     vec![
         || Box::new(priority::PriorityDefault),
+        || Box::<after::DependencyAfter>::default(),
+        || Box::<singleton::DependencySingleton>::default(),
+        || Box::<begin_time::BeginTime>::default(),
         // Their methods are the job manager's own; here are the names to look for.
         || Box::new(Listed(".history")),
     ]
@@ -270,8 +275,8 @@ impl Policies {
     }
 
     /// [`Policy::gone`] of all.
-    pub fn gone(&mut self, look: &Look<'_>, id: JobId) {
-        self.each(Points::GONE, |policy, wants| policy.gone(look, id, wants));
+    pub fn gone(&mut self, look: &Look<'_>, job: &Job) {
+        self.each(Points::GONE, |policy, wants| policy.gone(look, job, wants));
     }
 
     /// [`Policy::purged`] of all.

@@ -146,7 +146,7 @@ impl JobManager {
             }
             Want::RemoveDependency(id, description) => {
                 let job = self.jobs.active(id);
-                if job.is_some_and(|job| job.life.dependencies.contains(&description)) {
+                if job.is_some_and(|job| job.waits_for(&description)) {
                     self.post(cx, id, &JobEvent::DependencyRemove(description));
                 }
             }

@@ -2,6 +2,7 @@
 //! dashes, what was said, an empty line. `UPDATE=1 cargo test -p job-manager` writes what
 //! was said; the diff is read.
 
+mod dependencies;
 mod stage;
 
 use stage::Stage;
@@ -30,6 +31,9 @@ node::transcripts! {
     submissions_are_refused_with_a_reason = "submit",
     nodes_are_looked_after_before_they_are_free = "housekeeping",
     a_scheduler_hears_of_nodes_that_are_looked_after = "housekeeping-hello",
+    jobs_wait_for_one_that_ends_meanwhile = "dependency-race",
+    jobs_wait_for_a_time = "begin-time",
+    singletons_run_one_at_a_time = "singleton",
 }
 
 /// History of more than a slice, with life going on meanwhile: every event is heard once,

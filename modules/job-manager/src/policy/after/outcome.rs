@@ -1,0 +1,88 @@
+//! What became of a job, as far as those care that waited for it.
+
+use proto::data::{Entry, JobId};
+use proto::job_manager::JobEvent;
+
+use super::Way;
+use crate::job::{Job, Packed};
+use crate::state::End;
+
+/// What became of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// It had resources.
+    pub allocated: bool,
+    /// It ran.
+    pub started: bool,
+    /// It ended by itself, and well.
+    pub completed: bool,
+    /// An exception ended it.
+    pub excepted: bool,
+}
+
+impl Outcome {
+    /// That of a job that has just become inactive.
+    pub fn of_job(job: &Job) -> Outcome {
+        Outcome {
+            allocated: job.r.is_some(),
+            started: job.life.started,
+            completed: matches!(job.life.end, Some(End::Finish(status)) if status.is_success()),
+            excepted: matches!(job.life.end, Some(End::Exception { .. })),
+        }
+    }
+
+    /// That of a job that was inactive before.
+    pub fn of_packed(packed: &Packed, id: JobId) -> Option<Outcome> {
+        let mut outcome = Outcome::default();
+        let mut has_ended = false;
+        for event in packed.parts(id)?.events {
+            let entry = Entry::decode(event.as_str()).ok()?;
+            match JobEvent::of(&entry) {
+                Ok(JobEvent::Alloc { .. }) => outcome.allocated = true,
+                Ok(JobEvent::Start) => outcome.started = true,
+                Ok(JobEvent::Finish(status)) if !has_ended => {
+                    has_ended = true;
+                    outcome.completed = status.is_success();
+                }
+                Ok(JobEvent::Exception(it)) if !has_ended && it.severity.is_fatal() => {
+                    has_ended = true;
+                    outcome.excepted = true;
+                }
+                _ => {}
+            }
+        }
+        Some(outcome)
+    }
+
+    /// Whether this is what was waited for.
+    pub fn satisfies(self, way: Way) -> bool {
+        match way {
+            Way::Finish => true,
+            _ if !self.allocated => false,
+            Way::Start => self.started,
+            Way::Success => self.completed,
+            Way::Failure => !self.completed,
+            Way::Except => self.excepted,
+        }
+    }
+
+    /// Why a dependency on job `value` is refused.
+    pub fn refusal(self, way: Way, value: &str) -> String {
+        match way {
+            _ if !self.allocated => format!("dependency: after: {value} never started"),
+            Way::Start | Way::Finish => format!("dependency: after: {value} never started"),
+            Way::Success => format!("dependency: afterok: job {value} failed or was canceled"),
+            Way::Failure => format!("dependency: afternotok: job {value} succeeded"),
+            Way::Except => format!("dependency: afterexcept: job {value}: no exception"),
+        }
+    }
+
+    /// Why a job that waits is ended.
+    pub fn note(self, description: &str) -> String {
+        let why = match self.allocated {
+            true => "can never be satisfied",
+            false => "job never started",
+        };
+        format!("dependency {description} {why}")
+    }
+}

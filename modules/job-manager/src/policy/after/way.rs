@@ -1,0 +1,68 @@
+//! The ways of waiting for a job, and how each is written in its log.
+
+use proto::data::JobId;
+
+/// A way of waiting for another job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Way {
+    /// Until it starts.
+    Start,
+    /// Until it is over, however it ends.
+    Finish,
+    /// Until it is over and all went well.
+    Success,
+    /// Until it is over and something went wrong.
+    Failure,
+    /// Until an exception has ended it.
+    Except,
+}
+
+impl Way {
+    const ALL: [Way; 5] = [
+        Way::Start,
+        Way::Finish,
+        Way::Success,
+        Way::Failure,
+        Way::Except,
+    ];
+
+    /// What a description begins with, without the `=` after it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Way::Start => "after-start",
+            Way::Finish => "after-finish",
+            Way::Success => "after-success",
+            Way::Failure => "after-failure",
+            Way::Except => "after-except",
+        }
+    }
+
+    /// The description of a dependency on the job that its user calls `value`.
+    pub fn describe(self, value: &str) -> String {
+        format!("{}={value}", self.name())
+    }
+
+    /// What a description of ours says.
+    pub fn read(description: &str) -> Option<(Way, JobId)> {
+        let (name, value) = description.split_once('=')?;
+        let way = Way::ALL.into_iter().find(|way| way.name() == name)?;
+        Some((way, value.parse().ok()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_described_is_read_again() {
+        for way in Way::ALL {
+            for value in ["7", "0x7", "ƒ8", "0000.0000.0000.0007"] {
+                assert_eq!(Way::read(&way.describe(value)), Some((way, JobId(7))));
+            }
+        }
+        for other in ["singleton", "begin-time=7", "after-start=x", "after-start"] {
+            assert_eq!(Way::read(other), None);
+        }
+    }
+}
