@@ -125,7 +125,7 @@ test_expect_success 'a key of the wrong type, of the broker and of modules' '
 		--conf=access.nosuch=1 &&
 	refused "kvs.checkpoint-period: must be a duration" --conf=kvs.checkpoint-period=4 &&
 	refused "heartbeat.period must be a positive FSD value" --conf=heartbeat.period=x &&
-	refused "[ingest] config table: batch-count: not supported" --conf=ingest.batch-count=4 &&
+	refused "[ingest] config table: Expected integer, got string" --conf=ingest.batch-count=x &&
 	refused "rc1: module heartbeat failed to load" --conf=heartbeat.period=0
 '
 

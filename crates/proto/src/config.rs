@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 use crate::{Empty, Object, Refusal};
 
+pub mod ingest;
 pub mod keys;
 pub mod policy;
 pub mod queues;
@@ -13,6 +14,7 @@ mod check;
 mod table;
 
 pub use check::{Complaint, check};
+pub use ingest::Ingest;
 pub use keys::Key;
 pub use policy::Policy;
 pub use queues::{QueueConf, Queues};

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::data::size::parse_size;
 use crate::data::topology::Scheme;
 use crate::data::{Fsd, Hostlist, IdSet};
 
@@ -21,6 +22,8 @@ pub enum Form {
     Integer(i64, i64),
     /// A number of bytes.
     Bytes,
+    /// A number of bytes as people write it: `10M`.
+    Size,
     /// A severity, 0 emerg to 7 debug; one below 0 matches no message.
     Level,
     /// A Flux standard duration (RFC 23) as a text.
@@ -69,6 +72,7 @@ impl Form {
             Form::Integer(low, i64::MAX) => format!("an integer >= {low}"),
             Form::Integer(low, high) => format!("an integer from {low} to {high}"),
             Form::Bytes => "a number of bytes".into(),
+            Form::Size => "a number of bytes with k, M or G behind it, or nothing".into(),
             Form::Level => "a severity from 0 (emerg) to 7 (debug), or -1 for none".into(),
             Form::Duration => "a duration".into(),
             Form::Seconds => "a duration or a number of seconds".into(),
@@ -100,6 +104,7 @@ impl Form {
                 number.is_ok_and(|number| (low..=high).contains(&number))
             }
             Form::Bytes => text.parse::<usize>().is_ok(),
+            Form::Size => parse_size(text).is_some(),
             Form::Level if text.parse::<i32>().is_ok_and(|level| level <= 7) => true,
             Form::Level => return Err("invalid level".into()),
             Form::Duration | Form::Seconds => text.parse::<Fsd>().is_ok(),
@@ -200,6 +205,12 @@ mod tests {
                 "must be an integer from 0 to 9",
             ),
             (F::Bytes, "7", "-7", "must be a number of bytes"),
+            (
+                F::Size,
+                "10M",
+                "x",
+                "must be a number of bytes with k, M or G behind it, or nothing",
+            ),
             (F::Level, "-1", "8", "invalid level"),
             (F::Duration, "1.5h", "soon", "must be a duration"),
             (

@@ -271,20 +271,26 @@ keys! {
         "Periods without a heartbeat before a broker warns.",
         "heartbeat.warn_thresh must be positive";
 
+    INGEST_BATCH_COUNT = "ingest.batch-count", COUNT, "0",
+        "Jobs of one commit at most; 0 is as many as have arrived.";
+    INGEST_BUFFER_SIZE = "ingest.buffer-size", F::Size, "10M",
+        "Bytes of jobspecs that are being checked or changed at the same time.";
+    INGEST_FROBNICATOR_DISABLE = "ingest.frobnicator.disable", F::Boolean, "false",
+        "Jobspecs are not changed: no defaults, and no properties of queues.";
+    INGEST_FROBNICATOR_PLUGINS = "ingest.frobnicator.plugins", F::Texts, "defaults, constraints",
+        "What changes jobspecs, of flux job-frobnicator --list-plugins.";
+    INGEST_FROBNICATOR_ARGS = "ingest.frobnicator.args", F::Texts, "",
+        "Arguments of what changes jobspecs.";
     INGEST_VALIDATOR_DISABLE = "ingest.validator.disable", F::Boolean, "false",
         "Jobspecs are not checked.";
-    #[unsupported] INGEST_VALIDATOR_PLUGINS = "ingest.validator.plugins", F::Text, "",
-        "Plugins that check jobspecs.";
-    #[unsupported] INGEST_VALIDATOR_ARGS = "ingest.validator.args", F::Text, "",
-        "Arguments of the plugins that check jobspecs.";
-    #[unsupported] INGEST_VALIDATOR_REQUIRE_INSTANCE = "ingest.validator.require-instance",
-        F::Table, "", "Jobs that are too small to run outside of an instance of their own.";
-    #[unsupported] INGEST_FROBNICATOR = "ingest.frobnicator", F::Table, "",
-        "Plugins that change jobspecs.";
-    #[unsupported] INGEST_BATCH_COUNT = "ingest.batch-count", COUNT, "",
-        "Jobs of one commit; here as many as arrive while another is stored.";
-    #[unsupported] INGEST_BUFFER_SIZE = "ingest.buffer-size", F::Text, "",
-        "Input buffered for processes that check jobspecs; there are none.";
+    INGEST_VALIDATOR_PLUGINS = "ingest.validator.plugins", F::Texts, "jobspec",
+        "What checks jobspecs, of flux job-validator --list-plugins.";
+    INGEST_VALIDATOR_ARGS = "ingest.validator.args", F::Texts, "",
+        "Arguments of what checks jobspecs.";
+    INGEST_REQUIRE_INSTANCE_MINNODES = "ingest.validator.require-instance.minnodes", COUNT, "",
+        "Nodes from which on a job must be an instance of its own, where require-instance checks.";
+    INGEST_REQUIRE_INSTANCE_MINCORES = "ingest.validator.require-instance.mincores", COUNT,
+        "16 * minnodes", "Cores from which on a job must be an instance of its own.";
 
     JOB_LIST_MAX_COMPARISONS = "job-list.max_comparisons", COUNT, "1000000",
         "Comparisons that one query may make; 0 is no limit.",

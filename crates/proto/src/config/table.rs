@@ -8,6 +8,8 @@ use crate::{Errno, Refusal};
 
 /// A table, and its path as complaints name it.
 pub(super) struct Table<'a> {
+    /// What is said to have failed: `reading` or `parsing`.
+    doing: &'static str,
     path: String,
     entries: &'a Map<String, Value>,
 }
@@ -15,10 +17,24 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// The table that a value is, with no other keys than `known`.
     pub fn open(path: String, value: &'a Value, known: &[&str]) -> Result<Self, Refusal> {
+        Table::open_as("parsing", path, value, known)
+    }
+
+    /// The same, with another word for what has failed.
+    pub fn open_as(
+        doing: &'static str,
+        path: String,
+        value: &'a Value,
+        known: &[&str],
+    ) -> Result<Self, Refusal> {
         let Some(entries) = value.as_object() else {
-            return Err(fail(&path, &mismatch("object", value)));
+            return Err(fail(doing, &path, &mismatch("object", value)));
         };
-        let table = Table { path, entries };
+        let table = Table {
+            doing,
+            path,
+            entries,
+        };
         table.check_known(entries, known)?;
         Ok(table)
     }
@@ -61,7 +77,7 @@ impl<'a> Table<'a> {
 
     /// The refusal that says `text` of this table.
     pub fn fail(&self, text: &str) -> Refusal {
-        fail(&self.path, text)
+        fail(self.doing, &self.path, text)
     }
 
     fn check_known(&self, entries: &Map<String, Value>, known: &[&str]) -> Result<(), Refusal> {
@@ -75,7 +91,7 @@ impl<'a> Table<'a> {
     }
 }
 
-fn fail(path: &str, text: &str) -> Refusal {
-    let text = format!("error parsing [{path}] config table: {text}");
+fn fail(doing: &str, path: &str, text: &str) -> Refusal {
+    let text = format!("error {doing} [{path}] config table: {text}");
     Refusal::new(Errno::EINVAL, text)
 }

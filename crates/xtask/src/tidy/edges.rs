@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("pmi", &[]),
     ("rexec", &["wire", "proto", "node"]),
     ("keys", &[]),
+    ("ingest", &["proto"]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
     ("sim", &["wire", "proto", "node", "broker"]),
@@ -24,11 +25,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "job-shell",
         &["wire", "proto", "node", "runtime", "pmi", "rexec"],
     ),
-    ("cli", &["wire", "proto", "client", "pmi", "keys"]),
+    ("cli", &["wire", "proto", "client", "pmi", "keys", "ingest"]),
     ("xtask", &["wire", "proto", "client", "cli"]),
     (
         "broker",
         &["wire", "proto", "node", "runtime", "pmi", "keys", "rexec"],
+    ),
+    // It runs the plugins, which `flux job-validator` and `flux job-frobnicator` run too.
+    (
+        "job-ingest",
+        &["wire", "proto", "node", "runtime", "ingest"],
     ),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),

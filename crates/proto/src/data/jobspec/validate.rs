@@ -23,6 +23,15 @@ const KEYS: [&str; 4] = ["resources", "tasks", "attributes", "version"];
 impl Jobspec {
     /// Checks everything a V1 submission must satisfy.
     pub fn validate(&self) -> Result<(), Invalid> {
+        self.validate_as(true)
+    }
+
+    /// The same, but for what only version 1 asks: its number, and counts that are integers.
+    pub fn validate_any_version(&self) -> Result<(), Invalid> {
+        self.validate_as(false)
+    }
+
+    fn validate_as(&self, is_v1: bool) -> Result<(), Invalid> {
         let object = self.object();
         check_keys(object)?;
         check_version(object)?;
@@ -34,11 +43,13 @@ impl Jobspec {
             .ok_or_else(|| invalid("attributes must be a mapping"))?;
         check_vertices(resources)?;
         tasks.iter().try_for_each(check_task)?;
-        ensure(
-            object.get("version") == Some(&Value::from(1)),
-            "version must be 1",
-        )?;
-        check_integer_counts(resources)?;
+        if is_v1 {
+            ensure(
+                object.get("version") == Some(&Value::from(1)),
+                "version must be 1",
+            )?;
+            check_integer_counts(resources)?;
+        }
         check_attributes(attributes)?;
         self.check_bounds(resources, tasks)
     }
