@@ -75,7 +75,8 @@ pub struct Stage {
 }
 
 crate::refusals! {
-    /// Why a job was not taken. Refusals of the job manager are passed on.
+    /// Why a job was not taken. Refusals of the job manager are passed on, and those of the
+    /// plugins that change and check jobspecs: EPERM, EINVAL, or the number of the scheduler.
     pub enum SubmitError {
         /// The payload is not the object that it should be.
         Malformed => EPROTO "error decoding job request: Protocol error",
@@ -103,6 +104,15 @@ crate::refusals! {
         Root => EINVAL "submission of jobs as user root not supported",
         /// A rule of the jobspec is broken; the text says which.
         Invalid(String) => EPERM "{0}",
+        /// Neither list of the policy of the instance names the user or a group of theirs.
+        NotHere(String) => EPERM "user {0} may not submit jobs",
+        /// Neither list of the policy that holds in the queue does.
+        NotInQueue(String, String) => EPERM "user {0} may not submit to queue {1}",
+        /// The jobspec is longer than the buffer of those that are being checked.
+        TooLong(usize) => ENOSPC "jobspec is longer than ingest.buffer-size, {0} bytes",
+        /// A plugin that changes or checks jobspecs is not there, or an argument of one is wrong:
+        /// the log says which.
+        Worker => EPROTO "Unrecoverable error: worker unexpectedly exited",
         /// The job manager says no; the text is its own.
         Rejected(String) => EINVAL "{0}",
         /// The job's data could not be stored.

@@ -213,7 +213,10 @@ pub(crate) fn module(name: &str, pids: &Pids) -> Box<dyn AnyNode> {
         "job-manager" => alone::<job_manager::JobManager>(),
         "job-info" => alone::<job_info::JobInfo>(),
         "job-list" => alone::<job_list::JobList>(),
-        "job-ingest" => alone::<job_ingest::JobIngest>(),
+        "job-ingest" => Box::new(Hosted::new(
+            ModuleNode::<job_ingest::JobIngest>::default(),
+            job_ingest::names_of as job_ingest::Directory,
+        )),
         "job-exec" => Box::new(Hosted::new(
             ModuleNode::<job_exec::JobExec>::default(),
             job_exec::Surroundings {

@@ -17,7 +17,7 @@ use proto::{Coded, Errno, Payload, Refusal};
 
 use crate::JobIngest;
 use crate::core::Incoming;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_JOBS_MAX};
+use crate::limits::BATCH_BYTES_MAX;
 use crate::saved;
 
 /// Those who wait for a batch.
@@ -37,7 +37,7 @@ impl JobIngest {
         let batch = self.n_batches;
         let (mut jobs, mut replies) = (Vec::new(), Vec::new());
         let mut bytes = 0;
-        while jobs.len() < BATCH_JOBS_MAX
+        while jobs.len() < self.settings.batch_jobs
             && bytes < BATCH_BYTES_MAX
             && let Some(incoming) = self.waiting.pop_front()
         {

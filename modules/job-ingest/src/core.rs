@@ -1,19 +1,21 @@
-//! What job-ingest knows: where job ids are, and the jobs that are not handed over yet.
+//! What job-ingest knows: where job ids are, and the jobs that are not handed over yet. A job
+//! comes in here (`submit`), passes the stages of `pipeline.rs`, and gets its id (`finish`).
 
 use std::collections::VecDeque;
 
 use node::{Cx, Peer, Recall, Reply};
 use proto::data::JobId;
 use proto::data::jobid::{FluidError, FluidGenerator};
-use proto::job_ingest::{Info, Pipeline, Stage, Stats, Submit, SubmitError};
+use proto::job_ingest::{Info, Pipeline, Stats, Submit, SubmitError};
 use proto::job_manager::SubmitJob;
-use proto::{Errno, RawJson, Refusal};
+use proto::{Coded as _, Errno, RawJson, Refusal};
 
-use crate::check::{Requestor, check};
+use crate::check::{Checked, Requestor, check};
 use crate::follow;
 use crate::limits::{IDS_AHEAD_MS_MAX, WAITING_JOBS_MAX};
+use crate::pipeline::Candidate;
 use crate::saved;
-use crate::settings::Settings;
+use crate::settings::{Settings, Stage};
 
 /// A job on its way in.
 pub(crate) struct Incoming {
@@ -31,6 +33,9 @@ pub struct JobIngest {
     pub(crate) settings: Settings,
     /// `None` where the rank is too high to make ids, and before the start.
     ids: Option<FluidGenerator>,
+    /// Jobs between their request and their id, and the bytes of their jobspecs.
+    pub(crate) n_passing: usize,
+    pub(crate) passing_bytes: usize,
     /// Jobs that are not on their way to the KVS yet.
     pub(crate) waiting: VecDeque<Incoming>,
     /// Whether a batch is on its way to the KVS.
@@ -43,7 +48,7 @@ pub struct JobIngest {
     pub(crate) n_handing_over: usize,
     /// Asked to stop: ends when nothing is on its way.
     pub(crate) is_ending: bool,
-    pub(crate) stats: Stage,
+    pub(crate) stats: Pipeline,
 }
 
 impl JobIngest {
@@ -74,13 +79,15 @@ impl JobIngest {
         Ok(JobIngest {
             settings,
             ids: None,
+            n_passing: 0,
+            passing_bytes: 0,
             waiting: VecDeque::new(),
             is_storing: false,
             n_batches: 0,
             recall: Recall::default(),
             n_handing_over: 0,
             is_ending: false,
-            stats: Stage::default(),
+            stats: Pipeline::default(),
         })
     }
 
@@ -107,51 +114,92 @@ impl JobIngest {
         request: Submit,
         reply: Reply<Submit>,
     ) {
-        match self.take(cx, peer, &request) {
-            Ok(job) => self.waiting.push_back(Incoming {
-                job,
-                number: peer.number,
-                j: request.j,
-                reply,
-            }),
-            Err(refusal) => reply.send(cx, Err(refusal)),
-        }
+        let checked = match self.take(cx, peer, &request) {
+            Ok(checked) => checked,
+            Err(error) => return reply.send(cx, Err(error)),
+        };
+        let job = Candidate {
+            userid: peer.userid,
+            is_owner: peer.is_owner(),
+            t_submit: cx.now().wall,
+            known: self.recall.done(peer).copied(),
+            number: peer.number,
+            j: request.j,
+            bytes: checked.bytes,
+            checked,
+            reply,
+        };
+        self.n_passing += 1;
+        self.passing_bytes += job.bytes;
+        self.pass(cx, job);
     }
 
-    /// Checks a job and gives it an id: the one that it had if it comes again.
+    /// Checks a request, and that there is room for its job.
     fn take(
         &mut self,
         cx: &Cx<Self>,
         peer: &Peer,
         request: &Submit,
-    ) -> Result<SubmitJob, SubmitError> {
+    ) -> Result<Checked, SubmitError> {
         if self.is_ending || self.ids.is_none() {
             return Err(SubmitError::Stopped);
         }
-        if self.waiting.len() >= WAITING_JOBS_MAX {
+        if self.waiting.len() + self.n_passing >= WAITING_JOBS_MAX {
             return Err(SubmitError::Busy);
         }
         let from = Requestor {
             userid: peer.userid,
             is_owner: peer.is_owner(),
         };
-        self.stats.requests += 1;
-        let checked = check(request, from, cx.owner(), &self.settings);
-        self.stats.errors += u64::from(checked.is_err());
-        let mut checked = checked?;
-        checked.jobspec.redact();
-        let id = match self.recall.done(peer) {
-            Some(id) => *id,
+        let checked = check(request, from, cx.owner(), &self.settings)?;
+        let is_buffered =
+            self.settings.frobnicator != Stage::Off || self.settings.validator != Stage::Off;
+        let room = self.settings.buffer_bytes;
+        match is_buffered {
+            true if checked.bytes > room => Err(SubmitError::TooLong(room)),
+            true if self.passing_bytes + checked.bytes > room => Err(SubmitError::Busy),
+            _ => Ok(checked),
+        }
+    }
+
+    /// A job has passed, or has not: it gets an id, the one that it had if it comes again.
+    pub(crate) fn finish(
+        &mut self,
+        cx: &mut Cx<Self>,
+        mut job: Candidate,
+        passed: Result<(), Refusal>,
+    ) {
+        self.n_passing -= 1;
+        self.passing_bytes -= job.bytes;
+        let taken = passed.and_then(|()| {
+            let taken = self.identify(cx, &mut job);
+            taken.map_err(|error| error.refusal())
+        });
+        match taken {
+            Ok(taken) => self.waiting.push_back(Incoming {
+                job: taken,
+                number: job.number,
+                j: job.j,
+                reply: job.reply,
+            }),
+            Err(refusal) => job.reply.send_refusal(cx, Err(refusal)),
+        }
+    }
+
+    fn identify(&mut self, cx: &Cx<Self>, job: &mut Candidate) -> Result<SubmitJob, SubmitError> {
+        job.checked.jobspec.redact();
+        let id = match job.known {
+            Some(id) => id,
             None => self.next_id(now_ms(cx))?,
         };
-        let jobspec = RawJson::of(checked.jobspec.object())
+        let jobspec = RawJson::of(job.checked.jobspec.object())
             .map_err(|error| SubmitError::Invalid(error.to_string()))?;
         Ok(SubmitJob {
             id,
-            userid: peer.userid,
-            urgency: checked.urgency.get().into(),
-            t_submit: cx.now().wall,
-            flags: checked.flags.bits(),
+            userid: job.userid,
+            urgency: job.checked.urgency.get().into(),
+            t_submit: job.t_submit,
+            flags: job.checked.flags.bits(),
             jobspec,
         })
     }
@@ -180,24 +228,21 @@ impl JobIngest {
 
     /// `job-ingest.stats-get`.
     pub(crate) fn stats(&self) -> Stats {
-        let pids = vec![0; 4];
-        Stats {
-            pipeline: Pipeline {
-                frobnicator: Stage {
-                    pids: pids.clone(),
-                    ..Stage::default()
-                },
-                validator: Stage {
-                    pids,
-                    ..self.stats.clone()
-                },
-            },
+        let mut pipeline = self.stats.clone();
+        for stage in [&mut pipeline.frobnicator, &mut pipeline.validator] {
+            stage.pids = vec![0; 4];
         }
+        // The changes are made at once: who waits, waits to be checked.
+        pipeline.validator.backlog = self.n_passing as u64;
+        Stats { pipeline }
     }
 
     /// Ends when nothing is on its way.
     pub(crate) fn look_at_end(&mut self, cx: &mut Cx<Self>) {
-        let is_busy = self.is_storing || self.n_handing_over > 0 || !self.waiting.is_empty();
+        let is_busy = self.is_storing
+            || self.n_handing_over > 0
+            || self.n_passing > 0
+            || !self.waiting.is_empty();
         if self.is_ending && !is_busy {
             cx.exit(Ok(()));
         }

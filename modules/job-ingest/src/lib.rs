@@ -4,8 +4,9 @@
 //! It answers when both have it. A submission whose answer was lost with it gets the id that
 //! it had.
 //!
-//! Read on in `core.rs` (what it knows), `check.rs` (what may come in), `batch.rs` (how jobs
-//! travel together), `saved.rs` (what survives a restart) and `follow.rs` (the start on other
+//! Read on in `core.rs` (what it knows), `check.rs` (which requests may go on), `pipeline.rs` (how
+//! their jobs are changed and checked), `users.rs` (who may submit), `batch.rs` (how jobs travel
+//! together), `saved.rs` (what survives a restart) and `follow.rs` (the start on other
 //! ranks than 0). It never waits for company: a batch is what came in one turn, or while the batch
 //! before was being stored.
 
@@ -14,10 +15,12 @@ mod check;
 mod core;
 mod follow;
 pub mod limits;
+mod pipeline;
 mod saved;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use node::{Cx, Host, Module, Routes};
 use proto::job_ingest::{GetInfo, StatsGet, Submit};
@@ -25,19 +28,19 @@ use proto::{Object, Refusal};
 
 pub use core::JobIngest;
 use settings::Settings;
+pub use users::{Directory, Names, names_of};
 
 impl Host for JobIngest {
     const NAME: &'static str = "job-ingest";
-    type Worker = ();
+    type Worker = Directory;
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.send_off(cx);
         self.look_at_end(cx);
     }
 
-    fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
-        let args = cx.welcome().args.clone().unwrap_or_default();
-        self.settings = Settings::new(&args, conf)?;
+    fn configure(&mut self, _cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        self.settings = self.settings.changed(conf)?;
         Ok(())
     }
 

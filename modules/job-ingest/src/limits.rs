@@ -1,7 +1,16 @@
 //! Every limit of job-ingest in one place.
 
-/// Jobs that wait to be stored. When full, a further one is answered EAGAIN.
+/// Jobs that are being checked or wait to be stored. When full, a further one is answered
+/// EAGAIN.
 pub const WAITING_JOBS_MAX: usize = 1 << 16;
+
+/// Bytes of the jobspecs that are being changed or checked at the same time, unless
+/// `ingest.buffer-size` says otherwise. A jobspec that finds no room is answered EAGAIN, and
+/// one that could not be there alone ENOSPC.
+pub const BUFFER_BYTES: usize = 10 << 20;
+
+/// The same as people write it.
+pub const BUFFER_TEXT: &str = "10M";
 
 /// Jobs that go into the KVS in one commit. What does not fit waits for the next.
 pub const BATCH_JOBS_MAX: usize = 2048;

@@ -8,11 +8,23 @@ use wire::{Identity, Message};
 
 use crate::JobIngest;
 
-const JOBSPEC: &str = r#"{"resources":[{"type":"slot","count":1,"with":[{"type":"core","count":1}],"label":"task"}],"tasks":[{"command":["true"],"slot":"task","count":{"per_slot":1}}],"attributes":{"system":{"duration":0,"environment":{"A":"b"}}},"version":1}"#;
+pub(crate) const JOBSPEC: &str = r#"{"resources":[{"type":"slot","count":1,"with":[{"type":"core","count":1}],"label":"task"}],"tasks":[{"command":["true"],"slot":"task","count":{"per_slot":1}}],"attributes":{"system":{"duration":0,"environment":{"A":"b"}}},"version":1}"#;
+
+/// A system without users.
+const fn nobody(_: u32) -> crate::Names {
+    crate::Names {
+        user: None,
+        groups: Vec::new(),
+    }
+}
 
 /// A module that has read what a predecessor has saved.
 fn reading(args: &[&str], saved: Result<&str, Refusal>) -> Probe<JobIngest> {
-    let mut probe = Probe::<JobIngest>::start((), args, "{}").unwrap();
+    reading_under("{}", args, saved)
+}
+
+fn reading_under(conf: &str, args: &[&str], saved: Result<&str, Refusal>) -> Probe<JobIngest> {
+    let mut probe = Probe::<JobIngest>::start(nobody, args, conf).unwrap();
     let said = probe.said();
     assert!(said[0].starts_with("request kvs.commit #"), "{said:?}");
     probe.answer("kvs.commit", 1, Ok(STORED));
@@ -28,7 +40,16 @@ fn started(args: &[&str]) -> Probe<JobIngest> {
 }
 
 fn started_after(args: &[&str], saved: Result<&str, Refusal>) -> Probe<JobIngest> {
-    let mut probe = reading(args, saved);
+    on(reading(args, saved))
+}
+
+/// One under this configuration.
+pub(crate) fn started_under(conf: &str) -> Probe<JobIngest> {
+    on(reading_under(conf, &[], Err(Refusal::bare(Errno::ENOENT))))
+}
+
+/// Answers the last question of a start.
+fn on(mut probe: Probe<JobIngest>) -> Probe<JobIngest> {
     assert_eq!(probe.said(), ["request job-manager.getinfo #3"]);
     let max = 5_u64 << 24;
     probe.answer(
@@ -65,7 +86,7 @@ fn submit(probe: &mut Probe<JobIngest>) {
 }
 
 /// What was said, each line cut to its topic and tag; ids in place of payloads.
-fn said(probe: &mut Probe<JobIngest>) -> Vec<String> {
+pub(crate) fn said(probe: &mut Probe<JobIngest>) -> Vec<String> {
     probe.settle();
     let short = |line: String| match line.split_once('{') {
         Some((head, payload)) => {
@@ -78,9 +99,9 @@ fn said(probe: &mut Probe<JobIngest>) -> Vec<String> {
     probe.said().into_iter().map(short).collect()
 }
 
-const STORED: &str = r#"{"rootref":"sha1-0","rootseq":1}"#;
+pub(crate) const STORED: &str = r#"{"rootref":"sha1-0","rootseq":1}"#;
 
-fn lost() -> Refusal {
+pub(crate) fn lost() -> Refusal {
     Refusal::new(Errno::EHOSTUNREACH, "module disconnect")
 }
 
@@ -171,7 +192,7 @@ fn a_lost_service_is_asked_again_and_a_missing_one_is_not() {
 fn on_other_ranks_one_that_ends_asks_nobody_again() {
     for handed_over in [false, true] {
         let attrs = [("rank", "1")];
-        let mut probe = Probe::<JobIngest>::start_with((), &[], "{}", &attrs).unwrap();
+        let mut probe = Probe::<JobIngest>::start_with(nobody, &[], "{}", &attrs).unwrap();
         probe.answer("job-ingest.getinfo", 1, Ok(r#"{"timestamp":1}"#));
         probe.answer("kvs.commit", 2, Ok(STORED));
         probe.answer("kvs.lookup", 3, Err(Refusal::bare(Errno::ENOENT)));
@@ -325,7 +346,7 @@ fn a_malformed_request_has_a_text_of_its_own() {
 fn a_rank_too_high_makes_no_ids() {
     let said_on = |rank: &str| {
         let attrs = [("rank", rank)];
-        let mut probe = Probe::<JobIngest>::start_with((), &[], "{}", &attrs).unwrap();
+        let mut probe = Probe::<JobIngest>::start_with(nobody, &[], "{}", &attrs).unwrap();
         submit(&mut probe);
         probe.said()
     };
