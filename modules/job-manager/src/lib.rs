@@ -35,7 +35,7 @@ mod waits;
 mod tests;
 
 use node::{Cx, Host, Module, Peer, Routes, StreamId};
-use proto::config::{Queues, keys};
+use proto::config::Queues;
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
     AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, HousekeepingKill,
@@ -155,11 +155,10 @@ impl Module for JobManager {
             return Err(Refusal::new(proto::Errno::EINVAL, text));
         }
         let conf = &cx.welcome().conf;
-        let stops_queues = keys::JOB_MANAGER_STOP_QUEUES_ON_RESTART.read(conf)?;
         let mut core = JobManager {
             owner: cx.owner(),
             purge_limits: purge::Limits::new(conf)?,
-            stops_queues_on_restart: stops_queues.unwrap_or(false),
+            stops_queues_on_restart: queue::stops_on_restart(conf)?,
             ..JobManager::default()
         };
         core.configure_policies(conf)?;

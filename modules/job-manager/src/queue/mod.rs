@@ -10,8 +10,9 @@ mod state;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use proto::config;
+use proto::config::{self, keys};
 use proto::job_manager::{CheckpointQueue, QueueError, QueueState};
+use proto::{Object, Refusal};
 
 pub use state::Queue;
 
@@ -233,6 +234,12 @@ impl Queues {
             }
         }
     }
+}
+
+/// Whether a restart stops the queues.
+pub fn stops_on_restart(conf: &Object) -> Result<bool, Refusal> {
+    let stops = keys::JOB_MANAGER_STOP_QUEUES_ON_RESTART.read(conf)?;
+    Ok(stops.unwrap_or(false))
 }
 
 #[cfg(test)]
