@@ -87,7 +87,7 @@ pub const MODULES: &[Entry] = &[
     },
     Entry {
         name: "job-manager",
-        needs: &["kvs"],
+        needs: &["kvs", "kvs-watch"],
         from: Personality::Job,
         everywhere: false,
     },

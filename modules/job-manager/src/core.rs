@@ -27,6 +27,9 @@ use crate::waits::Waits;
 pub struct JobManager {
     /// User id of the instance owner.
     pub(crate) owner: u32,
+    /// The end of the instance's time in seconds since the epoch; 0 is none.
+    pub(crate) expiration: f64,
+    pub(crate) is_expiration_known: bool,
     pub(crate) jobs: Jobs,
     /// Jobs that something happened to, to be asked what they need.
     pub(crate) acting: VecDeque<JobId>,

@@ -15,6 +15,7 @@ mod batch;
 mod bulk;
 mod core;
 mod exec;
+mod expiration;
 mod handlers;
 mod housekeeping;
 mod job;

@@ -16,10 +16,14 @@
 
 mod after;
 mod begin_time;
+mod limit_duration;
+mod limit_size;
 mod priority;
 pub mod registry;
 mod restart;
 mod singleton;
+mod update_duration;
+mod validate_duration;
 mod wants;
 
 use std::ops::BitOr;
@@ -90,6 +94,8 @@ pub struct Look<'a> {
     pub now: Now,
     /// User id of the instance owner.
     pub owner: u32,
+    /// The end of the instance's time in seconds since the epoch; 0 is none.
+    pub expiration: f64,
 }
 
 /// A job whose jobspec was read already.
@@ -149,6 +155,11 @@ pub trait Policy {
     /// The schemes of dependencies that it looks after: [`Policy::depend`].
     fn schemes(&self) -> &[&str] {
         &[]
+    }
+
+    /// Takes over what was said for it when it was loaded.
+    fn set_conf(&mut self, _conf: &Map<String, Value>) -> Result<(), String> {
+        Ok(())
     }
 
     /// Takes the configuration over: when it is loaded, and whenever it changes. A refusal
@@ -229,6 +240,12 @@ pub trait Policy {
     fn query(&self, _: &Look<'_>) -> Map<String, Value> {
         Map::new()
     }
+}
+
+/// What a refusal adds for a job that names a queue.
+fn for_queue(jobspec: &Jobspec) -> String {
+    let queue = jobspec.queue().map(|queue| format!(" for queue {queue}"));
+    queue.unwrap_or_default()
 }
 
 /// The value of a dependency, or what is wrong with it.

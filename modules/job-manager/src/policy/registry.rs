@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use super::wants::{Want, Wants};
 use super::{
-    Accepted, Asked, Look, Points, Policy, Rank, Update, after, begin_time, priority, singleton,
+    Accepted, Asked, Look, Points, Policy, Rank, Update, after, begin_time, limit_duration,
+    limit_size, priority, singleton, update_duration, validate_duration,
 };
 use crate::job::Job;
 use crate::limits::SCHEME_TOPIC_BYTES_MAX;
@@ -22,9 +23,13 @@ pub type Make = fn() -> Box<dyn Policy>;
 pub fn builtin() -> Vec<Make> {
     vec![
         || Box::new(priority::PriorityDefault),
+        || Box::<limit_size::LimitJobSize>::default(),
+        || Box::<limit_duration::LimitDuration>::default(),
         || Box::<after::DependencyAfter>::default(),
         || Box::<singleton::DependencySingleton>::default(),
         || Box::<begin_time::BeginTime>::default(),
+        || Box::new(validate_duration::ValidateDuration),
+        || Box::<update_duration::UpdateDuration>::default(),
         // Their methods are the job manager's own; here are the names to look for.
         || Box::new(Listed(".history")),
     ]

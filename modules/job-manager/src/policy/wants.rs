@@ -122,6 +122,7 @@ impl JobManager {
             conf: &cx.welcome().conf,
             now: cx.now(),
             owner: self.owner,
+            expiration: self.expiration,
         };
         ask(&mut self.policies, &look)
     }

@@ -310,6 +310,7 @@ impl JobManager {
         }
         self.run(cx);
         self.recall = replay.recall;
+        JobManager::follow_expiration(cx);
         let uuid = cx.uuid().to_owned();
         cx.publish(&Online { uuid });
         cx.started(Ok(()));

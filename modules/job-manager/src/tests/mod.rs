@@ -3,6 +3,7 @@
 //! was said; the diff is read.
 
 mod dependencies;
+mod limits;
 mod stage;
 
 use stage::Stage;
@@ -33,6 +34,7 @@ node::transcripts! {
     a_scheduler_hears_of_nodes_that_are_looked_after = "housekeeping-hello",
     jobs_wait_for_one_that_ends_meanwhile = "dependency-race",
     jobs_wait_for_a_time = "begin-time",
+    jobs_without_an_end_have_that_of_the_instance = "expiration",
     singletons_run_one_at_a_time = "singleton",
 }
 

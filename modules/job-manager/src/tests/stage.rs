@@ -20,6 +20,8 @@ pub struct Stage {
     kvs: BTreeMap<String, Vec<u8>>,
     /// Tag and payload of the commit that waits.
     commit: Option<(u32, Commit)>,
+    /// Tag of the request that follows `resource.R`.
+    watch: u32,
     /// The last commit that was applied.
     once: Option<String>,
     /// The configuration from the next start on.
@@ -41,6 +43,7 @@ impl Stage {
             kvs: BTreeMap::new(),
             commit: None,
             once: None,
+            watch: 0,
             conf: "{}".to_owned(),
             processes: Vec::new(),
         };
@@ -79,6 +82,13 @@ impl Stage {
             "pass" => self
                 .probe
                 .pass(Duration::from_secs_f64(first.parse().expect("seconds"))),
+            "expiration" => {
+                let val = Tree::Val(ending(first).into());
+                let payload = Found { val }.encode();
+                let text = String::from_utf8_lossy(&payload).replace('\0', "");
+                self.probe
+                    .answer_stream("kvs-watch.lookup", self.watch, Ok(&text));
+            }
             "conf" => rest.clone_into(&mut self.conf),
             "restart" => {
                 let mut said = self.restart();
@@ -165,9 +175,15 @@ impl Stage {
     }
 
     fn alloc(&mut self, id: &str, what: &str) {
-        let (what, more) = what.split_once(' ').unwrap_or((what, ""));
+        let (what, mut more) = what.split_once(' ').unwrap_or((what, ""));
         let number: u64 = id.parse().expect("a number");
         let rest = match what {
+            "until" => {
+                let r = ending(std::mem::take(&mut more));
+                let json = format!(r#""type":0,"R":{r}"#);
+                self.kvs.insert(JobId(number).kvs_key("R"), r.into());
+                json
+            }
             "ok" => {
                 self.kvs.insert(JobId(number).kvs_key("R"), R.into());
                 format!(r#""type":0,"R":{R}"#)
@@ -316,6 +332,7 @@ impl Stage {
             for message in messages {
                 match (message.topic(), message.kind) {
                     ("event.subscribe", _) => {}
+                    ("kvs-watch.lookup", Kind::Request { matchtag, .. }) => self.watch = matchtag,
                     ("kvs.lookup", Kind::Request { matchtag, .. }) => {
                         self.look_up(&message, matchtag)
                     }
@@ -374,6 +391,11 @@ impl Stage {
             names.map(|name| (name.into(), Tree::empty_dir())).collect();
         (!entries.is_empty()).then_some(Tree::Dir(entries))
     }
+}
+
+/// R until a time.
+fn ending(time: &str) -> String {
+    R.replace(r#""expiration":0.0"#, &format!(r#""expiration":{time}"#))
 }
 
 fn is_within(key: &str, dir: &str) -> bool {

@@ -1,0 +1,60 @@
+//! `.limit-job-size`: how many nodes, cores and GPUs a job may ask for (protocol/25 section 3).
+
+use proto::Object;
+use proto::config::Queues;
+
+use super::{Asked, Look, Points, Policy, Wants, for_queue};
+
+/// The policy.
+#[derive(Default)]
+pub struct LimitJobSize {
+    queues: Queues,
+}
+
+impl Policy for LimitJobSize {
+    fn name(&self) -> &str {
+        ".limit-job-size"
+    }
+
+    fn hears(&self) -> Points {
+        Points::VALIDATE
+    }
+
+    fn configure(&mut self, conf: &Object) -> Result<(), String> {
+        self.queues = Queues::parse(conf).map_err(|refusal| refusal.to_string())?;
+        Ok(())
+    }
+
+    fn validate(
+        &mut self,
+        _: &Look<'_>,
+        Asked { jobspec, .. }: Asked<'_>,
+        _: &mut Wants,
+    ) -> Result<(), String> {
+        if !self.queues.count_jobs() {
+            return Ok(());
+        }
+        let counts = jobspec.counts().map_err(|error| error.to_string())?;
+        let asked = [counts.nnodes, counts.ncores(), counts.ngpus()];
+        let limits = self.queues.limits(jobspec.queue());
+        let refused = |name: &str, asked: u64, how: &str, limit: u64| {
+            let queue = for_queue(jobspec);
+            Err(format!(
+                "requested {name} ({asked}) {how} policy limit of {limit}{queue}"
+            ))
+        };
+        for ((name, limit), asked) in limits.max.all().into_iter().zip(asked) {
+            match limit {
+                Some(limit) if asked > limit => return refused(name, asked, "exceeds", limit),
+                _ => {}
+            }
+        }
+        for ((name, limit), asked) in limits.min.all().into_iter().zip(asked) {
+            match limit {
+                Some(limit) if asked < limit => return refused(name, asked, "is under", limit),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
