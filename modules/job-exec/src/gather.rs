@@ -129,6 +129,13 @@ impl JobExec {
             return;
         };
         job.note_status(status);
+        if leads && std::mem::replace(&mut job.log.has_word, true) {
+            // Heard by a job-exec before us, and stored with the event that says so.
+            if !others.is_empty() {
+                self.await_others(cx, id);
+            }
+            return;
+        }
         job.log.pending += log;
         job.log.stamps.note_lines(log);
         job.log.output += output;

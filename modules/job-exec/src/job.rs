@@ -87,6 +87,8 @@ pub struct GuestLog {
     /// Which process its shell is is not known yet: nothing is stored before that, so that
     /// what is found of a shell says where to look for it.
     pub is_held: bool,
+    /// It has the last word of the leading shell, which may be said again.
+    pub has_word: bool,
     /// A commit is under way.
     pub in_flight: bool,
     /// How many commits were made, for the token of each.

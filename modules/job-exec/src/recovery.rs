@@ -206,6 +206,7 @@ impl JobExec {
         }
         let (is_mock, reattach) = (job.is_mock(), job.reattach);
         let past = Past::of(&entries, is_mock);
+        job.log.has_word = entries.iter().any(|entry| entry.name() == "shell-exit");
         job.log.exists = past != Past::Nothing;
         job.log.in_namespace = !is_mock && job.log.exists;
         match past {

@@ -375,6 +375,25 @@ fn a_job_outlives_the_head() {
 }
 
 #[test]
+fn a_last_word_that_is_said_again_to_the_next_head_is_stored_once() {
+    let mut forest = Forest::new(2, 2);
+    forest.running("0-1");
+    let lease = forest.lease(0);
+    let exit = json!({"id": stage::JOB, "rank": 0, "lease": lease, "code": 3, "output": "a\n"});
+    assert_eq!(forest.request(0, "job-exec.shell-exit", &exit, 0), [""; 0]);
+    forest.dies(0);
+    forest.pass(0.1);
+    assert_eq!(forest.ask_again("0-1", &json!({}), true), [""; 0]);
+    forest.request(0, "job-exec.shell-exit", &exit, 0);
+    let log = forest.head.log("job-1234:exec.eventlog");
+    assert_eq!(log.matches("shell-exit").count(), 1, "{log}");
+    let output = forest.head.values.get("job-1234:output");
+    assert_eq!(output.map(Vec::as_slice), Some(&b"a\n"[..]));
+    let said = forest.exit(1, 0);
+    assert!(said.contains(&"0: finish 768".to_owned()), "{said:?}");
+}
+
+#[test]
 fn a_job_whose_nodes_do_not_come_back_is_not_recoverable() {
     let mut forest = Forest::new(4, 2);
     forest.running("1-3");
