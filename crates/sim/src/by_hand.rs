@@ -22,7 +22,7 @@ impl World {
 
     /// A new client of the owner.
     pub fn client(&mut self) -> PeerId {
-        let link = self.connect();
+        let link = self.connect(0);
         self.heard.insert(link, Vec::new());
         link
     }
@@ -49,7 +49,8 @@ impl World {
         }
         self.to_broker.remove(&client);
         self.heard.remove(&client);
-        self.tell_broker(Input::PeerDown { peer: client });
+        let rank = self.home(client);
+        self.tell_broker(rank, Input::PeerDown { peer: client });
         self.finish_step();
     }
 
@@ -96,7 +97,8 @@ impl World {
     pub fn tokens(&self) -> Vec<(String, usize)> {
         let modules = self.processes.iter();
         let modules = modules.map(|process| (process.name.clone(), process.node.n_tokens()));
-        let broker = ("broker".to_owned(), self.broker.n_tokens());
-        modules.chain([broker]).collect()
+        let brokers = self.brokers.iter().flatten();
+        let brokers = brokers.map(|broker| ("broker".to_owned(), broker.n_tokens()));
+        modules.chain(brokers).collect()
     }
 }

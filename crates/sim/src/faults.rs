@@ -3,38 +3,55 @@
 
 use node::Input;
 
-use crate::stage;
+use crate::play::Play;
 use crate::world::{Choice, SIGKILL, World};
 
 /// Longest that a module is slow.
 const SLOW_STEPS_MAX: usize = 300;
 
+/// What happens to a store.
+const OF_STORE: &[fn(&mut World)] = &[
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_modules,
+    World::reload_a_module,
+    World::cut_a_program,
+    World::crash,
+];
+/// What happens to an instance with jobs.
+const OF_JOBS: &[fn(&mut World)] = &[
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_modules,
+    World::slow_a_module,
+    World::cut_a_program,
+    World::kill_a_shell,
+    World::crash,
+];
+/// The same on many nodes.
+const OF_TREE: &[fn(&mut World)] = &[
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_modules,
+    World::slow_a_module,
+    World::cut_a_program,
+    World::kill_a_shell,
+    World::kill_a_follower,
+    World::kill_a_follower,
+    World::crash,
+];
+
 impl World {
     /// One thing that can happen in this play.
     pub(crate) fn break_something(&mut self) {
-        let faults: &[fn(&mut World)] = if self.play.has_shells() {
-            &[
-                World::kill_a_module,
-                World::kill_a_module,
-                World::kill_a_module,
-                World::kill_modules,
-                World::slow_a_module,
-                World::cut_a_program,
-                World::kill_a_shell,
-                World::crash,
-            ]
-        } else if self.play.has_files() {
-            &[
-                World::kill_a_module,
-                World::kill_a_module,
-                World::kill_a_module,
-                World::kill_modules,
-                World::reload_a_module,
-                World::cut_a_program,
-                World::crash,
-            ]
-        } else {
-            &[World::kill_a_module]
+        let faults: &[fn(&mut World)] = match self.play {
+            Play::JobsTree => OF_TREE,
+            Play::Jobs => OF_JOBS,
+            play if play.has_files() => OF_STORE,
+            _ => &[World::kill_a_module],
         };
         let at = self.rng.below(faults.len());
         faults[at](self);
@@ -83,12 +100,20 @@ impl World {
         self.slow = Some((name, steps));
     }
 
+    /// A node is gone, for a while.
+    fn kill_a_follower(&mut self) {
+        let rank = 1 + self.rng.below(self.brokers.len() - 1);
+        self.kills += 1;
+        self.follower_ends(rank, "by a fault");
+        self.finish_step();
+    }
+
     fn reload_a_module(&mut self) {
         let modules = self.play.modules();
         let at = self.rng.below(modules.len());
         let (name, args) = modules[at];
-        let first = self.loader.reload(name, args);
-        let queue = self.to_broker.entry(self.loader.peer).or_default();
+        let first = self.loaders[0].reload(name, args);
+        let queue = self.to_broker.entry(self.loaders[0].peer).or_default();
         queue.extend(first);
         self.note(format!("reload {name}"));
     }
@@ -104,8 +129,14 @@ impl World {
         self.note(format!("cut {}", self.programs[at].name()));
         self.to_broker.remove(&peer);
         self.programs[at].cut();
-        self.links[at] = self.connect();
-        self.tell_broker(Input::PeerDown { peer });
+        let before = self.home(peer);
+        let rank = match self.brokers.len() {
+            1 => 0,
+            size => self.rng.below(size),
+        };
+        let is_up = self.runs_modules(rank);
+        self.links[at] = self.connect(if is_up { rank } else { 0 });
+        self.tell_broker(before, Input::PeerDown { peer });
         self.finish_step();
     }
 
@@ -119,7 +150,7 @@ impl World {
         self.links.clear();
         self.programs.iter_mut().for_each(|program| program.cut());
         self.seed += 1_000_000;
-        self.broker = stage::broker(self.play, self.seed, self.folder.as_ref());
+        self.homes.clear();
         self.set_the_stage();
     }
 }

@@ -2,7 +2,7 @@
 //! same run, to the byte.
 //!
 //! Read on in `play.rs` (what is simulated), `world.rs` (what happens next), `stage.rs`
-//! (how it begins), `faults.rs` (what goes wrong), `hosted.rs` (a node without its
+//! (how it begins), `between.rs` (what joins brokers), `faults.rs` (what goes wrong), `hosted.rs` (a node without its
 //! process), `by_hand.rs` (a world that a test moves step by step), `program.rs` (what programs are),
 //! `clients.rs` with `echo.rs`, `store/` and `jobs/` (programs that ask, and the checkers of what
 //! they get); many brokers are in `tree/`. The cut is at messages:
@@ -13,6 +13,7 @@
 //! and what was on its way to or from it is lost in part; a program may vanish with
 //! requests outstanding; everything may be gone at once but the files.
 
+mod between;
 mod by_hand;
 mod clients;
 mod echo;

@@ -19,6 +19,8 @@ pub enum Play {
     /// An instance with every module, and programs that submit and follow jobs: whether each
     /// runs once, ends once, and is told as it was.
     Jobs,
+    /// The same on four nodes, with a broker and modules on each.
+    JobsTree,
     /// An instance with every module and no programs, to be moved by hand.
     Instance,
 }
@@ -31,7 +33,13 @@ const CONTENT_ARGS: &[&str] = &["journal_mode=MEMORY", "synchronous=OFF"];
 
 impl Play {
     /// All that run by themselves.
-    pub const ALL: [Play; 4] = [Play::Echo, Play::Kvs, Play::KvsFiles, Play::Jobs];
+    pub const ALL: [Play; 5] = [
+        Play::Echo,
+        Play::Kvs,
+        Play::KvsFiles,
+        Play::Jobs,
+        Play::JobsTree,
+    ];
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
@@ -40,6 +48,7 @@ impl Play {
             Play::Kvs => "kvs",
             Play::KvsFiles => "kvs-files",
             Play::Jobs => "jobs",
+            Play::JobsTree => "jobs-tree",
             Play::Instance => "instance",
         }
     }
@@ -53,7 +62,7 @@ impl Play {
     pub(crate) fn attrs(self) -> &'static [&'static str] {
         match self {
             Play::KvsFiles => &["content.backing-module=content-files"],
-            Play::Echo | Play::Kvs | Play::Jobs | Play::Instance => &[],
+            Play::Echo | Play::Kvs | Play::Jobs | Play::JobsTree | Play::Instance => &[],
         }
     }
 
@@ -67,7 +76,7 @@ impl Play {
                 ("kvs-watch", &[]),
                 ("heartbeat", &[]),
             ],
-            Play::Instance | Play::Jobs => Play::INSTANCE,
+            Play::Instance | Play::Jobs | Play::JobsTree => Play::INSTANCE,
             Play::KvsFiles => &[
                 ("content", &[]),
                 ("kvs", &[]),
@@ -75,6 +84,16 @@ impl Play {
                 ("heartbeat", &[]),
             ],
         }
+    }
+
+    /// Those of a rank: some are on rank 0 alone.
+    pub(crate) fn modules_of(self, rank: usize) -> impl Iterator<Item = Cast> {
+        let everywhere = |name: &str| {
+            let mut entries = broker::rc::MODULES.iter();
+            entries.any(|entry| entry.name == name && entry.everywhere)
+        };
+        let modules = self.modules().iter().copied();
+        modules.filter(move |(name, _)| rank == 0 || everywhere(name))
     }
 
     /// The modules of an instance.
@@ -92,6 +111,14 @@ impl Play {
         ("heartbeat", &[]),
     ];
 
+    /// How many brokers there are.
+    pub(crate) fn size(self) -> u32 {
+        match self {
+            Play::JobsTree => jobs::NODES,
+            _ => 1,
+        }
+    }
+
     /// Whether something outlives the processes.
     pub(crate) fn has_files(self) -> bool {
         self != Play::Echo
@@ -99,13 +126,13 @@ impl Play {
 
     /// Whether job shells run in it.
     pub(crate) fn has_shells(self) -> bool {
-        self == Play::Jobs
+        matches!(self, Play::Jobs | Play::JobsTree)
     }
 
     /// Steps with load and faults.
     pub(crate) fn load_steps(self) -> u64 {
         match self {
-            Play::Jobs => 4000,
+            Play::Jobs | Play::JobsTree => 4000,
             _ => 1500,
         }
     }
@@ -113,14 +140,14 @@ impl Play {
     /// The configuration of the instance.
     pub(crate) fn config(self) -> proto::Object {
         match self {
-            Play::Jobs => jobs::config(),
+            Play::Jobs | Play::JobsTree => jobs::config(self.size()),
             _ => proto::Object::default(),
         }
     }
 
     pub(crate) fn programs(self, ledger: &jobs::Shared) -> Vec<Box<dyn Program>> {
         match self {
-            Play::Jobs => jobs::programs(ledger),
+            Play::Jobs | Play::JobsTree => jobs::programs(ledger, self.size()),
             Play::Instance => Vec::new(),
             Play::Echo => (0..3)
                 .map(|_| Box::new(Client::default()) as Box<dyn Program>)

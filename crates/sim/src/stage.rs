@@ -1,6 +1,7 @@
 //! Setting the stage: a broker, its modules in order, the links of the programs.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 
 use broker::attrs::Attrs;
 use broker::files::Files;
@@ -19,6 +20,7 @@ use proto::{Method, Object};
 use tempfile::TempDir;
 use wire::{Kind, Message};
 
+use crate::between::Between;
 use crate::echo::Echo;
 use crate::hosted::{AnyNode, Hosted};
 use crate::jobs::Pids;
@@ -29,6 +31,8 @@ use crate::world::{QUIET_STEPS_MAX, World};
 const FIRST_PROGRAM: u64 = 1_000_000;
 /// The owner of the instance.
 pub(crate) const OWNER: u32 = 100;
+/// Shape of the tree where there are many.
+const SCHEME: Scheme = Scheme::Kary(2);
 /// Steps that bring a broker to RUN.
 const START_STEPS: u64 = 16;
 
@@ -108,11 +112,40 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("there is room for a folder")
 }
 
+/// The host of a rank.
+pub(crate) fn host(rank: u32, size: u32) -> String {
+    match size {
+        1 => "sim".to_owned(),
+        _ => format!("sim{rank}"),
+    }
+}
+
+/// The tree of a play.
+fn topology(play: Play) -> Topology {
+    Topology::new(SCHEME, play.size())
+}
+
+/// The folder of a broker: that of rank 0 outlives it, a follower's is its own.
+fn folder_of(folder: &TempDir, rank: usize, seed: u64) -> PathBuf {
+    if rank == 0 {
+        return folder.path().to_owned();
+    }
+    let own = folder.path().join(format!("rank{rank}-{seed}"));
+    std::fs::create_dir_all(&own).expect("there is room for a folder");
+    own
+}
+
 /// A broker that has not begun.
-pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<BrokerNode> {
+pub(crate) fn broker(
+    play: Play,
+    rank: usize,
+    seed: u64,
+    folder: Option<&TempDir>,
+) -> Hosted<BrokerNode> {
+    let size = play.size();
     let mut attrs = Attrs::default();
-    attrs.put(&names::LOCAL_URI, "local:///sim/local-0");
-    attrs.put(&names::HOSTNAME, "sim");
+    attrs.put(&names::LOCAL_URI, format!("local:///sim/local-{rank}"));
+    attrs.put(&names::HOSTNAME, host(rank as u32, size));
     let in_table = "it is in the table";
     attrs
         .set_from_command_line("ferroflux.personality=minimal")
@@ -123,14 +156,29 @@ pub(crate) fn broker(play: Play, seed: u64, folder: Option<&TempDir>) -> Hosted<
     for attr in play.attrs() {
         attrs.set_from_command_line(attr).expect(in_table);
     }
-    if let Some(folder) = folder.and_then(|folder| folder.path().to_str()) {
+    if let Some(folder) = folder.map(|folder| folder_of(folder, rank, seed)) {
+        let folder = folder.display();
         attrs
             .set_from_command_line(&format!("statedir={folder}"))
             .expect(in_table);
     }
+    let tree = topology(play);
+    if size > 1 {
+        attrs.put(&names::HOSTLIST, format!("sim[0-{}]", size - 1));
+        let member = Member {
+            rank: rank as u32,
+            tree: &tree,
+            scheme: SCHEME,
+        };
+        settle(&mut attrs, &member).expect("the attributes fit together");
+    }
+    let links = match size {
+        1 => Links::alone(),
+        _ => Links::new(tree),
+    };
     let setup = Setup {
         config: play.config(),
-        ..setup(attrs, seed, Links::alone())
+        ..setup(attrs, seed.wrapping_add(rank as u64), links)
     };
     let names = play.modules().iter().map(|(name, _)| name);
     let files = Files {
@@ -232,23 +280,37 @@ pub(crate) fn module(name: &str, pids: &Pids) -> Box<dyn AnyNode> {
 impl World {
     /// Starts the broker, loads the modules, connects the programs.
     pub(crate) fn set_the_stage(&mut self) {
-        let (peer, kind) = (PeerId::BROKER, PeerKind::Broker);
-        self.tell_broker(Input::PeerUp { peer, kind });
-        // The broker answers requests once it is past its first states.
-        for _ in 0..START_STEPS {
+        let tree = topology(self.play);
+        let parents = (0..self.play.size()).map(|rank| tree.parent(rank).unwrap_or(0) as usize);
+        self.between = Between::new(parents.collect());
+        let ranks = 0..self.play.size() as usize;
+        let brokers = ranks.clone().map(|rank| {
+            let broker = broker(self.play, rank, self.seed, self.folder.as_ref());
+            Some(broker)
+        });
+        self.brokers = brokers.collect();
+        for rank in ranks.clone() {
+            self.wake_broker(rank);
+        }
+        // A broker answers requests once it is past its first states.
+        for _ in 0..START_STEPS * ranks.len() as u64 {
+            while let Some(way) = self.busy_between().first() {
+                self.pass_between(*way);
+                self.finish_step();
+            }
             self.pass_time();
             self.finish_step();
         }
-        self.loader = Loader::new(self.connect());
-        for (name, args) in self.play.modules() {
-            let first = self.loader.load(name, args);
-            let queue = self.to_broker.entry(self.loader.peer).or_default();
-            queue.extend(first);
+        self.loaders = ranks.clone().map(|_| Loader::new(PeerId::BROKER)).collect();
+        for rank in ranks.clone() {
+            self.load_modules(rank);
         }
         for _ in 0..QUIET_STEPS_MAX {
-            if self.loader.is_idle() && !self.has_work() {
-                assert_eq!(self.processes.len(), self.play.modules().len());
-                self.links = (0..self.programs.len()).map(|_| self.connect()).collect();
+            if !self.has_work() {
+                let all = ranks.clone().map(|rank| self.play.modules_of(rank).count());
+                assert_eq!(self.processes.len(), all.sum::<usize>());
+                let links = (0..self.programs.len()).map(|at| self.connect(at % ranks.len()));
+                self.links = links.collect();
                 return;
             }
             self.step();
@@ -256,17 +318,38 @@ impl World {
         panic!("the modules do not start: {:#?}", self.last_lines());
     }
 
-    /// A new link on the broker's socket.
-    pub(crate) fn connect(&mut self) -> PeerId {
+    /// A broker's process starts.
+    pub(crate) fn wake_broker(&mut self, rank: usize) {
+        let (peer, kind) = (PeerId::BROKER, PeerKind::Broker);
+        self.tell_broker(rank, Input::PeerUp { peer, kind });
+        if rank > 0 {
+            let (peer, kind) = (PeerId::PARENT, PeerKind::Parent);
+            self.tell_broker(rank, Input::PeerUp { peer, kind });
+        }
+    }
+
+    /// The modules of a broker are loaded, one after the other.
+    pub(crate) fn load_modules(&mut self, rank: usize) {
+        let mut loader = Loader::new(self.connect(rank));
+        for (name, args) in self.play.modules_of(rank) {
+            let first = loader.load(name, args);
+            self.to_broker.entry(loader.peer).or_default().extend(first);
+        }
+        self.loaders[rank] = loader;
+    }
+
+    /// A new link on a broker's socket.
+    pub(crate) fn connect(&mut self, rank: usize) -> PeerId {
         self.last_peer += 1;
         let peer = PeerId(FIRST_PROGRAM + self.last_peer);
+        self.homes.insert(peer, rank);
         let kind = PeerKind::Client {
             uid: OWNER,
             gids: Vec::new(),
             pid: 1,
         };
         self.to_broker.insert(peer, VecDeque::new());
-        self.tell_broker(Input::PeerUp { peer, kind });
+        self.tell_broker(rank, Input::PeerUp { peer, kind });
         peer
     }
 }

@@ -1,5 +1,6 @@
-//! A broker, its modules, the programs on its socket, the links between them, and the
-//! one who decides what happens next. `stage.rs` sets all that up, `faults.rs` breaks it.
+//! Brokers, their modules, the programs on their sockets, the links between them, and the
+//! one who decides what happens next. `stage.rs` sets all that up, `between.rs` is what joins
+//! the brokers, `faults.rs` breaks it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use broker::BrokerNode;
 use node::{ChildEvent, ChildId, Input, Now, Output, PeerId, PeerKind};
 use wire::Message;
 
+use crate::between::{Between, Way};
 use crate::hosted::{AnyNode, Hosted};
 use crate::jobs::Shells;
 use crate::play::Play;
@@ -26,6 +28,8 @@ pub(crate) const SIGKILL: i32 = 9;
 
 /// A module process that is not one.
 pub(crate) struct Process {
+    /// Rank of its broker.
+    pub(crate) rank: usize,
     pub(crate) child: ChildId,
     pub(crate) peer: PeerId,
     pub(crate) node: Box<dyn AnyNode>,
@@ -58,16 +62,21 @@ pub struct World {
     pub(crate) play: Play,
     pub(crate) rng: Rng,
     pub(crate) now: Now,
-    pub(crate) broker: Hosted<BrokerNode>,
+    /// By rank; `None` while it does not run.
+    pub(crate) brokers: Vec<Option<Hosted<BrokerNode>>>,
+    pub(crate) between: Between,
     pub(crate) processes: Vec<Process>,
     pub(crate) programs: Vec<Box<dyn Program>>,
     /// The link of each program.
     pub(crate) links: Vec<PeerId>,
+    /// Rank of the broker on whose socket each link of a program is.
+    pub(crate) homes: BTreeMap<PeerId, usize>,
     /// What programs have sent and the broker has not got.
     pub(crate) to_broker: BTreeMap<PeerId, VecDeque<Message>>,
     /// What came for clients of [`World::by_hand`].
     pub(crate) heard: BTreeMap<PeerId, Vec<Message>>,
-    pub(crate) loader: Loader,
+    /// By rank.
+    pub(crate) loaders: Vec<Loader>,
     /// Job shells, and what is known of jobs from outside.
     pub(crate) shells: Shells,
     /// A module that takes nothing in, and for how many steps.
@@ -104,15 +113,17 @@ impl World {
                 mono: Duration::from_secs(1),
                 wall: 1000.0,
             },
-            broker: crate::stage::broker(play, seed, folder.as_ref()),
+            brokers: Vec::new(),
+            between: Between::default(),
             processes: Vec::new(),
             programs: play.programs(&shells.ledger),
+            homes: BTreeMap::new(),
             shells,
             slow: None,
             links: Vec::new(),
             to_broker: BTreeMap::new(),
             heard: BTreeMap::new(),
-            loader: Loader::new(PeerId::BROKER),
+            loaders: Vec::new(),
             last_peer: 0,
             seed,
             folder,
@@ -221,6 +232,8 @@ impl World {
             }
         }
         choices.extend(self.busy_shells().map(Choice::Shell));
+        choices.extend(self.busy_between().into_iter().map(Choice::Between));
+        choices.extend(self.to_be_started().into_iter().map(Choice::Start));
         self.slow = self
             .slow
             .take()
@@ -244,25 +257,23 @@ impl World {
             Choice::FromProgram(from) => {
                 let queue = self.to_broker.get_mut(&from);
                 if let Some(message) = queue.and_then(VecDeque::pop_front) {
-                    self.tell_broker(Input::Message { from, message });
+                    let rank = self.home(from);
+                    self.tell_broker(rank, Input::Message { from, message });
                 }
             }
             Choice::FromModule(at) => {
                 let process = &mut self.processes[at];
-                let (peer, identity) = (process.peer, process.identity.clone());
+                let (peer, rank) = (process.peer, process.rank);
+                let identity = process.identity.clone();
                 let was_known = std::mem::replace(&mut process.known, true);
                 let message = process.to_broker.pop_front();
                 if !was_known {
-                    self.tell_broker(Input::PeerUp {
-                        peer,
-                        kind: PeerKind::Module { identity, group: 1 },
-                    });
+                    let kind = PeerKind::Module { identity, group: 1 };
+                    self.tell_broker(rank, Input::PeerUp { peer, kind });
                 }
                 if let Some(message) = message {
-                    self.tell_broker(Input::Message {
-                        from: peer,
-                        message,
-                    });
+                    let from = peer;
+                    self.tell_broker(rank, Input::Message { from, message });
                 }
             }
             Choice::ToModule(at) => {
@@ -285,6 +296,8 @@ impl World {
                 }
             }
             Choice::Shell(at) => self.turn_of_shell(at),
+            Choice::Between(way) => self.pass_between(way),
+            Choice::Start(rank) => self.start_follower(rank),
             Choice::Time => self.pass_time(),
             Choice::Moment => self.pass_moment(),
         }
@@ -293,7 +306,9 @@ impl World {
     /// Time goes on to what is due next.
     pub(crate) fn pass_time(&mut self) {
         let nodes = self.processes.iter().map(|process| process.node.deadline());
-        let Some(at) = nodes.chain([self.broker.deadline()]).flatten().min() else {
+        let brokers = self.brokers.iter().flatten();
+        let brokers = brokers.map(|broker| broker.deadline());
+        let Some(at) = nodes.chain(brokers).flatten().min() else {
             return;
         };
         self.pass_until(at);
@@ -309,8 +324,11 @@ impl World {
         let spent = at.saturating_sub(self.now.mono);
         self.now.mono += spent;
         self.now.wall += spent.as_secs_f64();
-        if self.broker.deadline().is_some_and(|due| due <= at) {
-            self.tell_broker(Input::Deadline);
+        for rank in 0..self.brokers.len() {
+            let deadline = self.brokers[rank].as_ref().and_then(AnyNode::deadline);
+            if deadline.is_some_and(|due| due <= at) {
+                self.tell_broker(rank, Input::Deadline);
+            }
         }
         for process in 0..self.processes.len() {
             if self.processes[process]
@@ -325,10 +343,13 @@ impl World {
 
     /// Ends what the step began: results, batches, exits. Then everybody is checked.
     pub(crate) fn finish_step(&mut self) {
-        while let Some(result) = self.broker.take_result() {
-            self.tell_broker(result);
+        for rank in 0..self.brokers.len() {
+            let result = |world: &mut World| world.brokers[rank].as_mut()?.take_result();
+            while let Some(result) = result(self) {
+                self.tell_broker(rank, result);
+            }
+            self.tell_broker(rank, Input::Settled);
         }
-        self.tell_broker(Input::Settled);
         for at in 0..self.processes.len() {
             while let Some(result) = self.processes[at].node.take_result() {
                 self.tell_module(at, result);
@@ -336,40 +357,59 @@ impl World {
             self.tell_module(at, Input::Settled);
         }
         self.bury_the_dead();
-        if !self.loader.is_idle() {
+        if !self.loaders.iter().all(Loader::is_idle) {
             self.programs
                 .iter_mut()
                 .for_each(|program| program.reloading());
         }
-        self.broker.check_invariants();
+        for broker in self.brokers.iter().flatten() {
+            broker.check_invariants();
+        }
         for process in &self.processes {
             process.node.check_invariants();
         }
     }
 
-    pub(crate) fn tell_broker(&mut self, input: Input) {
-        if let Input::Message { from, message } = &input {
-            let line = node::probe::line(message);
-            self.note(format!("{from:?} -> broker: {line}"));
-        }
-        self.broker.handle(self.now, input);
-        while let Some(output) = self.broker.poll() {
-            self.do_for_broker(output);
+    /// Rank of the broker on whose socket a link of a program is.
+    pub(crate) fn home(&self, link: PeerId) -> usize {
+        self.homes.get(&link).copied().unwrap_or(0)
+    }
+
+    /// A broker takes something in, if it runs.
+    pub(crate) fn tell_broker(&mut self, rank: usize, input: Input) {
+        let Some(broker) = &mut self.brokers[rank] else {
+            return;
+        };
+        let line = match &input {
+            Input::Message { from, message } => {
+                let line = node::probe::line(message);
+                Some(format!("{from:?} -> broker {rank}: {line}"))
+            }
+            _ => None,
+        };
+        broker.handle(self.now, input);
+        let outputs: Vec<Output> = std::iter::from_fn(|| broker.poll()).collect();
+        line.into_iter().for_each(|line| self.note(line));
+        for output in outputs {
+            self.do_for_broker(rank, output);
         }
     }
 
-    fn do_for_broker(&mut self, output: Output) {
+    fn do_for_broker(&mut self, rank: usize, output: Output) {
         match output {
             Output::Send { to, message } => {
+                if let Some(way) = self.between.leads_to(rank, to) {
+                    return self.send_between(way, message);
+                }
                 let line = node::probe::line(&message);
-                self.note(format!("broker -> {to:?}: {line}"));
+                self.note(format!("broker {rank} -> {to:?}: {line}"));
                 if let Some(at) = self.links.iter().position(|link| *link == to) {
                     let more = self.programs[at].take(&message);
                     self.to_broker.entry(to).or_default().extend(more);
                 } else if let Some(heard) = self.heard.get_mut(&to) {
                     heard.push(message);
-                } else if to == self.loader.peer {
-                    let more = self.loader.take(&message);
+                } else if let Some(loader) = self.loaders.iter_mut().find(|it| it.peer == to) {
+                    let more = loader.take(&message);
                     self.to_broker.entry(to).or_default().extend(more);
                 } else if let Some(process) = self.processes.iter_mut().find(|p| p.peer == to) {
                     process.to_module.push_back(message);
@@ -377,17 +417,21 @@ impl World {
                     self.shell_hears(to, &message);
                 }
             }
-            Output::Spawn { child, spawn } => self.start(child, &spawn),
+            Output::Spawn { child, spawn } => self.start(rank, child, &spawn),
             Output::Kill { child, .. } => {
-                if let Some(process) = self.processes.iter_mut().find(|p| p.child == child) {
+                let mut processes = self.processes.iter_mut();
+                let its = |p: &&mut Process| (p.rank, p.child) == (rank, child);
+                if let Some(process) = processes.find(its) {
                     process.exited = Some(SIGKILL);
                 }
             }
+            Output::Close { peer } => self.close_between(rank, peer),
+            Output::Exit { code } if rank > 0 => self.follower_ends(rank, &format!("with {code}")),
             _ => {}
         }
     }
 
-    fn start(&mut self, child: ChildId, spawn: &node::Spawn) {
+    fn start(&mut self, rank: usize, child: ChildId, spawn: &node::Spawn) {
         let name = &spawn.argv[0];
         let node = crate::stage::module(name, &self.shells.pids);
         let uuid = spawn
@@ -396,6 +440,7 @@ impl World {
             .find(|(name, _)| name == "FLUX_MODULE_UUID");
         self.last_peer += 1;
         self.processes.push(Process {
+            rank,
             child,
             peer: PeerId(self.last_peer),
             node,
@@ -444,10 +489,8 @@ impl World {
             let status = process.exited.unwrap_or(0);
             self.note(format!("{} ends with {status}", process.name));
             let event = ChildEvent::Exited { status };
-            self.tell_broker(Input::Child {
-                child: process.child,
-                event,
-            });
+            let child = process.child;
+            self.tell_broker(process.rank, Input::Child { child, event });
         }
     }
 
@@ -458,6 +501,9 @@ impl World {
                 .iter()
                 .any(|p| !p.to_module.is_empty() || !p.to_broker.is_empty() || !p.events.is_empty())
             || self.busy_shells().next().is_some()
+            || !self.busy_between().is_empty()
+            || !self.to_be_started().is_empty()
+            || !self.loaders.iter().all(Loader::is_idle)
     }
 
     /// The quiet checker: nothing is under way and nobody waits.
@@ -476,6 +522,10 @@ pub(crate) enum Choice {
     Event(usize),
     /// A job shell does something.
     Shell(usize),
+    /// Something passes between two brokers.
+    Between(Way),
+    /// A broker that has ended starts again.
+    Start(usize),
     /// Time goes on to the next deadline.
     Time,
     /// Some time goes on.

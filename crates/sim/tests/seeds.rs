@@ -42,7 +42,7 @@ fn with_modules_killed_every_request_is_answered_and_no_ping_fails() {
 fn one_seed_gives_one_trace() {
     for seed in [1, 2] {
         for play in Play::ALL {
-            if play == Play::Jobs && seed > 1 {
+            if matches!(play, Play::Jobs | Play::JobsTree) && seed > 1 {
                 continue;
             }
             let [one, other] = [0, 1].map(|_| check(play, seed, 50).trace);
@@ -81,6 +81,23 @@ fn without_faults_every_job_ends_as_its_task_does() {
         let report = check(Play::Jobs, seed, 0);
         assert!(report.answered > 80, "seed {seed}: {}", report.answered);
     }
+}
+
+#[test]
+fn without_faults_every_job_on_many_nodes_ends_as_its_tasks_do() {
+    for seed in 0..2 {
+        let report = check(Play::JobsTree, seed, 0);
+        assert!(report.answered > 80, "seed {seed}: {}", report.answered);
+    }
+}
+
+#[test]
+fn whatever_is_killed_or_lost_each_job_on_many_nodes_runs_once_and_names_what_it_lost() {
+    let reports: Vec<_> = (1000..1004)
+        .map(|seed| check(Play::JobsTree, seed, 60))
+        .collect();
+    let kills: u64 = reports.iter().map(|report| report.kills).sum();
+    assert!(kills > 100, "too few kills to mean anything: {kills}");
 }
 
 #[test]

@@ -7,13 +7,16 @@ use anyhow::Result;
 
 use crate::run::{cargo, run};
 
+/// All plays.
+const PLAYS: [&str; 6] = ["echo", "kvs", "kvs-files", "jobs", "jobs-tree", "tree"];
+
 /// Simulate an instance under faults, a run a seed
 #[derive(clap::Args)]
 pub struct SimArgs {
     /// What is played: echo (requests and answers get through), kvs and kvs-files (nothing
-    /// that was acknowledged is lost), jobs (each runs and ends once, and is told as it was),
-    /// or tree (many brokers agree). All if not said
-    #[arg(value_parser = ["echo", "kvs", "kvs-files", "jobs", "tree"])]
+    /// that was acknowledged is lost), jobs and jobs-tree (each runs and ends once, and is told
+    /// as it was, on one node and on four), or tree (many brokers agree). All if not said
+    #[arg(value_parser = PLAYS)]
     play: Option<String>,
     /// Run this seed alone and print its trace: how a failure is looked at
     #[arg(long, value_name = "N", requires = "play")]
@@ -50,7 +53,7 @@ pub fn sim(args: &SimArgs) -> Result<bool> {
     };
     let plays = match &args.play {
         Some(play) => vec![play.as_str()],
-        None => vec!["echo", "kvs", "kvs-files", "jobs", "tree"],
+        None => PLAYS.to_vec(),
     };
     let mut passed = true;
     for play in plays {

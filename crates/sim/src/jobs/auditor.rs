@@ -156,8 +156,20 @@ impl Auditor {
                 || kind == "cancel" && ledger.canceled.contains(&id)
                 || kind == "timeout" && wish.duration > 0.0
                 || kind == "exec" && (ledger.n_crashes > 0 || run.is_killed)
+                || kind == "exec" && !ledger.lost.is_empty()
         };
         assert!(history.fatal.iter().all(|kind| allowed(kind)), "{told}");
+        // A job that lost a node says which, unless it came to its end before that was known.
+        let names = |host: usize| {
+            history
+                .notes
+                .iter()
+                .any(|note| note.contains(&format!("sim{host}")))
+        };
+        let is_only_lost = history.fatal == ["exec"] && own.is_none() && ledger.n_crashes == 0;
+        if is_only_lost && !run.lost.is_empty() {
+            assert!(ledger.lost.iter().any(|host| names(*host)), "{told}");
+        }
         if !history.fatal.is_empty() {
             return;
         }
@@ -173,7 +185,7 @@ impl Auditor {
         let is_killed = run.is_killed && history.status != Some(0);
         assert!(history.status == expect || is_killed, "{told}");
         if matches!(wish.task, Task::Shell { .. }) {
-            assert!(run.n_begun == 1 || run.is_killed, "{told}");
+            assert!(!run.begun.is_empty() || run.is_killed, "{told}");
         }
     }
 
@@ -229,7 +241,7 @@ impl Auditor {
                         past.iter().all(|(name, value)| row[*name] == *value)
                     };
                     // The journal tells what a killed job manager has never stored.
-                    let may_differ = ledger.n_kills_of_manager > 0;
+                    let may_differ = ledger.n_kills_of_manager + ledger.n_crashes > 0;
                     assert!(
                         may_differ || past.any(is_past),
                         "{id} was never {row}: {text}"

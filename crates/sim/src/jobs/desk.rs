@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use proto::Method;
 use wire::{Errno, Flags, Message};
 
+use super::ledger::Ledger;
 use crate::store::{ask, outcome_of};
 
 /// What the broker says when it has waited for a module too long.
@@ -91,7 +92,13 @@ impl<W: Clone> Desk<W> {
     }
 }
 
-/// Whether the broker has waited for a module too long.
-pub(super) fn is_given_up(response: &Message) -> bool {
-    response.error_text() == Some(GIVEN_UP)
+/// Whether nobody can say what became of a request: the broker has waited for a module too
+/// long, or a broker on its way was lost.
+pub(super) fn is_given_up(ledger: &Ledger, response: &Message) -> bool {
+    // One that ends without its parent takes its modules down, one after the other.
+    let is_lost = matches!(
+        outcome_of(response),
+        Some((_, Err(Errno::EHOSTUNREACH | Errno::ENOSYS)))
+    );
+    response.error_text() == Some(GIVEN_UP) || is_lost && !ledger.lost.is_empty()
 }

@@ -26,6 +26,8 @@ pub(crate) struct Ledger {
     busy: BTreeMap<(u32, u32), JobId>,
     /// Everything has died at once, this often.
     pub(super) n_crashes: u64,
+    /// Ranks of nodes that were lost at some time.
+    pub(super) lost: BTreeSet<usize>,
     /// How often the job manager was killed.
     pub(crate) n_kills_of_manager: u64,
     /// Exceptions whose request was acknowledged.
@@ -49,17 +51,19 @@ pub(super) struct Submission {
 /// What shells have done for a job.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Run {
-    /// How often one was told the job.
-    pub n_begun: u32,
+    /// Ranks of the shells that were told the job.
+    pub begun: BTreeSet<u32>,
     /// Lines of output that are stored for sure.
     pub stored: Vec<String>,
     /// Lines of output that may be stored besides.
     pub open: Vec<String>,
     /// Its code was taken as the outcome.
     pub outcome: Option<u8>,
-    /// Its process was killed, with the tasks.
+    /// The process of one was killed, with the tasks.
     pub is_killed: bool,
-    /// job-exec did not want it any more.
+    /// A node was lost with one that had not ended.
+    pub lost: BTreeSet<usize>,
+    /// job-exec did not want one any more.
     pub is_sent_away: bool,
 }
 
@@ -108,20 +112,26 @@ impl Ledger {
         self.shells.entry(id).or_default()
     }
 
-    /// A shell begins to run a job on these cores.
-    pub(super) fn begin(&mut self, id: JobId, cores: &[(u32, u32)]) {
-        let run = self.run(id);
-        run.n_begun += 1;
-        assert_eq!(run.n_begun, 1, "{id} runs a second time");
+    /// The shell of this rank among those of a job begins to run it on these cores.
+    pub(super) fn begin(&mut self, id: JobId, shell: u32, cores: &[(u32, u32)]) {
+        let is_first = self.run(id).begun.insert(shell);
+        assert!(is_first, "shell {shell} of {id} runs a second time");
         for core in cores {
             let before = self.busy.insert(*core, id);
             assert_eq!(before, None, "{id} runs on core {core:?}, which is in use");
         }
     }
 
-    /// A shell does not run anything any more.
-    pub(super) fn end(&mut self, id: JobId) {
-        self.busy.retain(|_, job| *job != id);
+    /// The shell of a job on a node does not run anything any more.
+    pub(super) fn end(&mut self, id: JobId, rank: usize) {
+        self.busy
+            .retain(|core, job| *job != id || core.0 != rank as u32);
+    }
+
+    /// A node is gone. It has no job when it comes again.
+    pub(super) fn lose(&mut self, rank: usize) {
+        self.lost.insert(rank);
+        self.busy.retain(|core, _| core.0 != rank as u32);
     }
 
     /// Everything has died at once.

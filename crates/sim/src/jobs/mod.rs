@@ -33,17 +33,19 @@ use submitter::Submitter;
 
 /// Submitters at work.
 const SUBMITTERS: usize = 3;
-/// Cores of the one node.
+/// Nodes of an instance that has many.
+pub(crate) const NODES: u32 = 4;
+/// Cores of each node.
 pub(crate) const CORES: u32 = 4;
 
 /// What all programs and shells of a run share.
 pub(crate) type Shared = Rc<RefCell<Ledger>>;
 
 /// Everyone who uses the job services.
-pub(crate) fn programs(ledger: &Shared) -> Vec<Box<dyn Program>> {
+pub(crate) fn programs(ledger: &Shared, nodes: u32) -> Vec<Box<dyn Program>> {
     let mut programs: Vec<Box<dyn Program>> = Vec::new();
     for number in 0..SUBMITTERS {
-        programs.push(Box::new(Submitter::new(number, ledger.clone())));
+        programs.push(Box::new(Submitter::new(number, nodes, ledger.clone())));
     }
     programs.push(Box::new(Meddler::new(ledger.clone())));
     programs.push(Box::new(Follower::new(ledger.clone())));
@@ -52,13 +54,16 @@ pub(crate) fn programs(ledger: &Shared) -> Vec<Box<dyn Program>> {
     programs
 }
 
-/// The configuration of an instance whose one node has [`CORES`].
-pub(crate) fn config() -> proto::Object {
+/// The configuration of an instance whose nodes have [`CORES`] each.
+pub(crate) fn config(nodes: u32) -> proto::Object {
+    let hosts: Vec<String> = (0..nodes)
+        .map(|rank| crate::stage::host(rank, nodes))
+        .collect();
     let config = serde_json::json!({
         "resource": {
             "noverify": true,
             "norestrict": true,
-            "config": [{"hosts": "sim", "cores": format!("0-{}", CORES - 1)}],
+            "config": [{"hosts": hosts.join(","), "cores": format!("0-{}", CORES - 1)}],
         }
     });
     serde_json::from_value(config).expect("an object")

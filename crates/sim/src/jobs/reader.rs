@@ -86,7 +86,7 @@ impl Reader {
                 self.see(id, Sight::Log { text, is_whole });
             }
             Err(errno) => {
-                let is_late = errno == Errno::EHOSTUNREACH && is_given_up(message);
+                let is_late = is_given_up(&self.ledger.borrow(), message);
                 assert!(is_late, "{id} was acknowledged: {errno:?} {message:?}");
             }
         }
@@ -102,7 +102,9 @@ impl Reader {
         }
         let (_, text) = self.watches.swap_remove(at);
         let is_whole = result == Err(Errno::ENODATA);
-        let may_end = is_whole || result == Err(Errno::EHOSTUNREACH);
+        let may_end = is_whole
+            || result == Err(Errno::EHOSTUNREACH)
+            || is_given_up(&self.ledger.borrow(), message);
         assert!(
             may_end,
             "the watch of {id} ends with {result:?} {message:?}"
@@ -112,7 +114,7 @@ impl Reader {
 
     fn listed(&self, result: Result<(), Errno>, message: &Message) {
         if let Err(errno) = result {
-            let is_late = errno == Errno::EHOSTUNREACH && is_given_up(message);
+            let is_late = is_given_up(&self.ledger.borrow(), message);
             return assert!(is_late, "a list: {errno:?} {message:?}");
         }
         for row in Listed::decode(message.payload()).expect("a list").jobs {

@@ -22,6 +22,8 @@ const UNWANTED: u8 = 1;
 pub(super) struct Shell {
     pub id: JobId,
     lease: String,
+    /// Rank of its broker.
+    broker: usize,
     pid: i32,
     ledger: Shared,
     tag: u32,
@@ -37,6 +39,8 @@ pub(super) struct Shell {
 
 /// What it was told to run.
 struct Job {
+    /// Rank of the shell among those of the job.
+    rank: u32,
     namespace: String,
     steps: u8,
     code: u8,
@@ -60,10 +64,11 @@ enum At {
 
 impl Shell {
     /// A shell that was just started.
-    pub fn new(id: JobId, lease: String, pid: i32, ledger: Shared) -> Shell {
+    pub fn new(id: JobId, lease: String, (broker, pid): (usize, i32), ledger: Shared) -> Shell {
         Shell {
             id,
             lease,
+            broker,
             pid,
             ledger,
             tag: 0,
@@ -117,12 +122,17 @@ impl Shell {
         }
     }
 
+    /// Its rank among the shells of the job, 0 until it knows the job.
+    fn rank(&self) -> u32 {
+        self.job.as_ref().map_or(0, |job| job.rank)
+    }
+
     fn greet(&mut self) -> Message {
         self.tag += 1;
         self.hello = Some(self.tag);
         let hello = ShellHello {
             id: self.id,
-            rank: 0,
+            rank: self.rank(),
             pid: self.pid,
             lease: self.lease.clone(),
             again: self.job.is_some(),
@@ -148,6 +158,10 @@ impl Shell {
             commit = commit.append("exec.eventlog", start + "\n");
         }
         job.n_lines += 1;
+        if job.rank > 0 {
+            // The leading one alone has something to say.
+            return None;
+        }
         let op = Op::append("output", line.clone() + "\n");
         self.seq += 1;
         let commit = commit.op(op).once(&self.lease, self.seq);
@@ -168,7 +182,7 @@ impl Shell {
 
     fn leave(&mut self, code: u8, now: f64) -> Message {
         let mut output = String::new();
-        if let Some(job) = &mut self.job {
+        if let Some(job) = self.job.as_mut().filter(|job| job.rank == 0) {
             let t = job.t.max(now);
             let is_first = job.last.is_none();
             let last = job.last.get_or_insert_with(|| line(t, u8::MAX));
@@ -182,7 +196,7 @@ impl Shell {
         self.exit = Some(self.tag);
         let exit = ShellExit {
             id: self.id,
-            rank: 0,
+            rank: self.rank(),
             lease: self.lease.clone(),
             code,
             log: String::new(),
@@ -195,7 +209,7 @@ impl Shell {
     fn stop(&mut self, code: u8) {
         match self.at {
             At::Greeting | At::Running => {
-                self.ledger.borrow_mut().end(self.id);
+                self.ledger.borrow_mut().end(self.id, self.broker);
                 self.at = At::Leaving(code);
             }
             At::Leaving(_) | At::Gone(_) => {}
@@ -246,8 +260,18 @@ impl Shell {
         let spec = Jobspec::decode(&told.jobspec.to_string()).expect("a jobspec");
         let (steps, code) = of_command(&spec.command()).expect("our command");
         let cores = cores_of(&told.r.to_string());
-        self.ledger.borrow_mut().begin(self.id, &cores);
+        let mut ranks: Vec<u32> = cores.iter().map(|(rank, _)| *rank).collect();
+        ranks.dedup();
+        let own = |rank: u32| rank == self.broker as u32;
+        let rank = ranks
+            .iter()
+            .position(|rank| own(*rank))
+            .expect("it has part in the job");
+        let rank = rank as u32;
+        let cores: Vec<_> = cores.into_iter().filter(|(rank, _)| own(*rank)).collect();
+        self.ledger.borrow_mut().begin(self.id, rank, &cores);
         self.job = Some(Job {
+            rank,
             namespace: told.namespace.clone(),
             steps,
             code,
@@ -296,7 +320,7 @@ impl Shell {
     /// job-exec does not want it.
     fn abandon(&mut self) {
         let mut ledger = self.ledger.borrow_mut();
-        ledger.end(self.id);
+        ledger.end(self.id, self.broker);
         ledger.run(self.id).is_sent_away = true;
         drop(ledger);
         self.at = At::Gone(UNWANTED);
@@ -305,8 +329,16 @@ impl Shell {
     /// Its process is killed, and its tasks with it.
     pub fn kill(&mut self) {
         let mut ledger = self.ledger.borrow_mut();
-        ledger.end(self.id);
+        ledger.end(self.id, self.broker);
         ledger.run(self.id).is_killed = true;
+    }
+
+    /// Its node is gone.
+    pub fn lose(&self) {
+        let mut ledger = self.ledger.borrow_mut();
+        let run = ledger.run(self.id);
+        run.is_killed = true;
+        run.lost.insert(self.broker);
     }
 }
 

@@ -41,7 +41,8 @@ impl Processes for Pids {
 /// A mock shell that runs.
 pub(crate) struct Hosted {
     shell: Shell,
-    pub(crate) link: PeerId,
+    link: PeerId,
+    rank: usize,
     pid: i32,
     /// Link of the module process whose child it is, and its number there.
     parent: (PeerId, ChildId),
@@ -71,12 +72,15 @@ impl World {
         self.shells.last_pid += 1;
         let pid = self.shells.last_pid;
         self.shells.pids.edit(|pids| pids.insert(pid));
-        let link = self.connect();
-        let shell = Shell::new(id, lease, pid, self.shells.ledger.clone());
+        let process = self.processes.iter().find(|p| p.peer == parent);
+        let rank = process.map_or(0, |process| process.rank);
+        let link = self.connect(rank);
+        let shell = Shell::new(id, lease, (rank, pid), self.shells.ledger.clone());
         self.note(format!("shell {pid} of {id} starts"));
         self.shells.all.push(Hosted {
             shell,
             link,
+            rank,
             pid,
             parent: (parent, child),
             is_killed: false,
@@ -156,13 +160,27 @@ impl World {
             self.note(format!("shell {} ends with {status}", hosted.pid));
             self.shells.pids.edit(|pids| pids.remove(&hosted.pid));
             self.to_broker.remove(&hosted.link);
-            self.tell_broker(Input::PeerDown { peer: hosted.link });
+            let peer = hosted.link;
+            self.tell_broker(hosted.rank, Input::PeerDown { peer });
             for stream in [StdioFd::Stdout, StdioFd::Stderr] {
                 let (data, eof) = (bytes::Bytes::new(), true);
                 self.tell_parent(hosted.parent, ChildEvent::Output { stream, data, eof });
             }
             self.tell_parent(hosted.parent, ChildEvent::Exited { status });
         }
+    }
+
+    /// A node is gone, and with it its shells.
+    pub(crate) fn lose_shells(&mut self, rank: usize) {
+        let all = std::mem::take(&mut self.shells.all);
+        let (gone, rest): (Vec<Hosted>, _) = all.into_iter().partition(|it| it.rank == rank);
+        self.shells.all = rest;
+        for hosted in gone {
+            self.shells.pids.edit(|pids| pids.remove(&hosted.pid));
+            self.to_broker.remove(&hosted.link);
+            hosted.shell.lose();
+        }
+        self.shells.ledger.borrow_mut().lose(rank);
     }
 
     /// Everything dies at once: shells end with their broker.

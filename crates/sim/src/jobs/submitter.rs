@@ -20,6 +20,8 @@ const JOBS_MAX: u64 = 8;
 /// A submitter.
 pub(super) struct Submitter {
     number: usize,
+    /// How many nodes there are.
+    nodes: u32,
     name: String,
     ledger: Shared,
     desk: Desk<Want>,
@@ -38,9 +40,10 @@ enum Want {
 
 impl Submitter {
     /// A submitter that has submitted nothing.
-    pub fn new(number: usize, ledger: Shared) -> Submitter {
+    pub fn new(number: usize, nodes: u32, ledger: Shared) -> Submitter {
         Submitter {
             number,
+            nodes,
             name: format!("submitter {number}"),
             ledger,
             desk: Desk::new(),
@@ -51,7 +54,8 @@ impl Submitter {
 
     fn submit(&mut self, rng: &mut Rng) -> Message {
         self.n += 1;
-        let wish = Wish::new(format!("job-{}-{}", self.number, self.n), rng);
+        let name = format!("job-{}-{}", self.number, self.n);
+        let wish = Wish::new(name, self.nodes, rng);
         let is_waitable = rng.chance(40);
         let submit = Submit {
             j: sign::wrap_none(OWNER, wish.jobspec().as_bytes()),
@@ -82,7 +86,7 @@ impl Submitter {
                 }
             }
             // Whether a job comes of it nobody knows.
-            Err(_) if is_given_up(response) => ledger.give_up(&wish.name),
+            Err(_) if is_given_up(&ledger, response) => ledger.give_up(&wish.name),
             Err(errno) => panic!("{} is refused: {errno:?} {response:?}", wish.name),
         }
     }
@@ -95,6 +99,7 @@ impl Submitter {
                 let is_meddled = ledger.canceled.contains(&id)
                     || wish.duration > 0.0
                     || ledger.n_crashes > 0
+                    || !ledger.lost.is_empty()
                     || ledger.shells.get(&id).is_some_and(|run| run.is_killed);
                 let success = matches!(wish.task.status(), Some(0));
                 assert!(is_meddled || waited.success == success, "{id}: {waited:?}");

@@ -28,7 +28,10 @@ pub(super) struct Wish {
     /// No other job has it.
     pub name: String,
     pub task: Task,
+    /// Of each node.
     pub cores: u32,
+    /// With a task on each; `None` where it does not matter.
+    pub nodes: Option<u32>,
     /// 0 holds it.
     pub urgency: i64,
     /// Seconds; 0 for no limit.
@@ -37,7 +40,7 @@ pub(super) struct Wish {
 
 impl Wish {
     /// A job of chance.
-    pub fn new(name: String, rng: &mut Rng) -> Wish {
+    pub fn new(name: String, nodes: u32, rng: &mut Rng) -> Wish {
         let task = match rng.below(12) {
             0..=5 => Task::Shell {
                 steps: rng.below(6) as u8,
@@ -56,6 +59,10 @@ impl Wish {
             cores: match task {
                 Task::TooLarge => CORES + 1,
                 _ => 1 + rng.below(CORES as usize) as u32,
+            },
+            nodes: match nodes {
+                1 => None,
+                most => [None, Some(1 + rng.below(most as usize) as u32)][rng.below(2)],
             },
             urgency: [16, 16, 16, 31, 1, 0][rng.below(6)],
             duration: match rng.below(5) {
@@ -76,6 +83,7 @@ impl Wish {
         };
         let shape = Shape {
             cores: self.cores,
+            nodes: self.nodes,
             ..Shape::default()
         };
         let mut spec = Jobspec::from_command(&command, shape).expect("there are cores");
