@@ -115,13 +115,27 @@ pub const MODULES: &[Entry] = &[
         from: Personality::Job,
         everywhere: true,
     },
+    scheduler("sched-simple"),
+    scheduler("sched-fifo"),
+    scheduler("sched-backfill"),
+];
+
+/// The scheduler of an instance that is not configured otherwise.
+pub const SCHEDULER: &str = "sched-simple";
+
+const fn scheduler(name: &'static str) -> Entry {
     Entry {
-        name: "sched-simple",
+        name,
         needs: &["resource", "job-manager"],
         from: Personality::Job,
         everywhere: false,
-    },
-];
+    }
+}
+
+/// Whether a module is one of those of which an instance has one.
+pub fn is_scheduler(name: &str) -> bool {
+    name.starts_with("sched-")
+}
 
 /// The modules of a personality on a rank, in the order of the table.
 pub fn modules(personality: Personality, rank: u32) -> impl Iterator<Item = &'static Entry> {

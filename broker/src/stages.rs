@@ -6,6 +6,7 @@ use std::time::Duration;
 use node::{Cx, Output};
 use proto::Refusal;
 use proto::attr::names;
+use proto::config::keys;
 use proto::data::job;
 use proto::job_manager::{Idle, QueueStart, RaiseAll, USERID_ANY};
 use proto::module::Load;
@@ -101,8 +102,15 @@ impl Broker {
             .env
             .get("FLUX_SCHED_MODULE")
             .is_some_and(|name| name == "none");
+        let chosen = keys::MODULES_ALTERNATIVES_SCHED.value(&self.config);
+        let chosen = chosen.and_then(|name| name.as_str());
+        let scheduler = chosen.unwrap_or(rc::SCHEDULER);
+        let is_wanted = |name: &str| match rc::is_scheduler(name) {
+            true => name == scheduler && !no_sched,
+            false => true,
+        };
         rc::modules(self.personality(), self.router.rank())
-            .filter(|entry| !(no_sched && entry.name == "sched-simple"))
+            .filter(|entry| is_wanted(entry.name))
             .collect()
     }
 

@@ -18,8 +18,12 @@ crate::refusals! {
     pub enum CheckError {
         /// The jobspec asks for nothing.
         NoResources => EINVAL "jobspec has no resources",
-        /// It is not a jobspec of version 1.
+        /// It cannot be read.
         Malformed(String) => EINVAL "cannot parse jobspec: {0}",
+        /// It asks for one of several numbers of something, which the scheduler does not do.
+        Discrete(String) => EINVAL "{0} count specifies discrete valid values that this scheduler does not support; use a simple min-max range instead",
+        /// It says in a way that is not known where it may run.
+        Operator(String) => EINVAL "unknown constraint operator(s): ['{0}']",
         /// It asks for more than there is; the text says what.
         Unsatisfiable(String) => EOVERFLOW "unsatisfiable request: {0}",
     }

@@ -32,6 +32,8 @@ pub enum Form {
     Seconds,
     /// A duration, or `none`.
     DurationOrNone,
+    /// A positive integer, or `unlimited`.
+    Depth,
     /// A signal, by name or number.
     Signal,
     /// One of these words.
@@ -77,6 +79,7 @@ impl Form {
             Form::Duration => "a duration".into(),
             Form::Seconds => "a duration or a number of seconds".into(),
             Form::DurationOrNone => "a duration or none".into(),
+            Form::Depth => "a positive integer or unlimited".into(),
             Form::Signal => "a signal".into(),
             Form::OneOf(words) => listed(words),
             Form::Topology => "kary:K, mincrit, mincrit:K, binomial or custom".into(),
@@ -108,6 +111,7 @@ impl Form {
             Form::Level if text.parse::<i32>().is_ok_and(|level| level <= 7) => true,
             Form::Level => return Err("invalid level".into()),
             Form::Duration | Form::Seconds => text.parse::<Fsd>().is_ok(),
+            Form::Depth => text == "unlimited" || text.parse::<u32>().is_ok_and(|n| n > 0),
             Form::DurationOrNone => text == "none" || text.parse::<Fsd>().is_ok(),
             Form::Signal => !text.is_empty(),
             Form::OneOf(words) => words.contains(&text),
@@ -146,6 +150,9 @@ impl Form {
                 let number = value.as_i64();
                 number.is_some_and(|number| (low..=high).contains(&number))
             }
+            (Form::Depth, Value::Number(number)) => number
+                .as_u64()
+                .is_some_and(|n| (1..=u64::from(u32::MAX)).contains(&n)),
             (Form::Seconds, Value::Number(_)) => {
                 serde_json::from_value::<Fsd>(value.clone()).is_ok()
             }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::JobId;
 use crate::data::job::Priority;
 use crate::schema::JsonSchema;
-use crate::{Empty, Object, RawJson, Refusal};
+use crate::{Empty, Never, Object, RawJson, Refusal};
 
 /// Asks for resources for a job. Sent without a matchtag and answered any number of times
 /// without the STREAMING flag: the job id tells the answers apart.
@@ -116,10 +116,43 @@ pub struct Resources {
     pub down: RawJson,
 }
 
+/// Asks how much the scheduler has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SimpleStats;
+
+/// The same of `sched-fifo`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FifoStats;
+
+/// The same of `sched-backfill`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BackfillStats;
+
+/// How much a scheduler has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stats {
+    /// Times that the queue was looked at.
+    pub sched_passes: u64,
+    /// Times that a pass was interrupted.
+    pub sched_yields: u64,
+    /// Times that starts of waiting jobs were estimated.
+    pub forecast_passes: u64,
+    /// Times that an estimate was interrupted.
+    pub forecast_yields: u64,
+    /// Seconds that a pass waits for more to come.
+    pub sched_delay: f64,
+    /// Seconds of a pass, on average; 0 where passes are not timed.
+    pub sched_duration_ewma: f64,
+    /// Seconds between two passes, on average.
+    pub sched_interval_ewma: f64,
+    /// Jobs that wait here.
+    pub pending_jobs: u64,
+}
+
 crate::json_payloads!(
-    Alloc, AllocReply, Cancel, Free, Prioritize, Expiration, Resources
+    Alloc, AllocReply, Cancel, Free, Prioritize, Expiration, Resources, Stats
 );
-crate::no_payloads!(ResourceStatus);
+crate::no_payloads!(ResourceStatus, SimpleStats, FifoStats, BackfillStats);
 
 crate::methods! {
     Alloc = "sched.alloc" (OWNER) => AllocReply, Refusal, Stream
@@ -134,4 +167,10 @@ crate::methods! {
         : "Asks whether a running job may end at another time; the refusal's text is for its user.";
     ResourceStatus = "sched.resource-status" (USER) => Resources, Refusal, idempotent
         : "All resources, those in use, and those that are not usable.";
+    SimpleStats = "sched-simple.stats-get" (OWNER) => Stats, Never, idempotent
+        : "How much the scheduler has to do.";
+    FifoStats = "sched-fifo.stats-get" (OWNER) => Stats, Never, idempotent
+        : "How much the scheduler has to do.";
+    BackfillStats = "sched-backfill.stats-get" (OWNER) => Stats, Never, idempotent
+        : "How much the scheduler has to do.";
 }

@@ -273,6 +273,8 @@ pub(crate) fn module(name: &str, pids: &Pids) -> Box<dyn AnyNode> {
             },
         )),
         "sched-simple" => alone::<sched_simple::SchedSimple>(),
+        "sched-fifo" => alone::<sched_simple::SchedFifo>(),
+        "sched-backfill" => alone::<sched_simple::SchedBackfill>(),
         other => panic!("no such module: {other}"),
     }
 }

@@ -9,8 +9,9 @@ use proto::sched::{ALLOC_SUCCESS, AllocReply};
 use proto::{Errno, Object, Payload as _, RawJson, Refusal};
 use wire::Message;
 
-use crate::core::SchedSimple;
+use crate::core::Scheduler;
 use crate::limits::{BATCH_ALLOCATIONS_MAX, BATCH_BYTES_MAX, STORE_RETRY};
+use crate::program::Program;
 
 /// A job that has resources and does not know it yet.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Batch {
     }
 
     /// Sends off what was decided, unless something is on its way.
-    pub fn flush(&mut self, cx: &mut Cx<SchedSimple>) {
+    pub fn flush<P: Program>(&mut self, cx: &mut Cx<Scheduler<P>>) {
         if self.on_its_way.is_some() || self.decided.is_empty() {
             return;
         }
@@ -64,23 +65,23 @@ impl Batch {
         self.send(cx);
     }
 
-    fn send(&self, cx: &mut Cx<SchedSimple>) {
+    fn send<P: Program>(&self, cx: &mut Cx<Scheduler<P>>) {
         let Some((commit, _)) = &self.on_its_way else {
             return;
         };
-        cx.call(commit, |core: &mut SchedSimple, cx, result| {
+        cx.call(commit, |core: &mut Scheduler<P>, cx, result| {
             core.batch.done(cx, result.map(|_| ()));
         });
     }
 
-    fn done(&mut self, cx: &mut Cx<SchedSimple>, result: Result<(), Refusal>) {
+    fn done<P: Program>(&mut self, cx: &mut Cx<Scheduler<P>>, result: Result<(), Refusal>) {
         match result {
             // The kvs module died: nobody knows whether this was stored, and its token
             // makes a second time harmless.
             Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => return self.send(cx),
             Err(refusal) if refusal.may_pass() => {
                 tracing::warn!("could not store R, will try again: {refusal}");
-                cx.timer(STORE_RETRY, |core: &mut SchedSimple, cx| {
+                cx.timer(STORE_RETRY, |core: &mut Scheduler<P>, cx| {
                     core.batch.send(cx)
                 });
                 return;
@@ -113,7 +114,7 @@ fn n_fitting(sizes: impl Iterator<Item = usize>) -> usize {
     fitting.count()
 }
 
-fn answer(cx: &mut Cx<SchedSimple>, decided: Decided) {
+fn answer<P: Program>(cx: &mut Cx<Scheduler<P>>, decided: Decided) {
     let mut reply = AllocReply::new(decided.id, ALLOC_SUCCESS);
     match RawJson::new(&decided.r) {
         Ok(r) => reply.r = Some(r),
@@ -124,7 +125,7 @@ fn answer(cx: &mut Cx<SchedSimple>, decided: Decided) {
 }
 
 /// Answers a request for resources, which may be answered more than once.
-pub fn respond(cx: &mut Cx<SchedSimple>, message: &Message, reply: &AllocReply) {
+pub fn respond<P: Program>(cx: &mut Cx<Scheduler<P>>, message: &Message, reply: &AllocReply) {
     let response = Message::respond_to(message, 0, reply.encode());
     cx.send(response);
 }

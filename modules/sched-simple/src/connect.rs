@@ -11,8 +11,10 @@ use proto::{Errno, Refusal};
 use wire::Identity;
 
 use crate::batch::key;
-use crate::core::SchedSimple;
+use crate::core::Scheduler;
 use crate::pool::Pool;
+use crate::program::Program;
+use crate::settings::{POOL_CLASS, wants_other_pool};
 
 /// How far we are with the job manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,14 +61,18 @@ impl Link {
 }
 
 /// Takes the resources in hand.
-pub fn acquire(cx: &mut Cx<SchedSimple>) {
+pub fn acquire<P: Program>(cx: &mut Cx<Scheduler<P>>) {
     let call = Call::new(&Acquire);
-    cx.stream_with(call, |core: &mut SchedSimple, cx, result| match result {
+    cx.stream_with(call, |core: &mut Scheduler<P>, cx, result| match result {
         Ok(news) => core.resources(cx, news),
         // The resource module died. What it hands out again is what it had.
         Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => acquire(cx),
+        Err(refusal) if core.pool.is_some() => {
+            tracing::error!("exiting due to resource update failure: {refusal}");
+            cx.exit(Ok(()));
+        }
         Err(refusal) => {
-            let text = format!("resource.acquire: {refusal}");
+            let text = format!("initialization failed: resource.acquire: {refusal}");
             let refusal = Refusal::new(refusal.errno, text);
             cx.started(Err(refusal.clone()));
             cx.exit(Err(refusal));
@@ -74,12 +80,13 @@ pub fn acquire(cx: &mut Cx<SchedSimple>) {
     });
 }
 
-impl SchedSimple {
+impl<P: Program> Scheduler<P> {
     /// The resources, or news of them.
     fn resources(&mut self, cx: &mut Cx<Self>, news: Acquired) {
         if let Some(set) = news.resources {
             return self.adopt_resources(cx, set, &news.up.unwrap_or_default());
         }
+        let log = self.log();
         let Some(pool) = &mut self.pool else {
             return;
         };
@@ -95,23 +102,26 @@ impl SchedSimple {
             pool.set_expiration(expiration);
         }
         if let Some(lost) = news.shrink {
-            tracing::info!("rank(s) {lost} are lost");
+            log.info(format_args!("rank(s) {lost} are lost"));
             pool.shrink(&lost);
             self.deny_hopeless(cx);
         }
-        self.changed = true;
+        self.changes.all();
     }
 
     fn adopt_resources(&mut self, cx: &mut Cx<Self>, set: Rset, up: &IdSet) {
-        tracing::debug!("resources: {set}, up: {up}");
+        self.log().debug(format_args!("resources: {set}, up: {up}"));
+        if wants_other_pool(set.scheduling()) {
+            tracing::warn!("R is meant for another pool class: using {POOL_CLASS}");
+        }
         let mut pool = Pool::new(set, up);
-        for held in self.held.values() {
+        for held in self.held.sets() {
             // Ranks that are lost since then are not in it any more.
             pool.take_present(held);
         }
         self.pool = Some(pool);
         self.deny_hopeless(cx);
-        self.changed = true;
+        self.changes.all();
         if self.link.phase == Phase::NoResources {
             self.hello(cx);
         }
@@ -127,6 +137,7 @@ impl SchedSimple {
         self.pool = Some(fresh);
         self.held.clear();
         self.queue.clear();
+        self.reservation = None;
         self.batch.orphan();
         self.link.manager = None;
         self.link.round += 1;
@@ -141,7 +152,7 @@ impl SchedSimple {
             partial_ok: self.settings.partial_ok.then_some(true),
         };
         let call = Call::new(&request);
-        self.link.hello = Some(cx.stream_with(call, |core: &mut SchedSimple, cx, result| {
+        self.link.hello = Some(cx.stream_with(call, |core: &mut Scheduler<P>, cx, result| {
             core.hello_answer(cx, result);
         }));
     }
@@ -167,14 +178,18 @@ impl SchedSimple {
         if let Phase::Hello { lookups, .. } = &mut self.link.phase {
             *lookups += 1;
         }
+        self.log().debug(format_args!(
+            "hello: id={} priority={} userid={} t_submit={}",
+            job.id, job.priority, job.userid, job.t_submit
+        ));
         let round = self.link.round;
         let r = Lookup::new(PRIMARY, &key(job.id, "R"), 0);
-        cx.call(&r, move |core: &mut SchedSimple, cx, r| {
+        cx.call(&r, move |core: &mut Scheduler<P>, cx, r| {
             if core.link.round != round {
                 return;
             }
             let log = Lookup::new(PRIMARY, &key(job.id, "eventlog"), 0);
-            cx.call(&log, move |core: &mut SchedSimple, cx, log| {
+            cx.call(&log, move |core: &mut Scheduler<P>, cx, log| {
                 if core.link.round != round {
                     return;
                 }
@@ -197,18 +212,19 @@ impl SchedSimple {
         r: Option<Vec<u8>>,
         log: &[u8],
     ) {
-        let held = held_by(job, r, log);
-        let taken = held.and_then(|held| {
-            let pool = self.pool.as_mut().ok_or("no resources".to_owned())?;
-            pool.take(&held)?;
-            Ok(held)
-        });
+        let held = match held_by(job, r, log) {
+            Ok(held) => held,
+            Err(text) => return tracing::error!("hello: {}: R cannot be read: {text}", job.id),
+        };
+        let no_pool = Err("no resources".to_owned());
+        let taken = self.pool.as_mut().map_or(no_pool, |pool| pool.take(&held));
         match taken {
-            Ok(held) => {
+            Ok(()) => {
+                self.log().info(format_args!("hello: {}: {held}", job.id));
                 self.held.insert(job.id, held);
             }
             Err(text) => {
-                tracing::error!("R of {} cannot be taken back: {text}", job.id);
+                tracing::error!("hello: {}: R cannot be taken back: {text}", job.id);
                 raise(cx, job.id);
             }
         }
@@ -229,21 +245,34 @@ impl SchedSimple {
             limit: limit.map(i64::from),
         };
         let round = self.link.round;
-        cx.call(&request, move |core: &mut SchedSimple, cx, result| {
+        cx.call(&request, move |core: &mut Scheduler<P>, cx, result| {
             if core.link.round != round {
                 return;
             }
             match result {
                 Ok(queue) => {
-                    tracing::debug!("ready: {} jobs in the queue", queue.count);
+                    core.say_ready(queue.count);
                     core.link.phase = Phase::Ready;
-                    core.changed = true;
+                    core.changes.all();
                     cx.started(Ok(()));
                 }
                 Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => core.hello(cx),
                 Err(refusal) => core.alone(cx, "sched-ready", &refusal),
             }
         });
+    }
+
+    fn say_ready(&self, n_waiting: impl std::fmt::Display) {
+        let log = self.log();
+        let depth = self.settings.limit.map(|limit| limit.to_string());
+        let pool = self.pool.as_ref().map(|pool| pool.set().to_string());
+        log.info(format_args!(
+            "ready: queue-depth={} log-level={} pool-class={POOL_CLASS} Rv1 {}",
+            depth.as_deref().unwrap_or("unlimited"),
+            log.0.name(),
+            pool.unwrap_or_default()
+        ));
+        log.debug(format_args!("{n_waiting} jobs in the queue"));
     }
 
     /// There is no job manager, or none that wants us. At the start that is an error;
@@ -294,7 +323,7 @@ fn held_by(job: &SchedHelloJob, r: Option<Vec<u8>>, log: &[u8]) -> Result<Rset, 
     Ok(set)
 }
 
-fn raise(cx: &mut Cx<SchedSimple>, id: JobId) {
+fn raise<P: Program>(cx: &mut Cx<Scheduler<P>>, id: JobId) {
     let request = Raise {
         id,
         severity: 0,

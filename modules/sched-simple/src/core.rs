@@ -1,83 +1,95 @@
 //! What the module knows and how it decides: the queue in order, the first job that does
-//! not fit blocks the others.
+//! not fit blocks the others, unless the policy lets some of them pass (`backfill.rs`).
 
-use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use node::Cx;
 use proto::data::{JobId, Jobspec, Rset};
 use proto::feasibility::CheckError;
 use proto::sched::{ALLOC_ANNOTATE, ALLOC_CANCEL, ALLOC_DENY, Alloc, AllocReply};
 use proto::{Object, Refusal};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use wire::Message;
 
+use crate::backfill::Reservation;
 use crate::batch::{Batch, Decided, respond};
+use crate::changes::Changes;
 use crate::connect::Link;
-use crate::forecast::Forecast;
+use crate::held::Held;
+use crate::log::Log;
+use crate::outlook::{Outlook, Told};
 use crate::place;
 use crate::pool::Pool;
+use crate::program::{Policy, Program};
 use crate::queue::{Queue, Waiting};
 use crate::request::Request;
 use crate::settings::Settings;
+use crate::stats::Counters;
 
 /// Debug bit: deny every request.
 pub const DEBUG_FAIL_ALLOC: i64 = 1;
-/// Debug bit: say of every job that waits why, and for how many.
+/// Debug bit: say at once of every job that waits why, and behind how many.
 pub const DEBUG_ANNOTATE: i64 = 2;
 /// Debug bit: refuse every new expiration.
 pub const DEBUG_REFUSE_EXPIRATION: i64 = 4;
 
 /// What the module knows.
-pub struct SchedSimple {
+pub struct Scheduler<P> {
     pub(crate) settings: Settings,
     pub(crate) link: Link,
     /// `None` until the resource module has handed them over.
     pub(crate) pool: Option<Pool>,
     /// What jobs have.
-    pub(crate) held: BTreeMap<JobId, Rset>,
+    pub(crate) held: Held,
     pub(crate) queue: Queue,
+    /// Of the first job, if others may pass it.
+    pub(crate) reservation: Option<Reservation>,
     pub(crate) batch: Batch,
-    pub(crate) forecast: Forecast,
-    /// Something changed since the queue was last looked at.
-    pub(crate) changed: bool,
+    pub(crate) outlook: Outlook,
+    pub(crate) counters: Counters,
+    /// What happened since the queue was last looked at.
+    pub(crate) changes: Changes,
+    program: PhantomData<P>,
 }
 
-impl SchedSimple {
-    pub(crate) fn new(settings: Settings) -> SchedSimple {
-        SchedSimple {
+impl<P: Program> Scheduler<P> {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Scheduler {
             settings,
             link: Link::default(),
             pool: None,
-            held: BTreeMap::new(),
+            held: Held::default(),
             queue: Queue::default(),
+            reservation: None,
             batch: Batch::default(),
-            forecast: Forecast::default(),
-            changed: false,
+            outlook: Outlook::default(),
+            counters: Counters::default(),
+            changes: Changes::default(),
+            program: PhantomData,
         }
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        Log(self.settings.log_level)
     }
 
     /// A job wants resources.
     pub(crate) fn enqueue(&mut self, cx: &mut Cx<Self>, alloc: Alloc, message: Message) {
-        let deny = |cx: &mut Cx<Self>, note: String| {
-            let mut reply = AllocReply::new(alloc.id, ALLOC_DENY);
-            reply.note = Some(note);
-            respond(cx, &message, &reply);
-        };
         if cx.debug_bits() & DEBUG_FAIL_ALLOC != 0 {
-            return deny(cx, "DEBUG_FAIL_ALLOC".to_owned());
+            return deny(cx, alloc.id, &message, "DEBUG_FAIL_ALLOC".to_owned());
         }
         let request = match self.check(&Jobspec::decode(alloc.jobspec.as_str())) {
             Ok(request) => request,
-            Err(error) => return deny(cx, error.to_string()),
+            Err(error) => return deny(cx, alloc.id, &message, note_of(&error)),
         };
         let job = Waiting {
             id: alloc.id,
             request,
             message,
-            t_estimate: None,
+            told: Told::default(),
         };
         self.queue.insert(alloc.priority, job);
-        self.changed = true;
+        self.changes.arrival(alloc.id);
     }
 
     /// Reads what a job wants and whether it could ever have it.
@@ -101,16 +113,14 @@ impl SchedSimple {
         let Some(pool) = &mut self.pool else {
             return;
         };
-        let hopeless = self.queue.iter_mut().filter_map(|job| {
+        let hopeless = self.queue.iter().filter_map(|job| {
             let error = place::check(pool, &job.request).err()?;
-            Some((job.id, error.to_string()))
+            Some((job.id, note_of(&error)))
         });
         let hopeless: Vec<(JobId, String)> = hopeless.collect();
         for (id, note) in hopeless {
             if let Some(job) = self.queue.remove(id) {
-                let mut reply = AllocReply::new(id, ALLOC_DENY);
-                reply.note = Some(note);
-                respond(cx, &job.message, &reply);
+                deny(cx, id, &job.message, note);
             }
         }
     }
@@ -120,85 +130,89 @@ impl SchedSimple {
         if let Some(job) = self.queue.remove(id) {
             let reply = AllocReply::new(id, ALLOC_CANCEL);
             respond(cx, &job.message, &reply);
-            self.changed = true;
+            self.changes.all();
         }
     }
 
     /// A job gives resources back: no more than it has.
     pub(crate) fn free(&mut self, id: JobId, back: &Rset, is_final: bool) {
-        let Some(held) = self.held.get_mut(&id) else {
-            return tracing::error!("free: job {id} has no resources");
+        let Some(freed) = self.held.free(id, back, is_final) else {
+            return self
+                .log()
+                .debug(format_args!("free: {id} has no resources"));
         };
-        let mut rest = held.clone();
-        rest.subtract(back);
-        let mut freed = std::mem::replace(held, rest.clone());
-        freed.subtract(&rest);
-        if is_final || rest.is_empty() {
-            self.held.remove(&id);
+        if let Some(complaint) = freed.complaint {
+            tracing::error!("free: {id}: {complaint}");
         }
         if let Some(pool) = &mut self.pool {
-            pool.give(&freed);
-            if is_final && !rest.is_empty() {
-                tracing::error!("free: job {id} is done but keeps {rest}: taken back");
-                pool.give(&rest);
-            }
+            pool.give(&freed.set);
         }
-        self.changed = true;
+        self.changes.all();
     }
 
     /// Gives resources to as many jobs as can have them, in order.
     pub(crate) fn schedule(&mut self, cx: &mut Cx<Self>) {
-        if !std::mem::take(&mut self.changed) || !self.link.is_ready() {
+        if !self.changes.any() || !self.link.is_ready() {
             return;
         }
-        while let Some(decided) = self.decide(cx) {
+        let changes = std::mem::take(&mut self.changes);
+        self.counters.pass(cx.now().mono);
+        while let Some(decided) = self.start_first(cx) {
+            // Those behind it may have to wait longer.
+            self.reservation = None;
             self.batch.push(decided);
         }
+        if P::TRAITS.policy == Policy::Backfill {
+            self.backfill(cx, &changes);
+        }
         if cx.debug_bits() & DEBUG_ANNOTATE != 0 {
-            self.annotate_waiting(cx);
+            self.tell_all(cx);
         }
         self.batch.flush(cx);
-        self.forecast_soon(cx);
+        self.look_soon(cx);
     }
 
-    /// Decides about the first job; `None` when there is none or it has to wait.
-    fn decide(&mut self, cx: &mut Cx<Self>) -> Option<Decided> {
+    /// Starts the first job; `None` when there is none or it has to wait.
+    fn start_first(&mut self, cx: &mut Cx<Self>) -> Option<Decided> {
         let pool = self.pool.as_mut()?;
         let first = self.queue.first()?;
-        let mut set = place::place(pool, &first.request)?;
+        let set = place::place(pool, &first.request)?;
+        let id = first.id;
+        self.start_job(cx, id, set, json!({}))
+    }
+
+    /// A job that waits has resources; `note` is shown with them.
+    pub(crate) fn start_job(
+        &mut self,
+        cx: &mut Cx<Self>,
+        id: JobId,
+        mut set: Rset,
+        mut note: Value,
+    ) -> Option<Decided> {
+        let job = self.queue.remove(id)?;
+        let pool = self.pool.as_ref()?;
         let now = cx.now().wall;
-        let expiration = match first.request.duration {
+        let expiration = match job.request.duration {
             duration if duration > 0.0 => now + duration,
             _ => pool.expiration(),
         };
         if let Err(error) = set.set_times(now, expiration) {
             // A duration without end: no expiration.
-            tracing::debug!("times of {}: {error}", first.id);
+            self.log().debug(format_args!("times of {id}: {error}"));
         }
-        let id = first.id;
-        let job = self.queue.remove(id)?;
-        let mut sched = json!({ "resource_summary": set.to_string() });
-        if job.t_estimate.is_some() {
-            sched["t_estimate"] = serde_json::Value::Null;
+        set.set_scheduling(pool.set().scheduling().cloned());
+        note["resource_summary"] = json!(set.to_string());
+        for (word, gone) in job.told.changes(&Told::default()) {
+            note[word] = gone;
         }
         let r = set.encode();
         self.held.insert(id, set);
         Some(Decided {
             id,
             r,
-            annotations: annotations(sched),
+            annotations: annotations(note),
             message: job.message,
         })
-    }
-
-    fn annotate_waiting(&mut self, cx: &mut Cx<Self>) {
-        for (ahead, job) in self.queue.iter_mut().enumerate() {
-            let sched = json!({
-                "reason_pending": "insufficient resources",
-                "jobs_ahead": ahead,
-            });
-            annotate(cx, job, sched);
-        }
     }
 
     /// New priorities of jobs that wait.
@@ -206,22 +220,25 @@ impl SchedSimple {
         for (id, priority) in jobs {
             self.queue.prioritize(id, priority);
         }
-        self.changed = true;
+        self.changes.all();
     }
 
-    /// A running job may end at another time.
+    /// A running job may end at another time. One that is not known here may, too.
     pub(crate) fn set_expiration(&mut self, id: JobId, expiration: f64) -> Result<(), Refusal> {
-        let refuse = |text: &'static str| Refusal::new(proto::Errno::EINVAL, text);
-        let held = self.held.get_mut(&id);
-        let held = held.ok_or_else(|| refuse("job has no resources"))?;
-        held.set_expiration(expiration)
-            .map_err(|_| refuse("invalid expiration"))
+        let invalid = |_| {
+            let text = format!("invalid expiration {expiration}");
+            Refusal::new(proto::Errno::EINVAL, text)
+        };
+        Rset::new().set_expiration(expiration).map_err(invalid)?;
+        self.held.set_expiration(id, expiration).map_err(invalid)?;
+        self.changes.all();
+        Ok(())
     }
 
     /// What all jobs have together.
     pub(crate) fn allocated(&self) -> Rset {
         let mut all = Rset::new();
-        for held in self.held.values() {
+        for held in self.held.sets() {
             if let Err(error) = all.add(held) {
                 tracing::error!("allocated resources: {error}");
             }
@@ -230,16 +247,35 @@ impl SchedSimple {
     }
 }
 
+/// The note of a job that is denied.
+fn note_of(error: &CheckError) -> String {
+    match error {
+        CheckError::NoResources => format!("cannot parse jobspec: {error}"),
+        error => error.to_string(),
+    }
+}
+
+fn deny<P: Program>(cx: &mut Cx<Scheduler<P>>, id: JobId, message: &Message, note: String) {
+    let mut reply = AllocReply::new(id, ALLOC_DENY);
+    reply.note = Some(note);
+    respond(cx, message, &reply);
+}
+
 /// Annotations of the scheduler, as an object of their own.
-fn annotations(sched: serde_json::Value) -> Object {
-    let mut object = serde_json::Map::new();
+fn annotations(sched: Value) -> Object {
+    let mut object = Map::new();
     object.insert("sched".to_owned(), sched);
     Object(object)
 }
 
-/// Notes something on a job that waits.
-pub fn annotate(cx: &mut Cx<SchedSimple>, job: &Waiting, sched: serde_json::Value) {
+/// Says of a job that waits what has changed, if anything has.
+pub fn annotate<P: Program>(cx: &mut Cx<Scheduler<P>>, job: &mut Waiting, new: &Told) {
+    let changes = job.told.changes(new);
+    job.told = *new;
+    if changes.is_empty() {
+        return;
+    }
     let mut reply = AllocReply::new(job.id, ALLOC_ANNOTATE);
-    reply.annotations = Some(annotations(sched));
+    reply.annotations = Some(annotations(Value::Object(changes)));
     respond(cx, &job.message, &reply);
 }

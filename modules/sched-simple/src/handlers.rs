@@ -4,15 +4,16 @@
 use node::{Cx, Peer};
 use proto::data::{Jobspec, Rset};
 use proto::feasibility::{Check, CheckError};
-use proto::sched::{Alloc, Cancel, Expiration, Free, Prioritize, ResourceStatus, Resources};
-use proto::{Empty, Errno, Payload as _, RawJson, Refusal};
+use proto::sched::{Alloc, Cancel, Expiration, Free, Prioritize, ResourceStatus, Resources, Stats};
+use proto::{Empty, Errno, Never, Payload as _, RawJson, Refusal};
+use serde_json::Value;
 use wire::Message;
 
-use crate::SchedSimple;
-use crate::core::DEBUG_REFUSE_EXPIRATION;
+use crate::core::{DEBUG_REFUSE_EXPIRATION, Scheduler};
 use crate::limits::QUEUE_MAX;
+use crate::program::Program;
 
-pub fn alloc(core: &mut SchedSimple, cx: &mut Cx<SchedSimple>, mut message: Message) {
+pub fn alloc<P: Program>(core: &mut Scheduler<P>, cx: &mut Cx<Scheduler<P>>, mut message: Message) {
     core.link.manager = cx.sender_of(&message);
     let request = match Alloc::decode(message.payload()) {
         Ok(request) => request,
@@ -40,9 +41,9 @@ pub fn alloc(core: &mut SchedSimple, cx: &mut Cx<SchedSimple>, mut message: Mess
     core.enqueue(cx, request, message);
 }
 
-pub fn cancel(
-    core: &mut SchedSimple,
-    cx: &mut Cx<SchedSimple>,
+pub fn cancel<P: Program>(
+    core: &mut Scheduler<P>,
+    cx: &mut Cx<Scheduler<P>>,
     _: &Peer,
     request: Cancel,
 ) -> Result<Empty, Refusal> {
@@ -50,9 +51,9 @@ pub fn cancel(
     Ok(Empty)
 }
 
-pub fn free(
-    core: &mut SchedSimple,
-    _: &mut Cx<SchedSimple>,
+pub fn free<P: Program>(
+    core: &mut Scheduler<P>,
+    _: &mut Cx<Scheduler<P>>,
     from: &Peer,
     request: Free,
 ) -> Result<Empty, Refusal> {
@@ -64,9 +65,9 @@ pub fn free(
     Ok(Empty)
 }
 
-pub fn prioritize(
-    core: &mut SchedSimple,
-    _: &mut Cx<SchedSimple>,
+pub fn prioritize<P: Program>(
+    core: &mut Scheduler<P>,
+    _: &mut Cx<Scheduler<P>>,
     _: &Peer,
     request: Prioritize,
 ) -> Result<Empty, Refusal> {
@@ -74,9 +75,9 @@ pub fn prioritize(
     Ok(Empty)
 }
 
-pub fn expiration(
-    core: &mut SchedSimple,
-    cx: &mut Cx<SchedSimple>,
+pub fn expiration<P: Program>(
+    core: &mut Scheduler<P>,
+    cx: &mut Cx<Scheduler<P>>,
     _: &Peer,
     request: Expiration,
 ) -> Result<Empty, Refusal> {
@@ -88,29 +89,47 @@ pub fn expiration(
     Ok(Empty)
 }
 
-pub fn resource_status(
-    core: &mut SchedSimple,
-    _: &mut Cx<SchedSimple>,
+pub fn resource_status<P: Program>(
+    core: &mut Scheduler<P>,
+    _: &mut Cx<Scheduler<P>>,
     _: &Peer,
     _: ResourceStatus,
 ) -> Result<Resources, Refusal> {
-    let raw = |set: &Rset| {
-        RawJson::of(set).map_err(|error| Refusal::new(Errno::EINVAL, error.to_string()))
-    };
     let (all, down) = match &core.pool {
-        Some(pool) => (raw(pool.set())?, raw(&pool.down())?),
-        None => (raw(&Rset::new())?, raw(&Rset::new())?),
+        Some(pool) => (pool.set().clone(), pool.down()),
+        None => Default::default(),
     };
+    let mut down_alone = down;
+    down_alone.forget_properties();
     Ok(Resources {
-        all,
-        allocated: raw(&core.allocated())?,
-        down,
+        all: raw(&all, true)?,
+        allocated: raw(&core.allocated(), false)?,
+        down: raw(&down_alone, false)?,
     })
 }
 
-pub fn check(
-    core: &mut SchedSimple,
-    _: &mut Cx<SchedSimple>,
+/// R with or without hosts.
+fn raw(set: &Rset, with_hosts: bool) -> Result<RawJson, Refusal> {
+    let failed = |error: serde_json::Error| Refusal::new(Errno::EINVAL, error.to_string());
+    let mut json = serde_json::to_value(set).map_err(failed)?;
+    if let (false, Some(Value::Object(execution))) = (with_hosts, json.get_mut("execution")) {
+        execution.shift_remove("nodelist");
+    }
+    RawJson::of(&json).map_err(|error| Refusal::new(Errno::EINVAL, error.to_string()))
+}
+
+pub fn stats<P: Program, M>(
+    core: &mut Scheduler<P>,
+    _: &mut Cx<Scheduler<P>>,
+    _: &Peer,
+    _: M,
+) -> Result<Stats, Never> {
+    Ok(core.counters.stats(core.queue.len()))
+}
+
+pub fn check<P: Program>(
+    core: &mut Scheduler<P>,
+    _: &mut Cx<Scheduler<P>>,
     _: &Peer,
     request: Check,
 ) -> Result<Empty, CheckError> {

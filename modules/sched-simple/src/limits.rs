@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Requests that the job manager may have here at a time unless it is told otherwise
-/// (protocol/13 section 2). It keeps the others.
+/// (protocol/25 section 12.1). It keeps the others.
 pub const QUEUE_DEPTH: u32 = 8;
 
 /// Requests that may wait here in unlimited mode; a further one is answered ENOBUFS,
@@ -16,14 +16,25 @@ pub const BATCH_ALLOCATIONS_MAX: usize = 1_024;
 /// Bytes of R in one KVS transaction, about; what is decided beyond it goes into the next.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
 
-/// Waiting jobs for which a start time is estimated.
-pub const FORECAST_JOBS: usize = 8;
+/// Jobs behind the first one that a backfill pass looks at; those behind them wait until
+/// they come nearer.
+pub const BACKFILL_JOBS_MAX: usize = 10_000;
+
+/// Shapes of jobs for which a backfill pass remembers that they did not fit.
+pub const MISFITS_MAX: usize = 1_024;
+
+/// New jobs that are looked at one by one; when more have come, all are looked at.
+pub const ARRIVALS_MAX: usize = 1_024;
+
+/// Waiting jobs of which is said why they wait and when they may start: the first ones.
+/// It is also the number of notes that go out in one [`OUTLOOK_PERIOD`] at most.
+pub const OUTLOOK_JOBS: usize = 256;
 
 /// Running jobs whose ends are looked at for an estimate; beyond it there is none.
-pub const FORECAST_ENDS_MAX: usize = 10_000;
+pub const OUTLOOK_ENDS_MAX: usize = 10_000;
 
-/// How long a job waits before its start time is estimated, and between estimates.
-pub const FORECAST_PERIOD: Duration = Duration::from_secs(1);
+/// How long a job waits before anything is said of it, and between two looks.
+pub const OUTLOOK_PERIOD: Duration = Duration::from_secs(1);
 
 /// Between two attempts to store resources for which there is no room in the store.
 pub const STORE_RETRY: Duration = Duration::from_secs(1);

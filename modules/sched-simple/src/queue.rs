@@ -8,6 +8,7 @@ use proto::data::job::Priority;
 use rustc_hash::FxHashMap;
 use wire::Message;
 
+use crate::outlook::Told;
 use crate::request::Request;
 
 /// A job that waits.
@@ -19,11 +20,12 @@ pub struct Waiting {
     pub request: Request,
     /// The message to answer.
     pub message: Message,
-    /// What was last said of its start time, if anything.
-    pub t_estimate: Option<f64>,
+    /// What was last said of it.
+    pub told: Told,
 }
 
-type Place = (Reverse<Priority>, JobId);
+/// Where a job stands in the queue.
+pub type Place = (Reverse<Priority>, JobId);
 
 /// The queue.
 #[derive(Debug, Default)]
@@ -52,6 +54,24 @@ impl Queue {
         self.jobs.remove(&(Reverse(priority), id))
     }
 
+    /// A job.
+    pub fn get_mut(&mut self, id: JobId) -> Option<&mut Waiting> {
+        let priority = self.priorities.get(&id)?;
+        self.jobs.get_mut(&(Reverse(*priority), id))
+    }
+
+    /// The same, to look at.
+    pub fn get(&self, id: JobId) -> Option<&Waiting> {
+        let priority = self.priorities.get(&id)?;
+        self.jobs.get(&(Reverse(*priority), id))
+    }
+
+    /// Where a job stands, if it waits.
+    pub fn place(&self, id: JobId) -> Option<Place> {
+        let priority = self.priorities.get(&id)?;
+        Some((Reverse(*priority), id))
+    }
+
     /// Moves a job.
     pub fn prioritize(&mut self, id: JobId, priority: Priority) {
         if let Some(job) = self.remove(id) {
@@ -65,6 +85,11 @@ impl Queue {
     }
 
     /// All jobs in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.jobs.values()
+    }
+
+    /// The same, to change them.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Waiting> {
         self.jobs.values_mut()
     }

@@ -10,6 +10,10 @@ use wire::{Identity, Message};
 
 use super::*;
 
+mod policy;
+mod property;
+mod service;
+
 type Sched = Probe<SchedSimple>;
 
 const END: Refusal = Refusal::END;
@@ -29,8 +33,8 @@ fn r(cores: &[u32]) -> String {
 }
 
 /// A module that has its resources and asks who has what; hello is request 2.
-fn acquired(args: &[&str], cores: &[u32]) -> Sched {
-    let mut probe = Sched::start((), args, "{}").unwrap();
+fn acquired<P: Program>(args: &[&str], cores: &[u32]) -> Probe<Scheduler<P>> {
+    let mut probe = Probe::start((), args, "{}").unwrap();
     assert_eq!(probe.said(), ["request resource.acquire #1"]);
     let up = IdSet::first_n(cores.len() as u32);
     let first = format!(r#"{{"resources":{},"up":"{up}"}}"#, r(cores));
@@ -42,6 +46,11 @@ fn acquired(args: &[&str], cores: &[u32]) -> Sched {
 
 /// A module at work, on nothing yet; ready was request 3.
 fn ready(args: &[&str], cores: &[u32]) -> Sched {
+    ready_as(args, cores)
+}
+
+/// The same of any program.
+fn ready_as<P: Program>(args: &[&str], cores: &[u32]) -> Probe<Scheduler<P>> {
     let mut probe = acquired(args, cores);
     probe.answer_stream("job-manager.sched-hello", 2, Err(END));
     probe.said();
@@ -50,7 +59,13 @@ fn ready(args: &[&str], cores: &[u32]) -> Sched {
 }
 
 /// Asks for one slot of `cores` for job `id`, as the job manager does.
-fn alloc(probe: &mut Sched, id: u64, priority: u32, cores: u32, duration: f64) {
+fn alloc<P: Program>(
+    probe: &mut Probe<Scheduler<P>>,
+    id: u64,
+    priority: u32,
+    cores: u32,
+    duration: f64,
+) {
     let jobspec = format!(
         r#"{{"resources":[{{"type":"slot","count":1,"label":"task","with":[{{"type":"core","count":{cores}}}]}}],"tasks":[{{"command":["true"],"slot":"task","count":{{"per_slot":1}}}}],"attributes":{{"system":{{"duration":{duration}}}}},"version":1}}"#
     );
@@ -60,7 +75,7 @@ fn alloc(probe: &mut Sched, id: u64, priority: u32, cores: u32, duration: f64) {
     from_manager(probe, "sched.alloc", &json);
 }
 
-fn from_manager(probe: &mut Sched, topic: &str, json: &str) {
+fn from_manager<P: Program>(probe: &mut Probe<Scheduler<P>>, topic: &str, json: &str) {
     let mut message = Message::request(topic, 0);
     message.set_payload(format!("{json}\0").into_bytes().into());
     (message.userid, message.rolemask) = (100, Role::OWNER);
@@ -70,7 +85,7 @@ fn from_manager(probe: &mut Sched, topic: &str, json: &str) {
 
 /// Lets the module decide and the KVS store; returns what the job manager hears, as
 /// `id type resources`.
-fn settle(probe: &mut Sched) -> Vec<String> {
+fn settle<P: Program>(probe: &mut Probe<Scheduler<P>>) -> Vec<String> {
     probe.settle();
     let mut heard = Vec::new();
     loop {
@@ -109,7 +124,7 @@ fn found(text: &str) -> String {
 
 #[test]
 fn a_start_goes_in_the_order_of_rfc_27() {
-    let mut probe = acquired(&["queue-depth=3"], &[4]);
+    let mut probe: Sched = acquired(&["queue-depth=3"], &[4]);
     assert_eq!(probe.said(), [""; 0]);
     probe.answer_stream("job-manager.sched-hello", 2, Err(END));
     let ready = r#"request job-manager.sched-ready #3 {"mode":"limited","limit":3}"#;
@@ -315,7 +330,7 @@ fn resources_that_grow_are_used_at_once() {
 
 #[test]
 fn jobs_that_run_are_taken_back_but_for_what_they_returned() {
-    let mut probe = acquired(&[], &[2, 2]);
+    let mut probe: Sched = acquired(&[], &[2, 2]);
     let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0,"free":"1"}"#;
     probe.answer_stream("job-manager.sched-hello", 2, Ok(job));
     probe.answer_stream("job-manager.sched-hello", 2, Err(END));
@@ -332,13 +347,13 @@ fn jobs_that_run_are_taken_back_but_for_what_they_returned() {
     assert!(said[0].starts_with("request job-manager.sched-ready"));
     let held = probe.actor.core.allocated();
     assert_eq!(held.to_string(), "rank0/core[0-1]");
-    let held: Vec<_> = probe.actor.core.held.values().collect();
+    let held: Vec<_> = probe.actor.core.held.sets().collect();
     assert_eq!(held[0].expiration(), 77.0);
 }
 
 #[test]
 fn a_job_whose_resources_are_gone_is_ended() {
-    let mut probe = acquired(&[], &[2]);
+    let mut probe: Sched = acquired(&[], &[2]);
     let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0}"#;
     probe.answer_stream("job-manager.sched-hello", 2, Ok(job));
     probe.said();
@@ -366,7 +381,7 @@ fn a_new_job_manager_is_greeted_like_the_first() {
         "{said:?}"
     );
     assert_eq!(probe.actor.core.queue.len(), 0);
-    assert!(probe.actor.core.held.is_empty());
+    assert_eq!(probe.actor.core.held.sets().count(), 0);
     // The successor says that it is there; it has been greeted already.
     probe.event("job-manager.online", r#"{"uuid":"second-uuid"}"#);
     assert_eq!(probe.said(), [""; 0]);
@@ -425,8 +440,8 @@ fn a_job_that_waits_is_told_when_it_may_start() {
     assert_eq!(
         estimates,
         [
-            r#"{"sched":{"t_estimate":1030.0}}}"#,
-            r#"{"sched":{"t_estimate":1035.0}}}"#,
+            r#"{"sched":{"t_estimate":1030.0,"reason_pending":"insufficient resources","jobs_ahead":0}}}"#,
+            r#"{"sched":{"t_estimate":1035.0,"reason_pending":"insufficient resources","jobs_ahead":1}}}"#,
         ]
     );
     let free = format!(r#"{{"id":1,"R":{},"final":true}}"#, r(&[2]));
@@ -435,7 +450,7 @@ fn a_job_that_waits_is_told_when_it_may_start() {
     probe.said();
     probe.answer("kvs.commit", 5, Ok(r#"{"rootref":"x","rootseq":1}"#));
     let said = probe.said();
-    let cleared = r#""annotations":{"sched":{"resource_summary":"rank0/core0","t_estimate":null}}"#;
+    let cleared = r#""annotations":{"sched":{"resource_summary":"rank0/core0","t_estimate":null,"reason_pending":null,"jobs_ahead":null}}"#;
     assert!(said[0].contains(cleared), "{said:?}");
 }
 
@@ -444,25 +459,32 @@ fn expirations_of_running_jobs_can_change_unless_a_test_says_no() {
     let mut probe = ready(&[], &[2]);
     alloc(&mut probe, 1, 16, 2, 30.0);
     settle(&mut probe);
-    probe.request("sched.expiration", r#"{"id":1,"expiration":99.0}"#);
+    for expiration in ["99.0", "-1.0"] {
+        let request = format!(r#"{{"id":1,"expiration":{expiration}}}"#);
+        probe.request("sched.expiration", &request);
+    }
+    // Of a job that is not known here, somebody else will know.
     probe.request("sched.expiration", r#"{"id":2,"expiration":99.0}"#);
     probe.request("sched.debug", r#"{"op":"setbit","flags":4}"#);
-    probe.request("sched.expiration", r#"{"id":1,"expiration":99.0}"#);
+    probe.request("sched.expiration", r#"{"id":1,"expiration":98.0}"#);
     let said = probe.said();
     assert_eq!(said[0], "response sched.expiration #1");
     assert_eq!(
         said[1],
-        r#"response sched.expiration #2 EINVAL "job has no resources""#
+        r#"response sched.expiration #2 EINVAL "invalid expiration -1""#
     );
+    assert_eq!(said[2], "response sched.expiration #3");
     assert_eq!(
-        said[3],
-        r#"response sched.expiration #4 EINVAL "Rejecting expiration update for testing""#
+        said[4],
+        r#"response sched.expiration #5 EINVAL "Rejecting expiration update for testing""#
     );
+    let ends: Vec<f64> = probe.actor.core.held.by_end().map(|(end, _)| end).collect();
+    assert_eq!(ends, [99.0]);
 }
 
 #[test]
 fn a_start_without_a_job_manager_fails() {
-    let mut probe = acquired(&[], &[1]);
+    let mut probe: Sched = acquired(&[], &[1]);
     let missing = Refusal::bare(Errno::ENOSYS);
     probe.answer_stream("job-manager.sched-hello", 2, Err(missing));
     assert_eq!(probe.actor.core.link.manager, None);

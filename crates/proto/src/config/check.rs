@@ -120,6 +120,7 @@ mod tests {
             Form::Boolean => (json!(true), json!(1)),
             Form::Integer(low, _) => (json!(low.max(2)), json!("x")),
             Form::Seconds => (json!(7), json!("soon")),
+            Form::Depth => (json!(7), json!(0)),
             Form::Duration => (json!("7s"), json!(7)),
             Form::Signal => (json!("SIGUSR1"), json!(0)),
             Form::OneOf(words) => (json!(words[0]), json!("nosuch")),

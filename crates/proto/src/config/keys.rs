@@ -181,11 +181,20 @@ tables! {
     "policy", "error parsing [policy] config table: ", "job-ingest";
     "queues", "error parsing [queues] config table: ", "job-ingest";
     "resource", "error parsing [resource] configuration: ", "resource";
+    "sched-backfill", "", "sched-backfill";
+    "sched-fifo", "", "sched-fifo";
+    "sched-simple", "", "sched-simple";
     "systemd", "", "";
     "tbon", "Config file error [tbon]: ", "overlay";
 }
 
 use Form as F;
+
+/// Severities, the most severe first.
+pub const LEVELS: [&str; 8] = [
+    "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+];
+
 const COUNT: Form = F::Integer(0, i64::MAX);
 const INT: Form = F::Integer(i64::MIN, i64::MAX);
 const SIZE: Form = F::Integer(-1, i64::MAX);
@@ -332,7 +341,9 @@ keys! {
     KVS_GC_THRESHOLD = "kvs.gc-threshold", INT, "",
         "Versions of the KVS after which flux shutdown offers to collect garbage.";
 
-    #[unsupported] MODULES = "modules", F::Table, "", "Which modules are loaded, and how.";
+    MODULES_ALTERNATIVES_SCHED = "modules.alternatives.sched",
+        F::OneOf(&["sched-simple", "sched-fifo", "sched-backfill"]), "sched-simple",
+        "The scheduler that an instance starts with.";
     POLICY_DEFAULT_DURATION = "policy.jobspec.defaults.system.duration", F::Duration, "",
         "Time limit of jobs that do not say; 0 is none.";
     POLICY_DEFAULT_QUEUE = "policy.jobspec.defaults.system.queue", F::Text, "",
@@ -389,6 +400,25 @@ keys! {
         "Events of the journal of resources that are kept; a mark stands for older ones.";
     #[unsupported] RESOURCE_HISTORY = "resource.history", F::Text, "",
         "Age up to which the log of the resources is kept.";
+
+    SCHED_BACKFILL_QUEUE_DEPTH = "sched-backfill.queue-depth", F::Depth, "unlimited",
+        "Jobs that the scheduler may look at, from its next start on.";
+    SCHED_BACKFILL_LOG_LEVEL = "sched-backfill.log-level", F::OneOf(&LEVELS), "info",
+        "The least severe lines that the scheduler logs.";
+    SCHED_BACKFILL_POOL_CLASS = "sched-backfill.pool-class", F::Text, "Rv1Pool",
+        "How the scheduler sees resources, from its next start on.";
+    SCHED_FIFO_QUEUE_DEPTH = "sched-fifo.queue-depth", F::Depth, "8",
+        "Jobs that the scheduler may look at, from its next start on.";
+    SCHED_FIFO_LOG_LEVEL = "sched-fifo.log-level", F::OneOf(&LEVELS), "info",
+        "The least severe lines that the scheduler logs.";
+    SCHED_FIFO_POOL_CLASS = "sched-fifo.pool-class", F::Text, "Rv1Pool",
+        "How the scheduler sees resources, from its next start on.";
+    SCHED_SIMPLE_QUEUE_DEPTH = "sched-simple.queue-depth", F::Depth, "8",
+        "Jobs that the scheduler may look at, from its next start on.";
+    SCHED_SIMPLE_LOG_LEVEL = "sched-simple.log-level", F::OneOf(&LEVELS), "info",
+        "The least severe lines that the scheduler logs.";
+    SCHED_SIMPLE_POOL_CLASS = "sched-simple.pool-class", F::Text, "Rv1Pool",
+        "How the scheduler sees resources, from its next start on.";
 
     #[unsupported] SYSTEMD = "systemd", F::Table, "", "Jobs as units of systemd.";
 

@@ -88,6 +88,8 @@ const COMPONENTS: &[&str] = &["modules/", "broker/", "crates/job-shell/"];
 /// The files of a component that connect its core with the loop.
 const CONNECTIONS: &[&str] = &[
     "src/main.rs",
+    "modules/sched-simple/src/bin/fifo.rs",
+    "modules/sched-simple/src/bin/backfill.rs",
     "broker/src/setup.rs",
     "broker/src/bootstrap/mod.rs",
     "broker/src/bootstrap/launched.rs",

@@ -2,6 +2,7 @@ use proto::data::Constraint;
 use proto::data::rset::Node;
 
 use super::*;
+use crate::shape::{Range, Shape};
 
 /// Ranks with this number of cores and GPUs each, all up.
 fn pool(nodes: &[(u32, u32)]) -> Pool {
@@ -17,14 +18,17 @@ fn pool(nodes: &[(u32, u32)]) -> Pool {
     Pool::new(set, &ranks)
 }
 
-/// `[N nodes] S slots, C cores, G GPUs[, x]`
+/// `[N nodes] S slots, C cores, G GPUs[, x]`: slots on all nodes together.
 fn request(nnodes: u64, nslots: u64, slot_cores: u64, slot_gpus: u64, exclusive: bool) -> Request {
-    Request {
-        nnodes,
-        nslots,
+    let shape = Shape {
+        nnodes: Range::exactly(nnodes),
+        nslots: Range::exactly(nslots / nnodes.max(1)),
         slot_cores,
         slot_gpus,
         exclusive,
+    };
+    Request {
+        shape,
         duration: 0.0,
         constraint: None,
     }
@@ -96,11 +100,37 @@ fn exclusive_nodes_are_taken_whole() {
     check_place(&mut pool, &request(1, 1, 1, 0, true), "not now");
 }
 
+/// The same with a range of nodes and of slots.
+fn ranged(nnodes: (u64, u64), nslots: (u64, u64), slot_cores: u64) -> Request {
+    let range = |(min, max)| Range { min, max };
+    let mut request = request(1, 1, slot_cores, 0, false);
+    (request.shape.nnodes, request.shape.nslots) = (range(nnodes), range(nslots));
+    request
+}
+
 #[test]
-fn exclusive_slots_take_whole_nodes_too() {
-    let mut pool = pool(&[(4, 0), (4, 0), (4, 0)]);
-    check_place(&mut pool, &request(0, 6, 1, 0, true), "rank[0-1]/core[0-3]");
-    check_place(&mut pool, &request(0, 5, 1, 0, true), "not now");
+fn as_many_slots_as_fit_are_given() {
+    let check = |request: &Request, expect: &str| {
+        let mut pool = pool(&[(8, 0), (5, 0), (7, 0)]);
+        let placed = place(&mut pool, request);
+        let outcome = placed.map(|set| format!("{:?} {set}", set.nslots().unwrap_or(0)));
+        assert_eq!(outcome.unwrap_or_default(), expect, "{request:?}");
+        pool.check_invariants();
+    };
+    check(&ranged((0, 0), (2, 4), 3), "4 rank[0,2]/core[0-5]");
+    check(
+        &ranged((0, 0), (2, 9), 3),
+        "5 rank[0,2]/core[0-5] rank1/core[0-2]",
+    );
+    check(&ranged((0, 0), (2, u64::MAX), 8), "");
+    check(&ranged((0, 0), (1, u64::MAX), 8), "1 rank0/core[0-7]");
+    check(&ranged((0, 0), (6, 9), 3), "");
+    check(&ranged((1, 2), (1, 1), 6), "2 rank[0,2]/core[0-5]");
+    check(&ranged((1, 9), (1, 1), 7), "2 rank[0,2]/core[0-6]");
+    check(&ranged((3, 9), (1, 1), 6), "");
+    check(&ranged((2, 2), (1, 9), 2), "6 rank[0,2]/core[0-5]");
+    check(&ranged((2, 2), (1, 2), 2), "4 rank[0,2]/core[0-3]");
+    check(&ranged((1, 9), (2, 9), 2), "6 rank[0-2]/core[0-3]");
 }
 
 #[test]

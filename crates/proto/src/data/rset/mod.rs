@@ -213,6 +213,11 @@ impl Rset {
         }
     }
 
+    /// Takes all properties from all ranks.
+    pub fn forget_properties(&mut self) {
+        self.properties.clear();
+    }
+
     /// Gives a property to more ranks, all of which must be in the set.
     pub fn add_property(&mut self, name: &str, ranks: &IdSet) -> Result<(), RsetError> {
         check_property(name)?;

@@ -1,0 +1,5 @@
+//! The sched-fifo module as a process.
+
+fn main() -> std::process::ExitCode {
+    runtime::module_main::<sched_simple::SchedFifo>(|| ())
+}
