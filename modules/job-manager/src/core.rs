@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use node::{Cx, Peer, Recall, Reply};
+use node::{Call, Cx, Peer, Recall, Reply};
 use proto::data::{JobId, Stamps};
 use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
 use proto::kvs::Op;
-use proto::{Errno, Method, Object, Payload, Refusal};
+use proto::{Errno, Method, Object, Payload, Refusal, state_machine};
 
 use crate::alloc::Alloc;
 use crate::batch::Batch;
@@ -30,6 +30,8 @@ pub struct JobManager {
     /// The end of the instance's time in seconds since the epoch; 0 is none.
     pub(crate) expiration: f64,
     pub(crate) is_expiration_known: bool,
+    /// The broker is on its way to the end.
+    pub(crate) broker_ends: bool,
     pub(crate) jobs: Jobs,
     /// Jobs that something happened to, to be asked what they need.
     pub(crate) acting: VecDeque<JobId>,
@@ -61,6 +63,16 @@ impl JobManager {
     pub(crate) fn configure_policies(&mut self, conf: &Object) -> Result<(), Refusal> {
         let taken = self.policies.configure(conf);
         taken.map_err(|text| Refusal::new(Errno::EINVAL, text))
+    }
+
+    /// Takes note of when the broker begins to end.
+    pub(crate) fn follow_broker(cx: &mut Cx<Self>) {
+        let call = Call::new(&state_machine::Monitor::default()).to(cx.rank());
+        cx.stream_with(call, |core: &mut Self, _, told| {
+            if let Ok(now) = told {
+                core.broker_ends = now.state > state_machine::RUN;
+            }
+        });
     }
 
     /// Writes what survives a restart besides the jobs.

@@ -162,10 +162,12 @@ impl Module for JobManager {
             stops_queues_on_restart: queue::stops_on_restart(conf)?,
             ..JobManager::default()
         };
+        core.policies.load_configured(conf)?;
         core.configure_policies(conf)?;
         core.queues.configure(Queues::parse(conf)?);
         core.housekeeping
             .configure(housekeeping::Housekeeping::read(conf)?);
+        JobManager::follow_broker(cx);
         cx.hold_requests();
         replay::begin(cx);
         Ok(core)

@@ -72,6 +72,12 @@ pub const BULK_PROCESSES_MAX: usize = 16_384;
 /// Bytes of one line that such a process writes. A longer one comes in several.
 pub const OUTPUT_LINE_BYTES_MAX: usize = 16 * 1024;
 
+/// Regular expressions of `job-manager.perilog.log-ignore`. More are refused.
+pub const LOG_IGNORE_MAX: usize = 256;
+
+/// Bytes that one of them may take when it is compiled. A larger one is refused.
+pub const LOG_IGNORE_BYTES_MAX: usize = 1 << 20;
+
 /// Between two attempts of a commit for which there is no room.
 pub const COMMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 

@@ -64,7 +64,10 @@ impl JobManager {
         }
         if is_stored && !job.is_admitting() {
             self.batch.append(id, &line);
-            if matches!(event, JobEvent::Alloc { .. }) {
+            if matches!(
+                event,
+                JobEvent::Alloc { .. } | JobEvent::PrologFinish { .. }
+            ) {
                 job.hold = self.batch.number();
             }
         }

@@ -313,14 +313,43 @@ keys! {
         "job-manager.inactive-num-limit: must be >= 0";
     JOB_MANAGER_STOP_QUEUES_ON_RESTART = "job-manager.stop-queues-on-restart", F::Boolean,
         "false", "Queues are stopped when the instance starts again.";
-    #[unsupported] JOB_MANAGER_PLUGINS = "job-manager.plugins", F::Tables, "",
-        "Plugins of the job manager.";
-    #[unsupported] JOB_MANAGER_PROLOG = "job-manager.prolog", F::Table, "",
-        "Command before a job runs.";
-    #[unsupported] JOB_MANAGER_EPILOG = "job-manager.epilog", F::Table, "",
-        "Command after a job has run.";
-    #[unsupported] JOB_MANAGER_PERILOG = "job-manager.perilog", F::Table, "",
-        "What prolog and epilog have in common.";
+    JOB_MANAGER_PLUGINS = "job-manager.plugins", F::Tables, "",
+        "Policies to load at the start of the job manager: tables with load, the name of one.";
+    JOB_MANAGER_PROLOG = "job-manager.prolog", F::Table, "",
+        "A command runs before a job starts, where the policy perilog is loaded.";
+    JOB_MANAGER_PROLOG_COMMAND = "job-manager.prolog.command", F::Texts, "",
+        "The command and its arguments.",
+        "[job-manager.prolog]: command must be an array";
+    JOB_MANAGER_PROLOG_TIMEOUT = "job-manager.prolog.timeout", F::Duration, "30m",
+        "Time that it may take; 0 and infinity are no limit.",
+        "[job-manager.prolog]: invalid prolog timeout";
+    JOB_MANAGER_PROLOG_KILL_TIMEOUT = "job-manager.prolog.kill-timeout", F::PositiveNumber, "60",
+        "Seconds that it may take to end when it is asked to, before its node is drained.";
+    JOB_MANAGER_PROLOG_PER_RANK = "job-manager.prolog.per-rank", F::Boolean, "false",
+        "It runs on every rank of the job, and not once on rank 0.";
+    JOB_MANAGER_PROLOG_CANCEL_ON_EXCEPTION = "job-manager.prolog.cancel-on-exception", F::Boolean, "true",
+        "It is asked to end when the job is cancelled.";
+    JOB_MANAGER_PROLOG_EXIT_ON_FIRST_ERROR = "job-manager.prolog.exit-on-first-error",
+        F::Boolean, "", "For scripts of a site to read; the command runs the same.";
+    JOB_MANAGER_EPILOG = "job-manager.epilog", F::Table, "",
+        "A command runs when a job has ended, before its nodes are given back, where the policy perilog is loaded.";
+    JOB_MANAGER_EPILOG_COMMAND = "job-manager.epilog.command", F::Texts, "",
+        "The command and its arguments.",
+        "[job-manager.epilog]: command must be an array";
+    JOB_MANAGER_EPILOG_TIMEOUT = "job-manager.epilog.timeout", F::Duration, "",
+        "Time that it may take; 0 and infinity are no limit.",
+        "[job-manager.epilog]: invalid epilog timeout";
+    JOB_MANAGER_EPILOG_KILL_TIMEOUT = "job-manager.epilog.kill-timeout", F::PositiveNumber, "60",
+        "Seconds that it may take to end when it is asked to, before its node is drained.";
+    JOB_MANAGER_EPILOG_PER_RANK = "job-manager.epilog.per-rank", F::Boolean, "false",
+        "It runs on every rank of the job, and not once on rank 0.";
+    JOB_MANAGER_EPILOG_CANCEL_ON_EXCEPTION = "job-manager.epilog.cancel-on-exception", F::Boolean, "false",
+        "It is asked to end when the job is cancelled.";
+    JOB_MANAGER_EPILOG_EXIT_ON_FIRST_ERROR = "job-manager.epilog.exit-on-first-error",
+        F::Boolean, "", "For scripts of a site to read; the command runs the same.";
+    JOB_MANAGER_PERILOG_LOG_IGNORE = "job-manager.perilog.log-ignore", F::Texts, "",
+        "Lines that prolog and epilog write and that match one of these regular expressions are not logged.",
+        "[job-manager.perilog]: error parsing log-ignore: all entries must be a string value";
     JOB_MANAGER_HOUSEKEEPING = "job-manager.housekeeping", F::Table, "",
         "A command runs on the nodes of a job before they are free again.";
     JOB_MANAGER_HOUSEKEEPING_COMMAND = "job-manager.housekeeping.command", F::Texts, "",

@@ -11,7 +11,7 @@ mod outcome;
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
-use node::{Call, Cx, Delivery};
+use node::{Call, CallId, Cx, Delivery};
 use proto::data::IdSet;
 use proto::data::job::WaitStatus;
 use proto::rexec::{Command, Exec, Kill, Told, flags};
@@ -25,13 +25,21 @@ pub use self::lines::Stream;
 pub use self::outcome::{Outcome, shared_words};
 
 /// Ends what was not started yet for good, as they end what runs.
-const DEADLY: [i32; 2] = [9, 15];
+const DEADLY: [i32; 2] = [SIGKILL, 15];
+const SIGKILL: i32 = 9;
 
 /// Whose a command is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// That of a job that has ended.
     Housekeeping(proto::data::JobId),
+    /// One that a policy knows by this number.
+    Policy {
+        /// The policy.
+        by: u64,
+        /// The policy's number for it.
+        token: u64,
+    },
 }
 
 /// Commands that run, or wait for their turn.
@@ -48,6 +56,8 @@ pub struct Bulk {
 /// One command.
 struct Run {
     owner: Owner,
+    /// It must not start before something is stored.
+    is_held: bool,
     /// The same for every rank.
     request: Bytes,
     unstarted: IdSet,
@@ -55,6 +65,7 @@ struct Run {
 }
 
 struct Process {
+    call: CallId,
     pid: Option<i32>,
     /// A signal that came before it had a number.
     signal: Option<i32>,
@@ -63,14 +74,44 @@ struct Process {
 }
 
 impl Bulk {
+    fn add(
+        &mut self,
+        owner: Owner,
+        command: &[String],
+        env_add: BTreeMap<String, String>,
+        ranks: IdSet,
+    ) -> u64 {
+        let request = Exec {
+            cmd: Command {
+                cmdline: command.to_vec(),
+                ..Command::default()
+            },
+            flags: flags::STDOUT | flags::STDERR,
+            local_flags: None,
+            output_credit: None,
+            env_add,
+        };
+        let run = Run {
+            owner,
+            is_held: true,
+            request: request.encode(),
+            unstarted: ranks,
+            processes: BTreeMap::new(),
+        };
+        self.last += 1;
+        self.runs.insert(self.last, run);
+        self.last
+    }
+
     /// Walks the tables and panics on a count that is wrong.
     pub fn check(&self) {
         let processes = self.runs.values().map(|run| run.processes.len());
         assert_eq!(self.n_processes, processes.sum::<usize>());
         for (id, run) in &self.runs {
             let waits = self.waiting.contains(id);
-            assert!(waits || run.unstarted.is_empty(), "run {id} never starts");
-            assert!(waits || !run.processes.is_empty(), "run {id} is kept");
+            let starts = waits || run.is_held;
+            assert!(starts || run.unstarted.is_empty(), "run {id} never starts");
+            assert!(starts || !run.processes.is_empty(), "run {id} is kept");
         }
     }
 }
@@ -85,26 +126,28 @@ impl JobManager {
         env_add: BTreeMap<String, String>,
         ranks: IdSet,
     ) {
-        let request = Exec {
-            cmd: Command {
-                cmdline: command.to_vec(),
-                ..Command::default()
-            },
-            flags: flags::STDOUT | flags::STDERR,
-            local_flags: None,
-            output_credit: None,
-            env_add,
-        };
-        let run = Run {
-            owner,
-            request: request.encode(),
-            unstarted: ranks,
-            processes: BTreeMap::new(),
-        };
-        self.bulk.last += 1;
-        self.bulk.runs.insert(self.bulk.last, run);
-        self.bulk.waiting.push_back(self.bulk.last);
-        self.start_waiting(cx);
+        let id = self.bulk.add(owner, command, env_add, ranks);
+        self.let_run(cx, id);
+    }
+
+    /// The same once everything said so far is stored.
+    pub(crate) fn run_when_stored(
+        &mut self,
+        owner: Owner,
+        command: &[String],
+        env_add: BTreeMap<String, String>,
+        ranks: IdSet,
+    ) {
+        let id = self.bulk.add(owner, command, env_add, ranks);
+        self.batch.then(move |core, cx| core.let_run(cx, id));
+    }
+
+    fn let_run(&mut self, cx: &mut Cx<Self>, id: u64) {
+        if let Some(run) = self.bulk.runs.get_mut(&id) {
+            run.is_held = false;
+            self.bulk.waiting.push_back(id);
+            self.start_waiting(cx);
+        }
     }
 
     /// Starts as many processes as there may be, the oldest command first.
@@ -126,10 +169,11 @@ impl JobManager {
             let call = Call::<Exec>::with_payload(run.request.clone())
                 .to(rank)
                 .delivery(Delivery::Now);
-            cx.stream_with(call, move |core: &mut Self, cx, told| {
+            let call = cx.stream_with(call, move |core: &mut Self, cx, told| {
                 core.process_told(cx, id, rank, told);
             });
             let process = Process {
+                call,
                 pid: None,
                 signal: None,
                 status: None,
@@ -188,7 +232,8 @@ impl JobManager {
     }
 
     fn forget_if_over(&mut self, id: u64) {
-        let is_over = |run: &Run| run.processes.is_empty() && run.unstarted.is_empty();
+        let is_over =
+            |run: &Run| run.processes.is_empty() && run.unstarted.is_empty() && !run.is_held;
         if self.bulk.runs.get(&id).is_some_and(is_over) && !self.bulk.waiting.contains(&id) {
             self.bulk.runs.remove(&id);
         }
@@ -223,15 +268,37 @@ impl JobManager {
         }
     }
 
+    /// Kills what runs for an owner, which is told nothing more of it.
+    pub(crate) fn forget_run(&mut self, cx: &mut Cx<Self>, owner: Owner) {
+        self.bulk.runs.retain(|_, run| {
+            if run.owner != owner {
+                return true;
+            }
+            for (rank, process) in &run.processes {
+                if let Some(pid) = process.pid {
+                    send_signal(cx, *rank, pid, SIGKILL);
+                }
+                cx.forget_call(process.call);
+                self.bulk.n_processes -= 1;
+            }
+            false
+        });
+        self.start_waiting(cx);
+    }
+
     fn process_wrote(&mut self, owner: Owner, rank: u32, stream: Stream, line: &str) {
         match owner {
             Owner::Housekeeping(id) => self.housekeeping.wrote(id, rank, stream, line),
+            Owner::Policy { by, token } => self.policies.wrote(by, token, rank, stream, line),
         }
     }
 
-    fn rank_ended(&mut self, _cx: &mut Cx<Self>, owner: Owner, rank: u32, outcome: Outcome) {
+    fn rank_ended(&mut self, cx: &mut Cx<Self>, owner: Owner, rank: u32, outcome: Outcome) {
         match owner {
             Owner::Housekeeping(id) => self.housekeeping.ended(id, rank, &outcome),
+            Owner::Policy { by, token } => self.ask_policies(cx, |policies, look| {
+                policies.ended(look, by, token, rank, &outcome);
+            }),
         }
     }
 }

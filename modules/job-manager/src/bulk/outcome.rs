@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use proto::Refusal;
 use proto::data::job::{WaitStatus, signal_description};
+use proto::{Errno, Refusal};
 
 /// How a process has ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The status, as a shell has it for what it cannot start.
+    pub fn status(&self) -> WaitStatus {
+        match self {
+            Outcome::Ended(status) => *status,
+            Outcome::Failed(refusal) if refusal.errno == Errno::EACCES => WaitStatus::exited(126),
+            Outcome::Failed(_) => WaitStatus::exited(127),
+        }
+    }
+
     /// What went wrong, if anything.
     pub fn failure(&self) -> Option<Cow<'static, str>> {
         match self {
@@ -40,22 +49,29 @@ pub fn shared_words<'a>(mut failures: impl Iterator<Item = &'a str>) -> &'a str 
 
 #[cfg(test)]
 mod tests {
-    use proto::Errno;
-
     use super::*;
 
-    fn check(outcome: Outcome, failure: Option<&str>) {
+    fn check(outcome: Outcome, status: i32, failure: Option<&str>) {
+        assert_eq!(outcome.status(), WaitStatus(status));
         assert_eq!(outcome.failure().as_deref(), failure);
     }
 
     #[test]
-    fn an_end_has_words() {
-        check(Outcome::Ended(WaitStatus(0)), None);
-        check(Outcome::Ended(WaitStatus(768)), Some("nonzero exit code"));
-        check(Outcome::Ended(WaitStatus(15)), Some("Terminated"));
+    fn an_end_has_a_status_and_words() {
+        check(Outcome::Ended(WaitStatus(0)), 0, None);
+        check(
+            Outcome::Ended(WaitStatus(768)),
+            768,
+            Some("nonzero exit code"),
+        );
+        check(Outcome::Ended(WaitStatus(15)), 15, Some("Terminated"));
         let failed = |errno| Outcome::Failed(Refusal::bare(errno));
-        check(failed(Errno::ENOENT), Some("No such file or directory"));
-        check(failed(Errno::EHOSTUNREACH), Some("No route to host"));
+        check(failed(Errno::EACCES), 126 << 8, Some("Permission denied"));
+        check(
+            failed(Errno::ENOENT),
+            32512,
+            Some("No such file or directory"),
+        );
     }
 
     #[test]

@@ -18,6 +18,9 @@ mod after;
 mod begin_time;
 mod limit_duration;
 mod limit_size;
+mod load;
+mod outstanding;
+mod perilog;
 mod priority;
 pub mod registry;
 mod restart;
@@ -35,9 +38,11 @@ use proto::job_manager::JobEvent;
 use proto::{Object, Refusal};
 use serde_json::{Map, Value};
 
+use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
 use crate::jobs::Jobs;
 
+pub(crate) use outstanding::outstanding;
 pub use registry::Policies;
 pub use wants::{Want, Wants};
 
@@ -96,6 +101,10 @@ pub struct Look<'a> {
     pub owner: u32,
     /// The end of the instance's time in seconds since the epoch; 0 is none.
     pub expiration: f64,
+    /// The hosts of the instance by rank, as a hostlist.
+    pub hosts: Option<&'a str>,
+    /// The broker is on its way to the end.
+    pub is_ending: bool,
 }
 
 /// A job whose jobspec was read already.
@@ -235,6 +244,21 @@ pub trait Policy {
 
     /// The answer to a request of its own, under its own number for it.
     fn answered(&mut self, _: &Look<'_>, _token: u64, _: Result<Object, Refusal>, _: &mut Wants) {}
+
+    /// What its prologs and epilogs are called. Those of others that were not ended when the
+    /// job manager ended are lost.
+    fn perilogs(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A process of [`Wants::run`] has written a line.
+    fn wrote(&mut self, _token: u64, _rank: u32, _: Stream, _line: &str) {}
+
+    /// A process of [`Wants::run`] has ended.
+    fn ended(&mut self, _: &Look<'_>, _token: u64, _rank: u32, _: &Outcome, _: &mut Wants) {}
+
+    /// It is taken out: what it owes to jobs is to be done now.
+    fn removed(&mut self, _: &mut Wants) {}
 
     /// What it tells of itself.
     fn query(&self, _: &Look<'_>) -> Map<String, Value> {

@@ -13,6 +13,7 @@ use super::{
     Accepted, Asked, Look, Points, Policy, Rank, Update, after, begin_time, limit_duration,
     limit_size, priority, singleton, update_duration, validate_duration,
 };
+use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
 use crate::limits::SCHEME_TOPIC_BYTES_MAX;
 
@@ -91,6 +92,13 @@ impl Policies {
             timer: None,
         });
         self.sum_up();
+    }
+
+    /// Whether there is one of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.loaded
+            .iter()
+            .any(|loaded| loaded.policy.name() == name)
     }
 
     fn sum_up(&mut self) {
@@ -292,6 +300,24 @@ impl Policies {
     /// [`Policy::woken`] of one.
     pub(super) fn woken(&mut self, look: &Look<'_>, number: u64) {
         self.one(number, |policy, wants| policy.woken(look, wants));
+    }
+
+    /// [`Policy::wrote`] of one.
+    pub fn wrote(&mut self, number: u64, token: u64, rank: u32, stream: Stream, line: &str) {
+        self.one(number, |policy, _| policy.wrote(token, rank, stream, line));
+    }
+
+    /// [`Policy::ended`] of one.
+    pub fn ended(&mut self, look: &Look<'_>, number: u64, token: u64, rank: u32, how: &Outcome) {
+        self.one(number, |policy, wants| {
+            policy.ended(look, token, rank, how, wants);
+        });
+    }
+
+    /// [`Policy::perilogs`] of all.
+    pub(super) fn perilogs(&self) -> Vec<String> {
+        let all = self.loaded.iter();
+        all.flat_map(|loaded| loaded.policy.perilogs()).collect()
     }
 
     /// [`Policy::answered`] of one.

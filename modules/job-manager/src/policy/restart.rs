@@ -3,11 +3,16 @@
 //! id: a policy that counts jobs has counted all of them.
 
 use node::Cx;
-use proto::data::job::State;
+use proto::data::job::{State, WaitStatus};
 use proto::data::{JobId, Jobspec};
+use proto::job_manager::JobEvent;
 
+use super::outstanding::outstanding;
 use super::{Asked, Points};
 use crate::JobManager;
+
+/// What processes of a job manager that has ended got.
+const SIGKILL: i32 = 9;
 
 impl JobManager {
     /// Tells all policies of all active jobs.
@@ -18,10 +23,43 @@ impl JobManager {
                 self.tell_of_job(cx, *id);
             }
         }
-        for id in active {
-            self.tell_of_dependencies(cx, id);
+        for id in &active {
+            self.tell_of_dependencies(cx, *id);
         }
+        self.end_lost_perilogs(&active);
         self.apply_wants(cx);
+    }
+
+    /// Ends prologs and epilogs that no policy goes on with: jobs would wait for them for ever.
+    fn end_lost_perilogs(&mut self, active: &[JobId]) {
+        let known = self.policies.perilogs();
+        let jobs = active.iter().filter_map(|id| self.jobs.active(*id));
+        let waiting = jobs.filter(|job| job.life.perilogs > 0);
+        let lost = waiting.flat_map(|job| outstanding(job).into_iter().map(|one| (job.id, one)));
+        let lost: Vec<_> = lost.filter(|(_, (_, it))| !known.contains(it)).collect();
+        for (id, (is_prolog, description)) in lost {
+            let (kind, severity) = match is_prolog {
+                true => ("prolog", 0),
+                false => ("epilog", 2),
+            };
+            let status = WaitStatus::killed(SIGKILL);
+            let note = format!("{description} was lost: the job manager was started again");
+            let wants = self.policies.wants();
+            wants.raise(id, kind, severity, note);
+            wants.post(
+                id,
+                match is_prolog {
+                    true => JobEvent::PrologFinish {
+                        description,
+                        status,
+                    },
+                    false => JobEvent::EpilogFinish {
+                        description,
+                        status,
+                    },
+                },
+            );
+        }
     }
 
     fn tell_of_job(&mut self, cx: &mut Cx<Self>, id: JobId) {

@@ -1,12 +1,13 @@
 //! What policies want to be done, and doing it: in the order in which it was wanted, each
 //! effect complete before the next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use node::Cx;
-use proto::data::JobId;
+use proto::attr::names;
 use proto::data::job::State;
+use proto::data::{IdSet, JobId};
 use proto::job_manager::JobEvent;
 use proto::{Errno, Object, Payload, Refusal};
 use serde_json::{Map, Value};
@@ -15,6 +16,7 @@ use wire::Message;
 use super::{Look, Policies};
 use crate::JobManager;
 use crate::alloc::exception;
+use crate::bulk::Owner;
 
 /// Does what no other want says.
 pub type Act = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
@@ -55,6 +57,22 @@ pub enum Want {
         /// Its number for it.
         token: u64,
     },
+    /// Run a command on some ranks once what was said so far is stored; its lines and ends come
+    /// under the policy's own number.
+    Run {
+        /// Its number for it.
+        token: u64,
+        /// The command and its arguments.
+        command: Vec<String>,
+        /// Variables on top of the brokers' own.
+        env: BTreeMap<String, String>,
+        /// The ranks.
+        ranks: IdSet,
+    },
+    /// Send a signal to what runs under this number.
+    SignalRun(u64, i32),
+    /// Kill what runs under this number, and tell nothing more of it.
+    ForgetRun(u64),
     /// Do this.
     Act(Act),
 }
@@ -99,6 +117,42 @@ impl Wants {
         self.push(want);
     }
 
+    /// Wants to ask a service.
+    pub fn ask(&mut self, topic: &str, payload: Object, token: u64) {
+        let topic = topic.to_owned();
+        self.push(Want::Ask {
+            topic,
+            payload,
+            token,
+        });
+    }
+
+    /// Wants a command to run.
+    pub fn run(
+        &mut self,
+        token: u64,
+        command: Vec<String>,
+        env: BTreeMap<String, String>,
+        ranks: IdSet,
+    ) {
+        self.push(Want::Run {
+            token,
+            command,
+            env,
+            ranks,
+        });
+    }
+
+    /// Wants what it runs to get a signal.
+    pub fn signal_run(&mut self, token: u64, signum: i32) {
+        self.push(Want::SignalRun(token, signum));
+    }
+
+    /// Wants to hear no more of what it runs.
+    pub fn forget_run(&mut self, token: u64) {
+        self.push(Want::ForgetRun(token));
+    }
+
     /// Wants to be woken.
     pub fn wake(&mut self, at: f64) {
         self.push(Want::Wake(at));
@@ -123,6 +177,8 @@ impl JobManager {
             now: cx.now(),
             owner: self.owner,
             expiration: self.expiration,
+            hosts: cx.attr(&names::HOSTLIST),
+            is_ending: self.broker_ends,
         };
         ask(&mut self.policies, &look)
     }
@@ -175,6 +231,19 @@ impl JobManager {
                 payload,
                 token,
             } => ask_service(cx, by, &topic, &payload, token),
+            Want::Run {
+                token,
+                command,
+                env,
+                ranks,
+            } => {
+                let owner = Owner::Policy { by, token };
+                self.run_when_stored(owner, &command, env, ranks);
+            }
+            Want::SignalRun(token, signum) => {
+                self.signal_run(cx, Owner::Policy { by, token }, None, signum);
+            }
+            Want::ForgetRun(token) => self.forget_run(cx, Owner::Policy { by, token }),
             Want::Act(act) => act(self, cx),
         }
     }

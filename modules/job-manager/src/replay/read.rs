@@ -11,6 +11,7 @@ use proto::{RawJson, Refusal};
 
 use crate::alloc::without_scheduling;
 use crate::job::Job;
+use crate::policy::outstanding;
 use crate::state::{ExecAsk, Life};
 
 /// The keys of a job that are read.
@@ -67,7 +68,8 @@ fn read_job(id: JobId, log: &Bytes, values: &BTreeMap<&str, Bytes>) -> Result<Jo
         job.apply(&event, &entry, line)
             .map_err(|refused| refused.to_string())?;
     }
-    if job.life.has_resources && !job.life.exec_done {
+    let waits_for_prolog = outstanding(&job).iter().any(|(is_prolog, _)| *is_prolog);
+    if job.life.has_resources && !job.life.exec_done && !waits_for_prolog {
         // It may have been sent to run, and its shells may be alive.
         job.exec = ExecAsk::Lost;
     }

@@ -28,6 +28,8 @@ pub struct Stage {
     conf: String,
     /// Tags of the requests for processes, by rank and in their order.
     processes: Vec<(u32, u32)>,
+    /// Tags of the last requests for other things, by topic.
+    asked: BTreeMap<String, u32>,
 }
 
 const JOBSPEC: &str =
@@ -46,6 +48,7 @@ impl Stage {
             watch: 0,
             conf: "{}".to_owned(),
             processes: Vec::new(),
+            asked: BTreeMap::new(),
         };
         stage.said();
         stage.store();
@@ -97,6 +100,7 @@ impl Stage {
                 return said;
             }
             "process" => self.process(first, json),
+            "answer" => self.answer(first),
             "drop" => drop(self.kvs.remove(first)),
             "put" => drop(
                 self.kvs
@@ -255,6 +259,12 @@ impl Stage {
         self.probe.message(message);
     }
 
+    /// The request for this topic is answered well.
+    fn answer(&mut self, topic: &str) {
+        let tag = self.asked.remove(topic).expect("it was asked");
+        self.probe.answer(topic, tag, Ok(""));
+    }
+
     /// Something happens to the oldest process of a rank: it is `told` in JSON, or it ends with
     /// a status, or in an error by number.
     fn process(&mut self, rank: &str, what: &str) {
@@ -331,8 +341,8 @@ impl Stage {
             }
             for message in messages {
                 match (message.topic(), message.kind) {
-                    ("event.subscribe", _) => {}
                     ("kvs-watch.lookup", Kind::Request { matchtag, .. }) => self.watch = matchtag,
+                    ("event.subscribe" | "state-machine.monitor", _) => {}
                     ("kvs.lookup", Kind::Request { matchtag, .. }) => {
                         self.look_up(&message, matchtag)
                     }
@@ -347,6 +357,10 @@ impl Stage {
                             self.processes.push((nodeid, matchtag));
                         }
                         said.push(format!("to rank {nodeid}: {}", shown_process(&message)));
+                    }
+                    ("resource.drain", Kind::Request { matchtag, .. }) => {
+                        self.asked.insert(message.topic().to_owned(), matchtag);
+                        said.push(without_tag(&message));
                     }
                     _ => said.push(
                         line(&message)
@@ -403,10 +417,15 @@ fn is_within(key: &str, dir: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// A request whose tag says nothing: it is one of many.
+fn without_tag(message: &Message) -> String {
+    line(message).replace(&format!(" #{}", message.matchtag()), "")
+}
+
 /// A request for a process or to one, in a few words.
 fn shown_process(message: &Message) -> String {
     let Ok(exec) = proto::rexec::Exec::decode(message.payload()) else {
-        return line(message);
+        return without_tag(message);
     };
     let env = exec
         .env_add
