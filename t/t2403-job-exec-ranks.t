@@ -55,7 +55,7 @@ test_expect_success 'a shell that is killed is told in the output, and the job g
 	test_grep "shell rank 3 (on .*): Killed" log &&
 	test "$(flux jobs -no {state} "$(cat id)")" = RUN &&
 	flux job kill -s INT "$(cat id)" &&
-	test_expect_code 137 flux job attach "$(cat id)"
+	test_expect_code 130 flux job attach "$(cat id)"
 '
 
 for rank in 0 1 2 3

@@ -331,12 +331,9 @@ impl crate::hand::Part {
 }
 
 impl Job {
-    /// Keeps the worst of the wait statuses of its shells, by the code that a command line
-    /// shows for it.
+    /// Keeps the largest of the wait statuses of its shells, as numbers (protocol/13 section
+    /// 3): what a shell has said counts more than that another was killed.
     fn note_status(&mut self, status: i32) {
-        let code = |status: i32| WaitStatus(status).shell_code();
-        if self.worst.is_none_or(|worst| code(status) > code(worst)) {
-            self.worst = Some(status);
-        }
+        self.worst = self.worst.max(Some(status));
     }
 }

@@ -39,7 +39,7 @@ pub struct Job {
     pub exception: Option<Step>,
     /// Wait status to tell.
     pub status: i32,
-    /// The worst wait status of its shells so far.
+    /// The largest wait status of its shells so far.
     pub worst: Option<i32>,
     /// How many ends of shells have been dealt with.
     pub n_ends: usize,

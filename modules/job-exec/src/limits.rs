@@ -67,7 +67,8 @@ pub const MAILS_BYTES_MAX: usize = 128 << 20;
 /// When full, who tells more is to tell it again later.
 pub const TRANSIT_BYTES_MAX: usize = 64 << 20;
 
-/// The same as [`BARRIER_BYTES_MAX`] for all jobs together.
+/// The same as [`BARRIER_BYTES_MAX`] for all jobs together, with what each has of its last
+/// barrier. A barrier for which there is no room does not open.
 pub const BARRIERS_BYTES_MAX: usize = 256 << 20;
 
 /// After how long what the leading shell does not take is told again, in milliseconds: it may

@@ -62,7 +62,7 @@ fn a_shell_that_dies_is_told_to_the_leading_one_and_the_job_goes_on() {
     );
     forest.exit(1, 0);
     forest.exit(2, 0);
-    assert_eq!(forest.exit(0, 130)[0], "0: finish 9");
+    assert_eq!(forest.exit(0, 0)[0], "0: finish 9");
 }
 
 #[test]
@@ -337,6 +337,32 @@ fn a_shell_whose_job_exec_is_not_there_is_not_taken_for_another() {
     let exit = json!({"id": stage::JOB, "rank": 5, "lease": lease, "code": 0});
     let said = forest.request(2, "job-exec.shell-exit", &exit, 0);
     assert!(said[0].contains("shell-exit: EAGAIN"), "{said:?}");
+}
+
+#[test]
+fn a_shell_that_does_not_know_its_place_is_not_taken_for_another() {
+    for job in ["2,5", "0,5"] {
+        let mut forest = Forest::new(7, 2);
+        forest.ask(job, &json!({}));
+        let lease = forest.lease(5);
+        forest.dies(5);
+        let hello = json!({"id": stage::JOB, "rank": 0, "pid": 9, "lease": lease, "again": false});
+        let said = forest.climbs(5, "job-exec.shell-hello", &hello, wire::Flags::STREAMING);
+        assert!(said[0].contains("shell-hello: EAGAIN"), "{said:?}");
+        let exit = json!({"id": stage::JOB, "rank": 0, "lease": lease, "code": 1});
+        let said = forest.climbs(5, "job-exec.shell-exit", &exit, 0);
+        assert!(said[0].contains("shell-exit: EAGAIN"), "{said:?}");
+    }
+}
+
+#[test]
+fn what_a_shell_has_said_counts_more_than_that_another_was_killed() {
+    let mut forest = Forest::new(4, 2);
+    forest.running("0-3");
+    forest.shell_ends(3, 9);
+    forest.exit(1, 0);
+    forest.exit(2, 0);
+    assert_eq!(forest.exit(0, 1)[0], "0: finish 256");
 }
 
 #[test]

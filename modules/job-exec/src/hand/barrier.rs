@@ -18,8 +18,9 @@ pub struct Barrier {
     /// Who has come to the next one, and with what.
     pub here: AtBarrier,
     bytes: usize,
-    /// The one that opened last, if one did.
+    /// The one that opened last, if one did, for who asks again.
     pub opened: Option<Open>,
+    opened_bytes: usize,
     /// Whether those above know who has come.
     pub is_told: bool,
     /// The shell of our own rank, while it waits, and for which.
@@ -79,6 +80,7 @@ impl Barrier {
             return;
         }
         self.opened = Some(open.clone());
+        self.opened_bytes = bytes_of(&open.data);
         let is_over = |seq: u32| seq <= open.seq || open.errnum != 0;
         if is_over(self.here.seq) {
             self.here = AtBarrier::default();
@@ -202,12 +204,8 @@ impl JobExec {
 
     /// Shells here or below have come to a barrier.
     pub(crate) fn at_barrier(&mut self, id: JobId, here: AtBarrier) {
-        let all: usize = self
-            .hand
-            .parts
-            .values()
-            .map(|part| part.barrier.bytes)
-            .sum();
+        let held = |part: &Part| part.barrier.bytes + part.barrier.opened_bytes;
+        let all: usize = self.hand.parts.values().map(held).sum();
         if let Some(part) = self.hand.parts.get_mut(&id) {
             let others = all - part.barrier.bytes;
             let room = BARRIERS_BYTES_MAX

@@ -344,8 +344,12 @@ impl JobExec {
             return;
         };
         link.stream.forget();
-        let (below, timer) = (link.below, None);
-        self.hand.gone.insert(rank, Gone { below, timer });
+        let gone = Gone {
+            below: link.below,
+            sender: link.sender,
+            timer: None,
+        };
+        self.hand.gone.insert(rank, gone);
         self.look_at(cx, rank, move |core, cx, result| {
             let how = match &result {
                 Ok(()) => How::NoContact,

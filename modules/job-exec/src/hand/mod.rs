@@ -16,7 +16,7 @@ mod uplink;
 
 use std::collections::BTreeMap;
 
-use node::{ChildId, Cx, Stream, StreamId, TimerId};
+use node::{ChildId, Cx, Peer, Stream, StreamId, TimerId};
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{Join, Order};
 use proto::overlay::Tree;
@@ -76,6 +76,8 @@ pub struct Link {
 pub struct Gone {
     /// Its broker and all below that.
     pub below: IdSet,
+    /// See [`Link::sender`].
+    pub sender: Option<Identity>,
     /// Runs until its shells are given up.
     pub timer: Option<TimerId>,
 }
@@ -121,6 +123,18 @@ impl Hand {
         (by_link, others)
     }
 
+    /// Whether a request came through the broker of a job-exec below, which is not there just
+    /// now, or it would not be ours to answer.
+    pub fn is_from_below(&self, peer: &Peer) -> bool {
+        let links = self.links.values().map(|link| &link.sender);
+        let senders = links.chain(self.gone.values().map(|gone| &gone.sender));
+        let broker = peer.sender.as_ref().map(broker_of);
+        broker.is_some()
+            && senders
+                .flatten()
+                .any(|sender| Some(broker_of(sender)) == broker)
+    }
+
     /// Walks the cross-references.
     pub fn check(&self) {
         for (child, id) in &self.children {
@@ -139,6 +153,12 @@ impl Hand {
             .sum();
         assert_eq!(mail, self.mail_bytes, "letters are counted wrong");
     }
+}
+
+/// The broker through which a sender speaks that is not of our own.
+fn broker_of(sender: &Identity) -> &str {
+    let name = sender.as_str();
+    name.split_once('/').map_or(name, |(broker, _)| broker)
 }
 
 impl JobExec {

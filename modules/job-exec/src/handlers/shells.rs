@@ -1,20 +1,26 @@
 //! What job shells ask. The work is in `hand/`.
 
 use node::{Cx, Peer, Reply, Stream};
+use proto::Coded;
+use proto::data::JobId;
 use proto::job_exec::{
-    ShellBarrier, ShellBarrierError, ShellExit, ShellHear, ShellHello, ShellTell,
+    ShellBarrier, ShellBarrierError, ShellError, ShellExit, ShellHear, ShellHello, ShellTell,
 };
 
 use crate::JobExec;
+use crate::job::Job;
 
 /// A shell greets and takes orders.
 pub(crate) fn shell_hello(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
-    _: &Peer,
+    peer: &Peer,
     request: ShellHello,
     stream: Stream<ShellHello>,
 ) {
+    if is_of_below(core, peer, request.id) {
+        return stream.end(cx, Err(ShellError::Busy.refusal()));
+    }
     core.greet(cx, request, stream);
 }
 
@@ -22,11 +28,21 @@ pub(crate) fn shell_hello(
 pub(crate) fn shell_exit(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,
-    _: &Peer,
+    peer: &Peer,
     request: ShellExit,
     reply: Reply<ShellExit>,
 ) {
+    if is_of_below(core, peer, request.id) {
+        return reply.send(cx, Err(ShellError::Busy));
+    }
     core.last_word(cx, request, reply);
+}
+
+/// Whether a shell of a job that goes on is not that of our own rank: it may not know its
+/// own place yet.
+fn is_of_below(core: &JobExec, peer: &Peer, id: JobId) -> bool {
+    let has_ended = core.jobs.get(&id).is_some_and(Job::has_ended);
+    !has_ended && core.hand.is_from_below(peer)
 }
 
 /// A shell waits for the others of its job.

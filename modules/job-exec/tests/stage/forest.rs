@@ -200,6 +200,18 @@ impl Forest {
         self.run()
     }
 
+    /// The shell of a rank asks what climbs to the next job-exec above, its own being away.
+    pub fn climbs(&mut self, rank: u32, topic: &str, payload: &Value, flags: u8) -> Vec<String> {
+        let mut request = Message::request(topic, 77);
+        request.set_payload(format!("{payload}\0").into());
+        if flags != 0 {
+            request.set_flag(Flags::STREAMING, true);
+        }
+        request.push_route(Identity::new(&format!("shell-{rank}")).unwrap());
+        self.deliver_up(rank, self.parent(rank), request);
+        self.run()
+    }
+
     /// The lease of the shell of a rank.
     pub fn lease(&self, rank: u32) -> String {
         self.shells[&rank].1.clone()
