@@ -23,7 +23,7 @@ use crate::engine::draft::Made;
 use crate::engine::txn::{Applied, apply};
 use crate::engine::view::{Memory, Stop, View};
 use crate::limits::{BATCHES_MAX, ONCE_WRITERS_MAX};
-use crate::loads::Waiting;
+use crate::loads::ForBlob;
 use crate::namespace::{Group, Namespace, Txn, Version};
 use crate::owed::Owed;
 use crate::saved;
@@ -352,7 +352,7 @@ impl Kvs {
                 }
                 Err(Stop::Need(wants)) => {
                     namespace.put_back(group, false);
-                    let waiting = Waiting::Namespace(name.to_owned());
+                    let waiting = ForBlob::Namespace(name.to_owned());
                     let n_missing = self.request_blobs(cx, wants, &waiting);
                     if let Some(namespace) = self.namespaces.get_mut(name) {
                         namespace.n_missing = n_missing;

@@ -17,7 +17,7 @@ use crate::follower::Follower;
 use crate::limits::{
     BATCHES_MAX, BLOBS_BYTES_MAX, DIRS_BYTES_MAX, FOLLOWER_BLOBS_BYTES_MAX, FOLLOWER_DIRS_BYTES_MAX,
 };
-use crate::loads::{LookupJob, Waiting};
+use crate::loads::{ForBlob, LookupJob};
 use crate::namespace::{self, Namespace, Version};
 use crate::owed::Mark;
 use crate::relayed::Ends;
@@ -62,7 +62,7 @@ pub struct Kvs {
     /// Why a batch failed, as long as there are batches that build on it.
     pub(crate) failed: Option<Refusal>,
     /// Blobs asked of content, and who waits for each.
-    pub(crate) loads: FxHashMap<BlobRef, Vec<(Want, Waiting)>>,
+    pub(crate) loads: FxHashMap<BlobRef, Vec<(Want, ForBlob)>>,
     /// Lookups that wait for blobs.
     pub(crate) lookups: BTreeMap<u64, LookupJob>,
     /// The newest checkpoint.
@@ -145,11 +145,11 @@ impl Host for Kvs {
         for namespace in self.namespaces.values_mut() {
             let waiters = &mut namespace.waiters;
             let is_its = |waiter: &namespace::Waiter| match &waiter.reply {
-                namespace::Waiting::Asked(reply) => reply.id() == request,
-                namespace::Waiting::Made(..) => false,
+                namespace::ForVersion::Asked(reply) => reply.id() == request,
+                namespace::ForVersion::Made(..) => false,
             };
             if let Some(at) = waiters.iter().position(is_its) {
-                if let namespace::Waiting::Asked(reply) = waiters.swap_remove(at).reply {
+                if let namespace::ForVersion::Asked(reply) = waiters.swap_remove(at).reply {
                     reply.forget();
                 }
                 return;

@@ -118,6 +118,10 @@ pub const RELAYED_BYTES_MAX: usize = 256 << 20;
 /// written as another JSON text. A longer one is refused EFBIG.
 pub const RELAY_PAYLOAD_BYTES_MAX: usize = 2 * COMMIT_BYTES_MAX;
 
+/// Brokers of one rank that are remembered after another has taken their place. What an
+/// older one has sent is taken for a new broker's.
+pub const FORMER_BROKERS_MAX: usize = 4;
+
 const _: () = assert!(RELAY_PAYLOAD_BYTES_MAX >= 2 * RELAY_BYTES_MAX);
 const _: () = assert!(MERGED_BYTES_MAX <= KEPT_BLOB_BYTES_MAX);
 const _: () = assert!(LOADS_AT_ONCE_MAX < LOADS_MAX);

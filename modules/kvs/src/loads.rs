@@ -22,7 +22,7 @@ use crate::namespace::Version;
 
 /// Who waits for a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waiting {
+pub enum ForBlob {
     /// A lookup by its number.
     Lookup(u64),
     /// The transaction at the front of a namespace.
@@ -86,7 +86,7 @@ impl Kvs {
                     return job.answer.failed(cx, full, job.version);
                 }
                 let number = self.number();
-                job.n_missing = self.request_blobs(cx, wants, &Waiting::Lookup(number));
+                job.n_missing = self.request_blobs(cx, wants, &ForBlob::Lookup(number));
                 self.lookups.insert(number, job);
             }
         }
@@ -97,7 +97,7 @@ impl Kvs {
         &mut self,
         cx: &mut Cx<Self>,
         mut wants: Vec<Want>,
-        waiting: &Waiting,
+        waiting: &ForBlob,
     ) -> usize {
         wants.truncate(LOADS_AT_ONCE_MAX);
         for want in &wants {
@@ -149,28 +149,28 @@ impl Kvs {
         }
     }
 
-    fn supply_of(&mut self, waiting: &Waiting) -> Option<(&mut Supply, &mut usize)> {
+    fn supply_of(&mut self, waiting: &ForBlob) -> Option<(&mut Supply, &mut usize)> {
         match waiting {
-            Waiting::Lookup(number) => self
+            ForBlob::Lookup(number) => self
                 .lookups
                 .get_mut(number)
                 .map(|job| (&mut job.supply, &mut job.n_missing)),
-            Waiting::Namespace(name) => self
+            ForBlob::Namespace(name) => self
                 .namespaces
                 .get_mut(name)
                 .map(|namespace| (&mut namespace.supply, &mut namespace.n_missing)),
         }
     }
 
-    fn resume(&mut self, cx: &mut Cx<Self>, waiting: Waiting) {
+    fn resume(&mut self, cx: &mut Cx<Self>, waiting: ForBlob) {
         match waiting {
-            Waiting::Lookup(number) => {
+            ForBlob::Lookup(number) => {
                 if let Some(job) = self.lookups.remove(&number) {
                     self.run_lookup(cx, job);
                 }
             }
             // The batch is made when everything that has arrived is handled.
-            Waiting::Namespace(name) => self.mark_ready(&name),
+            ForBlob::Namespace(name) => self.mark_ready(&name),
         }
     }
 }

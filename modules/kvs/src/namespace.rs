@@ -72,12 +72,12 @@ pub struct Waiter {
     /// The version wanted.
     pub seq: i64,
     /// Who.
-    pub reply: Waiting,
+    pub reply: ForVersion,
 }
 
 /// Who waits for a version.
 #[derive(Debug)]
-pub enum Waiting {
+pub enum ForVersion {
     /// Who has asked to.
     Asked(Reply<WaitVersion>),
     /// Who has made this one, on a rank that holds versions back.
@@ -213,8 +213,8 @@ impl Namespace {
             .extract_if(.., |waiter| waiter.seq <= version.seq);
         for waiter in reached {
             match waiter.reply {
-                Waiting::Asked(reply) => reply.send(cx, Ok(version.committed())),
-                Waiting::Made(reply, made) => reply.send(cx, Ok(made.committed())),
+                ForVersion::Asked(reply) => reply.send(cx, Ok(version.committed())),
+                ForVersion::Made(reply, made) => reply.send(cx, Ok(made.committed())),
             }
         }
     }
@@ -223,10 +223,10 @@ impl Namespace {
     pub fn refuse_waiters(&mut self, cx: &mut Cx<Kvs>) {
         for waiter in std::mem::take(&mut self.waiters) {
             match waiter.reply {
-                Waiting::Asked(reply) => {
+                ForVersion::Asked(reply) => {
                     reply.send_refusal(cx, Err(NamespaceError::Unknown.refusal()));
                 }
-                Waiting::Made(reply, made) => reply.send(cx, Ok(made.committed())),
+                ForVersion::Made(reply, made) => reply.send(cx, Ok(made.committed())),
             }
         }
     }

@@ -18,7 +18,7 @@ use proto::{Errno, Refusal};
 
 use crate::Kvs;
 use crate::limits::{RELAY_BYTES_MAX, RELAYED_BYTES_MAX, RELAYS_MAX};
-use crate::namespace::{Version, Waiter, Waiting};
+use crate::namespace::{ForVersion, Version, Waiter};
 use crate::owed::{Place, read_result, result_of};
 
 /// Relays that are answered before we know that everything that a predecessor of this
@@ -263,7 +263,7 @@ impl Kvs {
                 && let Teller::Client(reply) = item.teller
             {
                 self.end_own(item.number);
-                let (seq, reply) = (version.seq, Waiting::Made(reply, *version));
+                let (seq, reply) = (version.seq, ForVersion::Made(reply, *version));
                 return namespace_waits(self, &item.namespace, Waiter { seq, reply });
             }
         }

@@ -7,7 +7,7 @@
 //! again. A rank says with each relay below which number it has had all answers (`floor`);
 //! those are forgotten. What is there of one rank is therefore what its last relays had.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use node::Cx;
@@ -16,6 +16,7 @@ use proto::content::Record;
 use rustc_hash::FxHashMap;
 
 use crate::Kvs;
+use crate::limits::FORMER_BROKERS_MAX;
 use crate::namespace::Version;
 use crate::owed::{Mark, Owed, Place, Relays, result_of};
 use crate::saved::{self, SavedOrigin};
@@ -37,6 +38,29 @@ struct Origin {
     broker: Rc<str>,
     floor: u64,
     done: BTreeMap<u64, Version>,
+    /// UUIDs of its predecessors: what they have sent may still be on its way.
+    former: VecDeque<Rc<str>>,
+}
+
+impl Origin {
+    fn of(broker: Rc<str>) -> Origin {
+        Origin {
+            broker,
+            floor: 0,
+            done: BTreeMap::new(),
+            former: VecDeque::new(),
+        }
+    }
+
+    /// Another broker has taken the place of the one that is known.
+    fn succeed(&mut self, broker: &str) {
+        let before = std::mem::replace(self, Origin::of(broker.into()));
+        self.former = before.former;
+        if self.former.len() == FORMER_BROKERS_MAX {
+            self.former.pop_front();
+        }
+        self.former.push_back(before.broker);
+    }
 }
 
 /// What a transaction is to us that has come.
@@ -54,9 +78,8 @@ impl Known {
     /// Begins with what was saved.
     pub fn of(saved: BTreeMap<u32, SavedOrigin>) -> Known {
         let origin = |saved: SavedOrigin| Origin {
-            broker: saved.broker.into(),
-            floor: 0,
             done: saved.done.into_iter().collect(),
+            ..Origin::of(saved.broker.into())
         };
         Known {
             ranks: saved
@@ -67,19 +90,19 @@ impl Known {
         }
     }
 
-    /// Hears of a rank's broker, and what it does not need any more.
+    /// Hears of a rank's broker, and what it does not need any more. One that is late and has
+    /// a successor changes nothing: what it sends is done and not recognised, for nobody is
+    /// left to be answered.
     pub fn hear(&mut self, rank: u32, broker: &str, floor: u64) -> Rc<str> {
-        let origin = self.ranks.entry(rank).or_insert_with(|| Origin {
-            broker: broker.into(),
-            floor: 0,
-            done: BTreeMap::new(),
-        });
+        let origin = self
+            .ranks
+            .entry(rank)
+            .or_insert_with(|| Origin::of(broker.into()));
         if &*origin.broker != broker {
-            *origin = Origin {
-                broker: broker.into(),
-                floor: 0,
-                done: BTreeMap::new(),
-            };
+            if let Some(late) = origin.former.iter().find(|former| &***former == broker) {
+                return late.clone();
+            }
+            origin.succeed(broker);
         }
         if floor > origin.floor {
             origin.floor = floor;
@@ -122,28 +145,24 @@ impl Known {
     /// The records to be stored with a batch: those of the ranks that it does something of.
     pub fn records(&self, batch: u64) -> Vec<Record> {
         let noted = self.noted.get(&batch).into_iter().flatten();
-        let ranks: BTreeSet<u32> = noted.map(|((rank, _, _), _)| *rank).collect();
-        ranks
-            .iter()
-            .filter_map(|rank| self.record(*rank, batch))
-            .collect()
-    }
-
-    fn record(&self, rank: u32, batch: u64) -> Option<Record> {
-        let origin = self.ranks.get(&rank)?;
-        let noted = self.noted.range(..=batch).flat_map(|(_, noted)| noted);
-        let noted = noted
-            .filter(|((r, broker, _), _)| *r == rank && *broker == origin.broker)
-            .map(|((_, _, number), version)| (*number, version));
-        let done = origin
-            .done
-            .iter()
-            .map(|(number, version)| (*number, version));
-        Some(saved::origin_record(
-            rank,
-            &origin.broker,
-            done.chain(noted),
-        ))
+        let ranks = noted.map(|((rank, _, _), _)| (*rank, Vec::new()));
+        let mut by_rank: BTreeMap<u32, Vec<(u64, &Version)>> = ranks.collect();
+        for ((rank, broker, number), version) in self.noted.range(..=batch).flat_map(|(_, n)| n) {
+            if let Some(of_rank) = by_rank.get_mut(rank)
+                && let Some(origin) = self.ranks.get(rank)
+                && origin.broker == *broker
+            {
+                of_rank.push((*number, version));
+            }
+        }
+        let record = |(rank, noted): (u32, Vec<(u64, &Version)>)| {
+            let origin = self.ranks.get(&rank)?;
+            let done = origin.done.iter();
+            let done = done.map(|(number, version)| (*number, version));
+            let all = done.chain(noted);
+            Some(saved::origin_record(rank, &origin.broker, all))
+        };
+        by_rank.into_iter().filter_map(record).collect()
     }
 
     /// The end of a batch is known.
@@ -185,5 +204,40 @@ impl Ends {
             Owed::Relay(place) => self.relays.fill(cx, place, result_of(result)),
             Owed::Nobody => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::data::{HashKind, Tree};
+
+    use super::*;
+
+    #[test]
+    fn one_that_is_late_does_not_push_its_successor_out() {
+        let mut known = Known::default();
+        let version = || Version {
+            root: Tree::empty_dir().blobref(HashKind::Sha1),
+            seq: 1,
+        };
+        let mut batch = 0;
+        let mut hears = |known: &mut Known, broker: &str, number: u64| {
+            batch += 1;
+            let mark = (3, known.hear(3, broker, 0), number);
+            known.note(batch, &mark, version());
+            let n_records = known.records(batch).len();
+            known.batch_over(batch, true);
+            (n_records, known.done(&mark).is_some())
+        };
+        assert_eq!(hears(&mut known, "old", 7), (1, true));
+        assert_eq!(hears(&mut known, "new", 8), (1, true));
+        // It is done, and leaves no trace.
+        assert_eq!(hears(&mut known, "old", 9), (1, false));
+        let new = known.hear(3, "new", 0);
+        assert!(known.done(&(3, new, 8)).is_some());
+        for n in 0..2 * FORMER_BROKERS_MAX {
+            known.hear(3, &n.to_string(), 0);
+        }
+        assert_eq!(known.ranks[&3].former.len(), FORMER_BROKERS_MAX);
     }
 }

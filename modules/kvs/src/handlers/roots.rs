@@ -7,7 +7,7 @@ use proto::{Empty, Errno, Refusal};
 use crate::Kvs;
 use crate::asked::Asked;
 use crate::limits::WAITING_REQUESTS_MAX;
-use crate::namespace::{Waiter, Waiting};
+use crate::namespace::{ForVersion, Waiter};
 
 pub fn getroot(
     core: &mut Kvs,
@@ -66,7 +66,7 @@ pub fn wait(
         Some(namespace) if namespace.waiters.len() < WAITING_REQUESTS_MAX => {
             namespace.waiters.push(Waiter {
                 seq: request.rootseq,
-                reply: Waiting::Asked(reply),
+                reply: ForVersion::Asked(reply),
             });
         }
         _ => reply.send_refusal(cx, Err(Refusal::bare(Errno::EBUSY))),
