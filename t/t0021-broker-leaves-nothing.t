@@ -66,6 +66,16 @@ test_expect_success 'a statedir that was given stays, with what is in it' '
 	test_cmp expect actual
 '
 
+test_expect_success 'one that was given and is made stays too, after kill -9 as well' '
+	test_expect_code 137 flux start -Sstatedir="$PWD/made" \
+		sh -c "flux kvs put a=2 && kill -9 \$(flux getattr broker.pid)" &&
+	flux start -Sstatedir="$PWD/made" flux kvs get a >actual &&
+	echo 2 >expect &&
+	test_cmp expect actual &&
+	flux start -Sstatedir="$PWD/made" flux kvs get a >actual &&
+	test_cmp expect actual
+'
+
 test_expect_success 'a statedir that cannot be written is refused with its name' '
 	echo >file &&
 	test_must_fail flux start -Sstatedir="$PWD/file" true 2>err &&

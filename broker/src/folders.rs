@@ -28,7 +28,8 @@ pub struct Folder {
 pub fn rundir(given: Option<&str>, rank: u32) -> anyhow::Result<Folder> {
     let mut folder = match given {
         None => temporary(&tmpdir(), RUNDIR_MODE)?,
-        Some(path) => existing_or_new("rundir", Path::new(path), RUNDIR_MODE)?,
+        // What is in it is of no use without us.
+        Some(path) => existing_or_new("rundir", Path::new(path), RUNDIR_MODE, true)?,
     };
     let length = folder.path.as_os_str().len();
     if length > RUNDIR_BYTES_MAX {
@@ -78,7 +79,7 @@ fn tmpdir() -> PathBuf {
 /// Where temporary folders go when the environment names no place that can be had.
 const FALLBACK: &str = "/tmp";
 
-/// The statedir: made below /var/tmp when not given.
+/// The statedir: made below /var/tmp when not given. One that is given stays.
 pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
     let mut folder = match given {
         None => temporary(Path::new("/var/tmp"), PRIVATE)?,
@@ -89,7 +90,8 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
                 "statedir {}: not a folder",
                 path.display()
             );
-            existing_or_new("statedir", path, PRIVATE)?
+            // Who names it wants to find there what the instance has acknowledged.
+            existing_or_new("statedir", path, PRIVATE, false)?
         }
     };
     // Found out now, with a clear word, and not by the first job.
@@ -116,13 +118,14 @@ pub fn remove(folder: &Folder) {
     }
 }
 
-fn existing_or_new(what: &str, path: &Path, mode: u32) -> anyhow::Result<Folder> {
+/// The folder at `path`; one that is made goes with the broker if `goes` says so.
+fn existing_or_new(what: &str, path: &Path, mode: u32, goes: bool) -> anyhow::Result<Folder> {
     let shown = path.display();
     let Ok(metadata) = std::fs::metadata(path) else {
         make(path, mode).with_context(|| format!("{what} {shown}: cannot be made"))?;
         return Ok(Folder {
             path: absolute(path)?,
-            cleanup: true,
+            cleanup: goes,
             alone: None,
         });
     };
