@@ -8,9 +8,9 @@ use std::time::Duration;
 use rustix::io::Errno as OsError;
 use wire::Errno;
 
-use crate::limits::{ACCEPT_PAUSE_MS, TURNED_AWAY_LINES_S};
+use crate::limits::{ACCEPT_PAUSE_MS, TURNED_AWAY_LINES_S, UNACCEPTED_LINES_S};
 use crate::poller::Poller;
-use crate::tally::Tally;
+use crate::tally::{Tally, log_unaccepted};
 
 /// Which door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub struct Doors {
     /// Until when nobody is let in: there were no descriptors.
     closed_until: Option<Duration>,
     turned_away: Tally,
+    unaccepted: Tally,
 }
 
 impl Doors {
@@ -50,6 +51,7 @@ impl Doors {
             spare: spare(),
             closed_until: None,
             turned_away: Tally::new(TURNED_AWAY_LINES_S),
+            unaccepted: Tally::new(UNACCEPTED_LINES_S),
         })
     }
 
@@ -68,7 +70,7 @@ impl Doors {
                         self.spare = spare();
                     }
                     _ => {
-                        tracing::error!("cannot accept a connection: {error}");
+                        log_unaccepted(&mut self.unaccepted, "a connection", &error, now);
                         self.close(now, poller);
                         return None;
                     }

@@ -70,6 +70,9 @@ pub const TURNED_AWAY_LINES_S: u64 = 10;
 /// line says how many there were.
 pub const REFUSED_LINES_S: u64 = 1;
 
+/// The same for connections that could not be accepted, of clients, modules or brokers.
+pub const UNACCEPTED_LINES_S: u64 = 1;
+
 /// Users whose groups are being looked up. A client of a further one is turned away.
 pub const LOOKUPS_MAX: usize = 256;
 

@@ -23,11 +23,11 @@ use wire::Message;
 use crate::greetings::Greetings;
 use crate::limits::{
     ACCEPT_PAUSE_MS, LINK_RECONNECT_FIRST_MS, LINK_RECONNECT_LAST_MS, NEAR_BACKLOG,
-    NEAR_UNSENT_MESSAGES_MAX, REFUSED_LINES_S,
+    NEAR_UNSENT_MESSAGES_MAX, REFUSED_LINES_S, UNACCEPTED_LINES_S,
 };
 use crate::poller::Poller;
 use crate::reactor::NEAR_TOKEN as TOKEN;
-use crate::tally::{Tally, log_refused};
+use crate::tally::{Tally, log_refused, log_unaccepted};
 
 /// The path of an endpoint that is reached here; others are ZeroMQ's.
 pub(crate) fn path_of(endpoint: &str) -> Option<&Path> {
@@ -47,6 +47,8 @@ pub(crate) struct Near {
     closed_until: Option<Duration>,
     /// Those who may not come in.
     refused: Tally,
+    /// Those who could not be let in.
+    unaccepted: Tally,
     is_verbose: bool,
 }
 
@@ -87,6 +89,7 @@ impl Near {
             parent: None,
             closed_until: None,
             refused: Tally::new(REFUSED_LINES_S),
+            unaccepted: Tally::new(UNACCEPTED_LINES_S),
             is_verbose: false,
         }
     }
@@ -158,8 +161,10 @@ impl Near {
         due.into_iter().flatten().min()
     }
 
-    /// Lets nobody in for a moment.
-    pub(crate) fn close(&mut self, now: Duration, poller: &Poller) {
+    /// Lets nobody in for a moment. The child tries again; to be told over and over that it
+    /// waits would keep the loop busy.
+    pub(crate) fn close(&mut self, why: &io::Error, now: Duration, poller: &Poller) {
+        log_unaccepted(&mut self.unaccepted, "a broker", why, now);
         if let Some(listener) = &self.listener {
             poller.remove(listener);
             self.closed_until = Some(now + Duration::from_millis(ACCEPT_PAUSE_MS));

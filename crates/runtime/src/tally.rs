@@ -42,6 +42,20 @@ pub fn log_refused(refused: &mut Tally, now: Duration) {
     }
 }
 
+/// A connection of `whom` could not be accepted, and how many there were since the last line.
+pub fn log_unaccepted(
+    unaccepted: &mut Tally,
+    whom: &str,
+    error: &dyn std::fmt::Display,
+    now: Duration,
+) {
+    match unaccepted.count(now) {
+        None => {}
+        Some(1) => tracing::error!("cannot accept {whom}: {error}"),
+        Some(n) => tracing::error!("cannot accept {whom} ({n} times): {error}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

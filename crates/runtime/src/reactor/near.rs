@@ -26,12 +26,7 @@ impl<N: Node> Reactor<N> {
             let stream = match listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => {
-                    // The child tries again; to be told over and over that it waits would
-                    // keep the loop busy.
-                    tracing::error!("cannot accept a broker: {error}");
-                    return near.close(now, &self.poller);
-                }
+                Err(error) => return near.close(&error, now, &self.poller),
             };
             if !is_ours(&stream) {
                 near.refuse(now);
