@@ -76,7 +76,7 @@ test_expect_success 'a bad argument fails the load, which says why, and so does 
 	echo "flux-module: load heartbeat: frob=1: unknown option" >expect &&
 	test_cmp expect actual &&
 	flux dmesg >log &&
-	grep "frob=1: unknown option" log &&
+	test "$(grep -c "frob=1: unknown option" log)" = 1 &&
 	flux module load heartbeat
 '
 

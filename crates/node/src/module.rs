@@ -225,7 +225,7 @@ impl<M: Module> ModuleNode<M> {
                 self.step(Move::Made);
             }
             Err(error) => {
-                tracing::error!("{}: {error}", M::NAME);
+                // The broker logs it.
                 self.step(Move::Ended);
                 self.say_status(ModuleStatus::Exited, Some(Err(&error)), 0);
                 self.outbox.push_back(Output::Exit { code: 1 });
@@ -300,9 +300,7 @@ impl<M: Module> ModuleNode<M> {
             }
             result = actor.cx.exit.clone().unwrap_or(Ok(()));
         }
-        if let Err(error) = &result {
-            tracing::error!("{}: {error}", M::NAME);
-        }
+        // The broker logs it.
         let end = result.as_ref().copied();
         self.say_status(ModuleStatus::Exited, Some(end), 0);
         self.outbox.push_back(Output::Exit {
