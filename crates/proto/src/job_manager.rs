@@ -225,6 +225,27 @@ pub struct Memo {
     pub volatile: Option<bool>,
 }
 
+/// Gives parts of a job's jobspec new values: all of them, or none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Update {
+    /// Which.
+    pub id: JobId,
+    /// Values by dotted path, which begins with `attributes.`, `resources` or `tasks`.
+    pub updates: Object,
+}
+
+/// Adds an event to a job's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PostEvent {
+    /// Which.
+    pub id: JobId,
+    /// Any name. One that the job manager knows has its usual effect.
+    pub name: String,
+    /// An object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Value>,
+}
+
 /// Waits for the end of a job submitted with `waitable`. Each is told of once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wait {
@@ -288,7 +309,7 @@ pub struct JournalStats {
 
 crate::json_payloads!(
     Submit, Submitted, List, Listed, Info, GetAttr, Attrs, Raise, RaiseAll, Counted, Kill, KillAll,
-    SetUrgency, OldUrgency, Memo, Wait, Waited, Pending, Stats,
+    SetUrgency, OldUrgency, Memo, Update, PostEvent, Wait, Waited, Pending, Stats,
 );
 crate::no_payloads!(GetInfo, Drain, Idle, StatsGet);
 
@@ -321,6 +342,10 @@ crate::methods! {
         : "Changes the urgency of a job that has no resources yet.";
     Memo = "job-manager.memo" (USER) => Empty, MemoError, recognised, Later
         : "Adds notes to a job.";
+    Update = "job-manager.update" (USER) => Empty, UpdateError, recognised, Later
+        : "Gives parts of a job's jobspec new values.";
+    PostEvent = "job-manager.post-event.post" (OWNER) => Empty, PostEventError, recognised, Later
+        : "Adds an event to a job's log.";
     Wait = "job-manager.wait" (OWNER) => Waited, WaitError, recognised, Later
         : "Waits for the end of a waitable job and takes its result.";
     Drain = "job-manager.drain" (OWNER) => Empty, Refusal, idempotent, Later

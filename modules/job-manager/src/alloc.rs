@@ -40,6 +40,15 @@ struct Scheduler {
     mode: Mode,
 }
 
+/// A request that the scheduler has.
+#[derive(Debug)]
+struct Sent {
+    place: Place,
+    queue: QueueId,
+    /// The job asks for something else by now.
+    is_stale: bool,
+}
+
 /// Requests for resources.
 #[derive(Debug, Default)]
 pub struct Alloc {
@@ -48,7 +57,7 @@ pub struct Alloc {
     hellos: u64,
     lines: Lines,
     /// With the scheduler, those taken back and not answered yet too.
-    sent: BTreeMap<JobId, (Place, QueueId)>,
+    sent: BTreeMap<JobId, Sent>,
     /// How many of them are not taken back.
     n_waiting: usize,
 }
@@ -181,6 +190,9 @@ impl JobManager {
             JobEvent::Priority(_) => job.alloc == AllocAsk::Queued,
             _ => false,
         };
+        if let (JobEvent::JobspecUpdate(_), Some(sent)) = (event, self.alloc.sent.get_mut(&id)) {
+            sent.is_stale = true;
+        }
         if steps_out {
             self.dequeue(cx, id);
         }
@@ -196,11 +208,11 @@ impl JobManager {
             self.take_back(cx, id);
             return self.clear_sched_notes(cx, id);
         }
-        if let Some((place, queue)) = self.alloc.sent.get_mut(&id) {
-            let waiting = &mut self.alloc.lines.of(*queue).waiting;
-            waiting.remove(place);
-            *place = (Reverse(priority), id);
-            waiting.insert(*place);
+        if let Some(sent) = self.alloc.sent.get_mut(&id) {
+            let waiting = &mut self.alloc.lines.of(sent.queue).waiting;
+            waiting.remove(&sent.place);
+            sent.place = (Reverse(priority), id);
+            waiting.insert(sent.place);
             let jobs = vec![(id, priority)];
             send_now(cx, &sched::Prioritize { jobs });
         }
@@ -209,7 +221,7 @@ impl JobManager {
     fn take_back(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if let (Some(job), Some(sent)) = (self.jobs.active_mut(id), self.alloc.sent.get(&id)) {
             job.alloc = AllocAsk::Canceling;
-            let (place, queue) = *sent;
+            let (place, queue) = (sent.place, sent.queue);
             self.alloc.forget_waiting(place, queue);
             send_now(cx, &sched::Cancel { id });
         }
@@ -275,7 +287,12 @@ impl JobManager {
             jobspec: RawJson::clone(&job.jobspec),
         };
         let is_debug = job.life.is_debug();
-        self.alloc.sent.insert(id, (place, queue));
+        let sent = Sent {
+            place,
+            queue,
+            is_stale: false,
+        };
+        self.alloc.sent.insert(id, sent);
         self.alloc.lines.of(queue).waiting.insert(place);
         self.alloc.n_waiting += 1;
         cx.send(untagged(sched::Alloc::TOPIC, request.encode()));
@@ -320,8 +337,8 @@ impl JobManager {
 
     /// The scheduler has answered for the last time.
     fn settle_request(&mut self, id: JobId) {
-        if let Some((place, queue)) = self.alloc.sent.remove(&id) {
-            self.alloc.forget_waiting(place, queue);
+        if let Some(sent) = self.alloc.sent.remove(&id) {
+            self.alloc.forget_waiting(sent.place, sent.queue);
         }
         if let Some(job) = self.jobs.active_mut(id) {
             job.alloc = AllocAsk::None;
@@ -334,10 +351,12 @@ impl JobManager {
         let (Some(r), false) = (reply.r, has_r) else {
             return self.scheduler_erred(cx, &format!("job={id} has R already, or got none"));
         };
-        let is_wanted = self.waits_for_alloc(id);
+        let is_stale = self.alloc.sent.get(&id).is_some_and(|sent| sent.is_stale);
+        let is_wanted = self.waits_for_alloc(id) && !is_stale;
         self.settle_request(id);
         if !is_wanted {
-            // Cancelled while the answer was on its way.
+            // Cancelled or updated while the answer was on its way.
+            self.acting.push_back(id);
             return send_now(
                 cx,
                 &sched::Free {

@@ -137,7 +137,7 @@ impl Job {
     /// cannot do without.
     pub fn has_room_for(&self, event: &JobEvent) -> bool {
         let can_do_without = match event {
-            JobEvent::Memo(_) | JobEvent::Urgency { .. } => true,
+            JobEvent::Memo(_) | JobEvent::Urgency { .. } | JobEvent::JobspecUpdate(_) => true,
             JobEvent::Exception(exception) => {
                 !exception.severity.is_fatal() || self.life.state == State::Cleanup
             }

@@ -40,9 +40,9 @@ use proto::config::Queues;
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
     AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, HousekeepingKill,
-    Idle, Kill, KillAll, List, Memo, Purge, PurgeId, QueueEnable, QueueList, QueueStart,
+    Idle, Kill, KillAll, List, Memo, PostEvent, Purge, PurgeId, QueueEnable, QueueList, QueueStart,
     QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady, SetBatchTimeout,
-    SetUrgency, StatsGet, Submit, Wait,
+    SetUrgency, StatsGet, Submit, Update, Wait,
 };
 use proto::{Method, Object, Refusal};
 use wire::Message;
@@ -121,6 +121,8 @@ impl Module for JobManager {
             .on::<KillAll>(handlers::killall)
             .later::<SetUrgency>(handlers::urgency)
             .later::<Memo>(handlers::memo)
+            .later::<Update>(handlers::update)
+            .later::<PostEvent>(handlers::post_event)
             .later::<Wait>(|core, cx, peer, request, reply| {
                 if let Some(reply) = core.unless_done(cx, peer, reply) {
                     core.wait(cx, peer, request.id, reply);

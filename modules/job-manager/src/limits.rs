@@ -23,6 +23,9 @@ pub const PURGE_JOBS_MAX: usize = 100;
 /// with the lowest id cannot be waited for any more.
 pub const UNWAITED_MAX: usize = 65_536;
 
+/// Bytes of `job.update.KEY`. A longer key is refused.
+pub const UPDATE_TOPIC_BYTES_MAX: usize = 127;
+
 /// Operations of one commit. What does not fit waits for the next.
 pub const COMMIT_OPS_MAX: usize = 4096;
 

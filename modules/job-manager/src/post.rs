@@ -9,6 +9,7 @@ use proto::data::job::State;
 use proto::job_manager::JobEvent;
 
 use crate::JobManager;
+use crate::alloc::exception;
 use crate::job::Packed;
 use crate::joblog::Record;
 use crate::limits::NOTE_BYTES_MAX;
@@ -191,13 +192,26 @@ impl JobManager {
     }
 
     /// Tells the execution service of a new end of a job's time.
-    fn tell_expiration(&self, cx: &mut Cx<Self>, id: JobId, expiration: f64) {
+    fn tell_expiration(&mut self, cx: &mut Cx<Self>, id: JobId, expiration: f64) {
         if let Some(service) = self.exec.service() {
             let request = proto::job_exec::Expiration { id, expiration };
-            cx.notify_with(Call::new(&request).topic(&format!("{service}.expiration")));
+            let call = Call::new(&request).topic(&format!("{service}.expiration"));
+            cx.call_with(call, move |core: &mut JobManager, cx, result| {
+                if let Err(refusal) = result {
+                    tracing::warn!("job={id} expiration: {refusal}");
+                    let note = EXPIRATION_NOT_TOLD.to_owned();
+                    if let Some(event) = exception(cx, "exec", 1, note) {
+                        core.emit(cx, id, &event);
+                    }
+                }
+            });
         }
     }
 }
+
+/// What a job's log says when its shells may end at another time than its log says.
+const EXPIRATION_NOT_TOLD: &str = "failed to send expiration update to exec system: \
+    job termination may not coincide with expiration";
 
 /// The event, an exception with as much of its note as a log takes: its writer may be
 /// a job, and the exception must not be lost for that.

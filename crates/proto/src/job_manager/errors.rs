@@ -1,5 +1,7 @@
 //! Why the job manager refuses.
 
+use crate::{Coded, DeclaredError, Refusal};
+
 crate::refusals! {
     /// Why an attribute was not given.
     pub enum GetAttrError {
@@ -102,6 +104,57 @@ crate::refusals! {
         /// Someone else's job.
         NotYours => EPERM "guests can only add a memo to their own jobs",
         /// The memo is too long, or there were too many events before it.
+        LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
+    }
+}
+
+crate::refusals! {
+    /// Why a jobspec is as it was.
+    pub enum UpdateRefused {
+        /// Not a part of the jobspec that can be updated.
+        Invalid => EINVAL "one or more jobspec updates are invalid",
+        /// No job has this id.
+        UnknownJob => ENOENT "unknown job id",
+        /// It is over.
+        Inactive => EINVAL "job is inactive",
+        /// Someone else's job.
+        NotYours => EPERM "guests may only update their own jobs",
+        /// The owner has overridden a limit for it.
+        Immutable => EPERM "job is immutable due to previous instance owner update",
+        /// Nobody looks after this value, or who does is against it.
+        Policy(String) => EINVAL "{0}",
+        /// The job has too many events, or too long ones.
+        LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
+        /// The module is going down.
+        Stopping => EAGAIN "job manager is shutting down",
+    }
+}
+
+/// Why a jobspec is as it was: an [`UpdateRefused`], or what the scheduler said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpdateError(pub Refusal);
+
+impl Coded for UpdateError {
+    const ALL: &'static [DeclaredError] = UpdateRefused::ALL;
+    fn refusal(&self) -> Refusal {
+        self.0.clone()
+    }
+}
+
+impl From<UpdateRefused> for UpdateError {
+    fn from(error: UpdateRefused) -> UpdateError {
+        UpdateError(error.refusal())
+    }
+}
+
+crate::refusals! {
+    /// Why no event was added.
+    pub enum PostEventError {
+        /// No job has this id, or it is over.
+        UnknownJob => ENOENT "",
+        /// The name or the context are none, or the job does not take the event now.
+        Malformed => EINVAL "",
+        /// The job has too many events, or too long ones.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
     }
 }

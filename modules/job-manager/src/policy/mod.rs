@@ -25,7 +25,8 @@ mod priority;
 pub mod registry;
 mod restart;
 mod singleton;
-mod update_duration;
+pub mod update_duration;
+mod update_queue;
 mod validate_duration;
 mod wants;
 
@@ -41,6 +42,7 @@ use serde_json::{Map, Value};
 use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
 use crate::jobs::Jobs;
+use crate::queue::Queues;
 
 pub(crate) use outstanding::outstanding;
 pub use registry::Policies;
@@ -93,6 +95,8 @@ impl BitOr for Points {
 pub struct Look<'a> {
     /// The jobs.
     pub jobs: &'a Jobs,
+    /// The queues.
+    pub queues: &'a Queues,
     /// The configuration.
     pub conf: &'a Object,
     /// The time.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::wants::{Want, Wants};
 use super::{
     Accepted, Asked, Look, Points, Policy, Rank, Update, after, begin_time, limit_duration,
-    limit_size, priority, singleton, update_duration, validate_duration,
+    limit_size, priority, singleton, update_duration, update_queue, validate_duration,
 };
 use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
@@ -33,6 +33,8 @@ pub fn builtin() -> Vec<Make> {
         || Box::<update_duration::UpdateDuration>::default(),
         // Their methods are the job manager's own; here are the names to look for.
         || Box::new(Listed(".history")),
+        || Box::new(Listed(".post-event")),
+        || Box::new(update_queue::UpdateQueue),
     ]
 }
 

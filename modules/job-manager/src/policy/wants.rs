@@ -173,6 +173,7 @@ impl JobManager {
     ) -> T {
         let look = Look {
             jobs: &self.jobs,
+            queues: &self.queues,
             conf: &cx.welcome().conf,
             now: cx.now(),
             owner: self.owner,

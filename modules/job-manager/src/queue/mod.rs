@@ -184,6 +184,11 @@ impl Queues {
         self.by_name.get(queue.parent.as_deref()?).copied()
     }
 
+    /// Properties that the nodes of a queue have.
+    pub fn requires(&self, id: QueueId) -> &[String] {
+        self.name(id).map_or(&[], |name| self.conf.requires(name))
+    }
+
     /// Whether the jobs of a queue run: it is started, and its parent is.
     pub fn runs(&self, id: QueueId) -> bool {
         let is_started = |id: QueueId| self.get(id).is_some_and(|queue| queue.start);

@@ -24,12 +24,12 @@ pub struct Stage {
     watch: u32,
     /// The last commit that was applied.
     once: Option<String>,
+    /// Other requests that are not answered: topic and tag.
+    asked: Vec<(String, u32)>,
     /// The configuration from the next start on.
     conf: String,
     /// Tags of the requests for processes, by rank and in their order.
     processes: Vec<(u32, u32)>,
-    /// Tags of the last requests for other things, by topic.
-    asked: BTreeMap<String, u32>,
 }
 
 const JOBSPEC: &str =
@@ -46,9 +46,9 @@ impl Stage {
             commit: None,
             once: None,
             watch: 0,
+            asked: Vec::new(),
             conf: "{}".to_owned(),
             processes: Vec::new(),
-            asked: BTreeMap::new(),
         };
         stage.said();
         stage.store();
@@ -100,7 +100,7 @@ impl Stage {
                 return said;
             }
             "process" => self.process(first, json),
-            "answer" => self.answer(first),
+            "answer" => self.answer(first, json),
             "drop" => drop(self.kvs.remove(first)),
             "put" => drop(
                 self.kvs
@@ -259,10 +259,22 @@ impl Stage {
         self.probe.message(message);
     }
 
-    /// The request for this topic is answered well.
-    fn answer(&mut self, topic: &str) {
-        let tag = self.asked.remove(topic).expect("it was asked");
-        self.probe.answer(topic, tag, Ok(""));
+    /// A service answers the oldest request for it: an error has a number and a text.
+    fn answer(&mut self, topic: &str, error: &str) {
+        let at = self.asked.iter().position(|(asked, _)| asked == topic);
+        let (_, tag) = self.asked.remove(at.expect("the service was asked"));
+        let (errno, text) = error.split_once(' ').unwrap_or((error, ""));
+        let answer = match errno {
+            "" => Ok(""),
+            name => {
+                let errno = (1..256)
+                    .map(Errno)
+                    .find(|errno| format!("{errno:?}") == name);
+                let errno = errno.expect("an error by its name");
+                Err(Refusal::new(errno, text.to_owned()))
+            }
+        };
+        self.probe.answer(topic, tag, answer);
     }
 
     /// Something happens to the oldest process of a rank: it is `told` in JSON, or it ends with
@@ -359,15 +371,24 @@ impl Stage {
                         said.push(format!("to rank {nodeid}: {}", shown_process(&message)));
                     }
                     ("resource.drain", Kind::Request { matchtag, .. }) => {
-                        self.asked.insert(message.topic().to_owned(), matchtag);
+                        self.asked.push((message.topic().to_owned(), matchtag));
                         said.push(without_tag(&message));
                     }
-                    _ => said.push(
-                        line(&message)
-                            .replace(JOBSPEC, "JOBSPEC")
-                            .replace(R, "R")
-                            .replace(MANY, "MANY"),
-                    ),
+                    (topic, kind) => {
+                        if let Kind::Request {
+                            matchtag: matchtag @ 1..,
+                            ..
+                        } = kind
+                        {
+                            self.asked.push((topic.to_owned(), matchtag));
+                        }
+                        said.push(
+                            line(&message)
+                                .replace(JOBSPEC, "JOBSPEC")
+                                .replace(R, "R")
+                                .replace(MANY, "MANY"),
+                        );
+                    }
                 }
             }
         }
