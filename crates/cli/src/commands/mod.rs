@@ -38,6 +38,7 @@ pub mod sproc;
 pub mod start;
 pub mod startlog;
 pub mod submit;
+pub mod update;
 pub mod uptime;
 pub mod version;
 
@@ -79,6 +80,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<start::Start>(),
     Entry::of::<startlog::Startlog>(),
     Entry::of::<submit::Submit>(),
+    Entry::of::<update::Update>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<version::Version>(),
 ];

@@ -1,11 +1,12 @@
 //! `flux queue list`: queues with their defaults and limits.
 
 use client::Call;
+use proto::Errno;
+use proto::config::policy::Limits;
+use proto::config::{self, Queues};
 use proto::data::{Fsd, Rset};
 use proto::job_manager::{QueueState, QueueStatus};
 use proto::resource::{SchedStatus, SchedStatusReply};
-use proto::{Errno, config};
-use serde_json::Value as Json;
 
 use super::nodes::QueueNodes;
 use super::queues;
@@ -61,8 +62,7 @@ impl List {
         let format = Format::of_user(&text, resolve)?;
         let wanted: Vec<&str> = split(&self.queue).collect();
         let mut handle = flux.connect()?;
-        let config = handle.rpc(&config::Get)?.0;
-        let config = Json::Object(config);
+        let config = Queues::parse(&handle.rpc(&config::Get)?)?;
         let fields = format.columns.iter().map(|column| &column.field);
         let resources = match fields.clone().any(Field::needs_resources) {
             true => match handle.call(Call::new(&SchedStatus).to(0)) {
@@ -73,7 +73,7 @@ impl List {
             },
             false => None,
         };
-        let nodes = QueueNodes::of(&config);
+        let nodes = QueueNodes::of(config.clone());
         let mut names = queues(&mut handle)?;
         if let Some(unknown) = wanted
             .iter()
@@ -121,8 +121,10 @@ enum Field {
     ColorEnabled,
     ColorStarted,
     ColorOff,
-    /// A duration of the policy, by its dotted path.
-    Duration(&'static str),
+    /// The time limit of jobs that do not say.
+    DefaultDuration,
+    /// The longest time limit.
+    DurationLimit,
     /// A smallest and a largest number of the policy.
     Range(Kind),
     /// One of them, `min` or `max`.
@@ -214,11 +216,8 @@ fn resolve(name: &str) -> Option<(Field, String)> {
         "color_enabled" => (Field::ColorEnabled, ""),
         "color_started" => (Field::ColorStarted, ""),
         "color_off" => (Field::ColorOff, ""),
-        "defaults.timelimit" => (
-            Field::Duration("jobspec.defaults.system.duration"),
-            "TDEFAULT",
-        ),
-        "limits.timelimit" => (Field::Duration("limits.duration"), "TLIMIT"),
+        "defaults.timelimit" => (Field::DefaultDuration, "TDEFAULT"),
+        "limits.timelimit" => (Field::DurationLimit, "TLIMIT"),
         _ => return Field::counted(name),
     };
     Some((field, heading.to_owned()))
@@ -228,7 +227,7 @@ fn resolve(name: &str) -> Option<(Field, String)> {
 struct Queue<'a> {
     name: Option<String>,
     state: QueueState,
-    config: &'a Json,
+    config: &'a Queues,
     /// What it has, if a field needs that.
     resources: Option<SchedStatusReply>,
 }
@@ -270,7 +269,8 @@ impl Queue<'_> {
             Field::ColorEnabled => colour(self.state.enable),
             Field::ColorStarted => colour(is_started),
             Field::ColorOff => Value::Escape("\x1b[0m"),
-            Field::Duration(path) => self.duration(path),
+            Field::DefaultDuration => seconds(self.config.default_duration(self.name.as_deref())),
+            Field::DurationLimit => seconds(self.limits().duration),
             Field::Range(kind) => text(&self.range(*kind, None)),
             Field::Effective(kind) => {
                 let resources = self.resources.as_ref();
@@ -300,29 +300,15 @@ impl Queue<'_> {
     /// The default queue has a star.
     fn marked_name(&self) -> String {
         let name = self.name.clone().unwrap_or_default();
-        let default = at(self.config, "policy.jobspec.defaults.system.queue");
-        match default.and_then(Json::as_str) == Some(&name) && !name.is_empty() {
+        match self.config.default_queue() == Some(&name) && !name.is_empty() {
             true => format!("{name}*"),
             false => name,
         }
     }
 
-    /// The queue's own policy, else that of all.
-    fn policy(&self, path: &str) -> Option<&Json> {
-        let own = self.name.as_ref().and_then(|name| {
-            let queue = self.config.get("queues")?.get(name)?;
-            at(queue, &format!("policy.{path}"))
-        });
-        own.or_else(|| at(self.config, &format!("policy.{path}")))
-    }
-
-    fn duration(&self, path: &str) -> Value<'static> {
-        let seconds = match self.policy(path) {
-            Some(Json::String(text)) => text.parse::<Fsd>().ok().map(Fsd::secs),
-            Some(number) => number.as_f64(),
-            None => None,
-        };
-        Value::Float(seconds.unwrap_or(f64::INFINITY))
+    /// What jobs in the queue may ask for.
+    fn limits(&self) -> Limits {
+        self.config.limits(self.name.as_deref())
     }
 
     /// What the policy allows, and if `there` is said, what there is.
@@ -349,13 +335,24 @@ impl Queue<'_> {
     }
 
     fn job_size(&self, side: &str, kind: Kind) -> Option<i64> {
-        let limit = self.policy(&format!("limits.job-size.{side}.{}", kind.key()));
-        limit.and_then(Json::as_i64)
+        let limits = self.limits();
+        let sizes = if side == "max" {
+            limits.max
+        } else {
+            limits.min
+        };
+        let size = match kind {
+            Kind::Nodes => sizes.nnodes,
+            Kind::Cores => sizes.ncores,
+            Kind::Gpus => sizes.ngpus,
+        };
+        size.filter(|size| *size >= 0)
     }
 }
 
-fn at<'a>(value: &'a Json, path: &str) -> Option<&'a Json> {
-    proto::data::dotted::get(value.as_object()?, path)
+/// A time; none is without end.
+fn seconds(time: Option<Fsd>) -> Value<'static> {
+    Value::Float(time.map_or(f64::INFINITY, Fsd::secs))
 }
 
 #[cfg(test)]
@@ -371,8 +368,13 @@ mod tests {
                 "limits": {"duration": "1h", "job-size": {"max": {"nnodes": 2}}},
                 "jobspec": {"defaults": {"system": {"queue": "batch", "duration": "30m"}}},
             },
-            "queues": {"batch": {"policy": {"limits": {"duration": 60}}}, "debug": {}},
+            "queues": {
+                "batch": {"policy": {"limits": {"duration": "1m"}}},
+                "debug": {"policy": {"limits": {"duration": "0", "job-size": {"max": {"nnodes": -1}}}}},
+                "night": {"parent": "batch"},
+            },
         });
+        let config = Queues::parse(&serde_json::from_value(config).unwrap()).unwrap();
         let check = |name: &str, field: &Field, expect: Value<'static>| {
             let state = QueueState {
                 enable: true,
@@ -390,16 +392,16 @@ mod tests {
             };
             assert_eq!(queue.get(field), expect);
         };
-        let limit = Field::Duration("limits.duration");
+        let limit = Field::DurationLimit;
         check("batch", &limit, Value::Float(60.0));
-        check("debug", &limit, Value::Float(3600.0));
+        check("night", &limit, Value::Float(60.0));
+        check("debug", &limit, Value::Float(0.0));
+        check("debug", &Field::DefaultDuration, Value::Float(1800.0));
         check("batch", &Field::MarkedName, Value::Text("batch*".into()));
         check("debug", &Field::MarkedName, Value::Text("debug".into()));
-        check(
-            "debug",
-            &Field::Range(Kind::Nodes),
-            Value::Text("0-2".into()),
-        );
+        let nodes = Field::Range(Kind::Nodes);
+        check("batch", &nodes, Value::Text("0-2".into()));
+        check("debug", &nodes, Value::Text("0-inf".into()));
         check(
             "debug",
             &Field::Range(Kind::Cores),

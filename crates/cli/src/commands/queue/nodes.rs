@@ -1,32 +1,25 @@
 //! Which nodes a queue has: those with all properties that its configuration requires.
 
 use client::Handle;
-use proto::config;
+use proto::config::{self, Queues};
 use proto::data::{IdSet, Rset};
-use serde_json::Value as Json;
 
 use crate::error::CliError;
 
-/// The configured queues, each with the properties that its nodes have.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct QueueNodes(Vec<(String, Vec<String>)>);
+/// The configured queues, which say what properties their nodes have.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct QueueNodes(Queues);
 
 impl QueueNodes {
     /// Asks for the configuration.
     pub fn ask(handle: &mut Handle) -> Result<QueueNodes, CliError> {
-        let config = handle.rpc(&config::Get)?.0;
-        Ok(QueueNodes::of(&Json::Object(config)))
+        let config = handle.rpc(&config::Get)?;
+        Ok(QueueNodes::of(Queues::parse(&config)?))
     }
 
     /// From a configuration.
-    pub fn of(config: &Json) -> QueueNodes {
-        let queues = config.get("queues").and_then(Json::as_object);
-        let queues = queues.into_iter().flatten().map(|(name, queue)| {
-            let requires = queue.get("requires").and_then(Json::as_array);
-            let requires = requires.into_iter().flatten().filter_map(Json::as_str);
-            (name.clone(), requires.map(str::to_owned).collect())
-        });
-        QueueNodes(queues.collect())
+    pub fn of(queues: Queues) -> QueueNodes {
+        QueueNodes(queues)
     }
 
     /// The ranks of a queue. Where none are configured, the only queue has them all.
@@ -34,22 +27,24 @@ impl QueueNodes {
         let Some(name) = queue else {
             return Ok(r.ranks());
         };
-        let known = self.0.iter().find(|(known, _)| known == name);
-        let unknown = || CliError::new(format!("No such queue: {name}"));
-        let (_, requires) = known.ok_or_else(unknown)?;
-        Ok(with_all(requires, r))
+        match self.0.get(name) {
+            Some(_) => Ok(with_all(self.0.requires(name), r)),
+            None => Err(CliError::new(format!("No such queue: {name}"))),
+        }
     }
 
     /// The queues that have a rank, by name.
     pub fn queues_of(&self, rank: u32, r: &Rset) -> Vec<&str> {
         let has_all = |requires: &[String]| requires.iter().all(|name| r.has_property(rank, name));
-        let queues = self.0.iter().filter(|(_, requires)| has_all(requires));
-        queues.map(|(name, _)| name.as_str()).collect()
+        let names = self.0.named.keys().map(String::as_str);
+        names
+            .filter(|name| has_all(self.0.requires(name)))
+            .collect()
     }
 
     /// Whether a property tells queues apart.
     pub fn is_required(&self, property: &str) -> bool {
-        let mut all = self.0.iter().flat_map(|(_, requires)| requires);
+        let mut all = self.0.named.values().flat_map(|queue| &queue.requires);
         all.any(|required| required == property)
     }
 }
@@ -72,9 +67,12 @@ mod tests {
 
     #[test]
     fn a_queue_has_the_nodes_with_all_its_properties() {
-        let queues = QueueNodes::of(&json!({"queues": {
+        let config = json!({"queues": {
             "all": {}, "big": {"requires": ["big", "new"]}, "none": {"requires": ["x"]},
-        }}));
+            "part": {"parent": "big"},
+        }});
+        let config = serde_json::from_value(config).unwrap();
+        let queues = QueueNodes::of(Queues::parse(&config).unwrap());
         let r = r#"{"version":1,"execution":{"R_lite":[{"rank":"0-2","children":{"core":"0"}}],
             "starttime":0,"expiration":0,"nodelist":["n[0-2]"],
             "properties":{"big":"1-2","new":"0-1"}}}"#;
@@ -84,10 +82,11 @@ mod tests {
             (Some("all"), "0-2"),
             (Some("big"), "1"),
             (Some("none"), ""),
+            (Some("part"), "1"),
         ] {
             assert_eq!(queues.ranks(queue, &r).unwrap().to_string(), expect);
         }
-        assert_eq!(queues.queues_of(1, &r), ["all", "big"]);
+        assert_eq!(queues.queues_of(1, &r), ["all", "big", "part"]);
         assert!(queues.is_required("new") && !queues.is_required("old"));
         let unknown = queues.ranks(Some("other"), &r).unwrap_err();
         assert_eq!(unknown.text(), "No such queue: other");

@@ -13,8 +13,8 @@ pub struct Status {
     /// Show how many jobs wait and run too
     #[arg(short, long)]
     verbose: bool,
-    /// Only this queue
-    queue: Option<String>,
+    #[command(flatten)]
+    queue: Name,
 }
 
 /// Take jobs
@@ -27,6 +27,9 @@ pub struct Enable {
 /// Take no more jobs
 #[derive(clap::Args)]
 pub struct Disable {
+    /// Without effect: that jobs are not taken is always remembered
+    #[arg(long)]
+    nocheckpoint: bool,
     #[command(flatten)]
     target: Target,
     /// Why: those whose jobs are not taken are told
@@ -66,16 +69,45 @@ pub struct Stop {
 #[derive(clap::Args)]
 struct Target {
     /// Every queue
-    #[arg(short, long, conflicts_with = "queue")]
+    #[arg(short, long)]
     all: bool,
+    #[command(flatten)]
+    told: Told,
+    #[command(flatten)]
+    queue: Name,
+}
+
+/// What is shown of queues that were changed.
+#[derive(clap::Args)]
+struct Told {
     /// Do not show what has become of them
     #[arg(long)]
     quiet: bool,
     /// Show how many jobs wait and run too
     #[arg(short, long)]
     verbose: bool,
+}
+
+/// The queue that is meant.
+#[derive(clap::Args)]
+struct Name {
     /// The queue
+    #[arg(short, long = "queue", value_name = "QUEUE")]
+    option: Option<String>,
+    /// The queue
+    #[arg(value_name = "QUEUE")]
     queue: Option<String>,
+}
+
+impl Name {
+    fn get(self) -> Result<Option<String>, CliError> {
+        match (self.option, self.queue) {
+            (Some(option), Some(queue)) if option != queue => Err(CliError::new(format!(
+                "Conflicting queues specified as --queue={option} and {queue}"
+            ))),
+            (option, queue) => Ok(option.or(queue)),
+        }
+    }
 }
 
 /// What of a state is shown.
@@ -88,8 +120,9 @@ enum Part {
 
 impl Status {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let queue = self.queue.get()?;
         let mut handle = flux.connect()?;
-        show(flux, &mut handle, self.queue, Part::Both).map_err(|error| error.about("status"))?;
+        show(flux, &mut handle, queue, Part::Both).map_err(|error| error.about("status"))?;
         match self.verbose {
             true => show_counts(flux, &mut handle),
             false => Ok(()),
@@ -105,6 +138,7 @@ impl Enable {
 
 impl Disable {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let _ = self.nocheckpoint;
         let reason = Some(self.message);
         self.target.enable(flux, "disable", false, reason)
     }
@@ -133,16 +167,17 @@ impl Target {
         enable: bool,
         reason: Option<String>,
     ) -> Result<(), CliError> {
+        let queue = self.queue.get()?;
         let mut handle = flux.connect()?;
         let request = QueueEnable {
-            name: self.queue.clone(),
+            name: queue.clone(),
             enable,
             reason,
             all: self.all,
         };
         let changed = handle.rpc(&request);
         changed.map_err(|refusal| CliError::from(refusal).about(verb))?;
-        self.tell(flux, &mut handle, Part::Submission)
+        self.told.tell(flux, &mut handle, queue, Part::Submission)
     }
 
     fn start(
@@ -153,9 +188,14 @@ impl Target {
         reason: Option<String>,
         nocheckpoint: bool,
     ) -> Result<(), CliError> {
+        let queue = self.queue.get()?;
         let mut handle = flux.connect()?;
+        if queue.is_none() && !self.all && queues(&mut handle)? != [None] {
+            let text = "ERROR: Named queues are defined. Specify queues or use --all.";
+            return Err(CliError::new(text));
+        }
         let request = QueueStart {
-            name: self.queue.clone(),
+            name: queue.clone(),
             start,
             reason,
             all: self.all,
@@ -163,14 +203,22 @@ impl Target {
         };
         let changed = handle.rpc(&request);
         changed.map_err(|refusal| CliError::from(refusal).about(verb))?;
-        self.tell(flux, &mut handle, Part::Scheduling)
+        self.told.tell(flux, &mut handle, queue, Part::Scheduling)
     }
+}
 
-    fn tell(self, flux: &mut Flux, handle: &mut Handle, part: Part) -> Result<(), CliError> {
+impl Told {
+    fn tell(
+        self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        queue: Option<String>,
+        part: Part,
+    ) -> Result<(), CliError> {
         if self.quiet {
             return Ok(());
         }
-        show(flux, handle, self.queue, part)?;
+        show(flux, handle, queue, part)?;
         match self.verbose {
             true => show_counts(flux, handle),
             false => Ok(()),

@@ -23,7 +23,7 @@ pub struct Idle {
     /// Give up after this time, such as 10m
     #[arg(short, long, value_name = "DURATION")]
     timeout: Option<Fsd>,
-    /// Print nothing
+    /// Print nothing if none waits
     #[arg(long)]
     quiet: bool,
 }
@@ -46,7 +46,7 @@ impl Idle {
         let idle = handle
             .call(call)
             .map_err(|refusal| failed("idle", refusal))?;
-        if !self.quiet {
+        if !self.quiet || idle.pending > 0 {
             flux.line(format_args!("{} jobs", idle.pending))?;
         }
         Ok(())
