@@ -35,6 +35,9 @@ pub struct Stage {
 const JOBSPEC: &str =
     r#"{"resources":[],"tasks":[],"attributes":{"system":{"duration":0}},"version":1}"#;
 const R: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["h0"],"starttime":1000.0,"expiration":0.0}}"#;
+/// What jobs in queues ask for: they must be countable.
+const ONE_CORE: &str =
+    r#"[{"type":"slot","count":1,"label":"t","with":[{"type":"core","count":1}]}]"#;
 /// Three ranks.
 const MANY: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0-2","children":{"core":"0"}}],"nodelist":["h[0-2]"],"starttime":1000.0,"expiration":0.0}}"#;
 
@@ -147,7 +150,8 @@ impl Stage {
         let flags = setting("flags").unwrap_or("0");
         let in_queue = setting("queue").map(|queue| {
             let queue = format!(r#""system":{{"queue":"{queue}","#);
-            JOBSPEC.replace(r#""system":{"#, &queue)
+            let jobspec = JOBSPEC.replace(r#""system":{"#, &queue);
+            jobspec.replacen("[]", ONE_CORE, 1)
         });
         let jobspec = in_queue.as_deref().or(setting("jobspec"));
         let jobspec = jobspec.unwrap_or(JOBSPEC);
@@ -385,6 +389,7 @@ impl Stage {
                         said.push(
                             line(&message)
                                 .replace(JOBSPEC, "JOBSPEC")
+                                .replace(ONE_CORE, "[ONE CORE]")
                                 .replace(R, "R")
                                 .replace(MANY, "MANY"),
                         );
