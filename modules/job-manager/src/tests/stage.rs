@@ -374,21 +374,19 @@ impl Stage {
                         }
                         said.push(format!("to rank {nodeid}: {}", shown_process(&message)));
                     }
-                    ("resource.drain", Kind::Request { matchtag, .. }) => {
-                        self.asked.push((message.topic().to_owned(), matchtag));
-                        said.push(without_tag(&message));
-                    }
                     (topic, kind) => {
-                        if let Kind::Request {
-                            matchtag: matchtag @ 1..,
-                            ..
-                        } = kind
-                        {
-                            self.asked.push((topic.to_owned(), matchtag));
-                        }
+                        let line = match kind {
+                            Kind::Request {
+                                matchtag: tag @ 1..,
+                                ..
+                            } => {
+                                self.asked.push((topic.to_owned(), tag));
+                                without_tag(&message)
+                            }
+                            _ => line(&message),
+                        };
                         said.push(
-                            line(&message)
-                                .replace(JOBSPEC, "JOBSPEC")
+                            line.replace(JOBSPEC, "JOBSPEC")
                                 .replace(ONE_CORE, "[ONE CORE]")
                                 .replace(R, "R")
                                 .replace(MANY, "MANY"),
