@@ -6,6 +6,7 @@
 
 mod errors;
 mod event;
+mod jobtap;
 mod journal;
 mod queue;
 mod service;
@@ -21,6 +22,7 @@ use crate::{BadPayload, Coded as _, Empty, Never, Object, RawJson, Refusal};
 
 pub use errors::*;
 pub use event::{JobEvent, JobEventError};
+pub use jobtap::{Jobtap, JobtapQuery, Plugins};
 pub use journal::{EVENTS_JOURNAL_CANCEL, EventsJournal, JournalRecord, SENTINEL};
 pub use queue::*;
 pub use service::*;
@@ -386,6 +388,14 @@ crate::methods! {
         : "Forgets one inactive job.";
     HousekeepingKill = "job-manager.housekeeping-kill" (OWNER) => Empty, HousekeepingKillError, idempotent
         : "Sends a signal to commands that run on the nodes of jobs that have ended.";
+    Jobtap = "job-manager.jobtap" (OWNER) => Plugins, Refusal
+        : "Lists the plugins, or removes some and loads one; a policy of ours counts as a plugin.";
+    JobtapQuery = "job-manager.jobtap-query" (OWNER) => Object, JobtapQueryError, idempotent
+        : "What a plugin tells of itself." {
+            fn bad_payload(_: &BadPayload) -> Refusal {
+                JobtapQueryError::NoName.refusal()
+            }
+        };
     HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
         : "The caller's jobs, newest first.";
     StatsGet = "job-manager.stats-get" (USER) => Stats, HiddenError, idempotent

@@ -12,6 +12,7 @@ use node::{Call, Cx, Peer};
 use proto::data::job::{Exception, ExceptionType, Priority, Severity, State};
 use proto::data::{IdSet, JobId, Rset, dotted};
 use proto::job_manager::JobEvent;
+use proto::kvs::Op;
 use proto::sched::{self, AllocReply};
 use proto::{Method, Object, Payload, RawJson};
 use serde_json::{Map, Value};
@@ -441,6 +442,24 @@ impl JobManager {
         self.post(cx, id, &JobEvent::Annotations(all));
     }
 
+    /// Gives a job resources that no scheduler knows of.
+    pub(crate) fn bypass(&mut self, cx: &mut Cx<Self>, id: JobId, r: RawJson) {
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
+        if job.life.state != State::Sched {
+            return;
+        }
+        self.batch
+            .op(Op::put(id.kvs_key("R"), r.as_str().to_owned()));
+        job.r = Some(Rc::new(without_scheduling(r)));
+        let event = JobEvent::Alloc {
+            annotations: job.notes(),
+            bypass: true,
+        };
+        self.post(cx, id, &event);
+    }
+
     /// Gives a job's resources back: the scheduler hears of it once `free` is stored,
     /// or a restart would find them in two hands. Where nodes are looked after first, it
     /// hears when that is done.
@@ -448,7 +467,7 @@ impl JobManager {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
-        let r = job.r.clone();
+        let r = job.r.clone().filter(|_| !job.life.bypasses);
         let released = job.life.released.clone();
         self.post(cx, id, &JobEvent::Free);
         if let (Some(r), false) = (r, self.keep_house(cx, id, None)) {
@@ -462,12 +481,13 @@ impl JobManager {
 
     /// Gives back some ranks of a job that goes on with the others.
     pub(crate) fn free_ranks(&mut self, cx: &mut Cx<Self>, id: JobId, ranks: &IdSet) {
+        let job = self.jobs.active(id).filter(|job| !job.life.bypasses);
+        let Some(r) = job.and_then(|job| job.r.clone()) else {
+            return;
+        };
         if self.keep_house(cx, id, Some(ranks)) {
             return;
         }
-        let Some(r) = self.jobs.active(id).and_then(|job| job.r.clone()) else {
-            return;
-        };
         if let Ok(mut some) = Rset::decode(r.as_str()) {
             some.keep_ranks(ranks);
             self.free_part(id, &some, false);

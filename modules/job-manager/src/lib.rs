@@ -40,9 +40,9 @@ use proto::config::Queues;
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
     AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, HousekeepingKill,
-    Idle, Kill, KillAll, List, Memo, PostEvent, Purge, PurgeId, QueueEnable, QueueList, QueueStart,
-    QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady, SetBatchTimeout,
-    SetUrgency, StatsGet, Submit, Update, Wait,
+    Idle, Jobtap, JobtapQuery, Kill, KillAll, List, Memo, PostEvent, Purge, PurgeId, QueueEnable,
+    QueueList, QueueStart, QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady,
+    SetBatchTimeout, SetUrgency, StatsGet, Submit, Update, Wait,
 };
 use proto::{Method, Object, Refusal};
 use wire::Message;
@@ -145,6 +145,8 @@ impl Module for JobManager {
             .later::<Purge>(handlers::purge)
             .later::<PurgeId>(handlers::purge_id)
             .on::<HousekeepingKill>(handlers::housekeeping_kill)
+            .on::<Jobtap>(handlers::jobtap)
+            .on::<JobtapQuery>(handlers::jobtap_query)
             .on::<HistoryGet>(handlers::history_get)
             .on::<SetBatchTimeout>(|_, _, _, _| Ok(proto::Empty))
             .on::<StatsGet>(handlers::stats_get)

@@ -44,6 +44,9 @@ pub const JOB_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of the note of an exception. What is beyond is cut off.
 pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 
+/// Policies that may be loaded. One more is refused.
+pub const POLICIES_MAX: usize = 256;
+
 /// Bytes of the topic `job.dependency.SCHEME`. A job with a longer one is rejected.
 pub const SCHEME_TOPIC_BYTES_MAX: usize = 127;
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use node::{Call, Cx};
 use proto::data::JobId;
-use proto::data::job::State;
+use proto::data::job::{Priority, State};
 use proto::job_manager::JobEvent;
 
 use crate::JobManager;
@@ -137,31 +137,28 @@ impl JobManager {
 
     /// Gives a job its priority, if there is one.
     fn rank(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.active(id) else {
-            return;
-        };
-        let (forced, had) = (job.life.urgency.forced_priority(), job.life.priority);
-        let rank = match forced {
-            Some(priority) => Rank::Is(priority),
-            None => self.ask_policies(cx, |policies, look| match look.jobs.active(id) {
-                Some(job) => policies.priority(look, job),
-                None => Rank::Pass,
-            }),
-        };
-        let priority = match rank {
+        if let Some(priority) = self.priority_of(cx, id) {
+            self.post(cx, id, &JobEvent::Priority(priority));
+        } else if let Some(job) = self.jobs.active_mut(id) {
+            job.is_unranked = true;
+        }
+    }
+
+    /// The priority that a job is to have, if it can be told now.
+    pub(crate) fn priority_of(&mut self, cx: &Cx<Self>, id: JobId) -> Option<Priority> {
+        let life = &self.jobs.active(id)?.life;
+        if let Some(priority) = life.urgency.forced_priority() {
+            return Some(priority);
+        }
+        let had = life.priority;
+        let rank = self.ask_policies(cx, |policies, look| {
+            let job = look.jobs.active(id);
+            job.map(|job| policies.priority(look, job))
+        });
+        match rank? {
             Rank::Is(priority) => Some(priority),
             Rank::Pass => had,
             Rank::Unavailable => None,
-        };
-        match priority {
-            Some(priority) => {
-                self.post(cx, id, &JobEvent::Priority(priority));
-            }
-            None => {
-                if let Some(job) = self.jobs.active_mut(id) {
-                    job.is_unranked = true;
-                }
-            }
         }
     }
 

@@ -63,6 +63,8 @@ pub struct Life {
     pub dependencies: Vec<String>,
     /// Has resources: from `alloc` to `free`.
     pub has_resources: bool,
+    /// They did not come from the scheduler.
+    pub bypasses: bool,
     /// Ranks that the execution service gave back before the others.
     pub released: IdSet,
     /// Its shells ran.
@@ -106,6 +108,7 @@ impl Life {
             immutable: false,
             dependencies: Vec::new(),
             has_resources: false,
+            bypasses: false,
             released: IdSet::new(),
             started: false,
             finished: false,
@@ -150,7 +153,10 @@ impl Life {
                 self.dependencies.remove(at);
             }
             E::SetFlags(flags) => self.set_flags(flags),
-            E::Alloc { .. } => self.has_resources = true,
+            E::Alloc { bypass, .. } => {
+                self.has_resources = true;
+                self.bypasses = *bypass;
+            }
             E::Start => self.started = true,
             E::Finish(status) => {
                 self.finished = true;
@@ -198,6 +204,11 @@ impl Life {
             .checked_sub(1)
             .ok_or(Refused::NotBegun(event))?;
         Ok(())
+    }
+
+    /// Whether it has resources of the scheduler's.
+    pub fn has_scheduled(&self) -> bool {
+        self.has_resources && !self.bypasses
     }
 
     /// Whether it posts `debug.*` events.

@@ -19,6 +19,7 @@ pub mod help;
 pub mod housekeeping;
 pub mod job;
 pub mod jobs;
+pub mod jobtap;
 pub mod keygen;
 pub mod kvs;
 pub mod logger;
@@ -62,6 +63,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<housekeeping::Housekeeping>(),
     Entry::of::<job::Job>(),
     Entry::of::<jobs::Jobs>(),
+    Entry::of::<jobtap::Jobtap>(),
     Entry::of::<keygen::Keygen>(),
     Entry::of::<kvs::Kvs>(),
     Entry::of::<logger::Logger>(),

@@ -313,8 +313,12 @@ keys! {
         "job-manager.inactive-num-limit: must be >= 0";
     JOB_MANAGER_STOP_QUEUES_ON_RESTART = "job-manager.stop-queues-on-restart", F::Boolean,
         "false", "Queues are stopped when the instance starts again.";
+    JOB_MANAGER_MAX_ACTIVE = "job-manager.limit-active.max-active", COUNT, "",
+        "With plugin limit-active: jobs that a user may have; more are refused.";
+    JOB_MANAGER_MAX_RUNNING = "job-manager.limit-active.max-running", COUNT, "",
+        "With plugin limit-active: jobs of a user that run or wait for resources; more wait.";
     JOB_MANAGER_PLUGINS = "job-manager.plugins", F::Tables, "",
-        "Policies to load at the start of the job manager: tables with load, the name of one.";
+        "Plugins of the job manager: tables with load, remove and conf, done in order at the start.";
     JOB_MANAGER_PROLOG = "job-manager.prolog", F::Table, "",
         "A command runs before a job starts, where the policy perilog is loaded.";
     JOB_MANAGER_PROLOG_COMMAND = "job-manager.prolog.command", F::Texts, "",

@@ -234,6 +234,16 @@ crate::refusals! {
 }
 
 crate::refusals! {
+    /// Why a plugin tells nothing of itself.
+    pub enum JobtapQueryError {
+        /// There is none of this name.
+        Unknown(String) => EINVAL "{0}: plugin not found",
+        /// The request has no name.
+        NoName => EINVAL "Protocol error",
+    }
+}
+
+crate::refusals! {
     /// Why there is no history.
     pub enum HistoryError {
         /// Not a slice.

@@ -1,6 +1,7 @@
 //! One function a method: refusals first, effect last. Files are by what users do.
 
 mod housekeeping;
+mod jobtap;
 mod kill;
 mod look;
 mod notes;
@@ -13,6 +14,7 @@ mod submit;
 mod update;
 
 pub(crate) use housekeeping::housekeeping_kill;
+pub(crate) use jobtap::{jobtap, jobtap_query};
 pub(crate) use kill::{kill, killall};
 pub(crate) use look::{getattr, getinfo, history_get, list, listed, stats_get};
 pub(crate) use notes::{memo, urgency};

@@ -21,7 +21,11 @@ pub(crate) fn sched_hello(
     mut stream: Stream<SchedHello>,
 ) {
     core.scheduler_hello(cx, peer);
-    for job in core.jobs.all_active().filter(|job| job.life.has_resources) {
+    for job in core
+        .jobs
+        .all_active()
+        .filter(|job| job.life.has_scheduled())
+    {
         let free = core.given_back(job);
         let free = (!free.is_empty()).then(|| free.to_string());
         stream.send(cx, &hello(job, free));
@@ -83,7 +87,7 @@ pub(crate) fn resource_status(
 ) -> Result<Allocated, Never> {
     let mut all = Rset::new();
     let of_jobs = core.jobs.all_active().filter_map(|job| {
-        let r = job.r.as_ref().filter(|_| job.life.has_resources)?;
+        let r = job.r.as_ref().filter(|_| job.life.has_scheduled())?;
         let mut r = Rset::decode(r.as_str()).ok()?;
         r.remove_ranks(&core.given_back(job));
         Some(r)

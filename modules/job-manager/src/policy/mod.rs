@@ -8,14 +8,18 @@
 //! within itself.
 //!
 //! **To add one:** write `policy/NAME.rs` with a struct that implements [`Policy`], declare the
-//! module here, and add a line to [`registry::builtin`]. Say in [`Policy::hears`] at which points it
-//! is asked: one that it does not name costs nothing.
+//! module here, and add a line to [`registry::builtin`] (it is there from the start) or to the table
+//! in `load.rs` (`flux jobtap load` and `[job-manager] plugins` bring it). Say in
+//! [`Policy::hears`] at which points it is asked: one that it does not name costs nothing.
 //!
 //! Read on in `registry.rs` (which are there, in which order) and `wants.rs` (what they may
 //! want); then in any of the others.
 
 mod after;
+mod alloc_bypass;
+mod alloc_check;
 mod begin_time;
+mod limit_active;
 mod limit_duration;
 mod limit_size;
 mod load;
@@ -25,6 +29,7 @@ mod priority;
 pub mod registry;
 mod restart;
 mod singleton;
+mod submit_hold;
 pub mod update_duration;
 mod update_queue;
 mod validate_duration;
@@ -34,6 +39,7 @@ use std::ops::BitOr;
 
 use node::Now;
 use proto::data::job::{Priority, State};
+use proto::data::shape::{mismatch, not_found};
 use proto::data::{JobId, Jobspec};
 use proto::job_manager::JobEvent;
 use proto::{Object, Refusal};
@@ -280,18 +286,7 @@ fn for_queue(jobspec: &Jobspec) -> String {
 fn value_of(dependency: &Map<String, Value>) -> Result<&str, String> {
     match dependency.get("value") {
         Some(Value::String(value)) => Ok(value),
-        None => Err("Object item not found: value".to_owned()),
-        Some(other) => {
-            let kind = match other {
-                Value::Null => "null",
-                Value::Bool(true) => "true",
-                Value::Bool(false) => "false",
-                Value::Number(number) if number.is_f64() => "real",
-                Value::Number(_) => "integer",
-                Value::Array(_) => "array",
-                Value::String(_) | Value::Object(_) => "object",
-            };
-            Err(format!("Expected string, got {kind}"))
-        }
+        None => Err(not_found("value")),
+        Some(other) => Err(mismatch("string", other)),
     }
 }

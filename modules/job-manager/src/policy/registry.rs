@@ -6,7 +6,7 @@ use proto::data::JobId;
 use proto::data::job::State;
 use proto::job_manager::JobEvent;
 use proto::{Object, Refusal};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::wants::{Want, Wants};
 use super::{
@@ -85,7 +85,7 @@ impl Default for Policies {
 
 impl Policies {
     /// Adds a policy behind all others.
-    pub fn add(&mut self, policy: Box<dyn Policy>) {
+    pub fn add(&mut self, policy: Box<dyn Policy>) -> u64 {
         self.numbered += 1;
         self.loaded.push(Loaded {
             number: self.numbered,
@@ -94,13 +94,66 @@ impl Policies {
             timer: None,
         });
         self.sum_up();
+        self.numbered
+    }
+
+    /// Their names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.loaded.iter().map(|loaded| loaded.policy.name())
     }
 
     /// Whether there is one of this name.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.loaded
-            .iter()
-            .any(|loaded| loaded.policy.name() == name)
+        self.names().any(|known| known == name)
+    }
+
+    /// Takes the one of this name out.
+    pub(super) fn take_out(&mut self, name: &str) {
+        let at = self.loaded.iter().position(|it| it.policy.name() == name);
+        if let Some(at) = at {
+            let mut loaded = self.loaded.remove(at);
+            self.wants.by = loaded.number;
+            loaded.policy.removed(&mut self.wants);
+            self.sum_up();
+        }
+    }
+
+    /// What the one of this name tells of itself, behind its name.
+    pub fn query(&self, look: &Look<'_>, name: &str) -> Option<(String, Map<String, Value>)> {
+        let name = name.strip_suffix(".so").unwrap_or(name);
+        let loaded = self.loaded.iter().find(|it| it.policy.name() == name)?;
+        Some((name.to_owned(), loaded.policy.query(look)))
+    }
+
+    /// Tells one of a job that was there before it.
+    pub(super) fn introduce(
+        &mut self,
+        look: &Look<'_>,
+        number: u64,
+        asked: Asked<'_>,
+    ) -> Vec<String> {
+        let mut failures = Vec::new();
+        self.one(number, |policy, wants| {
+            // It was accepted once.
+            let _ = policy.create(look, asked, wants);
+            policy.accepted(look, asked, wants);
+            if asked.job.life.state != State::Depend {
+                return;
+            }
+            for dependency in asked.jobspec.dependencies() {
+                let scheme = dependency.get("scheme").and_then(Value::as_str);
+                let is_its = scheme.is_some_and(|scheme| policy.schemes().contains(&scheme));
+                if let (true, Some(dependency)) = (is_its, dependency.as_object()) {
+                    let taken = policy.depend(look, asked, dependency, wants);
+                    failures.extend(taken.err());
+                }
+            }
+            if policy.hears().meets(Points::STATE | Points::EVENT) {
+                let (from, to) = (State::New, State::Depend);
+                policy.event(look, asked.job, &JobEvent::Validate, from, to, wants);
+            }
+        });
+        failures
     }
 
     fn sum_up(&mut self) {
@@ -158,7 +211,7 @@ impl Policies {
     }
 
     /// Where the core says what it wants itself.
-    pub(super) fn wants(&mut self) -> &mut Wants {
+    pub fn wants(&mut self) -> &mut Wants {
         &mut self.wants
     }
 

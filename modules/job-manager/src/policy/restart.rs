@@ -80,6 +80,27 @@ impl JobManager {
         });
     }
 
+    /// Tells a policy that was loaded just now of all active jobs.
+    pub(crate) fn introduce(&mut self, cx: &mut Cx<Self>, number: u64) {
+        let active: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
+        for id in active {
+            let failures = self.ask_policies(cx, |policies, look| {
+                let job = look.jobs.active(id)?;
+                let jobspec = &Jobspec::decode(job.jobspec.as_str()).ok()?;
+                Some(policies.introduce(look, number, Asked { job, jobspec }))
+            });
+            for text in failures.unwrap_or_default() {
+                self.may_be_stuck(id, &text);
+            }
+        }
+        self.apply_wants(cx);
+    }
+
+    fn may_be_stuck(&mut self, id: JobId, text: &str) {
+        let note = format!("{text} (job may be stuck in DEPEND state)");
+        self.policies.wants().raise(id, "dependency", 4, note);
+    }
+
     fn tell_of_dependencies(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.active(id) else {
             return;
@@ -103,8 +124,7 @@ impl JobManager {
                 policies.depend(look, asked, n, dependency)
             });
             if let Err(text) = taken {
-                let note = format!("{text} (job may be stuck in DEPEND state)");
-                self.policies.wants().raise(id, "dependency", 4, note);
+                self.may_be_stuck(id, &text);
             }
             self.apply_wants(cx);
         }

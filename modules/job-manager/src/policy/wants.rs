@@ -9,7 +9,7 @@ use proto::attr::names;
 use proto::data::job::State;
 use proto::data::{IdSet, JobId};
 use proto::job_manager::JobEvent;
-use proto::{Errno, Object, Payload, Refusal};
+use proto::{Errno, Object, Payload, RawJson, Refusal};
 use serde_json::{Map, Value};
 use wire::Message;
 
@@ -42,6 +42,8 @@ pub enum Want {
     },
     /// Merge notes into those of the job and tell listeners.
     Annotate(JobId, Map<String, Value>),
+    /// Give the job these resources, as R, without a scheduler.
+    Bypass(JobId, RawJson),
     /// Ask for the job's priority again.
     Rank(JobId),
     /// Ask for the priority of all pending jobs again.
@@ -219,11 +221,12 @@ impl JobManager {
                 }
             }
             Want::Annotate(id, notes) => self.annotate(cx, id, &notes),
-            Want::Rank(id) => self.rank_again(id),
+            Want::Bypass(id, r) => self.bypass(cx, id, r),
+            Want::Rank(id) => self.rank_again(cx, id),
             Want::RankAll => {
                 let pending: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
                 for id in pending {
-                    self.rank_again(id);
+                    self.rank_again(cx, id);
                 }
             }
             Want::Wake(at) => self.wake_policy(cx, by, at),
@@ -249,12 +252,23 @@ impl JobManager {
         }
     }
 
-    fn rank_again(&mut self, id: JobId) {
-        if let Some(job) = self.jobs.active_mut(id)
-            && job.life.state == State::Priority
-        {
-            job.is_unranked = false;
-            self.acting.push_back(id);
+    fn rank_again(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
+        match job.life.state {
+            State::Priority => {
+                job.is_unranked = false;
+                self.acting.push_back(id);
+            }
+            State::Sched => {
+                let had = job.life.priority;
+                let now = self.priority_of(cx, id);
+                if let (Some(priority), true) = (now, now != had) {
+                    self.post(cx, id, &JobEvent::Priority(priority));
+                }
+            }
+            _ => {}
         }
     }
 

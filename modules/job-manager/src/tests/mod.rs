@@ -42,6 +42,10 @@ node::transcripts! {
     jobs_wait_for_one_that_ends_meanwhile = "dependency-race",
     jobs_wait_for_a_time = "begin-time",
     jobs_without_an_end_have_that_of_the_instance = "expiration",
+    policies_come_and_go = "jobtap",
+    what_two_jobs_get_is_found_out = "alloc-check",
+    the_owner_brings_resources_along = "alloc-bypass",
+    users_have_so_many_jobs_at_a_time = "limit-active",
     singletons_run_one_at_a_time = "singleton",
 }
 

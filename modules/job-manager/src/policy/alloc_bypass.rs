@@ -1,0 +1,66 @@
+//! `alloc-bypass`: a job of the owner's that brings its resources along in
+//! `attributes.system.alloc-bypass.R`, and runs on them whoever else does (protocol/25 section 7).
+
+use proto::RawJson;
+use proto::data::job::State;
+use proto::data::{Jobspec, Rset};
+use proto::job_manager::JobEvent;
+use serde_json::Value;
+
+use super::{Asked, Look, Points, Policy, Want, Wants};
+use crate::job::Job;
+
+/// The policy.
+pub struct AllocBypass;
+
+const PATH: &str = "alloc-bypass.R";
+const FLAG: &str = "alloc-bypass";
+
+impl Policy for AllocBypass {
+    fn name(&self) -> &str {
+        FLAG
+    }
+
+    fn hears(&self) -> Points {
+        Points::VALIDATE | Points::STATE
+    }
+
+    fn validate(
+        &mut self,
+        look: &Look<'_>,
+        Asked { job, jobspec }: Asked<'_>,
+        wants: &mut Wants,
+    ) -> Result<(), String> {
+        let Some(r) = jobspec.system(PATH) else {
+            return Ok(());
+        };
+        if job.life.userid != look.owner {
+            return Err("Guest user cannot use alloc bypass".to_owned());
+        }
+        let read = Rset::decode(&r.to_string());
+        read.map_err(|error| format!("alloc-bypass: invalid R: {error}"))?;
+        if job.is_admitting() {
+            wants.post(job.id, JobEvent::SetFlags(vec![FLAG.to_owned()]));
+        }
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        _: &Look<'_>,
+        job: &Job,
+        _: &JobEvent,
+        _: State,
+        to: State,
+        wants: &mut Wants,
+    ) {
+        if to != State::Sched || !job.jobspec.as_str().contains(FLAG) {
+            return;
+        }
+        let jobspec = Jobspec::decode(job.jobspec.as_str());
+        let r: Option<Value> = jobspec.ok().and_then(|it| it.system(PATH).cloned());
+        if let Some(Ok(r)) = r.map(|r| RawJson::of(&r)) {
+            wants.push(Want::Bypass(job.id, r));
+        }
+    }
+}

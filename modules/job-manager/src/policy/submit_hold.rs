@@ -1,0 +1,39 @@
+//! `submit-hold`: every job is held when it is submitted, until its user or the owner changes its
+//! urgency (protocol/25 section 7).
+
+use proto::data::job::{State, Urgency};
+use proto::job_manager::JobEvent;
+
+use super::{Look, Points, Policy, Wants};
+use crate::job::Job;
+
+/// The policy.
+pub struct SubmitHold;
+
+impl Policy for SubmitHold {
+    fn name(&self) -> &str {
+        "submit-hold"
+    }
+
+    fn hears(&self) -> Points {
+        Points::STATE
+    }
+
+    fn event(
+        &mut self,
+        look: &Look<'_>,
+        job: &Job,
+        _: &JobEvent,
+        _: State,
+        to: State,
+        wants: &mut Wants,
+    ) {
+        if to == State::Depend && job.life.urgency != Urgency::HOLD {
+            let hold = JobEvent::Urgency {
+                userid: look.owner,
+                urgency: Urgency::HOLD,
+            };
+            wants.post(job.id, hold);
+        }
+    }
+}
