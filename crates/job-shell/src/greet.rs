@@ -88,6 +88,13 @@ impl JobShell {
         }
     }
 
+    /// What was said of others before they were known.
+    fn heed_early_losses(&mut self, cx: &mut Cx<Self>) {
+        for lost in std::mem::take(&mut self.early_lost) {
+            self.lost_shells(cx, lost);
+        }
+    }
+
     /// Takes requests of clients under the job's own service name. Not waited for: the
     /// name is there before anybody can read it in the log.
     fn register(&mut self, cx: &mut Cx<Self>, userid: u32) {
@@ -146,9 +153,6 @@ impl JobShell {
         if self.place.is_leader() {
             self.others = Others::of(self.place.size);
             self.hear(cx);
-            for lost in std::mem::take(&mut self.early_lost) {
-                self.lost_shells(cx, lost);
-            }
         }
         let job = place.and_then(|place| {
             let environment = environment.map_err(JobError::Attribute)?;
@@ -158,6 +162,7 @@ impl JobShell {
             Ok(job) => {
                 let job = Rc::new(job);
                 self.job = Some(job.clone());
+                self.heed_early_losses(cx);
                 if job.is_leader() {
                     self.remark(cx, &job.options.remarks);
                 }
@@ -169,6 +174,7 @@ impl JobShell {
             }
             Err(error) => {
                 tracing::debug!("{namespace}: {error}");
+                self.heed_early_losses(cx);
                 if !self.place.is_leader() {
                     // The leading shell finds the same, and says so.
                     self.count_code(1);

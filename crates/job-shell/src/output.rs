@@ -219,8 +219,11 @@ impl Around<'_> {
 }
 
 impl JobShell {
-    /// Tells readers of the log where else to look.
+    /// Tells readers of the log where else to look: one shell for all.
     pub(crate) fn redirect(&mut self, cx: &Cx<Self>, job: &Rc<Job>, plan: &Plan) {
+        if !job.is_leader() {
+            return;
+        }
         let last = u32::try_from(job.ntasks.saturating_sub(1)).unwrap_or(u32::MAX);
         let ranks = IdSet::from_range(0, last).encode(IdSetStyle::RangesInBrackets);
         let ranks = ranks.unwrap_or_default();

@@ -214,6 +214,30 @@ fn the_first_task_to_exit_counts_wherever_it_was() {
 }
 
 #[test]
+fn one_shell_says_for_all_where_output_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    for (rank, n_said) in [(0, 2), (1, 0)] {
+        let mut shell = running(with(rank, json!({"output": {"stdout": {"path": path}}})));
+        let told = shell.ends(0, 0);
+        assert!(
+            !told.iter().any(|line| line.contains("redirect")),
+            "{told:?}"
+        );
+        if rank == 0 {
+            shell.hears(1, 1, &json!(["complete"]));
+        } else {
+            while shell.exits.is_empty() {
+                shell.answers("job-exec.shell-tell", Ok(""));
+            }
+        }
+        let said = shell.log("output");
+        let said = said.iter().filter(|line| line.starts_with("redirect "));
+        assert_eq!(said.count(), n_said, "rank {rank}");
+    }
+}
+
+#[test]
 fn a_first_exit_is_logged_behind_the_start() {
     let mut leader = Stage::start(play(0));
     leader.tell_job();
@@ -285,7 +309,7 @@ fn a_shell_that_is_lost_before_the_job_is_known_is_not_waited_for() {
     assert_eq!(leader.tell_job(), [""; 0]);
     let lost = json!({"lost": {"ranks": "1", "severity": 0, "message": ""}, "signal": 15});
     assert_eq!(leader.order(&lost), [""; 0]);
-    assert_eq!(leader.finds_request(), ["barrier 0"]);
+    assert_eq!(leader.finds_request(), ["hear 0", "barrier 0"]);
     let canceled = Refusal::bare(Errno::ECANCELED);
     assert_eq!(
         leader.answers("job-exec.shell-barrier", Err(canceled)),
