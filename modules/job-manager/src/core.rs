@@ -62,7 +62,9 @@ impl JobManager {
     /// Gives the configuration to all policies.
     pub(crate) fn configure_policies(&mut self, conf: &Object) -> Result<(), Refusal> {
         let taken = self.policies.configure(conf);
-        taken.map_err(|text| Refusal::new(Errno::EINVAL, text))
+        taken.map_err(|text| Refusal::new(Errno::EINVAL, text))?;
+        self.policies.warn_of_idle(conf);
+        Ok(())
     }
 
     /// Takes note of when the broker begins to end.

@@ -204,6 +204,26 @@ fn the_first_job_blocks_the_others_and_priority_decides_who_is_first() {
 }
 
 #[test]
+fn a_job_gives_back_one_node_and_then_the_other() {
+    let mut probe = ready(&[], &[2, 2]);
+    alloc(&mut probe, 1, 16, 4, 0.0);
+    assert_eq!(settle(&mut probe), ["1 0 rank[0-1]/core[0-1]"]);
+    alloc(&mut probe, 2, 16, 2, 0.0);
+    alloc(&mut probe, 3, 16, 2, 0.0);
+    assert_eq!(settle(&mut probe), [""; 0]);
+    let mut free = |rank: u32, is_final: bool| {
+        let r = format!(
+            r#"{{"version":1,"execution":{{"R_lite":[{{"rank":"{rank}","children":{{"core":"0-1"}}}}]}}}}"#
+        );
+        let free = format!(r#"{{"id":1,"R":{r},"final":{is_final}}}"#);
+        from_manager(&mut probe, "sched.free", &free);
+        settle(&mut probe)
+    };
+    assert_eq!(free(1, false), ["sched.free", "2 0 rank1/core[0-1]"]);
+    assert_eq!(free(0, true), ["sched.free", "3 0 rank0/core[0-1]"]);
+}
+
+#[test]
 fn a_free_gives_back_no_more_than_the_job_has() {
     let mut probe = ready(&[], &[4]);
     alloc(&mut probe, 1, 16, 2, 0.0);

@@ -95,8 +95,11 @@ impl JobManager {
         let (Some(config), Some(job)) = (&self.housekeeping.config, self.jobs.active(id)) else {
             return false;
         };
-        let r = job.r.as_ref().and_then(|r| Rset::decode(r.as_str()).ok());
-        let Some(r) = r else { return false };
+        // What a job brought along is not the scheduler's to give to others.
+        let r = job.r.as_ref().filter(|_| !job.life.bypasses);
+        let Some(r) = r.and_then(|r| Rset::decode(r.as_str()).ok()) else {
+            return false;
+        };
         let userid = job.life.userid;
         let (is_last, ranks) = match ranks {
             Some(ranks) => (false, ranks.intersection(&r.ranks())),

@@ -105,6 +105,17 @@ impl Policies {
         Ok(())
     }
 
+    /// Says which tables of the configuration do nothing, because their policy is not there.
+    pub fn warn_of_idle(&self, conf: &Object) {
+        let of_perilog = [&keys::JOB_MANAGER_PROLOG, &keys::JOB_MANAGER_EPILOG];
+        for key in of_perilog.iter().filter(|key| key.value(conf).is_some()) {
+            if !self.has("perilog") {
+                let table = key.path;
+                tracing::warn!("[{table}] does nothing: the policy perilog is not loaded");
+            }
+        }
+    }
+
     fn load_entry(&mut self, entry: &Value, conf: &Object) -> Result<(), String> {
         use proto::data::shape::mismatch;
         let table = entry.as_object();
