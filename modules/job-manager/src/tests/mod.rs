@@ -37,6 +37,7 @@ node::transcripts! {
     a_job_runs_between_its_prolog_and_its_epilog = "perilog",
     a_prolog_that_fails_ends_its_job = "perilog-fails",
     a_prolog_is_cancelled_with_its_job = "perilog-cancel",
+    a_prolog_ends_with_its_policy = "perilog-removed",
     prologs_and_epilogs_are_run_again_after_a_restart = "perilog-restart",
     a_scheduler_hears_of_nodes_that_are_looked_after = "housekeeping-hello",
     jobs_wait_for_one_that_ends_meanwhile = "dependency-race",
