@@ -52,6 +52,8 @@ pub enum Measure {
     /// The same, in an instance of many cores that has run these shell commands before;
     /// `$FLUX` is the command under test.
     InsideAfter(fn() -> String, fn(&mut Handle) -> Result<f64>),
+    /// The same on this many nodes, all but one of which are invented.
+    InsideNodes(u32, fn() -> String, fn(&mut Handle) -> Result<f64>),
 }
 
 impl Row {
@@ -61,7 +63,12 @@ impl Row {
             Measure::Outside(measure) => measure(subject)?,
             Measure::Inside(_) => subject.measure_inside(self.name)?,
             Measure::InsideOf(options, _) => return subject.measure_inside_of(options, self.name),
-            Measure::InsideAfter(setup, _) => subject.measure_inside_after(self.name, &setup())?,
+            Measure::InsideAfter(setup, _) => {
+                subject.measure_inside_after(self.name, 1, &setup())?
+            }
+            Measure::InsideNodes(nodes, setup, _) => {
+                subject.measure_inside_after(self.name, nodes, &setup())?
+            }
         };
         Ok(figure.into())
     }

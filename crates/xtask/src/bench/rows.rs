@@ -12,6 +12,7 @@ mod kvs_logs;
 mod memory;
 mod nodes;
 mod round_trip;
+mod sched;
 mod start_true;
 mod tree;
 
@@ -53,6 +54,7 @@ pub const ROWS: &[Row] = &[
     nodes::MOCK_1K,
     nodes::MOCK_16K,
     nodes::STATUS_16K,
+    sched::BACKFILL,
     memory::IDLE,
     memory::USED,
     memory::JOB,

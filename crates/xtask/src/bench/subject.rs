@@ -106,12 +106,14 @@ impl Subject {
         self.figure(options, &[self.inside()?, "bench", "--inside", row])
     }
 
-    /// As [`Subject::measure_inside`], in an instance of many cores after `setup`.
-    pub fn measure_inside_after(&self, row: &str, setup: &str) -> Result<f64> {
+    /// As [`Subject::measure_inside`], in an instance of this many nodes of many cores after
+    /// `setup`.
+    pub fn measure_inside_after(&self, row: &str, nodes: u32, setup: &str) -> Result<f64> {
         let folder = tempfile::tempdir()?;
-        let option = self.mock_cores(folder.path())?;
+        let option = self.mock_nodes(folder.path(), nodes)?;
+        let pretend = if nodes > 1 { PRETEND } else { "" };
         let script = format!(
-            "set -e\n{setup}\nexec {} bench --inside {row}",
+            "set -e\n{pretend}\n{setup}\nexec {} bench --inside {row}",
             self.inside()?
         );
         Ok(self.figure(&[&option], &["/bin/sh", "-c", &script])?.figure)
@@ -149,7 +151,9 @@ pub fn print_inside(row: &Row) -> Result<()> {
     let uri = std::env::var("FLUX_URI").context("no instance around us")?;
     let mut handle = Handle::open(Some(&uri), &Options::default()).with_context(|| uri.clone())?;
     let measured = match row.measure {
-        Measure::Inside(measure) | Measure::InsideAfter(_, measure) => measure(&mut handle)?.into(),
+        Measure::Inside(measure)
+        | Measure::InsideAfter(_, measure)
+        | Measure::InsideNodes(_, _, measure) => measure(&mut handle)?.into(),
         Measure::InsideOf(_, measure) => measure(&mut handle)?,
         Measure::Outside(_) => bail!("{} is not measured from within", row.name),
     };

@@ -24,7 +24,7 @@ pub const JOB: Row = Row {
     unit: "KiB",
     measure: Measure::Outside(|subject| {
         let idle = subject.measure_inside(IDLE.name)?;
-        let used = subject.measure_inside_after(USED.name, &mock_jobs(HISTORY))?;
+        let used = subject.measure_inside_after(USED.name, 1, &mock_jobs(HISTORY))?;
         Ok((used - idle) * 1024.0 / f64::from(HISTORY))
     }),
     floor: None,
