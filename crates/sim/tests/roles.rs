@@ -175,4 +175,5 @@ fn who_may_not_is_refused_and_not_heard() {
     check_module(start::<kvs::Kvs>(()));
     check_module(start::<kvs_watch::KvsWatch>(()));
     check_module(start::<sched_simple::SchedSimple>(()));
+    check_module(start::<sched_simple::SchedBackfill>(()));
 }
