@@ -10,6 +10,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("shell", "is that of a job, whose shell has it"),
     ("start", "is that of the program that starts the brokers"),
     ("content-files", "is there when blobs are kept in files"),
+    (
+        "sched-fifo",
+        "is there when it is chosen in place of sched-simple",
+    ),
+    (
+        "sched-backfill",
+        "is there when it is chosen in place of sched-simple",
+    ),
 ];
 
 /// Everything that is declared, as an instance has it.
@@ -17,8 +25,13 @@ fn declared(world: &World) -> Vec<String> {
     let components: Vec<String> = world.tokens().into_iter().map(|(name, _)| name).collect();
     let mut topics = Vec::new();
     for service in proto::services() {
-        let is_elsewhere = ELSEWHERE.iter().any(|(name, _)| *name == service.name);
-        for method in service.methods.iter().filter(|_| !is_elsewhere) {
+        let is_elsewhere = |topic: &str| {
+            let of = topic.split('.').next();
+            let mut elsewhere = ELSEWHERE.iter().map(|(name, _)| *name);
+            elsewhere.any(|name| name == service.name || Some(name) == of)
+        };
+        let methods = service.methods.iter();
+        for method in methods.filter(|method| !is_elsewhere(method.topic)) {
             match method.topic.strip_prefix("NAME.") {
                 Some(_) if method.answer == Answer::Nothing => {}
                 Some(name) => topics.extend(components.iter().map(|c| format!("{c}.{name}"))),
