@@ -60,7 +60,13 @@ pub fn free<P: Program>(
     core.link.manager = from.sender.clone().or(core.link.manager.take());
     match request.r.parse::<Rset>() {
         Ok(back) => core.free(request.id, &back, request.is_final),
-        Err(error) => tracing::error!("sched.free of {}: {error}", request.id),
+        Err(error) => {
+            tracing::error!("free: {}: {error}", request.id);
+            // The job is done, whatever it says that it had.
+            if request.is_final {
+                core.free(request.id, &Rset::new(), true);
+            }
+        }
     }
     Ok(Empty)
 }

@@ -22,7 +22,7 @@ impl<P: Program> Table<P> {
     }
 
     /// `+ID CORES DURATION[ PRIORITY]`, `-ID` (its job is done), `xID` (its request is taken back),
-    /// `@S` (so many seconds after the start), `^ID PRIORITY`, `~ID END` (0 for never).
+    /// `@S` (time is S seconds after the start), `^ID PRIORITY`, `~ID END` (0 for never).
     fn step(&mut self, step: &str) {
         let (verb, rest) = step.split_at(1);
         let words: Vec<f64> = rest.split(' ').map(|word| word.parse().unwrap()).collect();

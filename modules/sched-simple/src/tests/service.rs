@@ -54,6 +54,18 @@ fn what_is_in_use_is_told_without_hosts() {
 }
 
 #[test]
+fn a_job_that_is_done_gives_back_all_though_its_r_cannot_be_read() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 2, 0.0);
+    settle(&mut probe);
+    for (r, is_final, expect) in [("{}", false, 1), ("{}", true, 0), ("{}", true, 0)] {
+        let free = format!(r#"{{"id":1,"R":{r},"final":{is_final}}}"#);
+        from_manager(&mut probe, "sched.free", &free);
+        assert_eq!(probe.actor.core.held.sets().count(), expect);
+    }
+}
+
+#[test]
 fn reasons_are_given_at_once_when_a_test_wants_them() {
     let mut probe = ready(&[], &[2]);
     probe.request("sched.debug", r#"{"op":"setbit","flags":2}"#);
