@@ -46,3 +46,6 @@ pub const VALIDATES_IN_FLIGHT: usize = 64;
 pub const SWEEP_DELETES: i64 = 2048;
 /// See [`SWEEP_DELETES`].
 pub const SWEEP_WINDOW_ROWS: i64 = 65_536;
+
+/// Bytes of one line with a jobspec: what job-ingest takes, and who submits it.
+pub const JOBSPEC_LINE_BYTES_MAX: u64 = 17 * 1024 * 1024;

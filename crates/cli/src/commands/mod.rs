@@ -17,6 +17,7 @@ pub mod gc;
 pub mod getattr;
 pub mod help;
 pub mod housekeeping;
+pub mod ingest;
 pub mod job;
 pub mod jobs;
 pub mod jobtap;
@@ -62,6 +63,8 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<help::Help>(),
     Entry::of::<housekeeping::Housekeeping>(),
     Entry::of::<job::Job>(),
+    Entry::of::<ingest::JobFrobnicator>(),
+    Entry::of::<ingest::JobValidator>(),
     Entry::of::<jobs::Jobs>(),
     Entry::of::<jobtap::Jobtap>(),
     Entry::of::<keygen::Keygen>(),

@@ -7,6 +7,7 @@ mod dump;
 mod exec;
 mod frame;
 mod housekeeping;
+mod ingest;
 mod instance;
 mod jobs;
 mod jobs_changed;

@@ -8,7 +8,7 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// A job of so many nodes, 0 for none, with so many slots on each of so many cores.
+/// A job of N nodes, 0 for none, with slots on each, of some cores.
 fn job(nodes: i64, slots: i64, cores: i64, command: &[&str]) -> Value {
     let slot = json!({"type": "slot", "count": slots, "label": "task",
         "with": [{"type": "core", "count": cores}]});

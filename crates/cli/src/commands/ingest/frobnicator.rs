@@ -1,0 +1,46 @@
+//! `flux job-frobnicator`: what job-ingest makes of jobspecs.
+
+use ingest::Frobnicator;
+use proto::config;
+
+use super::{Common, answer_lines, ended, list};
+use crate::command::{Group, Run, Style};
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Set in jobspecs what the instance sets in those that are submitted
+///
+/// Reads a JSON object a line, with the keys jobspec, userid, rolemask, urgency and flags, and
+/// answers each with a line: an object with an error number, 0 for none, and the changed
+/// jobspec, or the text of an error.
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux submit --dry-run true | flux job-frobnicator --jobspec-only
+  flux job-frobnicator --list-plugins")]
+pub struct JobFrobnicator {
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Run for JobFrobnicator {
+    const NAME: &'static str = "job-frobnicator";
+    const GROUP: Group = Group::Jobs;
+    const STYLE: Style = Style::Tagged;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let common = self.common;
+        if common.list_plugins {
+            return list(flux, &Frobnicator::ALL);
+        }
+        let conf = flux.connect()?.rpc(&config::Get)?;
+        let queues = config::Queues::parse(&conf)?;
+        let chain = match Frobnicator::new(common.plugins.as_deref(), &[], queues) {
+            Ok(chain) => chain,
+            Err(broken) => return Err(ended(flux, &broken)?),
+        };
+        answer_lines(flux, common.jobspec_only, |mut jobspec| {
+            chain.apply(&mut jobspec)?;
+            Ok(Some(jobspec))
+        })
+    }
+}

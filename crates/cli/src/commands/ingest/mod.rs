@@ -1,0 +1,84 @@
+//! `flux job-validator` and `flux job-frobnicator`: what job-ingest does to jobspecs, by hand.
+
+mod frobnicator;
+mod validator;
+
+use std::io::{BufRead, BufReader, Cursor, Read, Write};
+use std::mem;
+
+use ingest::{About, Answer, Broken, Line};
+use proto::Refusal;
+use proto::data::Jobspec;
+
+use crate::error::CliError;
+use crate::flux::Flux;
+use crate::limits::JOBSPEC_LINE_BYTES_MAX;
+
+pub use frobnicator::JobFrobnicator;
+pub use validator::JobValidator;
+
+/// What both can be asked.
+#[derive(clap::Args)]
+struct Common {
+    /// Each line is a jobspec, and nothing about who submits it
+    #[arg(long)]
+    jobspec_only: bool,
+    /// Say which plugins there are
+    #[arg(long)]
+    list_plugins: bool,
+    /// Use these plugins, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    plugins: Option<Vec<String>>,
+}
+
+/// A line for each plugin.
+fn list(flux: &mut Flux, plugins: &[About]) -> Result<(), CliError> {
+    let width = plugins.iter().map(|plugin| plugin.name.len()).max();
+    let width = width.unwrap_or_default();
+    for About { name, about } in plugins {
+        flux.line(format_args!("{name:<width$}  {about}"))?;
+    }
+    Ok(())
+}
+
+/// How a chain that cannot be made ends the command.
+fn ended(flux: &mut Flux, broken: &Broken) -> Result<CliError, CliError> {
+    let program = flux.program().to_owned();
+    flux.note(format_args!("{program}: {}", broken.text))?;
+    Ok(CliError::exit(broken.code))
+}
+
+/// Reads jobspecs and writes what `act` answers, a line each. With `is_bare` a line that is
+/// refused is a failure.
+fn answer_lines(
+    flux: &mut Flux,
+    is_bare: bool,
+    mut act: impl FnMut(Jobspec) -> Result<Option<Jobspec>, Refusal>,
+) -> Result<(), CliError> {
+    let nothing = Box::new(Cursor::new(Vec::new()));
+    let mut input = BufReader::new(mem::replace(&mut flux.input, nothing));
+    let mut has_failed = false;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let n = (&mut input)
+            .take(JOBSPEC_LINE_BYTES_MAX)
+            .read_until(b'\n', &mut line)?;
+        if n == 0 {
+            break;
+        }
+        if !line.ends_with(b"\n") && n as u64 == JOBSPEC_LINE_BYTES_MAX {
+            return Err(CliError::new("a line is too long for a jobspec"));
+        }
+        let text = String::from_utf8_lossy(&line);
+        let answer = Line::read(text.trim_end(), is_bare).and_then(|Line(jobspec)| act(jobspec));
+        has_failed |= answer.is_err();
+        flux.line(Answer(answer).write())?;
+        // Who has written the line may wait for the answer.
+        flux.out.flush()?;
+    }
+    match has_failed && is_bare {
+        true => Err(CliError::exit(1)),
+        false => Ok(()),
+    }
+}
