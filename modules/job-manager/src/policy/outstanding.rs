@@ -22,7 +22,7 @@ pub fn outstanding(job: &Job) -> Vec<(bool, String)> {
 
 fn close(open: &mut Vec<(bool, String)>, is_prolog: bool, description: &str) {
     let is_that = |one: &(bool, String)| one.0 == is_prolog && one.1 == description;
-    // The state counts what ends, whatever it is called.
+    // The state counts what ends, regardless of its name.
     let at = open.iter().position(is_that);
     let at = at.or_else(|| open.iter().position(|one| one.0 == is_prolog));
     if let Some(at) = at {

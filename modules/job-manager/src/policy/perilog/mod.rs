@@ -5,9 +5,9 @@
 //! its epilog has ended. One that fails takes its nodes out of use, and a prolog takes the job
 //! with it.
 //!
-//! A job that is prolonged by neither is none of its business. One whose prolog has run gets an
-//! epilog, in whatever way it ends: after its `finish`, or when it is known that there will be
-//! none. An exception comes before `epilog-start`, which only then holds resources back.
+//! A job whose prolog has run gets an epilog, regardless of how it ends: after its `finish`, or
+//! when it is known that there will be none. An exception comes before `epilog-start`, which
+//! only then holds resources back.
 //!
 //! When the job manager ends, what runs ends with it. The next one runs it again, but for the
 //! prolog of a job that was cancelled, which counts as ended.
