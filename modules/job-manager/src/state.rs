@@ -146,7 +146,11 @@ impl Life {
             E::DependencyAdd(what) if self.dependencies.contains(what) => {
                 return Err(Refused::DependencyExists(what.clone()));
             }
-            E::DependencyAdd(what) => self.dependencies.push(what.clone()),
+            E::DependencyAdd(what) => {
+                // Most jobs that wait do so for one thing, and for a long time.
+                self.dependencies.reserve_exact(1);
+                self.dependencies.push(what.clone());
+            }
             E::DependencyRemove(what) => {
                 let known = self.dependencies.iter().position(|known| known == what);
                 let at = known.ok_or_else(|| Refused::NoDependency(what.clone()))?;
