@@ -91,7 +91,7 @@ impl Run for Update {
                     Value::String(text) => text.clone(),
                     value => value.to_string(),
                 };
-                flux.note(format_args!("INFO: updated {key} to {text}"))?;
+                flux.note(format_args!("flux-update: INFO: updated {key} to {text}"))?;
             }
         }
         Ok(())

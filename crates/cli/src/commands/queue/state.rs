@@ -92,7 +92,7 @@ struct Told {
 #[derive(clap::Args)]
 struct Name {
     /// The queue
-    #[arg(short, long = "queue", value_name = "QUEUE")]
+    #[arg(short = 'q', long = "queue", value_name = "QUEUE")]
     option: Option<String>,
     /// The queue
     #[arg(value_name = "QUEUE")]
