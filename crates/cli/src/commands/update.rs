@@ -116,11 +116,11 @@ fn key(name: &str) -> String {
 /// How a duration changes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Change {
-    /// To so many seconds; 0 is without end.
+    /// To N seconds; 0 is without end.
     To(f64),
-    /// By so many more.
+    /// By N seconds more.
     Longer(f64),
-    /// By so many less.
+    /// By N seconds less.
     Shorter(f64),
 }
 
