@@ -62,7 +62,7 @@ pub fn free<P: Program>(
         Ok(back) => core.free(request.id, &back, request.is_final),
         Err(error) => {
             tracing::error!("free: {}: {error}", request.id);
-            // The job is done, whatever it says that it had.
+            // The job is done, regardless of the R that it says it had.
             if request.is_final {
                 core.free(request.id, &Rset::new(), true);
             }

@@ -1,5 +1,5 @@
 //! `alloc-bypass`: a job of the owner's that brings its resources along in
-//! `attributes.system.alloc-bypass.R`, and runs on them whoever else does (protocol/25 section 7).
+//! `attributes.system.alloc-bypass.R`, and runs on them also where others run (protocol/25 section 7).
 
 use proto::RawJson;
 use proto::data::job::State;

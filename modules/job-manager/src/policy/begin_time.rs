@@ -17,7 +17,7 @@ pub struct BeginTime {
     waits: BTreeSet<(u64, JobId)>,
 }
 
-/// A clock that was set is noticed after so many seconds.
+/// A clock that was set is noticed after N seconds.
 const LOOK_AT_CLOCK: f64 = 60.0;
 
 impl Policy for BeginTime {
