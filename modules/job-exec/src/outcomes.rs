@@ -62,16 +62,14 @@ impl Outcome {
             ranks: "all".to_owned(),
             is_final: true,
         };
-        match (self.status, &self.exception) {
-            (Some(status), _) => {
-                let start = match reattach {
-                    true => Step::Reattached(Map::new()),
-                    false => Step::Start(Map::new()),
-                };
-                vec![start, Step::Finish { status }, release]
-            }
-            (None, exception) => exception.iter().cloned().chain([release]).collect(),
-        }
+        let start = self.status.map(|_| match reattach {
+            true => Step::Reattached(Map::new()),
+            false => Step::Start(Map::new()),
+        });
+        let finish = self.status.map(|status| Step::Finish { status });
+        let exception = self.exception.clone();
+        let steps = [start, exception, finish, Some(release)];
+        steps.into_iter().flatten().collect()
     }
 }
 
@@ -97,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_never_started_is_told_by_what_ended_it() {
+    fn a_job_that_did_not_end_by_itself_is_told_with_what_ended_it() {
         let exception = Step::Exception {
             kind: "exec".to_owned(),
             severity: 0,
@@ -109,6 +107,12 @@ mod tests {
         };
         assert_eq!(failed.steps(false)[0], exception);
         assert!(matches!(failed.steps(false)[1], Step::Release { .. }));
+        let ran = Outcome {
+            status: Some(256),
+            ..failed
+        };
+        assert_eq!(ran.steps(true)[1], exception);
+        assert_eq!(ran.steps(true)[2], Step::Finish { status: 256 });
         assert!(matches!(OVER.steps(true)[0], Step::Reattached(_)));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use node::{Cx, Peer};
+use proto::data::eventlog::decode_log;
 use proto::data::job::{ExceptionType, State, WaitStatus};
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{JobException, Progress, Step};
@@ -163,12 +164,26 @@ impl JobManager {
         }
     }
 
+    /// Whether a job's log has this exception already.
+    fn has_exception(&self, id: JobId, kind: &str, note: &str) -> bool {
+        let Some(job) = self.jobs.active(id) else {
+            return false;
+        };
+        let entries = decode_log(job.log.as_bytes()).unwrap_or_default();
+        entries.iter().any(|entry| {
+            entry.name() == "exception"
+                && entry.get_str("type") == Some(kind)
+                && entry.get_str("note") == Some(note)
+        })
+    }
+
     fn progress(&mut self, cx: &mut Cx<Self>, id: JobId, step: Step) {
         let Some(life) = self.jobs.active(id).map(|job| &job.life) else {
             return;
         };
         match step {
             // Said again to us, by a service that does not know what our log has.
+            Step::Exception { kind, note, .. } if self.has_exception(id, &kind, &note) => {}
             Step::Start(_) if life.started => {}
             Step::Finish { .. } if life.finished => {}
             Step::Release { .. } if life.exec_done => {}

@@ -91,6 +91,9 @@ fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId, reattach: bool, m
     }
     job.rebind(message, reattach);
     job.tell_start(cx);
+    if let Some(exception) = job.exception.clone() {
+        job.answer(cx, exception);
+    }
     if job.state() == State::Grafting {
         job.tell_finish(cx);
     }

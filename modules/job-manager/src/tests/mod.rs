@@ -17,6 +17,7 @@ node::transcripts! {
     a_limited_scheduler_gets_the_best_jobs = "alloc-limited",
     a_scheduler_comes_and_goes = "sched-lost",
     an_execution_service_comes_and_goes = "exec-lost",
+    a_reason_that_is_told_again_is_in_the_log_once = "exec-again",
     signals_are_sent_to_running_jobs_only = "kill",
     listeners_hear_past_and_present_once = "journal",
     waiters_are_told_how_jobs_ended = "wait",
