@@ -66,8 +66,25 @@ fn alloc<P: Program>(
     cores: u32,
     duration: f64,
 ) {
+    alloc_of(probe, id, priority, &slot(cores), duration);
+}
+
+/// One slot of `cores`.
+fn slot(cores: u32) -> String {
+    format!(
+        r#"{{"type":"slot","count":1,"label":"task","with":[{{"type":"core","count":{cores}}}]}}"#
+    )
+}
+
+fn alloc_of<P: Program>(
+    probe: &mut Probe<Scheduler<P>>,
+    id: u64,
+    priority: u32,
+    resources: &str,
+    duration: f64,
+) {
     let jobspec = format!(
-        r#"{{"resources":[{{"type":"slot","count":1,"label":"task","with":[{{"type":"core","count":{cores}}}]}}],"tasks":[{{"command":["true"],"slot":"task","count":{{"per_slot":1}}}}],"attributes":{{"system":{{"duration":{duration}}}}},"version":1}}"#
+        r#"{{"resources":[{resources}],"tasks":[{{"command":["true"],"slot":"task","count":{{"per_slot":1}}}}],"attributes":{{"system":{{"duration":{duration}}}}},"version":1}}"#
     );
     let json = format!(
         r#"{{"id":{id},"priority":{priority},"userid":100,"t_submit":1.0,"jobspec":{jobspec}}}"#
@@ -206,7 +223,8 @@ fn the_first_job_blocks_the_others_and_priority_decides_who_is_first() {
 #[test]
 fn a_job_gives_back_one_node_and_then_the_other() {
     let mut probe = ready(&[], &[2, 2]);
-    alloc(&mut probe, 1, 16, 4, 0.0);
+    let nodes = format!(r#"{{"type":"node","count":2,"with":[{}]}}"#, slot(2));
+    alloc_of(&mut probe, 1, 16, &nodes, 0.0);
     assert_eq!(settle(&mut probe), ["1 0 rank[0-1]/core[0-1]"]);
     alloc(&mut probe, 2, 16, 2, 0.0);
     alloc(&mut probe, 3, 16, 2, 0.0);
