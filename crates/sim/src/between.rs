@@ -26,7 +26,7 @@ pub(crate) enum Way {
 
 /// What passes.
 enum Passing {
-    Message(Message),
+    Message(Box<Message>),
     /// Nothing comes after it.
     End,
 }
@@ -114,7 +114,9 @@ impl World {
     /// A broker says something to another.
     pub(crate) fn send_between(&mut self, way: Way, message: Message) {
         self.note(format!("{way:?}: {}", node::probe::line(&message)));
-        self.between.queue(way).push_back(Passing::Message(message));
+        self.between
+            .queue(way)
+            .push_back(Passing::Message(Box::new(message)));
     }
 
     /// The next thing on a way arrives.
@@ -122,7 +124,7 @@ impl World {
         let passing = self.between.queue(way).pop_front();
         match (way, passing) {
             (_, None) => {}
-            (Way::Up(child), Some(Passing::Message(message))) => self.arrive_up(child, message),
+            (Way::Up(child), Some(Passing::Message(message))) => self.arrive_up(child, *message),
             (Way::Up(child), Some(Passing::End)) => {
                 if std::mem::take(&mut self.between.links[child].known) {
                     let peer = link_of(child);
@@ -130,7 +132,7 @@ impl World {
                 }
             }
             (Way::Down(child), Some(Passing::Message(message))) => {
-                let from = PeerId::PARENT;
+                let (from, message) = (PeerId::PARENT, *message);
                 self.tell_broker(child, Input::Message { from, message });
             }
             (Way::Down(child), Some(Passing::End)) => {
