@@ -48,6 +48,7 @@ use proto::{Method, Object, Refusal};
 use wire::Message;
 
 pub use core::JobManager;
+use policy::Policies;
 
 impl Host for JobManager {
     const NAME: &'static str = "job-manager";
@@ -91,6 +92,7 @@ impl Host for JobManager {
         self.queues.configure(queues);
         self.take_stopped_back(cx);
         self.housekeeping.configure(housekeeping);
+        self.ask_policies(cx, Policies::configured);
         self.run(cx);
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::alloc::exception;
 use crate::job::Packed;
 use crate::joblog::Record;
 use crate::limits::NOTE_BYTES_MAX;
-use crate::policy::Rank;
+use crate::policy::{Rank, Step};
 use crate::state::{Action, due};
 
 impl JobManager {
@@ -82,10 +82,11 @@ impl JobManager {
             JobEvent::Priority(priority) => self.tell_priority(cx, id, *priority),
             _ => {}
         }
-        if self.policies.hear_event(event, from, to) {
+        let step = Step { event, from, to };
+        if self.policies.hear_step(&step) {
             self.ask_policies(cx, |policies, look| {
                 if let Some(job) = look.jobs.active(id) {
-                    policies.event(look, job, event, from, to);
+                    policies.event(look, job, &step);
                 }
             });
         }

@@ -7,7 +7,7 @@ use proto::data::{Jobspec, Rset};
 use proto::job_manager::JobEvent;
 use serde_json::Value;
 
-use super::{Asked, Look, Points, Policy, Want, Wants};
+use super::{Asked, Look, Points, Policy, Step, Want, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -45,16 +45,8 @@ impl Policy for AllocBypass {
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        _: &Look<'_>,
-        job: &Job,
-        _: &JobEvent,
-        _: State,
-        to: State,
-        wants: &mut Wants,
-    ) {
-        if to != State::Sched || !job.jobspec.as_str().contains(FLAG) {
+    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+        if !step.is_into(State::Sched) || !job.jobspec.as_str().contains(FLAG) {
             return;
         }
         let jobspec = Jobspec::decode(job.jobspec.as_str());

@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use proto::data::job::State;
 use proto::data::{JobId, Rset};
 use proto::job_manager::JobEvent;
 
-use super::{Look, Points, Policy, Wants};
+use super::{Look, Points, Policy, Step, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -28,16 +27,8 @@ impl Policy for AllocCheck {
         Points::EVENT
     }
 
-    fn event(
-        &mut self,
-        _: &Look<'_>,
-        job: &Job,
-        event: &JobEvent,
-        _: State,
-        _: State,
-        wants: &mut Wants,
-    ) {
-        match event {
+    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+        match step.event {
             JobEvent::Alloc { .. } => {
                 let r = job.r.as_ref().map(|r| Rset::decode(r.as_str()));
                 let Some(Ok(r)) = r else { return };

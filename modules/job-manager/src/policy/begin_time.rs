@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use proto::data::JobId;
-use proto::data::job::State;
-use proto::job_manager::JobEvent;
 use serde_json::{Map, Value};
 
-use super::{Asked, Look, Points, Policy, Wants, value_of};
+use super::{Asked, Look, Points, Policy, Step, Wants, value_of};
 use crate::job::Job;
 
 /// The policy.
@@ -58,16 +56,8 @@ impl Policy for BeginTime {
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        _: &Look<'_>,
-        job: &Job,
-        _: &JobEvent,
-        from: State,
-        to: State,
-        _: &mut Wants,
-    ) {
-        if from == State::Depend && to == State::Cleanup {
+    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, _: &mut Wants) {
+        if step.gives_up_waiting() {
             self.forget(job);
         }
     }

@@ -9,10 +9,9 @@ use proto::Object;
 use proto::config::keys;
 use proto::data::JobId;
 use proto::data::job::State;
-use proto::job_manager::JobEvent;
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Look, Points, Policy, Wants};
+use super::{Asked, Look, Points, Policy, Step, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -31,6 +30,23 @@ struct User {
     waits: BTreeSet<JobId>,
 }
 
+impl User {
+    /// Whether one more job may run.
+    fn may_run(&self, max: Option<usize>) -> bool {
+        max.is_none_or(|max| self.running.len() < max)
+    }
+
+    /// Lets those go that have waited and need not any longer.
+    fn let_run(&mut self, max: Option<usize>, wants: &mut Wants) {
+        while self.may_run(max)
+            && let Some(next) = self.waits.pop_first()
+        {
+            self.running.insert(next);
+            wants.remove_dependency(next, DESCRIPTION);
+        }
+    }
+}
+
 const DESCRIPTION: &str = "max-running-jobs-user-limit";
 
 impl Policy for LimitActive {
@@ -44,9 +60,16 @@ impl Policy for LimitActive {
 
     fn configure(&mut self, conf: &Object) -> Result<(), String> {
         let text = |refusal: proto::Refusal| refusal.to_string();
-        self.max_active = keys::JOB_MANAGER_MAX_ACTIVE.read(conf).map_err(text)?;
+        let max_active = keys::JOB_MANAGER_MAX_ACTIVE.read(conf).map_err(text)?;
         self.max_running = keys::JOB_MANAGER_MAX_RUNNING.read(conf).map_err(text)?;
+        self.max_active = max_active;
         Ok(())
+    }
+
+    fn configured(&mut self, _: &Look<'_>, wants: &mut Wants) {
+        for user in self.users.values_mut() {
+            user.let_run(self.max_running, wants);
+        }
     }
 
     fn create(
@@ -71,27 +94,16 @@ impl Policy for LimitActive {
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        _: &Look<'_>,
-        job: &Job,
-        _: &JobEvent,
-        from: State,
-        to: State,
-        wants: &mut Wants,
-    ) {
+    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         let user = self.users.entry(job.life.userid).or_default();
-        if (from, to) == (State::New, State::Depend) {
-            let is_full = self
-                .max_running
-                .is_some_and(|max| user.running.len() >= max);
-            if is_full {
+        if step.is_into(State::Depend) {
+            if user.may_run(self.max_running) {
+                user.running.insert(job.id);
+            } else {
                 user.waits.insert(job.id);
                 wants.add_dependency(job.id, DESCRIPTION);
-            } else {
-                user.running.insert(job.id);
             }
-        } else if from == State::Depend {
+        } else if step.from == State::Depend {
             user.waits.remove(&job.id);
         }
     }
@@ -103,13 +115,7 @@ impl Policy for LimitActive {
         user.active.remove(&job.id);
         user.running.remove(&job.id);
         user.waits.remove(&job.id);
-        let has_room = |user: &User| self.max_running.is_none_or(|max| user.running.len() < max);
-        while has_room(user)
-            && let Some(next) = user.waits.pop_first()
-        {
-            user.running.insert(next);
-            wants.remove_dependency(next, DESCRIPTION);
-        }
+        user.let_run(self.max_running, wants);
         if user.active.is_empty() {
             self.users.remove(&job.life.userid);
         }

@@ -1,16 +1,11 @@
 //! `.limit-duration`: how long a job may ask for (protocol/25 section 3).
 
-use proto::Object;
-use proto::config::Queues;
 use proto::data::Fsd;
 
 use super::{Asked, Look, Points, Policy, Wants, for_queue};
 
 /// The policy.
-#[derive(Default)]
-pub struct LimitDuration {
-    queues: Queues,
-}
+pub struct LimitDuration;
 
 /// Significant digits of a duration in a refusal.
 pub const DIGITS: usize = 2;
@@ -24,18 +19,14 @@ impl Policy for LimitDuration {
         Points::VALIDATE
     }
 
-    fn configure(&mut self, conf: &Object) -> Result<(), String> {
-        self.queues = Queues::parse(conf).map_err(|refusal| refusal.to_string())?;
-        Ok(())
-    }
-
     fn validate(
         &mut self,
-        _: &Look<'_>,
+        look: &Look<'_>,
         Asked { jobspec, .. }: Asked<'_>,
         _: &mut Wants,
     ) -> Result<(), String> {
-        let Some(limit) = self.queues.limits(jobspec.queue()).duration_max() else {
+        let limits = look.queues.conf().limits(jobspec.queue());
+        let Some(limit) = limits.duration_max() else {
             return Ok(());
         };
         let duration = jobspec.duration();

@@ -1,15 +1,9 @@
 //! `.limit-job-size`: how many nodes, cores and GPUs a job may ask for (protocol/25 section 3).
 
-use proto::Object;
-use proto::config::Queues;
-
 use super::{Asked, Look, Points, Policy, Wants, for_queue};
 
 /// The policy.
-#[derive(Default)]
-pub struct LimitJobSize {
-    queues: Queues,
-}
+pub struct LimitJobSize;
 
 impl Policy for LimitJobSize {
     fn name(&self) -> &str {
@@ -20,23 +14,19 @@ impl Policy for LimitJobSize {
         Points::VALIDATE
     }
 
-    fn configure(&mut self, conf: &Object) -> Result<(), String> {
-        self.queues = Queues::parse(conf).map_err(|refusal| refusal.to_string())?;
-        Ok(())
-    }
-
     fn validate(
         &mut self,
-        _: &Look<'_>,
+        look: &Look<'_>,
         Asked { jobspec, .. }: Asked<'_>,
         _: &mut Wants,
     ) -> Result<(), String> {
-        if !self.queues.count_jobs() {
+        let queues = look.queues.conf();
+        if !queues.count_jobs() {
             return Ok(());
         }
         let counts = jobspec.counts().map_err(|error| error.to_string())?;
         let asked = [counts.nnodes, counts.ncores(), counts.ngpus()];
-        let limits = self.queues.limits(jobspec.queue());
+        let limits = queues.limits(jobspec.queue());
         let refused = |name: &str, asked: u64, how: &str, limit: u64| {
             let queue = for_queue(jobspec);
             Err(format!(

@@ -117,6 +117,41 @@ pub struct Look<'a> {
     pub is_ending: bool,
 }
 
+/// An event that was added to a job's log, and the states before and after it.
+#[derive(Clone, Copy)]
+pub struct Step<'a> {
+    /// What happened.
+    pub event: &'a JobEvent,
+    /// The state before.
+    pub from: State,
+    /// The state now.
+    pub to: State,
+}
+
+impl Step<'_> {
+    /// Whether the job has come to this state just now.
+    pub fn is_into(&self, state: State) -> bool {
+        self.to == state && self.from != state
+    }
+
+    /// Whether the job is being ended while it waits for a dependency.
+    pub fn gives_up_waiting(&self) -> bool {
+        self.from == State::Depend && self.to == State::Cleanup
+    }
+
+    /// At which points it is heard.
+    fn points(&self) -> Points {
+        let mut points = Points::EVENT;
+        if self.from != self.to {
+            points = points | Points::STATE;
+        }
+        if matches!(self.event, JobEvent::Start) {
+            points = points | Points::START;
+        }
+        points
+    }
+}
+
 /// A job whose jobspec was read already.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
@@ -187,6 +222,9 @@ pub trait Policy {
         Ok(())
     }
 
+    /// The configuration that all have taken over is in force.
+    fn configured(&mut self, _: &Look<'_>, _: &mut Wants) {}
+
     /// A job came to be: it was submitted, read at a restart, or there when the policy was
     /// loaded. An error rejects one that was submitted.
     fn create(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
@@ -214,16 +252,7 @@ pub trait Policy {
     fn accepted(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) {}
 
     /// An event was added to a job's log. What the job's new state asks for is done after it.
-    fn event(
-        &mut self,
-        _: &Look<'_>,
-        _: &Job,
-        _: &JobEvent,
-        _from: State,
-        _to: State,
-        _: &mut Wants,
-    ) {
-    }
+    fn event(&mut self, _: &Look<'_>, _: &Job, _: &Step<'_>, _: &mut Wants) {}
 
     /// The priority of a job. The last policy that says one has its way; a user's hold and
     /// an owner's expedite come before all.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::wants::{Want, Wants};
 use super::{
-    Accepted, Asked, Look, Points, Policy, Rank, Update, after, begin_time, limit_duration,
+    Accepted, Asked, Look, Points, Policy, Rank, Step, Update, after, begin_time, limit_duration,
     limit_size, priority, singleton, update_duration, update_queue, validate_duration,
 };
 use crate::bulk::{Outcome, Stream};
@@ -24,8 +24,8 @@ pub type Make = fn() -> Box<dyn Policy>;
 pub fn builtin() -> Vec<Make> {
     vec![
         || Box::new(priority::PriorityDefault),
-        || Box::<limit_size::LimitJobSize>::default(),
-        || Box::<limit_duration::LimitDuration>::default(),
+        || Box::new(limit_size::LimitJobSize),
+        || Box::new(limit_duration::LimitDuration),
         || Box::<after::DependencyAfter>::default(),
         || Box::<singleton::DependencySingleton>::default(),
         || Box::<begin_time::BeginTime>::default(),
@@ -149,8 +149,12 @@ impl Policies {
                 }
             }
             if policy.hears().meets(Points::STATE | Points::EVENT) {
-                let (from, to) = (State::New, State::Depend);
-                policy.event(look, asked.job, &JobEvent::Validate, from, to, wants);
+                let step = Step {
+                    event: &JobEvent::Validate,
+                    from: State::New,
+                    to: State::Depend,
+                };
+                policy.event(look, asked.job, &step, wants);
             }
         });
         failures
@@ -167,8 +171,8 @@ impl Policies {
     }
 
     /// Whether anyone hears this event.
-    pub fn hear_event(&self, event: &JobEvent, from: State, to: State) -> bool {
-        self.hear(points_of(event, from, to))
+    pub fn hear_step(&self, step: &Step<'_>) -> bool {
+        self.hear(step.points())
     }
 
     /// Asks each that hears any of `points`, in order.
@@ -233,6 +237,14 @@ impl Policies {
         Ok(())
     }
 
+    /// [`Policy::configured`] of all.
+    pub fn configured(&mut self, look: &Look<'_>) {
+        for loaded in &mut self.loaded {
+            self.wants.by = loaded.number;
+            loaded.policy.configured(look, &mut self.wants);
+        }
+    }
+
     /// [`Policy::create`] of all, until one refuses.
     pub fn create(&mut self, look: &Look<'_>, asked: Asked<'_>) -> Result<(), String> {
         let refused = self.all(Points::CREATE, |policy, wants| {
@@ -294,9 +306,9 @@ impl Policies {
     }
 
     /// [`Policy::event`] of those that hear this one.
-    pub fn event(&mut self, look: &Look<'_>, job: &Job, event: &JobEvent, from: State, to: State) {
-        self.each(points_of(event, from, to), |policy, wants| {
-            policy.event(look, job, event, from, to, wants);
+    pub fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>) {
+        self.each(step.points(), |policy, wants| {
+            policy.event(look, job, step, wants);
         });
     }
 
@@ -394,16 +406,4 @@ fn or_general(text: String) -> String {
         true => "rejected by job-manager plugin".to_owned(),
         false => text,
     }
-}
-
-/// At which points an event is heard.
-fn points_of(event: &JobEvent, from: State, to: State) -> Points {
-    let mut points = Points::EVENT;
-    if from != to {
-        points = points | Points::STATE;
-    }
-    if matches!(event, JobEvent::Start) {
-        points = points | Points::START;
-    }
-    points
 }

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use proto::data::JobId;
-use proto::data::job::State;
-use proto::job_manager::JobEvent;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Look, Points, Policy, Wants};
+use super::{Asked, Look, Points, Policy, Step, Wants};
 use crate::job::Job;
 use crate::limits::SINGLETON_KEY_BYTES_MAX;
 
@@ -107,16 +105,8 @@ impl Policy for DependencySingleton {
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        _: &Look<'_>,
-        job: &Job,
-        _: &JobEvent,
-        from: State,
-        to: State,
-        wants: &mut Wants,
-    ) {
-        if from == State::Depend && to == State::Cleanup {
+    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+        if step.gives_up_waiting() {
             self.wait_no_more(job.id, wants);
         }
     }

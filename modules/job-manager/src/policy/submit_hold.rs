@@ -4,7 +4,7 @@
 use proto::data::job::{State, Urgency};
 use proto::job_manager::JobEvent;
 
-use super::{Look, Points, Policy, Wants};
+use super::{Look, Points, Policy, Step, Wants};
 use crate::job::Job;
 
 /// The policy.
@@ -19,16 +19,8 @@ impl Policy for SubmitHold {
         Points::STATE
     }
 
-    fn event(
-        &mut self,
-        look: &Look<'_>,
-        job: &Job,
-        _: &JobEvent,
-        _: State,
-        to: State,
-        wants: &mut Wants,
-    ) {
-        if to == State::Depend && job.life.urgency != Urgency::HOLD {
+    fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+        if step.is_into(State::Depend) && job.life.urgency != Urgency::HOLD {
             let hold = JobEvent::Urgency {
                 userid: look.owner,
                 urgency: Urgency::HOLD,

@@ -86,6 +86,11 @@ impl Queues {
         self.conf = conf;
     }
 
+    /// What the configuration says of them and of the whole instance.
+    pub fn conf(&self) -> &config::Queues {
+        &self.conf
+    }
+
     /// The number of a name, a new one if it was never used.
     pub fn intern(&mut self, name: Option<&str>) -> QueueId {
         let Some(name) = name else {

@@ -13,7 +13,7 @@ use proto::data::job::State;
 use proto::job_manager::JobEvent;
 use serde_json::{Map, Value, json};
 
-use super::{Asked, Look, Points, Policy, Wants, value_of};
+use super::{Asked, Look, Points, Policy, Step, Wants, value_of};
 use crate::job::Job;
 use crate::jobs::Slot;
 use outcome::Outcome;
@@ -98,20 +98,12 @@ impl Policy for DependencyAfter {
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        look: &Look<'_>,
-        job: &Job,
-        event: &JobEvent,
-        from: State,
-        to: State,
-        wants: &mut Wants,
-    ) {
-        if matches!(event, JobEvent::Start) {
+    fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+        if matches!(step.event, JobEvent::Start) {
             for dependent in self.take(job.id, |way| way == Way::Start) {
                 release(look, job.id, dependent, wants);
             }
-        } else if from == State::Depend && to == State::Cleanup {
+        } else if step.gives_up_waiting() {
             self.forget(job);
         }
     }

@@ -30,7 +30,7 @@ use serde_json::{Map, Value, json};
 use self::config::Config;
 use self::proc::{Failure, Proc};
 use super::outstanding::had_prolog;
-use super::{Asked, Look, Points, Policy, Wants};
+use super::{Asked, Look, Points, Policy, Step, Wants};
 use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
 use crate::state::ExecAsk;
@@ -131,17 +131,9 @@ impl Policy for Perilog {
         }
     }
 
-    fn event(
-        &mut self,
-        look: &Look<'_>,
-        job: &Job,
-        event: &JobEvent,
-        _from: State,
-        to: State,
-        wants: &mut Wants,
-    ) {
-        match event {
-            JobEvent::Alloc { .. } if to == State::Run => {
+    fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
+        match step.event {
+            JobEvent::Alloc { .. } if step.to == State::Run => {
                 self.start(look, job, Kind::Prolog, wants);
             }
             // Its own exception, which comes when the prolog has ended and the epilog is next.
@@ -149,7 +141,7 @@ impl Policy for Perilog {
             JobEvent::Exception(exception) if exception.severity.is_fatal() => {
                 self.cancel(look, job, wants);
                 // It was not asked to run, so that no end of it will be told.
-                if to == State::Cleanup && job.exec == ExecAsk::Never && had_prolog(job) {
+                if step.to == State::Cleanup && job.exec == ExecAsk::Never && had_prolog(job) {
                     self.start_epilog(look, job, wants);
                 }
             }
