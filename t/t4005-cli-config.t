@@ -59,6 +59,46 @@ test_expect_success 'load says where a mistake is' '
 	grep "^flux-config: TOML parse error: line 2: " err
 '
 
+test_expect_success 'a key that is not known or has another form is named, and nothing changes' '
+	flux config get >before &&
+	while read -r key value
+	do
+		test_expect_code 1 flux config load <<-EOF 2>err &&
+		$key = $value
+		EOF
+		cat err &&
+		test_grep "${key##*.}\|left unpacked" err &&
+		flux config get >after &&
+		test_cmp before after || return 1
+	done <<-\EOF
+	queues 7
+	queues.batch 7
+	queues.batch.foo 1
+	queues.batch.requires "x"
+	queues.batch.parent 1
+	policy.foo 1
+	policy.limits 1
+	policy.limits.duration 1
+	policy.limits.job-size.max.nnodes "many"
+	policy.jobspec.defaults.system.duration -1
+	ingest.batch-count "x"
+	ingest.foo 1
+	ingest.validator.plugins "jobspec"
+	ingest.validator.disable 1
+	job-manager.foo 1
+	job-manager.plugins 7
+	job-manager.inactive-num-limit -1
+	job-manager.limit-active.max-running "x"
+	job-manager.priority-factor.users.100 -1
+	job-manager.priority-factor.foo 1
+	job-manager.prolog.foo 1
+	sched-simple.queue-depth 0
+	sched-simple.foo 1
+	sched-fifo.log-level "loud"
+	sched-backfill.queue-depth "all"
+	EOF
+'
+
 test_expect_success 'reload without files changes nothing' '
 	flux config reload &&
 	flux config get t.x >actual &&

@@ -22,7 +22,7 @@ use crate::{BadPayload, Coded as _, Empty, Never, Object, RawJson, Refusal};
 
 pub use errors::*;
 pub use event::{JobEvent, JobEventError};
-pub use jobtap::{Jobtap, JobtapQuery, Plugins};
+pub use jobtap::{Jobtap, JobtapQuery, Plugins, Reprioritize, UpdateFactors, UpdateFactorsError};
 pub use journal::{EVENTS_JOURNAL_CANCEL, EventsJournal, JournalRecord, SENTINEL};
 pub use queue::*;
 pub use service::*;
@@ -221,7 +221,7 @@ pub struct Memo {
     /// Which.
     pub id: JobId,
     /// Any keys; null removes one.
-    pub memo: Object,
+    pub memo: Value,
     /// Not to be kept in the job's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volatile: Option<bool>,
@@ -350,9 +350,9 @@ crate::methods! {
         : "Adds an event to a job's log.";
     Wait = "job-manager.wait" (OWNER) => Waited, WaitError, recognised, Later
         : "Waits for the end of a waitable job and takes its result.";
-    Drain = "job-manager.drain" (OWNER) => Empty, Refusal, idempotent, Later
+    Drain = "job-manager.drain" (OWNER) => Empty, UnloadingError, idempotent, Later
         : "Answered when no active job is left.";
-    Idle = "job-manager.idle" (OWNER) => Pending, Refusal, idempotent, Later
+    Idle = "job-manager.idle" (OWNER) => Pending, UnloadingError, idempotent, Later
         : "Answered when no job runs and none is with the scheduler.";
     QueueList = "job-manager.queue-list" (USER) => Queues, Never, idempotent
         : "The names of the queues; none for the anonymous one.";
@@ -396,6 +396,10 @@ crate::methods! {
                 JobtapQueryError::NoName.refusal()
             }
         };
+    Reprioritize = "job-manager.reprioritize" (OWNER) => Empty, Never, idempotent
+        : "Asks the policies for the priority of all jobs that wait again.";
+    UpdateFactors = "job-manager.priority-factor.update" (OWNER) => Empty, UpdateFactorsError, idempotent
+        : "Changes factors of users and banks, with the policy priority-factor.";
     HistoryGet = "job-manager.history.get" (USER) => History, HistoryError, idempotent
         : "The caller's jobs, newest first.";
     StatsGet = "job-manager.stats-get" (USER) => Stats, HiddenError, idempotent

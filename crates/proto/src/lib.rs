@@ -28,6 +28,7 @@ pub mod job_info;
 pub mod job_ingest;
 pub mod job_list;
 pub mod job_manager;
+pub mod job_policy;
 pub mod job_shell;
 pub mod kvs;
 pub mod kvs_watch;

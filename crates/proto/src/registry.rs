@@ -30,6 +30,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("job-ingest", crate::job_ingest::METHODS),
     ("job-list", crate::job_list::METHODS),
     ("job-manager", crate::job_manager::METHODS),
+    ("job-policy", crate::job_policy::METHODS),
     ("kvs", crate::kvs::METHODS),
     ("kvs-watch", crate::kvs_watch::METHODS),
     ("log", crate::log::METHODS),

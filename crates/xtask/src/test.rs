@@ -95,6 +95,9 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     let built = run(&mut cargo([
         "build",
         "--quiet",
+        // Modules that scripts load.
+        "--bins",
+        "--examples",
         &format!("--profile={}", args.profile),
     ]))?;
     if !built {

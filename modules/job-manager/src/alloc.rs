@@ -61,6 +61,8 @@ pub struct Alloc {
     sent: BTreeMap<JobId, Sent>,
     /// How many of them are not taken back.
     n_waiting: usize,
+    /// New priorities that the scheduler is not told of yet.
+    changed: BTreeMap<JobId, Priority>,
 }
 
 impl Alloc {
@@ -214,7 +216,16 @@ impl JobManager {
             waiting.remove(&sent.place);
             sent.place = (Reverse(priority), id);
             waiting.insert(sent.place);
-            let jobs = vec![(id, priority)];
+            self.alloc.changed.insert(id, priority);
+        }
+    }
+
+    /// Tells the scheduler of all new priorities in one message.
+    fn tell_changed(&mut self, cx: &mut Cx<Self>) {
+        let changed = std::mem::take(&mut self.alloc.changed).into_iter();
+        let is_sent = |id: JobId| self.jobs.active(id).map(|job| job.alloc) == Some(AllocAsk::Sent);
+        let jobs: Vec<(JobId, Priority)> = changed.filter(|(id, _)| is_sent(*id)).collect();
+        if !jobs.is_empty() {
             send_now(cx, &sched::Prioritize { jobs });
         }
     }
@@ -244,6 +255,7 @@ impl JobManager {
     /// Sends what the scheduler takes, best first. When it takes no more and a better one
     /// has come, the worst that it has is taken back.
     pub(crate) fn pump(&mut self, cx: &mut Cx<Self>) {
+        self.tell_changed(cx);
         let limit = match &self.alloc.scheduler {
             Some(Scheduler {
                 mode: Mode::Unlimited,
@@ -352,6 +364,9 @@ impl JobManager {
         let (Some(r), false) = (reply.r, has_r) else {
             return self.scheduler_erred(cx, &format!("job={id} has R already, or got none"));
         };
+        if let Err(error) = Rset::decode(r.as_str()) {
+            return self.scheduler_erred(cx, &format!("job={id}: {error}"));
+        }
         let is_stale = self.alloc.sent.get(&id).is_some_and(|sent| sent.is_stale);
         let is_wanted = self.waits_for_alloc(id) && !is_stale;
         self.settle_request(id);

@@ -12,11 +12,12 @@ use crate::alloc::Alloc;
 use crate::batch::Batch;
 use crate::bulk::Bulk;
 use crate::exec::Exec;
+use crate::handlers::Updates;
 use crate::housekeeping::Housekeeping;
 use crate::joblog::JobLog;
 use crate::jobs::{Jobs, Slot};
 use crate::journal::Journal;
-use crate::policy::Policies;
+use crate::policy::{Policies, Verdicts};
 use crate::purge::Limits;
 use crate::queue::Queues;
 use crate::replay::Replay;
@@ -50,7 +51,10 @@ pub struct JobManager {
     pub(crate) waits: Waits,
     pub(crate) queues: Queues,
     pub(crate) stops_queues_on_restart: bool,
+    /// Updates that others are asked about.
+    pub(crate) updates: Updates,
     pub(crate) policies: Policies,
+    pub(crate) verdicts: Verdicts,
     pub(crate) purge_limits: Limits,
     /// While jobs are read at the start.
     pub(crate) replay: Option<Box<Replay>>,
@@ -123,6 +127,7 @@ impl JobManager {
     pub(crate) fn begin_end(&mut self, cx: &mut Cx<Self>) {
         self.journal.end(cx);
         self.waits.end(cx);
+        self.updates.end(cx);
         if self.replay.take().is_some() {
             return cx.exit(Ok(()));
         }

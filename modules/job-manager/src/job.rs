@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use proto::RawJson;
 use proto::data::job::State;
 use proto::data::{Entry, JobId, Stamps, dotted};
 use proto::job_manager::JobEvent;
+use proto::{RawJson, job_policy};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -74,6 +74,17 @@ impl Job {
             hold: 0,
             since: 0,
             is_unranked: false,
+        }
+    }
+
+    /// As policies are asked about it that answer later, with this jobspec.
+    pub fn asked_about(&self, jobspec: RawJson) -> job_policy::Job {
+        job_policy::Job {
+            id: self.id,
+            userid: self.life.userid,
+            urgency: self.life.urgency.get().into(),
+            t_submit: self.life.t_submit,
+            jobspec,
         }
     }
 

@@ -41,8 +41,8 @@ use proto::heartbeat::Pulse;
 use proto::job_manager::{
     AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, HousekeepingKill,
     Idle, Jobtap, JobtapQuery, Kill, KillAll, List, Memo, PostEvent, Purge, PurgeId, QueueEnable,
-    QueueList, QueueStart, QueueStatus, Raise, RaiseAll, ResourceStatus, SchedHello, SchedReady,
-    SetBatchTimeout, SetUrgency, StatsGet, Submit, Update, Wait,
+    QueueList, QueueStart, QueueStatus, Raise, RaiseAll, Reprioritize, ResourceStatus, SchedHello,
+    SchedReady, SetBatchTimeout, SetUrgency, StatsGet, Submit, Update, UpdateFactors, Wait,
 };
 use proto::{Method, Object, Refusal};
 use wire::Message;
@@ -56,6 +56,7 @@ impl Host for JobManager {
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.run(cx);
+        self.end_turn(cx);
         self.pump(cx);
         self.look_at_waits();
         self.look_at_housekeeping(cx);
@@ -76,6 +77,7 @@ impl Host for JobManager {
     fn closed(&mut self, _cx: &mut Cx<Self>, stream: StreamId) {
         self.journal.closed(stream);
         self.waits.closed(stream);
+        self.updates.closed(stream);
     }
 
     fn disconnected(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
@@ -149,6 +151,8 @@ impl Module for JobManager {
             .on::<HousekeepingKill>(handlers::housekeeping_kill)
             .on::<Jobtap>(handlers::jobtap)
             .on::<JobtapQuery>(handlers::jobtap_query)
+            .on::<Reprioritize>(handlers::reprioritize)
+            .on::<UpdateFactors>(handlers::update_factors)
             .on::<HistoryGet>(handlers::history_get)
             .on::<SetBatchTimeout>(|_, _, _, _| Ok(proto::Empty))
             .on::<StatsGet>(handlers::stats_get)

@@ -56,6 +56,25 @@ pub const SINGLETON_KEY_BYTES_MAX: usize = 1023;
 /// Bytes of the sentence with which a job is rejected. What is beyond is cut off.
 pub const REJECTION_BYTES_MAX: usize = 159;
 
+/// Jobs that may wait for the answer of one policy of a site's own. More are dealt with as if it
+/// did not answer.
+pub const REMOTE_JOBS_MAX: usize = 16_384;
+
+/// Bytes of the jobspecs of those that it was not asked about yet, unless they came together.
+pub const REMOTE_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Jobs of one request to such a policy. What does not fit waits for the next.
+pub const REMOTE_BATCH_JOBS_MAX: usize = 1024;
+
+/// Bytes of the jobspecs of one such request, about. What does not fit waits for the next.
+pub const REMOTE_BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Seconds until a policy of a site's own that did not tell priorities is asked again.
+pub const REMOTE_RANK_RETRY_S: f64 = 5.0;
+
+/// Users, and banks, that may have a factor of their own for `priority-factor`. More are refused.
+pub const FACTORS_MAX: usize = 1 << 20;
+
 /// Frames of one level of the job log before they are folded into one.
 pub const LOG_FOLD_FRAMES: usize = 16;
 

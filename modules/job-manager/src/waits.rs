@@ -7,7 +7,9 @@ use node::{Cx, Peer, Reply, StreamId};
 use proto::Empty;
 use proto::data::JobId;
 use proto::data::job::SubmitFlags;
-use proto::job_manager::{Drain, Idle, ListedJob, Pending, Wait, WaitError, Waited};
+use proto::job_manager::{
+    Drain, Idle, ListedJob, Pending, UnloadingError, Wait, WaitError, Waited,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::JobManager;
@@ -151,6 +153,12 @@ impl Waits {
         let one = std::mem::take(&mut self.one).into_values();
         for waiter in one.chain(std::mem::take(&mut self.any).into_values()) {
             waiter.reply.send(cx, Err(WaitError::Unloading));
+        }
+        for reply in std::mem::take(&mut self.drains).into_values() {
+            reply.send(cx, Err(UnloadingError::Unloading));
+        }
+        for reply in std::mem::take(&mut self.idles).into_values() {
+            reply.send(cx, Err(UnloadingError::Unloading));
         }
     }
 

@@ -1,6 +1,6 @@
 //! `flux jobtap`: what the job manager has besides its core.
 
-use proto::job_manager::{Jobtap as Request, JobtapQuery};
+use proto::job_manager::{self, Jobtap as Request, JobtapQuery};
 use proto::{Errno, Refusal};
 use serde_json::{Map, Value};
 
@@ -14,7 +14,8 @@ use crate::submission::values::assignment;
 #[command(after_help = "Examples:
   flux jobtap list -a
   flux jobtap load submit-hold
-  flux jobtap query .dependency-after")]
+  flux jobtap query .dependency-after
+  flux jobtap reprioritize")]
 pub struct Jobtap {
     #[command(subcommand)]
     verb: Verb,
@@ -26,6 +27,7 @@ enum Verb {
     Load(Load),
     Remove(Remove),
     Query(Query),
+    Reprioritize(Reprioritize),
 }
 
 /// List the plugins that are loaded, in the order in which they are asked
@@ -63,6 +65,10 @@ struct Query {
     plugin: String,
 }
 
+/// Ask the plugins for the priority of all jobs that wait again
+#[derive(clap::Args)]
+struct Reprioritize {}
+
 impl Run for Jobtap {
     const NAME: &'static str = "jobtap";
     const GROUP: Group = Group::Services;
@@ -74,6 +80,10 @@ impl Run for Jobtap {
             Verb::Load(load) => load.run(flux),
             Verb::Remove(remove) => remove.run(flux),
             Verb::Query(query) => query.run(flux),
+            Verb::Reprioritize(Reprioritize {}) => {
+                flux.connect()?.rpc(&job_manager::Reprioritize)?;
+                Ok(())
+            }
         }
     }
 }

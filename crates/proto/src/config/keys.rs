@@ -87,7 +87,10 @@ impl Key {
     pub fn each<'a>(&self, conf: &'a Object) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let (table, rest) = self.path.split_once(".*").unwrap_or((self.path, ""));
         let rest = rest.trim_start_matches('.');
-        let table = conf.0.get(table).and_then(Value::as_object);
+        let mut words = table.split('.');
+        let first = words.next().and_then(|word| conf.0.get(word));
+        let table = words.try_fold(first, |table, word| Some(table?.get(word)));
+        let table = table.flatten().and_then(Value::as_object);
         table
             .into_iter()
             .flatten()
@@ -196,6 +199,7 @@ pub const LEVELS: [&str; 8] = [
 ];
 
 const COUNT: Form = F::Integer(0, i64::MAX);
+const FACTOR: Form = F::Integer(0, 1_000_000);
 const INT: Form = F::Integer(i64::MIN, i64::MAX);
 const SIZE: Form = F::Integer(-1, i64::MAX);
 
@@ -319,6 +323,10 @@ keys! {
         "With plugin limit-active: jobs of a user that run or wait for resources; more wait.";
     JOB_MANAGER_PLUGINS = "job-manager.plugins", F::Tables, "",
         "Plugins of the job manager: tables with load, remove and conf, done in order at the start.";
+    JOB_MANAGER_FACTORS_USERS = "job-manager.priority-factor.users.*", FACTOR, "",
+        "With plugin priority-factor: priority of a user's jobs, by user id, or default for the others.";
+    JOB_MANAGER_FACTORS_BANKS = "job-manager.priority-factor.banks.*", FACTOR, "",
+        "With plugin priority-factor: priority of a bank's jobs, by name, or default for the others.";
     JOB_MANAGER_PROLOG = "job-manager.prolog", F::Table, "",
         "A command runs before a job starts, where the policy perilog is loaded.";
     JOB_MANAGER_PROLOG_COMMAND = "job-manager.prolog.command", F::Texts, "",

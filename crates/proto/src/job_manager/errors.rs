@@ -97,6 +97,8 @@ crate::refusals! {
 crate::refusals! {
     /// Why no note was added.
     pub enum MemoError {
+        /// It is not an object.
+        Malformed => EINVAL "",
         /// No job has this id.
         UnknownJob => ENOENT "unknown job id",
         /// It is over.
@@ -156,6 +158,14 @@ crate::refusals! {
         Malformed => EINVAL "",
         /// The job has too many events, or too long ones.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
+    }
+}
+
+crate::refusals! {
+    /// Why nobody waits any longer for jobs to end.
+    pub enum UnloadingError {
+        /// The module is going down.
+        Unloading => ENOSYS "job-manager is unloading",
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is asked of the plugins of the job manager (protocol/25 section 6.1).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -37,4 +39,32 @@ pub struct JobtapQuery {
     pub name: String,
 }
 
-crate::json_payloads!(Jobtap, Plugins, JobtapQuery);
+/// Asks the policies for the priority of all jobs that wait again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reprioritize;
+
+/// Changes factors of the policy `priority-factor`, until its next start or change of the
+/// configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateFactors {
+    /// By user id, or `default`; null removes one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub users: BTreeMap<String, Option<i64>>,
+    /// By bank, or `default`; null removes one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub banks: BTreeMap<String, Option<i64>>,
+}
+
+crate::refusals! {
+    /// Why no factor was changed.
+    pub enum UpdateFactorsError {
+        /// Nobody would use them.
+        NotLoaded => ENOENT "priority-factor: plugin not found",
+        /// One of them.
+        Malformed(String) => EINVAL "{0}",
+    }
+}
+
+crate::json_payloads!(Jobtap, Plugins, JobtapQuery, UpdateFactors);
+crate::no_payloads!(Reprioritize);

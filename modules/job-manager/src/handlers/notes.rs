@@ -41,7 +41,8 @@ fn set_urgency(
     if !peer.may_act_for(job.life.userid) {
         return Err(UrgencyError::NotYours);
     }
-    if !peer.is_owner() && urgency.is_for_owner() {
+    // What the owner has granted may be lowered.
+    if !peer.is_owner() && urgency > Urgency::DEFAULT.max(job.life.urgency) {
         return Err(UrgencyError::TooHigh);
     }
     if matches!(job.life.state, State::Run | State::Cleanup) {
@@ -89,7 +90,10 @@ fn add_memo(
     if !peer.may_act_for(job.life.userid) {
         return Err(MemoError::NotYours);
     }
-    let event = JobEvent::Memo(request.memo.0);
+    let serde_json::Value::Object(memo) = request.memo else {
+        return Err(MemoError::Malformed);
+    };
+    let event = JobEvent::Memo(memo);
     if !job.has_room_for(&event) {
         return Err(MemoError::LogFull(JOB_LOG_BYTES_MAX));
     }

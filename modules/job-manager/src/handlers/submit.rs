@@ -12,12 +12,13 @@ use node::{Cx, Peer, Reply};
 use proto::data::job::{SubmitFlags, Urgency};
 use proto::data::{JobId, Jobspec};
 use proto::job_manager::{JobEvent, Submit, SubmitJob, Submitted};
+use proto::job_policy;
 
 use crate::JobManager;
 use crate::job::{ADMITTING, Job};
 use crate::joblog::Record;
 use crate::limits::REJECTION_BYTES_MAX;
-use crate::policy::{Asked, Look, Policies};
+use crate::policy::{Asked, Look, Points, Policies, Refused, or_general};
 use crate::state::Life;
 
 pub(crate) fn submit(
@@ -27,13 +28,50 @@ pub(crate) fn submit(
     request: Submit,
     reply: Reply<Submit>,
 ) {
+    if !core.policies.hear(Points::CONSIDER) {
+        return take(core, cx, request, Refused::new(), reply);
+    }
+    let jobs = request.jobs.iter();
+    let new = jobs.filter(|job| core.jobs.get(job.id).is_none());
+    let new: Vec<Rc<job_policy::Job>> = new.map(|job| Rc::new(asked_about(job))).collect();
+    if new.is_empty() {
+        return take(core, cx, request, Refused::new(), reply);
+    }
+    core.consider(cx, &new, move |core, cx, refused| {
+        take(core, cx, request, refused, reply);
+    });
+}
+
+/// A job as policies are asked about it that answer later.
+fn asked_about(job: &SubmitJob) -> job_policy::Job {
+    job_policy::Job {
+        id: job.id,
+        userid: job.userid,
+        urgency: job.urgency,
+        t_submit: job.t_submit,
+        jobspec: job.jobspec.clone(),
+    }
+}
+
+/// Takes the jobs of a request that were not refused.
+fn take(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    request: Submit,
+    mut refused: Refused,
+    reply: Reply<Submit>,
+) {
     let mut answer = Submitted::default();
     for job in request.jobs {
         let id = job.id;
         if core.jobs.get(id).is_some() {
             continue;
         }
-        if let Err(refusal) = admit(core, cx, job) {
+        let admitted = match refused.remove(&id) {
+            Some(text) => Err(or_general(text)),
+            None => admit(core, cx, job),
+        };
+        if let Err(refusal) = admitted {
             answer.errors.push((id, cut(refusal)));
         }
     }

@@ -6,7 +6,9 @@ use proto::{Errno, Object, Refusal};
 use serde_json::{Map, Value};
 
 use super::registry::{Make, Policies};
-use super::{Policy, alloc_bypass, alloc_check, limit_active, perilog, submit_hold};
+use super::{
+    Policy, alloc_bypass, alloc_check, limit_active, perilog, priority_factor, remote, submit_hold,
+};
 use crate::limits::POLICIES_MAX;
 
 /// Those that are there when a site wants them, by name.
@@ -17,6 +19,10 @@ const LOADABLE: &[(&str, Make)] = &[
         Box::<limit_active::LimitActive>::default()
     }),
     ("perilog", || Box::new(perilog::Perilog::default())),
+    ("priority-factor", || {
+        Box::<priority_factor::PriorityFactor>::default()
+    }),
+    ("remote", || Box::<remote::Remote>::default()),
     ("submit-hold", || Box::new(submit_hold::SubmitHold)),
 ];
 
@@ -48,12 +54,7 @@ impl Policies {
         };
         let unknown = || Refusal::new(Errno::ENOENT, format!("{name}: No such plugin found"));
         let mut policy = make(name).ok_or_else(unknown)?;
-        if self.has(policy.name()) {
-            return Err(Refusal::new(
-                Errno::EEXIST,
-                format!("{name} already loaded"),
-            ));
-        }
+        self.check_absent(policy.name(), name)?;
         if self.names().count() >= POLICIES_MAX {
             return Err(refused(&format!("more than {POLICIES_MAX} plugins")));
         }
@@ -62,8 +63,20 @@ impl Policies {
             false => refused(&text),
         };
         policy.set_conf(own).map_err(rejected)?;
+        // It may have its name from what was said.
+        self.check_absent(policy.name(), policy.name())?;
         policy.configure(conf).map_err(rejected)?;
         Ok(self.add(policy))
+    }
+
+    fn check_absent(&self, name: &str, said: &str) -> Result<(), Refusal> {
+        match self.has(name) {
+            true => Err(Refusal::new(
+                Errno::EEXIST,
+                format!("{said} already loaded"),
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Removes those whose name is `pattern` or fits it. Names that begin with a dot fit no

@@ -26,23 +26,28 @@ mod load;
 mod outstanding;
 mod perilog;
 mod priority;
+mod priority_factor;
 pub mod registry;
+mod remote;
 mod restart;
 mod singleton;
 mod submit_hold;
 pub mod update_duration;
 mod update_queue;
 mod validate_duration;
+mod verdicts;
 mod wants;
 
 use std::ops::BitOr;
+use std::rc::Rc;
 
+use bytes::Bytes;
 use node::Now;
 use proto::data::job::{Priority, State};
 use proto::data::shape::{mismatch, not_found};
 use proto::data::{JobId, Jobspec};
-use proto::job_manager::JobEvent;
-use proto::{Object, Refusal};
+use proto::job_manager::{JobEvent, UpdateFactors};
+use proto::{Object, Refusal, job_policy};
 use serde_json::{Map, Value};
 
 use crate::bulk::{Outcome, Stream};
@@ -52,6 +57,8 @@ use crate::queue::Queues;
 
 pub(crate) use outstanding::outstanding;
 pub use registry::Policies;
+pub(crate) use registry::or_general;
+pub use verdicts::{Refused, Verdicts};
 pub use wants::{Want, Wants};
 
 /// Points at which a policy is asked, as a set.
@@ -81,6 +88,10 @@ impl Points {
     pub const GONE: Points = Points(1 << 8);
     /// [`Policy::purged`].
     pub const PURGED: Points = Points(1 << 9);
+    /// [`Policy::consider`].
+    pub const CONSIDER: Points = Points(1 << 10);
+    /// [`Policy::turn_ended`].
+    pub const TURN: Points = Points(1 << 11);
 
     /// Whether any of `other` is in the set.
     pub const fn meets(self, other: Points) -> bool {
@@ -236,6 +247,11 @@ pub trait Policy {
         Ok(())
     }
 
+    /// Whether jobs may be submitted, or one have the jobspec that an update gives it, by a
+    /// policy that cannot say so at once: [`Wants::verdict`] gives the answer to the question
+    /// of this number, and every question needs one.
+    fn consider(&mut self, _: &Look<'_>, _ticket: u64, _: &[Rc<job_policy::Job>], _: &mut Wants) {}
+
     /// A job has a dependency of one of [`Policy::schemes`]: at submit, and again after a
     /// restart. What must be waited for is added with [`Wants::add_dependency`].
     fn depend(
@@ -260,6 +276,14 @@ pub trait Policy {
         Rank::Pass
     }
 
+    /// The priority of all jobs is asked for again: what was found out may be so no more.
+    fn rank_all(&mut self) {}
+
+    /// Takes other factors over, if it goes by any.
+    fn update_factors(&mut self, _: &UpdateFactors) -> Option<Result<(), String>> {
+        None
+    }
+
     /// Whether a value of the jobspec may be changed; `None` for a key that it knows
     /// nothing of.
     fn update(
@@ -281,8 +305,18 @@ pub trait Policy {
     /// The time has come that it wanted to be woken at.
     fn woken(&mut self, _: &Look<'_>, _: &mut Wants) {}
 
+    /// Everything that has come at the same time was taken in.
+    fn turn_ended(&mut self, _: &Look<'_>, _: &mut Wants) {}
+
     /// The answer to a request of its own, under its own number for it.
-    fn answered(&mut self, _: &Look<'_>, _token: u64, _: Result<Object, Refusal>, _: &mut Wants) {}
+    fn answered(
+        &mut self,
+        _: &Look<'_>,
+        _token: u64,
+        _: Result<Option<Bytes>, Refusal>,
+        _: &mut Wants,
+    ) {
+    }
 
     /// What its prologs and epilogs are called. Those of others that were not ended when the
     /// job manager ended are lost.

@@ -1,11 +1,15 @@
 //! Which policies there are, in the order in which they were loaded, and asking them. For
 //! each point there is a list of those that hear it, so that the others cost nothing.
 
-use node::TimerId;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use node::{CallId, TimerId};
 use proto::data::JobId;
 use proto::data::job::State;
-use proto::job_manager::JobEvent;
-use proto::{Object, Refusal};
+use proto::job_manager::{JobEvent, UpdateFactors};
+use proto::{Object, Refusal, job_policy};
 use serde_json::{Map, Value};
 
 use super::wants::{Want, Wants};
@@ -66,6 +70,8 @@ pub struct Policies {
     heard: Points,
     numbered: u64,
     wants: Wants,
+    /// Requests that are not answered, by the policy and its own number for it.
+    asks: BTreeMap<(u64, u64), CallId>,
 }
 
 impl Default for Policies {
@@ -75,6 +81,7 @@ impl Default for Policies {
             heard: Points::NONE,
             numbered: 0,
             wants: Wants::default(),
+            asks: BTreeMap::new(),
         };
         for make in builtin() {
             policies.add(make());
@@ -225,6 +232,16 @@ impl Policies {
         loaded?.timer.replace(timer)
     }
 
+    /// Takes note of a request.
+    pub(super) fn note_ask(&mut self, number: u64, token: u64, call: CallId) {
+        self.asks.insert((number, token), call);
+    }
+
+    /// A request that is answered, or given up.
+    pub(super) fn take_ask(&mut self, number: u64, token: u64) -> Option<CallId> {
+        self.asks.remove(&(number, token))
+    }
+
     /// [`Policy::configure`] of all, until one refuses.
     pub fn configure(&mut self, conf: &Object) -> Result<(), String> {
         for loaded in &mut self.loaded {
@@ -259,6 +276,38 @@ impl Policies {
             policy.validate(look, asked, wants)
         });
         refused.map_err(or_general)
+    }
+
+    /// [`Policy::consider`] of all; the numbers of those that were asked.
+    pub(super) fn consider(
+        &mut self,
+        look: &Look<'_>,
+        ticket: u64,
+        jobs: &[Rc<job_policy::Job>],
+    ) -> BTreeSet<u64> {
+        let mut asked = BTreeSet::new();
+        self.each(Points::CONSIDER, |policy, wants| {
+            asked.insert(wants.by);
+            policy.consider(look, ticket, jobs, wants);
+        });
+        asked
+    }
+
+    /// [`Policy::turn_ended`] of all.
+    pub fn turn_ended(&mut self, look: &Look<'_>) {
+        self.each(Points::TURN, |policy, wants| policy.turn_ended(look, wants));
+    }
+
+    /// [`Policy::rank_all`] of all.
+    pub fn rank_all(&mut self) {
+        self.each(Points::PRIORITY, |policy, _| policy.rank_all());
+        self.wants.push(Want::RankAll);
+    }
+
+    /// [`Policy::update_factors`] of the first that goes by factors.
+    pub fn update_factors(&mut self, update: &UpdateFactors) -> Option<Result<(), String>> {
+        let mut all = self.loaded.iter_mut();
+        all.find_map(|loaded| loaded.policy.update_factors(update))
     }
 
     /// [`Policy::depend`] of those that look after the scheme of the Nth dependency.
@@ -393,7 +442,7 @@ impl Policies {
         look: &Look<'_>,
         number: u64,
         token: u64,
-        answer: Result<Object, Refusal>,
+        answer: Result<Option<Bytes>, Refusal>,
     ) {
         self.one(number, |policy, wants| {
             policy.answered(look, token, answer, wants);
@@ -401,7 +450,8 @@ impl Policies {
     }
 }
 
-fn or_general(text: String) -> String {
+/// The sentence of a refusal, a general one for an empty one.
+pub(crate) fn or_general(text: String) -> String {
     match text.is_empty() {
         true => "rejected by job-manager plugin".to_owned(),
         false => text,

@@ -3,6 +3,7 @@
 
 use proto::data::Rset;
 use proto::data::job::State;
+use proto::data::limits::JOBSPEC_DURATION_S_MAX;
 use serde_json::{Map, Value};
 
 use super::{Accepted, Look, Points, Policy, Update};
@@ -54,6 +55,9 @@ impl UpdateDuration {
         if duration < 0.0 {
             return Err("duration must not be negative".to_owned());
         }
+        if duration > JOBSPEC_DURATION_S_MAX {
+            return Err(format!("duration must be <= {JOBSPEC_DURATION_S_MAX}"));
+        }
         let is_free = update.is_owner && !self.owner_is_held;
         if is_running(job) {
             if !is_free {
@@ -103,31 +107,32 @@ mod tests {
     use super::*;
     use crate::state::Life;
 
+    fn try_it(state: State, r: Option<&str>, is_owner: bool, value: &Value) -> String {
+        let submit = JobEvent::Submit {
+            userid: 1,
+            urgency: Urgency::DEFAULT,
+            flags: SubmitFlags::NONE,
+            version: Some(1),
+        };
+        let life = Life::begin(&submit, 1.0).unwrap();
+        let json = |text| Rc::new(RawJson::new(text).unwrap());
+        let mut job = Job::new(JobId(1), life, String::new(), json("{}"), r.map(json));
+        job.life.state = state;
+        let update = Update {
+            key: DURATION,
+            value,
+            userid: 1,
+            is_owner,
+        };
+        match UpdateDuration::default().check(1000.0, &job, &update) {
+            Ok(accepted) if accepted.validated => "validated".to_owned(),
+            Ok(_) => "to be validated".to_owned(),
+            Err(text) => text,
+        }
+    }
+
     #[test]
     fn durations_are_numbers_and_end_in_the_future() {
-        let try_it = |state: State, r: Option<&str>, is_owner: bool, value: Value| {
-            let submit = JobEvent::Submit {
-                userid: 1,
-                urgency: Urgency::DEFAULT,
-                flags: SubmitFlags::NONE,
-                version: Some(1),
-            };
-            let life = Life::begin(&submit, 1.0).unwrap();
-            let json = |text| Rc::new(RawJson::new(text).unwrap());
-            let mut job = Job::new(JobId(1), life, String::new(), json("{}"), r.map(json));
-            job.life.state = state;
-            let update = Update {
-                key: DURATION,
-                value: &value,
-                userid: 1,
-                is_owner,
-            };
-            match UpdateDuration::default().check(1000.0, &job, &update) {
-                Ok(accepted) if accepted.validated => "validated".to_owned(),
-                Ok(_) => "to be validated".to_owned(),
-                Err(text) => text,
-            }
-        };
         let r = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],
             "nodelist":["h"],"starttime":900.0,"expiration":0.0}}"#;
         for (state, r, is_owner, value, expect) in [
@@ -140,6 +145,13 @@ mod tests {
                 true,
                 json!(-1),
                 "duration must not be negative",
+            ),
+            (
+                State::Sched,
+                None,
+                true,
+                json!(1e13),
+                "duration must be <= 1000000000000",
             ),
             (
                 State::Sched,
@@ -172,7 +184,7 @@ mod tests {
                 "unable to get job starttime",
             ),
         ] {
-            assert_eq!(try_it(state, r, is_owner, value), expect);
+            assert_eq!(try_it(state, r, is_owner, &value), expect);
         }
     }
 }

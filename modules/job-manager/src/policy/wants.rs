@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use bytes::Bytes;
 use node::Cx;
+use proto::RawJson;
 use proto::attr::names;
 use proto::data::job::State;
 use proto::data::{IdSet, JobId};
 use proto::job_manager::JobEvent;
-use proto::{Errno, Object, Payload, RawJson, Refusal};
 use serde_json::{Map, Value};
 use wire::Message;
 
@@ -54,11 +55,15 @@ pub enum Want {
     Ask {
         /// The whole topic.
         topic: String,
-        /// What to ask.
-        payload: Object,
+        /// What to ask, encoded.
+        payload: Bytes,
         /// Its number for it.
         token: u64,
     },
+    /// Hear no more of what was asked under this number.
+    ForgetAsk(u64),
+    /// Answer the question of this number: the jobs that are refused, and why.
+    Verdict(u64, Vec<(JobId, String)>),
     /// Run a command on some ranks once what was said so far is stored; its lines and ends come
     /// under the policy's own number.
     Run {
@@ -120,13 +125,23 @@ impl Wants {
     }
 
     /// Wants to ask a service.
-    pub fn ask(&mut self, topic: &str, payload: Object, token: u64) {
+    pub fn ask(&mut self, topic: &str, payload: Bytes, token: u64) {
         let topic = topic.to_owned();
         self.push(Want::Ask {
             topic,
             payload,
             token,
         });
+    }
+
+    /// Wants to hear no more of what it asked.
+    pub fn forget_ask(&mut self, token: u64) {
+        self.push(Want::ForgetAsk(token));
+    }
+
+    /// Wants a question answered.
+    pub fn verdict(&mut self, ticket: u64, refused: Vec<(JobId, String)>) {
+        self.push(Want::Verdict(ticket, refused));
     }
 
     /// Wants a command to run.
@@ -234,7 +249,13 @@ impl JobManager {
                 topic,
                 payload,
                 token,
-            } => ask_service(cx, by, &topic, &payload, token),
+            } => self.ask_service(cx, by, &topic, payload, token),
+            Want::ForgetAsk(token) => {
+                if let Some(call) = self.policies.take_ask(by, token) {
+                    cx.forget_call(call);
+                }
+            }
+            Want::Verdict(ticket, refused) => self.take_verdict(cx, ticket, by, refused),
             Want::Run {
                 token,
                 command,
@@ -272,6 +293,20 @@ impl JobManager {
         }
     }
 
+    /// Asks a service, which is waited for while it restarts; no such service is an error at once.
+    fn ask_service(&mut self, cx: &mut Cx<Self>, by: u64, topic: &str, payload: Bytes, token: u64) {
+        let mut message = Message::request(topic, 0);
+        message.set_payload(payload);
+        let call = cx.call_raw(message, move |core: &mut JobManager, cx, answer| {
+            core.policies.take_ask(by, token);
+            let answer = answer.map(|message| message.payload().cloned());
+            core.ask_policies(cx, |policies, look| {
+                policies.answered(look, by, token, answer);
+            });
+        });
+        self.policies.note_ask(by, token, call);
+    }
+
     fn wake_policy(&mut self, cx: &mut Cx<Self>, by: u64, at: f64) {
         let after = Duration::try_from_secs_f64((at - cx.now().wall).max(0.0));
         let timer = cx.timer(after.unwrap_or(FAR), move |core: &mut JobManager, cx| {
@@ -281,21 +316,6 @@ impl JobManager {
             cx.cancel_timer(earlier);
         }
     }
-}
-
-/// Asks a service, which is waited for while it restarts; no such service is an error at once.
-fn ask_service(cx: &mut Cx<JobManager>, by: u64, topic: &str, payload: &Object, token: u64) {
-    let mut message = Message::request(topic, 0);
-    message.set_payload(payload.encode());
-    cx.call_raw(message, move |core, cx, answer| {
-        let answer = answer.and_then(|message| {
-            let answer = Object::decode(message.payload());
-            answer.map_err(|bad| Refusal::new(Errno::EPROTO, bad.to_string()))
-        });
-        core.ask_policies(cx, |policies, look| {
-            policies.answered(look, by, token, answer);
-        });
-    });
 }
 
 /// As far as a timer needs to reach.

@@ -225,6 +225,31 @@ fn a_job_that_cannot_be_waited_for_is_named() {
     check(&"x".repeat(200), "1", 100, &cut);
 }
 
+/// Jobs that come together know only those before them: nobody waits for a later one, so that
+/// there are no circles.
+#[test]
+fn jobs_that_name_each_other_are_refused() {
+    let mut stage = stage();
+    let job = |id: u32, other: u32| {
+        let depends = format!(r#"{{"scheme":"afterany","value":"{other}"}}"#);
+        format!(
+            r#"{{"id":{id},"userid":100,"urgency":16,"t_submit":999.5,"flags":0,"jobspec":{{"attributes":{{"system":{{"dependencies":[{depends}]}}}}}}}}"#
+        )
+    };
+    let jobs = format!("{},{},{}", job(1, 2), job(2, 3), job(3, 1));
+    let said = stage.play(&format!(
+        r#"request job-manager.submit {{"jobs":[{jobs}]}}"#
+    ));
+    let refused = |id: u32| {
+        format!(
+            r#"[{},"dependency: afterany: id {id}: job not found"]"#,
+            (id + 1) % 3 + 1
+        )
+    };
+    let expect = format!("[{},{},{}]", refused(2), refused(3), refused(1));
+    assert!(said.iter().any(|line| line.contains(&expect)), "{said:?}");
+}
+
 #[test]
 fn an_id_may_be_spelled_in_any_way() {
     for value in [

@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod limits;
+mod remote;
 mod stage;
 
 use stage::Stage;
@@ -28,6 +29,7 @@ node::transcripts! {
     named_queues_run_their_own_jobs = "queue-named",
     a_queue_goes_while_jobs_wait_in_it = "queue-goes",
     jobspecs_are_updated = "update",
+    the_owner_holds_the_limits_too_if_the_site_says_so = "update-duration",
     an_update_crosses_an_allocation = "update-race",
     owners_add_events = "post-event",
     jobs_are_forgotten = "purge",
@@ -49,6 +51,11 @@ node::transcripts! {
     the_owner_brings_resources_along = "alloc-bypass",
     users_have_so_many_jobs_at_a_time = "limit-active",
     singletons_run_one_at_a_time = "singleton",
+    a_module_of_the_site_says_which_jobs_are_taken = "remote-validate",
+    a_module_that_does_not_answer_well_is_given_up = "remote-fails",
+    a_module_of_the_site_says_priorities = "remote-priority",
+    a_job_has_the_priority_of_its_user_and_bank = "priority-factor",
+    whoever_waits_is_told_of_the_end = "end",
 }
 
 /// History of more than a slice, with life going on meanwhile: every event is heard once,

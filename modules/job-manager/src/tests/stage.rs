@@ -203,6 +203,7 @@ impl Stage {
             "note" => r#""type":1"#.to_owned(),
             "deny" => r#""type":2"#.to_owned(),
             "canceled" => r#""type":3"#.to_owned(),
+            "says" => std::mem::take(&mut more).to_owned(),
             other => panic!("no such answer: {other}"),
         };
         let more = if more.is_empty() {
@@ -263,13 +264,14 @@ impl Stage {
         self.probe.message(message);
     }
 
-    /// A service answers the oldest request for it: an error has a number and a text.
+    /// A service answers the oldest request for it: with JSON, or an error by name and text.
     fn answer(&mut self, topic: &str, error: &str) {
         let at = self.asked.iter().position(|(asked, _)| asked == topic);
         let (_, tag) = self.asked.remove(at.expect("the service was asked"));
         let (errno, text) = error.split_once(' ').unwrap_or((error, ""));
         let answer = match errno {
             "" => Ok(""),
+            json if json.starts_with('{') => Ok(error),
             name => {
                 let errno = (1..256)
                     .map(Errno)

@@ -1,6 +1,5 @@
 //! `flux job memo`
 
-use proto::Object;
 use proto::data::dotted;
 use proto::job_manager;
 use serde_json::{Map, Value};
@@ -34,7 +33,7 @@ impl Memo {
         let mut handle = flux.connect()?;
         let request = job_manager::Memo {
             id,
-            memo: Object(memo),
+            memo: Value::Object(memo),
             volatile: self.volatile.then_some(true),
         };
         handle.rpc(&request)?;

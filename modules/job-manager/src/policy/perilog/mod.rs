@@ -21,6 +21,7 @@ mod runs;
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use proto::data::job::{State, WaitStatus};
 use proto::data::{JobId, Rset};
 use proto::job_manager::JobEvent;
@@ -204,7 +205,7 @@ impl Policy for Perilog {
         &mut self,
         look: &Look<'_>,
         token: u64,
-        answer: Result<Object, Refusal>,
+        answer: Result<Option<Bytes>, Refusal>,
         wants: &mut Wants,
     ) {
         if let Some(run) = self.runs.get(&token) {

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use proto::data::job::{State, WaitStatus};
 use proto::data::{Hostlist, IdSet, Rset};
-use proto::{Method as _, Object, resource};
-use serde_json::json;
+use proto::{Method as _, Payload as _, resource};
 
 use super::super::outstanding::{had_epilog, outstanding};
 use super::proc::{Failure, Proc};
@@ -148,8 +147,7 @@ impl Perilog {
             reason: Some(what),
             mode: Some("update".to_owned()),
         };
-        let drain = json!(drain).as_object().cloned().unwrap_or_default();
-        wants.ask(resource::Drain::TOPIC, Object(drain), token);
+        wants.ask(resource::Drain::TOPIC, drain.encode(), token);
     }
 
     /// Says how one has ended.

@@ -1,14 +1,14 @@
 //! job-manager.update: new values for the jobspec of a job (protocol/25 section 4). All of
 //! them are taken, or none.
 //!
-//! What others are asked of an update takes time, and the job goes on meanwhile: with their
-//! answer the update is looked at again from the beginning. It is asked at most twice, for a
-//! job that waited and then runs.
+//! Read on in `ask.rs` for what others are asked about an update before it is made.
+
+mod ask;
 
 use node::{Cx, Peer, Reply};
 use proto::data::Jobspec;
-use proto::job_manager::{JobEvent, Update, UpdateError, UpdateRefused};
-use proto::{Coded, Empty, Errno, Object, Refusal, feasibility, sched};
+use proto::job_manager::{JobEvent, Update, UpdateRefused};
+use proto::{Coded, RawJson, Refusal};
 use serde_json::{Map, Value};
 
 use crate::JobManager;
@@ -16,7 +16,9 @@ use crate::job::Job;
 use crate::jobs::Slot;
 use crate::limits::{JOB_LOG_BYTES_MAX, UPDATE_TOPIC_BYTES_MAX};
 use crate::policy::update_duration::{self, DURATION, is_running};
-use crate::policy::{self, Asked};
+use crate::policy::{self, Asked, Points};
+pub use ask::Updates;
+use ask::{Question, Waiting, go_on};
 
 /// What may be updated.
 const TOPS: [&str; 3] = ["attributes.", "resources", "tasks"];
@@ -27,17 +29,8 @@ struct Plan {
     updates: Map<String, Value>,
     /// Whether policies were not asked for their validation.
     is_unchecked: bool,
-    ask: Question,
-}
-
-/// Who must be asked before.
-#[derive(Debug, Clone, PartialEq)]
-enum Question {
-    Nobody,
-    /// The scheduler, whether the new jobspec can be had.
-    Feasibility(Map<String, Value>),
-    /// The scheduler, whether the job may end then.
-    Expiration(f64),
+    /// What others must be asked before.
+    questions: Vec<Question>,
 }
 
 pub(crate) fn update(
@@ -47,55 +40,19 @@ pub(crate) fn update(
     request: Update,
     reply: Reply<Update>,
 ) {
-    if let Some(reply) = core.unless_done(cx, peer, reply) {
-        go_on(core, cx, peer.clone(), request, reply, None);
-    }
-}
-
-/// Looks at an update, asks what was not `answered` yet, and makes it.
-fn go_on(
-    core: &mut JobManager,
-    cx: &mut Cx<JobManager>,
-    peer: Peer,
-    request: Update,
-    reply: Reply<Update>,
-    answered: Option<Question>,
-) {
+    let Some(reply) = core.unless_done(cx, peer, reply) else {
+        return;
+    };
     if core.is_ending {
         return reply.send(cx, Err(UpdateRefused::Stopping.into()));
     }
-    let plan = match plan(core, cx, &peer, &request) {
-        Ok(plan) => plan,
-        Err(refusal) => return reply.send(cx, Err(UpdateError(refusal))),
+    let waiting = Waiting {
+        peer: peer.clone(),
+        request,
+        reply,
+        asked: Vec::new(),
     };
-    let question = plan.ask.clone();
-    match &question {
-        _ if answered.as_ref() == Some(&question) => {}
-        Question::Nobody => {}
-        Question::Feasibility(jobspec) => {
-            let check = feasibility::Check {
-                jobspec: Object(jobspec.clone()),
-            };
-            return cx.call(&check, move |core, cx, result| match result {
-                Ok(_) => go_on(core, cx, peer, request, reply, Some(question)),
-                Err(refusal) => reply.send(cx, Err(UpdateError(refusal))),
-            });
-        }
-        Question::Expiration(expiration) => {
-            let id = request.id;
-            let expiration = *expiration;
-            let ask = sched::Expiration { id, expiration };
-            return cx.call(&ask, move |core, cx, result| match result {
-                Err(refusal) if refusal.errno != Errno::ENOSYS => {
-                    let text = "scheduler refused expiration update";
-                    reply.send(cx, Err(UpdateError(Refusal::new(refusal.errno, text))));
-                }
-                _ => go_on(core, cx, peer, request, reply, Some(question)),
-            });
-        }
-    }
-    make(core, cx, &peer, &request, plan);
-    core.answer_stored(peer.number, reply, &Empty);
+    go_on(core, cx, waiting);
 }
 
 /// Looks at an update without changing anything.
@@ -129,18 +86,25 @@ fn plan(
     let Some(job) = job else {
         return Err(UpdateRefused::UnknownJob.refusal());
     };
-    let ask = match wanted.get(DURATION).and_then(Value::as_f64) {
-        _ if asked.feasibility => Question::Feasibility(asked.jobspec.into_object()),
+    let mut questions = Vec::new();
+    if !asked.is_unchecked && core.policies.hear(Points::CONSIDER) {
+        let jobspec = RawJson::of(&asked.jobspec).map_err(|error| refused(error.to_string()))?;
+        questions.push(Question::Policies(job.asked_about(jobspec)));
+    }
+    match wanted.get(DURATION).and_then(Value::as_f64) {
+        _ if asked.feasibility => {
+            questions.push(Question::Feasibility(asked.jobspec.into_object()));
+        }
         Some(duration) if is_running(job) => {
             let expiration = update_duration::expiration(job, duration).map_err(refused)?;
-            Question::Expiration(expiration)
+            questions.push(Question::Expiration(expiration));
         }
-        _ => Question::Nobody,
-    };
+        _ => {}
+    }
     Ok(Plan {
         updates: asked.updates,
         is_unchecked: asked.is_unchecked,
-        ask,
+        questions,
     })
 }
 
@@ -232,8 +196,10 @@ fn make(core: &mut JobManager, cx: &mut Cx<JobManager>, peer: &Peer, request: &U
         core.post(cx, id, &JobEvent::SetFlags(flags));
     }
     core.post(cx, id, &JobEvent::JobspecUpdate(plan.updates));
-    if let Question::Expiration(expiration) = plan.ask {
-        core.post(cx, id, &JobEvent::ResourceUpdate { expiration });
+    for question in plan.questions {
+        if let Question::Expiration(expiration) = question {
+            core.post(cx, id, &JobEvent::ResourceUpdate { expiration });
+        }
     }
     core.run(cx);
 }

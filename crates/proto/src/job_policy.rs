@@ -1,0 +1,63 @@
+//! job-policy.*: what the job manager asks a policy of a site's own, which answers as a service
+//! under a name of the site's: `NAME.validate`, `NAME.priority` (doc/howto/add-a-job-policy.md).
+//!
+//! A request has all jobs that have gathered since the last answer. None of its jobs has an id twice.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::JobId;
+use crate::data::job::Priority as JobPriority;
+use crate::schema::JsonSchema;
+use crate::{RawJson, Refusal};
+
+/// One job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// User id of its submitter.
+    pub userid: u32,
+    /// 0 to 31.
+    pub urgency: i64,
+    /// When it was submitted, in seconds since the epoch.
+    pub t_submit: f64,
+    /// Without `attributes.system.environment`; that of an update as it would be.
+    pub jobspec: RawJson,
+}
+
+/// Asks which jobs may be submitted, or have the jobspec that an update gives them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Validate {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+}
+
+/// The jobs that are refused, and why. The others are accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Validated {
+    /// Job and the sentence that its submitter reads; an empty one stands for a general one.
+    pub errors: Vec<(JobId, String)>,
+}
+
+/// Asks for the priority of jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Priority {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+}
+
+/// The priorities that are known. The other jobs wait until `job-manager.reprioritize`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Priorities {
+    /// Job and priority; the higher runs first, and 0 is held.
+    pub priorities: Vec<(JobId, JobPriority)>,
+}
+
+crate::json_payloads!(Validate, Validated, Priority, Priorities);
+
+crate::methods! {
+    Validate = "job-policy.validate" (OWNER) => Validated, Refusal, idempotent
+        : "Which jobs may not be submitted or updated so.";
+    Priority = "job-policy.priority" (OWNER) => Priorities, Refusal, idempotent
+        : "The priority of jobs that wait.";
+}

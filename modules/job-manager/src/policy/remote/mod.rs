@@ -1,0 +1,255 @@
+//! `remote`: a policy that a module of the site's own answers for (proto/src/job_policy.rs). It is
+//! loaded with the name of the module's service, and asks it at the points that the site names:
+//! which jobs may be submitted (`validate`), and their priority (`priority`).
+//!
+//! One request of each kind is out at a time; jobs that come meanwhile go with the next one. Read on
+//! in `settings.rs`, `checks.rs` (jobs to be validated) and `ranks.rs` (jobs to be ranked).
+
+mod checks;
+mod out;
+mod ranks;
+mod settings;
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use proto::data::JobId;
+use proto::data::job::State;
+use proto::job_manager::JobEvent;
+use proto::job_policy::{self, Priorities, Priority, Validate, Validated};
+use proto::{Payload, Refusal};
+use serde_json::{Map, Value, json};
+
+use super::{Look, Points, Policy, Rank, Step, Wants};
+use crate::job::Job;
+use crate::limits::{REMOTE_JOBS_MAX, REMOTE_RANK_RETRY_S};
+use checks::Checks;
+use ranks::Ranks;
+use settings::Settings;
+
+/// The policy.
+#[derive(Default)]
+pub struct Remote {
+    settings: Settings,
+    checks: Checks,
+    ranks: Ranks,
+    /// How many requests there were; each has its own number.
+    asked: u64,
+    /// How many of them were not answered as they should.
+    failed: u64,
+    /// Why the last request was not, if it was not.
+    failure: Option<String>,
+}
+
+impl Policy for Remote {
+    fn name(&self) -> &str {
+        &self.settings.service
+    }
+
+    fn hears(&self) -> Points {
+        let mut points = Points::TURN;
+        if self.settings.validates {
+            points = points | Points::CONSIDER;
+        }
+        if self.settings.ranks {
+            points = points | Points::PRIORITY | Points::EVENT | Points::GONE;
+        }
+        points
+    }
+
+    fn set_conf(&mut self, conf: &Map<String, Value>) -> Result<(), String> {
+        self.settings = Settings::read(conf)?;
+        Ok(())
+    }
+
+    fn consider(
+        &mut self,
+        _: &Look<'_>,
+        ticket: u64,
+        jobs: &[Rc<job_policy::Job>],
+        wants: &mut Wants,
+    ) {
+        if !self.checks.add(ticket, jobs) {
+            let why = format!("{REMOTE_JOBS_MAX} jobs wait for its answer already");
+            let text = self.failed(why);
+            let all = jobs.iter().map(|job| job.id);
+            wants.verdict(ticket, self.settings.on_failure(all, &text));
+        }
+    }
+
+    fn priority(&mut self, _: &Look<'_>, job: &Job) -> Rank {
+        self.ranks.rank(job.id)
+    }
+
+    fn rank_all(&mut self) {
+        self.ranks.forget_all();
+    }
+
+    fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, _: &mut Wants) {
+        let is_asked_again = matches!(
+            step.event,
+            JobEvent::Urgency { .. } | JobEvent::JobspecUpdate(_)
+        );
+        if is_asked_again || step.is_into(State::Cleanup) {
+            self.ranks.forget(job.id);
+        }
+    }
+
+    fn gone(&mut self, _: &Look<'_>, job: &Job, _: &mut Wants) {
+        self.ranks.forget(job.id);
+    }
+
+    fn turn_ended(&mut self, look: &Look<'_>, wants: &mut Wants) {
+        let until = look.now.wall + self.settings.timeout.secs();
+        let token = self.asked + 1;
+        if let Some(jobs) = self.checks.next(token, until) {
+            let request = Validate { jobs };
+            self.ask("validate", request.encode(), wants);
+        }
+        let token = self.asked + 1;
+        if let Some(jobs) = self.ranks.next(look, token, until) {
+            let request = Priority { jobs };
+            self.ask("priority", request.encode(), wants);
+        }
+    }
+
+    fn answered(
+        &mut self,
+        look: &Look<'_>,
+        token: u64,
+        answer: Result<Option<Bytes>, Refusal>,
+        wants: &mut Wants,
+    ) {
+        let answer = answer.map_err(|refusal| refusal.to_string());
+        let malformed = |bad: proto::BadPayload| format!("malformed answer: {bad}");
+        if self.checks.out.token() == Some(token) {
+            let said =
+                answer.and_then(|answer| Validated::decode(answer.as_ref()).map_err(malformed));
+            self.validated(said.map(|said| said.errors), wants);
+        } else if self.ranks.out.token() == Some(token) {
+            let said =
+                answer.and_then(|answer| Priorities::decode(answer.as_ref()).map_err(malformed));
+            self.ranked(look, said.map(|said| said.priorities), wants);
+        }
+        self.wake(wants);
+    }
+
+    fn woken(&mut self, look: &Look<'_>, wants: &mut Wants) {
+        let now = look.now.wall;
+        let late = format!("no answer within {}", self.settings.timeout.to_text(2));
+        if let Some(token) = self.checks.out.late(now) {
+            wants.forget_ask(token);
+            self.validated(Err(late.clone()), wants);
+        }
+        if let Some(token) = self.ranks.out.late(now) {
+            wants.forget_ask(token);
+            self.ranked(look, Err(late), wants);
+        }
+        self.ranks.end_pause(now);
+        self.wake(wants);
+    }
+
+    /// Nobody asks for its answers any more.
+    fn removed(&mut self, wants: &mut Wants) {
+        for token in [self.checks.out.token(), self.ranks.out.token()] {
+            token.into_iter().for_each(|token| wants.forget_ask(token));
+        }
+        for ticket in self.checks.drain() {
+            wants.verdict(ticket, Vec::new());
+        }
+        if self.settings.ranks {
+            wants.push(super::Want::RankAll);
+        }
+    }
+
+    fn query(&self, _: &Look<'_>) -> Map<String, Value> {
+        let mut told = self.settings.shown();
+        told.insert("validating".to_owned(), self.checks.len().into());
+        told.insert("ranking".to_owned(), self.ranks.len().into());
+        told.insert("requests".to_owned(), self.asked.into());
+        told.insert("failed".to_owned(), self.failed.into());
+        told.insert("failure".to_owned(), json!(self.failure));
+        told
+    }
+}
+
+impl Remote {
+    fn ask(&mut self, method: &str, payload: Bytes, wants: &mut Wants) {
+        self.asked += 1;
+        let topic = format!("{}.{method}", self.settings.service);
+        wants.ask(&topic, payload, self.asked);
+        self.wake(wants);
+    }
+
+    /// Wants to be woken when the next answer comes too late, or jobs are to be ranked again.
+    fn wake(&self, wants: &mut Wants) {
+        let times = [
+            self.checks.out.until(),
+            self.ranks.out.until(),
+            self.ranks.pause(),
+        ];
+        if let Some(at) = times.into_iter().flatten().reduce(f64::min) {
+            wants.wake(at);
+        }
+    }
+
+    fn validated(&mut self, said: Result<Vec<(JobId, String)>, String>, wants: &mut Wants) {
+        let said = match said {
+            Ok(errors) => {
+                self.answered_well();
+                errors
+            }
+            Err(why) => {
+                let text = self.failed(why);
+                self.settings.on_failure(self.checks.asked(), &text)
+            }
+        };
+        for (ticket, refused) in self.checks.take(said) {
+            wants.verdict(ticket, refused);
+        }
+    }
+
+    fn ranked(
+        &mut self,
+        look: &Look<'_>,
+        said: Result<Vec<(JobId, proto::data::job::Priority)>, String>,
+        wants: &mut Wants,
+    ) {
+        let ids = match said {
+            Ok(priorities) => {
+                self.answered_well();
+                self.ranks.take(priorities)
+            }
+            Err(why) => {
+                self.failed(why);
+                match self.settings.allows {
+                    true => self.ranks.pass(),
+                    false => {
+                        self.ranks.put_back(look.now.wall + REMOTE_RANK_RETRY_S);
+                        Vec::new()
+                    }
+                }
+            }
+        };
+        for id in ids {
+            wants.push(super::Want::Rank(id));
+        }
+    }
+
+    fn answered_well(&mut self) {
+        if self.failure.take().is_some() {
+            tracing::info!("policy {}: answers again", self.settings.service);
+        }
+    }
+
+    /// Takes note of a failure; the sentence for those who are refused for it.
+    fn failed(&mut self, why: String) -> String {
+        self.failed += 1;
+        let text = format!("policy {}: {why}", self.settings.service);
+        if self.failure.is_none() {
+            tracing::error!("{text}");
+        }
+        self.failure = Some(why);
+        text
+    }
+}

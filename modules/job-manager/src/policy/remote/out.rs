@@ -1,0 +1,61 @@
+//! The one request of a kind that is out.
+
+/// It, if there is one.
+pub(super) struct Out<T>(Option<Sent<T>>);
+
+struct Sent<T> {
+    token: u64,
+    until: f64,
+    about: Vec<T>,
+}
+
+/// What a timer may be early.
+const EARLY_S: f64 = 0.001;
+
+/// Whether a time has come.
+pub(super) fn is_due(at: f64, now: f64) -> bool {
+    at <= now + EARLY_S
+}
+
+impl<T> Default for Out<T> {
+    fn default() -> Self {
+        Out(None)
+    }
+}
+
+impl<T> Out<T> {
+    /// Takes note of a request, and of when its answer comes too late.
+    pub fn send(&mut self, token: u64, until: f64, about: Vec<T>) {
+        self.0 = Some(Sent {
+            token,
+            until,
+            about,
+        });
+    }
+
+    /// What it was about; it is answered, or given up.
+    pub fn take(&mut self) -> Vec<T> {
+        self.0.take().map(|sent| sent.about).unwrap_or_default()
+    }
+
+    /// What it is about.
+    pub fn about(&self) -> &[T] {
+        self.0.as_ref().map_or(&[], |sent| &sent.about)
+    }
+
+    /// Its number.
+    pub fn token(&self) -> Option<u64> {
+        self.0.as_ref().map(|sent| sent.token)
+    }
+
+    /// When its answer comes too late.
+    pub fn until(&self) -> Option<f64> {
+        self.0.as_ref().map(|sent| sent.until)
+    }
+
+    /// Its number, if its answer comes too late.
+    pub fn late(&self, now: f64) -> Option<u64> {
+        self.token()
+            .filter(|_| self.until().is_some_and(|at| is_due(at, now)))
+    }
+}
