@@ -1,0 +1,119 @@
+//! What the scheduler says to our requests.
+
+use std::rc::Rc;
+
+use node::Cx;
+use proto::data::{JobId, Rset};
+use proto::data::job::State;
+use proto::job_manager::JobEvent;
+use proto::sched::{self, AllocReply};
+use proto::{Object, Payload};
+use wire::{Kind, Message};
+
+use super::free::without_scheduling;
+use super::{exception, send_now};
+use crate::JobManager;
+use crate::state::AllocAsk;
+
+impl JobManager {
+    /// Takes in an answer to one of our requests, whichever it is for.
+    pub(crate) fn alloc_answered(&mut self, cx: &mut Cx<Self>, response: &Message) {
+        if let Kind::Response { errnum: 1.., .. } = response.kind {
+            let text = response.error_text().unwrap_or("no such service");
+            tracing::debug!("the scheduler is gone: {text}");
+            return self.lose_scheduler(cx);
+        }
+        let reply = match AllocReply::decode(response.payload()) {
+            Ok(reply) => reply,
+            Err(bad) => return self.scheduler_erred(cx, &format!("malformed answer: {bad}")),
+        };
+        match reply.kind {
+            sched::ALLOC_SUCCESS => self.allocated(cx, reply),
+            sched::ALLOC_ANNOTATE => self.annotated(cx, reply),
+            sched::ALLOC_DENY => self.denied(cx, reply),
+            sched::ALLOC_CANCEL => self.canceled(cx, reply.id),
+            other => self.scheduler_erred(cx, &format!("answer of unknown type {other}")),
+        }
+        self.run(cx);
+    }
+
+    /// Whether a job waits for an answer.
+    fn waits_for_alloc(&self, id: JobId) -> bool {
+        self.jobs.active(id).is_some_and(|job| {
+            let is_asked = matches!(job.alloc, AllocAsk::Sent | AllocAsk::Canceling);
+            is_asked && job.life.state == State::Sched
+        })
+    }
+
+    /// The scheduler has answered for the last time.
+    fn settle_request(&mut self, id: JobId) {
+        if let Some(sent) = self.alloc.sent.remove(&id) {
+            self.alloc.forget_waiting(sent.place, sent.queue);
+        }
+        if let Some(job) = self.jobs.active_mut(id) {
+            job.alloc = AllocAsk::None;
+        }
+    }
+
+    fn allocated(&mut self, cx: &mut Cx<Self>, reply: AllocReply) {
+        let id = reply.id;
+        let has_r = self.jobs.active(id).is_some_and(|job| job.r.is_some());
+        let (Some(r), false) = (reply.r, has_r) else {
+            return self.scheduler_erred(cx, &format!("job={id} has R already, or got none"));
+        };
+        if let Err(error) = Rset::decode(r.as_str()) {
+            return self.scheduler_erred(cx, &format!("job={id}: {error}"));
+        }
+        let is_stale = self.alloc.sent.get(&id).is_some_and(|sent| sent.is_stale);
+        let is_wanted = self.waits_for_alloc(id) && !is_stale;
+        self.settle_request(id);
+        if !is_wanted {
+            // Cancelled or updated while the answer was on its way.
+            self.acting.push_back(id);
+            return send_now(
+                cx,
+                &sched::Free {
+                    id,
+                    r,
+                    is_final: true,
+                },
+            );
+        }
+        if let Some(Object(notes)) = reply.annotations {
+            self.annotate(cx, id, &notes);
+        }
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
+        job.r = Some(Rc::new(without_scheduling(r)));
+        let event = JobEvent::Alloc {
+            annotations: job.notes(),
+            bypass: false,
+        };
+        self.post(cx, id, &event);
+    }
+
+    fn annotated(&mut self, cx: &mut Cx<Self>, reply: AllocReply) {
+        if let (true, Some(Object(notes))) = (self.waits_for_alloc(reply.id), reply.annotations) {
+            self.annotate(cx, reply.id, &notes);
+        }
+    }
+
+    fn denied(&mut self, cx: &mut Cx<Self>, reply: AllocReply) {
+        let is_wanted = self.waits_for_alloc(reply.id);
+        self.settle_request(reply.id);
+        if is_wanted {
+            self.clear_notes(cx, reply.id);
+            let note = reply.note.unwrap_or_default();
+            if let Some(event) = exception(cx, "alloc", 0, note) {
+                self.post(cx, reply.id, &event);
+            }
+        }
+    }
+
+    fn canceled(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        self.settle_request(id);
+        self.clear_sched_notes(cx, id);
+        self.acting.push_back(id);
+    }
+}

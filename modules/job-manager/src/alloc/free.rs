@@ -1,0 +1,109 @@
+//! Resources that come without the scheduler, and that go back to it.
+
+use std::rc::Rc;
+
+use node::Cx;
+use proto::RawJson;
+use proto::data::job::State;
+use proto::data::{IdSet, JobId, Rset};
+use proto::job_manager::JobEvent;
+use proto::kvs::Op;
+use proto::sched;
+use serde_json::{Map, Value};
+
+use super::send_now;
+use crate::JobManager;
+
+impl JobManager {
+    /// Gives a job resources that no scheduler knows of.
+    pub(crate) fn bypass(&mut self, cx: &mut Cx<Self>, id: JobId, r: RawJson) {
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
+        if job.life.state != State::Sched {
+            return;
+        }
+        self.batch
+            .op(Op::put(id.kvs_key("R"), r.as_str().to_owned()));
+        job.r = Some(Rc::new(without_scheduling(r)));
+        let event = JobEvent::Alloc {
+            annotations: job.notes(),
+            bypass: true,
+        };
+        self.post(cx, id, &event);
+    }
+
+    /// Gives a job's resources back: the scheduler hears of it once `free` is stored,
+    /// or a restart would find them in two hands. Where nodes are looked after first, it
+    /// hears when that is done.
+    pub(crate) fn free(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
+        let r = job.r.clone().filter(|_| !job.life.bypasses);
+        let released = job.life.released.clone();
+        self.post(cx, id, &JobEvent::Free);
+        if let (Some(r), false) = (r, self.keep_house(cx, id, None)) {
+            self.free_when_stored(sched::Free {
+                id,
+                r: rest_of(&r, &released),
+                is_final: true,
+            });
+        }
+    }
+
+    /// Gives back some ranks of a job that goes on with the others.
+    pub(crate) fn free_ranks(&mut self, cx: &mut Cx<Self>, id: JobId, ranks: &IdSet) {
+        let job = self.jobs.active(id).filter(|job| !job.life.bypasses);
+        let Some(r) = job.and_then(|job| job.r.clone()) else {
+            return;
+        };
+        if self.keep_house(cx, id, Some(ranks)) {
+            return;
+        }
+        if let Ok(mut some) = Rset::decode(r.as_str()) {
+            some.keep_ranks(ranks);
+            self.free_part(id, &some, false);
+        }
+    }
+
+    /// Gives back a part of what a job had, its last if `is_final`.
+    pub(crate) fn free_part(&mut self, id: JobId, part: &Rset, is_final: bool) {
+        if let (false, Ok(r)) = (part.is_empty(), RawJson::new(&part.encode())) {
+            self.free_when_stored(sched::Free { id, r, is_final });
+        }
+    }
+
+    fn free_when_stored(&mut self, request: sched::Free) {
+        let hellos = self.alloc.hellos;
+        self.batch.then(move |core, cx| {
+            if core.alloc.scheduler.is_some() && core.alloc.hellos == hellos {
+                send_now(cx, &request);
+            }
+        });
+    }
+}
+
+/// R without what only the scheduler understands.
+pub(crate) fn without_scheduling(r: RawJson) -> RawJson {
+    if !r.as_str().contains("\"scheduling\"") {
+        return r;
+    }
+    let Ok(mut object) = r.parse::<Map<String, Value>>() else {
+        return r;
+    };
+    object.shift_remove("scheduling");
+    RawJson::of(&object).unwrap_or(r)
+}
+
+/// R without ranks that were given back before.
+fn rest_of(r: &RawJson, released: &IdSet) -> RawJson {
+    if released.is_empty() {
+        return r.clone();
+    }
+    let rest = Rset::decode(r.as_str()).ok().and_then(|mut rest| {
+        rest.remove_ranks(released);
+        RawJson::new(&rest.encode()).ok()
+    });
+    rest.unwrap_or_else(|| r.clone())
+}

@@ -1,0 +1,47 @@
+//! Annotations: what the scheduler, users and policies note of a job.
+
+use node::Cx;
+use proto::data::{JobId, dotted};
+use proto::job_manager::JobEvent;
+use serde_json::{Map, Value};
+
+use crate::JobManager;
+
+impl JobManager {
+    /// Merges notes into a job's and tells listeners.
+    pub(crate) fn annotate(&mut self, cx: &mut Cx<Self>, id: JobId, notes: &Map<String, Value>) {
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
+        let mut all = job.annotations.clone();
+        dotted::merge(&mut all, notes);
+        self.set_notes(cx, id, all);
+    }
+
+    /// Removes what the scheduler noted, and tells listeners if there was anything.
+    pub(crate) fn clear_sched_notes(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
+        if job.annotations.contains_key("sched") {
+            let mut all = job.annotations.clone();
+            all.shift_remove("sched");
+            self.set_notes(cx, id, all);
+        }
+    }
+
+    pub(super) fn clear_notes(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        if self
+            .jobs
+            .active(id)
+            .is_some_and(|job| !job.annotations.is_empty())
+        {
+            self.set_notes(cx, id, Map::new());
+        }
+    }
+
+    fn set_notes(&mut self, cx: &mut Cx<Self>, id: JobId, all: Map<String, Value>) {
+        let all = (!all.is_empty()).then_some(all);
+        self.post(cx, id, &JobEvent::Annotations(all));
+    }
+}
