@@ -33,6 +33,7 @@ node::transcripts! {
     an_update_crosses_an_allocation = "update-race",
     owners_add_events = "post-event",
     jobs_are_forgotten = "purge",
+    what_is_kept_of_jobs_changes = "purge-limits",
     users_change_their_jobs = "urgency-memo",
     a_request_that_comes_again_is_done_once = "again",
     submissions_are_refused_with_a_reason = "submit",
