@@ -302,7 +302,7 @@ pub trait Policy {
     /// An inactive job was forgotten.
     fn purged(&mut self, _: JobId) {}
 
-    /// The time has come that it wanted to be woken at.
+    /// The time has come that it wanted to be woken at, or what it wanted stored is stored.
     fn woken(&mut self, _: &Look<'_>, _: &mut Wants) {}
 
     /// Everything that has come at the same time was taken in.

@@ -51,6 +51,8 @@ pub enum Want {
     RankAll,
     /// Wake the policy at this time, in seconds since the epoch; in place of any earlier wish.
     Wake(f64),
+    /// Wake the policy once what was said so far is stored.
+    WakeWhenStored,
     /// Ask a service; the answer comes under the policy's own number.
     Ask {
         /// The whole topic.
@@ -175,6 +177,11 @@ impl Wants {
         self.push(Want::Wake(at));
     }
 
+    /// Wants to be woken once what was said so far is stored.
+    pub fn wake_when_stored(&mut self) {
+        self.push(Want::WakeWhenStored);
+    }
+
     /// The next one to be done.
     pub(super) fn next(&mut self) -> Option<(u64, Want)> {
         self.queue.pop_front()
@@ -245,6 +252,9 @@ impl JobManager {
                 }
             }
             Want::Wake(at) => self.wake_policy(cx, by, at),
+            Want::WakeWhenStored => self.batch.then(move |core, cx| {
+                core.ask_policies(cx, |policies, look| policies.woken(look, by));
+            }),
             Want::Ask {
                 topic,
                 payload,

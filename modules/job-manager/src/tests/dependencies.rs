@@ -1,6 +1,7 @@
 //! What becomes of a job that waits for another one, by how that one is and what becomes of it.
 
 use super::stage::Stage;
+use crate::limits::TOLD_DEPENDENTS_MAX;
 
 const EXEC: &str = "from exec job-manager.exec-hello {\"service\":\"job-exec\"}";
 const HELLO: &str = "from sched job-manager.sched-hello {}";
@@ -368,4 +369,80 @@ fn who_is_ended_waits_for_no_one() {
     );
     step(&mut stage, "canceled");
     assert_eq!(fate(&mut stage, 2, &[]), ENDED);
+}
+
+/// How many of these jobs have an event in their logs.
+fn count(stage: &mut Stage, event: &str) -> usize {
+    let dump = stage.play("dump");
+    let logs = dump.iter().filter(|line| line.contains("eventlog"));
+    logs.filter(|log| log.split(' ').any(|word| word == event))
+        .count()
+}
+
+/// Job 1 ends with ten jobs that wait for it, and `event` is what they get of that. They get
+/// it in slices, and between two of them others are answered.
+fn check_slices(scheme: &str, end: &str, event: &str) {
+    let mut stage = stage();
+    let mut commands = vec!["submit 1".to_owned()];
+    commands.extend((2..12).map(|id| depending(id, scheme, "1", 100)));
+    play(
+        &mut stage,
+        &commands.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    stage.play(end);
+    let mut told = Vec::new();
+    while stage.play("store") != ["nothing to store"] {
+        told.push(count(&mut stage, event));
+        let asked = stage.play("request job-manager.getinfo {}");
+        assert!(
+            asked.iter().any(|line| line.contains("max_jobid")),
+            "{asked:?}"
+        );
+        if told.len() == 1 {
+            // The last one does not wait for its turn.
+            stage.play(r#"request job-manager.raise {"id":11,"severity":0,"type":"cancel"}"#);
+        }
+    }
+    told.dedup();
+    assert!(told.is_sorted() && told.len() >= 3, "{told:?}");
+    let most = TOLD_DEPENDENTS_MAX;
+    assert!(
+        told.windows(2).all(|two| two[1] - two[0] <= most + 1),
+        "{told:?}"
+    );
+    for id in 2..11 {
+        let fate = fate(&mut stage, id, &[]);
+        assert!(fate.contains(event), "{id}: {fate}");
+    }
+    assert_eq!(fate(&mut stage, 11, &[]), ENDED);
+}
+
+#[test]
+fn many_who_wait_for_one_job_are_told_in_slices() {
+    let cancel = r#"request job-manager.raise {"id":1,"severity":0,"type":"cancel"}"#;
+    check_slices("afterany", cancel, "dependency-remove");
+    check_slices("afterok", cancel, "exception");
+}
+
+#[test]
+fn who_was_not_told_before_a_restart_is_told_after_it() {
+    let mut stage = stage();
+    let mut commands = vec!["submit 1".to_owned()];
+    commands.extend((2..12).map(|id| {
+        let scheme = if id % 2 == 0 { "afterany" } else { "afterok" };
+        depending(id, scheme, "1", 100)
+    }));
+    play(
+        &mut stage,
+        &commands.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    stage.play(r#"request job-manager.raise {"id":1,"severity":0,"type":"cancel"}"#);
+    stage.play("store");
+    assert!(count(&mut stage, "dependency-remove") < 5);
+    step(&mut stage, "restart");
+    for id in 2..12 {
+        let expect = if id % 2 == 0 { GOES } else { ENDED };
+        let fate = fate(&mut stage, id, &[]);
+        assert!(fate.starts_with(expect), "{id}: {fate}");
+    }
 }

@@ -2,8 +2,11 @@
 //!
 //! Knows only who waits for whom, and in which way; the descriptions are with the jobs that
 //! wait. So the end of a job costs its own dependents, and a job that waits a few words.
+//! Where very many wait for one job, they are told in slices, each when the one before is
+//! stored (`tell.rs`).
 
 mod outcome;
+mod tell;
 mod way;
 
 use std::collections::BTreeMap;
@@ -17,6 +20,7 @@ use super::{Asked, Look, Points, Policy, Step, Wants, value_of};
 use crate::job::Job;
 use crate::jobs::Slot;
 use outcome::Outcome;
+use tell::Tellings;
 use way::Way;
 
 /// The policy.
@@ -25,6 +29,7 @@ pub struct DependencyAfter {
     /// Who is waited for, who waits, and how; with the place in the order of registration.
     waits: BTreeMap<(JobId, JobId, Way), u32>,
     registered: u32,
+    tellings: Tellings,
 }
 
 const NAMES: [&str; 6] = [
@@ -80,7 +85,16 @@ impl Policy for DependencyAfter {
             // Before the restart.
             return Ok(());
         }
-        let (id, is_satisfied) = antecedent(look, job, scheme, value, way)?;
+        let (id, is_satisfied) = match antecedent(look, job, scheme, value, way)? {
+            Antecedent::Active(id) => (id, false),
+            Antecedent::Satisfies(id) => (id, true),
+            // Its end was not told to all before the restart.
+            Antecedent::Ended(outcome) if job.waits_for(&description) => {
+                wants.raise(job.id, "dependency", 0, outcome.note(&description));
+                return Ok(());
+            }
+            Antecedent::Ended(outcome) => return Err(outcome.refusal(way, value)),
+        };
         if scheme == "after" && job.is_admitting() {
             wants.raise(job.id, "dependency", 3, DEPRECATED.to_owned());
         }
@@ -100,9 +114,8 @@ impl Policy for DependencyAfter {
 
     fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         if matches!(step.event, JobEvent::Start) {
-            for dependent in self.take(job.id, |way| way == Way::Start) {
-                release(look, job.id, dependent, wants);
-            }
+            let is_start = |way| way == Way::Start;
+            self.tell_of(look, job.id, Outcome::STARTED, is_start, wants);
         } else if step.gives_up_waiting() {
             self.forget(job);
         }
@@ -112,21 +125,11 @@ impl Policy for DependencyAfter {
         if job.life.state != State::Inactive {
             return self.forget(job);
         }
-        let outcome = Outcome::of_job(job);
-        let dependents = self.take(job.id, |_| true);
-        for dependent in &dependents {
-            if outcome.satisfies(dependent.1) {
-                release(look, job.id, *dependent, wants);
-            }
-        }
-        for dependent in dependents {
-            if !outcome.satisfies(dependent.1)
-                && let Some(description) = waited_for(look, job.id, dependent).next()
-            {
-                let note = outcome.note(description);
-                wants.raise(dependent.0, "dependency", 0, note);
-            }
-        }
+        self.tell_of(look, job.id, Outcome::of_job(job), |_| true, wants);
+    }
+
+    fn woken(&mut self, look: &Look<'_>, wants: &mut Wants) {
+        self.tell_more(look, wants);
     }
 
     fn query(&self, look: &Look<'_>) -> Map<String, Value> {
@@ -148,22 +151,6 @@ impl Policy for DependencyAfter {
 }
 
 impl DependencyAfter {
-    /// Takes those out that wait for a job in one of these ways, in their order.
-    fn take(&mut self, id: JobId, is_way: impl Fn(Way) -> bool) -> Vec<(JobId, Way)> {
-        let of_id = (id, JobId(0), Way::Start)..=(id, JobId(u64::MAX), Way::Except);
-        let waits = self.waits.range(of_id);
-        let mut taken: Vec<_> = waits
-            .filter(|((_, _, way), _)| is_way(*way))
-            .map(|((_, dependent, way), order)| (*order, *dependent, *way))
-            .collect();
-        taken.sort_unstable();
-        for (_, dependent, way) in &taken {
-            self.waits.remove(&(id, *dependent, *way));
-        }
-        let dependents = taken.into_iter();
-        dependents.map(|(_, id, way)| (id, way)).collect()
-    }
-
     /// A job waits no more: it is being ended, or was rejected.
     fn forget(&mut self, job: &Job) {
         for description in &job.life.dependencies {
@@ -187,20 +174,24 @@ fn waited_for<'a>(
         .filter(move |it| Way::read(it) == Some((way, id)))
 }
 
-fn release(look: &Look<'_>, id: JobId, dependent: (JobId, Way), wants: &mut Wants) {
-    for description in waited_for(look, id, dependent) {
-        wants.remove_dependency(dependent.0, description);
-    }
+/// A job that another one is to wait for.
+enum Antecedent {
+    /// What is waited for may still come.
+    Active(JobId),
+    /// What is waited for has come.
+    Satisfies(JobId),
+    /// It can never come.
+    Ended(Outcome),
 }
 
-/// The job that `value` names, and whether it has done already what is waited for.
+/// The job that `value` names.
 fn antecedent(
     look: &Look<'_>,
     job: &Job,
     scheme: &str,
     value: &str,
     way: Way,
-) -> Result<(JobId, bool), String> {
+) -> Result<Antecedent, String> {
     let id = value.parse::<JobId>().ok().filter(|id| !id.is_any());
     let id = id.ok_or_else(|| format!("dependency: {scheme}: \"{value}\" is not a valid jobid"))?;
     // A job that names itself waits for one that is not there yet.
@@ -210,13 +201,16 @@ fn antecedent(
         return Err(format!("{scheme}: Permission denied for job {value}"));
     }
     let packed = match slot {
-        Slot::Active(other) => return Ok((id, way == Way::Start && other.life.started)),
+        Slot::Active(other) if way == Way::Start && other.life.started => {
+            return Ok(Antecedent::Satisfies(id));
+        }
+        Slot::Active(_) => return Ok(Antecedent::Active(id)),
         Slot::Inactive(packed) => packed,
     };
     let outcome = Outcome::of_packed(packed, id);
     let outcome = outcome.ok_or_else(|| format!("dependency: failed to get {value}s result"))?;
-    match outcome.satisfies(way) {
-        true => Ok((id, true)),
-        false => Err(outcome.refusal(way, value)),
-    }
+    Ok(match outcome.satisfies(way) {
+        true => Antecedent::Satisfies(id),
+        false => Antecedent::Ended(outcome),
+    })
 }

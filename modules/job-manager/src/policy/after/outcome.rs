@@ -21,6 +21,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// That of a job that runs.
+    pub const STARTED: Outcome = Outcome {
+        allocated: true,
+        started: true,
+        completed: false,
+        excepted: false,
+    };
+
     /// That of a job that has just become inactive.
     pub fn of_job(job: &Job) -> Outcome {
         Outcome {
