@@ -67,11 +67,11 @@ impl Folder {
     /// The job's jobspec, as far as it is known so far; kept for updates if `keep`.
     pub fn set_jobspec(&mut self, job: &mut Job, text: &str, keep: bool) {
         match self.wishes.of(text, &mut self.words) {
-            Ok(wish) => job.wish = wish,
+            Ok((text, wish)) => {
+                job.wish = wish;
+                job.jobspec = keep.then_some(text);
+            }
             Err(error) => tracing::error!("job {}: invalid jobspec: {error}", job.id),
-        }
-        if keep {
-            job.jobspec = Some(text.into());
         }
     }
 

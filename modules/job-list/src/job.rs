@@ -41,7 +41,7 @@ pub struct Job {
     #[allow(clippy::box_collection, reason = "one word in each of a million jobs")]
     pub dependencies: Option<Box<Vec<Box<str>>>>,
     /// Its jobspec as JSON, until it is inactive.
-    pub jobspec: Option<Box<str>>,
+    pub jobspec: Option<Rc<str>>,
 }
 
 /// Times in seconds since the epoch.

@@ -49,7 +49,7 @@ pub enum Per {
 /// What was derived before: many jobs ask for the same, under other names.
 #[derive(Debug, Default)]
 pub struct Wishes {
-    last: Option<(Box<str>, Rc<Wish>)>,
+    last: Option<(Rc<str>, Rc<Wish>)>,
     /// By the text that the numbers depend on. Never iterated.
     numbers: FxHashMap<Box<str>, Numbers>,
 }
@@ -141,12 +141,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
 }
 
 impl Wishes {
-    /// What the jobspec with this text says, or why it says nothing.
-    pub fn of(&mut self, text: &str, words: &mut Words) -> Result<Rc<Wish>, String> {
-        if let Some((last, wish)) = &self.last
-            && **last == *text
+    /// What the jobspec with this text says, or why it says nothing. With the text, which is
+    /// kept once for jobs that have it in common and come one after the other.
+    pub fn of(&mut self, text: &str, words: &mut Words) -> Result<(Rc<str>, Rc<Wish>), String> {
+        if let Some(last) = &self.last
+            && *last.0 == *text
         {
-            return Ok(Rc::clone(wish));
+            return Ok(last.clone());
         }
         let wish = match serde_json::from_str::<View<'_>>(text) {
             Ok(view) if view.tasks.len() == 1 => self.of_view(&view, words),
@@ -155,9 +156,9 @@ impl Wishes {
                 derive(&jobspec, words)
             }
         };
-        let wish = Rc::new(wish);
-        self.last = Some((text.into(), Rc::clone(&wish)));
-        Ok(wish)
+        let last = (text.into(), Rc::new(wish));
+        self.last = Some(last.clone());
+        Ok(last)
     }
 
     fn of_view(&mut self, view: &View<'_>, words: &mut Words) -> Wish {
@@ -265,7 +266,7 @@ mod tests {
             r#"{{"resources":[{resources}],"tasks":[{{"command":["{command}"],"slot":"task","count":{{"per_slot":1}}}}],"attributes":{{"system":{{"duration":0{system}}}}},"version":1}}"#
         );
         let mut words = Words::default();
-        let wish = Wishes::default().of(&text, &mut words).unwrap();
+        let wish = Wishes::default().of(&text, &mut words).unwrap().1;
         let long_way = derive(&Jobspec::decode(&text).unwrap(), &mut words);
         assert_eq!(*wish, long_way);
         let number = |n: Option<u64>| n.map_or("-".to_owned(), |n| n.to_string());
