@@ -34,6 +34,13 @@ impl RawJson {
     }
 }
 
+/// `null`.
+impl Default for RawJson {
+    fn default() -> RawJson {
+        RawJson("null".into())
+    }
+}
+
 impl fmt::Debug for RawJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

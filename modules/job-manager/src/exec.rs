@@ -121,7 +121,7 @@ impl JobManager {
         let request = Start {
             id,
             userid: job.life.userid,
-            jobspec: &job.jobspec,
+            jobspec: &job.jobspec(),
             reattach,
             r,
         };
@@ -169,7 +169,7 @@ impl JobManager {
         let Some(job) = self.jobs.active(id) else {
             return false;
         };
-        let entries = decode_log(job.log.as_bytes()).unwrap_or_default();
+        let entries = decode_log(job.log().as_bytes()).unwrap_or_default();
         entries.iter().any(|entry| {
             entry.name() == "exception"
                 && entry.get_str("type") == Some(kind)

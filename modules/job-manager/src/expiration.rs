@@ -55,7 +55,7 @@ impl JobManager {
     fn shared_expiration(&self, id: JobId) -> Option<f64> {
         let job = self.jobs.active(id)?;
         let r = Rset::decode(job.r.as_ref()?.as_str()).ok()?;
-        let jobspec = Jobspec::decode(job.jobspec.as_str()).ok()?;
+        let jobspec = Jobspec::decode(job.jobspec().as_str()).ok()?;
         let is_shared = r.expiration() > 0.0 && jobspec.duration() == 0.0;
         is_shared.then_some(r.expiration())
     }

@@ -19,6 +19,7 @@ use crate::limits::JOB_LOG_BYTES_MAX;
 use crate::queue::QueueId;
 use crate::row;
 use crate::state::{AllocAsk, ExecAsk, Life, Refused};
+use crate::texts::Texts;
 
 /// [`Job::hold`] of a job that is not accepted: nothing of it is stored.
 pub const ADMITTING: u64 = u64::MAX;
@@ -30,10 +31,8 @@ pub struct Job {
     pub id: JobId,
     /// What its log says.
     pub life: Life,
-    /// Its log, each line with its newline.
-    pub log: String,
-    /// Without the environment and with all updates applied.
-    pub jobspec: Rc<RawJson>,
+    /// Its log, and its jobspec without the environment and with all updates applied.
+    pub texts: Texts,
     /// Without `scheduling` and with all updates applied, once it has resources.
     pub r: Option<Rc<RawJson>>,
     /// Notes of the scheduler and of users.
@@ -50,6 +49,8 @@ pub struct Job {
     pub since: u64,
     /// No policy can say its priority for now.
     pub is_unranked: bool,
+    /// It is among those whose texts are packed next.
+    pub is_lined_up: bool,
 }
 
 impl Job {
@@ -64,8 +65,7 @@ impl Job {
         Job {
             id,
             life,
-            log,
-            jobspec,
+            texts: Texts::new(log, jobspec),
             r,
             annotations: Map::new(),
             queue: QueueId::ANONYMOUS,
@@ -74,6 +74,7 @@ impl Job {
             hold: 0,
             since: 0,
             is_unranked: false,
+            is_lined_up: false,
         }
     }
 
@@ -88,6 +89,24 @@ impl Job {
         }
     }
 
+    /// Its log, each line with its newline.
+    pub fn log(&self) -> Cow<'_, str> {
+        self.texts.log()
+    }
+
+    /// Its jobspec, without the environment and with all updates applied.
+    pub fn jobspec(&self) -> Rc<RawJson> {
+        self.texts.jobspec()
+    }
+
+    /// Whether it waits, as it may for long, and many may at a time.
+    pub fn is_pending(&self) -> bool {
+        matches!(
+            self.life.state,
+            State::Depend | State::Priority | State::Sched
+        )
+    }
+
     /// Whether it is not accepted yet.
     pub fn is_admitting(&self) -> bool {
         self.hold == ADMITTING
@@ -99,11 +118,6 @@ impl Job {
         dependencies.iter().any(|known| known == description)
     }
 
-    /// Whether it waits for anything, or did once.
-    pub fn ever_waited(&self) -> bool {
-        self.log.contains(r#""name":"dependency-add""#)
-    }
-
     /// Whether it waits for this, or did once: nothing is waited for twice.
     pub fn ever_waited_for(&self, description: &str) -> bool {
         let is_that = |line: &str| {
@@ -113,7 +127,12 @@ impl Job {
                 _ => None,
             }
         };
-        let mut added = self.log.lines().filter(|it| it.contains("dependency-add"));
+        let log = if self.life.ever_waited {
+            self.log()
+        } else {
+            Cow::default()
+        };
+        let mut added = log.lines().filter(|it| it.contains("dependency-add"));
         added.any(|line| is_that(line) == Some(true))
     }
 
@@ -121,7 +140,7 @@ impl Job {
     pub fn apply(&mut self, event: &JobEvent, entry: &Entry, line: &str) -> Result<(), Refused> {
         self.life.apply(event, entry.timestamp())?;
         if event.is_stored() {
-            self.log.push_str(line);
+            self.texts.push_line(line);
         }
         match event {
             JobEvent::Memo(memo) => {
@@ -159,11 +178,11 @@ impl Job {
         }
         let entry = event.entry(1.0);
         let bytes = entry.map_or(0, |entry| entry.encode().len());
-        self.log.len() + bytes <= JOB_LOG_BYTES_MAX
+        self.texts.log_bytes() + bytes <= JOB_LOG_BYTES_MAX
     }
 
     fn update_jobspec(&mut self, update: &Map<String, Value>) {
-        let Ok(mut jobspec) = self.jobspec.parse::<Map<String, Value>>() else {
+        let Ok(mut jobspec) = self.jobspec().parse::<Map<String, Value>>() else {
             return;
         };
         for (path, value) in update {
@@ -172,7 +191,7 @@ impl Job {
             }
         }
         if let Ok(jobspec) = RawJson::of(&jobspec) {
-            self.jobspec = Rc::new(jobspec);
+            self.texts.set_jobspec(jobspec);
         }
     }
 
@@ -205,7 +224,8 @@ impl Job {
             #[serde(borrow)]
             queue: Option<Cow<'a, str>>,
         }
-        let jobspec: Jobspec<'_> = serde_json::from_str(self.jobspec.as_str()).ok()?;
+        let text = self.jobspec();
+        let jobspec: Jobspec<'_> = serde_json::from_str(text.as_str()).ok()?;
         let queue = jobspec.attributes?.system?.queue?;
         Some(queue.into_owned())
     }
@@ -213,7 +233,7 @@ impl Job {
     /// When its last event was, in seconds since the epoch.
     pub fn last_timestamp(&self) -> f64 {
         let mut stamps = Stamps::default();
-        stamps.note_lines(&self.log);
+        stamps.note_lines(&self.log());
         stamps.last()
     }
 
@@ -224,9 +244,10 @@ impl Job {
 
     /// The job as one record of the journal, with only the lines that `keep` lets through.
     pub fn record(&self, keep: impl Fn(&str) -> bool) -> Bytes {
+        let (log, jobspec) = (self.log(), self.jobspec());
         let record = Record {
-            log: &self.log,
-            jobspec: Some(self.jobspec.as_str()),
+            log: &log,
+            jobspec: Some(jobspec.as_str()),
             r: self.r.as_ref().map(|r| r.as_str()),
         };
         record.encode(self.id, keep)
@@ -434,7 +455,7 @@ mod tests {
         };
         let check = |log: usize, state: State, event: &JobEvent, expect: bool| {
             let mut job = job(None);
-            job.log = "x".repeat(log);
+            job.texts = Texts::new("x".repeat(log), job.jobspec());
             job.life.state = state;
             assert_eq!(job.has_room_for(event), expect, "{log} {state:?} {event:?}");
         };
@@ -465,7 +486,7 @@ mod tests {
                 parts.events.iter().map(RawJson::as_str).collect::<Vec<_>>(),
                 [SUBMIT, VALIDATE]
             );
-            assert_eq!(parts.jobspec.as_ref(), Some(&*job.jobspec));
+            assert_eq!(parts.jobspec.as_ref(), Some(&*job.jobspec()));
             assert_eq!(parts.r.as_ref().map(RawJson::as_str), r);
         }
     }
@@ -491,7 +512,7 @@ mod tests {
         );
         update(&mut job, JobEvent::ResourceUpdate { expiration: 5.0 });
         let jobspec = r#"{"attributes":{"system":{"duration":60}},"version":1}"#;
-        assert_eq!(job.jobspec.as_str(), jobspec);
+        assert_eq!(job.jobspec().as_str(), jobspec);
         assert_eq!(
             job.r.unwrap().as_str(),
             r#"{"execution":{"expiration":5.0}}"#
@@ -507,6 +528,6 @@ mod tests {
         assert_eq!(Value::from(job.notes().unwrap()), json!({"user": {"b": 2}}));
         update(&mut job, memo(json!({"b": null})));
         assert_eq!(job.notes(), None);
-        assert_eq!(job.log.lines().count(), 5);
+        assert_eq!(job.log().lines().count(), 5);
     }
 }

@@ -1,11 +1,12 @@
 //! All jobs by id, active and inactive, and how many there are of what.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proto::data::JobId;
 use proto::data::job::State;
 
 use crate::job::{Job, Packed};
+use crate::limits::PLAIN_JOBS_MAX;
 
 /// One job.
 #[derive(Debug)]
@@ -34,6 +35,9 @@ pub struct Jobs {
     /// Inactive jobs, the one that ended first in front. Times are positive, so that
     /// their bits have their order.
     by_age: BTreeSet<(u64, JobId)>,
+    /// Jobs that have waited since something happened to them, the longest in front.
+    /// Their texts are not packed.
+    lined_up: VecDeque<JobId>,
     running: usize,
     max_id: JobId,
 }
@@ -82,7 +86,31 @@ impl Jobs {
         self.note_id(job.id);
         self.active.insert(job.id);
         self.running += usize::from(is_running(job.life.state));
-        self.slots.insert(job.id, Slot::Active(Box::new(job)));
+        let id = job.id;
+        self.slots.insert(id, Slot::Active(Box::new(job)));
+        self.line_up(id);
+    }
+
+    /// Takes note that something happened to a job. When it waits, and as many others as
+    /// [`PLAIN_JOBS_MAX`] have come after it, its texts are packed.
+    pub fn line_up(&mut self, id: JobId) {
+        let Some(job) = self.active_mut(id) else {
+            return;
+        };
+        if job.is_lined_up || !job.is_pending() {
+            return;
+        }
+        job.is_lined_up = true;
+        self.lined_up.push_back(id);
+        if self.lined_up.len() > PLAIN_JOBS_MAX
+            && let Some(longest) = self.lined_up.pop_front()
+            && let Some(job) = self.active_mut(longest)
+        {
+            job.is_lined_up = false;
+            if job.is_pending() {
+                job.texts.pack();
+            }
+        }
     }
 
     /// Takes note of a state that was left.
@@ -153,6 +181,15 @@ impl Jobs {
         assert_eq!(self.slots.len(), self.active.len() + self.by_age.len());
         let running = self.all_active().filter(|job| is_running(job.life.state));
         assert_eq!(self.running, running.count());
+        let lined_up = self.lined_up.iter().filter_map(|id| self.active(*id));
+        assert!(lined_up.into_iter().all(|job| job.is_lined_up));
+        assert!(self.lined_up.len() <= PLAIN_JOBS_MAX);
+        let plain = self.all_active().filter(|job| !job.texts.is_packed());
+        assert!(
+            plain
+                .into_iter()
+                .all(|job| job.is_lined_up || !job.is_pending())
+        );
         for id in &self.active {
             assert!(self.active(*id).is_some(), "{id} is in the index only");
         }

@@ -168,13 +168,13 @@ impl Journal {
         // Encoded once, for the first who wants it.
         let mut record = None;
         let mut encode = || {
-            let jobspec = (name == "submit").then_some(&*job.jobspec);
+            let jobspec = (name == "submit").then(|| job.jobspec());
             let r = if name == "alloc" {
                 job.r.as_deref()
             } else {
                 None
             };
-            live_record(job.id, line, jobspec, r)
+            live_record(job.id, line, jobspec.as_deref(), r)
         };
         let mut full = Vec::new();
         for (stream, listener) in &mut self.listeners {

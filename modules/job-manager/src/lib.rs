@@ -30,6 +30,7 @@ mod queue;
 mod replay;
 mod row;
 mod state;
+mod texts;
 mod waits;
 
 #[cfg(test)]

@@ -41,6 +41,10 @@ pub const RECORD_BYTES_MAX: usize = 1 << 30;
 /// a few lines more.
 pub const JOB_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Jobs that wait and whose texts are kept as they are. With one more, those of the job to
+/// which nothing has happened for longest are packed.
+pub const PLAIN_JOBS_MAX: usize = if cfg!(test) { 2 } else { 4096 };
+
 /// Bytes of the note of an exception. What is beyond is cut off.
 pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 

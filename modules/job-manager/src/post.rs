@@ -90,6 +90,7 @@ impl JobManager {
                 }
             });
         }
+        self.jobs.line_up(id);
         self.acting.push_back(id);
         true
     }

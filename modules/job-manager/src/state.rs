@@ -61,6 +61,8 @@ pub struct Life {
     pub immutable: bool,
     /// What it waits for.
     pub dependencies: Vec<String>,
+    /// It waits for anything, or did once.
+    pub ever_waited: bool,
     /// Has resources: from `alloc` to `free`.
     pub has_resources: bool,
     /// They did not come from the scheduler.
@@ -107,6 +109,7 @@ impl Life {
             flags: *flags,
             immutable: false,
             dependencies: Vec::new(),
+            ever_waited: false,
             has_resources: false,
             bypasses: false,
             released: IdSet::new(),
@@ -150,6 +153,7 @@ impl Life {
                 // Most jobs that wait do so for one thing, and for a long time.
                 self.dependencies.reserve_exact(1);
                 self.dependencies.push(what.clone());
+                self.ever_waited = true;
             }
             E::DependencyRemove(what) => {
                 let known = self.dependencies.iter().position(|known| known == what);

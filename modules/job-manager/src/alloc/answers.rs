@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use node::Cx;
-use proto::data::{JobId, Rset};
 use proto::data::job::State;
+use proto::data::{JobId, Rset};
 use proto::job_manager::JobEvent;
 use proto::sched::{self, AllocReply};
 use proto::{Object, Payload};

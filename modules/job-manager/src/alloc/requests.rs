@@ -112,7 +112,7 @@ impl JobManager {
             priority,
             userid: job.life.userid,
             t_submit: job.life.t_submit,
-            jobspec: RawJson::clone(&job.jobspec),
+            jobspec: RawJson::clone(&job.jobspec()),
         };
         let is_debug = job.life.is_debug();
         let sent = Sent {

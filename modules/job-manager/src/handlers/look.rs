@@ -51,7 +51,7 @@ pub(crate) fn listed(job: &Job) -> ListedJob {
         t_submit: life.t_submit,
         state: life.state,
         annotations: job.notes().map(Object),
-        dependencies: job.ever_waited().then(|| life.dependencies.clone()),
+        dependencies: life.ever_waited.then(|| life.dependencies.clone()),
     }
 }
 
@@ -82,11 +82,11 @@ pub(crate) fn getattr(
     let parts = match slot {
         Slot::Active(job) => Parts {
             events: job
-                .log
+                .log()
                 .lines()
                 .filter_map(|line| RawJson::new(line).ok())
                 .collect(),
-            jobspec: Some(RawJson::clone(&job.jobspec)),
+            jobspec: Some(RawJson::clone(&job.jobspec())),
             r: job.r.as_deref().cloned(),
         },
         Slot::Inactive(packed) => packed

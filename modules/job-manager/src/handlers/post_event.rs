@@ -47,7 +47,7 @@ fn post(
     let event = entry.ok().and_then(|entry| JobEvent::of(&entry).ok());
     let event = event.ok_or(PostEventError::Malformed)?;
     let length = event.entry(1.0).map_or(0, |entry| entry.encode().len());
-    if job.log.len() + length > JOB_LOG_BYTES_MAX {
+    if job.texts.log_bytes() + length > JOB_LOG_BYTES_MAX {
         return Err(PostEventError::LogFull(JOB_LOG_BYTES_MAX));
     }
     match core.emit(cx, request.id, &event) {

@@ -151,9 +151,7 @@ fn accept(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
         return;
     };
     core.batch.record(Record::Submitted(id.0));
-    core.batch.append(id, &job.log);
-    // It may wait for a long time now, among many.
-    job.log.shrink_to_fit();
+    core.batch.append(id, &job.log());
     job.hold = core.batch.number();
     core.waits.begun(job);
 }

@@ -46,10 +46,14 @@ impl Policy for AllocBypass {
     }
 
     fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
-        if !step.is_into(State::Sched) || !job.jobspec.as_str().contains(FLAG) {
+        if !step.is_into(State::Sched) {
             return;
         }
-        let jobspec = Jobspec::decode(job.jobspec.as_str());
+        let text = job.jobspec();
+        if !text.as_str().contains(FLAG) {
+            return;
+        }
+        let jobspec = Jobspec::decode(text.as_str());
         let r: Option<Value> = jobspec.ok().and_then(|it| it.system(PATH).cloned());
         if let Some(Ok(r)) = r.map(|r| RawJson::of(&r)) {
             wants.push(Want::Bypass(job.id, r));

@@ -8,7 +8,7 @@ use crate::job::Job;
 /// What has begun and not ended, by its description; a prolog if true.
 pub fn outstanding(job: &Job) -> Vec<(bool, String)> {
     let mut open: Vec<(bool, String)> = Vec::new();
-    for event in events(&job.log) {
+    for event in events(&job.log()) {
         match event {
             JobEvent::PrologStart(description) => open.push((true, description)),
             JobEvent::EpilogStart(description) => open.push((false, description)),
@@ -32,13 +32,13 @@ fn close(open: &mut Vec<(bool, String)>, is_prolog: bool, description: &str) {
 
 /// Whether a job ever had the prolog of perilog.
 pub fn had_prolog(job: &Job) -> bool {
-    events(&job.log)
+    events(&job.log())
         .any(|event| matches!(event, JobEvent::PrologStart(it) if it == "job-manager.prolog"))
 }
 
 /// Whether a job ever had the epilog of perilog.
 pub fn had_epilog(job: &Job) -> bool {
-    events(&job.log)
+    events(&job.log())
         .any(|event| matches!(event, JobEvent::EpilogStart(it) if it == "job-manager.epilog"))
 }
 

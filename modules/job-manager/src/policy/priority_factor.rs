@@ -89,10 +89,11 @@ impl Policy for PriorityFactor {
 
 fn bank(job: &Job) -> Option<String> {
     // Most jobs name none.
-    if !job.jobspec.as_str().contains("\"bank\"") {
+    let text = job.jobspec();
+    if !text.as_str().contains("\"bank\"") {
         return None;
     }
-    let jobspec = Jobspec::decode(job.jobspec.as_str()).ok()?;
+    let jobspec = Jobspec::decode(text.as_str()).ok()?;
     jobspec.system(BANK)?.as_str().map(str::to_owned)
 }
 

@@ -67,7 +67,7 @@ impl JobManager {
             let Some(job) = look.jobs.active(id) else {
                 return;
             };
-            let Ok(jobspec) = Jobspec::decode(job.jobspec.as_str()) else {
+            let Ok(jobspec) = Jobspec::decode(job.jobspec().as_str()) else {
                 return;
             };
             let asked = Asked {
@@ -86,7 +86,7 @@ impl JobManager {
         for id in active {
             let failures = self.ask_policies(cx, |policies, look| {
                 let job = look.jobs.active(id)?;
-                let jobspec = &Jobspec::decode(job.jobspec.as_str()).ok()?;
+                let jobspec = &Jobspec::decode(job.jobspec().as_str()).ok()?;
                 Some(policies.introduce(look, number, Asked { job, jobspec }))
             });
             for text in failures.unwrap_or_default() {
@@ -106,10 +106,11 @@ impl JobManager {
             return;
         };
         let waits = matches!(job.life.state, State::New | State::Depend);
-        if !waits || !job.jobspec.as_str().contains("\"dependencies\"") {
+        let text = if waits { job.jobspec() } else { return };
+        if !text.as_str().contains("\"dependencies\"") {
             return;
         }
-        let Ok(jobspec) = Jobspec::decode(job.jobspec.as_str()) else {
+        let Ok(jobspec) = Jobspec::decode(text.as_str()) else {
             return;
         };
         for (n, dependency) in jobspec.dependencies().iter().enumerate() {

@@ -79,7 +79,7 @@ fn constraints(requires: &[String]) -> Map<String, Value> {
 
 fn constraints_of(job: &Job) -> Map<String, Value> {
     let jobspec = job
-        .jobspec
+        .jobspec()
         .parse::<Map<String, Value>>()
         .unwrap_or_default();
     let constraints = proto::data::dotted::get(&jobspec, CONSTRAINTS);

@@ -174,7 +174,7 @@ fn ask_policies(
 
 /// The jobspec of a job with new values.
 fn updated(job: &Job, updates: &Map<String, Value>) -> Result<Jobspec, String> {
-    let mut jobspec = Jobspec::decode(job.jobspec.as_str()).map_err(|error| error.to_string())?;
+    let mut jobspec = Jobspec::decode(job.jobspec().as_str()).map_err(|error| error.to_string())?;
     jobspec.update(updates).map_err(|error| error.to_string())?;
     Ok(jobspec)
 }

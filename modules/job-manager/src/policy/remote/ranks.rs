@@ -80,10 +80,11 @@ impl Ranks {
                 self.known.remove(&id);
                 continue;
             };
-            bytes += job.jobspec.as_str().len();
+            let jobspec = job.jobspec();
+            bytes += jobspec.as_str().len();
             self.known.insert(id, Known::Asked);
             asked.push(id);
-            jobs.push(job.asked_about((*job.jobspec).clone()));
+            jobs.push(job.asked_about((*jobspec).clone()));
         }
         if jobs.is_empty() {
             return None;
