@@ -98,7 +98,10 @@ test_expect_success 'the command runs on the nodes of the job, which has ended' 
 	printf "%s\n" "1 $id $(id -u) 1-2" "2 $id $(id -u) 1-2" >expect &&
 	test_cmp expect actual &&
 	is_allocated 1-2 &&
-	is_listed "1-2 1-2"
+	is_listed "1-2 1-2" &&
+	test "$(flux resource status -s housekeeping -no "{ranks}")" = 1-2 &&
+	flux resource status -no "{state} {ranks}" >actual &&
+	test_grep "^housekeeping 1-2$" actual
 '
 
 test_expect_success 'its nodes are free together when the last is done' '

@@ -52,6 +52,7 @@ impl List {
         let mut lines: Vec<Line> = lines.collect::<Result<_, _>>()?;
         lines.retain(|line| !line.job.allocated.is_empty());
         lines.sort_by_key(|line| line.id);
+        let lines = combined(lines, &format);
         let mut table = Table::new(&format, None, self.format.table(flux, None));
         for line in lines {
             table.push(|field| line.get(*field));
@@ -99,6 +100,26 @@ fn resolve(name: &str) -> Option<(Field, String)> {
     Some((field, heading.to_owned()))
 }
 
+/// The lines, as one those that differ in their nodes only.
+fn combined<'a>(lines: Vec<Line<'a>>, format: &Format<Field>) -> Vec<Line<'a>> {
+    let fields = format.columns.iter().map(|column| column.field);
+    let of_job: Vec<Field> = fields
+        .filter(|field| !matches!(field, Field::Allocated(_) | Field::Pending(_)))
+        .collect();
+    let mut all: Vec<Line> = Vec::new();
+    for line in lines {
+        let is_like = |other: &&mut Line| of_job.iter().all(|field| other.is_like(&line, *field));
+        match all.iter_mut().find(is_like) {
+            Some(other) => {
+                other.job.allocated.add(&line.job.allocated);
+                other.job.pending.add(&line.job.pending);
+            }
+            None => all.push(line),
+        }
+    }
+    all
+}
+
 /// The nodes of one job.
 struct Line<'a> {
     id: JobId,
@@ -122,6 +143,14 @@ impl Line<'_> {
         Ok(Line { id, job, hosts })
     }
 
+    /// Whether a field that is not of nodes is the same of another job.
+    fn is_like(&self, other: &Line, field: Field) -> bool {
+        match field {
+            Field::Id(_) => self.id == other.id,
+            _ => self.job.t_start == other.job.t_start,
+        }
+    }
+
     fn get(&self, field: Field) -> Value<'static> {
         match field {
             Field::Id(encoding) => Value::Ordered(self.id.encode(encoding).into(), self.id.get()),
@@ -138,5 +167,42 @@ impl Line<'_> {
             Part::Ranks => Value::Text(ranks.to_string().into()),
             Part::Nodelist => Value::Text(Cow::Owned(self.hosts.select(ranks).to_string())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Jobs as `ID START PENDING ALLOCATED`, and the lines that a format makes of them.
+    fn check(format: &str, jobs: &[(u64, f64, &str, &str)], expect: &[&str]) {
+        let hosts: Hostlist = "h[0-9]".parse().unwrap();
+        let lines = jobs.iter().map(|(id, t_start, pending, allocated)| Line {
+            id: JobId(*id),
+            job: HousekeepingJob {
+                t_start: *t_start,
+                pending: pending.parse().unwrap(),
+                allocated: allocated.parse().unwrap(),
+            },
+            hosts: &hosts,
+        });
+        let format = Format::of_user(format, resolve).unwrap();
+        let lines = combined(lines.collect(), &format);
+        let shown = lines.iter().map(|line| {
+            let job = &line.job;
+            format!("{} {} {}", line.id.0, job.pending, job.allocated)
+        });
+        assert_eq!(shown.collect::<Vec<_>>(), expect);
+    }
+
+    #[test]
+    fn jobs_that_differ_in_their_nodes_only_are_one_line() {
+        let jobs = [(1, 5.0, "0", "0-1"), (2, 5.0, "2", "2"), (3, 6.0, "3", "3")];
+        let each = ["1 0 0-1", "2 2 2", "3 3 3"];
+        check("{id.f58} {nodelist}", &jobs, &each);
+        check("{id} {t_start} {nnodes}", &jobs, &each);
+        check("{runtime} {ranks}", &jobs, &["1 0,2 0-2", "3 3 3"]);
+        check("{nodelist} {pending.nnodes}", &jobs, &["1 0,2-3 0-3"]);
+        check("{nodelist}", &[], &[]);
     }
 }

@@ -1,7 +1,8 @@
 //! `flux resource status`: nodes by what administrators know of them.
 
+use client::Handle;
 use proto::data::{IdSet, Rset};
-use proto::resource;
+use proto::{job_manager, resource};
 
 use super::ask;
 use super::which::Which;
@@ -75,7 +76,13 @@ impl Status {
         let wanted = self.wanted(flux)?;
         let mut handle = flux.connect()?;
         let status = ask(&mut handle, &resource::Status)?;
-        let busy = ask(&mut handle, &resource::SchedStatus)?.allocated.ranks();
+        let busy = Busy {
+            allocated: ask(&mut handle, &resource::SchedStatus)?.allocated.ranks(),
+            housekeeping: match wanted.iter().any(|state| state == "housekeeping") {
+                true => in_housekeeping(&mut handle, !self.states.is_empty())?,
+                false => IdSet::new(),
+            },
+        };
         let kept = self.which.ranks(&mut handle, &status.r)?;
         let is_coloured = flux.wants_color(clap::ColorChoice::Auto);
         let mut table = Table::new(&format, None, self.format.table(flux, None));
@@ -219,8 +226,28 @@ impl Row {
     }
 }
 
+/// Ranks that are not free.
+struct Busy {
+    /// Of jobs, or after them.
+    allocated: IdSet,
+    /// Those where a command runs after a job.
+    housekeeping: IdSet,
+}
+
+/// Where a command runs after a job. Without a job manager nowhere, unless that `is_asked`.
+fn in_housekeeping(handle: &mut Handle, is_asked: bool) -> Result<IdSet, CliError> {
+    match ask(handle, &job_manager::StatsGet) {
+        Ok(stats) => {
+            let jobs = stats.housekeeping.running.into_values();
+            Ok(jobs.fold(IdSet::new(), |all, job| all.union(&job.pending)))
+        }
+        Err(_) if !is_asked => Ok(IdSet::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// The lines of one state; drained nodes have one for each reason.
-fn rows(state: &str, status: &resource::StatusReply, busy: &IdSet) -> Vec<Row> {
+fn rows(state: &str, status: &resource::StatusReply, busy: &Busy) -> Vec<Row> {
     let row = |reason: &str, timestamp: f64, ranks: IdSet| Row {
         state: state.to_owned(),
         reason: reason.to_owned(),
@@ -243,11 +270,12 @@ fn rows(state: &str, status: &resource::StatusReply, busy: &IdSet) -> Vec<Row> {
         "offline" => status.offline.clone(),
         "exclude" => status.exclude.clone(),
         "torpid" => status.torpid.clone(),
-        "allocated" => busy.clone(),
+        "allocated" => busy.allocated.clone(),
+        "housekeeping" => busy.housekeeping.clone(),
         "drain" | "draining" | "drained" => {
             let of_state = |ranks: &IdSet| match state {
-                "draining" => ranks.intersection(busy),
-                "drained" => ranks.difference(busy),
+                "draining" => ranks.intersection(&busy.allocated),
+                "drained" => ranks.difference(&busy.allocated),
                 _ => ranks.clone(),
             };
             let rows = drained.iter();
@@ -256,7 +284,6 @@ fn rows(state: &str, status: &resource::StatusReply, busy: &IdSet) -> Vec<Row> {
                 .filter(|row| !row.ranks.is_empty())
                 .collect();
         }
-        // Housekeeping does not run in this version, so no node is in it.
         _ => IdSet::default(),
     };
     vec![row("", 0.0, ranks)]
