@@ -132,7 +132,7 @@ impl JobManager {
         let (is_debug, end) = (job.life.is_debug(), job.life.end.clone());
         if let Some(End::Exception { kind, .. }) = end {
             // It was cancelled while the service was away.
-            publish_exception(cx, id, kind, 0, None);
+            publish_exception(cx, id, kind.into(), 0, None);
         }
         if is_debug && reattach {
             let context = Map::from_iter([("id".to_owned(), Value::from(id.0 as i64))]);

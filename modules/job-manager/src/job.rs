@@ -35,8 +35,8 @@ pub struct Job {
     pub texts: Texts,
     /// Without `scheduling` and with all updates applied, once it has resources.
     pub r: Option<Rc<RawJson>>,
-    /// Notes of the scheduler and of users.
-    pub annotations: Map<String, Value>,
+    /// Notes of the scheduler and of users, if there are any.
+    pub annotations: Option<Box<Map<String, Value>>>,
     /// The queue that it is in.
     pub queue: QueueId,
     /// Its request to the scheduler.
@@ -67,7 +67,7 @@ impl Job {
             life,
             texts: Texts::new(log, jobspec),
             r,
-            annotations: Map::new(),
+            annotations: None,
             queue: QueueId::ANONYMOUS,
             alloc: AllocAsk::None,
             exec: ExecAsk::Never,
@@ -145,13 +145,15 @@ impl Job {
         match event {
             JobEvent::Memo(memo) => {
                 let memo = Map::from_iter([("user".to_owned(), Value::Object(memo.clone()))]);
-                dotted::merge(&mut self.annotations, &memo);
+                let mut all = self.notes().unwrap_or_default();
+                dotted::merge(&mut all, &memo);
+                self.set_notes(all);
             }
-            JobEvent::Annotations(all) => self.annotations = all.clone().unwrap_or_default(),
+            JobEvent::Annotations(all) => self.set_notes(all.clone().unwrap_or_default()),
             JobEvent::Alloc {
                 annotations: Some(all),
                 ..
-            } => self.annotations = all.clone(),
+            } => self.set_notes(all.clone()),
             JobEvent::Urgency { .. } => self.is_unranked = false,
             JobEvent::JobspecUpdate(update) => {
                 self.is_unranked = false;
@@ -239,7 +241,11 @@ impl Job {
 
     /// All notes, `None` when there are none.
     pub fn notes(&self) -> Option<Map<String, Value>> {
-        (!self.annotations.is_empty()).then(|| self.annotations.clone())
+        self.annotations.as_deref().cloned()
+    }
+
+    fn set_notes(&mut self, all: Map<String, Value>) {
+        self.annotations = (!all.is_empty()).then(|| Box::new(all));
     }
 
     /// The job as one record of the journal, with only the lines that `keep` lets through.

@@ -14,7 +14,7 @@ pub enum Slot {
     /// It is not over.
     Active(Box<Job>),
     /// It is.
-    Inactive(Packed),
+    Inactive(Box<Packed>),
 }
 
 impl Slot {
@@ -124,7 +124,7 @@ impl Jobs {
         self.note_id(id);
         self.remove(id);
         self.by_age.insert((packed.t_clean.to_bits(), id));
-        self.slots.insert(id, Slot::Inactive(packed));
+        self.slots.insert(id, Slot::Inactive(Box::new(packed)));
     }
 
     /// Forgets a job.

@@ -36,9 +36,9 @@ pub enum End {
     /// It was ended.
     Exception {
         /// What kind.
-        kind: String,
+        kind: Box<str>,
         /// Why.
-        note: String,
+        note: Box<str>,
     },
 }
 
@@ -186,8 +186,8 @@ impl Life {
                     self.has_resources = false;
                 }
                 self.end.get_or_insert_with(|| End::Exception {
-                    kind: exception.kind.as_str().to_owned(),
-                    note: exception.note.clone(),
+                    kind: exception.kind.as_str().into(),
+                    note: exception.note.as_str().into(),
                 });
             }
             E::Clean => self.t_clean = timestamp,

@@ -13,7 +13,7 @@ impl JobManager {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
-        let mut all = job.annotations.clone();
+        let mut all = job.notes().unwrap_or_default();
         dotted::merge(&mut all, notes);
         self.set_notes(cx, id, all);
     }
@@ -23,8 +23,9 @@ impl JobManager {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
-        if job.annotations.contains_key("sched") {
-            let mut all = job.annotations.clone();
+        let has_any = |all: &Map<String, Value>| all.contains_key("sched");
+        if job.annotations.as_deref().is_some_and(has_any) {
+            let mut all = job.notes().unwrap_or_default();
             all.shift_remove("sched");
             self.set_notes(cx, id, all);
         }
@@ -34,7 +35,7 @@ impl JobManager {
         if self
             .jobs
             .active(id)
-            .is_some_and(|job| !job.annotations.is_empty())
+            .is_some_and(|job| job.annotations.is_some())
         {
             self.set_notes(cx, id, Map::new());
         }
