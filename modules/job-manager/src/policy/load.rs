@@ -118,7 +118,8 @@ impl Policies {
         Ok(())
     }
 
-    /// Says which tables of the configuration do nothing, because their policy is not there.
+    /// Says which tables of the configuration do nothing: their policy is not there, or nobody
+    /// reads them.
     pub fn warn_of_idle(&self, conf: &Object) {
         let of_perilog = [&keys::JOB_MANAGER_PROLOG, &keys::JOB_MANAGER_EPILOG];
         for key in of_perilog.iter().filter(|key| key.value(conf).is_some()) {
@@ -126,6 +127,9 @@ impl Policies {
                 let table = key.path;
                 tracing::warn!("[{table}] does nothing: the policy perilog is not loaded");
             }
+        }
+        if keys::POLICY_SCHEDULER.value(conf).is_some() {
+            tracing::warn!("[policy.scheduler] does nothing: our schedulers do not read it");
         }
     }
 
