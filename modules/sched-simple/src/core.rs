@@ -2,6 +2,7 @@
 //! not fit blocks the others, unless the policy lets some of them pass (`backfill.rs`).
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use node::Cx;
 use proto::data::{JobId, Jobspec, Rset};
@@ -156,7 +157,7 @@ impl<P: Program> Scheduler<P> {
             return;
         }
         let changes = std::mem::take(&mut self.changes);
-        self.counters.pass(cx.now().mono);
+        self.count_pass(cx);
         while let Some(decided) = self.start_first(cx) {
             // Those behind it may have to wait longer.
             self.reservation = None;
@@ -170,6 +171,16 @@ impl<P: Program> Scheduler<P> {
         }
         self.batch.flush(cx);
         self.look_soon(cx);
+    }
+
+    /// Counts a look at the queue. It has taken as long as until the next turn begins.
+    fn count_pass(&mut self, cx: &mut Cx<Self>) {
+        let start = cx.now().mono;
+        if self.counters.pass(start) {
+            cx.timer(Duration::ZERO, move |core: &mut Scheduler<P>, cx| {
+                core.counters.timed(cx.now().mono.saturating_sub(start));
+            });
+        }
     }
 
     /// Starts the first job; `None` when there is none or it has to wait.
