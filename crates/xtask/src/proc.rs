@@ -60,6 +60,17 @@ fn kib_of(pid: u32, name: &str) -> Result<u64> {
         .with_context(|| format!("smaps_rollup without {name}"))
 }
 
+/// Processor time of a process, in clock ticks.
+pub fn cpu_ticks(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).context(path)?;
+    // Behind the name, which may have blanks, comes the third field.
+    let rest = text.rsplit(')').next().unwrap_or_default();
+    let fields = rest.split_ascii_whitespace().skip(11).take(2);
+    let ticks = fields.map(|field| field.parse::<u64>().unwrap_or_default());
+    Ok(ticks.sum())
+}
+
 /// Sends a signal. One that has gone meanwhile is as good as killed.
 pub fn kill(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {

@@ -11,10 +11,12 @@ mod kvs_large;
 mod kvs_logs;
 mod memory;
 mod nodes;
+mod policies;
 mod round_trip;
 mod sched;
 mod start_true;
 mod tree;
+mod waiting;
 
 /// What `cargo xtask bench` measures.
 pub const ROWS: &[Row] = &[
@@ -55,6 +57,13 @@ pub const ROWS: &[Row] = &[
     nodes::MOCK_16K,
     nodes::STATUS_16K,
     sched::BACKFILL,
+    waiting::MEMORY,
+    waiting::SUBMIT,
+    waiting::END,
+    waiting::QUEUE,
+    policies::NONE,
+    policies::ALL,
+    policies::COST,
     memory::IDLE,
     memory::USED,
     memory::JOB,

@@ -39,7 +39,8 @@ pub const USED: Row = Row {
     floor: None,
 };
 
-fn memory_mib(handle: &mut Handle) -> Result<f64> {
+/// Memory of the instance around us, without this program.
+pub fn memory_mib(handle: &mut Handle) -> Result<f64> {
     let answer = handle.rpc_json("attr.get", &json!({ "name": "broker.pid" }))?;
     let broker = answer["value"].as_str().context("no broker.pid")?.parse()?;
     let ours = std::process::id();
