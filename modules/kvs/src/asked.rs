@@ -84,7 +84,7 @@ impl Kvs {
     pub(crate) fn about(&mut self, cx: &mut Cx<Self>, name: String, asked: Asked) {
         let now = cx.now().mono;
         if let Some(namespace) = self.namespaces.get_mut(&name) {
-            namespace.used = now;
+            (namespace.used, namespace.n_unused) = (now, 0);
             return asked.run(self, cx, name);
         }
         let Some(follower) = &mut self.follower else {

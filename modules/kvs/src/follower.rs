@@ -5,7 +5,8 @@
 //! that no version falls between. A version is taken in only if it is newer than the known
 //! one, except after a restart of the writer, which says what is current. Links lose no
 //! events as long as they hold; all the same each namespace in use is compared with the
-//! parent's now and then, so that a rank that has missed one finds out by itself.
+//! parent's now and then, so that a rank that has missed one finds out by itself. A namespace
+//! that nobody uses is followed no more after some versions, or some time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use proto::{Errno, Refusal};
 
 use crate::Kvs;
 use crate::asked::Asked;
-use crate::limits::{COMPARE_PERIOD, NAMESPACE_AGE_MAX, OBJECT_AGE_MAX};
+use crate::limits::{COMPARE_PERIOD, NAMESPACE_AGE_MAX, OBJECT_AGE_MAX, UNUSED_VERSIONS_MAX};
 use crate::namespace::{Namespace, Version};
 use crate::relay::Uplink;
 
@@ -127,6 +128,10 @@ impl Kvs {
             }
         } else if let Some(namespace) = self.namespaces.get_mut(&event.namespace) {
             namespace.take_version(cx, version);
+            namespace.n_unused = namespace.n_unused.saturating_add(1);
+            if namespace.n_unused > UNUSED_VERSIONS_MAX && !namespace.is_in_use() {
+                self.forget_namespace(cx, &event.namespace);
+            }
         }
     }
 
@@ -182,8 +187,7 @@ impl Kvs {
         }
         follower.compared = now;
         let is_old = |namespace: &Namespace| {
-            let is_used = !namespace.waiters.is_empty() || namespace.is_paused;
-            !is_used && namespace.used.saturating_add(NAMESPACE_AGE_MAX) <= now
+            !namespace.is_in_use() && namespace.used.saturating_add(NAMESPACE_AGE_MAX) <= now
         };
         let names: Vec<(String, bool, u64)> = self
             .namespaces
@@ -226,6 +230,11 @@ impl Kvs {
 }
 
 impl Namespace {
+    /// Whether it must be kept although nobody asks about it.
+    fn is_in_use(&self) -> bool {
+        !self.waiters.is_empty() || self.is_paused
+    }
+
     /// Takes a version in if it is newer. Says whether it is.
     pub fn take_version(&mut self, cx: &mut Cx<Kvs>, version: Version) -> bool {
         let newest = self.held.map_or(self.version.seq, |held| held.seq);

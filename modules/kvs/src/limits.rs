@@ -96,6 +96,10 @@ pub const OBJECT_AGE_MAX: Duration = Duration::from_secs(10);
 /// How long a namespace that nobody uses is followed there (protocol/21 section 2).
 pub const NAMESPACE_AGE_MAX: Duration = Duration::from_secs(3600);
 
+/// Versions in a row that nobody asks about, after which a namespace is not followed there any
+/// more: those cost more by then than to ask the parent when it is used again.
+pub const UNUSED_VERSIONS_MAX: u32 = 64;
+
 /// How often a namespace that is followed is compared with the parent's, with the next
 /// heartbeat.
 pub const COMPARE_PERIOD: Duration = Duration::from_secs(30);

@@ -60,6 +60,8 @@ pub struct Namespace {
     pub incarnation: u64,
     /// On other ranks than 0: when a client asked about it last.
     pub used: Duration,
+    /// On other ranks than 0: versions heard of since then.
+    pub n_unused: u32,
     /// Requests that wait for a version.
     pub waiters: Vec<Waiter>,
     /// Directories that transactions wrote as they were.
@@ -150,6 +152,7 @@ impl Namespace {
             held: None,
             incarnation: 0,
             used: Duration::ZERO,
+            n_unused: 0,
             waiters: Vec::new(),
             noop_stores: 0,
         }

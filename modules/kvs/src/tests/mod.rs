@@ -32,6 +32,7 @@ node::transcripts! {
     a_commit_does_not_keep_others_waiting = "limits",
     arguments_and_configuration_are_obeyed = "settings",
     another_rank_asks_for_a_root_once_and_follows_it = "follower-roots",
+    another_rank_does_not_follow_what_nobody_uses = "follower-rests",
     another_rank_has_its_commits_done_by_rank_0 = "follower-commits",
     a_router_passes_on_what_comes_from_below = "router",
     a_transaction_of_another_rank_is_done_once = "relayed",

@@ -102,6 +102,7 @@ impl Stage {
                 let json = self.unnamed(json);
                 self.probe.event(topic, &json);
             }
+            "versions" => self.versions(rest),
             "stop" => self.request("kvs.shutdown", Bytes::new(), 100, None),
             "restart" => self.restart(rest),
             "request" | "guest" => {
@@ -121,6 +122,18 @@ impl Stage {
             _ => panic!("unknown command {command}"),
         }
         self.said()
+    }
+
+    /// Events of the primary namespace, with these numbers.
+    fn versions(&mut self, numbers: &str) {
+        let (first, last) = numbers.split_once("..=").unwrap();
+        for seq in first.parse::<u64>().unwrap()..=last.parse().unwrap() {
+            let root = self.unnamed(&format!("@{}", seq % 4));
+            let json = format!(
+                r#"{{"namespace":"primary","rootseq":{seq},"rootref":"{root}","names":[],"keys":{{}},"owner":100}}"#
+            );
+            self.probe.event("kvs.namespace-primary-setroot", &json);
+        }
     }
 
     fn restart(&mut self, args: &str) {

@@ -3,6 +3,8 @@
 //! keep the order, requests that were not answered are handed to the next process, and those
 //! of a dead process are answered to nobody.
 //!
+//! Leaves whose clients ask seldom do not follow what goes on meanwhile.
+//!
 //! Checked is that nothing acknowledged is lost, nothing is applied twice, who has made a
 //! version sees it, and no rank goes back to an older one.
 
@@ -84,6 +86,10 @@ struct World {
     content: Content,
     tag: u32,
     random: u64,
+    /// How much more seldom than others clients of leaves ask, and kvs die.
+    calm: usize,
+    /// How often a rank has ceased to follow.
+    n_rests: usize,
     n_values: usize,
     all: Vec<String>,
     answer: Option<Message>,
@@ -121,6 +127,8 @@ impl World {
             content: Content::default(),
             tag: 1 << 20,
             random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
+            calm: 1,
+            n_rests: 0,
             n_values: 0,
             all: Vec::new(),
             answer: None,
@@ -155,7 +163,7 @@ impl World {
                 let client = self.below(self.clients.len());
                 self.let_client_ask(client);
             }
-            _ if deadly && self.below(12) == 0 => self.kill(rank),
+            _ if deadly && self.below(12 * self.calm) == 0 => self.kill(rank),
             _ => {}
         }
     }
@@ -209,6 +217,7 @@ impl World {
                 let topic = Unsubscribe::decode(message.payload()).unwrap().topic;
                 let at = site.subscribed.iter().position(|known| *known == topic);
                 site.subscribed.remove(at.expect("it was subscribed to"));
+                self.n_rests += 1;
                 self.give_back(rank, message, Ok(Bytes::new()));
             }
             "content.load" => {
@@ -362,7 +371,8 @@ impl World {
     }
 
     fn let_client_ask(&mut self, n: usize) {
-        if self.clients[n].waits.is_some() {
+        let is_leaf = self.children(self.clients[n].rank).next().is_none();
+        if self.clients[n].waits.is_some() || is_leaf && self.below(self.calm) > 0 {
             return;
         }
         let namespace = "primary".to_owned();
@@ -483,9 +493,12 @@ impl Content {
 
 /// Plays one seed. Gives how many commits were acknowledged.
 fn play(seed: u64) -> usize {
-    let mut world = World::new(6, seed);
+    play_in(&mut World::new(6, seed), 3000)
+}
+
+fn play_in(world: &mut World, n_steps: usize) -> usize {
     (0..6).for_each(|rank| world.hear(rank));
-    for step in 0..3000 {
+    for step in 0..n_steps {
         world.step(step > 200);
     }
     world.come_to_rest();
@@ -520,4 +533,18 @@ fn commits_from_all_ranks_are_done_once_whatever_dies() {
         n_acked += played.unwrap_or_else(|_| panic!("seed {seed}"));
     }
     assert!(n_acked > 300, "only {n_acked} commits");
+}
+
+#[test]
+fn ranks_that_seldom_ask_do_not_follow_and_never_go_back() {
+    let mut n_rests = 0;
+    for seed in 1..=SEEDS / 4 {
+        let mut world = World::new(6, seed);
+        world.calm = 50;
+        let played = std::panic::AssertUnwindSafe(|| play_in(&mut world, 20_000));
+        let played = std::panic::catch_unwind(played);
+        played.unwrap_or_else(|_| panic!("seed {seed}"));
+        n_rests += world.n_rests;
+    }
+    assert!(n_rests > 10, "only {n_rests} times");
 }
