@@ -44,6 +44,8 @@ impl From<f64> for Measured {
 pub enum Measure {
     /// From outside: by running commands.
     Outside(fn(&Subject) -> Result<f64>),
+    /// The same, with what it is held against.
+    Beside(fn(&Subject) -> Result<Measured>),
     /// From within an instance: by calling its services. This program is started again
     /// as the instance's initial program.
     Inside(fn(&mut Handle) -> Result<f64>),
@@ -61,6 +63,7 @@ impl Row {
     pub fn measure(&self, subject: &Subject) -> Result<Measured> {
         let figure = match self.measure {
             Measure::Outside(measure) => measure(subject)?,
+            Measure::Beside(measure) => return measure(subject),
             Measure::Inside(_) => subject.measure_inside(self.name)?,
             Measure::InsideOf(options, _) => return subject.measure_inside_of(options, self.name),
             Measure::InsideAfter(setup, _) => {

@@ -84,6 +84,7 @@ pub const ROWS: &[Row] = &[
     tree::hops::LINK_TCP,
     tree::events::FLAT,
     tree::events::DEEP,
+    tree::jobs::MOCK,
     tree::commits::RATE,
     tree::commits::ROOTS,
 ];

@@ -9,7 +9,7 @@ use client::{Handle, Options};
 use super::row::{Measure, Measured, Row};
 
 /// Cores of the instance that runs simulated jobs, on any machine.
-const MOCK_CORES: u32 = 64;
+const MOCK_CORES: usize = 64;
 
 /// Shell commands that make the instance take all its nodes for being there.
 const PRETEND: &str = "\"$FLUX\" module remove sched-simple
@@ -64,22 +64,29 @@ impl Subject {
         self.seconds(&[&self.mock_cores(folder.path())?], setup, work)
     }
 
+    /// As [`Subject::seconds`], in an instance of one broker with this many cores.
+    pub fn seconds_with_cores(&self, cores: usize, work: &str) -> Result<f64> {
+        let folder = tempfile::tempdir()?;
+        let option = self.mock_nodes(folder.path(), 1, cores)?;
+        self.seconds(&[&option], "", work)
+    }
+
     /// As [`Subject::seconds_with_mock_cores`], on this many nodes of as many cores each.
     /// All but the first are invented, and taken for being there.
     pub fn seconds_with_nodes(&self, nodes: u32, setup: &str, work: &str) -> Result<f64> {
         let folder = tempfile::tempdir()?;
-        let option = self.mock_nodes(folder.path(), nodes)?;
+        let option = self.mock_nodes(folder.path(), nodes, MOCK_CORES)?;
         let setup = format!("{PRETEND}\n{setup}");
         self.seconds(&[&option], &setup, work)
     }
 
     /// The option for an instance of many cores, whose configuration is put in `folder`.
     fn mock_cores(&self, folder: &Path) -> Result<String> {
-        self.mock_nodes(folder, 1)
+        self.mock_nodes(folder, 1, MOCK_CORES)
     }
 
-    /// The same for an instance of many nodes.
-    fn mock_nodes(&self, folder: &Path, nodes: u32) -> Result<String> {
+    /// The same for an instance of many nodes with this many cores each.
+    fn mock_nodes(&self, folder: &Path, nodes: u32, cores: usize) -> Result<String> {
         let config = folder.join("bench.toml");
         let host = output_of(Command::new("uname").arg("-n"))?;
         let mut hosts = host.trim().to_owned();
@@ -89,7 +96,7 @@ impl Subject {
         let text = format!(
             "[resource]\nnoverify = true\nnorestrict = true\n\
              [[resource.config]]\nhosts = \"{hosts}\"\ncores = \"0-{}\"\n",
-            MOCK_CORES - 1
+            cores - 1
         );
         std::fs::write(&config, text)?;
         Ok(format!("--config-path={}", config.display()))
@@ -110,7 +117,7 @@ impl Subject {
     /// `setup`.
     pub fn measure_inside_after(&self, row: &str, nodes: u32, setup: &str) -> Result<f64> {
         let folder = tempfile::tempdir()?;
-        let option = self.mock_nodes(folder.path(), nodes)?;
+        let option = self.mock_nodes(folder.path(), nodes, MOCK_CORES)?;
         let pretend = if nodes > 1 { PRETEND } else { "" };
         let script = format!(
             "set -e\n{pretend}\n{setup}\nexec {} bench --inside {row}",
@@ -155,7 +162,9 @@ pub fn print_inside(row: &Row) -> Result<()> {
         | Measure::InsideAfter(_, measure)
         | Measure::InsideNodes(_, _, measure) => measure(&mut handle)?.into(),
         Measure::InsideOf(_, measure) => measure(&mut handle)?,
-        Measure::Outside(_) => bail!("{} is not measured from within", row.name),
+        Measure::Outside(_) | Measure::Beside(_) => {
+            bail!("{} is not measured from within", row.name)
+        }
     };
     println!("figure {}", measured.figure);
     if let Some(beside) = measured.beside {

@@ -8,6 +8,7 @@ use client::{Handle, Options};
 pub mod commits;
 pub mod events;
 pub mod hops;
+pub mod jobs;
 pub mod memory;
 pub mod start;
 
