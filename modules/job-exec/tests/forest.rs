@@ -452,6 +452,17 @@ fn a_shell_that_died_with_its_hand_is_missed() {
 }
 
 #[test]
+fn a_broker_that_is_replaced_at_once_has_lost_its_shells() {
+    for k in [2, 3] {
+        let mut forest = Forest::new(4, k);
+        forest.running("0-3");
+        let said = forest.replaced(3);
+        let note = "node failure on host3 (rank 3)";
+        assert_eq!(said[0], format!("0: exception exec 0: {note}"));
+    }
+}
+
+#[test]
 fn nobody_joins_but_from_below() {
     let mut forest = Forest::new(4, 2);
     let join = |rank: u32| json!({"rank": rank, "fresh": false, "parts": []});

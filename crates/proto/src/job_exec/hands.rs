@@ -22,6 +22,10 @@ use crate::schema::JsonSchema;
 pub struct Join {
     /// Rank of its broker.
     pub rank: u32,
+    /// UUID of its broker: another one has taken the place of a broker that is lost, with
+    /// all that ran there.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub broker: String,
     /// Whether it may not know all yet: it was just started.
     pub fresh: bool,
     /// What it has.

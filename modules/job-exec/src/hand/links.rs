@@ -67,6 +67,7 @@ impl JobExec {
                     let link = Link {
                         below,
                         sender: Some(sender),
+                        broker: request.broker.clone(),
                         stream,
                         queue: BTreeMap::new(),
                         is_new: true,
@@ -88,6 +89,7 @@ impl JobExec {
 
     fn link_up(&mut self, cx: &mut Cx<Self>, link: Link, request: Join) {
         let rank = request.rank;
+        self.replace_broker(cx, rank, &link.broker);
         self.hand.joined.insert(link.stream.id(), rank);
         if let Some(gone) = self.hand.gone.remove(&rank)
             && let Some(timer) = gone.timer
@@ -121,6 +123,26 @@ impl JobExec {
                 self.send_whole(id, rank);
             }
         }
+    }
+
+    /// Another broker has taken the place of one whose loss was not noticed, or not looked at,
+    /// yet: what ran there is not waited for.
+    fn replace_broker(&mut self, cx: &mut Cx<Self>, rank: u32, broker: &str) {
+        let link = self.hand.links.get(&rank).map(|link| &link.broker);
+        let gone = self.hand.gone.get(&rank).map(|gone| &gone.broker);
+        if link.or(gone).is_none_or(|known| known == broker) {
+            return;
+        }
+        if let Some(link) = self.hand.links.remove(&rank) {
+            self.hand.joined.remove(&link.stream.id());
+            self.hand.gone.insert(rank, Gone::of(&link));
+            link.stream.end(cx, Err(JoinError::Replaced.refusal()));
+        } else if let Some(gone) = self.hand.gone.get_mut(&rank)
+            && let Some(timer) = gone.timer.take()
+        {
+            cx.cancel_timer(timer);
+        }
+        self.give_up(cx, rank, &How::NodeLost);
     }
 
     /// A job-exec has joined that lies between us and others, which had joined us while it was
@@ -343,13 +365,8 @@ impl JobExec {
         let Some(link) = self.hand.links.remove(&rank) else {
             return;
         };
+        self.hand.gone.insert(rank, Gone::of(&link));
         link.stream.forget();
-        let gone = Gone {
-            below: link.below,
-            sender: link.sender,
-            timer: None,
-        };
-        self.hand.gone.insert(rank, gone);
         self.look_at(cx, rank, move |core, cx, result| {
             let how = match &result {
                 Ok(()) => How::NoContact,

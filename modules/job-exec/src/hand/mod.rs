@@ -62,6 +62,8 @@ pub struct Link {
     pub below: IdSet,
     /// Who it is.
     pub sender: Option<Identity>,
+    /// UUID of its broker.
+    pub broker: String,
     /// Takes orders.
     pub stream: Stream<Join>,
     /// Orders that go with the next message.
@@ -78,8 +80,22 @@ pub struct Gone {
     pub below: IdSet,
     /// See [`Link::sender`].
     pub sender: Option<Identity>,
+    /// See [`Link::broker`].
+    pub broker: String,
     /// Runs until its shells are given up.
     pub timer: Option<TimerId>,
+}
+
+impl Gone {
+    /// One that was there.
+    pub fn of(link: &Link) -> Gone {
+        Gone {
+            below: link.below.clone(),
+            sender: link.sender.clone(),
+            broker: link.broker.clone(),
+            timer: None,
+        }
+    }
 }
 
 impl Link {

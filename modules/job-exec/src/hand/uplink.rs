@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use node::Cx;
+use proto::attr::names;
 use proto::data::JobId;
 use proto::job_exec::{Held, Join, Orders, Report};
 use proto::{Method, Payload, Refusal};
@@ -51,7 +52,12 @@ impl JobExec {
         let parts: Vec<Held> = parts.collect();
         (self.hand.transit_bytes, self.hand.wrote_bytes) = (0, 0);
         let rank = cx.rank();
-        let join = Join { rank, fresh, parts };
+        let join = Join {
+            rank,
+            broker: cx.attr(&names::BROKER_UUID).unwrap_or_default().to_owned(),
+            fresh,
+            parts,
+        };
         let request = upstream(cx, Join::TOPIC, join.encode());
         cx.stream_raw(request, move |core: &mut JobExec, cx, answer| {
             if core.hand.up.times != times {

@@ -24,6 +24,8 @@ pub struct Forest {
     topology: Topology,
     /// Ranks whose broker is not there.
     pub dark: BTreeSet<u32>,
+    /// How many brokers a rank has had before.
+    former: BTreeMap<u32, u32>,
     /// Requests of hands to the one above that are open: topic and matchtag.
     open: BTreeMap<u32, Vec<(String, u32)>>,
     /// The shell of each rank that was started last, and its lease.
@@ -49,6 +51,7 @@ impl Forest {
             hands: BTreeMap::new(),
             topology: Topology::new(Scheme::Kary(k), size),
             dark: BTreeSet::new(),
+            former: BTreeMap::new(),
             open: BTreeMap::new(),
             shells: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -67,7 +70,13 @@ impl Forest {
     pub fn starts(&mut self, rank: u32) {
         let size = self.topology.size().to_string();
         let (own, host) = (rank.to_string(), format!("host{rank}"));
-        let attrs = [("size", &*size), ("rank", &own), ("hostname", &host)];
+        let uuid = format!("{rank}.{}", self.former.get(&rank).unwrap_or(&0));
+        let attrs = [
+            ("size", &*size),
+            ("rank", &own),
+            ("hostname", &host),
+            ("broker.uuid", &uuid),
+        ];
         let probe = Probe::start_with(surroundings(), &[], "{}", &attrs).unwrap();
         self.hands.insert(rank, probe);
     }
@@ -129,10 +138,22 @@ impl Forest {
         let mut below = vec![rank];
         while let Some(rank) = below.pop() {
             self.dark.remove(&rank);
+            *self.former.entry(rank).or_default() += 1;
             self.starts(rank);
             below.extend(self.topology.children(rank));
         }
         self.run()
+    }
+
+    /// The broker of a leaf is gone, and another is there before anybody has looked.
+    pub fn replaced(&mut self, rank: u32) -> Vec<String> {
+        self.hands.remove(&rank);
+        self.open.remove(&rank);
+        let mut gone = Message::request("job-exec.disconnect", 0);
+        gone.set_flag(Flags::NORESPONSE, true);
+        let parent = self.parent(rank);
+        self.deliver_up(rank, parent, gone);
+        self.rises(rank)
     }
 
     /// Asks for a job on these ranks.
