@@ -99,6 +99,7 @@ impl JobExec {
                 self.raise(cx, id, 0, &note);
                 self.miss_shells(cx, id, &end.ranks, 0);
             }
+            How::Ending => self.nodes_lost(cx, id, &end.ranks, "broker is shutting down on"),
             How::NodeLost => self.nodes_lost(cx, id, &end.ranks, "node failure on"),
             How::NoContact if self.is_recovering(id) => self.shells_missing(cx, id, &end.ranks),
             How::NoContact => {

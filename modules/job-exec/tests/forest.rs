@@ -169,6 +169,17 @@ fn a_rank_without_a_job_exec_is_named() {
 }
 
 #[test]
+fn a_rank_whose_job_exec_has_ended_before_its_broker_is_said_to_end() {
+    let mut forest = Forest::new(4, 3);
+    forest.ending.insert(2);
+    forest.dies(2);
+    forest.pass(11.0);
+    let said = forest.ask("1-2", &json!({}));
+    let note = "0: exception exec 0: broker is shutting down on host2 (rank 2)";
+    assert_eq!(said[..2], ["1: spawn", note]);
+}
+
+#[test]
 fn a_shell_that_cannot_be_started_somewhere_ends_the_others() {
     let mut forest = Forest::new(4, 2);
     forest.ask("0-3", &json!({}));

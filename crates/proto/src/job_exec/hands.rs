@@ -116,6 +116,8 @@ pub enum How {
     NodeLost,
     /// There is no job-exec on its broker.
     NotLoaded,
+    /// Its broker is ending, and has ended its job-exec.
+    Ending,
     /// It does not speak to us.
     NoContact,
 }

@@ -10,7 +10,6 @@ use proto::job_exec::{Dismissal, Ended, Held, How, Join, JoinError, Open, Order,
 use proto::overlay::{RankOf, Tree};
 use proto::{Coded, Empty, Payload};
 
-use super::obey::why_gone;
 use super::{Gone, Link, Part};
 use crate::JobExec;
 use crate::job::Job;
@@ -367,11 +366,8 @@ impl JobExec {
         };
         self.hand.gone.insert(rank, Gone::of(&link));
         link.stream.forget();
-        self.look_at(cx, rank, move |core, cx, result| {
-            let how = match &result {
-                Ok(()) => How::NoContact,
-                Err(error) => why_gone(error),
-            };
+        self.look_at(cx, rank, move |core, cx, how| {
+            let how = how.unwrap_or(How::NoContact);
             if how == How::NodeLost {
                 return core.give_up(cx, rank, &how);
             }

@@ -4,11 +4,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use node::Cx;
+use node::{Call, Cx};
+use proto::Errno;
 use proto::common::Ping;
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{Dismissal, Ended, How, Launch, LostShells, Order, Pressure, Task};
-use proto::{Errno, Refusal};
+use proto::state_machine::{Monitor, RUN};
 
 use super::Part;
 use crate::JobExec;
@@ -204,18 +205,14 @@ impl JobExec {
                 // It is being looked for, or may come again.
                 continue;
             }
-            self.look_at(cx, rank, move |core, cx, result| {
-                let how = match result {
-                    Err(error) => why_gone(&error),
-                    Ok(()) => {
-                        let wait = Duration::from_secs(LINK_WAIT_S);
-                        cx.timer(wait, move |core: &mut JobExec, cx| {
-                            core.give_up_unsent(cx, id, rank, How::NoContact);
-                        });
-                        return;
-                    }
-                };
-                core.give_up_unsent(cx, id, rank, how);
+            self.look_at(cx, rank, move |core, cx, how| match how {
+                Some(how) => core.give_up_unsent(cx, id, rank, how),
+                None => {
+                    let wait = Duration::from_secs(LINK_WAIT_S);
+                    cx.timer(wait, move |core: &mut JobExec, cx| {
+                        core.give_up_unsent(cx, id, rank, How::NoContact);
+                    });
+                }
             });
         }
     }
@@ -230,17 +227,19 @@ impl JobExec {
         }
     }
 
-    /// Asks whether there is a job-exec on a rank.
+    /// Asks whether there is a job-exec on a rank, and if not, why.
     pub(crate) fn look_at(
         &mut self,
         cx: &mut Cx<Self>,
         rank: u32,
-        then: impl FnOnce(&mut JobExec, &mut Cx<JobExec>, Result<(), Refusal>) + 'static,
+        then: impl FnOnce(&mut JobExec, &mut Cx<JobExec>, Option<How>) + 'static,
     ) {
         let ping = Ping(proto::Object::default());
-        let call = node::Call::new(&ping).to(rank).topic("job-exec.ping");
-        cx.call_with(call, move |core, cx, result| {
-            then(core, cx, result.map(|_| ()));
+        let call = Call::new(&ping).to(rank).topic("job-exec.ping");
+        cx.call_with(call, move |core, cx, result| match result {
+            Ok(_) => then(core, cx, None),
+            Err(error) if error.errno == Errno::ENOSYS => look_at_broker(cx, rank, then),
+            Err(_) => then(core, cx, Some(How::NodeLost)),
         });
     }
 
@@ -297,10 +296,19 @@ impl JobExec {
     }
 }
 
-/// Why there is no answer from a rank.
-pub fn why_gone(error: &Refusal) -> How {
-    match error.errno {
-        Errno::ENOSYS => How::NotLoaded,
-        _ => How::NodeLost,
-    }
+/// Asks a broker without a job-exec whether that is because it ends.
+fn look_at_broker(
+    cx: &mut Cx<JobExec>,
+    rank: u32,
+    then: impl FnOnce(&mut JobExec, &mut Cx<JobExec>, Option<How>) + 'static,
+) {
+    let call = Call::new(&Monitor::default()).to(rank);
+    cx.call_with(call, move |core: &mut JobExec, cx, result| {
+        let how = match result {
+            Ok(now) if now.state > RUN => How::Ending,
+            Ok(_) => How::NotLoaded,
+            Err(_) => How::NodeLost,
+        };
+        then(core, cx, Some(how));
+    });
 }

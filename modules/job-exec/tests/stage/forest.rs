@@ -10,6 +10,7 @@ use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Topology;
 use proto::data::topology::Scheme;
 use proto::job_exec::Heard;
+use proto::state_machine::RUN;
 use proto::{Errno, Payload, Refusal, Role};
 use serde_json::{Value, json};
 use wire::{Flags, Identity, Kind, Message};
@@ -24,6 +25,8 @@ pub struct Forest {
     topology: Topology,
     /// Ranks whose broker is not there.
     pub dark: BTreeSet<u32>,
+    /// Ranks whose broker is shutting down.
+    pub ending: BTreeSet<u32>,
     /// How many brokers a rank has had before.
     former: BTreeMap<u32, u32>,
     /// Requests of hands to the one above that are open: topic and matchtag.
@@ -51,6 +54,7 @@ impl Forest {
             hands: BTreeMap::new(),
             topology: Topology::new(Scheme::Kary(k), size),
             dark: BTreeSet::new(),
+            ending: BTreeSet::new(),
             former: BTreeMap::new(),
             open: BTreeMap::new(),
             shells: BTreeMap::new(),
@@ -437,6 +441,14 @@ impl Forest {
             }
             "job-exec.ping" => {
                 Ok(json!({"route": "", "userid": 0, "rolemask": 1, "rank": nodeid}).to_string())
+            }
+            "state-machine.monitor" => {
+                let state = if self.ending.contains(&nodeid) {
+                    8
+                } else {
+                    RUN
+                };
+                Ok(json!({ "state": state }).to_string())
             }
             other => panic!("{other} of rank {rank} is not on this stage"),
         }

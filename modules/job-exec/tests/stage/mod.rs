@@ -382,7 +382,7 @@ impl Stage {
         };
         let answer = match topic.as_str() {
             "event.subscribe" => Ok(String::new()),
-            "overlay.topology" | "overlay.rank-of" | "job-exec.ping" => {
+            "overlay.topology" | "overlay.rank-of" | "job-exec.ping" | "state-machine.monitor" => {
                 self.out.push(message.clone());
                 return None;
             }
