@@ -3,7 +3,7 @@
 test_description='a follower whose disk is full serves as before
 
 Covers commits, lookups and jobs on a follower without room for a byte, and what a job there is
-told of output that it cannot write. The disk of rank 0 is covered by t0025, t0026 and t0042.
+told of output that it cannot write: it fails in the end. The disk of rank 0 is covered by t0025, t0026 and t0042.
 '
 
 . "$(dirname "$0")/sharness.sh"
@@ -43,10 +43,11 @@ test_expect_success SMALLDISK 'a job runs there' '
 test_expect_success SMALLDISK 'output for a file on the full disk is reported lost, and the next job has room again' '
 	story 2>err <<-\EOS &&
 	flux run --requires=rank:1 --output=disk/out seq 10000
+	test $? = 1 || exit 1
 	rm disk/filler
 	flux run --requires=rank:1 --output=disk/next seq 3
 	EOS
-	test_grep "error writing output file: No space left on device" err &&
+	test_grep "error writing output file disk/out: No space left on device" err &&
 	seq 3 >expect && test_cmp expect disk/next
 '
 

@@ -2,7 +2,8 @@
 //!
 //! The log has a limit per stream; files have none. What a full store cannot take makes
 //! tasks wait: they are not read until it has room. A file that all tasks share is the leading
-//! shell's; files that differ between shells or tasks are each shell's own.
+//! shell's; files that differ between shells or tasks are each shell's own. A file that cannot
+//! be written ends no task, but lets the job fail in the end.
 
 use std::rc::Rc;
 
@@ -21,6 +22,9 @@ use crate::placement::Placement;
 use crate::prepare::node_tags;
 use crate::words::Word;
 use crate::worker::{Files, OutputFile};
+
+/// Exit code of a shell whose tasks ended well, but not all that they wrote is in their files.
+const LOST_OUTPUT: u8 = 1;
 
 /// Where both streams go, and how much of them went.
 #[derive(Debug, Default)]
@@ -338,8 +342,8 @@ impl JobShell {
                 if let Err(why) = result
                     && !std::mem::replace(&mut core.output.failed, true)
                 {
-                    let message = format!("error writing output file: {why}");
-                    core.log(cx, Level::Error, None, &message);
+                    core.log(cx, Level::Error, None, &why);
+                    core.count_code(LOST_OUTPUT);
                 }
                 core.regulate(cx);
                 core.leave_if_drained(cx);

@@ -27,7 +27,8 @@ pub(crate) const FALLBACK: &str = "/tmp";
 /// What the worker thread owns.
 #[derive(Default)]
 pub struct Files {
-    outputs: Vec<File>,
+    /// Output files with their paths.
+    outputs: Vec<(String, File)>,
     tmpdir: Option<PathBuf>,
 }
 
@@ -172,7 +173,7 @@ impl Files {
                 .mode(0o666)
                 .open(&file.path);
             match opened {
-                Ok(opened) => self.outputs.push(opened),
+                Ok(opened) => self.outputs.push((file.path.clone(), opened)),
                 Err(error) => {
                     let why = text_of(&error);
                     return Err(format!("error opening output file {}: {why}", file.path));
@@ -195,10 +196,12 @@ impl Files {
 
     /// Writes to output file number `file`.
     pub fn write(&mut self, file: usize, data: &[u8]) -> Result<(), String> {
-        match self.outputs.get_mut(file) {
-            Some(output) => output.write_all(data).map_err(|error| text_of(&error)),
-            None => Err("no such output file".to_owned()),
-        }
+        let (path, output) = match self.outputs.get_mut(file) {
+            Some((path, output)) => (path, output),
+            None => return Err("no such output file".to_owned()),
+        };
+        let written = output.write_all(data);
+        written.map_err(|error| format!("error writing output file {path}: {}", text_of(&error)))
     }
 
     /// Leaves nothing behind but output.

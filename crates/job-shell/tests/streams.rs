@@ -164,6 +164,26 @@ fn a_file_that_can_not_be_opened_ends_the_job() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_lets_the_job_fail_in_the_end() {
+    let options = json!({"output": {
+        "stdout": {"path": "/dev/full"}, "stderr": {"type": "kvs"}
+    }});
+    let mut stage = Stage::running(Play {
+        options,
+        ..Play::default()
+    });
+    let said = stage.writes(0, StdioFd::Stdout, "a\n");
+    assert_eq!(said, [""; 0], "the task goes on");
+    stage.writes(0, StdioFd::Stdout, "b\n");
+    assert_eq!(stage.ends(0, 0), ["exit 1"]);
+    let output = stage.output();
+    let told = |line: &&String| {
+        line.contains("error writing output file /dev/full: No space left on device")
+    };
+    assert_eq!(output.iter().filter(told).count(), 1, "{output:?}");
+}
+
+#[test]
 fn clients_learn_the_processes_and_may_raise() {
     let mut stage = Stage::running(Play {
         ntasks: 2,
