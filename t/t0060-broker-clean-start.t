@@ -93,6 +93,17 @@ test_expect_success 'an instance below nohup ends when it is told to' '
 	test_expect_code 129 wait $started
 '
 
+test_expect_success 'a hangup does not end one, another signal does' '
+	{ nohup flux start -Slog-stderr-level=6 sh -c "touch below; exec tail -f /dev/null" 2>err & } &&
+	broker=$! &&
+	wait_for 20 test -e below &&
+	kill -HUP $broker &&
+	kill -TERM $broker &&
+	test_expect_code 129 wait $broker &&
+	test_grep "signal 15$" err &&
+	test_must_fail grep "signal 1$" err
+'
+
 test_expect_success 'a job ends with its tasks, also with what they leave behind' '
 	timeout -k 1 60 flux start flux run sh -c "tail -f /dev/null & echo \$! >left; echo said" >out &&
 	kill $(cat left) &&

@@ -76,9 +76,14 @@ impl Signals {
     /// Blocks `signals` for this thread and all it starts. A signal that the process was
     /// started to ignore would not arrive, nor the end of a child. Must come before the first
     /// ZeroMQ context and the first worker, whose threads would take them otherwise.
+    ///
+    /// A hangup that is ignored stays so, as below nohup: one that is blocked would arrive.
     pub fn take_over(signals: &[Signal]) -> std::io::Result<Signals> {
         reset_to_default(&IGNORED_ON_PURPOSE);
-        let mask: SigSet = signals.iter().copied().collect();
+        let is_unwanted =
+            |signal| signal == Signal::SIGHUP && is(signal as libc::c_int, libc::SIG_IGN);
+        let taken = signals.iter().copied();
+        let mask: SigSet = taken.filter(|signal| !is_unwanted(*signal)).collect();
         mask.thread_block()?;
         let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
         Ok(Signals { fd })
@@ -132,6 +137,22 @@ mod tests {
             reset_to_default(&[]);
             assert!(is(hidden, libc::SIG_DFL), "{hidden}");
         }
+    }
+
+    #[test]
+    fn a_hangup_that_is_ignored_is_not_taken() {
+        let ignore = Action {
+            effect: libc::SIG_IGN,
+            ..Action::default()
+        };
+        let hangup = Signal::SIGHUP as libc::c_int;
+        // SAFETY: it is a whole action.
+        assert!(unsafe { action(hangup, &raw const ignore, std::ptr::null_mut()) });
+        let mut signals = Signals::take_over(&[Signal::SIGHUP, Signal::SIGUSR1]).unwrap();
+        raise(Signal::SIGHUP).unwrap();
+        raise(Signal::SIGUSR1).unwrap();
+        // The lower number would come first.
+        assert_eq!(signals.take(), Some(Signal::SIGUSR1 as i32));
     }
 
     #[test]
