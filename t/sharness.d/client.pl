@@ -3,6 +3,8 @@
 #
 #   perl client.pl SOCKET rpc TOPIC      sends what standard input holds as the payload,
 #                                        prints ERRNO and the payload of the answer
+#   perl client.pl SOCKET quiet TOPIC    as rpc, but says that it wants no answer, and has no
+#                                        matchtag for one
 #   perl client.pl SOCKET stream TOPIC   the same as a stream: a line each answer, up to
 #                                        the one that has an ERRNO
 #   perl client.pl SOCKET talk           sends each line of standard input, a topic and a
@@ -47,8 +49,9 @@ sub frame {
 
 sub message {
 	my ($topic, $payload) = @_;
-	my $flags = 0x09 | (length $payload ? 0x02 : 0) | ($what eq 'stream' ? 0x40 : 0);
-	my $proto = pack 'C4N4', 0x8e, 1, 1, $flags, 0xffffffff, 0, 0xffffffff, 1;
+	my $is_quiet = $what eq 'quiet';
+	my $flags = 0x09 | (length $payload ? 0x02 : 0) | ($what eq 'stream' ? 0x40 : 0) | ($is_quiet ? 0x04 : 0);
+	my $proto = pack 'C4N4', 0x8e, 1, 1, $flags, 0xffffffff, 0, 0xffffffff, $is_quiet ? 0 : 1;
 	my $body = frame('') . frame($topic) . (length $payload ? frame($payload) : '') . frame($proto);
 	return "\x12\x00\xee\xff" . pack('N', length $body) . $body;
 }

@@ -44,6 +44,12 @@ rpc() {
 		perl "$TEST_HARNESS_DIR/sharness.d/client.pl" "$FLUX_URI" rpc "$1"
 }
 
+# quiet_rpc TOPIC [JSON]: the same, but says that no answer is wanted.
+quiet_rpc() {
+	{ test -z "$2" || printf '%s\0' "$2"; } |
+		timeout 20 perl "$TEST_HARNESS_DIR/sharness.d/client.pl" "$FLUX_URI" quiet "$1"
+}
+
 # start_rpc METHOD [JSON]: the same of the program that has started the brokers.
 start_rpc() {
 	FLUX_URI=$FLUX_START_URI rpc "start.$1" "$2"

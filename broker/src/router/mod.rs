@@ -72,6 +72,8 @@ pub struct Router {
     pending: Pending,
     /// Methods whose requests modules know by a number.
     recognised: BTreeSet<&'static str>,
+    /// Methods that answer also who wants no answer.
+    answers_unasked: BTreeSet<&'static str>,
     /// Of the last event: given here on rank 0, else seen.
     sequence: u32,
     out: VecDeque<Out>,
@@ -83,7 +85,8 @@ impl Router {
         let own = own.iter().map(|name| ((*name).to_owned(), Hop::Here));
         let services = proto::services();
         let methods = services.iter().flat_map(|service| service.methods);
-        let recognised = methods.filter(|m| m.recognised).map(|m| m.topic);
+        let recognised = methods.clone().filter(|m| m.recognised);
+        let answers_unasked = methods.filter(|m| m.answers_unasked);
         Router {
             place,
             is_private: false,
@@ -94,7 +97,8 @@ impl Router {
             wanted: Subscriptions::default(),
             asked: Asked::default(),
             pending: Pending::numbered_from(first_number),
-            recognised: recognised.collect(),
+            recognised: recognised.map(|m| m.topic).collect(),
+            answers_unasked: answers_unasked.map(|m| m.topic).collect(),
             sequence: 0,
             out: VecDeque::new(),
         }

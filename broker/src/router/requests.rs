@@ -21,7 +21,11 @@ enum Lost {
 }
 
 impl Router {
-    pub(super) fn route_request(&mut self, from: Hop, request: Message) {
+    pub(super) fn route_request(&mut self, from: Hop, mut request: Message) {
+        // Else nobody on the way would know where the answer goes (protocol/21 section 10).
+        if request.has(Flags::NORESPONSE) && self.answers_unasked.contains(request.topic()) {
+            request.set_flag(Flags::NORESPONSE, false);
+        }
         match self.next_hop(&request) {
             // What has come from there does not go back: it would come again for ever.
             Ok(to) if to == from && to.is_broker() => {

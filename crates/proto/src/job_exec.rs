@@ -264,7 +264,9 @@ crate::methods! {
     CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent, Later
         : "Says which ranks a job cannot go on without.";
     ShellBarrier = "job-exec.shell-barrier" (USER) => BarrierOpen, ShellBarrierError, idempotent, Later
-        : "Holds a shell until all shells of its job are there.";
+        : "Holds a shell until all shells of its job are there; answers also who wants no answer." {
+            const ANSWERS_UNASKED: bool = true;
+        };
     ShellTell = "job-exec.shell-tell" (OWNER) => Empty, ShellTellError, idempotent, Later
         : "Tells the leading shell of a job something; answered when it has it.";
     ShellHear = "job-exec.shell-hear" (OWNER) => Heard, ShellTellError, idempotent, Later

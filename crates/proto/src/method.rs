@@ -55,6 +55,9 @@ pub trait Method: Payload + 'static {
     const ANSWER: Answer;
     /// One sentence for `doc/rpc`.
     const SUMMARY: &'static str;
+    /// Whether a request that wants no answer gets one all the same, under matchtag 0 as it
+    /// was asked: its sender tells answers by their topic.
+    const ANSWERS_UNASKED: bool = false;
     /// Another method that takes a request back, besides `NAME.cancel`. Anyone may call it
     /// for requests of its own.
     const CANCEL: Option<&'static str> = None;
@@ -97,6 +100,8 @@ pub struct Declared {
     pub recognised: bool,
     /// See [`Method::BULK`].
     pub bulk: bool,
+    /// See [`Method::ANSWERS_UNASKED`].
+    pub answers_unasked: bool,
     /// How many answers it gets.
     pub answer: Answer,
     /// One sentence.
@@ -125,6 +130,7 @@ impl Declared {
             idempotent: M::IDEMPOTENT,
             recognised: M::RECOGNISED,
             bulk: M::BULK,
+            answers_unasked: M::ANSWERS_UNASKED,
             answer: M::ANSWER,
             summary: M::SUMMARY,
             cancel: M::CANCEL,

@@ -15,6 +15,9 @@ use crate::JobExec;
 use crate::mock::Mock;
 use crate::state::{Move, State, next};
 
+/// Name of the implementation that runs no shells.
+pub const TESTEXEC: &str = "testexec";
+
 /// A job from its start request to its final release.
 pub struct Job {
     /// Which.
@@ -234,7 +237,7 @@ impl Job {
         let all = IdSet::first_n(n.max(1));
         let implementation = match &self.kind {
             Kind::Shells => "bulk-exec",
-            Kind::Mock(..) => "testexec",
+            Kind::Mock(..) => TESTEXEC,
         };
         JobStats {
             implementation: implementation.to_owned(),

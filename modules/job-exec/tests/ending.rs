@@ -167,6 +167,16 @@ fn a_simulated_job_obeys_the_first_signal() {
 }
 
 #[test]
+fn a_simulated_job_has_no_barriers() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.ask(&json!({"test": {"run_duration": "1h"}}), false);
+    assert_eq!(
+        stage.request("job-exec.shell-barrier", &json!({"id": JOB, "rank": 0}), 0),
+        ["shell-barrier: ENOSYS testexec does not support shell barrier"]
+    );
+}
+
+#[test]
 fn barriers_and_critical_ranks_are_granted_on_one_rank() {
     let mut stage = running(0.0);
     let barrier = json!({"id": JOB, "rank": 0});

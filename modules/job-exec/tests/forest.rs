@@ -142,6 +142,40 @@ fn a_job_may_do_without_ranks_that_are_not_critical() {
 }
 
 #[test]
+fn shells_meet_without_a_lease() {
+    let mut forest = Forest::new(4, 2);
+    forest.running("0,2-3");
+    let come = |forest: &mut Forest, at: u32, rank: u32| {
+        let words = json!({"id": stage::JOB, "rank": rank});
+        forest.request(at, "job-exec.shell-barrier", &words, 0)
+    };
+    let refused = |at: u32, rank: u32| {
+        [format!(
+            "{at}: shell-barrier: EINVAL rank {rank} is not pending in barrier"
+        )]
+    };
+    for rank in [0, 2] {
+        assert_eq!(come(&mut forest, rank, rank), [""; 0]);
+        assert_eq!(come(&mut forest, rank, rank), refused(rank, rank));
+    }
+    assert_eq!(come(&mut forest, 3, 2), refused(3, 2));
+    assert_eq!(
+        come(&mut forest, 1, 1),
+        refused(1, 1),
+        "it has no part in the job"
+    );
+    assert_eq!(come(&mut forest, 3, 3).len(), 3);
+    let unknown = json!({"id": 7, "rank": 1});
+    for rank in [0, 1] {
+        let said = forest.request(rank, "job-exec.shell-barrier", &unknown, 0);
+        assert_eq!(
+            said,
+            [format!("{rank}: shell-barrier: ENOENT job not found")]
+        );
+    }
+}
+
+#[test]
 fn a_node_that_is_gone_before_the_start_is_named() {
     let mut forest = Forest::new(4, 3);
     forest.falls(2);

@@ -111,6 +111,42 @@ fn a_response_passes_only_on_the_link_that_was_asked() {
     assert_eq!(out(&mut router), Vec::<String>::new());
 }
 
+#[test]
+fn some_methods_answer_also_who_wants_no_answer() {
+    let asked = |topic| {
+        let mut request = request(1, topic, &[]);
+        request.kind = Kind::Request {
+            nodeid: 1,
+            matchtag: 0,
+        };
+        request.set_flag(Flags::NORESPONSE, true);
+        request
+    };
+    // Twice is once more: the answers have one topic and no matchtag to be told apart by.
+    let topic = "job-exec.shell-barrier";
+    let mut router = stage(1);
+    let module = ModuleId(2);
+    router.add_module(module, "job-exec");
+    router.expect_module(module, id("e"));
+    router.module_up(module, PeerId(20));
+    for _ in 0..2 {
+        router.take_in(CLIENT, asked(topic));
+        assert_eq!(out(&mut router), ["m: asked job-exec.shell-barrier c!b1"]);
+    }
+    assert_eq!(router.n_pending(), 1);
+    let mut answer = Message::respond_to(&asked(topic), 0, Bytes::new());
+    answer.set_flag(Flags::NORESPONSE, false);
+    answer.push_route(id("c"));
+    answer.push_route(id("b1"));
+    router.take_in(Hop::Module(module), answer);
+    assert_eq!(out(&mut router), ["c: ok job-exec.shell-barrier"]);
+    // To who asks for none, no other method does.
+    let mut router = stage(1);
+    router.take_in(CLIENT, asked("echo.x"));
+    out(&mut router);
+    assert_eq!(router.n_pending(), 0);
+}
+
 /// What is open in a router of rank 1, with these requests sent, when `lost` goes.
 fn check_loss(sent: &[(Hop, Message)], lost: Hop, expect: &[&str]) {
     let mut router = stage(1);

@@ -196,6 +196,8 @@ crate::refusals! {
         Broken => EIO "",
         /// The shell of that rank has passed this barrier, or has no part in it.
         NotPending(u32) => EINVAL "rank {0} is not pending in barrier",
+        /// The job only pretends to run.
+        NotSupported(&'static str) => ENOSYS "{0} does not support shell barrier",
         /// There is too much to be told at a barrier.
         TooMuch => EMSGSIZE "too much data at a barrier",
     }

@@ -165,11 +165,16 @@ impl JobExec {
         let seq = request.seq.unwrap_or(barrier.next());
         let lease = request.lease.as_ref();
         let is_ahead = barrier.opened.is_some() && seq > barrier.next();
+        // One that may be told its place comes again after a loss; the others do not.
+        let is_there = lease.is_none() && barrier.own.as_ref().is_some_and(|(at, _)| *at == seq);
         let refusal = if part.task.is_none() || part.lease.is_empty() {
             Some(ShellBarrierError::NotReady)
         } else if lease.is_some_and(|lease| *lease != part.lease) {
             Some(ShellBarrierError::Replaced)
-        } else if lease.is_none() && request.rank != rank || !part.ranks.contains(rank) || is_ahead
+        } else if lease.is_none() && request.rank != rank
+            || !part.ranks.contains(rank)
+            || is_ahead
+            || is_there
         {
             Some(ShellBarrierError::NotPending(request.rank))
         } else if bytes > BARRIER_BYTES_MAX {

@@ -7,8 +7,9 @@ use proto::job_exec::{
     ShellBarrier, ShellBarrierError, ShellError, ShellExit, ShellHear, ShellHello, ShellTell,
 };
 
+use super::climb;
 use crate::JobExec;
-use crate::job::Job;
+use crate::job::{Job, TESTEXEC};
 
 /// A shell greets and takes orders.
 pub(crate) fn shell_hello(
@@ -54,6 +55,14 @@ pub(crate) fn shell_barrier(
     reply: Reply<ShellBarrier>,
 ) {
     let part = core.hand.parts.get(&request.id);
+    if part.is_none() && request.lease.is_none() && cx.rank() != 0 {
+        // Why not, rank 0 can say.
+        return climb(cx, peer, &request, reply);
+    }
+    let mock = core.jobs.get(&request.id).filter(|job| job.is_mock());
+    if mock.is_some_and(|job| peer.may_act_for(job.userid)) {
+        return reply.send(cx, Err(ShellBarrierError::NotSupported(TESTEXEC)));
+    }
     let userid = part
         .and_then(|part| part.task.as_ref())
         .map(|task| task.userid);

@@ -391,6 +391,10 @@ impl Forest {
                     let parent = self.parent(rank);
                     return self.deliver_up(rank, parent, message);
                 }
+                if topic == "job-exec.shell-barrier" {
+                    // What a job-exec cannot say the head is asked.
+                    return self.deliver_up(rank, nodeid, message);
+                }
                 let answer = self.broker(rank, nodeid, &topic, &message);
                 let probe = match rank {
                     0 => &mut self.head.probe,
