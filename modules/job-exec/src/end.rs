@@ -9,7 +9,7 @@ use proto::kvs::NamespaceRemove;
 use serde_json::json;
 
 use crate::JobExec;
-use crate::job::{Job, Kind};
+use crate::job::{Job, Kind, tell_stored};
 use crate::limits::STOP_WAIT_S;
 use crate::outcomes::Outcome;
 use crate::state::{Move, State};
@@ -61,6 +61,8 @@ impl JobExec {
         self.dirty.remove(&id);
         self.dismiss_all(cx, id, Dismissal::Stored);
         job.step(Move::Grafted);
+        // Nobody will read it any more.
+        tell_stored(cx, std::mem::take(&mut job.log.unsaid), &Ok(()));
         let outcome = Outcome {
             status: job.is_started.then_some(job.status),
             exception: job.exception.take(),

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use node::{Cx, TimerId};
-use proto::Payload;
+use node::{Cx, Reply, TimerId};
 use proto::data::{Entry, Fsd, Hostlist, IdSet, JobId, Rset, Stamps};
-use proto::job_exec::{JobStats, Progress, Start, Step, Task};
+use proto::job_exec::{CriticalRanks, JobStats, Progress, Start, Step, Task};
+use proto::{Empty, Payload, Refusal};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use wire::Message;
@@ -14,6 +14,9 @@ use wire::Message;
 use crate::JobExec;
 use crate::mock::Mock;
 use crate::state::{Move, State, next};
+
+/// The event of the guest log that says which ranks a job cannot do without.
+pub const CRITICAL_RANKS: &str = "critical-ranks";
 
 /// Name of the implementation that runs no shells.
 pub const TESTEXEC: &str = "testexec";
@@ -80,6 +83,8 @@ pub struct GuestLog {
     pub stamps: Stamps,
     /// Lines for `output` not sent off.
     pub output: String,
+    /// Who is to hear when the lines are stored.
+    pub unsaid: Vec<Reply<CriticalRanks>>,
     /// It is in a namespace of its own, and not in the primary one.
     pub in_namespace: bool,
     /// The namespace is not there yet.
@@ -231,10 +236,15 @@ impl Job {
         }
     }
 
+    /// Ranks within the job.
+    pub fn shell_ranks(&self) -> IdSet {
+        let n = u32::try_from(self.rset.nnodes()).unwrap_or(u32::MAX);
+        IdSet::first_n(n.max(1))
+    }
+
     /// What statistics show of it, and of the shells that are active.
     pub fn stats(&self, active: &IdSet) -> JobStats {
-        let n = u32::try_from(self.rset.nnodes()).unwrap_or(u32::MAX);
-        let all = IdSet::first_n(n.max(1));
+        let all = self.shell_ranks();
         let implementation = match &self.kind {
             Kind::Shells => "bulk-exec",
             Kind::Mock(..) => TESTEXEC,
@@ -249,6 +259,17 @@ impl Job {
             kill_count: self.ending.as_ref().map_or(0, |ending| ending.rung),
             active_ranks: active.to_string(),
         }
+    }
+}
+
+/// Tells those who wait for a log that it is stored, or why not.
+pub fn tell_stored(
+    cx: &mut Cx<JobExec>,
+    waiting: Vec<Reply<CriticalRanks>>,
+    result: &Result<(), Refusal>,
+) {
+    for reply in waiting {
+        reply.send_refusal(cx, result.clone().map(|()| Empty));
     }
 }
 

@@ -17,7 +17,7 @@ use proto::{Errno, Refusal};
 use crate::core::RETRY;
 use crate::end::{STATUS_EXCEPTION, remove_namespace};
 use crate::hand::Part;
-use crate::job::Kind;
+use crate::job::{CRITICAL_RANKS, Kind};
 use crate::limits::{LEFTOVER_WAIT_S, LOOK_INTERVAL_MS, REATTACH_WAIT_S};
 use crate::process::Process;
 use crate::state::{Move, State};
@@ -206,6 +206,8 @@ impl JobExec {
         }
         let (is_mock, reattach) = (job.is_mock(), job.reattach);
         let past = Past::of(&entries, is_mock);
+        let critical = job.critical_ranks.take();
+        job.critical_ranks = critical.or_else(|| critical_ranks(&entries));
         job.log.has_word = entries.iter().any(|entry| entry.name() == "shell-exit");
         job.log.exists = past != Past::Nothing;
         job.log.in_namespace = !is_mock && job.log.exists;
@@ -435,6 +437,14 @@ impl Part {
         let process = self.shell.process.as_ref();
         process.filter(|_| !self.awaited.is_empty() && self.awaited.contains(0))
     }
+}
+
+/// The ranks that a job cannot do without, if it had said so last.
+fn critical_ranks(entries: &[Entry]) -> Option<IdSet> {
+    let said = entries
+        .iter()
+        .rfind(|entry| entry.name() == CRITICAL_RANKS)?;
+    said.get_str("ranks")?.parse().ok()
 }
 
 /// Whether what was asked for is not there, for sure.

@@ -14,6 +14,7 @@ use proto::{Payload, Refusal};
 
 use crate::JobExec;
 use crate::core::RETRY;
+use crate::job::tell_stored;
 use crate::limits::{PRIMARY_BYTES_MAX, PRIMARY_OPS_MAX};
 use crate::state::{Move, State};
 
@@ -168,7 +169,10 @@ impl JobExec {
         job.log.seq += 1;
         job.log.in_flight = true;
         let commit = commit.once(cx.uuid(), job.log.seq);
+        let waiting = std::mem::take(&mut job.log.unsaid);
         send_commit(cx, commit.encode(), move |core, cx, result| {
+            let stored = result.as_ref().map(|_| ()).map_err(Refusal::clone);
+            tell_stored(cx, waiting, &stored);
             core.guest_stored(cx, id, is_last, result);
         });
     }

@@ -142,6 +142,27 @@ fn a_job_may_do_without_ranks_that_are_not_critical() {
 }
 
 #[test]
+fn what_a_job_may_do_without_is_known_after_a_restart() {
+    let mut forest = Forest::new(4, 3);
+    forest.running("0-3");
+    for ranks in ["0", "0-2,7"] {
+        let critical = json!({"id": stage::JOB, "ranks": ranks});
+        let said = forest.request(0, "job-exec.critical-ranks", &critical, 0);
+        assert_eq!(said, ["0: critical-ranks: ok"]);
+    }
+    let lease = forest.lease(0);
+    forest.dies(0);
+    forest.pass(0.1);
+    forest.ask_again("0-3", &json!({}), true);
+    let hello = json!({"id": stage::JOB, "rank": 0, "pid": stage::SHELL_PID, "lease": lease, "again": true});
+    forest.request(0, "job-exec.shell-hello", &hello, wire::Flags::STREAMING);
+    let note = "0: exception node-failure 2: node failure on host3 (shell rank 3)";
+    assert_eq!(forest.falls(3)[0], note);
+    let note = "0: exception exec 0: node failure on host2 (rank 2)";
+    assert_eq!(forest.falls(2)[0], note);
+}
+
+#[test]
 fn shells_meet_without_a_lease() {
     let mut forest = Forest::new(4, 2);
     forest.running("0,2-3");

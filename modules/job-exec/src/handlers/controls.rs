@@ -4,10 +4,11 @@ use node::{Cx, Peer, Reply};
 use proto::Empty;
 use proto::data::IdSet;
 use proto::job_exec::{CriticalRanks, CriticalRanksError, Override, OverrideError};
+use serde_json::json;
 
 use super::climb;
 use crate::JobExec;
-use crate::job::Kind;
+use crate::job::{CRITICAL_RANKS, GuestLog, Kind};
 use crate::state::State;
 
 /// Notes which ranks a job cannot do without.
@@ -21,16 +22,21 @@ pub(crate) fn critical_ranks(
     if cx.rank() != 0 {
         return climb(cx, peer, &request, reply);
     }
-    let result = set_critical(core, cx, peer, &request);
-    reply.send(cx, result);
+    match set_critical(core, cx, peer, &request) {
+        // A job-exec after us reads it in the log.
+        Ok(Some(log)) => log.unsaid.push(reply),
+        Ok(None) => reply.send(cx, Ok(Empty)),
+        Err(error) => reply.send(cx, Err(error)),
+    }
 }
 
-fn set_critical(
-    core: &mut JobExec,
-    cx: &mut Cx<JobExec>,
+/// Gives the log in which it is to be stored, unless it is already, or need not be.
+fn set_critical<'a>(
+    core: &'a mut JobExec,
+    cx: &Cx<JobExec>,
     peer: &Peer,
     request: &CriticalRanks,
-) -> Result<Empty, CriticalRanksError> {
+) -> Result<Option<&'a mut GuestLog>, CriticalRanksError> {
     let job = core
         .jobs
         .get_mut(&request.id)
@@ -43,8 +49,17 @@ fn set_critical(
         .ranks
         .parse()
         .map_err(|_| CriticalRanksError::Malformed)?;
+    // Others it does not have.
+    let ranks = ranks.intersection(&job.shell_ranks());
+    let is_known = job.log.unsaid.is_empty() && job.critical_ranks.as_ref() == Some(&ranks);
+    let context = json!({ "ranks": ranks });
     job.critical_ranks = Some(ranks);
-    Ok(Empty)
+    if is_known || !job.log.in_namespace || job.has_ended() {
+        return Ok(None);
+    }
+    job.log_with(cx.now().wall, CRITICAL_RANKS, &context);
+    core.dirty.insert(request.id);
+    Ok(core.jobs.get_mut(&request.id).map(|job| &mut job.log))
 }
 
 /// Lets a simulated job under manual control start or finish.
