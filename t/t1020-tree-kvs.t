@@ -128,10 +128,32 @@ test_expect_success 'what is not there is an error on every rank, and none is ke
 test_expect_success 'what is for rank 0 says so elsewhere' '
 	on 3 rpc content.register-backing "{\"name\":\"content-sqlite\"}" >actual &&
 	test_grep "^22 content backing store can only be registered on rank 0" actual &&
-	on 3 rpc content.mmap-list "{}" >actual &&
+	on 3 rpc content.mmap-add "{\"path\":\"/\",\"chunksize\":0,\"tag\":\"x\"}" >actual &&
 	test_grep "^22 content may only be mmapped on rank 0" actual &&
 	on 3 rpc content.checkpoint-get >actual && rpc content.checkpoint-get >expect &&
 	test_cmp expect actual
+'
+
+test_expect_success 'a file of rank 0 is read from every rank, until it changes' '
+	head -c 100000 /dev/urandom >mapped && ref=sha1-$(sha1sum mapped | cut -d" " -f1) &&
+	file="{\"path\":\"$PWD/mapped\",\"chunksize\":0,\"tag\":\"x\"}" &&
+	rpc content.mmap-add "$file" && rpc content.mmap-add "$file" >actual &&
+	test_grep "^0 $" actual &&
+	for rank in 0 1 3
+	do
+		on $rank flux content load $ref >actual && cmp mapped actual || return 1
+	done &&
+	flux module stats content >stats && test_grep "\"blobs\": *1" stats &&
+	printf x | dd of=mapped conv=notrunc 2>/dev/null &&
+	on_all flux content dropcache &&
+	for rank in 0 1 3
+	do
+		test_must_fail on $rank flux content load $ref 2>err &&
+		test_grep "mapped file content has changed" err || return 1
+	done &&
+	rpc content.mmap-remove "{\"tag\":\"x\"}" &&
+	test_must_fail on 3 flux content load $ref 2>err &&
+	test_grep "No such file or directory" err
 '
 
 test_expect_success 'commits are neither lost nor doubled when the kvs on their way dies' '

@@ -9,11 +9,13 @@
 mod edit;
 mod frame;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::schema::JsonSchema;
-use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
+use crate::{BadPayload, Empty, Never, Payload, Refusal};
 
 pub use edit::{Edit, Part};
 pub use frame::{Commit, Record, RecordList};
@@ -64,11 +66,11 @@ pub struct Stats {
     pub mmap: MmapStats,
 }
 
-/// Counters of mapped files.
+/// The mapped files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct MmapStats {
-    /// By tag.
-    pub tags: Object,
+    /// Their paths by tag.
+    pub tags: BTreeMap<String, Vec<String>>,
     /// Blobs in them.
     pub blobs: u64,
 }
@@ -125,20 +127,24 @@ pub struct Records {
     pub writer: String,
 }
 
-/// Maps a file into the store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
-#[serde(transparent)]
-pub struct MmapAdd(pub Object);
+/// Maps a file of rank 0's host into the store: its parts can be loaded as blobs, which are
+/// read from the file then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MmapAdd {
+    /// The file, from the root on.
+    pub path: String,
+    /// Bytes of a part; 0 for as much as there is up to the next hole.
+    pub chunksize: u64,
+    /// A name by which files are taken out again.
+    pub tag: String,
+}
 
-/// Takes mapped files out of the store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
-#[serde(transparent)]
-pub struct MmapRemove(pub Object);
-
-/// Asks which files are mapped.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
-#[serde(transparent)]
-pub struct MmapList(pub Object);
+/// Takes the mapped files with a tag out of the store. There may be none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MmapRemove {
+    /// Which tag.
+    pub tag: String,
+}
 
 /// Asks what was found damaged or lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -173,6 +179,8 @@ crate::refusals! {
         WrongDigest => EPROTO "",
         /// No such blob.
         NotFound => ENOENT "",
+        /// It was in a mapped file, which is not what it was.
+        MappedChanged => EINVAL "mapped file content has changed",
     }
 }
 
@@ -222,8 +230,18 @@ crate::refusals! {
     pub enum MmapError {
         /// Only rank 0 reads files of its host.
         NotRankZero => EINVAL "content may only be mmapped on rank 0",
-        /// This version maps none.
-        NotSupported => ENOSYS "files are not mapped in this version",
+        /// What it would be relative to is not known.
+        NotQualified => EINVAL "path must be fully qualified",
+        /// No file, or one without content.
+        NotSuitable(String) => EINVAL "{0}: not suitable for mapping",
+        /// A part is longer than a blob may be.
+        TooBig(String, u64) => EFBIG "{0}: a part is longer than {1} bytes",
+        /// A tag of unreasonable length.
+        TagTooLong(usize) => EINVAL "a tag has at most {0} bytes",
+        /// As many are mapped as may be.
+        Full => ENOSPC "too many files, or parts of files, are mapped",
+        /// Its tag was removed meanwhile.
+        Removed => ECANCELED "files with this tag were unmapped",
     }
 }
 
@@ -261,8 +279,7 @@ crate::json_payloads!(
     Records,
     Findings,
     MmapAdd,
-    MmapRemove,
-    MmapList
+    MmapRemove
 );
 crate::no_payloads!(
     Flush,
@@ -297,12 +314,10 @@ crate::methods! {
         : "Makes the caller the writer of the records and gives all of them.";
     Commit = "content.commit" (OWNER) => Empty, CommitError, idempotent, Later
         : "Stores blobs and records in one step, wholly or not at all.";
-    MmapAdd = "content.mmap-add" (OWNER) => Empty, MmapError
-        : "Maps a file into the store: not supported in this version.";
-    MmapRemove = "content.mmap-remove" (OWNER) => Empty, MmapError
-        : "Takes mapped files out of the store: not supported in this version.";
-    MmapList = "content.mmap-list" (OWNER) => Empty, MmapError
-        : "Lists mapped files: not supported in this version.";
+    MmapAdd = "content.mmap-add" (OWNER) => Empty, MmapError, idempotent, Later
+        : "Maps a file of rank 0's host into the store.";
+    MmapRemove = "content.mmap-remove" (OWNER) => Empty, MmapError, idempotent
+        : "Takes the mapped files with a tag out of the store.";
     Damage = "content.damage" (OWNER) => Findings, Refusal, idempotent, Later
         : "Gives what was found damaged or lost.";
     DamageAccept = "content.damage-accept" (OWNER) => Empty, Refusal, idempotent, Later

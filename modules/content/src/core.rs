@@ -14,6 +14,7 @@ use rustc_hash::FxHashMap;
 use crate::above::Above;
 use crate::cache::Cache;
 use crate::limits::{BATCH_BYTES_MAX, QUEUED_BYTES_MAX};
+use crate::mapped::Mapped;
 use crate::settings::{Durability, Settings};
 use crate::store::{Store, Upkeep};
 use crate::task::{Task, TaskResult};
@@ -29,6 +30,8 @@ pub struct Content {
     pub(crate) above: Option<Above>,
     /// Blobs on their way to the file, or to the parent, and how many stores each has under way.
     pub(crate) storing: FxHashMap<BlobRef, (Bytes, usize)>,
+    /// Files of this host whose parts are blobs, on rank 0.
+    pub(crate) mapped: Mapped,
     queue: VecDeque<(Task, Done)>,
     queued_bytes: usize,
     /// What the batch that the worker has is to be answered with.
@@ -96,6 +99,7 @@ impl Module for Content {
             cache: Cache::new(settings.cache_bytes_max),
             settings,
             storing: FxHashMap::default(),
+            mapped: Mapped::default(),
             queue: VecDeque::new(),
             queued_bytes: 0,
             under_way: None,

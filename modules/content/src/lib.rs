@@ -10,6 +10,7 @@ mod cache;
 mod core;
 mod handlers;
 pub mod limits;
+mod mapped;
 mod settings;
 mod store;
 mod task;

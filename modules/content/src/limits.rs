@@ -118,6 +118,31 @@ const _: () = assert!(FOLDED_BYTES < JOURNAL_BYTES_MAX);
 const _: () = assert!(FOLDED_TRANSACTIONS < JOURNAL_TRANSACTIONS_MAX);
 const _: () = assert!(BATCH_BYTES_MAX < QUEUED_BYTES_MAX);
 
+/// Mapped files. A further one is refused ENOSPC.
+pub const MAPPED_FILES_MAX: usize = 65_536;
+
+/// Parts of mapped files: a TiB in parts of a MiB, and 100 MiB of memory. Further ones are
+/// refused ENOSPC.
+pub const MAPPED_PARTS_MAX: usize = 1 << 20;
+
+/// Largest part of a mapped file: followers must be able to load it. A larger one is refused
+/// EFBIG.
+pub const MAPPED_PART_BYTES_MAX: u64 = ABOVE_BLOB_BYTES_MAX as u64;
+
+/// Bytes of a tag of mapped files. A longer one is refused EINVAL.
+pub const MAPPED_TAG_BYTES_MAX: usize = 1024;
+
+/// Mapped files in which a blob is looked for, if it is in several of them and the first have
+/// changed.
+pub const MAPPED_PLACES_TRIED: usize = 8;
+
+/// Bytes of a file that are mapped in one step, one part at least. What else is to be done
+/// comes between two steps.
+pub const MAP_STEP_BYTES: u64 = 8 << 20;
+
+/// Parts that one step maps.
+pub const MAP_STEP_PARTS: usize = 1024;
+
 /// Largest blob that a follower sends to its parent: a link keeps what is under way. A larger
 /// one is refused EFBIG there.
 pub const ABOVE_BLOB_BYTES_MAX: usize = 128 << 20;

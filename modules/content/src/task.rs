@@ -6,11 +6,17 @@ use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
 use proto::{Errno, Refusal};
 
+use crate::mapped::{MapStep, Part, Place};
+
 /// One thing to do with the file. A batch of them is one transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Task {
     /// Read a blob.
     Load(BlobRef),
+    /// Read a blob from a file in which it is, or was.
+    LoadMapped(BlobRef, Vec<Place>),
+    /// Look at some of a file that is to be mapped.
+    Map(MapStep),
     /// Say whether a blob is there.
     Validate(BlobRef),
     /// Write a blob.
@@ -67,6 +73,8 @@ pub enum Outcome {
     Number(i64),
     /// What was deleted.
     Swept(Swept),
+    /// Parts of a file, and where it goes on.
+    Parts(Vec<Part>, Option<u64>),
     /// Whether there is more to give back.
     Shrunk(bool),
     /// What is there.
@@ -85,6 +93,7 @@ impl Task {
             Self::Store(..) | Self::Commit(_) | Self::Records(_) | Self::CheckpointPut(_) => true,
             Self::Mark(..) | Self::Sweep(_) | Self::Shrink => true,
             Self::Load(_) | Self::Validate(_) | Self::CheckpointGet | Self::Barrier => false,
+            Self::LoadMapped(..) | Self::Map(_) => false,
             Self::GcInfo | Self::Count { .. } | Self::Stats => false,
             // Not in the store.
             Self::Findings | Self::Accept => false,
@@ -119,6 +128,14 @@ impl Outcome {
     pub fn blob(self) -> Result<Bytes, Refusal> {
         match self {
             Self::Blob(blob) => Ok(blob),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// The parts of a file, and where it goes on.
+    pub fn parts(self) -> Result<(Vec<Part>, Option<u64>), Refusal> {
+        match self {
+            Self::Parts(parts, next) => Ok((parts, next)),
             _ => Err(mixed_up()),
         }
     }

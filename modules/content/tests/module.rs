@@ -272,6 +272,52 @@ fn the_backing_store_is_built_in() {
 }
 
 #[test]
+fn files_of_the_host_are_read_when_their_parts_are_loaded() {
+    let mut instance = start(&[]);
+    let path = instance.folder.path().join("data");
+    let shown = path.to_str().unwrap().to_owned();
+    std::fs::write(&path, "onetwo").unwrap();
+    let add = |path: &str| format!(r#"{{"path":"{path}","chunksize":3,"tag":"x"}}"#) + "\0";
+    let digest =
+        |text: &str| Bytes::copy_from_slice(BlobRef::of(HashKind::Sha1, text.as_bytes()).digest());
+    assert_eq!(
+        instance.ask_and_settle("content.mmap-add", add(&shown)),
+        Ok(Bytes::new())
+    );
+    let load =
+        |instance: &mut Instance, text| instance.ask_and_settle("content.load", digest(text));
+    assert_eq!(load(&mut instance, "two"), Ok(Bytes::from("two")));
+    let stats = instance.ask_and_settle("content.stats-get", "").unwrap();
+    let mapped = format!(
+        r#""count":0,"valid":0,"dirty":0,"size":0,"flush-batch-count":0,"mmap":{{"tags":{{"x":["{shown}"]}},"blobs":2}}"#
+    );
+    assert!(
+        String::from_utf8_lossy(&stats).contains(&mapped),
+        "{stats:?}"
+    );
+    // What is stored as well is found when the file has changed.
+    instance.ask_and_settle("content.store", "one").unwrap();
+    instance.ask_and_settle("content.dropcache", "").unwrap();
+    std::fs::write(&path, "ONETWO").unwrap();
+    assert_eq!(load(&mut instance, "one"), Ok(Bytes::from("one")));
+    assert_eq!(load(&mut instance, "two"), Err(Errno::EINVAL));
+    for path in [&shown[1..], "/", "/dev/null"] {
+        assert_eq!(
+            instance.ask_and_settle("content.mmap-add", add(path)),
+            Err(Errno::EINVAL)
+        );
+    }
+    for _ in 0..2 {
+        let tag = "{\"tag\":\"x\"}\0";
+        assert_eq!(
+            instance.ask_and_settle("content.mmap-remove", tag),
+            Ok(Bytes::new())
+        );
+    }
+    assert_eq!(load(&mut instance, "two"), Err(Errno::ENOENT));
+}
+
+#[test]
 fn arguments_are_checked() {
     let folder = tempfile::tempdir().unwrap();
     let attrs = [("rundir", folder.path().to_str().unwrap())];

@@ -10,16 +10,24 @@ use crate::Content;
 use crate::task::{Outcome, Task};
 
 pub fn load(core: &mut Content, cx: &mut Cx<Content>, _: &Peer, request: Load, reply: Reply<Load>) {
-    if core.above.is_none() {
-        return load_any(core, cx, &request.0, reply);
+    let name = match name_of(core, &request.0) {
+        Ok(name) => name,
+        Err(error) => return reply.send(cx, Err(error)),
+    };
+    if let Some(blob) = in_memory(core, &name) {
+        return reply.send(cx, Ok(Blob(blob)));
     }
-    match name_of(core, &request.0) {
-        Err(error) => reply.send(cx, Err(error)),
-        Ok(name) => match in_memory(core, &name) {
-            Some(blob) => reply.send(cx, Ok(Blob(blob))),
-            None => core.load_above(cx, name, reply),
-        },
+    if core.above.is_some() {
+        return core.load_above(cx, name, reply);
     }
+    let places = core.mapped.places(&name);
+    if places.is_empty() {
+        return load_stored(core, name, reply);
+    }
+    // Not kept in memory: the system does so, and sees it if the file changes.
+    core.enqueue(Task::LoadMapped(name, places), |_, cx, result| {
+        reply.send_refusal(cx, result.and_then(Outcome::blob).map(Blob));
+    });
 }
 
 pub fn backing_load(
@@ -29,7 +37,13 @@ pub fn backing_load(
     request: content_backing::Load,
     reply: Reply<content_backing::Load>,
 ) {
-    load_any(core, cx, &request.0, reply);
+    match name_of(core, &request.0) {
+        Err(error) => reply.send(cx, Err(error)),
+        Ok(name) => match in_memory(core, &name) {
+            Some(blob) => reply.send(cx, Ok(Blob(blob))),
+            None => load_stored(core, name, reply),
+        },
+    }
 }
 
 pub fn store(
@@ -93,17 +107,10 @@ pub fn dropcache(
     Ok(Empty)
 }
 
-fn load_any<M>(core: &mut Content, cx: &mut Cx<Content>, digest: &[u8], reply: Reply<M>)
+fn load_stored<M>(core: &mut Content, name: BlobRef, reply: Reply<M>)
 where
     M: Method<Response = Blob, Error = LoadError>,
 {
-    let name = match name_of(core, digest) {
-        Ok(name) => name,
-        Err(error) => return reply.send(cx, Err(error)),
-    };
-    if let Some(blob) = in_memory(core, &name) {
-        return reply.send(cx, Ok(Blob(blob)));
-    }
     core.enqueue(Task::Load(name), move |core, cx, result| {
         let result = result.and_then(Outcome::blob);
         if let Ok(blob) = &result {

@@ -3,6 +3,7 @@
 mod blobs;
 mod checkpoints;
 mod collect;
+mod mmap;
 mod records;
 mod service;
 
@@ -26,9 +27,8 @@ pub fn routes() -> Routes<Content> {
         .on::<content::StatsGet>(service::stats_get)
         .on::<content::RegisterBacking>(service::register_backing)
         .on::<content::UnregisterBacking>(service::unregister_backing)
-        .on::<content::MmapAdd>(service::mmap)
-        .on::<content::MmapRemove>(service::mmap)
-        .on::<content::MmapList>(service::mmap)
+        .later::<content::MmapAdd>(mmap::add)
+        .on::<content::MmapRemove>(mmap::remove)
         .later::<content::Damage>(service::damage)
         .later::<content::DamageAccept>(service::accept_damage)
         .later::<content::CheckpointGet>(checkpoints::get)

@@ -1,10 +1,10 @@
-//! content.stats-get, damage, damage-accept, register-backing, unregister-backing, mmap-*. The
+//! content.stats-get, damage, damage-accept, register-backing, unregister-backing. The
 //! backing store is part of this module on rank 0 and does not change.
 
 use node::{Cx, Peer, Reply};
 use proto::content::{
-    Damage, DamageAccept, Findings, MmapError, MmapStats, RegisterBacking, RegisterError, Stats,
-    StatsGet, UnregisterBacking, UnregisterError,
+    Damage, DamageAccept, Findings, RegisterBacking, RegisterError, Stats, StatsGet,
+    UnregisterBacking, UnregisterError,
 };
 use proto::{Empty, Method, Never, Refusal, content_backing};
 
@@ -30,7 +30,7 @@ pub fn stats_get(
             Some(above) => above.n_storing() as u64,
             None => core.n_under_way() as u64,
         },
-        mmap: MmapStats::default(),
+        mmap: core.mapped.stats(),
     })
 }
 
@@ -98,13 +98,5 @@ pub fn unregister_backing(
     Err(match core.above {
         Some(_) => UnregisterError::NotActive,
         None => UnregisterError::BuiltIn,
-    })
-}
-
-/// content.mmap-add, mmap-remove and mmap-list: files of the host are not read.
-pub fn mmap<M>(_: &mut Content, cx: &mut Cx<Content>, _: &Peer, _: M) -> Result<Empty, MmapError> {
-    Err(match cx.rank() {
-        0 => MmapError::NotSupported,
-        _ => MmapError::NotRankZero,
     })
 }

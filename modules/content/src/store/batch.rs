@@ -1,7 +1,7 @@
 //! How a batch of tasks is done, with whichever store: one transaction, and when it
 //! fails nothing of it is there and every writer in it is told.
 
-use proto::content::{Commit, CommitError};
+use proto::content::{Commit, CommitError, LoadError};
 use proto::content_backing::{Sweep, SweepError};
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::{Errno, Refusal};
@@ -9,6 +9,7 @@ use proto::{Errno, Refusal};
 use super::backing::{Backing, Batch};
 use super::clock::Clock;
 use super::failure::Failure;
+use super::mapped;
 use crate::task::{Outcome, Task, TaskResult};
 
 /// Does all tasks of a batch. The results are in the order of the tasks.
@@ -62,6 +63,17 @@ fn run_one(
 ) -> Result<TaskResult, Failure> {
     let result = match task {
         Task::Load(name) => load(backing, clock, name)?,
+        Task::LoadMapped(name, places) => match mapped::load(name, places) {
+            Some(blob) => Ok(Outcome::Blob(blob)),
+            // It may have been stored as well.
+            None => match load(backing, clock, name)? {
+                Err(refusal) if refusal.errno == Errno::ENOENT => {
+                    Err(LoadError::MappedChanged.into())
+                }
+                result => result,
+            },
+        },
+        Task::Map(step) => mapped::look(step).map(|(parts, next)| Outcome::Parts(parts, next)),
         Task::Validate(name) => match backing.has(name)? {
             true => Ok(Outcome::Done),
             false => Err(Refusal::bare(Errno::ENOENT)),

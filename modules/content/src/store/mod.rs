@@ -2,7 +2,7 @@
 //!
 //! Read on in `batch.rs` (how a batch is done), `backing.rs` (the steps that a store
 //! provides for it), `sqlite/` (one file), `files/` (a folder), `failure.rs` (how failures
-//! are told), `witness.rs` and `damage.rs` (how it is known, and kept in mind, that
+//! are told), `mapped.rs` (files of the host), `witness.rs` and `damage.rs` (how it is known, and kept in mind, that
 //! something is missing).
 
 mod backing;
@@ -12,6 +12,7 @@ mod damage;
 mod failure;
 mod files;
 mod files_beside;
+mod mapped;
 mod sqlite;
 mod witness;
 
