@@ -29,6 +29,53 @@ test_expect_success 'R of a file is used as it is' '
 	test_grep "\"properties\":{\"odd\":\"1\"}" actual
 '
 
+test_expect_success 'the scheduler finds what is for it in a file of its own' '
+	echo "{\"writer\":\"somebody\"}" >scheduling.json &&
+	echo "scheduling = \"$PWD/scheduling.json\"" >>resource.toml &&
+	instance 2 "flux kvs get resource.R" >actual &&
+	test_grep "\"scheduling\":{\"writer\":\"somebody\"}" actual &&
+	echo "{" >scheduling.json &&
+	test_must_fail instance 2 true 2>err &&
+	test_grep "resource.scheduling: $PWD/scheduling.json: EOF while parsing an object on line" err &&
+	sed -i "/scheduling/d" resource.toml
+'
+
+test_expect_success 'ranks are those that the hosts have today' '
+	sed "s/$host,$host/foo[0-1]/" r.json >foo.json &&
+	sed "s/r.json/foo.json/" resource.toml >foo.toml &&
+	flux start --test-size=2 --test-hosts="foo[1,0]" --config-path=foo.toml \
+		sh -c "flux resource R | flux R decode --nodelist; flux resource list -s up -no {ranks}; flux resource R" >actual &&
+	test_grep "^foo\[1,0\]$" actual &&
+	test_grep "^0-1$" actual &&
+	test_grep "\"properties\":{\"odd\":\"0\"}" actual
+'
+
+test_expect_success 'where hosts are others the instance starts all the same' '
+	flux start --test-size=2 --test-hosts="bar[1,0]" --config-path=foo.toml \
+		flux resource R >actual 2>err &&
+	test_grep "foo\[0-1\]" actual
+'
+
+test_expect_success 'properties may change while they are in use' '
+	cat >conf.toml <<-EOS &&
+	[resource]
+	noverify = true
+	[[resource.config]]
+	hosts = "foo[0-1]"
+	cores = "0"
+	[[resource.config]]
+	hosts = "foo1"
+	properties = ["old"]
+	EOS
+	sed "s/old/new/" conf.toml >new.toml &&
+	test_expect_code 1 flux start --test-size=2 --test-hosts="foo[0-1]" --config-path=conf.toml \
+		sh -c "flux run --requires=old flux getattr rank &&
+		flux config load <new.toml && flux run --requires=new flux getattr rank &&
+		flux run --requires=old true" >actual 2>err &&
+	printf "1\n1\n" >expect && test_cmp expect actual &&
+	test_grep "unsatisfiable" err
+'
+
 test_expect_success 'ranks that have less than they should are drained' '
 	sed -i "/noverify/d" resource.toml &&
 	instance 2 "flux resource drain -no \"{ranks} {reason}\"" >actual 2>err &&

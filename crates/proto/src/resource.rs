@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Entry, IdSet, Rset};
 use crate::schema::JsonSchema;
-use crate::{BadPayload, Coded as _, Empty, Payload, Refusal};
+use crate::{BadPayload, Coded as _, Empty, Never, Payload, Refusal};
 
 /// KVS key of the resource set.
 pub const R_KEY: &str = "resource.R";
@@ -21,6 +21,10 @@ pub const REQUESTS_KEY: &str = "resource.requests";
 /// A scheduler takes the resources in hand; only one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Acquire;
+
+/// Tells the scheduler nothing any more of what changes; for tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AcquireMute;
 
 /// What the scheduler has, in the first response, and what changes, in the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
@@ -308,7 +312,15 @@ crate::json_payloads!(
     MonitorWaitup,
     MonitorForceDown,
 );
-crate::no_payloads!(Acquire, Status, SchedStatus, Get, Journal, TopoGet);
+crate::no_payloads!(
+    Acquire,
+    AcquireMute,
+    Status,
+    SchedStatus,
+    Get,
+    Journal,
+    TopoGet
+);
 
 /// Topic of the method that ends an `acquire` (RFC 6).
 pub const ACQUIRE_CANCEL: &str = "resource.acquire-cancel";
@@ -320,6 +332,8 @@ crate::methods! {
         : "Hands the resources to a scheduler, then tells it what changes." {
             const CANCEL: Option<&'static str> = Some(ACQUIRE_CANCEL);
         };
+    AcquireMute = "resource.acquire-mute" (OWNER) => Empty, Never, Nothing
+        : "Tells the scheduler nothing any more of what changes; for tests.";
     Status = "resource.status" (USER) => StatusReply, QueryError, idempotent, Later
         : "Gives all resources by state.";
     SchedStatus = "resource.sched-status" (USER) => SchedStatusReply, QueryError, idempotent, Later

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::discovery::Discovery;
 use crate::drains::{Drains, Mode};
 use crate::follower::Reduce;
-use crate::inventory::Inventory;
+use crate::inventory::{self, Inventory};
 use crate::journal::Journal;
 use crate::limits::{JOURNAL_EVENTS_MAX, WAITING_REQUESTS_MAX};
 use crate::monitor::{Change, Monitor};
@@ -261,13 +261,33 @@ impl Resource {
         }
     }
 
-    /// A new configuration: only what is excluded, and how many events are kept, changes
-    /// while we run.
+    /// Configured resources may have other properties from now on. Other nodes or cores they
+    /// have from the next start on.
+    fn adopt_properties(&mut self, config: Option<&Rset>) {
+        let (Some(inventory), Some(config)) = (&mut self.inventory, config) else {
+            return;
+        };
+        let config = inventory::rerank(config.clone(), &self.hostlist);
+        let is_same = inventory.whole().nodes().eq(config.nodes());
+        if !is_same || !inventory.is_configured() {
+            let text = "[resource] has other resources than are in use: they are not taken";
+            return tracing::warn!("{text}");
+        }
+        if inventory.set_properties(&config) {
+            self.store.put_r(inventory.whole().encode());
+        }
+    }
+
+    /// A new configuration: only what is excluded, the properties of what is configured, and
+    /// how many events are kept change while we run.
     pub(crate) fn adopt(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         let args = cx.welcome().args.clone().unwrap_or_default();
         let settings = Settings::new(&args, conf, hostname(cx))?;
         if self.inventory.is_some() {
             self.excluded = self.excluded_by(&settings.exclude)?;
+            if settings.config != self.settings.config && settings.path.is_none() {
+                self.adopt_properties(settings.config.as_ref());
+            }
             self.undrain_excluded(cx);
             self.tell_scheduler(cx);
         }

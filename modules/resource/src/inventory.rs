@@ -70,15 +70,36 @@ impl Inventory {
         self.origin == DISCOVERED
     }
 
+    /// Whether R was configured.
+    pub fn is_configured(&self) -> bool {
+        self.origin == CONFIGURED
+    }
+
     /// Whether a rank that goes offline is lost. Configured ones are only down.
     pub fn shrinks(&self) -> bool {
-        self.origin != CONFIGURED
+        !self.is_configured()
     }
 
     /// Changes the end of all.
     pub fn set_expiration(&mut self, expiration: f64) -> Result<(), RsetError> {
         self.whole.set_expiration(expiration)?;
         self.set.set_expiration(expiration)
+    }
+
+    /// Gives ranks the properties that they have in another set of the same nodes. Whether
+    /// they had others.
+    pub fn set_properties(&mut self, like: &Rset) -> bool {
+        if like.properties().eq(self.whole.properties()) {
+            return false;
+        }
+        self.whole.forget_properties();
+        for (name, ranks) in like.properties() {
+            if let Err(error) = self.whole.add_property(name, ranks) {
+                tracing::error!("property {name}: {error}");
+            }
+        }
+        self.refresh(&self.whole.ranks());
+        true
     }
 
     /// Takes ranks out for good; the ones that were there.

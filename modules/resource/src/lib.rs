@@ -28,8 +28,8 @@ mod xml;
 
 use node::{Cx, Host, Module, Routes, StreamId};
 use proto::resource::{
-    Acquire, Drain, ExpirationUpdate, Get, Journal, MonitorForceDown, MonitorWaitup, Reload,
-    SchedStatus, Status, TopoGet, TopoReduce, Undrain,
+    Acquire, AcquireMute, Drain, ExpirationUpdate, Get, Journal, MonitorForceDown, MonitorWaitup,
+    Reload, SchedStatus, Status, TopoGet, TopoReduce, Undrain,
 };
 use proto::{Object, Refusal};
 
@@ -69,6 +69,7 @@ impl Module for Resource {
     fn routes() -> Routes<Self> {
         Routes::new()
             .stream::<Acquire>(handlers::acquire::acquire)
+            .on::<AcquireMute>(handlers::acquire::mute)
             .later::<Status>(handlers::status::status)
             .later::<SchedStatus>(handlers::status::sched_status)
             .later::<Get>(handlers::status::get)

@@ -1,9 +1,11 @@
 //! The scheduler that has the resources in hand: what it was told, and what it is to be
 //! told now (`resource.acquire`, protocol/13 section 3).
 
+use std::collections::BTreeMap;
+
 use node::{Cx, Stream};
 use proto::Coded as _;
-use proto::data::IdSet;
+use proto::data::{IdSet, Rset};
 use proto::resource::{Acquire, AcquireError, Acquired};
 
 use crate::core::Resource;
@@ -14,6 +16,8 @@ pub struct Scheduler {
     pub(crate) stream: Stream<Acquire>,
     /// What it was told, `None` before the first response.
     told: Option<Told>,
+    /// It is told nothing any more, for tests.
+    is_muted: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +27,7 @@ struct Told {
     excluded: IdSet,
     up: IdSet,
     expiration: f64,
+    properties: BTreeMap<String, IdSet>,
 }
 
 impl Resource {
@@ -31,8 +36,19 @@ impl Resource {
         if self.scheduler.is_some() {
             return stream.end(cx, Err(AcquireError::Busy.refusal()));
         }
-        self.scheduler = Some(Scheduler { stream, told: None });
+        self.scheduler = Some(Scheduler {
+            stream,
+            told: None,
+            is_muted: false,
+        });
         self.tell_scheduler(cx);
+    }
+
+    /// From now on the scheduler is told nothing.
+    pub(crate) fn mute_scheduler(&mut self) {
+        if let Some(scheduler) = &mut self.scheduler {
+            scheduler.is_muted = true;
+        }
     }
 
     /// Sends the scheduler what it does not know yet.
@@ -40,7 +56,7 @@ impl Resource {
         let (Some(now), Some(inventory)) = (self.to_tell(), &self.inventory) else {
             return;
         };
-        let Some(scheduler) = &mut self.scheduler else {
+        let Some(scheduler) = self.scheduler.as_mut().filter(|s| !s.is_muted) else {
             return;
         };
         let message = match &scheduler.told {
@@ -70,6 +86,7 @@ impl Resource {
             excluded: self.excluded.clone(),
             up: self.up(),
             expiration: inventory.set().expiration(),
+            properties: properties(inventory.set(), &self.excluded),
         })
     }
 }
@@ -79,12 +96,36 @@ impl Told {
         let some = |ids: IdSet| (!ids.is_empty()).then_some(ids);
         let shrink = self.ranks.difference(&now.ranks);
         let down = self.up.difference(&now.up).difference(&shrink);
+        let added = more(&self.properties, &now.properties, &IdSet::new());
+        let removed = more(&now.properties, &self.properties, &shrink);
         Acquired {
             up: some(now.up.difference(&self.up)),
             down: some(down),
             shrink: some(shrink),
             expiration: (self.expiration != now.expiration).then_some(now.expiration),
-            ..Acquired::default()
+            property_add: added,
+            property_remove: removed,
+            resources: None,
         }
     }
+}
+
+fn properties(set: &Rset, excluded: &IdSet) -> BTreeMap<String, IdSet> {
+    let all = set.properties();
+    all.map(|(name, ranks)| (name.to_owned(), ranks.difference(excluded)))
+        .collect()
+}
+
+/// What ranks have in the second that they do not have in the first, but for those left out.
+fn more(
+    first: &BTreeMap<String, IdSet>,
+    second: &BTreeMap<String, IdSet>,
+    left_out: &IdSet,
+) -> Option<BTreeMap<String, IdSet>> {
+    let fresh = second.iter().map(|(name, ranks)| {
+        let had = first.get(name).cloned().unwrap_or_default();
+        (name.clone(), ranks.difference(&had).difference(left_out))
+    });
+    let fresh: BTreeMap<_, _> = fresh.filter(|(_, ranks)| !ranks.is_empty()).collect();
+    (!fresh.is_empty()).then_some(fresh)
 }

@@ -15,6 +15,8 @@ use crate::verify::{Mode, Verify};
 pub struct Settings {
     /// Where R is to be read from.
     pub path: Option<String>,
+    /// Where what is for the scheduler is to be read from.
+    pub scheduling: Option<String>,
     /// R as `[[resource.config]]` has it, ranks in order of appearance.
     pub config: Option<Rset>,
     /// Targets that are never used, as written.
@@ -41,6 +43,7 @@ impl Settings {
         };
         let mut settings = Settings {
             path: keys::RESOURCE_PATH.read(conf)?,
+            scheduling: keys::RESOURCE_SCHEDULING.read(conf)?,
             config,
             exclude: keys::RESOURCE_EXCLUDE.read(conf)?.unwrap_or_default(),
             norestrict: keys::RESOURCE_NORESTRICT.read(conf)?.unwrap_or_default(),

@@ -8,7 +8,7 @@ use proto::data::{Entry, Hostlist, IdSet, JobId, Rset, eventlog};
 use proto::kvs::{Commit, Lookup, PRIMARY};
 use proto::resource::{EVENTLOG_KEY, R_KEY, REQUESTS_KEY};
 use proto::{Errno, Refusal, groups, state_machine};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::core::{Resource, hostname};
 use crate::follower;
@@ -99,6 +99,8 @@ struct Look {
     restrict: bool,
     /// File with R.
     path: Option<String>,
+    /// File with what configured resources have for the scheduler.
+    scheduling: Option<String>,
     /// Instance that this one is a job of, and the job.
     parent: Option<(String, JobId)>,
 }
@@ -107,6 +109,7 @@ struct Look {
 struct Seen {
     found: Result<Found, String>,
     file: Option<Result<Rset, String>>,
+    scheduling: Option<Result<Value, String>>,
     parent: Option<Result<Rset, String>>,
 }
 
@@ -120,11 +123,24 @@ pub fn discover(cx: &mut Cx<Resource>, stored: Stored) {
         move |machine| Seen {
             found: machine.discover(look.restrict),
             file: look.path.map(|path| read_r(machine, &path)),
+            scheduling: look.scheduling.map(|path| read_json(machine, &path)),
             parent: look.parent.map(|(uri, id)| machine.r_of_job(&uri, id)),
         },
-        move |core: &mut Resource, cx, seen| match seen.file.transpose() {
-            Ok(file) => settle(core, cx, seen.found, stored, file, seen.parent),
-            Err(text) => cx.started(Err(Refusal::new(Errno::EINVAL, text))),
+        move |core: &mut Resource, cx, seen| {
+            let configured = match (seen.file, core.settings.config.clone()) {
+                (Some(file), _) => file.map(Some),
+                (None, config) => Ok(config),
+            };
+            let scheduling = seen.scheduling.transpose();
+            match configured.and_then(|set| Ok((set, scheduling?))) {
+                Ok((mut set, scheduling)) => {
+                    if let (Some(set), Some(scheduling)) = (&mut set, scheduling) {
+                        set.set_scheduling(Some(scheduling));
+                    }
+                    settle(core, cx, seen.found, stored, set, seen.parent);
+                }
+                Err(text) => cx.started(Err(Refusal::new(Errno::EINVAL, text))),
+            }
         },
     );
 }
@@ -136,14 +152,16 @@ fn look(cx: &Cx<Resource>, is_stored: bool) -> Look {
     let mut look = Look {
         restrict: !is_arg && !is_conf,
         path: None,
+        scheduling: None,
         parent: None,
     };
     if is_stored || cx.rank() != 0 {
         return look;
     }
-    let path = cx.conf(&keys::RESOURCE_PATH).and_then(|path| path.as_str());
-    look.path = path.map(str::to_owned);
+    let text = |key| cx.conf(key).and_then(Value::as_str).map(str::to_owned);
+    look.path = text(&keys::RESOURCE_PATH);
     let is_configured = look.path.is_some() || cx.conf(&keys::RESOURCE_CONFIG).is_some();
+    look.scheduling = text(&keys::RESOURCE_SCHEDULING).filter(|_| is_configured);
     let is_rediscovered = cx.conf(&keys::RESOURCE_REDISCOVER) == Some(&json!(true));
     if !is_configured && !is_rediscovered {
         let id = cx.attr(&names::JOBID).and_then(|id| id.parse().ok());
@@ -158,12 +176,23 @@ pub fn read_r(machine: &mut crate::Worker, path: &str) -> Result<Rset, String> {
     Rset::decode(&text).map_err(|error| format!("{path}: error parsing R: {error}"))
 }
 
+/// Reads a file with what R has for the scheduler.
+pub fn read_json(machine: &mut crate::Worker, path: &str) -> Result<Value, String> {
+    let about = |why: String| format!("resource.scheduling: {why}");
+    let text = machine.read(path).map_err(about)?;
+    serde_json::from_str(&text).map_err(|error| {
+        let why = error.to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        about(format!("{path}: {why} on line {}", error.line()))
+    })
+}
+
 fn settle(
     core: &mut Resource,
     cx: &mut Cx<Resource>,
     found: Result<Found, String>,
     stored: Stored,
-    file: Option<Rset>,
+    configured: Option<Rset>,
     parent: Option<Result<Rset, String>>,
 ) {
     let found = found.unwrap_or_else(|text| {
@@ -179,7 +208,7 @@ fn settle(
         return cx.started(Err(refusal));
     }
     // Lists R and the brokers in one order: that of the brokers.
-    let known = match (stored, file.or_else(|| core.settings.config.clone())) {
+    let known = match (stored, configured) {
         (Some((set, origin)), _) => Some((set, STORED, origin)),
         (None, Some(set)) => Some((set, CONFIGURED, CONFIGURED.to_owned())),
         (None, None) => {

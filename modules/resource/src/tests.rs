@@ -7,6 +7,7 @@ use wire::{Identity, Message};
 
 use super::*;
 
+mod config;
 mod ranks;
 
 /// A machine with these cores and files.
@@ -49,10 +50,11 @@ fn boot_after(
     args: &[&str],
     requests: Result<&str, Refusal>,
 ) -> Probe<Resource> {
-    let fake = Fake {
-        cores: "0-3",
-        file: "",
+    let file = match conf.contains("there.json") {
+        true => r#"{"writer":"x"}"#,
+        false => "",
     };
+    let fake = Fake { cores: "0-3", file };
     let mut all = vec![("hostname", "fox0")];
     all.extend(attrs);
     let mut probe = Probe::start_with(Box::new(fake) as Worker, args, conf, &all).unwrap();

@@ -428,8 +428,8 @@ keys! {
         "Do not compare what is configured with what is found.";
     RESOURCE_REDISCOVER = "resource.rediscover", F::Boolean, "false",
         "Look for resources even if the enclosing instance has said which there are.";
-    #[unsupported] RESOURCE_SCHEDULING = "resource.scheduling", F::Text, "",
-        "File with the scheduling key of R.";
+    RESOURCE_SCHEDULING = "resource.scheduling", F::Text, "",
+        "File with what configured resources have under the key scheduling of R, as JSON.";
     #[unsupported] RESOURCE_RESERVE = "resource.reserve", F::Text, "", "Cores for the system.";
     RESOURCE_VERIFY = "resource.verify", F::TableOrBoolean, "",
         "How to compare what is configured with what is found: default, core, gpu and hostname are strict, allow-extra, allow-missing or ignore.";

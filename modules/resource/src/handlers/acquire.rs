@@ -1,8 +1,8 @@
-//! `resource.acquire`: hands the resources to a scheduler.
+//! `resource.acquire` and `acquire-mute`: hands the resources to a scheduler.
 
 use node::{Cx, Peer, Stream};
-use proto::Coded as _;
-use proto::resource::{Acquire, AcquireError};
+use proto::resource::{Acquire, AcquireError, AcquireMute};
+use proto::{Coded as _, Empty, Never};
 
 use crate::Resource;
 
@@ -17,4 +17,14 @@ pub fn acquire(
         return stream.end(cx, Err(AcquireError::NotRankZero.refusal()));
     }
     core.acquire(cx, stream);
+}
+
+pub fn mute(
+    core: &mut Resource,
+    _: &mut Cx<Resource>,
+    _: &Peer,
+    _: AcquireMute,
+) -> Result<Empty, Never> {
+    core.mute_scheduler();
+    Ok(Empty)
 }

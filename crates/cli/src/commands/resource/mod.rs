@@ -3,6 +3,7 @@
 mod drain;
 mod eventlog;
 pub mod list;
+mod mute;
 mod reload;
 mod show;
 mod status;
@@ -37,6 +38,8 @@ enum Verb {
     Drain(drain::Drain),
     Undrain(drain::Undrain),
     Reload(reload::Reload),
+    #[command(hide = true)]
+    AcquireMute(mute::AcquireMute),
     Eventlog(eventlog::Eventlog),
 }
 
@@ -54,6 +57,7 @@ impl Run for Resource {
             Verb::Drain(drain) => drain.run(flux),
             Verb::Undrain(undrain) => undrain.run(flux),
             Verb::Reload(reload) => reload.run(flux),
+            Verb::AcquireMute(mute) => mute.run(flux),
             Verb::Eventlog(eventlog) => eventlog.run(flux),
         }
     }

@@ -64,6 +64,7 @@ impl Chosen {
                 .add(&more)
                 .map_err(|error| CliError::new(error.to_string()))?;
         }
+        chosen.set_scheduling(all.all.scheduling().cloned());
         Ok(chosen)
     }
 }

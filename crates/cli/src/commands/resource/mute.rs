@@ -1,0 +1,20 @@
+//! `flux resource acquire-mute`
+
+use client::Call;
+use proto::resource;
+
+use crate::error::CliError;
+use crate::flux::Flux;
+
+/// Tell the scheduler nothing any more of what changes, for tests
+#[derive(clap::Args)]
+pub struct AcquireMute {}
+
+impl AcquireMute {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut handle = flux.connect()?;
+        handle.notify(Call::new(&resource::AcquireMute).to(0));
+        handle.flush()?;
+        Ok(())
+    }
+}
