@@ -51,7 +51,10 @@ pub struct Drain {
 pub struct Undrain {
     /// Pass over nodes that are in use
     #[arg(short, long)]
-    force: bool,
+    update: bool,
+    /// The same, and say so in the log
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    force: u8,
     /// Ranks or hosts
     targets: String,
     /// Why
@@ -64,20 +67,10 @@ impl Drain {
         let Some(targets) = self.targets.clone() else {
             return self.list(flux);
         };
-        let mode = match (self.update, self.force) {
-            (true, 1..) => {
-                let text = "Only one of --force and --update may be specified";
-                return Err(CliError::new(text));
-            }
-            (true, 0) => Some("update"),
-            (false, 0) => None,
-            (false, 1) => Some("overwrite"),
-            (false, _) => Some("force-overwrite"),
-        };
         let request = resource::Drain {
             targets,
             reason: sentence(&self.reason),
-            mode: mode.map(str::to_owned),
+            mode: mode(self.update, self.force)?,
         };
         let mut handle = flux.connect()?;
         match handle.call(Call::new(&request).to(0)) {
@@ -142,7 +135,7 @@ impl Undrain {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let request = resource::Undrain {
             targets: self.targets,
-            mode: self.force.then(|| "update".to_owned()),
+            mode: mode(self.update, self.force)?,
             reason: sentence(&self.reason),
         };
         let mut handle = flux.connect()?;
@@ -150,6 +143,21 @@ impl Undrain {
         handle.call(Call::new(&request).to(0))?;
         Ok(())
     }
+}
+
+/// What is to be done with nodes that are drained already, or are not.
+fn mode(update: bool, force: u8) -> Result<Option<String>, CliError> {
+    let mode = match (update, force) {
+        (true, 1..) => {
+            let text = "Only one of --force and --update may be specified";
+            return Err(CliError::new(text));
+        }
+        (true, 0) => "update",
+        (false, 0) => return Ok(None),
+        (false, 1) => "overwrite",
+        (false, _) => "force-overwrite",
+    };
+    Ok(Some(mode.to_owned()))
 }
 
 /// What a column shows.
