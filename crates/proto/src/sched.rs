@@ -141,7 +141,7 @@ pub struct Stats {
     pub forecast_yields: u64,
     /// Seconds that a pass waits for more to come.
     pub sched_delay: f64,
-    /// Seconds of a pass, on average; 0 where passes are not timed.
+    /// Seconds of a pass, on average; not every pass is timed.
     pub sched_duration_ewma: f64,
     /// Seconds between two passes, on average.
     pub sched_interval_ewma: f64,
