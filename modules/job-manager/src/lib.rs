@@ -4,7 +4,7 @@
 //! as data, and every job is only ever asked "what do you need now?".
 //!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
-//! event does), `batch.rs` (how events become durable), `alloc.rs` and `exec.rs` (the
+//! event does), `batch.rs` (how events become durable), `alloc/` and `exec.rs` (the
 //! scheduler and the execution service), `housekeeping/` (what runs on nodes before they are
 //! free), `bulk/` (commands on many ranks), `journal.rs` (who listens), `replay/` (the
 //! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group

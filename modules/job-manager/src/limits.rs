@@ -53,7 +53,7 @@ pub const POLICIES_MAX: usize = 256;
 
 /// Jobs that are told of the end or start of those they waited for before it is stored and
 /// others get their turn.
-pub const TOLD_DEPENDENTS_MAX: usize = if cfg!(test) { 3 } else { 1024 };
+pub const TOLD_DEPENDENTS_MAX: usize = if cfg!(test) { 3 } else { 512 };
 
 /// Bytes of the topic `job.dependency.SCHEME`. A job with a longer one is rejected.
 pub const SCHEME_TOPIC_BYTES_MAX: usize = 127;
