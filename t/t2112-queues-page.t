@@ -15,6 +15,7 @@ block() {
 block 1 >queues.toml
 block 2 >resource.toml
 block 3 >ingest.toml
+block 4 >users.toml
 cat queues.toml resource.toml >site.toml
 
 # site OPTION...: runs standard input in an instance of the first of the nodes of the page.
@@ -157,6 +158,32 @@ test_expect_success 'what is wrong ends the start' '
 	sed "s/\"1d\"/86400/" queues.toml >site.toml &&
 	test_expect_code 1 flux start --config-path="$PWD/site.toml" true 2>actual &&
 	test_grep -F "error parsing [queues.batch.policy.limits] config table:" actual
+'
+
+cat >users.sh <<-\EOF
+flux jobtap list
+flux jobtap query priority-factor | grep -o "\"users.*\"name" | tr -d "\""
+flux jobtap query limit-active >/dev/null && echo counted
+id=$(flux submit --urgency=17 --setattr=bank=physics true)
+flux job wait-event -t 60 $id clean >/dev/null
+flux job eventlog $id | grep -o "priority=.*"
+id=$(flux submit --setattr=bank=chemistry true)
+flux job wait-event -t 60 $id depend >/dev/null
+flux jobs -no "{status}" $id
+flux cancel $id
+EOF
+
+test_expect_success 'users have so many jobs, which come first by user and bank' '
+	flux start --config-path="$PWD/users.toml" sh users.sh >actual &&
+	cat >expect <<-\EOF &&
+	limit-active
+	priority-factor
+	users:{1000:500,default:0},banks:{physics:2000},name
+	counted
+	priority=2017
+	PRIORITY
+	EOF
+	test_cmp expect actual
 '
 
 test_done

@@ -69,8 +69,8 @@ test_expect_success OURS 'it says who may submit, and which priority jobs have' 
 
 cat >stuck.sh <<-\EOF
 sh ./load.sh
-flux jobtap load --remove=site-policy remote service=site-policy "points=[\"validate\"]" timeout=0.1s
-pid=$(pgrep -P "$(flux getattr broker.pid)" -f "$(basename "$1")")
+flux jobtap load remote service=site-policy "points=[\"validate\"]" timeout=0.1s
+pid=$(pgrep -P "$(flux getattr broker.pid)" -f site_policy)
 kill -STOP $pid
 flux submit --setattr=bank=physics true 2>&1
 kill -CONT $pid
@@ -80,7 +80,7 @@ flux submit --setattr=bank=physics true | sed "s/ƒ.*/taken/"
 EOF
 
 test_expect_success OURS 'while it is stuck, submitters are told so' '
-	flux start sh stuck.sh "$module" >actual &&
+	flux start sh stuck.sh >actual &&
 	cat >expect <<-\EOF &&
 	[Errno 22] policy site-policy: no answer within 0.1s
 	taken

@@ -26,6 +26,14 @@ const LOADABLE: &[(&str, Make)] = &[
     ("submit-hold", || Box::new(submit_hold::SubmitHold)),
 ];
 
+/// Tables of `[job-manager]`, and the policy that each is for.
+const TABLES: [(&str, &str); 4] = [
+    ("prolog", "perilog"),
+    ("epilog", "perilog"),
+    ("limit-active", "limit-active"),
+    ("priority-factor", "priority-factor"),
+];
+
 /// A name without what a shared object of that name has besides.
 fn bare(name: &str) -> &str {
     let file = name.rsplit('/').next().unwrap_or(name);
@@ -121,11 +129,13 @@ impl Policies {
     /// Says which tables of the configuration do nothing: their policy is not there, or nobody
     /// reads them.
     pub fn warn_of_idle(&self, conf: &Object) {
-        let of_perilog = [&keys::JOB_MANAGER_PROLOG, &keys::JOB_MANAGER_EPILOG];
-        for key in of_perilog.iter().filter(|key| key.value(conf).is_some()) {
-            if !self.has("perilog") {
-                let table = key.path;
-                tracing::warn!("[{table}] does nothing: the policy perilog is not loaded");
+        for (table, policy) in TABLES {
+            let job_manager = conf.0.get("job-manager");
+            let is_set = job_manager.is_some_and(|tables| tables.get(table).is_some());
+            if is_set && !self.has(policy) {
+                tracing::warn!(
+                    "[job-manager.{table}] does nothing: the policy {policy} is not loaded"
+                );
             }
         }
         if keys::POLICY_SCHEDULER.value(conf).is_some() {

@@ -3,8 +3,10 @@
 //! which jobs may be submitted (`validate`), and their priority (`priority`).
 //!
 //! One request of each kind is out at a time; jobs that come meanwhile go with the next one. Read on
-//! in `settings.rs`, `checks.rs` (jobs to be validated) and `ranks.rs` (jobs to be ranked).
+//! in `settings.rs`, `checks.rs` (jobs to be validated), `ranks.rs` (jobs to be ranked) and
+//! `answers.rs` (what follows from an answer, or from none).
 
+mod answers;
 mod checks;
 mod out;
 mod ranks;
@@ -13,16 +15,14 @@ mod settings;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use proto::data::JobId;
 use proto::data::job::State;
 use proto::job_manager::JobEvent;
 use proto::job_policy::{self, Priorities, Priority, Validate, Validated};
 use proto::{Payload, Refusal};
 use serde_json::{Map, Value, json};
 
-use super::{Look, Points, Policy, Rank, Step, Wants};
+use super::{Look, Points, Policy, Rank, Step, Want, Wants};
 use crate::job::Job;
-use crate::limits::{REMOTE_JOBS_MAX, REMOTE_RANK_RETRY_S};
 use checks::Checks;
 use ranks::Ranks;
 use settings::Settings;
@@ -70,8 +70,8 @@ impl Policy for Remote {
         wants: &mut Wants,
     ) {
         if !self.checks.add(ticket, jobs) {
-            let why = format!("{REMOTE_JOBS_MAX} jobs wait for its answer already");
-            let text = self.failed(why);
+            let n = self.checks.len();
+            let text = self.failed(format!("{n} jobs wait for its answer already"));
             let all = jobs.iter().map(|job| job.id);
             wants.verdict(ticket, self.settings.on_failure(all, &text));
         }
@@ -100,16 +100,16 @@ impl Policy for Remote {
     }
 
     fn turn_ended(&mut self, look: &Look<'_>, wants: &mut Wants) {
-        let until = look.now.wall + self.settings.timeout.secs();
+        let until = uptime(look) + self.settings.timeout.secs();
         let token = self.asked + 1;
         if let Some(jobs) = self.checks.next(token, until) {
             let request = Validate { jobs };
-            self.ask("validate", request.encode(), wants);
+            self.ask(look, "validate", request.encode(), wants);
         }
         let token = self.asked + 1;
         if let Some(jobs) = self.ranks.next(look, token, until) {
             let request = Priority { jobs };
-            self.ask("priority", request.encode(), wants);
+            self.ask(look, "priority", request.encode(), wants);
         }
     }
 
@@ -131,11 +131,11 @@ impl Policy for Remote {
                 answer.and_then(|answer| Priorities::decode(answer.as_ref()).map_err(malformed));
             self.ranked(look, said.map(|said| said.priorities), wants);
         }
-        self.wake(wants);
+        self.wake(look, wants);
     }
 
     fn woken(&mut self, look: &Look<'_>, wants: &mut Wants) {
-        let now = look.now.wall;
+        let now = uptime(look);
         let late = format!("no answer within {}", self.settings.timeout.to_text(2));
         if let Some(token) = self.checks.out.late(now) {
             wants.forget_ask(token);
@@ -146,7 +146,7 @@ impl Policy for Remote {
             self.ranked(look, Err(late), wants);
         }
         self.ranks.end_pause(now);
-        self.wake(wants);
+        self.wake(look, wants);
     }
 
     /// Nobody asks for its answers any more.
@@ -158,7 +158,7 @@ impl Policy for Remote {
             wants.verdict(ticket, Vec::new());
         }
         if self.settings.ranks {
-            wants.push(super::Want::RankAll);
+            wants.push(Want::RankAll);
         }
     }
 
@@ -173,83 +173,7 @@ impl Policy for Remote {
     }
 }
 
-impl Remote {
-    fn ask(&mut self, method: &str, payload: Bytes, wants: &mut Wants) {
-        self.asked += 1;
-        let topic = format!("{}.{method}", self.settings.service);
-        wants.ask(&topic, payload, self.asked);
-        self.wake(wants);
-    }
-
-    /// Wants to be woken when the next answer comes too late, or jobs are to be ranked again.
-    fn wake(&self, wants: &mut Wants) {
-        let times = [
-            self.checks.out.until(),
-            self.ranks.out.until(),
-            self.ranks.pause(),
-        ];
-        if let Some(at) = times.into_iter().flatten().reduce(f64::min) {
-            wants.wake(at);
-        }
-    }
-
-    fn validated(&mut self, said: Result<Vec<(JobId, String)>, String>, wants: &mut Wants) {
-        let said = match said {
-            Ok(errors) => {
-                self.answered_well();
-                errors
-            }
-            Err(why) => {
-                let text = self.failed(why);
-                self.settings.on_failure(self.checks.asked(), &text)
-            }
-        };
-        for (ticket, refused) in self.checks.take(said) {
-            wants.verdict(ticket, refused);
-        }
-    }
-
-    fn ranked(
-        &mut self,
-        look: &Look<'_>,
-        said: Result<Vec<(JobId, proto::data::job::Priority)>, String>,
-        wants: &mut Wants,
-    ) {
-        let ids = match said {
-            Ok(priorities) => {
-                self.answered_well();
-                self.ranks.take(priorities)
-            }
-            Err(why) => {
-                self.failed(why);
-                match self.settings.allows {
-                    true => self.ranks.pass(),
-                    false => {
-                        self.ranks.put_back(look.now.wall + REMOTE_RANK_RETRY_S);
-                        Vec::new()
-                    }
-                }
-            }
-        };
-        for id in ids {
-            wants.push(super::Want::Rank(id));
-        }
-    }
-
-    fn answered_well(&mut self) {
-        if self.failure.take().is_some() {
-            tracing::info!("policy {}: answers again", self.settings.service);
-        }
-    }
-
-    /// Takes note of a failure; the sentence for those who are refused for it.
-    fn failed(&mut self, why: String) -> String {
-        self.failed += 1;
-        let text = format!("policy {}: {why}", self.settings.service);
-        if self.failure.is_none() {
-            tracing::error!("{text}");
-        }
-        self.failure = Some(why);
-        text
-    }
+/// Seconds on the clock that nobody sets.
+fn uptime(look: &Look<'_>) -> f64 {
+    look.now.mono.as_secs_f64()
 }
