@@ -173,7 +173,7 @@ flux jobs -no "{status}" $id
 flux cancel $id
 EOF
 
-test_expect_success 'users have so many jobs, which come first by user and bank' '
+test_expect_success 'users have a number of jobs, which come first by user and bank' '
 	flux start --config-path="$PWD/users.toml" sh users.sh >actual &&
 	cat >expect <<-\EOF &&
 	limit-active

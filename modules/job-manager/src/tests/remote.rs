@@ -14,7 +14,7 @@ fn stage(on_failure: &str) -> Stage {
     stage
 }
 
-/// A request with so many jobs, from this id on.
+/// A request with N jobs, from this id on.
 fn submit(from: usize, n: usize) -> String {
     let jobs = (from..from + n).map(|id| {
         format!(
