@@ -161,7 +161,7 @@ impl Probe {
                 Output::ChildFlow { child, paused } => {
                     self.to_children.push((child, format!("paused={paused}")));
                 }
-                Output::Work { work, job } => {
+                Output::Work { work, job, .. } => {
                     let result = job(&mut self.files);
                     self.node.handle(self.now, Input::Work { work, result });
                 }

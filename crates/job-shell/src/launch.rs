@@ -208,7 +208,7 @@ impl JobShell {
         self.log(cx, Level::Trace, None, &message);
         let adjust = self.job.as_ref().and_then(|job| job.options.oom_adjust);
         if let Some(to) = adjust {
-            cx.work(
+            cx.quick_work(
                 move |_: &mut Files| adjust_oom(pid, to),
                 |core: &mut JobShell, cx, adjusted| {
                     if let Err(why) = adjusted {

@@ -25,7 +25,7 @@ impl JobShell {
         }
         self.clear_helpers(cx);
         // Before anybody learns that we are done, nothing is left lying about.
-        cx.work(Files::tidy, |core: &mut JobShell, cx, ()| core.report(cx));
+        cx.quick_work(Files::tidy, |core: &mut JobShell, cx, ()| core.report(cx));
     }
 
     /// Tells job-exec how it went, with what is left to be stored.
@@ -89,7 +89,7 @@ impl JobShell {
             self.release_input(cx);
             self.clear_helpers(cx);
             let code = i32::from(self.code);
-            cx.work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
+            cx.quick_work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
         }
     }
 }

@@ -1,15 +1,26 @@
 //! The job shell as a process: see the library.
 
 use std::env;
+use std::process::ExitCode;
 
 use job_shell::{Files, JobShell, is_utf8};
+
+fn main() -> ExitCode {
+    let mut args = env::args().skip(1);
+    match args.next() {
+        // Each job has a process of its own all the same, forked from this one.
+        Some(first) if first == runtime::SERVE => {
+            runtime::serve(run).unwrap_or_else(|_| ExitCode::FAILURE)
+        }
+        first => run(first.into_iter().chain(args).collect()),
+    }
+}
 
 #[allow(
     clippy::disallowed_methods,
     reason = "the core is told what the process was started with"
 )]
-fn main() -> std::process::ExitCode {
-    let mut args: Vec<String> = env::args().skip(1).collect();
+fn run(mut args: Vec<String>) -> ExitCode {
     let var = |name: &str| env::var(name).ok();
     args.truncate(1);
     args.push(format!("pid={}", std::process::id()));

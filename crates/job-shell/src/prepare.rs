@@ -44,7 +44,7 @@ impl JobShell {
             },
             rlimits: job.options.rlimits.clone(),
         };
-        cx.work(
+        cx.quick_work(
             move |files: &mut Files| files.prepare(wanted),
             |core: &mut JobShell, cx, prepared| core.prepared(cx, prepared),
         );

@@ -241,6 +241,10 @@ pub struct Spawn {
     pub stderr: Stdio,
     /// Whether it leads a process group of its own.
     pub new_group: bool,
+    /// Whether its program can be kept ready, to be forked for each child and not loaded again.
+    /// Holds for a child with no more to its start than words, added variables, and output
+    /// that is piped; others are started one by one.
+    pub zygote: bool,
     /// Whether a file that the kernel cannot run fails with ENOEXEC; otherwise it is a script
     /// for the shell, as execvp(3) has it.
     pub no_shell: bool,
@@ -335,6 +339,9 @@ pub enum Output<W = ()> {
         work: WorkId,
         /// What to do.
         job: Work<W>,
+        /// Whether it is done before a thread could be started for it: then it may be done on
+        /// the spot, unless the thread is there.
+        is_quick: bool,
     },
     /// Write a line of the log.
     Log {

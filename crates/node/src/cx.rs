@@ -289,6 +289,25 @@ impl<C: Host> Cx<C> {
         job: impl FnOnce(&mut C::Worker) -> T + Send + 'static,
         done: impl FnOnce(&mut C, &mut Cx<C>, T) + 'static,
     ) {
+        self.give_work(job, done, false);
+    }
+
+    /// The same for what takes less time than a thread to be started. It is done on the spot
+    /// while there has been no other work.
+    pub fn quick_work<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut C::Worker) -> T + Send + 'static,
+        done: impl FnOnce(&mut C, &mut Cx<C>, T) + 'static,
+    ) {
+        self.give_work(job, done, true);
+    }
+
+    fn give_work<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut C::Worker) -> T + Send + 'static,
+        done: impl FnOnce(&mut C, &mut Cx<C>, T) + 'static,
+        is_quick: bool,
+    ) {
         let work = WorkId(self.number());
         let job = Box::new(move |worker: &mut C::Worker| -> WorkResult { Box::new(job(worker)) });
         let done: DoneFn<C> = Box::new(move |core, cx, result| match result.downcast::<T>() {
@@ -296,7 +315,11 @@ impl<C: Host> Cx<C> {
             Err(_) => tracing::error!("a worker's result has another type than its job"),
         });
         self.work.insert(work, done);
-        self.outbox.push_back(Output::Work { work, job });
+        self.outbox.push_back(Output::Work {
+            work,
+            job,
+            is_quick,
+        });
     }
 
     pub(crate) fn take_work(&mut self, work: WorkId) -> Option<DoneFn<C>> {

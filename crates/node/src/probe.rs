@@ -162,7 +162,7 @@ impl<M: Module> Probe<M> {
         let mut said = Vec::new();
         while let Some(output) = self.actor.poll() {
             match output {
-                Output::Work { work, job } => {
+                Output::Work { work, job, .. } => {
                     let result = job(&mut self.worker);
                     self.input(Input::Work { work, result });
                 }

@@ -2,19 +2,20 @@
 //! and written without blocking.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdin};
+use std::process::ChildStdin;
 
 use bytes::Bytes;
 use node::{ChildEvent, ChildId, Spawn, Stdio, StdioFd};
-use rustix::process::{WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
 use wire::Errno;
 
 use crate::channel::Channel;
-use crate::limits::{CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES};
+use crate::limits::{CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES, EARLY_SIGNALS_MAX};
 use crate::poller::Poller;
+use crate::zygote::{Heard, Nursery, Streams, may_serve};
 use command::command;
 
 mod command;
@@ -62,8 +63,12 @@ impl ChildFd {
 }
 
 struct Running {
-    process: Child,
+    /// Its number, unless a zygote was asked for it that has not answered.
+    pid: Option<Pid>,
+    /// Open until it was collected.
     pidfd: Option<OwnedFd>,
+    /// What it is to be signalled when it has a number.
+    early: Vec<(i32, bool)>,
     stdin: Option<ChildStdin>,
     input: Vec<u8>,
     close_input: bool,
@@ -86,6 +91,12 @@ struct Stream {
 }
 
 impl Stream {
+    /// Has the poller tell what comes.
+    fn begin(&self, token: u64, poller: &Poller) -> std::io::Result<()> {
+        rustix::io::ioctl_fionbio(self.source.as_fd(), true)?;
+        poller.add(self.source.as_fd(), token)
+    }
+
     /// Reads once; gives what came and whether it was the last, or `None` if nothing did.
     fn read(&mut self) -> Option<(Vec<u8>, bool)> {
         let most = self.left.unwrap_or(CHILD_READ_BYTES);
@@ -123,6 +134,7 @@ pub fn unread(fd: BorrowedFd<'_>) -> usize {
 pub struct Children {
     /// Limit of descriptors that children get back, soft and hard.
     pub descriptors: Option<(u64, u64)>,
+    nursery: Nursery,
     running: BTreeMap<ChildId, Running>,
 }
 
@@ -137,15 +149,119 @@ impl Children {
     ) -> ChildEvent {
         match self.try_spawn(child, spawn, poller, token) {
             Ok(pid) => ChildEvent::Started { pid },
-            Err(error) => {
-                let errno = error
-                    .raw_os_error()
-                    .and_then(|errno| u32::try_from(errno).ok());
-                ChildEvent::Failed {
-                    errno: errno.map_or(Errno::EIO, Errno),
-                }
-            }
+            Err(error) => failed(&error),
         }
+    }
+
+    /// The same, where a zygote may be asked: how that goes is heard later, by
+    /// [`Children::hear`], which is called for the token that `zygote` makes of its number.
+    pub fn spawn_or_ask(
+        &mut self,
+        child: ChildId,
+        spawn: &Spawn,
+        poller: &Poller,
+        token: impl Fn(ChildId, ChildFd) -> u64 + Copy,
+        zygote: impl Fn(u64) -> u64,
+    ) -> Option<ChildEvent> {
+        let is_asked = spawn.zygote
+            && may_serve(spawn)
+            && self.ask(child, spawn, poller, zygote).unwrap_or(false);
+        (!is_asked).then(|| self.spawn(child, spawn, poller, token))
+    }
+
+    fn ask(
+        &mut self,
+        child: ChildId,
+        spawn: &Spawn,
+        poller: &Poller,
+        zygote: impl Fn(u64) -> u64,
+    ) -> std::io::Result<bool> {
+        let open = || rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+        let ((out_ours, stdout), (err_ours, stderr)) = (open()?, open()?);
+        let streams = Streams { stdout, stderr };
+        if !self.nursery.ask(child, spawn, &streams, poller, zygote) {
+            return Ok(false);
+        }
+        // Nothing is read until it is there: if it is started otherwise, it has other pipes.
+        let keep = |fd: OwnedFd| {
+            let source: Box<dyn Source> = Box::new(File::from(fd));
+            Some(Stream { source, left: None })
+        };
+        let running = Running {
+            pid: None,
+            pidfd: None,
+            early: Vec::new(),
+            stdin: None,
+            input: Vec::new(),
+            close_input: false,
+            stdout: keep(out_ours),
+            stderr: keep(err_ours),
+            leads_group: spawn.new_group,
+            tells_stops: spawn.tell_stops,
+            channels: Vec::new(),
+        };
+        self.running.insert(child, running);
+        Ok(true)
+    }
+
+    /// Takes in what a zygote has to say.
+    pub fn hear(
+        &mut self,
+        zygote: u64,
+        poller: &Poller,
+        token: impl Fn(ChildId, ChildFd) -> u64 + Copy,
+    ) -> Vec<(ChildId, ChildEvent)> {
+        let heard = self.nursery.hear(zygote, poller);
+        let event = |heard| match heard {
+            Heard::Report(child, Ok(pid)) => (child, self.reported(child, pid, poller, token)),
+            Heard::Report(child, Err(errno)) => {
+                self.running.remove(&child);
+                let errno = Errno(errno);
+                (child, ChildEvent::Failed { errno })
+            }
+            Heard::NotStarted(child, spawn) => {
+                let before = self.running.remove(&child);
+                let event = self.spawn(child, &spawn, poller, token);
+                for (signum, group) in before.map(|it| it.early).unwrap_or_default() {
+                    self.kill(child, signum, group);
+                }
+                (child, event)
+            }
+        };
+        heard.into_iter().map(event).collect()
+    }
+
+    /// A child of a zygote says its number.
+    fn reported(
+        &mut self,
+        child: ChildId,
+        pid: i32,
+        poller: &Poller,
+        token: impl Fn(ChildId, ChildFd) -> u64,
+    ) -> ChildEvent {
+        let Some(running) = self.running.get_mut(&child) else {
+            return ChildEvent::Failed { errno: Errno::EIO };
+        };
+        running.pid = Pid::from_raw(pid);
+        let watched = watch_end(running.pid, token(child, ChildFd::Exit), poller);
+        let streams = [
+            (&running.stdout, ChildFd::Stdout),
+            (&running.stderr, ChildFd::Stderr),
+        ];
+        let begun = streams
+            .into_iter()
+            .try_for_each(|(stream, which)| match stream {
+                Some(stream) => stream.begin(token(child, which), poller),
+                None => Ok(()),
+            });
+        match begun.and(watched) {
+            Ok(pidfd) => running.pidfd = pidfd,
+            Err(error) => return failed(&error),
+        }
+        for (signum, group) in std::mem::take(&mut running.early) {
+            self.kill(child, signum, group);
+        }
+        ChildEvent::Started { pid }
     }
 
     fn try_spawn(
@@ -161,13 +277,9 @@ impl Children {
         for (at, channel) in channels.iter_mut().enumerate() {
             channel.watch(poller, token(child, ChildFd::Channel(at as u8)))?;
         }
-        let pid = i32::try_from(process.id()).unwrap_or(0);
-        let pidfd = rustix::process::Pid::from_raw(pid).and_then(|pid| {
-            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
-        });
-        if let Some(pidfd) = &pidfd {
-            poller.add(pidfd, token(child, ChildFd::Exit))?;
-        }
+        let number = i32::try_from(process.id()).unwrap_or(0);
+        let pid = Pid::from_raw(number);
+        let pidfd = watch_end(pid, token(child, ChildFd::Exit), poller)?;
         let stdin = process.stdin.take();
         if let (Some(stdin), Stdio::Pipe) = (&stdin, spawn.stdin) {
             rustix::io::ioctl_fionbio(stdin, true)?;
@@ -175,9 +287,9 @@ impl Children {
             poller.set(stdin, token(child, ChildFd::Stdin), false, false)?;
         }
         let watch = |source: Box<dyn Source>, which| -> std::io::Result<Stream> {
-            rustix::io::ioctl_fionbio(source.as_fd(), true)?;
-            poller.add(source.as_fd(), token(child, which))?;
-            Ok(Stream { source, left: None })
+            let stream = Stream { source, left: None };
+            stream.begin(token(child, which), poller)?;
+            Ok(stream)
         };
         let stdout = match process.stdout.take() {
             Some(fd) => Some(watch(Box::new(fd), ChildFd::Stdout)?),
@@ -190,8 +302,9 @@ impl Children {
         self.running.insert(
             child,
             Running {
-                process,
+                pid,
                 pidfd,
+                early: Vec::new(),
                 stdin,
                 input: Vec::new(),
                 close_input: false,
@@ -202,7 +315,7 @@ impl Children {
                 channels,
             },
         );
-        Ok(pid)
+        Ok(number)
     }
 
     /// Queues input for a child, and says how much of it is out of our hands at once.
@@ -362,7 +475,7 @@ impl Children {
         let Some(running) = self.running.get_mut(&child) else {
             return Vec::new();
         };
-        let Ok(Some(status)) = running.process.try_wait() else {
+        let Ok(Some((_, status))) = waitpid(running.pid, WaitOptions::NOHANG) else {
             return Vec::new();
         };
         if let Some(pidfd) = running.pidfd.take() {
@@ -371,7 +484,7 @@ impl Children {
         if let Some(stdin) = running.stdin.take() {
             poller.remove(stdin);
         }
-        let status = status.into_raw();
+        let status = status.as_raw();
         let mut events = vec![ChildEvent::Exited { status }];
         let streams = [
             (&mut running.stdout, StdioFd::Stdout),
@@ -392,18 +505,20 @@ impl Children {
 
     /// Signals a child or its group. One that has been collected is left alone: its
     /// number may belong to somebody else by now.
-    pub fn kill(&self, child: ChildId, signum: i32, group: bool) {
-        let Some(running) = self.running.get(&child) else {
+    pub fn kill(&mut self, child: ChildId, signum: i32, group: bool) {
+        let Some(running) = self.running.get_mut(&child) else {
+            return;
+        };
+        let Some(pid) = running.pid else {
+            if running.early.len() < EARLY_SIGNALS_MAX {
+                running.early.push((signum, group));
+            }
+            return;
+        };
+        let Some(signal) = rustix::process::Signal::from_named_raw(signum) else {
             return;
         };
         let alive = running.pidfd.is_some();
-        let pid = i32::try_from(running.process.id()).unwrap_or(0);
-        let (Some(pid), Some(signal)) = (
-            rustix::process::Pid::from_raw(pid),
-            rustix::process::Signal::from_named_raw(signum),
-        ) else {
-            return;
-        };
         let result = if group && running.leads_group {
             rustix::process::kill_process_group(pid, signal)
         } else if alive {
@@ -412,15 +527,13 @@ impl Children {
             Ok(())
         };
         if let Err(error) = result {
-            tracing::debug!(
-                "signal {signum} to process {}: {error}",
-                running.process.id()
-            );
+            tracing::debug!("signal {signum} to process {pid}: {error}");
         }
     }
 
     fn forget_if_done(&mut self, child: ChildId) {
         if let Some(running) = self.running.get(&child)
+            && running.pid.is_some()
             && running.pidfd.is_none()
             && running.stdout.is_none()
             && running.stderr.is_none()
@@ -429,6 +542,24 @@ impl Children {
             self.running.remove(&child);
         }
     }
+}
+
+fn failed(error: &std::io::Error) -> ChildEvent {
+    let errno = error.raw_os_error();
+    let errno = errno.and_then(|errno| u32::try_from(errno).ok());
+    ChildEvent::Failed {
+        errno: errno.map_or(Errno::EIO, Errno),
+    }
+}
+
+/// Has the poller tell of the end of a process.
+fn watch_end(pid: Option<Pid>, token: u64, poller: &Poller) -> std::io::Result<Option<OwnedFd>> {
+    let open = |pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok();
+    let pidfd = pid.and_then(open);
+    if let Some(pidfd) = &pidfd {
+        poller.add(pidfd, token)?;
+    }
+    Ok(pidfd)
 }
 
 fn taken(channel: &mut Channel, data: &[u8], eof: bool, poller: &Poller) -> Option<ChildEvent> {

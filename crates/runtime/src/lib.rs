@@ -2,7 +2,8 @@
 //! processes and the clock.
 //!
 //! Read on in `entry.rs` (how a process begins), `reactor.rs` (the loop), `conn.rs`
-//! (connections with clients and modules), `children.rs`, `worker.rs`, `logging.rs`,
+//! (connections with clients and modules), `children.rs`, `zygote.rs` (children that are forked and
+//! not loaded), `worker.rs`, `logging.rs`,
 //! `overlay.rs` (links to other brokers), `near.rs` (those on this host) and `link.rs`
 //! (libzmq, which carries the others). It must never know what a message means: nodes do.
 
@@ -38,6 +39,7 @@ mod users;
 mod watch;
 mod worker;
 mod zap;
+mod zygote;
 
 pub use descriptors::Descriptors;
 pub use entry::{
@@ -47,3 +49,4 @@ pub use overlay::Overlay;
 pub use reactor::Reactor;
 pub use signals::Signals;
 pub use usage::rusage;
+pub use zygote::{SERVE, serve};

@@ -107,6 +107,14 @@ pub const CHILD_BACKLOG_BYTES_MAX: usize = 64 << 20;
 /// Socket pairs that one child may have. A child with more is not started.
 pub const CHANNELS_MAX: usize = 16;
 
+/// Signals that are kept for a child that a zygote has not started yet. Further ones are
+/// dropped.
+pub const EARLY_SIGNALS_MAX: usize = 64;
+
+/// Bytes of a request to a zygote. A child with more is started without it, as is one for
+/// which the socket to the zygote has no room.
+pub const ZYGOTE_REQUEST_BYTES_MAX: usize = 16 * 1024;
+
 /// How long an exiting process tries to get its last messages out, in seconds.
 pub const FLUSH_WAIT_S: u64 = 5;
 

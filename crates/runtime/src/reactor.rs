@@ -28,7 +28,7 @@ use crate::seats::Seats;
 use crate::signals::Signals;
 use crate::sinks::Sinks;
 use crate::users::Directory;
-use crate::worker::WorkerThread;
+use crate::worker::Worker;
 
 mod accept;
 mod near;
@@ -52,6 +52,8 @@ mod token {
     pub const OVERLAY: u64 = 9;
     /// Where brokers of this host connect.
     pub const NEAR: u64 = 10;
+    /// A process of which children are forked.
+    pub const ZYGOTE: u64 = 11;
 
     pub const fn make(kind: u64, number: u64) -> u64 {
         kind << 56 | number
@@ -100,8 +102,7 @@ pub struct Reactor<N: Node> {
     near: Option<Near>,
     greetings: Greetings,
     children: Children,
-    worker: Option<WorkerThread<N::Worker>>,
-    make_worker: Option<Box<dyn FnOnce() -> N::Worker + Send>>,
+    worker: Worker<N::Worker>,
     signals: Option<Signals>,
     sinks: Sinks,
     last_peer: u64,
@@ -126,8 +127,7 @@ impl<N: Node> Reactor<N> {
             near: None,
             greetings: Greetings::default(),
             children: Children::default(),
-            worker: None,
-            make_worker: None,
+            worker: Worker::None,
             signals: None,
             sinks: Sinks::default(),
             last_peer: PeerId::PARENT.0,
@@ -203,7 +203,7 @@ impl<N: Node> Reactor<N> {
 
     /// Makes what the worker thread owns, when there is work for it.
     pub fn with_worker(mut self, make: impl FnOnce() -> N::Worker + Send + 'static) -> Self {
-        self.make_worker = Some(Box::new(make));
+        self.worker = Worker::Unmade(Box::new(make));
         self
     }
 
@@ -314,14 +314,18 @@ impl<N: Node> Reactor<N> {
             token::NEAR => self.accept_children(),
             token::LIFELINE => self.check_lifeline(),
             token::WORKER => {
-                let results = self.worker.as_ref().map_or(Vec::new(), WorkerThread::take);
-                for (work, result) in results {
+                for (work, result) in self.worker.take() {
                     self.hand_in(Input::Work { work, result });
                 }
             }
             token::CONN => drop(self.serve_conn(PeerId(number), ready)),
             token::CHILD => self.serve_child(number, ready),
             token::DIRECTORY => self.introduce_known(),
+            token::ZYGOTE => {
+                for (child, event) in self.children.hear(number, &self.poller, child_token) {
+                    self.hand_in(Input::Child { child, event });
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -403,10 +407,13 @@ impl<N: Node> Reactor<N> {
                 self.close(peer);
             }
             Output::Spawn { child, spawn } => {
-                let event = self
-                    .children
-                    .spawn(child, &spawn, &self.poller, child_token);
-                self.hand_in(Input::Child { child, event });
+                let zygote = |number| token::make(token::ZYGOTE, number);
+                let event =
+                    self.children
+                        .spawn_or_ask(child, &spawn, &self.poller, child_token, zygote);
+                if let Some(event) = event {
+                    self.hand_in(Input::Child { child, event });
+                }
             }
             Output::ChildInput { child, data, eof } => {
                 let taken = self
@@ -421,7 +428,11 @@ impl<N: Node> Reactor<N> {
                 signum,
                 group,
             } => self.children.kill(child, signum, group),
-            Output::Work { work, job } => self.give_work(work, job),
+            Output::Work {
+                work,
+                job,
+                is_quick,
+            } => self.give_work(work, job, is_quick),
             Output::Log { to, line } => self.sinks.write(&to, &line),
             Output::Exit { code } => self.exit = Some(code),
             Output::ChildChannel {
@@ -489,22 +500,17 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    fn give_work(&mut self, work: node::WorkId, job: node::Work<N::Worker>) {
-        if let Some(make) = self.make_worker.take() {
-            match WorkerThread::start(make) {
-                Ok(worker) => {
-                    if let Err(error) = self.poller.add(worker.fd(), token::make(token::WORKER, 0))
-                    {
-                        tracing::error!("cannot watch the worker: {error}");
-                    }
-                    self.worker = Some(worker);
-                }
-                Err(error) => tracing::error!("cannot start the worker thread: {error}"),
-            }
+    fn give_work(&mut self, work: node::WorkId, job: node::Work<N::Worker>, is_quick: bool) {
+        if is_quick && let Some(worker) = self.worker.here() {
+            let result = job(worker);
+            return self.hand_in(Input::Work { work, result });
         }
-        if let Some(worker) = &self.worker {
-            worker.give(work, job);
+        if let Some(fd) = self.worker.start()
+            && let Err(error) = self.poller.add(fd, token::make(token::WORKER, 0))
+        {
+            tracing::error!("cannot watch the worker: {error}");
         }
+        self.worker.give(work, job);
     }
 
     /// The last messages of an exiting process go out, within a bound.

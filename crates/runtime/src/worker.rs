@@ -1,4 +1,5 @@
-//! The one ordered worker thread of a node that has slow work, such as SQLite.
+//! The one ordered worker of a node that has slow work, such as SQLite: a thread, from the first
+//! work on that is not quick.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -7,6 +8,68 @@ use std::thread::JoinHandle;
 
 use node::{Work, WorkId, WorkResult};
 use rustix::event::{EventfdFlags, eventfd};
+
+/// Who does the work.
+pub enum Worker<W> {
+    /// There is no work.
+    None,
+    /// Nobody yet.
+    Unmade(Box<dyn FnOnce() -> W + Send>),
+    /// Who calls.
+    Here(W),
+    /// A thread.
+    Thread(WorkerThread<W>),
+}
+
+impl<W: Send + 'static> Worker<W> {
+    /// What is worked with, unless a thread has it.
+    pub fn here(&mut self) -> Option<&mut W> {
+        if let Worker::Unmade(_) = self
+            && let Worker::Unmade(make) = std::mem::replace(self, Worker::None)
+        {
+            *self = Worker::Here(make());
+        }
+        match self {
+            Worker::Here(worker) => Some(worker),
+            _ => None,
+        }
+    }
+
+    /// Starts the thread, if it is not there; gives what is then to be watched.
+    pub fn start(&mut self) -> Option<&OwnedFd> {
+        let started = match std::mem::replace(self, Worker::None) {
+            Worker::Unmade(make) => WorkerThread::start(make),
+            Worker::Here(worker) => WorkerThread::start(move || worker),
+            other => {
+                *self = other;
+                return None;
+            }
+        };
+        match started {
+            Ok(thread) => *self = Worker::Thread(thread),
+            Err(error) => tracing::error!("cannot start the worker thread: {error}"),
+        }
+        match self {
+            Worker::Thread(thread) => Some(thread.fd()),
+            _ => None,
+        }
+    }
+
+    /// Gives the thread one more piece of work.
+    pub fn give(&self, work: WorkId, job: Work<W>) {
+        if let Worker::Thread(thread) = self {
+            thread.give(work, job);
+        }
+    }
+
+    /// Results of the thread that have come in.
+    pub fn take(&self) -> Vec<(WorkId, WorkResult)> {
+        match self {
+            Worker::Thread(thread) => thread.take(),
+            _ => Vec::new(),
+        }
+    }
+}
 
 /// A worker thread and the way back from it.
 pub struct WorkerThread<W> {

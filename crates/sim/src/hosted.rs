@@ -53,7 +53,7 @@ impl<N: Node> AnyNode for Hosted<N> {
     fn poll(&mut self) -> Option<Output> {
         loop {
             return Some(match self.node.poll()? {
-                Output::Work { work, job } => {
+                Output::Work { work, job, .. } => {
                     let result = job(&mut self.worker);
                     self.results.push_back(Input::Work { work, result });
                     continue;

@@ -142,7 +142,7 @@ fn what_arrives_together_is_one_batch_and_what_arrives_during_it_is_the_next() {
     let first = ask("content.store", "a");
     let second = [ask("content.store", "b"), ask("content.flush", "")];
 
-    let Some(Output::Work { work, job }) = instance.probe.actor.poll() else {
+    let Some(Output::Work { work, job, .. }) = instance.probe.actor.poll() else {
         panic!("a lone store waits for nothing");
     };
     assert!(instance.probe.actor.poll().is_none(), "one batch at a time");

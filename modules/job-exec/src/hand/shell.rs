@@ -173,8 +173,10 @@ impl JobExec {
             let wanted = task.jobspec.pointer("/attributes/system/exec/job_shell")?;
             wanted.as_str().map(str::to_owned)
         });
-        let program = own.or_else(|| self.config.job_shell.clone());
-        let program = program.unwrap_or_else(|| match self.job_shell.is_empty() {
+        let other = own.or_else(|| self.config.job_shell.clone());
+        // Ours can be kept ready.
+        let zygote = other.is_none() && !self.job_shell.is_empty();
+        let program = other.unwrap_or_else(|| match self.job_shell.is_empty() {
             true => JOB_SHELL.to_owned(),
             false => self.job_shell.clone(),
         });
@@ -190,6 +192,7 @@ impl JobExec {
             stdout: Stdio::Pipe,
             stderr: Stdio::Pipe,
             new_group: true,
+            zygote,
             ..Spawn::default()
         });
         part.shell.child = Some(child);
@@ -372,8 +375,7 @@ impl JobExec {
         part.shell.exits.push(reply);
         let how = How::Word {
             status: i32::from(exit.code) << 8,
-            log: exit.log,
-            output: exit.output,
+            lines: exit.lines,
         };
         self.own_ended(cx, id, how);
     }
