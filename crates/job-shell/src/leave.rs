@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use node::Cx;
-use proto::job_exec::ShellExit;
+use proto::job_exec::{GuestLines, ShellExit};
 use proto::{Method as _, Refusal};
 
 use crate::JobShell;
@@ -18,7 +18,7 @@ impl JobShell {
     /// Goes on to tell job-exec once nothing of ours is under way.
     pub(crate) fn leave_if_drained(&mut self, cx: &mut Cx<Self>) {
         let is_heard = self.outbox.is_empty() && self.others.is_settled();
-        let is_busy = !self.store.is_idle() || self.n_writes > 0 || !self.store.input.is_empty();
+        let is_busy = !self.store.is_idle() || self.n_writes > 0;
         let is_busy = is_busy || !is_heard || !self.helpers.is_idle();
         if self.state() != State::Draining || is_busy || !self.step(Move::Drained) {
             return;
@@ -35,8 +35,11 @@ impl JobShell {
             rank: self.place.rank,
             lease: self.launch.lease.clone(),
             code: self.code,
-            log: self.store.log.clone(),
-            output: self.store.output.clone(),
+            lines: GuestLines {
+                log: self.store.log.clone(),
+                output: self.store.output.clone(),
+                input: self.store.input.clone(),
+            },
         };
         cx.call(&exit, |core: &mut JobShell, cx, result| match result {
             Ok(_) => core.acknowledged(cx),

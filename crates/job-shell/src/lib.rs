@@ -67,7 +67,7 @@ impl Host for JobShell {
         self.send_words(cx);
         // What is left at the end goes with the report, and only with it.
         let is_leaving = matches!(self.state(), State::Draining | State::Leaving | State::Gone);
-        if !is_leaving || !self.store.input.is_empty() {
+        if !is_leaving {
             self.send_off(cx);
         }
     }

@@ -7,6 +7,11 @@ pub const OUTPUT_PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of one log that go into one commit, in whole lines. The rest waits for the next.
 pub const COMMIT_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How long events of the guest log wait for others, in milliseconds, unless output is
+/// stored: those
+/// of a short job all go with its outcome.
+pub const LOG_GATHER_MS: u64 = 20;
+
 /// Bytes of what one shell has to tell the leading one before its tasks are made to wait.
 pub const OUTBOX_BYTES_MAX: usize = 2 * 1024 * 1024;
 

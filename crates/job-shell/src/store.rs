@@ -13,7 +13,7 @@ use proto::{Errno, Payload, Refusal};
 use serde::Serialize;
 
 use crate::JobShell;
-use crate::limits::{COMMIT_LOG_BYTES_MAX, OUTPUT_PENDING_BYTES_MAX, STORE_RETRY};
+use crate::limits::{COMMIT_LOG_BYTES_MAX, LOG_GATHER_MS, OUTPUT_PENDING_BYTES_MAX, STORE_RETRY};
 use crate::state::State;
 
 /// What waits to be stored.
@@ -27,12 +27,17 @@ pub struct Store {
     pub input: String,
     /// The timestamps of all three.
     pub stamps: Stamps,
-    /// Whether output, and input, are gathered for a while.
+    /// Whether lines of each are gathered for a while.
+    log_gather: Gather,
     output_gather: Gather,
     input_gather: Gather,
     in_flight: bool,
     seq: u64,
     has_output: bool,
+    /// Whether more than headers and ends of streams waits in `output`, and more than a header
+    /// in `input`.
+    has_words: bool,
+    has_words_in: bool,
     has_input: bool,
 }
 
@@ -64,6 +69,11 @@ impl Store {
         self.output.len() >= OUTPUT_PENDING_BYTES_MAX / 2
     }
 
+    fn has_lines(&self) -> bool {
+        let has_output = self.has_output && !self.output.is_empty();
+        has_output || !self.log.is_empty() || !self.input.is_empty()
+    }
+
     /// Adds an event to the guest log.
     pub fn event(&mut self, now: f64, name: &'static str, context: &impl Serialize) {
         add(&mut self.log, self.stamps.next(now), name, context);
@@ -71,6 +81,7 @@ impl Store {
 
     /// Adds a piece of output, behind the header.
     pub fn data(&mut self, now: f64, data: &Data) {
+        self.has_words |= data.n_bytes() > 0;
         add(&mut self.output, self.stamps.next(now), "data", data);
     }
 
@@ -91,6 +102,7 @@ impl Store {
 
     /// Says that a stream goes elsewhere.
     pub fn redirect(&mut self, now: f64, redirect: &Redirect) {
+        self.has_words = true;
         add(
             &mut self.output,
             self.stamps.next(now),
@@ -101,6 +113,7 @@ impl Store {
 
     /// Adds words of the shell itself.
     pub fn log(&mut self, now: f64, log: &Log) {
+        self.has_words = true;
         add(&mut self.output, self.stamps.next(now), "log", log);
     }
 
@@ -123,6 +136,7 @@ impl Store {
         if data.is_eof() {
             self.input_gather = Gather::Due;
         }
+        self.has_words_in = true;
     }
 
     /// Says that all tasks read a file instead.
@@ -132,6 +146,7 @@ impl Store {
             rank: "all".to_owned(),
             path: Some(path.to_owned()),
         };
+        self.has_words_in = true;
         add(
             &mut self.input,
             self.stamps.next(now),
@@ -144,10 +159,18 @@ impl Store {
     /// `all`, nothing is gathered any longer.
     fn take(&mut self, namespace: &str, writer: &str, all: bool) -> Option<Commit> {
         let is_much = self.is_half_full();
-        let has_output = self.has_output && !self.output.is_empty();
-        let has_output = has_output && (all || is_much || self.output_gather == Gather::Due);
-        let has_input = !self.input.is_empty() && (all || self.input_gather == Gather::Due);
-        if self.in_flight || (self.log.is_empty() && !has_input && !has_output) {
+        let may_output = self.has_output && !self.output.is_empty();
+        let is_due = all || is_much || self.output_gather == Gather::Due;
+        let has_words = may_output && self.has_words && is_due;
+        let is_in_due = all || self.input_gather == Gather::Due;
+        let has_words_in = self.has_words_in && !self.input.is_empty() && is_in_due;
+        let is_log_due = all || has_words || has_words_in || self.log_gather == Gather::Due;
+        let has_log = is_log_due && !self.log.is_empty();
+        // A header or an end is in no hurry.
+        let has_output = has_words || (may_output && !self.has_words && is_log_due);
+        let has_input =
+            has_words_in || (!self.input.is_empty() && !self.has_words_in && is_log_due);
+        if self.in_flight || !(has_log || has_input || has_output) {
             return None;
         }
         let mut commit = Commit::new(namespace);
@@ -155,14 +178,17 @@ impl Store {
             true => take_lines(lines, COMMIT_LOG_BYTES_MAX),
             false => String::new(),
         };
-        let log = lines(true, &mut self.log);
+        let log = lines(has_log, &mut self.log);
         let output = lines(has_output, &mut self.output);
         let input = lines(has_input, &mut self.input);
-        for (was_due, left, gather) in [
+        self.has_words &= !self.output.is_empty();
+        self.has_words_in &= !self.input.is_empty();
+        for (is_taken, left, gather) in [
+            (is_log_due, &self.log, &mut self.log_gather),
             (has_output, &self.output, &mut self.output_gather),
             (has_input, &self.input, &mut self.input_gather),
         ] {
-            if was_due && left.is_empty() {
+            if is_taken && left.is_empty() {
                 *gather = Gather::Idle;
             }
         }
@@ -204,12 +230,16 @@ impl JobShell {
             return;
         };
         let is_leaving = self.is_leaving();
-        if !self.store.output.is_empty() {
+        if self.store.has_lines() {
+            let wait = Duration::from_millis(LOG_GATHER_MS);
+            self.gather(cx, wait, |store| &mut store.log_gather);
+        }
+        if self.store.has_words && !self.store.output.is_empty() {
             self.gather(cx, job.options.output_gather, |store| {
                 &mut store.output_gather
             });
         }
-        if !self.store.input.is_empty() {
+        if self.store.has_words_in && !self.store.input.is_empty() {
             self.gather(cx, job.options.input_gather, |store| {
                 &mut store.input_gather
             });

@@ -7,6 +7,9 @@ use proto::{Errno, Refusal};
 use serde_json::json;
 use stage::{Play, Stage};
 
+/// Longer than events wait for others.
+const GATHER_S: f64 = 0.1;
+
 #[test]
 fn a_shell_runs_its_tasks_and_goes_when_the_outcome_is_safe() {
     let mut stage = Stage::start(Play {
@@ -14,6 +17,7 @@ fn a_shell_runs_its_tasks_and_goes_when_the_outcome_is_safe() {
         ..Play::default()
     });
     assert_eq!(stage.tell_job(), ["spawn prog", "spawn prog"]);
+    stage.pass(GATHER_S);
     assert_eq!(
         stage.log("exec.eventlog"),
         [
@@ -38,6 +42,20 @@ fn a_shell_runs_its_tasks_and_goes_when_the_outcome_is_safe() {
     );
     let first = r#"shell.task-exit {"localid":0,"rank":0,"state":"Exited","pid":7,"wait_status":0,"signaled":0,"exitcode":0}"#;
     assert_eq!(stage.log("exec.eventlog")[2..], [first]);
+}
+
+#[test]
+fn the_log_of_a_short_job_goes_with_its_outcome() {
+    let mut stage = Stage::start(Play::default());
+    stage.is_kvs_silent = true;
+    stage.tell_job();
+    stage.child(0, ChildEvent::Started { pid: 7 });
+    assert_eq!(stage.ends(0, 0), ["exit 0"]);
+    assert_eq!(stage.unanswered, [0; 0]);
+    let log = stage.log("exec.eventlog");
+    let names = log.iter().filter_map(|line| line.split(' ').next());
+    let names: Vec<&str> = names.collect();
+    assert_eq!(names, ["shell.init", "shell.start", "shell.task-exit"]);
 }
 
 #[test]

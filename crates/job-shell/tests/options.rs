@@ -97,6 +97,8 @@ fn the_map_of_tasks_is_as_the_job_says() {
     let check = |taskmap: Value, expect: &str| {
         let mut stage = Stage::start(play(2, json!({ "taskmap": taskmap })));
         let seen = stage.tell_job();
+        // Longer than events wait for others.
+        stage.pass(0.1);
         let last = stage.log("exec.eventlog").pop().unwrap_or_default();
         match seen.iter().find(|line| line.starts_with("raise")) {
             Some(raised) => assert_eq!(raised, expect),

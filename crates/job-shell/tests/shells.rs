@@ -34,6 +34,9 @@ fn running(play: Play) -> Stage {
     stage
 }
 
+/// Longer than events wait for others.
+const GATHER_S: f64 = 0.1;
+
 fn gone() -> Refusal {
     Refusal::bare(Errno::EHOSTUNREACH)
 }
@@ -43,10 +46,12 @@ fn tasks_start_when_all_shells_are_ready() {
     let mut leader = Stage::start(play(0));
     assert_eq!(leader.tell_job(), ["hear 0", "barrier 0"]);
     assert_eq!(leader.opens(), ["spawn prog", "barrier 1"]);
+    leader.pass(GATHER_S);
     let init = r#"shell.init {"service":"100-shell-fNH","leader-rank":0,"size":2}"#;
     assert_eq!(leader.log("exec.eventlog"), [init]);
     leader.child(0, ChildEvent::Started { pid: 7 });
     assert_eq!(leader.opens(), [""; 0]);
+    leader.pass(GATHER_S);
     let start = r#"shell.start {"taskmap":{"version":1,"map":[[0,2,1,1]]}}"#;
     assert_eq!(leader.log("exec.eventlog")[1..], [start]);
     let mut other = Stage::start(play(1));
@@ -244,8 +249,10 @@ fn a_first_exit_is_logged_behind_the_start() {
     leader.opens();
     let exit = json!({"exit": {"localid": 0, "rank": 1, "pid": 9, "status": 0}});
     leader.hears(1, 1, &json!([exit, "complete"]));
+    leader.pass(GATHER_S);
     assert_eq!(leader.log("exec.eventlog").len(), 1);
     leader.opens();
+    leader.pass(GATHER_S);
     let log = leader.log("exec.eventlog");
     let names = log
         .iter()

@@ -27,6 +27,7 @@ fn the_start_is_told_when_all_tasks_are_started() {
     assert!(!names(&stage).contains("shell.start"), "{}", names(&stage));
     assert_eq!(stage.pass(0.001).len(), TURN);
     assert_eq!(stage.pass(0.001).len(), 2);
+    stage.pass(0.1);
     assert!(names(&stage).contains("shell.start"));
     assert_eq!(stage.pass(60.0), [""; 0]);
 }

@@ -21,8 +21,8 @@ pub use hands::{
     Orders, Pressure, Receipt, Report, Task, Wrote,
 };
 pub use shells::{
-    BarrierOpen, Heard, LostShells, ShellBarrier, ShellBarrierError, ShellError, ShellExit,
-    ShellHear, ShellHello, ShellJob, ShellOrder, ShellTell, ShellTellError, Told,
+    BarrierOpen, GuestLines, Heard, LostShells, ShellBarrier, ShellBarrierError, ShellError,
+    ShellExit, ShellHear, ShellHello, ShellJob, ShellOrder, ShellTell, ShellTellError, Told,
 };
 
 /// Starts a job. Answered several times without the STREAMING flag: a caller tells the

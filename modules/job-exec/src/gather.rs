@@ -6,7 +6,7 @@ use std::time::Duration;
 use node::Cx;
 use proto::data::job::{WaitStatus, signal_description};
 use proto::data::{IdSet, JobId};
-use proto::job_exec::{Ended, How, LostShells};
+use proto::job_exec::{Ended, GuestLines, How, LostShells};
 use serde_json::json;
 
 use crate::JobExec;
@@ -71,18 +71,14 @@ impl JobExec {
         let has_met = part.barrier.opened.is_some();
         let is_meeting = !part.barrier.here.ranks.is_empty();
         match end.how {
-            How::Word {
-                status,
-                log,
-                output,
-            } => {
-                self.note_exit(cx, id, leads, status, &log, &output);
+            How::Word { status, lines } => {
+                self.note_exit(cx, id, leads, status, &lines);
                 if status != 0 || !has_met {
                     self.break_barriers(cx, id);
                 }
             }
             How::Silent(status) => {
-                self.note_exit(cx, id, leads, status, "", "");
+                self.note_exit(cx, id, leads, status, &GuestLines::default());
                 let is_early = !has_met && (status != 0 || is_meeting);
                 if !is_alone {
                     self.fell_silent(cx, id, &end.ranks, status, leads, is_early);
@@ -120,8 +116,7 @@ impl JobExec {
         id: JobId,
         leads: bool,
         status: i32,
-        log: &str,
-        output: &str,
+        lines: &GuestLines,
     ) {
         let now = cx.now().wall;
         let others = self.hand.parts.get(&id).map(|part| part.active());
@@ -137,9 +132,10 @@ impl JobExec {
             }
             return;
         }
-        job.log.pending += log;
-        job.log.stamps.note_lines(log);
-        job.log.output += output;
+        job.log.pending += &lines.log;
+        job.log.stamps.note_lines(&lines.log);
+        job.log.output += &lines.output;
+        job.log.input += &lines.input;
         if leads {
             let mut context = json!({ "rank": 0, "wait_status": status });
             if !others.is_empty() {

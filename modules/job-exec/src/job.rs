@@ -85,6 +85,8 @@ pub struct GuestLog {
     pub output: String,
     /// Who is to hear when the lines are stored.
     pub unsaid: Vec<Reply<CriticalRanks>>,
+    /// Lines for `input` not sent off.
+    pub input: String,
     /// It is in a namespace of its own, and not in the primary one.
     pub in_namespace: bool,
     /// The namespace is not there yet.
@@ -103,6 +105,13 @@ pub struct GuestLog {
     pub seq: u64,
     /// Whether the key exists. Only asked where the log is in the primary namespace.
     pub exists: bool,
+}
+
+impl GuestLog {
+    /// Whether there is something to be sent off.
+    pub fn has_lines(&self) -> bool {
+        !(self.pending.is_empty() && self.output.is_empty() && self.input.is_empty())
+    }
 }
 
 /// A job being ended against its will.

@@ -146,7 +146,7 @@ impl JobExec {
             return;
         };
         let is_busy = job.log.in_flight || job.log.is_closed || job.log.is_held;
-        if is_busy || (job.log.pending.is_empty() && job.log.output.is_empty()) {
+        if is_busy || !job.log.has_lines() {
             return;
         }
         let lines = std::mem::take(&mut job.log.pending);
@@ -165,6 +165,9 @@ impl JobExec {
         }
         if !job.log.output.is_empty() {
             commit = commit.append("output", std::mem::take(&mut job.log.output));
+        }
+        if !job.log.input.is_empty() {
+            commit = commit.append("input", std::mem::take(&mut job.log.input));
         }
         job.log.seq += 1;
         job.log.in_flight = true;
@@ -206,7 +209,7 @@ impl JobExec {
         };
         if is_last {
             self.logged(cx, id, rootref);
-        } else if !job.log.pending.is_empty() || !job.log.output.is_empty() {
+        } else if job.log.has_lines() {
             self.dirty.insert(id);
         }
     }

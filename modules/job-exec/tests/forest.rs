@@ -471,7 +471,8 @@ fn a_last_word_that_is_said_again_to_the_next_head_is_stored_once() {
     let mut forest = Forest::new(2, 2);
     forest.running("0-1");
     let lease = forest.lease(0);
-    let exit = json!({"id": stage::JOB, "rank": 0, "lease": lease, "code": 3, "output": "a\n"});
+    let exit = json!({"id": stage::JOB, "rank": 0, "lease": lease, "code": 3,
+        "lines": {"output": "a\n"}});
     assert_eq!(forest.request(0, "job-exec.shell-exit", &exit, 0), [""; 0]);
     forest.dies(0);
     forest.pass(0.1);

@@ -416,8 +416,13 @@ impl Stage {
             }
             "job-exec.shell-exit" => {
                 self.exits.push(tag);
-                for (key, lines) in [("exec.eventlog", "log"), ("output", "output")] {
-                    let lines = payload[lines].as_str().unwrap_or_default();
+                let keys = [
+                    ("exec.eventlog", "log"),
+                    ("output", "output"),
+                    ("input", "input"),
+                ];
+                for (key, lines) in keys {
+                    let lines = payload["lines"][lines].as_str().unwrap_or_default();
                     self.append(key, lines.as_bytes());
                 }
                 Some(format!("exit {}", payload["code"]))

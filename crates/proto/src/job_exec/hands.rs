@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::shells::{LostShells, Told};
+use super::shells::{GuestLines, LostShells, Told};
 use crate::Refusal;
 use crate::data::{IdSet, JobId};
 use crate::raw_json::RawJson;
@@ -102,11 +102,8 @@ pub enum How {
         /// Its wait status.
         status: i32,
         /// As in [`super::ShellExit`].
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        log: String,
-        /// As in [`super::ShellExit`].
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        output: String,
+        #[serde(default, skip_serializing_if = "GuestLines::is_empty")]
+        lines: GuestLines,
     },
     /// Its process ended without a word, with this wait status.
     Silent(i32),

@@ -94,12 +94,30 @@ pub struct ShellExit {
     pub lease: String,
     /// Exit code of the shell, 0 to 255.
     pub code: u8,
-    /// Lines for `exec.eventlog` that the shell has not committed itself.
+    /// What is yet to be stored.
+    #[serde(default, skip_serializing_if = "GuestLines::is_empty")]
+    pub lines: GuestLines,
+}
+
+/// Lines of a job's guest logs that its shell has not committed itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GuestLines {
+    /// For `exec.eventlog`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub log: String,
-    /// Lines for `output` that the shell has not committed itself.
+    /// For `output`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub output: String,
+    /// For `input`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub input: String,
+}
+
+impl GuestLines {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.log.is_empty() && self.output.is_empty() && self.input.is_empty()
+    }
 }
 
 /// A shell has come to a barrier; answered when all shells of the job have, with what they

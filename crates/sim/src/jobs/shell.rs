@@ -3,7 +3,7 @@
 //! (protocol/13 sections 5 to 8). It outlives job-exec.
 
 use proto::data::{JobId, Jobspec};
-use proto::job_exec::{ShellExit, ShellHello, ShellJob, ShellOrder};
+use proto::job_exec::{GuestLines, ShellExit, ShellHello, ShellJob, ShellOrder};
 use proto::kvs::{Commit, Op};
 use proto::{Errno, Payload};
 use serde_json::json;
@@ -199,8 +199,10 @@ impl Shell {
             rank: self.rank(),
             lease: self.lease.clone(),
             code,
-            log: String::new(),
-            output,
+            lines: GuestLines {
+                output,
+                ..GuestLines::default()
+            },
         };
         ask(self.tag, &exit, 0)
     }

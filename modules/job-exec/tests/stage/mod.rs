@@ -230,7 +230,8 @@ impl Stage {
     /// A shell with this lease says its last word.
     pub fn exit_as(&mut self, lease: &str, code: u8) -> Vec<String> {
         let log = "{\"timestamp\":1.5,\"name\":\"shell.task-exit\"}\n";
-        let exit = json!({"id": JOB, "rank": 0, "lease": lease, "code": code, "log": log});
+        let exit = json!({"id": JOB, "rank": 0, "lease": lease, "code": code,
+            "lines": {"log": log}});
         self.request("job-exec.shell-exit", &exit, 0)
     }
 
