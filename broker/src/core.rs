@@ -64,6 +64,8 @@ pub struct Broker {
     pub(crate) ids: Ids,
     pub(crate) owner: u32,
     pub(crate) config: Object,
+    /// How often it has changed.
+    pub(crate) config_version: u64,
     pub(crate) router: Router,
     /// Messages for our own services.
     pub(crate) inbox: VecDeque<Message>,
@@ -156,6 +158,7 @@ impl Broker {
             ids,
             owner: setup.owner,
             config: Object::default(),
+            config_version: 0,
             router,
             inbox: VecDeque::new(),
             clients: Clients::default(),
@@ -191,6 +194,7 @@ impl Broker {
     /// Lives by this configuration from now on.
     pub(crate) fn set_config(&mut self, config: Object) {
         self.config = config;
+        self.config_version += 1;
         self.router
             .set_private(self.allows(&keys::ACCESS_PRIVATE_MODE));
     }

@@ -201,6 +201,13 @@ impl Probe {
 
     /// The next process that is started comes up and says that it runs.
     pub fn module_runs(&mut self) -> (PeerId, ChildId) {
+        let (peer, child) = self.module_starts();
+        self.runs(peer);
+        (peer, child)
+    }
+
+    /// The next process that is started comes up and says nothing yet.
+    pub fn module_starts(&mut self) -> (PeerId, ChildId) {
         while self.started.is_empty() {
             self.pass(std::time::Duration::from_secs(1));
         }
@@ -213,11 +220,11 @@ impl Probe {
         self.last_identity = identity;
         let welcome = self.heard(peer).expect("the test has set this up");
         assert_eq!(welcome.topic(), "welcome");
-        self.runs(peer);
         (peer, child)
     }
 
-    fn runs(&mut self, peer: PeerId) {
+    /// A module says that it runs.
+    pub fn runs(&mut self, peer: PeerId) {
         let mut message = Message::request(Status::TOPIC, 0);
         message.set_flag(Flags::NORESPONSE, true);
         message.set_payload(json("{\"status\":1}"));

@@ -66,6 +66,8 @@ struct Loaded {
     /// Whether it is started again only when the modules that it needs run.
     parked: bool,
     last_sent: Duration,
+    /// Version of the configuration that its process has.
+    config: u64,
 }
 
 /// Who waits for a module to run.
@@ -109,6 +111,7 @@ impl Modules {
             killed: false,
             parked: false,
             last_sent: now,
+            config: 0,
         };
         self.loaded.insert(id, module);
         id
@@ -162,6 +165,23 @@ impl Modules {
         let running = self.loaded.values();
         let running = running.filter(|module| module.stage == Stage::Running);
         running.map(|module| module.name.as_str())
+    }
+
+    /// A module's process has this version of the configuration.
+    pub(crate) fn has_config(&mut self, id: ModuleId, version: u64) {
+        if let Some(module) = self.loaded.get_mut(&id) {
+            module.config = version;
+        }
+    }
+
+    /// Those that run with another version of the configuration than this, with their names.
+    pub(crate) fn behind(&self, version: u64) -> Vec<(ModuleId, String)> {
+        let running = self.loaded.iter();
+        let running = running.filter(|(_, module)| module.stage == Stage::Running);
+        let behind = running.filter(|(_, module)| module.config != version);
+        behind
+            .map(|(id, module)| (*id, module.name.clone()))
+            .collect()
     }
 
     /// Whether there is none.

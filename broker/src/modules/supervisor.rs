@@ -127,6 +127,7 @@ impl Broker {
                 for waiter in std::mem::take(&mut module.loading) {
                     self.tell_loader(cx, waiter, Ok(()));
                 }
+                self.give_config_before_all_else(cx, id);
                 self.release_held(cx, id);
                 self.start_parked(cx);
             }

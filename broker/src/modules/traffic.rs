@@ -56,6 +56,7 @@ impl Broker {
         message.set_flag(Flags::NORESPONSE, true);
         message.set_payload(welcome.encode());
         self.router.stamp_as_owner(&mut message);
+        self.modules.has_config(id, self.config_version);
         self.router.module_up(id, peer);
         cx.output(Output::Send { to: peer, message });
         // Who asks from now on is not held, and must not overtake who asked before.

@@ -7,11 +7,12 @@ use proto::attr::names;
 use proto::common::ConfigReload;
 use proto::config::{Get, Load, Reload, keys};
 use proto::{Empty, Errno, Object, Payload, Refusal};
-use wire::Message;
+use wire::{Flags, Message};
 
 use crate::attrs::Attrs;
 use crate::core::Broker;
 use crate::membership;
+use crate::router::ModuleId;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -139,12 +140,14 @@ impl Broker {
         let Some(name) = left.pop_front() else {
             self.attrs = self.attrs_under(&new);
             self.set_config(new);
+            self.bring_config_up_to_date(cx);
             self.config_watchers.tell_if(cx, &self.config, |()| true);
             return done.send(cx, Ok(()));
         };
         let request = config_reload(&name, &new);
         cx.call_raw(request, move |core: &mut Broker, cx, answer| match answer {
             Ok(_) => {
+                core.module_takes_config(&name, core.config_version + 1);
                 took.push(name);
                 core.offer_config(cx, new, left, took, done);
             }
@@ -153,12 +156,49 @@ impl Broker {
             }
             Err(refusal) => {
                 for name in took {
+                    core.module_takes_config(&name, core.config_version);
                     let back = config_reload(&name, &core.config);
                     cx.call_raw(back, |_, _, _| {});
                 }
                 done.send(cx, Err(error_updating(&name, &refusal)));
             }
         });
+    }
+}
+
+impl Broker {
+    fn module_takes_config(&mut self, name: &str, version: u64) {
+        if let Some(id) = self.modules.named(name) {
+            self.modules.has_config(id, version);
+        }
+    }
+
+    /// Gives the configuration to modules that run with another one: they were being started
+    /// while it was offered to the others. A refusal comes too late to be heeded.
+    fn bring_config_up_to_date(&mut self, cx: &mut Cx<Broker>) {
+        for (id, name) in self.modules.behind(self.config_version) {
+            self.modules.has_config(id, self.config_version);
+            let request = config_reload(&name, &self.config);
+            cx.call_raw(request, move |_, _, answer| {
+                if let Err(refusal) = answer {
+                    tracing::error!("{}", error_updating(&name, &refusal));
+                }
+            });
+        }
+    }
+
+    /// The same for a module that runs from now on, ahead of the requests that wait for it. Its
+    /// keys were checked with all others'.
+    pub(crate) fn give_config_before_all_else(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+        let behind = self.modules.behind(self.config_version);
+        let Some((_, name)) = behind.into_iter().find(|(module, _)| *module == id) else {
+            return;
+        };
+        self.modules.has_config(id, self.config_version);
+        let mut request = config_reload(&name, &self.config);
+        request.set_flag(Flags::NORESPONSE, true);
+        self.router.stamp_as_owner(&mut request);
+        self.send_to_module(cx, id, request);
     }
 }
 
@@ -172,3 +212,6 @@ fn config_reload(name: &str, config: &Object) -> Message {
     message.set_payload(ConfigReload(config.clone()).encode());
     message
 }
+
+#[cfg(test)]
+mod tests;
