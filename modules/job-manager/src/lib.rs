@@ -92,7 +92,9 @@ impl Host for JobManager {
         let queues = Queues::parse(conf)?;
         self.configure_policies(conf)?;
         self.purge_limits = purge_limits;
-        self.queues.configure(queues);
+        if self.queues.configure(queues) && self.replay.is_none() {
+            self.checkpoint();
+        }
         self.take_stopped_back(cx);
         self.housekeeping.configure(housekeeping);
         self.ask_policies(cx, Policies::configured);

@@ -69,8 +69,10 @@ impl Default for Queues {
 
 impl Queues {
     /// Takes over the configuration. Queues that stay keep what was said of them, new ones
-    /// are stopped, and the anonymous one is there when there are no others.
-    pub fn configure(&mut self, conf: config::Queues) {
+    /// are stopped, and the anonymous one is there when there are no others. True if one is
+    /// gone: what is kept over a restart must not be found by one of its name that comes later.
+    pub fn configure(&mut self, conf: config::Queues) -> bool {
+        let mut has_gone = false;
         for name in conf.named.keys() {
             self.intern(Some(name));
         }
@@ -80,10 +82,12 @@ impl Queues {
                 true => conf.named.is_empty(),
                 false => conf.get(&known.name).is_some(),
             };
+            has_gone |= known.queue.is_some() && !is_there;
             let queue = known.queue.take().filter(|_| is_there);
             known.queue = queue.or_else(|| is_there.then(|| Queue::new(is_anonymous)));
         }
         self.conf = conf;
+        has_gone
     }
 
     /// What the configuration says of them and of the whole instance.
@@ -234,15 +238,16 @@ impl Queues {
     }
 
     /// Takes over what a checkpoint says of queues that are configured.
-    pub fn restore(&mut self, entries: &[CheckpointQueue], stops_on_restart: bool) {
+    pub fn restore(&mut self, entries: &[CheckpointQueue], stops_on_restart: bool) -> bool {
+        let mut has_gone = false;
         for entry in entries {
-            let Ok(id) = self.find(entry.name.as_deref()) else {
-                continue;
-            };
-            if let Some(queue) = self.get_mut(id) {
-                *queue = Queue::of(entry, stops_on_restart);
+            let id = self.find(entry.name.as_deref()).ok();
+            match id.and_then(|id| self.get_mut(id)) {
+                Some(queue) => *queue = Queue::of(entry, stops_on_restart),
+                None => has_gone = true,
             }
         }
+        has_gone
     }
 }
 

@@ -21,7 +21,7 @@ fn play(queues: &mut Queues, kept: &mut Vec<CheckpointQueue>, command: &str) {
         queues.find(name).expect("a queue that is there")
     };
     match verb {
-        "conf" => queues.configure(settings(rest)),
+        "conf" => drop(queues.configure(settings(rest))),
         "enable" => queues.set_enable(id(queues), true, reason),
         "disable" => queues.set_enable(id(queues), false, reason),
         "start" => queues.set_start(id(queues), true, reason, true),

@@ -282,8 +282,10 @@ impl JobManager {
         };
         if let Some(checkpoint) = &replay.checkpoint {
             self.jobs.note_id(checkpoint.max_jobid);
-            self.queues
-                .restore(&checkpoint.queue, self.stops_queues_on_restart);
+            let stops = self.stops_queues_on_restart;
+            if self.queues.restore(&checkpoint.queue, stops) {
+                self.checkpoint();
+            }
         }
         for (id, told) in &replay.unwaited {
             self.waits.read(*id, told);

@@ -28,6 +28,7 @@ node::transcripts! {
     queues_take_and_run_jobs_or_not = "queue",
     named_queues_run_their_own_jobs = "queue-named",
     a_queue_goes_while_jobs_wait_in_it = "queue-goes",
+    a_queue_that_comes_back_is_a_new_one = "queue-back",
     jobspecs_are_updated = "update",
     the_owner_holds_the_limits_too_if_the_site_says_so = "update-duration",
     an_update_crosses_an_allocation = "update-race",
