@@ -233,6 +233,12 @@ impl Probe {
 
     /// Loads a module.
     pub fn module(&mut self, name: &str) -> (PeerId, ChildId) {
+        self.load(name);
+        self.module_runs()
+    }
+
+    /// Asks for a module to be loaded.
+    pub fn load(&mut self, name: &str) {
         let loader = self.client(OWNER);
         let load = Load {
             path: name.to_owned(),
@@ -242,7 +248,6 @@ impl Probe {
             exec: None,
         };
         self.say(loader, load.to_message(1));
-        self.module_runs()
     }
 
     /// A module's process ends.

@@ -174,10 +174,12 @@ impl Modules {
         }
     }
 
-    /// Those that run with another version of the configuration than this, with their names.
+    /// Those that are asked with another version of the configuration than this, with their
+    /// names.
     pub(crate) fn behind(&self, version: u64) -> Vec<(ModuleId, String)> {
         let running = self.loaded.iter();
-        let running = running.filter(|(_, module)| module.stage == Stage::Running);
+        let running =
+            running.filter(|(_, module)| matches!(module.stage, Stage::Running | Stage::Loading));
         let behind = running.filter(|(_, module)| module.config != version);
         behind
             .map(|(id, module)| (*id, module.name.clone()))

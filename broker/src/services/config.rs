@@ -12,7 +12,7 @@ use wire::{Flags, Message};
 use crate::attrs::Attrs;
 use crate::core::Broker;
 use crate::membership;
-use crate::router::ModuleId;
+use crate::router::{Hop, ModuleId};
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
     routes
@@ -177,6 +177,10 @@ impl Broker {
     /// while it was offered to the others. A refusal comes too late to be heeded.
     fn bring_config_up_to_date(&mut self, cx: &mut Cx<Broker>) {
         for (id, name) in self.modules.behind(self.config_version) {
+            if self.router.peer_of(Hop::Module(id)).is_none() {
+                // Its welcome will have it.
+                continue;
+            }
             self.modules.has_config(id, self.config_version);
             let request = config_reload(&name, &self.config);
             cx.call_raw(request, move |_, _, answer| {

@@ -63,3 +63,14 @@ fn a_module_that_is_started_again_while_others_take_it_gets_it_too() {
     assert_eq!(takes(&mut probe, a), format!("a.config-reload {NEW}"));
     assert_eq!(probe.heard(b), None, "it has it");
 }
+
+#[test]
+fn a_module_that_is_being_loaded_gets_it_at_once() {
+    let mut probe = Probe::start(&["a"]);
+    probe.load("a");
+    let (a, _) = probe.module_starts();
+    load(&mut probe);
+    assert_eq!(takes(&mut probe, a), format!("a.config-reload {NEW}"));
+    probe.runs(a);
+    assert_eq!(probe.heard(a), None, "it has it");
+}
