@@ -16,7 +16,9 @@ fn main() -> ExitCode {
     let play = args.first().and_then(|name| Play::of_name(name));
     let numbers: Vec<u64> = args.iter().filter_map(|arg| arg.parse().ok()).collect();
     let (Some(play), [first, count, kill_percent]) = (play, &numbers[..]) else {
-        eprintln!("usage: seeds echo|kvs|kvs-files|jobs|jobs-tree FIRST COUNT KILL_PERCENT");
+        eprintln!(
+            "usage: seeds echo|kvs|kvs-files|jobs|jobs-policy|jobs-tree FIRST COUNT KILL_PERCENT"
+        );
         return ExitCode::from(2);
     };
     let mut failed = 0;

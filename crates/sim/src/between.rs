@@ -207,7 +207,8 @@ impl World {
     pub(crate) fn start_follower(&mut self, rank: usize) {
         self.note(format!("broker {rank} starts"));
         self.seed += 1_000_000;
-        let broker = stage::broker(self.play, rank, self.seed, self.folder.as_ref());
+        let folder = self.folder.as_ref();
+        let broker = stage::broker(self.play, rank, self.seed, folder, self.config());
         self.brokers[rank] = Some(broker);
         self.between.links[rank].down.clear();
         self.wake_broker(rank);

@@ -3,7 +3,7 @@
 
 use node::Input;
 
-use crate::play::Play;
+use crate::play::{Cast, Play};
 use crate::world::{Choice, SIGKILL, World};
 
 /// Longest that a module is slow.
@@ -44,12 +44,26 @@ const OF_TREE: &[fn(&mut World)] = &[
     World::crash,
 ];
 
+/// The same where what is removed comes back.
+const OF_POLICY: &[fn(&mut World)] = &[
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_a_module,
+    World::kill_modules,
+    World::reload_a_service,
+    World::slow_a_module,
+    World::cut_a_program,
+    World::kill_a_shell,
+    World::crash,
+];
+
 impl World {
     /// One thing that can happen in this play.
     pub(crate) fn break_something(&mut self) {
         let faults: &[fn(&mut World)] = match self.play {
             Play::JobsTree => OF_TREE,
             Play::Jobs => OF_JOBS,
+            Play::JobsPolicy => OF_POLICY,
             play if play.has_files() => OF_STORE,
             _ => &[World::kill_a_module],
         };
@@ -111,7 +125,18 @@ impl World {
     fn reload_a_module(&mut self) {
         let modules = self.play.modules();
         let at = self.rng.below(modules.len());
-        let (name, args) = modules[at];
+        self.reload(modules[at]);
+    }
+
+    /// The operator loads one again of those that jobs outlive.
+    fn reload_a_service(&mut self) {
+        let names = ["job-manager", "job-ingest", "job-list", "sched-backfill"];
+        let name = names[self.rng.below(names.len())];
+        self.shells.ledger.borrow_mut().n_reloads += 1;
+        self.reload((name, &[]));
+    }
+
+    fn reload(&mut self, (name, args): Cast) {
         let first = self.loaders[0].reload(name, args);
         let queue = self.to_broker.entry(self.loaders[0].peer).or_default();
         queue.extend(first);

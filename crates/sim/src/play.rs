@@ -19,7 +19,10 @@ pub enum Play {
     /// An instance with every module, and programs that submit and follow jobs: whether each
     /// runs once, ends once, and is told as it was.
     Jobs,
-    /// The same on four nodes, with a broker and modules on each.
+    /// The same where jobs wait for each other, and queues, limits and jobspecs change: whether
+    /// each job runs when it may, and no sooner.
+    JobsPolicy,
+    /// Jobs on four nodes, with a broker and modules on each.
     JobsTree,
     /// An instance with every module and no programs, to be moved by hand.
     Instance,
@@ -33,11 +36,12 @@ const CONTENT_ARGS: &[&str] = &["journal_mode=MEMORY", "synchronous=OFF"];
 
 impl Play {
     /// All that run by themselves.
-    pub const ALL: [Play; 5] = [
+    pub const ALL: [Play; 6] = [
         Play::Echo,
         Play::Kvs,
         Play::KvsFiles,
         Play::Jobs,
+        Play::JobsPolicy,
         Play::JobsTree,
     ];
 
@@ -48,6 +52,7 @@ impl Play {
             Play::Kvs => "kvs",
             Play::KvsFiles => "kvs-files",
             Play::Jobs => "jobs",
+            Play::JobsPolicy => "jobs-policy",
             Play::JobsTree => "jobs-tree",
             Play::Instance => "instance",
         }
@@ -62,7 +67,7 @@ impl Play {
     pub(crate) fn attrs(self) -> &'static [&'static str] {
         match self {
             Play::KvsFiles => &["content.backing-module=content-files"],
-            Play::Echo | Play::Kvs | Play::Jobs | Play::JobsTree | Play::Instance => &[],
+            _ => &[],
         }
     }
 
@@ -77,6 +82,7 @@ impl Play {
                 ("heartbeat", &[]),
             ],
             Play::Instance | Play::Jobs | Play::JobsTree => Play::INSTANCE,
+            Play::JobsPolicy => Play::WITH_BACKFILL,
             Play::KvsFiles => &[
                 ("content", &[]),
                 ("kvs", &[]),
@@ -111,6 +117,21 @@ impl Play {
         ("heartbeat", &[]),
     ];
 
+    /// The same with a scheduler that lets jobs pass the first one.
+    const WITH_BACKFILL: &[Cast] = &[
+        ("content", CONTENT_ARGS),
+        ("kvs", &[]),
+        ("kvs-watch", &[]),
+        ("resource", &[]),
+        ("job-manager", &[]),
+        ("job-info", &[]),
+        ("job-list", &[]),
+        ("job-ingest", &[]),
+        ("job-exec", &[]),
+        ("sched-backfill", &[]),
+        ("heartbeat", &[]),
+    ];
+
     /// How many brokers there are.
     pub(crate) fn size(self) -> u32 {
         match self {
@@ -126,13 +147,13 @@ impl Play {
 
     /// Whether job shells run in it.
     pub(crate) fn has_shells(self) -> bool {
-        matches!(self, Play::Jobs | Play::JobsTree)
+        matches!(self, Play::Jobs | Play::JobsPolicy | Play::JobsTree)
     }
 
     /// Steps with load and faults.
     pub(crate) fn load_steps(self) -> u64 {
         match self {
-            Play::Jobs | Play::JobsTree => 4000,
+            Play::Jobs | Play::JobsPolicy | Play::JobsTree => 4000,
             _ => 1500,
         }
     }
@@ -148,6 +169,7 @@ impl Play {
     pub(crate) fn programs(self, ledger: &jobs::Shared) -> Vec<Box<dyn Program>> {
         match self {
             Play::Jobs | Play::JobsTree => jobs::programs(ledger, self.size()),
+            Play::JobsPolicy => jobs::programs_with_policies(ledger),
             Play::Instance => Vec::new(),
             Play::Echo => (0..3)
                 .map(|_| Box::new(Client::default()) as Box<dyn Program>)

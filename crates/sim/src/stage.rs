@@ -141,6 +141,7 @@ pub(crate) fn broker(
     rank: usize,
     seed: u64,
     folder: Option<&TempDir>,
+    config: Object,
 ) -> Hosted<BrokerNode> {
     let size = play.size();
     let mut attrs = Attrs::default();
@@ -177,7 +178,7 @@ pub(crate) fn broker(
         _ => Links::new(tree),
     };
     let setup = Setup {
-        config: play.config(),
+        config,
         ..setup(attrs, seed.wrapping_add(rank as u64), links)
     };
     let names = play.modules().iter().map(|(name, _)| name);
@@ -287,7 +288,8 @@ impl World {
         self.between = Between::new(parents.collect());
         let ranks = 0..self.play.size() as usize;
         let brokers = ranks.clone().map(|rank| {
-            let broker = broker(self.play, rank, self.seed, self.folder.as_ref());
+            let folder = self.folder.as_ref();
+            let broker = broker(self.play, rank, self.seed, folder, self.config());
             Some(broker)
         });
         self.brokers = brokers.collect();
@@ -318,6 +320,14 @@ impl World {
             self.step();
         }
         panic!("the modules do not start: {:#?}", self.last_lines());
+    }
+
+    /// The configuration that brokers begin with now.
+    pub(crate) fn config(&self) -> Object {
+        match self.play {
+            Play::JobsPolicy => self.shells.ledger.borrow().site.config(),
+            play => play.config(),
+        }
     }
 
     /// A broker's process starts.

@@ -23,6 +23,8 @@ pub(crate) const QUIET_STEPS_MAX: u64 = 50_000;
 const MOMENT_MS: usize = 20;
 /// Most messages that a module finds when it looks.
 const BURST_MAX: usize = 4;
+/// The time at which everything begins.
+const START: f64 = 1000.0;
 /// SIGKILL, as a wait status too.
 pub(crate) const SIGKILL: i32 = 9;
 
@@ -55,6 +57,8 @@ pub struct Report {
     pub failed: u64,
     /// Modules killed.
     pub kills: u64,
+    /// Jobs that a scheduler let pass the first one.
+    pub passed: u64,
 }
 
 /// Everything.
@@ -106,12 +110,13 @@ impl World {
     pub fn new(play: Play, seed: u64, kill_percent: u64) -> World {
         let folder = play.has_files().then(crate::stage::folder);
         let shells = Shells::default();
+        shells.ledger.borrow_mut().now = START;
         World {
             play,
             rng: Rng::new(seed),
             now: Now {
                 mono: Duration::from_secs(1),
-                wall: 1000.0,
+                wall: START,
             },
             brokers: Vec::new(),
             between: Between::default(),
@@ -167,6 +172,7 @@ impl World {
             answered: self.programs.iter().map(|program| program.answered()).sum(),
             failed: self.programs.iter().map(|program| program.failed()).sum(),
             kills: self.kills,
+            passed: self.shells.ledger.borrow().easy.n_passed,
             trace: std::mem::take(&mut self.trace),
         }
     }
@@ -324,6 +330,7 @@ impl World {
         let spent = at.saturating_sub(self.now.mono);
         self.now.mono += spent;
         self.now.wall += spent.as_secs_f64();
+        self.shells.ledger.borrow_mut().now = self.now.wall;
         for rank in 0..self.brokers.len() {
             let deadline = self.brokers[rank].as_ref().and_then(AnyNode::deadline);
             if deadline.is_some_and(|due| due <= at) {
@@ -463,9 +470,14 @@ impl World {
     }
 
     pub(crate) fn tell_module(&mut self, at: usize, input: Input) {
-        let process = &mut self.processes[at];
-        process.node.handle(self.now, input);
+        if let Input::Message { message, .. } = &input {
+            self.module_hears(at, message);
+        }
+        self.processes[at].node.handle(self.now, input);
         while let Some(output) = self.processes[at].node.poll() {
+            if let Output::Send { message, .. } = &output {
+                self.module_says(at, message);
+            }
             let process = &mut self.processes[at];
             let peer = process.peer;
             match output {

@@ -42,7 +42,7 @@ fn with_modules_killed_every_request_is_answered_and_no_ping_fails() {
 fn one_seed_gives_one_trace() {
     for seed in [1, 2] {
         for play in Play::ALL {
-            if matches!(play, Play::Jobs | Play::JobsTree) && seed > 1 {
+            if matches!(play, Play::Jobs | Play::JobsPolicy | Play::JobsTree) && seed > 1 {
                 continue;
             }
             let [one, other] = [0, 1].map(|_| check(play, seed, 50).trace);
@@ -81,6 +81,24 @@ fn without_faults_every_job_ends_as_its_task_does() {
         let report = check(Play::Jobs, seed, 0);
         assert!(report.answered > 80, "seed {seed}: {}", report.answered);
     }
+}
+
+#[test]
+fn without_faults_every_job_runs_when_it_may_and_no_sooner() {
+    let reports: Vec<_> = (0..3)
+        .map(|seed| check(Play::JobsPolicy, seed, 0))
+        .collect();
+    let passed: u64 = reports.iter().map(|report| report.passed).sum();
+    assert!(passed > 0, "no job ever passed the first one");
+}
+
+#[test]
+fn whatever_is_killed_or_changed_every_job_runs_when_it_may_and_no_sooner() {
+    let reports: Vec<_> = (1000..1004)
+        .map(|seed| check(Play::JobsPolicy, seed, 60))
+        .collect();
+    let kills: u64 = reports.iter().map(|report| report.kills).sum();
+    assert!(kills > 60, "too few kills to mean anything: {kills}");
 }
 
 #[test]

@@ -8,14 +8,23 @@ use anyhow::Result;
 use crate::run::{cargo, run};
 
 /// All plays.
-const PLAYS: [&str; 6] = ["echo", "kvs", "kvs-files", "jobs", "jobs-tree", "tree"];
+const PLAYS: [&str; 7] = [
+    "echo",
+    "kvs",
+    "kvs-files",
+    "jobs",
+    "jobs-policy",
+    "jobs-tree",
+    "tree",
+];
 
 /// Simulate an instance under faults, a run a seed
 #[derive(clap::Args)]
 pub struct SimArgs {
     /// What is played: echo (requests and answers get through), kvs and kvs-files (nothing
     /// that was acknowledged is lost), jobs and jobs-tree (each runs and ends once, and is told
-    /// as it was, on one node and on four), or tree (many brokers agree). All if not said
+    /// as it was, on one node and on four), jobs-policy (each runs when it may, and no sooner,
+    /// while queues, limits and jobspecs change), or tree (many brokers agree). All if not said
     #[arg(value_parser = PLAYS)]
     play: Option<String>,
     /// Run this seed alone and print its trace: how a failure is looked at

@@ -22,6 +22,7 @@ use super::Shared;
 use super::desk::Desk;
 use super::history::{History, INACTIVE, cores_of};
 use super::reader::{Sight, list_all};
+use super::rules::{self, Life, Lives};
 use super::task::{Task, Wish};
 use crate::program::Program;
 use crate::rng::Rng;
@@ -87,7 +88,7 @@ impl Auditor {
             return;
         }
         for (id, row) in &self.rows {
-            let name = row["name"].as_str().expect("a name").to_owned();
+            let name = row["cwd"].as_str().expect("a folder").to_owned();
             self.names.insert(*id, name);
         }
         self.left = Some(self.rows.keys().copied().collect());
@@ -107,6 +108,10 @@ impl Auditor {
             if let Some(id) = submission.id {
                 assert_eq!(found, [id], "{name} was acknowledged");
             }
+            assert!(
+                !submission.is_refused || found.is_empty(),
+                "{name} was refused"
+            );
         }
         assert!(ids.is_empty(), "nobody submitted {ids:?}");
     }
@@ -151,10 +156,12 @@ impl Auditor {
             "{told}"
         );
         let own = wish.task.exception();
+        let has_time = wish.duration > 0.0 || ledger.updated.contains(&id);
         let allowed = |kind: &str| {
             own == Some(kind)
                 || kind == "cancel" && ledger.canceled.contains(&id)
-                || kind == "timeout" && wish.duration > 0.0
+                || kind == "timeout" && has_time
+                || kind == "dependency" && !wish.terms.after.is_empty()
                 || kind == "exec" && (ledger.n_crashes > 0 || run.is_killed)
                 || kind == "exec" && !ledger.lost.is_empty()
         };
@@ -173,9 +180,11 @@ impl Auditor {
         if !history.fatal.is_empty() {
             return;
         }
+        // Nobody ends the tasks of a job that goes on to its own end.
+        assert!(!run.is_sent_away || run.is_killed, "{told}");
         // What job-exec alone has raised is not in its own log: the end of a job's time, and a
         // pretended failure, may be forgotten when everything dies before they are stored.
-        let is_own = wish.task == Task::FailsAtRun || wish.duration > 0.0;
+        let is_own = wish.task == Task::FailsAtRun || has_time;
         let is_lost = is_own && ledger.n_crashes > 0;
         if is_lost {
             return;
@@ -251,6 +260,28 @@ impl Auditor {
         }
     }
 
+    /// What policies have promised.
+    fn check_rules(&self) {
+        let ledger = self.ledger.borrow();
+        let life = |(id, (_, log)): (&JobId, &(String, Vec<Entry>))| {
+            let wish = ledger
+                .of_name(&self.names[id])
+                .expect("a wish")
+                .wish
+                .clone();
+            (
+                *id,
+                Life {
+                    wish,
+                    log: log.clone(),
+                },
+            )
+        };
+        let lives: Lives = self.logs.iter().map(life).collect();
+        let checked = rules::check(&lives, &ledger.refused, &ledger.site);
+        checked.unwrap_or_else(|told| panic!("{told}"));
+    }
+
     fn status(&mut self, message: &Message) {
         let resources = Resources::decode(message.payload()).expect("resources");
         let given = cores_of(resources.allocated.as_str());
@@ -290,6 +321,7 @@ impl Program for Auditor {
             return Some(self.desk.ask(Want::Status, &ResourceStatus));
         }
         self.check_sights();
+        self.check_rules();
         self.is_done = true;
         None
     }

@@ -100,5 +100,6 @@ pub(super) fn is_given_up(ledger: &Ledger, response: &Message) -> bool {
         outcome_of(response),
         Some((_, Err(Errno::EHOSTUNREACH | Errno::ENOSYS)))
     );
-    response.error_text() == Some(GIVEN_UP) || is_lost && !ledger.lost.is_empty()
+    response.error_text() == Some(GIVEN_UP)
+        || is_lost && (!ledger.lost.is_empty() || ledger.n_reloads > 0)
 }

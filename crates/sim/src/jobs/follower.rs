@@ -55,6 +55,7 @@ impl Follower {
             self.is_live = true;
             return;
         }
+        self.ledger.borrow_mut().told.insert(id);
         let history = self.jobs.entry(id).or_default();
         let held = history.is_holding;
         // Notes that are told and not stored have no place in a history.
@@ -103,7 +104,10 @@ impl Program for Follower {
                 self.record(&record);
             }
             Err(errno) => {
-                assert_eq!(errno, Errno::EHOSTUNREACH, "the journal ends");
+                let is_removed = self.ledger.borrow().n_reloads > 0
+                    && [Errno::ENODATA, Errno::ENOSYS].contains(&errno);
+                let is_lost = errno == Errno::EHOSTUNREACH || is_removed;
+                assert!(is_lost, "the journal ends: {errno:?}");
                 self.forget();
             }
         }

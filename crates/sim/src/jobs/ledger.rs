@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::data::JobId;
 
+use super::easy::Easy;
 use super::reader::Sight;
+use super::rules::Refused;
+use super::site::{Queue, Site};
 use super::task::Wish;
 
 /// The ledger of a run.
@@ -16,6 +19,8 @@ pub(crate) struct Ledger {
     pub(super) jobs: Vec<JobId>,
     /// Jobs that nobody was told of: their submitters were cut off.
     pub(super) strays: Vec<JobId>,
+    /// Jobs that the journal has told of: some may have come to nothing.
+    pub(super) told: BTreeSet<JobId>,
     /// Somebody has asked for the end of these.
     pub(super) canceled: BTreeSet<JobId>,
     /// Whom these have been found inactive by.
@@ -36,6 +41,18 @@ pub(crate) struct Ledger {
     pub(super) sights: Vec<(JobId, Sight)>,
     /// Jobs whose output was looked at.
     pub(super) outputs: BTreeSet<JobId>,
+    /// The time, in seconds since the epoch.
+    pub(crate) now: f64,
+    /// What the operator has asked for.
+    pub(crate) site: Site,
+    /// Jobs whose jobspec somebody wanted to change.
+    pub(super) updated: BTreeSet<JobId>,
+    /// Submissions that were refused.
+    pub(super) refused: Vec<Refused>,
+    /// What schedulers were told and have decided.
+    pub(crate) easy: Easy,
+    /// Modules were removed and loaded again, this often.
+    pub(crate) n_reloads: u64,
 }
 
 /// One submission.
@@ -46,6 +63,10 @@ pub(super) struct Submission {
     pub id: Option<JobId>,
     /// Not answered yet.
     pub is_open: bool,
+    /// When it was asked for.
+    pub asked: f64,
+    /// The answer was that there is no job.
+    pub is_refused: bool,
 }
 
 /// What shells have done for a job.
@@ -63,7 +84,7 @@ pub(super) struct Run {
     pub is_killed: bool,
     /// A node was lost with one that had not ended.
     pub lost: BTreeSet<usize>,
-    /// job-exec did not want one any more.
+    /// job-exec did not want one any more while its tasks ran.
     pub is_sent_away: bool,
 }
 
@@ -73,6 +94,8 @@ impl Ledger {
         let submission = Submission {
             id: None,
             is_open: true,
+            asked: self.now,
+            is_refused: false,
             wish,
         };
         let name = submission.wish.name.clone();
@@ -86,10 +109,41 @@ impl Ledger {
     }
 
     /// A submission was acknowledged.
-    pub(super) fn acknowledge(&mut self, name: &str, id: JobId) {
+    /// It comes with when the job was submitted.
+    pub(super) fn acknowledge(&mut self, name: &str, id: JobId) -> f64 {
         assert!(!self.jobs.contains(&id), "{id} was given out twice");
-        self.answered(name).id = Some(id);
         self.jobs.push(id);
+        let submission = self.answered(name);
+        submission.id = Some(id);
+        submission.asked
+    }
+
+    /// A submission was refused.
+    pub(super) fn refuse(&mut self, name: &str, text: &str) {
+        let answered = self.now;
+        let submission = self.answered(name);
+        submission.is_refused = true;
+        let refused = Refused {
+            wish: submission.wish.clone(),
+            text: text.to_owned(),
+            asked: submission.asked,
+            answered,
+        };
+        self.refused.push(refused);
+    }
+
+    /// The operator's book of a queue.
+    pub(super) fn queue(&mut self, name: &str) -> &mut Queue {
+        self.site
+            .queues
+            .get_mut(name)
+            .expect("a queue that is known")
+    }
+
+    /// The job manager asks for resources for a job in a queue.
+    pub(crate) fn asks_for_resources(&self, id: JobId, queue: Option<&str>) {
+        let is_stopped = queue.is_some_and(|queue| self.site.is_stopped(queue));
+        assert!(!is_stopped, "{id} is to run in {queue:?}, which is stopped");
     }
 
     /// Nobody will hear what became of a submission.
@@ -138,6 +192,8 @@ impl Ledger {
     pub(super) fn crash(&mut self) {
         self.n_crashes += 1;
         self.busy.clear();
+        // The file is what counts then.
+        self.site.confs.known(self.now);
     }
 
     /// Whether every submission is answered, and all jobs that were acknowledged are over, as

@@ -70,7 +70,8 @@ impl Program for Meddler {
         }
         if !load {
             let ledger = self.ledger.borrow();
-            let mut held = ledger.jobs.iter().chain(&ledger.strays);
+            // Also those that nobody was told of: others may wait for them.
+            let mut held = ledger.jobs.iter().chain(&ledger.strays).chain(&ledger.told);
             let id = held.find(|id| !self.let_go.contains(id)).copied()?;
             drop(ledger);
             return Some(self.let_go(id));
@@ -100,7 +101,7 @@ impl Program for Meddler {
             (Want::Raise(_), Err(Errno::ENOENT)) => {}
             // Of a job that has resources, or is over.
             (Want::Urgency, Ok(()) | Err(Errno::EINVAL)) => {}
-            (Want::LetGo(id), Ok(()) | Err(Errno::EINVAL)) => {
+            (Want::LetGo(id), Ok(()) | Err(Errno::EINVAL | Errno::ENOENT)) => {
                 self.let_go.insert(id);
             }
             (_, Err(_)) if is_given_up(&self.ledger.borrow(), message) => {}

@@ -6,18 +6,27 @@
 //! is in `history.rs`, written down a second time on purpose. Read on in `submitter.rs`,
 //! `meddler.rs`, `follower.rs` and `reader.rs` (who is at work), `auditor.rs` (who looks at
 //! everything in the end) and `shell.rs` with `stage.rs` (job shells without tasks).
+//!
+//! Where there are policies, `terms.rs` is what jobs ask of them, `operator.rs` changes what is
+//! allowed (`site.rs`, `eras.rs`), and `rules.rs` and `easy.rs` check what was promised.
 
 mod auditor;
 mod desk;
+mod easy;
+mod eras;
 mod follower;
 mod history;
 mod ledger;
 mod meddler;
+mod operator;
 mod reader;
+mod rules;
 mod shell;
+mod site;
 mod stage;
 mod submitter;
 mod task;
+mod terms;
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -27,6 +36,7 @@ use auditor::Auditor;
 use follower::Follower;
 use ledger::Ledger;
 use meddler::Meddler;
+use operator::Operator;
 use reader::Reader;
 pub(crate) use stage::{Pids, Shells};
 use submitter::Submitter;
@@ -43,10 +53,26 @@ pub(crate) type Shared = Rc<RefCell<Ledger>>;
 
 /// Everyone who uses the job services.
 pub(crate) fn programs(ledger: &Shared, nodes: u32) -> Vec<Box<dyn Program>> {
+    let submitters = (0..SUBMITTERS).map(|number| Submitter::new(number, nodes, ledger.clone()));
+    submitters
+        .map(|submitter| Box::new(submitter) as Box<dyn Program>)
+        .chain(others(ledger))
+        .collect()
+}
+
+/// The same where jobs have terms and somebody changes what is allowed.
+pub(crate) fn programs_with_policies(ledger: &Shared) -> Vec<Box<dyn Program>> {
+    let submitters = (0..SUBMITTERS).map(|number| Submitter::new(number, 1, ledger.clone()));
+    let operator: Box<dyn Program> = Box::new(Operator::new(ledger.clone()));
+    submitters
+        .map(|submitter| Box::new(submitter.with_terms()) as Box<dyn Program>)
+        .chain([operator])
+        .chain(others(ledger))
+        .collect()
+}
+
+fn others(ledger: &Shared) -> Vec<Box<dyn Program>> {
     let mut programs: Vec<Box<dyn Program>> = Vec::new();
-    for number in 0..SUBMITTERS {
-        programs.push(Box::new(Submitter::new(number, nodes, ledger.clone())));
-    }
     programs.push(Box::new(Meddler::new(ledger.clone())));
     programs.push(Box::new(Follower::new(ledger.clone())));
     programs.push(Box::new(Reader::new(ledger.clone())));

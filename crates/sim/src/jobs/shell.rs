@@ -323,7 +323,7 @@ impl Shell {
     fn abandon(&mut self) {
         let mut ledger = self.ledger.borrow_mut();
         ledger.end(self.id, self.broker);
-        ledger.run(self.id).is_sent_away = true;
+        ledger.run(self.id).is_sent_away |= self.at == At::Running;
         drop(ledger);
         self.at = At::Gone(UNWANTED);
     }

@@ -5,10 +5,14 @@ use std::sync::{Arc, PoisonError};
 
 use job_exec::{Process, Processes, Seen};
 use node::{ChildEvent, ChildId, Input, PeerId, Spawn, StdioFd};
-use proto::data::JobId;
+use proto::data::{JobId, Jobspec};
+use proto::sched::Alloc;
+use proto::{Method, Payload};
+use wire::Message;
 
 use super::Shared;
 use super::shell::Shell;
+use crate::play::Play;
 use crate::world::{SIGKILL, World};
 
 /// The numbers of processes that run.
@@ -188,5 +192,34 @@ impl World {
         self.shells.all.clear();
         self.shells.pids.edit(BTreeSet::clear);
         self.shells.ledger.borrow_mut().crash();
+    }
+}
+
+impl World {
+    /// A module gets a message: what schedulers are told is kept.
+    pub(crate) fn module_hears(&self, at: usize, message: &Message) {
+        if self.is_watched(at, "sched-backfill") {
+            let mut ledger = self.shells.ledger.borrow_mut();
+            ledger.easy.hears(self.now.wall, message);
+        }
+    }
+
+    /// A module says something: schedulers keep their order, and the job manager asks for no
+    /// job of a queue that is stopped.
+    pub(crate) fn module_says(&self, at: usize, message: &Message) {
+        if self.is_watched(at, "sched-backfill") {
+            let mut ledger = self.shells.ledger.borrow_mut();
+            ledger.easy.says(self.now.wall, message);
+        }
+        if self.is_watched(at, "job-manager") && message.topic() == Alloc::TOPIC {
+            let alloc = Alloc::decode(message.payload()).expect("a request");
+            let spec = Jobspec::decode(alloc.jobspec.as_str()).expect("a jobspec");
+            let ledger = self.shells.ledger.borrow();
+            ledger.asks_for_resources(alloc.id, spec.queue());
+        }
+    }
+
+    fn is_watched(&self, at: usize, name: &str) -> bool {
+        self.play == Play::JobsPolicy && self.processes[at].name == name
     }
 }

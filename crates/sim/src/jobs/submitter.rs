@@ -9,7 +9,9 @@ use wire::Message;
 
 use super::Shared;
 use super::desk::{Answer, Desk, is_given_up};
+use super::rules::may_be_taken;
 use super::task::Wish;
+use super::terms::Terms;
 use crate::program::Program;
 use crate::rng::Rng;
 use crate::stage::OWNER;
@@ -28,6 +30,8 @@ pub(super) struct Submitter {
     n: u64,
     /// A job to be waited for.
     next_wait: Option<(JobId, Wish)>,
+    /// Its jobs have terms, and may be refused.
+    has_terms: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -49,13 +53,27 @@ impl Submitter {
             desk: Desk::new(),
             n: 0,
             next_wait: None,
+            has_terms: false,
+        }
+    }
+
+    /// One whose jobs have terms.
+    pub fn with_terms(self) -> Submitter {
+        Submitter {
+            has_terms: true,
+            ..self
         }
     }
 
     fn submit(&mut self, rng: &mut Rng) -> Message {
         self.n += 1;
         let name = format!("job-{}-{}", self.number, self.n);
-        let wish = Wish::new(name, self.nodes, rng);
+        let mut wish = Wish::new(name, self.nodes, rng);
+        if self.has_terms {
+            let ledger = self.ledger.borrow();
+            wish.terms = Terms::new(rng, &ledger.jobs, ledger.now);
+            wish.duration = [0.0, 0.0, 0.3, 0.9, 2.5][rng.below(5)];
+        }
         let is_waitable = rng.chance(40);
         let submit = Submit {
             j: sign::wrap_none(OWNER, wish.jobspec().as_bytes()),
@@ -80,13 +98,19 @@ impl Submitter {
         match result {
             Ok(()) => {
                 let Submitted { id } = Submitted::decode(response.payload()).expect("an id");
-                ledger.acknowledge(&wish.name, id);
+                let asked = ledger.acknowledge(&wish.name, id);
+                let taken = may_be_taken(&wish, asked, ledger.now, &ledger.site);
+                taken.unwrap_or_else(|told| panic!("{id} is {told}"));
                 if is_waitable {
                     self.next_wait = Some((id, wish));
                 }
             }
             // Whether a job comes of it nobody knows.
             Err(_) if is_given_up(&ledger, response) => ledger.give_up(&wish.name),
+            Err(_) if self.has_terms => {
+                let text = response.error_text().unwrap_or_default();
+                ledger.refuse(&wish.name, text);
+            }
             Err(errno) => panic!("{} is refused: {errno:?} {response:?}", wish.name),
         }
     }
@@ -97,6 +121,7 @@ impl Submitter {
                 let waited = Waited::decode(response.payload()).expect("an end");
                 let ledger = self.ledger.borrow();
                 let is_meddled = ledger.canceled.contains(&id)
+                    || self.has_terms
                     || wish.duration > 0.0
                     || ledger.n_crashes > 0
                     || !ledger.lost.is_empty()
@@ -106,6 +131,7 @@ impl Submitter {
             }
             // It died with the answer. The job was waited for, or has to be again.
             Err(Errno::EHOSTUNREACH) => {}
+            Err(_) if is_given_up(&self.ledger.borrow(), response) => {}
             Err(errno) => panic!("wait for {id}: {errno:?}"),
         }
     }

@@ -1,10 +1,12 @@
-//! What a job is to do and what must come of it: both follow from its name alone.
+//! What a job is to do and what must come of it: both follow from its name alone, by which its
+//! folder is called.
 
 use proto::data::Jobspec;
 use proto::data::jobspec::Shape;
 use serde_json::{Value, json};
 
 use super::CORES;
+use super::terms::Terms;
 use crate::rng::Rng;
 
 /// What a job does.
@@ -25,7 +27,7 @@ pub(super) enum Task {
 /// A job as it is submitted.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wish {
-    /// No other job has it.
+    /// No other job has it; the name that the job goes by may be another.
     pub name: String,
     pub task: Task,
     /// Of each node.
@@ -36,6 +38,7 @@ pub(super) struct Wish {
     pub urgency: i64,
     /// Seconds; 0 for no limit.
     pub duration: f64,
+    pub terms: Terms,
 }
 
 impl Wish {
@@ -69,6 +72,7 @@ impl Wish {
                 0 => 0.5,
                 _ => 0.0,
             },
+            terms: Terms::default(),
             task,
         }
     }
@@ -100,8 +104,16 @@ impl Wish {
         if !test.is_null() {
             set("exec.test", test);
         }
-        set("job.name", json!(self.name));
+        set("job.name", json!(self.terms.group.unwrap_or(&self.name)));
+        set("cwd", json!(self.name));
         set("duration", json!(self.duration));
+        let dependencies = self.terms.dependencies();
+        if !dependencies.is_empty() {
+            set("dependencies", json!(dependencies));
+        }
+        if let Some(queue) = self.terms.queue {
+            set("queue", json!(queue));
+        }
         spec.encode()
     }
 }

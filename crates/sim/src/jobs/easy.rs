@@ -1,0 +1,282 @@
+//! What a scheduler is told and decides, and the checker of its order (protocol/25 section
+//! 12.2): the first job that waits starts before all others, unless one of them is over before
+//! the first one could start. The first one's start follows from what runs and when that ends.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use proto::data::{JobId, Jobspec, Rset, Tree};
+use proto::job_manager::{SchedHello, SchedHelloJob};
+use proto::kvs::{Commit, Dirent};
+use proto::sched::Prioritize;
+use proto::sched::{ALLOC_ANNOTATE, ALLOC_SUCCESS, Alloc, AllocReply, Cancel, Expiration, Free};
+use proto::{Method, Payload};
+use wire::{Kind, Message};
+
+use super::CORES;
+use super::eras::MOMENT;
+
+/// Something that changes what a scheduler knows.
+#[derive(Debug, Clone)]
+pub(super) enum Told {
+    /// It begins with nothing.
+    Begin,
+    Asked(JobId, u32, Want),
+    Ranked(JobId, u32),
+    /// A request is taken back or denied.
+    Gone(JobId),
+    /// A job has resources until a time.
+    Has(JobId, Has),
+    Freed(JobId),
+    Ends(JobId, f64),
+}
+
+/// What a job wants: cores, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Want {
+    pub cores: u64,
+    pub duration: f64,
+}
+
+/// What a job has: cores, and until when.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Has {
+    pub cores: u64,
+    pub end: f64,
+}
+
+/// All that one scheduler after the other was told and has decided.
+#[derive(Debug, Default)]
+pub(crate) struct Easy {
+    told: Vec<(f64, Told)>,
+    /// Start and R of every job that got one.
+    given: BTreeMap<JobId, (f64, Has)>,
+    /// The request of a scheduler for what runs.
+    hello: Option<u32>,
+    /// Jobs that passed the first one.
+    pub(crate) n_passed: u64,
+}
+
+/// What a scheduler knows.
+#[derive(Debug, Default)]
+struct State {
+    waits: BTreeMap<JobId, (u32, Want)>,
+    has: BTreeMap<JobId, Has>,
+}
+
+impl Easy {
+    /// A scheduler hears something.
+    pub(crate) fn hears(&mut self, now: f64, message: &Message) {
+        if let Kind::Response {
+            matchtag,
+            errnum: 0,
+        } = message.kind
+        {
+            if Some(matchtag) == self.hello
+                && let Ok(job) = SchedHelloJob::decode(message.payload())
+                && let Some((_, has)) = self.given.get(&job.id).copied()
+            {
+                self.add(now, Told::Has(job.id, has));
+            }
+            return;
+        }
+        let payload = message.payload();
+        match message.topic() {
+            Alloc::TOPIC => {
+                let alloc = Alloc::decode(payload).expect("a request");
+                let spec = Jobspec::decode(alloc.jobspec.as_str()).expect("a jobspec");
+                let counts = spec.counts().expect("it can be counted");
+                let want = Want {
+                    cores: counts.ncores(),
+                    duration: counts.duration,
+                };
+                self.add(now, Told::Asked(alloc.id, alloc.priority.0, want));
+            }
+            Cancel::TOPIC => {
+                let cancel = Cancel::decode(payload).expect("an id");
+                self.add(now, Told::Gone(cancel.id));
+            }
+            Free::TOPIC => {
+                let free = Free::decode(payload).expect("an R");
+                self.add(now, Told::Freed(free.id));
+            }
+            Prioritize::TOPIC => {
+                for (id, priority) in Prioritize::decode(payload).expect("jobs").jobs {
+                    self.add(now, Told::Ranked(id, priority.0));
+                }
+            }
+            Expiration::TOPIC => {
+                let ends = Expiration::decode(payload).expect("a time");
+                let end = until(ends.expiration);
+                self.add(now, Told::Ends(ends.id, end));
+                if let Some((_, has)) = self.given.get_mut(&ends.id) {
+                    has.end = end;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A scheduler says something.
+    pub(crate) fn says(&mut self, now: f64, message: &Message) {
+        if let Kind::Response { .. } = message.kind {
+            if message.topic() == Alloc::TOPIC
+                && let Ok(reply) = AllocReply::decode(message.payload())
+                && ![ALLOC_SUCCESS, ALLOC_ANNOTATE].contains(&reply.kind)
+            {
+                self.add(now, Told::Gone(reply.id));
+            }
+            return;
+        }
+        match message.topic() {
+            SchedHello::TOPIC => {
+                self.hello = Some(message.matchtag());
+                self.add(now, Told::Begin);
+            }
+            Commit::TOPIC => {
+                let commit = Commit::decode(message.payload()).expect("a commit");
+                for (id, r) in allocations(&commit) {
+                    self.decides(id, &r);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn add(&mut self, now: f64, told: Told) {
+        self.told.push((now, told));
+    }
+
+    fn decides(&mut self, id: JobId, r: &Rset) {
+        let has = Has {
+            cores: r.ncores(),
+            end: until(r.expiration()),
+        };
+        let start = r.starttime().expect("it has a start");
+        if self.given.insert(id, (start, has)) != Some((start, has)) {
+            self.gives(id, start, has);
+        }
+    }
+
+    /// A job gets resources at a time. What the scheduler had been told by then is not known
+    /// to the message: one of the states that it had at that time must allow it.
+    pub(super) fn gives(&mut self, id: JobId, start: f64, has: Has) {
+        let fits = |n: &usize| {
+            let before = n
+                .checked_sub(1)
+                .is_none_or(|at| self.told[at].0 <= start + MOMENT);
+            let after = self
+                .told
+                .get(*n)
+                .is_none_or(|(at, _)| *at >= start - MOMENT);
+            before && after
+        };
+        let at: Vec<usize> = (0..=self.told.len()).filter(fits).collect();
+        let mut complaints = Vec::new();
+        for n in at.into_iter().rev() {
+            match self.state(n).allows(id, start) {
+                Ok(has_passed) => {
+                    self.n_passed += u64::from(has_passed);
+                    return self.told.insert(n, (start, Told::Has(id, has)));
+                }
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        let last = &self.told[self.told.len().saturating_sub(30)..];
+        panic!("{id} gets {has:?} at {start}: {complaints:#?} {last:#?}");
+    }
+
+    fn state(&self, n: usize) -> State {
+        let mut state = State::default();
+        for (_, told) in &self.told[..n] {
+            state.take(told);
+        }
+        state
+    }
+}
+
+impl State {
+    fn take(&mut self, told: &Told) {
+        match told {
+            Told::Begin => *self = State::default(),
+            Told::Asked(id, priority, want) => drop(self.waits.insert(*id, (*priority, *want))),
+            Told::Ranked(id, priority) => {
+                if let Some((had, _)) = self.waits.get_mut(id) {
+                    *had = *priority;
+                }
+            }
+            Told::Gone(id) => drop(self.waits.remove(id)),
+            Told::Has(id, has) => {
+                self.waits.remove(id);
+                self.has.insert(*id, *has);
+            }
+            Told::Freed(id) => drop(self.has.remove(id)),
+            Told::Ends(id, end) => {
+                if let Some(has) = self.has.get_mut(id) {
+                    has.end = *end;
+                }
+            }
+        }
+    }
+
+    /// Whether a job may start now, and whether it passes the first one.
+    fn allows(&self, id: JobId, now: f64) -> Result<bool, String> {
+        let Some((_, want)) = self.waits.get(&id) else {
+            return Err("it does not wait".to_owned());
+        };
+        let order = |(id, (priority, _)): &(&JobId, &(u32, Want))| (Reverse(*priority), **id);
+        let first = self.waits.iter().min_by_key(order);
+        let (first, (_, its)) = first.ok_or("nobody waits")?;
+        if *first == id {
+            return Ok(false);
+        }
+        let reserved = self.start_of(its.cores, now);
+        let is_over = reserved.is_none_or(|start| now + want.duration <= start + MOMENT);
+        match want.duration > 0.0 && is_over {
+            true => Ok(true),
+            false => Err(format!("{first} comes first, at {reserved:?}: {self:?}")),
+        }
+    }
+
+    /// When there will be so many cores, as far as that is known.
+    fn start_of(&self, wanted: u64, now: f64) -> Option<f64> {
+        let used: u64 = self.has.values().map(|has| has.cores).sum();
+        let mut free = u64::from(CORES).saturating_sub(used);
+        let mut ends: Vec<&Has> = self.has.values().collect();
+        ends.sort_by(|one, other| one.end.total_cmp(&other.end));
+        let mut start = now;
+        for has in ends {
+            if free >= wanted {
+                break;
+            }
+            free += has.cores;
+            start = start.max(has.end);
+        }
+        (free >= wanted && start.is_finite()).then_some(start)
+    }
+}
+
+/// The end of a job's time.
+fn until(expiration: f64) -> f64 {
+    match expiration > 0.0 {
+        true => expiration,
+        false => f64::INFINITY,
+    }
+}
+
+/// What a transaction gives to jobs, in order.
+fn allocations(commit: &Commit) -> Vec<(JobId, Rset)> {
+    let ops = commit.ops.iter();
+    let of_job = ops.filter_map(|op| {
+        let id = op.key.strip_suffix(".R")?.parse().ok()?;
+        let Some(Dirent::Tree(Tree::Val(r))) = &op.dirent else {
+            return None;
+        };
+        let r = std::str::from_utf8(r).ok()?;
+        Some((id, Rset::decode(r).ok()?))
+    });
+    of_job.collect()
+}
+
+#[cfg(test)]
+mod tests;
