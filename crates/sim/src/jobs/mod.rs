@@ -72,12 +72,12 @@ pub(crate) fn programs_with_policies(ledger: &Shared) -> Vec<Box<dyn Program>> {
 }
 
 fn others(ledger: &Shared) -> Vec<Box<dyn Program>> {
-    let mut programs: Vec<Box<dyn Program>> = Vec::new();
-    programs.push(Box::new(Meddler::new(ledger.clone())));
-    programs.push(Box::new(Follower::new(ledger.clone())));
-    programs.push(Box::new(Reader::new(ledger.clone())));
-    programs.push(Box::new(Auditor::new(ledger.clone())));
-    programs
+    vec![
+        Box::new(Meddler::new(ledger.clone())),
+        Box::new(Follower::new(ledger.clone())),
+        Box::new(Reader::new(ledger.clone())),
+        Box::new(Auditor::new(ledger.clone())),
+    ]
 }
 
 /// The configuration of an instance whose nodes have [`CORES`] each.

@@ -233,16 +233,20 @@ fn no_more_than_allowed(life: &Life, lives: &Lives, site: &Site) -> Check {
         };
         lives.values().filter(there).count()
     };
+    // A request is judged by what is in force when its turn comes, which the answer to a change
+    // made since does not wait for.
+    let asked = life.at("submit").unwrap_or_default();
     if let Some(at) = life.at("validate").filter(|at| ended(life) > *at + MOMENT) {
         let n = count(at, &|life| life.at("validate"));
-        let mut confs = site.confs.possible(at, at);
+        let mut confs = site.confs.possible(asked, at);
         if !confs.any(|conf| conf.max_active.is_none_or(|max| n <= max)) {
             return told("active jobs", n);
         }
     }
     if let Some(at) = goes_on(life).filter(|at| ended(life) > *at + MOMENT) {
         let n = count(at, &goes_on);
-        let mut confs = site.confs.possible(at, at);
+        let from = if life.ever_waited(LIMIT) { at } else { asked };
+        let mut confs = site.confs.possible(from, at);
         if !confs.any(|conf| conf.max_running.is_none_or(|max| n <= max)) {
             return told("running jobs", n);
         }
