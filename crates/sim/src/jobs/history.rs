@@ -72,6 +72,11 @@ impl History {
                 self.state = DEPEND;
                 self.t_depend = Some(at);
             }
+            // It was refused; it may be submitted once more, by who was not told.
+            "invalidate" => {
+                fits(NEW);
+                *self = History::default();
+            }
             "depend" => {
                 fits(DEPEND);
                 self.state = PRIORITY;
