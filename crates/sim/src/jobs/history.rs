@@ -73,10 +73,7 @@ impl History {
                 self.t_depend = Some(at);
             }
             // It was refused; it may be submitted once more, by who was not told.
-            "invalidate" => {
-                fits(NEW);
-                *self = History::default();
-            }
+            "invalidate" if from == NEW => *self = History::default(),
             "depend" => {
                 fits(DEPEND);
                 self.state = PRIORITY;

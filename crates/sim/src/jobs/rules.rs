@@ -9,13 +9,10 @@ use std::collections::BTreeMap;
 use proto::data::{Entry, JobId};
 
 use super::eras::MOMENT;
-use super::history::History;
 use super::site::Site;
 use super::task::Wish;
 use super::terms::Scheme;
 
-/// The result of a job that did what it was to do.
-const COMPLETED: u32 = 1;
 /// How the policy calls what a job waits for that is one too many.
 const LIMIT: &str = "max-running-jobs-user-limit";
 
@@ -79,8 +76,10 @@ impl Life {
         log.any(|entry| entry.name() == "dependency-add" && is_about(entry, description))
     }
 
-    fn result(&self) -> u32 {
-        History::of(&self.log).result()
+    /// Whether it did what it was to do: what comes after its end counts for nothing here.
+    fn is_completed(&self) -> bool {
+        let end = self.end();
+        end.is_some_and(|end| end.name() == "finish" && end.get_i64("status") == Some(0))
     }
 
     /// The event that ended its run, or kept it from running.
@@ -105,8 +104,8 @@ impl Life {
         match scheme {
             Scheme::Start => self.at("start").is_some(),
             Scheme::Any => true,
-            Scheme::Success => self.result() == COMPLETED,
-            Scheme::Failure => is_begun && self.result() != COMPLETED,
+            Scheme::Success => self.is_completed(),
+            Scheme::Failure => is_begun && !self.is_completed(),
             Scheme::Except => {
                 let end = self.end();
                 is_begun && end.is_some_and(|end| end.name() == "exception")
