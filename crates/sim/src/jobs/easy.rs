@@ -238,7 +238,7 @@ impl State {
         }
     }
 
-    /// When there will be so many cores, as far as that is known.
+    /// When there will be N cores, as far as that is known.
     fn start_of(&self, wanted: u64, now: f64) -> Option<f64> {
         let used: u64 = self.has.values().map(|has| has.cores).sum();
         let mut free = u64::from(CORES).saturating_sub(used);
