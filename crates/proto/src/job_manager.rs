@@ -23,7 +23,9 @@ use crate::{BadPayload, Coded as _, Empty, Never, Object, RawJson, Refusal};
 pub use errors::*;
 pub use event::{JobEvent, JobEventError};
 pub use jobtap::{Jobtap, JobtapQuery, Plugins, Reprioritize, UpdateFactors, UpdateFactorsError};
-pub use journal::{EVENTS_JOURNAL_CANCEL, EventsJournal, JournalRecord, SENTINEL};
+pub use journal::{
+    EVENTS_JOURNAL_CANCEL, EventsJournal, EventsJournalTaken, JournalRecord, SENTINEL, WINDOW_MAX,
+};
 pub use queue::*;
 pub use service::*;
 
@@ -372,8 +374,8 @@ crate::methods! {
         : "A scheduler takes requests from now on.";
     ExecHello = "job-manager.exec-hello" (OWNER) => Empty, ExecHelloError, idempotent
         : "A service takes jobs to run from now on.";
-    EventsJournal = "job-manager.events-journal" (OWNER) => JournalRecord, JournalError, idempotent, Stream
-        : "Every event of every job: the past, a mark, and then the present." {
+    EventsJournal = "job-manager.events-journal" (USER) => JournalRecord, JournalError, idempotent, Stream
+        : "Every event of every job, or of the caller's own: the past, a mark, and then the present." {
             const CANCEL: Option<&'static str> = Some(EVENTS_JOURNAL_CANCEL);
             fn needs_streaming() -> Refusal {
                 JournalError::NeedsStreaming.refusal()
@@ -382,6 +384,8 @@ crate::methods! {
                 journal::bad_payload(reason)
             }
         };
+    EventsJournalTaken = "job-manager.events-journal-taken" (USER) => Empty, Never, Nothing
+        : "Lets the journal go on for a consumer that has a window.";
     Purge = "job-manager.purge" (OWNER) => Purged, PurgeError, idempotent, Later
         : "Forgets inactive jobs by age and number.";
     PurgeId = "job-manager.purge-id" (OWNER) => Purged, PurgeIdError, idempotent, Later

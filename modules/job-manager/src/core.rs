@@ -88,6 +88,7 @@ impl JobManager {
             max_jobid: self.jobs.max_id(),
             queue: self.queues.checkpoint(),
             log: Some(1),
+            purged: self.journal.purged(),
         };
         if let Ok(text) = serde_json::to_string(&checkpoint) {
             self.batch.op(Op::put(CHECKPOINT_KEY, text));

@@ -47,6 +47,8 @@ pub struct Job {
     pub hold: u64,
     /// When we came to know of it, in the journal's count.
     pub since: u64,
+    /// The number of its last stored event in the journal.
+    pub last: f64,
     /// No policy can say its priority for now.
     pub is_unranked: bool,
     /// It is among those whose texts are packed next.
@@ -64,6 +66,7 @@ impl Job {
     ) -> Job {
         Job {
             id,
+            last: life.t_submit,
             life,
             texts: Texts::new(log, jobspec),
             r,
@@ -136,9 +139,15 @@ impl Job {
         added.any(|line| is_that(line) == Some(true))
     }
 
-    /// Folds an event in, its line into the log. A refusal changes nothing.
+    /// Folds an event in, its line into the log; none if it is not stored. A refusal changes nothing.
     pub fn apply(&mut self, event: &JobEvent, entry: &Entry, line: &str) -> Result<(), Refused> {
+        let was_new = self.life.state == State::New;
         self.life.apply(event, entry.timestamp())?;
+        if !line.is_empty() {
+            // When it was submitted is told by another clock.
+            let before = if was_new { 0.0 } else { self.last };
+            self.last = before.max(entry.timestamp());
+        }
         if event.is_stored() {
             self.texts.push_line(line);
         }

@@ -25,6 +25,11 @@ impl Slot {
             Slot::Inactive(packed) => packed.userid,
         }
     }
+
+    /// Whether it was over at this time, in seconds since the epoch.
+    pub fn is_over_by(&self, time: f64) -> bool {
+        matches!(self, Slot::Inactive(packed) if packed.t_clean <= time)
+    }
 }
 
 /// The jobs.
@@ -79,6 +84,12 @@ impl Jobs {
         self.by_age
             .iter()
             .map(|(bits, id)| (f64::from_bits(*bits), *id))
+    }
+
+    /// All jobs that ended later than this are among the last `most` that ended.
+    pub fn ended_before(&self, most: usize) -> f64 {
+        let before = self.by_age.iter().rev().nth(most);
+        before.map_or(0.0, |(bits, _)| f64::from_bits(*bits))
     }
 
     /// Adds a job that was not there.

@@ -6,7 +6,7 @@
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
 //! event does), `batch.rs` (how events become durable), `alloc/` and `exec.rs` (the
 //! scheduler and the execution service), `housekeeping/` (what runs on nodes before they are
-//! free), `bulk/` (commands on many ranks), `journal.rs` (who listens), `replay/` (the
+//! free), `bulk/` (commands on many ranks), `journal/` (who listens), `replay/` (the
 //! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group
 //! of methods).
 
@@ -40,10 +40,11 @@ use node::{Cx, Host, Module, Peer, Routes, StreamId};
 use proto::config::Queues;
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
-    AllocQuery, Drain, EventsJournal, ExecHello, GetAttr, GetInfo, HistoryGet, HousekeepingKill,
-    Idle, Jobtap, JobtapQuery, Kill, KillAll, List, Memo, PostEvent, Purge, PurgeId, QueueEnable,
-    QueueList, QueueStart, QueueStatus, Raise, RaiseAll, Reprioritize, ResourceStatus, SchedHello,
-    SchedReady, SetBatchTimeout, SetUrgency, StatsGet, Submit, Update, UpdateFactors, Wait,
+    AllocQuery, Drain, EventsJournal, EventsJournalTaken, ExecHello, GetAttr, GetInfo, HistoryGet,
+    HousekeepingKill, Idle, Jobtap, JobtapQuery, Kill, KillAll, List, Memo, PostEvent, Purge,
+    PurgeId, QueueEnable, QueueList, QueueStart, QueueStatus, Raise, RaiseAll, Reprioritize,
+    ResourceStatus, SchedHello, SchedReady, SetBatchTimeout, SetUrgency, StatsGet, Submit, Update,
+    UpdateFactors, Wait,
 };
 use proto::{Method, Object, Refusal};
 use wire::Message;
@@ -62,6 +63,7 @@ impl Host for JobManager {
         self.look_at_waits();
         self.look_at_housekeeping(cx);
         self.flush(cx);
+        self.serve_consumers(cx);
         self.look_at_end(cx);
     }
 
@@ -146,8 +148,12 @@ impl Module for JobManager {
             .stream::<SchedHello>(handlers::sched_hello)
             .on::<SchedReady>(handlers::sched_ready)
             .on::<ExecHello>(handlers::exec_hello)
-            .stream::<EventsJournal>(|core, cx, _, request, stream| {
-                core.listen(cx, request, stream);
+            .stream::<EventsJournal>(|core, cx, peer, request, stream| {
+                core.listen(cx, peer, request, stream);
+            })
+            .on::<EventsJournalTaken>(|core, _, peer, request| {
+                core.journal_taken(peer, &request);
+                Ok(proto::Empty)
             })
             .later::<Purge>(handlers::purge)
             .later::<PurgeId>(handlers::purge_id)

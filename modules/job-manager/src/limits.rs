@@ -13,6 +13,27 @@ pub const HISTORY_SLICE_JOBS: usize = 2048;
 /// ENOBUFS: its client asks again and gets everything.
 pub const HISTORY_WAITING_MAX: usize = 1 << 20;
 
+/// Streams of the journal that guests may have open together, so that there is room for the
+/// owner's. When full, a further one is answered ENOBUFS.
+pub const GUEST_LISTENERS_MAX: usize = LISTENERS_MAX / 2;
+
+/// Streams of the journal that one guest may have open. A further one is answered ENOBUFS.
+pub const LISTENERS_OF_GUEST_MAX: usize = 16;
+
+/// Events that numbered streams of the journal can go back. Who is further behind gets a
+/// snapshot.
+pub const JOURNAL_EVENTS_MAX: usize = if cfg!(test) { 256 } else { 1 << 16 };
+
+/// Bytes of such events that are kept besides the jobs' logs. The text of others is looked up
+/// there.
+pub const JOURNAL_TEXT_BYTES_MAX: usize = if cfg!(test) { 512 } else { 4 << 20 };
+
+/// Jobs that are over and whose logs are read after a restart for such streams.
+pub const JOURNAL_JOBS_MAX: usize = 1 << 14;
+
+/// What looking at a job or an event counts for in a slice of a numbered stream, in bytes.
+pub const LOOK_BYTES: usize = HISTORY_SLICE_BYTES / HISTORY_SLICE_JOBS;
+
 /// Lookups in flight while jobs are read at the start.
 pub const REPLAY_LOOKUPS_MAX: usize = 512;
 

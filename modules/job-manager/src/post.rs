@@ -73,6 +73,9 @@ impl JobManager {
             }
         }
         self.journal.tell(cx, job, event.name(), &line, is_stored);
+        if is_stored {
+            self.journal.note(job, &entry, &line, self.batch.number());
+        }
         if from != to {
             self.jobs.moved(from, to);
             tracing::trace!("job={id} {}: {from}->{to}", event.name());

@@ -59,14 +59,16 @@ impl JobManager {
         if ids.is_empty() {
             return;
         }
+        let mut is_later = false;
         for id in &ids {
+            is_later |= self.journal_forgets(*id);
             self.jobs.remove(*id);
             self.policies.purged(*id);
             self.batch.op(Op::unlink(id.kvs_path()));
         }
         self.batch
             .record(Record::Purged(ids.iter().map(|id| id.0).collect()));
-        if ids.contains(&self.jobs.max_id()) {
+        if is_later || ids.contains(&self.jobs.max_id()) {
             self.checkpoint();
         }
         self.batch.then(move |_, cx| {

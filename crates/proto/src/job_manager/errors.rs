@@ -216,6 +216,16 @@ crate::refusals! {
         Allow => EPROTO "job-manager.events allow should be an object",
         /// Malformed filter.
         Deny => EPROTO "job-manager.events deny should be an object",
+        /// Not a place in the journal.
+        Since => EPROTO "job-manager.events since should be a number",
+        /// Not a user.
+        Userid => EPROTO "job-manager.events userid should be a user id",
+        /// Not a window.
+        Window => EPROTO "job-manager.events window should be from 1 to 1048576",
+        /// A guest asks for the jobs of all.
+        NotOwner => EPERM "Request requires owner credentials",
+        /// A guest asks for the jobs of another.
+        NotYours => EPERM "guests may follow only their own jobs",
         /// There are too many listeners.
         TooMany => ENOBUFS "too many journal listeners",
     }

@@ -1,4 +1,24 @@
 //! The journal: every event of every job as a stream (protocol/11 section 12).
+//!
+//! A request with `since`, `userid` or `window` makes a numbered stream, which is ours. Its
+//! responses have `seq`, and it tells an event once the event is stored, so that nothing is told
+//! that a job manager which dies takes back:
+//!
+//! - The number of an event is its timestamp: no two events of the journal have the same one,
+//!   and each is later than the one before, also after a restart. So numbers never begin again.
+//!   What happens to a job up to its `validate` is one response, with that one's number.
+//! - With `since`, what came later is told in order, then the mark ([`SENTINEL`]), then what
+//!   comes. A consumer that was cut off asks again with the last `seq`, misses nothing and gets nothing
+//!   twice.
+//! - Without `since`, or when what came later is not all known any more (jobs were purged, or
+//!   there were too many events), or when no event had that number yet (what is stored now is
+//!   older), there is a snapshot first: one response with `snapshot` for each job, then the mark
+//!   with `snapshot`, whose `seq` is where the stream goes on. A snapshot takes the place of
+//!   everything told before: a job that is not in it is over, or forgotten. One that was cut
+//!   off says nothing: `since` is not to be taken from a response with `snapshot` but the mark.
+//! - With `window`, N responses are out at most; [`EventsJournalTaken`] asks for more. A
+//!   consumer that falls behind is told the rest from the jobs' logs, or gets a snapshot.
+//! - Events that no log keeps (`annotations`, `invalidate`, volatile `memo`) are not told.
 
 use std::collections::BTreeMap;
 
@@ -17,6 +37,9 @@ pub const EVENTS_JOURNAL_CANCEL: &str = "job-manager.events-journal-cancel";
 /// `id` of the record between the past and the present.
 pub const SENTINEL: JobId = JobId::ANY;
 
+/// The most responses that a consumer may have out at a time.
+pub const WINDOW_MAX: u32 = 1 << 20;
+
 /// Asks for the journal: one record for each job with its past, a record with the id
 /// [`SENTINEL`], then one record for each new event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
@@ -30,6 +53,25 @@ pub struct EventsJournal {
     /// Inactive jobs too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<bool>,
+    /// Only events with a greater number: the `seq` of the last response that was taken, or a
+    /// time in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<f64>,
+    /// Only jobs of this user. A guest must name itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userid: Option<u32>,
+    /// Responses that may be out and not taken, from 1 to [`WINDOW_MAX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
+}
+
+/// A consumer of a stream with a `window` has taken responses: more may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventsJournalTaken {
+    /// Matchtag of the sender's request for the stream.
+    pub matchtag: u32,
+    /// How many of its responses were taken so far, in all.
+    pub taken: u64,
 }
 
 /// Events of one job.
@@ -47,6 +89,13 @@ pub struct JournalRecord {
     /// when known, and with `alloc`.
     #[serde(default, rename = "R", skip_serializing_if = "Option::is_none")]
     pub r: Option<RawJson>,
+    /// In a numbered stream: the number of the last of the events; with the mark, of the last
+    /// event that was told or passed over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<f64>,
+    /// True in a snapshot and with its mark: these are all events of the job so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<bool>,
 }
 
 /// The request as it is read, before the filters are known to be objects.
@@ -55,6 +104,26 @@ struct Unchecked {
     allow: Option<Value>,
     deny: Option<Value>,
     full: Option<bool>,
+    since: Option<Value>,
+    userid: Option<Value>,
+    window: Option<Value>,
+}
+
+/// A value of a key that may be absent, or what is wrong with it.
+fn value<T>(
+    value: Option<Value>,
+    read: impl Fn(&Value) -> Option<T>,
+    error: JournalError,
+) -> Result<Option<T>, BadPayload> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let read = read(&value).ok_or_else(|| BadPayload(error.to_string()))?;
+    Ok(Some(read))
+}
+
+fn small(value: &Value) -> Option<u32> {
+    value.as_u64()?.try_into().ok()
 }
 
 impl Payload for EventsJournal {
@@ -67,15 +136,18 @@ impl Payload for EventsJournal {
             Some(_) => crate::payload::decode_json(payload)?,
             None => return Err(BadPayload("payload is missing".to_owned())),
         };
-        let object = |filter: Option<Value>, error: JournalError| match filter {
-            None => Ok(None),
-            Some(Value::Object(names)) => Ok(Some(names.into_iter().collect())),
-            Some(_) => Err(BadPayload(error.to_string())),
+        let object = |value: &Value| {
+            let names = value.as_object()?.clone();
+            Some(names.into_iter().collect())
         };
+        let window = |value: &Value| small(value).filter(|n| (1..=WINDOW_MAX).contains(n));
         Ok(EventsJournal {
-            allow: object(unchecked.allow, JournalError::Allow)?,
-            deny: object(unchecked.deny, JournalError::Deny)?,
+            allow: value(unchecked.allow, object, JournalError::Allow)?,
+            deny: value(unchecked.deny, object, JournalError::Deny)?,
             full: unchecked.full,
+            since: value(unchecked.since, Value::as_f64, JournalError::Since)?,
+            userid: value(unchecked.userid, small, JournalError::Userid)?,
+            window: value(unchecked.window, window, JournalError::Window)?,
         })
     }
 
@@ -84,10 +156,11 @@ impl Payload for EventsJournal {
     }
 }
 
-/// What a request that does not decode is answered with: a text of its own for a filter
-/// of the wrong type.
+/// What a request that does not decode is answered with: a text of its own for each key of
+/// the wrong type but `full`.
 pub(super) fn bad_payload(reason: &BadPayload) -> crate::Refusal {
-    [JournalError::Allow, JournalError::Deny]
+    use JournalError::{Allow, Deny, Since, Userid, Window};
+    [Allow, Deny, Since, Userid, Window]
         .into_iter()
         .find(|error| error.to_string() == reason.0)
         .map_or(crate::Refusal::bare(crate::Errno::EPROTO), |error| {
@@ -95,4 +168,4 @@ pub(super) fn bad_payload(reason: &BadPayload) -> crate::Refusal {
         })
 }
 
-crate::json_payloads!(JournalRecord);
+crate::json_payloads!(EventsJournalTaken, JournalRecord);

@@ -145,7 +145,7 @@ pub struct ShellKill {
 }
 
 /// What survives a restart besides the jobs, under [`super::CHECKPOINT_KEY`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoint {
     /// 1.
     #[serde(default)]
@@ -160,6 +160,10 @@ pub struct Checkpoint {
     /// not leave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<u32>,
+    /// Ours: when the youngest job that is purged ended, in seconds since the epoch. The
+    /// journal does not go back further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged: Option<f64>,
 }
 
 /// One queue in a [`Checkpoint`].

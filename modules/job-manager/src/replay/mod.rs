@@ -300,7 +300,10 @@ impl JobManager {
         let n_jobs = self.jobs.n_active() + self.jobs.n_inactive();
         tracing::info!("restart: {n_jobs} jobs");
         tracing::info!("restart: {} running jobs", self.jobs.n_running());
-        self.stamps.note(self.jobs.last_timestamp());
+        let purged = replay.checkpoint.as_ref().and_then(|it| it.purged);
+        let purged = purged.unwrap_or_default();
+        self.stamps.note(self.jobs.last_timestamp().max(purged));
+        self.journal.begin(self.stamps.last(), purged);
         self.tell_policies(cx);
         let active: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
         for id in active {

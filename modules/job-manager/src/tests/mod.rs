@@ -3,6 +3,7 @@
 //! was said; the diff is read.
 
 mod dependencies;
+mod journal;
 mod limits;
 mod remote;
 mod stage;
@@ -21,6 +22,7 @@ node::transcripts! {
     a_reason_that_is_told_again_is_in_the_log_once = "exec-again",
     signals_are_sent_to_running_jobs_only = "kill",
     listeners_hear_past_and_present_once = "journal",
+    consumers_go_on_where_they_were = "journal-numbers",
     waiters_are_told_how_jobs_ended = "wait",
     a_restart_goes_on_where_the_log_ends = "restart",
     a_job_log_tells_which_jobs_there_are = "job-log",

@@ -71,10 +71,11 @@ impl Stage {
             "submit" => self.submit(first, json),
             "request" => drop(self.probe.request(first, json)),
             "stream" => drop(self.probe.stream(first, json)),
-            "guest" => {
+            "guest" | "guest-stream" => {
                 let (topic, json) = json.split_once(' ').unwrap_or((json, ""));
                 let uid = first.parse().expect("a user id");
-                self.probe.request_as(topic, json, uid, Role::USER, 0);
+                let flags = if verb == "guest" { 0 } else { Flags::STREAMING };
+                self.probe.request_as(topic, json, uid, Role::USER, flags);
             }
             "numbered" => self.request_numbered(first, json),
             "from" => self.request_from(first, json),
@@ -114,6 +115,18 @@ impl Stage {
         }
         self.probe.settle();
         self.said()
+    }
+
+    /// Asks for a stream; its tag and what was said.
+    pub fn stream(&mut self, topic: &str, json: &str) -> (u32, Vec<String>) {
+        let tag = self.probe.stream(topic, json);
+        self.probe.settle();
+        (tag, self.said())
+    }
+
+    /// Whether a commit waits for `store`.
+    pub fn waits_to_store(&self) -> bool {
+        self.commit.is_some()
     }
 
     /// Puts a job into the KVS with these events, as another job manager would have.

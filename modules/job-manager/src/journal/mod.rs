@@ -3,14 +3,26 @@
 //! A listener gets the past first: inactive jobs (if it wants them), active jobs, a mark.
 //! It is sent in slices between other work. What happens meanwhile to a job whose record
 //! is still to come will be in that record; everything else waits until the mark is out.
-//! So each listener sees each event once and in order, and costs a cursor.
+//! So each listener sees each event once and in order.
+//!
+//! Who asks for a number, a user or a window follows otherwise (`consumers.rs`): he is told
+//! what is stored, from the jobs themselves, as fast as he takes it. `ring.rs` has the order of
+//! the newest events, `gather.rs` reads those from before a restart, `numbered.rs` is one
+//! such stream, `lines.rs` what is sent.
 
+mod consumers;
+mod gather;
+mod lines;
+mod numbered;
+mod ring;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use node::{Cx, Stream, StreamId};
-use proto::data::JobId;
+use node::{Cx, Peer, Stream, StreamId};
+use proto::data::{Entry, JobId};
 use proto::job_manager::{EventsJournal, JournalError, JournalRecord, SENTINEL};
 use proto::{Coded, Payload};
 
@@ -18,6 +30,7 @@ use crate::JobManager;
 use crate::job::{Job, live_record, name_of};
 use crate::jobs::{Jobs, Slot};
 use crate::limits::{HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS, HISTORY_WAITING_MAX, LISTENERS_MAX};
+use consumers::Consumers;
 
 /// The shortest wait that lets other work have its turn.
 const NEXT_TURN: Duration = Duration::from_micros(1);
@@ -30,10 +43,12 @@ pub struct Journal {
     count: u64,
     events: u64,
     is_slicing: bool,
+    /// Those who follow by number.
+    numbered: Consumers,
 }
 
 /// Which events a listener wants.
-struct Filter {
+pub struct Filter {
     allow: Option<BTreeSet<String>>,
     deny: Option<BTreeSet<String>>,
 }
@@ -47,6 +62,16 @@ impl Filter {
 
     fn is_open(&self) -> bool {
         self.allow.is_none() && self.deny.is_none()
+    }
+
+    /// The lines of a log that it lets through.
+    fn kept<'a>(&self, lines: &'a str) -> Cow<'a, str> {
+        if self.is_open() {
+            return Cow::Borrowed(lines);
+        }
+        let all = lines.split_inclusive('\n');
+        let kept = all.filter(|line| self.passes(&name_of(line)));
+        Cow::Owned(kept.collect())
     }
 }
 
@@ -141,7 +166,24 @@ impl Journal {
 
     /// Open streams.
     pub fn n_listeners(&self) -> usize {
-        self.listeners.len()
+        self.listeners.len() + self.numbered.len()
+    }
+
+    /// Begins after what was read at the start: the number of the last event, and the
+    /// greatest one of a job that was purged.
+    pub fn begin(&mut self, last: f64, purged: f64) {
+        self.numbered.ring.begin(last, purged);
+    }
+
+    /// The greatest number of a job that was purged, if any was.
+    pub fn purged(&self) -> Option<f64> {
+        let purged = self.numbered.ring.purged();
+        (purged > 0.0).then_some(purged)
+    }
+
+    /// Takes note of an event that will be stored with this commit.
+    pub fn note(&mut self, job: &Job, entry: &Entry, line: &str, commit: u64) {
+        self.numbered.note(job, entry, line, commit);
     }
 
     /// Events told so far.
@@ -208,6 +250,7 @@ impl Journal {
         if let Some(listener) = self.listeners.remove(&stream) {
             listener.stream.forget();
         }
+        self.numbered.closed(stream);
     }
 
     /// Ends all streams.
@@ -215,6 +258,7 @@ impl Journal {
         for (_, listener) in std::mem::take(&mut self.listeners) {
             listener.stream.end(cx, Ok(()));
         }
+        self.numbered.end(cx);
     }
 }
 
@@ -223,11 +267,22 @@ impl JobManager {
     pub(crate) fn listen(
         &mut self,
         cx: &mut Cx<Self>,
-        request: EventsJournal,
+        peer: &Peer,
+        mut request: EventsJournal,
         stream: Stream<EventsJournal>,
     ) {
-        if self.journal.listeners.len() >= LISTENERS_MAX {
+        if self.journal.n_listeners() >= LISTENERS_MAX {
             return stream.end(cx, Err(JournalError::TooMany.refusal()));
+        }
+        let names = |names: Option<BTreeMap<_, _>>| Some(names?.into_keys().collect());
+        let filter = Filter {
+            allow: names(request.allow.take()),
+            deny: names(request.deny.take()),
+        };
+        let is_numbered =
+            request.since.is_some() || request.userid.is_some() || request.window.is_some();
+        if is_numbered || !peer.is_owner() {
+            return self.listen_numbered(cx, peer, &request, filter, stream);
         }
         let is_full = request.full.unwrap_or(false);
         let n_inactive = if is_full { self.jobs.n_inactive() } else { 0 };
@@ -242,10 +297,6 @@ impl JobManager {
                 Pass::Active
             },
             cursor: JobId(0),
-        };
-        let filter = Filter {
-            allow: request.allow.map(|names| names.into_keys().collect()),
-            deny: request.deny.map(|names| names.into_keys().collect()),
         };
         let listener = Listener {
             stream,
@@ -275,6 +326,8 @@ impl JobManager {
                 events: Vec::new(),
                 jobspec: None,
                 r: None,
+                seq: None,
+                snapshot: None,
             };
             listener.stream.send_bytes(cx, mark.encode());
             for record in std::mem::take(&mut listener.waiting) {
