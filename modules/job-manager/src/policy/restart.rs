@@ -8,7 +8,7 @@ use proto::data::{JobId, Jobspec};
 use proto::job_manager::JobEvent;
 
 use super::outstanding::outstanding;
-use super::{Asked, Points};
+use super::{Asked, Points, Policies};
 use crate::JobManager;
 
 /// What processes of a job manager that has ended got.
@@ -27,6 +27,8 @@ impl JobManager {
             self.tell_of_dependencies(cx, *id);
         }
         self.end_lost_perilogs(&active);
+        // It may have changed while nobody was there to be told.
+        self.ask_policies(cx, Policies::configured);
         self.apply_wants(cx);
     }
 

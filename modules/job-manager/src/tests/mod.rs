@@ -54,6 +54,7 @@ node::transcripts! {
     what_two_jobs_get_is_found_out = "alloc-check",
     the_owner_brings_resources_along = "alloc-bypass",
     users_have_so_many_jobs_at_a_time = "limit-active",
+    a_limit_changes_under_jobs = "limit-active-changes",
     singletons_run_one_at_a_time = "singleton",
     a_module_of_the_site_says_which_jobs_are_taken = "remote-validate",
     a_module_that_does_not_answer_well_is_given_up = "remote-fails",
