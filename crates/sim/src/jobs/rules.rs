@@ -223,7 +223,7 @@ fn no_more_than_allowed(life: &Life, lives: &Lives, site: &Site) -> Check {
     let ended = |life: &Life| life.at("clean").unwrap_or(f64::INFINITY);
     let goes_on = |life: &Life| match life.ever_waited(LIMIT) {
         true => life.released(LIMIT),
-        false => life.at("validate"),
+        false => life.at("depend"),
     };
     let count = |at: f64, since: &dyn Fn(&Life) -> Option<f64>| {
         let there = |life: &&Life| {

@@ -1,7 +1,8 @@
 //! `limit-active`: how many jobs a user may have at a time (`[job-manager.limit-active]`). Beyond
 //! `max-active` a job is refused; beyond `max-running` it waits for another one of its user's to
 //! end, after all that came before it. Jobs count as running from when they wait for nothing but
-//! resources.
+//! resources: one that waits for another job or for a time takes no other's place meanwhile, and
+//! is counted, or waits here, once it has waited for everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +56,7 @@ impl Policy for LimitActive {
     }
 
     fn hears(&self) -> Points {
-        Points::CREATE | Points::STATE | Points::GONE
+        Points::CREATE | Points::EVENT | Points::GONE
     }
 
     fn configure(&mut self, conf: &Object) -> Result<(), String> {
@@ -89,6 +90,7 @@ impl Policy for LimitActive {
         match job.life.state {
             State::New => {}
             State::Depend if job.waits_for(DESCRIPTION) => drop(user.waits.insert(job.id)),
+            State::Depend if !job.life.dependencies.is_empty() => {}
             _ => drop(user.running.insert(job.id)),
         }
         Ok(())
@@ -96,15 +98,19 @@ impl Policy for LimitActive {
 
     fn event(&mut self, _: &Look<'_>, job: &Job, step: &Step<'_>, wants: &mut Wants) {
         let user = self.users.entry(job.life.userid).or_default();
-        if step.is_into(State::Depend) {
-            if user.may_run(self.max_running) {
-                user.running.insert(job.id);
-            } else {
-                user.waits.insert(job.id);
-                wants.add_dependency(job.id, DESCRIPTION);
-            }
-        } else if step.from == State::Depend {
+        if step.to != State::Depend {
             user.waits.remove(&job.id);
+            return;
+        }
+        let is_counted = user.running.contains(&job.id);
+        if is_counted || !job.life.dependencies.is_empty() {
+            return;
+        }
+        if user.may_run(self.max_running) {
+            user.running.insert(job.id);
+        } else {
+            user.waits.insert(job.id);
+            wants.add_dependency(job.id, DESCRIPTION);
         }
     }
 

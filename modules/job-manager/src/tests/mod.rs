@@ -55,6 +55,7 @@ node::transcripts! {
     the_owner_brings_resources_along = "alloc-bypass",
     users_have_so_many_jobs_at_a_time = "limit-active",
     a_limit_changes_under_jobs = "limit-active-changes",
+    a_job_that_waits_takes_no_other_ones_place = "limit-active-waits",
     singletons_run_one_at_a_time = "singleton",
     a_module_of_the_site_says_which_jobs_are_taken = "remote-validate",
     a_module_that_does_not_answer_well_is_given_up = "remote-fails",
