@@ -88,6 +88,8 @@ pub struct Replay {
     lost: BTreeSet<JobId>,
     checkpoint: Option<Checkpoint>,
     recall: Recall<String>,
+    /// The KVS went away while it was read: why.
+    lost_kvs: Option<Refusal>,
 }
 
 /// Begins the start.
@@ -110,6 +112,11 @@ fn read_current(cx: &mut Cx<JobManager>) {
     });
 }
 
+/// Whether there was no KVS to look into, which says nothing of what is in it.
+fn is_lost(error: &Refusal) -> bool {
+    matches!(error.errno, Errno::EHOSTUNREACH | Errno::ENOSYS)
+}
+
 impl JobManager {
     fn read_from(&mut self, cx: &mut Cx<Self>, rootref: &str) {
         self.replay = Some(Box::new(Replay {
@@ -126,6 +133,13 @@ impl JobManager {
             let Some(replay) = &mut self.replay else {
                 return;
             };
+            if let Some(lost) = replay.lost_kvs.take() {
+                // What is missing now is not gone for good. The next one reads it.
+                return cx.started(Err(lost));
+            }
+            if cx.is_ending() {
+                return;
+            }
             while replay.has_room()
                 && let Some(task) = replay.tasks.pop()
             {
@@ -173,6 +187,10 @@ impl JobManager {
             return;
         };
         replay.in_flight -= 1;
+        if found.as_ref().is_err_and(is_lost) {
+            replay.lost_kvs = found.err();
+            return;
+        }
         match (task, found) {
             (Task::Checkpoint, Ok(Tree::Val(text))) => match serde_json::from_slice(&text) {
                 Ok(checkpoint) => replay.checkpoint = Some(checkpoint),

@@ -8,6 +8,7 @@ mod limits;
 mod remote;
 mod stage;
 
+use proto::Errno;
 use stage::Stage;
 
 node::transcripts! {
@@ -62,6 +63,32 @@ node::transcripts! {
     a_module_of_the_site_says_priorities = "remote-priority",
     a_job_has_the_priority_of_its_user_and_bank = "priority-factor",
     whoever_waits_is_told_of_the_end = "end",
+}
+
+/// The KVS is removed while a job manager reads it, after any number of lookups: what cannot be
+/// read then is not forgotten, and nothing is decided without it.
+#[test]
+fn a_start_ends_with_the_kvs_and_forgets_no_job() {
+    let mut stage = Stage::new();
+    for command in ["submit 1", "store", "store", "submit 2", "store"] {
+        stage.play(command);
+    }
+    let before = stage.play("dump");
+    for errno in [Errno::ENOSYS, Errno::EHOSTUNREACH] {
+        let mut n_lookups = 0;
+        loop {
+            stage.kvs_leaves = Some((n_lookups, errno));
+            let said = stage.play("restart");
+            if !stage.is_ending() {
+                break;
+            }
+            assert_eq!(said, [""; 0], "after {n_lookups} lookups");
+            assert_eq!(stage.play("dump"), before, "after {n_lookups} lookups");
+            n_lookups += 1;
+        }
+        // The job log and each job's own keys at least.
+        assert!(n_lookups > 6, "{n_lookups} lookups");
+    }
 }
 
 /// History of more than a slice, with life going on meanwhile: every event is heard once,

@@ -30,6 +30,8 @@ pub struct Stage {
     conf: String,
     /// Tags of the requests for processes, by rank and in their order.
     processes: Vec<(u32, u32)>,
+    /// Lookups from which on there is no KVS, and how it says so.
+    pub kvs_leaves: Option<(usize, Errno)>,
 }
 
 const JOBSPEC: &str =
@@ -52,6 +54,7 @@ impl Stage {
             asked: Vec::new(),
             conf: "{}".to_owned(),
             processes: Vec::new(),
+            kvs_leaves: None,
         };
         stage.said();
         stage.store();
@@ -334,6 +337,11 @@ impl Stage {
         self.probe.answer("kvs.commit", tag, Err(lost));
     }
 
+    /// Whether the job manager has said that it ends.
+    pub fn is_ending(&self) -> bool {
+        self.probe.actor.cx.is_ending()
+    }
+
     /// The job manager dies and another one starts.
     fn restart(&mut self) -> Vec<String> {
         self.commit = None;
@@ -413,6 +421,13 @@ impl Stage {
     }
 
     fn look_up(&mut self, message: &Message, tag: u32) {
+        if let Some((n, errno)) = &mut self.kvs_leaves {
+            let Some(left) = n.checked_sub(1) else {
+                let away = Err(Refusal::bare(*errno));
+                return self.probe.answer("kvs.lookup", tag, away);
+            };
+            *n = left;
+        }
         let lookup = Lookup::decode(message.payload()).expect("a lookup");
         let found = match lookup.flags {
             READDIR => self.names_in(&lookup.key),
