@@ -289,12 +289,13 @@ impl JobShell {
 }
 
 /// Sends a commit that has a token, again if the kvs was restarted under it, and again
-/// until there is room for it: tasks that write more wait meanwhile.
+/// until there is room for it, or a kvs where it was taken out: tasks that write more wait
+/// meanwhile.
 fn send_commit(cx: &mut Cx<JobShell>, payload: Bytes) {
     let call = Call::<Commit>::with_payload(payload.clone());
     cx.call_with(call, move |core: &mut JobShell, cx, result| match result {
         Err(error) if error.errno == Errno::EHOSTUNREACH => send_commit(cx, payload),
-        Err(error) if error.may_pass() => {
+        Err(error) if error.may_pass() || error.is_absence_of_service() => {
             tracing::warn!("commit will be tried again: {error}");
             cx.timer(STORE_RETRY, move |_: &mut JobShell, cx| {
                 send_commit(cx, payload)

@@ -5,6 +5,7 @@ mod stage;
 use std::fs;
 
 use node::{ChildEvent, StdioFd};
+use proto::{Errno, Refusal};
 use serde_json::json;
 use stage::{Play, Stage};
 
@@ -40,6 +41,23 @@ fn the_shell_does_not_leave_before_the_kvs_has_answered() {
     assert_eq!(stage.ends(0, 0), [""; 0]);
     stage.is_kvs_silent = false;
     let tag = stage.unanswered.remove(0);
+    stage.commit_done(tag);
+    assert_eq!(stage.run(), ["exit 0"]);
+}
+
+#[test]
+fn a_kvs_that_is_removed_and_loaded_again_gets_what_it_has_refused() {
+    let mut stage = Stage::running(Play::default());
+    stage.is_kvs_silent = true;
+    stage.writes(0, StdioFd::Stdout, "a\n");
+    stage.ends(0, 0);
+    let tag = stage.unanswered.remove(0);
+    let missing = Err(Refusal::bare(Errno::ENOSYS));
+    stage.probe.answer("kvs.commit", tag, missing);
+    assert_eq!(stage.run(), [""; 0]);
+    assert_eq!(stage.pass(1.0), [""; 0]);
+    let tag = stage.unanswered.remove(0);
+    stage.is_kvs_silent = false;
     stage.commit_done(tag);
     assert_eq!(stage.run(), ["exit 0"]);
 }

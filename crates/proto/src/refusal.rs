@@ -40,6 +40,12 @@ impl Refusal {
         )
     }
 
+    /// Whether there was nobody to do it: the service is not there, or ended before it came to
+    /// that. Nothing was done, and where it is loaded again the same may succeed.
+    pub fn is_absence_of_service(&self) -> bool {
+        self.errno == Errno::ENOSYS
+    }
+
     /// Whether this is the normal end of a stream.
     pub fn is_end(&self) -> bool {
         self.errno == Errno::ENODATA

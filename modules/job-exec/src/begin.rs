@@ -13,6 +13,7 @@ use proto::kvs::NamespaceCreate;
 use proto::{Errno, Payload};
 use serde_json::json;
 
+use crate::core::RETRY;
 use crate::job::Kind;
 use crate::limits::{SHELL_LOG_BYTES_MAX, SHELL_LOG_TOTAL_BYTES_MAX, WROTE_BYTES_MAX};
 use crate::mock::Fault;
@@ -266,12 +267,18 @@ impl JobExec {
     }
 }
 
-/// Makes a namespace, again if the kvs was restarted under the request. One that is there
+/// Makes a namespace, again if the kvs was restarted under the request or is not there. One that is there
 /// already was left by an earlier time and is adopted.
 fn send_create(cx: &mut Cx<JobExec>, id: JobId, create: NamespaceCreate) {
     let call = Call::<NamespaceCreate>::with_payload(create.encode());
     cx.call_with(call, move |core, cx, result| match result {
         Err(error) if JobExec::is_gone(&error) => send_create(cx, id, create),
+        Err(error) if error.is_absence_of_service() => {
+            tracing::warn!("job={id}: its namespace will be asked for again: {error}");
+            cx.timer(RETRY, move |_: &mut JobExec, cx| {
+                send_create(cx, id, create)
+            });
+        }
         Err(error) if error.errno != Errno::EEXIST => {
             core.fail(
                 cx,

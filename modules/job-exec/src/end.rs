@@ -9,6 +9,7 @@ use proto::kvs::NamespaceRemove;
 use serde_json::json;
 
 use crate::JobExec;
+use crate::core::RETRY;
 use crate::job::{Job, Kind, tell_stored};
 use crate::limits::STOP_WAIT_S;
 use crate::outcomes::Outcome;
@@ -104,10 +105,12 @@ pub(crate) fn remove_namespace(cx: &mut Cx<JobExec>, id: JobId) {
     let remove = NamespaceRemove {
         namespace: id.guest_namespace(),
     };
-    cx.call(&remove, move |_, _, result| {
-        if let Err(error) = result {
-            tracing::error!("job={id}: its namespace was not removed: {error}");
+    cx.call(&remove, move |_, cx, result| match result {
+        Err(error) if error.is_absence_of_service() => {
+            cx.timer(RETRY, move |_: &mut JobExec, cx| remove_namespace(cx, id));
         }
+        Err(error) => tracing::error!("job={id}: its namespace was not removed: {error}"),
+        Ok(_) => {}
     });
 }
 

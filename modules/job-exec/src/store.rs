@@ -221,7 +221,8 @@ impl JobExec {
 }
 
 /// Sends a commit that has a token, again if the kvs was restarted under it, and again
-/// until there is room for it.
+/// until there is room for it, or a kvs where it was taken out: the last one says what becomes
+/// of all that was stored before it.
 fn send_commit(
     cx: &mut Cx<JobExec>,
     payload: Bytes,
@@ -230,7 +231,7 @@ fn send_commit(
     let call = Call::<Commit>::with_payload(payload.clone());
     cx.call_with(call, move |core, cx, result| match result {
         Err(error) if JobExec::is_gone(&error) => send_commit(cx, payload, then),
-        Err(error) if error.may_pass() => {
+        Err(error) if error.may_pass() || error.is_absence_of_service() => {
             tracing::warn!("commit will be tried again: {error}");
             cx.timer(RETRY, move |_: &mut JobExec, cx| {
                 send_commit(cx, payload, then)

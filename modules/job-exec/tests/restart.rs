@@ -396,3 +396,30 @@ fn a_commit_that_the_kvs_lost_is_sent_again_with_its_token() {
     );
     assert_eq!(stage.guest(), "symlink");
 }
+
+#[test]
+fn a_kvs_that_is_removed_and_loaded_again_gets_what_it_has_refused() {
+    let mut stage = Stage::start("{}", &[]);
+    let missing = || Err(Refusal::bare(Errno::ENOSYS));
+    stage.is_kvs_silent = true;
+    stage.ask(&json!({}), false);
+    let is_asked = |stage: &Stage, topic: &str| stage.unanswered.iter().any(|(it, _)| it == topic);
+    assert!(is_asked(&stage, "kvs.namespace-create"));
+    for (topic, tag) in std::mem::take(&mut stage.unanswered) {
+        stage.probe.answer(&topic, tag, missing());
+    }
+    assert_eq!(stage.run(), [""; 0]);
+    stage.is_kvs_silent = false;
+    stage.pass(0.5);
+    stage.child_runs();
+    stage.hello(false);
+    // Its last word is refused: the one that says what becomes of all that was stored.
+    stage.is_kvs_silent = true;
+    stage.exit(0);
+    let (topic, tag) = stage.unanswered.remove(0);
+    stage.probe.answer(&topic, tag, missing());
+    assert_eq!(stage.run(), [""; 0]);
+    stage.is_kvs_silent = false;
+    stage.pass(0.5);
+    assert_eq!(stage.guest(), "dirref");
+}
