@@ -130,7 +130,13 @@ impl World {
 
     /// The operator loads one again of those that jobs outlive.
     fn reload_a_service(&mut self) {
-        let names = ["job-manager", "job-ingest", "job-list", "sched-backfill"];
+        let names = [
+            "job-manager",
+            "job-ingest",
+            "job-list",
+            "sched-backfill",
+            "kvs",
+        ];
         let name = names[self.rng.below(names.len())];
         self.shells.ledger.borrow_mut().n_reloads += 1;
         self.reload((name, &[]));

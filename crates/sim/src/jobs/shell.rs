@@ -292,8 +292,8 @@ impl Shell {
                 run.open.retain(|line| !lines.contains(line));
                 run.stored.extend(lines);
             }
-            // It may be done or not; it is not done twice.
-            Err(Errno::EHOSTUNREACH) => self.again = Some((commit, lines)),
+            // It may be done or not; it is not done twice. Or there is no kvs for now.
+            Err(Errno::EHOSTUNREACH | Errno::ENOSYS) => self.again = Some((commit, lines)),
             // The namespace is gone with the job: nobody waits for our words.
             Err(_) => {}
         }
