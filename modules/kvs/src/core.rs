@@ -75,6 +75,8 @@ pub struct Kvs {
     pub(crate) numbered: u64,
     pub(crate) tally: Tally,
     stopping: bool,
+    /// All was done, and the last checkpoint is on its way: nothing more is begun.
+    leaving: bool,
 }
 
 /// A change to the list of namespaces.
@@ -254,6 +256,7 @@ impl Module for Kvs {
             numbered: 0,
             tally: Tally::default(),
             stopping: false,
+            leaving: false,
         };
         if is_follower {
             // What there is, is asked for when it is used.
@@ -343,10 +346,14 @@ impl Kvs {
             }
             return;
         }
+        if self.leaving {
+            // What comes now is not begun, and refused when we are gone.
+            return;
+        }
         self.send_batch(cx);
         let idle = self.storing.is_empty() && self.n_queued == 0 && self.changes.is_empty();
         if self.stopping && idle {
-            self.stopping = false;
+            (self.stopping, self.leaving) = (false, true);
             crate::start::leave(self, cx);
         }
     }

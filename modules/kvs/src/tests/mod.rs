@@ -18,6 +18,7 @@ node::transcripts! {
     content_refuses_a_batch = "content-refuses",
     a_batch_is_refused_before_the_one_before_it_is_answered = "content-leaves",
     a_kvs_that_is_killed_loses_nothing = "killed",
+    a_kvs_that_is_loaded_again_has_all_namespaces = "reload",
     a_token_is_applied_once = "once",
     a_request_that_comes_again_is_done_once = "again",
     namespaces_come_and_go = "namespaces",
