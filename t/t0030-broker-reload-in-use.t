@@ -19,6 +19,21 @@ do
 	"
 done
 
+test_expect_success 'what a job writes while kvs is away is there when kvs is back' '
+	mkfifo away &&
+	flux submit sh -c "echo before; touch begun; read line <away; echo \$line" >id &&
+	wait_for 10 test -e begun &&
+	flux module remove kvs &&
+	echo meanwhile >away &&
+	wait_for 10 sh -c "flux dmesg | grep -e \"tried again\" -e \"not stored\"" &&
+	flux module load kvs &&
+	flux job attach "$(cat id)" >out &&
+	printf "before\\nmeanwhile\\n" >expect &&
+	test_cmp expect out &&
+	flux job eventlog -p exec "$(cat id)" >log &&
+	grep shell-exit log
+'
+
 test_expect_success 'what needs job-manager waits for it while it is away' '
 	flux module remove job-manager &&
 	{ flux jobs -nac0 -o "{name}" >names & } &&
