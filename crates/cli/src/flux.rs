@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, LineWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use client::{Handle, Options};
 
@@ -126,8 +127,23 @@ impl Flux {
 
     /// Connects to `uri`, or else to the instance that the environment names.
     pub fn connect_to(&self, uri: Option<&str>) -> Result<Handle, CliError> {
+        self.open(uri, None)
+    }
+
+    /// Connects, and connects again when the connection is lost: for so long it is tried.
+    pub fn connect_again(&self, patience: Duration) -> Result<Handle, CliError> {
+        self.open(None, Some(patience))
+    }
+
+    fn open(&self, uri: Option<&str>, reconnect: Option<Duration>) -> Result<Handle, CliError> {
         let options = Options::from_env(|name| self.env.get(name));
-        let opened = options.and_then(|options| Handle::open(uri, &options));
+        let opened = options.and_then(|options| {
+            let options = Options {
+                reconnect,
+                ..options
+            };
+            Handle::open(uri, &options)
+        });
         opened.map_err(|error| {
             let text = match self.style {
                 Style::Bare => format!("flux_open: {}", error.errno),

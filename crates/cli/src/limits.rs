@@ -1,5 +1,7 @@
 //! Every limit of the commands in one place, unit last.
 
+use std::time::Duration;
+
 /// Submissions without an answer yet. The next one waits until one is answered.
 pub const SUBMITS_IN_FLIGHT_MAX: usize = 1024;
 
@@ -8,6 +10,15 @@ pub const FOLLOWED_JOBS_MAX: usize = 512;
 
 /// Requests about single jobs without an answer yet.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 512;
+
+/// Records of the journal that may be on their way to 'flux job journal'.
+pub const JOURNAL_WINDOW: u32 = 256;
+
+/// How long 'flux job journal' tries to find the journal again when it is gone.
+pub const JOURNAL_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Between two attempts.
+pub const JOURNAL_RETRY: Duration = Duration::from_millis(50);
 
 /// Bytes of standard input that one request hands to a job.
 pub const INPUT_BYTES_MAX: usize = 32 * 1024;

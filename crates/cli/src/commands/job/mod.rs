@@ -6,6 +6,7 @@ pub mod events;
 mod hostpids;
 mod id;
 mod info;
+mod journal;
 mod kill;
 mod last;
 mod list;
@@ -49,6 +50,7 @@ enum Verb {
     Wait(wait::Wait),
     Eventlog(eventlog::Eventlog),
     WaitEvent(wait_event::WaitEvent),
+    Journal(journal::Journal),
     Info(info::Info),
     Id(id::Id),
     Namespace(id::Namespace),
@@ -81,6 +83,7 @@ impl Run for Job {
             Verb::Wait(wait) => wait.run(flux),
             Verb::Eventlog(eventlog) => eventlog.run(flux),
             Verb::WaitEvent(wait_event) => wait_event.run(flux),
+            Verb::Journal(journal) => journal.run(flux),
             Verb::Info(info) => info.run(flux),
             Verb::Id(id) => id.run(flux),
             Verb::Namespace(namespace) => namespace.run(flux),
