@@ -91,7 +91,7 @@ pub const RETRY_LAST_MS: u64 = 1000;
 /// Writes to output files under way before tasks are made to wait.
 pub const WRITES_MAX: usize = 1024;
 
-/// Between two attempts to store output for which there is no room.
+/// Between two attempts to store output for which there is no room, or no kvs.
 pub const STORE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Bytes of a file of hosts that are read. What is over is not there.
