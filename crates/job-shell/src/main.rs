@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use job_shell::{Files, JobShell, is_utf8};
 
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the core is told what the process was started with"
+)]
 fn main() -> ExitCode {
     let mut args = env::args().skip(1);
     match args.next() {
         // Each job has a process of its own all the same, forked from this one.
-        Some(first) if first == runtime::SERVE => {
-            runtime::serve(run).unwrap_or_else(|_| ExitCode::FAILURE)
-        }
+        Some(first) if first == runtime::SERVE => runtime::serve(run).unwrap_or(ExitCode::FAILURE),
         first => run(first.into_iter().chain(args).collect()),
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! None of them finds its broker, and says so with the path that it was given.
 
+#![allow(clippy::unwrap_used, reason = "a test says by panicking what is wrong")]
+
 use std::collections::VecDeque;
 use std::fs;
 use std::time::Duration;
