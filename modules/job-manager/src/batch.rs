@@ -1,5 +1,6 @@
 //! What goes into the KVS: everything since the last commit in one, as soon as the one
-//! before is stored. No timers: a lone event goes out at the end of its turn.
+//! before is stored. A lone event goes out at the end of its turn, but for `start` and `finish`:
+//! nobody waits for them, and others follow at once if the job is short.
 //!
 //! One commit is in flight at a time. Each carries a number of its own (`once`), so that it
 //! can be sent again when the KVS was lost: nothing acknowledged is lost or doubled.
@@ -15,7 +16,7 @@ use proto::{Errno, Payload};
 
 use crate::JobManager;
 use crate::joblog::Record;
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX, COMMIT_RETRY};
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX, COMMIT_RETRY, COMPANY_WAIT};
 
 /// What is to be done once a commit is stored.
 pub type Deferred = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
@@ -31,9 +32,16 @@ struct Part {
     records: Vec<Record>,
     bytes: usize,
     then: Vec<Deferred>,
+    /// Has more than events that may wait for others.
+    is_urgent: bool,
 }
 
 impl Part {
+    fn may_wait(&self) -> bool {
+        let is_plain = self.ops.is_empty() && self.records.is_empty() && self.then.is_empty();
+        is_plain && !self.is_urgent
+    }
+
     fn is_full(&self) -> bool {
         self.appends.len() + self.ops.len() >= COMMIT_OPS_MAX || self.bytes >= COMMIT_BYTES_MAX
     }
@@ -62,6 +70,19 @@ pub struct Batch {
     flying: Option<Flying>,
     /// How many commits are stored.
     stored: u64,
+    /// A timer runs for events that may wait, or has.
+    wait: Wait,
+}
+
+/// What is known of events that may wait for others.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Wait {
+    #[default]
+    None,
+    /// They wait.
+    Runs,
+    /// They have waited long enough.
+    Over,
 }
 
 impl Batch {
@@ -77,6 +98,12 @@ impl Batch {
 
     /// Adds a line to a job's log.
     pub fn append(&mut self, id: JobId, line: &str) {
+        self.append_later(id, line);
+        self.open_now().is_urgent = true;
+    }
+
+    /// The same, but nobody minds if it is stored a little later.
+    pub fn append_later(&mut self, id: JobId, line: &str) {
         let part = self.open();
         part.bytes += line.len();
         part.appends.entry(id).or_default().push_str(line);
@@ -87,6 +114,13 @@ impl Batch {
         let part = self.open();
         part.bytes += record.bytes();
         part.records.push(record);
+    }
+
+    /// Writes a value.
+    pub fn put(&mut self, key: &str, value: &str) {
+        let part = self.open();
+        part.bytes += value.len();
+        part.ops.push(Op::put(key, value.to_owned()));
     }
 
     /// Writes something else.
@@ -114,6 +148,13 @@ impl Batch {
         if self.parts.back().is_none_or(Part::is_full) {
             self.parts.push_back(Part::default());
         }
+        self.open_now()
+    }
+
+    fn open_now(&mut self) -> &mut Part {
+        if self.parts.is_empty() {
+            self.parts.push_back(Part::default());
+        }
         let last = self.parts.len() - 1;
         &mut self.parts[last]
     }
@@ -123,6 +164,7 @@ impl JobManager {
     /// Sends what has gathered, unless a commit is on its way.
     pub(crate) fn flush(&mut self, cx: &mut Cx<Self>) {
         while self.batch.flying.is_none()
+            && !self.waits_for_more(cx)
             && let Some(part) = self.batch.parts.pop_front()
         {
             if part.writes_nothing() {
@@ -149,6 +191,29 @@ impl JobManager {
             });
             send(cx, payload);
         }
+    }
+
+    /// Whether all that there is to send may wait for more, for a little while.
+    fn waits_for_more(&mut self, cx: &mut Cx<Self>) -> bool {
+        let may_wait = match (self.batch.parts.front(), self.batch.parts.len()) {
+            (Some(part), 1) => part.may_wait() && !part.appends.is_empty() && !self.is_ending,
+            _ => false,
+        };
+        if self.batch.wait == Wait::Over {
+            self.batch.wait = Wait::None;
+            return false;
+        }
+        if !may_wait {
+            return false;
+        }
+        if self.batch.wait == Wait::None {
+            self.batch.wait = Wait::Runs;
+            cx.timer(COMPANY_WAIT, |core: &mut JobManager, cx| {
+                core.batch.wait = Wait::Over;
+                core.flush(cx);
+            });
+        }
+        true
     }
 
     fn landed(&mut self, cx: &mut Cx<Self>, jobs: Vec<JobId>, then: Vec<Deferred>) {

@@ -132,7 +132,9 @@ impl JobManager {
         let (is_debug, end) = (job.life.is_debug(), job.life.end.clone());
         if let Some(End::Exception { kind, .. }) = end {
             // It was cancelled while the service was away.
-            publish_exception(cx, id, kind.into(), 0, None);
+            let kind = kind.into();
+            self.batch
+                .then(move |_, cx| publish_exception(cx, id, kind, 0, None));
         }
         if is_debug && reattach {
             let context = Map::from_iter([("id".to_owned(), Value::from(id.0 as i64))]);

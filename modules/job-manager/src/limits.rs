@@ -47,6 +47,9 @@ pub const UNWAITED_MAX: usize = 65_536;
 /// Bytes of `job.update.KEY`. A longer key is refused.
 pub const UPDATE_TOPIC_BYTES_MAX: usize = 127;
 
+/// How long a `start` or `finish` event waits for others to be stored with it.
+pub const COMPANY_WAIT: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Operations of one commit. What does not fit waits for the next.
 pub const COMMIT_OPS_MAX: usize = 4096;
 

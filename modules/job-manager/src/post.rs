@@ -64,7 +64,10 @@ impl JobManager {
             job.queue = self.queues.intern(job.queue_name().as_deref());
         }
         if is_stored && !job.is_admitting() {
-            self.batch.append(id, &line);
+            match event {
+                JobEvent::Start | JobEvent::Finish(_) => self.batch.append_later(id, &line),
+                _ => self.batch.append(id, &line),
+            }
             if matches!(
                 event,
                 JobEvent::Alloc { .. } | JobEvent::PrologFinish { .. }

@@ -10,8 +10,9 @@ use proto::resource::{Acquire, Acquired};
 use proto::{Errno, Refusal};
 use wire::Identity;
 
-use crate::batch::key;
+use crate::answer::key;
 use crate::core::Scheduler;
+use crate::limits::EARLY_FREES_MAX;
 use crate::pool::Pool;
 use crate::program::Program;
 use crate::settings::{POOL_CLASS, wants_other_pool};
@@ -44,6 +45,9 @@ pub struct Link {
     /// Counts hellos, so that late answers to an earlier one are known.
     round: u64,
     hello: Option<CallId>,
+    /// What was given back since hello, [`EARLY_FREES_MAX`] at most. It is taken in when
+    /// everybody's R was read.
+    early: Vec<(JobId, Rset, bool)>,
     /// Who asks us.
     pub(crate) manager: Option<Identity>,
 }
@@ -52,6 +56,16 @@ impl Link {
     /// Whether requests are taken.
     pub fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
+    }
+
+    /// Where what is given back is put off, while it is being read what each job has.
+    pub fn early_frees(&mut self) -> Option<&mut Vec<(JobId, Rset, bool)>> {
+        matches!(self.phase, Phase::Hello { .. }).then_some(&mut self.early)
+    }
+
+    /// Whether more is put off than there is room for: then we start over.
+    pub fn is_overrun(&self) -> bool {
+        self.early.len() > EARLY_FREES_MAX
     }
 
     /// Whether requests may come: the job manager can be ahead of its own answer.
@@ -138,9 +152,9 @@ impl<P: Program> Scheduler<P> {
         self.held.clear();
         self.queue.clear();
         self.reservation = None;
-        self.batch.orphan();
         self.link.manager = None;
         self.link.round += 1;
+        self.link.early.clear();
         self.link.phase = Phase::Hello {
             lookups: 0,
             all_told: false,
@@ -239,6 +253,9 @@ impl<P: Program> Scheduler<P> {
             return;
         }
         self.link.phase = Phase::Readying;
+        for (id, back, is_final) in std::mem::take(&mut self.link.early) {
+            self.free_now(id, &back, is_final);
+        }
         let limit = self.settings.limit;
         let request = SchedReady {
             mode: limit.map_or("unlimited", |_| "limited").to_owned(),

@@ -12,8 +12,8 @@ use proto::{Object, Refusal};
 use serde_json::{Map, Value, json};
 use wire::Message;
 
+use crate::answer::{Decided, respond};
 use crate::backfill::Reservation;
-use crate::batch::{Batch, Decided, respond};
 use crate::changes::Changes;
 use crate::connect::Link;
 use crate::held::Held;
@@ -45,7 +45,6 @@ pub struct Scheduler<P> {
     pub(crate) queue: Queue,
     /// Of the first job, if others may pass it.
     pub(crate) reservation: Option<Reservation>,
-    pub(crate) batch: Batch,
     pub(crate) outlook: Outlook,
     pub(crate) counters: Counters,
     /// What happened since the queue was last looked at.
@@ -62,7 +61,6 @@ impl<P: Program> Scheduler<P> {
             held: Held::default(),
             queue: Queue::default(),
             reservation: None,
-            batch: Batch::default(),
             outlook: Outlook::default(),
             counters: Counters::default(),
             changes: Changes::default(),
@@ -135,8 +133,16 @@ impl<P: Program> Scheduler<P> {
         }
     }
 
-    /// A job gives resources back: no more than it has.
-    pub(crate) fn free(&mut self, id: JobId, back: &Rset, is_final: bool) {
+    /// A job gives resources back: no more than it has. While it is still being read what each
+    /// has, that is put off.
+    pub(crate) fn free(&mut self, id: JobId, back: Rset, is_final: bool) {
+        match self.link.early_frees() {
+            Some(early) => early.push((id, back, is_final)),
+            None => self.free_now(id, &back, is_final),
+        }
+    }
+
+    pub(crate) fn free_now(&mut self, id: JobId, back: &Rset, is_final: bool) {
         let Some(freed) = self.held.free(id, back, is_final) else {
             return self
                 .log()
@@ -161,7 +167,7 @@ impl<P: Program> Scheduler<P> {
         while let Some(decided) = self.start_first(cx) {
             // Those behind it may have to wait longer.
             self.reservation = None;
-            self.batch.push(decided);
+            decided.tell(cx);
         }
         if P::TRAITS.policy == Policy::Backfill {
             self.backfill(cx, &changes);
@@ -169,7 +175,6 @@ impl<P: Program> Scheduler<P> {
         if cx.debug_bits() & DEBUG_ANNOTATE != 0 {
             self.tell_all(cx);
         }
-        self.batch.flush(cx);
         self.look_soon(cx);
     }
 

@@ -53,20 +53,23 @@ pub fn cancel<P: Program>(
 
 pub fn free<P: Program>(
     core: &mut Scheduler<P>,
-    _: &mut Cx<Scheduler<P>>,
+    cx: &mut Cx<Scheduler<P>>,
     from: &Peer,
     request: Free,
 ) -> Result<Empty, Refusal> {
     core.link.manager = from.sender.clone().or(core.link.manager.take());
     match request.r.parse::<Rset>() {
-        Ok(back) => core.free(request.id, &back, request.is_final),
+        Ok(back) => core.free(request.id, back, request.is_final),
         Err(error) => {
             tracing::error!("free: {}: {error}", request.id);
             // The job is done, regardless of the R that it says it had.
             if request.is_final {
-                core.free(request.id, &Rset::new(), true);
+                core.free(request.id, Rset::new(), true);
             }
         }
+    }
+    if core.link.is_overrun() {
+        core.hello(cx);
     }
     Ok(Empty)
 }

@@ -4,13 +4,12 @@
 //!
 //! One crate, one program a policy (`program.rs`). Read on in `core.rs` (the queue and the
 //! decision), `backfill.rs`, `pool.rs`, `view.rs` and `place.rs` (where a job goes), `plan.rs` and
-//! `outlook.rs` (when it may), `batch.rs` (how R gets into the KVS) and `connect.rs` (the handshake
-//! with resource and job-manager, at the start and after one of them has died). It is the only
-//! writer of `job.*.R`. What it knows of running jobs it was told by the job manager:
-//! nothing here outlives it.
+//! `outlook.rs` (when it may), `answer.rs` (what a job is told) and `connect.rs` (the handshake
+//! with resource and job-manager, at the start and after one of them has died). What it knows of
+//! running jobs it was told by the job manager, which stores R: nothing here outlives it.
 
+mod answer;
 mod backfill;
-mod batch;
 mod changes;
 mod connect;
 mod core;

@@ -10,11 +10,9 @@ pub const QUEUE_DEPTH: u32 = 8;
 /// after which the job manager starts over.
 pub const QUEUE_MAX: usize = 1 << 20;
 
-/// Allocations in one KVS transaction; what is decided beyond it goes into the next.
-pub const BATCH_ALLOCATIONS_MAX: usize = 1_024;
-
-/// Bytes of R in one KVS transaction, about; what is decided beyond it goes into the next.
-pub const BATCH_BYTES_MAX: usize = 8 << 20;
+/// Times that resources may come back while it is being read what jobs have. After more, that is
+/// asked again.
+pub const EARLY_FREES_MAX: usize = 1 << 20;
 
 /// Jobs behind the first one that a backfill pass looks at; those behind them wait until
 /// they come nearer.
@@ -35,9 +33,6 @@ pub const OUTLOOK_ENDS_MAX: usize = 10_000;
 
 /// How long a job waits before anything is said of it, and between two looks.
 pub const OUTLOOK_PERIOD: Duration = Duration::from_secs(1);
-
-/// Between two attempts to store resources for which there is no room in the store.
-pub const STORE_RETRY: Duration = Duration::from_secs(1);
 
 /// Constraints whose nodes are kept in order. A job with another one makes the one that
 /// was used the longest ago go.

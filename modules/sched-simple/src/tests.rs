@@ -100,8 +100,7 @@ fn from_manager<P: Program>(probe: &mut Probe<Scheduler<P>>, topic: &str, json: 
     probe.message(message);
 }
 
-/// Lets the module decide and the KVS store; returns what the job manager hears, as
-/// `id type resources`.
+/// Lets the module decide; returns what the job manager hears, as `id type resources`.
 fn settle<P: Program>(probe: &mut Probe<Scheduler<P>>) -> Vec<String> {
     probe.settle();
     let mut heard = Vec::new();
@@ -112,10 +111,6 @@ fn settle<P: Program>(probe: &mut Probe<Scheduler<P>>) -> Vec<String> {
         }
         for message in messages {
             match message.topic() {
-                "kvs.commit" => {
-                    let done = r#"{"rootref":"x","rootseq":1}"#;
-                    probe.answer("kvs.commit", message.matchtag(), Ok(done));
-                }
                 "sched.alloc" => heard.push(reply(&message)),
                 other => heard.push(other.to_owned()),
             }
@@ -151,18 +146,12 @@ fn a_start_goes_in_the_order_of_rfc_27() {
 }
 
 #[test]
-fn r_is_stored_before_the_job_manager_hears_of_it() {
+fn a_job_is_told_its_r_and_what_is_shown_of_it() {
     let mut probe = ready(&[], &[4]);
     alloc(&mut probe, 1, 16, 2, 10.0);
     alloc(&mut probe, 2, 16, 1, 0.0);
     assert_eq!(probe.said(), [""; 0]);
     probe.settle();
-    let said = probe.said();
-    assert_eq!(said.len(), 1, "one commit for both: {said:?}");
-    assert!(said[0].contains(r#""once":"sched-simple-uuid:1""#));
-    assert!(said[0].contains(r#""key":"job.0000.0000.0000.0001.R""#));
-    assert!(said[0].contains(r#""key":"job.0000.0000.0000.0002.R""#));
-    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
     let r1 = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0-1"}}],"nodelist":["fox"],"nslots":1,"starttime":1000.0,"expiration":1010.0}}"#;
     let note1 = r#"{"sched":{"resource_summary":"rank0/core[0-1]"}}"#;
     let said = probe.said();
@@ -171,37 +160,6 @@ fn r_is_stored_before_the_job_manager_hears_of_it() {
         format!(r#"response sched.alloc #0 {{"id":1,"type":0,"R":{r1},"annotations":{note1}}}"#)
     );
     assert!(said[1].contains(r#""expiration":0.0"#), "{}", said[1]);
-}
-
-#[test]
-fn what_comes_while_a_batch_is_stored_joins_the_next() {
-    let mut probe = ready(&[], &[8]);
-    alloc(&mut probe, 1, 16, 1, 0.0);
-    probe.settle();
-    assert_eq!(probe.said().len(), 1);
-    alloc(&mut probe, 2, 16, 1, 0.0);
-    alloc(&mut probe, 3, 16, 1, 0.0);
-    probe.settle();
-    assert_eq!(probe.said(), [""; 0]);
-    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
-    let said = probe.said();
-    assert_eq!(said.len(), 2);
-    assert!(said[0].starts_with("response sched.alloc #0 {\"id\":1"));
-    assert!(said[1].contains("0002.R") && said[1].contains("0003.R"));
-}
-
-#[test]
-fn a_lost_commit_is_sent_again_with_its_token() {
-    let mut probe = ready(&[], &[8]);
-    alloc(&mut probe, 1, 16, 1, 0.0);
-    probe.settle();
-    let first = probe.said();
-    probe.answer("kvs.commit", 4, Err(lost()));
-    let again = probe.said();
-    let payload = |line: &str| line.split_once('{').unwrap().1.to_owned();
-    assert_eq!(payload(&first[0]), payload(&again[0]));
-    probe.answer("kvs.commit", 5, Ok(r#"{"rootref":"x","rootseq":1}"#));
-    assert_eq!(probe.said().len(), 1);
 }
 
 #[test]
@@ -333,18 +291,15 @@ fn a_job_that_waits_for_ranks_that_are_lost_is_denied() {
 }
 
 #[test]
-fn a_rank_that_goes_while_r_is_stored_stays_with_the_job() {
+fn a_rank_that_goes_stays_with_its_job() {
     let mut probe = ready(&[], &[2, 2]);
     alloc(&mut probe, 1, 16, 2, 0.0);
-    probe.settle();
-    probe.said();
+    assert_eq!(settle(&mut probe), ["1 0 rank0/core[0-1]"]);
     probe.answer_stream("resource.acquire", 1, Ok(r#"{"shrink":"0"}"#));
     alloc(&mut probe, 2, 16, 1, 0.0);
-    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
-    assert_eq!(
-        settle(&mut probe),
-        ["1 0 rank0/core[0-1]", "2 0 rank1/core0"]
-    );
+    assert_eq!(settle(&mut probe), ["2 0 rank1/core0"]);
+    let lost = probe.actor.core.held.sets().next().map(ToString::to_string);
+    assert_eq!(lost.as_deref(), Some("rank0/core[0-1]"));
 }
 
 #[test]
@@ -390,6 +345,25 @@ fn jobs_that_run_are_taken_back_but_for_what_they_returned() {
 }
 
 #[test]
+fn what_is_given_back_while_r_is_read_is_free() {
+    let mut probe: Sched = acquired(&[], &[2]);
+    let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0}"#;
+    probe.answer_stream("job-manager.sched-hello", 2, Ok(job));
+    probe.answer_stream("job-manager.sched-hello", 2, Err(END));
+    probe.said();
+    let free = format!(r#"{{"id":9,"R":{},"final":true}}"#, r(&[2]));
+    from_manager(&mut probe, "sched.free", &free);
+    probe.said();
+    probe.answer("kvs.lookup", 3, Ok(&found(&r(&[2]))));
+    probe.said();
+    probe.answer("kvs.lookup", 4, Ok(&found("")));
+    assert!(probe.said()[0].starts_with("request job-manager.sched-ready #5"));
+    probe.answer("job-manager.sched-ready", 5, Ok(r#"{"count":0}"#));
+    alloc(&mut probe, 10, 16, 2, 0.0);
+    assert_eq!(settle(&mut probe), ["10 0 rank0/core[0-1]"]);
+}
+
+#[test]
 fn a_job_whose_resources_are_gone_is_ended() {
     let mut probe: Sched = acquired(&[], &[2]);
     let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0}"#;
@@ -415,7 +389,7 @@ fn a_new_job_manager_is_greeted_like_the_first() {
     let said = probe.said();
     let hello = r#"{"partial-ok":true}"#;
     assert!(
-        said.contains(&format!("request job-manager.sched-hello #5 {hello}")),
+        said.contains(&format!("request job-manager.sched-hello #4 {hello}")),
         "{said:?}"
     );
     assert_eq!(probe.actor.core.queue.len(), 0);
@@ -423,9 +397,9 @@ fn a_new_job_manager_is_greeted_like_the_first() {
     // The successor says that it is there; it has been greeted already.
     probe.event("job-manager.online", r#"{"uuid":"second-uuid"}"#);
     assert_eq!(probe.said(), [""; 0]);
-    probe.answer_stream("job-manager.sched-hello", 5, Err(END));
-    assert!(probe.said()[0].starts_with("request job-manager.sched-ready #6"));
-    probe.answer("job-manager.sched-ready", 6, Ok(r#"{"count":1}"#));
+    probe.answer_stream("job-manager.sched-hello", 4, Err(END));
+    assert!(probe.said()[0].starts_with("request job-manager.sched-ready #5"));
+    probe.answer("job-manager.sched-ready", 5, Ok(r#"{"count":1}"#));
     alloc(&mut probe, 2, 16, 2, 0.0);
     assert_eq!(settle(&mut probe), ["2 0 rank0/core[0-1]"]);
 }
@@ -438,26 +412,14 @@ fn a_job_manager_that_had_asked_nothing_is_missed_too() {
 }
 
 #[test]
-fn r_of_a_dead_job_managers_request_is_not_answered() {
-    let mut probe = ready(&[], &[2]);
-    alloc(&mut probe, 1, 16, 1, 0.0);
-    probe.settle();
-    probe.said();
-    from_manager(&mut probe, "sched.disconnect", "{}");
-    probe.said();
-    probe.answer("kvs.commit", 4, Ok(r#"{"rootref":"x","rootseq":1}"#));
-    assert_eq!(probe.said(), [""; 0]);
-}
-
-#[test]
 fn resources_are_asked_for_again_when_their_keeper_dies() {
     let mut probe = ready(&[], &[2]);
     alloc(&mut probe, 1, 16, 1, 0.0);
     settle(&mut probe);
     probe.answer_stream("resource.acquire", 1, Err(lost()));
-    assert_eq!(probe.said(), ["request resource.acquire #5"]);
+    assert_eq!(probe.said(), ["request resource.acquire #4"]);
     let first = format!(r#"{{"resources":{},"up":"0"}}"#, r(&[2]));
-    probe.answer_stream("resource.acquire", 5, Ok(&first));
+    probe.answer_stream("resource.acquire", 4, Ok(&first));
     alloc(&mut probe, 2, 16, 1, 0.0);
     assert_eq!(settle(&mut probe), ["2 0 rank0/core1"]);
 }
@@ -485,11 +447,9 @@ fn a_job_that_waits_is_told_when_it_may_start() {
     let free = format!(r#"{{"id":1,"R":{},"final":true}}"#, r(&[2]));
     from_manager(&mut probe, "sched.free", &free);
     probe.settle();
-    probe.said();
-    probe.answer("kvs.commit", 5, Ok(r#"{"rootref":"x","rootseq":1}"#));
     let said = probe.said();
     let cleared = r#""annotations":{"sched":{"resource_summary":"rank0/core0","t_estimate":null,"reason_pending":null,"jobs_ahead":null}}"#;
-    assert!(said[0].contains(cleared), "{said:?}");
+    assert!(said[1].contains(cleared), "{said:?}");
 }
 
 #[test]

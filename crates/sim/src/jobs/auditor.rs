@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proto::Payload;
 use proto::data::eventlog::decode_log;
-use proto::data::{Entry, JobId};
+use proto::data::{Entry, Hostlist, JobId};
 use proto::job_info::{Lookup, LookupReply};
 use proto::job_list::Listed;
 use proto::sched::{ResourceStatus, Resources};
@@ -167,11 +167,16 @@ impl Auditor {
         };
         assert!(history.fatal.iter().all(|kind| allowed(kind)), "{told}");
         // A job that lost a node says which, unless it came to its end before that was known.
+        let is_in = |note: &str, host: &str| {
+            let mut words = note.split_whitespace();
+            words.any(|word| {
+                let hosts = word.parse::<Hostlist>();
+                hosts.is_ok_and(|hosts| hosts.iter().any(|name| name == host))
+            })
+        };
         let names = |host: usize| {
-            history
-                .notes
-                .iter()
-                .any(|note| note.contains(&format!("sim{host}")))
+            let host = format!("sim{host}");
+            history.notes.iter().any(|note| is_in(note, &host))
         };
         let is_only_lost = history.fatal == ["exec"] && own.is_none() && ledger.n_crashes == 0;
         if is_only_lost && !run.lost.is_empty() {

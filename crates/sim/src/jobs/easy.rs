@@ -5,9 +5,8 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use proto::data::{JobId, Jobspec, Rset, Tree};
+use proto::data::{JobId, Jobspec, Rset};
 use proto::job_manager::{SchedHello, SchedHelloJob};
-use proto::kvs::{Commit, Dirent};
 use proto::sched::Prioritize;
 use proto::sched::{ALLOC_ANNOTATE, ALLOC_SUCCESS, Alloc, AllocReply, Cancel, Expiration, Free};
 use proto::{Method, Payload};
@@ -122,24 +121,23 @@ impl Easy {
         if let Kind::Response { .. } = message.kind {
             if message.topic() == Alloc::TOPIC
                 && let Ok(reply) = AllocReply::decode(message.payload())
-                && ![ALLOC_SUCCESS, ALLOC_ANNOTATE].contains(&reply.kind)
             {
-                self.add(now, Told::Gone(reply.id));
+                self.answers(now, &reply);
             }
-            return;
+        } else if message.topic() == SchedHello::TOPIC {
+            self.hello = Some(message.matchtag());
+            self.add(now, Told::Begin);
         }
-        match message.topic() {
-            SchedHello::TOPIC => {
-                self.hello = Some(message.matchtag());
-                self.add(now, Told::Begin);
+    }
+
+    fn answers(&mut self, now: f64, reply: &AllocReply) {
+        match reply.kind {
+            ALLOC_SUCCESS => {
+                let r = reply.r.as_ref().expect("an R comes with resources");
+                self.decides(reply.id, &Rset::decode(r.as_str()).expect("an R"));
             }
-            Commit::TOPIC => {
-                let commit = Commit::decode(message.payload()).expect("a commit");
-                for (id, r) in allocations(&commit) {
-                    self.decides(id, &r);
-                }
-            }
-            _ => {}
+            ALLOC_ANNOTATE => {}
+            _ => self.add(now, Told::Gone(reply.id)),
         }
     }
 
@@ -262,20 +260,6 @@ fn until(expiration: f64) -> f64 {
         true => expiration,
         false => f64::INFINITY,
     }
-}
-
-/// What a transaction gives to jobs, in order.
-fn allocations(commit: &Commit) -> Vec<(JobId, Rset)> {
-    let ops = commit.ops.iter();
-    let of_job = ops.filter_map(|op| {
-        let id = op.key.strip_suffix(".R")?.parse().ok()?;
-        let Some(Dirent::Tree(Tree::Val(r))) = &op.dirent else {
-            return None;
-        };
-        let r = std::str::from_utf8(r).ok()?;
-        Some((id, Rset::decode(r).ok()?))
-    });
-    of_job.collect()
 }
 
 #[cfg(test)]

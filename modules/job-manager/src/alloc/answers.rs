@@ -85,6 +85,7 @@ impl JobManager {
         let Some(job) = self.jobs.active_mut(id) else {
             return;
         };
+        self.batch.put(&id.kvs_key("R"), r.as_str());
         job.r = Some(Rc::new(without_scheduling(r)));
         let event = JobEvent::Alloc {
             annotations: job.notes(),

@@ -7,7 +7,6 @@ use proto::RawJson;
 use proto::data::job::State;
 use proto::data::{IdSet, JobId, Rset};
 use proto::job_manager::JobEvent;
-use proto::kvs::Op;
 use proto::sched;
 use serde_json::{Map, Value};
 
@@ -23,8 +22,7 @@ impl JobManager {
         if job.life.state != State::Sched {
             return;
         }
-        self.batch
-            .op(Op::put(id.kvs_key("R"), r.as_str().to_owned()));
+        self.batch.put(&id.kvs_key("R"), r.as_str());
         job.r = Some(Rc::new(without_scheduling(r)));
         let event = JobEvent::Alloc {
             annotations: job.notes(),

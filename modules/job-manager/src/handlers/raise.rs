@@ -58,7 +58,8 @@ fn raise_one(
     Ok(())
 }
 
-/// Posts an exception and tells the execution service.
+/// Posts an exception, and tells the execution service once it is stored: a job that was ended
+/// has the reason in its log.
 fn except(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId, exception: Exception) -> bool {
     let kind = exception.kind.as_str().to_owned();
     let severity = exception.severity.get().into();
@@ -66,7 +67,8 @@ fn except(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId, exception: 
     if !core.post(cx, id, &JobEvent::Exception(exception)) {
         return false;
     }
-    publish_exception(cx, id, kind, severity, wait_status);
+    core.batch
+        .then(move |_, cx| publish_exception(cx, id, kind, severity, wait_status));
     core.run(cx);
     true
 }

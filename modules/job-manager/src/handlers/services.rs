@@ -18,9 +18,22 @@ pub(crate) fn sched_hello(
     cx: &mut Cx<JobManager>,
     peer: &Peer,
     request: SchedHello,
-    mut stream: Stream<SchedHello>,
+    stream: Stream<SchedHello>,
 ) {
     core.scheduler_hello(cx, peer);
+    // It looks for R in the KVS.
+    core.batch.then(move |core, cx| {
+        tell_allocated(core, cx, request.partial_ok == Some(true), stream);
+    });
+}
+
+/// Tells a scheduler which jobs have resources of its kind.
+fn tell_allocated(
+    core: &mut JobManager,
+    cx: &mut Cx<JobManager>,
+    partial_ok: bool,
+    mut stream: Stream<SchedHello>,
+) {
     for job in core
         .jobs
         .all_active()
@@ -30,7 +43,7 @@ pub(crate) fn sched_hello(
         let free = (!free.is_empty()).then(|| free.to_string());
         stream.send(cx, &hello(job, free));
     }
-    core.hello_of_housekeeping(cx, request.partial_ok == Some(true), &mut stream);
+    core.hello_of_housekeeping(cx, partial_ok, &mut stream);
     stream.end(cx, Ok(()));
 }
 

@@ -287,7 +287,13 @@ fn check_several(before: &str, dependencies: &[&str], after: &str, expect: &str)
         all.join(",")
     );
     let mut said = stage.play(&submit);
-    while stage.play("store") != ["nothing to store"] {}
+    loop {
+        let heard = stage.play("store");
+        if heard == ["nothing to store"] {
+            break;
+        }
+        said.extend(heard);
+    }
     for word in after.split_whitespace() {
         step(&mut stage, word);
     }

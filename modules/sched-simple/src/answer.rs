@@ -1,0 +1,47 @@
+//! What a job is told: that it has resources, which the job manager stores, or something else.
+
+use node::Cx;
+use proto::data::{JobId, JobIdEncoding};
+use proto::sched::{ALLOC_SUCCESS, AllocReply};
+use proto::{Object, Payload as _, RawJson};
+use wire::Message;
+
+use crate::core::Scheduler;
+use crate::program::Program;
+
+/// A job that has resources and does not know it yet.
+#[derive(Debug)]
+pub struct Decided {
+    /// Which.
+    pub id: JobId,
+    /// Its R.
+    pub r: String,
+    /// What is shown of it.
+    pub annotations: Object,
+    /// The message to answer.
+    pub message: Message,
+}
+
+impl Decided {
+    /// Tells it.
+    pub fn tell<P: Program>(self, cx: &mut Cx<Scheduler<P>>) {
+        let mut reply = AllocReply::new(self.id, ALLOC_SUCCESS);
+        match RawJson::new(&self.r) {
+            Ok(r) => reply.r = Some(r),
+            Err(error) => tracing::error!("R of {}: {error}", self.id),
+        }
+        reply.annotations = Some(self.annotations);
+        respond(cx, &self.message, &reply);
+    }
+}
+
+/// Answers a request for resources, which may be answered more than once.
+pub fn respond<P: Program>(cx: &mut Cx<Scheduler<P>>, message: &Message, reply: &AllocReply) {
+    let response = Message::respond_to(message, 0, reply.encode());
+    cx.send(response);
+}
+
+/// The KVS key `name` of a job.
+pub fn key(id: JobId, name: &str) -> String {
+    format!("job.{}.{name}", id.encode(JobIdEncoding::DotHex))
+}
