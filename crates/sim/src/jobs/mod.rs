@@ -4,13 +4,14 @@
 //! All of them know what a client is promised and no more. What a job is to do follows from
 //! its name (`task.rs`); what was asked and told is in `ledger.rs`; what a log of events means
 //! is in `history.rs`, written down a second time on purpose. Read on in `submitter.rs`,
-//! `meddler.rs`, `follower.rs` and `reader.rs` (who is at work), `auditor.rs` (who looks at
-//! everything in the end) and `shell.rs` with `stage.rs` (job shells without tasks).
+//! `meddler.rs`, `follower.rs`, `consumer.rs` and `reader.rs` (who is at work), `auditor.rs` (who
+//! looks at everything in the end) and `shell.rs` with `stage.rs` (job shells without tasks).
 //!
 //! Where there are policies, `terms.rs` is what jobs ask of them, `operator.rs` changes what is
 //! allowed (`site.rs`, `eras.rs`), and `rules.rs` and `easy.rs` check what was promised.
 
 mod auditor;
+mod consumer;
 mod desk;
 mod easy;
 mod eras;
@@ -33,6 +34,7 @@ use std::rc::Rc;
 
 use crate::program::Program;
 use auditor::Auditor;
+use consumer::Consumer;
 use follower::Follower;
 use ledger::Ledger;
 use meddler::Meddler;
@@ -75,6 +77,7 @@ fn others(ledger: &Shared) -> Vec<Box<dyn Program>> {
     vec![
         Box::new(Meddler::new(ledger.clone())),
         Box::new(Follower::new(ledger.clone())),
+        Box::new(Consumer::new(ledger.clone())),
         Box::new(Reader::new(ledger.clone())),
         Box::new(Auditor::new(ledger.clone())),
     ]
