@@ -2,7 +2,7 @@
 
 test_description='flux job journal: what happened to jobs, from where the reader was
 
-Covers the command against a job-manager that is killed, and is asked by guests. What
+Covers the command against a job-manager and a broker that are killed, and asked by guests. What
 job-manager sends is in its transcripts, which kills a reader outlives in its tests.
 '
 
@@ -131,6 +131,37 @@ test_expect_success 'a reader outlives job-manager, killed again and again, and 
 	numbers records >ordered.followed &&
 	sort -gu ordered.followed >sorted.followed &&
 	test_cmp sorted.followed ordered.followed
+'
+
+# The instance with kept state that `uri` is of: until `stop`, in the background.
+instance() {
+	rm -f up stop
+	flux start -Srundir="$PWD/run" -Sstatedir="$PWD/state" sh -c "
+		flux submit --quiet --cc=1-5 --wait --setattr=exec.test.run_duration=1ms true &&
+		touch up
+		while test ! -e stop; do sleep 0.1; done" >log 2>&1 &
+	wait_for 30 test -e up
+}
+
+test_expect_success 'a reader outlives the broker, which is killed, and hears nothing twice' '
+	mkdir run state &&
+	uri="local://$PWD/run/local-0" &&
+	instance &&
+	{ FLUX_URI=$uri flux job journal --follow --since=0 >kept 2>err & } &&
+	pid=$! &&
+	wait_for 20 grep -q "\"id\":-1" kept &&
+	kill -KILL $(FLUX_URI=$uri flux getattr broker.pid) &&
+	instance &&
+	has_all() {
+		test "$(names kept | grep -c " clean$")" = 10
+	} &&
+	wait_for 30 has_all &&
+	kill $pid &&
+	touch stop &&
+	grep -v "\"id\":-1" kept >records &&
+	numbers records >ordered.kept &&
+	sort -gu ordered.kept >sorted.kept &&
+	test_cmp sorted.kept ordered.kept
 '
 
 test_done
