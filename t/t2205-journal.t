@@ -133,31 +133,35 @@ test_expect_success 'a reader outlives job-manager, killed again and again, and 
 	test_cmp sorted.followed ordered.followed
 '
 
-# The instance with kept state that `uri` is of: until `stop`, in the background.
+# The instance with kept state that `uri` is of: in the background, until `stop` is written.
 instance() {
-	rm -f up stop
+	rm -f up
 	flux start -Srundir="$PWD/run" -Sstatedir="$PWD/state" sh -c "
 		flux submit --quiet --cc=1-5 --wait --setattr=exec.test.run_duration=1ms true &&
 		touch up
-		while test ! -e stop; do sleep 0.1; done" >log 2>&1 &
+		read line <stop" >log 2>&1 &
+	instance=$!
 	wait_for 30 test -e up
 }
 
 test_expect_success 'a reader outlives the broker, which is killed, and hears nothing twice' '
 	mkdir run state &&
+	mkfifo stop &&
 	uri="local://$PWD/run/local-0" &&
 	instance &&
 	{ FLUX_URI=$uri flux job journal --follow --since=0 >kept 2>err & } &&
 	pid=$! &&
 	wait_for 20 grep -q "\"id\":-1" kept &&
 	kill -KILL $(FLUX_URI=$uri flux getattr broker.pid) &&
+	{ wait $instance || true; } &&
 	instance &&
 	has_all() {
 		test "$(names kept | grep -c " clean$")" = 10
 	} &&
 	wait_for 30 has_all &&
 	kill $pid &&
-	touch stop &&
+	echo end >stop &&
+	{ wait $instance || true; } &&
 	grep -v "\"id\":-1" kept >records &&
 	numbers records >ordered.kept &&
 	sort -gu ordered.kept >sorted.kept &&
