@@ -267,13 +267,13 @@ impl JobExec {
     }
 }
 
-/// Makes a namespace, again if the kvs was restarted under the request or is not there. One that is there
-/// already was left by an earlier time and is adopted.
+/// Makes a namespace, again if the kvs was restarted under the request, is not there, or has no
+/// room. One that is there already was left by an earlier time and is adopted.
 fn send_create(cx: &mut Cx<JobExec>, id: JobId, create: NamespaceCreate) {
     let call = Call::<NamespaceCreate>::with_payload(create.encode());
     cx.call_with(call, move |core, cx, result| match result {
         Err(error) if JobExec::is_gone(&error) => send_create(cx, id, create),
-        Err(error) if error.is_absence_of_service() => {
+        Err(error) if error.may_pass() || error.is_absence_of_service() => {
             tracing::warn!("job={id}: its namespace will be asked for again: {error}");
             cx.timer(RETRY, move |_: &mut JobExec, cx| {
                 send_create(cx, id, create)

@@ -3,7 +3,7 @@
 mod stage;
 
 use node::{ChildEvent, StdioFd};
-use proto::Errno;
+use proto::{Errno, Refusal};
 use serde_json::json;
 use stage::{JOB, Stage};
 
@@ -69,6 +69,22 @@ fn a_shell_that_is_faster_than_its_namespace_waits_for_it() {
         stage.log("job-1234:exec.eventlog"),
         "init starting recoverable"
     );
+}
+
+#[test]
+fn a_namespace_for_which_there_is_no_room_is_made_when_there_is() {
+    let mut stage = Stage::start("{}", &[]);
+    stage.is_kvs_silent = true;
+    stage.ask(&json!({}), false);
+    stage.child_runs();
+    stage.hello(false);
+    let (topic, tag) = stage.unanswered.remove(0);
+    assert_eq!(topic, "kvs.namespace-create");
+    stage.is_kvs_silent = false;
+    let full = Refusal::bare(Errno::ENOSPC);
+    stage.probe.answer(&topic, tag, Err(full));
+    assert_eq!(stage.run(), [""; 0]);
+    assert_eq!(stage.pass(60.0), ["start", "order job"]);
 }
 
 #[test]
