@@ -103,6 +103,7 @@ const ROWS: &[Row] = &[
     ("content.damage-accept", false, Answered, ""),
     ("content.flush", false, Answered, ""),
     ("content.load", false, Answered, ""),
+    ("content.mmap-add", false, Answered, ""),
     ("content.store", false, Answered, ""),
     ("groups.get", true, Waiting, ""),
     ("job-exec.critical-ranks", false, Answered, ""),
