@@ -58,9 +58,13 @@ is_whole() {
 test_expect_success 'logs of a job that waits for cores are followed when it runs' '
 	flux submit -c "$ncores" tail -f /dev/null >busy &&
 	wait_event "$(cat busy)" start --quiet &&
-	flux submit -c "$ncores" sh -c "flux kvs eventlog append mine hello; echo out; cat" >id &&
+	mkfifo go &&
+	flux submit -c "$ncores" \
+		sh -c "read it <go; flux kvs eventlog append mine hello; echo out; cat" >id &&
 	follow_all &&
 	flux cancel "$(cat busy)" &&
+	wait_for 10 grep -q "key not found" mine.0.log &&
+	echo it >go &&
 	echo in | flux job attach "$(cat id)" >out &&
 	wait $pids &&
 	printf "%s\n" out in >expect &&
