@@ -152,6 +152,7 @@ fn accept(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
     };
     core.batch.record(Record::Submitted(id.0));
     core.batch.append(id, &job.log());
+    core.journal.accepted(id, core.batch.number());
     // It goes on while it is stored: what others see of it is stored after it.
     job.hold = 0;
     core.waits.begun(job);

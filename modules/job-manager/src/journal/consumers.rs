@@ -12,7 +12,7 @@ use super::numbered::{Numbered, Slice};
 use super::ring::{Event, Ring};
 use super::{Filter, NEXT_TURN};
 use crate::JobManager;
-use crate::job::Job;
+use crate::job::{ADMITTING, Job};
 use crate::limits::{GUEST_LISTENERS_MAX, HISTORY_SLICE_BYTES, LISTENERS_OF_GUEST_MAX};
 
 /// The consumers that follow by number.
@@ -56,9 +56,14 @@ impl Consumers {
         self.ring.push(Event {
             number: entry.timestamp(),
             id: job.id,
-            commit: if is_first { job.hold } else { commit },
+            commit: if is_first { ADMITTING } else { commit },
             lines,
         });
+    }
+
+    /// A job that was noted before it was accepted will be stored with this commit.
+    pub fn accepted(&mut self, id: JobId, commit: u64) {
+        self.ring.accepted(id, commit);
     }
 
     /// A stream was ended by its client.

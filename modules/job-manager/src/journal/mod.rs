@@ -186,6 +186,11 @@ impl Journal {
         self.numbered.note(job, entry, line, commit);
     }
 
+    /// A job that was noted before it was accepted will be stored with this commit.
+    pub fn accepted(&mut self, id: JobId, commit: u64) {
+        self.numbered.accepted(id, commit);
+    }
+
     /// Events told so far.
     pub fn n_events(&self) -> u64 {
         self.events

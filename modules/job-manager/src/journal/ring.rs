@@ -8,7 +8,7 @@ use std::rc::Rc;
 use proto::data::JobId;
 
 use crate::job::ADMITTING;
-use crate::jobs::{Jobs, Slot};
+use crate::jobs::Jobs;
 use crate::limits::{JOURNAL_EVENTS_MAX, JOURNAL_TEXT_BYTES_MAX};
 
 /// One event, or all of a job up to `validate`.
@@ -89,6 +89,14 @@ impl Ring {
         }
     }
 
+    /// A job whose first event is here is accepted: it will be stored with this commit.
+    pub fn accepted(&mut self, id: JobId, commit: u64) {
+        let mut latest = self.events.iter_mut().rev();
+        if let Some(event) = latest.find(|it| it.id == id && it.commit == ADMITTING) {
+            event.commit = commit;
+        }
+    }
+
     /// Adds what happened before all this; from now on every event greater than `floor` is here.
     pub fn extend_back(&mut self, events: Vec<(f64, JobId)>, floor: f64) {
         for (number, id) in events.into_iter().rev() {
@@ -114,8 +122,8 @@ impl Ring {
         self.stored = self.stored.max(self.first);
         while let Some(event) = self.at(self.stored) {
             let commit = match (event.commit, jobs.get(event.id)) {
-                (ADMITTING, Some(Slot::Active(job))) => job.hold,
-                (ADMITTING, _) => 0,
+                // It was not taken, and nothing of it is told.
+                (ADMITTING, None) => 0,
                 (commit, _) => commit,
             };
             if commit > stored {
