@@ -17,7 +17,7 @@ use proto::{Coded, Errno, Payload, Refusal};
 
 use crate::JobIngest;
 use crate::core::Incoming;
-use crate::limits::BATCH_BYTES_MAX;
+use crate::limits::{BATCH_BYTES_MAX, RETRY};
 use crate::saved;
 
 /// Those who wait for a batch.
@@ -67,7 +67,7 @@ impl JobIngest {
         self.is_storing = false;
         self.n_handing_over += 1;
         let request = proto::job_manager::Submit { jobs };
-        hand_over(cx, Call::with_payload(request.encode()), submitters);
+        hand_over(cx, Call::with_payload(request.encode()), submitters, false);
     }
 
     /// Tells each submitter what became of its job.
@@ -134,6 +134,7 @@ fn hand_over(
     cx: &mut Cx<JobIngest>,
     call: Call<proto::job_manager::Submit>,
     submitters: Submitters,
+    may_be_taken: bool,
 ) {
     let again = call.clone();
     cx.call_with(call, move |core, cx, result| match result {
@@ -141,7 +142,13 @@ fn hand_over(
             core.n_handing_over -= 1;
             core.answered(cx, submitters, answer.errors);
         }
-        Err(error) if core.may_ask_again(cx, &error) => hand_over(cx, again, submitters),
+        Err(error) if core.may_ask_again(cx, &error) => hand_over(cx, again, submitters, true),
+        // The one that was asked before may have taken them: only its successor knows.
+        Err(error) if may_be_taken && error.is_absence_of_service() && !core.is_ending => {
+            cx.timer(RETRY, move |_: &mut JobIngest, cx| {
+                hand_over(cx, again, submitters, true);
+            });
+        }
         Err(error) => {
             core.n_handing_over -= 1;
             tracing::error!("job-manager.submit: {error}");

@@ -34,3 +34,6 @@ const _: () = assert!(
     (BATCH_BYTES_MAX + JOBSPEC_BYTES_MAX + SIGNED_BYTES_MAX) / 3 * 4 + (2 << 20)
         < proto::kvs::COMMIT_BYTES_MAX
 );
+
+/// Between two attempts to hand jobs over to a job manager that is being loaded again.
+pub const RETRY: std::time::Duration = std::time::Duration::from_secs(1);

@@ -180,11 +180,26 @@ fn a_lost_service_is_asked_again_and_a_missing_one_is_not() {
     assert_eq!(said(&mut probe), ["request kvs.commit #5 1 jobs"]);
     probe.answer("kvs.commit", 5, Ok(STORED));
     assert_eq!(said(&mut probe), ["request job-manager.submit #6 1 jobs"]);
-    probe.answer("job-manager.submit", 6, Err(lost()));
-    assert_eq!(said(&mut probe), ["request job-manager.submit #7 1 jobs"]);
-    probe.answer("job-manager.submit", 7, Err(Refusal::bare(Errno::ENOSYS)));
+    probe.answer("job-manager.submit", 6, Err(Refusal::bare(Errno::ENOSYS)));
     let refused = r#"response job-ingest.submit #1 ENOSYS "error sending job-manager.submit RPC""#;
     assert!(said(&mut probe).contains(&refused.to_owned()));
+}
+
+#[test]
+fn a_job_that_may_be_taken_is_handed_over_until_that_is_known() {
+    let mut probe = started(&[]);
+    submit(&mut probe);
+    said(&mut probe);
+    probe.answer("kvs.commit", 4, Ok(STORED));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #5 1 jobs"]);
+    probe.answer("job-manager.submit", 5, Err(lost()));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #6 1 jobs"]);
+    probe.answer("job-manager.submit", 6, Err(Refusal::bare(Errno::ENOSYS)));
+    assert!(said(&mut probe).is_empty());
+    probe.pass(crate::limits::RETRY);
+    assert_eq!(said(&mut probe), ["request job-manager.submit #7 1 jobs"]);
+    probe.answer("job-manager.submit", 7, Ok(r#"{"errors":[]}"#));
+    assert_eq!(said(&mut probe), ["response job-ingest.submit #1 1 jobs"]);
 }
 
 /// A broker that has lost its parent ends. What was under way has no end then.
