@@ -85,7 +85,7 @@ fn without_faults_every_job_ends_as_its_task_does() {
 
 #[test]
 fn without_faults_every_job_runs_when_it_may_and_no_sooner() {
-    let reports: Vec<_> = (0..3)
+    let reports: Vec<_> = (0..8)
         .map(|seed| check(Play::JobsPolicy, seed, 0))
         .collect();
     let passed: u64 = reports.iter().map(|report| report.passed).sum();

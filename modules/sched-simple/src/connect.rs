@@ -5,14 +5,14 @@
 use node::{Call, CallId, Cx};
 use proto::data::{Entry, IdSet, JobId, Rset, eventlog};
 use proto::job_manager::{Online, Raise, SchedHello, SchedHelloJob, SchedReady};
-use proto::kvs::{Lookup, PRIMARY};
+use proto::kvs::{Found, Lookup, PRIMARY};
 use proto::resource::{Acquire, Acquired};
 use proto::{Errno, Refusal};
 use wire::Identity;
 
 use crate::answer::key;
 use crate::core::Scheduler;
-use crate::limits::EARLY_FREES_MAX;
+use crate::limits::{EARLY_FREES_MAX, LOOKUP_RETRY};
 use crate::pool::Pool;
 use crate::program::Program;
 use crate::settings::{POOL_CLASS, wants_other_pool};
@@ -92,6 +92,34 @@ pub fn acquire<P: Program>(cx: &mut Cx<Scheduler<P>>) {
             cx.exit(Err(refusal));
         }
     });
+}
+
+/// Looks something up, again while there is no KVS: a job of which nothing is known has
+/// what it has all the same. Said only as long as this hello counts.
+fn read<P: Program>(
+    cx: &mut Cx<Scheduler<P>>,
+    round: u64,
+    lookup: Lookup,
+    then: impl FnOnce(&mut Scheduler<P>, &mut Cx<Scheduler<P>>, Result<Found, Refusal>) + 'static,
+) {
+    cx.call(
+        &lookup.clone(),
+        move |core: &mut Scheduler<P>, cx, found| {
+            let is_away = |error: &Refusal| {
+                error.errno == Errno::EHOSTUNREACH || error.is_absence_of_service()
+            };
+            match found {
+                _ if core.link.round != round => {}
+                Err(error) if is_away(&error) => {
+                    tracing::debug!("{} will be looked up again: {error}", lookup.key);
+                    cx.timer(LOOKUP_RETRY, move |_: &mut Scheduler<P>, cx| {
+                        read(cx, round, lookup, then);
+                    });
+                }
+                found => then(core, cx, found),
+            }
+        },
+    );
 }
 
 impl<P: Program> Scheduler<P> {
@@ -198,15 +226,9 @@ impl<P: Program> Scheduler<P> {
         ));
         let round = self.link.round;
         let r = Lookup::new(PRIMARY, &key(job.id, "R"), 0);
-        cx.call(&r, move |core: &mut Scheduler<P>, cx, r| {
-            if core.link.round != round {
-                return;
-            }
+        read(cx, round, r, move |_: &mut Scheduler<P>, cx, r| {
             let log = Lookup::new(PRIMARY, &key(job.id, "eventlog"), 0);
-            cx.call(&log, move |core: &mut Scheduler<P>, cx, log| {
-                if core.link.round != round {
-                    return;
-                }
+            read(cx, round, log, move |core: &mut Scheduler<P>, cx, log| {
                 let bytes = |found: proto::kvs::Found| found.bytes().map(|b| b.to_vec());
                 let r = r.ok().and_then(bytes);
                 let log = log.ok().and_then(bytes).unwrap_or_default();

@@ -14,6 +14,9 @@ pub const QUEUE_MAX: usize = 1 << 20;
 /// asked again.
 pub const EARLY_FREES_MAX: usize = 1 << 20;
 
+/// Between two lookups of what a job has, while there is no KVS.
+pub const LOOKUP_RETRY: Duration = Duration::from_secs(1);
+
 /// Jobs behind the first one that a backfill pass looks at; those behind them wait until
 /// they come nearer.
 pub const BACKFILL_JOBS_MAX: usize = 10_000;

@@ -364,6 +364,26 @@ fn what_is_given_back_while_r_is_read_is_free() {
 }
 
 #[test]
+fn what_a_job_has_is_looked_up_until_there_is_a_kvs() {
+    for away in [Errno::ENOSYS, Errno::EHOSTUNREACH] {
+        let mut probe: Sched = acquired(&[], &[2]);
+        let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0}"#;
+        probe.answer_stream("job-manager.sched-hello", 2, Ok(job));
+        probe.answer_stream("job-manager.sched-hello", 2, Err(END));
+        probe.said();
+        probe.answer("kvs.lookup", 3, Err(Refusal::bare(away)));
+        assert_eq!(probe.said(), [""; 0]);
+        probe.pass(crate::limits::LOOKUP_RETRY);
+        assert!(probe.said()[0].contains("0009.R"));
+        probe.answer("kvs.lookup", 4, Ok(&found(&r(&[2]))));
+        probe.said();
+        probe.answer("kvs.lookup", 5, Ok(&found("")));
+        assert!(probe.said()[0].starts_with("request job-manager.sched-ready"));
+        assert_eq!(probe.actor.core.allocated().to_string(), "rank0/core[0-1]");
+    }
+}
+
+#[test]
 fn a_job_whose_resources_are_gone_is_ended() {
     let mut probe: Sched = acquired(&[], &[2]);
     let job = r#"{"id":9,"priority":16,"userid":100,"t_submit":1.0}"#;
