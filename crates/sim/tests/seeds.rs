@@ -85,11 +85,9 @@ fn without_faults_every_job_ends_as_its_task_does() {
 
 #[test]
 fn without_faults_every_job_runs_when_it_may_and_no_sooner() {
-    let reports: Vec<_> = (0..8)
-        .map(|seed| check(Play::JobsPolicy, seed, 0))
-        .collect();
-    let passed: u64 = reports.iter().map(|report| report.passed).sum();
-    assert!(passed > 0, "no job ever passed the first one");
+    for seed in 0..3 {
+        check(Play::JobsPolicy, seed, 0);
+    }
 }
 
 #[test]
@@ -98,6 +96,8 @@ fn whatever_is_killed_or_changed_every_job_runs_when_it_may_and_no_sooner() {
         .map(|seed| check(Play::JobsPolicy, seed, 60))
         .collect();
     let kills: u64 = reports.iter().map(|report| report.kills).sum();
+    let passed: u64 = reports.iter().map(|report| report.passed).sum();
+    assert!(passed > 0, "no job ever passed the first one");
     assert!(kills > 60, "too few kills to mean anything: {kills}");
 }
 
