@@ -87,7 +87,7 @@ impl Nursery {
         let Some(program) = spawn.argv.first() else {
             return false;
         };
-        let Some(zygote) = self.of_program(program, spawn, poller, token) else {
+        let Some(zygote) = self.of_program(program, poller, token) else {
             return false;
         };
         let request = Request {
@@ -107,7 +107,6 @@ impl Nursery {
     fn of_program(
         &mut self,
         program: &str,
-        spawn: &Spawn,
         poller: &Poller,
         token: impl Fn(u64) -> u64,
     ) -> Option<&mut Zygote> {
@@ -119,9 +118,9 @@ impl Nursery {
             Some((number, false)) if !self.all[&number].asked.is_empty() => return None,
             Some((number, false)) => {
                 self.end(number, poller);
-                self.start(program, file, spawn, poller, token).ok()?
+                self.start(program, file, poller, token).ok()?
             }
-            None => self.start(program, file, spawn, poller, token).ok()?,
+            None => self.start(program, file, poller, token).ok()?,
         };
         self.all.get_mut(&number)
     }
@@ -130,7 +129,6 @@ impl Nursery {
         &mut self,
         program: &str,
         file: Option<File>,
-        spawn: &Spawn,
         poller: &Poller,
         token: impl Fn(u64) -> u64,
     ) -> std::io::Result<u64> {
@@ -145,7 +143,6 @@ impl Nursery {
         let process = command.spawn()?;
         self.last += 1;
         poller.add(&ours, token(self.last))?;
-        debug_assert!(may_serve(spawn));
         self.all.insert(
             self.last,
             Zygote {
