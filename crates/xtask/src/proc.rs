@@ -60,13 +60,27 @@ fn kib_of(pid: u32, name: &str) -> Result<u64> {
         .with_context(|| format!("smaps_rollup without {name}"))
 }
 
+/// Clock ticks in a second, as `/proc` counts them on every machine.
+pub const TICKS_PER_SECOND: f64 = 100.0;
+
 /// Processor time of a process, in clock ticks.
 pub fn cpu_ticks(pid: u32) -> Result<u64> {
+    ticks(&pid.to_string(), 14)
+}
+
+/// Processor time of all processes that have ended and were waited for, by us or by one of
+/// them, in clock ticks.
+pub fn ticks_of_the_ended() -> Result<u64> {
+    ticks("self", 16)
+}
+
+/// The sum of two fields of a process's `stat`, this one, counted from one, and the next.
+fn ticks(pid: &str, field: usize) -> Result<u64> {
     let path = format!("/proc/{pid}/stat");
     let text = fs::read_to_string(&path).context(path)?;
     // Behind the name, which may have blanks, comes the third field.
     let rest = text.rsplit(')').next().unwrap_or_default();
-    let fields = rest.split_ascii_whitespace().skip(11).take(2);
+    let fields = rest.split_ascii_whitespace().skip(field - 3).take(2);
     let ticks = fields.map(|field| field.parse::<u64>().unwrap_or_default());
     Ok(ticks.sum())
 }

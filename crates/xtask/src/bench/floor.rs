@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::row::median_ms;
 use super::subject::output_of;
+use crate::proc::{TICKS_PER_SECOND, cpu_ticks, ticks_of_the_ended};
 use crate::run::cargo;
 use crate::workspace::Metadata;
 
@@ -26,6 +27,17 @@ pub fn true_per_s() -> Result<f64> {
         output_of(&mut Command::new("true"))?;
     }
     Ok(f64::from(RUNS) / start.elapsed().as_secs_f64())
+}
+
+/// Milliseconds of processor time to start `true` and wait for its end.
+pub fn true_cpu_ms() -> Result<f64> {
+    const RUNS: u32 = 2_000;
+    let (child, own) = (ticks_of_the_ended()?, cpu_ticks(std::process::id())?);
+    for _ in 0..RUNS {
+        Command::new("true").status()?;
+    }
+    let ticks = ticks_of_the_ended()? - child + cpu_ticks(std::process::id())? - own;
+    Ok(ticks as f64 / TICKS_PER_SECOND * 1e3 / f64::from(RUNS))
 }
 
 /// Microseconds of a round trip through a relay of bare ZeroMQ.

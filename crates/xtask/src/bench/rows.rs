@@ -5,6 +5,7 @@ use super::row::Row;
 mod commands;
 mod content;
 mod events;
+mod job_costs;
 mod jobs;
 mod kvs;
 mod kvs_large;
@@ -53,6 +54,13 @@ pub const ROWS: &[Row] = &[
     jobs::LIST,
     jobs::RELOAD,
     jobs::RESTART,
+    job_costs::MOCK,
+    job_costs::REAL,
+    job_costs::REAL_FEW,
+    job_costs::RATE,
+    job_costs::FLAT,
+    job_costs::SUBMIT,
+    job_costs::STORE,
     nodes::MOCK_1K,
     nodes::MOCK_16K,
     nodes::STATUS_16K,

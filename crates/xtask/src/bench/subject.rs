@@ -9,7 +9,7 @@ use client::{Handle, Options};
 use super::row::{Measure, Measured, Row};
 
 /// Cores of the instance that runs simulated jobs, on any machine.
-const MOCK_CORES: usize = 64;
+pub const MOCK_CORES: usize = 64;
 
 /// Shell commands that make the instance take all its nodes for being there.
 const PRETEND: &str = "\"$FLUX\" module remove sched-simple
@@ -69,6 +69,20 @@ impl Subject {
         let folder = tempfile::tempdir()?;
         let option = self.mock_nodes(folder.path(), 1, cores)?;
         self.seconds(&[&option], "", work)
+    }
+
+    /// The figures that the shell commands `script` print in an instance of one broker with
+    /// these options and this many cores.
+    pub fn figures_with_cores(
+        &self,
+        options: &[&str],
+        cores: usize,
+        script: &str,
+    ) -> Result<Measured> {
+        let folder = tempfile::tempdir()?;
+        let nodes = self.mock_nodes(folder.path(), 1, cores)?;
+        let options = [options, &[&nodes]].concat();
+        self.figure(&options, &["/bin/sh", "-c", &format!("set -e\n{script}")])
     }
 
     /// As [`Subject::seconds_with_mock_cores`], on this many nodes of as many cores each.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::waiting::flux;
 use crate::bench::row::{Measure, Row, median};
-use crate::proc::{children_of, cpu_ticks};
+use crate::proc::{TICKS_PER_SECOND, children_of, cpu_ticks};
 
 /// Without any policy that a job can do without.
 pub const NONE: Row = Row {
@@ -48,9 +48,6 @@ const PAIRS: usize = 7;
 
 /// Jobs of one measurement.
 const JOBS: u32 = 5_000;
-
-/// Clock ticks in a second, as `/proc` counts them on every machine.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Without a policy for its priority no job runs.
 fn remove_all() -> String {
