@@ -13,6 +13,7 @@
 mod alloc;
 mod batch;
 mod bulk;
+mod cleaning;
 mod core;
 mod exec;
 mod expiration;
@@ -62,6 +63,7 @@ impl Host for JobManager {
         self.pump(cx);
         self.look_at_waits();
         self.look_at_housekeeping(cx);
+        self.clean_log(cx);
         self.flush(cx);
         self.serve_consumers(cx);
         self.look_at_end(cx);

@@ -113,14 +113,24 @@ pub const LOG_FOLD_FRAMES: usize = 16;
 /// Bytes of records that are worth a frame of their own in a segment.
 pub const LOG_FOLD_BYTES: usize = 128 * 1024;
 
+/// Bytes of one frame of a segment, about. A larger record has a frame of its own.
+pub const LOG_FRAME_BYTES: usize = 256 * 1024;
+
 /// Frames of one segment of the job log.
 pub const LOG_SEGMENT_FRAMES_MAX: usize = 64;
 
-/// Bytes of one segment of the job log, about: what a restart reads at a time.
-pub const LOG_SEGMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of one segment of the job log, about: what is read, and written again, at a time.
+pub const LOG_SEGMENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// What may be dead in the segments besides as much as lives, in units of a short record: the
+/// rows of about two segments.
+pub const LOG_DEAD_WEIGHT: u64 = if cfg!(test) { 1 << 10 } else { 1 << 17 };
+
+/// Jobs in which the log differs from the jobs' keys that are named. More are counted.
+pub const DIFFERENCES_MAX: usize = 8;
 
 /// Segments in flight while the job log is read at the start.
-pub const LOG_LOOKUPS_MAX: usize = 4;
+pub const LOG_LOOKUPS_MAX: usize = 8;
 
 /// Processes on all ranks that may run at the same time for what goes with jobs. When there
 /// are as many, a command waits for its turn on further ranks.
@@ -144,4 +154,5 @@ const _: () = assert!(
     (COMMIT_BYTES_MAX + JOB_LOG_BYTES_MAX + (16 << 20) + (14 << 20)) / 3 * 4
         < proto::kvs::COMMIT_BYTES_MAX
 );
-const _: () = assert!(LOG_FOLD_BYTES < LOG_SEGMENT_BYTES_MAX);
+const _: () = assert!(LOG_FOLD_BYTES < LOG_FRAME_BYTES);
+const _: () = assert!(LOG_FRAME_BYTES < LOG_SEGMENT_BYTES_MAX);

@@ -2,30 +2,36 @@
 //!
 //! It is written in the same commits as the events that it is about. Each commit appends
 //! one small frame; frames are folded into larger ones as they grow in number, at last into
-//! segments that are never rewritten, so that a restart reads few and large values. Order of
-//! time: segments by number, then the levels from the highest to the lowest.
+//! segments that are not rewritten, so that a restart reads few and large values. Order of
+//! time: segments by number, then the levels from the highest to the lowest. With each
+//! commit the head says what all of it must come to (`table.rs`).
+//!
+//! The segments are a ring: when purges leave more that is dead than alive in them, what
+//! lives in the oldest one is written again at the end, and it goes (`ring.rs`).
 //!
 //! Owns what goes into the log. What is read from it, and what becomes of a damaged one, is
 //! in `replay.rs`.
 
+mod head;
 mod record;
+mod ring;
+mod table;
 
 use proto::data::JobId;
 use proto::kvs::Op;
 use rustc_hash::FxHashSet;
 
+pub use head::Head;
 pub use record::{Blob, Damage, Record, Row, decode};
+pub use table::{Sum, Table};
 
-use crate::limits::{
-    LOG_FOLD_BYTES, LOG_FOLD_FRAMES, LOG_SEGMENT_BYTES_MAX, LOG_SEGMENT_FRAMES_MAX,
-};
+use crate::limits::{LOG_FOLD_BYTES, LOG_FOLD_FRAMES, LOG_FRAME_BYTES};
+use ring::Ring;
 
 /// The KVS directory of the log.
 pub const LOG_KEY: &str = "job-log";
-/// Says that the log is complete, and its version.
+/// Says that the log is complete, its version, and what it must come to.
 pub const HEAD_KEY: &str = "job-log.head";
-/// The value of [`HEAD_KEY`].
-pub const HEAD: &str = r#"{"version":1}"#;
 /// The directory of the segments.
 pub const SEGMENTS_KEY: &str = "job-log.seg";
 
@@ -61,56 +67,102 @@ pub fn segment_of(key: &str) -> Option<u32> {
 struct Level {
     records: Vec<Record>,
     frames: usize,
+    /// Of the records, about.
     bytes: usize,
+    /// As it is stored.
+    stored_bytes: usize,
 }
 
 impl Level {
     fn add(&mut self, records: Vec<Record>) {
         self.frames += 1;
-        self.bytes += records.iter().map(Record::bytes).sum::<usize>();
+        self.bytes += bytes_of(&records);
         self.records.extend(records);
     }
 }
 
-/// Where the log's end is.
+/// The log, as far as it is written.
 #[derive(Debug, Default)]
 pub struct JobLog {
     levels: [Level; LEVELS],
-    segment: u32,
-    segment_frames: usize,
-    segment_bytes: usize,
+    ring: Ring,
+    table: Table,
+    /// It has a head.
+    is_complete: bool,
 }
 
 impl JobLog {
     /// Takes in what a level has, at the start.
-    pub fn read_level(&mut self, level: usize, frames: Vec<Vec<Record>>) {
+    pub fn read_level(&mut self, level: usize, frames: Vec<Vec<Record>>, bytes: usize) {
+        self.levels[level].stored_bytes = bytes;
         for records in frames {
+            records.iter().for_each(|it| self.table.apply(it, None));
             self.levels[level].add(records);
         }
     }
 
-    /// Takes in how large a segment is, at the start; the last one counts.
-    pub fn read_segment(&mut self, segment: u32, frames: usize, bytes: usize) {
-        (self.segment, self.segment_frames, self.segment_bytes) = (segment, frames, bytes);
+    /// Takes in what a segment has, at the start; the last one counts.
+    pub fn read_segment(&mut self, segment: u32, frames: &[Vec<Record>], bytes: usize) {
+        for record in frames.iter().flatten() {
+            self.table.apply(record, Some(segment));
+        }
+        self.ring.read(segment, frames, bytes);
+    }
+
+    /// The log was read, and goes on.
+    pub fn completed(&mut self) {
+        self.is_complete = true;
+    }
+
+    /// The jobs that it has.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The jobs that it has, without the log.
+    pub fn into_table(self) -> Table {
+        self.table
+    }
+
+    /// What all of it comes to.
+    pub fn sum(&self) -> Sum {
+        let levels = self.levels.iter().map(|level| level.stored_bytes);
+        let bytes = levels.sum::<usize>() + self.ring.bytes();
+        self.table.sum(bytes as u64)
     }
 
     /// The operations that add these records.
-    pub fn write(&mut self, records: Vec<Record>) -> Vec<Op> {
-        let mut ops = Vec::new();
-        if !records.is_empty() {
-            self.add(0, records, &mut ops);
+    pub fn write(&mut self, mut records: Vec<Record>) -> Vec<Op> {
+        let (mut ops, n_all) = (Vec::new(), records.len());
+        records.retain(|record| *record != Record::Complete);
+        self.is_complete |= records.len() < n_all;
+        // What was before comes first.
+        let mut all = self.take_moved(&mut ops);
+        if n_all == 0 && ops.is_empty() {
+            return ops;
+        }
+        all.extend(records);
+        all.iter().for_each(|it| self.table.apply(it, None));
+        self.ring.begin_write();
+        if !all.is_empty() {
+            self.add(0, all, &mut ops);
+        }
+        if self.is_complete {
+            ops.push(Op::put(HEAD_KEY, Head::of(self.sum()).encode()));
         }
         ops
     }
 
     /// Adds records to a level, or folds it with them into what is above.
     fn add(&mut self, level: usize, records: Vec<Record>, ops: &mut Vec<Op>) {
-        let bytes: usize = records.iter().map(Record::bytes).sum();
-        let here = &self.levels[level];
+        let bytes = bytes_of(&records);
+        let here = &mut self.levels[level];
         let is_large = here.bytes + bytes >= LOG_FOLD_BYTES;
         if here.frames + 1 < LOG_FOLD_FRAMES && !is_large {
-            ops.push(Op::append(level_key(level), record::encode(&records)));
-            return self.levels[level].add(records);
+            let frame = record::encode(&records);
+            here.stored_bytes += frame.len();
+            here.add(records);
+            return ops.push(Op::append(level_key(level), frame));
         }
         if level + 1 < LEVELS && !is_large {
             let mut all = self.take(level, ops);
@@ -123,7 +175,7 @@ impl JobLog {
             all.extend(self.take(older, ops));
         }
         all.extend(records);
-        self.add_to_segment(&fold(all), ops);
+        self.add_to_segments(&fold(all), ops);
     }
 
     fn take(&mut self, level: usize, ops: &mut Vec<Op>) -> Vec<Record> {
@@ -134,17 +186,32 @@ impl JobLog {
         taken.records
     }
 
-    fn add_to_segment(&mut self, records: &[Record], ops: &mut Vec<Op>) {
-        let is_full = self.segment_frames >= LOG_SEGMENT_FRAMES_MAX
-            || self.segment_bytes >= LOG_SEGMENT_BYTES_MAX;
-        if is_full {
-            self.read_segment(self.segment + 1, 0, 0);
+    /// Adds records to the last segment, and to further ones when it is full, in frames that
+    /// can be looked at one at a time.
+    fn add_to_segments(&mut self, mut records: &[Record], ops: &mut Vec<Op>) {
+        while !records.is_empty() {
+            let mut bytes = 0;
+            let fits = records.iter().take_while(|record| {
+                let is_begun = bytes > 0;
+                bytes += record.bytes();
+                !is_begun || bytes <= LOG_FRAME_BYTES
+            });
+            let (frame, rest) = records.split_at(fits.count());
+            let encoded = record::encode(frame);
+            let segment = self.ring.add(frame, encoded.len());
+            for record in frame {
+                if let Record::Retired(row) = record {
+                    self.table.moved(row.id, segment);
+                }
+            }
+            ops.push(Op::append(segment_key(segment), encoded));
+            records = rest;
         }
-        let frame = record::encode(records);
-        self.segment_frames += 1;
-        self.segment_bytes += frame.len();
-        ops.push(Op::append(segment_key(self.segment), frame));
     }
+}
+
+fn bytes_of(records: &[Record]) -> usize {
+    records.iter().map(Record::bytes).sum()
 }
 
 /// Leaves out what a later record makes void.
@@ -161,6 +228,7 @@ fn fold(records: Vec<Record>) -> Vec<Record> {
             Record::Purged(ids) => purged.extend(ids.iter().map(|id| JobId(*id))),
             Record::Unwaited(id, _) => drop(unwaited.insert(JobId(*id))),
             Record::Waited(id) => drop(waited.insert(JobId(*id))),
+            Record::Complete => {}
         }
     }
     let is_live = |record: &Record| match (record, record.id()) {

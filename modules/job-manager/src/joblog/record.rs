@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The version written. A change of the dictionary of rows is another version.
 const VERSION: u8 = 1;
 
+/// What an ordinary row takes, against the few bytes of a short record.
+pub const ROW_WEIGHT: u64 = 32;
+
 /// One thing that the log says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Record {
@@ -26,6 +29,9 @@ pub enum Record {
     /// Somebody was told, or nobody will be.
     #[serde(rename = "w")]
     Waited(u64),
+    /// All jobs are in the log. Not written itself: from here on there is a head.
+    #[serde(skip)]
+    Complete,
 }
 
 /// An inactive job.
@@ -51,6 +57,18 @@ impl Record {
             Record::Unwaited(_, told) => told.0.len() + 16,
             Record::Retired(row) => row.packed.0.len() + 40,
             Record::Purged(ids) => 8 + 9 * ids.len(),
+            Record::Complete => 0,
+        }
+    }
+
+    /// How much it takes of a segment, in units of a short record: what may be cleaned up is
+    /// counted so.
+    pub fn weight(&self) -> u64 {
+        match self {
+            Record::Submitted(_) | Record::Waited(_) => 1,
+            Record::Retired(_) | Record::Unwaited(..) => ROW_WEIGHT,
+            Record::Purged(ids) => ids.len() as u64,
+            Record::Complete => 0,
         }
     }
 
@@ -61,7 +79,7 @@ impl Record {
                 Some(JobId(*id))
             }
             Record::Retired(row) => Some(JobId(row.id)),
-            Record::Purged(_) => None,
+            Record::Purged(_) | Record::Complete => None,
         }
     }
 }
@@ -119,7 +137,7 @@ struct Frame {
 
 /// Some records as one frame.
 pub fn encode(records: &[Record]) -> Vec<u8> {
-    let body = rmp_serde::to_vec(records).expect("records have no maps nor unknown lengths");
+    let body = rmp_serde::to_vec(records).expect("records that are written have no maps");
     let frame = Frame {
         version: VERSION,
         checksum: crc32fast::hash(&body),

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use proto::data::JobId;
 
-use super::Step;
+use super::{Step, keys_of};
 use crate::JobManager;
 use crate::job::Packed;
-use crate::joblog::{Damage, LEVELS, Record, decode, level_key, segment_key, segment_of};
+use crate::joblog::{Damage, LEVELS, LOG_KEY, Record, decode, level_key, segment_key, segment_of};
 
 /// How far the log is read.
 #[derive(Default)]
@@ -33,6 +33,16 @@ impl LogReader {
             Some(segment) => drop(self.segments.insert(segment)),
             None => tracing::error!("{key}: not a segment of the job log"),
         }
+    }
+
+    /// A segment that is missing between others.
+    pub fn missing(&self) -> Option<u32> {
+        let mut numbers = self.segments.iter();
+        let first = *numbers.next()?;
+        let mut expected = first..;
+        expected.next();
+        let mut pairs = numbers.zip(expected);
+        pairs.find_map(|(found, expected)| (*found != expected).then_some(expected))
     }
 
     /// The keys of all pieces in the order of time.
@@ -87,44 +97,77 @@ impl JobManager {
 
     fn apply_piece(&mut self, place: &Place, bytes: &[u8]) -> Result<(), Damage> {
         let frames = decode(bytes)?;
-        for record in frames.iter().flatten() {
-            self.apply_record(record);
-        }
         match place {
             Place::Segment(segment) => {
-                self.joblog
-                    .read_segment(*segment, frames.len(), bytes.len());
+                self.joblog.read_segment(*segment, &frames, bytes.len());
+                frames
+                    .into_iter()
+                    .flatten()
+                    .for_each(|it| self.apply_record(it));
             }
-            Place::Level(level) => self.joblog.read_level(*level, frames),
+            Place::Level(level) => {
+                let records = frames.iter().flatten().cloned();
+                records.for_each(|it| self.apply_record(it));
+                self.joblog.read_level(*level, frames, bytes.len());
+            }
         }
         Ok(())
     }
 
-    fn apply_record(&mut self, record: &Record) {
+    fn apply_record(&mut self, record: Record) {
         let Some(replay) = &mut self.replay else {
             return;
         };
         match record {
-            Record::Submitted(id) => {
-                if self.jobs.get(JobId(*id)).is_none() {
-                    replay.active.insert(JobId(*id));
-                }
-            }
-            Record::Retired(row) => {
-                replay.active.remove(&JobId(row.id));
-                self.jobs.retire(JobId(row.id), Packed::of_row(row.clone()));
-            }
+            Record::Retired(row) => self.jobs.retire(JobId(row.id), Packed::of_row(row)),
             Record::Purged(ids) => {
-                for id in ids.iter().map(|id| JobId(*id)) {
-                    replay.active.remove(&id);
+                for id in ids.into_iter().map(JobId) {
                     self.jobs.note_id(id);
                     self.jobs.remove(id);
                 }
             }
-            Record::Unwaited(id, told) => {
-                replay.unwaited.insert(JobId(*id), told.0.clone());
-            }
-            Record::Waited(id) => drop(replay.unwaited.remove(&JobId(*id))),
+            Record::Unwaited(id, told) => drop(replay.unwaited.insert(JobId(id), told.0)),
+            Record::Waited(id) => drop(replay.unwaited.remove(&JobId(id))),
+            // Which jobs are active its table says in the end.
+            Record::Submitted(_) | Record::Complete => {}
         }
+    }
+
+    /// The log is read: is it all that was written?
+    pub(super) fn log_is_read(&mut self) {
+        let Some(replay) = &mut self.replay else {
+            return;
+        };
+        let (sum, head) = (self.joblog.sum(), replay.head.and_then(|head| head.sum));
+        if let Some(head) = head.filter(|head| *head != sum) {
+            replay.log_table = Some(std::mem::take(&mut self.joblog).into_table());
+            let why = format!("it comes to {sum}; its head says {head}");
+            return self.damaged(LOG_KEY, &why);
+        }
+        self.joblog.completed();
+        replay.step = Step::Active;
+        let active = self.joblog.table().active();
+        replay.tasks = active.into_iter().flat_map(keys_of).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_that_is_missing_between_others_is_found() {
+        let check = |segments: &[u32], expect: Option<u32>| {
+            let mut reader = LogReader::default();
+            segments
+                .iter()
+                .for_each(|segment| reader.found(&segment_key(*segment)));
+            assert_eq!(reader.missing(), expect, "{segments:?}");
+        };
+        check(&[], None);
+        check(&[7], None);
+        check(&[7, 8, 9], None);
+        check(&[7, 9], Some(8));
+        check(&[0, 1, 2, 5, 6], Some(3));
     }
 }

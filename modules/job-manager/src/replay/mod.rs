@@ -10,7 +10,7 @@
 mod log;
 mod read;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use node::{Call, Cx, Recall};
@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 
 use crate::JobManager;
 use crate::job::Packed;
-use crate::joblog::{HEAD, HEAD_KEY, LOG_KEY, Record, SEGMENTS_KEY};
+use crate::joblog::{HEAD_KEY, Head, LOG_KEY, Record, SEGMENTS_KEY, Table, segment_key};
 use crate::limits::REPLAY_LOOKUPS_MAX;
 use log::LogReader;
 use read::{Fetched, KEYS};
@@ -78,14 +78,17 @@ pub struct Replay {
     /// The last one is the next, so that a walk goes depth first and few wait.
     tasks: Vec<Task>,
     in_flight: usize,
-    has_head: bool,
+    head: Option<Head>,
     log: LogReader,
-    /// Jobs that the log says are active.
-    active: BTreeSet<JobId>,
+    /// What the log said where that is not what its head says.
+    log_table: Option<Table>,
+    /// Something could not be read: the next start is to try again.
+    is_partial: bool,
     /// What the log has of jobs that nobody has waited for.
     unwaited: BTreeMap<JobId, Bytes>,
     fetched: BTreeMap<JobId, Fetched>,
-    lost: BTreeSet<JobId>,
+    /// Jobs that are set aside, and why.
+    lost: BTreeMap<JobId, String>,
     checkpoint: Option<Checkpoint>,
     recall: Recall<String>,
     /// The KVS went away while it was read: why.
@@ -167,16 +170,17 @@ impl JobManager {
                     .push(Task::Segments(SEGMENTS_KEY.to_owned(), 0));
             }
             Step::Look => replay.begin_walk(),
+            Step::List if replay.log.missing().is_some() => {
+                let missing = replay.log.missing().unwrap_or_default();
+                self.damaged(&segment_key(missing), "it is missing");
+            }
             Step::List => {
                 replay.step = Step::Log;
                 let keys = replay.log.keys().into_iter().enumerate();
                 replay.tasks = keys.map(|(n, key)| Task::Piece(n, key)).collect();
                 replay.tasks.reverse();
             }
-            Step::Log => {
-                replay.step = Step::Active;
-                replay.tasks = replay.active.iter().flat_map(|id| keys_of(*id)).collect();
-            }
+            Step::Log => self.log_is_read(),
             Step::Active | Step::Walk => return false,
         }
         true
@@ -200,7 +204,10 @@ impl JobManager {
                 Ok(recall) => replay.recall = recall,
                 Err(error) => tracing::error!("{REQUESTS_KEY}: {error}"),
             },
-            (Task::Head, Ok(Tree::Val(text))) => replay.has_head = text == HEAD,
+            (Task::Head, Ok(Tree::Val(text))) => match Head::decode(&text) {
+                Ok(head) => replay.head = Some(head),
+                Err(error) => tracing::error!("{HEAD_KEY}: {error}"),
+            },
             (Task::Segments(path, level), Ok(Tree::Dir(entries))) => {
                 for name in entries.keys() {
                     replay.found_segment(format!("{path}.{name}"), level);
@@ -213,11 +220,15 @@ impl JobManager {
             }
             (Task::Piece(n, _), Ok(Tree::Val(frames))) => self.piece(n, Some(frames)),
             (Task::Piece(n, _), Err(error)) if error.errno == Errno::ENOENT => self.piece(n, None),
-            (Task::Piece(_, key), Err(error)) => self.damaged(&key, &error.to_string()),
+            (Task::Segments(..), Err(error)) if error.errno == Errno::ENOENT => {}
+            (Task::Piece(_, key) | Task::Segments(key, _), Err(error)) => {
+                self.damaged(&key, &error.to_string());
+            }
             (Task::Key(id, name), found) => self.key(id, name, found),
             (_, Err(error)) if error.errno == Errno::ENOENT => {}
-            (Task::Dir(key, _) | Task::Segments(key, _), Err(error)) => {
-                tracing::error!("{key}: {error}");
+            (Task::Dir(key, _), Err(error)) => {
+                tracing::error!("{key}: {error}: jobs below it are not replayed");
+                replay.is_partial = true;
             }
             (Task::Checkpoint | Task::Requests | Task::Head, Err(error)) => {
                 tracing::error!("start: {error}")
@@ -231,7 +242,7 @@ impl JobManager {
         let Some(replay) = &mut self.replay else {
             return;
         };
-        if replay.step == Step::Log {
+        if matches!(replay.step, Step::List | Step::Log) {
             tracing::error!("{key}: {why}: reading every job's own log");
             replay.begin_walk();
             (self.jobs, self.joblog) = Default::default();
@@ -264,10 +275,16 @@ impl JobManager {
             return;
         };
         // A key that came after its job was given up.
-        if self.jobs.get(id).is_some() || replay.lost.contains(&id) {
+        if self.jobs.get(id).is_some() || replay.lost.contains_key(&id) {
             return;
         }
         match fetched.job(id) {
+            None if replay.step == Step::Active => {
+                let reason = "it has no eventlog".to_owned();
+                tracing::error!("job {id} not replayed: {reason}");
+                self.jobs.note_id(id);
+                replay.lost.insert(id, reason);
+            }
             None => tracing::debug!("job {id} not replayed: it has no eventlog"),
             Some(Ok(job)) if job.life.state == State::Inactive => {
                 let packed = Packed::of(&job, 0, 0);
@@ -285,7 +302,7 @@ impl JobManager {
             Some(Err(reason)) => {
                 tracing::error!("job {id} not replayed: {reason}");
                 self.jobs.note_id(id);
-                replay.lost.insert(id);
+                replay.lost.insert(id, reason);
             }
         }
         let n_read = self.jobs.n_active() + self.jobs.n_inactive();
@@ -309,11 +326,14 @@ impl JobManager {
             self.waits.read(*id, told);
         }
         if replay.step == Step::Walk {
-            self.write_log_anew(replay.checkpoint.is_some());
+            self.write_log_anew(&replay);
         }
-        for id in &replay.lost {
-            set_aside(cx, *id);
-            self.batch.record(Record::Purged(vec![id.0]));
+        let is_walk = replay.step == Step::Walk;
+        for (id, reason) in replay.lost {
+            set_aside(cx, id, reason);
+            if !is_walk {
+                self.batch.record(Record::Purged(vec![id.0]));
+            }
         }
         let n_jobs = self.jobs.n_active() + self.jobs.n_inactive();
         tracing::info!("restart: {n_jobs} jobs");
@@ -341,16 +361,29 @@ impl JobManager {
 
     /// Writes a job log of all jobs that there are. Its head comes with the last of them:
     /// half a log is none.
-    fn write_log_anew(&mut self, has_checkpoint: bool) {
+    fn write_log_anew(&mut self, replay: &Replay) {
         self.batch.op(Op::unlink(LOG_KEY));
+        let mut table = Table::default();
         for (id, slot) in self.jobs.from(JobId(0)) {
-            self.batch.record(match slot {
+            let record = match slot {
                 crate::jobs::Slot::Active(_) => Record::Submitted(id.0),
                 crate::jobs::Slot::Inactive(packed) => Record::Retired(packed.row(id)),
-            });
+            };
+            if replay.log_table.is_some() {
+                table.apply(&record, None);
+            }
+            self.batch.record(record);
         }
-        self.batch.op(Op::put(HEAD_KEY, HEAD));
-        if has_checkpoint {
+        if let Some(log) = &replay.log_table {
+            let (n_all, some) = log.differences(&table);
+            tracing::error!("{LOG_KEY}: {n_all} jobs differ: {}", some.join(", "));
+        }
+        if replay.is_partial {
+            // Where the jobs are that could not be read, nothing else says.
+            return;
+        }
+        self.batch.record(Record::Complete);
+        if replay.checkpoint.is_some() {
             // Another job manager's says nothing of the log, and would not be trusted.
             self.checkpoint();
         }
@@ -392,7 +425,7 @@ impl Replay {
     /// Whether there is a job log, and no other job manager was at work since.
     fn trusts_log(&self) -> bool {
         let is_ours = |checkpoint: &Checkpoint| checkpoint.log.is_some();
-        self.has_head && self.checkpoint.as_ref().is_none_or(is_ours)
+        self.head.is_some() && self.checkpoint.as_ref().is_none_or(is_ours)
     }
 
     fn begin_walk(&mut self) {
@@ -424,15 +457,19 @@ fn keys_of(id: JobId) -> [Task; KEYS.len()] {
     KEYS.map(|key| Task::Key(id, key))
 }
 
-/// Moves a job that did not replay out of the way.
-fn set_aside(cx: &mut Cx<JobManager>, id: JobId) {
+/// Moves a job that did not replay out of the way, with the reason.
+fn set_aside(cx: &mut Cx<JobManager>, id: JobId, reason: String) {
     let request = Lookup::new(PRIMARY, &id.kvs_path(), TREEOBJ);
-    cx.call_with(Call::new(&request), move |core, _, result| match result {
-        Ok(found) => {
-            core.batch
-                .op(Op::put_tree(format!("{LOST_KEY}.{id}"), found.val));
-            core.batch.op(Op::unlink(id.kvs_path()));
+    cx.call_with(Call::new(&request), move |core, _, result| {
+        let place = format!("{LOST_KEY}.{id}");
+        match result {
+            Ok(found) => {
+                core.batch.op(Op::put_tree(place.clone(), found.val));
+                core.batch.op(Op::unlink(id.kvs_path()));
+            }
+            Err(error) => tracing::error!("{}: {error}", id.kvs_path()),
         }
-        Err(error) => tracing::error!("{}: {error}", id.kvs_path()),
+        core.batch.op(Op::put(format!("{place}.reason"), reason));
+        tracing::error!("job {id} is set aside in {place}");
     });
 }

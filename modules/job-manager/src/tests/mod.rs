@@ -27,6 +27,7 @@ node::transcripts! {
     waiters_are_told_how_jobs_ended = "wait",
     a_restart_goes_on_where_the_log_ends = "restart",
     a_job_log_tells_which_jobs_there_are = "job-log",
+    a_damaged_job_log_or_job_is_no_reason_not_to_start = "job-log-damage",
     a_commit_is_sent_again_when_the_kvs_was_lost = "kvs-lost",
     queues_take_and_run_jobs_or_not = "queue",
     named_queues_run_their_own_jobs = "queue-named",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use node::probe::{Probe, line};
 use proto::data::eventlog::decode_log;
 use proto::data::{JobId, Tree};
-use proto::kvs::{Commit, Dirent, Found, Lookup, READDIR};
+use proto::kvs::{Commit, Dirent, Found, Lookup, Op, READDIR};
 use proto::{Errno, Payload, Refusal, Role};
 use wire::{Flags, Identity, Kind, Message};
 
@@ -491,7 +491,11 @@ fn shown_process(message: &Message) -> String {
 
 /// A commit in a few words: keys, and names of events.
 fn shown(commit: &Commit) -> String {
-    let ops = commit.ops.iter().map(|op| match &op.dirent {
+    // The head goes with each change of the log, and is of interest when the log begins.
+    let begins = commit.ops.iter().any(|op| op.key == "job-log");
+    let is_told = |op: &&Op| begins || op.key != "job-log.head";
+    let ops = commit.ops.iter().filter(is_told);
+    let ops = ops.map(|op| match &op.dirent {
         Some(Dirent::Tree(Tree::Val(value))) if op.key.starts_with("job-log") => {
             format!("{}{}", op.key, shown_log(value))
         }
@@ -520,6 +524,7 @@ fn shown_log(frames: &[u8]) -> String {
         Record::Purged(ids) => format!("purged {ids:?}"),
         Record::Unwaited(id, _) => format!("unwaited {id}"),
         Record::Waited(id) => format!("waited {id}"),
+        Record::Complete => "complete".to_owned(),
     });
     format!("+({})", words.collect::<Vec<_>>().join(", "))
 }
