@@ -135,7 +135,7 @@ impl JobManager {
                 assert!(taken, "what is due fits the state");
             }
             Action::Rank => self.rank(cx, id),
-            Action::Enqueue => self.enqueue(id),
+            Action::Enqueue => self.enqueue(cx, id),
             Action::Dequeue => self.dequeue(cx, id),
             Action::Start => self.start_job(cx, id),
             Action::Free => self.free(cx, id),

@@ -57,6 +57,8 @@ pub struct Life {
     pub t_submit: f64,
     /// As submitted, and `debug` from later.
     pub flags: SubmitFlags,
+    /// It brings its resources along: none is to be asked for.
+    pub brings_resources: bool,
     /// Guests may not update it any more.
     pub immutable: bool,
     /// What it waits for.
@@ -107,6 +109,7 @@ impl Life {
             priority: None,
             t_submit: timestamp,
             flags: *flags,
+            brings_resources: false,
             immutable: false,
             dependencies: Vec::new(),
             ever_waited: false,
@@ -200,6 +203,7 @@ impl Life {
         for flag in flags {
             match flag.as_str() {
                 "debug" => self.flags = self.flags | SubmitFlags::DEBUG,
+                "alloc-bypass" => self.brings_resources = true,
                 "immutable" => self.immutable = true,
                 _ => {}
             }

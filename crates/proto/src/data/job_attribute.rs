@@ -144,9 +144,15 @@ pub const ALL: &[JobAttribute] = &[
     ),
     row(
         "system.alloc-bypass",
-        Any,
-        "R for the job-manager plugin of that name",
-        "",
+        Mapping,
+        "What follows; only with the job-manager plugin of that name",
+        "job-manager",
+    ),
+    row(
+        "system.alloc-bypass.R",
+        Mapping,
+        "Resources to run on, without asking the scheduler; for the owner only",
+        "job-manager",
     ),
     row("system.exec", Mapping, "What follows", "job-exec"),
     row(
@@ -247,9 +253,7 @@ mod tests {
             "ok",
         );
         check(json!({"system": {"batch": null, "cwd": null}}), "ok");
-        for name in ["batch", "alloc-bypass"] {
-            let text = format!("attributes.system.{name} is not supported in this version");
-            check(json!({"system": {name: {"R": {}}}}), &text);
-        }
+        let text = "attributes.system.batch is not supported in this version";
+        check(json!({"system": {"batch": {"script": "x"}}}), text);
     }
 }

@@ -6,18 +6,31 @@ use node::Cx;
 use proto::data::JobId;
 use proto::job_manager::JobEvent;
 
+use super::exception;
 use crate::JobManager;
 use crate::state::AllocAsk;
 
+/// Why a job that brings resources along ends when nobody gives them to it.
+const PLUGIN_GONE: &str = "the plugin alloc-bypass is not loaded";
+
 impl JobManager {
-    /// Gets a job into the line of its queue.
-    pub(crate) fn enqueue(&mut self, id: JobId) {
-        if let Some(job) = self.jobs.active_mut(id) {
-            job.alloc = AllocAsk::Queued;
-            let priority = job.life.priority.unwrap_or_default();
-            let line = self.alloc.lines.of(job.queue);
-            line.queued.insert((Reverse(priority), id));
+    /// Gets a job into the line of its queue. One whose resources were to come from a plugin
+    /// that was removed meanwhile ends: the scheduler would give it others.
+    pub(crate) fn enqueue(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.active_mut(id) else {
+            return;
+        };
+        if job.life.brings_resources {
+            let note = PLUGIN_GONE.to_owned();
+            if let Some(event) = exception(cx, "alloc", 0, note) {
+                self.post(cx, id, &event);
+            }
+            return;
         }
+        job.alloc = AllocAsk::Queued;
+        let priority = job.life.priority.unwrap_or_default();
+        let line = self.alloc.lines.of(job.queue);
+        line.queued.insert((Reverse(priority), id));
     }
 
     /// Gets a job out of the queue, or back from the scheduler.

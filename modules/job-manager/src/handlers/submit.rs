@@ -87,6 +87,7 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
     let queue = core.queues.find(jobspec.queue());
     let queue = queue.map_err(|refusal| refusal.to_string())?;
     core.queues.admits(queue)?;
+    core.policies.check_attributes(&jobspec)?;
     let event = JobEvent::Submit {
         userid: job.userid,
         urgency,

@@ -3,6 +3,7 @@
 
 use proto::RawJson;
 use proto::data::job::State;
+use proto::data::shape::not_found;
 use proto::data::{Jobspec, Rset};
 use proto::job_manager::JobEvent;
 use serde_json::Value;
@@ -14,11 +15,11 @@ use crate::job::Job;
 pub struct AllocBypass;
 
 const PATH: &str = "alloc-bypass.R";
-const FLAG: &str = "alloc-bypass";
+const ATTRIBUTE: &str = "alloc-bypass";
 
 impl Policy for AllocBypass {
     fn name(&self) -> &str {
-        FLAG
+        ATTRIBUTE
     }
 
     fn hears(&self) -> Points {
@@ -31,16 +32,17 @@ impl Policy for AllocBypass {
         Asked { job, jobspec }: Asked<'_>,
         wants: &mut Wants,
     ) -> Result<(), String> {
-        let Some(r) = jobspec.system(PATH) else {
+        if jobspec.system(ATTRIBUTE).is_none_or(Value::is_null) {
             return Ok(());
-        };
+        }
         if job.life.userid != look.owner {
             return Err("Guest user cannot use alloc bypass".to_owned());
         }
-        let read = Rset::decode(&r.to_string());
+        let r = jobspec.system(PATH).ok_or_else(|| not_found("R"));
+        let read = r.and_then(|r| Rset::decode(&r.to_string()).map_err(|error| error.to_string()));
         read.map_err(|error| format!("alloc-bypass: invalid R: {error}"))?;
         if job.is_admitting() {
-            wants.post(job.id, JobEvent::SetFlags(vec![FLAG.to_owned()]));
+            wants.post(job.id, JobEvent::SetFlags(vec![ATTRIBUTE.to_owned()]));
         }
         Ok(())
     }
@@ -50,7 +52,7 @@ impl Policy for AllocBypass {
             return;
         }
         let text = job.jobspec();
-        if !text.as_str().contains(FLAG) {
+        if !text.as_str().contains(ATTRIBUTE) {
             return;
         }
         let jobspec = Jobspec::decode(text.as_str());

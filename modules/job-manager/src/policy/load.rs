@@ -2,6 +2,7 @@
 //! plugins`, read at the start) and at any time with `job-manager.jobtap` (protocol/25 section 6.1).
 
 use proto::config::keys;
+use proto::data::Jobspec;
 use proto::{Errno, Object, Refusal};
 use serde_json::{Map, Value};
 
@@ -33,6 +34,9 @@ const TABLES: [(&str, &str); 4] = [
     ("limit-active", "limit-active"),
     ("priority-factor", "priority-factor"),
 ];
+
+/// Attributes of a job's system, and the policy that each is for.
+const ATTRIBUTES: [(&str, &str); 1] = [("alloc-bypass", "alloc-bypass")];
 
 /// A name without what a shared object of that name has besides.
 fn bare(name: &str) -> &str {
@@ -141,6 +145,19 @@ impl Policies {
         if keys::POLICY_SCHEDULER.value(conf).is_some() {
             tracing::warn!("[policy.scheduler] does nothing: our schedulers do not read it");
         }
+    }
+
+    /// Refuses a job with an attribute that would do nothing: its policy is not there.
+    pub fn check_attributes(&self, jobspec: &Jobspec) -> Result<(), String> {
+        for (attribute, policy) in ATTRIBUTES {
+            let value = jobspec.system(attribute);
+            if value.is_some_and(|value| !value.is_null()) && !self.has(policy) {
+                return Err(format!(
+                    "attributes.system.{attribute}: the plugin {policy} is not loaded"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn load_entry(&mut self, entry: &Value, conf: &Object) -> Result<(), String> {
