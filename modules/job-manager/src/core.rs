@@ -56,7 +56,7 @@ pub struct JobManager {
     pub(crate) policies: Policies,
     pub(crate) verdicts: Verdicts,
     pub(crate) purge_limits: Limits,
-    /// While jobs are read at the start.
+    /// From the start until all jobs are read.
     pub(crate) replay: Option<Box<Replay>>,
     /// Asked to stop: ends when everything is stored.
     pub(crate) is_ending: bool,

@@ -181,6 +181,8 @@ impl Module for JobManager {
             owner: cx.owner(),
             purge_limits: purge::Limits::new(conf)?,
             stops_queues_on_restart: queue::stops_on_restart(conf)?,
+            // Until it has read what is stored, it must write nothing in its place.
+            replay: Some(Box::default()),
             ..JobManager::default()
         };
         core.policies.load_configured(conf)?;

@@ -8,8 +8,12 @@ mod limits;
 mod remote;
 mod stage;
 
-use proto::Errno;
+use node::probe::Probe;
+use proto::{Errno, Role};
 use stage::Stage;
+use wire::Flags;
+
+use crate::JobManager;
 
 node::transcripts! {
     Stage:
@@ -90,6 +94,20 @@ fn a_start_ends_with_the_kvs_and_forgets_no_job() {
         // The job log and each job's own keys at least.
         assert!(n_lookups > 6, "{n_lookups} lookups");
     }
+}
+
+/// A job manager that is asked to end before it has read what is stored writes nothing in its
+/// place: it knows of no job and no queue that was closed.
+#[test]
+fn nothing_is_stored_before_what_is_stored_was_read() {
+    let mut probe = Probe::<JobManager>::start((), &[], "{}").expect("it starts");
+    let said = probe.said();
+    assert!(said[1].starts_with("request kvs.commit #2 "), "{said:?}");
+    let order = "job-manager.shutdown";
+    probe.request_as(order, "", 100, Role::OWNER, Flags::NORESPONSE);
+    probe.settle();
+    assert!(probe.actor.cx.is_ending());
+    assert_eq!(probe.said(), [""; 0]);
 }
 
 /// History of more than a slice, with life going on meanwhile: every event is heard once,
