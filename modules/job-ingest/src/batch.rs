@@ -23,6 +23,8 @@ use crate::saved;
 /// Those who wait for a batch.
 struct Submitters {
     batch: u64,
+    /// The job manager may have taken jobs of the batch: it was asked before.
+    may_be_taken: bool,
     replies: Vec<(JobId, Reply<Submit>)>,
 }
 
@@ -37,6 +39,7 @@ impl JobIngest {
         let batch = self.n_batches;
         let (mut jobs, mut replies) = (Vec::new(), Vec::new());
         let mut bytes = 0;
+        let mut may_be_taken = false;
         while jobs.len() < self.settings.batch_jobs
             && bytes < BATCH_BYTES_MAX
             && let Some(incoming) = self.waiting.pop_front()
@@ -44,9 +47,11 @@ impl JobIngest {
             let Incoming {
                 job,
                 number,
+                may_be_taken: comes_again,
                 j,
                 reply,
             } = incoming;
+            may_be_taken |= comes_again;
             bytes += j.len() + job.jobspec.as_str().len();
             let jobspec = job.jobspec.as_str().to_owned();
             commit = commit.put(job.id.kvs_key("J"), j);
@@ -59,7 +64,11 @@ impl JobIngest {
             .ops
             .extend(saved::write(&self.recall, cx.rank(), batch));
         self.is_storing = true;
-        let submitters = Submitters { batch, replies };
+        let submitters = Submitters {
+            batch,
+            may_be_taken,
+            replies,
+        };
         store(cx, Call::new(&commit), jobs, submitters);
     }
 
@@ -67,7 +76,7 @@ impl JobIngest {
         self.is_storing = false;
         self.n_handing_over += 1;
         let request = proto::job_manager::Submit { jobs };
-        hand_over(cx, Call::with_payload(request.encode()), submitters, false);
+        hand_over(cx, Call::with_payload(request.encode()), submitters);
     }
 
     /// Tells each submitter what became of its job.
@@ -133,8 +142,7 @@ fn store(cx: &mut Cx<JobIngest>, call: Call<Commit>, jobs: Vec<SubmitJob>, submi
 fn hand_over(
     cx: &mut Cx<JobIngest>,
     call: Call<proto::job_manager::Submit>,
-    submitters: Submitters,
-    may_be_taken: bool,
+    mut submitters: Submitters,
 ) {
     let again = call.clone();
     cx.call_with(call, move |core, cx, result| match result {
@@ -142,18 +150,23 @@ fn hand_over(
             core.n_handing_over -= 1;
             core.answered(cx, submitters, answer.errors);
         }
-        Err(error) if core.may_ask_again(cx, &error) => hand_over(cx, again, submitters, true),
+        Err(error) if core.may_ask_again(cx, &error) => {
+            submitters.may_be_taken = true;
+            hand_over(cx, again, submitters);
+        }
         // The one that was asked before may have taken them: only its successor knows.
-        Err(error) if may_be_taken && error.is_absence_of_service() && !core.is_ending => {
+        Err(error)
+            if submitters.may_be_taken && error.is_absence_of_service() && !core.is_ending =>
+        {
             cx.timer(RETRY, move |_: &mut JobIngest, cx| {
-                hand_over(cx, again, submitters, true);
+                hand_over(cx, again, submitters);
             });
         }
         Err(error) => {
             core.n_handing_over -= 1;
             tracing::error!("job-manager.submit: {error}");
             // One that was lost on the way may have been taken.
-            if error.errno != Errno::EHOSTUNREACH {
+            if !submitters.may_be_taken && error.errno != Errno::EHOSTUNREACH {
                 unlink(cx, submitters.replies.iter().map(|(id, _)| *id).collect());
             }
             core.refuse(cx, submitters, error.errno, &SubmitError::Submit);

@@ -13,7 +13,7 @@ use proto::{Coded as _, Errno, RawJson, Refusal};
 use crate::check::{Checked, Requestor, check};
 use crate::follow;
 use crate::limits::{IDS_AHEAD_MS_MAX, WAITING_JOBS_MAX};
-use crate::pipeline::Candidate;
+use crate::pipeline::{Candidate, pass_again};
 use crate::saved;
 use crate::settings::{Settings, Stage};
 
@@ -23,6 +23,8 @@ pub(crate) struct Incoming {
     pub job: SubmitJob,
     /// By which the request is known when it comes again.
     pub number: Option<u64>,
+    /// It has come again: the job manager may have the job.
+    pub may_be_taken: bool,
     /// As it was signed.
     pub j: String,
     pub reply: Reply<Submit>,
@@ -114,7 +116,8 @@ impl JobIngest {
         request: Submit,
         reply: Reply<Submit>,
     ) {
-        let checked = match self.take(cx, peer, &request) {
+        let known = self.recall.done(peer).copied();
+        let checked = match self.take(cx, peer, &request, known.is_some()) {
             Ok(checked) => checked,
             Err(error) => return reply.send(cx, Err(error)),
         };
@@ -122,7 +125,7 @@ impl JobIngest {
             userid: peer.userid,
             is_owner: peer.is_owner(),
             t_submit: cx.now().wall,
-            known: self.recall.done(peer).copied(),
+            known,
             number: peer.number,
             j: request.j,
             bytes: checked.bytes,
@@ -131,20 +134,24 @@ impl JobIngest {
         };
         self.n_passing += 1;
         self.passing_bytes += job.bytes;
-        self.pass(cx, job);
+        match known {
+            Some(id) => pass_again(cx, id, job),
+            None => self.pass(cx, job),
+        }
     }
 
-    /// Checks a request, and that there is room for its job.
+    /// Checks a request, and that there is room for its job. One that comes again had room.
     fn take(
         &mut self,
         cx: &Cx<Self>,
         peer: &Peer,
         request: &Submit,
+        comes_again: bool,
     ) -> Result<Checked, SubmitError> {
         if self.is_ending || self.ids.is_none() {
             return Err(SubmitError::Stopped);
         }
-        if self.waiting.len() + self.n_passing >= WAITING_JOBS_MAX {
+        if !comes_again && self.waiting.len() + self.n_passing >= WAITING_JOBS_MAX {
             return Err(SubmitError::Busy);
         }
         let from = Requestor {
@@ -155,7 +162,7 @@ impl JobIngest {
         let is_buffered =
             self.settings.frobnicator != Stage::Off || self.settings.validator != Stage::Off;
         let room = self.settings.buffer_bytes;
-        match is_buffered {
+        match is_buffered && !comes_again {
             true if checked.bytes > room => Err(SubmitError::TooLong(room)),
             true if self.passing_bytes + checked.bytes > room => Err(SubmitError::Busy),
             _ => Ok(checked),
@@ -179,6 +186,7 @@ impl JobIngest {
             Ok(taken) => self.waiting.push_back(Incoming {
                 job: taken,
                 number: job.number,
+                may_be_taken: job.known.is_some(),
                 j: job.j,
                 reply: job.reply,
             }),

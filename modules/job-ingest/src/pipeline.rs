@@ -4,10 +4,11 @@
 
 use ingest::Broken;
 use node::{Call, Cx, Reply};
-use proto::data::JobId;
 use proto::data::job::SubmitFlags;
+use proto::data::{JobId, Jobspec};
 use proto::feasibility::Check;
 use proto::job_ingest::{Submit, SubmitError};
+use proto::kvs::{Lookup, PRIMARY};
 use proto::{Coded as _, Errno, Object, Refusal};
 
 use crate::JobIngest;
@@ -104,6 +105,38 @@ impl JobIngest {
         }
         self.finish(cx, job, checked);
     }
+}
+
+/// Goes on with a job that has passed before, as it was then: the job manager may have it, so it
+/// is neither changed nor refused by what is configured now. One that is not stored any more was
+/// refused then, and comes as if for the first time.
+pub(crate) fn pass_again(cx: &mut Cx<JobIngest>, id: JobId, mut job: Candidate) {
+    let stored = Lookup::new(PRIMARY, &id.kvs_key("jobspec"), 0);
+    cx.call(&stored, move |core: &mut JobIngest, cx, result| {
+        let text = match result {
+            Ok(found) => found.bytes().unwrap_or_default(),
+            Err(lost) if lost.errno == Errno::EHOSTUNREACH => return pass_again(cx, id, job),
+            Err(refusal) if refusal.errno == Errno::ENOENT => return core.pass(cx, job),
+            Err(refusal) => {
+                let errno = refusal.errno;
+                let refusal = Refusal {
+                    errno,
+                    ..SubmitError::Commit.refusal()
+                };
+                return core.finish(cx, job, Err(refusal));
+            }
+        };
+        match Jobspec::decode(&String::from_utf8_lossy(&text)) {
+            Ok(jobspec) => {
+                job.checked.jobspec = jobspec;
+                core.finish(cx, job, Ok(()));
+            }
+            Err(error) => {
+                tracing::error!("{}: {error}", id.kvs_key("jobspec"));
+                core.pass(cx, job);
+            }
+        }
+    });
 }
 
 fn ask(cx: &mut Cx<JobIngest>, call: Call<Check>, job: Candidate) {

@@ -273,24 +273,84 @@ fn jobs_whose_submitters_may_lack_an_answer_are_saved_with_them() {
 fn a_submission_that_comes_again_gets_the_id_that_it_had_and_no_other_does() {
     // The id that the job manager's highest would let us make first.
     let stored = 6_u64 << 24;
-    let found = Found {
-        val: Tree::Val(format!(r#"{{"version":1,"done":[[70,{stored}]]}}"#).into()),
-    };
-    let json = serde_json::to_string(&found).unwrap();
-    let mut probe = started_after(&[], Ok(&json));
-    submit_numbered(&mut probe, 1, 71);
+    let saved = found(&format!(r#"{{"version":1,"done":[[70,{stored}]]}}"#));
+    let mut probe = started_after(&[], Ok(&saved));
     submit_numbered(&mut probe, 2, 70);
+    submit_numbered(&mut probe, 1, 71);
+    probe.answer("kvs.lookup", 4, Ok(&found(JOBSPEC)));
     probe.settle();
     probe.said();
-    probe.answer("kvs.commit", 4, Ok(STORED));
+    probe.answer("kvs.commit", 5, Ok(STORED));
     probe.said();
-    probe.answer("job-manager.submit", 5, Ok(r#"{"errors":[]}"#));
+    probe.answer("job-manager.submit", 6, Ok(r#"{"errors":[]}"#));
     let new = 7_u64 << 24;
     let answers = [
         format!(r#"response job-ingest.submit #1 {{"id":{new}}}"#),
         format!(r#"response job-ingest.submit #2 {{"id":{stored}}}"#),
     ];
     assert_eq!(probe.said(), answers);
+}
+
+/// A module whose predecessor has stored a job for request 70, which has come again.
+fn asked_again_under(conf: &str) -> Probe<JobIngest> {
+    let saved = found(&format!(r#"{{"version":1,"done":[[70,{}]]}}"#, 6_u64 << 24));
+    let mut probe = on(reading_under(conf, &[], Ok(&saved)));
+    submit_numbered(&mut probe, 1, 70);
+    let said = said(&mut probe);
+    assert_eq!(said, ["request kvs.lookup #4 0 jobs"], "its jobspec");
+    probe
+}
+
+fn found(text: &str) -> String {
+    let val = Tree::Val(text.to_owned().into());
+    serde_json::to_string(&Found { val }).unwrap()
+}
+
+/// It would be refused by this.
+const QUEUES: &str =
+    r#"{"queues":{"a":{}},"policy":{"jobspec":{"defaults":{"system":{"duration":"1m"}}}}}"#;
+
+#[test]
+fn a_job_that_may_be_taken_stays_what_it_was_whatever_is_configured_now() {
+    let mut probe = asked_again_under(QUEUES);
+    let stored = JOBSPEC.replace(r#","environment":{"A":"b"}"#, "");
+    probe.answer("kvs.lookup", 4, Ok(&found(&stored)));
+    probe.settle();
+    probe.said();
+    probe.answer("kvs.commit", 5, Ok(STORED));
+    let asked = probe.said().remove(0);
+    assert!(asked.contains(&stored), "{asked}");
+    probe.answer("job-manager.submit", 6, Ok(r#"{"errors":[]}"#));
+    let answer = format!(r#"response job-ingest.submit #1 {{"id":{}}}"#, 6_u64 << 24);
+    assert_eq!(probe.said(), [answer]);
+}
+
+#[test]
+fn a_job_that_was_refused_before_is_looked_at_again() {
+    let mut probe = asked_again_under(QUEUES);
+    probe.answer("kvs.lookup", 4, Err(Refusal::bare(Errno::ENOENT)));
+    let refused = r#"response job-ingest.submit #1 EPERM "no queue specified""#;
+    assert_eq!(said(&mut probe), [refused]);
+}
+
+#[test]
+fn nothing_of_a_job_that_may_be_taken_is_removed() {
+    let mut probe = asked_again_under("{}");
+    probe.answer("kvs.lookup", 4, Err(lost()));
+    assert_eq!(said(&mut probe), ["request kvs.lookup #5 0 jobs"]);
+    probe.answer("kvs.lookup", 5, Ok(&found(JOBSPEC)));
+    said(&mut probe);
+    probe.answer("kvs.commit", 6, Ok(STORED));
+    assert_eq!(said(&mut probe), ["request job-manager.submit #7 1 jobs"]);
+    probe.answer("job-manager.submit", 7, Err(Refusal::bare(Errno::ENOSYS)));
+    assert!(said(&mut probe).is_empty(), "it is asked again later");
+    probe.request("job-ingest.shutdown", "");
+    said(&mut probe);
+    probe.pass(crate::limits::RETRY);
+    assert_eq!(said(&mut probe), ["request job-manager.submit #8 1 jobs"]);
+    probe.answer("job-manager.submit", 8, Err(Refusal::bare(Errno::ENOSYS)));
+    let refused = r#"response job-ingest.submit #1 ENOSYS "error sending job-manager.submit RPC""#;
+    assert_eq!(said(&mut probe), [refused]);
 }
 
 #[test]
