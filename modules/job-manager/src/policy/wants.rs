@@ -318,15 +318,44 @@ impl JobManager {
     }
 
     fn wake_policy(&mut self, cx: &mut Cx<Self>, by: u64, at: f64) {
-        let after = Duration::try_from_secs_f64((at - cx.now().wall).max(0.0));
-        let timer = cx.timer(after.unwrap_or(FAR), move |core: &mut JobManager, cx| {
-            core.ask_policies(cx, |policies, look| policies.woken(look, by));
-        });
+        let timer = cx.timer(
+            time_until(at, cx.now().wall),
+            move |core: &mut JobManager, cx| {
+                core.ask_policies(cx, |policies, look| policies.woken(look, by));
+            },
+        );
         if let Some(earlier) = self.policies.set_timer(by, timer) {
             cx.cancel_timer(earlier);
         }
     }
 }
 
+/// How long to sleep until `at`. A timer goes by another clock, and may be a trifle early: what
+/// is left then is slept for a moment, not for no time at all, again and again.
+fn time_until(at: f64, wall: f64) -> Duration {
+    let left = Duration::try_from_secs_f64((at - wall).max(0.0)).unwrap_or(FAR);
+    if at > wall { left.max(MOMENT) } else { left }
+}
+
+const MOMENT: Duration = Duration::from_millis(1);
+
 /// As far as a timer needs to reach.
 const FAR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_not_woken_again_before_its_time_has_come() {
+        let check = |at: f64, wall: f64, expect: Duration| {
+            assert_eq!(time_until(at, wall), expect, "{wall} to {at}");
+        };
+        check(10.5, 10.0, Duration::from_millis(500));
+        check(10.0, 10.0, Duration::ZERO);
+        check(9.0, 10.0, Duration::ZERO);
+        check(1197.915, 1197.914_999_999_999_8, MOMENT);
+        check(f64::MAX, 10.0, FAR);
+        check(f64::NAN, 10.0, Duration::ZERO);
+    }
+}
