@@ -81,6 +81,10 @@ impl JobShell {
             self.signal_tasks(cx, signum);
             self.stop_starting(cx, signum);
         }
+        if order.namespace {
+            self.store.open();
+            self.send_off(cx);
+        }
         match order.lost {
             Some(lost) if self.state() == State::Greeting => self.early_lost.push(lost),
             Some(lost) => self.lost_shells(cx, lost),

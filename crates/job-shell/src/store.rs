@@ -1,5 +1,6 @@
 //! Writing to the job's namespace: one commit at a time, what comes meanwhile joins the
-//! next. A commit carries a token, so that it can be sent again when the kvs was
+//! next. A namespace is made when a job has run a little; of a job that is over before, all goes
+//! with the last word (`leave.rs`). A commit carries a token, so that it can be sent again when the kvs was
 //! restarted under it.
 
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub struct Store {
     log_gather: Gather,
     output_gather: Gather,
     input_gather: Gather,
+    /// Whether the namespace is there.
+    is_open: bool,
     in_flight: bool,
     seq: u64,
     has_output: bool,
@@ -54,6 +57,11 @@ enum Gather {
 }
 
 impl Store {
+    /// From now on the namespace is there.
+    pub fn open(&mut self) {
+        self.is_open = true;
+    }
+
     /// Whether nothing waits for the answer of the kvs.
     pub fn is_idle(&self) -> bool {
         !self.in_flight
@@ -170,7 +178,7 @@ impl Store {
         let has_output = has_words || (may_output && !self.has_words && is_log_due);
         let has_input =
             has_words_in || (!self.input.is_empty() && !self.has_words_in && is_log_due);
-        if self.in_flight || !(has_log || has_input || has_output) {
+        if !self.is_open || self.in_flight || !(has_log || has_input || has_output) {
             return None;
         }
         let mut commit = Commit::new(namespace);

@@ -40,6 +40,16 @@ pub struct Start {
     /// Its resources, with all updates applied.
     #[serde(rename = "R")]
     pub r: Value,
+    /// Whether the caller takes [`Step::Over`], and says [`Kept`] when it has stored that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub together: bool,
+}
+
+/// The guest logs of these jobs are stored ([`Step::Over`]).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Kept {
+    /// The jobs.
+    pub ids: Vec<JobId>,
 }
 
 /// One answer to a [`Start`].
@@ -82,6 +92,15 @@ pub enum Step {
         /// Whether these were the last.
         #[serde(rename = "final")]
         is_final: bool,
+    },
+    /// It began, ended and was released, and all of its guest logs are here: the caller stores
+    /// them. Of a job that was over soon, in place of all other answers but exceptions, to
+    /// callers that take it.
+    Over {
+        /// As in [`Step::Finish`].
+        status: i32,
+        /// What its guest logs are to hold.
+        lines: GuestLines,
     },
 }
 
@@ -170,6 +189,13 @@ pub struct JobStats {
     pub active_ranks: String,
 }
 
+/// Asks for the namespace of a job that runs: the kvs does when somebody wants to use it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MakeNamespace {
+    /// The job.
+    pub id: JobId,
+}
+
 /// Event: the job-exec of rank 0 can be joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ready;
@@ -198,6 +224,16 @@ crate::refusals! {
         NotYours => EPERM "",
         /// Not an idset.
         Malformed => EINVAL "",
+    }
+}
+
+crate::refusals! {
+    /// Why a namespace was not made.
+    pub enum MakeNamespaceError {
+        /// No such job runs, or it is over before it needed one.
+        NotFound => ENOENT "",
+        /// Too many ask for it.
+        Busy => EBUSY "",
     }
 }
 
@@ -233,6 +269,8 @@ crate::json_payloads!(
     Start,
     Progress,
     CriticalRanks,
+    MakeNamespace,
+    Kept,
     ShellBarrier,
     BarrierOpen,
     ShellTell,
@@ -263,6 +301,10 @@ crate::methods! {
         : "Starts a job; answered at every step of its life.";
     CriticalRanks = "job-exec.critical-ranks" (USER) => Empty, CriticalRanksError, idempotent, Later
         : "Says which ranks a job cannot go on without.";
+    Kept = "job-exec.kept" (OWNER) => Empty, Refusal, Nothing
+        : "The job manager has stored what was left to it of these jobs.";
+    MakeNamespace = "job-exec.make-namespace" (OWNER) => Empty, MakeNamespaceError, idempotent, Later
+        : "Gives a job its namespace at once; answered when it is there. A job gets it when it has run a little.";
     ShellBarrier = "job-exec.shell-barrier" (USER) => BarrierOpen, ShellBarrierError, idempotent, Later
         : "Holds a shell until all shells of its job are there; answers also who wants no answer." {
             const ANSWERS_UNASKED: bool = true;

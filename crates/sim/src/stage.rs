@@ -23,7 +23,7 @@ use wire::{Kind, Message};
 use crate::between::Between;
 use crate::echo::Echo;
 use crate::hosted::{AnyNode, Hosted};
-use crate::jobs::Pids;
+use crate::jobs::{BegunText, Pids};
 use crate::play::Play;
 use crate::world::{QUIET_STEPS_MAX, World};
 
@@ -245,7 +245,7 @@ fn alone<M: Module<Worker = ()>>() -> Box<dyn AnyNode> {
 }
 
 /// A module by its name.
-pub(crate) fn module(name: &str, pids: &Pids) -> Box<dyn AnyNode> {
+pub(crate) fn module(name: &str, pids: &Pids, begun: &BegunText) -> Box<dyn AnyNode> {
     match name {
         "echo" => alone::<Echo>(),
         "heartbeat" => alone::<Heartbeat>(),
@@ -271,6 +271,7 @@ pub(crate) fn module(name: &str, pids: &Pids) -> Box<dyn AnyNode> {
             job_exec::Surroundings {
                 job_shell: "no shell is started".to_owned(),
                 processes: Box::new(pids.clone()),
+                begun: Box::new(begun.clone()),
             },
         )),
         "sched-simple" => alone::<sched_simple::SchedSimple>(),

@@ -440,7 +440,7 @@ impl World {
 
     fn start(&mut self, rank: usize, child: ChildId, spawn: &node::Spawn) {
         let name = &spawn.argv[0];
-        let node = crate::stage::module(name, &self.shells.pids);
+        let node = crate::stage::module(name, &self.shells.pids, &self.shells.begun);
         let uuid = spawn
             .env_add
             .iter()

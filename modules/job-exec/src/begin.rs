@@ -3,6 +3,7 @@
 //!
 //! The shell starts while the namespace is being made: only its greeting waits for that.
 
+use std::io;
 use std::time::Duration;
 
 use node::{Call, Cx, StdioFd};
@@ -10,12 +11,14 @@ use proto::attr::names;
 use proto::data::{HashKind, JobId, Tree};
 use proto::job_exec::Wrote;
 use proto::kvs::NamespaceCreate;
-use proto::{Errno, Payload};
+use proto::{Empty, Errno, Payload};
 use serde_json::json;
 
 use crate::core::RETRY;
-use crate::job::Kind;
-use crate::limits::{SHELL_LOG_BYTES_MAX, SHELL_LOG_TOTAL_BYTES_MAX, WROTE_BYTES_MAX};
+use crate::job::{Home, Kind};
+use crate::limits::{
+    NAMESPACE_WAIT_MS, SHELL_LOG_BYTES_MAX, SHELL_LOG_TOTAL_BYTES_MAX, WROTE_BYTES_MAX,
+};
 use crate::mock::Fault;
 use crate::process::Seen;
 use crate::state::{Move, State};
@@ -23,6 +26,9 @@ use crate::{JobExec, Surroundings};
 
 /// What runs as job shell when neither settings nor surroundings say.
 pub(crate) const JOB_SHELL: &str = "flux-shell";
+
+/// How a simulated job fails that is to.
+pub(crate) const MOCK_FAILURE: &str = "mock run exception generated";
 
 impl JobExec {
     /// Begins a job of which nothing is there yet.
@@ -38,22 +44,32 @@ impl JobExec {
             }
             Kind::Mock(..) => self.begin_mock(cx, id),
             Kind::Shells if Fault::of(&job.task.jobspec) == Some(Fault::Init) => {
-                self.create_namespace(cx, id);
                 self.fail(cx, id, Fault::Init.note());
             }
             Kind::Shells => {
-                self.create_namespace(cx, id);
+                job.log.home = Home::Here;
                 self.launch(cx, id);
+                let wait = Duration::from_millis(NAMESPACE_WAIT_MS);
+                cx.timer(wait, move |core: &mut JobExec, cx| core.settle(cx, id));
             }
         }
     }
 
-    /// Makes the namespace and the link to it. The shell is started meanwhile; what it and
-    /// we have to write waits for the namespace.
-    fn create_namespace(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else {
+    /// A job that goes on gets its namespace.
+    pub(crate) fn settle(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let job = self.jobs.get(&id);
+        if job.is_some_and(|job| job.log.home == Home::Here && job.state().is_alive()) {
+            self.create_namespace(cx, id);
+        }
+    }
+
+    /// Makes the namespace and the link to it. What the shell and we have to write waits for
+    /// that.
+    pub(crate) fn create_namespace(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
+        job.log.home = Home::Making;
         let hash = match cx.attr(&names::CONTENT_HASH) {
             Some("sha256") => HashKind::Sha256,
             _ => HashKind::Sha1,
@@ -65,31 +81,42 @@ impl JobExec {
             flags: 0,
         };
         self.store.link(id);
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.log.in_namespace = true;
-            job.log.is_closed = true;
-        }
         send_create(cx, id, create);
     }
 
     /// The namespace is there.
-    fn namespace_created(&mut self, id: JobId) {
+    fn namespace_created(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id) {
-            job.log.is_closed = false;
+            job.log.home = Home::Namespace;
+            let makers = std::mem::take(&mut job.log.makers);
             self.touch(id);
+            for maker in makers {
+                maker.send(cx, Ok(Empty));
+            }
         }
     }
 
-    /// What is stored says that a shell was started: it may begin, and be told of.
+    /// One after us would know that a shell was started: it may begin.
     pub(crate) fn begun(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id)
             && !std::mem::replace(&mut job.log.is_begun, true)
         {
             let t_log = job.log.stamps.last();
-            job.tell_start(cx);
             self.order_all(cx, id, |order| order.begin = Some(t_log));
             self.admit_stray(cx, id);
         }
+    }
+
+    /// The KVS says that a shell was started: it may be told of.
+    pub(crate) fn stored(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id)
+            && !std::mem::replace(&mut job.log.is_stored, true)
+        {
+            job.tell_start(cx);
+            self.begun.forget(id);
+            self.order_all(cx, id, |order| order.namespace = true);
+        }
+        self.begun(cx, id);
     }
 
     /// Has the job shells started, ours and those of others.
@@ -104,14 +131,18 @@ impl JobExec {
         let ranks = job.rset.ranks();
         // Of others nothing can be told but that they are there.
         job.log.is_held = ranks.contains(own);
-        if !job.log.is_held {
-            job.log(now, "recoverable");
+        let is_elsewhere = !job.log.is_held;
+        if is_elsewhere {
+            job.log_recoverable(now, None);
         }
         let fault = Fault::of(&job.task.jobspec);
         let (task, expiration) = (job.task.clone(), job.expiration);
         let part = self.hand.parts.entry(id).or_default();
         part.expiration = expiration;
         self.launch_part(cx, id, &lease, task, &ranks, &ranks);
+        if is_elsewhere {
+            self.note_elsewhere(cx, id);
+        }
         self.touch(id);
         if fault == Some(Fault::Starting) {
             self.raise(cx, id, 0, Fault::Starting.note());
@@ -124,18 +155,48 @@ impl JobExec {
         if cx.rank() != 0 {
             return;
         }
-        let look = move |around: &mut Surroundings| around.processes.look(pid);
-        cx.work(look, move |core: &mut JobExec, cx, seen| {
+        let notes = self.begun.is_kept;
+        let look = move |around: &mut Surroundings| {
+            let process = match around.processes.look(pid) {
+                Seen::Runs(process) => Some(process),
+                // Its end is on the way to us, or all that can be told is that it runs.
+                Seen::Gone | Seen::Hidden => None,
+            };
+            let begun = notes.then(|| around.note_begun(id, process.as_ref()));
+            (process, begun)
+        };
+        cx.quick_work(look, move |core: &mut JobExec, cx, (process, begun)| {
             let now = cx.now().wall;
             if let Some(job) = core.jobs.get_mut(&id).filter(|job| job.state().is_alive()) {
-                match seen {
-                    Seen::Runs(process) => job.log_with(now, "recoverable", &process),
-                    // Its end is on the way to us, or all that can be told is that it runs.
-                    Seen::Gone | Seen::Hidden => job.log(now, "recoverable"),
-                }
+                job.log_recoverable(now, process.as_ref());
             }
             core.release_log(id);
+            core.noted(cx, id, begun);
         });
+    }
+
+    /// A job whose shells are all elsewhere has begun.
+    fn note_elsewhere(&mut self, cx: &mut Cx<Self>, id: JobId) {
+        let notes = self.begun.is_kept;
+        let note = move |around: &mut Surroundings| notes.then(|| around.note_begun(id, None));
+        cx.quick_work(note, move |core: &mut JobExec, cx, begun| {
+            core.noted(cx, id, begun);
+        });
+    }
+
+    /// It is noted that a job has begun; or else it waits until its log in the KVS says so.
+    fn noted(&mut self, cx: &mut Cx<Self>, id: JobId, begun: Option<io::Result<String>>) {
+        match begun {
+            Some(Ok(line)) => {
+                self.begun.note(id, line);
+                self.begun(cx, id);
+            }
+            Some(Err(error)) => {
+                tracing::warn!("job={id}: begins when the KVS has its log: {error}");
+                self.settle(cx, id);
+            }
+            None => self.settle(cx, id),
+        }
     }
 
     /// What is to be written of the shell is known.
@@ -233,7 +294,7 @@ impl JobExec {
 
     /// A simulated job fails once it runs.
     pub(crate) fn fail_mock(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        self.raise(cx, id, 0, "mock run exception generated");
+        self.raise(cx, id, 0, MOCK_FAILURE);
         self.end_early(cx, id, None);
     }
 
@@ -285,8 +346,8 @@ fn send_create(cx: &mut Cx<JobExec>, id: JobId, create: NamespaceCreate) {
                 id,
                 &format!("failed to create guest namespace: {error}"),
             );
-            core.namespace_created(id);
+            core.namespace_created(cx, id);
         }
-        _ => core.namespace_created(id),
+        _ => core.namespace_created(cx, id),
     });
 }

@@ -34,6 +34,8 @@ pub struct Config {
     pub service: String,
     /// Whether guests may simulate jobs.
     pub allow_guests: bool,
+    /// Whether what was stored is to outlast a loss of power.
+    pub outlasts_power: bool,
 }
 
 impl Default for Config {
@@ -49,6 +51,7 @@ impl Default for Config {
             job_shell: None,
             service: "rexec".to_owned(),
             allow_guests: false,
+            outlasts_power: false,
         }
     }
 }
@@ -127,6 +130,10 @@ impl Config {
         }
         if let Some(allow) = keys::EXEC_TESTEXEC_ALLOW_GUESTS.read(conf)? {
             self.allow_guests = allow;
+        }
+        let durability: Option<String> = keys::KVS_DURABILITY.read(conf)?;
+        if let Some(durability) = durability {
+            self.outlasts_power = durability == "power";
         }
         Ok(())
     }

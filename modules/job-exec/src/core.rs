@@ -9,6 +9,7 @@ use proto::data::JobId;
 use proto::job_exec::{Held, ShellExit, ShellHello, Step};
 use wire::Identity;
 
+use crate::begun::{Begun, BegunLog};
 use crate::config::Config;
 use crate::hand::Hand;
 use crate::job::Job;
@@ -42,6 +43,8 @@ pub struct JobExec {
     /// The highest job id when we came: up to it every job may have been begun before us.
     /// Before that is known any job may.
     pub(crate) last_before: Option<JobId>,
+    /// Jobs that have begun and of which the KVS does not say so yet.
+    pub(crate) begun: Begun,
     /// Who asks for jobs.
     pub(crate) manager: Option<Identity>,
     /// How the latest jobs ended.
@@ -75,6 +78,8 @@ pub struct Surroundings {
     pub job_shell: String,
     /// The processes of this host.
     pub processes: Box<dyn Processes>,
+    /// Which jobs have begun.
+    pub begun: Box<dyn BegunLog>,
 }
 
 /// The delay before a service that is not there is asked again.

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use node::Cx;
 use proto::data::JobId;
-use proto::job_exec::{Dismissal, Step};
+use proto::job_exec::{Dismissal, GuestLines, MakeNamespaceError, Step};
 use proto::kvs::NamespaceRemove;
 use serde_json::json;
 
 use crate::JobExec;
 use crate::core::RETRY;
-use crate::job::{Job, Kind, tell_stored};
-use crate::limits::STOP_WAIT_S;
+use crate::job::{Home, Job, Kind, tell_stored};
+use crate::limits::{HANDED_BYTES_MAX, STOP_WAIT_S};
 use crate::outcomes::Outcome;
 use crate::state::{Move, State};
 
@@ -60,8 +60,15 @@ impl JobExec {
             return;
         };
         self.dirty.remove(&id);
+        self.begun.forget(id);
+        let was_handed = job.log.was_handed;
         self.dismiss_all(cx, id, Dismissal::Stored);
         job.step(Move::Grafted);
+        if !std::mem::replace(&mut job.log.is_stored, true) && !was_handed {
+            // It was over so soon that all of it was stored at once, and is told at once.
+            job.tell_start(cx);
+            job.tell_finish(cx);
+        }
         // Nobody will read it any more.
         tell_stored(cx, std::mem::take(&mut job.log.unsaid), &Ok(()));
         let outcome = Outcome {
@@ -69,19 +76,67 @@ impl JobExec {
             exception: job.exception.take(),
         };
         self.outcomes.keep(id, outcome);
-        if job.log.in_namespace {
+        if job.log.home == Home::Namespace {
             remove_namespace(cx, id);
         }
-        job.answer(
-            cx,
-            Step::Release {
-                ranks: "all".to_owned(),
-                is_final: true,
-            },
-        );
+        if !was_handed {
+            job.answer(
+                cx,
+                Step::Release {
+                    ranks: "all".to_owned(),
+                    is_final: true,
+                },
+            );
+        }
+        for maker in std::mem::take(&mut job.log.makers) {
+            maker.send(cx, Err(MakeNamespaceError::NotFound));
+        }
         if self.is_stopping {
             self.stop_when_stored(cx);
         }
+    }
+
+    /// Has the job manager store all there is of a job that was over soon, if it does that and
+    /// it is not much.
+    pub(crate) fn leave_to_manager(&mut self, cx: &mut Cx<Self>, id: JobId) -> bool {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return false;
+        };
+        let log = &job.log;
+        let bytes = log.pending.len() + log.output.len() + log.input.len();
+        let is_whole = job.together && job.is_started && !log.is_stored && !log.exists;
+        if !is_whole || bytes > HANDED_BYTES_MAX || !job.step(Move::Logged) {
+            return false;
+        }
+        let lines = job.log.take_lines();
+        job.log.handed = Some(GuestLines {
+            log: lines.log,
+            output: lines.output,
+            input: lines.input,
+        });
+        job.log.was_handed = true;
+        job.tell_over(cx);
+        true
+    }
+
+    /// The job manager has stored what was left to it.
+    pub(crate) fn kept(&mut self, cx: &mut Cx<Self>, ids: Vec<JobId>) {
+        for id in ids {
+            let log = self.jobs.get_mut(&id).map(|job| &mut job.log);
+            if log.is_some_and(|log| log.handed.take().is_some()) {
+                self.grafted(cx, id);
+            }
+        }
+    }
+
+    /// What was left to a job manager that has stored it, and was gone before it could say
+    /// so: its successor does not ask for these jobs.
+    pub(crate) fn settle_handed(&mut self, cx: &mut Cx<Self>) {
+        let manager = self.manager.clone();
+        let is_left = |job: &Job| job.log.handed.is_some() && job.asker(cx) != manager;
+        let left = self.jobs.values().filter(|job| is_left(job));
+        let left: Vec<JobId> = left.map(|job| job.id).collect();
+        self.kept(cx, left);
     }
 
     /// Stops, but not in the middle of an outcome: a shell that gets no answer repeats its
@@ -117,9 +172,20 @@ pub(crate) fn remove_namespace(cx: &mut Cx<JobExec>, id: JobId) {
 impl Job {
     /// Tells the job manager how the job ended, if it knows that it had begun.
     pub(crate) fn tell_finish(&self, cx: &mut Cx<JobExec>) {
-        if self.is_started {
+        if self.is_started && self.log.is_stored {
             let status = self.status;
             self.answer(cx, Step::Finish { status });
+        }
+    }
+
+    /// Tells the job manager all of a job that was over soon.
+    pub(crate) fn tell_over(&self, cx: &mut Cx<JobExec>) {
+        if let Some(lines) = &self.log.handed {
+            let over = Step::Over {
+                status: self.status,
+                lines: lines.clone(),
+            };
+            self.answer(cx, over);
         }
     }
 

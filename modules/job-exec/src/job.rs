@@ -5,15 +5,20 @@ use std::time::Duration;
 
 use node::{Cx, Reply, TimerId};
 use proto::data::{Entry, Fsd, Hostlist, IdSet, JobId, Rset, Stamps};
-use proto::job_exec::{CriticalRanks, JobStats, Progress, Start, Step, Task};
+use proto::job_exec::{
+    CriticalRanks, GuestLines, JobStats, MakeNamespace, Progress, Start, Step, Task,
+};
 use proto::{Empty, Payload, Refusal};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use wire::Message;
+use wire::{Identity, Message};
 
 use crate::JobExec;
+use crate::limits::NAMESPACE_WAIT_MS;
 use crate::mock::Mock;
+use crate::process::Process;
 use crate::state::{Move, State, next};
+use crate::store::Lines;
 
 /// The event of the guest log that says which ranks a job cannot do without.
 pub const CRITICAL_RANKS: &str = "critical-ranks";
@@ -61,6 +66,8 @@ pub struct Job {
     pub critical_ranks: Option<IdSet>,
     /// Whether the job manager had it started before.
     pub reattach: bool,
+    /// Whether the job manager stores the logs of a job that was over soon.
+    pub together: bool,
     state: State,
     /// What all answers go to.
     request: Message,
@@ -74,6 +81,30 @@ pub enum Kind {
     Mock(Mock, Option<TimerId>),
 }
 
+/// Where a guest log is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Home {
+    /// In the primary namespace.
+    #[default]
+    Primary,
+    /// Only here so far: a job that is over soon needs no namespace.
+    Here,
+    /// In a namespace that is being made.
+    Making,
+    /// In the job's own namespace.
+    Namespace,
+}
+
+impl Kind {
+    /// Whether it is known that it will be over soon.
+    fn is_short(&self) -> bool {
+        match self {
+            Kind::Mock(mock, _) => mock.is_over_within(Duration::from_millis(NAMESPACE_WAIT_MS)),
+            Kind::Shells => false,
+        }
+    }
+}
+
 /// The guest log of a job, `exec.eventlog`, and what its shell left to us to store.
 #[derive(Debug, Default)]
 pub struct GuestLog {
@@ -85,15 +116,21 @@ pub struct GuestLog {
     pub output: String,
     /// Who is to hear when the lines are stored.
     pub unsaid: Vec<Reply<CriticalRanks>>,
+    /// Who waits for the namespace.
+    pub makers: Vec<Reply<MakeNamespace>>,
+    /// What the job manager was given to store, until it has.
+    pub handed: Option<GuestLines>,
+    /// Whether it was given that.
+    pub was_handed: bool,
     /// Lines for `input` not sent off.
     pub input: String,
-    /// It is in a namespace of its own, and not in the primary one.
-    pub in_namespace: bool,
-    /// The namespace is not there yet.
-    pub is_closed: bool,
-    /// What is stored says that a shell was started. Before that the shell is told nothing
-    /// and nobody is told of it: a job-exec after us must not start a second one.
+    /// Where it is.
+    pub home: Home,
+    /// A job-exec after us would know that a shell was started. Before that the shell is told
+    /// nothing: a second one must not be started.
     pub is_begun: bool,
+    /// The KVS says that a shell was started. Before that nobody else is told of it.
+    pub is_stored: bool,
     /// Which process its shell is is not known yet: nothing is stored before that, so that
     /// what is found of a shell says where to look for it.
     pub is_held: bool,
@@ -108,6 +145,16 @@ pub struct GuestLog {
 }
 
 impl GuestLog {
+    /// Takes what is to be put into the primary namespace.
+    pub fn take_lines(&mut self) -> Lines {
+        Lines {
+            log: std::mem::take(&mut self.pending),
+            output: std::mem::take(&mut self.output),
+            input: std::mem::take(&mut self.input),
+            are_first: !std::mem::replace(&mut self.exists, true),
+        }
+    }
+
     /// Whether there is something to be sent off.
     pub fn has_lines(&self) -> bool {
         !(self.pending.is_empty() && self.output.is_empty() && self.input.is_empty())
@@ -134,6 +181,8 @@ impl Job {
         let log = GuestLog {
             // A simulation may be begun twice: nothing comes of it.
             is_begun: is_mock,
+            // One that is over soon is told of when it is.
+            is_stored: is_mock && !(start.together && kind.is_short()),
             ..GuestLog::default()
         };
         Job {
@@ -160,6 +209,7 @@ impl Job {
             is_started: false,
             critical_ranks: None,
             reattach: start.reattach,
+            together: start.together,
             state,
             request,
         }
@@ -202,9 +252,15 @@ impl Job {
     }
 
     /// Sends later answers to another request for the same job.
-    pub fn rebind(&mut self, request: Message, reattach: bool) {
+    pub fn rebind(&mut self, request: Message, reattach: bool, together: bool) {
         self.request = request;
         self.reattach = reattach;
+        self.together = together;
+    }
+
+    /// Who asked for it last.
+    pub fn asker(&self, cx: &Cx<JobExec>) -> Option<Identity> {
+        cx.sender_of(&self.request)
     }
 
     /// Whether our answers go to the sender of `message`.
@@ -214,12 +270,15 @@ impl Job {
 
     /// Tells the job manager that the job runs, once that is sure.
     pub fn tell_start(&self, cx: &mut Cx<JobExec>) {
-        if self.is_started && self.log.is_begun {
-            let step = match self.reattach {
-                true => Step::Reattached(Map::new()),
-                false => Step::Start(Map::new()),
-            };
-            self.answer(cx, step);
+        if self.is_started && self.log.is_stored {
+            self.answer(cx, self.start_step());
+        }
+    }
+
+    fn start_step(&self) -> Step {
+        match self.reattach {
+            true => Step::Reattached(Map::new()),
+            false => Step::Start(Map::new()),
         }
     }
 
@@ -242,6 +301,14 @@ impl Job {
             Entry::new(self.log.stamps.next(now), name).and_then(|entry| entry.with(context))
         {
             self.log.pending += &entry.encode();
+        }
+    }
+
+    /// Adds to the guest log that a job-exec after us can pick it up, and by which process.
+    pub fn log_recoverable(&mut self, now: f64, shell: Option<&Process>) {
+        match shell {
+            Some(process) => self.log_with(now, "recoverable", process),
+            None => self.log(now, "recoverable"),
         }
     }
 

@@ -9,11 +9,12 @@
 //! what goes up and down the tree of brokers.
 //!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `begin.rs`,
-//! `gather.rs`, `ending.rs` and `end.rs` (its life in order), `recovery.rs` (jobs from
+//! `gather.rs`, `ending.rs` and `end.rs` (its life in order), `begun.rs` (which jobs have begun), `recovery.rs` (jobs from
 //! before us), `process.rs` (whether their shells still run), `store.rs` (what is written to
 //! the KVS), `hand/` (shells) and `handlers/` (the methods).
 
 mod begin;
+mod begun;
 mod config;
 mod core;
 mod end;
@@ -34,18 +35,25 @@ mod state;
 mod store;
 mod strays;
 
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use node::{ChildEvent, ChildId, Cx, Host, Module, Peer, Routes, StreamId};
 use proto::attr::names;
 use proto::job_exec::{
-    CriticalRanks, Expiration, JobException, Join, Override, Ready, Report, ShellBarrier,
-    ShellExit, ShellHear, ShellHello, ShellTell, Start, StatsGet,
+    CriticalRanks, Expiration, JobException, Join, Kept, MakeNamespace, Override, Ready, Report,
+    ShellBarrier, ShellExit, ShellHear, ShellHello, ShellTell, Start, StatsGet,
 };
 use proto::job_manager::{ExecHello, Online};
 use proto::overlay::Topology;
 use proto::{Event, Method, Object, Refusal, Role};
 
+use begun::BEGUN_FILE;
+pub use begun::{BegunFile, BegunLog};
 use config::Config;
 pub use core::{JobExec, Surroundings};
+use limits::LEFTOVER_WAIT_S;
 pub use process::{Process, Processes, Seen, ThisHost};
 
 impl Host for JobExec {
@@ -78,7 +86,9 @@ impl Host for JobExec {
 
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         let args = cx.welcome().args.clone().unwrap_or_default();
+        let is_read = self.begun.is_kept || self.config.outlasts_power;
         self.config = Config::new(&args, conf)?;
+        self.begun.is_kept = is_read && !self.config.outlasts_power;
         Ok(())
     }
 
@@ -96,6 +106,8 @@ impl Module for JobExec {
         Routes::new()
             .raw(Start::TOPIC, Role::OWNER, handlers::start)
             .later::<CriticalRanks>(handlers::critical_ranks)
+            .on::<Kept>(handlers::kept)
+            .later::<MakeNamespace>(handlers::make_namespace)
             .later::<Expiration>(handlers::expiration)
             .later::<Override>(handlers::override_)
             .on::<StatsGet>(handlers::stats_get)
@@ -125,10 +137,18 @@ impl Module for JobExec {
         if !is_alone {
             cx.hold_requests();
         }
-        cx.work(
-            |around: &mut Surroundings| around.job_shell.clone(),
-            move |core: &mut JobExec, cx, job_shell| {
+        // Where the content store is, or has to be as long as the brokers.
+        let folder = cx.attr(&names::STATEDIR).or(cx.attr(&names::RUNDIR));
+        let folder = PathBuf::from(folder.unwrap_or_default());
+        let is_head = cx.rank() == 0;
+        cx.quick_work(
+            move |around: &mut Surroundings| {
+                let begun = is_head.then(|| around.begun.open(&folder));
+                (around.job_shell.clone(), begun)
+            },
+            move |core: &mut JobExec, cx, (job_shell, begun)| {
                 core.job_shell = job_shell;
+                core.read_begun(begun);
                 match is_alone {
                     true => core.begin_as_head(cx),
                     false => core.look_below(cx),
@@ -140,6 +160,28 @@ impl Module for JobExec {
 }
 
 impl JobExec {
+    /// Takes in which jobs have begun before us.
+    fn read_begun(&mut self, begun: Option<io::Result<Vec<u8>>>) {
+        match begun {
+            Some(Ok(text)) => {
+                self.begun.read(&text);
+                self.begun.is_kept = !self.config.outlasts_power;
+            }
+            Some(Err(error)) => {
+                tracing::error!("{BEGUN_FILE}: {error}: jobs begin when the KVS has their logs");
+            }
+            None => {}
+        }
+    }
+
+    /// A job manager that was told of us has asked for all jobs that it knows to run by then.
+    fn await_handed(&mut self, cx: &mut Cx<Self>) {
+        if self.jobs.values().any(|job| job.log.handed.is_some()) {
+            let wait = Duration::from_secs(LEFTOVER_WAIT_S);
+            cx.timer(wait, JobExec::settle_handed);
+        }
+    }
+
     /// Asks which brokers are below: what has to do with them waits for that.
     fn look_below(&mut self, cx: &mut Cx<Self>) {
         let rank = cx.rank();
@@ -175,7 +217,10 @@ impl JobExec {
         let service = cx.name().to_owned();
         let hello = ExecHello { service };
         cx.call(&hello, |core: &mut JobExec, cx, result| match result {
-            Ok(_) => core.await_leftovers(cx),
+            Ok(_) => {
+                core.await_leftovers(cx);
+                core.await_handed(cx);
+            }
             Err(error) => {
                 tracing::debug!("job-manager.exec-hello: {error}");
                 cx.timer(core::RETRY, JobExec::say_hello);

@@ -6,6 +6,7 @@ fn main() -> std::process::ExitCode {
         let job_shell = own.with_file_name("flux-shell");
         job_exec::Surroundings {
             job_shell: job_shell.to_string_lossy().into_owned(),
+            begun: Box::<job_exec::BegunFile>::default(),
             processes: Box::<job_exec::ThisHost>::default(),
         }
     })

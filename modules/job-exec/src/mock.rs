@@ -39,6 +39,12 @@ impl Mock {
         Some(Mock::read(test, jobspec))
     }
 
+    /// Whether nothing keeps it longer than this, as far as is known.
+    pub fn is_over_within(&self, time: Duration) -> bool {
+        let is_plain = !self.is_override && !self.fails_at_init && !self.fails_at_run;
+        is_plain && self.run_duration.is_some_and(|own| own <= time)
+    }
+
     fn read(test: &Value, jobspec: &Value) -> Result<Mock, String> {
         if !test.is_object() {
             return Err("attributes.system.exec.test: not an object".to_owned());

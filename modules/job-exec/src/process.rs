@@ -7,10 +7,10 @@
 use std::fs;
 
 use proto::data::Entry;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A process, told from every other one of this host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
     /// Its number.
     pub pid: i32,

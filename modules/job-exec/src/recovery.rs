@@ -14,10 +14,11 @@ use proto::job_manager::GetInfo;
 use proto::kvs::{Commit, GetRoot, Lookup, NamespaceList, PRIMARY};
 use proto::{Errno, Refusal};
 
+use crate::begin::MOCK_FAILURE;
 use crate::core::RETRY;
 use crate::end::{STATUS_EXCEPTION, remove_namespace};
 use crate::hand::Part;
-use crate::job::{CRITICAL_RANKS, Kind};
+use crate::job::{CRITICAL_RANKS, Home, Kind};
 use crate::limits::{LEFTOVER_WAIT_S, LOOK_INTERVAL_MS, REATTACH_WAIT_S};
 use crate::process::Process;
 use crate::state::{Move, State};
@@ -127,13 +128,14 @@ impl JobExec {
 
     /// Namespaces of jobs that the job manager does not ask for are tidied away.
     pub(crate) fn await_leftovers(&mut self, cx: &mut Cx<Self>) {
-        if !self.leftovers.is_empty() {
+        if !self.leftovers.is_empty() || self.begun.has_old() {
             let wait = Duration::from_secs(LEFTOVER_WAIT_S);
             cx.timer(wait, Self::tidy_leftovers);
         }
     }
 
     fn tidy_leftovers(&mut self, cx: &mut Cx<Self>) {
+        self.begun.forget_all_but(|id| self.jobs.contains_key(&id));
         for id in std::mem::take(&mut self.leftovers) {
             if self.jobs.contains_key(&id) {
                 continue;
@@ -204,15 +206,37 @@ impl JobExec {
         if let Some(last) = entries.last() {
             job.log.stamps.note(last.timestamp());
         }
-        let (is_mock, reattach) = (job.is_mock(), job.reattach);
+        let is_mock = job.is_mock();
         let past = Past::of(&entries, is_mock);
         let critical = job.critical_ranks.take();
         job.critical_ranks = critical.or_else(|| critical_ranks(&entries));
         job.log.has_word = entries.iter().any(|entry| entry.name() == "shell-exit");
         job.log.exists = past != Past::Nothing;
-        job.log.in_namespace = !is_mock && job.log.exists;
+        if !is_mock && job.log.exists {
+            job.log.home = Home::Namespace;
+        }
+        let begun = self.begun.take(id).filter(|_| !is_mock);
+        match (past, begun) {
+            (Past::Nothing | Past::Init, Some(process)) => self.await_unstored(cx, id, process),
+            (past, _) => self.go_on(cx, id, past),
+        }
+    }
+
+    /// Goes on with a job that had come so far.
+    fn go_on(&mut self, cx: &mut Cx<Self>, id: JobId, past: Past) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        let (is_mock, reattach) = (job.is_mock(), job.reattach);
+        let has_failed = matches!(&job.kind, Kind::Mock(mock, _) if mock.fails_at_run);
         match past {
-            Past::Complete { status } => self.finish_again(cx, id, status, true),
+            Past::Complete { status } => {
+                if has_failed {
+                    // It was raised before, and may have been lost.
+                    self.raise(cx, id, 0, MOCK_FAILURE);
+                }
+                self.finish_again(cx, id, status, true);
+            }
             Past::Failed { status } => {
                 self.raise(cx, id, 0, "job is not recoverable: it had failed before");
                 let is_started = reattach || status.is_some();
@@ -248,7 +272,7 @@ impl JobExec {
         }
         job.status = status;
         job.is_started = is_started;
-        job.log.is_begun = true;
+        (job.log.is_begun, job.log.is_stored) = (true, true);
         job.tell_start(cx);
         job.tell_finish(cx);
         self.admit_stray(cx, id);
@@ -264,7 +288,7 @@ impl JobExec {
                 Ok(root) => core.store.graft(id, Some(root.rootref)),
                 Err(error) if is_absence(&error) => {
                     if let Some(job) = core.jobs.get_mut(&id) {
-                        job.log.in_namespace = false;
+                        job.log.home = Home::Primary;
                     }
                     core.grafted(cx, id);
                 }
@@ -277,6 +301,20 @@ impl JobExec {
         );
     }
 
+    /// The job's shell was started, and nothing of it was stored: what would have been is
+    /// written again.
+    fn await_unstored(&mut self, cx: &mut Cx<Self>, id: JobId, process: Option<Process>) {
+        let now = cx.now().wall;
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        job.log(now, "init");
+        job.log(now, "starting");
+        job.log_recoverable(now, process.as_ref());
+        self.create_namespace(cx, id);
+        self.await_shell(cx, id, process);
+    }
+
     /// The job's shell may be anywhere between its start and its last word.
     fn await_shell(&mut self, cx: &mut Cx<Self>, id: JobId, process: Option<Process>) {
         let now = cx.now().wall;
@@ -287,6 +325,7 @@ impl JobExec {
             return;
         }
         job.log.is_begun = true;
+        job.log.is_stored = job.log.home == Home::Namespace;
         job.log(now, "reattach");
         let ranks = job.rset.ranks();
         let mut part = Part {
@@ -296,6 +335,7 @@ impl JobExec {
             ranks: ranks.clone(),
             awaited: ranks,
             begin: Some(job.log.stamps.last()),
+            has_namespace: job.log.is_stored,
             expiration: job.expiration,
             ..Part::default()
         };
@@ -395,6 +435,7 @@ impl JobExec {
         if let Some(job) = self.jobs.get_mut(&id) {
             // A job manager that asks to reattach knows that the job had started.
             job.is_started = job.reattach;
+            job.log.is_stored |= job.reattach;
         }
         self.fail(cx, id, note);
     }

@@ -12,11 +12,12 @@ use proto::data::{JobId, Tree};
 use proto::kvs::{Commit, Committed, Op, PRIMARY};
 use proto::{Payload, Refusal};
 
-use crate::JobExec;
+use crate::begun::BEGUN_FILE;
 use crate::core::RETRY;
-use crate::job::tell_stored;
+use crate::job::{Home, tell_stored};
 use crate::limits::{PRIMARY_BYTES_MAX, PRIMARY_OPS_MAX};
 use crate::state::{Move, State};
+use crate::{JobExec, Surroundings};
 
 /// What waits to be written to the primary namespace.
 #[derive(Debug, Default)]
@@ -31,10 +32,23 @@ pub struct Store {
 struct Waiting {
     /// What `guest` is to be.
     guest: Option<Guest>,
-    /// Lines for a log that is here and not in a namespace, and whether they are its first.
-    log: Option<(String, bool)>,
+    /// Lines for logs in the primary namespace.
+    lines: Lines,
     /// Whether the job has nothing more to say.
     is_last: bool,
+}
+
+/// Lines for the logs of a job without a namespace.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// For `exec.eventlog`.
+    pub log: String,
+    /// For `output`.
+    pub output: String,
+    /// For `input`.
+    pub input: String,
+    /// Whether they are the first.
+    pub are_first: bool,
 }
 
 /// What a job's `guest` key holds.
@@ -61,11 +75,10 @@ impl Store {
         waiting.is_last = true;
     }
 
-    /// Adds lines to a log in the primary namespace.
-    fn append(&mut self, id: JobId, lines: &str, is_first: bool, is_last: bool) {
+    /// Adds lines to logs in the primary namespace.
+    fn append(&mut self, id: JobId, lines: Lines, is_last: bool) {
         let waiting = self.jobs.entry(id).or_default();
-        let (log, _) = waiting.log.get_or_insert((String::new(), is_first));
-        *log += lines;
+        waiting.lines.add(lines);
         waiting.is_last |= is_last;
     }
 
@@ -83,7 +96,7 @@ impl Store {
             if waiting.is_last {
                 last.push(id);
             }
-            bytes += waiting.log.as_ref().map_or(0, |(lines, _)| lines.len());
+            bytes += waiting.lines.bytes();
             waiting.ops(id, &mut commit.ops);
             if commit.ops.len() >= PRIMARY_OPS_MAX || bytes >= PRIMARY_BYTES_MAX {
                 break;
@@ -108,13 +121,33 @@ impl Waiting {
             }
             Some(Guest::Nothing) => ops.push(Op::mkdir(guest())),
         }
-        if let Some((lines, is_first)) = self.log {
-            let key = id.kvs_key("guest.exec.eventlog");
-            ops.push(match is_first {
-                true => Op::put(key, lines),
-                false => Op::append(key, lines),
-            });
+        let Lines {
+            log,
+            output,
+            input,
+            are_first,
+        } = self.lines;
+        for (name, lines) in [("exec.eventlog", log), ("output", output), ("input", input)] {
+            let key = id.kvs_key(&format!("guest.{name}"));
+            match are_first {
+                _ if lines.is_empty() => {}
+                true => ops.push(Op::put(key, lines)),
+                false => ops.push(Op::append(key, lines)),
+            }
         }
+    }
+}
+
+impl Lines {
+    fn add(&mut self, more: Lines) {
+        self.are_first |= more.are_first;
+        self.log += &more.log;
+        self.output += &more.output;
+        self.input += &more.input;
+    }
+
+    fn bytes(&self) -> usize {
+        self.log.len() + self.output.len() + self.input.len()
     }
 }
 
@@ -123,6 +156,14 @@ impl JobExec {
     pub(crate) fn send_off(&mut self, cx: &mut Cx<Self>) {
         for id in std::mem::take(&mut self.dirty) {
             self.send_off_guest(cx, id);
+        }
+        if let Some(lines) = self.begun.rewrite() {
+            let rewrite = move |around: &mut Surroundings| around.begun.replace(&lines);
+            cx.quick_work(rewrite, |_: &mut JobExec, _, result| {
+                if let Err(error) = result {
+                    tracing::warn!("{BEGUN_FILE}: {error}");
+                }
+            });
         }
         if self.store.is_idle() {
             return;
@@ -145,20 +186,31 @@ impl JobExec {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        let is_busy = job.log.in_flight || job.log.is_closed || job.log.is_held;
+        let is_last = job.state() == State::Finishing;
+        if is_last && job.log.home == Home::Here {
+            job.log.home = Home::Primary;
+        }
+        let is_short = job.log.home == Home::Primary && !job.log.is_stored && !is_last;
+        let is_closed = matches!(job.log.home, Home::Here | Home::Making) || is_short;
+        let is_busy = job.log.in_flight || is_closed || job.log.is_held;
         if is_busy || !job.log.has_lines() {
             return;
         }
-        let lines = std::mem::take(&mut job.log.pending);
-        let is_last = job.state() == State::Finishing;
-        if !job.log.in_namespace {
-            let is_first = !std::mem::replace(&mut job.log.exists, true);
+        if job.log.home == Home::Primary {
+            if is_last && self.leave_to_manager(cx, id) {
+                return;
+            }
+            let Some(job) = self.jobs.get_mut(&id) else {
+                return;
+            };
+            let lines = job.log.take_lines();
             if is_last {
                 job.step(Move::Logged);
                 job.tell_finish(cx);
             }
-            return self.store.append(id, &lines, is_first, is_last);
+            return self.store.append(id, lines, is_last);
         }
+        let lines = std::mem::take(&mut job.log.pending);
         let mut commit = Commit::new(&id.guest_namespace());
         if !lines.is_empty() {
             commit = commit.append("exec.eventlog", lines);
@@ -203,7 +255,7 @@ impl JobExec {
                 None
             }
         };
-        self.begun(cx, id);
+        self.stored(cx, id);
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };

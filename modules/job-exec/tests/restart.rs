@@ -403,6 +403,7 @@ fn a_kvs_that_is_removed_and_loaded_again_gets_what_it_has_refused() {
     let missing = || Err(Refusal::bare(Errno::ENOSYS));
     stage.is_kvs_silent = true;
     stage.ask(&json!({}), false);
+    stage.child_runs();
     let is_asked = |stage: &Stage, topic: &str| stage.unanswered.iter().any(|(it, _)| it == topic);
     assert!(is_asked(&stage, "kvs.namespace-create"));
     for (topic, tag) in std::mem::take(&mut stage.unanswered) {
@@ -411,7 +412,6 @@ fn a_kvs_that_is_removed_and_loaded_again_gets_what_it_has_refused() {
     assert_eq!(stage.run(), [""; 0]);
     stage.is_kvs_silent = false;
     stage.pass(0.5);
-    stage.child_runs();
     stage.hello(false);
     // Its last word is refused: the one that says what becomes of all that was stored.
     stage.is_kvs_silent = true;

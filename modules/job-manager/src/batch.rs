@@ -1,6 +1,6 @@
 //! What goes into the KVS: everything since the last commit in one, as soon as the one
-//! before is stored. A lone event goes out at the end of its turn, but for `start` and `finish`:
-//! nobody waits for them, and others follow at once if the job is short.
+//! before is stored. A lone event goes out at the end of its turn, but for `finish`: nobody waits
+//! for it, and others follow at once.
 //!
 //! One commit is in flight at a time. Each carries a number of its own (`once`), so that it
 //! can be sent again when the KVS was lost: nothing acknowledged is lost or doubled.

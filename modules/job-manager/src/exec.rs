@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use node::{Cx, Peer};
+use node::{Call, Cx, Delivery, Peer};
 use proto::data::eventlog::decode_log;
 use proto::data::job::{ExceptionType, State, WaitStatus};
 use proto::data::{IdSet, JobId};
-use proto::job_exec::{JobException, Progress, Step};
+use proto::job_exec::{GuestLines, JobException, Kept, Progress, Step};
 use proto::job_manager::JobEvent;
 use proto::{Payload, RawJson};
 use serde::Serialize;
@@ -25,6 +25,8 @@ pub struct Exec {
     sender: Option<Identity>,
     /// Jobs that it has.
     sent: BTreeSet<JobId>,
+    /// Jobs whose guest logs it left to us, and are stored.
+    kept: Vec<JobId>,
 }
 
 impl Exec {
@@ -71,6 +73,7 @@ struct Start<'a> {
     reattach: bool,
     #[serde(rename = "R")]
     r: &'a RawJson,
+    together: bool,
 }
 
 impl JobManager {
@@ -124,6 +127,7 @@ impl JobManager {
             jobspec: &job.jobspec(),
             reattach,
             r,
+            together: true,
         };
         let payload = proto::payload::encode_json(&request);
         cx.send(untagged(&format!("{service}.start"), payload));
@@ -160,7 +164,12 @@ impl JobManager {
                 self.progress(cx, progress.id, progress.step);
                 self.run(cx);
             }
-            // Said again to us, who have heard it from the same service or the one before.
+            // Said again to us: it is on its way into the store, or there.
+            Ok(Progress {
+                id,
+                step: Step::Over { .. },
+            }) => self.keep(id),
+            // The same, heard from the same service or the one before.
             Ok(progress) => tracing::debug!("job={} is inactive and runs", progress.id),
             Err(bad) => tracing::error!("{}: malformed answer: {bad}", response.topic()),
         }
@@ -192,6 +201,7 @@ impl JobManager {
             Step::Start(_) => {
                 self.post(cx, id, &JobEvent::Start);
             }
+            Step::Over { status, lines } => self.over(cx, id, status, lines),
             Step::Reattached(_) => {
                 let is_debug = self.jobs.active(id).is_some_and(|job| job.life.is_debug());
                 if is_debug {
@@ -212,6 +222,44 @@ impl JobManager {
                 self.post(cx, id, &JobEvent::Finish(WaitStatus(status)));
             }
             Step::Release { ranks, is_final } => self.released(cx, id, ranks, is_final),
+        }
+    }
+
+    /// A job was over soon: everything of it goes into one commit.
+    fn over(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32, lines: GuestLines) {
+        let Some(life) = self.jobs.active(id).map(|job| &job.life) else {
+            return;
+        };
+        let (started, finished, done) = (life.started, life.finished, life.exec_done);
+        if !started {
+            self.post(cx, id, &JobEvent::Start);
+        }
+        if !finished {
+            self.post(cx, id, &JobEvent::Finish(WaitStatus(status)));
+        }
+        if !done {
+            let GuestLines { log, output, input } = lines;
+            for (name, text) in [("exec.eventlog", log), ("output", output), ("input", input)] {
+                if !text.is_empty() {
+                    self.batch.put(&id.kvs_key(&format!("guest.{name}")), &text);
+                }
+            }
+            self.released(cx, id, "all".to_owned(), true);
+        }
+        self.keep(id);
+    }
+
+    /// The execution service is told when all of a job that it left to us is stored.
+    fn keep(&mut self, id: JobId) {
+        self.batch.then(move |core, _| core.exec.kept.push(id));
+    }
+
+    /// Tells the execution service what is stored.
+    pub(crate) fn tell_kept(&mut self, cx: &mut Cx<Self>) {
+        let ids = std::mem::take(&mut self.exec.kept);
+        if let (false, Some(service)) = (ids.is_empty(), self.exec.service()) {
+            let call = Call::new(&Kept { ids }).topic(&format!("{service}.kept"));
+            cx.notify_with(call.delivery(Delivery::Now));
         }
     }
 

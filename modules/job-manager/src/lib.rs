@@ -65,6 +65,7 @@ impl Host for JobManager {
         self.look_at_housekeeping(cx);
         self.clean_log(cx);
         self.flush(cx);
+        self.tell_kept(cx);
         self.serve_consumers(cx);
         self.look_at_end(cx);
     }

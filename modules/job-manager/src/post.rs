@@ -65,7 +65,7 @@ impl JobManager {
         }
         if is_stored && !job.is_admitting() {
             match event {
-                JobEvent::Start | JobEvent::Finish(_) => self.batch.append_later(id, &line),
+                JobEvent::Finish(_) => self.batch.append_later(id, &line),
                 _ => self.batch.append(id, &line),
             }
             if matches!(

@@ -374,6 +374,8 @@ impl Watcher {
             0 => self.flags & (READDIR | READLINK | TREEOBJ),
             _ => TREEOBJ,
         };
+        // For the sake of a key that is yet to come no namespace is made.
+        let flags = flags | self.flags & WAITCREATE;
         for (number, step) in self.steps.iter_mut().take(ASKED_MAX) {
             let number = *number;
             match step {

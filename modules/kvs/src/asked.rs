@@ -1,14 +1,25 @@
 //! Requests that are about a namespace. On other ranks than 0 they wait until its root is
-//! known there, which its first use brings about (`follower.rs`).
+//! known there, which its first use brings about (`follower.rs`). The namespace of a job that
+//! has just begun is made when somebody wants to use it.
 
 use node::{Cx, Peer, Reply};
-use proto::kvs::{Commit, GetRoot, Lookup, SetrootPause, SetrootUnpause, WaitVersion};
+use proto::data::JobId;
+use proto::job_exec::MakeNamespace;
+use proto::kvs::{Commit, GetRoot, Lookup, SetrootPause, SetrootUnpause, WAITCREATE, WaitVersion};
 use proto::{Errno, Refusal};
 
 use crate::Kvs;
 use crate::handlers::{commit, lookup, roots};
-use crate::limits::{ASKED_NAMESPACES_MAX, NAMESPACE_NAME_BYTES_MAX, WAITING_REQUESTS_MAX};
+use crate::limits::{
+    ASKED_NAMESPACES_MAX, NAMESPACE_NAME_BYTES_MAX, UNMADE_REQUESTS_MAX, WAITING_REQUESTS_MAX,
+};
 use crate::loads::{Answer, LookupJob};
+
+/// The job whose namespace has this name.
+fn job_of(namespace: &str) -> Option<JobId> {
+    let id = JobId(namespace.strip_prefix("job-")?.parse().ok()?);
+    (id.guest_namespace() == namespace).then_some(id)
+}
 
 /// A request about a namespace.
 #[derive(Debug)]
@@ -57,6 +68,15 @@ impl Asked {
         }
     }
 
+    /// Whether it is about what the namespace has. Who watches a key that is yet to come does
+    /// not need a namespace before something is in it.
+    fn wants_namespace(&self) -> bool {
+        match self {
+            Self::Lookup(_, request, _) => request.flags & WAITCREATE == 0,
+            _ => true,
+        }
+    }
+
     /// The number by which it is recognised if it comes again.
     pub fn number(&self) -> Option<u64> {
         match self {
@@ -88,7 +108,10 @@ impl Kvs {
             return asked.run(self, cx, name);
         }
         let Some(follower) = &mut self.follower else {
-            return asked.run(self, cx, name);
+            return match asked.wants_namespace().then(|| job_of(&name)).flatten() {
+                Some(id) => self.ask_for_namespace(cx, id, asked),
+                None => asked.run(self, cx, name),
+            };
         };
         // None has such a name.
         if !(1..=NAMESPACE_NAME_BYTES_MAX).contains(&name.len()) {
@@ -106,5 +129,25 @@ impl Kvs {
         if is_new {
             self.ask_for_root(cx, name);
         }
+    }
+
+    /// Has the namespace of a job made, if it runs: job-exec does not do so before somebody
+    /// wants to use it, or the job has run a little.
+    fn ask_for_namespace(&mut self, cx: &mut Cx<Self>, id: JobId, asked: Asked) {
+        let is_new = !self.unmade.contains_key(&id);
+        let n_waiting: usize = self.unmade.values().map(Vec::len).sum();
+        if n_waiting >= UNMADE_REQUESTS_MAX {
+            return asked.refuse(cx, Refusal::bare(Errno::EBUSY));
+        }
+        self.unmade.entry(id).or_default().push(asked);
+        if !is_new {
+            return;
+        }
+        // There it is, or there is none: what was asked is answered with what is there then.
+        cx.call(&MakeNamespace { id }, move |core: &mut Kvs, cx, _| {
+            for asked in core.unmade.remove(&id).unwrap_or_default() {
+                asked.run(core, cx, id.guest_namespace());
+            }
+        });
     }
 }

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use node::{Cx, Host, Module, Peer, Recall, Reply, Routes, StreamId, TimerId};
 use proto::Event as _;
 use proto::content::{self, Checkpoint};
-use proto::data::BlobRef;
+use proto::data::{BlobRef, JobId};
 use proto::heartbeat::Pulse;
 use proto::kvs::{NamespaceCreate, NamespaceError, NamespaceRemove, PRIMARY, RelayCreate};
 use proto::{Empty, Object, Refusal};
 use rustc_hash::FxHashMap;
 
+use crate::asked::Asked;
 use crate::batch::Batch;
 use crate::engine::view::{Memory, Want};
 use crate::follower::Follower;
@@ -36,6 +37,8 @@ pub struct Kvs {
     pub(crate) changes: Vec<Change>,
     /// Names that are taken although there is no such namespace, yet or any more.
     pub(crate) reserved: BTreeMap<String, Reserved>,
+    /// Requests about namespaces of jobs that job-exec is asked to make.
+    pub(crate) unmade: BTreeMap<JobId, Vec<Asked>>,
     /// Requests to make namespaces that are being made: they exist when that is stored.
     pub(crate) rivals: BTreeMap<String, Vec<(Asker, Maker)>>,
     /// Requests to remove namespaces that are being made or removed.
@@ -237,6 +240,7 @@ impl Module for Kvs {
             ready: VecDeque::new(),
             changes: Vec::new(),
             reserved: BTreeMap::new(),
+            unmade: BTreeMap::new(),
             rivals: BTreeMap::new(),
             doomed: BTreeMap::new(),
             leftovers: BTreeMap::new(),

@@ -73,6 +73,9 @@ pub const ONCE_WRITERS_MAX: usize = 64;
 /// Bytes in the name of such a writer. A longer one is refused EINVAL.
 pub const ONCE_WRITER_BYTES_MAX: usize = 64;
 
+/// Requests that wait for namespaces of jobs that are being made. A further one is refused EBUSY.
+pub const UNMADE_REQUESTS_MAX: usize = 4096;
+
 /// Requests that wait for blobs or versions. A further one is refused EBUSY.
 pub const WAITING_REQUESTS_MAX: usize = 1 << 17;
 

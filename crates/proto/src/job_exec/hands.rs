@@ -189,6 +189,9 @@ pub struct Order {
     /// then, in seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begin: Option<f64>,
+    /// The job's namespace is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub namespace: bool,
     /// The job is to end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub press: Option<Pressure>,

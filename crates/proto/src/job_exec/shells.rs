@@ -45,6 +45,9 @@ pub struct ShellOrder {
     /// The job's time ends then, in seconds since the epoch; 0 for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<f64>,
+    /// The job's namespace is there. Before that nothing can be stored in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub namespace: bool,
     /// These other shells are not there any more. Only told to the leading one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<LostShells>,

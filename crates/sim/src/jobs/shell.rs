@@ -1,10 +1,10 @@
 //! A job shell without tasks: it greets job-exec, takes orders, stores lines of output in the
-//! job's namespace, and says its last word until it is answered, as `crates/job-shell` does
+//! job's namespace once that is there, and says its last word until it is answered, as `crates/job-shell` does
 //! (protocol/13 sections 5 to 8). It outlives job-exec.
 
 use proto::data::{JobId, Jobspec};
 use proto::job_exec::{GuestLines, ShellExit, ShellHello, ShellJob, ShellOrder};
-use proto::kvs::{Commit, Op};
+use proto::kvs::Commit;
 use proto::{Errno, Payload};
 use serde_json::json;
 use wire::{Flags, Message};
@@ -33,6 +33,10 @@ pub(super) struct Shell {
     /// A commit that may or may not have been done.
     again: Option<(Commit, Vec<String>)>,
     job: Option<Job>,
+    /// Whether the job's namespace is there.
+    is_open: bool,
+    /// What waits for it, or for the last word.
+    waiting: GuestLines,
     seq: u64,
     at: At,
 }
@@ -41,7 +45,6 @@ pub(super) struct Shell {
 struct Job {
     /// Rank of the shell among those of the job.
     rank: u32,
-    namespace: String,
     steps: u8,
     code: u8,
     n_lines: u8,
@@ -77,6 +80,8 @@ impl Shell {
             commit: None,
             again: None,
             job: None,
+            is_open: false,
+            waiting: GuestLines::default(),
             seq: 0,
             at: At::Greeting,
         }
@@ -116,6 +121,7 @@ impl Shell {
         let is_running = self.at == At::Running && rng.chance(50);
         match self.at {
             _ if self.commit.is_some() => None,
+            At::Running if self.is_open && !self.waiting.is_empty() => Some(self.catch_up()),
             At::Running if is_running => self.run(now),
             At::Leaving(code) if self.exit.is_none() => Some(self.leave(code, now)),
             _ => None,
@@ -149,28 +155,40 @@ impl Shell {
         }
         job.t = job.t.max(now);
         let line = line(job.t, job.n_lines);
-        let mut commit = Commit::new(&job.namespace);
+        let (mut log, mut output) = (String::new(), String::new());
         if job.n_lines == 0 {
             let t = job.t;
-            let header = format!(r#"{{"timestamp":{t:.6},"name":"header","context":{{}}}}"#);
-            commit = commit.append("output", header + "\n");
-            let start = format!(r#"{{"timestamp":{t:.6},"name":"shell.start"}}"#);
-            commit = commit.append("exec.eventlog", start + "\n");
+            output = format!(r#"{{"timestamp":{t:.6},"name":"header","context":{{}}}}"#) + "\n";
+            log = format!(r#"{{"timestamp":{t:.6},"name":"shell.start"}}"#) + "\n";
         }
         job.n_lines += 1;
         if job.rank > 0 {
             // The leading one alone has something to say.
             return None;
         }
-        let op = Op::append("output", line.clone() + "\n");
-        self.seq += 1;
-        let commit = commit.op(op).once(&self.lease, self.seq);
         self.ledger
             .borrow_mut()
             .run(self.id)
             .open
             .push(line.clone());
-        Some(self.store(commit, vec![line]))
+        self.waiting.log += &log;
+        self.waiting.output += &(output + &line + "\n");
+        self.is_open.then(|| self.catch_up())
+    }
+
+    /// Stores what has waited for the namespace.
+    fn catch_up(&mut self) -> Message {
+        let GuestLines { log, output, .. } = std::mem::take(&mut self.waiting);
+        let is_data = |line: &&str| line.contains("\"data\"");
+        let lines = output.lines().filter(is_data).map(str::to_owned).collect();
+        let namespace = self.id.guest_namespace();
+        let mut commit = Commit::new(&namespace).append("output", output);
+        if !log.is_empty() {
+            commit = commit.append("exec.eventlog", log);
+        }
+        self.seq += 1;
+        let commit = commit.once(&self.lease, self.seq);
+        self.store(commit, lines)
     }
 
     fn store(&mut self, commit: Commit, lines: Vec<String>) -> Message {
@@ -190,7 +208,7 @@ impl Shell {
                 let mut ledger = self.ledger.borrow_mut();
                 ledger.run(self.id).open.push(last.clone());
             }
-            output = format!("{last}\n");
+            output = format!("{}{last}\n", self.waiting.output);
         }
         self.tag += 1;
         self.exit = Some(self.tag);
@@ -200,6 +218,7 @@ impl Shell {
             lease: self.lease.clone(),
             code,
             lines: GuestLines {
+                log: self.waiting.log.clone(),
                 output,
                 ..GuestLines::default()
             },
@@ -253,6 +272,7 @@ impl Shell {
         {
             self.begin(&job, now);
         }
+        self.is_open |= order.namespace;
         if let Some(signum) = order.signal {
             self.signal(signum);
         }
@@ -274,7 +294,6 @@ impl Shell {
         self.ledger.borrow_mut().begin(self.id, rank, &cores);
         self.job = Some(Job {
             rank,
-            namespace: told.namespace.clone(),
             steps,
             code,
             n_lines: 0,

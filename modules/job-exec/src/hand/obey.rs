@@ -32,6 +32,9 @@ impl JobExec {
         self.pass_on(cx, &order);
         if let Some(part) = self.hand.parts.get_mut(&id) {
             part.begin = order.begin.or(part.begin);
+            if order.namespace && !std::mem::replace(&mut part.has_namespace, true) {
+                part.shell.tell_namespace(cx);
+            }
             if let Some(expiration) = order.expiration.filter(|time| *time != part.expiration) {
                 part.expiration = expiration;
                 part.shell.tell_expiration(cx, expiration);
@@ -78,6 +81,7 @@ impl JobExec {
                 queued.press = order.press.or(queued.press);
                 queued.expiration = order.expiration.or(queued.expiration);
                 queued.hurry |= order.hurry;
+                queued.namespace |= order.namespace;
                 queued.dismiss = order.dismiss.or(queued.dismiss);
                 if let Some(open) = &order.open {
                     queued.open = Some(open.clone());

@@ -35,6 +35,8 @@ pub struct Part {
     pub ended: Vec<Ended>,
     /// Since when shells may be told their job.
     pub begin: Option<f64>,
+    /// Whether the job's namespace is there.
+    pub has_namespace: bool,
     /// How the job is made to end.
     pub press: Option<Pressure>,
     /// The last signal for its tasks, or 0.

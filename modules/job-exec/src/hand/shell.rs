@@ -111,6 +111,15 @@ impl Shell {
         self.send(cx, &order);
     }
 
+    /// Tells it that its job's namespace is there.
+    pub fn tell_namespace(&mut self, cx: &mut Cx<JobExec>) {
+        let order = ShellOrder {
+            namespace: true,
+            ..ShellOrder::default()
+        };
+        self.send(cx, &order);
+    }
+
     /// Signals its tasks, now or when it reports; or itself and what else is in its process
     /// group, if it is our child.
     pub fn press(&mut self, cx: &mut Cx<JobExec>, press: Pressure) {
@@ -157,6 +166,7 @@ impl Part {
             job: (!knows).then(whole),
             signal: Some(self.signal).filter(|signum| *signum > 0),
             expiration: Some(self.expiration),
+            namespace: self.has_namespace,
             lost: None,
         }
     }
@@ -495,6 +505,7 @@ impl JobExec {
         let part = self.hand.parts.get(&id)?;
         Some(Order {
             begin: part.begin,
+            namespace: part.has_namespace,
             press: part.press,
             expiration: Some(part.expiration),
             open: part.barrier.opened.clone(),

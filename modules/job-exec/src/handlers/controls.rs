@@ -1,14 +1,18 @@
 //! job-exec.critical-ranks and override: what a job may ask of its own execution.
 
 use node::{Cx, Peer, Reply};
-use proto::Empty;
 use proto::data::IdSet;
-use proto::job_exec::{CriticalRanks, CriticalRanksError, Override, OverrideError};
+use proto::job_exec::{
+    CriticalRanks, CriticalRanksError, Kept, MakeNamespace, MakeNamespaceError, Override,
+    OverrideError,
+};
+use proto::{Empty, Refusal};
 use serde_json::json;
 
 use super::climb;
 use crate::JobExec;
-use crate::job::{CRITICAL_RANKS, GuestLog, Kind};
+use crate::job::{CRITICAL_RANKS, GuestLog, Home, Kind};
+use crate::limits::MAKERS_MAX;
 use crate::state::State;
 
 /// Notes which ranks a job cannot do without.
@@ -54,12 +58,48 @@ fn set_critical<'a>(
     let is_known = job.log.unsaid.is_empty() && job.critical_ranks.as_ref() == Some(&ranks);
     let context = json!({ "ranks": ranks });
     job.critical_ranks = Some(ranks);
-    if is_known || !job.log.in_namespace || job.has_ended() {
+    if is_known || job.is_mock() || job.has_ended() {
         return Ok(None);
     }
     job.log_with(cx.now().wall, CRITICAL_RANKS, &context);
     core.dirty.insert(request.id);
     Ok(core.jobs.get_mut(&request.id).map(|job| &mut job.log))
+}
+
+/// The job manager has stored what was left to it.
+pub(crate) fn kept(
+    core: &mut JobExec,
+    cx: &mut Cx<JobExec>,
+    peer: &Peer,
+    request: Kept,
+) -> Result<Empty, Refusal> {
+    // Another one has not what the one that we told has.
+    if peer.sender == core.manager {
+        core.kept(cx, request.ids);
+    }
+    Ok(Empty)
+}
+
+/// Gives a job its namespace, which somebody wants to use.
+pub(crate) fn make_namespace(
+    core: &mut JobExec,
+    cx: &mut Cx<JobExec>,
+    peer: &Peer,
+    request: MakeNamespace,
+    reply: Reply<MakeNamespace>,
+) {
+    if cx.rank() != 0 {
+        return climb(cx, peer, &request, reply);
+    }
+    core.settle(cx, request.id);
+    match core.jobs.get_mut(&request.id).map(|job| &mut job.log) {
+        Some(log) if log.home == Home::Namespace => reply.send(cx, Ok(Empty)),
+        Some(log) if log.home == Home::Making && log.makers.len() < MAKERS_MAX => {
+            log.makers.push(reply);
+        }
+        Some(log) if log.home == Home::Making => reply.send(cx, Err(MakeNamespaceError::Busy)),
+        _ => reply.send(cx, Err(MakeNamespaceError::NotFound)),
+    }
 }
 
 /// Lets a simulated job under manual control start or finish.

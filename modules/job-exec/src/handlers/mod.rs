@@ -12,7 +12,7 @@ use proto::Method;
 
 use crate::JobExec;
 
-pub(crate) use controls::{critical_ranks, override_};
+pub(crate) use controls::{critical_ranks, kept, make_namespace, override_};
 pub(crate) use expiration::expiration;
 pub(crate) use hands::{join, report};
 pub(crate) use shells::{shell_barrier, shell_exit, shell_hear, shell_hello, shell_tell};

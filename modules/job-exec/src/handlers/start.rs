@@ -1,7 +1,7 @@
 //! job-exec.start: takes a job over from the job manager (RFC 32, protocol/11 section 8).
 
 use node::Cx;
-use proto::data::{JobId, Rset};
+use proto::data::Rset;
 use proto::job_exec::Start;
 use proto::{Errno, Payload};
 use wire::Message;
@@ -29,7 +29,7 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
     core.manager = cx.sender_of(&message);
     let id = start.id;
     if core.jobs.contains_key(&id) {
-        return rebind(core, cx, id, start.reattach, message);
+        return rebind(core, cx, &start, message);
     }
     if core.outcomes.tell(cx, id, &message, start.reattach) {
         return tracing::info!("job={id}: is over: told again");
@@ -81,7 +81,8 @@ fn bad_resources(r: &serde_json::Value) -> Option<String> {
 }
 
 /// The job manager was restarted and asks again for a job that we have.
-fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId, reattach: bool, message: Message) {
+fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, start: &Start, message: Message) {
+    let id = start.id;
     let Some(job) = core.jobs.get_mut(&id) else {
         return;
     };
@@ -89,7 +90,10 @@ fn rebind(core: &mut JobExec, cx: &mut Cx<JobExec>, id: JobId, reattach: bool, m
         // It asks for what it has replayed, and again after our greeting.
         return tracing::debug!("job={id}: asked to start twice");
     }
-    job.rebind(message, reattach);
+    job.rebind(message, start.reattach, start.together);
+    if job.log.handed.is_some() {
+        return job.tell_over(cx);
+    }
     job.tell_start(cx);
     if let Some(exception) = job.exception.clone() {
         job.answer(cx, exception);

@@ -10,10 +10,12 @@
 pub mod forest;
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use job_exec::{JobExec, Process, Processes, Seen, Surroundings};
+use job_exec::{BegunLog, JobExec, Process, Processes, Seen, Surroundings};
 use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Tree;
@@ -33,13 +35,71 @@ const ROOT: &str = "sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709";
 /// The number of every shell.
 pub const SHELL_PID: i32 = 4242;
 
-/// What is seen at [`SHELL_PID`]: a process, unless the test says another.
+/// What is seen of the host.
 #[derive(Clone)]
-pub struct Table(Arc<Mutex<Seen>>);
+pub struct Table {
+    /// At [`SHELL_PID`]: a process, unless the test says another.
+    seen: Arc<Mutex<Seen>>,
+    /// Which jobs have begun; without one each waits for its log in the KVS.
+    pub begun: Option<BegunText>,
+}
 
 impl Default for Table {
     fn default() -> Table {
-        Table(Arc::new(Mutex::new(Table::process(100, "boot-1"))))
+        Table {
+            seen: Arc::new(Mutex::new(Table::process(100, "boot-1"))),
+            begun: None,
+        }
+    }
+}
+
+/// No file of jobs that have begun: each waits for its log in the KVS.
+pub struct NoFile;
+
+impl BegunLog for NoFile {
+    fn open(&mut self, _: &Path) -> io::Result<Vec<u8>> {
+        Err(io::Error::other("no such folder"))
+    }
+
+    fn append(&mut self, _: &str) -> io::Result<()> {
+        Err(io::Error::other("not open"))
+    }
+
+    fn replace(&mut self, _: &str) -> io::Result<()> {
+        Err(io::Error::other("not open"))
+    }
+}
+
+/// A file of jobs that have begun, which may have no room.
+#[derive(Clone, Default)]
+pub struct BegunText {
+    text: Arc<Mutex<String>>,
+    is_full: Arc<Mutex<bool>>,
+}
+
+impl BegunText {
+    /// Lets it have no room any more.
+    pub fn fill(&self) {
+        *self.is_full.lock().unwrap() = true;
+    }
+}
+
+impl BegunLog for BegunText {
+    fn open(&mut self, _: &Path) -> io::Result<Vec<u8>> {
+        Ok(self.text.lock().unwrap().clone().into_bytes())
+    }
+
+    fn append(&mut self, line: &str) -> io::Result<()> {
+        match *self.is_full.lock().unwrap() {
+            true => return Err(io::Error::other("no room")),
+            false => self.text.lock().unwrap().push_str(line),
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, lines: &str) -> io::Result<()> {
+        lines.clone_into(&mut self.text.lock().unwrap());
+        Ok(())
     }
 }
 
@@ -55,13 +115,13 @@ impl Table {
 
     /// Puts another thing in the place of the process.
     pub fn put(&self, seen: Seen) {
-        *self.0.lock().unwrap() = seen;
+        *self.seen.lock().unwrap() = seen;
     }
 }
 
 impl Processes for Table {
     fn look(&mut self, _: i32) -> Seen {
-        self.0.lock().unwrap().clone()
+        self.seen.lock().unwrap().clone()
     }
 }
 
@@ -76,6 +136,8 @@ pub struct Stage {
     pub unanswered: Vec<(String, u32)>,
     /// The processes of the host.
     pub table: Table,
+    /// Whether the job manager stores what there is of a job that was over soon.
+    pub together: bool,
     /// Ranks of the job that is asked for.
     pub ranks: String,
     /// What goes to other ranks.
@@ -93,6 +155,15 @@ impl Stage {
     /// A job-exec that comes up in an instance where these namespaces are left.
     pub fn start(conf: &str, namespaces: &[&str]) -> Stage {
         Stage::start_among(Table::default(), conf, namespaces, JOB - 1)
+    }
+
+    /// One that notes which jobs have begun.
+    pub fn start_noting(conf: &str) -> Stage {
+        let table = Table {
+            begun: Some(BegunText::default()),
+            ..Table::default()
+        };
+        Stage::start_among(table, conf, &[], JOB - 1)
     }
 
     /// One in an instance with jobs up to `last`.
@@ -116,6 +187,10 @@ impl Stage {
         let around = Surroundings {
             job_shell: "/libexec/flux-shell".to_owned(),
             processes: Box::new(table.clone()),
+            begun: match table.begun.clone() {
+                Some(begun) => Box::new(begun),
+                None => Box::new(NoFile),
+            },
         };
         let size = size.to_string();
         let attrs = [
@@ -130,6 +205,7 @@ impl Stage {
             is_kvs_silent: false,
             unanswered: Vec::new(),
             table,
+            together: false,
             ranks: "0".to_owned(),
             out: Vec::new(),
             last,
@@ -170,6 +246,7 @@ impl Stage {
                 "attributes": {"system": {"duration": 0, "exec": exec}},
             },
             "reattach": reattach,
+            "together": self.together,
             "R": {"version": 1, "execution": {
                 "R_lite": [{"rank": self.ranks, "children": {"core": "0"}}],
                 "nodelist": hosts, "starttime": 1.0, "expiration": expiration,
@@ -233,6 +310,17 @@ impl Stage {
         let exit = json!({"id": JOB, "rank": 0, "lease": lease, "code": code,
             "lines": {"log": log}});
         self.request("job-exec.shell-exit", &exit, 0)
+    }
+
+    /// A request of the job manager with this identity.
+    pub fn manager(&mut self, manager: &str, topic: &str, payload: &Value) -> Vec<String> {
+        let mut message = Message::request(topic, 0);
+        message.set_payload(proto::payload::encode_json(payload));
+        message.set_flag(Flags::NORESPONSE, true);
+        (message.userid, message.rolemask) = (100, Role::OWNER);
+        message.push_route(Identity::new(manager).unwrap());
+        self.probe.message(message);
+        self.run()
     }
 
     /// The connection of all shells is lost.
@@ -489,6 +577,12 @@ impl Stage {
         String::from_utf8(kind).unwrap()
     }
 
+    /// The guest log where it stays.
+    pub fn kept_log(&self) -> String {
+        let key = proto::data::JobId(JOB).kvs_key("guest.exec.eventlog");
+        self.log(&format!("primary:{key}"))
+    }
+
     /// The kvs loses what the job's `guest` key holds.
     pub fn forget_guest(&mut self) {
         let key = proto::data::JobId(JOB).kvs_key("guest");
@@ -526,6 +620,11 @@ fn response(message: &Message, errnum: u32) -> String {
                     format!("exception {kind} {severity}: {note}")
                 }
                 Step::Finish { status } => format!("finish {status}"),
+                Step::Over { status, lines } => {
+                    let logs = decode_log(lines.log.as_bytes()).unwrap();
+                    let names = logs.iter().map(proto::data::Entry::name);
+                    format!("over {status}: {}", names.collect::<Vec<&str>>().join(" "))
+                }
                 Step::Release { ranks, is_final } => format!("release {ranks} {is_final}"),
             }
         }
@@ -538,7 +637,10 @@ fn response(message: &Message, errnum: u32) -> String {
             let lost = order.lost.map_or(String::new(), |lost| {
                 format!(" lost {} {}: {}", lost.ranks, lost.severity, lost.message)
             });
-            format!("order{job}{signal}{lost}")
+            // In the first order it is among the rest.
+            let is_news = order.namespace && order.expiration.is_none();
+            let namespace = if is_news { " namespace" } else { "" };
+            format!("order{job}{signal}{namespace}{lost}")
         }
         "job-exec.shell-barrier" => {
             let open = BarrierOpen::decode(message.payload()).unwrap();

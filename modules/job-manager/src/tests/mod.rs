@@ -18,6 +18,7 @@ use crate::JobManager;
 node::transcripts! {
     Stage:
     a_job_runs_and_ends = "normal-life",
+    a_job_is_over_soon = "over-soon",
     a_pending_job_is_cancelled = "cancel-pending",
     a_running_job_is_cancelled = "cancel-running",
     an_allocation_crosses_a_cancel = "alloc-race",
