@@ -44,6 +44,19 @@ test_expect_success 'it does what it is for, and no more once it is removed' '
 	flux job wait-event -t 30 $id clean
 '
 
+test_expect_success 'a job that no plugin gives a priority keeps its own, and the log says so' '
+	flux queue stop &&
+	id=$(flux submit --urgency=20 true) &&
+	flux job wait-event -t 30 $id priority &&
+	flux jobtap remove .priority-default &&
+	flux jobtap reprioritize &&
+	test "$(flux jobs -no {priority} $id)" = 20 &&
+	flux dmesg | grep "$id: BUG: plugin didn.t return priority" &&
+	flux jobtap load .priority-default &&
+	flux queue start &&
+	flux job wait-event -t 30 $id clean
+'
+
 test_expect_success 'a job waits for another one, and is shown to' '
 	flux queue stop &&
 	first=$(flux submit true) &&

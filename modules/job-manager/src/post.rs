@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use node::{Call, Cx};
 use proto::data::JobId;
-use proto::data::job::{Priority, State};
+use proto::data::job::State;
 use proto::job_manager::JobEvent;
 
 use crate::JobManager;
@@ -145,29 +145,29 @@ impl JobManager {
 
     /// Gives a job its priority, if there is one.
     fn rank(&mut self, cx: &mut Cx<Self>, id: JobId) {
-        if let Some(priority) = self.priority_of(cx, id) {
+        let had = self.jobs.active(id).and_then(|job| job.life.priority);
+        let priority = match self.rank_of(cx, id) {
+            Rank::Is(priority) => Some(priority),
+            Rank::Pass => had,
+            Rank::Unavailable => None,
+        };
+        if let Some(priority) = priority {
             self.post(cx, id, &JobEvent::Priority(priority));
         } else if let Some(job) = self.jobs.active_mut(id) {
             job.is_unranked = true;
         }
     }
 
-    /// The priority that a job is to have, if it can be told now.
-    pub(crate) fn priority_of(&mut self, cx: &Cx<Self>, id: JobId) -> Option<Priority> {
-        let life = &self.jobs.active(id)?.life;
-        if let Some(priority) = life.urgency.forced_priority() {
-            return Some(priority);
+    /// What is said of a job's priority now.
+    pub(crate) fn rank_of(&mut self, cx: &Cx<Self>, id: JobId) -> Rank {
+        let job = self.jobs.active(id);
+        if let Some(priority) = job.and_then(|job| job.life.urgency.forced_priority()) {
+            return Rank::Is(priority);
         }
-        let had = life.priority;
-        let rank = self.ask_policies(cx, |policies, look| {
-            let job = look.jobs.active(id);
-            job.map(|job| policies.priority(look, job))
-        });
-        match rank? {
-            Rank::Is(priority) => Some(priority),
-            Rank::Pass => had,
-            Rank::Unavailable => None,
-        }
+        self.ask_policies(cx, |policies, look| match look.jobs.active(id) {
+            Some(job) => policies.priority(look, job),
+            None => Rank::Unavailable,
+        })
     }
 
     fn retire(&mut self, cx: &mut Cx<Self>, id: JobId) {

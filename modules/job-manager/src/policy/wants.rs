@@ -14,7 +14,7 @@ use proto::job_manager::JobEvent;
 use serde_json::{Map, Value};
 use wire::Message;
 
-use super::{Look, Policies};
+use super::{Look, Policies, Rank};
 use crate::JobManager;
 use crate::alloc::exception;
 use crate::bulk::Owner;
@@ -294,9 +294,13 @@ impl JobManager {
             }
             State::Sched => {
                 let had = job.life.priority;
-                let now = self.priority_of(cx, id);
-                if let (Some(priority), true) = (now, now != had) {
-                    self.post(cx, id, &JobEvent::Priority(priority));
+                match self.rank_of(cx, id) {
+                    Rank::Is(priority) if had != Some(priority) => {
+                        self.post(cx, id, &JobEvent::Priority(priority));
+                    }
+                    // It keeps the one it has.
+                    Rank::Pass => tracing::error!("{id}: BUG: plugin didn't return priority"),
+                    Rank::Is(_) | Rank::Unavailable => {}
                 }
             }
             _ => {}
