@@ -45,11 +45,13 @@ impl JobManager {
         })
     }
 
-    /// The scheduler has answered for the last time.
+    /// The scheduler has answered for the last time. An answer that was on its way when the
+    /// scheduler was given up settles nothing: its job is in the queue again.
     fn settle_request(&mut self, id: JobId) {
-        if let Some(sent) = self.alloc.sent.remove(&id) {
-            self.alloc.forget_waiting(sent.place, sent.queue);
-        }
+        let Some(sent) = self.alloc.sent.remove(&id) else {
+            return;
+        };
+        self.alloc.forget_waiting(sent.place, sent.queue);
         if let Some(job) = self.jobs.active_mut(id) {
             job.alloc = AllocAsk::None;
         }
