@@ -84,7 +84,8 @@ impl<C: Host> Actor<C> {
     /// Keeps a request that came before the component could answer. What wants no
     /// answer, like the order to stop, is not kept waiting.
     fn hold_request(&mut self, message: Message) {
-        if !message.wants_response() {
+        let is_conf = C::CONFIGURED_EARLY && topic::method_of(message.topic()) == "config-reload";
+        if is_conf || !message.wants_response() {
             self.take_back_early(&message);
             self.handle_request(message);
         } else if let Some(refusal) = self.refusal_of(&message) {

@@ -32,6 +32,10 @@ pub trait Host: Sized + 'static {
     /// the broker to us. The broker itself is where it is stamped.
     const HOPS_SINCE_STAMP: usize = 1;
 
+    /// A new configuration is taken in before the component has started, too. Otherwise it waits
+    /// until then, as other requests do, and what is done meanwhile is done by the old one.
+    const CONFIGURED_EARLY: bool = false;
+
     /// Everything that had arrived was handled: send off batches now.
     fn settled(&mut self, _cx: &mut Cx<Self>) {}
 

@@ -56,6 +56,8 @@ use policy::Policies;
 impl Host for JobManager {
     const NAME: &'static str = "job-manager";
     type Worker = ();
+    /// Jobs that are read at the start are let go, or not, by what is configured then.
+    const CONFIGURED_EARLY: bool = true;
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.run(cx);

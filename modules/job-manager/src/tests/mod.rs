@@ -111,6 +111,23 @@ fn nothing_is_stored_before_what_is_stored_was_read() {
     assert_eq!(probe.said(), [""; 0]);
 }
 
+/// The operator is told that a configuration is in force while a job manager is still at its start:
+/// it does not let jobs go by the one before.
+#[test]
+fn a_start_goes_by_the_last_configuration() {
+    let mut probe = Probe::<JobManager>::start((), &[], "{}").expect("it starts");
+    probe.said();
+    probe.request("job-manager.queue-list", "{}");
+    probe.request("job-manager.config-reload", r#"{"queues":{"a":{}}}"#);
+    probe.settle();
+    let answer = "response job-manager.config-reload #2";
+    assert_eq!(
+        probe.said(),
+        [answer],
+        "and nothing else is answered or stored"
+    );
+}
+
 /// History of more than a slice, with life going on meanwhile: every event is heard once,
 /// and a job's events in order.
 #[test]
