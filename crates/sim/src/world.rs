@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use broker::BrokerNode;
 use node::{ChildEvent, ChildId, Input, Now, Output, PeerId, PeerKind};
-use wire::Message;
+use proto::Method;
+use proto::job_manager::ExecHello;
+use wire::{Kind, Message};
 
 use crate::between::{Between, Way};
 use crate::hosted::{AnyNode, Hosted};
@@ -90,6 +92,8 @@ pub struct World {
     pub(crate) folder: Option<tempfile::TempDir>,
     kill_percent: u64,
     pub(crate) kills: u64,
+    /// job-exec or the job manager has ended, and they have not met again.
+    parted: bool,
     trace: Vec<String>,
     tells: bool,
 }
@@ -134,6 +138,7 @@ impl World {
             folder,
             kill_percent,
             kills: 0,
+            parted: false,
             trace: Vec::new(),
             tells: false,
         }
@@ -287,6 +292,8 @@ impl World {
                     let Some(message) = self.processes[at].to_module.pop_front() else {
                         break;
                     };
+                    let is_answer = matches!(message.kind, Kind::Response { .. });
+                    self.parted &= !(is_answer && message.topic() == ExecHello::TOPIC);
                     self.tell_module(
                         at,
                         Input::Message {
@@ -499,6 +506,10 @@ impl World {
             }
             let process = self.processes.remove(at);
             let status = process.exited.unwrap_or(0);
+            if process.rank == 0 && ["job-exec", "job-manager"].contains(&&*process.name) {
+                let n_forgotten = u64::from(std::mem::replace(&mut self.parted, true));
+                self.shells.ledger.borrow_mut().n_forgotten += n_forgotten;
+            }
             self.note(format!("{} ends with {status}", process.name));
             let event = ChildEvent::Exited { status };
             let child = process.child;

@@ -31,6 +31,9 @@ pub(crate) struct Ledger {
     busy: BTreeMap<(u32, u32), JobId>,
     /// Everything has died at once, this often.
     pub(super) n_crashes: u64,
+    /// job-exec has died this often while the job manager that it had told everything was dead
+    /// too: what it alone knew is forgotten.
+    pub(crate) n_forgotten: u64,
     /// Ranks of nodes that were lost at some time.
     pub(super) lost: BTreeSet<usize>,
     /// How often the job manager was killed.

@@ -87,10 +87,13 @@ impl Terms {
         let begin = rng.chance(15);
         let ms = rng.below(BEGIN_MS_MAX) as f64;
         let group = rng.chance(30).then(|| GROUPS[rng.below(GROUPS.len())]);
+        // A singleton waits for all of its name that do not wait as one: one of them that waited for
+        // it, maybe through others, would wait for ever, as it does in Flux.
+        let would_wait_for_ever = !after.is_empty();
         Terms {
             after,
             begin: begin.then_some(now + ms / 1000.0),
-            singleton: group.is_some() && rng.chance(70),
+            singleton: group.is_some() && (rng.chance(70) || would_wait_for_ever),
             group,
             queue: [None, Some(QUEUES[0]), Some(QUEUES[1]), Some(QUEUES[2])][rng.below(4)],
         }
