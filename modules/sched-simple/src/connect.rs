@@ -42,6 +42,8 @@ pub enum Phase {
 #[derive(Debug, Default)]
 pub struct Link {
     phase: Phase,
+    /// It was ready before: a job manager that is away comes back.
+    has_worked: bool,
     /// Counts hellos, so that late answers to an earlier one are known.
     round: u64,
     hello: Option<CallId>,
@@ -292,6 +294,7 @@ impl<P: Program> Scheduler<P> {
                 Ok(queue) => {
                     core.say_ready(queue.count);
                     core.link.phase = Phase::Ready;
+                    core.link.has_worked = true;
                     core.changes.all();
                     cx.started(Ok(()));
                 }
@@ -318,8 +321,11 @@ impl<P: Program> Scheduler<P> {
     /// later we wait until one says that it is there.
     fn alone(&mut self, cx: &mut Cx<Self>, what: &str, refusal: &Refusal) {
         let text = format!("job-manager.{what}: {refusal}");
-        tracing::error!("{text}");
         self.link.phase = Phase::Alone;
+        if self.link.has_worked && refusal.is_absence_of_service() {
+            return self.log().info(format_args!("{text}: waiting for it"));
+        }
+        tracing::error!("{text}");
         cx.started(Err(Refusal::new(refusal.errno, text)));
     }
 

@@ -425,6 +425,21 @@ fn a_new_job_manager_is_greeted_like_the_first() {
 }
 
 #[test]
+fn a_job_manager_that_is_loaded_again_is_waited_for() {
+    let mut probe = ready(&[], &[2]);
+    alloc(&mut probe, 1, 16, 1, 0.0);
+    settle(&mut probe);
+    from_manager(&mut probe, "sched.disconnect", "{}");
+    probe.said();
+    let missing = Refusal::bare(Errno::ENOSYS);
+    probe.answer_stream("job-manager.sched-hello", 4, Err(missing));
+    assert_eq!(probe.said(), [""; 0]);
+    assert!(!probe.actor.cx.is_ending());
+    probe.event("job-manager.online", r#"{"uuid":"second-uuid"}"#);
+    assert!(probe.said()[0].starts_with("request job-manager.sched-hello #5"));
+}
+
+#[test]
 fn a_job_manager_that_had_asked_nothing_is_missed_too() {
     let mut probe = ready(&[], &[2]);
     probe.event("job-manager.online", r#"{"uuid":"second-uuid"}"#);
@@ -507,4 +522,5 @@ fn a_start_without_a_job_manager_fails() {
     probe.answer_stream("job-manager.sched-hello", 2, Err(missing));
     assert_eq!(probe.actor.core.link.manager, None);
     assert!(!probe.actor.core.link.is_ready());
+    assert!(probe.actor.cx.is_ending());
 }
