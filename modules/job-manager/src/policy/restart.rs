@@ -92,15 +92,15 @@ impl JobManager {
                 Some(policies.introduce(look, number, Asked { job, jobspec }))
             });
             for text in failures.unwrap_or_default() {
-                self.may_be_stuck(id, &text);
+                self.note_failure(id, &text);
             }
         }
         self.apply_wants(cx);
     }
 
-    fn may_be_stuck(&mut self, id: JobId, text: &str) {
-        let note = format!("{text} (job may be stuck in DEPEND state)");
-        self.policies.wants().raise(id, "dependency", 4, note);
+    fn note_failure(&mut self, id: JobId, text: &str) {
+        let wants = self.policies.wants();
+        wants.raise(id, "dependency", 4, may_be_stuck(text));
     }
 
     fn tell_of_dependencies(&mut self, cx: &mut Cx<Self>, id: JobId) {
@@ -127,9 +127,14 @@ impl JobManager {
                 policies.depend(look, asked, n, dependency)
             });
             if let Err(text) = taken {
-                self.may_be_stuck(id, &text);
+                self.note_failure(id, &text);
             }
             self.apply_wants(cx);
         }
     }
+}
+
+/// What is said of a job that waits for something that nobody can make out any more.
+pub(super) fn may_be_stuck(text: &str) -> String {
+    format!("{text} (job may be stuck in DEPEND state)")
 }

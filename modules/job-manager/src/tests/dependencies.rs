@@ -446,9 +446,16 @@ fn who_was_not_told_before_a_restart_is_told_after_it() {
     stage.play("store");
     assert!(count(&mut stage, "dependency-remove") < 5);
     step(&mut stage, "restart");
+    let late = ENDED.replace("exception", "exception exception");
+    let mut n_late = 0;
     for id in 2..12 {
-        let expect = if id % 2 == 0 { GOES } else { ENDED };
         let fate = fate(&mut stage, id, &[]);
-        assert!(fate.starts_with(expect), "{id}: {fate}");
+        n_late += usize::from(fate == late);
+        let is_expected = match id % 2 {
+            0 => fate.starts_with(GOES),
+            _ => fate == ENDED || fate == late,
+        };
+        assert!(is_expected, "{id}: {fate}");
     }
+    assert!(n_late > 0);
 }

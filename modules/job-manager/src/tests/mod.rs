@@ -55,6 +55,7 @@ node::transcripts! {
     prologs_and_epilogs_are_run_again_after_a_restart = "perilog-restart",
     a_scheduler_hears_of_nodes_that_are_looked_after = "housekeeping-hello",
     jobs_wait_for_one_that_ends_meanwhile = "dependency-race",
+    a_job_waits_for_one_that_ended_before_a_restart = "dependency-restart",
     jobs_wait_for_a_time = "begin-time",
     jobs_without_an_end_have_that_of_the_instance = "expiration",
     policies_come_and_go = "jobtap",

@@ -16,6 +16,7 @@ use proto::data::job::State;
 use proto::job_manager::JobEvent;
 use serde_json::{Map, Value, json};
 
+use super::restart::may_be_stuck;
 use super::{Asked, Look, Points, Policy, Step, Wants, value_of};
 use crate::job::Job;
 use crate::jobs::Slot;
@@ -88,8 +89,10 @@ impl Policy for DependencyAfter {
         let (id, is_satisfied) = match antecedent(look, job, scheme, value, way)? {
             Antecedent::Active(id) => (id, false),
             Antecedent::Satisfies(id) => (id, true),
-            // Its end was not told to all before the restart.
+            // Its end was not told to all before the restart: it is now, so that nobody is stuck.
             Antecedent::Ended(outcome) if job.waits_for(&description) => {
+                let note = may_be_stuck(&outcome.refusal(way, value));
+                wants.raise(job.id, "dependency", 4, note);
                 wants.raise(job.id, "dependency", 0, outcome.note(&description));
                 return Ok(());
             }
