@@ -12,19 +12,24 @@
 //! in `load.rs` (`flux jobtap load` and `[job-manager] plugins` bring it). Say in
 //! [`Policy::hears`] at which points it is asked: one that it does not name costs nothing.
 //!
-//! Read on in `registry.rs` (which are there, in which order) and `wants.rs` (what they may
-//! want); then in any of the others.
+//! Read on in `points.rs` (when they are asked), `look.rs` (what they are shown), `registry.rs`
+//! (which are there, in which order), `asking.rs` (asking them all), `wants.rs` (what they may want)
+//! and `apply.rs` (doing it); then in any of the others.
 
 mod after;
 mod alloc_bypass;
 mod alloc_check;
+mod apply;
+mod asking;
 mod begin_time;
 mod limit_active;
 mod limit_duration;
 mod limit_size;
 mod load;
+mod look;
 mod outstanding;
 mod perilog;
+mod points;
 mod priority;
 mod priority_factor;
 pub mod registry;
@@ -38,174 +43,25 @@ mod validate_duration;
 mod verdicts;
 mod wants;
 
-use std::ops::BitOr;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use node::Now;
-use proto::data::job::{Priority, State};
 use proto::data::shape::{mismatch, not_found};
 use proto::data::{JobId, Jobspec};
-use proto::job_manager::{JobEvent, UpdateFactors};
+use proto::job_manager::UpdateFactors;
 use proto::{Object, Refusal, job_policy};
 use serde_json::{Map, Value};
 
 use crate::bulk::{Outcome, Stream};
 use crate::job::Job;
-use crate::jobs::Jobs;
-use crate::queue::Queues;
 
+pub(crate) use asking::or_general;
+pub use look::{Accepted, Asked, Look, Rank, Update};
 pub(crate) use outstanding::outstanding;
+pub use points::{Points, Step};
 pub use registry::Policies;
-pub(crate) use registry::or_general;
 pub use verdicts::{Refused, Verdicts};
 pub use wants::{Want, Wants};
-
-/// Points at which a policy is asked, as a set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Points(u16);
-
-impl Points {
-    /// None.
-    pub const NONE: Points = Points(0);
-    /// [`Policy::create`].
-    pub const CREATE: Points = Points(1);
-    /// [`Policy::validate`].
-    pub const VALIDATE: Points = Points(1 << 1);
-    /// [`Policy::accepted`].
-    pub const ACCEPTED: Points = Points(1 << 2);
-    /// [`Policy::event`], for events that move a job to another state.
-    pub const STATE: Points = Points(1 << 3);
-    /// [`Policy::event`], for `start`.
-    pub const START: Points = Points(1 << 4);
-    /// [`Policy::event`], for every event.
-    pub const EVENT: Points = Points(1 << 5);
-    /// [`Policy::priority`].
-    pub const PRIORITY: Points = Points(1 << 6);
-    /// [`Policy::update`].
-    pub const UPDATE: Points = Points(1 << 7);
-    /// [`Policy::gone`].
-    pub const GONE: Points = Points(1 << 8);
-    /// [`Policy::purged`].
-    pub const PURGED: Points = Points(1 << 9);
-    /// [`Policy::consider`].
-    pub const CONSIDER: Points = Points(1 << 10);
-    /// [`Policy::turn_ended`].
-    pub const TURN: Points = Points(1 << 11);
-
-    /// Whether any of `other` is in the set.
-    pub const fn meets(self, other: Points) -> bool {
-        self.0 & other.0 != 0
-    }
-}
-
-impl BitOr for Points {
-    type Output = Points;
-
-    fn bitor(self, other: Points) -> Points {
-        Points(self.0 | other.0)
-    }
-}
-
-/// What a policy may look at.
-#[derive(Clone, Copy)]
-pub struct Look<'a> {
-    /// The jobs.
-    pub jobs: &'a Jobs,
-    /// The queues.
-    pub queues: &'a Queues,
-    /// The configuration.
-    pub conf: &'a Object,
-    /// The time.
-    pub now: Now,
-    /// User id of the instance owner.
-    pub owner: u32,
-    /// The end of the instance's time in seconds since the epoch; 0 is none.
-    pub expiration: f64,
-    /// The hosts of the instance by rank, as a hostlist.
-    pub hosts: Option<&'a str>,
-    /// The broker is on its way to the end.
-    pub is_ending: bool,
-}
-
-/// An event that was added to a job's log, and the states before and after it.
-#[derive(Clone, Copy)]
-pub struct Step<'a> {
-    /// What happened.
-    pub event: &'a JobEvent,
-    /// The state before.
-    pub from: State,
-    /// The state now.
-    pub to: State,
-}
-
-impl Step<'_> {
-    /// Whether the job has come to this state just now.
-    pub fn is_into(&self, state: State) -> bool {
-        self.to == state && self.from != state
-    }
-
-    /// Whether the job is being ended while it waits for a dependency.
-    pub fn gives_up_waiting(&self) -> bool {
-        self.from == State::Depend && self.to == State::Cleanup
-    }
-
-    /// At which points it is heard.
-    fn points(&self) -> Points {
-        let mut points = Points::EVENT;
-        if self.from != self.to {
-            points = points | Points::STATE;
-        }
-        if matches!(self.event, JobEvent::Start) {
-            points = points | Points::START;
-        }
-        points
-    }
-}
-
-/// A job whose jobspec was read already.
-#[derive(Clone, Copy)]
-pub struct Asked<'a> {
-    /// The job.
-    pub job: &'a Job,
-    /// Its jobspec.
-    pub jobspec: &'a Jobspec,
-}
-
-/// What a policy says of a job's priority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rank {
-    /// Nothing: what another policy says goes, or what it had.
-    Pass,
-    /// It is not known yet: the job waits until a policy wants it ranked again.
-    Unavailable,
-    /// This.
-    Is(Priority),
-}
-
-/// A value that someone wants a jobspec to have.
-#[derive(Clone, Copy)]
-pub struct Update<'a> {
-    /// Its dotted path.
-    pub key: &'a str,
-    /// The new value.
-    pub value: &'a Value,
-    /// User id of who wants it.
-    pub userid: u32,
-    /// Whether that is the instance owner.
-    pub is_owner: bool,
-}
-
-/// What a policy says of an update that it accepts.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Accepted {
-    /// The new jobspec need not be validated for it.
-    pub validated: bool,
-    /// The scheduler must be asked whether the new jobspec can be had.
-    pub feasibility: bool,
-    /// Further values to be set, by dotted path.
-    pub updates: Map<String, Value>,
-}
 
 /// One behaviour. Every method but the first two has a body that does nothing.
 ///

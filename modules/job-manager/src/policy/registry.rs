@@ -1,25 +1,17 @@
-//! Which policies there are, in the order in which they were loaded, and asking them. For
-//! each point there is a list of those that hear it, so that the others cost nothing.
+//! Which policies there are, in the order in which they were loaded, and what belongs to each.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use node::{CallId, TimerId};
-use proto::data::JobId;
 use proto::data::job::State;
-use proto::job_manager::{JobEvent, UpdateFactors};
-use proto::{Object, Refusal, job_policy};
+use proto::job_manager::JobEvent;
 use serde_json::{Map, Value};
 
 use super::wants::{Want, Wants};
 use super::{
-    Accepted, Asked, Look, Points, Policy, Rank, Step, Update, after, begin_time, limit_duration,
-    limit_size, priority, singleton, update_duration, update_queue, validate_duration,
+    Asked, Look, Points, Policy, Step, after, begin_time, limit_duration, limit_size, priority,
+    singleton, update_duration, update_queue, validate_duration,
 };
-use crate::bulk::{Outcome, Stream};
-use crate::job::Job;
-use crate::limits::SCHEME_TOPIC_BYTES_MAX;
 
 /// What a policy is made by.
 pub type Make = fn() -> Box<dyn Policy>;
@@ -55,21 +47,22 @@ impl Policy for Listed {
     }
 }
 
-struct Loaded {
+/// One policy.
+pub(super) struct Loaded {
     /// Never given again: what a policy that was removed still wants finds nobody.
-    number: u64,
+    pub(super) number: u64,
     hears: Points,
-    policy: Box<dyn Policy>,
+    pub(super) policy: Box<dyn Policy>,
     timer: Option<TimerId>,
 }
 
 /// The policies.
 pub struct Policies {
-    loaded: Vec<Loaded>,
+    pub(super) loaded: Vec<Loaded>,
     /// What any of them hears.
     heard: Points,
     numbered: u64,
-    wants: Wants,
+    pub(super) wants: Wants,
     /// Requests that are not answered, by the policy and its own number for it.
     asks: BTreeMap<(u64, u64), CallId>,
 }
@@ -183,7 +176,11 @@ impl Policies {
     }
 
     /// Asks each that hears any of `points`, in order.
-    fn each(&mut self, points: Points, mut ask: impl FnMut(&mut dyn Policy, &mut Wants)) {
+    pub(super) fn each(
+        &mut self,
+        points: Points,
+        mut ask: impl FnMut(&mut dyn Policy, &mut Wants),
+    ) {
         if !self.heard.meets(points) {
             return;
         }
@@ -194,7 +191,7 @@ impl Policies {
     }
 
     /// The same until one refuses.
-    fn all(
+    pub(super) fn all(
         &mut self,
         points: Points,
         mut ask: impl FnMut(&mut dyn Policy, &mut Wants) -> Result<(), String>,
@@ -209,7 +206,7 @@ impl Policies {
     }
 
     /// Asks the one with this number, if it is still there.
-    fn one(&mut self, number: u64, ask: impl FnOnce(&mut dyn Policy, &mut Wants)) {
+    pub(super) fn one(&mut self, number: u64, ask: impl FnOnce(&mut dyn Policy, &mut Wants)) {
         if let Some(loaded) = self.loaded.iter_mut().find(|it| it.number == number) {
             self.wants.by = number;
             ask(&mut *loaded.policy, &mut self.wants);
@@ -240,220 +237,5 @@ impl Policies {
     /// A request that is answered, or given up.
     pub(super) fn take_ask(&mut self, number: u64, token: u64) -> Option<CallId> {
         self.asks.remove(&(number, token))
-    }
-
-    /// [`Policy::configure`] of all, until one refuses.
-    pub fn configure(&mut self, conf: &Object) -> Result<(), String> {
-        for loaded in &mut self.loaded {
-            let taken = loaded.policy.configure(conf);
-            taken.map_err(|text| match text.is_empty() {
-                true => format!("config rejected by {} jobtap plugin", loaded.policy.name()),
-                false => text,
-            })?;
-        }
-        Ok(())
-    }
-
-    /// [`Policy::configured`] of all.
-    pub fn configured(&mut self, look: &Look<'_>) {
-        for loaded in &mut self.loaded {
-            self.wants.by = loaded.number;
-            loaded.policy.configured(look, &mut self.wants);
-        }
-    }
-
-    /// [`Policy::create`] of all, until one refuses.
-    pub fn create(&mut self, look: &Look<'_>, asked: Asked<'_>) -> Result<(), String> {
-        let refused = self.all(Points::CREATE, |policy, wants| {
-            policy.create(look, asked, wants)
-        });
-        refused.map_err(or_general)
-    }
-
-    /// [`Policy::validate`] of all, until one refuses.
-    pub fn validate(&mut self, look: &Look<'_>, asked: Asked<'_>) -> Result<(), String> {
-        let refused = self.all(Points::VALIDATE, |policy, wants| {
-            policy.validate(look, asked, wants)
-        });
-        refused.map_err(or_general)
-    }
-
-    /// [`Policy::consider`] of all; the numbers of those that were asked.
-    pub(super) fn consider(
-        &mut self,
-        look: &Look<'_>,
-        ticket: u64,
-        jobs: &[Rc<job_policy::Job>],
-    ) -> BTreeSet<u64> {
-        let mut asked = BTreeSet::new();
-        self.each(Points::CONSIDER, |policy, wants| {
-            asked.insert(wants.by);
-            policy.consider(look, ticket, jobs, wants);
-        });
-        asked
-    }
-
-    /// [`Policy::turn_ended`] of all.
-    pub fn turn_ended(&mut self, look: &Look<'_>) {
-        self.each(Points::TURN, |policy, wants| policy.turn_ended(look, wants));
-    }
-
-    /// [`Policy::rank_all`] of all.
-    pub fn rank_all(&mut self) {
-        self.each(Points::PRIORITY, |policy, _| policy.rank_all());
-        self.wants.push(Want::RankAll);
-    }
-
-    /// [`Policy::update_factors`] of the first that goes by factors.
-    pub fn update_factors(&mut self, update: &UpdateFactors) -> Option<Result<(), String>> {
-        let mut all = self.loaded.iter_mut();
-        all.find_map(|loaded| loaded.policy.update_factors(update))
-    }
-
-    /// [`Policy::depend`] of those that look after the scheme of the Nth dependency.
-    pub fn depend(
-        &mut self,
-        look: &Look<'_>,
-        asked: Asked<'_>,
-        n: usize,
-        dependency: &Value,
-    ) -> Result<(), String> {
-        let scheme = dependency.get("scheme").and_then(Value::as_str);
-        let (Some(scheme), Some(dependency)) = (scheme, dependency.as_object()) else {
-            return Err(format!("dependency[{n}] missing string scheme"));
-        };
-        if "job.dependency.".len() + scheme.len() > SCHEME_TOPIC_BYTES_MAX {
-            return Err(format!(
-                "rejecting absurdly long dependency scheme: {scheme}"
-            ));
-        }
-        let mut is_known = false;
-        for loaded in &mut self.loaded {
-            if loaded.policy.schemes().contains(&scheme) {
-                is_known = true;
-                self.wants.by = loaded.number;
-                let taken = loaded
-                    .policy
-                    .depend(look, asked, dependency, &mut self.wants);
-                taken.map_err(|text| match text.is_empty() {
-                    true => "rejected by job-manager dependency plugin".to_owned(),
-                    false => text,
-                })?;
-            }
-        }
-        match is_known {
-            true => Ok(()),
-            false => Err(format!("dependency scheme \"{scheme}\" not supported")),
-        }
-    }
-
-    /// [`Policy::accepted`] of all.
-    pub fn accepted(&mut self, look: &Look<'_>, asked: Asked<'_>) {
-        self.each(Points::ACCEPTED, |policy, wants| {
-            policy.accepted(look, asked, wants);
-        });
-    }
-
-    /// [`Policy::event`] of those that hear this one.
-    pub fn event(&mut self, look: &Look<'_>, job: &Job, step: &Step<'_>) {
-        self.each(step.points(), |policy, wants| {
-            policy.event(look, job, step, wants);
-        });
-    }
-
-    /// [`Policy::priority`]: that of the last one that says one.
-    pub fn priority(&mut self, look: &Look<'_>, job: &Job) -> Rank {
-        let mut rank = Rank::Pass;
-        self.each(Points::PRIORITY, |policy, _| {
-            match policy.priority(look, job) {
-                Rank::Pass => {}
-                said => rank = said,
-            }
-        });
-        rank
-    }
-
-    /// [`Policy::update`] of those that know the key, until one refuses; `None` if no one
-    /// does.
-    pub fn update(
-        &mut self,
-        look: &Look<'_>,
-        job: &Job,
-        update: &Update<'_>,
-    ) -> Option<Result<Accepted, String>> {
-        let mut all: Option<Result<Accepted, String>> = None;
-        self.each(Points::UPDATE, |policy, _| {
-            if matches!(all, Some(Err(_))) {
-                return;
-            }
-            let Some(said) = policy.update(look, job, update) else {
-                return;
-            };
-            all = Some(said.map(|said| {
-                let mut sum = match all.take() {
-                    Some(Ok(before)) => before,
-                    _ => Accepted::default(),
-                };
-                sum.validated |= said.validated;
-                sum.feasibility |= said.feasibility;
-                sum.updates.extend(said.updates);
-                sum
-            }));
-        });
-        all
-    }
-
-    /// [`Policy::gone`] of all.
-    pub fn gone(&mut self, look: &Look<'_>, job: &Job) {
-        self.each(Points::GONE, |policy, wants| policy.gone(look, job, wants));
-    }
-
-    /// [`Policy::purged`] of all.
-    pub fn purged(&mut self, id: JobId) {
-        self.each(Points::PURGED, |policy, _| policy.purged(id));
-    }
-
-    /// [`Policy::woken`] of one.
-    pub(super) fn woken(&mut self, look: &Look<'_>, number: u64) {
-        self.one(number, |policy, wants| policy.woken(look, wants));
-    }
-
-    /// [`Policy::wrote`] of one.
-    pub fn wrote(&mut self, number: u64, token: u64, rank: u32, stream: Stream, line: &str) {
-        self.one(number, |policy, _| policy.wrote(token, rank, stream, line));
-    }
-
-    /// [`Policy::ended`] of one.
-    pub fn ended(&mut self, look: &Look<'_>, number: u64, token: u64, rank: u32, how: &Outcome) {
-        self.one(number, |policy, wants| {
-            policy.ended(look, token, rank, how, wants);
-        });
-    }
-
-    /// [`Policy::perilogs`] of all.
-    pub(super) fn perilogs(&self) -> Vec<String> {
-        let all = self.loaded.iter();
-        all.flat_map(|loaded| loaded.policy.perilogs()).collect()
-    }
-
-    /// [`Policy::answered`] of one.
-    pub(super) fn answered(
-        &mut self,
-        look: &Look<'_>,
-        number: u64,
-        token: u64,
-        answer: Result<Option<Bytes>, Refusal>,
-    ) {
-        self.one(number, |policy, wants| {
-            policy.answered(look, token, answer, wants);
-        });
-    }
-}
-
-/// The sentence of a refusal, a general one for an empty one.
-pub(crate) fn or_general(text: String) -> String {
-    match text.is_empty() {
-        true => "rejected by job-manager plugin".to_owned(),
-        false => text,
     }
 }
