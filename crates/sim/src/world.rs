@@ -506,6 +506,9 @@ impl World {
             }
             let process = self.processes.remove(at);
             let status = process.exited.unwrap_or(0);
+            if process.name == "job-manager" && status != 0 {
+                self.shells.ledger.borrow_mut().n_kills_of_manager += 1;
+            }
             if process.rank == 0 && ["job-exec", "job-manager"].contains(&&*process.name) {
                 let n_forgotten = u64::from(std::mem::replace(&mut self.parted, true));
                 self.shells.ledger.borrow_mut().n_forgotten += n_forgotten;

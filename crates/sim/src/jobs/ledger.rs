@@ -36,7 +36,7 @@ pub(crate) struct Ledger {
     pub(crate) n_forgotten: u64,
     /// Ranks of nodes that were lost at some time.
     pub(super) lost: BTreeSet<usize>,
-    /// How often the job manager was killed.
+    /// How often the job manager was killed, or ended because it could not store what it had told.
     pub(crate) n_kills_of_manager: u64,
     /// Exceptions whose request was acknowledged.
     pub(super) raised: BTreeSet<JobId>,

@@ -175,6 +175,8 @@ impl Program for Operator {
             // A queue that is not there, an update that may not be.
             (_, Err(Errno::EINVAL)) if !self.is_last => {}
             (Want::Update(_), Err(Errno::ENOENT | Errno::EOVERFLOW | Errno::ENOSYS)) => {}
+            // The job manager was being removed while others were asked about it.
+            (Want::Update(_), Err(Errno::EAGAIN)) if self.ledger.borrow().n_reloads > 0 => {}
             (_, Err(_)) if is_given_up(&self.ledger.borrow(), message) => {}
             (want, result) => panic!("{want:?}: {result:?} {message:?}"),
         }

@@ -123,7 +123,7 @@ impl Submitter {
                 let is_meddled = ledger.canceled.contains(&id)
                     || self.has_terms
                     || wish.duration > 0.0
-                    || ledger.n_crashes > 0
+                    || ledger.n_crashes + ledger.n_forgotten > 0
                     || !ledger.lost.is_empty()
                     || ledger.shells.get(&id).is_some_and(|run| run.is_killed);
                 let success = matches!(wish.task.status(), Some(0));
