@@ -332,7 +332,7 @@ crate::methods! {
         : "Active jobs: those in the queue by priority, then the others.";
     GetInfo = "job-manager.getinfo" (USER) => Info, HiddenError, idempotent
         : "The highest job id so far.";
-    GetAttr = "job-manager.getattr" (USER) => Attrs, GetAttrError, idempotent
+    GetAttr = "job-manager.getattr" (USER) => Attrs, GetAttrError, idempotent, Later
         : "What is known of a job, updates applied.";
     Raise = "job-manager.raise" (USER) => Empty, RaiseError, recognised, Later
         : "Raises an exception on a job; severity 0 ends it.";

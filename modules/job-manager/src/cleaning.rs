@@ -13,7 +13,7 @@ use crate::limits::COMMIT_RETRY;
 impl JobManager {
     /// Reads the oldest segment, if it is to go.
     pub(crate) fn clean_log(&mut self, cx: &mut Cx<Self>) {
-        if self.is_ending {
+        if self.is_ending || self.replay.is_some() {
             return;
         }
         if let Some(segment) = self.joblog.begin_cleaning() {

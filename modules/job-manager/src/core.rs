@@ -21,6 +21,7 @@ use crate::policy::{Policies, Verdicts};
 use crate::purge::Limits;
 use crate::queue::Queues;
 use crate::replay::Replay;
+use crate::rows::Rows;
 use crate::waits::Waits;
 
 /// The job manager.
@@ -42,6 +43,7 @@ pub struct JobManager {
     /// Requests that are recognised when they come again, with their answers as they travel.
     pub(crate) recall: Recall<String>,
     pub(crate) joblog: JobLog,
+    pub(crate) rows: Rows,
     pub(crate) journal: Journal,
     pub(crate) alloc: Alloc,
     pub(crate) exec: Exec,

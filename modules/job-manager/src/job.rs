@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::joblog::{Blob, Row};
 use crate::limits::JOB_LOG_BYTES_MAX;
+use crate::policy::after::Outcome;
 use crate::queue::QueueId;
 use crate::row;
 use crate::state::{AllocAsk, ExecAsk, Life, Refused};
@@ -330,6 +331,8 @@ pub struct Packed {
     packed: Bytes,
     /// Bytes of the record.
     bytes: u32,
+    /// What became of it; none if only its log says so.
+    outcome: Option<Outcome>,
     /// User id of its submitter.
     pub userid: u32,
     /// When it became inactive, in seconds since the epoch.
@@ -359,6 +362,7 @@ impl Packed {
         Packed {
             packed: row::pack(&record),
             bytes: u32::try_from(record.len()).unwrap_or(u32::MAX),
+            outcome: Some(Outcome::of_job(job)),
             userid: job.life.userid,
             t_clean: job.life.t_clean,
             since,
@@ -371,8 +375,22 @@ impl Packed {
         Packed {
             packed: row.packed.0,
             bytes: row.bytes,
+            outcome: row.outcome.map(Outcome::of_bits),
             userid: row.userid,
             t_clean: row.t_clean,
+            since: 0,
+            ended: 0,
+        }
+    }
+
+    /// A job whose row cannot be read.
+    pub fn lost(userid: u32, t_clean: f64) -> Packed {
+        Packed {
+            packed: Bytes::new(),
+            bytes: 0,
+            outcome: None,
+            userid,
+            t_clean,
             since: 0,
             ended: 0,
         }
@@ -386,7 +404,18 @@ impl Packed {
             t_clean: self.t_clean,
             bytes: self.bytes,
             packed: Blob(self.packed.clone()),
+            outcome: self.outcome.map(Outcome::bits),
         }
+    }
+
+    /// Bytes of its packed record.
+    pub fn row_bytes(&self) -> usize {
+        self.packed.len()
+    }
+
+    /// What became of it; none if its log cannot be read.
+    pub fn outcome(&self, id: JobId) -> Option<Outcome> {
+        self.outcome.or_else(|| Outcome::of_packed(self, id))
     }
 
     /// As the journal sends it.
@@ -415,8 +444,11 @@ impl Packed {
         record.encode(id, keep)
     }
 
-    /// The parts of the record.
+    /// The parts of the record, if it can be read.
     pub fn parts(&self, id: JobId) -> Option<Parts> {
+        if self.packed.is_empty() {
+            return None;
+        }
         let record = self.record(id);
         serde_json::from_slice(record.strip_suffix(b"\0")?).ok()
     }

@@ -7,6 +7,8 @@ use proto::data::job::State;
 
 use crate::job::{Job, Packed};
 use crate::limits::PLAIN_JOBS_MAX;
+use crate::policy::after::Outcome;
+use crate::rows::Shelf;
 
 /// One job.
 #[derive(Debug)]
@@ -15,6 +17,19 @@ pub enum Slot {
     Active(Box<Job>),
     /// It is.
     Inactive(Box<Packed>),
+    /// It is, and its row is in the job log only.
+    Away(Away),
+}
+
+/// What is known of an inactive job without its row.
+#[derive(Debug, Clone, Copy)]
+pub struct Away {
+    /// When it became inactive, in seconds since the epoch.
+    pub t_clean: f64,
+    /// User id of its submitter.
+    pub userid: u32,
+    /// What became of it.
+    pub outcome: Outcome,
 }
 
 impl Slot {
@@ -23,12 +38,22 @@ impl Slot {
         match self {
             Slot::Active(job) => job.life.userid,
             Slot::Inactive(packed) => packed.userid,
+            Slot::Away(away) => away.userid,
+        }
+    }
+
+    /// When it became inactive, if it did, in seconds since the epoch.
+    pub fn t_clean(&self) -> Option<f64> {
+        match self {
+            Slot::Active(_) => None,
+            Slot::Inactive(packed) => Some(packed.t_clean),
+            Slot::Away(away) => Some(away.t_clean),
         }
     }
 
     /// Whether it was over at this time, in seconds since the epoch.
     pub fn is_over_by(&self, time: f64) -> bool {
-        matches!(self, Slot::Inactive(packed) if packed.t_clean <= time)
+        self.t_clean().is_some_and(|t_clean| t_clean <= time)
     }
 }
 
@@ -45,6 +70,12 @@ pub struct Jobs {
     lined_up: VecDeque<JobId>,
     running: usize,
     max_id: JobId,
+    /// Bytes of the rows that are here.
+    row_bytes: usize,
+    /// Up to this one in `by_age` all rows are away.
+    away_until: (u64, JobId),
+    /// Rows that are away and were asked for.
+    shelf: Shelf,
 }
 
 impl Jobs {
@@ -133,23 +164,88 @@ impl Jobs {
     /// Puts a packed job in the place of an active one, or adds it.
     pub fn retire(&mut self, id: JobId, packed: Packed) {
         self.note_id(id);
-        self.remove(id);
-        self.by_age.insert((packed.t_clean.to_bits(), id));
-        self.slots.insert(id, Slot::Inactive(Box::new(packed)));
+        let age = (packed.t_clean.to_bits(), id);
+        self.row_bytes += packed.row_bytes();
+        self.away_until = self.away_until.min(age);
+        let before = self.slots.insert(id, Slot::Inactive(Box::new(packed)));
+        self.removed(id, before);
+        self.by_age.insert(age);
     }
 
     /// Forgets a job.
     pub fn remove(&mut self, id: JobId) {
-        match self.slots.remove(&id) {
+        let gone = self.slots.remove(&id);
+        self.removed(id, gone);
+    }
+
+    fn removed(&mut self, id: JobId, gone: Option<Slot>) {
+        match gone {
             Some(Slot::Active(job)) => {
                 self.active.remove(&id);
                 self.running -= usize::from(is_running(job.life.state));
             }
             Some(Slot::Inactive(packed)) => {
+                self.row_bytes -= packed.row_bytes();
                 self.by_age.remove(&(packed.t_clean.to_bits(), id));
+            }
+            Some(Slot::Away(away)) => {
+                self.by_age.remove(&(away.t_clean.to_bits(), id));
             }
             None => {}
         }
+    }
+
+    /// Bytes of the rows that are here.
+    pub fn row_bytes(&self) -> usize {
+        self.row_bytes
+    }
+
+    /// The job whose row is here and that ended first.
+    pub fn oldest_row(&mut self) -> Option<JobId> {
+        loop {
+            let mut rest = self.by_age.range(self.away_until..);
+            let (age, id) = *rest.next()?;
+            match self.slots.get(&id) {
+                Some(Slot::Inactive(_)) => return Some(id),
+                _ => self.away_until = *rest.next().unwrap_or(&(age, JobId(u64::MAX))),
+            }
+        }
+    }
+
+    /// Lets go of the row of a job, which is in the log.
+    pub fn put_away(&mut self, id: JobId) {
+        if let Some(slot) = self.slots.get_mut(&id)
+            && let Slot::Inactive(packed) = slot
+        {
+            self.row_bytes -= packed.row_bytes();
+            let away = Away {
+                t_clean: packed.t_clean,
+                userid: packed.userid,
+                outcome: packed.outcome(id).unwrap_or_default(),
+            };
+            *slot = Slot::Away(away);
+        }
+    }
+
+    /// A slot with its row: itself, or what came of it from the log; none if it must be
+    /// asked for (`rows.rs`).
+    pub fn here<'a>(&'a self, id: JobId, slot: &'a Slot) -> Option<&'a Slot> {
+        match slot {
+            Slot::Away(_) => self.shelf.get(id),
+            slot => Some(slot),
+        }
+    }
+
+    /// Where rows are kept for a while that came from the log.
+    pub fn shelf_mut(&mut self) -> &mut Shelf {
+        &mut self.shelf
+    }
+
+    /// Jobs whose rows are in the log only.
+    #[cfg(test)]
+    pub fn n_away(&self) -> usize {
+        let away = |slot: &&Slot| matches!(slot, Slot::Away(_));
+        self.slots.values().filter(away).count()
     }
 
     /// Takes note of an id, also of a job that is not there any more.
@@ -201,6 +297,11 @@ impl Jobs {
                 .into_iter()
                 .all(|job| job.is_lined_up || !job.is_pending())
         );
+        let here = self.slots.values().filter_map(|slot| match slot {
+            Slot::Inactive(packed) => Some(packed.row_bytes()),
+            _ => None,
+        });
+        assert_eq!(self.row_bytes, here.sum::<usize>());
         for id in &self.active {
             assert!(self.active(*id).is_some(), "{id} is in the index only");
         }

@@ -30,6 +30,7 @@ mod purge;
 mod queue;
 mod replay;
 mod row;
+mod rows;
 mod state;
 mod texts;
 mod waits;
@@ -66,6 +67,7 @@ impl Host for JobManager {
         self.look_at_waits();
         self.look_at_housekeeping(cx);
         self.clean_log(cx);
+        self.put_rows_away();
         self.flush(cx);
         self.tell_kept(cx);
         self.serve_consumers(cx);
@@ -97,7 +99,9 @@ impl Host for JobManager {
         let purge_limits = purge::Limits::new(conf)?;
         let housekeeping = housekeeping::Housekeeping::read(conf)?;
         let queues = Queues::parse(conf)?;
+        let row_bytes = rows::most_bytes(conf)?;
         self.configure_policies(conf)?;
+        self.keep_rows(row_bytes);
         self.purge_limits = purge_limits;
         if self.queues.configure(queues) && self.replay.is_none() {
             self.checkpoint();
@@ -128,7 +132,7 @@ impl Module for JobManager {
             .later::<Submit>(handlers::submit)
             .on::<List>(handlers::list)
             .on::<GetInfo>(handlers::getinfo)
-            .on::<GetAttr>(handlers::getattr)
+            .later::<GetAttr>(handlers::getattr)
             .later::<Raise>(handlers::raise)
             .later::<RaiseAll>(handlers::raiseall)
             .on::<Kill>(handlers::kill)
@@ -188,6 +192,7 @@ impl Module for JobManager {
             replay: Some(Box::default()),
             ..JobManager::default()
         };
+        core.keep_rows(rows::most_bytes(conf)?);
         core.policies.load_configured(conf)?;
         core.configure_policies(conf)?;
         core.queues.configure(Queues::parse(conf)?);

@@ -126,6 +126,16 @@ pub const LOG_SEGMENT_BYTES_MAX: usize = 1024 * 1024;
 /// rows of about two segments.
 pub const LOG_DEAD_WEIGHT: u64 = if cfg!(test) { 1 << 10 } else { 1 << 17 };
 
+/// Segments of the log whose rows are kept for a while when somebody needs rows that are in
+/// the log only. With one more the first that came goes.
+pub const SHELF_SEGMENTS_MAX: usize = 8;
+
+/// Requests that wait for such rows. A further one is answered EBUSY.
+pub const ROW_REQUESTS_MAX: usize = 1 << 14;
+
+/// Rows that are put away in one turn.
+pub const ROWS_PUT_AWAY_MAX: usize = 4096;
+
 /// Jobs in which the log differs from the jobs' keys that are named. More are counted.
 pub const DIFFERENCES_MAX: usize = 8;
 

@@ -312,6 +312,8 @@ keys! {
     JOB_MANAGER_INACTIVE_AGE_LIMIT = "job-manager.inactive-age-limit", F::Duration, "",
         "Records of finished jobs are deleted at this age.",
         "job-manager.inactive-age-limit: invalid FSD";
+    JOB_MANAGER_INACTIVE_MEMORY = "job-manager.inactive-memory", F::Size, "256M",
+        "Bytes of records of finished jobs in memory, about 360 a job; older ones are read from disk.";
     JOB_MANAGER_INACTIVE_NUM_LIMIT = "job-manager.inactive-num-limit", COUNT, "",
         "Records of at most this many finished jobs are kept.",
         "job-manager.inactive-num-limit: must be >= 0";

@@ -15,6 +15,8 @@ crate::refusals! {
         Null(&'static str) => ENOENT "{0} is NULL",
         /// A name is not a string.
         NonString => EPROTO "attribute list contains non-string",
+        /// As many requests as there may be wait for rows of the job log.
+        Busy => EBUSY "too many requests wait for jobs that are not in memory",
     }
 }
 

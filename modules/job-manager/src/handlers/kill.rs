@@ -23,7 +23,7 @@ pub(crate) fn kill(
     }
     let job = match core.known_to(cx, peer, request.id) {
         Some(Slot::Active(job)) => job,
-        Some(Slot::Inactive(_)) => return Err(KillError::Inactive),
+        Some(Slot::Inactive(_) | Slot::Away(_)) => return Err(KillError::Inactive),
         None => return Err(KillError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {

@@ -1,6 +1,6 @@
 //! Methods that only look: list, getinfo, getattr, history.get, stats-get.
 
-use node::{Cx, Peer};
+use node::{Cx, Peer, Reply};
 use proto::common::HiddenError;
 use proto::data::job::State;
 use proto::job_manager::{
@@ -11,8 +11,10 @@ use proto::{Never, Object, RawJson};
 use serde_json::{Map, Value};
 
 use crate::JobManager;
+use crate::batch::Deferred;
 use crate::job::{Job, Parts};
 use crate::jobs::Slot;
+use crate::limits::ROW_REQUESTS_MAX;
 use crate::state::AllocAsk;
 
 type Cxt<'a> = &'a mut Cx<JobManager>;
@@ -72,12 +74,38 @@ pub(crate) fn getattr(
     cx: Cxt,
     peer: &Peer,
     request: GetAttr,
+    reply: Reply<GetAttr>,
+) {
+    let slot = core.known_to(cx, peer, request.id);
+    if let Some(slot) = slot
+        && peer.may_act_for(slot.userid())
+        && core.jobs.here(request.id, slot).is_none()
+    {
+        if core.rows.n_waiting() >= ROW_REQUESTS_MAX {
+            return reply.send(cx, Err(GetAttrError::Busy));
+        }
+        let (id, peer) = (request.id, peer.clone());
+        let again: Deferred = Box::new(move |core: &mut JobManager, cx: Cxt| {
+            getattr(core, cx, &peer, request, reply);
+        });
+        return core.want_row(cx, id, Some(again));
+    }
+    let attrs = attrs_of(core, cx, peer, &request);
+    reply.send(cx, attrs);
+}
+
+fn attrs_of(
+    core: &JobManager,
+    cx: &Cx<JobManager>,
+    peer: &Peer,
+    request: &GetAttr,
 ) -> Result<Attrs, GetAttrError> {
     let slot = core.known_to(cx, peer, request.id);
     let slot = slot.ok_or(GetAttrError::UnknownJob)?;
     if !peer.may_act_for(slot.userid()) {
         return Err(GetAttrError::NotYours);
     }
+    let slot = core.jobs.here(request.id, slot).unwrap_or(slot);
     let mut attrs = Map::new();
     let parts = match slot {
         Slot::Active(job) => Parts {
@@ -92,6 +120,7 @@ pub(crate) fn getattr(
         Slot::Inactive(packed) => packed
             .parts(request.id)
             .ok_or(GetAttrError::Null("eventlog"))?,
+        Slot::Away(_) => return Err(GetAttrError::Null("eventlog")),
     };
     for name in &request.attrs {
         let name = name.as_str().ok_or(GetAttrError::NonString)?;
@@ -193,7 +222,7 @@ pub(crate) fn history_get(
     let slice = Slice::parse(&request.slice).ok_or(HistoryError::Slice)?;
     let is_mine = |slot: &Slot| match slot {
         Slot::Active(job) => job.life.userid == peer.userid && job.life.state != State::New,
-        Slot::Inactive(packed) => packed.userid == peer.userid,
+        slot => slot.userid() == peer.userid,
     };
     let mine = core.jobs.from(proto::data::JobId(0));
     let mut mine: Vec<_> = mine

@@ -35,7 +35,7 @@ fn set_urgency(
     let urgency = Urgency::new(request.urgency).map_err(|_| UrgencyError::Range)?;
     let job = match core.known_to(cx, peer, request.id) {
         Some(Slot::Active(job)) => job,
-        Some(Slot::Inactive(_)) => return Err(UrgencyError::Inactive),
+        Some(Slot::Inactive(_) | Slot::Away(_)) => return Err(UrgencyError::Inactive),
         None => return Err(UrgencyError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {
@@ -84,7 +84,7 @@ fn add_memo(
 ) -> Result<(), MemoError> {
     let job = match core.known_to(cx, peer, request.id) {
         Some(Slot::Active(job)) => job,
-        Some(Slot::Inactive(_)) => return Err(MemoError::Inactive),
+        Some(Slot::Inactive(_) | Slot::Away(_)) => return Err(MemoError::Inactive),
         None => return Err(MemoError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {

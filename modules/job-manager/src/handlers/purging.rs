@@ -69,10 +69,10 @@ pub(crate) fn purge_id(
     match core.jobs.get(request.id) {
         None => return reply.send(cx, Err(PurgeIdError::NotFound)),
         Some(Slot::Active(_)) => return reply.send(cx, Err(PurgeIdError::Active)),
-        Some(Slot::Inactive(_)) if core.is_needed(request.id) => {
+        Some(_) if core.is_needed(request.id) => {
             return reply.send(cx, Err(PurgeIdError::Active));
         }
-        Some(Slot::Inactive(_)) => {}
+        Some(_) => {}
     }
     if request.force != 0 {
         core.forget(vec![request.id]);

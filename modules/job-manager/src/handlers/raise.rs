@@ -38,7 +38,7 @@ fn raise_one(
     let kind = ExceptionType::new(&request.kind).map_err(|_| RaiseError::Type)?;
     let job = match core.known_to(cx, peer, request.id) {
         Some(Slot::Active(job)) => job,
-        Some(Slot::Inactive(_)) => return Err(RaiseError::Inactive),
+        Some(Slot::Inactive(_) | Slot::Away(_)) => return Err(RaiseError::Inactive),
         None => return Err(RaiseError::UnknownJob),
     };
     if !peer.may_act_for(job.life.userid) {

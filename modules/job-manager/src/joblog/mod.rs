@@ -81,17 +81,46 @@ impl Level {
     }
 }
 
+/// Where the row of an inactive job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Home {
+    /// In this segment.
+    Segment(u32),
+    /// In a level, which is in memory.
+    Level,
+}
+
 /// The log, as far as it is written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct JobLog {
     levels: [Level; LEVELS],
     ring: Ring,
     table: Table,
     /// It has a head.
     is_complete: bool,
+    /// Frames of a level, but for tests [`LOG_FOLD_FRAMES`].
+    fold_frames: usize,
+}
+
+impl Default for JobLog {
+    fn default() -> JobLog {
+        JobLog {
+            levels: Default::default(),
+            ring: Ring::default(),
+            table: Table::default(),
+            is_complete: false,
+            fold_frames: LOG_FOLD_FRAMES,
+        }
+    }
 }
 
 impl JobLog {
+    /// Puts records into segments after few commits.
+    #[cfg(test)]
+    pub fn fold_early(&mut self) {
+        self.fold_frames = 2;
+    }
+
     /// Takes in what a level has, at the start.
     pub fn read_level(&mut self, level: usize, frames: Vec<Vec<Record>>, bytes: usize) {
         self.levels[level].stored_bytes = bytes;
@@ -117,6 +146,26 @@ impl JobLog {
     /// The jobs that it has.
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Where the row of a job is; none if the log does not have it yet, or any more.
+    pub fn home(&self, id: JobId) -> Option<Home> {
+        let segment = self.table.segment_of(id)?;
+        Some(segment.map_or(Home::Level, Home::Segment))
+    }
+
+    /// The rows that are not in segments.
+    pub fn level_rows(&self) -> impl Iterator<Item = &Row> {
+        let records = self.levels.iter().flat_map(|level| &level.records);
+        records.filter_map(|record| match record {
+            Record::Retired(row) => Some(row),
+            _ => None,
+        })
+    }
+
+    /// Whether all of a segment is stored.
+    pub fn is_stored(&self, segment: u32) -> bool {
+        self.ring.is_stored(segment)
     }
 
     /// The jobs that it has, without the log.
@@ -156,9 +205,10 @@ impl JobLog {
     /// Adds records to a level, or folds it with them into what is above.
     fn add(&mut self, level: usize, records: Vec<Record>, ops: &mut Vec<Op>) {
         let bytes = bytes_of(&records);
+        let fold_frames = self.fold_frames;
         let here = &mut self.levels[level];
         let is_large = here.bytes + bytes >= LOG_FOLD_BYTES;
-        if here.frames + 1 < LOG_FOLD_FRAMES && !is_large {
+        if here.frames + 1 < fold_frames && !is_large {
             let frame = record::encode(&records);
             here.stored_bytes += frame.len();
             here.add(records);

@@ -6,7 +6,7 @@ use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The version written. A change of the dictionary of rows is another version.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What an ordinary row takes, against the few bytes of a short record.
 pub const ROW_WEIGHT: u64 = 32;
@@ -47,6 +47,9 @@ pub struct Row {
     pub bytes: u32,
     /// The record, packed.
     pub packed: Blob,
+    /// What became of the job, as bits. Since version 2.
+    #[serde(default)]
+    pub outcome: Option<u8>,
 }
 
 impl Record {
@@ -154,7 +157,7 @@ pub fn decode(frames: &[u8]) -> Result<Vec<Vec<Record>>, Damage> {
     while !rest.is_empty() {
         let mut deserializer = rmp_serde::Deserializer::new(&mut rest);
         let frame = Frame::deserialize(&mut deserializer).map_err(malformed)?;
-        if frame.version != VERSION {
+        if !(1..=VERSION).contains(&frame.version) {
             return Err(Damage::Version(frame.version));
         }
         if crc32fast::hash(&frame.body.0) != frame.checksum {
@@ -178,6 +181,7 @@ mod tests {
                 t_clean: 1.5,
                 bytes: 3,
                 packed: Blob(Bytes::from_static(b"\0\xff\x01")),
+                outcome: Some(7),
             }),
             Record::Purged(vec![1, 2]),
         ]
@@ -190,6 +194,29 @@ mod tests {
         frames.extend(encode(&records()));
         assert_eq!(decode(&frames), Ok(vec![records(), vec![], records()]));
         assert_eq!(decode(b""), Ok(vec![]));
+    }
+
+    #[test]
+    fn frames_of_the_first_version_are_read() {
+        // [1, checksum, body]: [{"s": 9}, {"r": [7, 100, 1.5, 3, 3 bytes]}]
+        let body: &[u8] =
+            b"\x92\x81\xa1s\x09\x81\xa1r\x95\x07\x64\xcb\x3f\xf8\0\0\0\0\0\0\x03\xc4\x03abc";
+        let mut frame = vec![0x93, 1, 0xce];
+        frame.extend(crc32fast::hash(body).to_be_bytes());
+        frame.extend([0xc4, u8::try_from(body.len()).unwrap()]);
+        frame.extend(body);
+        let row = Row {
+            id: 7,
+            userid: 100,
+            t_clean: 1.5,
+            bytes: 3,
+            packed: Blob(Bytes::from_static(b"abc")),
+            outcome: None,
+        };
+        let expect = vec![vec![Record::Submitted(9), Record::Retired(row)]];
+        assert_eq!(decode(&frame), Ok(expect));
+        frame[1] = 3;
+        assert_eq!(decode(&frame), Err(Damage::Version(3)));
     }
 
     #[test]

@@ -90,12 +90,18 @@ impl Ring {
         if !is_due || !matches!(self.cleaning, Cleaning::None) {
             return None;
         }
-        let (segment, oldest) = self.segments.first_key_value()?;
-        if oldest.write >= self.writes && self.writes > 0 {
+        let segment = self.segments.keys().next()?;
+        if !self.is_stored(*segment) {
             return None;
         }
         self.cleaning = Cleaning::Reads;
         Some(*segment)
+    }
+
+    /// Whether all of a segment is stored.
+    pub fn is_stored(&self, segment: u32) -> bool {
+        let known = self.segments.get(&segment);
+        known.is_some_and(|it| it.write < self.writes || self.writes == 0)
     }
 
     fn remove(&mut self, segment: u32) {

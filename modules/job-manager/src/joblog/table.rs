@@ -14,21 +14,21 @@ use crate::limits::DIFFERENCES_MAX;
 
 /// The row of an inactive job.
 #[derive(Debug, Clone, Copy)]
-struct Home {
+struct Place {
     /// The segment that it is in; none while it is in a level.
     segment: u32,
     /// The checksum of the whole row.
     checksum: u32,
 }
 
-/// [`Home::segment`] of a row in a level.
+/// [`Place::segment`] of a row in a level.
 const IN_LEVEL: u32 = u32::MAX;
 
 /// The jobs.
 #[derive(Debug, Default)]
 pub struct Table {
     active: FxHashSet<u64>,
-    rows: FxHashMap<u64, Home>,
+    rows: FxHashMap<u64, Place>,
     /// Jobs that nobody has waited for, with the checksum of what is to be told.
     unwaited: FxHashMap<u64, u32>,
     hash: u64,
@@ -71,11 +71,12 @@ impl Table {
             }
             Record::Retired(row) => {
                 self.remove_active(row.id);
-                self.remove_row(row.id);
                 let segment = segment.unwrap_or(IN_LEVEL);
                 let checksum = row.checksum();
-                let home = Home { segment, checksum };
-                self.rows.insert(row.id, home);
+                let place = Place { segment, checksum };
+                if let Some(before) = self.rows.insert(row.id, place) {
+                    self.subtract(share(row.id, Kind::Inactive, before.checksum));
+                }
                 self.add(share(row.id, Kind::Inactive, checksum));
             }
             Record::Purged(ids) => {
@@ -100,6 +101,12 @@ impl Table {
         if let Some(home) = self.rows.get_mut(&id) {
             home.segment = segment;
         }
+    }
+
+    /// The segment that the row of an inactive job is in, if it is not in a level.
+    pub fn segment_of(&self, id: JobId) -> Option<Option<u32>> {
+        let place = self.rows.get(&id.0)?;
+        Some((place.segment != IN_LEVEL).then_some(place.segment))
     }
 
     /// Whether a record of this segment still says what is so.

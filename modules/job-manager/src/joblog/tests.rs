@@ -118,6 +118,7 @@ fn row(id: u64, bytes: usize) -> Record {
         t_clean: 1.0,
         bytes: 0,
         packed: Blob(Bytes::from(vec![0; bytes])),
+        outcome: None,
     })
 }
 

@@ -13,6 +13,7 @@ use super::ring::{Event, Ring};
 use super::{Filter, NEXT_TURN};
 use crate::JobManager;
 use crate::job::{ADMITTING, Job};
+use crate::jobs::Slot;
 use crate::limits::{GUEST_LISTENERS_MAX, HISTORY_SLICE_BYTES, LISTENERS_OF_GUEST_MAX};
 
 /// The consumers that follow by number.
@@ -151,11 +152,16 @@ impl JobManager {
         if consumers.is_slicing || consumers.streams.is_empty() {
             return;
         }
-        if let Before::Reading(gather) = &mut consumers.before
-            && gather.slice(&self.jobs)
-            && let Before::Reading(gather) = std::mem::replace(&mut consumers.before, Before::Read)
-        {
-            gather.end(&mut consumers.ring);
+        let mut needed = None;
+        if let Before::Reading(gather) = &mut consumers.before {
+            let (is_read, row) = gather.slice(&self.jobs);
+            needed = row;
+            if is_read
+                && let Before::Reading(gather) =
+                    std::mem::replace(&mut consumers.before, Before::Read)
+            {
+                gather.end(&mut consumers.ring);
+            }
         }
         let mut is_more = consumers.is_reading();
         let turn = consumers.in_turn();
@@ -165,6 +171,7 @@ impl JobManager {
             is_gathering: is_more,
             bytes: HISTORY_SLICE_BYTES,
             log: None,
+            needed,
         };
         for id in turn {
             if let Some(consumer) = consumers.streams.get_mut(&id)
@@ -175,12 +182,17 @@ impl JobManager {
                 break;
             }
         }
-        if is_more {
+        let needed = slice.needed;
+        // What waits for a row goes on when it is there.
+        if is_more && needed.is_none() {
             consumers.is_slicing = true;
             // What follows a turn serves them.
             cx.timer(NEXT_TURN, |core, _| {
                 core.journal.numbered.is_slicing = false
             });
+        }
+        if let Some(id) = needed {
+            self.want_row(cx, id, None);
         }
     }
 
@@ -189,8 +201,8 @@ impl JobManager {
     pub(crate) fn journal_forgets(&mut self, id: JobId) -> bool {
         let ring = &mut self.journal.numbered.ring;
         let before = ring.purged();
-        if let Some(crate::jobs::Slot::Inactive(packed)) = self.jobs.get(id) {
-            ring.purge(packed.t_clean);
+        if let Some(t_clean) = self.jobs.get(id).and_then(Slot::t_clean) {
+            ring.purge(t_clean);
         }
         ring.purged() > before
     }

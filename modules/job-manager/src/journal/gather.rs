@@ -33,22 +33,27 @@ impl Gather {
         }
     }
 
-    /// Reads the next slice; says whether everything is read.
-    pub fn slice(&mut self, jobs: &Jobs) -> bool {
+    /// Reads the next slice; says whether everything is read, and whose row it needs first.
+    pub fn slice(&mut self, jobs: &Jobs) -> (bool, Option<JobId>) {
         let (mut bytes, mut looked) = (0, 0);
         for (id, slot) in jobs.from(self.cursor) {
             if bytes >= HISTORY_SLICE_BYTES || looked >= HISTORY_SLICE_JOBS {
                 self.cursor = id;
-                return false;
+                return (false, None);
             }
             looked += 1;
             let last = match slot {
                 Slot::Active(job) => job.last,
                 Slot::Inactive(packed) => packed.t_clean,
+                Slot::Away(away) => away.t_clean,
             };
             if last <= self.floor {
                 continue;
             }
+            let Some(slot) = jobs.here(id, slot) else {
+                self.cursor = id;
+                return (false, Some(id));
+            };
             let numbered = Numbered::of_slot(id, slot);
             bytes += numbered.log.len();
             let numbers = numbered.groups.iter().map(|(number, _)| *number);
@@ -58,7 +63,7 @@ impl Gather {
                 self.keep(JOURNAL_EVENTS_MAX);
             }
         }
-        true
+        (true, None)
     }
 
     /// Forgets all but the newest events, in their order.

@@ -65,6 +65,8 @@ impl Numbered {
                 }
                 log
             }
+            // Whoever needs it has it brought first.
+            Slot::Away(_) => String::new(),
         })
     }
 
@@ -143,6 +145,7 @@ fn parts_of(
             Some(parts) => (parts.jobspec, parts.r),
             None => (None, None),
         },
+        Slot::Away(_) => (None, None),
     };
     (jobspec.filter(|_| wants_jobspec), r.filter(|_| wants_r))
 }

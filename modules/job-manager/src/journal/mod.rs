@@ -33,7 +33,7 @@ use crate::limits::{HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS, HISTORY_WAITING_MAX
 use consumers::Consumers;
 
 /// The shortest wait that lets other work have its turn.
-const NEXT_TURN: Duration = Duration::from_micros(1);
+pub const NEXT_TURN: Duration = Duration::from_micros(1);
 
 /// Everyone who listens.
 #[derive(Default)]
@@ -101,6 +101,16 @@ enum Pass {
     Active,
 }
 
+/// How a listener's past goes on after a slice.
+enum Told {
+    /// It is told.
+    All,
+    /// With another slice.
+    More,
+    /// When the row of this job is there.
+    Needs(JobId),
+}
+
 impl Past {
     /// Whether an event of a job that is active now will be in the job's record.
     fn covers(&self, id: JobId, since: u64) -> bool {
@@ -125,33 +135,43 @@ impl Past {
                     false => job.record(keep),
                 })
             }
-            (_, Slot::Active(_)) => None,
+            (_, Slot::Active(_) | Slot::Away(_)) => None,
         }
     }
 
-    /// Sends the next slice; says whether the past is told.
+    /// Sends the next slice; says how it goes on.
     fn slice(
         &mut self,
         listener: &mut Stream<EventsJournal>,
         filter: &Filter,
         jobs: &Jobs,
         cx: &mut Cx<JobManager>,
-    ) -> bool {
+    ) -> Told {
         let (mut bytes, mut looked) = (0, 0);
         loop {
             for (id, slot) in jobs.from(self.cursor) {
                 if bytes >= HISTORY_SLICE_BYTES || looked >= HISTORY_SLICE_JOBS {
                     self.cursor = id;
-                    return false;
+                    return Told::More;
                 }
                 looked += 1;
+                // Those who want inactive jobs had this one in the first pass.
+                let is_meant = self.pass == Pass::Inactive || !matches!(slot, Slot::Away(_));
+                let slot = match jobs.here(id, slot) {
+                    _ if !is_meant => continue,
+                    Some(slot) => slot,
+                    None => {
+                        self.cursor = id;
+                        return Told::Needs(id);
+                    }
+                };
                 if let Some(record) = self.record(id, slot, filter) {
                     bytes += record.len();
                     listener.send_bytes(cx, record);
                 }
             }
             if self.pass == Pass::Active {
-                return true;
+                return Told::All;
             }
             (self.pass, self.cursor) = (Pass::Active, JobId(0));
         }
@@ -189,6 +209,11 @@ impl Journal {
     /// A job that was noted before it was accepted will be stored with this commit.
     pub fn accepted(&mut self, id: JobId, commit: u64) {
         self.numbered.accepted(id, commit);
+    }
+
+    /// Whether a listener is still told the past.
+    pub fn tells_past(&self) -> bool {
+        self.listeners.values().any(|it| it.past.is_some())
     }
 
     /// Events told so far.
@@ -317,14 +342,21 @@ impl JobManager {
 
     /// Sends every listener that is not in the present yet its next slice of the past.
     pub(crate) fn tell_past(&mut self, cx: &mut Cx<Self>) {
-        let mut is_more = false;
+        let (mut is_more, mut needed) = (false, None);
         for listener in self.journal.listeners.values_mut() {
             let Some(past) = &mut listener.past else {
                 continue;
             };
-            if !past.slice(&mut listener.stream, &listener.filter, &self.jobs, cx) {
-                is_more = true;
-                continue;
+            match past.slice(&mut listener.stream, &listener.filter, &self.jobs, cx) {
+                Told::All => {}
+                Told::More => {
+                    is_more = true;
+                    continue;
+                }
+                Told::Needs(id) => {
+                    needed = Some(id);
+                    continue;
+                }
             }
             let mark = JournalRecord {
                 id: SENTINEL,
@@ -347,6 +379,9 @@ impl JobManager {
                 core.journal.is_slicing = false;
                 core.tell_past(cx);
             });
+        }
+        if let Some(id) = needed {
+            self.want_row(cx, id, None);
         }
     }
 }

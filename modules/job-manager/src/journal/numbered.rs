@@ -68,6 +68,8 @@ pub struct Slice<'a> {
     pub bytes: usize,
     /// Logs that were looked up, the last one.
     pub log: Option<(JobId, Log)>,
+    /// The job whose row somebody waits for.
+    pub needed: Option<JobId>,
 }
 
 impl Numbered {
@@ -114,10 +116,7 @@ impl Numbered {
                     until,
                     next,
                     cursor,
-                } => {
-                    self.tell_job(cx, slice, until, next, cursor);
-                    false
-                }
+                } => self.tell_job(cx, slice, until, next, cursor),
                 Place::Ring { next, mark } => self.tell_event(cx, slice, next, mark),
             };
             if is_done {
@@ -155,7 +154,7 @@ impl Numbered {
         false
     }
 
-    /// Sends the next job of a snapshot, or its mark.
+    /// Sends the next job of a snapshot, or its mark; says whether it waits for a row.
     fn tell_job(
         &mut self,
         cx: &mut Cx<JobManager>,
@@ -163,12 +162,20 @@ impl Numbered {
         until: f64,
         next: u64,
         cursor: JobId,
-    ) {
+    ) -> bool {
         let following = slice.jobs.from(cursor).next();
         let Some((id, slot)) = following else {
             self.place = Place::Ring { next, mark: None };
-            return self.send(cx, slice, mark(until, true));
+            self.send(cx, slice, mark(until, true));
+            return false;
         };
+        let is_meant = self.is_full || !slot.is_over_by(until);
+        let is_meant = is_meant && self.userid.is_none_or(|userid| userid == slot.userid());
+        let here = slice.jobs.here(id, slot);
+        if is_meant && here.is_none() {
+            slice.needed = Some(id);
+            return true;
+        }
         match id.0.checked_add(1) {
             Some(after) => {
                 let cursor = JobId(after);
@@ -180,16 +187,16 @@ impl Numbered {
             }
             None => self.place = Place::Ring { next, mark: None },
         }
-        let is_meant = self.is_full || !slot.is_over_by(until);
         if is_meant
-            && self.userid.is_none_or(|userid| userid == slot.userid())
+            && let Some(slot) = here
             && let Some(record) = snapshot_of(id, slot, &self.filter, until)
         {
             self.send(cx, slice, record);
         }
+        false
     }
 
-    /// Sends the next event, or the mark; says whether there is none.
+    /// Sends the next event, or the mark; says whether there is none for now.
     fn tell_event(
         &mut self,
         cx: &mut Cx<JobManager>,
@@ -211,11 +218,17 @@ impl Numbered {
         let Some(event) = event else {
             return true;
         };
+        let slot = slice.jobs.get(event.id);
+        let here = slot.and_then(|slot| slice.jobs.here(event.id, slot));
+        if slot.is_some() && here.is_none() {
+            slice.needed = Some(event.id);
+            return true;
+        }
         self.place = Place::Ring {
             next: next + 1,
             mark: due,
         };
-        let Some(slot) = slice.jobs.get(event.id) else {
+        let Some(slot) = here else {
             return false;
         };
         if self.userid.is_some_and(|userid| userid != slot.userid()) {

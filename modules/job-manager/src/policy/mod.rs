@@ -16,7 +16,7 @@
 //! (which are there, in which order), `asking.rs` (asking them all), `wants.rs` (what they may want)
 //! and `apply.rs` (doing it); then in any of the others.
 
-mod after;
+pub mod after;
 mod alloc_bypass;
 mod alloc_check;
 mod apply;

@@ -104,6 +104,7 @@ impl JobManager {
                     .into_iter()
                     .flatten()
                     .for_each(|it| self.apply_record(it));
+                self.put_rows_away();
             }
             Place::Level(level) => {
                 let records = frames.iter().flatten().cloned();

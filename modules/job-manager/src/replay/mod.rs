@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use crate::JobManager;
 use crate::job::Packed;
 use crate::joblog::{HEAD_KEY, Head, LOG_KEY, Record, SEGMENTS_KEY, Table, segment_key};
+use crate::jobs::Slot;
 use crate::limits::REPLAY_LOOKUPS_MAX;
 use log::LogReader;
 use read::{Fetched, KEYS};
@@ -366,8 +367,10 @@ impl JobManager {
         let mut table = Table::default();
         for (id, slot) in self.jobs.from(JobId(0)) {
             let record = match slot {
-                crate::jobs::Slot::Active(_) => Record::Submitted(id.0),
-                crate::jobs::Slot::Inactive(packed) => Record::Retired(packed.row(id)),
+                Slot::Active(_) => Record::Submitted(id.0),
+                Slot::Inactive(packed) => Record::Retired(packed.row(id)),
+                // Its row is in a log that is not trusted.
+                Slot::Away(_) => continue,
             };
             if replay.log_table.is_some() {
                 table.apply(&record, None);

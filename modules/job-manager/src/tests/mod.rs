@@ -6,6 +6,7 @@ mod dependencies;
 mod journal;
 mod limits;
 mod remote;
+mod rows;
 mod stage;
 
 use node::probe::Probe;

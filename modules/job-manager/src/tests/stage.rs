@@ -32,6 +32,8 @@ pub struct Stage {
     processes: Vec<(u32, u32)>,
     /// Lookups from which on there is no KVS, and how it says so.
     pub kvs_leaves: Option<(usize, Errno)>,
+    /// The job log has its rows in segments soon.
+    folds_early: bool,
 }
 
 const JOBSPEC: &str =
@@ -55,6 +57,7 @@ impl Stage {
             conf: "{}".to_owned(),
             processes: Vec::new(),
             kvs_leaves: None,
+            folds_early: false,
         };
         stage.said();
         stage.store();
@@ -130,6 +133,24 @@ impl Stage {
     /// Whether a commit waits for `store`.
     pub fn waits_to_store(&self) -> bool {
         self.commit.is_some()
+    }
+
+    /// From the next start on no rows are kept in memory that the job log has in segments,
+    /// and it has them there soon.
+    pub fn keep_no_rows(&mut self) {
+        self.folds_early = true;
+        self.play(r#"conf {"job-manager":{"inactive-memory":"1"}}"#);
+    }
+
+    /// Inactive jobs whose rows are in the job log only.
+    pub fn n_away(&self) -> usize {
+        self.probe.actor.core.jobs.n_away()
+    }
+
+    /// The keys below this one.
+    pub fn keys(&self, dir: &str) -> Vec<String> {
+        let keys = self.kvs.keys();
+        keys.filter(|key| is_within(key, dir)).cloned().collect()
     }
 
     /// Puts a job into the KVS with these events, as another job manager would have.
@@ -347,6 +368,9 @@ impl Stage {
         self.commit = None;
         self.processes.clear();
         self.probe = Probe::start((), &[], &self.conf).expect("the job manager starts");
+        if self.folds_early {
+            self.probe.actor.core.joblog.fold_early();
+        }
         self.said();
         self.store();
         self.said()

@@ -69,7 +69,7 @@ fn plan(
     }
     let job = match core.known_to(cx, peer, request.id) {
         Some(Slot::Active(job)) => job,
-        Some(Slot::Inactive(_)) => return Err(UpdateRefused::Inactive.refusal()),
+        Some(Slot::Inactive(_) | Slot::Away(_)) => return Err(UpdateRefused::Inactive.refusal()),
         None => return Err(UpdateRefused::UnknownJob.refusal()),
     };
     if !peer.may_act_for(job.life.userid) {

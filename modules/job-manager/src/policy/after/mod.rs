@@ -20,7 +20,7 @@ use super::restart::may_be_stuck;
 use super::{Asked, Look, Points, Policy, Step, Wants, value_of};
 use crate::job::Job;
 use crate::jobs::Slot;
-use outcome::Outcome;
+pub use outcome::Outcome;
 use tell::Tellings;
 use way::Way;
 
@@ -203,14 +203,14 @@ fn antecedent(
     if slot.userid() != job.life.userid {
         return Err(format!("{scheme}: Permission denied for job {value}"));
     }
-    let packed = match slot {
+    let outcome = match slot {
         Slot::Active(other) if way == Way::Start && other.life.started => {
             return Ok(Antecedent::Satisfies(id));
         }
         Slot::Active(_) => return Ok(Antecedent::Active(id)),
-        Slot::Inactive(packed) => packed,
+        Slot::Inactive(packed) => packed.outcome(id),
+        Slot::Away(away) => Some(away.outcome),
     };
-    let outcome = Outcome::of_packed(packed, id);
     let outcome = outcome.ok_or_else(|| format!("dependency: failed to get {value}s result"))?;
     Ok(match outcome.satisfies(way) {
         true => Antecedent::Satisfies(id),

@@ -62,8 +62,26 @@ impl Outcome {
         Some(outcome)
     }
 
+    /// As it is in the job log.
+    pub fn bits(self) -> u8 {
+        u8::from(self.allocated)
+            | u8::from(self.started) << 1
+            | u8::from(self.completed) << 2
+            | u8::from(self.excepted) << 3
+    }
+
+    /// What these bits say.
+    pub fn of_bits(bits: u8) -> Outcome {
+        Outcome {
+            allocated: bits & 1 != 0,
+            started: bits & 2 != 0,
+            completed: bits & 4 != 0,
+            excepted: bits & 8 != 0,
+        }
+    }
+
     /// Whether this is what was waited for.
-    pub fn satisfies(self, way: Way) -> bool {
+    pub(super) fn satisfies(self, way: Way) -> bool {
         match way {
             Way::Finish => true,
             _ if !self.allocated => false,
@@ -75,7 +93,7 @@ impl Outcome {
     }
 
     /// Why a dependency on job `value` is refused.
-    pub fn refusal(self, way: Way, value: &str) -> String {
+    pub(super) fn refusal(self, way: Way, value: &str) -> String {
         match way {
             _ if !self.allocated => format!("dependency: after: {value} never started"),
             Way::Start | Way::Finish => format!("dependency: after: {value} never started"),
@@ -86,7 +104,7 @@ impl Outcome {
     }
 
     /// Why a job that waits is ended.
-    pub fn note(self, description: &str) -> String {
+    pub(super) fn note(self, description: &str) -> String {
         let why = match self.allocated {
             true => "can never be satisfied",
             false => "job never started",
