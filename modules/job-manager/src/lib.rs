@@ -52,6 +52,7 @@ use proto::{Method, Object, Refusal};
 use wire::Message;
 
 pub use core::JobManager;
+pub use joblog::made_log;
 use policy::Policies;
 
 impl Host for JobManager {

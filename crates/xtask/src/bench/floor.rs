@@ -93,11 +93,7 @@ pub fn look_in(folder: &Path) {
 /// One figure of an example of `runtime`, which runs once.
 fn figure_of(example: &str, figures: &OnceLock<Value>, key: &str) -> Result<f64> {
     if figures.get().is_none() {
-        let built = BUILT.get().map(|folder| folder.join(example));
-        let program = match built.filter(|program| program.exists()) {
-            Some(program) => program,
-            None => build(example)?,
-        };
+        let program = self::example("runtime", example)?;
         let printed = output_of(&mut Command::new(program))?;
         let printed = serde_json::from_str(&printed).context("what it printed")?;
         figures.get_or_init(|| printed);
@@ -106,8 +102,17 @@ fn figure_of(example: &str, figures: &OnceLock<Value>, key: &str) -> Result<f64>
     figure.with_context(|| format!("{example} printed no {key}"))
 }
 
-fn build(example: &str) -> Result<PathBuf> {
-    let mut build = cargo(["build", "--profile=dist", "--quiet", "-p", "runtime"]);
+/// An example of one of our packages, built with what is measured or now.
+pub fn example(package: &str, example: &str) -> Result<PathBuf> {
+    let built = BUILT.get().map(|folder| folder.join(example));
+    match built.filter(|program| program.exists()) {
+        Some(program) => Ok(program),
+        None => build(package, example),
+    }
+}
+
+fn build(package: &str, example: &str) -> Result<PathBuf> {
+    let mut build = cargo(["build", "--profile=dist", "--quiet", "-p", package]);
     if !crate::run::run(build.args(["--example", example]))? {
         bail!("{example} does not build");
     }

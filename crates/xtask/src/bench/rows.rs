@@ -5,6 +5,7 @@ use super::row::Row;
 mod commands;
 mod content;
 mod events;
+mod history;
 mod job_costs;
 mod jobs;
 mod kvs;
@@ -54,6 +55,12 @@ pub const ROWS: &[Row] = &[
     jobs::LIST,
     jobs::RELOAD,
     jobs::RESTART,
+    history::START_100K,
+    history::LIST_100K,
+    history::LIST_1M,
+    history::CPU_1M,
+    history::RELOAD_100K,
+    history::MEMORY,
     job_costs::MOCK,
     job_costs::REAL,
     job_costs::REAL_FEW,

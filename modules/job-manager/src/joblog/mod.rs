@@ -13,6 +13,7 @@
 //! in `replay.rs`.
 
 mod head;
+mod made;
 mod record;
 mod ring;
 mod table;
@@ -22,6 +23,7 @@ use proto::kvs::Op;
 use rustc_hash::FxHashSet;
 
 pub use head::Head;
+pub use made::made_log;
 pub use record::{Blob, Damage, Record, Row, decode};
 pub use table::{Sum, Table};
 
