@@ -1,12 +1,25 @@
 //! A world that is moved by hand: for tests that say what happens next, one message at a
 //! time, and see what each component keeps.
 
+use std::time::Duration;
+
 use node::{Input, PeerId};
 use wire::Message;
 
 use crate::hosted::AnyNode;
 use crate::play::Play;
 use crate::world::{Choice, World};
+
+/// One message, as it is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Who has sent it: a module, a `job shell` or a `client`.
+    pub from: String,
+    /// `request`, `notify`, `response` or `event`.
+    pub kind: String,
+    /// Its topic.
+    pub topic: String,
+}
 
 /// Messages after which a world should have come to rest.
 const REST_STEPS_MAX: usize = 10_000;
@@ -91,6 +104,58 @@ impl World {
         self.pass_time();
         self.finish_step();
         self.rest();
+    }
+
+    /// Plays on for some milliseconds. Job shells have this many turns, and are told what
+    /// happens to them.
+    pub fn play(&mut self, ms: u64, mut turns: usize) {
+        let end = self.now.mono + Duration::from_millis(ms);
+        for _ in 0..REST_STEPS_MAX {
+            self.rest();
+            let event = self.processes.iter().position(|it| !it.events.is_empty());
+            let shell = self.busy_shells().next().filter(|_| turns > 0);
+            if let Some(at) = event {
+                self.perform(Choice::Event(at));
+            } else if let Some(at) = shell {
+                turns -= 1;
+                self.perform(Choice::Shell(at));
+            } else if self.next_deadline().is_some_and(|at| at <= end) {
+                self.pass_time();
+            } else {
+                // What was worked out last may have more to say.
+                let before = self.trace.len();
+                self.finish_step();
+                self.rest();
+                if self.trace.len() == before {
+                    return;
+                }
+            }
+            self.finish_step();
+        }
+        panic!("no rest: {:#?}", self.last_lines());
+    }
+
+    /// All messages that modules, shells and clients have sent so far, events among them.
+    pub fn sent(&self) -> Vec<Sent> {
+        let name_of = |peer: &str| {
+            let mut modules = self.processes.iter();
+            let module = modules.find(|it| format!("{:?}", it.peer) == peer);
+            let is_client = self.heard.keys().any(|link| format!("{link:?}") == peer);
+            module.map_or_else(
+                || if is_client { "client" } else { "job shell" }.to_owned(),
+                |it| it.name.clone(),
+            )
+        };
+        let read = |line: &String| {
+            let (peer, message) = line.split_once(" -> broker 0: ")?;
+            let mut words = message.split(' ');
+            Some(Sent {
+                from: name_of(peer),
+                kind: words.next()?.to_owned(),
+                topic: words.next()?.to_owned(),
+            })
+        };
+        self.trace.iter().filter_map(read).collect()
     }
 
     /// How many requests each component keeps something for.

@@ -28,5 +28,7 @@ mod store;
 pub mod tree;
 mod world;
 
+pub use by_hand::Sent;
 pub use play::Play;
+pub use stage::OWNER;
 pub use world::{Report, World};

@@ -30,7 +30,7 @@ use crate::world::{QUIET_STEPS_MAX, World};
 /// Number of the first program's link; modules count up from below.
 const FIRST_PROGRAM: u64 = 1_000_000;
 /// The owner of the instance.
-pub(crate) const OWNER: u32 = 100;
+pub const OWNER: u32 = 100;
 /// Shape of the tree where there are many.
 const SCHEME: Scheme = Scheme::Kary(2);
 /// Steps that bring a broker to RUN.

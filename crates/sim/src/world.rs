@@ -94,7 +94,7 @@ pub struct World {
     pub(crate) kills: u64,
     /// job-exec or the job manager has ended, and they have not met again.
     parted: bool,
-    trace: Vec<String>,
+    pub(crate) trace: Vec<String>,
     tells: bool,
 }
 
@@ -318,13 +318,17 @@ impl World {
 
     /// Time goes on to what is due next.
     pub(crate) fn pass_time(&mut self) {
+        if let Some(at) = self.next_deadline() {
+            self.pass_until(at);
+        }
+    }
+
+    /// When something is due next.
+    pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let nodes = self.processes.iter().map(|process| process.node.deadline());
         let brokers = self.brokers.iter().flatten();
         let brokers = brokers.map(|broker| broker.deadline());
-        let Some(at) = nodes.chain(brokers).flatten().min() else {
-            return;
-        };
-        self.pass_until(at);
+        nodes.chain(brokers).flatten().min()
     }
 
     /// Some time goes on, while there is something to do.
