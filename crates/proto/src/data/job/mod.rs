@@ -9,6 +9,7 @@ mod moves;
 mod number;
 mod rank;
 mod result;
+mod row;
 mod signal;
 mod state;
 mod status;
@@ -18,6 +19,7 @@ pub use flags::{EventWatchFlags, JobFlag, LookupFlags, SubmitFlags, UnknownFlag}
 pub use moves::{Next, next};
 pub use rank::{Priority, Urgency, UrgencyError};
 pub use result::{JobOutcome, JobResult, UnknownResult};
+pub use row::{Asked, Given, Raised, Row, RowsWriter, rows};
 pub use signal::signal_description;
 pub use state::{State, States, UnknownState};
 pub use status::WaitStatus;
