@@ -41,6 +41,11 @@ pub struct List {
     /// Our extension to a streaming request: N jobs in one response, not one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<u32>,
+    /// Our extension: pages. Empty for the first one, then the `cursor` of the one before. Pages
+    /// have active jobs by id, then inactive ones, the last first. Regardless of what happens
+    /// to jobs between two pages, none is left out, and none comes twice but one that has ended since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// Some jobs. A stream has one each, or as many as `chunk` says.
@@ -51,6 +56,57 @@ pub struct Listed {
     /// 1, in the first response of a stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
+    /// With the last jobs of a page that is full: where the next page begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Asks for jobs, and then for each change of one. Ours alone.
+///
+/// There are pages of jobs as `list` with `after` has them, a response with `listed`, and then
+/// responses when jobs change, at once and not before: each has jobs as they are by then. A job that
+/// is not what was asked for any more is told once more. A consumer that falls behind is told how
+/// jobs are, not what they went through; one that is too far behind gets `again`, and everything
+/// from the beginning. Nothing is kept for it but its place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Follow {
+    /// Names of the attributes wanted, or `all`. Required.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attrs: Option<Value>,
+    /// RFC 31 constraint, as `list` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<Value>,
+    /// Only inactive jobs that became so after this time, in seconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<f64>,
+    /// Jobs in one response, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunk: Option<u32>,
+    /// Responses that may be out and not taken; without it any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<u32>,
+}
+
+/// Some jobs as they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Followed {
+    /// Attributes of each, `id` first.
+    pub jobs: Vec<Object>,
+    /// True after all jobs: what follows are changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<bool>,
+    /// True before all jobs, when they are told another time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<bool>,
+}
+
+/// A consumer of a stream with a `window` has taken responses: more may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FollowTaken {
+    /// Matchtag of the sender's request for the stream.
+    pub matchtag: u32,
+    /// How many of its responses were taken so far, in all.
+    pub taken: u64,
 }
 
 /// Asks for one job, maybe not before it has reached a state.
@@ -201,10 +257,23 @@ crate::refusals! {
         NotFound => ENOENT "",
         /// There are too many waits.
         TooManyWaits => EBUSY "too many requests wait for jobs",
+        /// There are too many followers, in all or of this user.
+        TooManyFollowers => EBUSY "too many requests follow jobs",
     }
 }
 
-crate::json_payloads!(List, Listed, ListId, ListedId, Attrs, JobStatsReply, Stats,);
+crate::json_payloads!(
+    List,
+    Listed,
+    Follow,
+    Followed,
+    FollowTaken,
+    ListId,
+    ListedId,
+    Attrs,
+    JobStatsReply,
+    Stats
+);
 crate::no_payloads!(
     ListAttrs,
     JobStats,
@@ -221,6 +290,12 @@ crate::methods! {
     List = "job-list.list" (USER) => Listed, ListError, idempotent, bulk, Either : "Lists jobs." {
         fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
     };
+    Follow = "job-list.follow" (USER) => Followed, ListError, idempotent, bulk, Stream
+        : "Lists jobs, and then each change of one." {
+            fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }
+        };
+    FollowTaken = "job-list.follow-taken" (USER) => Empty, Never, Nothing
+        : "Lets a follower with a window have more.";
     ListId = "job-list.list-id" (USER) => ListedId, ListError, idempotent, Later
         : "Gives one job, maybe not before it has reached a state." {
             fn bad_payload(reason: &BadPayload) -> Refusal { bad_payload(reason) }

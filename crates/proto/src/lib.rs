@@ -5,6 +5,8 @@
 //! service file, each of which lists its service whole; `data/` holds the formats (job
 //! ids, idsets, jobspec, R, event logs, tree objects). Modules know each other only through this crate.
 
+#![forbid(unsafe_code)]
+
 pub mod data;
 pub mod form;
 pub mod payload;

@@ -122,6 +122,7 @@ const ROWS: &[Row] = &[
     ("job-info.update-lookup", false, Answered, r#"{"id":ID,"key":"jobspec","flags":0}"#),
     ("job-info.update-watch", true, Waiting, r#"{"id":ID,"key":"jobspec","flags":0}"#),
     ("job-ingest.submit", false, Answered, ""),
+    ("job-list.follow", true, Waiting, ""),
     ("job-list.job-state-pause", false, Answered, ""),
     ("job-list.job-state-unpause", false, Answered, ""),
     ("job-list.job-stats", true, Waiting, ""),

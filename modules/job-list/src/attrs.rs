@@ -2,11 +2,10 @@
 
 use std::io::Write as _;
 
+use job_fold::Job;
 use proto::data::job::State;
 use proto::job_list::ListError;
 use serde_json::Value;
-
-use crate::job::Job;
 
 /// One attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,21 +155,24 @@ fn write_attr(job: &Job, attr: Attr, out: &mut Vec<u8>) -> Option<()> {
         | Attr::TCleanup
         | Attr::TInactive => real(out, time(job, attr)?),
         Attr::State => int(out, job.state.bit()),
-        Attr::Name => text(out, job.wish.name.as_deref()?),
-        Attr::Cwd => text(out, job.wish.cwd.as_deref()?),
-        Attr::Queue => text(out, job.wish.queue.as_deref()?),
-        Attr::Project => text(out, job.wish.project.as_deref()?),
-        Attr::Bank => text(out, job.wish.bank.as_deref()?),
+        Attr::Name => text(out, job.name()?),
+        Attr::Cwd => text(out, job.asked().cwd?),
+        Attr::Queue => text(out, job.queue()?),
+        Attr::Project => text(out, job.asked().project?),
+        Attr::Bank => text(out, job.asked().bank?),
         Attr::Ntasks => int(out, job.ntasks()?),
         Attr::Ncores => int(out, job.ncores()?),
-        Attr::Duration => real(out, job.wish.duration?),
+        Attr::Duration => real(out, job.asked().duration?),
         Attr::Nnodes => int(out, job.nnodes()?),
-        Attr::Ranks => text(out, &job.got.as_ref()?.ranks),
-        Attr::Nodelist => text(out, &job.got.as_ref()?.nodelist),
-        Attr::Expiration => real(out, job.got.as_ref()?.expiration),
-        Attr::Annotations => out.extend_from_slice(job.annotations.as_deref()?.as_bytes()),
+        Attr::Ranks => text(out, job.given()?.ranks),
+        Attr::Nodelist => text(out, job.given()?.nodelist),
+        Attr::Expiration => {
+            job.given.as_ref()?;
+            real(out, job.expiration);
+        }
+        Attr::Annotations => out.extend_from_slice(job.annotations()?.as_bytes()),
         Attr::Waitstatus => int(out, job.waitstatus?),
-        Attr::Dependencies => list(out, job.dependencies.as_deref()?),
+        Attr::Dependencies => list(out, job.dependencies()?),
         Attr::Success
         | Attr::Result
         | Attr::ExceptionOccurred
@@ -184,14 +186,14 @@ fn write_attr(job: &Job, attr: Attr, out: &mut Vec<u8>) -> Option<()> {
 /// What is only known of a job that is over.
 fn write_end(job: &Job, attr: Attr, out: &mut Vec<u8>) -> Option<()> {
     let result = job.result?;
-    let exception = job.exception.as_ref();
+    let raised = job.raised();
     match attr {
         Attr::Result => int(out, result.bit()),
         Attr::Success => int(out, result == proto::data::job::JobResult::Completed),
-        Attr::ExceptionOccurred => int(out, exception.is_some()),
-        Attr::ExceptionType => text(out, &exception?.kind),
-        Attr::ExceptionSeverity => int(out, exception?.severity),
-        Attr::ExceptionNote => text(out, &exception?.note),
+        Attr::ExceptionOccurred => int(out, raised.is_some()),
+        Attr::ExceptionType => text(out, raised?.kind),
+        Attr::ExceptionSeverity => int(out, raised?.severity),
+        Attr::ExceptionNote => text(out, raised?.note),
         _ => return None,
     }
     Some(())

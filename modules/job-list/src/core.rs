@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use job_fold::Folder;
 use node::{Cx, Reply, Stream, StreamId};
 use proto::config::keys;
 use proto::job_list::{JobStats, JobStatsReply, ListId};
 use proto::{Object, Payload as _, Refusal};
 
-use crate::fold::Folder;
+use crate::followers::Followers;
 use crate::journal::Feed;
 use crate::limits::{COMPARISONS, CONSTRAINT_RANKS, STATS_PERIOD};
 use crate::query::Instance;
@@ -24,6 +25,7 @@ pub struct JobList {
     pub(crate) folder: Folder,
     pub(crate) feed: Feed,
     pub(crate) waits: Waits,
+    pub(crate) followers: Followers,
     pub(crate) deferred: Vec<Deferred>,
     watchers: BTreeMap<StreamId, Stream<JobStats>>,
     /// A snapshot is due: the watchers have had one not long ago.
@@ -35,6 +37,8 @@ pub struct JobList {
 pub struct Settings {
     /// Comparisons that one `list` may make, `None` for any number.
     pub comparisons: Option<u64>,
+    /// The module ends when the journal does, and does not ask the next job manager.
+    pub ends_with_journal: bool,
     /// Names of queues.
     pub queues: Vec<String>,
     /// What constraints are read with.
@@ -55,9 +59,11 @@ impl Settings {
                     .push(name.to_owned());
             }
         }
+        let journal_end: Option<String> = keys::JOB_LIST_JOURNAL_END.read(conf)?;
         let queues = keys::QUEUES.each(conf).map(|(name, _)| name.to_owned());
         Ok(Settings {
             comparisons: (comparisons > 0).then_some(comparisons),
+            ends_with_journal: journal_end.as_deref() == Some("exit"),
             queues: queues.collect(),
             instance: Instance {
                 ranks_max: size.max(CONSTRAINT_RANKS),
@@ -75,6 +81,7 @@ impl JobList {
             folder: Folder::default(),
             feed: Feed::default(),
             waits: Waits::default(),
+            followers: Followers::default(),
             deferred: Vec::new(),
             watchers: BTreeMap::new(),
             is_snapshot_due: false,
@@ -108,6 +115,7 @@ impl JobList {
             watcher.forget();
         }
         self.waits.closed(stream);
+        self.followers.closed(stream);
     }
 
     /// Sees to it that watchers hear of changes, together and not too often.

@@ -1,31 +1,53 @@
-//! The journal of the job manager: the one source of all that is listed (protocol/12
-//! section 1). History is kept until the sentinel and then sorted once; when the job
-//! manager was restarted everything is asked for again.
+//! The journal of the job manager: the one source of all that is listed (protocol/12 section 1).
+//!
+//! Jobs that are over come as packed rows, many in a message, and are kept as they are; of the
+//! others events come. History is sorted once, at the sentinel.
+//!
+//! The stream ends when the job manager goes. Its successor is asked for what is not known to be
+//! the same: nothing happens to a job that is over but that it is purged, so that jobs that
+//! ended some time ago are not sent again when both sides count as many of them. What ended just
+//! now may have been told and not been stored. Requests that come while the history is read wait for
+//! it; while there is no job manager at all, they are answered from what was known.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
-use node::Cx;
+use job_fold::{Record, RecordId, job_of};
+use node::{CallId, Cx};
+use proto::data::job::rows;
 use proto::job_list::JobStatsReply;
-use proto::job_manager::{EventsJournal, JobPurgeInactive};
+use proto::job_manager::{EVENTS_JOURNAL_CANCEL, EventsJournal, JobPurgeInactive};
 use proto::{Errno, Method as _, Payload as _, Refusal};
 use wire::Message;
 
 use crate::core::JobList;
-use crate::fold::Folder;
-use crate::limits::PAUSED_RECORDS_MAX;
-use crate::record::{Record, RecordId};
-use crate::table::Table;
+use crate::groups::Ended;
+use crate::limits::{PAUSED_RECORDS_MAX, RETRY, RETRY_MAX, UNSETTLED_S};
 
 /// Where we are in the journal.
 #[derive(Debug, Default)]
 pub struct Feed {
-    /// The sentinel has come.
+    /// Requests are answered.
     is_initialized: bool,
+    /// The table has all jobs, as of now or as of when the job manager went.
+    is_whole: bool,
     /// What was counted before the history had to be asked for again.
     before: Option<JobStatsReply>,
     /// Records that are not applied while a test looks on.
     paused: Option<VecDeque<Bytes>>,
+    /// The last request; what comes of an older one is dropped.
+    call: Option<CallId>,
+    /// Something has come of it.
+    is_heard: bool,
+    /// A job manager has answered, now or before.
+    has_begun: bool,
+    /// Of jobs that ended by this time it is not told, if they are as many as are known.
+    known_by: Option<f64>,
+    /// How many they are.
+    known: u64,
+    /// How long was waited last, while there is no job manager.
+    retry: Option<Duration>,
 }
 
 impl Feed {
@@ -40,21 +62,26 @@ impl Feed {
     }
 }
 
-/// Asks for everything, from the beginning.
-pub fn follow(cx: &mut Cx<JobList>) {
+/// Asks for everything that is not known.
+pub fn follow(core: &mut JobList, cx: &mut Cx<JobList>) {
     let request = EventsJournal {
         full: Some(true),
+        packed: Some(true),
+        since: core.feed.known_by,
         ..EventsJournal::default()
     };
     let mut message = Message::request(EventsJournal::TOPIC, 0);
     message.set_payload(request.encode());
-    cx.stream_raw(message, |core: &mut JobList, cx, result| match result {
+    let call = cx.stream_raw(message, |core: &mut JobList, cx, result| match result {
         Ok(response) => {
+            core.heard();
             let payload = response.payload().cloned().unwrap_or_default();
             core.take(cx, payload);
         }
         Err(refusal) => core.journal_ended(cx, &refusal),
     });
+    core.feed.call = Some(call);
+    core.feed.is_heard = false;
 }
 
 impl JobList {
@@ -71,13 +98,37 @@ impl JobList {
         self.apply(cx, &payload);
     }
 
+    /// The job manager answers: what is not known to be the same is told from the beginning.
+    fn heard(&mut self) {
+        if std::mem::replace(&mut self.feed.is_heard, true) {
+            return;
+        }
+        if self.feed.is_whole {
+            self.feed.before = Some(self.snapshot());
+        }
+        self.feed.known = self.table.keep_ended_by(self.feed.known_by);
+        self.feed.paused = None;
+        self.feed.retry = None;
+        self.feed.has_begun = true;
+        (self.feed.is_whole, self.feed.is_initialized) = (false, false);
+    }
+
     fn apply(&mut self, cx: &mut Cx<Self>, payload: &Bytes) {
+        if let Some(rows) = rows(payload) {
+            for row in rows {
+                match job_of(&mut self.folder.parts, row) {
+                    Some(job) => self.table.add_ended(job),
+                    None => tracing::error!("journal: malformed row"),
+                }
+            }
+            return;
+        }
         let record = match Record::decode(payload) {
             Ok(record) => record,
             Err(error) => return tracing::error!("journal: malformed record: {error}"),
         };
         match record.id {
-            RecordId::Sentinel => self.initialize(cx),
+            RecordId::Sentinel => self.sentinel(cx, record.left_out),
             RecordId::Job(id) => {
                 self.apply_record(cx, id, &record);
                 if self.feed.is_initialized {
@@ -86,6 +137,23 @@ impl JobList {
                 }
             }
         }
+    }
+
+    /// The history is complete, unless jobs that were left out are not those that are known.
+    fn sentinel(&mut self, cx: &mut Cx<Self>, left_out: Option<u64>) {
+        if self.feed.is_whole {
+            return;
+        }
+        if left_out.unwrap_or_default() != self.feed.known {
+            tracing::info!("journal: reading all of the history again");
+            self.feed.known_by = None;
+            if let Some(call) = self.feed.call.take() {
+                cx.cancel_call(call, EVENTS_JOURNAL_CANCEL);
+                cx.forget_call(call);
+            }
+            return follow(self, cx);
+        }
+        self.initialize(cx);
     }
 
     fn apply_record(&mut self, cx: &mut Cx<Self>, id: u64, record: &Record<'_>) {
@@ -101,60 +169,74 @@ impl JobList {
             return self.waits.refuse(cx, id);
         }
         let folder = &mut self.folder;
-        // Nothing changes the jobspec of a job that is over: its text is not needed, but
-        // by the updates in its own history.
-        let has = |name: &str| record.events.iter().any(|event| event.name == name);
-        let keep = !has("clean") || has("jobspec-update");
+        let is_followed = !self.followers.is_empty() && self.feed.is_initialized;
+        let mut changed = None;
         self.table.change(id, |job| {
-            if let Some(jobspec) = record.jobspec {
-                folder.set_jobspec(job, jobspec.get(), keep);
-            }
-            if let Some(r) = record.r {
-                folder.set_r(job, r.get());
-            }
-            for event in &record.events {
-                folder.apply(job, event);
-            }
+            let before = is_followed.then(|| job.clone());
+            folder.apply_record(job, record);
+            let before = before.filter(|before| before != job);
+            changed = before.map(|before| (before.state, before.result));
         });
+        if let Some(before) = changed {
+            self.followers.note(id, before);
+            self.serve_followers(cx);
+        }
     }
 
     /// The history is complete: sort it, and answer those who have waited for that.
     fn initialize(&mut self, cx: &mut Cx<Self>) {
-        if self.feed.is_initialized {
-            return;
-        }
         self.table.sort();
-        self.feed.is_initialized = true;
+        self.feed.is_whole = true;
         self.feed.before = None;
         tracing::debug!("journal: all of the history is here");
-        for deferred in std::mem::take(&mut self.deferred) {
-            deferred(self, cx);
-        }
+        self.answer_deferred(cx);
         for id in self.waits.ids() {
             self.look_at_waits(cx, id);
         }
         self.look_for_unknown(cx);
+        self.followers.forget();
+        self.serve_followers(cx);
         self.table.counts.changed = true;
         self.snapshot_soon(cx);
     }
 
+    fn answer_deferred(&mut self, cx: &mut Cx<Self>) {
+        self.feed.is_initialized = true;
+        for deferred in std::mem::take(&mut self.deferred) {
+            deferred(self, cx);
+        }
+    }
+
     fn journal_ended(&mut self, cx: &mut Cx<Self>, refusal: &Refusal) {
-        if refusal.is_end() {
+        let is_away = refusal.errno == Errno::ENOSYS && self.feed.has_begun;
+        if self.feed.is_whole {
+            let last = self.table.newest(|_| true, Ended::LAST).next();
+            let settled = last.map(|job| job.times.inactive - UNSETTLED_S);
+            self.feed.known_by = settled.filter(|time| *time > 0.0);
+        } else {
+            self.feed.known_by = None;
+        }
+        if refusal.is_end() && self.settings.ends_with_journal {
             tracing::debug!("journal: EOF (exiting)");
             cx.exit(Ok(()));
         } else if refusal.errno == Errno::EHOSTUNREACH {
             // The job manager died. Its successor's history is all that counts; a client that
             // asks meanwhile waits for it.
             tracing::info!("journal: lost the job manager, asking its successor");
-            let before =
-                (self.feed.is_initialized || self.feed.before.is_some()).then(|| self.snapshot());
-            self.table = Table::after(&self.table);
-            self.folder = Folder::default();
-            self.feed = Feed {
-                before,
-                ..Feed::default()
-            };
-            follow(cx);
+            self.feed.is_initialized = false;
+            follow(self, cx);
+        } else if refusal.is_end() || is_away {
+            // There is none, and nothing happens to jobs.
+            if refusal.is_end() {
+                tracing::debug!("journal: EOF (asking the next job manager)");
+            }
+            if self.feed.is_whole && !self.feed.is_initialized {
+                self.answer_deferred(cx);
+            }
+            let waited = self.feed.retry;
+            let retry = waited.map_or(RETRY, |waited| RETRY_MAX.min(2 * waited));
+            self.feed.retry = Some(retry);
+            cx.timer(retry, |core: &mut JobList, cx| follow(core, cx));
         } else {
             let text = format!("job-manager.events-journal: {refusal}");
             cx.exit(Err(Refusal::new(refusal.errno, text)));

@@ -1,30 +1,30 @@
 //! job-list: lists the jobs of the instance and their attributes (protocol/12, RFC 43).
 //!
-//! Read on in `journal.rs` (where its knowledge comes from), `fold.rs` (what events
-//! mean), `table.rs` (how jobs are kept and ordered), `query.rs` (constraints) and
-//! `handlers/` (one file a method). It learns only from the journal of the job manager;
-//! it never reads a job's data from the KVS, and only asks it whether a job is there.
+//! Read on in `journal.rs` (where its knowledge comes from), crate `job-fold` (what events
+//! mean), `table.rs` (how jobs are kept and ordered), `query.rs` (constraints), `scan.rs` (a
+//! search in slices) and `handlers/` (one file a method). It learns only from the journal of the
+//! job manager; it never reads a job's data from the KVS, and only asks it whether a job is there.
+
+#![forbid(unsafe_code)]
 
 mod attrs;
 mod core;
-mod fold;
-mod got;
+mod followers;
+mod groups;
 mod handlers;
-mod job;
 mod journal;
 mod limits;
 mod query;
-mod record;
+mod scan;
 mod stats;
 mod table;
 mod waits;
-mod wish;
-mod words;
 
 use node::{Cx, Host, Module, Routes, StreamId};
 use proto::attr::names;
 use proto::job_list::{
-    JobStatePause, JobStateUnpause, JobStats, List, ListAttrs, ListId, StatsGet,
+    Follow, FollowTaken, JobStatePause, JobStateUnpause, JobStats, List, ListAttrs, ListId,
+    StatsGet,
 };
 use proto::job_manager::JobPurgeInactive;
 use proto::{Errno, Object, Refusal};
@@ -54,6 +54,8 @@ impl Module for JobList {
     fn routes() -> Routes<Self> {
         Routes::new()
             .stream::<List>(handlers::list::list)
+            .stream::<Follow>(handlers::follow::follow)
+            .on::<FollowTaken>(handlers::follow::follow_taken)
             .later::<ListId>(handlers::list_id::list_id)
             .later::<ListAttrs>(handlers::stats::list_attrs)
             .stream::<JobStats>(handlers::stats::job_stats)
@@ -71,8 +73,9 @@ impl Module for JobList {
         }
         let settings = Settings::new(&welcome.conf, size(cx))?;
         // The history comes while we run: loading does not wait for it.
-        journal::follow(cx);
-        Ok(JobList::new(settings))
+        let mut core = JobList::new(settings);
+        journal::follow(&mut core, cx);
+        Ok(core)
     }
 }
 

@@ -9,8 +9,30 @@ pub const COMPARISONS: u64 = 1_000_000;
 /// Jobs written for one `list` before other requests get their turn.
 pub const LIST_SLICE_JOBS: usize = 512;
 
+/// Jobs looked at for one `list` before other requests get their turn.
+pub const LIST_SLICE_LOOKED: usize = if cfg!(test) { 1_024 } else { 16_384 };
+
+/// The shortest wait that lets other work have its turn.
+pub const NEXT_TURN: Duration = Duration::from_micros(1);
+
+/// Different hosts and ranks of jobs of which a search remembers whether they match; further ones
+/// are compared each time.
+pub const SEEN_MAX: usize = 65_536;
+
 /// Jobs in one response of a stream, even if its `chunk` asks for more.
 pub const CHUNK_JOBS_MAX: u32 = 1_024;
+
+/// Streams of `follow` that may be open. A further one is answered EBUSY.
+pub const FOLLOWERS_MAX: usize = 1_024;
+
+/// Streams of `follow` that one guest may have open. A further one is answered EBUSY.
+pub const FOLLOWERS_OF_GUEST_MAX: usize = 16;
+
+/// Changes that a follower may be behind. Who is further behind is told of all jobs again.
+pub const CHANGES_MAX: usize = if cfg!(test) { 16 } else { 65_536 };
+
+/// Changes looked at for one follower before other requests get their turn.
+pub const FOLLOW_SLICE_CHANGES: u64 = 4_096;
 
 /// Requests that wait for the history; further ones are answered EBUSY.
 pub const DEFERRED_MAX: usize = 65_536;
@@ -31,10 +53,13 @@ pub const CONSTRAINT_RANKS: usize = 1_024;
 /// Journal records kept during `job-state-pause`; one more ends the pause.
 pub const PAUSED_RECORDS_MAX: usize = 65_536;
 
-/// Texts that jobs share are looked over for unused ones when there are twice as many as
-/// after the last look, but not below this many.
-pub const WORDS_SWEEP_MIN: usize = 4_096;
+/// Until the job manager is asked for again when there is none; doubled each time, up to
+/// [`RETRY_MAX`].
+pub const RETRY: Duration = Duration::from_millis(20);
 
-/// Different resources, asked for or given, whose numbers are remembered; beyond it all
-/// are forgotten and derived again.
-pub const SHAPES_MAX: usize = 4_096;
+/// Between two attempts to ask a job manager.
+pub const RETRY_MAX: Duration = Duration::from_secs(1);
+
+/// Jobs that ended less than this before the last one, in seconds, are asked for again from
+/// another job manager: that they ended may not have been stored.
+pub const UNSETTLED_S: f64 = 10.0;

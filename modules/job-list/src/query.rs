@@ -1,17 +1,21 @@
 //! Which jobs a `list` is after (protocol/12 section 5): a constraint as a tree, with the
-//! sentences for one that is malformed in `parse.rs`.
+//! sentences for one that is malformed in `parse.rs`. What is known of it without looking at each
+//! job, so that not all are looked at, is in `narrow.rs`.
 
+mod narrow;
 mod parse;
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
+use job_fold::{Job, Part};
+use proto::data::job::Given;
 use proto::data::{Hostlist, IdSet};
 use rustc_hash::FxHashMap;
 
 use crate::attrs::{Attr, time};
-use crate::job::{Job, List};
+use crate::limits::SEEN_MAX;
 
+pub use narrow::{Facts, between, list_bit, lists, possible};
 pub use parse::{Instance, parse};
 
 /// Stands for every user.
@@ -63,9 +67,9 @@ pub struct TooMany;
 pub struct Walk {
     /// Comparisons left; `None` for no limit.
     budget: Option<u64>,
-    /// Whether a node list, or a text of ranks, matched at a leaf; by both addresses.
-    /// Never iterated.
-    seen: FxHashMap<(usize, usize), bool>,
+    /// Whether what a job got matched at a leaf; by the address of the leaf and of the part, which
+    /// is kept so that no other comes to be there. Never iterated.
+    seen: FxHashMap<(usize, usize), (bool, Part)>,
 }
 
 impl Walk {
@@ -130,11 +134,11 @@ impl Walk {
                 ids.contains(&userid) || ids.contains(&USERID_ANY)
             }
             Query::Name(names) => {
-                let name = job.wish.name.as_deref();
+                let name = job.name();
                 name.is_some_and(|name| names.contains(name))
             }
             Query::Queue(queues) => {
-                let queue = job.wish.queue.as_deref();
+                let queue = job.queue();
                 queue.is_some_and(|queue| queues.contains(queue))
             }
             Query::States(mask) => mask & job.state.bit() != 0,
@@ -142,34 +146,36 @@ impl Walk {
             Query::Time(attr, compare, number) => {
                 time(job, *attr).is_some_and(|time| holds(*compare, time, *number))
             }
-            Query::Hosts(hosts) => {
-                let nodelist = job.got.as_ref().map(|got| &got.nodelist);
-                let matches = |text: &str| {
-                    let nodes: Hostlist = text.parse().unwrap_or_default();
-                    nodes.iter().any(|node| hosts.contains(node))
-                };
-                nodelist.is_some_and(|text| self.once(leaf, text, matches))
-            }
-            Query::Ranks(ranks) => {
-                let text = job.got.as_ref().map(|got| &got.ranks);
-                let matches = |text: &str| {
-                    let has: IdSet = text.parse().unwrap_or_default();
-                    has.intersects(ranks)
-                };
-                text.is_some_and(|text| self.once(leaf, text, matches))
-            }
+            Query::Hosts(hosts) => self.once(leaf, job, |given| {
+                let nodes: Hostlist = given.nodelist.parse().unwrap_or_default();
+                nodes.iter().any(|node| hosts.contains(node))
+            }),
+            Query::Ranks(ranks) => self.once(leaf, job, |given| {
+                let has: IdSet = given.ranks.parse().unwrap_or_default();
+                has.intersects(ranks)
+            }),
             Query::And(_) | Query::Or(_) | Query::Not(_) => false,
         }
     }
 
-    /// What `matches` says of a shared text at a leaf, asked once for all jobs that
-    /// share it. Both live as long as the walk, so that their addresses name them.
-    fn once(&mut self, leaf: &Query, text: &Rc<str>, matches: impl FnOnce(&str) -> bool) -> bool {
+    /// What `matches` says of what a job got, asked once at a leaf for all jobs that got the same.
+    /// Leaves live as long as the walk, so that their addresses name them.
+    fn once(&mut self, leaf: &Query, job: &Job, matches: impl FnOnce(Given<'_>) -> bool) -> bool {
+        let Some(part) = &job.given else {
+            return false;
+        };
         let key = (
             std::ptr::from_ref(leaf).addr(),
-            Rc::as_ptr(text).cast::<u8>().addr(),
+            Part::as_ptr(part).cast::<u8>().addr(),
         );
-        *self.seen.entry(key).or_insert_with(|| matches(text))
+        if let Some((is_match, _)) = self.seen.get(&key) {
+            return *is_match;
+        }
+        let is_match = job.given().is_some_and(matches);
+        if self.seen.len() < SEEN_MAX {
+            self.seen.insert(key, (is_match, part.clone()));
+        }
+        is_match
     }
 }
 
@@ -179,46 +185,6 @@ fn holds(compare: Compare, time: f64, number: f64) -> bool {
         Compare::LessOrEqual => time <= number,
         Compare::Greater => time > number,
         Compare::GreaterOrEqual => time >= number,
-    }
-}
-
-/// The lists on which a query may match a job, as bits: pending 1, running 2, inactive 4.
-pub fn lists(query: &Query) -> u8 {
-    const RUNNING: u8 = 2;
-    const INACTIVE: u8 = 4;
-    const ALL: u8 = 7;
-    match query {
-        Query::States(mask) => states_lists(*mask),
-        Query::Results(_) => INACTIVE,
-        Query::Hosts(_) | Query::Ranks(_) => RUNNING | INACTIVE,
-        Query::Time(Attr::TInactive, ..) => INACTIVE,
-        Query::Time(Attr::TRun | Attr::TCleanup, ..) => RUNNING | INACTIVE,
-        Query::And(all) => all.iter().fold(ALL, |lists_, q| lists_ & lists(q)),
-        Query::Or(any) if any.is_empty() => ALL,
-        Query::Or(any) => any.iter().fold(0, |lists_, q| lists_ | lists(q)),
-        // Only of states is the complement known without looking.
-        Query::Not(all) => match all.as_slice() {
-            [Query::States(mask)] => states_lists(!mask),
-            _ => ALL,
-        },
-        Query::Userid(_) | Query::Name(_) | Query::Queue(_) | Query::Time(..) => ALL,
-    }
-}
-
-fn states_lists(mask: u32) -> u8 {
-    use proto::data::job::States;
-    let has = |states: States, bit: u8| if mask & states.bits() != 0 { bit } else { 0 };
-    let inactive = States::from_bits(64).unwrap_or_default();
-    has(States::PENDING, 1) | has(States::RUNNING, 2) | has(inactive, 4)
-}
-
-/// The bit of a list in [`lists`].
-pub fn list_bit(list: List) -> u8 {
-    match list {
-        List::Pending => 1,
-        List::Running => 2,
-        List::Inactive => 4,
-        List::Processing => 0,
     }
 }
 

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use job_fold::Job;
 use proto::data::job::{JobResult, State};
 use proto::job_list::{JobCounts, JobStatsReply, QueueCounts};
-
-use crate::job::Job;
-use crate::words::Word;
 
 /// The counts, kept as jobs change.
 #[derive(Debug, Default)]
 pub struct Counts {
     all: JobCounts,
-    queues: BTreeMap<Word, JobCounts>,
+    queues: BTreeMap<Box<str>, JobCounts>,
     /// Something changed since this was last false.
     pub changed: bool,
 }
@@ -32,8 +30,8 @@ impl Counts {
     pub fn purged(&mut self, job: &Job) {
         self.changed = true;
         self.all.inactive_purged += 1;
-        if let Some(queue) = &job.wish.queue {
-            let counts = self.queues.entry(queue.clone()).or_default();
+        if let Some(queue) = job.queue() {
+            let counts = self.queues.entry(queue.into()).or_default();
             counts.inactive_purged += 1;
         }
     }
@@ -82,13 +80,13 @@ impl Counts {
     fn count(&mut self, job: &Job, by: u64) {
         self.changed = true;
         tally(&mut self.all, job, by);
-        if let Some(queue) = &job.wish.queue {
+        if let Some(queue) = job.queue() {
             match self.queues.get_mut(queue) {
                 Some(counts) => tally(counts, job, by),
                 None => {
                     let mut counts = JobCounts::default();
                     tally(&mut counts, job, by);
-                    self.queues.insert(queue.clone(), counts);
+                    self.queues.insert(queue.into(), counts);
                 }
             }
         }

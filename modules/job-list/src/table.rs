@@ -1,17 +1,23 @@
-//! All jobs, and the three lists they are shown in (protocol/12 section 6). History is
-//! put in without order and sorted once: inserting a million jobs one by one into a
-//! sorted list is what makes a start slow.
+//! All jobs, and the three lists they are shown in (protocol/12 section 6).
+//!
+//! A job is a row of fixed size; what jobs have in common is kept once. Active jobs are on two
+//! lists. Those that are over, of which there may be millions, are in groups (`groups.rs`) that
+//! answer for their order and for searches at once. History is put in without order and sorted
+//! once: inserting a million jobs one by one into a sorted list is what makes a start slow.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use job_fold::{Job, List};
 
-use crate::job::{Job, List};
+use crate::groups::{Ended, Groups};
 use crate::stats::Counts;
 
 /// Where a job is kept.
-type Slot = u32;
+pub type Slot = u32;
+
+/// The rows.
+pub type Slots = Vec<Option<Job>>;
 
 /// Place on a list: lists are read from the lowest key on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,13 +26,17 @@ struct Key(Reverse<u64>, u64);
 /// All jobs.
 #[derive(Debug, Default)]
 pub struct Table {
-    slots: Vec<Option<Job>>,
+    slots: Slots,
     free: Vec<Slot>,
-    /// Never iterated.
-    by_id: FxHashMap<u64, Slot>,
+    /// Active jobs by id.
+    active: BTreeMap<u64, Slot>,
+    /// Those that are over, by id.
+    ended: BTreeMap<u64, Slot>,
+    /// Those of the history that are over, by id, until it is sorted.
+    loading: Vec<(u64, Slot)>,
     pending: BTreeMap<Key, Slot>,
     running: BTreeMap<Key, Slot>,
-    inactive: BTreeMap<Key, Slot>,
+    groups: Groups,
     /// Jobs by state, result and queue.
     pub counts: Counts,
     /// The lists are in order. Before, jobs are only kept.
@@ -34,24 +44,46 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one in the place of `before`: what was purged stays counted.
-    pub fn after(before: &Table) -> Table {
-        Table {
-            counts: before.counts.of_purged(),
-            ..Table::default()
-        }
-    }
-
     /// A job by its id.
     pub fn get(&self, id: u64) -> Option<&Job> {
-        self.slots[*self.by_id.get(&id)? as usize].as_ref()
+        self.slots[self.slot_of(id)? as usize].as_ref()
+    }
+
+    fn slot_of(&self, id: u64) -> Option<Slot> {
+        let known = self.active.get(&id).or_else(|| self.ended.get(&id));
+        known.copied().or_else(|| {
+            let at = self.loading.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+            Some(self.loading[at].1)
+        })
+    }
+
+    /// Takes in a job of the history that is over.
+    pub fn add_ended(&mut self, job: Job) {
+        let id = job.id;
+        if self.is_sorted || self.loading.last().is_some_and(|(last, _)| *last >= id) {
+            // Not the order of a history: one by one.
+            return self.change(id, |known| *known = job);
+        }
+        if self.active.contains_key(&id) || self.ended.contains_key(&id) {
+            self.remove(id);
+        }
+        let slot = self.keep(job);
+        self.loading.push((id, slot));
     }
 
     /// Changes a job, a new one if there is none, and puts it where it belongs.
     pub fn change(&mut self, id: u64, change: impl FnOnce(&mut Job)) {
-        let slot = match self.by_id.get(&id) {
-            Some(slot) => *slot,
-            None => self.insert(Job::new(id)),
+        let slot = match self.slot_of(id) {
+            Some(slot) => slot,
+            None => {
+                let job = Job::new(id);
+                if self.is_sorted {
+                    self.counts.add(&job);
+                }
+                let slot = self.keep(job);
+                self.active.insert(id, slot);
+                slot
+            }
         };
         let Some(job) = &mut self.slots[slot as usize] else {
             return;
@@ -61,6 +93,12 @@ impl Table {
         }
         let before = place(job);
         self.counts.remove(job);
+        if before.is_none() {
+            self.leave_group(slot);
+        }
+        let Some(job) = &mut self.slots[slot as usize] else {
+            return;
+        };
         change(job);
         self.counts.add(job);
         let after = place(job);
@@ -68,13 +106,43 @@ impl Table {
             self.unlist(before);
             self.enlist(after, slot);
         }
+        match after {
+            None => {
+                self.active.remove(&id);
+                self.ended.insert(id, slot);
+                self.join_group(slot);
+            }
+            Some(_) if before.is_none() => {
+                self.ended.remove(&id);
+                self.active.insert(id, slot);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn join_group(&mut self, slot: Slot) {
+        if let Some(job) = &self.slots[slot as usize] {
+            self.groups.add(job, slot, &self.slots);
+        }
+    }
+
+    fn leave_group(&mut self, slot: Slot) {
+        if let Some(job) = &self.slots[slot as usize] {
+            self.groups.remove(job, &self.slots);
+        }
     }
 
     /// Forgets a job.
     pub fn remove(&mut self, id: u64) -> Option<Job> {
-        let slot = self.by_id.remove(&id)?;
-        self.free.push(slot);
+        let slot = self.slot_of(id)?;
+        if self.is_sorted && self.ended.contains_key(&id) {
+            self.leave_group(slot);
+        }
         let job = self.slots[slot as usize].take()?;
+        self.free.push(slot);
+        self.active.remove(&id);
+        self.ended.remove(&id);
+        self.loading.retain(|(known, _)| *known != id);
         if self.is_sorted {
             self.counts.remove(&job);
             self.unlist(place(&job));
@@ -84,31 +152,92 @@ impl Table {
 
     /// Sorts and counts everything, once.
     pub fn sort(&mut self) {
-        let mut places: [Vec<(Key, Slot)>; 3] = Default::default();
-        for (job, slot) in self.slots.iter().zip(0..) {
-            let Some(job) = job else { continue };
-            self.counts.add(job);
-            let (list, key) = place(job);
-            if let Some(at) = index(list) {
-                places[at].push((key, slot));
+        let mut loaded = BTreeMap::from_iter(std::mem::take(&mut self.loading));
+        self.ended.append(&mut loaded);
+        let mut places: [Vec<(Key, Slot)>; 2] = Default::default();
+        let slots = &self.slots;
+        self.active.retain(|id, slot| {
+            let place = slots[*slot as usize].as_ref().map(place);
+            match place.flatten() {
+                Some((List::Pending, key)) => places[0].push((key, *slot)),
+                Some((List::Running, key)) => places[1].push((key, *slot)),
+                Some(_) => {}
+                None => {
+                    self.ended.insert(*id, *slot);
+                    return false;
+                }
             }
+            true
+        });
+        for job in self.slots.iter().flatten() {
+            self.counts.add(job);
         }
+        let jobs = self.ended.values().filter_map(|slot| {
+            let job = self.slots[*slot as usize].as_ref()?;
+            Some((job, *slot))
+        });
+        self.groups = Groups::of(jobs);
         // Built from all at once, a map is sorted once and filled in order.
-        let [pending, running, inactive] = places.map(BTreeMap::from_iter);
-        (self.pending, self.running, self.inactive) = (pending, running, inactive);
+        let [pending, running] = places.map(BTreeMap::from_iter);
+        (self.pending, self.running) = (pending, running);
         self.is_sorted = true;
     }
 
-    /// The jobs of a list in order, in none before [`Table::sort`].
+    /// Begins again, with those that ended by `time` or with none: what else there is will be told.
+    /// Purged jobs stay counted. Gives back how many are left.
+    pub fn keep_ended_by(&mut self, time: Option<f64>) -> u64 {
+        let counts = self.counts.of_purged();
+        // What there is of a history that was cut off says nothing.
+        let time = time.filter(|_| self.is_sorted);
+        let Some(time) = time else {
+            *self = Table::default();
+            self.counts = counts;
+            return 0;
+        };
+        let later = self.newest(|_| true, Ended::LAST);
+        let later = later.take_while(|job| job.times.inactive > time);
+        let later: Vec<u64> = later.map(|job| job.id).collect();
+        let active: Vec<u64> = self.active.keys().copied().collect();
+        for id in active.into_iter().chain(later) {
+            self.remove(id);
+        }
+        self.counts = counts;
+        self.is_sorted = false;
+        self.ended.len() as u64
+    }
+
+    /// Jobs of a list in order, none before [`Table::sort`]. Of those that are over,
+    /// [`Table::newest`].
     pub fn list(&self, list: List) -> impl Iterator<Item = &Job> {
         let map = match list {
             List::Pending => Some(&self.pending),
             List::Running => Some(&self.running),
-            List::Inactive => Some(&self.inactive),
-            List::Processing => None,
+            List::Inactive | List::Processing => None,
         };
         let slots = map.into_iter().flat_map(|map| map.values());
         slots.filter_map(|slot| self.slots[*slot as usize].as_ref())
+    }
+
+    /// Active jobs from this id on, by id.
+    pub fn active_from(&self, id: u64) -> impl Iterator<Item = &Job> {
+        let slots = self.active.range(id..).map(|(_, slot)| *slot);
+        slots.filter_map(|slot| self.slots[slot as usize].as_ref())
+    }
+
+    /// Jobs that are over, of groups that are wanted: those that ended before `end`, the last
+    /// first.
+    pub fn newest(
+        &self,
+        wanted: impl Fn(&crate::query::Facts<'_>) -> bool,
+        end: Ended,
+    ) -> impl Iterator<Item = &Job> {
+        let slots = self.groups.newest(wanted, end, &self.slots);
+        slots.filter_map(|slot| self.slots[slot as usize].as_ref())
+    }
+
+    /// How much later than its end any other time of a job is.
+    pub fn lead(&self) -> f64 {
+        self.groups.lead()
     }
 
     /// How many jobs are on a list.
@@ -116,47 +245,48 @@ impl Table {
         match list {
             List::Pending => self.pending.len(),
             List::Running => self.running.len(),
-            List::Inactive => self.inactive.len(),
+            List::Inactive => self.ended.len(),
             List::Processing => 0,
         }
     }
 
-    fn insert(&mut self, job: Job) -> Slot {
-        let id = job.id;
-        if self.is_sorted {
-            self.counts.add(&job);
-        }
-        let slot = match self.free.pop() {
+    fn keep(&mut self, job: Job) -> Slot {
+        match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = Some(job);
                 slot
             }
             None => {
+                if self.slots.len() == self.slots.capacity() {
+                    // By an eighth: of a million jobs half is much.
+                    self.slots.reserve_exact(self.slots.len() / 8 + 64);
+                }
                 self.slots.push(Some(job));
                 (self.slots.len() - 1) as Slot
             }
-        };
-        self.by_id.insert(id, slot);
-        slot
+        }
     }
 
     fn map(&mut self, list: List) -> Option<&mut BTreeMap<Key, Slot>> {
         match list {
             List::Pending => Some(&mut self.pending),
             List::Running => Some(&mut self.running),
-            List::Inactive => Some(&mut self.inactive),
-            List::Processing => None,
+            List::Inactive | List::Processing => None,
         }
     }
 
-    fn enlist(&mut self, (list, key): (List, Key), slot: Slot) {
-        if let Some(map) = self.map(list) {
+    fn enlist(&mut self, place: Option<(List, Key)>, slot: Slot) {
+        if let Some((list, key)) = place
+            && let Some(map) = self.map(list)
+        {
             map.insert(key, slot);
         }
     }
 
-    fn unlist(&mut self, (list, key): (List, Key)) {
-        if let Some(map) = self.map(list) {
+    fn unlist(&mut self, place: Option<(List, Key)>) {
+        if let Some((list, key)) = place
+            && let Some(map) = self.map(list)
+        {
             map.remove(&key);
         }
     }
@@ -167,117 +297,41 @@ impl Table {
             return;
         }
         let mut counts = Counts::default();
-        let mut listed = 0;
+        let (mut listed, mut over) = (0, 0);
         for (job, slot) in self.slots.iter().zip(0_u32..) {
             let Some(job) = job else { continue };
-            assert_eq!(self.by_id.get(&job.id), Some(&slot));
+            assert_eq!(self.slot_of(job.id), Some(slot));
             counts.add(job);
-            let (list, key) = place(job);
-            let found = match list {
-                List::Pending => self.pending.get(&key),
-                List::Running => self.running.get(&key),
-                List::Inactive => self.inactive.get(&key),
-                List::Processing => continue,
-            };
-            assert_eq!(found, Some(&slot));
+            match place(job) {
+                Some((List::Pending, key)) => assert_eq!(self.pending.get(&key), Some(&slot)),
+                Some((List::Running, key)) => assert_eq!(self.running.get(&key), Some(&slot)),
+                Some(_) => continue,
+                None => {
+                    over += 1;
+                    continue;
+                }
+            }
             listed += 1;
         }
-        let all = [List::Pending, List::Running, List::Inactive];
-        assert_eq!(all.map(|list| self.len(list)).iter().sum::<usize>(), listed);
+        assert_eq!(self.pending.len() + self.running.len(), listed);
+        assert_eq!(self.ended.len(), over);
+        self.groups.check(&self.slots, over);
         assert_eq!(counts.all().job_states, self.counts.all().job_states);
     }
 }
 
-fn index(list: List) -> Option<usize> {
-    match list {
-        List::Pending => Some(0),
-        List::Running => Some(1),
-        List::Inactive => Some(2),
-        List::Processing => None,
-    }
-}
-
-/// The list that a job is on and its place there.
-fn place(job: &Job) -> (List, Key) {
-    // Times are not negative, so that their bits sort as they do.
-    let newest = |time: f64| Key(Reverse(time.max(0.0).to_bits()), u64::MAX - job.id);
+/// The list that an active job is on and its place there.
+fn place(job: &Job) -> Option<(List, Key)> {
     let list = job.list();
     let key = match list {
         List::Pending | List::Processing => Key(Reverse(job.priority.into()), job.id),
-        List::Running => newest(job.times.run),
-        List::Inactive => newest(job.times.inactive),
+        // Times are not negative, so that their bits sort as they do.
+        List::Running => Key(Reverse(job.times.run.max(0.0).to_bits()), u64::MAX - job.id),
+        List::Inactive => return None,
     };
-    (list, key)
+    Some((list, key))
 }
 
 #[cfg(test)]
-mod tests {
-    use proto::data::job::State;
-
-    use super::*;
-
-    fn put(table: &mut Table, id: u64, state: State, number: u32) {
-        table.change(id, |job| {
-            job.state = state;
-            job.priority = number;
-            job.times.run = number.into();
-            job.times.inactive = number.into();
-        });
-        table.check_invariants();
-    }
-
-    fn ids(table: &Table, list: List) -> Vec<u64> {
-        table.list(list).map(|job| job.id).collect()
-    }
-
-    /// The same jobs before and after sorting, or after it.
-    fn check(sort_first: bool) {
-        let mut table = Table::default();
-        if sort_first {
-            table.sort();
-        }
-        for (id, priority) in [(1, 16), (2, 16), (3, 31), (4, 0)] {
-            put(&mut table, id, State::Sched, priority);
-        }
-        for (id, time) in [(5, 10), (6, 30), (7, 20), (8, 0)] {
-            put(&mut table, id, State::Run, time);
-        }
-        for (id, time) in [(9, 10), (10, 30), (11, 10)] {
-            put(&mut table, id, State::Inactive, time);
-        }
-        put(&mut table, 12, State::New, 0);
-        if !sort_first {
-            table.sort();
-        }
-        table.check_invariants();
-        assert_eq!(ids(&table, List::Pending), [3, 1, 2, 4]);
-        assert_eq!(ids(&table, List::Running), [6, 7, 5, 8]);
-        assert_eq!(ids(&table, List::Inactive), [10, 11, 9]);
-        assert_eq!(ids(&table, List::Processing), [0; 0]);
-    }
-
-    #[test]
-    fn history_and_events_give_the_same_order() {
-        check(true);
-        check(false);
-    }
-
-    #[test]
-    fn jobs_move_from_list_to_list_and_go() {
-        let mut table = Table::default();
-        table.sort();
-        put(&mut table, 1, State::Sched, 16);
-        put(&mut table, 2, State::Sched, 16);
-        put(&mut table, 2, State::Sched, 20);
-        assert_eq!(ids(&table, List::Pending), [2, 1]);
-        put(&mut table, 2, State::Run, 20);
-        put(&mut table, 2, State::Inactive, 20);
-        assert_eq!(ids(&table, List::Inactive), [2]);
-        assert!(table.remove(2).is_some());
-        assert!(table.remove(2).is_none());
-        table.check_invariants();
-        put(&mut table, 3, State::Sched, 16);
-        assert_eq!(ids(&table, List::Pending), [1, 3]);
-        assert_eq!(table.slots.len(), 2);
-    }
-}
+#[path = "table_tests.rs"]
+mod tests;

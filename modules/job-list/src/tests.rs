@@ -7,6 +7,9 @@ use proto::{Errno, Role};
 
 use super::*;
 
+mod again;
+mod follow;
+mod pages;
 mod private;
 
 type List_ = Probe<JobList>;
@@ -65,7 +68,7 @@ fn start(conf: &str) -> List_ {
     let mut probe = List_::start((), &[], conf).unwrap();
     assert_eq!(
         probe.said(),
-        [r#"request job-manager.events-journal #1 {"full":true}"#]
+        [r#"request job-manager.events-journal #1 {"full":true,"packed":true}"#]
     );
     probe
 }
@@ -251,7 +254,7 @@ fn a_long_list_is_written_in_slices() {
     sentinel(&mut probe);
     probe.stream("job-list.list", r#"{"max_entries":0,"attrs":[]}"#);
     assert_eq!(probe.said().len(), limits::LIST_SLICE_JOBS);
-    probe.pass(Duration::ZERO);
+    probe.pass(limits::NEXT_TURN);
     let said = probe.said();
     assert_eq!(said.len(), 1_001 - limits::LIST_SLICE_JOBS);
     assert_eq!(said.last().unwrap(), "response job-list.list #1 ENODATA");
@@ -496,7 +499,7 @@ fn a_new_job_manager_is_asked_for_everything_and_requests_wait() {
     probe.answer_stream("job-manager.events-journal", 1, Err(lost));
     assert_eq!(
         probe.said(),
-        [r#"request job-manager.events-journal #2 {"full":true}"#]
+        [r#"request job-manager.events-journal #2 {"full":true,"packed":true}"#]
     );
     let state = r#""state""#;
     assert_eq!(list(&mut probe, state, "null"), [""; 0]);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use job_fold::{Job, List};
 use node::{Cx, Peer, StreamId};
 use proto::data::JobId;
 use proto::job_list::ListError;
@@ -10,7 +11,6 @@ use proto::kvs::{Lookup, PRIMARY, READDIR};
 use proto::{Coded as _, Errno};
 
 use crate::core::{IdReply, JobList};
-use crate::job::{Job, List};
 use crate::limits::WAITS_MAX;
 
 /// One request.
@@ -88,7 +88,7 @@ fn is_reached(job: &Job, states: u32) -> bool {
     match job.list() {
         List::Processing => false,
         List::Inactive => true,
-        _ => states == 0 || job.states_mask & states != 0,
+        _ => states == 0 || job.has_reached_any(states),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use job_fold::Folder;
 use node::{Call, Cx, Peer, Recall, Reply};
 use proto::data::{JobId, Stamps};
 use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
@@ -45,6 +46,8 @@ pub struct JobManager {
     pub(crate) joblog: JobLog,
     pub(crate) rows: Rows,
     pub(crate) journal: Journal,
+    /// Makes rows of what is listed of jobs that are over.
+    pub(crate) folder: Folder,
     pub(crate) alloc: Alloc,
     pub(crate) exec: Exec,
     /// Commands on many ranks.

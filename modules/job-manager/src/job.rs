@@ -3,10 +3,12 @@
 //! sends of it.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use job_fold::{Folder, row_of};
 use proto::data::job::State;
 use proto::data::{Entry, JobId, Stamps, dotted};
 use proto::job_manager::JobEvent;
@@ -341,6 +343,8 @@ pub struct Packed {
     pub since: u64,
     /// When we came to know that it is inactive, in the journal's count.
     pub ended: u64,
+    /// What is listed of it: made when it ends, or when it is asked for after a restart.
+    listed: OnceCell<Box<[u8]>>,
 }
 
 /// What a journal record holds.
@@ -367,6 +371,7 @@ impl Packed {
             t_clean: job.life.t_clean,
             since,
             ended,
+            listed: OnceCell::new(),
         }
     }
 
@@ -380,6 +385,7 @@ impl Packed {
             t_clean: row.t_clean,
             since: 0,
             ended: 0,
+            listed: OnceCell::new(),
         }
     }
 
@@ -393,6 +399,7 @@ impl Packed {
             t_clean,
             since: 0,
             ended: 0,
+            listed: OnceCell::new(),
         }
     }
 
@@ -416,6 +423,20 @@ impl Packed {
     /// What became of it; none if its log cannot be read.
     pub fn outcome(&self, id: JobId) -> Option<Outcome> {
         self.outcome.or_else(|| Outcome::of_packed(self, id))
+    }
+
+    /// Whether the row of what is listed is made.
+    pub fn is_listed(&self) -> bool {
+        self.listed.get().is_some()
+    }
+
+    /// What is listed of it, as a row; `None` for one whose history is damaged.
+    pub fn listed(&self, id: JobId, folder: &mut Folder) -> Option<&[u8]> {
+        if let Some(row) = self.listed.get() {
+            return Some(row);
+        }
+        let row = row_of(folder, &self.record(id))?;
+        Some(self.listed.get_or_init(|| row.into()))
     }
 
     /// As the journal sends it.

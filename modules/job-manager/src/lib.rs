@@ -10,6 +10,8 @@
 //! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group
 //! of methods).
 
+#![forbid(unsafe_code)]
+
 mod alloc;
 mod batch;
 mod bulk;

@@ -9,6 +9,9 @@ pub const HISTORY_SLICE_BYTES: usize = 256 * 1024;
 /// Jobs looked at in one slice of history, sent or not.
 pub const HISTORY_SLICE_JOBS: usize = 2048;
 
+/// What making a row counts for in such a slice, in bytes.
+pub const FOLD_BYTES: usize = 512;
+
 /// Live records that wait for one listener's history. When full, the stream ends with
 /// ENOBUFS: its client asks again and gets everything.
 pub const HISTORY_WAITING_MAX: usize = 1 << 20;

@@ -176,6 +176,7 @@ impl JobManager {
         };
         debug_assert_eq!(job.life.state, State::Inactive);
         let packed = Packed::of(job, job.since, self.journal.count());
+        packed.listed(id, &mut self.folder);
         self.exec.forget(id);
         let ended = self.waits.ended(job);
         self.batch.record(Record::Retired(packed.row(id)));

@@ -305,6 +305,8 @@ keys! {
     INGEST_REQUIRE_INSTANCE_MINCORES = "ingest.validator.require-instance.mincores", COUNT,
         "16 * minnodes", "Cores from which on a job must be an instance of its own.";
 
+    JOB_LIST_JOURNAL_END = "job-list.journal-end", F::OneOf(&["wait", "exit"]), "wait",
+        "When job-manager is unloaded, job-list waits for the next one, or exits.";
     JOB_LIST_MAX_COMPARISONS = "job-list.max_comparisons", COUNT, "1000000",
         "Comparisons that one query may make; 0 is no limit.",
         "job-list.max_comparisons must be >= 0";

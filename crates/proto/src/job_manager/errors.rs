@@ -224,6 +224,8 @@ crate::refusals! {
         Userid => EPROTO "job-manager.events userid should be a user id",
         /// Not a window.
         Window => EPROTO "job-manager.events window should be from 1 to 1048576",
+        /// Rows are whole.
+        Packed => EPROTO "job-manager.events packed goes with full and since only",
         /// A guest asks for the jobs of all.
         NotOwner => EPERM "Request requires owner credentials",
         /// A guest asks for the jobs of another.

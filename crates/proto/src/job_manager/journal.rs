@@ -19,6 +19,12 @@
 //! - With `window`, N responses are out at most; [`EventsJournalTaken`] asks for more. A
 //!   consumer that falls behind is told the rest from the jobs' logs, or gets a snapshot.
 //! - Events that no log keeps (`annotations`, `invalidate`, volatile `memo`) are not told.
+//!
+//! A request with `packed` makes a plain stream whose past has inactive jobs as rows, many in one
+//! response (`data::job::rows`), and not as records. They are what job-list lists of a job, made
+//! once when the job ended. With `since`, rows of jobs whose last event has a number up to that are
+//! left out, and the mark says how many there are: a listener that has as many has the same ones,
+//! since nothing happens to a job that is over but that it is forgotten.
 
 use std::collections::BTreeMap;
 
@@ -63,6 +69,22 @@ pub struct EventsJournal {
     /// Responses that may be out and not taken, from 1 to [`WINDOW_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u32>,
+    /// Inactive jobs as packed rows. Goes with `full` and `since` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<bool>,
+}
+
+impl EventsJournal {
+    /// Whether inactive jobs are wanted as packed rows.
+    pub fn is_packed(&self) -> bool {
+        self.packed == Some(true)
+    }
+
+    /// Whether it asks for what rows do not have: a choice of events, of jobs or of how many.
+    fn chooses(&self) -> bool {
+        let has_filter = self.allow.is_some() || self.deny.is_some();
+        has_filter || self.userid.is_some() || self.window.is_some()
+    }
 }
 
 /// A consumer of a stream with a `window` has taken responses: more may follow.
@@ -96,6 +118,24 @@ pub struct JournalRecord {
     /// True in a snapshot and with its mark: these are all events of the job so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<bool>,
+    /// With the mark of a packed stream: inactive jobs whose rows were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<u64>,
+}
+
+impl JournalRecord {
+    /// The record after the past.
+    pub fn mark() -> JournalRecord {
+        JournalRecord {
+            id: SENTINEL,
+            events: Vec::new(),
+            jobspec: None,
+            r: None,
+            seq: None,
+            snapshot: None,
+            left_out: None,
+        }
+    }
 }
 
 /// The request as it is read, before the filters are known to be objects.
@@ -107,6 +147,7 @@ struct Unchecked {
     since: Option<Value>,
     userid: Option<Value>,
     window: Option<Value>,
+    packed: Option<bool>,
 }
 
 /// A value of a key that may be absent, or what is wrong with it.
@@ -141,14 +182,19 @@ impl Payload for EventsJournal {
             Some(names.into_iter().collect())
         };
         let window = |value: &Value| small(value).filter(|n| (1..=WINDOW_MAX).contains(n));
-        Ok(EventsJournal {
+        let request = EventsJournal {
             allow: value(unchecked.allow, object, JournalError::Allow)?,
             deny: value(unchecked.deny, object, JournalError::Deny)?,
             full: unchecked.full,
             since: value(unchecked.since, Value::as_f64, JournalError::Since)?,
             userid: value(unchecked.userid, small, JournalError::Userid)?,
             window: value(unchecked.window, window, JournalError::Window)?,
-        })
+            packed: unchecked.packed,
+        };
+        match request.is_packed() && request.chooses() {
+            true => Err(BadPayload(JournalError::Packed.to_string())),
+            false => Ok(request),
+        }
     }
 
     fn schema() -> Option<Schema> {
@@ -157,10 +203,10 @@ impl Payload for EventsJournal {
 }
 
 /// What a request that does not decode is answered with: a text of its own for each key of
-/// the wrong type but `full`.
+/// the wrong type but `full` and `packed`.
 pub(super) fn bad_payload(reason: &BadPayload) -> crate::Refusal {
-    use JournalError::{Allow, Deny, Since, Userid, Window};
-    [Allow, Deny, Since, Userid, Window]
+    use JournalError::{Allow, Deny, Packed, Since, Userid, Window};
+    [Allow, Deny, Since, Userid, Window, Packed]
         .into_iter()
         .find(|error| error.to_string() == reason.0)
         .map_or(crate::Refusal::bare(crate::Errno::EPROTO), |error| {

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rexec", &["wire", "proto", "node"]),
     ("keys", &[]),
     ("ingest", &["proto"]),
+    ("job-fold", &["proto"]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
     ("sim", &["wire", "proto", "node", "broker"]),
@@ -35,6 +36,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "job-ingest",
         &["wire", "proto", "node", "runtime", "ingest"],
+    ),
+    // What job-list folds of events, job-manager folds once of a job that is over.
+    (
+        "job-list",
+        &["wire", "proto", "node", "runtime", "job-fold"],
+    ),
+    (
+        "job-manager",
+        &["wire", "proto", "node", "runtime", "job-fold"],
     ),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),

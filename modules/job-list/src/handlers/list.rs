@@ -1,7 +1,8 @@
-//! `job-list.list`: which jobs is decided at once; they are written slice by slice, so
-//! that a long list does not keep others waiting, nor lie in memory as a whole.
+//! `job-list.list`: jobs are looked for and written slice by slice, so that a long list does not
+//! keep others waiting, nor lie in memory as a whole.
 
 use bytes::Bytes;
+use job_fold::Job;
 use node::{Cx, Peer, Stream};
 use proto::data::shape::{mismatch, not_found};
 use proto::job_list::{List, ListError};
@@ -11,17 +12,16 @@ use serde_json::{Value, json};
 use super::{has_room, when_initialized};
 use crate::JobList;
 use crate::attrs::Attrs;
-use crate::job::{self, Job};
-use crate::limits::{CHUNK_JOBS_MAX, LIST_SLICE_JOBS};
-use crate::query::{self, Query, TooMany, Walk};
+use crate::limits::{CHUNK_JOBS_MAX, LIST_SLICE_JOBS, NEXT_TURN};
+use crate::query;
+use crate::scan::{Cursor, Scan, Turn, Wanted};
 
 /// A request, checked.
-struct Wanted {
-    max_entries: usize,
+struct Checked {
+    wanted: Wanted,
     attrs: Vec<Value>,
-    since: f64,
-    query: Query,
     chunk: usize,
+    after: Option<Cursor>,
 }
 
 pub fn list(
@@ -35,149 +35,134 @@ pub fn list(
         return stream.end(cx, Err(ListError::TooManyWaits.refusal()));
     }
     let from = from.clone();
-    when_initialized(core, cx, move |core, cx| match check(core, request) {
-        Ok(wanted) => answer(core, cx, &from, &wanted, stream),
-        Err(error) => stream.end(cx, Err(error.refusal())),
+    when_initialized(core, cx, move |core, cx| {
+        let only_of = cx.is_private_to(&from).then_some(from);
+        match check(core, request, only_of) {
+            Ok(checked) => Listing::new(core, checked, stream).go_on(core, cx),
+            Err(error) => stream.end(cx, Err(error.refusal())),
+        }
     });
 }
 
-fn answer(
-    core: &JobList,
-    cx: &mut Cx<JobList>,
-    from: &Peer,
-    wanted: &Wanted,
-    mut stream: Stream<List>,
-) {
-    let only_of = cx.is_private_to(from).then_some(from);
-    let (ids, result) = select(core, only_of, wanted);
-    // Names are only checked when there is something to show.
-    let attrs = match ids.is_empty() {
-        true => Ok(None),
-        false => Attrs::new(&wanted.attrs).map(Some),
-    };
-    let attrs = match attrs {
-        Ok(attrs) => attrs,
-        Err(error) => return stream.end(cx, Err(error.refusal())),
-    };
-    if !stream.is_streaming() {
-        return match result {
-            Ok(()) => {
-                let jobs = ids.iter().filter_map(|id| core.table.get(*id));
-                let payload = payload(jobs, attrs.as_ref(), false);
-                stream.send_bytes(cx, payload);
-            }
-            Err(refusal) => stream.end(cx, Err(refusal)),
-        };
-    }
-    let Some(attrs) = attrs else {
-        return stream.end(cx, result);
-    };
-    let listing = Listing {
-        ids,
-        at: 0,
-        attrs,
-        chunk: wanted.chunk,
-        result,
-        stream,
-    };
-    listing.go_on(core, cx);
-}
-
-/// The jobs that match, in order, up to the number wanted or to the end of the budget.
-/// Those that are not shown do not count for that: it would tell of them.
-fn select(
-    core: &JobList,
-    only_of: Option<&Peer>,
-    wanted: &Wanted,
-) -> (Vec<u64>, Result<(), Refusal>) {
-    let mut walk = Walk::new(core.settings.comparisons);
-    let mut ids = Vec::new();
-    let lists = query::lists(&wanted.query);
-    for list in [job::List::Pending, job::List::Running, job::List::Inactive] {
-        if lists & query::list_bit(list) == 0 {
-            continue;
-        }
-        for job in core.table.list(list) {
-            if ids.len() >= wanted.max_entries {
-                return (ids, Ok(()));
-            }
-            if list == job::List::Inactive && job.times.inactive <= wanted.since {
-                break;
-            }
-            if only_of.is_some_and(|peer| !peer.may_act_for(job.userid)) {
-                continue;
-            }
-            match walk.matches(&wanted.query, job) {
-                Ok(true) => ids.push(job.id),
-                Ok(false) => {}
-                Err(TooMany) => return (ids, Err(ListError::TooManyComparisons.refusal())),
-            }
-        }
-    }
-    (ids, Ok(()))
-}
-
-/// A stream that is being written.
+/// A list that is being written.
 struct Listing {
-    ids: Vec<u64>,
-    at: usize,
-    attrs: Attrs,
+    scan: Scan,
+    /// Names are only checked when there is something to show.
+    attrs: Result<Attrs, ListError>,
     chunk: usize,
-    result: Result<(), Refusal>,
+    is_paged: bool,
+    page: Page,
     stream: Stream<List>,
 }
 
 impl Listing {
+    fn new(core: &JobList, checked: Checked, stream: Stream<List>) -> Listing {
+        Listing {
+            scan: Scan::new(checked.wanted, core.settings.comparisons, checked.after),
+            attrs: Attrs::new(&checked.attrs),
+            chunk: match stream.is_streaming() {
+                true => checked.chunk,
+                false => usize::MAX,
+            },
+            is_paged: checked.after.is_some(),
+            page: Page::new(stream.is_streaming()),
+            stream,
+        }
+    }
+
     /// Writes a slice, and the next one when others have had their turn. Jobs that went
     /// in between are left out.
     fn go_on(mut self, core: &JobList, cx: &mut Cx<JobList>) {
-        let end = self
-            .ids
-            .len()
-            .min(self.at + LIST_SLICE_JOBS.max(self.chunk));
-        while self.at < end {
-            let next = end.min(self.at + self.chunk);
-            let ids = &self.ids[self.at..next];
-            let jobs = ids.iter().filter_map(|id| core.table.get(*id));
-            let payload = payload(jobs, Some(&self.attrs), self.at == 0);
-            self.stream.send_bytes(cx, payload);
-            self.at = next;
+        let room = match self.stream.is_streaming() {
+            true => LIST_SLICE_JOBS.max(self.chunk),
+            false => LIST_SLICE_JOBS,
+        };
+        let (attrs, chunk) = (&self.attrs, self.chunk);
+        let (page, stream) = (&mut self.page, &mut self.stream);
+        let mut emit = |job: &Job| {
+            let attrs = attrs.as_ref().map_err(ListError::clone)?;
+            if page.jobs >= chunk {
+                stream.send_bytes(cx, page.take(""));
+            }
+            page.push(job, attrs);
+            Ok(())
+        };
+        let (cursor, result) = match self.scan.slice(&core.table, room, &mut emit) {
+            Ok(Turn::More) => return self.later(cx),
+            Ok(Turn::Done) => (None, Ok(())),
+            Ok(Turn::Full(cursor)) => (Some(cursor).filter(|_| self.is_paged), Ok(())),
+            Err(error) => (None, Err(error.refusal())),
+        };
+        self.end(cx, cursor, result);
+    }
+
+    fn later(mut self, cx: &mut Cx<JobList>) {
+        // What is written goes out, but of an answer that is one.
+        if self.page.jobs > 0 && self.stream.is_streaming() {
+            self.stream.send_bytes(cx, self.page.take(""));
         }
-        if self.at >= self.ids.len() {
-            return self.stream.end(cx, self.result);
-        }
-        let next = std::time::Duration::ZERO;
         // The jobs may be read again meanwhile: then the rest waits for all of them.
-        cx.timer(next, move |core: &mut JobList, cx| {
+        cx.timer(NEXT_TURN, move |core: &mut JobList, cx| {
             when_initialized(core, cx, move |core, cx| self.go_on(core, cx));
         });
     }
+
+    fn end(mut self, cx: &mut Cx<JobList>, cursor: Option<Cursor>, result: Result<(), Refusal>) {
+        let cursor = cursor.map(|cursor| format!(",\"cursor\":\"{}\"", cursor.encode()));
+        let tail = cursor.unwrap_or_default();
+        let is_one = !self.stream.is_streaming() && result.is_ok();
+        if self.page.jobs > 0 && self.stream.is_streaming() || is_one {
+            self.stream.send_bytes(cx, self.page.take(&tail));
+        }
+        self.stream.end(cx, result);
+    }
 }
 
-/// `{"jobs":[...]}`, with the version in the first response of a stream.
-fn payload<'a>(
-    jobs: impl Iterator<Item = &'a Job>,
-    attrs: Option<&Attrs>,
+/// Jobs of one response.
+pub struct Page {
+    out: Vec<u8>,
+    /// How many.
+    pub jobs: usize,
     with_version: bool,
-) -> Bytes {
-    let mut out = b"{\"jobs\":[".to_vec();
-    for (n, job) in jobs.enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        if let Some(attrs) = attrs {
-            attrs.write(job, &mut out);
-        }
-    }
-    out.push(b']');
-    if with_version {
-        out.extend_from_slice(b",\"version\":1");
-    }
-    out.extend_from_slice(b"}\0");
-    out.into()
 }
 
-fn check(core: &JobList, request: List) -> Result<Wanted, ListError> {
+impl Page {
+    /// The first one, which has the version in a stream.
+    pub fn new(with_version: bool) -> Page {
+        Page {
+            out: Vec::new(),
+            jobs: 0,
+            with_version,
+        }
+    }
+
+    /// Adds a job.
+    pub fn push(&mut self, job: &Job, attrs: &Attrs) {
+        self.out.extend_from_slice(match self.jobs {
+            0 => b"{\"jobs\":[",
+            _ => b",",
+        });
+        attrs.write(job, &mut self.out);
+        self.jobs += 1;
+    }
+
+    /// `{"jobs":[...]}`, with more keys after them; then it is empty.
+    pub fn take(&mut self, tail: &str) -> Bytes {
+        let mut out = std::mem::take(&mut self.out);
+        if std::mem::take(&mut self.jobs) == 0 {
+            out.extend_from_slice(b"{\"jobs\":[");
+        }
+        out.push(b']');
+        if std::mem::take(&mut self.with_version) {
+            out.extend_from_slice(b",\"version\":1");
+        }
+        out.extend_from_slice(tail.as_bytes());
+        out.extend_from_slice(b"}\0");
+        out.into()
+    }
+}
+
+fn check(core: &JobList, request: List, only_of: Option<Peer>) -> Result<Checked, ListError> {
     let bad = |text: &str| ListError::Payload(text.to_owned());
     let max_entries = integer(request.max_entries.as_ref(), "max_entries")?;
     if max_entries < 0 {
@@ -193,18 +178,27 @@ fn check(core: &JobList, request: List) -> Result<Wanted, ListError> {
     if since < 0.0 {
         return Err(bad("since < 0.0 not allowed"));
     }
+    let after = match &request.after {
+        None => None,
+        Some(text) => Some(Cursor::decode(text).ok_or_else(|| bad("after is not a cursor"))?),
+    };
     let constraint = constraint(&request);
     let query = query::parse(&constraint, &core.settings.instance);
-    let chunk = request.chunk.unwrap_or(1).clamp(1, CHUNK_JOBS_MAX);
-    Ok(Wanted {
+    let wanted = Wanted {
         max_entries: match max_entries {
             0 => usize::MAX,
             n => usize::try_from(n).unwrap_or(usize::MAX),
         },
-        attrs,
         since,
         query: query.map_err(ListError::Constraint)?,
+        only_of,
+    };
+    let chunk = request.chunk.unwrap_or(1).clamp(1, CHUNK_JOBS_MAX);
+    Ok(Checked {
+        wanted,
+        attrs,
         chunk: chunk as usize,
+        after,
     })
 }
 

@@ -1,6 +1,7 @@
 //! One file a method, or several that belong together. All but `job-stats` wait until
 //! the history is known.
 
+pub mod follow;
 pub mod list;
 pub mod list_id;
 pub mod stats;

@@ -1,5 +1,6 @@
 //! `list-attrs`, `job-stats`, `stats-get` and the pause for tests.
 
+use job_fold::List;
 use node::{Cx, Peer, Reply, Stream};
 use proto::job_list::{
     Attrs, IdSyncCounts, JobStatePause, JobStateUnpause, JobStats, ListAttrs, ListCounts, Stats,
@@ -9,7 +10,6 @@ use proto::{Coded as _, Empty};
 
 use super::when_initialized;
 use crate::JobList;
-use crate::job::List;
 
 pub fn list_attrs(
     core: &mut JobList,

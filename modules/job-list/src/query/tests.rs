@@ -1,9 +1,9 @@
-use proto::data::job::{JobResult, State};
+use proto::data::job::{Asked, Given, JobResult, State};
 use serde_json::Value;
 
+use job_fold::List;
+
 use super::*;
-use crate::job::Got;
-use crate::wish::Wish;
 
 /// An inactive job of user 100 called `sleep` that ran on ranks 1-2, hosts fox[1-2],
 /// from 20 to 30 and was canceled.
@@ -17,18 +17,19 @@ fn job() -> Job {
     job.times.run = 20.0;
     job.times.cleanup = 25.0;
     job.times.inactive = 30.0;
-    job.wish = Rc::new(Wish {
-        name: Some("sleep".into()),
-        queue: Some("batch".into()),
-        ..Wish::default()
-    });
-    job.got = Some(Got {
-        ranks: "[1-2]".into(),
-        nodelist: "fox[1-2]".into(),
+    let asked = Asked {
+        name: Some("sleep"),
+        queue: Some("batch"),
+        ..Asked::default()
+    };
+    job.asked = Some(asked.encode().into());
+    let given = Given {
+        ranks: "[1-2]",
+        nodelist: "fox[1-2]",
         nnodes: 2,
         ncores: 2,
-        expiration: 0.0,
-    });
+    };
+    job.given = Some(given.encode().into());
     job
 }
 

@@ -65,7 +65,7 @@ impl Numbered {
                 }
                 log
             }
-            // Whoever needs it has it brought first.
+            // A caller that needs it has it brought first.
             Slot::Away(_) => String::new(),
         })
     }

@@ -8,12 +8,14 @@
 //! Who asks for a number, a user or a window follows otherwise (`consumers.rs`): he is told
 //! what is stored, from the jobs themselves, as fast as he takes it. `ring.rs` has the order of
 //! the newest events, `gather.rs` reads those from before a restart, `numbered.rs` is one
-//! such stream, `lines.rs` what is sent.
+//! such stream, `lines.rs` what is sent. `past.rs` is how far a plain listener has come in the past;
+//! one that asks for it gets rows in place of inactive jobs' records.
 
 mod consumers;
 mod gather;
 mod lines;
 mod numbered;
+mod past;
 mod ring;
 
 use std::borrow::Cow;
@@ -23,14 +25,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use node::{Cx, Peer, Stream, StreamId};
 use proto::data::{Entry, JobId};
-use proto::job_manager::{EventsJournal, JournalError, JournalRecord, SENTINEL};
+use proto::job_manager::{EventsJournal, JournalError};
 use proto::{Coded, Payload};
 
 use crate::JobManager;
 use crate::job::{Job, live_record, name_of};
-use crate::jobs::{Jobs, Slot};
-use crate::limits::{HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS, HISTORY_WAITING_MAX, LISTENERS_MAX};
+use crate::limits::{HISTORY_WAITING_MAX, LISTENERS_MAX};
 use consumers::Consumers;
+use past::{Past, Told};
 
 /// The shortest wait that lets other work have its turn.
 pub const NEXT_TURN: Duration = Duration::from_micros(1);
@@ -82,100 +84,6 @@ struct Listener {
     past: Option<Past>,
     /// Live records that wait for the end of the past.
     waiting: VecDeque<Bytes>,
-}
-
-/// How far a listener has come in the past.
-struct Past {
-    /// Jobs that came to be before this, in the journal's count, are the past.
-    until: u64,
-    pass: Pass,
-    /// Ids below were looked at in this pass.
-    cursor: JobId,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pass {
-    /// Jobs that were inactive when the past was asked for.
-    Inactive,
-    /// Jobs that were active then.
-    Active,
-}
-
-/// How a listener's past goes on after a slice.
-enum Told {
-    /// It is told.
-    All,
-    /// With another slice.
-    More,
-    /// When the row of this job is there.
-    Needs(JobId),
-}
-
-impl Past {
-    /// Whether an event of a job that is active now will be in the job's record.
-    fn covers(&self, id: JobId, since: u64) -> bool {
-        let is_sent = self.pass == Pass::Active && id < self.cursor;
-        since < self.until && !is_sent
-    }
-
-    /// The record of a job, if its turn is in this pass.
-    fn record(&self, id: JobId, slot: &Slot, filter: &Filter) -> Option<Bytes> {
-        let keep = |line: &str| filter.passes(&name_of(line));
-        match (self.pass, slot) {
-            (Pass::Inactive, Slot::Inactive(packed)) if packed.ended >= self.until => None,
-            (Pass::Active, Slot::Inactive(packed)) if packed.ended < self.until => None,
-            (_, Slot::Inactive(packed)) if packed.since >= self.until => None,
-            (_, Slot::Inactive(packed)) => Some(match filter.is_open() {
-                true => packed.record(id),
-                false => packed.filtered(id, keep),
-            }),
-            (Pass::Active, Slot::Active(job)) if job.since < self.until => {
-                Some(match filter.is_open() {
-                    true => job.record(|_| true),
-                    false => job.record(keep),
-                })
-            }
-            (_, Slot::Active(_) | Slot::Away(_)) => None,
-        }
-    }
-
-    /// Sends the next slice; says how it goes on.
-    fn slice(
-        &mut self,
-        listener: &mut Stream<EventsJournal>,
-        filter: &Filter,
-        jobs: &Jobs,
-        cx: &mut Cx<JobManager>,
-    ) -> Told {
-        let (mut bytes, mut looked) = (0, 0);
-        loop {
-            for (id, slot) in jobs.from(self.cursor) {
-                if bytes >= HISTORY_SLICE_BYTES || looked >= HISTORY_SLICE_JOBS {
-                    self.cursor = id;
-                    return Told::More;
-                }
-                looked += 1;
-                // Those who want inactive jobs had this one in the first pass.
-                let is_meant = self.pass == Pass::Inactive || !matches!(slot, Slot::Away(_));
-                let slot = match jobs.here(id, slot) {
-                    _ if !is_meant => continue,
-                    Some(slot) => slot,
-                    None => {
-                        self.cursor = id;
-                        return Told::Needs(id);
-                    }
-                };
-                if let Some(record) = self.record(id, slot, filter) {
-                    bytes += record.len();
-                    listener.send_bytes(cx, record);
-                }
-            }
-            if self.pass == Pass::Active {
-                return Told::All;
-            }
-            (self.pass, self.cursor) = (Pass::Active, JobId(0));
-        }
-    }
 }
 
 impl Journal {
@@ -311,7 +219,7 @@ impl JobManager {
         };
         let is_numbered =
             request.since.is_some() || request.userid.is_some() || request.window.is_some();
-        if is_numbered || !peer.is_owner() {
+        if is_numbered && !request.is_packed() || !peer.is_owner() {
             return self.listen_numbered(cx, peer, &request, filter, stream);
         }
         let is_full = request.full.unwrap_or(false);
@@ -319,15 +227,7 @@ impl JobManager {
         let n_jobs = self.jobs.n_active() + n_inactive;
         tracing::debug!("begin sending journal backlog: {n_jobs} jobs");
         self.journal.count += 1;
-        let past = Past {
-            until: self.journal.count,
-            pass: if is_full {
-                Pass::Inactive
-            } else {
-                Pass::Active
-            },
-            cursor: JobId(0),
-        };
+        let past = Past::new(self.journal.count, &request);
         let listener = Listener {
             stream,
             filter,
@@ -347,7 +247,9 @@ impl JobManager {
             let Some(past) = &mut listener.past else {
                 continue;
             };
-            match past.slice(&mut listener.stream, &listener.filter, &self.jobs, cx) {
+            let folder = &mut self.folder;
+            let filter = &listener.filter;
+            match past.slice(&mut listener.stream, filter, &self.jobs, folder, cx) {
                 Told::All => {}
                 Told::More => {
                     is_more = true;
@@ -358,15 +260,7 @@ impl JobManager {
                     continue;
                 }
             }
-            let mark = JournalRecord {
-                id: SENTINEL,
-                events: Vec::new(),
-                jobspec: None,
-                r: None,
-                seq: None,
-                snapshot: None,
-            };
-            listener.stream.send_bytes(cx, mark.encode());
+            listener.stream.send_bytes(cx, past.mark().encode());
             for record in std::mem::take(&mut listener.waiting) {
                 listener.stream.send_bytes(cx, record);
             }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use node::{Cx, Peer, Stream};
 use proto::Payload as _;
 use proto::data::JobId;
-use proto::job_manager::{EventsJournal, JournalRecord, SENTINEL};
+use proto::job_manager::{EventsJournal, JournalRecord};
 
 use super::Filter;
 use super::lines::{Numbered as Log, record_of, snapshot_of};
@@ -265,12 +265,9 @@ impl Numbered {
 /// The record after the past.
 fn mark(number: f64, is_snapshot: bool) -> Bytes {
     let mark = JournalRecord {
-        id: SENTINEL,
-        events: Vec::new(),
-        jobspec: None,
-        r: None,
         seq: Some(number),
         snapshot: is_snapshot.then_some(true),
+        ..JournalRecord::mark()
     };
     mark.encode()
 }

@@ -30,6 +30,7 @@ node::transcripts! {
     signals_are_sent_to_running_jobs_only = "kill",
     listeners_hear_past_and_present_once = "journal",
     consumers_go_on_where_they_were = "journal-numbers",
+    a_listener_that_knows_jobs_is_not_told_of_them = "journal-packed",
     waiters_are_told_how_jobs_ended = "wait",
     a_restart_goes_on_where_the_log_ends = "restart",
     a_job_log_tells_which_jobs_there_are = "job-log",

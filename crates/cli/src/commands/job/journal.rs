@@ -125,6 +125,7 @@ impl Journal {
             since: self.since,
             userid,
             window: Some(JOURNAL_WINDOW),
+            packed: None,
         })
     }
 }

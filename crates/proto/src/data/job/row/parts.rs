@@ -1,5 +1,5 @@
 //! The parts of a row that many jobs have in common, as bytes that are read in place: equal
-//! parts have equal bytes, so that whoever keeps rows keeps each once.
+//! parts have equal bytes, so that a keeper of rows keeps each once.
 
 use super::bytes::{Reader, put_bytes, put_number, put_signed};
 

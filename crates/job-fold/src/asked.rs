@@ -4,63 +4,31 @@
 use std::rc::Rc;
 
 use proto::data::Jobspec;
+use proto::data::job::Asked;
 use rustc_hash::FxHashMap;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::limits::SHAPES_MAX;
-use crate::words::{Word, Words};
-
-/// What was derived from a jobspec. `None` where it does not say.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Wish {
-    /// Job name.
-    pub name: Option<Word>,
-    /// Working directory.
-    pub cwd: Option<Word>,
-    /// Queue.
-    pub queue: Option<Word>,
-    /// Project.
-    pub project: Option<Word>,
-    /// Bank.
-    pub bank: Option<Word>,
-    /// Tasks.
-    pub ntasks: Option<u64>,
-    /// Cores, unless whole nodes are wanted.
-    pub ncores: Option<u64>,
-    /// Nodes, if any number is wanted.
-    pub nnodes: Option<u64>,
-    /// Time limit in seconds.
-    pub duration: Option<f64>,
-    /// N tasks for each core, or node, of what the job gets.
-    pub per: Option<Per>,
-}
-
-/// What tasks are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Per {
-    /// N for each core.
-    Core(u64),
-    /// N for each node.
-    Node(u64),
-}
+use crate::SHAPES_MAX;
+use crate::parts::{Part, Parts};
 
 /// What was derived before: many jobs ask for the same, under other names.
 #[derive(Debug, Default)]
-pub struct Wishes {
-    last: Option<(Rc<str>, Rc<Wish>)>,
+pub struct AskedBefore {
+    last: Option<(Rc<str>, Part)>,
     /// By the text that the numbers depend on. Never iterated.
     numbers: FxHashMap<Box<str>, Numbers>,
 }
 
-/// The part of a wish that takes a walk through the resources.
-#[derive(Debug, Clone, Copy)]
+/// The part that takes a walk through the resources.
+#[derive(Debug, Clone, Copy, Default)]
 struct Numbers {
     ntasks: Option<u64>,
     ncores: Option<u64>,
     nnodes: Option<u64>,
-    per: Option<Per>,
+    per_core: Option<u64>,
+    per_node: Option<u64>,
 }
 
 /// The parts of a jobspec that are listed, read in place. Anything unusual, such as a
@@ -140,45 +108,41 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
     }
 }
 
-impl Wishes {
+impl AskedBefore {
     /// What the jobspec with this text says, or why it says nothing. With the text, which is
     /// kept once for jobs that have it in common and come one after the other.
-    pub fn of(&mut self, text: &str, words: &mut Words) -> Result<(Rc<str>, Rc<Wish>), String> {
+    pub fn of(&mut self, text: &str, parts: &mut Parts) -> Result<(Rc<str>, Part), String> {
         if let Some(last) = &self.last
             && *last.0 == *text
         {
             return Ok(last.clone());
         }
-        let wish = match serde_json::from_str::<View<'_>>(text) {
-            Ok(view) if view.tasks.len() == 1 => self.of_view(&view, words),
+        let asked = match serde_json::from_str::<View<'_>>(text) {
+            Ok(view) if view.tasks.len() == 1 => self.of_view(&view),
             _ => {
                 let jobspec = Jobspec::decode(text).map_err(|error| error.to_string())?;
-                derive(&jobspec, words)
+                derive(&jobspec)
             }
         };
-        let last = (text.into(), Rc::new(wish));
+        let last = (text.into(), parts.get(&asked));
         self.last = Some(last.clone());
         Ok(last)
     }
 
-    fn of_view(&mut self, view: &View<'_>, words: &mut Words) -> Wish {
+    fn of_view(&mut self, view: &View<'_>) -> Vec<u8> {
         let task = &view.tasks[0];
         let system = &view.attributes.system;
         let explicit = system.job.as_ref().and_then(|job| job.name);
-        let numbers = self.numbers_of(view, task);
-        let mut word = |text: Option<&str>| text.map(|text| words.get(text));
-        Wish {
-            name: word(explicit.or_else(|| Some(basename(task.command.0)))),
-            cwd: word(system.cwd),
-            queue: word(system.queue),
-            project: word(system.project),
-            bank: word(system.bank),
-            ntasks: numbers.ntasks,
-            ncores: numbers.ncores,
-            nnodes: numbers.nnodes,
+        let asked = Asked {
+            name: explicit.or_else(|| Some(basename(task.command.0))),
+            cwd: system.cwd,
+            queue: system.queue,
+            project: system.project,
+            bank: system.bank,
             duration: Some(system.duration),
-            per: numbers.per,
-        }
+            ..self.numbers_of(view, task).asked()
+        };
+        asked.encode()
     }
 
     fn numbers_of(&mut self, view: &View<'_>, task: &TaskView<'_>) -> Numbers {
@@ -193,7 +157,8 @@ impl Wishes {
         if let Some(numbers) = self.numbers.get(&*text) {
             return *numbers;
         }
-        let numbers = Jobspec::decode(&text).map_or(NO_NUMBERS, |jobspec| numbers(&jobspec));
+        let numbers =
+            Jobspec::decode(&text).map_or(Numbers::default(), |jobspec| numbers(&jobspec));
         if self.numbers.len() >= SHAPES_MAX {
             self.numbers.clear();
         }
@@ -202,44 +167,47 @@ impl Wishes {
     }
 }
 
-const NO_NUMBERS: Numbers = Numbers {
-    ntasks: None,
-    ncores: None,
-    nnodes: None,
-    per: None,
-};
+impl Numbers {
+    fn asked(self) -> Asked<'static> {
+        Asked {
+            ntasks: self.ntasks,
+            ncores: self.ncores,
+            nnodes: self.nnodes,
+            per_core: self.per_core,
+            per_node: self.per_node,
+            ..Asked::default()
+        }
+    }
+}
 
 fn numbers(jobspec: &Jobspec) -> Numbers {
     let counts = jobspec.counts().ok();
     let wants_whole_nodes = counts.is_some_and(|c| c.nnodes > 0 && c.exclusive);
+    let per = jobspec.per_resource();
+    let per_node = per.filter(|(kind, _)| *kind == "node");
+    let per_core = per.filter(|(kind, _)| *kind != "node");
     Numbers {
         ntasks: jobspec.ntasks().ok(),
         ncores: counts
             .filter(|_| !wants_whole_nodes)
             .map(|counts| counts.ncores()),
         nnodes: counts.map(|counts| counts.nnodes).filter(|n| *n > 0),
-        per: jobspec.per_resource().map(|(kind, n)| match kind {
-            "node" => Per::Node(n),
-            _ => Per::Core(n),
-        }),
+        per_core: per_core.map(|(_, n)| n),
+        per_node: per_node.map(|(_, n)| n),
     }
 }
 
-fn derive(jobspec: &Jobspec, words: &mut Words) -> Wish {
-    let numbers = numbers(jobspec);
-    let mut word = |text: Option<&str>| text.map(|text| words.get(text));
-    Wish {
-        name: word(name(jobspec)),
-        cwd: word(jobspec.cwd()),
-        queue: word(jobspec.queue()),
-        project: word(jobspec.project()),
-        bank: word(jobspec.bank()),
-        ntasks: numbers.ntasks,
-        ncores: numbers.ncores,
-        nnodes: numbers.nnodes,
+fn derive(jobspec: &Jobspec) -> Vec<u8> {
+    let asked = Asked {
+        name: name(jobspec),
+        cwd: jobspec.cwd(),
+        queue: jobspec.queue(),
+        project: jobspec.project(),
+        bank: jobspec.bank(),
         duration: Some(jobspec.duration()),
-        per: numbers.per,
-    }
+        ..numbers(jobspec).asked()
+    };
+    asked.encode()
 }
 
 /// The name given, else that of the command.
@@ -265,17 +233,20 @@ mod tests {
         let text = format!(
             r#"{{"resources":[{resources}],"tasks":[{{"command":["{command}"],"slot":"task","count":{{"per_slot":1}}}}],"attributes":{{"system":{{"duration":0{system}}}}},"version":1}}"#
         );
-        let mut words = Words::default();
-        let wish = Wishes::default().of(&text, &mut words).unwrap().1;
-        let long_way = derive(&Jobspec::decode(&text).unwrap(), &mut words);
-        assert_eq!(*wish, long_way);
+        let part = AskedBefore::default()
+            .of(&text, &mut Parts::default())
+            .unwrap()
+            .1;
+        let long_way = derive(&Jobspec::decode(&text).unwrap());
+        assert_eq!(*part, long_way);
+        let asked = Asked::decode(&part).unwrap();
         let number = |n: Option<u64>| n.map_or("-".to_owned(), |n| n.to_string());
         let outcome = format!(
             "{} tasks={} cores={} nodes={}",
-            wish.name.as_ref().unwrap(),
-            number(wish.ntasks),
-            number(wish.ncores),
-            number(wish.nnodes)
+            asked.name.unwrap(),
+            number(asked.ntasks),
+            number(asked.ncores),
+            number(asked.nnodes)
         );
         assert_eq!(outcome, expect);
     }

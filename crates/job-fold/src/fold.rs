@@ -3,39 +3,39 @@
 
 use proto::data::Jobspec;
 use proto::data::dotted;
-use proto::data::job::{JobResult, Next, State, next};
+use proto::data::job::{JobResult, Next, Raised as RaisedPart, State, next};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::got::Gots;
-use crate::job::{Exception, Job};
-use crate::record::Event;
-use crate::wish::Wishes;
-use crate::words::Words;
+use crate::asked::AskedBefore;
+use crate::given::GivenBefore;
+use crate::job::Job;
+use crate::parts::Parts;
+use crate::record::{Event, Record};
 
 /// What folding shares among jobs.
 #[derive(Debug, Default)]
 pub struct Folder {
-    /// Shared texts.
-    pub words: Words,
-    wishes: Wishes,
-    gots: Gots,
+    /// Shared parts.
+    pub parts: Parts,
+    asked: AskedBefore,
+    given: GivenBefore,
 }
 
 #[derive(Deserialize)]
 struct Submit {
     userid: u32,
-    urgency: i64,
+    urgency: i32,
     version: Option<i64>,
 }
 
 #[derive(Deserialize)]
 struct Raised {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Box<str>,
     severity: i64,
     #[serde(default)]
-    note: String,
+    note: Box<str>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ struct Prioritized {
 
 #[derive(Deserialize)]
 struct Urged {
-    urgency: i64,
+    urgency: i32,
 }
 
 #[derive(Deserialize)]
@@ -64,27 +64,47 @@ struct Described {
 }
 
 impl Folder {
+    /// Folds a record of the journal in. `invalidate` is the caller's.
+    pub fn apply_record(&mut self, job: &mut Job, record: &Record<'_>) {
+        // Nothing changes the jobspec of a job that is over: its text is not needed, but
+        // by the updates in its own history.
+        let has = |name: &str| record.events.iter().any(|event| event.name == name);
+        let keep = !has("clean") || has("jobspec-update");
+        if let Some(jobspec) = record.jobspec {
+            self.set_jobspec(job, jobspec.get(), keep);
+        }
+        if let Some(r) = record.r {
+            self.set_r(job, r.get());
+        }
+        for event in &record.events {
+            self.apply(job, event);
+        }
+    }
+
     /// The job's jobspec, as far as it is known so far; kept for updates if `keep`.
-    pub fn set_jobspec(&mut self, job: &mut Job, text: &str, keep: bool) {
-        match self.wishes.of(text, &mut self.words) {
-            Ok((text, wish)) => {
-                job.wish = wish;
-                job.jobspec = keep.then_some(text);
+    fn set_jobspec(&mut self, job: &mut Job, text: &str, keep: bool) {
+        match self.asked.of(text, &mut self.parts) {
+            Ok((text, asked)) => {
+                job.asked = Some(asked);
+                if keep || job.extra.is_some() {
+                    job.change_extra(|extra| extra.jobspec = keep.then_some(text));
+                }
             }
             Err(error) => tracing::error!("job {}: invalid jobspec: {error}", job.id),
         }
     }
 
     /// What the job got.
-    pub fn set_r(&mut self, job: &mut Job, text: &str) {
-        match self.gots.of(text, &mut self.words) {
-            Ok(got) => job.got = Some(got),
+    fn set_r(&mut self, job: &mut Job, text: &str) {
+        match self.given.of(text, &mut self.parts) {
+            Ok((given, expiration)) => {
+                (job.given, job.expiration) = (Some(given), expiration);
+            }
             Err(error) => tracing::error!("job {}: invalid R: {error}", job.id),
         }
     }
 
-    /// Folds one event in. `invalidate` is the caller's.
-    pub fn apply(&mut self, job: &mut Job, event: &Event<'_>) {
+    fn apply(&mut self, job: &mut Job, event: &Event<'_>) {
         if self.apply_known(job, event).is_none() {
             tracing::error!("job {}: malformed {} event ignored", job.id, event.name);
         }
@@ -100,26 +120,30 @@ impl Folder {
             "jobspec-update" => self.update_jobspec(job, event.context()?),
             "resource-update" => {
                 let update: Expiring = event.context()?;
-                if let Some(got) = &mut job.got {
-                    got.expiration = update.expiration;
+                if job.given.is_some() {
+                    job.expiration = update.expiration;
                 }
             }
             "dependency-add" => {
                 let added: Described = event.context()?;
-                let there = job.dependencies.get_or_insert_default();
-                there.push(added.description);
+                job.change_extra(|extra| {
+                    let there = extra.dependencies.get_or_insert_default();
+                    there.push(added.description);
+                });
             }
             "dependency-remove" => {
                 let removed: Described = event.context()?;
-                if let Some(there) = &mut job.dependencies {
-                    there.retain(|description| *description != removed.description);
-                }
+                job.change_extra(|extra| {
+                    if let Some(there) = &mut extra.dependencies {
+                        there.retain(|description| *description != removed.description);
+                    }
+                });
             }
             "finish" => job.waitstatus = Some(event.context::<Finished>()?.status),
             "exception" => is_fatal = self.exception(job, event)?,
             "memo" => {
                 let memo: Map<String, Value> = event.context()?;
-                self.annotate(job, |all| {
+                annotate(job, |all| {
                     if let Value::Object(update) = json!({ "user": memo }) {
                         dotted::merge(all, &update);
                     }
@@ -129,7 +153,7 @@ impl Folder {
                 let context: Map<String, Value> = event.context()?;
                 let new = context.get("annotations").and_then(Value::as_object);
                 let new = new.cloned().unwrap_or_default();
-                self.annotate(job, |all| *all = new);
+                annotate(job, |all| *all = new);
             }
             _ => {}
         }
@@ -150,22 +174,24 @@ impl Folder {
     /// Whether it ends the job.
     fn exception(&mut self, job: &mut Job, event: &Event<'_>) -> Option<bool> {
         let raised: Raised = event.context()?;
-        let worst = job.exception.as_ref().map(|worst| worst.severity);
+        let worst = job.raised().map(|worst| worst.severity);
         if worst.is_none_or(|worst| raised.severity < worst) {
-            job.exception = Some(Box::new(Exception {
-                kind: self.words.get(&raised.kind),
+            let part = RaisedPart {
+                kind: &raised.kind,
                 severity: raised.severity,
-                note: self.words.get(&raised.note),
-            }));
+                note: &raised.note,
+            };
+            job.raised = Some(self.parts.get(&part.encode()));
         }
         Some(raised.severity == 0)
     }
 
     fn update_jobspec(&mut self, job: &mut Job, update: Map<String, Value>) {
-        let Some(text) = &job.jobspec else {
+        let text = job.extra.as_ref().and_then(|extra| extra.jobspec.clone());
+        let Some(text) = text else {
             return;
         };
-        let updated = Jobspec::decode(text).and_then(|mut jobspec| {
+        let updated = Jobspec::decode(&text).and_then(|mut jobspec| {
             jobspec.update(&update)?;
             Ok(jobspec.encode())
         });
@@ -174,16 +200,14 @@ impl Folder {
             Err(error) => tracing::error!("job {}: jobspec-update: {error}", job.id),
         }
     }
+}
 
-    fn annotate(&mut self, job: &mut Job, change: impl FnOnce(&mut Map<String, Value>)) {
-        let there = job.annotations.as_deref().unwrap_or("{}");
-        let mut all = serde_json::from_str(there).unwrap_or_default();
-        change(&mut all);
-        job.annotations = match all.is_empty() {
-            true => None,
-            false => Some(self.words.get(&Value::Object(all).to_string())),
-        };
-    }
+fn annotate(job: &mut Job, change: impl FnOnce(&mut Map<String, Value>)) {
+    let there = job.annotations().unwrap_or("{}");
+    let mut all = serde_json::from_str(there).unwrap_or_default();
+    change(&mut all);
+    let text = (!all.is_empty()).then(|| Value::Object(all).to_string().into());
+    job.change_extra(|extra| extra.annotations = text);
 }
 
 /// Moves a job on, or leaves it. The job manager decides what may happen: an event that does
@@ -201,10 +225,10 @@ fn step(job: &mut Job, event: &str, is_fatal: bool, at: f64) {
 
 fn enter(job: &mut Job, state: State, at: f64) {
     if job.state == State::Sched && state == State::Priority {
-        job.states_mask &= !State::Sched.bit();
+        job.states_mask &= !(State::Sched.bit() as u8);
     }
     job.state = state;
-    job.states_mask |= state.bit();
+    job.states_mask |= state.bit() as u8;
     let times = &mut job.times;
     let time = match state {
         State::New => &mut times.submit,
@@ -221,13 +245,15 @@ fn enter(job: &mut Job, state: State, at: f64) {
     }
     if state == State::Inactive {
         job.result = Some(result(job));
-        job.jobspec = None;
+        if job.extra.is_some() {
+            job.change_extra(|extra| extra.jobspec = None);
+        }
     }
 }
 
 fn result(job: &Job) -> JobResult {
-    let fatal = job.exception.as_ref().filter(|e| e.severity == 0);
-    match fatal.map(|exception| &*exception.kind) {
+    let fatal = job.raised().filter(|raised| raised.severity == 0);
+    match fatal.map(|raised| raised.kind) {
         None if job.waitstatus == Some(0) => JobResult::Completed,
         Some("cancel") => JobResult::Canceled,
         Some("timeout") => JobResult::Timeout,

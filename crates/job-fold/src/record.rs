@@ -20,6 +20,9 @@ pub struct Record<'a> {
     /// With the past and with `alloc`.
     #[serde(borrow, default, rename = "R")]
     pub r: Option<&'a RawValue>,
+    /// With the mark of a packed stream: jobs that it has left out.
+    #[serde(default)]
+    pub left_out: Option<u64>,
 }
 
 /// A job id, or the number of the sentinel.

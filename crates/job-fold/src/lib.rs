@@ -1,0 +1,31 @@
+//! What the events of a job say about it: one fold for job-list, which follows events as they
+//! happen, and for job-manager, which makes the row of a job that is over
+//! ([`proto::data::job::Row`]). So both say the same. No I/O, no clock.
+//!
+//! Read on in `record.rs` (a record of the journal), `fold.rs` (what events mean), `job.rs` (a
+//! job as it is kept) and `row.rs` (a job as a row and back). `asked.rs` and `given.rs` derive
+//! what is listed of jobspec and R; `parts.rs` keeps what jobs have in common once.
+
+#![forbid(unsafe_code)]
+
+mod asked;
+mod fold;
+mod given;
+mod job;
+mod parts;
+mod record;
+mod row;
+
+pub use fold::Folder;
+pub use job::{Extra, Job, List, Times};
+pub use parts::{Part, Parts};
+pub use record::{Event, Record, RecordId};
+pub use row::{job_of, row_of};
+
+/// Parts that jobs share are looked over for unused ones when there are twice as many as after
+/// the last look, but not below this many.
+const PARTS_SWEEP_MIN: usize = 4_096;
+
+/// Different resources, asked for or given, whose numbers are remembered; beyond it all are
+/// forgotten and derived again.
+const SHAPES_MAX: usize = 4_096;
