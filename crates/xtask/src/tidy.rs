@@ -10,6 +10,7 @@ mod members;
 mod prose;
 mod references;
 mod scripts;
+mod seeds;
 mod sources;
 mod topics;
 
