@@ -14,6 +14,9 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 512;
 /// Records of the journal that may be on their way to 'flux job journal'.
 pub const JOURNAL_WINDOW: u32 = 256;
 
+/// Responses that may be on their way to 'flux jobs --follow'.
+pub const FOLLOW_WINDOW: u32 = 64;
+
 /// How long 'flux job journal' tries to find the journal again when it is gone.
 pub const JOURNAL_PATIENCE: Duration = Duration::from_secs(30);
 

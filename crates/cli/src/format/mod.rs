@@ -15,5 +15,5 @@ mod value;
 
 pub use options::{FormatOptions, Named, in_user_format};
 pub use parse::{Format, SortKey, sort_keys};
-pub use table::Table;
+pub use table::{Table, TableOptions};
 pub use value::Value;

@@ -30,6 +30,8 @@ pub struct Table<'f, F> {
     rows: Vec<Row>,
     /// By column: whether a row has a value, and the longest value.
     columns: Vec<Seen>,
+    /// Rows were printed: columns stay as they are.
+    is_laid_out: bool,
 }
 
 /// One row: its cells and what it is sorted by.
@@ -64,6 +66,7 @@ impl<'f, F> Table<'f, F> {
             options,
             rows: Vec::new(),
             columns: vec![Seen::default(); format.columns.len()],
+            is_laid_out: false,
         }
     }
 
@@ -73,7 +76,9 @@ impl<'f, F> Table<'f, F> {
         for (column, seen) in self.format.columns.iter().zip(&mut self.columns) {
             let value = get(&column.field).plain(self.options.plain);
             // A column that widens shows its zeros: NGPUS on nodes without any.
-            seen.has_value |= !value.is_empty() || (column.widen && value.is_number());
+            let is_counted = !self.is_laid_out;
+            seen.has_value |=
+                is_counted && (!value.is_empty() || column.widen && value.is_number());
             // Only what is not cut to the old width tells how wide it should be.
             let spec = match column.widen {
                 true => Spec {
@@ -83,7 +88,7 @@ impl<'f, F> Table<'f, F> {
                 false => column.spec,
             };
             let text = value.show(&column.conversion, &spec, &self.options.zone);
-            if column.widen {
+            if column.widen && is_counted {
                 seen.longest = seen.longest.max(text.chars().count());
             }
             cells.push(Cell {
@@ -109,6 +114,24 @@ impl<'f, F> Table<'f, F> {
 
     /// Prints the header and the rows.
     pub fn print(mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.lay_out(out)
+    }
+
+    /// Prints the rows so far, the header before the first ones. Later rows get the same columns:
+    /// all of them, when there was nothing to go by.
+    pub fn flush(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.is_laid_out && self.rows.is_empty() {
+            self.columns
+                .iter_mut()
+                .for_each(|seen| seen.has_value = true);
+        }
+        self.lay_out(out)?;
+        self.rows.clear();
+        (self.is_laid_out, self.options.header) = (true, false);
+        Ok(())
+    }
+
+    fn lay_out(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.sort_rows();
         let shown: Vec<(usize, &Column<F>, Spec)> = self
             .format

@@ -2,9 +2,10 @@
 //!
 //! Read on in `query.rs` (which jobs), `field.rs` (what can be shown), `job.rs` (what
 //! follows from what job-list tells), `instance.rs` and `recurse.rs` (instances among the
-//! jobs) and `crate::format` (how it is laid out).
+//! jobs), `follow.rs` (changes as they happen) and `crate::format` (how it is laid out).
 
 mod field;
+mod follow;
 mod instance;
 mod job;
 mod json;
@@ -26,7 +27,9 @@ use crate::clock;
 use crate::command::{Group, Run, Style};
 use crate::error::CliError;
 use crate::flux::Flux;
-use crate::format::{Format, FormatOptions, Named, SortKey, Table, in_user_format, sort_keys};
+use crate::format::{
+    Format, FormatOptions, Named, SortKey, Table, TableOptions, in_user_format, sort_keys,
+};
 use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 use field::{Facts, Field};
 use instance::Instance;
@@ -79,6 +82,7 @@ const FORMATS: &[Named] = &[
   flux jobs
   flux jobs -a -c 10
   flux jobs -A -f failed,timeout --since=-1h
+  flux jobs -aF -q batch
   flux jobs -no '{id} {result}' ƒABC ƒDEF")]
 pub struct Jobs {
     #[command(flatten)]
@@ -109,6 +113,10 @@ pub struct Jobs {
     /// Print how many jobs there are by state, and end with 1 if none is active
     #[arg(long)]
     stats_only: bool,
+    /// Go on with a line for each change of a job, as it happens, until the instance ends
+    #[arg(short = 'F', long,
+        conflicts_with_all = ["recursive", "sort", "stats", "stats_only", "count", "ids"])]
+    follow: bool,
     /// Only these jobs
     #[arg(value_name = "JOBID")]
     ids: Vec<String>,
@@ -139,6 +147,9 @@ impl Run for Jobs {
             sort,
             listing,
         };
+        if self.follow {
+            return self.follow(flux, &plan);
+        }
         let mut handle = flux.connect()?;
         if self.stats || self.stats_only {
             let active = self.print_stats(flux, &mut handle)?;
@@ -334,14 +345,18 @@ impl Jobs {
         Ok((jobs, is_found))
     }
 
-    fn print(&self, flux: &mut Flux, plan: &Plan, jobs: &[Job]) -> Result<(), CliError> {
+    fn table_options(&self, flux: &Flux) -> TableOptions {
         let width = self.width.map(|width| match width {
             0 => flux.terminal_columns().unwrap_or(usize::MAX),
             width => width,
         });
+        self.format.table(flux, width)
+    }
+
+    fn print(&self, flux: &mut Flux, plan: &Plan, jobs: &[Job]) -> Result<(), CliError> {
         let is_coloured = flux.wants_color(self.color);
         let facts = Facts::new(clock::now());
-        let options = self.format.table(flux, width);
+        let options = self.table_options(flux);
         let mut table = Table::new(&plan.format, plan.sort.as_deref(), options);
         for job in jobs {
             table.push(|field| field.get(job, &facts));
@@ -360,6 +375,9 @@ impl Jobs {
             constraint: self.filters.constraint()?,
             since: self.filters.since(&flux.env)?,
         };
+        if self.follow {
+            return self.follow_json(flux, &listing);
+        }
         let mut handle = flux.connect()?;
         let (jobs, is_found) = self.get::<Map<String, Value>>(flux, &mut handle, &listing)?;
         let facts = Facts::new(clock::now());
@@ -426,7 +444,7 @@ struct Counts {
     purged: u64,
 }
 
-fn read<T: DeserializeOwned>(payload: Option<&Bytes>) -> Result<T, CliError> {
+fn read<'a, T: Deserialize<'a>>(payload: Option<&'a Bytes>) -> Result<T, CliError> {
     proto::payload::decode_json(payload).map_err(|bad| {
         let text = format!("job-list: malformed response: {bad}");
         Refusal::new(Errno::EPROTO, text).into()
