@@ -86,7 +86,7 @@ echo figure $(( ($(date +%s%N) - BEGIN) / 1000000 ))"#;
 
 const CPU: Script = r#""$FLUX" module remove job-list
 "$FLUX" module reload -f job-manager
-"$FLUX" job list >/dev/null
+"$FLUX" jobtap list >/dev/null
 broker=$("$FLUX" getattr broker.pid)
 pid=$(pgrep -P "$broker" -f flux-module-job-manager)
 echo figure $(( $(cut -d' ' -f14,15 /proc/$pid/stat | tr ' ' '+') * 1000 / $(getconf CLK_TCK) ))"#;
