@@ -382,7 +382,7 @@ impl Stage {
                 let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
                 format!("{key}: {}", names.join(" "))
             }
-            _ => format!("{key}: {}", String::from_utf8_lossy(value)),
+            _ => format!("{key}: {}", in_one_line(value)),
         };
         let is_ours = |key: &str| {
             !key.ends_with("jobspec") && !key.ends_with(".R") && !key.starts_with("job-log")
@@ -529,12 +529,17 @@ fn shown(commit: &Commit) -> String {
             format!("{}+[{}]", op.key, names.join(" "))
         }
         Some(Dirent::Tree(Tree::Val(value))) => {
-            format!("{}={}", op.key, String::from_utf8_lossy(value))
+            format!("{}={}", op.key, in_one_line(value))
         }
         Some(_) => format!("{}=...", op.key),
         None => format!("-{}", op.key),
     });
     ops.collect::<Vec<_>>().join(" ")
+}
+
+/// A value as text: what a command has said ends at an empty line.
+fn in_one_line(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).replace('\n', "\\n")
 }
 
 /// Records of the job log in a few words.
