@@ -89,7 +89,7 @@ const CPU: Script = r#""$FLUX" module remove job-list
 "$FLUX" jobtap list >/dev/null
 broker=$("$FLUX" getattr broker.pid)
 pid=$(pgrep -P "$broker" -f flux-module-job-manager)
-echo figure $(( $(cut -d' ' -f14,15 /proc/$pid/stat | tr ' ' '+') * 1000 / $(getconf CLK_TCK) ))"#;
+echo figure $(( ($(cut -d' ' -f14,15 /proc/$pid/stat | tr ' ' '+')) * 1000 / $(getconf CLK_TCK) ))"#;
 
 /// In KiB, a shared page counted once.
 const ALL_MEMORY: Script = r#""$FLUX" jobs -nac0 >/dev/null
