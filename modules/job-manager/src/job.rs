@@ -385,7 +385,10 @@ impl Packed {
             t_clean: row.t_clean,
             since: 0,
             ended: 0,
-            listed: OnceCell::new(),
+            listed: match row.listed {
+                Some(listed) if is_current(&listed.0) => OnceCell::from(Box::from(&listed.0[..])),
+                _ => OnceCell::new(),
+            },
         }
     }
 
@@ -412,6 +415,7 @@ impl Packed {
             bytes: self.bytes,
             packed: Blob(self.packed.clone()),
             outcome: self.outcome.map(Outcome::bits),
+            listed: self.listed.get().map(|row| Blob(row.clone().into())),
         }
     }
 
@@ -473,6 +477,11 @@ impl Packed {
         let record = self.record(id);
         serde_json::from_slice(record.strip_suffix(b"\0")?).ok()
     }
+}
+
+/// Whether this version of ours has made a row of what is listed.
+fn is_current(listed: &[u8]) -> bool {
+    proto::data::job::Row::decode(listed).is_some()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use job_fold::{Folder, row_of};
 use proto::data::Tree;
 use proto::kvs::Dirent;
 
@@ -21,11 +22,15 @@ const TAKES_MS: u64 = 2_000;
 pub fn made_log(jobs: u64, userid: u32, last: u64) -> BTreeMap<String, Vec<u8>> {
     let mut log = JobLog::default();
     let mut values = BTreeMap::new();
+    let mut folder = Folder::default();
     let mut next = 0;
     while next < jobs {
         let until = jobs.min(next + COMMIT_JOBS);
         let mut records: Vec<Record> = (next..until)
-            .map(|n| Record::Retired(made_row(n, userid, last * 1000 - (jobs - n) * EACH_MS)))
+            .map(|n| {
+                let end_ms = last * 1000 - (jobs - n) * EACH_MS;
+                Record::Retired(made_row(n, userid, end_ms, &mut folder))
+            })
             .collect();
         if until == jobs {
             records.push(Record::Complete);
@@ -49,7 +54,7 @@ fn apply(values: &mut BTreeMap<String, Vec<u8>>, log: &mut JobLog, records: Vec<
 }
 
 /// Job number `n`, which ended at this time.
-fn made_row(n: u64, userid: u32, end_ms: u64) -> Row {
+fn made_row(n: u64, userid: u32, end_ms: u64, folder: &mut Folder) -> Row {
     // As FLUIDs are: the time since the instance began, and a sequence number.
     let id = ((1_000 + n * EACH_MS) << 24) | (n % 3);
     let core = n % 64;
@@ -94,11 +99,14 @@ fn made_row(n: u64, userid: u32, end_ms: u64) -> Row {
         packed: Blob(row::pack(record.as_bytes())),
         // It had resources, it ran, and it ended well.
         outcome: Some(7),
+        listed: row_of(folder, record.as_bytes()).map(|row| Blob(row.into())),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::job::Packed;
     use crate::joblog::{HEAD_KEY, Head};
@@ -109,9 +117,22 @@ mod tests {
         let values = made_log(5000, 100, 1_795_000_000);
         let head = Head::decode(&values[HEAD_KEY]).unwrap().sum.unwrap();
         assert_eq!(head.inactive, 5000);
-        let made = made_row(7, 100, 1_795_000_000_000);
+        let made = made_row(7, 100, 1_795_000_000_000, &mut Folder::default());
         let id = JobId(made.id);
-        let parts = Packed::of_row(made).parts(id).expect("a record");
+        let packed = Packed::of_row(made.clone());
+        let parts = packed.parts(id).expect("a record");
         assert_eq!(parts.events.len(), 10);
+        assert!(packed.is_listed());
+    }
+
+    #[test]
+    fn what_another_version_has_listed_is_made_again() {
+        let mut made = made_row(7, 100, 1_795_000_000_000, &mut Folder::default());
+        let id = JobId(made.id);
+        let listed = made.listed.replace(Blob(Bytes::from_static(b"\xffother")));
+        let packed = Packed::of_row(made);
+        assert!(!packed.is_listed());
+        let again = packed.listed(id, &mut Folder::default());
+        assert_eq!(again, listed.as_ref().map(|row| &row.0[..]));
     }
 }

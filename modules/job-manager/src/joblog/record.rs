@@ -50,6 +50,9 @@ pub struct Row {
     /// What became of the job, as bits. Since version 2.
     #[serde(default)]
     pub outcome: Option<u8>,
+    /// What is listed of it, so that a restart need not look for that in the record.
+    #[serde(default)]
+    pub listed: Option<Blob>,
 }
 
 impl Record {
@@ -58,7 +61,10 @@ impl Record {
         match self {
             Record::Submitted(_) | Record::Waited(_) => 12,
             Record::Unwaited(_, told) => told.0.len() + 16,
-            Record::Retired(row) => row.packed.0.len() + 40,
+            Record::Retired(row) => {
+                let listed = row.listed.as_ref().map_or(0, |row| row.0.len());
+                row.packed.0.len() + listed + 40
+            }
             Record::Purged(ids) => 8 + 9 * ids.len(),
             Record::Complete => 0,
         }
@@ -182,6 +188,7 @@ mod tests {
                 bytes: 3,
                 packed: Blob(Bytes::from_static(b"\0\xff\x01")),
                 outcome: Some(7),
+                listed: Some(Blob(Bytes::from_static(b"l"))),
             }),
             Record::Purged(vec![1, 2]),
         ]
@@ -212,6 +219,7 @@ mod tests {
             bytes: 3,
             packed: Blob(Bytes::from_static(b"abc")),
             outcome: None,
+            listed: None,
         };
         let expect = vec![vec![Record::Submitted(9), Record::Retired(row)]];
         assert_eq!(decode(&frame), Ok(expect));
@@ -222,7 +230,7 @@ mod tests {
     #[test]
     fn a_row_costs_few_bytes_besides_its_own() {
         let row = encode(&records()[1..2]);
-        assert!(row.len() < 50, "{} bytes", row.len());
+        assert!(row.len() < 55, "{} bytes", row.len());
     }
 
     #[test]

@@ -119,6 +119,7 @@ fn row(id: u64, bytes: usize) -> Record {
         bytes: 0,
         packed: Blob(Bytes::from(vec![0; bytes])),
         outcome: None,
+        listed: None,
     })
 }
 

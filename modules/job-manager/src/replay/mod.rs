@@ -289,6 +289,7 @@ impl JobManager {
             None => tracing::debug!("job {id} not replayed: it has no eventlog"),
             Some(Ok(job)) if job.life.state == State::Inactive => {
                 let packed = Packed::of(&job, 0, 0);
+                packed.listed(id, &mut self.folder);
                 if replay.step == Step::Active {
                     self.batch.record(Record::Retired(packed.row(id)));
                 }
