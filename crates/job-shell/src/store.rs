@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use node::{Call, Cx};
+use node::Cx;
 use proto::data::stdio::{Data, Header, Log, Redirect};
 use proto::data::{Entry, Stamps};
 use proto::kvs::{Commit, Committed};
-use proto::{Errno, Payload, Refusal};
+use proto::{Payload, Refusal};
 use serde::Serialize;
 
 use crate::JobShell;
@@ -254,7 +253,8 @@ impl JobShell {
         }
         let store = &mut self.store;
         if let Some(commit) = store.take(&job.namespace, &self.launch.lease, is_leaving) {
-            send_commit(cx, commit.encode());
+            // Tasks that write more wait until there is room.
+            cx.commit(commit.encode(), |_| Some(STORE_RETRY), JobShell::stored);
         }
     }
 
@@ -294,23 +294,6 @@ impl JobShell {
         self.regulate(cx);
         self.leave_if_drained(cx);
     }
-}
-
-/// Sends a commit that has a token, again if the kvs was restarted under it, and again
-/// until there is room for it, or a kvs where it was taken out: tasks that write more wait
-/// meanwhile.
-fn send_commit(cx: &mut Cx<JobShell>, payload: Bytes) {
-    let call = Call::<Commit>::with_payload(payload.clone());
-    cx.call_with(call, move |core: &mut JobShell, cx, result| match result {
-        Err(error) if error.errno == Errno::EHOSTUNREACH => send_commit(cx, payload),
-        Err(error) if error.may_pass() || error.is_absence_of_service() => {
-            tracing::warn!("commit will be tried again: {error}");
-            cx.timer(STORE_RETRY, move |_: &mut JobShell, cx| {
-                send_commit(cx, payload)
-            });
-        }
-        result => core.stored(cx, result),
-    });
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //!
 //! Read on in `contract.rs` (what may happen, what may be done), then `module.rs`
 //! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
-//! handler may do), `calls.rs` (asking other services), `reply.rs` (answering later) and
-//! `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every
+//! handler may do), `calls.rs` (asking other services), `commit.rs` (writing to the key-value store), `reply.rs` (answering
+//! later) and `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every
 //! module answers; `lru.rs` is a bounded table; `probe.rs` holds a module in a test, and
 //! `written.rs` compares what it said with a file.
 //!
@@ -14,6 +14,7 @@
 mod actor;
 mod builtin;
 mod calls;
+mod commit;
 mod contract;
 mod cx;
 pub mod limits;

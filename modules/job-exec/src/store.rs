@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use node::{Call, Cx};
+use node::Cx;
 use proto::data::{JobId, Tree};
 use proto::kvs::{Commit, Committed, Op, PRIMARY};
 use proto::{Payload, Refusal};
@@ -170,15 +169,20 @@ impl JobExec {
         }
         self.store.in_flight = true;
         let (commit, last) = self.store.take(cx.uuid());
-        send_commit(cx, commit.encode(), move |core, cx, result| {
-            core.store.in_flight = false;
-            if let Err(error) = result {
-                tracing::error!("job logs were not stored: {error}");
-            }
-            for id in last {
-                core.grafted(cx, id);
-            }
-        });
+        // The last one says what becomes of all that was stored before it.
+        cx.commit(
+            commit.encode(),
+            |_| Some(RETRY),
+            move |core: &mut JobExec, cx, result| {
+                core.store.in_flight = false;
+                if let Err(error) = result {
+                    tracing::error!("job logs were not stored: {error}");
+                }
+                for id in last {
+                    core.grafted(cx, id);
+                }
+            },
+        );
     }
 
     /// Sends off the guest log of one job.
@@ -225,11 +229,15 @@ impl JobExec {
         job.log.in_flight = true;
         let commit = commit.once(cx.uuid(), job.log.seq);
         let waiting = std::mem::take(&mut job.log.unsaid);
-        send_commit(cx, commit.encode(), move |core, cx, result| {
-            let stored = result.as_ref().map(|_| ()).map_err(Refusal::clone);
-            tell_stored(cx, waiting, &stored);
-            core.guest_stored(cx, id, is_last, result);
-        });
+        cx.commit(
+            commit.encode(),
+            |_| Some(RETRY),
+            move |core: &mut JobExec, cx, result| {
+                let stored = result.as_ref().map(|_| ()).map_err(Refusal::clone);
+                tell_stored(cx, waiting, &stored);
+                core.guest_stored(cx, id, is_last, result);
+            },
+        );
     }
 
     fn guest_stored(
@@ -270,25 +278,4 @@ impl JobExec {
     pub(crate) fn touch(&mut self, id: JobId) {
         self.dirty.insert(id);
     }
-}
-
-/// Sends a commit that has a token, again if the kvs was restarted under it, and again
-/// until there is room for it, or a kvs where it was taken out: the last one says what becomes
-/// of all that was stored before it.
-fn send_commit(
-    cx: &mut Cx<JobExec>,
-    payload: Bytes,
-    then: impl FnOnce(&mut JobExec, &mut Cx<JobExec>, Result<Committed, Refusal>) + 'static,
-) {
-    let call = Call::<Commit>::with_payload(payload.clone());
-    cx.call_with(call, move |core, cx, result| match result {
-        Err(error) if JobExec::is_gone(&error) => send_commit(cx, payload, then),
-        Err(error) if error.may_pass() || error.is_absence_of_service() => {
-            tracing::warn!("commit will be tried again: {error}");
-            cx.timer(RETRY, move |_: &mut JobExec, cx| {
-                send_commit(cx, payload, then)
-            });
-        }
-        result => then(core, cx, result),
-    });
 }

@@ -7,12 +7,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use bytes::Bytes;
-use node::{Call, Cx};
+use node::Cx;
 use proto::data::JobId;
 use proto::job_manager::REQUESTS_KEY;
-use proto::kvs::{Commit, Op, PRIMARY};
-use proto::{Errno, Payload};
+use proto::kvs::{Commit, Committed, Op, PRIMARY};
+use proto::{Payload, Refusal};
 
 use crate::JobManager;
 use crate::joblog::Record;
@@ -57,7 +56,6 @@ impl Part {
 
 /// One commit on its way.
 struct Flying {
-    payload: Bytes,
     jobs: Vec<JobId>,
     then: Vec<Deferred>,
 }
@@ -183,13 +181,25 @@ impl JobManager {
             commit.ops.extend(part.ops);
             commit.ops.extend(self.joblog.write(part.records));
             commit.ops.extend(self.recall.op(REQUESTS_KEY, number));
-            let payload = commit.encode();
             self.batch.flying = Some(Flying {
-                payload: payload.clone(),
                 jobs,
                 then: part.then,
             });
-            send(cx, payload);
+            // Without room nothing goes on, but nothing is lost either.
+            let retry = |core: &JobManager| (!core.is_ending).then_some(COMMIT_RETRY);
+            cx.commit(commit.encode(), retry, JobManager::committed);
+        }
+    }
+
+    fn committed(&mut self, cx: &mut Cx<Self>, result: Result<Committed, Refusal>) {
+        if let Err(error) = result {
+            tracing::error!("commit failed: {error}");
+            return cx.exit(Err(error));
+        }
+        self.batch.stored += 1;
+        if let Some(flying) = self.batch.flying.take() {
+            self.landed(cx, flying.jobs, flying.then);
+            self.recall.answered(self.batch.stored);
         }
     }
 
@@ -223,39 +233,4 @@ impl JobManager {
         self.acting.extend(jobs);
         self.run(cx);
     }
-}
-
-fn send(cx: &mut Cx<JobManager>, payload: Bytes) {
-    let call: Call<Commit> = Call::with_payload(payload);
-    cx.call_with(call, |core, cx, result| match result {
-        Ok(_) => {
-            core.batch.stored += 1;
-            if let Some(flying) = core.batch.flying.take() {
-                core.landed(cx, flying.jobs, flying.then);
-                core.recall.answered(core.batch.stored);
-            }
-        }
-        // The KVS died with it, or before it. Its successor knows which.
-        Err(error) if error.errno == Errno::EHOSTUNREACH => {
-            tracing::warn!("commit is sent again: {error}");
-            if let Some(flying) = &core.batch.flying {
-                let payload = flying.payload.clone();
-                send(cx, payload);
-            }
-        }
-        // Without room nothing goes on, but nothing is lost either.
-        Err(error) if error.may_pass() && !core.is_ending => {
-            tracing::warn!("commit will be tried again: {error}");
-            cx.timer(COMMIT_RETRY, |core: &mut JobManager, cx| {
-                if let Some(flying) = &core.batch.flying {
-                    let payload = flying.payload.clone();
-                    send(cx, payload);
-                }
-            });
-        }
-        Err(error) => {
-            tracing::error!("commit failed: {error}");
-            cx.exit(Err(error));
-        }
-    });
 }

@@ -9,6 +9,9 @@ pub const JOURNAL_EVENTS_MAX: usize = 100_000;
 /// Events in one response of `resource.journal`.
 pub const JOURNAL_BATCH_EVENTS: usize = 1_000;
 
+/// Between two attempts to store events for which there is no room, or no kvs.
+pub const COMMIT_RETRY: Duration = Duration::from_secs(1);
+
 /// Requests that wait until the resources are known; further ones are answered that
 /// there are none.
 pub const WAITING_REQUESTS_MAX: usize = 4_096;

@@ -1,13 +1,15 @@
 //! What has to be in the KVS before its cause is answered: events that a restart
-//! needs, and R itself. One commit at a time; what comes meanwhile joins the next.
+//! needs, and R itself. One commit at a time; what comes meanwhile joins the next. Where it cannot
+//! be stored for now, it is when it can: nothing that has happened to a node is forgotten.
 
 use node::{Cx, Recall, Reply};
 use proto::data::Entry;
-use proto::kvs::{Commit, PRIMARY};
+use proto::kvs::{Commit, Committed, PRIMARY};
 use proto::resource::{Drain, EVENTLOG_KEY, R_KEY, REQUESTS_KEY, Undrain};
-use proto::{Empty, Errno, Refusal};
+use proto::{Empty, Payload, Refusal};
 
 use crate::core::Resource;
+use crate::limits::COMMIT_RETRY;
 
 /// Who is told when its event is stored.
 #[derive(Debug)]
@@ -35,7 +37,8 @@ pub struct Store {
     log: String,
     r: Option<String>,
     waiting: Vec<Waiter>,
-    on_its_way: Option<(Commit, Vec<Waiter>)>,
+    /// Who waits for what is on its way.
+    on_its_way: Option<Vec<Waiter>>,
     seq: u64,
     /// Requests that are recognised when they come again.
     pub recall: Recall<()>,
@@ -70,41 +73,20 @@ impl Store {
             commit = commit.append(EVENTLOG_KEY, std::mem::take(&mut self.log));
         }
         commit.ops.extend(self.recall.op(REQUESTS_KEY, self.seq));
-        self.on_its_way = Some((commit.clone(), std::mem::take(&mut self.waiting)));
-        send(cx, &commit);
+        self.on_its_way = Some(std::mem::take(&mut self.waiting));
+        let done = |core: &mut Resource, cx: &mut Cx<Resource>, result| core.store.done(cx, result);
+        cx.commit(commit.encode(), |_| Some(COMMIT_RETRY), done);
     }
 
-    fn done(&mut self, cx: &mut Cx<Resource>, result: Result<(), Refusal>) {
-        let Some((commit, waiters)) = self.on_its_way.take() else {
-            return;
-        };
-        match result {
-            // The kvs module died: nobody knows whether this was stored, and its token
-            // makes a second time harmless.
-            Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => {
-                send(cx, &commit);
-                self.on_its_way = Some((commit, waiters));
-                return;
-            }
-            Err(refusal) => {
-                tracing::error!("events could not be stored: {refusal}");
-                for waiter in waiters {
-                    waiter.answer(cx, Err(refusal.clone()));
-                }
-            }
-            Ok(()) => {
-                for waiter in waiters {
-                    waiter.answer(cx, Ok(()));
-                }
-            }
+    fn done(&mut self, cx: &mut Cx<Resource>, result: Result<Committed, Refusal>) {
+        if let Err(refusal) = &result {
+            tracing::error!("events could not be stored: {refusal}");
+        }
+        let result = result.map(|_| ());
+        for waiter in self.on_its_way.take().unwrap_or_default() {
+            waiter.answer(cx, result.clone());
         }
         self.recall.answered(self.seq);
         self.flush(cx);
     }
-}
-
-fn send(cx: &mut Cx<Resource>, commit: &Commit) {
-    cx.call(commit, |core: &mut Resource, cx, result| {
-        core.store.done(cx, result.map(|_| ()));
-    });
 }
