@@ -2,7 +2,9 @@
 //! cause of work is a new variant here, seen by the runtime and the simulator.
 
 use std::any::Any;
+use std::ffi::CString;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -261,6 +263,33 @@ pub struct Spawn {
     pub rlimits: Vec<(String, i64)>,
     /// CPUs to bind to, as an idset; `None` leaves the binding alone.
     pub cpus: Option<String>,
+    /// It is one of many, and this is what they share: `argv` is empty if the words are among
+    /// that, `env_add` are the variables that are its own, and the working directory is ours.
+    /// Such a child has no socket pairs and no input but from a file.
+    pub alike: Option<Arc<Alike>>,
+    /// Files to write standard output and error to, in place of `stdout` and `stderr`; they may
+    /// be the same.
+    pub out_paths: [Option<OutPath>; 2],
+}
+
+/// What children that are alike share, made ready once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Alike {
+    /// The program's file, found already.
+    pub program: CString,
+    /// Its words.
+    pub argv: Vec<CString>,
+    /// Variables as `NAME=VALUE`, without those that each child has of its own.
+    pub env: Vec<CString>,
+}
+
+/// A file that a child writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutPath {
+    /// Where.
+    pub path: String,
+    /// Keep what is in it.
+    pub append: bool,
 }
 
 /// Everything a node can do to the world.

@@ -32,8 +32,8 @@ pub mod written;
 pub use actor::Actor;
 pub use calls::{Call, CallId, Delivery};
 pub use contract::{
-    ChildEvent, ChildId, Input, Node, Now, Output, PeerId, PeerKind, Sink, Spawn, Stdio, StdioFd,
-    Work, WorkId, WorkResult,
+    Alike, ChildEvent, ChildId, Input, Node, Now, OutPath, Output, PeerId, PeerKind, Sink, Spawn,
+    Stdio, StdioFd, Work, WorkId, WorkResult,
 };
 pub use cx::Cx;
 pub use lru::Lru;

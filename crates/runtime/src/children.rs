@@ -16,8 +16,10 @@ use crate::channel::Channel;
 use crate::limits::{CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES, EARLY_SIGNALS_MAX};
 use crate::poller::Poller;
 use crate::zygote::{Heard, Nursery, Streams, may_serve};
+use alike::Launcher;
 use command::command;
 
+mod alike;
 mod command;
 
 /// What a child's descriptor is, as the low bits of its token.
@@ -135,6 +137,7 @@ pub struct Children {
     /// Limit of descriptors that children get back, soft and hard.
     pub descriptors: Option<(u64, u64)>,
     nursery: Nursery,
+    launcher: Launcher,
     running: BTreeMap<ChildId, Running>,
 }
 
@@ -147,7 +150,11 @@ impl Children {
         poller: &Poller,
         token: impl Fn(ChildId, ChildFd) -> u64,
     ) -> ChildEvent {
-        match self.try_spawn(child, spawn, poller, token) {
+        let started = match &spawn.alike {
+            Some(alike) => self.try_spawn_alike(child, (spawn, alike), poller, token),
+            None => self.try_spawn(child, spawn, poller, token),
+        };
+        match started {
             Ok(pid) => ChildEvent::Started { pid },
             Err(error) => failed(&error),
         }

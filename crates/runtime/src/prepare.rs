@@ -23,50 +23,66 @@ use crate::signals::reset_to_default;
 /// The first descriptor that is no standard stream.
 const FIRST_DESCRIPTOR: libc::c_int = 3;
 
-/// Makes a clean start, and hands over channels, limits and CPUs. What we have raised for
-/// ourselves goes back. With `direct` it becomes the program right here.
-pub fn in_child(
-    command: &mut Command,
-    spawn: &Spawn,
-    channels: &[Channel],
+/// What a child does before it becomes its program.
+pub struct Start {
+    fds: Vec<RawFd>,
+    limits: Vec<(Resource, i64)>,
+    cpus: Option<rustix::thread::CpuSet>,
+    end_with_us: Option<rustix::process::Signal>,
     descriptors: Option<(u64, u64)>,
-    direct: Option<Direct>,
-) {
-    let fds: Vec<RawFd> = channels.iter().map(Channel::theirs_number).collect();
-    let limits: Vec<(Resource, i64)> = spawn
-        .rlimits
-        .iter()
-        .filter_map(|(name, soft)| Some((resource(name)?, *soft)))
-        .collect();
-    let cpus = spawn.cpus.as_deref().and_then(cpu_set);
-    let end_with_us = spawn.end_with_us;
-    let end_with_us = end_with_us.and_then(rustix::process::Signal::from_named_raw);
-    let prepare = move || -> io::Result<()> {
+}
+
+impl Start {
+    /// A clean start, which hands over channels, limits and CPUs. What we have raised for
+    /// ourselves goes back.
+    pub fn new(spawn: &Spawn, channels: &[Channel], descriptors: Option<(u64, u64)>) -> Start {
+        let limits = spawn.rlimits.iter();
+        let limits = limits.filter_map(|(name, soft)| Some((resource(name)?, *soft)));
+        let end_with_us = spawn.end_with_us;
+        Start {
+            fds: channels.iter().map(Channel::theirs_number).collect(),
+            limits: limits.collect(),
+            cpus: spawn.cpus.as_deref().and_then(cpu_set),
+            end_with_us: end_with_us.and_then(rustix::process::Signal::from_named_raw),
+            descriptors,
+        }
+    }
+
+    /// Makes it, in the child.
+    pub fn make(&self) -> io::Result<()> {
         // Ours are ignored or blocked; so may be those of who started us.
         reset_to_default(&[]);
         SigSet::empty().thread_set_mask()?;
         keep_descriptors_to_ourselves();
-        if end_with_us.is_some() {
-            rustix::process::set_parent_process_death_signal(end_with_us)?;
+        if self.end_with_us.is_some() {
+            rustix::process::set_parent_process_death_signal(self.end_with_us)?;
         }
-        for fd in &fds {
+        for fd in &self.fds {
             // SAFETY: the descriptor is a channel's, open in the parent until the child
             // has been started.
             let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
             rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
         }
-        if let Some((soft, hard)) = descriptors {
+        if let Some((soft, hard)) = self.descriptors {
             setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
         }
-        for (resource, soft) in &limits {
+        for (resource, soft) in &self.limits {
             let (_, hard) = getrlimit(*resource)?;
             let soft = u64::try_from(*soft).unwrap_or(u64::MAX).min(hard);
             setrlimit(*resource, soft, hard)?;
         }
-        if let Some(cpus) = &cpus {
+        if let Some(cpus) = &self.cpus {
             // CPUs that are gone, or not ours to use, are no reason not to run.
             let _ = rustix::thread::sched_setaffinity(None, cpus);
         }
+        Ok(())
+    }
+}
+
+/// Has a command begin with `start`. With `direct` it becomes the program right here.
+pub fn in_child(command: &mut Command, start: Start, direct: Option<Direct>) {
+    let prepare = move || -> io::Result<()> {
+        start.make()?;
         match &direct {
             Some(direct) => Err(direct.exec()),
             None => Ok(()),

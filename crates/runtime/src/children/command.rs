@@ -8,6 +8,7 @@ use node::{Spawn, Stdio};
 
 use crate::channel::Channel;
 use crate::direct::Direct;
+use crate::prepare::{Start, in_child};
 
 /// The command of a child with these channels, whose limits on descriptors are set to those
 /// given.
@@ -40,7 +41,8 @@ pub(super) fn command(
         .no_shell
         .then(|| direct(spawn, channels))
         .transpose()?;
-    crate::prepare::in_child(&mut command, spawn, channels, descriptors, direct);
+    let start = Start::new(spawn, channels, descriptors);
+    in_child(&mut command, start, direct);
     command.stdin(match &spawn.stdin_path {
         Some(path) => std::fs::File::open(path)?.into(),
         None => stdio(spawn.stdin),

@@ -12,6 +12,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use super::message::{Report, Request};
 use super::serve::{ROOM, SERVE};
 use crate::poller::Poller;
+use crate::prepare::{Start, in_child};
 
 /// The zygotes of this process, one a program.
 #[derive(Default)]
@@ -27,7 +28,7 @@ struct Zygote {
     process: Child,
     socket: OwnedFd,
     /// Children that were asked for and have not reported.
-    asked: BTreeMap<ChildId, Spawn>,
+    asked: BTreeMap<ChildId, Box<Spawn>>,
 }
 
 impl Drop for Zygote {
@@ -62,7 +63,7 @@ pub enum Heard {
     /// A child runs, or cannot be started for this reason.
     Report(ChildId, Result<i32, u32>),
     /// It is gone, and this child was not started.
-    NotStarted(ChildId, Spawn),
+    NotStarted(ChildId, Box<Spawn>),
 }
 
 /// A child's ends of its streams.
@@ -99,7 +100,7 @@ impl Nursery {
         let streams = [streams.stdout.as_fd(), streams.stderr.as_fd()];
         let is_sent = request.send(&zygote.socket, streams).is_ok();
         if is_sent {
-            zygote.asked.insert(child, spawn.clone());
+            zygote.asked.insert(child, Box::new(spawn.clone()));
         }
         is_sent
     }
@@ -139,7 +140,8 @@ impl Nursery {
         command.stdout(std::process::Stdio::null());
         // A terminal's signals are not for it.
         command.process_group(0);
-        crate::prepare::in_child(&mut command, &Spawn::default(), &[], None, None);
+        let start = Start::new(&Spawn::default(), &[], None);
+        in_child(&mut command, start, None);
         let process = command.spawn()?;
         self.last += 1;
         poller.add(&ours, token(self.last))?;
