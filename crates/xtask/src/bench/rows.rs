@@ -2,6 +2,7 @@
 
 use super::row::Row;
 
+mod array;
 mod commands;
 mod content;
 mod events;
@@ -51,6 +52,9 @@ pub const ROWS: &[Row] = &[
     content::LOADS,
     jobs::MOCK,
     jobs::REAL,
+    array::RATE,
+    array::CPU,
+    array::SUBMIT,
     jobs::JOURNAL,
     jobs::LIST,
     jobs::RELOAD,

@@ -91,7 +91,7 @@ fn real_jobs() -> String {
 
 /// Milliseconds of each of `jobs` jobs: an instance that runs `work`, less one that does
 /// not.
-fn cost_ms(subject: &Subject, cores: usize, work: &str, jobs: u32) -> Result<f64> {
+pub(super) fn cost_ms(subject: &Subject, cores: usize, work: &str, jobs: u32) -> Result<f64> {
     let spent = |work: &str| -> Result<u64> {
         let before = ticks_of_the_ended()?;
         subject.seconds_with_cores(cores, work)?;
