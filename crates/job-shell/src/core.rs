@@ -11,6 +11,7 @@ use proto::job_exec::{LostShells, ShellJob};
 use proto::job_manager::Raise;
 use serde_json::{Map, Value};
 
+use crate::array::Array;
 use crate::barrier::Barriers;
 use crate::hear::Others;
 use crate::input::Input;
@@ -63,6 +64,8 @@ pub struct JobShell {
     pub(crate) placement: Placement,
     /// The tasks, by local id.
     pub(crate) tasks: Vec<Task>,
+    /// The elements that the job has in place of tasks, if it is an array.
+    pub(crate) array: Option<Array>,
     /// Tasks that are yet to be started.
     pub(crate) starting: Option<Starting>,
     /// Local ids of tasks by child.
@@ -137,6 +140,7 @@ impl JobShell {
             prepared: None,
             placement: Placement::default(),
             tasks: Vec::new(),
+            array: None,
             starting: None,
             children: BTreeMap::new(),
             store: Store::default(),
@@ -204,13 +208,14 @@ impl JobShell {
         self.count_code(code);
         self.raise(cx, message, None);
         self.starting = None;
+        self.stop_array();
         self.kill_tasks(cx, SIGKILL);
         self.end_if_idle(cx);
     }
 
     /// Whether nothing runs and nothing will.
     pub(crate) fn is_idle(&self) -> bool {
-        self.children.is_empty() && self.starting.is_none()
+        self.children.is_empty() && self.starting.is_none() && !self.is_array_open()
     }
 
     /// Goes on when nothing runs any more.
@@ -284,6 +289,7 @@ impl JobShell {
                 "a child is no task's"
             );
         }
+        self.check_array();
         if self.state == State::Running {
             assert!(!self.is_idle(), "nothing runs");
         }

@@ -15,6 +15,7 @@ use proto::{Errno, Event, Method as _, Refusal, job_shell, service};
 use serde_json::Map;
 
 use crate::JobShell;
+use crate::array::Array;
 use crate::core::RETRY_FIRST;
 use crate::hear::Others;
 use crate::job::{Job, JobError, Place};
@@ -165,6 +166,8 @@ impl JobShell {
         match job {
             Ok(job) => {
                 let job = Rc::new(job);
+                let spec = job.options.array.clone();
+                self.array = spec.map(|spec| Array::new(spec, job.is_leader()));
                 self.job = Some(job.clone());
                 self.heed_early_losses(cx);
                 if job.is_leader() {

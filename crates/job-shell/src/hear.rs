@@ -126,6 +126,8 @@ impl JobShell {
     /// Nothing more comes from a shell.
     fn shell_done(&mut self, cx: &mut Cx<Self>, shell: u32) {
         self.others.turns.heard(shell, false);
+        // What ended there it has told before.
+        self.lost_elements(cx, shell);
         if self.others.left.remove(&shell) && self.others.are_complete() {
             self.others_done(cx);
         }
@@ -138,7 +140,9 @@ impl JobShell {
         }
         for shell in lost.ranks.iter() {
             if self.others.left.contains(&shell) {
-                self.job_exit(cx, FirstExit::Shell(shell));
+                if self.array.is_none() {
+                    self.job_exit(cx, FirstExit::Shell(shell));
+                }
                 self.shell_done(cx, shell);
             }
         }
@@ -149,7 +153,11 @@ impl JobShell {
     fn deaf(&mut self, cx: &mut Cx<Self>, error: &Refusal) {
         tracing::debug!("job={} {}: {error}", self.launch.id, ShellHear::TOPIC);
         self.others.owes = false;
-        if !std::mem::take(&mut self.others.left).is_empty() {
+        let left = std::mem::take(&mut self.others.left);
+        for shell in &left {
+            self.lost_elements(cx, *shell);
+        }
+        if !left.is_empty() {
             self.others_done(cx);
         }
         self.regulate(cx);

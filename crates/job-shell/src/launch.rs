@@ -54,7 +54,8 @@ impl JobShell {
         for message in allocation(&job, &self.placement) {
             self.log(cx, Level::Debug, None, &message);
         }
-        if job.options.pmi {
+        let is_array = self.array.is_some();
+        if job.options.pmi && !is_array {
             self.announce_pmi(cx, &job);
             self.pmi = Some(pmi_server(&job, &tags, &self.placement));
         }
@@ -63,19 +64,23 @@ impl JobShell {
             shared.insert(TMPDIR.to_owned(), FALLBACK.to_owned());
         }
         self.task_env = shared.clone();
-        self.starting = Some(Starting {
-            shared,
-            prepared,
-            tags,
-            node: node_tags(&job, &self.placement, job.place.rank),
-            left: 0..self.placement.ranks.len(),
-        });
+        let node = node_tags(&job, &self.placement, job.place.rank);
         if job.is_leader() {
             self.announce(cx, &job);
         } else {
             self.follow_input(cx, &job);
         }
         self.arm_warning(cx);
+        if is_array {
+            return self.launch_array(cx, &job, &prepared, (tags, node));
+        }
+        self.starting = Some(Starting {
+            shared,
+            prepared,
+            tags,
+            node,
+            left: 0..self.placement.ranks.len(),
+        });
         self.start_some(cx);
     }
 
@@ -122,12 +127,25 @@ impl JobShell {
     /// Starts no further task.
     pub(crate) fn stop_starting(&mut self, cx: &mut Cx<Self>, signum: i32) {
         let is_meeting = self.state() == State::Meeting;
+        if self.is_array_open() {
+            self.stop_array();
+            self.count_stop(signum);
+            if is_meeting || self.state() == State::Running {
+                // Shells that have something to tell do so, those that wait hear the end.
+                self.fill_slots(cx);
+            }
+            return;
+        }
         if self.starting.take().is_some() || is_meeting {
-            // What was to be started has ended as the others do.
-            let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
-            self.count_code(code);
+            self.count_stop(signum);
             self.end_if_idle(cx);
         }
+    }
+
+    /// What was to be started has ended as the others do.
+    fn count_stop(&mut self, signum: i32) {
+        let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
+        self.count_code(code);
     }
 
     /// Says how PMI is served.
@@ -160,7 +178,7 @@ impl JobShell {
         let init =
             json!({ "service": service, "leader-rank": job.node().rank, "size": job.nnodes() });
         self.store.event(now, "shell.init", &init);
-        self.store.output_header(now, job.ntasks);
+        self.store.output_header(now, self.n_writers(job));
         self.store.input_header(now, job.ntasks);
         if let Some(path) = &job.options.stdin_file {
             self.store.input_redirect(now, path);
@@ -187,6 +205,14 @@ impl JobShell {
         let Some(index) = self.children.get(&child).copied() else {
             return;
         };
+        if self.array.is_some() {
+            match event {
+                ChildEvent::Started { pid } => return self.tasks[index].pid = pid,
+                ChildEvent::Failed { errno } => return self.element_failed(cx, index, errno),
+                ChildEvent::Exited { status } => return self.element_exited(cx, index, status),
+                _ => {}
+            }
+        }
         match event {
             ChildEvent::Started { pid } => self.task_started(cx, index, pid),
             ChildEvent::Failed { errno } => self.task_failed(cx, index, errno),
@@ -328,6 +354,7 @@ fn spawn(job: &Job, starting: &Starting, placement: &Placement, index: usize) ->
         job: tags,
         node: Some(node),
         task: Some(task),
+        element: None,
     };
     let render = |template: &String| {
         let rendered = tags.render(template);
@@ -381,6 +408,7 @@ fn pmi_server(job: &Job, tags: &JobTags, placement: &Placement) -> pmi::Server {
         job: tags,
         node: None,
         task: None,
+        element: None,
     };
     let kvsname = kvsname.render("{{id}}");
     match job.has_others() {

@@ -17,9 +17,14 @@ use crate::worker::Files;
 impl JobShell {
     /// Goes on to tell job-exec once nothing of ours is under way.
     pub(crate) fn leave_if_drained(&mut self, cx: &mut Cx<Self>) {
+        if self.state() == State::Draining && !self.store.array.is_empty() {
+            // What elements came to goes before the report, which has no place for it.
+            self.send_off(cx);
+        }
         let is_heard = self.outbox.is_empty() && self.others.is_settled();
         let is_busy = !self.store.is_idle() || self.n_writes > 0;
         let is_busy = is_busy || !is_heard || !self.helpers.is_idle();
+        let is_busy = is_busy || !self.store.array.is_empty();
         if self.state() != State::Draining || is_busy || !self.step(Move::Drained) {
             return;
         }
@@ -73,6 +78,7 @@ impl JobShell {
         }
         self.code = self.code.max(1);
         self.starting = None;
+        self.stop_array();
         if self.children.is_empty() {
             return self.go(cx);
         }

@@ -10,10 +10,11 @@
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
 //! of output and of what the shell says), `barrier.rs`, `tell.rs` and `hear.rs` (the shells of one
-//! job among themselves), `follow.rs` (input that another one takes), `rexec.rs` (processes for clients). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
+//! job among themselves), `array/` (elements in place of tasks), `follow.rs` (input that another one takes), `rexec.rs` (processes for clients). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
 //! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`, `words.rs`. Tasks are served PMI by the crate
 //! `pmi`. Files are touched in `worker.rs` and `attributes.rs` alone.
 
+mod array;
 mod attributes;
 mod barrier;
 mod clients;
@@ -50,7 +51,9 @@ mod worker;
 use node::{ChildEvent, ChildId, Cx, Host, Module, Routes, StreamId};
 use proto::data::JobId;
 use proto::job_manager::ShellKill;
-use proto::job_shell::{Exception, Proctable, Stdin};
+use proto::job_shell::{
+    ArrayCancel, ArrayEnded, ArrayNext, ArrayRetry, ArrayState, Exception, Proctable, Stdin,
+};
 use proto::{Errno, Refusal};
 
 pub use core::{JobShell, Launch};
@@ -74,6 +77,7 @@ impl Host for JobShell {
 
     fn closed(&mut self, cx: &mut Cx<Self>, request: StreamId) {
         self.forget_wait(request);
+        self.forget_asking(request);
         self.forget_helper(cx, request);
     }
 
@@ -102,6 +106,11 @@ impl Module for JobShell {
             .later::<Stdin>(Self::take_input)
             .later::<Exception>(Self::exception)
             .later::<Proctable>(Self::proctable)
+            .later::<ArrayNext>(Self::array_next)
+            .on::<ArrayEnded>(Self::array_ended)
+            .on::<ArrayCancel>(Self::array_cancel)
+            .on::<ArrayRetry>(Self::array_retry)
+            .on::<ArrayState>(Self::array_state)
             .heard::<ShellKill>(Self::kill_event)
             .with_service(Self::NAME, rexec::routes())
     }

@@ -96,3 +96,24 @@ pub const STORE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Bytes of a file of hosts that are read. What is over is not there.
 pub const HOSTFILE_BYTES_MAX: u64 = 1 << 20;
+
+/// How long elements of an array that have ended wait for others before they are logged, in
+/// milliseconds. What ended in the last of it is run again if the job is resumed after a crash.
+pub const ARRAY_LOG_GATHER_MS: u64 = 250;
+
+/// Elements in one line of an array's log, and in one message about their ends. More make
+/// several.
+pub const ARRAY_LOG_LINE_ELEMENTS_MAX: usize = 16_384;
+
+/// Between two notes of how far an array is, in seconds.
+pub const ARRAY_MEMO_S: u64 = 5;
+
+/// How long an element has after a SIGTERM when its time is up or it is cancelled, in seconds.
+pub const ARRAY_KILL_S: u64 = 5;
+
+/// How long ends of elements wait for others before another shell is told of them, in
+/// milliseconds, unless that one has to hand out more.
+pub const ARRAY_TELL_MS: u64 = 100;
+
+/// Elements that one shell is given at once.
+pub const ARRAY_SUPPLY_MAX: u64 = 1024;

@@ -60,6 +60,8 @@ pub struct Tags<'a> {
     pub node: Option<&'a NodeTags>,
     /// The task, if there is one.
     pub task: Option<TaskTags>,
+    /// The index of the element, in an array.
+    pub element: Option<u32>,
 }
 
 impl Tags<'_> {
@@ -91,6 +93,7 @@ impl Tags<'_> {
             "size" | "ntasks" => Some(self.job.ntasks.to_string()),
             "tmpdir" => Some(self.job.tmpdir.clone()),
             "taskid" => self.task_value("rank"),
+            "array.index" => Some(self.element?.to_string()),
             _ => match tag.split_once('.') {
                 Some(("node", what)) => self.node_value(what),
                 Some(("task", what)) => self.task_value(what),
@@ -153,6 +156,11 @@ pub fn names_task(template: &str) -> bool {
         .any(|tag| template.contains(tag))
 }
 
+/// Whether a template names an element of an array.
+pub fn names_element(template: &str) -> bool {
+    template.contains("{{array.index}}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +187,7 @@ mod tests {
             job: &job,
             node: Some(&node),
             task: Some(task),
+            element: Some(17),
         };
         assert_eq!(tags.render(template), expect);
     }
@@ -203,6 +212,7 @@ mod tests {
     #[test]
     fn nodes_and_tasks_are_named() {
         check("{{name}}.{{taskid}}.{{task.index}}", "vm.3.1");
+        check("out.{{array.index}} {{array.x}}", "out.17 {{array.x}}");
         check(
             "{{node.name}}:{{node.cores}}={{node.ncores}}",
             "host0:0-3=4",
@@ -232,10 +242,11 @@ mod tests {
             job: &job,
             node: None,
             task: None,
+            element: None,
         };
         assert_eq!(
-            tags.render("{{id}}-{{taskid}}-{{node.name}}"),
-            "f1-{{taskid}}-{{node.name}}"
+            tags.render("{{id}}-{{taskid}}-{{node.name}}-{{array.index}}"),
+            "f1-{{taskid}}-{{node.name}}-{{array.index}}"
         );
     }
 

@@ -9,14 +9,14 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use node::{Cx, StdioFd};
+use proto::data::IdSet;
 use proto::data::stdio::{Data, Redirect};
-use proto::data::{IdSet, IdSetStyle};
 
 use crate::JobShell;
 use crate::job::Job;
 use crate::limits::{OUTPUT_BYTES_HIGH, OUTPUT_GUEST_MAX, OUTPUT_MAX, WORD_BYTES_MAX, WRITES_MAX};
 use crate::log::Level;
-use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, names_task};
+use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, names_element, names_task};
 use crate::options::Stream;
 use crate::placement::Placement;
 use crate::prepare::node_tags;
@@ -64,6 +64,8 @@ enum Target {
     Leader,
     /// In files: their numbers by local task, one for a file that all share.
     Files(Vec<usize>),
+    /// In a file of each element of an array.
+    Element,
 }
 
 impl Target {
@@ -93,6 +95,7 @@ impl Plan {
         let mut files = Vec::new();
         let around = Around {
             job,
+            has_elements: job.options.array.is_some(),
             tags,
             placement,
         };
@@ -147,6 +150,7 @@ impl From<Plan> for Output {
 /// What paths are made of.
 struct Around<'a> {
     job: &'a Job,
+    has_elements: bool,
     tags: &'a JobTags,
     placement: &'a Placement,
 }
@@ -158,12 +162,24 @@ impl Around<'_> {
 
     fn render(&self, template: &str, node: Option<&NodeTags>, task: Option<TaskTags>) -> String {
         let job = self.tags;
-        Tags { job, node, task }.render(template)
+        let element = None;
+        Tags {
+            job,
+            node,
+            task,
+            element,
+        }
+        .render(template)
+    }
+
+    /// Whether paths differ between tasks. An element of an array is one task by itself.
+    fn names_task(&self, template: &str) -> bool {
+        !self.has_elements && names_task(template)
     }
 
     /// Whether every shell writes its own file: its path differs between shells or tasks.
     fn is_own(&self, template: &str) -> bool {
-        if !self.job.has_others() || names_task(template) || template.contains("{{tmpdir}}") {
+        if !self.job.has_others() || self.names_task(template) || template.contains("{{tmpdir}}") {
             return true;
         }
         let [first, second] = [0, 1].map(|shell| {
@@ -181,7 +197,11 @@ impl Around<'_> {
             ..Route::default()
         };
         let is_leader = self.job.is_leader();
-        let Some(template) = &stream.path else {
+        let path = stream.path.as_ref();
+        if let Some(path) = path.filter(|path| self.has_elements && names_element(path)) {
+            return (to(Target::Element), Some(path.clone()));
+        }
+        let Some(template) = path else {
             let target = if is_leader {
                 Target::Log
             } else {
@@ -202,11 +222,13 @@ impl Around<'_> {
             })
         };
         let node = self.node(self.job.place.rank);
-        let tasks = match names_task(template) {
+        let tasks = match self.names_task(template) {
             true => self.placement.ranks.len(),
             false => 1,
         };
-        let ranks = (0..).zip(self.placement.ranks.iter().copied());
+        let ranks = self.placement.ranks.iter().copied();
+        let ranks = ranks.map(|rank| if self.has_elements { 0 } else { rank });
+        let ranks = (0..).zip(ranks);
         let mut numbers: Vec<usize> = ranks
             .take(tasks)
             .map(|(index, rank)| {
@@ -216,7 +238,8 @@ impl Around<'_> {
             .collect();
         if numbers.is_empty() {
             // No task is here, but those of others may write there.
-            numbers.push(open(self.render(template, Some(&node), None)));
+            let task = self.has_elements.then_some(TaskTags { rank: 0, index: 0 });
+            numbers.push(open(self.render(template, Some(&node), task)));
         }
         (to(Target::Files(numbers)), Some(told))
     }
@@ -229,8 +252,10 @@ impl JobShell {
             return;
         }
         let last = u32::try_from(job.ntasks.saturating_sub(1)).unwrap_or(u32::MAX);
-        let ranks = IdSet::from_range(0, last).encode(IdSetStyle::RangesInBrackets);
-        let ranks = ranks.unwrap_or_default();
+        let ranks = match &self.array {
+            Some(array) => array.indices().bracketed(),
+            None => IdSet::from_range(0, last).bracketed(),
+        };
         for (stream, (_, path)) in [("stdout", &plan.stdout), ("stderr", &plan.stderr)] {
             if let Some(path) = path {
                 let redirect = Redirect {
@@ -253,6 +278,10 @@ impl JobShell {
         eof: bool,
     ) {
         let rank = self.tasks[index].rank;
+        if let Some(path) = self.element_file(index, stream) {
+            let data = label(rank, data);
+            return self.add_to_file(cx, path, data);
+        }
         let route = self.output.route(stream);
         if let Some(file) = route.to.file_of(Some(index)) {
             let data = match route.label {
@@ -321,8 +350,18 @@ impl JobShell {
         }
     }
 
-    /// Says at the end which streams were too much for the log.
+    /// Says at the end which streams were too much for the log, and that those of all elements
+    /// have ended.
     pub(crate) fn sum_up_output(&mut self, cx: &mut Cx<Self>) {
+        if let Some(array) = &self.array {
+            let indices = array.indices().to_string();
+            for stream in [StdioFd::Stdout, StdioFd::Stderr] {
+                if self.output.route(stream).to == Target::Log {
+                    let end = Data::new(stream.as_str(), &indices, None, true);
+                    self.store.data(cx.now().wall, &end);
+                }
+            }
+        }
         let Output { stdout, stderr, .. } = &self.output;
         let words = [("stdout", stdout), ("stderr", stderr)].map(|(name, route)| route.sum(name));
         for message in words.into_iter().flatten() {
@@ -337,18 +376,33 @@ impl JobShell {
         self.n_writes += 1;
         cx.work(
             move |files: &mut Files| files.write(file, &data),
-            |core: &mut JobShell, cx, result| {
-                core.n_writes -= 1;
-                if let Err(why) = result
-                    && !std::mem::replace(&mut core.output.failed, true)
-                {
-                    core.log(cx, Level::Error, None, &why);
-                    core.count_code(LOST_OUTPUT);
-                }
-                core.regulate(cx);
-                core.leave_if_drained(cx);
-            },
+            |core: &mut JobShell, cx, result| core.written(cx, result),
         );
+    }
+
+    /// Adds to a file that is one element's.
+    fn add_to_file(&mut self, cx: &mut Cx<Self>, path: String, data: Bytes) {
+        if data.is_empty() {
+            return;
+        }
+        self.n_writes += 1;
+        cx.work(
+            move |files: &mut Files| files.add(&path, &data),
+            |core: &mut JobShell, cx, result| core.written(cx, result),
+        );
+    }
+
+    /// Something went into a file, or did not.
+    pub(crate) fn written(&mut self, cx: &mut Cx<Self>, result: Result<(), String>) {
+        self.n_writes -= 1;
+        if let Err(why) = result
+            && !std::mem::replace(&mut self.output.failed, true)
+        {
+            self.log(cx, Level::Error, None, &why);
+            self.count_code(LOST_OUTPUT);
+        }
+        self.regulate(cx);
+        self.leave_if_drained(cx);
     }
 
     /// Makes tasks wait while there is no room for what they write, and lets them go on.

@@ -10,7 +10,7 @@ use crate::JobShell;
 use crate::barrier::{Gate, Keys};
 use crate::job::Job;
 use crate::log::Level;
-use crate::mustache::{JobTags, NodeTags};
+use crate::mustache::{JobTags, NodeTags, names_element};
 use crate::options::Affinity;
 use crate::output::{Output, Plan};
 use crate::placement::Placement;
@@ -43,6 +43,7 @@ impl JobShell {
                 _ => None,
             },
             rlimits: job.options.rlimits.clone(),
+            program: self.array.as_ref().and_then(|_| program(&job)),
         };
         cx.quick_work(
             move |files: &mut Files| files.prepare(wanted),
@@ -85,8 +86,9 @@ impl JobShell {
         let files = plan.files.clone();
         self.output = plan.into();
         let input = job.options.stdin_file.clone();
+        let input = input.filter(|path| !names_element(path));
         if files.is_empty() && input.is_none() {
-            return self.meet(cx);
+            return self.recall_array(cx);
         }
         let open = move |worker: &mut Files| {
             let opened = worker.open_outputs(&files);
@@ -95,7 +97,7 @@ impl JobShell {
             checked.map_err(|why| (Some("input.file"), why))
         };
         cx.work(open, |core: &mut JobShell, cx, opened| match opened {
-            Ok(()) => core.meet(cx),
+            Ok(()) => core.recall_array(cx),
             Err((component, why)) => {
                 // Nothing can be written there, also not why.
                 core.output = Output::default();
@@ -105,7 +107,7 @@ impl JobShell {
     }
 
     /// Waits for the other shells of the job.
-    fn meet(&mut self, cx: &mut Cx<Self>) {
+    pub(crate) fn meet(&mut self, cx: &mut Cx<Self>) {
         if self.step(Move::Ready) {
             self.enter(cx, Gate::Init, Keys::new());
         }
@@ -122,6 +124,16 @@ impl JobShell {
             ntasks: job.ntasks,
         }
     }
+}
+
+/// The program of an array and where it is looked for, if that is not said.
+fn program(job: &Job) -> Option<(String, String)> {
+    let name = job.command.first()?;
+    if name.contains('/') || names_element(name) {
+        return None;
+    }
+    let path = job.environment.get("PATH").and_then(Value::as_str);
+    Some((name.clone(), path.unwrap_or("/bin:/usr/bin").to_owned()))
 }
 
 /// The value of TMPDIR, if it names something.

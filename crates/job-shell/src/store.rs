@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use node::Cx;
+use proto::data::array;
 use proto::data::stdio::{Data, Header, Log, Redirect};
 use proto::data::{Entry, Stamps};
 use proto::kvs::{Commit, Committed};
@@ -25,7 +26,9 @@ pub struct Store {
     pub output: String,
     /// Lines for `input`.
     pub input: String,
-    /// The timestamps of all three.
+    /// Lines for `array.log`.
+    pub array: String,
+    /// The timestamps of the first three.
     pub stamps: Stamps,
     /// Whether lines of each are gathered for a while.
     log_gather: Gather,
@@ -78,7 +81,7 @@ impl Store {
 
     fn has_lines(&self) -> bool {
         let has_output = self.has_output && !self.output.is_empty();
-        has_output || !self.log.is_empty() || !self.input.is_empty()
+        has_output || !self.log.is_empty() || !self.input.is_empty() || !self.array.is_empty()
     }
 
     /// Adds an event to the guest log.
@@ -177,7 +180,10 @@ impl Store {
         let has_output = has_words || (may_output && !self.has_words && is_log_due);
         let has_input =
             has_words_in || (!self.input.is_empty() && !self.has_words_in && is_log_due);
-        if !self.is_open || self.in_flight || !(has_log || has_input || has_output) {
+        // It was gathered where it came from.
+        let has_array = !self.array.is_empty();
+        let is_due = has_log || has_input || has_output || has_array;
+        if !self.is_open || self.in_flight || !is_due {
             return None;
         }
         let mut commit = Commit::new(namespace);
@@ -188,6 +194,7 @@ impl Store {
         let log = lines(has_log, &mut self.log);
         let output = lines(has_output, &mut self.output);
         let input = lines(has_input, &mut self.input);
+        let array = lines(has_array, &mut self.array);
         self.has_words &= !self.output.is_empty();
         self.has_words_in &= !self.input.is_empty();
         for (is_taken, left, gather) in [
@@ -199,7 +206,12 @@ impl Store {
                 *gather = Gather::Idle;
             }
         }
-        for (key, lines) in [("exec.eventlog", log), ("output", output), ("input", input)] {
+        for (key, lines) in [
+            ("exec.eventlog", log),
+            ("output", output),
+            ("input", input),
+            (array::KEY, array),
+        ] {
             if !lines.is_empty() {
                 commit = commit.append(key, lines);
             }

@@ -9,6 +9,7 @@ use proto::data::Fsd;
 use proto::data::job::{WaitStatus, signal_description};
 
 use crate::JobShell;
+use crate::job::Job;
 use crate::lines::{Buffering, Lines};
 use crate::log::Level;
 use crate::options::Options;
@@ -70,6 +71,33 @@ impl Task {
         }
     }
 
+    /// The same of an element, of whose streams these are read here.
+    pub fn of_element(
+        index: u32,
+        child: ChildId,
+        options: &Options,
+        [out, err]: [bool; 2],
+    ) -> Task {
+        let task = Task::new(index, child, options);
+        Task {
+            stdout: task.stdout.filter(|_| out),
+            stderr: task.stderr.filter(|_| err),
+            ..task
+        }
+    }
+
+    /// The place of one that is yet to come.
+    pub fn none() -> Task {
+        Task {
+            rank: 0,
+            child: None,
+            pid: 0,
+            status: None,
+            stdout: None,
+            stderr: None,
+        }
+    }
+
     /// Whether it can get a signal.
     pub fn is_alive(&self) -> bool {
         self.child.is_some()
@@ -88,7 +116,8 @@ impl Task {
         }
     }
 
-    fn is_over(&self) -> bool {
+    /// Whether it has ended and closed its streams.
+    pub fn is_over(&self) -> bool {
         self.status.is_some() && self.stdout.is_none() && self.stderr.is_none()
     }
 }
@@ -116,9 +145,14 @@ impl JobShell {
             }
             *self.tasks[index].lines(stream) = None;
         }
-        self.pass_on(cx, index, stream, &ready, eof);
+        // The ends of the streams of all elements are told at once, when all have ended.
+        let is_array = self.array.is_some();
+        self.pass_on(cx, index, stream, &ready, eof && !is_array);
         self.regulate(cx);
-        self.task_over(cx, index);
+        match is_array {
+            true => self.element_over(cx, index),
+            false => self.task_over(cx, index),
+        }
     }
 
     /// A task ended. Its output may still follow.
@@ -300,6 +334,7 @@ impl JobShell {
     fn sum_up(&mut self, cx: &mut Cx<Self>) {
         let is_leader = self.place.is_leader();
         if is_leader {
+            self.sum_up_array(cx);
             self.sum_up_output(cx);
             self.debug(cx, "tasks-complete", "all shells report tasks complete");
         }
@@ -317,8 +352,17 @@ impl JobShell {
         self.log_exit(cx);
         if let Some(job) = self.job.clone() {
             // A job that never got to its tasks has a log too.
-            self.store.output_header(cx.now().wall, job.ntasks);
+            let n_writers = self.n_writers(&job);
+            self.store.output_header(cx.now().wall, n_writers);
         }
+    }
+}
+
+impl JobShell {
+    /// How many write each stream: tasks, or elements.
+    pub(crate) fn n_writers(&self, job: &Job) -> u64 {
+        let array = self.array.as_ref();
+        array.map_or(job.ntasks, |array| array.indices().count())
     }
 }
 

@@ -51,6 +51,8 @@ pub struct Wanted {
     pub hostfile: Option<String>,
     /// Resource limits that tasks are to have.
     pub rlimits: Vec<(String, i64)>,
+    /// A program to look for, and the folders to do so in, as PATH has them.
+    pub program: Option<(String, String)>,
 }
 
 /// What came of it.
@@ -72,6 +74,8 @@ pub struct Prepared {
     pub hostfile: Result<String, String>,
     /// Limits that are beyond what we may set.
     pub rlimits_above: Vec<String>,
+    /// Where the program is, if it was found.
+    pub program: Option<String>,
 }
 
 /// An output file to open.
@@ -95,6 +99,7 @@ impl Prepared {
             cores: Cores::default(),
             hostfile: Ok(String::new()),
             rlimits_above: Vec::new(),
+            program: None,
         }
     }
 }
@@ -139,6 +144,7 @@ impl Files {
         let limits = wanted.rlimits.into_iter();
         let above = limits.filter(|(name, soft)| attributes::is_above_hard_limit(name, *soft));
         prepared.rlimits_above = above.map(|(name, _)| name).collect();
+        prepared.program = wanted.program.and_then(|(name, path)| find(&name, &path));
         prepared
     }
 
@@ -204,6 +210,25 @@ impl Files {
         written.map_err(|error| format!("error writing output file {path}: {}", text_of(&error)))
     }
 
+    /// Makes a file that is written to piece by piece, and not kept open.
+    pub fn create(&mut self, path: &str, append: bool) -> Result<(), String> {
+        let mut options = OpenOptions::new();
+        options
+            .create(true)
+            .write(true)
+            .truncate(!append)
+            .mode(0o666);
+        let made = options.open(path).map(drop);
+        made.map_err(|error| format!("error opening output file {path}: {}", text_of(&error)))
+    }
+
+    /// Adds to such a file.
+    pub fn add(&mut self, path: &str, data: &[u8]) -> Result<(), String> {
+        let file = OpenOptions::new().append(true).open(path);
+        let added = file.and_then(|mut file| file.write_all(data));
+        added.map_err(|error| format!("error writing output file {path}: {}", text_of(&error)))
+    }
+
     /// Leaves nothing behind but output.
     pub fn tidy(&mut self) {
         self.outputs.clear();
@@ -215,6 +240,20 @@ impl Files {
             }
         }
     }
+}
+
+/// The first file of this name that may be run, in the folders of `path`.
+fn find(name: &str, path: &str) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let files = path.split(':').map(|folder| match folder {
+        "" => name.to_owned(),
+        folder => format!("{folder}/{name}"),
+    });
+    let mut files = files.filter(|file| {
+        let found = fs::metadata(file);
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    });
+    files.next()
 }
 
 /// The beginning of a file of hosts, as much as one may have.

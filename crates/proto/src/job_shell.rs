@@ -8,6 +8,13 @@ use crate::data::{JobId, Nodelist, Rangelist};
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
+mod array;
+
+pub use array::{
+    ArrayCancel, ArrayChanged, ArrayEnded, ArrayError, ArrayHanded, ArrayNext, ArrayProgress,
+    ArrayRetry, ArrayState,
+};
+
 /// The service name of the job `id` of user `userid`. Each of its shells has it, on its own
 /// broker.
 pub fn service_name(userid: u32, id: JobId) -> String {
@@ -142,6 +149,16 @@ crate::methods! {
         : "Raises an exception on the job on behalf of one of its shells.";
     Proctable = "shell.proctable" (USER) => Processes, ProctableError, idempotent, Later
         : "Tells which processes the tasks are.";
+    ArrayNext = "shell.array-next" (USER) => ArrayHanded, ArrayError, idempotent, Later
+        : "Another shell of an array asks for elements to run.";
+    ArrayEnded = "shell.array-ended" (USER) => Empty, ArrayError, idempotent
+        : "Another shell of an array tells how elements have ended.";
+    ArrayCancel = "shell.array-cancel" (USER) => ArrayChanged, ArrayError, idempotent
+        : "Cancels elements of an array.";
+    ArrayRetry = "shell.array-retry" (USER) => ArrayChanged, ArrayError
+        : "Has elements of an array that have failed run again.";
+    ArrayState = "shell.array-state" (USER) => ArrayProgress, ArrayError, idempotent
+        : "Tells how far an array is.";
 }
 
 #[cfg(test)]

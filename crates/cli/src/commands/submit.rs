@@ -11,7 +11,7 @@ use crate::error::CliError;
 use crate::flux::Flux;
 use crate::limits::SUBMITS_IN_FLIGHT_MAX;
 use crate::streams::{LogFiles, Streams};
-use crate::submission::{Options, Request, answered};
+use crate::submission::{ArrayOptions, Options, Request, answered};
 
 /// Submit a job, or many like it, and print the ids
 #[derive(clap::Parser)]
@@ -19,10 +19,13 @@ use crate::submission::{Options, Request, answered};
 #[command(after_help = "Examples:
   flux submit -n4 ./a.out
   flux submit --cc=1-100 ./a.out {cc}
-  flux submit --watch --cc=0-3 --label-io hostname")]
+  flux submit --watch --cc=0-3 --label-io hostname
+  flux submit -n4 --array=1-10000 --output=out.{{array.index}} ./a.out {{array.index}}")]
 pub struct Submit {
     #[command(flatten)]
     options: Options,
+    #[command(flatten)]
+    array: ArrayOptions,
     /// Submit one job for each id, with {cc} replaced by it and in FLUX_JOB_CC
     #[arg(long, value_name = "IDSET")]
     cc: Option<IdSet>,
@@ -58,9 +61,14 @@ impl Run for Submit {
     const GROUP: Group = Group::Jobs;
     const STYLE: Style = Style::Tagged;
 
-    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+    fn run(mut self, flux: &mut Flux) -> Result<(), CliError> {
         if self.cc.is_some() && self.bcc.is_some() {
             return Err(CliError::new("specify only one of --cc or --bcc"));
+        }
+        self.options.array = self.array.option()?;
+        if self.options.array.is_some() && (self.cc.is_some() || self.bcc.is_some()) {
+            let text = "--array makes one job of many tasks: it cannot be used with --cc or --bcc";
+            return Err(CliError::new(text));
         }
         self.options.warn_of_deprecated(flux)?;
         if self.options.dry_run {

@@ -236,6 +236,9 @@ impl Options {
         if let Some(text) = &self.signal {
             set("signal", values::signal(text)?)?;
         }
+        if let Some(array) = &self.array {
+            set("array", array.clone())?;
+        }
         if let Some(text) = &self.taskmap {
             set("taskmap", values::taskmap(text))?;
         }

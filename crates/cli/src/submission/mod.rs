@@ -5,6 +5,7 @@
 //! `values.rs`, `environment.rs` and `files.rs` (the small languages in them), and `request.rs`
 //! (handing a job in).
 
+mod array;
 mod environment;
 mod files;
 mod jobspec;
@@ -13,5 +14,6 @@ mod request;
 mod rlimit;
 pub mod values;
 
+pub use array::ArrayOptions;
 pub use options::Options;
 pub use request::{Request, answered, spaced, start_signed};

@@ -121,6 +121,9 @@ pub struct Options {
     /// Whether `--input` may say which tasks get our own input.
     #[arg(skip)]
     pub may_input_ranks: bool,
+    /// The shell option of an array.
+    #[arg(skip)]
+    pub array: Option<serde_json::Value>,
     /// Program to run, and its arguments
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<String>,

@@ -11,6 +11,7 @@ mod streams;
 use std::time::Duration;
 
 use proto::data::Fsd;
+use proto::data::array::ArraySpec;
 use proto::data::shape::mismatch;
 use proto::data::shell_option::{self as option, ShellOption};
 use proto::data::taskmap::{Scheme, SchemeError};
@@ -74,6 +75,8 @@ pub struct Options {
     pub env_templates: Vec<(String, String)>,
     /// Leave tasks in the shell's process group.
     pub nosetpgrp: bool,
+    /// The array that the job is, if it is one.
+    pub array: Option<ArraySpec>,
     /// What is to be said of values that are not used as they stand.
     pub remarks: Vec<Remark>,
 }
@@ -131,6 +134,7 @@ impl Options {
         let oom_adjust = reader.plugin("oom", "oom", oom);
         let rexec_shutdown = reader.plugin("rexec", "rexec", rexec_shutdown);
         let env_templates = reader.plugin("env-expand", "env-expand", env_templates);
+        let array = array(reader);
         // Values that are refused are refused by now; another one is none of our MPIs.
         let mpi = reader.value(option::MPI).and_then(Value::as_str);
         Options {
@@ -141,7 +145,11 @@ impl Options {
             output_gather: output.gather,
             input_limit: input.limit,
             input_gather: input.gather,
-            stdin_file: input.file,
+            // Elements read nothing unless a file is named.
+            stdin_file: input.file.or_else(|| {
+                let nothing = || "/dev/null".to_owned();
+                array.as_ref().map(|_| nothing())
+            }),
             exit_timeout,
             // To be there is to be on, with any value.
             exit_on_error: reader.value(option::EXIT_ON_ERROR).is_some(),
@@ -159,9 +167,28 @@ impl Options {
             rexec_shutdown,
             env_templates,
             nosetpgrp,
+            array,
             remarks: Vec::new(),
         }
     }
+}
+
+/// The array that the job is. Submission has refused what makes no sense.
+fn array(reader: &mut Reader) -> Option<ArraySpec> {
+    let rows = [
+        option::ARRAY_INDICES,
+        option::ARRAY_LIMIT,
+        option::ARRAY_RETRY,
+        option::ARRAY_TIMEOUT,
+        option::ARRAY_RESUME,
+    ];
+    for row in rows {
+        reader.value(row);
+    }
+    ArraySpec::read(reader.options()).unwrap_or_else(|error| {
+        reader.fail(error.to_string());
+        None
+    })
 }
 
 fn verbose(reader: &mut Reader, attribute: Option<&Value>) -> i64 {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use job_shell::{Files, JobShell};
 use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, Spawn, StdioFd};
+use proto::data::array::History;
 use proto::data::eventlog::decode_log;
 use proto::data::{JobId, Tree, sign};
 use proto::kvs::Commit;
@@ -340,7 +341,15 @@ impl Stage {
         match output {
             Output::Send { message, .. } => self.heard(&message),
             Output::Spawn { child, spawn } => {
-                let said = format!("spawn {}", spawn.argv.join(" "));
+                let said = match &spawn.alike {
+                    None => format!("spawn {}", spawn.argv.join(" ")),
+                    // One of many: by which it is.
+                    Some(_) => {
+                        let mut own = spawn.env_add.iter();
+                        let index = own.find(|(name, _)| name == "FLUX_ARRAY_INDEX");
+                        format!("spawn #{}", index.unwrap().1)
+                    }
+                };
                 self.spawned.push((child, *spawn));
                 Some(said)
             }
@@ -416,26 +425,12 @@ impl Stage {
             }
             "job-exec.shell-exit" => {
                 self.exits.push(tag);
-                let keys = [
-                    ("exec.eventlog", "log"),
-                    ("output", "output"),
-                    ("input", "input"),
-                ];
-                for (key, lines) in keys {
-                    let lines = payload["lines"][lines].as_str().unwrap_or_default();
-                    self.append(key, lines.as_bytes());
-                }
+                self.keep_lines(&payload["lines"]);
                 Some(format!("exit {}", payload["code"]))
             }
             "job-manager.raise" => {
                 self.probe.answer(&topic, tag, Ok(""));
-                let status = payload
-                    .get("wait_status")
-                    .map_or(String::new(), |s| format!(" {s}"));
-                Some(format!(
-                    "raise {}{status}",
-                    payload["note"].as_str().unwrap()
-                ))
+                Some(raised(&payload))
             }
             "service.add" => {
                 self.probe.answer(&topic, tag, Ok(""));
@@ -444,8 +439,23 @@ impl Stage {
             "job-exec.shell-barrier"
             | "job-exec.shell-tell"
             | "job-exec.shell-hear"
+            | "100-shell-fNH.array-next"
+            | "100-shell-fNH.array-ended"
+            | "100-shell-fNH.array-cancel"
+            | "job-info.lookup"
             | "kvs-watch.lookup" => Some(self.asked_of_others(topic, &payload, tag)),
             "job-manager.kill" => Some(format!("signal to all {}", payload["signum"])),
+            "kvs.lookup" if payload["key"] == "array.log" => {
+                self.find_array_log(&topic, tag);
+                None
+            }
+            "job-manager.memo" => {
+                self.probe.answer(&topic, tag, Ok(""));
+                Some(format!(
+                    "memo {}",
+                    payload["memo"]["array"].as_str().unwrap()
+                ))
+            }
             "kvs.lookup" => {
                 assert_eq!(payload["key"], JobId(JOB).kvs_key("J"));
                 match self.play.is_found_late {
@@ -464,6 +474,30 @@ impl Stage {
             }
             other => panic!("{other} is not on this stage"),
         }
+    }
+
+    /// Keeps what goes with the last word.
+    fn keep_lines(&mut self, lines: &Value) {
+        let keys = [
+            ("exec.eventlog", "log"),
+            ("output", "output"),
+            ("input", "input"),
+        ];
+        for (key, name) in keys {
+            let lines = lines[name].as_str().unwrap_or_default();
+            self.append(key, lines.as_bytes());
+        }
+    }
+
+    /// What an earlier shell of the job has written, if there was one.
+    fn find_array_log(&mut self, topic: &str, tag: u32) {
+        let found = self.values.get("array.log").map(|log| {
+            let log = Tree::Val(log.clone().into());
+            json!({ "val": log }).to_string()
+        });
+        let missing = || Refusal::bare(Errno::ENOENT);
+        let found = found.as_deref().ok_or_else(missing);
+        self.probe.answer(topic, tag, found);
     }
 
     fn request_found(&self) -> String {
@@ -492,6 +526,20 @@ impl Stage {
                 format!("tell {} {}", payload["seq"], words.join(" "))
             }
             "job-exec.shell-hear" => format!("hear {}", payload["after"]),
+            "100-shell-fNH.array-next" => {
+                let [after, slots, want] = ["after", "slots", "want"].map(|key| &payload[key]);
+                format!("next after={after} slots={slots} want={want}")
+            }
+            "100-shell-fNH.array-ended" => {
+                let history = History::read(payload["line"].as_str().unwrap());
+                let ended = history.ended.values();
+                let ended: Vec<String> = ended
+                    .map(|ended| format!("{}:{}", ended.index, ended.how.word()))
+                    .collect();
+                format!("ended {}", ended.join(" "))
+            }
+            "100-shell-fNH.array-cancel" => format!("cancel {}", payload["indices"]),
+            "job-info.lookup" => format!("look up {} of {}", payload["keys"][0], payload["id"]),
             _ => format!("watch {}", payload["key"]),
         };
         self.asked.push((topic, tag));
@@ -535,6 +583,12 @@ impl Stage {
         self.probe.message(message);
         self.run()
     }
+}
+
+fn raised(payload: &Value) -> String {
+    let status = payload.get("wait_status");
+    let status = status.map_or(String::new(), |status| format!(" {status}"));
+    format!("raise {}{status}", payload["note"].as_str().unwrap())
 }
 
 fn method(message: &Message) -> &str {

@@ -69,3 +69,9 @@ pub const LOG_NAME_BYTES_MAX: usize = 64;
 
 /// Bytes of one log line's message; what is beyond is cut off.
 pub const LOG_MESSAGE_BYTES_MAX: usize = 65_536;
+
+/// Elements of one array. A larger one is refused at submission.
+pub const ARRAY_ELEMENTS_MAX: u64 = 10_000_000;
+
+/// Times that one element of an array is started, on its own. A job that asks for more is refused.
+pub const ARRAY_TRIES_MAX: u32 = 255;

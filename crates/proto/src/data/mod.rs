@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, the environment or a file. Read on in `jobid.rs`, `idset.rs`
 //! and `eventlog.rs`, which the rest builds on.
 
+pub mod array;
 pub mod blobref;
 pub mod constraint;
 pub mod cpus;

@@ -111,6 +111,7 @@ const STARTERS: &[&str] = &[
     "broker/src/commands.rs",
     "broker/src/rexec/mod.rs",
     "modules/job-exec/src/hand/shell.rs",
+    "crates/job-shell/src/array/run.rs",
     "crates/job-shell/src/launch.rs",
 ];
 

@@ -1,5 +1,6 @@
 //! `flux job`: what can be asked and done about single jobs, one file a verb.
 
+mod array;
 mod attach;
 mod eventlog;
 pub mod events;
@@ -46,6 +47,7 @@ pub struct Job {
 #[derive(clap::Subcommand)]
 enum Verb {
     Attach(attach::Attach),
+    Array(array::Array),
     Status(status::Status),
     Wait(wait::Wait),
     Eventlog(eventlog::Eventlog),
@@ -79,6 +81,7 @@ impl Run for Job {
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         match self.verb {
             Verb::Attach(attach) => attach.run(flux),
+            Verb::Array(array) => array.run(flux),
             Verb::Status(status) => status.run(flux),
             Verb::Wait(wait) => wait.run(flux),
             Verb::Eventlog(eventlog) => eventlog.run(flux),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::nesting::check_nesting;
 use super::validate::{Check, ensure, invalid};
 use super::{CountError, Counts, Jobspec};
+use crate::data::array::ArraySpec;
 use crate::data::limits::{
     JOBSPEC_COUNT_MAX, JOBSPEC_DEPENDENCIES_MAX, JOBSPEC_DURATION_S_MAX,
     JOBSPEC_ENVIRONMENT_BYTES_MAX, JOBSPEC_FILES_MAX,
@@ -25,12 +26,14 @@ impl Jobspec {
         self.environment().map_or(Ok(()), check_environment)
     }
 
-    /// Refuses what this version would have to pass over: attributes and options of the shell.
+    /// Refuses what this version would have to pass over, attributes and options of the shell,
+    /// and an array that could not be run.
     pub fn check_supported(&self) -> Check {
         job_attribute::check_supported(self).map_err(invalid)?;
         let options = self.system("shell.options").and_then(Value::as_object);
         options.map_or(Ok(()), |options| {
-            shell_option::check_supported(options).map_err(invalid)
+            shell_option::check_supported(options).map_err(invalid)?;
+            ArraySpec::read(options).map(drop).map_err(invalid)
         })
     }
 

@@ -124,6 +124,16 @@ shell_options! {
     PER_RESOURCE_TYPE = "per-resource.type", Text, "", Used, "protocol/23 section 2";
     /// Tasks on each of them.
     PER_RESOURCE_COUNT = "per-resource.count", Int, "1", Used, "protocol/23 section 2";
+    /// Runs the command once for each of these indices: a set such as `1-10,15`.
+    ARRAY_INDICES = "array.indices", Any, "", Used, "arrays";
+    /// How many elements of the array run at once; without it, one on each slot.
+    ARRAY_LIMIT = "array.limit", Int, "", Used, "arrays";
+    /// How often an element that has failed is run again, 254 times at most.
+    ARRAY_RETRY = "array.retry", Int, "0", Used, "arrays";
+    /// How long one try of an element may run.
+    ARRAY_TIMEOUT = "array.timeout", Duration, "", Used, "arrays";
+    /// Job whose elements that have ended well are not run.
+    ARRAY_RESUME = "array.resume", Text, "", Used, "arrays";
     /// Variables of tasks, and the templates of their values.
     ENV_EXPAND = "env-expand", Mapping, "", Used, "protocol/23 section 15";
 }

@@ -1,0 +1,113 @@
+//! What the shells of an array say to each other, and what clients ask of the leading one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::JsonSchema;
+
+/// A shell asks the leading one for elements to run. Answered when there are some, or when there
+/// will be none. One that asks again after its answer was lost gets the same answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayNext {
+    /// The shell's rank in the job.
+    pub shell: u32,
+    /// Number of the last answer that it has, 0 for none.
+    pub after: u64,
+    /// How many elements it can run at once.
+    pub slots: u64,
+    /// How many more it would take, to have a supply.
+    pub want: u64,
+}
+
+/// Elements that a shell is to run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayHanded {
+    /// Number of this answer.
+    pub seq: u64,
+    /// Idset of their indices.
+    pub indices: String,
+    /// How many times some of them were started before.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tries: BTreeMap<u32, u32>,
+    /// Whether the array has ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_over: bool,
+}
+
+/// A shell tells the leading one how elements have ended. May be told again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayEnded {
+    /// The shell's rank in the job.
+    pub shell: u32,
+    /// A line as the array's log has them.
+    pub line: String,
+}
+
+/// Cancels elements of an array. The leading shell has the others cancel what they have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayCancel {
+    /// Idset of their indices.
+    pub indices: String,
+}
+
+/// What a request about elements has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayChanged {
+    /// Idset of elements that had not begun: they never will, or now they wait again.
+    pub waiting: String,
+    /// Idset of elements that shells have, which are being ended.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub running: String,
+}
+
+/// Has elements that have failed run again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayRetry {
+    /// Idset of their indices; others in it are left alone.
+    pub indices: String,
+}
+
+/// Asks how far an array is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayState {}
+
+/// How far an array is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ArrayProgress {
+    /// How many elements ended well.
+    pub good: u64,
+    /// How many ended otherwise.
+    pub failed: u64,
+    /// Idsets of elements that shells have, by the shell's rank.
+    pub out: BTreeMap<u32, String>,
+}
+
+crate::refusals! {
+    /// Why nothing is done about elements of an array.
+    pub enum ArrayError {
+        /// The job is another user's.
+        NotYours => EPERM "",
+        /// The job has no elements, or is not known here yet.
+        NoArray => ENOENT "the job is no array, or has not begun",
+        /// Another shell hands out its elements.
+        NotLeading => EINVAL "only the leading shell keeps the array's book",
+        /// Not an idset.
+        Malformed => EPROTO "not an idset",
+        /// Indices that it does not have.
+        NoElement => ENOENT "the array has no such element",
+        /// Its last element has ended, or the job is being ended.
+        Over => EINVAL "the array has ended: elements can be run again only while it runs",
+    }
+}
+
+crate::json_payloads!(
+    ArrayNext,
+    ArrayHanded,
+    ArrayEnded,
+    ArrayCancel,
+    ArrayChanged,
+    ArrayRetry,
+    ArrayState,
+    ArrayProgress,
+);
