@@ -167,7 +167,8 @@ impl Stage {
                 "jobid-path": "/",
             },
         });
-        let order = json!({"job": job, "expiration": self.play.expiration});
+        // The namespace is there at once, as for a job that is used while it runs.
+        let order = json!({"job": job, "expiration": self.play.expiration, "namespace": true});
         self.order(&order)
     }
 
