@@ -8,6 +8,11 @@ job shell.
 '
 
 . "$(dirname "$0")/sharness.sh"
+if ! test_have_prereq OURS
+then
+	skip_all='no other flux has arrays'
+	test_done
+fi
 test_under_flux 4 job
 
 module_pid() {
@@ -91,6 +96,12 @@ test_expect_success 'a job without a log cannot be resumed' '
 	flux submit --wait true >id &&
 	test_must_fail flux submit --wait --array=1-2 --array-resume="$(cat id)" true 2>err &&
 	test_must_fail flux job attach "$(flux job last)" 2>err && test_grep "array.resume" err
+'
+
+test_expect_success 'how far it is stands in the annotations of the job' '
+	test_expect_code 1 flux submit --wait --array=1-5 sh -c "test \$FLUX_ARRAY_INDEX != 4" >id &&
+	flux jobs -no "{annotations.user.array}" "$(cat id)" >actual &&
+	echo "4/5 done, 1 failed" >expect && test_cmp expect actual
 '
 
 test_expect_success 'a million elements are submitted as one text' '

@@ -18,7 +18,7 @@ use crate::JobShell;
 use crate::barrier::{Gate, Keys};
 use crate::environment;
 use crate::job::Job;
-use crate::limits::ARGUMENT_BYTES_MAX;
+use crate::limits::{ARGUMENT_BYTES_MAX, STORE_RETRY};
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags, names_element};
 use crate::options::Stream;
 use crate::signals::SIGKILL;
@@ -179,6 +179,12 @@ fn own_file(stream: &Stream) -> Option<OutPath> {
     })
 }
 
+/// Whether the kvs has too much to do, or is being started again.
+fn is_for_now(error: &Refusal) -> bool {
+    let is_gone = matches!(error.errno, Errno::EHOSTUNREACH | Errno::EBUSY);
+    is_gone || error.may_pass() || error.is_absence_of_service()
+}
+
 /// A zero byte, which nothing that execve(2) takes can have, ends the text.
 fn c_string(text: &str) -> CString {
     let text = text.split('\0').next().unwrap_or_default();
@@ -203,7 +209,15 @@ impl JobShell {
     fn recalled(&mut self, cx: &mut Cx<Self>, found: Result<Found, Refusal>) {
         let bytes = match found.map(|found| found.bytes()) {
             Ok(bytes) => bytes.unwrap_or_default(),
-            Err(error) if error.errno == Errno::ENOENT => Default::default(),
+            // No shell of the job has written any, or none has had a namespace.
+            Err(error) if matches!(error.errno, Errno::ENOENT | Errno::EOPNOTSUPP) => {
+                Default::default()
+            }
+            Err(error) if is_for_now(&error) => {
+                tracing::debug!("{KEY}: will be looked up again: {error}");
+                cx.timer(STORE_RETRY, JobShell::recall_array);
+                return;
+            }
             Err(error) => return self.fatal(cx, 1, &format!("{KEY}: {error}")),
         };
         let history = History::read(&String::from_utf8_lossy(&bytes));
