@@ -140,9 +140,8 @@ impl Broker {
         let Some(name) = left.pop_front() else {
             self.attrs = self.attrs_under(&new);
             self.set_config(new);
-            self.bring_config_up_to_date(cx);
             self.config_watchers.tell_if(cx, &self.config, |()| true);
-            return done.send(cx, Ok(()));
+            return self.bring_config_up_to_date(cx, done);
         };
         let request = config_reload(&name, &new);
         cx.call_raw(request, move |core: &mut Broker, cx, answer| match answer {
@@ -173,22 +172,24 @@ impl Broker {
         }
     }
 
-    /// Gives the configuration to modules that run with another one: they were being started
-    /// while it was offered to the others. A refusal comes too late to be heeded.
-    fn bring_config_up_to_date(&mut self, cx: &mut Cx<Broker>) {
-        for (id, name) in self.modules.behind(self.config_version) {
-            if self.router.peer_of(Hop::Module(id)).is_none() {
-                // Its welcome will have it.
-                continue;
+    /// Gives the configuration to modules that run with another one, one after the other: they
+    /// were being started while it was offered to the others. A refusal comes too late to be
+    /// heeded. What was asked for is done when all have it.
+    fn bring_config_up_to_date(&mut self, cx: &mut Cx<Broker>, done: Done) {
+        let behind = self.modules.behind(self.config_version).into_iter();
+        // The welcome of one without a connection will have it.
+        let mut behind = behind.filter(|(id, _)| self.router.peer_of(Hop::Module(*id)).is_some());
+        let Some((id, name)) = behind.next() else {
+            return done.send(cx, Ok(()));
+        };
+        self.modules.has_config(id, self.config_version);
+        let request = config_reload(&name, &self.config);
+        cx.call_raw(request, move |core: &mut Broker, cx, answer| {
+            if let Err(refusal) = answer {
+                tracing::error!("{}", error_updating(&name, &refusal));
             }
-            self.modules.has_config(id, self.config_version);
-            let request = config_reload(&name, &self.config);
-            cx.call_raw(request, move |_, _, answer| {
-                if let Err(refusal) = answer {
-                    tracing::error!("{}", error_updating(&name, &refusal));
-                }
-            });
-        }
+            core.bring_config_up_to_date(cx, done);
+        });
     }
 
     /// The same for a module that runs from now on, ahead of the requests that wait for it. Its
