@@ -42,6 +42,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "is answered by job shells: see their own tests",
     ),
     (
+        "shell.array-next",
+        "is answered by job shells: see their own tests",
+    ),
+    (
         "shell.exception",
         "is answered by job shells: see their own tests",
     ),
@@ -108,6 +112,7 @@ const ROWS: &[Row] = &[
     ("groups.get", true, Waiting, ""),
     ("job-exec.critical-ranks", false, Answered, ""),
     ("job-exec.expiration", false, Answered, ""),
+    ("job-exec.make-namespace", false, Answered, ""),
     ("job-exec.override", false, Answered, ""),
     ("job-exec.shell-barrier", false, Answered, ""),
     ("job-exec.shell-exit", false, Answered, ""),
@@ -133,6 +138,7 @@ const ROWS: &[Row] = &[
     ("job-list.stats-get", false, Answered, ""),
     ("job-manager.drain", false, Waiting, ""),
     ("job-manager.events-journal", true, Waiting, ""),
+    ("job-manager.getattr", false, Answered, ""),
     ("job-manager.idle", false, Answered, ""),
     ("job-manager.memo", false, Answered, r#"{"id":ID,"memo":{"a":1}}"#),
     ("job-manager.post-event.post", false, Answered, r#"{"id":ID,"name":"test"}"#),
