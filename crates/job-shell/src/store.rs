@@ -248,6 +248,10 @@ impl JobShell {
         let Some(job) = self.job.clone() else {
             return;
         };
+        if matches!(self.state(), State::Leaving | State::Gone) {
+            // What is left goes with the last word, and nowhere else.
+            return;
+        }
         let is_leaving = self.is_leaving();
         if self.store.has_lines() {
             let wait = Duration::from_millis(LOG_GATHER_MS);

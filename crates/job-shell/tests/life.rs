@@ -59,6 +59,42 @@ fn the_log_of_a_short_job_goes_with_its_outcome() {
 }
 
 #[test]
+fn what_is_said_waits_for_the_namespace() {
+    let mut stage = Stage::start(Play {
+        is_closed: true,
+        ..Play::default()
+    });
+    stage.tell_job();
+    stage.child(0, ChildEvent::Started { pid: 7 });
+    stage.writes(0, StdioFd::Stdout, "hello\n");
+    stage.pass(GATHER_S);
+    assert!(stage.values.is_empty(), "{:?}", stage.values);
+    stage.order(&json!({"namespace": true}));
+    stage.pass(GATHER_S);
+    assert_eq!(stage.log("exec.eventlog").len(), 2);
+    assert_eq!(stage.output().len(), 1);
+}
+
+#[test]
+fn what_went_with_the_last_word_is_not_stored_as_well() {
+    let mut stage = Stage::start(Play {
+        is_closed: true,
+        ..Play::default()
+    });
+    stage.tell_job();
+    stage.child(0, ChildEvent::Started { pid: 7 });
+    stage.writes(0, StdioFd::Stdout, "hello\n");
+    assert_eq!(stage.ends(0, 0), ["exit 0"]);
+    let (log, output) = (stage.log("exec.eventlog"), stage.output());
+    assert_eq!(log.len(), 3);
+    // The namespace was on its way meanwhile.
+    assert_eq!(stage.order(&json!({"namespace": true})), [""; 0]);
+    stage.pass(GATHER_S);
+    assert_eq!(stage.log("exec.eventlog"), log);
+    assert_eq!(stage.output(), output);
+}
+
+#[test]
 fn tasks_know_their_place_and_their_words_are_filled_in() {
     let play = Play {
         ntasks: 2,

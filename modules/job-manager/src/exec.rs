@@ -235,7 +235,8 @@ impl JobManager {
             self.post(cx, id, &JobEvent::Start);
         }
         if !finished {
-            self.post(cx, id, &JobEvent::Finish(WaitStatus(status)));
+            // What policies do then comes before the release.
+            self.emit(cx, id, &JobEvent::Finish(WaitStatus(status)));
         }
         if !done {
             let GuestLines { log, output, input } = lines;

@@ -36,6 +36,8 @@ pub struct Play {
     pub rank: u64,
     /// The signed request is found only when the test says so.
     pub is_found_late: bool,
+    /// The job's namespace is there only when the test says so.
+    pub is_closed: bool,
 }
 
 impl Default for Play {
@@ -51,6 +53,7 @@ impl Default for Play {
             nodes: 1,
             rank: 0,
             is_found_late: false,
+            is_closed: false,
         }
     }
 }
@@ -167,8 +170,8 @@ impl Stage {
                 "jobid-path": "/",
             },
         });
-        // The namespace is there at once, as for a job that is used while it runs.
-        let order = json!({"job": job, "expiration": self.play.expiration, "namespace": true});
+        let is_open = !self.play.is_closed;
+        let order = json!({"job": job, "expiration": self.play.expiration, "namespace": is_open});
         self.order(&order)
     }
 
