@@ -75,8 +75,10 @@ test_expect_success 'without a job-manager what was known is told' '
 	test_cmp before after &&
 	flux module load job-manager &&
 	flux submit --wait true &&
-	all >after &&
-	test $(wc -l <after) = $(($(wc -l <before) + 1))
+	is_told() {
+		all >after && test $(wc -l <after) = $(($(wc -l <before) + 1))
+	} &&
+	wait_for 10 is_told
 '
 
 test_expect_success 'an operator may have job-list end with the journal' '

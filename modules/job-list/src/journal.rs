@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use job_fold::{Record, RecordId, job_of};
-use node::{CallId, Cx};
+use node::{CallId, Cx, TimerId};
 use proto::data::job::rows;
 use proto::job_list::JobStatsReply;
 use proto::job_manager::{EVENTS_JOURNAL_CANCEL, EventsJournal, JobPurgeInactive};
@@ -48,6 +48,8 @@ pub struct Feed {
     known: u64,
     /// How long was waited last, while there is no job manager.
     retry: Option<Duration>,
+    /// Runs until the next one is asked.
+    wait: Option<TimerId>,
 }
 
 impl Feed {
@@ -236,10 +238,22 @@ impl JobList {
             let waited = self.feed.retry;
             let retry = waited.map_or(RETRY, |waited| RETRY_MAX.min(2 * waited));
             self.feed.retry = Some(retry);
-            cx.timer(retry, |core: &mut JobList, cx| follow(core, cx));
+            let wait = cx.timer(retry, |core: &mut JobList, cx| {
+                core.feed.wait = None;
+                follow(core, cx);
+            });
+            self.feed.wait = Some(wait);
         } else {
             let text = format!("job-manager.events-journal: {refusal}");
             cx.exit(Err(Refusal::new(refusal.errno, text)));
+        }
+    }
+
+    /// A job manager is there: who asks us next is to be told what it knows.
+    pub(crate) fn manager_is_there(&mut self, cx: &mut Cx<Self>) {
+        if let Some(wait) = self.feed.wait.take() {
+            cx.cancel_timer(wait);
+            follow(self, cx);
         }
     }
 

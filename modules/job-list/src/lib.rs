@@ -26,7 +26,7 @@ use proto::job_list::{
     Follow, FollowTaken, JobStatePause, JobStateUnpause, JobStats, List, ListAttrs, ListId,
     StatsGet,
 };
-use proto::job_manager::JobPurgeInactive;
+use proto::job_manager::{JobPurgeInactive, Online};
 use proto::{Errno, Object, Refusal};
 
 pub use crate::core::JobList;
@@ -62,6 +62,7 @@ impl Module for JobList {
             .later::<StatsGet>(handlers::stats::stats_get)
             .later::<JobStatePause>(handlers::stats::pause)
             .later::<JobStateUnpause>(handlers::stats::unpause)
+            .event::<Online>(|core: &mut JobList, cx, _| core.manager_is_there(cx))
             .event::<JobPurgeInactive>(|core: &mut JobList, cx, event| core.purge(cx, &event))
     }
 
