@@ -122,6 +122,7 @@ mod tests {
             Form::Seconds => (json!(7), json!("soon")),
             Form::Depth => (json!(7), json!(0)),
             Form::Duration => (json!("7s"), json!(7)),
+            Form::Size => (json!("7M"), json!("x")),
             Form::Signal => (json!("SIGUSR1"), json!(0)),
             Form::OneOf(words) => (json!(words[0]), json!("nosuch")),
             Form::Topology => (json!("kary:2"), json!("flat")),
