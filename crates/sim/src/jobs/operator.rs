@@ -27,6 +27,8 @@ pub(super) struct Operator {
     is_last: bool,
     /// How much of that is done.
     n_last: usize,
+    /// How often the job manager had been killed when the configuration was loaded last.
+    n_kills: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,6 +49,7 @@ impl Operator {
             has_begun: false,
             is_last: false,
             n_last: 0,
+            n_kills: 0,
         }
     }
 
@@ -120,10 +123,15 @@ impl Operator {
             Want::Enable(name) => ledger.queue(name).enabled.known(now),
             Want::Load(conf) => {
                 ledger.site.confs.known(now);
+                // One that was away meanwhile does not know that the queue was.
+                let n_kills = ledger.n_kills_of_manager;
+                let is_sure = std::mem::replace(&mut self.n_kills, n_kills) == n_kills;
+                let debug = ledger.queue(QUEUES[1]);
                 if !conf.has_debug {
-                    let debug = ledger.queue(QUEUES[1]);
-                    debug.is_stopped = true;
+                    debug.is_stopped = is_sure;
                     debug.enabled.known(now);
+                } else if !is_sure {
+                    debug.is_stopped = false;
                 }
             }
         }
