@@ -78,7 +78,7 @@ test_expect_success 'the log says which process the shell is' '
 test_expect_success 'a job whose shell is killed too is not waited for in vain' '
 	flux submit tail -f /dev/null >id &&
 	wait_event "$(cat id)" shell.start --path=guest.exec.eventlog --waitcreate --quiet &&
-	kill -9 $(pgrep -f "flux-shell $(flux job id "$(cat id)")\$") $(module_pid job-exec) &&
+	kill -9 $(module_pid job-exec) $(pgrep -f "flux-shell $(flux job id "$(cat id)")\$") &&
 	wait_state "$(cat id)" inactive &&
 	flux job eventlog "$(cat id)" >log &&
 	test_grep "exception .* note=\"job is not recoverable: no job shell on" log
