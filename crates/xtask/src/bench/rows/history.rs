@@ -88,7 +88,7 @@ const CPU: Script = r#""$FLUX" module remove job-list
 "$FLUX" module reload -f job-manager
 "$FLUX" jobtap list >/dev/null
 broker=$("$FLUX" getattr broker.pid)
-pid=$(pgrep -P "$broker" -f flux-module-job-manager)
+pid=$(pgrep -n -P "$broker" -f flux-module-job-manager)
 echo figure $(( ($(cut -d' ' -f14,15 /proc/$pid/stat | tr ' ' '+')) * 1000 / $(getconf CLK_TCK) ))"#;
 
 /// In KiB, a shared page counted once.
