@@ -4,6 +4,10 @@
 //!
 //! A line is needed until the job's guest log is in the KVS. The file is written again without
 //! those that are not when it has grown.
+//!
+//! The worker reads and writes the file; tests put a text of their own in its place.
+
+#![allow(clippy::disallowed_types, reason = "the worker writes, and only here")]
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

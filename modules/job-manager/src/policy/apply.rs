@@ -187,7 +187,7 @@ mod tests {
         check(10.5, 10.0, Duration::from_millis(500));
         check(10.0, 10.0, Duration::ZERO);
         check(9.0, 10.0, Duration::ZERO);
-        check(1197.915, 1197.914_999_999_999_8, MOMENT);
+        check(1_197.915, 1_197.914_999_999_999_8, MOMENT);
         check(f64::MAX, 10.0, FAR);
         check(f64::NAN, 10.0, Duration::ZERO);
     }
