@@ -54,6 +54,8 @@ pub struct Begun {
     before: BTreeMap<JobId, Option<Process>>,
     /// The lines that are needed.
     needed: BTreeMap<JobId, String>,
+    /// Bytes of these.
+    needed_bytes: usize,
     /// Bytes of the file.
     bytes: usize,
 }
@@ -68,7 +70,7 @@ impl Begun {
                 tracing::warn!("{BEGUN_FILE}: a line that cannot be read: {line}");
                 continue;
             };
-            self.needed.insert(id, format!("{line}\n"));
+            self.need(id, format!("{line}\n"));
             self.before.insert(id, shell);
         }
     }
@@ -86,12 +88,19 @@ impl Begun {
     /// A line was added.
     pub fn note(&mut self, id: JobId, line: String) {
         self.bytes += line.len();
-        self.needed.insert(id, line);
+        self.need(id, line);
+    }
+
+    fn need(&mut self, id: JobId, line: String) {
+        self.needed_bytes += line.len();
+        let before = self.needed.insert(id, line);
+        self.needed_bytes -= before.map_or(0, |line| line.len());
     }
 
     /// The KVS has what there is to know of a job, or nobody will ask.
     pub fn forget(&mut self, id: JobId) {
-        self.needed.remove(&id);
+        let line = self.needed.remove(&id);
+        self.needed_bytes -= line.map_or(0, |line| line.len());
         self.before.remove(&id);
     }
 
@@ -105,11 +114,10 @@ impl Begun {
 
     /// What the file is to be, if it has grown for nothing.
     pub fn rewrite(&mut self) -> Option<String> {
-        let needed: usize = self.needed.values().map(String::len).sum();
-        if self.bytes < BEGUN_BYTES_MAX.max(2 * needed) {
+        if self.bytes < BEGUN_BYTES_MAX.max(2 * self.needed_bytes) {
             return None;
         }
-        self.bytes = needed;
+        self.bytes = self.needed_bytes;
         Some(self.needed.values().map(String::as_str).collect())
     }
 }

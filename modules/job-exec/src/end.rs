@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use node::Cx;
 use proto::data::JobId;
-use proto::job_exec::{Dismissal, GuestLines, MakeNamespaceError, Step};
+use proto::job_exec::{Dismissal, MakeNamespaceError, Step};
 use proto::kvs::NamespaceRemove;
 use serde_json::json;
 
@@ -103,17 +103,12 @@ impl JobExec {
             return false;
         };
         let log = &job.log;
-        let bytes = log.pending.len() + log.output.len() + log.input.len();
+        let bytes = log.unsent.bytes();
         let is_whole = job.together && job.is_started && !log.is_stored && !log.exists;
         if !is_whole || bytes > HANDED_BYTES_MAX || !job.step(Move::Logged) {
             return false;
         }
-        let lines = job.log.take_lines();
-        job.log.handed = Some(GuestLines {
-            log: lines.log,
-            output: lines.output,
-            input: lines.input,
-        });
+        job.log.handed = Some(std::mem::take(&mut job.log.unsent));
         job.log.was_handed = true;
         job.tell_over(cx);
         true

@@ -132,10 +132,8 @@ impl JobExec {
             }
             return;
         }
-        job.log.pending += &lines.log;
+        job.log.unsent.add(lines);
         job.log.stamps.note_lines(&lines.log);
-        job.log.output += &lines.output;
-        job.log.input += &lines.input;
         if leads {
             let mut context = json!({ "rank": 0, "wait_status": status });
             if !others.is_empty() {

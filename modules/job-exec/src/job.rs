@@ -18,7 +18,6 @@ use crate::limits::NAMESPACE_WAIT_MS;
 use crate::mock::Mock;
 use crate::process::Process;
 use crate::state::{Move, State, next};
-use crate::store::Lines;
 
 /// The event of the guest log that says which ranks a job cannot do without.
 pub const CRITICAL_RANKS: &str = "critical-ranks";
@@ -109,11 +108,9 @@ impl Kind {
 #[derive(Debug, Default)]
 pub struct GuestLog {
     /// Lines not sent off.
-    pub pending: String,
+    pub unsent: GuestLines,
     /// The timestamps of its lines.
     pub stamps: Stamps,
-    /// Lines for `output` not sent off.
-    pub output: String,
     /// Who is to hear when the lines are stored.
     pub unsaid: Vec<Reply<CriticalRanks>>,
     /// Who waits for the namespace.
@@ -122,8 +119,6 @@ pub struct GuestLog {
     pub handed: Option<GuestLines>,
     /// Whether it was given that.
     pub was_handed: bool,
-    /// Lines for `input` not sent off.
-    pub input: String,
     /// Where it is.
     pub home: Home,
     /// A job-exec after us would know that a shell was started. Before that the shell is told
@@ -142,23 +137,6 @@ pub struct GuestLog {
     pub seq: u64,
     /// Whether the key exists. Only asked where the log is in the primary namespace.
     pub exists: bool,
-}
-
-impl GuestLog {
-    /// Takes what is to be put into the primary namespace.
-    pub fn take_lines(&mut self) -> Lines {
-        Lines {
-            log: std::mem::take(&mut self.pending),
-            output: std::mem::take(&mut self.output),
-            input: std::mem::take(&mut self.input),
-            are_first: !std::mem::replace(&mut self.exists, true),
-        }
-    }
-
-    /// Whether there is something to be sent off.
-    pub fn has_lines(&self) -> bool {
-        !(self.pending.is_empty() && self.output.is_empty() && self.input.is_empty())
-    }
 }
 
 /// A job being ended against its will.
@@ -291,7 +269,7 @@ impl Job {
     /// Adds an event to the guest log.
     pub fn log(&mut self, now: f64, name: &'static str) {
         if let Ok(entry) = Entry::new(self.log.stamps.next(now), name) {
-            self.log.pending += &entry.encode();
+            self.log.unsent.log += &entry.encode();
         }
     }
 
@@ -300,7 +278,7 @@ impl Job {
         if let Ok(entry) =
             Entry::new(self.log.stamps.next(now), name).and_then(|entry| entry.with(context))
         {
-            self.log.pending += &entry.encode();
+            self.log.unsent.log += &entry.encode();
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use node::Cx;
 use proto::data::{JobId, Tree};
+use proto::job_exec::GuestLines;
 use proto::kvs::{Commit, Committed, Op, PRIMARY};
 use proto::{Payload, Refusal};
 
@@ -32,22 +33,11 @@ struct Waiting {
     /// What `guest` is to be.
     guest: Option<Guest>,
     /// Lines for logs in the primary namespace.
-    lines: Lines,
+    lines: GuestLines,
+    /// Whether they are the first.
+    are_first: bool,
     /// Whether the job has nothing more to say.
     is_last: bool,
-}
-
-/// Lines for the logs of a job without a namespace.
-#[derive(Debug, Default)]
-pub struct Lines {
-    /// For `exec.eventlog`.
-    pub log: String,
-    /// For `output`.
-    pub output: String,
-    /// For `input`.
-    pub input: String,
-    /// Whether they are the first.
-    pub are_first: bool,
 }
 
 /// What a job's `guest` key holds.
@@ -75,9 +65,10 @@ impl Store {
     }
 
     /// Adds lines to logs in the primary namespace.
-    fn append(&mut self, id: JobId, lines: Lines, is_last: bool) {
+    fn append(&mut self, id: JobId, lines: &GuestLines, are_first: bool, is_last: bool) {
         let waiting = self.jobs.entry(id).or_default();
         waiting.lines.add(lines);
+        waiting.are_first |= are_first;
         waiting.is_last |= is_last;
     }
 
@@ -120,33 +111,13 @@ impl Waiting {
             }
             Some(Guest::Nothing) => ops.push(Op::mkdir(guest())),
         }
-        let Lines {
-            log,
-            output,
-            input,
-            are_first,
-        } = self.lines;
-        for (name, lines) in [("exec.eventlog", log), ("output", output), ("input", input)] {
+        for (name, lines) in self.lines.by_name() {
             let key = id.kvs_key(&format!("guest.{name}"));
-            match are_first {
-                _ if lines.is_empty() => {}
-                true => ops.push(Op::put(key, lines)),
-                false => ops.push(Op::append(key, lines)),
-            }
+            ops.push(match self.are_first {
+                true => Op::put(key, lines),
+                false => Op::append(key, lines),
+            });
         }
-    }
-}
-
-impl Lines {
-    fn add(&mut self, more: Lines) {
-        self.are_first |= more.are_first;
-        self.log += &more.log;
-        self.output += &more.output;
-        self.input += &more.input;
-    }
-
-    fn bytes(&self) -> usize {
-        self.log.len() + self.output.len() + self.input.len()
     }
 }
 
@@ -197,7 +168,7 @@ impl JobExec {
         let is_short = job.log.home == Home::Primary && !job.log.is_stored && !is_last;
         let is_closed = matches!(job.log.home, Home::Here | Home::Making) || is_short;
         let is_busy = job.log.in_flight || is_closed || job.log.is_held;
-        if is_busy || !job.log.has_lines() {
+        if is_busy || job.log.unsent.is_empty() {
             return;
         }
         if job.log.home == Home::Primary {
@@ -207,23 +178,17 @@ impl JobExec {
             let Some(job) = self.jobs.get_mut(&id) else {
                 return;
             };
-            let lines = job.log.take_lines();
+            let lines = std::mem::take(&mut job.log.unsent);
+            let are_first = !std::mem::replace(&mut job.log.exists, true);
             if is_last {
                 job.step(Move::Logged);
                 job.tell_finish(cx);
             }
-            return self.store.append(id, lines, is_last);
+            return self.store.append(id, &lines, are_first, is_last);
         }
-        let lines = std::mem::take(&mut job.log.pending);
         let mut commit = Commit::new(&id.guest_namespace());
-        if !lines.is_empty() {
-            commit = commit.append("exec.eventlog", lines);
-        }
-        if !job.log.output.is_empty() {
-            commit = commit.append("output", std::mem::take(&mut job.log.output));
-        }
-        if !job.log.input.is_empty() {
-            commit = commit.append("input", std::mem::take(&mut job.log.input));
+        for (name, lines) in std::mem::take(&mut job.log.unsent).by_name() {
+            commit = commit.append(name, lines);
         }
         job.log.seq += 1;
         job.log.in_flight = true;
@@ -269,7 +234,7 @@ impl JobExec {
         };
         if is_last {
             self.logged(cx, id, rootref);
-        } else if job.log.has_lines() {
+        } else if !job.log.unsent.is_empty() {
             self.dirty.insert(id);
         }
     }

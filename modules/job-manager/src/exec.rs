@@ -239,11 +239,8 @@ impl JobManager {
             self.emit(cx, id, &JobEvent::Finish(WaitStatus(status)));
         }
         if !done {
-            let GuestLines { log, output, input } = lines;
-            for (name, text) in [("exec.eventlog", log), ("output", output), ("input", input)] {
-                if !text.is_empty() {
-                    self.batch.put(&id.kvs_key(&format!("guest.{name}")), &text);
-                }
+            for (name, text) in lines.by_name() {
+                self.batch.put(&id.kvs_key(&format!("guest.{name}")), &text);
             }
             self.released(cx, id, "all".to_owned(), true);
         }

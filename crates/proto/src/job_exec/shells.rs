@@ -119,7 +119,29 @@ pub struct GuestLines {
 impl GuestLines {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.log.is_empty() && self.output.is_empty() && self.input.is_empty()
+        self.bytes() == 0
+    }
+
+    /// How many bytes they have.
+    pub fn bytes(&self) -> usize {
+        self.log.len() + self.output.len() + self.input.len()
+    }
+
+    /// Adds lines to each.
+    pub fn add(&mut self, more: &GuestLines) {
+        self.log += &more.log;
+        self.output += &more.output;
+        self.input += &more.input;
+    }
+
+    /// The logs that there are lines for, by their names in the guest directory.
+    pub fn by_name(self) -> impl Iterator<Item = (&'static str, String)> {
+        let logs = [
+            ("exec.eventlog", self.log),
+            ("output", self.output),
+            ("input", self.input),
+        ];
+        logs.into_iter().filter(|(_, lines)| !lines.is_empty())
     }
 }
 
