@@ -58,8 +58,8 @@ fn the_log_of_a_short_job_goes_with_its_outcome() {
     assert_eq!(names, ["shell.init", "shell.start", "shell.task-exit"]);
 }
 
-#[test]
-fn what_is_said_waits_for_the_namespace() {
+/// A shell whose task has written something, before there is a namespace to store it in.
+fn running_without_a_namespace() -> Stage {
     let mut stage = Stage::start(Play {
         is_closed: true,
         ..Play::default()
@@ -67,6 +67,12 @@ fn what_is_said_waits_for_the_namespace() {
     stage.tell_job();
     stage.child(0, ChildEvent::Started { pid: 7 });
     stage.writes(0, StdioFd::Stdout, "hello\n");
+    stage
+}
+
+#[test]
+fn what_is_said_waits_for_the_namespace() {
+    let mut stage = running_without_a_namespace();
     stage.pass(GATHER_S);
     assert!(stage.values.is_empty(), "{:?}", stage.values);
     stage.order(&json!({"namespace": true}));
@@ -77,13 +83,7 @@ fn what_is_said_waits_for_the_namespace() {
 
 #[test]
 fn what_went_with_the_last_word_is_not_stored_as_well() {
-    let mut stage = Stage::start(Play {
-        is_closed: true,
-        ..Play::default()
-    });
-    stage.tell_job();
-    stage.child(0, ChildEvent::Started { pid: 7 });
-    stage.writes(0, StdioFd::Stdout, "hello\n");
+    let mut stage = running_without_a_namespace();
     assert_eq!(stage.ends(0, 0), ["exit 0"]);
     let (log, output) = (stage.log("exec.eventlog"), stage.output());
     assert_eq!(log.len(), 3);
