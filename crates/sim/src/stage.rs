@@ -23,7 +23,7 @@ use wire::{Kind, Message};
 use crate::between::Between;
 use crate::echo::Echo;
 use crate::hosted::{AnyNode, Hosted};
-use crate::jobs::{BegunText, Pids};
+use crate::jobs::{AheadText, Pids};
 use crate::play::Play;
 use crate::world::{QUIET_STEPS_MAX, World};
 
@@ -245,7 +245,7 @@ fn alone<M: Module<Worker = ()>>() -> Box<dyn AnyNode> {
 }
 
 /// A module by its name.
-pub(crate) fn module(name: &str, pids: &Pids, begun: &BegunText) -> Box<dyn AnyNode> {
+pub(crate) fn module(name: &str, pids: &Pids, begun: &AheadText) -> Box<dyn AnyNode> {
     match name {
         "echo" => alone::<Echo>(),
         "heartbeat" => alone::<Heartbeat>(),

@@ -188,7 +188,7 @@ impl JobExec {
     fn noted(&mut self, cx: &mut Cx<Self>, id: JobId, begun: Option<io::Result<String>>) {
         match begun {
             Some(Ok(line)) => {
-                self.begun.note(id, line);
+                self.begun.note(id, &line);
                 self.begun(cx, id);
             }
             Some(Err(error)) => {

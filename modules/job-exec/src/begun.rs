@@ -2,24 +2,17 @@
 //! the content store, written before a shell is told its job. So most jobs need no commit to
 //! begin, and all the same no shell is started a second time by a job-exec after us.
 //!
-//! A line is needed until the job's guest log is in the KVS. The file is written again without
-//! those that are not when it has grown.
-//!
-//! The worker reads and writes the file; tests put a text of their own in its place.
-
-#![allow(clippy::disallowed_types, reason = "the worker writes, and only here")]
+//! A line is needed until the job's guest log is in the KVS. The worker reads and writes the
+//! file; tests put a text of their own in its place.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::io;
 
+use ahead::Lines;
 use proto::data::JobId;
 use serde::{Deserialize, Serialize};
 
 use crate::Surroundings;
-use crate::limits::{BEGUN_BYTES_MAX, BEGUN_FILE_BYTES_MAX};
 use crate::process::Process;
 
 /// The file's name, in the state directory or the run directory.
@@ -34,16 +27,6 @@ struct Line {
     shell: Option<Process>,
 }
 
-/// Where the lines are.
-pub trait BegunLog: Send {
-    /// Uses the file in this folder from now on, and gives what it holds.
-    fn open(&mut self, folder: &Path) -> io::Result<Vec<u8>>;
-    /// Adds a line.
-    fn append(&mut self, line: &str) -> io::Result<()>;
-    /// Puts these lines in the place of all others.
-    fn replace(&mut self, lines: &str) -> io::Result<()>;
-}
-
 /// What is known of it.
 #[derive(Debug, Default)]
 pub struct Begun {
@@ -52,27 +35,23 @@ pub struct Begun {
     pub is_kept: bool,
     /// What was there when we came.
     before: BTreeMap<JobId, Option<Process>>,
-    /// The lines that are needed.
-    needed: BTreeMap<JobId, String>,
-    /// Bytes of these.
-    needed_bytes: usize,
-    /// Bytes of the file.
-    bytes: usize,
+    /// What is in the file.
+    lines: Lines<JobId>,
 }
 
 impl Begun {
     /// Takes in what was there when we came. What cannot be read is left out: only the last
     /// line can have been cut off, and its shell was told nothing.
     pub fn read(&mut self, text: &[u8]) {
-        self.bytes = text.len();
         for line in String::from_utf8_lossy(text).lines() {
-            let Ok(Line { id, shell }) = serde_json::from_str(line) else {
-                tracing::warn!("{BEGUN_FILE}: a line that cannot be read: {line}");
-                continue;
-            };
-            self.need(id, format!("{line}\n"));
-            self.before.insert(id, shell);
+            match serde_json::from_str(line) {
+                Ok(Line { id, shell }) => drop(self.before.insert(id, shell)),
+                Err(_) => tracing::warn!("{BEGUN_FILE}: a line that cannot be read: {line}"),
+            }
         }
+        let needed = self.before.iter();
+        let needed = needed.filter_map(|(id, shell)| Some((*id, line(*id, shell.clone()).ok()?)));
+        self.lines.found(text, needed);
     }
 
     /// Whether a job-exec before us has begun a job, and its shell if it is known.
@@ -86,21 +65,13 @@ impl Begun {
     }
 
     /// A line was added.
-    pub fn note(&mut self, id: JobId, line: String) {
-        self.bytes += line.len();
-        self.need(id, line);
-    }
-
-    fn need(&mut self, id: JobId, line: String) {
-        self.needed_bytes += line.len();
-        let before = self.needed.insert(id, line);
-        self.needed_bytes -= before.map_or(0, |line| line.len());
+    pub fn note(&mut self, id: JobId, line: &str) {
+        self.lines.note(id, line);
     }
 
     /// The KVS has what there is to know of a job, or nobody will ask.
     pub fn forget(&mut self, id: JobId) {
-        let line = self.needed.remove(&id);
-        self.needed_bytes -= line.map_or(0, |line| line.len());
+        self.lines.forget(&id);
         self.before.remove(&id);
     }
 
@@ -114,84 +85,29 @@ impl Begun {
 
     /// What the file is to be, if it has grown for nothing.
     pub fn rewrite(&mut self) -> Option<String> {
-        if self.bytes < BEGUN_BYTES_MAX.max(2 * self.needed_bytes) {
-            return None;
-        }
-        self.bytes = self.needed_bytes;
-        Some(self.needed.values().map(String::as_str).collect())
+        self.lines.rewrite()
     }
 }
 
 impl Surroundings {
     /// Notes that a job has begun. Gives the line.
     pub fn note_begun(&mut self, id: JobId, shell: Option<&Process>) -> io::Result<String> {
-        let shell = shell.cloned();
-        let mut line = serde_json::to_string(&Line { id, shell })?;
-        line.push('\n');
+        let line = line(id, shell.cloned())?;
         self.begun.append(&line)?;
         Ok(line)
     }
 }
 
-/// The file.
-#[derive(Debug, Default)]
-pub struct BegunFile {
-    path: PathBuf,
-    file: Option<File>,
-    /// A line may have been written in part.
-    is_torn: bool,
-}
-
-impl BegunLog for BegunFile {
-    fn open(&mut self, folder: &Path) -> io::Result<Vec<u8>> {
-        self.path = folder.join(BEGUN_FILE);
-        let mut text = Vec::new();
-        match File::open(&self.path) {
-            Ok(file) => drop(file.take(BEGUN_FILE_BYTES_MAX).read_to_end(&mut text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        // A line that was cut off by a kill must not swallow the next.
-        self.is_torn = text.last().is_some_and(|last| *last != b'\n');
-        self.file = Some(options().append(true).create(true).open(&self.path)?);
-        Ok(text)
-    }
-
-    fn append(&mut self, line: &str) -> io::Result<()> {
-        let file = self.file.as_mut();
-        let file = file.ok_or_else(|| io::Error::other(format!("{BEGUN_FILE} is not open")))?;
-        let written = match self.is_torn {
-            true => file.write_all(format!("\n{line}").as_bytes()),
-            false => file.write_all(line.as_bytes()),
-        };
-        self.is_torn = written.is_err();
-        written
-    }
-
-    fn replace(&mut self, lines: &str) -> io::Result<()> {
-        let fresh = self.path.with_extension("new");
-        let mut options = options();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(&fresh)?;
-        file.write_all(lines.as_bytes())?;
-        std::fs::rename(&fresh, &self.path)?;
-        self.file = Some(self::options().append(true).open(&self.path)?);
-        self.is_torn = false;
-        Ok(())
-    }
-}
-
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.mode(0o600);
-    options
+fn line(id: JobId, shell: Option<Process>) -> io::Result<String> {
+    let mut line = serde_json::to_string(&Line { id, shell })?;
+    line.push('\n');
+    Ok(line)
 }
 
 #[cfg(test)]
 mod tests {
+    use ahead::LogFile;
+
     use super::*;
 
     fn process() -> Process {
@@ -206,7 +122,7 @@ mod tests {
         Surroundings {
             job_shell: String::new(),
             processes: Box::<crate::ThisHost>::default(),
-            begun: Box::<BegunFile>::default(),
+            begun: Box::new(LogFile::new(BEGUN_FILE)),
         }
     }
 
@@ -233,36 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_stays_short() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut around = around();
-        around.begun.open(folder.path()).unwrap();
-        let mut begun = Begun::default();
-        let path = folder.path().join(BEGUN_FILE);
-        for id in 0..20_000 {
-            let line = around.note_begun(JobId(id), Some(&process())).unwrap();
-            begun.note(JobId(id), line);
-            if id >= 3 {
-                begun.forget(JobId(id - 3));
-            }
-            if let Some(lines) = begun.rewrite() {
-                around.begun.replace(&lines).unwrap();
-            }
-            let bytes = std::fs::metadata(&path).unwrap().len();
-            assert!(bytes <= BEGUN_BYTES_MAX as u64, "{bytes} bytes");
-        }
-        let text = self::around().begun.open(folder.path()).unwrap();
-        let mut next = Begun::default();
-        next.read(&text);
-        for id in 19_997..20_000 {
-            assert_eq!(next.take(JobId(id)), Some(Some(process())), "{id}");
-        }
-    }
-
-    #[test]
     fn without_a_file_nothing_is_noted() {
-        let mut around = around();
-        assert!(around.note_begun(JobId(1), None).is_err());
-        assert!(around.begun.open(Path::new("/nowhere")).is_err());
+        assert!(around().note_begun(JobId(1), None).is_err());
     }
 }

@@ -9,7 +9,7 @@ use proto::data::JobId;
 use proto::job_exec::{Held, ShellExit, ShellHello, Step};
 use wire::Identity;
 
-use crate::begun::{Begun, BegunLog};
+use crate::begun::Begun;
 use crate::config::Config;
 use crate::hand::Hand;
 use crate::job::Job;
@@ -79,7 +79,7 @@ pub struct Surroundings {
     /// The processes of this host.
     pub processes: Box<dyn Processes>,
     /// Which jobs have begun.
-    pub begun: Box<dyn BegunLog>,
+    pub begun: Box<dyn ahead::Log>,
 }
 
 /// The delay before a service that is not there is asked again.

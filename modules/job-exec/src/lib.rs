@@ -49,8 +49,7 @@ use proto::job_manager::{ExecHello, Online};
 use proto::overlay::Topology;
 use proto::{Event, Method, Object, Refusal, Role};
 
-use begun::BEGUN_FILE;
-pub use begun::{BegunFile, BegunLog};
+pub use begun::BEGUN_FILE;
 use config::Config;
 pub use core::{JobExec, Surroundings};
 use limits::LEFTOVER_WAIT_S;

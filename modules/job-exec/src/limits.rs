@@ -7,14 +7,6 @@ pub const PRIMARY_OPS_MAX: usize = 4096;
 /// that is over before is put in its place as a whole.
 pub const NAMESPACE_WAIT_MS: u64 = 20;
 
-/// Bytes of the file of jobs that have begun, about, before it is written again with those lines
-/// that are needed; twice of these when they are more.
-pub const BEGUN_BYTES_MAX: usize = 128 * 1024;
-
-/// Bytes of that file that are read at the start. We do not write longer ones but for hundreds
-/// of thousands of jobs that begin at once.
-pub const BEGUN_FILE_BYTES_MAX: u64 = 256 << 20;
-
 /// Bytes of the guest logs of a job that was over soon which the job manager stores with its own.
 /// Longer ones go to the KVS from here.
 pub const HANDED_BYTES_MAX: usize = 64 * 1024;

@@ -6,7 +6,7 @@ fn main() -> std::process::ExitCode {
         let job_shell = own.with_file_name("flux-shell");
         job_exec::Surroundings {
             job_shell: job_shell.to_string_lossy().into_owned(),
-            begun: Box::<job_exec::BegunFile>::default(),
+            begun: Box::new(ahead::LogFile::new(job_exec::BEGUN_FILE)),
             processes: Box::<job_exec::ThisHost>::default(),
         }
     })

@@ -40,7 +40,7 @@ use ledger::Ledger;
 use meddler::Meddler;
 use operator::Operator;
 use reader::Reader;
-pub(crate) use stage::{BegunText, Pids, Shells};
+pub(crate) use stage::{AheadText, Pids, Shells};
 use submitter::Submitter;
 
 /// Submitters at work.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
-use job_exec::{BegunLog, Process, Processes, Seen};
+use job_exec::{Process, Processes, Seen};
 use node::{ChildEvent, ChildId, Input, PeerId, Spawn, StdioFd};
 use proto::data::{JobId, Jobspec};
 use proto::sched::Alloc;
@@ -44,21 +44,21 @@ impl Processes for Pids {
     }
 }
 
-/// The file of jobs that have begun.
+/// A file of lines ahead of the KVS.
 #[derive(Debug, Clone, Default)]
 #[allow(
     clippy::disallowed_types,
     reason = "it is shared with what would be another thread"
 )]
-pub(crate) struct BegunText(Arc<std::sync::Mutex<Vec<u8>>>);
+pub(crate) struct AheadText(Arc<std::sync::Mutex<Vec<u8>>>);
 
-impl BegunText {
+impl AheadText {
     fn edit<T>(&self, edit: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         edit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl BegunLog for BegunText {
+impl ahead::Log for AheadText {
     fn open(&mut self, _: &Path) -> io::Result<Vec<u8>> {
         Ok(self.edit(|text| text.clone()))
     }
@@ -91,7 +91,7 @@ pub(crate) struct Hosted {
 pub(crate) struct Shells {
     pub(crate) all: Vec<Hosted>,
     pub(crate) pids: Pids,
-    pub(crate) begun: BegunText,
+    pub(crate) begun: AheadText,
     last_pid: i32,
     pub(crate) ledger: Shared,
 }

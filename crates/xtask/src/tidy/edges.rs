@@ -18,9 +18,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("keys", &[]),
     ("ingest", &["proto"]),
     ("job-fold", &["proto"]),
+    ("ahead", &[]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
-    ("sim", &["wire", "proto", "node", "broker"]),
+    ("sim", &["wire", "proto", "node", "broker", "ahead"]),
     ("launcher", &["wire", "proto", "node", "runtime", "pmi"]),
     (
         "job-shell",
@@ -44,8 +45,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "job-manager",
-        &["wire", "proto", "node", "runtime", "job-fold"],
+        &["wire", "proto", "node", "runtime", "job-fold", "ahead"],
     ),
+    ("job-exec", &["wire", "proto", "node", "runtime", "ahead"]),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),
 ];

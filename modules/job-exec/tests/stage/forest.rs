@@ -15,7 +15,7 @@ use proto::{Errno, Payload, Refusal, Role};
 use serde_json::{Value, json};
 use wire::{Flags, Identity, Kind, Message};
 
-use super::{JOB, NoFile, SHELL_PID, Stage, Table, response};
+use super::{JOB, SHELL_PID, Stage, Table, response};
 
 /// All of them.
 pub struct Forest {
@@ -42,7 +42,7 @@ fn surroundings() -> Surroundings {
     Surroundings {
         job_shell: "/libexec/flux-shell".to_owned(),
         processes: Box::new(Table::default()),
-        begun: Box::new(NoFile),
+        begun: Box::new(ahead::NoLog),
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use job_exec::{BegunLog, JobExec, Process, Processes, Seen, Surroundings};
+use job_exec::{JobExec, Process, Processes, Seen, Surroundings};
 use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
 use proto::data::Tree;
@@ -53,23 +53,6 @@ impl Default for Table {
     }
 }
 
-/// No file of jobs that have begun: each waits for its log in the KVS.
-pub struct NoFile;
-
-impl BegunLog for NoFile {
-    fn open(&mut self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(io::Error::other("no such folder"))
-    }
-
-    fn append(&mut self, _: &str) -> io::Result<()> {
-        Err(io::Error::other("not open"))
-    }
-
-    fn replace(&mut self, _: &str) -> io::Result<()> {
-        Err(io::Error::other("not open"))
-    }
-}
-
 /// A file of jobs that have begun, which may have no room.
 #[derive(Clone, Default)]
 pub struct BegunText {
@@ -84,7 +67,7 @@ impl BegunText {
     }
 }
 
-impl BegunLog for BegunText {
+impl ahead::Log for BegunText {
     fn open(&mut self, _: &Path) -> io::Result<Vec<u8>> {
         Ok(self.text.lock().unwrap().clone().into_bytes())
     }
@@ -189,7 +172,7 @@ impl Stage {
             processes: Box::new(table.clone()),
             begun: match table.begun.clone() {
                 Some(begun) => Box::new(begun),
-                None => Box::new(NoFile),
+                None => Box::new(ahead::NoLog),
             },
         };
         let size = size.to_string();

@@ -1,0 +1,8 @@
+//! Every limit of this crate, unit last.
+
+/// Bytes from which on a file is written again without the lines that are not needed, when
+/// half of it or more are such.
+pub const LINES_BYTES_MAX: usize = 128 * 1024;
+
+/// Bytes of a file that are read. What is beyond is not taken in.
+pub const FILE_BYTES_MAX: u64 = 256 << 20;
