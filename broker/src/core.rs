@@ -27,6 +27,7 @@ use crate::ids::Ids;
 use crate::life::Life;
 use crate::logbook::Logbook;
 use crate::modules::Modules;
+use crate::orphans::Orphans;
 use crate::rexec::Rexec;
 use crate::router::{Hop, ModuleId, Place, Router};
 use crate::services::runat::Runat;
@@ -53,6 +54,7 @@ pub const OWN_SERVICES: &[&str] = &[
     "overlay",
     "groups",
     "rexec",
+    "orphans",
 ];
 
 /// The broker's knowledge.
@@ -72,6 +74,8 @@ pub struct Broker {
     pub(crate) clients: Clients,
     pub(crate) modules: Modules,
     pub(crate) strays: Strays,
+    pub(crate) orphans: Orphans,
+    pub(crate) orphan_followers: Followers<proto::orphans::List>,
     /// Methods that a restarted module may be asked again: doing them twice does no harm,
     /// or the module knows what it has done.
     repeatable: BTreeSet<&'static str>,
@@ -164,6 +168,8 @@ impl Broker {
             clients: Clients::default(),
             modules: Modules::default(),
             strays: Strays::default(),
+            orphans: Orphans::default(),
+            orphan_followers: Followers::default(),
             repeatable: repeatable.collect(),
             bulk: bulk.collect(),
             credit: Credit::default(),
@@ -222,6 +228,7 @@ impl Host for Broker {
 
     fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         self.dmesg.forget(stream);
+        self.orphan_followers.forget(stream);
         self.config_watchers.forget(stream);
         self.followers.forget(stream);
         self.traces.forget(stream);
@@ -252,6 +259,7 @@ impl Host for Broker {
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.hand_due(cx);
         self.send_group_changes(cx);
+        self.tell_of_orphans(cx);
     }
 
     /// The broker does not stop for a message: `shutdown.start` and signals end it.

@@ -17,11 +17,11 @@ use std::collections::{BTreeSet, VecDeque};
 
 use node::{Cx, PeerId};
 use rustc_hash::FxHashMap;
-use wire::{Errno, Flags, Message};
+use wire::{Flags, Message};
 
 use crate::core::Broker;
 use crate::limits::{CREDIT_BYTES, CREDIT_WAITING_MAX, CREDIT_WAITING_OF_GUEST_MAX};
-use crate::router::{Hop, ModuleId};
+use crate::router::{Hop, ModuleId, Stop};
 
 /// One client's requests to one module.
 type Lane = (PeerId, ModuleId);
@@ -222,7 +222,7 @@ impl Broker {
         };
         if self.credit.n_waiting(peer, module) >= max {
             let text = "too many requests wait for answers to be read";
-            self.refuse(cx, request, Errno::ENOBUFS, Some(text));
+            self.refuse(cx, request, Stop::full(text));
             return None;
         }
         self.credit.admit(peer, module, request, is_bulk)

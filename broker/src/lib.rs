@@ -27,6 +27,7 @@ mod logbook;
 pub mod membership;
 mod modules;
 mod node;
+mod orphans;
 #[cfg(test)]
 mod probe;
 mod programs;

@@ -40,6 +40,40 @@ pub const PENDING_OF_GUESTS_MAX: usize = 1 << 19;
 /// Of those, what one guest may have over all its connections.
 pub const PENDING_OF_GUEST_MAX: usize = 1 << 15;
 
+/// Ways back of answers that are remembered after their end: whoever answers too late is told
+/// apart by it. An old one is written over, and an answer to it counts as one to nothing.
+pub const TOMBSTONES_MAX: usize = 1 << 14;
+
+/// Of those, how many share a place in the table; the oldest of them is written over.
+pub const TOMBSTONE_WAYS: usize = 4;
+
+/// Providers that are looked at for who else has a request that is answered by the wrong one.
+/// With more of them the answer counts as one to nothing.
+pub const JUDGED_PROVIDERS_MAX: usize = 1024;
+
+/// Records of orphaned messages of the owner. When full, the oldest is dropped, here and at
+/// the three limits below; counters count all.
+pub const ORPHANS_MAX: usize = 4096;
+
+/// Of those, what one module, client or broker may have.
+pub const ORPHANS_OF_ONE_MAX: usize = 1024;
+
+/// The same of all guests, who take none of the owner's room.
+pub const ORPHANS_OF_GUESTS_MAX: usize = 1024;
+
+/// Of those, what one guest may have over all its connections.
+pub const ORPHANS_OF_GUEST_MAX: usize = 128;
+
+/// Longest text in the record of an orphaned message, in bytes. What is beyond is cut off.
+pub const ORPHAN_TEXT_BYTES_MAX: usize = 128;
+
+/// Longest payload in which the job is looked for that an orphaned message is about, in bytes.
+pub const ORPHAN_PAYLOAD_BYTES_MAX: usize = 4096;
+
+/// Records in one batch. Those who follow get one of the last so many at a time; how many
+/// there were is in the counters.
+pub const ORPHANS_IN_BATCH_MAX: usize = 256;
+
 /// Bytes of answers to requests for bulk that one client may be expected to get from one
 /// module at a time. Further requests wait in the broker until it has read; then they go.
 pub const CREDIT_BYTES: usize = 1 << 20;

@@ -137,6 +137,7 @@ impl Node for BrokerNode {
 
     fn handle(&mut self, now: Now, input: Input) {
         self.actor.set_now(now);
+        self.actor.core.router.set_now(now.mono);
         if !self.begun {
             self.begun = true;
             let Actor { core, cx, .. } = &mut self.actor;

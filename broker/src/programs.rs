@@ -13,7 +13,7 @@ use crate::access::Access;
 use crate::clients::Newcomer;
 use crate::core::Broker;
 use crate::lifecycle::State;
-use crate::router::{Hop, Viewer};
+use crate::router::{Hop, Stop, Viewer};
 
 /// Requests that are answered before the broker is online (protocol/02 section 5.2).
 const EARLY_TOPICS: [&str; 4] = [
@@ -111,14 +111,19 @@ impl Broker {
             }
             topic if self.life_state() < State::Init && !EARLY_TOPICS.contains(&topic) => {
                 let text = "Upstream Flux broker is offline. Try again later.";
-                return self.refuse(cx, request, Errno::EAGAIN, Some(text));
+                let stop = Stop {
+                    cause: None,
+                    errno: Errno::EAGAIN,
+                    text: Some(text),
+                };
+                return self.refuse(cx, request, stop);
             }
             _ => {}
         }
         if self.clients.arm(peer, &request) {
             self.route(cx, Hop::Client(peer), request);
         } else {
-            self.refuse(cx, request, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
+            self.refuse(cx, request, Stop::full(TOO_MANY_SERVICES));
         }
     }
 

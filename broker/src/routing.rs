@@ -2,10 +2,10 @@
 //! when they can be, our own services find theirs in the inbox.
 
 use node::{Cx, Output};
-use wire::{Errno, Kind, Message, topic};
+use wire::{Kind, Message, topic};
 
 use crate::core::Broker;
-use crate::router::{Hop, ModuleId, Out};
+use crate::router::{Hop, ModuleId, Out, Stop};
 
 impl Broker {
     /// Takes in a message that has come by `from`, and sends it on its way.
@@ -21,14 +21,8 @@ impl Broker {
     }
 
     /// Answers a request on behalf of a service that cannot.
-    pub(crate) fn refuse(
-        &mut self,
-        cx: &mut Cx<Broker>,
-        request: Message,
-        errno: Errno,
-        text: Option<&str>,
-    ) {
-        self.router.refuse(request, errno, text);
+    pub(crate) fn refuse(&mut self, cx: &mut Cx<Broker>, request: Message, stop: Stop<'_>) {
+        self.router.refuse(request, stop);
         self.carry_out(cx);
     }
 
@@ -42,7 +36,11 @@ impl Broker {
                         self.send_to_module(cx, module, request);
                     }
                 }
-                Out::Stray { from, message } => self.drop_stray(cx, from, &message),
+                Out::Stray(orphaned) => {
+                    self.drop_stray(cx, orphaned.from, &orphaned.message);
+                    self.record_orphan(cx, &orphaned);
+                }
+                Out::Orphan(orphaned) => self.record_orphan(cx, &orphaned),
                 Out::Control { from, message } => self.take_control(cx, from, &message),
             }
         }

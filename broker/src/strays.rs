@@ -69,7 +69,7 @@ impl Broker {
     }
 
     /// Who is at the other end of a link, for the log.
-    fn name_of(&self, hop: Hop) -> String {
+    pub(crate) fn name_of(&self, hop: Hop) -> String {
         match hop {
             Hop::Here => "the broker".to_owned(),
             Hop::Module(id) => match self.modules.name(id) {

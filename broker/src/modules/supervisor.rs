@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio};
 use proto::attr::names;
 use proto::module::{Load, ModuleStatus, Remove};
+use proto::orphans::Cause;
 use proto::{Empty, Refusal};
 use wire::{Errno, Flags, Identity, Message};
 
@@ -18,7 +19,7 @@ use super::process::{SIGKILL, SIGTERM, Then};
 use super::{Stage, Waiter};
 use crate::core::{Broker, seconds};
 use crate::limits::{DEATHS_MAX, HOLD_S, RESTART_WINDOW_S};
-use crate::router::{Hop, ModuleId, Past};
+use crate::router::{Hop, ModuleId, Past, Stop};
 
 impl Broker {
     /// Loads a module. Those who wait are told when it runs or has failed.
@@ -312,7 +313,8 @@ impl Broker {
 
     fn lose(&mut self, cx: &mut Cx<Broker>, lost: Vec<Message>) {
         for request in lost {
-            self.refuse(cx, request, Errno::EHOSTUNREACH, Some("module disconnect"));
+            let stop = Stop::unreachable(Cause::ServerDown, Some("module disconnect"));
+            self.refuse(cx, request, stop);
         }
     }
 
@@ -327,7 +329,7 @@ impl Broker {
         let text = format!("module {} is gone", module.name);
         let held = module.held.take().into_iter().map(|held| held.request);
         for request in held.chain(self.credit.module_unloaded(id)) {
-            self.refuse(cx, request, Errno::ENOSYS, Some(&text));
+            self.refuse(cx, request, Stop::no_service(Some(&text)));
         }
         // One that has nothing to do here says so by ending well before it runs.
         let has_withdrawn = module.stage == Stage::Loading && module.reported == Some(Ok(()));

@@ -3,7 +3,8 @@
 use node::{Cx, Output, PeerId};
 use proto::Payload;
 use proto::common::Welcome;
-use wire::{Errno, Flags, Identity, Kind, Message};
+use proto::orphans::Cause;
+use wire::{Flags, Identity, Kind, Message};
 
 use super::Stage;
 use super::held::Held;
@@ -11,7 +12,7 @@ use super::process::Way;
 use crate::core::{Broker, seconds};
 use crate::limits::{HOLD_S, LINK_LOST_WAIT_S};
 use crate::programs::TOO_MANY_SERVICES;
-use crate::router::{Hop, ModuleId, Past};
+use crate::router::{Hop, ModuleId, Past, Stop};
 
 impl Broker {
     /// A module's first message has come: now it can be spoken to.
@@ -104,7 +105,7 @@ impl Broker {
         // Ours are answered by the broker itself, which needs no telling.
         let is_request = matches!(message.kind, Kind::Request { .. });
         if is_request && !message.topic().starts_with("module.") && !module.armed.arm(&message) {
-            return self.refuse(cx, message, Errno::ENOBUFS, Some(TOO_MANY_SERVICES));
+            return self.refuse(cx, message, Stop::full(TOO_MANY_SERVICES));
         }
         self.route(cx, hop, message);
     }
@@ -123,7 +124,10 @@ impl Broker {
             None => {}
             Some(Way::Hand) => self.hand_over(cx, id, request, past),
             Some(Way::Hold) => self.hold(cx, id, request, past),
-            Some(Way::Refuse(errno, text)) => self.refuse(cx, request, errno, text),
+            Some(Way::Refuse(errno, text)) => {
+                let cause = Some(Cause::ServerDown);
+                self.refuse(cx, request, Stop { cause, errno, text });
+            }
         }
     }
 
@@ -147,8 +151,8 @@ impl Broker {
             past,
         };
         if !module.held.push(&held) {
-            let text = Some("module is restarting");
-            return self.refuse(cx, held.request, Errno::EHOSTUNREACH, text);
+            let stop = Stop::unreachable(Cause::Dropped, Some("module is restarting"));
+            return self.refuse(cx, held.request, stop);
         }
         if module.held.len() == 1 && !module.deferred {
             self.watch_held(cx, id);
@@ -177,8 +181,9 @@ impl Broker {
                 return;
             }
             if let Some(held) = module.held.pop() {
-                let text = "the module did not come back in time";
-                self.refuse(cx, held.request, Errno::EHOSTUNREACH, Some(text));
+                let text = Some("the module did not come back in time");
+                let stop = Stop::unreachable(Cause::ServerDown, text);
+                self.refuse(cx, held.request, stop);
             }
         }
     }

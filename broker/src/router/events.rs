@@ -9,11 +9,12 @@
 
 use proto::Method;
 use proto::event::{Subscribe, Unsubscribe};
+use proto::orphans::Cause;
 use wire::{Errno, Flags, Kind, Message};
 
 use super::asked::Kept;
 use super::links::Link;
-use super::{Hop, Out, Router};
+use super::{Hop, Orphaned, Out, Router};
 use crate::limits::SUBSCRIBED_BYTES_MAX;
 
 impl Router {
@@ -27,10 +28,13 @@ impl Router {
             Hop::Here | Hop::Module(_) | Hop::Client(_) => true,
         };
         if !is_theirs {
-            return self.out.push_back(Out::Stray {
+            return self.out.push_back(Out::Stray(Orphaned {
+                cause: Cause::Unasked,
                 from,
                 message: event,
-            });
+                late: None,
+                note: None,
+            }));
         }
         if from == Hop::Parent {
             if sequence <= self.sequence {

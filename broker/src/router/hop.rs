@@ -1,7 +1,11 @@
-//! Where messages come from and go to, as seen from one broker.
+//! Where messages come from and go to, as seen from one broker, and what becomes of those that
+//! go nowhere.
+
+use std::time::Duration;
 
 use node::PeerId;
-use wire::Message;
+use proto::orphans::Cause;
+use wire::{Errno, Message};
 
 /// A module as long as it is loaded, through all its restarts. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,12 +55,9 @@ pub enum Out {
     },
     /// A message that its sender had no reason to send is dropped: a response to what
     /// it was not asked, or an event that is not its to sequence.
-    Stray {
-        /// The sender.
-        from: Hop,
-        /// The message.
-        message: Message,
-    },
+    Stray(Orphaned),
+    /// A message that finds nobody is dropped. Who waits for an answer has it.
+    Orphan(Orphaned),
     /// A control message has come over the link to another broker.
     Control {
         /// That link.
@@ -64,4 +65,59 @@ pub enum Out {
         /// The message.
         message: Message,
     },
+}
+
+/// A message that goes nowhere.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Orphaned {
+    /// Why.
+    pub cause: Cause,
+    /// By which way it has come.
+    pub from: Hop,
+    /// The message.
+    pub message: Message,
+    /// How long its way back has been closed, or its time over.
+    pub late: Option<Duration>,
+    /// What is known besides.
+    pub note: Option<String>,
+}
+
+/// Why a request goes no further, and what its sender is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Stop<'a> {
+    /// For the record; `None` for one that has to come again later.
+    pub cause: Option<Cause>,
+    /// The number of the answer.
+    pub errno: Errno,
+    /// Its text.
+    pub text: Option<&'a str>,
+}
+
+impl Stop<'_> {
+    /// For want of room.
+    pub fn full(text: &str) -> Stop<'_> {
+        Stop {
+            cause: Some(Cause::Dropped),
+            errno: Errno::ENOBUFS,
+            text: Some(text),
+        }
+    }
+
+    /// Nobody is there.
+    pub fn unreachable(cause: Cause, text: Option<&str>) -> Stop<'_> {
+        Stop {
+            cause: Some(cause),
+            errno: Errno::EHOSTUNREACH,
+            text,
+        }
+    }
+
+    /// There is no such service.
+    pub fn no_service(text: Option<&str>) -> Stop<'_> {
+        Stop {
+            cause: Some(Cause::ServerDown),
+            errno: Errno::ENOSYS,
+            text,
+        }
+    }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use node::PeerId;
-use wire::{Errno, Flags, Identity, Message, Role, topic};
+use proto::orphans::Cause;
+use wire::{Flags, Identity, Message, Role, topic};
 
 use super::subscriptions::Subscriptions;
-use super::{Call, Hop, ModuleId, Router};
+use super::{Call, Hop, ModuleId, Router, Stop};
 
 /// Text of the answer to requests that a program had when it disconnected.
 const PROVIDER_LEFT: &str = "service disconnect";
@@ -162,7 +163,11 @@ impl Router {
             Hop::Here | Hop::Module(_) | Hop::Child(_) => None,
         };
         for call in self.pending.provider_left(hop) {
-            self.refuse(call.request, Errno::EHOSTUNREACH, text);
+            let cause = match hop {
+                Hop::Client(_) => Cause::ServerDown,
+                _ => Cause::NoPeer,
+            };
+            self.refuse(call.request, Stop::unreachable(cause, text));
         }
     }
 

@@ -2,8 +2,8 @@
 //! protocol/01 section 4, protocol/20 section 5).
 //!
 //! In comes a message with the hop by which it came, out comes what is to be done, in
-//! order ([`Router::poll`]). The router knows no clock and no payload, and never waits:
-//! what has to wait for a module waits with the supervisor.
+//! order ([`Router::poll`]). The router knows no clock but is told the time, knows no payload,
+//! and never waits: what has to wait for a module waits with the supervisor.
 //!
 //! A broker is to its children what it is to its modules: it puts their identity on the
 //! requests that they send, its own on those that it gives them, and takes both off
@@ -11,9 +11,11 @@
 //! it there.
 //!
 //! Read on in `hop.rs`, then `requests.rs` and `responses.rs`, `events.rs` and `asked.rs`
-//! (subscriptions on their way up), `links.rs` (who comes and goes), `services.rs` (names), and `pending.rs` (what may be answered).
+//! (subscriptions on their way up), `links.rs` (who comes and goes), `services.rs` (names), `pending.rs` (what may be
+//! answered) and `paths.rs` (what has been).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use node::PeerId;
 use proto::data::Topology;
@@ -24,13 +26,14 @@ mod asked;
 mod events;
 mod hop;
 mod links;
+mod paths;
 mod pending;
 mod requests;
 mod responses;
 mod services;
 mod subscriptions;
 
-pub use hop::{Hop, ModuleId, Out};
+pub use hop::{Hop, ModuleId, Orphaned, Out, Stop};
 pub use links::Viewer;
 pub(crate) use pending::Call;
 pub use pending::Past;
@@ -108,6 +111,11 @@ impl Router {
     /// something.
     pub fn poll(&mut self) -> Option<Out> {
         self.out.pop_front()
+    }
+
+    /// The time goes on.
+    pub fn set_now(&mut self, now: Duration) {
+        self.pending.set_now(now);
     }
 
     /// Takes in a message that has come by `from`.

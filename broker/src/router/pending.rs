@@ -6,13 +6,18 @@
 //! of its predecessor's to answer until it is given it.
 
 use std::collections::hash_map::Entry;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 use wire::{Flags, Identity, Message};
 
 use super::Hop;
-use crate::limits::{PENDING_MAX, PENDING_OF_GUEST_MAX, PENDING_OF_GUESTS_MAX, PENDING_OF_ONE_MAX};
+use super::paths::{Path, Step, Tombstone, Tombstones};
+use crate::limits::{
+    JUDGED_PROVIDERS_MAX, PENDING_MAX, PENDING_OF_GUEST_MAX, PENDING_OF_GUESTS_MAX,
+    PENDING_OF_ONE_MAX,
+};
 
 /// Who asks.
 #[derive(Debug, Clone, Copy)]
@@ -106,6 +111,7 @@ pub(crate) struct Pending {
     /// The number that the last request got.
     last_number: u64,
     room: Room,
+    tombstones: Tombstones,
 }
 
 impl Pending {
@@ -199,6 +205,7 @@ impl Pending {
         }
         call.times -= 1;
         if call.times == 0 {
+            self.tombstones.bury(response, provider, Step::End);
             calls.remove(&key);
             let is_over = calls.is_empty() && !talk.1.is_empty();
             if is_over {
@@ -221,6 +228,9 @@ impl Pending {
             asked.n -= n_of(&calls);
             let guest = asked.guest;
             self.count_closed(guest, provider, n_of(&calls));
+            for call in calls.values() {
+                self.tombstones.bury(&call.request, provider, Step::Leave);
+            }
         }
     }
 
@@ -236,6 +246,9 @@ impl Pending {
             left.extend(calls.into_values().map(|call| (provider, call)));
         }
         left.sort_unstable_by_key(|(_, call)| call.number);
+        for (provider, call) in &left {
+            self.tombstones.bury(&call.request, *provider, Step::Leave);
+        }
         left
     }
 
@@ -261,7 +274,54 @@ impl Pending {
         }
         self.given.remove(&link);
         left.sort_unstable_by_key(|call| call.number);
+        for call in &left {
+            self.tombstones.bury(&call.request, link, Step::Lose);
+        }
         left
+    }
+
+    /// What is known of the way of an answer to `requester` for which nobody waits.
+    pub fn judge(
+        &mut self,
+        requester: Option<Hop>,
+        provider: Hop,
+        response: &Message,
+    ) -> Option<Tombstone> {
+        let found = self.tombstones.find(response, provider);
+        let step = match response.ends_rpc() {
+            true => Step::End,
+            false => Step::Part,
+        };
+        self.tombstones.is_late(response, step);
+        found.or_else(|| self.open_with_other(requester?, provider, response))
+    }
+
+    /// Whether somebody else has been given what is answered here.
+    fn open_with_other(
+        &self,
+        requester: Hop,
+        provider: Hop,
+        response: &Message,
+    ) -> Option<Tombstone> {
+        let talks = &self.asked.get(&requester)?.talks;
+        let key = (response.matchtag(), response.topic_bytes().clone());
+        let mut others = self.given.keys().filter(|other| **other != provider);
+        let has_it = others.by_ref().take(JUDGED_PROVIDERS_MAX).any(|other| {
+            let talk = (*other, response.hops_below().to_vec());
+            talks
+                .get(&talk)
+                .is_some_and(|calls| calls.contains_key(&key))
+        });
+        has_it.then_some(Tombstone {
+            path: Path::Open,
+            since: Duration::ZERO,
+            of_other: true,
+        })
+    }
+
+    /// The time goes on.
+    pub fn set_now(&mut self, now: Duration) {
+        self.tombstones.set_now(now);
     }
 
     fn count_closed(&mut self, guest: Option<u32>, provider: Hop, n: usize) {

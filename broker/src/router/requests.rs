@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use node::number_route;
-use wire::{Errno, Flags, Kind, Message, NODEID_ANY};
+use proto::orphans::Cause;
+use wire::{Errno, Flags, Kind, Message, NODEID_ANY, topic};
 
 use super::pending::Full;
-use super::{Hop, Out, Past, Router};
+use super::{Hop, Orphaned, Out, Past, Router, Stop};
 use crate::limits::OWN_REQUEST_BYTES_MAX;
 
 /// Longest text of the answer to a request for an unknown service, without its NUL.
@@ -29,15 +30,17 @@ impl Router {
         match self.next_hop(&request) {
             // What has come from there does not go back: it would come again for ever.
             Ok(to) if to == from && to.is_broker() => {
-                self.refuse(request, Errno::EHOSTUNREACH, None);
+                self.refuse(request, Stop::unreachable(Cause::NoPeer, None));
             }
             Ok(Hop::Here) => self.take_for_own_services(from, request),
             Ok(Hop::Module(module)) => self.out.push_back(Out::Ask { module, request }),
             Ok(to) => self.give(to, request, Past::default()),
-            Err(Lost::Unreachable) => self.refuse(request, Errno::EHOSTUNREACH, None),
+            Err(Lost::Unreachable) => {
+                self.refuse(request, Stop::unreachable(Cause::NoPeer, None));
+            }
             Err(Lost::NoService) => {
                 let text = format!("No service matching {} is registered", request.topic());
-                self.refuse(request, Errno::ENOSYS, Some(&text));
+                self.refuse(request, Stop::no_service(Some(&text)));
             }
         }
     }
@@ -89,7 +92,12 @@ impl Router {
         }
         let topic = request.topic();
         tracing::error!("{topic}: a request of {len} bytes is refused: it is too long");
-        self.refuse(request, Errno::EMSGSIZE, Some("request is too long"));
+        let stop = Stop {
+            cause: Some(Cause::Dropped),
+            errno: Errno::EMSGSIZE,
+            text: Some("request is too long"),
+        };
+        self.refuse(request, stop);
         None
     }
 
@@ -144,20 +152,20 @@ impl Router {
         match self.pending.open(requester, to, &request, past) {
             Ok(number) => Some((request, number)),
             Err(Full) => {
-                let text = "too many requests wait for an answer";
-                self.refuse(request, Errno::ENOBUFS, Some(text));
+                self.refuse(request, Stop::full("too many requests wait for an answer"));
                 None
             }
         }
     }
 
     /// Answers a request, as it came in, on behalf of a service that cannot.
-    pub fn refuse(&mut self, request: Message, errno: Errno, text: Option<&str>) {
+    pub fn refuse(&mut self, request: Message, stop: Stop<'_>) {
+        self.note_orphan(&request, stop);
         if !request.wants_response() {
             return;
         }
         let mut payload = Vec::new();
-        if let Some(text) = text {
+        if let Some(text) = stop.text {
             let mut end = text.len().min(NO_SERVICE_TEXT_BYTES);
             while !text.is_char_boundary(end) {
                 end -= 1;
@@ -165,8 +173,32 @@ impl Router {
             payload.extend_from_slice(&text.as_bytes()[..end]);
             payload.push(0);
         }
-        let mut response = request.into_response(errno.0, Bytes::from(payload));
+        let mut response = request.into_response(stop.errno.0, Bytes::from(payload));
         self.stamp_as_owner(&mut response);
         self.route_response(Hop::Here, response);
+    }
+
+    /// Says that a request goes no further. One that only takes another back is none to miss.
+    fn note_orphan(&mut self, request: &Message, stop: Stop<'_>) {
+        let method = topic::method_of(request.topic());
+        let Some(cause) = stop
+            .cause
+            .filter(|_| !matches!(method, "disconnect" | "cancel"))
+        else {
+            return;
+        };
+        let is_best_effort = !request.wants_response();
+        let link = self.requester(request).map(|requester| requester.link);
+        self.out.push_back(Out::Orphan(Orphaned {
+            cause: if is_best_effort {
+                Cause::Dropped
+            } else {
+                cause
+            },
+            from: link.unwrap_or(Hop::Here),
+            message: request.clone(),
+            late: None,
+            note: stop.text.map(str::to_owned),
+        }));
     }
 }

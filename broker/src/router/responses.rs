@@ -1,9 +1,10 @@
 //! Responses: back along the route stack, if they answer what their sender was given.
 
 use node::is_number_route;
+use proto::orphans::Cause;
 use wire::Message;
 
-use super::{Hop, Out, Router};
+use super::{Hop, Orphaned, Out, Router};
 
 impl Router {
     pub(super) fn route_response(&mut self, from: Hop, response: Message) {
@@ -25,8 +26,8 @@ impl Router {
             Hop::Module(_) | Hop::Client(_) | Hop::Child(_) => self.take_own_hop(&mut response),
         };
         let Some(requester) = self.requester(&response) else {
-            tracing::trace!("{}: nobody waits for this response", response.topic());
-            return;
+            // Its requester has left, which is no fault of the one who answers.
+            return self.is_orphan(from, response, Out::Orphan);
         };
         let to = requester.link;
         let passes = is_stamped
@@ -36,16 +37,30 @@ impl Router {
                 _ => self.pending.answer(to, from, &response),
             };
         if !passes {
-            return self.out.push_back(Out::Stray {
-                from,
-                message: response,
-            });
+            return self.is_orphan(from, response, Out::Stray);
         }
         // Above, our own parent's identity tells it that the response came back.
         if to != Hop::Parent {
             response.pop_route();
         }
         self.send(from, to, response);
+    }
+
+    /// Drops an answer for which nobody waits.
+    fn is_orphan(&mut self, from: Hop, response: Message, out: fn(Orphaned) -> Out) {
+        let requester = self.requester(&response).map(|requester| requester.link);
+        let found = self.pending.judge(requester, from, &response);
+        let (cause, note) = match found {
+            Some(tombstone) => tombstone.verdict(),
+            None => (Cause::Unasked, "it answers nothing that is known"),
+        };
+        self.out.push_back(out(Orphaned {
+            cause,
+            from,
+            message: response,
+            late: found.map(|tombstone| tombstone.since),
+            note: Some(note.to_owned()),
+        }));
     }
 
     /// Takes off what [`Router::give`] has put on a request. `false` if it is not there.

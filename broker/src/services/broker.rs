@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use node::{Cx, Peer, Routes};
-use proto::broker::{Builtins, ConfBuiltin, ConfBuiltinError, Environment, Getenv, Setenv};
+use proto::broker::{
+    Builtins, ConfBuiltin, ConfBuiltinError, Environment, Getenv, Setenv, Stats, StatsGet,
+};
 use proto::{Empty, Never};
 
 use crate::core::Broker;
@@ -13,6 +15,7 @@ pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
         .on::<Getenv>(getenv)
         .on::<Setenv>(setenv)
         .on::<ConfBuiltin>(conf_builtin)
+        .on::<StatsGet>(stats_get)
 }
 
 fn getenv(
@@ -61,4 +64,17 @@ fn conf_builtin(
         values.insert(key, value);
     }
     Ok(Builtins { values })
+}
+
+fn stats_get(
+    core: &mut Broker,
+    cx: &mut Cx<Broker>,
+    _: &Peer,
+    _: StatsGet,
+) -> Result<Stats, Never> {
+    Ok(Stats {
+        messages: cx.message_stats(),
+        open: core.router.n_pending() as u64,
+        orphans: core.orphans.counts().clone(),
+    })
 }

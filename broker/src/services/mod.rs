@@ -13,6 +13,7 @@ pub(crate) mod groups;
 mod log;
 mod module;
 pub(crate) mod module_trace;
+mod orphans;
 mod overlay;
 pub(crate) mod overlay_trace;
 mod rexec;
@@ -33,6 +34,7 @@ pub fn routes() -> Routes<Broker> {
     let routes = groups::routes(routes);
     let routes = log::routes(routes);
     let routes = module::routes(routes);
+    let routes = orphans::routes(routes);
     let routes = overlay::routes(routes);
     let routes = overlay_trace::routes(routes);
     let routes = rexec::routes(routes);

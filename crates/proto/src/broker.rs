@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::common::MessageStats;
+use crate::orphans::Cause;
 use crate::schema::JsonSchema;
 use crate::{Empty, Never};
 
@@ -42,6 +44,22 @@ pub struct Builtins {
     pub values: BTreeMap<String, String>,
 }
 
+/// Asks for the counters of the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatsGet;
+
+/// Counters of the broker: those that every module has, and more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct Stats {
+    /// Of its own services.
+    #[serde(flatten)]
+    pub messages: MessageStats,
+    /// Requests that wait for an answer: ways back that are open.
+    pub open: u64,
+    /// Messages that became orphans, by cause.
+    pub orphans: BTreeMap<Cause, u64>,
+}
+
 crate::refusals! {
     /// Why a built-in value cannot be given.
     pub enum ConfBuiltinError {
@@ -50,7 +68,8 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(Getenv, Environment, Setenv, ConfBuiltin, Builtins);
+crate::json_payloads!(Getenv, Environment, Setenv, ConfBuiltin, Builtins, Stats);
+crate::no_payloads!(StatsGet);
 
 crate::methods! {
     Getenv = "broker.getenv" (OWNER) => Environment, Never, idempotent
@@ -59,4 +78,6 @@ crate::methods! {
         : "Sets variables of the broker's environment.";
     ConfBuiltin = "broker.conf-builtin" (ALL) => Builtins, ConfBuiltinError, idempotent
         : "Gives values fixed when the project was built.";
+    StatsGet = "broker.stats-get" (ALL) => Stats, Never, idempotent
+        : "Counters of the broker: its messages, and what became of those that found nobody.";
 }

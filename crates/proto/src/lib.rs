@@ -36,6 +36,7 @@ pub mod kvs;
 pub mod kvs_watch;
 pub mod log;
 pub mod module;
+pub mod orphans;
 pub mod overlay;
 pub mod resource;
 pub mod rexec;

@@ -36,6 +36,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("log", crate::log::METHODS),
     ("module", crate::module::METHODS),
     ("module (every one)", crate::common::METHODS),
+    ("orphans", crate::orphans::METHODS),
     ("overlay", crate::overlay::METHODS),
     ("resource", crate::resource::METHODS),
     ("rexec", crate::rexec::METHODS),

@@ -175,6 +175,7 @@ const ROWS: &[Row] = &[
     ("module.load", false, Answered, r#"{"path":"none","args":[]}"#),
     ("module.remove", false, Answered, ""),
     ("module.trace", true, Waiting, r#"{"typemask":15,"topic_glob":"*","names":["kvs"],"nodeid":0,"full":false}"#),
+    ("orphans.list", true, Waiting, ""),
     ("overlay.health", true, Waiting, ""),
     ("overlay.monitor", true, Waiting, ""),
     ("overlay.trace", true, Waiting, r#"{"typemask":15,"topic_glob":"*","nodeid":-1}"#),

@@ -73,7 +73,10 @@ fn out(router: &mut Router) -> Vec<String> {
             Out::Ask { module, request } => {
                 router.give(Hop::Module(module), request, Past::default());
             }
-            Out::Stray { from, message } => lines.push(format!("stray {}", line(from, &message))),
+            Out::Stray(Orphaned { from, message, .. }) => {
+                lines.push(format!("stray {}", line(from, &message)));
+            }
+            Out::Orphan(_) => {}
             Out::Control { from, .. } => lines.push(format!("control {}", name(from))),
         }
     }

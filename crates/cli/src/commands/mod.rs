@@ -26,6 +26,7 @@ pub mod kvs;
 pub mod logger;
 pub mod lsattr;
 pub mod module;
+pub mod orphans;
 pub mod overlay;
 pub mod ping;
 pub mod pmi;
@@ -72,6 +73,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),
     Entry::of::<module::Module>(),
+    Entry::of::<orphans::Orphans>(),
     Entry::of::<overlay::Overlay>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<pmi::Pmi>(),

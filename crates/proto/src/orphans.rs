@@ -1,0 +1,136 @@
+//! orphans.*: messages that came too late or to nobody, or that were refused on the way. Each
+//! leaves a record of its cause in the broker where it ended, within bounds; so a fault of a
+//! server can be told from a message without one, and no log has to be read for that.
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::JobId;
+use crate::schema::JsonSchema;
+use crate::{Empty, Never, Refusal};
+
+/// Why a message is an orphan.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// A request for a service that is not there, does not come back, or died with it.
+    ServerDown,
+    /// An answer whose way back was closed: its requester had left, or was answered.
+    AfterClose,
+    /// What somebody did in whose place another had been put.
+    TakenOver,
+    /// Its time was over.
+    Expired,
+    /// For a rank or a sender that is not there.
+    NoPeer,
+    /// There was no room for it, or it was best effort and nobody was there.
+    Dropped,
+    /// It answers nothing, as far as is known, or was not its sender's to say.
+    Unasked,
+}
+
+impl Cause {
+    /// All causes.
+    pub const ALL: [Cause; 7] = [
+        Cause::ServerDown,
+        Cause::AfterClose,
+        Cause::TakenOver,
+        Cause::Expired,
+        Cause::NoPeer,
+        Cause::Dropped,
+        Cause::Unasked,
+    ];
+
+    /// Its name, as in payloads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::ServerDown => "server-down",
+            Cause::AfterClose => "after-close",
+            Cause::TakenOver => "taken-over",
+            Cause::Expired => "expired",
+            Cause::NoPeer => "no-peer",
+            Cause::Dropped => "dropped",
+            Cause::Unasked => "unasked",
+        }
+    }
+}
+
+/// The record of one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Orphan {
+    /// When it became one, in seconds since the epoch.
+    pub timestamp: f64,
+    /// The broker where it ended.
+    pub rank: u32,
+    /// Why.
+    pub cause: Cause,
+    /// Who has sent it: `module NAME`, `client pid=N uid=N`, `rank N`, or as reported.
+    pub sender: String,
+    /// The user in whose name it was sent.
+    pub userid: u32,
+    /// Its topic.
+    pub topic: String,
+    /// The job that it is about, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// Seconds between the end of its way back, or of its time, and its own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<f64>,
+    /// What is known besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Asks for the records that are kept, oldest first, and for those to come with `follow`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct List {
+    /// Go on with new ones until cancelled.
+    #[serde(default)]
+    pub follow: bool,
+}
+
+/// Some records.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Batch {
+    /// Oldest first.
+    pub orphans: Vec<Orphan>,
+}
+
+/// Forgets the records. Counters go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Clear;
+
+/// Has an orphan recorded that a module or a tool has found itself, as a completion by a worker
+/// in whose place another was put. Texts that are too long are cut.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// Why it is one.
+    pub cause: Cause,
+    /// Topic of the message.
+    pub topic: String,
+    /// Who has sent it; who reports it, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
+    /// The user in whose name it was sent; who reports it, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub userid: Option<u32>,
+    /// The job that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// What is known besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+crate::json_payloads!(List, Batch, Report);
+crate::no_payloads!(Clear);
+
+crate::methods! {
+    List = "orphans.list" (OWNER) => Batch, Refusal, idempotent, Stream
+        : "Sends the records of messages that came too late or to nobody, in batches, and with `follow` new ones.";
+    Clear = "orphans.clear" (OWNER) => Empty, Never, idempotent
+        : "Forgets the records of such messages.";
+    Report = "orphans.report" (OWNER) => Empty, Never
+        : "Has such a message recorded that its receiver has found itself.";
+}
