@@ -25,8 +25,12 @@ pub const PRIMARY: &str = "primary";
 /// Bytes of one commit's payload, at most: a service that commits on its own stays below.
 pub const COMMIT_BYTES_MAX: usize = 64 << 20;
 
-/// Operations of one transaction, at most. Each entry of a directory counts as one.
+/// Operations of one transaction, at most. Each entry of a directory counts as one, and each
+/// cut of a value.
 pub const COMMIT_OPS_MAX: usize = 131_072;
+
+/// Places where one value is cut, at most.
+pub const CUTS_MAX: usize = 4;
 
 /// Lookup: answer with the directory at the key.
 pub const READDIR: u32 = 1;
@@ -466,6 +470,9 @@ crate::refusals! {
         /// Malformed tree object, write to the root, link into another namespace, or
         /// SYNC elsewhere than in the primary namespace.
         Invalid => EINVAL "",
+        /// `cuts` of an operation that do not rise, are not within its value or too many, or
+        /// are those of something else than a val that is put.
+        Cuts => EINVAL "cuts must rise and lie within a value that is put",
         /// Append to a directory.
         IsDir => EISDIR "",
         /// Append to a symlink.
@@ -477,7 +484,7 @@ crate::refusals! {
         /// The request is longer than [`COMMIT_BYTES_MAX`]: others would wait for it.
         TooManyBytes(usize) => EFBIG
             "a transaction may have at most {0} bytes: commit it in parts",
-        /// There are more operations than [`COMMIT_OPS_MAX`], or entries of directories.
+        /// There are more operations than [`COMMIT_OPS_MAX`], or entries of directories, or parts.
         TooManyOps(usize) => E2BIG
             "a transaction may have at most {0} operations: commit it in parts",
         /// A blob is not the directory that it should be.

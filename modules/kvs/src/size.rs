@@ -11,7 +11,7 @@ use crate::limits::{BATCH_BYTES_MAX, BATCH_OPS_MAX, TRANSACTION_BYTES_MAX, TRANS
 /// A number of operations, and the bytes that they bring.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Operations, each entry of a directory one.
+    /// Operations, each entry of a directory one, and each cut of a value.
     pub ops: usize,
     /// Bytes of keys and values.
     pub bytes: usize,
@@ -52,7 +52,7 @@ impl Sum for Size {
 /// The size of one operation.
 pub fn size_of(op: &Op) -> Size {
     let key = Size {
-        ops: 1,
+        ops: 1 + op.cuts.len(),
         bytes: op.key.len(),
     };
     match &op.dirent {
@@ -141,6 +141,7 @@ mod tests {
         check(Op::unlink("a.b"), 1, 3);
         check(Op::put("a", "12345"), 1, 6);
         check(Op::append("a", "12345"), 1, 6);
+        check(Op::put("a", "12345").cut(vec![1, 3]), 3, 6);
         check(Op::mkdir("a"), 1, 1);
         check(Op::symlink("a", None, "target"), 1, 1);
         check(Op::put_tree("a", tree(&inner)), 3, 1 + 1 + 3 + 2 + 3);

@@ -5,11 +5,11 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::APPEND;
+use super::{APPEND, CUTS_MAX};
 use crate::data::Tree;
 use crate::schema::JsonSchema;
 
-/// One step of a transaction: exactly these three keys.
+/// One step of a transaction: exactly the first three keys, unless a value is to be cut.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Op {
@@ -20,6 +20,11 @@ pub struct Op {
     /// What to put there; null removes the key.
     #[serde(deserialize_with = "present")]
     pub dirent: Option<Dirent>,
+    /// Our extension, where `dirent` is a val that is put: the offsets at which its bytes are cut
+    /// when it becomes blobs, so that equal parts of different values are stored once. They rise,
+    /// lie within the value, and are [`CUTS_MAX`] at most. Readers see one value as before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cuts: Vec<u32>,
 }
 
 /// A key that may be null but must be there.
@@ -43,7 +48,26 @@ impl Op {
             key: key.into(),
             flags,
             dirent: tree.map(Dirent::Tree),
+            cuts: Vec::new(),
         }
+    }
+
+    /// The same, with the value cut at these offsets.
+    pub fn cut(mut self, cuts: Vec<u32>) -> Op {
+        self.cuts = cuts;
+        self
+    }
+
+    /// Whether the value can be cut as asked; true if nothing is.
+    pub fn has_good_cuts(&self) -> bool {
+        let len = match &self.dirent {
+            _ if self.cuts.is_empty() => return true,
+            Some(Dirent::Tree(Tree::Val(bytes))) if self.flags & APPEND == 0 => bytes.len(),
+            _ => return false,
+        };
+        let rises = self.cuts.is_sorted_by(|one, next| one < next);
+        let is_within = |cut: &u32| (1..len).contains(&(*cut as usize));
+        self.cuts.len() <= CUTS_MAX && rises && self.cuts.iter().all(is_within)
     }
 
     /// Gives `key` the value `bytes`.
@@ -122,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_has_exactly_three_keys() {
+    fn an_operation_has_three_keys_and_maybe_cuts() {
         check(
             r#"{"key":"a","flags":0,"dirent":null}"#,
             Some(Op::unlink("a")),
@@ -135,6 +159,36 @@ mod tests {
         check(r#"{"key":"a","dirent":null}"#, None);
         check(r#"{"flags":0,"dirent":null}"#, None);
         check(r#"{"key":"a","flags":0,"dirent":null,"more":1}"#, None);
+        check(
+            r#"{"key":"a","flags":0,"dirent":{"ver":1,"type":"val","data":"MTI="},"cuts":[1]}"#,
+            Some(Op::put("a", "12").cut(vec![1])),
+        );
+        check(r#"{"key":"a","flags":0,"dirent":null,"cuts":[-1]}"#, None);
+        let plain = serde_json::to_string(&Op::unlink("a")).unwrap();
+        assert_eq!(plain, r#"{"key":"a","flags":0,"dirent":null}"#);
+    }
+
+    #[test]
+    fn cuts_rise_and_lie_within_a_value_that_is_put() {
+        let check = |op: Op, cuts: &[u32], expect: bool| {
+            let op = op.cut(cuts.to_vec());
+            assert_eq!(op.has_good_cuts(), expect, "{op:?}");
+        };
+        let value = || Op::put("a", "123456");
+        check(value(), &[], true);
+        check(value(), &[1], true);
+        check(value(), &[1, 2, 3, 5], true);
+        check(value(), &[1, 2, 3, 4, 5], false);
+        check(value(), &[0], false);
+        check(value(), &[6], false);
+        check(value(), &[2, 2], false);
+        check(value(), &[3, 2], false);
+        check(value(), &[u32::MAX], false);
+        check(Op::append("a", "123456"), &[], true);
+        check(Op::append("a", "123456"), &[1], false);
+        check(Op::mkdir("a"), &[1], false);
+        check(Op::symlink("a", None, "b"), &[1], false);
+        check(Op::unlink("a"), &[1], false);
     }
 
     #[test]

@@ -271,6 +271,22 @@ impl Made {
         })
     }
 
+    /// What a value becomes that is cut: a blob a part, short ones too.
+    pub fn edit_of_parts(
+        &mut self,
+        hash: HashKind,
+        bytes: &Bytes,
+        cuts: &[u32],
+    ) -> Result<Edit, CommitError> {
+        let ends = cuts.iter().map(|cut| *cut as usize).chain([bytes.len()]);
+        let (mut names, mut begin) = (Vec::with_capacity(cuts.len() + 1), 0);
+        for end in ends {
+            names.push(self.blob(hash, &bytes.slice(begin..end))?);
+            begin = end;
+        }
+        Ok(Edit::Object(entry::valref(&names).into()))
+    }
+
     /// The text of a value that has grown. What one transaction appends is one blob.
     fn grown(
         &mut self,

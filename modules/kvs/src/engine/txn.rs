@@ -26,6 +26,8 @@ pub struct Step {
 pub enum Action {
     /// Put this there.
     Put(Tree),
+    /// Put these bytes there, in blobs that begin at these offsets.
+    PutCut(Bytes, Vec<u32>),
     /// Append these bytes.
     Append(Bytes),
     /// Remove it.
@@ -44,6 +46,9 @@ impl Step {
         let Ok(key) = Key::new(&op.key) else {
             return refuse(CommitError::Invalid);
         };
+        if !op.has_good_cuts() {
+            return refuse(CommitError::Cuts);
+        }
         let appends = op.flags & APPEND != 0;
         let action = match op.dirent {
             _ if key.is_root() => Action::Refuse(CommitError::Invalid),
@@ -51,6 +56,9 @@ impl Step {
             Some(Dirent::Malformed(_)) => Action::Refuse(CommitError::Invalid),
             Some(Dirent::Tree(Tree::Val(bytes))) if appends => Action::Append(bytes),
             Some(Dirent::Tree(_)) if appends => Action::Refuse(CommitError::AppendOfOther),
+            Some(Dirent::Tree(Tree::Val(bytes))) if !op.cuts.is_empty() => {
+                Action::PutCut(bytes, op.cuts)
+            }
             Some(Dirent::Tree(tree)) => Action::Put(tree),
         };
         Step { key, action }
@@ -124,6 +132,7 @@ fn apply_step(
     match &step.action {
         Action::Unlink => draft.set(last, Edit::Removed),
         Action::Put(tree) => draft.set(last, made.edit_of(hash, tree)?),
+        Action::PutCut(bytes, cuts) => draft.set(last, made.edit_of_parts(hash, bytes, cuts)?),
         Action::Append(bytes) => draft.grow(last, growable(place.existing)?, bytes.clone()),
         Action::Refuse(error) => return Err(error.clone().into()),
     }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use proto::data::{BlobRef, HashKind, Tree};
-use proto::kvs::{APPEND, Op, READDIR, TREEOBJ};
+use proto::kvs::{APPEND, CommitError, Op, READDIR, TREEOBJ};
 use proto::{Errno, Refusal};
 
 use super::{World, check, check_refused, example};
@@ -39,6 +39,53 @@ fn a_value_of_more_than_72_characters_of_base64_becomes_a_blob() {
             assert_eq!(world.value(key), Ok("x".repeat(len)));
         }
     }
+}
+
+#[test]
+fn a_value_that_is_cut_is_a_blob_a_part_and_reads_as_one() {
+    let check = |cuts: &[u32], parts: &[&str]| {
+        let mut world = World::new();
+        let text = parts.concat();
+        world
+            .commit(vec![Op::put("a", text.clone()).cut(cuts.to_vec())])
+            .unwrap();
+        let names = parts.iter().map(|part| name_of(part)).collect();
+        let expect = Tree::ValRef(names).encode();
+        let stored = world.lookup("a", TREEOBJ).unwrap();
+        assert_eq!(stored.as_bytes(), expect, "{cuts:?}");
+        assert_eq!(world.value("a"), Ok(text.clone()));
+        world.commit(vec![Op::append("a", "more")]).unwrap();
+        assert_eq!(world.value("a"), Ok(text + "more"));
+    };
+    let (head, tail) = ("h".repeat(64), "t".repeat(64));
+    check(&[], &[&head]);
+    check(&[64], &[&head, &tail]);
+    check(&[64, 67], &[&head, "mid", &tail]);
+    check(&[1, 2, 3, 4], &["1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn equal_parts_are_stored_once() {
+    let mut world = World::new();
+    let before = world.store.len();
+    let (head, tail) = ("h".repeat(64), "t".repeat(64));
+    let put = |key: &str, mid: &str| {
+        let text = [&head, mid, &tail].concat();
+        Op::put(key, text).cut(vec![64, 64 + mid.len() as u32])
+    };
+    world
+        .commit(vec![put("a", "1"), put("b", "22"), put("c", "22")])
+        .unwrap();
+    // Head, tail, two middles, and a root.
+    assert_eq!(world.store.len() - before, 5);
+}
+
+#[test]
+fn cuts_that_cannot_be_made_are_refused() {
+    let expect = || Refusal::new(Errno::EINVAL, CommitError::Cuts.to_string());
+    check_refused(Op::put("a", "12").cut(vec![2]), expect());
+    check_refused(Op::append("val", "12").cut(vec![1]), expect());
+    check_refused(Op::mkdir("a").cut(vec![1]), expect());
 }
 
 #[test]
