@@ -12,7 +12,7 @@ use node::{Call, Cx, Reply};
 use proto::data::JobId;
 use proto::job_ingest::{Submit, SubmitError, Submitted};
 use proto::job_manager::SubmitJob;
-use proto::kvs::{Commit, PRIMARY};
+use proto::kvs::{Commit, Op, PRIMARY};
 use proto::{Coded, Errno, Payload, Refusal};
 
 use crate::JobIngest;
@@ -54,7 +54,8 @@ impl JobIngest {
             may_be_taken |= comes_again;
             bytes += j.len() + job.jobspec.as_str().len();
             let jobspec = job.jobspec.as_str().to_owned();
-            commit = commit.put(job.id.kvs_key("J"), j);
+            let cuts = self.parts.cuts(&j);
+            commit = commit.op(Op::put(job.id.kvs_key("J"), j).cut(cuts));
             commit = commit.put(job.id.kvs_key("jobspec"), jobspec);
             self.recall.note(batch, number, job.id);
             replies.push((job.id, reply));

@@ -13,6 +13,7 @@ use proto::{Coded as _, Errno, RawJson, Refusal};
 use crate::check::{Checked, Requestor, check};
 use crate::follow;
 use crate::limits::{IDS_AHEAD_MS_MAX, WAITING_JOBS_MAX};
+use crate::parts::Parts;
 use crate::pipeline::{Candidate, pass_again};
 use crate::saved;
 use crate::settings::{Settings, Stage};
@@ -46,6 +47,8 @@ pub struct JobIngest {
     pub(crate) n_batches: u64,
     /// Ids of jobs whose submitters may not have been answered.
     pub(crate) recall: Recall<JobId>,
+    /// Where signed jobspecs are cut.
+    pub(crate) parts: Parts,
     /// Batches that the job manager has not answered.
     pub(crate) n_handing_over: usize,
     /// Asked to stop: ends when nothing is on its way.
@@ -87,6 +90,7 @@ impl JobIngest {
             is_storing: false,
             n_batches: 0,
             recall: Recall::default(),
+            parts: Parts::default(),
             n_handing_over: 0,
             is_ending: false,
             stats: Pipeline::default(),

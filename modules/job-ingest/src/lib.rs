@@ -6,7 +6,7 @@
 //!
 //! Read on in `core.rs` (what it knows), `check.rs` (which requests may go on), `pipeline.rs` (how
 //! their jobs are changed and checked), `users.rs` (who may submit), `batch.rs` (how jobs travel
-//! together), `saved.rs` (what survives a restart) and `follow.rs` (the start on other
+//! together), `parts.rs` (how what they share is stored once), `saved.rs` (what survives a restart) and `follow.rs` (the start on other
 //! ranks than 0). It never waits for company: a batch is what came in one turn, or while the batch
 //! before was being stored.
 
@@ -15,6 +15,7 @@ mod check;
 mod core;
 mod follow;
 pub mod limits;
+mod parts;
 mod pipeline;
 mod saved;
 mod settings;

@@ -29,6 +29,23 @@ pub const SIGNED_BYTES_MAX: usize = JOBSPEC_BYTES_MAX / 3 * 4 + 64 * 1024;
 /// turn of the loop.
 pub const IDS_AHEAD_MS_MAX: u64 = 1000;
 
+/// Bytes of a signed jobspec from which on it may be cut: of a shorter one the list of its parts
+/// would be much of it.
+pub const CUT_BYTES_MIN: usize = 1024;
+
+/// Bytes of a signed jobspec up to which it is compared with others. A longer one is stored in one
+/// piece.
+pub const SIMILAR_BYTES_MAX: usize = 128 * 1024;
+
+/// Bytes that are a job's own from which on a way is sought to cut off more.
+pub const OWN_BYTES_MIN: usize = 256;
+
+/// Ways in which jobspecs are cut. The one not used for longest makes room.
+pub const MODELS_MAX: usize = 16;
+
+/// Signed jobspecs that were not cut and are remembered. The oldest makes room.
+pub const SEEN_MAX: usize = 8;
+
 // A commit has both in base64, beside a batch that was not full yet.
 const _: () = assert!(
     (BATCH_BYTES_MAX + JOBSPEC_BYTES_MAX + SIGNED_BYTES_MAX) / 3 * 4 + (2 << 20)
