@@ -39,6 +39,9 @@ pub const SWEEP_STEP_ROWS: i64 = 8192;
 /// Blobs that one step of a sweep deletes.
 pub const SWEEP_STEP_DELETES: i64 = 512;
 
+/// Largest blob, as it is stored, that is moved to close gaps: a larger one has pages of its own.
+pub const MOVED_BLOB_BYTES_MAX: i64 = 2048;
+
 /// Pages that one step gives back to the file system.
 pub const SHRINK_PAGES: usize = 256;
 
