@@ -72,6 +72,7 @@ pub const ROWS: &[Row] = &[
     job_costs::FLAT,
     job_costs::SUBMIT,
     job_costs::STORE,
+    job_costs::STORE_ENV,
     nodes::MOCK_1K,
     nodes::MOCK_16K,
     nodes::STATUS_16K,

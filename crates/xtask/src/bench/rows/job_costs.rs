@@ -79,7 +79,21 @@ pub const STORE: Row = Row {
     name: "store-job",
     what: "bytes of the state directory for each of 10,000 jobs that are over, after gc",
     unit: "KB",
-    measure: Measure::Outside(store_kb),
+    measure: Measure::Outside(|subject| store_kb(subject, "")),
+    floor: None,
+};
+
+/// The same of jobs that have more of an environment, all the same one.
+pub const STORE_ENV: Row = Row {
+    name: "store-job-env",
+    what: "the same where each job has 5 KB more of the same environment",
+    unit: "KB",
+    measure: Measure::Outside(|subject| {
+        store_kb(
+            subject,
+            "export BENCH_NOISE=$(head -c 3750 /dev/urandom | base64 -w0)",
+        )
+    }),
     floor: None,
 };
 
@@ -120,18 +134,20 @@ echo \"beside $first\""
     subject.figures_with_cores(&[&option], MOCK_CORES, &script)
 }
 
-fn store_kb(subject: &Subject) -> Result<f64> {
+/// KB of the state directory for each job, submitted after these shell commands.
+fn store_kb(subject: &Subject, setup: &str) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let option = format!("-Sstatedir={}", folder.path().display());
-    let jobs = mock_jobs(10_000);
-    subject.figures_with_cores(&[&option], MOCK_CORES, &jobs_then_gc(&jobs))?;
+    // Only what a checkpoint no longer has is collected.
+    let script = format!(
+        "{setup}
+{} && \"$FLUX\" kvs put --sync bench=1 && \"$FLUX\" gc >/dev/null && echo figure 0",
+        mock_jobs(10_000)
+    );
+    subject.figures_with_cores(&[&option], MOCK_CORES, &script)?;
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder.path())? {
         bytes += entry?.metadata()?.len();
     }
     Ok(bytes as f64 / 1e3 / 10_000.0)
-}
-
-fn jobs_then_gc(jobs: &str) -> String {
-    format!("{jobs} && \"$FLUX\" gc >/dev/null && echo figure 0")
 }
