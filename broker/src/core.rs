@@ -12,7 +12,6 @@ use node::{ChildEvent, ChildId, Cx, Host, StreamId};
 use proto::attr::names;
 use proto::config::keys;
 use proto::{Object, Refusal};
-use wire::topic::method_of;
 use wire::{Identity, Message};
 
 use crate::attrs::Attrs;
@@ -75,10 +74,9 @@ pub struct Broker {
     pub(crate) modules: Modules,
     pub(crate) strays: Strays,
     pub(crate) orphans: Orphans,
+    /// When we look next for requests whose time is over.
+    pub(crate) next_look: Option<Duration>,
     pub(crate) orphan_followers: Followers<proto::orphans::List>,
-    /// Methods that a restarted module may be asked again: doing them twice does no harm,
-    /// or the module knows what it has done.
-    repeatable: BTreeSet<&'static str>,
     /// Methods with large answers, and who has to wait for them.
     pub(crate) bulk: BTreeSet<&'static str>,
     pub(crate) credit: Credit,
@@ -152,10 +150,8 @@ impl Broker {
         };
         let router = Router::new(place, OWN_SERVICES, first_number);
         let services = proto::services();
-        let methods = || services.iter().flat_map(|service| service.methods);
-        let bulk = methods().filter(|m| m.bulk).map(|m| m.topic);
-        let repeatable = methods().filter(|m| m.idempotent || m.recognised);
-        let repeatable = repeatable.map(|m| m.topic);
+        let methods = services.iter().flat_map(|service| service.methods);
+        let bulk = methods.filter(|m| m.bulk).map(|m| m.topic);
         let mut broker = Broker {
             attrs,
             log: Logbook::default(),
@@ -169,8 +165,8 @@ impl Broker {
             modules: Modules::default(),
             strays: Strays::default(),
             orphans: Orphans::default(),
+            next_look: None,
             orphan_followers: Followers::default(),
-            repeatable: repeatable.collect(),
             bulk: bulk.collect(),
             credit: Credit::default(),
             life: Life::new(),
@@ -203,13 +199,6 @@ impl Broker {
         self.config_version += 1;
         self.router
             .set_private(self.allows(&keys::ACCESS_PRIVATE_MODE));
-    }
-
-    /// Whether a restarted module may be asked again what its predecessor was asked.
-    pub(crate) fn may_repeat(&self, topic: &str) -> bool {
-        // The methods that every module has are declared under a name of no module's.
-        let common = || format!("NAME.{}", method_of(topic));
-        self.repeatable.contains(topic) || self.repeatable.contains(common().as_str())
     }
 
     /// The module behind an identity.

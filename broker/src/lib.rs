@@ -15,6 +15,7 @@ pub mod config;
 pub mod core;
 mod credit;
 mod dumps;
+mod expiry;
 pub mod files;
 mod followers;
 mod groups;

@@ -51,6 +51,9 @@ pub const TOMBSTONE_WAYS: usize = 4;
 /// With more of them the answer counts as one to nothing.
 pub const JUDGED_PROVIDERS_MAX: usize = 1024;
 
+/// Least time between two looks for requests whose time is over, in milliseconds.
+pub const EXPIRY_LOOK_MS: u64 = 5;
+
 /// Records of orphaned messages of the owner. When full, the oldest is dropped, here and at
 /// the three limits below; counters count all.
 pub const ORPHANS_MAX: usize = 4096;

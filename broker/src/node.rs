@@ -145,6 +145,10 @@ impl Node for BrokerNode {
         }
         self.take_in(now, input);
         self.pump();
+        let Actor { core, cx, .. } = &mut self.actor;
+        if let Some(at) = core.router.next_expiry() {
+            core.look_for_expired(cx, at);
+        }
     }
 
     fn poll(&mut self) -> Option<Output<Files>> {

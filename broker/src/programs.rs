@@ -6,7 +6,7 @@ use node::{Cx, Output, PeerId};
 use proto::config::Key;
 use proto::event::{Subscribe, Unsubscribe};
 use proto::service::{Add, Remove};
-use proto::{Method as _, Payload, attr, log, state_machine};
+use proto::{Method as _, Outcome, Payload, attr, log, state_machine};
 use wire::{Errno, Identity, Kind, Message, Role, USERID_UNKNOWN};
 
 use crate::access::Access;
@@ -113,6 +113,7 @@ impl Broker {
                 let text = "Upstream Flux broker is offline. Try again later.";
                 let stop = Stop {
                     cause: None,
+                    outcome: Outcome::NoService,
                     errno: Errno::EAGAIN,
                     text: Some(text),
                 };

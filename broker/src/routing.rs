@@ -46,7 +46,8 @@ impl Broker {
         }
     }
 
-    fn send(&mut self, cx: &mut Cx<Broker>, from: Hop, to: Hop, message: Message) {
+    fn send(&mut self, cx: &mut Cx<Broker>, from: Hop, to: Hop, mut message: Message) {
+        self.gives_deadline(to, &mut message);
         if let (Hop::Module(id), Kind::Response { .. }) = (from, message.kind) {
             self.modules.has_answered(id);
         }

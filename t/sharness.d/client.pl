@@ -69,7 +69,7 @@ sub hear {
 	}
 	my $errno = (unpack 'C4N4', pop @frames)[6];
 	my $payload = @frames > 2 ? pop @frames : '';
-	$payload =~ s/\0$//;
+	$payload =~ s/\0.*$//s;
 	print "$errno $payload\n";
 	return $errno;
 }

@@ -78,6 +78,31 @@ impl HeldQueue {
         self.queue = again;
     }
 
+    /// Takes the requests whose time is over.
+    pub fn take_expired(&mut self, is_expired: impl Fn(&Message) -> bool) -> Vec<Message> {
+        if !self.queue.iter().any(|held| is_expired(&held.request)) {
+            return Vec::new();
+        }
+        let mut expired = Vec::new();
+        for held in self.take() {
+            match is_expired(&held.request) {
+                true => expired.push(held.request),
+                false => {
+                    self.count(&held);
+                    self.queue.push_back(held);
+                }
+            }
+        }
+        expired
+    }
+
+    /// When the time of the first of them is over.
+    pub fn next_expiry(&self) -> Option<Duration> {
+        let deadlines = self.queue.iter().map(|held| held.request.deadline_ms);
+        let first = deadlines.filter(|deadline| *deadline != 0).min()?;
+        Some(Duration::from_millis(first))
+    }
+
     /// Takes all requests.
     pub fn take(&mut self) -> VecDeque<Held> {
         std::mem::take(self).queue
@@ -145,5 +170,24 @@ mod tests {
         assert_eq!(check(&mut queue, 7, Role::USER, 2), 1);
         assert_eq!(queue.take().len(), HELD_OF_GUEST_MAX);
         assert_eq!(check(&mut queue, 7, Role::USER, 1), 1);
+    }
+
+    #[test]
+    fn those_whose_time_is_over_leave_room() {
+        let mut queue = HeldQueue::default();
+        let n = HELD_OF_GUEST_MAX;
+        assert_eq!(check(&mut queue, 7, Role::USER, n - 2), n - 2);
+        for deadline_ms in [20, 10] {
+            let mut held = held(7, Role::USER);
+            held.request.deadline_ms = deadline_ms;
+            assert!(queue.push(&held));
+        }
+        assert_eq!(check(&mut queue, 7, Role::USER, 1), 0);
+        assert_eq!(queue.next_expiry(), Some(Duration::from_millis(10)));
+        let is_expired = |request: &Message| request.deadline_ms == 10;
+        assert_eq!(queue.take_expired(is_expired).len(), 1);
+        assert_eq!(queue.take_expired(is_expired).len(), 0);
+        assert_eq!(queue.next_expiry(), Some(Duration::from_millis(20)));
+        assert_eq!(check(&mut queue, 7, Role::USER, 2), 1);
     }
 }

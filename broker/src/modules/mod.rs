@@ -17,6 +17,7 @@ use node::{ChildId, Reply};
 use proto::Refusal;
 use proto::module::{Load, ModuleInfo, ModuleStatus, Remove};
 use proto::rexec::Process;
+use wire::Message;
 
 use self::held::HeldQueue;
 use crate::armed::Armed;
@@ -86,6 +87,19 @@ pub(crate) struct Modules {
 }
 
 impl Modules {
+    /// Takes the held requests whose time is over.
+    pub fn take_expired(&mut self, is_expired: impl Fn(&Message) -> bool) -> Vec<Message> {
+        let modules = self.loaded.values_mut();
+        let expired = modules.map(|module| module.held.take_expired(&is_expired));
+        expired.flatten().collect()
+    }
+
+    /// When the time of the first held request is over.
+    pub fn next_expiry(&self) -> Option<Duration> {
+        let modules = self.loaded.values();
+        modules.filter_map(|module| module.held.next_expiry()).min()
+    }
+
     /// A module is loaded from a path, under a name that no other has.
     fn add(&mut self, name: &str, path: String, request: Load, now: Duration) -> ModuleId {
         self.last += 1;

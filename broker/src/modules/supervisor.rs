@@ -289,7 +289,7 @@ impl Broker {
                 number: Some(call.number),
                 deaths: call.deaths + 1,
             };
-            let may_repeat = self.may_repeat(request.topic())
+            let may_repeat = self.router.may_repeat(request.topic())
                 && !call.answered
                 && !request.has(Flags::USER1)
                 && past.deaths < DEATHS_MAX;
@@ -307,14 +307,18 @@ impl Broker {
             return;
         };
         module.held.put_in_front(again);
+        if let Some(at) = module.held.next_expiry() {
+            self.look_for_expired(cx, at);
+        }
         self.watch_held(cx, id);
         self.lose(cx, lost);
     }
 
     fn lose(&mut self, cx: &mut Cx<Broker>, lost: Vec<Message>) {
         for request in lost {
-            let stop = Stop::unreachable(Cause::ServerDown, Some("module disconnect"));
-            self.refuse(cx, request, stop);
+            let may_repeat = self.router.may_repeat(request.topic());
+            let text = Some("module disconnect");
+            self.refuse(cx, request, Stop::lost(Cause::ServerDown, text, may_repeat));
         }
     }
 

@@ -1,10 +1,11 @@
 //! Messages to module processes and from them, from the first word of each.
 
+use std::time::Duration;
+
 use node::{Cx, Output, PeerId};
 use proto::Payload;
 use proto::common::Welcome;
-use proto::orphans::Cause;
-use wire::{Flags, Identity, Kind, Message};
+use wire::{Errno, Flags, Identity, Kind, Message};
 
 use super::Stage;
 use super::held::Held;
@@ -117,6 +118,9 @@ impl Broker {
 
     /// The same for a request that processes may have died with.
     fn send_again(&mut self, cx: &mut Cx<Broker>, id: ModuleId, request: Message, past: Past) {
+        if self.router.is_expired(&request) {
+            return self.refuse(cx, request, Stop::expired());
+        }
         let has_link = self.router.peer_of(Hop::Module(id)).is_some();
         let module = self.modules.get(id);
         let way = module.map(|module| module.way(request.has(Flags::USER1), has_link));
@@ -125,8 +129,11 @@ impl Broker {
             Some(Way::Hand) => self.hand_over(cx, id, request, past),
             Some(Way::Hold) => self.hold(cx, id, request, past),
             Some(Way::Refuse(errno, text)) => {
-                let cause = Some(Cause::ServerDown);
-                self.refuse(cx, request, Stop { cause, errno, text });
+                let stop = Stop {
+                    errno,
+                    ..Stop::no_service(text)
+                };
+                self.refuse(cx, request, stop);
             }
         }
     }
@@ -151,11 +158,18 @@ impl Broker {
             past,
         };
         if !module.held.push(&held) {
-            let stop = Stop::unreachable(Cause::Dropped, Some("module is restarting"));
+            let stop = Stop {
+                errno: Errno::EHOSTUNREACH,
+                ..Stop::full("module is restarting")
+            };
             return self.refuse(cx, held.request, stop);
         }
         if module.held.len() == 1 && !module.deferred {
             self.watch_held(cx, id);
+        }
+        let deadline = held.request.deadline_ms;
+        if deadline != 0 {
+            self.look_for_expired(cx, Duration::from_millis(deadline));
         }
     }
 
@@ -181,8 +195,10 @@ impl Broker {
                 return;
             }
             if let Some(held) = module.held.pop() {
-                let text = Some("the module did not come back in time");
-                let stop = Stop::unreachable(Cause::ServerDown, text);
+                let stop = Stop {
+                    errno: Errno::EHOSTUNREACH,
+                    ..Stop::no_service(Some("the module did not come back in time"))
+                };
                 self.refuse(cx, held.request, stop);
             }
         }

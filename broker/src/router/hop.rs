@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use node::PeerId;
+use proto::Outcome;
 use proto::orphans::Cause;
 use wire::{Errno, Message};
 
@@ -87,6 +88,8 @@ pub struct Orphaned {
 pub struct Stop<'a> {
     /// For the record; `None` for one that has to come again later.
     pub cause: Option<Cause>,
+    /// What has become of it.
+    pub outcome: Outcome,
     /// The number of the answer.
     pub errno: Errno,
     /// Its text.
@@ -98,17 +101,41 @@ impl Stop<'_> {
     pub fn full(text: &str) -> Stop<'_> {
         Stop {
             cause: Some(Cause::Dropped),
+            outcome: Outcome::Dropped(0),
             errno: Errno::ENOBUFS,
             text: Some(text),
         }
     }
 
-    /// Nobody is there.
+    /// Nobody is there, and nobody has had it.
     pub fn unreachable(cause: Cause, text: Option<&str>) -> Stop<'_> {
         Stop {
             cause: Some(cause),
+            outcome: Outcome::PeerGone,
             errno: Errno::EHOSTUNREACH,
             text,
+        }
+    }
+
+    /// Whoever had it is gone.
+    pub fn lost(cause: Cause, text: Option<&str>, may_repeat: bool) -> Stop<'_> {
+        let outcome = match may_repeat {
+            true => Outcome::PeerGone,
+            false => Outcome::Unknown,
+        };
+        Stop {
+            outcome,
+            ..Stop::unreachable(cause, text)
+        }
+    }
+
+    /// Its time is over.
+    pub fn expired() -> Stop<'static> {
+        Stop {
+            cause: Some(Cause::Expired),
+            outcome: Outcome::Expired,
+            errno: Errno::ETIMEDOUT,
+            text: None,
         }
     }
 
@@ -116,6 +143,7 @@ impl Stop<'_> {
     pub fn no_service(text: Option<&str>) -> Stop<'_> {
         Stop {
             cause: Some(Cause::ServerDown),
+            outcome: Outcome::NoService,
             errno: Errno::ENOSYS,
             text,
         }

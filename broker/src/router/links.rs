@@ -167,7 +167,8 @@ impl Router {
                 Hop::Client(_) => Cause::ServerDown,
                 _ => Cause::NoPeer,
             };
-            self.refuse(call.request, Stop::unreachable(cause, text));
+            let may_repeat = self.may_repeat(call.request.topic());
+            self.refuse(call.request, Stop::lost(cause, text, may_repeat));
         }
     }
 

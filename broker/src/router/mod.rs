@@ -20,6 +20,7 @@ use std::time::Duration;
 use node::PeerId;
 use proto::data::Topology;
 use rustc_hash::FxHashMap;
+use wire::topic::method_of;
 use wire::{Identity, Kind, Message, Role, USERID_UNKNOWN};
 
 mod asked;
@@ -75,10 +76,17 @@ pub struct Router {
     pending: Pending,
     /// Methods whose requests modules know by a number.
     recognised: BTreeSet<&'static str>,
+    /// Methods that a restarted module may be asked again: doing them twice does no harm, or
+    /// the module knows what it has done.
+    repeatable: BTreeSet<&'static str>,
     /// Methods that answer also who wants no answer.
     answers_unasked: BTreeSet<&'static str>,
     /// Of the last event: given here on rank 0, else seen.
     sequence: u32,
+    /// Requests that were dropped for want of room.
+    n_dropped: u64,
+    /// Since the start of the broker.
+    now: Duration,
     out: VecDeque<Out>,
 }
 
@@ -89,6 +97,7 @@ impl Router {
         let services = proto::services();
         let methods = services.iter().flat_map(|service| service.methods);
         let recognised = methods.clone().filter(|m| m.recognised);
+        let repeatable = methods.clone().filter(|m| m.idempotent || m.recognised);
         let answers_unasked = methods.filter(|m| m.answers_unasked);
         Router {
             place,
@@ -101,8 +110,11 @@ impl Router {
             asked: Asked::default(),
             pending: Pending::numbered_from(first_number),
             recognised: recognised.map(|m| m.topic).collect(),
+            repeatable: repeatable.map(|m| m.topic).collect(),
             answers_unasked: answers_unasked.map(|m| m.topic).collect(),
             sequence: 0,
+            n_dropped: 0,
+            now: Duration::ZERO,
             out: VecDeque::new(),
         }
     }
@@ -115,7 +127,37 @@ impl Router {
 
     /// The time goes on.
     pub fn set_now(&mut self, now: Duration) {
+        self.now = now;
         self.pending.set_now(now);
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Whether the time of a request is over.
+    pub fn is_expired(&self, request: &Message) -> bool {
+        request.deadline_ms != 0 && Duration::from_millis(request.deadline_ms) <= self.now
+    }
+
+    /// Whether a restarted module may be asked again what its predecessor was asked.
+    pub fn may_repeat(&self, topic: &str) -> bool {
+        // The methods that every module has are declared under a name of no module's.
+        let common = || format!("NAME.{}", method_of(topic));
+        self.repeatable.contains(topic) || self.repeatable.contains(common().as_str())
+    }
+
+    /// When the time of the first request is over that was given to somebody.
+    pub fn next_expiry(&self) -> Option<Duration> {
+        self.pending.next_expiry()
+    }
+
+    /// Answers the requests that were given to somebody and whose time is over.
+    pub fn expire(&mut self) {
+        while let Some(request) = self.pending.take_expired(self.now) {
+            self.refuse(request, Stop::expired());
+        }
     }
 
     /// Takes in a message that has come by `from`.
@@ -125,10 +167,15 @@ impl Router {
         }
     }
 
-    /// Puts on a message who has sent it, as far as this broker knows. `false` for one
+    /// Puts on a message who has sent it, as far as this broker knows, and when its time is
+    /// over by our clock. `false` for one
     /// that cannot have come this way.
     #[must_use]
     pub fn stamp(&self, from: Hop, message: &mut Message) -> bool {
+        if message.deadline_ms != 0 {
+            let now = self.now.as_millis() as u64;
+            message.deadline_ms = message.deadline_ms.saturating_add(now);
+        }
         match from {
             Hop::Here | Hop::Module(_) => self.stamp_as_owner(message),
             Hop::Client(_) => {}

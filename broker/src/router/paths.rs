@@ -43,7 +43,6 @@ pub(crate) enum Step {
     /// The requester leaves.
     Leave,
     /// Its time is over.
-    #[cfg_attr(not(test), expect(dead_code, reason = "requests do not say their time yet"))]
     Expire,
     /// Who was asked is gone.
     Lose,
@@ -76,6 +75,11 @@ pub(crate) struct Tombstone {
 }
 
 impl Tombstone {
+    /// Whether who answers could not know better.
+    pub fn is_no_fault(self) -> bool {
+        !self.of_other && matches!(self.path, Path::Left | Path::Expired)
+    }
+
     /// Why an answer to it is an orphan, and what to say of it.
     pub fn verdict(self) -> (Cause, &'static str) {
         match self.path {

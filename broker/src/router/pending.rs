@@ -5,6 +5,7 @@
 //! topic. Links are never used twice, so a process that was started again has nothing
 //! of its predecessor's to answer until it is given it.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
@@ -55,7 +56,9 @@ pub(crate) struct Call {
 /// behind it, told from others by the hops that the requester has put on the request.
 type Talk = (Hop, Vec<Identity>);
 /// The requests of a talk, by matchtag and topic.
-type Calls = FxHashMap<(u32, Bytes), Call>;
+type Calls = FxHashMap<Key, Call>;
+/// Matchtag and topic.
+type Key = (u32, Bytes);
 
 fn n_of(calls: &Calls) -> usize {
     calls.values().map(|call| call.times).sum()
@@ -112,6 +115,8 @@ pub(crate) struct Pending {
     last_number: u64,
     room: Room,
     tombstones: Tombstones,
+    /// Of those whose time is over at some time: when, the number, who asks, and where it is.
+    expiring: BTreeMap<(u64, u64), (Hop, Talk, Key)>,
 }
 
 impl Pending {
@@ -153,6 +158,10 @@ impl Pending {
         asked.guest = requester.guest;
         let talk = (provider, request.hops_below().to_vec());
         let key = (request.matchtag(), request.topic_bytes().clone());
+        if request.deadline_ms != 0 {
+            let place = (requester.link, talk.clone(), key.clone());
+            self.expiring.insert((request.deadline_ms, number), place);
+        }
         match asked.talks.entry(talk).or_default().entry(key) {
             Entry::Vacant(free) => drop(free.insert(call)),
             Entry::Occupied(_) if has_no_end => return Ok(None),
@@ -162,6 +171,7 @@ impl Pending {
                 let call = open.get_mut();
                 call.times += 1;
                 call.answered = true;
+                self.expiring.remove(&(request.deadline_ms, number));
             }
         }
         asked.n += 1;
@@ -206,6 +216,10 @@ impl Pending {
         call.times -= 1;
         if call.times == 0 {
             self.tombstones.bury(response, provider, Step::End);
+            if call.request.deadline_ms != 0 {
+                let expiry = (call.request.deadline_ms, call.number);
+                self.expiring.remove(&expiry);
+            }
             calls.remove(&key);
             let is_over = calls.is_empty() && !talk.1.is_empty();
             if is_over {
@@ -229,7 +243,7 @@ impl Pending {
             let guest = asked.guest;
             self.count_closed(guest, provider, n_of(&calls));
             for call in calls.values() {
-                self.tombstones.bury(&call.request, provider, Step::Leave);
+                self.close(call, provider, Step::Leave);
             }
         }
     }
@@ -247,7 +261,7 @@ impl Pending {
         }
         left.sort_unstable_by_key(|(_, call)| call.number);
         for (provider, call) in &left {
-            self.tombstones.bury(&call.request, *provider, Step::Leave);
+            self.close(call, *provider, Step::Leave);
         }
         left
     }
@@ -275,7 +289,7 @@ impl Pending {
         self.given.remove(&link);
         left.sort_unstable_by_key(|call| call.number);
         for call in &left {
-            self.tombstones.bury(&call.request, link, Step::Lose);
+            self.close(call, link, Step::Lose);
         }
         left
     }
@@ -324,6 +338,43 @@ impl Pending {
         self.tombstones.set_now(now);
     }
 
+    fn close(&mut self, call: &Call, provider: Hop, end: Step) {
+        self.tombstones.bury(&call.request, provider, end);
+        if call.request.deadline_ms != 0 {
+            let expiry = (call.request.deadline_ms, call.number);
+            self.expiring.remove(&expiry);
+        }
+    }
+
+    /// When the time of the first request is over.
+    pub fn next_expiry(&self) -> Option<Duration> {
+        let (first, _) = self.expiring.first_key_value()?;
+        Some(Duration::from_millis(first.0))
+    }
+
+    /// Takes a request whose time is over out of the table.
+    pub fn take_expired(&mut self, now: Duration) -> Option<Message> {
+        while self.next_expiry()? <= now {
+            let (_, (requester, talk, key)) = self.expiring.pop_first()?;
+            let Some(asked) = self.asked.get_mut(&requester) else {
+                continue;
+            };
+            let calls = asked.talks.get_mut(&talk);
+            let Some(call) = calls.and_then(|calls| calls.remove(&key)) else {
+                continue;
+            };
+            asked.n -= call.times;
+            if asked.talks.get(&talk).is_some_and(FxHashMap::is_empty) && !talk.1.is_empty() {
+                asked.talks.remove(&talk);
+            }
+            let guest = asked.guest;
+            self.count_closed(guest, talk.0, call.times);
+            self.tombstones.bury(&call.request, talk.0, Step::Expire);
+            return Some(call.request);
+        }
+        None
+    }
+
     fn count_closed(&mut self, guest: Option<u32>, provider: Hop, n: usize) {
         self.n -= n;
         if let Some(given) = self.given.get_mut(&provider) {
@@ -366,6 +417,14 @@ impl Pending {
             );
         }
         assert_eq!(self.n, given.values().sum::<usize>());
+        for (requester, talk, key) in self.expiring.values() {
+            let asked = self.asked.get(requester);
+            let calls = asked.and_then(|asked| asked.talks.get(talk));
+            assert!(
+                calls.is_some_and(|calls| calls.contains_key(key)),
+                "{key:?}"
+            );
+        }
         assert_eq!(self.of_guests, self.of_guest.values().sum::<usize>());
     }
 }

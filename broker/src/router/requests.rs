@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use node::number_route;
 use proto::orphans::Cause;
+use proto::{Outcome, Stopped};
 use wire::{Errno, Flags, Kind, Message, NODEID_ANY, topic};
 
 use super::pending::Full;
@@ -26,6 +27,9 @@ impl Router {
         // Else nobody on the way would know where the answer goes (protocol/21 section 10).
         if request.has(Flags::NORESPONSE) && self.answers_unasked.contains(request.topic()) {
             request.set_flag(Flags::NORESPONSE, false);
+        }
+        if self.is_expired(&request) {
+            return self.refuse(request, Stop::expired());
         }
         match self.next_hop(&request) {
             // What has come from there does not go back: it would come again for ever.
@@ -94,6 +98,7 @@ impl Router {
         tracing::error!("{topic}: a request of {len} bytes is refused: it is too long");
         let stop = Stop {
             cause: Some(Cause::Dropped),
+            outcome: Outcome::Dropped(0),
             errno: Errno::EMSGSIZE,
             text: Some("request is too long"),
         };
@@ -160,19 +165,32 @@ impl Router {
 
     /// Answers a request, as it came in, on behalf of a service that cannot.
     pub fn refuse(&mut self, request: Message, stop: Stop<'_>) {
+        let outcome = match stop.outcome {
+            Outcome::Dropped(_) => {
+                self.n_dropped += 1;
+                Outcome::Dropped(self.n_dropped)
+            }
+            outcome => outcome,
+        };
         self.note_orphan(&request, stop);
         if !request.wants_response() {
             return;
         }
-        let mut payload = Vec::new();
-        if let Some(text) = stop.text {
-            let mut end = text.len().min(NO_SERVICE_TEXT_BYTES);
-            while !text.is_char_boundary(end) {
-                end -= 1;
+        let stopped = Stopped {
+            outcome,
+            rank: Some(self.place.rank),
+        };
+        let payload = match stop.text {
+            Some(text) => {
+                let mut end = text.len().min(NO_SERVICE_TEXT_BYTES);
+                while !text.is_char_boundary(end) {
+                    end -= 1;
+                }
+                format!("{}\0{stopped}\0", &text[..end])
             }
-            payload.extend_from_slice(&text.as_bytes()[..end]);
-            payload.push(0);
-        }
+            // What others print when there is no text.
+            None => format!("{}\0{stopped}\0", stop.errno),
+        };
         let mut response = request.into_response(stop.errno.0, Bytes::from(payload));
         self.stamp_as_owner(&mut response);
         self.route_response(Hop::Here, response);

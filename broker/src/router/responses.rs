@@ -50,6 +50,9 @@ impl Router {
     fn is_orphan(&mut self, from: Hop, response: Message, out: fn(Orphaned) -> Out) {
         let requester = self.requester(&response).map(|requester| requester.link);
         let found = self.pending.judge(requester, from, &response);
+        // Who answers too late has done nothing wrong.
+        let is_late = found.is_some_and(|found| found.is_no_fault());
+        let out = if is_late { Out::Orphan } else { out };
         let (cause, note) = match found {
             Some(tombstone) => tombstone.verdict(),
             None => (Cause::Unasked, "it answers nothing that is known"),

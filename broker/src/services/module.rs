@@ -97,6 +97,7 @@ fn reported(errnum: Option<i64>, errstr: Option<String>) -> Result<(), Refusal> 
             text: errstr
                 .map(|text| cut_short(text, MODULE_ERROR_BYTES_MAX))
                 .map(Into::into),
+            stopped: None,
         }),
     }
 }

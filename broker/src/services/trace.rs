@@ -2,7 +2,7 @@
 
 use proto::module::Traced;
 use serde_json::Value;
-use wire::{Errno, Kind, Message, topic};
+use wire::{Errno, Flags, Kind, Message, topic};
 
 use crate::limits::TRACED_BYTES_MAX;
 
@@ -57,7 +57,25 @@ impl Filter {
             payload: payload.filter(Value::is_object).unwrap_or(Value::Null),
             errnum: i64::from(errnum),
             errstr,
+            delivery: delivery(message),
+            stopped: match errnum {
+                0 => None,
+                _ => message.error_note().map(str::to_owned),
+            },
         }
+    }
+}
+
+/// What is to become of a request, if that is not as usual. `message` is as it goes over the
+/// link, with what is left of its time.
+fn delivery(message: &Message) -> Option<String> {
+    match message.kind {
+        Kind::Request { .. } if message.has(Flags::NORESPONSE) => Some("best-effort".to_owned()),
+        Kind::Request { .. } if message.has(Flags::USER1) => Some("now".to_owned()),
+        Kind::Request { .. } if message.deadline_ms != 0 => {
+            Some(format!("wait {:.3}", message.deadline_ms as f64 / 1e3))
+        }
+        _ => None,
     }
 }
 

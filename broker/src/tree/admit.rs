@@ -72,7 +72,7 @@ impl Broker {
                 };
                 (0, welcome.encode())
             }
-            Err(Refusal { errno, text }) => {
+            Err(Refusal { errno, text, .. }) => {
                 let text = text
                     .as_ref()
                     .map_or(String::new(), |text| format!("{text}\0"));

@@ -65,10 +65,7 @@ impl Broker {
                 let answer = match errnum {
                     0 => Welcome::decode(message.payload())
                         .map_err(|bad| Refusal::new(Errno::EPROTO, bad.to_string())),
-                    number => Err(Refusal {
-                        errno: Errno(number),
-                        text: message.error_text().map(|text| text.to_owned().into()),
-                    }),
+                    number => Err(Refusal::of_response(number, message)),
                 };
                 self.joined(cx, answer);
             }

@@ -99,6 +99,9 @@ fn line(traced: &Traced, who: &str) -> String {
     let sign = kind.map_or('?', |(_, _, sign)| *sign);
     let (prefix, topic, size) = (&traced.prefix, &traced.topic, traced.payload_size);
     let mut line = format!("{prefix} {who} {sign} {topic} [{size}]");
+    if let Some(delivery) = &traced.delivery {
+        line.push_str(&format!(" {delivery}"));
+    }
     if sign != '<' {
         return line;
     }
@@ -109,6 +112,9 @@ fn line(traced: &Traced, who: &str) -> String {
     }
     if !traced.errstr.is_empty() {
         line.push_str(&format!(": {}", traced.errstr));
+    }
+    if let Some(stopped) = &traced.stopped {
+        line.push_str(&format!(" ({stopped})"));
     }
     line
 }
@@ -129,6 +135,8 @@ mod tests {
             payload: serde_json::Value::Null,
             errnum,
             errstr: errstr.to_owned(),
+            delivery: None,
+            stopped: None,
         };
         assert_eq!(line(&traced, "1"), expect);
     }

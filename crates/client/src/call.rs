@@ -67,9 +67,12 @@ pub struct Call<M> {
 }
 
 impl<M: Method> Call<M> {
-    /// To any rank, waiting without a deadline while the service restarts.
+    /// To any rank, with the delivery that is declared with the method.
     pub fn new(request: &M) -> Call<M> {
-        Call::with_topic(M::TOPIC, request.encode())
+        Call {
+            delivery: M::DELIVERY,
+            ..Call::with_topic(M::TOPIC, request.encode())
+        }
     }
 }
 
@@ -98,7 +101,7 @@ impl<M> Call<M> {
         message.set_payload(payload);
         Call {
             message,
-            delivery: Delivery::Wait { deadline: None },
+            delivery: Delivery::WAIT,
             upstream: false,
             repeating: false,
             method: PhantomData,

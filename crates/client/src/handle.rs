@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use bytes::Bytes;
-use proto::{Delivery, Errno, Refusal};
+use proto::{Delivery, Errno, Outcome, Refusal};
 use rustc_hash::FxHashMap;
 use wire::{Flags, Kind, Message, Role};
 
@@ -43,6 +43,8 @@ pub(crate) struct Waiting {
     pub(crate) again: Option<Message>,
     pub(crate) is_stream: bool,
     pub(crate) deadline: Option<Instant>,
+    /// Whether asking again does no harm.
+    pub(crate) is_idempotent: bool,
     /// Repeats since the last answer.
     pub(crate) fruitless: u32,
     /// Whether the service has ever answered.
@@ -69,6 +71,7 @@ pub struct Handle {
     pub(crate) standing: Standing,
     /// Set when the connection is lost; calls fail with it from then on.
     pub(crate) lost: Option<Errno>,
+    n_dropped: u64,
     turns: u32,
 }
 
@@ -92,6 +95,7 @@ impl Handle {
                 ..Standing::default()
             },
             lost: None,
+            n_dropped: 0,
             turns: 0,
         }
     }
@@ -101,7 +105,8 @@ impl Handle {
         self.call(Call::new(request))
     }
 
-    /// Makes a call and blocks until it is answered.
+    /// Makes a call and blocks until it is answered; so one that is best effort by its method
+    /// waits all the same.
     pub fn call<M: Answered>(&mut self, call: Call<M>) -> Result<M::Answer, Refusal> {
         let pending = self.start(call);
         self.wait(pending)
@@ -142,9 +147,40 @@ impl Handle {
         Stream::new(self, pending)
     }
 
-    /// Sends a request that gets no answer.
-    pub fn notify<M: Answered>(&mut self, call: Call<M>) {
-        self.start(call.delivery(Delivery::BestEffort));
+    /// Sends a request that gets no answer. What is best effort never waits: for want of room,
+    /// because the broker does not read, or of a connection, it is dropped and counted. Other
+    /// requests wait for room.
+    pub fn notify<M: Answered>(&mut self, call: Call<M>) -> Outcome {
+        let Call {
+            mut message,
+            delivery,
+            upstream,
+            ..
+        } = call;
+        self.stamp(&mut message);
+        message.set_flag(Flags::NORESPONSE, true);
+        if upstream && self.to_upstream(&mut message).is_err() {
+            return self.drop_one();
+        }
+        if delivery == Delivery::BestEffort {
+            return self.try_send(&message);
+        }
+        self.send(&message);
+        match self.lost {
+            Some(_) => Outcome::Unknown,
+            None => Outcome::Delivered,
+        }
+    }
+
+    /// How many requests that want no answer were dropped here.
+    pub fn n_dropped(&self) -> u64 {
+        self.n_dropped
+    }
+
+    /// Counts a message that is not sent.
+    pub(crate) fn drop_one(&mut self) -> Outcome {
+        self.n_dropped += 1;
+        Outcome::Dropped(self.n_dropped)
     }
 
     /// Blocks until the next answer of a call.
@@ -261,25 +297,13 @@ impl Handle {
             ..
         } = call;
         self.stamp(&mut message);
-        if delivery == Delivery::BestEffort {
-            message.set_flag(Flags::NORESPONSE, true);
-            self.send(&message);
-            return CallId(0);
-        }
         let id = self.new_id();
-        let mut nodeid = nodeid_of(&message);
-        if upstream {
-            message.set_flag(Flags::UPSTREAM, true);
-            match self.rank() {
-                Ok(rank) => nodeid = rank,
-                Err(refusal) => {
-                    self.inbox.put_answer(id, Err(refusal));
-                    return id;
-                }
-            }
+        if upstream && let Err(refusal) = self.to_upstream(&mut message) {
+            self.inbox.put_answer(id, Err(refusal));
+            return id;
         }
         message.kind = Kind::Request {
-            nodeid,
+            nodeid: nodeid_of(&message),
             matchtag: id.0,
         };
         message.set_flag(Flags::USER1, delivery == Delivery::Now);
@@ -290,6 +314,13 @@ impl Handle {
         };
         self.deadlines
             .extend(deadline.map(|deadline| (deadline, id)));
+        if let Delivery::Wait {
+            deadline: Some(deadline),
+        } = delivery
+        {
+            let left = Delivery::left_for_next(deadline).as_millis();
+            message.deadline_ms = u64::try_from(left).unwrap_or(u64::MAX).max(1);
+        }
         // A stream tells by itself that it began again, so the program must ask for it.
         let is_wanted = if streaming {
             repeating
@@ -301,12 +332,25 @@ impl Handle {
             again: (may_repeat && is_wanted).then(|| message.clone()),
             is_stream: streaming,
             deadline,
+            // Nothing was done of what was not sent.
+            is_idempotent: M::IDEMPOTENT || self.lost.is_some(),
             fruitless: 0,
             is_answered: false,
         };
         self.waiting.insert(id, waiting);
         self.send(&message);
         id
+    }
+
+    /// Has a request go to the nearest provider above this rank.
+    fn to_upstream(&mut self, message: &mut Message) -> Result<(), Refusal> {
+        let nodeid = self.rank()?;
+        message.set_flag(Flags::UPSTREAM, true);
+        message.kind = Kind::Request {
+            nodeid,
+            matchtag: 0,
+        };
+        Ok(())
     }
 
     pub(crate) fn new_id(&mut self) -> CallId {

@@ -29,5 +29,5 @@ pub use call::{Answered, Call, CallId, Pending, Untyped};
 pub use cursor::Cursor;
 pub use handle::{Arrival, Handle};
 pub use open::{OpenError, Options};
-pub use proto::{Delivery, Refusal};
+pub use proto::{Delivery, Outcome, Refusal};
 pub use stream::Stream;

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use proto::{Errno, Refusal};
+use proto::{Errno, Outcome, Refusal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wire::{Kind, Message};
 
@@ -25,6 +25,24 @@ impl Handle {
         }
         if self.lost.is_some() && !self.may_reconnect() {
             self.fail_waiting();
+        }
+    }
+
+    /// Queues a message that must not wait.
+    pub(crate) fn try_send(&mut self, message: &Message) -> Outcome {
+        if self.lost.is_none() && self.link.backlog() > SEND_BYTES_MAX {
+            // The broker may have begun to read again.
+            let flushed = self.link.flush();
+            self.note_loss(flushed);
+        }
+        if self.lost.is_some() || self.link.backlog() > SEND_BYTES_MAX {
+            return self.drop_one();
+        }
+        let sent = self.link.send(message);
+        self.note_loss(sent);
+        match self.lost {
+            Some(_) => self.drop_one(),
+            None => Outcome::Delivered,
         }
     }
 
@@ -128,11 +146,7 @@ impl Handle {
             return;
         }
         if errnum != 0 {
-            let text = response.error_text().map(|text| text.to_owned().into());
-            let refusal = Refusal {
-                errno: Errno(errnum),
-                text,
-            };
+            let refusal = Refusal::of_response(errnum, &response);
             if !self.repeat(id, &refusal) {
                 self.finish(id, Err(refusal));
             }
@@ -219,7 +233,8 @@ impl Handle {
         while let Some((deadline, id)) = self.deadlines.first().copied()
             && deadline <= Instant::now()
         {
-            self.finish(id, Err(Refusal::bare(Errno::ETIMEDOUT)));
+            let expired = Refusal::stopped(Errno::ETIMEDOUT, Outcome::Expired);
+            self.finish(id, Err(expired));
         }
     }
 
@@ -234,7 +249,17 @@ impl Handle {
             return;
         };
         for id in self.waiting_ids() {
-            self.finish(id, Err(lost_refusal(errno)));
+            self.fail(id, errno);
         }
+    }
+
+    /// The connection is lost, and a call with it: what has become of it the broker may know.
+    pub(crate) fn fail(&mut self, id: CallId, errno: Errno) {
+        let waiting = self.waiting.get(&id);
+        let outcome = match waiting.is_some_and(|waiting| waiting.is_idempotent) {
+            true => Outcome::PeerGone,
+            false => Outcome::Unknown,
+        };
+        self.finish(id, Err(Refusal::stopped(errno, outcome)));
     }
 }

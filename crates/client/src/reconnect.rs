@@ -7,7 +7,7 @@ use proto::{Errno, Method, event, service, state_machine};
 use wire::{Flags, Message};
 
 use crate::call::CallId;
-use crate::handle::{Handle, Waiting, lost_refusal};
+use crate::handle::{Handle, Waiting};
 use crate::limits::{CONNECT_DELAY_MAX, CONNECT_DELAY_MIN};
 use crate::open::connect_link;
 
@@ -80,6 +80,7 @@ impl Handle {
             again: None,
             is_stream: false,
             deadline: None,
+            is_idempotent: true,
             fruitless: 0,
             is_answered: false,
         };
@@ -129,7 +130,7 @@ impl Handle {
                 .get(&id)
                 .is_some_and(|waiting| waiting.again.is_none())
             {
-                self.finish(id, Err(lost_refusal(errno)));
+                self.fail(id, errno);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use client::fake::{Act, FakeBroker, answer, answer_raw, object_of, refuse, send};
 use client::{Arrival, Call, Delivery, Handle, Options, Refusal};
-use proto::{Errno, attr, config};
+use proto::{Errno, Outcome, attr, config};
 use serde_json::json;
 use wire::{Flags, Kind, Message};
 
@@ -177,7 +177,89 @@ fn a_call_with_a_deadline_does_not_wait_for_ever() {
     let (_folder, _broker, mut handle) = open(|_| vec![]);
     let deadline = Some(Duration::from_millis(1));
     let call = Call::new(&get("x")).delivery(Delivery::Wait { deadline });
-    assert_eq!(handle.call(call).unwrap_err().errno, Errno::ETIMEDOUT);
+    let refused = handle.call(call).unwrap_err();
+    assert_eq!(
+        (refused.errno, refused.outcome()),
+        (Errno::ETIMEDOUT, Outcome::Expired)
+    );
+}
+
+#[test]
+fn a_deadline_travels_with_its_request() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        let left = request.deadline_ms.to_string();
+        vec![answer(request, &json!({"value": left, "flags": 0}))]
+    });
+    for (deadline, left) in [(Some(80), "70"), (Some(10_000), "9900"), (None, "0")] {
+        let deadline = deadline.map(Duration::from_millis);
+        let call = Call::new(&get("x")).delivery(Delivery::Wait { deadline });
+        // The short one may be over before it is answered.
+        match handle.call(call) {
+            Ok(answer) => assert_eq!(answer.value, left),
+            Err(refusal) => assert_eq!(refusal.outcome(), Outcome::Expired),
+        }
+    }
+}
+
+#[test]
+fn what_has_become_of_a_request_is_a_type() {
+    let (_folder, _broker, mut handle) = open(|request| {
+        let name = object_of(request)["name"].as_str().unwrap().to_owned();
+        let text = name.replace('|', "\0");
+        vec![refuse(request, &Refusal::new(Errno::EHOSTUNREACH, text))]
+    });
+    for (text, outcome, rank, shown) in [
+        ("not mine", Outcome::Delivered, None, "not mine"),
+        ("gone|peer-gone@3", Outcome::PeerGone, Some(3), "gone"),
+        (
+            "No route to host|unknown@0",
+            Outcome::Unknown,
+            Some(0),
+            "No route to host",
+        ),
+        ("full|dropped:9@1", Outcome::Dropped(9), Some(1), "full"),
+        ("gone|who knows", Outcome::Delivered, None, "gone"),
+    ] {
+        let refused = handle.rpc(&get(text)).unwrap_err();
+        assert_eq!(
+            (refused.outcome(), refused.to_string()),
+            (outcome, shown.to_owned())
+        );
+        assert_eq!(refused.stopped.and_then(|stopped| stopped.rank), rank);
+    }
+}
+
+#[test]
+fn what_is_best_effort_never_waits_for_a_broker_that_does_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("local");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let broker = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(&[0]).unwrap();
+        client
+    });
+    let uri = format!("local://{}", path.display());
+    let mut handle = Handle::open(Some(&uri), &Options::default()).unwrap();
+    let mut client = broker.join().unwrap();
+    let line = bytes::Bytes::from(vec![b'x'; 64 * 1024]);
+    let append = proto::log::Append(proto::Raw(line));
+    let mut n_sent = 0;
+    while handle.notify(Call::new(&append)) == Outcome::Delivered {
+        n_sent += 1;
+    }
+    assert!(n_sent > 10);
+    assert_eq!(handle.notify(Call::new(&append)), Outcome::Dropped(2));
+    assert_eq!(handle.n_dropped(), 2);
+    // When the broker reads again, what comes then gets there.
+    let reader = std::thread::spawn(move || {
+        let mut buf = vec![0; 1 << 20];
+        while std::io::Read::read(&mut client, &mut buf).is_ok_and(|n| n > 0) {}
+    });
+    handle.flush().unwrap();
+    assert_eq!(handle.notify(Call::new(&append)), Outcome::Delivered);
+    drop(handle);
+    reader.join().unwrap();
 }
 
 #[test]
@@ -205,7 +287,7 @@ fn upstream_is_a_flag_and_our_own_rank() {
 #[test]
 fn a_lost_connection_fails_what_waits_and_what_comes_later() {
     let (_folder, _broker, mut handle) = open(|_| vec![Act::HangUp]);
-    let lost = Err(Refusal::bare(Errno::ECONNRESET));
+    let lost = Err(Refusal::stopped(Errno::ECONNRESET, Outcome::PeerGone));
     let waiting = handle.start(Call::new(&get("x")));
     assert_eq!(handle.wait(waiting), lost);
     assert_eq!(handle.rpc(&get("x")), lost);
@@ -382,7 +464,11 @@ fn a_call_that_must_not_be_made_twice_does_not() {
         payload: None,
     };
     let lost = handle.call(Call::new(&add).topic("attr.set"));
-    assert_eq!(lost.unwrap_err().errno, Errno::ECONNRESET);
+    let lost = lost.unwrap_err();
+    assert_eq!(
+        (lost.errno, lost.outcome()),
+        (Errno::ECONNRESET, Outcome::Unknown)
+    );
     let seen = handle.rpc(&get("x")).unwrap().value;
     assert_eq!(seen, "attr.set state-machine.wait attr.get");
 }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use bytes::Bytes;
 pub use proto::Delivery;
-use proto::{Errno, Method, Payload, Refusal};
+use proto::{Errno, Method, Outcome, Payload, Refusal};
 use rustc_hash::FxHashMap;
 use wire::{Flags, Kind, Message, NODEID_ANY};
 
@@ -21,7 +21,7 @@ pub struct Call<M: Method> {
 }
 
 impl<M: Method> Call<M> {
-    /// To any rank, waiting without a deadline while the service restarts.
+    /// To any rank, with the delivery that is declared with the method.
     pub fn new(request: &M) -> Call<M> {
         Call::with_payload(request.encode())
     }
@@ -30,10 +30,9 @@ impl<M: Method> Call<M> {
     pub fn with_payload(payload: Bytes) -> Call<M> {
         let mut message = Message::request(M::TOPIC, 0);
         message.set_payload(payload);
-        let delivery = Delivery::Wait { deadline: None };
         Call {
             request: message,
-            delivery,
+            delivery: M::DELIVERY,
             method: PhantomData,
         }
     }
@@ -59,7 +58,8 @@ impl<M: Method> Call<M> {
         self
     }
 
-    /// With this delivery policy.
+    /// With this delivery policy. Who goes on with an answer waits for it, also to what is
+    /// best effort.
     pub fn delivery(mut self, delivery: Delivery) -> Call<M> {
         self.delivery = delivery;
         self
@@ -179,11 +179,7 @@ impl<C: Host> Cx<C> {
         request: Message,
         then: impl FnOnce(&mut C, &mut Cx<C>, Result<&Message, Refusal>) + 'static,
     ) -> CallId {
-        self.start_call(
-            request,
-            Delivery::Wait { deadline: None },
-            Then::Once(Box::new(then)),
-        )
+        self.start_call(request, Delivery::WAIT, Then::Once(Box::new(then)))
     }
 
     /// Sends a streaming request message as it is and hands whole responses to `each`,
@@ -194,8 +190,7 @@ impl<C: Host> Cx<C> {
         each: impl FnMut(&mut C, &mut Cx<C>, Result<&Message, Refusal>) + 'static,
     ) -> CallId {
         request.set_flag(Flags::STREAMING, true);
-        let delivery = Delivery::Wait { deadline: None };
-        self.start_call(request, delivery, Then::Each(Box::new(each)))
+        self.start_call(request, Delivery::WAIT, Then::Each(Box::new(each)))
     }
 
     /// Stops waiting for a call; a late answer is dropped. The service is not told:
@@ -239,8 +234,11 @@ impl<C: Host> Cx<C> {
             deadline: Some(deadline),
         } = delivery
         {
+            let left = Delivery::left_for_next(deadline).as_millis();
+            request.deadline_ms = u64::try_from(left).unwrap_or(u64::MAX).max(1);
             let timer = self.timer(deadline, move |core, cx| {
-                cx.finish_call(core, tag, Err(Refusal::bare(Errno::ETIMEDOUT)));
+                let expired = Refusal::stopped(Errno::ETIMEDOUT, Outcome::Expired);
+                cx.finish_call(core, tag, Err(expired));
             });
             if let Some(pending) = self.calls.pending.get_mut(&tag) {
                 pending.timer = Some(timer);
@@ -258,10 +256,7 @@ impl<C: Host> Cx<C> {
         if errnum != 0 || !response.has(Flags::STREAMING) {
             let answer = match errnum {
                 0 => Ok(response),
-                _ => Err(Refusal {
-                    errno: Errno(errnum),
-                    text: response.error_text().map(|text| text.to_owned().into()),
-                }),
+                _ => Err(Refusal::of_response(errnum, response)),
             };
             self.finish_call(core, matchtag, answer);
         } else if let Some(mut pending) = self.calls.pending.remove(&matchtag) {

@@ -1,12 +1,16 @@
-//! What a caller wants to become of its request when the service is not there.
+//! What a caller wants to become of its request when the service is not there, and what has
+//! become of it. `doc/delivery.md` has one for the other.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// What is to become of a request when its service is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// The broker holds it while the service restarts; idempotent ones are handed
-    /// to the restarted module. After `deadline`, if any, the call fails ETIMEDOUT.
+    /// to the restarted module. After `deadline`, if any, the call fails ETIMEDOUT. The
+    /// deadline travels with the request, and every broker on its way keeps it.
     Wait {
         /// From now.
         deadline: Option<Duration>,
@@ -15,4 +19,157 @@ pub enum Delivery {
     Now,
     /// No response at all; never waits.
     BestEffort,
+}
+
+impl Delivery {
+    /// As long as it takes.
+    pub const WAIT: Delivery = Delivery::Wait { deadline: None };
+
+    /// Until this time from now.
+    pub const fn within(deadline: Duration) -> Delivery {
+        let deadline = Some(deadline);
+        Delivery::Wait { deadline }
+    }
+
+    /// What is left of a deadline when a request goes one step further: the step keeps a part,
+    /// so that it is the last one that says that the time is over, and which that was.
+    pub fn left_for_next(left: Duration) -> Duration {
+        left - (left / 8).min(STEP_KEEPS_MAX)
+    }
+}
+
+/// See [`Delivery::left_for_next`].
+const STEP_KEEPS_MAX: Duration = Duration::from_millis(100);
+
+/// What has become of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The service had it and answered, be it that it does not do it. Of what is best effort:
+    /// it was handed on.
+    Delivered,
+    /// There is no such service, or it did not come back in time. Nothing was done.
+    NoService,
+    /// Whoever is asked, or a broker on the way, is not there any more. Nothing was done, or
+    /// doing it again does no harm.
+    PeerGone,
+    /// The deadline has passed. It may be done yet, if the service has it.
+    Expired,
+    /// There was no room for it; this many were dropped there so far. Nothing was done.
+    Dropped(u64),
+    /// The service, or the way to it, was lost when it had the request, which is not declared
+    /// idempotent. It may have been done.
+    Unknown,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Delivered => f.write_str("delivered"),
+            Outcome::NoService => f.write_str("no-service"),
+            Outcome::PeerGone => f.write_str("peer-gone"),
+            Outcome::Expired => f.write_str("expired"),
+            Outcome::Dropped(n) => write!(f, "dropped:{n}"),
+            Outcome::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// Not the name of an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownOutcome;
+
+impl FromStr for Outcome {
+    type Err = UnknownOutcome;
+
+    fn from_str(text: &str) -> Result<Outcome, UnknownOutcome> {
+        Ok(match text {
+            "delivered" => Outcome::Delivered,
+            "no-service" => Outcome::NoService,
+            "peer-gone" => Outcome::PeerGone,
+            "expired" => Outcome::Expired,
+            "unknown" => Outcome::Unknown,
+            other => {
+                let n = other.strip_prefix("dropped:");
+                let n = n.and_then(|n| n.parse().ok()).ok_or(UnknownOutcome)?;
+                Outcome::Dropped(n)
+            }
+        })
+    }
+}
+
+/// Where a request has stopped, and what has become of it: said by a broker in place of the
+/// service. On the wire it stands behind the text of the error and its NUL, as
+/// `OUTCOME@RANK`, where programs that know nothing of it do not look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// What has become of it.
+    pub outcome: Outcome,
+    /// The broker where it stopped; `None` for one that did not leave this program, or of
+    /// which no broker has said anything.
+    pub rank: Option<u32>,
+}
+
+impl Stopped {
+    /// One of which only this program knows.
+    pub const fn here(outcome: Outcome) -> Stopped {
+        Stopped {
+            outcome,
+            rank: None,
+        }
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rank {
+            Some(rank) => write!(f, "{}@{rank}", self.outcome),
+            None => write!(f, "{}", self.outcome),
+        }
+    }
+}
+
+impl FromStr for Stopped {
+    type Err = UnknownOutcome;
+
+    fn from_str(text: &str) -> Result<Stopped, UnknownOutcome> {
+        let (outcome, rank) = match text.split_once('@') {
+            Some((outcome, rank)) => (outcome, Some(rank.parse().map_err(|_| UnknownOutcome)?)),
+            None => (text, None),
+        };
+        let outcome = outcome.parse()?;
+        Ok(Stopped { outcome, rank })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_read_as_it_is_written() {
+        for outcome in [
+            Outcome::Delivered,
+            Outcome::NoService,
+            Outcome::PeerGone,
+            Outcome::Expired,
+            Outcome::Dropped(12),
+            Outcome::Unknown,
+        ] {
+            for rank in [None, Some(0), Some(u32::MAX)] {
+                let stopped = Stopped { outcome, rank };
+                assert_eq!(stopped.to_string().parse(), Ok(stopped));
+            }
+        }
+        for bad in ["", "gone", "dropped", "dropped:x", "unknown@", "unknown@-1"] {
+            assert_eq!(bad.parse::<Stopped>(), Err(UnknownOutcome), "{bad}");
+        }
+    }
+
+    #[test]
+    fn each_step_keeps_a_part_of_the_time() {
+        for (left, next) in [(0, 0), (8, 7), (800, 700), (10_000, 9_900)] {
+            let [left, next] = [left, next].map(Duration::from_millis);
+            assert_eq!(Delivery::left_for_next(left), next);
+        }
+    }
 }

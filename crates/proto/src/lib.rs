@@ -55,7 +55,7 @@ mod refusal;
 mod registry;
 
 pub use bus::{DeclaredEvent, Event, name_in};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, Outcome, Stopped, UnknownOutcome};
 pub use method::{Answer, Declared, Method};
 pub use payload::{BadPayload, Empty, Object, Payload, Raw};
 pub use raw_json::RawJson;

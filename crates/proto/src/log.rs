@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 use crate::{Empty, Never, Raw, Refusal};
 
-/// Adds one or more lines to the log. Answered only if the matchtag is not 0.
+/// Adds one or more lines to the log. Answered only if the matchtag is not 0. What is logged is
+/// best effort unless a call says otherwise: no sink is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Append(pub Raw);
 
@@ -74,7 +75,9 @@ crate::json_payloads!(Dmesg, SetAttr, Stats);
 crate::no_payloads!(Clear, StatsGet);
 
 crate::methods! {
-    Append = "log.append" (OWNER) => Empty, Refusal, Nothing : "Adds lines to the log.";
+    Append = "log.append" (OWNER) => Empty, Refusal, Nothing : "Adds lines to the log." {
+        const DELIVERY: crate::Delivery = crate::Delivery::BestEffort;
+    };
     Clear = "log.clear" (OWNER) => Empty, Never, idempotent : "Empties the log ring.";
     Dmesg = "log.dmesg" (OWNER) => Raw, Refusal, idempotent, Stream
         : "Sends the lines of the ring, each its own raw line with a NUL, and with `follow` new ones.";

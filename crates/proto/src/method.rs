@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use wire::{Message, Role};
 
+use crate::delivery::Delivery;
 use crate::payload::{BadPayload, Payload};
 use crate::refusal::{Coded, DeclaredError, Refusal};
 use crate::schema::Schema;
@@ -53,6 +54,8 @@ pub trait Method: Payload + 'static {
     const BULK: bool;
     /// How many answers it gets.
     const ANSWER: Answer;
+    /// What is to become of a call of it that says nothing else.
+    const DELIVERY: Delivery = Delivery::WAIT;
     /// One sentence for `doc/rpc`.
     const SUMMARY: &'static str;
     /// Whether a request that wants no answer gets one all the same, under matchtag 0 as it
@@ -102,6 +105,8 @@ pub struct Declared {
     pub bulk: bool,
     /// See [`Method::ANSWERS_UNASKED`].
     pub answers_unasked: bool,
+    /// See [`Method::DELIVERY`].
+    pub delivery: Delivery,
     /// How many answers it gets.
     pub answer: Answer,
     /// One sentence.
@@ -131,6 +136,7 @@ impl Declared {
             recognised: M::RECOGNISED,
             bulk: M::BULK,
             answers_unasked: M::ANSWERS_UNASKED,
+            delivery: M::DELIVERY,
             answer: M::ANSWER,
             summary: M::SUMMARY,
             cancel: M::CANCEL,

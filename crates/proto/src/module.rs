@@ -166,6 +166,14 @@ pub struct Traced {
     pub errnum: i64,
     /// Error text if it was asked for.
     pub errstr: String,
+    /// What is to become of a request when its service is not there: `now`, `best-effort`, or
+    /// `wait` with the seconds that are left; absent for one that may wait as long as it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
+    /// What has become of a request that was answered in place of its service, and at which
+    /// rank: `OUTCOME@RANK`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
 }
 
 crate::json_payloads!(Load, Remove, ModuleList, Status, DebugModule, Trace, Traced);

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 
 pub use wire::Errno;
+use wire::Message;
+
+use crate::delivery::{Outcome, Stopped};
 
 /// A failed call: what the caller sees. Also what a handler may answer directly
 /// where an enum of its own would say nothing more.
@@ -12,12 +15,18 @@ pub struct Refusal {
     pub errno: Errno,
     /// A sentence for the user; without one, clients print the number's own text.
     pub text: Option<Cow<'static, str>>,
+    /// What has become of the request, where it was not the service that answered.
+    pub stopped: Option<Stopped>,
 }
 
 impl Refusal {
     /// A refusal whose number says all.
     pub const fn bare(errno: Errno) -> Refusal {
-        Refusal { errno, text: None }
+        Refusal {
+            errno,
+            text: None,
+            stopped: None,
+        }
     }
 
     /// A refusal with a sentence of its own.
@@ -25,7 +34,38 @@ impl Refusal {
         Refusal {
             errno,
             text: Some(text.into()),
+            stopped: None,
         }
+    }
+
+    /// One by which this program itself ends a call.
+    pub const fn stopped(errno: Errno, outcome: Outcome) -> Refusal {
+        Refusal {
+            errno,
+            text: None,
+            stopped: Some(Stopped::here(outcome)),
+        }
+    }
+
+    /// What a response with this error number says.
+    pub fn of_response(errnum: u32, response: &Message) -> Refusal {
+        let errno = Errno(errnum);
+        let stopped = response.error_note().and_then(|note| note.parse().ok());
+        let text = response.error_text().filter(|text| {
+            // Put there only because something had to stand before what is behind it.
+            stopped.is_none() || *text != errno.to_string()
+        });
+        Refusal {
+            errno,
+            text: text.map(|text| text.to_owned().into()),
+            stopped,
+        }
+    }
+
+    /// What has become of the request. A service that refuses it has had it.
+    pub fn outcome(&self) -> Outcome {
+        self.stopped
+            .map_or(Outcome::Delivered, |stopped| stopped.outcome)
     }
 
     /// The normal end of a stream (RFC 6).
@@ -142,7 +182,7 @@ macro_rules! refusals {
                 let errno = match self { $(Self::$variant { .. } => $crate::Errno::$errno,)* };
                 let text = self.to_string();
                 let text = (!text.is_empty()).then_some(text.into());
-                $crate::Refusal { errno, text }
+                $crate::Refusal { errno, text, stopped: None }
             }
         }
 

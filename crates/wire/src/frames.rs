@@ -1,11 +1,15 @@
 //! The flattened form of a message: each frame behind its length, PROTO last.
 //!
+//! What is left of the time of a request stands before its routes, as one that no identity
+//! is: `@` and milliseconds. RFC 3 has no place for it. A program that knows nothing of it
+//! takes it for a hop, which comes back with the answer.
+//!
 //! This one encoding serves stream sockets and the ZeroMQ links between broker
 //! and modules (one part a message), see doc/architecture.md.
 
 use bytes::Bytes;
 
-use crate::header::{DecodeError, Flags, HEADER_BYTES, Header};
+use crate::header::{DecodeError, Flags, HEADER_BYTES, Header, Kind};
 use crate::limits::{ROUTES_MAX, TOPIC_BYTES_MAX};
 use crate::message::{Identity, Message, Routes};
 
@@ -24,6 +28,9 @@ pub fn encode(message: &Message) -> Vec<u8> {
 /// Appends what stands before the bytes of the payload: routes, topic, its length.
 pub(crate) fn encode_head(message: &Message, out: &mut Vec<u8>) {
     if message.has(Flags::ROUTE) {
+        if message.deadline_ms > 0 {
+            push_frame(out, &deadline_frame(message.deadline_ms));
+        }
         for identity in &message.routes {
             push_frame(out, identity.as_bytes());
         }
@@ -50,11 +57,18 @@ pub fn decode(buf: Bytes) -> Result<Message, DecodeError> {
         at: 0,
         end: buf.len() - HEADER_BYTES - 1,
     };
-    let mut routes = Routes::new();
+    let (mut routes, mut deadline_ms) = (Routes::new(), 0);
     if header.flags.has(Flags::ROUTE) {
         while let frame = frames.next_required()?
             && !frame.is_empty()
         {
+            if routes.is_empty()
+                && deadline_ms == 0
+                && let Some(left) = read_deadline(&frame)
+            {
+                deadline_ms = left;
+                continue;
+            }
             if routes.len() == ROUTES_MAX {
                 return Err(DecodeError::TooManyRoutes);
             }
@@ -73,7 +87,17 @@ pub fn decode(buf: Bytes) -> Result<Message, DecodeError> {
         payload = frames.next_required()?;
     }
     frames.finish()?;
-    Ok(Message::from_parts(header, routes, topic, payload))
+    // Only a request is in a hurry: an answer brings it back from one who took it for a hop.
+    if !matches!(header.kind, Kind::Request { .. }) {
+        deadline_ms = 0;
+    }
+    Ok(Message::from_parts(
+        header,
+        deadline_ms,
+        routes,
+        topic,
+        payload,
+    ))
 }
 
 fn header_of(message: &Message) -> Header {
@@ -92,11 +116,29 @@ pub fn encoded_len(message: &Message) -> usize {
     if message.has(Flags::ROUTE) {
         let routes = message.routes.iter();
         total += 1 + routes.map(|r| frame(r.as_bytes().len())).sum::<usize>();
+        if message.deadline_ms > 0 {
+            total += frame(deadline_frame(message.deadline_ms).len());
+        }
     }
     if message.has(Flags::TOPIC) {
         total += frame(message.topic_bytes().len());
     }
     total + message.payload().map_or(0, |payload| frame(payload.len()))
+}
+
+/// First byte of the frame with the time that is left. No UUID has it.
+const DEADLINE: u8 = b'@';
+
+fn deadline_frame(left_ms: u64) -> Vec<u8> {
+    format!("{}{left_ms}", char::from(DEADLINE)).into_bytes()
+}
+
+fn read_deadline(frame: &[u8]) -> Option<u64> {
+    let (first, digits) = frame.split_first()?;
+    let digits = std::str::from_utf8(digits)
+        .ok()
+        .filter(|_| *first == DEADLINE)?;
+    digits.parse().ok().filter(|left| *left > 0)
 }
 
 fn push_frame(out: &mut Vec<u8>, frame: &[u8]) {

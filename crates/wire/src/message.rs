@@ -70,6 +70,9 @@ pub struct Message {
     pub userid: u32,
     /// Role bits of the sender.
     pub rolemask: Role,
+    /// When the time of a request is over, in milliseconds; 0 for never. On the wire these are
+    /// what is left. A broker counts from its own start while it has the message.
+    pub deadline_ms: u64,
     pub(crate) routes: Routes,
     topic: Bytes,
     payload: Bytes,
@@ -83,6 +86,7 @@ impl Message {
             flags: Flags::default(),
             userid: USERID_UNKNOWN,
             rolemask: Role::NONE,
+            deadline_ms: 0,
             routes: Routes::new(),
             topic: Bytes::new(),
             payload: Bytes::new(),
@@ -121,12 +125,14 @@ impl Message {
         };
         self.userid = USERID_UNKNOWN;
         self.rolemask = Role::NONE;
+        self.deadline_ms = 0;
         self.set_payload(payload);
         self
     }
 
     pub(crate) fn from_parts(
         header: crate::header::Header,
+        deadline_ms: u64,
         routes: Routes,
         topic: Bytes,
         payload: Bytes,
@@ -142,6 +148,7 @@ impl Message {
             flags,
             userid,
             rolemask,
+            deadline_ms,
             routes,
             topic,
             payload,
@@ -201,10 +208,19 @@ impl Message {
         self.payload = payload;
     }
 
-    /// Text of an error response: the payload without its NUL.
+    /// Text of an error response: the payload up to its NUL.
     pub fn error_text(&self) -> Option<&str> {
         let text = self.payload()?.strip_suffix(b"\0")?;
-        std::str::from_utf8(text).ok()
+        let end = text.iter().position(|byte| *byte == 0);
+        std::str::from_utf8(&text[..end.unwrap_or(text.len())]).ok()
+    }
+
+    /// What stands behind the text of an error response, for those who know of it: others
+    /// read up to the first NUL.
+    pub fn error_note(&self) -> Option<&str> {
+        let text = self.payload()?.strip_suffix(b"\0")?;
+        let end = text.iter().position(|byte| *byte == 0)?;
+        std::str::from_utf8(&text[end + 1..]).ok()
     }
 
     /// The matchtag of a request or response, else 0.

@@ -276,3 +276,37 @@ fn a_sender_is_told_by_its_stamp_and_what_lies_below_names_no_other() {
     let cut = format!("client/{}", &long[7..]);
     check_sender(&["client", &long], 0, Some(&cut));
 }
+
+#[test]
+fn the_time_that_is_left_travels_before_the_routes_of_a_request() {
+    for hops in 0..3 {
+        let mut request = Message::request("kvs.get", 7);
+        for hop in 0..hops {
+            request.push_route(Identity::new(&format!("hop{hop}")).unwrap());
+        }
+        request.deadline_ms = 1500;
+        let bytes = wire::encode(&request);
+        assert_eq!(bytes.len(), wire::encoded_len(&request));
+        let read = wire::decode(bytes.into()).unwrap();
+        assert_eq!(read, request);
+        // One who takes it for a hop sends it back.
+        let mut answer = request.into_response(0, Bytes::new());
+        let expect = answer.clone();
+        answer.push_route(Identity::new("@1500").unwrap());
+        assert_eq!(wire::decode(wire::encode(&answer).into()).unwrap(), expect);
+    }
+}
+
+#[test]
+fn what_stands_behind_the_text_of_an_error_is_read_apart() {
+    for (payload, text, note) in [
+        ("gone\0", Some("gone"), None),
+        ("gone\0unknown@3\0", Some("gone"), Some("unknown@3")),
+        ("\0", Some(""), None),
+        ("gone", None, None),
+    ] {
+        let payload = Bytes::from(payload);
+        let answer = Message::request("a.b", 1).into_response(5, payload);
+        assert_eq!((answer.error_text(), answer.error_note()), (text, note));
+    }
+}

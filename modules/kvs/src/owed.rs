@@ -110,6 +110,7 @@ pub fn read_result(result: RelayResult) -> Result<Version, Refusal> {
                     .unwrap_or(Errno::EPROTO.0),
             ),
             text: result.text.map(Into::into),
+            stopped: None,
         }),
     }
 }

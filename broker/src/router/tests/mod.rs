@@ -110,7 +110,11 @@ fn line(to: Hop, message: &Message) -> String {
         Kind::Control { .. } => "control".to_owned(),
     };
     let hops: Vec<&str> = message.routes_from_sender().map(Identity::as_str).collect();
+    // That of the number stands for none.
     let text = message.error_text().unwrap_or_default();
+    let of_number = Errno::EHOSTUNREACH.to_string();
+    let text = Some(text).filter(|text| *text != of_number);
+    let text = text.unwrap_or_default();
     let line = format!(
         "{}: {what} {} {} {text}",
         name(to),

@@ -1,6 +1,6 @@
 //! `flux logger`: adds a line to the broker's log.
 
-use client::Call;
+use client::{Call, Delivery};
 use proto::data::logline::{LogLevel, LogLine, split_message};
 use proto::{Raw, log};
 
@@ -42,7 +42,8 @@ impl Run for Logger {
             let mut line = LogLine::new(level, clock::now_us(), rank, &self.appname, text);
             line.procid = std::process::id().to_string();
             // A call, so that a dmesg that follows shows the line.
-            handle.call(Call::new(&log::Append(Raw(line.encode().into()))))?;
+            let append = log::Append(Raw(line.encode().into()));
+            handle.call(Call::new(&append).delivery(Delivery::WAIT))?;
         }
         Ok(())
     }
