@@ -250,6 +250,11 @@ impl Probe {
         self.say(loader, load.to_message(1));
     }
 
+    /// There is no such program any more.
+    pub fn forget_program(&mut self, name: &str) {
+        self.files.known.retain(|known, _| known != name);
+    }
+
     /// A module's process ends.
     pub fn exit(&mut self, child: ChildId) {
         let event = ChildEvent::Exited { status: 1 << 8 };

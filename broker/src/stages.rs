@@ -14,7 +14,7 @@ use proto::module::Load;
 use crate::core::{Broker, seconds};
 use crate::life::TooMany;
 use crate::lifecycle::{Event, Next, State};
-use crate::modules::Waiter;
+use crate::modules::{Removal, Waiter};
 use crate::rc::{self, Personality};
 
 impl Broker {
@@ -350,7 +350,7 @@ impl Broker {
             if is_content && self.waits_for_dump(cx) {
                 continue;
             }
-            self.remove(cx, id, false, None);
+            self.remove(cx, id, Removal::default(), None);
         }
     }
 

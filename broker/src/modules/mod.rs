@@ -2,11 +2,12 @@
 //!
 //! Read on in `process.rs` (what follows from the end of a process, and who may be asked
 //! when: pure), `held.rs` (requests that wait), `supervisor.rs` (processes are started,
-//! ended and started again) and `traffic.rs` (messages to modules and from them). What is
+//! ended and started again), `reload.rs` (one leaves in order to come back) and `traffic.rs` (messages to modules and from them). What is
 //! in here, no other file reaches into.
 
 mod held;
 mod process;
+mod reload;
 mod supervisor;
 mod traffic;
 
@@ -20,6 +21,7 @@ use proto::rexec::Process;
 use wire::Message;
 
 use self::held::HeldQueue;
+pub(crate) use self::supervisor::Removal;
 use crate::armed::Armed;
 use crate::router::{Call, ModuleId};
 
@@ -34,6 +36,10 @@ enum Stage {
     Restarting,
     /// It was asked to stop, or stops by itself.
     Stopping,
+    /// It was asked to stop and will be loaded again.
+    Leaving,
+    /// It is waited for until then: it has left and will be loaded again.
+    Away { until: Duration },
 }
 
 /// One loaded module.
@@ -174,6 +180,13 @@ impl Modules {
         module.is_some_and(|module| module.stage == Stage::Running)
     }
 
+    /// The module of this name that has left and is to be loaded again.
+    fn away(&self, name: &str) -> Option<ModuleId> {
+        let id = self.named(name)?;
+        let is_away = |module: &Loaded| matches!(module.stage, Stage::Away { .. });
+        self.get(id).is_some_and(is_away).then_some(id)
+    }
+
     /// The names of those that do.
     pub(crate) fn running(&self) -> impl Iterator<Item = &str> {
         let running = self.loaded.values();
@@ -208,7 +221,7 @@ impl Modules {
     /// Whether a module was asked to stop.
     pub(crate) fn stops(&self, id: ModuleId) -> bool {
         let module = self.get(id);
-        module.is_some_and(|module| module.stage == Stage::Stopping)
+        module.is_some_and(|module| matches!(module.stage, Stage::Stopping | Stage::Leaving))
     }
 
     /// The module has answered somebody.
@@ -225,9 +238,11 @@ impl Modules {
         }
     }
 
-    /// What `module.list` shows of each, but its services.
+    /// What `module.list` shows of each, but its services. One that is away is not loaded.
     pub(crate) fn list(&self, now: Duration) -> impl Iterator<Item = (ModuleId, ModuleInfo)> {
-        self.loaded.iter().map(move |(id, module)| {
+        let loaded = self.loaded.iter();
+        let loaded = loaded.filter(|(_, module)| !matches!(module.stage, Stage::Away { .. }));
+        loaded.map(move |(id, module)| {
             let idle = (now - module.last_sent).as_secs();
             let info = ModuleInfo {
                 name: module.name.clone(),

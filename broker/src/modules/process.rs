@@ -24,6 +24,8 @@ pub(super) enum Then {
     Park(&'static str),
     /// It is started again after a while.
     Start(Duration),
+    /// It is waited for: it will be loaded again.
+    Await,
     /// It has ended so often in a row.
     GiveUp(usize),
 }
@@ -49,17 +51,17 @@ impl Loaded {
             Stage::Running | Stage::Loading => Way::Hand,
             // Its new process is there and may already ask; it is asked in turn.
             Stage::Restarting if is_urgent && has_link => Way::Hand,
-            Stage::Restarting if is_urgent => {
+            Stage::Restarting | Stage::Leaving | Stage::Away { .. } if is_urgent => {
                 Way::Refuse(Errno::EHOSTUNREACH, Some("module is restarting"))
             }
-            Stage::Restarting => Way::Hold,
+            Stage::Restarting | Stage::Leaving | Stage::Away { .. } => Way::Hold,
             Stage::Stopping => Way::Refuse(Errno::ENOSYS, None),
         }
     }
 
     /// How its process has ended, from the status of wait(2) and its own last words.
     pub(super) fn how_it_ended(&self, status: i32) -> Result<(), Refusal> {
-        let asked = self.stage == Stage::Stopping;
+        let asked = matches!(self.stage, Stage::Stopping | Stage::Leaving);
         let how = match (&self.reported, status & 0x7f, status >> 8) {
             (Some(end), ..) => return end.clone(),
             // Its last words may be lost when the machine is very busy. What we have
@@ -85,6 +87,9 @@ impl Loaded {
         is_ending: bool,
         now: Duration,
     ) -> Then {
+        if self.stage == Stage::Leaving && !is_ending {
+            return Then::Await;
+        }
         let had_run = matches!(self.stage, Stage::Running | Stage::Restarting);
         if !had_run || !self.removing.is_empty() || is_ending {
             return Then::Unload;
@@ -129,6 +134,10 @@ mod tests {
     use super::*;
     use crate::modules::Modules;
 
+    const AWAY: Stage = Stage::Away {
+        until: Duration::ZERO,
+    };
+
     fn module(stage: Stage) -> Loaded {
         let mut modules = Modules::default();
         let request = Load {
@@ -157,6 +166,8 @@ mod tests {
             (Stage::Restarting, false, true, false, restarting),
             (Stage::Stopping, false, false, true, gone),
             (Stage::Stopping, true, false, true, Way::Hold),
+            (Stage::Leaving, false, false, true, Way::Hold),
+            (AWAY, false, false, false, Way::Hold),
         ] {
             let mut module = module(stage);
             module.deferred = deferred;
@@ -173,6 +184,7 @@ mod tests {
             (Stage::Loading, says("load a first"), 1 << 8, "load a first"),
             (Stage::Stopping, None, 0, ""),
             (Stage::Stopping, None, SIGKILL, ""),
+            (Stage::Leaving, None, SIGKILL, ""),
             (Stage::Stopping, None, 11, "module m killed by signal 11"),
             (Stage::Running, None, 0, no_word),
             (
@@ -206,6 +218,8 @@ mod tests {
             (Stage::Running, true, Then::Unload),
             (Stage::Running, false, Then::Start(Duration::ZERO)),
             (Stage::Restarting, false, Then::Start(Duration::ZERO)),
+            (Stage::Leaving, false, Then::Await),
+            (Stage::Leaving, true, Then::Unload),
         ] {
             let then = module(stage).after(&Ok(()), None, is_ending, Duration::ZERO);
             assert_eq!(then, want, "{stage:?}");

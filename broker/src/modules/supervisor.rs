@@ -9,9 +9,10 @@ use std::collections::VecDeque;
 
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio};
 use proto::attr::names;
+use proto::common::Shutdown;
 use proto::module::{Load, ModuleStatus, Remove};
 use proto::orphans::Cause;
-use proto::{Empty, Refusal};
+use proto::{Empty, Payload, Refusal};
 use wire::{Errno, Flags, Identity, Message};
 
 use super::held::Held;
@@ -20,6 +21,15 @@ use super::{Stage, Waiter};
 use crate::core::{Broker, seconds};
 use crate::limits::{DEATHS_MAX, HOLD_S, RESTART_WINDOW_S};
 use crate::router::{Hop, ModuleId, Past, Stop};
+
+/// How a module is removed.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Removal {
+    /// It is killed instead of asked.
+    pub kill: bool,
+    /// It will be loaded again: requests for it wait.
+    pub returns: bool,
+}
 
 impl Broker {
     /// Loads a module. Those who wait are told when it runs or has failed.
@@ -30,7 +40,12 @@ impl Broker {
             move |files| files.find_module(&path, search.as_deref()),
             move |core: &mut Broker, cx, found| match found {
                 Ok(path) => core.load_from(cx, request, path, waiter),
-                Err(refusal) => core.tell_loader(cx, waiter, Err(refusal)),
+                Err(refusal) => {
+                    let name = request.name.clone();
+                    let name = name.unwrap_or_else(|| crate::files::module_name(&request.path));
+                    core.give_up_away(cx, &name);
+                    core.tell_loader(cx, waiter, Err(refusal));
+                }
             },
         );
     }
@@ -38,6 +53,9 @@ impl Broker {
     fn load_from(&mut self, cx: &mut Cx<Broker>, request: Load, path: String, waiter: Waiter) {
         let name = request.name.clone();
         let name = name.unwrap_or_else(|| crate::files::module_name(&path));
+        if let Some(id) = self.modules.away(&name) {
+            return self.load_again(cx, id, request, path, waiter);
+        }
         let checked = self
             .router
             .check_service_name(&name, self.owner, proto::Role::OWNER);
@@ -57,7 +75,7 @@ impl Broker {
     }
 
     /// Starts the process of a loaded module, under a fresh identity.
-    fn start_process(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+    pub(super) fn start_process(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
         let uuid = self.ids.next_uuid();
         let identity = Identity::new(&uuid).expect("a UUID is short text");
         let env: Vec<(String, String)> = self
@@ -221,6 +239,7 @@ impl Broker {
         let name = module.name.clone();
         match module.after(&end, missing, is_ending, cx.now().mono) {
             Then::Unload => self.unload(cx, id, end),
+            Then::Await => self.await_module(cx, id),
             Then::Park(need) => {
                 tracing::warn!("module {name} waits for module {need}");
                 module.stage = Stage::Restarting;
@@ -235,7 +254,10 @@ impl Broker {
                     return self.start_process(cx, id);
                 }
                 cx.timer(wait, move |core: &mut Broker, cx| {
-                    core.start_process(cx, id)
+                    let module = core.modules.get(id);
+                    if module.is_some_and(|module| module.stage == Stage::Restarting) {
+                        core.start_process(cx, id);
+                    }
                 });
             }
             Then::GiveUp(n) => {
@@ -275,19 +297,21 @@ impl Broker {
     }
 
     /// Requests that the dead process had: held for the next one, or answered.
-    fn sort_out_tracked(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
+    pub(super) fn sort_out_tracked(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
         let until = cx.now().mono + seconds(HOLD_S);
         let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         let unanswered = std::mem::take(&mut module.unanswered);
+        // One that was asked to leave has not died of what it was asked.
+        let has_died = !matches!(module.stage, Stage::Away { .. });
         let mut again = VecDeque::new();
         let mut lost = Vec::new();
         for call in unanswered {
             let request = call.request;
             let past = Past {
                 number: Some(call.number),
-                deaths: call.deaths + 1,
+                deaths: call.deaths + usize::from(has_died),
             };
             let may_repeat = self.router.may_repeat(request.topic())
                 && !call.answered
@@ -323,7 +347,7 @@ impl Broker {
     }
 
     /// A module is gone for good.
-    fn unload(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
+    pub(super) fn unload(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
         let Some(mut module) = self.modules.remove(id) else {
             return;
         };
@@ -369,19 +393,27 @@ impl Broker {
         &mut self,
         cx: &mut Cx<Broker>,
         id: ModuleId,
-        kill: bool,
+        how: Removal,
         reply: Option<Reply<Remove>>,
     ) {
         let Some(module) = self.modules.get_mut(id) else {
             return;
         };
         module.removing.extend(reply);
-        let was_running = module.stage != Stage::Restarting || module.child.is_some();
-        module.stage = Stage::Stopping;
-        if !was_running {
-            return self.unload(cx, id, Ok(()));
+        // What has not run yet has nobody who waits for it to come back.
+        let returns = how.returns && module.stage != Stage::Loading;
+        module.stage = match (returns, module.stage) {
+            (_, Stage::Stopping) | (false, _) => Stage::Stopping,
+            (true, _) => Stage::Leaving,
+        };
+        if module.child.is_none() {
+            return match module.stage {
+                Stage::Leaving => self.await_module(cx, id),
+                _ => self.unload(cx, id, Ok(())),
+            };
         }
-        if kill {
+        let returns = module.stage == Stage::Leaving;
+        if how.kill {
             if let Some(child) = module.child {
                 cx.kill_child(child, SIGKILL, false);
             }
@@ -394,7 +426,11 @@ impl Broker {
             }
             return;
         };
+        let shutdown = Shutdown {
+            returns: returns.then_some(true),
+        };
         let mut message = Message::request(&format!("{}.shutdown", module.name), 0);
+        message.set_payload(shutdown.encode());
         message.set_flag(Flags::NORESPONSE, true);
         self.router.stamp_as_owner(&mut message);
         cx.output(node::Output::Send { to: peer, message });

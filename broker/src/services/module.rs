@@ -9,7 +9,7 @@ use proto::{Empty, Errno, Never, Refusal};
 use super::module_trace;
 use crate::core::{Broker, OWN_SERVICES};
 use crate::limits::MODULE_ERROR_BYTES_MAX;
-use crate::modules::Waiter;
+use crate::modules::{Removal, Waiter};
 use crate::router::Hop;
 
 /// Parts of the broker that other implementations load as modules first of all, shown
@@ -45,7 +45,13 @@ fn load(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Load, reply: Repl
 
 fn remove(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, req: Remove, reply: Reply<Remove>) {
     match core.modules.named(&req.name) {
-        Some(id) => core.remove(cx, id, req.cancel.unwrap_or(false), Some(reply)),
+        Some(id) => {
+            let how = Removal {
+                kill: req.cancel.unwrap_or(false),
+                returns: req.returns.unwrap_or(false) && !core.life.is_ending(),
+            };
+            core.remove(cx, id, how, Some(reply));
+        }
         None => reply.send(cx, Err(Refusal::bare(Errno::ENOENT))),
     }
 }

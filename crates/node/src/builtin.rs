@@ -36,8 +36,8 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
             cx.welcome.conf = request.0;
             Ok(proto::Empty)
         }),
-        "shutdown" => answer::<C, Shutdown>(cx, message, |cx, _| {
-            cx.asked_to_stop = true;
+        "shutdown" => answer::<C, Shutdown>(cx, message, |cx, request| {
+            cx.asked_to_stop = !request.returns.unwrap_or(false);
             core.stop(cx);
             Ok(proto::Empty)
         }),

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::schema::JsonSchema;
-use crate::{Empty, Never, Object, Refusal};
+use crate::payload::{decode_json, encode_json};
+use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
 
 /// Asks to be answered with the same object, the route taken and the sender's credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
@@ -129,8 +131,32 @@ pub struct DebugReply {
 pub struct ConfigReload(pub Object);
 
 /// Asks the module to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shutdown;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Shutdown {
+    /// Its next process is to have what it leaves unanswered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<bool>,
+}
+
+impl Payload for Shutdown {
+    fn encode(&self) -> Bytes {
+        match self.returns {
+            None => Bytes::new(),
+            Some(_) => encode_json(self),
+        }
+    }
+
+    fn decode(payload: Option<&Bytes>) -> Result<Self, BadPayload> {
+        match payload {
+            None => Ok(Shutdown::default()),
+            Some(_) => decode_json(payload),
+        }
+    }
+
+    fn schema() -> Option<crate::schema::Schema> {
+        crate::schema::of::<Shutdown>()
+    }
+}
 
 /// Says that a client is gone: what it had here is to be forgotten (RFC 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -158,7 +184,7 @@ pub struct Welcome {
     pub uuid: String,
 }
 
-crate::no_payloads!(StatsGet, StatsClear, Shutdown, Disconnect);
+crate::no_payloads!(StatsGet, StatsClear, Disconnect);
 crate::json_payloads!(
     Ping,
     Pong,

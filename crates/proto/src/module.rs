@@ -68,6 +68,10 @@ pub struct Remove {
     /// Kill it instead of asking it to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<bool>,
+    /// It will be loaded again at once: until then requests for it wait. Not known to other
+    /// brokers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returns: Option<bool>,
 }
 
 /// Asks which modules are loaded.

@@ -70,6 +70,7 @@ impl Loader {
         let remove = Remove {
             name: name.to_owned(),
             cancel: None,
+            returns: Some(true),
         };
         let first = self.add(&remove);
         self.load(name, args);

@@ -56,11 +56,16 @@ pub struct Remove {
 impl Remove {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut handle = flux.connect()?;
-        remove(&mut handle, &self.name, self.force, self.cancel)
+        let what = module::Remove {
+            name: absolute(&self.name),
+            cancel: self.cancel.then_some(true),
+            returns: None,
+        };
+        remove(&mut handle, &what, self.force)
     }
 }
 
-/// Remove a module and load it again
+/// Remove a module and load it again; requests for it wait meanwhile
 #[derive(clap::Args)]
 pub struct Reload {
     /// A module that is not loaded is no error
@@ -84,7 +89,12 @@ impl Reload {
         let mut handle = flux.connect()?;
         let path = absolute(&self.path);
         let loaded_as = self.name.as_ref().unwrap_or(&path);
-        remove(&mut handle, loaded_as, self.force, self.cancel)?;
+        let what = module::Remove {
+            name: absolute(loaded_as),
+            cancel: self.cancel.then_some(true),
+            returns: Some(true),
+        };
+        remove(&mut handle, &what, self.force)?;
         let request = module::Load {
             path: path.clone(),
             args: self.args,
@@ -97,14 +107,10 @@ impl Reload {
     }
 }
 
-fn remove(handle: &mut Handle, name: &str, force: bool, cancel: bool) -> Result<(), CliError> {
-    let request = module::Remove {
-        name: absolute(name),
-        cancel: cancel.then_some(true),
-    };
-    match handle.rpc(&request) {
+fn remove(handle: &mut Handle, what: &module::Remove, force: bool) -> Result<(), CliError> {
+    match handle.rpc(what) {
         Err(refusal) if force && refusal.errno == Errno::ENOENT => Ok(()),
-        removed => removed.map(|_| ()).map_err(failed("remove", name)),
+        removed => removed.map(|_| ()).map_err(failed("remove", &what.name)),
     }
 }
 
