@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use broker::limits::RUNDIR_BYTES_MAX;
+use proto::attr::URI_FILE;
 
 use crate::alone::{self, Alone};
 
@@ -103,6 +104,16 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
     })?;
     folder.alone = alone::in_folder("statedir", &folder.path)?;
     Ok(folder)
+}
+
+/// Writes into the statedir where we can be reached: job shells of a broker before us look
+/// there.
+pub fn note_uri(statedir: &Folder, uri: &str) -> anyhow::Result<()> {
+    let path = statedir.path.join(URI_FILE);
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, format!("{uri}\n"))
+        .and_then(|()| std::fs::rename(&fresh, &path))
+        .with_context(|| format!("{}: cannot be written", path.display()))
 }
 
 /// Removes a folder that goes with the broker.

@@ -75,6 +75,9 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         let uuid = ids.next_uuid();
         let met = begun.meet(told(&mut attrs, &config, &env), &rundir.path, &uuid)?;
         fill_in(&mut attrs, &env, &rundir, statedir.as_ref(), rank)?;
+        if let Some(statedir) = &statedir {
+            folders::note_uri(statedir, attrs.value(&names::LOCAL_URI).unwrap_or_default())?;
+        }
         if let Some(path) = &config_path {
             attrs.put(&names::CONFIG_PATH, path.clone());
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use node::{ChildId, Cx, TimerId};
-use proto::Refusal;
+use proto::{Errno, Method as _, Refusal};
 use proto::data::JobId;
 use proto::job_exec::{LostShells, ShellJob};
 use proto::job_manager::Raise;
@@ -19,6 +19,7 @@ use crate::job::{Job, Place};
 use crate::launch::Starting;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::log::Level;
+use crate::lost::Search;
 use crate::output::Output;
 use crate::placement::Placement;
 use crate::rexec::Helpers;
@@ -43,6 +44,10 @@ pub struct Launch {
     pub utf8: bool,
     /// Where temporary directories go if not beside the broker's socket.
     pub tmpdir: String,
+    /// The broker that we were started under.
+    pub uri: String,
+    /// File that says where the broker is that comes in its place; empty where none can.
+    pub uri_file: String,
 }
 
 /// The shell of one job.
@@ -122,6 +127,10 @@ pub struct JobShell {
     pub(crate) paused: bool,
     /// Nobody wants our tasks any more.
     pub(crate) orphaned: bool,
+    /// The search for another broker, while there is none.
+    pub(crate) search: Option<Search>,
+    /// How long we may be without one.
+    pub(crate) lease: Option<Duration>,
 }
 
 /// The wait before job-exec is asked for the second time.
@@ -168,6 +177,8 @@ impl JobShell {
             n_writes: 0,
             paused: false,
             orphaned: false,
+            search: None,
+            lease: None,
         }
     }
 
@@ -246,11 +257,23 @@ impl JobShell {
             note: Some(note.to_owned()),
             wait_status,
         };
-        cx.call(&raise, |_, _, result| {
-            if let Err(error) = result {
-                tracing::error!("job-manager.raise: {error}");
-            }
-        });
+        self.send_raise(cx, raise);
+    }
+
+    fn send_raise(&mut self, cx: &mut Cx<Self>, raise: Raise) {
+        cx.call(
+            &raise.clone(),
+            move |core: &mut JobShell, cx, result| match result {
+                Err(error) if error.errno == Errno::EHOSTUNREACH => {
+                    let wait = core.next_backoff(Raise::TOPIC, &error);
+                    cx.timer(wait, move |core: &mut JobShell, cx| {
+                        core.send_raise(cx, raise);
+                    });
+                }
+                Err(error) => tracing::error!("job-manager.raise: {error}"),
+                Ok(_) => {}
+            },
+        );
     }
 
     /// How long to wait before job-exec is asked again. Only the first failure of a row

@@ -5,6 +5,7 @@
 //! we outlive job-exec.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use node::{Call, Cx};
 use proto::data::{Jobspec, sign};
@@ -27,8 +28,18 @@ impl JobShell {
     pub(crate) fn introduce(&mut self, cx: &mut Cx<Self>) {
         cx.subscribe(&ShellKill::topic_for(&self.launch.id.get().to_string()));
         self.greet(cx);
+        self.look_up_environment(cx);
+    }
+
+    fn look_up_environment(&mut self, cx: &mut Cx<Self>) {
         let lookup = Lookup::new(PRIMARY, &self.launch.id.kvs_key("J"), 0);
-        cx.call(&lookup, |core, cx, result| core.signed(cx, result));
+        cx.call(&lookup, |core: &mut JobShell, cx, result| match result {
+            Err(error) if error.errno == Errno::EHOSTUNREACH => {
+                let wait = core.next_backoff(Lookup::TOPIC, &error);
+                cx.timer(wait, JobShell::look_up_environment);
+            }
+            result => core.signed(cx, result),
+        });
     }
 
     fn greet(&mut self, cx: &mut Cx<Self>) {
@@ -62,6 +73,7 @@ impl JobShell {
 
     fn obey(&mut self, cx: &mut Cx<Self>, order: ShellOrder) {
         self.backoff = RETRY_FIRST;
+        self.lease = order.lease.map(Duration::from_secs_f64).or(self.lease);
         if let Some(job) = order.job
             && self.state() == State::Greeting
         {
@@ -102,7 +114,7 @@ impl JobShell {
 
     /// Takes requests of clients under the job's own service name. Not waited for: the
     /// name is there before anybody can read it in the log.
-    fn register(&mut self, cx: &mut Cx<Self>, userid: u32) {
+    pub(crate) fn register(&mut self, cx: &mut Cx<Self>, userid: u32) {
         let name = job_shell::service_name(userid, self.launch.id);
         cx.set_name(&name);
         cx.call(&service::Add { service: name }, |_, _, result| {

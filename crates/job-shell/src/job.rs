@@ -27,6 +27,8 @@ pub struct Job {
     pub environment: Map<String, Value>,
     /// Where tasks start.
     pub cwd: Option<String>,
+    /// Whether tasks are to end when no broker is found for as long as the lease.
+    pub stops_when_lost: bool,
     /// Tasks in the job, on all nodes.
     pub ntasks: u64,
     /// Its nodes, one a shell, in the order of shell ranks.
@@ -192,6 +194,10 @@ impl Job {
             command,
             environment,
             cwd: spec.cwd().map(str::to_owned),
+            stops_when_lost: spec
+                .get("attributes.system.on-lost-server")
+                .and_then(|what| what.as_str())
+                == Some("stop"),
             ntasks,
             nodes,
             place,

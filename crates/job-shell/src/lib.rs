@@ -5,7 +5,7 @@
 //!
 //! It is a program that connects to the broker as any client does. It is started by
 //! job-exec and outlives it: until job-exec has acknowledged the outcome, the shell asks
-//! again. When the broker is gone it ends its tasks and itself.
+//! again. It outlives the broker too, where another one can come in its place (`lost.rs`).
 //!
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
@@ -32,6 +32,7 @@ mod leave;
 pub mod limits;
 mod lines;
 mod log;
+mod lost;
 mod mustache;
 mod options;
 mod output;
@@ -92,7 +93,11 @@ impl Host for JobShell {
     }
 
     fn broker_lost(&mut self, cx: &mut Cx<Self>) {
-        self.orphan(cx);
+        self.lose_broker(cx);
+    }
+
+    fn broker_found(&mut self, cx: &mut Cx<Self>) {
+        self.find_broker(cx);
     }
 
     fn check_invariants(&self) {
@@ -124,7 +129,7 @@ impl Module for JobShell {
 }
 
 impl Launch {
-    /// Reads `ID [lease=X] [pid=N] [utf8=0|1] [tmpdir=DIR]`.
+    /// Reads `ID [lease=X] [pid=N] [utf8=0|1] [tmpdir=DIR] [uri=URI] [urifile=PATH]`.
     fn read(args: &[String]) -> Result<Launch, Refusal> {
         let usage = || Refusal::new(Errno::EINVAL, "Usage: flux-shell JOBID");
         let (id, rest) = args.split_first().ok_or_else(usage)?;
@@ -139,6 +144,8 @@ impl Launch {
                 Some(("pid", pid)) => launch.pid = pid.parse().map_err(|_| usage())?,
                 Some(("utf8", utf8)) => launch.utf8 = utf8 == "1",
                 Some(("tmpdir", tmpdir)) => tmpdir.clone_into(&mut launch.tmpdir),
+                Some(("uri", uri)) => uri.clone_into(&mut launch.uri),
+                Some(("urifile", path)) => path.clone_into(&mut launch.uri_file),
                 _ => return Err(usage()),
             }
         }

@@ -117,3 +117,14 @@ pub const ARRAY_TELL_MS: u64 = 100;
 
 /// Elements that one shell is given at once.
 pub const ARRAY_SUPPLY_MAX: u64 = 1024;
+
+/// Between the loss of the broker and the first look for another one, in milliseconds; each
+/// further wait is twice as long.
+pub const SEEK_FIRST_MS: u64 = 50;
+
+/// The longest wait between two such looks, in milliseconds: well below the time that job-exec
+/// gives shells to report after its start.
+pub const SEEK_LAST_MS: u64 = 800;
+
+/// How long a broker may take to let us in, in seconds. After that we look again.
+pub const ADMIT_WAIT_S: u64 = 5;

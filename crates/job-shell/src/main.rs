@@ -27,7 +27,12 @@ fn run(mut args: Vec<String>) -> ExitCode {
     args.truncate(1);
     args.push(format!("pid={}", std::process::id()));
     args.push(format!("utf8={}", u8::from(is_utf8(var))));
-    for (key, name) in [("lease", "FLUX_SHELL_LEASE"), ("tmpdir", "TMPDIR")] {
+    for (key, name) in [
+        ("lease", "FLUX_SHELL_LEASE"),
+        ("tmpdir", "TMPDIR"),
+        ("uri", "FLUX_URI"),
+        ("urifile", "FLUX_SHELL_URI_FILE"),
+    ] {
         args.extend(var(name).map(|value| format!("{key}={value}")));
     }
     runtime::program_main::<JobShell>(args, Files::default)

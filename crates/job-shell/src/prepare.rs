@@ -1,5 +1,6 @@
 //! Between knowing the job and running it: directories, files, templates.
 
+use std::path::Path;
 use std::rc::Rc;
 
 use node::Cx;
@@ -27,6 +28,12 @@ impl JobShell {
             return;
         };
         let rundir = job.attr("rundir").map(str::to_owned);
+        // What goes with the broker is no place for tasks that outlive it.
+        let lasting = Path::new(&self.launch.uri_file).parent();
+        let lasting = lasting.map(|folder| folder.to_string_lossy().into_owned());
+        let is_lasting = !self.launch.uri_file.is_empty();
+        let goes = is_lasting && job.attr("rundir-cleanup") == Some("1");
+        let rundir = rundir.filter(|_| !goes).or(lasting.filter(|_| goes));
         let wanted = Wanted {
             tmp_parents: rundir
                 .into_iter()

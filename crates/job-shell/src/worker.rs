@@ -8,8 +8,11 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
+use std::os::unix::net::UnixStream;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,7 +20,7 @@ use proto::data::IdSet;
 use serde_json::{Map, Value};
 
 use crate::attributes;
-use crate::limits::HOSTFILE_BYTES_MAX;
+use crate::limits::{ADMIT_WAIT_S, HOSTFILE_BYTES_MAX};
 use crate::topology::{self, Cores};
 
 /// Where a task starts when its own directory cannot be entered, and where its temporary
@@ -105,6 +108,21 @@ impl Prepared {
 }
 
 impl Files {
+    /// Looks for a broker: where `file` says it is, or where the last one was. Once the folder
+    /// of that file is gone, nothing is left of the instance that could come back.
+    pub fn find_broker(&mut self, file: &str, last: &str) -> Found {
+        let Some(folder) = Path::new(file).parent().filter(|folder| folder.is_dir()) else {
+            return Found::Never;
+        };
+        tracing::trace!("looking for a broker in {}", folder.display());
+        let told = fs::read_to_string(file).unwrap_or_else(|_| last.to_owned());
+        let path = told.trim().strip_prefix("local://").map(Path::new);
+        match path.map(connect) {
+            Some(Ok(stream)) => Found::Broker(stream.into()),
+            Some(Err(_)) | None => Found::NotYet,
+        }
+    }
+
     /// Makes everything ready for tasks.
     pub fn prepare(&mut self, wanted: Wanted) -> Prepared {
         let mut prepared = Prepared::new();
@@ -239,6 +257,29 @@ impl Files {
                 tracing::warn!("{}: {error}", tmpdir.display());
             }
         }
+    }
+}
+
+/// What came of a look for a broker.
+#[derive(Debug)]
+pub enum Found {
+    /// A connection that it has let in.
+    Broker(OwnedFd),
+    /// There is none at the moment.
+    NotYet,
+    /// There will be none.
+    Never,
+}
+
+/// Connects to a broker and takes the one byte with which it lets us in (protocol/02 section 2).
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let mut stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(Duration::from_secs(ADMIT_WAIT_S)))?;
+    let mut byte = [0];
+    stream.read_exact(&mut byte)?;
+    match byte[0] {
+        0 => Ok(stream),
+        errno => Err(io::Error::from_raw_os_error(i32::from(errno))),
     }
 }
 

@@ -183,6 +183,18 @@ impl<C: Host> Actor<C> {
         self.core.disconnected(&mut self.cx, &gone);
     }
 
+    /// There is a broker again, which knows nothing of us: who had asked has left, and what
+    /// we had asked will not be answered.
+    pub fn begin_again(&mut self, now: Now) {
+        self.cx.set_now(now);
+        for id in self.cx.forget_all_open() {
+            self.core.closed(&mut self.cx, id);
+        }
+        self.cx.fail_calls(&mut self.core);
+        self.subscribe_to_routes();
+        self.core.broker_found(&mut self.cx);
+    }
+
     fn handle_event(&mut self, message: &Message) {
         for route in self.routes.events(message.topic()) {
             if may_publish(message, route.role) {

@@ -273,6 +273,15 @@ impl<C: Host> Cx<C> {
         }
     }
 
+    /// Whom we have asked is gone, and all calls with it. What is asked in their place stays.
+    pub(crate) fn fail_calls(&mut self, core: &mut C) {
+        let mut tags: Vec<u32> = self.calls.pending.keys().copied().collect();
+        tags.sort_unstable();
+        for tag in tags {
+            self.finish_call(core, tag, Err(Refusal::bare(Errno::EHOSTUNREACH)));
+        }
+    }
+
     fn finish_call(&mut self, core: &mut C, tag: u32, answer: Result<&Message, Refusal>) {
         let Some(pending) = self.calls.pending.remove(&tag) else {
             return;

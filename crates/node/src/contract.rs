@@ -4,6 +4,7 @@
 use std::any::Any;
 use std::ffi::CString;
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -372,6 +373,12 @@ pub enum Output<W = ()> {
         /// the spot, unless the thread is there.
         is_quick: bool,
     },
+    /// Take this stream for the link to the broker, whose former one is gone. Answered with
+    /// [`Input::PeerUp`].
+    Uplink {
+        /// A connection that the broker has let in.
+        stream: OwnedFd,
+    },
     /// Write a line of the log.
     Log {
         /// Where to.
@@ -406,6 +413,7 @@ impl<W> fmt::Debug for Output<W> {
             Self::ChildFlow { child, paused } => write!(f, "flow {child:?} paused={paused}"),
             Self::Kill { child, signum, .. } => write!(f, "kill {child:?} {signum}"),
             Self::Work { work, .. } => write!(f, "work {work:?}"),
+            Self::Uplink { .. } => write!(f, "uplink"),
             Self::Log { to, line } => write!(f, "log {to:?} {line}"),
             Self::Exit { code } => write!(f, "exit {code}"),
         }

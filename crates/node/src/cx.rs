@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -181,6 +182,12 @@ impl<C: Host> Cx<C> {
     /// Does anything at all. For components that own links, which modules do not.
     pub fn output(&mut self, output: Output<C::Worker>) {
         self.outbox.push_back(output);
+    }
+
+    /// Has a connection that a broker has let in take the place of the one that is gone: see
+    /// [`Host::broker_found`].
+    pub fn reconnect(&mut self, stream: OwnedFd) {
+        self.outbox.push_back(Output::Uplink { stream });
     }
 
     /// Publishes an event to all who may see it.
@@ -488,6 +495,13 @@ impl<C: Host> Cx<C> {
             let id = *id;
             self.answer(id, Err(refusal.clone()), true);
         }
+    }
+
+    /// Takes all requests out of the table: nobody waits for an answer any more.
+    pub(crate) fn forget_all_open(&mut self) -> Vec<StreamId> {
+        self.open_by_sender.clear();
+        self.early.clear();
+        std::mem::take(&mut self.open).into_keys().collect()
     }
 
     fn number(&mut self) -> u64 {

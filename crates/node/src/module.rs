@@ -74,6 +74,11 @@ pub trait Host: Sized + 'static {
         cx.exit(Err(Refusal::bare(Errno::ECONNRESET)));
     }
 
+    /// A program has a broker again, by [`crate::Cx::reconnect`]. Events with a route are
+    /// subscribed anew; all else that the broker knew of us is for the component to say.
+    /// What was asked of the one before has been answered EHOSTUNREACH.
+    fn broker_found(&mut self, _cx: &mut Cx<Self>) {}
+
     /// Walks the cross-references and panics on one that is broken.
     fn check_invariants(&self) {}
 }

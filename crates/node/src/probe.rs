@@ -150,6 +150,11 @@ impl<M: Module> Probe<M> {
         self.input(Input::Settled);
     }
 
+    /// What time it is.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
     /// Lets time pass, timers included.
     pub fn pass(&mut self, time: Duration) {
         self.now.mono += time;

@@ -58,7 +58,11 @@ impl<M: Module> Node for ProgramNode<M> {
             _ if self.ended => return,
             (None, Input::PeerUp { .. }) => self.start(now),
             (None, _) => {}
-            (Some(actor), Input::PeerDown { .. }) => actor.core.broker_lost(&mut actor.cx),
+            (Some(actor), Input::PeerDown { .. }) => {
+                actor.set_now(now);
+                actor.core.broker_lost(&mut actor.cx);
+            }
+            (Some(actor), Input::PeerUp { .. }) => actor.begin_again(now),
             (Some(actor), input) => actor.handle(now, input),
         }
         if let Some(actor) = &mut self.actor

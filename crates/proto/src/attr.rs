@@ -13,6 +13,10 @@ pub use names::Attr;
 /// it with the version that they need.
 pub const CORE_VERSION: &str = "0.88.0";
 
+/// File in a statedir, or in a rundir that stays, that says where the broker is reached. Job
+/// shells that have lost theirs look there.
+pub const URI_FILE: &str = "local-uri";
+
 /// `flags` of an attribute that cannot change any more; clients cache it.
 pub const IMMUTABLE: u32 = 1;
 

@@ -5,6 +5,7 @@
 //! message means.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
@@ -433,6 +434,7 @@ impl<N: Node> Reactor<N> {
                 job,
                 is_quick,
             } => self.give_work(work, job, is_quick),
+            Output::Uplink { stream } => self.take_uplink(stream),
             Output::Log { to, line } => self.sinks.write(&to, &line),
             Output::Exit { code } => self.exit = Some(code),
             Output::ChildChannel {
@@ -452,6 +454,28 @@ impl<N: Node> Reactor<N> {
                 self.children.flow(child, paused, &self.poller, child_token);
             }
         }
+    }
+
+    /// A program has found a broker again.
+    fn take_uplink(&mut self, stream: OwnedFd) {
+        if !matches!(self.uplink, Uplink::None) {
+            return;
+        }
+        let peer = PeerId::BROKER;
+        let input = match Conn::local(UnixStream::from(stream), self.peers.budget.own()) {
+            Ok(conn) => {
+                self.peers.insert(peer, conn);
+                self.peers.watch(peer, &self.poller);
+                self.uplink = Uplink::Stream;
+                let kind = PeerKind::Broker;
+                Input::PeerUp { peer, kind }
+            }
+            Err(error) => {
+                tracing::error!("the broker cannot be spoken to: {error}");
+                Input::PeerDown { peer }
+            }
+        };
+        self.hand_in(input);
     }
 
     fn send_up(&mut self, message: Message) {

@@ -77,6 +77,7 @@ impl<N: Node> AnyNode for Hosted<N> {
                 Output::ChildInput { .. }
                 | Output::ChildChannel { .. }
                 | Output::ChildFlow { .. }
+                | Output::Uplink { .. }
                 | Output::Log { .. } => continue,
             });
         }

@@ -28,6 +28,8 @@ pub struct Config {
     pub barrier_timeout: Option<Duration>,
     /// How long shells may outlive the leading one.
     pub shell_exit_timeout: Duration,
+    /// How long a shell may be without a broker; `None` for ever.
+    pub lease: Option<Duration>,
     /// Job shell to run; the one beside us when not set.
     pub job_shell: Option<String>,
     /// Subprocess service, told in statistics only: shells are our own children.
@@ -48,6 +50,7 @@ impl Default for Config {
             max_kill_timeout: None,
             barrier_timeout: Some(Duration::from_secs(1800)),
             shell_exit_timeout: Duration::from_secs(30),
+            lease: Some(Duration::from_secs(3600)),
             job_shell: None,
             service: "rexec".to_owned(),
             allow_guests: false,
@@ -57,7 +60,7 @@ impl Default for Config {
 }
 
 /// Keys that are arguments of the module too.
-const ARGUMENTS: [Key; 9] = [
+const ARGUMENTS: [Key; 10] = [
     keys::EXEC_KILL_TIMEOUT,
     keys::EXEC_TERM_SIGNAL,
     keys::EXEC_KILL_SIGNAL,
@@ -65,6 +68,7 @@ const ARGUMENTS: [Key; 9] = [
     keys::EXEC_MAX_KILL_TIMEOUT,
     keys::EXEC_BARRIER_TIMEOUT,
     keys::EXEC_SHELL_EXIT_TIMEOUT,
+    keys::EXEC_LEASE,
     keys::EXEC_JOB_SHELL,
     keys::EXEC_SERVICE,
 ];
@@ -121,6 +125,9 @@ impl Config {
         if let Some(fsd) = keys::EXEC_BARRIER_TIMEOUT.read::<Fsd>(conf)? {
             // Infinite is without end, as is what no clock can count.
             self.barrier_timeout = Duration::try_from_secs_f64(fsd.secs()).ok();
+        }
+        if let Some(fsd) = keys::EXEC_LEASE.read::<Fsd>(conf)? {
+            self.lease = Duration::try_from_secs_f64(fsd.secs()).ok();
         }
         if let Some(path) = keys::EXEC_JOB_SHELL.read(conf)? {
             self.job_shell = Some(path);

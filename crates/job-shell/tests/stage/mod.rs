@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a stage is part of the tests")]
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use job_shell::{Files, JobShell};
@@ -38,6 +39,9 @@ pub struct Play {
     pub is_found_late: bool,
     /// The job's namespace is there only when the test says so.
     pub is_closed: bool,
+    /// The folder in which a broker says where it is, and what the tasks do at the end of a
+    /// lease of a minute.
+    pub lasting: Option<(PathBuf, &'static str)>,
 }
 
 impl Default for Play {
@@ -54,6 +58,7 @@ impl Default for Play {
             rank: 0,
             is_found_late: false,
             is_closed: false,
+            lasting: None,
         }
     }
 }
@@ -100,7 +105,10 @@ pub struct Stage {
 impl Stage {
     /// A shell that was started for this job and greets.
     pub fn start(play: Play) -> Stage {
-        let args = ["1234", "lease=exec.1", "pid=4242", "utf8=1"];
+        let lasting = play.lasting.as_ref();
+        let file = lasting.map(|(folder, _)| format!("urifile={}/local-uri", folder.display()));
+        let args = ["1234", "lease=exec.1", "pid=4242", "utf8=1"].into_iter();
+        let args: Vec<&str> = args.chain(file.as_deref()).collect();
         let probe = Probe::start(Files::default(), &args, "{}").unwrap();
         let mut stage = Stage {
             probe,
@@ -145,6 +153,7 @@ impl Stage {
             1 => (1, "host0".to_owned()),
             _ => (self.play.ntasks, format!("host[{ranks}]")),
         };
+        let on_lost = self.play.lasting.as_ref().map(|(_, what)| what);
         let job = json!({
             "userid": 100,
             "namespace": "job-1234",
@@ -154,7 +163,7 @@ impl Stage {
                 "tasks": [{"command": self.play.command, "slot": "task",
                     "count": self.play.count}],
                 "attributes": {"system": {"duration": 0, "cwd": cwd,
-                    "shell": {"options": self.play.options}}},
+                    "on-lost-server": on_lost, "shell": {"options": self.play.options}}},
             },
             "R": {"version": 1, "execution": {
                 "R_lite": [{"rank": ranks, "children": {"core": Play::ids(cores)}}],
@@ -171,7 +180,8 @@ impl Stage {
             },
         });
         let is_open = !self.play.is_closed;
-        let order = json!({"job": job, "expiration": self.play.expiration, "namespace": is_open});
+        let order = json!({"job": job, "expiration": self.play.expiration, "namespace": is_open,
+            "lease": on_lost.map(|_| 60)});
         self.order(&order)
     }
 
@@ -386,8 +396,23 @@ impl Stage {
             Output::ChildFlow { child, paused } => {
                 Some(format!("flow {} paused={paused}", self.task_of(child)))
             }
+            Output::Uplink { .. } => Some("uplink".to_owned()),
             _ => None,
         }
+    }
+
+    /// The broker is gone.
+    pub fn loses_broker(&mut self) -> Vec<String> {
+        let actor = &mut self.probe.actor;
+        node::Host::broker_lost(&mut actor.core, &mut actor.cx);
+        self.run()
+    }
+
+    /// There is another one.
+    pub fn has_broker(&mut self) -> Vec<String> {
+        let now = self.probe.now();
+        self.probe.actor.begin_again(now);
+        self.run()
     }
 
     fn task_of(&self, child: ChildId) -> usize {

@@ -256,6 +256,9 @@ keys! {
     EXEC_SHELL_EXIT_TIMEOUT = "exec.shell-exit-timeout", F::Seconds, "30s",
         "Time that shells may outlive the leading one.";
     EXEC_JOB_SHELL = "exec.job-shell", F::Text, "", "Job shell to run in place of ours.";
+    EXEC_LEASE = "exec.lease", F::Seconds, "1h",
+        "How long a job shell may find no broker before tasks end that are to \
+         (`system.on-lost-server`), and before one whose tasks have ended gives up.";
     EXEC_SERVICE = "exec.service", F::OneOf(&["rexec"]), "rexec",
         "Service that runs job shells.";
     EXEC_TESTEXEC_ALLOW_GUESTS = "exec.testexec.allow-guests", F::Boolean, "false",

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::jobspec::Jobspec;
-use super::shape::Shape::{Any, Duration, Int, List, Mapping, Number, Text};
+use super::shape::Shape::{Any, Duration, Int, List, Mapping, Number, OneOf, Text};
 use super::shape::Support::{Refused, Used};
 use super::shape::{Shape, Support};
 
@@ -110,6 +110,13 @@ pub const ALL: &[JobAttribute] = &[
         Mapping,
         "Nodes that the job needs or must not have (RFC 31)",
         "sched-simple",
+    ),
+    row(
+        "system.on-lost-server",
+        OneOf(&["run", "stop"], "run or stop"),
+        "What tasks do when no broker was reached for as long as `exec.lease` says: they run on, \
+         unless this is `stop`",
+        "job-shell",
     ),
     row(
         "system.preemptible-after",

@@ -29,6 +29,8 @@ pub enum Shape {
     Mapping,
     /// A list.
     List,
+    /// One of these words, and the same as a sentence has it.
+    OneOf(&'static [&'static str], &'static str),
 }
 
 /// What this version does with an option or attribute.
@@ -56,6 +58,7 @@ impl Shape {
             Self::Size => "a size",
             Self::Mapping => "a mapping",
             Self::List => "a list",
+            Self::OneOf(_, noun) => noun,
         }
     }
 
@@ -67,7 +70,7 @@ impl Shape {
             Self::Int => "integer",
             Self::Number => "real or integer",
             Self::Duration | Self::Size => "string or number",
-            Self::Text | Self::Path => "string",
+            Self::Text | Self::Path | Self::OneOf(..) => "string",
             Self::Mapping => "object",
             Self::List => "array",
         }
@@ -84,6 +87,7 @@ impl Shape {
             Self::Duration | Self::Size => value.is_number() || value.is_string(),
             Self::Mapping => value.is_object(),
             Self::List => value.is_array(),
+            Self::OneOf(words, _) => value.as_str().is_some_and(|word| words.contains(&word)),
         }
     }
 

@@ -51,6 +51,9 @@ pub struct ShellOrder {
     /// These other shells are not there any more. Only told to the leading one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<LostShells>,
+    /// How long it may be without a broker, in seconds; without an end if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<f64>,
 }
 
 /// Shells that have ended without a word, or whose node is gone.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio, Stream, StreamId, TimerId};
-use proto::attr::{Attr, names};
+use proto::attr::{Attr, URI_FILE, names};
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{
     Dismissal, Ended, How, LostShells, Order, Pressure, ShellError, ShellExit, ShellHello,
@@ -58,7 +58,7 @@ pub struct Shell {
 }
 
 /// Attributes of the broker that a shell needs.
-const SHELL_ATTRS: [Attr; 10] = [
+const SHELL_ATTRS: [Attr; 11] = [
     names::CONTENT_HASH,
     names::HOSTNAME,
     names::INSTANCE_LEVEL,
@@ -66,6 +66,7 @@ const SHELL_ATTRS: [Attr; 10] = [
     names::LOCAL_URI,
     names::RANK,
     names::RUNDIR,
+    names::RUNDIR_CLEANUP,
     names::SECURITY_OWNER,
     names::SIZE,
     names::TBON_INTERFACE_HINT,
@@ -149,7 +150,13 @@ impl Part {
     }
 
     /// What a shell is told first.
-    fn first_order(&self, cx: &Cx<JobExec>, task: &Task, knows: bool) -> ShellOrder {
+    fn first_order(
+        &self,
+        cx: &Cx<JobExec>,
+        task: &Task,
+        knows: bool,
+        lease: Option<Duration>,
+    ) -> ShellOrder {
         let attrs = SHELL_ATTRS.iter().filter_map(|attr| {
             let value = cx.attr(attr)?;
             Some((attr.name.to_owned(), value.to_owned()))
@@ -168,8 +175,20 @@ impl Part {
             expiration: Some(self.expiration),
             namespace: self.has_namespace,
             lost: None,
+            lease: lease.map(|lease| lease.as_secs_f64()),
         }
     }
+}
+
+/// The file in which a shell finds the broker that comes in the place of ours. Empty where none
+/// will: what an instance has acknowledged is gone with a broker whose folders go with it.
+fn uri_file(cx: &Cx<JobExec>) -> String {
+    let (folder, goes) = match cx.rank() {
+        0 => (&names::STATEDIR, &names::STATEDIR_CLEANUP),
+        _ => (&names::RUNDIR, &names::RUNDIR_CLEANUP),
+    };
+    let folder = cx.attr(folder).filter(|_| cx.attr(goes) == Some("0"));
+    folder.map_or_else(String::new, |folder| format!("{folder}/{URI_FILE}"))
 }
 
 impl JobExec {
@@ -194,6 +213,7 @@ impl JobExec {
             ("FLUX_KVS_NAMESPACE", id.guest_namespace()),
             ("FLUX_URI", uri),
             ("FLUX_SHELL_LEASE", part.lease.clone()),
+            ("FLUX_SHELL_URI_FILE", uri_file(cx)),
         ];
         let child = cx.spawn(Spawn {
             argv: vec![program, id.get().to_string()],
@@ -346,7 +366,7 @@ impl JobExec {
             part.shell.waits = None;
             return;
         }
-        let first = part.first_order(cx, &task, knows);
+        let first = part.first_order(cx, &task, knows, self.config.lease);
         part.shell.waits = None;
         part.shell.send(cx, &first);
         for lost in part.lost.clone() {
