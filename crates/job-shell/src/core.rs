@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use node::{ChildId, Cx, TimerId};
-use proto::{Errno, Method as _, Refusal};
 use proto::data::JobId;
 use proto::job_exec::{LostShells, ShellJob};
 use proto::job_manager::Raise;
+use proto::{Errno, Method as _, Refusal};
 use serde_json::{Map, Value};
 
 use crate::array::Array;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::schema::JsonSchema;
 use crate::payload::{decode_json, encode_json};
+use crate::schema::JsonSchema;
 use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
 
 /// Asks to be answered with the same object, the route taken and the sender's credential.
