@@ -5,13 +5,14 @@
     reason = "the edge: reads TMPDIR on behalf of the core"
 )]
 
-use std::fs::{DirBuilder, Metadata, Permissions};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, symlink};
+use std::fs::{DirBuilder, Metadata, OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use broker::limits::RUNDIR_BYTES_MAX;
-use proto::attr::URI_FILE;
+use proto::attr::uri_file;
 
 use crate::alone::{self, Alone};
 
@@ -106,14 +107,28 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
     Ok(folder)
 }
 
-/// Writes into the statedir where we can be reached: job shells of a broker before us look
-/// there.
-pub fn note_uri(statedir: &Folder, uri: &str) -> anyhow::Result<()> {
-    let path = statedir.path.join(URI_FILE);
+/// Writes into a folder that stays where we can be reached: job shells of a broker before us
+/// look there.
+pub fn note_uri(folder: &Folder, rank: u32, uri: &str) -> anyhow::Result<()> {
+    if folder.cleanup {
+        return Ok(());
+    }
+    let path = folder.path.join(uri_file(rank));
     let fresh = path.with_extension("new");
-    std::fs::write(&fresh, format!("{uri}\n"))
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+        .open(&fresh)
+        .and_then(|mut file| file.write_all(format!("{uri}\n").as_bytes()))
         .and_then(|()| std::fs::rename(&fresh, &path))
         .with_context(|| format!("{}: cannot be written", path.display()))
+}
+
+/// The broker ends as it was asked to, and has ended its jobs: shells need not look for another.
+pub fn forget_uri(folder: &Folder, rank: u32) {
+    if !folder.cleanup {
+        let _ = std::fs::remove_file(folder.path.join(uri_file(rank)));
+    }
 }
 
 /// Removes a folder that goes with the broker.

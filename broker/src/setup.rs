@@ -75,9 +75,8 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         let uuid = ids.next_uuid();
         let met = begun.meet(told(&mut attrs, &config, &env), &rundir.path, &uuid)?;
         fill_in(&mut attrs, &env, &rundir, statedir.as_ref(), rank)?;
-        if let Some(statedir) = &statedir {
-            folders::note_uri(statedir, attrs.value(&names::LOCAL_URI).unwrap_or_default())?;
-        }
+        let uri = attrs.value(&names::LOCAL_URI).unwrap_or_default();
+        folders::note_uri(statedir.as_ref().unwrap_or(&rundir), rank, uri)?;
         if let Some(path) = &config_path {
             attrs.put(&names::CONFIG_PATH, path.clone());
         }
@@ -109,6 +108,9 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         };
         serve(setup, files, signals, descriptors, met.overlay)
     })();
+    if result.is_ok() {
+        folders::forget_uri(statedir.as_ref().unwrap_or(&rundir), rank);
+    }
     folders::remove(&rundir);
     if let Some(statedir) = &statedir {
         folders::remove(statedir);

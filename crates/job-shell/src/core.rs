@@ -44,8 +44,6 @@ pub struct Launch {
     pub utf8: bool,
     /// Where temporary directories go if not beside the broker's socket.
     pub tmpdir: String,
-    /// The broker that we were started under.
-    pub uri: String,
     /// File that says where the broker is that comes in its place; empty where none can.
     pub uri_file: String,
 }

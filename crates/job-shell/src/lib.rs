@@ -129,7 +129,7 @@ impl Module for JobShell {
 }
 
 impl Launch {
-    /// Reads `ID [lease=X] [pid=N] [utf8=0|1] [tmpdir=DIR] [uri=URI] [urifile=PATH]`.
+    /// Reads `ID [lease=X] [pid=N] [utf8=0|1] [tmpdir=DIR] [urifile=PATH]`.
     fn read(args: &[String]) -> Result<Launch, Refusal> {
         let usage = || Refusal::new(Errno::EINVAL, "Usage: flux-shell JOBID");
         let (id, rest) = args.split_first().ok_or_else(usage)?;
@@ -144,7 +144,6 @@ impl Launch {
                 Some(("pid", pid)) => launch.pid = pid.parse().map_err(|_| usage())?,
                 Some(("utf8", utf8)) => launch.utf8 = utf8 == "1",
                 Some(("tmpdir", tmpdir)) => tmpdir.clone_into(&mut launch.tmpdir),
-                Some(("uri", uri)) => uri.clone_into(&mut launch.uri),
                 Some(("urifile", path)) => path.clone_into(&mut launch.uri_file),
                 _ => return Err(usage()),
             }

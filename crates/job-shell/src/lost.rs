@@ -40,9 +40,9 @@ impl JobShell {
     }
 
     fn seek(&mut self, cx: &mut Cx<Self>) {
-        let (file, first) = (self.launch.uri_file.clone(), self.launch.uri.clone());
+        let file = self.launch.uri_file.clone();
         cx.work(
-            move |files: &mut Files| files.find_broker(&file, &first),
+            move |files: &mut Files| files.find_broker(&file),
             |core: &mut JobShell, cx, found| core.sought(cx, found),
         );
     }

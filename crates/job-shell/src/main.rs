@@ -30,7 +30,6 @@ fn run(mut args: Vec<String>) -> ExitCode {
     for (key, name) in [
         ("lease", "FLUX_SHELL_LEASE"),
         ("tmpdir", "TMPDIR"),
-        ("uri", "FLUX_URI"),
         ("urifile", "FLUX_SHELL_URI_FILE"),
     ] {
         args.extend(var(name).map(|value| format!("{key}={value}")));

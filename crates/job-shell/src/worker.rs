@@ -108,14 +108,14 @@ impl Prepared {
 }
 
 impl Files {
-    /// Looks for a broker: where `file` says it is, or where the last one was. Once the folder
-    /// of that file is gone, nothing is left of the instance that could come back.
-    pub fn find_broker(&mut self, file: &str, last: &str) -> Found {
-        let Some(folder) = Path::new(file).parent().filter(|folder| folder.is_dir()) else {
-            return Found::Never;
+    /// Looks for a broker where `file` says it is. Once that is gone, the last one has ended
+    /// and expects no job to go on, or nothing is left of the instance.
+    pub fn find_broker(&mut self, file: &str) -> Found {
+        let told = match fs::read_to_string(file) {
+            Ok(told) => told,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Never,
+            Err(_) => return Found::NotYet,
         };
-        tracing::trace!("looking for a broker in {}", folder.display());
-        let told = fs::read_to_string(file).unwrap_or_else(|_| last.to_owned());
         let path = told.trim().strip_prefix("local://").map(Path::new);
         match path.map(connect) {
             Some(Ok(stream)) => Found::Broker(stream.into()),

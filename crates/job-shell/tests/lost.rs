@@ -15,6 +15,7 @@ const NOTHING: [&str; 0] = [];
 
 /// A shell with one task, in an instance that lasts.
 fn running(lasting: &TempDir, on_lost: &'static str) -> Stage {
+    fs::write(lasting.path().join("local-uri"), "local:///nowhere\n").unwrap();
     let mut stage = Stage::running(Play {
         lasting: Some((lasting.path().to_owned(), on_lost)),
         ..Play::default()

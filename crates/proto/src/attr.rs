@@ -13,9 +13,12 @@ pub use names::Attr;
 /// it with the version that they need.
 pub const CORE_VERSION: &str = "0.88.0";
 
-/// File in a statedir, or in a rundir that stays, that says where the broker is reached. Job
-/// shells that have lost theirs look there.
-pub const URI_FILE: &str = "local-uri";
+/// File that says where the broker of a rank is reached, or its successor: in the statedir on
+/// rank 0, in the rundir on others, if that stays. Job shells that have lost their broker look
+/// there; it is gone when the broker has ended as it was asked to.
+pub fn uri_file(rank: u32) -> String {
+    format!("local-uri-{rank}")
+}
 
 /// `flags` of an attribute that cannot change any more; clients cache it.
 pub const IMMUTABLE: u32 = 1;

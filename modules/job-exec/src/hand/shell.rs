@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio, Stream, StreamId, TimerId};
-use proto::attr::{Attr, URI_FILE, names};
+use proto::attr::{Attr, names, uri_file};
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{
     Dismissal, Ended, How, LostShells, Order, Pressure, ShellError, ShellExit, ShellHello,
@@ -182,13 +182,15 @@ impl Part {
 
 /// The file in which a shell finds the broker that comes in the place of ours. Empty where none
 /// will: what an instance has acknowledged is gone with a broker whose folders go with it.
-fn uri_file(cx: &Cx<JobExec>) -> String {
+fn uri_path(cx: &Cx<JobExec>) -> String {
     let (folder, goes) = match cx.rank() {
         0 => (&names::STATEDIR, &names::STATEDIR_CLEANUP),
         _ => (&names::RUNDIR, &names::RUNDIR_CLEANUP),
     };
     let folder = cx.attr(folder).filter(|_| cx.attr(goes) == Some("0"));
-    folder.map_or_else(String::new, |folder| format!("{folder}/{URI_FILE}"))
+    folder.map_or_else(String::new, |folder| {
+        format!("{folder}/{}", uri_file(cx.rank()))
+    })
 }
 
 impl JobExec {
@@ -213,7 +215,7 @@ impl JobExec {
             ("FLUX_KVS_NAMESPACE", id.guest_namespace()),
             ("FLUX_URI", uri),
             ("FLUX_SHELL_LEASE", part.lease.clone()),
-            ("FLUX_SHELL_URI_FILE", uri_file(cx)),
+            ("FLUX_SHELL_URI_FILE", uri_path(cx)),
         ];
         let child = cx.spawn(Spawn {
             argv: vec![program, id.get().to_string()],
