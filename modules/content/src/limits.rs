@@ -42,6 +42,9 @@ pub const SWEEP_STEP_DELETES: i64 = 512;
 /// Largest blob, as it is stored, that is moved to close gaps: a larger one has pages of its own.
 pub const MOVED_BLOB_BYTES_MAX: i64 = 2048;
 
+/// Blobs that are moved for each one deleted: where more are kept, the gaps stay.
+pub const MOVED_PER_DELETED: i64 = 3;
+
 /// Pages that one step gives back to the file system.
 pub const SHRINK_PAGES: usize = 256;
 

@@ -9,7 +9,7 @@ use proto::data::BlobRef;
 use rusqlite::Connection;
 
 use super::schema;
-use crate::limits::{MOVED_BLOB_BYTES_MAX, SHRINK_PAGES};
+use crate::limits::{MOVED_BLOB_BYTES_MAX, MOVED_PER_DELETED, SHRINK_PAGES};
 use crate::store::failure::Failure;
 
 /// The largest row number in use, 0 without blobs.
@@ -60,18 +60,20 @@ pub fn sweep(db: &Connection, sweep: &Sweep) -> Result<Swept, Failure> {
     Ok(Swept { deleted, cursor })
 }
 
-/// Moves the blobs that are left among rows of which most were deleted, to behind all others:
+/// Moves the blobs that are left among rows of which a good part was deleted, to behind all others:
 /// pages become free whole, and what is kept stands close together. SQLite by itself leaves pages
-/// that are a third full. No sweep that is under way is to look at them again: they are marked.
+/// until two thirds of them are empty. No sweep that is under way is to look at them again: they
+/// are marked.
 fn close_gaps(db: &Connection, after: i64, end: i64, deleted: i64) -> Result<(), Failure> {
     let mut select = db.prepare_cached(
         "SELECT rowid FROM objects WHERE rowid > ?1 AND rowid <= ?2 AND length(object) <= ?3
          ORDER BY rowid LIMIT ?4",
     )?;
-    let args = (after, end, MOVED_BLOB_BYTES_MAX, deleted + 1);
+    let most = deleted * MOVED_PER_DELETED;
+    let args = (after, end, MOVED_BLOB_BYTES_MAX, most + 1);
     let rows = select.query_map(args, |row| row.get(0))?;
     let kept: Vec<i64> = rows.collect::<Result<_, _>>()?;
-    if kept.len() as i64 > deleted {
+    if kept.len() as i64 > most {
         return Ok(());
     }
     let last = high_water(db)?;
