@@ -22,6 +22,9 @@ pub const SEEN_MAX: usize = 65_536;
 /// Jobs in one response of a stream, even if its `chunk` asks for more.
 pub const CHUNK_JOBS_MAX: u32 = 1_024;
 
+/// Bytes that a response has room for when it is begun.
+pub const PAGE_BYTES_USUAL: usize = 4 << 10;
+
 /// Streams of `follow` that may be open. A further one is answered EBUSY.
 pub const FOLLOWERS_MAX: usize = 1_024;
 

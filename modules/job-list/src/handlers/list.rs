@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{has_room, when_initialized};
 use crate::JobList;
 use crate::attrs::Attrs;
-use crate::limits::{CHUNK_JOBS_MAX, LIST_SLICE_JOBS, NEXT_TURN};
+use crate::limits::{CHUNK_JOBS_MAX, LIST_SLICE_JOBS, NEXT_TURN, PAGE_BYTES_USUAL};
 use crate::query;
 use crate::scan::{Cursor, Scan, Turn, Wanted};
 
@@ -138,6 +138,9 @@ impl Page {
 
     /// Adds a job.
     pub fn push(&mut self, job: &Job, attrs: &Attrs) {
+        if self.jobs == 0 {
+            self.out.reserve(PAGE_BYTES_USUAL);
+        }
         self.out.extend_from_slice(match self.jobs {
             0 => b"{\"jobs\":[",
             _ => b",",
@@ -162,13 +165,13 @@ impl Page {
     }
 }
 
-fn check(core: &JobList, request: List, only_of: Option<Peer>) -> Result<Checked, ListError> {
+fn check(core: &JobList, mut request: List, only_of: Option<Peer>) -> Result<Checked, ListError> {
     let bad = |text: &str| ListError::Payload(text.to_owned());
     let max_entries = integer(request.max_entries.as_ref(), "max_entries")?;
     if max_entries < 0 {
         return Err(bad("max_entries < 0 not allowed"));
     }
-    let attrs = attr_names(request.attrs.clone())?;
+    let attrs = attr_names(request.attrs.take())?;
     let since = match &request.since {
         None => 0.0,
         Some(value) => value
@@ -182,7 +185,7 @@ fn check(core: &JobList, request: List, only_of: Option<Peer>) -> Result<Checked
         None => None,
         Some(text) => Some(Cursor::decode(text).ok_or_else(|| bad("after is not a cursor"))?),
     };
-    let constraint = constraint(&request);
+    let constraint = constraint(&mut request);
     let query = query::parse(&constraint, &core.settings.instance);
     let wanted = Wanted {
         max_entries: match max_entries {
@@ -203,9 +206,9 @@ fn check(core: &JobList, request: List, only_of: Option<Peer>) -> Result<Checked
 }
 
 /// The constraint, or what the older form of a request means by its keys.
-fn constraint(request: &List) -> Value {
-    if let Some(constraint) = &request.constraint {
-        return constraint.clone();
+fn constraint(request: &mut List) -> Value {
+    if let Some(constraint) = request.constraint.take() {
+        return constraint;
     }
     let (Some(userid), Some(states), Some(results)) =
         (&request.userid, &request.states, &request.results)
