@@ -386,6 +386,8 @@ pub enum Output<W = ()> {
         /// Without its newline.
         line: String,
     },
+    /// Give the system the memory that was in use and is not any more.
+    GiveBackMemory,
     /// End the process once everything queued is out.
     Exit {
         /// Exit code.
@@ -415,6 +417,7 @@ impl<W> fmt::Debug for Output<W> {
             Self::Work { work, .. } => write!(f, "work {work:?}"),
             Self::Uplink { .. } => write!(f, "uplink"),
             Self::Log { to, line } => write!(f, "log {to:?} {line}"),
+            Self::GiveBackMemory => write!(f, "give back memory"),
             Self::Exit { code } => write!(f, "exit {code}"),
         }
     }

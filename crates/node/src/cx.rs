@@ -360,6 +360,12 @@ impl<C: Host> Cx<C> {
         }
     }
 
+    /// Gives the system the memory that was in use and is not any more: allocators keep it for
+    /// what comes next.
+    pub fn give_back_memory(&mut self) {
+        self.output(Output::GiveBackMemory);
+    }
+
     /// Ends the component. Requests still open are answered ENOSYS.
     pub fn exit(&mut self, result: Result<(), Refusal>) {
         self.exit.get_or_insert(result);

@@ -36,7 +36,7 @@ pub use contract::{
     Stdio, StdioFd, Work, WorkId, WorkResult,
 };
 pub use cx::Cx;
-pub use lru::Lru;
+pub use lru::{LRU_ITEM_BYTES, Lru};
 pub use module::{Host, Module, ModuleNode, Move, Phase, RusageFn, next_phase};
 pub use peer::Peer;
 pub use program::ProgramNode;

@@ -5,6 +5,10 @@ use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
+/// Bytes that an item takes besides its value, about: its name in two tables, and what the
+/// allocator adds.
+pub const LRU_ITEM_BYTES: usize = 200;
+
 /// A bounded table.
 #[derive(Debug)]
 pub struct Lru<K, V> {
@@ -61,6 +65,21 @@ impl<K: Copy + Eq + Hash, V: Clone> Lru<K, V> {
         self.by_use.insert(self.uses, name);
         let used = self.uses;
         self.items.insert(name, Item { used, bytes, value });
+        self.make_room();
+    }
+
+    /// Holds up to `bytes_max` bytes from now on.
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+        self.make_room();
+    }
+
+    /// How many bytes it holds at most.
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    fn make_room(&mut self) {
         while self.bytes > self.bytes_max && self.items.len() > 1 && self.remove_oldest() {}
     }
 
@@ -142,6 +161,19 @@ mod tests {
         put(&mut lru, 5, 2);
         assert_eq!((lru.get(&1), lru.get(&2)), (Some(1), None));
         assert_eq!((lru.len(), lru.bytes()), (4, 8));
+    }
+
+    #[test]
+    fn a_table_may_become_smaller() {
+        let mut lru = Lru::new(8);
+        for number in 1..=4 {
+            put(&mut lru, number, 2);
+        }
+        lru.set_bytes_max(4);
+        lru.check();
+        assert_eq!((lru.peek(&2), lru.peek(&3)), (None, Some(&3)));
+        put(&mut lru, 5, 2);
+        assert_eq!((lru.len(), lru.bytes()), (2, 4));
     }
 
     #[test]

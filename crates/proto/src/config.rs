@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 use crate::{Empty, Object, Refusal};
 
+pub mod cache;
 pub mod ingest;
 pub mod keys;
 pub mod policy;
@@ -13,6 +14,7 @@ pub mod queues;
 mod check;
 mod table;
 
+pub use cache::Cache;
 pub use check::{Complaint, check};
 pub use ingest::Ingest;
 pub use keys::Key;

@@ -1,9 +1,10 @@
 //! How much memory there is for this process: the machine's, or less where a control group
-//! or a resource limit says so.
+//! or a resource limit says so. And the way back for what it has had.
 
 use std::fs;
 use std::path::Path;
 
+use nix::libc;
 use nix::sys::resource::{Resource, getrlimit};
 
 use crate::limits::{MEMORY_BYTES_MIN, MEMORY_FRACTION};
@@ -11,6 +12,16 @@ use crate::limits::{MEMORY_BYTES_MIN, MEMORY_FRACTION};
 /// What messages of clients may take if nobody says otherwise.
 pub fn message_bytes() -> usize {
     share_of(available_bytes())
+}
+
+/// Gives the system what is free of all of the allocator's memory. Other allocators than that
+/// of glibc do so by themselves or not at all.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it takes the allocator's own locks, and touches only what is free.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 fn share_of(available: Option<u64>) -> usize {

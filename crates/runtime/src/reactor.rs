@@ -436,6 +436,7 @@ impl<N: Node> Reactor<N> {
             } => self.give_work(work, job, is_quick),
             Output::Uplink { stream } => self.take_uplink(stream),
             Output::Log { to, line } => self.sinks.write(&to, &line),
+            Output::GiveBackMemory => crate::memory::give_back(),
             Output::Exit { code } => self.exit = Some(code),
             Output::ChildChannel {
                 child,

@@ -74,7 +74,8 @@ impl<N: Node> AnyNode for Hosted<N> {
                 },
                 Output::Exit { code } => Output::Exit { code },
                 // No simulated child has streams, and nobody reads standard error.
-                Output::ChildInput { .. }
+                Output::GiveBackMemory
+                | Output::ChildInput { .. }
                 | Output::ChildChannel { .. }
                 | Output::ChildFlow { .. }
                 | Output::Uplink { .. }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
-use node::Lru;
+use node::{LRU_ITEM_BYTES, Lru};
 use proto::data::BlobRef;
 
 /// Marks kept for the age of blobs.
@@ -15,18 +15,16 @@ const AGE_PARTS: u32 = 32;
 #[derive(Debug)]
 pub struct Cache {
     blobs: Lru<BlobRef, Bytes>,
-    bytes_max: usize,
     /// Marks between uses and when they were made, the oldest first, no two closer than a
     /// part of the age at which blobs leave.
     marks: VecDeque<(Duration, u64)>,
 }
 
 impl Cache {
-    /// An empty cache that holds up to `bytes_max` bytes.
+    /// An empty cache that takes up to `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Cache {
         Cache {
             blobs: Lru::new(bytes_max),
-            bytes_max,
             marks: VecDeque::new(),
         }
     }
@@ -38,10 +36,10 @@ impl Cache {
 
     /// Keeps a blob, unless it is so large that it would push out most others.
     pub fn insert(&mut self, name: BlobRef, blob: Bytes) {
-        if blob.len() > self.bytes_max / 4 || self.get(&name).is_some() {
+        if blob.len() > self.blobs.bytes_max() / 4 || self.get(&name).is_some() {
             return;
         }
-        let bytes = blob.len();
+        let bytes = blob.len() + LRU_ITEM_BYTES;
         self.blobs.insert(name, blob, bytes);
     }
 
@@ -65,7 +63,12 @@ impl Cache {
 
     /// Forgets everything.
     pub fn clear(&mut self) {
-        *self = Cache::new(self.bytes_max);
+        *self = Cache::new(self.blobs.bytes_max());
+    }
+
+    /// Holds up to `bytes_max` bytes from now on.
+    pub fn set_bytes_max(&mut self, bytes_max: usize) {
+        self.blobs.set_bytes_max(bytes_max);
     }
 
     /// The number of blobs.
@@ -73,9 +76,9 @@ impl Cache {
         self.blobs.len()
     }
 
-    /// Their bytes.
+    /// Their bytes, without what it takes to keep them.
     pub fn bytes(&self) -> usize {
-        self.blobs.bytes()
+        self.blobs.bytes() - self.blobs.len() * LRU_ITEM_BYTES
     }
 
     /// Panics if the tables disagree.

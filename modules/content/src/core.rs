@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use node::{Cx, Host, Module, Routes};
+use proto::config;
 use proto::data::BlobRef;
 use proto::{Object, Refusal};
 use rustc_hash::FxHashMap;
@@ -49,9 +50,16 @@ impl Host for Content {
         self.send_batch(cx);
     }
 
-    /// The durability may change; the table's other keys are the business of the kvs.
+    /// The durability and what is kept in memory may change; the table's other keys are the
+    /// business of the kvs.
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
         let durability = Durability::of(conf)?;
+        let cache = config::Cache::of(conf)?;
+        if self.settings.cache != cache {
+            self.settings.cache = cache;
+            self.cache.set_bytes_max(self.settings.cache_bytes());
+            self.tidy_memory(cx, move |store| store.set_cache(cache));
+        }
         if self.above.is_none() && self.settings.file.durability != durability {
             self.settings.file.durability = durability;
             cx.work(
@@ -96,7 +104,7 @@ impl Module for Content {
         }
         Ok(Content {
             above: (rank != 0).then(|| Above::new(rank)),
-            cache: Cache::new(settings.cache_bytes_max),
+            cache: Cache::new(settings.cache_bytes()),
             settings,
             storing: FxHashMap::default(),
             mapped: Mapped::default(),
@@ -122,10 +130,14 @@ fn open(cx: &mut Cx<Content>, settings: &Settings) {
             }
         });
     }
-    let (backend, file) = (settings.backend, settings.file.clone());
+    let (backend, file, cache) = (settings.backend, settings.file.clone(), settings.cache);
     cx.hold_start();
     cx.work(
-        move |store: &mut Store| store.open(backend, file),
+        move |store: &mut Store| {
+            store.open(backend, file)?;
+            store.set_cache(cache);
+            Ok(())
+        },
         |_, cx, result| cx.started(result),
     );
 }
@@ -194,6 +206,19 @@ impl Content {
         }
         self.send_batch(cx);
         self.leave_when_done(cx);
+    }
+
+    /// Has the worker do something about its memory, if there is one, and gives the system
+    /// what is free then.
+    pub(crate) fn tidy_memory(
+        &mut self,
+        cx: &mut Cx<Self>,
+        tidy: impl FnOnce(&mut Store) + Send + 'static,
+    ) {
+        match self.above {
+            Some(_) => cx.give_back_memory(),
+            None => cx.work(tidy, |_, cx, ()| cx.give_back_memory()),
+        }
     }
 
     fn leave_when_done(&mut self, cx: &mut Cx<Self>) {

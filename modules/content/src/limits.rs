@@ -5,10 +5,6 @@ use std::time::Duration;
 /// Largest blob unless `blob-size-limit` says otherwise. A larger one is refused EFBIG.
 pub const BLOB_BYTES_MAX: usize = 1 << 30;
 
-/// Blobs kept in memory unless `purge-target-size` says otherwise. The ones not used for
-/// longest make room.
-pub const CACHE_BYTES_MAX: usize = 16 << 20;
-
 /// How long a blob that nobody asks for is kept in memory, unless `purge-old-entry` says
 /// otherwise. It leaves with the next heartbeat.
 pub const CACHE_AGE_MAX: Duration = Duration::from_secs(60);
@@ -51,9 +47,6 @@ pub const SHRINK_PAGES: usize = 256;
 /// From this size on blobs are compressed.
 pub const COMPRESS_BYTES_MIN: usize = 256;
 
-/// Bytes that SQLite may keep of the file.
-pub const PAGE_CACHE_BYTES: usize = 16 << 20;
-
 /// Largest blob that goes by way of the journal. Larger ones would be written twice.
 pub const JOURNALLED_BLOB_BYTES_MAX: usize = 64 << 10;
 
@@ -68,9 +61,6 @@ pub const FOLDED_TRANSACTIONS: usize = 256;
 
 /// Bytes of blobs after which such a move ends.
 pub const FOLDED_BYTES: usize = 4 << 20;
-
-/// Bytes of blobs in memory that edits begin from.
-pub const TEXTS_BYTES_MAX: usize = 16 << 20;
 
 /// Transactions in the journal. With that number they are moved before anything else is done.
 pub const JOURNAL_TRANSACTIONS_MAX: usize = 2048;

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use node::Cx;
 use proto::attr::names;
-use proto::config::keys;
+use proto::config::{self, keys};
 use proto::data::HashKind;
 use proto::{Errno, Object, Refusal};
 
 use crate::Content;
-use crate::limits::{
-    BATCH_TASKS_MAX, BLOB_BYTES_MAX, CACHE_AGE_MAX, CACHE_BYTES_MAX, CHECKPOINTS_MAX,
-};
+use crate::limits::{BATCH_TASKS_MAX, BLOB_BYTES_MAX, CACHE_AGE_MAX, CHECKPOINTS_MAX};
 
 /// Which store keeps the blobs: `content.backing-module`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +79,10 @@ pub struct Settings {
     pub hash: HashKind,
     /// Largest blob in bytes.
     pub blob_bytes_max: usize,
-    /// Bytes of blobs kept in memory.
-    pub cache_bytes_max: usize,
+    /// Bytes of blobs kept in memory if an argument says so. It comes before the configuration.
+    pub cache_bytes_max: Option<usize>,
+    /// What is kept in memory, by the configuration.
+    pub cache: config::Cache,
     /// How long a blob that nobody asks for stays in memory.
     pub cache_age_max: Duration,
     /// Tasks in one transaction.
@@ -153,7 +153,8 @@ impl Settings {
             hash,
             backend,
             blob_bytes_max: BLOB_BYTES_MAX,
-            cache_bytes_max: CACHE_BYTES_MAX,
+            cache_bytes_max: None,
+            cache: config::Cache::of(&cx.welcome().conf)?,
             cache_age_max: CACHE_AGE_MAX,
             batch_tasks_max: BATCH_TASKS_MAX,
             file: FileSettings {
@@ -172,6 +173,11 @@ impl Settings {
             settings.apply(arg)?;
         }
         Ok(settings)
+    }
+
+    /// Bytes of blobs to keep in memory.
+    pub fn cache_bytes(&self) -> usize {
+        self.cache_bytes_max.unwrap_or(self.cache.blobs)
     }
 
     fn apply(&mut self, arg: &str) -> Result<(), Refusal> {
@@ -195,7 +201,7 @@ impl Settings {
             }
             "max-checkpoints" => self.file.checkpoints_max = positive(arg, value)?,
             "blob-size-limit" => self.blob_bytes_max = positive(arg, value)?,
-            "purge-target-size" => self.cache_bytes_max = positive(arg, value)?,
+            "purge-target-size" => self.cache_bytes_max = Some(positive(arg, value)?),
             "flush-batch-limit" => self.batch_tasks_max = positive(arg, value)?,
             "purge-old-entry" => {
                 self.cache_age_max = Duration::from_secs(positive(arg, value)? as u64);

@@ -109,6 +109,32 @@ fn a_stored_blob_is_answered_with_its_digest_and_loaded_by_it() {
 }
 
 #[test]
+fn what_is_in_memory_is_bounded_and_can_be_dropped() {
+    let mut instance = start(&[]);
+    let count = |instance: &mut Instance| {
+        let stats = ask(instance, "content.stats-get", "");
+        let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+        stats["count"].as_u64().unwrap()
+    };
+    for number in 0..10 {
+        let blob = format!("{number:030000}");
+        instance.ask_and_settle("content.store", blob).unwrap();
+    }
+    assert_eq!(count(&mut instance), 10);
+    // An eighth of it is for blobs.
+    let conf = r#"{"kvs":{"cache-size":"1M"}}"#;
+    ask(&mut instance, "content.config-reload", conf);
+    assert_eq!(count(&mut instance), 4);
+    instance.ask_and_settle("content.dropcache", "").unwrap();
+    assert_eq!(count(&mut instance), 0);
+    let conf = r#"{"kvs":{"cache-size":"1k"}}"#;
+    assert_eq!(
+        ask(&mut instance, "content.config-reload", conf),
+        r#"EINVAL "kvs.cache-size: must be at least 1M""#
+    );
+}
+
+#[test]
 fn loads_are_refused_as_the_protocol_says() {
     let mut instance = start(&[]);
     for (payload, errno) in [

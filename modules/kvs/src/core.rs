@@ -15,14 +15,12 @@ use crate::asked::Asked;
 use crate::batch::Batch;
 use crate::engine::view::{Memory, Want};
 use crate::follower::Follower;
-use crate::limits::{
-    BATCHES_MAX, BLOBS_BYTES_MAX, DIRS_BYTES_MAX, FOLLOWER_BLOBS_BYTES_MAX, FOLLOWER_DIRS_BYTES_MAX,
-};
+use crate::limits::BATCHES_MAX;
 use crate::loads::{ForBlob, LookupJob};
 use crate::namespace::{self, Namespace, Version};
 use crate::owed::Mark;
 use crate::relayed::Ends;
-use crate::settings::{Settings, checkpoint_period};
+use crate::settings::{Settings, cache, checkpoint_period};
 use crate::stats::Tally;
 
 /// The module.
@@ -163,7 +161,13 @@ impl Host for Kvs {
     }
 
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {
+        let cache = cache(conf, cx.rank())?;
         self.settings.checkpoint_period = checkpoint_period(conf)?;
+        if self.settings.cache != cache {
+            self.settings.cache = cache;
+            self.memory.resize(&cache);
+            cx.give_back_memory();
+        }
         if self.follower.is_none() {
             self.set_checkpoint_timer(cx);
         }
@@ -227,13 +231,10 @@ impl Module for Kvs {
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {
         let is_follower = cx.rank() != 0;
-        let memory = match is_follower {
-            true => Memory::new(FOLLOWER_DIRS_BYTES_MAX, FOLLOWER_BLOBS_BYTES_MAX),
-            false => Memory::new(DIRS_BYTES_MAX, BLOBS_BYTES_MAX),
-        };
+        let settings = Settings::of(cx)?;
         let mut core = Kvs {
-            settings: Settings::of(cx)?,
-            memory,
+            memory: Memory::new(&settings.cache),
+            settings,
             follower: is_follower.then(Follower::default),
             ends: Ends::default(),
             namespaces: BTreeMap::new(),

@@ -22,13 +22,8 @@ pub const ANSWER_BYTES_MAX: usize = 700 << 20;
 /// all are.
 pub const EDITED_DIR_BYTES_MIN: usize = if cfg!(test) { 1 } else { 8 << 10 };
 
-/// Directories kept in memory. The ones not used for longest make room.
-pub const DIRS_BYTES_MAX: usize = 64 << 20;
-
-/// Blobs of values kept in memory. The ones not used for longest make room.
-pub const BLOBS_BYTES_MAX: usize = 16 << 20;
-
-/// Largest blob of a value that is kept in memory: larger ones are read once or never.
+/// Largest blob of a value that is kept in memory: larger ones are read once or never. With a
+/// low `kvs.cache-size` it is a fourth of what is kept.
 pub const KEPT_BLOB_BYTES_MAX: usize = 1 << 20;
 
 /// Small blobs at the end of a value that grows. One more, and they become one blob.
@@ -86,13 +81,7 @@ pub const LOADS_AT_ONCE_MAX: usize = 4096;
 /// Blobs asked of the content store by all requests. A further lookup is refused EBUSY.
 pub const LOADS_MAX: usize = 1 << 18;
 
-/// Directories kept in memory on other ranks than 0, where nothing is applied to them.
-pub const FOLLOWER_DIRS_BYTES_MAX: usize = 16 << 20;
-
-/// Blobs of values kept in memory there.
-pub const FOLLOWER_BLOBS_BYTES_MAX: usize = 4 << 20;
-
-/// How long an object that nobody uses is kept in memory there: content has it for longer.
+/// How long an object that nobody uses is kept in memory on other ranks than 0: content has it for longer.
 /// It leaves with the next heartbeat.
 pub const OBJECT_AGE_MAX: Duration = Duration::from_secs(10);
 
@@ -133,5 +122,4 @@ const _: () = assert!(RELAY_PAYLOAD_BYTES_MAX >= 2 * RELAY_BYTES_MAX);
 const _: () = assert!(MERGED_BYTES_MAX <= KEPT_BLOB_BYTES_MAX);
 const _: () = assert!(LOADS_AT_ONCE_MAX < LOADS_MAX);
 const _: () = assert!(ANSWER_BYTES_MAX / 3 * 4 < OBJECT_BYTES_MAX);
-const _: () = assert!(KEPT_BLOB_BYTES_MAX < BLOBS_BYTES_MAX);
 const _: () = assert!(PATH_COMPONENTS_MAX >= proto::data::limits::KEY_COMPONENTS_MAX);

@@ -132,7 +132,7 @@ impl Kvs {
         if let Ok(blob) = &blob
             && waiters.iter().any(|(want, _)| *want == Want::Blob(name))
         {
-            self.keep_blob(name, blob);
+            self.memory.keep_blob(name, blob);
         }
         for (want, waiting) in waiters {
             let Some((supply, n_missing)) = self.supply_of(&waiting) else {

@@ -5,7 +5,7 @@
 //! link, so that a subscriber never learns of a commit from its own answer first.
 
 use node::Cx;
-use proto::data::{BlobRef, Key};
+use proto::data::Key;
 use proto::kvs::{
     Committed, CreateError, CreatedEvent, ErrorEvent, NamespaceError, RemovedEvent, SetrootEvent,
 };
@@ -16,7 +16,6 @@ use crate::Kvs;
 use crate::batch::{Batch, Outcome};
 use crate::engine::draft::Made;
 use crate::handlers::remove_doomed;
-use crate::limits::KEPT_BLOB_BYTES_MAX;
 use crate::namespace::{Group, Namespace, Txn, Version};
 use crate::relayed::Ends;
 
@@ -145,15 +144,7 @@ impl Kvs {
             self.memory.dirs.insert(name, dir, weight);
         }
         for (name, blob) in made.blobs {
-            self.keep_blob(name, &blob);
-        }
-    }
-
-    /// Keeps a blob in memory. A copy, so that it does not hold a whole message there.
-    pub(crate) fn keep_blob(&mut self, name: BlobRef, blob: &bytes::Bytes) {
-        if blob.len() <= KEPT_BLOB_BYTES_MAX {
-            let copy = bytes::Bytes::copy_from_slice(blob);
-            self.memory.blobs.insert(name, copy, blob.len() + 64);
+            self.memory.keep_blob(name, &blob);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use node::Cx;
 use proto::attr::names;
-use proto::config::keys;
+use proto::config::{Cache, keys};
 use proto::data::{BlobRef, Fsd, HashKind};
 use proto::{Errno, Object, Refusal};
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub checkpoint_period: Option<Duration>,
     /// How much is taken on at a time.
     pub bounds: Bounds,
+    /// How much is kept in memory.
+    pub cache: Cache,
 }
 
 impl Settings {
@@ -40,6 +42,7 @@ impl Settings {
             initial_root: None,
             checkpoint_period: checkpoint_period(&cx.welcome().conf)?,
             bounds: Bounds::default(),
+            cache: cache(&cx.welcome().conf, cx.rank())?,
         };
         for arg in cx.welcome().args.iter().flatten() {
             settings.apply(arg)?;
@@ -78,6 +81,15 @@ pub fn checkpoint_period(conf: &Object) -> Result<Option<Duration>, Refusal> {
     let seconds = period.map_or(0.0, Fsd::secs);
     Ok((seconds > 0.0 && seconds.is_finite())
         .then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)))
+}
+
+/// `kvs.cache-size`, on this rank.
+pub fn cache(conf: &Object, rank: u32) -> Result<Cache, Refusal> {
+    let cache = Cache::of(conf)?;
+    Ok(match rank {
+        0 => cache,
+        _ => cache.of_follower(),
+    })
 }
 
 fn invalid(text: String) -> Refusal {

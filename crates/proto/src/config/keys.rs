@@ -382,6 +382,8 @@ keys! {
     JOB_MANAGER_HOUSEKEEPING_USE_SYSTEMD_UNIT = "job-manager.housekeeping.use-systemd-unit",
         F::Boolean, "", "Of older versions of Flux: ignored, with a line in the log.";
 
+    KVS_CACHE_SIZE = "kvs.cache-size", F::Size, "64M",
+        "Bytes that kvs and content keep in memory of what is stored, together; at least 1M.";
     KVS_CHECKPOINT_PERIOD = "kvs.checkpoint-period", F::Duration, "",
         "Time between two checkpoints; 0 makes none.";
     KVS_DURABILITY = "kvs.durability", F::OneOf(&["process", "power"]), "process",

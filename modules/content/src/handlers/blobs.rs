@@ -7,6 +7,7 @@ use proto::data::BlobRef;
 use proto::{Empty, Errno, Method, Never, Refusal, content_backing};
 
 use crate::Content;
+use crate::store;
 use crate::task::{Outcome, Task};
 
 pub fn load(core: &mut Content, cx: &mut Cx<Content>, _: &Peer, request: Load, reply: Reply<Load>) {
@@ -99,11 +100,12 @@ pub fn flush(core: &mut Content, cx: &mut Cx<Content>, _: &Peer, _: Flush, reply
 
 pub fn dropcache(
     core: &mut Content,
-    _: &mut Cx<Content>,
+    cx: &mut Cx<Content>,
     _: &Peer,
     _: Dropcache,
 ) -> Result<Empty, Never> {
     core.cache.clear();
+    core.tidy_memory(cx, store::Store::drop_cache);
     Ok(Empty)
 }
 

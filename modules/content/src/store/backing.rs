@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use proto::Refusal;
+use proto::config::Cache;
 use proto::content::{Checkpoint, Commit, Record};
 use proto::content_backing::{GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
@@ -133,6 +134,16 @@ pub trait Backing: Debug + Send {
 
     /// What is there; times are filled in by the caller.
     fn stats(&mut self) -> Result<Stats, Failure>;
+
+    /// How much is kept in memory from now on.
+    fn set_cache(&mut self, _: Cache) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Forgets what is in memory and in the store too.
+    fn drop_cache(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// What a commit survives from now on.
     fn set_durability(&mut self, durability: Durability) -> Result<(), Failure>;

@@ -16,6 +16,7 @@ mod mapped;
 mod sqlite;
 mod witness;
 
+use proto::config::Cache;
 use proto::{Errno, Refusal};
 
 use crate::settings::{Backend, Durability, FileSettings};
@@ -24,6 +25,7 @@ pub use backing::Upkeep;
 
 use backing::Backing;
 use clock::Clock;
+use failure::Failure;
 use files::Files;
 use sqlite::Sqlite;
 
@@ -48,8 +50,22 @@ impl Store {
 
     /// What a commit survives from now on.
     pub fn set_durability(&mut self, durability: Durability) {
+        self.with(|backing| backing.set_durability(durability));
+    }
+
+    /// How much is kept in memory from now on.
+    pub fn set_cache(&mut self, cache: Cache) {
+        self.with(|backing| backing.set_cache(cache));
+    }
+
+    /// Forgets what is in memory and in the store too.
+    pub fn drop_cache(&mut self) {
+        self.with(|backing| backing.drop_cache());
+    }
+
+    fn with(&mut self, run: impl FnOnce(&mut dyn Backing) -> Result<(), Failure>) {
         if let Some(backing) = &mut self.backing
-            && let Err(failure) = backing.set_durability(durability)
+            && let Err(failure) = run(backing.as_mut())
         {
             tracing::error!("{}", failure.refusal(backing.path()));
         }

@@ -8,6 +8,7 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use node::LRU_ITEM_BYTES;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -81,9 +82,10 @@ impl Dir {
         self.spans.len()
     }
 
-    /// Bytes of memory that it takes.
+    /// Bytes of memory that it takes when it is kept.
     pub fn weight(&self) -> usize {
-        self.text.len() + self.spans.len() * size_of::<Span>()
+        let own = self.text.len() + self.spans.len() * size_of::<Span>();
+        own + size_of::<Dir>() + LRU_ITEM_BYTES
     }
 
     /// The object under a name.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use proto::config::Cache;
 use proto::data::limits::KEY_COMPONENTS_MAX;
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::kvs::{APPEND, Dirent, LookupError, Op, READDIR, READLINK, TREEOBJ};
@@ -138,7 +139,7 @@ fn read_dir(text: Bytes) -> Result<Rc<Dir>, Refusal> {
 }
 
 fn memory() -> Memory {
-    Memory::new(1 << 20, 1 << 20)
+    Memory::new(&Cache::default())
 }
 
 fn long(letter: &str) -> String {

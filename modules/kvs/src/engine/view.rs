@@ -4,7 +4,8 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use node::Lru;
+use node::{LRU_ITEM_BYTES, Lru};
+use proto::config::Cache;
 use proto::data::BlobRef;
 use proto::kvs::{CommitError, LookupError};
 use proto::{Errno, Refusal};
@@ -13,6 +14,7 @@ use rustc_hash::FxHashMap;
 use super::dir::Dir;
 use super::draft::Made;
 use super::entry::Corrupt;
+use crate::limits::KEPT_BLOB_BYTES_MAX;
 
 /// Why the engine stopped.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,11 +89,26 @@ pub struct Memory {
 
 impl Memory {
     /// Nothing yet; up to this number of bytes of each kind.
-    pub fn new(dirs_bytes_max: usize, blobs_bytes_max: usize) -> Memory {
+    pub fn new(cache: &Cache) -> Memory {
         Memory {
-            dirs: Lru::new(dirs_bytes_max),
-            blobs: Lru::new(blobs_bytes_max),
+            dirs: Lru::new(cache.dirs),
+            blobs: Lru::new(cache.values),
             unstored: Unstored::default(),
+        }
+    }
+
+    /// Keeps up to this number of bytes of each kind from now on.
+    pub fn resize(&mut self, cache: &Cache) {
+        self.dirs.set_bytes_max(cache.dirs);
+        self.blobs.set_bytes_max(cache.values);
+    }
+
+    /// Keeps a blob of a value, unless it would push out most others. A copy, so that it does
+    /// not hold a whole message there.
+    pub fn keep_blob(&mut self, name: BlobRef, blob: &Bytes) {
+        if blob.len() <= KEPT_BLOB_BYTES_MAX.min(self.blobs.bytes_max() / 4) {
+            let bytes = blob.len() + LRU_ITEM_BYTES;
+            self.blobs.insert(name, Bytes::copy_from_slice(blob), bytes);
         }
     }
 

@@ -43,9 +43,10 @@ pub fn stats_get(
 }
 
 /// What is on its way to the store stays: it cannot be fetched yet.
-pub fn dropcache(core: &mut Kvs, _: &mut Cx<Kvs>, _: &Peer, _: Dropcache) -> Result<Empty, Never> {
+pub fn dropcache(core: &mut Kvs, cx: &mut Cx<Kvs>, _: &Peer, _: Dropcache) -> Result<Empty, Never> {
     core.memory.dirs.clear();
     core.memory.blobs.clear();
+    cx.give_back_memory();
     Ok(Empty)
 }
 

@@ -120,3 +120,39 @@ fn stats_count_what_was_asked_of_content() {
     ];
     check(&[&cold[..], &["loaded"]].concat(), &loaded);
 }
+
+#[test]
+fn what_is_in_memory_is_bounded_and_can_be_dropped() {
+    let value = "x".repeat(30_000);
+    let fill: Vec<String> = (0..8)
+        .flat_map(|n| {
+            [
+                format!("commit a{n}={n}{value}"),
+                "settle".to_owned(),
+                "stored".to_owned(),
+            ]
+        })
+        .collect();
+    let fill: Vec<&str> = fill.iter().map(String::as_str).collect();
+    let count = "/cache/obj size (KiB)/count";
+    // The empty root and eight more, and as many values.
+    check(&fill, &[(count, "17")]);
+    check(
+        &[&fill[..], &["request kvs.dropcache"]].concat(),
+        &[(count, "0")],
+    );
+    // An eighth of a MiB is for values: four of these.
+    let less = r#"request kvs.config-reload {"kvs":{"cache-size":"1M"}}"#;
+    check(&[&fill[..], &[less]].concat(), &[(count, "13")]);
+    check(&[&[less], &fill[..]].concat(), &[(count, "13")]);
+}
+
+#[test]
+fn a_cache_that_is_too_small_is_refused() {
+    let mut stage = Stage::new();
+    let said = stage.play(r#"request kvs.config-reload {"kvs":{"cache-size":"1k"}}"#);
+    assert!(
+        said[0].ends_with(r#"EINVAL "kvs.cache-size: must be at least 1M""#),
+        "{said:?}"
+    );
+}

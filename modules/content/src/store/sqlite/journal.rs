@@ -291,9 +291,14 @@ impl Journal {
         })
     }
 
+    /// How many bytes of blobs that edits begin from are kept.
+    pub fn keep_texts(&mut self, bytes_max: usize) {
+        self.texts.set_bytes_max(bytes_max);
+    }
+
     /// Blobs may have been deleted: what edits begin from is looked for in the file again.
     pub fn forget_texts(&mut self) {
-        self.texts = Texts::default();
+        self.texts.clear();
     }
 
     /// Transactions that are not folded, and their bytes.

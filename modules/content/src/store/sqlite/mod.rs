@@ -21,6 +21,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use proto::Refusal;
+use proto::config::Cache;
 use proto::content::{Checkpoint, Commit, Record};
 use proto::content_backing::{Config, GcState, Stats, Sweep, Swept};
 use proto::data::BlobRef;
@@ -458,6 +459,17 @@ impl Backing for Sqlite {
 
     fn shrink(&mut self) -> Result<bool, Failure> {
         collect::shrink(&self.db)
+    }
+
+    fn set_cache(&mut self, cache: Cache) -> Result<(), Failure> {
+        self.journal.keep_texts(cache.texts);
+        schema::set_page_cache(&self.db, cache.pages)
+    }
+
+    /// Pages that were changed and are not written yet stay.
+    fn drop_cache(&mut self) -> Result<(), Failure> {
+        self.journal.forget_texts();
+        Ok(self.db.execute_batch("PRAGMA shrink_memory")?)
     }
 
     fn set_durability(&mut self, durability: Durability) -> Result<(), Failure> {

@@ -6,9 +6,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use proto::config::Cache;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::limits::{FILE_BUSY_MS, LOG_BYTES_MAX, PAGE_CACHE_BYTES};
+use crate::limits::{FILE_BUSY_MS, LOG_BYTES_MAX};
 use crate::settings::FileSettings;
 use crate::store::failure::Failure;
 
@@ -47,7 +48,7 @@ pub fn open(settings: &FileSettings, is_new: bool) -> Result<Connection, Failure
     }
     set_mode(&db, "journal_mode", &settings.journal_mode)?;
     set_synchronous(&db, settings.synchronous())?;
-    db.pragma_update(None, "cache_size", -((PAGE_CACHE_BYTES >> 10) as i64))?;
+    set_page_cache(&db, Cache::default().pages)?;
     // Upkeep copies it, when nobody waits for a commit.
     set_mode(&db, "wal_autocheckpoint", "0")?;
     set_mode(&db, "journal_size_limit", &LOG_BYTES_MAX.to_string())?;
@@ -76,6 +77,12 @@ fn for_us_alone(path: &Path) {
         path.push(end);
         let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
     }
+}
+
+/// How many bytes of the file SQLite may keep in memory.
+pub fn set_page_cache(db: &Connection, bytes: usize) -> Result<(), Failure> {
+    let kib = i64::try_from(bytes >> 10).unwrap_or(i64::MAX);
+    Ok(db.pragma_update(None, "cache_size", -kib)?)
 }
 
 /// How safe the next transactions are; must not be called within one.
