@@ -44,6 +44,16 @@ test_expect_success 'stats prints JSON, or one value of it' '
 	test_cmp expect actual
 '
 
+test_expect_success OURS 'stats shows how long handlers took, and with --json the histograms' '
+	flux module stats --parse handlers.all.count --type int broker >count &&
+	test "$(cat count)" -gt 0 &&
+	flux module stats heartbeat >stats &&
+	test_grep "\"request heartbeat.stats-get\": {" stats &&
+	test_must_fail grep buckets stats &&
+	flux module stats --json heartbeat >json &&
+	test_grep "\"buckets\":\[\[" json
+'
+
 test_expect_success 'stats --rusage prints what getrusage says' '
 	flux module stats --rusage heartbeat >rusage &&
 	grep "\"utime\":" rusage

@@ -136,7 +136,7 @@ impl Node for BrokerNode {
     type Worker = Files;
 
     fn handle(&mut self, now: Now, input: Input) {
-        self.actor.set_now(now);
+        self.actor.begin(now, &input);
         self.actor.core.router.set_now(now.mono);
         if !self.begun {
             self.begun = true;
@@ -149,6 +149,10 @@ impl Node for BrokerNode {
         if let Some(at) = core.router.next_expiry() {
             core.look_for_expired(cx, at);
         }
+    }
+
+    fn took(&mut self, time: Duration) {
+        self.actor.took(time);
     }
 
     fn poll(&mut self) -> Option<Output<Files>> {

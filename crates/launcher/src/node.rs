@@ -108,10 +108,16 @@ impl Node for LauncherNode {
     fn handle(&mut self, now: Now, input: Input) {
         self.begin(now);
         if let Some(actor) = &mut self.actor {
-            actor.set_now(now);
+            actor.begin(now, &input);
         }
         self.take_in(now, input);
         self.pump();
+    }
+
+    fn took(&mut self, time: Duration) {
+        if let Some(actor) = &mut self.actor {
+            actor.took(time);
+        }
     }
 
     fn poll(&mut self) -> Option<Output<()>> {

@@ -1,6 +1,8 @@
 //! A core, its routes and its effects, put together: takes inputs, finds the
 //! function for each, keeps what was said.
 
+use std::time::Duration;
+
 use proto::common::Cancel;
 use proto::{Payload, Refusal};
 use wire::{Errno, Identity, Kind, Message, topic};
@@ -12,6 +14,7 @@ use crate::cx::{Cx, count};
 use crate::limits::OPEN_REQUESTS_MAX;
 use crate::peer::Peer;
 use crate::routes::{Routes, may_publish, not_allowed};
+use crate::spent::{self, Cause};
 use proto::common::Welcome;
 
 /// A component in working order.
@@ -46,7 +49,7 @@ impl<C: Host> Actor<C> {
 
     /// Takes in one thing that happened.
     pub fn handle(&mut self, now: Now, input: Input) {
-        self.cx.set_now(now);
+        self.begin(now, &input);
         match input {
             Input::Message { message, .. } => self.handle_message(message),
             Input::Deadline => self.run_timers(),
@@ -63,9 +66,10 @@ impl<C: Host> Actor<C> {
         self.let_early_requests_in();
     }
 
-    /// Tells the time before messages are handed in one by one.
-    pub fn set_now(&mut self, now: Now) {
+    /// Tells the time before messages are handed in one by one, and why there are any.
+    pub fn begin(&mut self, now: Now, input: &Input) {
         self.cx.set_now(now);
+        self.cx.spent.begin(cause_of(input));
     }
 
     /// Takes in a message.
@@ -146,7 +150,7 @@ impl<C: Host> Actor<C> {
     }
 
     /// When the next timer is due.
-    pub fn deadline(&self) -> Option<std::time::Duration> {
+    pub fn deadline(&self) -> Option<Duration> {
         self.cx.next_due()
     }
 
@@ -158,6 +162,7 @@ impl<C: Host> Actor<C> {
             if !message.rolemask.meets(allowed) {
                 return self.cx.respond(message, Err(not_allowed(allowed)));
             }
+            self.cx.spent.begin(spent::request(route.topic));
             (route.run)(&mut self.core, &mut self.cx, message);
         } else if topic.ends_with(".disconnect") || topic == "disconnect" {
             self.handle_disconnect(&message);
@@ -198,6 +203,7 @@ impl<C: Host> Actor<C> {
     fn handle_event(&mut self, message: &Message) {
         for route in self.routes.events(message.topic()) {
             if may_publish(message, route.role) {
+                self.cx.spent.begin(spent::event(route.topic));
                 (route.run)(&mut self.core, &mut self.cx, message);
             }
         }
@@ -210,9 +216,27 @@ impl<C: Host> Actor<C> {
         }
     }
 
+    /// What was handled last took this long.
+    pub fn took(&mut self, time: Duration) {
+        self.cx.spent.add(time);
+    }
+
     /// Our identity, for route stacks.
     pub fn identity(&self) -> Option<Identity> {
         Identity::new(self.cx.uuid())
+    }
+}
+
+/// Why a handler runs, as far as the input says.
+fn cause_of(input: &Input) -> Cause {
+    match input {
+        Input::Message { .. } => spent::OTHER,
+        Input::Deadline => spent::TIMER,
+        Input::Settled => spent::SETTLED,
+        Input::Signal(_) => spent::SIGNAL,
+        Input::Child { .. } => spent::CHILD,
+        Input::Work { .. } => spent::WORK,
+        Input::PeerUp { .. } | Input::PeerDown { .. } | Input::PeerFlow { .. } => spent::LINK,
     }
 }
 

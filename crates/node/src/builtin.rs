@@ -68,6 +68,7 @@ pub(crate) fn cancel<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) {
 
 fn clear<C: Host>(core: &mut C, cx: &mut Cx<C>) {
     cx.stats = MessageStats::default();
+    cx.spent.clear();
     core.clear_stats();
 }
 

@@ -10,7 +10,10 @@ use wire::{Flags, Kind, Message, NODEID_ANY};
 
 use crate::limits::PENDING_CALLS_MAX;
 use crate::timers::TimerId;
-use crate::{Cx, Host};
+use crate::{Cx, Host, spent};
+
+/// What stands for the topic of a request that is sent as it is.
+const UNTYPED: &str = "untyped";
 
 /// One call in the making: a request and how to send it.
 #[derive(Debug, Clone)]
@@ -86,6 +89,8 @@ pub(crate) enum Then<C: Host> {
 }
 
 struct Pending<C: Host> {
+    /// What was asked, as it is declared.
+    topic: &'static str,
     then: Then<C>,
     timer: Option<TimerId>,
 }
@@ -109,7 +114,7 @@ impl<C: Host> Default for Calls<C> {
 }
 
 impl<C: Host> Calls<C> {
-    fn add(&mut self, then: Then<C>) -> Option<u32> {
+    fn add(&mut self, topic: &'static str, then: Then<C>) -> Option<u32> {
         if self.pending.len() >= PENDING_CALLS_MAX {
             return None;
         }
@@ -119,8 +124,9 @@ impl<C: Host> Calls<C> {
                 break;
             }
         }
-        self.pending
-            .insert(self.last_tag, Pending { then, timer: None });
+        let timer = None;
+        let pending = Pending { topic, then, timer };
+        self.pending.insert(self.last_tag, pending);
         Some(self.last_tag)
     }
 }
@@ -143,7 +149,7 @@ impl<C: Host> Cx<C> {
     ) -> CallId {
         let then: OnceFn<C> =
             Box::new(move |core, cx, answer| then(core, cx, answer.and_then(decode_answer::<M>)));
-        self.start_call(call.request, call.delivery, Then::Once(then))
+        self.start_call(M::TOPIC, call.request, call.delivery, Then::Once(then))
     }
 
     /// Sends `call` as a streaming request; `each` gets every response and, last,
@@ -157,7 +163,7 @@ impl<C: Host> Cx<C> {
             Box::new(move |core, cx, answer| each(core, cx, answer.and_then(decode_answer::<M>)));
         let mut request = call.request;
         request.set_flag(Flags::STREAMING, true);
-        self.start_call(request, call.delivery, Then::Each(each))
+        self.start_call(M::TOPIC, request, call.delivery, Then::Each(each))
     }
 
     /// Sends `M` without wanting an answer.
@@ -179,7 +185,7 @@ impl<C: Host> Cx<C> {
         request: Message,
         then: impl FnOnce(&mut C, &mut Cx<C>, Result<&Message, Refusal>) + 'static,
     ) -> CallId {
-        self.start_call(request, Delivery::WAIT, Then::Once(Box::new(then)))
+        self.start_call(UNTYPED, request, Delivery::WAIT, Then::Once(Box::new(then)))
     }
 
     /// Sends a streaming request message as it is and hands whole responses to `each`,
@@ -190,7 +196,7 @@ impl<C: Host> Cx<C> {
         each: impl FnMut(&mut C, &mut Cx<C>, Result<&Message, Refusal>) + 'static,
     ) -> CallId {
         request.set_flag(Flags::STREAMING, true);
-        self.start_call(request, Delivery::WAIT, Then::Each(Box::new(each)))
+        self.start_call(UNTYPED, request, Delivery::WAIT, Then::Each(Box::new(each)))
     }
 
     /// Stops waiting for a call; a late answer is dropped. The service is not told:
@@ -213,8 +219,14 @@ impl<C: Host> Cx<C> {
         self.notify_with(Call::new(&cancel).topic(topic));
     }
 
-    fn start_call(&mut self, mut request: Message, delivery: Delivery, then: Then<C>) -> CallId {
-        let Some(tag) = self.calls.add(then) else {
+    fn start_call(
+        &mut self,
+        topic: &'static str,
+        mut request: Message,
+        delivery: Delivery,
+        then: Then<C>,
+    ) -> CallId {
+        let Some(tag) = self.calls.add(topic, then) else {
             tracing::error!(
                 topic = request.topic(),
                 "too many calls are waiting for answers"
@@ -253,6 +265,9 @@ impl<C: Host> Cx<C> {
         let Kind::Response { errnum, matchtag } = response.kind else {
             return;
         };
+        if let Some(pending) = self.calls.pending.get(&matchtag) {
+            self.spent.begin(spent::response(pending.topic));
+        }
         if errnum != 0 || !response.has(Flags::STREAMING) {
             let answer = match errnum {
                 0 => Ok(response),

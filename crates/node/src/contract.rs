@@ -431,6 +431,9 @@ pub trait Node {
     /// Takes in one thing that happened.
     fn handle(&mut self, now: Now, input: Input);
 
+    /// What was handed in last has taken the loop this long. Told by a loop that has a clock.
+    fn took(&mut self, _time: Duration) {}
+
     /// The next thing to do, until `None`.
     fn poll(&mut self) -> Option<Output<Self::Worker>>;
 

@@ -22,6 +22,7 @@ use crate::contract::{ChildId, Now, Output, PeerId, Spawn, StdioFd, WorkId, Work
 use crate::limits::OPEN_REQUESTS_MAX;
 use crate::peer::Peer;
 use crate::reply::StreamId;
+use crate::spent::Spent;
 use crate::timers::{TimerId, Timers};
 
 type TimerFn<C> = Box<dyn FnOnce(&mut C, &mut Cx<C>)>;
@@ -52,6 +53,7 @@ pub struct Cx<C: Host> {
     pub(crate) requests_held: bool,
     pub(crate) early: VecDeque<Message>,
     pub(crate) stats: MessageStats,
+    pub(crate) spent: Spent,
     pub(crate) debug_bits: i64,
     pub(crate) exit_code: Option<i32>,
     pub(crate) rusage: crate::module::RusageFn,
@@ -76,6 +78,7 @@ impl<C: Host> Cx<C> {
             requests_held: false,
             early: VecDeque::new(),
             stats: MessageStats::default(),
+            spent: Spent::default(),
             debug_bits: 0,
             exit_code: None,
             rusage: |_| proto::common::RusageReply::default(),
@@ -398,7 +401,10 @@ impl<C: Host> Cx<C> {
             return;
         }
         let response = match result {
-            Ok(payload) => request.into_response(0, payload),
+            Ok(payload) => {
+                let payload = self.spent.add_to(self.name(), request.topic(), payload);
+                request.into_response(0, payload)
+            }
             Err(refusal) => {
                 let text = refusal.text.as_deref().map_or(Bytes::new(), nul_terminated);
                 request.into_response(refusal.errno.0.max(1), text)

@@ -5,7 +5,7 @@
 //! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
 //! handler may do), `calls.rs` (asking other services), `commit.rs` (writing to the key-value store), `reply.rs` (answering
 //! later) and `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every
-//! module answers; `lru.rs` is a bounded table; `probe.rs` holds a module in a test, and
+//! module answers; `spent.rs` is how long handlers took, `lru.rs` is a bounded table; `probe.rs` holds a module in a test, and
 //! `written.rs` compares what it said with a file.
 //!
 //! This crate knows no socket, clock, thread, file or environment: `runtime`
@@ -26,6 +26,7 @@ mod program;
 mod recall;
 mod reply;
 mod routes;
+mod spent;
 mod timers;
 pub mod written;
 

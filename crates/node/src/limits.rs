@@ -14,3 +14,7 @@ pub const TIMERS_MAX: usize = 1 << 20;
 /// How long a stopping module waits for the broker to agree, in seconds
 /// (protocol/03 section 4.2).
 pub const FINALIZE_WAIT_S: u64 = 10;
+
+/// Causes of work, each topic one, for which a component counts how long its handlers took. There
+/// are as many as are declared; when full, the time of further ones counts as that of `other`.
+pub const CAUSES_MAX: usize = 256;

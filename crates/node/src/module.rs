@@ -370,6 +370,12 @@ impl<M: Module> Node for ModuleNode<M> {
         self.look_at_life();
     }
 
+    fn took(&mut self, time: Duration) {
+        if let Some(actor) = &mut self.actor {
+            actor.took(time);
+        }
+    }
+
     fn poll(&mut self) -> Option<Output<M::Worker>> {
         let from_actor = self.actor.as_mut().and_then(Actor::poll);
         from_actor.or_else(|| self.outbox.pop_front())

@@ -14,13 +14,14 @@ type EventFn<C> = Box<dyn Fn(&mut C, &mut Cx<C>, &Message)>;
 type Listener<C, E> = fn(&mut C, &mut Cx<C>, &str, E);
 
 pub(crate) struct Route<C: Host> {
+    pub topic: &'static str,
     pub role: Role,
     pub run: RequestFn<C>,
 }
 
 pub(crate) struct EventRoute<C: Host> {
     /// As declared, with a word in capitals maybe.
-    topic: &'static str,
+    pub topic: &'static str,
     /// Who may publish it besides the owner.
     pub role: Role,
     /// Whether the harness subscribes to it.
@@ -217,6 +218,7 @@ impl<C: Host> Routes<C> {
         let before = self.requests.insert(
             topic,
             Route {
+                topic,
                 role,
                 run: Box::new(run),
             },

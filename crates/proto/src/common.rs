@@ -8,7 +8,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+<<<<<<< HEAD
 use crate::payload::{decode_json, encode_json};
+=======
+use crate::data::times::Times;
+>>>>>>> 927d835 (runtime: measure how long handlers hold the loop)
 use crate::schema::JsonSchema;
 use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
 
@@ -58,6 +62,20 @@ pub struct MessageStats {
     /// Received.
     pub rx: MessageCounts,
 }
+
+/// How long handlers took, by what they handled. Every answer to `NAME.stats-get` has this under
+/// the key [`HANDLERS`], besides the counters of the module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct HandlerTimes {
+    /// All of them.
+    pub all: Times,
+    /// Each by itself: `request TOPIC`, `response TOPIC` (of what the module has asked), `event
+    /// TOPIC`, or another cause of work.
+    pub each: BTreeMap<String, Times>,
+}
+
+/// The key of [`HandlerTimes`].
+pub const HANDLERS: &str = "handlers";
 
 /// Sets the counters to zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -206,7 +224,7 @@ crate::methods! {
     Ping = "NAME.ping" (USER) => Pong, Never, idempotent
         : "Answers with what it was sent, the route taken and the sender's credential.";
     StatsGet = "NAME.stats-get" (ALL) => MessageStats, Never, idempotent
-        : "Message counters; many modules answer with counters of their own.";
+        : "Message counters; many modules answer with counters of their own. All add how long their handlers took, as `handlers`.";
     StatsClear = "NAME.stats-clear" (OWNER) => Empty, Never, idempotent
         : "Sets the counters to zero; also taken as an event of this topic.";
     Rusage = "NAME.rusage" (USER) => RusageReply, RusageError, idempotent

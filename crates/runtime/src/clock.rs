@@ -1,6 +1,6 @@
 //! The only place that asks what time it is.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use node::Now;
 
@@ -24,8 +24,13 @@ impl Clock {
             .duration_since(UNIX_EPOCH)
             .map_or(0.0, |d| d.as_secs_f64());
         Now {
-            mono: self.start.elapsed(),
+            mono: self.mono(),
             wall,
         }
+    }
+
+    /// The same without the time of the day.
+    pub fn mono(&self) -> Duration {
+        self.start.elapsed()
     }
 }

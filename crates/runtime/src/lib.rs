@@ -33,6 +33,7 @@ mod session;
 mod shares;
 mod signals;
 pub mod sinks;
+mod stopwatch;
 mod tally;
 mod usage;
 mod users;

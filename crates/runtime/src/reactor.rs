@@ -28,6 +28,7 @@ use crate::poller::{Poller, Ready};
 use crate::seats::Seats;
 use crate::signals::Signals;
 use crate::sinks::Sinks;
+use crate::stopwatch::Stopwatch;
 use crate::users::Directory;
 use crate::worker::Worker;
 
@@ -95,6 +96,7 @@ pub struct Reactor<N: Node> {
     node: N,
     poller: Poller,
     clock: Clock,
+    stopwatch: Stopwatch,
     uplink: Uplink,
     doors: Option<Doors>,
     directory: Directory,
@@ -119,6 +121,7 @@ impl<N: Node> Reactor<N> {
             node,
             poller: Poller::new()?,
             clock: Clock::default(),
+            stopwatch: Stopwatch::default(),
             uplink: Uplink::None,
             doors: None,
             directory: Directory::default(),
@@ -233,6 +236,7 @@ impl<N: Node> Reactor<N> {
                 false => self.timeout(),
             };
             let ready = self.poller.wait(timeout)?;
+            self.stopwatch.begin_turn();
             for ready in ready {
                 self.take_in(ready)?;
             }
@@ -282,7 +286,14 @@ impl<N: Node> Reactor<N> {
 
     fn hand_in(&mut self, input: Input) {
         let now = self.now();
+        self.hand_in_since(now.mono, now, input);
+    }
+
+    /// The same for what has held the loop `since` then.
+    fn hand_in_since(&mut self, since: Duration, now: Now, input: Input) {
         self.node.handle(now, input);
+        let time = self.clock.mono().saturating_sub(since);
+        self.node.took(self.stopwatch.held(time));
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -527,8 +538,10 @@ impl<N: Node> Reactor<N> {
 
     fn give_work(&mut self, work: node::WorkId, job: node::Work<N::Worker>, is_quick: bool) {
         if is_quick && let Some(worker) = self.worker.here() {
+            let since = self.clock.mono();
             let result = job(worker);
-            return self.hand_in(Input::Work { work, result });
+            let now = self.clock.now();
+            return self.hand_in_since(since, now, Input::Work { work, result });
         }
         if let Some(fd) = self.worker.start()
             && let Err(error) = self.poller.add(fd, token::make(token::WORKER, 0))

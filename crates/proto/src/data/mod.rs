@@ -32,6 +32,7 @@ pub mod size;
 pub mod stdio;
 pub mod suggest;
 pub mod taskmap;
+pub mod times;
 pub mod topology;
 pub mod treeobj;
 

@@ -29,6 +29,7 @@ impl<N: Node> Reactor<N> {
             return ReadEnd::Gone;
         };
         let (mut may_speak, mut due) = (true, Vec::new());
+        let mut since = now.mono;
         let end = conn.read(&mut self.scratch, turn, |heard| {
             let input = match heard {
                 _ if !may_speak => return,
@@ -48,6 +49,10 @@ impl<N: Node> Reactor<N> {
                 }
             };
             self.node.handle(now, input);
+            let until = self.clock.mono();
+            let time = until.saturating_sub(since);
+            self.node.took(self.stopwatch.held(time));
+            since = until;
         });
         for message in due {
             self.send_to(peer, message, None);

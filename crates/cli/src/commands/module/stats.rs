@@ -1,7 +1,7 @@
 //! `flux module stats`
 
 use client::{Call, Handle};
-use proto::common::{Rusage, StatsClear, StatsGet};
+use proto::common::{HANDLERS, Rusage, StatsClear, StatsGet};
 use proto::data::dotted;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -22,6 +22,9 @@ pub struct Stats {
     /// Print the value as this: int or double
     #[arg(short, long, value_name = "TYPE", requires = "parse")]
     r#type: Option<Number>,
+    /// Print the answer as it is, on one line, with the histogram of each time
+    #[arg(short, long, conflicts_with = "parse")]
+    json: bool,
     /// Print the use of resources instead: of self, children or thread
     #[arg(short = 'R', long, value_name = "WHO", num_args = 0..=1, require_equals = true,
         default_missing_value = "self", conflicts_with_all = ["clear", "clear_all"])]
@@ -57,7 +60,8 @@ impl Stats {
         }
         let stats = self.ask(&mut handle)?;
         let text = match &self.parse {
-            None => pretty(&stats)?,
+            None if self.json => Value::Object(stats).to_string(),
+            None => pretty(&without_buckets(stats))?,
             Some(path) => self.value(&stats, path)?,
         };
         writeln!(flux.out, "{text}")?;
@@ -100,6 +104,21 @@ impl Stats {
     }
 }
 
+/// Without the histograms, which are for programs. What handlers took is named by its quantiles.
+fn without_buckets(mut stats: Map<String, Value>) -> Map<String, Value> {
+    let handlers = stats.get_mut(HANDLERS).and_then(Value::as_object_mut);
+    for value in handlers.into_iter().flat_map(Map::values_mut) {
+        let Some(value) = value.as_object_mut() else {
+            continue;
+        };
+        value.remove("buckets");
+        for each in value.values_mut().filter_map(Value::as_object_mut) {
+            each.remove("buckets");
+        }
+    }
+    stats
+}
+
 /// Indented by one blank a level.
 fn pretty(value: &Map<String, Value>) -> Result<String, CliError> {
     let mut text = Vec::new();
@@ -124,6 +143,7 @@ mod tests {
             parse: None,
             scale,
             r#type: number,
+            json: false,
             rusage: None,
             clear: false,
             clear_all: false,
@@ -143,6 +163,16 @@ mod tests {
         check(None, Some(Number::Double), "tx.request", "3.000000");
         check(None, None, "s", "\"t\"");
         check(None, None, "tx.x", "`tx.x' not found in response");
+    }
+
+    #[test]
+    fn histograms_are_left_out() {
+        let times = json!({"count": 1, "buckets": [[0.1, 1]]});
+        let handlers = json!({"all": times, "each": {"timer": times}});
+        let shown = without_buckets(object(json!({"handlers": handlers, "tx": 1})));
+        let short = json!({"count": 1});
+        let handlers = json!({"all": short, "each": {"timer": short}});
+        assert_eq!(Value::Object(shown), json!({"handlers": handlers, "tx": 1}));
     }
 
     #[test]

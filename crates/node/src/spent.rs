@@ -1,0 +1,188 @@
+//! How long the handlers of a component took, by what they handled. The component says what it
+//! handles; who has a clock, how long that took.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use proto::Method;
+use proto::common::{HANDLERS, HandlerTimes, StatsGet};
+use proto::data::times::Histogram;
+use rustc_hash::FxHashMap;
+use wire::topic;
+
+use crate::limits::CAUSES_MAX;
+
+/// Why a handler runs, and the topic as it was declared, if it has one.
+pub(crate) type Cause = (&'static str, &'static str);
+
+/// Messages that a broker passes on, and what nobody has a route for.
+pub(crate) const OTHER: Cause = ("other", "");
+pub(crate) const TIMER: Cause = ("timer", "");
+/// What the worker has done; also what it did on the spot.
+pub(crate) const WORK: Cause = ("work", "");
+pub(crate) const CHILD: Cause = ("child", "");
+pub(crate) const SIGNAL: Cause = ("signal", "");
+pub(crate) const LINK: Cause = ("link", "");
+/// The moment to send off batches.
+pub(crate) const SETTLED: Cause = ("settled", "");
+
+/// A moment to send off batches that took less was no work.
+const NOTHING_TO_DO: Duration = Duration::from_micros(1);
+
+/// A request with this declared topic.
+pub(crate) fn request(topic: &'static str) -> Cause {
+    ("request", topic)
+}
+
+/// The answer to a request with this declared topic.
+pub(crate) fn response(topic: &'static str) -> Cause {
+    ("response", topic)
+}
+
+/// An event with this declared topic.
+pub(crate) fn event(topic: &'static str) -> Cause {
+    ("event", topic)
+}
+
+/// What a component has spent its time on.
+pub(crate) struct Spent {
+    all: Histogram,
+    each: FxHashMap<Cause, Histogram>,
+    /// What is being handled, or was last.
+    on: Cause,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Spent {
+            all: Histogram::default(),
+            each: FxHashMap::default(),
+            on: OTHER,
+        }
+    }
+}
+
+impl Spent {
+    /// What is handled now.
+    pub fn begin(&mut self, cause: Cause) {
+        self.on = cause;
+    }
+
+    /// It took this long.
+    pub fn add(&mut self, time: Duration) {
+        if self.on == SETTLED && time < NOTHING_TO_DO {
+            return;
+        }
+        self.all.add(time);
+        let has_room = self.each.len() < CAUSES_MAX || self.each.contains_key(&self.on);
+        let cause = if has_room { self.on } else { OTHER };
+        self.each.entry(cause).or_default().add(time);
+    }
+
+    /// From the beginning.
+    pub fn clear(&mut self) {
+        (self.all, self.each) = Default::default();
+    }
+
+    fn told(&self) -> HandlerTimes {
+        let name = |(kind, topic): &Cause| format!("{kind} {topic}").trim_end().to_owned();
+        let each = self
+            .each
+            .iter()
+            .map(|(cause, times)| (name(cause), times.told()));
+        HandlerTimes {
+            all: self.all.told(),
+            each: each.collect(),
+        }
+    }
+
+    /// Adds the times to an answer, which has none, if it is that of `name` to `stats-get`.
+    pub fn add_to(&self, name: &str, asked: &str, answer: Bytes) -> Bytes {
+        let is_stats = topic::method_of(asked) == topic::method_of(StatsGet::TOPIC)
+            && topic::service_of(asked) == name;
+        let Some(object) = answer.strip_suffix(b"}\0").filter(|_| is_stats) else {
+            return answer;
+        };
+        let Ok(times) = serde_json::to_vec(&self.told()) else {
+            return answer;
+        };
+        let comma = if object == b"{" { "" } else { "," };
+        let mut longer = BytesMut::from(object);
+        longer.extend_from_slice(format!("{comma}\"{HANDLERS}\":").as_bytes());
+        longer.extend_from_slice(&times);
+        longer.extend_from_slice(b"}\0");
+        longer.freeze()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spent(causes: &[(Cause, u64)]) -> Spent {
+        let mut spent = Spent::default();
+        for (cause, micros) in causes {
+            spent.begin(*cause);
+            spent.add(Duration::from_micros(*micros));
+        }
+        spent
+    }
+
+    fn check(causes: &[(Cause, u64)], expect: &[(&str, u64)]) {
+        let told = spent(causes).told();
+        let counts = told
+            .each
+            .iter()
+            .map(|(name, times)| (name.as_str(), times.count));
+        assert_eq!(counts.collect::<Vec<_>>(), expect);
+        assert_eq!(told.all.count, expect.iter().map(|(_, n)| n).sum::<u64>());
+    }
+
+    #[test]
+    fn time_is_counted_by_what_was_handled() {
+        check(
+            &[
+                (request("kvs.lookup"), 5),
+                (TIMER, 2),
+                (request("kvs.lookup"), 9),
+            ],
+            &[("request kvs.lookup", 2), ("timer", 1)],
+        );
+        check(
+            &[(response("a.b"), 5), (event("a.b"), 2), (request("a.b"), 9)],
+            &[("event a.b", 1), ("request a.b", 1), ("response a.b", 1)],
+        );
+    }
+
+    #[test]
+    fn a_turn_that_had_nothing_to_send_off_is_no_work() {
+        check(&[(SETTLED, 0), (SETTLED, 3)], &[("settled", 1)]);
+    }
+
+    #[test]
+    fn there_are_only_so_many_causes() {
+        let names = (0..CAUSES_MAX + 9).map(|n| &*format!("s.m{n}").leak());
+        let causes: Vec<_> = names.map(|name| (request(name), 1)).collect();
+        let told = spent(&causes).told();
+        assert_eq!(told.each.len(), CAUSES_MAX + 1);
+        assert_eq!(told.each["other"].count, 9);
+    }
+
+    #[test]
+    fn they_are_in_answers_to_stats_get() {
+        let spent = spent(&[(TIMER, 5)]);
+        let answer = |asked, text: &'static [u8]| {
+            let longer = spent.add_to("kvs", asked, Bytes::from_static(text));
+            let text = std::str::from_utf8(&longer[..longer.len() - 1]).unwrap();
+            serde_json::from_str::<serde_json::Value>(text).unwrap()
+        };
+        let count =
+            |answer: &serde_json::Value| answer["handlers"]["each"]["timer"]["count"].clone();
+        assert_eq!(count(&answer("kvs.stats-get", b"{}\0")), 1);
+        let both = answer("kvs.stats-get", b"{\"a\":1}\0");
+        assert_eq!((count(&both), &both["a"]), (1.into(), &1.into()));
+        for asked in ["kvs.get", "content.stats-get"] {
+            assert_eq!(count(&answer(asked, b"{}\0")), serde_json::Value::Null);
+        }
+    }
+}
