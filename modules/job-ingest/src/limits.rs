@@ -12,11 +12,12 @@ pub const BUFFER_BYTES: usize = 10 << 20;
 /// The same as people write it.
 pub const BUFFER_TEXT: &str = "10M";
 
-/// Jobs that go into the KVS in one commit. What does not fit waits for the next.
-pub const BATCH_JOBS_MAX: usize = 2048;
+/// Jobs that go into the KVS in one commit, and to job-manager in one request. What does not fit
+/// waits for the next: nobody else is answered while one is made, or taken in.
+pub const BATCH_JOBS_MAX: usize = 256;
 
 /// Bytes that go into the KVS in one commit, about.
-pub const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// Bytes of one jobspec. A larger one is refused: a commit could not hold it twice, once as
 /// it was signed.

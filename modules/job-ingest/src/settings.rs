@@ -197,22 +197,22 @@ mod tests {
 
     #[test]
     fn arguments_come_before_the_configuration() {
-        check(&[], "{}", "off on 2048 10485760");
-        check(&["disable-validator"], "{}", "off off 2048 10485760");
-        check(&["allow-root-jobs"], "{}", "off on 2048 10485760 root");
+        check(&[], "{}", "off on 256 10485760");
+        check(&["disable-validator"], "{}", "off off 256 10485760");
+        check(&["allow-root-jobs"], "{}", "off on 256 10485760 root");
         let conf = r#"{"ingest":{"batch-count":5,"buffer-size":"2k"}}"#;
         check(&[], conf, "off on 5 2048");
         check(&["batch-count=3", "buffer-size=1k"], conf, "off on 3 1024");
-        check(&["batch-count=0"], conf, "off on 2048 2048");
+        check(&["batch-count=0"], conf, "off on 256 2048");
         let conf = r#"{"ingest":{"validator":{"disable":true}}}"#;
-        check(&[], conf, "off off 2048 10485760");
-        check(&["validator-plugins=x"], "{}", "off broken 2048 10485760");
+        check(&[], conf, "off off 256 10485760");
+        check(&["validator-plugins=x"], "{}", "off broken 256 10485760");
         let args = ["validator-plugins=jobspec,feasibility"];
-        check(&args, "{}", "off on 2048 10485760");
+        check(&args, "{}", "off on 256 10485760");
         check(
             &["validator-args=--require-version=any"],
             "{}",
-            "off on 2048 10485760",
+            "off on 256 10485760",
         );
     }
 
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn jobspecs_are_changed_where_there_is_something_to_set() {
-        let on = "on on 2048 10485760";
+        let on = "on on 256 10485760";
         check(&[], r#"{"queues":{"a":{}}}"#, on);
         check(
             &[],
@@ -250,7 +250,7 @@ mod tests {
             r#"{"ingest":{"frobnicator":{"plugins":["defaults"]}}}"#,
             on,
         );
-        let off = "off on 2048 10485760";
+        let off = "off on 256 10485760";
         check(&[], r#"{"policy":{"limits":{"duration":"1h"}}}"#, off);
         check(
             &[],
@@ -260,7 +260,7 @@ mod tests {
         check(
             &[],
             r#"{"ingest":{"frobnicator":{"plugins":["x"]}}}"#,
-            "broken on 2048 10485760",
+            "broken on 256 10485760",
         );
     }
 
@@ -269,7 +269,7 @@ mod tests {
         let args = ["disable-validator", "batch-count=3", "allow-root-jobs"];
         let settings = Settings::new(&args_of(&args), &Object::default()).unwrap();
         let changed = settings.changed(&object(r#"{"queues":{"a":{}}}"#)).unwrap();
-        assert_eq!(shown(&changed), "on on 2048 10485760 root");
+        assert_eq!(shown(&changed), "on on 256 10485760 root");
         let refused = settings.changed(&object(r#"{"queues":{"a":1}}"#));
         assert!(refused.is_err());
     }
