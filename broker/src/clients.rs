@@ -137,6 +137,12 @@ impl Clients {
         Some(format!("client pid={} uid={}", client.pid, client.userid))
     }
 
+    /// By which name its messages go, and its process.
+    pub fn identity_and_pid(&self, peer: PeerId) -> Option<(&str, i32)> {
+        let client = self.connected.get(&peer)?;
+        Some((client.identity.as_str(), client.pid))
+    }
+
     /// By which name its messages go.
     #[cfg(test)]
     pub fn identity(&self, peer: PeerId) -> &Identity {

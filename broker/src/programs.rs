@@ -93,6 +93,7 @@ impl Broker {
         mut message: Message,
     ) {
         let hop = Hop::Client(peer);
+        self.tap_client(cx, peer, "tx", &message);
         let is_sound = self.clients.stamp(peer, &mut message) && !message.topic().is_empty();
         if !is_sound || !self.router.stamp(hop, &mut message) {
             return;

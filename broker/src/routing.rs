@@ -58,6 +58,7 @@ impl Broker {
                 if let Some(id) = self.answered_for(from, &message) {
                     self.settle_credit(peer, id, &message);
                 }
+                self.tap_client(cx, peer, "rx", &message);
                 self.clients.delivered(peer);
             }
             Hop::Parent | Hop::Child(_) => {}

@@ -37,9 +37,10 @@ impl Filter {
         let payload = text
             .filter(|text| self.is_full && text.len() <= TRACED_BYTES_MAX)
             .and_then(|text| serde_json::from_slice(text).ok());
-        let errnum = match message.kind {
-            Kind::Response { errnum, .. } => errnum,
-            _ => 0,
+        let (errnum, matchtag) = match message.kind {
+            Kind::Response { errnum, matchtag } => (errnum, Some(matchtag)),
+            Kind::Request { matchtag, .. } => (0, Some(matchtag)),
+            _ => (0, None),
         };
         let errstr = match (self.is_full && errnum != 0, message.error_text()) {
             (false, _) => String::new(),
@@ -47,12 +48,10 @@ impl Filter {
             (true, None) => Errno(errnum).to_string(),
         };
         Traced {
-            timestamp: 0.0,
-            prefix: String::new(),
             rank: -1,
-            name: None,
             kind: kind_bit(message),
             topic: topic.to_owned(),
+            matchtag,
             payload_size: message.payload().map_or(0, |payload| payload.len() as i64),
             payload: payload.filter(Value::is_object).unwrap_or(Value::Null),
             errnum: i64::from(errnum),
@@ -62,6 +61,7 @@ impl Filter {
                 0 => None,
                 _ => message.error_note().map(str::to_owned),
             },
+            ..Traced::default()
         }
     }
 }

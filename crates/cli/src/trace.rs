@@ -125,18 +125,14 @@ mod tests {
 
     fn check(kind: i64, topic: &str, errnum: i64, errstr: &str, expect: &str) {
         let traced = Traced {
-            timestamp: 0.0,
             prefix: "rx".to_owned(),
             rank: 1,
-            name: None,
             kind,
             topic: topic.to_owned(),
             payload_size: 9,
-            payload: serde_json::Value::Null,
             errnum,
             errstr: errstr.to_owned(),
-            delivery: None,
-            stopped: None,
+            ..Traced::default()
         };
         assert_eq!(line(&traced, "1"), expect);
     }

@@ -144,24 +144,33 @@ pub struct Trace {
     /// Payloads and error texts too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<bool>,
+    /// Messages of the programs on the local socket too, if no modules are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<bool>,
 }
 
 /// One message seen: by a module, or on a link between brokers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Traced {
     /// Seconds since the epoch.
     pub timestamp: f64,
-    /// `tx` or `rx` as the module sees it, or the broker that was asked.
+    /// `tx` or `rx` as the module or program sees it, or the broker that was asked.
     pub prefix: String,
     /// Rank at the other end of the link; -1 for a module.
     pub rank: i64,
-    /// The module; null for a link.
+    /// The module, or the identity of a program; null for a link.
     pub name: Option<String>,
+    /// The program's process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
     /// Message type as on the wire.
     #[serde(rename = "type")]
     pub kind: i64,
     /// Topic, may be empty. A control message between brokers has `NAME STATUS` for one.
     pub topic: String,
+    /// Of a request or response, which tells whose answer is whose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matchtag: Option<u32>,
     /// Bytes of payload.
     pub payload_size: i64,
     /// The payload if it was asked for and is JSON.

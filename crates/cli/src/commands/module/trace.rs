@@ -28,6 +28,7 @@ impl Trace {
             names: (!self.names.is_empty()).then_some(self.names),
             nodeid: None,
             full: self.options.full.then_some(true),
+            clients: None,
         };
         let mut handle = flux.connect()?;
         let name = |traced: &module::Traced| traced.name.clone().unwrap_or_default();
