@@ -23,6 +23,7 @@ mod flux;
 mod format;
 mod layout;
 mod limits;
+mod lint;
 mod plain;
 mod snapshot;
 mod streams;

@@ -63,3 +63,25 @@ pub const SWEEP_WINDOW_ROWS: i64 = 65_536;
 
 /// Bytes of one line with a jobspec: what job-ingest takes, and who submits it.
 pub const JOBSPEC_LINE_BYTES_MAX: u64 = 17 * 1024 * 1024;
+
+/// Places at which `flux lint` finds something; further ones are not told of.
+pub const LINT_FINDINGS_MAX: usize = 4096;
+
+/// Modules and programs that `flux lint` keeps something of, for each rule; what further ones do is
+/// not looked at, and so it is with the limits below.
+pub const LINT_PARTIES_MAX: usize = 16_384;
+
+/// Watches of one of them.
+pub const LINT_WATCHES_MAX: usize = 4096;
+
+/// Keys of the KVS.
+pub const LINT_KEYS_MAX: usize = 16_384;
+
+/// The longest value of which is known whether the next one begins with it.
+pub const LINT_VALUE_BYTES_MAX: usize = 4096;
+
+/// Topics of events.
+pub const LINT_TOPICS_MAX: usize = 4096;
+
+/// Questions of one to a method.
+pub const LINT_QUESTIONS_MAX: usize = 65_536;

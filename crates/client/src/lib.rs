@@ -2,7 +2,7 @@
 //! runtime (protocol/02).
 //!
 //! Read on in `handle.rs` (calls and what arrives), `call.rs` (what is asked and how),
-//! `stream.rs`, `events.rs` and `services.rs` (the rest of what a program does),
+//! `stream.rs`, `events.rs`, `services.rs` and `kvs.rs` (the rest of what a program does),
 //! `open.rs` (finding and connecting to the broker), `inbox.rs` (what has arrived and not
 //! been taken) and `link.rs` (bytes on the socket).
 //!
@@ -17,6 +17,7 @@ mod events;
 pub mod fake;
 mod handle;
 mod inbox;
+mod kvs;
 pub mod limits;
 mod link;
 mod open;

@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod jobtap;
 pub mod keygen;
 pub mod kvs;
+pub mod lint;
 pub mod logger;
 pub mod lsattr;
 pub mod module;
@@ -70,6 +71,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<jobtap::Jobtap>(),
     Entry::of::<keygen::Keygen>(),
     Entry::of::<kvs::Kvs>(),
+    Entry::of::<lint::Lint>(),
     Entry::of::<logger::Logger>(),
     Entry::of::<lsattr::Lsattr>(),
     Entry::of::<module::Module>(),

@@ -52,7 +52,7 @@ impl Run for Module {
 }
 
 /// The topic of a method that every module has.
-fn topic_of<M: proto::Method>(module: &str) -> String {
+pub(super) fn topic_of<M: proto::Method>(module: &str) -> String {
     M::TOPIC.replacen("NAME", module, 1)
 }
 

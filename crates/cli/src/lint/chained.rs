@@ -1,0 +1,125 @@
+//! A watch that is begun because another watch has told of a change. What happens between the two
+//! is missed, or is not, as it comes.
+//!
+//! A watch is meant that is sent next after the change has come, by the one that it has come to, and
+//! while nothing else has come that may be the reason: services begin watches for others all the
+//! time. Logs of jobs are not meant, which job-info follows from their beginning, so that nothing is
+//! missed.
+
+use std::collections::BTreeMap;
+
+use proto::kvs::{WAITCREATE, WATCH, WATCH_INITIAL_SENTINEL};
+use proto::{Method, kvs_watch};
+use serde_json::Value;
+
+use super::{Findings, Kind, Place, Record, Rule};
+use crate::limits::LINT_WATCHES_MAX;
+
+/// Who does something later than this after a change, in seconds, has another reason.
+const HANDLING_S: f64 = 1.0;
+
+#[derive(Debug)]
+struct Watch {
+    key: String,
+    /// Whether the first answer tells how things are, and not of a change.
+    tells_state: bool,
+    /// Whether there is a mark between how things are and changes.
+    has_mark: bool,
+}
+
+#[derive(Debug, Default)]
+struct Party {
+    watches: BTreeMap<u32, Watch>,
+    /// The key that has changed, and when, as was told last.
+    changed: Option<(String, f64)>,
+    /// When something has come that may be a reason for a watch.
+    occasion: Option<f64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Chained(BTreeMap<String, Party>);
+
+impl Rule for Chained {
+    fn see(&mut self, record: &Record, found: &mut Findings) {
+        if record.kind == Kind::Event && !record.is_sent {
+            self.note_created(record);
+        }
+        if !self.0.contains_key(&record.who) && !record.asks(kvs_watch::Lookup::TOPIC) {
+            return;
+        }
+        let party = self.0.entry(record.who.clone()).or_default();
+        if record.is_occasion() {
+            party.occasion = Some(record.at);
+            party.changed = None;
+        } else if record.is_answer() {
+            party.hear(record);
+        } else if record.asks(kvs_watch::Lookup::TOPIC) && is_watch(record) {
+            party.begin(record, found);
+        }
+    }
+}
+
+impl Chained {
+    /// A key that was waited for is there: the first answer will tell of a change.
+    fn note_created(&mut self, event: &Record) {
+        let Some(keys) = event.payload.get("keys").and_then(Value::as_object) else {
+            return;
+        };
+        let watches = self
+            .0
+            .values_mut()
+            .flat_map(|party| party.watches.values_mut());
+        for watch in watches.filter(|watch| keys.contains_key(&watch.key)) {
+            watch.tells_state = false;
+        }
+    }
+}
+
+/// Whether it goes on, or waits.
+fn is_watch(request: &Record) -> bool {
+    request.has_flag(WATCH | WAITCREATE)
+}
+
+impl Party {
+    fn begin(&mut self, request: &Record, found: &mut Findings) {
+        let key = request.text("key").unwrap_or_default();
+        let has_reason = self.occasion.is_some_and(|at| request.at - at < HANDLING_S);
+        if let Some((changed, at)) = &self.changed
+            && changed != key
+            && request.at - at < HANDLING_S
+            && !has_reason
+        {
+            let place = Place {
+                rule: "chained-watch",
+                who: request.who.clone(),
+                topic: request.topic.clone(),
+                key: Some(key.to_owned()),
+            };
+            found.add(place, || {
+                format!("begun when the watch of {changed} told of a change")
+            });
+        }
+        if self.watches.len() < LINT_WATCHES_MAX {
+            let watch = Watch {
+                key: key.to_owned(),
+                tells_state: true,
+                has_mark: request.has_flag(WATCH_INITIAL_SENTINEL),
+            };
+            self.watches.insert(request.matchtag, watch);
+        }
+    }
+
+    fn hear(&mut self, answer: &Record) {
+        self.changed = None;
+        let Some(watch) = self.watches.get_mut(&answer.matchtag) else {
+            return;
+        };
+        if answer.topic != kvs_watch::Lookup::TOPIC || answer.errnum != 0 {
+            self.watches.remove(&answer.matchtag);
+        } else if !watch.tells_state {
+            self.changed = Some((watch.key.clone(), answer.at));
+        } else if !watch.has_mark || answer.payload.is_null() {
+            watch.tells_state = false;
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! A message as the rules see it: who has sent or received it, and what it says.
+
+use proto::module::Traced;
+use serde_json::Value;
+
+/// The type of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Request,
+    Response,
+    Event,
+}
+
+/// One message, sent or received by one party. What passes between two is seen twice.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// When, in seconds.
+    pub at: f64,
+    /// The module or program.
+    pub who: String,
+    /// Sent by it, or received.
+    pub is_sent: bool,
+    /// Of which type.
+    pub kind: Kind,
+    /// Topic.
+    pub topic: String,
+    /// Which responses belong to which request.
+    pub matchtag: u32,
+    /// Null if there is none that is JSON.
+    pub payload: Value,
+    /// Of a response.
+    pub errnum: i64,
+}
+
+impl Record {
+    /// What a broker has shown of the messages of `who`; `None` for what is no concern of ours.
+    pub fn new(who: String, traced: Traced) -> Option<Record> {
+        let kind = match traced.kind {
+            1 => Kind::Request,
+            2 => Kind::Response,
+            4 => Kind::Event,
+            _ => return None,
+        };
+        Some(Record {
+            at: traced.timestamp,
+            who,
+            is_sent: traced.prefix == "tx",
+            kind,
+            topic: traced.topic,
+            matchtag: traced.matchtag.unwrap_or(0),
+            payload: traced.payload,
+            errnum: traced.errnum,
+        })
+    }
+
+    /// Whether its sender is shown, with a request of this topic.
+    pub fn asks(&self, topic: &str) -> bool {
+        self.is_sent && self.kind == Kind::Request && self.topic == topic
+    }
+
+    /// Whether it has come to one who has asked for it.
+    pub fn is_answer(&self) -> bool {
+        !self.is_sent && self.kind == Kind::Response
+    }
+
+    /// Whether it has come unasked: an event, or a request.
+    pub fn is_occasion(&self) -> bool {
+        !self.is_sent && self.kind != Kind::Response
+    }
+
+    /// A text of the payload.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.payload.get(name)?.as_str()
+    }
+
+    /// A number of the payload.
+    pub fn number(&self, name: &str) -> Option<i64> {
+        self.payload.get(name)?.as_i64()
+    }
+
+    /// Bits of the payload.
+    pub fn has_flag(&self, flag: u32) -> bool {
+        let flags = self.number("flags").unwrap_or(0);
+        flags & i64::from(flag) != 0
+    }
+}

@@ -1,0 +1,88 @@
+//! A look at the KVS because a message has told that something is there, which does not wait for
+//! the version that the message names: here it may be not there yet.
+//!
+//! Such a message is an event, a request or an answer with a version of the KVS in it. The look that
+//! comes next must name a version or a root, or `kvs.wait-version` must go before it. The KVS
+//! itself is not meant.
+
+use std::collections::BTreeMap;
+
+use proto::Method;
+use proto::kvs::{Lookup, LookupPlus, WaitVersion};
+
+use super::{Findings, Place, Record, Rule};
+use crate::limits::LINT_PARTIES_MAX;
+
+/// Who looks later than this after a message, in seconds, has another reason.
+const HANDLING_S: f64 = 1.0;
+
+/// What a version of the KVS is called in payloads.
+const VERSIONS: [&str; 4] = ["rootseq", "kvs-version", "kvs_version", "kvsversion"];
+
+#[derive(Debug)]
+struct Told {
+    topic: String,
+    version: i64,
+    at: f64,
+}
+
+/// What each has been told and has not acted on.
+#[derive(Debug, Default)]
+pub(super) struct Unwaited(BTreeMap<String, Told>);
+
+impl Rule for Unwaited {
+    fn see(&mut self, record: &Record, found: &mut Findings) {
+        if record.is_answer() || record.is_occasion() {
+            self.hear(record);
+        } else if record.asks(WaitVersion::TOPIC) {
+            let is_enough = |told: &mut Told| record.number("rootseq") >= Some(told.version);
+            if self.0.get_mut(&record.who).is_some_and(is_enough) {
+                self.0.remove(&record.who);
+            }
+        } else if (record.asks(Lookup::TOPIC) || record.asks(LookupPlus::TOPIC))
+            && let Some(told) = self.0.remove(&record.who)
+        {
+            let names_root = record.payload.get("rootdir").is_some();
+            let names_version = record.number("rootseq") >= Some(told.version);
+            if !names_root && !names_version && record.at - told.at < HANDLING_S {
+                look(record, &told, found);
+            }
+        }
+    }
+}
+
+impl Unwaited {
+    fn hear(&mut self, record: &Record) {
+        let is_kvs = |name: &str| name.starts_with("kvs.") || name.starts_with("kvs-watch.");
+        let name = record.who.split(' ').next().unwrap_or_default();
+        if is_kvs(&record.topic) || matches!(name, "kvs" | "kvs-watch") {
+            return;
+        }
+        let version = VERSIONS.iter().find_map(|name| record.number(name));
+        match version {
+            Some(version) if self.0.len() < LINT_PARTIES_MAX => {
+                let told = Told {
+                    topic: record.topic.clone(),
+                    version,
+                    at: record.at,
+                };
+                self.0.insert(record.who.clone(), told);
+            }
+            // Something else has come, which may be the reason for what follows.
+            _ if record.is_occasion() => drop(self.0.remove(&record.who)),
+            _ => {}
+        }
+    }
+}
+
+fn look(lookup: &Record, told: &Told, found: &mut Findings) {
+    let place = Place {
+        rule: "unwaited-version",
+        who: lookup.who.clone(),
+        topic: lookup.topic.clone(),
+        key: lookup.text("key").map(str::to_owned),
+    };
+    let (topic, version) = (&told.topic, told.version);
+    let why = || format!("{topic} told of version {version}, which the look does not wait for");
+    found.add(place, why);
+}
