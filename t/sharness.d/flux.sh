@@ -7,6 +7,8 @@
 #   FLUX_TEST_PROFILE  (release, the default, or debug)
 #   FLUX_TEST_PEER     not empty: the command is another implementation, so what
 #                      only ours knows (personalities) is left out
+#   FLUX_TEST_LINT     not empty: a folder to which flux lint rfc9 writes what it finds
+#                      in each instance that a script runs in
 #   FLUX_TEST_WAIT     how long the waits below wait, in seconds (30)
 
 test__flux=${FLUX_TEST_FLUX:-${CARGO_TARGET_DIR:-$TEST_HARNESS_DIR/../target}/${FLUX_TEST_PROFILE:-release}/flux}

@@ -43,13 +43,19 @@ test_under_flux() {
 	export TEST_UNDER_FLUX_ACTIVE TEST_UNDER_FLUX_ROOT
 	test__code=0
 	# Unquoted: the script's own options hold no blanks.
-	flux start "$@" /bin/sh "$test__script" $test__args </dev/null || test__code=$?
+	flux start "$@" $(test__lint) /bin/sh "$test__script" $test__args </dev/null || test__code=$?
 	test__finished=yes
 	if ! test__no_process_remains
 	then
 		test "$test__code" != 0 || test__code=1
 	fi
 	exit "$test__code"
+}
+
+# What the script runs below when the practices of its instance are looked at (FLUX_TEST_LINT).
+test__lint() {
+	test -z "$FLUX_TEST_LINT" ||
+		echo "flux lint rfc9 --json --output=$FLUX_TEST_LINT/$test__name.json"
 }
 
 test__loaded_modules() {

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::{cargo, run};
 use crate::workspace::{self, Metadata};
 
+mod lint;
 mod marked;
 mod pool;
 mod rust;
@@ -44,6 +45,9 @@ pub struct TestArgs {
     /// Seconds until a script is given up
     #[arg(long, value_name = "N", default_value_t = 300)]
     timeout: u64,
+    /// Watch the instances that scripts run in with `flux lint rfc9`; modules must keep its rules
+    #[arg(long)]
+    lint: bool,
     /// Options for the scripts, such as --long or --verbose
     #[arg(last = true)]
     script_args: Vec<String>,
@@ -57,18 +61,24 @@ pub fn test(args: &TestArgs) -> Result<bool> {
     }
     let (flux, peer) = flux_under_test(args)?;
     let programs = flux.parent().map(Path::to_path_buf);
+    let results = workspace::root().join("t/test-results");
+    let lint = args.lint.then(|| lint::folder(&results)).transpose()?;
     let pool = Pool {
         scripts: scripts(args.select.as_deref())?,
         jobs: args.jobs.max(1),
         surroundings: Surroundings {
             flux,
             peer,
-            results: workspace::root().join("t/test-results"),
+            results,
+            lint: lint.clone(),
             args: args.script_args.clone(),
             timeout: Duration::from_secs(args.timeout),
         },
     };
     tally += pool.run()?;
+    if let Some(folder) = lint {
+        tally.failed += lint::report(&folder)?;
+    }
     if let Some(programs) = programs.filter(|_| args.select.is_none() && args.flux.is_none()) {
         tally += trials::run(&programs);
     }
@@ -92,15 +102,12 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     } else {
         &args.profile
     };
-    let built = run(&mut cargo([
-        "build",
-        "--quiet",
-        // Modules that scripts load.
-        "--bins",
-        "--examples",
-        &format!("--profile={}", args.profile),
-    ]))?;
-    if !built {
+    let profile = format!("--profile={}", args.profile);
+    let build = ["build", "--quiet", &profile];
+    // Modules that scripts load, and programs that they run.
+    let programs = run(&mut cargo(build).args(["--bins", "--examples"]))?;
+    let examples = ["--examples", "-p", "client", "-p", "runtime"];
+    if !programs || !run(&mut cargo(build).args(examples))? {
         bail!("the {} build failed", args.profile);
     }
     Ok((target.join(folder).join("flux"), false))

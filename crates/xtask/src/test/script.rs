@@ -24,6 +24,8 @@ pub struct Surroundings {
     pub peer: bool,
     /// Where trash directories and outputs go.
     pub results: PathBuf,
+    /// Where `flux lint` writes what it finds in the instances that scripts run in.
+    pub lint: Option<PathBuf>,
     /// Options for every script.
     pub args: Vec<String>,
     /// How long a script may run.
@@ -114,6 +116,9 @@ fn start_script(script: &Path, output: &Path, surroundings: &Surroundings) -> Re
             command.env_remove(&name);
         }
     }
+    if let Some(folder) = &surroundings.lint {
+        command.env("FLUX_TEST_LINT", folder);
+    }
     if surroundings.peer {
         command.env("FLUX_TEST_PEER", "yes");
     }
@@ -169,6 +174,7 @@ mod tests {
         let surroundings = Surroundings {
             flux: "/nonexistent/flux".into(),
             peer: false,
+            lint: None,
             results: folder.path().to_path_buf(),
             args: vec!["--verbose".to_owned()],
             timeout,
