@@ -83,5 +83,5 @@ pub const LINT_VALUE_BYTES_MAX: usize = 4096;
 /// Topics of events.
 pub const LINT_TOPICS_MAX: usize = 4096;
 
-/// Questions of one to a method.
-pub const LINT_QUESTIONS_MAX: usize = 65_536;
+/// Methods of which one asks something.
+pub const LINT_QUESTIONS_MAX: usize = 1024;

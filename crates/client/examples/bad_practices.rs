@@ -52,6 +52,8 @@ fn chained_watch(handle: &mut Handle, uri: &str) -> Done {
     put(&mut other, "bad.step1", "waiting")?;
     put(&mut other, "bad.step2", "waiting")?;
     let first = watch(handle, "bad.step1", WATCH)?;
+    let later = Instant::now() + Duration::from_millis(50);
+    handle.next(&[], Some(later))?;
     put(&mut other, "bad.step1", "done")?;
     handle.wait(first)?;
     watch(handle, "bad.step2", WATCH)?;

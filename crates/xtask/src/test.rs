@@ -105,9 +105,9 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     let profile = format!("--profile={}", args.profile);
     let build = ["build", "--quiet", &profile];
     // Modules that scripts load, and programs that they run.
-    let programs = run(&mut cargo(build).args(["--bins", "--examples"]))?;
+    let programs = run(cargo(build).args(["--bins", "--examples"]))?;
     let examples = ["--examples", "-p", "client", "-p", "runtime"];
-    if !programs || !run(&mut cargo(build).args(examples))? {
+    if !programs || !run(cargo(build).args(examples))? {
         bail!("the {} build failed", args.profile);
     }
     Ok((target.join(folder).join("flux"), false))

@@ -17,6 +17,8 @@ use crate::limits::LINT_WATCHES_MAX;
 
 /// Who does something later than this after a change, in seconds, has another reason.
 const HANDLING_S: f64 = 1.0;
+/// Of two answers that come so close to each other, in seconds, either may be the reason.
+const TOGETHER_S: f64 = 0.01;
 
 #[derive(Debug)]
 struct Watch {
@@ -34,6 +36,8 @@ struct Party {
     changed: Option<(String, f64)>,
     /// When something has come that may be a reason for a watch.
     occasion: Option<f64>,
+    /// When an answer has come, of whatever.
+    answered: Option<f64>,
 }
 
 #[derive(Debug, Default)]
@@ -111,13 +115,15 @@ impl Party {
 
     fn hear(&mut self, answer: &Record) {
         self.changed = None;
+        let before = self.answered.replace(answer.at);
+        let is_alone = before.is_none_or(|before| answer.at - before >= TOGETHER_S);
         let Some(watch) = self.watches.get_mut(&answer.matchtag) else {
             return;
         };
         if answer.topic != kvs_watch::Lookup::TOPIC || answer.errnum != 0 {
             self.watches.remove(&answer.matchtag);
         } else if !watch.tells_state {
-            self.changed = Some((watch.key.clone(), answer.at));
+            self.changed = is_alone.then(|| (watch.key.clone(), answer.at));
         } else if !watch.has_mark || answer.payload.is_null() {
             watch.tells_state = false;
         }

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
+use proto::Method;
+use proto::module::Status;
 use serde_json::Value;
 use wire::topic;
 
 use super::{Findings, Kind, Place, Record, Rule};
-use crate::limits::LINT_QUESTIONS_MAX;
+use crate::limits::{LINT_PARTIES_MAX, LINT_QUESTIONS_MAX};
 
 /// So many times in turn.
 const ASKED_MIN: u64 = 5;
@@ -18,11 +20,15 @@ const INTERVAL_MIN_S: f64 = 0.02;
 const INTERVALS_DIFFER: f64 = 2.0;
 const INTERVALS_BIT_S: f64 = 0.05;
 
+/// What comes so soon after a request or an event, in seconds, is because of that.
+const HANDLING_S: f64 = 0.2;
+
 /// The last question of one to one method.
 #[derive(Debug)]
 struct Question {
     payload: u64,
-    matchtag: u32,
+    /// Until it is answered.
+    matchtag: Option<u32>,
     at: f64,
     answer: Option<u64>,
     /// How often it had the same answer, and the intervals.
@@ -31,16 +37,26 @@ struct Question {
     longest: f64,
 }
 
+/// Questions of each, by topic, and when something has come that may be the reason for one.
 #[derive(Debug, Default)]
-pub(super) struct Polling(BTreeMap<(String, String), Question>);
+pub(super) struct Polling {
+    questions: BTreeMap<String, BTreeMap<String, Question>>,
+    occasions: BTreeMap<String, f64>,
+}
 
 impl Rule for Polling {
     fn see(&mut self, record: &Record, found: &mut Findings) {
-        // To be answered is all that a ping is for.
-        if topic::method_of(&record.topic) == "ping" {
-            return;
-        }
-        if record.is_sent && record.kind == Kind::Request {
+        if record.is_occasion() {
+            let has_room = self.occasions.len() < LINT_PARTIES_MAX;
+            if has_room || self.occasions.contains_key(&record.who) {
+                self.occasions.insert(record.who.clone(), record.at);
+            }
+        } else if record.asks(Status::TOPIC) {
+            // A module begins, perhaps in place of one that asked the same.
+            self.questions.remove(&record.who);
+        } else if topic::method_of(&record.topic) == "ping" {
+            // To be answered is all that it is for.
+        } else if record.is_sent && record.kind == Kind::Request {
             self.ask(record);
         } else if record.is_answer() {
             self.answer(record, found);
@@ -50,43 +66,53 @@ impl Rule for Polling {
 
 impl Polling {
     fn ask(&mut self, request: &Record) {
-        let id = (request.who.clone(), request.topic.clone());
+        let has_room = self.questions.len() < LINT_PARTIES_MAX;
+        if !has_room && !self.questions.contains_key(&request.who) {
+            return;
+        }
+        let occasion = self.occasions.get(&request.who);
+        let has_reason = occasion.is_some_and(|at| request.at - at < HANDLING_S);
+        let questions = self.questions.entry(request.who.clone()).or_default();
+        let has_room = questions.len() < LINT_QUESTIONS_MAX;
         let payload = digest(&request.payload, 0);
-        let has_room = self.0.len() < LINT_QUESTIONS_MAX;
-        match self.0.get_mut(&id) {
+        match questions.get_mut(&request.topic) {
+            _ if request.is_opaque || has_reason => drop(questions.remove(&request.topic)),
             Some(question) if question.payload == payload && question.answer.is_some() => {
                 let interval = request.at - question.at;
                 question.shortest = question.shortest.min(interval);
                 question.longest = question.longest.max(interval);
-                (question.matchtag, question.at) = (request.matchtag, request.at);
+                (question.matchtag, question.at) = (Some(request.matchtag), request.at);
             }
             None if !has_room => {}
             _ => {
-                let question = Question::new(payload, request.matchtag, request.at);
-                self.0.insert(id, question);
+                let question = Question::new(payload, Some(request.matchtag), request.at);
+                questions.insert(request.topic.clone(), question);
             }
         }
     }
 
     fn answer(&mut self, response: &Record, found: &mut Findings) {
-        let id = (response.who.clone(), response.topic.clone());
-        let Some(question) = self.0.get_mut(&id) else {
+        let questions = self.questions.get_mut(&response.who);
+        let question = questions.and_then(|questions| questions.get_mut(&response.topic));
+        let Some(question) = question else {
             return;
         };
-        if question.matchtag != response.matchtag {
+        // Of a stream, the first answer is enough.
+        if question.matchtag != Some(response.matchtag) {
             return;
         }
         let answer = digest(&response.payload, response.errnum);
-        if question.answer.is_some_and(|before| before != answer) {
-            *question = Question::new(question.payload, question.matchtag, question.at);
+        if response.is_opaque || question.answer.is_some_and(|before| before != answer) {
+            *question = Question::new(question.payload, None, question.at);
         }
+        question.matchtag = None;
         question.answer = Some(answer);
         question.same += 1;
         if question.is_polled() {
             let place = Place {
                 rule: "polling",
-                who: id.0,
-                topic: id.1,
+                who: response.who.clone(),
+                topic: response.topic.clone(),
                 key: None,
             };
             let seconds = question.longest;
@@ -97,7 +123,7 @@ impl Polling {
 }
 
 impl Question {
-    fn new(payload: u64, matchtag: u32, at: f64) -> Question {
+    fn new(payload: u64, matchtag: Option<u32>, at: f64) -> Question {
         Question {
             payload,
             matchtag,

@@ -28,6 +28,8 @@ pub struct Record {
     pub matchtag: u32,
     /// Null if there is none that is JSON.
     pub payload: Value,
+    /// Whether there is one that is not JSON, so that it is not known.
+    pub is_opaque: bool,
     /// Of a response.
     pub errnum: i64,
 }
@@ -48,6 +50,7 @@ impl Record {
             kind,
             topic: traced.topic,
             matchtag: traced.matchtag.unwrap_or(0),
+            is_opaque: traced.payload.is_null() && traced.payload_size > 0,
             payload: traced.payload,
             errnum: traced.errnum,
         })

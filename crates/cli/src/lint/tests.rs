@@ -1,7 +1,7 @@
 //! Each rule on messages that are written down: what it finds, and what it does not.
 //!
 //! A line is a message: the time, who sends (`>`) or receives (`<`) it, its type and number (`q1` a
-//! request, `r1` a response, `e` an event), the topic, and the payload; `!2` is an error.
+//! request, `r1` a response, `e` an event), the topic, and the payload; `!2` is an error, `?` is no JSON.
 
 use proto::common::HandlerTimes;
 use proto::data::times::Times;
@@ -29,6 +29,7 @@ fn record(line: &str) -> Record {
         topic: topic.to_owned(),
         matchtag: kind[1..].parse().unwrap_or(0),
         payload: serde_json::from_str(payload).unwrap_or(Value::Null),
+        is_opaque: payload == "?",
         errnum,
     }
 }
@@ -89,6 +90,9 @@ fn a_watch_begun_out_of_another_is_found() {
         &(begun.clone() + &told(2.0, 1) + &watch(4.0, 2, "y", 4)),
         &[],
     );
+    // Another answer has come with it, which may be the reason.
+    let other = "1.999 a < r9 b.get {}\n";
+    check(&(begun.clone() + other + &told(2.0, 1) + &next), &[]);
     // Somebody has asked for it.
     let asked = "1.9 a < q7 a.watch {}\n";
     check(&(begun.clone() + asked + &told(2.0, 1) + &next), &[]);
@@ -183,6 +187,9 @@ fn a_look_that_does_not_wait_for_the_version_is_found() {
     check(&(event.to_owned() + &look(",\"rootseq\":6")), unwaited);
     let wait = "1.05 a > q2 kvs.wait-version {\"namespace\":\"primary\",\"rootseq\":7}\n";
     check(&(event.to_owned() + wait + &look("")), &[]);
+    // Who waits for one version may be told of the next before it looks.
+    let next = event.replace('7', "8");
+    check(&(event.to_owned() + wait + &next + &look("")), &[]);
     // Its own commit, something else that has come, and what comes much later.
     check(
         &("1 a < r9 kvs.commit {\"rootseq\":7}\n".to_owned() + &look("")),
@@ -233,6 +240,16 @@ fn a_question_that_is_asked_over_and_over_is_found() {
     // A loop that does not wait, and questions as they come.
     check(&asks(&[1.0, 1.001, 1.002, 1.003, 1.004, 1.005], same), &[]);
     check(&asks(&[1.0, 2.0, 9.0, 9.1, 15.0, 30.0], same), &[]);
+    // Each time somebody had asked for it; and modules that began again.
+    let occasion = |at| format!("{at} a < q1 a.do {{}}\n") + &asks(&[at], same);
+    check(&every_second.map(occasion).concat(), &[]);
+    let restart = |at| asks(&[at], same) + &format!("{at} a > q0 module.status {{}}\n");
+    check(&every_second.map(restart).concat(), &[]);
+    // A stream has many answers, and what is not known is not the same.
+    let stream = "1 a > q1 s.get {}\n".to_owned() + &"1 a < r1 s.get {}\n".repeat(9);
+    check(&(stream + "3 a > q1 s.get {}\n"), &[]);
+    check(&asks(&every_second, |_| "?".to_owned()), &[]);
+    check(&asks(&every_second, same).replace("{\"k\":1}", "?"), &[]);
     let pings = asks(&every_second, same).replace("s.get", "s.ping");
     check(&pings, &[]);
 }

@@ -26,9 +26,13 @@ struct Told {
     at: f64,
 }
 
-/// What each has been told and has not acted on.
 #[derive(Debug, Default)]
-pub(super) struct Unwaited(BTreeMap<String, Told>);
+pub(super) struct Unwaited {
+    /// What each has been told and has not acted on.
+    told: BTreeMap<String, Told>,
+    /// When each has waited for a version that it was told of.
+    waited: BTreeMap<String, f64>,
+}
 
 impl Rule for Unwaited {
     fn see(&mut self, record: &Record, found: &mut Findings) {
@@ -36,15 +40,20 @@ impl Rule for Unwaited {
             self.hear(record);
         } else if record.asks(WaitVersion::TOPIC) {
             let is_enough = |told: &mut Told| record.number("rootseq") >= Some(told.version);
-            if self.0.get_mut(&record.who).is_some_and(is_enough) {
-                self.0.remove(&record.who);
+            if self.told.get_mut(&record.who).is_some_and(is_enough) {
+                self.told.remove(&record.who);
+                self.waited.insert(record.who.clone(), record.at);
             }
         } else if (record.asks(Lookup::TOPIC) || record.asks(LookupPlus::TOPIC))
-            && let Some(told) = self.0.remove(&record.who)
+            && let Some(told) = self.told.remove(&record.who)
         {
             let names_root = record.payload.get("rootdir").is_some();
             let names_version = record.number("rootseq") >= Some(told.version);
-            if !names_root && !names_version && record.at - told.at < HANDLING_S {
+            // It may look for what it was told of before, and has waited for.
+            let waited = self.waited.get(&record.who);
+            let has_waited = waited.is_some_and(|at| record.at - at < HANDLING_S);
+            let is_late = record.at - told.at >= HANDLING_S;
+            if !names_root && !names_version && !has_waited && !is_late {
                 look(record, &told, found);
             }
         }
@@ -60,16 +69,16 @@ impl Unwaited {
         }
         let version = VERSIONS.iter().find_map(|name| record.number(name));
         match version {
-            Some(version) if self.0.len() < LINT_PARTIES_MAX => {
+            Some(version) if self.told.len() < LINT_PARTIES_MAX => {
                 let told = Told {
                     topic: record.topic.clone(),
                     version,
                     at: record.at,
                 };
-                self.0.insert(record.who.clone(), told);
+                self.told.insert(record.who.clone(), told);
             }
             // Something else has come, which may be the reason for what follows.
-            _ if record.is_occasion() => drop(self.0.remove(&record.who)),
+            _ if record.is_occasion() => drop(self.told.remove(&record.who)),
             _ => {}
         }
     }

@@ -4,10 +4,10 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use client::{Arrival, Call, CallId, Handle};
-use proto::Refusal;
 use proto::common::Ping;
 use proto::module::{Trace, Traced};
 use proto::payload::decode_json;
+use proto::{Errno, Refusal};
 use wire::Message;
 
 use super::names::Names;
@@ -51,8 +51,8 @@ impl Watch {
         };
         watch.catch_up(handle)?;
         match watch.refused.take() {
-            Some(refusal) => Err(refusal.into()),
-            None => Ok(watch),
+            Some(refusal) if refusal.errno != Errno::EHOSTUNREACH => Err(refusal.into()),
+            _ => Ok(watch),
         }
     }
 
