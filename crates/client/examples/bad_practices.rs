@@ -71,7 +71,7 @@ fn two_watches(handle: &mut Handle) -> Done {
     Ok(())
 }
 
-/// A log that is written anew with every line, while somebody follows it.
+/// A log that is written over with every line, while somebody follows it.
 fn replaced_stream(handle: &mut Handle) -> Done {
     put(handle, "bad.log", "one\n")?;
     watch(handle, "bad.log", WATCH | WATCH_APPEND)?;

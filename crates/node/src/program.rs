@@ -58,8 +58,8 @@ impl<M: Module> Node for ProgramNode<M> {
             _ if self.ended => return,
             (None, Input::PeerUp { .. }) => self.start(now),
             (None, _) => {}
-            (Some(actor), Input::PeerDown { .. }) => {
-                actor.set_now(now);
+            (Some(actor), input @ Input::PeerDown { .. }) => {
+                actor.begin(now, &input);
                 actor.core.broker_lost(&mut actor.cx);
             }
             (Some(actor), Input::PeerUp { .. }) => actor.begin_again(now),

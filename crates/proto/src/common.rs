@@ -8,11 +8,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-<<<<<<< HEAD
-use crate::payload::{decode_json, encode_json};
-=======
 use crate::data::times::Times;
->>>>>>> 927d835 (runtime: measure how long handlers hold the loop)
+use crate::payload::{decode_json, encode_json};
 use crate::schema::JsonSchema;
 use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
 

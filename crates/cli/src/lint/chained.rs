@@ -36,7 +36,7 @@ struct Party {
     changed: Option<(String, f64)>,
     /// When something has come that may be a reason for a watch.
     occasion: Option<f64>,
-    /// When an answer has come, of whatever.
+    /// When an answer has come, to any request.
     answered: Option<f64>,
 }
 

@@ -2,7 +2,7 @@
 //! function of what was seen, one message after the other, that knows no clock and no broker.
 //!
 //! One rule a file: `chained.rs` (a watch begun out of another), `replaced.rs` (a stream of events
-//! that is written anew each time), `unwaited.rs` (a look at the KVS that may come too early),
+//! that is written over each time), `unwaited.rs` (a look at the KVS that may come too early),
 //! `unicast.rs` (events for one), `polling.rs` (the same question over and over) and `slow.rs`
 //! (handlers that hold their loop, which messages do not show: it reads histograms).
 //! `record.rs` is a message as the rules see it.
@@ -64,7 +64,7 @@ impl Findings {
         self.add_times(place, 1, why);
     }
 
-    /// It was done so many times more.
+    /// It was done `times` times more.
     pub fn add_times(&mut self, place: Place, times: u64, why: impl FnOnce() -> String) {
         if self.0.len() < LINT_FINDINGS_MAX || self.0.contains_key(&place) {
             self.0.entry(place).or_insert_with(|| (0, why())).0 += times;

@@ -12,7 +12,7 @@ use wire::topic;
 use super::{Findings, Kind, Place, Record, Rule};
 use crate::limits::{LINT_PARTIES_MAX, LINT_QUESTIONS_MAX};
 
-/// So many times in turn.
+/// How often in turn.
 const ASKED_MIN: u64 = 5;
 /// Who asks more often, in seconds, does not wait for something to change.
 const INTERVAL_MIN_S: f64 = 0.02;

@@ -1,4 +1,4 @@
-//! A key that has a stream of events, and is written anew instead of being appended to: who reads it
+//! A key that has a stream of events, and is written over instead of being appended to: who reads it
 //! may miss some, and each write carries all that went before.
 //!
 //! Such a key is one that somebody follows as a log (with the flag for appended values), or one of
@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{Findings, Place, Record, Rule};
 use crate::limits::{LINT_KEYS_MAX, LINT_VALUE_BYTES_MAX};
 
-/// So many times in turn a value must have begun with the one before: once may be chance.
+/// How often in turn a value must have begun with the one before: once may be chance.
 const GROWN_MIN: u32 = 2;
 
 type Key = (String, String);

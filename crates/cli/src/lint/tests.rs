@@ -130,13 +130,13 @@ fn put(who: &str, key: &str, flags: u32, data: &str) -> String {
 }
 
 #[test]
-fn a_log_that_is_written_anew_is_found() {
-    let anew = put("w", "log", 0, "a\n") + &put("w", "log", 0, "b\n");
+fn a_log_that_is_written_over_is_found() {
+    let over = put("w", "log", 0, "a\n") + &put("w", "log", 0, "b\n");
     let follow = watch(1.0, 1, "log", 4 + 256);
     let replaced = &["replaced-stream w kvs.commit log x1"];
-    check(&(follow.clone() + &anew), replaced);
-    check(&(anew.clone() + &follow), replaced);
-    check(&anew, &[]);
+    check(&(follow.clone() + &over), replaced);
+    check(&(over.clone() + &follow), replaced);
+    check(&over, &[]);
     // The first value may be put, and what follows is appended; so may one that was removed.
     let first = put("w", "log", 0, "a\n");
     check(
@@ -146,7 +146,7 @@ fn a_log_that_is_written_anew_is_found() {
     let gone = "1 w > q1 kvs.commit {\"ops\":[{\"key\":\"log\",\"flags\":0,\"dirent\":null}]}\n";
     check(&(follow.clone() + &first + gone + &first), &[]);
     // What is watched for its newest value may be replaced.
-    check(&(watch(1.0, 1, "log", 4) + &anew), &[]);
+    check(&(watch(1.0, 1, "log", 4) + &over), &[]);
 }
 
 #[test]

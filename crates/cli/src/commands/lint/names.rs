@@ -18,7 +18,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// In an instance of so many brokers.
+    /// In an instance of `size` brokers.
     pub(super) fn new(size: u32) -> Names {
         Names {
             has_ranks: size > 1,

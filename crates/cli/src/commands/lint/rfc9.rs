@@ -18,7 +18,7 @@ use crate::lint::{Limit, slow};
 ///
 /// All messages of modules and of programs are watched, on all ranks that are there, for a time or
 /// while a command runs. What is against the practices of RFC 9 is told with the module or program, the topic and
-/// the key: watches that are begun out of others, keys of streams that are written anew, looks at
+/// the key: watches that are begun out of others, keys of streams that are written over, looks at
 /// the KVS that do not wait for the version they were told of, events for one, questions that are
 /// asked over and over, and handlers that hold their loop. The exit code is 1 if there is anything.
 #[derive(clap::Args)]

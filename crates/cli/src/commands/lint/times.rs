@@ -46,7 +46,7 @@ pub(super) fn patient() -> Delivery {
     }
 }
 
-/// Whether the later times include the earlier ones: a module that was loaded again begins anew.
+/// Whether the later times include the earlier ones: a module that was loaded again begins at zero.
 pub(super) fn include(after: &HandlerTimes, before: &HandlerTimes) -> bool {
     let is_more = |(name, times): (&String, &proto::data::times::Times)| {
         after
