@@ -2,20 +2,22 @@
 //! something that must not be forgotten and that is not stored there yet. A line costs one
 //! write, where a commit costs several messages and a transaction.
 //!
-//! [`Log`] is where the lines are: [`LogFile`] in a process, a text in tests and in the
-//! simulator. [`Lines`] knows which of them are still needed, so that the file stays short.
+//! [`Log`] is where the lines are: [`LogFile`] in a process, [`TextLog`] in tests and
+//! in the simulator. [`Lines`] knows which of them are still needed, so that the file stays short.
 
 #![forbid(unsafe_code)]
 
 mod file;
 pub mod limits;
 mod lines;
+mod text;
 
 use std::io;
 use std::path::Path;
 
 pub use file::LogFile;
 pub use lines::Lines;
+pub use text::TextLog;
 
 /// Where the lines are.
 pub trait Log: Send {

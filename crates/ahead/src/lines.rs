@@ -49,6 +49,12 @@ impl<K: Ord> Lines<K> {
         self.needed_bytes -= lines.map_or(0, |lines| lines.len());
     }
 
+    /// Forgets all but what `is_needed` says.
+    pub fn keep(&mut self, is_needed: impl Fn(&K) -> bool) {
+        self.needed.retain(|key, _| is_needed(key));
+        self.needed_bytes = self.needed.values().map(String::len).sum();
+    }
+
     /// What the file is to be, if it has grown for nothing.
     pub fn rewrite(&mut self) -> Option<String> {
         if self.bytes < LINES_BYTES_MAX.max(2 * self.needed_bytes) {
@@ -91,7 +97,7 @@ mod tests {
         lines.note(8, "3\n");
         lines.note(9, &long);
         assert_eq!(lines.rewrite(), None, "all but one line are needed");
-        lines.forget(&9);
+        lines.keep(|key| *key != 9);
         assert_eq!(lines.rewrite().as_deref(), Some("1\n2\n3\n"));
     }
 }

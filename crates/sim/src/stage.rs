@@ -23,7 +23,7 @@ use wire::{Kind, Message};
 use crate::between::Between;
 use crate::echo::Echo;
 use crate::hosted::{AnyNode, Hosted};
-use crate::jobs::{AheadText, Pids};
+use crate::jobs::Shells;
 use crate::play::Play;
 use crate::world::{QUIET_STEPS_MAX, World};
 
@@ -246,7 +246,7 @@ fn alone<M: Module<Worker = ()>>() -> Box<dyn AnyNode> {
 }
 
 /// A module by its name.
-pub(crate) fn module(name: &str, pids: &Pids, begun: &AheadText) -> Box<dyn AnyNode> {
+pub(crate) fn module(name: &str, shells: &Shells) -> Box<dyn AnyNode> {
     match name {
         "echo" => alone::<Echo>(),
         "heartbeat" => alone::<Heartbeat>(),
@@ -260,7 +260,10 @@ pub(crate) fn module(name: &str, pids: &Pids, begun: &AheadText) -> Box<dyn AnyN
             ModuleNode::<resource::Resource>::default(),
             Box::new(resource::ThisMachine) as Box<dyn resource::Machine>,
         )),
-        "job-manager" => alone::<job_manager::JobManager>(),
+        "job-manager" => Box::new(Hosted::new(
+            ModuleNode::<job_manager::JobManager>::default(),
+            Box::new(shells.early.clone()) as Box<dyn ahead::Log>,
+        )),
         "job-info" => alone::<job_info::JobInfo>(),
         "job-list" => alone::<job_list::JobList>(),
         "job-ingest" => Box::new(Hosted::new(
@@ -271,8 +274,8 @@ pub(crate) fn module(name: &str, pids: &Pids, begun: &AheadText) -> Box<dyn AnyN
             ModuleNode::<job_exec::JobExec>::default(),
             job_exec::Surroundings {
                 job_shell: "no shell is started".to_owned(),
-                processes: Box::new(pids.clone()),
-                begun: Box::new(begun.clone()),
+                processes: Box::new(shells.pids.clone()),
+                begun: Box::new(shells.begun.clone()),
             },
         )),
         "sched-simple" => alone::<sched_simple::SchedSimple>(),

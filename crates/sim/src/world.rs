@@ -451,7 +451,7 @@ impl World {
 
     fn start(&mut self, rank: usize, child: ChildId, spawn: &node::Spawn) {
         let name = &spawn.argv[0];
-        let node = crate::stage::module(name, &self.shells.pids, &self.shells.begun);
+        let node = crate::stage::module(name, &self.shells);
         let uuid = spawn
             .env_add
             .iter()

@@ -172,7 +172,7 @@ fn who_may_not_is_refused_and_not_heard() {
     check_module(start::<job_info::JobInfo>(()));
     check_module(start::<job_ingest::JobIngest>(job_ingest::names_of));
     check_module(start::<job_list::JobList>(()));
-    check_module(start::<job_manager::JobManager>(()));
+    check_module(start::<job_manager::JobManager>(Box::new(ahead::NoLog)));
     check_module(start::<kvs::Kvs>(()));
     check_module(start::<kvs_watch::KvsWatch>(()));
     check_module(start::<sched_simple::SchedSimple>(()));

@@ -127,7 +127,7 @@ fn where_it_cannot_be_noted_a_job_begins_when_its_log_is_stored() {
         assert_eq!(stage.log("job-1234:exec.eventlog"), BEGUN);
     };
     let stage = Stage::start_noting("{}");
-    stage.table.begun.as_ref().expect("it notes").fill();
+    stage.table.begun.as_ref().expect("it notes").fill(true);
     check(stage);
     check(Stage::start("{}", &[]));
     // A line in a file does not outlast a loss of power.

@@ -1,6 +1,7 @@
 //! What goes into the KVS: everything since the last commit in one, as soon as the one
-//! before is stored. A lone event goes out at the end of its turn, but for `finish`: nobody waits
-//! for it, and others follow at once.
+//! before is stored. A lone event goes out at the end of its turn, unless it may wait a little
+//! for company (`pace.rs`): of a job that is over soon all is stored at once, and of many such
+//! jobs together.
 //!
 //! One commit is in flight at a time. Each carries a number of its own (`once`), so that it
 //! can be sent again when the KVS was lost: nothing acknowledged is lost or doubled.
@@ -15,7 +16,9 @@ use proto::{Payload, Refusal};
 
 use crate::JobManager;
 use crate::joblog::Record;
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX, COMMIT_RETRY, COMPANY_WAIT};
+use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX, COMMIT_RETRY};
+pub use crate::pace::Haste;
+use crate::pace::{Go, Pace};
 
 /// What is to be done once a commit is stored.
 pub type Deferred = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
@@ -31,16 +34,10 @@ struct Part {
     records: Vec<Record>,
     bytes: usize,
     then: Vec<Deferred>,
-    /// Has more than events that may wait for others.
-    is_urgent: bool,
+    haste: Haste,
 }
 
 impl Part {
-    fn may_wait(&self) -> bool {
-        let is_plain = self.ops.is_empty() && self.records.is_empty() && self.then.is_empty();
-        is_plain && !self.is_urgent
-    }
-
     fn is_full(&self) -> bool {
         self.appends.len() + self.ops.len() >= COMMIT_OPS_MAX || self.bytes >= COMMIT_BYTES_MAX
     }
@@ -68,19 +65,9 @@ pub struct Batch {
     flying: Option<Flying>,
     /// How many commits are stored.
     stored: u64,
-    /// A timer runs for events that may wait, or has.
-    wait: Wait,
-}
-
-/// What is known of events that may wait for others.
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Wait {
-    #[default]
-    None,
-    /// They wait.
-    Runs,
-    /// They have waited long enough.
-    Over,
+    pace: Pace,
+    /// The most haste of what is added for now.
+    at_most: Option<Haste>,
 }
 
 impl Batch {
@@ -94,10 +81,22 @@ impl Batch {
         self.stored
     }
 
+    /// What is added from now on need not be stored sooner than this.
+    pub fn at_most(&mut self, haste: Haste) {
+        self.at_most = Some(haste);
+    }
+
+    /// What is there is stored at once.
+    pub fn hurry(&mut self) {
+        if let Some(part) = self.parts.back_mut() {
+            part.haste = Haste::Now;
+        }
+    }
+
     /// Adds a line to a job's log.
     pub fn append(&mut self, id: JobId, line: &str) {
         self.append_later(id, line);
-        self.open_now().is_urgent = true;
+        self.take_haste();
     }
 
     /// The same, but nobody minds if it is stored a little later.
@@ -112,34 +111,44 @@ impl Batch {
         let part = self.open();
         part.bytes += record.bytes();
         part.records.push(record);
+        self.take_haste();
     }
 
     /// Writes a value.
     pub fn put(&mut self, key: &str, value: &str) {
-        let part = self.open();
-        part.bytes += value.len();
-        part.ops.push(Op::put(key, value.to_owned()));
+        self.op(Op::put(key, value.to_owned()));
+        self.open_now().bytes += value.len();
     }
 
     /// Writes something else.
     pub fn op(&mut self, op: Op) {
         self.open().ops.push(op);
+        self.take_haste();
     }
 
-    /// Does `then` once everything said so far is stored.
+    /// Does `then` once everything said so far is stored, which is at once.
     pub fn then(&mut self, then: impl FnOnce(&mut JobManager, &mut Cx<JobManager>) + 'static) {
-        match self.parts.back_mut() {
-            Some(part) => part.then.push(Box::new(then)),
-            None => self.parts.push_back(Part {
-                then: vec![Box::new(then)],
-                ..Part::default()
-            }),
-        }
+        self.then_at_ease(then);
+        self.hurry();
+    }
+
+    /// The same, but it is not stored sooner for that.
+    pub fn then_at_ease(
+        &mut self,
+        then: impl FnOnce(&mut JobManager, &mut Cx<JobManager>) + 'static,
+    ) {
+        self.open_now().then.push(Box::new(then));
     }
 
     /// Whether everything is stored.
     pub fn is_idle(&self) -> bool {
         self.flying.is_none() && self.parts.iter().all(Part::is_empty)
+    }
+
+    fn take_haste(&mut self) {
+        let haste = self.at_most.unwrap_or(Haste::Now);
+        let part = self.open_now();
+        part.haste = part.haste.max(haste);
     }
 
     fn open(&mut self) -> &mut Part {
@@ -192,9 +201,12 @@ impl JobManager {
     }
 
     fn committed(&mut self, cx: &mut Cx<Self>, result: Result<Committed, Refusal>) {
-        if let Err(error) = result {
-            tracing::error!("commit failed: {error}");
-            return cx.exit(Err(error));
+        match result {
+            Ok(stored) => self.early.at_version(stored.rootseq),
+            Err(error) => {
+                tracing::error!("commit failed: {error}");
+                return cx.exit(Err(error));
+            }
         }
         self.batch.stored += 1;
         if let Some(flying) = self.batch.flying.take() {
@@ -205,31 +217,30 @@ impl JobManager {
 
     /// Whether all that there is to send may wait for more, for a little while.
     fn waits_for_more(&mut self, cx: &mut Cx<Self>) -> bool {
-        let may_wait = match (self.batch.parts.front(), self.batch.parts.len()) {
-            (Some(part), 1) => part.may_wait() && !part.appends.is_empty() && !self.is_ending,
-            _ => false,
+        let haste = match (self.batch.parts.front(), self.batch.parts.len()) {
+            (None, _) => return false,
+            (Some(part), 1) if !part.writes_nothing() && !self.is_ending => part.haste,
+            _ => Haste::Now,
         };
-        if self.batch.wait == Wait::Over {
-            self.batch.wait = Wait::None;
-            return false;
+        match self.batch.pace.ask(cx.now().mono, haste) {
+            Go::Now => false,
+            Go::Wait => true,
+            Go::After(wait) => {
+                cx.timer(wait, |core: &mut JobManager, cx| {
+                    core.batch.pace.look(cx.now().mono);
+                    core.flush(cx);
+                });
+                true
+            }
         }
-        if !may_wait {
-            return false;
-        }
-        if self.batch.wait == Wait::None {
-            self.batch.wait = Wait::Runs;
-            cx.timer(COMPANY_WAIT, |core: &mut JobManager, cx| {
-                core.batch.wait = Wait::Over;
-                core.flush(cx);
-            });
-        }
-        true
     }
 
     fn landed(&mut self, cx: &mut Cx<Self>, jobs: Vec<JobId>, then: Vec<Deferred>) {
         for then in then {
             then(self, cx);
         }
+        let stored = self.batch.stored;
+        jobs.iter().for_each(|id| self.early.stored(*id, stored));
         self.acting.extend(jobs);
         self.run(cx);
     }

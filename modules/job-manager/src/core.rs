@@ -12,6 +12,7 @@ use proto::{Errno, Method, Object, Payload, Refusal, state_machine};
 use crate::alloc::Alloc;
 use crate::batch::Batch;
 use crate::bulk::Bulk;
+use crate::early::Early;
 use crate::exec::Exec;
 use crate::handlers::Updates;
 use crate::housekeeping::Housekeeping;
@@ -41,6 +42,7 @@ pub struct JobManager {
     /// Of all logs together: the journal is one log too.
     pub(crate) stamps: Stamps,
     pub(crate) batch: Batch,
+    pub(crate) early: Early,
     /// Requests that are recognised when they come again, with their answers as they travel.
     pub(crate) recall: Recall<String>,
     pub(crate) joblog: JobLog,

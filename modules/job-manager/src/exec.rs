@@ -16,6 +16,7 @@ use wire::{Identity, Kind, Message};
 
 use crate::JobManager;
 use crate::alloc::{debug, exception, untagged};
+use crate::batch::Haste;
 use crate::state::{End, ExecAsk};
 
 /// The service that runs jobs.
@@ -161,8 +162,12 @@ impl JobManager {
         }
         match Progress::decode(response.payload()) {
             Ok(progress) if self.jobs.active(progress.id).is_some() => {
+                let is_over = matches!(progress.step, Step::Over { .. });
+                self.batch
+                    .at_most(if is_over { Haste::Soon } else { Haste::Now });
                 self.progress(cx, progress.id, progress.step);
                 self.run(cx);
+                self.batch.at_most(Haste::Now);
             }
             // Said again to us: it is on its way into the store, or there.
             Ok(Progress {
@@ -249,7 +254,8 @@ impl JobManager {
 
     /// The execution service is told when all of a job that it left to us is stored.
     fn keep(&mut self, id: JobId) {
-        self.batch.then(move |core, _| core.exec.kept.push(id));
+        self.batch
+            .then_at_ease(move |core, _| core.exec.kept.push(id));
     }
 
     /// Tells the execution service what is stored.

@@ -4,7 +4,7 @@
 //! as data, and every job is only ever asked "what do you need now?".
 //!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
-//! event does), `batch.rs` (how events become durable), `alloc/` and `exec.rs` (the
+//! event does), `batch.rs` (how events become durable), `early.rs` (what others are told before), `alloc/` and `exec.rs` (the
 //! scheduler and the execution service), `housekeeping/` (what runs on nodes before they are
 //! free), `bulk/` (commands on many ranks), `journal/` (who listens), `replay/` (the
 //! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group
@@ -17,6 +17,7 @@ mod batch;
 mod bulk;
 mod cleaning;
 mod core;
+mod early;
 mod exec;
 mod expiration;
 mod handlers;
@@ -26,6 +27,7 @@ mod joblog;
 mod jobs;
 mod journal;
 pub mod limits;
+mod pace;
 pub mod policy;
 mod post;
 mod purge;
@@ -40,7 +42,10 @@ mod waits;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+
 use node::{Cx, Host, Module, Peer, Routes, StreamId};
+use proto::attr::names;
 use proto::config::Queues;
 use proto::heartbeat::Pulse;
 use proto::job_manager::{
@@ -54,12 +59,14 @@ use proto::{Method, Object, Refusal};
 use wire::Message;
 
 pub use core::JobManager;
+pub use early::EARLY_FILE;
 pub use joblog::made_log;
 use policy::Policies;
 
 impl Host for JobManager {
     const NAME: &'static str = "job-manager";
-    type Worker = ();
+    /// The file of what is ahead of the KVS.
+    type Worker = Box<dyn ahead::Log>;
     /// Jobs that are read at the start are let go, or not, by what is configured then.
     const CONFIGURED_EARLY: bool = true;
 
@@ -71,6 +78,7 @@ impl Host for JobManager {
         self.look_at_housekeeping(cx);
         self.clean_log(cx);
         self.put_rows_away();
+        self.write_early(cx);
         self.flush(cx);
         self.tell_kept(cx);
         self.serve_consumers(cx);
@@ -103,6 +111,7 @@ impl Host for JobManager {
         let housekeeping = housekeeping::Housekeeping::read(conf)?;
         let queues = Queues::parse(conf)?;
         let row_bytes = rows::most_bytes(conf)?;
+        self.early.configure(conf)?;
         self.configure_policies(conf)?;
         self.keep_rows(row_bytes);
         self.purge_limits = purge_limits;
@@ -196,6 +205,7 @@ impl Module for JobManager {
             ..JobManager::default()
         };
         core.keep_rows(rows::most_bytes(conf)?);
+        core.early.configure(conf)?;
         core.policies.load_configured(conf)?;
         core.configure_policies(conf)?;
         core.queues.configure(Queues::parse(conf)?);
@@ -203,7 +213,16 @@ impl Module for JobManager {
             .configure(housekeeping::Housekeeping::read(conf)?);
         JobManager::follow_broker(cx);
         cx.hold_requests();
-        replay::begin(cx);
+        // Where the content store is, or has to be as long as the broker.
+        let folder = cx.attr(&names::STATEDIR).or(cx.attr(&names::RUNDIR));
+        let folder = PathBuf::from(folder.unwrap_or_default());
+        cx.quick_work(
+            move |log: &mut Box<dyn ahead::Log>| log.open(&folder),
+            |core: &mut JobManager, cx, found| {
+                core.early.found(found);
+                replay::begin(cx);
+            },
+        );
         Ok(core)
     }
 }

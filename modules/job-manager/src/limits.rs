@@ -1,5 +1,7 @@
 //! Every limit of the job manager in one place.
 
+use std::time::Duration;
+
 /// Streams of the journal that may be open. When full, a further one is answered ENOBUFS.
 pub const LISTENERS_MAX: usize = 1024;
 
@@ -50,8 +52,19 @@ pub const UNWAITED_MAX: usize = 65_536;
 /// Bytes of `job.update.KEY`. A longer key is refused.
 pub const UPDATE_TOPIC_BYTES_MAX: usize = 127;
 
-/// How long a `start` or `finish` event waits for others to be stored with it.
-pub const COMPANY_WAIT: std::time::Duration = std::time::Duration::from_millis(20);
+/// How long an event that nobody waits for may wait for others to be stored with it.
+pub const COMPANY_WAIT: Duration = Duration::from_millis(20);
+
+/// How often a commit is made of what jobs that were over soon leave, when they come one after
+/// the other: what comes in between joins the next.
+pub const SOON_GAP: Duration = Duration::from_millis(5);
+
+/// So many such commits are made at once before that.
+pub const SOON_BURST: u32 = 4;
+
+/// Bytes of an R that is written beside the content store before it is in the KVS. A job
+/// with a longer one starts when that is stored.
+pub const EARLY_R_BYTES_MAX: usize = 64 * 1024;
 
 /// Operations of one commit. What does not fit waits for the next.
 pub const COMMIT_OPS_MAX: usize = 4096;
@@ -159,7 +172,7 @@ pub const LOG_IGNORE_MAX: usize = 256;
 pub const LOG_IGNORE_BYTES_MAX: usize = 1 << 20;
 
 /// Between two attempts of a commit for which there is no room.
-pub const COMMIT_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+pub const COMMIT_RETRY: Duration = Duration::from_secs(1);
 
 // A job's record has its log, its jobspec of at most 16 MiB and its R, and goes in base64
 // with a commit that was not full yet.

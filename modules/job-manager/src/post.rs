@@ -74,6 +74,7 @@ impl JobManager {
             ) {
                 job.hold = self.batch.number();
             }
+            job.noted = self.batch.number();
         }
         self.journal.tell(cx, job, event.name(), &line, is_stored);
         if is_stored {

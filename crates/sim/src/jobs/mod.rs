@@ -40,7 +40,7 @@ use ledger::Ledger;
 use meddler::Meddler;
 use operator::Operator;
 use reader::Reader;
-pub(crate) use stage::{AheadText, Pids, Shells};
+pub(crate) use stage::Shells;
 use submitter::Submitter;
 
 /// Submitters at work.

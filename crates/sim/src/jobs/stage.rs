@@ -1,10 +1,9 @@
 //! The processes of mock shells: their numbers, their links, their parents.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+use ahead::TextLog;
 use job_exec::{Process, Processes, Seen};
 use node::{ChildEvent, ChildId, Input, PeerId, Spawn, StdioFd};
 use proto::data::{JobId, Jobspec};
@@ -44,36 +43,6 @@ impl Processes for Pids {
     }
 }
 
-/// A file of lines ahead of the KVS.
-#[derive(Debug, Clone, Default)]
-#[allow(
-    clippy::disallowed_types,
-    reason = "it is shared with what would be another thread"
-)]
-pub(crate) struct AheadText(Arc<std::sync::Mutex<Vec<u8>>>);
-
-impl AheadText {
-    fn edit<T>(&self, edit: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        edit(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl ahead::Log for AheadText {
-    fn open(&mut self, _: &Path) -> io::Result<Vec<u8>> {
-        Ok(self.edit(|text| text.clone()))
-    }
-
-    fn append(&mut self, line: &str) -> io::Result<()> {
-        self.edit(|text| text.extend_from_slice(line.as_bytes()));
-        Ok(())
-    }
-
-    fn replace(&mut self, lines: &str) -> io::Result<()> {
-        self.edit(|text| *text = lines.as_bytes().to_vec());
-        Ok(())
-    }
-}
-
 /// A mock shell that runs.
 pub(crate) struct Hosted {
     shell: Shell,
@@ -91,7 +60,9 @@ pub(crate) struct Hosted {
 pub(crate) struct Shells {
     pub(crate) all: Vec<Hosted>,
     pub(crate) pids: Pids,
-    pub(crate) begun: AheadText,
+    /// The files of job-exec and of job-manager.
+    pub(crate) begun: TextLog,
+    pub(crate) early: TextLog,
     last_pid: i32,
     pub(crate) ledger: Shared,
 }

@@ -10,11 +10,10 @@
 pub mod forest;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ahead::TextLog;
 use job_exec::{JobExec, Process, Processes, Seen, Surroundings};
 use node::probe::Probe;
 use node::{ChildEvent, ChildId, Input, Output, StdioFd};
@@ -41,7 +40,7 @@ pub struct Table {
     /// At [`SHELL_PID`]: a process, unless the test says another.
     seen: Arc<Mutex<Seen>>,
     /// Which jobs have begun; without one each waits for its log in the KVS.
-    pub begun: Option<BegunText>,
+    pub begun: Option<TextLog>,
 }
 
 impl Default for Table {
@@ -50,39 +49,6 @@ impl Default for Table {
             seen: Arc::new(Mutex::new(Table::process(100, "boot-1"))),
             begun: None,
         }
-    }
-}
-
-/// A file of jobs that have begun, which may have no room.
-#[derive(Clone, Default)]
-pub struct BegunText {
-    text: Arc<Mutex<String>>,
-    is_full: Arc<Mutex<bool>>,
-}
-
-impl BegunText {
-    /// Lets it have no room any more.
-    pub fn fill(&self) {
-        *self.is_full.lock().unwrap() = true;
-    }
-}
-
-impl ahead::Log for BegunText {
-    fn open(&mut self, _: &Path) -> io::Result<Vec<u8>> {
-        Ok(self.text.lock().unwrap().clone().into_bytes())
-    }
-
-    fn append(&mut self, line: &str) -> io::Result<()> {
-        match *self.is_full.lock().unwrap() {
-            true => return Err(io::Error::other("no room")),
-            false => self.text.lock().unwrap().push_str(line),
-        }
-        Ok(())
-    }
-
-    fn replace(&mut self, lines: &str) -> io::Result<()> {
-        lines.clone_into(&mut self.text.lock().unwrap());
-        Ok(())
     }
 }
 
@@ -143,7 +109,7 @@ impl Stage {
     /// One that notes which jobs have begun.
     pub fn start_noting(conf: &str) -> Stage {
         let table = Table {
-            begun: Some(BegunText::default()),
+            begun: Some(TextLog::default()),
             ..Table::default()
         };
         Stage::start_among(table, conf, &[], JOB - 1)

@@ -7,12 +7,14 @@ use proto::data::job::State;
 use proto::data::{JobId, Rset};
 use proto::job_manager::JobEvent;
 use proto::sched::{self, AllocReply};
-use proto::{Object, Payload};
+use proto::{Object, Payload, RawJson};
+use serde_json::{Map, Value};
 use wire::{Kind, Message};
 
 use super::free::without_scheduling;
 use super::{exception, send_now};
 use crate::JobManager;
+use crate::batch::Haste;
 use crate::state::AllocAsk;
 
 impl JobManager {
@@ -84,11 +86,43 @@ impl JobManager {
         if let Some(Object(notes)) = reply.annotations {
             self.annotate(cx, id, &notes);
         }
+        let Some(job) = self.jobs.active(id) else {
+            return;
+        };
+        let earlier = job.noted;
+        let is_early = self.early.takes(&r);
+        // Its shells do not wait for the commit then, and others follow soon.
+        let haste = if is_early { Haste::Idle } else { Haste::Now };
+        let whole = Rc::new(r);
+        self.batch.at_most(haste);
+        self.gets(cx, id, &whole);
+        self.batch.at_most(Haste::Now);
+        if is_early {
+            self.start_early(id, earlier, &whole);
+        }
+    }
+
+    /// A job got resources from a job manager before us.
+    pub(crate) fn has_got(
+        &mut self,
+        cx: &mut Cx<Self>,
+        id: JobId,
+        r: RawJson,
+        annotations: Option<Map<String, Value>>,
+    ) {
+        if let Some(notes) = annotations {
+            self.annotate(cx, id, &notes);
+        }
+        self.gets(cx, id, &Rc::new(r));
+    }
+
+    /// Gives a job its resources, as the scheduler has said it.
+    fn gets(&mut self, cx: &mut Cx<Self>, id: JobId, r: &Rc<RawJson>) {
         let Some(job) = self.jobs.active_mut(id) else {
             return;
         };
         self.batch.put(&id.kvs_key("R"), r.as_str());
-        job.r = Some(Rc::new(without_scheduling(r)));
+        job.r = Some(without_scheduling(r));
         let event = JobEvent::Alloc {
             annotations: job.notes(),
             bypass: false,

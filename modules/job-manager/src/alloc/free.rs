@@ -23,7 +23,7 @@ impl JobManager {
             return;
         }
         self.batch.put(&id.kvs_key("R"), r.as_str());
-        job.r = Some(Rc::new(without_scheduling(r)));
+        job.r = Some(without_scheduling(&Rc::new(r)));
         let event = JobEvent::Alloc {
             annotations: job.notes(),
             bypass: true,
@@ -31,18 +31,24 @@ impl JobManager {
         self.post(cx, id, &event);
     }
 
-    /// Gives a job's resources back: the scheduler hears of it once `free` is stored,
+    /// Gives a job's resources back: the scheduler hears of it once that cannot be forgotten,
     /// or a restart would find them in two hands. Where nodes are looked after first, it
     /// hears when that is done.
     pub(crate) fn free(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
-        let r = job.r.clone().filter(|_| !job.life.bypasses);
-        let released = job.life.released.clone();
+        // What was handed on before a restart is with others by now.
+        let r = job.r.clone().filter(|_| job.has_scheduled());
+        let (released, is_handed_on) = (job.life.released.clone(), job.is_handed_on);
         self.post(cx, id, &JobEvent::Free);
-        if let (Some(r), false) = (r, self.keep_house(cx, id, None)) {
-            self.free_when_stored(sched::Free {
+        if is_handed_on {
+            self.gave_back_before(id);
+        }
+        if let Some(r) = r
+            && !self.keep_house(cx, id, None)
+        {
+            self.give_back(sched::Free {
                 id,
                 r: rest_of(&r, &released),
                 is_final: true,
@@ -72,7 +78,7 @@ impl JobManager {
         }
     }
 
-    fn free_when_stored(&mut self, request: sched::Free) {
+    pub(crate) fn free_when_stored(&mut self, request: sched::Free) {
         let hellos = self.alloc.hellos;
         self.batch.then(move |core, cx| {
             if core.alloc.scheduler.is_some() && core.alloc.hellos == hellos {
@@ -83,15 +89,15 @@ impl JobManager {
 }
 
 /// R without what only the scheduler understands.
-pub(crate) fn without_scheduling(r: RawJson) -> RawJson {
+pub(crate) fn without_scheduling(r: &Rc<RawJson>) -> Rc<RawJson> {
     if !r.as_str().contains("\"scheduling\"") {
-        return r;
+        return r.clone();
     }
     let Ok(mut object) = r.parse::<Map<String, Value>>() else {
-        return r;
+        return r.clone();
     };
     object.shift_remove("scheduling");
-    RawJson::of(&object).unwrap_or(r)
+    RawJson::of(&object).map_or_else(|_| r.clone(), Rc::new)
 }
 
 /// R without ranks that were given back before.

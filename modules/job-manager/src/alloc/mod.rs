@@ -72,6 +72,11 @@ impl Alloc {
         self.lines.n_queued(|queue| queues.runs(queue))
     }
 
+    /// How often a scheduler said hello.
+    pub fn hellos(&self) -> u64 {
+        self.hellos
+    }
+
     fn forget_waiting(&mut self, place: Place, queue: QueueId) {
         let was_there = self.lines.of(queue).waiting.remove(&place);
         self.n_waiting -= usize::from(was_there);
@@ -110,7 +115,7 @@ pub(crate) fn untagged(topic: &str, payload: bytes::Bytes) -> Message {
 }
 
 /// Sends what needs no answer to a service, if it is there.
-fn send_now<M: Method>(cx: &mut Cx<JobManager>, request: &M) {
+pub(crate) fn send_now<M: Method>(cx: &mut Cx<JobManager>, request: &M) {
     cx.notify_with(Call::new(request).delivery(node::Delivery::Now));
 }
 

@@ -156,6 +156,7 @@ fn accept(core: &mut JobManager, cx: &mut Cx<JobManager>, id: JobId) {
     core.journal.accepted(id, core.batch.number());
     // It goes on while it is stored: what others see of it is stored after it.
     job.hold = 0;
+    job.noted = core.batch.number();
     core.waits.begun(job);
 }
 

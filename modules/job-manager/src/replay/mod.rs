@@ -19,7 +19,7 @@ use proto::data::{JobId, Tree};
 use proto::job_manager::{
     CHECKPOINT_KEY, Checkpoint, JOBS_KEY, JobEvent, LOST_KEY, Online, REQUESTS_KEY,
 };
-use proto::kvs::{Commit, Committed, GetRoot, Lookup, Op, PRIMARY, READDIR, TREEOBJ};
+use proto::kvs::{Commit, GetRoot, Lookup, Op, PRIMARY, READDIR, TREEOBJ};
 use proto::{Errno, Refusal};
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ pub struct Replay {
 /// Begins the start.
 pub fn begin(cx: &mut Cx<JobManager>) {
     cx.call(&Commit::new(PRIMARY), |core, cx, result| match result {
-        Ok(Committed { rootref, .. }) => core.read_from(cx, &rootref),
+        Ok(stored) => core.read_from(cx, &stored.rootref, stored.rootseq),
         Err(error) if error.errno == Errno::EHOSTUNREACH => begin(cx),
         Err(error) if error.may_pass() => read_current(cx),
         Err(error) => cx.started(Err(error)),
@@ -110,7 +110,7 @@ pub fn begin(cx: &mut Cx<JobManager>) {
 fn read_current(cx: &mut Cx<JobManager>) {
     let namespace = PRIMARY.to_owned();
     cx.call(&GetRoot { namespace }, |core, cx, result| match result {
-        Ok(root) => core.read_from(cx, &root.rootref),
+        Ok(root) => core.read_from(cx, &root.rootref, root.rootseq),
         Err(error) if error.errno == Errno::EHOSTUNREACH => begin(cx),
         Err(error) => cx.started(Err(error)),
     });
@@ -122,7 +122,8 @@ fn is_lost(error: &Refusal) -> bool {
 }
 
 impl JobManager {
-    fn read_from(&mut self, cx: &mut Cx<Self>, rootref: &str) {
+    fn read_from(&mut self, cx: &mut Cx<Self>, rootref: &str, version: i64) {
+        self.early.at_version(version);
         self.replay = Some(Box::new(Replay {
             root: json!({"data": [rootref], "type": "dirref", "ver": 1}),
             tasks: vec![Task::Checkpoint, Task::Requests, Task::Head],
@@ -345,6 +346,7 @@ impl JobManager {
         self.stamps.note(self.jobs.last_timestamp().max(purged));
         self.journal.begin(self.stamps.last(), purged);
         self.tell_policies(cx);
+        self.find_early(cx);
         let active: Vec<JobId> = self.jobs.all_active().map(|job| job.id).collect();
         for id in active {
             let state = self.jobs.active(id).map(|job| job.life.state);

@@ -51,7 +51,7 @@ fn read_job(id: JobId, log: &Bytes, values: &BTreeMap<&str, Bytes>) -> Result<Jo
         RawJson::new(text).ok()
     };
     let jobspec = text("jobspec").ok_or("jobspec is missing or malformed")?;
-    let r = text("R").map(|r| Rc::new(without_scheduling(r)));
+    let r = text("R").map(|r| without_scheduling(&Rc::new(r)));
     let mut lines = split_log(log).map_err(|error| error.to_string())?;
     let (entry, event) = read_line(lines.next().ok_or("eventlog is empty")?)?;
     let life = Life::begin(&event, entry.timestamp()).ok_or("eventlog begins without submit")?;

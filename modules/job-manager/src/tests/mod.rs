@@ -20,6 +20,7 @@ node::transcripts! {
     Stage:
     a_job_runs_and_ends = "normal-life",
     a_job_is_over_soon = "over-soon",
+    others_are_told_before_it_is_stored = "early",
     a_pending_job_is_cancelled = "cancel-pending",
     a_running_job_is_cancelled = "cancel-running",
     an_allocation_crosses_a_cancel = "alloc-race",
@@ -104,7 +105,7 @@ fn a_start_ends_with_the_kvs_and_forgets_no_job() {
 /// place: it knows of no job and no queue that was closed.
 #[test]
 fn nothing_is_stored_before_what_is_stored_was_read() {
-    let mut probe = Probe::<JobManager>::start((), &[], "{}").expect("it starts");
+    let mut probe = Probe::<JobManager>::start(stage::log(None), &[], "{}").expect("it starts");
     let said = probe.said();
     assert!(said[1].starts_with("request kvs.commit #2 "), "{said:?}");
     let order = "job-manager.shutdown";
@@ -118,7 +119,7 @@ fn nothing_is_stored_before_what_is_stored_was_read() {
 /// it does not let jobs go by the one before.
 #[test]
 fn a_start_goes_by_the_last_configuration() {
-    let mut probe = Probe::<JobManager>::start((), &[], "{}").expect("it starts");
+    let mut probe = Probe::<JobManager>::start(stage::log(None), &[], "{}").expect("it starts");
     probe.said();
     probe.request("job-manager.queue-list", "{}");
     probe.request("job-manager.config-reload", r#"{"queues":{"a":{}}}"#);

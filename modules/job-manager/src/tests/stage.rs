@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ahead::{Log, NoLog, TextLog};
 use node::probe::{Probe, line};
 use proto::data::eventlog::decode_log;
 use proto::data::{JobId, Tree};
@@ -34,6 +35,16 @@ pub struct Stage {
     pub kvs_leaves: Option<(usize, Errno)>,
     /// The job log has its rows in segments soon.
     folds_early: bool,
+    /// The file of what is ahead of the KVS, from the next start on if there is one.
+    early: Option<TextLog>,
+}
+
+/// The file of what is ahead of the KVS.
+pub fn log(early: Option<&TextLog>) -> Box<dyn Log> {
+    match early {
+        Some(early) => Box::new(early.clone()),
+        None => Box::new(NoLog),
+    }
 }
 
 const JOBSPEC: &str =
@@ -48,7 +59,8 @@ const MANY: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0-2","childre
 impl Stage {
     pub fn new() -> Stage {
         let mut stage = Stage {
-            probe: Probe::start((), &[], "{}").expect("the job manager starts"),
+            probe: Probe::start(log(None), &[], "{}").expect("the job manager starts"),
+            early: None,
             kvs: BTreeMap::new(),
             commit: None,
             once: None,
@@ -103,6 +115,24 @@ impl Stage {
                     .answer_stream("kvs-watch.lookup", self.watch, Ok(&text));
             }
             "conf" => rest.clone_into(&mut self.conf),
+            "early" => self.early = Some(TextLog::default()),
+            "early-text" => {
+                let text = self.early.as_ref().map(TextLog::text);
+                return text
+                    .unwrap_or_default()
+                    .lines()
+                    .map(str::to_owned)
+                    .collect();
+            }
+            "early-line" => {
+                let lines = format!("{rest}\n");
+                let log = self.early.iter_mut();
+                log.for_each(|log| log.append(&lines).expect("it has room"));
+            }
+            "early-full" => self
+                .early
+                .iter()
+                .for_each(|early| early.fill(first == "on")),
             "restart" => {
                 let mut said = self.restart();
                 self.probe.settle();
@@ -367,7 +397,8 @@ impl Stage {
     fn restart(&mut self) -> Vec<String> {
         self.commit = None;
         self.processes.clear();
-        self.probe = Probe::start((), &[], &self.conf).expect("the job manager starts");
+        self.probe = Probe::start(log(self.early.as_ref()), &[], &self.conf)
+            .expect("the job manager starts");
         if self.folds_early {
             self.probe.actor.core.joblog.fold_early();
         }

@@ -1,0 +1,295 @@
+//! What others are told before the KVS says it: that a job has resources, so that its shells
+//! can be started, and that it has given them back, so that the next job can have them. Both
+//! are first written into a file beside the content store, a line each; the commit follows
+//! with what comes next. A job manager after us reads the file and finds jobs where we left
+//! them.
+//!
+//! A line is needed until its event is stored. Where no file can be kept, and where
+//! every commit is to outlast a loss of power, others are told when the commit is stored.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+use ahead::{Lines, Log};
+use node::Cx;
+use proto::RawJson;
+use proto::config::keys;
+use proto::data::JobId;
+use proto::data::job::State;
+use proto::{Object, Refusal, sched};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::JobManager;
+use crate::alloc::send_now;
+use crate::limits::EARLY_R_BYTES_MAX;
+
+/// The file's name, in the state directory or the run directory.
+pub const EARLY_FILE: &str = "job-manager.early";
+
+/// One line.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Line {
+    id: JobId,
+    /// The version of the primary namespace that it comes after. A store that has not got so
+    /// far is another one.
+    after: i64,
+    /// The job has these resources. Without any, the scheduler may have back what it had.
+    #[serde(rename = "R", default, skip_serializing_if = "Option::is_none")]
+    r: Option<RawJson>,
+    /// The notes that it has with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    annotations: Option<Map<String, Value>>,
+}
+
+/// What is done once a line is written.
+enum Then {
+    /// The job takes its next step once this commit is stored; without the line, once that of
+    /// its resources is.
+    Start { earlier: u64 },
+    /// The scheduler that has said hello so often hears of it.
+    Tell { free: sched::Free, hellos: u64 },
+}
+
+/// A line on its way into the file.
+struct Pending {
+    line: Line,
+    /// The commit that makes it needless.
+    number: u64,
+    then: Then,
+}
+
+/// The file, and what is on its way into it.
+#[derive(Default)]
+pub struct Early {
+    /// There is a file.
+    is_open: bool,
+    /// Commits are to outlast a loss of power.
+    outlasts_power: bool,
+    lines: Lines<JobId>,
+    /// The commits that make them needless.
+    numbers: BTreeMap<JobId, u64>,
+    pending: Vec<Pending>,
+    /// What a job manager before us has left.
+    left: Vec<Line>,
+    /// The version of the primary namespace.
+    version: i64,
+}
+
+impl Early {
+    /// Whether others can be told early.
+    fn is_kept(&self) -> bool {
+        self.is_open && !self.outlasts_power
+    }
+
+    /// Takes the settings in.
+    pub fn configure(&mut self, conf: &Object) -> Result<(), Refusal> {
+        let durability: Option<String> = keys::KVS_DURABILITY.read(conf)?;
+        self.outlasts_power = durability.as_deref() == Some("power");
+        Ok(())
+    }
+
+    /// Takes in what the file holds.
+    pub fn found(&mut self, found: io::Result<Vec<u8>>) {
+        match found {
+            Ok(text) => {
+                self.is_open = true;
+                let whole = String::from_utf8_lossy(&text);
+                // Only the last line can have been cut off, and nobody was told of it.
+                let lines = whole.lines().filter_map(|line| {
+                    let read: Line = serde_json::from_str(line).ok()?;
+                    Some((read, format!("{line}\n")))
+                });
+                let (left, texts): (Vec<Line>, Vec<String>) = lines.unzip();
+                let ids = left.iter().map(|line| line.id);
+                self.lines.found(&text, ids.zip(texts));
+                self.left = left;
+            }
+            Err(error) => {
+                tracing::debug!("{EARLY_FILE}: {error}: jobs start when their R is stored");
+            }
+        }
+    }
+
+    /// The primary namespace has this version.
+    pub fn at_version(&mut self, version: i64) {
+        self.version = version;
+    }
+
+    /// Whether a job's R is written, so that its commit may wait for others.
+    pub fn takes(&self, r: &RawJson) -> bool {
+        self.is_kept() && r.as_str().len() <= EARLY_R_BYTES_MAX
+    }
+
+    /// A commit is stored, and with it what it says of a job.
+    pub fn stored(&mut self, id: JobId, stored: u64) {
+        if self
+            .numbers
+            .get(&id)
+            .is_some_and(|number| *number <= stored)
+        {
+            self.numbers.remove(&id);
+            self.lines.forget(&id);
+        }
+    }
+
+    /// Forgets the lines that say nothing new.
+    fn forget_others(&mut self) {
+        let numbers = &self.numbers;
+        self.lines.keep(|id| numbers.contains_key(id));
+    }
+
+    fn note(&mut self, id: JobId, line: &str, number: u64, stored: u64) {
+        self.lines.note(id, line);
+        self.numbers.insert(id, number);
+        self.stored(id, stored);
+    }
+
+    /// The lines of what is on its way, each with its newline.
+    fn encode(&self) -> Option<Vec<String>> {
+        let encode = |one: &Pending| serde_json::to_string(&one.line).ok();
+        let lines = self.pending.iter().map(encode);
+        lines.map(|line| Some(line? + "\n")).collect()
+    }
+}
+
+impl JobManager {
+    /// A job has got resources; `earlier` is the commit of what was said of it before.
+    pub(crate) fn start_early(&mut self, id: JobId, earlier: u64, r: &Rc<RawJson>) {
+        let line = Line {
+            id,
+            after: self.early.version,
+            r: Some(RawJson::clone(r)),
+            annotations: self.jobs.active(id).and_then(|job| job.notes()),
+        };
+        self.early.pending.push(Pending {
+            line,
+            number: self.batch.number(),
+            then: Then::Start { earlier },
+        });
+    }
+
+    /// Tells the scheduler what a job has given back, as soon as that cannot be forgotten.
+    pub(crate) fn give_back(&mut self, free: sched::Free) {
+        if !self.early.is_kept() {
+            return self.free_when_stored(free);
+        }
+        let line = Line {
+            id: free.id,
+            after: self.early.version,
+            r: None,
+            annotations: None,
+        };
+        self.early.pending.push(Pending {
+            line,
+            number: self.batch.number(),
+            then: Then::Tell {
+                free,
+                hellos: self.alloc.hellos(),
+            },
+        });
+    }
+
+    /// Writes what has gathered, in one piece.
+    pub(crate) fn write_early(&mut self, cx: &mut Cx<Self>) {
+        if self.early.pending.is_empty() {
+            return;
+        }
+        let lines = self.early.encode().unwrap_or_default();
+        let pending = std::mem::take(&mut self.early.pending);
+        let text = lines.concat();
+        cx.quick_work(
+            move |log: &mut Box<dyn Log>| log.append(&text),
+            move |core: &mut JobManager, cx, written| core.written(cx, pending, &lines, written),
+        );
+        if let Some(text) = self.early.lines.rewrite() {
+            cx.quick_work(
+                move |log: &mut Box<dyn Log>| log.replace(&text),
+                |_, _, replaced| {
+                    if let Err(error) = replaced {
+                        tracing::warn!("{EARLY_FILE}: {error}: it is written again later");
+                    }
+                },
+            );
+        }
+    }
+
+    fn written(
+        &mut self,
+        cx: &mut Cx<Self>,
+        pending: Vec<Pending>,
+        lines: &[String],
+        written: io::Result<()>,
+    ) {
+        if let Err(error) = &written {
+            tracing::warn!("{EARLY_FILE}: {error}: others are told when the KVS has it");
+            self.batch.hurry();
+        }
+        for (one, line) in pending.into_iter().zip(lines) {
+            if written.is_ok() {
+                let stored = self.batch.stored();
+                self.early.note(one.line.id, line, one.number, stored);
+            }
+            match one.then {
+                Then::Start { earlier } if written.is_ok() => {
+                    self.let_start(one.line.id, one.number, earlier);
+                }
+                // It starts when the commit is stored.
+                Then::Start { .. } => {}
+                Then::Tell { free, hellos } if written.is_ok() => {
+                    if self.alloc.hellos() == hellos {
+                        send_now(cx, &free);
+                    }
+                }
+                Then::Tell { free, .. } => self.free_when_stored(free),
+            }
+        }
+        self.run(cx);
+    }
+
+    /// A job need not wait for the commit of its resources any more, unless something else has
+    /// to come first by now.
+    fn let_start(&mut self, id: JobId, number: u64, earlier: u64) {
+        if let Some(job) = self.jobs.active_mut(id)
+            && job.hold == number
+            && job.life.perilogs == 0
+        {
+            job.hold = earlier;
+            self.acting.push_back(id);
+        }
+    }
+
+    /// Jobs are read as they are stored: brings them to where a job manager before us left them.
+    pub(crate) fn find_early(&mut self, cx: &mut Cx<Self>) {
+        for line in std::mem::take(&mut self.early.left) {
+            let id = line.id;
+            let Some(job) = self.jobs.active_mut(id) else {
+                continue;
+            };
+            if line.after > self.early.version {
+                tracing::warn!("{EARLY_FILE}: job={id}: of another store, left out");
+                continue;
+            }
+            match line.r {
+                None if job.life.has_resources => {
+                    job.is_handed_on = true;
+                    // Until it is stored that it gave them back.
+                    self.early.numbers.insert(id, u64::MAX);
+                }
+                Some(r) if job.life.state == State::Sched && job.r.is_none() => {
+                    tracing::debug!("job={id} had resources already");
+                    self.has_got(cx, id, r, line.annotations);
+                    self.early.numbers.insert(id, self.batch.number());
+                }
+                _ => {}
+            }
+        }
+        self.early.forget_others();
+    }
+
+    /// It is being stored that a job which was handed on has given its resources back.
+    pub(crate) fn gave_back_before(&mut self, id: JobId) {
+        self.early.numbers.insert(id, self.batch.number());
+    }
+}
