@@ -1,8 +1,8 @@
 //! What others are told before the KVS says it: that a job has resources, so that its shells
-//! can be started, and that it has given them back, so that the next job can have them. Both
-//! are first written into a file beside the content store, a line each; the commit follows
-//! with what comes next. A job manager after us reads the file and finds jobs where we left
-//! them.
+//! can be started, and that one that was over soon has given them back, so that the next job
+//! can have them. Both are first written into a file beside the content store, a line each; the
+//! commit follows with what comes next. A job manager after us reads the file and finds jobs
+//! where we left them.
 //!
 //! A line is needed until its event is stored. Where no file can be kept, and where
 //! every commit is to outlast a loss of power, others are told when the commit is stored.
@@ -17,13 +17,13 @@ use proto::RawJson;
 use proto::config::keys;
 use proto::data::JobId;
 use proto::data::job::State;
+use proto::job_exec::GuestLines;
 use proto::{Object, Refusal, sched};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::JobManager;
-use crate::alloc::send_now;
-use crate::limits::EARLY_R_BYTES_MAX;
+use crate::limits::{EARLY_LINES_BYTES_MAX, EARLY_R_BYTES_MAX};
 
 /// The file's name, in the state directory or the run directory.
 pub const EARLY_FILE: &str = "job-manager.early";
@@ -35,12 +35,24 @@ struct Line {
     /// The version of the primary namespace that it comes after. A store that has not got so
     /// far is another one.
     after: i64,
-    /// The job has these resources. Without any, the scheduler may have back what it had.
+    /// The job has these resources.
     #[serde(rename = "R", default, skip_serializing_if = "Option::is_none")]
     r: Option<RawJson>,
     /// The notes that it has with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     annotations: Option<Map<String, Value>>,
+    /// It is over, and the scheduler may have back what it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    over: Option<Over>,
+}
+
+/// All of a job that was over soon.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Over {
+    /// Wait status.
+    status: i32,
+    /// What its guest logs are to hold.
+    lines: GuestLines,
 }
 
 /// What is done once a line is written.
@@ -71,6 +83,8 @@ pub struct Early {
     /// The commits that make them needless.
     numbers: BTreeMap<JobId, u64>,
     pending: Vec<Pending>,
+    /// The job that is coming to its end in this turn.
+    ending: Option<(JobId, Over)>,
     /// What a job manager before us has left.
     left: Vec<Line>,
     /// The version of the primary namespace.
@@ -162,6 +176,7 @@ impl JobManager {
             after: self.early.version,
             r: Some(RawJson::clone(r)),
             annotations: self.jobs.active(id).and_then(|job| job.notes()),
+            over: None,
         };
         self.early.pending.push(Pending {
             line,
@@ -170,16 +185,26 @@ impl JobManager {
         });
     }
 
+    /// A job was over soon: how.
+    pub(crate) fn ends_early(&mut self, id: JobId, status: i32, lines: &GuestLines) {
+        if self.early.is_kept() && lines.bytes() <= EARLY_LINES_BYTES_MAX {
+            let lines = lines.clone();
+            self.early.ending = Some((id, Over { status, lines }));
+        }
+    }
+
     /// Tells the scheduler what a job has given back, as soon as that cannot be forgotten.
     pub(crate) fn give_back(&mut self, free: sched::Free) {
-        if !self.early.is_kept() {
+        let ending = self.early.ending.take();
+        let Some((_, over)) = ending.filter(|(id, _)| *id == free.id) else {
             return self.free_when_stored(free);
-        }
+        };
         let line = Line {
             id: free.id,
             after: self.early.version,
             r: None,
             annotations: None,
+            over: Some(over),
         };
         self.early.pending.push(Pending {
             line,
@@ -193,6 +218,7 @@ impl JobManager {
 
     /// Writes what has gathered, in one piece.
     pub(crate) fn write_early(&mut self, cx: &mut Cx<Self>) {
+        self.early.ending = None;
         if self.early.pending.is_empty() {
             return;
         }
@@ -238,9 +264,7 @@ impl JobManager {
                 // It starts when the commit is stored.
                 Then::Start { .. } => {}
                 Then::Tell { free, hellos } if written.is_ok() => {
-                    if self.alloc.hellos() == hellos {
-                        send_now(cx, &free);
-                    }
+                    self.tell_free(cx, &free, hellos);
                 }
                 Then::Tell { free, .. } => self.free_when_stored(free),
             }
@@ -271,25 +295,23 @@ impl JobManager {
                 tracing::warn!("{EARLY_FILE}: job={id}: of another store, left out");
                 continue;
             }
-            match line.r {
-                None if job.life.has_resources => {
-                    job.is_handed_on = true;
-                    // Until it is stored that it gave them back.
-                    self.early.numbers.insert(id, u64::MAX);
-                }
-                Some(r) if job.life.state == State::Sched && job.r.is_none() => {
-                    tracing::debug!("job={id} had resources already");
-                    self.has_got(cx, id, r, line.annotations);
-                    self.early.numbers.insert(id, self.batch.number());
-                }
-                _ => {}
+            if let Some(r) = line.r
+                && job.life.state == State::Sched
+                && job.r.is_none()
+            {
+                tracing::debug!("job={id} had resources already");
+                self.has_got(cx, id, r, line.annotations);
+                // The file has it: the job need not wait for the commit.
+                self.let_start(id, self.batch.number(), 0);
+                self.early.numbers.insert(id, self.batch.number());
+            }
+            if let Some(Over { status, lines }) = line.over {
+                tracing::debug!("job={id} was over already");
+                self.over(cx, id, status, lines);
+                self.run(cx);
+                self.early.numbers.insert(id, self.batch.number());
             }
         }
         self.early.forget_others();
-    }
-
-    /// It is being stored that a job which was handed on has given its resources back.
-    pub(crate) fn gave_back_before(&mut self, id: JobId) {
-        self.early.numbers.insert(id, self.batch.number());
     }
 }

@@ -231,7 +231,7 @@ impl JobManager {
     }
 
     /// A job was over soon: everything of it goes into one commit.
-    fn over(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32, lines: GuestLines) {
+    pub(crate) fn over(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32, lines: GuestLines) {
         let Some(life) = self.jobs.active(id).map(|job| &job.life) else {
             return;
         };
@@ -244,6 +244,7 @@ impl JobManager {
             self.emit(cx, id, &JobEvent::Finish(WaitStatus(status)));
         }
         if !done {
+            self.ends_early(id, status, &lines);
             for (name, text) in lines.by_name() {
                 self.batch.put(&id.kvs_key(&format!("guest.{name}")), &text);
             }

@@ -50,8 +50,6 @@ pub struct Job {
     pub hold: u64,
     /// The commit that stores the newest of its events.
     pub noted: u64,
-    /// Its resources are not its own any more, though it is not stored yet that it gave them back.
-    pub is_handed_on: bool,
     /// When we came to know of it, in the journal's count.
     pub since: u64,
     /// The number of its last stored event in the journal.
@@ -83,7 +81,6 @@ impl Job {
             exec: ExecAsk::Never,
             hold: 0,
             noted: 0,
-            is_handed_on: false,
             since: 0,
             is_unranked: false,
             is_lined_up: false,
@@ -109,11 +106,6 @@ impl Job {
     /// Its jobspec, without the environment and with all updates applied.
     pub fn jobspec(&self) -> Rc<RawJson> {
         self.texts.jobspec()
-    }
-
-    /// Whether it has resources of the scheduler's.
-    pub fn has_scheduled(&self) -> bool {
-        self.life.has_resources && !self.life.bypasses && !self.is_handed_on
     }
 
     /// Whether it waits, as it may for long, and many may at a time.

@@ -66,6 +66,10 @@ pub const SOON_BURST: u32 = 4;
 /// with a longer one starts when that is stored.
 pub const EARLY_R_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of guest logs that are written there. What a job with longer ones had goes to
+/// the next one when they are stored.
+pub const EARLY_LINES_BYTES_MAX: usize = 16 * 1024;
+
 /// Operations of one commit. What does not fit waits for the next.
 pub const COMMIT_OPS_MAX: usize = 4096;
 

@@ -218,6 +218,11 @@ impl Life {
         Ok(())
     }
 
+    /// Whether it has resources of the scheduler's.
+    pub fn has_scheduled(&self) -> bool {
+        self.has_resources && !self.bypasses
+    }
+
     /// Whether it posts `debug.*` events.
     pub fn is_debug(&self) -> bool {
         self.flags.contains(SubmitFlags::DEBUG)

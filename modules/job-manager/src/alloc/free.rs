@@ -38,13 +38,9 @@ impl JobManager {
         let Some(job) = self.jobs.active(id) else {
             return;
         };
-        // What was handed on before a restart is with others by now.
-        let r = job.r.clone().filter(|_| job.has_scheduled());
-        let (released, is_handed_on) = (job.life.released.clone(), job.is_handed_on);
+        let r = job.r.clone().filter(|_| !job.life.bypasses);
+        let released = job.life.released.clone();
         self.post(cx, id, &JobEvent::Free);
-        if is_handed_on {
-            self.gave_back_before(id);
-        }
         if let Some(r) = r
             && !self.keep_house(cx, id, None)
         {
@@ -80,11 +76,15 @@ impl JobManager {
 
     pub(crate) fn free_when_stored(&mut self, request: sched::Free) {
         let hellos = self.alloc.hellos;
-        self.batch.then(move |core, cx| {
-            if core.alloc.scheduler.is_some() && core.alloc.hellos == hellos {
-                send_now(cx, &request);
-            }
-        });
+        self.batch
+            .then(move |core, cx| core.tell_free(cx, &request, hellos));
+    }
+
+    /// Tells the scheduler that said hello so often, if it is there still.
+    pub(crate) fn tell_free(&self, cx: &mut Cx<Self>, request: &sched::Free, hellos: u64) {
+        if self.alloc.scheduler.is_some() && self.alloc.hellos == hellos {
+            send_now(cx, request);
+        }
     }
 }
 

@@ -115,7 +115,7 @@ pub(crate) fn untagged(topic: &str, payload: bytes::Bytes) -> Message {
 }
 
 /// Sends what needs no answer to a service, if it is there.
-pub(crate) fn send_now<M: Method>(cx: &mut Cx<JobManager>, request: &M) {
+fn send_now<M: Method>(cx: &mut Cx<JobManager>, request: &M) {
     cx.notify_with(Call::new(request).delivery(node::Delivery::Now));
 }
 

@@ -34,7 +34,11 @@ fn tell_allocated(
     partial_ok: bool,
     mut stream: Stream<SchedHello>,
 ) {
-    for job in core.jobs.all_active().filter(|job| job.has_scheduled()) {
+    for job in core
+        .jobs
+        .all_active()
+        .filter(|job| job.life.has_scheduled())
+    {
         let free = core.given_back(job);
         let free = (!free.is_empty()).then(|| free.to_string());
         stream.send(cx, &hello(job, free));
@@ -96,7 +100,7 @@ pub(crate) fn resource_status(
 ) -> Result<Allocated, Never> {
     let mut all = Rset::new();
     let of_jobs = core.jobs.all_active().filter_map(|job| {
-        let r = job.r.as_ref().filter(|_| job.has_scheduled())?;
+        let r = job.r.as_ref().filter(|_| job.life.has_scheduled())?;
         let mut r = Rset::decode(r.as_str()).ok()?;
         r.remove_ranks(&core.given_back(job));
         Some(r)
