@@ -24,6 +24,7 @@ use serde_json::{Map, Value};
 
 use crate::JobManager;
 use crate::limits::{EARLY_LINES_BYTES_MAX, EARLY_R_BYTES_MAX};
+use crate::state::ExecAsk;
 
 /// The file's name, in the state directory or the run directory.
 pub const EARLY_FILE: &str = "job-manager.early";
@@ -305,8 +306,11 @@ impl JobManager {
                 self.let_start(id, self.batch.number(), 0);
                 self.early.numbers.insert(id, self.batch.number());
             }
-            if let Some(Over { status, lines }) = line.over {
+            if let Some(Over { status, lines }) = line.over
+                && let Some(job) = self.jobs.active_mut(id)
+            {
                 tracing::debug!("job={id} was over already");
+                job.exec = ExecAsk::Lost;
                 self.over(cx, id, status, lines);
                 self.run(cx);
                 self.early.numbers.insert(id, self.batch.number());
