@@ -57,11 +57,14 @@ impl<K: Ord> Lines<K> {
 
     /// What the file is to be, if it has grown for nothing.
     pub fn rewrite(&mut self) -> Option<String> {
-        if self.bytes < LINES_BYTES_MAX.max(2 * self.needed_bytes) {
-            return None;
-        }
+        let has_grown = self.bytes >= LINES_BYTES_MAX.max(2 * self.needed_bytes);
+        has_grown.then(|| self.needed())
+    }
+
+    /// What the file is to be from now on: the lines that are needed.
+    pub fn needed(&mut self) -> String {
         self.bytes = self.needed_bytes;
-        Some(self.needed.values().map(String::as_str).collect())
+        self.needed.values().map(String::as_str).collect()
     }
 }
 

@@ -231,14 +231,7 @@ impl JobManager {
             move |core: &mut JobManager, cx, written| core.written(cx, pending, &lines, written),
         );
         if let Some(text) = self.early.lines.rewrite() {
-            cx.quick_work(
-                move |log: &mut Box<dyn Log>| log.replace(&text),
-                |_, _, replaced| {
-                    if let Err(error) = replaced {
-                        tracing::warn!("{EARLY_FILE}: {error}: it is written again later");
-                    }
-                },
-            );
+            replace(cx, text);
         }
     }
 
@@ -287,7 +280,11 @@ impl JobManager {
 
     /// Jobs are read as they are stored: brings them to where a job manager before us left them.
     pub(crate) fn find_early(&mut self, cx: &mut Cx<Self>) {
-        for line in std::mem::take(&mut self.early.left) {
+        let left = std::mem::take(&mut self.early.left);
+        if left.is_empty() {
+            return;
+        }
+        for line in left {
             let id = line.id;
             let Some(job) = self.jobs.active_mut(id) else {
                 continue;
@@ -317,5 +314,20 @@ impl JobManager {
             }
         }
         self.early.forget_others();
+        // The job of another line may come again, and what the line says is not true of it then.
+        let text = self.early.lines.needed();
+        replace(cx, text);
     }
+}
+
+fn replace(cx: &mut Cx<JobManager>, text: String) {
+    cx.quick_work(
+        move |log: &mut Box<dyn Log>| log.replace(&text),
+        |core: &mut JobManager, _, replaced| {
+            if let Err(error) = replaced {
+                tracing::warn!("{EARLY_FILE}: {error}: others are told when the KVS has it");
+                core.early.is_open = false;
+            }
+        },
+    );
 }

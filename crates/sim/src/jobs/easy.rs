@@ -50,7 +50,7 @@ pub(crate) struct Easy {
     told: Vec<(f64, Told)>,
     /// Start and R of every job that got one.
     given: BTreeMap<JobId, (f64, Has)>,
-    /// The request of a scheduler for what runs.
+    /// The request of a scheduler for what runs, until it is answered.
     hello: Option<u32>,
     /// Jobs that passed the first one.
     pub(crate) n_passed: u64,
@@ -66,12 +66,10 @@ struct State {
 impl Easy {
     /// A scheduler hears something.
     pub(crate) fn hears(&mut self, now: f64, message: &Message) {
-        if let Kind::Response {
-            matchtag,
-            errnum: 0,
-        } = message.kind
-        {
-            if Some(matchtag) == self.hello
+        if let Kind::Response { matchtag, errnum } = message.kind {
+            if Some(matchtag) == self.hello && errnum != 0 {
+                self.hello = None;
+            } else if Some(matchtag) == self.hello
                 && let Ok(job) = SchedHelloJob::decode(message.payload())
                 && let Some((_, has)) = self.given.get(&job.id).copied()
             {
@@ -81,6 +79,8 @@ impl Easy {
         }
         let payload = message.payload();
         match message.topic() {
+            // It was meant for the scheduler before.
+            Alloc::TOPIC if self.hello.is_some() => {}
             Alloc::TOPIC => {
                 let alloc = Alloc::decode(payload).expect("a request");
                 let spec = Jobspec::decode(alloc.jobspec.as_str()).expect("a jobspec");
