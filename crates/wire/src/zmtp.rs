@@ -77,6 +77,10 @@ impl Socket {
 
 /// What a connection carried.
 #[derive(Debug, Clone)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all that arrives are messages"
+)]
 pub enum Arrived {
     /// The other end is ready, under this identity; first of all, and once.
     Ready(Bytes),
