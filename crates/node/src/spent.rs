@@ -12,7 +12,7 @@ use wire::topic;
 
 use crate::limits::CAUSES_MAX;
 
-/// Why a handler runs, and the topic as it was declared, if it has one.
+/// Why a handler runs: of which kind the reason is, and its topic as it was declared, if it has one.
 pub(crate) type Cause = (&'static str, &'static str);
 
 /// Messages that a broker passes on, and what nobody has a route for.
@@ -46,18 +46,22 @@ pub(crate) fn event(topic: &'static str) -> Cause {
 
 /// What a component has spent its time on.
 pub(crate) struct Spent {
-    all: Histogram,
-    each: FxHashMap<Cause, Histogram>,
+    each: Vec<(Cause, Histogram)>,
+    /// Where in `each` a cause is.
+    places: FxHashMap<Cause, usize>,
     /// What is being handled, or was last.
     on: Cause,
+    /// What was handled before, and its place: most often it is the same again.
+    before: (Cause, usize),
 }
 
 impl Default for Spent {
     fn default() -> Self {
         Spent {
-            all: Histogram::default(),
-            each: FxHashMap::default(),
+            each: vec![(OTHER, Histogram::default())],
+            places: FxHashMap::from_iter([(OTHER, 0)]),
             on: OTHER,
+            before: (OTHER, 0),
         }
     }
 }
@@ -73,26 +77,46 @@ impl Spent {
         if self.on == SETTLED && time < NOTHING_TO_DO {
             return;
         }
-        self.all.add(time);
-        let has_room = self.each.len() < CAUSES_MAX || self.each.contains_key(&self.on);
-        let cause = if has_room { self.on } else { OTHER };
-        self.each.entry(cause).or_default().add(time);
+        if !is_same(self.on, self.before.0) {
+            self.before = (self.on, self.place());
+        }
+        if let Some((_, times)) = self.each.get_mut(self.before.1) {
+            times.add(time);
+        }
+    }
+
+    /// Where what is handled now is counted.
+    fn place(&mut self) -> usize {
+        if let Some(place) = self.places.get(&self.on) {
+            return *place;
+        }
+        let place = self.each.len();
+        if place > CAUSES_MAX {
+            return 0;
+        }
+        self.each.push((self.on, Histogram::default()));
+        self.places.insert(self.on, place);
+        place
     }
 
     /// From the beginning.
     pub fn clear(&mut self) {
-        (self.all, self.each) = Default::default();
+        *self = Spent {
+            on: self.on,
+            ..Spent::default()
+        };
     }
 
     fn told(&self) -> HandlerTimes {
         let name = |(kind, topic): &Cause| format!("{kind} {topic}").trim_end().to_owned();
-        let each = self
-            .each
-            .iter()
-            .map(|(cause, times)| (name(cause), times.told()));
+        let used = || self.each.iter().filter(|(_, times)| !times.is_empty());
+        let mut all = Histogram::default();
+        used().for_each(|(_, times)| all.add_all(times));
         HandlerTimes {
-            all: self.all.told(),
-            each: each.collect(),
+            all: all.told(),
+            each: used()
+                .map(|(cause, times)| (name(cause), times.told()))
+                .collect(),
         }
     }
 
@@ -113,6 +137,12 @@ impl Spent {
         longer.extend_from_slice(b"}\0");
         longer.freeze()
     }
+}
+
+/// Whether two causes are told by the same constant, which is quickly seen. Some that are not may be
+/// equal as well.
+fn is_same(one: Cause, other: Cause) -> bool {
+    std::ptr::eq(one.0, other.0) && std::ptr::eq(one.1, other.1)
 }
 
 #[cfg(test)]

@@ -236,7 +236,7 @@ impl<N: Node> Reactor<N> {
                 false => self.timeout(),
             };
             let ready = self.poller.wait(timeout)?;
-            self.stopwatch.begin_turn();
+            self.stopwatch.begin_turn(self.clock.mono());
             for ready in ready {
                 self.take_in(ready)?;
             }
@@ -292,8 +292,9 @@ impl<N: Node> Reactor<N> {
     /// The same for what has held the loop `since` then.
     fn hand_in_since(&mut self, since: Duration, now: Now, input: Input) {
         self.node.handle(now, input);
-        let time = self.clock.mono().saturating_sub(since);
-        self.node.took(self.stopwatch.held(time));
+        let until = self.clock.mono();
+        let time = until.saturating_sub(since);
+        self.node.took(self.stopwatch.held(until, time));
     }
 
     fn timeout(&self) -> Option<Duration> {

@@ -1,6 +1,9 @@
 //! How long handlers hold the loop. What the kernel takes away from us while it lets others run is
-//! no fault of theirs, so a time that is remarkable is compared with the processor time of the
-//! turn, unless we have waited for something ourselves.
+//! no fault of theirs: where it has done so, a time that is remarkable is no longer than the processor
+//! time of our thread.
+//!
+//! To ask the kernel costs more than most handlers, so it is asked now and then, and when a time is
+//! remarkable.
 
 use std::time::Duration;
 
@@ -9,41 +12,48 @@ use nix::sys::resource::{UsageWho, getrusage};
 /// Shorter times are taken as they are.
 const REMARKABLE: Duration = Duration::from_millis(1);
 
-/// The processor time of our thread, and how often it has waited.
+/// The kernel is asked as often as that while there is something to do: by so much the processor
+/// time of a handler may be too long.
+const ASK_EVERY: Duration = Duration::from_millis(1);
+
+/// The processor time of our thread, and how often the kernel has let others run in its place.
 #[derive(Debug, Clone, Copy, Default)]
 struct Used {
     cpu: Duration,
-    waits: i64,
+    preempted: i64,
 }
 
 /// Measures one turn of the loop after the other.
 #[derive(Default)]
 pub struct Stopwatch {
+    asked: Duration,
     begin: Used,
 }
 
 impl Stopwatch {
     /// A turn begins.
-    pub fn begin_turn(&mut self) {
-        self.begin = used();
+    pub fn begin_turn(&mut self, now: Duration) {
+        if now.saturating_sub(self.asked) >= ASK_EVERY {
+            (self.asked, self.begin) = (now, used());
+        }
     }
 
-    /// How long the loop was held by what took `time` since the turn began.
-    pub fn held(&mut self, time: Duration) -> Duration {
+    /// How long the loop was held by what has taken `time` until `now`.
+    pub fn held(&mut self, now: Duration, time: Duration) -> Duration {
         if time < REMARKABLE {
             return time;
         }
         let end = used();
         let held = held(self.begin, end, time);
-        self.begin = end;
+        (self.asked, self.begin) = (now, end);
         held
     }
 }
 
 fn held(begin: Used, end: Used, time: Duration) -> Duration {
-    match end.waits > begin.waits {
-        true => time,
-        false => time.min(end.cpu.saturating_sub(begin.cpu)),
+    match end.preempted > begin.preempted {
+        true => time.min(end.cpu.saturating_sub(begin.cpu)),
+        false => time,
     }
 }
 
@@ -57,7 +67,7 @@ fn used() -> Used {
     };
     Used {
         cpu: duration(usage.user_time()) + duration(usage.system_time()),
-        waits: usage.voluntary_context_switches(),
+        preempted: usage.involuntary_context_switches(),
     }
 }
 
@@ -65,29 +75,26 @@ fn used() -> Used {
 mod tests {
     use super::*;
 
-    fn check(cpu_ms: u64, waits: i64, time_ms: u64, expect_ms: u64) {
-        let cpu = Duration::from_millis;
-        let begin = Used {
-            cpu: cpu(100),
-            waits: 7,
+    fn check(cpu_ms: u64, preempted: i64, time_ms: u64, expect_ms: u64) {
+        let ms = Duration::from_millis;
+        let used = |cpu_ms, preempted| Used {
+            cpu: ms(cpu_ms),
+            preempted,
         };
-        let end = Used {
-            cpu: cpu(100 + cpu_ms),
-            waits: 7 + waits,
-        };
-        assert_eq!(held(begin, end, cpu(time_ms)), cpu(expect_ms));
+        let (begin, end) = (used(100, 7), used(100 + cpu_ms, 7 + preempted));
+        assert_eq!(held(begin, end, ms(time_ms)), ms(expect_ms));
     }
 
     #[test]
     fn time_that_the_kernel_gave_to_others_does_not_count() {
-        check(3, 0, 3, 3);
-        check(3, 0, 40, 3);
-        check(3, 0, 2, 2);
+        check(3, 1, 3, 3);
+        check(3, 1, 40, 3);
+        check(3, 1, 2, 2);
     }
 
     #[test]
     fn time_that_was_waited_counts() {
-        check(3, 1, 40, 40);
-        check(0, 1, 40, 40);
+        check(3, 0, 40, 40);
+        check(0, 0, 40, 40);
     }
 }

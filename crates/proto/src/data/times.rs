@@ -40,6 +40,19 @@ impl Histogram {
         self.max = self.max.max(time);
     }
 
+    /// All that another has counted, too.
+    pub fn add_all(&mut self, other: &Histogram) {
+        for (bucket, more) in self.buckets.iter_mut().zip(other.buckets.iter()) {
+            *bucket = bucket.saturating_add(*more);
+        }
+        self.max = self.max.max(other.max);
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.iter().all(|n| *n == 0)
+    }
+
     /// As it is given away.
     pub fn told(&self) -> Times {
         let filled = self.buckets.iter().enumerate().filter(|(_, n)| **n > 0);
@@ -180,6 +193,19 @@ mod tests {
         assert_eq!(told.quantile(1.0), 0.1);
         assert_eq!(times(&[]), Times::default());
         assert_eq!(times(&[(7, 1)]).p50, 0.007, "no longer than the longest");
+    }
+
+    #[test]
+    fn two_are_one() {
+        let mut both = Histogram::default();
+        assert!(both.is_empty());
+        for micros in [3, 900] {
+            let mut one = Histogram::default();
+            one.add(Duration::from_micros(micros));
+            both.add_all(&one);
+        }
+        assert!(!both.is_empty());
+        assert_eq!((both.told().count, both.told().max), (2, 0.0009));
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl<N: Node> Reactor<N> {
             self.node.handle(now, input);
             let until = self.clock.mono();
             let time = until.saturating_sub(since);
-            self.node.took(self.stopwatch.held(time));
+            self.node.took(self.stopwatch.held(until, time));
             since = until;
         });
         for message in due {
