@@ -2,11 +2,12 @@
 //! looks from outside whether everything acknowledged is still there.
 //!
 //! It knows nothing of the code under test but what clients are promised. Read on in
-//! `crash/kvs.rs` (keys and versions), `crash/jobs.rs` (jobs, commands and streams) and
-//! `crash/tree.rs` (many brokers).
+//! `crash/kvs.rs` (keys and versions), `crash/jobs.rs` (jobs, commands and streams),
+//! `crash/readers.rs` (who follows the journal) and `crash/tree.rs` (many brokers).
 
 mod jobs;
 mod kvs;
+mod readers;
 mod tally;
 mod tree;
 
@@ -75,6 +76,8 @@ enum Part {
     Kvs,
     /// Jobs, commands and streams
     Jobs,
+    /// Programs that follow the journal: they are killed themselves
+    Readers,
     /// Everything, one after the other
     All,
 }
@@ -91,11 +94,15 @@ pub fn crash(args: &CrashArgs) -> Result<bool> {
         tally.print();
         return Ok(tally.is_clean());
     }
-    if args.part != Part::Jobs {
+    let is_asked = |part: Part| args.part == part || args.part == Part::All;
+    if is_asked(Part::Kvs) {
         kvs::crash(args, &programs, &mut tally)?;
     }
-    if args.part != Part::Kvs {
+    if is_asked(Part::Jobs) {
         jobs::crash(args, &programs, &mut tally)?;
+    }
+    if is_asked(Part::Readers) {
+        readers::crash(args, &programs, &mut tally)?;
     }
     tally.print();
     Ok(tally.is_clean())

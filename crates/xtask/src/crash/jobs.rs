@@ -113,7 +113,7 @@ impl Fire<'_> {
 }
 
 /// The option for an instance of some cores, whose configuration is put in `folder`.
-fn config(folder: &Path) -> Result<String> {
+pub fn config(folder: &Path) -> Result<String> {
     let path = folder.join("crash.toml");
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
     let text = format!(
