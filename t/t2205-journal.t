@@ -133,44 +133,6 @@ test_expect_success 'a reader outlives job-manager, killed again and again, and 
 	test_cmp sorted.followed ordered.followed
 '
 
-# whole FILE: its lines that came whole.
-whole() {
-	sed -n "/^{.*}$/p" "$1"
-}
-
-# heard: the reader that writes to part has had an event.
-heard() {
-	grep -vq "\"id\":-1" part
-}
-
-test_expect_success 'a reader that is killed again and again goes on where it was' '
-	tail -n 1 all.followed >begin &&
-	since=$(cat begin) &&
-	>pieces &&
-	{ flux submit --quiet --cc=1-400 --setattr=exec.test.run_duration=1ms true & } &&
-	submit=$! &&
-	for round in $(seq 20)
-	do
-		flux submit --quiet --cc=1-2 --setattr=exec.test.run_duration=1ms true &&
-		rm -f part &&
-		{ flux job journal --follow --since=$since >part 2>err & } &&
-		pid=$! &&
-		wait_for 30 heard &&
-		kill -KILL $pid &&
-		{ wait $pid || true; } &&
-		whole part >lines &&
-		cat lines >>pieces &&
-		since=$(numbers lines | tail -n 1) || return 1
-	done &&
-	wait $submit &&
-	flux queue drain &&
-	flux job journal --since=$since >>pieces &&
-	flux job journal --since=$(cat begin) >unbroken &&
-	grep -v "\"id\":-1" pieces >actual &&
-	grep -v "\"id\":-1" unbroken >expect &&
-	test_cmp expect actual
-'
-
 # The instance with kept state that `uri` is of: in the background, until `stop` is written.
 instance() {
 	rm -f up

@@ -7,7 +7,7 @@
 //! like it. J is base64: the same tail is written in one of three ways, depending on the
 //! length of what comes before it. That makes up to three models.
 //!
-//! All of this saves space and does nothing else; a restart learns anew.
+//! All of this saves space and does nothing else; a restart learns it again.
 
 use std::collections::VecDeque;
 use std::rc::Rc;

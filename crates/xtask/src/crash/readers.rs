@@ -17,8 +17,8 @@ use crate::site::{Folder, Rng, Site};
 /// Longest life of a reader, in milliseconds: some do not come to read anything.
 const LIFE_MS: u64 = 150;
 
-/// Longest pause between two submissions, in milliseconds. The job manager remembers so many events
-/// only; a reader that falls behind further has to read all jobs, and is killed before it has.
+/// Longest pause between two submissions, in milliseconds. The events that the job manager remembers
+/// are limited; a reader that falls further behind has to read all jobs, and is killed before it has.
 const PAUSE_MS: u64 = 200;
 
 /// What all readers together have heard.
