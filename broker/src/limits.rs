@@ -40,7 +40,7 @@ pub const PENDING_OF_GUESTS_MAX: usize = 1 << 19;
 /// Of those, what one guest may have over all its connections.
 pub const PENDING_OF_GUEST_MAX: usize = 1 << 15;
 
-/// Ways back of answers that are remembered after their end: whoever answers too late is told
+/// Ways back of answers that are remembered after their end: a link that answers too late is told
 /// apart by it. An old one is written over, and an answer to it counts as one to nothing.
 pub const TOMBSTONES_MAX: usize = 1 << 14;
 
@@ -73,7 +73,7 @@ pub const ORPHAN_TEXT_BYTES_MAX: usize = 128;
 /// Longest payload in which the job is looked for that an orphaned message is about, in bytes.
 pub const ORPHAN_PAYLOAD_BYTES_MAX: usize = 4096;
 
-/// Records in one batch. Those who follow get one of the last so many at a time; how many
+/// Records in one batch. Those who follow get one of the last ones at a time; how many
 /// there were is in the counters.
 pub const ORPHANS_IN_BATCH_MAX: usize = 256;
 

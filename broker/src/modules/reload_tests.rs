@@ -165,7 +165,10 @@ fn it_is_waited_for_no_longer_than_for_one_that_died() {
     assert_eq!(stage.answers(), [(4, 38)]);
     let (module, _) = stage.probe.module("echo");
     stage.ask("echo.hello", 5);
-    assert!(stage.probe.heard(module).is_some(), "it can be loaded anew");
+    assert!(
+        stage.probe.heard(module).is_some(),
+        "it can be loaded again"
+    );
 }
 
 #[test]

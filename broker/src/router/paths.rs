@@ -234,7 +234,7 @@ mod tests {
     fn the_printed_table_is_that_in_doc_states() {
         let head = "# States of a way back\n\nPrinted from `broker/src/router/paths.rs` by its \
              test (`UPDATE=1 cargo test -p broker`).\nAn answer passes over one that is `Open` \
-             and over no other. `Left` and `Expired` are closing: whoever was asked may still \
+             and over no other. `Left` and `Expired` are closing: a link that was asked may still \
              answer. The others are closed.\nRows are what happens; a dash is a step that does \
              not fit and changes nothing.";
         let table = node::written::table_of_moves(head, &PATHS, &STEPS, next);

@@ -75,7 +75,7 @@ pub trait Host: Sized + 'static {
     }
 
     /// A program has a broker again, by [`crate::Cx::reconnect`]. Events with a route are
-    /// subscribed anew; all else that the broker knew of us is for the component to say.
+    /// subscribed again; all else that the broker knew of us is for the component to say.
     /// What was asked of the one before has been answered EHOSTUNREACH.
     fn broker_found(&mut self, _cx: &mut Cx<Self>) {}
 

@@ -25,6 +25,10 @@ enum Decoder {
 }
 
 /// What was read.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all that is heard are messages"
+)]
 pub enum Heard {
     /// A ZeroMQ peer is ready, under this identity.
     Ready(Bytes),
