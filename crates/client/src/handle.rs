@@ -159,7 +159,7 @@ impl Handle {
         } = call;
         self.stamp(&mut message);
         message.set_flag(Flags::NORESPONSE, true);
-        if upstream && self.send_up(&mut message).is_err() {
+        if upstream && self.mark_upstream(&mut message).is_err() {
             return self.drop_one();
         }
         if delivery == Delivery::BestEffort {
@@ -298,7 +298,7 @@ impl Handle {
         } = call;
         self.stamp(&mut message);
         let id = self.new_id();
-        if upstream && let Err(refusal) = self.send_up(&mut message) {
+        if upstream && let Err(refusal) = self.mark_upstream(&mut message) {
             self.inbox.put_answer(id, Err(refusal));
             return id;
         }
@@ -343,7 +343,7 @@ impl Handle {
     }
 
     /// Has a request go to the nearest provider above this rank.
-    fn send_up(&mut self, message: &mut Message) -> Result<(), Refusal> {
+    fn mark_upstream(&mut self, message: &mut Message) -> Result<(), Refusal> {
         let nodeid = self.rank()?;
         message.set_flag(Flags::UPSTREAM, true);
         message.kind = Kind::Request {
