@@ -131,7 +131,7 @@ impl Handle {
                 Kind::Event { .. } => self.inbox.put_event(message),
                 Kind::Request { .. } => {
                     if let Some(request) = self.inbox.put_request(message) {
-                        self.refuse(&request, &Refusal::bare(Errno::ENOBUFS));
+                        self.refuse(request, &Refusal::bare(Errno::ENOBUFS));
                     }
                 }
                 Kind::Control { .. } => {}

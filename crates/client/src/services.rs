@@ -33,16 +33,21 @@ impl Handle {
         }
     }
 
-    /// Answers a request; nothing is sent when its sender wants no answer.
-    pub fn respond(&mut self, request: &Message, payload: Bytes) {
+    /// Answers a request, whose last answer it is; nothing is sent when its sender wants none.
+    pub fn respond(&mut self, request: Message, payload: Bytes) {
+        self.send_response(&request, 0, payload);
+    }
+
+    /// One of the answers of a stream, which goes on.
+    pub fn respond_part(&mut self, request: &Message, payload: Bytes) {
         self.send_response(request, 0, payload);
     }
 
     /// Refuses a request, or ends a stream.
-    pub fn refuse(&mut self, request: &Message, refusal: &Refusal) {
+    pub fn refuse(&mut self, request: Message, refusal: &Refusal) {
         let text = refusal.text.as_deref().map(|text| format!("{text}\0"));
         let payload = text.map(Bytes::from).unwrap_or_default();
-        self.send_response(request, refusal.errno.0, payload);
+        self.send_response(&request, refusal.errno.0, payload);
     }
 
     fn send_response(&mut self, request: &Message, errnum: u32, payload: Bytes) {

@@ -21,7 +21,7 @@ use crate::calls::Calls;
 use crate::contract::{ChildId, Now, Output, PeerId, Spawn, StdioFd, WorkId, WorkResult};
 use crate::limits::OPEN_REQUESTS_MAX;
 use crate::peer::Peer;
-use crate::reply::StreamId;
+use crate::reply::{Closed, Sent, StreamId};
 use crate::spent::Spent;
 use crate::timers::{TimerId, Timers};
 
@@ -435,15 +435,21 @@ impl<C: Host> Cx<C> {
     }
 
     /// Answers an open request, for the last time if `last`.
-    pub(crate) fn answer(&mut self, id: StreamId, result: Result<Bytes, Refusal>, last: bool) {
-        if last {
-            if let Some(open) = self.take_open(id) {
-                self.respond(open.request, result);
-            }
-        } else if let Some(open) = self.open.get(&id) {
-            let request = open.request.clone();
-            self.respond(request, result);
-        }
+    pub(crate) fn answer(
+        &mut self,
+        id: StreamId,
+        result: Result<Bytes, Refusal>,
+        last: bool,
+    ) -> Sent {
+        let request = match last {
+            true => self.take_open(id).map(|open| open.request),
+            false => self.open.get(&id).map(|open| open.request.clone()),
+        };
+        let Some(request) = request else {
+            return Sent::No(Closed::TakenBack);
+        };
+        self.respond(request, result);
+        Sent::Yes
     }
 
     fn take_open(&mut self, id: StreamId) -> Option<Open> {

@@ -42,6 +42,6 @@ pub use module::{Host, Module, ModuleNode, Move, Phase, RusageFn, next_phase};
 pub use peer::Peer;
 pub use program::ProgramNode;
 pub use recall::{Recall, is_number_route, number_route};
-pub use reply::{Reply, Stream, StreamId};
+pub use reply::{Closed, Reply, Sent, Stream, StreamId};
 pub use routes::Routes;
 pub use timers::TimerId;

@@ -91,8 +91,27 @@ impl<M: Method> Reply<M> {
     }
 }
 
+/// What has become of a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way.
+    Yes,
+    /// It is not sent: nobody waits for it any more.
+    No(Closed),
+}
+
+/// Why a way back is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The one answer of a request without STREAMING is out.
+    Answered,
+    /// Whoever asked has left, or has taken the request back.
+    TakenBack,
+}
+
 /// The right to send any number of responses to one request of method `M`, and
-/// then one end.
+/// then one end. The end takes the right away; a response after the only one, or to a request
+/// that was taken back, is not sent, and [`Sent`] says so.
 #[must_use = "every stream is ended exactly once"]
 #[derive(Debug)]
 pub struct Stream<M: Method> {
@@ -129,23 +148,23 @@ impl<M: Method> Stream<M> {
 
     /// Sends one response. On a request without STREAMING it is the only one, and
     /// the token is spent.
-    pub fn send<C>(&mut self, cx: &mut Cx<C>, response: &M::Response)
+    pub fn send<C>(&mut self, cx: &mut Cx<C>, response: &M::Response) -> Sent
     where
         C: crate::Host,
     {
-        self.send_bytes(cx, response.encode());
+        self.send_bytes(cx, response.encode())
     }
 
     /// Sends one response that is encoded already, which many streams may share.
-    pub fn send_bytes<C>(&mut self, cx: &mut Cx<C>, payload: Bytes)
+    pub fn send_bytes<C>(&mut self, cx: &mut Cx<C>, payload: Bytes) -> Sent
     where
         C: crate::Host,
     {
         if self.token.spent {
-            return;
+            return Sent::No(Closed::Answered);
         }
         self.token.spent = !self.streaming;
-        cx.answer(self.token.id, Ok(payload), !self.streaming);
+        cx.answer(self.token.id, Ok(payload), !self.streaming)
     }
 
     /// Ends the stream: `Ok` is ENODATA. Does nothing when the one answer of a
@@ -169,3 +188,7 @@ impl<M: Method> Stream<M> {
         self.token.spent = true;
     }
 }
+
+#[cfg(test)]
+#[path = "reply_tests.rs"]
+mod tests;

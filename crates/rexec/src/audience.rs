@@ -95,7 +95,7 @@ impl<L> Audience<L> {
         match &mut self.request {
             Request::Exec(stream) => stream.send(cx, told),
             Request::Attach(stream) => stream.send(cx, told),
-        }
+        };
     }
 
     /// Sends the last one.

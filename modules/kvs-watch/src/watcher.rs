@@ -247,7 +247,9 @@ impl Watcher {
                 }
             }
             Step::Bytes(bytes) => self.send_bytes(cx, bytes),
-            Step::Sentinel => self.stream.send_bytes(cx, Bytes::new()),
+            Step::Sentinel => {
+                self.stream.send_bytes(cx, Bytes::new());
+            }
             Step::End(end) => return Err(end),
             // Not ready, and so not taken.
             Step::Lookup { .. } | Step::Blob { .. } => {}
