@@ -165,8 +165,13 @@ fn check_sinks(attrs: &Attrs) -> anyhow::Result<()> {
         .value(&names::LOG_FILENAME)
         .filter(|path| !path.is_empty())
     {
-        let open = runtime::sinks::open_log(Path::new(path));
-        open.with_context(|| format!("log-filename={path}: cannot be written"))?;
+        match runtime::sinks::open_log(Path::new(path)) {
+            // A named pipe may be read later.
+            Err(error) if runtime::sinks::is_unread(&error) => {}
+            open => {
+                open.with_context(|| format!("log-filename={path}: cannot be written"))?;
+            }
+        }
     }
     if attrs.is_on(&names::LOG_SYSLOG_ENABLE) {
         let connected = runtime::sinks::connect_syslog();

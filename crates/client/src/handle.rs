@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use proto::{Delivery, Errno, Outcome, Refusal};
@@ -15,7 +15,7 @@ use wire::{Flags, Kind, Message, Role};
 
 use crate::call::{Answered, Call, CallId, Pending};
 use crate::inbox::{Inbox, Item};
-use crate::limits::TURNS_BETWEEN_POLLS;
+use crate::limits::{CLOSE_WAIT, TURNS_BETWEEN_POLLS};
 use crate::link::Link;
 use crate::open::Options;
 use crate::reconnect::Standing;
@@ -254,6 +254,18 @@ impl Handle {
         self.lost.map_or(Ok(()), |errno| Err(lost_refusal(errno)))
     }
 
+    /// The same for some time at most.
+    pub fn flush_within(&mut self, time: Duration) -> Result<(), Refusal> {
+        let deadline = Instant::now() + time;
+        while self.lost.is_none() && self.link.backlog() > 0 {
+            if Instant::now() >= deadline {
+                return Err(Refusal::stopped(Errno::ETIMEDOUT, Outcome::Expired));
+            }
+            self.turn_socket(&[], Some(deadline));
+        }
+        self.lost.map_or(Ok(()), |errno| Err(lost_refusal(errno)))
+    }
+
     /// Adds a line to the broker's log, in the form of protocol/03 section 7. Nothing
     /// tells whether it got there.
     pub fn append_log(&mut self, line: Bytes) {
@@ -368,6 +380,14 @@ impl Handle {
     pub(crate) fn stamp(&self, message: &mut Message) {
         message.userid = self.userid;
         message.rolemask = self.rolemask;
+    }
+}
+
+/// The orderly end of a program loses nothing that it has sent, as long as the broker reads.
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        let _ = self.flush_within(CLOSE_WAIT);
     }
 }
 

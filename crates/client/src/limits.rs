@@ -10,6 +10,9 @@ pub const SEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// the next one taken is an error that counts them.
 pub const INBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// How long a handle that is dropped waits for the broker to take what was sent.
+pub const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
 /// What a message without payload counts for in the inbox, in bytes.
 pub const MESSAGE_OVERHEAD_BYTES: usize = 256;
 

@@ -383,7 +383,7 @@ fn a_program_can_be_a_service() {
     });
     handle.register_service("mine").unwrap();
     let request = handle.next_request().unwrap();
-    handle.respond(&request, Default::default());
+    handle.respond(request, Default::default());
     let event = handle.next_event(None).unwrap().unwrap();
     assert_eq!(event.topic(), "mine.ask");
 }
@@ -494,4 +494,41 @@ fn patience_ends() {
     let mut handle = Handle::open(Some(&broker.uri()), &options).unwrap();
     std::fs::remove_file(folder.path().join("gone")).unwrap();
     assert_eq!(handle.rpc(&get("x")).unwrap_err().errno, Errno::ECONNRESET);
+}
+
+#[test]
+fn nothing_that_was_logged_before_an_orderly_end_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("local");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let (ended, end) = std::sync::mpsc::channel();
+    let broker = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(&[0]).unwrap();
+        // It begins to read when the program is about to end.
+        end.recv().unwrap();
+        let mut decoder = wire::StreamDecoder::default();
+        let (mut buf, mut lines) = (vec![0; 1 << 16], Vec::new());
+        while let Ok(n) = std::io::Read::read(&mut client, &mut buf)
+            && n > 0
+        {
+            decoder.push(&buf[..n]).unwrap();
+            while let Ok(Some(message)) = decoder.next_message() {
+                lines.push(message.payload().unwrap().clone());
+            }
+        }
+        lines
+    });
+    let uri = format!("local://{}", path.display());
+    let mut handle = Handle::open(Some(&uri), &Options::default()).unwrap();
+    let n = 1000;
+    for i in 0..n {
+        handle.append_log(bytes::Bytes::from(format!("{i:01000}")));
+    }
+    assert_eq!(handle.n_dropped(), 0);
+    ended.send(()).unwrap();
+    drop(handle);
+    let lines = broker.join().unwrap();
+    assert_eq!(lines.len(), n);
+    assert!(lines.last().unwrap().ends_with(b"0999"));
 }
