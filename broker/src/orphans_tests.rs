@@ -223,3 +223,36 @@ fn those_who_follow_are_told_and_the_list_can_be_cleared() {
     let stats = String::from_utf8_lossy(stats.payload().expect("counters")).into_owned();
     assert!(stats.contains(r#""orphans":{"server-down":2}"#), "{stats}");
 }
+
+/// Calls of clients of which one of ten dies with its request. By hand with a million:
+/// `CALLS=1000000 cargo test -p broker no_way_back -- --nocapture`.
+#[test]
+fn no_way_back_is_left_open_by_clients_that_die() {
+    let n: u32 = std::env::var("CALLS").map_or(20_000, |n| n.parse().expect("a number"));
+    let mut probe = begin();
+    let (module, _) = probe.module("echo");
+    let mut askers: Vec<PeerId> = (0..10).map(|_| probe.client(OWNER)).collect();
+    let mut n_killed = 0;
+    for round in 0..n / 10 {
+        for (at, asker) in askers.iter().enumerate() {
+            let tag = round * 10 + at as u32 + 1;
+            probe.say(*asker, request("echo.hello", tag));
+        }
+        let dying = round as usize % askers.len();
+        let killed = std::mem::replace(&mut askers[dying], probe.client(OWNER));
+        probe.tell(Input::PeerDown { peer: killed });
+        n_killed += 1;
+        while let Some(asked) = probe.heard(module) {
+            if asked.topic() == "echo.hello" {
+                probe.say(module, Message::respond_to(&asked, 0, json("{}")));
+            }
+        }
+        probe.said.clear();
+    }
+    let core = probe.node.core();
+    assert_eq!(core.router.n_pending(), 0);
+    let late = core.orphans.counts()[&Cause::AfterClose];
+    assert_eq!(late, n_killed, "each late answer is known for what it is");
+    assert_eq!(core.strays.n(), 0, "and none for a fault");
+    println!("{n} calls, {n_killed} clients killed: 0 ways back open, {late} late answers");
+}

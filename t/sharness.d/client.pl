@@ -7,6 +7,9 @@
 #                                        matchtag for one
 #   perl client.pl SOCKET stream TOPIC   the same as a stream: a line each answer, up to
 #                                        the one that has an ERRNO
+#   perl client.pl SOCKET deliver TOPIC POLICY [RANK]
+#                                        the same with a policy: now, best-effort, or the
+#                                        milliseconds to wait; prints what has become of it
 #   perl client.pl SOCKET talk           sends each line of standard input, a topic and a
 #                                        payload, and prints the answers
 #   perl client.pl SOCKET bytes          sends what standard input holds, prints how the
@@ -16,7 +19,7 @@ use warnings;
 use Socket;
 
 $| = 1;
-my ($path, $what, $topic) = @ARGV;
+my ($path, $what, $topic, $policy, $rank) = @ARGV;
 $path =~ s,^local://,,;
 socket(my $socket, PF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
 connect($socket, sockaddr_un($path)) or die "$path: $!";
@@ -49,10 +52,12 @@ sub frame {
 
 sub message {
 	my ($topic, $payload) = @_;
-	my $is_quiet = $what eq 'quiet';
+	my $is_quiet = $what eq 'quiet' || ($policy // '') eq 'best-effort';
 	my $flags = 0x09 | (length $payload ? 0x02 : 0) | ($what eq 'stream' ? 0x40 : 0) | ($is_quiet ? 0x04 : 0);
-	my $proto = pack 'C4N4', 0x8e, 1, 1, $flags, 0xffffffff, 0, 0xffffffff, $is_quiet ? 0 : 1;
-	my $body = frame('') . frame($topic) . (length $payload ? frame($payload) : '') . frame($proto);
+	$flags |= 0x80 if ($policy // '') eq 'now';
+	my $proto = pack 'C4N4', 0x8e, 1, 1, $flags, 0xffffffff, 0, $rank // 0xffffffff, $is_quiet ? 0 : 1;
+	my $routes = ($policy // '') =~ /^\d+$/ ? frame('@' . $policy) : '';
+	my $body = $routes . frame('') . frame($topic) . (length $payload ? frame($payload) : '') . frame($proto);
 	return "\x12\x00\xee\xff" . pack('N', length $body) . $body;
 }
 
@@ -69,6 +74,12 @@ sub hear {
 	}
 	my $errno = (unpack 'C4N4', pop @frames)[6];
 	my $payload = @frames > 2 ? pop @frames : '';
+	if ($what eq 'deliver') {
+		my (undef, $note) = split /\0/, $payload;
+		$note =~ s/:\d+// if $errno && $note;
+		print $errno ? "$errno " . ($note // 'by the service') . "\n" : "0 delivered\n";
+		return $errno;
+	}
 	$payload =~ s/\0.*$//s;
 	print "$errno $payload\n";
 	return $errno;
@@ -87,6 +98,13 @@ my $input = do { local $/; <STDIN> } // '';
 say_all($what eq 'bytes' ? $input : message($topic, $input));
 if ($what eq 'bytes') {
 	shutdown $socket, 1;
+}
+if (($policy // '') eq 'best-effort') {
+	# An answer to what is sent after it says that it has arrived.
+	($what, $policy, $rank) = ('rpc');
+	say_all(message('broker.ping', "{}\0"));
+	hear();
+	exit;
 }
 my $errno;
 do {

@@ -8,7 +8,7 @@ use wire::Message;
 
 use crate::hosted::AnyNode;
 use crate::play::Play;
-use crate::world::{Choice, World};
+use crate::world::{Choice, Process, QUIET_STEPS_MAX, SIGKILL, World};
 
 /// One message, as it is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,21 @@ impl World {
         let link = self.connect(0);
         self.heard.insert(link, Vec::new());
         link
+    }
+
+    /// The clients of the owner, oldest first.
+    pub fn clients(&self) -> Vec<PeerId> {
+        self.heard.keys().copied().collect()
+    }
+
+    /// How many brokers there are.
+    pub fn n_ranks(&self) -> u32 {
+        self.brokers.len() as u32
+    }
+
+    /// How much time has passed, in milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.now.mono.as_millis() as u64
     }
 
     /// A client sends a message, which is on its way then.
@@ -71,8 +86,12 @@ impl World {
     pub fn deliver(&mut self) -> bool {
         let mut programs = self.to_broker.iter();
         let program = programs.find(|(_, queue)| !queue.is_empty());
-        let to_module = self.processes.iter().position(|p| !p.to_module.is_empty());
-        let from_module = self.processes.iter().position(|p| !p.to_broker.is_empty());
+        let stalled = self.slow.as_ref().map(|(name, _)| name.as_str());
+        let moves = |process: &Process| stalled != Some(process.name.as_str());
+        let mut modules = self.processes.iter();
+        let to_module = modules.position(|p| moves(p) && !p.to_module.is_empty());
+        let mut modules = self.processes.iter();
+        let from_module = modules.position(|p| moves(p) && !p.to_broker.is_empty());
         if let Some((link, _)) = program {
             self.perform(Choice::FromProgram(*link));
         } else if let Some(at) = to_module {
@@ -82,11 +101,52 @@ impl World {
             }
         } else if let Some(at) = from_module {
             self.perform(Choice::FromModule(at));
+        } else if let Some(way) = self.busy_between().first() {
+            self.pass_between(*way);
         } else {
             return false;
         }
         self.finish_step();
         true
+    }
+
+    /// A module takes nothing in and says nothing until [`World::move_on`], its successors
+    /// included.
+    pub fn stall(&mut self, module: &str) {
+        self.slow = Some((module.to_owned(), u64::MAX));
+    }
+
+    /// What was stalled goes on.
+    pub fn move_on(&mut self) {
+        self.slow = None;
+    }
+
+    /// A module dies with what it was told and has not looked at. The broker starts another.
+    pub fn kill_module(&mut self, module: &str) {
+        if let Some(process) = self.processes.iter_mut().find(|it| it.name == module) {
+            process.to_module.clear();
+            process.to_broker.clear();
+            process.exited = Some(SIGKILL);
+        }
+        self.finish_step();
+    }
+
+    /// The broker of a rank dies, which is not 0, and all that is on it. Others hear of it with
+    /// what is delivered next.
+    pub fn end_rank(&mut self, rank: usize) {
+        self.follower_ends(rank, "by hand");
+        self.finish_step();
+    }
+
+    /// Brokers that have ended start again, once they can.
+    pub fn start_ranks(&mut self) {
+        for _ in 0..QUIET_STEPS_MAX {
+            if self.brokers.iter().all(Option::is_some) && !self.has_work() {
+                return;
+            }
+            self.step();
+        }
+        panic!("the brokers do not come back: {:#?}", self.last_lines());
     }
 
     /// Delivers everything that is on its way, and what follows from that at once.

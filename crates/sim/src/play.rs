@@ -26,6 +26,9 @@ pub enum Play {
     JobsTree,
     /// An instance with every module and no programs, to be moved by hand.
     Instance,
+    /// A module that answers in every way, on the first of four ranks, and no programs: to be
+    /// moved by hand.
+    EchoTree,
 }
 
 /// A module and its arguments.
@@ -55,6 +58,7 @@ impl Play {
             Play::JobsPolicy => "jobs-policy",
             Play::JobsTree => "jobs-tree",
             Play::Instance => "instance",
+            Play::EchoTree => "echo-tree",
         }
     }
 
@@ -74,7 +78,7 @@ impl Play {
     /// The modules in the order in which they are loaded.
     pub(crate) fn modules(self) -> &'static [Cast] {
         match self {
-            Play::Echo => &[("echo", &[]), ("heartbeat", &[])],
+            Play::Echo | Play::EchoTree => &[("echo", &[]), ("heartbeat", &[])],
             Play::Kvs => &[
                 ("content", CONTENT_ARGS),
                 ("kvs", &[]),
@@ -136,13 +140,14 @@ impl Play {
     pub(crate) fn size(self) -> u32 {
         match self {
             Play::JobsTree => jobs::NODES,
+            Play::EchoTree => 4,
             _ => 1,
         }
     }
 
     /// Whether something outlives the processes.
     pub(crate) fn has_files(self) -> bool {
-        self != Play::Echo
+        !matches!(self, Play::Echo | Play::EchoTree)
     }
 
     /// Whether job shells run in it.
@@ -170,7 +175,7 @@ impl Play {
         match self {
             Play::Jobs | Play::JobsTree => jobs::programs(ledger, self.size()),
             Play::JobsPolicy => jobs::programs_with_policies(ledger),
-            Play::Instance => Vec::new(),
+            Play::Instance | Play::EchoTree => Vec::new(),
             Play::Echo => (0..3)
                 .map(|_| Box::new(Client::default()) as Box<dyn Program>)
                 .collect(),
