@@ -117,7 +117,7 @@ impl Stop<'_> {
         }
     }
 
-    /// Whoever had it is gone.
+    /// The one that had it is gone.
     pub fn lost(cause: Cause, text: Option<&str>, may_repeat: bool) -> Stop<'_> {
         let outcome = match may_repeat {
             true => Outcome::PeerGone,

@@ -105,7 +105,7 @@ pub enum Sent {
 pub enum Closed {
     /// The one answer of a request without STREAMING is out.
     Answered,
-    /// Whoever asked has left, or has taken the request back.
+    /// The client has left, or has taken the request back.
     TakenBack,
 }
 

@@ -49,7 +49,7 @@ pub enum Outcome {
     Delivered,
     /// There is no such service, or it did not come back in time. Nothing was done.
     NoService,
-    /// Whoever is asked, or a broker on the way, is not there any more. Nothing was done, or
+    /// The one that is asked, or a broker on the way, is not there any more. Nothing was done, or
     /// doing it again does no harm.
     PeerGone,
     /// The deadline has passed. It may be done yet, if the service has it.

@@ -97,7 +97,7 @@ pub const GREETING_WAIT_S: u64 = 10;
 pub const LOG_LINES_MAX: usize = 4096;
 
 /// Bytes of a log line that are written at once to a file or to standard error: a pipe that
-/// says it has room takes so many without waiting.
+/// says it has room takes as many without waiting.
 pub const SINK_WRITE_BYTES: usize = 4096;
 
 /// Bytes read from a child's stream at once.

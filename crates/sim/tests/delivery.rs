@@ -68,8 +68,11 @@ struct Situation {
     play: Play,
     /// Service and rank of the request.
     to: (&'static str, Option<u32>),
-    run: fn(&mut World, &mut dyn FnMut(&mut World)),
+    run: Run,
 }
+
+/// What happens in a world, in which the second sends the request.
+type Run = fn(&mut World, &mut dyn FnMut(&mut World));
 
 const SITUATIONS: &[Situation] = &[
     Situation {
@@ -163,7 +166,7 @@ const SITUATIONS: &[Situation] = &[
         name: "no room to be told of its end",
         play: Play::Echo,
         to: ("echo", None),
-        // A client may use so many services.
+        // Services that a client may use.
         run: |world, ask| {
             fill(world);
             ask(world);
