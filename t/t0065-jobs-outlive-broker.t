@@ -93,10 +93,12 @@ cat >stops-when <<'EOF'
 #!/bin/sh
 trap "echo stopped >$1; exit 1" TERM
 echo $$ >$1.pid
-while ! test -e enough; do sleep 0.1; done
+read go <gate.$1 &
+wait $!
 echo over >$1
 EOF
 chmod +x stops-when
+mkfifo gate.stop gate.run
 
 test_expect_success 'when the lease is over, a job ends that is to, and another runs on' '
 	printf "[exec]\nlease = \"100ms\"\n" >conf/exec.toml &&
@@ -106,7 +108,7 @@ test_expect_success 'when the lease is over, a job ends that is to, and another 
 	echo stopped >expect &&
 	test_cmp expect stop &&
 	test_must_fail test -e run &&
-	instance "touch enough; flux job attach $(cat run.id); flux jobs -ano {status}" >actual &&
+	instance "echo go >gate.run; flux job attach $(cat run.id); flux jobs -ano {status}" >actual &&
 	test_cmp run - <<-\EOF &&
 	over
 	EOF

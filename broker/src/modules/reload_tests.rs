@@ -184,3 +184,25 @@ fn who_removes_it_for_good_meanwhile_has_the_last_word() {
     assert_eq!(answers[0], (3, 38), "{answers:?}");
     assert_eq!(answers.last(), Some(&(4, 38)), "{answers:?}");
 }
+
+#[test]
+fn one_that_is_being_started_again_leaves_as_it_is() {
+    let mut stage = Stage::leaving();
+    stage.ends();
+    stage.answers();
+    let (_, child) = stage.probe.module("echo");
+    stage.probe.exit(child);
+    let (module, child) = stage.probe.module_starts();
+    stage.ask("echo.hello", 3);
+    stage.remove(Some(true));
+    let asked = stage.probe.heard(module).expect("a request");
+    assert_eq!(asked.topic(), "echo.shutdown");
+    stage.probe.runs(module);
+    assert_eq!(stage.probe.heard(module), None, "it is asked nothing more");
+    stage.child = child;
+    stage.ends();
+    let (module, _) = stage.probe.module("echo");
+    let tags = std::iter::from_fn(|| stage.probe.heard(module));
+    let tags: Vec<u32> = tags.map(|request| request.matchtag()).collect();
+    assert_eq!(tags, [1, 3]);
+}

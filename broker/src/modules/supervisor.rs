@@ -137,6 +137,8 @@ impl Broker {
         };
         module.status = status;
         match status {
+            // It was asked to stop before it could say that.
+            ModuleStatus::Running if matches!(module.stage, Stage::Stopping | Stage::Leaving) => {}
             ModuleStatus::Running => {
                 let restarted = module.stage == Stage::Restarting;
                 module.stage = Stage::Running;
