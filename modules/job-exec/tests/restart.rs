@@ -287,7 +287,10 @@ fn a_second_shell_of_a_job_is_refused() {
     );
     assert_eq!(
         stage.exit_as("older.1", 0),
-        ["shell-exit: ESRCH this shell was replaced"]
+        [
+            "orphan taken-over job-exec.shell-exit",
+            "shell-exit: ESRCH this shell was replaced"
+        ]
     );
     assert_eq!(stage.exit_as("old.1", 0)[0], "finish 0");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use node::{Cx, Reply};
 use proto::data::JobId;
 use proto::job_exec::{Letter, Receipt, ShellHear, ShellTell, ShellTellError, Told};
-use proto::{Coded, Empty, Errno, Refusal};
+use proto::{Coded, Empty, Errno, Method as _, Refusal};
 
 use crate::JobExec;
 use crate::limits::{MAILS_BYTES_MAX, RETELL_MS, TELL_BYTES_MAX, TRANSIT_BYTES_MAX};
@@ -31,6 +31,7 @@ impl JobExec {
             return reply.send(cx, Err(ShellTellError::Busy));
         }
         if part.lease != request.lease {
+            self.report_replaced(cx, id, ShellTell::TOPIC, &request.lease);
             return reply.send(cx, Err(ShellTellError::Replaced));
         }
         let Some(leader) = part.leader() else {

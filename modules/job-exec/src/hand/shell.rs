@@ -14,7 +14,8 @@ use proto::job_exec::{
     Dismissal, Ended, How, LostShells, Order, Pressure, ShellError, ShellExit, ShellHello,
     ShellJob, ShellOrder, ShellTellError, Task,
 };
-use proto::{Coded, Empty, Errno};
+use proto::orphans::{Cause, Report};
+use proto::{Coded, Empty, Errno, Method as _};
 
 use super::Part;
 use super::letters::Telling;
@@ -402,6 +403,7 @@ impl JobExec {
             return reply.send(cx, Err(ShellError::Busy));
         }
         if let Err(error) = part.accept(own, &exit.lease) {
+            self.report_replaced(cx, id, ShellExit::TOPIC, &exit.lease);
             return reply.send(cx, Err(error));
         }
         part.shell.exits.push(reply);
@@ -410,6 +412,20 @@ impl JobExec {
             lines: exit.lines,
         };
         self.own_ended(cx, id, how);
+    }
+
+    /// Has it recorded that a shell has spoken in whose place another was put: what it says does
+    /// not count.
+    pub(crate) fn report_replaced(&self, cx: &mut Cx<Self>, id: JobId, topic: &str, lease: &str) {
+        let task = self.hand.parts.get(&id).and_then(|part| part.task.as_ref());
+        cx.notify(&Report {
+            cause: Cause::TakenOver,
+            topic: topic.to_owned(),
+            sender: Some(format!("job shell {lease}")),
+            userid: task.map(|task| task.userid),
+            job: Some(id),
+            note: Some("another shell has its place".to_owned()),
+        });
     }
 
     /// A shell that is our child ended. What it wrote last may still come.

@@ -429,6 +429,11 @@ impl Stage {
                 return Some("exec-hello".to_owned());
             }
             "job-manager.getinfo" => Ok(json!({"max_jobid": self.last}).to_string()),
+            "orphans.report" => {
+                let report = payload();
+                let [cause, of] = ["cause", "topic"].map(|key| report[key].as_str().unwrap());
+                return Some(format!("orphan {cause} {of}"));
+            }
             "resource.drain" => {
                 let drain = payload();
                 let ranks = drain["targets"].as_str().unwrap();
