@@ -2,7 +2,8 @@
 //! runtime (protocol/02).
 //!
 //! Read on in `handle.rs` (calls and what arrives), `call.rs` (what is asked and how),
-//! `stream.rs`, `events.rs`, `services.rs` and `kvs.rs` (the rest of what a program does),
+//! `stream.rs`, `events.rs`, `services.rs` and `kvs.rs` (the rest of what a program does), `worker.rs`
+//! (programs that take tasks from a server),
 //! `open.rs` (finding and connecting to the broker), `inbox.rs` (what has arrived and not
 //! been taken) and `link.rs` (bytes on the socket).
 //!
@@ -25,6 +26,7 @@ mod pump;
 mod reconnect;
 mod services;
 mod stream;
+mod worker;
 
 pub use call::{Answered, Call, CallId, Pending, Untyped};
 pub use cursor::Cursor;
@@ -32,3 +34,4 @@ pub use handle::{Arrival, Handle};
 pub use open::{OpenError, Options};
 pub use proto::{Delivery, Outcome, Refusal};
 pub use stream::Stream;
+pub use worker::Worker;

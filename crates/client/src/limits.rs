@@ -43,3 +43,13 @@ pub const CONNECT_DELAY_MAX: Duration = Duration::from_secs(2);
 pub const ANCESTORS_MAX: u32 = 64;
 
 const _: () = assert!(SEND_BYTES_MAX < INBOX_BYTES_MAX);
+
+/// The wait before a worker asks a server again that was not there, at first; each further one
+/// is twice as long.
+pub const WORKER_DELAY_MIN: Duration = Duration::from_millis(10);
+
+/// How long a worker looks for its broker if it does not say: some years.
+pub const WORKER_PATIENCE: Duration = Duration::from_secs(1 << 28);
+
+/// The longest of these.
+pub const WORKER_DELAY_MAX: Duration = Duration::from_secs(1);

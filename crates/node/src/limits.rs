@@ -18,3 +18,22 @@ pub const FINALIZE_WAIT_S: u64 = 10;
 /// Causes of work, each topic one, for which a component counts how long its handlers took. There
 /// are as many as are declared; when full, the time of further ones counts as that of `other`.
 pub const CAUSES_MAX: usize = 256;
+
+/// Tasks at one desk, those included that are done. When full, a further one is refused ENOSPC.
+pub const DESK_TASKS_MAX: usize = 100_000;
+
+/// Bytes of the text of a task, and of what came of it. A longer one is refused EMSGSIZE.
+pub const DESK_TEXT_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of the name of a task or worker. A longer one is refused EMSGSIZE.
+pub const DESK_NAME_BYTES_MAX: usize = 256;
+
+/// Bytes of the records of a desk before they are written again, without what is over; twice of
+/// what is written then when that is more.
+pub const DESK_LOG_BYTES_MAX: usize = 1 << 20;
+
+/// Between two looks at leases that may be over, in milliseconds.
+pub const DESK_LOOK_MS: u64 = 250;
+
+/// Until a desk that finds no key-value store asks again, in milliseconds.
+pub const DESK_RETRY_MS: u64 = 200;

@@ -47,6 +47,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("shutdown", crate::shutdown::METHODS),
     ("start", crate::start::METHODS),
     ("state-machine", crate::state_machine::METHODS),
+    ("worker", crate::worker::METHODS),
 ];
 
 /// The events of every service that publishes some. A new service file with events adds

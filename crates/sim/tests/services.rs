@@ -11,6 +11,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("start", "is that of the program that starts the brokers"),
     ("content-files", "is there when blobs are kept in files"),
     ("job-policy", "is that of a module of a site's own"),
+    ("worker", "is that of a server of a site's own"),
     (
         "sched-fifo",
         "is there when it is chosen in place of sched-simple",

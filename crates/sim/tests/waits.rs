@@ -74,6 +74,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "is about processes, which the simulator has none of: see the broker's own tests",
     ),
     (
+        "worker.add",
+        "is answered by a server of a site's own: see t2276",
+    ),
+    (
+        "worker.take",
+        "is answered by a server of a site's own: see t2276",
+    ),
+    (
+        "worker.complete",
+        "is answered by a server of a site's own: see t2276",
+    ),
+    (
         "start.wait",
         "is answered by the program that starts the brokers: see its own tests",
     ),
