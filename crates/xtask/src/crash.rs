@@ -3,13 +3,18 @@
 //!
 //! It knows nothing of the code under test but what clients are promised. Read on in
 //! `crash/kvs.rs` (keys and versions), `crash/jobs.rs` (jobs, commands and streams),
-//! `crash/readers.rs` (who follows the journal) and `crash/tree.rs` (many brokers).
+//! `crash/readers.rs` (who follows the journal), `crash/outlive.rs` (jobs that run all the while),
+//! `crash/workers.rs` (workers of a site), `crash/reload.rs` (clients while modules are reloaded)
+//! and `crash/tree.rs` (many brokers).
 
 mod jobs;
 mod kvs;
+mod outlive;
 mod readers;
+mod reload;
 mod tally;
 mod tree;
+mod workers;
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +42,9 @@ pub struct CrashArgs {
     /// How many clients of each kind submit jobs at once
     #[arg(long, value_name = "N", default_value_t = 3)]
     submitters: usize,
+    /// How many jobs run all the while, or workers of a site, or clients
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    running: u64,
     /// The most that broker and modules may take together under jobs, in MiB
     #[arg(long, value_name = "N", default_value_t = 256)]
     memory: u64,
@@ -52,8 +60,25 @@ pub struct CrashArgs {
 }
 
 impl CrashArgs {
+    /// Short forms, of a few seconds each, by the command that they are the short form of.
+    pub fn shorts(programs: &Path) -> [(&'static str, CrashArgs); 4] {
+        let of = |part, kills, running| CrashArgs {
+            part,
+            kills,
+            running,
+            tree: false,
+            ..CrashArgs::short(programs)
+        };
+        [
+            ("crash --tree", CrashArgs::short(programs)),
+            ("crash --part=outlive", of(Part::Outlive, 36, 10)),
+            ("crash --part=workers", of(Part::Workers, 40, 10)),
+            ("crash --part=reload", of(Part::Reload, 12, 20)),
+        ]
+    }
+
     /// A few faults in a tree, for a few seconds.
-    pub fn short(programs: &Path) -> CrashArgs {
+    fn short(programs: &Path) -> CrashArgs {
         CrashArgs {
             part: Part::All,
             kills: 0,
@@ -61,6 +86,7 @@ impl CrashArgs {
             count: 12,
             writers: 1,
             submitters: 1,
+            running: 1,
             memory: 256,
             seed: 1,
             keep: None,
@@ -78,6 +104,12 @@ enum Part {
     Jobs,
     /// Programs that follow the journal: they are killed themselves
     Readers,
+    /// Jobs that run while servers are killed and reloaded
+    Outlive,
+    /// Workers of a site's own, whose server is killed
+    Workers,
+    /// Clients who ask while modules are reloaded
+    Reload,
     /// Everything, one after the other
     All,
 }
@@ -103,6 +135,15 @@ pub fn crash(args: &CrashArgs) -> Result<bool> {
     }
     if is_asked(Part::Readers) {
         readers::crash(args, &programs, &mut tally)?;
+    }
+    if is_asked(Part::Outlive) {
+        outlive::crash(args, &programs, &mut tally)?;
+    }
+    if is_asked(Part::Reload) {
+        reload::crash(args, &programs, &mut tally)?;
+    }
+    if is_asked(Part::Workers) {
+        workers::crash(args, &programs, &mut tally)?;
     }
     tally.print();
     Ok(tally.is_clean())

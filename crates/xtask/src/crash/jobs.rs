@@ -42,7 +42,7 @@ const QUIET_EVERY: u64 = 3;
 /// How long followers may take to be told the last thing.
 const REST: Duration = Duration::from_secs(20);
 /// Cores of the instance, on any machine.
-const CORES: u32 = 16;
+pub(super) const CORES: u64 = 16;
 
 /// What everyone at work needs.
 pub struct Fire<'a> {
@@ -58,7 +58,7 @@ pub struct Fire<'a> {
 /// Kills as often as asked, and adds up what came of it.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "jobs")?;
-    let site = Site::new(programs, folder.path(), "full")?.with(config(folder.path())?);
+    let site = Site::new(programs, folder.path(), "full")?.with(config(folder.path(), CORES)?);
     let fire = Fire {
         site: &site,
         folder: folder.path().to_owned(),
@@ -113,14 +113,14 @@ impl Fire<'_> {
 }
 
 /// The option for an instance of some cores, whose configuration is put in `folder`.
-pub fn config(folder: &Path) -> Result<String> {
+pub(super) fn config(folder: &Path, cores: u64) -> Result<String> {
     let path = folder.join("crash.toml");
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
     let text = format!(
         "[resource]\nnoverify = true\nnorestrict = true\n\
          [[resource.config]]\nhosts = \"{}\"\ncores = \"0-{}\"\n",
         host.trim(),
-        CORES - 1
+        cores - 1
     );
     std::fs::write(&path, text)?;
     Ok(format!("--config-path={}", path.display()))

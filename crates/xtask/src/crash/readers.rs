@@ -36,7 +36,7 @@ struct Heard {
 /// Kills as often as asked, and adds up what came of it.
 pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()> {
     let folder = Folder::new(args.keep.as_deref(), "readers")?;
-    let config = super::jobs::config(folder.path())?;
+    let config = super::jobs::config(folder.path(), super::jobs::CORES)?;
     let site = Site::new(programs, folder.path(), "full")?.with(config);
     let broker = site.start()?;
     let printed = folder.path().join("printed");

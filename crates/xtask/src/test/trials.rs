@@ -1,5 +1,5 @@
 //! The tools that look for what nobody thought of, each in a short form that counts as one
-//! test: `attack`, `damage` and `crash --tree`. The long forms are commands of their own; the
+//! test: `attack`, `damage`, and parts of `crash`. The long forms are commands of their own; the
 //! rest of `crash` has its short form in `t/`.
 
 use std::path::Path;
@@ -15,7 +15,9 @@ use crate::damage::{DamageArgs, damage};
 pub fn run(programs: &Path) -> Tally {
     let mut tally = counted("attack", attack(&AttackArgs::short(programs)));
     tally += counted("damage", damage(&DamageArgs::short(programs)));
-    tally += counted("crash --tree", crash(&CrashArgs::short(programs)));
+    for (name, args) in CrashArgs::shorts(programs) {
+        tally += counted(name, crash(&args));
+    }
     tally
 }
 
