@@ -28,8 +28,20 @@ test_expect_success 'a request and its answer are a line each, seen from this ra
 	grep -E "^[0-9T:.-]+ rx 1 < broker.ping \[[0-9]+\] success$" out
 '
 
-test_expect_success 'how a refusal went is shown by the name of its error' '
-	traced "rx 1 < nosuch.ping .* ENOSYS$" "flux ping --count=1 --rank=1 nosuch" "nosuch.*"
+test_expect_success 'how a refusal went is shown by the name of its error, and where it stopped' '
+	traced "rx 1 < nosuch.ping .* ENOSYS \(no-service@1\)$" \
+		"flux ping --count=1 --rank=1 nosuch" "nosuch.*"
+'
+
+cat >ask <<'EOF2'
+printf '{}\0' | perl "$TEST_HARNESS_DIR/sharness.d/client.pl" "$FLUX_URI" deliver broker.ping $1 1
+EOF2
+export TEST_HARNESS_DIR
+
+test_expect_success 'what a request wants when its service is away is shown, with what is left of its time' '
+	traced "tx 1 > broker.ping \[3\] wait [45]\.[0-9]{3}$" "sh ./ask 5000" "broker.*" &&
+	traced "tx 1 > broker.ping \[3\] now$" "sh ./ask now" "broker.*" &&
+	traced "tx 1 > broker.ping \[3\] best-effort$" "sh ./ask best-effort" "broker.*"
 '
 
 test_expect_success 'payloads are shown on demand' '
