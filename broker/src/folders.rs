@@ -11,8 +11,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
+use broker::attrs::Attrs;
 use broker::limits::RUNDIR_BYTES_MAX;
-use proto::attr::uri_file;
+use proto::attr::{names, uri_file};
 
 use crate::alone::{self, Alone};
 
@@ -109,7 +110,8 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
 
 /// Writes into a folder that stays where we can be reached: job shells of a broker before us
 /// look there.
-pub fn note_uri(folder: &Folder, rank: u32, uri: &str) -> anyhow::Result<()> {
+pub fn note_uri(folder: &Folder, rank: u32, attrs: &Attrs) -> anyhow::Result<()> {
+    let uri = attrs.value(&names::LOCAL_URI).unwrap_or_default();
     if folder.cleanup {
         return Ok(());
     }
@@ -124,11 +126,15 @@ pub fn note_uri(folder: &Folder, rank: u32, uri: &str) -> anyhow::Result<()> {
         .with_context(|| format!("{}: cannot be written", path.display()))
 }
 
-/// The broker ends as it was asked to, and has ended its jobs: shells need not look for another.
-pub fn forget_uri(folder: &Folder, rank: u32) {
-    if !folder.cleanup {
+/// Leaves the folders. When the broker ends as it was asked to, it has ended its jobs, and shells
+/// need not look for another one.
+pub fn leave(rundir: &Folder, statedir: Option<&Folder>, rank: u32, is_asked: bool) {
+    let folder = statedir.unwrap_or(rundir);
+    if is_asked && !folder.cleanup {
         let _ = std::fs::remove_file(folder.path.join(uri_file(rank)));
     }
+    remove(rundir);
+    statedir.into_iter().for_each(remove);
 }
 
 /// Removes a folder that goes with the broker.

@@ -75,8 +75,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         let uuid = ids.next_uuid();
         let met = begun.meet(told(&mut attrs, &config, &env), &rundir.path, &uuid)?;
         fill_in(&mut attrs, &env, &rundir, statedir.as_ref(), rank)?;
-        let uri = attrs.value(&names::LOCAL_URI).unwrap_or_default();
-        folders::note_uri(statedir.as_ref().unwrap_or(&rundir), rank, uri)?;
+        folders::note_uri(statedir.as_ref().unwrap_or(&rundir), rank, &attrs)?;
         if let Some(path) = &config_path {
             attrs.put(&names::CONFIG_PATH, path.clone());
         }
@@ -108,13 +107,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         };
         serve(setup, files, signals, descriptors, met.overlay)
     })();
-    if result.is_ok() {
-        folders::forget_uri(statedir.as_ref().unwrap_or(&rundir), rank);
-    }
-    folders::remove(&rundir);
-    if let Some(statedir) = &statedir {
-        folders::remove(statedir);
-    }
+    folders::leave(&rundir, statedir.as_ref(), rank, result.is_ok());
     result
 }
 

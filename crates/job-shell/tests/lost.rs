@@ -1,5 +1,11 @@
 //! The broker goes under a shell that runs, and comes again or does not.
 
+#![allow(clippy::unwrap_used, reason = "a broker on stage is part of the tests")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the broker on stage lets a program in while that waits for it"
+)]
+
 mod stage;
 
 use std::fs;
