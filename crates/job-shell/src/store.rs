@@ -270,7 +270,7 @@ impl JobShell {
         let store = &mut self.store;
         if let Some(commit) = store.take(&job.namespace, &self.launch.lease, is_leaving) {
             // Tasks that write more wait until there is room.
-            cx.commit(commit.encode(), |_| Some(STORE_RETRY), JobShell::stored);
+            cx.commit(commit.encode(), |_, _| Some(STORE_RETRY), JobShell::stored);
         }
     }
 

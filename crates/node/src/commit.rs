@@ -16,25 +16,29 @@ use crate::{Call, Cx, Host};
 impl<C: Host> Cx<C> {
     /// Sends an encoded commit that has a token, and goes on in `then` when it is stored or
     /// refused for good. Being refused for want of room or of a kvs is not for good where
-    /// `retry` says after how long it is to be sent again.
+    /// `retry`, which is told of it, says after how long it is to be sent again.
     pub fn commit(
         &mut self,
         payload: Bytes,
-        retry: fn(&C) -> Option<Duration>,
+        retry: fn(&mut C, &Refusal) -> Option<Duration>,
         then: impl FnOnce(&mut C, &mut Cx<C>, Result<Committed, Refusal>) + 'static,
     ) {
         let call = Call::<Commit>::with_payload(payload.clone());
         self.call_with(call, move |core: &mut C, cx, result| {
-            match (result, retry(core)) {
-                (Err(refusal), _) if refusal.errno == Errno::EHOSTUNREACH => {
+            let refusal = match &result {
+                Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => {
                     tracing::debug!("a commit is sent again: {refusal}");
-                    cx.commit(payload, retry, then);
+                    return cx.commit(payload, retry, then);
                 }
-                (Err(refusal), Some(wait)) if may_pass(&refusal) && !cx.is_ending() => {
+                Err(refusal) if may_pass(refusal) && !cx.is_ending() => refusal,
+                _ => return then(core, cx, result),
+            };
+            match retry(core, refusal) {
+                None => then(core, cx, result),
+                Some(wait) => {
                     tracing::warn!("a commit will be tried again: {refusal}");
                     cx.timer(wait, move |_: &mut C, cx| cx.commit(payload, retry, then));
                 }
-                (result, _) => then(core, cx, result),
             }
         });
     }

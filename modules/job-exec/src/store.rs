@@ -143,7 +143,7 @@ impl JobExec {
         // The last one says what becomes of all that was stored before it.
         cx.commit(
             commit.encode(),
-            |_| Some(RETRY),
+            |_, _| Some(RETRY),
             move |core: &mut JobExec, cx, result| {
                 core.store.in_flight = false;
                 if let Err(error) = result {
@@ -196,7 +196,7 @@ impl JobExec {
         let waiting = std::mem::take(&mut job.log.unsaid);
         cx.commit(
             commit.encode(),
-            |_| Some(RETRY),
+            |_, _| Some(RETRY),
             move |core: &mut JobExec, cx, result| {
                 let stored = result.as_ref().map(|_| ()).map_err(Refusal::clone);
                 tell_stored(cx, waiting, &stored);

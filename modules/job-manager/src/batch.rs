@@ -66,6 +66,8 @@ pub struct Batch {
     /// How many commits are stored.
     stored: u64,
     pace: Pace,
+    /// Why nothing can be stored for now.
+    refused: Option<Refusal>,
     /// The most haste of what is added for now.
     at_most: Option<Haste>,
 }
@@ -91,6 +93,11 @@ impl Batch {
         if let Some(part) = self.parts.back_mut() {
             part.haste = Haste::Now;
         }
+    }
+
+    /// Why nothing can be stored for now, if that is so.
+    pub fn refused(&self) -> Option<&Refusal> {
+        self.refused.as_ref()
     }
 
     /// Adds a line to a job's log.
@@ -195,7 +202,10 @@ impl JobManager {
                 then: part.then,
             });
             // Without room nothing goes on, but nothing is lost either.
-            let retry = |core: &JobManager| (!core.is_ending).then_some(COMMIT_RETRY);
+            let retry = |core: &mut JobManager, refusal: &Refusal| {
+                core.batch.refused = Some(refusal.clone());
+                (!core.is_ending).then_some(COMMIT_RETRY)
+            };
             cx.commit(commit.encode(), retry, JobManager::committed);
         }
     }
@@ -208,6 +218,7 @@ impl JobManager {
                 return cx.exit(Err(error));
             }
         }
+        self.batch.refused = None;
         self.batch.stored += 1;
         if let Some(flying) = self.batch.flying.take() {
             self.landed(cx, flying.jobs, flying.then);

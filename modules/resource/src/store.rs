@@ -75,7 +75,7 @@ impl Store {
         commit.ops.extend(self.recall.op(REQUESTS_KEY, self.seq));
         self.on_its_way = Some(std::mem::take(&mut self.waiting));
         let done = |core: &mut Resource, cx: &mut Cx<Resource>, result| core.store.done(cx, result);
-        cx.commit(commit.encode(), |_| Some(COMMIT_RETRY), done);
+        cx.commit(commit.encode(), |_, _| Some(COMMIT_RETRY), done);
     }
 
     fn done(&mut self, cx: &mut Cx<Resource>, result: Result<Committed, Refusal>) {

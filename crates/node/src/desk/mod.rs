@@ -227,7 +227,7 @@ impl<B: Bench> Desk<B> {
         self.in_flight = true;
         self.seq += 1;
         let commit = commit.once(cx.uuid(), self.seq);
-        let retry = |_: &Self| Some(Duration::from_millis(DESK_RETRY_MS));
+        let retry = |_: &mut Self, _: &Refusal| Some(Duration::from_millis(DESK_RETRY_MS));
         cx.commit(commit.encode(), retry, move |core, cx, stored| {
             core.in_flight = false;
             match stored {

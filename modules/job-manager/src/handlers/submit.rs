@@ -28,6 +28,16 @@ pub(crate) fn submit(
     request: Submit,
     reply: Reply<Submit>,
 ) {
+    // The submitter would wait for as long as there is no room. A job that we have is
+    // answered for when it is stored.
+    if let Some(refusal) = core.batch.refused()
+        && request
+            .jobs
+            .iter()
+            .all(|job| core.jobs.get(job.id).is_none())
+    {
+        return reply.send(cx, Err(refusal.clone()));
+    }
     if !core.policies.hear(Points::CONSIDER) {
         return take(core, cx, request, Refused::new(), reply);
     }

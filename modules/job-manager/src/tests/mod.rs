@@ -37,6 +37,7 @@ node::transcripts! {
     a_job_log_tells_which_jobs_there_are = "job-log",
     a_damaged_job_log_or_job_is_no_reason_not_to_start = "job-log-damage",
     a_commit_is_sent_again_when_the_kvs_was_lost = "kvs-lost",
+    submissions_are_refused_while_there_is_no_room = "no-room",
     queues_take_and_run_jobs_or_not = "queue",
     named_queues_run_their_own_jobs = "queue-named",
     a_queue_goes_while_jobs_wait_in_it = "queue-goes",

@@ -104,6 +104,11 @@ impl Stage {
             "store" if self.commit.is_none() => return vec!["nothing to store".to_owned()],
             "store" => self.store(),
             "lose-kvs" => self.lose_kvs(first == "applied"),
+            "no-room" => {
+                let (tag, _) = self.commit.take().expect("a commit waits");
+                let full = Refusal::new(Errno::ENOSPC, "disk is full");
+                self.probe.answer("kvs.commit", tag, Err(full));
+            }
             "pass" => self
                 .probe
                 .pass(Duration::from_secs_f64(first.parse().expect("seconds"))),
