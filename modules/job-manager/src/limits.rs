@@ -59,7 +59,7 @@ pub const COMPANY_WAIT: Duration = Duration::from_millis(20);
 /// the other: what comes in between joins the next.
 pub const SOON_GAP: Duration = Duration::from_millis(5);
 
-/// So many such commits are made at once before that.
+/// N such commits are made at once before that.
 pub const SOON_BURST: u32 = 4;
 
 /// Bytes of an R that is written beside the content store before it is in the KVS. A job

@@ -79,7 +79,7 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(pace.ask(ms(100), Haste::Idle), Go::After(COMPANY_WAIT));
         assert_eq!(pace.ask(ms(110), Haste::Idle), Go::Wait);
-        // Something else takes it along, and the next begins to wait anew.
+        // Something else takes it along, and the next begins to wait again.
         assert_eq!(pace.ask(ms(111), Haste::Now), Go::Now);
         assert_eq!(
             pace.ask(ms(112), Haste::Idle),

@@ -43,8 +43,9 @@ pub const TRANSACTION_BYTES_MAX: usize = COMMIT_BYTES_MAX;
 /// applied in one turn, in less than a second. One with more is refused E2BIG.
 pub const TRANSACTION_OPS_MAX: usize = COMMIT_OPS_MAX;
 
-/// Operations that one batch takes on: nobody else is answered while they are applied. A transaction that would have more waits for the next
-/// batch; one that has more by itself is a batch of its own.
+/// Operations that one batch takes on: nobody else is answered while they are applied. A
+/// transaction that would have more waits for the next batch; one that has more by itself is a
+/// batch of its own.
 pub const BATCH_OPS_MAX: usize = 1000;
 
 /// Bytes that the transactions of one batch bring, or new blobs that they make. What is

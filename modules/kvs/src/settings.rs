@@ -125,7 +125,7 @@ mod tests {
         };
         check("transaction-ops-max=131072", "ok");
         check("transaction-bytes-max=1", "ok");
-        check("batch-ops-max=20000", "ok");
+        check("batch-ops-max=1000", "ok");
         check("batch-bytes-max=1000", "ok");
         check(
             "transaction-ops-max=131073",
@@ -135,7 +135,7 @@ mod tests {
             "transaction-bytes-max=67108865",
             "transaction-bytes-max=67108865: must be 1 to 67108864",
         );
-        check("batch-ops-max=0", "batch-ops-max=0: must be 1 to 20000");
+        check("batch-ops-max=0", "batch-ops-max=0: must be 1 to 1000");
         check(
             "batch-bytes-max=x",
             "batch-bytes-max=x: must be 1 to 67108864",
