@@ -109,21 +109,37 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
 }
 
 /// Writes into a folder that stays where we can be reached: job shells of a broker before us
-/// look there.
-pub fn note_uri(folder: &Folder, rank: u32, attrs: &Attrs) -> anyhow::Result<()> {
+/// look there. Where there is no room for that, they do not find us, and all else goes on.
+pub fn note_uri(folder: &Folder, rank: u32, attrs: &Attrs) {
     let uri = attrs.value(&names::LOCAL_URI).unwrap_or_default();
     if folder.cleanup {
-        return Ok(());
+        return;
     }
     let path = folder.path.join(uri_file(rank));
     let fresh = path.with_extension("new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    options
+    let written = options
         .open(&fresh)
         .and_then(|mut file| file.write_all(format!("{uri}\n").as_bytes()))
-        .and_then(|()| std::fs::rename(&fresh, &path))
-        .with_context(|| format!("{}: cannot be written", path.display()))
+        .and_then(|()| std::fs::rename(&fresh, &path));
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(&fresh);
+        tracing::warn!(
+            "{}: cannot be written: {error}: job shells of a broker before will not find this one",
+            path.display()
+        );
+    }
+}
+
+/// The folders that go with the broker, as one text.
+pub fn to_clean_up(rundir: &Folder, statedir: Option<&Folder>) -> String {
+    let folders = std::iter::once(rundir).chain(statedir);
+    let folders: Vec<_> = folders
+        .filter(|folder| folder.cleanup)
+        .map(|folder| folder.path.to_string_lossy())
+        .collect();
+    folders.join(":")
 }
 
 /// Leaves the folders. When the broker ends as it was asked to, it has ended its jobs, and shells

@@ -75,7 +75,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
         let uuid = ids.next_uuid();
         let met = begun.meet(told(&mut attrs, &config, &env), &rundir.path, &uuid)?;
         fill_in(&mut attrs, &env, &rundir, statedir.as_ref(), rank)?;
-        folders::note_uri(statedir.as_ref().unwrap_or(&rundir), rank, &attrs)?;
+        folders::note_uri(statedir.as_ref().unwrap_or(&rundir), rank, &attrs);
         if let Some(path) = &config_path {
             attrs.put(&names::CONFIG_PATH, path.clone());
         }
@@ -87,12 +87,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
             notify: env.get("NOTIFY_SOCKET").cloned(),
             rc_folder: env.get("FLUX_RC_EXTRA").map(PathBuf::from),
         };
-        let folders = std::iter::once(&rundir).chain(&statedir);
-        let folders: Vec<_> = folders
-            .filter(|folder| folder.cleanup)
-            .map(|folder| folder.path.to_string_lossy())
-            .collect();
-        let cleanup_folders = folders.join(":");
+        let cleanup_folders = folders::to_clean_up(&rundir, statedir.as_ref());
         let setup = Setup {
             endpoint: format!("ipc://{}/modules-{rank}", rundir.path.display()),
             attrs,

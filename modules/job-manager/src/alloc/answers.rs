@@ -91,8 +91,8 @@ impl JobManager {
         };
         let earlier = job.noted;
         let is_early = self.early.takes(&r);
-        // Its shells do not wait for the commit then, and others follow soon.
-        let haste = if is_early { Haste::Idle } else { Haste::Now };
+        // Its shells do not wait for the commit then.
+        let haste = if is_early { Haste::Soon } else { Haste::Now };
         let whole = Rc::new(r);
         self.batch.at_most(haste);
         self.gets(cx, id, &whole);
