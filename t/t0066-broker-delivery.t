@@ -105,7 +105,7 @@ wait_open() {
 
 # dies_with METHOD POLICY: what becomes of a request that the module has when it dies.
 dies_with() {
-	pid=$(heart) && stopped $pid && note_open &&
+	wait_for 20 heart && pid=$(heart) && stopped $pid && note_open &&
 		{ ask $1 $2 >with & } && asking=$! &&
 		wait_open 1 && kill -KILL $pid && wait $asking && cat with
 }

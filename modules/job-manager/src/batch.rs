@@ -68,6 +68,8 @@ pub struct Batch {
     pace: Pace,
     /// Why nothing can be stored for now.
     refused: Option<Refusal>,
+    /// How often that was said.
+    tries: u64,
     /// The most haste of what is added for now.
     at_most: Option<Haste>,
 }
@@ -95,9 +97,9 @@ impl Batch {
         }
     }
 
-    /// Why nothing can be stored for now, if that is so.
-    pub fn refused(&self) -> Option<&Refusal> {
-        self.refused.as_ref()
+    /// Why nothing can be stored for now, if that is so, and how often that was tried.
+    pub fn refused(&self) -> Option<(&Refusal, u64)> {
+        self.refused.as_ref().map(|why| (why, self.tries))
     }
 
     /// Adds a line to a job's log.
@@ -204,6 +206,7 @@ impl JobManager {
             // Without room nothing goes on, but nothing is lost either.
             let retry = |core: &mut JobManager, refusal: &Refusal| {
                 core.batch.refused = Some(refusal.clone());
+                core.batch.tries += 1;
                 (!core.is_ending).then_some(COMMIT_RETRY)
             };
             cx.commit(commit.encode(), retry, JobManager::committed);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use job_fold::Folder;
 use node::{Call, Cx, Peer, Recall, Reply};
 use proto::data::{JobId, Stamps};
-use proto::job_manager::{CHECKPOINT_KEY, Checkpoint};
+use proto::job_manager::{CHECKPOINT_KEY, Checkpoint, Submit};
 use proto::kvs::Op;
 use proto::{Errno, Method, Object, Payload, Refusal, state_machine};
 
@@ -43,6 +43,8 @@ pub struct JobManager {
     pub(crate) stamps: Stamps,
     pub(crate) batch: Batch,
     pub(crate) early: Early,
+    /// Submissions that wait for room, and how often was tried to store something before.
+    pub(crate) held: Vec<(Submit, Reply<Submit>, u64)>,
     /// Requests that are recognised when they come again, with their answers as they travel.
     pub(crate) recall: Recall<String>,
     pub(crate) joblog: JobLog,
@@ -136,6 +138,10 @@ impl JobManager {
         self.journal.end(cx);
         self.waits.end(cx);
         self.updates.end(cx);
+        // job-ingest asks the next one.
+        for (_, reply, _) in std::mem::take(&mut self.held) {
+            reply.send(cx, Err(Refusal::bare(Errno::EHOSTUNREACH)));
+        }
         if self.replay.take().is_some() {
             return cx.exit(Ok(()));
         }

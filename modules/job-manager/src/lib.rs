@@ -71,6 +71,7 @@ impl Host for JobManager {
     const CONFIGURED_EARLY: bool = true;
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
+        handlers::look_at_held(self, cx);
         self.run(cx);
         self.end_turn(cx);
         self.pump(cx);

@@ -62,6 +62,10 @@ pub const SOON_GAP: Duration = Duration::from_millis(5);
 /// N such commits are made at once before that.
 pub const SOON_BURST: u32 = 4;
 
+/// Submissions that wait for the next try to store something where there was no room. A further
+/// one is refused at once.
+pub const HELD_SUBMISSIONS_MAX: usize = 1024;
+
 /// Bytes of an R that is written beside the content store before it is in the KVS. A job
 /// with a longer one starts when that is stored.
 pub const EARLY_R_BYTES_MAX: usize = 64 * 1024;

@@ -25,6 +25,6 @@ pub(crate) use purging::{purge, purge_id};
 pub(crate) use queues::{queue_enable, queue_list, queue_start, queue_status};
 pub(crate) use raise::{raise, raiseall};
 pub(crate) use services::{alloc_query, exec_hello, resource_status, sched_hello, sched_ready};
-pub(crate) use submit::submit;
+pub(crate) use submit::{look_at_held, submit};
 pub use update::Updates;
 pub(crate) use update::update;

@@ -17,7 +17,7 @@ use proto::job_policy;
 use crate::JobManager;
 use crate::job::{ADMITTING, Job};
 use crate::joblog::Record;
-use crate::limits::REJECTION_BYTES_MAX;
+use crate::limits::{HELD_SUBMISSIONS_MAX, REJECTION_BYTES_MAX};
 use crate::policy::{Asked, Look, Points, Policies, Refused, or_general};
 use crate::state::Life;
 
@@ -28,16 +28,36 @@ pub(crate) fn submit(
     request: Submit,
     reply: Reply<Submit>,
 ) {
-    // The submitter would wait for as long as there is no room. A job that we have is
-    // answered for when it is stored.
-    if let Some(refusal) = core.batch.refused()
-        && request
-            .jobs
-            .iter()
-            .all(|job| core.jobs.get(job.id).is_none())
+    // Without room the submitter would wait for as long as there is none: it hears what becomes
+    // of the next try. A job that we have is answered for when it is stored.
+    let is_new = |job: &SubmitJob| core.jobs.get(job.id).is_none();
+    if let Some((refusal, tries)) = core.batch.refused()
+        && request.jobs.iter().all(is_new)
     {
-        return reply.send(cx, Err(refusal.clone()));
+        if core.held.len() >= HELD_SUBMISSIONS_MAX {
+            return reply.send(cx, Err(refusal.clone()));
+        }
+        return core.held.push((request, reply, tries));
     }
+    consider(core, cx, request, reply);
+}
+
+/// Submissions that wait for the next try to store something go on when it has succeeded, and
+/// are refused when it has not.
+pub(crate) fn look_at_held(core: &mut JobManager, cx: &mut Cx<JobManager>) {
+    if core.held.is_empty() {
+        return;
+    }
+    for (request, reply, tries) in std::mem::take(&mut core.held) {
+        match core.batch.refused() {
+            None => consider(core, cx, request, reply),
+            Some((refusal, now)) if now > tries => reply.send(cx, Err(refusal.clone())),
+            Some(_) => core.held.push((request, reply, tries)),
+        }
+    }
+}
+
+fn consider(core: &mut JobManager, cx: &mut Cx<JobManager>, request: Submit, reply: Reply<Submit>) {
     if !core.policies.hear(Points::CONSIDER) {
         return take(core, cx, request, Refused::new(), reply);
     }
