@@ -77,7 +77,7 @@ test_expect_success 'rank 0 dies under a job that has all hosts, and all start a
 test_expect_success 'the job that was under it ends, once and with its reason' '
 	wait_state "$(cat id)" inactive &&
 	flux job eventlog "$(cat id)" >log &&
-	test_grep "exception type=\"exec\" severity=0 note=\"job is not recoverable: no job shell on h[0-3]" log &&
+	test_grep "exception type=\"exec\" severity=0 note=\"job is not recoverable: no job shell on h" log &&
 	test "$(grep -c " finish " log)" -le 1 && test "$(grep -c " clean" log)" = 1
 '
 
