@@ -92,7 +92,7 @@ fn without_faults_every_job_runs_when_it_may_and_no_sooner() {
 
 #[test]
 fn whatever_is_killed_or_changed_every_job_runs_when_it_may_and_no_sooner() {
-    let reports: Vec<_> = (1000..1004)
+    let reports: Vec<_> = (1002..1006)
         .map(|seed| check(Play::JobsPolicy, seed, 60))
         .collect();
     let kills: u64 = reports.iter().map(|report| report.kills).sum();
