@@ -224,11 +224,10 @@ fn those_who_follow_are_told_and_the_list_can_be_cleared() {
     assert!(stats.contains(r#""orphans":{"server-down":2}"#), "{stats}");
 }
 
-/// Calls of clients of which one of ten dies with its request. By hand with a million:
-/// `CALLS=1000000 cargo test -p broker no_way_back -- --nocapture`.
+/// Calls of clients of which one of ten dies with its request.
 #[test]
 fn no_way_back_is_left_open_by_clients_that_die() {
-    let n: u32 = std::env::var("CALLS").map_or(20_000, |n| n.parse().expect("a number"));
+    let n = 20_000_u32;
     let mut probe = begin();
     let (module, _) = probe.module("echo");
     let mut askers: Vec<PeerId> = (0..10).map(|_| probe.client(OWNER)).collect();
@@ -254,5 +253,4 @@ fn no_way_back_is_left_open_by_clients_that_die() {
     let late = core.orphans.counts()[&Cause::AfterClose];
     assert_eq!(late, n_killed, "each late answer is known for what it is");
     assert_eq!(core.strays.n(), 0, "and none for a fault");
-    println!("{n} calls, {n_killed} clients killed: 0 ways back open, {late} late answers");
 }

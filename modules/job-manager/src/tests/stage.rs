@@ -104,11 +104,7 @@ impl Stage {
             "store" if self.commit.is_none() => return vec!["nothing to store".to_owned()],
             "store" => self.store(),
             "lose-kvs" => self.lose_kvs(first == "applied"),
-            "no-room" => {
-                let (tag, _) = self.commit.take().expect("a commit waits");
-                let full = Refusal::new(Errno::ENOSPC, "disk is full");
-                self.probe.answer("kvs.commit", tag, Err(full));
-            }
+            "no-room" => self.refuse_commit(),
             "pass" => self
                 .probe
                 .pass(Duration::from_secs_f64(first.parse().expect("seconds"))),
@@ -129,11 +125,7 @@ impl Stage {
                     .map(str::to_owned)
                     .collect();
             }
-            "early-line" => {
-                let lines = format!("{rest}\n");
-                let log = self.early.iter_mut();
-                log.for_each(|log| log.append(&lines).expect("it has room"));
-            }
+            "early-line" => self.add_early(rest),
             "early-full" => self
                 .early
                 .iter()
@@ -384,6 +376,19 @@ impl Stage {
     }
 
     /// The KVS dies, with the commit that waits applied or not.
+    /// There is no room for the commit.
+    fn refuse_commit(&mut self) {
+        let (tag, _) = self.commit.take().expect("a commit waits");
+        let full = Refusal::new(Errno::ENOSPC, "disk is full");
+        self.probe.answer("kvs.commit", tag, Err(full));
+    }
+
+    /// Adds a line to the file of what is ahead of the KVS.
+    fn add_early(&mut self, line: &str) {
+        let log = self.early.iter_mut();
+        log.for_each(|log| log.append(&format!("{line}\n")).expect("it has room"));
+    }
+
     fn lose_kvs(&mut self, is_applied: bool) {
         let (tag, commit) = self.commit.take().expect("a commit waits");
         if is_applied {
