@@ -95,6 +95,7 @@ test_expect_success 'a process in the background of a rank is found there, and a
 test_expect_success 'ranks of a job are counted from its first, and its shells run the command' '
 	cat >job <<-\EOS &&
 	id=$(flux submit tail -f /dev/null) &&
+	flux job wait-event -t 30 "$id" start >started &&
 	flux exec -n -j "$id" sh -c "flux getattr rank; cat /proc/\$PPID/comm" >out &&
 	flux exec -n -j "$id" -r 0-1 true 2>out-of-range
 	test $? = 1 && flux exec -n -j "$id" -r 0 sh -c "exit 3" 2>failed
