@@ -67,7 +67,9 @@ enum Then {
 
 /// A line on its way into the file.
 struct Pending {
-    line: Line,
+    id: JobId,
+    /// With its newline.
+    text: String,
     /// The commit that makes it needless.
     number: u64,
     then: Then,
@@ -161,11 +163,17 @@ impl Early {
         self.stored(id, stored);
     }
 
-    /// The lines of what is on its way, each with its newline.
-    fn encode(&self) -> Option<Vec<String>> {
-        let encode = |one: &Pending| serde_json::to_string(&one.line).ok();
-        let lines = self.pending.iter().map(encode);
-        lines.map(|line| Some(line? + "\n")).collect()
+    /// A line and what is done once it is written, by the commit `number` at the latest.
+    fn say(&mut self, line: &Line, number: u64, then: Then) -> serde_json::Result<()> {
+        let text = serde_json::to_string(line)? + "\n";
+        let id = line.id;
+        self.pending.push(Pending {
+            id,
+            text,
+            number,
+            then,
+        });
+        Ok(())
     }
 }
 
@@ -179,11 +187,13 @@ impl JobManager {
             annotations: self.jobs.active(id).and_then(|job| job.notes()),
             over: None,
         };
-        self.early.pending.push(Pending {
-            line,
-            number: self.batch.number(),
-            then: Then::Start { earlier },
-        });
+        let said = self
+            .early
+            .say(&line, self.batch.number(), Then::Start { earlier });
+        if let Err(error) = said {
+            tracing::error!("job={id} starts when its R is stored: {error}");
+            self.batch.hurry();
+        }
     }
 
     /// A job was over soon: how.
@@ -207,14 +217,13 @@ impl JobManager {
             annotations: None,
             over: Some(over),
         };
-        self.early.pending.push(Pending {
-            line,
-            number: self.batch.number(),
-            then: Then::Tell {
-                free,
-                hellos: self.alloc.hellos(),
-            },
-        });
+        let (hellos, again) = (self.alloc.hellos(), free.clone());
+        let said = self
+            .early
+            .say(&line, self.batch.number(), Then::Tell { free, hellos });
+        if said.is_err() {
+            self.free_when_stored(again);
+        }
     }
 
     /// Writes what has gathered, in one piece.
@@ -223,37 +232,30 @@ impl JobManager {
         if self.early.pending.is_empty() {
             return;
         }
-        let lines = self.early.encode().unwrap_or_default();
         let pending = std::mem::take(&mut self.early.pending);
-        let text = lines.concat();
+        let text: String = pending.iter().map(|one| one.text.as_str()).collect();
         cx.quick_work(
             move |log: &mut Box<dyn Log>| log.append(&text),
-            move |core: &mut JobManager, cx, written| core.written(cx, pending, &lines, written),
+            move |core: &mut JobManager, cx, written| core.written(cx, pending, written),
         );
         if let Some(text) = self.early.lines.rewrite() {
             replace(cx, text);
         }
     }
 
-    fn written(
-        &mut self,
-        cx: &mut Cx<Self>,
-        pending: Vec<Pending>,
-        lines: &[String],
-        written: io::Result<()>,
-    ) {
+    fn written(&mut self, cx: &mut Cx<Self>, pending: Vec<Pending>, written: io::Result<()>) {
         if let Err(error) = &written {
             tracing::warn!("{EARLY_FILE}: {error}: others are told when the KVS has it");
             self.batch.hurry();
         }
-        for (one, line) in pending.into_iter().zip(lines) {
+        for one in pending {
             if written.is_ok() {
                 let stored = self.batch.stored();
-                self.early.note(one.line.id, line, one.number, stored);
+                self.early.note(one.id, &one.text, one.number, stored);
             }
             match one.then {
                 Then::Start { earlier } if written.is_ok() => {
-                    self.let_start(one.line.id, one.number, earlier);
+                    self.let_start(one.id, one.number, earlier);
                 }
                 // It starts when the commit is stored.
                 Then::Start { .. } => {}

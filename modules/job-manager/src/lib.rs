@@ -4,11 +4,11 @@
 //! as data, and every job is only ever asked "what do you need now?".
 //!
 //! Read on in `core.rs` (what it knows), `state.rs` (how a job moves), `post.rs` (what an
-//! event does), `batch.rs` (how events become durable), `early.rs` (what others are told before), `alloc/` and `exec.rs` (the
-//! scheduler and the execution service), `housekeeping/` (what runs on nodes before they are
-//! free), `bulk/` (commands on many ranks), `journal/` (who listens), `replay/` (the
-//! start), `policy/` (what a site may have its own way) and `handlers/` (one file for a group
-//! of methods).
+//! event does), `batch.rs` and `pace.rs` (how events become durable, and when), `early.rs` (what
+//! others are told before that), `alloc/` and `exec.rs` (the scheduler and the execution
+//! service), `housekeeping/` (what runs on nodes before they are free), `bulk/` (commands on
+//! many ranks), `journal/` (who listens), `replay/` (the start), `policy/` (what a site may have
+//! its own way) and `handlers/` (one file for a group of methods).
 
 #![forbid(unsafe_code)]
 
