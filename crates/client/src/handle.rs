@@ -326,13 +326,7 @@ impl Handle {
         };
         self.deadlines
             .extend(deadline.map(|deadline| (deadline, id)));
-        if let Delivery::Wait {
-            deadline: Some(deadline),
-        } = delivery
-        {
-            let left = Delivery::left_for_next(deadline).as_millis();
-            message.deadline_ms = u64::try_from(left).unwrap_or(u64::MAX).max(1);
-        }
+        message.deadline_ms = delivery.deadline_ms();
         // A stream tells by itself that it began again, so the program must ask for it.
         let is_wanted = if streaming {
             repeating

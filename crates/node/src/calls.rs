@@ -246,8 +246,7 @@ impl<C: Host> Cx<C> {
             deadline: Some(deadline),
         } = delivery
         {
-            let left = Delivery::left_for_next(deadline).as_millis();
-            request.deadline_ms = u64::try_from(left).unwrap_or(u64::MAX).max(1);
+            request.deadline_ms = delivery.deadline_ms();
             let timer = self.timer(deadline, move |core, cx| {
                 let expired = Refusal::stopped(Errno::ETIMEDOUT, Outcome::Expired);
                 cx.finish_call(core, tag, Err(expired));

@@ -36,6 +36,18 @@ impl Delivery {
     pub fn left_for_next(left: Duration) -> Duration {
         left - (left / 8).min(STEP_KEEPS_MAX)
     }
+
+    /// The deadline of a request as it goes out, in milliseconds; 0 for none.
+    pub fn deadline_ms(self) -> u64 {
+        let Delivery::Wait {
+            deadline: Some(deadline),
+        } = self
+        else {
+            return 0;
+        };
+        let left = Delivery::left_for_next(deadline).as_millis();
+        u64::try_from(left).unwrap_or(u64::MAX).max(1)
+    }
 }
 
 /// See [`Delivery::left_for_next`].

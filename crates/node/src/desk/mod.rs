@@ -36,7 +36,7 @@ pub trait Bench: Default + 'static {
 pub struct Desk<B> {
     bench: B,
     table: Table,
-    /// Workers that wait for a task, the first first.
+    /// Workers that wait for a task, the first first: as many as may have requests open.
     waiting: Vec<(Take, Reply<Take>)>,
     /// Answers that wait until what they say is stored.
     owed: Vec<Owed>,
