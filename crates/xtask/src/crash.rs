@@ -5,8 +5,9 @@
 //! `crash/kvs.rs` (keys and versions), `crash/jobs.rs` (jobs, commands and streams),
 //! `crash/readers.rs` (who follows the journal), `crash/outlive.rs` (jobs that run all the while),
 //! `crash/workers.rs` (workers of a site), `crash/reload.rs` (clients while modules are reloaded)
-//! and `crash/tree.rs` (many brokers).
+//! and `crash/tree.rs` (many brokers); `crash/faults.rs` has what is done to processes.
 
+mod faults;
 mod jobs;
 mod kvs;
 mod outlive;

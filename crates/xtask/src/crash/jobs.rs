@@ -26,8 +26,9 @@ use proto::job_manager::Drain;
 use proto::kvs::{Commit, PRIMARY};
 use rustix::process::Signal;
 
+use super::faults::kill_modules;
 use super::{CrashArgs, Tally};
-use crate::proc::{children_of, descendants_of, kill, program_of};
+use crate::proc::{children_of, descendants_of, kill};
 use crate::site::{Folder, Rng, Site, wait_for_end};
 use ledger::{Ledger, Phase};
 use memory::Memory;
@@ -164,7 +165,7 @@ fn round(
         let id = broker.id();
         scope.spawn(|| follow::write_log(fire));
         scope.spawn(move || fire.memory.watch(&fire.ledger, id));
-        let killed = kill_modules(id, count, rng);
+        let killed = kill_now_and_then(id, count, rng);
         let rested = match (&killed, is_quiet) {
             (Ok(()), true) => {
                 fire.ledger.enter(Phase::Stop);
@@ -181,21 +182,11 @@ fn round(
     })
 }
 
-/// Kills modules alone, in pairs and all together.
-fn kill_modules(broker: u32, count: u64, rng: &mut Rng) -> Result<()> {
+/// Kills modules, N times less one.
+fn kill_now_and_then(broker: u32, count: u64, rng: &mut Rng) -> Result<()> {
     for _ in 1..count {
         rng.pause(PAUSE_MS);
-        let mut modules = children_of(broker)?;
-        modules.retain(|child| program_of(*child).starts_with("flux-module-"));
-        let n = match rng.below(10) {
-            0 => modules.len(),
-            1..=3 => 2,
-            _ => 1,
-        };
-        for _ in 0..n.min(modules.len()) {
-            let victim = rng.below(modules.len() as u64) as usize;
-            kill(modules.swap_remove(victim), Signal::KILL);
-        }
+        kill_modules(broker, rng)?;
     }
     rng.pause(PAUSE_MS);
     Ok(())

@@ -5,16 +5,13 @@
 //! outcome that it has given itself.
 
 use std::path::{Path, PathBuf};
-use std::process::Child;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
-use rustix::process::Signal;
 
+use super::faults::{RELOADED, kill_broker, kill_modules, reload, wait_until};
 use super::{CrashArgs, Tally};
-use crate::proc::{children_of, kill, program_of};
-use crate::site::{Folder, Rng, Site, wait_for_end};
+use crate::site::{Folder, Rng, Site};
 
 /// Longest pause before a kill, in milliseconds.
 const PAUSE_MS: u64 = 200;
@@ -22,24 +19,8 @@ const PAUSE_MS: u64 = 200;
 const RELOAD_EVERY: u64 = 6;
 /// One of N kills is the broker's.
 const BROKER_EVERY: u64 = 12;
-/// How long all jobs may take to begin, and how long to end.
-const PATIENCE: Duration = Duration::from_secs(120);
 /// What exit codes are below.
 const CODES: u64 = 5;
-
-/// Modules that are reloaded.
-pub(super) const RELOADED: [&str; 10] = [
-    "content",
-    "job-exec",
-    "job-info",
-    "job-ingest",
-    "job-list",
-    "job-manager",
-    "kvs",
-    "kvs-watch",
-    "resource",
-    "sched-simple",
-];
 
 /// What each job does: leaves a mark, and writes lines until it is told to end.
 const SCRIPT: &str = "\
@@ -167,47 +148,4 @@ impl Jobs<'_> {
             ("jobs lost or doubled", doubles.into_iter().collect()),
         ])
     }
-}
-
-pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
-    let end = Instant::now() + PATIENCE;
-    while !is_so()? {
-        ensure!(Instant::now() < end, "{what}: not in time");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
-/// Kills modules alone, in pairs and all together. Job shells are left alone: they are what
-/// outlives.
-pub(super) fn kill_modules(broker: u32, rng: &mut Rng) -> Result<()> {
-    let mut modules = children_of(broker)?;
-    modules.retain(|child| program_of(*child).starts_with("flux-module-"));
-    let n = match rng.below(10) {
-        0 => modules.len(),
-        1..=3 => 2,
-        _ => 1,
-    };
-    for _ in 0..n.min(modules.len()) {
-        let victim = rng.below(modules.len() as u64) as usize;
-        kill(modules.swap_remove(victim), Signal::KILL);
-    }
-    Ok(())
-}
-
-pub(super) fn reload(site: &Site, name: &str) -> Result<()> {
-    let done = site.flux(&["module", "reload", name]).output()?;
-    ensure!(done.status.success(), "flux module reload {name}: {done:?}");
-    Ok(())
-}
-
-/// Kills the broker, and maybe its modules with it.
-pub(super) fn kill_broker(broker: &mut Child, rng: &mut Rng) -> Result<()> {
-    let modules = children_of(broker.id())?;
-    kill(broker.id(), Signal::KILL);
-    if rng.below(2) == 0 {
-        modules.iter().for_each(|child| kill(*child, Signal::KILL));
-    }
-    broker.wait()?;
-    wait_for_end(&modules)
 }

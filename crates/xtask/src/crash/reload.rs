@@ -11,7 +11,7 @@ use client::{Handle, Refusal};
 use indicatif::ProgressBar;
 use proto::kvs::{Commit, Lookup, PRIMARY};
 
-use super::outlive::{RELOADED, kill_modules, reload};
+use super::faults::{RELOADED, kill_modules, reload};
 use super::{CrashArgs, Tally};
 use crate::site::{Folder, Rng, Site};
 

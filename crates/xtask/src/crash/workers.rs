@@ -16,7 +16,7 @@ use proto::Errno;
 use proto::worker::{Add, List, Listed};
 use serde_json::Value;
 
-use super::outlive::{kill_broker, kill_modules, wait_until};
+use super::faults::{kill_broker, kill_modules, wait_until};
 use super::{CrashArgs, Tally};
 use crate::proc::{children_of, kill, program_of};
 use crate::site::{Folder, Rng, Site};
