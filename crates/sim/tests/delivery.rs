@@ -74,16 +74,33 @@ struct Situation {
 /// What happens in a world, in which the second sends the request.
 type Run = fn(&mut World, &mut dyn FnMut(&mut World));
 
-const SITUATIONS: &[Situation] = &[
+/// On the rank of the client, which asks `echo`.
+const fn here(name: &'static str, run: Run) -> Situation {
+    let to = ("echo", None);
     Situation {
-        name: "server up",
+        name,
         play: Play::Echo,
-        to: ("echo", None),
-        run: |world, ask| {
-            ask(world);
-            world.rest();
-        },
-    },
+        to,
+        run,
+    }
+}
+
+/// On another rank, whose broker is asked.
+const fn there(name: &'static str, run: Run) -> Situation {
+    let to = ("broker", Some(3));
+    Situation {
+        name,
+        play: Play::EchoTree,
+        to,
+        run,
+    }
+}
+
+const SITUATIONS: &[Situation] = &[
+    here("server up", |world, ask| {
+        ask(world);
+        world.rest();
+    }),
     Situation {
         name: "server down (not loaded)",
         play: Play::Echo,
@@ -93,155 +110,94 @@ const SITUATIONS: &[Situation] = &[
             world.rest();
         },
     },
-    Situation {
-        name: "server restarting, back in time",
-        play: Play::Echo,
-        to: ("echo", None),
-        run: |world, ask| {
-            world.stall("echo");
-            world.kill_module("echo");
-            world.rest();
-            ask(world);
-            world.rest();
-            world.move_on();
-            world.rest();
-        },
-    },
-    Situation {
-        name: "server restarting, not back in time",
-        play: Play::Echo,
-        to: ("echo", None),
-        run: |world, ask| {
-            world.stall("echo");
-            world.kill_module("echo");
-            world.rest();
-            ask(world);
-            pass_deadline(world);
-            world.move_on();
-            world.rest();
-        },
-    },
-    Situation {
-        name: "server dies with it",
-        play: Play::Echo,
-        to: ("echo", None),
-        run: |world, ask| {
-            world.stall("echo");
-            ask(world);
-            world.rest();
-            world.kill_module("echo");
-            world.move_on();
-            world.rest();
-        },
-    },
-    Situation {
-        name: "server slow",
-        play: Play::Echo,
-        to: ("echo", None),
-        run: |world, ask| {
-            world.stall("echo");
-            ask(world);
-            pass_deadline(world);
-            world.move_on();
-            world.rest();
-        },
-    },
-    Situation {
-        name: "no room to be held (a guest)",
-        play: Play::Echo,
-        to: ("echo", None),
-        run: |world, ask| {
-            world.stall("echo");
-            world.kill_module("echo");
-            world.rest();
-            for _ in 0..broker::limits::HELD_OF_GUEST_MAX {
-                ask_as_guest(world);
-            }
-            world.rest();
-            ask(world);
-            world.rest();
-        },
-    },
-    Situation {
-        name: "no room to be told of its end",
-        play: Play::Echo,
-        to: ("echo", None),
-        // Services that a client may use.
-        run: |world, ask| {
-            fill(world);
-            ask(world);
-            world.rest();
-        },
-    },
-    Situation {
-        name: "client gone",
-        play: Play::Echo,
-        to: ("echo", None),
-        run: |world, ask| {
-            world.stall("echo");
-            ask(world);
-            world.rest();
-            leave(world);
-            world.move_on();
-            world.rest();
-        },
-    },
-    Situation {
-        name: "other rank up",
-        play: Play::EchoTree,
-        to: ("broker", Some(3)),
-        run: |world, ask| {
-            ask(world);
-            world.rest();
-        },
-    },
-    Situation {
-        name: "other rank gone",
-        play: Play::EchoTree,
-        to: ("broker", Some(3)),
-        run: |world, ask| {
-            world.end_rank(3);
-            world.rest();
-            ask(world);
-            world.rest();
-        },
-    },
-    Situation {
-        name: "link cut: rank 3 is lost with it",
-        play: Play::EchoTree,
-        to: ("broker", Some(3)),
-        run: |world, ask| {
-            ask(world);
-            // From the client to rank 0, and from there to rank 1.
-            world.deliver();
-            world.deliver();
-            world.end_rank(3);
-            world.rest();
-        },
-    },
-    Situation {
-        name: "router dies: rank 1 is lost with it",
-        play: Play::EchoTree,
-        to: ("broker", Some(3)),
-        run: |world, ask| {
-            ask(world);
-            world.deliver();
-            world.deliver();
-            world.end_rank(1);
-            world.rest();
-        },
-    },
-    Situation {
-        name: "router has restarted",
-        play: Play::EchoTree,
-        to: ("broker", Some(3)),
-        run: |world, ask| {
-            world.end_rank(1);
-            world.start_ranks();
-            ask(world);
-            world.rest();
-        },
-    },
+    here("server restarting, back in time", |world, ask| {
+        world.stall("echo");
+        world.kill_module("echo");
+        world.rest();
+        ask(world);
+        world.rest();
+        world.move_on();
+        world.rest();
+    }),
+    here("server restarting, not back in time", |world, ask| {
+        world.stall("echo");
+        world.kill_module("echo");
+        world.rest();
+        ask(world);
+        pass_deadline(world);
+        world.move_on();
+        world.rest();
+    }),
+    here("server dies with it", |world, ask| {
+        world.stall("echo");
+        ask(world);
+        world.rest();
+        world.kill_module("echo");
+        world.move_on();
+        world.rest();
+    }),
+    here("server slow", |world, ask| {
+        world.stall("echo");
+        ask(world);
+        pass_deadline(world);
+        world.move_on();
+        world.rest();
+    }),
+    here("no room to be held (a guest)", |world, ask| {
+        world.stall("echo");
+        world.kill_module("echo");
+        world.rest();
+        for _ in 0..broker::limits::HELD_OF_GUEST_MAX {
+            ask_as_guest(world);
+        }
+        world.rest();
+        ask(world);
+        world.rest();
+    }),
+    here("no room to be told of its end", |world, ask| {
+        fill(world);
+        ask(world);
+        world.rest();
+    }),
+    here("client gone", |world, ask| {
+        world.stall("echo");
+        ask(world);
+        world.rest();
+        leave(world);
+        world.move_on();
+        world.rest();
+    }),
+    there("other rank up", |world, ask| {
+        ask(world);
+        world.rest();
+    }),
+    there("other rank gone", |world, ask| {
+        world.end_rank(3);
+        world.rest();
+        ask(world);
+        world.rest();
+    }),
+    there("link cut: rank 3 is lost with it", |world, ask| {
+        ask(world);
+        // From the client to rank 0, and from there to rank 1.
+        world.deliver();
+        world.deliver();
+        world.end_rank(3);
+        world.rest();
+    }),
+    there("router dies: rank 1 is lost with it", |world, ask| {
+        ask(world);
+        world.deliver();
+        world.deliver();
+        world.end_rank(1);
+        world.rest();
+    }),
+    there("router has restarted", |world, ask| {
+        world.end_rank(1);
+        world.start_ranks();
+        ask(world);
+        world.rest();
+    }),
 ];
 
 /// Who asks: the first client of a world by hand.
