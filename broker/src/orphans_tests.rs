@@ -1,6 +1,7 @@
 //! Each cause, injected many times: what is recorded is it and no other.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use node::{ChildEvent, Input, PeerId};
 use proto::orphans::{Cause, Orphan};
@@ -115,6 +116,20 @@ fn an_answer_comes_after_the_last_one() {
     };
     let note = Some("the request was answered already");
     check(begin(), twice, Cause::AfterClose, "client pid=1", note);
+}
+
+#[test]
+fn the_time_of_a_request_is_over() {
+    let expires: Inject = |probe, server, n| {
+        let asker = probe.client(OWNER);
+        let mut late = request("echo.hello", n + 1);
+        late.deadline_ms = 10;
+        probe.say(asker, late);
+        asked(probe, server);
+        probe.pass(Duration::from_millis(20));
+        assert!(probe.heard(asker).is_some());
+    };
+    check(begin(), expires, Cause::Expired, "client pid=1", None);
 }
 
 #[test]
