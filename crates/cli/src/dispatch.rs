@@ -5,12 +5,12 @@
 
 use std::ffi::OsString;
 
-use crate::command::{Entry, Style};
+use command::entry::{Entry, Style};
 use crate::commands::{self, ENTRIES};
-use crate::env::Env;
-use crate::error::CliError;
+use command::env::Env;
+use command::error::CliError;
 use crate::external;
-use crate::flux::{Flux, Io};
+use command::flux::{Flux, Io};
 use proto::data::suggest;
 
 /// What stands before the sub-command's name.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::command::Group;
+use command::entry::Group;
 use crate::commands::ENTRIES;
 
 mod settings;

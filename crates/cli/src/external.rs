@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::error::{CliError, io_text};
-use crate::flux::Flux;
+use command::error::{CliError, io_text};
+use command::flux::Flux;
 use crate::layout::Layout;
 
 /// Exit codes of programs that are not there, or cannot be run.

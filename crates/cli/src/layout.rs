@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use crate::env::Env;
+use command::env::Env;
 
 /// Where the programs lie.
 #[derive(Debug, Clone, PartialEq, Eq)]

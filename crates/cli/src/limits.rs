@@ -5,9 +5,6 @@ use std::time::Duration;
 /// Submissions without an answer yet. The next one waits until one is answered.
 pub const SUBMITS_IN_FLIGHT_MAX: usize = 1024;
 
-/// Jobs that are followed at once; the others wait for their turn.
-pub const FOLLOWED_JOBS_MAX: usize = 512;
-
 /// Requests about single jobs without an answer yet.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 512;
 
@@ -23,25 +20,12 @@ pub const JOURNAL_PATIENCE: Duration = Duration::from_secs(30);
 /// Between two attempts.
 pub const JOURNAL_RETRY: Duration = Duration::from_millis(50);
 
-/// Bytes of standard input that one request hands to a job.
-pub const INPUT_BYTES_MAX: usize = 32 * 1024;
-
 /// Bytes of output of one process that may be on their way to 'flux exec'. Until they are
 /// written the process is not read from.
 pub const OUTPUT_CREDIT_BYTES: u64 = 256 * 1024;
 
 /// Jobs that one response of a listing may hold.
 pub const LISTED_CHUNK_JOBS: u32 = 256;
-
-/// Bytes of one file that is put into a jobspec.
-pub const ADDED_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Bytes of one value that is restored from an archive: what the content store takes as
-/// one blob unless it is told otherwise.
-pub const RESTORED_VALUE_BYTES_MAX: u64 = 1024 * 1024 * 1024;
-
-/// Bytes of values on their way to the store while an archive is restored.
-pub const RESTORE_BYTES_IN_FLIGHT_MAX: usize = 32 * 1024 * 1024;
 
 /// Content requests under way unless asked otherwise: few, because jobs go on.
 pub const LOADS_IN_FLIGHT: usize = 2;

@@ -6,9 +6,9 @@ use proto::module::Traced;
 use proto::{Method, Refusal};
 use wire::Errno;
 
-use crate::clock::{self, HumanTimes};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock::{self, HumanTimes};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Message types: the name, the bit on the wire, and the sign for it.
 const TYPES: [(&str, i64, char); 4] = [

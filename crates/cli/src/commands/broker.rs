@@ -3,10 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
 use crate::external;
-use crate::flux::Flux;
+use command::flux::Flux;
 use crate::layout::Layout;
 
 /// Run a broker; 'flux start' is for people

@@ -6,12 +6,12 @@ use proto::data::JobId;
 use proto::data::job::States;
 use proto::job_manager::{Raise, RaiseAll};
 
-use crate::command::{Group, Run, Style};
+use command::entry::{Group, Run, Style};
 use crate::commands::job::raise::states;
 use crate::commands::jobs::job_ids;
 use crate::commands::jobs::query::user_id;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::REQUESTS_IN_FLIGHT_MAX;
 
 /// Cancel jobs that wait or run

@@ -2,10 +2,10 @@
 
 use clap_complete::Shell;
 
-use crate::command::{Group, Run, Style};
+use command::entry::{Group, Run, Style};
 use crate::docs;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print a script that lets your shell complete flux commands
 #[derive(clap::Parser)]

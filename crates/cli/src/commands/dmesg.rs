@@ -4,11 +4,11 @@ use client::Call;
 use proto::data::logline::{LogLevel, LogLine};
 use proto::log;
 
-use crate::clock::{self, HumanTimes};
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::plain::Plain;
+use command::clock::{self, HumanTimes};
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use command::plain::Plain;
 
 /// Show or clear the broker's log
 #[derive(clap::Parser)]

@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use proto::Refusal;
 use proto::data::{BlobRef, Tree};
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::{CliError, io_text};
-use crate::flux::Flux;
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::{CliError, io_text};
+use command::flux::Flux;
 use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, LOADS_IN_FLIGHT};
-use crate::snapshot::archive::{Compression, Writer};
-use crate::snapshot::blobs::Blobs;
-use crate::snapshot::names::Key;
-use crate::snapshot::progress::Progress;
-use crate::snapshot::source;
-use crate::snapshot::walk::{Values, Visit, Walk};
+use snapshot::archive::{Compression, Writer};
+use snapshot::blobs::Blobs;
+use snapshot::names::Key;
+use snapshot::progress::Progress;
+use snapshot::source;
+use snapshot::walk::{Values, Visit, Walk};
 
 /// Bytes that are gathered before they are written to the archive's file.
 const FILE_BYTES: usize = 256 * 1024;

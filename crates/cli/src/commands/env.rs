@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
 use crate::external;
-use crate::flux::Flux;
+use command::flux::Flux;
 use crate::layout::Layout;
 
 /// Variables that the command sets for what it starts.

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use client::Handle;
 use wire::Message;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::plain::Plain;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use command::plain::Plain;
 
 /// Publish events, or show them as they come
 #[derive(clap::Parser)]

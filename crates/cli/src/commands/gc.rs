@@ -9,16 +9,16 @@ use proto::data::{BlobRef, Tree};
 use proto::kvs::{GetRoot, NamespaceList, PRIMARY};
 use proto::{Errno, Method, Refusal};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::{
     CONTENT_REQUESTS_IN_FLIGHT_MAX, LOADS_IN_FLIGHT, SWEEP_DELETES, SWEEP_WINDOW_ROWS,
 };
-use crate::snapshot::blobs::Blobs;
-use crate::snapshot::progress::Progress;
-use crate::snapshot::source;
-use crate::snapshot::walk::{Values, Visit, Walk};
+use snapshot::blobs::Blobs;
+use snapshot::progress::Progress;
+use snapshot::source;
+use snapshot::walk::{Values, Visit, Walk};
 
 /// Delete what the content store holds and nothing refers to
 ///

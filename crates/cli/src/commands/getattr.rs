@@ -1,8 +1,8 @@
 //! `flux getattr`
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the value of a broker attribute
 #[derive(clap::Parser)]

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use crate::command::{Group, Run, Style};
+use command::entry::{Group, Run, Style};
 use crate::commands::ENTRIES;
 use crate::dispatch;
-use crate::error::CliError;
+use command::error::CliError;
 use crate::external;
-use crate::flux::Flux;
+use command::flux::Flux;
 
 /// List the commands, or explain one
 #[derive(clap::Parser)]

@@ -4,10 +4,10 @@ use proto::job_manager::{self, Jobtap as Request, JobtapQuery};
 use proto::{Errno, Refusal};
 use serde_json::{Map, Value};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::submission::values::assignment;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use submission::values::assignment;
 
 /// List, load, remove and ask plugins of the job manager
 #[derive(clap::Parser)]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use keys::{Certificate, KeyPair};
 use proto::attr::CORE_VERSION;
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Make the certificate that the brokers of an instance share
 ///

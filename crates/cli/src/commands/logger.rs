@@ -4,10 +4,10 @@ use client::{Call, Delivery};
 use proto::data::logline::{LogLevel, LogLine, split_message};
 use proto::{Raw, log};
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Add a line to the broker's log
 #[derive(clap::Parser)]

@@ -2,9 +2,9 @@
 
 use proto::{Errno, attr};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// List the broker's attributes
 #[derive(clap::Parser)]

@@ -1,6 +1,6 @@
 //! The sub-commands, one file each, and the table of them.
 
-use crate::command::Entry;
+use command::entry::Entry;
 
 pub mod broker;
 pub mod cancel;

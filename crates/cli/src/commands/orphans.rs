@@ -4,10 +4,10 @@ use client::Call;
 use proto::data::Fsd;
 use proto::orphans::{Clear, List, Orphan};
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Show messages that came too late or to nobody, with the cause
 ///

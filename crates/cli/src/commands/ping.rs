@@ -9,10 +9,10 @@ use proto::data::Hostlist;
 use proto::{Payload, Refusal};
 use serde_json::{Map, Value};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::submission::values::bytes;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use submission::values::bytes;
 
 /// Bytes of padding that a request may carry.
 const PAD_BYTES_MAX: u64 = 64 * 1024 * 1024;

@@ -11,9 +11,9 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Try the process management interface that a launcher provides
 ///

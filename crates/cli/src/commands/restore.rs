@@ -8,16 +8,16 @@ use proto::content::Checkpoint;
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::kvs::Op;
 
-use crate::command::{Group, Run, Style};
+use command::entry::{Group, Run, Style};
 use crate::commands::kvs::at::NamespaceArg;
-use crate::error::{CliError, io_text};
-use crate::flux::Flux;
+use command::error::{CliError, io_text};
+use command::flux::Flux;
 use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, STORES_IN_FLIGHT};
-use crate::snapshot::archive::{Member, Reader, What};
-use crate::snapshot::blobs::Blobs;
-use crate::snapshot::grow::Grow;
-use crate::snapshot::progress::Progress;
-use crate::snapshot::source;
+use snapshot::archive::{Member, Reader, What};
+use snapshot::blobs::Blobs;
+use snapshot::grow::Grow;
+use snapshot::progress::Progress;
+use snapshot::source;
 
 /// Digits of a blobref that are shown.
 const DIGITS_SHOWN: usize = 8;

@@ -1,10 +1,10 @@
 //! `flux run`: submits a job and follows it to its end.
 
-use crate::attach::{Session, SessionOptions, Show};
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::submission::Options;
+use attach::{Session, SessionOptions, Show};
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use submission::Options;
 
 /// Run a program in parallel, with our input and output, and end as it does
 #[derive(clap::Parser)]

@@ -6,9 +6,9 @@ use client::{Call, Handle};
 use proto::kvs::{GetRoot, PRIMARY};
 use proto::{Errno, Method, Payload, Refusal, attr, config, shutdown};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Severities of log lines that are shown: quiet, as a rule, and verbose.
 const LEVEL_ERR: i64 = 3;

@@ -5,11 +5,11 @@ use proto::Method;
 use proto::data::job::WaitStatus;
 use proto::rexec::{self, Process};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::{Format, FormatOptions, Named, Table, Value};
-use crate::submission::values::signal_number;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use format::{Format, FormatOptions, Named, Table, Value};
+use submission::values::signal_number;
 
 const FORMATS: &[Named] = &[Named {
     name: "default",

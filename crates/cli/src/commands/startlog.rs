@@ -8,11 +8,11 @@ use proto::data::{Entry, Fsd, Tree};
 use proto::kvs::{Commit, Lookup, Op, PRIMARY, SYNC};
 use serde_json::json;
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::snapshot::source;
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use snapshot::source;
 
 /// Key of the log.
 const KEY: &str = "admin.eventlog";

@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use client::{Handle, Pending};
 use proto::data::{IdSet, JobId};
 
-use crate::attach::{Progress, Show, Watched, follow_all};
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use attach::{Progress, Show, Watched, follow_all};
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::SUBMITS_IN_FLIGHT_MAX;
-use crate::streams::{LogFiles, Streams};
-use crate::submission::{ArrayOptions, Options, Request, answered};
+use command::streams::{LogFiles, Streams};
+use submission::{ArrayOptions, Options, Request, answered};
 
 /// Submit a job, or many like it, and print the ids
 #[derive(clap::Parser)]

@@ -6,11 +6,11 @@ use proto::job_manager::{GetAttr, Update as Request};
 use proto::{Errno, Object};
 use serde_json::{Map, Value};
 
-use crate::command::{Group, Run, Style};
+use command::entry::{Group, Run, Style};
 use crate::commands::jobs::job_ids;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::submission::values::json_or_text;
+use command::error::CliError;
+use command::flux::Flux;
+use submission::values::json_or_text;
 
 const DURATION: &str = "attributes.system.duration";
 

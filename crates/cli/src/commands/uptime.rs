@@ -8,10 +8,10 @@ use nix::unistd::{Uid, User};
 use proto::data::{Fsd, IdSet};
 use proto::{Errno, Refusal, groups, job_manager, resource, state_machine};
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Significant digits of the time in a state.
 const DIGITS: usize = 2;

@@ -2,9 +2,9 @@
 
 use proto::attr::CORE_VERSION;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the versions of Flux that the command and its broker are compatible with, and our own
 #[derive(clap::Parser)]

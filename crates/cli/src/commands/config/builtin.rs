@@ -1,7 +1,7 @@
 //! `flux config builtin`: values that follow from where the project is installed.
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::layout::Layout;
 
 /// Print a value that follows from where the project is installed

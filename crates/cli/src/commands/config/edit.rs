@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::files::{self, Table};
 use super::kind::Typed;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Replace the configuration
 #[derive(clap::Args)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use proto::data::dotted;
 use serde_json::{Map, Value};
 
-use crate::error::{CliError, io_text};
+use command::error::{CliError, io_text};
 
 /// A configuration.
 pub type Table = Map<String, Value>;

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::files;
 use super::kind::Typed;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the configuration, or one value of it
 #[derive(clap::Args)]

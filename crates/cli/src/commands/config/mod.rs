@@ -6,9 +6,9 @@ pub mod files;
 mod get;
 mod kind;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Read and change the configuration of the instance
 #[derive(clap::Parser)]

@@ -2,10 +2,10 @@
 
 use proto::content;
 
-use crate::clock;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::snapshot::source;
+use command::clock;
+use command::error::CliError;
+use command::flux::Flux;
+use snapshot::source;
 
 /// List and make checkpoints of the key-value store
 #[derive(clap::Args)]

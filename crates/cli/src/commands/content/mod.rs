@@ -6,9 +6,9 @@ use client::Call;
 use proto::data::BlobRef;
 use proto::{Errno, content, content_backing};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Store and load blobs
 #[derive(clap::Parser)]

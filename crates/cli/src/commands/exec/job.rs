@@ -7,7 +7,7 @@ use proto::data::eventlog::split_log;
 use proto::data::{Entry, IdSet, JobId, Rset};
 use proto::job_info::{EventlogWatch, Lookup, WAITCREATE};
 
-use crate::error::CliError;
+use command::error::CliError;
 
 /// Where the shells of a job are, and the name that they serve under.
 #[derive(Debug)]

@@ -5,8 +5,8 @@ use proto::Errno;
 use proto::data::IdSet;
 use proto::data::job::{WaitStatus, signal_description};
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Exit code for a rank that is not reached (`EX_NOHOST`).
 const NO_HOST: u8 = 68;

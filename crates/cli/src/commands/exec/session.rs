@@ -13,8 +13,8 @@ use super::input::Input;
 use super::lines::Lines;
 use super::outcome::Outcome;
 use super::signals::{Signals, Wish};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::OUTPUT_CREDIT_BYTES;
 
 /// How processes are shown and spoken to.

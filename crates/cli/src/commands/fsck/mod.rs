@@ -9,16 +9,16 @@ use proto::content::{Checkpoint, DamageAccept, Dropcache};
 use proto::data::{BlobRef, Tree};
 use proto::{Errno, Refusal};
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, VALIDATES_IN_FLIGHT};
-use crate::snapshot::blobs::Blobs;
-use crate::snapshot::names::Key;
-use crate::snapshot::progress::Progress;
-use crate::snapshot::source;
-use crate::snapshot::walk::{Values, Visit, Walk};
+use snapshot::blobs::Blobs;
+use snapshot::names::Key;
+use snapshot::progress::Progress;
+use snapshot::source;
+use snapshot::walk::{Values, Visit, Walk};
 
 /// Check that the key-value store is whole
 ///

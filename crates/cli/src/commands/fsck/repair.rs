@@ -6,11 +6,11 @@ use bytes::Bytes;
 use proto::data::{BlobRef, Tree};
 
 use super::{Damage, Fsck};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::snapshot::blobs::Blobs;
-use crate::snapshot::grow::Grow;
-use crate::snapshot::names::Key;
+use command::error::CliError;
+use command::flux::Flux;
+use snapshot::blobs::Blobs;
+use snapshot::grow::Grow;
+use snapshot::names::Key;
 
 /// Directory of what is left of damaged keys.
 const LOST_AND_FOUND: &str = "lost+found";

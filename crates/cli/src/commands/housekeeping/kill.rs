@@ -4,9 +4,9 @@ use proto::data::JobId;
 use proto::job_manager::HousekeepingKill;
 
 use super::{hosts, ranks_of};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::submission::values::signal_number;
+use command::error::CliError;
+use command::flux::Flux;
+use submission::values::signal_number;
 
 /// Send a signal to commands that run on nodes
 #[derive(clap::Args)]

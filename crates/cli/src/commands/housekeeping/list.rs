@@ -6,10 +6,10 @@ use proto::data::{Hostlist, IdSet, JobId, JobIdEncoding};
 use proto::job_manager::{HousekeepingJob, StatsGet};
 
 use super::{hosts, ranks_of};
-use crate::clock;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::{Format, FormatOptions, Named, Table, Value};
+use command::clock;
+use command::error::CliError;
+use command::flux::Flux;
+use format::{Format, FormatOptions, Named, Table, Value};
 
 const FORMATS: &[Named] = &[
     Named {

@@ -6,9 +6,9 @@ mod list;
 use client::Handle;
 use proto::data::{Hostlist, IdSet};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// List and signal commands that run on nodes between two jobs
 #[derive(clap::Parser)]

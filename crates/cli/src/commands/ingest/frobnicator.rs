@@ -4,9 +4,9 @@ use ingest::Frobnicator;
 use proto::config;
 
 use super::{Common, answer_lines, ended, list};
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Set in jobspecs what the instance sets in those that are submitted
 ///

@@ -10,8 +10,8 @@ use ingest::{About, Answer, Broken, Line};
 use proto::Refusal;
 use proto::data::Jobspec;
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::JOBSPEC_LINE_BYTES_MAX;
 
 pub use frobnicator::JobFrobnicator;

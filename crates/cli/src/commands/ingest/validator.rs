@@ -7,9 +7,9 @@ use proto::data::Jobspec;
 use proto::feasibility::Check;
 
 use super::{Common, answer_lines, ended, list};
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Check jobspecs as the instance checks those that are submitted
 ///

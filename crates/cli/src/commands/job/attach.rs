@@ -1,9 +1,9 @@
 //! `flux job attach`
 
 use super::parse_id;
-use crate::attach::{Session, SessionOptions, Show};
-use crate::error::CliError;
-use crate::flux::Flux;
+use attach::{Session, SessionOptions, Show};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Follow a job with our input and output, and end as it does
 #[derive(clap::Args)]

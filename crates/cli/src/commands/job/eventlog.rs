@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::events::{Form, decode};
 use super::parse_id;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print an event log of a job
 #[derive(clap::Args)]

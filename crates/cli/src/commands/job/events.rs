@@ -5,10 +5,10 @@ use proto::Errno;
 use proto::data::Entry;
 use proto::data::eventlog::{EntryFormatter, TimeForm};
 
-use crate::clock;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::plain::Plain;
+use command::clock;
+use command::error::CliError;
+use command::flux::Flux;
+use command::plain::Plain;
 
 /// How entries are printed.
 #[derive(clap::Args)]

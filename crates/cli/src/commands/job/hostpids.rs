@@ -9,8 +9,8 @@ use proto::job_info::{EventlogWatch, WAITCREATE};
 use proto::job_shell::{Process, Proctable};
 
 use super::events::decode;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the hosts and process ids of the tasks of a running job
 #[derive(clap::Args)]

@@ -2,8 +2,8 @@
 
 use proto::data::{JobId, JobIdEncoding};
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print job ids in another spelling
 #[derive(clap::Args)]

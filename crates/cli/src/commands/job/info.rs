@@ -5,8 +5,8 @@ use proto::job_info::{CURRENT, Lookup};
 use serde_json::Value;
 
 use super::parse_id;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print what is stored of a job
 #[derive(clap::Args)]

@@ -5,9 +5,9 @@ use proto::data::job::signal_description;
 use proto::job_manager;
 
 use super::{Selected, on_each};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::submission::values::signal_number;
+use command::error::CliError;
+use command::flux::Flux;
+use submission::values::signal_number;
 
 /// Send a signal to the tasks of running jobs
 #[derive(clap::Args)]

@@ -2,8 +2,8 @@
 
 use proto::job_manager::HistoryGet;
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the ids of your newest jobs, the newest first
 #[derive(clap::Args)]

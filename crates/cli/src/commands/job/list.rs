@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::parse_id;
 use super::raise::states;
 use crate::commands::jobs::query::{ANY_USER, user_id};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 
 /// List jobs as JSON, one a line

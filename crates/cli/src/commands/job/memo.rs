@@ -5,9 +5,9 @@ use proto::job_manager;
 use serde_json::{Map, Value};
 
 use super::parse_id;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::submission::values::json_or_text;
+use command::error::CliError;
+use command::flux::Flux;
+use submission::values::json_or_text;
 
 /// Attach notes to a job
 #[derive(clap::Args)]

@@ -27,10 +27,10 @@ use proto::data::JobId;
 use proto::job_manager::{Counted, USERID_ANY};
 use proto::{Empty, Method};
 
-use crate::command::{Group, Run, Style};
+use command::entry::{Group, Run, Style};
 use crate::commands::jobs::query::{ANY_USER, user_id};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::limits::REQUESTS_IN_FLIGHT_MAX;
 
 /// Look into jobs and change them

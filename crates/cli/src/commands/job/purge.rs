@@ -5,8 +5,8 @@ use proto::data::Fsd;
 use proto::job_manager::{self, PurgeId, StatsGet};
 
 use super::parse_id;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Forget jobs that are over: those named, or those beyond a limit
 #[derive(clap::Args)]

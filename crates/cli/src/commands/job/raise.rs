@@ -6,8 +6,8 @@ use proto::data::job::States;
 use proto::job_manager;
 
 use super::{Selected, on_each, parse_id};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Raise an exception on jobs
 #[derive(clap::Args)]

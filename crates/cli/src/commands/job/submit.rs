@@ -2,9 +2,9 @@
 
 use proto::data::job::{SubmitFlags, Urgency};
 
-use crate::error::{CliError, io_text};
-use crate::flux::Flux;
-use crate::submission::start_signed;
+use command::error::{CliError, io_text};
+use command::flux::Flux;
+use submission::start_signed;
 
 /// Submit a jobspec from a file or from standard input
 #[derive(clap::Args)]

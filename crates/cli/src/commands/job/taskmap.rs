@@ -7,8 +7,8 @@ use proto::job_info::{JSON_DECODE, Lookup};
 use serde_json::Value;
 
 use super::events::decode;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print which tasks of a job are on which node
 #[derive(clap::Args)]

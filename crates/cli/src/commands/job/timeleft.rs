@@ -5,9 +5,9 @@ use proto::data::{Fsd, JobId};
 use proto::job_list::ListId;
 use serde_json::{Value, json};
 
-use crate::clock;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print how long a job may still run, in seconds
 #[derive(clap::Args)]

@@ -4,8 +4,8 @@ use proto::data::job::Urgency;
 use proto::job_manager::SetUrgency;
 
 use super::parse_id;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Change how soon a pending job is to run
 #[derive(clap::Args)]

@@ -5,8 +5,8 @@ use proto::data::JobId;
 use proto::job_manager;
 
 use super::parse_id;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Exit code when there is nothing to wait for.
 const NOT_WAITABLE_CODE: u8 = 2;

@@ -5,8 +5,8 @@ use proto::job_info::{EventlogWatch, WAITCREATE};
 
 use super::events::{Form, Matcher, decode};
 use super::parse_id;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::waiting::Waiting;
 
 /// Wait until an event is in a log of a job

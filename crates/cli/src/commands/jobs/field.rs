@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::instance::{self, InstanceField};
 use super::job::Job;
-use crate::format::Value;
+use format::Value;
 
 type Get = for<'j> fn(&'j Job, &'j Facts) -> Value<'j>;
 
@@ -125,7 +125,7 @@ fn json(value: &Json) -> Value<'_> {
             (Some(number), _) => Value::Int(number),
             (None, number) => Value::float(number),
         },
-        Json::Array(_) | Json::Object(_) => Value::Text(crate::submission::spaced(value).into()),
+        Json::Array(_) | Json::Object(_) => Value::Text(submission::spaced(value).into()),
     }
 }
 

@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 use super::field::{Facts, Field};
 use super::job::Job;
 use super::{Jobs, Listing, Plan, json};
-use crate::clock;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::Table;
+use command::clock;
+use command::error::CliError;
+use command::flux::Flux;
+use format::Table;
 use crate::limits::{FOLLOW_WINDOW, JOURNAL_PATIENCE, JOURNAL_RETRY, LISTED_CHUNK_JOBS};
 
 /// One response.
@@ -76,7 +76,7 @@ impl Screen<'_> {
                 Screen::Json => {
                     let raw: Map<String, Value> = parse(job)?;
                     let object = json::object(raw, &facts);
-                    writeln!(flux.out, "{}", crate::submission::spaced(&object))?;
+                    writeln!(flux.out, "{}", submission::spaced(&object))?;
                 }
             }
         }

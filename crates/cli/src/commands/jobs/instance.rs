@@ -8,9 +8,9 @@ use proto::resource::{SchedStatus, SchedStatusReply};
 use super::job::Job;
 use super::recurse::near;
 use crate::commands::resource::list::{STATES, part};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::Value;
+use command::error::CliError;
+use command::flux::Flux;
+use format::Value;
 
 /// What an instance says of itself.
 #[derive(Debug, Clone)]

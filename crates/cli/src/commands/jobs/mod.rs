@@ -2,7 +2,7 @@
 //!
 //! Read on in `query.rs` (which jobs), `field.rs` (what can be shown), `job.rs` (what
 //! follows from what job-list tells), `instance.rs` and `recurse.rs` (instances among the
-//! jobs), `follow.rs` (changes as they happen) and `crate::format` (how it is laid out).
+//! jobs), `follow.rs` (changes as they happen) and `format` (how it is laid out).
 
 mod field;
 mod follow;
@@ -23,11 +23,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use crate::clock;
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::{
+use command::clock;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+use format::{
     Format, FormatOptions, Named, SortKey, Table, TableOptions, in_user_format, sort_keys,
 };
 use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
@@ -387,7 +387,7 @@ impl Jobs {
             (1, true) => jobs.next().unwrap_or_default(),
             _ => json!({ "jobs": jobs.collect::<Vec<_>>() }),
         };
-        writeln!(flux.out, "{}", crate::submission::spaced(&output))?;
+        writeln!(flux.out, "{}", submission::spaced(&output))?;
         Ok(())
     }
 

@@ -5,10 +5,10 @@ use proto::data::job::{JobResult, State, States};
 use proto::data::{Fsd, IdSet};
 use serde_json::{Value, json};
 
-use crate::clock;
-use crate::env::Env;
-use crate::error::CliError;
-use crate::when::{self, Side};
+use command::clock;
+use command::env::Env;
+use command::error::CliError;
+use command::when::{self, Side};
 
 /// Stands for every user.
 pub const ANY_USER: u32 = u32::MAX;

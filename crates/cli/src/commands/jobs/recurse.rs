@@ -2,8 +2,8 @@
 
 use super::job::Job;
 use super::{Jobs, Plan};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Options of the descent.
 #[derive(clap::Args, Debug, Clone, Default)]

@@ -5,8 +5,8 @@ use proto::data::{Key, Tree};
 use proto::kvs::{Commit, Committed, Lookup, PRIMARY};
 use proto::{Errno, Refusal, kvs};
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// The option that names the namespace.
 #[derive(clap::Args)]

@@ -6,8 +6,8 @@ use proto::data::Key;
 use proto::kvs::{Commit, Lookup, Op, TREEOBJ};
 
 use super::at::{NamespaceArg, Store, why};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// What both take.
 #[derive(clap::Args)]

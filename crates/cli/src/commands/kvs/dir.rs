@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::at::{NamespaceArg, Store, about, columns, rootdir};
 use super::ls::join;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Values that are asked for before the first is printed.
 const LOOKUPS_AHEAD: usize = 128;

@@ -7,8 +7,8 @@ use proto::kvs_watch;
 
 use super::at::{NamespaceArg, Store, about, json};
 use super::follow::Follow;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the values of keys
 #[derive(clap::Args)]

@@ -4,8 +4,8 @@ use proto::data::Tree;
 use proto::kvs::{Op, READLINK};
 
 use super::at::{NamespaceArg, ShowRoot, about};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Make a link to a key
 #[derive(clap::Args)]

@@ -6,9 +6,9 @@ use proto::kvs::{READDIR, TREEOBJ};
 use proto::{Errno, Refusal};
 
 use super::at::{NamespaceArg, Store, columns, why};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::plain::Plain;
+use command::error::CliError;
+use command::flux::Flux;
+use command::plain::Plain;
 
 /// Blanks after the longest name of a listing.
 const GAP: usize = 4;

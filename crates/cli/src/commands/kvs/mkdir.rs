@@ -3,8 +3,8 @@
 use proto::kvs::Op;
 
 use super::at::{NamespaceArg, ShowRoot, about_all};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Make empty directories
 #[derive(clap::Args)]

@@ -14,9 +14,9 @@ mod put;
 mod root;
 mod unlink;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Read and write the instance's key-value store
 #[derive(clap::Parser)]

@@ -5,8 +5,8 @@ use proto::data::{HashKind, Tree};
 use proto::kvs::{NamespaceCreate, NamespaceList, NamespaceRemove};
 
 use super::at::about;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Make, remove and list namespaces
 #[derive(clap::Args)]

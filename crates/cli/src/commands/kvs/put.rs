@@ -5,8 +5,8 @@ use proto::data::Tree;
 use proto::kvs::{NO_MERGE, Op, SYNC};
 
 use super::at::{NamespaceArg, ShowRoot, about_all};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Give values to keys, all at once
 #[derive(clap::Args)]

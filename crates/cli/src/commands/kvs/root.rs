@@ -4,8 +4,8 @@
 use proto::kvs::{SYNC, WaitVersion};
 
 use super::at::{NamespaceArg, ShowRoot, about, dirref};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the root of a namespace
 #[derive(clap::Args)]

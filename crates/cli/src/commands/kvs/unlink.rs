@@ -5,8 +5,8 @@ use proto::kvs::{READDIR, TREEOBJ};
 use proto::{Errno, Refusal};
 
 use super::at::{NamespaceArg, ShowRoot, Store, about_all, why};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Remove keys, all at once
 #[derive(clap::Args)]

@@ -1,8 +1,8 @@
 //! `flux lint`: looks for what services should not do.
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 mod names;
 mod report;

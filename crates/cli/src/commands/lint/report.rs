@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::CliError;
+use command::error::CliError;
 use crate::lint::{Finding, Findings};
 
 /// All of it.

@@ -12,7 +12,7 @@ use wire::Message;
 
 use super::names::Names;
 use super::times::patient;
-use crate::error::CliError;
+use command::error::CliError;
 use crate::lint::{Findings, Lint, Record};
 
 /// Requests, responses and events.

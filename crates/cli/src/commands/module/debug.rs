@@ -4,8 +4,8 @@ use client::Call;
 use proto::common;
 
 use super::topic_of;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print or change the debug bits of a module, which provoke rare paths
 #[derive(clap::Args)]

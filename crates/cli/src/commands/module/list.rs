@@ -2,8 +2,8 @@
 
 use proto::module::{self, ModuleInfo, ModuleStatus};
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Longest idle time that is shown, in seconds.
 const IDLE_MAX: i64 = 99;

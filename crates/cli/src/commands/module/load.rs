@@ -6,8 +6,8 @@ use client::Handle;
 use proto::{Errno, module};
 
 use super::failed;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Load a module; returns when it runs
 #[derive(clap::Args)]

@@ -6,9 +6,9 @@ mod load;
 mod stats;
 mod trace;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Load modules and look after them
 #[derive(clap::Parser)]

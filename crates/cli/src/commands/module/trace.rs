@@ -2,8 +2,8 @@
 
 use proto::module;
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::trace::Options;
 
 /// Show the messages that modules send and receive

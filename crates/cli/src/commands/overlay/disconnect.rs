@@ -6,8 +6,8 @@ use proto::overlay::DisconnectSubtree;
 
 use super::lookup::parent_of;
 use super::{hosts, not_a_rank, tree};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Cut off a broker and all below it
 ///

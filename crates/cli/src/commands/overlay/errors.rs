@@ -8,8 +8,8 @@ use proto::data::{Hostlist, IdSet};
 use proto::overlay::{Status, Tree};
 
 use super::{TIMEOUT, ask, hosts, limit, tree};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Show why brokers are not there
 #[derive(clap::Args)]

@@ -4,8 +4,8 @@ use proto::data::{Hostlist, IdSet};
 use proto::overlay::Tree;
 
 use super::{hosts, not_a_rank, tree};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Translate ranks to host names, or host names to ranks
 #[derive(clap::Args)]

@@ -7,9 +7,9 @@ use proto::data::{Fsd, Hostlist};
 use proto::overlay::{Health, HealthReply, Topology, Tree};
 use proto::{Delivery, Refusal};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 mod disconnect;
 mod errors;

@@ -10,8 +10,8 @@ use proto::overlay::{Health, HealthReply, Status as State, Tree};
 
 use super::lookup::ranks_of;
 use super::{TIMEOUT, ask, hosts, limit, not_a_rank, tree};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Significant digits of the time in a status.
 const DIGITS: usize = 3;

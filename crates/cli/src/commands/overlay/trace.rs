@@ -3,8 +3,8 @@
 use proto::module::Traced;
 use proto::overlay;
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::trace::Options;
 
 /// Show the messages between this broker and those next to it in the tree

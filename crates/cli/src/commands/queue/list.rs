@@ -12,9 +12,9 @@ use super::nodes::QueueNodes;
 use super::queues;
 use crate::commands::jobs::query::split;
 use crate::commands::resource::list::{STATES, part};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::{Format, FormatOptions, Named, Table, Value};
+use command::error::CliError;
+use command::flux::Flux;
+use format::{Format, FormatOptions, Named, Table, Value};
 
 const FORMATS: &[Named] = &[
     Named {

@@ -8,9 +8,9 @@ mod wait;
 use client::Handle;
 use proto::job_manager::QueueList;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Show queues, and change whether they take and run jobs
 #[derive(clap::Parser)]

@@ -4,7 +4,7 @@ use client::Handle;
 use proto::config::{self, Queues};
 use proto::data::{IdSet, Rset};
 
-use crate::error::CliError;
+use command::error::CliError;
 
 /// The configured queues, which say what properties their nodes have.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -4,8 +4,8 @@ use client::{Call, Handle, Pending};
 use proto::job_manager::{AllocQuery, QueueEnable, QueueStart, QueueState, QueueStatus};
 
 use super::queues;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Show whether jobs are taken and run
 #[derive(clap::Args)]

@@ -6,8 +6,8 @@ use client::{Call, Delivery, Refusal};
 use proto::data::Fsd;
 use proto::{Errno, job_manager};
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Wait until no job is left that waits or runs
 #[derive(clap::Args)]

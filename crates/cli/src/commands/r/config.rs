@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{failed, hostname, print};
 use crate::commands::config::files;
-use crate::error::{CliError, io_text};
-use crate::flux::Flux;
+use command::error::{CliError, io_text};
+use command::flux::Flux;
 
 /// Print the set that a configuration describes
 #[derive(clap::Args)]

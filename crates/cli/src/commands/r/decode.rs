@@ -5,8 +5,8 @@ use proto::data::{Constraint, IdSet, Rset};
 use serde_json::json;
 
 use super::{failed, print, read};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the union of all sets, or what is in it
 #[derive(clap::Args)]

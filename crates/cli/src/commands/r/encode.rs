@@ -7,8 +7,8 @@ use proto::data::rset::Node;
 use proto::data::{Hostlist, IdSet, Rset};
 
 use super::{failed, hostname, local, print, property, xml};
-use crate::error::{CliError, io_text};
-use crate::flux::Flux;
+use command::error::{CliError, io_text};
+use command::flux::Flux;
 
 /// Print a set of these resources
 #[derive(clap::Args)]

@@ -14,9 +14,9 @@ mod xml;
 use proto::data::Rset;
 use serde_json::{Map, Value};
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Make, read and combine resource sets
 ///

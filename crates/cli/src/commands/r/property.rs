@@ -3,8 +3,8 @@
 use proto::data::Rset;
 
 use super::{failed, print, read};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print the union of all sets with properties replaced or added
 #[derive(clap::Args)]

@@ -5,8 +5,8 @@ use proto::data::shape::not_found;
 use serde_json::Value;
 
 use super::failed;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// All sets on standard input; at least one.
 pub fn sets(flux: &mut Flux) -> Result<Vec<Rset>, CliError> {

@@ -3,8 +3,8 @@
 use proto::data::Rset;
 
 use super::read;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Compare the set of one rank with what it should be
 ///

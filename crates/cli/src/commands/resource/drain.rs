@@ -8,9 +8,9 @@ use proto::resource;
 use super::status::drains;
 use super::which::Which;
 use super::{ask, refused};
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::{Format, FormatOptions, Named, Table, Value};
+use command::error::CliError;
+use command::flux::Flux;
+use format::{Format, FormatOptions, Named, Table, Value};
 
 const FORMATS: &[Named] = &[
     Named {

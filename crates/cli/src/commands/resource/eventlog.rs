@@ -8,8 +8,8 @@ use proto::resource::Journal;
 
 use super::refused;
 use crate::commands::job::events::{Matcher, Shape};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print what has happened to nodes
 #[derive(clap::Args)]

@@ -8,9 +8,9 @@ use super::sched_status;
 use super::which::Which;
 use crate::commands::jobs::query::split;
 use crate::commands::queue::nodes::QueueNodes;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::{Format, FormatOptions, Named, Table, Value};
+use command::error::CliError;
+use command::flux::Flux;
+use format::{Format, FormatOptions, Named, Table, Value};
 
 const FORMATS: &[Named] = &[
     Named {

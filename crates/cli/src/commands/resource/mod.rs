@@ -13,9 +13,9 @@ use client::{Call, Handle, Refusal};
 use proto::Method;
 use proto::resource;
 
-use crate::command::{Group, Run, Style};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Show resources, and take nodes out of use or back
 #[derive(clap::Parser)]

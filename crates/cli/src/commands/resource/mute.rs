@@ -3,8 +3,8 @@
 use client::Call;
 use proto::resource;
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Tell the scheduler nothing any more of what changes, for tests
 #[derive(clap::Args)]

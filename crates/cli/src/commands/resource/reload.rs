@@ -3,8 +3,8 @@
 use proto::resource;
 
 use super::ask;
-use crate::error::{CliError, io_text};
-use crate::flux::Flux;
+use command::error::{CliError, io_text};
+use command::flux::Flux;
 
 /// Read the resources again from a file with R, while no scheduler holds them
 #[derive(clap::Args)]

@@ -5,8 +5,8 @@ use proto::data::Rset;
 use super::list::{part, states};
 use super::sched_status;
 use super::which::Which;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print how many nodes, cores and GPUs there are
 #[derive(clap::Args)]

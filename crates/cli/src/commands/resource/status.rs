@@ -7,9 +7,9 @@ use proto::{job_manager, resource};
 use super::ask;
 use super::which::Which;
 use crate::commands::jobs::query::split;
-use crate::error::CliError;
-use crate::flux::Flux;
-use crate::format::{Format, FormatOptions, Named, Table, Value};
+use command::error::CliError;
+use command::flux::Flux;
+use format::{Format, FormatOptions, Named, Table, Value};
 
 const FORMATS: &[Named] = &[
     Named {

@@ -8,7 +8,7 @@ use proto::resource::SchedStatusReply;
 
 use crate::commands::jobs::query::split;
 use crate::commands::queue::nodes::QueueNodes;
-use crate::error::CliError;
+use command::error::CliError;
 
 /// Which nodes.
 #[derive(clap::Args, Debug, Clone, Default)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proto::data::{Fsd, Hostlist, TaskMap};
 
-use crate::error::CliError;
+use command::error::CliError;
 
 /// Options for an instance of several brokers on this host.
 #[derive(clap::Args, Debug, Default)]

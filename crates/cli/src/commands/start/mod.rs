@@ -4,10 +4,10 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::command::{Group, Run, Style};
+use command::entry::{Group, Run, Style};
 use crate::commands::broker::{become_broker, program};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 mod brokers;
 

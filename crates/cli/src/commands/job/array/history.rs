@@ -13,7 +13,7 @@ use proto::job_shell::{ArrayProgress, ArrayState};
 use serde_json::{Map, Value};
 
 use crate::commands::job::events::decode;
-use crate::error::CliError;
+use command::error::CliError;
 
 /// The elements of an array.
 pub struct Elements {

@@ -8,8 +8,8 @@ use proto::data::{IdSet, JobId};
 use proto::job_shell::{ArrayCancel, ArrayChanged, ArrayRetry};
 use proto::{Errno, Method, Refusal};
 
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use history::{Elements, Shell};
 
 /// List the elements of an array, cancel some or run some again

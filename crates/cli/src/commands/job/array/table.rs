@@ -5,9 +5,9 @@ use proto::data::{Fsd, IdSet};
 use serde_json::{Value, json};
 
 use super::history::Elements;
-use crate::clock;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::clock;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// One line.
 enum Row<'a> {

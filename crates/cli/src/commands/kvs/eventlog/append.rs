@@ -4,10 +4,10 @@ use proto::data::{Context, Entry};
 use proto::kvs::Op;
 use serde_json::Value;
 
-use crate::clock;
+use command::clock;
 use crate::commands::kvs::at::{NamespaceArg, about};
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Append an event to a log
 #[derive(clap::Args)]

@@ -8,8 +8,8 @@ use proto::kvs_watch;
 use super::{Form, Printer, entries};
 use crate::commands::kvs::at::{NamespaceArg, Store, about};
 use crate::commands::kvs::follow::Follow;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Print an event log
 #[derive(clap::Args)]

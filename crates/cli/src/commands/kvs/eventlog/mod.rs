@@ -8,8 +8,8 @@ use proto::data::Entry;
 use proto::data::eventlog::{TimeForm, split_log};
 
 use crate::commands::job::events::Printer;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 
 /// Read and write event logs
 #[derive(clap::Args)]

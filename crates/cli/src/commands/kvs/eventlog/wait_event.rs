@@ -10,8 +10,8 @@ use proto::{Payload, Refusal};
 use super::{Form, Printer, entries};
 use crate::commands::kvs::at::{NamespaceArg, Store};
 use crate::commands::kvs::follow::Follow;
-use crate::error::CliError;
-use crate::flux::Flux;
+use command::error::CliError;
+use command::flux::Flux;
 use crate::waiting::Waiting;
 
 /// Wait until an event is in a log

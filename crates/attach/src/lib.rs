@@ -1,0 +1,20 @@
+//! Following jobs: their events, their output, and how they end.
+//!
+//! Read on in `follower.rs` (what is known of one job), `output.rs` (what its tasks
+//! print), `session.rs` (one job with our standard input and signals, as `flux run` has
+//! it, and with `status_line.rs` what it waits for) and `many.rs` (several jobs at once, with `progress.rs` that tells how far they are).
+
+mod follower;
+mod input;
+pub mod limits;
+mod many;
+mod output;
+mod progress;
+mod session;
+mod signals;
+mod status_line;
+
+pub use follower::Show;
+pub use many::{Watched, follow_all};
+pub use progress::Progress;
+pub use session::{Session, SessionOptions};

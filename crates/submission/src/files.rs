@@ -1,0 +1,143 @@
+//! Files that travel in the jobspec: `--add-file=[NAME[:PERM]=]ARG` (RFC 37).
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+
+use command::error::{CliError, numbered};
+use crate::limits::ADDED_FILE_BYTES_MAX;
+
+/// The file type in `mode`: a regular file.
+const REGULAR: u32 = 0o100_000;
+const PERMISSIONS: u32 = 0o7777;
+/// Permissions of what has none of its own.
+const PERMISSIONS_DEFAULT: u32 = 0o600;
+
+/// The name of a file in the job, and the file as the jobspec has it. What stands for the
+/// file is its content if there is a newline in it, else the path of a file to read.
+pub fn added_file(text: &str) -> Result<(String, Value), CliError> {
+    let refuse = |why: &str| CliError::new(format!("--add-file: {why}"));
+    let (named, arg) = match text.split_once('=') {
+        // A newline before the first '=': the whole is content, and has no name.
+        Some((named, _)) if named.contains('\n') => (None, text),
+        Some((named, arg)) => (Some(named), arg),
+        None => (None, text),
+    };
+    let (name, permissions) = match named {
+        None => (None, None),
+        Some(named) => name_and_permissions(named).map_err(|why| refuse(&why))?,
+    };
+    if arg.contains('\n') {
+        let name = name.ok_or_else(|| refuse("content needs a name: NAME=CONTENT"))?;
+        let mode = REGULAR | permissions.unwrap_or(PERMISSIONS_DEFAULT);
+        return Ok((name, file(mode, arg.as_bytes())));
+    }
+    let about = |error: &std::io::Error| {
+        let why = numbered(error);
+        CliError::new(format!("--add-file={text}: {why}: '{arg}'"))
+    };
+    let found = std::fs::metadata(arg).map_err(|error| about(&error))?;
+    if !found.is_file() {
+        return Err(refuse(&format!("{arg}: not a regular file")));
+    }
+    if found.len() > ADDED_FILE_BYTES_MAX {
+        let max = ADDED_FILE_BYTES_MAX / (1024 * 1024);
+        return Err(refuse(&format!("{arg}: larger than {max} MiB")));
+    }
+    let bytes = std::fs::read(arg).map_err(|error| about(&error))?;
+    let own = std::os::unix::fs::MetadataExt::mode(&found) & PERMISSIONS;
+    let base = || Path::new(arg).file_name()?.to_str().map(str::to_owned);
+    let name = name.or_else(base);
+    let name = name.ok_or_else(|| refuse(&format!("{arg}: needs a name: NAME={arg}")))?;
+    Ok((name, file(REGULAR | permissions.unwrap_or(own), &bytes)))
+}
+
+/// `NAME` or `NAME:PERM`, the permissions in octal.
+fn name_and_permissions(text: &str) -> Result<(Option<String>, Option<u32>), String> {
+    let (name, permissions) = match text.rsplit_once(':') {
+        None => (text, None),
+        Some((name, digits)) => {
+            let permissions = u32::from_str_radix(digits, 8);
+            let permissions = permissions.ok().filter(|bits| *bits <= PERMISSIONS);
+            let bad = || format!("{text}: permissions are octal digits, such as 0755");
+            (name, Some(permissions.ok_or_else(bad)?))
+        }
+    };
+    match name.is_empty() || name.contains('/') {
+        true => Err(format!("{text}: a name is not empty and has no '/'")),
+        false => Ok((Some(name.to_owned()), permissions)),
+    }
+}
+
+fn file(mode: u32, bytes: &[u8]) -> Value {
+    let size = bytes.len();
+    match std::str::from_utf8(bytes) {
+        Ok(text) => json!({ "mode": mode, "size": size, "encoding": "utf-8", "data": text }),
+        Err(_) => {
+            let data = BASE64.encode(bytes);
+            json!({ "mode": mode, "size": size, "encoding": "base64", "data": data })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: &str) {
+        let outcome = match added_file(text) {
+            Ok((name, file)) => format!("{name} {file}"),
+            Err(error) => error.text().to_owned(),
+        };
+        assert_eq!(outcome, expect, "{text:?}");
+    }
+
+    #[test]
+    fn content_is_named_and_may_have_permissions() {
+        check(
+            "x=a=b\n",
+            r#"x {"mode":33152,"size":4,"encoding":"utf-8","data":"a=b\n"}"#,
+        );
+        check(
+            "run:0755=\n",
+            r#"run {"mode":33261,"size":1,"encoding":"utf-8","data":"\n"}"#,
+        );
+    }
+
+    #[test]
+    fn files_keep_their_name_permissions_and_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tool");
+        std::fs::write(&path, [0xff, 0]).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&path, mode).unwrap();
+        let path = path.to_str().unwrap();
+        let file = |name: &str, mode: u32| {
+            format!(r#"{name} {{"mode":{mode},"size":2,"encoding":"base64","data":"/wA="}}"#)
+        };
+        check(path, &file("tool", 0o100_700));
+        check(&format!("other={path}"), &file("other", 0o100_700));
+        check(&format!("other:644={path}"), &file("other", 0o100_644));
+        let folder = folder.path().to_str().unwrap();
+        check(folder, &format!("--add-file: {folder}: not a regular file"));
+    }
+
+    #[test]
+    fn what_makes_no_file_is_refused() {
+        check(
+            "x=no/such",
+            "--add-file=x=no/such: [Errno 2] No such file or directory: 'no/such'",
+        );
+        check("a\nb", "--add-file: content needs a name: NAME=CONTENT");
+        check(
+            "x:9=\n",
+            "--add-file: x:9: permissions are octal digits, such as 0755",
+        );
+        check(
+            "a/b=\n",
+            "--add-file: a/b: a name is not empty and has no '/'",
+        );
+    }
+}

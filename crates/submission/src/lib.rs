@@ -1,0 +1,20 @@
+//! Submitting jobs: the options that `run` and `submit` share, and the jobspec that they
+//! make.
+//!
+//! Read on in `options.rs` (the options), `jobspec.rs` (what becomes of them),
+//! `values.rs`, `environment.rs` and `files.rs` (the small languages in them), and `request.rs`
+//! (handing a job in).
+
+mod array;
+mod environment;
+mod files;
+mod jobspec;
+pub mod limits;
+mod options;
+mod request;
+mod rlimit;
+pub mod values;
+
+pub use array::ArrayOptions;
+pub use options::Options;
+pub use request::{Request, answered, spaced, start_signed};

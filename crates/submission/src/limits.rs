@@ -1,0 +1,4 @@
+//! Every limit of submissions in one place, unit last.
+
+/// Bytes of one file that is put into a jobspec.
+pub const ADDED_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
