@@ -25,13 +25,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("launcher", &["wire", "proto", "node", "runtime", "pmi"]),
     (
         "job-shell",
-        &["wire", "proto", "node", "runtime", "pmi", "rexec"],
+        &["wire", "proto", "node", "runtime", "pmi", "rexec", "filemap"],
     ),
     ("command", &["proto", "client"]),
     ("format", &["proto", "command"]),
     ("submission", &["proto", "client", "command"]),
     ("attach", &["wire", "proto", "client", "command"]),
     ("snapshot", &["proto", "client", "command"]),
+    ("filemap", &["proto"]),
     (
         "cli",
         &[
@@ -46,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "submission",
             "attach",
             "snapshot",
+            "filemap",
         ],
     ),
     ("xtask", &["wire", "proto", "client", "cli"]),
