@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-use command::error::{CliError, numbered};
 use crate::limits::ADDED_FILE_BYTES_MAX;
+use command::error::{CliError, numbered};
 
 /// The file type in `mode`: a regular file.
 const REGULAR: u32 = 0o100_000;

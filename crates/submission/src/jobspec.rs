@@ -2,7 +2,6 @@
 
 use proto::data::Jobspec;
 use proto::data::job::{SubmitFlags, Urgency};
-use proto::data::jobspec::Shape;
 use proto::data::query::{REQUIRES, parse_query};
 use serde_json::{Map, Value, json};
 
@@ -26,7 +25,7 @@ impl Options {
         if self.command.is_empty() {
             return Err(CliError::new("job command and arguments are missing"));
         }
-        let mut jobspec = Jobspec::from_command(&self.command, self.shape()?).map_err(refuse)?;
+        let mut jobspec = self.jobspec()?;
         self.add_common(&mut jobspec, env)?;
         self.add_per_resource(&mut jobspec)?;
         self.add_io(&mut jobspec)?;
@@ -49,88 +48,10 @@ impl Options {
         })
     }
 
-    /// Resources by numbers.
-    fn shape(&self) -> Result<Shape, CliError> {
-        // As many tasks as none is said of (protocol/14 section 3.1).
-        let slots = self.ntasks.filter(|ntasks| *ntasks > 0);
-        if !self.is_per_resource() {
-            return Ok(Shape {
-                slots,
-                nodes: self.nodes,
-                cores: self.cores_per_task.unwrap_or(1),
-                gpus: self.gpus_per_task.unwrap_or(0),
-                exclusive: self.exclusive,
-            });
-        }
-        if slots.is_some() || self.cores_per_task.is_some() || self.gpus_per_task.is_some() {
-            let text = "Per-resource options can't be used with per-task options. \
-                (See --help for details)";
-            return Err(CliError::new(text));
-        }
-        if self.gpus_per_node.is_some() && self.nodes.is_none() {
-            return Err(CliError::new("--gpus-per-node requires --nodes"));
-        }
-        if self.nodes.is_none() && self.cores.is_none() {
-            let text = "must specify node or core count with per_resource";
-            return Err(CliError::new(text));
-        }
-        let (slots, cores) = match (self.nodes, self.cores) {
-            (None, Some(0)) => return Err(CliError::new("--cores must be >= 1")),
-            (None, cores) => (cores, 1),
-            // One slot a node, so that its cores come with it.
-            (Some(nodes), Some(cores)) if nodes > 0 && cores >= nodes => {
-                if !cores.is_multiple_of(nodes) {
-                    let text = "number of cores must be evenly divisible by node count";
-                    return Err(CliError::new(text));
-                }
-                (Some(nodes), cores / nodes)
-            }
-            (Some(_), Some(_)) => {
-                return Err(CliError::new("number of cores cannot be less than nnodes"));
-            }
-            (Some(_), None) => (None, 1),
-        };
-        Ok(Shape {
-            slots,
-            nodes: self.nodes,
-            cores,
-            gpus: self.gpus_per_node.unwrap_or(0),
-            exclusive: self.exclusive,
-        })
-    }
-
-    fn is_per_resource(&self) -> bool {
-        let counts = [
-            self.cores,
-            self.tasks_per_node,
-            self.tasks_per_core,
-            self.gpus_per_node,
-        ];
-        counts.iter().any(Option::is_some)
-    }
-
-    fn add_per_resource(&self, jobspec: &mut Jobspec) -> Result<(), CliError> {
-        let (kind, count) = match (self.tasks_per_node, self.tasks_per_core) {
-            (Some(_), Some(_)) => {
-                let text = "Do not specify both the number of tasks per node and per core";
-                return Err(CliError::new(text));
-            }
-            (Some(count), None) => ("node", count),
-            (None, Some(count)) => ("core", count),
-            (None, None) => return Ok(()),
-        };
-        if count == 0 {
-            return Err(CliError::new(format!("--tasks-per-{kind} must be >= 1")));
-        }
-        let value = json!({ "type": kind, "count": count });
-        jobspec
-            .set_shell_option("per-resource", value)
-            .map_err(refuse)
-    }
-
     fn add_common(&self, jobspec: &mut Jobspec, env: &Env) -> Result<(), CliError> {
         let mut set = |path: &str, value| jobspec.set_system(path, value).map_err(refuse);
-        if let Some(limit) = self.time_limit {
+        if let Some(text) = &self.time_limit {
+            let limit = values::time_limit(text).map_err(refuse)?;
             set("duration", values::seconds(limit))?;
         }
         set("cwd", self.directory()?.into())?;

@@ -1,8 +1,9 @@
 //! Submitting jobs: the options that `run` and `submit` share, and the jobspec that they
 //! make.
 //!
-//! Read on in `options.rs` (the options), `jobspec.rs` (what becomes of them),
-//! `values.rs`, `environment.rs` and `files.rs` (the small languages in them), and `request.rs`
+//! Read on in `options.rs` (the options), `jobspec.rs` and `resources.rs` (what becomes
+//! of them), `values.rs`, `environment.rs` and `files.rs` (the small languages in them), `shape/` (that of
+//! resources), and `request.rs`
 //! (handing a job in).
 
 mod array;
@@ -12,9 +13,12 @@ mod jobspec;
 pub mod limits;
 mod options;
 mod request;
+mod resources;
 mod rlimit;
+pub mod shape;
 pub mod values;
 
 pub use array::ArrayOptions;
 pub use options::Options;
 pub use request::{Request, answered, spaced, start_signed};
+pub use resources::GivenResources;

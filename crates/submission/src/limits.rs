@@ -2,3 +2,6 @@
 
 /// Bytes of one file that is put into a jobspec.
 pub const ADDED_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Levels of resources and of values within each other in a shape.
+pub const SHAPE_DEPTH_MAX: usize = 64;

@@ -3,41 +3,45 @@
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches};
 
 use crate::environment::Rule;
-use crate::values;
+use crate::resources::GivenResources;
 
-/// What a job asks for and how it is submitted.
+/// What a job asks for and how it is submitted. Numbers are texts until a job is made of them:
+/// something may have to be replaced in them.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct Options {
     /// Number of tasks
     #[arg(short = 'n', long, value_name = "N", help_heading = RESOURCES)]
-    pub ntasks: Option<u32>,
+    pub ntasks: Option<String>,
     /// Cores of each task
     #[arg(short, long, value_name = "N", help_heading = RESOURCES)]
-    pub cores_per_task: Option<u32>,
+    pub cores_per_task: Option<String>,
     /// GPUs of each task
     #[arg(short, long, value_name = "N", help_heading = RESOURCES)]
-    pub gpus_per_task: Option<u32>,
+    pub gpus_per_task: Option<String>,
     /// Number of nodes
     #[arg(short = 'N', long, value_name = "N", help_heading = RESOURCES)]
-    pub nodes: Option<u32>,
+    pub nodes: Option<String>,
     /// Whole nodes; implied by --nodes without --ntasks
     #[arg(short = 'x', long, help_heading = RESOURCES)]
     pub exclusive: bool,
     /// Cores of the job, instead of cores of each task
     #[arg(long, value_name = "N", help_heading = PER_RESOURCE)]
-    pub cores: Option<u32>,
+    pub cores: Option<String>,
     /// Tasks on each node
     #[arg(long, value_name = "N", help_heading = PER_RESOURCE)]
-    pub tasks_per_node: Option<u32>,
+    pub tasks_per_node: Option<String>,
     /// Tasks on each core
     #[arg(long, value_name = "N", help_heading = PER_RESOURCE)]
-    pub tasks_per_core: Option<u32>,
+    pub tasks_per_core: Option<String>,
     /// GPUs of each node
     #[arg(long, value_name = "N", help_heading = PER_RESOURCE)]
-    pub gpus_per_node: Option<u32>,
+    pub gpus_per_node: Option<String>,
+    /// The list of resources, if it is given whole.
+    #[command(flatten)]
+    pub given: GivenResources,
     /// End the job after N minutes, or after a duration such as 30s or 2h
-    #[arg(short, long, value_name = "MINUTES|DURATION", value_parser = values::time_limit)]
-    pub time_limit: Option<f64>,
+    #[arg(short, long, value_name = "MINUTES|DURATION")]
+    pub time_limit: Option<String>,
     /// Submit to this queue
     #[arg(short, long, value_name = "NAME")]
     pub queue: Option<String>,

@@ -14,6 +14,15 @@ const SIGNAL_DEFAULT: i32 = nix::libc::SIGUSR1;
 /// How long before, in seconds.
 const SIGNAL_TIMELEFT_DEFAULT: f64 = 60.0;
 
+/// A number that an option has, if it has one.
+pub fn whole(option: &str, text: Option<&str>) -> Result<Option<u32>, CliError> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let bad = |_| CliError::new(format!("{option}: invalid int value '{text}'"));
+    text.trim().parse().map(Some).map_err(bad)
+}
+
 /// A time limit in seconds; a bare number is minutes.
 pub fn time_limit(text: &str) -> Result<f64, String> {
     if let Ok(minutes) = text.parse::<f64>()

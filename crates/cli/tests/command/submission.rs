@@ -402,6 +402,52 @@ fn options_become_a_jobspec() {
 }
 
 #[test]
+fn resources_may_be_given_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.json");
+    let path = path.to_str().unwrap();
+    let list = r#"[{"type": "slot", "count": 2, "label": "task", "with": [{"type": "core", "count": 1}]}]"#;
+    let expect = format!("{{\"resources\": {list}, \"tasks\"");
+    let shape = "--resources-shape=slot=2/core";
+    for options in [shape, &format!("-N4 -n2 {shape}"), &format!("-x {shape}")] {
+        let shown = dry_run(options);
+        assert!(shown.starts_with(&expect), "{options}: {shown}");
+    }
+    for document in [
+        list.to_owned(),
+        format!(r#"{{"version": 1, "resources": {list}}}"#),
+    ] {
+        std::fs::write(path, document).unwrap();
+        let shown = dry_run(&format!("--resources-json={path}"));
+        assert!(shown.starts_with(&expect), "{shown}");
+    }
+    std::fs::write(path, "x").unwrap();
+    for (options, text) in [
+        (
+            format!("{shape} --resources-json={path}"),
+            "`--resources-shape` and `--resources-json` are mutually exclusive arguments. \
+            Use only one."
+                .to_owned(),
+        ),
+        (
+            "--resources-shape=slot/".to_owned(),
+            "Unexpected end of input in 'slot/'".to_owned(),
+        ),
+        (
+            "--resources-json=/no".to_owned(),
+            "No such file or directory: '/no'".to_owned(),
+        ),
+        (
+            format!("--resources-json={path}"),
+            format!("--resources-json: {path}: expected value at line 1 column 1"),
+        ),
+    ] {
+        let expect = format!("-- stderr\nflux-submit: ERROR: {text}\n-- code 1\n");
+        assert_eq!(dry_run(&options), expect);
+    }
+}
+
+#[test]
 fn options_that_do_not_go_together_are_refused() {
     for (options, text) in [
         ("-x", "exclusive can only be set with a node count"),
@@ -492,13 +538,12 @@ fn progress_is_for_terminals() {
 }
 
 #[test]
-fn values_that_make_no_sense_are_told_with_the_usage() {
+fn numbers_that_are_none_are_told_by_their_option() {
     check(
         "submit -n x true",
         "",
         ran(0),
-        "-- stderr\nUsage: flux submit [OPTIONS] [COMMAND]...\nflux-submit: error: \
-        invalid value 'x' for '--ntasks <N>': invalid digit found in string\n-- code 2\n",
+        "-- stderr\nflux-submit: ERROR: --ntasks: invalid int value 'x'\n-- code 1\n",
         &[],
     );
 }
