@@ -3,15 +3,31 @@
 # test_mpi NAME...: compiles these programs into the trash directory, and sets the
 # prerequisite MPI. Without a compiler for MPI there is neither. Call it before any test.
 test_mpi() {
-	if ! command -v mpicc >/dev/null
-	then
+	# Debian calls the compiler of every MPI by its own name, and one of them mpicc.
+	test__mpicc=$(command -v mpicc.mpich || command -v mpicc) || {
 		say 'there is no mpicc (Debian: libmpich-dev): tests of MPI programs are skipped'
 		return 0
-	fi
+	}
 	for test__program in "$@"
 	do
-		mpicc -o "$test__program" "$TEST_HARNESS_DIR/mpi/$test__program.c" ||
+		"$test__mpicc" -o "$test__program" "$TEST_HARNESS_DIR/mpi/$test__program.c" ||
 			test__bug "cannot compile $test__program.c"
 	done
 	test_set_prereq MPI
+}
+
+# test_openmpi NAME...: the same for Open MPI, into a folder openmpi, with prerequisite OPENMPI.
+test_openmpi() {
+	if ! command -v mpicc.openmpi >/dev/null
+	then
+		say 'there is no mpicc.openmpi (Debian: libopenmpi-dev): its tests are skipped'
+		return 0
+	fi
+	mkdir -p openmpi
+	for test__program in "$@"
+	do
+		mpicc.openmpi -o "openmpi/$test__program" "$TEST_HARNESS_DIR/mpi/$test__program.c" ||
+			test__bug "cannot compile $test__program.c for Open MPI"
+	done
+	test_set_prereq OPENMPI
 }

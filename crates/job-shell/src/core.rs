@@ -46,6 +46,8 @@ pub struct Launch {
     pub tmpdir: String,
     /// File that says where the broker is that comes in its place; empty where none can.
     pub uri_file: String,
+    /// Path of `libpmi.so`; empty where it is not installed.
+    pub pmi_library: String,
 }
 
 /// The shell of one job.

@@ -29,7 +29,14 @@ pub struct Surroundings {
     pub hostname: String,
     /// Whether tasks are prepared for Open MPI.
     pub openmpi: bool,
+    /// Path of `libpmi.so`, if PMI is served and it is there.
+    pub pmi_library: Option<String>,
 }
+
+/// Variable with the path of a library by which tasks find our PMI.
+const PMI_LIBRARY: &str = "FLUX_PMI_LIBRARY_PATH";
+/// Variable with the folders in which libraries are looked for.
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// The variables that all tasks share. `environment` is the job's own, where null removes.
 pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeMap<String, String> {
@@ -62,7 +69,25 @@ pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeM
         env.insert("HOSTNAME".to_owned(), around.hostname.clone());
     }
     env.remove("FLUX_PROXY_REMOTE");
+    // A job within a job must not load the library of another instance.
+    env.remove(PMI_LIBRARY);
+    if let Some(library) = &around.pmi_library {
+        offer_library(&mut env, library);
+    }
     env
+}
+
+/// Tells tasks of a library of ours, by its path and by the folder that it is in.
+fn offer_library(env: &mut BTreeMap<String, String>, library: &str) {
+    env.insert(PMI_LIBRARY.to_owned(), library.to_owned());
+    let Some((folder, _)) = library.rsplit_once('/') else {
+        return;
+    };
+    let folders = env.get(LIBRARY_PATH).map_or("", String::as_str);
+    let others = folders.split(':').filter(|other| !other.is_empty());
+    let others = others.filter(|other| *other != folder);
+    let folders: Vec<&str> = [folder].into_iter().chain(others).collect();
+    env.insert(LIBRARY_PATH.to_owned(), folders.join(":"));
 }
 
 /// The variables of one task: the shared ones, its place in the job, and the GPUs that it
@@ -141,6 +166,7 @@ mod tests {
             tmpdir: "/run/jobtmp-0-fNH".to_owned(),
             hostname: "host0".to_owned(),
             openmpi: false,
+            pmi_library: None,
         }
     }
 
@@ -192,6 +218,24 @@ mod tests {
             &around(),
             &PLAIN,
         );
+    }
+
+    #[test]
+    fn the_library_of_pmi_is_found_before_others() {
+        let check = |own: Value, library: Option<&str>, expect: [Option<&str>; 2]| {
+            let around = Surroundings {
+                pmi_library: library.map(str::to_owned),
+                ..around()
+            };
+            let env = of_job(own.as_object().unwrap(), &around);
+            let found = [PMI_LIBRARY, LIBRARY_PATH].map(|name| env.get(name).map(String::as_str));
+            assert_eq!(found, expect, "{own}");
+        };
+        let ours = Some("/f/libpmi.so");
+        check(json!({}), ours, [ours, Some("/f")]);
+        let own = json!({"LD_LIBRARY_PATH": "/a::/f:/b", "FLUX_PMI_LIBRARY_PATH": "/x"});
+        check(own.clone(), ours, [ours, Some("/f:/a:/b")]);
+        check(own, None, [None, Some("/a::/f:/b")]);
     }
 
     #[test]

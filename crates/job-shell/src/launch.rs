@@ -197,6 +197,8 @@ impl JobShell {
             tmpdir: tags.tmpdir.clone(),
             hostname: job.node().host.clone(),
             openmpi: job.options.openmpi,
+            pmi_library: Some(self.launch.pmi_library.clone())
+                .filter(|path| job.options.pmi && self.array.is_none() && !path.is_empty()),
         }
     }
 
@@ -309,7 +311,10 @@ impl JobShell {
             }
             Effect::Abort { message, .. } => {
                 let message = message.as_deref().unwrap_or("aborted");
+                let is_settled = self.is_settled;
                 self.raise(cx, &format!("PMI_Abort: {message}"), None);
+                // Whether its exit or its word of it comes first is no difference.
+                self.is_settled = is_settled;
             }
             Effect::Exchange(keys) => self.enter(cx, Gate::Exchange, keys),
             Effect::Warn(text) => self.warn(cx, "pmi-simple", &text),

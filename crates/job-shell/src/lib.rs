@@ -129,7 +129,7 @@ impl Module for JobShell {
 }
 
 impl Launch {
-    /// Reads `ID [lease=X] [pid=N] [utf8=0|1] [tmpdir=DIR] [urifile=PATH]`.
+    /// Reads `ID [lease=X] [pid=N] [utf8=0|1] [tmpdir=DIR] [urifile=PATH] [libpmi=PATH]`.
     fn read(args: &[String]) -> Result<Launch, Refusal> {
         let usage = || Refusal::new(Errno::EINVAL, "Usage: flux-shell JOBID");
         let (id, rest) = args.split_first().ok_or_else(usage)?;
@@ -145,6 +145,7 @@ impl Launch {
                 Some(("utf8", utf8)) => launch.utf8 = utf8 == "1",
                 Some(("tmpdir", tmpdir)) => tmpdir.clone_into(&mut launch.tmpdir),
                 Some(("urifile", path)) => path.clone_into(&mut launch.uri_file),
+                Some(("libpmi", path)) => path.clone_into(&mut launch.pmi_library),
                 _ => return Err(usage()),
             }
         }

@@ -1,6 +1,7 @@
 //! The job shell as a process: see the library.
 
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use job_shell::{Files, JobShell, is_utf8};
@@ -34,5 +35,24 @@ fn run(mut args: Vec<String>) -> ExitCode {
     ] {
         args.extend(var(name).map(|value| format!("{key}={value}")));
     }
+    let library = env::current_exe().ok().and_then(|own| pmi_library(&own));
+    let library = library.and_then(|path| path.into_os_string().into_string().ok());
+    args.extend(library.map(|path| format!("libpmi={path}")));
     runtime::program_main::<JobShell>(args, Files::default)
+}
+
+/// The library by which tasks find our PMI: in a build tree it is beside us, installed it is in
+/// `PREFIX/lib/flux`, and we are in `PREFIX/libexec/flux`.
+fn pmi_library(own: &Path) -> Option<PathBuf> {
+    let folder = own.parent()?;
+    let installed = folder.parent().and_then(Path::parent);
+    let places = [
+        Some(folder.to_path_buf()),
+        installed.map(|prefix| prefix.join("lib/flux")),
+    ];
+    let mut files = places
+        .into_iter()
+        .flatten()
+        .map(|folder| folder.join("libpmi.so"));
+    files.find(|path| path.is_file())
 }

@@ -30,6 +30,16 @@ pub enum Error {
     Interrupted,
 }
 
+impl Error {
+    /// The code by which a function of the C interfaces says it.
+    pub fn code(&self) -> i32 {
+        match self {
+            Error::Refused(code) => *code,
+            _ => crate::result::FAIL,
+        }
+    }
+}
+
 /// What a process is told of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {

@@ -50,6 +50,8 @@ struct Client {
     finalized: bool,
     closed: bool,
     in_barrier: bool,
+    /// It has ended the program: nobody else is to notice before its launcher does.
+    has_aborted: bool,
     /// It was started again: the others are past their barriers.
     is_late: bool,
 }
@@ -217,7 +219,8 @@ impl Server {
         if client.tried_version_2 && !client.finalized {
             effects.push(Effect::Warn(SLURM_WARNING.to_owned()));
         }
-        if client.begun && !client.finalized && !client.is_late && !self.is_broken {
+        let has_left = client.finalized || client.has_aborted || client.is_late;
+        if client.begun && !has_left && !self.is_broken {
             self.break_barrier(&mut effects);
             self.tell_broken(&mut effects);
         }
@@ -279,6 +282,7 @@ impl Server {
             Some("abort") => {
                 let message = line.split_once(" error_msg=");
                 let message = message.map(|(_, message)| message.to_owned());
+                client.has_aborted = true;
                 effects.push(Effect::Abort { task, message });
             }
             Some("finalize") => {

@@ -11,12 +11,14 @@ use rustix::event::{PollFd, PollFlags, poll};
 use crate::client::{Error, Info, Method};
 use crate::limits::{LINE_BYTES_MAX, SIZE_MAX};
 use crate::line::{value, word};
+use crate::process::Limits;
 
 /// The socket, and what came over it that nobody has read.
 pub(crate) struct Simple {
     stream: UnixStream,
     buffer: Vec<u8>,
     program: String,
+    limits: Limits,
     interrupt: Option<OwnedFd>,
 }
 
@@ -42,13 +44,15 @@ impl Simple {
             stream,
             buffer: Vec::new(),
             program: String::new(),
+            limits: Limits::default(),
             interrupt,
         };
         simple.ask(
             "cmd=init pmi_version=1 pmi_subversion=1",
             "response_to_init",
         )?;
-        simple.ask("cmd=get_maxes", "maxes")?;
+        let maxes = simple.ask("cmd=get_maxes", "maxes")?;
+        simple.limits = Limits::read(&maxes);
         let line = simple.ask("cmd=get_my_kvsname", "my_kvsname")?;
         let program = word(&line, "kvsname").unwrap_or_default().to_owned();
         simple.program.clone_from(&program);
@@ -58,6 +62,27 @@ impl Simple {
             name: program,
         };
         Ok((info, simple))
+    }
+
+    /// What the launcher takes at most.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// How many processes the launcher can start.
+    pub(crate) fn universe_size(&mut self) -> Result<u32, Error> {
+        self.number("cmd=get_universe_size", "universe_size", "size")
+    }
+
+    /// Number of the program among those that were started together.
+    pub(crate) fn appnum(&mut self) -> Result<u32, Error> {
+        self.number("cmd=get_appnum", "appnum", "appnum")
+    }
+
+    fn number(&mut self, line: &str, expect: &str, key: &str) -> Result<u32, Error> {
+        let answer = self.ask(line, expect)?;
+        let number = word(&answer, key).and_then(|text| text.parse().ok());
+        number.ok_or_else(|| Error::Broken(format!("{expect}: {key} is not a number")))
     }
 
     /// Says a line and gives the answer, which has to be `expect`.

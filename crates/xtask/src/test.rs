@@ -107,7 +107,9 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     // Modules that scripts load, and programs that they run.
     let programs = run(cargo(build).args(["--bins", "--examples"]))?;
     let examples = ["--examples", "-p", "client", "-p", "runtime"];
-    if !programs || !run(cargo(build).args(examples))? {
+    let libraries = ["-p", "libpmi", "-p", "libpmi2"];
+    let examples = run(cargo(build).args(examples))?;
+    if !programs || !examples || !run(cargo(build).args(libraries))? {
         bail!("the {} build failed", args.profile);
     }
     Ok((target.join(folder).join("flux"), false))

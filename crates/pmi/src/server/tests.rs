@@ -110,6 +110,16 @@ fn nobody_waits_in_a_barrier_for_one_that_broke_off() {
 }
 
 #[test]
+fn a_task_that_ends_the_job_leaves_the_others_in_their_barrier_until_then() {
+    let mut server = server(2);
+    let init = b"cmd=init pmi_version=1 pmi_subversion=1\n";
+    assert_eq!(server.receive(1, init).len(), 1);
+    assert_eq!(show(server.receive(0, b"cmd=barrier_in\n")), "");
+    assert_eq!(show(server.receive(1, b"cmd=abort\n")), "1: abort -");
+    assert_eq!(server.hang_up(1), []);
+}
+
+#[test]
 fn one_that_is_started_again_finds_every_barrier_open() {
     let mut server = server(2);
     assert_eq!(show(server.receive(1, b"cmd=barrier_in\ncmd=get")), "");

@@ -14,6 +14,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("node", &["wire", "proto"]),
     ("zmq-sys", &[]),
     ("pmi", &[]),
+    ("libpmi", &["pmi"]),
+    ("libpmi2", &["pmi"]),
     ("rexec", &["wire", "proto", "node"]),
     ("keys", &[]),
     ("ingest", &["proto"]),
