@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::ArgMatches;
 use clap::error::ErrorKind;
 
 use crate::complaint::Complaint;
@@ -93,7 +94,7 @@ impl Entry {
             parse_and_run: |matches, flux| {
                 // What the command's own parser accepted also fills its struct.
                 let command = C::from_arg_matches(&matches)
-                    .map_err(|error| CliError::usage(error.to_string()))?;
+                    .map_err(|error| CliError::usage(Complaint::of(&error).message))?;
                 command.run(flux)
             },
         }
@@ -127,10 +128,17 @@ impl Entry {
 
     /// Parses `args`, which follow the command's name, and runs the command.
     pub fn run(&self, args: Vec<OsString>, flux: &mut Flux) -> Result<(), CliError> {
+        flux.set_args(args.clone());
+        let matches = self.matches(args, flux)?;
+        (self.parse_and_run)(matches, flux)
+    }
+
+    /// Parses `args`. A mistake is told in the style's words.
+    pub fn matches(&self, args: Vec<OsString>, flux: &mut Flux) -> Result<ArgMatches, CliError> {
         let name = OsString::from(self.program());
         let words = std::iter::once(name).chain(args);
         match self.parser().try_get_matches_from(words) {
-            Ok(matches) => (self.parse_and_run)(matches, flux),
+            Ok(matches) => Ok(matches),
             Err(error) => Err(self.refuse(&error, flux)?),
         }
     }

@@ -26,6 +26,8 @@ pub struct CliError {
 enum Form {
     /// The program's name in front, in the style of the command.
     Named,
+    /// The same, in several lines.
+    Lines,
     /// The text alone.
     Bare,
     /// A mistake on the command line.
@@ -59,6 +61,12 @@ impl CliError {
     /// The same text without the program's name.
     pub fn bare(mut self) -> CliError {
         self.form = Form::Bare;
+        self
+    }
+
+    /// The same text, which has lines of its own.
+    pub fn in_lines(mut self) -> CliError {
+        self.form = Form::Lines;
         self
     }
 
@@ -99,7 +107,7 @@ impl CliError {
         if !self.text.is_empty() {
             let text = match self.form {
                 // With the usage below it.
-                Form::Usage => plain.lines(&self.text),
+                Form::Usage | Form::Lines => plain.lines(&self.text),
                 Form::Named | Form::Bare => plain.line(&self.text),
             };
             // Writing to a String does not fail.
@@ -107,7 +115,9 @@ impl CliError {
                 (Form::Bare, _) => writeln!(lines, "{text}"),
                 (_, Style::Bare) => writeln!(lines, "{program}: {text}"),
                 (Form::Usage, Style::Tagged) => writeln!(lines, "{program}: error: {text}"),
-                (Form::Named, Style::Tagged) => writeln!(lines, "{program}: ERROR: {text}"),
+                (Form::Named | Form::Lines, Style::Tagged) => {
+                    writeln!(lines, "{program}: ERROR: {text}")
+                }
             };
         }
         if let Some(hint) = &self.hint {

@@ -1,5 +1,6 @@
 //! What a sub-command is given: its environment, its streams, and a way to the instance.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, LineWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -84,6 +85,7 @@ pub struct Flux {
     out_is_tty: bool,
     err_is_tty: bool,
     program: String,
+    args: Vec<OsString>,
     style: Style,
     plain: Plain,
 }
@@ -100,6 +102,7 @@ impl Flux {
             out_is_tty: io.out_is_tty,
             err_is_tty: io.err_is_tty,
             program: "flux".to_owned(),
+            args: Vec::new(),
             style: Style::Bare,
         }
     }
@@ -108,6 +111,16 @@ impl Flux {
     pub fn set_command(&mut self, program: String, style: Style) {
         self.program = program;
         self.style = style;
+    }
+
+    /// Says which words follow the command's name.
+    pub fn set_args(&mut self, args: Vec<OsString>) {
+        self.args = args;
+    }
+
+    /// The words that follow the command's name, for a command that reads them again.
+    pub fn args(&self) -> &[OsString] {
+        &self.args
     }
 
     /// How the command fails.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::environment::environment;
 use crate::files::added_file;
+use crate::instance::Instance;
 use crate::options::Options;
 use crate::request::Request;
 use crate::rlimit::rlimits;
@@ -22,13 +23,16 @@ const UNBUFFERED_BATCH_S: f64 = 0.05;
 impl Options {
     /// The job that the options mean.
     pub fn request(&self, env: &Env) -> Result<Request, CliError> {
-        if self.command.is_empty() {
+        if self.words().is_empty() {
             return Err(CliError::new("job command and arguments are missing"));
         }
         let mut jobspec = self.jobspec()?;
         self.add_common(&mut jobspec, env)?;
         self.add_per_resource(&mut jobspec)?;
         self.add_io(&mut jobspec)?;
+        if let Some(instance) = &self.instance {
+            instance.complete(&mut jobspec, self.nodes()?)?;
+        }
         for text in &self.setopt {
             let (key, value) = assignment("--setopt", text)?;
             jobspec.set_shell_option(key, value).map_err(refuse)?;
@@ -80,13 +84,26 @@ impl Options {
         if !dependencies.is_empty() {
             set("dependencies", dependencies.into())?;
         }
-        if !self.add_file.is_empty() {
-            let files = self.add_file.iter().map(|text| added_file(text));
+        let files = self.files()?;
+        if !files.is_empty() {
             // Names may have dots, so they are not part of the path.
-            let files: Map<String, Value> = files.collect::<Result<_, _>>()?;
             set("files", files.into())?;
         }
         Ok(())
+    }
+
+    /// Files that travel with the job, by name.
+    fn files(&self) -> Result<Map<String, Value>, CliError> {
+        let own = self.instance.as_ref().map(Instance::files);
+        let mut files = own.cloned().unwrap_or_default();
+        for text in &self.add_file {
+            let (name, file) = added_file(text)?;
+            if own.is_some_and(|own| own.contains_key(&name)) {
+                return Err(CliError::new(format!("--add-file: {name}: reserved name")));
+            }
+            files.insert(name, file);
+        }
+        Ok(files)
     }
 
     fn directory(&self) -> Result<String, CliError> {
@@ -247,6 +264,7 @@ fn set_attribute(jobspec: &mut Jobspec, text: &str) -> Result<(), CliError> {
     jobspec.set(&path, value).map_err(refuse)
 }
 
-fn refuse(error: impl std::fmt::Display) -> CliError {
+/// A mistake in the job that was asked for.
+pub(crate) fn refuse(error: impl std::fmt::Display) -> CliError {
     CliError::new(error.to_string())
 }

@@ -5,10 +5,14 @@
 //! of them), `values.rs`, `environment.rs` and `files.rs` (the small languages in them), `shape/` (that of
 //! resources), and `request.rs`
 //! (handing a job in).
+//! `instance/` has what is different where the job is an instance, `directives/` the options in
+//! batch scripts.
 
 mod array;
+pub mod directives;
 mod environment;
 mod files;
+pub mod instance;
 mod jobspec;
 pub mod limits;
 mod options;

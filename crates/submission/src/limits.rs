@@ -5,3 +5,9 @@ pub const ADDED_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Levels of resources and of values within each other in a shape.
 pub const SHAPE_DEPTH_MAX: usize = 64;
+
+/// Bytes of the script of a batch job.
+pub const SCRIPT_BYTES_MAX: u64 = 10 * 1024 * 1024;
+
+/// Brokers beside the one of each node.
+pub const ADDED_BROKERS_MAX: u32 = 65_536;

@@ -3,6 +3,7 @@
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches};
 
 use crate::environment::Rule;
+use crate::instance::Instance;
 use crate::resources::GivenResources;
 
 /// What a job asks for and how it is submitted. Numbers are texts until a job is made of them:
@@ -129,6 +130,9 @@ pub struct Options {
     /// The shell option of an array.
     #[arg(skip)]
     pub array: Option<serde_json::Value>,
+    /// The job is an instance.
+    #[arg(skip)]
+    pub instance: Option<Instance>,
     /// Program to run, and its arguments
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<String>,

@@ -63,9 +63,9 @@ impl Options {
         let nodes = match given {
             // As many as make sense of all other numbers, which do not count.
             Some(_) => Some(1),
-            None => whole("--nodes", self.nodes.as_deref())?,
+            None => self.nodes()?,
         };
-        let jobspec = Jobspec::from_command(&self.command, self.shape(nodes)?);
+        let jobspec = Jobspec::from_command(self.words(), self.shape(nodes)?);
         let mut jobspec = jobspec.map_err(|error| refuse(error.to_string()))?;
         if let Some(list) = given {
             let set = jobspec.set("resources", list);
@@ -74,13 +74,30 @@ impl Options {
         Ok(jobspec)
     }
 
+    /// What the job runs.
+    pub(crate) fn words(&self) -> &[String] {
+        match &self.instance {
+            Some(instance) => instance.command(),
+            None => &self.command,
+        }
+    }
+
+    /// The number of nodes, if it matters.
+    pub fn nodes(&self) -> Result<Option<u32>, CliError> {
+        whole("--nodes", self.nodes.as_deref())
+    }
+
     /// Resources by numbers.
     fn shape(&self, nodes: Option<u32>) -> Result<Shape, CliError> {
         let number = |option, text: &Option<String>| whole(option, text.as_deref());
+        let [tasks, cores, gpus] = match self.instance {
+            None => ["--ntasks", "--cores-per-task", "--gpus-per-task"],
+            Some(_) => ["--nslots", "--cores-per-slot", "--gpus-per-slot"],
+        };
         // As many tasks as none is said of (protocol/14 section 3.1).
-        let slots = number("--ntasks", &self.ntasks)?.filter(|ntasks| *ntasks > 0);
-        let cores_per_task = number("--cores-per-task", &self.cores_per_task)?;
-        let gpus_per_task = number("--gpus-per-task", &self.gpus_per_task)?;
+        let slots = number(tasks, &self.ntasks)?.filter(|ntasks| *ntasks > 0);
+        let cores_per_task = number(cores, &self.cores_per_task)?;
+        let gpus_per_task = number(gpus, &self.gpus_per_task)?;
         if !self.is_per_resource() {
             return Ok(Shape {
                 slots,

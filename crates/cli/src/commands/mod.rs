@@ -2,6 +2,7 @@
 
 use command::entry::Entry;
 
+pub mod batch;
 pub mod broker;
 pub mod cancel;
 pub mod completion;
@@ -49,6 +50,7 @@ pub mod version;
 /// Every sub-command, by name. A new command adds its line here.
 pub const ENTRIES: &[Entry] = &[
     Entry::of::<r::R>(),
+    Entry::of::<batch::Batch>(),
     Entry::of::<broker::Broker>(),
     Entry::of::<cancel::Cancel>(),
     Entry::of::<completion::Completion>(),

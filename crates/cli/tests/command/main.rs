@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod batch;
 mod dump;
 mod exec;
 mod frame;

@@ -71,6 +71,14 @@ impl Jobspec {
         self.set(&format!("attributes.system.{path}"), value)
     }
 
+    /// Sets how often the command runs: `{"per_slot": N}` or `{"total": N}`.
+    pub fn set_task_count(&mut self, count: Value) {
+        let tasks = self.object.get_mut("tasks").and_then(Value::as_array_mut);
+        if let Some(Value::Object(task)) = tasks.and_then(|tasks| tasks.first_mut()) {
+            task.insert("count".to_owned(), count);
+        }
+    }
+
     /// Sets the option of the job shell at a dotted path; null removes it.
     pub fn set_shell_option(&mut self, path: &str, value: Value) -> Result<(), JobspecError> {
         self.set(&format!("attributes.system.shell.options.{path}"), value)
