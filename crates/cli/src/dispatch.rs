@@ -3,15 +3,20 @@
 //! The options before the sub-command's name are read by hand: building clap's parser of
 //! every sub-command would cost more time than most of them take.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use command::entry::{Entry, Style};
 use crate::commands::{self, ENTRIES};
+use crate::external;
+use crate::layout::{Layout, VARIABLES};
+use crate::limits::{SUGGESTED_EDITS_MAX, SUGGESTED_MAX};
+use command::entry::{Entry, Style};
 use command::env::Env;
 use command::error::CliError;
-use crate::external;
 use command::flux::{Flux, Io};
 use proto::data::suggest;
+
+/// What `-h` and `--help` stand for.
+const HELP: &str = "help";
 
 /// What stands before the sub-command's name.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -45,28 +50,56 @@ fn dispatch(args: Vec<OsString>, flux: &mut Flux) -> Result<(), CliError> {
     let mut args = args.into_iter();
     let (globals, name) = read_globals(&mut args)?;
     let (name, rest) = match (globals.instead, name) {
+        (Some(HELP), _) => return Err(show_overview(flux, 0)?),
         (Some(name), _) => (name.to_owned(), Vec::new()),
         (None, Some(name)) => (name, args.collect()),
-        (None, None) => {
-            let overview = commands::help::overview();
-            flux.err.write_all(overview.as_bytes())?;
-            return Err(CliError::exit(1));
-        }
+        (None, None) => return Err(show_overview(flux, 1)?),
     };
     if globals.root || globals.parents > 0 {
         climb(flux, &globals)?;
+    }
+    if globals.verbose {
+        show_environment(flux)?;
     }
     if let Some(entry) = find(&name) {
         flux.set_command(entry.program(), entry.style);
         return entry.run(rest, flux);
     }
-    let Some(program) = external::find(flux, &name) else {
-        return Err(unknown(&name));
+    if name.contains('/') {
+        // What is named by its path is not searched.
+        return Err(external::become_program(flux, OsStr::new(&name), &rest).with_code(1));
+    }
+    if let Some(error) = commands::python::become_version(flux, &name, &rest) {
+        return Err(error);
+    }
+    let Some(external) = external::find(flux, &name) else {
+        return Err(unknown(flux, &name)?);
     };
     if globals.verbose {
-        flux.note(format_args!("flux: {}", program.display()))?;
+        let path = external.path.display();
+        flux.note(format_args!("trying to exec {path}"))?;
     }
-    Err(external::become_program(flux, program.as_os_str(), &rest))
+    Err(external.become_it(flux, &rest))
+}
+
+/// Shows the commands on standard error, as scripts expect it of the options.
+fn show_overview(flux: &mut Flux, code: u8) -> Result<CliError, CliError> {
+    let overview = commands::help::overview(&flux.env);
+    flux.err.write_all(overview.as_bytes())?;
+    Ok(CliError::exit(code))
+}
+
+/// What programs are given, and where they are searched.
+fn show_environment(flux: &mut Flux) -> Result<(), CliError> {
+    let env = external::environment(&flux.env);
+    for name in VARIABLES {
+        if let Some(value) = env.get(name) {
+            flux.note(format_args!("{name}={value}"))?;
+        }
+    }
+    let path = std::env::join_paths(external::search_path(&env)).unwrap_or_default();
+    flux.note(format_args!("sub-command search path: {}", path.display()))?;
+    Ok(())
 }
 
 /// The row of the command `name`.
@@ -74,13 +107,28 @@ pub fn find(name: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.name == name)
 }
 
-fn unknown(name: &str) -> CliError {
+/// Says that there is no such command, and which ones the user may have meant.
+fn unknown(flux: &mut Flux, name: &str) -> Result<CliError, CliError> {
     let text = format!("`{name}' is not a flux command.  See 'flux --help'");
+    flux.complain(&CliError::new(text))?;
+    // Our own folder has no commands but ours.
+    let own = Layout::find().map(|layout| layout.exec).ok();
+    let env = external::environment(&flux.env);
+    let path = env.get_os("FLUX_EXEC_PATH").into_iter();
+    let folders = path.flat_map(std::env::split_paths);
+    let externals = external::names_in(folders.filter(|folder| Some(folder) != own.as_ref()));
     let names = ENTRIES.iter().map(|entry| entry.name);
-    match suggest::nearest(name, names) {
-        Some(near) => CliError::new(text).with_hint(format!("did you mean 'flux {near}'?")),
-        None => CliError::new(text),
+    let names = names.chain(externals.iter().map(String::as_str));
+    let near = suggest::near(name, names, SUGGESTED_EDITS_MAX, SUGGESTED_MAX);
+    match near.len() {
+        0 => return Ok(CliError::exit(1)),
+        1 => flux.note("flux: The most similar command is")?,
+        _ => flux.note("flux: The most similar commands are")?,
     }
+    for name in near {
+        writeln!(flux.err, "flux: \t{}", flux.plain().line(name))?;
+    }
+    Ok(CliError::exit(1))
 }
 
 /// Reads up to and including the sub-command's name.
@@ -95,7 +143,7 @@ fn read_globals(
             "--root" => globals.root = true,
             "--verbose" => globals.verbose = true,
             "--version" => globals.instead = Some("version"),
-            "--help" => globals.instead = Some("help"),
+            "--help" => globals.instead = Some(HELP),
             "--" => continue,
             _ if arg.starts_with("--") || arg == "-" => return Err(unknown_option(&arg)),
             _ if arg.starts_with('-') => read_letters(&arg, &mut globals)?,
@@ -112,7 +160,7 @@ fn read_letters(arg: &str, globals: &mut Globals) -> Result<(), CliError> {
             'r' => globals.root = true,
             'v' => globals.verbose = true,
             'V' => globals.instead = Some("version"),
-            'h' => globals.instead = Some("help"),
+            'h' => globals.instead = Some(HELP),
             _ => return Err(unknown_option(&format!("-{letter}"))),
         }
     }

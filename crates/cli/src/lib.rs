@@ -22,3 +22,10 @@ mod waiting;
 
 pub use command::{CliError, Entry, Env, Flux, Group, Input, Io, Run, Style};
 pub use dispatch::run;
+
+/// Lets children find this `flux` where it was called by a path.
+pub fn lead_path(env: &mut Env, called_as: &std::ffi::OsStr) {
+    if let Ok(layout) = layout::Layout::find() {
+        layout.lead_path(env, called_as);
+    }
+}

@@ -69,3 +69,15 @@ pub const LINT_TOPICS_MAX: usize = 4096;
 
 /// Methods of which one asks something.
 pub const LINT_QUESTIONS_MAX: usize = 1024;
+
+/// Letters in which a command that is suggested differs from what was typed.
+pub const SUGGESTED_EDITS_MAX: usize = 3;
+
+/// Commands that are suggested.
+pub const SUGGESTED_MAX: usize = 3;
+
+/// Files with help on commands of a site; further ones are not read.
+pub const HELP_FILES_MAX: usize = 256;
+
+/// Bytes of one of them.
+pub const HELP_FILE_BYTES_MAX: u64 = 1 << 20;

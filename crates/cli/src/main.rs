@@ -6,8 +6,10 @@ use cli::{Env, Io};
 
 fn main() -> ExitCode {
     die_of_broken_pipes();
-    let args = std::env::args_os().skip(1).collect();
-    ExitCode::from(cli::run(args, Env::from_process(), Io::standard()))
+    let mut args = std::env::args_os();
+    let mut env = Env::from_process();
+    cli::lead_path(&mut env, &args.next().unwrap_or_default());
+    ExitCode::from(cli::run(args.collect(), env, Io::standard()))
 }
 
 /// `flux jobs | head -1` must end quietly, as programs do that know nothing of pipes.

@@ -2,22 +2,11 @@
 
 use std::ffi::OsString;
 
+use crate::external;
+use crate::layout::{Layout, VARIABLES};
 use command::entry::{Group, Run, Style};
 use command::error::CliError;
-use crate::external;
 use command::flux::Flux;
-use crate::layout::Layout;
-
-/// Variables that the command sets for what it starts.
-const NAMES: &[&str] = &[
-    "FLUX_CONNECTOR_PATH",
-    "FLUX_EXEC_PATH",
-    "FLUX_KVS_NAMESPACE",
-    "FLUX_MODULE_PATH",
-    "FLUX_URI",
-    "MANPATH",
-    "PATH",
-];
 
 /// Print the environment that flux gives to programs, or run one in it
 #[derive(clap::Parser)]
@@ -36,12 +25,14 @@ impl Run for Env {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let layout = Layout::find()?;
+        layout.apply_python(&mut flux.env);
         if let Some((program, args)) = self.command.split_first() {
             return Err(external::become_program(flux, program, args));
         }
         let mut env = flux.env.clone();
-        Layout::find()?.apply(&mut env);
-        for name in NAMES {
+        layout.apply(&mut env);
+        for name in VARIABLES {
             if let Some(value) = env.get(name) {
                 writeln!(flux.out, "export {name}={}", quoted(value))?;
             }

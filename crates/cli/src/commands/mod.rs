@@ -13,6 +13,7 @@ pub mod dump;
 pub mod env;
 pub mod event;
 pub mod exec;
+pub mod fortune;
 pub mod fsck;
 pub mod gc;
 pub mod getattr;
@@ -26,12 +27,14 @@ pub mod keygen;
 pub mod kvs;
 pub mod lint;
 pub mod logger;
+pub mod lptest;
 pub mod lsattr;
 pub mod module;
 pub mod orphans;
 pub mod overlay;
 pub mod ping;
 pub mod pmi;
+pub mod python;
 pub mod queue;
 pub mod r;
 pub mod resource;
@@ -61,6 +64,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<env::Env>(),
     Entry::of::<event::Event>(),
     Entry::of::<exec::Exec>(),
+    Entry::of::<fortune::Fortune>(),
     Entry::of::<fsck::Fsck>(),
     Entry::of::<gc::Gc>(),
     Entry::of::<getattr::Getattr>(),
@@ -75,12 +79,14 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<kvs::Kvs>(),
     Entry::of::<lint::Lint>(),
     Entry::of::<logger::Logger>(),
+    Entry::of::<lptest::Lptest>(),
     Entry::of::<lsattr::Lsattr>(),
     Entry::of::<module::Module>(),
     Entry::of::<orphans::Orphans>(),
     Entry::of::<overlay::Overlay>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<pmi::Pmi>(),
+    Entry::of::<python::Python>(),
     Entry::of::<queue::Queue>(),
     Entry::of::<resource::Resource>(),
     Entry::of::<restore::Restore>(),

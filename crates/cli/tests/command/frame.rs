@@ -4,16 +4,25 @@ use super::{check, refusing, run};
 use proto::Errno;
 
 #[test]
-fn an_unknown_command_is_told_with_the_nearest_one() {
+fn an_unknown_command_is_told_with_the_nearest_ones() {
     let expect = "-- stderr\n\
         flux: `getatr' is not a flux command.  See 'flux --help'\n\
-        hint: did you mean 'flux getattr'?\n\
+        flux: The most similar commands are\n\
+        flux: \tgetattr\n\
+        flux: \tsetattr\n\
+        flux: \tlsattr\n\
         -- code 1\n";
     assert_eq!(run(&[], &["getatr"], ""), expect);
     let expect = "-- stderr\n\
         flux: `frobnicate' is not a flux command.  See 'flux --help'\n\
         -- code 1\n";
     assert_eq!(run(&[], &["frobnicate"], ""), expect);
+    let expect = "-- stderr\n\
+        flux: `housekeepin' is not a flux command.  See 'flux --help'\n\
+        flux: The most similar command is\n\
+        flux: \thousekeeping\n\
+        -- code 1\n";
+    assert_eq!(run(&[], &["housekeepin"], ""), expect);
 }
 
 #[test]
@@ -85,7 +94,9 @@ fn help_is_on_standard_output() {
         "{overview}"
     );
     assert!(overview.contains("\n  getattr "), "{overview}");
-    assert_eq!(run(&[], &["--help"], ""), overview);
+    let by_option = format!("-- stderr\n{overview}");
+    assert_eq!(run(&[], &["--help"], ""), by_option);
+    assert_eq!(run(&[], &["-h"], ""), by_option);
     let help = run(&[], &["getattr", "--help"], "");
     assert!(help.contains("Usage: flux getattr <NAME>"), "{help}");
     assert!(help.ends_with("flux getattr local-uri\n"), "{help}");
@@ -125,4 +136,55 @@ fn a_command_of_many_says_that_one_is_missing() {
         flux-resource: error: a sub-command is missing\n\
         hint: 'flux resource --help' lists them\n-- code 2\n",
     );
+}
+
+#[test]
+fn a_program_with_a_path_is_run_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file").display().to_string();
+    let expect = format!("-- stderr\nflux: {path}: No such file or directory\n-- code 1\n");
+    assert_eq!(run(&[], &[&path], ""), expect);
+    std::fs::write(&path, "").unwrap();
+    let expect = format!("-- stderr\nflux: {path}: Permission denied\n-- code 1\n");
+    assert_eq!(run(&[], &[&path], ""), expect);
+}
+
+#[test]
+fn the_environment_of_programs_is_shown() {
+    let env = [
+        ("FLUX_EXEC_PATH_PREPEND", "/first"),
+        ("FLUX_URI", "local:///x"),
+        ("PATH", "/b"),
+    ];
+    let exported = run(&env, &["env"], "");
+    let first = exported.lines().next().unwrap_or_default();
+    assert!(
+        first.starts_with("export FLUX_EXEC_PATH=\"/first:/"),
+        "{exported}"
+    );
+    assert!(
+        exported.ends_with("export FLUX_URI=\"local:///x\"\n"),
+        "{exported}"
+    );
+    let shown = run(&env, &["-v", "lptest", "1", "1"], "");
+    assert!(shown.contains("\nFLUX_EXEC_PATH=/first:/"), "{shown}");
+    assert!(
+        shown.contains("\nsub-command search path: /first:/"),
+        "{shown}"
+    );
+    let path = shown
+        .lines()
+        .find(|line| line.contains("search path"))
+        .unwrap_or_default();
+    assert!(path.ends_with(":/b"), "{shown}");
+}
+
+#[test]
+fn python_says_where_its_bindings_are_not() {
+    let shown = run(&[], &["python", "--get-path"], "");
+    assert!(
+        shown.starts_with("-- stderr\nflux-python: no Python bindings are installed\nhint: "),
+        "{shown}"
+    );
+    assert_eq!(run(&[], &["python", "--list-versions"], ""), "");
 }

@@ -18,6 +18,7 @@ mod plain;
 mod r;
 mod resources;
 mod submission;
+mod tools;
 
 use std::cell::RefCell;
 use std::ffi::OsString;

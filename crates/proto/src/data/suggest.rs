@@ -14,6 +14,22 @@ pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, name)| name)
 }
 
+/// The names that differ from `word` in `edits_max` letters at most, `count_max` of them, the
+/// nearest first.
+pub fn near<'a>(
+    word: &str,
+    names: impl Iterator<Item = &'a str>,
+    edits_max: usize,
+    count_max: usize,
+) -> Vec<&'a str> {
+    let edits = names.map(|name| (strsim::osa_distance(word, name), name));
+    let mut found: Vec<_> = edits.filter(|(edits, _)| *edits <= edits_max).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.truncate(count_max);
+    found.into_iter().map(|(_, name)| name).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +45,15 @@ mod tests {
         check("gteattr", Some("getattr"));
         check("pign", Some("ping"));
         check("kvss", Some("kvs"));
+    }
+
+    #[test]
+    fn the_nearest_of_several_come_first() {
+        let names = ["kvs", "getattr", "lsattr", "setattr", "getattr"];
+        let near = |word, count| near(word, names.into_iter(), 3, count);
+        assert_eq!(near("getatr", 3), ["getattr", "setattr", "lsattr"]);
+        assert_eq!(near("getatr", 1), ["getattr"]);
+        assert!(near("frobnicate", 3).is_empty());
     }
 
     #[test]

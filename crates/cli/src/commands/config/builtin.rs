@@ -18,10 +18,7 @@ impl Builtin {
         let value = match self.name.as_str() {
             "bindir" => layout.bin.display().to_string(),
             "exec_path" | "module_path" | "connector_path" => exec(),
-            "manpath" => layout
-                .man
-                .map(|man| man.display().to_string())
-                .unwrap_or_default(),
+            "manpath" => layout.man().display().to_string(),
             "rundir" => "/run/flux".to_owned(),
             name => return Err(CliError::new(format!("{name} is invalid"))),
         };
