@@ -27,6 +27,11 @@ pub const OUTPUT_CREDIT_BYTES: u64 = 256 * 1024;
 /// Jobs that one response of a listing may hold.
 pub const LISTED_CHUNK_JOBS: u32 = 256;
 
+/// Instances that run as jobs of which `flux jobs` asks N at once, unless told otherwise.
+pub const INSTANCES_ASKED_AT_ONCE: usize = 8;
+/// The most that may be asked for.
+pub const INSTANCES_ASKED_AT_ONCE_MAX: i64 = 256;
+
 /// Content requests under way unless asked otherwise: few, because jobs go on.
 pub const LOADS_IN_FLIGHT: usize = 2;
 

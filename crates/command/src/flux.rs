@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, LineWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use client::{Handle, Options};
+use client::{Handle, OpenError, Options};
 
 use crate::entry::Style;
 use crate::env::Env;
@@ -90,6 +90,28 @@ pub struct Flux {
     plain: Plain,
 }
 
+/// Opens connections as the environment says, on any thread.
+#[derive(Debug, Clone)]
+pub struct Opener {
+    options: Result<Options, OpenError>,
+    style: Style,
+}
+
+impl Opener {
+    /// Connects to `uri`, or else to the instance that the environment names.
+    pub fn open(&self, uri: Option<&str>) -> Result<Handle, CliError> {
+        let options = self.options.as_ref().map_err(OpenError::clone);
+        let opened = options.and_then(|options| Handle::open(uri, options));
+        opened.map_err(|error| {
+            let text = match self.style {
+                Style::Bare => format!("flux_open: {}", error.errno),
+                Style::Tagged => format!("Unable to connect to Flux: {error}"),
+            };
+            CliError::new(text).with_hint(error.hint())
+        })
+    }
+}
+
 impl Flux {
     /// Before the command is known.
     pub fn new(env: Env, io: Io) -> Flux {
@@ -149,21 +171,19 @@ impl Flux {
     }
 
     fn open(&self, uri: Option<&str>, reconnect: Option<Duration>) -> Result<Handle, CliError> {
-        let options = Options::from_env(|name| self.env.get(name));
-        let opened = options.and_then(|options| {
-            let options = Options {
-                reconnect,
-                ..options
-            };
-            Handle::open(uri, &options)
-        });
-        opened.map_err(|error| {
-            let text = match self.style {
-                Style::Bare => format!("flux_open: {}", error.errno),
-                Style::Tagged => format!("Unable to connect to Flux: {error}"),
-            };
-            CliError::new(text).with_hint(error.hint())
-        })
+        let mut opener = self.opener();
+        if let Ok(options) = &mut opener.options {
+            options.reconnect = reconnect;
+        }
+        opener.open(uri)
+    }
+
+    /// What opens connections on other threads.
+    pub fn opener(&self) -> Opener {
+        Opener {
+            options: Options::from_env(|name| self.env.get(name)),
+            style: self.style,
+        }
     }
 
     /// How text is shown here.
@@ -190,6 +210,12 @@ impl Flux {
         };
         let program = self.program.clone();
         Ok(self.note(format_args!("{program}: {tag}{text}"))?)
+    }
+
+    /// Prints a line about what the command did.
+    pub fn info(&mut self, text: impl Display) -> Result<(), CliError> {
+        let program = self.program.clone();
+        Ok(self.note(format_args!("{program}: INFO: {text}"))?)
     }
 
     /// Prints an error that does not end the command.

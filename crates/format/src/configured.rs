@@ -1,17 +1,29 @@
-//! Formats of the user's and the site's own: `flux-LISTING.{json,toml}` in the folders that
-//! XDG_CONFIG_DIRS and XDG_CONFIG_HOME name (protocol/14 section 4.3).
+//! Formats of the user's and the site's own: `flux-LISTING.{toml,json,yaml}` in the folders that
+//! XDG_CONFIG_DIRS and XDG_CONFIG_HOME name (protocol/24 section 14).
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use crate::options::Named;
+use crate::options::{Formats, Named};
+use crate::yaml;
 use command::env::Env;
 use command::error::{CliError, io_text};
 
 /// Where sites keep files when XDG_CONFIG_DIRS is not set.
 const SITE_FOLDERS: &str = "/etc/xdg";
+
+/// Forms of files; what stands in a later one counts.
+const EXTENSIONS: [&str; 3] = ["toml", "json", "yaml"];
+
+/// A file of settings, which several listings may share.
+#[derive(Debug, Clone, Copy)]
+pub struct File {
+    /// `flux-jobs` for `flux-jobs.toml`.
+    pub stem: &'static str,
+    /// The listings that have a table of their own in it; none when it is one listing's alone.
+    pub tables: &'static [&'static str],
+}
 
 /// A format with a name, built in or from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,59 +36,121 @@ pub struct NamedFormat {
     pub text: String,
 }
 
-/// A file: `[formats.NAME]` with a description and a format.
-#[derive(Deserialize)]
-struct Configuration {
-    #[serde(default)]
-    formats: BTreeMap<String, Entry>,
-}
-
-#[derive(Deserialize)]
-struct Entry {
-    #[serde(default)]
-    description: String,
-    format: String,
-}
-
-/// The formats that are built in and those in the files of the listing whose default
-/// format `variable` names; what is read later takes the place of what has the same name.
-pub fn configured(
-    env: &Env,
-    variable: &str,
-    named: &[Named],
-) -> Result<Vec<NamedFormat>, CliError> {
-    let stem = file_stem(variable);
-    let mut all: Vec<NamedFormat> = named
-        .iter()
-        .map(|named| NamedFormat {
-            name: named.name.to_owned(),
-            about: named.about.to_owned(),
-            text: named.text.to_owned(),
-        })
-        .collect();
-    for folder in folders(env) {
-        for extension in ["json", "toml"] {
-            let path = folder.join(format!("{stem}.{extension}"));
-            for (name, entry) in read(&path, extension)?.formats {
-                let format = NamedFormat {
-                    name,
-                    about: entry.description,
-                    text: entry.format,
-                };
-                match all.iter_mut().find(|known| known.name == format.name) {
-                    Some(known) => *known = format,
-                    None => all.push(format),
-                }
+/// The formats of a listing: those that are built in, then those in files.
+pub fn configured(env: &Env, formats: &Formats) -> Result<Vec<NamedFormat>, CliError> {
+    let built_in = formats.named.iter().map(NamedFormat::from);
+    let mut all: Vec<NamedFormat> = built_in.collect();
+    for table in tables(env, formats)? {
+        for (name, entry) in table.mapping("formats")? {
+            if formats.named.iter().any(|named| named.name == name) {
+                let text = format!("override of builtin format '{name}' not permitted");
+                return Err(table.wrong(text));
+            }
+            let format = table.format(&name, &entry)?;
+            match all.iter_mut().find(|known| known.name == name) {
+                Some(known) => *known = format,
+                None => all.push(format),
             }
         }
     }
     Ok(all)
 }
 
-/// `flux-jobs` for `FLUX_JOBS_FORMAT_DEFAULT`.
-fn file_stem(variable: &str) -> String {
-    let listing = variable.trim_end_matches("_FORMAT_DEFAULT");
-    listing.to_lowercase().replace('_', "-")
+/// The texts of another key of the listing's table, which must be one of [`Formats::lists`].
+pub fn configured_list(env: &Env, formats: &Formats, key: &str) -> Result<Vec<String>, CliError> {
+    let mut texts = Vec::new();
+    for mut table in tables(env, formats)? {
+        let Some(value) = table.map.remove(key) else {
+            continue;
+        };
+        let refuse = || table.wrong(format!("the '{key}' key must be a list of strings"));
+        let items = value.as_array().ok_or_else(refuse)?.iter();
+        let items = items.map(|item| item.as_str().map(str::to_owned).ok_or_else(refuse));
+        // What is said later counts.
+        texts = items.collect::<Result<_, _>>()?;
+    }
+    Ok(texts)
+}
+
+/// The listing's table in one file.
+struct Table {
+    path: PathBuf,
+    map: Map<String, Value>,
+}
+
+impl Table {
+    fn wrong(&self, what: impl std::fmt::Display) -> CliError {
+        CliError::new(format!("{}: {what}", self.path.display()))
+    }
+
+    /// Takes the mapping under `key` out; an empty one if there is none.
+    fn mapping(&self, key: &str) -> Result<Map<String, Value>, CliError> {
+        match self.map.get(key) {
+            None => Ok(Map::new()),
+            Some(Value::Object(map)) => Ok(map.clone()),
+            Some(_) => Err(self.wrong(format!("the '{key}' key must be a mapping"))),
+        }
+    }
+
+    fn check_keys(&self, known: &[&str]) -> Result<(), CliError> {
+        match self.map.keys().find(|key| !known.contains(&key.as_str())) {
+            Some(key) => Err(self.wrong(format!("invalid key {key}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn format(&self, name: &str, entry: &Value) -> Result<NamedFormat, CliError> {
+        let Value::Object(entry) = entry else {
+            return Err(self.wrong(format!("'formats.{name}' must be a mapping")));
+        };
+        let text = |key: &str| match entry.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.wrong(format!("formats.{name}: '{key}' must be a string"))),
+        };
+        let is_known = |key: &String| matches!(key.as_str(), "description" | "format");
+        if let Some(key) = entry.keys().find(|key| !is_known(key)) {
+            return Err(self.wrong(format!("formats.{name}: invalid key {key}")));
+        }
+        let missing = || self.wrong(format!("formats.{name}: required key 'format' missing"));
+        Ok(NamedFormat {
+            name: name.to_owned(),
+            about: text("description")?.unwrap_or_default(),
+            text: text("format")?.ok_or_else(missing)?,
+        })
+    }
+}
+
+impl From<&Named> for NamedFormat {
+    fn from(named: &Named) -> NamedFormat {
+        NamedFormat {
+            name: named.name.to_owned(),
+            about: named.about.to_owned(),
+            text: named.text.to_owned(),
+        }
+    }
+}
+
+/// The listing's tables in all files that there are, the most important last.
+fn tables(env: &Env, formats: &Formats) -> Result<Vec<Table>, CliError> {
+    let own_keys = || [&["formats"], formats.lists].concat();
+    let mut tables = Vec::new();
+    for folder in folders(env) {
+        for extension in EXTENSIONS {
+            let path = folder.join(format!("{}.{extension}", formats.file.stem));
+            let Some(map) = read(&path, extension)? else {
+                continue;
+            };
+            let mut table = Table { path, map };
+            if let Some(name) = formats.table {
+                table.check_keys(formats.file.tables)?;
+                table.map = table.mapping(name)?;
+            }
+            table.check_keys(&own_keys())?;
+            tables.push(table);
+        }
+    }
+    Ok(tables)
 }
 
 /// The site's folders, the most important last, then the user's own.
@@ -94,20 +168,24 @@ fn folders(env: &Env) -> Vec<PathBuf> {
         .collect()
 }
 
-fn read(path: &Path, extension: &str) -> Result<Configuration, CliError> {
+/// The mapping that a file is; `None` if there is no such file.
+fn read(path: &Path, extension: &str) -> Result<Option<Map<String, Value>>, CliError> {
     let about = |why: String| CliError::new(format!("{}: {why}", path.display()));
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Configuration {
-                formats: BTreeMap::new(),
-            });
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(about(io_text(&error))),
     };
-    match extension {
-        "json" => serde_json::from_str(&text).map_err(|error| about(error.to_string())),
-        _ => toml::from_str(&text).map_err(|error| about(error.message().to_owned())),
+    let parsed = match extension {
+        "json" => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        "yaml" => yaml::parse(&text),
+        _ => toml::from_str(&text).map_err(|error| error.message().to_owned()),
+    };
+    match parsed.map_err(about)? {
+        Value::Object(map) => Ok(Some(map)),
+        // A file of comments only.
+        Value::Null => Ok(None),
+        _ => Err(about("must be a mapping".to_owned())),
     }
 }
 
@@ -115,13 +193,33 @@ fn read(path: &Path, extension: &str) -> Result<Configuration, CliError> {
 mod tests {
     use super::*;
 
-    const BUILT_IN: &[Named] = &[Named {
-        name: "default",
-        about: "built in",
-        text: "{id}",
-    }];
+    const FORMATS: Formats = Formats {
+        named: &[Named {
+            name: "default",
+            about: "built in",
+            text: "{id}",
+        }],
+        variable: "FLUX_JOBS_FORMAT_DEFAULT",
+        file: File {
+            stem: "flux-jobs",
+            tables: &[],
+        },
+        table: None,
+        lists: &[],
+    };
 
-    fn check(files: &[(&str, &str)], expect: &str) {
+    const TABLE: Formats = Formats {
+        file: File {
+            stem: "flux-resource",
+            tables: &["list", "status"],
+        },
+        table: Some("list"),
+        lists: &["hidden"],
+        ..FORMATS
+    };
+
+    /// What comes of files, by their paths below a folder.
+    fn check(formats: &Formats, files: &[(&str, &str)], expect: &str) {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {
             let path = root.path().join(path);
@@ -133,44 +231,76 @@ mod tests {
         let home = folder("home");
         let pairs = [("XDG_CONFIG_DIRS", site.as_str()), ("HOME", home.as_str())];
         let env: Env = pairs.into_iter().collect();
-        let outcome = match configured(&env, "FLUX_JOBS_FORMAT_DEFAULT", BUILT_IN) {
-            Ok(formats) => {
-                let formats = formats.iter();
-                let formats = formats.map(|f| format!("{}={}={}", f.name, f.text, f.about));
-                formats.collect::<Vec<_>>().join(" ")
-            }
-            Err(error) => error.text().replace(root.path().to_str().unwrap(), ""),
+        let read = || -> Result<String, CliError> {
+            let formats_read = configured(&env, formats)?.into_iter();
+            let texts = formats_read.map(|f| format!("{}={}={}", f.name, f.text, f.about));
+            let lists = formats.lists.iter();
+            let lists = lists.map(|key| configured_list(&env, formats, key));
+            let lists = lists.collect::<Result<Vec<_>, _>>()?.concat();
+            Ok(texts.chain(lists).collect::<Vec<_>>().join(" "))
         };
+        let outcome = read().unwrap_or_else(|error| {
+            let text = error.text();
+            text.replace(root.path().to_str().unwrap(), "")
+        });
         assert_eq!(outcome, expect, "{files:?}");
     }
 
     #[test]
-    fn users_come_before_sites_and_sites_before_what_is_built_in() {
-        check(&[], "default={id}=built in");
-        let site = "[formats.default]\nformat = \"{name}\"\n[formats.x]\nformat = \"{id} x\"";
-        check(
-            &[("more/flux/flux-jobs.toml", site)],
-            "default={name}= x={id} x=",
-        );
+    fn files_add_formats_and_later_ones_count() {
+        check(&FORMATS, &[], "default={id}=built in");
+        let site = "[formats.y]\nformat = \"{name}\"\n[formats.x]\nformat = \"{id} x\"";
         let own = r#"{"formats": {"x": {"description": "mine", "format": "{state}"}}}"#;
+        let more = "formats:\n  z:\n    format: '{id:>3}'\n";
         check(
+            &FORMATS,
             &[
                 ("site/flux/flux-jobs.toml", site),
+                ("more/flux/flux-jobs.yaml", "formats: {x: {format: no}}"),
                 ("home/.config/flux/flux-jobs.json", own),
+                ("home/.config/flux/flux-jobs.yaml", more),
+                ("home/.config/flux/flux-pgrep.toml", "nonsense"),
             ],
-            "default={name}= x={state}=mine",
-        );
-        check(
-            &[("site/flux/flux-queue-list.toml", site)],
-            "default={id}=built in",
+            "default={id}=built in x={state}=mine y={name}= z={id:>3}=",
         );
     }
 
     #[test]
-    fn a_file_that_makes_no_sense_is_named() {
+    fn mistakes_are_told_with_the_file() {
+        let check = |text: &str, expect: &str| {
+            let expect = format!("/site/flux/flux-jobs.toml: {expect}");
+            check(&FORMATS, &[("site/flux/flux-jobs.toml", text)], &expect);
+        };
+        check("foo = 1", "invalid key foo");
+        check("formats = 1", "the 'formats' key must be a mapping");
+        check("formats.x = 1", "'formats.x' must be a mapping");
+        check("[formats.x]", "formats.x: required key 'format' missing");
+        let text = "override of builtin format 'default' not permitted";
+        check("[formats.default]\nformat = 'x'", text);
         check(
-            &[("site/flux/flux-jobs.toml", "formats = 1")],
-            "/site/flux/flux-jobs.toml: invalid type: integer `1`, expected a map",
+            "[formats.x]\nformat = 1",
+            "formats.x: 'format' must be a string",
         );
+        check("[formats.x]\nform = 1", "formats.x: invalid key form");
+        check("formats", "key with no value, expected `=`");
+    }
+
+    #[test]
+    fn a_listing_may_have_a_table_of_its_own() {
+        let path = "home/.config/flux/flux-resource.toml";
+        let check = |text: &str, expect: &str| check(&TABLE, &[(path, text)], expect);
+        let built_in = "default={id}=built in";
+        check("[status.formats.x]\nformat = '{up}'", built_in);
+        let own = format!("{built_in} x={{state}}= a b");
+        check(
+            "list = {formats = {x = {format = '{state}'}}, hidden = ['a', 'b']}",
+            &own,
+        );
+        let about = |text: &str| format!("/{path}: {text}");
+        check("formats = {}", &about("invalid key formats"));
+        check("list = 1", &about("the 'list' key must be a mapping"));
+        check("list.foo = 1", &about("invalid key foo"));
+        let text = "the 'hidden' key must be a list of strings";
+        check("list.hidden = 'a'", &about(text));
     }
 }

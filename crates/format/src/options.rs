@@ -1,6 +1,6 @@
 //! What every listing has: `-o FORMAT`, named formats, `-n` and `--sort`.
 
-use crate::configured::{NamedFormat, configured};
+use crate::configured::{File, NamedFormat, configured};
 use crate::parse::{Format, FormatError};
 use crate::table::TableOptions;
 use command::clock;
@@ -18,6 +18,21 @@ pub struct Named {
     pub text: &'static str,
 }
 
+/// The formats of one listing, and where further ones are.
+#[derive(Debug, Clone, Copy)]
+pub struct Formats {
+    /// What is built in.
+    pub named: &'static [Named],
+    /// The variable that names another default.
+    pub variable: &'static str,
+    /// The file of settings.
+    pub file: File,
+    /// The listing's own table in the file, if it has one.
+    pub table: Option<&'static str>,
+    /// Further keys beside `formats`, which hold lists of texts.
+    pub lists: &'static [&'static str],
+}
+
 /// Options of listings.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct FormatOptions {
@@ -30,39 +45,42 @@ pub struct FormatOptions {
 }
 
 impl FormatOptions {
-    /// The text of the format. `variable` names another default. `None` when the user
-    /// asked about formats, which is answered here.
-    pub fn choose(
-        &self,
-        flux: &mut Flux,
-        named: &[Named],
-        variable: &str,
-    ) -> Result<Option<String>, CliError> {
-        let named = &configured(&flux.env, variable, named)?;
-        let Some(wanted) = &self.format else {
-            let default = flux.env.get(variable).unwrap_or("default");
-            return Ok(Some(text_of(default, named)?));
-        };
+    /// What the user asked for, or the variable names: a name or a format.
+    pub fn wanted<'f>(&'f self, flux: &'f Flux, formats: &Formats) -> &'f str {
+        let wanted = self.format.as_deref();
+        wanted
+            .or_else(|| flux.env.get(formats.variable))
+            .unwrap_or("default")
+    }
+
+    /// The text of the format. `None` when the user asked about formats, which is answered
+    /// here.
+    pub fn choose(&self, flux: &mut Flux, formats: &Formats) -> Result<Option<String>, CliError> {
+        let named = configured(&flux.env, formats)?;
+        let wanted = self.wanted(flux, formats).to_owned();
         if wanted == "help" {
             let program = flux.program().to_owned();
             writeln!(flux.out, "\nConfigured {program} output formats:\n")?;
-            for NamedFormat { name, about, .. } in named {
-                writeln!(flux.out, "  {name:<12} {about}")?;
+            for NamedFormat { name, about, .. } in &named {
+                flux.line(format_args!("  {name:<12} {about}").to_string().trim_end())?;
             }
             return Ok(None);
         }
         if let Some(name) = wanted.strip_prefix("get-config=") {
-            let text = text_of(name, named)?;
+            let text = text_of(name, &named)?;
             let about = named.iter().find(|format| format.name == name);
             let about = about.map_or("", |format| format.about.as_str());
             // Quoted as TOML wants it: a format may have quotes and backslashes.
             let quote = |text: &str| toml::Value::from(text).to_string();
-            writeln!(flux.out, "[formats.{name}]")?;
+            let table = formats
+                .table
+                .map_or(String::new(), |table| format!("{table}."));
+            writeln!(flux.out, "[{table}formats.{name}]")?;
             writeln!(flux.out, "description = {}", quote(about))?;
             writeln!(flux.out, "format = {}", quote(&text))?;
             return Ok(None);
         }
-        text_of(wanted, named).map(Some)
+        text_of(&wanted, &named).map(Some)
     }
 
     /// How the table is printed.

@@ -8,14 +8,23 @@ use proto::rexec::{self, Process};
 use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Named, Table, Value};
+use format::{File, Format, FormatOptions, Formats, Named, Table, Value};
 use submission::values::signal_number;
 
-const FORMATS: &[Named] = &[Named {
-    name: "default",
-    about: "Default flux-sproc ps format string",
-    text: "{pid:>9} {state:<2} {label:<12} {cmd}",
-}];
+const FORMATS: Formats = Formats {
+    named: &[Named {
+        name: "default",
+        about: "Default flux-sproc ps format string",
+        text: "{pid:>9} {state:<2} {label:<12} {cmd}",
+    }],
+    variable: "FLUX_SPROC_PS_FORMAT_DEFAULT",
+    file: File {
+        stem: "flux-sproc",
+        tables: &[],
+    },
+    table: None,
+    lists: &[],
+};
 
 /// List, signal and wait for processes that brokers run
 #[derive(clap::Parser)]
@@ -134,8 +143,7 @@ impl Server {
 
 impl Ps {
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let variable = "FLUX_SPROC_PS_FORMAT_DEFAULT";
-        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+        let Some(text) = self.format.choose(flux, &FORMATS)? else {
             return Ok(());
         };
         let format = Format::of_user(&text, resolve)?;

@@ -1,12 +1,12 @@
 //! Listing jobs.
 
 use client::Refusal;
-use client::fake::{Act, answer, object_of, refuse};
+use client::fake::{Act, FakeBroker, answer, object_of, refuse};
 use proto::Errno;
 use serde_json::{Value, json};
 use wire::Message;
 
-use super::check;
+use super::{check, check_input};
 
 /// Answers as job-list does that knows these jobs, to any request; the attributes that
 /// were asked for must be `attrs`, unless that is empty.
@@ -198,5 +198,152 @@ fn jobs_are_coloured_by_how_they_ended() {
         "jobs -n --color=auto --format={name}",
         listing(jobs(), r#"["name"]"#),
         "wait\na-long-name\necho\n",
+    );
+}
+
+#[test]
+fn jobs_may_come_from_standard_input() {
+    let nobody = |request: &Message| -> Vec<Act> { panic!("{}", request.topic()) };
+    let input: String = jobs().iter().map(|job| format!("{job}\n")).collect();
+    check_input(
+        "jobs --from-stdin -n --format={id}:{status_abbrev}",
+        &input,
+        nobody,
+        "ƒ4:S\nƒ3:F\nƒ2:CD\n",
+    );
+    check_input(
+        "jobs --from-stdin --json",
+        "{\"id\":1,\"state\":16}\n",
+        nobody,
+        "{\"jobs\": [{\"id\": 1, \"state\": \"RUN\", \"jobid\": \"\\u01922\", \"runtime\": 0.0, \
+        \"status\": \"RUN\", \"dependencies\": [], \"annotations\": {}}]}\n",
+    );
+    check_input(
+        "jobs --from-stdin",
+        "{\"id\":1}\n{foo}\n",
+        nobody,
+        "-- stderr\nflux-jobs: ERROR: JSON input error: line 2: key must be a string at line 1 \
+        column 2\n-- code 1\n",
+    );
+}
+
+/// An instance with a job that is an instance, which has another one.
+fn nested(folder: &std::path::Path) -> (FakeBroker, FakeBroker) {
+    let answers = |jobs: Vec<Value>| {
+        move |request: &Message| match request.topic() {
+            "job-list.list" => vec![
+                answer(request, &json!({ "jobs": jobs })),
+                refuse(request, &Refusal::END),
+            ],
+            "job-list.job-stats" => {
+                let states = json!({"depend":0,"priority":0,"sched":0,"run":jobs.len(),"cleanup":0,
+                    "inactive":0,"total":jobs.len()});
+                let stats = json!({"job_states":states,"successful":0,"failed":0,"canceled":0,
+                    "timeout":0,"inactive_purged":0,"queues":[]});
+                vec![answer(request, &stats)]
+            }
+            topic => panic!("{topic}"),
+        }
+    };
+    let instance = |id: u64, userid: u32, uri: &str| {
+        json!({"id":id,"userid":userid,"state":16,"name":"flux",
+            "annotations":{"user":{"uri":uri}}})
+    };
+    let userid = rustix::process::getuid().as_raw();
+    let gone = "local:///nonexistent/local";
+    let inner = vec![instance(5, userid, gone)];
+    let inner = FakeBroker::listen(&folder.join("inner"), answers(inner)).unwrap();
+    let outer = vec![
+        instance(1, userid, &inner.uri()),
+        instance(2, userid + 1, gone),
+    ];
+    let outer = FakeBroker::listen(&folder.join("outer"), answers(outer)).unwrap();
+    (outer, inner)
+}
+
+/// Runs `flux LINE` in an instance with instances in it.
+fn check_nested(line: &str, expect: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let (outer, _inner) = nested(folder.path());
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let env = [
+        ("FLUX_URI", outer.uri()),
+        ("XDG_CONFIG_DIRS", "/nonexistent".to_owned()),
+        ("FLUX_LOCAL_CONNECTOR_RETRY_COUNT", "0".to_owned()),
+    ];
+    let env = env.iter().map(|(name, value)| (*name, value.as_str()));
+    let output = super::run(&env.collect::<Vec<_>>(), &words, "");
+    let lines = output.lines().filter(|line| !line.starts_with("hint: "));
+    let lines: String = lines.map(|line| format!("{line}\n")).collect();
+    assert_eq!(lines, expect, "{line}");
+}
+
+#[test]
+fn instances_among_the_jobs_are_listed_below() {
+    let gone = |id: &str| {
+        format!(
+            "flux-jobs: ERROR: {id}: Unable to connect to Flux: broker socket \
+            /nonexistent/local was not found\n"
+        )
+    };
+    let listed = "ƒ2\nƒ3\n\nƒ2:\nƒ6\n";
+    check_nested(
+        "jobs -R -no {id}",
+        &format!("{listed}-- stderr\n{}", gone("ƒ2/ƒ6")),
+    );
+    check_nested("jobs -R -L1 -no {id}", listed);
+    check_nested(
+        "jobs --recurse-all -L1 -no {id}",
+        &format!("{listed}-- stderr\n{}", gone("ƒ3")),
+    );
+    check_nested("jobs -R -L0 -no {id}", "ƒ2\nƒ3\n");
+    check_nested(
+        "jobs -R -L1 --stats --threads=1 -no {id}",
+        "2 running, 0 completed, 0 failed, 0 pending, 0 inactive purged\nƒ2\nƒ3\n\nƒ2:\n\
+        1 running, 0 completed, 0 failed, 0 pending, 0 inactive purged\nƒ6\n",
+    );
+    check_nested(
+        "jobs -R --threads=0",
+        "-- stderr\nUsage: flux jobs [OPTIONS] [JOBID]...\nflux-jobs: error: invalid value '0' \
+        for '--threads <N>': 0 is not in 1..=256\n-- code 2\n",
+    );
+}
+
+#[test]
+fn their_jobs_are_in_the_objects_of_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (outer, _inner) = nested(folder.path());
+    let uri = outer.uri();
+    let env = [("FLUX_URI", uri.as_str())];
+    let output = super::run(&env, &["jobs", "--json", "-R", "-L1"], "");
+    let output: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(output["jobs"][0]["jobs"][0]["id"], 5);
+    assert_eq!(output["jobs"][0]["jobs"][0].get("jobs"), None);
+    assert_eq!(output["jobs"][1].get("jobs"), None);
+}
+
+#[test]
+fn ids_and_formats_are_explained_when_that_is_asked() {
+    check(
+        "jobs -o help",
+        listing(jobs(), ""),
+        "\nConfigured flux-jobs output formats:\n\n  default      Default flux-jobs format string\n  \
+        cute         Cute flux-jobs format string (default with emojis)\n  \
+        long         Extended flux-jobs format string\n  \
+        deps         Show job urgency, priority, and dependencies\n  \
+        endreason    Show why each job became inactive\n",
+    );
+    check(
+        "jobs -o get-config=deps",
+        listing(jobs(), ""),
+        "[formats.deps]\ndescription = \"Show job urgency, priority, and dependencies\"\n\
+        format = \"{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} \
+        {state:<8.8} {dependencies}\"\n",
+    );
+    check(
+        "jobs -o x",
+        listing(jobs(), ""),
+        "-- stderr\nflux-jobs: ERROR: --format: No such format x (Did you mean '{x}'?)\n\
+        hint: '-o help' lists the names\n-- code 1\n",
     );
 }

@@ -9,21 +9,30 @@ use super::{hosts, ranks_of};
 use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Named, Table, Value};
+use format::{File, Format, FormatOptions, Formats, Named, Table, Value};
 
-const FORMATS: &[Named] = &[
-    Named {
-        name: "default",
-        about: "Default flux-housekeeping list format string",
-        text: "{id.f58:>12} {nnodes:>6} {pending.nnodes:>7} {runtime!F:>8} {nodelist}",
-    },
-    Named {
-        name: "pending",
-        about: "Show where the command runs",
-        text: "{id.f58:>12} {pending.nnodes:>7} {runtime!F:>8} {pending.ranks:>12} \
+const FORMATS: Formats = Formats {
+    named: &[
+        Named {
+            name: "default",
+            about: "Default flux-housekeeping list format string",
+            text: "{id.f58:>12} {nnodes:>6} {pending.nnodes:>7} {runtime!F:>8} {nodelist}",
+        },
+        Named {
+            name: "pending",
+            about: "Show where the command runs",
+            text: "{id.f58:>12} {pending.nnodes:>7} {runtime!F:>8} {pending.ranks:>12} \
             {pending.nodelist}",
+        },
+    ],
+    variable: "FLUX_HOUSEKEEPING_LIST_FORMAT_DEFAULT",
+    file: File {
+        stem: "flux-housekeeping",
+        tables: &[],
     },
-];
+    table: None,
+    lists: &[],
+};
 
 /// List jobs on whose nodes a command runs
 #[derive(clap::Args)]
@@ -37,8 +46,7 @@ pub struct List {
 
 impl List {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let variable = "FLUX_HOUSEKEEPING_LIST_FORMAT_DEFAULT";
-        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+        let Some(text) = self.format.choose(flux, &FORMATS)? else {
             return Ok(());
         };
         let format = Format::of_user(&text, resolve)?;

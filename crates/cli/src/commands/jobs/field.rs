@@ -92,6 +92,11 @@ impl Field {
         Some((Field::Annotation(path.to_owned()), heading))
     }
 
+    /// Whether an instance is asked for it.
+    pub fn is_of_instance(&self) -> bool {
+        matches!(self, Field::Instance(_))
+    }
+
     /// The attributes that job-list must give for it.
     pub fn attrs(&self) -> &'static [&'static str] {
         match self {
@@ -277,7 +282,7 @@ static ROWS: &[Row] = &[
     }),
     derived!("uri.local", "URI", ["annotations", "state"], |job, _| {
         let uri = job.annotation("user.uri").and_then(Json::as_str);
-        let uri = uri.and_then(super::recurse::local_uri);
+        let uri = uri.and_then(super::reach::local_uri);
         uri.map_or(Value::None, |uri| Value::Text(uri.into()))
     }),
     derived!(

@@ -11,14 +11,15 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::ask::Listing;
 use super::field::{Facts, Field};
 use super::job::Job;
-use super::{Jobs, Listing, Plan, json};
+use super::{Jobs, Plan, json};
+use crate::limits::{FOLLOW_WINDOW, JOURNAL_PATIENCE, JOURNAL_RETRY, LISTED_CHUNK_JOBS};
 use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
 use format::Table;
-use crate::limits::{FOLLOW_WINDOW, JOURNAL_PATIENCE, JOURNAL_RETRY, LISTED_CHUNK_JOBS};
 
 /// One response.
 #[derive(Deserialize)]
@@ -124,7 +125,7 @@ impl Jobs {
                     Ok(message) => message,
                     Err(refusal) => break refusal,
                 };
-                let part: Part<'_> = super::read(message.payload())?;
+                let part: Part<'_> = super::ask::read(message.payload())?;
                 let mut news = Vec::new();
                 for job in part.jobs {
                     if shown.is_news(job)? {

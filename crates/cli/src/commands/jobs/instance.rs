@@ -6,10 +6,10 @@ use proto::job_list::{JobCounts, JobStats};
 use proto::resource::{SchedStatus, SchedStatusReply};
 
 use super::job::Job;
-use super::recurse::near;
+use super::parallel::in_parallel;
+use super::reach::Reach;
 use crate::commands::resource::list::{STATES, part};
 use command::error::CliError;
-use command::flux::Flux;
 use format::Value;
 
 /// What an instance says of itself.
@@ -106,18 +106,13 @@ impl InstanceField {
 }
 
 impl Instance {
-    /// Asks the instance that a job is; `None` if it is none, or does not answer: then its
-    /// columns stay empty.
-    pub fn of(flux: &Flux, job: &Job) -> Option<Instance> {
-        let uri = job.running_uri()?;
-        let ask = || -> Result<Instance, CliError> {
-            let mut handle = flux.connect_to(Some(&near(flux, uri)))?;
-            Ok(Instance {
-                counts: handle.rpc(&JobStats)?.all,
-                resources: handle.call(Call::new(&SchedStatus).to(0))?,
-            })
-        };
-        ask().ok()
+    /// Asks the instance at `uri`.
+    fn ask(reach: &Reach, uri: &str) -> Result<Instance, CliError> {
+        let mut handle = reach.open(uri)?;
+        Ok(Instance {
+            counts: handle.rpc(&JobStats)?.all,
+            resources: handle.call(Call::new(&SchedStatus).to(0))?,
+        })
     }
 
     fn count(&self, state: &str, kind: Kind) -> Option<u64> {
@@ -132,6 +127,17 @@ impl Instance {
     fn used(&self, kind: Kind) -> Value<'static> {
         let counts = self.count("allocated", kind).zip(self.count("all", kind));
         counts.map_or(Value::None, |(used, all)| ratio(used, all))
+    }
+}
+
+/// Asks the instances that jobs are. The columns of one that does not answer stay empty.
+pub fn fill(reach: &Reach, threads: usize, jobs: &mut [Job]) {
+    let asked = jobs.iter().map(Job::running_uri).zip(0..);
+    let asked = asked.filter_map(|(uri, at)| Some((uri?.to_owned(), at)));
+    let asked: Vec<(String, usize)> = asked.collect();
+    let answers = in_parallel(&asked, threads, |(uri, _)| Instance::ask(reach, uri).ok());
+    for ((_, at), answer) in asked.iter().zip(answers) {
+        jobs[*at].instance = answer.map(Box::new);
     }
 }
 

@@ -56,6 +56,11 @@ const CANCELED_CODE: i64 = -128;
 const FAILED_CODE: i64 = 1;
 
 impl Job {
+    /// From an object of job-list; attributes that make no sense are not set.
+    pub fn of_object(object: &serde_json::Map<String, Value>) -> Job {
+        serde_json::from_value(Value::Object(object.clone())).unwrap_or_default()
+    }
+
     /// Where the job is.
     pub fn state(&self) -> Option<State> {
         State::from_bit(self.state?)

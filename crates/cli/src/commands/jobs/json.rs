@@ -7,7 +7,7 @@ use super::job::Job;
 
 /// The object of a job from what job-list said of it.
 pub fn object(mut raw: Map<String, Value>, facts: &Facts) -> Value {
-    let job: Job = serde_json::from_value(Value::Object(raw.clone())).unwrap_or_default();
+    let job = Job::of_object(&raw);
     // As other commands print and take it; `id` is the number.
     raw.insert("jobid".to_owned(), job.id.to_string().into());
     if let Some(state) = job.state() {

@@ -1,80 +1,45 @@
 //! `flux jobs`: lists jobs.
 //!
-//! Read on in `query.rs` (which jobs), `field.rs` (what can be shown), `job.rs` (what
-//! follows from what job-list tells), `instance.rs` and `recurse.rs` (instances among the
-//! jobs), `follow.rs` (changes as they happen) and `format` (how it is laid out).
+//! Read on in `query.rs` (which jobs), `ask.rs` (asking for them), `field.rs` (what can be
+//! shown), `job.rs` (what follows from what job-list tells), `instance.rs`, `reach.rs` and
+//! `recurse.rs` (instances among the jobs), `follow.rs` (changes as they happen) and `format`
+//! (how it is laid out).
 
-mod field;
+pub mod ask;
+pub mod field;
 mod follow;
-mod instance;
-mod job;
+pub mod formats;
+pub mod instance;
+pub mod job;
 mod json;
+pub mod parallel;
 pub mod query;
+pub mod reach;
 mod recurse;
+mod stats;
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use client::{Call, Handle, Pending};
+use client::Handle;
 use proto::data::JobId;
-use proto::job_list::{JobCounts, JobStats, JobStatsReply, List, ListId};
-use proto::{Errno, Method as _, Payload, Refusal};
-use serde::Deserialize;
+use proto::job_list::JobStats;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use ask::{Listed, Listing};
 use command::clock;
 use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
-use format::{
-    Format, FormatOptions, Named, SortKey, Table, TableOptions, in_user_format, sort_keys,
-};
-use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 use field::{Facts, Field};
-use instance::Instance;
+use format::{Format, FormatOptions, SortKey, Table, TableOptions, in_user_format, sort_keys};
 use job::Job;
 use query::Filters;
+use reach::Reach;
 use recurse::Recursion;
 
 /// Jobs that are listed unless `--count` says otherwise.
 const COUNT: u64 = 1000;
-
-const FORMATS: &[Named] = &[
-    Named {
-        name: "default",
-        about: "Default flux-jobs format string",
-        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} \
-            {status_abbrev:>2.2} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} \
-            {contextual_info}",
-    },
-    Named {
-        name: "cute",
-        about: "Cute flux-jobs format string (default with emojis)",
-        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} \
-            {status_emoji:>5.5} {ntasks:>6} {nnodes:>6h} {contextual_time!F:>8h} \
-            {contextual_info}",
-    },
-    Named {
-        name: "long",
-        about: "Extended flux-jobs format string",
-        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} {status:>9.9} \
-            {ntasks:>6} {nnodes:>6h} {t_submit!d:%b%d %R::>12} {t_remaining!F:>12h} \
-            {contextual_time!F:>8h} {contextual_info}",
-    },
-    Named {
-        name: "deps",
-        about: "Show job urgency, priority, and dependencies",
-        text: "{id.f58:>12} ?:{queue:<8.8} {name:<10.10+} {urgency:<3} {priority:<12} \
-            {state:<8.8} {dependencies}",
-    },
-    Named {
-        name: "endreason",
-        about: "Show why each job became inactive",
-        text: "{id.f58:>12} ?:{queue:<8.8} +:{username:<8} {name:<10.10+} \
-            {status_abbrev:>2.2} {t_inactive!d:%b%d %R::>12h} {inactive_reason}",
-    },
-];
 
 /// List jobs: your own that are not over, unless options say otherwise
 #[derive(clap::Parser)]
@@ -114,9 +79,13 @@ pub struct Jobs {
     #[arg(long)]
     stats_only: bool,
     /// Go on with a line for each change of a job, as it happens, until the instance ends
-    #[arg(short = 'F', long,
-        conflicts_with_all = ["recursive", "sort", "stats", "stats_only", "count", "ids"])]
+    #[arg(short = 'F', long, conflicts_with_all = ["recursive", "recurse_all", "sort", "stats",
+        "stats_only", "count", "ids"])]
     follow: bool,
+    /// Read the jobs from standard input, an object of job-list on each line
+    #[arg(long, hide = true, conflicts_with_all = ["recursive", "recurse_all", "stats",
+        "stats_only", "follow", "ids"])]
+    from_stdin: bool,
     /// Only these jobs
     #[arg(value_name = "JOBID")]
     ids: Vec<String>,
@@ -129,45 +98,38 @@ impl Run for Jobs {
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         job_ids(&self.ids)?;
+        if self.stats_only {
+            return self.print_stats_only(flux);
+        }
         if self.json {
             return self.print_json(flux);
         }
-        let default = "FLUX_JOBS_FORMAT_DEFAULT";
-        let Some(text) = self.format.choose(flux, FORMATS, default)? else {
+        let Some(text) = self.format.choose(flux, &formats::JOBS)? else {
             return Ok(());
         };
-        let format = Format::of_user(&text, Field::resolve)?;
-        let sort = self.sort.as_ref();
-        let sort = sort.map(|keys| sort_keys(keys, Field::resolve).map_err(in_user_format));
-        let sort = sort.transpose()?;
+        let plan = self.plan(flux, &text)?;
         self.warn(flux)?;
-        let listing = self.listing(flux, &format, sort.as_deref())?;
-        let plan = Plan {
-            format,
-            sort,
-            listing,
-        };
+        if self.from_stdin {
+            let jobs = self.read_jobs(flux)?;
+            return self.print(flux, &plan, &jobs);
+        }
         if self.follow {
             return self.follow(flux, &plan);
         }
         let mut handle = flux.connect()?;
-        if self.stats || self.stats_only {
-            let active = self.print_stats(flux, &mut handle)?;
-            match self.stats_only {
-                true if active == 0 => return Err(CliError::exit(1)),
-                true => return Ok(()),
-                false => {}
-            }
+        if self.stats {
+            let (text, _) = stats::summary(&handle.rpc(&JobStats)?, &self.queues())?;
+            flux.line(text)?;
         }
-        let (mut jobs, is_found) = self.get::<Job>(flux, &mut handle, &plan.listing)?;
-        if !is_found {
+        let Some(mut jobs) = self.get::<Job>(flux, &mut handle, &plan.listing)? else {
             // That has been said, and a header without jobs would only hide it.
             return Err(CliError::exit(1));
-        }
-        plan.fill(flux, &mut jobs);
+        };
+        let reach = Reach::of(flux);
+        plan.fill(&reach, self.recursion.threads(), &mut jobs);
         self.print(flux, &plan, &jobs)?;
-        if self.recursion.recursive {
-            self.descend(flux, &plan, &jobs, "", 0)?;
+        if self.recursion.is_wanted() {
+            self.descend(flux, &plan, &reach, &jobs, "", 0)?;
         }
         Ok(())
     }
@@ -182,40 +144,61 @@ struct Plan {
 
 impl Plan {
     /// Asks the instances among the jobs for what the format shows of them.
-    fn fill(&self, flux: &Flux, jobs: &mut [Job]) {
+    fn fill(&self, reach: &Reach, threads: usize, jobs: &mut [Job]) {
         let columns = self.format.columns.iter().map(|column| &column.field);
         let keys = self.sort.as_ref().unwrap_or(&self.format.sort).iter();
-        let mut fields = columns.chain(keys.map(|key| &key.field));
-        if fields.any(|field| matches!(field, Field::Instance(_))) {
-            for job in jobs {
-                job.instance = Instance::of(flux, job).map(Box::new);
-            }
+        if columns
+            .chain(keys.map(|key| &key.field))
+            .any(Field::is_of_instance)
+        {
+            instance::fill(reach, threads, jobs);
         }
     }
 }
 
-/// What is asked of job-list.
-struct Listing {
-    attrs: Value,
-    constraint: Value,
-    since: Option<f64>,
-}
-
-/// Some jobs; only the attributes that were asked for are read.
-#[derive(Deserialize)]
-struct Chunk<J> {
-    jobs: Vec<J>,
-}
-
-#[derive(Deserialize)]
-struct One<J> {
-    job: J,
-}
-
-/// What came of a listing.
-type Listed<J> = (Vec<J>, bool);
-
 impl Jobs {
+    fn plan(&self, flux: &Flux, text: &str) -> Result<Plan, CliError> {
+        let format = Format::of_user(text, Field::resolve)?;
+        let sort = self.sort.as_ref();
+        let sort = sort.map(|keys| sort_keys(keys, Field::resolve).map_err(in_user_format));
+        let sort = sort.transpose()?;
+        let columns = format.columns.iter().map(|column| &column.field);
+        let keys = sort
+            .as_ref()
+            .unwrap_or(&format.sort)
+            .iter()
+            .map(|key| &key.field);
+        let mut attrs: BTreeSet<&str> = columns
+            .chain(keys)
+            .flat_map(|field| field.attrs().iter().copied())
+            .collect();
+        if self.recursion.is_wanted() {
+            attrs.extend(recurse::ATTRS);
+        }
+        if flux.wants_color(self.color) {
+            attrs.extend(["state", "result"]);
+        }
+        let listing = self.listing(flux, json!(attrs))?;
+        Ok(Plan {
+            format,
+            sort,
+            listing,
+        })
+    }
+
+    fn listing(&self, flux: &Flux, attrs: Value) -> Result<Listing, CliError> {
+        Ok(Listing {
+            attrs,
+            constraint: self.filters.constraint()?,
+            since: self.filters.since(&flux.env)?,
+            count: self.count,
+        })
+    }
+
+    fn queues(&self) -> Vec<&str> {
+        query::split(&self.filters.queue).collect()
+    }
+
     fn warn(&self, flux: &mut Flux) -> Result<(), CliError> {
         if !self.ids.is_empty() && self.filters.is_any() {
             flux.warn("Filtering options ignored with jobid list")?;
@@ -225,124 +208,51 @@ impl Jobs {
         Ok(())
     }
 
-    fn listing(
-        &self,
-        flux: &Flux,
-        format: &Format<Field>,
-        sort: Option<&[SortKey<Field>]>,
-    ) -> Result<Listing, CliError> {
-        let columns = format.columns.iter().map(|column| &column.field);
-        let keys = sort.unwrap_or(&format.sort).iter().map(|key| &key.field);
-        let mut attrs: BTreeSet<&str> = columns
-            .chain(keys)
-            .flat_map(|field| field.attrs().iter().copied())
-            .collect();
-        if self.recursion.recursive {
-            attrs.extend(recurse::ATTRS);
-        }
-        if flux.wants_color(self.color) {
-            attrs.extend(["state", "result"]);
-        }
-        Ok(Listing {
-            attrs: json!(attrs),
-            constraint: self.filters.constraint()?,
-            since: self.filters.since(&flux.env)?,
-        })
-    }
-
-    /// The jobs, and whether any of those named was found.
+    /// The jobs; `None` if none of those named is known.
     fn get<J: DeserializeOwned>(
         &self,
         flux: &mut Flux,
         handle: &mut Handle,
         listing: &Listing,
-    ) -> Result<Listed<J>, CliError> {
-        match self.ids.is_empty() {
-            true => Ok((self.list(flux, handle, listing)?, true)),
-            false => self.list_ids(flux, handle, listing),
+    ) -> Result<Option<Vec<J>>, CliError> {
+        if self.ids.is_empty() {
+            let listed = listing.ask(handle)?;
+            return self.all_of(flux, listed).map(Some);
         }
-    }
-
-    fn list<J: DeserializeOwned>(
-        &self,
-        flux: &mut Flux,
-        handle: &mut Handle,
-        listing: &Listing,
-    ) -> Result<Vec<J>, CliError> {
-        let max = match self.count {
-            0 => 0,
-            // One more tells whether there are more.
-            count => count.saturating_add(1),
-        };
-        let request = List {
-            max_entries: Some(json!(max)),
-            attrs: Some(listing.attrs.clone()),
-            since: listing.since.map(Value::from),
-            constraint: Some(listing.constraint.clone()),
-            chunk: Some(LISTED_CHUNK_JOBS),
-            ..List::default()
-        };
-        let call = Call::raw(List::TOPIC).payload(request.encode());
-        let (mut jobs, mut repeats) = (Vec::new(), 0);
-        let mut stream = handle.stream(call.repeating());
-        while let Some(message) = stream.next() {
-            let chunk: Chunk<J> = read(message?.payload())?;
-            if stream.repeats() != repeats {
-                // The list has begun again.
-                repeats = stream.repeats();
-                jobs.clear();
+        let ids = job_ids(&self.ids)?;
+        let mut jobs = Vec::new();
+        for (id, job) in ids.iter().zip(listing.ask_ids(handle, &ids)?) {
+            match job {
+                Some(job) => jobs.push(job),
+                None => flux.note(format_args!("JobID {id} unknown"))?,
             }
-            jobs.extend(chunk.jobs);
         }
-        let count = usize::try_from(self.count).unwrap_or(usize::MAX);
-        if count > 0 && jobs.len() > count {
-            jobs.truncate(count);
-            self.tell_truncated(flux)?;
-        }
-        Ok(jobs)
+        Ok(Some(jobs).filter(|jobs| !jobs.is_empty()))
     }
 
-    fn tell_truncated(&self, flux: &mut Flux) -> Result<(), CliError> {
-        if !self.format.no_header {
+    /// The jobs; tells if there are more.
+    fn all_of<J>(&self, flux: &mut Flux, listed: Listed<J>) -> Result<Vec<J>, CliError> {
+        if listed.is_cut && !self.format.no_header {
             flux.note(format_args!(
                 "warning: output truncated at {} jobs.",
                 self.count
             ))?;
             flux.note("Use --count to increase returned results or use filters to alter results.")?;
         }
-        Ok(())
+        Ok(listed.jobs)
     }
 
-    /// Asks for each job by its id, many at a time.
-    fn list_ids<J: DeserializeOwned>(
-        &self,
-        flux: &mut Flux,
-        handle: &mut Handle,
-        listing: &Listing,
-    ) -> Result<Listed<J>, CliError> {
-        let mut jobs = Vec::new();
-        for ids in job_ids(&self.ids)?.chunks(REQUESTS_IN_FLIGHT_MAX) {
-            let ask = |id: &JobId| -> (JobId, Pending<_>) {
-                let request = ListId {
-                    id: Some(json!(id.get())),
-                    attrs: Some(listing.attrs.clone()),
-                    state: None,
-                };
-                let call = Call::raw(ListId::TOPIC).payload(request.encode());
-                (*id, handle.start(call))
-            };
-            for (id, pending) in ids.iter().map(ask).collect::<Vec<_>>() {
-                match handle.wait(pending) {
-                    Ok(message) => jobs.push(read::<One<J>>(message.payload())?.job),
-                    Err(refusal) if refusal.errno == Errno::ENOENT => {
-                        flux.note(format_args!("JobID {id} unknown"))?;
-                    }
-                    Err(refusal) => return Err(refusal.into()),
-                }
-            }
-        }
-        let is_found = !jobs.is_empty();
-        Ok((jobs, is_found))
+    /// The jobs of standard input.
+    fn read_jobs<J: DeserializeOwned>(&self, flux: &mut Flux) -> Result<Vec<J>, CliError> {
+        let input = flux.read_input()?;
+        let input = String::from_utf8_lossy(&input);
+        let lines = input.lines().zip(1..);
+        let lines = lines.filter(|(line, _)| !line.trim().is_empty());
+        let jobs = lines.map(|(line, number)| {
+            let wrong = |error| format!("JSON input error: line {number}: {error}");
+            serde_json::from_str(line).map_err(|error| CliError::new(wrong(error)))
+        });
+        jobs.collect()
     }
 
     fn table_options(&self, flux: &Flux) -> TableOptions {
@@ -370,59 +280,38 @@ impl Jobs {
 
     fn print_json(&self, flux: &mut Flux) -> Result<(), CliError> {
         self.warn(flux)?;
-        let listing = Listing {
-            attrs: json!(["all"]),
-            constraint: self.filters.constraint()?,
-            since: self.filters.since(&flux.env)?,
-        };
+        let listing = self.listing(flux, json!(["all"]))?;
         if self.follow {
             return self.follow_json(flux, &listing);
         }
-        let mut handle = flux.connect()?;
-        let (jobs, is_found) = self.get::<Map<String, Value>>(flux, &mut handle, &listing)?;
-        let facts = Facts::new(clock::now());
-        let mut jobs = jobs.into_iter().map(|raw| json::object(raw, &facts));
-        let output = match (self.ids.len(), is_found) {
-            (_, false) => return Err(CliError::exit(1)),
-            (1, true) => jobs.next().unwrap_or_default(),
-            _ => json!({ "jobs": jobs.collect::<Vec<_>>() }),
+        let jobs = match self.from_stdin {
+            true => Some(self.read_jobs(flux)?),
+            false => {
+                let mut handle = flux.connect()?;
+                self.get::<Map<String, Value>>(flux, &mut handle, &listing)?
+            }
+        };
+        let Some(jobs) = jobs else {
+            return Err(CliError::exit(1));
+        };
+        let reach = Reach::of(flux);
+        let jobs = self.objects(flux, &listing, &reach, jobs, 0)?;
+        let output = match (self.ids.len(), jobs) {
+            (1, jobs) => jobs.into_iter().next().unwrap_or_default(),
+            (_, jobs) => json!({ "jobs": jobs }),
         };
         writeln!(flux.out, "{}", submission::spaced(&output))?;
         Ok(())
     }
 
-    /// Prints the counts and gives back how many jobs are active.
-    fn print_stats(&self, flux: &mut Flux, handle: &mut Handle) -> Result<u64, CliError> {
-        let stats = handle.rpc(&JobStats)?;
-        let (mut counts, mut active) = (Counts::default(), 0);
-        for of_queue in self.chosen(&stats)? {
-            let states = &of_queue.job_states;
-            counts.running += states.run + states.cleanup;
-            counts.completed += of_queue.successful;
-            counts.failed += of_queue.failed + of_queue.canceled + of_queue.timeout;
-            counts.pending += states.depend + states.priority + states.sched;
-            counts.purged += of_queue.inactive_purged;
-            active += states.total - states.inactive;
+    fn print_stats_only(&self, flux: &mut Flux) -> Result<(), CliError> {
+        let stats = flux.connect()?.rpc(&JobStats)?;
+        let (text, active) = stats::summary(&stats, &self.queues())?;
+        flux.line(text)?;
+        match active {
+            0 => Err(CliError::exit(1)),
+            _ => Ok(()),
         }
-        flux.line(format_args!(
-            "{} running, {} completed, {} failed, {} pending, {} inactive purged",
-            counts.running, counts.completed, counts.failed, counts.pending, counts.purged
-        ))?;
-        Ok(active)
-    }
-
-    /// The counts of all jobs, or of the queues that were named.
-    fn chosen<'s>(&self, stats: &'s JobStatsReply) -> Result<Vec<&'s JobCounts>, CliError> {
-        let queues: Vec<&str> = query::split(&self.filters.queue).collect();
-        if queues.is_empty() {
-            return Ok(vec![&stats.all]);
-        }
-        let counts = queues.into_iter().map(|name| {
-            let queue = stats.queues.iter().find(|queue| queue.name == name);
-            let unknown = || CliError::new(format!("no stats available for queue {name}"));
-            queue.map(|queue| &queue.counts).ok_or_else(unknown)
-        });
-        counts.collect()
     }
 }
 
@@ -433,20 +322,4 @@ pub fn job_ids(words: &[String]) -> Result<Vec<JobId>, CliError> {
         word.parse().map_err(|_| CliError::usage(text))
     });
     ids.collect()
-}
-
-#[derive(Default)]
-struct Counts {
-    running: u64,
-    completed: u64,
-    failed: u64,
-    pending: u64,
-    purged: u64,
-}
-
-fn read<'a, T: Deserialize<'a>>(payload: Option<&'a Bytes>) -> Result<T, CliError> {
-    proto::payload::decode_json(payload).map_err(|bad| {
-        let text = format!("job-list: malformed response: {bad}");
-        Refusal::new(Errno::EPROTO, text).into()
-    })
 }

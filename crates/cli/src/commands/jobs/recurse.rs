@@ -1,7 +1,17 @@
 //! `flux jobs --recursive`: the jobs of instances that are themselves jobs.
 
+use proto::job_list::{JobStats, JobStatsReply};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::ask::{Listed, Listing};
+use super::field::Facts;
 use super::job::Job;
-use super::{Jobs, Plan};
+use super::parallel::in_parallel;
+use super::reach::Reach;
+use super::{Jobs, Plan, json, stats};
+use crate::limits::{INSTANCES_ASKED_AT_ONCE, INSTANCES_ASKED_AT_ONCE_MAX};
+use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
 
@@ -10,20 +20,42 @@ use command::flux::Flux;
 pub struct Recursion {
     /// List the jobs of your instances that run as jobs too
     #[arg(short = 'R', long)]
-    pub recursive: bool,
-    /// With --recursive, those of other users too
+    recursive: bool,
+    /// The same with the instances of other users
     #[arg(long)]
     recurse_all: bool,
     /// With --recursive, go down at most N levels
     #[arg(short = 'L', long, value_name = "N")]
     level: Option<u32>,
-    /// Instances that are asked at once; here it is always one
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
+    /// Ask at most N instances at once
+    #[arg(long, value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=INSTANCES_ASKED_AT_ONCE_MAX))]
+    threads: Option<u16>,
+}
+
+impl Recursion {
+    /// Whether instances are descended into.
+    pub fn is_wanted(&self) -> bool {
+        self.recursive || self.recurse_all
+    }
+
+    /// How many instances are asked at once.
+    pub fn threads(&self) -> usize {
+        self.threads.map_or(INSTANCES_ASKED_AT_ONCE, usize::from)
+    }
 }
 
 /// What is needed of each job to find the instances among them.
 pub const ATTRS: [&str; 3] = ["annotations", "state", "userid"];
+
+/// What an instance says of its jobs.
+struct Inner<J> {
+    stats: Option<JobStatsReply>,
+    listed: Listed<J>,
+}
+
+/// The answer of an instance, and which of the jobs it is.
+type Answer<J> = (usize, Result<Inner<J>, CliError>);
 
 impl Jobs {
     /// Lists the instances among `jobs`, which are `depth` levels down below `above`. One
@@ -32,34 +64,82 @@ impl Jobs {
         &self,
         flux: &mut Flux,
         plan: &Plan,
+        reach: &Reach,
         jobs: &[Job],
         above: &str,
         depth: u32,
     ) -> Result<(), CliError> {
-        let options = &self.recursion;
-        if options.level.is_some_and(|level| depth >= level) {
-            return Ok(());
-        }
-        for job in jobs {
-            let Some(uri) = self.instance(job) else {
+        for (at, answer) in self.inner::<Job>(reach, &plan.listing, jobs, depth) {
+            let name = format!("{above}{}", jobs[at].id);
+            let Some(inner) = self.or_told(flux, &name, answer)? else {
                 continue;
             };
-            let name = format!("{above}{}", job.id);
-            let mut inner = match self.ask(flux, plan, uri) {
-                Ok(inner) => inner,
-                Err(error) => {
-                    flux.out.flush()?;
-                    flux.complain(&error.about(&name))?;
-                    continue;
-                }
-            };
-            plan.fill(flux, &mut inner);
             writeln!(flux.out)?;
             flux.line(format_args!("{name}:"))?;
-            self.print(flux, plan, &inner)?;
-            self.descend(flux, plan, &inner, &format!("{name}/"), depth + 1)?;
+            if let Some(stats) = &inner.stats {
+                let (text, _) = stats::summary(stats, &self.queues())?;
+                flux.line(text)?;
+            }
+            let mut jobs = self.all_of(flux, inner.listed)?;
+            plan.fill(reach, self.recursion.threads(), &mut jobs);
+            self.print(flux, plan, &jobs)?;
+            self.descend(flux, plan, reach, &jobs, &format!("{name}/"), depth + 1)?;
         }
         Ok(())
+    }
+
+    /// The objects of `jobs`, which are `depth` levels down, with the jobs of those that are
+    /// instances in them if that is wanted.
+    pub(super) fn objects(
+        &self,
+        flux: &mut Flux,
+        listing: &Listing,
+        reach: &Reach,
+        raw: Vec<Map<String, Value>>,
+        depth: u32,
+    ) -> Result<Vec<Value>, CliError> {
+        let facts = Facts::new(clock::now());
+        let jobs: Vec<Job> = raw.iter().map(Job::of_object).collect();
+        let objects = raw.into_iter().map(|raw| json::object(raw, &facts));
+        let mut objects: Vec<Value> = objects.collect();
+        if !self.recursion.is_wanted() {
+            return Ok(objects);
+        }
+        for (at, answer) in self.inner(reach, listing, &jobs, depth) {
+            let name = jobs[at].id.to_string();
+            if let Some(inner) = self.or_told(flux, &name, answer)? {
+                let inner = self.all_of(flux, inner.listed)?;
+                let inner = self.objects(flux, listing, reach, inner, depth + 1)?;
+                objects[at]["jobs"] = Value::Array(inner);
+            }
+        }
+        Ok(objects)
+    }
+
+    /// Asks the instances among jobs that are `depth` levels down.
+    fn inner<J: DeserializeOwned + Send>(
+        &self,
+        reach: &Reach,
+        listing: &Listing,
+        jobs: &[Job],
+        depth: u32,
+    ) -> Vec<Answer<J>> {
+        if self.recursion.level.is_some_and(|level| depth >= level) {
+            return Vec::new();
+        }
+        let found = jobs.iter().zip(0..);
+        let found: Vec<(&str, usize)> = found
+            .filter_map(|(job, at)| Some((self.instance(job)?, at)))
+            .collect();
+        let ask = |uri: &str| {
+            let mut handle = reach.open(uri)?;
+            let stats = self.stats.then(|| handle.rpc(&JobStats)).transpose()?;
+            let listed = listing.ask(&mut handle)?;
+            Ok(Inner { stats, listed })
+        };
+        let answers = in_parallel(&found, self.recursion.threads(), |(uri, _)| ask(uri));
+        let at = found.iter().map(|(_, at)| *at);
+        at.zip(answers).collect()
     }
 
     /// Where the instance is, if the job is one that we may go down into.
@@ -69,53 +149,20 @@ impl Jobs {
         job.running_uri().filter(|_| is_ours)
     }
 
-    fn ask(&self, flux: &mut Flux, plan: &Plan, uri: &str) -> Result<Vec<Job>, CliError> {
-        let mut handle = flux.connect_to(Some(&near(flux, uri)))?;
-        self.list(flux, &mut handle, &plan.listing)
-    }
-}
-
-/// A URI of this host without the detour over the network.
-pub fn near(flux: &Flux, uri: &str) -> String {
-    let is_local = flux.env.get_os("FLUX_URI_RESOLVE_LOCAL").is_some();
-    let here = nix::unistd::gethostname().ok();
-    let here = here.as_deref().and_then(std::ffi::OsStr::to_str);
-    match host_of(uri) {
-        Some(host) if is_local || Some(host) == here => {
-            local_uri(uri).unwrap_or_else(|| uri.to_owned())
+    /// The answer; an error is told.
+    fn or_told<J>(
+        &self,
+        flux: &mut Flux,
+        name: &str,
+        answer: Result<Inner<J>, CliError>,
+    ) -> Result<Option<Inner<J>>, CliError> {
+        match answer {
+            Ok(inner) => Ok(Some(inner)),
+            Err(error) => {
+                flux.out.flush()?;
+                flux.complain(&error.about(name))?;
+                Ok(None)
+            }
         }
-        _ => uri.to_owned(),
-    }
-}
-
-fn host_of(uri: &str) -> Option<&str> {
-    let (host, _) = uri.strip_prefix("ssh://")?.split_once('/')?;
-    Some(host)
-}
-
-/// `local://PATH` for `ssh://HOST/PATH`.
-pub fn local_uri(uri: &str) -> Option<String> {
-    if uri.starts_with("local://") {
-        return Some(uri.to_owned());
-    }
-    let (_, path) = uri.strip_prefix("ssh://")?.split_once('/')?;
-    Some(format!("local:///{path}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_remote_uri_is_a_local_one_on_its_host() {
-        let check = |uri: &str, expect: Option<&str>| {
-            assert_eq!(local_uri(uri).as_deref(), expect);
-        };
-        check(
-            "ssh://vm/tmp/flux/local-0",
-            Some("local:///tmp/flux/local-0"),
-        );
-        check("local:///tmp/x", Some("local:///tmp/x"));
-        check("tcp://vm", None);
     }
 }

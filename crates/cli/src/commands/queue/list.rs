@@ -14,34 +14,43 @@ use crate::commands::jobs::query::split;
 use crate::commands::resource::list::{STATES, part};
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Named, Table, Value};
+use format::{File, Format, FormatOptions, Formats, Named, Table, Value};
 
-const FORMATS: &[Named] = &[
-    Named {
-        name: "default",
-        about: "Default flux-queue list format string",
-        text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
+const FORMATS: Formats = Formats {
+    named: &[
+        Named {
+            name: "default",
+            about: "Default flux-queue list format string",
+            text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
             {color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} \
             {limits.timelimit!F:>8} {limits.range.effective.nnodes:>10} \
             {limits.range.effective.ncores:>10} {limits.range.effective.ngpus:>10}",
-    },
-    Named {
-        name: "policy",
-        about: "Show the limits that are configured",
-        text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
+        },
+        Named {
+            name: "policy",
+            about: "Show the limits that are configured",
+            text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
             {color_started}{started:>2}{color_off} {defaults.timelimit!F:>8} \
             {limits.timelimit!F:>8} {limits.range.nnodes:>10} {limits.range.ncores:>10} \
             {limits.range.ngpus:>10}",
-    },
-    Named {
-        name: "nodes",
-        about: "Show how many nodes there are by state",
-        text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
+        },
+        Named {
+            name: "nodes",
+            about: "Show how many nodes there are by state",
+            text: "?:{queuem:<8.8} ?:{parent:<8.8} {color_enabled}{enabled:>2}{color_off} \
             {color_started}{started:>2}{color_off} {resources.all.nnodes:>6} \
             {resources.up.nnodes:>6} {resources.down.nnodes:>6} \
             {resources.allocated.nnodes:>6} {resources.free.nnodes:>6}",
+        },
+    ],
+    variable: "FLUX_QUEUE_LIST_FORMAT_DEFAULT",
+    file: File {
+        stem: "flux-queue",
+        tables: &["list"],
     },
-];
+    table: Some("list"),
+    lists: &[],
+};
 
 /// List queues with their states and limits
 #[derive(clap::Args)]
@@ -55,8 +64,7 @@ pub struct List {
 
 impl List {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let variable = "FLUX_QUEUE_LIST_FORMAT_DEFAULT";
-        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+        let Some(text) = self.format.choose(flux, &FORMATS)? else {
             return Ok(());
         };
         let format = Format::of_user(&text, resolve)?;

@@ -10,21 +10,27 @@ use super::which::Which;
 use super::{ask, refused};
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Named, Table, Value};
+use format::{Format, FormatOptions, Formats, Named, Table, Value};
 
-const FORMATS: &[Named] = &[
-    Named {
-        name: "default",
-        about: "Default flux-resource drain format string",
-        text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {reason:<30.30+} {nodelist}",
-    },
-    Named {
-        name: "long",
-        about: "Extended flux-resource drain format string",
-        text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {ranks:<8.8+} +:{reason:<30.30} \
+const FORMATS: Formats = Formats {
+    named: &[
+        Named {
+            name: "default",
+            about: "Default flux-resource drain format string",
+            text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {reason:<30.30+} {nodelist}",
+        },
+        Named {
+            name: "long",
+            about: "Extended flux-resource drain format string",
+            text: "{timestamp!d:%b%d %R::<12} {state:<8.8} {ranks:<8.8+} +:{reason:<30.30} \
             {nodelist}",
-    },
-];
+        },
+    ],
+    variable: "FLUX_RESOURCE_DRAIN_FORMAT_DEFAULT",
+    file: super::CONFIGURATION,
+    table: Some("drain"),
+    lists: &[],
+};
 
 /// Take nodes out of use; without nodes, list those that are
 #[derive(clap::Args)]
@@ -94,8 +100,7 @@ impl Drain {
     }
 
     fn list(&self, flux: &mut Flux) -> Result<(), CliError> {
-        let variable = "FLUX_RESOURCE_DRAIN_FORMAT_DEFAULT";
-        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+        let Some(text) = self.format.choose(flux, &FORMATS)? else {
             return Ok(());
         };
         let format = Format::of_user(&text, resolve)?;

@@ -10,22 +10,28 @@ use crate::commands::jobs::query::split;
 use crate::commands::queue::nodes::QueueNodes;
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Named, Table, Value};
+use format::{Format, FormatOptions, Formats, Named, Table, Value};
 
-const FORMATS: &[Named] = &[
-    Named {
-        name: "default",
-        about: "Default flux-resource list format string",
-        text: "{state:>10} ?+:{queue:<5} ?:{propertiesx:<10.10+} {nnodes:>6} +:{ncores:>6} \
+const FORMATS: Formats = Formats {
+    named: &[
+        Named {
+            name: "default",
+            about: "Default flux-resource list format string",
+            text: "{state:>10} ?+:{queue:<5} ?:{propertiesx:<10.10+} {nnodes:>6} +:{ncores:>6} \
             ?+:{ngpus:>5} {nodelist}",
-    },
-    Named {
-        name: "rlist",
-        about: "Format including resource list details",
-        text: "{state:>10} ?+:{queue:<5} ?:{propertiesx:<10.10+} {nnodes:>6} +:{ncores:>6} \
+        },
+        Named {
+            name: "rlist",
+            about: "Format including resource list details",
+            text: "{state:>10} ?+:{queue:<5} ?:{propertiesx:<10.10+} {nnodes:>6} +:{ncores:>6} \
             ?+:{ngpus:>5} {rlist}",
-    },
-];
+        },
+    ],
+    variable: "FLUX_RESOURCE_LIST_FORMAT_DEFAULT",
+    file: super::CONFIGURATION,
+    table: Some("list"),
+    lists: &[],
+};
 
 /// Kinds of resources, in the order in which they are known.
 pub const STATES: [&str; 5] = ["all", "up", "down", "allocated", "free"];
@@ -47,8 +53,7 @@ pub struct List {
 
 impl List {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let variable = "FLUX_RESOURCE_LIST_FORMAT_DEFAULT";
-        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+        let Some(text) = self.format.choose(flux, &FORMATS)? else {
             return Ok(());
         };
         let format = Format::of_user(&text, resolve)?;

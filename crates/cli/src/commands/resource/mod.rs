@@ -17,6 +17,12 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
+/// The file of settings of all listings of resources.
+const CONFIGURATION: format::File = format::File {
+    stem: "flux-resource",
+    tables: &["status", "list", "drain"],
+};
+
 /// Show resources, and take nodes out of use or back
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:

@@ -9,20 +9,26 @@ use super::which::Which;
 use crate::commands::jobs::query::split;
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Named, Table, Value};
+use format::{Format, FormatOptions, Formats, Named, Table, Value};
 
-const FORMATS: &[Named] = &[
-    Named {
-        name: "default",
-        about: "Default flux-resource status format string",
-        text: "{state:>12} {color_up}{up:>2}{color_off} {nnodes:>6} {nodelist}",
-    },
-    Named {
-        name: "long",
-        about: "Extended flux-resource status format string",
-        text: "{state:>12} {color_up}{up:>2}{color_off} {nnodes:>6} +:{reason:<30.30} {nodelist}",
-    },
-];
+const FORMATS: Formats = Formats {
+    named: &[
+        Named {
+            name: "default",
+            about: "Default flux-resource status format string",
+            text: "{state:>12} {color_up}{up:>2}{color_off} {nnodes:>6} {nodelist}",
+        },
+        Named {
+            name: "long",
+            about: "Extended flux-resource status format string",
+            text: "{state:>12} {color_up}{up:>2}{color_off} {nnodes:>6} +:{reason:<30.30} {nodelist}",
+        },
+    ],
+    variable: "FLUX_RESOURCE_STATUS_FORMAT_DEFAULT",
+    file: super::CONFIGURATION,
+    table: Some("status"),
+    lists: &[],
+};
 
 /// States that can be asked for.
 const STATES: [&str; 11] = [
@@ -68,8 +74,7 @@ pub struct Status {
 
 impl Status {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        let variable = "FLUX_RESOURCE_STATUS_FORMAT_DEFAULT";
-        let Some(text) = self.format.choose(flux, FORMATS, variable)? else {
+        let Some(text) = self.format.choose(flux, &FORMATS)? else {
             return Ok(());
         };
         let format = Format::of_user(&text, resolve)?;
