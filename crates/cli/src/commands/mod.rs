@@ -32,6 +32,7 @@ pub mod lsattr;
 pub mod module;
 pub mod orphans;
 pub mod overlay;
+pub mod pgrep;
 pub mod ping;
 pub mod pmi;
 pub mod python;
@@ -84,7 +85,9 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<module::Module>(),
     Entry::of::<orphans::Orphans>(),
     Entry::of::<overlay::Overlay>(),
+    Entry::of::<pgrep::Pgrep>(),
     Entry::of::<ping::Ping>(),
+    Entry::of::<pgrep::Pkill>(),
     Entry::of::<pmi::Pmi>(),
     Entry::of::<python::Python>(),
     Entry::of::<queue::Queue>(),

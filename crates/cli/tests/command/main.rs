@@ -14,6 +14,7 @@ mod jobs;
 mod jobs_changed;
 mod kvs;
 mod messages;
+mod pgrep;
 mod plain;
 mod r;
 mod resources;
