@@ -18,7 +18,7 @@ duration() {
 
 test_expect_success 'what would be asked for can be seen' '
 	flux update --dry-run 1 duration=10m name=x job.y=2 resources.z=w >actual &&
-	expect "{\"attributes.system.duration\":600.0,\"attributes.system.job.name\":\"x\",\"attributes.system.job.y\":2,\"resources.z\":\"w\"}" &&
+	expect "{\"attributes.system.duration\": 600.0, \"attributes.system.job.name\": \"x\", \"attributes.system.job.y\": 2, \"resources.z\": \"w\"}" &&
 	test_cmp expect actual
 '
 

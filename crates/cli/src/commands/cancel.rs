@@ -3,16 +3,15 @@
 use client::{Call, Handle};
 use proto::Errno;
 use proto::data::JobId;
-use proto::data::job::States;
+use proto::data::job::{State, States};
 use proto::job_manager::{Raise, RaiseAll};
 
-use command::entry::{Group, Run, Style};
-use crate::commands::job::raise::states;
 use crate::commands::jobs::job_ids;
-use crate::commands::jobs::query::user_id;
+use crate::commands::jobs::query::{split, user_id};
+use crate::limits::REQUESTS_IN_FLIGHT_MAX;
+use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::REQUESTS_IN_FLIGHT_MAX;
 
 /// Cancel jobs that wait or run
 #[derive(clap::Parser)]
@@ -54,7 +53,7 @@ impl Run for Cancel {
         match (ids.is_empty(), chooses) {
             (true, false) => Err(CliError::new("No target jobs were provided")),
             (false, true) => Err(CliError::new(
-                "Do not specify a list of jobids with --all, --user or --states",
+                "Do not specify a list of jobids with --all,--user,--states options",
             )),
             (false, false) => self.cancel_ids(flux, &ids),
             (true, true) => self.cancel_all(flux),
@@ -102,10 +101,7 @@ impl Cancel {
     }
 
     fn cancel_all(&self, flux: &mut Flux) -> Result<(), CliError> {
-        let states = match self.states.is_empty() {
-            true => States::ACTIVE,
-            false => states(&self.states.join(","))?,
-        };
+        let states = states(&self.states)?;
         let userid = match self.user.as_deref() {
             Some(user) => user_id(user)?,
             None => rustix::process::getuid().as_raw(),
@@ -144,5 +140,51 @@ impl Cancel {
         let program = flux.program().to_owned();
         flux.note(format_args!("{program}: {done} {count} {jobs}{errors}"))?;
         Ok(())
+    }
+}
+
+/// States in which a job can be cancelled, as they may be given. Jobs that clean up are
+/// running ones.
+fn states(lists: &[String]) -> Result<States, CliError> {
+    let mut states = States::NONE;
+    for word in split(lists) {
+        states = states
+            | match word.to_lowercase().as_str() {
+                "depend" => State::Depend.into(),
+                "priority" => State::Priority.into(),
+                "sched" => State::Sched.into(),
+                "run" => State::Run.into(),
+                "pending" => States::PENDING,
+                "running" => States::RUNNING,
+                "active" => States::ACTIVE,
+                _ => return Err(CliError::new(format!("Invalid state {word} specified"))),
+            };
+    }
+    match states.is_empty() {
+        true => Ok(States::ACTIVE),
+        false => Ok(states),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_have_names_in_any_case() {
+        let check = |text: &str, expect: Result<States, &str>| {
+            let states = states(&[text.to_owned()]);
+            let states = states.map_err(|error| error.text().to_owned());
+            assert_eq!(states, expect.map_err(str::to_owned), "{text}");
+        };
+        check("", Ok(States::ACTIVE));
+        check("Pending", Ok(States::PENDING));
+        check("RUN,sched", Ok(States::from(State::Run) | State::Sched.into()));
+        check("depend,priority,sched", Ok(States::PENDING));
+        check("active", Ok(States::ACTIVE));
+        check("running", Ok(States::RUNNING));
+        check("run,foo", Err("Invalid state foo specified"));
+        check("inactive", Err("Invalid state inactive specified"));
+        check("cleanup", Err("Invalid state cleanup specified"));
     }
 }

@@ -6,8 +6,8 @@ use proto::job_manager::{GetAttr, Update as Request};
 use proto::{Errno, Object};
 use serde_json::{Map, Value};
 
-use command::entry::{Group, Run, Style};
 use crate::commands::jobs::job_ids;
+use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 use submission::values::json_or_text;
@@ -63,7 +63,7 @@ impl Run for Update {
                             Some(handle) => handle,
                             none => none.insert(flux.connect()?),
                         };
-                        change.apply(&self.id, text, current(handle, id)?)?
+                        change.apply(id, text, current(handle, id)?)?
                     }
                 }
                 .into(),
@@ -72,8 +72,9 @@ impl Run for Update {
             updates.insert(key, value);
         }
         if self.dry_run {
-            let text = Value::Object(updates).to_string();
-            return Ok(flux.line(text)?);
+            let text = submission::spaced(&Value::Object(updates));
+            writeln!(flux.out, "{text}")?;
+            return Ok(());
         }
         let mut handle = match handle {
             Some(handle) => handle,
@@ -91,7 +92,7 @@ impl Run for Update {
                     Value::String(text) => text.clone(),
                     value => value.to_string(),
                 };
-                flux.note(format_args!("flux-update: INFO: updated {key} to {text}"))?;
+                flux.info(format_args!("updated {key} to {text}"))?;
             }
         }
         Ok(())
@@ -142,7 +143,7 @@ impl Change {
     }
 
     /// The new duration of a job that has `current`.
-    fn apply(self, id: &str, text: &str, current: f64) -> Result<f64, CliError> {
+    fn apply(self, id: JobId, text: &str, current: f64) -> Result<f64, CliError> {
         let change = match self {
             Change::To(seconds) => return Ok(seconds),
             _ if current == 0.0 => {
@@ -204,7 +205,7 @@ mod tests {
     #[test]
     fn durations_are_set_or_changed() {
         let check = |text: &str, current: f64, expect: Result<f64, &str>| {
-            let new = Change::parse(text).and_then(|change| change.apply("ƒA", text, current));
+            let new = Change::parse(text).and_then(|change| change.apply(JobId(9), text, current));
             let new = new.map_err(|error| error.text().to_owned());
             assert_eq!(new, expect.map_err(str::to_owned), "{text}");
         };

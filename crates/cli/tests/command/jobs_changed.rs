@@ -42,6 +42,116 @@ fn jobs_are_cancelled_by_id_or_all_at_once() {
 }
 
 #[test]
+fn options_of_cancel_choose_jobs() {
+    let asked = |expect: &'static str| {
+        answering(move |topic, object| {
+            assert_eq!(
+                (topic, object.to_string().as_str()),
+                ("job-manager.raiseall", expect)
+            );
+            Ok(json!({"count":2,"errors":1}))
+        })
+    };
+    let told = "-- stderr\nflux-cancel: Canceled 2 jobs (1 errors)\n-- code 1\n";
+    check(
+        "cancel -S Pending,run -u 7 -m why",
+        asked(
+            r#"{"dry_run":false,"userid":7,"states":30,"severity":0,"type":"cancel","note":"why"}"#,
+        ),
+        told,
+    );
+    check(
+        "cancel -u all",
+        asked(r#"{"dry_run":false,"userid":4294967295,"states":62,"severity":0,"type":"cancel"}"#),
+        told,
+    );
+    let nothing = || answering(|_, _| Ok(json!({"count":0,"errors":0})));
+    check(
+        "cancel --all",
+        nothing(),
+        "-- stderr\nflux-cancel: Matched 0 jobs\n",
+    );
+    check("cancel --all -q", nothing(), "");
+    check(
+        "cancel -n ƒ2 ƒ3",
+        nothing(),
+        "-- stderr\nflux-cancel: Would cancel 2 jobs\n",
+    );
+}
+
+#[test]
+fn what_cancel_does_not_take_is_said() {
+    let refused = |line: &str, text: &str, code: u8| {
+        let expect = format!("-- stderr\nflux-cancel: {text}\n-- code {code}\n");
+        check(line, answering(|topic, _| panic!("{topic}")), &expect);
+    };
+    let with_ids = "ERROR: Do not specify a list of jobids with --all,--user,--states options";
+    refused("cancel --all ƒ2", with_ids, 1);
+    refused("cancel -u me ƒ2", with_ids, 1);
+    refused("cancel -S run ƒ2", with_ids, 1);
+    refused("cancel -S foo", "ERROR: Invalid state foo specified", 1);
+    refused(
+        "cancel -u nosuch",
+        "ERROR: Invalid user nosuch specified",
+        1,
+    );
+    refused(
+        "cancel z!",
+        "error: argument JOBID: invalid JobID value: 'z!'",
+        2,
+    );
+}
+
+#[test]
+fn attributes_of_a_job_are_updated() {
+    let service = || {
+        answering(|topic, object| match topic {
+            "job-manager.getattr" => {
+                let system = json!({"duration":120.0});
+                Ok(json!({"jobspec":{"attributes":{"system":system}}}))
+            }
+            "job-manager.update" if object["updates"]["attributes.system.x"].is_null() => {
+                Ok(json!({}))
+            }
+            "job-manager.update" => {
+                let text = "update of attributes.system.x not supported";
+                Err(Refusal::new(Errno::EINVAL, text))
+            }
+            _ => Err(Refusal::bare(Errno::ENOSYS)),
+        })
+    };
+    check("update ƒ2 duration=10m", service(), "");
+    check(
+        "update -n ƒ2 duration=60",
+        service(),
+        "{\"attributes.system.duration\": 60.0}\n",
+    );
+    check(
+        "update -n ƒ2 duration=+1m queue=a user.x=[1]",
+        service(),
+        "{\"attributes.system.duration\": 180.0, \"attributes.system.queue\": \"a\", \
+        \"attributes.system.user.x\": [1]}\n",
+    );
+    check(
+        "update -v ƒ2 duration=infinity attributes.user.y=z",
+        service(),
+        "-- stderr\nflux-update: INFO: updated attributes.system.duration to 0.0\n\
+        flux-update: INFO: updated attributes.user.y to z\n",
+    );
+    check(
+        "update 1 duration=-10m",
+        service(),
+        "-- stderr\nflux-update: ERROR: current duration for ƒ2 (2m) cannot be reduced by 10m\n\
+        -- code 1\n",
+    );
+    check(
+        "update ƒ2 x=1",
+        service(),
+        "-- stderr\nflux-update: ERROR: update of attributes.system.x not supported\n-- code 1\n",
+    );
+}
+
+#[test]
 fn signals_and_urgencies_are_checked() {
     let refused = || answering(|_, _| Err(Refusal::new(Errno::EINVAL, "job is inactive")));
     check(
