@@ -49,6 +49,10 @@ impl Files {
                     let text = format!("{name}: a folder is no module");
                     Err(Refusal::new(Errno::EISDIR, text))
                 }
+                Ok(path) if path.extension().is_some_and(|extension| extension == "so") => {
+                    let text = format!("{name}: modules are programs, not shared objects");
+                    Err(Refusal::new(Errno::ENOEXEC, text))
+                }
                 Ok(path) => Ok(path.to_string_lossy().into_owned()),
                 Err(error) => {
                     let errno = error.raw_os_error().and_then(|code| code.try_into().ok());
@@ -158,6 +162,17 @@ mod tests {
         ] {
             assert_eq!(module_name(path), want);
         }
+    }
+
+    #[test]
+    fn a_shared_object_is_refused_in_words() {
+        let path = std::env::temp_dir().join(format!("module-{}.so", std::process::id()));
+        std::fs::write(&path, "").unwrap();
+        let name = path.to_string_lossy().into_owned();
+        let error = Files::default().find_module(&name, None).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        let expect = format!("{name}: modules are programs, not shared objects");
+        assert_eq!(error.to_string(), expect);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use command::entry::Entry;
 
+pub mod admin;
 pub mod batch;
 pub mod broker;
 pub mod cancel;
@@ -17,7 +18,9 @@ pub mod fortune;
 pub mod fsck;
 pub mod gc;
 pub mod getattr;
+pub mod heaptrace;
 pub mod help;
+pub mod hostlist;
 pub mod housekeeping;
 pub mod ingest;
 pub mod job;
@@ -30,11 +33,13 @@ pub mod logger;
 pub mod lptest;
 pub mod lsattr;
 pub mod module;
+pub mod multi_prog;
 pub mod orphans;
 pub mod overlay;
 pub mod pgrep;
 pub mod ping;
 pub mod pmi;
+pub mod post_job_event;
 pub mod python;
 pub mod queue;
 pub mod r;
@@ -43,6 +48,7 @@ pub mod restore;
 pub mod run;
 pub mod setattr;
 pub mod shutdown;
+pub mod slurm_expiration_sync;
 pub mod sproc;
 pub mod start;
 pub mod startlog;
@@ -54,6 +60,7 @@ pub mod version;
 /// Every sub-command, by name. A new command adds its line here.
 pub const ENTRIES: &[Entry] = &[
     Entry::of::<r::R>(),
+    Entry::of::<admin::Admin>(),
     Entry::of::<batch::Batch>(),
     Entry::of::<broker::Broker>(),
     Entry::of::<cancel::Cancel>(),
@@ -69,7 +76,9 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<fsck::Fsck>(),
     Entry::of::<gc::Gc>(),
     Entry::of::<getattr::Getattr>(),
+    Entry::of::<heaptrace::Heaptrace>(),
     Entry::of::<help::Help>(),
+    Entry::of::<hostlist::HostlistCommand>(),
     Entry::of::<housekeeping::Housekeeping>(),
     Entry::of::<job::Job>(),
     Entry::of::<ingest::JobFrobnicator>(),
@@ -83,12 +92,14 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<lptest::Lptest>(),
     Entry::of::<lsattr::Lsattr>(),
     Entry::of::<module::Module>(),
+    Entry::of::<multi_prog::MultiProg>(),
     Entry::of::<orphans::Orphans>(),
     Entry::of::<overlay::Overlay>(),
     Entry::of::<pgrep::Pgrep>(),
     Entry::of::<ping::Ping>(),
     Entry::of::<pgrep::Pkill>(),
     Entry::of::<pmi::Pmi>(),
+    Entry::of::<post_job_event::PostJobEvent>(),
     Entry::of::<python::Python>(),
     Entry::of::<queue::Queue>(),
     Entry::of::<resource::Resource>(),
@@ -96,6 +107,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<run::RunCommand>(),
     Entry::of::<setattr::Setattr>(),
     Entry::of::<shutdown::Shutdown>(),
+    Entry::of::<slurm_expiration_sync::SlurmExpirationSync>(),
     Entry::of::<sproc::Sproc>(),
     Entry::of::<start::Start>(),
     Entry::of::<startlog::Startlog>(),

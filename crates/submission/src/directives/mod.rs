@@ -10,6 +10,8 @@ mod words;
 use sentinel::{Sentinel, indent};
 use words::Piece;
 
+pub use words::shell_words;
+
 /// One directive: the options of one line, or of several if it has a quote of several lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directive {

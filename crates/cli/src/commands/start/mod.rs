@@ -36,8 +36,9 @@ pub struct Start {
     #[arg(short = 'o', long, value_name = "OPTIONS", allow_hyphen_values = true)]
     broker_opts: Vec<String>,
     /// Log more; twice for everything
-    #[arg(short, long, action = clap::ArgAction::Count)]
-    verbose: u8,
+    #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "1")]
+    verbose: Vec<u8>,
     /// Print the command instead of running it
     #[arg(short = 'X', long)]
     noexec: bool,
@@ -72,7 +73,7 @@ impl Run for Start {
             return Err(self.launch(flux, args)?);
         }
         let args = [args, self.command.clone()].concat();
-        if self.noexec || self.verbose > 0 {
+        if self.noexec || self.verbosity() > 0 {
             let words = [OsString::from("flux-broker")];
             let words: Vec<_> = words
                 .iter()
@@ -89,13 +90,18 @@ impl Run for Start {
 }
 
 impl Start {
+    /// Each option counts as much as it says.
+    fn verbosity(&self) -> usize {
+        self.verbose.iter().copied().map(usize::from).sum()
+    }
+
     /// Becomes the launcher of several brokers; comes back only when that fails.
     fn launch(&self, flux: &mut Flux, args: Vec<OsString>) -> Result<CliError, CliError> {
         let words = self.wrap.iter().flat_map(|words| words.split(','));
         let mut broker: Vec<OsString> = words.map(OsString::from).collect();
         broker.push(program("flux-broker")?.into_os_string());
         broker.extend(args);
-        let is_verbose = self.verbose > 0;
+        let is_verbose = self.verbosity() > 0;
         let mut args = self
             .brokers
             .launcher_args(&broker, &self.command, is_verbose)?;
@@ -129,7 +135,7 @@ impl Start {
 
     /// What the broker is told, but for its initial program.
     fn broker_args(&self) -> Vec<OsString> {
-        let mut args = vec![OsString::from("-v"); usize::from(self.verbose.saturating_sub(1))];
+        let mut args = vec![OsString::from("-v"); self.verbosity().saturating_sub(1)];
         let mut option = |name: &str, value: String| {
             args.push(name.into());
             args.push(value.into());

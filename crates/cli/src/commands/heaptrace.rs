@@ -1,0 +1,45 @@
+//! `flux heaptrace`: how a broker uses its memory, which this one cannot tell.
+
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+
+/// Trace the memory of a broker; not in this version
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:\n  flux heaptrace start FILE")]
+pub struct Heaptrace {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    /// Begin to trace
+    Start {
+        /// File that profiles are named after
+        filename: String,
+    },
+    /// Write a profile
+    Dump {
+        /// Why
+        reason: String,
+    },
+    /// End tracing
+    Stop,
+}
+
+impl Run for Heaptrace {
+    const NAME: &'static str = "heaptrace";
+    const GROUP: Group = Group::Services;
+    const STYLE: Style = Style::Bare;
+
+    fn run(self, _: &mut Flux) -> Result<(), CliError> {
+        let verb = match self.verb {
+            Verb::Start { .. } => "start",
+            Verb::Dump { .. } => "dump",
+            Verb::Stop => "stop",
+        };
+        let text = format!("{verb}: this version does not trace memory");
+        Err(CliError::new(text).with_hint("brokers and modules are processes: heaptrack(1) can"))
+    }
+}
