@@ -25,6 +25,8 @@ pub struct Show {
     pub prefix: String,
     /// The task's rank in front of every line of output.
     pub label: bool,
+    /// Take out of output what would move the cursor.
+    pub keeps_cursor: bool,
     /// Only errors of the shell.
     pub quiet: bool,
     /// Where in the shell messages come from.
@@ -35,6 +37,8 @@ pub struct Show {
     pub exec_events: bool,
     /// Follow the execution log for another reason: standard input needs it.
     pub exec: bool,
+    /// Follow the execution log to its end, if it is followed.
+    pub waits_for_exec: bool,
     /// Of the output until now, only the last N lines.
     pub tail: Option<usize>,
     /// Exceptions and how the job ended.
@@ -49,11 +53,13 @@ impl Default for Show {
             output: true,
             prefix: String::new(),
             label: false,
+            keeps_cursor: false,
             quiet: false,
             verbose: false,
             events: false,
             exec_events: false,
             exec: false,
+            waits_for_exec: false,
             tail: None,
             end: true,
             until: "finish".to_owned(),
@@ -94,6 +100,8 @@ pub struct Follower {
     submitted: f64,
     status: Option<WaitStatus>,
     fatal: Option<Exception>,
+    /// Whether nothing is left of it on any node.
+    is_clean: bool,
     /// Whether the event until which it is followed has come.
     reached: bool,
 }
@@ -104,6 +112,7 @@ impl Follower {
         let form = Form {
             prefix: show.prefix.clone(),
             label: show.label,
+            keeps_cursor: show.keeps_cursor,
             quiet: show.quiet,
             verbose: show.verbose,
         };
@@ -117,6 +126,7 @@ impl Follower {
             submitted: 0.0,
             status: None,
             fatal: None,
+            is_clean: false,
             reached: false,
             show,
         }
@@ -130,15 +140,26 @@ impl Follower {
 
     /// Whether nothing more is to come that is wanted.
     pub fn is_done(&self) -> bool {
-        let no_more = self.primary.is_none() || self.reached;
+        let awaits_exec = self.show.waits_for_exec || self.show.until.starts_with("exec.");
+        let has_exec = awaits_exec && self.exec.is_some();
+        let is_over = self.is_clean || self.primary.is_none();
+        let no_more = match is_over && has_exec {
+            true => self.reached && !self.show.waits_for_exec,
+            false => self.reached || self.primary.is_none(),
+        };
         // Who waits for an event in the middle does not wait for output.
         let printed = !self.has_ended() || self.output_log.is_none() || self.output.is_complete();
         no_more && printed
     }
 
+    /// Whether a shell of the job has begun its output.
+    pub fn has_output(&self) -> bool {
+        self.output.has_begun()
+    }
+
     /// Whether the job is known to have ended.
     pub fn has_ended(&self) -> bool {
-        self.status.is_some() || self.primary.is_none()
+        self.status.is_some() || self.is_clean || self.primary.is_none()
     }
 
     /// Lets go of the streams.
@@ -250,6 +271,7 @@ impl Follower {
                     self.fatal = Some(exception);
                 }
             }
+            Ok(JobEvent::Clean) => self.is_clean = true,
             // What a later version writes is no reason to stop.
             Ok(_) | Err(_) => {}
         }

@@ -10,9 +10,9 @@ use proto::data::Entry;
 use proto::data::stdio::Data;
 use proto::job_shell::Stdin;
 
+use crate::limits::INPUT_BYTES_MAX;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::INPUT_BYTES_MAX;
 
 /// How far our input has been passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! print), `session.rs` (one job with our standard input and signals, as `flux run` has
 //! it, and with `status_line.rs` what it waits for) and `many.rs` (several jobs at once, with `progress.rs` that tells how far they are).
 
+mod cursor;
 mod follower;
 mod input;
 pub mod limits;
@@ -15,6 +16,6 @@ mod signals;
 mod status_line;
 
 pub use follower::Show;
-pub use many::{Watched, follow_all};
-pub use progress::Progress;
+pub use many::{Answered, Many, Wanted};
+pub use progress::{Counts, Kind, Progress};
 pub use session::{Session, SessionOptions};

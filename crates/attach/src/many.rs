@@ -1,27 +1,32 @@
-//! Several jobs at once: `flux submit --watch` and `--wait`.
+//! Several jobs at once: `--watch` and `--wait` of commands that submit, and `flux watch`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use client::{Arrival, CallId, Handle};
-use proto::data::JobId;
+use client::{Arrival, CallId, Handle, Refusal};
+use proto::data::job::{Exception, WaitStatus};
+use proto::data::{Entry, JobId};
+use proto::job_manager::JobEvent;
+use serde_json::Value;
 
 use crate::follower::{Follower, News, Show};
+use crate::limits::FOLLOWED_JOBS_MAX;
 use crate::progress::Progress;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::FOLLOWED_JOBS_MAX;
 use command::streams::Streams;
 
-/// One job that is to be followed.
-#[derive(Debug)]
-pub struct Watched {
-    /// Which.
-    pub id: JobId,
-    /// What is wanted of it.
-    pub show: Show,
-    /// Where that goes.
-    pub streams: Streams,
+/// What is told of jobs.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Print what their tasks print.
+    pub output: bool,
+    /// With the job's id and the task's rank in front of every line of it.
+    pub label: bool,
+    /// 1 tells how jobs end, 2 every event.
+    pub verbose: u8,
+    /// The event with which each ends; with `exec.` in front, one of its execution log.
+    pub until: String,
 }
 
 /// One job that is followed, and where what it says goes.
@@ -29,112 +34,227 @@ struct Followed {
     follower: Follower,
     streams: Streams,
     is_running: bool,
+    /// The exception that is told if it turns out that no shell ran.
+    held: Option<Exception>,
 }
 
 /// All jobs: those that are followed and those that wait for their turn.
-struct Many<'p> {
-    waiting: VecDeque<Watched>,
+pub struct Many {
+    wanted: Wanted,
+    /// The line that tells how far the jobs are.
+    pub progress: Option<Progress>,
+    waiting: VecDeque<(JobId, Streams)>,
     followed: BTreeMap<JobId, Followed>,
     by_call: BTreeMap<CallId, JobId>,
-    progress: Option<&'p mut Progress>,
+    /// When the first of the jobs was submitted.
+    submitted: Option<f64>,
     worst: u8,
 }
 
-/// Follows jobs until each has come to its event, and gives back the largest exit code.
-pub fn follow_all(
-    flux: &mut Flux,
-    handle: &mut Handle,
-    jobs: Vec<Watched>,
-    progress: Option<&mut Progress>,
-) -> Result<u8, CliError> {
-    let mut many = Many {
-        waiting: jobs.into(),
-        followed: BTreeMap::new(),
-        by_call: BTreeMap::new(),
-        progress,
-        worst: 0,
-    };
-    loop {
-        many.start(handle);
-        if many.followed.is_empty() {
-            return Ok(many.worst);
-        }
-        if let Some((call, answer)) = many.next_answer(flux, handle)? {
-            many.take(flux, handle, call, answer)?;
+/// An answer, and what it answers.
+pub type Answered = (CallId, Result<wire::Message, Refusal>);
+
+impl Many {
+    /// No jobs yet.
+    pub fn new(wanted: Wanted, progress: Option<Progress>) -> Many {
+        Many {
+            wanted,
+            progress,
+            waiting: VecDeque::new(),
+            followed: BTreeMap::new(),
+            by_call: BTreeMap::new(),
+            submitted: None,
+            worst: 0,
         }
     }
-}
 
-/// An answer, and what it answers.
-type Answered = (CallId, Result<wire::Message, client::Refusal>);
+    /// One more job, and where what it says goes.
+    pub fn add(&mut self, id: JobId, streams: Streams) {
+        self.waiting.push_back((id, streams));
+    }
 
-impl Many<'_> {
+    /// A job, or what should have been one, that did not do well.
+    pub fn count_failure(&mut self, code: u8) {
+        self.worst = self.worst.max(code);
+        if let Some(progress) = &mut self.progress {
+            progress.counts.failed += 1;
+        }
+    }
+
+    /// Whether there is nothing left to follow.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.followed.is_empty()
+    }
+
+    /// The largest exit code so far.
+    pub fn code(&self) -> u8 {
+        self.worst
+    }
+
+    /// Follows the jobs until each has come to its event, and gives back the largest exit code.
+    pub fn follow(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<u8, CliError> {
+        loop {
+            self.start(flux, handle);
+            if self.is_idle() {
+                return Ok(self.worst);
+            }
+            if let Some((call, answer)) = self.wait(flux, handle)? {
+                self.take(flux, handle, call, answer)?;
+            }
+        }
+    }
+
     /// Begins to follow as many as may be followed at once.
-    fn start(&mut self, handle: &mut Handle) {
+    pub fn start(&mut self, flux: &Flux, handle: &mut Handle) {
         while self.followed.len() < FOLLOWED_JOBS_MAX
-            && let Some(Watched { id, show, streams }) = self.waiting.pop_front()
+            && let Some((id, streams)) = self.waiting.pop_front()
         {
-            let follower = Follower::start(handle, id, show);
+            let follower = Follower::start(handle, id, self.show(flux, id));
             let calls = follower.calls();
             self.by_call.extend(calls.map(|call| (call, id)));
             let followed = Followed {
                 follower,
                 streams,
                 is_running: false,
+                held: None,
             };
             self.followed.insert(id, followed);
         }
     }
 
-    fn take(
+    fn show(&self, flux: &Flux, id: JobId) -> Show {
+        let wanted = &self.wanted;
+        let prefix = match wanted.label {
+            true => flux.plain().line(&format!("{id}: ")).into_owned(),
+            false => String::new(),
+        };
+        Show {
+            output: wanted.output,
+            prefix,
+            label: wanted.label,
+            // Output must not move the cursor out of the region above the line.
+            keeps_cursor: self.progress.is_some(),
+            exec: wanted.output && wanted.verbose > 1,
+            waits_for_exec: wanted.verbose > 1,
+            end: false,
+            until: wanted.until.clone(),
+            ..Show::default()
+        }
+    }
+
+    /// Takes an answer, if it is one about a job.
+    pub fn take(
         &mut self,
         flux: &mut Flux,
         handle: &mut Handle,
         call: CallId,
-        answer: Result<wire::Message, client::Refusal>,
+        answer: Result<wire::Message, Refusal>,
     ) -> Result<(), CliError> {
         let Some(id) = self.by_call.get(&call).copied() else {
             return Ok(());
         };
-        let Some(followed) = self.followed.get_mut(&id) else {
+        let Some(mut followed) = self.followed.remove(&id) else {
             return Ok(());
         };
         if answer.is_err() {
             self.by_call.remove(&call);
         }
-        if let Some(progress) = &mut self.progress {
-            progress.hide(flux)?;
-        }
-        let Followed {
-            follower, streams, ..
-        } = followed;
-        let news = streams.with(flux, |flux| {
-            let news = follower.take(flux, handle, call, answer);
-            if follower.is_done() {
-                follower.print_end(flux)?;
-            }
-            news
+        let streams = followed.streams.clone();
+        let told = streams.with(flux, |flux| {
+            let news = followed.follower.take(flux, handle, call, answer)?;
+            self.tell(flux, &mut followed, &news)
         });
-        match news {
-            Ok(news) => followed.count(&news, self.progress.as_deref_mut()),
-            Err(error) => {
-                flux.complain(&error.about(id))?;
-                self.worst = self.worst.max(1);
-            }
+        if let Err(error) = told {
+            flux.complain(&error.about(id))?;
+            self.worst = self.worst.max(1);
         }
         let calls = followed.follower.calls();
         self.by_call.extend(calls.map(|call| (call, id)));
-        if followed.follower.is_done() {
-            self.end(handle, id);
+        match followed.follower.is_done() {
+            true => self.end(flux, handle, followed)?,
+            false => drop(self.followed.insert(id, followed)),
+        }
+        Ok(())
+    }
+
+    /// Says what there is to say of an event.
+    fn tell(
+        &mut self,
+        flux: &mut Flux,
+        followed: &mut Followed,
+        news: &News,
+    ) -> Result<(), CliError> {
+        let (entry, log) = match news {
+            News::Event(entry) => (entry, ""),
+            News::ExecEvent(entry) => (entry, "exec."),
+            News::Nothing => return Ok(()),
+        };
+        let since = *self.submitted.get_or_insert(entry.timestamp());
+        let since = since.min(entry.timestamp());
+        self.submitted = Some(since);
+        let seconds = entry.timestamp() - since;
+        let id = followed.follower.id;
+        if self.wanted.verbose > 1 {
+            flux.out.flush()?;
+            let (name, context) = (entry.name(), context(entry));
+            flux.note(format_args!("{id}: {seconds:.3}s: {log}{name} {context}"))?;
+        }
+        if log.is_empty() {
+            self.tell_state(flux, followed, entry, seconds)?;
+        }
+        Ok(())
+    }
+
+    fn tell_state(
+        &mut self,
+        flux: &mut Flux,
+        followed: &mut Followed,
+        entry: &Entry,
+        seconds: f64,
+    ) -> Result<(), CliError> {
+        let id = followed.follower.id;
+        match JobEvent::of(entry) {
+            Ok(JobEvent::Start) if !followed.is_running => {
+                followed.is_running = true;
+                if let Some(progress) = &mut self.progress {
+                    progress.counts.running += 1;
+                }
+            }
+            Ok(JobEvent::Finish(status)) if self.wanted.verbose > 0 => {
+                let end = match status {
+                    WaitStatus::SUCCESS => "complete",
+                    _ => "failed",
+                };
+                flux.out.flush()?;
+                let status = entry.get_i64("status").unwrap_or_default();
+                flux.note(format_args!("{id}: {seconds:.3}s: {end}: status={status}"))?;
+            }
+            Ok(JobEvent::Exception(exception)) if exception.severity.is_fatal() => {
+                // The output of a shell tells it by itself, which may be yet to come.
+                let may_have_output = self.wanted.output && followed.is_running;
+                match may_have_output {
+                    false => tell_exception(flux, &exception)?,
+                    true => drop(followed.held.get_or_insert(exception)),
+                }
+            }
+            _ => {}
         }
         Ok(())
     }
 
     /// Lets go of a job that has come to its event.
-    fn end(&mut self, handle: &mut Handle, id: JobId) {
-        let Some(mut followed) = self.followed.remove(&id) else {
-            return;
-        };
+    fn end(
+        &mut self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        mut followed: Followed,
+    ) -> Result<(), CliError> {
+        if let Some(exception) = &followed.held
+            && !followed.follower.has_output()
+        {
+            let tell = |flux: &mut Flux| tell_exception(flux, exception);
+            followed.streams.with(flux, tell)?;
+        }
         let code = followed.follower.code();
         self.worst = self.worst.max(code);
         for call in followed.follower.calls() {
@@ -148,11 +268,13 @@ impl Many<'_> {
                 0 => counts.done += 1,
                 _ => counts.failed += 1,
             }
+            progress.update(flux)?;
         }
+        Ok(())
     }
 
     /// The next answer, after what was printed has gone out if there is none yet.
-    fn next_answer(
+    pub fn wait(
         &mut self,
         flux: &mut Flux,
         handle: &mut Handle,
@@ -160,10 +282,11 @@ impl Many<'_> {
         let mut arrival = handle.next(&[], Some(Instant::now()))?;
         if let Arrival::Deadline = arrival {
             if let Some(progress) = &mut self.progress {
-                progress.show(flux)?;
+                progress.update(flux)?;
             }
             flux.out.flush()?;
-            arrival = handle.next(&[], None)?;
+            let redraw = self.progress.as_ref().map(Progress::next);
+            arrival = handle.next(&[], redraw)?;
         }
         Ok(match arrival {
             Arrival::Answer(call, answer) => Some((call, answer)),
@@ -172,15 +295,22 @@ impl Many<'_> {
     }
 }
 
-impl Followed {
-    /// A job counts as running from the start of its shells to its end.
-    fn count(&mut self, news: &News, progress: Option<&mut Progress>) {
-        if let (News::Event(entry), Some(progress)) = (news, progress)
-            && entry.name() == "start"
-            && !self.is_running
-        {
-            self.is_running = true;
-            progress.counts.running += 1;
-        }
-    }
+fn tell_exception(flux: &mut Flux, exception: &Exception) -> Result<(), CliError> {
+    let Exception { kind, note, .. } = exception;
+    let severity = exception.severity.get();
+    flux.out.flush()?;
+    flux.note(format_args!(
+        "job.exception: type={kind} severity={severity} {note}"
+    ))?;
+    Ok(())
+}
+
+/// What an event says besides its name, with sorted keys; nothing if it says nothing.
+fn context(entry: &Entry) -> String {
+    let Some(context) = entry.context() else {
+        return String::new();
+    };
+    let mut context = Value::Object(context.clone());
+    context.sort_all_objects();
+    context.to_string()
 }

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use proto::data::stdio::{Data, Log, Redirect, StdioEvent};
 use proto::data::{Entry, IdSet};
 
+use crate::cursor::without_moves;
 use command::error::CliError;
 use command::flux::Flux;
 
@@ -16,6 +17,8 @@ pub struct Form {
     pub prefix: String,
     /// The task's rank in front of every line.
     pub label: bool,
+    /// Take out what would move the cursor.
+    pub keeps_cursor: bool,
     /// Leave out what the shell says, but for errors.
     pub quiet: bool,
     /// Say where in the shell a message comes from.
@@ -64,6 +67,11 @@ impl Output {
             lines_max: lines,
             lines: VecDeque::new(),
         });
+    }
+
+    /// Whether its header has come.
+    pub fn has_begun(&self) -> bool {
+        self.open.is_some()
     }
 
     /// Whether every task has closed its output.
@@ -141,6 +149,10 @@ impl Output {
         let bytes = match self.form.label || !self.form.prefix.is_empty() {
             true => Cow::Owned(self.labelled(&data.rank, &bytes)),
             false => Cow::Borrowed(&bytes),
+        };
+        let bytes = match self.form.keeps_cursor {
+            true => Cow::Owned(without_moves(&bytes)),
+            false => bytes,
         };
         let stream = match data.stream.as_str() {
             "stderr" => Stream::Err,

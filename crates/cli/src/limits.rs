@@ -86,3 +86,12 @@ pub const HELP_FILES_MAX: usize = 256;
 
 /// Bytes of one of them.
 pub const HELP_FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Copies of one job that '--cc' and '--bcc' may ask for.
+pub const COPIES_MAX: u64 = 10_000_000;
+
+/// Jobs that the inputs of 'flux bulksubmit' may be combined to, without copies.
+pub const BULK_JOBS_MAX: u64 = 10_000_000;
+
+/// Bytes of inputs in one file, or on standard input.
+pub const BULK_INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;

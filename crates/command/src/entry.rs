@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use clap::ArgMatches;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::complaint::Complaint;
 use crate::error::CliError;
@@ -68,6 +68,11 @@ pub trait Run: clap::Parser {
 
     /// Does it.
     fn run(self, flux: &mut Flux) -> Result<(), CliError>;
+
+    /// The text of `--help=TOPIC`; most commands have no topics.
+    fn help_topic(_topic: &str) -> Option<String> {
+        None
+    }
 }
 
 /// One row of the table of commands.
@@ -80,6 +85,7 @@ pub struct Entry {
     /// See [`Run::STYLE`].
     pub style: Style,
     clap: fn() -> clap::Command,
+    help_topic: fn(&str) -> Option<String>,
     parse_and_run: fn(clap::ArgMatches, &mut Flux) -> Result<(), CliError>,
 }
 
@@ -91,6 +97,7 @@ impl Entry {
             group: C::GROUP,
             style: C::STYLE,
             clap: C::command,
+            help_topic: C::help_topic,
             parse_and_run: |matches, flux| {
                 // What the command's own parser accepted also fills its struct.
                 let command = C::from_arg_matches(&matches)
@@ -150,6 +157,12 @@ impl Entry {
             writeln!(flux.out, "{}", help.trim_end())?;
             return Ok(CliError::exit(0));
         }
+        if let Some(topic) = topic_of(error) {
+            let missing = || CliError::new(format!("--help: no such option {topic}"));
+            let text = (self.help_topic)(&topic).ok_or_else(missing)?;
+            write!(flux.out, "{text}")?;
+            return Ok(CliError::exit(0));
+        }
         let mut complaint = Complaint::of(error);
         if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             complaint.message = "a sub-command is missing".to_owned();
@@ -172,5 +185,19 @@ impl Entry {
             Some(tip) => usage.with_hint(tip),
             None => usage,
         })
+    }
+}
+
+/// The topic of `--help=TOPIC`, which clap takes for a mistake.
+fn topic_of(error: &clap::Error) -> Option<String> {
+    let is_value = error.kind() == ErrorKind::TooManyValues;
+    let option = text_of(error, ContextKind::InvalidArg).filter(|_| is_value)?;
+    (option == "--help").then(|| text_of(error, ContextKind::InvalidValue))?
+}
+
+fn text_of(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
     }
 }

@@ -15,6 +15,8 @@ use crate::plain::Plain;
 
 /// Columns of a terminal that does not say how wide it is.
 const COLUMNS_DEFAULT: usize = 80;
+/// Rows of one that does not say how tall it is.
+const ROWS_DEFAULT: usize = 24;
 
 /// Bytes of output that are gathered before they are written to something that is no
 /// terminal.
@@ -246,13 +248,18 @@ impl Flux {
 
     /// Columns of the terminal; `None` when standard output is none.
     pub fn terminal_columns(&self) -> Option<usize> {
+        self.terminal_size().map(|(columns, _)| columns)
+    }
+
+    /// Columns and rows of the terminal; `None` when standard output is none.
+    pub fn terminal_size(&self) -> Option<(usize, usize)> {
         if !self.out_is_tty {
             return None;
         }
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-        Some(match size.ws_col {
-            0 => COLUMNS_DEFAULT,
-            columns => usize::from(columns),
+        Some(match (size.ws_col, size.ws_row) {
+            (0, _) | (_, 0) => (COLUMNS_DEFAULT, ROWS_DEFAULT),
+            (columns, rows) => (usize::from(columns), usize::from(rows)),
         })
     }
 

@@ -130,10 +130,10 @@ impl Job<'_> {
             } else if let Some(braced) = after.strip_prefix('{') {
                 braced.split_once('}').ok_or_else(refuse)?
             } else {
-                let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-                after.split_at(after.find(|c| !is_part(c)).unwrap_or(after.len()))
+                after.split_at(after.find(|c| !is_part_of_name(c)).unwrap_or(after.len()))
             };
-            if name.is_empty() {
+            let begins = |c: char| is_part_of_name(c) && !c.is_ascii_digit();
+            if !name.starts_with(begins) || !name.chars().all(is_part_of_name) {
                 return Err(refuse());
             }
             let value = self.vars.get(name).and_then(Value::as_str);
@@ -145,6 +145,11 @@ impl Job<'_> {
         expanded.push_str(rest);
         Ok(expanded)
     }
+}
+
+/// Whether names of variables that are put in have this character.
+fn is_part_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
 }
 
 /// What names a rule is about.
@@ -293,7 +298,22 @@ mod tests {
     #[test]
     fn what_cannot_be_expanded_is_refused() {
         check(&[any("X=$NO")], "--env: Variable 'NO' not found in X=$NO");
-        check(&[any("X=${A")], "--env: Unable to substitute X=${A");
+        for rule in [
+            "X=${A",
+            "X=$",
+            "X=$1",
+            "X=$-",
+            "X=${}",
+            "X=${1}",
+            "X=${A:-x}",
+        ] {
+            check(&[any(rule)], &format!("--env: Unable to substitute {rule}"));
+        }
+        check(
+            &[any("^/nope")],
+            "--env: [Errno 2] No such file or directory: '/nope'",
+        );
+        check(&[any("-*"), any("NO*")], "");
     }
 
     #[test]

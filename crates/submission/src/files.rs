@@ -21,7 +21,7 @@ pub fn added_file(text: &str) -> Result<(String, Value), CliError> {
     let refuse = |why: &str| CliError::new(format!("--add-file: {why}"));
     let (named, arg) = match text.split_once('=') {
         // A newline before the first '=': the whole is content, and has no name.
-        Some((named, _)) if named.contains('\n') => (None, text),
+        Some((named, _)) if is_content(named) => (None, text),
         Some((named, arg)) => (Some(named), arg),
         None => (None, text),
     };
@@ -29,10 +29,12 @@ pub fn added_file(text: &str) -> Result<(String, Value), CliError> {
         None => (None, None),
         Some(named) => name_and_permissions(named).map_err(|why| refuse(&why))?,
     };
-    if arg.contains('\n') {
-        let name = name.ok_or_else(|| refuse("content needs a name: NAME=CONTENT"))?;
+    if is_content(arg) {
+        let name = name.ok_or_else(|| refuse("file name missing"))?;
         let mode = REGULAR | permissions.unwrap_or(PERMISSIONS_DEFAULT);
-        return Ok((name, file(mode, arg.as_bytes())));
+        let text = arg.replace("\\n", "\n");
+        let file = json!({ "mode": mode, "data": text, "encoding": "utf-8" });
+        return Ok((name, file));
     }
     let about = |error: &std::io::Error| {
         let why = numbered(error);
@@ -50,8 +52,13 @@ pub fn added_file(text: &str) -> Result<(String, Value), CliError> {
     let own = std::os::unix::fs::MetadataExt::mode(&found) & PERMISSIONS;
     let base = || Path::new(arg).file_name()?.to_str().map(str::to_owned);
     let name = name.or_else(base);
-    let name = name.ok_or_else(|| refuse(&format!("{arg}: needs a name: NAME={arg}")))?;
-    Ok((name, file(REGULAR | permissions.unwrap_or(own), &bytes)))
+    let name = name.ok_or_else(|| refuse("file name missing"))?;
+    Ok((name, file(REGULAR | own, &bytes)))
+}
+
+/// Whether it is what is in a file, and not its path. Shells do not make a newline of `\n`.
+fn is_content(text: &str) -> bool {
+    text.contains('\n') || text.contains("\\n")
 }
 
 /// `NAME` or `NAME:PERM`, the permissions in octal.
@@ -65,19 +72,20 @@ fn name_and_permissions(text: &str) -> Result<(Option<String>, Option<u32>), Str
             (name, Some(permissions.ok_or_else(bad)?))
         }
     };
-    match name.is_empty() || name.contains('/') {
-        true => Err(format!("{text}: a name is not empty and has no '/'")),
-        false => Ok((Some(name.to_owned()), permissions)),
+    match name {
+        "" => Err("file name missing".to_owned()),
+        name if name.contains('/') => Err(format!("{text}: a name has no '/'")),
+        name => Ok((Some(name.to_owned()), permissions)),
     }
 }
 
 fn file(mode: u32, bytes: &[u8]) -> Value {
     let size = bytes.len();
     match std::str::from_utf8(bytes) {
-        Ok(text) => json!({ "mode": mode, "size": size, "encoding": "utf-8", "data": text }),
+        Ok(text) => json!({ "size": size, "mode": mode, "data": text, "encoding": "utf-8" }),
         Err(_) => {
             let data = BASE64.encode(bytes);
-            json!({ "mode": mode, "size": size, "encoding": "base64", "data": data })
+            json!({ "size": size, "mode": mode, "data": data, "encoding": "base64" })
         }
     }
 }
@@ -98,11 +106,15 @@ mod tests {
     fn content_is_named_and_may_have_permissions() {
         check(
             "x=a=b\n",
-            r#"x {"mode":33152,"size":4,"encoding":"utf-8","data":"a=b\n"}"#,
+            r#"x {"mode":33152,"data":"a=b\n","encoding":"utf-8"}"#,
         );
         check(
             "run:0755=\n",
-            r#"run {"mode":33261,"size":1,"encoding":"utf-8","data":"\n"}"#,
+            r#"run {"mode":33261,"data":"\n","encoding":"utf-8"}"#,
+        );
+        check(
+            "x=a\\nb",
+            r#"x {"mode":33152,"data":"a\nb","encoding":"utf-8"}"#,
         );
     }
 
@@ -115,11 +127,12 @@ mod tests {
         std::fs::set_permissions(&path, mode).unwrap();
         let path = path.to_str().unwrap();
         let file = |name: &str, mode: u32| {
-            format!(r#"{name} {{"mode":{mode},"size":2,"encoding":"base64","data":"/wA="}}"#)
+            format!(r#"{name} {{"size":2,"mode":{mode},"data":"/wA=","encoding":"base64"}}"#)
         };
         check(path, &file("tool", 0o100_700));
         check(&format!("other={path}"), &file("other", 0o100_700));
-        check(&format!("other:644={path}"), &file("other", 0o100_644));
+        // Those of the file count.
+        check(&format!("other:644={path}"), &file("other", 0o100_700));
         let folder = folder.path().to_str().unwrap();
         check(folder, &format!("--add-file: {folder}: not a regular file"));
     }
@@ -130,14 +143,12 @@ mod tests {
             "x=no/such",
             "--add-file=x=no/such: [Errno 2] No such file or directory: 'no/such'",
         );
-        check("a\nb", "--add-file: content needs a name: NAME=CONTENT");
+        check("a\nb", "--add-file: file name missing");
+        check("=a\nb", "--add-file: file name missing");
         check(
             "x:9=\n",
             "--add-file: x:9: permissions are octal digits, such as 0755",
         );
-        check(
-            "a/b=\n",
-            "--add-file: a/b: a name is not empty and has no '/'",
-        );
+        check("a/b=\n", "--add-file: a/b: a name has no '/'");
     }
 }

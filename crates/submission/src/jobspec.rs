@@ -9,6 +9,7 @@ use crate::environment::environment;
 use crate::files::added_file;
 use crate::instance::Instance;
 use crate::options::Options;
+use crate::plugins::refuse_plugins;
 use crate::request::Request;
 use crate::rlimit::rlimits;
 use crate::values;
@@ -26,6 +27,7 @@ impl Options {
         if self.words().is_empty() {
             return Err(CliError::new("job command and arguments are missing"));
         }
+        refuse_plugins(env)?;
         let mut jobspec = self.jobspec()?;
         self.add_common(&mut jobspec, env)?;
         self.add_per_resource(&mut jobspec)?;
@@ -58,9 +60,9 @@ impl Options {
             let limit = values::time_limit(text).map_err(refuse)?;
             set("duration", values::seconds(limit))?;
         }
-        set("cwd", self.directory()?.into())?;
         let environment = environment(env, &self.env.0)?;
         set("environment", environment.vars.into())?;
+        set("cwd", self.directory()?.into())?;
         if !environment.templates.is_empty() {
             set("shell.options.env-expand", environment.templates.into())?;
         }
@@ -117,15 +119,12 @@ impl Options {
 
     /// Several constraints must all hold.
     fn constraint(&self) -> Result<Option<Value>, CliError> {
-        let query = match self.requires.as_slice() {
-            [] => return Ok(None),
-            [one] => one.clone(),
-            several => {
-                let terms = several.iter().map(|term| format!("({term})"));
-                terms.collect::<Vec<_>>().join(" and ")
-            }
-        };
+        if self.requires.is_empty() {
+            return Ok(None);
+        }
+        let query = self.requires.join(" ");
         let constraint = parse_query(&query, &REQUIRES);
+        let refuse = |error| CliError::new(format!("--requires='{query}': {error}"));
         constraint.map(Some).map_err(refuse)
     }
 
@@ -178,7 +177,7 @@ impl Options {
             set("array", array.clone())?;
         }
         if let Some(text) = &self.taskmap {
-            set("taskmap", values::taskmap(text))?;
+            set("taskmap", values::taskmap(text)?)?;
         }
         Ok(())
     }
@@ -204,11 +203,22 @@ impl Options {
         option
     }
 
-    /// Which tasks get our own input, if `--input` says that.
+    /// Which tasks are to get our own input, if `--input` says that.
     pub fn input_ranks(&self) -> Option<&str> {
-        let text = self.input.as_deref().filter(|_| self.may_input_ranks)?;
+        let text = self.input.as_deref()?;
         let is_ranks = text == "all" || text.parse::<proto::data::IdSet>().is_ok();
         is_ranks.then_some(text)
+    }
+
+    /// Refuses ranks as the value of `--input`, for commands that have no input to give.
+    pub fn refuse_input_ranks(&self, command: &str) -> Result<(), CliError> {
+        match self.input_ranks() {
+            Some(_) => Err(CliError::new(format!(
+                "flux: ERROR: per-task input not supported for {command}"
+            ))
+            .bare()),
+            None => Ok(()),
+        }
     }
 
     fn urgency(&self) -> Result<i64, CliError> {
@@ -218,8 +228,8 @@ impl Options {
         match text.parse::<Urgency>() {
             Ok(urgency) => Ok(i64::from(urgency.get())),
             // A number that is out of range is the service's to refuse, in its own words.
-            Err(_) => text.parse().map_err(|_| {
-                CliError::usage(format!("argument --urgency: invalid value: '{text}'"))
+            Err(_) => text.trim().parse().map_err(|_| {
+                CliError::new(format!("invalid literal for int() with base 10: '{text}'"))
             }),
         }
     }

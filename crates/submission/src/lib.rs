@@ -16,6 +16,8 @@ pub mod instance;
 mod jobspec;
 pub mod limits;
 mod options;
+mod plugins;
+pub mod replace;
 mod request;
 mod resources;
 mod rlimit;
@@ -24,5 +26,6 @@ pub mod values;
 
 pub use array::ArrayOptions;
 pub use options::Options;
+pub use plugins::help_topic;
 pub use request::{Request, answered, spaced, start_signed};
 pub use resources::GivenResources;

@@ -11,3 +11,6 @@ pub const SCRIPT_BYTES_MAX: u64 = 10 * 1024 * 1024;
 
 /// Brokers beside the one of each node.
 pub const ADDED_BROKERS_MAX: u32 = 65_536;
+
+/// Columns of one value that is put into a command or an option.
+pub const FIELD_COLUMNS_MAX: usize = 4096;

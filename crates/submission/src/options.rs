@@ -90,8 +90,9 @@ pub struct Options {
     /// Write standard error to this file
     #[arg(long, value_name = "FILE")]
     pub error: Option<String>,
-    /// Read standard input from this file
-    #[arg(long, value_name = "FILE")]
+    /// Read standard input from this file; for 'flux run', it may be the ranks of the tasks that
+    /// get our own
+    #[arg(long, value_name = "FILE|RANKS")]
     pub input: Option<String>,
     /// Pass output on at once
     #[arg(short, long)]
@@ -121,12 +122,12 @@ pub struct Options {
     /// Say more; may be repeated
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Print help
+    /// List the options that plugins provide
+    #[arg(long)]
+    pub list_plugins: bool,
+    /// Print help; with --help=OPTION, that of the plugin which provides the option
     #[arg(long, action = clap::ArgAction::Help)]
     pub help: Option<bool>,
-    /// Whether `--input` may say which tasks get our own input.
-    #[arg(skip)]
-    pub may_input_ranks: bool,
     /// The shell option of an array.
     #[arg(skip)]
     pub array: Option<serde_json::Value>,
@@ -192,47 +193,5 @@ impl FromArgMatches for EnvironmentRules {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Self::from_arg_matches(matches)?;
         Ok(())
-    }
-}
-
-impl Options {
-    /// The same job with `{cc}` replaced wherever users write text, and FLUX_JOB_CC set.
-    pub fn with_cc(&self, id: u32) -> Options {
-        let id = id.to_string();
-        let mut options = self.clone();
-        let texts = [
-            &mut options.queue,
-            &mut options.bank,
-            &mut options.job_name,
-            &mut options.urgency,
-            &mut options.begin_time,
-            &mut options.output,
-            &mut options.error,
-            &mut options.input,
-            &mut options.cwd,
-            &mut options.taskmap,
-        ];
-        let lists = [
-            &mut options.command,
-            &mut options.setopt,
-            &mut options.setattr,
-            &mut options.requires,
-            &mut options.dependency,
-            &mut options.add_file,
-        ];
-        let texts = texts.into_iter().flatten();
-        for text in texts.chain(lists.into_iter().flatten()) {
-            if text.contains("{cc}") {
-                *text = text.replace("{cc}", &id);
-            }
-        }
-        for rule in &mut options.env.0 {
-            if let Rule::Any(text) = rule {
-                *text = text.replace("{cc}", &id);
-            }
-        }
-        let cc = Rule::Any(format!("FLUX_JOB_CC={id}"));
-        options.env.0.push(cc);
-        options
     }
 }

@@ -35,7 +35,8 @@ impl Request {
 
     /// Prints the jobspec as one line.
     pub fn print(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let mut serializer = Serializer::with_formatter(&mut *out, Spaced);
+        let spaced = Spaced { is_ascii: false };
+        let mut serializer = Serializer::with_formatter(&mut *out, spaced);
         serde::Serialize::serialize(&self.jobspec, &mut serializer)
             .map_err(|error| CliError::from(io::Error::from(error)))?;
         writeln!(out)?;
@@ -65,8 +66,11 @@ pub fn refused(refusal: Refusal) -> CliError {
     CliError::new(text).bare()
 }
 
-/// JSON with blanks after separators and nothing but ASCII, as scripts know it.
-struct Spaced;
+/// JSON with blanks after separators, as scripts know it.
+struct Spaced {
+    /// Anything else is escaped.
+    is_ascii: bool,
+}
 
 impl Formatter for Spaced {
     fn begin_array_value<W: Write + ?Sized>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
@@ -86,7 +90,7 @@ impl Formatter for Spaced {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if fragment.is_ascii() {
+        if !self.is_ascii || fragment.is_ascii() {
             return out.write_all(fragment.as_bytes());
         }
         let mut units = [0; 2];
@@ -112,10 +116,10 @@ impl Formatter for Spaced {
     }
 }
 
-/// A value as text with blanks after its separators.
+/// A value as text with blanks after its separators, and nothing but ASCII.
 pub fn spaced(value: &impl serde::Serialize) -> String {
     let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, Spaced);
+    let mut serializer = Serializer::with_formatter(&mut bytes, Spaced { is_ascii: true });
     // Writing to a Vec does not fail, and neither do values of JSON.
     let _ = serde::Serialize::serialize(value, &mut serializer);
     String::from_utf8(bytes).unwrap_or_default()

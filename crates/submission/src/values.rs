@@ -77,13 +77,27 @@ pub fn assignment(text: &str) -> (&str, Value) {
     }
 }
 
-/// `SCHEME:VALUE[?KEY=VALUE[&KEY=VALUE...]]`: what a URI has behind `#` is dropped, numbers are
-/// numbers, and a key that is given twice has both values.
+/// A dependency: a URI of its scheme and value.
 pub fn dependency(text: &str) -> Result<Value, CliError> {
+    uri("dependency", text)
+}
+
+/// How tasks are spread, for the job shell: a URI of the scheme and its value.
+pub fn taskmap(text: &str) -> Result<Value, CliError> {
+    uri("taskmap", text)
+}
+
+/// `SCHEME[:VALUE[?KEY=VALUE[&KEY=VALUE...]]]`: what a URI has behind `#` is dropped, numbers
+/// are numbers, and a key that is given twice has both values.
+fn uri(what: &str, text: &str) -> Result<Value, CliError> {
+    let text = match text.contains(':') {
+        true => text.to_owned(),
+        false => format!("{text}:"),
+    };
     let uri = text.split('#').next().unwrap_or_default();
     let (scheme, rest) = uri.split_once(':').unwrap_or((uri, ""));
-    if scheme.is_empty() {
-        return Err(CliError::new(format!("Invalid dependency URI \"{text}\"")));
+    if scheme.is_empty() || scheme.contains(|c: char| "?/#&=".contains(c) || c.is_whitespace()) {
+        return Err(CliError::new(format!("Invalid {what} URI \"{text}\"")));
     }
     let (value, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut object = Map::new();
@@ -120,7 +134,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     parse_size(text).ok_or_else(|| "invalid number of bytes".to_owned())
 }
 
-/// `[SIGNAL][@TIME]` for the job shell.
+/// `[SIGNAL][@TIME]` for the job shell. Names of signals are in capitals.
 pub fn signal(text: &str) -> Result<Value, CliError> {
     let refuse = |what: &str| CliError::new(format!("--signal={text}: {what}"));
     let (signal, time) = text.split_once('@').unwrap_or((text, ""));
@@ -129,7 +143,10 @@ pub fn signal(text: &str) -> Result<Value, CliError> {
         "0" => return Err(refuse("signal must be > 0")),
         name => {
             let unknown = || refuse(&format!("signal '{name}' is invalid"));
-            signal_number(name).ok_or_else(unknown)?
+            let is_upper = !name.contains(|c: char| c.is_ascii_lowercase());
+            signal_number(name)
+                .filter(|_| is_upper)
+                .ok_or_else(unknown)?
         }
     };
     let timeleft = match time {
@@ -151,14 +168,6 @@ pub fn signal_number(text: &str) -> Option<i32> {
     let name = name.strip_prefix("SIG").unwrap_or(&name);
     let signal: nix::sys::signal::Signal = format!("SIG{name}").parse().ok()?;
     Some(signal as i32)
-}
-
-/// `SCHEME[:VALUE]` for the job shell.
-pub fn taskmap(text: &str) -> Value {
-    match text.split_once(':') {
-        Some((scheme, value)) => json!({ "scheme": scheme, "value": value }),
-        None => json!({ "scheme": text, "value": "" }),
-    }
 }
 
 #[cfg(test)]
@@ -196,9 +205,30 @@ mod tests {
             shown("x:a;b?n=1&f=1.5&s=&n=x&n=2#rest"),
             r#"{"scheme":"x","value":"a;b","n":[1,"x",2],"f":1.5,"s":""}"#
         );
-        assert_eq!(shown("#x"), "Invalid dependency URI \"#x\"");
+        assert_eq!(shown("#x"), "Invalid dependency URI \"#x:\"");
+        assert_eq!(shown(""), "Invalid dependency URI \":\"");
         assert_eq!(shown("singleton"), r#"{"scheme":"singleton","value":""}"#);
         assert_eq!(shown(":x"), "Invalid dependency URI \":x\"");
+    }
+
+    #[test]
+    fn taskmaps_are_uris() {
+        for (text, expect) in [
+            ("cyclic:2", r#"{"scheme":"cyclic","value":"2"}"#),
+            ("cyclic", r#"{"scheme":"cyclic","value":""}"#),
+            ("x:y?k=1", r#"{"scheme":"x","value":"y","k":1}"#),
+            (
+                "manual:[[0,2,1,1]]",
+                r#"{"scheme":"manual","value":"[[0,2,1,1]]"}"#,
+            ),
+            ("foo?bar=1", "Invalid taskmap URI \"foo?bar=1:\""),
+        ] {
+            let outcome = match taskmap(text) {
+                Ok(value) => value.to_string(),
+                Err(error) => error.text().to_owned(),
+            };
+            assert_eq!(outcome, expect, "{text}");
+        }
     }
 
     #[test]
@@ -230,7 +260,10 @@ mod tests {
             ("SIGINT", r#"{"signum":2,"timeleft":60.0}"#),
             ("9", r#"{"signum":9,"timeleft":60.0}"#),
             ("FOO", "--signal=FOO: signal 'FOO' is invalid"),
+            ("foo", "--signal=foo: signal 'foo' is invalid"),
+            ("usr1", "--signal=usr1: signal 'usr1' is invalid"),
             ("0", "--signal=0: signal must be > 0"),
+            ("1@x", "--signal=1@x: invalid Flux standard duration"),
             ("@x", "--signal=@x: invalid Flux standard duration"),
         ] {
             let outcome = match signal(text) {
@@ -246,6 +279,5 @@ mod tests {
         assert_eq!(assignment("a"), ("a", json!(1)));
         assert_eq!(assignment("a=[1]"), ("a", json!([1])));
         assert_eq!(assignment("a=b=c"), ("a", json!("b=c")));
-        assert_eq!(taskmap("cyclic:2"), json!({"scheme":"cyclic","value":"2"}));
     }
 }

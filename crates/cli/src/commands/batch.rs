@@ -41,12 +41,19 @@ impl Run for Batch {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        if self.slots.0.tell_plugins(flux)? {
+            return Ok(());
+        }
         let script = Script::read(flux, &self.slots.0.command, self.wrap)?;
         let batch = match script.is_made {
             true => self,
             false => self.with_directives(flux, &script)?,
         };
         batch.submit(flux, &script)
+    }
+
+    fn help_topic(topic: &str) -> Option<String> {
+        submission::help_topic(topic)
     }
 }
 

@@ -5,6 +5,7 @@ use command::entry::Entry;
 pub mod admin;
 pub mod batch;
 pub mod broker;
+pub mod bulksubmit;
 pub mod cancel;
 pub mod completion;
 pub mod config;
@@ -63,6 +64,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<admin::Admin>(),
     Entry::of::<batch::Batch>(),
     Entry::of::<broker::Broker>(),
+    Entry::of::<bulksubmit::Bulksubmit>(),
     Entry::of::<cancel::Cancel>(),
     Entry::of::<completion::Completion>(),
     Entry::of::<config::Config>(),

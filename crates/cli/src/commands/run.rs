@@ -26,8 +26,10 @@ impl Run for RunCommand {
     const GROUP: Group = Group::Jobs;
     const STYLE: Style = Style::Tagged;
 
-    fn run(mut self, flux: &mut Flux) -> Result<(), CliError> {
-        self.options.may_input_ranks = true;
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        if self.options.tell_plugins(flux)? {
+            return Ok(());
+        }
         let options = &self.options;
         let request = options.request(&flux.env)?;
         options.warn_of_deprecated(flux)?;
@@ -55,6 +57,10 @@ impl Run for RunCommand {
             0 => Ok(()),
             code => Err(CliError::exit(code)),
         }
+    }
+
+    fn help_topic(topic: &str) -> Option<String> {
+        submission::help_topic(topic)
     }
 }
 

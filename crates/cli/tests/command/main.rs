@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod batch;
+mod bulksubmit;
 mod dump;
 mod exec;
 mod frame;
@@ -14,6 +15,7 @@ mod jobs;
 mod jobs_changed;
 mod kvs;
 mod messages;
+mod options;
 mod pgrep;
 mod plain;
 mod r;

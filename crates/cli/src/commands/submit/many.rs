@@ -1,0 +1,191 @@
+//! The options of commands that submit many jobs, and what jobs are made of.
+
+use proto::data::IdSet;
+
+use attach::Wanted;
+use command::error::CliError;
+use submission::replace::{Place, Values, fill_command, ordered};
+use submission::{ArrayOptions, Options};
+
+use crate::limits::COPIES_MAX;
+
+/// How many jobs of a kind there are to be, and what is done with them.
+#[derive(clap::Args, Debug, Clone, Default)]
+pub struct ManyOptions {
+    /// Submit one job for each id, with {cc} replaced by it and in FLUX_JOB_CC
+    #[arg(long, value_name = "IDSET")]
+    cc: Option<String>,
+    /// The same without FLUX_JOB_CC
+    #[arg(long, value_name = "IDSET")]
+    bcc: Option<String>,
+    /// Wait until the jobs are over, and end with the largest of their exit codes
+    #[arg(long)]
+    wait: bool,
+    /// Wait for this event; with 'exec.' in front, of the execution log
+    #[arg(long, value_name = "EVENT")]
+    wait_event: Option<String>,
+    /// Print what the jobs print; implies --wait
+    #[arg(long)]
+    watch: bool,
+    /// Write ids, output and errors to a file, which may have {cc} in its name
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<String>,
+    /// Write errors to a file, which may have {cc} in its name
+    #[arg(long, value_name = "FILE")]
+    pub log_stderr: Option<String>,
+    /// Show how far the jobs are, on a terminal: how many are submitted, or with --wait
+    /// and --watch, how many are over
+    #[arg(long)]
+    pub progress: bool,
+    /// With --progress, show how many jobs a second it were
+    #[arg(long)]
+    jps: bool,
+}
+
+/// What one or more jobs are made of.
+#[derive(Debug, Clone)]
+pub struct Template {
+    /// What the job asks for.
+    pub options: Options,
+    /// How many copies there are, and where what is said of them goes.
+    pub many: ManyOptions,
+}
+
+/// The copies of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Copies {
+    /// One job that is no copy.
+    One,
+    /// A job for each id, which may be in the job's environment.
+    Each(IdSet, InEnvironment),
+}
+
+/// Whether a job's environment tells which copy it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InEnvironment {
+    /// `--cc`
+    Yes,
+    /// `--bcc`
+    No,
+}
+
+impl Copies {
+    /// How many jobs that makes.
+    pub fn count(&self) -> u64 {
+        match self {
+            Copies::One => 1,
+            Copies::Each(ids, _) => ids.count(),
+        }
+    }
+}
+
+/// What is done with jobs that have been submitted, the same for all.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Do not print ids.
+    pub quiet: bool,
+    /// Show how far the jobs are.
+    pub progress: bool,
+    /// With the number of jobs a second.
+    pub jps: bool,
+    /// What is told of them, if they are followed.
+    pub wanted: Option<Wanted>,
+}
+
+impl Template {
+    /// From the options of the command line.
+    pub fn new(
+        mut options: Options,
+        many: ManyOptions,
+        array: &ArrayOptions,
+    ) -> Result<Template, CliError> {
+        if many.cc.is_some() && many.bcc.is_some() {
+            return Err(CliError::new("specify only one of --cc or --bcc"));
+        }
+        options.array = array.option()?;
+        if options.array.is_some() && (many.cc.is_some() || many.bcc.is_some()) {
+            let text = "--array makes one job of many tasks: it cannot be used with --cc or --bcc";
+            return Err(CliError::new(text));
+        }
+        Ok(Template { options, many })
+    }
+
+    /// Every place but the command in which something may be replaced.
+    pub fn places(&mut self) -> Vec<Place<'_>> {
+        let mut places = self.options.places();
+        places.extend([
+            Place::one("--cc", &mut self.many.cc),
+            Place::one("--bcc", &mut self.many.bcc),
+            Place::one("--log", &mut self.many.log),
+            Place::one("--log-stderr", &mut self.many.log_stderr),
+            Place::one("--wait-event", &mut self.many.wait_event),
+        ]);
+        ordered(places)
+    }
+
+    /// Whether the number of its copies depends on what is replaced.
+    pub fn has_variable_copies(&self) -> bool {
+        let texts = [&self.many.cc, &self.many.bcc].into_iter().flatten();
+        texts.into_iter().any(|text| text.contains('{'))
+    }
+
+    /// Whether it has any copies.
+    pub fn has_copies(&self) -> bool {
+        self.many.cc.is_some() || self.many.bcc.is_some()
+    }
+
+    /// The copies that are wanted.
+    pub fn copies(&self) -> Result<Copies, CliError> {
+        let (text, which) = match (&self.many.cc, &self.many.bcc) {
+            (Some(text), _) => (text, InEnvironment::Yes),
+            (None, Some(text)) => (text, InEnvironment::No),
+            (None, None) => return Ok(Copies::One),
+        };
+        let ids: Result<IdSet, _> = text.parse();
+        let bad = |_| CliError::new(format!("IDset(): Invalid argument: {text}"));
+        let ids = ids.map_err(bad)?;
+        match ids.count() > COPIES_MAX {
+            true => Err(CliError::new(format!("more than {COPIES_MAX} copies"))),
+            false => Ok(Copies::Each(ids, which)),
+        }
+    }
+
+    /// The copy with this number.
+    pub fn copy(&self, id: u32, which: InEnvironment) -> Result<Template, CliError> {
+        let mut copy = self.clone();
+        let cc = id.to_string();
+        let values = Values {
+            cc: Some(&cc),
+            ..Values::default()
+        };
+        for mut place in copy.places() {
+            place.fill(&values)?;
+        }
+        fill_command(&mut copy.options.command, &values)?;
+        if which == InEnvironment::Yes {
+            copy.options.set_copy(id);
+        }
+        Ok(copy)
+    }
+
+    /// What is done with the jobs.
+    pub fn settings(&self) -> Settings {
+        let many = &self.many;
+        let until = match (&many.wait_event, many.wait || many.watch) {
+            (Some(event), _) => Some(event.clone()),
+            (None, true) => Some("clean".to_owned()),
+            (None, false) => None,
+        };
+        Settings {
+            quiet: self.options.quiet,
+            progress: many.progress,
+            jps: many.jps,
+            wanted: until.map(|until| Wanted {
+                output: many.watch,
+                label: self.options.label_io,
+                verbose: self.options.verbose,
+                until,
+            }),
+        }
+    }
+}
