@@ -223,6 +223,15 @@ pub enum Stdio {
     Lifeline,
 }
 
+/// The size of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WinSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters of a line.
+    pub cols: u16,
+}
+
 /// How to start a child process.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spawn {
@@ -242,6 +251,10 @@ pub struct Spawn {
     pub stdout: Stdio,
     /// Standard error.
     pub stderr: Stdio,
+    /// It leads a session of its own, whose terminal has this size and is its standard streams,
+    /// in place of `stdin`, `stdout` and `stderr`; input may still come from a file. What it shows comes as output
+    /// of [`StdioFd::Stdout`]; input has no end.
+    pub terminal: Option<WinSize>,
     /// Whether it leads a process group of its own.
     pub new_group: bool,
     /// Whether its program can be kept ready, to be forked for each child and not loaded again.
@@ -354,6 +367,13 @@ pub enum Output<W = ()> {
         /// Whether to stop.
         paused: bool,
     },
+    /// Give a child's terminal another size, which tells what runs in its foreground.
+    ChildSize {
+        /// Which child.
+        child: ChildId,
+        /// What size.
+        size: WinSize,
+    },
     /// Send a signal to a child, or to the process group that it leads.
     Kill {
         /// Which.
@@ -413,6 +433,9 @@ impl<W> fmt::Debug for Output<W> {
                 eof,
             } => write!(f, "channel {child:?} {name} {} bytes eof={eof}", data.len()),
             Self::ChildFlow { child, paused } => write!(f, "flow {child:?} paused={paused}"),
+            Self::ChildSize { child, size } => {
+                write!(f, "size {child:?} {}x{}", size.rows, size.cols)
+            }
             Self::Kill { child, signum, .. } => write!(f, "kill {child:?} {signum}"),
             Self::Work { work, .. } => write!(f, "work {work:?}"),
             Self::Uplink { .. } => write!(f, "uplink"),

@@ -18,7 +18,7 @@ use wire::{Flags, Identity, Kind, Message, topic};
 
 use crate::Host;
 use crate::calls::Calls;
-use crate::contract::{ChildId, Now, Output, PeerId, Spawn, StdioFd, WorkId, WorkResult};
+use crate::contract::{ChildId, Now, Output, PeerId, Spawn, StdioFd, WinSize, WorkId, WorkResult};
 use crate::limits::OPEN_REQUESTS_MAX;
 use crate::peer::Peer;
 use crate::reply::{Closed, Sent, StreamId};
@@ -281,6 +281,11 @@ impl<C: Host> Cx<C> {
     /// Stops reading what a child writes, or goes on.
     pub fn pause_child(&mut self, child: ChildId, paused: bool) {
         self.outbox.push_back(Output::ChildFlow { child, paused });
+    }
+
+    /// Gives a child's terminal another size.
+    pub fn resize_child(&mut self, child: ChildId, size: WinSize) {
+        self.outbox.push_back(Output::ChildSize { child, size });
     }
 
     /// Signals a child, or the whole process group that it leads.

@@ -36,7 +36,7 @@ pub use actor::Actor;
 pub use calls::{Call, CallId, Delivery};
 pub use contract::{
     Alike, ChildEvent, ChildId, Input, Node, Now, OutPath, Output, PeerId, PeerKind, Sink, Spawn,
-    Stdio, StdioFd, Work, WorkId, WorkResult,
+    Stdio, StdioFd, WinSize, Work, WorkId, WorkResult,
 };
 pub use cx::Cx;
 pub use lru::{LRU_ITEM_BYTES, Lru};

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::ChildStdin;
 
 use bytes::Bytes;
-use node::{ChildEvent, ChildId, Spawn, Stdio, StdioFd};
+use node::{ChildEvent, ChildId, Spawn, Stdio, StdioFd, WinSize};
 use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, waitid, waitpid};
 use wire::Errno;
 
@@ -18,9 +17,11 @@ use crate::poller::Poller;
 use crate::zygote::{Heard, Nursery, Streams, may_serve};
 use alike::Launcher;
 use command::command;
+use terminal::Terminal;
 
 mod alike;
 mod command;
+mod terminal;
 
 /// What a child's descriptor is, as the low bits of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ struct Running {
     pidfd: Option<OwnedFd>,
     /// What it is to be signalled when it has a number.
     early: Vec<(i32, bool)>,
-    stdin: Option<ChildStdin>,
+    stdin: Option<File>,
     input: Vec<u8>,
     close_input: bool,
     stdout: Option<Stream>,
@@ -90,13 +91,37 @@ struct Stream {
     /// Once the child has ended, how many of its bytes are yet to be read. It may have left
     /// a process behind that has the other end open: what that one writes is not the child's.
     left: Option<usize>,
+    /// The other end, if it is a terminal's.
+    peer: Option<terminal::Peer>,
 }
 
 impl Stream {
+    fn new(source: impl Source + 'static) -> Stream {
+        Stream {
+            source: Box::new(source),
+            left: None,
+            peer: None,
+        }
+    }
+
     /// Has the poller tell what comes.
     fn begin(&self, token: u64, poller: &Poller) -> std::io::Result<()> {
         rustix::io::ioctl_fionbio(self.source.as_fd(), true)?;
         poller.add(self.source.as_fd(), token)
+    }
+
+    /// Stops reading, or goes on.
+    fn pause(&mut self, is_paused: bool, token: u64, poller: &Poller) {
+        if let Some(peer) = &mut self.peer {
+            peer.pause(is_paused);
+        }
+        self.watch(!is_paused, token, poller);
+    }
+
+    fn watch(&self, reads: bool, token: u64, poller: &Poller) {
+        // A terminal can always be written to: that has the end looked for.
+        let is_drained = self.peer.as_ref().is_some_and(terminal::Peer::is_drained);
+        let _ = poller.set(self.source.as_fd(), token, reads, is_drained);
     }
 
     /// Reads once; gives what came and whether it was the last, or `None` if nothing did.
@@ -105,10 +130,10 @@ impl Stream {
         let mut buf = vec![0; most.min(CHILD_READ_BYTES)];
         let n = match self.source.read(&mut buf) {
             Ok(n) => n,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
-                return None;
+            Err(error) if error.kind() == ErrorKind::Interrupted => return None,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                let peer = self.peer.as_ref().filter(|peer| peer.is_drained());
+                return peer.map(|_| (Vec::new(), true));
             }
             Err(_) => 0,
         };
@@ -118,7 +143,13 @@ impl Stream {
     }
 
     /// The child has ended; `true` if everything that it has written was read.
-    fn child_ended(&mut self) -> bool {
+    fn child_ended(&mut self, token: u64, poller: &Poller) -> bool {
+        if let Some(peer) = &mut self.peer {
+            peer.end();
+            let reads = peer.is_drained();
+            self.watch(reads, token, poller);
+            return false;
+        }
         let left = unread(self.source.as_fd());
         self.left = Some(left);
         left == 0
@@ -190,10 +221,7 @@ impl Children {
             return Ok(false);
         }
         // Nothing is read until it is there: if it is started otherwise, it has other pipes.
-        let keep = |fd: OwnedFd| {
-            let source: Box<dyn Source> = Box::new(File::from(fd));
-            Some(Stream { source, left: None })
-        };
+        let keep = |fd: OwnedFd| Some(Stream::new(File::from(fd)));
         let running = Running {
             pid: None,
             pidfd: None,
@@ -279,7 +307,9 @@ impl Children {
         token: impl Fn(ChildId, ChildFd) -> u64,
     ) -> std::io::Result<i32> {
         let channels = Channel::open(&spawn.socketpairs)?;
-        let mut process = command(spawn, &channels, self.descriptors)?.spawn()?;
+        let terminal = spawn.terminal.map(Terminal::open).transpose()?;
+        let theirs = terminal.as_ref().map(|terminal| &terminal.theirs);
+        let mut process = command(spawn, (&channels, theirs), self.descriptors)?.spawn()?;
         let mut channels: Vec<Channel> = channels.into_iter().map(Channel::keep_ours).collect();
         for (at, channel) in channels.iter_mut().enumerate() {
             channel.watch(poller, token(child, ChildFd::Channel(at as u8)))?;
@@ -287,25 +317,30 @@ impl Children {
         let number = i32::try_from(process.id()).unwrap_or(0);
         let pid = Pid::from_raw(number);
         let pidfd = watch_end(pid, token(child, ChildFd::Exit), poller)?;
-        let stdin = process.stdin.take();
-        if let (Some(stdin), Stdio::Pipe) = (&stdin, spawn.stdin) {
+        let stdin = match &terminal {
+            Some(terminal) => Some(terminal.writer()?),
+            None => process.stdin.take().map(|fd| File::from(OwnedFd::from(fd))),
+        };
+        if let Some(stdin) = &stdin
+            && (spawn.stdin == Stdio::Pipe || terminal.is_some())
+        {
             rustix::io::ioctl_fionbio(stdin, true)?;
             poller.add(stdin, token(child, ChildFd::Stdin))?;
             poller.set(stdin, token(child, ChildFd::Stdin), false, false)?;
         }
-        let watch = |source: Box<dyn Source>, which| -> std::io::Result<Stream> {
-            let stream = Stream { source, left: None };
-            stream.begin(token(child, which), poller)?;
-            Ok(stream)
+        let stdout = match terminal {
+            Some(Terminal { ours, theirs }) => Some(Stream {
+                peer: Some(terminal::Peer::new(theirs)),
+                ..Stream::new(File::from(ours))
+            }),
+            None => process.stdout.take().map(Stream::new),
         };
-        let stdout = match process.stdout.take() {
-            Some(fd) => Some(watch(Box::new(fd), ChildFd::Stdout)?),
-            None => None,
-        };
-        let stderr = match process.stderr.take() {
-            Some(fd) => Some(watch(Box::new(fd), ChildFd::Stderr)?),
-            None => None,
-        };
+        let stderr = process.stderr.take().map(Stream::new);
+        for (stream, which) in [(&stdout, ChildFd::Stdout), (&stderr, ChildFd::Stderr)] {
+            if let Some(stream) = stream {
+                stream.begin(token(child, which), poller)?;
+            }
+        }
         self.running.insert(
             child,
             Running {
@@ -317,7 +352,7 @@ impl Children {
                 close_input: false,
                 stdout,
                 stderr,
-                leads_group: spawn.new_group,
+                leads_group: spawn.new_group || spawn.terminal.is_some(),
                 tells_stops: spawn.tell_stops,
                 channels,
             },
@@ -447,17 +482,27 @@ impl Children {
             return;
         };
         let streams = [
-            (&running.stdout, ChildFd::Stdout),
-            (&running.stderr, ChildFd::Stderr),
+            (&mut running.stdout, ChildFd::Stdout),
+            (&mut running.stderr, ChildFd::Stderr),
         ];
         for (stream, which) in streams {
             if let Some(stream) = stream {
-                let fd = stream.source.as_fd();
-                let _ = poller.set(fd, token(child, which), !paused, false);
+                stream.pause(paused, token(child, which), poller);
             }
         }
         for channel in &mut running.channels {
             channel.pause(paused, poller);
+        }
+    }
+
+    /// Gives a child's terminal another size, if it has one.
+    pub fn resize(&self, child: ChildId, size: WinSize) {
+        let running = self.running.get(&child);
+        let stream = running.and_then(|running| running.stdout.as_ref());
+        if let Some(stream) = stream.filter(|stream| stream.peer.is_some())
+            && let Err(error) = terminal::resize(stream.source.as_fd(), size)
+        {
+            tracing::debug!("size of a terminal: {error}");
         }
     }
 
@@ -478,7 +523,12 @@ impl Children {
 
     /// Collects a child that has ended, and closes those of its streams that have nothing
     /// more to tell.
-    pub fn reap(&mut self, child: ChildId, poller: &Poller) -> Vec<ChildEvent> {
+    pub fn reap(
+        &mut self,
+        child: ChildId,
+        poller: &Poller,
+        token: impl Fn(ChildId, ChildFd) -> u64,
+    ) -> Vec<ChildEvent> {
         let Some(running) = self.running.get_mut(&child) else {
             return Vec::new();
         };
@@ -494,11 +544,12 @@ impl Children {
         let status = status.as_raw();
         let mut events = vec![ChildEvent::Exited { status }];
         let streams = [
-            (&mut running.stdout, StdioFd::Stdout),
-            (&mut running.stderr, StdioFd::Stderr),
+            (&mut running.stdout, StdioFd::Stdout, ChildFd::Stdout),
+            (&mut running.stderr, StdioFd::Stderr, ChildFd::Stderr),
         ];
-        for (slot, stream) in streams {
-            if let Some(source) = slot.take_if(Stream::child_ended) {
+        for (slot, stream, which) in streams {
+            let token = token(child, which);
+            if let Some(source) = slot.take_if(|stream| stream.child_ended(token, poller)) {
                 poller.remove(source.source.as_fd());
                 let (data, eof) = (Bytes::new(), true);
                 events.push(ChildEvent::Output { stream, data, eof });

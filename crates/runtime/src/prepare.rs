@@ -29,6 +29,7 @@ pub struct Start {
     limits: Vec<(Resource, i64)>,
     cpus: Option<rustix::thread::CpuSet>,
     end_with_us: Option<rustix::process::Signal>,
+    has_terminal: bool,
     descriptors: Option<(u64, u64)>,
 }
 
@@ -44,6 +45,7 @@ impl Start {
             limits: limits.collect(),
             cpus: spawn.cpus.as_deref().and_then(cpu_set),
             end_with_us: end_with_us.and_then(rustix::process::Signal::from_named_raw),
+            has_terminal: spawn.terminal.is_some(),
             descriptors,
         }
     }
@@ -56,6 +58,10 @@ impl Start {
         keep_descriptors_to_ourselves();
         if self.end_with_us.is_some() {
             rustix::process::set_parent_process_death_signal(self.end_with_us)?;
+        }
+        if self.has_terminal {
+            rustix::process::setsid()?;
+            rustix::process::ioctl_tiocsctty(rustix::stdio::stdout())?;
         }
         for fd in &self.fds {
             // SAFETY: the descriptor is a channel's, open in the parent until the child

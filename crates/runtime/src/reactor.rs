@@ -359,7 +359,7 @@ impl<N: Node> Reactor<N> {
         let event = match which {
             ChildFd::Exit => {
                 self.hear_modules_out();
-                for event in self.children.reap(child, &self.poller) {
+                for event in self.children.reap(child, &self.poller, child_token) {
                     self.hand_in(Input::Child { child, event });
                 }
                 return;
@@ -463,6 +463,7 @@ impl<N: Node> Reactor<N> {
                     self.hand_in(Input::Child { child, event });
                 }
             }
+            Output::ChildSize { child, size } => self.children.resize(child, size),
             Output::ChildFlow { child, paused } => {
                 self.children.flow(child, paused, &self.poller, child_token);
             }

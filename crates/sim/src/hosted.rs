@@ -78,6 +78,7 @@ impl<N: Node> AnyNode for Hosted<N> {
                 | Output::ChildInput { .. }
                 | Output::ChildChannel { .. }
                 | Output::ChildFlow { .. }
+                | Output::ChildSize { .. }
                 | Output::Uplink { .. }
                 | Output::Log { .. } => continue,
             });

@@ -170,8 +170,7 @@ impl Children {
             let Some(fd) = fd else {
                 return Ok(None);
             };
-            let source = Box::new(File::from(fd));
-            let stream = Stream { source, left: None };
+            let stream = Stream::new(File::from(fd));
             stream.begin(token(child, which), poller)?;
             Ok(Some(stream))
         };

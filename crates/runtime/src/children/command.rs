@@ -1,6 +1,7 @@
 //! What a child is started as: the command that a request for it comes to.
 
 use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -10,11 +11,11 @@ use crate::channel::Channel;
 use crate::direct::Direct;
 use crate::prepare::{Start, in_child};
 
-/// The command of a child with these channels, whose limits on descriptors are set to those
-/// given.
+/// The command of a child with these channels and this terminal, whose limits on descriptors are
+/// set to those given.
 pub(super) fn command(
     spawn: &Spawn,
-    channels: &[Channel],
+    (channels, terminal): (&[Channel], Option<&OwnedFd>),
     descriptors: Option<(u64, u64)>,
 ) -> std::io::Result<Command> {
     let (program, args) = spawn
@@ -31,7 +32,8 @@ pub(super) fn command(
     if let Some(cwd) = &spawn.cwd {
         command.current_dir(cwd);
     }
-    if spawn.new_group {
+    // A session is a group of its own, and no leader of one can begin it.
+    if spawn.new_group && terminal.is_none() {
         command.process_group(0);
     }
     for channel in channels {
@@ -43,12 +45,18 @@ pub(super) fn command(
         .transpose()?;
     let start = Start::new(spawn, channels, descriptors);
     in_child(&mut command, start, direct);
+    let stream = |other: Stdio| -> std::io::Result<std::process::Stdio> {
+        Ok(match terminal {
+            Some(terminal) => terminal.try_clone()?.into(),
+            None => stdio(other),
+        })
+    };
     command.stdin(match &spawn.stdin_path {
         Some(path) => std::fs::File::open(path)?.into(),
-        None => stdio(spawn.stdin),
+        None => stream(spawn.stdin)?,
     });
-    command.stdout(stdio(spawn.stdout));
-    command.stderr(stdio(spawn.stderr));
+    command.stdout(stream(spawn.stdout)?);
+    command.stderr(stream(spawn.stderr)?);
     Ok(command)
 }
 

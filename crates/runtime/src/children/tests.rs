@@ -68,7 +68,7 @@ fn the_output_of_a_child_ends_with_it_whatever_it_leaves_behind() {
     while ends.len() < 2 || !is_ended {
         for ready in poller.wait(None).unwrap() {
             let events = match ChildFd::from_number(ready.token) {
-                ChildFd::Exit => children.reap(CHILD, &poller),
+                ChildFd::Exit => children.reap(CHILD, &poller, token),
                 // It is read late: all of it is in the pipe when the child ends.
                 _ if !is_ended => continue,
                 which => children.read(CHILD, which, &poller).into_iter().collect(),
@@ -112,4 +112,90 @@ fn every_byte_of_input_is_told_once() {
         }
     }
     assert_eq!(taken, 1 << 20);
+}
+
+/// A child of the shell on a terminal; what it shows from its start to its end, after these
+/// bytes were typed.
+fn on_terminal(line: &str, typed: &[u8], is_paused: bool) -> String {
+    let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
+    let size = WinSize { rows: 25, cols: 80 };
+    let spawn = Spawn {
+        argv: ["sh", "-c", line].map(str::to_owned).into(),
+        terminal: Some(size),
+        new_group: true,
+        ..Spawn::default()
+    };
+    let event = children.spawn(CHILD, &spawn, &poller, token);
+    assert!(matches!(event, ChildEvent::Started { .. }), "{event:?}");
+    children.flow(CHILD, is_paused, &poller, token);
+    children.input(CHILD, typed, false, &poller, token);
+    let (mut shown, mut is_over, mut has_ended) = (Vec::new(), false, false);
+    while !is_over {
+        for ready in poller.wait(None).unwrap() {
+            let events = match ChildFd::from_number(ready.token) {
+                ChildFd::Exit => {
+                    has_ended = true;
+                    let events = children.reap(CHILD, &poller, token);
+                    children.flow(CHILD, false, &poller, token);
+                    events
+                }
+                ChildFd::Stdin => Vec::new(),
+                which => {
+                    assert!(has_ended || !is_paused, "it was read too early");
+                    children.read(CHILD, which, &poller).into_iter().collect()
+                }
+            };
+            for event in events {
+                if let ChildEvent::Output { data, eof, .. } = event {
+                    shown.extend_from_slice(&data);
+                    is_over |= eof;
+                }
+            }
+        }
+    }
+    assert!(children.running.is_empty());
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn a_terminal_is_all_that_a_child_has() {
+    for is_paused in [false, true] {
+        let check = |line: &str, typed: &[u8], expect: &str| {
+            assert_eq!(on_terminal(line, typed, is_paused), expect, "{line}");
+        };
+        check("echo a; echo b >&2", b"", "a\r\nb\r\n");
+        check(
+            "stty size; test -t 0 && tty >/dev/null && echo yes",
+            b"",
+            "25 80\r\nyes\r\n",
+        );
+        // It leads a session, and what runs in front is its own group.
+        let line = "set -- $(cut -d\" \" -f4-8 /proc/$$/stat); test $3 = $$ -a $5 = $$ && echo yes";
+        check(line, b"", "yes\r\n");
+        check(
+            "read x; echo \"<$x>\"",
+            b"word\r",
+            "word\r\n<word>\r\n",
+        );
+        // What is left behind holds the terminal, and not its end.
+        check(
+            "trap \"\" HUP; tail -f /dev/null & echo bye",
+            b"",
+            "bye\r\n",
+        );
+    }
+}
+
+#[test]
+fn a_terminal_is_closed_behind_its_child() {
+    let shown = on_terminal("trap \"\" HUP; (cat >/dev/null; :) & echo $!", b"", false);
+    let pid = shown.trim();
+    // Its input has ended with our end.
+    let stat = format!("/proc/{pid}/stat");
+    let is_gone = || std::fs::read_to_string(&stat).is_err();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !is_gone() {
+        assert!(std::time::Instant::now() < deadline, "{pid} is still there");
+        std::thread::yield_now();
+    }
 }
