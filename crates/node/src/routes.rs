@@ -32,6 +32,8 @@ pub(crate) struct EventRoute<C: Host> {
 /// The routes of a component.
 pub struct Routes<C: Host> {
     requests: BTreeMap<&'static str, Route<C>>,
+    /// Those of them whose topic has a word in capitals, which stands for a number.
+    numbered: Vec<&'static str>,
     events: Vec<EventRoute<C>>,
     /// A whole service within ours, by our name: `OURS.THEIRS.METHOD`.
     within: Option<(&'static str, Box<Routes<C>>)>,
@@ -41,6 +43,7 @@ impl<C: Host> Default for Routes<C> {
     fn default() -> Self {
         Routes {
             requests: BTreeMap::new(),
+            numbered: Vec::new(),
             events: Vec::new(),
             within: None,
         }
@@ -101,6 +104,25 @@ impl<C: Host> Routes<C> {
     /// A method that answers many times, or once or many times as its caller wants
     /// ([`Answer::Either`]).
     pub fn stream<M: Method>(self, run: fn(&mut C, &mut Cx<C>, &Peer, M, Stream<M>)) -> Self {
+        self.add_stream::<M>(move |core, cx, peer, _, request, stream| {
+            run(core, cx, peer, request, stream);
+        })
+    }
+
+    /// The same for a method whose topic ends with a word in capitals, which stands for a number:
+    /// `run` is given that as it stands in the topic.
+    pub fn stream_of<M: Method>(
+        mut self,
+        run: fn(&mut C, &mut Cx<C>, &Peer, &str, M, Stream<M>),
+    ) -> Self {
+        self.numbered.push(M::TOPIC);
+        self.add_stream::<M>(run)
+    }
+
+    fn add_stream<M: Method>(
+        self,
+        run: impl Fn(&mut C, &mut Cx<C>, &Peer, &str, M, Stream<M>) + 'static,
+    ) -> Self {
         debug_assert!(
             matches!(M::ANSWER, Answer::Stream | Answer::Either),
             "{}",
@@ -118,9 +140,11 @@ impl<C: Host> Routes<C> {
             let Some((request, peer)) = accept::<C, M>(cx, &message) else {
                 return;
             };
+            let name = message.topic().rsplit('.').next().unwrap_or_default();
+            let name = name.to_owned();
             let id = cx.open(message, peer.clone());
             let stream = Stream::new(id, cx.closing.clone(), streaming);
-            run(core, cx, &peer, request, stream);
+            run(core, cx, &peer, &name, request, stream);
         })
     }
 
@@ -198,10 +222,18 @@ impl<C: Host> Routes<C> {
     }
 
     pub(crate) fn request(&self, topic: &str) -> Option<&Route<C>> {
-        self.requests.get(topic).or_else(|| {
+        let found = self.requests.get(topic);
+        found.or_else(|| self.numbered(topic)).or_else(|| {
             let (name, service) = self.within.as_ref()?;
             service.request(topic.strip_prefix(name)?.strip_prefix('.')?)
         })
+    }
+
+    fn numbered(&self, topic: &str) -> Option<&Route<C>> {
+        let is_number = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+        let is_meant = |declared: &&&str| proto::name_in(declared, topic).is_some_and(is_number);
+        let declared = self.numbered.iter().find(is_meant)?;
+        self.requests.get(declared)
     }
 
     pub(crate) fn events<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a EventRoute<C>> {
