@@ -46,6 +46,7 @@ pub mod service;
 pub mod shutdown;
 pub mod start;
 pub mod state_machine;
+pub mod terminus;
 pub mod worker;
 
 mod bus;

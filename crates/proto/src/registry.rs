@@ -47,6 +47,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("shutdown", crate::shutdown::METHODS),
     ("start", crate::start::METHODS),
     ("state-machine", crate::state_machine::METHODS),
+    ("terminus", crate::terminus::METHODS),
     ("worker", crate::worker::METHODS),
 ];
 

@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("libpmi", &["pmi"]),
     ("libpmi2", &["pmi"]),
     ("rexec", &["wire", "proto", "node"]),
+    ("terminus", &["wire", "proto", "node", "runtime"]),
     ("keys", &[]),
     ("ingest", &["proto"]),
     ("job-fold", &["proto"]),
@@ -27,7 +28,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("launcher", &["wire", "proto", "node", "runtime", "pmi"]),
     (
         "job-shell",
-        &["wire", "proto", "node", "runtime", "pmi", "rexec", "filemap"],
+        &[
+            "wire", "proto", "node", "runtime", "pmi", "rexec", "filemap", "terminus",
+        ],
     ),
     ("command", &["proto", "client"]),
     ("format", &["proto", "command"]),
@@ -119,7 +122,12 @@ fn every_crate_is_in_the_table() {
 }
 
 /// Components: their cores know nothing of the loop that runs them.
-const COMPONENTS: &[&str] = &["modules/", "broker/", "crates/job-shell/"];
+const COMPONENTS: &[&str] = &[
+    "modules/",
+    "broker/",
+    "crates/job-shell/",
+    "crates/terminus/",
+];
 
 /// The files of a component that connect its core with the loop.
 const CONNECTIONS: &[&str] = &[
@@ -131,7 +139,7 @@ const CONNECTIONS: &[&str] = &[
     "broker/src/bootstrap/launched.rs",
 ];
 
-/// Who starts processes: modules, run levels, job shells, tasks.
+/// Who starts processes: modules, run levels, job shells, tasks, terminal sessions.
 const STARTERS: &[&str] = &[
     "broker/src/modules/supervisor.rs",
     "broker/src/commands.rs",
@@ -139,6 +147,7 @@ const STARTERS: &[&str] = &[
     "modules/job-exec/src/hand/shell.rs",
     "crates/job-shell/src/array/run.rs",
     "crates/job-shell/src/launch.rs",
+    "crates/terminus/src/sessions.rs",
 ];
 
 /// The code of components without their tests, by path.
