@@ -78,7 +78,7 @@ test_expect_success 'a task map that makes sense is that of the job' '
 '
 
 test_expect_success 'an option that is not there yet is refused at submission' '
-	for option in stage-in pty userrc=x initrc=x sysmon coprocess hwloc.xmlfile \
+	for option in stage-in userrc=x initrc=x sysmon coprocess hwloc.xmlfile \
 		coprocess-kill-timeout=5s mpi=spectrum
 	do
 		echo "flux-submit: ERROR: shell option '\''${option%=[!s]*}'\'' is not supported in this version" >expect &&

@@ -129,7 +129,7 @@ test_expect_success 'what cannot be an array is refused in words' '
 	refused "no indices are given" -oarray.limit=3 &&
 	refused "cannot have the shell option '\''exit-timeout'\''" --array=1-5 -oexit-timeout=1s &&
 	refused "cannot have the shell option '\''taskmap.scheme'\''" --array=1-5 --taskmap=cyclic &&
-	refused "shell option '\''pty'\'' is not supported" --array=1-5 -opty &&
+	refused "cannot have the shell option '\''pty'\''" --array=1-5 -opty &&
 	flux submit --wait true >id && test_must_fail flux job array "$(cat id)" 2>err &&
 	test_grep "the job is no array" err
 '

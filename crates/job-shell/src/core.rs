@@ -30,6 +30,7 @@ use crate::tasks::{FirstExit, Task};
 use crate::tell::Outbox;
 use crate::worker::Prepared;
 use pmi::Server;
+use terminus::Sessions;
 
 /// What the process was started with.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +92,8 @@ pub struct JobShell {
     pub(crate) input: Input,
     /// Processes that are run for clients.
     pub(crate) helpers: Helpers,
+    /// Sessions on terminals, once we know whose.
+    pub(crate) terminals: Option<Sessions>,
     /// The environment that all tasks share, and such processes have if they ask for none.
     pub(crate) task_env: BTreeMap<String, String>,
     /// The PMI server, if one is wanted.
@@ -160,6 +163,7 @@ impl JobShell {
             output: Output::default(),
             input: Input::default(),
             helpers: Helpers::default(),
+            terminals: None,
             task_env: BTreeMap::new(),
             pmi: None,
             expiration: 0.0,
@@ -299,6 +303,9 @@ impl JobShell {
         for task in tasks.filter(|task| task.is_alive()) {
             if let Some(child) = task.child {
                 cx.kill_child(child, signum, group);
+                if let Some(terminals) = &mut self.terminals {
+                    terminals.signalled(cx, child, signum);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use proto::data::{JobId, JobIdEncoding};
+use proto::terminus::SESSION_VAR;
 use serde_json::{Map, Value};
 
 /// What the shell adds is made of this.
@@ -61,6 +62,8 @@ pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeM
     set("FLUX_URI", around.uri.clone());
     set("FLUX_KVS_NAMESPACE", around.namespace.clone());
     set("FLUX_JOB_TMPDIR", around.tmpdir.clone());
+    // On a terminal or not, so that none is begun within another.
+    set(SESSION_VAR, "0".to_owned());
     if around.openmpi {
         let name = "OMPI_MCA_btl_vader_backing_directory";
         env.insert(name.to_owned(), around.tmpdir.clone());
@@ -181,7 +184,7 @@ mod tests {
         assert_eq!(lines, expect);
     }
 
-    const PLAIN: [&str; 9] = [
+    const PLAIN: [&str; 10] = [
         "FLUX_JOB_ID=ƒNH",
         "FLUX_JOB_ID_PATH=/ƒNH",
         "FLUX_JOB_NNODES=1",
@@ -190,6 +193,7 @@ mod tests {
         "FLUX_KVS_NAMESPACE=job-1234",
         "FLUX_TASK_LOCAL_ID=1",
         "FLUX_TASK_RANK=2",
+        "FLUX_TERMINUS_SESSION=0",
         "FLUX_URI=local:///run/local-0",
     ];
 

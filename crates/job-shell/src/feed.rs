@@ -17,6 +17,8 @@ pub struct Feed {
     cost: usize,
     /// Bytes that the runtime has and could not write yet.
     in_pipe: usize,
+    /// The last byte that came.
+    last: Option<u8>,
     /// The end comes behind what waits.
     end: End,
 }
@@ -50,6 +52,7 @@ impl Feed {
         let has_room = piece.is_empty() || self.cost + cost_of(&piece) <= INPUT_TASK_BYTES_MAX;
         if has_room && !piece.is_empty() {
             self.cost += cost_of(&piece);
+            self.last = piece.last().copied();
             self.waiting.push_back(piece);
         }
         if eof || !has_room {
@@ -102,6 +105,11 @@ impl Feed {
     pub fn close(&mut self) {
         self.waiting.clear();
         (self.cost, self.end) = (0, End::Closed);
+    }
+
+    /// Whether what comes next begins a line.
+    pub fn at_line_start(&self) -> bool {
+        self.last.is_none_or(|byte| byte == b'\n')
     }
 
     /// Whether more may be added.

@@ -186,6 +186,7 @@ impl JobShell {
                     self.remark(cx, &job.options.remarks);
                 }
                 self.serve_rexec(cx);
+                self.serve_terminals(cx);
                 for message in &job.adjusted {
                     self.log(cx, Level::Warn, None, message);
                 }
@@ -200,7 +201,7 @@ impl JobShell {
                     return self.end_if_idle(cx);
                 }
                 self.remark(cx, error.remarks());
-                self.fatal(cx, 1, &error.to_string());
+                self.fatal_to(cx, 1, error.component(), &error.to_string());
             }
         }
     }

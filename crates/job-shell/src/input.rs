@@ -17,6 +17,7 @@ use crate::JobShell;
 use crate::feed::Feed;
 use crate::job::Job;
 use crate::limits::{INPUT_BACKLOG_BYTES, INPUT_LOG_MAX, INPUT_WAITS_MAX};
+use crate::pty::with_end;
 use crate::state::State;
 
 /// Where input is.
@@ -206,8 +207,13 @@ impl JobShell {
         let (Some(feed), Some(child)) = (self.input.feeds.get_mut(index), child) else {
             return;
         };
+        let is_terminal = self.tasks[index].terminal.is_some();
         while let Some((bytes, eof)) = feed.next() {
-            cx.child_input(child, bytes, eof);
+            match is_terminal && eof {
+                // There is one way to say it on a terminal.
+                true => cx.child_input(child, with_end(bytes, feed.at_line_start()), false),
+                false => cx.child_input(child, bytes, eof),
+            }
         }
     }
 

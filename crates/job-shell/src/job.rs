@@ -155,6 +155,14 @@ impl JobError {
             _ => &[],
         }
     }
+
+    /// The part of the shell that says so.
+    pub fn component(&self) -> Option<&'static str> {
+        match self {
+            JobError::Option(failure) => failure.component,
+            _ => None,
+        }
+    }
 }
 
 impl Job {

@@ -20,6 +20,7 @@ use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, Tags, TaskTags};
 use crate::placement::Placement;
 use crate::prepare::{TMPDIR, node_tags};
+use crate::pty::{INIT_KEY, terminal_of};
 use crate::signals::SIGKILL;
 use crate::state::{Move, State};
 use crate::tasks::Task;
@@ -98,6 +99,7 @@ impl JobShell {
             let rank = self.placement.ranks[index];
             self.tasks.push(Task::new(rank, child, &job.options));
             self.children.insert(child, index);
+            self.open_terminal(cx, &job, rank, child);
             self.pump(cx, index);
         }
         for signum in self.early_signals.clone() {
@@ -175,8 +177,15 @@ impl JobShell {
     fn announce(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
         let now = cx.now().wall;
         let service = job_shell::service_name(job.userid, job.id);
-        let init =
+        let mut init =
             json!({ "service": service, "leader-rank": job.node().rank, "size": job.nnodes() });
+        if let Some(pty) = job.options.pty.as_ref().filter(|pty| pty.interactive) {
+            let (key, session) = INIT_KEY;
+            init[key] = json!(session);
+            if pty.capture {
+                init["capture"] = json!(1);
+            }
+        }
         self.store.event(now, "shell.init", &init);
         self.store.output_header(now, self.n_writers(job));
         self.store.input_header(now, job.ntasks);
@@ -381,6 +390,7 @@ fn spawn(job: &Job, starting: &Starting, placement: &Placement, index: usize) ->
         stdin_path: job.options.stdin_file.clone(),
         stdout: Stdio::Pipe,
         stderr: Stdio::Pipe,
+        terminal: terminal_of(job, rank),
         new_group: !job.options.nosetpgrp,
         end_with_us: Some(SIGKILL),
         socketpairs: pmi_size.map(|_| PMI_FD.to_owned()).into_iter().collect(),

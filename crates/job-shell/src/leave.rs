@@ -24,11 +24,14 @@ impl JobShell {
         let is_heard = self.outbox.is_empty() && self.others.is_settled();
         let is_busy = !self.store.is_idle() || self.n_writes > 0;
         let is_busy = is_busy || !is_heard || !self.helpers.is_idle();
+        let terminals = self.terminals.as_ref();
+        let is_busy = is_busy || terminals.is_some_and(|terminals| !terminals.is_idle());
         let is_busy = is_busy || !self.store.array.is_empty();
         if self.state() != State::Draining || is_busy || !self.step(Move::Drained) {
             return;
         }
         self.clear_helpers(cx);
+        self.clear_terminals(cx);
         // Before anybody learns that we are done, nothing is left lying about.
         cx.quick_work(Files::tidy, |core: &mut JobShell, cx, ()| core.report(cx));
     }
@@ -97,6 +100,7 @@ impl JobShell {
         if self.step(Move::Abandoned) {
             self.release_input(cx);
             self.clear_helpers(cx);
+            self.clear_terminals(cx);
             let code = i32::from(self.code);
             cx.quick_work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
         }

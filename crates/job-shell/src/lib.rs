@@ -10,7 +10,8 @@
 //! Read on in `state.rs` (how it moves), `greet.rs`, `prepare.rs`, `launch.rs`, `tasks.rs`
 //! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
 //! of output and of what the shell says), `barrier.rs`, `tell.rs` and `hear.rs` (the shells of one
-//! job among themselves), `array/` (elements in place of tasks), `follow.rs` (input that another one takes), `rexec.rs` (processes for clients). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
+//! job among themselves), `array/` (elements in place of tasks), `follow.rs` (input that another one takes), `rexec.rs` (processes for clients),
+//! `pty.rs` (tasks on terminals). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
 //! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`, `words.rs`. Tasks are served PMI by the crate
 //! `pmi`. Files are touched in `worker.rs` and `attributes.rs` alone.
 
@@ -38,6 +39,7 @@ mod options;
 mod output;
 mod placement;
 mod prepare;
+mod pty;
 mod rexec;
 mod signals;
 mod state;
@@ -80,9 +82,15 @@ impl Host for JobShell {
         self.forget_wait(request);
         self.forget_asking(request);
         self.forget_helper(cx, request);
+        if let Some(terminals) = &mut self.terminals {
+            terminals.closed(cx, request);
+        }
     }
 
     fn child(&mut self, cx: &mut Cx<Self>, child: ChildId, event: ChildEvent) {
+        if terminus::child(self, cx, child, &event) {
+            return;
+        }
         if let Some(event) = self.helper_event(cx, child, event) {
             self.child_event(cx, child, event);
         }
@@ -117,7 +125,7 @@ impl Module for JobShell {
             .on::<ArrayRetry>(Self::array_retry)
             .on::<ArrayState>(Self::array_state)
             .heard::<ShellKill>(Self::kill_event)
-            .with_service(Self::NAME, rexec::routes())
+            .with_service(Self::NAME, terminus::routes(rexec::routes()))
     }
 
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal> {

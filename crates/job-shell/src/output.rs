@@ -423,7 +423,11 @@ impl JobShell {
             return;
         }
         self.paused = must_wait;
-        for child in self.children.keys() {
+        if let Some(terminals) = &mut self.terminals {
+            terminals.pause(cx, must_wait);
+        }
+        let others = self.children.keys().filter(|it| !self.has_terminal(**it));
+        for child in others {
             cx.pause_child(*child, must_wait);
         }
     }

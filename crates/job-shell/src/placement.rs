@@ -36,6 +36,7 @@ impl Placement {
         if ranks.len() as u64 > TASKS_MAX {
             return Err(Failure {
                 remarks: Vec::new(),
+                component: None,
                 fatal: JobError::TooMany(ranks.len() as u64).to_string(),
             });
         }

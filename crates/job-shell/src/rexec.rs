@@ -155,6 +155,9 @@ impl JobShell {
 
     /// The tasks have ended: what runs for clients is to end too.
     pub(crate) fn end_helpers(&mut self, cx: &mut Cx<Self>) {
+        if let Some(terminals) = &mut self.terminals {
+            terminals.close(cx);
+        }
         let Some(server) = &mut self.helpers.server else {
             return;
         };

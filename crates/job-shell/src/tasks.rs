@@ -27,9 +27,20 @@ pub struct Task {
     pub pid: i32,
     /// How it ended.
     pub status: Option<WaitStatus>,
+    /// The terminal that it runs on, and whether what it shows is kept.
+    pub terminal: Option<Capture>,
     /// What its streams hold back; `None` when they are closed.
     stdout: Option<Lines>,
     stderr: Option<Lines>,
+}
+
+/// What becomes of what a task shows on its terminal, besides what clients see of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Capture {
+    /// It is standard output.
+    Kept,
+    /// Nothing.
+    Dropped,
 }
 
 /// What ended first in a job.
@@ -61,13 +72,23 @@ impl Task {
                 false => stream.buffering,
             })
         };
+        let terminal = options.pty.as_ref().filter(|pty| pty.has(rank));
+        let terminal = terminal.map(|pty| match pty.capture {
+            true => Capture::Kept,
+            false => Capture::Dropped,
+        });
         Task {
             rank,
             child: Some(child),
             pid: 0,
             status: None,
-            stdout: Some(lines(&options.stdout)),
-            stderr: Some(lines(&options.stderr)),
+            terminal,
+            stdout: Some(match terminal {
+                Some(Capture::Dropped) => Lines::new(Buffering::None),
+                _ => lines(&options.stdout),
+            }),
+            // A terminal shows both.
+            stderr: terminal.is_none().then(|| lines(&options.stderr)),
         }
     }
 
@@ -93,6 +114,7 @@ impl Task {
             child: None,
             pid: 0,
             status: None,
+            terminal: None,
             stdout: None,
             stderr: None,
         }
@@ -145,9 +167,16 @@ impl JobShell {
             }
             *self.tasks[index].lines(stream) = None;
         }
+        let terminal = self.tasks[index].terminal;
+        if terminal == Some(Capture::Dropped) {
+            ready = Bytes::new();
+        }
         // The ends of the streams of all elements are told at once, when all have ended.
         let is_array = self.array.is_some();
         self.pass_on(cx, index, stream, &ready, eof && !is_array);
+        if eof && terminal.is_some() {
+            self.pass_on(cx, index, StdioFd::Stderr, &Bytes::new(), true);
+        }
         self.regulate(cx);
         match is_array {
             true => self.element_over(cx, index),

@@ -2,9 +2,10 @@
 //! rows of `proto::data::shell_option`. Pure.
 //!
 //! Read on in `reader.rs` (how a row is read, and what is said of a value that makes no sense),
-//! `streams.rs` and `affinity.rs` (the options with rules of their own).
+//! `streams.rs`, `affinity.rs` and `pty.rs` (the options with rules of their own).
 
 mod affinity;
+mod pty;
 mod reader;
 mod streams;
 
@@ -21,6 +22,7 @@ use crate::log::Level;
 use reader::Mistyped;
 
 pub use affinity::{Affinity, CpuAffinity};
+pub use pty::Pty;
 pub use reader::{Failure, Problem, Reader, Remark};
 pub use streams::Stream;
 
@@ -73,6 +75,8 @@ pub struct Options {
     pub rexec_shutdown: Duration,
     /// Variables of tasks and the templates of their values.
     pub env_templates: Vec<(String, String)>,
+    /// Which tasks run on terminals.
+    pub pty: Option<Pty>,
     /// Leave tasks in the shell's process group.
     pub nosetpgrp: bool,
     /// The array that the job is, if it is one.
@@ -134,6 +138,7 @@ impl Options {
         let oom_adjust = reader.plugin("oom", "oom", oom);
         let rexec_shutdown = reader.plugin("rexec", "rexec", rexec_shutdown);
         let env_templates = reader.plugin("env-expand", "env-expand", env_templates);
+        let pty = reader.plugin("pty", "pty", pty::pty);
         let array = array(reader);
         // Values that are refused are refused by now; another one is none of our MPIs.
         let mpi = reader.value(option::MPI).and_then(Value::as_str);
@@ -166,6 +171,7 @@ impl Options {
             oom_adjust,
             rexec_shutdown,
             env_templates,
+            pty,
             nosetpgrp,
             array,
             remarks: Vec::new(),
@@ -295,12 +301,14 @@ impl Failure {
             remarks.push(line(None, failed));
             Failure {
                 remarks,
+                component: None,
                 fatal: format!("shell_taskmap: {text}"),
             }
         };
         match error {
             SchemeError::Nodes(..) | SchemeError::Tasks(..) | SchemeError::MapUnknown => Failure {
                 remarks: vec![line(None, text.clone())],
+                component: None,
                 fatal: format!("failed to set new shell taskmap: {text}"),
             },
             SchemeError::Hostfile(..) => {
@@ -313,6 +321,7 @@ impl Failure {
                 Some(name) => of_plugin(name, vec![line(Some(name), text.clone())]),
                 None => Failure {
                     remarks: Vec::new(),
+                    component: None,
                     fatal: text,
                 },
             },

@@ -23,6 +23,8 @@ pub struct Remark {
 pub struct Failure {
     /// What is said before.
     pub remarks: Vec<Remark>,
+    /// The part of the shell that has the last word.
+    pub component: Option<&'static str>,
     /// The last word, and the note of the exception.
     pub fatal: String,
 }
@@ -63,6 +65,7 @@ impl Failure {
         let failed = line(None, format!("plugin '{name}': shell.init failed"));
         Failure {
             remarks: own.into_iter().chain([failed]).collect(),
+            component: None,
             fatal: format!("shell_init: {text}"),
         }
     }
@@ -83,6 +86,7 @@ impl From<Mistyped> for Problem {
 pub struct Reader<'a> {
     options: &'a Map<String, Value>,
     remarks: Vec<Remark>,
+    component: Option<&'static str>,
     fatal: Option<String>,
     #[cfg(test)]
     pub(super) seen: std::collections::BTreeSet<&'static str>,
@@ -94,6 +98,7 @@ impl<'a> Reader<'a> {
         Reader {
             options,
             remarks: Vec::new(),
+            component: None,
             fatal: None,
             #[cfg(test)]
             seen: Default::default(),
@@ -111,6 +116,7 @@ impl<'a> Reader<'a> {
             None => Ok(self.remarks),
             Some(fatal) => Err(Failure {
                 remarks: self.remarks,
+                component: self.component,
                 fatal,
             }),
         }
@@ -139,6 +145,14 @@ impl<'a> Reader<'a> {
     /// The job cannot go on. The first reason counts.
     pub fn fail(&mut self, fatal: impl Into<String>) {
         self.fatal.get_or_insert(fatal.into());
+    }
+
+    /// The same, as a part of the shell says it.
+    pub fn fail_as(&mut self, component: &'static str, fatal: impl Into<String>) {
+        if self.fatal.is_none() {
+            self.component = Some(component);
+        }
+        self.fail(fatal);
     }
 
     /// Lets the plug-in `name` read its options. Where that fails the job does not start.

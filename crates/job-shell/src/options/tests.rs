@@ -195,7 +195,7 @@ fn options_nobody_knows_are_told() {
 
 #[test]
 fn options_that_are_missing_here_end_the_job() {
-    for option in ["stage-in", "pty", "sysmon", "coprocess", "userrc"] {
+    for option in ["stage-in", "sysmon", "coprocess", "userrc"] {
         let text = format!("Fatal shell option '{option}' is not supported in this version");
         check(json!({option: "x"}), &[&text]);
     }
@@ -437,5 +437,57 @@ fn all_that_is_wrong_is_said_at_once() {
     assert_eq!(
         said[4],
         "Fatal shell_init: exit-timeout is not a valid Flux Standard Duration"
+    );
+}
+
+#[test]
+fn tasks_run_on_terminals_as_the_job_says() {
+    let has = |pty: Value| {
+        let pty = read(json!({ "pty": pty })).unwrap().pty;
+        pty.map(|pty| {
+            (
+                [0, 1].map(|rank| pty.has(rank)),
+                pty.capture,
+                pty.interactive,
+            )
+        })
+    };
+    assert_eq!(has(json!(null)), None);
+    for scalar in [json!(1), json!(0), json!("x"), json!(true)] {
+        assert_eq!(has(scalar), Some(([true; 2], true, false)));
+    }
+    assert_eq!(has(json!({})), Some(([true; 2], true, false)));
+    assert_eq!(
+        has(json!({"interactive": 1})),
+        Some(([true, false], false, true))
+    );
+    let captured = json!({"interactive": 1, "capture": 1});
+    assert_eq!(has(captured), Some(([true, false], true, true)));
+    assert_eq!(
+        has(json!({"ranks": "1", "capture": 0})),
+        Some(([false, true], false, false))
+    );
+    let text = "invalid shell pty option: 1 object item(s) left unpacked: foo";
+    check(json!({"pty": {"foo": 1}}), &[&format!("Fatal {text}")]);
+    assert_eq!(
+        read(json!({"pty": {"foo": 1}})).unwrap_err().component,
+        Some("pty")
+    );
+    let text = "invalid shell pty option: Expected integer, got string";
+    check(
+        json!({"pty": {"capture": "x"}}),
+        &[&format!("Fatal {text}")],
+    );
+    check(
+        json!({"pty": {"ranks": "x"}}),
+        &[
+            "Error pty: pty: shell_taskids_intersect",
+            "Error plugin 'pty': shell.init failed",
+            "Fatal shell_init: pty: shell_taskids_intersect",
+        ],
+    );
+    check(
+        json!({"pty": {"interactive": 1, "ranks": "1"}}),
+        &["Warn pty: pty: adding pty to rank 0 for interactive support"],
     );
 }

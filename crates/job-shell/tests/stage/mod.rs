@@ -396,6 +396,10 @@ impl Stage {
             Output::ChildFlow { child, paused } => {
                 Some(format!("flow {} paused={paused}", self.task_of(child)))
             }
+            Output::ChildSize { child, size } => {
+                let task = self.task_of(child);
+                Some(format!("size {task} {}x{}", size.rows, size.cols))
+            }
             Output::Uplink { .. } => Some("uplink".to_owned()),
             _ => None,
         }

@@ -150,7 +150,7 @@ mod tests {
         check(json!({"initrc": "/dev/null"}), "ok");
         check(json!({"initrc": "a.lua"}), &refused("initrc"));
         check(json!({"stage-in": 1}), &refused("stage-in"));
-        check(json!({"pty": {"ranks": "all"}}), &refused("pty"));
+        check(json!({"pty": {"ranks": "all"}}), "ok");
         check(json!({"hwloc": {"xmlfile": 0}}), "ok");
         check(json!({"hwloc": {"xmlfile": 1}}), &refused("hwloc.xmlfile"));
         check(json!({"mpi": "none"}), "ok");

@@ -54,8 +54,14 @@ shell_options! {
     CPU_AFFINITY = "cpu-affinity", Text, "on", Used, "protocol/23 section 9";
     /// Show tasks their GPUs: `on`, `off`, `per-task` or `map:LIST`.
     GPU_AFFINITY = "gpu-affinity", Text, "on", Used, "protocol/23 section 9";
-    /// Run tasks on a terminal.
-    PTY = "pty", Any, "", Refused, "protocol/23 section 8";
+    /// Run tasks on terminals: a mapping of the three below, or anything else for all tasks.
+    PTY = "pty", Any, "", Used, "protocol/23 section 8";
+    /// Ranks of these tasks, an idset or `all`.
+    PTY_RANKS = "pty.ranks", Any, "all (0 if interactive)", Used, "protocol/23 section 8";
+    /// Whether what is shown goes where standard output goes.
+    PTY_CAPTURE = "pty.capture", Int, "1 (0 if interactive)", Used, "protocol/23 section 8";
+    /// Task 0 waits for a client, such as `flux job attach`.
+    PTY_INTERACTIVE = "pty.interactive", Int, "0", Used, "protocol/23 section 8";
     /// Output files: `truncate` or `append`.
     OUTPUT_MODE = "output.mode", Text, "truncate", Used, "protocol/23 section 11";
     /// Bytes of each stream that go to the KVS, 1G at most.
