@@ -157,6 +157,16 @@ impl Follower {
         self.output.has_begun()
     }
 
+    /// Shows no output of task 0 from now on.
+    pub fn hide_first(&mut self) {
+        self.output.hide_first();
+    }
+
+    /// Whether something has happened that ends the job.
+    pub fn has_failed(&self) -> bool {
+        self.fatal.is_some()
+    }
+
     /// Whether the job is known to have ended.
     pub fn has_ended(&self) -> bool {
         self.status.is_some() || self.is_clean || self.primary.is_none()

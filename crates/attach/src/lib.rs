@@ -2,7 +2,7 @@
 //!
 //! Read on in `follower.rs` (what is known of one job), `output.rs` (what its tasks
 //! print), `session.rs` (one job with our standard input and signals, as `flux run` has
-//! it, and with `status_line.rs` what it waits for) and `many.rs` (several jobs at once, with `progress.rs` that tells how far they are).
+//! it, and with `status_line.rs` what it waits for), `terminal/` (our terminal as that of a task) and `many.rs` (several jobs at once, with `progress.rs` that tells how far they are).
 
 mod cursor;
 mod follower;
@@ -14,6 +14,7 @@ mod progress;
 mod session;
 mod signals;
 mod status_line;
+pub mod terminal;
 
 pub use follower::Show;
 pub use many::{Answered, Many, Wanted};

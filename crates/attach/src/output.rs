@@ -32,6 +32,8 @@ pub struct Output {
     /// Ends of streams that are still to come; `None` before the header.
     open: Option<u64>,
     tail: Option<Tail>,
+    /// Task 0 is shown by other ways.
+    hides_first: bool,
 }
 
 /// What is held back of the past, until its last lines are known.
@@ -57,6 +59,7 @@ impl Output {
             form,
             open: None,
             tail: None,
+            hides_first: false,
         }
     }
 
@@ -72,6 +75,11 @@ impl Output {
     /// Whether its header has come.
     pub fn has_begun(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Shows nothing of task 0 from now on.
+    pub fn hide_first(&mut self) {
+        self.hides_first = true;
     }
 
     /// Whether every task has closed its output.
@@ -143,7 +151,7 @@ impl Output {
         let bytes = data
             .bytes()
             .map_err(|error| CliError::new(format!("guest.output: {error}")))?;
-        if bytes.is_empty() {
+        if bytes.is_empty() || (self.hides_first && data.rank == "0") {
             return Ok(());
         }
         let bytes = match self.form.label || !self.form.prefix.is_empty() {

@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use client::{Arrival, Call, Handle, Refusal};
 use proto::Errno;
-use proto::data::JobId;
+use proto::data::{Entry, JobId};
 use proto::job_manager::{Kill, Raise};
 
 use crate::follower::{Follower, News, Show};
 use crate::input::Input;
 use crate::signals::{Signals, Wish};
 use crate::status_line::StatusLine;
+use crate::terminal::{Client, GONE, Mode, News as Keys};
 use command::error::CliError;
 use command::flux::Flux;
 
@@ -24,6 +25,8 @@ pub struct SessionOptions {
     pub show_status: bool,
     /// The tasks that get our standard input; `None` for none.
     pub input_ranks: Option<String>,
+    /// Whether it is only watched, so that no terminal of it can be ours.
+    pub read_only: bool,
     /// The job as the user named it.
     pub name: String,
 }
@@ -31,13 +34,31 @@ pub struct SessionOptions {
 /// Why the wait for the next arrival ended.
 enum Ready {
     Input,
+    Keys,
     Signal,
 }
+
+/// The terminal of task 0, which is ours, or is to be.
+struct Terminal {
+    client: Client,
+    /// What it shows is in the job's output too.
+    is_captured: bool,
+    /// The event that named it, and that input needs if we do not get it.
+    named_by: Entry,
+}
+
+/// The signal of a terminal that is gone.
+const SIGHUP: i32 = 1;
+
+/// Exit code of who has lost a terminal, or its task has failed.
+const FAILED: u8 = 1;
 
 /// One job that has our streams.
 pub struct Session {
     follower: Follower,
     input: Option<Input>,
+    terminal: Option<Terminal>,
+    is_read_only: bool,
     signals: Option<Signals>,
     status: Option<StatusLine>,
     name: String,
@@ -52,7 +73,8 @@ impl Session {
         options: SessionOptions,
     ) -> Result<u8, CliError> {
         let mut show = options.show;
-        show.exec = options.input_ranks.is_some();
+        // It says where input goes, and whether there is a terminal.
+        show.exec = true;
         let input = options.input_ranks.map(|ranks| Input::new(flux, &ranks));
         let signals = match flux.input.descriptor() {
             Some(_) => Signals::take_over(),
@@ -61,6 +83,8 @@ impl Session {
         let mut session = Session {
             follower: Follower::start(handle, id, show),
             input: input.transpose()?,
+            terminal: None,
+            is_read_only: options.read_only,
             signals,
             status: StatusLine::new(flux, id, options.show_status),
             name: options.name,
@@ -71,7 +95,7 @@ impl Session {
     }
 
     fn go_on(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<u8, CliError> {
-        while !self.follower.is_done() {
+        while !self.follower.is_done() || self.has_terminal() {
             if let Some(status) = &mut self.status {
                 status.show(flux)?;
             }
@@ -85,20 +109,42 @@ impl Session {
                         status.tick();
                     }
                 }
-                (Arrival::Answer(call, answer), _) => self.take(flux, handle, call, answer)?,
+                (Arrival::Answer(call, answer), _) => {
+                    if let Some(code) = self.take(flux, handle, call, answer)? {
+                        return Ok(code);
+                    }
+                }
+                (Arrival::Ready(_), Some(Ready::Keys)) => {
+                    let terminal = self.terminal.as_mut();
+                    let news = terminal.map(|terminal| terminal.client.read(handle));
+                    if let Some(code) = self.heed(flux, handle, news.unwrap_or(Keys::Nothing))? {
+                        return Ok(code);
+                    }
+                }
                 (Arrival::Ready(_), Some(Ready::Input)) => {
                     if let Some(input) = &mut self.input {
                         input.pass_on(flux, handle)?;
                     }
                 }
-                (Arrival::Ready(_), Some(Ready::Signal)) if self.obey(flux, handle)? => {
-                    return Ok(0);
+                (Arrival::Ready(_), Some(Ready::Signal)) => {
+                    if let Some(code) = self.obey(flux, handle)? {
+                        return Ok(code);
+                    }
                 }
                 _ => {}
+            }
+            if let Some(terminal) = &mut self.terminal {
+                terminal.client.tick(handle);
             }
         }
         self.follower.print_end(flux)?;
         Ok(self.follower.code())
+    }
+
+    /// Whether a terminal is ours.
+    fn has_terminal(&self) -> bool {
+        let terminal = self.terminal.as_ref();
+        terminal.is_some_and(|terminal| terminal.client.is_attached())
     }
 
     /// Blocks for what comes next, after what was printed has gone out.
@@ -114,11 +160,18 @@ impl Session {
         let mut watched: Vec<BorrowedFd<'_>> = Vec::with_capacity(2);
         watched.extend(self.signals.as_ref().map(AsFd::as_fd));
         let signals = watched.len();
-        watched.extend(self.input.as_ref().and_then(Input::wanted));
-        let tick = self.status.as_ref().and_then(StatusLine::next);
-        let arrival = handle.next(&watched, tick)?;
+        match &self.terminal {
+            Some(terminal) => watched.extend(terminal.client.wanted()),
+            None => watched.extend(self.input.as_ref().and_then(Input::wanted)),
+        }
+        let ticks = [
+            self.status.as_ref().and_then(StatusLine::next),
+            self.terminal.as_ref().and_then(|it| it.client.next()),
+        ];
+        let arrival = handle.next(&watched, ticks.into_iter().flatten().min())?;
         let ready = match arrival {
             Arrival::Ready(place) if place < signals => Some(Ready::Signal),
+            Arrival::Ready(_) if self.terminal.is_some() => Some(Ready::Keys),
             Arrival::Ready(_) => Some(Ready::Input),
             _ => None,
         };
@@ -131,19 +184,110 @@ impl Session {
         handle: &mut Handle,
         call: client::CallId,
         answer: Result<wire::Message, Refusal>,
-    ) -> Result<(), CliError> {
+    ) -> Result<Option<u8>, CliError> {
+        if let Some(terminal) = &mut self.terminal
+            && let Some(news) = terminal.client.take(flux, handle, call, &answer)
+        {
+            return self.heed(flux, handle, news?);
+        }
         if let Some(input) = &mut self.input
             && input.take(flux, handle, call, &answer)?
         {
-            return Ok(());
+            return Ok(None);
         }
         let refused = answer.as_ref().err().map(|refusal| refusal.errno);
         let news = self.follower.take(flux, handle, call, answer);
         let news = news.map_err(|error| self.failed(error, refused))?;
-        match (news, &mut self.input, &mut self.status) {
-            (News::ExecEvent(entry), Some(input), _) => input.take_event(flux, handle, &entry),
-            (News::Event(entry), _, Some(status)) => status.take(flux, &entry),
-            _ => Ok(()),
+        match (news, &mut self.status) {
+            (News::ExecEvent(entry), _) => self.take_exec_event(flux, handle, entry)?,
+            (News::Event(entry), Some(status)) => status.take(flux, &entry)?,
+            _ => {}
+        }
+        if self.follower.has_failed() && !self.has_terminal() {
+            self.drop_terminal(flux, handle)?;
+        }
+        Ok(None)
+    }
+
+    /// Learns where input goes, and asks for the terminal of task 0 if it has one for us.
+    fn take_exec_event(
+        &mut self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        entry: Entry,
+    ) -> Result<(), CliError> {
+        let session = match entry.name() {
+            "shell.init" => entry.get_str("pty"),
+            _ => None,
+        };
+        let (service, rank) = (entry.get_str("service"), entry.get_i64("leader-rank"));
+        let rank = rank.and_then(|rank| u32::try_from(rank).ok());
+        let may_be_ours = !self.follower.has_ended() && !self.follower.has_failed();
+        if let (Some(session), Some(service), true) = (session, service, may_be_ours)
+            && self.terminal.is_none()
+        {
+            if self.is_read_only {
+                return Err(CliError::new("Cannot connect to pty in readonly mode"));
+            }
+            let topic = format!("{service}.{session}");
+            self.terminal = Some(Terminal {
+                client: Client::attach(flux, handle, &topic, rank, Mode::Both)?,
+                is_captured: entry.get_i64("capture").is_some_and(|capture| capture != 0),
+                named_by: entry,
+            });
+            return Ok(());
+        }
+        match &mut self.input {
+            Some(input) => input.take_event(flux, handle, &entry),
+            None => Ok(()),
+        }
+    }
+
+    /// Does without a terminal: input goes its usual way.
+    fn drop_terminal(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<(), CliError> {
+        let Some(mut terminal) = self.terminal.take() else {
+            return Ok(());
+        };
+        terminal.client.let_go(handle);
+        match &mut self.input {
+            Some(input) => input.take_event(flux, handle, &terminal.named_by),
+            None => Ok(()),
+        }
+    }
+
+    /// Something is new of the terminal; gives the exit code if that is the end.
+    fn heed(
+        &mut self,
+        flux: &mut Flux,
+        handle: &mut Handle,
+        news: Keys,
+    ) -> Result<Option<u8>, CliError> {
+        let Some(terminal) = &mut self.terminal else {
+            return Ok(None);
+        };
+        match news {
+            Keys::Nothing => Ok(None),
+            Keys::Refused(_) => self.drop_terminal(flux, handle).map(|()| None),
+            Keys::Attached => {
+                if terminal.is_captured {
+                    self.follower.hide_first();
+                }
+                if let Some(signals) = &mut self.signals {
+                    signals.add_those_of_terminals();
+                }
+                // It may have changed since it was told.
+                terminal.client.resize(handle);
+                Ok(None)
+            }
+            Keys::Detached { message, status } => {
+                terminal.client.finish(flux, &message)?;
+                Ok(Some(u8::from(status != 0)))
+            }
+            Keys::Lost => {
+                terminal.client.finish(flux, GONE)?;
+                Ok(Some(FAILED))
+            }
+            Keys::HungUp => Ok(Some(FAILED)),
         }
     }
 
@@ -156,11 +300,12 @@ impl Session {
         CliError::new(format!("Failed to attach to {}: {why}", self.name))
     }
 
-    /// Does what a signal means; `true` if that is to leave.
-    fn obey(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<bool, CliError> {
+    /// Does what a signal means; gives the exit code if that is to leave.
+    fn obey(&mut self, flux: &mut Flux, handle: &mut Handle) -> Result<Option<u8>, CliError> {
         let id = self.follower.id;
+        let has_terminal = self.has_terminal();
         let Some(signals) = &mut self.signals else {
-            return Ok(false);
+            return Ok(None);
         };
         match signals.next() {
             None => {}
@@ -180,14 +325,27 @@ impl Session {
             }
             Some(Wish::Detach) => {
                 flux.note("flux-job: detaching...")?;
-                return Ok(true);
+                return Ok(Some(0));
             }
-            Some(Wish::Stop) => signals.stop(),
+            Some(Wish::Stop) => match &self.terminal {
+                Some(terminal) => terminal.client.suspend(handle, || signals.stop()),
+                None => signals.stop(),
+            },
+            Some(Wish::Resize) => {
+                if let Some(terminal) = &self.terminal {
+                    terminal.client.resize(handle);
+                }
+            }
+            // The job runs on: somebody else may attach to it.
+            Some(Wish::Forward(SIGHUP)) if has_terminal => return Ok(Some(FAILED)),
+            Some(Wish::Quit(signum)) => {
+                return Ok(Some(u8::try_from(128 + signum).unwrap_or(FAILED)));
+            }
             Some(Wish::Forward(signum)) => {
                 let signum = i64::from(signum);
                 handle.notify(Call::new(&Kill { id, signum }));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

@@ -35,11 +35,19 @@ pub enum Wish {
     Stop,
     /// Pass this on.
     Forward(i32),
+    /// The terminal has another size.
+    Resize,
+    /// Leave at once, whatever runs.
+    Quit(i32),
 }
+
+/// Signals that matter to who holds the terminal.
+const OF_TERMINALS: [Signal; 2] = [Signal::SIGWINCH, Signal::SIGQUIT];
 
 /// Signals of the process, taken in through a descriptor.
 pub struct Signals {
     descriptor: SignalFd,
+    set: SigSet,
     keys: Keys,
 }
 
@@ -59,8 +67,18 @@ impl Signals {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Some(Signals {
             descriptor: SignalFd::with_flags(&set, flags).ok()?,
+            set,
             keys: Keys::default(),
         })
+    }
+
+    /// The same for signals that matter to who holds the terminal.
+    pub fn add_those_of_terminals(&mut self) {
+        self.set.extend(OF_TERMINALS);
+        // One that is refused has the effect that it had.
+        if self.descriptor.set_mask(&self.set).is_ok() {
+            let _ = self.set.thread_block();
+        }
     }
 
     /// The next signal's meaning, if there is one.
@@ -79,10 +97,7 @@ impl Signals {
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        let mut set: SigSet = FORWARDED.into_iter().collect();
-        set.add(Signal::SIGINT);
-        set.add(Signal::SIGTSTP);
-        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None);
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&self.set), None);
     }
 }
 
@@ -105,6 +120,8 @@ impl Keys {
             (Signal::SIGINT, true) => Wish::Cancel,
             (Signal::SIGTSTP, true) => Wish::Detach,
             (Signal::SIGTSTP, false) => Wish::Stop,
+            (Signal::SIGWINCH, _) => Wish::Resize,
+            (Signal::SIGQUIT, _) => Wish::Quit(signal as i32),
             (other, _) => Wish::Forward(other as i32),
         }
     }
@@ -131,5 +148,7 @@ mod tests {
         check(&[(int, 0), (stop, 1)], Wish::Detach);
         check(&[(stop, 0)], Wish::Stop);
         check(&[(Signal::SIGUSR1, 0)], Wish::Forward(10));
+        check(&[(Signal::SIGWINCH, 0)], Wish::Resize);
+        check(&[(Signal::SIGQUIT, 0)], Wish::Quit(3));
     }
 }

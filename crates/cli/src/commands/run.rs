@@ -51,6 +51,7 @@ impl Run for RunCommand {
             },
             show_status: false,
             input_ranks: self.input_ranks(),
+            read_only: false,
             name: id.to_string(),
         };
         match Session::run(flux, &mut handle, id, session)? {

@@ -65,6 +65,7 @@ impl Attach {
                 ..Show::default()
             },
             show_status: self.show_status,
+            read_only: self.read_only,
             input_ranks: (!self.read_only).then_some(self.input_ranks),
             name: self.id,
         };
