@@ -47,6 +47,11 @@ pub fn iso_ms(zone: &TimeZone, seconds: f64) -> String {
     shown(zone, seconds, "%Y-%m-%dT%H:%M:%S.%3f")
 }
 
+/// A time as `Sun Nov 22 07:17:12 2026` in a zone.
+pub fn plain(zone: &TimeZone, seconds: f64) -> String {
+    shown(zone, seconds, "%a %b %e %H:%M:%S %Y")
+}
+
 /// The times of lines that follow each other, for people: a date, and seconds since then.
 pub struct HumanTimes {
     formatter: EntryFormatter,

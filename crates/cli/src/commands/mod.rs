@@ -54,6 +54,7 @@ pub mod sproc;
 pub mod start;
 pub mod startlog;
 pub mod submit;
+pub mod terminus;
 pub mod update;
 pub mod uptime;
 pub mod version;
@@ -114,6 +115,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<start::Start>(),
     Entry::of::<startlog::Startlog>(),
     Entry::of::<submit::Submit>(),
+    Entry::of::<terminus::Terminus>(),
     Entry::of::<update::Update>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<version::Version>(),

@@ -21,6 +21,7 @@ mod plain;
 mod r;
 mod resources;
 mod submission;
+mod terminals;
 mod tools;
 
 use std::cell::RefCell;
