@@ -170,9 +170,6 @@ pub const LOG_LOOKUPS_MAX: usize = 8;
 /// are as many, a command waits for its turn on further ranks.
 pub const BULK_PROCESSES_MAX: usize = 16_384;
 
-/// Bytes of one line that such a process writes. A longer one comes in several.
-pub const OUTPUT_LINE_BYTES_MAX: usize = 16 * 1024;
-
 /// Regular expressions of `job-manager.perilog.log-ignore`. More are refused.
 pub const LOG_IGNORE_MAX: usize = 256;
 

@@ -70,6 +70,9 @@ pub const LOG_NAME_BYTES_MAX: usize = 64;
 /// Bytes of one log line's message; what is beyond is cut off.
 pub const LOG_MESSAGE_BYTES_MAX: usize = 65_536;
 
+/// Bytes of a line that a process writes. A longer one comes in several.
+pub const OUTPUT_LINE_BYTES_MAX: usize = 16 * 1024;
+
 /// Elements of one array. A larger one is refused at submission.
 pub const ARRAY_ELEMENTS_MAX: u64 = 10_000_000;
 

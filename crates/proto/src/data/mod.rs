@@ -20,6 +20,7 @@ pub mod jobspec;
 pub mod key;
 pub mod kv;
 pub mod limits;
+pub mod lines;
 pub mod logline;
 pub mod nodelist;
 pub mod query;

@@ -5,7 +5,6 @@
 //! A process that cannot be started, or whose broker is lost, has ended too: [`Outcome`] says
 //! how. Processes die with us: their brokers kill what a client leaves behind.
 
-mod lines;
 mod outcome;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,14 +13,14 @@ use bytes::Bytes;
 use node::{Call, CallId, Cx, Delivery};
 use proto::data::IdSet;
 use proto::data::job::WaitStatus;
+use proto::data::lines::Lines;
+pub use proto::data::lines::Stream;
 use proto::rexec::{Command, Exec, Kill, Told, flags};
 use proto::{Errno, Payload, Refusal};
 
 use crate::JobManager;
 use crate::limits::BULK_PROCESSES_MAX;
 
-use self::lines::Lines;
-pub use self::lines::Stream;
 pub use self::outcome::{Outcome, shared_words};
 
 /// Ends what was not started yet for good, as they end what runs.

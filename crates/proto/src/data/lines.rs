@@ -1,6 +1,6 @@
 //! What processes write, as lines.
 
-use crate::limits::OUTPUT_LINE_BYTES_MAX;
+use super::limits::OUTPUT_LINE_BYTES_MAX;
 
 /// Where a line was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
