@@ -9,11 +9,18 @@ use proto::attr::names;
 use rexec::LoggedLines;
 
 use crate::core::Broker;
+use crate::dumps::{by_sh, quoted};
 
 /// Commands of one stage: one runs at a time.
 pub struct Commands {
     name: &'static str,
     left: VecDeque<String>,
+    /// How many of those that are left, the last ones, are scripts of a folder.
+    n_scripts: usize,
+    /// The command that runs is one.
+    is_script: bool,
+    /// One of them has failed.
+    has_failed_script: bool,
     index: usize,
     child: ChildId,
     /// The process of the command that runs, once it does.
@@ -46,6 +53,9 @@ impl Commands {
         Commands {
             name,
             left: VecDeque::new(),
+            n_scripts: 0,
+            is_script: false,
+            has_failed_script: false,
             index: 0,
             child: ChildId(0),
             pid: None,
@@ -100,6 +110,29 @@ impl Broker {
         self.next_command(cx);
     }
 
+    /// Reads crontab files, then runs the scripts of a folder.
+    pub(crate) fn run_rc(
+        &mut self,
+        cx: &mut Cx<Broker>,
+        name: &'static str,
+        crontabs: &[String],
+        scripts: Vec<String>,
+    ) {
+        let crontabs = crontabs.iter().map(|path| {
+            let complaint = quoted(&format!("could not load crontab: {path}"));
+            by_sh(&format!(
+                "flux cron tab {} || {{ echo {complaint} >&2; exit 1; }}",
+                quoted(path)
+            ))
+        });
+        self.commands = Some(Commands {
+            n_scripts: scripts.len(),
+            left: crontabs.chain(scripts).collect(),
+            ..Commands::new(name, cx.now().mono)
+        });
+        self.next_command(cx);
+    }
+
     fn next_command(&mut self, cx: &mut Cx<Broker>) {
         let env = self.command_env();
         let shell = self
@@ -110,11 +143,18 @@ impl Broker {
         let Some(commands) = &mut self.commands else {
             return;
         };
+        commands.is_script = !commands.left.is_empty() && commands.left.len() <= commands.n_scripts;
         let Some(line) = commands.left.pop_front() else {
             let (name, code) = (commands.name, commands.code);
+            if commands.has_failed_script {
+                tracing::error!("{name}: one or more {name}.d scripts failed");
+            }
             self.commands = None;
             return self.commands_done(cx, name, code);
         };
+        if commands.is_script {
+            tracing::info!("{}.{}: running {line}", commands.name, commands.index);
+        }
         commands.child = cx.spawn(Spawn {
             argv: vec![shell.clone(), "-c".to_owned(), line.clone()],
             env: Some(env),
@@ -273,6 +313,11 @@ impl Commands {
         let code = self.ended.take().unwrap_or(0);
         // An aborted stage has failed, even if its command has not.
         let code = if self.aborted && code == 0 { 1 } else { code };
+        if self.is_script && code != 0 {
+            let (name, index, line) = (self.name, self.index, &self.line);
+            tracing::error!("{name}.{index}: {line} failed with exit code {code}");
+            self.has_failed_script = true;
+        }
         if self.code == 0 {
             self.code = code;
         }

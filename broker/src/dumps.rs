@@ -218,12 +218,12 @@ impl Broker {
 const DUMP: &str = "flux dump --quiet --checkpoint --ignore-failed-read";
 
 /// A word of a shell command.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// A command of sh(1), for users of any shell.
-fn by_sh(line: &str) -> String {
+pub(crate) fn by_sh(line: &str) -> String {
     format!("/bin/sh -c {}", quoted(line))
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,8 @@ pub struct Files {
     pub config_arguments: Vec<String>,
     /// Socket of systemd, if it is to be told.
     pub notify: Option<String>,
-    /// Folder with `rc1.d` and `rc3.d`, if there is one.
-    pub rc_folder: Option<PathBuf>,
+    /// Folders in which there may be `rc1.d` and `rc3.d`.
+    pub rc_folders: Vec<PathBuf>,
 }
 
 /// What the file of module NAME is called.
@@ -128,25 +129,42 @@ impl Files {
         })
     }
 
-    /// The executable scripts of `rc1.d` or `rc3.d`, in the order of their names.
+    /// The executable scripts of `rc1.d` or `rc3.d`: folder by folder, in the order of their
+    /// names.
     pub fn rc_scripts(&mut self, which: &str) -> Vec<String> {
-        let Some(folder) = &self.rc_folder else {
-            return Vec::new();
-        };
-        let Ok(entries) = std::fs::read_dir(folder.join(which)) else {
-            return Vec::new();
-        };
-        let mut paths: Vec<PathBuf> = entries
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.is_file())
-            .collect();
-        paths.sort();
-        paths
-            .into_iter()
-            .map(|path| path.to_string_lossy().into_owned())
-            .collect()
+        let files = |folder: &PathBuf| files_in(&folder.join(which)).unwrap_or_default();
+        let mut scripts: Vec<String> = Vec::new();
+        for path in self.rc_folders.iter().flat_map(files) {
+            let mode = std::fs::metadata(&path).map_or(0, |found| found.permissions().mode());
+            let path = path.to_string_lossy().into_owned();
+            if mode & 0o111 != 0 && !scripts.contains(&path) {
+                scripts.push(path);
+            }
+        }
+        scripts
     }
+
+    /// The files of a folder with crontabs, in the order of their names.
+    pub fn crontabs(&mut self, folder: &str) -> Result<Vec<String>, Refusal> {
+        let files = files_in(Path::new(folder)).map_err(|error| {
+            let errno = error.raw_os_error().and_then(|code| code.try_into().ok());
+            let errno = errno.map_or(Errno::ENOENT, Errno);
+            Refusal::new(errno, format!("{folder}: {errno}"))
+        })?;
+        let files = files.into_iter();
+        Ok(files
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect())
+    }
+}
+
+/// The regular files of a folder, in the order of their names.
+fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = paths.filter(|path| path.is_file()).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 #[cfg(test)]
@@ -173,6 +191,37 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         let expect = format!("{name}: modules are programs, not shared objects");
         assert_eq!(error.to_string(), expect);
+    }
+
+    #[test]
+    fn executables_are_scripts_and_all_files_are_crontabs() {
+        let folder = tempfile::tempdir().unwrap();
+        let scripts = folder.path().join("rc1.d");
+        std::fs::create_dir(&scripts).unwrap();
+        for (name, mode) in [("2-b", 0o755), ("1-a", 0o700), ("0-none", 0o644)] {
+            let path = scripts.join(name);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        }
+        let mut files = Files {
+            // A folder that is named twice counts once.
+            rc_folders: vec![
+                "/nonexistent".into(),
+                folder.path().into(),
+                folder.path().into(),
+            ],
+            ..Files::default()
+        };
+        let names = |paths: Vec<String>| {
+            let names = paths.iter().filter_map(|path| path.rsplit('/').next());
+            names.map(str::to_owned).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names(files.rc_scripts("rc1.d")), "1-a 2-b");
+        assert_eq!(files.rc_scripts("rc3.d"), [""; 0]);
+        let tabs = files.crontabs(&scripts.to_string_lossy()).unwrap();
+        assert_eq!(names(tabs), "0-none 1-a 2-b");
+        let error = files.crontabs("/nonexistent").unwrap_err();
+        assert_eq!(error.to_string(), "/nonexistent: No such file or directory");
     }
 
     #[test]

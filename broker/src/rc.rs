@@ -11,6 +11,8 @@ pub struct Entry {
     pub from: Personality,
     /// Whether it runs on every rank, and not on rank 0 alone.
     pub everywhere: bool,
+    /// With which arguments it is loaded.
+    pub args: &'static [&'static str],
 }
 
 impl Entry {
@@ -60,60 +62,78 @@ pub const MODULES: &[Entry] = &[
         needs: &[],
         from: Personality::Kvs,
         everywhere: true,
+        args: &[],
     },
     Entry {
         name: "kvs",
         needs: &["content"],
         from: Personality::Kvs,
         everywhere: true,
+        args: &[],
     },
     Entry {
         name: "kvs-watch",
         needs: &["kvs"],
         from: Personality::Kvs,
         everywhere: true,
+        args: &[],
     },
     Entry {
         name: "heartbeat",
         needs: &[],
         from: Personality::Full,
         everywhere: true,
+        args: &[],
+    },
+    Entry {
+        name: "cron",
+        needs: &[],
+        from: Personality::Full,
+        everywhere: false,
+        // Tasks wait for the pulse, so that they run at the same time on all ranks.
+        args: &["sync=heartbeat.pulse"],
     },
     Entry {
         name: "resource",
         needs: &["kvs"],
         from: Personality::Job,
         everywhere: true,
+        args: &[],
     },
     Entry {
         name: "job-manager",
         needs: &["kvs", "kvs-watch"],
         from: Personality::Job,
         everywhere: false,
+        args: &[],
     },
     Entry {
         name: "job-info",
         needs: &["kvs", "kvs-watch"],
         from: Personality::Job,
         everywhere: true,
+        args: &[],
     },
     Entry {
         name: "job-list",
         needs: &["job-manager"],
         from: Personality::Job,
         everywhere: false,
+        args: &[],
     },
     Entry {
         name: "job-ingest",
         needs: &["job-manager"],
         from: Personality::Job,
         everywhere: true,
+        args: &[],
     },
     Entry {
         name: "job-exec",
         needs: &["job-manager"],
         from: Personality::Job,
         everywhere: true,
+        args: &[],
     },
     scheduler("sched-simple"),
     scheduler("sched-fifo"),
@@ -129,6 +149,7 @@ const fn scheduler(name: &'static str) -> Entry {
         needs: &["resource", "job-manager"],
         from: Personality::Job,
         everywhere: false,
+        args: &[],
     }
 }
 

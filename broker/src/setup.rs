@@ -85,7 +85,7 @@ pub fn run(args: Args) -> anyhow::Result<i32> {
             config: config_path.map(PathBuf::from),
             config_arguments: args.conf,
             notify: env.get("NOTIFY_SOCKET").cloned(),
-            rc_folder: env.get("FLUX_RC_EXTRA").map(PathBuf::from),
+            rc_folders: rc_folders(env.get("FLUX_RC_EXTRA")),
         };
         let cleanup_folders = folders::to_clean_up(&rundir, statedir.as_ref());
         let setup = Setup {
@@ -331,6 +331,24 @@ fn fill_in(
         attrs.put(&names::INSTANCE_LEVEL, level);
     }
     Ok(())
+}
+
+/// Folders in which there may be scripts for the start and the end: that of the installation,
+/// then those that the user names.
+fn rc_folders(extra: Option<&String>) -> Vec<PathBuf> {
+    let exe = std::env::current_exe().ok();
+    let beside = exe.as_deref().and_then(Path::parent);
+    let prefix = beside.and_then(|beside| match beside.ends_with("libexec/flux") {
+        true => beside.parent()?.parent(),
+        false => beside.parent(),
+    });
+    let ours = prefix.map(|prefix| match prefix.to_str() {
+        Some("/usr") => PathBuf::from("/etc/flux"),
+        _ => prefix.join("etc/flux"),
+    });
+    let extra = extra.map_or("", String::as_str).split(':');
+    let extra = extra.filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    ours.into_iter().chain(extra).collect()
 }
 
 /// Folders with module executables: beside us, or where an installation puts them.

@@ -142,9 +142,11 @@ impl Broker {
             {
                 self.life.begin_module(entry.name);
                 let path = entry.name.to_owned();
+                let mut args = self.archives.module_args(entry.name);
+                args.extend(entry.args.iter().map(|arg| (*arg).to_owned()));
                 let load = Load {
                     path,
-                    args: self.archives.module_args(entry.name),
+                    args,
                     name: None,
                     loader: None,
                     exec: None,
@@ -308,15 +310,26 @@ impl Broker {
         }
     }
 
-    /// Runs the scripts of `rc1.d` or `rc3.d`.
+    /// Runs the scripts of `rc1.d` or `rc3.d`; before the first ones, crontab files are read.
     fn run_scripts(&mut self, cx: &mut Cx<Broker>, which: &'static str) {
+        let crontabs = self.attrs.value(&names::CRON_DIRECTORY);
+        let crontabs = crontabs.filter(|_| which == "rc1" && self.router.rank() == 0);
+        let crontabs = crontabs.map(str::to_owned);
         cx.work(
-            move |files| files.rc_scripts(&format!("{which}.d")),
-            move |core: &mut Broker, cx, scripts| {
-                if scripts.is_empty() {
-                    return core.commands_done(cx, which, 0);
+            move |files| {
+                let scripts = files.rc_scripts(&format!("{which}.d"));
+                let crontabs = crontabs.map_or(Ok(Vec::new()), |folder| files.crontabs(&folder));
+                crontabs.map(|crontabs| (crontabs, scripts))
+            },
+            move |core: &mut Broker, cx, found| match found {
+                Err(error) => {
+                    tracing::error!("{which}: cron.directory: {error}");
+                    core.commands_done(cx, which, 1);
                 }
-                core.run_shell_commands(cx, which, scripts.into());
+                Ok((crontabs, scripts)) if crontabs.is_empty() && scripts.is_empty() => {
+                    core.commands_done(cx, which, 0);
+                }
+                Ok((crontabs, scripts)) => core.run_rc(cx, which, &crontabs, scripts),
             },
         );
     }

@@ -207,6 +207,7 @@ impl<C: Host> Actor<C> {
                 (route.run)(&mut self.core, &mut self.cx, message);
             }
         }
+        self.core.event(&mut self.cx, message);
         builtin::handle_event(&mut self.core, &mut self.cx, message);
     }
 

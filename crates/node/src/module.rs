@@ -50,6 +50,10 @@ pub trait Host: Sized + 'static {
     /// A client, or another component, that had sent requests here is gone.
     fn disconnected(&mut self, _cx: &mut Cx<Self>, _gone: &Peer) {}
 
+    /// An event came that was asked for by [`Cx::subscribe`]. Who published it, and whether
+    /// that one may, is for the component to see; those that have a route go there as well.
+    fn event(&mut self, _cx: &mut Cx<Self>, _event: &Message) {}
+
     /// Something happened to a child process.
     fn child(&mut self, _cx: &mut Cx<Self>, _child: ChildId, _event: ChildEvent) {}
 

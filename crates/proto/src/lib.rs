@@ -21,6 +21,7 @@ pub mod content;
 pub mod content_backing;
 pub mod content_files;
 pub mod content_sqlite;
+pub mod cron;
 pub mod event;
 pub mod feasibility;
 pub mod groups;

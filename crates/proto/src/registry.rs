@@ -21,6 +21,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("content-backing", crate::content_backing::METHODS),
     ("content-files", crate::content_files::METHODS),
     ("content-sqlite", crate::content_sqlite::METHODS),
+    ("cron", crate::cron::METHODS),
     ("event", crate::event::METHODS),
     ("feasibility", crate::feasibility::METHODS),
     ("groups", crate::groups::METHODS),

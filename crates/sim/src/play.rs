@@ -85,7 +85,8 @@ impl Play {
                 ("kvs-watch", &[]),
                 ("heartbeat", &[]),
             ],
-            Play::Instance | Play::Jobs | Play::JobsTree => Play::INSTANCE,
+            Play::Instance => Play::WITH_CRON,
+            Play::Jobs | Play::JobsTree => Play::INSTANCE,
             Play::JobsPolicy => Play::WITH_BACKFILL,
             Play::KvsFiles => &[
                 ("content", &[]),
@@ -119,6 +120,22 @@ impl Play {
         ("job-exec", &[]),
         ("sched-simple", &[]),
         ("heartbeat", &[]),
+    ];
+
+    /// The same with what runs commands at set times.
+    const WITH_CRON: &[Cast] = &[
+        ("content", CONTENT_ARGS),
+        ("kvs", &[]),
+        ("kvs-watch", &[]),
+        ("resource", &[]),
+        ("job-manager", &[]),
+        ("job-info", &[]),
+        ("job-list", &[]),
+        ("job-ingest", &[]),
+        ("job-exec", &[]),
+        ("sched-simple", &[]),
+        ("heartbeat", &[]),
+        ("cron", &["sync=heartbeat.pulse"]),
     ];
 
     /// The same with a scheduler that lets jobs pass the first one.

@@ -8,6 +8,7 @@ use broker::files::Files;
 use broker::membership::{Member, settle};
 use broker::{BrokerNode, Ids, Links, Setup};
 use content::Content;
+use cron::Cron;
 use heartbeat::Heartbeat;
 use kvs::Kvs;
 use kvs_watch::KvsWatch;
@@ -249,6 +250,7 @@ fn alone<M: Module<Worker = ()>>() -> Box<dyn AnyNode> {
 pub(crate) fn module(name: &str, shells: &Shells) -> Box<dyn AnyNode> {
     match name {
         "echo" => alone::<Echo>(),
+        "cron" => Box::new(Hosted::new(ModuleNode::<Cron>::default(), Cron::utc())),
         "heartbeat" => alone::<Heartbeat>(),
         "content" => Box::new(Hosted::new(
             ModuleNode::<Content>::default(),

@@ -25,6 +25,7 @@ fn components() -> Vec<Component> {
     vec![
         component(broker::routes()),
         component(content::Content::routes()),
+        component(cron::Cron::routes()),
         component(heartbeat::Heartbeat::routes()),
         component(job_exec::JobExec::routes()),
         component(job_info::JobInfo::routes()),
@@ -168,6 +169,7 @@ fn who_may_not_is_refused_and_not_heard() {
     fn start<M: Module>(worker: M::Worker) -> Probe<M> {
         Probe::start(worker, &[], "{}").expect("it starts without arguments")
     }
+    check_module(start::<cron::Cron>(cron::Cron::utc()));
     check_module(start::<heartbeat::Heartbeat>(()));
     check_module(start::<job_info::JobInfo>(()));
     check_module(start::<job_ingest::JobIngest>(job_ingest::names_of));

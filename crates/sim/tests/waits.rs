@@ -121,6 +121,7 @@ const ROWS: &[Row] = &[
     ("content.load", false, Answered, ""),
     ("content.mmap-add", false, Answered, ""),
     ("content.store", false, Answered, ""),
+    ("cron.create", false, Answered, ""),
     ("groups.get", true, Waiting, ""),
     ("job-exec.critical-ranks", false, Answered, ""),
     ("job-exec.expiration", false, Answered, ""),

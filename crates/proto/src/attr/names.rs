@@ -159,7 +159,8 @@ attributes! {
         "Lua script that job shells begin with.";
     CONF_SHELL_PLUGINPATH = "conf.shell_pluginpath", T | UNSUPPORTED, F::Text, None,
         "Folders with plugins of job shells.";
-    CRON_DIRECTORY = "cron.directory", UNSUPPORTED, F::Text, None, "Folder with crontab files.";
+    CRON_DIRECTORY = "cron.directory", 0, F::Text, None,
+        "Folder with crontab files, which rank 0 reads at the start.";
 }
 
 "flux-broker-attributes(7), protocol/20 sections 1 and 2" {

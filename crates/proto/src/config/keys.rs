@@ -173,7 +173,6 @@ tables! {
     "archive", "", "";
     "bootstrap", "Config file error [bootstrap]: ", "";
     "content-sqlite", "", "content-sqlite";
-    "cron", "", "";
     "exec", "error reading config value ", "job-exec";
     "heartbeat", "error reading [heartbeat] config table: ", "heartbeat";
     "ingest", "error reading [ingest] config table: ", "job-ingest";
@@ -240,8 +239,6 @@ keys! {
         "Synchronous mode of the SQLite store, from its next start on.";
     #[unsupported] CONTENT_SQLITE_PREALLOCATE = "content-sqlite.preallocate", COUNT, "",
         "Bytes to reserve for the SQLite store.";
-
-    #[unsupported] CRON = "cron", F::Table, "", "Commands that run at set times.";
 
     EXEC_KILL_TIMEOUT = "exec.kill-timeout", F::Seconds, "5s",
         "Time between two steps to end a job.";
