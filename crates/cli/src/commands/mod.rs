@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod completion;
 pub mod config;
 pub mod content;
+pub mod cron;
 pub mod dmesg;
 pub mod dump;
 pub mod env;
@@ -70,6 +71,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<completion::Completion>(),
     Entry::of::<config::Config>(),
     Entry::of::<content::Content>(),
+    Entry::of::<cron::Cron>(),
     Entry::of::<dmesg::Dmesg>(),
     Entry::of::<dump::Dump>(),
     Entry::of::<env::Env>(),

@@ -5,6 +5,7 @@
 
 mod batch;
 mod bulksubmit;
+mod cron;
 mod dump;
 mod exec;
 mod frame;
