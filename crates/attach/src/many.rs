@@ -34,8 +34,17 @@ struct Followed {
     follower: Follower,
     streams: Streams,
     is_running: bool,
+    is_counted: bool,
     /// The exception that is told if it turns out that no shell ran.
     held: Option<Exception>,
+}
+
+/// One job that waits for its turn.
+struct Waiting {
+    id: JobId,
+    streams: Streams,
+    /// Its end has been counted.
+    is_counted: bool,
 }
 
 /// All jobs: those that are followed and those that wait for their turn.
@@ -43,7 +52,7 @@ pub struct Many {
     wanted: Wanted,
     /// The line that tells how far the jobs are.
     pub progress: Option<Progress>,
-    waiting: VecDeque<(JobId, Streams)>,
+    waiting: VecDeque<Waiting>,
     followed: BTreeMap<JobId, Followed>,
     by_call: BTreeMap<CallId, JobId>,
     /// When the first of the jobs was submitted.
@@ -70,7 +79,28 @@ impl Many {
 
     /// One more job, and where what it says goes.
     pub fn add(&mut self, id: JobId, streams: Streams) {
-        self.waiting.push_back((id, streams));
+        let is_counted = false;
+        self.waiting.push_back(Waiting {
+            id,
+            streams,
+            is_counted,
+        });
+    }
+
+    /// The same for one that is known to have ended: progress counts it at once.
+    pub fn add_ended(&mut self, id: JobId, streams: Streams, is_success: bool) {
+        if let Some(progress) = &mut self.progress {
+            match is_success {
+                true => progress.counts.done += 1,
+                false => progress.counts.failed += 1,
+            }
+        }
+        let is_counted = true;
+        self.waiting.push_back(Waiting {
+            id,
+            streams,
+            is_counted,
+        });
     }
 
     /// A job, or what should have been one, that did not do well.
@@ -107,15 +137,17 @@ impl Many {
     /// Begins to follow as many as may be followed at once.
     pub fn start(&mut self, flux: &Flux, handle: &mut Handle) {
         while self.followed.len() < FOLLOWED_JOBS_MAX
-            && let Some((id, streams)) = self.waiting.pop_front()
+            && let Some(waiting) = self.waiting.pop_front()
         {
+            let id = waiting.id;
             let follower = Follower::start(handle, id, self.show(flux, id));
             let calls = follower.calls();
             self.by_call.extend(calls.map(|call| (call, id)));
             let followed = Followed {
                 follower,
-                streams,
+                streams: waiting.streams,
                 is_running: false,
+                is_counted: waiting.is_counted,
                 held: None,
             };
             self.followed.insert(id, followed);
@@ -216,7 +248,9 @@ impl Many {
         match JobEvent::of(entry) {
             Ok(JobEvent::Start) if !followed.is_running => {
                 followed.is_running = true;
-                if let Some(progress) = &mut self.progress {
+                if let Some(progress) = &mut self.progress
+                    && !followed.is_counted
+                {
                     progress.counts.running += 1;
                 }
             }
@@ -230,9 +264,9 @@ impl Many {
                 flux.note(format_args!("{id}: {seconds:.3}s: {end}: status={status}"))?;
             }
             Ok(JobEvent::Exception(exception)) if exception.severity.is_fatal() => {
-                // The output of a shell tells it by itself, which may be yet to come.
-                let may_have_output = self.wanted.output && followed.is_running;
-                match may_have_output {
+                // The output of a shell tells it by itself, which may be yet to come. The job
+                // ends soon.
+                match self.wanted.output {
                     false => tell_exception(flux, &exception)?,
                     true => drop(followed.held.get_or_insert(exception)),
                 }
@@ -263,11 +297,12 @@ impl Many {
         followed.follower.stop(handle);
         if let Some(progress) = &mut self.progress {
             let counts = &mut progress.counts;
-            counts.running -= u64::from(followed.is_running);
-            match code {
-                0 => counts.done += 1,
-                _ => counts.failed += 1,
+            match (followed.is_counted, code) {
+                (true, _) => {}
+                (false, 0) => counts.done += 1,
+                (false, _) => counts.failed += 1,
             }
+            counts.running -= u64::from(followed.is_running && !followed.is_counted);
             progress.update(flux)?;
         }
         Ok(())
@@ -286,12 +321,17 @@ impl Many {
             }
             flux.out.flush()?;
             let redraw = self.progress.as_ref().map(Progress::next);
-            arrival = handle.next(&[], redraw)?;
+            let interrupts = self.progress.as_ref().and_then(Progress::descriptor);
+            arrival = handle.next(interrupts.as_slice(), redraw)?;
         }
-        Ok(match arrival {
-            Arrival::Answer(call, answer) => Some((call, answer)),
-            _ => None,
-        })
+        match (arrival, &mut self.progress) {
+            (Arrival::Answer(call, answer), _) => Ok(Some((call, answer))),
+            (Arrival::Ready(_), Some(progress)) => match progress.interrupted() {
+                Some(code) => Err(CliError::exit(code)),
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 //! It is the last line of the terminal. Everything else scrolls in the region above it, so that
 //! code which prints something need not know of it.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::signals::Interrupts;
 use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
@@ -45,6 +47,7 @@ pub struct Progress {
     /// When time began, in seconds since the epoch.
     began: f64,
     drawn: Option<Instant>,
+    interrupts: Option<Interrupts>,
     /// Columns and rows of the terminal for which the region was set up.
     size: (usize, usize),
 }
@@ -61,6 +64,7 @@ impl Progress {
             kind,
             shows_rate,
             began: clock::now(),
+            interrupts: Interrupts::take_over(),
             drawn: None,
             size: (0, 0),
         })
@@ -69,6 +73,17 @@ impl Progress {
     /// Counts time from then.
     pub fn begin_at(&mut self, began: f64) {
         self.began = began;
+    }
+
+    /// What to wait for before [`Progress::interrupted`] is called.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.interrupts.as_ref().map(AsFd::as_fd)
+    }
+
+    /// The exit code of a user who has had enough.
+    pub fn interrupted(&mut self) -> Option<u8> {
+        let signal = self.interrupts.as_mut()?.next()?;
+        u8::try_from(128 + signal).ok()
     }
 
     /// When to call [`Progress::update`].

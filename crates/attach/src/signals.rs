@@ -107,6 +107,43 @@ impl AsFd for Signals {
     }
 }
 
+/// Signals that end the process, taken in through a descriptor: a terminal has to be left as it
+/// was found.
+#[derive(Debug)]
+pub struct Interrupts(SignalFd);
+
+/// Signals that end a process from a terminal.
+const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];
+
+impl Interrupts {
+    /// From now on these signals do nothing but arrive here. `None` if that is refused.
+    pub fn take_over() -> Option<Interrupts> {
+        let set: SigSet = ENDING.into_iter().collect();
+        set.thread_block().ok()?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        SignalFd::with_flags(&set, flags).ok().map(Interrupts)
+    }
+
+    /// The signal that has come, if one has.
+    pub fn next(&mut self) -> Option<u32> {
+        let info = self.0.read_signal().ok()??;
+        Some(info.ssi_signo)
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        let set: SigSet = ENDING.into_iter().collect();
+        let _ = sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None);
+    }
+}
+
+impl AsFd for Interrupts {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 impl Keys {
     fn wish(&mut self, signal: Signal, now: Instant) -> Wish {
         let is_second = self

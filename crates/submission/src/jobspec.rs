@@ -235,7 +235,10 @@ impl Options {
     }
 
     fn submit_flags(&self) -> Result<SubmitFlags, CliError> {
-        let mut flags = SubmitFlags::NONE;
+        let mut flags = match self.debug {
+            true => SubmitFlags::DEBUG,
+            false => SubmitFlags::NONE,
+        };
         let names = self.flags.iter().flat_map(|names| names.split(','));
         for name in names.filter(|name| !name.is_empty()) {
             let flag = name.parse::<SubmitFlags>();

@@ -58,6 +58,9 @@ pub struct Options {
     /// Flags, separated by commas: debug, waitable, novalidate
     #[arg(long, value_name = "FLAGS")]
     pub flags: Vec<String>,
+    /// Let the job log events for those who debug it, as --flags=debug does
+    #[arg(long)]
+    pub debug: bool,
     /// Properties, hosts and ranks that the job needs or must not have
     #[arg(
         long,

@@ -59,6 +59,7 @@ pub mod terminus;
 pub mod update;
 pub mod uptime;
 pub mod version;
+pub mod watch;
 
 /// Every sub-command, by name. A new command adds its line here.
 pub const ENTRIES: &[Entry] = &[
@@ -121,6 +122,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<update::Update>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<version::Version>(),
+    Entry::of::<watch::Watch>(),
 ];
 
 #[cfg(test)]

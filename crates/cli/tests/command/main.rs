@@ -24,6 +24,7 @@ mod resources;
 mod submission;
 mod terminals;
 mod tools;
+mod watch;
 
 use std::cell::RefCell;
 use std::ffi::OsString;

@@ -45,6 +45,18 @@ impl Jobs {
                 self.last += 1;
                 vec![answer(request, &json!({ "id": self.last }))]
             }
+            "job-list.list" => {
+                let (constraint, since) = (&object["constraint"], &object["since"]);
+                self.note(format!("list {constraint} since={since}"));
+                let mut job = listed();
+                job["id"] = json!(2);
+                let jobs = json!({ "jobs": [job, listed()] });
+                vec![answer(request, &jobs), refuse(request, &Refusal::END)]
+            }
+            "job-list.list-id" => match object["id"] == 1 {
+                true => vec![answer(request, &json!({ "job": listed() }))],
+                false => vec![refuse(request, &Refusal::bare(Errno::ENOENT))],
+            },
             "job-info.eventlog-watch" if object["path"] == "guest.output" && self.reads_input => {
                 self.waits.push(request.clone());
                 Vec::new()
@@ -85,6 +97,11 @@ impl Jobs {
     fn note(&self, text: String) {
         self.asked.lock().unwrap().push(text);
     }
+}
+
+/// A job that job-list knows.
+fn listed() -> Value {
+    json!({ "id": 1, "state": 64, "result": 1, "t_submit": 10.0 })
 }
 
 /// A job that ran two tasks and ended with `status`.

@@ -121,19 +121,22 @@ impl Filters {
         };
         let refuse = || CliError::new(format!("invalid value for --since: '{text}'"));
         let now = clock::now();
-        let since = if let Some(ago) = text.strip_prefix('-') {
-            let ago: Fsd = ago.parse().map_err(|_| refuse())?;
-            now - ago.secs()
-        } else if let Ok(seconds) = text.parse::<f64>() {
-            seconds
-        } else {
-            when::parse(text, now, &clock::zone(env), Side::Past).ok_or_else(refuse)?
-        };
+        let since = moment(text, now, env).ok_or_else(refuse)?;
         match since > now {
             true => Err(CliError::new("--since=WHEN cannot be in the future")),
             false => Ok(Some(since.max(0.0))),
         }
     }
+}
+
+/// The time that a user means: `-DURATION`, seconds since the epoch, a date, or words.
+pub fn moment(text: &str, now: f64, env: &Env) -> Option<f64> {
+    if let Some(ago) = text.strip_prefix('-') {
+        let ago: Fsd = ago.parse().ok()?;
+        return Some(now - ago.secs());
+    }
+    let seconds = text.parse::<f64>().ok();
+    seconds.or_else(|| when::parse(text, now, &clock::zone(env), Side::Past))
 }
 
 /// A user by name or number, or `all`.
