@@ -1,6 +1,6 @@
 //! `flux sproc`: the processes that brokers run for others, and for themselves.
 
-use client::{Call, Handle};
+use client::{Call, Handle, Refusal};
 use proto::Method;
 use proto::data::job::WaitStatus;
 use proto::rexec::{self, Process};
@@ -126,7 +126,8 @@ impl Server {
         shows_output: bool,
     ) -> Result<(), CliError> {
         let (pid, label) = pid_or_label(process);
-        let ended = handle.call(self.call(&rexec::Wait { pid, label }))?;
+        let ended = handle.call(self.call(&rexec::Wait { pid, label }));
+        let ended = ended.map_err(|refusal| refused("wait", &refusal))?;
         for io in ended.output.iter().filter(|_| shows_output) {
             let data = io.bytes().unwrap_or_default();
             match io.stream.as_str() {
@@ -167,8 +168,8 @@ impl Kill {
         match handle.call(kill) {
             Ok(_) => {}
             // Its end may be there all the same.
-            Err(refusal) if self.wait => flux.complain(&refusal.into())?,
-            Err(refusal) => return Err(refusal.into()),
+            Err(refusal) if self.wait => flux.complain(&refused("kill", &refusal))?,
+            Err(refusal) => return Err(refused("kill", &refusal)),
         }
         match self.wait {
             true => self.server.wait(flux, &mut handle, &self.process, false),
@@ -183,6 +184,11 @@ impl Wait {
         self.server
             .wait(flux, &mut handle, &self.process, self.output)
     }
+}
+
+/// Why a process was not signalled or waited for, with the number.
+fn refused(verb: &str, refusal: &Refusal) -> CliError {
+    CliError::new(format!("{verb}: [Errno {}] {refusal}", refusal.errno.0))
 }
 
 /// How requests name a process: by its number, or by its label and -1.
@@ -220,6 +226,7 @@ impl Field {
         match self {
             Field::Pid => Value::Int(process.pid.into()),
             Field::State => Value::Text(process.state.as_str().into()),
+            Field::Label if process.label.is_empty() => Value::Text("-".into()),
             Field::Label => Value::Text(process.label.as_str().into()),
             Field::Rank => Value::Int(rank.into()),
             Field::Command => Value::Text(process.cmd.as_str().into()),

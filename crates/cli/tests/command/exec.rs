@@ -250,19 +250,19 @@ fn processes_are_listed_signalled_and_waited_for() {
     check(
         "sproc ps",
         server(),
-        "      PID ST LABEL        COMMAND\n       42 R  nap          sleep\n       43 Z               flux run\n",
+        "      PID ST LABEL        COMMAND\n       42 R  nap          sleep\n       43 Z  -            flux run\n",
     );
     check("sproc ps -no {pid}", server(), "42\n43\n");
     check("sproc kill 15 nap", server(), "");
     check(
         "sproc kill 15 gone",
         server(),
-        "-- stderr\nflux-sproc: ERROR: label gone does not belong to any subprocess\n-- code 1\n",
+        "-- stderr\nflux-sproc: ERROR: kill: [Errno 3] label gone does not belong to any subprocess\n-- code 1\n",
     );
     check(
         "sproc kill --wait 15 gone",
         server(),
-        "-- stderr\nflux-sproc: ERROR: label gone does not belong to any subprocess\n-- code 1\n",
+        "-- stderr\nflux-sproc: ERROR: kill: [Errno 3] label gone does not belong to any subprocess\n-- code 1\n",
     );
     check("sproc wait -o 43", server(), "kept\n-- code 1\n");
 }

@@ -34,7 +34,7 @@ fn jobs_are_listed_by_their_nodes() {
         "       JOBID NNODES #ACTIVE  RUNTIME NODELIST\n          \u{192}2      1       1       0s n3\n         \u{192}22      2       1       0s n[1-2]\n",
     );
     check(
-        "housekeeping list -n -o pending -i n[0-2]",
+        "housekeeping list -n -o pending -i n[0-2,99]",
         instance(),
         "         \u{192}22       1       0s            1 n1\n",
     );

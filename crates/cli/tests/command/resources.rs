@@ -76,13 +76,50 @@ fn nodes_of_other_queues_stand_in_lines_of_their_own() {
         "     STATE QUEUE   PROPERTIES NNODES NCORES NGPUS NODELIST\n      \
         free all     fast            1      2     0 n1\n      \
         free all,big fast            1      2     0 n2\n \
-        allocated                         0      0     0 \n      \
+        allocated all                     0      0     0 \n \
+        allocated big                     0      0     0 \n      \
         down all                     1      2     0 n0\n",
     );
     check(
         "resource list -s all --format={nnodes}:{ngpus}:{nodelist}",
         instance,
         "NNODES:NGPUS:NODELIST\n3:0:n[0-2]\n",
+    );
+    check(
+        "resource list -s allocated -q big -no {queue}:{nnodes}",
+        instance,
+        "big:0\n",
+    );
+}
+
+#[test]
+fn lines_that_differ_in_nothing_that_is_shown_are_one() {
+    check("resource list -no {nnodes}:{ncores}", instance, "3:6\n");
+    check(
+        "resource list -s all,up,down -no {ranks}",
+        instance,
+        "0-2\n",
+    );
+    check(
+        "resource list -no {state}:{ranks}",
+        instance,
+        "free:1-2\nallocated:\ndown:0\n",
+    );
+    check(
+        "resource list -no {queue}:{ranks}",
+        instance,
+        "all:0-1\nall,big:2\nbig:\n",
+    );
+    check("resource status -no {nnodes}", instance, "3\n");
+    check(
+        "resource status -no {up.ascii}:{ranks}",
+        instance,
+        "y:1-2\nn:0\n",
+    );
+    check(
+        "resource drain -no {nnodes}:{up}:{statex}",
+        instance,
+        "1:✔:drained\n",
     );
 }
 
@@ -99,7 +136,7 @@ fn queues_and_hosts_choose_nodes() {
     check(
         "resource info -q other",
         instance,
-        "-- stderr\nflux-resource: ERROR: No such queue: other\n-- code 1\n",
+        "-- stderr\nflux-resource: ERROR: --queue: other: no such queue\n-- code 1\n",
     );
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use proto::data::{Hostlist, IdSet, JobId, JobIdEncoding};
 use proto::job_manager::{HousekeepingJob, StatsGet};
 
-use super::{hosts, ranks_of};
+use super::{hosts, known_ranks};
 use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
@@ -52,7 +52,7 @@ impl List {
         let format = Format::of_user(&text, resolve)?;
         let mut handle = flux.connect()?;
         let hosts = hosts(&mut handle)?;
-        let included = self.include.as_ref().map(|text| ranks_of(text, &hosts));
+        let included = self.include.as_ref().map(|text| known_ranks(text, &hosts));
         let included = included.transpose()?;
         let stats = handle.rpc(&StatsGet)?.housekeeping;
         let lines = stats.running.into_iter();

@@ -48,20 +48,36 @@ fn hosts(handle: &mut Handle) -> Result<Hostlist, CliError> {
 
 /// Ranks that are given as such, or as hosts.
 fn ranks_of(text: &str, hosts: &Hostlist) -> Result<IdSet, CliError> {
+    let (ranks, unknown) = split_targets(text, hosts)?;
+    match unknown {
+        None => Ok(ranks),
+        Some(name) => {
+            let text = format!("didn't find {name} in instance hostlist");
+            Err(CliError::new(text))
+        }
+    }
+}
+
+/// The same without the hosts that are not of the instance.
+fn known_ranks(text: &str, hosts: &Hostlist) -> Result<IdSet, CliError> {
+    Ok(split_targets(text, hosts)?.0)
+}
+
+/// The ranks, and the first host that is not of the instance.
+fn split_targets(text: &str, hosts: &Hostlist) -> Result<(IdSet, Option<String>), CliError> {
     if let Ok(ranks) = text.parse::<IdSet>() {
-        return Ok(ranks);
+        return Ok((ranks, None));
     }
     let named = text.parse::<Hostlist>();
     let named = named.map_err(|error| CliError::new(format!("{error}")))?;
-    let mut ranks = IdSet::new();
+    let (mut ranks, mut unknown) = (IdSet::new(), None);
     for name in named.iter() {
         let of_host = hosts.iter().zip(0..).filter(|(host, _)| *host == name);
         let of_host: IdSet = of_host.map(|(_, rank)| rank).collect();
-        if of_host.is_empty() {
-            let text = format!("didn't find {name} in instance hostlist");
-            return Err(CliError::new(text));
+        if of_host.is_empty() && unknown.is_none() {
+            unknown = Some(name.to_owned());
         }
         ranks.add(&of_host);
     }
-    Ok(ranks)
+    Ok((ranks, unknown))
 }

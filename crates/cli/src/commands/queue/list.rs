@@ -298,10 +298,10 @@ impl Queue<'_> {
     /// One of three words: for a queue that is started, for one that its parent holds
     /// back, and for one that is stopped.
     fn started(&self, [yes, parent, no]: [&'static str; 3]) -> &'static str {
-        match (self.state.start, &self.state.blocked) {
+        match (self.state.start, self.state.blocked.as_deref()) {
             (true, None) => yes,
-            (_, Some(_)) => parent,
-            (false, None) => no,
+            (_, Some("parent")) => parent,
+            _ => no,
         }
     }
 
@@ -415,5 +415,32 @@ mod tests {
             &Field::Range(Kind::Cores),
             Value::Text("0-inf".into()),
         );
+    }
+
+    #[test]
+    fn a_queue_waits_for_its_parent_or_is_stopped() {
+        let config = Queues::parse(&serde_json::from_value(json!({})).unwrap()).unwrap();
+        let check = |start: bool, blocked: Option<&str>, expect: [&'static str; 3]| {
+            let queue = Queue {
+                name: None,
+                state: QueueState {
+                    enable: true,
+                    start,
+                    disable_reason: None,
+                    stop_reason: None,
+                    parent: None,
+                    blocked: blocked.map(str::to_owned),
+                },
+                config: &config,
+                resources: None,
+            };
+            let fields = [Field::Started, Field::StartedLetter, Field::Scheduling];
+            let shown = fields.map(|field| queue.get(&field));
+            assert_eq!(shown, expect.map(|text| Value::Text(text.into())));
+        };
+        check(true, None, ["✔", "y", "started"]);
+        check(false, None, ["✗", "n", "stopped"]);
+        check(false, Some("parent"), ["⏸", "p", "stopped (parent)"]);
+        check(false, Some("scheduler"), ["✗", "n", "stopped"]);
     }
 }

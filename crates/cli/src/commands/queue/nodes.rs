@@ -22,6 +22,16 @@ impl QueueNodes {
         QueueNodes(queues)
     }
 
+    /// Whether a queue is configured.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.get(name).is_some()
+    }
+
+    /// The names of the queues.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.named.keys().map(String::as_str)
+    }
+
     /// The ranks of a queue. Where none are configured, the only queue has them all.
     pub fn ranks(&self, queue: Option<&str>, r: &Rset) -> Result<IdSet, CliError> {
         let Some(name) = queue else {
@@ -36,8 +46,7 @@ impl QueueNodes {
     /// The queues that have a rank, by name.
     pub fn queues_of(&self, rank: u32, r: &Rset) -> Vec<&str> {
         let has_all = |requires: &[String]| requires.iter().all(|name| r.has_property(rank, name));
-        let names = self.0.named.keys().map(String::as_str);
-        names
+        self.names()
             .filter(|name| has_all(self.0.requires(name)))
             .collect()
     }

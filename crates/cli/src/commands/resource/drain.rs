@@ -2,15 +2,14 @@
 
 use client::{Call, Refusal};
 use proto::Errno;
-use proto::data::{IdSet, Rset};
 use proto::resource;
 
-use super::status::drains;
+use super::status::{self, Field, Row, combined, drains};
 use super::which::Which;
 use super::{ask, refused};
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Formats, Named, Table, Value};
+use format::{Format, FormatOptions, Formats, Named, Table};
 
 const FORMATS: Formats = Formats {
     named: &[
@@ -108,7 +107,7 @@ impl Drain {
         let status = ask(&mut handle, &resource::Status)?;
         let busy = ask(&mut handle, &resource::SchedStatus)?.allocated.ranks();
         let kept = self.which.ranks(&mut handle, &status.r)?;
-        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        let mut rows = Vec::new();
         for (reason, timestamp, ranks) in drains(&status) {
             let ranks = match &kept {
                 Some(kept) => ranks.intersection(kept),
@@ -118,18 +117,22 @@ impl Drain {
                 ("draining", ranks.intersection(&busy)),
                 ("drained", ranks.difference(&busy)),
             ] {
-                if !ranks.is_empty() {
-                    let nodelist = nodelist(&status.r, &ranks);
-                    let ranks = ranks.to_string();
-                    table.push(|field| match field {
-                        Field::Timestamp => Value::Float(timestamp),
-                        Field::State => Value::Text(state.into()),
-                        Field::Reason => Value::Text((&reason).into()),
-                        Field::Ranks => Value::Text((&ranks).into()),
-                        Field::Nodelist => Value::Text((&nodelist).into()),
-                    });
+                let row = Row {
+                    state: state.to_owned(),
+                    reason: reason.clone(),
+                    timestamp,
+                    ranks,
+                    is_up: true,
+                };
+                if !row.ranks.is_empty() {
+                    rows.extend(row.by_presence(&status.offline));
                 }
             }
+        }
+        let is_coloured = flux.wants_color(clap::ColorChoice::Auto);
+        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        for row in combined(rows, &format) {
+            table.push(|field| row.get(*field, &status.r, is_coloured));
         }
         table.print(&mut flux.out)?;
         Ok(())
@@ -165,34 +168,15 @@ fn mode(update: bool, force: u8) -> Result<Option<String>, CliError> {
     Ok(Some(mode.to_owned()))
 }
 
-/// What a column shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Timestamp,
-    State,
-    Reason,
-    Ranks,
-    Nodelist,
-}
-
+/// The fields of 'flux resource status'; one has another heading here.
 fn resolve(name: &str) -> Option<(Field, String)> {
-    let (field, heading) = match name {
-        "timestamp" => (Field::Timestamp, "TIME"),
-        "state" => (Field::State, "STATE"),
-        "reason" => (Field::Reason, "REASON"),
-        "ranks" => (Field::Ranks, "RANK"),
-        "nodelist" => (Field::Nodelist, "NODELIST"),
-        _ => return None,
-    };
-    Some((field, heading.to_owned()))
+    let (field, heading) = status::resolve(name)?;
+    match field {
+        Field::Ranks => Some((field, "RANK".to_owned())),
+        _ => Some((field, heading)),
+    }
 }
 
 fn sentence(words: &[String]) -> Option<String> {
     (!words.is_empty()).then(|| words.join(" "))
-}
-
-fn nodelist(r: &Rset, ranks: &IdSet) -> String {
-    let mut nodes = r.clone();
-    nodes.keep_ranks(ranks);
-    nodes.nodelist().to_string()
 }

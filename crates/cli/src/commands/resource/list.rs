@@ -10,7 +10,7 @@ use crate::commands::jobs::query::split;
 use crate::commands::queue::nodes::QueueNodes;
 use command::error::CliError;
 use command::flux::Flux;
-use format::{Format, FormatOptions, Formats, Named, Table, Value};
+use format::{Format, FormatOptions, Formats, Named, Table, Value, configured_list};
 
 const FORMATS: Formats = Formats {
     named: &[
@@ -30,8 +30,11 @@ const FORMATS: Formats = Formats {
     variable: "FLUX_RESOURCE_LIST_FORMAT_DEFAULT",
     file: super::CONFIGURATION,
     table: Some("list"),
-    lists: &[],
+    lists: &[HIDDEN],
 };
+
+/// Queues that the user does not want to see, unless they are named.
+const HIDDEN: &str = "hidden-queues";
 
 /// Kinds of resources, in the order in which they are known.
 pub const STATES: [&str; 5] = ["all", "up", "down", "allocated", "free"];
@@ -60,19 +63,40 @@ impl List {
         let states = states(flux, &self.states, &["free", "allocated", "down"])?;
         let mut handle = flux.connect()?;
         let all = sched_status(&mut handle, &self.which)?;
-        let groups = Groups::of(&format, &mut handle, &all.all)?;
-        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        let hidden = configured_list(&flux.env, &FORMATS, HIDDEN)?;
+        let shown = Shown::of(&format);
+        let groups = self.groups(&mut handle, &all.all, shown, &hidden)?;
+        let mut lines = Vec::new();
         for state in &states {
             let set = part(&all, state)?;
-            if self.skip_empty && set.is_empty() {
-                continue;
+            if !self.skip_empty || !set.is_empty() {
+                lines.extend(groups.lines(state, &set));
             }
-            for line in groups.lines(state, set) {
-                table.push(|field| line.get(*field));
-            }
+        }
+        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        for line in combined(lines, shown)? {
+            table.push(|field| line.get(*field));
         }
         table.print(&mut flux.out)?;
         Ok(())
+    }
+
+    fn groups(
+        &self,
+        handle: &mut Handle,
+        all: &Rset,
+        shown: Shown,
+        hidden: &[String],
+    ) -> Result<Groups, CliError> {
+        if !shown.queue && !shown.properties && !shown.extra_properties {
+            return Ok(Groups::default());
+        }
+        let named = self.which.queues();
+        let is_shown = |queue: &str| match named.is_empty() {
+            true => !hidden.iter().any(|hidden| hidden == queue),
+            false => named.contains(&queue),
+        };
+        Ok(Groups::of(all, &QueueNodes::ask(handle)?, shown, is_shown))
     }
 }
 
@@ -109,10 +133,35 @@ fn resolve(name: &str) -> Option<(Field, String)> {
     Some((field, heading.to_owned()))
 }
 
-/// Nodes that differ in their queues or properties stand in lines of their own, where the
-/// format shows that.
-struct Groups(Vec<Group>);
+/// What tells lines apart: those that agree in what the format shows of it are one.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    state: bool,
+    queue: bool,
+    properties: bool,
+    extra_properties: bool,
+}
 
+impl Shown {
+    fn of(format: &Format<Field>) -> Shown {
+        let has = |field| format.columns.iter().any(|column| column.field == field);
+        Shown {
+            state: has(Field::State),
+            queue: has(Field::Queue),
+            properties: has(Field::Properties),
+            extra_properties: has(Field::ExtraProperties),
+        }
+    }
+}
+
+/// Nodes that differ in their queues or properties, and the queues of states without nodes.
+#[derive(Debug, Default)]
+struct Groups {
+    groups: Vec<Group>,
+    queues: Vec<String>,
+}
+
+#[derive(Debug)]
 struct Group {
     queue: String,
     properties: String,
@@ -120,31 +169,27 @@ struct Group {
 }
 
 /// One line.
-struct Line<'a> {
-    state: &'a str,
-    group: Option<&'a Group>,
+struct Line {
+    state: String,
+    queue: String,
+    properties: String,
     set: Rset,
 }
 
 impl Groups {
-    fn of(format: &Format<Field>, handle: &mut Handle, all: &Rset) -> Result<Groups, CliError> {
-        let shows = |wanted: &[Field]| {
-            let mut columns = format.columns.iter();
-            columns.any(|column| wanted.contains(&column.field))
-        };
-        let is_extra_only = !shows(&[Field::Properties]);
-        let by_queue = shows(&[Field::Queue]);
-        let by_properties = shows(&[Field::Properties, Field::ExtraProperties]);
-        if !by_queue && !by_properties {
-            return Ok(Groups(Vec::new()));
-        }
-        let queues = QueueNodes::ask(handle)?;
+    fn of(
+        all: &Rset,
+        queues: &QueueNodes,
+        shown: Shown,
+        is_shown: impl Fn(&str) -> bool,
+    ) -> Groups {
+        let is_extra_only = !shown.properties;
+        let by_properties = shown.properties || shown.extra_properties;
         let mut groups: Vec<Group> = Vec::new();
         for (rank, _) in all.nodes() {
-            let queue = match by_queue {
-                true => queues.queues_of(rank, all).join(","),
-                false => String::new(),
-            };
+            let mut names = queues.queues_of(rank, all);
+            names.retain(|name| shown.queue && is_shown(name));
+            let queue = names.join(",");
             let names = all.properties().map(|(name, _)| name).filter(|name| {
                 let is_shown = !is_extra_only || !queues.is_required(name);
                 by_properties && is_shown && all.has_property(rank, name)
@@ -160,40 +205,71 @@ impl Groups {
                 }),
             }
         }
-        Ok(Groups(groups))
+        let names = queues.names().filter(|name| shown.queue && is_shown(name));
+        Groups {
+            groups,
+            queues: names.map(str::to_owned).collect(),
+        }
     }
 
-    /// The lines of what is in one state; what has nothing has one line.
-    fn lines<'a>(&'a self, state: &'a str, set: Rset) -> Vec<Line<'a>> {
-        let mut lines: Vec<Line<'a>> = Vec::new();
-        for group in &self.0 {
+    /// The lines of what is in one state. One without nodes has a line for each queue.
+    fn lines(&self, state: &str, set: &Rset) -> Vec<Line> {
+        let line = |queue: &str, properties: &str, set: Rset| Line {
+            state: state.to_owned(),
+            queue: queue.to_owned(),
+            properties: properties.to_owned(),
+            set,
+        };
+        let mut lines: Vec<Line> = Vec::new();
+        for group in &self.groups {
             let mut part = set.clone();
             part.keep_ranks(&group.ranks);
             if !part.is_empty() {
-                lines.push(Line {
-                    state,
-                    group: Some(group),
-                    set: part,
-                });
+                lines.push(line(&group.queue, &group.properties, part));
             }
         }
+        if lines.is_empty() && set.is_empty() {
+            let queues = self.queues.iter();
+            lines.extend(queues.map(|queue| line(queue, "", set.clone())));
+        }
         if lines.is_empty() {
-            let group = None;
-            lines.push(Line { state, group, set });
+            lines.push(line("", "", set.clone()));
         }
         lines
     }
 }
 
-impl Line<'_> {
+/// The lines, as one those that agree in what is shown of them beside their nodes.
+fn combined(lines: Vec<Line>, shown: Shown) -> Result<Vec<Line>, CliError> {
+    let mut all: Vec<Line> = Vec::new();
+    for line in lines {
+        let is_like = |other: &&mut Line| {
+            (!shown.state || other.state == line.state)
+                && (!shown.queue || other.queue == line.queue)
+                && other.properties == line.properties
+        };
+        let Some(other) = all.iter_mut().find(is_like) else {
+            all.push(line);
+            continue;
+        };
+        // What is in two states is counted once.
+        let mut more = line.set;
+        more.subtract(&other.set);
+        let added = other.set.add(&more);
+        added.map_err(|error| CliError::new(error.to_string()))?;
+    }
+    Ok(all)
+}
+
+impl Line {
     fn get(&self, field: Field) -> Value<'_> {
         let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
         let text = |text: String| Value::Text(text.into());
         match field {
-            Field::State => Value::Text(self.state.into()),
-            Field::Queue => Value::text(self.group.map(|group| group.queue.as_str())),
+            Field::State => Value::Text(self.state.as_str().into()),
+            Field::Queue => Value::Text(self.queue.as_str().into()),
             Field::Properties | Field::ExtraProperties => {
-                Value::text(self.group.map(|group| group.properties.as_str()))
+                Value::Text(self.properties.as_str().into())
             }
             Field::Nnodes => number(self.set.nnodes() as u64),
             Field::Ncores => number(self.set.ncores()),

@@ -90,7 +90,7 @@ impl Status {
         };
         let kept = self.which.ranks(&mut handle, &status.r)?;
         let is_coloured = flux.wants_color(clap::ColorChoice::Auto);
-        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        let mut all = Vec::new();
         for state in &wanted {
             let is_optional = self.states.is_empty() && state != "avail";
             for mut row in rows(state, &status, &busy) {
@@ -100,10 +100,12 @@ impl Status {
                 if row.ranks.is_empty() && (self.skip_empty || is_optional) {
                     continue;
                 }
-                for row in row.by_presence(&status.offline) {
-                    table.push(|field| row.get(*field, &status.r, is_coloured));
-                }
+                all.extend(row.by_presence(&status.offline));
             }
+        }
+        let mut table = Table::new(&format, None, self.format.table(flux, None));
+        for row in combined(all, &format) {
+            table.push(|field| row.get(*field, &status.r, is_coloured));
         }
         table.print(&mut flux.out)?;
         Ok(())
@@ -132,18 +134,22 @@ impl Status {
 
 /// One line: nodes of one state and reason.
 #[derive(Clone)]
-struct Row {
-    state: String,
-    reason: String,
+pub struct Row {
+    /// What they are.
+    pub state: String,
+    /// Why; empty for those that are not drained.
+    pub reason: String,
     /// When they were drained; 0 for others.
-    timestamp: f64,
-    ranks: IdSet,
-    is_up: bool,
+    pub timestamp: f64,
+    /// The nodes.
+    pub ranks: IdSet,
+    /// They are there.
+    pub is_up: bool,
 }
 
 /// What a column shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
+pub enum Field {
     State,
     BareState,
     Up,
@@ -158,7 +164,8 @@ enum Field {
     Nodelist,
 }
 
-fn resolve(name: &str) -> Option<(Field, String)> {
+/// The field and its heading.
+pub fn resolve(name: &str) -> Option<(Field, String)> {
     let (field, heading) = match name {
         "state" => (Field::State, "STATE"),
         "statex" => (Field::BareState, "STATE"),
@@ -179,7 +186,7 @@ fn resolve(name: &str) -> Option<(Field, String)> {
 
 impl Row {
     /// The nodes that are there, and those that are not. No nodes are one line.
-    fn by_presence(self, offline: &IdSet) -> Vec<Row> {
+    pub fn by_presence(self, offline: &IdSet) -> Vec<Row> {
         let away = self.ranks.intersection(offline);
         let present = self.ranks.difference(offline);
         let mut rows = Vec::new();
@@ -200,6 +207,20 @@ impl Row {
         rows
     }
 
+    /// Whether the fields that are not of nodes are the same.
+    fn is_like(&self, other: &Row, fields: &[Field]) -> bool {
+        fields.iter().all(|field| match field {
+            Field::State => self.marked_state() == other.marked_state(),
+            Field::BareState => self.state == other.state,
+            Field::Up | Field::UpAscii | Field::Presence | Field::ColorUp => {
+                self.is_up == other.is_up
+            }
+            Field::Timestamp => self.timestamp == other.timestamp,
+            Field::Reason => self.reason == other.reason,
+            Field::ColorOff | Field::Nnodes | Field::Ranks | Field::Nodelist => true,
+        })
+    }
+
     /// The state, with a star for nodes that are not there.
     fn marked_state(&self) -> String {
         match self.is_up || self.state == "offline" {
@@ -208,7 +229,8 @@ impl Row {
         }
     }
 
-    fn get<'v>(&'v self, field: Field, r: &Rset, is_coloured: bool) -> Value<'v> {
+    /// What a column shows; `r` has the names of the nodes.
+    pub fn get<'v>(&'v self, field: Field, r: &Rset, is_coloured: bool) -> Value<'v> {
         let colour = |code: &'static str| Value::Escape(if is_coloured { code } else { "" });
         match field {
             Field::State => Value::Text(self.marked_state().into()),
@@ -229,6 +251,20 @@ impl Row {
             }
         }
     }
+}
+
+/// The rows, as one those that agree in what the format shows of them beside their nodes.
+pub fn combined(rows: Vec<Row>, format: &Format<Field>) -> Vec<Row> {
+    let fields = format.columns.iter().map(|column| column.field);
+    let fields: Vec<Field> = fields.collect();
+    let mut all: Vec<Row> = Vec::new();
+    for row in rows {
+        match all.iter_mut().find(|other| other.is_like(&row, &fields)) {
+            Some(other) => other.ranks.add(&row.ranks),
+            None => all.push(row),
+        }
+    }
+    all
 }
 
 /// Ranks that are not free.

@@ -22,17 +22,25 @@ pub struct Which {
 }
 
 impl Which {
+    /// The queues that are named.
+    pub fn queues(&self) -> Vec<&str> {
+        split(&self.queue).collect()
+    }
+
     /// The ranks that are meant; `None` for all.
     pub fn ranks(&self, handle: &mut Handle, r: &Rset) -> Result<Option<IdSet>, CliError> {
         let included = self.include.as_ref().map(|text| included(text, r));
         let included = included.transpose()?;
-        let queues: Vec<&str> = split(&self.queue).collect();
+        let queues = self.queues();
         if queues.is_empty() {
             return Ok(included);
         }
         let nodes = QueueNodes::ask(handle)?;
         let mut ranks = IdSet::default();
         for queue in queues {
+            if !nodes.has(queue) {
+                return Err(CliError::new(format!("--queue: {queue}: no such queue")));
+            }
             ranks.add(&nodes.ranks(Some(queue), r)?);
         }
         Ok(Some(match included {
