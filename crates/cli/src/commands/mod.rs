@@ -42,6 +42,7 @@ pub mod pgrep;
 pub mod ping;
 pub mod pmi;
 pub mod post_job_event;
+pub mod pstree;
 pub mod python;
 pub mod queue;
 pub mod r;
@@ -106,6 +107,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<pgrep::Pkill>(),
     Entry::of::<pmi::Pmi>(),
     Entry::of::<post_job_event::PostJobEvent>(),
+    Entry::of::<pstree::Pstree>(),
     Entry::of::<python::Python>(),
     Entry::of::<queue::Queue>(),
     Entry::of::<resource::Resource>(),

@@ -19,6 +19,7 @@ mod messages;
 mod options;
 mod pgrep;
 mod plain;
+mod pstree;
 mod r;
 mod resources;
 mod submission;

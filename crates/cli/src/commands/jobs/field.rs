@@ -94,7 +94,24 @@ impl Field {
 
     /// Whether an instance is asked for it.
     pub fn is_of_instance(&self) -> bool {
-        matches!(self, Field::Instance(_))
+        self.of_instance().is_some()
+    }
+
+    /// What an instance is asked for.
+    pub fn of_instance(&self) -> Option<InstanceField> {
+        match self {
+            Field::Instance(field) => Some(*field),
+            _ => None,
+        }
+    }
+
+    /// Whether it is what a job is called.
+    pub fn is_id_or_name(&self) -> bool {
+        match self {
+            Field::Id(_) => true,
+            Field::Known(row) => row.name == "name",
+            _ => false,
+        }
     }
 
     /// The attributes that job-list must give for it.

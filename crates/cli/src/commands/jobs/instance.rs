@@ -1,7 +1,7 @@
 //! The fields of `flux jobs` that are asked of an instance which runs as a job:
 //! `instance.stats`, `instance.resources.up.nnodes` and the like.
 
-use client::Call;
+use client::{Call, Handle};
 use proto::job_list::{JobCounts, JobStats};
 use proto::resource::{SchedStatus, SchedStatusReply};
 
@@ -106,9 +106,8 @@ impl InstanceField {
 }
 
 impl Instance {
-    /// Asks the instance at `uri`.
-    fn ask(reach: &Reach, uri: &str) -> Result<Instance, CliError> {
-        let mut handle = reach.open(uri)?;
+    /// Asks the instance of `handle`.
+    pub fn ask(handle: &mut Handle) -> Result<Instance, CliError> {
         Ok(Instance {
             counts: handle.rpc(&JobStats)?.all,
             resources: handle.call(Call::new(&SchedStatus).to(0))?,
@@ -135,7 +134,8 @@ pub fn fill(reach: &Reach, threads: usize, jobs: &mut [Job]) {
     let asked = jobs.iter().map(Job::running_uri).zip(0..);
     let asked = asked.filter_map(|(uri, at)| Some((uri?.to_owned(), at)));
     let asked: Vec<(String, usize)> = asked.collect();
-    let answers = in_parallel(&asked, threads, |(uri, _)| Instance::ask(reach, uri).ok());
+    let ask = |uri: &str| Instance::ask(&mut reach.open(uri).ok()?).ok();
+    let answers = in_parallel(&asked, threads, |(uri, _)| ask(uri));
     for ((_, at), answer) in asked.iter().zip(answers) {
         jobs[*at].instance = answer.map(Box::new);
     }

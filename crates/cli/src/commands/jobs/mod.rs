@@ -39,7 +39,7 @@ use reach::Reach;
 use recurse::Recursion;
 
 /// Jobs that are listed unless `--count` says otherwise.
-const COUNT: u64 = 1000;
+pub const COUNT: u64 = 1000;
 
 /// List jobs: your own that are not over, unless options say otherwise
 #[derive(clap::Parser)]
