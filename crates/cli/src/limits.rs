@@ -32,6 +32,9 @@ pub const INSTANCES_ASKED_AT_ONCE: usize = 8;
 /// The most that may be asked for.
 pub const INSTANCES_ASKED_AT_ONCE_MAX: i64 = 256;
 
+/// How often `flux top` asks for jobs and resources at most.
+pub const TOP_REFRESH: Duration = Duration::from_secs(2);
+
 /// Content requests under way unless asked otherwise: few, because jobs go on.
 pub const LOADS_IN_FLIGHT: usize = 2;
 

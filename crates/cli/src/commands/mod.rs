@@ -57,6 +57,7 @@ pub mod start;
 pub mod startlog;
 pub mod submit;
 pub mod terminus;
+pub mod top;
 pub mod update;
 pub mod uptime;
 pub mod version;
@@ -121,6 +122,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<startlog::Startlog>(),
     Entry::of::<submit::Submit>(),
     Entry::of::<terminus::Terminus>(),
+    Entry::of::<top::Top>(),
     Entry::of::<update::Update>(),
     Entry::of::<uptime::Uptime>(),
     Entry::of::<version::Version>(),
