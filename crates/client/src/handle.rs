@@ -92,6 +92,7 @@ impl Handle {
             standing: Standing {
                 uri: uri.to_owned(),
                 patience: options.reconnect,
+                ssh: options.ssh.clone(),
                 ..Standing::default()
             },
             lost: None,

@@ -4,7 +4,7 @@
 //! Read on in `handle.rs` (calls and what arrives), `call.rs` (what is asked and how),
 //! `stream.rs`, `events.rs`, `services.rs` and `kvs.rs` (the rest of what a program does), `worker.rs`
 //! (programs that take tasks from a server),
-//! `open.rs` (finding and connecting to the broker), `inbox.rs` (what has arrived and not
+//! `open.rs` and `ssh.rs` (finding and connecting to the broker), `inbox.rs` (what has arrived and not
 //! been taken) and `link.rs` (bytes on the socket).
 //!
 //! Opening a handle costs one connect(2) and one byte; nothing is sent that was not asked
@@ -25,13 +25,16 @@ mod open;
 mod pump;
 mod reconnect;
 mod services;
+mod ssh;
 mod stream;
 mod worker;
 
 pub use call::{Answered, Call, CallId, Pending, Untyped};
 pub use cursor::Cursor;
 pub use handle::{Arrival, Handle};
+pub use link::Link;
 pub use open::{OpenError, Options};
 pub use proto::{Delivery, Outcome, Refusal};
+pub use ssh::Ssh;
 pub use stream::Stream;
 pub use worker::Worker;

@@ -53,3 +53,9 @@ pub const WORKER_PATIENCE: Duration = Duration::from_secs(1 << 28);
 
 /// The longest of these.
 pub const WORKER_DELAY_MAX: Duration = Duration::from_secs(1);
+
+/// How long a program that reached another host may take to end once we have left it.
+pub const SSH_END_WAIT: Duration = Duration::from_secs(2);
+
+/// Longest wait between two looks whether it has ended.
+pub const SSH_END_POLL: Duration = Duration::from_millis(20);

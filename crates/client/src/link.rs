@@ -1,6 +1,7 @@
 //! Bytes on the socket: what is to be sent and what has come, never blocking.
 
 use std::io::{self, ErrorKind, Read};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
@@ -9,18 +10,28 @@ use rustix::net::{SendFlags, send};
 use wire::{Errno, Message, StreamDecoder, StreamError, encode_stream};
 
 use crate::limits::READ_BYTES;
+use crate::open::{OpenError, Options, connect_link};
+use crate::ssh::Remote;
 
-/// A connection to a broker.
-pub(crate) struct Link {
+/// A connection to a broker, for those who pass on messages of others: a [`crate::Handle`] makes
+/// them itself.
+pub struct Link {
     socket: UnixStream,
     decoder: StreamDecoder,
     /// Encoded messages, of which the first `sent` bytes are gone.
     out: Vec<u8>,
     sent: usize,
     buf: Box<[u8]>,
+    /// The program that leads to another host.
+    remote: Option<Remote>,
 }
 
 impl Link {
+    /// Connects to `uri`.
+    pub fn open(uri: &str, options: &Options) -> Result<Link, OpenError> {
+        connect_link(uri, options.retries, &options.ssh)
+    }
+
     pub(crate) fn new(socket: UnixStream) -> io::Result<Link> {
         socket.set_nonblocking(true)?;
         Ok(Link {
@@ -29,17 +40,24 @@ impl Link {
             out: Vec::new(),
             sent: 0,
             buf: vec![0; READ_BYTES].into_boxed_slice(),
+            remote: None,
         })
     }
 
+    /// The same through a program, which ends with it.
+    pub(crate) fn with_remote(mut self, remote: Remote) -> Link {
+        self.remote = Some(remote);
+        self
+    }
+
     /// Queues a message and sends what the socket takes.
-    pub(crate) fn send(&mut self, message: &Message) -> Result<(), Errno> {
+    pub fn send(&mut self, message: &Message) -> Result<(), Errno> {
         encode_stream(message, &mut self.out);
         self.flush()
     }
 
     /// Sends what the socket takes.
-    pub(crate) fn flush(&mut self) -> Result<(), Errno> {
+    pub fn flush(&mut self) -> Result<(), Errno> {
         while self.sent < self.out.len() {
             // A broker that is gone is an error to report, not a signal.
             match send(&self.socket, &self.out[self.sent..], SendFlags::NOSIGNAL) {
@@ -61,12 +79,12 @@ impl Link {
     }
 
     /// How many bytes wait for the broker to read them.
-    pub(crate) fn backlog(&self) -> usize {
+    pub fn backlog(&self) -> usize {
         self.out.len() - self.sent
     }
 
     /// Reads once what has come, and gives whole messages to `take`.
-    pub(crate) fn read(&mut self, mut take: impl FnMut(Message)) -> Result<(), Errno> {
+    pub fn read(&mut self, mut take: impl FnMut(Message)) -> Result<(), Errno> {
         match self.socket.read(&mut self.buf) {
             Ok(0) => return Err(Errno::ECONNRESET),
             Ok(n) => self
@@ -84,6 +102,17 @@ impl Link {
                 Err(StreamError::NoMemory(_)) => return Err(Errno::ENOMEM),
                 Err(_) => return Err(Errno::EPROTO),
             }
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        if let Some(mut remote) = self.remote.take() {
+            // Its input ends; what it still has on its way goes out.
+            let _ = self.flush();
+            let _ = self.socket.shutdown(Shutdown::Write);
+            remote.end();
         }
     }
 }

@@ -10,6 +10,7 @@ use wire::{Role, USERID_UNKNOWN};
 use crate::handle::Handle;
 use crate::limits::{ANCESTORS_MAX, CONNECT_DELAY_MAX, CONNECT_DELAY_MIN, CONNECT_RETRIES};
 use crate::link::Link;
+use crate::ssh::Ssh;
 
 /// Where to look when nothing says where the broker is: the system instance.
 const DEFAULT_URI: &str = "local:///run/flux/local";
@@ -31,6 +32,8 @@ pub struct Options {
     /// set. Idempotent calls with delivery `Wait`, subscriptions and services survive that,
     /// and so do streams that repeat; events in between are lost.
     pub reconnect: Option<Duration>,
+    /// How other hosts are reached.
+    pub ssh: Ssh,
 }
 
 impl Default for Options {
@@ -42,6 +45,7 @@ impl Default for Options {
             rolemask: Role::NONE,
             proxy_remote: None,
             reconnect: None,
+            ssh: Ssh::default(),
         }
     }
 }
@@ -52,6 +56,7 @@ impl Options {
         let mut options = Options {
             default_uri: get("FLUX_URI").map(str::to_owned),
             proxy_remote: get("FLUX_PROXY_REMOTE").map(str::to_owned),
+            ssh: Ssh::from_env(&get),
             ..Options::default()
         };
         if let Some(text) = get("FLUX_LOCAL_CONNECTOR_RETRY_COUNT") {
@@ -154,7 +159,7 @@ fn open_ancestor(path: &str, options: &Options) -> Result<Handle, OpenError> {
 }
 
 fn connect(uri: &str, options: &Options) -> Result<Handle, OpenError> {
-    let link = connect_link(uri, options.retries).map_err(|error| OpenError {
+    let link = connect_link(uri, options.retries, &options.ssh).map_err(|error| OpenError {
         uri: Some(uri.to_owned()),
         ..error
     })?;
@@ -162,8 +167,19 @@ fn connect(uri: &str, options: &Options) -> Result<Handle, OpenError> {
 }
 
 /// Connects to a broker, is let in, and nothing more.
-pub(crate) fn connect_link(uri: &str, retries: u32) -> Result<Link, OpenError> {
+pub(crate) fn connect_link(uri: &str, retries: u32, ssh: &Ssh) -> Result<Link, OpenError> {
     let (scheme, path) = uri.split_once("://").unwrap_or((uri, ""));
+    if scheme == "ssh" {
+        let connected = ssh.connect(path);
+        let (socket, mut remote) = connected.map_err(|error| OpenError::bare(errno_of(&error)))?;
+        return match greet(socket) {
+            Ok(link) => Ok(link.with_remote(remote)),
+            Err(errno) => {
+                remote.end();
+                Err(OpenError::bare(errno))
+            }
+        };
+    }
     if scheme != "local" {
         return Err(OpenError {
             errno: Errno::ENOENT,

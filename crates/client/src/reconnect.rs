@@ -10,12 +10,15 @@ use crate::call::CallId;
 use crate::handle::{Handle, Waiting};
 use crate::limits::{CONNECT_DELAY_MAX, CONNECT_DELAY_MIN};
 use crate::open::connect_link;
+use crate::ssh::Ssh;
 
 /// What a program has asked of the broker that a new one does not know.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     /// URI of the broker.
     pub uri: String,
+    /// How other hosts are reached.
+    pub ssh: Ssh,
     /// How long to try, if at all.
     pub patience: Option<Duration>,
     /// Subscriptions, once for each time.
@@ -54,7 +57,7 @@ impl Handle {
     }
 
     fn try_again(&mut self, deadline: Instant) -> bool {
-        let Ok(link) = connect_link(&self.standing.uri, 0) else {
+        let Ok(link) = connect_link(&self.standing.uri, 0, &self.standing.ssh) else {
             return false;
         };
         self.link = link;
