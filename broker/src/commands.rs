@@ -174,9 +174,10 @@ impl Broker {
 
     /// Runs the initial program, which has our standard streams.
     pub(crate) fn run_program(&mut self, cx: &mut Cx<Broker>, argv: Vec<String>) {
-        // The line that logs show leaves out the shell.
+        // The line that logs show leaves out the user's shell, which is ours to name.
+        let shell = self.env.get("SHELL").map_or("/bin/bash", String::as_str);
         let shown = match argv.as_slice() {
-            [_, flag, line] if flag == "-c" => line.clone(),
+            [program, flag, line] if program == shell && flag == "-c" => line.clone(),
             argv => argv.join(" "),
         };
         let program = argv.first().cloned().unwrap_or_default();

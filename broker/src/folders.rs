@@ -53,7 +53,12 @@ pub fn rundir(given: Option<&str>, rank: u32) -> anyhow::Result<Folder> {
         made.with_context(|| format!("rundir {}: cannot be written", folder.path.display()))?;
         if let Ok(exe) = std::env::current_exe() {
             // Remote commands look for flux here; without it they have other ways.
-            let _ = symlink(exe.with_file_name("flux"), bin.join("flux"));
+            let places = [
+                exe.with_file_name("flux"),
+                exe.with_file_name("../../bin/flux"),
+            ];
+            let flux = places.into_iter().find(|path| path.is_file());
+            let _ = flux.map(|flux| symlink(flux, bin.join("flux")));
         }
     }
     // Brokers of one instance may share it.

@@ -203,6 +203,7 @@ fn serve(
     let clients = listen("local", &path, 0o777)?;
     let modules = Path::new(endpoint.trim_start_matches("ipc://"));
     let modules = listen("module", modules, 0o700)?;
+    bootstrap::parent::tell(&setup.attrs, &setup.env)?;
     let mut reactor = Reactor::new(BrokerNode::new(setup, runtime::rusage))?
         .with_signals(signals)?
         .with_memory(memory, owner)

@@ -25,6 +25,8 @@ pub struct Launch {
     size: u32,
     map: Option<TaskMap>,
     client: Client,
+    /// The launcher is the instance that ours is a job of.
+    is_job: bool,
 }
 
 /// Finds out who we are by what the launcher says.
@@ -60,6 +62,7 @@ pub(super) fn begin(told: Told<'_>, mut client: Client) -> anyhow::Result<Begun>
             size: info.size,
             map,
             client,
+            is_job: level.is_some(),
         })
     };
     Ok(Begun {
@@ -107,6 +110,7 @@ struct Meeting {
     size: u32,
     map: Option<TaskMap>,
     client: Client,
+    is_job: bool,
     links: Links,
 }
 
@@ -125,6 +129,7 @@ impl Launch {
             size: self.size,
             map: self.map,
             client: self.client,
+            is_job: self.is_job,
             links,
         };
         let overlay = meeting.hold(told, rundir, uuid)?;
@@ -141,7 +146,8 @@ impl Launch {
 
 impl Meeting {
     fn hold(&mut self, told: Told<'_>, rundir: &Path, uuid: &str) -> anyhow::Result<Overlay> {
-        let is_kept = told.env.contains_key(START_URI);
+        // The variable may be that of the launcher of an instance further out.
+        let is_kept = told.env.contains_key(START_URI) && !self.is_job;
         let pair = own_key(&rundir.join(format!("key-{}", self.rank)), is_kept)?;
         let mut overlay = overlay(told.attrs, &pair, true)?;
         let host = told

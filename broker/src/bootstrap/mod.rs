@@ -8,6 +8,7 @@ mod address;
 mod card;
 mod hosts;
 mod launched;
+pub mod parent;
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;

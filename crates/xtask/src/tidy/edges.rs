@@ -58,7 +58,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("xtask", &["wire", "proto", "client", "cli"]),
     (
         "broker",
-        &["wire", "proto", "node", "runtime", "pmi", "keys", "rexec"],
+        &[
+            "wire", "proto", "node", "runtime", "client", "pmi", "keys", "rexec",
+        ],
     ),
     // It runs the plugins, which `flux job-validator` and `flux job-frobnicator` run too.
     (
