@@ -18,6 +18,7 @@ mod layout;
 mod limits;
 mod lint;
 mod trace;
+mod uri;
 mod waiting;
 
 pub use command::{CliError, Entry, Env, Flux, Group, Input, Io, Run, Style};

@@ -60,6 +60,7 @@ pub mod terminus;
 pub mod top;
 pub mod update;
 pub mod uptime;
+pub mod uri;
 pub mod version;
 pub mod watch;
 
@@ -125,6 +126,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<top::Top>(),
     Entry::of::<update::Update>(),
     Entry::of::<uptime::Uptime>(),
+    Entry::of::<uri::Uri>(),
     Entry::of::<version::Version>(),
     Entry::of::<watch::Watch>(),
 ];

@@ -6,6 +6,7 @@ use client::{Call, Handle};
 use proto::kvs::{GetRoot, PRIMARY};
 use proto::{Errno, Method, Payload, Refusal, attr, config, shutdown};
 
+use crate::uri::open_target;
 use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
@@ -54,7 +55,7 @@ pub struct Shutdown {
     /// Answer questions with no
     #[arg(short, long)]
     no: bool,
-    /// URI of the instance, if not this one
+    /// Another instance: a URI, a job id, or what 'flux uri' takes
     target: Option<String>,
 }
 
@@ -64,15 +65,7 @@ impl Run for Shutdown {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        if let Some(target) = self.target.as_deref()
-            && !target.contains("://")
-        {
-            let text = format!("failed to resolve target {target} to a Flux URI");
-            return Err(
-                CliError::new(text).with_hint("give a URI, such as local:///run/flux/local")
-            );
-        }
-        let mut handle = flux.connect_to(self.target.as_deref())?;
+        let mut handle = open_target(flux, self.target.as_deref())?;
         if let Some(dump) = self.dump(flux, &mut handle)? {
             let set = attr::Set {
                 name: "content.dump".to_owned(),

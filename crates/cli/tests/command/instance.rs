@@ -113,7 +113,7 @@ fn shutdown_relays_the_log_until_the_end() {
         refusing(Errno::EPERM),
         "-- stderr\n\
         flux-shutdown: failed to resolve target nosuch to a Flux URI\n\
-        hint: give a URI, such as local:///run/flux/local\n\
+        flux-uri: ERROR: nosuch is not a valid Flux jobid\n\
         -- code 1\n",
     );
 }

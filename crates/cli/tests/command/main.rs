@@ -25,6 +25,7 @@ mod resources;
 mod submission;
 mod terminals;
 mod tools;
+mod uri;
 mod watch;
 
 use std::cell::RefCell;
