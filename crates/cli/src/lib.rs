@@ -14,6 +14,7 @@ mod commands;
 mod dispatch;
 pub mod docs;
 mod external;
+mod forward;
 mod layout;
 mod limits;
 mod lint;

@@ -98,3 +98,21 @@ pub const BULK_JOBS_MAX: u64 = 10_000_000;
 
 /// Bytes of inputs in one file, or on standard input.
 pub const BULK_INPUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Requests of one client of a proxy without their last answer. The next one is answered
+/// EAGAIN.
+pub const FORWARDED_REQUESTS_MAX: usize = 65_536;
+
+/// Services that are told when a client of a proxy leaves.
+pub const FORWARDED_ARMED_MAX: usize = 4096;
+
+/// Clients of a proxy. The next one is refused.
+pub const FORWARDED_CLIENTS_MAX: usize = 4096;
+
+/// Bytes that a client of a proxy may leave unread before it is let go.
+pub const FORWARDED_BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes that one read(2) from a client of a proxy takes at most.
+pub const FORWARDED_READ_BYTES: usize = 64 * 1024;
+
+/// Between two attempts of a proxy to reach a broker that is gone.
+pub const PROXY_RETRY: Duration = Duration::from_secs(2);

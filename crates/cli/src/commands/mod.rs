@@ -44,8 +44,10 @@ pub mod pmi;
 pub mod post_job_event;
 pub mod pstree;
 pub mod python;
+pub mod proxy;
 pub mod queue;
 pub mod r;
+pub mod relay;
 pub mod resource;
 pub mod restore;
 pub mod run;
@@ -111,7 +113,9 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<post_job_event::PostJobEvent>(),
     Entry::of::<pstree::Pstree>(),
     Entry::of::<python::Python>(),
+    Entry::of::<proxy::Proxy>(),
     Entry::of::<queue::Queue>(),
+    Entry::of::<relay::Relay>(),
     Entry::of::<resource::Resource>(),
     Entry::of::<restore::Restore>(),
     Entry::of::<run::RunCommand>(),
