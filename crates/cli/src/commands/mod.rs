@@ -3,6 +3,7 @@
 use command::entry::Entry;
 
 pub mod admin;
+pub mod alloc;
 pub mod batch;
 pub mod broker;
 pub mod bulksubmit;
@@ -45,6 +46,7 @@ pub mod post_job_event;
 pub mod pstree;
 pub mod python;
 pub mod proxy;
+pub mod python;
 pub mod queue;
 pub mod r;
 pub mod relay;
@@ -70,6 +72,7 @@ pub mod watch;
 pub const ENTRIES: &[Entry] = &[
     Entry::of::<r::R>(),
     Entry::of::<admin::Admin>(),
+    Entry::of::<alloc::Alloc>(),
     Entry::of::<batch::Batch>(),
     Entry::of::<broker::Broker>(),
     Entry::of::<bulksubmit::Bulksubmit>(),
@@ -114,6 +117,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<pstree::Pstree>(),
     Entry::of::<python::Python>(),
     Entry::of::<proxy::Proxy>(),
+    Entry::of::<python::Python>(),
     Entry::of::<queue::Queue>(),
     Entry::of::<relay::Relay>(),
     Entry::of::<resource::Resource>(),

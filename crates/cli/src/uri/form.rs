@@ -4,14 +4,37 @@ use command::flux::Flux;
 
 /// A URI of this host without the detour over the network.
 pub fn near(flux: &Flux, uri: &str) -> String {
-    let is_local = flux.env.get_os(super::RESOLVE_LOCAL).is_some();
-    // Who says how hosts are reached wants them to be reached so.
-    let may_be_here = flux.env.get_os("FLUX_SSH").is_none();
-    match host_of(uri) {
-        Some(host) if is_local || may_be_here && host == hostname() => {
-            local_uri(uri).unwrap_or_else(|| uri.to_owned())
+    Near::of(flux).uri(uri)
+}
+
+/// Which URIs are of this host, on any thread.
+#[derive(Debug, Clone)]
+pub struct Near {
+    /// All of them.
+    is_local: bool,
+    /// Those that name it.
+    host: Option<String>,
+}
+
+impl Near {
+    /// As the environment wants it.
+    pub fn of(flux: &Flux) -> Near {
+        // Who says how hosts are reached wants them to be reached so.
+        let may_be_here = flux.env.get_os("FLUX_SSH").is_none();
+        Near {
+            is_local: flux.env.get_os(super::RESOLVE_LOCAL).is_some(),
+            host: may_be_here.then(hostname),
         }
-        _ => uri.to_owned(),
+    }
+
+    /// A URI of this host without the detour over the network.
+    pub fn uri(&self, uri: &str) -> String {
+        match host_of(uri) {
+            Some(host) if self.is_local || self.host.as_deref() == Some(host) => {
+                local_uri(uri).unwrap_or_else(|| uri.to_owned())
+            }
+            _ => uri.to_owned(),
+        }
     }
 }
 

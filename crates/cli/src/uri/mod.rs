@@ -14,7 +14,7 @@ use command::entry::Style;
 use command::error::CliError;
 use command::flux::Flux;
 
-pub use form::{hostname, local_uri, near, remote_uri};
+pub use form::{Near, hostname, local_uri, near, remote_uri};
 
 /// In the environment: URIs of this host are wanted.
 const RESOLVE_LOCAL: &str = "FLUX_URI_RESOLVE_LOCAL";

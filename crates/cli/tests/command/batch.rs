@@ -168,3 +168,23 @@ fn what_is_no_batch_job_is_refused() {
     );
     assert!(!Path::new("flux-{{id}}.out").exists());
 }
+
+#[test]
+fn alloc_is_a_broker_with_a_command() {
+    let sealed = SEALED.replace("batch", "alloc");
+    let command = |words: &str| {
+        let words: Vec<&str> = sealed.split(' ').chain(words.split(' ')).collect();
+        let text = run(&[], &words, "");
+        let jobspec: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
+        jobspec.pointer(COMMAND).unwrap().to_string()
+    };
+    assert_eq!(
+        command("-n1 --broker-opts=-v hostname -x"),
+        r#"["flux","broker","-v","hostname","-x"]"#
+    );
+    assert_eq!(
+        command("-N1 --bg --dump=x"),
+        r#"["flux","broker","-Scontent.dump=x","-Sbroker.rc2_none=1"]"#
+    );
+    assert_eq!(command("-N1 --bg x"), r#"["flux","broker","x"]"#);
+}

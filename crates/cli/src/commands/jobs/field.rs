@@ -299,7 +299,7 @@ static ROWS: &[Row] = &[
     }),
     derived!("uri.local", "URI", ["annotations", "state"], |job, _| {
         let uri = job.annotation("user.uri").and_then(Json::as_str);
-        let uri = uri.and_then(super::reach::local_uri);
+        let uri = uri.and_then(crate::uri::local_uri);
         uri.map_or(Value::None, |uri| Value::Text(uri.into()))
     }),
     derived!(
