@@ -43,9 +43,8 @@ pub mod pgrep;
 pub mod ping;
 pub mod pmi;
 pub mod post_job_event;
-pub mod pstree;
-pub mod python;
 pub mod proxy;
+pub mod pstree;
 pub mod python;
 pub mod queue;
 pub mod r;
@@ -114,9 +113,8 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<pgrep::Pkill>(),
     Entry::of::<pmi::Pmi>(),
     Entry::of::<post_job_event::PostJobEvent>(),
-    Entry::of::<pstree::Pstree>(),
-    Entry::of::<python::Python>(),
     Entry::of::<proxy::Proxy>(),
+    Entry::of::<pstree::Pstree>(),
     Entry::of::<python::Python>(),
     Entry::of::<queue::Queue>(),
     Entry::of::<relay::Relay>(),
