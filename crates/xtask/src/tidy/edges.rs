@@ -29,9 +29,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "job-shell",
         &[
-            "wire", "proto", "node", "runtime", "pmi", "rexec", "filemap", "terminus",
+            "wire", "proto", "node", "runtime", "pmi", "rexec", "filemap", "terminus", "initrc",
         ],
     ),
+    ("initrc", &["wire"]),
     ("command", &["proto", "client"]),
     ("format", &["proto", "command"]),
     ("submission", &["proto", "client", "command"]),
@@ -148,6 +149,7 @@ const STARTERS: &[&str] = &[
     "broker/src/rexec/mod.rs",
     "modules/job-exec/src/hand/shell.rs",
     "crates/job-shell/src/array/run.rs",
+    "crates/job-shell/src/coprocess.rs",
     "crates/job-shell/src/launch.rs",
     "crates/terminus/src/sessions.rs",
 ];

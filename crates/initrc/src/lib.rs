@@ -1,0 +1,84 @@
+//! The Lua files by which sites and users extend the job shell (protocol/23 section 6): which of them
+//! a job has, the objects that they see, and the handlers that they leave behind.
+//!
+//! Nothing of a shell is known here. A script sees [`Facts`], the job's options and its environment;
+//! it reads files through a [`Disk`]; what it says comes back as [`Effect`]s. A job without such files
+//! makes no [`Engine`], and so no Lua.
+//!
+//! Read on in `find.rs` (is there anything to run), `engine.rs` (running it), `host.rs` (what Lua can
+//! ask of us), `prelude.lua` (the objects, in Lua), `json.rs` (values to and fro).
+
+mod engine;
+mod find;
+mod host;
+mod json;
+pub mod limits;
+mod state;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use engine::{Called, Engine, Start};
+pub use find::{BUILT_IN_NAME, Script, Wish, find};
+pub use state::{BUILT_IN_PLUGINS, REPLACEABLE};
+
+/// Files, as scripts name them. Relative paths are meant from where the shell is.
+pub trait Disk: Send {
+    /// The files that match a pattern in which `*`, `?`, `[...]` and a leading `~` count, in order.
+    fn glob(&self, pattern: &str) -> Vec<String>;
+
+    /// What is in a file, or the text of the error.
+    fn read(&self, path: &str) -> Result<Vec<u8>, String>;
+}
+
+/// What scripts can read of their shell and its job.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// `shell.info`, without `options`.
+    pub info: Value,
+    /// The shells of the job, as `shell.get_rankinfo` tells them.
+    pub ranks: Vec<Value>,
+    /// Our place among them.
+    pub rank: usize,
+}
+
+/// Something that a script did to its shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// It has something to say.
+    Say(Said),
+    /// The shell is to say more or less of itself from now on.
+    Verbose(i64),
+}
+
+/// A line of the shell's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// How much it matters, by its RFC 5424 number.
+    pub level: i32,
+    /// What is said.
+    pub message: String,
+    /// The file and the line of the script that says it.
+    pub at: Option<(String, i64)>,
+}
+
+impl Said {
+    /// A line that is not a script's own.
+    pub fn plain(level: i32, message: String) -> Said {
+        Said {
+            level,
+            message,
+            at: None,
+        }
+    }
+}
+
+/// The task that a handler is called for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Task {
+    /// `task.info`.
+    pub info: Value,
+    /// Its environment.
+    pub env: BTreeMap<String, String>,
+}
