@@ -23,8 +23,8 @@ refused() {
 }
 
 test_expect_success 'an attribute that is not supported or malformed ends the start' '
-	refused "flux-broker: conf.shell_initrc: not supported in this version" \
-		-Sconf.shell_initrc=/x &&
+	refused "flux-broker: broker.exit-restart: not supported in this version" \
+		-Sbroker.exit-restart=1 &&
 	refused "flux-broker: broker.shutdown-timeout=soon: must be a duration or none" \
 		-Sbroker.shutdown-timeout=soon &&
 	refused "topology: unknown topology scheme" -Stbon.topo=flat &&

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proto::attr::names::{
     self, BROKER_RECOVERY_MODE, CONFIG, IMMUTABLE as FIXED, READONLY, RUNDIR, RUNTIME, STATEDIR,
-    UNSUPPORTED,
+    TOLD, UNSUPPORTED,
 };
 use proto::attr::{Attr, GetError, IMMUTABLE, RmError, SetError, Value};
 use proto::data::Fsd;
@@ -189,7 +189,7 @@ impl Attrs {
     pub fn immutable(&self) -> BTreeMap<String, String> {
         // Not immutable by the table, yet fixed when modules start, and they need it.
         let fixed = [RUNDIR.name, STATEDIR.name];
-        let known = |name: &str| is_immutable(name) || fixed.contains(&name);
+        let known = |name: &str| is_immutable(name) || is_told(name) || fixed.contains(&name);
         let values = self.values.iter().filter(|(name, _)| known(name));
         let values = values.filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
         let mut told: BTreeMap<_, _> = values.collect();
@@ -198,6 +198,11 @@ impl Attrs {
         }
         told
     }
+}
+
+/// Whether modules are told when it changes.
+pub fn is_told(name: &str) -> bool {
+    names::find(name).is_some_and(|attr| attr.is(TOLD))
 }
 
 fn is_immutable(name: &str) -> bool {
@@ -236,7 +241,8 @@ mod tests {
         check_set("content.dump", "auto", false, Ok(()));
         check_set("vendor.site", "x", false, Ok(()));
         check_set("vendor.", "x", false, Err(SetError::Unknown));
-        check_set("conf.shell_initrc", "x", false, Err(SetError::NotSupported));
+        check_set("conf.shell_initrc", "x", false, Ok(()));
+        check_set("broker.exit-restart", "1", false, Err(SetError::NotSupported));
         let bad = SetError::BadValue("invalid level".into());
         check_set("log-stderr-level", "8", false, Err(bad));
     }
@@ -265,8 +271,8 @@ mod tests {
             Err("rank: attribute may not be set on the command line"),
         );
         check_given(
-            "conf.shell_initrc=/x",
-            Err("conf.shell_initrc: not supported in this version"),
+            "broker.exit-restart=1",
+            Err("broker.exit-restart: not supported in this version"),
         );
         check_given("log-level=9", Err("log-level=9: invalid level"));
         check_given(

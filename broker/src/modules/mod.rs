@@ -204,13 +204,19 @@ impl Modules {
     /// Those that are asked with another version of the configuration than this, with their
     /// names.
     pub(crate) fn behind(&self, version: u64) -> Vec<(ModuleId, String)> {
+        let behind = self.started().into_iter();
+        let is_behind =
+            |id: &ModuleId| self.get(*id).is_some_and(|module| module.config != version);
+        behind.filter(|(id, _)| is_behind(id)).collect()
+    }
+
+    /// Those that run or are about to.
+    pub(crate) fn started(&self) -> Vec<(ModuleId, String)> {
         let running = self.loaded.iter();
         let running =
             running.filter(|(_, module)| matches!(module.stage, Stage::Running | Stage::Loading));
-        let behind = running.filter(|(_, module)| module.config != version);
-        behind
-            .map(|(id, module)| (*id, module.name.clone()))
-            .collect()
+        let named = running.map(|(id, module)| (*id, module.name.clone()));
+        named.collect()
     }
 
     /// Whether there is none.

@@ -2,7 +2,7 @@
 //! (protocol/03 section 3). A component's own route of the same topic comes first.
 
 use proto::common::{
-    Cancel, ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, Shutdown,
+    AttrTold, Cancel, ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, Shutdown,
     StatsClear, StatsGet,
 };
 use proto::{Coded, Errno, Event, Method, Payload, Refusal, Role};
@@ -34,6 +34,13 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
         "config-reload" => answer::<C, ConfigReload>(cx, message, |cx, request| {
             core.configure(cx, &request.0)?;
             cx.welcome.conf = request.0;
+            Ok(proto::Empty)
+        }),
+        "attr-told" => answer::<C, AttrTold>(cx, message, |cx, AttrTold { name, value }| {
+            match value {
+                Some(value) => drop(cx.welcome.attrs.insert(name, value)),
+                None => drop(cx.welcome.attrs.remove(&name)),
+            }
             Ok(proto::Empty)
         }),
         "shutdown" => answer::<C, Shutdown>(cx, message, |cx, request| {

@@ -116,7 +116,7 @@ impl<C: Host> Cx<C> {
         &self.welcome
     }
 
-    /// An attribute that cannot change any more.
+    /// An attribute that cannot change any more, or of whose changes we are told.
     pub fn attr(&self, attr: &Attr) -> Option<&str> {
         self.welcome.attrs.get(attr.name).map(String::as_str)
     }

@@ -145,6 +145,16 @@ pub struct DebugReply {
 #[serde(transparent)]
 pub struct ConfigReload(pub Object);
 
+/// Says what has become of an attribute that modules are told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AttrTold {
+    /// Its name.
+    pub name: String,
+    /// Its value; none if it was removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
 /// Asks the module to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Shutdown {
@@ -189,7 +199,7 @@ pub struct Cancel {
 pub struct Welcome {
     /// Arguments of `flux module load`.
     pub args: Option<Vec<String>>,
-    /// Every attribute that cannot change any more, and its value.
+    /// Every attribute that cannot change any more, and those of whose changes modules are told.
     pub attrs: BTreeMap<String, String>,
     /// The configuration.
     pub conf: Object,
@@ -209,6 +219,7 @@ crate::json_payloads!(
     Debug,
     DebugReply,
     ConfigReload,
+    AttrTold,
     Cancel,
     Welcome
 );
@@ -230,6 +241,8 @@ crate::methods! {
         : "Sets or clears debug bits, which tests use to provoke rare paths.";
     ConfigReload = "NAME.config-reload" (OWNER) => Empty, Refusal, idempotent
         : "Hands over a new configuration; a refusal rolls the change back.";
+    AttrTold = "NAME.attr-told" (OWNER) => Empty, Never, idempotent
+        : "Says what has become of an attribute that modules are told of.";
     Shutdown = "NAME.shutdown" (OWNER) => Empty, Never, Nothing
         : "Asks the module to stop.";
     Disconnect = "NAME.disconnect" (ALL) => Empty, Never, Nothing

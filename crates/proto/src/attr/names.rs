@@ -37,6 +37,8 @@ pub const MANY: u8 = 16;
 pub const UNSUPPORTED: u8 = 32;
 /// Stands for names that others choose: values are kept for them and never read here.
 pub const OPEN: u8 = 64;
+/// Modules are told its value at their start and whenever it changes.
+pub const TOLD: u8 = 128;
 
 impl Attr {
     /// Whether one of these bits is set.
@@ -155,10 +157,10 @@ attributes! {
         "By how much each step toward the end extends the time that systemd allows.";
     BROKER_RECOVERY_MODE = "broker.recovery-mode", 0, F::Presence, None,
         "Come up in spite of errors in rc1, with all resources offline.";
-    CONF_SHELL_INITRC = "conf.shell_initrc", T | UNSUPPORTED, F::Text, None,
-        "Lua script that job shells begin with.";
-    CONF_SHELL_PLUGINPATH = "conf.shell_pluginpath", T | UNSUPPORTED, F::Text, None,
-        "Folders with plugins of job shells.";
+    CONF_SHELL_INITRC = "conf.shell_initrc", T | TOLD, F::Text, None,
+        "Lua script that job shells begin with, if not /etc/flux/shell/initrc.lua.";
+    CONF_SHELL_PLUGINPATH = "conf.shell_pluginpath", T | TOLD, F::Text, None,
+        "Folders in which scripts of job shells look for plugins.";
     CRON_DIRECTORY = "cron.directory", 0, F::Text, None,
         "Folder with crontab files, which rank 0 reads at the start.";
 }

@@ -59,7 +59,9 @@ pub struct Shell {
 }
 
 /// Attributes of the broker that a shell needs.
-const SHELL_ATTRS: [Attr; 11] = [
+const SHELL_ATTRS: [Attr; 13] = [
+    names::CONF_SHELL_INITRC,
+    names::CONF_SHELL_PLUGINPATH,
     names::CONTENT_HASH,
     names::HOSTNAME,
     names::INSTANCE_LEVEL,
