@@ -242,7 +242,12 @@ mod tests {
         check_set("vendor.site", "x", false, Ok(()));
         check_set("vendor.", "x", false, Err(SetError::Unknown));
         check_set("conf.shell_initrc", "x", false, Ok(()));
-        check_set("broker.exit-restart", "1", false, Err(SetError::NotSupported));
+        check_set(
+            "broker.exit-restart",
+            "1",
+            false,
+            Err(SetError::NotSupported),
+        );
         let bad = SetError::BadValue("invalid level".into());
         check_set("log-stderr-level", "8", false, Err(bad));
     }

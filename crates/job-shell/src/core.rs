@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use initrc::Engine;
 use node::{ChildId, Cx, TimerId};
 use proto::data::JobId;
 use proto::job_exec::{LostShells, ShellJob};
@@ -13,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::array::Array;
 use crate::barrier::Barriers;
+use crate::coprocess::Coprocesses;
 use crate::hear::Others;
 use crate::input::Input;
 use crate::job::{Job, Place};
@@ -20,6 +22,7 @@ use crate::launch::Starting;
 use crate::limits::{RETRY_FIRST_MS, RETRY_LAST_MS};
 use crate::log::Level;
 use crate::lost::Search;
+use crate::mustache::JobTags;
 use crate::output::Output;
 use crate::placement::Placement;
 use crate::rexec::Helpers;
@@ -134,6 +137,20 @@ pub struct JobShell {
     pub(crate) search: Option<Search>,
     /// How long we may be without one.
     pub(crate) lease: Option<Duration>,
+    /// Helpers beside the tasks.
+    pub(crate) coprocesses: Coprocesses,
+    /// What templates can name of the job, once that is known.
+    pub(crate) job_tags: Option<JobTags>,
+    /// The scripts of the job, once they were run, if it has any.
+    pub(crate) scripts: Option<Engine>,
+    /// What templates can name besides, as scripts say.
+    pub(crate) own_tags: BTreeMap<String, String>,
+    /// Whether a handler hears what we say.
+    pub(crate) is_logging: bool,
+    /// How much we say of ourselves, where a script has said so.
+    pub(crate) verbose: Option<i64>,
+    /// Whether handlers wait for all tasks to be forked.
+    pub(crate) waits_for_forks: bool,
 }
 
 /// The wait before job-exec is asked for the second time.
@@ -183,6 +200,13 @@ impl JobShell {
             orphaned: false,
             search: None,
             lease: None,
+            coprocesses: Coprocesses::default(),
+            job_tags: None,
+            scripts: None,
+            own_tags: BTreeMap::new(),
+            is_logging: false,
+            verbose: None,
+            waits_for_forks: false,
         }
     }
 
@@ -219,7 +243,19 @@ impl JobShell {
         component: Option<&str>,
         message: &str,
     ) {
-        self.log(cx, Level::Fatal, component, message);
+        self.fatal_at(cx, code, component, message, None);
+    }
+
+    /// The same, as a line of a script says it.
+    pub(crate) fn fatal_at(
+        &mut self,
+        cx: &mut Cx<Self>,
+        code: u8,
+        component: Option<&str>,
+        message: &str,
+        at: Option<(String, i64)>,
+    ) {
+        self.log_at(cx, Level::Fatal, component, message, at);
         self.count_code(code);
         self.raise(cx, message, None);
         self.starting = None;

@@ -64,19 +64,13 @@ pub fn of_job(environment: &Map<String, Value>, around: &Surroundings) -> BTreeM
     set("FLUX_JOB_TMPDIR", around.tmpdir.clone());
     // On a terminal or not, so that none is begun within another.
     set(SESSION_VAR, "0".to_owned());
-    if around.openmpi {
-        let name = "OMPI_MCA_btl_vader_backing_directory";
-        env.insert(name.to_owned(), around.tmpdir.clone());
-    }
     if env.contains_key("HOSTNAME") {
         env.insert("HOSTNAME".to_owned(), around.hostname.clone());
     }
     env.remove("FLUX_PROXY_REMOTE");
     // A job within a job must not load the library of another instance.
     env.remove(PMI_LIBRARY);
-    if let Some(library) = &around.pmi_library {
-        offer_library(&mut env, library);
-    }
+    prepare_for_mpi(&mut env, around);
     env
 }
 
@@ -91,6 +85,17 @@ fn offer_library(env: &mut BTreeMap<String, String>, library: &str) {
     let others = others.filter(|other| *other != folder);
     let folders: Vec<&str> = [folder].into_iter().chain(others).collect();
     env.insert(LIBRARY_PATH.to_owned(), folders.join(":"));
+}
+
+/// Adds what tasks of an MPI need.
+pub fn prepare_for_mpi(env: &mut BTreeMap<String, String>, around: &Surroundings) {
+    if around.openmpi {
+        let name = "OMPI_MCA_btl_vader_backing_directory";
+        env.insert(name.to_owned(), around.tmpdir.clone());
+    }
+    if let Some(library) = &around.pmi_library {
+        offer_library(env, library);
+    }
 }
 
 /// The variables of one task: the shared ones, its place in the job, and the GPUs that it

@@ -13,7 +13,7 @@ use proto::job_exec::{ShellHello, ShellOrder};
 use proto::job_manager::ShellKill;
 use proto::kvs::{Found, Lookup, PRIMARY};
 use proto::{Errno, Event, Method as _, Refusal, job_shell, service};
-use serde_json::Map;
+use serde_json::{Map, json};
 
 use crate::JobShell;
 use crate::array::Array;
@@ -86,6 +86,8 @@ impl JobShell {
             self.expiration = expiration;
             if self.state() == State::Running {
                 self.arm_warning(cx);
+                let args = json!({ "expiration": expiration });
+                self.announce_topic(cx, "shell.resource-update", &args);
             }
         }
         if let Some(signum) = order.signal {
@@ -182,28 +184,27 @@ impl JobShell {
                 self.array = spec.map(|spec| Array::new(spec, job.is_leader()));
                 self.job = Some(job.clone());
                 self.heed_early_losses(cx);
-                if job.is_leader() {
-                    self.remark(cx, &job.options.remarks);
-                }
                 self.serve_rexec(cx);
                 self.serve_terminals(cx);
-                for message in &job.adjusted {
-                    self.log(cx, Level::Warn, None, message);
-                }
                 self.prepare(cx);
             }
             Err(error) => {
                 tracing::debug!("{namespace}: {error}");
                 self.heed_early_losses(cx);
-                if !self.place.is_leader() {
-                    // The leading shell finds the same, and says so.
-                    self.count_code(1);
-                    return self.end_if_idle(cx);
-                }
-                self.remark(cx, error.remarks());
-                self.fatal_to(cx, 1, error.component(), &error.to_string());
+                self.refuse(cx, &error);
             }
         }
+    }
+
+    /// The job cannot be run as it is.
+    pub(crate) fn refuse(&mut self, cx: &mut Cx<Self>, error: &JobError) {
+        if !self.place.is_leader() {
+            // The leading shell finds the same, and says so.
+            self.count_code(1);
+            return self.end_if_idle(cx);
+        }
+        self.remark(cx, error.remarks());
+        self.fatal_to(cx, 1, error.component(), &error.to_string());
     }
 }
 

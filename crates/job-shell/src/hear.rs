@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use node::Cx;
 use proto::job_exec::{Heard, LostShells, ShellHear};
 use proto::{Method as _, Refusal};
+use serde_json::json;
 
 use crate::JobShell;
 use crate::core::RETRY_FIRST;
@@ -140,13 +141,17 @@ impl JobShell {
         }
         for shell in lost.ranks.iter() {
             if self.others.left.contains(&shell) {
+                let args = json!({ "shell_rank": shell, "severity": 0 });
+                self.announce_topic(cx, "shell.lost", &args);
                 if self.array.is_none() {
                     self.job_exit(cx, FirstExit::Shell(shell));
                 }
                 self.shell_done(cx, shell);
             }
+            self.lost_coprocesses(shell);
         }
         self.regulate(cx);
+        self.leave_if_drained(cx);
     }
 
     /// job-exec has nothing for us any more.

@@ -1,6 +1,8 @@
 //! What the shell knows of its job: the jobspec, the resources, and what follows from
 //! them. Made once, when both the job and its environment are known.
 
+use std::rc::Rc;
+
 use proto::data::job_attribute;
 use proto::data::jobspec::CountError;
 use proto::data::{IdSet, JobId, Jobspec, Rset};
@@ -41,10 +43,35 @@ pub struct Job {
     pub adjusted: Vec<String>,
     /// What the submitter asked of the shell.
     pub options: Options,
+    /// Why it cannot be run with these options, unless a script changes them.
+    pub failure: Option<Failure>,
+    /// What it is made of.
+    pub told: Rc<Told>,
     /// Files to write into the temporary directory: name and RFC 37 object.
     pub files: Map<String, Value>,
     /// Attributes of the broker.
     pub attrs: std::collections::BTreeMap<String, String>,
+}
+
+/// What a job is made of.
+#[derive(Debug)]
+pub struct Told {
+    /// The jobspec.
+    pub spec: Jobspec,
+    /// The resources as they were told.
+    pub r: Value,
+    rset: Rset,
+}
+
+impl Told {
+    /// The options that the job came with.
+    pub fn options(&self) -> Map<String, Value> {
+        let given = self.spec.system("shell.options");
+        given
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default()
+    }
 }
 
 /// Which of the shells of a job one is.
@@ -173,7 +200,8 @@ impl Job {
         (place, rset): (Place, Rset),
         environment: Map<String, Value>,
     ) -> Result<Job, JobError> {
-        let spec: Jobspec = serde_json::from_value(told.jobspec).map_err(|_| JobError::Jobspec)?;
+        let spec = serde_json::from_value(told.jobspec);
+        let spec: Jobspec = spec.map_err(|_| JobError::Jobspec)?;
         if spec.get("version").and_then(Value::as_u64) != Some(1) {
             return Err(JobError::Attribute("version must be 1".to_owned()));
         }
@@ -187,12 +215,13 @@ impl Job {
             .map_err(|refused| JobError::Attribute(refused.to_string()))?;
         let given = spec.system("shell.options").and_then(Value::as_object);
         let verbose = spec.system("shell.verbose");
-        let options = Options::read(given.unwrap_or(&Map::new()), verbose);
-        let options = options.map_err(JobError::Option)?;
-        let mut nodes = nodes(&spec, &rset, &options)?;
-        let ntasks = nodes.iter().map(|node| u64::from(node.ntasks)).sum();
-        let own = &mut nodes[place.rank as usize];
-        let adjusted = adjust(&spec, &options, ntasks, own);
+        let options = Options::read_first(given.unwrap_or(&Map::new()), verbose);
+        let (options, failure) = options.map_err(JobError::Option)?;
+        let counted = count(&spec, &rset, &options, place);
+        let (nodes, ntasks, adjusted) = match (counted, &failure) {
+            (Err(_), Some(failure)) => return Err(JobError::Option(failure.clone())),
+            (counted, _) => counted?,
+        };
         let files = spec.system("files").and_then(Value::as_object);
         Ok(Job {
             id,
@@ -212,8 +241,33 @@ impl Job {
             slots: slots(&spec),
             adjusted,
             options,
+            failure,
             files: files.cloned().unwrap_or_default(),
             attrs: told.attrs,
+            told: Rc::new(Told {
+                spec,
+                r: told.r,
+                rset,
+            }),
+        })
+    }
+
+    /// The same with the options and the environment that scripts have left.
+    pub fn again(
+        &self,
+        options: Options,
+        environment: Map<String, Value>,
+    ) -> Result<Job, JobError> {
+        let told = &self.told;
+        let (nodes, ntasks, adjusted) = count(&told.spec, &told.rset, &options, self.place)?;
+        Ok(Job {
+            options,
+            failure: None,
+            environment,
+            nodes,
+            ntasks,
+            adjusted,
+            ..self.clone()
         })
     }
 
@@ -253,6 +307,20 @@ impl Job {
     pub fn is_owners(&self) -> bool {
         self.attr("security.owner") == Some(self.userid.to_string().as_str())
     }
+}
+
+/// The nodes of a job, its tasks, and what is to be said of resources that are not used.
+fn count(
+    spec: &Jobspec,
+    rset: &Rset,
+    options: &Options,
+    place: Place,
+) -> Result<(Vec<JobNode>, u64, Vec<String>), JobError> {
+    let mut nodes = nodes(spec, rset, options)?;
+    let ntasks = nodes.iter().map(|node| u64::from(node.ntasks)).sum();
+    let own = &mut nodes[place.rank as usize];
+    let adjusted = adjust(spec, options, ntasks, own);
+    Ok((nodes, ntasks, adjusted))
 }
 
 /// The nodes of a job and how many tasks each has by default.

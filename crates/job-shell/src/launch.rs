@@ -52,25 +52,29 @@ impl JobShell {
             return;
         }
         let tags = self.tags(&job, &prepared);
+        self.job_tags = Some(tags.clone());
         for message in allocation(&job, &self.placement) {
             self.log(cx, Level::Debug, None, &message);
         }
         let is_array = self.array.is_some();
-        if job.options.pmi && !is_array {
-            self.announce_pmi(cx, &job);
-            self.pmi = Some(pmi_server(&job, &tags, &self.placement));
-        }
-        let mut shared = environment::of_job(&job.environment, &self.surroundings(&job, &tags));
-        if prepared.lost_tmpdir.is_some() {
-            shared.insert(TMPDIR.to_owned(), FALLBACK.to_owned());
-        }
-        self.task_env = shared.clone();
-        let node = node_tags(&job, &self.placement, job.place.rank);
         if job.is_leader() {
             self.announce(cx, &job);
         } else {
             self.follow_input(cx, &job);
         }
+        if !self.topic(cx, "shell.post-init", "shell_post_init") {
+            return;
+        }
+        if job.options.pmi && !is_array {
+            self.announce_pmi(cx, &job);
+            self.pmi = Some(pmi_server(&job, &tags, &self.placement));
+        }
+        let mut shared = self.shared_env(&job, &tags);
+        if prepared.lost_tmpdir.is_some() {
+            shared.insert(TMPDIR.to_owned(), FALLBACK.to_owned());
+        }
+        self.task_env = shared.clone();
+        let node = node_tags(&job, &self.placement, job.place.rank);
         self.arm_warning(cx);
         if is_array {
             return self.launch_array(cx, &job, &prepared, (tags, node));
@@ -95,8 +99,12 @@ impl JobShell {
             let Some(index) = starting.left.next() else {
                 break;
             };
-            let child = cx.spawn(spawn(&job, &starting, &self.placement, index));
             let rank = self.placement.ranks[index];
+            let mut spawn = spawn(&job, &starting, &self.placement, index);
+            if !self.init_task(cx, index, &mut spawn) {
+                return;
+            }
+            let child = cx.spawn(spawn);
             self.tasks.push(Task::new(rank, child, &job.options));
             self.children.insert(child, index);
             self.open_terminal(cx, &job, rank, child);
@@ -111,7 +119,8 @@ impl JobShell {
             return;
         }
         self.early_signals.clear();
-        self.enter(cx, Gate::Start, Keys::new());
+        self.waits_for_forks = true;
+        self.begin_if_forked(cx);
         self.arm_exit_timer(cx);
         self.end_if_idle(cx);
     }
@@ -194,7 +203,19 @@ impl JobShell {
         }
     }
 
-    fn surroundings(&self, job: &Rc<Job>, tags: &JobTags) -> Surroundings {
+    /// The environment that all tasks share.
+    fn shared_env(&self, job: &Rc<Job>, tags: &JobTags) -> BTreeMap<String, String> {
+        let around = self.surroundings(job, tags);
+        match self.env_of_scripts() {
+            None => environment::of_job(&job.environment, &around),
+            Some(mut env) => {
+                environment::prepare_for_mpi(&mut env, &around);
+                env
+            }
+        }
+    }
+
+    pub(crate) fn surroundings(&self, job: &Rc<Job>, tags: &JobTags) -> Surroundings {
         Surroundings {
             id: job.id,
             utf8: self.launch.utf8,
@@ -243,6 +264,10 @@ impl JobShell {
         self.tasks[index].pid = pid;
         let message = format!("task {} started: pid {pid}", self.tasks[index].rank);
         self.log(cx, Level::Trace, None, &message);
+        if !self.task_topic(cx, index, "task.fork", "shell_task_forked") {
+            return;
+        }
+        self.begin_if_forked(cx);
         let adjust = self.job.as_ref().and_then(|job| job.options.oom_adjust);
         if let Some(to) = adjust {
             cx.quick_work(
@@ -264,6 +289,7 @@ impl JobShell {
             self.children.remove(&child);
         }
         self.close_input(cx, index);
+        self.begin_if_forked(cx);
         let code = match errno {
             Errno::EPERM | Errno::EACCES => 126,
             Errno::ENOENT => 127,

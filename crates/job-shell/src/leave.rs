@@ -26,6 +26,7 @@ impl JobShell {
         let is_busy = is_busy || !is_heard || !self.helpers.is_idle();
         let terminals = self.terminals.as_ref();
         let is_busy = is_busy || terminals.is_some_and(|terminals| !terminals.is_idle());
+        let is_busy = is_busy || !self.coprocesses.is_idle();
         let is_busy = is_busy || !self.store.array.is_empty();
         if self.state() != State::Draining || is_busy || !self.step(Move::Drained) {
             return;
@@ -101,6 +102,7 @@ impl JobShell {
             self.release_input(cx);
             self.clear_helpers(cx);
             self.clear_terminals(cx);
+            self.drop_coprocesses(cx);
             let code = i32::from(self.code);
             cx.quick_work(Files::tidy, move |_, cx, ()| cx.exit_with(code));
         }

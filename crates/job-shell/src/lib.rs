@@ -11,15 +11,18 @@
 //! and `leave.rs` (its life in order), `store.rs`, `output.rs` and `log.rs` (what becomes
 //! of output and of what the shell says), `barrier.rs`, `tell.rs` and `hear.rs` (the shells of one
 //! job among themselves), `array/` (elements in place of tasks), `follow.rs` (input that another one takes), `rexec.rs` (processes for clients),
-//! `pty.rs` (tasks on terminals). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
+//! `pty.rs` (tasks on terminals), `scripts.rs` and `task_topics.rs` (Lua files of sites and users), `coprocess.rs` (helpers beside the
+//! tasks). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
 //! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`, `words.rs`. Tasks are served PMI by the crate
-//! `pmi`. Files are touched in `worker.rs` and `attributes.rs` alone.
+//! `pmi`. Files are touched in `worker.rs`, `attributes.rs` and `disk.rs` alone.
 
 mod array;
 mod attributes;
 mod barrier;
 mod clients;
+mod coprocess;
 mod core;
+mod disk;
 mod distribute;
 mod environment;
 mod feed;
@@ -41,9 +44,11 @@ mod placement;
 mod prepare;
 mod pty;
 mod rexec;
+mod scripts;
 mod signals;
 mod state;
 mod store;
+mod task_topics;
 mod tasks;
 mod tell;
 mod topology;
@@ -55,7 +60,8 @@ use node::{ChildEvent, ChildId, Cx, Host, Module, Routes, StreamId};
 use proto::data::JobId;
 use proto::job_manager::ShellKill;
 use proto::job_shell::{
-    ArrayCancel, ArrayEnded, ArrayNext, ArrayRetry, ArrayState, Exception, Proctable, Stdin,
+    ArrayCancel, ArrayEnded, ArrayNext, ArrayRetry, ArrayState, CoprocessWrite, Exception,
+    Proctable, Stdin,
 };
 use proto::{Errno, Refusal};
 
@@ -91,7 +97,9 @@ impl Host for JobShell {
         if terminus::child(self, cx, child, &event) {
             return;
         }
-        if let Some(event) = self.helper_event(cx, child, event) {
+        let event = self.helper_event(cx, child, event);
+        let event = event.and_then(|event| self.coprocess_event(cx, child, event));
+        if let Some(event) = event {
             self.child_event(cx, child, event);
         }
     }
@@ -119,6 +127,7 @@ impl Module for JobShell {
             .later::<Stdin>(Self::take_input)
             .later::<Exception>(Self::exception)
             .later::<Proctable>(Self::proctable)
+            .on::<CoprocessWrite>(Self::take_coprocess)
             .later::<ArrayNext>(Self::array_next)
             .on::<ArrayEnded>(Self::array_ended)
             .on::<ArrayCancel>(Self::array_cancel)

@@ -94,6 +94,18 @@ pub const WRITES_MAX: usize = 1024;
 /// Between two attempts to store output for which there is no room, or no kvs.
 pub const STORE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Bytes of what helpers beside the tasks have written that wait for the leading shell before those
+/// are made to wait.
+pub const COPROCESS_PENDING_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long the leading shell waits for the helpers of others after its own must have ended, in
+/// seconds. Then what they write is not there.
+pub const COPROCESS_WAIT_S: u64 = 5;
+
+/// How long the scripts of a job may take before it ends without them, in seconds. Their steps are
+/// counted; this is for one that waits for something outside.
+pub const SCRIPTS_S: u64 = 60;
+
 /// Bytes of a file of hosts that are read. What is over is not there.
 pub const HOSTFILE_BYTES_MAX: u64 = 1 << 20;
 

@@ -57,7 +57,20 @@ impl JobShell {
         component: Option<&str>,
         message: &str,
     ) {
-        let verbose = self.job.as_ref().map_or(0, |job| job.options.verbose);
+        self.log_at(cx, level, component, message, None);
+    }
+
+    /// The same, as a line of a script says it.
+    pub(crate) fn log_at(
+        &mut self,
+        cx: &mut Cx<Self>,
+        level: Level,
+        component: Option<&str>,
+        message: &str,
+        at: Option<(String, i64)>,
+    ) {
+        let given = self.job.as_ref().map_or(0, |job| job.options.verbose);
+        let verbose = self.verbose.unwrap_or(given);
         if !level.is_shown(verbose) {
             return;
         }
@@ -67,10 +80,11 @@ impl JobShell {
             message,
             rank: Some(i64::from(self.place.rank)),
             component: component.map(str::to_owned),
-            file: None,
-            line: None,
+            line: at.as_ref().map(|(_, line)| *line),
+            file: at.map(|(file, _)| file),
             program: None,
         };
+        self.tell_log(cx, &log);
         self.write_log(cx, log);
     }
 

@@ -90,6 +90,7 @@ impl JobShell {
     /// There is a broker again. It knows nothing of us.
     pub(crate) fn find_broker(&mut self, cx: &mut Cx<Self>) {
         self.search = None;
+        self.announce_topic(cx, "shell.reconnect", &serde_json::Value::Null);
         self.backoff = crate::core::RETRY_FIRST;
         cx.subscribe(&ShellKill::topic_for(&self.launch.id.get().to_string()));
         let told = self.told.as_ref().map(|told| told.userid);

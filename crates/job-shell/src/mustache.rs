@@ -1,6 +1,8 @@
 //! Templates in paths and arguments: `{{id}}`, `{{taskid}}` and their like (protocol/23
 //! section 15). Pure.
 
+use std::collections::BTreeMap;
+
 use proto::data::{JobId, JobIdEncoding};
 use serde_json::json;
 
@@ -19,6 +21,8 @@ pub struct JobTags {
     pub nnodes: u64,
     /// How many tasks it has.
     pub ntasks: u64,
+    /// What scripts have named.
+    pub own: BTreeMap<String, String>,
 }
 
 /// What templates of a shell can name besides.
@@ -77,7 +81,9 @@ impl Tags<'_> {
                 break;
             };
             let (tag, after) = tagged.split_at(close + 2);
-            match self.value(&tag[2..close]) {
+            let name = &tag[2..close];
+            let own = || self.job.own.get(name).cloned();
+            match self.value(name).or_else(own) {
                 Some(value) => out += &value,
                 None => out += tag,
             }
@@ -149,6 +155,21 @@ impl Tags<'_> {
     }
 }
 
+/// The tags of a template that are not ours.
+pub fn other_tags(template: &str) -> Vec<&str> {
+    let job = JobTags::default();
+    let node = NodeTags::default();
+    let tags = Tags {
+        job: &job,
+        node: Some(&node),
+        task: Some(TaskTags { rank: 0, index: 0 }),
+        element: Some(0),
+    };
+    let found = template.split("{{").skip(1);
+    let names = found.filter_map(|rest| Some(rest.split_once("}}")?.0));
+    names.filter(|name| tags.value(name).is_none()).collect()
+}
+
 /// Whether a template names a task, so that what it names differs between them.
 pub fn names_task(template: &str) -> bool {
     ["{{taskid}}", "{{task."]
@@ -173,6 +194,7 @@ mod tests {
             tmpdir: "/tmp/x".to_owned(),
             nnodes: 1,
             ntasks: 4,
+            own: [("site".to_owned(), "x".to_owned())].into(),
         };
         let node = NodeTags {
             name: "host0".to_owned(),
@@ -221,6 +243,13 @@ mod tests {
         check("{{node.ntasks}} {{node.taskids}}", "4 0-3");
         let resources = r#"{"ncores":4,"cores":"0-3","gpus":""}"#;
         check("{{node.resources}}", resources);
+    }
+
+    #[test]
+    fn scripts_add_tags_of_their_own() {
+        check("{{site}}-{{site.y}}", "x-{{site.y}}");
+        let other = other_tags("{{id}} {{site}}{{node.cores}} {{node.x}} {{open");
+        assert_eq!(other, ["site", "node.x"]);
     }
 
     #[test]

@@ -9,12 +9,13 @@ use serde_json::Value;
 
 use crate::JobShell;
 use crate::barrier::{Gate, Keys};
-use crate::job::Job;
+use crate::job::{Job, JobError};
 use crate::log::Level;
 use crate::mustache::{JobTags, NodeTags, names_element};
 use crate::options::Affinity;
 use crate::output::{Output, Plan};
 use crate::placement::Placement;
+use crate::scripts::wish;
 use crate::state::Move;
 use crate::worker::{FALLBACK, Files, Prepared, Wanted};
 
@@ -27,6 +28,30 @@ impl JobShell {
         let Some(job) = self.job.clone() else {
             return;
         };
+        let scripts = Some(wish(&job));
+        let wanted = Wanted {
+            scripts,
+            ..self.wanted(&job)
+        };
+        cx.quick_work(
+            move |files: &mut Files| files.prepare(wanted),
+            |core: &mut JobShell, cx, prepared| core.prepared(cx, prepared),
+        );
+    }
+
+    /// Has it look for what depends on options, which scripts have changed.
+    pub(crate) fn look(&mut self, cx: &mut Cx<Self>, prepared: Prepared) {
+        let Some(job) = self.job.clone() else {
+            return;
+        };
+        let wanted = self.wanted(&job);
+        cx.work(
+            move |_: &mut Files| Files::look(wanted, prepared),
+            |core: &mut JobShell, cx, prepared| core.settle(cx, prepared),
+        );
+    }
+
+    fn wanted(&self, job: &Rc<Job>) -> Wanted {
         let rundir = job.attr("rundir").map(str::to_owned);
         // What goes with the broker is no place for tasks that outlive it.
         let lasting = Path::new(&self.launch.uri_file).parent();
@@ -34,7 +59,7 @@ impl JobShell {
         let is_lasting = !self.launch.uri_file.is_empty();
         let goes = is_lasting && job.attr("rundir-cleanup") == Some("1");
         let rundir = rundir.filter(|_| !goes).or(lasting.filter(|_| goes));
-        let wanted = Wanted {
+        Wanted {
             tmp_parents: rundir
                 .into_iter()
                 .chain([self.launch.tmpdir.clone(), "/tmp".to_owned()])
@@ -50,15 +75,12 @@ impl JobShell {
                 _ => None,
             },
             rlimits: job.options.rlimits.clone(),
-            program: self.array.as_ref().and_then(|_| program(&job)),
-        };
-        cx.quick_work(
-            move |files: &mut Files| files.prepare(wanted),
-            |core: &mut JobShell, cx, prepared| core.prepared(cx, prepared),
-        );
+            program: self.array.as_ref().and_then(|_| program(job)),
+            scripts: None,
+        }
     }
 
-    fn prepared(&mut self, cx: &mut Cx<Self>, prepared: Prepared) {
+    fn prepared(&mut self, cx: &mut Cx<Self>, mut prepared: Prepared) {
         let Some(job) = self.job.clone() else {
             return;
         };
@@ -68,6 +90,26 @@ impl JobShell {
         if let Some(why) = &prepared.cwd_error {
             let message = format!("host {}: {why}. Going to /tmp instead", job.node().host);
             self.log(cx, Level::Error, None, &message);
+        }
+        match prepared.script.take() {
+            Some(script) => self.run_scripts(cx, script, prepared),
+            None => self.settle(cx, prepared),
+        }
+    }
+
+    /// Everything is known: makes use of it.
+    fn settle(&mut self, cx: &mut Cx<Self>, prepared: Prepared) {
+        let Some(job) = self.job.clone() else {
+            return;
+        };
+        if let Some(failure) = &job.failure {
+            return self.refuse(cx, &JobError::Option(failure.clone()));
+        }
+        if job.is_leader() {
+            self.remark(cx, &job.options.remarks);
+        }
+        for message in &job.adjusted {
+            self.log(cx, Level::Warn, None, message);
         }
         if let Some(tmpdir) = &prepared.lost_tmpdir {
             let message = format!("Unable to create TMPDIR={tmpdir}, resetting TMPDIR={FALLBACK}");
@@ -81,6 +123,7 @@ impl JobShell {
             Ok((placement, remarks)) => {
                 self.remark(cx, &remarks);
                 self.placement = placement;
+                self.tell_scripts();
             }
             Err(failure) => {
                 self.remark(cx, &failure.remarks);
@@ -115,6 +158,9 @@ impl JobShell {
 
     /// Waits for the other shells of the job.
     pub(crate) fn meet(&mut self, cx: &mut Cx<Self>) {
+        if !self.topic(cx, "shell.init", "shell_init") {
+            return;
+        }
         if self.step(Move::Ready) {
             self.enter(cx, Gate::Init, Keys::new());
         }
@@ -129,6 +175,7 @@ impl JobShell {
             tmpdir: prepared.tmpdir.clone(),
             nnodes: job.nnodes(),
             ntasks: job.ntasks,
+            own: self.own_tags.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use node::{ChildId, Cx, StdioFd};
 use proto::data::Fsd;
 use proto::data::job::{WaitStatus, signal_description};
+use serde_json::Value;
 
 use crate::JobShell;
 use crate::job::Job;
@@ -200,6 +201,7 @@ impl JobShell {
         };
         let message = format!("task {} complete status={code}", task.rank);
         self.log(cx, Level::Debug, None, &message);
+        self.tell_exit(cx, index);
         let first = FirstExit::Task(self.place.rank, exit);
         if self.place.is_leader() {
             self.job_exit(cx, first);
@@ -242,7 +244,9 @@ impl JobShell {
 
     /// Writes down how the first task ended, behind the start of all.
     pub(crate) fn log_exit(&mut self, cx: &Cx<Self>) {
+        let tells = self.job.as_ref().is_none_or(|job| job.options.tells_exit);
         if let Some(FirstExit::Task(_, exit)) = self.first_exit
+            && tells
             && !std::mem::replace(&mut self.is_exit_logged, true)
         {
             let (now, context) = (cx.now().wall, exit.context());
@@ -335,7 +339,7 @@ impl JobShell {
         let is_leader = self.place.is_leader();
         if is_leader && !self.others.are_complete() {
             if self.state() != State::Hearing && self.step(Move::Idle) {
-                self.end_helpers(cx);
+                self.finish(cx);
                 // Clients that wait do so for tasks here.
                 self.release_input(cx);
             }
@@ -343,13 +347,25 @@ impl JobShell {
         }
         let was_hearing = self.state() == State::Hearing;
         if self.state() != State::Draining && self.step(Move::Ended) {
+            if is_leader {
+                self.announce_topic(cx, "shell.tasks-complete", &Value::Null);
+            }
             if !was_hearing {
-                self.end_helpers(cx);
+                self.finish(cx);
             }
             self.release_input(cx);
             self.sum_up(cx);
         }
         self.leave_if_drained(cx);
+    }
+
+    /// The last task here has ended.
+    fn finish(&mut self, cx: &mut Cx<Self>) {
+        if !self.tasks.is_empty() {
+            self.announce_topic(cx, "shell.finish", &Value::Null);
+        }
+        self.end_helpers(cx);
+        self.end_coprocesses(cx);
     }
 
     /// The other shells have ended their tasks.
@@ -367,6 +383,7 @@ impl JobShell {
             self.sum_up_output(cx);
             self.debug(cx, "tasks-complete", "all shells report tasks complete");
         }
+        self.tell_end(cx);
         let message = format!("exit {}", self.code);
         self.log(cx, Level::Debug, None, &message);
         for timer in [self.exit_timer.take(), self.warning.take()]

@@ -16,10 +16,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use initrc::{Script, Wish};
 use proto::data::IdSet;
 use serde_json::{Map, Value};
 
 use crate::attributes;
+use crate::disk::Disk;
 use crate::limits::{ADMIT_WAIT_S, HOSTFILE_BYTES_MAX};
 use crate::topology::{self, Cores};
 
@@ -56,6 +58,8 @@ pub struct Wanted {
     pub rlimits: Vec<(String, i64)>,
     /// A program to look for, and the folders to do so in, as PATH has them.
     pub program: Option<(String, String)>,
+    /// Scripts that may be there, if they were not looked for yet.
+    pub scripts: Option<(Wish, Disk)>,
 }
 
 /// What came of it.
@@ -79,6 +83,8 @@ pub struct Prepared {
     pub rlimits_above: Vec<String>,
     /// Where the program is, if it was found.
     pub program: Option<String>,
+    /// A script that is to be run before anything more is looked for.
+    pub script: Option<Script>,
 }
 
 /// An output file to open.
@@ -103,6 +109,7 @@ impl Prepared {
             hostfile: Ok(String::new()),
             rlimits_above: Vec::new(),
             program: None,
+            script: None,
         }
     }
 }
@@ -123,7 +130,7 @@ impl Files {
         }
     }
 
-    /// Makes everything ready for tasks.
+    /// Makes everything ready for tasks, or for scripts if there are any.
     pub fn prepare(&mut self, wanted: Wanted) -> Prepared {
         let mut prepared = Prepared::new();
         match self.make_tmpdir(&wanted) {
@@ -138,7 +145,7 @@ impl Files {
                 prepared.failure = Some(format!("failed to extract file {name}: {error}"));
             }
         }
-        let cwd = wanted.cwd.unwrap_or_else(|| FALLBACK.to_owned());
+        let cwd = wanted.cwd.clone().unwrap_or_else(|| FALLBACK.to_owned());
         match std::env::set_current_dir(&cwd) {
             Ok(()) => prepared.cwd = cwd,
             Err(error) => {
@@ -151,6 +158,21 @@ impl Files {
                 let _ = std::env::set_current_dir(FALLBACK);
             }
         }
+        if let Some((wish, disk)) = &wanted.scripts {
+            match initrc::find(disk, wish) {
+                Ok(None) => {}
+                Ok(script) => {
+                    prepared.script = script;
+                    return prepared;
+                }
+                Err(why) => prepared.failure = Some(why),
+            }
+        }
+        Files::look(wanted, prepared)
+    }
+
+    /// What is to be known of this node.
+    pub fn look(wanted: Wanted, mut prepared: Prepared) -> Prepared {
         // A relative one is meant from where the tasks start.
         prepared.lost_tmpdir = wanted.tasks_tmpdir.filter(|path| !can_be_made(path));
         if let Some(cores) = wanted.cores {
@@ -236,6 +258,14 @@ impl Files {
             .write(true)
             .truncate(!append)
             .mode(0o666);
+        let made = options.open(path).map(drop);
+        made.map_err(|error| format!("error opening output file {path}: {}", text_of(&error)))
+    }
+
+    /// Makes a file that is only for its owner, and empties it if it is there.
+    pub fn create_private(&mut self, path: &str) -> Result<(), String> {
+        let mut options = OpenOptions::new();
+        options.create(true).write(true).truncate(true).mode(0o600);
         let made = options.open(path).map(drop);
         made.map_err(|error| format!("error opening output file {path}: {}", text_of(&error)))
     }

@@ -518,6 +518,6 @@ fn cores_of_a_slot_without_a_task_are_given_up() {
     let log = r#"{"log":{"level":4,"message":"host1: adjusted cores from 0-1 to 0","rank":1}}"#;
     assert_eq!(
         other.tell_job(),
-        [format!("tell 1 {log}"), "barrier 0".to_owned()]
+        ["barrier 0".to_owned(), format!("tell 1 {log}")]
     );
 }

@@ -9,11 +9,13 @@ use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
 mod array;
+mod coprocess;
 
 pub use array::{
     ArrayCancel, ArrayChanged, ArrayEnded, ArrayError, ArrayHanded, ArrayNext, ArrayProgress,
     ArrayRetry, ArrayState,
 };
+pub use coprocess::{CoprocessError, CoprocessWrite};
 
 /// The service name of the job `id` of user `userid`. Each of its shells has it, on its own
 /// broker.
@@ -140,7 +142,7 @@ crate::refusals! {
     }
 }
 
-crate::json_payloads!(Stdin, Exception, Proctable, Processes);
+crate::json_payloads!(Stdin, Exception, Proctable, Processes, CoprocessWrite);
 
 crate::methods! {
     Stdin = "shell.stdin" (USER) => Empty, StdinError, Later
@@ -149,6 +151,8 @@ crate::methods! {
         : "Raises an exception on the job on behalf of one of its shells.";
     Proctable = "shell.proctable" (USER) => Processes, ProctableError, idempotent, Later
         : "Tells which processes the tasks are.";
+    CoprocessWrite = "shell.coprocess-write" (USER) => Empty, CoprocessError
+        : "Another shell hands over what a helper beside its tasks has written.";
     ArrayNext = "shell.array-next" (USER) => ArrayHanded, ArrayError, idempotent, Later
         : "Another shell of an array asks for elements to run.";
     ArrayEnded = "shell.array-ended" (USER) => Empty, ArrayError, idempotent

@@ -305,6 +305,10 @@ impl JobShell {
         }
         // There was nothing that could have got them.
         self.early_signals.clear();
+        if !self.topic(cx, "shell.start", "shell.start callback(s) failed") {
+            return;
+        }
+        self.start_coprocesses(cx);
         self.enter(cx, Gate::Start, Keys::new());
         self.fill_slots(cx);
     }

@@ -219,7 +219,7 @@ impl JobShell {
     }
 
     /// Where the leading shell is, and what a method is called there.
-    fn leader_topic(&self, topic: &str) -> Option<(u32, String)> {
+    pub(crate) fn leader_topic(&self, topic: &str) -> Option<(u32, String)> {
         let job = self.job.as_ref()?;
         let leader = job.nodes.first()?.rank;
         let verb = topic.rsplit('.').next()?;

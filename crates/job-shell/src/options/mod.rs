@@ -2,9 +2,10 @@
 //! rows of `proto::data::shell_option`. Pure.
 //!
 //! Read on in `reader.rs` (how a row is read, and what is said of a value that makes no sense),
-//! `streams.rs`, `affinity.rs` and `pty.rs` (the options with rules of their own).
+//! `streams.rs`, `affinity.rs`, `pty.rs` and `coprocess.rs` (the options with rules of their own).
 
 mod affinity;
+mod coprocess;
 mod pty;
 mod reader;
 mod streams;
@@ -22,6 +23,7 @@ use crate::log::Level;
 use reader::Mistyped;
 
 pub use affinity::{Affinity, CpuAffinity};
+pub use coprocess::Coprocess;
 pub use pty::Pty;
 pub use reader::{Failure, Problem, Reader, Remark};
 pub use streams::Stream;
@@ -49,6 +51,14 @@ pub struct Options {
     pub exit_timeout: Option<Duration>,
     /// End the job when its first task to exit has failed.
     pub exit_on_error: bool,
+    /// Log how its first task to exit has ended.
+    pub tells_exit: bool,
+    /// The script that the job wants in place of the system's.
+    pub initrc: Option<String>,
+    /// Whether a script of the user follows the system's.
+    pub has_userrc: bool,
+    /// The MPI that the job names, without a version.
+    pub mpi: Option<String>,
     /// Signal to send before the time is up, and how long before.
     pub signal: Option<(i32, Duration)>,
     /// How tasks are bound to cores.
@@ -73,6 +83,10 @@ pub struct Options {
     pub oom_adjust: Option<i64>,
     /// How long processes that are run for clients have after a SIGTERM.
     pub rexec_shutdown: Duration,
+    /// Helpers beside the tasks.
+    pub coprocesses: Vec<Coprocess>,
+    /// How long those have after a SIGTERM.
+    pub coprocess_kill: Duration,
     /// Variables of tasks and the templates of their values.
     pub env_templates: Vec<(String, String)>,
     /// Which tasks run on terminals.
@@ -102,19 +116,102 @@ const SIGNAL_TIME_LEFT_S: f64 = 60.0;
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long processes that are run for clients have after a SIGTERM.
 const REXEC_SHUTDOWN: Duration = Duration::from_secs(60);
+/// Options that are read before scripts, and not again.
+const FIXED: [ShellOption; 2] = [option::VERBOSE, option::NOSETPGRP];
+/// Options by which scripts are found, and those.
+const EARLY: [ShellOption; 5] = [
+    option::VERBOSE,
+    option::NOSETPGRP,
+    option::INITRC,
+    option::USERRC,
+    option::MPI,
+];
+/// Options of parts of the shell that scripts can replace.
+const OF_PLUGINS: [(&str, &[&str]); 9] = [
+    ("coprocess", &["coprocess", "coprocess-kill-timeout"]),
+    ("task-exit", &["exit-timeout", "exit-on-error"]),
+    ("pmi-simple", &["pmi-simple"]),
+    ("cpu-affinity", &["cpu-affinity"]),
+    ("gpu-affinity", &["gpu-affinity"]),
+    ("rlimit", &["rlimit"]),
+    ("signal", &["signal"]),
+    ("oom", &["oom"]),
+    ("env-expand", &["env-expand"]),
+];
 /// PMI servers that are ours.
 const PMI_SERVERS: [&str; 3] = ["simple", "pmi1", "pmi2"];
 
 impl Options {
-    /// Reads the options. `verbose` is the attribute `shell.verbose`, which an option overrides.
+    /// Reads the options of a job without scripts. `verbose` is the attribute `shell.verbose`, which
+    /// an option overrides.
+    #[cfg(test)]
     pub fn read(options: &Map<String, Value>, verbose: Option<&Value>) -> Result<Options, Failure> {
+        Options::read_but(options, verbose, &|_| false)
+    }
+
+    /// Reads the options, of which scripts know some that we do not.
+    fn read_but(
+        options: &Map<String, Value>,
+        verbose: Option<&Value>,
+        is_known: &dyn Fn(&str) -> bool,
+    ) -> Result<Options, Failure> {
         let mut reader = Reader::new(options);
         let options = Options::read_rows(&mut reader, verbose);
         if !reader.has_failed() {
-            tell_unknown(&mut reader);
+            tell_unknown(&mut reader, is_known);
         }
         let remarks = reader.finish()?;
         Ok(Options { remarks, ..options })
+    }
+
+    /// Reads the options before scripts may change them. A wrong value of one that scripts have no
+    /// say in ends the job; others are told when no script has changed them.
+    pub fn read_first(
+        options: &Map<String, Value>,
+        verbose: Option<&Value>,
+    ) -> Result<(Options, Option<Failure>), Failure> {
+        let nothing = |_: &str| false;
+        match Options::read_but(options, verbose, &nothing) {
+            Ok(options) => Ok((options, None)),
+            Err(failure) => {
+                let mut early = options.clone();
+                early.retain(|name, _| EARLY.iter().any(|row| row.name == name));
+                let early = Options::read_but(&early, verbose, &nothing)?;
+                Ok((early, Some(failure)))
+            }
+        }
+    }
+
+    /// Reads them again, as scripts have left them, which know some that we do not, and have taken
+    /// the place of some parts of the shell.
+    pub fn read_again(
+        &self,
+        mut options: Map<String, Value>,
+        is_known: &dyn Fn(&str) -> bool,
+        is_replaced: &dyn Fn(&str) -> bool,
+    ) -> Result<Options, Failure> {
+        let replaced = OF_PLUGINS.iter().filter(|(name, _)| is_replaced(name));
+        for row in replaced.flat_map(|(_, rows)| rows.iter()) {
+            options.shift_remove(*row);
+        }
+        for row in FIXED {
+            options.shift_remove(row.name);
+        }
+        let mut read = Options::read_but(&options, None, is_known)?;
+        (read.verbose, read.nosetpgrp) = (self.verbose, self.nosetpgrp);
+        if is_replaced("task-exit") {
+            (read.exit_timeout, read.tells_exit) = (None, false);
+        }
+        if is_replaced("pmi-simple") {
+            read.pmi = false;
+        }
+        if is_replaced("cpu-affinity") {
+            read.affinity.mode = Affinity::Off;
+        }
+        if is_replaced("gpu-affinity") {
+            read.gpu_affinity = Affinity::Off;
+        }
+        Ok(read)
     }
 
     /// Reads every row, so that all that is wrong is said at once.
@@ -137,11 +234,15 @@ impl Options {
         let signal = reader.plugin("signal", "signal", signal);
         let oom_adjust = reader.plugin("oom", "oom", oom);
         let rexec_shutdown = reader.plugin("rexec", "rexec", rexec_shutdown);
+        let (coprocesses, coprocess_kill) =
+            reader.plugin("coprocess", "coprocess", coprocess::read);
         let env_templates = reader.plugin("env-expand", "env-expand", env_templates);
         let pty = reader.plugin("pty", "pty", pty::pty);
         let array = array(reader);
         // Values that are refused are refused by now; another one is none of our MPIs.
         let mpi = reader.value(option::MPI).and_then(Value::as_str);
+        let mpi = mpi.map(|mpi| mpi.split('@').next().unwrap_or_default());
+        let [initrc, userrc] = [option::INITRC, option::USERRC].map(|row| path(reader, row));
         Options {
             verbose,
             stdout: output.stdout,
@@ -158,6 +259,10 @@ impl Options {
             exit_timeout,
             // To be there is to be on, with any value.
             exit_on_error: reader.value(option::EXIT_ON_ERROR).is_some(),
+            tells_exit: true,
+            initrc,
+            has_userrc: userrc.is_some(),
+            mpi: mpi.map(str::to_owned),
             signal,
             affinity,
             gpu_affinity,
@@ -170,6 +275,8 @@ impl Options {
             rlimits,
             oom_adjust,
             rexec_shutdown,
+            coprocesses,
+            coprocess_kill,
             env_templates,
             pty,
             nosetpgrp,
@@ -220,6 +327,20 @@ fn number(reader: &mut Reader, row: ShellOption) -> i64 {
     )
 }
 
+/// A file of the shell itself.
+fn path(reader: &mut Reader, row: ShellOption) -> Option<String> {
+    match reader.text(row) {
+        Ok(path) => path.map(str::to_owned),
+        Err(Mistyped(_)) => {
+            reader.fail(format!(
+                "failed to parse attributes.system.shell.{}",
+                row.name
+            ));
+            None
+        }
+    }
+}
+
 /// Options that this version does not have end the job, as far as submission let them through.
 fn refuse_unsupported(reader: &mut Reader) {
     if let Err(unsupported) = option::check_supported(reader.options()) {
@@ -227,9 +348,11 @@ fn refuse_unsupported(reader: &mut Reader) {
     }
 }
 
-/// Options that nobody knows are told: a plug-in may know them, but there is none.
-fn tell_unknown(reader: &mut Reader) {
-    for unknown in option::unknown(reader.options()) {
+/// Options that nobody knows are told.
+fn tell_unknown(reader: &mut Reader, is_known: &dyn Fn(&str) -> bool) {
+    let unknown = option::unknown(reader.options()).into_iter();
+    let top = |name: &str| name.split('.').next().is_some_and(is_known);
+    for unknown in unknown.filter(|unknown| !top(&unknown.name)) {
         let hint = unknown
             .nearest
             .map(|near| format!(": did you mean {near}?"));

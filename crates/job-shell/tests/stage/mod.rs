@@ -475,6 +475,7 @@ impl Stage {
             | "100-shell-fNH.array-next"
             | "100-shell-fNH.array-ended"
             | "100-shell-fNH.array-cancel"
+            | "100-shell-fNH.coprocess-write"
             | "job-info.lookup"
             | "kvs-watch.lookup" => Some(self.asked_of_others(topic, &payload, tag)),
             "job-manager.kill" => Some(format!("signal to all {}", payload["signum"])),
@@ -571,6 +572,7 @@ impl Stage {
                     .collect();
                 format!("ended {}", ended.join(" "))
             }
+            "100-shell-fNH.coprocess-write" => format!("coprocess {payload}"),
             "100-shell-fNH.array-cancel" => format!("cancel {}", payload["indices"]),
             "job-info.lookup" => format!("look up {} of {}", payload["keys"][0], payload["id"]),
             _ => format!("watch {}", payload["key"]),

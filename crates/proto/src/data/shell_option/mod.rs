@@ -148,13 +148,12 @@ mod tests {
         check(json!({}), "ok");
         check(json!({"verbose": 2, "mpibind": "off"}), "ok");
         check(json!({"initrc": "/dev/null"}), "ok");
-        check(json!({"initrc": "a.lua"}), &refused("initrc"));
         check(json!({"stage-in": 1}), &refused("stage-in"));
         check(json!({"pty": {"ranks": "all"}}), "ok");
         check(json!({"hwloc": {"xmlfile": 0}}), "ok");
         check(json!({"hwloc": {"xmlfile": 1}}), &refused("hwloc.xmlfile"));
         check(json!({"mpi": "none"}), "ok");
-        check(json!({"mpi": "spectrum"}), &refused("mpi=spectrum"));
+        check(json!({"mpi": "spectrum", "initrc": "a.lua"}), "ok");
         check(json!({"sysmon": null}), "ok");
     }
 

@@ -4,7 +4,7 @@ use super::ShellOption;
 use crate::data::shape::Shape::{
     Any, Bool, Duration, Int, Mapping, Number, Path, Presence, Size, Switch, Text,
 };
-use crate::data::shape::Support::{Refused, Used, UsedExcept};
+use crate::data::shape::Support::{Refused, Used};
 
 /// Declares the rows, each as a constant, and the list of them all.
 macro_rules! shell_options {
@@ -29,9 +29,9 @@ shell_options! {
     /// Log of the shell: 1 adds lines at DEBUG, 2 also those at TRACE.
     VERBOSE = "verbose", Int, "0", Used, "protocol/23 section 2";
     /// Lua file that replaces the system's.
-    INITRC = "initrc", Path, "", Refused, "protocol/23 section 6";
+    INITRC = "initrc", Path, "", Used, "protocol/23 section 6";
     /// Lua file that is read after the system's.
-    USERRC = "userrc", Path, "", Refused, "protocol/23 section 6";
+    USERRC = "userrc", Path, "", Used, "protocol/23 section 6";
     /// Keep tasks in the shell's process group.
     NOSETPGRP = "nosetpgrp", Int, "0", Used, "protocol/23 section 2";
     /// Stop tasks at exec, for a debugger.
@@ -109,7 +109,7 @@ shell_options! {
     /// Do not tell tasks the process mapping.
     PMI_SIMPLE_NOMAP = "pmi-simple.nomap", Int, "0", Used, "protocol/23 section 16";
     /// Personality of an MPI, `NAME[@VERSION]`. An unknown name is none; `none` leaves out that of Open MPI.
-    MPI = "mpi", Text, "", UsedExcept(&["spectrum"]), "protocol/23 section 18";
+    MPI = "mpi", Text, "", Used, "protocol/23 section 18";
     /// Copy files from the KVS into the job's temporary directory.
     STAGE_IN = "stage-in", Any, "", Refused, "protocol/23 section 13";
     /// Write the topology to a file for tasks.
@@ -119,9 +119,9 @@ shell_options! {
     /// Say how much memory and time the job took.
     SYSMON = "sysmon", Any, "", Refused, "protocol/23 section 13";
     /// Run helpers beside the tasks.
-    COPROCESS = "coprocess", Any, "", Refused, "protocol/23 section 13";
+    COPROCESS = "coprocess", Any, "", Used, "protocol/23 section 13";
     /// How long those have after a SIGTERM.
-    COPROCESS_KILL_TIMEOUT = "coprocess-kill-timeout", Duration, "10s", Refused, "protocol/23 section 13";
+    COPROCESS_KILL_TIMEOUT = "coprocess-kill-timeout", Duration, "10s", Used, "protocol/23 section 13";
     /// How long processes that were started through the shell have after a SIGTERM.
     REXEC_SHUTDOWN_TIMEOUT = "rexec-shutdown-timeout", Duration, "60s", Used, "protocol/23 section 13";
     /// Start processes through the shell only if the request is signed.
