@@ -394,3 +394,19 @@ fn an_event_is_waited_for() {
         "-- stderr\nflux-kvs: eventlog path k not found\n-- code 1\n",
     );
 }
+
+#[test]
+fn caches_of_all_ranks_are_dropped() {
+    let mut left = vec![0, 1, 2];
+    let act = move |topic: &str, _: Value| match topic {
+        "attr.get" => Ok(json!({"value": "3", "flags": 1})),
+        _ => left.pop().map(|_| json!({})).ok_or(Refusal::bare(Errno::EPROTO)),
+    };
+    check("kvs dropcache --all", answering(act), "");
+    let act = |topic: &str, _: Value| match topic {
+        "attr.get" => Ok(json!({"value": "3", "flags": 1})),
+        _ => Err(Refusal::bare(Errno::EHOSTUNREACH)),
+    };
+    let refused = "-- stderr\nflux-kvs: rank 0: No route to host\n-- code 1\n";
+    check("kvs dropcache --all", answering(act), refused);
+}

@@ -1,6 +1,7 @@
 //! The root of a namespace: `flux kvs getroot`, `version`, `wait`, `sync` and
 //! `dropcache`.
 
+use client::Call;
 use proto::kvs::{SYNC, WaitVersion};
 
 use super::at::{NamespaceArg, ShowRoot, about, dirref};
@@ -103,16 +104,27 @@ impl Sync {
 /// Have the service forget what it can read again from the content store
 #[derive(clap::Args)]
 pub struct Dropcache {
-    /// On all ranks; this release has one
+    /// On all ranks
     #[arg(short, long)]
     all: bool,
 }
 
 impl Dropcache {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        // There is one rank, so all of them are this one.
-        let Dropcache { all: _ } = self;
-        flux.connect()?.rpc(&proto::kvs::Dropcache)?;
+        let mut handle = flux.connect()?;
+        let dropcache = proto::kvs::Dropcache;
+        if !self.all {
+            handle.rpc(&dropcache)?;
+            return Ok(());
+        }
+        let mut asked = Vec::new();
+        for rank in 0..handle.size()? {
+            asked.push((rank, handle.start(Call::new(&dropcache).to(rank))));
+        }
+        for (rank, pending) in asked {
+            let done = handle.wait(pending);
+            done.map_err(|refusal| CliError::from(refusal).about(format_args!("rank {rank}")))?;
+        }
         Ok(())
     }
 }
