@@ -116,3 +116,9 @@ pub const FORWARDED_READ_BYTES: usize = 64 * 1024;
 
 /// Between two attempts of a proxy to reach a broker that is gone.
 pub const PROXY_RETRY: Duration = Duration::from_secs(2);
+
+/// Bytes of blobs of an archive that are stored or loaded at a time.
+pub const ARCHIVE_BYTES_IN_FLIGHT: usize = 16 << 20;
+
+/// References to blobs of an archive in one commit.
+pub const ARCHIVE_REFS_A_COMMIT: usize = 4096;

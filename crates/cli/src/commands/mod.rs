@@ -4,6 +4,7 @@ use command::entry::Entry;
 
 pub mod admin;
 pub mod alloc;
+pub mod archive;
 pub mod batch;
 pub mod broker;
 pub mod bulksubmit;
@@ -72,6 +73,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<r::R>(),
     Entry::of::<admin::Admin>(),
     Entry::of::<alloc::Alloc>(),
+    Entry::of::<archive::Archive>(),
     Entry::of::<batch::Batch>(),
     Entry::of::<broker::Broker>(),
     Entry::of::<bulksubmit::Bulksubmit>(),
@@ -85,6 +87,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<env::Env>(),
     Entry::of::<event::Event>(),
     Entry::of::<exec::Exec>(),
+    Entry::of::<archive::Filemap>(),
     Entry::of::<fortune::Fortune>(),
     Entry::of::<fsck::Fsck>(),
     Entry::of::<gc::Gc>(),

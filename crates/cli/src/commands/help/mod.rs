@@ -85,9 +85,11 @@ pub fn overview(env: &Env) -> String {
 
 fn own(group: Group) -> Section {
     let entries = ENTRIES.iter().filter(|entry| entry.group == group);
-    let commands = entries.map(|entry| {
-        let about = entry.parser().get_about().map(ToString::to_string);
-        (entry.name.to_owned(), about.unwrap_or_default())
+    let parsers = entries.map(|entry| (entry.name, entry.parser()));
+    let shown = parsers.filter(|(_, parser)| !parser.is_hide_set());
+    let commands = shown.map(|(name, parser)| {
+        let about = parser.get_about().map(ToString::to_string);
+        (name.to_owned(), about.unwrap_or_default())
     });
     Section {
         title: group.title().to_owned(),

@@ -1,0 +1,36 @@
+//! `flux archive remove`
+
+use command::error::CliError;
+use command::flux::Flux;
+
+use super::Name;
+
+/// Remove an archive, and what was mapped for it
+#[derive(clap::Args)]
+pub struct Remove {
+    #[command(flatten)]
+    name: Name,
+    /// An archive that does not exist is no error
+    #[arg(short, long)]
+    force: bool,
+}
+
+impl Remove {
+    /// What `flux filemap unmap` asks for.
+    pub fn mapped(name: &str) -> Remove {
+        Remove {
+            name: Name::primary(name),
+            force: false,
+        }
+    }
+
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let mut stored = self.name.open(flux)?;
+        match (stored.exists()?, self.force) {
+            (true, _) => stored.remove(),
+            // Files may have been mapped, and the archive not have been stored.
+            (false, true) => stored.unmap(),
+            (false, false) => Err(CliError::new(format!("{} does not exist", stored.key))),
+        }
+    }
+}
