@@ -386,7 +386,7 @@ fn plugins_are_listed_or_refused() {
         \nresources-shape loaded from flux\n  --resources-shape    resources by their shape\n  \
         --resources-json     resources from a file of JSON\n\n"
     );
-    for command in ["run", "submit", "bulksubmit", "batch"] {
+    for command in ["run", "submit", "bulksubmit", "batch", "alloc"] {
         assert_eq!(super::run(&env, &[command, "--list-plugins"], ""), expect);
         let shown = super::run(&[], &[command, "--help=resources-shape"], "");
         let first = "Documentation for plugin providing option `--resources-shape':\n";

@@ -44,6 +44,9 @@ impl Run for Alloc {
     const STYLE: Style = Style::Tagged;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        if self.slots.0.tell_plugins(flux)? {
+            return Ok(());
+        }
         self.slots.check()?;
         let mut options = self.slots.0;
         let mut instance = self.instance.instance(&flux.env, options.nodes()?)?;
@@ -69,6 +72,10 @@ impl Run for Alloc {
             true => background::wait(flux, &mut handle, id, is_verbose),
             false => attach(flux, handle, id, is_verbose),
         }
+    }
+
+    fn help_topic(topic: &str) -> Option<String> {
+        submission::help_topic(topic)
     }
 }
 
