@@ -73,4 +73,15 @@ test_expect_success 'it stands below the region in which output scrolls' '
 	test_grep "ab" out
 '
 
+test_expect_success 'a user who leaves gets the whole terminal back' '
+	cat >leave.sh <<-\EOT &&
+	echo $$ >pid
+	exec flux submit --quiet --wait --progress \
+		sh -c "kill -INT $(cat pid); exec tail -f /dev/null"
+	EOT
+	test_expect_code 130 on_terminal "sh ./leave.sh" >out &&
+	flux cancel --all &&
+	test_grep "$esc\[r" out
+'
+
 test_done

@@ -51,6 +51,7 @@ fn a_dry_run_shows_each_command_and_the_options_that_were_replaced() {
         "--job-name=b --output=a/b.out x",
     );
     check("--cc=1-2 echo {} {cc} ::: a", "--cc=1-2 echo a {cc}");
+    check("--env-remove={} --env=B h ::: A", "--env=['-A', 'B'] h");
     check("-t {} -c{seq1} x ::: 5", "-c1 -t5 x");
     check("{seq:03d} {} ::: a b", "000 a|001 b");
     check("{} {{id}} ::: a", "a {{id}}");

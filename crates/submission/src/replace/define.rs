@@ -106,7 +106,7 @@ impl Definitions {
         self.outcomes.get(call)?.get(input)
     }
 
-    /// Evaluates whatever the texts take of the lists of inputs.
+    /// Evaluates the definitions that the texts take of the lists of inputs.
     pub fn evaluate<'t>(
         &mut self,
         env: &Env,

@@ -33,7 +33,7 @@ pub enum Filled {
 /// Why nothing can be put in the place of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// There are not so many lists of inputs.
+    /// The text takes an input of list N, and there are fewer lists.
     Index,
     /// There is no such name.
     Key(String),

@@ -45,6 +45,8 @@ const ORDER: [&str; 31] = [
 pub struct Place<'o> {
     option: &'static str,
     texts: Vec<&'o mut String>,
+    /// What stands in front of each when they are shown, if anything does.
+    marks: Vec<&'static str>,
     is_list: bool,
 }
 
@@ -54,6 +56,7 @@ impl<'o> Place<'o> {
         Place {
             option,
             texts: text.iter_mut().collect(),
+            marks: Vec::new(),
             is_list: false,
         }
     }
@@ -62,6 +65,7 @@ impl<'o> Place<'o> {
         Place {
             option,
             texts: texts.iter_mut().collect(),
+            marks: Vec::new(),
             is_list: true,
         }
     }
@@ -118,7 +122,12 @@ impl std::fmt::Display for Place<'_> {
         };
         let value = match (self.is_list, self.texts.first()) {
             (false, Some(text)) => text.to_string(),
-            _ => quoted_list(&self.texts),
+            _ => {
+                let marks = self.marks.iter().copied().chain(std::iter::repeat(""));
+                let texts = marks.zip(&self.texts);
+                let texts = texts.map(|(mark, text)| format!("{mark}{text}"));
+                quoted_list(&texts.collect::<Vec<_>>())
+            }
         };
         write!(f, "{}{separator}{value}", self.option)
     }
@@ -133,12 +142,17 @@ pub fn ordered(mut places: Vec<Place<'_>>) -> Vec<Place<'_>> {
 impl Options {
     /// Every place but the command.
     pub fn places(&mut self) -> Vec<Place<'_>> {
-        let env = self.env.0.iter_mut().map(|rule| match rule {
-            Rule::Any(text) | Rule::Remove(text) | Rule::File(text) => text,
+        // All rules are shown as those of one option.
+        let rules = self.env.0.iter_mut().map(|rule| match rule {
+            Rule::Any(text) => ("", text),
+            Rule::Remove(text) => ("-", text),
+            Rule::File(text) => ("^", text),
         });
+        let (marks, texts) = rules.unzip();
         let env = Place {
             option: "--env",
-            texts: env.collect(),
+            texts,
+            marks,
             is_list: true,
         };
         vec![

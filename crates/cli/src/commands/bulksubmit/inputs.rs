@@ -167,7 +167,7 @@ impl Separator {
         let inputs: Box<dyn Iterator<Item = &str>> = match self {
             Separator::Blanks => Box::new(text.split_whitespace()),
             Separator::Text(separator) => {
-                // The last line of a file ends with a newline whatever stands between inputs.
+                // A file ends with a newline regardless of the separator.
                 let text = text.strip_suffix('\n').unwrap_or(text);
                 Box::new(text.split(separator.as_str()))
             }

@@ -22,7 +22,7 @@ struct Sent {
     label: Option<String>,
 }
 
-/// Submits the jobs of a plan, which are so many, and follows them if that is wanted.
+/// Submits the `total` jobs of a plan, and follows them if that is wanted.
 pub fn run(
     flux: &mut Flux,
     mut plan: impl Iterator<Item = Result<Planned, CliError>>,
