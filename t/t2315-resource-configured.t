@@ -177,4 +177,14 @@ test_expect_success 'sixteen thousand ranks of which one is there' '
 	test_grep "^$host$" actual
 '
 
+test_expect_success 'nodes are invented where that is wanted, for simulated jobs' '
+	flux start --conf=fake-resources.nnodes=8 --conf=fake-resources.cores-per-node=2 \
+		--conf=fake-resources.gpus-per-node=1 "
+		flux resource list -s free -no {nnodes}:{ncores}:{ngpus}:{nodelist} &&
+		flux run -N8 --setattr=exec.test.run_duration=1ms true
+	" >actual &&
+	echo "8:16:8:fake[0-7]" >expect &&
+	test_cmp expect actual
+'
+
 test_done

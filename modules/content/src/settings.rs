@@ -181,7 +181,7 @@ impl Settings {
     }
 
     fn apply(&mut self, arg: &str) -> Result<(), Refusal> {
-        let unknown = || Refusal::new(Errno::EINVAL, format!("{arg}: unknown option"));
+        let unknown = || Refusal::new(Errno::EINVAL, format!("unknown module option: {arg}"));
         if arg == "truncate" {
             self.file.truncate = true;
             return Ok(());

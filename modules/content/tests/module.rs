@@ -356,8 +356,8 @@ fn arguments_are_checked() {
             (Errno::EINVAL, text)
         );
     };
-    check("nope", "nope: unknown option");
-    check("nope=1", "nope=1: unknown option");
+    check("nope", "unknown module option: nope");
+    check("nope=1", "unknown module option: nope=1");
     check(
         "max-checkpoints=0",
         "max-checkpoints=0: must be a number above zero",
@@ -524,13 +524,13 @@ fn the_store_of_files_has_its_own_name_and_arguments() {
         &["journal_mode=WAL"],
         files,
         "{}",
-        "journal_mode=WAL: unknown option",
+        "unknown module option: journal_mode=WAL",
     );
     refused(
         &["testing"],
         "content-sqlite",
         "{}",
-        "testing: unknown option",
+        "unknown module option: testing",
     );
     let unknown = "content.backing-module=none: must be content-sqlite or content-files";
     refused(&[], "none", "{}", unknown);

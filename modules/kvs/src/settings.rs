@@ -69,7 +69,7 @@ impl Settings {
                 let lower = number.filter(|number| (1..=*bound).contains(number));
                 *bound = lower.ok_or_else(|| invalid(format!("{arg}: must be 1 to {bound}")))?;
             }
-            _ => return Err(invalid(format!("{arg}: unknown option"))),
+            _ => return Err(invalid(format!("Unknown option `{arg}'"))),
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ mod tests {
             "batch-bytes-max=x",
             "batch-bytes-max=x: must be 1 to 67108864",
         );
-        check("batch-jobs-max=1", "batch-jobs-max=1: unknown option");
+        check("batch-jobs-max=1", "Unknown option `batch-jobs-max=1'");
     }
 
     #[test]

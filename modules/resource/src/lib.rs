@@ -11,6 +11,7 @@
 mod core;
 mod discovery;
 mod drains;
+mod fake;
 mod follower;
 mod handlers;
 mod inventory;

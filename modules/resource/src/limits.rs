@@ -6,6 +6,9 @@ use std::time::Duration;
 /// otherwise; beyond it a mark stands for the oldest.
 pub const JOURNAL_EVENTS_MAX: usize = 100_000;
 
+/// The same where the argument `notruncate` asks for no mark: more than an instance has in years.
+pub const JOURNAL_UNCUT_EVENTS_MAX: usize = 10_000_000;
+
 /// Events in one response of `resource.journal`.
 pub const JOURNAL_BATCH_EVENTS: usize = 1_000;
 

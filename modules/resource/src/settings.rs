@@ -7,7 +7,8 @@ use proto::config::keys;
 use proto::data::{Fsd, Rset};
 use proto::{Errno, Object, Refusal};
 
-use crate::limits::DISCOVERY_TIMEOUT;
+use crate::fake;
+use crate::limits::{DISCOVERY_TIMEOUT, JOURNAL_UNCUT_EVENTS_MAX};
 use crate::verify::{Mode, Verify};
 
 /// The settings in force.
@@ -41,6 +42,7 @@ impl Settings {
             None => None,
             Some(value) => Some(Rset::of_config(value, hostname).map_err(bad)?),
         };
+        let invented = fake::invented(conf)?;
         let mut settings = Settings {
             path: keys::RESOURCE_PATH.read(conf)?,
             scheduling: keys::RESOURCE_SCHEDULING.read(conf)?,
@@ -57,11 +59,18 @@ impl Settings {
                 "noverify" => settings.verify = Verify::all(Mode::Ignore),
                 "norestrict" => settings.norestrict = true,
                 "monitor-force-up" => settings.force_up = true,
+                "notruncate" => settings.journal_max = Some(JOURNAL_UNCUT_EVENTS_MAX),
                 _ => {
-                    let text = format!("{arg}: unknown option");
+                    let text = format!("unknown option: {arg}");
                     return Err(Refusal::new(Errno::EINVAL, text));
                 }
             }
+        }
+        if invented.is_some() {
+            // No broker can say that they are there, or what they have.
+            settings.config = invented;
+            settings.force_up = true;
+            settings.verify = Verify::all(Mode::Ignore);
         }
         Ok(settings)
     }
@@ -163,6 +172,6 @@ mod tests {
         let conf = r#"{"resource":{"verify":{"core":"lax"}}}"#;
         let text = "verify: core must be strict, allow-extra, allow-missing or ignore";
         check(&[], conf, &format!("{prefix}{text}"));
-        check(&["x=1"], "{}", "x=1: unknown option");
+        check(&["x=1"], "{}", "unknown option: x=1");
     }
 }
