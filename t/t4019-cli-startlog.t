@@ -43,7 +43,7 @@ test_expect_success 'a start without an end was a crash' '
 	{ instance "kill -9 \$(flux getattr broker.pid)" 2>/dev/null || :; } &&
 	wait_for 30 gone "$(pwd)/state" &&
 	instance "flux startlog; flux startlog --check --quiet; echo code \$?" >list 2>err &&
-	test_grep "Flux was not shut down in order" err &&
+	test_grep "Flux was not shut down properly.  Data may have been lost" err &&
 	test_grep "^$day - crashed\$" list &&
 	test_grep "^$day - running" list &&
 	test_grep "^code 1\$" list &&

@@ -134,7 +134,7 @@ impl Broker {
     }
 
     fn next_command(&mut self, cx: &mut Cx<Broker>) {
-        let env = self.command_env();
+        let mut env = self.command_env();
         let shell = self
             .env
             .get("SHELL")
@@ -152,6 +152,9 @@ impl Broker {
             self.commands = None;
             return self.commands_done(cx, name, code);
         };
+        if matches!(commands.name, "rc1" | "rc3") {
+            env.push(("FLUX_RC_USE_MODPROBE".to_owned(), "t".to_owned()));
+        }
         if commands.is_script {
             tracing::info!("{}.{}: running {line}", commands.name, commands.index);
         }

@@ -87,6 +87,8 @@ pub struct Broker {
     pub(crate) commands: Option<Commands>,
     pub(crate) runat: Runat,
     pub(crate) archives: Archives,
+    /// A command loads the modules of the instance.
+    pub(crate) loads_by_command: bool,
     pub(crate) startlog: StartLog,
     pub(crate) watchers: Watchers,
     pub(crate) shutdown: Shutdown,
@@ -174,6 +176,7 @@ impl Broker {
             commands: None,
             runat: Runat::default(),
             archives: Archives::default(),
+            loads_by_command: false,
             startlog: StartLog::default(),
             watchers: Watchers::default(),
             shutdown: Shutdown::default(),

@@ -175,10 +175,13 @@ impl Broker {
                 let folder = quoted(&self.dump_folder());
                 format!(
                     "umask 077 && mkdir -p {folder} && cd {folder} && name=$(date +%Y%m%d_%H%M%S).tgz && \
-                     {DUMP} \"$name\" && ln -sfn \"$name\" RESTORE"
+                     echo \"dumping content to $PWD/$name\" && {DUMP} \"$name\" && ln -sfn \"$name\" RESTORE"
                 )
             }
-            Some(path) => format!("{DUMP} {}", quoted(path)),
+            Some(path) => {
+                tracing::info!("dumping content to {path}");
+                format!("{DUMP} {}", quoted(path))
+            }
         };
         self.archives.dump = Dump::Running;
         self.run_shell_commands(cx, "rc3", [by_sh(&line)].into());

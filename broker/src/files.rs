@@ -26,6 +26,9 @@ pub struct Files {
     pub rc_folders: Vec<PathBuf>,
 }
 
+/// Modules of other implementations that are part of one of ours.
+const STORES: [&str; 2] = ["content-sqlite", "content-files"];
+
 /// What the file of module NAME is called.
 const MODULE_PREFIX: &str = "flux-module-";
 
@@ -62,6 +65,10 @@ impl Files {
                     Err(Refusal::new(errno, text))
                 }
             };
+        }
+        if STORES.contains(&name) {
+            let text = format!("{name} is part of content, by content.backing-module={name}");
+            return Err(Refusal::new(Errno::ENOENT, text));
         }
         let file = format!("{MODULE_PREFIX}{name}");
         let search = search
@@ -222,6 +229,15 @@ mod tests {
         assert_eq!(names(tabs), "0-none 1-a 2-b");
         let error = files.crontabs("/nonexistent").unwrap_err();
         assert_eq!(error.to_string(), "/nonexistent: No such file or directory");
+    }
+
+    #[test]
+    fn a_store_is_no_module_of_its_own() {
+        let error = Files::default()
+            .find_module("content-files", None)
+            .unwrap_err();
+        let text = "content-files is part of content, by content.backing-module=content-files";
+        assert_eq!(error.to_string(), text);
     }
 
     #[test]

@@ -32,7 +32,6 @@ mod orphans;
 #[cfg(test)]
 mod probe;
 mod programs;
-pub mod rc;
 mod recovery;
 mod rexec;
 pub mod router;

@@ -2,10 +2,10 @@
 //! instance has kept can be looked at and repaired although something in it is broken.
 
 use proto::attr::names::{BROKER_EXIT_NORESTART, BROKER_RECOVERY_MODE};
+use proto::rc;
 
 use crate::core::Broker;
 use crate::lifecycle::Event;
-use crate::rc;
 
 impl Broker {
     fn is_recovering(&self) -> bool {
@@ -43,7 +43,7 @@ impl Broker {
     pub(crate) fn is_given_up(&self, name: &str) -> bool {
         let entry = rc::MODULES.iter().find(|entry| entry.name == name);
         let rank = self.router.rank();
-        let mut needs = entry.into_iter().flat_map(|entry| entry.needs_on(rank));
+        let mut needs = entry.into_iter().flat_map(|entry| entry.after_on(rank));
         self.life.has_given_up(name) || needs.any(|need| self.is_given_up(need))
     }
 }

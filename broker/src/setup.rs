@@ -39,11 +39,17 @@ const SIGNALS: [Signal; 9] = [
     Signal::SIGCHLD,
 ];
 
+/// Names the folders in which a site says more about modules.
+const MODPROBE_PATH: &str = "FLUX_MODPROBE_PATH";
+
 /// Runs the broker to its end; gives its exit code.
 pub fn run(args: Args) -> anyhow::Result<i32> {
     let signals = Signals::take_over(&SIGNALS)?;
     let descriptors = Descriptors::raise()?;
-    let env = environment();
+    let mut env = environment();
+    if let (None, Some(path)) = (env.get(MODPROBE_PATH), modprobe_path()) {
+        env.insert(MODPROBE_PATH.to_owned(), path);
+    }
     let mut attrs = given_attrs(&args)?;
     let config_path = args
         .config_path
@@ -334,22 +340,48 @@ fn fill_in(
     Ok(())
 }
 
+/// Where programs, data and configuration of this installation are.
+fn prefix() -> Option<PathBuf> {
+    let exe = std::env::current_exe().ok()?;
+    let beside = exe.parent()?;
+    match beside.ends_with("libexec/flux") {
+        true => Some(beside.parent()?.parent()?.to_owned()),
+        false => Some(beside.parent()?.to_owned()),
+    }
+}
+
+/// The folder of its configuration.
+fn conf_folder(prefix: &Path) -> PathBuf {
+    match prefix.to_str() {
+        Some("/usr") => PathBuf::from("/etc/flux"),
+        _ => prefix.join("etc/flux"),
+    }
+}
+
 /// Folders in which there may be scripts for the start and the end: that of the installation,
 /// then those that the user names.
 fn rc_folders(extra: Option<&String>) -> Vec<PathBuf> {
-    let exe = std::env::current_exe().ok();
-    let beside = exe.as_deref().and_then(Path::parent);
-    let prefix = beside.and_then(|beside| match beside.ends_with("libexec/flux") {
-        true => beside.parent()?.parent(),
-        false => beside.parent(),
-    });
-    let ours = prefix.map(|prefix| match prefix.to_str() {
-        Some("/usr") => PathBuf::from("/etc/flux"),
-        _ => prefix.join("etc/flux"),
-    });
+    let ours = prefix().map(|prefix| conf_folder(&prefix));
     let extra = extra.map_or("", String::as_str).split(':');
     let extra = extra.filter(|folder| !folder.is_empty()).map(PathBuf::from);
     ours.into_iter().chain(extra).collect()
+}
+
+/// The folders of the installation in which a site says more about modules, if there are files.
+fn modprobe_path() -> Option<String> {
+    let prefix = prefix()?;
+    let folders = [
+        prefix.join("share/flux/modprobe"),
+        conf_folder(&prefix).join("modprobe"),
+    ];
+    let has_files = folders
+        .iter()
+        .any(|folder| folder.join("modprobe.d").is_dir());
+    let folders = folders.iter().map(|folder| folder.to_str());
+    let folders: Option<Vec<&str>> = folders.collect();
+    folders
+        .filter(|_| has_files)
+        .map(|folders| folders.join(":"))
 }
 
 /// Folders with module executables: beside us, or where an installation puts them.

@@ -10,12 +10,12 @@ use proto::config::keys;
 use proto::data::job;
 use proto::job_manager::{Idle, QueueStart, RaiseAll, USERID_ANY};
 use proto::module::Load;
+use proto::rc::{self, Personality};
 
 use crate::core::{Broker, seconds};
 use crate::life::TooMany;
 use crate::lifecycle::{Event, Next, State};
 use crate::modules::{Removal, Waiter};
-use crate::rc::{self, Personality};
 
 impl Broker {
     /// Begins to live.
@@ -81,12 +81,30 @@ impl Broker {
     fn enter_init(&mut self, cx: &mut Cx<Broker>) {
         match self.attrs.value(&names::BROKER_RC1_PATH) {
             Some("") => self.post(cx, Event::Rc1None),
+            Some(rc::RC1) if self.is_changed_by_site() => {
+                self.loads_by_command = true;
+                self.run_shell_commands(cx, "rc1", [LOAD_COMMAND.to_owned()].into());
+            }
+            None | Some(rc::RC1) => self.start_modules(cx),
             Some(command) => {
                 let command = command.to_owned();
                 self.run_shell_commands(cx, "rc1", [command].into());
             }
-            None => self.start_modules(cx),
         }
+    }
+
+    /// Whether there is more to know of modules than the table says: then a command loads them.
+    fn is_changed_by_site(&self) -> bool {
+        let is_set = |name: &&str| self.env.get(*name).is_some_and(|value| !value.is_empty());
+        let changes = keys::MODULES_CHANGES.table(&self.config);
+        let mut changes = changes.into_iter().flatten().map(|(name, _)| name);
+        let mut alternatives = keys::MODULES_ALTERNATIVES.each(&self.config);
+        let is_ours = |(service, module): (&str, &serde_json::Value)| {
+            service == "sched" && module.as_str().is_some_and(rc::is_scheduler)
+        };
+        SITE_VARIABLES.iter().any(|name| is_set(name))
+            || changes.any(|name| name != "alternatives")
+            || !alternatives.all(is_ours)
     }
 
     pub(crate) fn personality(&self) -> Personality {
@@ -102,8 +120,9 @@ impl Broker {
             .env
             .get("FLUX_SCHED_MODULE")
             .is_some_and(|name| name == "none");
-        let chosen = keys::MODULES_ALTERNATIVES_SCHED.value(&self.config);
-        let chosen = chosen.and_then(|name| name.as_str());
+        let mut chosen = keys::MODULES_ALTERNATIVES.each(&self.config);
+        let chosen = chosen.find(|(service, _)| *service == "sched");
+        let chosen = chosen.and_then(|(_, name)| name.as_str());
         let scheduler = chosen.unwrap_or(rc::SCHEDULER);
         let is_wanted = |name: &str| match rc::is_scheduler(name) {
             true => name == scheduler && !no_sched,
@@ -128,16 +147,12 @@ impl Broker {
         let settled =
             |entry: &&rc::Entry| self.modules.runs(entry.name) || self.is_given_up(entry.name);
         if wanted.iter().all(settled) {
-            return self.note_start(cx, |core, cx| {
-                if core.life.state() == State::Init {
-                    core.run_scripts(cx, "rc1");
-                }
-            });
+            return self.modules_started(cx);
         }
         for entry in wanted {
             // On other ranks than 0 they wait for each other when they are asked something.
             let rank = self.router.rank();
-            let ready = rank != 0 || entry.needs.iter().all(|need| self.modules.runs(need));
+            let ready = rank != 0 || entry.after.iter().all(|name| self.modules.runs(name));
             if ready && !self.life.has_begun(entry.name) && !self.waits_for_restore(cx, entry.name)
             {
                 self.life.begin_module(entry.name);
@@ -154,6 +169,15 @@ impl Broker {
                 self.load(cx, load, Waiter::Stage(entry.name));
             }
         }
+    }
+
+    /// All modules run: the scripts of the start are next.
+    fn modules_started(&mut self, cx: &mut Cx<Broker>) {
+        self.note_start(cx, |core, cx| {
+            if core.life.state() == State::Init {
+                core.run_scripts(cx, "rc1");
+            }
+        });
     }
 
     /// A default module runs, or could not be started.
@@ -195,6 +219,9 @@ impl Broker {
         let event = match (name, self.life.state()) {
             ("rc1", State::Init) if self.archives.is_restoring() => {
                 return self.restored(cx, code);
+            }
+            ("rc1", State::Init) if std::mem::take(&mut self.loads_by_command) && ok => {
+                return self.modules_started(cx);
             }
             ("rc1", State::Init) => self.rc1_event(code),
             ("rc2", State::Run) => self.life.program_ended(code),
@@ -302,11 +329,11 @@ impl Broker {
     fn finalize(&mut self, cx: &mut Cx<Broker>) {
         match self.attrs.value(&names::BROKER_RC3_PATH) {
             Some("") => self.stop_modules(cx),
+            None | Some(rc::RC3) => self.run_scripts(cx, "rc3"),
             Some(command) => {
                 let command = command.to_owned();
                 self.run_shell_commands(cx, "rc3", [command].into());
             }
-            None => self.run_scripts(cx, "rc3"),
         }
     }
 
@@ -347,7 +374,7 @@ impl Broker {
         let loaded = || self.modules.names();
         let is_needed = |name: &str| {
             rc::MODULES.iter().any(|entry| {
-                entry.needs.contains(&name) && loaded().any(|(_, other)| other == entry.name)
+                entry.after.contains(&name) && loaded().any(|(_, other)| other == entry.name)
             })
         };
         let is_default = |name: &str| rc::MODULES.iter().any(|entry| entry.name == name);
@@ -431,6 +458,16 @@ impl Broker {
         }
     }
 }
+
+/// Loads the modules of an instance of which a site knows more than the table.
+const LOAD_COMMAND: &str = "flux modprobe rc1 --only-modules";
+
+/// Variables by which a site says more about modules.
+const SITE_VARIABLES: [&str; 3] = [
+    "FLUX_MODPROBE_DISABLE",
+    "FLUX_MODPROBE_PATH",
+    "FLUX_MODPROBE_PATH_APPEND",
+];
 
 /// How long the broker waits for watchers of its shutdown, in seconds.
 const GOODBYE_WAIT_S: u64 = 60;

@@ -10,10 +10,10 @@ use proto::attr::names;
 use proto::data::Entry;
 use proto::data::eventlog::decode_log;
 use proto::kvs::{Commit, Lookup, Op, PRIMARY, SYNC};
+use proto::rc::Personality;
 use serde_json::json;
 
 use crate::core::Broker;
-use crate::rc::Personality;
 
 /// Key of the log.
 const KEY: &str = "admin.eventlog";
@@ -47,7 +47,8 @@ impl Broker {
             // Asked before the commit is sent, hence answered without it; nobody waits.
             cx.call(&Lookup::new(PRIMARY, KEY, 0), |_, _, result| {
                 if result.is_ok_and(|found| ends_with_start(found.bytes())) {
-                    tracing::error!("Flux was not shut down in order: 'flux fsck' checks the KVS");
+                    tracing::error!("Flux was not shut down properly.  Data may have been lost.");
+                    tracing::info!("'flux fsck' checks the KVS");
                 }
             });
         }

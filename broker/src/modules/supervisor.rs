@@ -278,8 +278,8 @@ impl Broker {
     /// The first module that this one needs and that does not run.
     fn missing_need(&self, id: ModuleId) -> Option<&'static str> {
         let name = &self.modules.get(id)?.name;
-        let entry = crate::rc::MODULES.iter().find(|entry| entry.name == name)?;
-        let mut needs = entry.needs_on(self.router.rank());
+        let entry = proto::rc::MODULES.iter().find(|entry| entry.name == name)?;
+        let mut needs = entry.after_on(self.router.rank());
         needs.find(|need| !self.modules.runs(need))
     }
 

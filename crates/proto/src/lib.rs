@@ -39,6 +39,7 @@ pub mod log;
 pub mod module;
 pub mod orphans;
 pub mod overlay;
+pub mod rc;
 pub mod resource;
 pub mod rexec;
 pub mod runat;

@@ -100,7 +100,7 @@ impl Play {
     /// Those of a rank: some are on rank 0 alone.
     pub(crate) fn modules_of(self, rank: usize) -> impl Iterator<Item = Cast> {
         let everywhere = |name: &str| {
-            let mut entries = broker::rc::MODULES.iter();
+            let mut entries = proto::rc::MODULES.iter();
             entries.any(|entry| entry.name == name && entry.everywhere)
         };
         let modules = self.modules().iter().copied();

@@ -36,6 +36,7 @@ pub mod lint;
 pub mod logger;
 pub mod lptest;
 pub mod lsattr;
+pub mod modprobe;
 pub mod module;
 pub mod multi_prog;
 pub mod orphans;
@@ -107,6 +108,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<logger::Logger>(),
     Entry::of::<lptest::Lptest>(),
     Entry::of::<lsattr::Lsattr>(),
+    Entry::of::<modprobe::Modprobe>(),
     Entry::of::<module::Module>(),
     Entry::of::<multi_prog::MultiProg>(),
     Entry::of::<orphans::Orphans>(),

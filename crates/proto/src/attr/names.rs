@@ -138,9 +138,9 @@ attributes! {
     BROKER_UNLOAD_BUILTINS_TIMEOUT = "broker.unload-builtins-timeout", UNSUPPORTED,
         F::DurationOrNone, None,
         "How long built-in modules may take to unload; here they are part of the broker.";
-    BROKER_RC1_PATH = "broker.rc1_path", 0, F::Text, None,
+    BROKER_RC1_PATH = "broker.rc1_path", 0, F::Text, Some("flux modprobe rc1"),
         "Command that brings the instance up, in place of loading the default modules.";
-    BROKER_RC3_PATH = "broker.rc3_path", 0, F::Text, None,
+    BROKER_RC3_PATH = "broker.rc3_path", 0, F::Text, Some("flux modprobe rc3"),
         "Command that runs before modules are unloaded, in place of the scripts of rc3.d.";
     BROKER_RC2_NONE = "broker.rc2_none", 0, F::Presence, None, "Run no initial program.";
     BROKER_RC2_PGRP = "broker.rc2_pgrp", 0, F::Presence, None,

@@ -157,6 +157,10 @@ mod tests {
                 continue;
             }
             assert_eq!(good, None, "{}", key.path);
+            if matches!(key.form, Form::Anything) {
+                // Its reader says what is wrong with it.
+                continue;
+            }
             let bad = bad.unwrap_or_default();
             let path = key.path.replace('*', "any");
             let is_named = bad.starts_with(&format!("{}: ", named(&path)));

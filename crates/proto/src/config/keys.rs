@@ -57,6 +57,12 @@ impl Key {
         words.try_fold(first, |value, word| value.get(word))
     }
 
+    /// The table that it is in.
+    pub fn table<'a>(&self, conf: &'a Object) -> Option<&'a serde_json::Map<String, Value>> {
+        let first = self.path.split('.').next()?;
+        conf.0.get(first)?.as_object()
+    }
+
     /// What it is called in its table.
     pub const fn last_word(&self) -> &'static str {
         let bytes = self.path.as_bytes();
@@ -174,6 +180,7 @@ tables! {
     "bootstrap", "Config file error [bootstrap]: ", "";
     "content-sqlite", "", "content-sqlite";
     "exec", "error reading config value ", "job-exec";
+    "fake-resources", "", "resource";
     "heartbeat", "error reading [heartbeat] config table: ", "heartbeat";
     "ingest", "error reading [ingest] config table: ", "job-ingest";
     "job-list", "", "job-list";
@@ -274,6 +281,19 @@ keys! {
         "Signal to systemd units of jobs that do not stop.";
     #[unsupported] EXEC_SDEXEC_CONSTRAIN_RESOURCES = "exec.sdexec-constrain-resources", F::Boolean,
         "", "Bind the systemd units of jobs to their resources.";
+
+    FAKE_RESOURCES_NNODES = "fake-resources.nnodes", F::Integer(1, 131_072), "",
+        "The instance invents so many nodes, for simulated jobs (job attribute system.exec.test).";
+    FAKE_RESOURCES_CORES_PER_NODE = "fake-resources.cores-per-node", F::Integer(1, 65_536), "64",
+        "Cores of each of them.";
+    FAKE_RESOURCES_GPUS_PER_NODE = "fake-resources.gpus-per-node", F::Integer(0, 65_536), "0",
+        "GPUs of each of them.";
+    FAKE_RESOURCES_HOST_PREFIX = "fake-resources.host-prefix", F::Text, "fake",
+        "What their names begin with; a number follows.";
+    #[unsupported] FAKE_RESOURCES_HWLOC_XML_PATH = "fake-resources.hwloc-xml-path", F::Text, "",
+        "Topology of each of them.";
+    #[unsupported] FAKE_RESOURCES_AMEND_R = "fake-resources.amend-r", F::Text, "",
+        "Python function that changes what they have.";
 
     HEARTBEAT_PERIOD = "heartbeat.period", F::Seconds, "2s", "Time between two heartbeats.",
         "heartbeat.period must be a positive FSD value";
@@ -388,9 +408,10 @@ keys! {
     KVS_GC_THRESHOLD = "kvs.gc-threshold", INT, "",
         "Versions of the KVS after which flux shutdown offers to collect garbage.";
 
-    MODULES_ALTERNATIVES_SCHED = "modules.alternatives.sched",
-        F::OneOf(&["sched-simple", "sched-fifo", "sched-backfill"]), "sched-simple",
-        "The scheduler that an instance starts with.";
+    MODULES_ALTERNATIVES = "modules.alternatives.*", F::Text, "",
+        "The module that stands for a service: sched-simple, sched-fifo or sched-backfill for sched.";
+    MODULES_CHANGES = "modules.*.*", F::Anything, "",
+        "What is to be known of a module, by its name: keys of modprobe.toml, see flux modprobe.";
     POLICY_DEFAULT_DURATION = "policy.jobspec.defaults.system.duration", F::Duration, "",
         "Time limit of jobs that do not say; 0 is none.";
     POLICY_DEFAULT_QUEUE = "policy.jobspec.defaults.system.queue", F::Text, "",

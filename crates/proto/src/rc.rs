@@ -1,4 +1,11 @@
-//! Which modules an instance has, and what each needs: data, in one place.
+//! Which modules an instance has, and what each needs: data, in one place. The broker starts and
+//! stops them by it, and `flux modprobe` shows it.
+
+/// The command that brings an instance up, and the one that ends it, in the words of other
+/// implementations. The broker does what they do by itself.
+pub const RC1: &str = "flux modprobe rc1";
+/// See [`RC1`].
+pub const RC3: &str = "flux modprobe rc3";
 
 /// One module of the default set.
 #[derive(Debug, Clone, Copy)]
@@ -6,7 +13,14 @@ pub struct Entry {
     /// Its name.
     pub name: &'static str,
     /// Modules that must run before it starts on rank 0, and stay until it has stopped.
-    pub needs: &'static [&'static str],
+    pub after: &'static [&'static str],
+    /// Modules without which it is of no use, also some that may start after it.
+    pub requires: &'static [&'static str],
+    /// Services that it stands for besides its name. Of several modules for one, an instance has
+    /// that of the highest priority.
+    pub provides: &'static [&'static str],
+    /// See `provides`.
+    pub priority: i64,
     /// The smallest personality that has it.
     pub from: Personality,
     /// Whether it runs on every rank, and not on rank 0 alone.
@@ -17,14 +31,14 @@ pub struct Entry {
 
 impl Entry {
     /// Modules of this rank that must run before it starts.
-    pub fn needs_on(&self, rank: u32) -> impl Iterator<Item = &'static str> + use<> {
-        let is_here = move |need: &&str| {
+    pub fn after_on(&self, rank: u32) -> impl Iterator<Item = &'static str> + use<> {
+        let is_here = move |name: &&str| {
             rank == 0
                 || MODULES
                     .iter()
-                    .any(|entry| entry.name == *need && entry.everywhere)
+                    .any(|entry| entry.name == *name && entry.everywhere)
         };
-        self.needs.iter().copied().filter(is_here)
+        self.after.iter().copied().filter(is_here)
     }
 }
 
@@ -59,35 +73,50 @@ impl Personality {
 pub const MODULES: &[Entry] = &[
     Entry {
         name: "content",
-        needs: &[],
+        after: &[],
+        requires: &["heartbeat"],
+        provides: &["content-backing"],
+        priority: PRIORITY,
         from: Personality::Kvs,
         everywhere: true,
         args: &[],
     },
     Entry {
         name: "kvs",
-        needs: &["content"],
+        after: &["content"],
+        requires: &["content"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Kvs,
         everywhere: true,
         args: &[],
     },
     Entry {
         name: "kvs-watch",
-        needs: &["kvs"],
+        after: &["kvs"],
+        requires: &["kvs"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Kvs,
         everywhere: true,
         args: &[],
     },
     Entry {
         name: "heartbeat",
-        needs: &[],
+        after: &[],
+        requires: &[],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Full,
         everywhere: true,
         args: &[],
     },
     Entry {
         name: "cron",
-        needs: &[],
+        after: &[],
+        requires: &["heartbeat"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Full,
         everywhere: false,
         // Tasks wait for the pulse, so that they run at the same time on all ranks.
@@ -95,67 +124,92 @@ pub const MODULES: &[Entry] = &[
     },
     Entry {
         name: "resource",
-        needs: &["kvs"],
+        after: &["kvs"],
+        requires: &["kvs-watch"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Job,
         everywhere: true,
         args: &[],
     },
     Entry {
         name: "job-manager",
-        needs: &["kvs", "kvs-watch"],
+        after: &["kvs", "kvs-watch"],
+        requires: &["resource", "kvs"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Job,
         everywhere: false,
         args: &[],
     },
     Entry {
         name: "job-info",
-        needs: &["kvs", "kvs-watch"],
+        after: &["kvs", "kvs-watch"],
+        requires: &["kvs", "kvs-watch"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Job,
         everywhere: true,
         args: &[],
     },
     Entry {
         name: "job-list",
-        needs: &["job-manager"],
+        after: &["job-manager"],
+        requires: &["job-manager"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Job,
         everywhere: false,
         args: &[],
     },
     Entry {
         name: "job-ingest",
-        needs: &["job-manager"],
+        after: &["job-manager"],
+        requires: &["job-manager", "kvs"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Job,
         everywhere: true,
         args: &[],
     },
     Entry {
         name: "job-exec",
-        needs: &["job-manager"],
+        after: &["job-manager"],
+        requires: &["job-manager", "kvs"],
+        provides: &[],
+        priority: PRIORITY,
         from: Personality::Job,
         everywhere: true,
         args: &[],
     },
-    scheduler("sched-simple"),
-    scheduler("sched-fifo"),
-    scheduler("sched-backfill"),
+    scheduler(SCHEDULER, 50),
+    scheduler("sched-fifo", 40),
+    scheduler("sched-backfill", 40),
 ];
 
 /// The scheduler of an instance that is not configured otherwise.
 pub const SCHEDULER: &str = "sched-simple";
 
-const fn scheduler(name: &'static str) -> Entry {
+const fn scheduler(name: &'static str, priority: i64) -> Entry {
     Entry {
         name,
-        needs: &["resource", "job-manager"],
+        after: &["resource", "job-manager"],
+        requires: &["resource", "job-manager"],
+        provides: &["sched", "feasibility"],
+        priority,
         from: Personality::Job,
         everywhere: false,
         args: &[],
     }
 }
 
+/// The priority of a module of which nothing is said.
+pub const PRIORITY: i64 = 100;
+
 /// Whether a module is one of those of which an instance has one.
 pub fn is_scheduler(name: &str) -> bool {
-    name.starts_with("sched-")
+    let mut entries = MODULES.iter();
+    entries.any(|entry| entry.name == name && entry.provides.contains(&"sched"))
 }
 
 /// The modules of a personality on a rank, in the order of the table.
@@ -170,12 +224,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_need_comes_earlier_in_the_table_and_in_the_same_personality() {
+    fn what_comes_before_is_earlier_in_the_table_and_in_the_same_personality() {
         for (at, entry) in MODULES.iter().enumerate() {
-            for need in entry.needs {
-                let found = MODULES[..at].iter().find(|earlier| earlier.name == *need);
-                let found = found.unwrap_or_else(|| panic!("{} needs {need}", entry.name));
-                assert!(found.from <= entry.from, "{} needs {need}", entry.name);
+            for name in entry.after {
+                let found = MODULES[..at].iter().find(|earlier| earlier.name == *name);
+                let found = found.unwrap_or_else(|| panic!("{} is after {name}", entry.name));
+                assert!(found.from <= entry.from, "{} is after {name}", entry.name);
             }
         }
     }

@@ -1,0 +1,84 @@
+//! `flux modprobe`: modules with what they need, by what is known of them.
+//!
+//! Read on in `definition.rs` (what is known of a module), `known.rs` (of all, and which one
+//! stands for a service), `sources.rs` (where that is from), `plan.rs` (in which order), `live.rs`
+//! (how things stand in the instance), `rc.rs` and `rc3.rs` (its start and its end).
+
+mod definition;
+mod known;
+mod live;
+mod load;
+mod plan;
+mod rc;
+mod rc3;
+mod scripts;
+mod show;
+mod sources;
+
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
+
+/// Load and remove modules together with what they need
+#[derive(clap::Parser)]
+#[command(after_help = "Examples:
+  flux modprobe load sched
+  flux modprobe remove --dry-run all
+  flux modprobe list-dependencies job-manager
+  flux modprobe rc1 --dry-run
+
+What is known of modules is compiled in. Sites add to it, and change it, by files *.toml in a folder
+modprobe.d, in the folders of FLUX_MODPROBE_PATH and FLUX_MODPROBE_PATH_APPEND, and by the table
+[modules] of the configuration.")]
+pub struct Modprobe {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(clap::Subcommand)]
+enum Verb {
+    Load(load::Load),
+    Remove(load::Remove),
+    Show(show::Show),
+    ListDependencies(show::ListDependencies),
+    Run(RunFile),
+    Rc1(rc::Rc1),
+    Rc3(rc3::Rc3),
+}
+
+/// Run a file of tasks, which is not supported
+#[derive(clap::Args)]
+struct RunFile {
+    /// The file, and options
+    #[arg(required = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+impl Run for Modprobe {
+    const NAME: &'static str = "modprobe";
+    const GROUP: Group = Group::Services;
+    const STYLE: Style = Style::Tagged;
+
+    fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        match self.verb {
+            Verb::Load(load) => load.run(flux),
+            Verb::Remove(remove) => remove.run(flux),
+            Verb::Show(show) => show.run(flux),
+            Verb::ListDependencies(list) => list.run(flux),
+            Verb::Run(run) => Err(run.refused()),
+            Verb::Rc1(rc1) => rc1.run(flux),
+            Verb::Rc3(rc3) => rc3.run(flux),
+        }
+    }
+}
+
+impl RunFile {
+    /// There is no Python here, hence nothing that such a file could be run by.
+    fn refused(&self) -> CliError {
+        let text = "files of tasks in Python are not supported in this version";
+        let file = self.words.last().map_or("", String::as_str);
+        CliError::new(text)
+            .about(file)
+            .with_hint("executables in rc1.d and rc3.d run at the start and the end")
+    }
+}
