@@ -125,6 +125,29 @@ test_expect_success PYTHON 'the terminal is as it was when a signal ends us' '
 	flux job wait-event -t 30 $id clean
 '
 
+test_expect_success PYTHON 'and as long as we are stopped' '
+	id=$(start) &&
+	on_pty 25 80 flux job attach $id <<-\EOF
+	send echo o""k\r
+	expect ok
+	modes raw
+	signal SIGTSTP
+	modes same
+	signal SIGCONT
+	modes raw
+	send exit\r
+	EOF
+'
+
+test_expect_success PYTHON 'a shell that is gone is a failure' '
+	id=$(start) &&
+	test_expect_code 1 on_pty 25 80 flux job attach $id <<-\EOF >out &&
+	send kill -9 $PPID\r
+	expect detached
+	EOF
+	test_grep -a "\[detached: remote pty disappeared\]" out
+'
+
 test_expect_success PYTHON 'an interactive terminal may be captured, and is shown once' '
 	on_pty 25 80 flux run -o pty.interactive -o pty.capture=1 sh -c "stty -echo; read x; echo h\$x" \
 		<<-\EOF >out &&

@@ -5,6 +5,7 @@ typist.py ROWS COLS COMMAND... reads what the user does from standard input, a l
   send TEXT        type TEXT, with \\r, \\n and \\xNN
   size ROWS COLS   change the size of the terminal
   signal NAME      send a signal to the command
+  modes same|raw   wait until the terminal is as it was, or is in another mode
   hangup           the terminal goes away
 It copies what is shown to standard output, and ends as the command does. With 99 when something
 expected did not come, with 98 when the command left the terminal in another mode.
@@ -64,6 +65,13 @@ class Terminal:
     def send(self, text):
         os.write(self.ours, text)
 
+    def modes(self, want):
+        until = time.monotonic() + self.wait
+        while (termios.tcgetattr(self.theirs) == self.before) != (want == "same"):
+            if time.monotonic() > until:
+                raise Failed(f"modes are not {want}")
+            self.read(0.05)
+
     def hangup(self):
         os.close(self.ours)
         os.close(self.theirs)
@@ -107,6 +115,8 @@ def main():
                 terminal.size(*rest.split())
             elif verb == "signal":
                 os.kill(terminal.pid, getattr(signal, rest))
+            elif verb == "modes":
+                terminal.modes(rest)
             elif verb == "hangup":
                 terminal.hangup()
             else:

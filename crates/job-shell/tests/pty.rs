@@ -276,6 +276,17 @@ fn what_cannot_be_done_is_in_the_log() {
 }
 
 #[test]
+fn a_client_that_goes_away_is_not_told_of_and_the_task_runs_on() {
+    let mut stage = attached();
+    let mut gone = Message::request("100-shell-fNH.terminus.disconnect", 0);
+    (gone.userid, gone.rolemask) = (100, Role::USER);
+    assert_eq!(stage.message(gone, "one"), [""; 0]);
+    assert_eq!(shows(&mut stage, "x", false), [""; 0]);
+    let again = ask(&mut stage, "two", &attach());
+    assert_eq!(again[1], r#"response 0 {"type":"attach"}"#);
+}
+
+#[test]
 fn who_watches_does_not_type_and_who_types_is_not_shown() {
     let mut stage = attached();
     ask(&mut stage, "ro", &json!({"type": "attach", "mode": "ro"}));

@@ -289,10 +289,9 @@ impl Client {
 
     /// Waits for no answer any more.
     pub fn let_go(&mut self, handle: &mut Handle) {
-        for pending in [self.stream.take(), self.under_way.take()] {
-            if let Some(pending) = pending {
-                handle.forget(pending.id());
-            }
+        let waiting = [self.stream.take(), self.under_way.take()];
+        for pending in waiting.into_iter().flatten() {
+            handle.forget(pending.id());
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use client::Handle;
+use proto::attr::names;
 use proto::terminus::{List, Made, New, Session, Told};
 
 use super::server::Server;
@@ -75,6 +76,8 @@ impl Start {
         let mut server = Command::new(program("flux-terminus-server")?);
         server.args([self.server.name(), rank.to_string()]);
         server.env_clear().envs(flux.env.iter());
+        // Ours may be another way to the same broker.
+        server.env("FLUX_URI", handle.attr(names::LOCAL_URI.name)?);
         server.stdin(Stdio::null()).stdout(Stdio::null());
         let mut server = server.stderr(Stdio::piped()).spawn()?;
         let mut said = String::new();
