@@ -28,7 +28,7 @@ fn ask_as(stage: &mut Stage, client: &str, userid: u32, payload: &Value) -> Vec<
     message.set_payload(text.into_bytes().into());
     message.set_flag(Flags::STREAMING, payload["type"] == "attach");
     (message.userid, message.rolemask) = (userid, Role::USER);
-    message.push_route(Identity::new(client).unwrap());
+    message.push_route(Identity::new(client).expect("a name that is short"));
     stage.probe.message(message);
     said(stage)
 }
@@ -59,10 +59,8 @@ fn exits(stage: &mut Stage, status: i32) -> Vec<String> {
     said(stage)
 }
 
-const ATTACH: &str = r#"{"type":"attach","mode":"rw","winsize":{"rows":30,"cols":100}}"#;
-
 fn attach() -> Value {
-    serde_json::from_str(ATTACH).unwrap()
+    json!({"type": "attach", "mode": "rw", "winsize": {"rows": 30, "cols": 100}})
 }
 
 /// An interactive job to which `one` is attached.
