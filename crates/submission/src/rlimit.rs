@@ -3,8 +3,8 @@
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use serde_json::{Map, Value};
 
-use crate::environment::glob_matches;
 use command::error::CliError;
+use proto::data::glob::glob_matches;
 
 /// Limits by the name that the job shell knows, and whether jobs get them unasked.
 const LIMITS: [(&str, Resource, bool); 15] = [

@@ -11,6 +11,7 @@ pub mod cpus;
 pub mod dotted;
 pub mod eventlog;
 pub mod fsd;
+pub mod glob;
 pub mod hostlist;
 pub mod idset;
 pub mod job;
