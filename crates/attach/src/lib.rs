@@ -5,6 +5,7 @@
 //! it, and with `status_line.rs` what it waits for), `terminal/` (our terminal as that of a task) and `many.rs` (several jobs at once, with `progress.rs` that tells how far they are).
 
 mod cursor;
+mod debugger;
 mod follower;
 mod input;
 pub mod limits;
@@ -16,6 +17,7 @@ mod signals;
 mod status_line;
 pub mod terminal;
 
+pub use debugger::Debugger;
 pub use follower::Show;
 pub use many::{Answered, Many, Wanted};
 pub use progress::{Counts, Kind, Progress};

@@ -31,6 +31,8 @@ pub struct Output {
     form: Form,
     /// Ends of streams that are still to come; `None` before the header.
     open: Option<u64>,
+    /// The shell has said something, and may say more after its tasks.
+    has_log: bool,
     tail: Option<Tail>,
     /// Task 0 is shown by other ways.
     hides_first: bool,
@@ -58,6 +60,7 @@ impl Output {
         Output {
             form,
             open: None,
+            has_log: false,
             tail: None,
             hides_first: false,
         }
@@ -82,9 +85,10 @@ impl Output {
         self.hides_first = true;
     }
 
-    /// Whether every task has closed its output.
+    /// Whether every task has closed its output, and nothing else is to be expected. A shell that
+    /// has something to say may do so until the end of the log.
     pub fn is_complete(&self) -> bool {
-        self.open == Some(0)
+        self.open == Some(0) && !self.has_log
     }
 
     /// Prints an entry of the log. `since` is when the job was submitted.
@@ -194,6 +198,7 @@ impl Output {
         if self.form.quiet && log.level > ERROR {
             return Ok(());
         }
+        self.has_log = true;
         let rank = log.rank.map(|rank| format!("[{rank}]")).unwrap_or_default();
         let level = match log.level {
             0..=2 => "FATAL: ",

@@ -8,6 +8,7 @@ use proto::Errno;
 use proto::data::{Entry, JobId};
 use proto::job_manager::{Kill, Raise};
 
+use crate::debugger::{Debugger, Debugging};
 use crate::follower::{Follower, News, Show};
 use crate::input::Input;
 use crate::signals::{Signals, Wish};
@@ -27,6 +28,8 @@ pub struct SessionOptions {
     pub input_ranks: Option<String>,
     /// Whether it is only watched, so that no terminal of it can be ours.
     pub read_only: bool,
+    /// Who is to be told of the processes of its tasks.
+    pub debugger: Option<Debugger>,
     /// The job as the user named it.
     pub name: String,
 }
@@ -61,6 +64,7 @@ pub struct Session {
     is_read_only: bool,
     signals: Option<Signals>,
     status: Option<StatusLine>,
+    debugging: Option<Debugging>,
     name: String,
 }
 
@@ -73,7 +77,7 @@ impl Session {
         options: SessionOptions,
     ) -> Result<u8, CliError> {
         let mut show = options.show;
-        // It says where input goes, and whether there is a terminal.
+        // It says where input goes, whether there is a terminal, and when tasks were started.
         show.exec = true;
         let input = options.input_ranks.map(|ranks| Input::new(flux, &ranks));
         let signals = match flux.input.descriptor() {
@@ -87,6 +91,7 @@ impl Session {
             is_read_only: options.read_only,
             signals,
             status: StatusLine::new(flux, id, options.show_status),
+            debugging: options.debugger.map(Debugging::new),
             name: options.name,
         };
         let code = session.go_on(flux, handle)?;
@@ -198,6 +203,9 @@ impl Session {
         let refused = answer.as_ref().err().map(|refusal| refusal.errno);
         let news = self.follower.take(flux, handle, call, answer);
         let news = news.map_err(|error| self.failed(error, refused))?;
+        if let (News::ExecEvent(entry), Some(debugging)) = (&news, &mut self.debugging) {
+            debugging.take_event(handle, (self.follower.id, &self.name), entry)?;
+        }
         match (news, &mut self.status) {
             (News::ExecEvent(entry), _) => self.take_exec_event(flux, handle, entry)?,
             (News::Event(entry), Some(status)) => status.take(flux, &entry)?,

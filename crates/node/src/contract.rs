@@ -266,6 +266,9 @@ pub struct Spawn {
     pub no_shell: bool,
     /// Whether [`ChildEvent::Stopped`] is of interest.
     pub tell_stops: bool,
+    /// Whether it is stopped as it becomes its program, before that does anything, until it
+    /// gets a SIGCONT. One that ends earlier could not be started, for ECHILD. Not for one of many.
+    pub stop_at_exec: bool,
     /// Signal that it gets when we die, in any way.
     pub end_with_us: Option<i32>,
     /// Socket pairs to share with the child besides the three standard streams. Each is

@@ -14,6 +14,7 @@ use wire::Errno;
 use crate::channel::Channel;
 use crate::limits::{CHILD_BACKLOG_BYTES_MAX, CHILD_READ_BYTES, EARLY_SIGNALS_MAX};
 use crate::poller::Poller;
+use crate::trace;
 use crate::zygote::{Heard, Nursery, Streams, may_serve};
 use alike::Launcher;
 use command::command;
@@ -316,6 +317,9 @@ impl Children {
         }
         let number = i32::try_from(process.id()).unwrap_or(0);
         let pid = Pid::from_raw(number);
+        if let Some(pid) = pid.filter(|_| spawn.stop_at_exec) {
+            trace::leave_stopped(pid)?;
+        }
         let pidfd = watch_end(pid, token(child, ChildFd::Exit), poller)?;
         let stdin = match &terminal {
             Some(terminal) => Some(terminal.writer()?),

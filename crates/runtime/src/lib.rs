@@ -35,6 +35,7 @@ mod signals;
 pub mod sinks;
 mod stopwatch;
 mod tally;
+mod trace;
 mod usage;
 mod users;
 mod watch;

@@ -19,6 +19,7 @@ use proto::data::idset::IdSet;
 use crate::channel::Channel;
 use crate::direct::Direct;
 use crate::signals::reset_to_default;
+use crate::trace;
 
 /// The first descriptor that is no standard stream.
 const FIRST_DESCRIPTOR: libc::c_int = 3;
@@ -30,6 +31,7 @@ pub struct Start {
     cpus: Option<rustix::thread::CpuSet>,
     end_with_us: Option<rustix::process::Signal>,
     has_terminal: bool,
+    stop_at_exec: bool,
     descriptors: Option<(u64, u64)>,
 }
 
@@ -46,6 +48,7 @@ impl Start {
             cpus: spawn.cpus.as_deref().and_then(cpu_set),
             end_with_us: end_with_us.and_then(rustix::process::Signal::from_named_raw),
             has_terminal: spawn.terminal.is_some(),
+            stop_at_exec: spawn.stop_at_exec,
             descriptors,
         }
     }
@@ -80,6 +83,9 @@ impl Start {
         if let Some(cpus) = &self.cpus {
             // CPUs that are gone, or not ours to use, are no reason not to run.
             let _ = rustix::thread::sched_setaffinity(None, cpus);
+        }
+        if self.stop_at_exec {
+            trace::begin()?;
         }
         Ok(())
     }

@@ -42,6 +42,7 @@ impl Run for RunCommand {
             flux.note(format_args!("jobid: {id}"))?;
         }
         let session = SessionOptions {
+            debugger: None,
             show: Show {
                 label: options.label_io,
                 events: options.verbose > 1,

@@ -46,6 +46,52 @@ fn a_child_that_closes_its_input_is_told_once() {
     children.kill(CHILD, 9, true);
 }
 
+/// The state of a process as the kernel tells it, once it is no other one than this.
+fn wait_for_state(pid: i32, letter: &str) {
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ").unwrap().1[..1].to_owned()
+    };
+    for _ in 0..10_000 {
+        if state() == letter {
+            return;
+        }
+        std::thread::yield_now();
+    }
+    panic!("process {pid} is {}", state());
+}
+
+#[test]
+fn a_child_can_be_stopped_as_it_becomes_its_program() {
+    let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
+    let spawn = |argv: &[&str]| Spawn {
+        argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+        stdout: Stdio::Pipe,
+        new_group: true,
+        stop_at_exec: true,
+        ..Spawn::default()
+    };
+    let event = children.spawn(CHILD, &spawn(&["echo", "here"]), &poller, token);
+    let ChildEvent::Started { pid } = event else {
+        panic!("{event:?}");
+    };
+    wait_for_state(pid, "T");
+    let name = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    assert!(name.ends_with("echo"), "{name:?}");
+    assert_eq!(children.read(CHILD, ChildFd::Stdout, &poller), None);
+    children.kill(CHILD, 18, true);
+    let mut ended = false;
+    while !ended {
+        let ready = poller.wait(None).unwrap();
+        ended = ready.iter().any(|it| it.token == ChildFd::Exit.number());
+    }
+    let exited = ChildEvent::Exited { status: 0 };
+    assert!(children.reap(CHILD, &poller).contains(&exited));
+    let event = children.spawn(CHILD, &spawn(&["/nonexistent"]), &poller, token);
+    let errno = Errno::ENOENT;
+    assert_eq!(event, ChildEvent::Failed { errno });
+}
+
 #[test]
 fn the_output_of_a_child_ends_with_it_whatever_it_leaves_behind() {
     let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());

@@ -1,7 +1,7 @@
 //! `flux job attach`
 
-use super::parse_id;
-use attach::{Session, SessionOptions, Show};
+use super::{mpir, parse_id};
+use attach::{Debugger, Session, SessionOptions, Show};
 use command::error::CliError;
 use command::flux::Flux;
 
@@ -40,6 +40,10 @@ pub struct Attach {
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
         default_missing_value = "10")]
     tail: Option<usize>,
+    /// Show the processes of the job to a debugger that has started this command, by the
+    /// interface MPIR. With the job's shell option stop-tasks-in-exec they wait for it
+    #[arg(long)]
+    debug: bool,
     /// Hand our input to these tasks only
     #[arg(short, long, value_name = "RANKS", default_value = "all")]
     input_ranks: String,
@@ -66,6 +70,7 @@ impl Attach {
             },
             show_status: self.show_status,
             read_only: self.read_only,
+            debugger: (self.debug).then_some(mpir::show as Debugger),
             input_ranks: (!self.read_only).then_some(self.input_ranks),
             name: self.id,
         };

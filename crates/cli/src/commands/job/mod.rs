@@ -12,6 +12,7 @@ mod kill;
 mod last;
 mod list;
 mod memo;
+mod mpir;
 mod purge;
 pub mod raise;
 mod status;
