@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='an option of the job shell has an effect, or is refused in words
+test_description='an option of the job shell has an effect, or a word on why not
 
 Covers what only real jobs show: exit codes, what attach prints of the shell'\''s log, and
 what the kernel does to tasks. Each value and its sentence is covered by the tests of the
@@ -77,26 +77,6 @@ test_expect_success 'a task map that makes sense is that of the job' '
 	flux job taskmap "$(flux job last)" >actual &&
 	echo "[[0,1,1,2]]" >expect &&
 	test_cmp expect actual
-'
-
-test_expect_success 'an option that is not there yet is refused at submission' '
-	for option in stage-in sysmon hwloc.xmlfile
-	do
-		echo "flux-submit: ERROR: shell option '\''$option'\'' is not supported in this version" >expect &&
-		test_expect_code 1 flux submit -o$option true 2>err &&
-		test_cmp expect err || return 1
-	done &&
-	flux run -oinitrc=/dev/null true &&
-	flux run -ompi=none true
-'
-
-test_expect_success 'the service refuses it as well, and without validation the shell does' '
-	flux submit --dry-run -o stage-in true >jobspec &&
-	test_expect_code 1 flux job submit jobspec 2>err &&
-	test_grep "shell option '\''stage-in'\'' is not supported in this version" err &&
-	id=$(flux submit --flags=novalidate -o stage-in true) &&
-	test_expect_code 1 flux job attach "$id" 2>err &&
-	test_grep "FATAL: shell option '\''stage-in'\'' is not supported in this version" err
 '
 
 test_expect_success 'tasks run on the cores that they are bound to' '

@@ -27,10 +27,12 @@ use crate::output::Output;
 use crate::placement::Placement;
 use crate::rexec::Helpers;
 use crate::signals::SIGKILL;
+use crate::staging::Staging;
 use crate::state::{Move, State, next};
 use crate::store::Store;
 use crate::tasks::{FirstExit, Task};
 use crate::tell::Outbox;
+use crate::usage::Meter;
 use crate::worker::Prepared;
 use pmi::Server;
 use terminus::Sessions;
@@ -69,6 +71,12 @@ pub struct JobShell {
     pub(crate) job: Option<Rc<Job>>,
     /// What the worker made ready.
     pub(crate) prepared: Option<Prepared>,
+    /// Files that are being written before tasks start.
+    pub(crate) staging: Option<Staging>,
+    /// The file with the topology, if tasks get one.
+    pub(crate) topology_file: Option<String>,
+    /// What the job takes.
+    pub(crate) meter: Meter,
     /// Where the tasks run, once that is known.
     pub(crate) placement: Placement,
     /// The tasks, by local id.
@@ -167,6 +175,9 @@ impl JobShell {
             environment: None,
             job: None,
             prepared: None,
+            staging: None,
+            topology_file: None,
+            meter: Meter::default(),
             placement: Placement::default(),
             tasks: Vec::new(),
             array: None,
@@ -266,7 +277,8 @@ impl JobShell {
 
     /// Whether nothing runs and nothing will.
     pub(crate) fn is_idle(&self) -> bool {
-        self.children.is_empty() && self.starting.is_none() && !self.is_array_open()
+        let is_over = self.children.is_empty() && self.starting.is_none();
+        is_over && !self.is_array_open() && !self.meter.is_closing()
     }
 
     /// Goes on when nothing runs any more.

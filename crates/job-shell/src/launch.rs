@@ -30,6 +30,9 @@ use crate::worker::{FALLBACK, Files, Prepared};
 /// the socket.
 pub(crate) const PMI_FD: &str = "PMI_FD";
 
+/// The part of the shell that serves PMI.
+const PMI_SIMPLE: &str = "pmi-simple";
+
 /// The shortest wait that lets other work in: what is due now is done in this turn.
 const NEXT_TURN: Duration = Duration::from_nanos(1);
 
@@ -56,6 +59,7 @@ impl JobShell {
         for message in allocation(&job, &self.placement) {
             self.log(cx, Level::Debug, None, &message);
         }
+        self.begin_meter(cx, prepared.usage);
         let is_array = self.array.is_some();
         if job.is_leader() {
             self.announce(cx, &job);
@@ -73,6 +77,7 @@ impl JobShell {
         if prepared.lost_tmpdir.is_some() {
             shared.insert(TMPDIR.to_owned(), FALLBACK.to_owned());
         }
+        self.announce_topology(&mut shared);
         self.task_env = shared.clone();
         let node = node_tags(&job, &self.placement, job.place.rank);
         self.arm_warning(cx);
@@ -129,8 +134,11 @@ impl JobShell {
     pub(crate) fn all_started(&mut self, cx: &mut Cx<Self>) {
         self.is_started = true;
         if self.place.is_leader() {
-            let taskmap = json!({ "taskmap": self.placement.taskmap });
-            self.store.event(cx.now().wall, "shell.start", &taskmap);
+            let mut context = json!({ "taskmap": self.placement.taskmap });
+            if self.job.as_ref().is_some_and(|job| job.options.stop_tasks) {
+                context["sync"] = json!(true);
+            }
+            self.store.event(cx.now().wall, "shell.start", &context);
             self.log_exit(cx);
         }
     }
@@ -161,7 +169,7 @@ impl JobShell {
 
     /// Says how PMI is served.
     fn announce_pmi(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>) {
-        self.debug(cx, "pmi-simple", "simple wire protocol is enabled");
+        self.debug(cx, PMI_SIMPLE, "simple wire protocol is enabled");
         if !job.is_leader() {
             return;
         }
@@ -171,14 +179,14 @@ impl JobShell {
             Some(k) if u64::try_from(k).is_ok_and(|k| k > job.nnodes()) => {
                 let k = job.nnodes();
                 let text = format!("requested exchange fanout too large, using k={k}");
-                self.warn(cx, "pmi-simple", &text);
+                self.warn(cx, PMI_SIMPLE, &text);
             }
-            Some(k) => self.warn(cx, "pmi-simple", &format!("using k={k}")),
+            Some(k) => self.warn(cx, PMI_SIMPLE, &format!("using k={k}")),
         }
         let mapping = self.placement.taskmap.to_pmi();
         if !job.options.pmi_nomap && mapping.len() >= pmi::limits::VALLEN_MAX {
             let text = "PMI_process_mapping overflows PMI max value.";
-            self.warn(cx, "pmi-simple", text);
+            self.warn(cx, PMI_SIMPLE, text);
         }
     }
 
@@ -290,6 +298,15 @@ impl JobShell {
         }
         self.close_input(cx, index);
         self.begin_if_forked(cx);
+        if job.options.stop_tasks && errno == Errno::ECHILD {
+            let failure = [
+                "task unexpectedly exited",
+                "plugin 'ptrace': task.fork failed",
+            ];
+            self.log(cx, Level::Error, Some("ptrace"), failure[0]);
+            self.log(cx, Level::Error, None, failure[1]);
+            return self.fatal(cx, 1, "shell_task_forked");
+        }
         let code = match errno {
             Errno::EPERM | Errno::EACCES => 126,
             Errno::ENOENT => 127,
@@ -352,7 +369,20 @@ impl JobShell {
                 self.is_settled = is_settled;
             }
             Effect::Exchange(keys) => self.enter(cx, Gate::Exchange, keys),
-            Effect::Warn(text) => self.warn(cx, "pmi-simple", &text),
+            // One speaks for all.
+            Effect::Version2 { task } => {
+                if self.tasks.get(task).is_some_and(|task| task.rank == 0) {
+                    self.warn(cx, PMI_SIMPLE, pmi::VERSION_2);
+                }
+            }
+            Effect::Malformed { task, line } => {
+                self.debug(cx, PMI_SIMPLE, &format!("local task {task} said: {line}"));
+                if !self.raised {
+                    let text = "PMI-1 wire protocol error";
+                    self.fatal_to(cx, 1, Some(PMI_SIMPLE), text);
+                }
+            }
+            Effect::Warn(text) => self.warn(cx, PMI_SIMPLE, &text),
         }
     }
 }
@@ -418,6 +448,7 @@ fn spawn(job: &Job, starting: &Starting, placement: &Placement, index: usize) ->
         stderr: Stdio::Pipe,
         terminal: terminal_of(job, rank),
         new_group: !job.options.nosetpgrp,
+        stop_at_exec: job.options.stop_tasks,
         end_with_us: Some(SIGKILL),
         socketpairs: pmi_size.map(|_| PMI_FD.to_owned()).into_iter().collect(),
         rlimits: job.options.rlimits.clone(),

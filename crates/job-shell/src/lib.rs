@@ -14,11 +14,13 @@
 //! `pty.rs` (tasks on terminals), `scripts.rs` and `task_topics.rs` (Lua files of sites and users), `coprocess.rs` (helpers beside the
 //! tasks). Pure helpers: `job.rs`, `distribute.rs`, `options/`, `placement.rs`,
 //! `environment.rs`, `mustache.rs`, `lines.rs`, `feed.rs`, `words.rs`. Tasks are served PMI by the crate
-//! `pmi`. Files are touched in `worker.rs`, `attributes.rs` and `disk.rs` alone.
+//! `pmi`. Files are touched in `worker.rs`, `unpack.rs`, `cgroup.rs`, `disk.rs` and `attributes.rs` alone.
+//! Before tasks start come `staging.rs` and `hwloc.rs`; `usage.rs` tells what they took.
 
 mod array;
 mod attributes;
 mod barrier;
+mod cgroup;
 mod clients;
 mod coprocess;
 mod core;
@@ -29,6 +31,7 @@ mod feed;
 mod follow;
 mod greet;
 mod hear;
+mod hwloc;
 mod input;
 mod job;
 mod launch;
@@ -46,6 +49,7 @@ mod pty;
 mod rexec;
 mod scripts;
 mod signals;
+mod staging;
 mod state;
 mod store;
 mod task_topics;
@@ -53,11 +57,14 @@ mod tasks;
 mod tell;
 mod topology;
 mod turns;
+mod unpack;
+mod usage;
 mod words;
 mod worker;
 
 use node::{ChildEvent, ChildId, Cx, Host, Module, Routes, StreamId};
 use proto::data::JobId;
+use proto::heartbeat::Pulse;
 use proto::job_manager::ShellKill;
 use proto::job_shell::{
     ArrayCancel, ArrayEnded, ArrayNext, ArrayRetry, ArrayState, CoprocessWrite, Exception,
@@ -134,6 +141,7 @@ impl Module for JobShell {
             .on::<ArrayRetry>(Self::array_retry)
             .on::<ArrayState>(Self::array_state)
             .heard::<ShellKill>(Self::kill_event)
+            .heard::<Pulse>(|core, cx, _, _| core.pulse(cx))
             .with_service(Self::NAME, terminus::routes(rexec::routes()))
     }
 

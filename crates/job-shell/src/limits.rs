@@ -106,6 +106,15 @@ pub const COPROCESS_WAIT_S: u64 = 5;
 /// counted; this is for one that waits for something outside.
 pub const SCRIPTS_S: u64 = 60;
 
+/// Files of an archive that are written before other work gets its turn.
+pub const STAGE_FILES_PER_TURN: usize = 64;
+
+/// Blobs of one file of an archive that are loaded or written at the same time.
+pub const STAGE_LOADS_MAX: usize = 4;
+
+/// Words of 32 processors in a set of them. What is over is left out.
+pub const CPU_WORDS_MAX: usize = 32;
+
 /// Bytes of a file of hosts that are read. What is over is not there.
 pub const HOSTFILE_BYTES_MAX: u64 = 1 << 20;
 

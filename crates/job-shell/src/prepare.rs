@@ -46,7 +46,7 @@ impl JobShell {
         };
         let wanted = self.wanted(&job);
         cx.work(
-            move |_: &mut Files| Files::look(wanted, prepared),
+            move |files: &mut Files| files.look(wanted, prepared),
             |core: &mut JobShell, cx, prepared| core.settle(cx, prepared),
         );
     }
@@ -75,6 +75,7 @@ impl JobShell {
                 _ => None,
             },
             rlimits: job.options.rlimits.clone(),
+            measures: job.options.sysmon.is_some(),
             program: self.array.as_ref().and_then(|_| program(job)),
             scripts: None,
         }
@@ -138,7 +139,7 @@ impl JobShell {
         let input = job.options.stdin_file.clone();
         let input = input.filter(|path| !names_element(path));
         if files.is_empty() && input.is_none() {
-            return self.recall_array(cx);
+            return self.stage_in(cx);
         }
         let open = move |worker: &mut Files| {
             let opened = worker.open_outputs(&files);
@@ -147,7 +148,7 @@ impl JobShell {
             checked.map_err(|why| (Some("input.file"), why))
         };
         cx.work(open, |core: &mut JobShell, cx, opened| match opened {
-            Ok(()) => core.recall_array(cx),
+            Ok(()) => core.stage_in(cx),
             Err((component, why)) => {
                 // Nothing can be written there, also not why.
                 core.output = Output::default();

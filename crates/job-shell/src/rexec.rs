@@ -5,7 +5,8 @@
 use node::{ChildEvent, ChildId, Cx, Peer, Reply, Routes, Stream};
 use proto::job_shell::service_name;
 use proto::rexec::{
-    Attach, Credit, Exec, ExecError, Kill, KillError, List, Processes, RemoteError, Wait, Write,
+    Attach, AttachError, Credit, Exec, ExecError, Kill, KillError, List, Processes, RemoteError,
+    Wait, WaitError, Write,
 };
 use proto::{Empty, Never};
 use rexec::{Rexec, Surroundings, check_signal};
@@ -46,6 +47,9 @@ fn exec(core: &mut JobShell, cx: &mut Cx<JobShell>, from: &Peer, req: Exec, stre
         uri: uri.unwrap_or_default(),
         link: None,
     };
+    if let Err(error) = core.admit_helper() {
+        return stream.end(cx, Err(ExecError::Remote(error).into()));
+    }
     match &mut core.helpers.server {
         Some(server) if core.job.is_some() => server.exec(cx, &here, from, req, stream),
         _ => stream.end(cx, Err(ExecError::ShuttingDown.into())),
@@ -82,6 +86,7 @@ fn kill(
     _: &Peer,
     req: Kill,
 ) -> Result<Empty, KillError> {
+    core.admit_helper().map_err(KillError::Remote)?;
     check_signal(req.signum)?;
     core.server().kill(cx, &req)
 }
@@ -92,12 +97,16 @@ fn list(
     _: &Peer,
     _: List,
 ) -> Result<Processes, RemoteError> {
+    core.admit_helper()?;
     let rank = core.job.as_ref().map_or(0, |job| job.node().rank);
     let procs = core.server().list().collect();
     Ok(Processes { rank, procs })
 }
 
 fn wait(core: &mut JobShell, cx: &mut Cx<JobShell>, _: &Peer, req: Wait, reply: Reply<Wait>) {
+    if let Err(error) = core.admit_helper() {
+        return reply.send(cx, Err(WaitError::Remote(error)));
+    }
     core.server().wait(cx, &req, reply);
 }
 
@@ -108,10 +117,22 @@ fn attach(
     req: Attach,
     stream: Stream<Attach>,
 ) {
+    if let Err(error) = core.admit_helper() {
+        return stream.end(cx, Err(AttachError::Remote(error).into()));
+    }
     core.server().attach(cx, None, from, &req, stream);
 }
 
 impl JobShell {
+    /// Whether anything may be asked of the server: a job that wants requests to be signed has
+    /// nobody here who could check that. What is written to a process needs one.
+    fn admit_helper(&self) -> Result<(), RemoteError> {
+        match &self.job {
+            Some(job) if job.options.rexec_signed => Err(RemoteError::Unsigned),
+            _ => Ok(()),
+        }
+    }
+
     /// The server: one that runs nothing before we know our job.
     fn server(&mut self) -> &mut Rexec<()> {
         let rank = self.job.as_ref().map_or(0, |job| job.node().rank);

@@ -14,6 +14,7 @@ use crate::job::Job;
 use crate::lines::{Buffering, Lines};
 use crate::log::Level;
 use crate::options::Options;
+use crate::signals::SIGKILL;
 use crate::state::{Move, State};
 use crate::words::{TaskExit, Word};
 
@@ -200,6 +201,9 @@ impl JobShell {
             status: status.0,
         };
         let message = format!("task {} complete status={code}", task.rank);
+        if status.signal() == Some(SIGKILL) {
+            self.look_for_kills(cx);
+        }
         self.log(cx, Level::Debug, None, &message);
         self.tell_exit(cx, index);
         let first = FirstExit::Task(self.place.rank, exit);
@@ -335,6 +339,9 @@ impl JobShell {
     pub(crate) fn ended(&mut self, cx: &mut Cx<Self>) {
         if self.orphaned {
             return self.go(cx);
+        }
+        if self.close_meter(cx) {
+            return;
         }
         let is_leader = self.place.is_leader();
         if is_leader && !self.others.are_complete() {

@@ -21,9 +21,11 @@ use proto::data::IdSet;
 use serde_json::{Map, Value};
 
 use crate::attributes;
+use crate::cgroup::{Cgroup, Usage};
 use crate::disk::Disk;
 use crate::limits::{ADMIT_WAIT_S, HOSTFILE_BYTES_MAX};
 use crate::topology::{self, Cores};
+use crate::unpack::Unpacking;
 
 /// Where a task starts when its own directory cannot be entered, and where its temporary
 /// files go when their directory cannot be made.
@@ -35,6 +37,10 @@ pub struct Files {
     /// Output files with their paths.
     outputs: Vec<(String, File)>,
     tmpdir: Option<PathBuf>,
+    /// Where files of archives go, while they do.
+    pub(crate) unpacking: Option<Unpacking>,
+    /// Our control group, if the kernel counts what it takes.
+    cgroup: Option<Cgroup>,
 }
 
 /// What is needed before tasks can start.
@@ -56,6 +62,8 @@ pub struct Wanted {
     pub hostfile: Option<String>,
     /// Resource limits that tasks are to have.
     pub rlimits: Vec<(String, i64)>,
+    /// Whether all is wanted that the kernel counts.
+    pub measures: bool,
     /// A program to look for, and the folders to do so in, as PATH has them.
     pub program: Option<(String, String)>,
     /// Scripts that may be there, if they were not looked for yet.
@@ -79,6 +87,8 @@ pub struct Prepared {
     pub cores: Cores,
     /// What the file of hosts holds, or why it cannot be read.
     pub hostfile: Result<String, String>,
+    /// What our control group has taken so far, if that is counted.
+    pub usage: Option<Usage>,
     /// Limits that are beyond what we may set.
     pub rlimits_above: Vec<String>,
     /// Where the program is, if it was found.
@@ -107,6 +117,7 @@ impl Prepared {
             failure: None,
             cores: Cores::default(),
             hostfile: Ok(String::new()),
+            usage: None,
             rlimits_above: Vec::new(),
             program: None,
             script: None,
@@ -168,11 +179,11 @@ impl Files {
                 Err(why) => prepared.failure = Some(why),
             }
         }
-        Files::look(wanted, prepared)
+        self.look(wanted, prepared)
     }
 
     /// What is to be known of this node.
-    pub fn look(wanted: Wanted, mut prepared: Prepared) -> Prepared {
+    pub fn look(&mut self, wanted: Wanted, mut prepared: Prepared) -> Prepared {
         // A relative one is meant from where the tasks start.
         prepared.lost_tmpdir = wanted.tasks_tmpdir.filter(|path| !can_be_made(path));
         if let Some(cores) = wanted.cores {
@@ -184,6 +195,14 @@ impl Files {
         let limits = wanted.rlimits.into_iter();
         let above = limits.filter(|(name, soft)| attributes::is_above_hard_limit(name, *soft));
         prepared.rlimits_above = above.map(|(name, _)| name).collect();
+        self.cgroup = Cgroup::own();
+        prepared.usage = self.cgroup.as_ref().map(|cgroup| match wanted.measures {
+            true => cgroup.usage(),
+            false => Usage {
+                oom_kills: cgroup.oom_kills(),
+                ..Usage::default()
+            },
+        });
         prepared.program = wanted.program.and_then(|(name, path)| find(&name, &path));
         prepared
     }
@@ -275,6 +294,19 @@ impl Files {
         let file = OpenOptions::new().append(true).open(path);
         let added = file.and_then(|mut file| file.write_all(data));
         added.map_err(|error| format!("error writing output file {path}: {}", text_of(&error)))
+    }
+
+    /// Makes a file for tasks that must not be there yet.
+    pub fn create_new(&self, path: &str, data: &[u8]) -> Result<(), String> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o640).open(path);
+        let written = file.and_then(|mut file| file.write_all(data));
+        written.map_err(|error| format!("error creating {path}: {}", text_of(&error)))
+    }
+
+    /// What our control group has taken so far.
+    pub fn usage(&mut self) -> Option<Usage> {
+        self.cgroup.as_ref().map(Cgroup::usage)
     }
 
     /// Leaves nothing behind but output.

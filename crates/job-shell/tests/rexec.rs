@@ -60,3 +60,31 @@ fn processes_of_clients_end_with_the_tasks() {
     let seen = stage.ends(1, 9);
     assert_eq!(seen.last().map(String::as_str), Some("exit 0"), "{seen:?}");
 }
+
+#[test]
+fn a_job_that_wants_signed_requests_runs_nothing_for_clients() {
+    let mut stage = Stage::running(Play {
+        options: json!({"rexec": {"sign-required": 1}}),
+        ..Play::default()
+    });
+    let request = json!({"cmd": {"cmdline": ["helper"], "env": {}, "opts": {}, "channels": []},
+        "flags": 3});
+    let why = "EPERM a signed request is required, and signatures are not supported";
+    assert_eq!(
+        stage.stream("rexec.exec", &request),
+        [format!("exec: {why}")]
+    );
+    for (method, payload) in [
+        ("kill", json!({"pid": 100, "signum": 15})),
+        ("list", json!({})),
+        ("wait", json!({"pid": 100})),
+    ] {
+        let seen = stage.request(&format!("rexec.{method}"), &payload);
+        assert_eq!(seen, [format!("{method}: {why}")]);
+    }
+    let attach = json!({"pid": 100, "flags": 3});
+    assert_eq!(
+        stage.stream("rexec.attach", &attach),
+        [format!("attach: {why}")]
+    );
+}

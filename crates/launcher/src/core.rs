@@ -103,6 +103,11 @@ impl Launcher {
                 }
                 // The brokers have one server, which exchanges nothing.
                 Effect::Exchange(_) => {}
+                Effect::Version2 { task } if task > 0 => {}
+                Effect::Version2 { .. } => say(cx, pmi::VERSION_2),
+                Effect::Malformed { task, line } => {
+                    say(cx, &format!("protocol error by task {task}: {line}"));
+                }
                 Effect::Warn(text) => say(cx, &text),
             }
         }

@@ -23,4 +23,4 @@ mod simple;
 
 pub use client::{Begun, Client, Error, Info, METHODS, Options, Trace, begin, methods};
 pub use process::{Limits, Process};
-pub use server::{BROKEN, Effect, Server};
+pub use server::{BROKEN, Effect, Server, VERSION_2};

@@ -44,8 +44,6 @@ struct Client {
     buffer: Vec<u8>,
     /// It is within `mcmd=spawn` ... `endcmd`.
     spawning: bool,
-    /// It asked for PMI-2, which is not this protocol.
-    tried_version_2: bool,
     begun: bool,
     finalized: bool,
     closed: bool,
@@ -78,9 +76,24 @@ pub enum Effect {
     /// Exchange keys with the other servers: [`Server::exchanged`] says what came of it. With
     /// [`BROKEN`] among them, the barrier fails for all.
     Exchange(BTreeMap<String, String>),
+    /// A task has asked for PMI-2, which is not this protocol: [`VERSION_2`] is the likely reason.
+    Version2 {
+        /// Index of the task.
+        task: usize,
+    },
+    /// A task has said something that is not this protocol. It is not served any more.
+    Malformed {
+        /// Index of the task.
+        task: usize,
+        /// What it said, the beginning of it.
+        line: String,
+    },
     /// Tell the user.
     Warn(String),
 }
+
+/// Why a process may ask for PMI-2, as its user is told.
+pub const VERSION_2: &str = "is application unintentionally using slurm libpmi2.so?";
 
 /// The key that no process can put: a server whose processes cannot all come to a barrier
 /// brings it along, so that nobody waits for them.
@@ -216,9 +229,6 @@ impl Server {
             return effects;
         };
         client.closed = true;
-        if client.tried_version_2 && !client.finalized {
-            effects.push(Effect::Warn(SLURM_WARNING.to_owned()));
-        }
         let has_left = client.finalized || client.has_aborted || client.is_late;
         if client.begun && !has_left && !self.is_broken {
             self.break_barrier(&mut effects);
@@ -303,8 +313,10 @@ impl Server {
         let version = (number("pmi_version"), number("pmi_subversion").unwrap_or(0));
         let is_ours = matches!(version, (Some(1), 1..));
         let client = &mut self.clients[task];
-        client.tried_version_2 |= matches!(version, (Some(2..), _));
         client.begun |= is_ours;
+        if matches!(version, (Some(2..), _)) {
+            effects.push(Effect::Version2 { task });
+        }
         reply(
             effects,
             task,
@@ -375,9 +387,7 @@ impl Server {
     fn protocol_error(&mut self, task: usize, line: &str, effects: &mut Vec<Effect>) {
         self.clients[task].closed = true;
         let shown: String = line.chars().take(80).collect();
-        effects.push(Effect::Warn(format!(
-            "protocol error by task {task}: {shown}"
-        )));
+        effects.push(Effect::Malformed { task, line: shown });
         effects.push(Effect::Reply {
             task,
             line: String::new(),
@@ -385,8 +395,6 @@ impl Server {
         });
     }
 }
-
-const SLURM_WARNING: &str = "is application unintentionally using slurm libpmi2.so?";
 
 fn reply(effects: &mut Vec<Effect>, task: usize, mut line: String) {
     line.push('\n');

@@ -219,8 +219,10 @@ pub fn launch_failed(errno: Errno) -> Refusal {
 }
 
 crate::refusals! {
-    /// Why a request from another rank was refused.
+    /// Why any request may be refused.
     pub enum RemoteError {
+        /// The job wants them signed (`rexec.sign-required`), and there is nobody to check that.
+        Unsigned => EPERM "a signed request is required, and signatures are not supported",
         /// A multi-user instance runs nothing on rank 0 for others.
         NotOnRankZero => EPERM "Remote rexec requests are not allowed on rank 0",
     }

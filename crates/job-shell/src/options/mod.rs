@@ -2,12 +2,14 @@
 //! rows of `proto::data::shell_option`. Pure.
 //!
 //! Read on in `reader.rs` (how a row is read, and what is said of a value that makes no sense),
-//! `streams.rs`, `affinity.rs`, `pty.rs` and `coprocess.rs` (the options with rules of their own).
+//! `streams.rs`, `affinity.rs`, `pty.rs`, `coprocess.rs` and `site.rs` (the options with rules of
+//! their own).
 
 mod affinity;
 mod coprocess;
 mod pty;
 mod reader;
+mod site;
 mod streams;
 
 use std::time::Duration;
@@ -22,10 +24,11 @@ use serde_json::{Map, Value};
 use crate::log::Level;
 use reader::Mistyped;
 
-pub use affinity::{Affinity, CpuAffinity};
+pub use affinity::{Affinity, CpuAffinity, cpuset as bitmap_cpus};
 pub use coprocess::Coprocess;
 pub use pty::Pty;
 pub use reader::{Failure, Problem, Reader, Remark};
+pub use site::{HWLOC, Hwloc, StageIn, Sysmon, hwloc_failed};
 pub use streams::Stream;
 
 /// What the submitter asked of the shell.
@@ -87,12 +90,22 @@ pub struct Options {
     pub coprocesses: Vec<Coprocess>,
     /// How long those have after a SIGTERM.
     pub coprocess_kill: Duration,
+    /// Only signed requests are served for clients that want processes.
+    pub rexec_signed: bool,
+    /// Archives whose files are written before tasks start.
+    pub stage_in: Option<StageIn>,
+    /// The topology as a file for tasks.
+    pub hwloc: Hwloc,
+    /// What is told of memory and time.
+    pub sysmon: Option<Sysmon>,
     /// Variables of tasks and the templates of their values.
     pub env_templates: Vec<(String, String)>,
     /// Which tasks run on terminals.
     pub pty: Option<Pty>,
     /// Leave tasks in the shell's process group.
     pub nosetpgrp: bool,
+    /// Stop tasks as they become their program.
+    pub stop_tasks: bool,
     /// The array that the job is, if it is one.
     pub array: Option<ArraySpec>,
     /// What is to be said of values that are not used as they stand.
@@ -236,9 +249,16 @@ impl Options {
         let rexec_shutdown = reader.plugin("rexec", "rexec", rexec_shutdown);
         let (coprocesses, coprocess_kill) =
             reader.plugin("coprocess", "coprocess", coprocess::read);
+        let rexec_signed = reader.plugin("rexec", "rexec", |reader| {
+            Ok(reader.int(option::REXEC_SIGN_REQUIRED)?.unwrap_or(0) != 0)
+        });
+        let stage_in = reader.plugin("stage-in", "stage-in", site::stage_in);
+        let hwloc = site::hwloc(reader);
+        let sysmon = reader.plugin("sysmon", "sysmon", site::sysmon);
         let env_templates = reader.plugin("env-expand", "env-expand", env_templates);
         let pty = reader.plugin("pty", "pty", pty::pty);
         let array = array(reader);
+        let stop_tasks = reader.is_on(option::STOP_TASKS_IN_EXEC);
         // Values that are refused are refused by now; another one is none of our MPIs.
         let mpi = reader.value(option::MPI).and_then(Value::as_str);
         let mpi = mpi.map(|mpi| mpi.split('@').next().unwrap_or_default());
@@ -277,9 +297,14 @@ impl Options {
             rexec_shutdown,
             coprocesses,
             coprocess_kill,
+            rexec_signed,
+            stage_in,
+            hwloc,
+            sysmon,
             env_templates,
             pty,
             nosetpgrp,
+            stop_tasks,
             array,
             remarks: Vec::new(),
         }

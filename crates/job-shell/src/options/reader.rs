@@ -223,6 +223,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Whether it asks for something, with a value of its shape; any other is the same as none.
+    pub fn is_on(&mut self, row: ShellOption) -> bool {
+        self.value(row).is_some_and(|value| row.shape.asks(value))
+    }
+
     /// A mapping.
     pub fn mapping(
         &mut self,

@@ -193,15 +193,6 @@ fn options_nobody_knows_are_told() {
     check(json!({"output": {"limt": 1}}), &[text]);
 }
 
-#[test]
-fn options_that_are_missing_here_end_the_job() {
-    for option in ["stage-in", "sysmon"] {
-        let text = format!("Fatal shell option '{option}' is not supported in this version");
-        check(json!({option: "x"}), &[&text]);
-    }
-    check(json!({"initrc": "/dev/null"}), &[]);
-}
-
 /// Options with a wrong value, and what is said (protocol/23 section 3).
 #[test]
 fn wrong_values_have_their_sentences() {
@@ -518,5 +509,66 @@ fn tasks_run_on_terminals_as_the_job_says() {
     check(
         json!({"pty": {"interactive": 1, "ranks": "1"}}),
         &["Warn pty: pty: adding pty to rank 0 for interactive support"],
+    );
+}
+
+#[test]
+fn wrong_values_of_what_a_site_has_have_their_sentences() {
+    let text = "Error parsing stage_in shell option";
+    failed(
+        json!({"stage-in": {"badopt": 1}}),
+        "stage-in",
+        "stage-in",
+        text,
+    );
+    let text = "destination prefix must be local: or global:";
+    failed(
+        json!({"stage-in": {"destination": "wrong:/x"}}),
+        "stage-in",
+        "stage-in",
+        text,
+    );
+    check(
+        json!({"stage-in": {"tags": "a"}}),
+        &[
+            "Warn stage-in: Setting stage-in.names to the value of deprecated option \
+             stage-in.tags.",
+        ],
+    );
+    let text = "sysmon.period is not a valid FSD";
+    for period in [json!("x"), json!(0), json!([])] {
+        failed(
+            json!({"sysmon": {"period": period}}),
+            "sysmon",
+            "sysmon",
+            text,
+        );
+    }
+    let text = "option parse error: 1 object item(s) left unpacked: bad";
+    failed(json!({"sysmon": {"bad": 1}}), "sysmon", "sysmon", text);
+    check(
+        json!({"hwloc": {"xmlfile": "foo"}}),
+        &[
+            "Error shell_getopt: unpack error: Expected integer, got string",
+            "Error hwloc: failed to unpack hwloc options",
+            "Error plugin 'hwloc': shell.post-init failed",
+            "Fatal shell_post_init",
+        ],
+    );
+}
+
+#[test]
+fn what_a_site_has_can_be_asked_for() {
+    let options = read(json!({"sysmon": 1, "hwloc": {"xmlfile": 1, "restrict": 1}})).unwrap();
+    assert_eq!(options.sysmon, Some(Sysmon { period: None }));
+    assert!(options.hwloc.xmlfile && options.hwloc.restrict);
+    let options = read(json!({"sysmon": {"period": "1.5s"}, "stage-in": "x"})).unwrap();
+    let period = Some(Duration::from_millis(1500));
+    assert_eq!(options.sysmon, Some(Sysmon { period }));
+    assert_eq!(options.stage_in.unwrap().names, ["main"]);
+    assert!(
+        read(json!({"rexec": {"sign-required": 1}}))
+            .unwrap()
+            .rexec_signed
     );
 }

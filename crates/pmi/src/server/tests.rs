@@ -23,6 +23,8 @@ fn show(effects: Vec<Effect>) -> String {
             let keys = keys.iter().map(|(key, value)| format!("{key}={value}"));
             format!("exchange {}", keys.collect::<Vec<_>>().join(","))
         }
+        Effect::Version2 { task } => format!("{task}: version 2"),
+        Effect::Malformed { task, line } => format!("{task}: malformed {line}"),
         Effect::Warn(text) => format!("warn {text}"),
     });
     shown.collect::<Vec<_>>().join("; ")
@@ -41,7 +43,7 @@ fn the_version_is_1_1_and_no_other() {
     );
     check(
         "cmd=init pmi_version=2 pmi_subversion=0\n",
-        "0:cmd=response_to_init rc=-1",
+        "0: version 2; 0:cmd=response_to_init rc=-1",
     );
     check(
         "cmd=init pmi_version=1 pmi_subversion=0\n",
@@ -157,7 +159,7 @@ fn finalize_closes_and_garbage_is_told() {
     );
     check(
         "GET / HTTP/1.1\n",
-        "warn protocol error by task 0: GET / HTTP/1.1; 0: close",
+        "0: malformed GET / HTTP/1.1; 0: close",
     );
     let mut server = server(1);
     assert_eq!(show(server.receive(0, b"cmd=get_app")), "");
@@ -240,12 +242,4 @@ fn a_barrier_among_servers_fails_for_all_or_for_none() {
     assert_eq!(show(server.receive(0, barrier)), "exchange ");
     assert_eq!(show(server.hang_up(0)), "");
     assert_eq!(show(server.exchanged(keys(&[]))), "exchange =");
-}
-
-#[test]
-fn one_that_wanted_pmi_2_is_warned() {
-    let mut server = server(1);
-    server.receive(0, b"cmd=init pmi_version=2 pmi_subversion=0\n");
-    assert_eq!(server.hang_up(0), [Effect::Warn(SLURM_WARNING.to_owned())]);
-    assert_eq!(server.hang_up(7), []);
 }

@@ -4,7 +4,7 @@ use super::ShellOption;
 use crate::data::shape::Shape::{
     Any, Bool, Duration, Int, Mapping, Number, Path, Presence, Size, Switch, Text,
 };
-use crate::data::shape::Support::{Refused, Used};
+use crate::data::shape::Support::Used;
 
 /// Declares the rows, each as a constant, and the list of them all.
 macro_rules! shell_options {
@@ -35,7 +35,7 @@ shell_options! {
     /// Keep tasks in the shell's process group.
     NOSETPGRP = "nosetpgrp", Int, "0", Used, "protocol/23 section 2";
     /// Stop tasks at exec, for a debugger.
-    STOP_TASKS_IN_EXEC = "stop-tasks-in-exec", Switch, "false", Refused, "protocol/23 section 14";
+    STOP_TASKS_IN_EXEC = "stop-tasks-in-exec", Switch, "false", Used, "protocol/23 section 14";
     /// Write this to `oom_score_adj` of each task.
     OOM_ADJUST = "oom.adjust", Int, "", Used, "protocol/23 section 2";
     /// Soft resource limits by name, -1 for none.
@@ -111,13 +111,13 @@ shell_options! {
     /// Personality of an MPI, `NAME[@VERSION]`. An unknown name is none; `none` leaves out that of Open MPI.
     MPI = "mpi", Text, "", Used, "protocol/23 section 18";
     /// Copy files from the KVS into the job's temporary directory.
-    STAGE_IN = "stage-in", Any, "", Refused, "protocol/23 section 13";
+    STAGE_IN = "stage-in", Any, "", Used, "protocol/23 section 13";
     /// Write the topology to a file for tasks.
-    HWLOC_XMLFILE = "hwloc.xmlfile", Int, "0", Refused, "protocol/23 section 13";
+    HWLOC_XMLFILE = "hwloc.xmlfile", Int, "0", Used, "protocol/23 section 13";
     /// Restrict that topology to the job's cores.
-    HWLOC_RESTRICT = "hwloc.restrict", Int, "0", Refused, "protocol/23 section 13";
+    HWLOC_RESTRICT = "hwloc.restrict", Int, "0", Used, "protocol/23 section 13";
     /// Say how much memory and time the job took.
-    SYSMON = "sysmon", Any, "", Refused, "protocol/23 section 13";
+    SYSMON = "sysmon", Any, "", Used, "protocol/23 section 13";
     /// Run helpers beside the tasks.
     COPROCESS = "coprocess", Any, "", Used, "protocol/23 section 13";
     /// How long those have after a SIGTERM.
@@ -125,7 +125,7 @@ shell_options! {
     /// How long processes that were started through the shell have after a SIGTERM.
     REXEC_SHUTDOWN_TIMEOUT = "rexec-shutdown-timeout", Duration, "60s", Used, "protocol/23 section 13";
     /// Start processes through the shell only if the request is signed.
-    REXEC_SIGN_REQUIRED = "rexec.sign-required", Int, "0", Refused, "protocol/23 section 2";
+    REXEC_SIGN_REQUIRED = "rexec.sign-required", Int, "0", Used, "protocol/23 section 2";
     /// Tasks by resource in place of slots: `node` or `core`.
     PER_RESOURCE_TYPE = "per-resource.type", Text, "", Used, "protocol/23 section 2";
     /// Tasks on each of them.
