@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='small tools in an instance: hostlist, multi-prog, admin, post-job-event
+test_description='small tools in an instance: multi-prog, admin, post-job-event
 
 Covers what only a live instance shows. What the tools print and refuse is covered by
 the tests of crates/cli.
@@ -8,28 +8,6 @@ the tests of crates/cli.
 
 . "$(dirname "$0")/sharness.sh"
 test_under_flux 1 job
-
-test_expect_success 'hostlist knows the hosts of the instance and of a job' '
-	flux getattr hostlist >expect &&
-	flux hostlist instance >actual &&
-	test_cmp expect actual &&
-	flux hostlist avail >actual &&
-	test_cmp expect actual &&
-	flux submit true >id &&
-	flux job wait-event -q "$(cat id)" clean &&
-	flux hostlist "$(cat id)" >actual &&
-	test_cmp expect actual
-'
-
-test_expect_success 'hostlist waits a while for input' '
-	mkfifo pipe &&
-	{ tail -f /dev/null >pipe & } &&
-	echo $! >tail.pid &&
-	FLUX_HOSTLIST_STDIN_TIMEOUT=0.1 test_expect_code 1 flux hostlist <pipe 2>actual &&
-	kill "$(cat tail.pid)" &&
-	echo "flux-hostlist: ERROR: timeout after 0.1s waiting for stdin" >expect &&
-	test_cmp expect actual
-'
 
 test_expect_success 'multi-prog runs what its file says for the task' '
 	cat >mp.conf <<-\EOF &&

@@ -84,21 +84,24 @@ impl Store {
                     None => missing(),
                 }
             }
-            "kvs.commit" => {
-                for op in object_of(request)["ops"].as_array().unwrap() {
-                    let key = op["key"].as_str().unwrap_or_default();
-                    match op["dirent"].is_null() {
-                        true => self
-                            .keys
-                            .retain(|name, _| name != key && !name.starts_with(&format!("{key}."))),
-                        false => drop(self.keys.insert(key.to_owned(), op["dirent"].clone())),
-                    }
-                }
-                let root = BlobRef::of(HashKind::Sha1, b"root").to_string();
-                done(json!({"rootref": root, "rootseq": 1}))
-            }
+            "kvs.commit" => vec![self.commit(request)],
             other => panic!("unexpected request {other}"),
         }
+    }
+
+    fn commit(&mut self, request: &Message) -> Act {
+        for op in object_of(request)["ops"].as_array().unwrap() {
+            let key = op["key"].as_str().unwrap_or_default();
+            let below = format!("{key}.");
+            match op["dirent"].is_null() {
+                true => self
+                    .keys
+                    .retain(|name, _| name != key && !name.starts_with(&below)),
+                false => drop(self.keys.insert(key.to_owned(), op["dirent"].clone())),
+            }
+        }
+        let root = BlobRef::of(HashKind::Sha1, b"root").to_string();
+        answer(request, &json!({"rootref": root, "rootseq": 1}))
     }
 }
 

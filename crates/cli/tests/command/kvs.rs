@@ -400,7 +400,10 @@ fn caches_of_all_ranks_are_dropped() {
     let mut left = vec![0, 1, 2];
     let act = move |topic: &str, _: Value| match topic {
         "attr.get" => Ok(json!({"value": "3", "flags": 1})),
-        _ => left.pop().map(|_| json!({})).ok_or(Refusal::bare(Errno::EPROTO)),
+        _ => left
+            .pop()
+            .map(|_| json!({}))
+            .ok_or(Refusal::bare(Errno::EPROTO)),
     };
     check("kvs dropcache --all", answering(act), "");
     let act = |topic: &str, _: Value| match topic {

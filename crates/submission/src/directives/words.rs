@@ -116,7 +116,10 @@ pub fn join(pieces: Vec<Piece>) -> Vec<String> {
 /// The words of a line as a POSIX shell splits it, `#` for comments; or why there are none.
 pub fn shell_words(line: &str) -> Result<Vec<String>, &'static str> {
     match split(line) {
-        Ok(Split { pieces, opens: None }) => Ok(join(pieces)),
+        Ok(Split {
+            pieces,
+            opens: None,
+        }) => Ok(join(pieces)),
         Err(Wrong::Shell(why)) => Err(why),
         // To a shell, three quotes are an empty word and a quote that opens.
         Ok(_) | Err(Wrong::Unclosed) => Err("No closing quotation"),

@@ -1,8 +1,8 @@
 //! `flux config builtin`: values that follow from where the project is installed.
 
+use crate::layout::Layout;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::layout::Layout;
 
 /// Print a value that follows from where the project is installed
 #[derive(clap::Args)]

@@ -61,7 +61,7 @@ impl Pick {
             .parse()
             .map_err(|_| CliError::new(format!("Invalid idset {text}")))?;
         let beyond = || CliError::new("Hostlist index out of range");
-        // Before so many are looked up.
+        // Before any of them is looked up: a set may have millions.
         if ids.last().is_some_and(|last| last as usize > hosts.len()) {
             return Err(beyond());
         }

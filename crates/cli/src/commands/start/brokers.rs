@@ -25,7 +25,12 @@ pub struct Brokers {
     #[arg(long, value_name = "HOSTLIST")]
     test_hosts: Option<String>,
     /// How long other brokers may take when the first has ended; 20s, and for ever if 0 or none
-    #[arg(long, value_name = "FSD", allow_hyphen_values = true, alias = "killer-timeout")]
+    #[arg(
+        long,
+        value_name = "FSD",
+        allow_hyphen_values = true,
+        alias = "killer-timeout"
+    )]
     test_exit_timeout: Option<String>,
     /// Whose end is the end of the instance: any or leader
     #[arg(long, value_name = "MODE")]

@@ -4,8 +4,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use command::entry::{Group, Run, Style};
 use crate::commands::broker::{become_broker, program};
+use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
