@@ -347,3 +347,29 @@ fn ids_and_formats_are_explained_when_that_is_asked() {
         hint: '-o help' lists the names\n-- code 1\n",
     );
 }
+
+#[test]
+fn inactive_jobs_are_listed_as_they_are() {
+    let asked = |expect: &'static str| {
+        move |request: &Message| {
+            let object = object_of(request);
+            let asked = json!([object["max_entries"], object["since"], object["constraint"]]);
+            assert_eq!(asked.to_string(), expect);
+            vec![
+                answer(request, &json!({"jobs":[{"id":7,"state":64}]})),
+                refuse(request, &Refusal::END),
+            ]
+        }
+    };
+    let listed = "{\"id\":7,\"state\":64}\n";
+    check(
+        "job list-inactive",
+        asked(r#"[0,0.0,{"states":[64]}]"#),
+        listed,
+    );
+    check(
+        "job list-inactive -c 3 --since=1.5",
+        asked(r#"[3,1.5,{"states":[64]}]"#),
+        listed,
+    );
+}

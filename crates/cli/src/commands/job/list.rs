@@ -1,18 +1,18 @@
-//! `flux job list`, `list-ids` and `stats`: what job-list says, as JSON
+//! `flux job list`, `list-inactive`, `list-ids` and `stats`: what job-list says, as JSON
 
 use std::collections::BTreeSet;
 
 use client::{Call, Pending};
-use proto::data::job::States;
+use proto::data::job::{State, States};
 use proto::job_list::{JobStats, List, ListId};
 use serde_json::{Value, json};
 
 use super::parse_id;
 use super::raise::states;
 use crate::commands::jobs::query::{ANY_USER, user_id};
+use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 
 /// List jobs as JSON, one a line
 #[derive(clap::Args)]
@@ -34,6 +34,32 @@ pub struct ListArgs {
     all_users: bool,
 }
 
+/// List inactive jobs of every user as JSON, one a line, the latest first
+#[derive(clap::Args)]
+pub struct ListInactive {
+    /// Show at most N jobs (0 = no limit)
+    #[arg(short, long, value_name = "N", default_value_t = 0)]
+    count: u64,
+    /// That became inactive after this time, in seconds since 1970
+    #[arg(short, long, value_name = "TIME", default_value_t = 0.0)]
+    since: f64,
+}
+
+impl ListInactive {
+    pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
+        let states = States::from(State::Inactive).bits();
+        print_all(
+            flux,
+            &List {
+                max_entries: Some(self.count.into()),
+                since: Some(self.since.into()),
+                constraint: Some(json!({ "states": [states] })),
+                ..List::default()
+            },
+        )
+    }
+}
+
 impl ListArgs {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let states = match &self.states {
@@ -47,25 +73,35 @@ impl ListArgs {
             None => rustix::process::getuid().as_raw(),
         };
         let constraint = json!({ "and": [{ "userid": [userid] }, { "states": [states.bits()] }] });
-        let request = List {
-            max_entries: Some(self.count.into()),
-            attrs: Some(json!(["all"])),
-            constraint: Some(constraint),
-            chunk: Some(LISTED_CHUNK_JOBS),
-            ..List::default()
-        };
-        let mut handle = flux.connect()?;
-        // A list that begins again may be in another order.
-        let mut printed = BTreeSet::new();
-        for listed in handle.stream(Call::new(&request).repeating()) {
-            for job in listed?.jobs {
-                if printed.insert(job.0.get("id").and_then(Value::as_u64)) {
-                    print(flux, &job)?;
-                }
+        print_all(
+            flux,
+            &List {
+                max_entries: Some(self.count.into()),
+                constraint: Some(constraint),
+                ..List::default()
+            },
+        )
+    }
+}
+
+/// Prints the jobs that are meant, with all that is known of them.
+fn print_all(flux: &mut Flux, list: &List) -> Result<(), CliError> {
+    let request = List {
+        attrs: Some(json!(["all"])),
+        chunk: Some(LISTED_CHUNK_JOBS),
+        ..list.clone()
+    };
+    let mut handle = flux.connect()?;
+    // A list that begins again may be in another order.
+    let mut printed = BTreeSet::new();
+    for listed in handle.stream(Call::new(&request).repeating()) {
+        for job in listed?.jobs {
+            if printed.insert(job.0.get("id").and_then(Value::as_u64)) {
+                print(flux, &job)?;
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// List jobs by their ids as JSON, one a line

@@ -7,7 +7,7 @@ use regex_lite::Regex;
 
 use command::error::CliError;
 
-/// Says that a word is a pattern, whatever it looks like.
+/// In front of a word: it is a pattern, even if it looks like a range of ids.
 const NAME: &str = "name:";
 
 /// What must be true of a job.

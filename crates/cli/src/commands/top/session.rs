@@ -9,7 +9,7 @@ use proto::data::job::States;
 use proto::job_list::{JobStats, JobStatsReply, List};
 use proto::kvs::Lookup;
 use proto::resource::{SchedStatus, SchedStatusReply};
-use proto::{Errno, Method as _, Payload as _};
+use proto::{Errno, Event as _, Method as _, Payload as _, heartbeat, sched};
 use serde::Deserialize;
 use serde_json::json;
 use wire::Message;
@@ -28,10 +28,11 @@ use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
 
-const PULSE: &str = "heartbeat.pulse";
+/// What shows that the instance is alive.
+const PULSE: &str = heartbeat::Pulse::TOPIC;
 
 /// The service that knew what the scheduler has before the one that knows it now.
-const OLD_RESOURCES: &str = "sched.resource-status";
+const OLD_RESOURCES: &str = sched::ResourceStatus::TOPIC;
 
 /// What is asked of each job.
 const ATTRS: [&str; 8] = [
