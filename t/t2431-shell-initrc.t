@@ -108,10 +108,11 @@ test_expect_success 'handlers see tasks begin and end' '
 	    { topic = "shell.exit", fn = function () shell.log ("leaving") end },
 	} }
 	EOF
-	test_expect_code 3 flux run -n2 -o initrc=topics.lua sh -c "exit \$((SELF * 3))" 2>err &&
-	test_grep "task 0 ended with 0" err &&
-	test_grep "task 1 ended with 3" err &&
-	test_grep "leaving" err
+	test_expect_code 3 flux run -n2 -o initrc=topics.lua sh -c "exit \$((SELF * 3))" &&
+	flux job eventlog -p output "$(flux job last)" >log &&
+	test_grep "task 0 ended with 0" log &&
+	test_grep "task 1 ended with 3" log &&
+	test_grep "leaving" log
 '
 
 test_expect_success 'a handler that fails ends the job where the topic says so' '
@@ -124,8 +125,9 @@ test_expect_success 'a handler that fails ends the job where the topic says so' 
 	test_grep "ERROR: lua plugin bad: fails.lua:2: no" err &&
 	test_grep "ERROR: plugin '\''bad'\'': shell.init failed" err &&
 	test_grep "FATAL: shell_init" err &&
-	flux run -o initrc=fails.lua -o topic=task.exit true 2>err &&
-	test_grep "ERROR: task.exit plugin(s) failed" err
+	flux run -o initrc=fails.lua -o topic=task.exit true &&
+	flux job eventlog -p output "$(flux job last)" >log &&
+	test_grep "task.exit plugin(s) failed" log
 '
 
 page=$TEST_HARNESS_DIR/../doc/howto/extend-the-job-shell.md
@@ -142,12 +144,14 @@ test_expect_success 'the scripts of the howto do what it says' '
 	id=$(flux job last) &&
 	id=$(flux job id --to=dec "$id") &&
 	sort out >actual &&
-	printf "%s
-" "/fast/$id /opt/site/bin 20000" "/fast/$id /opt/site/bin 20001" >expect &&
+	printf "%s\n" "/fast/$id /opt/site/bin 20000" "/fast/$id /opt/site/bin 20001" >expect &&
 	test_cmp expect actual &&
-	test_grep "task 1 got signal 15" err &&
-	block 4 | sed "s,"vmstat.*,"sh"\, "-c"\, "echo up; exec sleep 60" }\,," >helper.lua &&
-	test_grep "echo up" helper.lua &&
+	flux job eventlog -p output "$(flux job last)" >log &&
+	test_grep "task 1 got signal 15" log &&
+	printf "%s\n" "#!/bin/sh" "echo up" "exec sleep 60" >up &&
+	chmod +x up &&
+	block 4 | grep -v "command =" | sed "s,name = ,command = { [[./up]] }\, name = ," >helper.lua &&
+	test_grep "./up" helper.lua &&
 	flux run --time-limit=1m -N2 -o userrc=helper.lua -o monitor \
 		sh -c "until test \$(wc -l <monitor-\$0.log) -ge 2; do sleep 0.05; done" "{{id.f58plain}}"
 '

@@ -16,7 +16,7 @@ cat >helper <<'EOS'
 trap 'echo bye; exit 0' TERM
 echo hello
 touch "up.$$"
-while :; do sleep 0.1; done
+while :; do sleep 60 & wait; done
 EOS
 chmod +x helper
 
