@@ -16,14 +16,14 @@ cat >helper <<'EOS'
 trap 'echo bye; exit 0' TERM
 echo hello
 touch "up.$$"
-while :; do sleep 60 & wait; done
+while :; do tail -f /dev/null & wait; done
 EOS
 chmod +x helper
 
 # A task that waits until N helpers are up.
 cat >wait-for <<'EOS'
 #!/bin/sh
-until test "$(ls up.* 2>/dev/null | wc -l)" -ge "$1"; do sleep 0.05; done
+until test "$(ls up.* 2>/dev/null | wc -l)" -ge "$1"; do :; done
 EOS
 chmod +x wait-for
 
@@ -67,7 +67,7 @@ test_expect_success 'a helper that does not end is killed, which is told' '
 	#!/bin/sh
 	trap "" TERM
 	touch up.\$\$
-	while :; do sleep 0.1; done
+	exec tail -f /dev/null
 	EOF
 	chmod +x stubborn &&
 	flux run --time-limit=1m -o coprocess-kill-timeout=0.2s \

@@ -176,7 +176,7 @@ impl Engine {
         }
     }
 
-    /// Does something in so many instructions, or not at all.
+    /// Does something within a number of instructions, or fails.
     fn within<T>(
         &self,
         instructions: u64,

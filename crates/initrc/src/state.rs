@@ -93,7 +93,7 @@ pub struct State {
     pub death: Option<Said>,
     /// Instructions that are left.
     pub left: u64,
-    /// What was to end in so many, if it did not.
+    /// What has taken more than those, in words.
     pub overrun: Option<String>,
 }
 

@@ -1,5 +1,10 @@
 //! Tasks on terminals, and the clients that are attached to them.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps says what it expects"
+)]
+
 mod stage;
 
 use node::{ChildEvent, StdioFd, WinSize};

@@ -1,6 +1,11 @@
 //! What Lua files of sites and users do to the tasks of a job, and what is said of those that fail.
 //! Each function of the files is covered by the tests of the crate `initrc`.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps says what it expects"
+)]
+
 mod stage;
 
 use std::io::Write as _;
