@@ -31,7 +31,7 @@ pub struct Output {
     form: Form,
     /// Ends of streams that are still to come; `None` before the header.
     open: Option<u64>,
-    /// The shell has said something, and may say more after its tasks.
+    /// The shell is verbose, and says more after its tasks.
     has_log: bool,
     tail: Option<Tail>,
     /// Task 0 is shown by other ways.
@@ -85,8 +85,8 @@ impl Output {
         self.hides_first = true;
     }
 
-    /// Whether every task has closed its output, and nothing else is to be expected. A shell that
-    /// has something to say may do so until the end of the log.
+    /// Whether every task has closed its output, and nothing else is to be expected. A verbose shell
+    /// talks until the end of the log.
     pub fn is_complete(&self) -> bool {
         self.open == Some(0) && !self.has_log
     }
@@ -195,10 +195,12 @@ impl Output {
 
     fn log(&mut self, flux: &mut Flux, log: &Log, seconds: f64) -> Result<(), CliError> {
         const ERROR: i32 = 3;
+        const NOTICE: i32 = 5;
         if self.form.quiet && log.level > ERROR {
             return Ok(());
         }
-        self.has_log = true;
+        // Warnings come with what they are about. Only one that is verbose talks at the end.
+        self.has_log |= log.level > NOTICE;
         let rank = log.rank.map(|rank| format!("[{rank}]")).unwrap_or_default();
         let level = match log.level {
             0..=2 => "FATAL: ",
