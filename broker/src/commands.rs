@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Spawn, Stdio};
 use proto::attr::names;
+use proto::data::job::WaitStatus;
 use rexec::LoggedLines;
 
 use crate::core::Broker;
@@ -90,6 +91,15 @@ const NOT_INHERITED: &[&str] = &[
 
 /// The same by their beginning.
 const NOT_INHERITED_PREFIXES: &[&str] = &["PMI_", "PMIX_", "SLURM_", "PALS_"];
+
+/// What strsignal(3) calls a signal: as the sentence on a job shell has it that one has ended.
+fn described(signal: i32) -> String {
+    let sentence = WaitStatus::killed(signal).failure_text();
+    let name = sentence
+        .as_deref()
+        .and_then(|text| text.strip_prefix("job shell "));
+    name.map_or_else(|| format!("signal {signal}"), str::to_owned)
+}
 
 /// SIGHUP, which ends a command that is in the way.
 const SIGHUP: i32 = 1;
@@ -302,7 +312,7 @@ impl Commands {
         let how = if signal == 0 {
             "Exited".to_owned()
         } else {
-            format!("signal {signal}")
+            described(signal)
         };
         let spent = (now - self.started).as_secs_f64();
         let (name, index, line) = (self.name, self.index, &self.line);
@@ -326,5 +336,16 @@ impl Commands {
             self.code = code;
         }
         self.index += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::described;
+
+    #[test]
+    fn signals_have_the_names_of_strsignal() {
+        assert_eq!(described(9), "Killed");
+        assert_eq!(described(15), "Terminated");
     }
 }

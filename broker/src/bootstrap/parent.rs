@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, anyhow};
 use broker::attrs::Attrs;
-use client::{Call, Handle, Options};
+use client::{Handle, Options};
 use proto::attr::names;
 use proto::data::{IdSet, JobId, TaskMap};
 use proto::job_exec::CriticalRanks;
@@ -32,21 +32,19 @@ pub fn tell(attrs: &Attrs, env: &BTreeMap<String, String>) -> anyhow::Result<()>
     let options = Options::from_env(|name| env.get(name).map(String::as_str));
     let handle = options.and_then(|options| Handle::open(Some(uri), &options));
     let mut handle = handle.with_context(|| format!("parent-uri={uri}"))?;
+    // First, because it is what has the parent note that the job runs: its log tells things in
+    // their order.
+    if let Some(ranks) = critical_nodes(attrs)
+        && let Err(refusal) = unless_absent(handle.rpc(&CriticalRanks { id, ranks }))
+    {
+        eprintln!("flux-broker: job-exec.critical-ranks: {refusal}");
+    }
     let memo = Memo {
         id,
         memo: json!({ "uri": remote_uri(attrs) }),
         volatile: None,
     };
-    let memo = handle.start(Call::new(&memo));
-    let ranks = critical_nodes(attrs);
-    let ranks = ranks.map(|ranks| handle.start(Call::new(&CriticalRanks { id, ranks })));
-    unless_absent(handle.wait(memo))
-        .map_err(|refusal| anyhow!("job-manager.memo uri: {refusal}"))?;
-    if let Some(ranks) = ranks
-        && let Err(refusal) = unless_absent(handle.wait(ranks))
-    {
-        eprintln!("flux-broker: job-exec.critical-ranks: {refusal}");
-    }
+    unless_absent(handle.rpc(&memo)).map_err(|refusal| anyhow!("job-manager.memo uri: {refusal}"))?;
     Ok(())
 }
 

@@ -28,7 +28,11 @@ pub(crate) fn critical_ranks(
     }
     match set_critical(core, cx, peer, &request) {
         // A job-exec after us reads it in the log.
-        Ok(Some(log)) => log.unsaid.push(reply),
+        Ok(Some(log)) => {
+            log.unsaid.push(reply);
+            // An instance is not over soon, and waits for this before it does anything.
+            core.settle(cx, request.id);
+        }
         Ok(None) => reply.send(cx, Ok(Empty)),
         Err(error) => reply.send(cx, Err(error)),
     }

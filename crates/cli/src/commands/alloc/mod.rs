@@ -51,6 +51,7 @@ impl Run for Alloc {
         let mut options = self.slots.0;
         let mut instance = self.instance.instance(&flux.env, options.nodes()?)?;
         if self.bg {
+            instance.set_option("pty.capture", json!(1));
             if options.command.is_empty() {
                 instance.push_words([NO_PROGRAM.to_owned()]);
             }
