@@ -114,9 +114,14 @@ impl Life {
         self.begun.contains(&name)
     }
 
+    /// Whether the default modules are being started, and none has failed.
+    pub fn is_in_start(&self) -> bool {
+        self.state == State::Init && !self.rc1_failed
+    }
+
     /// A module has gone: its name, if it is a default one whose end fails the start.
     pub fn misses(&self, name: &str) -> Option<&'static str> {
-        let is_starting = self.state == State::Init && !self.rc1_failed;
+        let is_starting = self.is_in_start();
         let mut begun = self.begun.iter().copied().filter(|_| is_starting);
         begun.find(|begun| *begun == name)
     }

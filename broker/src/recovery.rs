@@ -8,7 +8,7 @@ use crate::core::Broker;
 use crate::lifecycle::Event;
 
 impl Broker {
-    fn is_recovering(&self) -> bool {
+    pub(crate) fn is_recovering(&self) -> bool {
         self.attrs.is_present(&BROKER_RECOVERY_MODE)
     }
 

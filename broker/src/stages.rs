@@ -149,10 +149,13 @@ impl Broker {
         if wanted.iter().all(settled) {
             return self.modules_started(cx);
         }
+        self.welcome_early(cx);
+        let at_once = self.starts_at_once();
         for entry in wanted {
             // On other ranks than 0 they wait for each other when they are asked something.
             let rank = self.router.rank();
-            let ready = rank != 0 || entry.after.iter().all(|name| self.modules.runs(name));
+            let has_all = || entry.after.iter().all(|name| self.modules.runs(name));
+            let ready = rank != 0 || at_once || has_all();
             if ready && !self.life.has_begun(entry.name) && !self.waits_for_restore(cx, entry.name)
             {
                 self.life.begin_module(entry.name);
@@ -178,6 +181,16 @@ impl Broker {
                 core.run_scripts(cx, "rc1");
             }
         });
+    }
+
+    /// Whether the processes of all default modules of rank 0 are started at once: not where an
+    /// archive is restored in between, nor in recovery, where some may be missing for good.
+    pub(crate) fn starts_at_once(&self) -> bool {
+        let restore = self
+            .attrs
+            .value(&names::CONTENT_RESTORE)
+            .unwrap_or_default();
+        self.router.rank() == 0 && restore.is_empty() && !self.is_recovering()
     }
 
     /// A default module runs, or could not be started.

@@ -14,7 +14,7 @@ mod traffic;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use node::{ChildId, Reply};
+use node::{ChildId, PeerId, Reply};
 use proto::Refusal;
 use proto::module::{Load, ModuleInfo, ModuleStatus, Remove};
 use proto::rexec::Process;
@@ -90,6 +90,15 @@ pub(crate) enum Waiter {
 pub(crate) struct Modules {
     loaded: BTreeMap<ModuleId, Loaded>,
     last: u64,
+    /// Those that are connected before what they need runs: default modules, each once.
+    early: Vec<Early>,
+}
+
+/// A module that is connected, and is not welcome yet.
+struct Early {
+    peer: PeerId,
+    identity: String,
+    group: i32,
 }
 
 impl Modules {

@@ -276,7 +276,7 @@ impl Broker {
     }
 
     /// The first module that this one needs and that does not run.
-    fn missing_need(&self, id: ModuleId) -> Option<&'static str> {
+    pub(super) fn missing_need(&self, id: ModuleId) -> Option<&'static str> {
         let name = &self.modules.get(id)?.name;
         let entry = proto::rc::MODULES.iter().find(|entry| entry.name == name)?;
         let mut needs = entry.after_on(self.router.rank());

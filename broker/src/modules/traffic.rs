@@ -7,9 +7,9 @@ use proto::Payload;
 use proto::common::Welcome;
 use wire::{Errno, Flags, Identity, Kind, Message};
 
-use super::Stage;
 use super::held::Held;
 use super::process::Way;
+use super::{Early, Loaded, Stage};
 use crate::core::{Broker, seconds};
 use crate::limits::{HOLD_S, LINK_LOST_WAIT_S};
 use crate::programs::TOO_MANY_SERVICES;
@@ -44,6 +44,15 @@ impl Broker {
             // It was removed before it could speak.
             return self.kill_module(cx, id);
         }
+        if self.comes_early(id) {
+            let identity = identity.to_owned();
+            self.modules.early.push(Early {
+                peer,
+                identity,
+                group,
+            });
+            return;
+        }
         let welcome = Welcome {
             args: self.modules.get(id).map(|module| module.args.clone()),
             attrs: self.attrs.immutable(),
@@ -68,6 +77,29 @@ impl Broker {
             .is_some_and(|module| module.stage == Stage::Loading)
         {
             self.release_held(cx, id);
+        }
+    }
+
+    /// Whether it is a default module whose needs do not run yet: all are started at once,
+    /// and each begins when it can.
+    fn comes_early(&self, id: ModuleId) -> bool {
+        let module = self.modules.get(id);
+        let begins =
+            |module: &Loaded| module.stage == Stage::Loading && self.life.has_begun(&module.name);
+        self.starts_at_once()
+            && self.life.is_in_start()
+            && module.is_some_and(begins)
+            && self.missing_need(id).is_some()
+    }
+
+    /// Lets those begin that came early and have what they need now.
+    pub(crate) fn welcome_early(&mut self, cx: &mut Cx<Broker>) {
+        for early in std::mem::take(&mut self.modules.early) {
+            let sender = Identity::new(&early.identity);
+            // One that ended in between is known no more.
+            if self.module_of(sender.as_ref()).is_some() {
+                self.module_up(cx, early.peer, &early.identity, early.group);
+            }
         }
     }
 
