@@ -37,7 +37,7 @@ pub enum Wish {
     Forward(i32),
     /// The terminal has another size.
     Resize,
-    /// Leave at once, whatever runs.
+    /// Leave at once, and leave the job alone.
     Quit(i32),
 }
 

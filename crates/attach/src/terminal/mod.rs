@@ -2,7 +2,7 @@
 //! shown comes here.
 //!
 //! One piece of what is typed is under way at a time. A word a second says that we are there, and
-//! one for every so many bytes that we have read them.
+//! one behind each quarter of a mebibyte shows that we have read it.
 
 mod raw;
 mod returns;
@@ -311,7 +311,7 @@ impl Client {
     /// Gives the terminal back, and says why.
     pub fn finish(&mut self, flux: &mut Flux, message: &str) -> Result<(), CliError> {
         let text = match flux.out_is_tty() {
-            // On the last line, whatever is on the others.
+            // On the last line: the others may be full.
             true => format!(
                 "\x1b[999H[detached: {}]\x1b[K\r\n{SHOW_CURSOR}",
                 flux.plain().line(message)

@@ -218,11 +218,7 @@ fn a_terminal_is_all_that_a_child_has() {
         // It leads a session, and what runs in front is its own group.
         let line = "set -- $(cut -d\" \" -f4-8 /proc/$$/stat); test $3 = $$ -a $5 = $$ && echo yes";
         check(line, b"", "yes\r\n");
-        check(
-            "read x; echo \"<$x>\"",
-            b"word\r",
-            "word\r\n<word>\r\n",
-        );
+        check("read x; echo \"<$x>\"", b"word\r", "word\r\n<word>\r\n");
         // What is left behind holds the terminal, and not its end.
         check(
             "trap \"\" HUP; tail -f /dev/null & echo bye",
