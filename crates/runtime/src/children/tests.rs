@@ -86,7 +86,7 @@ fn a_child_can_be_stopped_as_it_becomes_its_program() {
         ended = ready.iter().any(|it| it.token == ChildFd::Exit.number());
     }
     let exited = ChildEvent::Exited { status: 0 };
-    assert!(children.reap(CHILD, &poller).contains(&exited));
+    assert!(children.reap(CHILD, &poller, token).contains(&exited));
     let event = children.spawn(CHILD, &spawn(&["/nonexistent"]), &poller, token);
     let errno = Errno::ENOENT;
     assert_eq!(event, ChildEvent::Failed { errno });
