@@ -102,7 +102,7 @@ impl Broker {
         let is_ours = |(service, module): (&str, &serde_json::Value)| {
             service == "sched" && module.as_str().is_some_and(rc::is_scheduler)
         };
-        SITE_VARIABLES.iter().any(|name| is_set(name))
+        SITE_VARIABLES.iter().any(is_set)
             || changes.any(|name| name != "alternatives")
             || !alternatives.all(is_ours)
     }

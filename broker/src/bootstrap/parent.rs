@@ -1,7 +1,8 @@
 //! A broker that is a job tells the instance that it is a job of where it can be reached, and
 //! which of its nodes it cannot do without (protocol/24 section 7).
 //!
-//! The answers are waited for before the broker lives: whoever reads the URI finds a socket.
+//! The answers are waited for before the broker lives; the socket is there already, so that a
+//! client that reads the URI can connect.
 
 use std::collections::BTreeMap;
 

@@ -24,7 +24,7 @@ impl Run for Relay {
     const STYLE: Style = Style::Bare;
 
     fn run(self, flux: &mut Flux) -> Result<(), CliError> {
-        // Whoever reads this is somewhere else.
+        // The reader of the message is on another host.
         let failed = |error: CliError| error.about(hostname()).bare();
         self.relay(flux).map_err(failed)
     }

@@ -72,7 +72,7 @@ impl Run for Proxy {
             }
         };
         let uri = match uri == *target {
-            // Said in so many words, it is what is wanted.
+            // A URI is taken as it is.
             true => uri,
             false => uri::near(flux, &uri),
         };
