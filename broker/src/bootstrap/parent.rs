@@ -45,7 +45,8 @@ pub fn tell(attrs: &Attrs, env: &BTreeMap<String, String>) -> anyhow::Result<()>
         memo: json!({ "uri": remote_uri(attrs) }),
         volatile: None,
     };
-    unless_absent(handle.rpc(&memo)).map_err(|refusal| anyhow!("job-manager.memo uri: {refusal}"))?;
+    unless_absent(handle.rpc(&memo))
+        .map_err(|refusal| anyhow!("job-manager.memo uri: {refusal}"))?;
     Ok(())
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 
-use command::entry::Group;
 use crate::commands::ENTRIES;
+use command::entry::Group;
 
 mod settings;
 

@@ -18,9 +18,7 @@ fn play(options: Value) -> Play {
 
 /// What the kvs finds: an archive of small files with these paths.
 fn archive(paths: &[&str]) -> String {
-    let file = |path: &&str| {
-        json!({"path": path, "mode": 0o100_644, "size": 3, "encoding": "utf-8", "data": "one"})
-    };
+    let file = |path: &&str| json!({"path": path, "mode": 0o100_644, "size": 3, "encoding": "utf-8", "data": "one"});
     let objects: Value = paths.iter().map(file).collect();
     json!({ "val": Tree::Val(objects.to_string().into()) }).to_string()
 }
@@ -62,7 +60,10 @@ fn a_job_without_its_files_does_not_start() {
         let mut stage = Stage::start(play(json!(1)));
         stage.tell_job();
         let seen = stage.answers("kvs.lookup", result);
-        assert_eq!(seen, [format!("raise shell_init: {why}"), "exit 1".to_owned()]);
+        assert_eq!(
+            seen,
+            [format!("raise shell_init: {why}"), "exit 1".to_owned()]
+        );
         assert!(stage.spawned.is_empty());
     };
     fails(
@@ -93,7 +94,10 @@ fn a_directory_of_all_is_filled_by_the_leading_shell() {
     assert_eq!(follower.tell_job(), ["barrier 0"]);
     let mut leader = Stage::start(play(0));
     let seen = leader.tell_job();
-    assert!(seen.contains(&"look up archive.main".to_owned()), "{seen:?}");
+    assert!(
+        seen.contains(&"look up archive.main".to_owned()),
+        "{seen:?}"
+    );
     leader.answers("kvs.lookup", Ok(&archive(&["x"])));
     assert!(folder.path().join("x").exists());
 }

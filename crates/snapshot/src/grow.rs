@@ -10,10 +10,10 @@ use proto::data::{BlobRef, HashKind, Tree};
 use proto::{Errno, Refusal};
 
 use crate::blobs::{Asked, Blobs};
+use crate::limits::RESTORE_BYTES_IN_FLIGHT_MAX;
 use crate::names::Key;
 use crate::walk::dir_of;
 use command::error::CliError;
-use crate::limits::RESTORE_BYTES_IN_FLIGHT_MAX;
 
 /// Bytes of the smallest value that gets a blob of its own.
 const BLOB_BYTES_MIN: usize = 72;

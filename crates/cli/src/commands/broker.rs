@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::external;
+use crate::layout::Layout;
 use command::entry::{Group, Run, Style};
 use command::error::CliError;
-use crate::external;
 use command::flux::Flux;
-use crate::layout::Layout;
 
 /// Run a broker; 'flux start' is for people
 #[derive(clap::Parser)]

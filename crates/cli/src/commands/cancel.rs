@@ -179,7 +179,10 @@ mod tests {
         };
         check("", Ok(States::ACTIVE));
         check("Pending", Ok(States::PENDING));
-        check("RUN,sched", Ok(States::from(State::Run) | State::Sched.into()));
+        check(
+            "RUN,sched",
+            Ok(States::from(State::Run) | State::Sched.into()),
+        );
         check("depend,priority,sched", Ok(States::PENDING));
         check("active", Ok(States::ACTIVE));
         check("running", Ok(States::RUNNING));

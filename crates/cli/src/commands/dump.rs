@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use proto::Refusal;
 use proto::data::{BlobRef, Tree};
 
+use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, LOADS_IN_FLIGHT};
 use command::clock;
 use command::entry::{Group, Run, Style};
 use command::error::{CliError, io_text};
 use command::flux::Flux;
-use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, LOADS_IN_FLIGHT};
 use snapshot::archive::{Compression, Writer};
 use snapshot::blobs::Blobs;
 use snapshot::names::Key;

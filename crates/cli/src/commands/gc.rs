@@ -9,12 +9,12 @@ use proto::data::{BlobRef, Tree};
 use proto::kvs::{GetRoot, NamespaceList, PRIMARY};
 use proto::{Errno, Method, Refusal};
 
-use command::entry::{Group, Run, Style};
-use command::error::CliError;
-use command::flux::Flux;
 use crate::limits::{
     CONTENT_REQUESTS_IN_FLIGHT_MAX, LOADS_IN_FLIGHT, SWEEP_DELETES, SWEEP_WINDOW_ROWS,
 };
+use command::entry::{Group, Run, Style};
+use command::error::CliError;
+use command::flux::Flux;
 use snapshot::blobs::Blobs;
 use snapshot::progress::Progress;
 use snapshot::source;

@@ -8,11 +8,11 @@ use proto::content::Checkpoint;
 use proto::data::{BlobRef, HashKind, Tree};
 use proto::kvs::Op;
 
-use command::entry::{Group, Run, Style};
 use crate::commands::kvs::at::NamespaceArg;
+use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, STORES_IN_FLIGHT};
+use command::entry::{Group, Run, Style};
 use command::error::{CliError, io_text};
 use command::flux::Flux;
-use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, STORES_IN_FLIGHT};
 use snapshot::archive::{Member, Reader, What};
 use snapshot::blobs::Blobs;
 use snapshot::grow::Grow;

@@ -157,10 +157,7 @@ fn finalize_closes_and_garbage_is_told() {
         "cmd=finalize\ncmd=get_appnum\n",
         "0:cmd=finalize_ack rc=0 close",
     );
-    check(
-        "GET / HTTP/1.1\n",
-        "0: malformed GET / HTTP/1.1; 0: close",
-    );
+    check("GET / HTTP/1.1\n", "0: malformed GET / HTTP/1.1; 0: close");
     let mut server = server(1);
     assert_eq!(show(server.receive(0, b"cmd=get_app")), "");
     assert_eq!(

@@ -2,9 +2,9 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use attach::limits::INPUT_BYTES_MAX;
 use command::error::CliError;
 use command::flux::Flux;
-use attach::limits::INPUT_BYTES_MAX;
 
 /// Where our input comes from.
 pub(super) struct Input {

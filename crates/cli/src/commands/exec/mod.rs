@@ -17,10 +17,10 @@ use proto::rexec::{self, Attach, Command, flags};
 use self::job::Shells;
 use self::outcome::Outcome;
 use self::session::{Session, Streams};
+use crate::limits::OUTPUT_CREDIT_BYTES;
 use command::entry::{Group, Run, Style};
 use command::error::{CliError, io_text};
 use command::flux::Flux;
-use crate::limits::OUTPUT_CREDIT_BYTES;
 
 /// Run a command on brokers of the instance
 ///

@@ -13,9 +13,9 @@ use super::input::Input;
 use super::lines::Lines;
 use super::outcome::Outcome;
 use super::signals::{Signals, Wish};
+use crate::limits::OUTPUT_CREDIT_BYTES;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::OUTPUT_CREDIT_BYTES;
 
 /// How processes are shown and spoken to.
 pub(super) struct Streams {

@@ -9,11 +9,11 @@ use proto::content::{Checkpoint, DamageAccept, Dropcache};
 use proto::data::{BlobRef, Tree};
 use proto::{Errno, Refusal};
 
+use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, VALIDATES_IN_FLIGHT};
 use command::clock;
 use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::{CONTENT_REQUESTS_IN_FLIGHT_MAX, VALIDATES_IN_FLIGHT};
 use snapshot::blobs::Blobs;
 use snapshot::names::Key;
 use snapshot::progress::Progress;

@@ -10,9 +10,9 @@ use ingest::{About, Answer, Broken, Line};
 use proto::Refusal;
 use proto::data::Jobspec;
 
+use crate::limits::JOBSPEC_LINE_BYTES_MAX;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::JOBSPEC_LINE_BYTES_MAX;
 
 pub use frobnicator::JobFrobnicator;
 pub use validator::JobValidator;

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::commands::jobs::query::{ANY_USER, user_id};
+use crate::limits::{JOURNAL_PATIENCE, JOURNAL_RETRY, JOURNAL_WINDOW};
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::{JOURNAL_PATIENCE, JOURNAL_RETRY, JOURNAL_WINDOW};
 
 /// Print what happens to jobs, one JSON object a line
 ///

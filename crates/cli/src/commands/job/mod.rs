@@ -28,11 +28,11 @@ use proto::data::JobId;
 use proto::job_manager::{Counted, USERID_ANY};
 use proto::{Empty, Method};
 
-use command::entry::{Group, Run, Style};
 use crate::commands::jobs::query::{ANY_USER, user_id};
+use crate::limits::REQUESTS_IN_FLIGHT_MAX;
+use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
-use crate::limits::REQUESTS_IN_FLIGHT_MAX;
 
 /// Look into jobs and change them
 #[derive(clap::Parser)]

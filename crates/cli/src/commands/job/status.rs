@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::events::decode;
 use super::parse_id;
+use attach::limits::FOLLOWED_JOBS_MAX;
 use command::error::CliError;
 use command::flux::Flux;
-use attach::limits::FOLLOWED_JOBS_MAX;
 
 /// Wait for jobs to end, and end with the largest of their exit codes
 #[derive(clap::Args)]

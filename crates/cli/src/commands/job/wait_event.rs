@@ -5,9 +5,9 @@ use proto::job_info::{EventlogWatch, WAITCREATE};
 
 use super::events::{Form, Matcher, decode};
 use super::parse_id;
+use crate::waiting::Waiting;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::waiting::Waiting;
 
 /// Wait until an event is in a log of a job
 #[derive(clap::Args)]

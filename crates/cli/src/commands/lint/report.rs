@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use command::error::CliError;
 use crate::lint::{Finding, Findings};
+use command::error::CliError;
 
 /// All of it.
 #[derive(Serialize)]

@@ -10,9 +10,9 @@ use proto::data::Fsd;
 use super::report::Report;
 use super::times;
 use super::watch::Watch;
+use crate::lint::{Limit, slow};
 use command::error::CliError;
 use command::flux::Flux;
-use crate::lint::{Limit, slow};
 
 /// Watch messages and handlers, and tell what is against RFC 9
 ///

@@ -12,8 +12,8 @@ use wire::Message;
 
 use super::names::Names;
 use super::times::patient;
-use command::error::CliError;
 use crate::lint::{Findings, Lint, Record};
+use command::error::CliError;
 
 /// Requests, responses and events.
 const TYPES: i64 = 7;

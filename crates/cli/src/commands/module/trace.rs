@@ -2,9 +2,9 @@
 
 use proto::module;
 
+use crate::trace::Options;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::trace::Options;
 
 /// Show the messages that modules send and receive
 #[derive(clap::Args)]

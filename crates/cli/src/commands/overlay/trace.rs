@@ -3,9 +3,9 @@
 use proto::module::Traced;
 use proto::overlay;
 
+use crate::trace::Options;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::trace::Options;
 
 /// Show the messages between this broker and those next to it in the tree
 #[derive(clap::Args)]

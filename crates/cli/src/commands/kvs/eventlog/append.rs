@@ -4,8 +4,8 @@ use proto::data::{Context, Entry};
 use proto::kvs::Op;
 use serde_json::Value;
 
-use command::clock;
 use crate::commands::kvs::at::{NamespaceArg, about};
+use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
 

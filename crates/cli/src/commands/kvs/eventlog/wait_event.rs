@@ -10,9 +10,9 @@ use proto::{Payload, Refusal};
 use super::{Form, Printer, entries};
 use crate::commands::kvs::at::{NamespaceArg, Store};
 use crate::commands::kvs::follow::Follow;
+use crate::waiting::Waiting;
 use command::error::CliError;
 use command::flux::Flux;
-use crate::waiting::Waiting;
 
 /// Wait until an event is in a log
 #[derive(clap::Args)]
