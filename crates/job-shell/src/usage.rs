@@ -198,7 +198,7 @@ fn kills(count: u64, host: &str) -> String {
 fn size(bytes: u64) -> String {
     let units = [("G", 1_u64 << 30), ("M", 1 << 20), ("K", 1 << 10)];
     match units.into_iter().find(|(_, unit)| bytes >= *unit) {
-        Some((letter, unit)) if bytes % unit == 0 => format!("{}{letter}", bytes / unit),
+        Some((letter, unit)) if bytes.is_multiple_of(unit) => format!("{}{letter}", bytes / unit),
         Some((letter, unit)) => format!("{:.1}{letter}", bytes as f64 / unit as f64),
         None => bytes.to_string(),
     }

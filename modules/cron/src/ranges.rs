@@ -87,7 +87,7 @@ impl Field {
             return (self.first..=self.last).contains(&number).then_some(number);
         }
         let is_named = |name: &&str| text.eq_ignore_ascii_case(name);
-        let at = self.names.iter().position(|name| is_named(&name))?;
+        let at = self.names.iter().position(is_named)?;
         Some(self.first + u32::try_from(at).ok()?)
     }
 }

@@ -161,10 +161,7 @@ impl Options {
         let verbose = verbose(reader, attribute);
         let nosetpgrp = number(reader, option::NOSETPGRP) != 0;
         refuse_unsupported(reader);
-        let per_resource = per_resource(reader).unwrap_or_else(|why| {
-            reader.fail(format!("failed to initialize shell info: {why}"));
-            None
-        });
+        let per_resource = per_resource_or_fail(reader);
         let taskmap = taskmap(reader);
         let (pmi, pmi_nomap, pmi_fanout) = reader.plugin("pmi-simple", "pmi-simple", pmi);
         let input = reader.plugin("input.service", "input.service", streams::input);
@@ -176,11 +173,8 @@ impl Options {
         let signal = reader.plugin("signal", "signal", signal);
         let oom_adjust = reader.plugin("oom", "oom", oom);
         let rexec_shutdown = reader.plugin("rexec", "rexec", rexec_shutdown);
-        let (coprocesses, coprocess_kill) =
-            reader.plugin("coprocess", "coprocess", coprocess::read);
-        let rexec_signed = reader.plugin("rexec", "rexec", |reader| {
-            Ok(reader.int(option::REXEC_SIGN_REQUIRED)?.unwrap_or(0) != 0)
-        });
+        let helpers = reader.plugin("coprocess", "coprocess", coprocess::read);
+        let rexec_signed = reader.plugin("rexec", "rexec", rexec_signed);
         let stage_in = reader.plugin("stage-in", "stage-in", site::stage_in);
         let hwloc = site::hwloc(reader);
         let sysmon = reader.plugin("sysmon", "sysmon", site::sysmon);
@@ -188,9 +182,7 @@ impl Options {
         let pty = reader.plugin("pty", "pty", pty::pty);
         let array = array(reader);
         let stop_tasks = reader.is_on(option::STOP_TASKS_IN_EXEC);
-        // Values that are refused are refused by now; another one is none of our MPIs.
-        let mpi = reader.value(option::MPI).and_then(Value::as_str);
-        let mpi = mpi.map(|mpi| mpi.split('@').next().unwrap_or_default());
+        let mpi = mpi(reader);
         let [initrc, userrc] = [option::INITRC, option::USERRC].map(|row| path(reader, row));
         Options {
             verbose,
@@ -201,17 +193,15 @@ impl Options {
             input_limit: input.limit,
             input_gather: input.gather,
             // Elements read nothing unless a file is named.
-            stdin_file: input.file.or_else(|| {
-                let nothing = || "/dev/null".to_owned();
-                array.as_ref().map(|_| nothing())
-            }),
+            stdin_file: input
+                .file
+                .or(array.as_ref().map(|_| "/dev/null".to_owned())),
             exit_timeout,
             // To be there is to be on, with any value.
             exit_on_error: reader.value(option::EXIT_ON_ERROR).is_some(),
             tells_exit: true,
             initrc,
             has_userrc: userrc.is_some(),
-            mpi: mpi.map(str::to_owned),
             signal,
             affinity,
             gpu_affinity,
@@ -220,12 +210,13 @@ impl Options {
             pmi,
             pmi_nomap,
             pmi_fanout,
-            openmpi: mpi != Some("none"),
+            openmpi: mpi.as_deref() != Some("none"),
+            mpi,
             rlimits,
             oom_adjust,
             rexec_shutdown,
-            coprocesses,
-            coprocess_kill,
+            coprocesses: helpers.0,
+            coprocess_kill: helpers.1,
             rexec_signed,
             stage_in,
             hwloc,
@@ -238,6 +229,18 @@ impl Options {
             remarks: Vec::new(),
         }
     }
+}
+
+/// The name of an MPI without its version. Values that are refused are refused by now; one that is
+/// not known is none of our MPIs.
+fn mpi(reader: &mut Reader) -> Option<String> {
+    let mpi = reader.value(option::MPI)?.as_str()?;
+    Some(mpi.split('@').next().unwrap_or_default().to_owned())
+}
+
+/// Whether requests for processes have to be signed.
+fn rexec_signed(reader: &mut Reader) -> Result<bool, Problem> {
+    Ok(reader.int(option::REXEC_SIGN_REQUIRED)?.unwrap_or(0) != 0)
 }
 
 /// The array that the job is. Submission has refused what makes no sense.
@@ -314,6 +317,13 @@ fn tell_unknown(reader: &mut Reader, is_known: &dyn Fn(&str) -> bool) {
         let text = format!("option {} is unknown and was not used{hint}", unknown.name);
         reader.say(Level::Warn, None, text);
     }
+}
+
+fn per_resource_or_fail(reader: &mut Reader) -> Option<(PerResource, u64)> {
+    per_resource(reader).unwrap_or_else(|why| {
+        reader.fail(format!("failed to initialize shell info: {why}"));
+        None
+    })
 }
 
 fn per_resource(reader: &mut Reader) -> Result<Option<(PerResource, u64)>, String> {
