@@ -96,7 +96,7 @@ pub unsafe extern "C" fn PMI2_KVS_Put(key: *const c_char, value: *const c_char) 
     })
 }
 
-/// What another one has put. There is one space, whoever of this program has put it: another
+/// What another one has put. There is one space for the whole program: another
 /// program's is not to be had.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PMI2_KVS_Get(

@@ -283,7 +283,7 @@ keys! {
         "", "Bind the systemd units of jobs to their resources.";
 
     FAKE_RESOURCES_NNODES = "fake-resources.nnodes", F::Integer(1, 131_072), "",
-        "The instance invents so many nodes, for simulated jobs (job attribute system.exec.test).";
+        "Nodes that the instance invents, for simulated jobs (job attribute system.exec.test).";
     FAKE_RESOURCES_CORES_PER_NODE = "fake-resources.cores-per-node", F::Integer(1, 65_536), "64",
         "Cores of each of them.";
     FAKE_RESOURCES_GPUS_PER_NODE = "fake-resources.gpus-per-node", F::Integer(0, 65_536), "0",
