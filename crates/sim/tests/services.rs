@@ -17,6 +17,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "is there when it is chosen in place of sched-simple",
     ),
     (
+        "terminus",
+        "is served by job shells and by servers of users: see their own tests",
+    ),
+    (
         "sched-backfill",
         "is there when it is chosen in place of sched-simple",
     ),

@@ -54,6 +54,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "is answered by job shells: see their own tests",
     ),
     (
+        "terminus.ID",
+        "is answered by job shells and servers of terminals: see their own tests",
+    ),
+    (
+        "terminus.kill",
+        "is answered by job shells and servers of terminals: see their own tests",
+    ),
+    (
+        "terminus.kill-server",
+        "is answered by job shells and servers of terminals: see their own tests",
+    ),
+    (
         "job-exec.join",
         "is asked by a job-exec of its parent's: see their own tests",
     ),
