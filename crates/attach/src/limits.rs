@@ -12,3 +12,6 @@ pub const UNTOLD_BYTES: usize = 256 * 1024;
 
 /// Bytes of standard input that one request hands to a job.
 pub const INPUT_BYTES_MAX: usize = 32 * 1024;
+
+/// Bytes of output up to which the log of a job is read to its end for what the shell says there.
+pub const READ_ON_BYTES_MAX: u64 = 16 * 1024 * 1024;

@@ -7,6 +7,7 @@ use proto::data::stdio::{Data, Log, Redirect, StdioEvent};
 use proto::data::{Entry, IdSet};
 
 use crate::cursor::without_moves;
+use crate::limits::READ_ON_BYTES_MAX;
 use command::error::CliError;
 use command::flux::Flux;
 
@@ -31,8 +32,10 @@ pub struct Output {
     form: Form,
     /// Ends of streams that are still to come; `None` before the header.
     open: Option<u64>,
-    /// The shell is verbose, and says more after its tasks.
+    /// The shell has said something, and may say more after its tasks.
     has_log: bool,
+    /// Bytes of output so far.
+    bytes: u64,
     tail: Option<Tail>,
     /// Task 0 is shown by other ways.
     hides_first: bool,
@@ -61,6 +64,7 @@ impl Output {
             form,
             open: None,
             has_log: false,
+            bytes: 0,
             tail: None,
             hides_first: false,
         }
@@ -85,10 +89,12 @@ impl Output {
         self.hides_first = true;
     }
 
-    /// Whether every task has closed its output, and nothing else is to be expected. A verbose shell
-    /// talks until the end of the log.
+    /// Whether every task has closed its output, and nothing else is to be expected. A shell that
+    /// has spoken may do so until the end of the log; but the end of a long log is read anew after
+    /// the job, all in one piece.
     pub fn is_complete(&self) -> bool {
-        self.open == Some(0) && !self.has_log
+        let reads_on = self.has_log && self.bytes <= READ_ON_BYTES_MAX;
+        self.open == Some(0) && !reads_on
     }
 
     /// Prints an entry of the log. `since` is when the job was submitted.
@@ -155,6 +161,7 @@ impl Output {
         let bytes = data
             .bytes()
             .map_err(|error| CliError::new(format!("guest.output: {error}")))?;
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
         if bytes.is_empty() || (self.hides_first && data.rank == "0") {
             return Ok(());
         }
@@ -195,12 +202,10 @@ impl Output {
 
     fn log(&mut self, flux: &mut Flux, log: &Log, seconds: f64) -> Result<(), CliError> {
         const ERROR: i32 = 3;
-        const NOTICE: i32 = 5;
         if self.form.quiet && log.level > ERROR {
             return Ok(());
         }
-        // Warnings come with what they are about. Only one that is verbose talks at the end.
-        self.has_log |= log.level > NOTICE;
+        self.has_log = true;
         let rank = log.rank.map(|rank| format!("[{rank}]")).unwrap_or_default();
         let level = match log.level {
             0..=2 => "FATAL: ",
@@ -263,4 +268,58 @@ fn write(flux: &mut Flux, stream: Stream, bytes: &[u8]) -> Result<(), CliError> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use command::{Env, Io};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Whether the log is read no further once the only task has written so many bytes and closed
+    /// its output.
+    #[track_caller]
+    fn check(form: Form, speaks: bool, bytes: u64, expect: bool) {
+        let io = Io {
+            input: Box::new(io::Cursor::new([])),
+            out: Box::new(io::sink()),
+            err: Box::new(io::sink()),
+            out_is_tty: false,
+            err_is_tty: false,
+        };
+        let mut flux = Flux::new(Env::default(), io);
+        let mut output = Output::new(form);
+        let header = json!({"timestamp": 1.0, "name": "header", "context": {"version": 1,
+            "encoding": {"stdout": "UTF-8"}, "count": {"stdout": 1, "stderr": 0}, "options": {}}});
+        let log = json!({"timestamp": 1.0, "name": "log", "context": {"level": 4, "message": "x"}});
+        let data = json!({"timestamp": 1.0, "name": "data", "context": {"stream": "stdout",
+            "rank": "0", "data": "x".repeat(1 << 20)}});
+        let end = json!({"timestamp": 1.0, "name": "data", "context": {"stream": "stdout",
+            "rank": "0", "eof": true}});
+        let mut entries = vec![header];
+        entries.extend(speaks.then_some(log));
+        entries.extend((0..bytes >> 20).map(|_| data.clone()));
+        entries.push(end);
+        for entry in entries {
+            let entry = serde_json::from_value(entry).expect("an entry");
+            output.take(&mut flux, &entry, 0.0).expect("it is shown");
+        }
+        assert_eq!(output.is_complete(), expect);
+    }
+
+    #[test]
+    fn the_log_is_read_to_its_end_where_the_shell_has_spoken_and_not_much_is_in_it() {
+        let quiet = Form {
+            quiet: true,
+            ..Form::default()
+        };
+        check(Form::default(), false, 1 << 20, true);
+        check(Form::default(), true, 1 << 20, false);
+        check(Form::default(), true, READ_ON_BYTES_MAX, false);
+        check(Form::default(), true, READ_ON_BYTES_MAX + (1 << 20), true);
+        check(quiet, true, 1 << 20, true);
+    }
 }
