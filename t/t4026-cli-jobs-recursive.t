@@ -6,20 +6,15 @@ test_description='flux jobs --recursive: the jobs of instances that are jobs
 . "$(dirname "$0")/sharness.sh"
 test_under_flux 1 job
 
-# An instance that runs as a job, has a job of its own, and says where it is.
+# An instance that runs as a job, says where it is, and has a job of its own.
 test_expect_success 'an instance runs as a job' '
 	cat >inner <<-\EOF &&
 	flux submit --job-name=inner --urgency=hold true
-	uri=$FLUX_URI
-	FLUX_URI=$OUTER_URI flux job memo $OUTER_ID uri=$uri
+	flux --parent job memo "$(flux getattr jobid)" ready=1
 	exec tail -f /dev/null
 	EOF
-	cat >outer <<-\EOF &&
-	export OUTER_URI=$FLUX_URI OUTER_ID=$FLUX_JOB_ID
-	exec flux start sh inner
-	EOF
-	flux submit --job-name=outer sh outer >id &&
-	wait_event $(cat id) memo
+	flux submit --job-name=outer flux start sh inner >id &&
+	wait_event $(cat id) memo --match-context=ready=1
 '
 
 test_expect_success 'its jobs are listed after ours' '
@@ -41,7 +36,7 @@ test_expect_success 'and not without being asked for' '
 
 test_expect_success 'the uri is shown' '
 	flux jobs -no "{uri} {uri.local}" >actual &&
-	test_grep "^local://[^ ]* local://[^ ]*$" actual
+	test_grep "^ssh://[^ ]* local://[^ ]*$" actual
 '
 
 test_expect_success 'what the instance says of itself is shown' '
