@@ -202,6 +202,9 @@ pub struct New {
     /// Working directory; without it, the server's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
+    /// Hold the terminal, and so the end of the session, until a client has attached.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wait: bool,
 }
 
 /// A session that was made.

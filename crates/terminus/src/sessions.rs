@@ -346,9 +346,14 @@ fn new<C: Terminals>(
     let free = (0..).find(|id| !sessions.sessions.contains_key(id));
     let id = free.filter(|_| n_own < SESSIONS_MAX);
     let id = id.ok_or(NewError::TooMany)?;
+    let must_wait = request.wait;
     let (name, spawn) = spawn(request, here, id);
     let child = cx.spawn(spawn);
-    let session = Session::new(name.clone(), child, true, cx.now().wall);
+    let mut session = Session::new(name.clone(), child, true, cx.now().wall);
+    if must_wait {
+        session.wait_for_client();
+        session.pace(cx, false);
+    }
     sessions.sessions.insert(id, session);
     sessions.by_child.insert(child, id);
     let pty_service = format!("{}.{id}", sessions.server.service);

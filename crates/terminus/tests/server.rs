@@ -143,3 +143,19 @@ fn a_program_that_cannot_be_started_ends_its_session() {
     stage.probe.input(Input::Child { child, event });
     assert!(stage.is_over());
 }
+
+#[test]
+fn a_session_that_is_waited_for_holds_its_terminal_until_then() {
+    let (mut stage, _) = Stage::start().added(Ok("{}"));
+    let said = stage.new_session(r#"{"cmd":["true"],"wait":true}"#);
+    let pauses = said.iter().filter(|line| line.ends_with("paused=true"));
+    assert_eq!(pauses.count(), 1, "{said:?}");
+    stage
+        .probe
+        .stream("100-terminus.0", r#"{"type":"attach","mode":"wo"}"#);
+    let resumed = stage.said();
+    assert!(
+        resumed.iter().any(|line| line.ends_with("paused=false")),
+        "{resumed:?}"
+    );
+}

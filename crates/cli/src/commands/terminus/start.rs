@@ -56,6 +56,8 @@ impl Start {
             cmd: self.command.clone(),
             environ: environment(flux),
             cwd,
+            // Or it may be over before we can ask how.
+            wait: self.wait || !self.detach,
         };
         let Made { id, .. } = self.server.ask(&mut handle, &new)?;
         match (self.detach, self.wait) {
@@ -99,8 +101,6 @@ impl Start {
             match told {
                 Ok(Told::Exit { status, .. }) => return super::end_as(status),
                 Ok(_) => {}
-                // It has ended before we asked.
-                Err(refusal) if super::is_missing(&refusal) => return Ok(()),
                 Err(refusal) => return Err(refusal.into()),
             }
         }
