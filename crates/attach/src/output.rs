@@ -90,7 +90,7 @@ impl Output {
     }
 
     /// Whether every task has closed its output, and nothing else is to be expected. A shell that
-    /// has spoken may do so until the end of the log; but the end of a long log is read anew after
+    /// has spoken may speak again until the end of the log; but the end of a long log is read anew after
     /// the job, all in one piece.
     pub fn is_complete(&self) -> bool {
         let reads_on = self.has_log && self.bytes <= READ_ON_BYTES_MAX;
@@ -279,7 +279,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether the log is read no further once the only task has written so many bytes and closed
+    /// Whether the log is read no further once the only task has written `bytes` and closed
     /// its output.
     #[track_caller]
     fn check(form: Form, speaks: bool, bytes: u64, expect: bool) {
