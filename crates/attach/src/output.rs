@@ -90,7 +90,7 @@ impl Output {
     }
 
     /// Whether every task has closed its output, and nothing else is to be expected. A shell that
-    /// has spoken may speak again until the end of the log; but the end of a long log is read anew after
+    /// has spoken may speak again until the end of the log; but the end of a long log is read again after
     /// the job, all in one piece.
     pub fn is_complete(&self) -> bool {
         let reads_on = self.has_log && self.bytes <= READ_ON_BYTES_MAX;
