@@ -148,7 +148,7 @@ test_expect_success 'the scripts of the howto do what it says' '
 	test_cmp expect actual &&
 	flux job eventlog -p output "$(flux job last)" >log &&
 	test_grep "task 1 got signal 15" log &&
-	printf "%s\n" "#!/bin/sh" "echo up" "exec sleep 60" >up &&
+	printf "%s\n" "#!/bin/sh" "echo up" "exec tail -f /dev/null" >up &&
 	chmod +x up &&
 	block 4 | grep -v "command =" | sed "s,name = ,command = { [[./up]] }\, name = ," >helper.lua &&
 	test_grep "./up" helper.lua &&

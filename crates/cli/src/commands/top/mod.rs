@@ -11,7 +11,6 @@ mod session;
 mod terminal;
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use client::Handle;
 
@@ -66,7 +65,7 @@ impl Run for Top {
         Terminal::check(flux)?;
         let target = self.target.as_deref();
         let place = Place {
-            uri: target.map(resolve).transpose()?,
+            uri: target.map(|target| resolve(flux, target)).transpose()?,
             title: String::new(),
         };
         let (mut session, choice) = self.open(flux, &place)?;
@@ -161,22 +160,9 @@ fn connect(flux: &Flux, place: &Place) -> Result<Handle, CliError> {
 }
 
 /// The URI of what the user calls an instance.
-fn resolve(target: &str) -> Result<String, CliError> {
-    if target.starts_with("local://") || target.starts_with("ssh://") {
-        return Ok(target.to_owned());
-    }
-    let failed = |why: &str| {
+fn resolve(flux: &mut Flux, target: &str) -> Result<String, CliError> {
+    crate::uri::resolve_quietly(flux, target).map_err(|why| {
         let text = format!("failed to resolve target to a Flux URI\n{}", why.trim_end());
         CliError::usage(text.trim_end())
-    };
-    let program = std::env::current_exe()?;
-    let asked = Command::new(program)
-        .args(["uri", target])
-        .stdin(Stdio::null())
-        .output();
-    let asked = asked.map_err(|error| failed(&io_text(&error)))?;
-    if !asked.status.success() {
-        return Err(failed(&String::from_utf8_lossy(&asked.stderr)));
-    }
-    Ok(String::from_utf8_lossy(&asked.stdout).trim().to_owned())
+    })
 }
