@@ -24,13 +24,13 @@ pub struct Options {
     /// Show payloads too
     #[arg(short, long)]
     pub full: bool,
-    /// Types wanted: request, response, event, control
+    /// Show only these types: request, response, event, control
     #[arg(short, long, value_name = "TYPE,...", value_delimiter = ',')]
     r#type: Vec<String>,
-    /// Print times for people
+    /// Print times in a readable form
     #[arg(short = 'H', long)]
     human: bool,
-    /// With --human, print the time since the line before
+    /// With --human, print the time since the previous line
     #[arg(short, long)]
     delta: bool,
 }

@@ -13,7 +13,7 @@ pub struct Waiting {
     /// Do not print the event
     #[arg(short, long)]
     pub quiet: bool,
-    /// Print the events before it too
+    /// Print the earlier events too
     #[arg(short, long)]
     pub verbose: bool,
     /// Wait until the log exists

@@ -36,10 +36,10 @@ pub struct Formats {
 /// Options of listings.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct FormatOptions {
-    /// What to show: a format, the name of one, or 'help' for the names
+    /// Print in this format, or the format of this name; 'help' lists the names
     #[arg(short = 'o', long, value_name = "FORMAT")]
     pub format: Option<String>,
-    /// Leave the header out
+    /// Do not print the header
     #[arg(short = 'n', long, visible_alias = "suppress-header")]
     pub no_header: bool,
 }

@@ -32,7 +32,7 @@ struct Args {
     /// Which ranks share a host, as PMI says it
     #[arg(long)]
     mapping: Option<String>,
-    /// Whose end is the end of the instance
+    /// End the instance when this exits
     #[arg(long, value_enum, default_value = "any")]
     exit_mode: ExitMode,
     /// Seconds that the others may take then; for ever unless given

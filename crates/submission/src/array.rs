@@ -5,26 +5,26 @@ use serde_json::{Map, Value, json};
 
 use command::error::CliError;
 
-/// Many tasks as one job.
+/// Job arrays.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct ArrayOptions {
-    /// Submit one job that runs the command once for each index, on the slots asked for; at
+    /// Submit one job that runs the command once for each index, on the allocated slots; at
     /// most LIMIT at once. {{array.index}} in words, paths and --env values is the index, and
     /// so is FLUX_ARRAY_INDEX
     #[arg(long, value_name = "IDSET[%LIMIT]", help_heading = ARRAY)]
     pub array: Option<String>,
-    /// Run an element that has failed again, N times at most
+    /// Rerun a failed element at most N times
     #[arg(long, value_name = "N", help_heading = ARRAY)]
     pub array_retry: Option<u32>,
-    /// End an element that has run so long, such as 90s
+    /// Kill an element after this time, such as 90s
     #[arg(long, value_name = "DURATION", help_heading = ARRAY)]
     pub array_timeout: Option<String>,
-    /// Leave out elements that have ended with exit code 0 in an earlier array
+    /// Leave out elements that exited with code 0 in an earlier array
     #[arg(long, value_name = "JOBID", help_heading = ARRAY)]
     pub array_resume: Option<String>,
 }
 
-const ARRAY: &str = "Many tasks as one job";
+const ARRAY: &str = "Job arrays";
 
 impl ArrayOptions {
     /// The shell option `array`; none if the job is no array.

@@ -22,7 +22,7 @@ pub struct Options {
     /// Number of nodes
     #[arg(short = 'N', long, value_name = "N", help_heading = RESOURCES)]
     pub nodes: Option<String>,
-    /// Whole nodes; implied by --nodes without --ntasks
+    /// Allocate whole nodes; implied by --nodes without --ntasks
     #[arg(short = 'x', long, help_heading = RESOURCES)]
     pub exclusive: bool,
     /// Cores of the job, instead of cores of each task
@@ -49,19 +49,19 @@ pub struct Options {
     /// Charge this bank
     #[arg(short = 'B', long, value_name = "NAME")]
     pub bank: Option<String>,
-    /// Name of the job; else that of its command
+    /// Name the job; default: the name of its command
     #[arg(long, value_name = "NAME")]
     pub job_name: Option<String>,
-    /// 0 to 31, or hold, default or expedite
+    /// Set the urgency: 0 to 31, hold, default or expedite
     #[arg(long, value_name = "N")]
     pub urgency: Option<String>,
-    /// Flags, separated by commas: debug, waitable, novalidate
+    /// Set flags, separated by commas: debug, waitable, novalidate
     #[arg(long, value_name = "FLAGS")]
     pub flags: Vec<String>,
-    /// Let the job log events for those who debug it, as --flags=debug does
+    /// Log debug events of the job, like --flags=debug
     #[arg(long)]
     pub debug: bool,
-    /// Properties, hosts and ranks that the job needs or must not have
+    /// Require or exclude properties, hosts and ranks
     #[arg(
         long,
         value_name = "CONSTRAINT",
@@ -69,13 +69,13 @@ pub struct Options {
         alias = "require"
     )]
     pub requires: Vec<String>,
-    /// Wait for something first, such as afterok:JOBID
+    /// Wait for a dependency, such as afterok:JOBID
     #[arg(long, value_name = "URI")]
     pub dependency: Vec<String>,
-    /// Do not start before this: +DURATION or a date and time
+    /// Do not start before this time: +DURATION or a date and time
     #[arg(long, value_name = "TIME")]
     pub begin_time: Option<String>,
-    /// Set an option of the job shell; without a value, to 1. '^KEY=FILE' reads JSON from a file
+    /// Set a shell option; without a value, to 1. '^KEY=FILE' reads JSON from a file
     #[arg(short = 'o', long, value_name = "KEY[=VALUE]")]
     pub setopt: Vec<String>,
     /// Set an attribute; without a value, to 1. '^KEY=FILE' reads JSON from a file
@@ -84,7 +84,7 @@ pub struct Options {
     /// What of our environment the job gets.
     #[command(flatten)]
     pub env: EnvironmentRules,
-    /// Pass resource limits on, or not: NAME, -NAME or NAME=VALUE
+    /// Propagate resource limits, or not: NAME, -NAME or NAME=VALUE
     #[arg(long, value_name = "RULE", allow_hyphen_values = true)]
     pub rlimit: Vec<String>,
     /// Write standard output to this file
@@ -93,27 +93,27 @@ pub struct Options {
     /// Write standard error to this file
     #[arg(long, value_name = "FILE")]
     pub error: Option<String>,
-    /// Read standard input from this file; for 'flux run', it may be the ranks of the tasks that
-    /// get our own
+    /// Read standard input from this file; for 'flux run', may be the ranks of the tasks that
+    /// receive it
     #[arg(long, value_name = "FILE|RANKS")]
     pub input: Option<String>,
-    /// Pass output on at once
+    /// Pass output on without buffering
     #[arg(short, long)]
     pub unbuffered: bool,
     /// Label each line of output with the task's rank
     #[arg(short, long)]
     pub label_io: bool,
-    /// Give the job a file, by path, or by a name and its content if that has a newline
+    /// Add a file to the job: a path, or a name and its content if that has a newline
     #[arg(long, value_name = "[NAME[:PERM]=]FILE|CONTENT")]
     pub add_file: Vec<String>,
-    /// Working directory of the job
+    /// Run the job in this directory
     #[arg(long, value_name = "DIR")]
     pub cwd: Option<String>,
-    /// Send a signal some time before the end of the time limit
+    /// Send a signal this long before the end of the time limit
     #[arg(long, value_name = "[SIGNAL][@TIME]", num_args = 0..=1, require_equals = true,
         default_missing_value = "")]
     pub signal: Option<String>,
-    /// How tasks are spread over nodes
+    /// Map tasks to nodes by this scheme
     #[arg(long, value_name = "SCHEME[:VALUE]")]
     pub taskmap: Option<String>,
     /// Print the jobspec and submit nothing
@@ -122,13 +122,13 @@ pub struct Options {
     /// Do not print job ids
     #[arg(long)]
     pub quiet: bool,
-    /// Say more; may be repeated
+    /// Print more; may be repeated
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// List the options that plugins provide
     #[arg(long)]
     pub list_plugins: bool,
-    /// Print help; with --help=OPTION, that of the plugin which provides the option
+    /// Print help; with --help=OPTION, help of the plugin that provides the option
     #[arg(long, action = clap::ArgAction::Help)]
     pub help: Option<bool>,
     /// The shell option of an array.
@@ -137,7 +137,7 @@ pub struct Options {
     /// The job is an instance.
     #[arg(skip)]
     pub instance: Option<Instance>,
-    /// Program to run, and its arguments
+    /// Program and its arguments
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
     pub command: Vec<String>,
 }

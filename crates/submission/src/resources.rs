@@ -12,11 +12,11 @@ use command::error::{CliError, io_text};
 /// The list of resources in the place of all numbers.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct GivenResources {
-    /// Resources by their shape, such as node=2/slot=4/[core=2;gpu], in the place of all other
-    /// options of resources
+    /// Request resources by shape, such as node=2/slot=4/[core=2;gpu], instead of all other
+    /// resource options
     #[arg(long, value_name = "SHAPE", help_heading = GIVEN)]
     pub resources_shape: Option<String>,
-    /// The same from a file of JSON: a jobspec, or its list of resources
+    /// Request resources by a JSON file: a jobspec, or its list of resources
     #[arg(long, value_name = "FILE", help_heading = GIVEN)]
     pub resources_json: Option<String>,
 }

@@ -11,10 +11,10 @@ use submission::answered;
 use submission::directives::{self, Directive};
 use submission::instance::{InstanceOptions, Script, SlotOptions};
 
-/// Submit a script that runs in an instance of its own, and print the job's id
+/// Submit a script that runs in an instance of its own, and print the job id
 ///
-/// Lines of the script that begin with '# flux:' hold options, as if they stood in front of
-/// those of the command line.
+/// Lines of the script that begin with '# flux:' hold options, which are read before those
+/// of the command line.
 #[derive(clap::Parser)]
 #[command(disable_help_flag = true)]
 #[command(after_help = "Examples:
@@ -27,7 +27,7 @@ pub struct Batch {
     slots: SlotOptions,
     #[command(flatten)]
     instance: InstanceOptions,
-    /// Run the words as a script, or standard input as one of sh(1)
+    /// Wrap the command in an sh(1) script, or read the script from standard input
     #[arg(long)]
     wrap: bool,
 }

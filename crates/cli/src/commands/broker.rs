@@ -9,7 +9,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Run a broker; 'flux start' is for people
+/// Run a broker (users run 'flux start')
 #[derive(clap::Parser)]
 #[command(disable_help_flag = true)]
 pub struct Broker {

@@ -13,31 +13,31 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Cancel jobs that wait or run
+/// Cancel pending or running jobs
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux cancel ƒABC ƒDEF
   flux cancel --all --states=pending -m 'not needed any more'")]
 pub struct Cancel {
-    /// All jobs that other options choose; your own if none does
+    /// Cancel all jobs that match the other options; without any, all your jobs
     #[arg(long)]
     all: bool,
-    /// Only say how many they are
+    /// Print only the number of jobs
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Do not say when there are none
+    /// Print nothing when no job matches
     #[arg(short, long)]
     quiet: bool,
-    /// Jobs of this user, or of 'all'; implies --all
+    /// Cancel jobs of this user, or of 'all'; implies --all
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
-    /// Jobs in these states, separated by commas; implies --all
+    /// Cancel jobs in these states, separated by commas; implies --all
     #[arg(short = 'S', long, value_name = "STATES")]
     states: Vec<String>,
-    /// Why
+    /// Add this reason to the exception
     #[arg(short, long, value_name = "NOTE")]
     message: Option<String>,
-    /// The jobs
+    /// Job ids
     #[arg(value_name = "JOBID")]
     ids: Vec<String>,
 }

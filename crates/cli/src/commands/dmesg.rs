@@ -22,19 +22,19 @@ pub struct Dmesg {
     /// Print the log, then clear it
     #[arg(short = 'c', long, conflicts_with = "clear")]
     read_clear: bool,
-    /// Go on with new lines as they come
+    /// Follow the log as lines are added
     #[arg(short, long)]
     follow: bool,
-    /// Leave out what was logged before now; implies --follow
+    /// Show only lines logged from now on; implies --follow
     #[arg(short, long)]
     new: bool,
-    /// Print times for people
+    /// Print times in a readable form
     #[arg(short = 'H', long)]
     human: bool,
-    /// With --human, print the time since the line before
+    /// With --human, print the time since the previous line
     #[arg(short, long, requires = "human")]
     delta: bool,
-    /// Colour by severity
+    /// Colour lines by severity
     #[arg(short = 'L', long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
         default_value = "auto", default_missing_value = "always")]
     color: clap::ColorChoice,

@@ -26,13 +26,13 @@ const FILE_BYTES: usize = 256 * 1024;
 /// Write the key-value store to an archive
 ///
 /// The archive holds the primary namespace as it is now, or as it was at the last
-/// checkpoint; changes meanwhile are not in it. It is a tar archive, packed as its suffix
-/// says: .tar, .tgz, .tar.gz, .tbz, .tbz2, .tar.bz2, .txz or .tar.xz. FILE appears when it
-/// is complete.
+/// checkpoint; later changes are not included. It is a tar archive, compressed according
+/// to its suffix: .tar, .tgz, .tar.gz, .tbz, .tbz2, .tar.bz2, .txz or .tar.xz. FILE
+/// appears only when the archive is complete.
 ///
 /// A key a.b is the file a/b in it; links are symbolic links, and empty directories are
-/// left out. A name that would not survive this, such as one with a slash in it, is kept
-/// in an extended header, which flux restore reads and other programs pass over.
+/// left out. A name that is not a valid path, such as one with a slash in it, is kept in
+/// an extended header, which flux restore reads and other programs ignore.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux dump kvs.tgz
@@ -45,20 +45,20 @@ pub struct Dump {
     /// Do not count keys on standard error
     #[arg(short, long)]
     quiet: bool,
-    /// Write what the last checkpoint holds; this works without the kvs module
+    /// Archive the last checkpoint; this works without the kvs module
     #[arg(long)]
     checkpoint: bool,
-    /// Read from the backing store, past the content service's memory
+    /// Bypass the cache and read from the backing store
     #[arg(long)]
     no_cache: bool,
-    /// Leave out keys that cannot be read, and say which
+    /// Leave out keys that cannot be read, and list them
     #[arg(long)]
     ignore_failed_read: bool,
-    /// Requests to the content service under way at a time
+    /// Send at most N requests at once to the content service
     #[arg(long, value_name = "N", default_value_t = LOADS_IN_FLIGHT as u32,
         value_parser = clap::value_parser!(u32).range(1..=CONTENT_REQUESTS_IN_FLIGHT_MAX as i64))]
     maxreqs: u32,
-    /// Tell systemd how far it is
+    /// Report progress to systemd
     #[arg(long)]
     sd_notify: bool,
     /// Archive to write; - is standard output

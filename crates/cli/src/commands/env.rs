@@ -8,7 +8,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print the environment that flux gives to programs, or run one in it
+/// Print the environment that flux sets for programs, or run a program in it
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   eval $(flux env)

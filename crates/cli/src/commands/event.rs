@@ -9,7 +9,7 @@ use command::error::CliError;
 use command::flux::Flux;
 use command::plain::Plain;
 
-/// Publish events, or show them as they come
+/// Publish events, or show them as they arrive
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux event sub heartbeat.pulse
@@ -47,10 +47,10 @@ struct Pub {
     /// Wait until the event has its sequence number, and print it
     #[arg(short, long)]
     synchronous: bool,
-    /// Wait until the event comes back
+    /// Wait until the event is received again
     #[arg(short, long)]
     loopback: bool,
-    /// Let only the instance owner and its own user see the event
+    /// Show the event only to the instance owner and its own user
     #[arg(short, long)]
     private: bool,
     /// Topic of the event
@@ -92,16 +92,16 @@ impl Pub {
     }
 }
 
-/// Show events as they come
+/// Show events as they arrive
 #[derive(clap::Args)]
 struct Sub {
-    /// End after N events
+    /// Exit after N events
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
-    /// Show payloads as they are
+    /// Print payloads unchanged
     #[arg(short, long)]
     raw: bool,
-    /// Beginnings of the topics wanted; all when there is none
+    /// Topic prefixes to subscribe to; all if none is given
     topic: Vec<String>,
 }
 

@@ -20,7 +20,7 @@ const SENTENCES: &[&str] = &[
     "The nested instance is always someone's root.",
 ];
 
-/// Print a sentence to think about, or not
+/// Print a fortune
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:\n  flux fortune")]
 pub struct Fortune {}

@@ -20,29 +20,29 @@ use snapshot::progress::Progress;
 use snapshot::source;
 use snapshot::walk::{Values, Visit, Walk};
 
-/// Delete what the content store holds and nothing refers to
+/// Delete unreferenced blobs from the content store
 ///
-/// Blobs that were stored since the newest checkpoint stay, and so does everything that a
-/// checkpoint or a namespace refers to. The instance goes on meanwhile; what is stored
-/// during the collection stays as well. Nothing is deleted unless every reference could
-/// be followed. Do not restore an archive at the same time, for nothing refers to what
-/// is restored before the end of that.
+/// Blobs stored since the newest checkpoint are kept, and so are all blobs that a
+/// checkpoint or a namespace refers to. The instance keeps running; blobs stored during
+/// the collection are kept as well. Nothing is deleted unless every reference could be
+/// followed. Do not restore an archive at the same time: nothing refers to its blobs
+/// until the restore is complete.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux gc
   flux gc --dry-run
   flux gc --no-cache --maxreqs=16")]
 pub struct Gc {
-    /// Say what is done; twice for each root
+    /// Print each step; twice, each root too
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// Count what could be deleted, and leave it there
+    /// Count the blobs that could be deleted, and delete none
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Read from the backing store, past the content service's memory
+    /// Bypass the cache and read from the backing store
     #[arg(long)]
     no_cache: bool,
-    /// Requests to the content service under way at a time
+    /// Send at most N requests at once to the content service
     #[arg(long, value_name = "N", default_value_t = LOADS_IN_FLIGHT as u32,
         value_parser = clap::value_parser!(u32).range(1..=CONTENT_REQUESTS_IN_FLIGHT_MAX as i64))]
     maxreqs: u32,

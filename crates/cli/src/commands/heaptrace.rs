@@ -4,7 +4,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Trace the memory of a broker; not in this version
+/// Trace the memory of a broker (not in this version)
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:\n  flux heaptrace start FILE")]
 pub struct Heaptrace {
@@ -14,9 +14,9 @@ pub struct Heaptrace {
 
 #[derive(clap::Subcommand)]
 enum Verb {
-    /// Begin to trace
+    /// Start tracing
     Start {
-        /// File that profiles are named after
+        /// File name prefix for profiles
         filename: String,
     },
     /// Write a profile
@@ -24,7 +24,7 @@ enum Verb {
         /// Why
         reason: String,
     },
-    /// End tracing
+    /// Stop tracing
     Stop,
 }
 

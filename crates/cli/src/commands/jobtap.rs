@@ -9,7 +9,7 @@ use command::error::CliError;
 use command::flux::Flux;
 use submission::values::assignment;
 
-/// List, load, remove and ask plugins of the job manager
+/// List, load, remove and query plugins of the job manager
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux jobtap list -a
@@ -30,10 +30,10 @@ enum Verb {
     Reprioritize(Reprioritize),
 }
 
-/// List the plugins that are loaded, in the order in which they are asked
+/// List the loaded plugins in the order in which they are called
 #[derive(clap::Args)]
 struct List {
-    /// Those too that are there from the start, whose names begin with a dot
+    /// List built-in plugins too, whose names begin with a dot
     #[arg(short, long)]
     all: bool,
 }
@@ -41,12 +41,12 @@ struct List {
 /// Load a plugin
 #[derive(clap::Args)]
 struct Load {
-    /// Remove what this is the name or a pattern of first; `all` for all
+    /// Remove the plugins of this name or pattern first; `all` for all
     #[arg(short, long, value_name = "NAME")]
     remove: Option<String>,
     /// Name of the plugin
     plugin: String,
-    /// Settings of its own; a value may be JSON
+    /// Plugin settings; a value may be JSON
     #[arg(value_name = "KEY=VALUE")]
     conf: Vec<String>,
 }
@@ -58,14 +58,14 @@ struct Remove {
     plugin: String,
 }
 
-/// Print what a plugin tells of itself, as JSON
+/// Print a plugin's own data, as JSON
 #[derive(clap::Args)]
 struct Query {
     /// Name of the plugin
     plugin: String,
 }
 
-/// Ask the plugins for the priority of all jobs that wait again
+/// Recompute the priority of all pending jobs
 #[derive(clap::Args)]
 struct Reprioritize {}
 

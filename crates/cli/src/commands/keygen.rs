@@ -11,22 +11,22 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Make the certificate that the brokers of an instance share
+/// Create the certificate that the brokers of an instance share
 ///
-/// Brokers that find each other by the table [bootstrap] of their configuration all need
-/// the same file, named there as curve_cert. Who can read it can join the instance.
+/// Brokers configured by a table [bootstrap] all need the same file, named there as
+/// curve_cert. Anyone who can read it can join the instance.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux keygen /etc/flux/system/curve.cert
   flux keygen --name=cluster --meta=contact=ops,site=hq curve.cert")]
 pub struct Keygen {
-    /// Name of the certificate; the name of this host unless given
+    /// Name the certificate; default: the name of this host
     #[arg(short, long, value_name = "NAME")]
     name: Option<String>,
-    /// Words to note in it
+    /// Add metadata
     #[arg(long, value_name = "KEY=VALUE[,KEY=VALUE...]")]
     meta: Vec<String>,
-    /// Where to write it; it replaces a file that is there
+    /// File to write; an existing file is replaced
     #[arg(value_name = "PATH")]
     path: Option<PathBuf>,
 }

@@ -14,13 +14,13 @@ use command::flux::Flux;
 #[command(after_help = "Examples:
   flux logger --severity=warning 'the disk is nearly full'")]
 pub struct Logger {
-    /// How bad it is: emerg, alert, crit, err, warning, notice, info or debug
+    /// Log at this severity: emerg, alert, crit, err, warning, notice, info or debug
     #[arg(short, long, value_name = "LEVEL", default_value = "notice")]
     severity: String,
-    /// Name of who says it
+    /// Log under this name
     #[arg(short = 'n', long, value_name = "NAME", default_value = "logger")]
     appname: String,
-    /// What to log; several words are joined by blanks
+    /// Message; several words are joined by blanks
     #[arg(required = true)]
     message: Vec<String>,
 }

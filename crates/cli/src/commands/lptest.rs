@@ -7,16 +7,16 @@ use command::flux::Flux;
 /// The printable characters of ASCII but for the blank.
 const CHARACTERS: std::ops::RangeInclusive<u8> = b'!'..=b'~';
 
-/// Print lines of characters in rotation, to try output with
+/// Print rotating lines of characters to test output
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux lptest
   flux run -n4 flux lptest 79 10")]
 pub struct Lptest {
-    /// Characters of a line
+    /// Characters per line
     #[arg(default_value = "79")]
     length: String,
-    /// Lines
+    /// Number of lines
     #[arg(default_value = "200")]
     count: String,
 }

@@ -10,19 +10,19 @@ use submission::directives::shell_words;
 
 use crate::external;
 
-/// Run another program in each task of a job
+/// Run a different program in each task of a job
 ///
-/// A line of the file has ranks of tasks, or '*' for those that no other line has, and the
-/// words of a command, in which %t is the rank and %o the place of the rank in its line.
+/// Each line of the file has task ranks, or '*' for those that no other line has, and a
+/// command, in which %t is the rank and %o the position of the rank in its line.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux run -n4 flux multi-prog my.conf
   flux multi-prog --dry-run=0-3 my.conf")]
 pub struct MultiProg {
-    /// Print what tasks of these ranks would run
+    /// Print the commands of these ranks without running them
     #[arg(short = 'n', long, value_name = "RANKS")]
     dry_run: Option<IdSet>,
-    /// File that says what runs where
+    /// File that assigns programs to ranks
     config: String,
 }
 

@@ -9,13 +9,14 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Show messages that came too late or to nobody, with the cause
+/// Show undeliverable and late messages, with the cause
 ///
-/// A message that finds nobody leaves a record in the broker where it ended. The causes are
-/// server-down (its service is not there, does not come back, or died with it), after-close
-/// (an answer whose requester has left, or was answered before), taken-over (what was done in
-/// place of somebody else), expired, no-peer (a rank or sender that is not there), dropped (no
-/// room, or nobody there for what was best effort) and unasked (an answer to nothing).
+/// A message that cannot be delivered leaves a record in the broker where it ended. The causes
+/// are server-down (its service is not loaded, does not come back, or died with it),
+/// after-close (a response whose requester has disconnected, or was answered before),
+/// taken-over (work done by a replaced worker), expired, no-peer (an unknown rank or sender),
+/// dropped (a full queue, or no receiver for a best-effort message) and unasked (a response
+/// without a request).
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux orphans
@@ -23,19 +24,19 @@ use command::flux::Flux;
   flux orphans --follow
   flux orphans --clear")]
 pub struct Orphans {
-    /// Go on with new ones as they come
+    /// Follow new records as they arrive
     #[arg(short, long)]
     follow: bool,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-    /// Forget the records
+    /// Delete the records
     #[arg(short = 'C', long, conflicts_with_all = ["follow", "json"])]
     clear: bool,
-    /// Those of this rank, in place of those of the nearest broker
+    /// Ask this rank instead of the nearest broker
     #[arg(short, long, value_name = "RANK")]
     rank: Option<u32>,
-    /// Leave out the heading
+    /// Do not print the header
     #[arg(short = 'n', long)]
     no_header: bool,
 }

@@ -24,25 +24,25 @@ const PAD_BYTES_MAX: u64 = 64 * 1024 * 1024;
   flux ping --count=1 --rank=0 broker
   flux ping 0!kvs")]
 pub struct Ping {
-    /// Rank to ask: a number, a host, 'any' or 'upstream'
+    /// Ping this rank: a number, a host, 'any' or 'upstream'
     #[arg(short, long)]
     rank: Option<String>,
-    /// Send this many bytes along, such as 100 or 10K
+    /// Add N bytes to each request, such as 100 or 10K
     #[arg(short, long, value_name = "BYTES", default_value = "0", value_parser = bytes)]
     pad: u64,
-    /// Seconds between two requests
+    /// Wait this many seconds between requests
     #[arg(short, long, value_name = "SECONDS", default_value_t = 1.0)]
     interval: f64,
-    /// End after N answers
+    /// Exit after N responses
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
-    /// Send all requests before the first answer is looked at
+    /// Send all requests before reading the first response
     #[arg(short, long, requires = "count")]
     batch: bool,
-    /// Show the credential under which the requests arrive
+    /// Show the credential of the requests as received
     #[arg(short, long)]
     userid: bool,
-    /// SERVICE, RANK or RANK!SERVICE, where a rank may be named by its host
+    /// SERVICE, RANK or RANK!SERVICE; a host name may stand for the rank
     target: String,
 }
 

@@ -15,26 +15,26 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Try the process management interface that a launcher provides
+/// Test the process management interface of a launcher
 ///
-/// To be started by the launcher, as every process of a parallel program.
+/// It is started by the launcher, like every process of a parallel program.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux run -n2 flux pmi barrier
   flux run -n2 flux pmi -v exchange --count=10
   flux run flux pmi get PMI_process_mapping")]
 pub struct Pmi {
-    /// Show every step
+    /// Print every step
     #[arg(short, long)]
     verbose: bool,
-    /// How long the launcher may take for all of it
+    /// Give the launcher at most this long in total
     #[arg(short, long, value_name = "FSD")]
     timeout: Option<Fsd>,
-    /// The way to the launcher: config, simple, libpmi2[:PATH], libpmi[:PATH], single; the
-    /// first that is there unless given
+    /// Use this method: config, simple, libpmi2[:PATH], libpmi[:PATH], single; default:
+    /// the first available
     #[arg(long, value_name = "URI")]
     method: Option<String>,
-    /// Pass over a library of Flux itself, as is always done
+    /// Ignore PMI libraries of Flux, as is always done
     #[arg(long)]
     libpmi_noflux: bool,
     #[command(subcommand)]
@@ -48,35 +48,35 @@ enum Verb {
     Get(Get),
 }
 
-/// Wait until all processes have come
+/// Wait until all processes have reached the barrier
 #[derive(clap::Args)]
 struct Barrier {
-    /// How often
+    /// Repeat N times
     #[arg(long, value_name = "N", default_value_t = 1)]
     test_count: u32,
-    /// The process of this rank ends all instead
+    /// Let the process of this rank abort
     #[arg(long, value_name = "RANK")]
     test_abort: Option<u32>,
-    /// Show how long it took
+    /// Print the time it took
     #[arg(long)]
     test_timing: bool,
 }
 
-/// Give a value to every process, and get theirs
+/// Exchange a value with every process
 #[derive(clap::Args)]
 struct Exchange {
-    /// How often
+    /// Repeat N times
     #[arg(long, value_name = "N", default_value_t = 1)]
     count: u32,
 }
 
-/// Show what the launcher says of a key
+/// Print the values of keys of the launcher
 #[derive(clap::Args)]
 struct Get {
-    /// Which processes show it: ranks, or all
+    /// Print them on these ranks, or on all
     #[arg(long, value_name = "IDSET|all", default_value = "0")]
     ranks: String,
-    /// What to ask for
+    /// Keys
     #[arg(value_name = "KEY", required = true)]
     keys: Vec<String>,
 }

@@ -12,17 +12,17 @@ use submission::values::json_or_text;
 /// What others know the command as in messages.
 const PROGRAM: &str = "flux-job-post-event";
 
-/// Add an event to the log of a job
+/// Append an event to the log of a job
 ///
-/// An event that the job manager knows has its usual effect.
+/// Events known to the job manager have their usual effect.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:\n  flux post-job-event f1 note text=hello checked.by=me")]
 pub struct PostJobEvent {
-    /// The job
+    /// Job id
     id: String,
     /// Name of the event
     name: String,
-    /// Its context; a value may be JSON, and keys with dots nest
+    /// Context; a value may be JSON, and keys with dots nest
     #[arg(value_name = "KEY=VALUE")]
     context: Vec<String>,
 }

@@ -14,7 +14,7 @@ use crate::layout::{Layout, python_version};
 
 /// Run Python with the Flux bindings of this installation in its path
 ///
-/// All options but those below are Python's own.
+/// All other options are Python's own.
 #[derive(clap::Parser)]
 #[command(
     disable_help_flag = true,
@@ -23,10 +23,10 @@ use crate::layout::{Layout, python_version};
   PYTHONPATH=$(flux python --get-path) python3 script.py"
 )]
 pub struct Python {
-    /// Print the folder of the bindings
+    /// Print the directory of the bindings
     #[arg(long)]
     get_path: bool,
-    /// Print the versions of Python that have bindings, as commands
+    /// Print the Python versions that have bindings, as commands
     #[arg(long)]
     list_versions: bool,
     /// Options and arguments of the interpreter

@@ -9,7 +9,7 @@ use command::flux::Flux;
 use crate::forward::{Ended, Hub, Peer, Who, fresh_name};
 use crate::uri::hostname;
 
-/// Connect standard input and output to the broker socket at a path
+/// Connect standard input and output to a broker socket
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   ssh host flux relay /run/flux/local")]

@@ -24,13 +24,13 @@ const DIGITS_SHOWN: usize = 8;
 
 /// Read an archive into the key-value store
 ///
-/// The archive is one of flux dump, or any other tar archive, packed with gzip, bzip2, xz
-/// or not at all: a file a/b in it is the key a.b, and a symbolic link is a link.
+/// The archive is one made by flux dump, or any other tar archive, compressed with gzip,
+/// bzip2, xz or not at all: a file a/b in it is the key a.b, and a symbolic link is a
+/// link.
 ///
-/// Its tree is put at a key of the running instance, where it takes the place of what is
-/// there; or it becomes the checkpoint from which the kvs module starts when it is loaded
-/// next. Garbage must not be collected meanwhile: nothing refers to the tree before its
-/// end.
+/// Its tree replaces a key of the running instance, or becomes the checkpoint from which
+/// the kvs module starts when it is next loaded. Do not collect garbage meanwhile:
+/// nothing refers to the blobs until the restore is complete.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux restore --key=old kvs.tgz
@@ -42,26 +42,27 @@ pub struct Restore {
     /// Do not count keys on standard error
     #[arg(short, long)]
     quiet: bool,
-    /// Make it the checkpoint from which the kvs module starts, which must not be loaded
+    /// Make the archive the checkpoint from which the kvs module starts; it must not be
+    /// loaded
     #[arg(long, conflicts_with = "key")]
     checkpoint: bool,
-    /// Put it at this key
+    /// Restore it at this key
     #[arg(long)]
     key: Option<String>,
-    /// Read the archive to its end, and store nothing
+    /// Read the whole archive without storing anything
     #[arg(long, conflicts_with_all = ["checkpoint", "key"])]
     check: bool,
-    /// Write to the backing store, past the content service's memory
+    /// Bypass the cache and write to the backing store
     #[arg(long)]
     no_cache: bool,
-    /// Leave out values of more bytes than this; k, M and G stand for powers of 1024
+    /// Leave out values larger than this; k, M and G are powers of 1024
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     size_limit: Option<u64>,
-    /// Requests to the content service under way at a time
+    /// Send at most N requests at once to the content service
     #[arg(long, value_name = "N", default_value_t = STORES_IN_FLIGHT as u32,
         value_parser = clap::value_parser!(u32).range(1..=CONTENT_REQUESTS_IN_FLIGHT_MAX as i64))]
     maxreqs: u32,
-    /// Tell systemd how far it is
+    /// Report progress to systemd
     #[arg(long)]
     sd_notify: bool,
     /// Archive to read; - is standard input

@@ -6,7 +6,7 @@ use command::error::CliError;
 use command::flux::Flux;
 use submission::Options;
 
-/// Run a program in parallel, with our input and output, and end as it does
+/// Run a parallel program attached to this terminal, and exit with its exit code
 #[derive(clap::Parser)]
 #[command(disable_help_flag = true)]
 #[command(after_help = "Examples:
@@ -16,7 +16,7 @@ use submission::Options;
 pub struct RunCommand {
     #[command(flatten)]
     options: Options,
-    /// Follow the job only up to this event; with 'exec.' in front, of its execution log
+    /// Follow the job only up to this event; 'exec.' in front selects the execution log
     #[arg(long, value_name = "EVENT")]
     wait_event: Option<String>,
 }

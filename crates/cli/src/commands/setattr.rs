@@ -11,7 +11,7 @@ use command::flux::Flux;
 #[command(after_help = "Examples:
   flux setattr log-stderr-level 6")]
 pub struct Setattr {
-    /// Set it even if it is not meant to change at run time
+    /// Set it even if it is read-only at run time
     #[arg(short, long)]
     force: bool,
     /// Name of the attribute

@@ -22,40 +22,40 @@ const LEADER: u32 = 0;
 /// Value of `content.dump` with which the broker chooses the file.
 const AUTO: &str = "auto";
 
-/// End an instance in order
+/// Shut down an instance in order
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux shutdown
   flux shutdown --gc
   flux shutdown --background local:///run/flux/local")]
 pub struct Shutdown {
-    /// Return at once
+    /// Return without waiting for the end
     #[arg(long)]
     background: bool,
-    /// Show errors only
+    /// Print only errors
     #[arg(long)]
     quiet: bool,
-    /// Show everything
+    /// Print every step
     #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
         default_missing_value = "1", conflicts_with = "quiet")]
     verbose: Option<u32>,
-    /// Write the key-value store to this archive on the way
+    /// Archive the key-value store to this file during shutdown
     #[arg(long, value_name = "PATH")]
     dump: Option<String>,
-    /// Collect garbage: write the key-value store to an archive in the state directory,
-    /// from which the next start begins
+    /// Collect garbage: archive the key-value store in the state directory, for the next
+    /// start
     #[arg(long, conflicts_with = "dump")]
     gc: bool,
-    /// Do not ask about garbage
+    /// Do not ask about garbage collection
     #[arg(long, conflicts_with_all = ["gc", "dump"])]
     skip_gc: bool,
-    /// Answer questions with yes
+    /// Answer all questions with yes
     #[arg(short, long, conflicts_with = "no")]
     yes: bool,
-    /// Answer questions with no
+    /// Answer all questions with no
     #[arg(short, long)]
     no: bool,
-    /// Another instance: a URI, a job id, or what 'flux uri' takes
+    /// Instance to shut down: a URI, a job id, or any target of 'flux uri'
     target: Option<String>,
 }
 

@@ -14,11 +14,11 @@ use jiff::tz::TimeZone;
 use proto::data::Fsd;
 use proto::resource::ExpirationUpdate;
 
-/// Tell the instance when the Slurm job that it runs in ends
+/// Report the end of the enclosing Slurm job to the instance
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:\n  flux slurm-expiration-sync --jobid=$SLURM_JOB_ID")]
 pub struct SlurmExpirationSync {
-    /// Job of Slurm
+    /// Slurm job id
     #[arg(long, value_name = "N")]
     jobid: u64,
     /// Time between two looks

@@ -26,7 +26,7 @@ const FORMATS: Formats = Formats {
     lists: &[],
 };
 
-/// List, signal and wait for processes that brokers run
+/// List, signal and wait for processes run by brokers
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux sproc ps -r 3
@@ -47,10 +47,10 @@ enum Verb {
 /// Which server is asked.
 #[derive(clap::Args)]
 struct Server {
-    /// The broker of this rank, in place of the nearest
+    /// Ask the broker of this rank instead of the nearest
     #[arg(short, long, value_name = "RANK")]
     rank: Option<u32>,
-    /// Another service than that of the brokers
+    /// Ask this service instead of that of the brokers
     #[arg(short, long, value_name = "NAME", default_value = "rexec")]
     service: String,
 }
@@ -64,15 +64,15 @@ struct Ps {
     format: FormatOptions,
 }
 
-/// Send a signal to a process and the group that it leads
+/// Send a signal to a process and its process group
 #[derive(clap::Args)]
 struct Kill {
     #[command(flatten)]
     server: Server,
-    /// Wait for the end of the process and exit as it does
+    /// Wait until the process exits, and exit with its exit code
     #[arg(short, long)]
     wait: bool,
-    /// By number or name
+    /// Signal, by name or number
     #[arg(value_name = "SIGNUM")]
     signal: String,
     /// Process id or label
@@ -80,12 +80,12 @@ struct Kill {
     process: String,
 }
 
-/// Wait for the end of a waitable process and exit as it does
+/// Wait until a waitable process exits, and exit with its exit code
 #[derive(clap::Args)]
 struct Wait {
     #[command(flatten)]
     server: Server,
-    /// Print the output that was kept of it
+    /// Print its saved output
     #[arg(short, long)]
     output: bool,
     /// Process id or label

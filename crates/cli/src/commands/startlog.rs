@@ -17,23 +17,23 @@ use snapshot::source;
 /// Key of the log.
 const KEY: &str = "admin.eventlog";
 
-/// List when the instance was started and ended
+/// List starts and ends of the instance
 ///
-/// An instance that keeps its state directory is started many times. A start that no end
-/// follows was a crash, after which something may be missing. What was found damaged or
-/// lost is listed after it; 'flux fsck --accept' takes note of that.
+/// An instance that keeps its state directory is started many times. A start without an
+/// end was a crash, after which data may be missing. Damage and losses found then are
+/// listed after it; 'flux fsck --accept' acknowledges them.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux startlog
   flux startlog --check --quiet || flux fsck")]
 pub struct Startlog {
-    /// End with 1 if there was a crash before the last start, or damage nobody has noticed
+    /// Exit with 1 if there was a crash before the last start, or unacknowledged damage
     #[arg(long)]
     check: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long)]
     quiet: bool,
-    /// Print the version that was started
+    /// Print the version of each start
     #[arg(short = 'v', long)]
     show_version: bool,
     /// Append the event of a start

@@ -14,23 +14,23 @@ use submission::values::json_or_text;
 
 const DURATION: &str = "attributes.system.duration";
 
-/// Change attributes of a job that waits or runs
+/// Change attributes of a pending or running job
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux update ƒABC duration=1h
   flux update ƒABC duration=+30m
   flux update ƒABC queue=debug")]
 pub struct Update {
-    /// Only print what would be asked for
+    /// Print the request without sending it
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Say what was changed
+    /// Print the changes
     #[arg(short, long)]
     verbose: bool,
     /// Wait until the change is in the log of the job
     #[arg(long)]
     wait: bool,
-    /// The job
+    /// Job id
     #[arg(value_name = "JOBID")]
     id: String,
     /// New values: JSON or text; a duration may be changed by +FSD or -FSD

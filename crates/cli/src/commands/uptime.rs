@@ -16,7 +16,7 @@ use command::flux::Flux;
 /// Significant digits of the time in a state.
 const DIGITS: usize = 2;
 
-/// Show how long the instance has been in its state, whose it is and how big
+/// Show the state of the instance, its age, owner and size
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux uptime")]

@@ -10,16 +10,16 @@ use crate::uri::{self, SCHEMES, Wish};
 #[derive(clap::Parser)]
 #[command(after_help = help())]
 pub struct Uri {
-    /// For other hosts: ssh://HOST/PATH
+    /// Print it for other hosts: ssh://HOST/PATH
     #[arg(long)]
     remote: bool,
-    /// For its own host: local:///PATH
+    /// Print it for its own host: local:///PATH
     #[arg(long, conflicts_with = "remote")]
     local: bool,
-    /// Wait until a job has an instance
+    /// Wait until the job has started its instance
     #[arg(long)]
     wait: bool,
-    /// A job id, a path of them, or SCHEME:ARGUMENT[?local|remote|wait]
+    /// Job id, path of job ids, or SCHEME:ARGUMENT[?local|remote|wait]
     target: String,
 }
 

@@ -6,7 +6,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print the versions of Flux that the command and its broker are compatible with, and our own
+/// Print the compatible Flux version of the command and its broker, and the Ferroflux version
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux version

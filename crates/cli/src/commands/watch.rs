@@ -22,9 +22,9 @@ const COUNT: u64 = 1000;
 /// What is needed of a job to watch it.
 const ATTRS: [&str; 3] = ["state", "result", "t_submit"];
 
-/// Print what jobs print until they are over, and end with the largest of their exit codes
+/// Print the output of jobs until they end, and exit with the largest of their exit codes
 ///
-/// Of jobs that are over already, all output is printed again.
+/// For jobs that have ended, all output is printed again.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux watch $(flux job last)
@@ -47,19 +47,19 @@ pub struct Watch {
     /// Watch jobs in these states or with these results, separated by commas
     #[arg(short, long, value_name = "STATE|RESULT")]
     filter: Vec<String>,
-    /// Show how many jobs are pending, run and have ended, on a terminal
+    /// Show the number of pending, running and ended jobs, on a terminal
     #[arg(long)]
     progress: bool,
-    /// With --progress, show how many jobs end each second
+    /// With --progress, show the number of jobs that end per second
     #[arg(long)]
     jps: bool,
     /// Label each line of output with the job and the task's rank
     #[arg(short, long)]
     label_io: bool,
-    /// Say how each job ends; twice, all its events
+    /// Print how each job ends; twice, print all its events
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// Only these jobs
+    /// Watch only these jobs
     #[arg(value_name = "JOBID")]
     ids: Vec<String>,
 }

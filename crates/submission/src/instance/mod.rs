@@ -23,13 +23,13 @@ pub use slots::SlotOptions;
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct InstanceOptions {
     /// Add to the configuration of the instance: KEY=VALUE, a TOML or JSON file, the name of a
-    /// configuration, or TOML or JSON of several lines
+    /// configuration, or several lines of TOML or JSON
     #[arg(long, value_name = "CONFIG")]
     pub conf: Vec<String>,
     /// Pass options to the brokers, separated by commas
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
     pub broker_opts: Vec<String>,
-    /// Write the key-value store of the instance to an archive at its end
+    /// Archive the key-value store of the instance when it ends
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true,
         default_missing_value = DUMP_DEFAULT)]
     pub dump: Option<String>,

@@ -7,7 +7,7 @@ use command::error::CliError;
 use command::flux::Flux;
 use proto::runat;
 
-/// Look after an instance
+/// Manage an instance
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux admin system-scripts -v
@@ -23,12 +23,13 @@ enum Verb {
     CleanupPush(CleanupPush),
 }
 
-/// Run a command when the initial program has ended, before those that are pushed already
+/// Run a command after the initial program, before those already pushed
 ///
-/// Without a command, each line of standard input is one; they run in the order of the lines.
+/// Without a command, each line of standard input is a command; they run in the order of the
+/// lines.
 #[derive(clap::Args)]
 struct CleanupPush {
-    /// Words of the command
+    /// Command and its arguments
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
 }

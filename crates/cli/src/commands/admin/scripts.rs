@@ -18,13 +18,13 @@ const PLUGIN: &str = "perilog";
 /// Where a site has its own scripts.
 const SITE_FOLDER: &str = "/etc/flux/system";
 
-/// Show what runs before and after jobs
+/// Show the scripts that run before and after jobs
 #[derive(clap::Args)]
 pub struct SystemScripts {
-    /// Show scripts of what is not configured too
+    /// Show scripts that are not configured too
     #[arg(short, long)]
     verbose: bool,
-    /// Colour the output
+    /// Colour the output: auto, always or never
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
         default_value = "auto", default_missing_value = "always", hide_default_value = true)]
     color: clap::ColorChoice,

@@ -18,7 +18,7 @@ use submission::instance::{InstanceOptions, SlotOptions};
 
 use crate::external::become_program;
 
-/// Start an instance on resources of its own, and run a command or your shell in it
+/// Start an instance on newly allocated resources, and run a command or your shell in it
 #[derive(clap::Parser)]
 #[command(disable_help_flag = true)]
 #[command(after_help = "Examples:
@@ -30,7 +30,7 @@ pub struct Alloc {
     slots: SlotOptions,
     #[command(flatten)]
     instance: InstanceOptions,
-    /// Print the job's id as soon as the instance takes jobs, and leave it alone
+    /// Print the job id as soon as the instance accepts jobs, and do not attach
     #[arg(long)]
     bg: bool,
 }

@@ -30,13 +30,13 @@ pub struct Create {
     /// Add to the archive if it exists
     #[arg(long)]
     append: bool,
-    /// Directory that paths are relative to
+    /// Store paths relative to this directory
     #[arg(short = 'C', long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// Keep references to the contents of large files, so that garbage collection leaves them
+    /// Protect the contents of large files from garbage collection
     #[arg(long)]
     preserve: bool,
-    /// Have the contents of large files read where they are, which must not change; on rank 0
+    /// Serve large files from where they are (rank 0 only); they must not change
     #[arg(long)]
     mmap: bool,
     /// List the files
@@ -50,7 +50,7 @@ pub struct Create {
     #[arg(long, value_name = "N", value_parser = bytes, default_value_t = SMALL_FILE_BYTES,
         hide = true)]
     small_file_threshold: u64,
-    /// Files, and directories with all that is below
+    /// Files and directories to store; directories with all that is below them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }

@@ -31,17 +31,17 @@ pub struct Extract {
     /// Replace files that exist
     #[arg(long)]
     overwrite: bool,
-    /// Directory to extract to
+    /// Extract to this directory
     #[arg(short = 'C', long, value_name = "DIR")]
     directory: Option<PathBuf>,
-    /// List the files in place of extracting them
+    /// List the files without extracting them
     #[arg(short = 't', long)]
     list_only: bool,
-    /// Wait until the archive exists, for this time at most
+    /// Wait at most this time until the archive exists
     #[arg(long, value_name = "FSD", num_args = 0..=1, require_equals = true,
         default_missing_value = "inf")]
     waitcreate: Option<Fsd>,
-    /// Only files whose whole paths match
+    /// Extract only files whose whole paths match
     #[arg(value_name = "PATTERN")]
     pattern: Option<String>,
 }

@@ -17,7 +17,7 @@ pub struct List {
     /// Print the objects of the files (RFC 37)
     #[arg(long)]
     raw: bool,
-    /// Only files whose whole paths match
+    /// List only files whose whole paths match
     #[arg(value_name = "PATTERN")]
     pattern: Option<String>,
 }

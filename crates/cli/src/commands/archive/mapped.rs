@@ -34,7 +34,7 @@ enum Verb {
 /// Which archives.
 #[derive(clap::Args)]
 struct Tags {
-    /// Names of archives, separated by commas
+    /// Use these archives, separated by commas
     #[arg(
         short = 'T',
         long,
@@ -54,13 +54,13 @@ struct Map {
     #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
         default_missing_value = "1")]
     verbose: Vec<u8>,
-    /// Directory that paths are relative to
+    /// Map paths relative to this directory
     #[arg(short = 'C', long, value_name = "DIR")]
     directory: Option<PathBuf>,
     /// Copy the contents of files into the store
     #[arg(long)]
     disable_mmap: bool,
-    /// Files, and directories with all that is below
+    /// Files and directories to map; directories with all that is below them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
@@ -83,7 +83,7 @@ struct ListMapped {
     /// Print the objects of the files (RFC 37)
     #[arg(long)]
     raw: bool,
-    /// Only files whose whole paths match
+    /// List only files whose whole paths match
     pattern: Option<String>,
 }
 
@@ -96,13 +96,13 @@ struct Get {
     #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
         default_missing_value = "1")]
     verbose: Vec<u8>,
-    /// Directory to extract to
+    /// Extract to this directory
     #[arg(short = 'C', long, value_name = "DIR")]
     directory: Option<PathBuf>,
     /// Replace files that exist
     #[arg(long)]
     overwrite: bool,
-    /// Only files whose whole paths match
+    /// List only files whose whole paths match
     pattern: Option<String>,
 }
 

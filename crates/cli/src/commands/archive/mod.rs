@@ -25,8 +25,8 @@ pub use mapped::Filemap;
 
 /// Store files under a key, and extract them on any node
 ///
-/// Nodes that extract the same files get them from each other: each broker asks its parent
-/// once. Only the owner of the instance may.
+/// Each broker asks only its parent for a file, so many nodes that extract it read it
+/// once. Only the instance owner may use archives.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux archive create -C /project dataset1
@@ -63,10 +63,10 @@ impl Run for Archive {
 /// Which archive.
 #[derive(clap::Args, Clone)]
 struct Name {
-    /// Name of the archive
+    /// Use this archive name
     #[arg(short, long, value_name = "NAME", default_value = "main")]
     name: String,
-    /// Use the namespace of FLUX_KVS_NAMESPACE, not the primary one
+    /// Use the namespace of FLUX_KVS_NAMESPACE instead of the primary one
     #[arg(long)]
     no_force_primary: bool,
 }

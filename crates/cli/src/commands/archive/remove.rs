@@ -5,12 +5,12 @@ use command::flux::Flux;
 
 use super::Name;
 
-/// Remove an archive, and what was mapped for it
+/// Remove an archive and its mapped files
 #[derive(clap::Args)]
 pub struct Remove {
     #[command(flatten)]
     name: Name,
-    /// An archive that does not exist is no error
+    /// Succeed if the archive does not exist
     #[arg(short, long)]
     force: bool,
 }

@@ -15,14 +15,14 @@ use super::submit::many::{ManyOptions, Template};
 use super::submit::{plan, send};
 use inputs::{Combinations, Words};
 
-/// Submit a job for each input, or each combination of inputs, and print the ids
+/// Submit one job for each input, or each combination of inputs, and print the ids
 ///
-/// Inputs are the words after ':::', the lines of the file after '::::', or those of standard
-/// input. Several lists are combined with each other; one that begins with ':::+' or '::::+' is
-/// gone through beside the others. In the command and in most options, {} and {N} are replaced by
-/// the input, {.%} by the input without its extension, {./} by its last part, {.//} by its
-/// folder, {./%} by its last part without extension, and {seq} and {seq1} by the number of the
-/// job.
+/// Inputs are the words after ':::', the lines of the file after '::::', or the lines of standard
+/// input. Several lists are combined with each other; a list that begins with ':::+' or '::::+'
+/// is read in step with the list before it. In the command and in most options, {} and {N} are
+/// replaced by the input, {.%} by the input without its extension, {./} by its last part, {.//}
+/// by its folder, {./%} by its last part without extension, and {seq} and {seq1} by the number of
+/// the job.
 #[derive(clap::Parser)]
 #[command(disable_help_flag = true)]
 #[command(after_help = "Examples:
@@ -38,7 +38,8 @@ pub struct Bulksubmit {
     array: ArrayOptions,
     #[command(flatten)]
     many: ManyOptions,
-    /// Separator of inputs in files: a text with escapes such as \t, or 'none' for any blanks
+    /// Split inputs in files at this text, which may have escapes such as \t; 'none' for any
+    /// blanks
     #[arg(
         long,
         value_name = "STRING",
@@ -46,7 +47,7 @@ pub struct Bulksubmit {
         allow_hyphen_values = true
     )]
     sep: String,
-    /// Replace {.NAME} by this expression of Python, where x is the input
+    /// Define {.NAME} as this Python expression, where x is the input
     #[arg(long, value_name = "NAME=CODE")]
     define: Vec<String>,
     /// Submit the jobs in random order

@@ -21,7 +21,7 @@ const ZSH: &str = include_str!("zsh.sh");
 /// Print a script that lets your shell complete flux commands
 #[derive(clap::Parser)]
 #[command(
-    after_help = "Ids of jobs, queues, modules, keys, attributes and ranks are those of the instance.
+    after_help = "Jobs, queues, modules, keys, attributes and ranks are completed from the running instance.
 
 Examples:
   flux completion bash >~/.local/share/bash-completion/completions/flux
@@ -29,7 +29,7 @@ Examples:
   source <(flux completion zsh)"
 )]
 pub struct Completion {
-    /// Shell to print it for
+    /// Print it for this shell
     #[arg(value_enum)]
     shell: Shell,
 }

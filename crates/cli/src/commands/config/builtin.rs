@@ -4,10 +4,10 @@ use crate::layout::Layout;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print a value that follows from where the project is installed
+/// Print a value that depends on where Ferroflux is installed
 #[derive(clap::Args)]
 pub struct Builtin {
-    /// bindir, exec_path, module_path, connector_path, manpath or rundir
+    /// Name: bindir, exec_path, module_path, connector_path, manpath or rundir
     name: String,
 }
 

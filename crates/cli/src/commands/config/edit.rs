@@ -15,7 +15,7 @@ use command::flux::Flux;
 /// Replace the configuration
 #[derive(clap::Args)]
 pub struct Load {
-    /// TOML or JSON file, or folder of TOML files; standard input if not given
+    /// TOML or JSON file, or directory of TOML files; standard input if not given
     path: Option<PathBuf>,
 }
 
@@ -35,7 +35,7 @@ impl Load {
 /// Read the configuration files again
 #[derive(clap::Args)]
 pub struct Reload {
-    /// On other ranks than 0, which follow it, do nothing
+    /// Do nothing on ranks other than 0
     #[arg(long)]
     follower_noop: bool,
 }
@@ -56,9 +56,9 @@ impl Reload {
 pub struct Set {
     #[command(flatten)]
     typed: Typed,
-    /// Which value, such as policy.limits.duration
+    /// Key of the value, such as policy.limits.duration
     key: String,
-    /// JSON; a word that is none is a text
+    /// Value, as JSON; a word that is not JSON is a string
     #[arg(allow_hyphen_values = true)]
     value: String,
 }
@@ -81,7 +81,7 @@ impl Set {
 /// Remove one value
 #[derive(clap::Args)]
 pub struct Unset {
-    /// Which value
+    /// Key of the value
     key: String,
 }
 

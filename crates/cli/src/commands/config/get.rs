@@ -11,21 +11,21 @@ use super::kind::Typed;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print the configuration, or one value of it
+/// Print the configuration, or one value
 #[derive(clap::Args)]
 pub struct Get {
     #[command(flatten)]
     typed: Typed,
-    /// Say nothing when there is no such value
+    /// Print no error when the value is not set
     #[arg(short, long)]
     quiet: bool,
-    /// Print this when there is no such value
+    /// Print this value when none is set
     #[arg(short, long, value_name = "VALUE", allow_hyphen_values = true)]
     default: Option<String>,
-    /// Read these files in place of asking the instance
+    /// Read these files instead of asking the instance
     #[arg(short, long, value_name = "PATH")]
     config_path: Option<PathBuf>,
-    /// Which value, such as policy.limits.duration; all if not given
+    /// Key of the value, such as policy.limits.duration; all if not given
     #[arg(value_name = "KEY")]
     key: Option<String>,
 }

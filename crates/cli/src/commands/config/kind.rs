@@ -31,7 +31,7 @@ pub enum Kind {
 /// The option that says which type.
 #[derive(clap::Args)]
 pub struct Typed {
-    /// Type that the value must have
+    /// Require a value of this type
     #[arg(
         short = 't',
         long = "type",

@@ -32,7 +32,7 @@ impl Checkpoint {
 /// List the checkpoints that are kept, newest first
 #[derive(clap::Args)]
 struct List {
-    /// Print each as the JSON object that it is
+    /// Print each checkpoint as a JSON object
     #[arg(short, long)]
     json: bool,
 }
@@ -60,16 +60,16 @@ impl List {
     }
 }
 
-/// Make a checkpoint, from which the kvs module starts when it is loaded next
+/// Make a checkpoint, from which the kvs module starts when it is next loaded
 ///
-/// What the kvs wrote since is given up then, so it must not be loaded now.
+/// All later writes of the kvs module are discarded, so it must not be loaded now.
 #[derive(clap::Args)]
 struct Update {
-    /// Version that the root is to have; one more than that of the newest checkpoint if
-    /// not given
+    /// Give the root this version; by default, one more than that of the newest
+    /// checkpoint
     #[arg(short, long, value_name = "N")]
     sequence: Option<i64>,
-    /// Root directory
+    /// Blobref of the root directory
     #[arg(value_name = "BLOBREF")]
     rootref: String,
 }

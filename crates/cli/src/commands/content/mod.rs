@@ -48,10 +48,10 @@ impl Run for Content {
 /// Store a blob and print its blobref
 #[derive(clap::Args)]
 struct Store {
-    /// Go to the backing store directly
+    /// Bypass the cache and use the backing store
     #[arg(short, long)]
     bypass_cache: bool,
-    /// Store each of these lines of standard input as a blob of its own
+    /// Store each line of standard input, split at this text, as a separate blob
     #[arg(long, value_name = "CHARACTER")]
     delim: Option<char>,
 }
@@ -87,10 +87,10 @@ impl Store {
 /// Print blobs
 #[derive(clap::Args)]
 struct Load {
-    /// Go to the backing store directly
+    /// Bypass the cache and use the backing store
     #[arg(short, long)]
     bypass_cache: bool,
-    /// Which blobs; read from standard input if there is none
+    /// Blobrefs; read from standard input if there are none
     #[arg(value_name = "BLOBREF")]
     blobrefs: Vec<String>,
 }
@@ -124,7 +124,7 @@ impl Load {
     }
 }
 
-/// Wait until everything stored so far is in the backing store
+/// Wait until all stored blobs are in the backing store
 #[derive(clap::Args)]
 struct Flush {}
 
@@ -135,7 +135,7 @@ impl Flush {
     }
 }
 
-/// Forget the blobs that are in the backing store too
+/// Drop the blobs from the cache that are in the backing store too
 #[derive(clap::Args)]
 struct Dropcache {}
 

@@ -17,7 +17,7 @@ use super::create::Common;
 pub(super) struct Tab {
     #[command(flatten)]
     common: Common,
-    /// A file of such lines; without one, standard input
+    /// File of crontab lines; standard input if not given
     file: Option<String>,
 }
 
@@ -26,10 +26,10 @@ pub(super) struct Tab {
 pub(super) struct At {
     #[command(flatten)]
     common: Common,
-    /// The time, in the words of date(1)
+    /// Time, as understood by date(1)
     #[arg(value_name = "TIME")]
     time: Option<String>,
-    /// A line for the shell
+    /// Shell command to run
     #[arg(
         value_name = "COMMAND",
         trailing_var_arg = true,

@@ -14,13 +14,13 @@ use super::when::seconds;
 /// Options of all that make entries.
 #[derive(clap::Args)]
 pub(super) struct Common {
-    /// More options: rank, timeout, task-history-count, stop-on-failure
+    /// Set other options: rank, timeout, task-history-count, stop-on-failure
     #[arg(short, long, value_name = "KEY=VAL,...", value_delimiter = ',')]
     options: Vec<String>,
-    /// The command has this environment, not that of the broker
+    /// Give the command this environment instead of that of the broker
     #[arg(short = 'E', long)]
     preserve_env: bool,
-    /// Its working directory
+    /// Run the command in this directory
     #[arg(short = 'd', long, value_name = "DIR")]
     working_dir: Option<String>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Common {
 /// How an entry is called, and how often it runs.
 #[derive(clap::Args)]
 pub(super) struct Named {
-    /// What logs and listings call the entry
+    /// Name the entry in logs and listings
     #[arg(short = 'N', long, value_name = "NAME")]
     name: Option<String>,
     /// Stop after N runs
@@ -36,20 +36,20 @@ pub(super) struct Named {
     count: Option<u64>,
 }
 
-/// Run a command again and again
+/// Run a command at an interval
 #[derive(clap::Args)]
 pub(super) struct Interval {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     named: Named,
-    /// Run first after TIME
+    /// Wait TIME before the first run
     #[arg(short, long, value_name = "TIME")]
     after: Option<String>,
-    /// Between two runs
+    /// Interval between two runs
     #[arg(value_name = "INTERVAL")]
     interval: Option<String>,
-    /// A line for the shell
+    /// Shell command to run
     #[arg(
         value_name = "COMMAND",
         trailing_var_arg = true,
@@ -65,19 +65,19 @@ pub(super) struct Event {
     common: Common,
     #[command(flatten)]
     named: Named,
-    /// Only after each N-th event
+    /// Run only after every Nth event
     #[arg(short, long, value_name = "N")]
     nth: Option<u64>,
-    /// Not before there were N events
+    /// Wait for N events before the first run
     #[arg(short, long, value_name = "N")]
     after: Option<u64>,
-    /// Not more often than once in TIME
+    /// Run at most once per TIME
     #[arg(short = 'i', long, value_name = "TIME")]
     min_interval: Option<String>,
-    /// The event, or a glob for events
+    /// Topic of the event, or a glob for topics
     #[arg(value_name = "TOPIC")]
     topic: Option<String>,
-    /// A line for the shell
+    /// Shell command to run
     #[arg(
         value_name = "COMMAND",
         trailing_var_arg = true,

@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::list::entries;
 use super::switch::ids;
 
-/// Print all that is known of entries
+/// Print all values of entries
 #[derive(clap::Args)]
 pub(super) struct Dump {
-    /// Only the value of this key
+    /// Print only the value of this key
     #[arg(short, long, value_name = "KEY")]
     key: Option<String>,
-    /// Numbers of entries
+    /// Ids of entries
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }

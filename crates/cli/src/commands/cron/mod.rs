@@ -23,7 +23,7 @@ use command::flux::Flux;
   flux cron list
 
 A time is a number with an optional unit: s, m, h or d. Fields of a crontab line that are not '*'
-must all be met; months are counted from 0. Entries are gone when the instance ends.")]
+must all match; months are counted from 0. Entries last until the instance ends.")]
 pub struct Cron {
     #[command(subcommand)]
     verb: Verb,
@@ -49,7 +49,7 @@ enum Verb {
 /// Print the help of a command
 #[derive(clap::Args)]
 struct Help {
-    /// The command; without one, all of them
+    /// Command to explain; all if not given
     command: Option<String>,
 }
 

@@ -9,29 +9,29 @@ use proto::cron::{self, Entry};
 use super::list::runs;
 use super::when::{ago, took};
 
-/// Take entries away
+/// Delete entries
 #[derive(clap::Args)]
 pub(super) struct Delete {
-    /// End their tasks that run
+    /// Kill their running tasks
     #[arg(short, long)]
     kill: bool,
-    /// Numbers of entries
+    /// Ids of entries
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }
 
-/// Stop entries, which stay listed
+/// Stop entries, but keep them listed
 #[derive(clap::Args)]
 pub(super) struct Stop {
-    /// Numbers of entries
+    /// Ids of entries
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }
 
-/// Start entries that are stopped
+/// Start stopped entries
 #[derive(clap::Args)]
 pub(super) struct Start {
-    /// Numbers of entries
+    /// Ids of entries
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }

@@ -7,16 +7,16 @@ use proto::cron::{self, Synced};
 
 use super::when::seconds;
 
-/// Print the event for which tasks that are due wait, or set it
+/// Print or set the event that due tasks wait for
 #[derive(clap::Args)]
 pub(super) struct Sync {
-    /// Tasks wait for no event
+    /// Let tasks run without waiting for an event
     #[arg(short, long)]
     disable: bool,
-    /// A task that is due so soon after an event need not wait for the next
+    /// Run a task at once if it is due within this time after an event
     #[arg(short, long, value_name = "TIME")]
     epsilon: Option<String>,
-    /// The event
+    /// Topic of the event
     topic: Option<String>,
 }
 

@@ -24,15 +24,15 @@ use command::flux::Flux;
 
 /// Run a command on brokers of the instance
 ///
-/// The command runs as the instance owner, beside the brokers: no job, and no share of
-/// their resources. Ends with the highest exit code of all.
+/// The command runs as the instance owner, outside of any job and its resources. Exits
+/// with the highest exit code of all processes.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux exec -r 0-3 -l hostname
   flux exec -x 0 --bg --label=watcher ./watch.sh
   flux exec -r 2 --attach watcher")]
 pub struct Exec {
-    /// On these ranks, or 'all'
+    /// Run on these ranks, or on 'all'
     #[arg(
         short,
         long,
@@ -41,10 +41,10 @@ pub struct Exec {
         default_value = "all"
     )]
     rank: String,
-    /// But not on these
+    /// Leave out these ranks
     #[arg(short = 'x', long, value_name = "RANKS")]
     exclude: Option<IdSet>,
-    /// Working directory of the command, in place of ours
+    /// Run the command in this directory instead of the current one
     #[arg(short, long, value_name = "PATH")]
     dir: Option<String>,
     /// Put the rank before each line of output
@@ -53,25 +53,25 @@ pub struct Exec {
     /// Give the command no input
     #[arg(short, long)]
     noinput: bool,
-    /// Do not tell which ranks failed
+    /// Do not list the ranks that failed
     #[arg(short, long)]
     quiet: bool,
-    /// Tell how many processes were started and have ended
+    /// Report how many processes have started and exited
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
     /// Leave the processes running and print 'RANK: PID' for each
     #[arg(long)]
     bg: bool,
-    /// With --bg: keep the exit status for 'flux sproc wait'
+    /// With --bg, keep the exit status for 'flux sproc wait'
     #[arg(long, requires = "bg")]
     waitable: bool,
-    /// Name the process, so that others can find it
+    /// Label the process so that others can find it
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
-    /// Take over the streams of a process that was started with --bg
+    /// Attach to a process that was started with --bg
     #[arg(long, value_name = "PID|LABEL", conflicts_with_all = ["bg", "label", "command"])]
     attach: Option<String>,
-    /// On the nodes of this job, beside its tasks; ranks count from the first of them
+    /// Run on the nodes of this job; ranks count from the first of them
     #[arg(short, long, value_name = "ID")]
     jobid: Option<String>,
     /// Ask another service than that of the brokers, or of the job
@@ -86,7 +86,7 @@ pub struct Exec {
     /// Run the command with the IMP, which this implementation has none of
     #[arg(long, hide = true)]
     with_imp: bool,
-    /// The command and its arguments
+    /// Command and its arguments
     #[arg(
         trailing_var_arg = true,
         required_unless_present = "attach",

@@ -20,21 +20,21 @@ use snapshot::progress::Progress;
 use snapshot::source;
 use snapshot::walk::{Values, Visit, Walk};
 
-/// Check that the key-value store is whole
+/// Check the integrity of the key-value store
 ///
-/// Follows every reference from the newest checkpoint, or from the current root when
-/// there is no checkpoint yet, reads every directory, and asks the store whether it has
-/// every value; with --data it reads those too. Ends with 1 when something is missing or
-/// damaged. This works without the kvs module.
+/// Follows every reference from the newest checkpoint, or from the current root if there
+/// is no checkpoint yet, reads every directory, and checks that every value is stored;
+/// with --data it reads the values too. Exits with 1 if anything is missing or damaged.
+/// It works without the kvs module.
 ///
-/// What was found damaged or lost before, when the store was opened or read, is listed
-/// too, and counts until --accept says that it was noticed.
+/// Damage found earlier, when the store was opened or read, is listed too, and counts as
+/// an error until acknowledged by --accept.
 ///
-/// With --repair what is left of a damaged value is moved to the same key below
+/// With --repair, the readable part of a damaged value is moved to the same key below
 /// lost+found, and a directory that cannot be read is unlinked; a new checkpoint refers
-/// to the rest. The kvs module must not be loaded. What it wrote since its last
-/// checkpoint is only in that when it was removed in order: after a crash, load it and
-/// remove it again first.
+/// to the rest. The kvs module must not be loaded. Its writes since the last checkpoint
+/// are in the checkpoint only if the module was removed in order: after a crash, load and
+/// remove it first.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux fsck
@@ -43,25 +43,25 @@ pub struct Fsck {
     /// List keys on standard error as they are checked
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
-    /// Print nothing but what is wrong
+    /// Print only errors
     #[arg(short, long)]
     quiet: bool,
-    /// Begin at this directory
+    /// Start at this root directory
     #[arg(short, long, value_name = "BLOBREF")]
     rootref: Option<String>,
-    /// Move what is damaged aside, and make a new checkpoint
+    /// Move damaged values aside and make a new checkpoint
     #[arg(short = 'R', long)]
     repair: bool,
-    /// Read values too, and compare them with their hashes
+    /// Read values too, and verify their hashes
     #[arg(short, long)]
     data: bool,
-    /// With --repair, move all that is known of a job aside when any of it is damaged
+    /// With --repair, move all keys of a job aside if any is damaged
     #[arg(short, long)]
     job_aware: bool,
-    /// Take note of damage that was found before
+    /// Acknowledge damage that was found earlier
     #[arg(short, long)]
     accept: bool,
-    /// Requests to the content service under way at a time
+    /// Send at most N requests at once to the content service
     #[arg(long, value_name = "N", default_value_t = VALIDATES_IN_FLIGHT as u32,
         value_parser = clap::value_parser!(u32).range(1..=CONTENT_REQUESTS_IN_FLIGHT_MAX as i64))]
     maxreqs: u32,

@@ -16,7 +16,7 @@ mod files;
 
 /// List the commands, or explain one
 ///
-/// Of commands that others have installed it shows the manual page.
+/// For commands installed by others, the manual page is shown.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:\n  flux help\n  flux help kvs")]
 pub struct Help {

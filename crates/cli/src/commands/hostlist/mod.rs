@@ -11,11 +11,11 @@ use proto::data::Hostlist;
 
 use pick::Pick;
 
-/// Print lists of hosts, put together and picked from
+/// Print and combine lists of hosts
 ///
 /// A source is 'instance', 'local' (the job that this command runs in, else the instance),
-/// 'avail' (the instance but for nodes that are down or drained), 'stdin' or '-', a job id,
-/// or a host list.
+/// 'avail' (the instance without down and drained nodes), 'stdin' or '-', a job id, or a
+/// host list.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux hostlist instance
@@ -26,22 +26,22 @@ pub struct HostlistCommand {
     pick: Pick,
     #[command(flatten)]
     output: Output,
-    /// Hosts that are in all sources
+    /// Keep hosts that are in all sources
     #[arg(short, long, conflicts_with_all = ["minus", "xor"])]
     intersect: bool,
-    /// Hosts of the first source that are in no other
+    /// Keep hosts of the first source that are in no other source
     #[arg(short, long, conflicts_with = "xor")]
     minus: bool,
-    /// Hosts that are in an odd number of sources
+    /// Keep hosts that are in an odd number of sources
     #[arg(short = 'X', long)]
     xor: bool,
-    /// Take what could be a job id and is none for a host name
+    /// Treat a source that looks like a job id but is none as a host name
     #[arg(short, long)]
     fallback: bool,
-    /// Take 'local' for the source if none is given, in place of 'stdin'
+    /// Default to the source 'local' instead of 'stdin'
     #[arg(short, long)]
     local: bool,
-    /// Lists of hosts
+    /// Host lists
     #[arg(value_name = "SOURCES")]
     sources: Vec<String>,
 }
@@ -49,10 +49,10 @@ pub struct HostlistCommand {
 /// How the result is shown.
 #[derive(clap::Args)]
 struct Output {
-    /// Print each host
+    /// Print each host separately
     #[arg(short, long)]
     expand: bool,
-    /// Print this between hosts with --expand
+    /// With --expand, separate hosts by this text
     #[arg(
         short,
         long,
@@ -64,10 +64,10 @@ struct Output {
     /// Print the number of hosts
     #[arg(short, long)]
     count: bool,
-    /// Print the places of these hosts in the result
+    /// Print the positions of these hosts in the result
     #[arg(short = 'F', long, value_name = "HOSTS")]
     find: Option<String>,
-    /// Print nothing, and exit with 1 if there are no hosts
+    /// Print nothing, and exit with 1 if the result is empty
     #[arg(short, long)]
     quiet: bool,
 }

@@ -9,19 +9,19 @@ use proto::data::{Hostlist, IdSet};
 /// What is kept.
 #[derive(clap::Args, Default)]
 pub struct Pick {
-    /// Leave out these hosts, or those at these places
+    /// Leave out these hosts, or the hosts at these positions
     #[arg(short = 'x', long, value_name = "HOSTS|IDS")]
     exclude: Option<String>,
     /// Sort the hosts
     #[arg(short = 'S', long)]
     sort: bool,
-    /// Sort the hosts, and print each once
+    /// Sort the hosts and remove duplicates
     #[arg(short, long, visible_alias = "union")]
     unique: bool,
-    /// Only the first N hosts; -N for the last
+    /// Keep only the first N hosts; -N for the last
     #[arg(short = 'L', long, value_name = "N", allow_hyphen_values = true)]
     limit: Option<i64>,
-    /// Only the hosts at these places, counted from 0; -IDS counts from the end
+    /// Keep only the hosts at these positions, counted from 0; -IDS counts from the end
     #[arg(short, long, value_name = "IDS", allow_hyphen_values = true)]
     nth: Option<String>,
 }

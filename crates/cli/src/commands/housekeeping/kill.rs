@@ -8,19 +8,19 @@ use command::error::CliError;
 use command::flux::Flux;
 use submission::values::signal_number;
 
-/// Send a signal to commands that run on nodes
+/// Send a signal to housekeeping commands on nodes
 #[derive(clap::Args)]
 pub struct Kill {
-    /// By number or name
+    /// Send this signal, by name or number
     #[arg(short, long, value_name = "SIGNAL", default_value = "SIGTERM")]
     signal: String,
-    /// Only on these ranks or hosts
+    /// Signal only on these ranks or hosts
     #[arg(short, long, value_name = "RANKS|HOSTS")]
     targets: Option<String>,
-    /// Only on the nodes of this job
+    /// Signal only on the nodes of this job
     #[arg(short, long, value_name = "ID")]
     jobid: Option<JobId>,
-    /// On all nodes
+    /// Signal on all nodes
     #[arg(long)]
     all: bool,
 }

@@ -34,12 +34,12 @@ const FORMATS: Formats = Formats {
     lists: &[],
 };
 
-/// List jobs on whose nodes a command runs
+/// List jobs whose nodes run housekeeping
 #[derive(clap::Args)]
 pub struct List {
     #[command(flatten)]
     format: FormatOptions,
-    /// Only these hosts or ranks
+    /// List only these hosts or ranks
     #[arg(short, long, value_name = "HOSTS|RANKS")]
     include: Option<String>,
 }

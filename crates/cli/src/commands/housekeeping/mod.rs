@@ -10,7 +10,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// List and signal commands that run on nodes between two jobs
+/// List and signal housekeeping commands, which run on nodes between jobs
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux housekeeping list

@@ -8,11 +8,11 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Set in jobspecs what the instance sets in those that are submitted
+/// Apply to jobspecs the defaults that the instance applies at submission
 ///
-/// Reads a JSON object a line, with the keys jobspec, userid, rolemask, urgency and flags, and
-/// answers each with a line: an object with an error number, 0 for none, and the changed
-/// jobspec, or the text of an error.
+/// Reads one JSON object per line, with the keys jobspec, userid, rolemask, urgency and flags,
+/// and prints one per line: an object with an error number (0 for none) and the changed
+/// jobspec or the text of an error.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux submit --dry-run true | flux job-frobnicator --jobspec-only

@@ -20,10 +20,10 @@ pub use validator::JobValidator;
 /// What both can be asked.
 #[derive(clap::Args)]
 struct Common {
-    /// Each line is a jobspec, and nothing about who submits it
+    /// Read a jobspec on each line, without information about its submitter
     #[arg(long)]
     jobspec_only: bool,
-    /// Say which plugins there are
+    /// List the available plugins
     #[arg(long)]
     list_plugins: bool,
     /// Use these plugins, separated by commas

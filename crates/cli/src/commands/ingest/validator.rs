@@ -11,10 +11,10 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Check jobspecs as the instance checks those that are submitted
+/// Validate jobspecs as the instance does at submission
 ///
-/// Reads a JSON object a line, with the keys jobspec, userid, rolemask, urgency and flags, and
-/// answers each with a line: an object with an error number, 0 for none, and the text of an
+/// Reads one JSON object per line, with the keys jobspec, userid, rolemask, urgency and flags,
+/// and prints one per line: an object with an error number (0 for none) and the text of an
 /// error.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
@@ -23,13 +23,13 @@ use command::flux::Flux;
 pub struct JobValidator {
     #[command(flatten)]
     common: Common,
-    /// Versions that plugin 'jobspec' takes: 1, or any
+    /// Accept this jobspec version in plugin 'jobspec': 1, or any
     #[arg(long, value_name = "VERSION")]
     require_version: Option<String>,
-    /// Nodes from which on plugin 'require-instance' refuses a job
+    /// Reject jobs of N or more nodes in plugin 'require-instance'
     #[arg(long, value_name = "N")]
     require_instance_minnodes: Option<String>,
-    /// Cores from which on plugin 'require-instance' refuses a job
+    /// Reject jobs of N or more cores in plugin 'require-instance'
     #[arg(long, value_name = "N")]
     require_instance_mincores: Option<String>,
 }

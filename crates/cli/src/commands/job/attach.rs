@@ -5,49 +5,49 @@ use attach::{Debugger, Session, SessionOptions, Show};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Follow a job with our input and output, and end as it does
+/// Attach to a job's input and output, and exit with its exit code
 #[derive(clap::Args)]
 pub struct Attach {
-    /// Show the events of the job
+    /// Print the events of the job
     #[arg(short = 'E', long)]
     show_events: bool,
-    /// Show the events of its execution
+    /// Print the events of its execution log
     #[arg(short = 'X', long)]
     show_exec: bool,
-    /// Tell what the job waits for; on a terminal that is done anyway
+    /// Show the status of a pending job, even if standard error is no terminal
     #[arg(long)]
     show_status: bool,
-    /// Follow the job only up to this event; with 'exec.' in front, of its execution log.
-    /// Otherwise up to 'finish', or to 'clean' with --show-events
+    /// Follow the job only up to this event; 'exec.' in front selects the execution log.
+    /// Default: 'finish', or 'clean' with --show-events
     #[arg(short, long, value_name = "EVENT")]
     wait_event: Option<String>,
     /// Label each line of output with the task's rank
     #[arg(short, long)]
     label_io: bool,
-    /// Say more about what the shell says
+    /// Print more messages of the job shell
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// Leave out what the shell says, but for errors
+    /// Print only the errors of the job shell
     #[arg(short, long)]
     quiet: bool,
-    /// Leave our input alone
+    /// Do not read standard input
     #[arg(short, long)]
     read_only: bool,
-    /// Do not gather input before it is handed on; it never is
+    /// Pass input on without buffering, which is always done
     #[arg(short, long)]
     unbuffered: bool,
-    /// Of the output until now, show only the last lines
+    /// Show only the last N lines of the output so far
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
         default_missing_value = "10")]
     tail: Option<usize>,
-    /// Show the processes of the job to a debugger that has started this command, by the
-    /// interface MPIR. With the job's shell option stop-tasks-in-exec they wait for it
+    /// Show the processes of the job to the debugger that started this command, through
+    /// MPIR. With the shell option stop-tasks-in-exec they wait for it
     #[arg(long)]
     debug: bool,
-    /// Hand our input to these tasks only
+    /// Send standard input only to these tasks
     #[arg(short, long, value_name = "RANKS", default_value = "all")]
     input_ranks: String,
-    /// The job
+    /// Job id
     id: String,
 }
 

@@ -15,10 +15,10 @@ use command::flux::Flux;
 pub struct Eventlog {
     #[command(flatten)]
     form: Form,
-    /// Go on with new events as they come
+    /// Follow the log as events are added
     #[arg(short = 'F', long)]
     follow: bool,
-    /// The job
+    /// Job id
     id: String,
 }
 

@@ -13,13 +13,13 @@ use command::plain::Plain;
 /// How entries are printed.
 #[derive(clap::Args)]
 pub struct Shape {
-    /// How entries are printed
+    /// Print entries in this form
     #[arg(short, long, value_name = "FORM", default_value = "text")]
     format: EntryShape,
-    /// How times are printed
+    /// Print times in this form
     #[arg(short = 'T', long, value_name = "FORM", default_value = "raw")]
     time_format: TimeShape,
-    /// Print times for people
+    /// Print times in a readable form
     #[arg(short = 'H', long)]
     human: bool,
     /// Colour times, names and keys
@@ -32,7 +32,7 @@ pub struct Shape {
 pub struct Form {
     #[command(flatten)]
     shape: Shape,
-    /// Log to read: eventlog, exec, output, input, or a key of the job
+    /// Read this log: eventlog, exec, output, input, or a key of the job
     #[arg(short, long, value_name = "PATH", default_value = "eventlog")]
     path: String,
 }

@@ -15,16 +15,16 @@ use command::flux::Flux;
 /// Print the hosts and process ids of the tasks of a running job
 #[derive(clap::Args)]
 pub struct Hostpids {
-    /// What stands between two tasks
+    /// Separate tasks by this text
     #[arg(short, long, value_name = "TEXT", default_value = ",")]
     delimiter: String,
-    /// Only these tasks
+    /// Show only these tasks
     #[arg(short, long, value_name = "RANKS")]
     ranks: Option<IdSet>,
-    /// Wait so long for the job to start, such as 10s
+    /// Wait at most this time for the job to start, such as 10s
     #[arg(short, long, value_name = "DURATION")]
     timeout: Option<Fsd>,
-    /// The job
+    /// Job id
     id: String,
 }
 

@@ -5,13 +5,13 @@ use proto::data::{JobId, JobIdEncoding};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print job ids in another spelling
+/// Convert job ids between encodings
 #[derive(clap::Args)]
 pub struct Id {
-    /// dec, kvs, hex, dothex, words, f58, f58plain or emoji
+    /// Encoding: dec, kvs, hex, dothex, words, f58, f58plain or emoji
     #[arg(short, long, value_name = "SPELLING", default_value = "dec")]
     to: String,
-    /// The ids; else those on standard input
+    /// Job ids; read from standard input if there are none
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }
@@ -27,7 +27,7 @@ impl Id {
 /// Print the KVS namespaces of jobs
 #[derive(clap::Args)]
 pub struct Namespace {
-    /// The ids; else those on standard input
+    /// Job ids; read from standard input if there are none
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }

@@ -8,18 +8,18 @@ use super::parse_id;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print what is stored of a job
+/// Print stored data of a job
 #[derive(clap::Args)]
 pub struct Info {
-    /// The jobspec as it was submitted, environment included
+    /// Print the jobspec as submitted, including the environment
     #[arg(short, long)]
     original: bool,
-    /// Without the updates since
+    /// Print the value without later updates
     #[arg(short, long)]
     base: bool,
-    /// The job
+    /// Job id
     id: String,
-    /// jobspec, R, J, eventlog, guest.exec.eventlog, ...
+    /// Key: jobspec, R, J, eventlog, guest.exec.eventlog, ...
     key: String,
 }
 

@@ -14,30 +14,30 @@ use crate::limits::{JOURNAL_PATIENCE, JOURNAL_RETRY, JOURNAL_WINDOW};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print what happens to jobs, one JSON object a line
+/// Print job events as they happen, one JSON object per line
 ///
-/// Jobs come first, each with all its events, and with "snapshot"; then a line with the id -1;
-/// then events. With --since only what came later is printed, unless it is not all known any
-/// more. The "seq" of the last line without "snapshot", or of the last one with the id -1, is
-/// where to go on.
+/// Existing jobs come first, each with all its events and with "snapshot"; then a line with
+/// the id -1; then events. With --since, only later events are printed, unless some of them
+/// are no longer known. To continue later, use the "seq" of the last line without "snapshot",
+/// or of the last one with the id -1.
 #[derive(clap::Args)]
 pub struct Journal {
-    /// Go on with new events as they come, also after a restart
+    /// Follow new events, also after a restart
     #[arg(short = 'F', long)]
     follow: bool,
-    /// Print only what has a greater "seq": a number from before, or a time
+    /// Print only events with a greater "seq", or later than this time
     #[arg(long, value_name = "N", value_parser = number)]
     since: Option<f64>,
-    /// Print jobs that are over too
+    /// Print inactive jobs too
     #[arg(long)]
     full: bool,
     /// Print only events with these names
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     allow: Option<Vec<String>>,
-    /// Print no events with these names
+    /// Do not print events with these names
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     deny: Option<Vec<String>>,
-    /// Print only jobs of this user, or of 'all'; unless told otherwise, a guest gets its own
+    /// Print only jobs of this user, or of 'all'; default for guests: their own
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
 }

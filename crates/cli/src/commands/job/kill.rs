@@ -12,10 +12,10 @@ use submission::values::signal_number;
 /// Send a signal to the tasks of running jobs
 #[derive(clap::Args)]
 pub struct Kill {
-    /// By name or number
+    /// Send this signal, by name or number
     #[arg(short, long, value_name = "SIGNAL", default_value = "SIGTERM")]
     signal: String,
-    /// The jobs
+    /// Job ids
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
 }
@@ -37,7 +37,7 @@ impl Kill {
 /// Send a signal to the tasks of all running jobs
 #[derive(clap::Args)]
 pub struct KillAll {
-    /// By name or number
+    /// Send this signal, by name or number
     #[arg(short, long, value_name = "SIGNAL", default_value = "SIGTERM")]
     signal: String,
     #[command(flatten)]

@@ -5,10 +5,10 @@ use proto::job_manager::HistoryGet;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print the ids of your newest jobs, the newest first
+/// Print the ids of your newest jobs, newest first
 #[derive(clap::Args)]
 pub struct Last {
-    /// How many, or which of them as '[FIRST:END:STEP]'
+    /// Number of ids, or a slice '[FIRST:END:STEP]'
     #[arg(value_name = "N|SLICE", default_value = "1")]
     slice: String,
 }

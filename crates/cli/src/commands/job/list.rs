@@ -14,33 +14,33 @@ use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// List jobs as JSON, one a line
+/// List jobs as JSON, one per line
 #[derive(clap::Args)]
 pub struct ListArgs {
     /// Show at most N jobs (0 = no limit)
     #[arg(short, long, value_name = "N", default_value_t = 1000)]
     count: u64,
-    /// In these states, separated by commas
+    /// List jobs in these states, separated by commas
     #[arg(short, long, value_name = "STATES")]
     states: Option<String>,
-    /// Of this user
+    /// List jobs of this user
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
-    /// In every state
+    /// List jobs in every state
     #[arg(short, long)]
     all: bool,
-    /// Of every user
+    /// List jobs of every user
     #[arg(short = 'A', long)]
     all_users: bool,
 }
 
-/// List inactive jobs of every user as JSON, one a line, the latest first
+/// List inactive jobs of every user as JSON, one per line, latest first
 #[derive(clap::Args)]
 pub struct ListInactive {
     /// Show at most N jobs (0 = no limit)
     #[arg(short, long, value_name = "N", default_value_t = 0)]
     count: u64,
-    /// That became inactive after this time, in seconds since 1970
+    /// List jobs that became inactive after this time, in seconds since 1970
     #[arg(short, long, value_name = "TIME", default_value_t = 0.0)]
     since: f64,
 }
@@ -104,13 +104,13 @@ fn print_all(flux: &mut Flux, list: &List) -> Result<(), CliError> {
     Ok(())
 }
 
-/// List jobs by their ids as JSON, one a line
+/// List jobs by id as JSON, one per line
 #[derive(clap::Args)]
 pub struct ListIds {
-    /// Wait until each has come to this state
+    /// Wait until each job has reached this state
     #[arg(short = 'W', long, value_name = "STATE")]
     wait_state: Option<String>,
-    /// The jobs
+    /// Job ids
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
 }
@@ -148,7 +148,7 @@ fn print(flux: &mut Flux, job: &proto::Object) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Print how many jobs there are by state, as JSON
+/// Print the number of jobs in each state, as JSON
 #[derive(clap::Args)]
 pub struct Stats {}
 

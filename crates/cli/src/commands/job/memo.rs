@@ -12,12 +12,12 @@ use submission::values::json_or_text;
 /// Attach notes to a job
 #[derive(clap::Args)]
 pub struct Memo {
-    /// Forget them when the job manager is restarted
+    /// Discard the notes when the job manager is restarted
     #[arg(long)]
     volatile: bool,
-    /// The job
+    /// Job id
     id: String,
-    /// Notes: JSON or text; null or nothing removes one
+    /// Notes: JSON or text; null or an empty value removes one
     #[arg(required = true, value_name = "KEY=VALUE")]
     notes: Vec<String>,
 }

@@ -34,7 +34,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Look into jobs and change them
+/// Inspect and control jobs
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux job attach $(flux job last)
@@ -115,10 +115,10 @@ impl Run for Job {
 /// Which jobs a request about many is meant for.
 #[derive(clap::Args)]
 struct Selected {
-    /// Jobs of this user, or of 'all'
+    /// Select jobs of this user, or of 'all'
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
-    /// Do it; else only say how many they are
+    /// Carry it out; without --force only the number of jobs is printed
     #[arg(short, long)]
     force: bool,
 }

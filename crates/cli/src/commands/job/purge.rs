@@ -8,22 +8,22 @@ use super::parse_id;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Forget jobs that are over: those named, or those beyond a limit
+/// Delete records of finished jobs: those named, or those beyond a limit
 #[derive(clap::Args)]
 pub struct Purge {
-    /// Keep those that have been over for less than this
+    /// Keep jobs that finished less than this time ago
     #[arg(long, value_name = "DURATION")]
     age_limit: Option<Fsd>,
     /// Keep the N most recent jobs
     #[arg(long, value_name = "N")]
     num_limit: Option<i64>,
-    /// How many at a time
+    /// Delete N jobs per request
     #[arg(long, value_name = "N", default_value_t = 50)]
     batch: i64,
-    /// Do it; else only say how many they would be
+    /// Carry it out; without --force only the number of jobs is printed
     #[arg(short, long)]
     force: bool,
-    /// Only these
+    /// Job ids to delete
     #[arg(value_name = "ID")]
     ids: Vec<String>,
 }

@@ -12,10 +12,10 @@ use command::flux::Flux;
 /// Raise an exception on jobs
 #[derive(clap::Args)]
 pub struct Raise {
-    /// 0 ends the job; up to 7
+    /// Set the severity: 0 (ends the job) to 7
     #[arg(short, long, value_name = "N", default_value_t = 0)]
     severity: i64,
-    /// What kind
+    /// Set the type
     #[arg(
         short = 't',
         long = "type",
@@ -23,13 +23,13 @@ pub struct Raise {
         default_value = "cancel"
     )]
     kind: String,
-    /// A sentence for people
+    /// Add this note
     #[arg(short, long, value_name = "NOTE")]
     message: Option<String>,
-    /// The jobs
+    /// Job ids
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
-    /// The note in another place
+    /// Note, instead of --message
     #[arg(last = true, value_name = "NOTE")]
     note: Vec<String>,
 }
@@ -78,18 +78,18 @@ impl Raise {
 /// Raise an exception on all jobs
 #[derive(clap::Args)]
 pub struct RaiseAll {
-    /// 0 ends the jobs; up to 7
+    /// Set the severity: 0 (ends the jobs) to 7
     #[arg(short, long, value_name = "N", default_value_t = 7)]
     severity: i64,
-    /// Jobs in these states, separated by commas
+    /// Select jobs in these states, separated by commas
     #[arg(short = 'S', long, value_name = "STATES", default_value = "ACTIVE")]
     states: String,
     #[command(flatten)]
     selected: Selected,
-    /// What kind
+    /// Set the type
     #[arg(value_name = "TYPE")]
     kind: String,
-    /// A sentence for people
+    /// Add this note
     #[arg(value_name = "NOTE")]
     note: Vec<String>,
 }

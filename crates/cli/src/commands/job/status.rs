@@ -14,19 +14,19 @@ use attach::limits::FOLLOWED_JOBS_MAX;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Wait for jobs to end, and end with the largest of their exit codes
+/// Wait for jobs to end, and exit with the largest of their exit codes
 #[derive(clap::Args)]
 pub struct Status {
-    /// Say how each ended
+    /// Print how each job ended
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// Print how each ended as JSON
+    /// Print how each job ended, as JSON
     #[arg(short, long)]
     json: bool,
-    /// What a job counts that an exception ended
+    /// Count jobs ended by an exception as exit code N
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     exception_exit_code: u8,
-    /// The jobs
+    /// Job ids
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
 }

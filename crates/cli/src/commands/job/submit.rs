@@ -9,13 +9,13 @@ use submission::start_signed;
 /// Submit a jobspec from a file or from standard input
 #[derive(clap::Args)]
 pub struct Submit {
-    /// 0 to 31, or hold, expedite or default
+    /// Set the urgency: 0 to 31, hold, default or expedite
     #[arg(short, long, value_name = "N", default_value = "default")]
     urgency: String,
-    /// Flags, separated by commas: debug, waitable, novalidate
+    /// Set flags, separated by commas: debug, waitable, novalidate
     #[arg(short, long, value_name = "FLAGS")]
     flags: Vec<String>,
-    /// File with the jobspec; '-' or nothing is standard input
+    /// File with the jobspec; '-' or none for standard input
     file: Option<String>,
 }
 

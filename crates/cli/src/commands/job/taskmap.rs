@@ -10,13 +10,13 @@ use super::events::decode;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print which tasks of a job are on which node
+/// Print the map of a job's tasks to nodes
 #[derive(clap::Args)]
 pub struct Taskmap {
     /// Print the tasks on this node
     #[arg(long, value_name = "NODEID")]
     taskids: Option<u32>,
-    /// Print how many tasks are on this node
+    /// Print the number of tasks on this node
     #[arg(long, value_name = "NODEID")]
     ntasks: Option<u32>,
     /// Print the node of this task
@@ -28,7 +28,7 @@ pub struct Taskmap {
     /// Print the map in another form
     #[arg(long, value_name = "FORM")]
     to: Option<Shape>,
-    /// The job, or a map
+    /// Job id, or a task map
     #[arg(value_name = "ID|MAP")]
     target: String,
 }

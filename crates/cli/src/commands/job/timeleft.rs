@@ -9,13 +9,13 @@ use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print how long a job may still run, in seconds
+/// Print the time left of a job's limit, in seconds
 #[derive(clap::Args)]
 pub struct Timeleft {
-    /// Print it for people
+    /// Print it in a readable form
     #[arg(short = 'H', long)]
     human: bool,
-    /// The job; else that in which this command runs
+    /// Job id; default: the job that this command runs in
     id: Option<String>,
 }
 

@@ -7,15 +7,15 @@ use super::parse_id;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Change how soon a pending job is to run
+/// Change the urgency of a pending job
 #[derive(clap::Args)]
 pub struct UrgencyArgs {
-    /// Print what the urgency was
+    /// Print the old urgency
     #[arg(short, long)]
     verbose: bool,
-    /// The job
+    /// Job id
     id: String,
-    /// 0 to 31, or hold, expedite or default
+    /// Urgency: 0 to 31, hold, default or expedite
     #[arg(value_name = "N")]
     urgency: String,
 }

@@ -14,13 +14,13 @@ const NOT_WAITABLE_CODE: u8 = 2;
 /// Wait for jobs that were submitted with --flags=waitable
 #[derive(clap::Args)]
 pub struct Wait {
-    /// Wait for all of them
+    /// Wait for all waitable jobs
     #[arg(short, long, conflicts_with = "id")]
     all: bool,
-    /// With --all, say how each ended
+    /// With --all, print how each job ended
     #[arg(short, long)]
     verbose: bool,
-    /// The job; else whichever is next
+    /// Job id; default: the next waitable job to end
     id: Option<String>,
 }
 

@@ -9,20 +9,20 @@ use crate::waiting::Waiting;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Wait until an event is in a log of a job
+/// Wait for an event in a log of a job
 #[derive(clap::Args)]
 pub struct WaitEvent {
     #[command(flatten)]
     form: Form,
     #[command(flatten)]
     waiting: Waiting,
-    /// Wait for an event with this in its context
+    /// Match only an event with this in its context
     #[arg(short, long, value_name = "KEY=VALUE")]
     match_context: Option<String>,
     /// Wait for the Nth matching event
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     count: u64,
-    /// The job
+    /// Job id
     id: String,
     /// Name of the event
     event: String,

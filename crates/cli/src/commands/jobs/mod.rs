@@ -41,7 +41,7 @@ use recurse::Recursion;
 /// Jobs that are listed unless `--count` says otherwise.
 pub const COUNT: u64 = 1000;
 
-/// List jobs: your own that are not over, unless options say otherwise
+/// List jobs: by default, your active ones
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux jobs
@@ -59,26 +59,26 @@ pub struct Jobs {
     /// Show at most N jobs (0 = no limit)
     #[arg(short, long, value_name = "N", default_value_t = COUNT)]
     count: u64,
-    /// Sort by these fields, separated by commas; with '-' in front, largest first
+    /// Sort by these fields, separated by commas; '-' in front sorts largest first
     #[arg(long, value_name = "KEYS", allow_hyphen_values = true)]
     sort: Option<String>,
     /// Truncate lines to N columns
     #[arg(short, long, value_name = "COLUMNS", num_args = 0..=1, default_missing_value = "0")]
     width: Option<usize>,
-    /// Colour jobs by how they ended
+    /// Colour jobs by their results
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
         default_value = "auto", default_missing_value = "always")]
     color: clap::ColorChoice,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Print how many jobs there are by state first
+    /// Print the number of jobs in each state first
     #[arg(long)]
     stats: bool,
-    /// Print how many jobs there are by state, and end with 1 if none is active
+    /// Print the number of jobs in each state, and exit with 1 if none is active
     #[arg(long)]
     stats_only: bool,
-    /// Go on with a line for each change of a job, as it happens, until the instance ends
+    /// Print a line for each change of a job until the instance ends
     #[arg(short = 'F', long, conflicts_with_all = ["recursive", "recurse_all", "sort", "stats",
         "stats_only", "count", "ids"])]
     follow: bool,
@@ -86,7 +86,7 @@ pub struct Jobs {
     #[arg(long, hide = true, conflicts_with_all = ["recursive", "recurse_all", "stats",
         "stats_only", "follow", "ids"])]
     from_stdin: bool,
-    /// Only these jobs
+    /// List only these jobs
     #[arg(value_name = "JOBID")]
     ids: Vec<String>,
 }

@@ -16,29 +16,29 @@ pub const ANY_USER: u32 = u32::MAX;
 /// Options that choose jobs.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct Filters {
-    /// Jobs in every state, those that are over too
+    /// List jobs in every state, inactive ones too
     #[arg(short = 'a', long = "all")]
     pub all: bool,
-    /// Jobs of every user
+    /// List jobs of every user
     #[arg(short = 'A', long = "all-users")]
     pub all_users: bool,
-    /// Jobs of this user, by name or number, or of 'all'
+    /// List jobs of this user, by name or number, or of 'all'
     #[arg(short, long, value_name = "USER")]
     pub user: Option<String>,
-    /// Jobs in these states or with these results, separated by commas
+    /// List jobs in these states or with these results, separated by commas
     #[arg(short, long, value_name = "STATE|RESULT")]
     pub filter: Vec<String>,
-    /// Jobs in these queues, separated by commas
+    /// List jobs in these queues, separated by commas
     #[arg(short, long, value_name = "QUEUE")]
     pub queue: Vec<String>,
-    /// Jobs of this name
+    /// List jobs of this name
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Jobs on these hosts or ranks
+    /// List jobs on these hosts or ranks
     #[arg(short, long, value_name = "HOSTS|RANKS")]
     pub include: Option<String>,
-    /// Jobs that were over after this: -DURATION, a date and time, or words such as 'yesterday',
-    /// 'last Monday' or '1 hour ago'; implies --all
+    /// List jobs that ended after this: -DURATION, a date and time, or words such as
+    /// 'yesterday', 'last Monday' or '1 hour ago'; implies --all
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     pub since: Option<String>,
 }

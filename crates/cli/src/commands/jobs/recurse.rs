@@ -21,13 +21,13 @@ pub struct Recursion {
     /// List the jobs of your instances that run as jobs too
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// The same with the instances of other users
+    /// List the jobs of other users' instances too
     #[arg(long)]
     recurse_all: bool,
-    /// With --recursive, go down at most N levels
+    /// With --recursive, descend at most N levels
     #[arg(short = 'L', long, value_name = "N")]
     level: Option<u32>,
-    /// Ask at most N instances at once
+    /// Query at most N instances at once
     #[arg(long, value_name = "N",
         value_parser = clap::value_parser!(u16).range(1..=INSTANCES_ASKED_AT_ONCE_MAX))]
     threads: Option<u16>,

@@ -11,7 +11,7 @@ use command::flux::Flux;
 /// The option that names the namespace.
 #[derive(clap::Args)]
 pub struct NamespaceArg {
-    /// Namespace to use in place of FLUX_KVS_NAMESPACE or 'primary'
+    /// Use this namespace instead of FLUX_KVS_NAMESPACE or 'primary'
     #[arg(short = 'N', long, value_name = "NAME")]
     pub namespace: Option<String>,
 }

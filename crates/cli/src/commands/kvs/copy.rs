@@ -14,15 +14,15 @@ use command::flux::Flux;
 struct Ends {
     #[command(flatten)]
     namespace: NamespaceArg,
-    /// Namespace of SOURCE
+    /// Read SOURCE from this namespace
     #[arg(short = 'S', long, value_name = "NAME")]
     src_namespace: Option<String>,
-    /// Namespace of DESTINATION
+    /// Write DESTINATION to this namespace
     #[arg(short = 'D', long, value_name = "NAME")]
     dst_namespace: Option<String>,
-    /// Key to take
+    /// Key to copy
     source: String,
-    /// Key to put it at
+    /// New key
     destination: String,
 }
 

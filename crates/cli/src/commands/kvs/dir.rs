@@ -23,16 +23,16 @@ const ELLIPSIS: &str = "...";
 pub struct Dir {
     #[command(flatten)]
     namespace: NamespaceArg,
-    /// List directories below too
+    /// List subdirectories too
     #[arg(short = 'R', long)]
     recursive: bool,
     /// Leave out values
     #[arg(short, long)]
     directory: bool,
-    /// Cut lines at this width; 0 is no limit
+    /// Truncate lines to N columns (0 = no limit)
     #[arg(short, long, value_name = "COLUMNS")]
     width: Option<usize>,
-    /// Look the directory up below this tree object
+    /// Look up the directory below this tree object
     #[arg(short, long, value_name = "TREEOBJ")]
     at: Option<String>,
     /// Directory to list

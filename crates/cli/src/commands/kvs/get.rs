@@ -15,13 +15,13 @@ use command::flux::Flux;
 pub struct Get {
     #[command(flatten)]
     namespace: NamespaceArg,
-    /// Print values as they are, without a newline
+    /// Print values unchanged, without a newline
     #[arg(short, long)]
     raw: bool,
     /// Print tree objects (RFC 11)
     #[arg(short, long, conflicts_with = "raw")]
     treeobj: bool,
-    /// Look keys up below this tree object
+    /// Look up keys below this tree object
     #[arg(short, long, value_name = "TREEOBJ")]
     at: Option<String>,
     /// Print KEY= in front of each value
@@ -30,19 +30,19 @@ pub struct Get {
     /// Wait until the key exists
     #[arg(short = 'W', long)]
     waitcreate: bool,
-    /// Print the value again whenever it is written
+    /// Print the value again after each change
     #[arg(short, long)]
     watch: bool,
-    /// With --watch, only when it is another one
+    /// With --watch, print only values that differ from the last one
     #[arg(short, long, requires = "watch")]
     uniq: bool,
-    /// With --watch, only what was appended
+    /// With --watch, print only the appended part
     #[arg(short = 'A', long, requires = "watch")]
     append: bool,
-    /// With --watch, also when a directory or link above it changed
+    /// With --watch, also compare when a directory or link above the key changes
     #[arg(short, long, requires = "watch")]
     full: bool,
-    /// With --watch, end after N values
+    /// With --watch, exit after N values
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// Read the value in parts

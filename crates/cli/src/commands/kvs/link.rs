@@ -14,10 +14,10 @@ pub struct Link {
     namespace: NamespaceArg,
     #[command(flatten)]
     show: ShowRoot,
-    /// Namespace of TARGET, if another
+    /// Use this namespace for TARGET
     #[arg(short = 'T', long, value_name = "NAME")]
     target_namespace: Option<String>,
-    /// Key that the link leads to; it need not exist
+    /// Key that the link points to; it need not exist
     target: String,
     /// Key of the link
     linkname: String,
@@ -37,18 +37,18 @@ impl Link {
     }
 }
 
-/// Print where links lead
+/// Print the targets of links
 #[derive(clap::Args)]
 pub struct Readlink {
     #[command(flatten)]
     namespace: NamespaceArg,
-    /// Look keys up below this tree object
+    /// Look up keys below this tree object
     #[arg(short, long, value_name = "TREEOBJ")]
     at: Option<String>,
-    /// Print the namespace only
+    /// Print only the namespace
     #[arg(short = 'o', long, conflicts_with = "key_only")]
     namespace_only: bool,
-    /// Print the key only
+    /// Print only the key
     #[arg(short, long)]
     key_only: bool,
     /// Links to read

@@ -18,22 +18,22 @@ const GAP: usize = 4;
 pub struct Ls {
     #[command(flatten)]
     namespace: NamespaceArg,
-    /// List directories below too
+    /// List subdirectories too
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// List the keys themselves, not what is in them
+    /// List the keys themselves, not the contents of directories
     #[arg(short, long)]
     directory: bool,
-    /// Fill lines of this width; 0 is no limit
+    /// Fill lines of N columns (0 = no limit)
     #[arg(short, long, value_name = "COLUMNS")]
     width: Option<usize>,
-    /// One name a line
+    /// Print one name per line
     #[arg(short = '1', long = "1")]
     one: bool,
     /// Mark directories with . and links with @
     #[arg(short = 'F', long)]
     classify: bool,
-    /// Keys to list; the root if there is none
+    /// Keys to list; the root if none is given
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
 }

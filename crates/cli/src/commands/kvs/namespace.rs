@@ -8,7 +8,7 @@ use super::at::about;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Make, remove and list namespaces
+/// Create, remove and list namespaces
 #[derive(clap::Args)]
 pub struct Namespace {
     #[command(subcommand)]
@@ -32,16 +32,16 @@ impl Namespace {
     }
 }
 
-/// Make namespaces
+/// Create namespaces
 #[derive(clap::Args)]
 struct Create {
-    /// User id of the owner; the instance owner if not given
+    /// Set the owner's user id; default: the instance owner
     #[arg(short, long, value_name = "UID", default_value_t = -1, hide_default_value = true)]
     owner: i64,
-    /// Begin with this root directory in place of an empty one
+    /// Start with this root directory instead of an empty one
     #[arg(short, long, value_name = "BLOBREF")]
     rootref: Option<String>,
-    /// Names
+    /// Names of namespaces
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 }
@@ -78,7 +78,7 @@ impl Create {
 /// Remove namespaces
 #[derive(clap::Args)]
 struct Remove {
-    /// Names; unknown ones are passed over
+    /// Names of namespaces; unknown ones are ignored
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
 }

@@ -8,26 +8,26 @@ use super::at::{NamespaceArg, ShowRoot, about_all};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Give values to keys, all at once
+/// Set keys to values, all in one commit
 #[derive(clap::Args)]
 pub struct Put {
     #[command(flatten)]
     namespace: NamespaceArg,
     #[command(flatten)]
     show: ShowRoot,
-    /// KEY=- takes the value from standard input
+    /// Store values unchanged; KEY=- reads one from standard input
     #[arg(short, long)]
     raw: bool,
-    /// Values are tree objects (RFC 11); KEY=- takes one from standard input
+    /// Store tree objects (RFC 11); KEY=- reads one from standard input
     #[arg(short, long, conflicts_with_all = ["raw", "append"])]
     treeobj: bool,
-    /// Do not merge this with what others write at the same time
+    /// Do not merge this commit with concurrent ones
     #[arg(short, long)]
     no_merge: bool,
     /// Append to the values
     #[arg(short = 'A', long)]
     append: bool,
-    /// Return only when it would survive a loss of power
+    /// Return only when the commit would survive a power failure
     #[arg(short = 'S', long)]
     sync: bool,
     /// Keys and their values

@@ -42,7 +42,7 @@ impl Getroot {
     }
 }
 
-/// Print how often a namespace was changed
+/// Print the version of a namespace
 #[derive(clap::Args)]
 pub struct Version {
     #[command(flatten)]
@@ -81,7 +81,7 @@ impl Wait {
     }
 }
 
-/// Return when everything written so far would survive a loss of power
+/// Return when all commits so far would survive a power failure
 #[derive(clap::Args)]
 pub struct Sync {
     #[command(flatten)]
@@ -101,10 +101,10 @@ impl Sync {
     }
 }
 
-/// Have the service forget what it can read again from the content store
+/// Drop everything from the kvs cache that can be loaded again
 #[derive(clap::Args)]
 pub struct Dropcache {
-    /// On all ranks
+    /// Drop it on all ranks
     #[arg(short, long)]
     all: bool,
 }

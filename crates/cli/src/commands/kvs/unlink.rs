@@ -8,7 +8,7 @@ use super::at::{NamespaceArg, ShowRoot, Store, about_all, why};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Remove keys, all at once
+/// Remove keys, all in one commit
 #[derive(clap::Args)]
 pub struct Unlink {
     #[command(flatten)]
@@ -18,7 +18,7 @@ pub struct Unlink {
     /// Remove directories with all that is below them
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// Pass over keys that are not there
+    /// Ignore keys that do not exist
     #[arg(short, long)]
     force: bool,
     /// Keys to remove

@@ -13,7 +13,7 @@ mod watch;
 /// How long a module or broker may take to answer us, in seconds. One that does not is left out.
 const PATIENCE_S: u64 = 10;
 
-/// Look for practices that services should not have
+/// Check messages for practices to avoid
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux lint rfc9 --time 30s

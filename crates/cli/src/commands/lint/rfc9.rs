@@ -14,13 +14,13 @@ use crate::lint::{Limit, slow};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Watch messages and handlers, and tell what is against RFC 9
+/// Watch messages and handlers, and report breaches of RFC 9
 ///
-/// All messages of modules and of programs are watched, on all ranks that are there, for a time or
-/// while a command runs. What is against the practices of RFC 9 is told with the module or program, the topic and
-/// the key: watches that are begun out of others, keys of streams that are written over, looks at
-/// the KVS that do not wait for the version they were told of, events for one, questions that are
-/// asked over and over, and handlers that hold their loop. The exit code is 1 if there is anything.
+/// All messages of modules and of programs on all ranks that are online are watched, for a time or
+/// while a command runs. Each breach is reported with its module or program, topic and key: watches
+/// started from watches, overwritten keys of streams, KVS lookups that do not wait for the version
+/// announced to them, events sent to a single receiver, repeated polling, and handlers that block
+/// their loop. The exit code is 1 if there are any breaches.
 #[derive(clap::Args)]
 pub(super) struct Rfc9 {
     /// Watch for this long, or until the command ends
@@ -32,19 +32,20 @@ pub(super) struct Rfc9 {
         conflicts_with = "command"
     )]
     time: Fsd,
-    /// Handlers that take longer are slow
+    /// Count handlers that take longer as slow
     #[arg(short, long, value_name = "FSD", default_value = "5ms")]
     limit: Fsd,
-    /// Tell of handlers that were slow this many times, and more often than once in a thousand
+    /// Report handlers that were slow more than N times and in more than one of a thousand
+    /// calls
     #[arg(short, long, value_name = "N", default_value_t = 3)]
     slow_count: u64,
     /// Print JSON
     #[arg(short, long)]
     json: bool,
-    /// Write to this file, and exit with the code of the command
+    /// Write the report to this file, and exit with the code of the command
     #[arg(short, long, value_name = "FILE", requires = "command")]
     output: Option<String>,
-    /// The command, and its arguments
+    /// Command and its arguments
     #[arg(
         value_name = "COMMAND",
         trailing_var_arg = true,

@@ -17,7 +17,7 @@ const SCHEDULER: &str = "FLUX_SCHED_MODULE";
 /// What the command line adds to what is known.
 #[derive(clap::Args, Default)]
 pub(super) struct Choices {
-    /// Have a module stand for a service
+    /// Let a module provide a service
     #[arg(short = 'S', long, value_name = "NAME=MODULE")]
     set_alternative: Vec<String>,
     /// Leave out a module

@@ -11,24 +11,24 @@ use super::definition::Definition;
 use super::live::{Choices, Live};
 use super::plan::{Order, removal, reversed, with_requirements};
 
-/// Load modules with all that they require
+/// Load modules and all that they require
 #[derive(clap::Args)]
 pub(super) struct Load {
-    /// Only print what would be done
+    /// Print the steps without carrying them out
     #[arg(long)]
     dry_run: bool,
-    /// Names of modules, or of services
+    /// Names of modules or services
     #[arg(required = true, value_name = "MODULE")]
     modules: Vec<String>,
 }
 
-/// Remove modules, and what nobody else requires of what they required
+/// Remove modules, and their dependencies that no other module requires
 #[derive(clap::Args)]
 pub(super) struct Remove {
-    /// Only print what would be done
+    /// Print the steps without carrying them out
     #[arg(long)]
     dry_run: bool,
-    /// Names of modules; 'all' stands for all
+    /// Names of modules; 'all' for all
     #[arg(required = true, value_name = "MODULE")]
     modules: Vec<String>,
 }

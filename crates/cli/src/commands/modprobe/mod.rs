@@ -19,7 +19,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Load and remove modules together with what they need
+/// Load and remove modules with their dependencies
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux modprobe load sched
@@ -27,8 +27,8 @@ use command::flux::Flux;
   flux modprobe list-dependencies job-manager
   flux modprobe rc1 --dry-run
 
-What is known of modules is compiled in. Sites add to it, and change it, by files *.toml in a folder
-modprobe.d, in the folders of FLUX_MODPROBE_PATH and FLUX_MODPROBE_PATH_APPEND, and by the table
+Module definitions are compiled in. Sites add to them and change them by files *.toml in a directory
+modprobe.d, in the directories of FLUX_MODPROBE_PATH and FLUX_MODPROBE_PATH_APPEND, and by the table
 [modules] of the configuration.")]
 pub struct Modprobe {
     #[command(subcommand)]
@@ -46,10 +46,10 @@ enum Verb {
     Rc3(rc3::Rc3),
 }
 
-/// Run a file of tasks, which is not supported
+/// Run a file of tasks (not supported)
 #[derive(clap::Args)]
 struct RunFile {
-    /// The file, and options
+    /// File and options
     #[arg(required = true, allow_hyphen_values = true)]
     words: Vec<String>,
 }

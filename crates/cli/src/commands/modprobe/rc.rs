@@ -35,19 +35,19 @@ pub(super) fn is_task(name: &str) -> bool {
     [RESTORE, CRON_LOAD, RUN_ALL_RC1, RUN_ALL_RC3].contains(&name)
 }
 
-/// Load the modules of the instance, and run the scripts of its start
+/// Load the modules of the instance, and run its start scripts
 #[derive(clap::Args)]
 pub(super) struct Rc1 {
-    /// Say what is done
+    /// Print each step
     #[arg(short, long)]
     verbose: bool,
-    /// Keep in the KVS how long each step took, as modprobe.stats
+    /// Store the time of each step in the KVS, as modprobe.stats
     #[arg(long)]
     timing: bool,
-    /// Only print what would be done
+    /// Print the steps without carrying them out
     #[arg(long)]
     dry_run: bool,
-    /// Only print what comes before what
+    /// Print the dependencies of the steps
     #[arg(long)]
     show_deps: bool,
     /// Leave all but the modules to the broker

@@ -10,13 +10,13 @@ use super::plan::reversed;
 use super::rc::RUN_ALL_RC3;
 use super::scripts::{EXTRA, run_scripts};
 
-/// Run the scripts of the end of the instance, and remove its modules
+/// Run the shutdown scripts of the instance, and remove its modules
 #[derive(clap::Args)]
 pub(super) struct Rc3 {
-    /// Say what is done
+    /// Print each step
     #[arg(short, long)]
     verbose: bool,
-    /// Only print what would be done
+    /// Print the steps without carrying them out
     #[arg(long)]
     dry_run: bool,
 }

@@ -8,24 +8,24 @@ use command::flux::Flux;
 use super::known::Known;
 use super::live::{Choices, Live};
 
-/// Print what is known of a module
+/// Print the definition of a module
 #[derive(clap::Args)]
 pub(super) struct Show {
     #[command(flatten)]
     choices: Choices,
-    /// Name of a module, or of a service
+    /// Name of a module or service
     module: String,
 }
 
-/// Print what a module requires, as a tree
+/// Print the dependencies of a module as a tree
 #[derive(clap::Args)]
 pub(super) struct ListDependencies {
     #[command(flatten)]
     choices: Choices,
-    /// What was printed already is printed again
+    /// Print repeated modules again
     #[arg(short, long)]
     full: bool,
-    /// Name of a module, or of a service
+    /// Name of a module or service
     module: String,
 }
 

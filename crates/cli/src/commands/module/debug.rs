@@ -7,13 +7,13 @@ use super::topic_of;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print or change the debug bits of a module, which provoke rare paths
+/// Print or change the debug bits of a module, which trigger rare code paths
 #[derive(clap::Args)]
 pub struct Debug {
     /// Set exactly these bits
     #[arg(short = 'S', long, value_name = "MASK", value_parser = number)]
     set: Option<i64>,
-    /// Set these bits too
+    /// Set these bits in addition
     #[arg(short, long, value_name = "BIT", value_parser = number, conflicts_with = "set")]
     setbit: Option<i64>,
     /// Clear these bits

@@ -11,10 +11,10 @@ const IDLE_MAX: i64 = 99;
 /// Width of the services where the path follows.
 const SERVICES_WIDTH: usize = 8;
 
-/// List the modules that are loaded
+/// List the loaded modules
 #[derive(clap::Args)]
 pub struct List {
-    /// Show where each module's program is
+    /// Show the path of each module's program
     #[arg(short, long)]
     long: bool,
 }

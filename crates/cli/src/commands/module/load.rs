@@ -9,18 +9,18 @@ use super::failed;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Load a module; returns when it runs
+/// Load a module; returns when it is running
 #[derive(clap::Args)]
 pub struct Load {
-    /// Name to load it under, if not its own
+    /// Load it under this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Run it as a process of its own; every module is one
+    /// Run it as a separate process, as every module does
     #[arg(long)]
     exec: bool,
     /// Name or path of the module
     path: String,
-    /// Its arguments
+    /// Arguments of the module
     #[arg(allow_hyphen_values = true)]
     args: Vec<String>,
 }
@@ -40,13 +40,13 @@ impl Load {
     }
 }
 
-/// Remove a module; returns when it is gone
+/// Remove a module; returns when it has exited
 #[derive(clap::Args)]
 pub struct Remove {
-    /// A module that is not loaded is no error
+    /// Succeed if the module is not loaded
     #[arg(short, long)]
     force: bool,
-    /// Kill it instead of asking it to end
+    /// Kill it instead of shutting it down
     #[arg(long)]
     cancel: bool,
     /// Name of the module
@@ -65,21 +65,21 @@ impl Remove {
     }
 }
 
-/// Remove a module and load it again; requests for it wait meanwhile
+/// Remove a module and load it again; requests to it wait meanwhile
 #[derive(clap::Args)]
 pub struct Reload {
-    /// A module that is not loaded is no error
+    /// Succeed if the module is not loaded
     #[arg(short, long)]
     force: bool,
-    /// Kill it instead of asking it to end
+    /// Kill it instead of shutting it down
     #[arg(long)]
     cancel: bool,
-    /// Name to load it under, if not its own
+    /// Load it under this name
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Name or path of the module
     path: String,
-    /// Its arguments
+    /// Arguments of the module
     #[arg(allow_hyphen_values = true)]
     args: Vec<String>,
 }

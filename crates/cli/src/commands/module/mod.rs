@@ -10,7 +10,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Load modules and look after them
+/// Load, remove and inspect modules
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux module list

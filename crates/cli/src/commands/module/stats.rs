@@ -19,13 +19,13 @@ pub struct Stats {
     /// Multiply the value by this
     #[arg(short, long, value_name = "FACTOR", requires = "parse")]
     scale: Option<f64>,
-    /// Print the value as this: int or double
+    /// Print the value as int or double
     #[arg(short, long, value_name = "TYPE", requires = "parse")]
     r#type: Option<Number>,
-    /// Print the answer as it is, on one line, with the histogram of each time
+    /// Print the whole response as JSON on one line, with the histogram of each time
     #[arg(short, long, conflicts_with = "parse")]
     json: bool,
-    /// Print the use of resources instead: of self, children or thread
+    /// Print resource usage instead: of self, children or thread
     #[arg(short = 'R', long, value_name = "WHO", num_args = 0..=1, require_equals = true,
         default_missing_value = "self", conflicts_with_all = ["clear", "clear_all"])]
     rusage: Option<String>,
@@ -35,7 +35,7 @@ pub struct Stats {
     /// Set the counters to zero on all ranks
     #[arg(short = 'C', long, conflicts_with = "clear")]
     clear_all: bool,
-    /// Name of the module, or broker
+    /// Name of the module, or 'broker'
     name: String,
 }
 

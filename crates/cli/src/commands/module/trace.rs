@@ -11,10 +11,10 @@ use command::flux::Flux;
 pub struct Trace {
     #[command(flatten)]
     options: Options,
-    /// Only topics that match this glob
+    /// Show only topics that match this glob
     #[arg(short = 'T', long, value_name = "GLOB", default_value = "*")]
     topic: String,
-    /// Modules to watch; all if there is none
+    /// Modules to watch; all if none is given
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 }

@@ -9,15 +9,15 @@ use super::{hosts, not_a_rank, tree};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Cut off a broker and all below it
+/// Disconnect a broker and all brokers below it
 ///
-/// They end, and the jobs on them with them.
+/// They shut down, and their jobs end.
 #[derive(clap::Args)]
 pub(super) struct Disconnect {
-    /// Rank of the broker above it, which is found unless given
+    /// Rank of its parent, which is looked up if not given
     #[arg(short = 'r', long, value_name = "RANK")]
     parent: Option<u32>,
-    /// A rank or a host name
+    /// Rank or host name
     #[arg(value_name = "TARGET", allow_hyphen_values = true)]
     target: Option<String>,
 }

@@ -11,10 +11,10 @@ use super::{TIMEOUT, ask, hosts, limit, tree};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Show why brokers are not there
+/// Show why brokers are offline
 #[derive(clap::Args)]
 pub(super) struct Errors {
-    /// How long a broker may take to answer; 0 for ever
+    /// Wait at most this long for a broker to answer (0 = no limit)
     #[arg(short, long, value_name = "FSD", default_value = TIMEOUT)]
     timeout: String,
 }

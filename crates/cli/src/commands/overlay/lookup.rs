@@ -10,7 +10,7 @@ use command::flux::Flux;
 /// Translate ranks to host names, or host names to ranks
 #[derive(clap::Args)]
 pub(super) struct Lookup {
-    /// An idset of ranks, or a hostlist
+    /// Idset of ranks, or hostlist
     #[arg(allow_hyphen_values = true)]
     target: String,
 }
@@ -58,7 +58,7 @@ pub(super) fn ranks_of(target: &str, hosts: &Hostlist) -> Result<IdSet, CliError
 /// Print the parent of a rank
 #[derive(clap::Args)]
 pub(super) struct Parentof {
-    /// Which rank
+    /// Rank
     #[arg(value_name = "RANK")]
     rank: Option<u32>,
 }

@@ -16,34 +16,35 @@ use command::flux::Flux;
 /// Significant digits of the time in a status.
 const DIGITS: usize = 3;
 
-/// Show how the brokers are
+/// Show the status of the brokers
 #[derive(clap::Args)]
 pub(super) struct Status {
-    /// Rank to begin with
+    /// Start at this rank
     #[arg(short, long, default_value_t = 0, hide_default_value = true)]
     rank: u32,
-    /// Show for how long; twice to ask every broker, and how long that takes
+    /// Show how long each status has lasted; twice, ask every broker and show the
+    /// round-trip time
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
-    /// How long a broker may take to answer, or the wait of --wait; 0 for ever
+    /// Wait at most this long for a broker to answer, or for --wait (0 = no limit)
     #[arg(short, long, value_name = "FSD", default_value = TIMEOUT)]
     timeout: String,
-    /// Show the status of the first broker only
+    /// Show only the status of the first broker
     #[arg(short, long)]
     summary: bool,
-    /// Leave out brokers that are full
+    /// Leave out brokers with status full
     #[arg(long)]
     down: bool,
     /// Draw no lines
     #[arg(long)]
     no_pretty: bool,
-    /// Leave out brokers below those that are not there
+    /// Leave out brokers below those that are offline
     #[arg(long)]
     no_ghost: bool,
-    /// Mark these ranks or hosts, and what is above them
+    /// Highlight these ranks or hosts and their ancestors
     #[arg(short = 'H', long, value_name = "TARGET")]
     highlight: Option<String>,
-    /// Mark with colour: always, never or auto
+    /// Use colour: always, never or auto
     #[arg(short = 'L', long, value_name = "WHEN", default_value = "auto", num_args = 0..=1,
         require_equals = true, default_missing_value = "always")]
     color: clap::ColorChoice,

@@ -7,15 +7,15 @@ use crate::trace::Options;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Show the messages between this broker and those next to it in the tree
+/// Show the messages between this broker and its neighbours in the tree
 #[derive(clap::Args)]
 pub(super) struct Trace {
     #[command(flatten)]
     options: Options,
-    /// Only what goes to this rank or comes from it
+    /// Show only messages to or from this rank
     #[arg(short, long, value_name = "RANK")]
     rank: Option<u32>,
-    /// Only topics that match this
+    /// Show only topics that match
     #[arg(value_name = "GLOB", default_value = "*")]
     topic: String,
 }

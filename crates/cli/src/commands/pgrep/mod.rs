@@ -76,7 +76,7 @@ struct Search {
     /// Search at most N jobs (0 = no limit)
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_entries: u64,
-    /// Pattern of the name, and ranges ID1..ID2; 'name:' in front says that it is a pattern
+    /// Pattern of the name, and ranges ID1..ID2; 'name:' in front forces a pattern
     #[arg(required = true, value_name = "EXPRESSION")]
     expression: Vec<String>,
 }

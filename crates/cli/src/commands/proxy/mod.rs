@@ -23,27 +23,27 @@ use crate::limits::PROXY_RETRY;
 use crate::uri;
 use program::{Program, Terminal};
 
-/// Run a command, or your shell, that uses another instance
+/// Run a command or your shell connected to another instance
 ///
-/// The instance may be on another host: everything goes through one connection.
+/// The instance may be on another host: all messages share one connection.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux proxy ƒ8kjCGJm
   flux proxy ssh://host/run/flux/local flux jobs
   flux proxy --reconnect local:///run/flux/local")]
 pub struct Proxy {
-    /// Connect also to an instance of another version
+    /// Connect even if the versions differ
     #[arg(short, long)]
     force: bool,
-    /// When the connection is lost, leave the command alone
+    /// Keep the command running when the connection is lost
     #[arg(short, long)]
     nohup: bool,
-    /// When the connection is lost, connect again
+    /// Reconnect when the connection is lost
     #[arg(long)]
     reconnect: bool,
-    /// The instance: a URI, a job id, or what 'flux uri' takes
+    /// Instance: a URI, a job id, or any target of 'flux uri'
     target: Option<String>,
-    /// Command to run, and its arguments
+    /// Command and its arguments
     #[arg(
         trailing_var_arg = true,
         allow_hyphen_values = true,

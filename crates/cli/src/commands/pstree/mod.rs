@@ -82,7 +82,7 @@ pub struct Pstree {
     /// Leave the header of the details out
     #[arg(short, long)]
     no_header: bool,
-    /// Show each of several jobs that are alike
+    /// Show similar jobs separately
     #[arg(short = 'X', long)]
     no_combine: bool,
     /// Label jobs with this format
@@ -103,7 +103,7 @@ pub struct Pstree {
     /// Use connectors of ASCII characters
     #[arg(long)]
     ascii: bool,
-    /// Leave the root out, or not; by default it is with details and with ids
+    /// Hide the root, or not; default: hidden with details and with ids
     #[arg(long, value_name = "yes|no", value_parser = ["yes", "no"])]
     skip_root: Option<String>,
     /// Show the trees of these jobs

@@ -57,7 +57,7 @@ const FORMATS: Formats = Formats {
 pub struct List {
     #[command(flatten)]
     format: FormatOptions,
-    /// Only these queues, separated by commas
+    /// List only these queues, separated by commas
     #[arg(short, long, value_name = "QUEUES")]
     queue: Vec<String>,
 }

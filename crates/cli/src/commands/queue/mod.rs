@@ -12,7 +12,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Show queues, and change whether they take and run jobs
+/// Show queues, and change whether they accept and start jobs
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux queue status -v

@@ -7,32 +7,32 @@ use super::queues;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Show whether jobs are taken and run
+/// Show whether queues accept and start jobs
 #[derive(clap::Args)]
 pub struct Status {
-    /// Show how many jobs wait and run too
+    /// Show the number of pending and running jobs too
     #[arg(short, long)]
     verbose: bool,
     #[command(flatten)]
     queue: Name,
 }
 
-/// Take jobs
+/// Accept jobs
 #[derive(clap::Args)]
 pub struct Enable {
     #[command(flatten)]
     target: Target,
 }
 
-/// Take no more jobs
+/// Reject new jobs
 #[derive(clap::Args)]
 pub struct Disable {
-    /// Without effect: that jobs are not taken is always remembered
+    /// No effect: the state is always saved
     #[arg(long)]
     nocheckpoint: bool,
     #[command(flatten)]
     target: Target,
-    /// Why: those whose jobs are not taken are told
+    /// Reason shown to users whose jobs are rejected
     #[arg(
         short,
         long,
@@ -42,25 +42,25 @@ pub struct Disable {
     message: String,
 }
 
-/// Run jobs
+/// Start pending jobs
 #[derive(clap::Args)]
 pub struct Start {
     #[command(flatten)]
     target: Target,
-    /// Forget it when the instance is restarted
+    /// Do not save the state for a restart of the instance
     #[arg(long)]
     nocheckpoint: bool,
 }
 
-/// Run no more jobs; those that run go on
+/// Stop starting jobs; running jobs continue
 #[derive(clap::Args)]
 pub struct Stop {
     #[command(flatten)]
     target: Target,
-    /// Why
+    /// Record this reason
     #[arg(short, long, value_name = "REASON")]
     message: Option<String>,
-    /// Forget it when the instance is restarted
+    /// Do not save the state for a restart of the instance
     #[arg(long)]
     nocheckpoint: bool,
 }
@@ -68,7 +68,7 @@ pub struct Stop {
 /// Which queues are changed.
 #[derive(clap::Args)]
 struct Target {
-    /// Every queue
+    /// Apply to all queues
     #[arg(short, long)]
     all: bool,
     #[command(flatten)]
@@ -80,10 +80,10 @@ struct Target {
 /// What is shown of queues that were changed.
 #[derive(clap::Args)]
 struct Told {
-    /// Do not show what has become of them
+    /// Do not print the new state
     #[arg(long)]
     quiet: bool,
-    /// Show how many jobs wait and run too
+    /// Show the number of pending and running jobs too
     #[arg(short, long)]
     verbose: bool,
 }
@@ -91,10 +91,10 @@ struct Told {
 /// The queue that is meant.
 #[derive(clap::Args)]
 struct Name {
-    /// The queue
+    /// Apply to this queue
     #[arg(short = 'q', long = "queue", value_name = "QUEUE")]
     option: Option<String>,
-    /// The queue
+    /// Apply to this queue
     #[arg(value_name = "QUEUE")]
     queue: Option<String>,
 }

@@ -9,7 +9,7 @@ use proto::{Errno, job_manager};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Wait until no job is left that waits or runs
+/// Wait until no job is pending or running
 #[derive(clap::Args)]
 pub struct Drain {
     /// Give up after this time, such as 10m
@@ -17,13 +17,13 @@ pub struct Drain {
     timeout: Option<Fsd>,
 }
 
-/// Wait until no job runs, and print how many wait
+/// Wait until no job is running, and print the number of pending jobs
 #[derive(clap::Args)]
 pub struct Idle {
     /// Give up after this time, such as 10m
     #[arg(short, long, value_name = "DURATION")]
     timeout: Option<Fsd>,
-    /// Print nothing if none waits
+    /// Print nothing if no job is pending
     #[arg(long)]
     quiet: bool,
 }

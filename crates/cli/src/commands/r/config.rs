@@ -12,10 +12,10 @@ use crate::commands::config::files;
 use command::error::{CliError, io_text};
 use command::flux::Flux;
 
-/// Print the set that a configuration describes
+/// Print the resource set of a configuration
 #[derive(clap::Args)]
 pub struct ParseConfig {
-    /// TOML file, or folder of them
+    /// TOML file, or directory of TOML files
     #[arg(value_name = "PATH")]
     path: PathBuf,
 }

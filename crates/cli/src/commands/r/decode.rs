@@ -8,7 +8,7 @@ use super::{failed, print, read};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print the union of all sets, or what is in it
+/// Print the union of all sets, or parts of it
 #[derive(clap::Args)]
 pub struct Decode {
     /// Print a line such as rank0/core[0-3]
@@ -23,13 +23,14 @@ pub struct Decode {
     /// Print the number of resources of this type: node, core or gpu
     #[arg(short, long, value_name = "TYPE")]
     count: Option<String>,
-    /// Only these ranks
+    /// Keep only these ranks
     #[arg(short, long, value_name = "RANKS")]
     include: Option<String>,
-    /// Without these ranks
+    /// Leave out these ranks
     #[arg(short = 'x', long, value_name = "RANKS")]
     exclude: Option<String>,
-    /// Only ranks with these properties, separated by commas; ^NAME for those without
+    /// Keep only ranks with these properties, separated by commas; ^NAME for those
+    /// without
     #[arg(short, long, value_name = "LIST")]
     properties: Option<String>,
 }

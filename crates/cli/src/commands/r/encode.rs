@@ -10,28 +10,28 @@ use super::{failed, hostname, local, print, property, xml};
 use command::error::{CliError, io_text};
 use command::flux::Flux;
 
-/// Print a set of these resources
+/// Print a resource set made from options
 #[derive(clap::Args)]
 pub struct Encode {
-    /// Ranks; 0, or as many as there are hosts, unless given
+    /// Ranks; default: 0, or one for each host
     #[arg(short, long, value_name = "IDSET")]
     ranks: Option<String>,
-    /// Cores of each rank; 0 unless given
+    /// Cores of each rank; default: 0
     #[arg(short, long, value_name = "IDSET")]
     cores: Option<String>,
     /// GPUs of each rank
     #[arg(short, long, value_name = "IDSET")]
     gpus: Option<String>,
-    /// Host of each rank; this one for all unless given
+    /// Hosts, one for each rank; default: this host for all
     #[arg(short = 'H', long, value_name = "HOSTLIST")]
     hosts: Option<String>,
-    /// A property, and the ranks that have it; all of them unless given
+    /// Add a property to these ranks; default: to all
     #[arg(short, long, value_name = "NAME[:RANKS]")]
     property: Vec<String>,
-    /// Take cores and GPUs from this machine
+    /// Take cores and GPUs from this host
     #[arg(short, long)]
     local: bool,
-    /// Take cores and GPUs from a file of hwloc
+    /// Take cores and GPUs from an hwloc XML file
     #[arg(short = 'f', long, value_name = "FILE")]
     xml: Option<PathBuf>,
 }

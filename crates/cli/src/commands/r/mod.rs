@@ -20,8 +20,7 @@ use command::flux::Flux;
 
 /// Make, read and combine resource sets
 ///
-/// A sub-command reads R objects from standard input, one after the other, and prints one
-/// R object.
+/// A sub-command reads R objects from standard input and prints one R object.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux R encode -r 0-3 -c 0-7 -H node[0-3] -p batch:0-1

@@ -9,7 +9,7 @@ use command::flux::Flux;
 /// Print the union of all sets with properties replaced or added
 #[derive(clap::Args)]
 pub struct SetProperty {
-    /// A property, and the ranks that have it; all of them unless given
+    /// Property, and the ranks that have it; default: all
     #[arg(value_name = "NAME[:RANKS]", required = true)]
     properties: Vec<String>,
 }

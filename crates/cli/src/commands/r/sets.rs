@@ -6,26 +6,26 @@ use super::{failed, print, read};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print the union of sets that have nothing in common
+/// Print the union of disjoint sets
 #[derive(clap::Args)]
 pub struct Append {}
 
-/// Print what the first set has and the others have not
+/// Print the resources of the first set that are in no other
 #[derive(clap::Args)]
 pub struct Diff {}
 
-/// Print what all sets have
+/// Print the resources common to all sets
 #[derive(clap::Args)]
 pub struct Intersect {}
 
-/// Print the union of all sets with ranks counted from 0
+/// Print the union of all sets, with ranks renumbered from 0
 #[derive(clap::Args)]
 pub struct Remap {}
 
-/// Print the union of all sets with ranks in the order of a list of hosts
+/// Print the union of all sets, with ranks in the order of a host list
 #[derive(clap::Args)]
 pub struct Rerank {
-    /// All hosts of the set, the one of rank 0 first
+    /// Hosts of the set in the order of ranks
     #[arg(value_name = "HOSTLIST")]
     hosts: Option<String>,
 }

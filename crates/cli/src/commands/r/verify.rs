@@ -6,9 +6,9 @@ use super::read;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Compare the set of one rank with what it should be
+/// Compare the resources of one rank with those expected
 ///
-/// The first set on standard input is the one that is expected, the second the actual one.
+/// The first set on standard input is the expected one, the second the actual one.
 #[derive(clap::Args)]
 pub struct Verify {}
 

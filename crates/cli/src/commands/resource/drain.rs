@@ -31,14 +31,14 @@ const FORMATS: Formats = Formats {
     lists: &[],
 };
 
-/// Take nodes out of use; without nodes, list those that are
+/// Drain nodes; without nodes, list drained ones
 #[derive(clap::Args)]
 pub struct Drain {
     #[command(flatten)]
     format: FormatOptions,
     #[command(flatten)]
     which: Which,
-    /// Set the reason only where there is none
+    /// Set the reason only where none is set
     #[arg(short, long)]
     update: bool,
     /// Replace reasons; twice, times too
@@ -46,23 +46,23 @@ pub struct Drain {
     force: u8,
     /// Ranks or hosts
     targets: Option<String>,
-    /// Why
+    /// Reason
     #[arg(trailing_var_arg = true)]
     reason: Vec<String>,
 }
 
-/// Put nodes back in use
+/// Undrain nodes
 #[derive(clap::Args)]
 pub struct Undrain {
-    /// Pass over nodes that are in use
+    /// Ignore nodes that are not drained
     #[arg(short, long)]
     update: bool,
-    /// The same, and say so in the log
+    /// Ignore nodes that are not drained, and log the use of force
     #[arg(short, long, action = clap::ArgAction::Count)]
     force: u8,
     /// Ranks or hosts
     targets: String,
-    /// Why
+    /// Reason
     #[arg(trailing_var_arg = true)]
     reason: Vec<String>,
 }

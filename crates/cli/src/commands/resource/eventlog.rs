@@ -11,24 +11,24 @@ use crate::commands::job::events::{Matcher, Shape};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print what has happened to nodes
+/// Print the event log of nodes
 #[derive(clap::Args)]
 pub struct Eventlog {
     #[command(flatten)]
     shape: Shape,
-    /// Go on with new events as they come
+    /// Follow the log as events are added
     #[arg(short = 'F', long)]
     follow: bool,
-    /// Go on until there is this event
+    /// Wait for this event
     #[arg(short, long, value_name = "EVENT")]
     wait: Option<String>,
-    /// With --wait, only an event that has this in its context
+    /// With --wait, match only an event with this in its context
     #[arg(short, long, value_name = "KEY=VALUE")]
     match_context: Option<String>,
     /// With --wait, give up after this time, such as 10s or 5m
     #[arg(short, long, value_name = "DURATION")]
     timeout: Option<Fsd>,
-    /// Only events about these ranks
+    /// Show only events of these ranks
     #[arg(short, long, value_name = "RANKS")]
     include: Option<IdSet>,
 }

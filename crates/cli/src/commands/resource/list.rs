@@ -44,12 +44,12 @@ pub const STATES: [&str; 5] = ["all", "up", "down", "allocated", "free"];
 pub struct List {
     #[command(flatten)]
     format: FormatOptions,
-    /// Only these states, separated by commas: all, up, down, allocated, free
+    /// Show only these states, separated by commas: all, up, down, allocated, free
     #[arg(short, long, value_name = "STATES")]
     states: Vec<String>,
     #[command(flatten)]
     which: Which,
-    /// Leave out states that have no nodes
+    /// Leave out states without nodes
     #[arg(long)]
     skip_empty: bool,
 }

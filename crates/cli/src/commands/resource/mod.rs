@@ -23,7 +23,7 @@ const CONFIGURATION: format::File = format::File {
     tables: &["status", "list", "drain"],
 };
 
-/// Show resources, and take nodes out of use or back
+/// Show resources, and drain or undrain nodes
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux resource list

@@ -6,16 +6,16 @@ use super::ask;
 use command::error::{CliError, io_text};
 use command::flux::Flux;
 
-/// Read the resources again from a file with R, while no scheduler holds them
+/// Load resources from an R file, while no scheduler is loaded
 #[derive(clap::Args)]
 pub struct Reload {
-    /// The path is a folder of hwloc XML files
+    /// Treat the path as a directory of hwloc XML files
     #[arg(short, long)]
     xml: bool,
     /// Accept resources on ranks that the instance does not have
     #[arg(short, long)]
     force: bool,
-    /// The file
+    /// Path of the file
     path: String,
 }
 

@@ -8,7 +8,7 @@ use super::which::Which;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Print how many nodes, cores and GPUs there are
+/// Print the number of nodes, cores and GPUs
 #[derive(clap::Args)]
 pub struct Info {
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct R {
 /// Which resources.
 #[derive(clap::Args)]
 struct Chosen {
-    /// Only these states, separated by commas: all, up, down, allocated, free
+    /// Select only these states, separated by commas: all, up, down, allocated, free
     #[arg(short, long, value_name = "STATES")]
     states: Vec<String>,
     #[command(flatten)]

@@ -57,17 +57,17 @@ const SHOWN: [&str; 6] = [
     "housekeeping",
 ];
 
-/// List nodes by state, drained ones with the reason
+/// List nodes by state, and drained nodes with the reason
 #[derive(clap::Args)]
 pub struct Status {
     #[command(flatten)]
     format: FormatOptions,
-    /// Only these states, separated by commas
+    /// Show only these states, separated by commas
     #[arg(short, long, value_name = "STATES")]
     states: Vec<String>,
     #[command(flatten)]
     which: Which,
-    /// Leave out states that have no nodes
+    /// Leave out states without nodes
     #[arg(long)]
     skip_empty: bool,
 }

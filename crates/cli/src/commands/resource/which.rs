@@ -13,10 +13,10 @@ use command::error::CliError;
 /// Which nodes.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct Which {
-    /// Only these hosts or ranks
+    /// Show only these hosts or ranks
     #[arg(short, long, value_name = "HOSTS|RANKS")]
     include: Option<String>,
-    /// Only the nodes of these queues, separated by commas
+    /// Show only the nodes of these queues, separated by commas
     #[arg(short, long, value_name = "QUEUE")]
     queue: Vec<String>,
 }

@@ -10,21 +10,21 @@ use command::error::CliError;
 
 /// Options for an instance of several brokers on this host.
 #[derive(clap::Args, Debug, Default)]
-#[command(next_help_heading = "For tests: several brokers on this host")]
+#[command(next_help_heading = "Several brokers on this host, for tests")]
 pub struct Brokers {
-    /// Number of brokers
+    /// Start N brokers
     #[arg(short = 's', long, value_name = "N")]
     test_size: Option<u32>,
-    /// Directory for sockets, which is left in place
+    /// Use this directory for sockets, and keep it
     #[arg(long, value_name = "DIR")]
     test_rundir: Option<PathBuf>,
     /// Remove the directory of --test-rundir at the end
     #[arg(long)]
     test_rundir_cleanup: bool,
-    /// Host names to pretend, one for each broker
+    /// Use these host names, one for each broker
     #[arg(long, value_name = "HOSTLIST")]
     test_hosts: Option<String>,
-    /// How long other brokers may take when the first has ended; 20s, and for ever if 0 or none
+    /// Kill other brokers this long after the first exits; default 20s (0 or none = no limit)
     #[arg(
         long,
         value_name = "FSD",
@@ -32,13 +32,13 @@ pub struct Brokers {
         alias = "killer-timeout"
     )]
     test_exit_timeout: Option<String>,
-    /// Whose end is the end of the instance: any or leader
+    /// End the instance when this exits: any or leader
     #[arg(long, value_name = "MODE")]
     test_exit_mode: Option<String>,
-    /// Which brokers are started at once: all or leader
+    /// Start these brokers at once: all or leader
     #[arg(long, value_name = "MODE")]
     test_start_mode: Option<String>,
-    /// Which brokers share a host: single, per-broker, none or a task map
+    /// Assign brokers to hosts: single, per-broker, none or a task map
     #[arg(long, value_name = "MODE")]
     test_pmi_clique: Option<String>,
 }

@@ -13,10 +13,10 @@ mod brokers;
 
 use brokers::Brokers;
 
-/// Start an instance, run a program in it, and end with it
+/// Start an instance and run a program in it
 ///
-/// Without a program the instance runs your shell. The instance is gone when the program
-/// ends, and its exit code is this command's.
+/// The default program is your shell. When the program exits, the instance ends, and this
+/// command exits with its exit code.
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux start
@@ -26,7 +26,7 @@ pub struct Start {
     /// Set a broker attribute
     #[arg(short = 'S', long = "setattr", value_name = "NAME=VALUE")]
     attrs: Vec<String>,
-    /// Read the configuration in this folder or file
+    /// Read the configuration from this directory or file
     #[arg(short, long, value_name = "PATH")]
     config_path: Option<String>,
     /// Add to the configuration: a file, KEY=VALUE or TOML
@@ -39,14 +39,14 @@ pub struct Start {
     #[arg(short, long, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
         default_missing_value = "1")]
     verbose: Vec<u8>,
-    /// Print the command instead of running it
+    /// Print the command without running it
     #[arg(short = 'X', long)]
     noexec: bool,
-    /// Run the broker under this command, its words separated by commas
+    /// Run the broker under this command, split at commas
     #[arg(long, value_name = "WORDS")]
     wrap: Vec<String>,
-    /// Start in spite of errors, without resources, to look at what the system instance
-    /// has stored; or another one, by its state directory or dump
+    /// Start despite errors, without resources, to inspect the stored state of the system
+    /// instance; or of another instance, by its state directory or dump
     #[arg(short, long, value_name = "TARGET", num_args = 0..=1, require_equals = true,
         default_missing_value = "")]
     recovery: Option<String>,

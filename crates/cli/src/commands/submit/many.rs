@@ -12,32 +12,32 @@ use crate::limits::COPIES_MAX;
 /// How many jobs of a kind there are to be, and what is done with them.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct ManyOptions {
-    /// Submit one job for each id, with {cc} replaced by it and in FLUX_JOB_CC
+    /// Submit one job for each id, with {cc} replaced by the id and FLUX_JOB_CC set to it
     #[arg(long, value_name = "IDSET")]
     cc: Option<String>,
-    /// The same without FLUX_JOB_CC
+    /// Like --cc, without FLUX_JOB_CC
     #[arg(long, value_name = "IDSET")]
     bcc: Option<String>,
-    /// Wait until the jobs are over, and end with the largest of their exit codes
+    /// Wait until the jobs have ended, and exit with the largest of their exit codes
     #[arg(long)]
     wait: bool,
-    /// Wait for this event; with 'exec.' in front, of the execution log
+    /// Wait for this event; 'exec.' in front selects the execution log
     #[arg(long, value_name = "EVENT")]
     wait_event: Option<String>,
-    /// Print what the jobs print; implies --wait
+    /// Print the output of the jobs; implies --wait
     #[arg(long)]
     watch: bool,
-    /// Write ids, output and errors to a file, which may have {cc} in its name
+    /// Write ids, output and errors to this file, whose name may contain {cc}
     #[arg(long, value_name = "FILE")]
     pub log: Option<String>,
-    /// Write errors to a file, which may have {cc} in its name
+    /// Write errors to this file, whose name may contain {cc}
     #[arg(long, value_name = "FILE")]
     pub log_stderr: Option<String>,
-    /// Show how far the jobs are, on a terminal: how many are submitted, or with --wait
-    /// and --watch, how many are over
+    /// Show progress on a terminal: jobs submitted, or with --wait and --watch, jobs
+    /// ended
     #[arg(long)]
     pub progress: bool,
-    /// With --progress, show how many jobs a second it were
+    /// With --progress, show the number of jobs per second
     #[arg(long)]
     jps: bool,
 }

@@ -15,7 +15,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Run programs on terminals that outlive ours, and attach to them
+/// Run programs on persistent terminals, and attach to them
 #[derive(clap::Parser)]
 #[command(after_help = "Examples:
   flux terminus start -n build make
@@ -36,15 +36,15 @@ enum Verb {
     KillServer(KillServerVerb),
 }
 
-/// Attach to a session, and exit as its program does
+/// Attach to a session, and exit with its exit code
 #[derive(clap::Args)]
 struct Attach {
     #[command(flatten)]
     server: Server,
-    /// Type what comes on standard input, and show nothing
+    /// Send standard input to the session, and print nothing
     #[arg(short, long)]
     pipe: bool,
-    /// Number of the session
+    /// Id of the session
     id: u32,
 }
 
@@ -55,16 +55,16 @@ struct ListVerb {
     server: Server,
 }
 
-/// Kill what runs on a session, and wait for its end
+/// Kill the processes of a session, and wait until it ends
 #[derive(clap::Args)]
 struct KillVerb {
     #[command(flatten)]
     server: Server,
-    /// Number of the session
+    /// Id of the session
     id: u32,
 }
 
-/// Kill all sessions, and end the server
+/// Kill all sessions, and stop the server
 #[derive(clap::Args)]
 struct KillServerVerb {
     #[command(flatten)]

@@ -9,10 +9,10 @@ use command::error::CliError;
 /// The server.
 #[derive(clap::Args)]
 pub struct Server {
-    /// The one on this rank, in place of the nearest
+    /// Use the server on this rank instead of the nearest
     #[arg(short, long, value_name = "RANK")]
     pub rank: Option<u32>,
-    /// Service of the server; by default our own, UID-terminus
+    /// Use this service; default: UID-terminus
     #[arg(short, long, value_name = "NAME")]
     service: Option<String>,
 }

@@ -20,24 +20,24 @@ const READY: &str = "ready";
 /// Bytes of what it may say.
 const SAID_BYTES_MAX: u64 = 4096;
 
-/// Run a program on a terminal of its own, and attach to it
+/// Run a program on a new terminal, and attach to it
 #[derive(clap::Args)]
 pub struct Start {
     #[command(flatten)]
     server: Server,
-    /// Leave the session to itself
+    /// Do not attach to the session
     #[arg(short, long)]
     detach: bool,
-    /// With --detach, wait for the end of the session all the same
+    /// With --detach, wait until the session ends
     #[arg(short, long, requires = "detach")]
     wait: bool,
-    /// What to call the session; by default, as the program
+    /// Name the session; default: the name of the program
     #[arg(short, long, value_name = "NAME")]
     name: Option<String>,
-    /// Type what comes on standard input, and show nothing
+    /// Send standard input to the session, and print nothing
     #[arg(short, long, conflicts_with = "detach")]
     pipe: bool,
-    /// The program and its arguments; by default, the user's shell
+    /// Program and its arguments; default: your shell
     #[arg(trailing_var_arg = true, value_name = "CMD")]
     command: Vec<String>,
 }

@@ -23,14 +23,14 @@ use command::flux::Flux;
 use session::{Choice, End, Place, Session};
 use terminal::Terminal;
 
-/// Show an instance and its running jobs, as they change
+/// Show an instance and its running jobs, updated continuously
 #[derive(clap::Parser)]
 #[command(after_help = "Keys:
   j, k, down, up      select a job
   enter               show the instance that the selected job is
   h, l, left, right   show another queue
   d                   show results of inactive jobs, or do not
-  ^L                  draw everything again
+  ^L                  redraw the screen
   q                   leave the instance
 
 Examples:
@@ -38,7 +38,7 @@ Examples:
   flux top -q batch
   flux top ƒABC")]
 pub struct Top {
-    /// Use colours
+    /// Use colour: auto, always or never
     #[arg(long, value_name = "WHEN", num_args = 0..=1, require_equals = true,
         default_value = "auto", default_missing_value = "always")]
     color: clap::ColorChoice,
@@ -51,7 +51,7 @@ pub struct Top {
     /// Write what has been shown to this file in the end
     #[arg(long, hide = true, value_name = "FILE")]
     test_exit_dump: Option<PathBuf>,
-    /// Instance to show: a URI, or what flux uri makes one of
+    /// Instance to show: a URI, or any target of 'flux uri'
     #[arg(value_name = "TARGET")]
     target: Option<String>,
 }

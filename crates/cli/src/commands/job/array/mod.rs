@@ -12,26 +12,26 @@ use command::error::CliError;
 use command::flux::Flux;
 use history::{Elements, Shell};
 
-/// List the elements of an array, cancel some or run some again
+/// List, cancel or rerun the elements of a job array
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   flux job array $(flux job last)
   flux job array --failed $(flux job last)
   flux job array --cancel=100-200 $(flux job last)")]
 pub struct Array {
-    /// Only elements that ended otherwise than with exit code 0
+    /// Show only elements that did not exit with code 0
     #[arg(long)]
     failed: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Cancel these elements: those that run are ended, the others never begin
+    /// Cancel these elements: running ones are killed, pending ones never start
     #[arg(long, value_name = "IDSET", conflicts_with_all = ["failed", "json", "retry"])]
     cancel: Option<String>,
-    /// Run these elements again if they have failed; only while the job runs
+    /// Rerun these elements if they have failed; only while the job runs
     #[arg(long, value_name = "IDSET", conflicts_with_all = ["failed", "json"])]
     retry: Option<String>,
-    /// The job
+    /// Job id
     id: String,
 }
 

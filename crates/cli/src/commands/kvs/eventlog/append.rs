@@ -14,14 +14,14 @@ use command::flux::Flux;
 pub struct Append {
     #[command(flatten)]
     namespace: NamespaceArg,
-    /// When it happened, in seconds since the epoch; now if not given
+    /// Set the time of the event, in seconds since 1970; default: now
     #[arg(short, long, value_name = "SECONDS")]
     timestamp: Option<f64>,
     /// Key of the log
     key: String,
     /// Name of the event
     name: String,
-    /// What it is about: KEY=VALUE..., or a JSON object
+    /// Context: KEY=VALUE..., or a JSON object
     context: Vec<String>,
 }
 

@@ -18,13 +18,13 @@ pub struct Get {
     namespace: NamespaceArg,
     #[command(flatten)]
     form: Form,
-    /// Go on with new entries as they come
+    /// Follow the log as entries are added
     #[arg(short, long)]
     watch: bool,
     /// Wait until the log exists
     #[arg(short = 'W', long)]
     waitcreate: bool,
-    /// End after N entries
+    /// Exit after N entries
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     /// Read the log in parts

@@ -38,10 +38,10 @@ impl Eventlog {
 /// How entries are printed.
 #[derive(clap::Args)]
 struct Form {
-    /// Print entries as the JSON that they are
+    /// Print entries as unchanged JSON
     #[arg(short, long)]
     unformatted: bool,
-    /// Print times for people
+    /// Print times in a readable form
     #[arg(short = 'H', long, conflicts_with = "unformatted")]
     human: bool,
     /// Colour times, names and keys

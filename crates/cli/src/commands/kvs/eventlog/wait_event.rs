@@ -14,7 +14,7 @@ use crate::waiting::Waiting;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Wait until an event is in a log
+/// Wait for an event in a log
 #[derive(clap::Args)]
 pub struct WaitEvent {
     #[command(flatten)]
