@@ -9,13 +9,13 @@ pub mod names;
 
 pub use names::Attr;
 
-/// What the attribute `version` says: the flux-core whose protocol this is. Programs compare
-/// it with the version that they need.
+/// Value of the attribute `version`: the flux-core release whose protocol is implemented.
+/// Programs compare it with the version that they need.
 pub const CORE_VERSION: &str = "0.88.0";
 
 /// File that says where the broker of a rank is reached, or its successor: in the statedir on
 /// rank 0, in the rundir on others, if that stays. Job shells that have lost their broker look
-/// there; it is gone when the broker has ended as it was asked to.
+/// there; it is removed when the broker exits in order.
 pub fn uri_file(rank: u32) -> String {
     format!("local-uri-{rank}")
 }
@@ -70,7 +70,7 @@ pub struct Names {
 }
 
 crate::refusals! {
-    /// Why an attribute has no value to give.
+    /// Errors of getting an attribute.
     pub enum GetError {
         /// It is unknown, not set, or null.
         NotSet => ENOENT "",
@@ -78,7 +78,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why an attribute was not set.
+    /// Errors of setting an attribute.
     pub enum SetError {
         /// No such name in the table.
         Unknown => ENOENT "unknown attribute",
@@ -94,7 +94,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why an attribute was not removed.
+    /// Errors of removing an attribute.
     pub enum RmError {
         /// It cannot change at all.
         Immutable => EPERM "",

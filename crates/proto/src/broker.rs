@@ -61,7 +61,7 @@ pub struct Stats {
 }
 
 crate::refusals! {
-    /// Why a built-in value cannot be given.
+    /// Errors of `broker.conf-builtin`.
     pub enum ConfBuiltinError {
         /// There is none of this name.
         InvalidKey(String) => EINVAL "{0}: invalid key",

@@ -1,4 +1,4 @@
-//! What an event of the bus is: its topic, who may publish it and who sees it.
+//! Events of the bus: topic, role of the publisher, visibility.
 //!
 //! A service file declares its events once with [`events!`](crate::events). The check of
 //! the publisher's role, in the broker and before each handler, and the page in `doc/rpc`
@@ -13,9 +13,9 @@ use crate::schema::Schema;
 pub trait Event: Payload + 'static {
     /// The topic. A word in capitals stands for any text: `shell-ID.kill`.
     const TOPIC: &'static str;
-    /// Who may publish it besides the instance owner.
+    /// Role required to publish it, besides the instance owner.
     const ROLE: Role;
-    /// Whether only the owner, and its publisher, sees it.
+    /// True if only the owner and the publisher receive it.
     const PRIVATE: bool;
     /// One sentence for `doc/rpc`.
     const SUMMARY: &'static str;
@@ -32,7 +32,7 @@ pub trait Event: Payload + 'static {
 pub struct DeclaredEvent {
     /// See [`Event::TOPIC`].
     pub topic: &'static str,
-    /// Who may publish it besides the owner.
+    /// Role required to publish it, besides the owner.
     pub role: Role,
     /// See [`Event::PRIVATE`].
     pub private: bool,
@@ -54,14 +54,14 @@ impl DeclaredEvent {
         }
     }
 
-    /// Whether an event of this topic is one of these.
+    /// True if `topic` belongs to this event.
     pub fn is_of(&self, topic: &str) -> bool {
         name_in(self.topic, topic).is_some()
     }
 }
 
-/// What stands in `topic` for the word in capitals of `declared`: nothing when there is
-/// no such word, `None` when it is another topic.
+/// Part of `topic` that replaces the word in capitals of `declared`: empty without such a
+/// word, `None` if it is another topic.
 pub fn name_in<'a>(declared: &str, topic: &'a str) -> Option<&'a str> {
     let (before, after) = halves(declared);
     let name = topic.strip_prefix(before)?.strip_suffix(after)?;
@@ -69,7 +69,7 @@ pub fn name_in<'a>(declared: &str, topic: &'a str) -> Option<&'a str> {
     (has_name != name.is_empty()).then_some(name)
 }
 
-/// What is before and after the word in capitals. A topic without one is all before it.
+/// Text before and after the word in capitals. A topic without one is all before it.
 fn halves(declared: &str) -> (&str, &str) {
     let is_capital = |c: char| c.is_ascii_uppercase();
     match declared.split_once(is_capital) {

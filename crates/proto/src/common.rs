@@ -29,7 +29,7 @@ pub struct Pong {
     pub rolemask: u32,
     /// Rank of the responder.
     pub rank: u32,
-    /// What the sender put in.
+    /// Payload of the request.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, Value>,
 }
@@ -51,7 +51,7 @@ pub struct MessageCounts {
     pub control: u64,
 }
 
-/// What a module without counters of its own answers to `stats-get`.
+/// Response to `stats-get` of a module without counters of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct MessageStats {
     /// Sent.
@@ -60,8 +60,8 @@ pub struct MessageStats {
     pub rx: MessageCounts,
 }
 
-/// How long handlers took, by what they handled. Every answer to `NAME.stats-get` has this under
-/// the key [`HANDLERS`], besides the counters of the module.
+/// Durations of handlers, by topic. Every answer to `NAME.stats-get` has this under the key
+/// [`HANDLERS`], besides the counters of the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct HandlerTimes {
     /// All of them.
@@ -109,7 +109,7 @@ pub struct RusageReply {
 }
 
 crate::refusals! {
-    /// Why `rusage` was refused.
+    /// Errors of `rusage`.
     pub enum RusageError {
         /// `who` is not one of the three.
         UnsupportedWho(String) => EINVAL "{0} is unsupported",
@@ -117,7 +117,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why counts of all users' jobs are not given.
+    /// Errors of asking for counts of all users' jobs.
     pub enum HiddenError {
         /// The instance hides them from other users (`access.private-mode`).
         Private => EPERM "",
@@ -183,7 +183,7 @@ impl Payload for Shutdown {
     }
 }
 
-/// Says that a client is gone: what it had here is to be forgotten (RFC 6).
+/// Notice that a client has disconnected; drop its state (RFC 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disconnect;
 
@@ -194,7 +194,7 @@ pub struct Cancel {
     pub matchtag: u32,
 }
 
-/// What the broker tells a module first (protocol/03 section 4.2).
+/// First message of the broker to a module (protocol/03 section 4.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Welcome {
     /// Arguments of `flux module load`.

@@ -9,14 +9,14 @@ use crate::schema::JsonSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
-/// Who is connected, and who may be.
+/// Connected clients and access settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// The socket.
     pub server: Server,
-    /// Whether guests may connect.
+    /// True if guests may connect.
     pub allow_guest_user: bool,
-    /// Whether root acts as the instance owner.
+    /// True if root acts as the instance owner.
     pub allow_root_owner: bool,
 }
 

@@ -115,7 +115,7 @@ pub struct Checkpoints {
 /// Keeps a checkpoint. Everything stored before is in the backing store before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointPut {
-    /// Which.
+    /// Checkpoint to store.
     pub value: Checkpoint,
 }
 
@@ -142,7 +142,7 @@ pub struct MmapAdd {
 /// Takes the mapped files with a tag out of the store. There may be none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MmapRemove {
-    /// Which tag.
+    /// Tag.
     pub tag: String,
 }
 
@@ -150,7 +150,7 @@ pub struct MmapRemove {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Damage;
 
-/// What was found damaged or lost, the oldest first.
+/// Damage and losses found, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Findings {
     /// All of them.
@@ -162,7 +162,7 @@ pub struct Findings {
 pub struct Finding {
     /// When it was found, in seconds since the epoch.
     pub timestamp: f64,
-    /// What it is.
+    /// Description.
     pub what: String,
     /// An operator has taken note of it.
     pub accepted: bool,
@@ -173,7 +173,7 @@ pub struct Finding {
 pub struct DamageAccept;
 
 crate::refusals! {
-    /// Why a blob was not loaded. Failures of the store are passed on with its text.
+    /// Errors of loading a blob. Failures of the store are passed on with its text.
     pub enum LoadError {
         /// The digest has another length than this instance's hashes.
         WrongDigest => EPROTO "",
@@ -185,7 +185,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a blob was not stored. Failures of the store are passed on with its text:
+    /// Errors of storing a blob. Failures of the store are passed on with its text:
     /// ENOSPC when the disk is full, EROFS or EACCES when it cannot be written.
     pub enum StoreError {
         /// It is larger than the limit.
@@ -194,7 +194,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why there is no checkpoint to give.
+    /// Errors of getting a checkpoint.
     pub enum CheckpointGetError {
         /// None was made yet.
         NoneYet => ENOENT "",
@@ -204,7 +204,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a backing store was not taken.
+    /// Errors of registering a backing store.
     pub enum RegisterError {
         /// There is one.
         Active => EBUSY "content backing store is already active",
@@ -216,7 +216,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a backing store was not given back.
+    /// Errors of unregistering a backing store.
     pub enum UnregisterError {
         /// There is none.
         NotActive => EINVAL "content backing store is not active",
@@ -226,11 +226,11 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why no file was mapped.
+    /// Errors of mapping files.
     pub enum MmapError {
         /// Only rank 0 reads files of its host.
         NotRankZero => EINVAL "content may only be mmapped on rank 0",
-        /// What it would be relative to is not known.
+        /// The path is relative, to an unknown directory.
         NotQualified => EINVAL "path must be fully qualified",
         /// No file, or one without content.
         NotSuitable(String) => EINVAL "{0}: not suitable for mapping",
@@ -246,7 +246,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why records were not committed. Failures of the store are passed on.
+    /// Errors of committing records. Failures of the store are passed on.
     pub enum CommitError {
         /// Another writer has opened the records since.
         Replaced => EPERM "records have another writer now",

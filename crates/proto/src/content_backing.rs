@@ -30,7 +30,7 @@ pub struct CheckpointGet;
 /// Keeps a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointPut {
-    /// Which.
+    /// Checkpoint to store.
     pub value: Checkpoint,
 }
 
@@ -43,17 +43,17 @@ pub const SWEEP_DELETES_MAX: i64 = 8192;
 /// Most rows that one sweep looks at; a larger `window` means this.
 pub const SWEEP_WINDOW_MAX: i64 = 524_288;
 
-/// Where a collection begins.
+/// State at the start of a collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GcInfo {
     /// Blobs of an epoch below this are counted as candidates.
     pub epoch: i64,
-    /// Whether to count them, which looks at every blob.
+    /// True to count them, which reads every blob.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub get_count: Option<bool>,
 }
 
-/// What a collection has to know.
+/// Data that a collection needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GcState {
     /// The epoch of what is stored now: the number of the newest checkpoint, 0
@@ -76,7 +76,7 @@ pub struct Mark {
     pub hashes: Vec<String>,
 }
 
-/// How many blobs have a higher epoch now.
+/// Number of blobs raised to a higher epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Marked {
     /// Blobs.
@@ -99,12 +99,12 @@ pub struct Sweep {
     pub window: i64,
 }
 
-/// What a sweep did.
+/// Result of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Swept {
     /// Blobs deleted.
     pub deleted: i64,
-    /// Where the next sweep begins. When it is `high_water` or above, all is done.
+    /// Start of the next sweep. When it is `high_water` or above, all is done.
     pub cursor: i64,
 }
 
@@ -112,7 +112,7 @@ pub struct Swept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
-/// What is in the store and how fast it is.
+/// Contents and speed of the store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Blobs.
@@ -128,13 +128,13 @@ pub struct Stats {
     /// Milliseconds for each batch of blobs and records written, the wait for the disk
     /// included.
     pub store_time: Summary,
-    /// How the store was asked to work.
+    /// Settings of the store.
     pub config: Config,
     /// The checkpoints that are kept, newest first.
     pub checkpoints: Vec<KeptCheckpoint>,
 }
 
-/// How the store was asked to work.
+/// Settings of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Config {
     /// SQLite's journal mode; empty where there is none.
@@ -153,7 +153,7 @@ pub struct KeptCheckpoint {
 }
 
 crate::refusals! {
-    /// Why nothing was marked. Failures of the store are passed on.
+    /// Errors of marking blobs. Failures of the store are passed on.
     pub enum MarkError {
         /// Too many at once.
         TooMany(usize) => EINVAL "mark request of {0} hashes exceeds limit of 16384",
@@ -163,7 +163,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why nothing was swept. Failures of the store are passed on.
+    /// Errors of sweeping. Failures of the store are passed on.
     pub enum SweepError {
         /// A negative cursor or high water mark, or a cap that is not above zero.
         OutOfRange => EINVAL "",

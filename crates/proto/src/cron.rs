@@ -33,7 +33,7 @@ pub struct Create {
     /// Runs after which the entry stops; 0 for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<u64>,
-    /// Where it runs; rank 0 if nothing is said.
+    /// Rank to run on; default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<u32>,
     /// Tasks of the past that are kept; 1 if nothing is said.
@@ -52,7 +52,7 @@ pub struct Create {
 pub struct Delete {
     /// The entry.
     pub id: u64,
-    /// Whether a task of it that runs is ended.
+    /// True to kill its running task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill: Option<bool>,
 }
@@ -119,15 +119,15 @@ pub enum Synced {
 pub struct Entry {
     /// Its number, from 1.
     pub id: u64,
-    /// Where it runs.
+    /// Rank that it runs on.
     pub rank: u32,
-    /// What logs and listings call it.
+    /// Name in logs and listings.
     pub name: String,
     /// The command line.
     pub command: String,
     /// Runs after which it stops; 0 for no limit.
     pub repeat: u64,
-    /// Whether it is stopped.
+    /// True if it is stopped.
     pub stopped: bool,
     /// `interval`, `event` or `datetime`.
     #[serde(rename = "type")]
@@ -135,9 +135,9 @@ pub struct Entry {
     /// Seconds that a run may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
-    /// What has become of it so far.
+    /// Counters since its creation.
     pub stats: Stats,
-    /// When it runs.
+    /// Schedule.
     pub typedata: TypeData,
     /// The task that there is, then those of the past, the last one first.
     pub tasks: Vec<Task>,
@@ -146,11 +146,11 @@ pub struct Entry {
 /// Times, in seconds since the epoch, and numbers of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
-    /// When it was made.
+    /// Time of creation.
     pub ctime: f64,
-    /// When it was started last.
+    /// Time of the last start.
     pub starttime: f64,
-    /// When a task of it was started last; 0 for never.
+    /// Time at which its last task started; 0 for never.
     pub lastrun: f64,
     /// Runs since it was started.
     pub count: u64,
@@ -166,7 +166,7 @@ pub struct Stats {
     pub deferred: u64,
 }
 
-/// When an entry runs.
+/// Schedule of an entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TypeData {
@@ -179,15 +179,15 @@ pub enum TypeData {
         /// When it runs next, in seconds since the epoch; 0 while it is stopped.
         next_wakeup: f64,
     },
-    /// When something happens.
+    /// Run after an event.
     Event {
-        /// What.
+        /// Topic of the event.
         topic: String,
         /// Only each N-th time; 0 for each time.
         nth: u64,
         /// Not before it has happened so often.
         after: u64,
-        /// How often it has.
+        /// Number of events received.
         counter: u64,
         /// Seconds between two runs at least.
         min_interval: f64,
@@ -217,7 +217,7 @@ pub enum TypeData {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Task {
-    /// Where it ran.
+    /// Rank that it ran on.
     pub rank: u32,
     /// Process id; 0 before it has one.
     pub pid: i32,
@@ -228,21 +228,21 @@ pub struct Task {
     /// Exit code, or 128 and the signal, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<i32>,
-    /// When it became due.
+    /// Time at which it became due.
     pub create_time: f64,
-    /// When it was sent off.
+    /// Time at which it was sent to rexec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<f64>,
     /// Since when it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_time: Option<f64>,
-    /// When it ended.
+    /// Time at which it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<f64>,
 }
 
 crate::refusals! {
-    /// Why there is no new entry.
+    /// Errors of creating an entry.
     pub enum CreateError {
         /// Name, command, type or arguments are missing. The log says which.
         Missing => EPROTO "",
@@ -264,7 +264,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why nothing became of an entry.
+    /// Errors of deleting an entry.
     pub enum DeleteError {
         /// There is none of this number.
         NotFound => ENOENT "",
@@ -272,7 +272,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why an entry is not stopped, or started.
+    /// Errors of stopping or starting an entry.
     pub enum SwitchError {
         /// There is none of this number.
         NotFound => ENOENT "",
@@ -284,7 +284,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why nothing was set.
+    /// Errors of `cron.sync`.
     pub enum SyncError {
         /// It cannot be waited for.
         BadTopic => EINVAL "sync topic must not be empty",

@@ -1,11 +1,11 @@
-//! What a caller wants to become of its request when the service is not there, and what has
-//! become of it. `doc/delivery.md` has one for the other.
+//! Delivery policy of a request whose service is not available, and the outcome of the
+//! request. `doc/delivery.md` has one for the other.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What is to become of a request when its service is not there.
+/// Delivery policy of a request whose service is not available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// The broker holds it while the service restarts; idempotent ones are handed
@@ -31,8 +31,8 @@ impl Delivery {
         Delivery::Wait { deadline }
     }
 
-    /// What is left of a deadline when a request goes one step further: the step keeps a part,
-    /// so that it is the last one that says that the time is over, and which that was.
+    /// Time limit for the next hop: this hop keeps a part of the time that is left, so that it
+    /// outlives the next and can report which hop timed out.
     pub fn left_for_next(left: Duration) -> Duration {
         left - (left / 8).min(STEP_KEEPS_MAX)
     }
@@ -53,7 +53,7 @@ impl Delivery {
 /// See [`Delivery::left_for_next`].
 const STEP_KEEPS_MAX: Duration = Duration::from_millis(100);
 
-/// What has become of a request.
+/// Outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// The service had it and answered, be it that it does not do it. Of what is best effort:
@@ -114,7 +114,7 @@ impl FromStr for Outcome {
 /// `OUTCOME@RANK`, where programs that know nothing of it do not look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
-    /// What has become of it.
+    /// Outcome of the request.
     pub outcome: Outcome,
     /// The broker where it stopped; `None` for one that did not leave this program, or of
     /// which no broker has said anything.

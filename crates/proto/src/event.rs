@@ -17,7 +17,7 @@ pub struct Publish {
     pub payload: Option<String>,
 }
 
-/// Where the event stands in the instance's one sequence.
+/// Position of the event in the sequence of the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Published {
     /// From 1 on.
@@ -39,7 +39,7 @@ pub struct Unsubscribe {
 }
 
 crate::refusals! {
-    /// Why an event was not published.
+    /// Errors of publishing an event.
     pub enum PublishError {
         /// Flags other than PRIVATE, or a payload that is not base64.
         Malformed => EPROTO "",
@@ -51,7 +51,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a subscription was not taken back.
+    /// Errors of unsubscribing.
     pub enum UnsubscribeError {
         /// It was never made.
         Unknown => ENOENT "",

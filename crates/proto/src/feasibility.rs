@@ -9,12 +9,12 @@ use crate::{Empty, Object};
 /// Asks whether a job could run if all resources were free and up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
-    /// What the job wants.
+    /// Jobspec of the job.
     pub jobspec: Object,
 }
 
 crate::refusals! {
-    /// Why a job can never run.
+    /// Reasons for which a job can never run.
     pub enum CheckError {
         /// The jobspec asks for nothing.
         NoResources => EINVAL "jobspec has no resources",

@@ -7,7 +7,7 @@ use crate::data::size::parse_size;
 use crate::data::topology::Scheme;
 use crate::data::{Fsd, Hostlist, IdSet};
 
-/// What a value must look like.
+/// Form required of a value.
 #[derive(Debug, Clone, Copy)]
 pub enum Form {
     /// Any text.
@@ -63,7 +63,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// What a value must be, as in `must be a duration`.
+    /// Description of the form, as in `must be a duration`.
     pub fn words(self) -> String {
         match self {
             Form::Text => "a text".into(),
@@ -142,7 +142,7 @@ impl Form {
         }
     }
 
-    /// Whether a value of the configuration is of this form.
+    /// True if a value of the configuration is of this form.
     pub fn fits(self, value: &Value) -> bool {
         match (self, value) {
             (Form::Boolean, value) => value.is_boolean(),

@@ -34,7 +34,7 @@ pub struct Get {
     pub name: String,
 }
 
-/// Who is in a group.
+/// Members of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Members {
     /// Ranks.
@@ -44,16 +44,16 @@ pub struct Members {
 /// A child tells of its subtree what its parent does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Update {
-    /// What has changed in each group, in order.
+    /// Changes of each group, in order.
     pub update: BTreeMap<String, Vec<Change>>,
 }
 
 /// Ranks come into a group, or go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
-    /// Which.
+    /// Ranks that join or leave.
     pub ranks: IdSet,
-    /// Whether they come.
+    /// True if they join.
     pub set: bool,
 }
 
@@ -69,7 +69,7 @@ pub struct Stats {
 }
 
 crate::refusals! {
-    /// Why what a child has told does not count.
+    /// Errors of an update from a child.
     pub enum UpdateError {
         /// It comes from elsewhere, or is about ranks elsewhere.
         NotChild => EPROTO "groups.update is restricted to children, about their subtrees",
@@ -79,7 +79,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a rank did not join or leave.
+    /// Errors of joining or leaving a group.
     pub enum MemberError {
         /// It is in already.
         Joined(u32, String) => EEXIST "rank {0} is already a member of {1}",
@@ -93,7 +93,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why members were not told.
+    /// Errors of getting the members of a group.
     pub enum GetError {
         /// Only rank 0 knows all.
         NotRankZero => EPROTO "this RPC is only available on rank 0",

@@ -35,12 +35,13 @@ pub struct Start {
     pub userid: u32,
     /// Its jobspec with all updates applied and without the environment.
     pub jobspec: Value,
-    /// Whether it had been started before.
+    /// True if it had been started before.
     pub reattach: bool,
     /// Its resources, with all updates applied.
     #[serde(rename = "R")]
     pub r: Value,
-    /// Whether the caller takes [`Step::Over`], and says [`Kept`] when it has stored that.
+    /// True if the caller accepts [`Step::Over`], and sends [`Kept`] when it has stored
+    /// it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub together: bool,
 }
@@ -57,12 +58,12 @@ pub struct Kept {
 pub struct Progress {
     /// The job.
     pub id: JobId,
-    /// What happened to it.
+    /// Event of the job.
     #[serde(flatten)]
     pub step: Step,
 }
 
-/// What can happen to a job under execution, in this order.
+/// Events of a job under execution, in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all = "lowercase")]
 pub enum Step {
@@ -72,7 +73,7 @@ pub enum Step {
     Reattached(Map<String, Value>),
     /// Something went wrong.
     Exception {
-        /// What kind.
+        /// Type of the exception.
         #[serde(rename = "type")]
         kind: String,
         /// 0 ends the job.
@@ -89,17 +90,17 @@ pub enum Step {
     Release {
         /// Their ranks, or `all`.
         ranks: String,
-        /// Whether these were the last.
+        /// True if these were the last.
         #[serde(rename = "final")]
         is_final: bool,
     },
     /// It began, ended and was released, and all of its guest logs are here: the caller stores
-    /// them. Of a job that was over soon, in place of all other answers but exceptions, to
-    /// callers that take it.
+    /// them. Of a short job, instead of all other responses but exceptions, to callers that
+    /// accept it.
     Over {
         /// As in [`Step::Finish`].
         status: i32,
-        /// What its guest logs are to hold.
+        /// Lines for its guest logs.
         lines: GuestLines,
     },
 }
@@ -141,7 +142,7 @@ pub struct StatsGet;
 /// The configuration in effect and the jobs in hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
-    /// How jobs are run when they do not say.
+    /// Default method of running jobs.
     pub method: String,
     /// Seconds between attempts to end a job, as a duration.
     #[serde(rename = "kill-timeout")]
@@ -163,26 +164,26 @@ pub struct Stats {
     pub effective_max_kill_timeout: f64,
     /// By job id in F58.
     pub jobs: BTreeMap<String, JobStats>,
-    /// How shells are started.
+    /// Settings for starting shells.
     pub config: Value,
 }
 
 /// One job in hand.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobStats {
-    /// How it is run.
+    /// Name of the implementation that runs it.
     pub implementation: String,
     /// Its namespace.
     pub ns: String,
     /// Ranks that it is critical to keep.
     pub critical_ranks: String,
-    /// Where it is: see `doc/states/job-exec.md`.
+    /// State: see `doc/states/job-exec.md`.
     pub state: String,
-    /// Whether its shells run.
+    /// 1 if its shells are running.
     pub running: u32,
-    /// Whether a fatal exception happened.
+    /// 1 if a fatal exception was raised.
     pub exception_in_progress: u32,
-    /// How many attempts to end it there were.
+    /// Number of attempts to kill it.
     pub kill_count: u32,
     /// Shells and the ranks they are on.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -205,7 +206,7 @@ pub struct Ready;
 pub struct JobException {
     /// The job.
     pub id: JobId,
-    /// What kind.
+    /// Type of the exception.
     #[serde(rename = "type")]
     pub kind: String,
     /// 0 ends the job.
@@ -216,7 +217,7 @@ pub struct JobException {
 }
 
 crate::refusals! {
-    /// Why critical ranks were not set.
+    /// Errors of setting critical ranks.
     pub enum CriticalRanksError {
         /// No such job here.
         NotFound => ENOENT "",
@@ -228,9 +229,9 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a namespace was not made.
+    /// Errors of creating a namespace.
     pub enum MakeNamespaceError {
-        /// No such job runs, or it is over before it needed one.
+        /// No such job is running, or it ended before it needed a namespace.
         NotFound => ENOENT "",
         /// Too many ask for it.
         Busy => EBUSY "",
@@ -238,7 +239,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why an expiration was not changed.
+    /// Errors of changing an expiration.
     pub enum ExpirationError {
         /// No such job here.
         NotFound => ENOENT "Job not found",
@@ -248,7 +249,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a simulated job was not moved on.
+    /// Errors of advancing a simulated job.
     pub enum OverrideError {
         /// No such job here.
         NotFound => ENOENT "Job not found",

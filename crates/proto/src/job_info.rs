@@ -20,7 +20,7 @@ pub const INITIAL_SENTINEL: u32 = 2;
 /// Looks up keys of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lookup {
-    /// Which job.
+    /// Job id.
     pub id: JobId,
     /// Keys below its directory: `eventlog`, `jobspec`, `R`, `J`, `guest.output`, ...
     pub keys: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Lookup {
     pub flags: u32,
 }
 
-/// What was found: the keys by name, each a text, or an object with [`JSON_DECODE`].
+/// Values found: the keys by name, each a text, or an object with [`JSON_DECODE`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LookupReply {
     /// The job.
@@ -41,7 +41,7 @@ pub struct LookupReply {
 /// Follows an event log of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventlogWatch {
-    /// Which job.
+    /// Job id.
     pub id: JobId,
     /// `eventlog`, `guest.exec.eventlog`, `guest.output`, `guest.input`.
     pub path: String,
@@ -78,7 +78,7 @@ impl crate::Payload for Watched {
 /// Follows `R` or `jobspec` of a job through its updates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateWatch {
-    /// Which job.
+    /// Job id.
     pub id: JobId,
     /// `R` or `jobspec`.
     pub key: String,
@@ -94,7 +94,7 @@ pub struct Updated(pub Map<String, Value>);
 /// Looks up the current `R` of a job; older clients use it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UpdateLookup {
-    /// Which job.
+    /// Job id.
     pub id: JobId,
     /// `R` or `jobspec`.
     pub key: String,
@@ -106,7 +106,7 @@ pub struct UpdateLookup {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
-/// How many requests of each kind are open.
+/// Number of open requests of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Stats {
     /// Lookups.
@@ -122,7 +122,7 @@ pub struct Stats {
 }
 
 crate::refusals! {
-    /// Why a job's data was not given. Errors of the KVS are passed on.
+    /// Errors of reading a job's data. Errors of the KVS are passed on.
     pub enum JobInfoError {
         /// No job has this id.
         InvalidId => ENOENT "invalid job id",

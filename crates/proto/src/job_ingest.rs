@@ -30,7 +30,7 @@ pub struct Submitted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GetInfo;
 
-/// Where job ids are now.
+/// State of the generator of job ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Info {
     /// Timestamp part of an id made now, in milliseconds.
@@ -44,7 +44,7 @@ pub struct StatsGet;
 /// Counters of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Stats {
-    /// What a job passes before it gets an id.
+    /// Pipeline that a job passes before it gets an id.
     pub pipeline: Pipeline,
 }
 
@@ -75,8 +75,9 @@ pub struct Stage {
 }
 
 crate::refusals! {
-    /// Why a job was not taken. Refusals of the job manager are passed on, and those of the
-    /// plugins that change and check jobspecs: EPERM, EINVAL, or the number of the scheduler.
+    /// Errors of submitting a job. Refusals of the job manager are passed on, and those of
+    /// the plugins that change and check jobspecs: EPERM, EINVAL, or the number of the
+    /// scheduler.
     pub enum SubmitError {
         /// The payload is not the object that it should be.
         Malformed => EPROTO "error decoding job request: Protocol error",

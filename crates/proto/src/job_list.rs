@@ -11,7 +11,7 @@ use crate::{BadPayload, Coded as _, Empty, Never, Object, Refusal};
 /// the service, whose refusals say which key is wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct List {
-    /// How many jobs at most; 0 for all. Required.
+    /// Maximum number of jobs; 0 for no limit. Required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_entries: Option<Value>,
     /// Names of the attributes wanted, or `all`. Required.
@@ -105,14 +105,14 @@ pub struct Followed {
 pub struct FollowTaken {
     /// Matchtag of the sender's request for the stream.
     pub matchtag: u32,
-    /// How many of its responses were taken so far, in all.
+    /// Total number of its responses processed so far.
     pub taken: u64,
 }
 
 /// Asks for one job, maybe not before it has reached a state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct ListId {
-    /// Which. Required.
+    /// Job id. Required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
     /// Names of the attributes wanted, or `all`. Required.
@@ -145,7 +145,7 @@ pub struct Attrs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobStats;
 
-/// How many jobs there are, in all and by queue.
+/// Number of jobs, in total and by queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct JobStatsReply {
     /// In all.
@@ -155,17 +155,17 @@ pub struct JobStatsReply {
     pub queues: Vec<QueueCounts>,
 }
 
-/// How many jobs one queue has.
+/// Number of jobs in one queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct QueueCounts {
-    /// How many.
+    /// Counts.
     #[serde(flatten)]
     pub counts: JobCounts,
     /// Of which queue.
     pub name: String,
 }
 
-/// How many jobs there are by state and result.
+/// Number of jobs by state and result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct JobCounts {
     /// By state.
@@ -182,7 +182,7 @@ pub struct JobCounts {
     pub inactive_purged: u64,
 }
 
-/// How many jobs there are by state.
+/// Number of jobs by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[allow(missing_docs, reason = "the fields are the states of RFC 21")]
 pub struct StateCounts {
@@ -240,7 +240,7 @@ pub struct JobStatePause;
 pub struct JobStateUnpause;
 
 crate::refusals! {
-    /// Why jobs were not listed.
+    /// Errors of listing jobs.
     pub enum ListError {
         /// A key is missing or wrong.
         Payload(String) => EPROTO "invalid payload: {0}",

@@ -35,7 +35,7 @@ pub const USERID_ANY: u32 = 0xffff_ffff;
 /// KVS key of what survives a restart besides the jobs.
 pub const CHECKPOINT_KEY: &str = "checkpoint.job-manager";
 
-/// Where the answers to requests are kept that may come again.
+/// Key of the saved responses to requests that may be repeated.
 pub const REQUESTS_KEY: &str = "checkpoint.job-manager-requests";
 /// KVS directory of all jobs.
 pub const JOBS_KEY: &str = "job";
@@ -76,7 +76,7 @@ pub struct Submitted {
 /// Asks for active jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct List {
-    /// How many at most; 0 for all.
+    /// Maximum number of jobs; 0 for no limit.
     pub max_entries: u64,
 }
 
@@ -96,16 +96,16 @@ pub struct ListedJob {
     pub userid: u32,
     /// 0 to 31.
     pub urgency: i64,
-    /// What the queue goes by; -1 before there is one.
+    /// Priority in the queue; -1 before there is one.
     pub priority: i64,
     /// When it was submitted, in seconds since the epoch.
     pub t_submit: f64,
-    /// Where it is.
+    /// State.
     pub state: State,
     /// Notes of the scheduler and of users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Object>,
-    /// What it waits for.
+    /// Outstanding dependencies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dependencies: Option<Vec<String>>,
 }
@@ -124,7 +124,7 @@ pub struct Info {
 /// Asks for what is known of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GetAttr {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// `jobspec`, `R`, `eventlog`.
     pub attrs: Vec<Value>,
@@ -138,11 +138,11 @@ pub struct Attrs(pub Map<String, Value>);
 /// Raises an exception on a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Raise {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// 0 ends it; up to 7.
     pub severity: i64,
-    /// What kind: not empty, no white space, no `=`.
+    /// Type: not empty, no white space, no `=`.
     #[serde(rename = "type")]
     pub kind: String,
     /// A sentence for people.
@@ -172,19 +172,19 @@ pub struct RaiseAll {
     pub note: Option<String>,
 }
 
-/// What became of many jobs.
+/// Result of an operation on many jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Counted {
-    /// How many fit.
+    /// Number of matching jobs.
     pub count: u64,
-    /// How many of them it did not work for.
+    /// Number of jobs for which it failed.
     pub errors: u64,
 }
 
 /// Sends a signal to every task of a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// 1 to 64.
     pub signum: i64,
@@ -204,13 +204,13 @@ pub struct KillAll {
 /// Changes the urgency of a job that has no resources yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetUrgency {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// 0 (hold) to 31 (expedite).
     pub urgency: i64,
 }
 
-/// What the urgency was.
+/// Previous urgency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OldUrgency {
     /// 0 to 31.
@@ -220,7 +220,7 @@ pub struct OldUrgency {
 /// Adds notes to a job, seen as `user` in its annotations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Memo {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// Any keys; null removes one.
     pub memo: Value,
@@ -232,7 +232,7 @@ pub struct Memo {
 /// Gives parts of a job's jobspec new values: all of them, or none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Update {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// Values by dotted path, which begins with `attributes.`, `resources` or `tasks`.
     pub updates: Object,
@@ -241,7 +241,7 @@ pub struct Update {
 /// Adds an event to a job's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PostEvent {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// Any name. One that the job manager knows has its usual effect.
     pub name: String,
@@ -253,16 +253,16 @@ pub struct PostEvent {
 /// Waits for the end of a job submitted with `waitable`. Each is told of once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wait {
-    /// Which; -1 for whichever is next.
+    /// Job id; -1 for the next waitable job to end.
     pub id: JobId,
 }
 
-/// How a job ended.
+/// End of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waited {
-    /// Which.
+    /// Job id.
     pub id: JobId,
-    /// Whether it ran and returned 0.
+    /// True if it ran and exited with 0.
     pub success: bool,
     /// Empty for a success, else what went wrong.
     pub errstr: String,
@@ -276,7 +276,7 @@ pub struct Drain;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Idle;
 
-/// How many jobs wait while the instance is idle.
+/// Number of pending jobs while the instance is idle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pending {
     /// Active jobs.
@@ -298,7 +298,7 @@ pub struct Stats {
     pub inactive_jobs: u64,
     /// The highest id.
     pub max_jobid: JobId,
-    /// What runs after jobs.
+    /// Housekeeping after jobs.
     pub housekeeping: HousekeepingStats,
 }
 

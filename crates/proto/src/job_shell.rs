@@ -1,5 +1,5 @@
-//! What clients ask of the shells of a running job (RFC 24, protocol/13 section 9). The
-//! shells register the service as `UID-shell-F58PLAIN`; here it is `shell`.
+//! Requests of clients to the shells of a running job (RFC 24, protocol/13 section 9).
+//! The shells register the service as `UID-shell-F58PLAIN`; here it is `shell`.
 
 use serde::{Deserialize, Serialize};
 
@@ -32,12 +32,12 @@ pub struct Stdin(pub Data);
 /// Raises an exception on the job on behalf of one of its shells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exception {
-    /// What kind.
+    /// Type of the exception.
     #[serde(rename = "type")]
     pub kind: String,
     /// 0 ends the job.
     pub severity: u32,
-    /// Which shell says so.
+    /// Rank of the shell that reports it.
     pub shell_rank: u32,
     /// A sentence for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ pub struct Proctable {}
 /// The processes of the job, a column each of what a [`Process`] is (protocol/23 section 14).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Processes {
-    /// Where they run.
+    /// Hosts of the tasks.
     pub hosts: Nodelist,
     /// Their programs.
     pub executables: Nodelist,
@@ -115,7 +115,7 @@ impl IntoIterator for Processes {
 }
 
 crate::refusals! {
-    /// Why input was not taken.
+    /// Errors of writing to standard input.
     pub enum StdinError {
         /// Not an object of RFC 24, or not for stdin.
         Malformed => EPROTO "",
@@ -133,7 +133,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why the processes of a job cannot be told.
+    /// Errors of listing the processes of a job.
     pub enum ProctableError {
         /// The job is another user's.
         NotYours => EPERM "",

@@ -63,7 +63,7 @@ pub const APPEND: u32 = 32;
 /// Asks for the root of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GetRoot {
-    /// Which.
+    /// Namespace.
     pub namespace: String,
 }
 
@@ -72,7 +72,7 @@ pub struct GetRoot {
 pub struct Root {
     /// User id of its owner.
     pub owner: u32,
-    /// How many transactions were published in it.
+    /// Number of transactions published in it.
     pub rootseq: i64,
     /// Blobref of its root directory.
     pub rootref: String,
@@ -85,7 +85,7 @@ pub struct Root {
 /// Looks a key up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Lookup {
-    /// Which, in any form; normalised by the service.
+    /// Key, in any form; normalised by the service.
     pub key: String,
     /// [`READDIR`], [`READLINK`], [`TREEOBJ`]; other bits are ignored.
     pub flags: u32,
@@ -113,7 +113,7 @@ impl Lookup {
     }
 }
 
-/// What was found.
+/// Value found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// A tree object, a val for a plain lookup (RFC 11).
@@ -135,7 +135,7 @@ impl Found {
 #[serde(transparent)]
 pub struct LookupPlus(pub Lookup);
 
-/// What was found and where. A missing key is a success with `errno`.
+/// Value found, with the root it was found in. A missing key is a success with `errno`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FoundPlus {
     /// A tree object; absent when the key is missing.
@@ -157,7 +157,7 @@ pub struct Commit {
     pub namespace: String,
     /// [`NO_MERGE`], [`SYNC`]; other bits are ignored.
     pub flags: u32,
-    /// What to do, in this order. None at all is legal and makes a new version.
+    /// Operations, in this order. None at all is legal and makes a new version.
     pub ops: Vec<Op>,
     /// `WRITER:SEQ`, our extension: a commit whose SEQ is not above the last one
     /// published for WRITER in this namespace is answered but not applied, so that a
@@ -219,7 +219,7 @@ pub struct Committed {
 /// Waits until a namespace has reached a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitVersion {
-    /// Which namespace.
+    /// Namespace.
     pub namespace: String,
     /// The version wanted.
     pub rootseq: i64,
@@ -229,14 +229,14 @@ pub struct WaitVersion {
 /// On rank 0 it holds the transactions back, so that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootPause {
-    /// Which namespace.
+    /// Namespace.
     pub namespace: String,
 }
 
 /// Lets them come. So does the end of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootUnpause {
-    /// Which namespace.
+    /// Namespace.
     pub namespace: String,
 }
 
@@ -293,7 +293,7 @@ pub struct Dropcache;
 /// A summary of samples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Summary {
-    /// How many samples.
+    /// Number of samples.
     pub count: u64,
     /// Smallest.
     pub min: f64,
@@ -319,7 +319,7 @@ pub struct Stats {
     pub pending_requests: u64,
 }
 
-/// What is in memory.
+/// Contents of the cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CacheStats {
     /// All of it, in MiB.
@@ -373,7 +373,7 @@ pub const EVENT_PREFIX: &str = "kvs.namespace-";
 /// Event: a namespace has a new version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootEvent {
-    /// Which namespace.
+    /// Namespace.
     pub namespace: String,
     /// The version.
     pub rootseq: i64,
@@ -396,16 +396,16 @@ pub struct SetrootEvent {
 pub struct ErrorEvent {
     /// In which namespace.
     pub namespace: String,
-    /// Which.
+    /// Names of the transactions.
     pub names: Vec<String>,
-    /// Why.
+    /// Error number.
     pub errnum: u32,
 }
 
 /// Event: a namespace was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedEvent {
-    /// Which.
+    /// Namespace.
     pub namespace: String,
     /// Always 0.
     pub rootseq: i64,
@@ -418,12 +418,12 @@ pub struct CreatedEvent {
 /// Event: a namespace was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RemovedEvent {
-    /// Which.
+    /// Namespace.
     pub namespace: String,
 }
 
 crate::refusals! {
-    /// Why a namespace is not open to the caller.
+    /// Errors of access to a namespace.
     pub enum NamespaceError {
         /// There is none of this name.
         Unknown => EOPNOTSUPP "",
@@ -433,7 +433,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a lookup failed. Errors of the content service are passed on.
+    /// Errors of a lookup. Errors of the content service are passed on.
     pub enum LookupError {
         /// Neither namespace nor rootdir was given.
         Nowhere => EPROTO "",
@@ -457,7 +457,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a transaction was not applied. Errors of the content service are passed on.
+    /// Errors of a commit. Errors of the content service are passed on.
     pub enum CommitError {
         /// A guest may not name blobs or links (RFC 12): the type is said.
         GuestObject(&'static str) => EPERM "guests may not commit {0} objects",
@@ -493,7 +493,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a namespace was not made.
+    /// Errors of creating a namespace.
     pub enum CreateError {
         /// There is one of this name.
         Exists => EEXIST "",
@@ -508,7 +508,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a namespace was not removed.
+    /// Errors of removing a namespace.
     pub enum RemoveError {
         /// The primary namespace stays.
         Primary => EOPNOTSUPP "",

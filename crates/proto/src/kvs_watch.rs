@@ -15,7 +15,7 @@ use crate::{BadPayload, Never, Payload};
 pub struct Lookup {
     /// In which namespace.
     pub namespace: String,
-    /// Which key, in any form.
+    /// Key, in any form.
     pub key: String,
     /// Flags of `kvs.lookup`, and WATCH, WAITCREATE, STREAM and what goes with them.
     pub flags: u32,
@@ -40,7 +40,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// Whether this is the mark.
+    /// True if this is the mark.
     pub fn is_sentinel(&self) -> bool {
         self.val.is_none()
     }
@@ -80,9 +80,9 @@ pub struct StatsGet;
 /// Counters of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
-    /// How many watchers.
+    /// Number of watchers.
     pub watchers: u64,
-    /// How many namespaces they watch.
+    /// Number of namespaces watched.
     #[serde(rename = "namespace-count")]
     pub namespace_count: u64,
     /// By namespace.
@@ -98,12 +98,12 @@ pub struct NamespaceStats {
     pub rootseq: i64,
     /// Its root directory.
     pub rootref: String,
-    /// How many watchers.
+    /// Number of watchers.
     pub watchers: u64,
 }
 
 crate::refusals! {
-    /// Why a watch was refused, or how it ended. Errors of `kvs.lookup` are passed on.
+    /// Errors of a watch, at its start or its end. Errors of `kvs.lookup` are passed on.
     pub enum LookupError {
         /// WATCH answers many times.
         WatchNeedsStreaming => EPROTO
@@ -118,11 +118,11 @@ crate::refusals! {
         /// The sentinel belongs to APPEND.
         SentinelWithoutAppend => EINVAL
             "Must set KVS watch append flag with initial sentinel flag",
-        /// The key is gone, or was never there.
+        /// The key was removed, or never existed.
         NotFound => ENOENT "",
-        /// The namespace is gone, or was never there.
+        /// The namespace was removed, or never existed.
         UnknownNamespace => EOPNOTSUPP "",
-        /// What was sent already is not the beginning of the value any more.
+        /// The value no longer begins with the part already sent.
         Overwritten => EINVAL "value of key watched with WATCH_APPEND overwritten",
         /// The value is empty now.
         Truncated => EINVAL "key watched with WATCH_APPEND truncated",

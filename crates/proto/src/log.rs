@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 use crate::{Empty, Never, Raw, Refusal};
 
-/// Adds one or more lines to the log. Answered only if the matchtag is not 0. What is logged is
+/// Adds one or more lines to the log. Answered only if the matchtag is not 0. Log messages are
 /// best effort unless a call says otherwise: no sink is waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Append(pub Raw);
@@ -62,7 +62,7 @@ pub struct Stats {
 }
 
 crate::refusals! {
-    /// Why a log attribute was not set.
+    /// Errors of setting a log attribute.
     pub enum SetAttrError {
         /// Not a severity.
         InvalidLevel => EINVAL "invalid level",

@@ -1,4 +1,4 @@
-//! What a method is: its topic, who may call it, what goes in and what comes out.
+//! Methods: topic, role of the caller, request and response.
 //!
 //! A service file declares its methods once with [`methods!`](crate::methods). The route,
 //! the typed call, the page in `doc/rpc` and the golden test all follow from it.
@@ -11,7 +11,7 @@ use crate::payload::{BadPayload, Payload};
 use crate::refusal::{Coded, DeclaredError, Refusal};
 use crate::schema::Schema;
 
-/// How many answers a request gets.
+/// Number of responses to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Exactly one, at once.
@@ -28,7 +28,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whether a request may wait for its answer, or for more of it, and be taken back
+    /// True if a request may wait for its response, or for more of it, and be cancelled
     /// meanwhile.
     pub fn may_wait(self) -> bool {
         matches!(self, Answer::Later | Answer::Stream | Answer::Either)
@@ -39,34 +39,35 @@ impl Answer {
 pub trait Method: Payload + 'static {
     /// `service.method`.
     const TOPIC: &'static str;
-    /// Who may call it besides the instance owner.
+    /// Role required to call it, besides the instance owner.
     const ROLE: Role;
-    /// Whether doing it twice is the same as doing it once. The broker hands such
+    /// True if repeating it has the same effect as doing it once. The broker hands such
     /// requests to a restarted module.
     const IDEMPOTENT: bool;
-    /// Whether the module recognises a request that it has done before its death, by the
-    /// number that the broker gave it, and answers it without doing it again. The broker
-    /// hands such requests to a restarted module too; all others fail when it dies.
+    /// True if a restarted module recognises a request that it had already carried out,
+    /// by the number that the broker gave it, and answers it without doing it again. The
+    /// broker hands such requests to a restarted module too; all others fail when it
+    /// dies.
     const RECOGNISED: bool;
-    /// Whether it only reads, its answer may be large, and it is answered without
-    /// waiting for any other request. The broker hands such requests to a module as fast
-    /// as the client reads the answers.
+    /// True if it only reads, its response may be large, and it does not wait for any
+    /// other request. The broker hands such requests to a module as fast as the client
+    /// reads the answers.
     const BULK: bool;
-    /// How many answers it gets.
+    /// Number of responses.
     const ANSWER: Answer;
-    /// What is to become of a call of it that says nothing else.
+    /// Delivery policy of a call without one.
     const DELIVERY: Delivery = Delivery::WAIT;
     /// One sentence for `doc/rpc`.
     const SUMMARY: &'static str;
-    /// Whether a request that wants no answer gets one all the same, under matchtag 0 as it
-    /// was asked: its sender tells answers by their topic.
+    /// True if a request without matchtag is answered too, under matchtag 0: its sender
+    /// recognises the response by its topic.
     const ANSWERS_UNASKED: bool = false;
     /// Another method that takes a request back, besides `NAME.cancel`. Anyone may call it
     /// for requests of its own.
     const CANCEL: Option<&'static str> = None;
-    /// What comes back.
+    /// Response.
     type Response: Payload + 'static;
-    /// What may go wrong.
+    /// Errors.
     type Error: Coded;
 
     /// The request as a message, answered under `matchtag`.
@@ -76,13 +77,13 @@ pub trait Method: Payload + 'static {
         message
     }
 
-    /// What a payload that does not decode is answered with. EPROTO without a
-    /// text unless the method's contract has one.
+    /// Error for a payload that does not decode. EPROTO without a text unless the
+    /// method's contract has one.
     fn bad_payload(_reason: &BadPayload) -> Refusal {
         Refusal::bare(crate::Errno::EPROTO)
     }
 
-    /// What a request without STREAMING is answered with under [`Answer::Stream`].
+    /// Error for a request without STREAMING under [`Answer::Stream`].
     fn needs_streaming() -> Refusal {
         Refusal::bare(crate::Errno::EPROTO)
     }
@@ -95,7 +96,7 @@ pub struct Declared {
     pub topic: &'static str,
     /// Name of the request's type.
     pub name: &'static str,
-    /// Who may call it besides the owner.
+    /// Role required to call it, besides the owner.
     pub role: Role,
     /// See [`Method::IDEMPOTENT`].
     pub idempotent: bool,
@@ -107,7 +108,7 @@ pub struct Declared {
     pub answers_unasked: bool,
     /// See [`Method::DELIVERY`].
     pub delivery: Delivery,
-    /// How many answers it gets.
+    /// Number of responses.
     pub answer: Answer,
     /// One sentence.
     pub summary: &'static str,

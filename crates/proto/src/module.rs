@@ -60,7 +60,7 @@ pub struct Load {
     pub exec: Option<bool>,
 }
 
-/// Removes a module; answered when it is gone.
+/// Removes a module; answered when it has exited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remove {
     /// Name or path.
@@ -109,7 +109,7 @@ pub struct ModuleInfo {
 pub struct Status {
     /// See [`ModuleStatus`].
     pub status: i64,
-    /// Why it ends, 0 when all is well.
+    /// Error number of the exit, 0 if none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errnum: Option<i64>,
     /// The same in words, for who waits for the module to be loaded; modules made for other
@@ -123,7 +123,7 @@ pub struct Status {
 pub struct DebugModule {
     /// Name of the module.
     pub name: String,
-    /// Whether to hold back.
+    /// True to defer messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub defer: Option<bool>,
 }
@@ -179,12 +179,12 @@ pub struct Traced {
     pub errnum: i64,
     /// Error text if it was asked for.
     pub errstr: String,
-    /// What is to become of a request when its service is not there: `now`, `best-effort`, or
-    /// `wait` with the seconds that are left; absent for one that may wait as long as it takes.
+    /// Delivery policy of a request whose service is not available: `now`, `best-effort`, or
+    /// `wait` with the seconds that are left; absent for a request without a time limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery: Option<String>,
-    /// What has become of a request that was answered in place of its service, and at which
-    /// rank: `OUTCOME@RANK`.
+    /// Outcome of a request that was answered in place of its service, and the rank that
+    /// answered: `OUTCOME@RANK`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
 }

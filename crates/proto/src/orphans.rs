@@ -8,7 +8,7 @@ use crate::data::JobId;
 use crate::schema::JsonSchema;
 use crate::{Empty, Never, Refusal};
 
-/// Why a message is an orphan.
+/// Cause of an orphaned message.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -18,9 +18,9 @@ pub enum Cause {
     ServerDown,
     /// An answer whose way back was closed: its requester had left, or was answered.
     AfterClose,
-    /// What somebody did in whose place another had been put.
+    /// A result of a worker that had been replaced.
     TakenOver,
-    /// Its time was over.
+    /// Its deadline had passed.
     Expired,
     /// For a rank or a sender that is not there.
     NoPeer,
@@ -63,9 +63,9 @@ pub struct Orphan {
     pub timestamp: f64,
     /// The broker where it ended.
     pub rank: u32,
-    /// Why.
+    /// Cause.
     pub cause: Cause,
-    /// Who has sent it: `module NAME`, `client pid=N uid=N`, `rank N`, or as reported.
+    /// Sender: `module NAME`, `client pid=N uid=N`, `rank N`, or as reported.
     pub sender: String,
     /// The user in whose name it was sent.
     pub userid: u32,
@@ -77,7 +77,7 @@ pub struct Orphan {
     /// Seconds between the end of its way back, or of its time, and its own end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<f64>,
-    /// What is known besides.
+    /// Further details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -105,11 +105,11 @@ pub struct Clear;
 /// in whose place another was put. Texts that are too long are cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// Why it is one.
+    /// Cause.
     pub cause: Cause,
     /// Topic of the message.
     pub topic: String,
-    /// Who has sent it; who reports it, if absent.
+    /// Sender; the reporter if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
     /// The user in whose name it was sent; who reports it, if absent.
@@ -118,7 +118,7 @@ pub struct Report {
     /// The job that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
-    /// What is known besides.
+    /// Further details.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }

@@ -8,7 +8,7 @@ use crate::module::Traced;
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
-/// How a broker and all below it are.
+/// Status of a broker and its subtree.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -53,13 +53,13 @@ impl Status {
         }
     }
 
-    /// Whether the broker itself is there.
+    /// True if the broker itself is online.
     pub fn is_online(self) -> bool {
         matches!(self, Status::Full | Status::Partial | Status::Degraded)
     }
 }
 
-/// What control messages between brokers say (protocol/20 section 6).
+/// Values of control messages between brokers (protocol/20 section 6).
 pub mod control {
     /// The sender is there.
     pub const HEARTBEAT: u32 = 0;
@@ -106,7 +106,7 @@ pub struct Welcome {
 }
 
 crate::refusals! {
-    /// Why a broker was not let in.
+    /// Errors of the hello of a broker.
     pub enum HelloError {
         /// Only brokers say it, when they come.
         NotOwner => EPERM "",
@@ -131,14 +131,14 @@ pub struct Goodbye;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Monitor;
 
-/// How a child is now.
+/// State of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChildState {
     /// Its rank.
     pub rank: u32,
-    /// How its subtree is.
+    /// Status of its subtree.
     pub status: Status,
-    /// Whether it is silent for too long.
+    /// True if it has been silent for too long.
     pub torpid: bool,
 }
 
@@ -152,12 +152,12 @@ pub struct DisconnectSubtree {
 /// Makes a broker leave its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DisconnectParent {
-    /// Why.
+    /// Reason.
     pub reason: String,
 }
 
 crate::refusals! {
-    /// Why a child was not cut off.
+    /// Errors of disconnecting a child.
     pub enum DisconnectError {
         /// It is none of ours.
         NotChild => ENOENT "requested rank is not this broker's direct child",
@@ -172,12 +172,12 @@ crate::refusals! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Health;
 
-/// How a broker and its children are.
+/// Status of a broker and its children.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthReply {
     /// Its rank.
     pub rank: u32,
-    /// How all of it is.
+    /// Status of the whole subtree.
     pub status: Status,
     /// Seconds in this status.
     pub duration: f64,
@@ -185,16 +185,16 @@ pub struct HealthReply {
     pub children: Vec<ChildHealth>,
 }
 
-/// How a child is, as its parent sees it.
+/// State of a child, as seen by its parent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChildHealth {
     /// Its rank.
     pub rank: u32,
-    /// How its subtree is.
+    /// Status of its subtree.
     pub status: Status,
     /// Seconds in this status.
     pub duration: f64,
-    /// Why it was lost.
+    /// Error by which it was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -211,7 +211,7 @@ pub struct Topology {
 pub struct Tree {
     /// The broker at its top.
     pub rank: u32,
-    /// How many brokers are in it.
+    /// Number of brokers in its subtree.
     pub size: u32,
     /// The trees below.
     pub children: Vec<Tree>,
@@ -232,9 +232,9 @@ pub struct RankReply {
 }
 
 crate::refusals! {
-    /// Why there is no child to tell.
+    /// Errors of looking up a child.
     pub enum RankError {
-        /// What has this identity is no child, or not any more.
+        /// The identity belongs to no child, or to a former one.
         NotChild => ENOENT "no child of this broker has this identity",
     }
 }
@@ -274,7 +274,7 @@ pub struct Stats {
 }
 
 crate::refusals! {
-    /// Why there is no tree to tell.
+    /// Errors of getting the topology.
     pub enum TopologyError {
         /// Only this broker and its children are known.
         NotHere => ENOENT "requested rank is not this broker or its direct child",

@@ -20,7 +20,7 @@ pub trait Payload: Sized {
     }
 }
 
-/// Why a payload is not what the method takes. Travels as EPROTO.
+/// Error of decoding a payload as that of the method. Travels as EPROTO.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadPayload(pub String);

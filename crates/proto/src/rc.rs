@@ -1,4 +1,4 @@
-//! Which modules an instance has, and what each needs: data, in one place. The broker starts and
+//! Modules of an instance and their dependencies: data, in one place. The broker starts and
 //! stops them by it, and `flux modprobe` shows it.
 
 /// The command that brings an instance up, and the one that ends it, in the words of other
@@ -23,7 +23,7 @@ pub struct Entry {
     pub priority: i64,
     /// The smallest personality that has it.
     pub from: Personality,
-    /// Whether it runs on every rank, and not on rank 0 alone.
+    /// True if it runs on every rank, not on rank 0 alone.
     pub everywhere: bool,
     /// With which arguments it is loaded.
     pub args: &'static [&'static str],
@@ -42,7 +42,7 @@ impl Entry {
     }
 }
 
-/// How much of an instance is started (attribute `ferroflux.personality`).
+/// Selection of modules to start (attribute `ferroflux.personality`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Personality {
     /// The broker alone.
@@ -206,7 +206,7 @@ const fn scheduler(name: &'static str, priority: i64) -> Entry {
 /// The priority of a module of which nothing is said.
 pub const PRIORITY: i64 = 100;
 
-/// Whether a module is one of those of which an instance has one.
+/// True if a module is a scheduler, of which an instance has one.
 pub fn is_scheduler(name: &str) -> bool {
     let mut entries = MODULES.iter();
     entries.any(|entry| entry.name == name && entry.provides.contains(&"sched"))

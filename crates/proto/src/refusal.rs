@@ -1,4 +1,4 @@
-//! What travels when a request fails: an error number and, often, a sentence.
+//! Contents of an error response: an error number and, often, a sentence.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub struct Refusal {
     pub errno: Errno,
     /// A sentence for the user; without one, clients print the number's own text.
     pub text: Option<Cow<'static, str>>,
-    /// What has become of the request, where it was not the service that answered.
+    /// Outcome of the request, if it was not answered by the service.
     pub stopped: Option<Stopped>,
 }
 
@@ -47,7 +47,7 @@ impl Refusal {
         }
     }
 
-    /// What a response with this error number says.
+    /// Decodes a response with this error number.
     pub fn of_response(errnum: u32, response: &Message) -> Refusal {
         let errno = Errno(errnum);
         let stopped = response.error_note().and_then(|note| note.parse().ok());
@@ -62,7 +62,7 @@ impl Refusal {
         }
     }
 
-    /// What has become of the request. A service that refuses it has had it.
+    /// Outcome of the request. A service that refuses it has had it.
     pub fn outcome(&self) -> Outcome {
         self.stopped
             .map_or(Outcome::Delivered, |stopped| stopped.outcome)
@@ -71,8 +71,7 @@ impl Refusal {
     /// The normal end of a stream (RFC 6).
     pub const END: Refusal = Refusal::bare(Errno::ENODATA);
 
-    /// Whether there was no room, or something else was in the way that is not for good:
-    /// the same may succeed later.
+    /// True if the error is temporary, such as a full queue: a later try may succeed.
     pub fn may_pass(&self) -> bool {
         matches!(
             self.errno,
@@ -80,13 +79,13 @@ impl Refusal {
         )
     }
 
-    /// Whether there was nobody to do it: the service is not there, or ended before it came to
-    /// that. Nothing was done, and where it is loaded again the same may succeed.
+    /// True if no service handled it: there is none, or it ended before. Nothing was done, and
+    /// where it is loaded again the same may succeed.
     pub fn is_absence_of_service(&self) -> bool {
         self.errno == Errno::ENOSYS
     }
 
-    /// Whether this is the normal end of a stream.
+    /// True if this is the normal end of a stream.
     pub fn is_end(&self) -> bool {
         self.errno == Errno::ENODATA
     }
@@ -118,7 +117,7 @@ pub struct DeclaredError {
 pub trait Coded: std::fmt::Debug {
     /// Every variant, for the registry.
     const ALL: &'static [DeclaredError];
-    /// How this error travels.
+    /// Error number and text to send.
     fn refusal(&self) -> Refusal;
 }
 

@@ -15,7 +15,7 @@ pub const R_KEY: &str = "resource.R";
 /// KVS key of the event log.
 pub const EVENTLOG_KEY: &str = "resource.eventlog";
 
-/// Where the requests are kept that were done and may come again.
+/// Key of the completed requests that may be repeated.
 pub const REQUESTS_KEY: &str = "resource.requests";
 
 /// A scheduler takes the resources in hand; only one may.
@@ -26,7 +26,7 @@ pub struct Acquire;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AcquireMute;
 
-/// What the scheduler has, in the first response, and what changes, in the others.
+/// Resources of the scheduler in the first response, and changes in the others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "kebab-case")]
 pub struct Acquired {
@@ -105,7 +105,7 @@ pub struct SchedStatusReply {
 pub struct Drain {
     /// Ranks as an idset, or hosts as a hostlist.
     pub targets: String,
-    /// Why.
+    /// Reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// `update`, `overwrite` or `force-overwrite`: what to do with ranks that are
@@ -122,7 +122,7 @@ pub struct Undrain {
     /// `update` ignores ranks that are not drained; absent, they make the request fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// Why.
+    /// Reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -175,12 +175,12 @@ pub struct JournalReply {
     pub r: Option<Rset>,
 }
 
-/// What some ranks of a subtree have found, for the parent to add to its own.
+/// Resources found on some ranks of a subtree, for the parent to add to its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TopoReduce {
-    /// How many ranks it covers.
+    /// Number of ranks covered.
     pub count: u32,
-    /// What they have, as R. A rank that has found nothing is there without children.
+    /// Their resources, as R. A rank that has found nothing is there without children.
     pub resource: Rset,
 }
 
@@ -210,19 +210,19 @@ impl Payload for Topology {
 /// Waits until this many ranks are online.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MonitorWaitup {
-    /// How many.
+    /// Number of ranks online.
     pub up: u32,
 }
 
 /// Takes ranks for offline, regardless of what is heard of them; for tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MonitorForceDown {
-    /// Which.
+    /// Ranks.
     pub ranks: IdSet,
 }
 
 crate::refusals! {
-    /// Why a scheduler does not get the resources.
+    /// Errors of acquiring the resources.
     pub enum AcquireError {
         /// Another scheduler has them.
         Busy => EBUSY "",
@@ -234,7 +234,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a question about the inventory was not answered.
+    /// Errors of querying the inventory.
     pub enum QueryError {
         /// Only rank 0 has the inventory.
         NotRankZero => EPROTO "this RPC only works on rank 0",
@@ -254,7 +254,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why ranks were not drained, or not put back in use.
+    /// Errors of draining or undraining ranks.
     pub enum DrainError {
         /// Only rank 0 has the inventory.
         NotRankZero => EPROTO "this RPC only works on rank 0",
@@ -282,7 +282,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why the resources were not replaced.
+    /// Errors of replacing the resources.
     pub enum ReloadError {
         /// Only rank 0 has the inventory.
         NotRankZero => EPROTO "this RPC only works on rank 0",

@@ -66,7 +66,7 @@ pub struct MessageChannel {
 /// Runs a command: in the foreground as a stream, in the background otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exec {
-    /// What to run.
+    /// Command to run.
     pub cmd: Command,
     /// See [`flags`].
     pub flags: u32,
@@ -83,7 +83,7 @@ pub struct Exec {
     pub env_add: BTreeMap<String, String>,
 }
 
-/// What the client of a process is told.
+/// Responses to the client of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Told {
@@ -96,7 +96,7 @@ pub enum Told {
     Attached {
         /// Process id.
         pid: i32,
-        /// What was run.
+        /// Command of the process.
         cmd: Command,
     },
     /// There is room for more input, in bytes by stream.
@@ -120,8 +120,8 @@ pub enum Told {
     },
 }
 
-/// Hands data to a process on its standard input or a channel. What is more than the
-/// credit that was given is dropped.
+/// Hands data to a process on its standard input or a channel. Output beyond the granted
+/// credit is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Write {
     /// Matchtag of the sender's exec request.
@@ -188,7 +188,7 @@ pub struct Wait {
     pub label: Option<String>,
 }
 
-/// How a process ended.
+/// Exit of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waited {
     /// As wait(2) gives it.
@@ -206,20 +206,20 @@ pub struct Attach {
     /// Label in place of the process id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Which streams to forward: see [`flags`].
+    /// Streams to forward: see [`flags`].
     pub flags: u32,
     /// As [`Exec::output_credit`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_credit: Option<u64>,
 }
 
-/// What a command that cannot be started is answered with: the error's own number.
+/// Error for a command that cannot be started: the error's own number.
 pub fn launch_failed(errno: Errno) -> Refusal {
     Refusal::new(errno, format!("error launching process: {errno}"))
 }
 
 crate::refusals! {
-    /// Why any request may be refused.
+    /// Errors of any request.
     pub enum RemoteError {
         /// The job wants them signed (`rexec.sign-required`), and there is nobody to check that.
         Unsigned => EPERM "a signed request is required, and signatures are not supported",
@@ -229,7 +229,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a command was not run.
+    /// Errors of running a command.
     pub enum ExecError {
         /// There is no program to run.
         EmptyCommand => EPROTO "command string is empty",
@@ -257,7 +257,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a process was not found.
+    /// Errors of looking up a process.
     pub enum LookupError {
         /// No process of ours has this number.
         NoPid(i64) => ESRCH "pid {0} does not belong to any subprocess",
@@ -267,7 +267,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a signal was not sent.
+    /// Errors of sending a signal.
     pub enum KillError {
         /// There is no such process.
         Unknown(LookupError) => ESRCH "{0}",
@@ -279,7 +279,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why the end of a process is not told.
+    /// Errors of waiting for a process.
     pub enum WaitError {
         /// There is no such process.
         Unknown(LookupError) => ESRCH "{0}",
@@ -293,7 +293,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why the streams of a process were not handed over.
+    /// Errors of attaching to a process.
     pub enum AttachError {
         /// There is no such process.
         Unknown(LookupError) => ENOENT "{0}",

@@ -15,7 +15,7 @@ pub struct Push {
 }
 
 crate::refusals! {
-    /// Why commands were not taken.
+    /// Errors of pushing commands.
     pub enum PushError {
         /// There are none.
         NoCommands => EPROTO "commands array is empty",

@@ -47,7 +47,7 @@ pub struct AllocReply {
     /// Merged into the job's annotations; null removes a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Object>,
-    /// Why not, with [`ALLOC_DENY`].
+    /// Reason for the denial, with [`ALLOC_DENY`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -77,10 +77,10 @@ pub struct Cancel {
 pub struct Free {
     /// The job.
     pub id: JobId,
-    /// What is free now.
+    /// Resources that are free now.
     #[serde(rename = "R")]
     pub r: RawJson,
-    /// Whether the job has nothing more.
+    /// True if the job has nothing left.
     #[serde(rename = "final")]
     pub is_final: bool,
 }
@@ -128,7 +128,7 @@ pub struct FifoStats;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BackfillStats;
 
-/// How much a scheduler has to do.
+/// Workload of a scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Times that the queue was looked at.

@@ -21,7 +21,7 @@ pub struct Line {
 }
 
 crate::refusals! {
-    /// Why no shutdown was started.
+    /// Errors of starting a shutdown.
     pub enum StartError {
         /// Not from this state.
         WrongState(String) => EINVAL "shutdown cannot be initiated in state {0}",

@@ -27,7 +27,7 @@ pub struct Proc {
 /// Sends a signal to a broker. One that does not run is no error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
-    /// Which.
+    /// Rank.
     pub rank: i64,
     /// By number.
     pub signum: i32,
@@ -36,11 +36,11 @@ pub struct Kill {
 /// Waits for the end of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wait {
-    /// Which.
+    /// Rank.
     pub rank: i64,
 }
 
-/// How a broker ended.
+/// Exit of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ended {
     /// Its exit code, or 128 and the number of the signal.
@@ -50,12 +50,12 @@ pub struct Ended {
 /// Starts a broker that does not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
-    /// Which.
+    /// Rank.
     pub rank: i64,
 }
 
 crate::refusals! {
-    /// Why nothing was done to a broker.
+    /// Errors of operations on a broker.
     pub enum RankError {
         /// There is none of that rank.
         NoRank => ESRCH "",

@@ -48,7 +48,7 @@ pub struct Wait;
 pub struct Post {
     /// Its name.
     pub event: String,
-    /// Whether it says that something went wrong.
+    /// True if it reports an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<bool>,
 }
@@ -62,9 +62,9 @@ pub struct SdNotify {
 }
 
 crate::refusals! {
-    /// Why waiting for RUN is in vain.
+    /// Errors of waiting for RUN.
     pub enum WaitError {
-        /// RUN is over.
+        /// The state RUN has passed.
         Surpassed => ENOENT "broker has surpassed RUN state",
     }
 }

@@ -33,7 +33,7 @@ pub struct WinSize {
     pub cols: i64,
 }
 
-/// What a client does with a session (protocol/23 section 8).
+/// Requests of a client to a session (protocol/23 section 8).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// `attach`, `data`, `resize` or `detach`.
@@ -53,7 +53,7 @@ pub struct Session {
     pub encoding: Option<String>,
 }
 
-/// What an attached client is told.
+/// Responses to an attached client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Told {
@@ -69,7 +69,7 @@ pub enum Told {
     },
     /// The client is detached; the stream ends.
     Exit {
-        /// Why.
+        /// Error text.
         message: String,
         /// Wait status of the process on the terminal if it has ended, else 0.
         status: i32,
@@ -155,7 +155,7 @@ pub struct List {}
 pub struct Listed {
     /// By number.
     pub sessions: Vec<Row>,
-    /// Who has them.
+    /// Server of the sessions.
     pub server: Server,
 }
 
@@ -164,19 +164,19 @@ pub struct Listed {
 pub struct Row {
     /// Its number.
     pub id: u32,
-    /// What it is called.
+    /// Name.
     pub name: String,
-    /// How many clients are attached.
+    /// Number of attached clients.
     pub clients: u32,
     /// Process id of what runs on it.
     pub pid: i32,
-    /// Whether that has ended.
+    /// True if its program has exited.
     pub exited: bool,
     /// When it began, in seconds since the epoch.
     pub ctime: f64,
 }
 
-/// Who has sessions.
+/// Server of sessions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Server {
     /// Its service.
@@ -190,7 +190,7 @@ pub struct Server {
 /// Runs a command on a terminal of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct New {
-    /// What to call it; without it, as the program.
+    /// Name; default: the name of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Program and arguments; without them, the user's shell.
@@ -210,7 +210,7 @@ pub struct New {
 /// A session that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Made {
-    /// What it is called.
+    /// Name.
     pub name: String,
     /// The topic of its endpoint.
     pub pty_service: String,
@@ -235,7 +235,7 @@ pub struct Kill {
 pub struct KillServer {}
 
 crate::refusals! {
-    /// Why a client cannot do this with a session.
+    /// Errors of a client's request to a session.
     pub enum SessionError {
         /// Not an object of this protocol, or a mode that there is not.
         Malformed => EPROTO "",
@@ -255,13 +255,13 @@ crate::refusals! {
         BadSize => EINVAL "",
         /// As many clients are attached as may be.
         TooMany => EBUSY "too many clients are attached",
-        /// What was typed waits, as much of it as may.
+        /// The input queue is full; part of the input was accepted.
         Full => EAGAIN "the terminal does not read its input",
     }
 }
 
 crate::refusals! {
-    /// Why a session is not made.
+    /// Errors of creating a session.
     pub enum NewError {
         /// The server is another user's.
         NotYours => EPERM "",
@@ -273,7 +273,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why sessions are not listed or ended.
+    /// Errors of listing or ending sessions.
     pub enum KillError {
         /// The server is another user's.
         NotYours => EPERM "",

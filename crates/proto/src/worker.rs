@@ -2,9 +2,9 @@
 //! site's own, which answers as a service under a name of the site's: `NAME.take`, ...
 //! (doc/howto/write-a-worker.md).
 //!
-//! A task has a name that its giver has chosen. Who takes it gets a lease of it with a fencing
-//! number, which is larger each time the task is given out: what is said with another number
-//! than the last is said by a worker in whose place another was put.
+//! A task has a name that its giver has chosen. A worker that takes it gets a lease of it with
+//! a fencing number, which grows each time the task is given out: messages with an older
+//! number come from a replaced worker.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::schema::JsonSchema;
 /// Gives tasks: text by name. A name that is known already is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Add {
-    /// What the worker is to read.
+    /// Tasks for the worker to read.
     pub tasks: BTreeMap<String, String>,
 }
 
@@ -36,7 +36,7 @@ pub struct Take {
 pub struct Task {
     /// Its name.
     pub name: String,
-    /// What its giver says.
+    /// Text from the owner of the task.
     pub text: String,
     /// The fencing number.
     pub fence: u64,
@@ -68,14 +68,14 @@ pub struct Complete {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct List;
 
-/// How tasks stand.
+/// State of tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
-    /// How many wait for a worker.
+    /// Number of tasks waiting for a worker.
     pub waiting: u64,
-    /// How many are being worked on.
+    /// Number of tasks leased.
     pub leased: u64,
-    /// What came of those that are done, by name.
+    /// Results of completed tasks, by name.
     pub done: BTreeMap<String, Value>,
     /// Completions that were refused, since the server was started.
     pub refused: u64,
@@ -85,11 +85,11 @@ crate::json_payloads!(Add, Take, Task, Renew, Complete, Listed);
 crate::no_payloads!(List);
 
 crate::refusals! {
-    /// Why a worker or a giver is refused.
+    /// Errors of a worker or an owner of tasks.
     pub enum WorkerError {
         /// There is no such task.
         Unknown => ENOENT "no such task",
-        /// Its lease is over, or it was given to another worker.
+        /// Its lease expired, or the task was given to another worker.
         TakenOver => EEXIST "another worker has taken over",
         /// Another process has this worker's name, and has asked later.
         Replaced => EEXIST "another process has the name of this worker",

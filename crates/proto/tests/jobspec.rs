@@ -1,5 +1,5 @@
-//! What becomes of a jobspec of which one value is of the wrong kind, or missing: for every value
-//! of a whole jobspec, every wrong one. The table, `jobspec-refusals.txt`, is rewritten with
+//! Refusals of jobspecs in which one value is of the wrong type or missing: for every value of a
+//! whole jobspec, every wrong one. The table, `jobspec-refusals.txt`, is rewritten with
 //! `UPDATE=1`; t/ submits its rows to a live instance without validation.
 
 #![allow(clippy::disallowed_methods, reason = "the test compares a file")]

@@ -11,15 +11,15 @@ pub struct Attr {
     pub constant: &'static str,
     /// Its name. One that ends in `.` stands for all names that begin so.
     pub name: &'static str,
-    /// Who may set it and when: `READONLY` and the other bits.
+    /// Access bits: `READONLY` and the others say who may set it and when.
     pub flags: u8,
     /// The form of its value.
     pub form: Form,
     /// Its value when nobody says otherwise, if it has one by itself.
     pub default: Option<&'static str>,
-    /// What it does, in one line.
+    /// Purpose, in one line.
     pub about: &'static str,
-    /// Where it is specified.
+    /// Specification.
     pub source: &'static str,
 }
 
@@ -41,7 +41,7 @@ pub const OPEN: u8 = 64;
 pub const TOLD: u8 = 128;
 
 impl Attr {
-    /// Whether one of these bits is set.
+    /// True if one of these bits is set.
     pub const fn is(&self, bits: u8) -> bool {
         self.flags & bits != 0
     }

@@ -7,12 +7,12 @@ use super::keys::{ALL, Key, Status, named, table};
 use super::{Ingest, Queues};
 use crate::{Errno, Object, Refusal};
 
-/// What is wrong with a configuration.
+/// Error in a configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Complaint {
     /// The module that reads the key; empty for the broker itself.
     pub module: &'static str,
-    /// What is said: EINVAL, with the key in the text.
+    /// Refusal to send: EINVAL, with the key in the text.
     pub refusal: Refusal,
 }
 
@@ -68,7 +68,7 @@ fn check_entries(path: &str, entries: &Map<String, Value>) -> Result<(), Refusal
     Ok(())
 }
 
-/// Whether keys lie below this path.
+/// True if there are keys below this path.
 fn is_table(path: &str) -> bool {
     let below = |key: &Key| {
         let n_words = path.split('.').count();
@@ -79,7 +79,7 @@ fn is_table(path: &str) -> bool {
     ALL.iter().any(below)
 }
 
-/// Whether a path is that of a row, whose `*` stands for any name.
+/// True if a path matches the path of a row, whose `*` stands for any name.
 fn matches(pattern: &str, path: &str) -> bool {
     let (mut pattern, mut path) = (pattern.split('.'), path.split('.'));
     loop {

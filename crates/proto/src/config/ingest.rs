@@ -15,9 +15,9 @@ pub struct Ingest {
     pub batch_count: Option<u64>,
     /// Bytes of the jobs that are in the two stages.
     pub buffer: Option<Buffer>,
-    /// What changes jobspecs.
+    /// Stage that changes jobspecs.
     pub frobnicator: Stage,
-    /// What checks them.
+    /// Stage that validates jobspecs.
     pub validator: Stage,
     /// The settings of one of the plugins that check.
     pub require_instance: RequireInstance,
@@ -46,7 +46,7 @@ pub struct RequireInstance {
 /// A number of bytes, with the text that it was given as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buffer {
-    /// How many.
+    /// Size in bytes.
     pub bytes: usize,
     /// As it was written.
     pub text: String,

@@ -19,15 +19,15 @@ pub struct Key {
     pub form: Form,
     /// Its value when it is not set; empty for none.
     pub default: &'static str,
-    /// What it does, in one line.
+    /// Purpose, in one line.
     pub about: &'static str,
-    /// Whether it is used.
+    /// Support for the key.
     pub status: Status,
     /// The text for a value of another form, where Flux has one of its own.
     pub complaint: Option<&'static str>,
 }
 
-/// Whether a key is used.
+/// Support for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// It is.
@@ -43,7 +43,7 @@ pub enum Status {
 pub struct Table {
     /// Its name.
     pub name: &'static str,
-    /// What complaints about its keys begin with.
+    /// Beginning of error messages about its keys.
     pub prefix: &'static str,
     /// The module that says so when the configuration changes; empty for the broker.
     pub module: &'static str,
@@ -63,7 +63,7 @@ impl Key {
         conf.0.get(first)?.as_object()
     }
 
-    /// What it is called in its table.
+    /// Name of the key in its table.
     pub const fn last_word(&self) -> &'static str {
         let bytes = self.path.as_bytes();
         let mut at = bytes.len();
@@ -110,7 +110,7 @@ impl Key {
             })
     }
 
-    /// What is said of a value of the wrong form, found under `path`.
+    /// Error for a value of the wrong form, found under `path`.
     pub fn refusal(&self, path: &str) -> Refusal {
         let text = match self.complaint {
             Some(text) => text.to_owned(),

@@ -12,15 +12,15 @@ use crate::{Object, Refusal};
 /// A policy as it is configured: `None` is what is not set.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Policy {
-    /// What jobs get that do not say.
+    /// Defaults of jobs that do not set a value.
     pub defaults: Defaults,
-    /// What jobs may ask for.
+    /// Limits of jobs.
     pub limits: Limits,
-    /// Who may submit.
+    /// Users who may submit.
     pub access: Access,
 }
 
-/// What jobs get that do not say.
+/// Defaults of jobs that do not set a value.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Defaults {
     /// The time limit; 0 is none.
@@ -29,7 +29,7 @@ pub struct Defaults {
     pub queue: Option<String>,
 }
 
-/// What jobs may ask for.
+/// Limits of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Limits {
     /// The longest time limit; 0 and infinite are no limit.
@@ -51,8 +51,8 @@ pub struct Sizes {
     pub ngpus: Option<i64>,
 }
 
-/// Who may submit: the users of one list and the members of the groups of the other, and
-/// everybody if there is neither. The instance owner always may.
+/// Users who may submit: those of one list and the members of the groups of the other;
+/// everybody if both are empty. The instance owner always may.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Access {
     /// Names of users.
@@ -135,7 +135,7 @@ impl Limits {
         Ok(read)
     }
 
-    /// What is set here, and what is not as it is in `other`.
+    /// These limits, completed by those of `other`.
     #[must_use]
     pub fn or(&self, other: &Limits) -> Limits {
         Limits {
@@ -151,7 +151,7 @@ impl Limits {
         (duration > Fsd::ZERO && !duration.is_infinite()).then_some(duration)
     }
 
-    /// Whether the size of a job is limited in any way.
+    /// True if the size of a job is limited in any way.
     pub fn has_sizes(&self) -> bool {
         let limited = |sizes: &Sizes| sizes.all().iter().any(|(_, limit)| limit.is_some());
         limited(&self.max) || limited(&self.min)
@@ -226,7 +226,7 @@ impl Access {
         })
     }
 
-    /// What is set here, and what is not as it is in `other`.
+    /// This access, completed by that of `other`.
     #[must_use]
     pub fn or(&self, other: &Access) -> Access {
         Access {

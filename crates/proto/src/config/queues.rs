@@ -30,7 +30,7 @@ pub struct QueueConf {
     pub requires: Vec<String>,
     /// The queue that this one is a part of.
     pub parent: Option<String>,
-    /// What differs from `[policy]`.
+    /// Differences from `[policy]`.
     pub policy: Policy,
 }
 
@@ -116,7 +116,7 @@ impl Queues {
         })
     }
 
-    /// Who may submit to a queue, with the same precedence.
+    /// Users who may submit to a queue, with the same precedence.
     pub fn access(&self, queue: Option<&str>) -> Access {
         let policies = self.policies(queue);
         policies.fold(Access::default(), |access, policy| {
@@ -130,7 +130,7 @@ impl Queues {
             .find_map(|policy| policy.defaults.duration)
     }
 
-    /// Whether jobs must be counted: only then is one that cannot be refused.
+    /// True if jobs must be counted; a job that cannot be counted is then refused.
     pub fn count_jobs(&self) -> bool {
         !self.named.is_empty() || self.policy.limits.has_sizes()
     }

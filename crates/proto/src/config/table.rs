@@ -8,7 +8,7 @@ use crate::{Errno, Refusal};
 
 /// A table, and its path as complaints name it.
 pub(super) struct Table<'a> {
-    /// What is said to have failed: `reading` or `parsing`.
+    /// Action for error texts: `reading` or `parsing`.
     doing: &'static str,
     path: String,
     entries: &'a Map<String, Value>,
@@ -39,8 +39,8 @@ impl<'a> Table<'a> {
         Ok(table)
     }
 
-    /// The table under a key, if it is set, with no other keys than `known`. What is wrong
-    /// in it is said of this table.
+    /// The table under a key, if it is set, with no other keys than `known`. Errors in it
+    /// are reported for this table.
     pub fn inner(&self, key: &str, known: &[&str]) -> Result<Option<Table<'a>>, Refusal> {
         let Some(value) = self.entries.get(key) else {
             return Ok(None);

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-/// How to make a blob of another one.
+/// Instructions that make a blob from another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edit {
     /// Digest of the blob. The caller vouches for it.
@@ -21,9 +21,9 @@ pub struct Edit {
 pub struct Part {
     /// Its own.
     pub own: Bytes,
-    /// Where those of the other one begin.
+    /// Offset in the other blob.
     pub at: u32,
-    /// How many they are.
+    /// Number of bytes.
     pub len: u32,
 }
 

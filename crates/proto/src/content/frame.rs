@@ -170,7 +170,7 @@ fn put_records(out: &mut BytesMut, records: &[Record]) {
     }
 }
 
-/// What is left to read. Counts are believed only as far as bytes follow.
+/// Bytes left to read. Counts are believed only as far as bytes follow.
 struct Input(Bytes);
 
 impl Input {

@@ -105,7 +105,7 @@ impl BlobRef {
         }
     }
 
-    /// Which hash made the reference.
+    /// Hash of the reference.
     pub const fn kind(&self) -> HashKind {
         match self {
             Self::Sha1(_) => HashKind::Sha1,

@@ -47,7 +47,7 @@ pub trait Universe {
     fn with_property(&self, name: &str) -> Option<&IdSet>;
 }
 
-/// Why an object is no constraint.
+/// Errors of parsing a constraint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConstraintError {
     /// Not an object.
@@ -82,7 +82,7 @@ pub enum ConstraintError {
     TooManyHosts,
 }
 
-/// How much more may be read.
+/// Number of terms and hosts that may still be read.
 struct Room {
     terms: usize,
     hosts: usize,

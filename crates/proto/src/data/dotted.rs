@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::limits::DOTTED_COMPONENTS_MAX;
 
-/// Why a value cannot be set at a path.
+/// Errors of setting a value at a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DottedError {
     /// The path is empty or has an empty component.

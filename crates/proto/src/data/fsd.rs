@@ -127,7 +127,7 @@ impl FromStr for Fsd {
     }
 }
 
-/// How many bytes of `text` are a decimal floating point number.
+/// Length in bytes of the decimal floating point number at the start of `text`.
 fn number_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digits = |from: usize| {

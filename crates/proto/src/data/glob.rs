@@ -1,7 +1,7 @@
 //! Patterns of names as shells have them: `*`, `?` and `[set]`. A slash is no other character:
 //! a star goes across it.
 
-/// Whether a pattern matches all of a name. Remembers only the last star: an earlier one never has
+/// True if a pattern matches all of a name. Remembers only the last star: an earlier one never has
 /// to give up more than the last.
 pub fn glob_matches(glob: &[u8], name: &[u8]) -> bool {
     let (mut g, mut n) = (0, 0);
@@ -31,7 +31,7 @@ pub fn glob_matches(glob: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Whether the character matches the first element of a pattern, and how long that is.
+/// Length of the first element of a pattern, if the character matches it.
 fn one_matches(glob: &[u8], c: u8) -> Option<usize> {
     let literal = |matches: bool| matches.then_some(1);
     match glob[0] {

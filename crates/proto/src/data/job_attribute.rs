@@ -15,17 +15,17 @@ use super::shape::{Shape, Support};
 pub struct JobAttribute {
     /// Its dotted path below `attributes`.
     pub name: &'static str,
-    /// What value it takes.
+    /// Type of the value.
     pub shape: Shape,
-    /// What it means, in one line.
+    /// Meaning, in one line.
     pub summary: &'static str,
-    /// Who acts on it; empty if nobody does.
+    /// Component that acts on it; empty if none does.
     pub used_by: &'static str,
-    /// What this version does with it.
+    /// Support in this version.
     pub support: Support,
 }
 
-/// Why a job is refused for one of its attributes.
+/// Reasons for refusing a job because of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttributeError {
     /// It has another type than its readers expect.

@@ -11,7 +11,7 @@ pub enum KvValue {
     Int(i64),
 }
 
-/// Why bytes are no sequence, or an entry cannot be in one. Services answer EINVAL.
+/// Errors of decoding a sequence or encoding an entry. Services answer EINVAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KvError {
     /// The last entry is cut off.

@@ -1,8 +1,8 @@
-//! What processes write, as lines.
+//! Splits process output into lines.
 
 use super::limits::OUTPUT_LINE_BYTES_MAX;
 
-/// Where a line was written to.
+/// Stream that a line was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -42,7 +42,7 @@ impl Lines {
         lines
     }
 
-    /// What was written without a newline at the end.
+    /// Returns the rest without a final newline.
     pub fn rest(&mut self) -> Vec<(Stream, String)> {
         let all = [
             (Stream::Stdout, &self.stdout),

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use super::calendar::{at_micros, iso_utc, parse_iso_utc, utc};
 use super::limits::{LOG_MESSAGE_BYTES_MAX, LOG_NAME_BYTES_MAX};
 
-/// How bad an event is, as in syslog: lower is worse.
+/// Severity of a log entry, as in syslog: lower is more severe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the names are those of syslog(3)")]
 pub enum LogLevel {
@@ -31,7 +31,7 @@ pub struct InvalidLevel;
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How bad.
+    /// Severity.
     pub level: LogLevel,
     /// Syslog facility, low three bits; ours is 0.
     pub facility: u8,

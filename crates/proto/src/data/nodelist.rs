@@ -14,7 +14,7 @@ use super::rangelist::Rangelist;
 #[serde(try_from = "Vec<Value>", into = "Vec<Value>")]
 pub struct Nodelist(pub Vec<String>);
 
-/// Why something is no node list.
+/// Errors of parsing a node list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodelistError {
     /// An entry that is neither a name nor a prefix with numbers.

@@ -14,7 +14,7 @@ use super::limits::RANGELIST_NUMBERS_MAX;
 #[serde(try_from = "Vec<Value>", into = "Vec<Value>")]
 pub struct Rangelist(pub Vec<i64>);
 
-/// Why something is no range list.
+/// Errors of parsing a range list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RangelistError {
     /// An entry that is neither a number nor two or three of them.

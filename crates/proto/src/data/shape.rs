@@ -1,4 +1,4 @@
-//! What kind of value an option or attribute of a job takes, and what this version does with it.
+//! Type of the value of an option or attribute of a job, and its support in this version.
 
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ pub enum Shape {
     OneOf(&'static [&'static str], &'static str),
 }
 
-/// What this version does with an option or attribute.
+/// Support for an option or attribute in this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
     /// Code acts on it.
@@ -76,7 +76,7 @@ impl Shape {
         }
     }
 
-    /// Whether a value is of this kind. Of durations and sizes only the JSON type is looked at.
+    /// True if a value is of this type. Of durations and sizes only the JSON type is looked at.
     pub fn fits(self, value: &Value) -> bool {
         match self {
             Self::Any | Self::Presence | Self::Switch => true,
@@ -91,7 +91,7 @@ impl Shape {
         }
     }
 
-    /// Whether a value asks for anything: what is off, null or an empty file does not.
+    /// True if a value has an effect: false, null and an empty file have none.
     pub fn asks(self, value: &Value) -> bool {
         match self {
             Self::Switch => value == true || value.as_i64().is_some_and(|number| number > 0),
@@ -104,7 +104,7 @@ impl Shape {
 }
 
 impl Support {
-    /// Whether a job with this value is refused.
+    /// True if a job with this value is refused.
     pub fn refuses(self, shape: Shape, value: &Value) -> bool {
         match self {
             Self::Used => false,
@@ -116,7 +116,7 @@ impl Support {
         }
     }
 
-    /// How the tables in `doc/` say it.
+    /// Word in the tables in `doc/`.
     pub fn word(self) -> String {
         match self {
             Self::Used => "used".to_owned(),

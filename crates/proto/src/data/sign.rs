@@ -1,8 +1,8 @@
 //! Signed requests, "J" (protocol/11 section 1): `HEADER.PAYLOAD.SIGNATURE`.
 //!
 //! Knows the mechanism `none` only: it vouches for nothing, so a service accepts it from the
-//! instance owner alone. Who signed is in the header; the caller must compare it with the
-//! credential of the message.
+//! instance owner alone. The signer is named in the header; the caller must compare it with
+//! the credential of the message.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,16 +12,16 @@ use super::kv::{KvError, KvValue, decode_kv, encode_kv};
 /// The mechanism without a signature.
 pub const MECHANISM_NONE: &str = "none";
 
-/// What a signed request holds.
+/// Contents of a signed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwrapped {
-    /// Who claims to have signed.
+    /// User id claimed by the signer.
     pub userid: u32,
-    /// What was signed: the text of a jobspec.
+    /// Signed text: a jobspec.
     pub payload: Vec<u8>,
 }
 
-/// Why a request cannot be unwrapped. Services answer EINVAL.
+/// Errors of unwrapping a request. Services answer EINVAL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     /// Not three parts with dots between.

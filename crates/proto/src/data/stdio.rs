@@ -18,7 +18,7 @@ pub struct Header {
     pub version: u32,
     /// Encoding of each stream, `UTF-8`.
     pub encoding: BTreeMap<String, String>,
-    /// How many tasks write each stream.
+    /// Number of tasks that write each stream.
     pub count: BTreeMap<String, u64>,
     /// Reserved.
     #[serde(default)]
@@ -41,7 +41,7 @@ pub struct Data {
     /// True at the end of the stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eof: Option<bool>,
-    /// How often the data repeats.
+    /// Number of repetitions of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<u64>,
 }
@@ -151,7 +151,7 @@ impl Data {
         }
     }
 
-    /// How many bytes there are, once; see `repeat`. Nothing is decoded.
+    /// Number of bytes, without repetitions; see `repeat`. Nothing is decoded.
     pub fn n_bytes(&self) -> usize {
         let text = self.data.as_deref().unwrap_or_default();
         match self.encoding.as_deref() {

@@ -1,4 +1,4 @@
-//! Which of a few names somebody meant who mistyped one.
+//! Suggests the name that was probably meant by a mistyped one.
 
 /// Names that differ from the word in more than this many letters are not suggested.
 const EDITS_MAX: usize = 2;

@@ -1,5 +1,5 @@
-//! How long something took, many times over: a histogram of fixed size with buckets that grow
-//! with what they count, and the form in which `stats-get` gives it away.
+//! Histogram of durations, of fixed size with exponentially growing buckets, and its form in
+//! the response to `stats-get`.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const FIRST_BITS: u32 = 8;
 /// The last bucket ends at 2 to the power of 36 nanoseconds, after a minute; it has what is longer too.
 const BUCKETS: usize = 27 * PARTS;
 
-/// How often something took how long.
+/// Histogram of durations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Histogram {
     buckets: Box<[u32; BUCKETS]>,
@@ -48,7 +48,7 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// Whether nothing was counted.
+    /// True if nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.buckets.iter().all(|n| *n == 0)
     }
@@ -81,11 +81,11 @@ fn end_of(bucket: usize) -> Duration {
     Duration::from_nanos(units << FIRST_BITS)
 }
 
-/// How often something took how long, in seconds. A value is that of the end of its bucket, up to
-/// a fifth too long.
+/// Histogram of durations in seconds. A value is that of the end of its bucket, up to a fifth too
+/// long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Times {
-    /// How often.
+    /// Number of durations.
     pub count: u64,
     /// Half of the times were shorter.
     pub p50: f64,
@@ -127,15 +127,16 @@ impl Times {
         self.max
     }
 
-    /// How many certainly took longer than `limit`: a bucket begins at four fifths of its end or
-    /// later.
+    /// Number of durations certainly longer than `limit`: a bucket begins at four fifths of its
+    /// end or later.
     pub fn above(&self, limit: f64) -> u64 {
         let is_above = |end: f64| end * 0.8 >= limit;
         let above = self.buckets.iter().filter(|(end, _)| is_above(*end));
         above.map(|(_, n)| n).sum()
     }
 
-    /// What has come since `before`. The longest is that of all time, unless it was seen before.
+    /// Durations added since `before`. The longest is that of all time, unless it was seen
+    /// before.
     pub fn since(&self, before: &Times) -> Times {
         let had = |end: f64| {
             let same = before.buckets.iter().find(|(other, _)| *other == end);

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// How a tree is shaped: the value of `tbon.topo`.
+/// Shape of a tree: the value of `tbon.topo`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// `kary:K`: each broker has up to K children. 1 makes a chain; 0 puts all under rank 0.
@@ -20,8 +20,8 @@ pub enum Scheme {
     Custom,
 }
 
-/// Why a scheme or a tree is refused. Sites print it after `error creating 'URI' topology: `
-/// (PMI) or `Config file [bootstrap] hosts: ` (hosts).
+/// Errors of parsing a scheme or building a tree. Sites print it after `error creating 'URI'
+/// topology: ` (PMI) or `Config file [bootstrap] hosts: ` (hosts).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the texts are the documentation")]
 pub enum TopologyError {
@@ -87,7 +87,7 @@ impl fmt::Display for Scheme {
 }
 
 impl Default for Scheme {
-    /// What an instance has if nobody says otherwise.
+    /// Default of an instance.
     fn default() -> Scheme {
         Scheme::Kary(32)
     }
@@ -219,18 +219,18 @@ impl Topology {
         }
     }
 
-    /// How many ranks there are.
+    /// Number of ranks.
     pub fn size(&self) -> u32 {
         self.parents.len() as u32
     }
 
-    /// Who is above `rank`: `None` for rank 0 and for one that is not in the tree.
+    /// Parent of `rank`: `None` for rank 0 and for an unknown rank.
     pub fn parent(&self, rank: u32) -> Option<u32> {
         let parent = self.parents.get(rank as usize).copied();
         parent.filter(|_| rank != 0)
     }
 
-    /// Who is directly below `rank`, ascending.
+    /// Children of `rank`, ascending.
     pub fn children(&self, rank: u32) -> &[u32] {
         let at = |rank: usize| self.starts.get(rank).map(|start| *start as usize);
         match (at(rank as usize), at(rank as usize + 1)) {
@@ -239,7 +239,7 @@ impl Topology {
         }
     }
 
-    /// How many hops `rank` is below rank 0.
+    /// Number of hops from rank 0 to `rank`.
     pub fn level(&self, rank: u32) -> u32 {
         self.levels.get(rank as usize).copied().unwrap_or(0)
     }
@@ -249,7 +249,7 @@ impl Topology {
         self.levels.iter().copied().max().unwrap_or(0)
     }
 
-    /// How many ranks are below `rank`, at any depth.
+    /// Number of ranks below `rank`, at any depth.
     pub fn descendants(&self, rank: u32) -> u32 {
         self.descendants.get(rank as usize).copied().unwrap_or(0)
     }

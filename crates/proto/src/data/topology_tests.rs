@@ -15,7 +15,7 @@ fn check(scheme: &str, parents: &[u32], maxlevel: u32) {
     check_tree(&topology);
 }
 
-/// That every way to ask the tree gives the same tree.
+/// Checks that all queries of the tree agree.
 fn check_tree(topology: &Topology) {
     let size = topology.size();
     assert_eq!(topology.parent(0), None);

@@ -39,7 +39,7 @@ pub enum Tree {
     },
 }
 
-/// Why bytes are no tree object. Services answer EINVAL or EPROTO.
+/// Errors of parsing a tree object. Services answer EINVAL or EPROTO.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed tree object: {0}")]
 pub struct TreeError(String);
@@ -178,7 +178,7 @@ fn read_tree<'de, A: MapAccess<'de>>(first: Box<str>, mut map: A) -> Result<Tree
     build(&kind, data).map_err(A::Error::custom)
 }
 
-/// What stands under `data`, before `type` has said what it means.
+/// Value of `data` before `type` has been read.
 enum Data {
     Text(String),
     BlobRefs(Vec<BlobRef>),

@@ -1,5 +1,5 @@
-//! How the job-execs of all ranks work together: the one of rank 0 has the jobs, the others
-//! start and hear the shells of their own rank, and pass on what is for those below.
+//! Protocol between the job-execs of all ranks: that of rank 0 owns the jobs, the others
+//! start and serve the shells of their own rank, and pass messages on to those below.
 //!
 //! Orders go down and news goes up the tree of brokers, one message a link for all that has
 //! gathered. Both say how things stand more than what has changed: what is told twice is the
@@ -26,18 +26,18 @@ pub struct Join {
     /// all that ran there.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub broker: String,
-    /// Whether it may not know all yet: it was just started.
+    /// True if it has just started and may not know everything yet.
     pub fresh: bool,
-    /// What it has.
+    /// Jobs that it holds.
     pub parts: Vec<Held>,
 }
 
-/// What a job-exec has of one job, together with those below it.
+/// State of one job in a job-exec and those below it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// The ranks of those brokers whose shells are meant.
     pub ranks: IdSet,
-    /// Whether it knows the job, and not only its shells.
+    /// True if it knows the job, and not only its shells.
     pub knows: bool,
     /// Number of the last [`Pressure`] that it has passed on.
     pub pressed: u32,
@@ -53,11 +53,11 @@ pub struct Held {
 pub struct Report {
     /// Rank of the broker of the one that says it.
     pub rank: u32,
-    /// By job. What it did not have when it joined is among it.
+    /// By job. Changes since it joined are included.
     pub parts: Vec<Held>,
 }
 
-/// What is new of the shells of one job.
+/// Changes of the shells of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct News {
     /// The job.
@@ -79,21 +79,21 @@ pub struct News {
     /// Words that the leading shell has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<Receipt>,
-    /// What shells have written to their own standard streams.
+    /// Output of shells to their own standard streams.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wrote: Vec<Wrote>,
 }
 
-/// How the shells of some ranks ended.
+/// End of the shells of some ranks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ended {
     /// Ranks of their brokers. More than one only where nothing is known of any.
     pub ranks: IdSet,
-    /// How.
+    /// Exit or signal.
     pub how: How,
 }
 
-/// How a shell ended.
+/// End of a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
@@ -122,11 +122,11 @@ pub enum How {
 /// Shells have come to a barrier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct AtBarrier {
-    /// Which.
+    /// Number of the barrier.
     pub seq: u32,
     /// Ranks of their brokers.
     pub ranks: IdSet,
-    /// What they have brought along.
+    /// Data from the shells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, String>,
     /// There was more than may be told.
@@ -157,25 +157,25 @@ pub struct Receipt {
     pub errnum: u32,
 }
 
-/// What a shell has written to one of its own standard streams.
+/// Output of a shell to one of its own standard streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wrote {
     /// Rank of its broker.
     pub rank: u32,
     /// `stdout` or `stderr`.
     pub stream: String,
-    /// What.
+    /// Bytes written.
     pub data: String,
 }
 
-/// What a job-exec is to do, by job.
+/// Orders for a job-exec, by job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Orders {
     /// In this order.
     pub orders: Vec<Order>,
 }
 
-/// What is to be done with one job. Several keys may come in one order.
+/// Orders for one job. Several keys may come in one order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Order {
     /// The job.
@@ -241,23 +241,23 @@ pub struct Task {
     pub r: Value,
 }
 
-/// How a job is made to end, one step after the other.
+/// Escalation that ends a job, step by step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pressure {
     /// Number of the step, from 1.
     pub n: u32,
     /// The signal to send.
     pub signum: i32,
-    /// Whether the shells get it, and not their tasks.
+    /// True to signal the shells instead of their tasks.
     pub shells: bool,
 }
 
 /// An open barrier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Open {
-    /// Which.
+    /// Number of the barrier.
     pub seq: u32,
-    /// What all shells have brought along.
+    /// Data from all shells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, String>,
     /// 0, or why neither this barrier nor a later one opens.
@@ -265,7 +265,7 @@ pub struct Open {
     pub errnum: u32,
 }
 
-/// Why shells are dismissed.
+/// Reasons for dismissing shells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dismissal {
@@ -283,7 +283,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 crate::refusals! {
-    /// Why nobody joins, or reports.
+    /// Errors of joining or reporting.
     pub enum JoinError {
         /// Only job-exec of a broker below says it, for itself and those below it.
         NotBelow => EPERM "only a job-exec below this broker may join",
@@ -313,7 +313,7 @@ impl Order {
         }
     }
 
-    /// Whether there is nothing in it.
+    /// True if it is empty.
     pub fn is_empty(&self) -> bool {
         *self == Order::of(self.id, &self.lease)
     }

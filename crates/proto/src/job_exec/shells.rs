@@ -1,9 +1,9 @@
-//! What job shells ask of the job-exec of their own broker. A shell outlives it: what it asks
-//! may be asked again after a restart.
+//! Protocol between job shells and the job-exec of their broker. A shell outlives it: what it
+//! asks may be asked again after a restart.
 //!
 //! The shells of a job know each other by their ranks in the job. The leading one, shell rank
 //! 0, runs on the first rank of R; the others tell it what they have to say through the
-//! job-execs between them. What they say to each other is not looked into here.
+//! job-execs between them. Messages between shells are passed on unread.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +28,12 @@ pub struct ShellHello {
     /// not share: one that was replaced is refused.
     #[serde(default)]
     pub lease: String,
-    /// Whether it knows its job already.
+    /// True if it knows its job already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
 }
 
-/// What a shell is to do. Several keys may come in one order.
+/// Order for a shell. Several keys may come in one order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct ShellOrder {
     /// Run this. In the first answer to the first hello.
@@ -51,12 +51,12 @@ pub struct ShellOrder {
     /// These other shells are not there any more. Only told to the leading one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<LostShells>,
-    /// How long it may be without a broker, in seconds; without an end if it is not said.
+    /// Time that it may be without a broker, in seconds; no limit if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<f64>,
 }
 
-/// Shells that have ended without a word, or whose node is gone.
+/// Shells that disconnected without reporting, or whose node was lost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LostShells {
     /// Their ranks among the shells of the job.
@@ -100,7 +100,7 @@ pub struct ShellExit {
     pub lease: String,
     /// Exit code of the shell, 0 to 255.
     pub code: u8,
-    /// What is yet to be stored.
+    /// Lines not yet stored.
     #[serde(default, skip_serializing_if = "GuestLines::is_empty")]
     pub lines: GuestLines,
 }
@@ -120,12 +120,12 @@ pub struct GuestLines {
 }
 
 impl GuestLines {
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.bytes() == 0
     }
 
-    /// How many bytes they have.
+    /// Size of the lines in bytes.
     pub fn bytes(&self) -> usize {
         self.log.len() + self.output.len() + self.input.len()
     }
@@ -159,10 +159,10 @@ pub struct ShellBarrier {
     /// As in [`ShellHello`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<String>,
-    /// Which barrier: those of a job are counted from 0.
+    /// Number of the barrier, counted from 0 for each job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u32>,
-    /// What all shells are to have when it opens.
+    /// Data for all shells when it opens.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, String>,
 }
@@ -170,7 +170,7 @@ pub struct ShellBarrier {
 /// A barrier is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct BarrierOpen {
-    /// What all shells have brought along.
+    /// Data from all shells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, String>,
 }
@@ -185,9 +185,9 @@ pub struct ShellTell {
     pub rank: u32,
     /// As in [`ShellHello`].
     pub lease: String,
-    /// How many times it has told something, this time included.
+    /// Sequence number of this message.
     pub seq: u64,
-    /// What it says.
+    /// Messages.
     pub words: Vec<RawJson>,
 }
 
@@ -205,7 +205,7 @@ pub struct ShellHear {
     pub after: u64,
 }
 
-/// What other shells tell the leading one.
+/// Messages of other shells to the leading one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Heard {
     /// In the order in which it came.
@@ -214,7 +214,7 @@ pub struct Heard {
     pub at: u64,
 }
 
-/// What one shell has told. It may come again under the same number.
+/// Messages of one shell. It may come again under the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Told {
     /// The shell's rank.
@@ -226,7 +226,7 @@ pub struct Told {
 }
 
 crate::refusals! {
-    /// Why a shell does not pass a barrier.
+    /// Errors of entering a barrier.
     pub enum ShellBarrierError {
         /// No such job here.
         NotFound => ENOENT "job not found",
@@ -250,7 +250,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a shell is of no use, or not yet.
+    /// Errors of a shell's requests.
     pub enum ShellError {
         /// The job is not ours to run: the shell ends its tasks and goes.
         Unknown => ESRCH "no such job",
@@ -264,7 +264,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a shell tells or hears nothing.
+    /// Errors of messages between shells.
     pub enum ShellTellError {
         /// Another shell took its place: it ends its tasks and goes.
         Replaced => ESRCH "this shell was replaced",

@@ -1,9 +1,9 @@
-//! Why the job manager refuses.
+//! Errors of the job manager.
 
 use crate::{Coded, DeclaredError, Refusal};
 
 crate::refusals! {
-    /// Why an attribute was not given.
+    /// Errors of getting an attribute.
     pub enum GetAttrError {
         /// No job has this id.
         UnknownJob => EINVAL "unknown job",
@@ -21,7 +21,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why no exception was raised.
+    /// Errors of raising an exception.
     pub enum RaiseError {
         /// Not 0 to 7.
         Severity => EPROTO "invalid exception severity",
@@ -29,7 +29,7 @@ crate::refusals! {
         Type => EPROTO "invalid exception type",
         /// No job has this id.
         UnknownJob => ENOENT "unknown job id",
-        /// It is over.
+        /// The job is inactive.
         Inactive => ENOENT "job is inactive",
         /// Someone else's job.
         NotYours => EPERM "guests can only raise exceptions on their own jobs",
@@ -39,7 +39,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why no exceptions were raised.
+    /// Errors of raising exceptions on many jobs.
     pub enum RaiseAllError {
         /// Not 0 to 7.
         Severity => EPROTO "invalid exception severity",
@@ -51,13 +51,13 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why no signal was sent.
+    /// Errors of sending a signal.
     pub enum KillError {
         /// Not 1 to 64.
         Signal => EINVAL "Invalid signal number",
         /// No job has this id.
         UnknownJob => EINVAL "unknown job id",
-        /// It is over.
+        /// The job is inactive.
         Inactive => EINVAL "job is inactive",
         /// It waits, or is being cleaned up.
         NotRunning => EINVAL "job is not running",
@@ -67,7 +67,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why no signals were sent.
+    /// Errors of signalling many jobs.
     pub enum KillAllError {
         /// Not 1 to 64.
         Signal => EINVAL "Invalid signal number",
@@ -77,13 +77,13 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why the urgency is as it was.
+    /// Errors of changing the urgency.
     pub enum UrgencyError {
         /// Not 0 to 31.
         Range => EINVAL "urgency value is out of range",
         /// No job has this id.
         UnknownJob => EINVAL "unknown job",
-        /// It is over.
+        /// The job is inactive.
         Inactive => EINVAL "job is inactive",
         /// It has its resources.
         Allocated => EINVAL "urgency cannot be changed once resources are allocated",
@@ -97,13 +97,13 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why no note was added.
+    /// Errors of adding a memo.
     pub enum MemoError {
         /// It is not an object.
         Malformed => EINVAL "",
         /// No job has this id.
         UnknownJob => ENOENT "unknown job id",
-        /// It is over.
+        /// The job is inactive.
         Inactive => ENOENT "job is inactive",
         /// Someone else's job.
         NotYours => EPERM "guests can only add a memo to their own jobs",
@@ -113,13 +113,13 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a jobspec is as it was.
+    /// Reasons for refusing an update of a jobspec.
     pub enum UpdateRefused {
         /// Not a part of the jobspec that can be updated.
         Invalid => EINVAL "one or more jobspec updates are invalid",
         /// No job has this id.
         UnknownJob => ENOENT "unknown job id",
-        /// It is over.
+        /// The job is inactive.
         Inactive => EINVAL "job is inactive",
         /// Someone else's job.
         NotYours => EPERM "guests may only update their own jobs",
@@ -134,7 +134,7 @@ crate::refusals! {
     }
 }
 
-/// Why a jobspec is as it was: an [`UpdateRefused`], or what the scheduler said.
+/// Errors of updating a jobspec: an [`UpdateRefused`], or the error of the scheduler.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UpdateError(pub Refusal);
 
@@ -152,9 +152,9 @@ impl From<UpdateRefused> for UpdateError {
 }
 
 crate::refusals! {
-    /// Why no event was added.
+    /// Errors of posting an event.
     pub enum PostEventError {
-        /// No job has this id, or it is over.
+        /// No active job has this id.
         UnknownJob => ENOENT "",
         /// The name or the context are none, or the job does not take the event now.
         Malformed => EINVAL "",
@@ -164,7 +164,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why nobody waits any longer for jobs to end.
+    /// Error of waiting for jobs when the module is unloaded.
     pub enum UnloadingError {
         /// The module is going down.
         Unloading => ENOSYS "job-manager is unloading",
@@ -172,7 +172,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why waiting is in vain.
+    /// Errors of waiting for a job.
     pub enum WaitError {
         /// None is left to wait for.
         NoMore => ECHILD "there are no more waitable jobs",
@@ -188,7 +188,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a queue is as it was, or has no state to tell.
+    /// Errors of showing or changing a queue.
     pub enum QueueError {
         /// There is no such queue.
         Invalid(String) => EINVAL "'{0}' is not a valid queue",
@@ -202,7 +202,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a service may not run jobs.
+    /// Errors of `exec-hello`.
     pub enum ExecHelloError {
         /// Another service has jobs in hand.
         Busy => EINVAL "",
@@ -210,7 +210,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why there is no journal.
+    /// Errors of the journal.
     pub enum JournalError {
         /// It is a stream.
         NeedsStreaming => EPROTO "job-manager.events requires streaming RPC flag",
@@ -236,7 +236,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why nothing was forgotten.
+    /// Errors of purging jobs.
     pub enum PurgeError {
         /// Negative age.
         Age => EINVAL "if set, age limit must be >= 0",
@@ -248,7 +248,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a job was not forgotten.
+    /// Errors of purging one job.
     pub enum PurgeIdError {
         /// No job has this id.
         NotFound => ENOENT "id not found",
@@ -258,7 +258,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why a plugin tells nothing of itself.
+    /// Errors of querying a plugin.
     pub enum JobtapQueryError {
         /// There is none of this name.
         Unknown(String) => EINVAL "{0}: plugin not found",
@@ -268,7 +268,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why there is no history.
+    /// Errors of the history.
     pub enum HistoryError {
         /// Not a slice.
         Slice => EINVAL "could not parse python-style slice expression",
@@ -276,7 +276,7 @@ crate::refusals! {
 }
 
 crate::refusals! {
-    /// Why no signal was sent.
+    /// Errors of signalling housekeeping.
     pub enum HousekeepingKillError {
         /// Not 1 to 31.
         Signal => EINVAL "invalid signal number",

@@ -1,7 +1,7 @@
 //! The events of a job's log (RFC 21, protocol/10 section 5): what each says, typed.
 //!
-//! How an event moves a job is the job manager's business. Here is only how one is read
-//! from a log and written to one. Names that are not listed have no effect on a job.
+//! The effect of an event on a job is decided by the job manager. Here is only how one is
+//! read from a log and written to one. Names that are not listed have no effect on a job.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -46,9 +46,9 @@ pub enum JobEvent {
     Priority(Priority),
     /// A user wants it sooner or later.
     Urgency {
-        /// Which user.
+        /// User id.
         userid: u32,
-        /// How much.
+        /// New urgency.
         urgency: Urgency,
     },
     /// The job manager was restarted.
@@ -64,9 +64,9 @@ pub enum JobEvent {
     PrologStart(String),
     /// It is done.
     PrologFinish {
-        /// What.
+        /// Dependency.
         description: String,
-        /// How it ended.
+        /// Exit status.
         status: WaitStatus,
     },
     /// Its shells run.
@@ -77,9 +77,9 @@ pub enum JobEvent {
     EpilogStart(String),
     /// It is done.
     EpilogFinish {
-        /// What.
+        /// Dependency.
         description: String,
-        /// How it ended.
+        /// Exit status.
         status: WaitStatus,
     },
     /// The execution service is done with some of its resources.
@@ -105,7 +105,7 @@ pub enum JobEvent {
     Other(String, Option<Context>),
 }
 
-/// Why an entry is not an event of a job.
+/// Errors of decoding an entry as an event of a job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobEventError {
     /// The context does not fit the name.
@@ -203,7 +203,7 @@ fn allocated(entry: &Entry) -> Result<JobEvent, JobEventError> {
 }
 
 impl JobEvent {
-    /// What an entry says.
+    /// Decodes an entry.
     pub fn of(entry: &Entry) -> Result<JobEvent, JobEventError> {
         let malformed = |_| JobEventError::Malformed(entry.name().to_owned());
         let event = match entry.name() {
@@ -286,7 +286,7 @@ impl JobEvent {
         }
     }
 
-    /// Whether it goes into the log. The others are only told to those who listen.
+    /// True if it is stored in the log. The others are only told to those who listen.
     pub fn is_stored(&self) -> bool {
         !matches!(self, Self::Invalidate | Self::Annotations(_))
     }

@@ -1,4 +1,4 @@
-//! What is asked of the plugins of the job manager (protocol/25 section 6.1).
+//! Requests about the plugins of the job manager (protocol/25 section 6.1).
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub struct Plugins {
     pub plugins: Option<Vec<String>>,
 }
 
-/// What does a plugin tell of itself?
+/// Asks for the data of a plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobtapQuery {
     /// Its name.
@@ -57,7 +57,7 @@ pub struct UpdateFactors {
 }
 
 crate::refusals! {
-    /// Why no factor was changed.
+    /// Errors of changing factors.
     pub enum UpdateFactorsError {
         /// Nobody would use them.
         NotLoaded => ENOENT "priority-factor: plugin not found",

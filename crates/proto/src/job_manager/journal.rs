@@ -6,16 +6,16 @@
 //!
 //! - The number of an event is its timestamp: no two events of the journal have the same one,
 //!   and each is later than the one before, also after a restart. So numbers never begin again.
-//!   What happens to a job up to its `validate` is one response, with that one's number.
+//!   Events of a job up to its `validate` are one response, with the number of the last.
 //! - With `since`, what came later is told in order, then the mark ([`SENTINEL`]), then what
 //!   comes. A consumer that was cut off asks again with the last `seq`, misses nothing and gets nothing
 //!   twice.
 //! - Without `since`, or when what came later is not all known any more (jobs were purged, or
 //!   there were too many events), or when no event had that number yet (what is stored now is
 //!   older), there is a snapshot first: one response with `snapshot` for each job, then the mark
-//!   with `snapshot`, whose `seq` is where the stream goes on. A snapshot takes the place of
-//!   everything told before: a job that is not in it is over, or forgotten. One that was cut
-//!   off says nothing: `since` is not to be taken from a response with `snapshot` but the mark.
+//!   with `snapshot`, whose `seq` is where the stream goes on. A snapshot replaces everything
+//!   sent before: a job that is not in it is inactive or purged. One that was cut off says
+//!   nothing: `since` is not to be taken from a response with `snapshot` but the mark.
 //! - With `window`, N responses are out at most; [`EventsJournalTaken`] asks for more. A
 //!   consumer that falls behind is told the rest from the jobs' logs, or gets a snapshot.
 //! - Events that no log keeps (`annotations`, `invalidate`, volatile `memo`) are not told.
@@ -23,8 +23,8 @@
 //! A request with `packed` makes a plain stream whose past has inactive jobs as rows, many in one
 //! response (`data::job::rows`), and not as records. They are what job-list lists of a job, made
 //! once when the job ended. With `since`, rows of jobs whose last event has a number up to that are
-//! left out, and the mark says how many there are: a listener that has as many has the same ones,
-//! since nothing happens to a job that is over but that it is forgotten.
+//! left out, and the mark gives their number: a listener that has the same number has the same
+//! rows, since the only change to an inactive job is to be purged.
 
 use std::collections::BTreeMap;
 
@@ -75,12 +75,13 @@ pub struct EventsJournal {
 }
 
 impl EventsJournal {
-    /// Whether inactive jobs are wanted as packed rows.
+    /// True if inactive jobs are wanted as packed rows.
     pub fn is_packed(&self) -> bool {
         self.packed == Some(true)
     }
 
-    /// Whether it asks for what rows do not have: a choice of events, of jobs or of how many.
+    /// True if it asks for a selection that rows do not support: of events, of jobs or by
+    /// count.
     fn chooses(&self) -> bool {
         let has_filter = self.allow.is_some() || self.deny.is_some();
         has_filter || self.userid.is_some() || self.window.is_some()
@@ -92,14 +93,14 @@ impl EventsJournal {
 pub struct EventsJournalTaken {
     /// Matchtag of the sender's request for the stream.
     pub matchtag: u32,
-    /// How many of its responses were taken so far, in all.
+    /// Total number of its responses processed so far.
     pub taken: u64,
 }
 
 /// Events of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalRecord {
-    /// Which, or [`SENTINEL`].
+    /// Job id, or [`SENTINEL`].
     pub id: JobId,
     /// In the order they were posted.
     pub events: Vec<Entry>,
@@ -202,8 +203,8 @@ impl Payload for EventsJournal {
     }
 }
 
-/// What a request that does not decode is answered with: a text of its own for each key of
-/// the wrong type but `full` and `packed`.
+/// Error for a request that does not decode: a separate text for each key of the wrong
+/// type but `full` and `packed`.
 pub(super) fn bad_payload(reason: &BadPayload) -> crate::Refusal {
     use JournalError::{Allow, Deny, Packed, Since, Userid, Window};
     [Allow, Deny, Since, Userid, Window, Packed]

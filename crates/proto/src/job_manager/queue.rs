@@ -29,14 +29,14 @@ pub struct QueueStatus {
 /// The state of a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueState {
-    /// Whether it takes jobs.
+    /// True if it accepts jobs.
     pub enable: bool,
-    /// Whether it runs them.
+    /// True if it starts jobs.
     pub start: bool,
-    /// Why it takes none.
+    /// Reason for not accepting jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable_reason: Option<String>,
-    /// Why it runs none.
+    /// Reason for not starting jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_reason: Option<String>,
     /// The queue it belongs to.
@@ -55,7 +55,7 @@ pub struct QueueEnable {
     pub name: Option<String>,
     /// Take jobs.
     pub enable: bool,
-    /// Why not. Required then.
+    /// Reason for the stop. Required then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Every queue. To be said; without effect where `name` is.
@@ -70,7 +70,7 @@ pub struct QueueStart {
     pub name: Option<String>,
     /// Run jobs.
     pub start: bool,
-    /// Why not.
+    /// Reason for the stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Every queue. To be said; without effect where `name` is.
@@ -87,13 +87,13 @@ pub struct Purge {
     pub age_limit: f64,
     /// Keep N; -1 for no such limit.
     pub num_limit: i64,
-    /// How many at a time, 1 to 100.
+    /// Number of jobs per batch, 1 to 100.
     pub batch: i64,
     /// Do it. Without it, only count.
     pub force: bool,
 }
 
-/// How many jobs were forgotten, or would be.
+/// Number of jobs that were purged, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Purged {
     /// Jobs.
@@ -103,7 +103,7 @@ pub struct Purged {
 /// Forgets one inactive job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PurgeId {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// Not 0: do it. A number, not a boolean.
     pub force: i64,
@@ -112,7 +112,7 @@ pub struct PurgeId {
 /// Asks for the caller's jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryGet {
-    /// Which of them, as a Python slice in brackets.
+    /// Selection of them, as a Python slice in brackets.
     pub slice: String,
 }
 
@@ -133,7 +133,7 @@ pub struct SetBatchTimeout {
 /// Event: jobs were forgotten.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobPurgeInactive {
-    /// Which.
+    /// Job ids.
     pub jobs: Vec<JobId>,
 }
 
@@ -144,7 +144,7 @@ pub struct ShellKill {
     pub signum: i64,
 }
 
-/// What survives a restart besides the jobs, under [`super::CHECKPOINT_KEY`].
+/// State, besides the jobs, that survives a restart, under [`super::CHECKPOINT_KEY`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoint {
     /// 1.
@@ -172,15 +172,15 @@ pub struct CheckpointQueue {
     /// Absent for the anonymous queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Whether it takes jobs.
+    /// True if it takes jobs.
     pub enable: bool,
-    /// Whether it runs them.
+    /// True if it runs them.
     #[serde(default = "started")]
     pub start: bool,
-    /// Why it takes none.
+    /// Reason for not accepting jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable_reason: Option<String>,
-    /// Why it runs none.
+    /// Reason for not starting jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_reason: Option<String>,
     /// Keys of later layouts are kept.

@@ -1,5 +1,6 @@
-//! What schedulers and execution services ask of the job manager (RFC 27, RFC 32,
-//! protocol/11 sections 7 and 8). What it asks of them is in `sched.rs` and `job_exec.rs`.
+//! Requests of schedulers and execution services to the job manager (RFC 27, RFC 32,
+//! protocol/11 sections 7 and 8). Its requests to them are in `sched.rs` and
+//! `job_exec.rs`.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +49,7 @@ pub struct SchedReady {
     pub limit: Option<i64>,
 }
 
-/// How much there is to do.
+/// Number of jobs waiting for the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SchedReadyReply {
     /// Jobs in the queue.
@@ -66,7 +67,7 @@ pub struct ExecHello {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AllocQuery;
 
-/// How many jobs wait and run.
+/// Number of pending and running jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AllocCounts {
     /// In the queue.
@@ -90,7 +91,7 @@ pub struct HousekeepingKill {
     pub ranks: Option<String>,
 }
 
-/// What runs on the nodes of jobs that have ended.
+/// Housekeeping on the nodes of jobs that have ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct HousekeepingStats {
     /// By job id, those whose nodes are not all free.
@@ -100,7 +101,7 @@ pub struct HousekeepingStats {
     pub config: Option<HousekeepingSettings>,
 }
 
-/// What runs on the nodes of one job.
+/// Housekeeping on the nodes of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HousekeepingJob {
     /// When it began, in seconds since the epoch.
@@ -111,7 +112,7 @@ pub struct HousekeepingJob {
     pub allocated: IdSet,
 }
 
-/// How nodes are looked after between two jobs.
+/// Settings of housekeeping between jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct HousekeepingSettings {

@@ -1,4 +1,4 @@
-//! What the shells of an array say to each other, and what clients ask of the leading one.
+//! Messages between the shells of an array, and requests of clients to the leading one.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ pub struct ArrayNext {
     pub shell: u32,
     /// Number of the last answer that it has, 0 for none.
     pub after: u64,
-    /// How many elements it can run at once.
+    /// Number of elements that it can run at once.
     pub slots: u64,
-    /// How many more it would take, to have a supply.
+    /// Number of further elements wanted in advance.
     pub want: u64,
 }
 
@@ -27,10 +27,10 @@ pub struct ArrayHanded {
     pub seq: u64,
     /// Idset of their indices.
     pub indices: String,
-    /// How many times some of them were started before.
+    /// Number of earlier starts of some of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tries: BTreeMap<u32, u32>,
-    /// Whether the array has ended.
+    /// True if the array has ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_over: bool,
 }
@@ -51,7 +51,7 @@ pub struct ArrayCancel {
     pub indices: String,
 }
 
-/// What a request about elements has done.
+/// Result of a request about elements.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayChanged {
     /// Idset of elements that had not begun: they never will, or now they wait again.
@@ -72,19 +72,19 @@ pub struct ArrayRetry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayState {}
 
-/// How far an array is.
+/// Progress of an array.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayProgress {
-    /// How many elements ended well.
+    /// Number of elements that succeeded.
     pub good: u64,
-    /// How many ended otherwise.
+    /// Number of elements that failed.
     pub failed: u64,
     /// Idsets of elements that shells have, by the shell's rank.
     pub out: BTreeMap<u32, String>,
 }
 
 crate::refusals! {
-    /// Why nothing is done about elements of an array.
+    /// Errors of requests about elements of an array.
     pub enum ArrayError {
         /// The job is another user's.
         NotYours => EPERM "",

@@ -1,4 +1,4 @@
-//! What the shells of a job say of helpers beside the tasks.
+//! Messages between the shells of a job about its coprocesses.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use crate::schema::JsonSchema;
 pub struct CoprocessWrite {
     /// The helper's name.
     pub name: String,
-    /// What it has written.
+    /// Its output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// `base64` if that is no text.
@@ -22,13 +22,13 @@ pub struct CoprocessWrite {
 }
 
 crate::refusals! {
-    /// Why it was not written.
+    /// Errors of writing to a coprocess.
     pub enum CoprocessError {
         /// The job is another user's.
         NotYours => EPERM "",
         /// No helper of this name shares a file.
         Unknown => ENOENT "no such coprocess",
-        /// What it has written cannot be read.
+        /// Its output cannot be parsed.
         Malformed => EPROTO "",
     }
 }

@@ -1,4 +1,4 @@
-//! What a transaction is made of.
+//! Operations of a transaction.
 
 use bytes::Bytes;
 use serde::ser::Error as _;
@@ -13,11 +13,11 @@ use crate::schema::JsonSchema;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Op {
-    /// Which key, in any form; normalised by the service.
+    /// Key, in any form; normalised by the service.
     pub key: String,
     /// [`APPEND`] or 0; other bits are ignored.
     pub flags: u32,
-    /// What to put there; null removes the key.
+    /// New value; null removes the key.
     #[serde(deserialize_with = "present")]
     pub dirent: Option<Dirent>,
     /// Our extension, where `dirent` is a val that is put: the offsets at which its bytes are cut
@@ -32,8 +32,8 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dirent>,
     Option::deserialize(deserializer)
 }
 
-/// What a client puts into a directory: a tree object (RFC 11), or JSON that is none, which
-/// is refused only when the transaction is applied.
+/// Entry that a client puts into a directory: a tree object (RFC 11), or JSON that is none,
+/// which is refused only when the transaction is applied.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Dirent {
     /// A tree object.
@@ -58,7 +58,7 @@ impl Op {
         self
     }
 
-    /// Whether the value can be cut as asked; true if nothing is.
+    /// True if the value can be cut as requested, or nothing is to be cut.
     pub fn has_good_cuts(&self) -> bool {
         let len = match &self.dirent {
             _ if self.cuts.is_empty() => return true,

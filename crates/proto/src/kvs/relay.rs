@@ -1,4 +1,5 @@
-//! How transactions travel from other ranks to rank 0, the only writer (protocol/21 section 2).
+//! Transport of transactions from other ranks to rank 0, the only writer (protocol/21 section
+//! 2).
 //!
 //! `kvs.relaycommit` is the protocol's: one transaction, without an answer. `kvs.relay` is
 //! ours: what has queued on a rank and below goes up in one message, and its answer says what
@@ -21,7 +22,7 @@ pub struct Relay {
 /// Transactions that were made on one rank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayBlock {
-    /// Which rank.
+    /// Rank.
     pub rank: u32,
     /// UUID of its broker.
     pub origin: String,
@@ -50,14 +51,14 @@ pub struct RelayTxn {
     pub once: Option<String>,
 }
 
-/// What became of relayed transactions.
+/// Results of relayed transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Relayed {
     /// Of each, in the order of the request.
     pub results: Vec<RelayResult>,
 }
 
-/// What became of one transaction: a version, or an error.
+/// Result of one transaction: a version, or an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct RelayResult {
     /// Root directory of the version that it made.
@@ -66,7 +67,7 @@ pub struct RelayResult {
     /// Number of that version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rootseq: Option<i64>,
-    /// Why it was not applied.
+    /// Error number if it was not applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errnum: Option<u32>,
     /// The same as a sentence.
@@ -77,7 +78,7 @@ pub struct RelayResult {
 /// Applies a transaction of another rank: the end is told by an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayCommit {
-    /// What to do, in this order.
+    /// Operations, in this order.
     pub ops: Vec<Op>,
     /// By which events tell of it.
     pub name: String,
@@ -90,7 +91,7 @@ pub struct RelayCommit {
 /// Makes a namespace on behalf of a client of another rank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayCreate {
-    /// Which.
+    /// Namespace to create.
     #[serde(flatten)]
     pub create: NamespaceCreate,
     /// The client's rank.

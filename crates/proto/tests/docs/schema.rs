@@ -15,7 +15,7 @@ pub struct Field {
     pub meaning: String,
 }
 
-/// How deep objects within objects are spelled out; below that they are `object`.
+/// Nesting depth to which objects are spelled out; deeper ones are `object`.
 const DEPTH_MAX: usize = 4;
 
 /// The keys of an object schema; none when it takes any key.

@@ -67,7 +67,7 @@ fn attributes(sources: &Sources) -> String {
     text
 }
 
-/// Who may set an attribute and when, in words.
+/// Describes who may set an attribute, and when.
 fn when(attr: &Attr) -> String {
     let words = [
         (READONLY, "read-only"),

@@ -1,11 +1,11 @@
-//! Which code uses a setting: the rows of `proto::attr::names` and `proto::config::keys`
-//! are constants, so that uses are words of the source.
+//! Finds uses of a setting in code: the rows of `proto::attr::names` and
+//! `proto::config::keys` are constants, so uses are words of the source.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the rows are declared.
+/// Files that declare the rows.
 const TABLES: [&str; 2] = ["src/attr/names.rs", "src/config/keys.rs"];
 
 /// The code of the workspace, without its tests.
@@ -71,12 +71,12 @@ fn is_word(text: &str, at: usize, length: usize) -> bool {
     !before && !bytes.get(at + length).copied().is_some_and(is_part)
 }
 
-/// Whether the word at `at` says that it is a row.
+/// True if the word at `at` is qualified as a row.
 fn is_qualified(text: &str, at: usize) -> bool {
     text[..at].ends_with("names::") || text[..at].ends_with("keys::")
 }
 
-/// Whether the file imports a row of this name: others may have a constant of the same name.
+/// True if the file imports a row of this name: others may have a constant of the same name.
 fn is_imported(text: &str, constant: &str) -> bool {
     let rows = |statement: &str| statement.contains("names::{") || statement.contains("keys::{");
     let imports = text
@@ -87,12 +87,12 @@ fn is_imported(text: &str, constant: &str) -> bool {
     words.any(|word| word == constant)
 }
 
-/// Whether a statement, with the comments before it, is an import.
+/// True if a statement, with the comments before it, is an import.
 fn is_import(statement: &str) -> bool {
     statement.lines().any(|line| line.starts_with("use "))
 }
 
-/// Whether the word at `at` is more than an import or, without `set`, than a value that is
+/// True if the word at `at` is more than an import or, without `set`, than a value that is
 /// set.
 fn is_use(text: &str, at: usize, set: bool) -> bool {
     let statement = text[..at].rfind(';').map_or(0, |end| end + 1);

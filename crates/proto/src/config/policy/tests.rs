@@ -1,10 +1,10 @@
-//! What is read of `[policy]`, and the texts of what is wrong in it.
+//! Tests of reading `[policy]`, and of its error texts.
 
 use serde_json::json;
 
 use super::*;
 
-/// What is read of a policy, or the text of the refusal behind the words that all have.
+/// Checks the policy read from a value, or the error text behind the common prefix.
 fn check(policy: Value, expect: Result<Policy, &str>) {
     let conf = json!({ "policy": policy });
     let conf = Object(conf.as_object().cloned().unwrap_or_default());

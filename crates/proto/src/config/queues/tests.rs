@@ -1,4 +1,5 @@
-//! What is read of `[queues]`, what is refused and how, and what holds in a queue.
+//! Tests of `[queues]`: values read, refusals with their texts, and the policy in effect
+//! in a queue.
 
 use serde_json::{Value, json};
 

@@ -20,7 +20,7 @@ pub const KEY: &str = "array.log";
 /// Units of time in a second.
 const TICKS_PER_S: f64 = 10_000.0;
 
-/// How an element ended.
+/// End of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// By itself, with this wait status.
@@ -44,18 +44,18 @@ pub struct Ended {
     pub index: u32,
     /// The shell that ran it, by its rank in the job.
     pub shell: u32,
-    /// How many times it was started.
+    /// Number of starts.
     pub tries: u32,
     /// When it was started last, in seconds since the epoch.
     pub start: f64,
-    /// How long it ran then, in seconds.
+    /// Run time of the last try, in seconds.
     pub runtime: f64,
-    /// How it ended.
+    /// End of the last try.
     pub how: How,
 }
 
 impl How {
-    /// Whether it did what it was to do.
+    /// True if it succeeded.
     pub fn is_good(self) -> bool {
         self == How::Exited(WaitStatus(0))
     }
@@ -126,7 +126,7 @@ impl How {
         })
     }
 
-    /// Whether a number goes with this kind.
+    /// True if a number belongs to this kind.
     fn has_number(kind: u8) -> bool {
         matches!(kind, 1 | 2 | 3 | 6)
     }
@@ -254,14 +254,14 @@ fn get_signed(bytes: &mut &[u8]) -> Option<i64> {
     Some((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
 }
 
-/// What a log says.
+/// Contents of a log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History {
     /// Elements that ended, by index, the latest word on each.
     pub ended: BTreeMap<u32, Ended>,
     /// Those that were done before the job began.
     pub before: IdSet,
-    /// Lines that cannot be read. What they said is not known.
+    /// Lines that cannot be read. The contents of damaged records are lost.
     pub n_damaged: usize,
 }
 

@@ -1,5 +1,6 @@
-//! Arrays: many tasks as one job (`doc/arrays.md`). What a job asks for, and the log that its
-//! shell writes of how its elements ended. Ours alone: no RFC has them.
+//! Arrays: many tasks as one job (`doc/arrays.md`). Job arrays: the request in the jobspec,
+//! and the log in which the shell records the end of each element. Ours alone: no RFC has
+//! them.
 
 mod log;
 mod spec;

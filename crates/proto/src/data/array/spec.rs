@@ -1,4 +1,4 @@
-//! What a job asks for that is an array: the shell options `array.*`, read and checked.
+//! The array requested by a jobspec: the shell options `array.*`, read and checked.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use crate::data::{Fsd, IdSet, JobId};
 pub struct ArraySpec {
     /// Indices of its elements.
     pub indices: IdSet,
-    /// How many run at once; `None` for as many as there are slots.
+    /// Limit of elements that run at once; `None` for the number of slots.
     pub limit: Option<u32>,
-    /// How often an element that has failed is run again.
+    /// Number of retries of a failed element.
     pub retry: u32,
-    /// How long one try of an element may run.
+    /// Time limit of one try of an element.
     pub timeout: Option<Duration>,
     /// The job whose elements that have ended well are left out.
     pub resume: Option<JobId>,
 }
 
-/// Why a job is no array, or none that can be run.
+/// Reasons for which a job is no array, or cannot run as one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArrayError {
     /// Options of an array without the one that says which.
@@ -67,7 +67,7 @@ impl ArraySpec {
     /// Reads the options of a shell; `None` if the job is no array.
     ///
     /// # Errors
-    /// What is wrong with the first option that is.
+    /// Reads the options, or returns the error of the first invalid one.
     pub fn read(options: &Map<String, Value>) -> Result<Option<ArraySpec>, ArrayError> {
         let rows = [
             option::ARRAY_INDICES,

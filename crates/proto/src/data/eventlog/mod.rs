@@ -1,7 +1,7 @@
 //! Event logs (RFC 18): one compact JSON object a line, appended and never rewritten.
 //!
-//! Owns one entry and the reading of a whole log. How entries are shown to people is in
-//! `text.rs`. It knows no event names: those belong to the service that writes the log.
+//! Owns one entry and the reading of a whole log. The forms for display are in `text.rs`.
+//! It knows no event names: those belong to the service that writes the log.
 
 mod stamps;
 mod text;
@@ -18,7 +18,7 @@ use super::textual::from_object;
 pub use stamps::Stamps;
 pub use text::{EntryFormatter, TimeForm};
 
-/// What an event is about: an object whose key order is kept.
+/// Context of an event: an object whose key order is kept.
 pub type Context = Map<String, Value>;
 
 /// One event: when, what, and about what.
@@ -32,7 +32,7 @@ pub struct Entry {
     context: Option<Context>,
 }
 
-/// Why an entry or a log is refused. Services answer EINVAL.
+/// Errors of parsing an entry or a log. Services answer EINVAL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventlogError {
     /// The timestamp is missing, not a number, or not above zero.
@@ -91,7 +91,7 @@ impl Entry {
         self.timestamp
     }
 
-    /// What happened.
+    /// Name of the event.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::Entry;
 use crate::data::calendar::{at_micros, at_seconds, iso_utc, utc};
 
-/// How the time of an entry is printed.
+/// Printed form of the time of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeForm {
     /// `1795330129.011286`

@@ -56,7 +56,7 @@ impl Hostlist {
         Ok(())
     }
 
-    /// How many names are in the list, duplicates counted.
+    /// Number of names in the list, duplicates included.
     pub fn len(&self) -> usize {
         self.hosts.len()
     }

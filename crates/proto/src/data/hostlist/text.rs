@@ -11,7 +11,7 @@ use super::Hostlist;
 use crate::data::limits::{HOST_NAME_BYTES_MAX, HOSTS_MAX};
 use crate::data::textual::string_on_the_wire;
 
-/// Why a text is no host list.
+/// Errors of parsing a host list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostlistError {
     /// A bracket without its partner.

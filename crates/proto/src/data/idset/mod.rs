@@ -38,7 +38,7 @@ impl IdSet {
             .map_or_else(Self::new, |last| Self::from_range(0, last))
     }
 
-    /// How many ids are in the set.
+    /// Number of ids in the set.
     pub fn count(&self) -> u64 {
         self.ranges
             .iter()
@@ -67,7 +67,7 @@ impl IdSet {
         self.ranges.get(at).is_some_and(|(lo, _)| *lo <= id)
     }
 
-    /// How many ids of the set are below `id`: the position of `id` in ascending order.
+    /// Number of ids in the set below `id`: the position of `id` in ascending order.
     pub fn position(&self, id: u32) -> u64 {
         let below = self.ranges.iter().take_while(|(lo, _)| *lo < id);
         below

@@ -7,7 +7,7 @@ use super::IdSet;
 use crate::data::limits::IDSET_LISTED_IDS_MAX;
 use crate::data::textual::string_on_the_wire;
 
-/// How to write an idset. Brackets are only added around more than one id.
+/// Text form of an idset. Brackets are only added around more than one id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdSetStyle {
     /// `0,1,2,7`
@@ -20,7 +20,7 @@ pub enum IdSetStyle {
     RangesInBrackets,
 }
 
-/// Why a text is no idset, or an idset cannot be written in a style.
+/// Errors of parsing an idset, or of writing it in a style.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdSetError {
     /// An element is neither an id nor two ids with a hyphen.

@@ -15,11 +15,11 @@ use crate::schema::JsonSchema;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ExceptionType(Box<str>);
 
-/// How bad an exception is: 0 (ends the job) to 7.
+/// Severity of an exception: 0 (ends the job) to 7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Severity(u8);
 
-/// Why an exception cannot be raised.
+/// Errors of raising an exception.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ExceptionError {
     /// The type is empty, too long, or has white space or `=`.
@@ -33,7 +33,7 @@ pub enum ExceptionError {
 /// The context of an `exception` event, its keys in the order they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exception {
-    /// What kind, such as `cancel` or `timeout`.
+    /// Type, such as `cancel` or `timeout`.
     #[serde(rename = "type")]
     pub kind: ExceptionType,
     /// 0 ends the job.
@@ -41,10 +41,10 @@ pub struct Exception {
     /// A sentence for people, perhaps empty.
     #[serde(default)]
     pub note: String,
-    /// Who raised it.
+    /// User who raised it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userid: Option<u32>,
-    /// How the job shell ended, if that is why.
+    /// Exit status of the job shell, if that is the cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_status: Option<WaitStatus>,
 }
@@ -97,7 +97,7 @@ impl Exception {
             .min_by_key(|exception| exception.severity)
     }
 
-    /// What to tell the user of a job that a fatal exception ended.
+    /// Message for the user of a job that a fatal exception ended.
     pub fn fatal_text(&self) -> String {
         format!("Fatal exception type={} {}", self.kind, self.note)
     }

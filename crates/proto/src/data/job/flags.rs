@@ -90,7 +90,7 @@ bits! {
 }
 
 impl SubmitFlags {
-    /// What the job manager accepts.
+    /// Flags that the job manager accepts.
     pub const ON_THE_WIRE: SubmitFlags =
         SubmitFlags(Self::DEBUG.0 | Self::WAITABLE.0 | Self::NOVALIDATE.0);
 }

@@ -1,7 +1,7 @@
-//! What a job is at any moment: its state, result, flags, urgency, exceptions and exit status.
+//! State of a job at any moment: state, result, flags, urgency, exceptions and exit status.
 //!
-//! Owns the numbers and names (RFC 21, RFC 30) and the table of moves between states. What an
-//! event means beyond that is the job manager's. Read on in `state.rs`, then `moves.rs`.
+//! Owns the numbers and names (RFC 21, RFC 30) and the table of moves between states. Other
+//! effects of an event belong to the job manager. Read on in `state.rs`, then `moves.rs`.
 
 mod exception;
 mod flags;

@@ -1,10 +1,10 @@
-//! How the events of a job's log move it from state to state (RFC 21, protocol/10
-//! section 5): the one table. The job manager refuses an event that does not fit; who only
-//! follows a job ignores it. `doc/states/job.md` is printed from here.
+//! State changes of a job by the events of its log (RFC 21, protocol/10 section 5): the
+//! one table. The job manager refuses an event that does not fit; who only follows a job
+//! ignores it. `doc/states/job.md` is printed from here.
 
 use super::State;
 
-/// Where an event takes a job.
+/// Effect of an event on the state of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// To another state.
@@ -15,8 +15,8 @@ pub enum Next {
     Refuse,
 }
 
-/// Where the event of this name takes a job that is in `state`. `is_fatal`: it is an
-/// exception of severity 0. `submit` makes a job and fits no state.
+/// Effect of the event of this name on a job in `state`. `is_fatal`: it is an exception
+/// of severity 0. `submit` makes a job and fits no state.
 pub fn next(state: State, event: &str, is_fatal: bool) -> Next {
     use Next::{Refuse, Stay, To};
     use State::{Cleanup, Depend, Inactive, New, Priority, Run, Sched};

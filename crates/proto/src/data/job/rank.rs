@@ -1,15 +1,15 @@
-//! What decides the order of pending jobs: urgency and priority (RFC 30).
+//! Order of pending jobs: urgency and priority (RFC 30).
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::number::number_on_the_wire;
 
-/// What a user asks for: 0 (hold) to 31 (expedite).
+/// Urgency set by a user: 0 (hold) to 31 (expedite).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Urgency(u8);
 
-/// What the scheduler goes by: higher runs first.
+/// Priority used by the scheduler: higher runs first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Priority(pub u32);
 
@@ -21,7 +21,7 @@ pub struct UrgencyError;
 impl Urgency {
     /// Never considered for resources.
     pub const HOLD: Urgency = Urgency(0);
-    /// What a job has when its user says nothing; also the most a guest may ask for.
+    /// Default of a job; also the maximum for guests.
     pub const DEFAULT: Urgency = Urgency(16);
     /// Before all others.
     pub const EXPEDITE: Urgency = Urgency(31);

@@ -1,4 +1,4 @@
-//! How a job ended.
+//! Result of a job.
 
 use std::fmt;
 use std::str::FromStr;
@@ -25,7 +25,7 @@ pub enum JobResult {
 #[error("invalid job result '{0}'")]
 pub struct UnknownResult(pub String);
 
-/// What the result follows from.
+/// Facts from which the result follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobOutcome<'a> {
     /// True if the job got resources.

@@ -40,7 +40,7 @@ const DESCRIPTIONS: [&str; 31] = [
 /// First and last real-time signal.
 const REAL_TIME: std::ops::RangeInclusive<i32> = 34..=64;
 
-/// What a signal is called in messages: `Terminated` for 15.
+/// Description of a signal in messages: `Terminated` for 15.
 pub fn signal_description(signal: i32) -> Cow<'static, str> {
     let index = usize::try_from(signal)
         .ok()

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::number::number_on_the_wire;
 
-/// Where a job is in its life. In JSON it is the bit value.
+/// State of a job. In JSON it is the bit value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
     /// Submitted, not yet validated.

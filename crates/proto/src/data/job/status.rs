@@ -3,7 +3,7 @@
 use super::number::number_on_the_wire;
 use super::signal::signal_description;
 
-/// How a process ended, in the encoding of wait(2).
+/// Exit status of a process, in the encoding of wait(2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WaitStatus(pub i32);
 
@@ -52,7 +52,7 @@ impl WaitStatus {
         }
     }
 
-    /// What to tell the user of a job that ended so; nothing if it succeeded.
+    /// Message for the user of a job with this status; `None` if it succeeded.
     ///
     /// The status is that of the job shell: it returns 128 plus a signal when a task was killed.
     pub fn failure_text(self) -> Option<String> {

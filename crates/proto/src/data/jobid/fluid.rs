@@ -15,7 +15,7 @@ const TIMESTAMP_END: u64 = 1 << 40;
 /// Default of `max-fluid-generator-id`: sixteen generators stay reserved.
 pub const GENERATOR_DEFAULT_MAX: u32 = (1 << GENERATOR_BITS) - 16 - 1;
 
-/// Why no id could be made.
+/// Errors of generating an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FluidError {
     /// The generator id has more than 14 bits.

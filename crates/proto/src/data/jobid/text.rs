@@ -1,6 +1,6 @@
 //! The eight spellings of a job id (RFC 19), and the one parser that reads them all.
 //!
-//! Which spelling a text is follows from its form alone; the order of the tests in
+//! The encoding of a text follows from its form alone; the order of the tests in
 //! [`JobId::from_str`] is the RFC's and must not change (`foo` is F58, `1.2` is not decimal).
 
 use std::fmt;

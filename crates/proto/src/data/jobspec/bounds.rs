@@ -68,8 +68,8 @@ impl Jobspec {
         Ok(())
     }
 
-    /// The products of the counts. What cannot be counted for another reason is left to the
-    /// scheduler, which has the words for it.
+    /// The products of the counts. Other uncountable requests are left to the scheduler,
+    /// which has the error texts for them.
     fn check_totals(&self) -> Check {
         let total =
             |what: &str, n: u64| at_most(&format!("total {what} count"), n, JOBSPEC_COUNT_MAX);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Jobspec, JobspecError};
 
-/// What a job should get.
+/// Resources and tasks of a job to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Slots: tasks of `run` and `submit`, slots of `batch` and `alloc`. None and 0 mean one, or one
@@ -22,7 +22,7 @@ pub struct Shape {
     pub exclusive: bool,
 }
 
-/// Why numbers make no jobspec.
+/// Reasons for which numbers make no jobspec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
     /// Fewer slots than nodes.

@@ -1,4 +1,4 @@
-//! How much a jobspec asks for: nodes, slots, cores, GPUs and tasks (RFC 25).
+//! Amounts that a jobspec requests: nodes, slots, cores, GPUs and tasks (RFC 25).
 //!
 //! Walks the one chain of resources that version 1 allows. The sentences of its errors are
 //! shown by policy checks and listings.
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Jobspec;
 use crate::data::shape::{mismatch, not_found};
 
-/// What a jobspec asks for in numbers.
+/// Amounts that a jobspec requests.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Counts {
     /// Nodes; 0 if the jobspec leaves the number open.
@@ -25,7 +25,7 @@ pub struct Counts {
     pub duration: f64,
 }
 
-/// Why the numbers cannot be told.
+/// Reasons for which amounts cannot be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CountError {
     /// No slot, or none that counts.
@@ -48,9 +48,9 @@ pub enum CountError {
     /// A key of a resource is missing or wrong; levels count from 0 down the chain.
     #[error("level {level}: {reason}")]
     Level {
-        /// How far down.
+        /// Depth in the resource tree.
         level: usize,
-        /// What is wrong there.
+        /// Error found there.
         reason: String,
     },
     /// The product of the counts is beyond all bounds.
@@ -100,8 +100,8 @@ impl Jobspec {
         total.map(|_| counts).ok_or(CountError::TooLarge)
     }
 
-    /// How many tasks the job will run, as far as the jobspec alone tells: a number per node of a
-    /// job whose nodes are left open counts one node.
+    /// Number of tasks of the job, as far as the jobspec alone tells: a number per node of a job
+    /// whose nodes are left open counts one node.
     pub fn ntasks(&self) -> Result<u64, CountError> {
         let count = self.task().and_then(|task| task.get("count"));
         if let Some(total) = count.and_then(|count| count.get("total")?.as_u64()) {

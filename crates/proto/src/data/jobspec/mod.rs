@@ -27,7 +27,7 @@ pub struct Jobspec {
     object: Map<String, Value>,
 }
 
-/// Why a text is no jobspec, or an update is refused.
+/// Errors of parsing or updating a jobspec.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobspecError {
     /// Not JSON. The sentence follows the refusal of `job-ingest.submit`.

@@ -1,5 +1,5 @@
-//! Which resources version 1 has, and within what (RFC 25): one node or slot, a slot in a node,
-//! cores and perhaps GPUs in a slot. Anything else would be passed over by those who count.
+//! Resource nesting of version 1 (RFC 25): one node or slot, a slot in a node, cores and
+//! perhaps GPUs in a slot. Anything else would be passed over by those who count.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::validate::{Check, ensure, invalid};
 
 /// A place in the chain.
 struct Level {
-    /// How sentences call it.
+    /// Name in error texts.
     name: &'static str,
     /// Types that must be there, one of them, once.
     one_of: &'static [&'static str],

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::limits::{CONSTRAINT_DEPTH_MAX, QUERY_BYTES_MAX};
 use token::{Kind, Token, Tokens};
 
-/// What operators a query has and what a term without one means.
+/// Operators of a query language, and the meaning of a term without one.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect<'a> {
     /// Operator of a term that has none; without it every term needs one.
@@ -32,7 +32,7 @@ pub const REQUIRES: Dialect<'static> = Dialect {
     lists: &["properties"],
 };
 
-/// Why a text is no query. Positions count characters from 0.
+/// Errors of parsing a query. Positions count characters from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
     /// A term has no operator and the dialect no default.
@@ -55,9 +55,9 @@ pub enum QueryError {
     /// Something stands where it cannot.
     #[error("Invalid token '{token}' at position {position}")]
     InvalidToken {
-        /// What stands there.
+        /// Token found there.
         token: String,
-        /// Where.
+        /// Position in the query.
         position: usize,
     },
     /// An operator without an operand.

@@ -2,7 +2,7 @@
 
 use super::QueryError;
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Term,
@@ -22,7 +22,7 @@ pub(super) struct Token {
     pub(super) text: String,
     /// Characters before it.
     pub(super) position: usize,
-    /// What stands before the first unquoted colon of a term.
+    /// Text before the first unquoted colon of a term.
     pub(super) operator: Option<String>,
     /// The rest of a term, without quotes.
     pub(super) operand: String,

@@ -18,7 +18,7 @@ enum OneOrMany {
     One(Entry),
 }
 
-/// What some hosts have.
+/// Resources of some hosts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {

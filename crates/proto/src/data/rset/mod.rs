@@ -36,7 +36,7 @@ pub struct Rset {
     scheduling: Option<Value>,
 }
 
-/// Why JSON is no resource set, or a change of one is refused. Services answer EINVAL or EPROTO.
+/// Errors of parsing or changing a resource set. Services answer EINVAL or EPROTO.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RsetError {
     /// Not the JSON of a resource set.
@@ -106,22 +106,22 @@ impl Rset {
         self.nodes.keys().next_back().copied()
     }
 
-    /// How many ranks there are.
+    /// Number of ranks.
     pub fn nnodes(&self) -> usize {
         self.nodes.len()
     }
 
-    /// How many cores there are on all ranks.
+    /// Number of cores on all ranks.
     pub fn ncores(&self) -> u64 {
         self.nodes.values().map(|node| node.cores.count()).sum()
     }
 
-    /// How many GPUs there are on all ranks.
+    /// Number of GPUs on all ranks.
     pub fn ngpus(&self) -> u64 {
         self.nodes.values().map(|node| node.gpus.count()).sum()
     }
 
-    /// What one rank has.
+    /// Resources of one rank.
     pub fn node(&self, rank: u32) -> Option<&Node> {
         self.nodes.get(&rank)
     }
@@ -176,7 +176,7 @@ impl Rset {
         Ok(())
     }
 
-    /// What the scheduler wrote for itself.
+    /// Data that the scheduler added for itself.
     pub fn scheduling(&self) -> Option<&Value> {
         self.scheduling.as_ref()
     }

@@ -1,11 +1,11 @@
-//! What one rank of a resource set has.
+//! Resources of one rank of a resource set.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::data::idset::IdSet;
 
-/// What one rank has.
+/// Resources of one rank.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Node {
     /// Its host name; empty if the set does not name hosts.
@@ -18,7 +18,7 @@ pub struct Node {
     pub others: BTreeMap<Box<str>, IdSet>,
 }
 
-/// What two ranks must share to be in one group: the ranges of each kind.
+/// Key by which ranks are grouped: the ranges of each kind.
 pub(super) type Children<'a> = Vec<(&'a str, Vec<(u32, u32)>)>;
 
 /// Such as `core[0-3],gpu0`.
@@ -82,7 +82,7 @@ impl Node {
         }
     }
 
-    /// What this node has and another lacks, by name; the host stays.
+    /// Resources of this node that another lacks, by name; the host stays.
     pub fn without(&self, other: &Node) -> Node {
         let mut rest = self.clone();
         rest.subtract(other);

@@ -6,7 +6,7 @@ use super::{Rset, RsetError};
 use crate::data::hostlist::Hostlist;
 use crate::data::idset::IdSet;
 
-/// Why ranks cannot follow a list of hosts.
+/// Errors of ordering ranks by a list of hosts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RerankError {
     /// More hosts than ranks.

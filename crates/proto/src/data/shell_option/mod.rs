@@ -20,15 +20,15 @@ pub use table::*;
 pub struct ShellOption {
     /// Its dotted path below `shell.options`.
     pub name: &'static str,
-    /// What value it takes.
+    /// Type of the value.
     pub shape: Shape,
-    /// What holds without it; empty if nothing does.
+    /// Default; empty if there is none.
     pub default: &'static str,
-    /// What it does, in one line.
+    /// Effect, in one line.
     pub summary: &'static str,
-    /// Where its rules are written down.
+    /// Specification.
     pub source: &'static str,
-    /// What this version does with it.
+    /// Support in this version.
     pub support: Support,
 }
 

@@ -40,7 +40,7 @@ shell_options! {
     OOM_ADJUST = "oom.adjust", Int, "", Used, "protocol/23 section 2";
     /// Soft resource limits by name, -1 for none.
     RLIMIT = "rlimit", Mapping, "", Used, "protocol/23 section 2";
-    /// How long other tasks may outlive the first; `none` for ever.
+    /// Time that other tasks may run after the first has exited; `none` for no limit.
     EXIT_TIMEOUT = "exit-timeout", Duration, "30s", Used, "protocol/23 section 12";
     /// End the job when its first task to exit has failed.
     EXIT_ON_ERROR = "exit-on-error", Presence, "", Used, "protocol/23 section 12";
@@ -48,7 +48,7 @@ shell_options! {
     SIGNAL = "signal", Any, "", Used, "protocol/23 section 12";
     /// Number of that signal.
     SIGNAL_SIGNUM = "signal.signum", Int, "10", Used, "protocol/23 section 12";
-    /// How long before the end of the time limit.
+    /// Time before the end of the time limit.
     SIGNAL_TIMELEFT = "signal.timeleft", Duration, "60s", Used, "protocol/23 section 12";
     /// Bind tasks to cores: `[verbose,][dry-run,]on|off|per-task|map:LIST`.
     CPU_AFFINITY = "cpu-affinity", Text, "on", Used, "protocol/23 section 9";
@@ -58,7 +58,7 @@ shell_options! {
     PTY = "pty", Any, "", Used, "protocol/23 section 8";
     /// Ranks of these tasks, an idset or `all`.
     PTY_RANKS = "pty.ranks", Any, "all (0 if interactive)", Used, "protocol/23 section 8";
-    /// Whether what is shown goes where standard output goes.
+    /// 1 to copy the terminal's output to standard output.
     PTY_CAPTURE = "pty.capture", Int, "1 (0 if interactive)", Used, "protocol/23 section 8";
     /// Task 0 waits for a client, such as `flux job attach`.
     PTY_INTERACTIVE = "pty.interactive", Int, "0", Used, "protocol/23 section 8";
@@ -78,7 +78,7 @@ shell_options! {
     OUTPUT_STDOUT_PATH = "output.stdout.path", Text, "", Used, "protocol/23 section 11";
     /// Label each line in the file with the task's rank.
     OUTPUT_STDOUT_LABEL = "output.stdout.label", Bool, "false", Used, "protocol/23 section 11";
-    /// When standard output is passed on: `line` or `none`.
+    /// Buffering of standard output: `line` or `none`.
     OUTPUT_STDOUT_BUFFER = "output.stdout.buffer.type", Text, "line", Used, "protocol/23 section 11";
     /// As for standard output, whose value it takes by default.
     OUTPUT_STDERR_TYPE = "output.stderr.type", Text, "", Used, "protocol/23 section 11";
@@ -86,7 +86,7 @@ shell_options! {
     OUTPUT_STDERR_PATH = "output.stderr.path", Text, "", Used, "protocol/23 section 11";
     /// As for standard output, whose value it takes by default.
     OUTPUT_STDERR_LABEL = "output.stderr.label", Bool, "", Used, "protocol/23 section 11";
-    /// When standard error is passed on: `line` or `none`.
+    /// Buffering of standard error: `line` or `none`.
     OUTPUT_STDERR_BUFFER = "output.stderr.buffer.type", Text, "none", Used, "protocol/23 section 11";
     /// Bytes of standard input that the job may be sent, 32M at most.
     INPUT_LIMIT = "input.limit", Size, "", Used, "protocol/23 section 11";
@@ -96,13 +96,13 @@ shell_options! {
     INPUT_STDIN_TYPE = "input.stdin.type", Text, "service", Used, "protocol/23 section 11";
     /// File that tasks read standard input from.
     INPUT_STDIN_PATH = "input.stdin.path", Text, "", Used, "protocol/23 section 11";
-    /// How tasks are spread over nodes: `block`, `cyclic`, `manual` or `hostfile`.
+    /// Distribution of tasks over nodes: `block`, `cyclic`, `manual` or `hostfile`.
     TASKMAP_SCHEME = "taskmap.scheme", Text, "block", Used, "protocol/23 section 10";
-    /// What the scheme needs to know.
+    /// Argument of the scheme.
     TASKMAP_VALUE = "taskmap.value", Text, "", Used, "protocol/23 section 10";
     /// Comma-separated PMI servers; only `simple`, `pmi1` and `pmi2` are one.
     PMI = "pmi", Text, "simple", Used, "protocol/23 section 2";
-    /// Where PMI keys go: `exchange`.
+    /// Exchange of PMI keys: `exchange`.
     PMI_SIMPLE_KVS = "pmi-simple.kvs", Text, "exchange", Used, "protocol/23 section 16";
     /// Children of each shell when keys are exchanged.
     PMI_SIMPLE_EXCHANGE_K = "pmi-simple.exchange.k", Int, "2", Used, "protocol/23 section 16";
@@ -120,9 +120,9 @@ shell_options! {
     SYSMON = "sysmon", Any, "", Used, "protocol/23 section 13";
     /// Run helpers beside the tasks.
     COPROCESS = "coprocess", Any, "", Used, "protocol/23 section 13";
-    /// How long those have after a SIGTERM.
+    /// Time that coprocesses have to exit after a SIGTERM.
     COPROCESS_KILL_TIMEOUT = "coprocess-kill-timeout", Duration, "10s", Used, "protocol/23 section 13";
-    /// How long processes that were started through the shell have after a SIGTERM.
+    /// Time that processes started through the shell have to exit after a SIGTERM.
     REXEC_SHUTDOWN_TIMEOUT = "rexec-shutdown-timeout", Duration, "60s", Used, "protocol/23 section 13";
     /// Start processes through the shell only if the request is signed.
     REXEC_SIGN_REQUIRED = "rexec.sign-required", Int, "0", Used, "protocol/23 section 2";
@@ -132,11 +132,12 @@ shell_options! {
     PER_RESOURCE_COUNT = "per-resource.count", Int, "1", Used, "protocol/23 section 2";
     /// Runs the command once for each of these indices: a set such as `1-10,15`.
     ARRAY_INDICES = "array.indices", Any, "", Used, "arrays";
-    /// How many elements of the array run at once; without it, one on each slot.
+    /// Maximum number of elements of the array that run at once; without it, one on each
+    /// slot.
     ARRAY_LIMIT = "array.limit", Int, "", Used, "arrays";
-    /// How often an element that has failed is run again, 254 times at most.
+    /// Number of retries of a failed element, at most 254.
     ARRAY_RETRY = "array.retry", Int, "0", Used, "arrays";
-    /// How long one try of an element may run.
+    /// Time limit of one try of an element.
     ARRAY_TIMEOUT = "array.timeout", Duration, "", Used, "arrays";
     /// Job whose elements that have ended well are not run.
     ARRAY_RESUME = "array.resume", Text, "", Used, "arrays";

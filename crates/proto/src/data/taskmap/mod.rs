@@ -16,11 +16,11 @@ use super::limits::{TASKMAP_NODES_MAX, TASKMAP_TASKS_MAX};
 pub struct Block {
     /// The first node.
     pub nodeid: u32,
-    /// How many nodes, one after the other.
+    /// Number of consecutive nodes.
     pub nnodes: u32,
     /// Tasks on each node each time.
     pub ppn: u32,
-    /// How often.
+    /// Number of repetitions.
     pub repeat: u32,
 }
 
@@ -33,7 +33,7 @@ pub struct TaskMap {
     blocks: Vec<Block>,
 }
 
-/// Why something is no task map. Services answer EINVAL.
+/// Errors of parsing a task map. Services answer EINVAL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TaskMapError {
     /// A block without nodes, tasks or repetitions.
@@ -151,7 +151,7 @@ impl TaskMap {
         self.blocks.is_empty()
     }
 
-    /// How many tasks there are.
+    /// Number of tasks.
     pub fn ntasks(&self) -> u64 {
         let tasks = |block: &Block| {
             u64::from(block.nnodes) * u64::from(block.ppn) * u64::from(block.repeat)

@@ -1,4 +1,4 @@
-//! How a job wants its tasks spread over its nodes: the shell option `taskmap` (protocol/23
+//! Distribution of a job's tasks over its nodes: the shell option `taskmap` (protocol/23
 //! section 10). The sentences are those of the job's log.
 
 use super::{TaskMap, TaskMapError};
@@ -18,7 +18,7 @@ pub enum Scheme {
     Hostfile(String),
 }
 
-/// Why tasks cannot be spread as a job wants.
+/// Reasons for which tasks cannot be distributed as requested.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SchemeError {
     /// A scheme that takes no value has one.

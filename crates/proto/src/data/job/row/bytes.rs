@@ -33,7 +33,7 @@ impl<'a> Reader<'a> {
         Reader(bytes)
     }
 
-    /// Whether everything is read.
+    /// True if everything has been read.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -29,14 +29,14 @@ pub struct Row<'a> {
     pub priority: u32,
     /// States it has been in, as bits.
     pub states_mask: u8,
-    /// How it ended.
+    /// Result of the job.
     pub result: JobResult,
     /// Status of `finish`.
     pub waitstatus: Option<i32>,
     /// When it was submitted and first came to DEPEND, PRIORITY, SCHED, RUN, CLEANUP and
     /// INACTIVE, in seconds since the epoch; 0 for never.
     pub times: [f64; 7],
-    /// When it had to give back what it had; 0 for never.
+    /// Time at which its resources expired; 0 for never.
     pub expiration: f64,
     /// An [`Asked`] as bytes.
     pub asked: &'a [u8],
@@ -189,7 +189,7 @@ impl RowsWriter {
         self.0.len()
     }
 
-    /// Whether there is no row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -3,7 +3,7 @@
 
 use super::bytes::{Reader, put_bytes, put_number, put_signed};
 
-/// What a job asked for. `None` where its jobspec does not say.
+/// Resources requested by a job. `None` where its jobspec does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Asked<'a> {
     /// Job name.
@@ -92,7 +92,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// What a job got, but for the end of its time.
+/// Resources allocated to a job, without the expiration.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Given<'a> {
     /// Ranks, in brackets if there are more than one.
