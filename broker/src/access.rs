@@ -1,4 +1,4 @@
-//! Who may come in by the local socket, and as whom: what `[access]` says of users
+//! Access of users by the local socket, and their roles: the table `[access]`
 //! (protocol/02 section 3). Pure.
 
 use proto::Object;
@@ -10,17 +10,17 @@ use wire::Role;
 pub(crate) struct Access<'a> {
     /// User id of the instance owner.
     pub owner: u32,
-    /// Where `[access]` is.
+    /// Configuration with the table `[access]`.
     pub config: &'a Object,
 }
 
 impl Access<'_> {
-    /// Whether a switch of `[access]` is on.
+    /// True if a switch of `[access]` is on.
     pub fn allows(&self, key: &Key) -> bool {
         key.value(self.config) == Some(&true.into())
     }
 
-    /// What a user of these groups is let in as; `None` if it is not.
+    /// Role of a user of these groups; `None` if it may not connect.
     pub fn role(&self, uid: u32, gids: &[u32]) -> Option<Role> {
         if uid == self.owner || uid == 0 && self.allows(&keys::ACCESS_ALLOW_ROOT_OWNER) {
             return Some(Role::OWNER | Role::LOCAL);
@@ -35,7 +35,7 @@ impl Access<'_> {
         })
     }
 
-    /// Whether `[access.roles]` lists the user or one of its groups as an admin.
+    /// True if `[access.roles]` lists the user or one of its groups as an admin.
     fn is_admin(&self, uid: u32, gids: &[u32]) -> bool {
         let listed = |key: &Key, id: u32| {
             let list = key.value(self.config).and_then(|list| list.as_array());

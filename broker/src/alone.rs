@@ -27,7 +27,7 @@ pub struct Alone {
     _file: Flock<File>,
 }
 
-/// How often to look whether a broker that is ending has ended.
+/// Interval of checks whether a broker that is shutting down has exited.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Takes the folder, once a broker that is ending has left it. `None` on a file system
@@ -76,7 +76,7 @@ pub fn in_folder(what: &str, folder: &Path) -> anyhow::Result<Option<Alone>> {
     }
 }
 
-/// Who has the lock, by what the file says.
+/// Holder of the lock, as the file says.
 fn user(file: &mut File) -> String {
     let mut text = String::new();
     let _ = file.take(32).read_to_string(&mut text);

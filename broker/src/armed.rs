@@ -1,4 +1,4 @@
-//! Which services a sender has used, so that each can be told when it is gone
+//! Services that a sender has used, each of which is notified when it disconnects
 //! (protocol/01 section 6.2).
 
 use wire::{Flags, Kind, Message, topic};
@@ -80,7 +80,7 @@ impl Armed {
         }
     }
 
-    /// The messages to send now that the sender is gone.
+    /// The messages to send after the sender has disconnected.
     pub fn fire(self) -> impl Iterator<Item = Message> {
         self.ready.into_iter().map(|ready| ready.message)
     }

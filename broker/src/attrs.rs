@@ -1,4 +1,4 @@
-//! The values of attributes (protocol/03 section 2). Which attributes there are says
+//! The values of attributes (protocol/03 section 2). The attributes are defined in
 //! `proto::attr::names`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use proto::attr::{Attr, GetError, IMMUTABLE, RmError, SetError, Value};
 use proto::data::Fsd;
 use proto::{Object, config};
 
-/// Why an attribute cannot be set on the command line.
+/// Errors of setting an attribute on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandLineError {
     /// No such name.
@@ -29,9 +29,9 @@ pub enum CommandLineError {
     BadValue {
         /// The attribute.
         name: String,
-        /// What was given.
+        /// Value given.
         value: String,
-        /// What it must be.
+        /// Value expected.
         why: String,
     },
 }
@@ -86,7 +86,7 @@ impl Attrs {
         Ok(())
     }
 
-    /// Whether the command line has set it.
+    /// True if the command line has set it.
     pub fn is_given(&self, attr: &Attr) -> bool {
         self.given.contains(attr.name)
     }
@@ -120,12 +120,12 @@ impl Attrs {
         self.values.get(attr.name)?.as_deref()
     }
 
-    /// Whether the attribute is there, be it as null.
+    /// True if the attribute exists, even as null.
     pub fn is_present(&self, attr: &Attr) -> bool {
         self.values.contains_key(attr.name)
     }
 
-    /// Whether a flag is 1.
+    /// True if a flag is 1.
     pub fn is_on(&self, attr: &Attr) -> bool {
         self.value(attr).or(attr.default) == Some("1")
     }
@@ -185,7 +185,7 @@ impl Attrs {
         self.values.keys().cloned().collect()
     }
 
-    /// What a module is told at its start.
+    /// Attributes sent to a module at its start.
     pub fn immutable(&self) -> BTreeMap<String, String> {
         // Not immutable by the table, yet fixed when modules start, and they need it.
         let fixed = [RUNDIR.name, STATEDIR.name];
@@ -200,7 +200,7 @@ impl Attrs {
     }
 }
 
-/// Whether modules are told when it changes.
+/// True if modules are notified when it changes.
 pub fn is_told(name: &str) -> bool {
     names::find(name).is_some_and(|attr| attr.is(TOLD))
 }

@@ -1,5 +1,5 @@
 //! The programs on the local socket: who they are, what each has sent and got, and which
-//! services have to hear of its end. What they say is dealt with in `programs.rs`.
+//! services have to hear of its end. Their messages are handled in `programs.rs`.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(crate) struct Clients {
     n_attempts: u64,
 }
 
-/// Who has connected.
+/// A new connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Newcomer {
     pub identity: Identity,
@@ -47,7 +47,7 @@ impl Clients {
         self.n_attempts += 1;
     }
 
-    /// How often somebody wanted to.
+    /// Number of attempts to connect.
     pub fn n_attempts(&self) -> u64 {
         self.n_attempts
     }
@@ -116,12 +116,12 @@ impl Clients {
         }
     }
 
-    /// The program is gone. `false` if there is no such program.
+    /// Removes a program that has disconnected. `false` if there is no such program.
     pub fn remove(&mut self, peer: PeerId) -> bool {
         self.connected.remove(&peer).is_some()
     }
 
-    /// Whether there is such a program.
+    /// True if the program is connected.
     pub fn has(&self, peer: PeerId) -> bool {
         self.connected.contains_key(&peer)
     }
@@ -131,7 +131,7 @@ impl Clients {
         self.connected.get(&peer).and_then(Client::guest)
     }
 
-    /// Who it is, for the log.
+    /// Description for the log.
     pub fn name(&self, peer: PeerId) -> Option<String> {
         let client = self.connected.get(&peer)?;
         Some(format!("client pid={} uid={}", client.pid, client.userid))

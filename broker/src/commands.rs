@@ -16,7 +16,7 @@ use crate::dumps::{by_sh, quoted};
 pub struct Commands {
     name: &'static str,
     left: VecDeque<String>,
-    /// How many of those that are left, the last ones, are scripts of a folder.
+    /// Number of remaining commands, at the end, that are scripts of a directory.
     n_scripts: usize,
     /// The command that runs is one.
     is_script: bool,
@@ -32,7 +32,7 @@ pub struct Commands {
     /// First exit code that was not 0.
     code: i32,
     aborted: bool,
-    /// How the command ended, while its output may still come.
+    /// Exit status of the command, while its output may still come.
     ended: Option<i32>,
     /// Output streams that are still open.
     open_streams: u8,
@@ -92,7 +92,7 @@ const NOT_INHERITED: &[&str] = &[
 /// The same by their beginning.
 const NOT_INHERITED_PREFIXES: &[&str] = &["PMI_", "PMIX_", "SLURM_", "PALS_"];
 
-/// What strsignal(3) calls a signal: as the sentence on a job shell has it that one has ended.
+/// Name of a signal by strsignal(3), as in the message about a job shell that was killed.
 fn described(signal: i32) -> String {
     let sentence = WaitStatus::killed(signal).failure_text();
     let name = sentence

@@ -1,4 +1,4 @@
-//! What the broker knows. It never looks into a payload that is not addressed to it.
+//! State of the broker. It never looks into a payload that is not addressed to it.
 //!
 //! Each field is a type of its own, which alone touches what is in it. Read on in `router/`
 //! (where messages go), `routing.rs` (how they get there), `clients.rs` and `programs.rs`
@@ -65,7 +65,7 @@ pub struct Broker {
     pub(crate) ids: Ids,
     pub(crate) owner: u32,
     pub(crate) config: Object,
-    /// How often it has changed.
+    /// Number of changes.
     pub(crate) config_version: u64,
     pub(crate) router: Router,
     /// Messages for our own services.
@@ -74,7 +74,7 @@ pub struct Broker {
     pub(crate) modules: Modules,
     pub(crate) strays: Strays,
     pub(crate) orphans: Orphans,
-    /// When we look next for requests whose time is over.
+    /// Time of the next check for expired requests.
     pub(crate) next_look: Option<Duration>,
     pub(crate) orphan_followers: Followers<proto::orphans::List>,
     /// Methods with large answers, and who has to wait for them.
@@ -83,7 +83,7 @@ pub struct Broker {
     pub(crate) life: Life,
     /// The initial program; empty for none.
     pub(crate) program: Vec<String>,
-    /// What runs on the way: one list of commands at a time.
+    /// Commands being run: one list at a time.
     pub(crate) commands: Option<Commands>,
     pub(crate) runat: Runat,
     pub(crate) archives: Archives,
@@ -97,7 +97,7 @@ pub struct Broker {
     pub(crate) config_watchers: Followers<proto::config::Get>,
     pub(crate) tree: Tree,
     pub(crate) groups: Groups,
-    /// Who follows which group.
+    /// Followers of each group.
     pub(crate) followers: Followers<proto::groups::Get, String>,
     pub(crate) traces: Followers<proto::module::Trace, module_trace::Tap>,
     pub(crate) link_traces: Followers<proto::overlay::Trace, overlay_trace::Tap>,
@@ -107,7 +107,7 @@ pub struct Broker {
     pub(crate) cleanup_folders: String,
 }
 
-/// What the broker is told before it starts.
+/// Settings that the broker gets before it starts.
 pub struct Setup {
     /// Attributes, those of the command line and the environment included.
     pub attrs: Attrs,
@@ -117,7 +117,7 @@ pub struct Setup {
     pub env: BTreeMap<String, String>,
     /// User id of the instance owner.
     pub owner: u32,
-    /// Where identities come from.
+    /// Source of identities.
     pub ids: Ids,
     /// Our own.
     pub uuid: String,

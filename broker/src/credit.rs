@@ -1,17 +1,17 @@
-//! How many large answers one client may have on the way from a module.
+//! Limit on large responses on their way from a module to one client.
 //!
 //! Reads whose answers may be large are handed to a module only as far as the client reads
 //! what it gets: as many as are expected to fit into a window, one at least, and none while
 //! the client is behind with reading. So who does not read waits alone, and a burst of one
-//! client goes between the requests of others. How large answers are is learned from each
+//! client goes between the requests of others. The size of responses is learned from each
 //! one; the first goes alone, and small ones soon go by the thousand.
 //!
 //! Nobody waits for ever on somebody else. Only methods that are declared `bulk` have to
 //! wait: a module answers them from what there is, never after another request of the same
-//! client. What the client has asked the same module for after that waits too, because it
-//! must not overtake; the broker goes on reading, so the client can always come to read.
-//! Requests of modules do not wait at all: they are few, modules always read, and an answer
-//! to a client may need them.
+//! client. Later requests of the client to the same module wait too, because they must not
+//! overtake; the broker goes on reading, so the client can always come to read. Requests of
+//! modules do not wait at all: they are few, modules always read, and an answer to a client
+//! may need them.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -32,9 +32,9 @@ struct Flow {
     n_out: usize,
     /// Length of the next answer, as far as is known.
     expected: usize,
-    /// What waits, and whether it is bulk.
+    /// Waiting requests, each with its bulk flag.
     waiting: VecDeque<(Message, bool)>,
-    /// Whether it is among the lanes to look at.
+    /// True if it is among the lanes to check.
     is_due: bool,
 }
 
@@ -56,12 +56,12 @@ pub(crate) struct Credit {
 }
 
 impl Credit {
-    /// Whether nothing waits at all: then only bulk requests need a look.
+    /// True if nothing waits at all: then only bulk requests need a check.
     pub fn is_idle(&self) -> bool {
         self.n_waiting == 0
     }
 
-    /// How many requests of a client wait for a module.
+    /// Number of requests of a client that wait for a module.
     pub fn n_waiting(&self, client: PeerId, module: ModuleId) -> usize {
         let flow = self.flows.get(&(client, module));
         flow.map_or(0, |flow| flow.waiting.len())
@@ -143,8 +143,8 @@ impl Credit {
         None
     }
 
-    /// A client is gone: gives what is to be done all the same. What it only wanted to
-    /// read is not.
+    /// Handles a client that has disconnected: returns the requests to carry out all the
+    /// same. Its read requests are dropped.
     pub fn client_left(&mut self, client: PeerId) -> Vec<(ModuleId, Message)> {
         self.behind.remove(&client);
         let of_client = |lane: &Lane, _: &mut Flow| lane.0 == client;
@@ -190,7 +190,7 @@ impl Credit {
         }
     }
 
-    /// That the counts are those of the table.
+    /// Checks that the counts are those of the table.
     pub fn check(&self) {
         let waiting = self.flows.values().map(|flow| flow.waiting.len());
         assert_eq!(self.n_waiting, waiting.sum::<usize>());

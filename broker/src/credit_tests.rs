@@ -1,4 +1,5 @@
-//! What one client may have on the way, and in which order a module hears of it.
+//! Tests of the credit of one client, and of the order in which a module receives its
+//! requests.
 
 use bytes::Bytes;
 use node::{Input, PeerId};
@@ -27,7 +28,7 @@ fn due(credit: &mut Credit) -> Vec<u32> {
     tags
 }
 
-/// Whether a request of `client` goes at once.
+/// True if a request of `client` is sent at once.
 fn goes(credit: &mut Credit, client: PeerId, tag: u32, is_bulk: bool) -> bool {
     let request = message("a.b", tag);
     credit.admit(client, KVS, request, is_bulk).is_some()

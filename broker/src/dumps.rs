@@ -2,9 +2,9 @@
 //! section 9): `content.restore` is read before the kvs starts, `content.dump` is written
 //! when it has stopped. The work is done by `flux restore` and `flux dump`.
 //!
-//! `auto` stands for the folder `dump` in the state directory, where the link `RESTORE`
-//! leads to the archive from which the next start begins: what the archive does not hold
-//! is gone then, which is how garbage is collected offline.
+//! `auto` stands for the directory `dump` in the state directory, where the link
+//! `RESTORE` leads to the archive from which the next start begins: blobs that the
+//! archive does not hold are dropped then, which is how garbage is collected offline.
 
 use node::Cx;
 use proto::attr::names;
@@ -16,7 +16,7 @@ use crate::limits::UNLOAD_WAIT_S;
 /// Value of both attributes that lets the broker choose the file.
 const AUTO: &str = "auto";
 
-/// How far the restoring of an archive is.
+/// Progress of restoring an archive.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 enum Restore {
     /// Nobody has looked yet whether there is one.
@@ -34,7 +34,7 @@ enum Restore {
     Done,
 }
 
-/// How far the dump at the end is.
+/// Progress of the dump at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Dump {
     /// Not begun; maybe none is wanted.
@@ -42,7 +42,7 @@ enum Dump {
     Due,
     /// It is being written.
     Running,
-    /// It is over.
+    /// It is finished.
     Done,
 }
 
@@ -54,12 +54,12 @@ pub(crate) struct Archives {
 }
 
 impl Archives {
-    /// Whether a command runs that has to do with what is restored.
+    /// True if a command of the restore is running.
     pub fn is_restoring(&self) -> bool {
         matches!(self.restore, Restore::Checking(_) | Restore::Running)
     }
 
-    /// Whether the dump is being written.
+    /// True if the dump is being written.
     pub fn is_dumping(&self) -> bool {
         self.dump == Dump::Running
     }
@@ -81,7 +81,7 @@ impl Archives {
         };
     }
 
-    /// Whether a dump is still to be begun; asked once.
+    /// True if a dump is still to be started; asked once.
     fn take_dump(&mut self) -> bool {
         let is_due = self.dump == Dump::Due;
         if is_due {
@@ -92,7 +92,7 @@ impl Archives {
 }
 
 impl Broker {
-    /// Whether a default module has to wait for an archive to be found or restored.
+    /// True if a default module has to wait for an archive to be found or restored.
     pub(crate) fn waits_for_restore(&mut self, cx: &mut Cx<Broker>, module: &str) -> bool {
         // The store is that of rank 0.
         if self.router.rank() != 0 {
@@ -159,7 +159,7 @@ impl Broker {
         self.start_modules(cx);
     }
 
-    /// Whether the content store has to stay for the dump, which is begun then.
+    /// True if the content store has to stay for the dump, which is then started.
     pub(crate) fn waits_for_dump(&mut self, cx: &mut Cx<Broker>) -> bool {
         if self.router.rank() != 0 {
             return false;
@@ -197,7 +197,7 @@ impl Broker {
         self.stop_next_modules(cx);
     }
 
-    /// Kills modules that do not stop in time. What is needed for the dump has more.
+    /// Kills modules that do not stop in time. Modules needed for the dump get more time.
     pub(crate) fn watch_unloading(&mut self, cx: &mut Cx<Broker>) {
         cx.timer(seconds(UNLOAD_WAIT_S), |core: &mut Broker, cx| {
             match core.archives.is_dumping() {

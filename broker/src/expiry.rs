@@ -1,6 +1,6 @@
-//! The time of requests. What is left of it travels with them; while we have one we count from
-//! our own start. Each broker on the way answers a request whose time is over with us, so the
-//! requester hears where it stopped, and an answer that comes later is an orphan.
+//! The time of requests. The time left travels with them; while this broker has one it counts
+//! from its own start. Each broker on the way answers a request that expires in it, so the
+//! requester learns where it stopped, and a later response is an orphan.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ impl Broker {
         };
     }
 
-    /// Sees to it that we look at this time, or shortly after, for requests whose time is over.
+    /// Schedules a check for expired requests at this time, or shortly after.
     pub(crate) fn look_for_expired(&mut self, cx: &mut Cx<Broker>, at: Duration) {
         if self.next_look.is_some_and(|next| next <= at) {
             return;

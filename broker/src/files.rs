@@ -1,5 +1,5 @@
-//! What the broker reads from the file system while it runs, on its worker thread:
-//! configuration files, and where modules and scripts are.
+//! Reads files while the broker runs, on its worker thread: the configuration, and the
+//! paths of modules and scripts.
 
 use std::collections::BTreeMap;
 use std::os::linux::net::SocketAddrExt;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use proto::{Errno, Object, Refusal};
 
-/// Where things are.
+/// Paths of files.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
     /// Modules whose place is known without looking, by name.
@@ -18,7 +18,7 @@ pub struct Files {
     pub module_folders: Vec<PathBuf>,
     /// Configuration file or folder, if one was named.
     pub config: Option<PathBuf>,
-    /// What goes over it: each `--conf` of the command line.
+    /// Overrides of the configuration: each `--conf` of the command line.
     pub config_arguments: Vec<String>,
     /// Socket of systemd, if it is to be told.
     pub notify: Option<String>,
@@ -29,7 +29,7 @@ pub struct Files {
 /// Modules of other implementations that are part of one of ours.
 const STORES: [&str; 2] = ["content-sqlite", "content-files"];
 
-/// What the file of module NAME is called.
+/// Prefix of the file of module NAME.
 const MODULE_PREFIX: &str = "flux-module-";
 
 /// The name that a module has because of its file.
@@ -88,7 +88,7 @@ impl Files {
         }
     }
 
-    /// That there is a file at `path`.
+    /// Checks that there is a file at `path`.
     pub fn check_file(&mut self, path: &str) -> Result<(), Refusal> {
         let errno = match std::fs::metadata(path) {
             Ok(found) if found.is_file() => return Ok(()),

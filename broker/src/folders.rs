@@ -84,7 +84,7 @@ fn tmpdir() -> PathBuf {
     FALLBACK.into()
 }
 
-/// Where temporary folders go when the environment names no place that can be had.
+/// Directory of temporary directories when the environment names none that is usable.
 const FALLBACK: &str = "/tmp";
 
 /// The statedir: made below /var/tmp when not given. One that is given stays.

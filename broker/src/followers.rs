@@ -26,7 +26,7 @@ impl<M: Method, W> Followers<M, W> {
         self.streams.insert(stream.id(), (wish, stream));
     }
 
-    /// Whether nobody does.
+    /// True if there are no followers.
     pub fn is_empty(&self) -> bool {
         self.streams.is_empty()
     }

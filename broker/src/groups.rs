@@ -14,7 +14,8 @@ use wire::Identity;
 
 use crate::limits::GROUPS_MAX;
 
-/// How long the parent hears nothing of groups after it was told (protocol/20 section 10).
+/// Time for which changes of groups are gathered before the parent is notified
+/// (protocol/20 section 10).
 const BATCH: Duration = Duration::from_millis(100);
 
 /// The members of all groups within a subtree.
@@ -23,11 +24,11 @@ pub struct Groups {
     members: BTreeMap<String, IdSet>,
     /// Groups that this very broker is in, and which program has asked for it.
     joined: BTreeMap<String, Option<Identity>>,
-    /// What the parent has not been told, in order.
+    /// Changes not yet sent to the parent, in order.
     changes: BTreeMap<String, Vec<Change>>,
-    /// Whether somebody will come for the changes.
+    /// True if sending the changes is scheduled.
     is_due: bool,
-    /// When they were taken last.
+    /// Time at which they were last taken.
     taken: Option<Duration>,
 }
 
@@ -46,7 +47,7 @@ impl Groups {
         self.members.iter()
     }
 
-    /// Whether this broker is in a group.
+    /// True if this broker is in a group.
     pub fn has_joined(&self, name: &str) -> bool {
         self.joined.contains_key(name)
     }
@@ -116,8 +117,8 @@ impl Groups {
         groups
     }
 
-    /// How long to wait before the parent is told, if there is something to tell for which
-    /// nobody comes yet.
+    /// Time until the parent is to be notified, if there are changes and nothing is
+    /// scheduled yet.
     pub fn begins_batch(&mut self, now: Duration) -> Option<Duration> {
         if self.changes.is_empty() || std::mem::replace(&mut self.is_due, true) {
             return None;
@@ -126,7 +127,7 @@ impl Groups {
         Some(free.saturating_sub(now))
     }
 
-    /// What the parent is to be told.
+    /// Changes to send to the parent.
     pub fn take_changes(&mut self, now: Duration) -> BTreeMap<String, Vec<Change>> {
         (self.is_due, self.taken) = (false, Some(now));
         std::mem::take(&mut self.changes)

@@ -42,7 +42,7 @@ impl Ids {
         )
     }
 
-    /// Where to begin a row of numbers that no other life of the broker has.
+    /// Start of a range of numbers that no other run of the broker uses.
     pub fn next_row(&mut self) -> u64 {
         self.next_word() & !u64::from(u32::MAX)
     }

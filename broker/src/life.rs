@@ -1,6 +1,6 @@
-//! How far the broker is in its life, what has happened that it has not taken in, what
-//! went wrong on the way, and the exit code that follows. Pure: the moves are those of
-//! `lifecycle.rs`, what each state does is in `stages.rs`.
+//! State of the broker's life cycle, pending events, errors on the way, and the exit code
+//! that follows. Pure: the moves are those of `lifecycle.rs`, what each state does is in
+//! `stages.rs`.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,13 +25,13 @@ pub(crate) struct Life {
     program_code: Option<i32>,
 }
 
-/// What became of an event.
+/// Effect of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Step {
     pub event: Event,
     /// The state in which it came.
     pub from: State,
-    /// How long that had lasted.
+    /// Time spent in the previous state.
     pub spent: Duration,
     pub next: Next,
 }
@@ -71,7 +71,7 @@ impl Life {
         self.entered
     }
 
-    /// Whether modules are stopped, not restarted, from now on.
+    /// True if modules are stopped, not restarted, from now on.
     pub fn is_ending(&self) -> bool {
         self.state >= State::Finalize
     }
@@ -109,12 +109,12 @@ impl Life {
         self.begun.push(name);
     }
 
-    /// Whether it was.
+    /// True if its start has begun.
     pub fn has_begun(&self, name: &str) -> bool {
         self.begun.contains(&name)
     }
 
-    /// Whether the default modules are being started, and none has failed.
+    /// True if the default modules are being started, and none has failed.
     pub fn is_in_start(&self) -> bool {
         self.state == State::Init && !self.rc1_failed
     }
@@ -131,7 +131,7 @@ impl Life {
         self.given_up.push(name);
     }
 
-    /// Whether it does.
+    /// True if it has been given up.
     pub fn has_given_up(&self, name: &str) -> bool {
         self.given_up.contains(&name)
     }
@@ -146,7 +146,7 @@ impl Life {
         self.rc1_failed = false;
     }
 
-    /// Whether it does not come up.
+    /// True if the start has failed.
     pub fn start_failed(&self) -> bool {
         self.rc1_failed
     }
@@ -156,7 +156,7 @@ impl Life {
         self.rc3_failed |= !is_ok;
     }
 
-    /// How the end went, once the modules are gone.
+    /// Result of the shutdown, after the modules have exited.
     pub fn end_event(&self) -> Event {
         match self.rc3_failed {
             true => Event::Rc3Fail,

@@ -1,7 +1,7 @@
 //! The broker's life as a state machine: one function has all moves, and the table
 //! in `doc/states/broker.md` is printed from it (protocol/03 section 9).
 
-/// Where the broker is in its life.
+/// State of the life cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the names are the documentation")]
 pub enum State {
@@ -57,7 +57,7 @@ impl State {
 
 macro_rules! events {
     ($($variant:ident = $name:literal,)*) => {
-        /// What moves the broker on.
+        /// Event of the life cycle.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[allow(missing_docs, reason = "the names are the documentation")]
         pub enum Event { $($variant,)* }
@@ -112,7 +112,7 @@ events! {
     Panic = "panic",
 }
 
-/// What becomes of an event.
+/// Effect of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// The broker moves on.

@@ -10,7 +10,7 @@ pub const HELD_OF_GUESTS_MAX: usize = HELD_REQUESTS_MAX / 2;
 /// Of those, what one guest may have over all its connections.
 pub const HELD_OF_GUEST_MAX: usize = 8_192;
 
-/// How long a request is held for a restarting module, in seconds. After that it is
+/// Time for which a request is held for a restarting module, in seconds. After that it is
 /// answered EHOSTUNREACH.
 pub const HOLD_S: u64 = 30;
 
@@ -51,7 +51,7 @@ pub const TOMBSTONE_WAYS: usize = 4;
 /// With more of them the answer counts as one to nothing.
 pub const JUDGED_PROVIDERS_MAX: usize = 1024;
 
-/// Least time between two looks for requests whose time is over, in milliseconds.
+/// Least time between two checks for expired requests, in milliseconds.
 pub const EXPIRY_LOOK_MS: u64 = 5;
 
 /// Records of orphaned messages of the owner. When full, the oldest is dropped, here and at
@@ -67,7 +67,7 @@ pub const ORPHANS_OF_GUESTS_MAX: usize = 1024;
 /// Of those, what one guest may have over all its connections.
 pub const ORPHANS_OF_GUEST_MAX: usize = 128;
 
-/// Longest text in the record of an orphaned message, in bytes. What is beyond is cut off.
+/// Longest text in the record of an orphaned message, in bytes. The rest is cut off.
 pub const ORPHAN_TEXT_BYTES_MAX: usize = 128;
 
 /// Longest payload in which the job is looked for that an orphaned message is about, in bytes.
@@ -95,8 +95,8 @@ pub const SUBSCRIBING_MAX: usize = 65_536;
 /// Groups that a broker is in. A further one is answered ENOBUFS.
 pub const GROUPS_MAX: usize = 4096;
 
-/// Least time between two log lines on responses that answer nothing, in seconds. What
-/// is dropped meanwhile is counted, and the next line says how many.
+/// Least time between two log lines on responses that answer nothing, in seconds. Lines
+/// dropped meanwhile are counted, and the next line gives their number.
 pub const STRAY_LINES_S: u64 = 10;
 
 /// Services that one client or module, with the programs behind it, may use and be
@@ -125,7 +125,7 @@ pub const SERVICES_MAX: usize = 1 << 16;
 /// Longest name of a service, in bytes. A longer one is refused EINVAL.
 pub const SERVICE_NAME_BYTES_MAX: usize = 255;
 
-/// Longest log line, in bytes. What is longer is cut.
+/// Longest log line, in bytes. Longer lines are cut.
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Log lines kept for the parent broker until it has let us in. When full, the oldest is
@@ -135,34 +135,33 @@ pub const EARLY_LINES_MAX: usize = 1024;
 /// Commands on one `runat` list. When full, a further one is refused ENOBUFS.
 pub const RUNAT_COMMANDS_MAX: usize = 1024;
 
-/// How long modules may take to stop when the broker ends, in seconds. After that they
+/// Time that modules have to stop when the broker shuts down, in seconds. After that they
 /// are killed.
 pub const UNLOAD_WAIT_S: u64 = 20;
 
-/// How long a module may live on without its link, in seconds: it ends by itself, or is
-/// killed and started again.
+/// Time that a module may run without its link, in seconds: after it, the module exits by
+/// itself, or is killed and restarted.
 pub const LINK_LOST_WAIT_S: u64 = 5;
 
-/// How long a start waits for another broker to leave its folders, in seconds. After that
-/// it is refused.
+/// Time that a start waits for another broker to release its directories, in seconds.
+/// After that it is refused.
 pub const FOLDER_WAIT_S: u64 = 3;
 
 /// Longest rundir, in bytes: socket paths below it must fit in a `sockaddr_un`.
 pub const RUNDIR_BYTES_MAX: usize = 96;
 
-/// How long processes may take to end when the broker does, in seconds. After that they are
-/// killed.
+/// Time that processes have to exit when the broker shuts down, in seconds. After that they
+/// are killed.
 pub const PROCESS_TERM_WAIT_S: u64 = 5;
 
-/// How long the broker waits for processes that it has killed, in seconds. After that it
+/// Time that the broker waits for processes that it has killed, in seconds. After that it
 /// ends without them.
 pub const PROCESS_KILL_WAIT_S: u64 = 5;
 
 /// Events of the state machine that may wait for their turn. More are our bug.
 pub const STATE_EVENTS_MAX: usize = 64;
 
-/// Longest text with which a module may explain why it ends, in bytes. What is beyond is cut
-/// off.
+/// Longest text with which a module may explain why it ends, in bytes. The rest is cut off.
 pub const MODULE_ERROR_BYTES_MAX: usize = 1024;
 
 const _: () = assert!(PENDING_OF_GUESTS_MAX < PENDING_MAX);

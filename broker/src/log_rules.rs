@@ -1,14 +1,14 @@
 //! Where a line of the log goes (protocol/03 section 7, protocol/21 section 5). Pure.
 //!
-//! The ring of a rank holds what that rank says. What matters goes up the tree as well,
-//! and ends on the standard error and in the file of rank 0.
+//! The ring of a rank holds what that rank says. Important messages go up the tree as
+//! well, to the standard error and the file of rank 0.
 
 use proto::attr::{Attr, names};
 
 use crate::attrs::Attrs;
 use crate::logbook::Line;
 
-/// Who has said it.
+/// Origin of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// This rank.
@@ -66,8 +66,8 @@ pub fn ways(attrs: &Attrs, origin: Origin, line: &Line<'_>) -> Vec<Way> {
     ways
 }
 
-/// What is printed of a line on its way to a broker above that is not there: as rank 0
-/// would have printed it, unless this rank has already.
+/// Text to print of a line for a parent that is offline: as rank 0 would have printed it,
+/// unless this rank has already.
 pub fn in_place_of_parent(attrs: &Attrs, line: &Line<'_>) -> Option<String> {
     let is_within = |attr: &Attr| i64::from(line.severity) <= attrs.number(attr);
     let is_own = line.host.parse() == Ok(attrs.number(&names::RANK));

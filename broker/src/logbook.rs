@@ -17,7 +17,7 @@ pub struct Line<'a> {
     pub host: &'a str,
     /// Name of the component.
     pub app: &'a str,
-    /// What it says.
+    /// Text.
     pub text: &'a str,
 }
 
@@ -65,7 +65,7 @@ pub struct Logbook {
 }
 
 impl Logbook {
-    /// How many lines there were of this rank and of those below.
+    /// Number of lines of this rank and of those below.
     pub fn counts(&self) -> (u64, u64) {
         (self.local, self.remote)
     }
@@ -119,12 +119,12 @@ impl Logbook {
         self.lines.iter()
     }
 
-    /// How many lines the ring holds.
+    /// Number of lines in the ring.
     pub fn len(&self) -> u64 {
         self.lines.len() as u64
     }
 
-    /// Whether the ring holds nothing.
+    /// True if the ring is empty.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }

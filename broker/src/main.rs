@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is wrong with the command line, as our other complaints look.
+/// Formats an error of the command line like our other errors.
 fn complaint(error: &clap::Error) -> anyhow::Error {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What attributes say about the brokers of the instance and the tree that they form, and
-//! what follows from it (protocol/20 sections 1, 2 and 10): settled once, before the start.
+//! Attributes about the brokers of the instance and their tree, and what follows from them
+//! (protocol/20 sections 1, 2 and 10): settled once, before the start.
 
 use proto::attr::Attr;
 use proto::attr::names::{
@@ -13,7 +13,7 @@ use proto::form::quorum;
 
 use crate::attrs::Attrs;
 
-/// Why brokers cannot form an instance: the texts are the documentation.
+/// Reasons for which brokers cannot form an instance: the texts are the documentation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the texts are the documentation")]
 pub enum MembershipError {
@@ -33,7 +33,7 @@ pub enum MembershipError {
     TorpidMaxLess,
 }
 
-/// Who we are among the brokers of an instance.
+/// Place of this broker among the brokers of an instance.
 #[derive(Debug)]
 pub struct Member<'a> {
     /// Our rank.

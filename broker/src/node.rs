@@ -43,7 +43,7 @@ impl BrokerNode {
         }
     }
 
-    /// What the broker knows, for checkers.
+    /// State of the broker, for checkers.
     pub fn core(&self) -> &Broker {
         &self.actor.core
     }
@@ -107,7 +107,7 @@ impl BrokerNode {
         }
     }
 
-    /// What our own services said goes on its way, in the order in which it was said.
+    /// Routes the messages of our own services, in the order in which they were sent.
     fn pump(&mut self) {
         self.take_in_own();
         while let Some(output) = self.actor.poll() {

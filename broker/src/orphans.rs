@@ -17,7 +17,7 @@ use crate::limits::{
 };
 use crate::router::{Hop, Orphaned};
 
-/// Whose share of the records it is: a guest has one for all its connections.
+/// Owner of a share of the records: a guest has one for all its connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     /// A link of the owner.
@@ -121,7 +121,7 @@ impl Orphans {
             .collect()
     }
 
-    /// How many there were of each cause.
+    /// Number of records of each cause.
     pub fn counts(&self) -> &BTreeMap<Cause, u64> {
         &self.counts
     }

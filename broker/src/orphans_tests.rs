@@ -9,7 +9,7 @@ use wire::{Flags, Kind, Message};
 
 use crate::probe::{OWNER, Probe, json};
 
-/// How often.
+/// Number of repetitions.
 const N: u32 = 1000;
 
 fn request(topic: &str, tag: u32) -> Message {
@@ -37,7 +37,7 @@ fn asked(probe: &mut Probe, link: PeerId) -> Message {
     }
 }
 
-/// What one does to make a message an orphan.
+/// Action that makes a message an orphan.
 type Inject = fn(&mut Probe, PeerId, u32);
 
 /// Injects a cause, and checks that each time there is one record of it, from this sender and

@@ -32,7 +32,7 @@ pub(crate) struct Probe {
     pub closed: Vec<PeerId>,
     pub killed: Vec<ChildId>,
     pub started: VecDeque<Started>,
-    /// What was said to children that are no modules, and of those, in order.
+    /// Commands and signals sent to children that are no modules, in order.
     pub to_children: Vec<(ChildId, String)>,
     /// Under which the last module has come up.
     pub last_identity: String,

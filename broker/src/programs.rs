@@ -1,5 +1,5 @@
-//! Programs on the local socket: how they come in, what they may say, what happens
-//! when they leave (protocol/02). Who is there is in `clients.rs`.
+//! Programs on the local socket: how they come in, what they may say, what happens when
+//! they leave (protocol/02). The list of connected programs is in `clients.rs`.
 
 use bytes::Bytes;
 use node::{Cx, Output, PeerId};
@@ -80,7 +80,7 @@ impl Broker {
         }
     }
 
-    /// Whether a switch of `[access]` is on.
+    /// True if a switch of `[access]` is on.
     pub(crate) fn allows(&self, key: &Key) -> bool {
         self.access().allows(key)
     }
@@ -173,7 +173,8 @@ impl Broker {
         }
     }
 
-    /// A program is gone: its services are told, then its names become free.
+    /// Handles a program that has disconnected: notifies its services, then frees its
+    /// names.
     pub(crate) fn client_down(&mut self, cx: &mut Cx<Broker>, peer: PeerId) {
         if !self.clients.has(peer) {
             return;

@@ -12,7 +12,7 @@ impl Broker {
         self.attrs.is_present(&BROKER_RECOVERY_MODE)
     }
 
-    /// What follows from the end of rc1 with this code.
+    /// Event that follows from this exit code of rc1.
     pub(crate) fn rc1_event(&mut self, code: i32) -> Event {
         if code == 0 {
             return Event::Rc1Success;
@@ -39,7 +39,7 @@ impl Broker {
         }
     }
 
-    /// Whether a default module will not start: it has failed, or one that it needs has.
+    /// True if a default module will not start: it has failed, or one that it needs has.
     pub(crate) fn is_given_up(&self, name: &str) -> bool {
         let entry = rc::MODULES.iter().find(|entry| entry.name == name);
         let rank = self.router.rank();

@@ -12,7 +12,7 @@ use crate::lifecycle::Event;
 use crate::limits::{PROCESS_KILL_WAIT_S, PROCESS_TERM_WAIT_S};
 use crate::router::Hop;
 
-/// What ends a process that does not end when it is asked to.
+/// Signal for a process that did not exit when asked to.
 const SIGKILL: i32 = 9;
 
 /// The broker's subprocess server.

@@ -1,5 +1,5 @@
-//! Which responses pass. Each row of [`check`] is one who answers, with what he says
-//! and whether it arrives.
+//! Tests of responses that pass. Each row of [`check`] is one who answers, with what he
+//! says and whether it arrives.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::probe::{OWNER, Probe, identity, json, outcome};
 /// A user who is not the owner.
 const GUEST: u32 = 65_534;
 
-/// Who answers.
+/// Sender of the answer.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Who {
     Provider,
@@ -25,7 +25,7 @@ enum Who {
 /// With what.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum What {
-    /// What was asked for.
+    /// The answer requested.
     Answer,
     /// The end of a stream.
     Error,
@@ -41,7 +41,7 @@ enum What {
     Bare,
 }
 
-/// How it was asked.
+/// Kind of request.
 #[derive(Debug, Clone, Copy)]
 enum Ask {
     Once,

@@ -243,7 +243,7 @@ fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What to run as the initial program; empty for none.
+/// Initial program; empty for none.
 fn initial_program(
     command: &[String],
     attrs: &Attrs,

@@ -1,5 +1,5 @@
-//! What each state of the broker's life does. The moves themselves are in
-//! `lifecycle.rs`; commands run on the way are in `commands.rs`.
+//! Actions of each state of the life cycle. The moves themselves are in `lifecycle.rs`;
+//! commands run on the way are in `commands.rs`.
 
 use std::time::Duration;
 
@@ -93,7 +93,7 @@ impl Broker {
         }
     }
 
-    /// Whether there is more to know of modules than the table says: then a command loads them.
+    /// True if the site adds to the module table: then a command loads the modules.
     fn is_changed_by_site(&self) -> bool {
         let is_set = |name: &&str| self.env.get(*name).is_some_and(|value| !value.is_empty());
         let changes = keys::MODULES_CHANGES.table(&self.config);
@@ -183,7 +183,7 @@ impl Broker {
         });
     }
 
-    /// Whether the processes of all default modules of rank 0 are started at once: not where an
+    /// True if the processes of all default modules of rank 0 are started at once: not when an
     /// archive is restored in between, nor in recovery, where some may be missing for good.
     pub(crate) fn starts_at_once(&self) -> bool {
         let restore = self
@@ -262,7 +262,7 @@ impl Broker {
         self.post(cx, Event::Panic);
     }
 
-    /// Where the broker is in its life.
+    /// State of the broker's life cycle.
     pub(crate) fn life_state(&self) -> State {
         self.life.state()
     }
@@ -290,7 +290,7 @@ impl Broker {
         }
     }
 
-    /// `broker.cleanup-timeout` is over.
+    /// Handles the timeout of `broker.cleanup-timeout`.
     fn give_up_cleanup(&mut self, cx: &mut Cx<Broker>) {
         if self.life.state() == State::Cleanup {
             tracing::error!("cleanup timeout");
@@ -482,5 +482,5 @@ const SITE_VARIABLES: [&str; 3] = [
     "FLUX_MODPROBE_PATH_APPEND",
 ];
 
-/// How long the broker waits for watchers of its shutdown, in seconds.
+/// Time that the broker waits for watchers of its shutdown, in seconds.
 const GOODBYE_WAIT_S: u64 = 60;

@@ -18,10 +18,10 @@ use crate::core::Broker;
 /// Key of the log.
 const KEY: &str = "admin.eventlog";
 
-/// How long the life of the instance waits for its log.
+/// Time that the life cycle waits for the start log.
 const WAIT: Duration = Duration::from_secs(5);
 
-/// What comes after an event.
+/// Continuation after an event.
 type Next = fn(&mut Broker, &mut Cx<Broker>);
 
 /// The event that is on its way to the log, which the life of the instance waits for.
@@ -41,7 +41,7 @@ impl StartLog {
 }
 
 impl Broker {
-    /// Notes that the instance is up, then goes on. That event survives a loss of power.
+    /// Notes that the instance is up, then goes on. The event survives a power failure.
     pub(crate) fn note_start(&mut self, cx: &mut Cx<Broker>, next: Next) {
         if self.keeps_startlog() {
             // Asked before the commit is sent, hence answered without it; nobody waits.
@@ -110,7 +110,7 @@ impl Broker {
     }
 }
 
-/// Whether the last event of a log is a start.
+/// True if the last event of a log is a start.
 fn ends_with_start(log: Option<Bytes>) -> bool {
     let entries = log
         .and_then(|log| decode_log(&log).ok())

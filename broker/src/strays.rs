@@ -13,18 +13,18 @@ use crate::router::Hop;
 /// Longest part of a stray's topic that is logged, in characters.
 const TOPIC_CHARS_MAX: usize = 64;
 
-/// How many there were.
+/// Number of stray messages.
 #[derive(Debug, Default)]
 pub(crate) struct Strays {
     n: u64,
     /// Those since the last line.
     unlogged: u64,
-    /// When the next line may follow.
+    /// Earliest time of the next log line.
     quiet_until: Duration,
 }
 
 impl Strays {
-    /// How many there were.
+    /// Number of stray messages.
     pub fn n(&self) -> u64 {
         self.n
     }
@@ -68,7 +68,7 @@ impl Broker {
         );
     }
 
-    /// Who is at the other end of a link, for the log.
+    /// Name of the peer at the other end of a link, for the log.
     pub(crate) fn name_of(&self, hop: Hop) -> String {
         match hop {
             Hop::Here => "the broker".to_owned(),

@@ -1,4 +1,4 @@
-//! What systemd is told about the broker's life (`broker.sd-notify`, sd_notify(3)).
+//! Notifications of systemd about the broker's state (`broker.sd-notify`, sd_notify(3)).
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs, UdpSocket};
 use anyhow::{Context as _, bail};
 use nix::ifaddrs::getifaddrs;
 
-/// What decides.
+/// Source of the decision.
 #[derive(Debug, PartialEq, Eq)]
 enum Hint {
     /// The interface of the default route.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Card {
     /// Name of its host.
     pub host: String,
-    /// Where it listens for children; empty if it has none.
+    /// Addresses on which it listens for children; empty if it has none.
     #[serde(default)]
     pub uri: Vec<String>,
     /// Its public key, in Z85.

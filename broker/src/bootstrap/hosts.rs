@@ -8,13 +8,13 @@ use proto::config::keys::{self, Key};
 use proto::data::{Hostlist, Topology};
 use serde_json::Value;
 
-/// What the table says, by rank.
+/// Contents of the table, by rank.
 #[derive(Debug, Default)]
 pub struct Hosts {
     entries: Vec<Host>,
     /// The certificate that all share.
     pub curve_cert: Option<PathBuf>,
-    /// Whether IPv6 addresses are used.
+    /// True if IPv6 addresses are used.
     pub enable_ipv6: bool,
 }
 
@@ -150,7 +150,7 @@ impl Hosts {
         Hostlist::from_names(names).map_or(String::new(), |list| list.to_string())
     }
 
-    /// How many there are.
+    /// Number of hosts.
     pub fn size(&self) -> u32 {
         self.entries.len() as u32
     }
@@ -168,7 +168,7 @@ impl Hosts {
         Topology::of_hosts(&hosts).map_err(|error| error.to_string())
     }
 
-    /// Where a rank listens.
+    /// Address on which a rank listens.
     ///
     /// # Errors
     /// Nothing says where.
@@ -178,7 +178,7 @@ impl Hosts {
         uri.ok_or_else(|| format!("bind URI is undefined for rank {rank}"))
     }
 
-    /// Where a rank is reached.
+    /// Address at which a rank is reached.
     ///
     /// # Errors
     /// Nothing says where.

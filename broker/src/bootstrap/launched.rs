@@ -20,7 +20,7 @@ use super::{Begun, Met, Told, Way, address, overlay};
 /// Variable of a launcher that starts brokers again on demand.
 const START_URI: &str = "FLUX_START_URI";
 
-/// What the launcher has said, and the way to it.
+/// Answers of the launcher, and the connection to it.
 pub struct Launch {
     size: u32,
     map: Option<TaskMap>,
@@ -72,7 +72,7 @@ pub(super) fn begin(told: Told<'_>, mut client: Client) -> anyhow::Result<Begun>
     })
 }
 
-/// Which ranks share a host, if the launcher says it.
+/// Ranks that share a host, if the launcher knows.
 fn mapping(client: &mut Client, is_under_flux: bool, size: u32) -> Option<TaskMap> {
     let own = is_under_flux.then(|| client.get("flux.taskmap").ok());
     let own = own.flatten().and_then(|text| text.parse().ok());
@@ -223,7 +223,7 @@ impl Meeting {
         Ok(hosts.to_string())
     }
 
-    /// Whether a rank is on our host, as far as the launcher says.
+    /// True if a rank is on this host, as far as the launcher knows.
     fn is_here(&self, rank: u32) -> bool {
         let map = self.map.as_ref();
         map.is_some_and(|map| {

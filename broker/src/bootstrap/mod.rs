@@ -1,6 +1,6 @@
-//! How a broker learns who it is among the brokers of its instance: from its launcher by
-//! PMI, from the table `[bootstrap]` of its configuration, or that it is alone (protocol/20
-//! sections 11 and 12).
+//! Bootstrap of a broker: its rank and peers come from its launcher by PMI, from the table
+//! `[bootstrap]` of its configuration, or it is the only one (protocol/20 sections 11 and
+//! 12).
 //!
 //! All of this happens before the broker lives, and may wait for the launcher.
 
@@ -28,7 +28,7 @@ use runtime::link::{Curve, Tcp};
 
 use hosts::Hosts;
 
-/// What is known from the start.
+/// Facts known from the start.
 pub struct Told<'a> {
     /// Attributes of the command line; who we are is added to them.
     pub attrs: &'a mut Attrs,
@@ -46,7 +46,7 @@ pub struct Begun {
     way: Way,
 }
 
-/// How it meets the others.
+/// Method of bootstrap.
 enum Way {
     /// There are none.
     Alone,
@@ -60,7 +60,7 @@ enum Way {
 pub struct Met {
     /// The links, of an instance of several.
     pub overlay: Option<Overlay>,
-    /// What the broker is to know of them.
+    /// Connections to the others.
     pub links: Links,
 }
 

@@ -27,7 +27,7 @@ impl Held {
     }
 }
 
-/// What waits for one module.
+/// Requests held for one module.
 #[derive(Default)]
 pub(crate) struct HeldQueue {
     queue: VecDeque<Held>,
@@ -78,7 +78,7 @@ impl HeldQueue {
         self.queue = again;
     }
 
-    /// Takes the requests whose time is over.
+    /// Takes the expired requests.
     pub fn take_expired(&mut self, is_expired: impl Fn(&Message) -> bool) -> Vec<Message> {
         if !self.queue.iter().any(|held| is_expired(&held.request)) {
             return Vec::new();
@@ -96,7 +96,7 @@ impl HeldQueue {
         expired
     }
 
-    /// When the time of the first of them is over.
+    /// Time at which the first of them expires.
     pub fn next_expiry(&self) -> Option<Duration> {
         let deadlines = self.queue.iter().map(|held| held.request.deadline_ms);
         let first = deadlines.filter(|deadline| *deadline != 0).min()?;
@@ -138,7 +138,7 @@ mod tests {
         }
     }
 
-    /// How many of `n` requests of a user find room.
+    /// Number of `n` requests of a user that find room.
     fn check(queue: &mut HeldQueue, userid: u32, rolemask: Role, n: usize) -> usize {
         (0..n)
             .filter(|_| queue.push(&held(userid, rolemask)))

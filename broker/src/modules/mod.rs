@@ -1,9 +1,9 @@
 //! The modules that are loaded: what is known of each and its process.
 //!
-//! Read on in `process.rs` (what follows from the end of a process, and who may be asked
-//! when: pure), `held.rs` (requests that wait), `supervisor.rs` (processes are started,
-//! ended and started again), `reload.rs` (one leaves in order to come back) and `traffic.rs` (messages to modules and from them). What is
-//! in here, no other file reaches into.
+//! Read on in `process.rs` (what follows from the end of a process, and who may be asked when:
+//! pure), `held.rs` (requests that wait), `supervisor.rs` (processes are started, ended and started
+//! again), `reload.rs` (one leaves in order to come back) and `traffic.rs` (messages to modules and
+//! from them). No other file reaches into its fields.
 
 mod held;
 mod process;
@@ -58,26 +58,26 @@ struct Loaded {
     /// The end that it reported itself.
     reported: Option<Result<(), Refusal>>,
     armed: Armed,
-    /// What its last process has left unanswered.
+    /// Requests that its last process left unanswered.
     unanswered: Vec<Call>,
     held: HeldQueue,
-    /// Whether `module.debug` holds messages back.
+    /// True if `module.debug` holds messages back.
     deferred: bool,
     /// Ends in a row that came before the process had answered anything.
     restarted_at: VecDeque<Duration>,
-    /// Whether this process has answered a request: what ends later than that is not
-    /// broken, but was ended.
+    /// True if this process has answered a request: a later exit counts as an external
+    /// kill, not as a crash loop.
     useful: bool,
-    /// Whether somebody killed its last process, which says nothing about the module.
+    /// True if its last process was killed from outside, which is no fault of the module.
     killed: bool,
-    /// Whether it is started again only when the modules that it needs run.
+    /// True if it is restarted only when the modules that it needs are running.
     parked: bool,
     last_sent: Duration,
     /// Version of the configuration that its process has.
     config: u64,
 }
 
-/// Who waits for a module to run.
+/// Request that waits for a module to run.
 pub(crate) enum Waiter {
     /// `flux module load`.
     Client(Reply<Load>),
@@ -102,14 +102,14 @@ struct Early {
 }
 
 impl Modules {
-    /// Takes the held requests whose time is over.
+    /// Takes the held requests that have expired.
     pub fn take_expired(&mut self, is_expired: impl Fn(&Message) -> bool) -> Vec<Message> {
         let modules = self.loaded.values_mut();
         let expired = modules.map(|module| module.held.take_expired(&is_expired));
         expired.flatten().collect()
     }
 
-    /// When the time of the first held request is over.
+    /// Time at which the first held request expires.
     pub fn next_expiry(&self) -> Option<Duration> {
         let modules = self.loaded.values();
         modules.filter_map(|module| module.held.next_expiry()).min()
@@ -183,7 +183,7 @@ impl Modules {
         names.map(|(id, module)| (*id, module.name.as_str()))
     }
 
-    /// Whether a module of this name answers requests.
+    /// True if a module of this name answers requests.
     pub(crate) fn runs(&self, name: &str) -> bool {
         let module = self.named(name).and_then(|id| self.get(id));
         module.is_some_and(|module| module.stage == Stage::Running)
@@ -228,12 +228,12 @@ impl Modules {
         named.collect()
     }
 
-    /// Whether there is none.
+    /// True if there is none.
     pub(crate) fn is_empty(&self) -> bool {
         self.loaded.is_empty()
     }
 
-    /// Whether a module was asked to stop.
+    /// True if a module was asked to stop.
     pub(crate) fn stops(&self, id: ModuleId) -> bool {
         let module = self.get(id);
         module.is_some_and(|module| matches!(module.stage, Stage::Stopping | Stage::Leaving))
@@ -253,7 +253,7 @@ impl Modules {
         }
     }
 
-    /// What `module.list` shows of each, but its services. One that is away is not loaded.
+    /// Rows of `module.list`, without the services. One that is away is not loaded.
     pub(crate) fn list(&self, now: Duration) -> impl Iterator<Item = (ModuleId, ModuleInfo)> {
         let loaded = self.loaded.iter();
         let loaded = loaded.filter(|(_, module)| !matches!(module.stage, Stage::Away { .. }));

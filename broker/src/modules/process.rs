@@ -1,5 +1,5 @@
-//! What follows from what a module's process does: how its end is understood, what comes
-//! after it, and what becomes of a request for it. Pure.
+//! Decisions about a module's process: the meaning of its exit, the next step, and the
+//! handling of a request for it. Pure.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::limits::{RESTART_WINDOW_S, RESTARTS_MAX};
 pub(super) const SIGKILL: i32 = 9;
 pub(super) const SIGTERM: i32 = 15;
 
-/// How long the second process in a row waits; each after it twice as long.
+/// Delay of the second process in a row; doubled for each further one.
 const FIRST_WAIT_MS: u64 = 10;
 
-/// What becomes of a module whose process has ended.
+/// Next step for a module whose process has exited.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Then {
-    /// It is gone for good.
+    /// Unload it for good.
     Unload,
     /// It waits for this module, which it needs.
     Park(&'static str),
@@ -30,7 +30,7 @@ pub(super) enum Then {
     GiveUp(usize),
 }
 
-/// What becomes of a request for a module.
+/// Handling of a request for a module.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// It is handed to the process, or waits for its link.
@@ -42,8 +42,8 @@ pub(super) enum Way {
 }
 
 impl Loaded {
-    /// What becomes of a request now. `is_urgent` ones do not wait for a module that is
-    /// being started again; `has_link` says whether its process can be spoken to.
+    /// Handling of a request at this moment. `is_urgent` ones do not wait for a module
+    /// that is being started again; `has_link` says whether its process can be spoken to.
     pub(super) fn way(&self, is_urgent: bool, has_link: bool) -> Way {
         match self.stage {
             _ if self.deferred => Way::Hold,
@@ -59,7 +59,7 @@ impl Loaded {
         }
     }
 
-    /// How its process has ended, from the status of wait(2) and its own last words.
+    /// Result of its process, from the status of wait(2) and its own last message.
     pub(super) fn how_it_ended(&self, status: i32) -> Result<(), Refusal> {
         let asked = matches!(self.stage, Stage::Stopping | Stage::Leaving);
         let how = match (&self.reported, status & 0x7f, status >> 8) {
@@ -78,8 +78,8 @@ impl Loaded {
         Err(Refusal::new(errno, format!("module {} {how}", self.name)))
     }
 
-    /// What comes after such an end, when a module that this one needs is missing or not.
-    /// `is_ending` is the broker.
+    /// Next step after such an exit, depending on whether a module that this one needs is
+    /// missing. `is_ending` is the broker.
     pub(super) fn after(
         &mut self,
         end: &Result<(), Refusal>,
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// What comes after the last of `n` ends, one every `every`.
+    /// Checks the next step after the last of `n` exits, one every `every`.
     fn check_ends(n: u32, every: Duration, set: impl Fn(&mut Loaded), want: Then) {
         let mut module = module(Stage::Running);
         set(&mut module);

@@ -1,4 +1,4 @@
-//! What becomes of requests while a module is removed and loaded again.
+//! Tests of requests while a module is removed and loaded again.
 
 use node::{ChildEvent, ChildId, Input, PeerId};
 use proto::Method as _;
@@ -63,7 +63,7 @@ impl Stage {
         assert_eq!(outcome(&removed).0, 0);
     }
 
-    /// What the asker hears: the tag and number of each answer.
+    /// Responses to the requester: the tag and number of each.
     fn answers(&mut self) -> Vec<(u32, u32)> {
         let heard = std::iter::from_fn(|| self.probe.heard(self.asker));
         heard
@@ -123,8 +123,8 @@ fn who_does_not_want_to_wait_is_told_at_once() {
     assert_eq!(stage.answers(), [(6, 113)]);
 }
 
-/// What ends the wait for a module that does not come back, which is then unknown, and how
-/// who has waited is answered.
+/// Checks what ends the wait for a module that does not come back, which is then unknown,
+/// and the answers to waiting requests.
 fn check_gone(why: &str, errnum: u32, end: impl FnOnce(&mut Stage)) {
     let mut stage = Stage::leaving();
     stage.ends();

@@ -22,7 +22,7 @@ use crate::core::{Broker, seconds};
 use crate::limits::{DEATHS_MAX, HOLD_S, RESTART_WINDOW_S};
 use crate::router::{Hop, ModuleId, Past, Stop};
 
-/// How a module is removed.
+/// Removal of a module.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Removal {
     /// It is killed instead of asked.
@@ -163,7 +163,7 @@ impl Broker {
         }
     }
 
-    /// Whether `child` is a module's process; if so, what became of it is dealt with.
+    /// Handles the exit of a module's process; false if `child` is another process.
     pub(crate) fn module_child(
         &mut self,
         cx: &mut Cx<Broker>,
@@ -197,8 +197,8 @@ impl Broker {
         true
     }
 
-    /// A module's process is gone: what it had is taken back, and what comes next is
-    /// decided.
+    /// Handles the exit of a module's process: releases its state and decides the next
+    /// step.
     fn process_ended(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
         let Some(module) = self.modules.get_mut(id) else {
             return;
@@ -348,7 +348,7 @@ impl Broker {
         }
     }
 
-    /// A module is gone for good.
+    /// Unloads a module for good.
     pub(super) fn unload(&mut self, cx: &mut Cx<Broker>, id: ModuleId, end: Result<(), Refusal>) {
         let Some(mut module) = self.modules.remove(id) else {
             return;
@@ -390,7 +390,7 @@ impl Broker {
         }
     }
 
-    /// Asks a module to stop; `reply` is answered when it is gone.
+    /// Asks a module to stop; `reply` is answered when it has exited.
     pub(crate) fn remove(
         &mut self,
         cx: &mut Cx<Broker>,

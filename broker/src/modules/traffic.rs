@@ -80,7 +80,7 @@ impl Broker {
         }
     }
 
-    /// Whether it is a default module whose needs do not run yet: all are started at once,
+    /// True if it is a default module whose needs do not run yet: all are started at once,
     /// and each begins when it can.
     fn comes_early(&self, id: ModuleId) -> bool {
         let module = self.modules.get(id);
@@ -103,7 +103,7 @@ impl Broker {
         }
     }
 
-    /// A link is gone. A module that had it ends by itself, or is helped to.
+    /// Handles the loss of a link. A module that had it ends by itself, or is helped to.
     pub(crate) fn module_link_lost(&mut self, cx: &mut Cx<Broker>, id: ModuleId) {
         let Some(child) = self.modules.get(id).and_then(|module| module.child) else {
             return;

@@ -130,7 +130,7 @@ impl Play {
         }
     }
 
-    /// What has followed since it was asked last.
+    /// Effects since the last call.
     fn effects(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         for (child, text) in std::mem::take(&mut self.probe.to_children) {

@@ -8,7 +8,7 @@ use wire::Message;
 
 use crate::limits::SUBSCRIBING_MAX;
 
-/// What the parent was asked for, by number, and who waits for it.
+/// Requests to the parent, by number, with their requesters.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
     /// Of the last request.
@@ -20,7 +20,7 @@ pub(super) struct Asked {
     answers: VecDeque<(u32, Message)>,
 }
 
-/// What became of an answer.
+/// Handling of a response.
 #[derive(Debug)]
 pub(super) enum Kept {
     /// It waits.

@@ -29,20 +29,20 @@ pub enum Hop {
 }
 
 impl Hop {
-    /// Whether another broker is there.
+    /// True if the hop is another broker.
     pub fn is_broker(self) -> bool {
         matches!(self, Hop::Parent | Hop::Child(_))
     }
 }
 
-/// What the router wants done, in this order.
+/// Actions of the router, to be carried out in this order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Out {
     /// The message, which has come by `from`, goes to `to` as it is.
     Send {
-        /// Where it has come from; [`Hop::Here`] also for what the router says itself.
+        /// Hop it came from; [`Hop::Here`] also for messages of the router itself.
         from: Hop,
-        /// Where it goes.
+        /// Hop it goes to.
         to: Hop,
         /// The message.
         message: Message,
@@ -57,7 +57,8 @@ pub enum Out {
     /// A message that its sender had no reason to send is dropped: a response to what
     /// it was not asked, or an event that is not its to sequence.
     Stray(Orphaned),
-    /// A message that finds nobody is dropped. Who waits for an answer has it.
+    /// A message that finds nobody is dropped. The requester that waits for a response
+    /// has it.
     Orphan(Orphaned),
     /// A control message has come over the link to another broker.
     Control {
@@ -71,24 +72,24 @@ pub enum Out {
 /// A message that goes nowhere.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Orphaned {
-    /// Why.
+    /// Cause.
     pub cause: Cause,
     /// By which way it has come.
     pub from: Hop,
     /// The message.
     pub message: Message,
-    /// How long its way back has been closed, or its time over.
+    /// Time since its way back was closed, or since it expired.
     pub late: Option<Duration>,
-    /// What is known besides.
+    /// Further details.
     pub note: Option<String>,
 }
 
-/// Why a request goes no further, and what its sender is told.
+/// Reason for which a request goes no further, and the answer to its sender.
 #[derive(Debug, Clone, Copy)]
 pub struct Stop<'a> {
     /// For the record; `None` for one that has to come again later.
     pub cause: Option<Cause>,
-    /// What has become of it.
+    /// Outcome of the request.
     pub outcome: Outcome,
     /// The number of the answer.
     pub errno: Errno,
@@ -117,7 +118,7 @@ impl Stop<'_> {
         }
     }
 
-    /// The one that had it is gone.
+    /// The hop that had it is lost.
     pub fn lost(cause: Cause, text: Option<&str>, may_repeat: bool) -> Stop<'_> {
         let outcome = match may_repeat {
             true => Outcome::PeerGone,
@@ -129,7 +130,7 @@ impl Stop<'_> {
         }
     }
 
-    /// Its time is over.
+    /// It has expired.
     pub fn expired() -> Stop<'static> {
         Stop {
             cause: Some(Cause::Expired),

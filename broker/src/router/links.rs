@@ -1,4 +1,4 @@
-//! Who comes and goes: modules, programs, the brokers above and below.
+//! Arrival and departure of modules, programs, and the brokers above and below.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const PARENT_LEFT: &str = "overlay disconnect";
 pub struct Viewer {
     /// The user.
     pub userid: u32,
-    /// What the connection may do.
+    /// Role of the connection.
     pub rolemask: Role,
 }
 
@@ -54,7 +54,7 @@ impl Link {
         (!viewer.rolemask.meets(Role::OWNER)).then_some(viewer.userid)
     }
 
-    /// Whether an event is to be delivered: private ones only to the owner and their user.
+    /// True if an event is to be delivered: private ones only to the owner and their user.
     pub fn wants(&self, event: &Message) -> bool {
         let may_see =
             !event.has(Flags::PRIVATE) || self.guest().is_none_or(|userid| userid == event.userid);
@@ -136,8 +136,8 @@ impl Router {
         self.services.retain(|_, provider| *provider != hop);
     }
 
-    /// A program or a broker is gone: who waits for it is answered, and those it has
-    /// asked are told if it was a broker, which does not do so itself.
+    /// Handles the loss of a program or a broker: answers requests that wait for it and,
+    /// if it was a broker, notifies those it has asked, which it does not do itself.
     pub fn link_down(&mut self, hop: Hop) {
         let Some(link) = self.links.remove(&hop) else {
             return;
@@ -201,7 +201,7 @@ impl Router {
         }
     }
 
-    /// Whose link it is.
+    /// Hop at the end of a link.
     pub fn hop_of(&self, peer: PeerId) -> Option<Hop> {
         self.by_peer.get(&peer).copied()
     }
@@ -211,7 +211,7 @@ impl Router {
         self.links.get(&hop)?.peer
     }
 
-    /// Whose identity it is.
+    /// Hop with this identity.
     pub fn party(&self, identity: &Identity) -> Option<Hop> {
         self.parties.get(identity).copied()
     }

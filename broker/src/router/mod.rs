@@ -44,7 +44,7 @@ use asked::Asked;
 use links::Link;
 use subscriptions::Subscriptions;
 
-/// Where a broker stands.
+/// Place of a broker in the tree.
 #[derive(Debug)]
 pub struct Place {
     /// Its rank.
@@ -61,17 +61,18 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Router {
     place: Place,
-    /// Whether guests must not see services of other users.
+    /// True if guests must not see services of other users.
     is_private: bool,
-    /// Who answers for a service.
+    /// Providers of services.
     services: BTreeMap<String, Hop>,
-    /// Whose identity it is.
+    /// Hops by identity.
     parties: FxHashMap<Identity, Hop>,
     links: BTreeMap<Hop, Link>,
     by_peer: FxHashMap<PeerId, Hop>,
-    /// What this broker and those below want of events: rank 0 alone needs no such sum.
+    /// Event subscriptions of this broker and those below: rank 0 alone needs no such
+    /// sum.
     wanted: Subscriptions,
-    /// What of that the parent has not confirmed.
+    /// Subscriptions that the parent has not confirmed.
     asked: Asked,
     pending: Pending,
     /// Methods whose requests modules know by a number.
@@ -131,29 +132,29 @@ impl Router {
         self.pending.set_now(now);
     }
 
-    /// What time it is.
+    /// Current time.
     pub fn now(&self) -> Duration {
         self.now
     }
 
-    /// Whether the time of a request is over.
+    /// True if a request has expired.
     pub fn is_expired(&self, request: &Message) -> bool {
         request.deadline_ms != 0 && Duration::from_millis(request.deadline_ms) <= self.now
     }
 
-    /// Whether a restarted module may be asked again what its predecessor was asked.
+    /// True if a restarted module may be sent again a request of its predecessor.
     pub fn may_repeat(&self, topic: &str) -> bool {
         // The methods that every module has are declared under a name of no module's.
         let common = || format!("NAME.{}", method_of(topic));
         self.repeatable.contains(topic) || self.repeatable.contains(common().as_str())
     }
 
-    /// When the time of the first request is over that was given to somebody.
+    /// Time at which the first open request expires.
     pub fn next_expiry(&self) -> Option<Duration> {
         self.pending.next_expiry()
     }
 
-    /// Answers the requests that were given to somebody and whose time is over.
+    /// Answers open requests that have expired.
     pub fn expire(&mut self) {
         while let Some(request) = self.pending.take_expired(self.now) {
             self.refuse(request, Stop::expired());
@@ -167,9 +168,8 @@ impl Router {
         }
     }
 
-    /// Puts on a message who has sent it, as far as this broker knows, and when its time is
-    /// over by our clock. `false` for one
-    /// that cannot have come this way.
+    /// Stamps a message with its sender, as far as this broker knows, and its deadline by
+    /// our clock. `false` for one that cannot have come this way.
     #[must_use]
     pub fn stamp(&self, from: Hop, message: &mut Message) -> bool {
         if message.deadline_ms != 0 {
@@ -195,7 +195,8 @@ impl Router {
         true
     }
 
-    /// What we and our modules send is sent by the owner unless it says otherwise.
+    /// Messages of the broker and its modules are sent as the owner unless they say
+    /// otherwise.
     pub(crate) fn stamp_as_owner(&self, message: &mut Message) {
         if message.userid == USERID_UNKNOWN && message.rolemask == Role::NONE {
             message.userid = self.place.owner;
@@ -216,7 +217,7 @@ impl Router {
         }
     }
 
-    /// Whether guests must not see services of other users, from now on.
+    /// Sets whether guests must not see services of other users.
     pub fn set_private(&mut self, is_private: bool) {
         self.is_private = is_private;
     }
@@ -236,12 +237,13 @@ impl Router {
         &self.place.identity
     }
 
-    /// How many requests wait for an answer from a module, a program or another broker.
+    /// Number of requests that wait for an answer from a module, a program or another
+    /// broker.
     pub fn n_pending(&self) -> usize {
         self.pending.n()
     }
 
-    /// How many requests wait for an answer from one of them.
+    /// Number of requests that wait for an answer from one of them.
     pub fn n_given(&self, hop: Hop) -> usize {
         self.pending.n_given(hop)
     }
@@ -250,8 +252,8 @@ impl Router {
         self.out.push_back(Out::Send { from, to, message });
     }
 
-    /// Who asks, by the hop that was stamped when the message came in: what lies below
-    /// it the sender has put there and proves nothing. `None` for one who has left.
+    /// Requester, by the hop that was stamped when the message came in: hops below it
+    /// were put there by the sender and prove nothing. `None` for one who has left.
     fn requester(&self, message: &Message) -> Option<Requester> {
         let link = match message.last_route() {
             None => Hop::Here,

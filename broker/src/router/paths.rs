@@ -3,8 +3,8 @@
 //! may still come; and closed.
 //!
 //! Of those that are not open, the last ones are remembered, with why and since when: so of
-//! an answer that is too late it can be said why. A table of a fixed size holds them. What is
-//! remembered of one is two numbers, written in place; an old one is written over.
+//! an answer that is too late it can be said why. A table of a fixed size holds them. A
+//! record is two numbers, written in place; old ones are overwritten.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -16,20 +16,20 @@ use wire::Message;
 use super::Hop;
 use crate::limits::{TOMBSTONE_WAYS, TOMBSTONES_MAX};
 
-/// How far a way back is.
+/// State of a way back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Path {
     /// Answers pass.
     Open,
-    /// The requester is gone, and the one who was asked may not know.
+    /// The requester has disconnected, and the provider may not know.
     Left,
-    /// The time of the request is over.
+    /// The request has expired.
     Expired,
     /// The last answer has passed.
     Answered,
-    /// Who was asked is gone; the requester has been told, or somebody else was asked.
+    /// The provider is lost; the requester has been told, or another provider was asked.
     Lost,
-    /// What was late has come.
+    /// The late answer has arrived.
     Closed,
 }
 
@@ -42,14 +42,14 @@ pub(crate) enum Step {
     End,
     /// The requester leaves.
     Leave,
-    /// Its time is over.
+    /// The request expires.
     Expire,
-    /// Who was asked is gone.
+    /// The provider is lost.
     Lose,
 }
 
-/// How far it is after a step; `None` for one that does not fit. An answer to one that is not
-/// open is an orphan.
+/// State after a step; `None` for a step that does not fit. An answer to one that is not open
+/// is an orphan.
 pub(crate) fn next(path: Path, step: Step) -> Option<Path> {
     match (path, step) {
         (Path::Open, Step::Part) => Some(Path::Open),
@@ -63,24 +63,24 @@ pub(crate) fn next(path: Path, step: Step) -> Option<Path> {
     }
 }
 
-/// What is remembered of a way back that is not open.
+/// Record of a way back that is not open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tombstone {
-    /// How far it is.
+    /// State of the way.
     pub path: Path,
-    /// How long it has been so.
+    /// Time for which it has been so.
     pub since: Duration,
-    /// Whether somebody else was asked than the one who answers.
+    /// True if another provider than the one that answers was asked.
     pub of_other: bool,
 }
 
 impl Tombstone {
-    /// Whether who answers could not know better.
+    /// True if the provider could not know better.
     pub fn is_no_fault(self) -> bool {
         !self.of_other && matches!(self.path, Path::Left | Path::Expired)
     }
 
-    /// Why an answer to it is an orphan, and what to say of it.
+    /// Cause for which an answer to it is an orphan, with a note.
     pub fn verdict(self) -> (Cause, &'static str) {
         match self.path {
             _ if self.of_other => (Cause::TakenOver, "another was asked in its place"),
@@ -134,7 +134,7 @@ impl Tombstones {
         set[0] = [key, packed];
     }
 
-    /// What is known of the way that an answer from `provider` would take.
+    /// Record of the way that an answer from `provider` would take.
     pub fn find(&self, answer: &Message, provider: Hop) -> Option<Tombstone> {
         let key = key_of(answer);
         let place = self.place(key);

@@ -20,7 +20,7 @@ use crate::limits::{
     PENDING_OF_ONE_MAX,
 };
 
-/// Who asks.
+/// Requester.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Requester {
     pub link: Hop,
@@ -28,7 +28,7 @@ pub(crate) struct Requester {
     pub guest: Option<u32>,
 }
 
-/// What a request has been through.
+/// History of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Past {
     /// The number that it got when it was delivered for the first time.
@@ -44,16 +44,16 @@ pub(crate) struct Call {
     pub request: Message,
     /// Order of first delivery.
     pub number: u64,
-    /// Whether a response has passed already.
+    /// True if a response has passed already.
     pub answered: bool,
     /// Processes that have died with it before.
     pub deaths: usize,
-    /// How often it was asked under this matchtag: as often it may be answered.
+    /// Number of requests under this matchtag: each may be answered.
     times: usize,
 }
 
-/// What one sender has asked one provider for. The sender is a requester, or a program
-/// behind it, told from others by the hops that the requester has put on the request.
+/// Requests of one sender to one provider. The sender is a requester, or a program behind
+/// it, told from others by the hops that the requester has put on the request.
 type Talk = (Hop, Vec<Identity>);
 /// The requests of a talk, by matchtag and topic.
 type Calls = FxHashMap<Key, Call>;
@@ -64,7 +64,7 @@ fn n_of(calls: &Calls) -> usize {
     calls.values().map(|call| call.times).sum()
 }
 
-/// What one requester has asked for.
+/// Requests of one requester.
 #[derive(Debug, Default)]
 struct Asked {
     guest: Option<u32>,
@@ -72,12 +72,12 @@ struct Asked {
     talks: FxHashMap<Talk, Calls>,
 }
 
-/// Whether a request may be answered until either side leaves.
+/// True if a request may be answered until either side leaves.
 fn has_no_end(guest: Option<u32>, matchtag: u32) -> bool {
     matchtag == 0 && guest.is_none()
 }
 
-/// How many requests may be open: see `limits.rs`.
+/// Limits of open requests: see `limits.rs`.
 #[derive(Debug)]
 struct Room {
     all: usize,
@@ -115,7 +115,8 @@ pub(crate) struct Pending {
     last_number: u64,
     room: Room,
     tombstones: Tombstones,
-    /// Of those whose time is over at some time: when, the number, who asks, and where it is.
+    /// Requests with a deadline: the time, the number, the requester, and the place in the
+    /// table.
     expiring: BTreeMap<(u64, u64), (Hop, Talk, Key)>,
 }
 
@@ -194,8 +195,8 @@ impl Pending {
             })
     }
 
-    /// Whether `response`, which has come from `provider` and goes to `requester`,
-    /// passes. The last answer closes the request.
+    /// True if `response`, from `provider` to `requester`, passes. The last answer closes
+    /// the request.
     pub fn answer(&mut self, requester: Hop, provider: Hop, response: &Message) -> bool {
         let Some(asked) = self.asked.get_mut(&requester) else {
             return false;
@@ -248,8 +249,8 @@ impl Pending {
         }
     }
 
-    /// A link is gone: what it had asked for, in the order of delivery, each with the
-    /// provider, who is to be told.
+    /// Handles the loss of a link: returns its requests in the order of delivery, each
+    /// with the provider to notify.
     pub fn requester_left(&mut self, link: Hop) -> Vec<(Hop, Call)> {
         let Some(asked) = self.asked.remove(&link) else {
             return Vec::new();
@@ -266,8 +267,9 @@ impl Pending {
         left
     }
 
-    /// A link is gone: what was given to it and is without a last answer, in the order
-    /// of delivery. What has no end is left out: its sender notices in its own way.
+    /// Handles the loss of a link: returns the requests given to it that lack a last
+    /// answer, in the order of delivery. Requests without an end are left out: their
+    /// senders notice in their own way.
     pub fn provider_left(&mut self, link: Hop) -> Vec<Call> {
         let mut left = Vec::new();
         if !self.given.contains_key(&link) {
@@ -294,7 +296,7 @@ impl Pending {
         left
     }
 
-    /// What is known of the way of an answer to `requester` for which nobody waits.
+    /// Record of the way of an answer to `requester` for which nobody waits.
     pub fn judge(
         &mut self,
         requester: Option<Hop>,
@@ -310,7 +312,7 @@ impl Pending {
         found.or_else(|| self.open_with_other(requester?, provider, response))
     }
 
-    /// Whether somebody else has been given what is answered here.
+    /// True if another provider has been given the request that is answered here.
     fn open_with_other(
         &self,
         requester: Hop,
@@ -346,13 +348,13 @@ impl Pending {
         }
     }
 
-    /// When the time of the first request is over.
+    /// Time at which the first request expires.
     pub fn next_expiry(&self) -> Option<Duration> {
         let (first, _) = self.expiring.first_key_value()?;
         Some(Duration::from_millis(first.0))
     }
 
-    /// Takes a request whose time is over out of the table.
+    /// Takes an expired request out of the table.
     pub fn take_expired(&mut self, now: Duration) -> Option<Message> {
         while self.next_expiry()? <= now {
             let (_, (requester, talk, key)) = self.expiring.pop_first()?;
@@ -390,17 +392,17 @@ impl Pending {
         }
     }
 
-    /// How many of them were given to one.
+    /// Number of them given to one provider.
     pub fn n_given(&self, provider: Hop) -> usize {
         self.given.get(&provider).copied().unwrap_or(0)
     }
 
-    /// How many requests are open, for statistics.
+    /// Number of open requests, for statistics.
     pub fn n(&self) -> usize {
         self.n
     }
 
-    /// That all counts are those of the table.
+    /// Checks that all counts are those of the table.
     pub fn check(&self) {
         let mut given: FxHashMap<Hop, usize> = FxHashMap::default();
         for asked in self.asked.values() {

@@ -13,7 +13,7 @@ use crate::limits::OWN_REQUEST_BYTES_MAX;
 /// Longest text of the answer to a request for an unknown service, without its NUL.
 const NO_SERVICE_TEXT_BYTES: usize = 63;
 
-/// Why a request goes nowhere.
+/// Reason for which a request cannot be routed.
 #[derive(Debug, PartialEq, Eq)]
 enum Lost {
     /// Nobody has this service.
@@ -49,7 +49,7 @@ impl Router {
         }
     }
 
-    /// Where a request goes from here.
+    /// Next hop of a request.
     fn next_hop(&self, request: &Message) -> Result<Hop, Lost> {
         let Kind::Request { nodeid, .. } = request.kind else {
             return Err(Lost::Unreachable);

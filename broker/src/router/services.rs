@@ -1,6 +1,6 @@
 //! Names of services: who has them, who may take one, and who may publish under them.
-//! What components of ours listen to, only the owner says; a guest has the topics that
-//! nobody owns, and those under its own user id.
+//! Only the owner publishes topics that our components listen to; a guest has the topics
+//! that nobody owns, and those under its own user id.
 
 use proto::Method;
 use proto::event::Publish;
@@ -10,13 +10,13 @@ use super::{Hop, Router};
 use crate::limits::{SERVICE_NAME_BYTES_MAX, SERVICES_MAX};
 
 impl Router {
-    /// Who answers for a service.
+    /// Provider of a service.
     pub fn provider(&self, service: &str) -> Option<Hop> {
         self.services.get(service).copied()
     }
 
-    /// Who answers a request. In private mode the services of other users are not there
-    /// for a guest: shells of jobs have some.
+    /// Provider that answers a request. In private mode the services of other users are
+    /// not there for a guest: shells of jobs have some.
     pub(super) fn provider_for(&self, request: &Message) -> Option<Hop> {
         let service = topic::service_of(request.topic());
         let is_hidden = self.is_private
@@ -68,7 +68,7 @@ impl Router {
         had
     }
 
-    /// Whether the one whose credential an event carries may publish it.
+    /// True if the sender whose credential an event carries may publish it.
     pub fn may_publish(&self, event: &Message) -> bool {
         let (topic, sender) = (event.topic(), event.rolemask);
         if sender.meets(Role::OWNER) {
@@ -80,7 +80,7 @@ impl Router {
             && self.is_free_for(topic, event.userid)
     }
 
-    /// Whether no service has this topic but maybe one of the user.
+    /// True if no service has this topic, except perhaps one of the user.
     fn is_free_for(&self, topic: &str, userid: u32) -> bool {
         let service = topic::service_of(topic);
         match user_of(service) {
@@ -93,7 +93,7 @@ impl Router {
     }
 }
 
-/// Whose service it is by its name: `UID-NAME` is a user's.
+/// Owner of a service by its name: `UID-NAME` is a user's.
 fn user_of(service: &str) -> Option<u32> {
     let first = service.split_once('-').map_or(service, |(first, _)| first);
     first.parse().ok()

@@ -1,4 +1,4 @@
-//! What one client or module has subscribed to: plain prefixes, counted.
+//! Subscriptions of one client or module: plain prefixes, counted.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ impl Subscriptions {
         true
     }
 
-    /// Whether just this topic was asked for.
+    /// True if exactly this topic was subscribed to.
     pub fn has(&self, topic: &str) -> bool {
         self.counts.contains_key(topic)
     }
@@ -56,8 +56,8 @@ impl Subscriptions {
         self.counts.iter().map(|(topic, n)| (topic.as_str(), *n))
     }
 
-    /// Whether an event of this topic is wanted. Only prefixes of the topic can match,
-    /// so looking each of those up beats walking a long list.
+    /// True if an event of this topic is wanted. Only prefixes of the topic can match, so
+    /// looking each of those up beats walking a long list.
     pub fn matches(&self, topic: &str) -> bool {
         if self.counts.len() <= topic.len() {
             return self

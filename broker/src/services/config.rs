@@ -51,7 +51,7 @@ fn reload(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Reload, reply: Re
     );
 }
 
-/// Who waits for a change.
+/// Requester of a change.
 enum Done {
     Load(Reply<Load>),
     Reload(Reply<Reload>),
@@ -74,7 +74,8 @@ impl Done {
 }
 
 impl Broker {
-    /// Whether the configuration is changed here: other ranks have that of their parent.
+    /// Refuses changes on other ranks than 0, which have the configuration of their
+    /// parent.
     fn may_configure(&self) -> Result<(), Refusal> {
         match self.router.rank() {
             0 => Ok(()),
@@ -100,8 +101,8 @@ impl Broker {
         self.offer_config(cx, new, left, Vec::new(), done);
     }
 
-    /// What is wrong with a configuration regardless of the modules, as if the one that
-    /// reads the key had said so: it need not be loaded.
+    /// Checks a configuration regardless of the modules, with the error of the module
+    /// that reads the key: it need not be loaded.
     fn check_config(&self, new: &Object) -> Result<(), Refusal> {
         proto::config::check(new).map_err(|complaint| match complaint.module {
             "" => complaint.refusal,
@@ -174,7 +175,7 @@ impl Broker {
 
     /// Gives the configuration to modules that run with another one, one after the other: they
     /// were being started while it was offered to the others. A refusal comes too late to be
-    /// heeded. What was asked for is done when all have it.
+    /// heeded. The request is complete when all have it.
     fn bring_config_up_to_date(&mut self, cx: &mut Cx<Broker>, done: Done) {
         let behind = self.modules.behind(self.config_version).into_iter();
         // The welcome of one without a connection will have it.

@@ -116,7 +116,7 @@ impl Broker {
         self.tell_followers(cx, name);
     }
 
-    /// A child and all below it are gone.
+    /// Removes a child and all below it from the groups.
     pub(crate) fn leave_all_groups(&mut self, cx: &mut Cx<Broker>, child: u32) {
         let topology = self.router.topology();
         let mut below = vec![child];

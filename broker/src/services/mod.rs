@@ -1,4 +1,4 @@
-//! What the broker answers itself: one file a service.
+//! Services of the broker itself: one file each.
 
 use node::Routes;
 

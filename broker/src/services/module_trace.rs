@@ -1,6 +1,7 @@
 //! module.trace: copies of what modules send and receive, and programs on the local socket.
 //!
-//! What a trace itself tells a program is not shown to it, which would beget more for ever.
+//! Messages of a trace itself are not shown to its program, which would produce more
+//! without end.
 
 use node::{Cx, Peer, PeerId, Routes, Stream};
 use proto::Method;
@@ -12,7 +13,7 @@ use super::trace::Filter;
 use crate::core::Broker;
 use crate::router::ModuleId;
 
-/// What one who listens wants.
+/// Filter of one listener.
 pub(crate) struct Tap {
     filter: Filter,
     names: Option<Vec<String>>,
@@ -131,7 +132,7 @@ mod tests {
 
     use crate::probe::{OWNER, Probe, json};
 
-    /// What one who listens with this wish is shown of a call that a program makes.
+    /// Checks the messages of a program's call shown to a listener with this filter.
     fn check(wish: &str, expect: &[(&str, &str)]) {
         let mut probe = Probe::start(&[]);
         let listener = probe.client(OWNER);

@@ -74,8 +74,8 @@ fn tree(topology: &proto::data::Topology, rank: u32) -> Tree {
     }
 }
 
-/// Which child it is that sends under an identity. What it says of programs behind it is left
-/// out: the link is stamped, the rest is not.
+/// Rank of the child that sends under an identity. Its statements about programs behind it
+/// are ignored: the link is stamped, the rest is not.
 fn rank_of(
     core: &mut Broker,
     _: &mut Cx<Broker>,

@@ -16,7 +16,7 @@ use super::trace::Filter;
 use crate::core::Broker;
 use crate::router::Hop;
 
-/// What one who listens wants.
+/// Filter of one listener.
 pub(crate) struct Tap {
     filter: Filter,
     /// The rank at the other end; any if negative.

@@ -9,7 +9,7 @@ use crate::core::Broker;
 use crate::lifecycle::{Event, State};
 use crate::logbook::Line;
 
-/// Which lines are shown when nobody says: errors and worse.
+/// Default severity of lines shown: errors and worse.
 const LOGLEVEL: i64 = 3;
 
 pub(super) fn routes(routes: Routes<Broker>) -> Routes<Broker> {
@@ -49,7 +49,7 @@ pub(crate) struct Shutdown(Option<Request>);
 struct Request {
     stream: Option<Stream<Start>>,
     loglevel: i64,
-    /// Who is told the end, and leaves then.
+    /// Client that is notified of the end, and leaves then.
     watcher: Option<Identity>,
 }
 
@@ -70,7 +70,7 @@ impl Shutdown {
         self.0.is_some()
     }
 
-    /// Who watches sees what is logged.
+    /// Shows log lines to the watcher.
     pub(crate) fn show(&mut self, cx: &mut Cx<Broker>, line: &Line<'_>) {
         if let Some(request) = &mut self.0
             && i64::from(line.severity) <= request.loglevel
@@ -91,7 +91,7 @@ impl Shutdown {
         is_watched
     }
 
-    /// Whether it is this client that is told the end.
+    /// True if this client is notified of the end.
     pub(crate) fn is_watched_by(&self, client: &Peer) -> bool {
         let watcher = self.0.as_ref().and_then(|request| request.watcher.as_ref());
         watcher.is_some() && watcher == client.sender.as_ref()

@@ -51,7 +51,7 @@ fn wait(core: &mut Broker, cx: &mut Cx<Broker>, _: &Peer, _: Wait, reply: Reply<
     }
 }
 
-/// Who is told how the broker's life goes on.
+/// Clients that follow the broker's states.
 #[derive(Default)]
 pub(crate) struct Watchers {
     /// Until it is in RUN.

@@ -1,4 +1,5 @@
-//! What those who trace messages want to see, and how a message is shown to them.
+//! Filters of clients that trace messages, and the form in which a message is shown to
+//! them.
 
 use proto::module::Traced;
 use serde_json::Value;
@@ -6,7 +7,7 @@ use wire::{Errno, Flags, Kind, Message, topic};
 
 use crate::limits::TRACED_BYTES_MAX;
 
-/// What one of them wants.
+/// Filter of one of them.
 pub(crate) struct Filter {
     typemask: i64,
     topic_glob: String,
@@ -24,12 +25,12 @@ impl Filter {
         }
     }
 
-    /// Whether a message is wanted, which is shown with this topic.
+    /// True if a message, which is shown with this topic, is wanted.
     pub(super) fn wants(&self, message: &Message, topic: &str) -> bool {
         self.typemask & kind_bit(message) != 0 && topic::glob_matches(&self.topic_glob, topic)
     }
 
-    /// What a message is; who has seen it the caller knows.
+    /// Description of a message; the caller adds where it was seen.
     pub(super) fn describe(&self, message: &Message, topic: &str) -> Traced {
         let text = message
             .payload()
@@ -66,8 +67,8 @@ impl Filter {
     }
 }
 
-/// What is to become of a request, if that is not as usual. `message` is as it goes over the
-/// link, with what is left of its time.
+/// Delivery policy of a request, if it is not the usual one. `message` is as it goes over
+/// the link, with what is left of its time.
 fn delivery(message: &Message) -> Option<String> {
     match message.kind {
         Kind::Request { .. } if message.has(Flags::NORESPONSE) => Some("best-effort".to_owned()),

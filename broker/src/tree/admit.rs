@@ -24,12 +24,12 @@ impl Broker {
         self.tree.strangers.insert(peer, stranger);
     }
 
-    /// A broker is gone before we knew it.
+    /// Handles the loss of a broker that was not admitted yet.
     pub(crate) fn stranger_down(&mut self, peer: PeerId) {
         self.tree.strangers.remove(&peer);
     }
 
-    /// What it says: hello, or it takes us for one who is gone.
+    /// Handles its message: a hello, or one to a former broker.
     pub(crate) fn stranger_says(&mut self, cx: &mut Cx<Broker>, peer: PeerId, message: Message) {
         let state = self.life_state();
         let is_hello =

@@ -11,15 +11,15 @@ use super::link::{self, Step};
 /// One child.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Child {
-    /// How its subtree is.
+    /// Status of its subtree.
     pub status: Status,
     /// Since when.
     pub since: Duration,
-    /// Why it is not there, or was not let in.
+    /// Reason why it is offline, or was not admitted.
     pub error: Option<String>,
-    /// When it was last heard.
+    /// Time of its last message.
     pub heard: Duration,
-    /// Whether it is silent for too long.
+    /// True if it has been silent for too long.
     pub is_torpid: bool,
 }
 
@@ -27,7 +27,7 @@ pub struct Child {
 #[derive(Debug)]
 pub struct Children {
     children: BTreeMap<u32, Child>,
-    /// How the whole subtree was last time, and since when.
+    /// Last status of the whole subtree, and its time.
     own: (Status, Duration),
     /// Until when nobody is called silent: we ourselves were not there before.
     amnesty: Duration,
@@ -36,11 +36,11 @@ pub struct Children {
 /// A child that begins or ceases to be silent for too long.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Silence {
-    /// Which.
+    /// Rank.
     pub rank: u32,
-    /// Whether it begins.
+    /// True if the silence begins.
     pub is_torpid: bool,
-    /// How long it was silent.
+    /// Length of the silence.
     pub lasted: Duration,
 }
 
@@ -155,7 +155,7 @@ impl Children {
         silent
     }
 
-    /// How the subtree of the broker itself is, when that is news.
+    /// Status of the broker's own subtree, if it has changed.
     pub fn changed(&mut self, now: Duration) -> Option<Status> {
         let status = self.subtree();
         if status == self.own.0 {
@@ -165,7 +165,7 @@ impl Children {
         Some(status)
     }
 
-    /// How the subtree of the broker itself is, and since when.
+    /// Status of the broker's own subtree, and its time.
     pub fn own(&self) -> (Status, Duration) {
         self.own
     }

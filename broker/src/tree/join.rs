@@ -13,7 +13,7 @@ use crate::core::{Broker, seconds};
 use crate::lifecycle::{Event, State};
 use crate::router::Hop;
 
-/// How often to say that the parent has not answered, in seconds.
+/// Interval of the message that the parent has not answered, in seconds.
 const PATIENCE_S: u64 = 60;
 
 /// Matchtag of the one request that does not go through the router.

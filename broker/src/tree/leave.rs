@@ -12,7 +12,7 @@ use super::link::{Climb, Parent};
 use crate::core::{Broker, seconds};
 use crate::lifecycle::{Event, State};
 
-/// How long the parent may take to answer, in seconds.
+/// Time that the parent has to answer, in seconds.
 const GOODBYE_WAIT_S: u64 = 60;
 
 impl Broker {

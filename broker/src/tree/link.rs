@@ -12,14 +12,14 @@ pub(crate) enum Step {
     Says(Status),
     /// It has said goodbye.
     Goodbye,
-    /// Its connection is gone.
+    /// Its connection is lost.
     Break,
     /// We do not hear it any more, because a user wants so.
     CutOff,
 }
 
-/// How a child is after a step, and why if it is not there; `None` for a step that does not
-/// fit: of a child that is not there, or a second hello of one that is.
+/// State of a child after a step, with the reason if it is offline; `None` for a step that
+/// does not fit: of a child that is offline, or a second hello of one that is online.
 pub(crate) fn next(child: Status, step: Step) -> Option<(Status, Option<&'static str>)> {
     match (child.is_online(), step) {
         (false, Step::Hello(to)) | (true, Step::Says(to)) => to.is_online().then_some((to, None)),
@@ -30,7 +30,7 @@ pub(crate) fn next(child: Status, step: Step) -> Option<(Status, Option<&'static
     }
 }
 
-/// How far we are with our parent.
+/// State of the link to our parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parent {
     /// There is none: rank 0.
@@ -52,13 +52,13 @@ pub(crate) enum Climb {
     Refusal,
     /// It has cut us off.
     CutOff,
-    /// Its connection is gone.
+    /// Its connection is lost.
     Break,
     /// It has heard our goodbye.
     Goodbye,
 }
 
-/// How far we are after a step; `None` for a step that does not fit.
+/// State after a step; `None` for a step that does not fit.
 pub(crate) fn climb(parent: Parent, step: Climb) -> Option<Parent> {
     match (parent, step) {
         (Parent::Joining, Climb::Welcome) => Some(Parent::Here),

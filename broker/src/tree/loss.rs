@@ -1,4 +1,5 @@
-//! Who is gone, in order or not, and who has to know (protocol/20 sections 7 and 8).
+//! Departure of brokers, in order or not, and its notifications (protocol/20 sections 7
+//! and 8).
 
 use node::{Cx, Output, PeerId};
 use proto::overlay::{ChildHealth, ChildState, HealthReply, control};
@@ -9,7 +10,7 @@ use crate::lifecycle::{Event, State};
 use crate::router::Hop;
 
 impl Broker {
-    /// The link to a child is gone.
+    /// Handles the loss of the link to a child.
     pub(crate) fn child_down(&mut self, cx: &mut Cx<Broker>, rank: u32) {
         let is_online = |child: &super::children::Child| child.status.is_online();
         if self.tree.children.get(rank).is_some_and(is_online) {
@@ -90,7 +91,7 @@ impl Broker {
         self.children_may_be_gone(cx);
     }
 
-    /// How we and our children are.
+    /// Status of this broker and its children.
     pub(crate) fn health(&self, cx: &Cx<Broker>) -> HealthReply {
         let now = cx.now().mono;
         let (status, since) = self.tree.children.own();
@@ -117,7 +118,7 @@ impl Broker {
         }
     }
 
-    /// How a child is.
+    /// State of a child.
     pub(crate) fn child_state(&self, rank: u32) -> Option<ChildState> {
         let child = self.tree.children.get(rank)?;
         Some(ChildState {

@@ -1,10 +1,11 @@
 //! The broker among others: its parent and its children in the tree, how it finds them,
 //! and what it does when one is lost (protocol/20).
 //!
-//! Read on in `link.rs` (the states of a link), `children.rs` (how they are, pure), `join.rs` (we come to our parent),
-//! `admit.rs` (a child comes to us), `quorum.rs` (whether there are enough), `pulse.rs`
-//! (who is still there), `loss.rs` (who is gone), `leave.rs` (the end). Messages go through `router/`; links are the runtime's. An instance of one
-//! broker has neither parent nor children, and none of this does anything.
+//! Read on in `link.rs` (the states of a link), `children.rs` (their states, pure), `join.rs` (we
+//! come to our parent), `admit.rs` (a child comes to us), `quorum.rs` (whether there are enough),
+//! `pulse.rs` (who is still there), `loss.rs` (who is gone), `leave.rs` (the end). Messages go
+//! through `router/`; links are the runtime's. An instance of one broker has neither parent nor
+//! children, and none of this does anything.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,19 +27,19 @@ mod quorum;
 pub(crate) use children::Children;
 pub(crate) use link::{Climb, Parent};
 
-/// What a broker is told of the others before it lives.
+/// Connections of a broker, known before it starts.
 #[derive(Debug, Clone)]
 pub struct Links {
     /// The tree.
     pub topology: Topology,
     /// The public key of each child, where every broker has its own.
     pub keys: BTreeMap<u32, String>,
-    /// Where the parent is reached.
+    /// Address of the parent.
     pub parent_uri: Option<String>,
 }
 
 impl Links {
-    /// What is known from the start: the shape of the tree.
+    /// Connections known from the start: the shape of the tree.
     pub fn new(topology: Topology) -> Links {
         Links {
             topology,
@@ -62,7 +63,7 @@ struct Stranger {
     hello: Option<Message>,
 }
 
-/// What the broker knows of the others.
+/// State of the other brokers.
 pub(crate) struct Tree {
     pub(crate) children: Children,
     pub(crate) parent: Parent,
@@ -77,12 +78,12 @@ pub(crate) struct Tree {
     pub(crate) monitors: BTreeMap<StreamId, Stream<Monitor>>,
     /// On rank 0, the ranks that are there.
     online: IdSet,
-    /// Whether there are enough, and whether that took long.
+    /// True if the quorum is reached, and whether that took long.
     is_full: bool,
     was_delayed: bool,
-    /// When we looked last who is there.
+    /// Time of the last check of peers.
     looked: Duration,
-    /// When the parent last heard that we are there.
+    /// Time of the last message to the parent.
     told: Duration,
 }
 

@@ -1,5 +1,5 @@
-//! Who is still there: both ends of a link say so now and then, and each judges the
-//! other's silence by its own clock (protocol/20 sections 6 and 14).
+//! Keepalives: both ends of a link send them, and each judges the other's silence by its
+//! own clock (protocol/20 sections 6 and 14).
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::core::{Broker, seconds};
 use crate::lifecycle::State;
 use crate::router::Hop;
 
-/// How often we look, and tell our children that we are there.
+/// Interval of checks and of keepalives to children.
 const LOOK_S: u64 = 1;
 
 /// A look that comes so much later than it should means that we were not there ourselves.
@@ -55,8 +55,8 @@ impl Broker {
         }
     }
 
-    /// Whether the parent has heard our hello: one that waits for the answer speaks too, or
-    /// it would wait for ever on a connection that is dead.
+    /// True if the parent has received our hello: a broker that waits for the answer sends
+    /// keepalives too, or it would wait for ever on a dead connection.
     fn speaks_to_parent(&self) -> bool {
         match self.tree.parent {
             Parent::Here => true,

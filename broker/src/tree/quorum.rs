@@ -1,4 +1,5 @@
-//! Who is there, and whether it is enough to begin (protocol/20 section 10).
+//! Quorum: the brokers online, and whether they suffice to begin (protocol/20 section
+//! 10).
 
 use node::Cx;
 use proto::attr::names;

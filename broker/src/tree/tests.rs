@@ -1,5 +1,5 @@
-//! What rank 1 of seven brokers, two below each, says to those above and below it, row by
-//! row of protocol/20 sections 4, 6, 7, 8 and 10.
+//! Messages of rank 1 of seven brokers, two below each, to those above and below it, row
+//! by row of protocol/20 sections 4, 6, 7, 8 and 10.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn request(hello: &Hello) -> Message {
     message
 }
 
-/// What the broker has said on a link, one line a message.
+/// Messages of the broker on a link, one line each.
 fn said(probe: &mut Probe, link: PeerId) -> Vec<String> {
     let messages = std::iter::from_fn(|| probe.heard(link));
     messages

@@ -1,4 +1,5 @@
-//! Who gives events their numbers, who gets them, and who is told of subscriptions.
+//! Tests of events: their sequence numbers, their receivers, and the propagation of
+//! subscriptions.
 
 use proto::Method;
 use proto::event::Subscribe;
@@ -182,14 +183,14 @@ fn the_parent_is_told_the_first_and_the_last_that_a_subtree_wants() {
     told(&mut router, &[]);
 }
 
-/// What is to be done, without payloads.
+/// Actions, without payloads.
 fn said(router: &mut Router) -> Vec<String> {
     let lines = out(router).into_iter();
     let plain = |line: String| line.split("  {").next().unwrap_or_default().to_owned();
     lines.map(plain).collect()
 }
 
-/// What the parent has answered, or ENOMEM.
+/// Response of the parent: success, or ENOMEM.
 fn heard(matchtag: u32, is_well: bool) -> Message {
     let errnum = if is_well { 0 } else { Errno::ENOMEM.0 };
     let mut response = request(0, Subscribe::TOPIC, &[]).into_response(errnum, Bytes::new());

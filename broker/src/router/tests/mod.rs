@@ -64,7 +64,7 @@ fn stage(rank: u32) -> Router {
     router
 }
 
-/// What the router wants done, one line each. A module takes what it is asked at once.
+/// Actions of the router, one line each. A module takes what it is asked at once.
 fn out(router: &mut Router) -> Vec<String> {
     let mut lines = Vec::new();
     while let Some(out) = router.poll() {
@@ -149,7 +149,7 @@ fn event(topic: &str, sequence: u32) -> Message {
     event
 }
 
-/// That a message which comes by `from` makes a broker of this rank do just that.
+/// Checks the actions of a broker of this rank after a message from `from`.
 fn check(rank: u32, from: Hop, message: Message, expect: &[&str]) {
     let shown = format!("rank {rank}: {}", line(from, &message));
     let mut router = stage(rank);

@@ -1,4 +1,4 @@
-//! Which responses pass, and what is answered for a link that is lost.
+//! Tests of responses: which ones pass, and the answers for a link that is lost.
 
 use super::*;
 
@@ -147,7 +147,8 @@ fn some_methods_answer_also_who_wants_no_answer() {
     assert_eq!(router.n_pending(), 0);
 }
 
-/// What is open in a router of rank 1, with these requests sent, when `lost` goes.
+/// Checks the open requests in a router of rank 1, with these requests sent, when `lost`
+/// goes.
 fn check_loss(sent: &[(Hop, Message)], lost: Hop, expect: &[&str]) {
     let mut router = stage(1);
     for (from, request) in sent {

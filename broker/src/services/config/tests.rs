@@ -1,4 +1,4 @@
-//! Which modules get a new configuration, and when.
+//! Tests of the order in which modules get a new configuration.
 
 use node::PeerId;
 use wire::Message;
@@ -7,7 +7,7 @@ use crate::probe::{OWNER, Probe};
 
 const NEW: &str = r#"{"tbon":{"torpid_max":"1m"}}"#;
 
-/// What a module is asked next; it says yes.
+/// Next request to a module, which accepts it.
 #[track_caller]
 fn takes(probe: &mut Probe, module: PeerId) -> String {
     let request = probe.heard(module).expect("a request");
