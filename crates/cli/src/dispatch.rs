@@ -15,13 +15,13 @@ use command::error::CliError;
 use command::flux::{Flux, Io};
 use proto::data::suggest;
 
-/// What `-h` and `--help` stand for.
+/// Command behind `-h` and `--help`.
 const HELP: &str = "help";
 
-/// What stands before the sub-command's name.
+/// Options before the sub-command's name.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Globals {
-    /// How many instances to climb.
+    /// Number of instances to climb.
     parents: u32,
     /// Climb to the root instance.
     root: bool,
@@ -89,7 +89,7 @@ fn show_overview(flux: &mut Flux, code: u8) -> Result<CliError, CliError> {
     Ok(CliError::exit(code))
 }
 
-/// What programs are given, and where they are searched.
+/// Shows the environment of programs, and their search path.
 fn show_environment(flux: &mut Flux) -> Result<(), CliError> {
     let env = external::environment(&flux.env);
     for name in VARIABLES {

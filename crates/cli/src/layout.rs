@@ -27,10 +27,10 @@ pub const VARIABLES: &[&str] = &[
     "FLUX_URI",
 ];
 
-/// What ends a search path of Lua: the interpreter's own.
+/// End of a Lua search path: the interpreter's default.
 const LUA_DEFAULT: &str = ";;;";
 
-/// Where the programs lie.
+/// Paths of the installed programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
     /// The folder of `flux`.
@@ -42,12 +42,12 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// That of the program that runs.
+    /// Layout of the running program.
     pub fn find() -> std::io::Result<Layout> {
         Ok(Layout::around(&std::env::current_exe()?))
     }
 
-    /// That of the program `flux`.
+    /// Layout of the program `flux`.
     pub fn around(flux: &Path) -> Layout {
         let bin = flux.parent().unwrap_or(Path::new("/")).to_path_buf();
         let prefix = bin.parent().unwrap_or(Path::new("/")).to_path_buf();
@@ -177,7 +177,7 @@ impl Layout {
     }
 }
 
-/// Whether a file is a program.
+/// True if a file is a program.
 pub fn is_executable(path: &Path) -> bool {
     let Ok(metadata) = path.metadata() else {
         return false;
@@ -216,7 +216,7 @@ mod tests {
         }
     }
 
-    /// What programs get for `name` where the environment is `inherited`.
+    /// Checks the value of `name` for programs, where the environment is `inherited`.
     fn check(name: &str, inherited: &[(&str, &str)], expect: Option<&str>) {
         let mut env: Env = inherited.iter().copied().collect();
         layout().apply(&mut env);

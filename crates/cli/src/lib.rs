@@ -1,9 +1,8 @@
 //! The command `flux`: a thin client of the instance, one file a sub-command.
 //!
-//! Read on in `dispatch.rs` (from the command line to a sub-command) and any file of
-//! `commands/`. What a sub-command is, what it is given and how it fails is in the crate `command`;
-//! what several commands are made of is in crates of its own: `submission`, `attach`, `format`
-//! and `snapshot`.
+//! Read on in `dispatch.rs` (from the command line to a sub-command) and any file of `commands/`.
+//! The interface of sub-commands (arguments, errors) is in the crate `command`; parts shared by
+//! several commands are in crates of their own: `submission`, `attach`, `format` and `snapshot`.
 //!
 //! Nothing here may start a thread, and nothing but `main.rs` and [`Io::standard`] touches
 //! the process's own arguments, environment or standard streams: tests pass theirs.

@@ -14,7 +14,7 @@ pub const JOURNAL_WINDOW: u32 = 256;
 /// Responses that may be on their way to 'flux jobs --follow'.
 pub const FOLLOW_WINDOW: u32 = 64;
 
-/// How long 'flux job journal' tries to find the journal again when it is gone.
+/// Time for which 'flux job journal' tries to find a lost journal again.
 pub const JOURNAL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Between two attempts.
@@ -32,7 +32,7 @@ pub const INSTANCES_ASKED_AT_ONCE: usize = 8;
 /// The most that may be asked for.
 pub const INSTANCES_ASKED_AT_ONCE_MAX: i64 = 256;
 
-/// How often `flux top` asks for jobs and resources at most.
+/// Least interval between queries of jobs and resources by `flux top`.
 pub const TOP_REFRESH: Duration = Duration::from_secs(2);
 
 /// Content requests under way unless asked otherwise: few, because jobs go on.
@@ -114,7 +114,7 @@ pub const FORWARDED_BACKLOG_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes that one read(2) from a client of a proxy takes at most.
 pub const FORWARDED_READ_BYTES: usize = 64 * 1024;
 
-/// Between two attempts of a proxy to reach a broker that is gone.
+/// Time between two attempts of a proxy to reconnect to a broker.
 pub const PROXY_RETRY: Duration = Duration::from_secs(2);
 
 /// Bytes of blobs of an archive that are stored or loaded at a time.

@@ -1,5 +1,4 @@
-//! How messages that others exchange are shown: for `flux module trace` and `flux overlay
-//! trace`.
+//! Display of traced messages: for `flux module trace` and `flux overlay trace`.
 
 use client::{Call, Handle};
 use proto::module::Traced;
@@ -18,7 +17,7 @@ const TYPES: [(&str, i64, char); 4] = [
     ("control", 8, 'c'),
 ];
 
-/// What is wanted, and how it is shown.
+/// Messages wanted, and their form.
 #[derive(clap::Args)]
 pub struct Options {
     /// Show payloads too
@@ -83,7 +82,7 @@ impl Options {
         Ok(())
     }
 
-    /// Whether the options go together.
+    /// Checks that the options go together.
     pub fn check(&self) -> Result<(), CliError> {
         if self.delta && !self.human {
             return Err(CliError::usage("--delta can only be used with --human"));

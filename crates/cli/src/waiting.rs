@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proto::data::Fsd;
 
-/// How long to wait, and what to print meanwhile.
+/// Time to wait, and output meanwhile.
 #[derive(clap::Args)]
 pub struct Waiting {
     /// Give up after this time, such as 10s or 5m

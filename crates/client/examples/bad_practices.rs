@@ -1,4 +1,5 @@
-//! What RFC 9 advises against, done on purpose, for the test of `flux lint rfc9`.
+//! Practices that RFC 9 advises against, done on purpose, for the test of `flux lint
+//! rfc9`.
 //!
 //! `bad_practices WHAT`, where WHAT is `chained-watch`, `replaced-stream`, `unwaited-version`,
 //! `unicast-event` or `polling`; or one of what is allowed and looks like that: `counter`, `two-watches`,

@@ -1,6 +1,6 @@
-//! What all are to know is an event. Each event of an instance has a number, one more than the one
-//! before, and so has each of a publisher's own: who hears them sees by the numbers what it has missed,
-//! while it was not connected, say, and asks for it.
+//! News for everybody is sent as an event. Each event of an instance has a number, one more than
+//! the one before, and so has each of a publisher's own: who hears them sees by the numbers what it
+//! has missed, while it was not connected, say, and asks for it.
 //!
 //! `notice hear N` hears N notices; `notice publish FIRST LAST` publishes those of these numbers.
 

@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Appends a request. What others append at the same time is not lost.
+/// Appends a request. Concurrent appends of others are not lost.
 fn ask(handle: &mut Handle, text: &str) -> Result<(), Box<dyn Error>> {
     let line = format!("{text}\n");
     handle.rpc(&Commit::new(PRIMARY).append(REQUESTS, line))?;

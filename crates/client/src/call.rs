@@ -1,4 +1,4 @@
-//! What is asked and how: calls in the making, and tokens of calls that wait.
+//! Calls before they are sent, and tokens of calls that wait.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,11 +23,11 @@ impl CallId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Untyped;
 
-/// What a call gives back.
+/// Response of a call.
 pub trait Answered {
     /// An answer, decoded.
     type Answer;
-    /// Whether asking twice is the same as asking once.
+    /// True if repeating it has the same effect as doing it once.
     const IDEMPOTENT: bool;
     /// Decodes an answer.
     fn decode(answer: Message) -> Result<Self::Answer, Refusal>;

@@ -1,10 +1,10 @@
-//! Where a reader is in a stream that begins again when its service is restarted.
+//! Position of a reader in a stream that begins again when its service is restarted.
 
 /// Counts the entries of a stream that always begins with the same ones, such as a log
 /// ([`crate::Call::repeating`]), so that each is taken once.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cursor {
-    /// How often the stream had begun again at the last entry.
+    /// Number of restarts of the stream up to the last entry.
     repeats: u32,
     /// Entries since it began.
     here: u64,

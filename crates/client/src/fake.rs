@@ -11,7 +11,7 @@ use proto::Refusal;
 use proto::payload::encode_json;
 use wire::{Message, Role, StreamDecoder, encode_stream};
 
-/// What the broker does about a message.
+/// Action of the broker on a message.
 pub enum Act {
     /// Sends this.
     Send(Box<Message>),
@@ -54,7 +54,7 @@ impl FakeBroker {
         })
     }
 
-    /// What FLUX_URI is to be.
+    /// Value of FLUX_URI.
     pub fn uri(&self) -> String {
         format!("local://{}", self.path.display())
     }

@@ -25,7 +25,7 @@ use crate::stream::Stream;
 #[derive(Debug)]
 pub enum Arrival {
     /// An answer of a call. After an error, and after the first answer of a call that is
-    /// no stream, the call is over.
+    /// no stream, the call has ended.
     Answer(CallId, Result<Message, Refusal>),
     /// An event that was subscribed.
     Event(Message),
@@ -43,11 +43,11 @@ pub(crate) struct Waiting {
     pub(crate) again: Option<Message>,
     pub(crate) is_stream: bool,
     pub(crate) deadline: Option<Instant>,
-    /// Whether asking again does no harm.
+    /// True if repeating the request is harmless.
     pub(crate) is_idempotent: bool,
     /// Repeats since the last answer.
     pub(crate) fruitless: u32,
-    /// Whether the service has ever answered.
+    /// True if the service has ever answered.
     pub(crate) is_answered: bool,
 }
 
@@ -62,12 +62,12 @@ pub struct Handle {
     pub(crate) deadlines: BTreeSet<(Instant, CallId)>,
     /// Streams that are to be sent again, and when.
     pub(crate) resends: BTreeSet<(Instant, CallId)>,
-    /// How often streams began again, as far as their answers have been taken.
+    /// Number of restarts of streams, as far as their answers have been taken.
     repeats: FxHashMap<CallId, u32>,
     last_tag: u32,
     pub(crate) inbox: Inbox,
     pub(crate) attrs: FxHashMap<String, String>,
-    /// What a new connection would have to be told.
+    /// State to set up again on a new connection.
     pub(crate) standing: Standing,
     /// Set when the connection is lost; calls fail with it from then on.
     pub(crate) lost: Option<Errno>,
@@ -148,9 +148,9 @@ impl Handle {
         Stream::new(self, pending)
     }
 
-    /// Sends a request that gets no answer. What is best effort never waits: for want of room,
-    /// because the broker does not read, or of a connection, it is dropped and counted. Other
-    /// requests wait for room.
+    /// Sends a request that gets no answer. A best-effort message never waits: if there is no
+    /// room, because the broker does not read, or no connection, it is dropped and counted.
+    /// Other requests wait for room.
     pub fn notify<M: Answered>(&mut self, call: Call<M>) -> Outcome {
         let Call {
             mut message,
@@ -173,7 +173,7 @@ impl Handle {
         }
     }
 
-    /// How many requests that want no answer were dropped here.
+    /// Number of requests without response that were dropped here.
     pub fn n_dropped(&self) -> u64 {
         self.n_dropped
     }
@@ -240,7 +240,7 @@ impl Handle {
         self.repeats.remove(&id);
     }
 
-    /// How often a stream began again because its service was restarted, up to the answer
+    /// Number of restarts of a stream because its service was restarted, up to the answer
     /// taken last.
     pub fn repeats(&self, id: CallId) -> u32 {
         self.repeats.get(&id).copied().unwrap_or(0)

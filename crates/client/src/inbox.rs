@@ -1,4 +1,4 @@
-//! What has arrived and has not been taken yet: in order, and by call.
+//! Messages that have arrived and have not been taken yet: in order, and by call.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,7 +17,7 @@ use crate::limits::{INBOX_BYTES_MAX, MESSAGE_OVERHEAD_BYTES};
     reason = "nearly all are the large variant"
 )]
 pub(crate) enum Item {
-    /// What the program is to see.
+    /// A message for the program.
     Arrival(Arrival),
     /// From here on a stream's answers begin again.
     Again(CallId),
@@ -76,7 +76,7 @@ impl Inbox {
         None
     }
 
-    /// What came first.
+    /// Takes the oldest message.
     pub(crate) fn take_first(&mut self) -> Option<Result<Item, Refusal>> {
         if let Some(lost) = self.take_loss() {
             return Some(Err(lost));
@@ -92,12 +92,12 @@ impl Inbox {
         Some(Ok(item))
     }
 
-    /// Whether there is something for one call.
+    /// True if there is a message for one call.
     pub(crate) fn has_answer(&self, id: CallId) -> bool {
         self.answers.contains_key(&id)
     }
 
-    /// What came first for one call.
+    /// Takes the oldest message for one call.
     pub(crate) fn take_answer(&mut self, id: CallId) -> Option<Item> {
         let at = *self.answers.get(&id)?.front()?;
         self.forget_position(id);

@@ -10,10 +10,10 @@ pub const SEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// the next one taken is an error that counts them.
 pub const INBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// How long a handle that is dropped waits for the broker to take what was sent.
+/// Time that a dropped handle waits for the broker to accept the messages sent.
 pub const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
-/// What a message without payload counts for in the inbox, in bytes.
+/// Size counted for a message without payload in the inbox, in bytes.
 pub const MESSAGE_OVERHEAD_BYTES: usize = 256;
 
 /// Bytes that one read(2) takes at most.
@@ -22,7 +22,7 @@ pub const READ_BYTES: usize = 64 * 1024;
 /// Messages taken from the inbox before the caller's own descriptors are looked at again.
 pub const TURNS_BETWEEN_POLLS: u32 = 64;
 
-/// How often a stream is repeated without a single answer in between before its error
+/// Number of restarts of a stream without a single answer in between before its error
 /// reaches the program.
 pub const FRUITLESS_REPEATS_MAX: u32 = 9;
 
@@ -30,7 +30,7 @@ pub const FRUITLESS_REPEATS_MAX: u32 = 9;
 /// in all: longer than a module is unknown that is removed and loaded again.
 pub const REPEAT_DELAY_MIN: Duration = Duration::from_millis(8);
 
-/// How often connecting is tried again.
+/// Number of further attempts to connect.
 pub const CONNECT_RETRIES: u32 = 5;
 
 /// Wait before the second try to connect; it doubles from there.
@@ -48,13 +48,13 @@ const _: () = assert!(SEND_BYTES_MAX < INBOX_BYTES_MAX);
 /// is twice as long.
 pub const WORKER_DELAY_MIN: Duration = Duration::from_millis(10);
 
-/// How long a worker looks for its broker if it does not say: some years.
+/// Default time for which a worker looks for its broker: some years.
 pub const WORKER_PATIENCE: Duration = Duration::from_secs(1 << 28);
 
 /// The longest of these.
 pub const WORKER_DELAY_MAX: Duration = Duration::from_secs(1);
 
-/// How long a program that reached another host may take to end once we have left it.
+/// Time that a program that reached another host has to exit once we have disconnected.
 pub const SSH_END_WAIT: Duration = Duration::from_secs(2);
 
 /// Longest wait between two looks whether it has ended.

@@ -18,7 +18,7 @@ use crate::ssh::Remote;
 pub struct Link {
     socket: UnixStream,
     decoder: StreamDecoder,
-    /// Encoded messages, of which the first `sent` bytes are gone.
+    /// Encoded messages, of which the first `sent` bytes have been sent.
     out: Vec<u8>,
     sent: usize,
     buf: Box<[u8]>,
@@ -78,7 +78,7 @@ impl Link {
         Ok(())
     }
 
-    /// How many bytes wait for the broker to read them.
+    /// Number of bytes that wait for the broker to read them.
     pub fn backlog(&self) -> usize {
         self.out.len() - self.sent
     }

@@ -12,10 +12,10 @@ use crate::limits::{ANCESTORS_MAX, CONNECT_DELAY_MAX, CONNECT_DELAY_MIN, CONNECT
 use crate::link::Link;
 use crate::ssh::Ssh;
 
-/// Where to look when nothing says where the broker is: the system instance.
+/// Default URI: the system instance.
 const DEFAULT_URI: &str = "local:///run/flux/local";
 
-/// What the environment says about connections.
+/// Settings of connections from the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// FLUX_URI.
@@ -28,11 +28,11 @@ pub struct Options {
     pub rolemask: Role,
     /// FLUX_PROXY_REMOTE: host on which the paths of local URIs are meant.
     pub proxy_remote: Option<String>,
-    /// How long to try to connect again when the connection is lost; not at all unless
-    /// set. Idempotent calls with delivery `Wait`, subscriptions and services survive that,
-    /// and so do streams that repeat; events in between are lost.
+    /// Time for which to try to reconnect when the connection is lost; none unless set.
+    /// Idempotent calls with delivery `Wait`, subscriptions and services survive that, and
+    /// so do streams that repeat; events in between are lost.
     pub reconnect: Option<Duration>,
-    /// How other hosts are reached.
+    /// Settings for reaching other hosts.
     pub ssh: Ssh,
 }
 
@@ -77,7 +77,7 @@ impl Options {
     }
 }
 
-/// Why there is no connection.
+/// Error of connecting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", self.message())]
 pub struct OpenError {

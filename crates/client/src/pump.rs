@@ -1,5 +1,5 @@
-//! What a handle does on its socket: sends, waits in poll(2), sorts what comes, and sends
-//! streams again whose service was away.
+//! Work of a handle on its socket: sends, waits in poll(2), sorts incoming messages, and
+//! restarts streams whose service was away.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -214,7 +214,7 @@ impl Handle {
         }
     }
 
-    /// Whether it waited.
+    /// True if it waited.
     pub(crate) fn stop_waiting(&mut self, id: CallId) -> bool {
         let waiting = self.waiting.remove(&id);
         if let Some(deadline) = waiting.as_ref().and_then(|waiting| waiting.deadline) {

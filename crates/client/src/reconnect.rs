@@ -12,14 +12,14 @@ use crate::limits::{CONNECT_DELAY_MAX, CONNECT_DELAY_MIN};
 use crate::open::connect_link;
 use crate::ssh::Ssh;
 
-/// What a program has asked of the broker that a new one does not know.
+/// Subscriptions and services of a program that a new broker connection does not know.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     /// URI of the broker.
     pub uri: String,
-    /// How other hosts are reached.
+    /// Settings for reaching other hosts.
     pub ssh: Ssh,
-    /// How long to try, if at all.
+    /// Time for which to try, if at all.
     pub patience: Option<Duration>,
     /// Subscriptions, once for each time.
     pub subscriptions: Vec<String>,
@@ -28,7 +28,7 @@ pub(crate) struct Standing {
 }
 
 impl Handle {
-    /// Whether a lost connection may be replaced.
+    /// True if a lost connection may be replaced.
     pub(crate) fn may_reconnect(&self) -> bool {
         self.standing.patience.is_some()
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::limits::{SSH_END_POLL, SSH_END_WAIT};
 
-/// What the environment says about such connections.
+/// Settings of such connections from the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ssh {
     /// FLUX_SSH: the program that reaches other hosts.

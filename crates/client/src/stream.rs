@@ -25,7 +25,7 @@ impl<'h, M: Answered> Stream<'h, M> {
         }
     }
 
-    /// Asks the service to end the stream, with its cancel method `topic`. What it sent
+    /// Asks the service to end the stream, with its cancel method `topic`. Messages sent
     /// before can still be read, and so can the end.
     pub fn cancel(&mut self, topic: &str) {
         self.handle.cancel(self.pending.id(), topic);
@@ -36,7 +36,7 @@ impl<'h, M: Answered> Stream<'h, M> {
         self.pending.id()
     }
 
-    /// How often it began again.
+    /// Number of restarts.
     pub fn repeats(&self) -> u32 {
         self.handle.repeats(self.pending.id())
     }

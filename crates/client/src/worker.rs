@@ -18,7 +18,7 @@ pub struct Worker {
     name: String,
     ticket: u64,
     delivery: Delivery,
-    /// When the task that we have was taken or renewed last.
+    /// Time at which our task was last taken or renewed.
     renewed: Instant,
 }
 
@@ -45,8 +45,8 @@ impl Worker {
         })
     }
 
-    /// What is to happen when the server is not there: to wait, for ever or until a deadline;
-    /// to fail at once; or not to know.
+    /// Sets the delivery policy when the server is away: wait, for ever or until a deadline;
+    /// fail at once; or best effort.
     pub fn deliver(mut self, delivery: Delivery) -> Worker {
         self.delivery = delivery;
         self
@@ -73,7 +73,7 @@ impl Worker {
         self.ask(&Renew { name, fence }).map(drop)
     }
 
-    /// The same if a third of the lease is over: may be said as often as one likes.
+    /// Renews the lease if a third of it has passed: may be called at any rate.
     ///
     /// # Errors
     /// As of [`Worker::renew`].
@@ -141,7 +141,7 @@ impl Worker {
     }
 }
 
-/// Whether nobody has answered, but may yet.
+/// True if there was no answer, but may be later.
 fn is_away(error: &Refusal) -> bool {
     let away = [
         Errno::EHOSTUNREACH,

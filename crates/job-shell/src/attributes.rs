@@ -9,7 +9,7 @@ use std::{fs, io};
 
 use rustix::process::{Resource, getrlimit};
 
-/// Whether a soft limit, -1 for none, is more than we may set.
+/// True if a soft limit, -1 for none, is above the hard limit.
 pub fn is_above_hard_limit(name: &str, soft: i64) -> bool {
     let hard = resource(name).and_then(|resource| getrlimit(resource).maximum);
     hard.is_some_and(|hard| u64::try_from(soft).unwrap_or(u64::MAX) > hard)

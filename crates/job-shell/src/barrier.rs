@@ -14,7 +14,7 @@ use crate::core::RETRY_FIRST;
 use crate::greet::may_pass;
 use crate::log::Level;
 
-/// What the shells wait for.
+/// Event that the shells wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
     /// All are ready to start tasks.

@@ -1,13 +1,13 @@
-//! What the kernel counts of the control group that we and our tasks are in (cgroup v2). Called by
-//! the worker.
+//! Usage that the kernel counts for the control group of the shell and its tasks (cgroup v2).
+//! Called by the worker.
 
 use std::fs::read_to_string;
 use std::path::{Path, PathBuf};
 
-/// Where the hierarchy is.
+/// Mount point of the hierarchy.
 pub const MOUNT: &str = "/sys/fs/cgroup";
 
-/// Where the kernel says which group we are in.
+/// File in which the kernel names our group.
 pub const OWN: &str = "/proc/self/cgroup";
 
 /// A control group.
@@ -16,7 +16,7 @@ pub struct Cgroup {
     folder: PathBuf,
 }
 
-/// What is counted of it, as far as it is.
+/// Usage, as far as it is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Processes that were killed for want of memory.
@@ -45,7 +45,7 @@ impl Cgroup {
         Cgroup::find(Path::new(MOUNT), &read_to_string(OWN).ok()?)
     }
 
-    /// How often the kernel has killed for want of memory; nothing else is looked at.
+    /// Number of OOM kills by the kernel; nothing else is read.
     pub fn oom_kills(&self) -> Option<u64> {
         self.entry("memory.events", "oom_kill")
     }

@@ -36,7 +36,7 @@ pub(crate) struct Coprocesses {
     running: BTreeMap<ChildId, Running>,
     /// Files that we write for other shells, by the helper's name.
     shared: BTreeMap<String, Shared>,
-    /// What is yet to be handed to the leading shell.
+    /// Messages still to be sent to the leading shell.
     outbox: VecDeque<CoprocessWrite>,
     outbox_bytes: usize,
     is_telling: bool,
@@ -63,7 +63,7 @@ struct Shared {
 }
 
 impl Coprocesses {
-    /// Whether none runs and nothing of one is under way.
+    /// True if none runs and nothing is under way.
     pub fn is_idle(&self) -> bool {
         let is_heard = self.shared.values().all(|shared| shared.left.is_empty());
         self.running.is_empty() && self.outbox.is_empty() && is_heard
@@ -333,7 +333,7 @@ impl JobShell {
         Ok(Empty)
     }
 
-    /// A shell is gone with its helpers.
+    /// Handles the loss of a shell with its helpers.
     pub(crate) fn lost_coprocesses(&mut self, shell: u32) {
         for shared in self.coprocesses.shared.values_mut() {
             shared.left.remove(&shell);

@@ -1,4 +1,4 @@
-//! What the shell knows, and the few things that several files do with it.
+//! State of the shell, and operations on it shared by several files.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -37,7 +37,7 @@ use crate::worker::Prepared;
 use pmi::Server;
 use terminus::Sessions;
 
-/// What the process was started with.
+/// Arguments and environment of the process.
 #[derive(Debug, Clone, Default)]
 pub struct Launch {
     /// The job to run.
@@ -46,9 +46,9 @@ pub struct Launch {
     pub lease: String,
     /// Our process id.
     pub pid: i32,
-    /// Whether the locale can show `ƒ`.
+    /// True if the locale can show `ƒ`.
     pub utf8: bool,
-    /// Where temporary directories go if not beside the broker's socket.
+    /// Parent of temporary directories if not beside the broker's socket.
     pub tmpdir: String,
     /// File that says where the broker is that comes in its place; empty where none can.
     pub uri_file: String,
@@ -58,10 +58,10 @@ pub struct Launch {
 
 /// The shell of one job.
 pub struct JobShell {
-    /// What we were started with.
+    /// Arguments and environment.
     pub(crate) launch: Launch,
     state: State,
-    /// Which of the job's shells we are.
+    /// Place among the job's shells.
     pub(crate) place: Place,
     /// The job as job-exec tells it, until the environment is known too.
     pub(crate) told: Option<ShellJob>,
@@ -69,13 +69,13 @@ pub struct JobShell {
     pub(crate) environment: Option<Result<Map<String, Value>, String>>,
     /// The job, once it is known.
     pub(crate) job: Option<Rc<Job>>,
-    /// What the worker made ready.
+    /// Preparations of the worker.
     pub(crate) prepared: Option<Prepared>,
     /// Files that are being written before tasks start.
     pub(crate) staging: Option<Staging>,
     /// The file with the topology, if tasks get one.
     pub(crate) topology_file: Option<String>,
-    /// What the job takes.
+    /// Usage of the job.
     pub(crate) meter: Meter,
     /// Where the tasks run, once that is known.
     pub(crate) placement: Placement,
@@ -87,9 +87,9 @@ pub struct JobShell {
     pub(crate) starting: Option<Starting>,
     /// Local ids of tasks by child.
     pub(crate) children: BTreeMap<ChildId, usize>,
-    /// What waits to be stored.
+    /// Lines waiting to be stored.
     pub(crate) store: Store,
-    /// What is yet to be told to the leading shell.
+    /// Messages still to be sent to the leading shell.
     pub(crate) outbox: Outbox,
     /// The other shells, if we lead them.
     pub(crate) others: Others,
@@ -97,9 +97,9 @@ pub struct JobShell {
     pub(crate) early_lost: Vec<LostShells>,
     /// Barriers among all shells.
     pub(crate) barriers: Barriers,
-    /// Where output goes.
+    /// Destinations of output.
     pub(crate) output: Output,
-    /// Where input goes.
+    /// Destinations of input.
     pub(crate) input: Input,
     /// Processes that are run for clients.
     pub(crate) helpers: Helpers,
@@ -117,19 +117,19 @@ pub struct JobShell {
     pub(crate) early_signals: Vec<i32>,
     /// Our exit code: the largest of the tasks', until it is settled.
     pub(crate) code: u8,
-    /// Whether that stays as it is: a failure was found for which the other tasks are ended,
-    /// and how those end is not the cause.
+    /// True if the result is final: a failure was found for which the other tasks are
+    /// killed, and their ends are not the cause.
     pub(crate) is_settled: bool,
-    /// What ended first in the job, as the leading shell knows it; a following one knows of
-    /// its own tasks.
+    /// First exit in the job, as the leading shell knows it; a following shell knows of its
+    /// own tasks.
     pub(crate) first_exit: Option<FirstExit>,
-    /// Whether that is in the log.
+    /// True if it is in the log.
     pub(crate) is_exit_logged: bool,
-    /// Whether all tasks of all shells were started.
+    /// True if all tasks of all shells were started.
     pub(crate) is_started: bool,
     /// The timer that runs since the first task ended.
     pub(crate) exit_timer: Option<TimerId>,
-    /// Whether the job manager knows that the job is to end: from us, or it has told us.
+    /// True if the job manager knows that the job is to end: from us, or it has told us.
     pub(crate) raised: bool,
     /// Greetings so far: only the stream of the last one counts.
     pub(crate) greetings: u64,
@@ -137,27 +137,27 @@ pub struct JobShell {
     pub(crate) backoff: Duration,
     /// Pieces of work given to the worker that have not come back.
     pub(crate) n_writes: usize,
-    /// Whether tasks are made to wait.
+    /// True if tasks are paused.
     pub(crate) paused: bool,
     /// Nobody wants our tasks any more.
     pub(crate) orphaned: bool,
     /// The search for another broker, while there is none.
     pub(crate) search: Option<Search>,
-    /// How long we may be without one.
+    /// Time that we may be without one.
     pub(crate) lease: Option<Duration>,
     /// Helpers beside the tasks.
     pub(crate) coprocesses: Coprocesses,
-    /// What templates can name of the job, once that is known.
+    /// Template tags of the job, once known.
     pub(crate) job_tags: Option<JobTags>,
     /// The scripts of the job, once they were run, if it has any.
     pub(crate) scripts: Option<Engine>,
-    /// What templates can name besides, as scripts say.
+    /// Further template tags, set by scripts.
     pub(crate) own_tags: BTreeMap<String, String>,
-    /// Whether a handler hears what we say.
+    /// True if a handler receives our log messages.
     pub(crate) is_logging: bool,
-    /// How much we say of ourselves, where a script has said so.
+    /// Verbosity, if set by a script.
     pub(crate) verbose: Option<i64>,
-    /// Whether handlers wait for all tasks to be forked.
+    /// True if handlers wait for all tasks to be forked.
     pub(crate) waits_for_forks: bool,
 }
 
@@ -221,7 +221,7 @@ impl JobShell {
         }
     }
 
-    /// Where the shell is.
+    /// State of the shell.
     pub(crate) fn state(&self) -> State {
         self.state
     }
@@ -275,7 +275,7 @@ impl JobShell {
         self.end_if_idle(cx);
     }
 
-    /// Whether nothing runs and nothing will.
+    /// True if nothing runs and nothing will.
     pub(crate) fn is_idle(&self) -> bool {
         let is_over = self.children.is_empty() && self.starting.is_none();
         is_over && !self.is_array_open() && !self.meter.is_closing()
@@ -328,8 +328,8 @@ impl JobShell {
         );
     }
 
-    /// How long to wait before job-exec is asked again. Only the first failure of a row
-    /// is told.
+    /// Time to wait before job-exec is asked again. Only the first failure of a row is
+    /// told.
     pub(crate) fn next_backoff(&mut self, what: &str, error: &Refusal) -> Duration {
         let wait = self.backoff;
         if wait == RETRY_FIRST {

@@ -75,7 +75,7 @@ fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// What matches one part of a pattern in a folder, by name.
+/// Entries of a directory that match one part of a pattern.
 fn matches(folder: &str, part: &str) -> Vec<String> {
     let below = |name: &str| match folder {
         "" => name.to_owned(),

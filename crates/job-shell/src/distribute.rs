@@ -1,5 +1,5 @@
-//! How many tasks each node of a job has by default, and what a node keeps of its resources for
-//! them (protocol/13 section 8, protocol/23 section 5). Pure.
+//! Default number of tasks on each node of a job, and the resources that a node keeps for them
+//! (protocol/13 section 8, protocol/23 section 5). Pure.
 
 use proto::data::jobspec::Counts;
 use proto::data::{IdSet, Jobspec, Rset};
@@ -9,7 +9,7 @@ use crate::job::JobError;
 use crate::limits::TASKS_MAX;
 use crate::options::PerResource;
 
-/// What is shared out.
+/// Quantity to distribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Count {
     /// This many tasks in all, one a slot.
@@ -59,7 +59,7 @@ pub fn tasks_of_nodes(
     checked.collect()
 }
 
-/// How tasks are counted: as the jobspec says, or N for each resource that the job was given.
+/// Reads the task count: as in the jobspec, or N for each allocated resource.
 fn read_count(spec: &Jobspec, per_resource: Option<(PerResource, u64)>) -> Result<Count, JobError> {
     let count = spec
         .get("tasks")
@@ -106,8 +106,8 @@ fn deal(slots: u64, size: u64, cores: &[u64]) -> Vec<u64> {
     dealt
 }
 
-/// What one node keeps when the job has more slots than tasks: a slot without a task is given
-/// up. `None` if all are used, or the job is one for which that is not done.
+/// Resources that one node keeps when the job has more slots than tasks: a slot without a
+/// task is given up. `None` if all are used, or the job is one for which that is not done.
 pub fn kept(spec: &Jobspec, has_per_resource: bool, tasks: (u64, u32)) -> Option<(u64, u64)> {
     let counts: Counts = spec.counts().ok()?;
     let (ntasks, here) = (tasks.0, u64::from(tasks.1));

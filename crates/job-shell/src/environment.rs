@@ -7,12 +7,12 @@ use proto::data::{JobId, JobIdEncoding};
 use proto::terminus::SESSION_VAR;
 use serde_json::{Map, Value};
 
-/// What the shell adds is made of this.
+/// Inputs for the variables that the shell adds.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
     /// The job.
     pub id: JobId,
-    /// Whether `ƒ` can be shown.
+    /// True if `ƒ` can be shown.
     pub utf8: bool,
     /// Path of the instance among instances: `/` at the root.
     pub parent_path: String,
@@ -28,7 +28,7 @@ pub struct Surroundings {
     pub tmpdir: String,
     /// Our host.
     pub hostname: String,
-    /// Whether tasks are prepared for Open MPI.
+    /// True if tasks are prepared for Open MPI.
     pub openmpi: bool,
     /// Path of `libpmi.so`, if PMI is served and it is there.
     pub pmi_library: Option<String>,
@@ -139,12 +139,12 @@ pub fn set_all(env: &mut Vec<(String, String)>, more: impl Iterator<Item = (Stri
     }
 }
 
-/// Whether execve(2) can take the variable.
+/// True if execve(2) accepts the variable.
 fn is_sound(name: &str, value: &str) -> bool {
     !name.is_empty() && !name.contains(['=', '\0']) && !value.contains('\0')
 }
 
-/// Whether these locale variables ask for UTF-8, the first one set deciding.
+/// True if these locale variables ask for UTF-8; the first one set decides.
 pub fn is_utf8(get: impl Fn(&str) -> Option<String>) -> bool {
     if get("FLUX_F58_FORCE_ASCII").is_some() {
         return false;

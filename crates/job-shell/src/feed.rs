@@ -1,4 +1,4 @@
-//! What one task has yet to read of its standard input. Pure.
+//! Standard input that one task has yet to read. Pure.
 //!
 //! A little of it is with the runtime, which writes it into the pipe; the rest waits here,
 //! where all tasks share the same bytes.
@@ -13,7 +13,7 @@ use crate::limits::{INPUT_PIECE_COST_BYTES, INPUT_TASK_BYTES_MAX, INPUT_WINDOW_B
 #[derive(Debug, Default)]
 pub struct Feed {
     waiting: VecDeque<Bytes>,
-    /// What `waiting` costs, in bytes.
+    /// Memory cost of `waiting`, in bytes.
     cost: usize,
     /// Bytes that the runtime has and could not write yet.
     in_pipe: usize,
@@ -23,7 +23,7 @@ pub struct Feed {
     end: End,
 }
 
-/// How far the end of the input is.
+/// Progress of the end of input.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum End {
     /// More may come.
@@ -37,7 +37,8 @@ enum End {
     Closed,
 }
 
-/// What one piece costs: a queue of many small ones must not take more room than it counts.
+/// Memory cost of one piece: a queue of many small ones must not take more room than it
+/// counts.
 fn cost_of(piece: &Bytes) -> usize {
     piece.len().max(INPUT_PIECE_COST_BYTES)
 }
@@ -61,8 +62,8 @@ impl Feed {
         has_room
     }
 
-    /// What is to be written next, and whether the end comes behind it; `None` while the
-    /// runtime has enough, or nothing waits.
+    /// Data to write next, and whether the end follows it; `None` while the runtime has
+    /// enough, or nothing waits.
     pub fn next(&mut self) -> Option<(Bytes, bool)> {
         let is_over = matches!(self.end, End::Passed | End::Closed);
         if is_over || self.in_pipe >= INPUT_WINDOW_BYTES {
@@ -107,22 +108,22 @@ impl Feed {
         (self.cost, self.end) = (0, End::Closed);
     }
 
-    /// Whether what comes next begins a line.
+    /// True if the next data begins a line.
     pub fn at_line_start(&self) -> bool {
         self.last.is_none_or(|byte| byte == b'\n')
     }
 
-    /// Whether more may be added.
+    /// True if more may be added.
     pub fn is_open(&self) -> bool {
         self.end == End::Open
     }
 
-    /// Whether data may come, be it only to be thrown away: its end was not said.
+    /// True if data may come, even if it is discarded: its end has not been announced.
     pub fn admits(&self) -> bool {
         matches!(self.end, End::Open | End::Closed)
     }
 
-    /// What waits, in bytes.
+    /// Size of the waiting data, in bytes.
     pub fn backlog(&self) -> usize {
         self.cost
     }

@@ -61,7 +61,8 @@ impl JobShell {
         }
     }
 
-    /// The watch is over. It goes on where it was, if its service was restarted.
+    /// Handles the end of the watch. It goes on where it was, if its service was
+    /// restarted.
     fn follow_again(&mut self, cx: &mut Cx<Self>, job: &Rc<Job>, error: &Refusal) {
         let is_wanted = matches!(self.state(), State::Running);
         if !is_wanted || error.errno == Errno::ENODATA {

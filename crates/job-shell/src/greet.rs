@@ -107,7 +107,7 @@ impl JobShell {
         }
     }
 
-    /// What was said of others before they were known.
+    /// Handles losses of other shells that were reported before the shells were known.
     fn heed_early_losses(&mut self, cx: &mut Cx<Self>) {
         for lost in std::mem::take(&mut self.early_lost) {
             self.lost_shells(cx, lost);
@@ -208,7 +208,7 @@ impl JobShell {
     }
 }
 
-/// Whether what job-exec refused may be asked again: it was restarted, or has much to do. One
+/// True if a request refused by job-exec may be repeated: it was restarted, or is busy. One
 /// that does not know the job may not have heard us yet; whether it wants us, the answer to our
 /// greeting says.
 pub(crate) fn may_pass(error: &Refusal) -> bool {
@@ -224,7 +224,7 @@ pub(crate) fn may_pass(error: &Refusal) -> bool {
     )
 }
 
-/// Whether job-exec will not change its mind.
+/// True if job-exec will not change its mind.
 pub(crate) fn is_final(error: &Refusal) -> bool {
     matches!(
         error.errno,

@@ -1,5 +1,6 @@
 //! The leading shell hears the others: it writes for all of them, and waits until the tasks of
-//! all have ended. What it has no room for waits where it is, and so do the tasks that wrote it.
+//! all have ended. Messages that it has no room for wait at their sender, and so do the tasks
+//! that wrote them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +24,13 @@ pub struct Others {
     left: BTreeSet<u32>,
     /// The last batch that was heard of each.
     seqs: BTreeMap<u32, u64>,
-    /// How far job-exec is heard.
+    /// Position up to which messages of job-exec were received.
     at: u64,
     /// A question is under way.
     is_asking: bool,
     /// job-exec does not know yet how far it was heard.
     owes: bool,
-    /// How much we take of them and of our own tasks.
+    /// Turns in which we process their messages and our own tasks.
     pub turns: Turns,
 }
 
@@ -42,17 +43,17 @@ impl Others {
         }
     }
 
-    /// Whether all have said that their tasks have ended, or are lost.
+    /// True if all have reported that their tasks have ended, or are lost.
     pub fn are_complete(&self) -> bool {
         self.left.is_empty()
     }
 
-    /// Whether job-exec knows what was heard.
+    /// True if job-exec knows the position received.
     pub fn is_settled(&self) -> bool {
         self.left.is_empty() && !self.owes
     }
 
-    /// Whether a batch is new: one that was told twice is heard once.
+    /// True if a batch is new: a repeated one is processed once.
     fn admit(&mut self, shell: u32, seq: u64) -> bool {
         let last = self.seqs.entry(shell).or_default();
         let is_new = seq > *last;
@@ -134,7 +135,7 @@ impl JobShell {
         }
     }
 
-    /// Shells are gone with the tasks that they had.
+    /// Handles the loss of shells with their tasks.
     pub(crate) fn lost_shells(&mut self, cx: &mut Cx<Self>, lost: LostShells) {
         if !lost.message.is_empty() {
             self.log(cx, Level::Warn, Some("exception"), &lost.message);

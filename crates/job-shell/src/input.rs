@@ -20,14 +20,14 @@ use crate::limits::{INPUT_BACKLOG_BYTES, INPUT_LOG_MAX, INPUT_WAITS_MAX};
 use crate::pty::with_end;
 use crate::state::State;
 
-/// Where input is.
+/// State of standard input.
 #[derive(Debug, Default)]
 pub struct Input {
-    /// What each task has yet to read, by local id; empty until there is any.
+    /// Data that each task has yet to read, by local id; empty until there is any.
     feeds: Vec<Feed>,
     /// Answers that wait for room, and the tasks that they wait for.
     waits: VecDeque<(Reply<Stdin>, Vec<usize>)>,
-    /// How much came.
+    /// Number of bytes received.
     bytes: u64,
     /// More than the job may have came, which was said.
     is_too_much: bool,
@@ -42,8 +42,8 @@ impl Input {
         local.iter().filter_map(|index| self.feeds.get(*index))
     }
 
-    /// Whether more can come without filling up memory: one of these tasks has read most of
-    /// what it got, or nobody reads any more.
+    /// True if more can be accepted within the memory limit: one of these tasks has read
+    /// most of its input, or nobody reads any more.
     fn has_room(&self, local: &[usize]) -> bool {
         let open = self.of(local).filter(|feed| feed.is_open());
         let least = open.map(Feed::backlog).min();

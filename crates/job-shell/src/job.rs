@@ -1,5 +1,5 @@
-//! What the shell knows of its job: the jobspec, the resources, and what follows from
-//! them. Made once, when both the job and its environment are known.
+//! The shell's job: the jobspec, the resources, and values computed from them. Made
+//! once, when both the job and its environment are known.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use crate::options::{Failure, Options, Remark};
 /// A job as its shell sees it.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
@@ -27,25 +27,25 @@ pub struct Job {
     pub command: Vec<String>,
     /// Its own environment; null removes.
     pub environment: Map<String, Value>,
-    /// Where tasks start.
+    /// Working directory of tasks.
     pub cwd: Option<String>,
-    /// Whether tasks are to end when no broker is found for as long as the lease.
+    /// True if tasks are to be killed when no broker is found during the lease.
     pub stops_when_lost: bool,
     /// Tasks in the job, on all nodes.
     pub ntasks: u64,
     /// Its nodes, one a shell, in the order of shell ranks.
     pub nodes: Vec<JobNode>,
-    /// Which of the job's shells we are.
+    /// Place among the job's shells.
     pub place: Place,
     /// Slots of the job, cores of one, and slots of a node if the job says how many nodes.
     pub slots: Slots,
-    /// What is to be said of resources that are not used.
+    /// Messages about unused resources.
     pub adjusted: Vec<String>,
-    /// What the submitter asked of the shell.
+    /// Shell options of the submitter.
     pub options: Options,
-    /// Why it cannot be run with these options, unless a script changes them.
+    /// Reason for which it cannot run with these options, unless a script changes them.
     pub failure: Option<Failure>,
-    /// What it is made of.
+    /// Data it is made from.
     pub told: Rc<Told>,
     /// Files to write into the temporary directory: name and RFC 37 object.
     pub files: Map<String, Value>,
@@ -53,7 +53,7 @@ pub struct Job {
     pub attrs: std::collections::BTreeMap<String, String>,
 }
 
-/// What a job is made of.
+/// Data from which a job is made.
 #[derive(Debug)]
 pub struct Told {
     /// The jobspec.
@@ -74,12 +74,12 @@ impl Told {
     }
 }
 
-/// Which of the shells of a job one is.
+/// Place of a shell among those of its job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// Its rank among them: the index of its broker's rank in R.
     pub rank: u32,
-    /// How many there are.
+    /// Number of shells.
     pub size: u32,
 }
 
@@ -113,7 +113,7 @@ impl Place {
         Ok((Place::new(told, &rset)?, rset))
     }
 
-    /// Whether this is the shell that writes for all.
+    /// True if this is the leading shell, which writes for all.
     pub fn is_leader(self) -> bool {
         self.rank == 0
     }
@@ -137,15 +137,15 @@ pub struct JobNode {
 /// The slots of a job.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Slots {
-    /// How many.
+    /// Number of tasks.
     pub count: u64,
     /// Cores of one.
     pub cores: u64,
-    /// How many a node has, if the job says how many nodes.
+    /// Number of tasks per node, if the job gives the number of nodes.
     pub per_node: Option<u64>,
 }
 
-/// Why a job cannot be run here.
+/// Reasons for which a job cannot be run here.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum JobError {
     /// The jobspec is no object.
@@ -157,7 +157,7 @@ pub enum JobError {
     /// The resources are malformed.
     #[error("malformed R: {0}")]
     Resources(String),
-    /// How many tasks to run cannot be told.
+    /// The number of tasks is unknown.
     #[error("cannot count tasks: {0}")]
     Count(#[from] CountError),
     /// Resources on other nodes than ours.
@@ -175,7 +175,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// What is to be said before.
+    /// Messages to log first.
     pub fn remarks(&self) -> &[Remark] {
         match self {
             JobError::Option(failure) => &failure.remarks,
@@ -277,17 +277,17 @@ impl Job {
         &self.nodes[self.place.rank as usize]
     }
 
-    /// How many nodes it has, and so shells.
+    /// Number of nodes, and so of shells.
     pub fn nnodes(&self) -> u64 {
         self.nodes.len() as u64
     }
 
-    /// Whether there are other shells.
+    /// True if there are other shells.
     pub fn has_others(&self) -> bool {
         self.nodes.len() > 1
     }
 
-    /// Whether we are the shell that writes for all.
+    /// True if this is the leading shell, which writes for all.
     pub fn is_leader(&self) -> bool {
         self.place.is_leader()
     }
@@ -303,7 +303,7 @@ impl Job {
         self.attrs.get(name).map(String::as_str)
     }
 
-    /// Whether the instance belongs to the job's own user.
+    /// True if the instance belongs to the job's own user.
     pub fn is_owners(&self) -> bool {
         self.attr("security.owner") == Some(self.userid.to_string().as_str())
     }

@@ -161,7 +161,7 @@ impl JobShell {
         }
     }
 
-    /// What was to be started has ended as the others do.
+    /// Counts a child that could not be started as ended, like the others.
     fn count_stop(&mut self, signum: i32) {
         let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
         self.count_code(code);
@@ -387,7 +387,7 @@ impl JobShell {
     }
 }
 
-/// What runs where, as the log tells it.
+/// Placement of tasks, as logged.
 fn allocation(job: &Job, placement: &Placement) -> Vec<String> {
     let (shell, tasks) = (job.place.rank, placement.task_ids());
     let word = if tasks.count() == 1 { "task" } else { "tasks" };
@@ -405,7 +405,7 @@ fn allocation(job: &Job, placement: &Placement) -> Vec<String> {
     all.into_iter().chain([own]).collect()
 }
 
-/// How one task is started.
+/// Starts one task.
 fn spawn(job: &Job, starting: &Starting, placement: &Placement, index: usize) -> Spawn {
     let Starting {
         prepared,

@@ -75,7 +75,7 @@ impl JobShell {
         self.orphan(cx);
     }
 
-    /// The broker is gone, or we are not wanted: ends the tasks, then ourselves.
+    /// Handles the loss of the broker, or our dismissal: kills the tasks, then exits.
     pub(crate) fn orphan(&mut self, cx: &mut Cx<Self>) {
         if std::mem::replace(&mut self.orphaned, true) {
             return;

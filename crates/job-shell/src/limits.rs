@@ -7,9 +7,8 @@ pub const OUTPUT_PENDING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of one log that go into one commit, in whole lines. The rest waits for the next.
 pub const COMMIT_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// How long events of the guest log wait for others, in milliseconds, unless output is
-/// stored: those
-/// of a short job all go with its outcome.
+/// Time for which events of the guest log are gathered, in milliseconds, unless output is
+/// stored: those of a short job all go with its outcome.
 pub const LOG_GATHER_MS: u64 = 20;
 
 /// Bytes of what one shell has to tell the leading one before its tasks are made to wait.
@@ -25,7 +24,7 @@ pub const TURN_BYTES_MAX: usize = TELL_BYTES_MAX;
 /// Bytes of output in one word. As JSON they may be six times as many, which job-exec takes.
 pub const WORD_BYTES_MAX: usize = 64 * 1024;
 
-/// How long the processes of another shell are waited for, in seconds.
+/// Time to wait for the processes of another shell, in seconds.
 pub const PROCTABLE_WAIT_S: u64 = 5;
 
 /// Bytes of one line of standard output that are held back for its end. A longer line is
@@ -45,7 +44,7 @@ pub const OUTPUT_GUEST_MAX: (u64, &str) = (10 << 20, "10M");
 /// Bytes of output per stream in the KVS from which users are told that a file is better.
 pub const OUTPUT_BYTES_HIGH: u64 = 100 << 20;
 
-/// Bytes of standard input that are kept in the log `input`. What is over goes to the tasks
+/// Bytes of standard input that are kept in the log `input`. Data beyond it goes to the tasks
 /// alone; in a job of several shells, which all read the log, it ends the job, unless the job
 /// sets another limit (protocol/23 section 11).
 pub const INPUT_LOG_MAX: (u64, &str) = (10_000_000, "10M");
@@ -57,7 +56,7 @@ pub const INPUT_LIMIT_BYTES_MAX: u64 = 32 << 20;
 /// is told (protocol/23 section 11): one that does not read holds up no other.
 pub const INPUT_TASK_BYTES_MAX: usize = 32 << 20;
 
-/// What a piece of standard input counts at least, in bytes.
+/// Least size counted for a piece of standard input, in bytes.
 pub const INPUT_PIECE_COST_BYTES: usize = 256;
 
 /// Bytes of standard input that wait for the task that reads fastest before clients wait
@@ -79,7 +78,7 @@ pub const STARTS_PER_TURN: usize = 64;
 /// Bytes of one argument after its templates were filled in.
 pub const ARGUMENT_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long tasks have after a SIGTERM when the broker is gone, in milliseconds.
+/// Time that tasks have to exit after a SIGTERM when the broker is lost, in milliseconds.
 pub const ORPHAN_TERM_MS: u64 = 500;
 
 /// Between two attempts to reach job-exec, in milliseconds; doubled each time.
@@ -98,11 +97,11 @@ pub const STORE_RETRY: std::time::Duration = std::time::Duration::from_secs(1);
 /// are made to wait.
 pub const COPROCESS_PENDING_BYTES_MAX: usize = 1024 * 1024;
 
-/// How long the leading shell waits for the helpers of others after its own must have ended, in
-/// seconds. Then what they write is not there.
+/// Time for which the leading shell waits for the helpers of others after its own must have
+/// ended, in seconds. Then what they write is not there.
 pub const COPROCESS_WAIT_S: u64 = 5;
 
-/// How long the scripts of a job may take before it ends without them, in seconds. Their steps are
+/// Time limit of a job's scripts, in seconds; the job then ends without them. Their steps are
 /// counted; this is for one that waits for something outside.
 pub const SCRIPTS_S: u64 = 60;
 
@@ -112,14 +111,15 @@ pub const STAGE_FILES_PER_TURN: usize = 64;
 /// Blobs of one file of an archive that are loaded or written at the same time.
 pub const STAGE_LOADS_MAX: usize = 4;
 
-/// Words of 32 processors in a set of them. What is over is left out.
+/// Words of 32 processors in a set of them. The rest is left out.
 pub const CPU_WORDS_MAX: usize = 32;
 
-/// Bytes of a file of hosts that are read. What is over is not there.
+/// Bytes of a file of hosts that are read. The rest is missing.
 pub const HOSTFILE_BYTES_MAX: u64 = 1 << 20;
 
-/// How long elements of an array that have ended wait for others before they are logged, in
-/// milliseconds. What ended in the last of it is run again if the job is resumed after a crash.
+/// Time for which ends of elements of an array are gathered before they are logged, in
+/// milliseconds. Elements that ended during the last of it are run again if the job is resumed
+/// after a crash.
 pub const ARRAY_LOG_GATHER_MS: u64 = 250;
 
 /// Elements in one line of an array's log, and in one message about their ends. More make
@@ -129,11 +129,12 @@ pub const ARRAY_LOG_LINE_ELEMENTS_MAX: usize = 16_384;
 /// Between two notes of how far an array is, in seconds.
 pub const ARRAY_MEMO_S: u64 = 5;
 
-/// How long an element has after a SIGTERM when its time is up or it is cancelled, in seconds.
+/// Time that an element has to exit after a SIGTERM when it timed out or is cancelled, in
+/// seconds.
 pub const ARRAY_KILL_S: u64 = 5;
 
-/// How long ends of elements wait for others before another shell is told of them, in
-/// milliseconds, unless that one has to hand out more.
+/// Time for which ends of elements are gathered before another shell is notified, in
+/// milliseconds, unless that shell has to hand out more.
 pub const ARRAY_TELL_MS: u64 = 100;
 
 /// Elements that one shell is given at once.
@@ -147,5 +148,5 @@ pub const SEEK_FIRST_MS: u64 = 50;
 /// gives shells to report after its start.
 pub const SEEK_LAST_MS: u64 = 800;
 
-/// How long a broker may take to let us in, in seconds. After that we look again.
+/// Time that a broker has to admit us, in seconds. After that we look again.
 pub const ADMIT_WAIT_S: u64 = 5;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use crate::limits::LINE_BYTES_MAX;
 
-/// When data is passed on.
+/// Time at which data is passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Buffering {
     /// As it comes.
@@ -15,7 +15,7 @@ pub enum Buffering {
     Line,
 }
 
-/// What one stream of one task holds back.
+/// Data that one stream of one task holds back.
 #[derive(Debug)]
 pub struct Lines {
     buffering: Buffering,

@@ -1,4 +1,4 @@
-//! What the shell says of itself (protocol/23 section 4): who is shown it, and where it goes.
+//! Log messages of the shell (protocol/23 section 4): their readers and destinations.
 //!
 //! A message is an event of the job's output. Where standard error goes to a file, it goes
 //! there too, and no longer to the log.
@@ -11,7 +11,7 @@ use crate::limits::LOG_MESSAGE_BYTES_MAX;
 use crate::options::Remark;
 use crate::words::Word;
 
-/// How much a message matters, by its RFC 5424 number.
+/// Severity of a message, by its RFC 5424 number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     /// The job cannot go on.
@@ -29,13 +29,13 @@ pub(crate) enum Level {
 }
 
 impl Level {
-    /// Whether a job with this `-o verbose` shows it.
+    /// True if a job with this `-o verbose` shows it.
     fn is_shown(self, verbose: i64) -> bool {
         self as i64 <= (Level::Notice as i64).saturating_add(verbose)
     }
 }
 
-/// What stands before a message of this level.
+/// Prefix of a message of this level.
 fn label(level: i32) -> &'static str {
     match level {
         ..=2 => "FATAL: ",
@@ -123,7 +123,7 @@ impl JobShell {
     }
 }
 
-/// A message that fits: what is over is cut, and `+` says so.
+/// Cuts a long message, which then ends with `+`.
 fn shortened(message: &str) -> String {
     if message.len() <= LOG_MESSAGE_BYTES_MAX {
         return message.to_owned();

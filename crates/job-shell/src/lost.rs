@@ -1,7 +1,7 @@
-//! The broker is gone. Where its instance lasts, another one will come in its place: the tasks
-//! run on, and we look for it until it is there. What was not acknowledged is said again then,
-//! for every call answers as it does when job-exec was restarted. Elsewhere nobody will ever
-//! want to know, and the tasks are ended.
+//! Handles the loss of the broker. Where its instance lasts, another one will come in its
+//! place: the tasks run on, and we look for it until it is there. Unacknowledged messages are
+//! then repeated, for every call answers as after a restart of job-exec. Elsewhere nobody will
+//! ever want to know, and the tasks are ended.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::worker::{Files, Found};
 /// The search for another broker.
 #[derive(Debug)]
 pub struct Search {
-    /// When the last one was lost.
+    /// Time of the last loss.
     since: Duration,
     /// The next wait before we look again.
     wait: Duration,
-    /// Whether the lease has ended, and what the job wants then was done.
+    /// True if the lease has expired, and the job's choice was carried out.
     pub(crate) is_late: bool,
 }
 
@@ -64,8 +64,8 @@ impl JobShell {
         }
     }
 
-    /// What the job wants when nobody was reached for as long as its lease: to end, or to run
-    /// on. Either way a shell that has nothing more to run does not wait for ever.
+    /// Carries out the job's choice when no broker was reached during the lease: to end, or
+    /// to run on. Either way a shell that has nothing more to run does not wait for ever.
     fn look_at_lease(&mut self, cx: &mut Cx<Self>) {
         let lease = self.lease;
         let Some(search) = self.search.as_mut() else {

@@ -6,26 +6,26 @@ use std::collections::BTreeMap;
 use proto::data::{JobId, JobIdEncoding};
 use serde_json::json;
 
-/// What templates of a job can name.
+/// Template tags of a job.
 #[derive(Debug, Clone, Default)]
 pub struct JobTags {
     /// The job.
     pub id: JobId,
-    /// Whether `ƒ` can be shown.
+    /// True if `ƒ` can be shown.
     pub utf8: bool,
     /// Its name.
     pub name: String,
     /// Its temporary directory.
     pub tmpdir: String,
-    /// How many nodes it has.
+    /// Number of nodes.
     pub nnodes: u64,
-    /// How many tasks it has.
+    /// Number of tasks.
     pub ntasks: u64,
-    /// What scripts have named.
+    /// Tags set by scripts.
     pub own: BTreeMap<String, String>,
 }
 
-/// What templates of a shell can name besides.
+/// Further template tags of a shell.
 #[derive(Debug, Clone, Default)]
 pub struct NodeTags {
     /// Index among the nodes of the job.
@@ -38,15 +38,15 @@ pub struct NodeTags {
     pub cores: String,
     /// Idset of GPUs.
     pub gpus: String,
-    /// How many cores.
+    /// Number of cores.
     pub ncores: u64,
-    /// How many tasks of the job.
+    /// Number of tasks of the job here.
     pub ntasks: u64,
     /// Idset of their ranks.
     pub taskids: String,
 }
 
-/// What templates of a task can name besides.
+/// Further template tags of a task.
 #[derive(Debug, Clone, Copy)]
 pub struct TaskTags {
     /// Its rank in the job.
@@ -170,14 +170,14 @@ pub fn other_tags(template: &str) -> Vec<&str> {
     names.filter(|name| tags.value(name).is_none()).collect()
 }
 
-/// Whether a template names a task, so that what it names differs between them.
+/// True if a template has a task tag, so that it differs between tasks.
 pub fn names_task(template: &str) -> bool {
     ["{{taskid}}", "{{task."]
         .iter()
         .any(|tag| template.contains(tag))
 }
 
-/// Whether a template names an element of an array.
+/// True if a template has an array element tag.
 pub fn names_element(template: &str) -> bool {
     template.contains("{{array.index}}")
 }

@@ -1,9 +1,9 @@
 //! Where output goes: to the job's log, to files, or to the leading shell, which has both.
 //!
-//! The log has a limit per stream; files have none. What a full store cannot take makes
-//! tasks wait: they are not read until it has room. A file that all tasks share is the leading
-//! shell's; files that differ between shells or tasks are each shell's own. A file that cannot
-//! be written ends no task, but lets the job fail in the end.
+//! The log has a limit per stream; files have none. When the store is full, tasks wait: they
+//! are not read until it has room. A file that all tasks share is the leading shell's; files
+//! that differ between shells or tasks are each shell's own. A file that cannot be written
+//! ends no task, but lets the job fail in the end.
 
 use std::rc::Rc;
 
@@ -35,7 +35,7 @@ pub struct Output {
     failed: bool,
 }
 
-/// How much of each stream goes to the log.
+/// Limit of each stream in the log.
 #[derive(Debug, Clone, Default)]
 struct Limit {
     bytes: u64,
@@ -43,7 +43,7 @@ struct Limit {
     given: String,
 }
 
-/// Where one stream of our tasks goes.
+/// Destination of one stream of our tasks.
 #[derive(Debug, Default)]
 struct Route {
     to: Target,
@@ -54,7 +54,7 @@ struct Route {
     dropped: u64,
 }
 
-/// Where a stream ends.
+/// Kind of destination.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Target {
     /// In the job's log, which the leading shell writes.
@@ -79,7 +79,7 @@ impl Target {
     }
 }
 
-/// What is to be opened, and where streams go once it is.
+/// Files to open, and the destinations once they are.
 #[derive(Debug)]
 pub struct Plan {
     /// Files, each named by its place.
@@ -147,7 +147,7 @@ impl From<Plan> for Output {
     }
 }
 
-/// What paths are made of.
+/// Parts of paths.
 struct Around<'a> {
     job: &'a Job,
     has_elements: bool,
@@ -172,12 +172,12 @@ impl Around<'_> {
         .render(template)
     }
 
-    /// Whether paths differ between tasks. An element of an array is one task by itself.
+    /// True if paths differ between tasks. An element of an array is one task by itself.
     fn names_task(&self, template: &str) -> bool {
         !self.has_elements && names_task(template)
     }
 
-    /// Whether every shell writes its own file: its path differs between shells or tasks.
+    /// True if every shell writes its own file: its path differs between shells or tasks.
     fn is_own(&self, template: &str) -> bool {
         if !self.job.has_others() || self.names_task(template) || template.contains("{{tmpdir}}") {
             return true;
@@ -445,7 +445,7 @@ impl Route {
         is_kept
     }
 
-    /// What is to be said of a stream of this name in the end.
+    /// Final message about a stream of this name.
     fn sum(&self, name: &str) -> Option<String> {
         let Route { bytes, dropped, .. } = self;
         if *dropped > 0 {
@@ -461,7 +461,7 @@ impl Route {
     }
 }
 
-/// How much of a long piece of output goes into one word: whole lines, if they are short.
+/// Length of the next part of a long piece of output: whole lines, if they are short.
 fn piece_len(data: &[u8]) -> usize {
     let front = &data[..WORD_BYTES_MAX];
     let end = front.iter().rposition(|byte| *byte == b'\n');

@@ -11,10 +11,10 @@ use crate::options::{Affinity, Failure, Remark};
 use crate::topology::Cores;
 use crate::worker::Prepared;
 
-/// Where the tasks of a job run.
+/// Placement of the tasks of a job.
 #[derive(Debug, Default)]
 pub struct Placement {
-    /// Which tasks run on which node.
+    /// Map of tasks to nodes.
     pub taskmap: TaskMap,
     /// Ranks of the tasks here, by local id.
     pub ranks: Vec<u32>,

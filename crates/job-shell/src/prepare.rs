@@ -167,7 +167,7 @@ impl JobShell {
         }
     }
 
-    /// What templates can name of this job.
+    /// Template tags of this job.
     pub(crate) fn tags(&self, job: &Rc<Job>, prepared: &Prepared) -> JobTags {
         JobTags {
             id: job.id,
@@ -197,7 +197,7 @@ fn tmpdir(value: &Value) -> Option<String> {
     path.map(str::to_owned)
 }
 
-/// What templates can name of the node of a shell.
+/// Template tags of the node of a shell.
 pub(crate) fn node_tags(job: &Job, placement: &Placement, shell_rank: u32) -> NodeTags {
     let Some(node) = job.nodes.get(shell_rank as usize) else {
         return NodeTags::default();

@@ -1,5 +1,5 @@
 //! Tasks on terminals, and the sessions that clients have with them or ask for
-//! (protocol/23 section 8). What a session is, the crate `terminus` knows.
+//! (protocol/23 section 8). Sessions are defined in the crate `terminus`.
 
 use bytes::Bytes;
 use node::{ChildId, Cx, WinSize};
@@ -13,7 +13,7 @@ use crate::log::Level;
 /// The key of `shell.init` that names the session of task 0, and its value.
 pub(crate) const INIT_KEY: (&str, &str) = ("pty", "terminus.0");
 
-/// What ends the input of a task that reads from its terminal.
+/// Character that ends the input of a task that reads from its terminal.
 const END: u8 = 0x04;
 
 impl Terminals for JobShell {
@@ -62,7 +62,7 @@ impl JobShell {
         }
     }
 
-    /// Whether a child is read from by the word of its session.
+    /// True if a child is read when its session says so.
     pub(crate) fn has_terminal(&self, child: ChildId) -> bool {
         let terminals = self.terminals.as_ref();
         terminals.is_some_and(|terminals| terminals.has(child))
@@ -82,8 +82,8 @@ pub(crate) fn terminal_of(job: &Job, rank: u32) -> Option<WinSize> {
     pty.map(|_| terminus::limits::SIZE)
 }
 
-/// What ends the input of a task on a terminal, behind what it was sent: at the beginning of a
-/// line one key does, elsewhere the first only passes on the line so far.
+/// Appends the end of input for a task on a terminal: at the beginning of a line one key ends
+/// it, elsewhere the first only passes on the line so far.
 pub(crate) fn with_end(bytes: Bytes, at_line_start: bool) -> Bytes {
     let mut bytes = bytes.to_vec();
     bytes.push(END);

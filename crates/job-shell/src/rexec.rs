@@ -22,7 +22,7 @@ pub(crate) struct Helpers {
 }
 
 impl Helpers {
-    /// Whether none runs.
+    /// True if none runs.
     pub fn is_idle(&self) -> bool {
         self.server.as_ref().is_none_or(Rexec::is_idle)
     }
@@ -124,8 +124,8 @@ fn attach(
 }
 
 impl JobShell {
-    /// Whether anything may be asked of the server: a job that wants requests to be signed has
-    /// nobody here who could check that. What is written to a process needs one.
+    /// Checks that requests to the server are allowed: signed requests, if a job wants them,
+    /// cannot be verified here. Data for a process needs one.
     fn admit_helper(&self) -> Result<(), RemoteError> {
         match &self.job {
             Some(job) if job.options.rexec_signed => Err(RemoteError::Unsigned),

@@ -27,14 +27,14 @@ use crate::options::{Failure, Options};
 use crate::state::State;
 use crate::worker::{Files, Prepared};
 
-/// What the worker brings back.
+/// Result of the worker.
 struct Ran {
     engine: Option<Engine>,
     effects: Vec<Effect>,
     end: Option<Said>,
 }
 
-/// What became of a topic.
+/// Outcome of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// No handler has failed.
@@ -45,7 +45,7 @@ pub(crate) enum Outcome {
     Died,
 }
 
-/// What a job wants of scripts, and where its user is at home.
+/// Script settings of a job, and its user's home directory.
 pub(crate) fn wish(job: &Job) -> (Wish, Disk) {
     let var = |name: &str| job.environment.get(name).and_then(Value::as_str);
     let wish = Wish {
@@ -338,7 +338,7 @@ impl JobShell {
         }
     }
 
-    /// The same for a topic that says nothing, and with a failure that ends the job. Whether the
+    /// The same for a topic that says nothing, and with a failure that ends the job. True if the
     /// shell goes on.
     pub(crate) fn topic(&mut self, cx: &mut Cx<Self>, topic: &str, fatal: &str) -> bool {
         match self.call(cx, topic, &Value::Null, None).1 {
@@ -356,7 +356,7 @@ impl JobShell {
         self.call(cx, topic, args, None);
     }
 
-    /// Whether a handler is there for a topic.
+    /// True if there is a handler for a topic.
     pub(crate) fn handles(&self, topic: &str) -> bool {
         let engine = self.scripts.as_ref();
         engine.is_some_and(|engine| engine.handles(topic))
@@ -375,7 +375,7 @@ impl JobShell {
     }
 }
 
-/// What scripts can read of a job.
+/// Facts about a job that scripts can read.
 fn facts(job: &Job, taskmap: Option<&TaskMap>) -> Facts {
     let owner = job
         .attr("security.owner")

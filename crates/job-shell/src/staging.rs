@@ -23,7 +23,7 @@ use crate::worker::Files;
 /// The part of the shell that stages files.
 const STAGE_IN: &str = "stage-in";
 
-/// What is yet to be staged.
+/// Files still to be staged.
 #[derive(Debug)]
 pub(crate) struct Staging {
     names: VecDeque<String>,

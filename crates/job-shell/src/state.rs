@@ -1,8 +1,8 @@
-//! How a job shell moves: all moves in one table, no effects.
+//! State table of a job shell: all moves in one table, no effects.
 //!
 //! `doc/states/job-shell.md` is printed from here by the test below.
 
-/// Where the shell is.
+/// State of the shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Asking for its job.
@@ -23,7 +23,7 @@ pub enum State {
     Gone,
 }
 
-/// What can happen to it.
+/// Event that changes the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// The job and its environment are known.
@@ -41,7 +41,7 @@ pub enum Move {
     Drained,
     /// The outcome is in good hands.
     Acknowledged,
-    /// Nobody wants to know: the broker is gone or job-exec refuses us.
+    /// Nobody waits for the result: the broker is lost or job-exec refuses us.
     Abandoned,
 }
 

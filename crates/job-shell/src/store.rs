@@ -1,7 +1,7 @@
-//! Writing to the job's namespace: one commit at a time, what comes meanwhile joins the
-//! next. A namespace is made when a job has run a little; of a job that is over before, all goes
-//! with the last word (`leave.rs`). A commit carries a token, so that it can be sent again when the kvs was
-//! restarted under it.
+//! Writing to the job's namespace: one commit at a time, what comes meanwhile joins the next. A
+//! namespace is made when a job has run a little; all data of a job that ended before goes with its
+//! last message (`leave.rs`). A commit carries a token, so that it can be sent again when the kvs
+//! was restarted under it.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::JobShell;
 use crate::limits::{COMMIT_LOG_BYTES_MAX, LOG_GATHER_MS, OUTPUT_PENDING_BYTES_MAX, STORE_RETRY};
 use crate::state::State;
 
-/// What waits to be stored.
+/// Lines waiting to be stored.
 #[derive(Debug, Default)]
 pub struct Store {
     /// Lines for `exec.eventlog`.
@@ -30,23 +30,23 @@ pub struct Store {
     pub array: String,
     /// The timestamps of the first three.
     pub stamps: Stamps,
-    /// Whether lines of each are gathered for a while.
+    /// State of gathering of each log.
     log_gather: Gather,
     output_gather: Gather,
     input_gather: Gather,
-    /// Whether the namespace is there.
+    /// True if the namespace exists.
     is_open: bool,
     in_flight: bool,
     seq: u64,
     has_output: bool,
-    /// Whether more than headers and ends of streams waits in `output`, and more than a header
+    /// True if more than headers and ends of streams waits in `output`, or more than a header
     /// in `input`.
     has_words: bool,
     has_words_in: bool,
     has_input: bool,
 }
 
-/// Whether lines are stored as they come, or gathered for a while first.
+/// State of gathering: lines are stored as they come, or gathered for a while first.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Gather {
     /// Nothing waits.
@@ -54,7 +54,7 @@ enum Gather {
     Idle,
     /// A timer runs.
     Waiting,
-    /// What has gathered is due.
+    /// The gathered lines are due.
     Due,
 }
 
@@ -64,17 +64,17 @@ impl Store {
         self.is_open = true;
     }
 
-    /// Whether nothing waits for the answer of the kvs.
+    /// True if no request to the kvs is open.
     pub fn is_idle(&self) -> bool {
         !self.in_flight
     }
 
-    /// Whether tasks should wait before they write more.
+    /// True if tasks should wait before they write more.
     pub fn is_full(&self) -> bool {
         self.output.len() >= OUTPUT_PENDING_BYTES_MAX
     }
 
-    /// Whether what waits is to be stored without delay.
+    /// True if the lines should be stored without delay.
     pub fn is_half_full(&self) -> bool {
         self.output.len() >= OUTPUT_PENDING_BYTES_MAX / 2
     }

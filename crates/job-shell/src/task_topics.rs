@@ -10,7 +10,7 @@ use crate::log::Level;
 use crate::scripts::Outcome;
 
 impl JobShell {
-    /// Handlers see a task that is about to be started. Whether it is to be.
+    /// Shows handlers a task that is about to be started. True if it is to be started.
     pub(crate) fn init_task(&mut self, cx: &mut Cx<Self>, index: usize, spawn: &mut Spawn) -> bool {
         if !self.handles("task.init") && !self.handles("task.exec") {
             return true;
@@ -35,7 +35,7 @@ impl JobShell {
         exec != Outcome::Died
     }
 
-    /// Handlers see a task that runs or has ended. Whether the shell goes on.
+    /// Handlers see a task that runs or has ended. True if the shell goes on.
     pub(crate) fn task_topic(
         &mut self,
         cx: &mut Cx<Self>,

@@ -27,16 +27,16 @@ pub struct Task {
     pub child: Option<ChildId>,
     /// Its process id, once it is known.
     pub pid: i32,
-    /// How it ended.
+    /// Exit status.
     pub status: Option<WaitStatus>,
     /// The terminal that it runs on, and whether what it shows is kept.
     pub terminal: Option<Capture>,
-    /// What its streams hold back; `None` when they are closed.
+    /// Data held back of its streams; `None` when they are closed.
     stdout: Option<Lines>,
     stderr: Option<Lines>,
 }
 
-/// What becomes of what a task shows on its terminal, besides what clients see of it.
+/// Destination of a task's terminal output, besides its clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Capture {
     /// It is standard output.
@@ -45,7 +45,7 @@ pub enum Capture {
     Dropped,
 }
 
-/// What ended first in a job.
+/// First exit in a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstExit {
     /// A task of the shell of this rank.
@@ -122,7 +122,7 @@ impl Task {
         }
     }
 
-    /// Whether it can get a signal.
+    /// True if it can be signalled.
     pub fn is_alive(&self) -> bool {
         self.child.is_some()
     }
@@ -140,7 +140,7 @@ impl Task {
         }
     }
 
-    /// Whether it has ended and closed its streams.
+    /// True if it has exited and closed its streams.
     pub fn is_over(&self) -> bool {
         self.status.is_some() && self.stdout.is_none() && self.stderr.is_none()
     }
@@ -227,8 +227,8 @@ impl JobShell {
         self.end_if_idle(cx);
     }
 
-    /// A task of the job ended, or a shell with all of its tasks is gone. What follows, follows
-    /// from the first of these (protocol/23 section 12).
+    /// Handles the exit of a task of the job, or the loss of a shell with all of its tasks.
+    /// Only the first of these has consequences (protocol/23 section 12).
     pub(crate) fn job_exit(&mut self, cx: &mut Cx<Self>, exit: FirstExit) {
         let is_first = self.first_exit.is_none();
         if is_first {
@@ -311,7 +311,7 @@ impl JobShell {
         self.end_job(cx, &note, status);
     }
 
-    /// Who ended, and how, as notes say it.
+    /// Task and exit, as in messages.
     fn describe(&self, exit: FirstExit) -> (String, String) {
         let Some(job) = &self.job else {
             return (String::new(), String::new());
@@ -412,14 +412,14 @@ impl JobShell {
 }
 
 impl JobShell {
-    /// How many write each stream: tasks, or elements.
+    /// Number of writers of each stream: tasks, or elements.
     pub(crate) fn n_writers(&self, job: &Job) -> u64 {
         let array = self.array.as_ref();
         array.map_or(job.ntasks, |array| array.indices().count())
     }
 }
 
-/// How a task ended, as notes say it.
+/// Exit of a task, as in messages.
 fn describe_exit(status: WaitStatus) -> String {
     match (status.exit_code(), status.signal()) {
         (Some(code), _) => format!("Exit {code}"),

@@ -15,7 +15,7 @@ use crate::greet::may_pass;
 use crate::limits::{OUTBOX_BYTES_MAX, TELL_BYTES_MAX};
 use crate::words::Word;
 
-/// What is yet to be told.
+/// Messages still to be sent.
 #[derive(Debug, Default)]
 pub struct Outbox {
     words: VecDeque<RawJson>,
@@ -30,12 +30,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Whether tasks should wait before they write more.
+    /// True if tasks should wait before they write more.
     pub fn is_full(&self) -> bool {
         self.bytes >= OUTBOX_BYTES_MAX
     }
 
-    /// Whether everything was heard.
+    /// True if everything was received.
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.in_flight.is_none()
     }
@@ -122,7 +122,7 @@ impl JobShell {
         self.leave_if_drained(cx);
     }
 
-    /// The leading shell is gone: what it has not heard goes with our last word.
+    /// Handles the loss of the leading shell: undelivered messages go with our last one.
     fn unheard(&mut self, cx: &mut Cx<Self>, error: &Refusal) {
         tracing::debug!("job={} {}: {error}", self.launch.id, ShellTell::TOPIC);
         self.outbox.is_unheard = true;

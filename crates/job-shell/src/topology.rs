@@ -1,5 +1,5 @@
-//! Which CPUs belong to which core: logical cores are counted over those CPUs that we may
-//! use, in the order of their lowest CPU, as hwloc does.
+//! CPUs of each core: logical cores are numbered over the CPUs that we may use, in the
+//! order of their lowest CPU, as in hwloc.
 #![allow(
     clippy::disallowed_types,
     reason = "called by the worker, which reads the host's topology"
@@ -7,7 +7,7 @@
 
 use proto::data::IdSet;
 
-/// Where Linux tells.
+/// Directory in which Linux describes CPUs.
 const SYSFS: &str = "/sys/devices/system/cpu";
 
 /// CPUs that are looked at: as many as a CPU set of the kernel holds.

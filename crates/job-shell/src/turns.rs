@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::limits::TURN_BYTES_MAX;
 
-/// How far the leading shell's tasks are in this turn, and who is yet to be heard in it.
+/// Progress of the leading shell's tasks in this turn, and the shells still to be
+/// processed in it.
 #[derive(Debug, Default)]
 pub struct Turns {
     /// Bytes that our own tasks wrote.
@@ -38,7 +39,7 @@ impl Turns {
         }
     }
 
-    /// Whether our own tasks are to wait for others.
+    /// True if our own tasks are to wait for others.
     pub fn is_over(&self) -> bool {
         self.own >= TURN_BYTES_MAX && !self.awaited.is_empty()
     }

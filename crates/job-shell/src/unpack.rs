@@ -6,7 +6,7 @@ use filemap::{FileObject, Growing, Region, Target};
 
 use crate::worker::{Files, text_of};
 
-/// Where files of archives are written.
+/// Directory into which archives are extracted.
 #[derive(Debug)]
 pub struct Unpacking {
     target: Target,

@@ -1,4 +1,4 @@
-//! What the job took: tasks that the kernel has killed for want of memory, and with option
+//! Usage of the job: tasks killed by the kernel for want of memory, and with option
 //! `sysmon` memory and processor time (protocol/23 sections 12 and 13).
 
 use std::time::Duration;
@@ -18,7 +18,7 @@ const OOM: &str = "oom";
 /// The part of the shell that tells of memory and time.
 const SYSMON: &str = "sysmon";
 
-/// What was counted so far.
+/// Usage counted so far.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     /// Kills that are no news; `None` if they are not counted.
@@ -33,7 +33,7 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// Whether the end of the job waits for us.
+    /// True if the end of the job waits for us.
     pub fn is_closing(&self) -> bool {
         self.is_closing
     }
@@ -107,7 +107,7 @@ impl JobShell {
         });
     }
 
-    /// How many processors were busy since `begin`, on average.
+    /// Average number of busy processors since `begin`.
     fn load_since(
         &mut self,
         cx: &Cx<Self>,

@@ -1,5 +1,4 @@
-//! What the shells of a job say to the one that leads them. job-exec carries it and does not look
-//! into it.
+//! Messages of the shells of a job to its leading shell. job-exec carries them unread.
 
 use proto::RawJson;
 use proto::data::job::WaitStatus;
@@ -23,7 +22,7 @@ pub enum Word {
     Complete,
 }
 
-/// How a task ended (protocol/23 section 6, `task.info`).
+/// Exit of a task (protocol/23 section 6, `task.info`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskExit {
     /// Its place on its node.
@@ -44,7 +43,7 @@ impl Word {
 }
 
 impl TaskExit {
-    /// How it ended.
+    /// Exit status.
     pub fn status(&self) -> WaitStatus {
         WaitStatus(self.status)
     }

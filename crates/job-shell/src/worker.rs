@@ -31,7 +31,7 @@ use crate::unpack::Unpacking;
 /// files go when their directory cannot be made.
 pub(crate) const FALLBACK: &str = "/tmp";
 
-/// What the worker thread owns.
+/// State of the worker thread.
 #[derive(Default)]
 pub struct Files {
     /// Output files with their paths.
@@ -43,14 +43,14 @@ pub struct Files {
     cgroup: Option<Cgroup>,
 }
 
-/// What is needed before tasks can start.
+/// Preparations needed before tasks can start.
 #[derive(Debug, Default)]
 pub struct Wanted {
     /// Directories to make the temporary one in, in order of preference.
     pub tmp_parents: Vec<String>,
     /// Its name.
     pub tmp_name: String,
-    /// Where tasks are to start.
+    /// Working directory wanted for tasks.
     pub cwd: Option<String>,
     /// TMPDIR of the tasks, which may not be there on this node.
     pub tasks_tmpdir: Option<String>,
@@ -62,7 +62,7 @@ pub struct Wanted {
     pub hostfile: Option<String>,
     /// Resource limits that tasks are to have.
     pub rlimits: Vec<(String, i64)>,
-    /// Whether all is wanted that the kernel counts.
+    /// True if all usage counted by the kernel is wanted.
     pub measures: bool,
     /// A program to look for, and the folders to do so in, as PATH has them.
     pub program: Option<(String, String)>,
@@ -70,24 +70,24 @@ pub struct Wanted {
     pub scripts: Option<(Wish, Disk)>,
 }
 
-/// What came of it.
+/// Results of the preparations.
 #[derive(Debug)]
 pub struct Prepared {
     /// The temporary directory.
     pub tmpdir: String,
-    /// Where tasks start.
+    /// Working directory of tasks.
     pub cwd: String,
-    /// Why that is not where they were to start.
+    /// Error that prevented the wanted one.
     pub cwd_error: Option<String>,
     /// TMPDIR of the tasks if it is not there and cannot be made.
     pub lost_tmpdir: Option<String>,
-    /// Why the job cannot go on.
+    /// Error for which the job cannot go on.
     pub failure: Option<String>,
     /// CPUs of the job's cores, if they were asked for.
     pub cores: Cores,
-    /// What the file of hosts holds, or why it cannot be read.
+    /// Contents of the host file, or the error of reading it.
     pub hostfile: Result<String, String>,
-    /// What our control group has taken so far, if that is counted.
+    /// Usage of our control group so far, if counted.
     pub usage: Option<Usage>,
     /// Limits that are beyond what we may set.
     pub rlimits_above: Vec<String>,
@@ -126,8 +126,8 @@ impl Prepared {
 }
 
 impl Files {
-    /// Looks for a broker where `file` says it is. Once that is gone, the last one has ended
-    /// and expects no job to go on, or nothing is left of the instance.
+    /// Looks for a broker where `file` says it is. Once it is removed, the last broker has
+    /// exited and expects no job to go on, or the instance has ended.
     pub fn find_broker(&mut self, file: &str) -> Found {
         let told = match fs::read_to_string(file) {
             Ok(told) => told,
@@ -182,7 +182,7 @@ impl Files {
         self.look(wanted, prepared)
     }
 
-    /// What is to be known of this node.
+    /// Gathers facts about this node.
     pub fn look(&mut self, wanted: Wanted, mut prepared: Prepared) -> Prepared {
         // A relative one is meant from where the tasks start.
         prepared.lost_tmpdir = wanted.tasks_tmpdir.filter(|path| !can_be_made(path));
@@ -304,7 +304,7 @@ impl Files {
         written.map_err(|error| format!("error creating {path}: {}", text_of(&error)))
     }
 
-    /// What our control group has taken so far.
+    /// Usage of our control group so far.
     pub fn usage(&mut self) -> Option<Usage> {
         self.cgroup.as_ref().map(Cgroup::usage)
     }
@@ -322,7 +322,7 @@ impl Files {
     }
 }
 
-/// What came of a look for a broker.
+/// Result of a search for a broker.
 #[derive(Debug)]
 pub enum Found {
     /// A connection that it has let in.
@@ -371,7 +371,7 @@ fn read_hostfile(path: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// Whether a directory is there, or can be made where its parent is.
+/// True if a directory exists, or can be made because its parent exists.
 fn can_be_made(path: &str) -> bool {
     let path = Path::new(path);
     path.is_dir() || fs::create_dir(path).is_ok() || path.is_dir()
@@ -386,8 +386,8 @@ pub fn text_of(error: &io::Error) -> String {
     text.map_or_else(|| error.to_string(), str::to_owned)
 }
 
-/// Whether a path is a folder of our user that nobody else can enter: anybody may have
-/// made one of a name that can be guessed.
+/// True if a path is a directory of our user that nobody else can enter: anybody may have
+/// made one of a predictable name.
 fn is_private(path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let found = fs::symlink_metadata(path);

@@ -20,7 +20,7 @@ fn array(ntasks: u64, array: Value) -> Play {
     }
 }
 
-/// How elements ended, as the log says it.
+/// Ends of the elements, from the log.
 fn history(stage: &Stage) -> History {
     let log = stage.values.get("array.log").cloned().unwrap_or_default();
     History::read(&String::from_utf8_lossy(&log))

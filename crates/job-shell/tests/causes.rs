@@ -1,5 +1,5 @@
-//! What is told of a job's end is what has ended it, and not what became of the tasks that
-//! were ended for it.
+//! Tests that the reported end of a job is its cause, and not the ends of tasks that were
+//! killed for it.
 
 mod stage;
 

@@ -1,4 +1,4 @@
-//! What tasks read: who gets it, how much may wait, what becomes of it when nobody reads.
+//! Tests of standard input: its readers, its limits, and its handling when nobody reads.
 
 mod stage;
 

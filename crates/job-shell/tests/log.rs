@@ -1,4 +1,4 @@
-//! What the shell says of itself: how much, and where.
+//! Tests of the shell's log messages: verbosity and destinations.
 
 mod stage;
 
@@ -17,10 +17,10 @@ fn said_of(context: &str) -> String {
     format!("{} {component}: {message}", log["level"])
 }
 
-/// What the shell says of the host that the test runs on.
+/// Messages of the shell about the host that the test runs on.
 const OF_THE_HOST: &str = "6 oom: ";
 
-/// What a job of two tasks with these options, whose shell gets a SIGTERM, says.
+/// Messages of a job of two tasks with these options, whose shell gets a SIGTERM.
 fn said(options: Value) -> Vec<String> {
     let mut stage = Stage::running(Play {
         ntasks: 2,

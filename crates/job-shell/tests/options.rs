@@ -1,5 +1,5 @@
-//! What options of the shell do to the tasks of a job, and what is said of those that make no
-//! sense.
+//! Tests of shell options: their effects on the tasks of a job, and the messages about
+//! invalid ones.
 
 mod stage;
 

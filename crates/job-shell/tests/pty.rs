@@ -22,7 +22,7 @@ fn running(ntasks: u64, pty: Value) -> Stage {
     })
 }
 
-/// What the stage says is sent to a client of this name, by its name and the payload.
+/// Messages to a client of this name, by its name and the payload.
 fn ask(stage: &mut Stage, client: &str, payload: &Value) -> Vec<String> {
     ask_as(stage, client, 100, payload)
 }

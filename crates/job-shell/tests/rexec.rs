@@ -1,5 +1,5 @@
-//! Processes that a shell runs for clients. What can happen to one is shown by the tests of the
-//! broker, which has the same server.
+//! Processes that a shell runs for clients. The tests of the broker, which has the same server,
+//! show the rest.
 
 mod stage;
 

@@ -1,5 +1,5 @@
-//! What Lua files of sites and users do to the tasks of a job, and what is said of those that fail.
-//! Each function of the files is covered by the tests of the crate `initrc`.
+//! Tests of Lua files of sites and users: their effects on the tasks of a job, and the messages
+//! about failures. Each function of the files is covered by the tests of the crate `initrc`.
 
 #![allow(
     clippy::unwrap_used,

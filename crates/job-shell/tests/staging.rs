@@ -16,7 +16,7 @@ fn play(options: Value) -> Play {
     }
 }
 
-/// What the kvs finds: an archive of small files with these paths.
+/// An archive of small files with these paths, as in the kvs.
 fn archive(paths: &[&str]) -> String {
     let file = |path: &&str| json!({"path": path, "mode": 0o100_644, "size": 3, "encoding": "utf-8", "data": "one"});
     let objects: Value = paths.iter().map(file).collect();

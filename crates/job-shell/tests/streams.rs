@@ -1,4 +1,4 @@
-//! What tasks write: the output log, files, labels, limits.
+//! Tests of task output: the output log, files, labels, limits.
 
 mod stage;
 

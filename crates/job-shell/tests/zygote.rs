@@ -1,5 +1,5 @@
-//! Shells that are forked from one that stands ready, with real processes: each is a process of
-//! its own, and is started also when the one that stands ready is gone.
+//! Tests of shells forked from a zygote, with real processes: each is a process of its own, and
+//! is started even when the zygote has exited.
 //!
 //! None of them finds its broker, and says so with the path that it was given.
 
@@ -19,7 +19,7 @@ const SHELL: &str = env!("CARGO_BIN_EXE_flux-shell");
 enum Step {
     /// Ask for a shell.
     Ask,
-    /// Wait until the last one is over.
+    /// Wait until the last one has ended.
     Wait,
     /// Send this to the shell that stands ready.
     Signal(Signal),
@@ -28,7 +28,7 @@ enum Step {
 }
 use Step::{Ask, Press, Wait};
 
-/// What a shell has told.
+/// Messages of a shell.
 #[derive(Debug, Default)]
 struct Told {
     pid: Option<i32>,

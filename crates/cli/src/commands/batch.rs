@@ -32,7 +32,7 @@ pub struct Batch {
     wrap: bool,
 }
 
-/// Where standard output goes unless told otherwise.
+/// Default file of standard output.
 const OUTPUT_DEFAULT: &str = "flux-{{id}}.out";
 
 impl Run for Batch {

@@ -219,9 +219,9 @@ struct Target {
 
 /// A file that is being written.
 struct Pending {
-    /// Where it is now.
+    /// Current path.
     now: PathBuf,
-    /// Where it is to be.
+    /// Final path.
     then: PathBuf,
     file: File,
 }

@@ -82,7 +82,7 @@ struct Collection<'a> {
     /// Found and not told to the store yet.
     unmarked: Vec<String>,
     n_marked: i64,
-    /// What has an epoch below this and is not marked goes.
+    /// Unmarked blobs with an epoch below this are deleted.
     horizon: i64,
 }
 

@@ -21,7 +21,7 @@ enum Verb {
     },
     /// Write a profile
     Dump {
-        /// Why
+        /// Reason
         reason: String,
     },
     /// Stop tracing

@@ -146,7 +146,7 @@ impl Query {
     }
 }
 
-/// What is not there is said in one way, whichever step did not find it.
+/// A missing plugin has one message, in whichever step it was not found.
 fn not_found(plugin: &str, refusal: Refusal) -> CliError {
     match refusal.errno {
         Errno::ENOENT => CliError::new(format!("{plugin} not found")),

@@ -92,7 +92,7 @@ fn parse(text: &str) -> Result<Vec<Line>, String> {
     Ok(lines)
 }
 
-/// What a task runs, with its rank and place filled in.
+/// Command of a task, with its rank and place filled in.
 fn words_of(lines: &[Line], rank: u32) -> Option<Vec<String>> {
     let has_rank = |line: &&Line| {
         line.ranks

@@ -116,7 +116,7 @@ impl Ping {
     }
 }
 
-/// What all requests have in common.
+/// Parameters of all requests.
 struct Round {
     started: Instant,
     pad: String,
@@ -195,7 +195,7 @@ fn rank_of(handle: &mut Handle, host: &str) -> Option<u32> {
     u32::try_from(found).ok()
 }
 
-/// Which service on which rank. Shows as `RANK!SERVICE`.
+/// Service and rank. Shows as `RANK!SERVICE`.
 struct Target {
     rank: Rank,
     /// The host by which the rank was named.
@@ -238,7 +238,7 @@ impl Target {
         })
     }
 
-    /// What is asked, and where that is.
+    /// Description of the service and its rank.
     fn header(&self) -> String {
         match (&self.host, self.rank) {
             (Some(host), Rank::Number(rank)) => format!("{host}!{} (rank {rank})", self.service),

@@ -125,7 +125,7 @@ impl Pmi {
     }
 }
 
-/// Readable when the time is over.
+/// A descriptor that is readable after the timeout.
 fn alarm(timeout: &Fsd) -> Result<OwnedFd, CliError> {
     let time = Duration::try_from_secs_f64(timeout.secs())
         .map_err(|error| CliError::new(error.to_string()).about("--timeout"))?;

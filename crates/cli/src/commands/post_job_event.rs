@@ -9,7 +9,7 @@ use proto::job_manager::PostEvent;
 use serde_json::{Map, Value};
 use submission::values::json_or_text;
 
-/// What others know the command as in messages.
+/// Name of the command in messages.
 const PROGRAM: &str = "flux-job-post-event";
 
 /// Append an event to the log of a job

@@ -103,13 +103,13 @@ impl Run for Shutdown {
     }
 }
 
-/// Whether a broker on the way has gone.
+/// True if a broker on the way has exited.
 fn has_ended(refusal: &Refusal) -> bool {
     [Errno::ECONNRESET, Errno::EHOSTUNREACH, Errno::EPIPE].contains(&refusal.errno)
 }
 
 impl Shutdown {
-    /// What the attribute `content.dump` is to be, if it is to be set.
+    /// New value of the attribute `content.dump`, if it is to be set.
     fn dump(&self, flux: &mut Flux, handle: &mut Handle) -> Result<Option<String>, CliError> {
         if let Some(path) = &self.dump {
             if path == AUTO {
@@ -125,7 +125,7 @@ impl Shutdown {
         Ok(Some(AUTO.to_owned()))
     }
 
-    /// Whether so much was written that garbage is to be collected, and the user agrees.
+    /// True if enough was written for garbage collection, and the user agrees.
     fn wants_gc(&self, flux: &mut Flux, handle: &mut Handle) -> Result<bool, CliError> {
         let config = handle.rpc(&config::Get)?;
         let Some(threshold) = config::keys::KVS_GC_THRESHOLD.read(&config)? else {

@@ -44,7 +44,7 @@ enum Verb {
     Wait(Wait),
 }
 
-/// Which server is asked.
+/// Selection of a server.
 #[derive(clap::Args)]
 struct Server {
     /// Ask the broker of this rank instead of the nearest
@@ -186,12 +186,12 @@ impl Wait {
     }
 }
 
-/// Why a process was not signalled or waited for, with the number.
+/// Error of signalling or waiting for a process, with the error number.
 fn refused(verb: &str, refusal: &Refusal) -> CliError {
     CliError::new(format!("{verb}: [Errno {}] {refusal}", refusal.errno.0))
 }
 
-/// How requests name a process: by its number, or by its label and -1.
+/// Process in requests: its pid, or its label and -1.
 pub(super) fn pid_or_label(text: &str) -> (i64, Option<String>) {
     match text.parse() {
         Ok(pid) => (pid, None),
@@ -199,7 +199,7 @@ pub(super) fn pid_or_label(text: &str) -> (i64, Option<String>) {
     }
 }
 
-/// What a column shows.
+/// Field of a column.
 #[derive(Debug, Clone, Copy)]
 enum Field {
     Pid,

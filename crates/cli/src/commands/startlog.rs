@@ -126,7 +126,7 @@ enum End {
     Crash,
 }
 
-/// What the log tells. An end without a start is passed over.
+/// Runs of the instance recorded in the log. An end without a start is passed over.
 fn lives(entries: &[Entry]) -> Vec<Life> {
     let mut lives: Vec<Life> = Vec::new();
     for entry in entries {

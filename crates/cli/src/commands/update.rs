@@ -114,7 +114,7 @@ fn key(name: &str) -> String {
     }
 }
 
-/// How a duration changes.
+/// Change of a duration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Change {
     /// To N seconds; 0 is without end.

@@ -55,7 +55,7 @@ impl Run for Uptime {
     }
 }
 
-/// What is shown.
+/// Values to show.
 #[derive(Default)]
 struct Summary {
     time: String,
@@ -111,7 +111,7 @@ fn user_name(uid: &str) -> String {
     known.map_or_else(|| uid.to_owned(), |user| user.name)
 }
 
-/// How many nodes are drained; none where nobody keeps count of resources.
+/// Number of drained nodes; 0 without the resource module.
 fn drained(handle: &mut Handle) -> Result<u64, CliError> {
     let Some(status) = unless_absent(handle.call(Call::new(&resource::Status).to(0)))? else {
         return Ok(0);
@@ -123,14 +123,14 @@ fn drained(handle: &mut Handle) -> Result<u64, CliError> {
     Ok(idsets.map(|ids| ids.count()).sum())
 }
 
-/// How many brokers are there; all of them where nobody keeps groups.
+/// Number of brokers online; all of them without groups.
 fn online(handle: &mut Handle, size: u32) -> Result<u64, CliError> {
     let name = "broker.online".to_owned();
     let members = unless_absent(handle.call(Call::new(&groups::Get { name }).to(0)))?;
     Ok(members.map_or(u64::from(size), |group| group.members.count()))
 }
 
-/// Whether no queue takes jobs, and whether none is scheduled.
+/// Returns two flags: no queue accepts jobs; no queue starts jobs.
 fn queues(handle: &mut Handle) -> Result<(bool, bool), CliError> {
     let Some(list) = unless_absent(handle.rpc(&job_manager::QueueList))? else {
         return Ok((false, false));

@@ -19,7 +19,7 @@ use super::jobs::query::{Filters, moment};
 /// Jobs that are watched unless `--count` says otherwise.
 const COUNT: u64 = 1000;
 
-/// What is needed of a job to watch it.
+/// Attributes of a job needed to watch it.
 const ATTRS: [&str; 3] = ["state", "result", "t_submit"];
 
 /// Print the output of jobs until they end, and exit with the largest of their exit codes

@@ -15,7 +15,7 @@ use super::peer::Peer;
 use super::table::{Id, Sent, Table, To, Who};
 use crate::limits::{FORWARDED_BACKLOG_BYTES_MAX, FORWARDED_CLIENTS_MAX};
 
-/// Why the messages are passed on no more.
+/// Reason for the end of forwarding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// The connection to the broker is lost.
@@ -68,7 +68,7 @@ impl Hub {
         }
     }
 
-    /// Does so until the one client has left or the broker is gone.
+    /// Forwards messages until the one client has disconnected or the broker is lost.
     pub fn run_one(&mut self) -> Ended {
         loop {
             if let Some(ended) = self.turn(None) {
@@ -273,7 +273,7 @@ impl Hub {
     }
 }
 
-/// What poll(2) says.
+/// Result of poll(2).
 struct Ready {
     broker: PollFlags,
     /// Those that have something to say or take; for those that can be read or are broken,

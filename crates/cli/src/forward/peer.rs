@@ -31,12 +31,12 @@ impl Peer {
         })
     }
 
-    /// Where to wait for what it says.
+    /// Descriptor to wait on for its messages.
     pub fn input(&self) -> BorrowedFd<'_> {
         self.input.as_fd()
     }
 
-    /// Where to wait until it takes more.
+    /// Descriptor to wait on until it accepts more.
     pub fn output(&self) -> BorrowedFd<'_> {
         self.output.as_fd()
     }

@@ -1,5 +1,5 @@
-//! Which message goes where: clients, what they are subscribed to, which services they are,
-//! and whom to tell when they leave.
+//! Routing of messages: clients, their subscriptions and services, and the services to
+//! notify when they disconnect.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::limits::{FORWARDED_ARMED_MAX, FORWARDED_REQUESTS_MAX};
 /// A client, by the order in which they came.
 pub type Id = u64;
 
-/// Who a client is.
+/// Identity of a client.
 #[derive(Debug, Clone)]
 pub struct Who {
     /// Its name on route stacks.
@@ -21,7 +21,7 @@ pub struct Who {
     pub userid: u32,
 }
 
-/// Where a message goes.
+/// Destination of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
     /// To the broker.
@@ -37,12 +37,12 @@ struct Client {
     who: Who,
     /// Requests without their last answer, without payload, by matchtag and first hop.
     open: BTreeMap<(u32, String), Message>,
-    /// What to send when it leaves, by topic, node and whether it goes upstream.
+    /// Messages to send when it disconnects, by topic, node and whether they go upstream.
     armed: BTreeMap<(String, u32, bool), Message>,
     subscriptions: Vec<String>,
 }
 
-/// What the broker is asked in the name of a client.
+/// Request to the broker on behalf of a client.
 enum Asked {
     Subscribe(String),
     Unsubscribe(String),
@@ -164,7 +164,7 @@ impl Table {
         sent
     }
 
-    /// The broker is gone: what it was asked is answered by nobody else.
+    /// Handles the loss of the broker: open requests to it get an error.
     pub fn broker_lost(&mut self) -> Sent {
         let mut sent = Vec::new();
         for (id, client) in &mut self.clients {
@@ -180,7 +180,7 @@ impl Table {
         sent
     }
 
-    /// What a broker has to be told that is there in place of one that is gone.
+    /// Requests that set up a new broker connection in place of a lost one.
     pub fn renewal(&mut self) -> Sent {
         let topics = self
             .clients
@@ -273,7 +273,7 @@ impl Table {
         }
     }
 
-    /// What was asked for a client that left in between is not wanted any more.
+    /// Undoes a request of a client that disconnected meanwhile.
     fn undo(&mut self, asked: Asked, errnum: u32) -> Sent {
         match (asked, errnum) {
             (Asked::Subscribe(topic), 0) => {
@@ -349,7 +349,7 @@ impl Client {
     }
 }
 
-/// What tells open requests of a client apart: there may be programs behind it.
+/// Key of a client's open requests: there may be programs behind it.
 fn key(message: &Message) -> (u32, String) {
     let hop = message.first_route().map_or("", Identity::as_str);
     (message.matchtag(), hop.to_owned())

@@ -1,5 +1,5 @@
-//! A watch that is begun because another watch has told of a change. What happens between the two
-//! is missed, or is not, as it comes.
+//! A watch that is begun because another watch has told of a change. Changes between the two may
+//! be missed.
 //!
 //! A watch is meant that is sent next after the change has come, by the one that it has come to, and
 //! while nothing else has come that may be the reason: services begin watches for others all the
@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{Findings, Kind, Place, Record, Rule};
 use crate::limits::LINT_WATCHES_MAX;
 
-/// Who does something later than this after a change, in seconds, has another reason.
+/// An action later than this after a change, in seconds, has another reason.
 const HANDLING_S: f64 = 1.0;
 /// Of two answers that come so close to each other, in seconds, either may be the reason.
 const TOGETHER_S: f64 = 0.01;
@@ -23,9 +23,9 @@ const TOGETHER_S: f64 = 0.01;
 #[derive(Debug)]
 struct Watch {
     key: String,
-    /// Whether the first answer tells how things are, and not of a change.
+    /// True if the first answer gives the state, not a change.
     tells_state: bool,
-    /// Whether there is a mark between how things are and changes.
+    /// True if there is a mark between the state and the changes.
     has_mark: bool,
 }
 
@@ -34,7 +34,7 @@ struct Party {
     watches: BTreeMap<u32, Watch>,
     /// The key that has changed, and when, as was told last.
     changed: Option<(String, f64)>,
-    /// When something has come that may be a reason for a watch.
+    /// Time of the last message that may be a reason for a watch.
     occasion: Option<f64>,
     /// When an answer has come, to any request.
     answered: Option<f64>,
@@ -79,7 +79,7 @@ impl Chained {
     }
 }
 
-/// Whether it goes on, or waits.
+/// True if it streams, or waits.
 fn is_watch(request: &Record) -> bool {
     request.has_flag(WATCH | WAITCREATE)
 }

@@ -1,5 +1,5 @@
-//! Which practices of RFC 9 programs and modules do not keep, as far as their messages show: a
-//! function of what was seen, one message after the other, that knows no clock and no broker.
+//! Breaches of RFC 9 by programs and modules, as far as their messages show: a function of the
+//! messages seen, one after the other, that knows no clock and no broker.
 //!
 //! One rule a file: `chained.rs` (a watch begun out of another), `replaced.rs` (a stream of events
 //! that is written over each time), `unwaited.rs` (a look at the KVS that may come too early),
@@ -27,8 +27,8 @@ mod tests;
 pub use record::{Kind, Record};
 pub use slow::{Limit, slow};
 
-/// What is against a rule: what it is called, by whom it was done, in which message, and with
-/// which key of the KVS, if there is one.
+/// Breach of a rule: its name, its author, the message, and the key of the KVS, if there is
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Place {
     /// Name of the rule.
@@ -45,12 +45,12 @@ pub struct Place {
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
-    /// What and where.
+    /// Rule and place.
     #[serde(flatten)]
     pub place: Place,
-    /// How often.
+    /// Number of occurrences.
     pub count: u64,
-    /// What was seen, in words.
+    /// Description.
     pub why: String,
 }
 
@@ -111,12 +111,12 @@ impl Lint {
         }
     }
 
-    /// How many messages were seen.
+    /// Number of messages seen.
     pub fn n_seen(&self) -> u64 {
         self.n_seen
     }
 
-    /// What was found.
+    /// Findings.
     pub fn finish(mut self) -> Findings {
         self.unicast.finish(&mut self.found);
         self.found

@@ -12,15 +12,15 @@ use wire::topic;
 use super::{Findings, Kind, Place, Record, Rule};
 use crate::limits::{LINT_PARTIES_MAX, LINT_QUESTIONS_MAX};
 
-/// How often in turn.
+/// Least number of repetitions.
 const ASKED_MIN: u64 = 5;
-/// Who asks more often, in seconds, does not wait for something to change.
+/// Requests at longer intervals, in seconds, do not count as polling.
 const INTERVAL_MIN_S: f64 = 0.02;
 /// The longest interval is no more than this much of the shortest, and a bit.
 const INTERVALS_DIFFER: f64 = 2.0;
 const INTERVALS_BIT_S: f64 = 0.05;
 
-/// What comes so soon after a request or an event, in seconds, is because of that.
+/// A message this soon after a request or an event, in seconds, is a consequence of it.
 const HANDLING_S: f64 = 0.2;
 
 /// The last question of one to one method.
@@ -31,7 +31,7 @@ struct Question {
     matchtag: Option<u32>,
     at: f64,
     answer: Option<u64>,
-    /// How often it had the same answer, and the intervals.
+    /// Number of equal answers in a row, and the intervals.
     same: u64,
     shortest: f64,
     longest: f64,
@@ -142,7 +142,7 @@ impl Question {
     }
 }
 
-/// What a payload and an error number are told apart by.
+/// Digest that identifies a payload and an error number.
 fn digest(payload: &Value, errnum: i64) -> u64 {
     let mut hasher = DefaultHasher::new();
     payload.to_string().hash(&mut hasher);

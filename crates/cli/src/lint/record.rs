@@ -11,7 +11,8 @@ pub enum Kind {
     Event,
 }
 
-/// One message, sent or received by one party. What passes between two is seen twice.
+/// One message, sent or received by one party. A message between two traced peers is seen
+/// twice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// When, in seconds.
@@ -24,18 +25,18 @@ pub struct Record {
     pub kind: Kind,
     /// Topic.
     pub topic: String,
-    /// Which responses belong to which request.
+    /// Matchtag of requests and their responses.
     pub matchtag: u32,
     /// Null if there is none that is JSON.
     pub payload: Value,
-    /// Whether there is one that is not JSON, so that it is not known.
+    /// True if there is one that is not JSON and so unknown.
     pub is_opaque: bool,
     /// Of a response.
     pub errnum: i64,
 }
 
 impl Record {
-    /// What a broker has shown of the messages of `who`; `None` for what is no concern of ours.
+    /// Record of a message that a broker has shown of `who`; `None` for irrelevant ones.
     pub fn new(who: String, traced: Traced) -> Option<Record> {
         let kind = match traced.kind {
             1 => Kind::Request,
@@ -56,17 +57,17 @@ impl Record {
         })
     }
 
-    /// Whether its sender is shown, with a request of this topic.
+    /// True if it is a request of this topic, seen at its sender.
     pub fn asks(&self, topic: &str) -> bool {
         self.is_sent && self.kind == Kind::Request && self.topic == topic
     }
 
-    /// Whether it has come to one who has asked for it.
+    /// True if it is a response, seen at its requester.
     pub fn is_answer(&self) -> bool {
         !self.is_sent && self.kind == Kind::Response
     }
 
-    /// Whether it has come unasked: an event, or a request.
+    /// True if it came unrequested: an event, or a request.
     pub fn is_occasion(&self) -> bool {
         !self.is_sent && self.kind != Kind::Response
     }

@@ -16,7 +16,8 @@ use serde_json::Value;
 use super::{Findings, Place, Record, Rule};
 use crate::limits::{LINT_KEYS_MAX, LINT_VALUE_BYTES_MAX};
 
-/// How often in turn a value must have begun with the one before: once may be chance.
+/// Least number of times in a row that a value must begin with the one before: once may
+/// be chance.
 const GROWN_MIN: u32 = 2;
 
 type Key = (String, String);
@@ -25,9 +26,9 @@ type Key = (String, String);
 struct Written {
     /// The value that it was put to last, if it is short.
     value: Option<Vec<u8>>,
-    /// How often in turn a value has begun with the one before.
+    /// Number of times in a row that a value began with the one before.
     grown: u32,
-    /// Who has put it while it was there.
+    /// Author of the last replacement while the value existed.
     replaced_by: Option<String>,
 }
 
@@ -120,7 +121,7 @@ impl Written {
     }
 }
 
-/// Whether the new value is the old one and something more.
+/// True if the new value is the old one and more.
 fn has_history(old: &[u8], new: &[u8]) -> bool {
     if old.is_empty() || new.len() <= old.len() {
         return false;

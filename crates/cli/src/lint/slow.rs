@@ -5,13 +5,13 @@ use proto::data::times::Times;
 
 use super::{Findings, Place};
 
-/// What is too long.
+/// Limit of a duration.
 #[derive(Debug, Clone, Copy)]
 pub struct Limit {
     /// A handler that takes longer, in seconds, ...
     pub seconds: f64,
-    /// ... this many times is slow, if these are more than one of a thousand. What happens once
-    /// in a life, such as reading what is there at the start, is not.
+    /// ... this many times is slow, if these are more than one of a thousand. Actions that
+    /// occur once, such as reading existing data at the start, are no breach.
     pub times: u64,
 }
 

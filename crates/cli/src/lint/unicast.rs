@@ -16,7 +16,7 @@ use crate::limits::{LINT_PARTIES_MAX, LINT_TOPICS_MAX};
 /// Published less often, it may have one listener by chance.
 const PUBLISHED_MIN: u64 = 3;
 
-/// What the one is called to whom an event is addressed.
+/// Keys by which payloads address the receiver of an event.
 const ADDRESSES: [&str; 6] = [
     "to",
     "dest",
@@ -31,7 +31,7 @@ struct Topic {
     publisher: String,
     published: u64,
     addressed: u64,
-    /// How often its publisher had been asked for something just before, and by whom.
+    /// Number of requests to its publisher just before, and their senders.
     answers: u64,
     askers: BTreeSet<String>,
     listeners: BTreeSet<String>,
@@ -42,7 +42,7 @@ pub(super) struct Unicast {
     topics: BTreeMap<String, Topic>,
     /// Requests under way: who has sent them.
     asked: BTreeMap<(String, u32), String>,
-    /// Who was the last to ask each.
+    /// Last requester of each.
     asker_of: BTreeMap<String, String>,
 }
 
@@ -82,7 +82,7 @@ impl Rule for Unicast {
     }
 }
 
-/// The event that a request asks to be published. What it says is not known.
+/// The event that a request asks to be published. Its contents are unknown.
 fn published(request: &Record) -> Record {
     Record {
         kind: Kind::Event,

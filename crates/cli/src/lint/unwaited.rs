@@ -13,10 +13,10 @@ use proto::kvs::{Lookup, LookupPlus, WaitVersion};
 use super::{Findings, Place, Record, Rule};
 use crate::limits::LINT_PARTIES_MAX;
 
-/// Who looks later than this after a message, in seconds, has another reason.
+/// A lookup later than this after a message, in seconds, has another reason.
 const HANDLING_S: f64 = 1.0;
 
-/// What a version of the KVS is called in payloads.
+/// Names of a KVS version in payloads.
 const VERSIONS: [&str; 4] = ["rootseq", "kvs-version", "kvs_version", "kvsversion"];
 
 #[derive(Debug)]
@@ -28,9 +28,9 @@ struct Told {
 
 #[derive(Debug, Default)]
 pub(super) struct Unwaited {
-    /// What each has been told and has not acted on.
+    /// Versions that each has been told of and has not acted on.
     told: BTreeMap<String, Told>,
-    /// When each has waited for a version that it was told of.
+    /// Time at which each waited for a version that it was told of.
     waited: BTreeMap<String, f64>,
 }
 

@@ -7,7 +7,7 @@ pub fn near(flux: &Flux, uri: &str) -> String {
     Near::of(flux).uri(uri)
 }
 
-/// Which URIs are of this host, on any thread.
+/// URIs of this host, on any thread.
 #[derive(Debug, Clone)]
 pub struct Near {
     /// All of them.

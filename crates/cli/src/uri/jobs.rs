@@ -38,7 +38,7 @@ pub fn find(flux: &Flux, path: &str, wish: Wish) -> Result<String, CliError> {
     walk.end()
 }
 
-/// Where we are on the path.
+/// Position on the path.
 struct Walk<'f> {
     flux: &'f Flux,
     wish: Wish,
@@ -142,7 +142,7 @@ fn not_found(name: &str) -> CliError {
     CliError::new(format!("jobid {name} not found"))
 }
 
-/// What a job that runs says of where it is.
+/// URI that a running job has published.
 fn uri_of(handle: &mut Handle, id: JobId, name: &str) -> Result<String, CliError> {
     let request = ListId {
         id: Some(json!(id)),

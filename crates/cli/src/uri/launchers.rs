@@ -8,7 +8,7 @@ use super::process;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Where CSM asks for allocations unless the environment says so.
+/// Default program for CSM allocations.
 const CSM_QUERY_DEFAULT: &str = "/opt/ibm/csm/bin/csm_allocation_query";
 
 /// The columns of `scontrol listpids`.
@@ -82,7 +82,7 @@ fn first_line(text: &str) -> Option<String> {
     line.filter(|line| !line.is_empty()).map(str::to_owned)
 }
 
-/// What a program prints, if it ends well.
+/// Output of a program, if it succeeds.
 fn output(flux: &Flux, program: &str, words: &[&str], without: &[&str]) -> Option<String> {
     let is_passed = |name: &std::ffi::OsStr| without.iter().all(|other| name != *other);
     let mut command = Command::new(program);

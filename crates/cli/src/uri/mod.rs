@@ -19,7 +19,7 @@ pub use form::{Near, hostname, local_uri, near, remote_uri};
 /// In the environment: URIs of this host are wanted.
 const RESOLVE_LOCAL: &str = "FLUX_URI_RESOLVE_LOCAL";
 
-/// How a target is resolved.
+/// Resolution of a target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wish {
     /// For its own host.
@@ -90,7 +90,7 @@ pub fn open_target(flux: &mut Flux, target: Option<&str>) -> Result<client::Hand
     flux.connect_to(Some(&near(flux, &uri)))
 }
 
-/// Whether this is a URI that needs no resolver.
+/// True if this is a URI that needs no resolver.
 fn is_uri(target: &str) -> bool {
     target.starts_with("ssh://") || target.starts_with("local://")
 }
@@ -109,7 +109,7 @@ fn is_scheme(text: &str) -> bool {
     chars.next().is_some_and(|c| c.is_ascii_alphabetic()) && chars.all(rest)
 }
 
-/// What the query of a target says on top.
+/// Adds the query of a target.
 fn with_query(mut wish: Wish, query: &str) -> Wish {
     for pair in query.split('&') {
         match pair.split('=').next().unwrap_or_default() {
@@ -123,7 +123,7 @@ fn with_query(mut wish: Wish, query: &str) -> Wish {
     wish
 }
 
-/// What the environment says, where nothing else does.
+/// Adds the environment, where nothing else is set.
 fn with_env(flux: &Flux, mut wish: Wish, target: &str) -> Result<Wish, CliError> {
     if wish.local && wish.remote {
         return Err(CliError::new("Only one of 'local' or 'remote' is allowed"));

@@ -14,7 +14,7 @@ use wire::Message;
 
 use super::run;
 
-/// What an instance keeps.
+/// Contents of an instance.
 #[derive(Default)]
 struct Store {
     keys: BTreeMap<String, Value>,

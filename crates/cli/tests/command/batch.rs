@@ -9,7 +9,7 @@ use super::run;
 /// Options that leave nothing of this machine in a jobspec.
 const SEALED: &str = "batch --dry-run --env=-* --rlimit=-* --cwd=/";
 
-/// What `flux batch OPTIONS` prints, with `words` after those that seal it.
+/// Output of `flux batch OPTIONS`, with `words` after those that seal it.
 fn dry(words: &[&str], input: &str) -> String {
     let sealed: Vec<&str> = SEALED.split(' ').chain(words.iter().copied()).collect();
     run(&[("XDG_CONFIG_DIRS", "/nonexistent")], &sealed, input)

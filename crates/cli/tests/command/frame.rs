@@ -1,4 +1,4 @@
-//! What is common to all commands: how they are found, how they fail, what they ask for.
+//! Tests of all commands: how they are found, how they fail, which requests they send.
 
 use super::{check, refusing, run};
 use proto::Errno;

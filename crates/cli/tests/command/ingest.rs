@@ -20,7 +20,7 @@ fn instance(topic: &str, _: Value) -> Result<Value, Refusal> {
     }
 }
 
-/// What a command makes of lines.
+/// Checks the output of a command for input lines.
 fn check_lines(line: &str, input: &str, expect: &str) {
     check_input(line, input, answering(instance), expect);
 }

@@ -30,7 +30,7 @@ fn dirref() -> Tree {
     Tree::DirRef(Tree::empty_dir().blobref(HashKind::Sha1))
 }
 
-/// What a lookup in the tree gives.
+/// Result of a lookup in the tree.
 fn find(key: &str, flags: u32) -> Result<Tree, Errno> {
     let link = Tree::symlink("d.e");
     let (stored, listed) = match key.trim_matches('.') {

@@ -8,7 +8,7 @@ use wire::{Flags, Kind, Message};
 
 use super::{answering, check, refusing};
 
-/// What a service answers to a ping, but for the time, which is cut off the output.
+/// Checks the response of a service to a ping, without the time.
 fn check_ping(line: &str, expect: &str) {
     let pong = |request: &Message| {
         let mut object = object_of(request);

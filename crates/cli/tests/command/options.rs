@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-/// What `flux COMMAND WORDS true` prints as a dry run.
+/// Output of `flux COMMAND WORDS true` as a dry run.
 fn dry_run(env: &[(&str, &str)], command: &str, words: &[&str]) -> String {
     let first = [command, "--dry-run", "--cwd=/w", "--rlimit=-*"];
     let words: Vec<&str> = first

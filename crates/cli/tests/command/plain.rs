@@ -1,4 +1,4 @@
-//! What others wrote does nothing to the terminal, and one thing is one line, in every
+//! Foreign text does nothing to the terminal, and each item is one line, in every
 //! command; ids are ASCII where the locale is.
 
 use client::Refusal;
@@ -54,7 +54,7 @@ fn instance(request: &Message) -> Vec<Act> {
     }]
 }
 
-/// What a command prints, in an environment with a locale.
+/// Output of a command, in an environment with a locale.
 fn shown(line: &str, locale: &str) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let broker = FakeBroker::listen(&folder.path().join("local"), instance).expect("a socket");

@@ -11,7 +11,7 @@ use wire::Message;
 
 use super::check_input;
 
-/// What the jobs' logs hold, and what was asked for.
+/// Contents of the jobs' logs, and the requests.
 struct Jobs {
     last: u64,
     /// By path, for every job.
@@ -19,7 +19,7 @@ struct Jobs {
     asked: Arc<Mutex<Vec<String>>>,
     /// Tasks read all their input before they write.
     reads_input: bool,
-    /// Who waits for the output meanwhile.
+    /// Requests that wait for output.
     waits: Vec<Message>,
 }
 

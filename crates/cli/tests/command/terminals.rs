@@ -16,8 +16,8 @@ fn event(name: &str, context: Value) -> String {
     format!("{event}\n")
 }
 
-/// A job that runs, with a terminal that answers `attach` as `told` says. What it has printed
-/// besides comes before that, and its end when it is asked for input.
+/// A job that runs, with a terminal that answers `attach` as `told` says. Its earlier output
+/// comes before that, and its end when it is asked for input.
 struct Job {
     told: fn(&Message) -> Vec<Act>,
     primary: Option<Message>,

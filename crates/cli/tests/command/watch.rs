@@ -2,7 +2,7 @@
 
 use super::submission::{check, ran};
 
-/// What a job of the fake instance prints.
+/// Output of a job of the fake instance.
 const OUTPUT: &str = "a\nb\n-- stderr\nx0.400s: flux-shell[1]:  WARN: careful\n";
 
 #[test]

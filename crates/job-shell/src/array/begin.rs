@@ -34,7 +34,7 @@ const GPUS: &str = "CUDA_VISIBLE_DEVICES";
 /// A file that gives nothing.
 const NOTHING: &str = "/dev/null";
 
-/// What the elements here share, and what differs between them.
+/// Settings shared by the elements here, and those that differ.
 #[derive(Debug)]
 pub(crate) struct Mold {
     alike: Arc<Alike>,
@@ -50,7 +50,7 @@ pub(crate) struct Mold {
     outputs: [Option<OutPath>; 2],
 }
 
-/// What an element has of its own.
+/// Task tags of an element.
 const ITS_TASK: TaskTags = TaskTags { rank: 0, index: 0 };
 
 impl Mold {
@@ -104,7 +104,7 @@ impl Mold {
         }
     }
 
-    /// What a template is for an element.
+    /// Renders a template for an element.
     pub(super) fn render(&self, template: &str, index: u32) -> String {
         let tags = Tags {
             job: &self.tags,
@@ -119,7 +119,7 @@ impl Mold {
         }
     }
 
-    /// How an element is started in a slot.
+    /// Starts an element in a slot.
     pub(super) fn spawn(
         &self,
         job: &Job,
@@ -160,7 +160,7 @@ impl Mold {
     }
 }
 
-/// What a mold is made of besides the job.
+/// Parts of a mold besides the job.
 struct Around {
     shared: BTreeMap<String, String>,
     tags: JobTags,
@@ -179,7 +179,7 @@ fn own_file(stream: &Stream) -> Option<OutPath> {
     })
 }
 
-/// Whether the kvs has too much to do, or is being started again.
+/// True if the kvs is overloaded, or is being restarted.
 fn is_for_now(error: &Refusal) -> bool {
     let is_gone = matches!(error.errno, Errno::EHOSTUNREACH | Errno::EBUSY);
     is_gone || error.may_pass() || error.is_absence_of_service()
@@ -205,7 +205,7 @@ impl JobShell {
         });
     }
 
-    /// What an earlier shell of this very job has written.
+    /// Handles the log of an earlier shell of this very job.
     fn recalled(&mut self, cx: &mut Cx<Self>, found: Result<Found, Refusal>) {
         let bytes = match found.map(|found| found.bytes()) {
             Ok(bytes) => bytes.unwrap_or_default(),
@@ -249,7 +249,7 @@ impl JobShell {
         });
     }
 
-    /// What an earlier job has written.
+    /// Handles the log of an earlier job.
     fn resume(&mut self, cx: &mut Cx<Self>, history: &History) {
         self.tell_damage(cx, history, "array.resume: ");
         let good = history.good();

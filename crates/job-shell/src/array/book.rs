@@ -15,7 +15,7 @@ use proto::data::array::{ArraySpec, Ended, History, How};
 pub struct Item {
     /// Its index.
     pub index: u32,
-    /// How many times it was started before.
+    /// Number of earlier starts.
     pub tries: u32,
 }
 
@@ -41,18 +41,18 @@ struct Failed {
     tries: u32,
 }
 
-/// What follows from the end of an element.
+/// Consequence of the end of an element.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Verdict {
     /// It was told before, or is no element that this shell has.
     Unknown,
     /// It is run again.
     Again,
-    /// That was its end.
+    /// This was its last end.
     Final(Ended),
 }
 
-/// What becomes of elements that are cancelled.
+/// Effect of cancelling elements.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Canceled {
     /// They had not been handed out.
@@ -61,7 +61,7 @@ pub struct Canceled {
     pub out: BTreeMap<u32, IdSet>,
 }
 
-/// How far the array is.
+/// Progress of the array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Elements of the array.
@@ -82,10 +82,10 @@ pub struct Book {
     /// Of elements that wait again.
     tries: BTreeMap<u32, Tries>,
     out: BTreeMap<u32, Out>,
-    /// How many each shell has.
+    /// Number of elements in each shell.
     n_out: BTreeMap<u32, u64>,
     failed: BTreeMap<u32, Failed>,
-    /// How many have failed with each exit code.
+    /// Number of failures with each exit code.
     codes: BTreeMap<u8, u64>,
     good: IdSet,
     limit: u64,
@@ -105,7 +105,8 @@ impl Book {
         }
     }
 
-    /// What is known from before the job's shells were started again: what ended is not run.
+    /// Restores the state from before the job's shells were restarted: elements that ended
+    /// are not run.
     pub fn recall(&mut self, history: &History) {
         for element in history.ended.values() {
             if self.all.contains(element.index) {
@@ -197,7 +198,7 @@ impl Book {
         *self.codes.entry(failed.code).or_default() += 1;
     }
 
-    /// A shell is gone with what it had: gives what follows for each.
+    /// Handles the loss of a shell with its elements: returns the consequence for each.
     pub fn lost(&mut self, shell: u32, now: f64) -> Vec<Verdict> {
         let had = self.out.iter().filter(|(_, out)| out.shell == shell);
         let had: Vec<u32> = had.map(|(index, _)| *index).collect();
@@ -266,17 +267,17 @@ impl Book {
         self.is_stopped = true;
     }
 
-    /// How many elements a shell has.
+    /// Number of elements in a shell.
     pub fn n_out_of(&self, shell: u32) -> u64 {
         self.n_out.get(&shell).copied().unwrap_or(0)
     }
 
-    /// Whether something can be handed out.
+    /// True if something can be handed out.
     pub fn has_waiting(&self) -> bool {
         !self.is_stopped && !self.waiting.is_empty()
     }
 
-    /// Whether every element has ended, or never will begin.
+    /// True if every element has ended, or never will begin.
     pub fn is_done(&self) -> bool {
         self.out.is_empty() && (self.is_stopped || self.waiting.is_empty())
     }
@@ -296,7 +297,7 @@ impl Book {
         shells.into_iter()
     }
 
-    /// Whether nothing is handed out any more.
+    /// True if nothing is handed out any more.
     pub fn is_stopped(&self) -> bool {
         self.is_stopped
     }
@@ -306,7 +307,7 @@ impl Book {
         &self.all
     }
 
-    /// How far it is.
+    /// Progress.
     pub fn counts(&self) -> Counts {
         Counts {
             all: self.all.count(),

@@ -1,4 +1,4 @@
-//! What clients ask about an array: how far it is, to cancel elements, to run some again.
+//! Requests of clients about an array: show its progress, cancel elements, rerun some.
 
 use node::{Call, Cx, Peer};
 use proto::Method as _;

@@ -17,7 +17,7 @@ use crate::core::RETRY_FIRST;
 use crate::greet::may_pass;
 use crate::limits::{ARRAY_LOG_LINE_ELEMENTS_MAX, ARRAY_SUPPLY_MAX, ARRAY_TELL_MS};
 
-/// What a following shell has been given, and what it has to tell.
+/// Elements given to a following shell, and the results to report.
 #[derive(Debug, Default)]
 pub(crate) struct Supply {
     items: VecDeque<Item>,
@@ -29,7 +29,7 @@ pub(crate) struct Supply {
     /// Elements whose end the leading shell does not know.
     pub(super) ended: Vec<Ended>,
     is_telling: bool,
-    /// Whether what has ended is gathered for a while.
+    /// True if results are gathered for a while.
     is_gathering: bool,
     /// Elements that had ended when we asked last.
     ended_at_ask: u64,
@@ -40,7 +40,7 @@ impl Supply {
         self.items.pop_front()
     }
 
-    /// Whether nothing is left to run or to tell.
+    /// True if nothing is left to run or to report.
     pub(super) fn is_done(&self) -> bool {
         self.is_over && self.items.is_empty() && self.ended.is_empty() && !self.is_telling
     }

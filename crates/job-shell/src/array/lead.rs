@@ -20,15 +20,15 @@ use crate::limits::{
 };
 use crate::log::Level;
 
-/// What the leading shell has besides its slots.
+/// State of the leading shell besides its slots.
 #[derive(Debug)]
 pub(crate) struct Lead {
     pub(super) book: Book,
     /// Elements that have ended and are not in the log.
     rows: Vec<Ended>,
-    /// Whether they are being gathered.
+    /// True if they are being gathered.
     is_gathering: bool,
-    /// Whether a memo is due after a while.
+    /// True if a memo is due after a while.
     is_memo_due: bool,
     /// The last answer to each shell, until it has it.
     handed: BTreeMap<u32, ArrayHanded>,
@@ -167,7 +167,7 @@ impl JobShell {
         self.post_memo(cx, false);
     }
 
-    /// Shells are gone with what they had.
+    /// Handles the loss of shells with their elements.
     pub(crate) fn lost_elements(&mut self, cx: &mut Cx<Self>, shell: u32) {
         let now = cx.now().wall;
         let Some(lead) = self.lead() else {
@@ -279,7 +279,7 @@ impl JobShell {
         Ok(Empty)
     }
 
-    /// Whether we lead, and this peer may know.
+    /// Checks that this shell leads, and that the peer may ask.
     pub(super) fn may_lead(&mut self, peer: &Peer) -> Result<(), ArrayError> {
         let job = self.job.clone().ok_or(ArrayError::NoArray)?;
         if !peer.may_act_for(job.userid) {

@@ -30,9 +30,9 @@ use lead::Lead;
 /// An array, as its shell knows it.
 #[derive(Debug)]
 pub(crate) struct Array {
-    /// What the job asks for.
+    /// Request of the job.
     spec: ArraySpec,
-    /// What all elements share, once that is known.
+    /// Settings shared by all elements, once known.
     mold: Option<Mold>,
     /// Elements that run here, by slot.
     running: Vec<Option<Running>>,
@@ -43,7 +43,7 @@ pub(crate) struct Array {
     n_ended: u64,
 }
 
-/// Which part a shell has in it.
+/// Role of a shell in it.
 #[derive(Debug)]
 enum Part {
     Lead(Box<Lead>),
@@ -60,11 +60,11 @@ struct Running {
     /// When it had ended, by that clock. Its streams may still be open.
     until: Option<Duration>,
     timer: Option<TimerId>,
-    /// Why it was ended, if it was by us.
+    /// Reason for which we ended it, if we did.
     cause: Option<Cause>,
 }
 
-/// Why we end an element.
+/// Reason for which we end an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
     TimedOut,
@@ -93,7 +93,7 @@ impl Array {
         &self.spec.indices
     }
 
-    /// Whether elements run, or may yet.
+    /// True if elements run, or may yet.
     fn is_open(&self) -> bool {
         match &self.part {
             Part::Lead(lead) => !lead.book.is_done(),
@@ -103,7 +103,7 @@ impl Array {
 }
 
 impl JobShell {
-    /// Whether the job is an array of which something is yet to come.
+    /// True if the job is an array with elements left.
     pub(crate) fn is_array_open(&self) -> bool {
         self.array.as_ref().is_some_and(Array::is_open)
     }

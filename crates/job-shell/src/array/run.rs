@@ -135,7 +135,7 @@ impl JobShell {
         }
     }
 
-    /// The process of an element has ended. What it has written may still follow.
+    /// The process of an element has ended. Its remaining output may still follow.
     pub(crate) fn element_exited(&mut self, cx: &mut Cx<Self>, slot: usize, status: i32) {
         let now = cx.now().mono;
         if let Some(running) = self.running_in(slot) {

@@ -5,10 +5,10 @@ use proto::data::shell_option::{CPU_AFFINITY, GPU_AFFINITY};
 
 use super::reader::{Problem, Reader};
 
-/// How tasks are bound to cores.
+/// Binding of tasks to cores.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CpuAffinity {
-    /// What is bound to what.
+    /// Kind of binding.
     pub mode: Affinity,
     /// Say so.
     pub verbose: bool,
@@ -16,7 +16,7 @@ pub struct CpuAffinity {
     pub dry_run: bool,
 }
 
-/// How tasks are bound to cores, or shown GPUs.
+/// Binding of tasks to cores, or assignment of GPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Affinity {
     /// Not at all.
@@ -31,7 +31,7 @@ pub enum Affinity {
 }
 
 impl Affinity {
-    /// Whether tasks differ.
+    /// True if it differs between tasks.
     pub fn is_per_task(&self) -> bool {
         matches!(self, Affinity::PerTask | Affinity::Map(_))
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::reader::{Problem, Reader};
 
-/// How long helpers have after a SIGTERM.
+/// Default time that helpers have to exit after a SIGTERM.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A helper.

@@ -32,26 +32,26 @@ pub use reader::{Failure, Problem, Reader, Remark};
 pub use site::{HWLOC, Hwloc, StageIn, Sysmon, hwloc_failed};
 pub use streams::Stream;
 
-/// What the submitter asked of the shell.
+/// Shell options of the submitter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// How much the shell says of itself, 0 to 2.
+    /// Verbosity of the shell, 0 to 2.
     pub verbose: i64,
-    /// Where standard output goes.
+    /// Destination of standard output.
     pub stdout: Stream,
-    /// Where standard error goes.
+    /// Destination of standard error.
     pub stderr: Stream,
     /// Bytes of each stream that go to the KVS, and how the job said it, if it did.
     pub output_limit: Option<(u64, String)>,
-    /// How long output is gathered before it is stored.
+    /// Time for which output is gathered before it is stored.
     pub output_gather: Duration,
     /// Bytes of standard input that the job may be sent, and how it said that, if it did.
     pub input_limit: Option<(u64, String)>,
-    /// How long input is gathered before it is logged.
+    /// Time for which input is gathered before it is logged.
     pub input_gather: Duration,
     /// File to read standard input from.
     pub stdin_file: Option<String>,
-    /// How long other tasks may outlive the first; `None` for ever.
+    /// Time that other tasks may run after the first has exited; `None` for no limit.
     pub exit_timeout: Option<Duration>,
     /// End the job when its first task to exit has failed.
     pub exit_on_error: bool,
@@ -59,37 +59,37 @@ pub struct Options {
     pub tells_exit: bool,
     /// The script that the job wants in place of the system's.
     pub initrc: Option<String>,
-    /// Whether a script of the user follows the system's.
+    /// True if a script of the user follows the system's.
     pub has_userrc: bool,
     /// The MPI that the job names, without a version.
     pub mpi: Option<String>,
     /// Signal to send before the time is up, and how long before.
     pub signal: Option<(i32, Duration)>,
-    /// How tasks are bound to cores.
+    /// Binding of tasks to cores.
     pub affinity: CpuAffinity,
-    /// How GPUs are shown to tasks.
+    /// Assignment of GPUs to tasks.
     pub gpu_affinity: Affinity,
     /// Tasks by resource in place of slots: which, and how many on each.
     pub per_resource: Option<(PerResource, u64)>,
-    /// How tasks are spread over nodes.
+    /// Distribution of tasks over nodes.
     pub taskmap: Scheme,
-    /// Whether PMI is served.
+    /// True if PMI is served.
     pub pmi: bool,
     /// Leave out the process mapping.
     pub pmi_nomap: bool,
-    /// How many shells one is to exchange keys with, if the job said so.
+    /// Number of shells with which one exchanges keys, if the job sets it.
     pub pmi_fanout: Option<i64>,
-    /// Whether tasks are prepared for Open MPI.
+    /// True if tasks are prepared for Open MPI.
     pub openmpi: bool,
     /// Resource limits: name without `RLIMIT_` in lower case, soft limit, -1 for none.
     pub rlimits: Vec<(String, i64)>,
     /// Number for `oom_score_adj` of tasks.
     pub oom_adjust: Option<i64>,
-    /// How long processes that are run for clients have after a SIGTERM.
+    /// Time that processes run for clients have to exit after a SIGTERM.
     pub rexec_shutdown: Duration,
     /// Helpers beside the tasks.
     pub coprocesses: Vec<Coprocess>,
-    /// How long those have after a SIGTERM.
+    /// Time that they have to exit after a SIGTERM.
     pub coprocess_kill: Duration,
     /// Only signed requests are served for clients that want processes.
     pub rexec_signed: bool,
@@ -97,11 +97,11 @@ pub struct Options {
     pub stage_in: Option<StageIn>,
     /// The topology as a file for tasks.
     pub hwloc: Hwloc,
-    /// What is told of memory and time.
+    /// Report of memory and time.
     pub sysmon: Option<Sysmon>,
     /// Variables of tasks and the templates of their values.
     pub env_templates: Vec<(String, String)>,
-    /// Which tasks run on terminals.
+    /// Tasks that run on terminals.
     pub pty: Option<Pty>,
     /// Leave tasks in the shell's process group.
     pub nosetpgrp: bool,
@@ -109,11 +109,11 @@ pub struct Options {
     pub stop_tasks: bool,
     /// The array that the job is, if it is one.
     pub array: Option<ArraySpec>,
-    /// What is to be said of values that are not used as they stand.
+    /// Messages about values that are not used as given.
     pub remarks: Vec<Remark>,
 }
 
-/// What tasks are counted by.
+/// Resource by which tasks are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PerResource {
     /// Nodes of the job.
@@ -124,11 +124,11 @@ pub enum PerResource {
 
 /// Signal that is sent before the time is up when the job only says that one is to be.
 const SIGUSR1: i64 = 10;
-/// How long before, in seconds.
+/// Default time before the end, in seconds.
 const SIGNAL_TIME_LEFT_S: f64 = 60.0;
-/// How long other tasks may outlive the first.
+/// Default time that other tasks may run after the first has exited.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long processes that are run for clients have after a SIGTERM.
+/// Default time that processes run for clients have to exit after a SIGTERM.
 const REXEC_SHUTDOWN: Duration = Duration::from_secs(60);
 /// PMI servers that are ours.
 const PMI_SERVERS: [&str; 3] = ["simple", "pmi1", "pmi2"];
@@ -238,7 +238,7 @@ fn mpi(reader: &mut Reader) -> Option<String> {
     Some(mpi.split('@').next().unwrap_or_default().to_owned())
 }
 
-/// Whether requests for processes have to be signed.
+/// True if requests for processes have to be signed.
 fn rexec_signed(reader: &mut Reader) -> Result<bool, Problem> {
     Ok(reader.int(option::REXEC_SIGN_REQUIRED)?.unwrap_or(0) != 0)
 }
@@ -374,7 +374,7 @@ fn taskmap(reader: &mut Reader) -> Scheme {
 }
 
 impl Failure {
-    /// What is said of tasks that cannot be spread as the job wants (protocol/23 section 10).
+    /// Error for tasks that cannot be distributed as the job wants (protocol/23 section 10).
     pub fn of_taskmap(error: &SchemeError) -> Failure {
         let text = error.to_string();
         let line = |component, text: String| Remark {
@@ -416,7 +416,7 @@ impl Failure {
     }
 }
 
-/// Whether PMI is served, whether the process mapping is left out, and the fanout.
+/// True if PMI is served, true if the process mapping is left out, and the fanout.
 fn pmi(reader: &mut Reader) -> Result<(bool, bool, Option<i64>), Problem> {
     let servers = reader.text(option::PMI);
     let servers = servers.map_err(|_| "pmi shell option must be a string".to_owned())?;
@@ -452,7 +452,7 @@ fn exit_timeout(reader: &mut Reader) -> Result<Option<Duration>, Problem> {
     }
 }
 
-/// How long processes that are run for clients may outlive the tasks.
+/// Time that processes run for clients may outlive the tasks.
 fn rexec_shutdown(reader: &mut Reader) -> Result<Duration, Problem> {
     match reader.value(option::REXEC_SHUTDOWN_TIMEOUT) {
         None => Ok(REXEC_SHUTDOWN),

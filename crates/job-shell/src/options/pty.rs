@@ -7,19 +7,19 @@ use serde_json::Value;
 
 use super::reader::{Problem, Reader};
 
-/// Which tasks run on terminals, and what becomes of what they show.
+/// Tasks that run on terminals, and the destination of their output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pty {
     /// Ranks of these tasks; `None` for all.
     ranks: Option<IdSet>,
-    /// What they show goes where standard output goes.
+    /// True if their output is also copied to standard output.
     pub capture: bool,
     /// Task 0 waits for a client.
     pub interactive: bool,
 }
 
 impl Pty {
-    /// Whether the task of this rank has a terminal.
+    /// True if the task of this rank has a terminal.
     pub fn has(&self, rank: u32) -> bool {
         self.ranks.as_ref().is_none_or(|ranks| ranks.contains(rank))
     }

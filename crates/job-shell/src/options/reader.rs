@@ -10,18 +10,18 @@ use crate::log::Level;
 /// A line of the job's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// How much it matters.
+    /// Severity.
     pub level: Level,
     /// The part of the shell that speaks.
     pub component: Option<&'static str>,
-    /// What it says.
+    /// Text.
     pub text: String,
 }
 
-/// Why the shell cannot run its job.
+/// Reason for which the shell cannot run its job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// What is said before.
+    /// Messages to log first.
     pub remarks: Vec<Remark>,
     /// The part of the shell that has the last word.
     pub component: Option<&'static str>,
@@ -29,7 +29,7 @@ pub struct Failure {
     pub fatal: String,
 }
 
-/// Why a part of the shell cannot do what an option asks.
+/// Reason for which a part of the shell cannot do what an option asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     /// It is to be said.
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether the job cannot go on.
+    /// True if the job cannot go on.
     pub fn has_failed(&self) -> bool {
         self.fatal.is_some()
     }
@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
         self.fail(fatal);
     }
 
-    /// Lets the plug-in `name` read its options. Where that fails the job does not start.
+    /// Lets the plug-in `name` read its options. If that fails the job does not start.
     pub fn plugin<T: Default>(
         &mut self,
         name: &'static str,
@@ -223,7 +223,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Whether it asks for something, with a value of its shape; any other is the same as none.
+    /// True if it is set to a value of its type other than false or null; values of another
+    /// type count as unset.
     pub fn is_on(&mut self, row: ShellOption) -> bool {
         self.value(row).is_some_and(|value| row.shape.asks(value))
     }

@@ -16,13 +16,13 @@ pub struct StageIn {
     pub names: Vec<String>,
     /// Only files whose path matches.
     pub pattern: Option<String>,
-    /// Where they go; `None` for the job's temporary directory.
+    /// Destination directory; `None` for the job's temporary directory.
     pub destination: Option<String>,
     /// Only the leading shell gets them: all shells see the same directory.
     pub is_global: bool,
 }
 
-/// Whether tasks get a file of the topology, and of which part.
+/// True if tasks get a topology file, and the part that it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hwloc {
     /// There is to be a file.
@@ -31,10 +31,10 @@ pub struct Hwloc {
     pub restrict: bool,
 }
 
-/// What is told of the memory and time that a job takes.
+/// Report of the memory and time used by a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sysmon {
-    /// How often it is told while the job runs; `None` for each pulse of the instance.
+    /// Interval of reports while the job runs; `None` for each heartbeat of the instance.
     pub period: Option<Duration>,
 }
 

@@ -11,7 +11,7 @@ use crate::limits::{INPUT_LIMIT_BYTES_MAX, OUTPUT_MAX};
 use crate::lines::Buffering;
 use crate::log::Level;
 
-/// Where output goes.
+/// Destinations of output.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OutputOptions {
     /// Standard output.
@@ -20,11 +20,11 @@ pub struct OutputOptions {
     pub stderr: Stream,
     /// Bytes of each stream that go to the KVS, if the job said so.
     pub limit: Option<Limit>,
-    /// How long output is gathered before it is stored.
+    /// Time for which output is gathered before it is stored.
     pub gather: Duration,
 }
 
-/// Where one output stream goes.
+/// Destination of one output stream.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Stream {
     /// Template of a file's path; `None` for the KVS.
@@ -33,18 +33,18 @@ pub struct Stream {
     pub label: bool,
     /// Add to a file that exists.
     pub append: bool,
-    /// When it is passed on.
+    /// Time at which it is passed on.
     pub buffering: Buffering,
 }
 
-/// Where input comes from.
+/// Source of input.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct InputOptions {
     /// Bytes that the job may be sent, if it said so.
     pub limit: Option<Limit>,
     /// File to read standard input from.
     pub file: Option<String>,
-    /// How long input is gathered before it is logged.
+    /// Time for which input is gathered before it is logged.
     pub gather: Duration,
 }
 
@@ -125,7 +125,7 @@ pub fn input(reader: &mut Reader) -> Result<InputOptions, Problem> {
     })
 }
 
-/// Whether files are added to. Both streams say what they make of the option.
+/// True if files are appended to. Both streams say what they make of the option.
 fn append(reader: &mut Reader) -> bool {
     match reader.value(option::OUTPUT_MODE) {
         None => false,
@@ -201,7 +201,7 @@ fn watermarks(reader: &mut Reader) -> Result<(), Problem> {
     }
 }
 
-/// A number of bytes that is at most `max`. What is wrong is said at the level of a notice.
+/// A number of bytes that is at most `max`. Errors are logged as notices.
 fn limit(
     reader: &mut Reader,
     row: ShellOption,

@@ -8,7 +8,8 @@ fn read(options: Value) -> Result<Options, Failure> {
     Options::read(options.as_object().unwrap(), None)
 }
 
-/// What is said, a line each: level, component and text; last why the job does not start.
+/// Messages, one line each: level, component and text; last, the reason for which the job
+/// does not start.
 fn said(options: Value) -> Vec<String> {
     let (remarks, fatal) = match read(options) {
         Ok(options) => (options.remarks, None),

@@ -87,7 +87,7 @@ pub struct Stage {
     pub probe: Probe<JobShell>,
     /// Values by key in the job's namespace.
     pub values: BTreeMap<String, Vec<u8>>,
-    /// What tasks were started with.
+    /// Arguments of started tasks.
     pub spawned: Vec<(ChildId, Spawn)>,
     /// The kvs is asked and does not answer.
     pub is_kvs_silent: bool,
@@ -96,7 +96,7 @@ pub struct Stage {
     /// The shell's greetings and last words that were not answered.
     pub greetings: Vec<u32>,
     pub exits: Vec<u32>,
-    /// What it asks of other shells and was not answered: topic and tag.
+    /// Open requests to other shells: topic and tag.
     pub asked: Vec<(String, u32)>,
     pub rundir: TempDir,
     play: Play,
@@ -202,7 +202,7 @@ impl Stage {
         self.run()
     }
 
-    /// What it asked last on this topic is answered.
+    /// Answers its last request on this topic.
     pub fn answers(&mut self, topic: &str, result: Result<&str, Refusal>) -> Vec<String> {
         let at = self.asked.iter().position(|(asked, _)| asked == topic);
         let (topic, tag) = self.asked.remove(at.expect("it was asked"));
@@ -405,7 +405,7 @@ impl Stage {
         }
     }
 
-    /// The broker is gone.
+    /// Disconnects the broker.
     pub fn loses_broker(&mut self) -> Vec<String> {
         let actor = &mut self.probe.actor;
         node::Host::broker_lost(&mut actor.core, &mut actor.cx);
@@ -525,7 +525,7 @@ impl Stage {
         }
     }
 
-    /// What an earlier shell of the job has written, if there was one.
+    /// Answers with the log of an earlier shell of the job, if there was one.
     fn find_array_log(&mut self, topic: &str, tag: u32) {
         let found = self.values.get("array.log").map(|log| {
             let log = Tree::Val(log.clone().into());

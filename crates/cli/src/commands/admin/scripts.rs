@@ -12,10 +12,10 @@ use serde_json::{Map, Value};
 
 use crate::layout::{Layout, is_executable};
 
-/// What runs prologs and epilogs.
+/// Plugin that runs prologs and epilogs.
 const PLUGIN: &str = "perilog";
 
-/// Where a site has its own scripts.
+/// Directory of a site's own scripts.
 const SITE_FOLDER: &str = "/etc/flux/system";
 
 /// Show the scripts that run before and after jobs
@@ -131,7 +131,7 @@ fn setting(kind: &Kind, table: &Map<String, Value>) -> String {
     value.map_or_else(String::new, |value| format!(" ({name}={value})"))
 }
 
-/// Whether a command is the one that runs the scripts of folders.
+/// True if a command is the one that runs the scripts of directories.
 fn runs_scripts(command: &[&str]) -> bool {
     let program = command
         .first()

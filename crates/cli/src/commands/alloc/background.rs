@@ -138,7 +138,7 @@ fn uri_of(entry: &Entry) -> Option<&str> {
     context.get("uri")?.as_str()
 }
 
-/// What is said on the way.
+/// Progress messages.
 struct Progress {
     id: JobId,
     is_verbose: bool,

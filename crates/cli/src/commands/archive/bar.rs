@@ -1,4 +1,4 @@
-//! How far a command is, on terminals, when it takes longer than a second.
+//! Progress bar of a command, shown on terminals when it takes longer than a second.
 
 use std::time::{Duration, Instant};
 

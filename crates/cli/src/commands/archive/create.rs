@@ -55,7 +55,7 @@ pub struct Create {
     paths: Vec<PathBuf>,
 }
 
-/// What goes wrong while files are read.
+/// Error of reading files.
 struct Failed(CliError);
 
 impl From<WalkError> for Failed {
@@ -77,7 +77,7 @@ impl From<CliError> for Failed {
 }
 
 impl Create {
-    /// What `flux filemap map` asks for.
+    /// The request of `flux filemap map`.
     pub fn mapping(
         name: &str,
         mmap: bool,

@@ -47,7 +47,7 @@ pub struct Extract {
 }
 
 impl Extract {
-    /// What `flux filemap get` asks for.
+    /// The request of `flux filemap get`.
     pub fn mapped(
         name: &str,
         verbose: Vec<u8>,

@@ -20,7 +20,7 @@ pub struct Keep {
     is_mapped: bool,
     under_way: VecDeque<(Pending<Store>, BlobRef, usize)>,
     bytes_under_way: usize,
-    /// What has been stored, for `--preserve`.
+    /// Blobs stored, for `--preserve`.
     pub kept: Vec<BlobRef>,
 }
 

@@ -23,7 +23,7 @@ pub struct List {
 }
 
 impl List {
-    /// What `flux filemap list` asks for.
+    /// The request of `flux filemap list`.
     pub fn mapped(name: &str, long: bool, raw: bool, pattern: Option<String>) -> List {
         List {
             name: Name::primary(name),

@@ -31,7 +31,7 @@ enum Verb {
     Get(Get),
 }
 
-/// Which archives.
+/// Selection of archives.
 #[derive(clap::Args)]
 struct Tags {
     /// Use these archives, separated by commas

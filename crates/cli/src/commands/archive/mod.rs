@@ -60,7 +60,7 @@ impl Run for Archive {
     }
 }
 
-/// Which archive.
+/// Selection of an archive.
 #[derive(clap::Args, Clone)]
 struct Name {
     /// Use this archive name
@@ -100,7 +100,7 @@ struct Stored {
     handle: Handle,
     namespace: String,
     key: String,
-    /// What its mapped files have in common.
+    /// Tag that its mapped files share.
     tag: String,
 }
 
@@ -159,7 +159,7 @@ impl Stored {
     }
 }
 
-/// Whether a file is meant. `*` matches slashes too.
+/// True if a file is selected. `*` matches slashes too.
 fn is_meant(pattern: Option<&str>, object: &FileObject) -> bool {
     pattern.is_none_or(|pattern| wire::topic::glob_matches(pattern, &object.path))
 }

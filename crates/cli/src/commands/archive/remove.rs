@@ -16,7 +16,7 @@ pub struct Remove {
 }
 
 impl Remove {
-    /// What `flux filemap unmap` asks for.
+    /// The request of `flux filemap unmap`.
     pub fn mapped(name: &str) -> Remove {
         Remove {
             name: Name::primary(name),

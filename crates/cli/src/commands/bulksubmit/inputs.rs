@@ -18,7 +18,7 @@ pub struct Words {
     sources: Vec<Source>,
 }
 
-/// Where a list comes from.
+/// Source of a list.
 #[derive(Debug, PartialEq, Eq)]
 struct Source {
     /// Gone through beside the other lists.
@@ -126,7 +126,7 @@ fn text_of(flux: &mut Flux, path: &str) -> Result<String, CliError> {
     String::from_utf8(bytes).map_err(|_| CliError::new(format!("{path}: input is not UTF-8")))
 }
 
-/// What stands between inputs in a file.
+/// Separator of inputs in a file.
 #[derive(Debug, PartialEq, Eq)]
 enum Separator {
     Blanks,
@@ -211,7 +211,7 @@ impl Combinations {
         })
     }
 
-    /// How many.
+    /// Number of inputs.
     pub fn len(&self) -> u64 {
         self.count
     }

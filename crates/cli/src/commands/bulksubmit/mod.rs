@@ -119,7 +119,7 @@ impl Run for Bulksubmit {
     }
 }
 
-/// What is done with a job.
+/// Handling of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     /// It is only shown.
@@ -147,7 +147,7 @@ impl Bulk {
             .evaluate(&flux.env, texts, &self.combinations.distinct())
     }
 
-    /// How many jobs there are, with all copies.
+    /// Number of jobs, with all copies.
     fn total(&self) -> Result<u64, CliError> {
         let count = self.combinations.len();
         if !self.template.has_variable_copies() {

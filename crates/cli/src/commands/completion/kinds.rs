@@ -1,4 +1,4 @@
-//! Where values of an instance stand on a command line.
+//! Positions on a command line at which values of an instance are completed.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What the scripts call it.
+    /// Name in the scripts.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Ids => "ids",
@@ -49,11 +49,11 @@ pub struct Place {
     pub path: String,
     /// The option before it; a positional one has its place, counted from 1.
     pub word: Word,
-    /// What it may be.
+    /// Kind of value.
     pub kind: Kind,
 }
 
-/// What stands before a value.
+/// Word before a value.
 #[derive(Debug, Clone)]
 pub enum Word {
     /// An option, by its letter and its name.
@@ -129,7 +129,7 @@ fn ids(path: &str) -> Kind {
     }
 }
 
-/// Whether a command is about a module that is loaded.
+/// True if a command is about a module that is loaded.
 fn is_module(path: &str) -> bool {
     let verb = path.strip_prefix("module ");
     verb.is_some_and(|verb| ["remove", "reload", "stats", "debug", "trace"].contains(&verb))
@@ -183,7 +183,7 @@ fn parents_below(above: &str, command: &Command, parents: &mut Vec<String>) {
 mod tests {
     use super::*;
 
-    /// What may stand after a command and maybe an option.
+    /// Checks the kind of value after a command and perhaps an option.
     fn check(path: &str, word: &str, expect: Option<Kind>) {
         let mut tree = crate::docs::tree();
         tree.build();

@@ -13,7 +13,7 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// What bash and zsh share: which values a word has, and asking for them.
+/// Shared by bash and zsh: the kind of a word's values, and the query for them.
 const SHARED: &str = include_str!("shared.sh");
 const BASH: &str = include_str!("bash.sh");
 const ZSH: &str = include_str!("zsh.sh");

@@ -1,4 +1,4 @@
-//! What type a configured value is to have, and how such a value is printed.
+//! Type required of a configured value, and its printed form.
 
 use proto::data::Fsd;
 use serde_json::Value;

@@ -25,7 +25,7 @@ pub(super) struct Common {
     working_dir: Option<String>,
 }
 
-/// How an entry is called, and how often it runs.
+/// Name of an entry, and the number of its runs.
 #[derive(clap::Args)]
 pub(super) struct Named {
     /// Name the entry in logs and listings
@@ -139,7 +139,7 @@ fn set_option(request: &mut Create, option: &str) -> Result<(), CliError> {
     Ok(())
 }
 
-/// What an entry is called without a name: the program, without its folder.
+/// Default name of an entry: the program, without its directory.
 fn default_name(command: &str) -> String {
     let program = command.split_whitespace().next().unwrap_or_default();
     let program = program.rsplit('/').next().unwrap_or_default();

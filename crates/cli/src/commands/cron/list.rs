@@ -39,7 +39,7 @@ fn row(id: &str, name: &str, state: &str, runs: &str, last: &str, status: &str) 
     format!("{id:>6} {name:<15} {state:<8} {runs:>9} {last:>18}  {status:<18}")
 }
 
-/// How the last task of an entry stands.
+/// Status of the last task of an entry.
 fn status(entry: &Entry) -> String {
     let Some(task) = entry.tasks.first() else {
         return "None".to_owned();
@@ -61,7 +61,7 @@ pub(super) fn entries(flux: &mut Flux) -> Result<Vec<Entry>, CliError> {
     Ok(listed.entries)
 }
 
-/// Whether a task was sent off and has not ended.
+/// True if a task was started and has not ended.
 pub(super) fn runs(task: &Task) -> bool {
     task.start_time.is_some() && task.end_time.is_none()
 }

@@ -62,7 +62,7 @@ impl Delete {
     }
 }
 
-/// What is said of an entry that was deleted.
+/// Message about an entry that was deleted.
 fn removed(was: &Entry, now: f64) -> String {
     let what = format!("Removed cron-{}: {}", was.id, was.name);
     let last = was.tasks.first();

@@ -26,7 +26,7 @@ pub(super) fn seconds(text: &str) -> Result<f64, CliError> {
         .ok_or_else(|| CliError::new(format!("Invalid duration '{text}'")))
 }
 
-/// How long ago a time is, in words.
+/// Age of a time, in words.
 pub(super) fn ago(seconds: f64) -> String {
     let (number, unit) = match seconds {
         s if s < MINUTE => (s, "second"),
@@ -41,7 +41,7 @@ pub(super) fn ago(seconds: f64) -> String {
     }
 }
 
-/// How long something took, in three digits: `6.27ms`, `1.5s`, `2.1m`.
+/// Duration in three digits: `6.27ms`, `1.5s`, `2.1m`.
 pub(super) fn took(seconds: f64) -> String {
     let fsd = proto::data::Fsd::from_secs(seconds.max(0.0)).unwrap_or_default();
     fsd.to_text(3)

@@ -6,7 +6,7 @@ use attach::limits::INPUT_BYTES_MAX;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// Where our input comes from.
+/// Source of our input.
 pub(super) struct Input {
     is_over: bool,
     /// `None` when reading never blocks.
@@ -24,7 +24,7 @@ impl Input {
         })
     }
 
-    /// Whether the end was read.
+    /// True if the end was read.
     pub fn is_over(&self) -> bool {
         self.is_over
     }
@@ -35,7 +35,7 @@ impl Input {
         descriptor.map(AsFd::as_fd)
     }
 
-    /// Whether there is something to read at once, as far as is known.
+    /// True if a read will not block, as far as is known.
     pub fn never_blocks(&self) -> bool {
         self.descriptor.is_none() && !self.is_over
     }

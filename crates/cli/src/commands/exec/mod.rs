@@ -80,7 +80,7 @@ pub struct Exec {
     /// Set an option of the subprocess server
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, hide = true)]
     setopt: Vec<(String, String)>,
-    /// Whether to send input only as there is room for it: on or off
+    /// Send input only as there is room for it: on or off
     #[arg(long, value_name = "on|off", value_parser = ["on", "off"], default_value = "on", hide = true)]
     stdin_flow: String,
     /// Run the command with the IMP, which this implementation has none of

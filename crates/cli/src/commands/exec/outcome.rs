@@ -1,4 +1,4 @@
-//! How the processes of all ranks ended: the exit code, and what to say of failures.
+//! End of the processes of all ranks: the exit code, and the messages about failures.
 
 use client::Refusal;
 use proto::Errno;

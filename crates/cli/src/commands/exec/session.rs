@@ -17,11 +17,11 @@ use crate::limits::OUTPUT_CREDIT_BYTES;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// How processes are shown and spoken to.
+/// Streams of the processes, and the connection to them.
 pub(super) struct Streams {
-    /// Who runs them.
+    /// Service that runs them.
     pub service: String,
-    /// What is run, or attached to, as errors name it.
+    /// Command that is run or attached to, as errors name it.
     pub command: Option<String>,
     /// Put ranks before lines.
     pub label: bool,
@@ -56,7 +56,7 @@ pub(super) struct Session {
     n_ended: usize,
 }
 
-/// What a server must not answer.
+/// Error for an unexpected response of a server.
 pub(super) fn surprise() -> Refusal {
     Refusal::new(Errno::EPROTO, "an unexpected response came")
 }
@@ -141,7 +141,7 @@ impl Session {
         Ok((arrival, is_signal))
     }
 
-    /// How much input all of them have room for.
+    /// Room for input in all of them.
     fn room(&self) -> u64 {
         let credits = self.targets.values().map(|target| target.credit);
         credits.min().unwrap_or(0)

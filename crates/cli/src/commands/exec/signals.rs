@@ -9,7 +9,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 /// Within this time a second interrupt is one that the processes ignore.
 const SECOND_KEY: Duration = Duration::from_secs(1);
 
-/// What a signal asks for.
+/// Action requested by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wish {
     /// Pass it on to all processes.
@@ -36,7 +36,7 @@ impl Signals {
         })
     }
 
-    /// What the next signal asks for, if there is one.
+    /// Action requested by the next signal, if there is one.
     pub fn next(&mut self) -> Option<Wish> {
         let info = self.descriptor.read_signal().ok()??;
         let signum = i32::try_from(info.ssi_signo).ok()?;

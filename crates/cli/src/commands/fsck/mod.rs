@@ -1,5 +1,5 @@
-//! `flux fsck`: finds keys whose blobs are gone or damaged, and puts what is left of them
-//! aside (protocol/04 section 9).
+//! `flux fsck`: finds keys whose blobs are missing or damaged, and moves the rest of
+//! their values aside (protocol/04 section 9).
 //!
 //! Read on in `repair.rs` for what becomes of them.
 

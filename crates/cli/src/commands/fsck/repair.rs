@@ -1,4 +1,4 @@
-//! What becomes of damaged keys: `lost+found` has what is left of them.
+//! Repair of damaged keys: the rest of their values is moved to `lost+found`.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ fn say(flux: &mut Flux, key: &Key, what: &str) -> Result<(), CliError> {
     flux.warn(format!("{key}: {what}"))
 }
 
-/// What is left of a value.
+/// Rest of a value.
 fn value_of(left: &[BlobRef]) -> Tree {
     match left {
         [] => Tree::Val(Bytes::new()),

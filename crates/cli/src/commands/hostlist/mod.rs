@@ -46,7 +46,7 @@ pub struct HostlistCommand {
     sources: Vec<String>,
 }
 
-/// How the result is shown.
+/// Form of the result.
 #[derive(clap::Args)]
 struct Output {
     /// Print each host separately

@@ -1,4 +1,4 @@
-//! What is kept of a list of hosts, step by step: `--exclude`, `--sort`, `--unique`,
+//! Selection from a list of hosts, step by step: `--exclude`, `--sort`, `--unique`,
 //! `--limit`, `--nth`.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use command::error::CliError;
 use proto::data::{Hostlist, IdSet};
 
-/// What is kept.
+/// Selection.
 #[derive(clap::Args, Default)]
 pub struct Pick {
     /// Leave out these hosts, or the hosts at these positions

@@ -1,4 +1,4 @@
-//! Where lists of hosts come from.
+//! Sources of lists of hosts.
 
 use client::{Call, Handle};
 use command::error::CliError;

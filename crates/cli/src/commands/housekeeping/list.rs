@@ -70,7 +70,7 @@ impl List {
     }
 }
 
-/// What a column shows.
+/// Field of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     Id(JobIdEncoding),
@@ -151,7 +151,7 @@ impl Line<'_> {
         Ok(Line { id, job, hosts })
     }
 
-    /// Whether a field that is not of nodes is the same of another job.
+    /// True if a field that is not about nodes is equal in both lines.
     fn is_like(&self, other: &Line, field: Field) -> bool {
         match field {
             Field::Id(_) => self.id == other.id,

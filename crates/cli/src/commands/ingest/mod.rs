@@ -17,7 +17,7 @@ use command::flux::Flux;
 pub use frobnicator::JobFrobnicator;
 pub use validator::JobValidator;
 
-/// What both can be asked.
+/// Options of both commands.
 #[derive(clap::Args)]
 struct Common {
     /// Read a jobspec on each line, without information about its submitter
@@ -41,7 +41,7 @@ fn list(flux: &mut Flux, plugins: &[About]) -> Result<(), CliError> {
     Ok(())
 }
 
-/// How a chain that cannot be made ends the command.
+/// Error that ends the command when the chain cannot be built.
 fn ended(flux: &mut Flux, broken: &Broken) -> Result<CliError, CliError> {
     let program = flux.program().to_owned();
     flux.note(format_args!("{program}: {}", broken.text))?;

@@ -1,4 +1,4 @@
-//! What `eventlog` and `wait-event` share: which log, and how its entries are printed.
+//! Options of `eventlog` and `wait-event`: the log, and the form of its entries.
 
 use client::Refusal;
 use proto::Errno;
@@ -10,7 +10,7 @@ use command::error::CliError;
 use command::flux::Flux;
 use command::plain::Plain;
 
-/// How entries are printed.
+/// Form of entries.
 #[derive(clap::Args)]
 pub struct Shape {
     /// Print entries in this form
@@ -27,7 +27,7 @@ pub struct Shape {
     color: clap::ColorChoice,
 }
 
-/// Which log of a job, and how its entries are printed.
+/// Log of a job, and the form of its entries.
 #[derive(clap::Args)]
 pub struct Form {
     #[command(flatten)]
@@ -67,7 +67,7 @@ impl Form {
         self.shape.printer(flux)
     }
 
-    /// Why a log cannot be read.
+    /// Error of reading a log.
     pub fn failed(&self, id: &str, refusal: Refusal) -> CliError {
         let is_job = refusal.text.as_deref() == Some("invalid job id") || self.path == "eventlog";
         match refusal.errno {
@@ -166,7 +166,7 @@ impl Matcher {
         })
     }
 
-    /// Whether the entry has it: a text as it is, anything as JSON.
+    /// True if the entry has it: a text as it is, anything as JSON.
     pub fn accepts(&self, entry: &Entry) -> bool {
         entry.get(&self.key).is_some_and(|found| {
             let json = found.to_string();

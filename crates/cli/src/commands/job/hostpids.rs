@@ -28,7 +28,7 @@ pub struct Hostpids {
     id: String,
 }
 
-/// Where the shell that knows the tasks is.
+/// Address of the shell that knows the tasks.
 struct Shell {
     service: String,
     rank: u32,

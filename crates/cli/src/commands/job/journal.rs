@@ -47,7 +47,7 @@ fn number(text: &str) -> Result<f64, String> {
     number.ok_or_else(|| "not a number".to_owned())
 }
 
-/// What a line says of its place.
+/// Position of a line in the journal.
 #[derive(Deserialize)]
 struct Place {
     id: i64,
@@ -156,7 +156,7 @@ fn take(handle: &mut Handle, pending: Pending<Untyped>, taken: u64) {
     }
 }
 
-/// Whether the journal may be back soon: job-manager was restarted, or the broker.
+/// True if the journal may be back soon: job-manager was restarted, or the broker.
 fn is_passing(refusal: &Refusal) -> bool {
     let is_gone = matches!(
         refusal.errno,

@@ -112,7 +112,7 @@ impl Run for Job {
     }
 }
 
-/// Which jobs a request about many is meant for.
+/// Selection of jobs for a request about many.
 #[derive(clap::Args)]
 struct Selected {
     /// Select jobs of this user, or of 'all'

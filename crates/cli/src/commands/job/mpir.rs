@@ -27,19 +27,19 @@ const SPAWNED: i32 = 1;
 #[unsafe(no_mangle)]
 pub static MPIR_being_debugged: AtomicI32 = AtomicI32::new(0);
 
-/// Why [`MPIR_Breakpoint`] is called.
+/// Reason for calling [`MPIR_Breakpoint`].
 #[unsafe(no_mangle)]
 pub static MPIR_debug_state: AtomicI32 = AtomicI32::new(0);
 
-/// Why the job was aborted; it never is, by us.
+/// Reason for aborting the job; never set by us.
 #[unsafe(no_mangle)]
 pub static MPIR_debug_abort_string: AtomicPtr<c_char> = AtomicPtr::new(null_mut());
 
-/// That it is there says that we are no process of the job.
+/// Its existence marks us as no process of the job.
 #[unsafe(no_mangle)]
 pub static MPIR_i_am_starter: AtomicI32 = AtomicI32::new(1);
 
-/// That it is there says that we let processes go on which a debugger does not attach to.
+/// Its existence says that processes go on if no debugger attaches to them.
 #[unsafe(no_mangle)]
 pub static MPIR_partial_attach_ok: AtomicI32 = AtomicI32::new(1);
 
@@ -47,7 +47,7 @@ pub static MPIR_partial_attach_ok: AtomicI32 = AtomicI32::new(1);
 #[unsafe(no_mangle)]
 pub static MPIR_proctable: AtomicPtr<Described> = AtomicPtr::new(null_mut());
 
-/// How many there are.
+/// Number of processes.
 #[unsafe(no_mangle)]
 pub static MPIR_proctable_size: AtomicI32 = AtomicI32::new(0);
 

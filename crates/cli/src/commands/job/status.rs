@@ -91,7 +91,7 @@ impl Status {
     }
 }
 
-/// Why the end of a job is not known.
+/// Reasons for which the end of a job is unknown.
 enum Failed {
     Refused(Refusal),
     Other(CliError),
@@ -109,7 +109,7 @@ impl Failed {
     }
 }
 
-/// How a job ended, from its log.
+/// End of a job, from its log.
 #[derive(Default)]
 struct End {
     t_submit: Option<f64>,

@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use crate::limits::{LISTED_CHUNK_JOBS, REQUESTS_IN_FLIGHT_MAX};
 use command::error::CliError;
 
-/// What is asked of job-list.
+/// Query of job-list.
 pub struct Listing {
     /// Names of the attributes wanted.
     pub attrs: Value,
-    /// Which jobs.
+    /// Constraint on the jobs.
     pub constraint: Value,
     /// Inactive ones only if they ended after this.
     pub since: Option<f64>,
@@ -90,7 +90,7 @@ impl Listing {
     }
 }
 
-/// Returns when each of the jobs is over or forgotten.
+/// Returns when each of the jobs is inactive or purged.
 pub fn wait_inactive(handle: &mut Handle, ids: &[JobId]) -> Result<(), CliError> {
     #[derive(Deserialize)]
     struct Any {}
@@ -125,7 +125,7 @@ fn ask_each<J: DeserializeOwned>(
     Ok(jobs)
 }
 
-/// What a response of job-list holds.
+/// Decodes a response of job-list.
 pub fn read<'a, T: Deserialize<'a>>(payload: Option<&'a Bytes>) -> Result<T, CliError> {
     proto::payload::decode_json(payload).map_err(|bad| {
         let text = format!("job-list: malformed response: {bad}");

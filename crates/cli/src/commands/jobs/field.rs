@@ -24,11 +24,11 @@ pub enum Field {
     Id(JobIdEncoding),
     /// A note by its dotted path.
     Annotation(String),
-    /// What is asked of the instance that the job is.
+    /// Field of the instance that the job is.
     Instance(InstanceField),
 }
 
-/// What rows need besides the job.
+/// Values that rows need besides the job.
 pub struct Facts {
     /// Seconds since the epoch.
     pub now: f64,
@@ -92,12 +92,12 @@ impl Field {
         Some((Field::Annotation(path.to_owned()), heading))
     }
 
-    /// Whether an instance is asked for it.
+    /// True if it is queried from an instance.
     pub fn is_of_instance(&self) -> bool {
         self.of_instance().is_some()
     }
 
-    /// What an instance is asked for.
+    /// Field queried from an instance.
     pub fn of_instance(&self) -> Option<InstanceField> {
         match self {
             Field::Instance(field) => Some(*field),
@@ -105,7 +105,7 @@ impl Field {
         }
     }
 
-    /// Whether it is what a job is called.
+    /// True if it is the id or name of a job.
     pub fn is_id_or_name(&self) -> bool {
         match self {
             Field::Id(_) => true,
@@ -124,7 +124,7 @@ impl Field {
         }
     }
 
-    /// What it shows of a job.
+    /// Value of the field for a job.
     pub fn get<'j>(&self, job: &'j Job, facts: &'j Facts) -> Value<'j> {
         match self {
             Field::Known(row) => (row.get)(job, facts),
@@ -175,7 +175,7 @@ macro_rules! number {
     };
 }
 
-/// What follows from several attributes.
+/// Fields computed from several attributes.
 macro_rules! derived {
     ($name:literal, $heading:literal, [$($attr:literal),*], $get:expr) => {
         Row {

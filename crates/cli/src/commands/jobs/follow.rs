@@ -34,12 +34,12 @@ struct Named {
     id: u64,
 }
 
-/// How each job was shown last, as a hash: after a restart of job-list all jobs come again.
+/// Hash of each job as last shown: after a restart of job-list all jobs come again.
 #[derive(Default)]
 struct Shown(BTreeMap<u64, u64>);
 
 impl Shown {
-    /// Whether a job is not as it was shown.
+    /// True if a job has changed since it was shown.
     fn is_news(&mut self, job: &RawValue) -> Result<bool, CliError> {
         let id = parse::<Named>(job)?.id;
         let mut hasher = DefaultHasher::new();
@@ -49,7 +49,7 @@ impl Shown {
     }
 }
 
-/// Where jobs are shown.
+/// Output for jobs.
 enum Screen<'p> {
     /// As lines of a table, jobs of the list all together: columns are as wide as they need.
     Table(Table<'p, Field>, bool),
@@ -167,7 +167,7 @@ fn take(handle: &mut Handle, pending: Pending<Untyped>, taken: u64) {
     }
 }
 
-/// Whether the broker is gone, and with it everything there was to follow.
+/// True if the broker has exited, so that there is nothing left to follow.
 fn is_end_of_instance(refusal: &Refusal) -> bool {
     matches!(
         refusal.errno,
@@ -175,7 +175,7 @@ fn is_end_of_instance(refusal: &Refusal) -> bool {
     )
 }
 
-/// Whether job-list may be back soon.
+/// True if job-list may be back soon.
 fn is_passing(refusal: &Refusal) -> bool {
     let is_gone = matches!(refusal.errno, Errno::EHOSTUNREACH | Errno::ENOSYS);
     is_gone || refusal.is_end()

@@ -12,31 +12,31 @@ use crate::commands::resource::list::{STATES, part};
 use command::error::CliError;
 use format::Value;
 
-/// What an instance says of itself.
+/// Data of an instance.
 #[derive(Debug, Clone)]
 pub struct Instance {
     counts: JobCounts,
     resources: SchedStatusReply,
 }
 
-/// What of it is shown.
+/// Field of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceField {
     /// Jobs by state, in a few words.
     Stats,
-    /// How many jobs there ever were.
+    /// Number of jobs ever submitted.
     Total,
-    /// The part of the jobs that is over.
+    /// Part of the jobs that are inactive.
     Progress,
     /// The part of the cores that is in use.
     Cores,
     /// The part of the GPUs that is in use.
     Gpus,
-    /// How many nodes, cores or GPUs are in a state.
+    /// Number of nodes, cores or GPUs in a state.
     Resources(&'static str, Kind),
 }
 
-/// What is counted.
+/// Kind of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nodes.
@@ -47,7 +47,7 @@ pub enum Kind {
     Gpus,
 }
 
-/// What is needed of a job to find its instance.
+/// Attributes of a job needed to find its instance.
 pub const ATTRS: &[&str] = &["annotations", "state"];
 
 impl InstanceField {
@@ -80,7 +80,7 @@ impl InstanceField {
         })
     }
 
-    /// What it shows of an instance.
+    /// Value of the field for an instance.
     pub fn get(self, instance: &Instance) -> Value<'static> {
         let counts = &instance.counts;
         let states = &counts.job_states;

@@ -46,7 +46,7 @@ pub struct Job {
     pub annotations: Option<Value>,
     pub waitstatus: Option<i32>,
     pub dependencies: Option<Vec<String>>,
-    /// What the instance that it is says of itself, if that is shown.
+    /// Data of the instance that it is, if shown.
     #[serde(skip)]
     pub instance: Option<Box<Instance>>,
 }
@@ -61,12 +61,12 @@ impl Job {
         serde_json::from_value(Value::Object(object.clone())).unwrap_or_default()
     }
 
-    /// Where the job is.
+    /// State of the job.
     pub fn state(&self) -> Option<State> {
         State::from_bit(self.state?)
     }
 
-    /// How it ended.
+    /// Result of the job.
     pub fn result(&self) -> Option<JobResult> {
         JobResult::from_bit(self.result?)
     }
@@ -108,7 +108,7 @@ impl Job {
         }
     }
 
-    /// What a terminal shows its line in; empty for the usual.
+    /// Terminal colour of its line; empty for the default.
     pub fn colour(&self) -> &'static str {
         match (self.state(), self.result()) {
             (Some(State::Inactive), Some(JobResult::Completed)) => "\x1b[32m",
@@ -140,7 +140,7 @@ impl Job {
         Some((expiration - now).max(0.0))
     }
 
-    /// How long it has run, or may run if it does not run yet.
+    /// Its run time, or its time limit if it does not run yet.
     pub fn contextual_time(&self, now: f64) -> f64 {
         match self.state() {
             Some(State::New | State::Depend | State::Priority | State::Sched) => {
@@ -150,7 +150,7 @@ impl Job {
         }
     }
 
-    /// What matters most now: why it waits, or where it runs.
+    /// Most relevant information: the reason for waiting, or the nodes it runs on.
     pub fn contextual_info(&self, now: f64) -> String {
         match self.state() {
             Some(State::Priority) => "priority-wait".to_owned(),
@@ -173,7 +173,7 @@ impl Job {
         })
     }
 
-    /// What it still waits for.
+    /// Its outstanding dependencies.
     pub fn dependencies(&self) -> &[String] {
         self.dependencies.as_deref().unwrap_or_default()
     }
@@ -199,7 +199,7 @@ impl Job {
         }
     }
 
-    /// Why it is over.
+    /// Reason for its end.
     pub fn inactive_reason(&self) -> String {
         if self.state() != Some(State::Inactive) {
             return String::new();
@@ -224,7 +224,7 @@ impl Job {
     }
 }
 
-/// How a job ended that no exception ended.
+/// End of a job that was not ended by an exception.
 fn end(status: WaitStatus) -> String {
     match status.shell_code() {
         126 => "Command invoked cannot execute".to_owned(),

@@ -135,7 +135,7 @@ impl Run for Jobs {
     }
 }
 
-/// What is asked of an instance, and how it is shown.
+/// Query of an instance, and the form of the result.
 struct Plan {
     format: Format<Field>,
     sort: Option<Vec<SortKey<Field>>>,

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What `f` makes of each item, in their order, on up to `threads` threads.
+/// Applies `f` to each item and returns the results in order, on up to `threads` threads.
 pub fn in_parallel<T: Sync, R: Send>(
     items: &[T],
     threads: usize,

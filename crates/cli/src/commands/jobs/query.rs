@@ -1,4 +1,4 @@
-//! Which jobs are meant: options as a constraint of job-list (protocol/12 section 5).
+//! Selection of jobs: options as a constraint of job-list (protocol/12 section 5).
 
 use nix::unistd::User;
 use proto::data::job::{JobResult, State, States};
@@ -44,7 +44,7 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Whether jobs are chosen in any way.
+    /// True if there is any selection.
     pub fn is_any(&self) -> bool {
         self.all
             || self.all_users
@@ -79,7 +79,7 @@ impl Filters {
         Ok(json!({ "and": terms }))
     }
 
-    /// Whose jobs; our own unless something is said.
+    /// User whose jobs are selected; our own by default.
     pub fn userid(&self) -> Result<u32, CliError> {
         match self.user.as_deref() {
             _ if self.all_users => Ok(ANY_USER),

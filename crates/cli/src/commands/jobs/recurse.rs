@@ -34,21 +34,21 @@ pub struct Recursion {
 }
 
 impl Recursion {
-    /// Whether instances are descended into.
+    /// True if instances are descended into.
     pub fn is_wanted(&self) -> bool {
         self.recursive || self.recurse_all
     }
 
-    /// How many instances are asked at once.
+    /// Number of instances queried at once.
     pub fn threads(&self) -> usize {
         self.threads.map_or(INSTANCES_ASKED_AT_ONCE, usize::from)
     }
 }
 
-/// What is needed of each job to find the instances among them.
+/// Attributes of each job needed to find the instances among them.
 pub const ATTRS: [&str; 3] = ["annotations", "state", "userid"];
 
-/// What an instance says of its jobs.
+/// Jobs of an instance.
 struct Inner<J> {
     stats: Option<JobStatsReply>,
     listed: Listed<J>,

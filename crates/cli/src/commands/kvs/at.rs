@@ -1,4 +1,4 @@
-//! What all kvs commands share: the namespace, lookups in it, and commits to it.
+//! Shared by all kvs commands: the namespace, lookups in it, and commits to it.
 
 use client::{Call, Handle};
 use proto::data::{Key, Tree};
@@ -35,7 +35,7 @@ impl NamespaceArg {
 
 /// A namespace and a way to it.
 pub struct Store {
-    /// Which namespace.
+    /// Namespace.
     pub namespace: String,
     /// The connection.
     pub handle: Handle,
@@ -74,7 +74,7 @@ impl Store {
     }
 }
 
-/// What a command that commits prints about it.
+/// Output of a command that commits.
 #[derive(clap::Args)]
 pub struct ShowRoot {
     /// Print the new root as a tree object
@@ -136,7 +136,7 @@ pub fn about(key: &str) -> impl Fn(Refusal) -> CliError + '_ {
     move |refusal| CliError::new(why(key, &refusal)).about(key)
 }
 
-/// Why something about a key was refused.
+/// Error text of a request about a key.
 pub fn why(key: &str, refusal: &Refusal) -> String {
     match Key::new(key) {
         Err(error) if refusal.errno == Errno::EINVAL => error.to_string(),

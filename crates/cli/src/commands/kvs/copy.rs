@@ -9,7 +9,7 @@ use super::at::{NamespaceArg, Store, why};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// What both take.
+/// Arguments of both commands.
 #[derive(clap::Args)]
 struct Ends {
     #[command(flatten)]

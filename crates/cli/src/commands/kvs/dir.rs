@@ -15,7 +15,7 @@ use command::flux::Flux;
 /// Values that are asked for before the first is printed.
 const LOOKUPS_AHEAD: usize = 128;
 
-/// What stands for the rest of a value that is cut.
+/// Mark for the truncated rest of a value.
 const ELLIPSIS: &str = "...";
 
 /// List the keys in a directory and their values

@@ -65,7 +65,7 @@ impl Follow {
         }
     }
 
-    /// What is new in an answer.
+    /// New part of a response.
     pub fn take(&mut self, store: &mut Store, watched: Watched) -> Option<Tree> {
         let repeats = store.handle.repeats(self.id());
         let is_first_again = std::mem::replace(&mut self.repeats, repeats) != repeats;
@@ -94,7 +94,7 @@ impl Follow {
     }
 }
 
-/// What follows the first `skip` bytes, and how many of those there were.
+/// Bytes behind the first `skip`, and the number skipped.
 fn unseen_bytes(bytes: Bytes, skip: usize) -> (Bytes, usize) {
     let skipped = skip.min(bytes.len());
     (bytes.slice(skipped..), skipped)

@@ -71,7 +71,7 @@ impl Ls {
         }
     }
 
-    /// What a key on the command line stands for. A dot at its end asks for a directory.
+    /// Looks up a key of the command line. A dot at its end asks for a directory.
     fn look_at(&self, store: &mut Store, key: &str) -> Result<Seen, Errno> {
         let must_be_dir = key.len() > 1 && key.ends_with('.');
         let errno = |refusal: Refusal| refusal.errno;

@@ -43,7 +43,7 @@ impl Unlink {
         self.show.show(flux, &root)
     }
 
-    /// Why a key is not to be removed, if there is a reason.
+    /// Reason for not removing a key, if there is one.
     fn objection(&self, store: &mut Store, key: &str) -> Result<Option<Errno>, CliError> {
         let tree = match store.lookup(key, TREEOBJ) {
             Ok(tree) => tree,

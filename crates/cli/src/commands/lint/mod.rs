@@ -10,7 +10,7 @@ mod rfc9;
 mod times;
 mod watch;
 
-/// How long a module or broker may take to answer us, in seconds. One that does not is left out.
+/// Time that a module or broker has to answer, in seconds. One that does not is left out.
 const PATIENCE_S: u64 = 10;
 
 /// Check messages for practices to avoid

@@ -1,4 +1,4 @@
-//! What modules and programs are called in the report.
+//! Names of modules and programs in the report.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ pub(super) fn with_rank(name: &str, rank: u32, has_ranks: bool) -> String {
     }
 }
 
-/// What a process of this host runs, if it is still there.
+/// Command of a process of this host, if it still exists.
 fn command_of(pid: i32) -> String {
     let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else {
         return String::new();

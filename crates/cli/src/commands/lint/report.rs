@@ -1,4 +1,4 @@
-//! What was found, for people and for programs.
+//! Findings, as text and as JSON.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use command::error::CliError;
 /// All of it.
 #[derive(Serialize)]
 pub(super) struct Report {
-    /// How many messages were seen, each with its sender and its receiver.
+    /// Number of messages seen, each with its sender and its receiver.
     messages: u64,
     findings: Vec<Finding>,
 }

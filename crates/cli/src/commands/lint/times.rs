@@ -1,4 +1,4 @@
-//! How long handlers took so far, of every module and broker of an instance.
+//! Durations of handlers so far, of every module and broker of an instance.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,14 +39,14 @@ fn ask(handle: &mut Handle, rank: u32, name: &str) -> Option<HandlerTimes> {
     serde_json::from_value(stats.remove(HANDLERS)?).ok()
 }
 
-/// How all are asked.
+/// Delivery policy of all requests.
 pub(super) fn patient() -> Delivery {
     Delivery::Wait {
         deadline: Some(Duration::from_secs(PATIENCE_S)),
     }
 }
 
-/// Whether the later times include the earlier ones: a module that was loaded again begins at zero.
+/// True if the later times include the earlier ones: a reloaded module begins at zero.
 pub(super) fn include(after: &HandlerTimes, before: &HandlerTimes) -> bool {
     let is_more = |(name, times): (&String, &proto::data::times::Times)| {
         after

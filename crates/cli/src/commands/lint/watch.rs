@@ -18,13 +18,13 @@ use command::error::CliError;
 /// Requests, responses and events.
 const TYPES: i64 = 7;
 
-/// What is shown, from when on, and what the rules make of it.
+/// Traces, their start, and the rules applied to them.
 pub(super) struct Watch {
     /// The rank of each trace.
     traces: Vec<(CallId, u32)>,
     names: Names,
     lint: Lint,
-    /// Why a trace has ended. Later it is no error: brokers may end.
+    /// Error that ended a trace. Later it is no error: brokers may end.
     refused: Option<Refusal>,
 }
 
@@ -107,12 +107,12 @@ impl Watch {
         }
     }
 
-    /// How many messages were seen.
+    /// Number of messages seen.
     pub(super) fn n_seen(&self) -> u64 {
         self.lint.n_seen()
     }
 
-    /// What was found.
+    /// Findings.
     pub(super) fn finish(self) -> Findings {
         self.lint.finish()
     }

@@ -1,11 +1,11 @@
-//! What is known of one module: where it is, what it needs, and where it runs. Pure.
+//! Definition of one module: its path, its needs, and its ranks. Pure.
 
 use proto::data::IdSet;
 use proto::rc;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One module. What `flux modprobe show` prints of it is in this order.
+/// One module. `flux modprobe show` prints the fields in this order.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Definition {
     /// Its name.
@@ -28,9 +28,9 @@ pub struct Definition {
     pub after: Vec<String>,
     /// The highest stands for a service.
     pub priority: i64,
-    /// Whether it is left out.
+    /// True if it is disabled.
     pub disabled: bool,
-    /// Whether it is to be a process, which every module is.
+    /// True if it is to be a process, as every module is.
     pub exec: bool,
     /// Attributes without which it is left out; with `!`, with which.
     #[serde(skip)]
@@ -117,18 +117,18 @@ impl Definition {
         Ok(())
     }
 
-    /// Whether it goes by this name: its own, or that of a service.
+    /// True if `name` is its own name, or that of its service.
     pub fn is(&self, name: &str) -> bool {
         self.name == name || self.provides.iter().any(|service| service == name)
     }
 
-    /// Whether it is on a rank.
+    /// True if it runs on a rank.
     pub fn is_on(&self, rank: u32) -> bool {
         includes(&self.ranks, rank).unwrap_or(false)
     }
 }
 
-/// Whether `all`, `<N`, `>N` or a set of ranks has this one.
+/// True if `all`, `<N`, `>N` or a set of ranks includes this one.
 fn includes(ranks: &str, rank: u32) -> Result<bool, String> {
     let bad = || format!("ranks: invalid idset: {ranks}");
     if ranks == ALL_RANKS {

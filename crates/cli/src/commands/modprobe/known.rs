@@ -15,7 +15,7 @@ pub struct Known {
     left_out: BTreeSet<String>,
 }
 
-/// What is known of the instance, for what modules need of it.
+/// Facts about the instance on which modules depend.
 #[derive(Debug, Default)]
 pub struct Surroundings {
     /// Rank of the broker.
@@ -28,13 +28,13 @@ pub struct Surroundings {
     pub conf: Object,
 }
 
-/// What a name that is not known is called.
+/// Error text for an unknown name.
 pub fn no_such_module(name: &str) -> String {
     format!("no such task or module {name}")
 }
 
 impl Known {
-    /// What every instance knows.
+    /// Definitions that every instance has.
     pub fn stock() -> Known {
         Known {
             modules: rc::MODULES.iter().map(Definition::stock).collect(),
@@ -196,7 +196,7 @@ fn in_modules(error: String) -> String {
     format!("invalid modules entry: {error}")
 }
 
-/// Whether one of the names is missing, or is there and must not be.
+/// True if one of the names is missing, or exists and must not.
 fn lacks(names: &[String], has: impl Fn(&str) -> bool) -> bool {
     names.iter().any(|name| match name.strip_prefix('!') {
         Some(name) => has(name),

@@ -1,4 +1,4 @@
-//! How things stand in the instance: its rank, its configuration, and what it has loaded.
+//! State of the instance: its rank, its configuration, and its loaded modules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::sources;
 const DISABLE: &str = "FLUX_MODPROBE_DISABLE";
 const SCHEDULER: &str = "FLUX_SCHED_MODULE";
 
-/// What the command line adds to what is known.
+/// Changes of the definitions by the command line.
 #[derive(clap::Args, Default)]
 pub(super) struct Choices {
     /// Let a module provide a service
@@ -118,7 +118,7 @@ impl Live {
         own.or_else(|| self.env.get(name).cloned())
     }
 
-    /// Whether a task of the start is left out.
+    /// True if a task of the start is left out.
     pub fn leaves_out(&self, flux: &Flux, task: &str) -> bool {
         let disabled = self.variable(flux, DISABLE).unwrap_or_default();
         disabled.split(',').any(|name| name == task)

@@ -63,7 +63,7 @@ impl Order {
         self.before.insert(name.to_owned(), all);
     }
 
-    /// What comes right before each.
+    /// Direct predecessors of each.
     pub fn before(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.before
     }

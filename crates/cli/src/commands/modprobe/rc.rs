@@ -30,7 +30,7 @@ const CRON_LOAD: &str = "cron-load";
 const RUN_ALL_RC1: &str = "run-all-rc1";
 pub(super) const RUN_ALL_RC3: &str = "run-all-rc3";
 
-/// Whether a task of the start, or of the end, is called so.
+/// True if it is the name of a task of the start or of the end.
 pub(super) fn is_task(name: &str) -> bool {
     [RESTORE, CRON_LOAD, RUN_ALL_RC1, RUN_ALL_RC3].contains(&name)
 }

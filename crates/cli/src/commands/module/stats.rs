@@ -104,7 +104,8 @@ impl Stats {
     }
 }
 
-/// Without the histograms, which are for programs. What handlers took is named by its quantiles.
+/// Without the histograms, which are for programs. Durations of handlers are named by their
+/// quantiles.
 fn without_buckets(mut stats: Map<String, Value>) -> Map<String, Value> {
     let handlers = stats.get_mut(HANDLERS).and_then(Value::as_object_mut);
     for value in handlers.into_iter().flat_map(Map::values_mut) {

@@ -39,7 +39,7 @@ impl Errors {
     }
 }
 
-/// Who is missing, by what is said of it.
+/// Missing brokers, by the error reported.
 #[derive(Default)]
 struct Found {
     by_text: BTreeMap<String, IdSet>,

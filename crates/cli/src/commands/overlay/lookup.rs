@@ -77,7 +77,7 @@ impl Parentof {
     }
 }
 
-/// Who is above a rank in a tree that it is in.
+/// Parent of a rank in a tree that contains it.
 pub(super) fn parent_of(rank: u32, tree: &Tree) -> Option<u32> {
     if tree.children.iter().any(|child| child.rank == rank) {
         return Some(tree.rank);

@@ -57,8 +57,8 @@ impl Run for Overlay {
     }
 }
 
-/// How long a broker may take to answer, unless it is said: so that one that hangs does
-/// not hold up the picture of all others.
+/// Default time that a broker has to answer: short, so that a hanging broker does not
+/// hold up the display of all others.
 const TIMEOUT: &str = "0.5s";
 
 /// The hosts of all ranks.

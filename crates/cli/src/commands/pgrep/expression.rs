@@ -1,4 +1,4 @@
-//! What jobs are searched for: a pattern of their names, and a range of ids.
+//! Search for jobs: a pattern of their names, and a range of ids.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,7 @@ use command::error::CliError;
 /// In front of a word: it is a pattern, even if it looks like a range of ids.
 const NAME: &str = "name:";
 
-/// What must be true of a job.
+/// Condition on a job.
 #[derive(Debug, Default)]
 pub struct Expression {
     /// Somewhere in its name.
@@ -42,7 +42,7 @@ impl Expression {
         Ok(expression)
     }
 
-    /// Whether a job is searched for.
+    /// True if a job matches.
     pub fn matches(&self, id: JobId, name: &str) -> bool {
         self.ids.iter().all(|ids| ids.contains(&id))
             && self.name.as_ref().is_none_or(|regex| regex.is_match(name))
@@ -62,7 +62,7 @@ fn id_range(word: &str) -> Option<RangeInclusive<JobId>> {
 mod tests {
     use super::*;
 
-    /// Which of some jobs an expression finds, by their numbers.
+    /// Checks the jobs that an expression finds, by their numbers.
     fn check(words: &[&str], expect: &str) {
         let jobs = [
             (1, "sleep"),

@@ -23,7 +23,7 @@ use command::flux::Flux;
 use expression::Expression;
 use format::{Format, FormatOptions, Table};
 
-/// What is needed of a job to find it.
+/// Attributes of a job needed to find it.
 const ATTRS: [&str; 1] = ["name"];
 
 /// List jobs whose names match a pattern, or whose ids are in a range
@@ -55,7 +55,7 @@ pub struct Pkill {
     search: Search,
 }
 
-/// Which jobs are searched, and for what.
+/// Jobs to search, and the expression.
 #[derive(clap::Args)]
 struct Search {
     /// Search the jobs of every user

@@ -230,7 +230,7 @@ struct Socket {
     folder: PathBuf,
 }
 
-/// Where folders go unless TMPDIR says so.
+/// Parent of temporary directories unless TMPDIR is set.
 const TMP: &str = "/tmp";
 
 impl Socket {

@@ -55,7 +55,7 @@ impl Program {
         Ok(Program { child, ended })
     }
 
-    /// What is ready when it has ended.
+    /// Descriptor that is readable when it has ended.
     pub fn ended(&self) -> BorrowedFd<'_> {
         self.ended.as_fd()
     }
@@ -100,7 +100,7 @@ fn remote_host(uri: &str) -> Option<&str> {
 pub struct Terminal(Option<Termios>);
 
 impl Terminal {
-    /// How it is now.
+    /// Current state.
     pub fn now() -> Terminal {
         let stdin = std::io::stdin();
         let modes = stdin.is_terminal().then(|| tcgetattr(&stdin).ok());

@@ -3,15 +3,15 @@
 /// A node and what is below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Branch {
-    /// What stands there.
+    /// Text of the node.
     pub label: String,
-    /// Which of the rows of details is its own.
+    /// Index of its row of details.
     pub row: usize,
     /// Below it, from top to bottom.
     pub children: Vec<Branch>,
 }
 
-/// What connects a node with those below it.
+/// Connector between a node and those below it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Connectors {
     /// To a node that others follow.

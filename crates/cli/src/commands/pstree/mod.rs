@@ -23,7 +23,7 @@ use draw::{ASCII, Branch, COMPACT, Connectors, WIDE};
 use format::{Format, Table, TableOptions};
 use tree::{Grower, Node};
 
-/// What is needed of each job to find the instances among them.
+/// Attributes of each job needed to find the instances among them.
 const ATTRS: [&str; 3] = ["annotations", "state", "userid"];
 
 /// Named formats of what stands before the tree.
@@ -150,7 +150,7 @@ impl Run for Pstree {
     }
 }
 
-/// How jobs are shown.
+/// Formats of jobs.
 struct Formats {
     label: Format<Field>,
     parent_label: Format<Field>,

@@ -16,23 +16,23 @@ use format::Value;
 pub struct Node {
     /// The job; of the root only if it is one.
     job: Option<Job>,
-    /// What the instance that it is says of itself.
+    /// Data of the instance that it is.
     instance: Option<Box<Instance>>,
-    /// Whether it is an instance that was asked for its jobs.
+    /// True if it is an instance whose jobs were queried.
     pub is_parent: bool,
     /// The jobs of the instance.
     pub children: Vec<Node>,
 }
 
-/// How a tree grows.
+/// Builder of a tree.
 pub struct Grower {
     /// The way to instances.
     pub reach: Reach,
-    /// What is asked of each.
+    /// Query of each instance.
     pub listing: Listing,
     /// Instances are asked about themselves too.
     pub asks_instances: bool,
-    /// Whose instances can be asked.
+    /// User whose instances can be queried.
     pub userid: u32,
     /// Instances that are asked at once.
     pub threads: usize,
@@ -115,7 +115,7 @@ impl Grower {
 }
 
 impl Node {
-    /// What a field shows of it. The root that is no job is a dot.
+    /// Value of a field for it. The root that is no job is a dot.
     pub fn get<'n>(&'n self, field: &Field, facts: &'n Facts) -> Value<'n> {
         match (&self.job, field.of_instance()) {
             (_, Some(field)) => {

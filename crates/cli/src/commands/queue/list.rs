@@ -112,7 +112,7 @@ impl List {
     }
 }
 
-/// What a column shows.
+/// Field of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Field {
     Name,
@@ -139,11 +139,11 @@ enum Field {
     Limit(&'static str, Kind),
     /// The same where it is not more than the queue has.
     Effective(Kind),
-    /// How many there are in a state.
+    /// Number of resources in a state.
     Resources(&'static str, Kind),
 }
 
-/// What is counted.
+/// Kind of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Nodes,
@@ -236,7 +236,7 @@ struct Queue<'a> {
     name: Option<String>,
     state: QueueState,
     config: &'a Queues,
-    /// What it has, if a field needs that.
+    /// Its resources, if a field needs them.
     resources: Option<SchedStatusReply>,
 }
 
@@ -314,12 +314,12 @@ impl Queue<'_> {
         }
     }
 
-    /// What jobs in the queue may ask for.
+    /// Limits of jobs in the queue.
     fn limits(&self) -> Limits {
         self.config.limits(self.name.as_deref())
     }
 
-    /// What the policy allows, and if `there` is said, what there is.
+    /// Range that the policy allows and, with `there`, the amount that exists.
     fn range(&self, kind: Kind, there: Option<u64>) -> String {
         let (min, max) = (self.limit("min", kind), self.max(kind));
         match max.into_iter().chain(there).min() {
@@ -337,7 +337,7 @@ impl Queue<'_> {
         }
     }
 
-    /// What a job may have at most; -1 in the configuration stands for no limit.
+    /// Maximum for a job; -1 in the configuration stands for no limit.
     fn max(&self, kind: Kind) -> Option<u64> {
         u64::try_from(self.job_size("max", kind)?).ok()
     }

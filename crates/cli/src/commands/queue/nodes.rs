@@ -1,4 +1,4 @@
-//! Which nodes a queue has: those with all properties that its configuration requires.
+//! Nodes of a queue: those with all properties that its configuration requires.
 
 use client::Handle;
 use proto::config::{self, Queues};
@@ -22,7 +22,7 @@ impl QueueNodes {
         QueueNodes(queues)
     }
 
-    /// Whether a queue is configured.
+    /// True if a queue is configured.
     pub fn has(&self, name: &str) -> bool {
         self.0.get(name).is_some()
     }
@@ -51,7 +51,7 @@ impl QueueNodes {
             .collect()
     }
 
-    /// Whether a property tells queues apart.
+    /// True if a property distinguishes queues.
     pub fn is_required(&self, property: &str) -> bool {
         let mut all = self.0.named.values().flat_map(|queue| &queue.requires);
         all.any(|required| required == property)

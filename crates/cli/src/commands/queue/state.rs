@@ -65,7 +65,7 @@ pub struct Stop {
     nocheckpoint: bool,
 }
 
-/// Which queues are changed.
+/// Queues to change.
 #[derive(clap::Args)]
 struct Target {
     /// Apply to all queues
@@ -77,7 +77,7 @@ struct Target {
     queue: Name,
 }
 
-/// What is shown of queues that were changed.
+/// Output about changed queues.
 #[derive(clap::Args)]
 struct Told {
     /// Do not print the new state
@@ -110,7 +110,7 @@ impl Name {
     }
 }
 
-/// What of a state is shown.
+/// Part of a state to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Submission,

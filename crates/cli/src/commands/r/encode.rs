@@ -73,7 +73,7 @@ impl Encode {
         print(flux, set)
     }
 
-    /// What each rank has, with the host that is meant when none is given.
+    /// Resources of each rank, with the default host.
     fn node(&self) -> Result<Node, CliError> {
         let is_found = self.local || self.xml.is_some();
         if is_found && (self.cores.is_some() || self.gpus.is_some()) {

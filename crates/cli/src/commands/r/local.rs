@@ -10,7 +10,7 @@ use proto::data::rset::Node;
 /// Processors that are looked at.
 const CPUS_MAX: u32 = 65_536;
 
-/// What this process may use of the machine; `None` when nothing can be told.
+/// Resources of this host that this process may use; `None` if unknown.
 pub fn node(host: &str) -> Option<Node> {
     let allowed = allowed_cpus()?;
     let cpus: Vec<Cpu> = read_idset(Path::new("/sys/devices/system/cpu/online"))

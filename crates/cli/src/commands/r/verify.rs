@@ -26,8 +26,7 @@ impl Verify {
     }
 }
 
-/// What there is too much of, if anything; refused when something is missing or on another
-/// host.
+/// Surplus resources, if any; an error if some are missing or on another host.
 fn extra(expected: &Rset, actual: &Rset) -> Result<Option<String>, String> {
     let mut nodes = actual.nodes();
     let (Some((rank, found)), None) = (nodes.next(), nodes.next()) else {

@@ -153,7 +153,7 @@ impl Undrain {
     }
 }
 
-/// What is to be done with nodes that are drained already, or are not.
+/// Handling of nodes that are drained already, or are not.
 fn mode(update: bool, force: u8) -> Result<Option<String>, CliError> {
     let mode = match (update, force) {
         (true, 1..) => {

@@ -82,7 +82,7 @@ impl Eventlog {
         }
     }
 
-    /// Whether an event has to do with any of the ranks that were asked for.
+    /// True if an event is about any of the selected ranks.
     fn is_about(&self, entry: &Entry) -> bool {
         let Some(include) = &self.include else {
             return true;

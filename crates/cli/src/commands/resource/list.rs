@@ -100,7 +100,7 @@ impl List {
     }
 }
 
-/// What a column shows.
+/// Field of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     State,
@@ -133,7 +133,7 @@ fn resolve(name: &str) -> Option<(Field, String)> {
     Some((field, heading.to_owned()))
 }
 
-/// What tells lines apart: those that agree in what the format shows of it are one.
+/// Key of a line: nodes with equal values in the fields of the format share a line.
 #[derive(Debug, Clone, Copy)]
 struct Shown {
     state: bool,

@@ -22,7 +22,7 @@ pub struct R {
     chosen: Chosen,
 }
 
-/// Which resources.
+/// Selection of resources.
 #[derive(clap::Args)]
 struct Chosen {
     /// Select only these states, separated by commas: all, up, down, allocated, free

@@ -135,11 +135,11 @@ impl Status {
 /// One line: nodes of one state and reason.
 #[derive(Clone)]
 pub struct Row {
-    /// What they are.
+    /// State of the nodes.
     pub state: String,
-    /// Why; empty for those that are not drained.
+    /// Reason; empty for nodes that are not drained.
     pub reason: String,
-    /// When they were drained; 0 for others.
+    /// Time of the drain; 0 for other nodes.
     pub timestamp: f64,
     /// The nodes.
     pub ranks: IdSet,
@@ -147,7 +147,7 @@ pub struct Row {
     pub is_up: bool,
 }
 
-/// What a column shows.
+/// Field of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
     State,
@@ -207,7 +207,7 @@ impl Row {
         rows
     }
 
-    /// Whether the fields that are not of nodes are the same.
+    /// True if the fields that are not about nodes are equal.
     fn is_like(&self, other: &Row, fields: &[Field]) -> bool {
         fields.iter().all(|field| match field {
             Field::State => self.marked_state() == other.marked_state(),
@@ -229,7 +229,7 @@ impl Row {
         }
     }
 
-    /// What a column shows; `r` has the names of the nodes.
+    /// Value of a column; `r` has the names of the nodes.
     pub fn get<'v>(&'v self, field: Field, r: &Rset, is_coloured: bool) -> Value<'v> {
         let colour = |code: &'static str| Value::Escape(if is_coloured { code } else { "" });
         match field {
@@ -275,7 +275,8 @@ struct Busy {
     housekeeping: IdSet,
 }
 
-/// Where a command runs after a job. Without a job manager nowhere, unless that `is_asked`.
+/// Ranks that run housekeeping after a job. Without a job manager nowhere, unless that
+/// `is_asked`.
 fn in_housekeeping(handle: &mut Handle, is_asked: bool) -> Result<IdSet, CliError> {
     match ask(handle, &job_manager::StatsGet) {
         Ok(stats) => {

@@ -10,7 +10,7 @@ use crate::commands::jobs::query::split;
 use crate::commands::queue::nodes::QueueNodes;
 use command::error::CliError;
 
-/// Which nodes.
+/// Selection of nodes.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct Which {
     /// Show only these hosts or ranks

@@ -47,12 +47,12 @@ pub struct Brokers {
 const EXIT_TIMEOUT: &str = "20s";
 
 impl Brokers {
-    /// Whether there is anything to start but one broker, as it is.
+    /// True if more than one plain broker is to be started.
     pub fn are_wanted(&self) -> bool {
         self.test_size.is_some()
     }
 
-    /// Whether all of it makes sense.
+    /// Checks that the options go together.
     pub fn check(&self) -> Result<(), CliError> {
         let Some(size) = self.test_size else {
             let given = [
@@ -87,8 +87,8 @@ impl Brokers {
         self.launcher_options().map(drop)
     }
 
-    /// What the launcher is told: `broker` is the broker with its options and what wraps
-    /// it, `command` the initial program.
+    /// Arguments of the launcher: `broker` is the broker with its options and its
+    /// wrapper, `command` the initial program.
     pub fn launcher_args(
         &self,
         broker: &[OsString],
@@ -159,7 +159,7 @@ impl Brokers {
         }
     }
 
-    /// Which ranks share a host, as PMI says it.
+    /// Ranks that share a host, in the form of PMI.
     fn mapping(&self, size: u32) -> Result<Option<String>, CliError> {
         match self.test_pmi_clique.as_deref().unwrap_or("single") {
             "single" => Ok(Some(format!("(vector,(0,1,{size}))"))),

@@ -133,7 +133,7 @@ impl Start {
         }
     }
 
-    /// What the broker is told, but for its initial program.
+    /// Arguments of the broker, without its initial program.
     fn broker_args(&self) -> Vec<OsString> {
         let mut args = vec![OsString::from("-v"); self.verbosity().saturating_sub(1)];
         let mut option = |name: &str, value: String| {
@@ -178,10 +178,10 @@ impl Start {
     }
 }
 
-/// Where a system instance keeps its state.
+/// State directory of a system instance.
 const SYSTEM_STATEDIR: &str = "/var/lib/flux";
 
-/// Where the configuration of a system instance is.
+/// Configuration of a system instance.
 const SYSTEM_CONFIG: &str = "/etc/flux/system/conf.d";
 
 /// Attributes that let an instance come up with anything broken in it.

@@ -9,7 +9,7 @@ use submission::{ArrayOptions, Options};
 
 use crate::limits::COPIES_MAX;
 
-/// How many jobs of a kind there are to be, and what is done with them.
+/// Number of copies of a job, and the handling of them.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct ManyOptions {
     /// Submit one job for each id, with {cc} replaced by the id and FLUX_JOB_CC set to it
@@ -42,12 +42,12 @@ pub struct ManyOptions {
     jps: bool,
 }
 
-/// What one or more jobs are made of.
+/// Options of one or more jobs.
 #[derive(Debug, Clone)]
 pub struct Template {
-    /// What the job asks for.
+    /// Options of the job itself.
     pub options: Options,
-    /// How many copies there are, and where what is said of them goes.
+    /// Number of copies, and the files for messages about them.
     pub many: ManyOptions,
 }
 
@@ -60,7 +60,7 @@ pub enum Copies {
     Each(IdSet, InEnvironment),
 }
 
-/// Whether a job's environment tells which copy it is.
+/// Presence of the number of its copy in a job's environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InEnvironment {
     /// `--cc`
@@ -70,7 +70,7 @@ pub enum InEnvironment {
 }
 
 impl Copies {
-    /// How many jobs that makes.
+    /// Total number of jobs.
     pub fn count(&self) -> u64 {
         match self {
             Copies::One => 1,
@@ -79,7 +79,7 @@ impl Copies {
     }
 }
 
-/// What is done with jobs that have been submitted, the same for all.
+/// Handling of submitted jobs, the same for all.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Do not print ids.
@@ -88,7 +88,7 @@ pub struct Settings {
     pub progress: bool,
     /// With the number of jobs a second.
     pub jps: bool,
-    /// What is told of them, if they are followed.
+    /// Output wanted, if they are followed.
     pub wanted: Option<Wanted>,
 }
 
@@ -123,13 +123,13 @@ impl Template {
         ordered(places)
     }
 
-    /// Whether the number of its copies depends on what is replaced.
+    /// True if the number of its copies depends on replaced texts.
     pub fn has_variable_copies(&self) -> bool {
         let texts = [&self.many.cc, &self.many.bcc].into_iter().flatten();
         texts.into_iter().any(|text| text.contains('{'))
     }
 
-    /// Whether it has any copies.
+    /// True if it has any copies.
     pub fn has_copies(&self) -> bool {
         self.many.cc.is_some() || self.many.bcc.is_some()
     }
@@ -168,7 +168,7 @@ impl Template {
         Ok(copy)
     }
 
-    /// What is done with the jobs.
+    /// Handling of the jobs.
     pub fn settings(&self) -> Settings {
         let many = &self.many;
         let until = match (&many.wait_event, many.wait || many.watch) {

@@ -1,7 +1,7 @@
 //! `flux submit`: submits jobs, many at once if wanted, and prints their ids.
 //!
-//! What `flux bulksubmit` has too is in `many.rs` (its options), `plan.rs` (the jobs, one by one)
-//! and `send.rs` (handing them in and following them).
+//! The parts shared with `flux bulksubmit` are in `many.rs` (its options), `plan.rs` (the jobs,
+//! one by one) and `send.rs` (handing them in and following them).
 
 pub mod many;
 pub mod plan;

@@ -9,11 +9,11 @@ use super::many::{Copies, Template};
 
 /// A job that is ready.
 pub struct Planned {
-    /// What is sent.
+    /// Request to send.
     pub request: Request,
-    /// Where what is said about it goes.
+    /// Files for messages about it.
     pub streams: Streams,
-    /// Which copy it is, in front of what it is refused with.
+    /// Label of the copy in front of errors.
     pub label: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Which server is asked, and what is said when there is none.
+//! Selection of a server, and the error when there is none.
 
 use client::{Call, Handle};
 use proto::terminus::server_name;

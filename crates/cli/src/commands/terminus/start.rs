@@ -14,7 +14,7 @@ use crate::commands::broker::program;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// What a server says when it can be asked.
+/// Message of a server that accepts requests.
 const READY: &str = "ready";
 
 /// Bytes of what it may say.

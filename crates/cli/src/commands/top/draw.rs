@@ -16,9 +16,9 @@ const TITLE: (usize, usize) = (6, 79);
 const LEFT_COLUMNS: usize = 10;
 /// Where graphs begin, and how wide they are.
 const GRAPH: (usize, usize) = (4, 36);
-/// Where counts of jobs begin.
+/// Column of the counts of jobs.
 const COUNTS: usize = 60;
-/// Where the heart is.
+/// Column of the heart.
 const HEART: usize = 77;
 
 const DIM: Look = Look {

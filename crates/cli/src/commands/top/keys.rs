@@ -1,4 +1,4 @@
-//! What the user types.
+//! Keys typed by the user.
 
 /// A key that means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

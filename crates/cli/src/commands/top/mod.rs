@@ -76,7 +76,7 @@ impl Run for Top {
     }
 }
 
-/// Whether to go on in the instance above.
+/// Continuation: go on in the instance above, or end.
 #[derive(PartialEq, Eq)]
 enum Flow {
     GoOn,

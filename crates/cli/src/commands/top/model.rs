@@ -1,4 +1,4 @@
-//! What is known of an instance, and what the user has chosen. Pure: time is told.
+//! Data of an instance, and the user's selection. Pure: time is told.
 
 use proto::data::{Fsd, Rset};
 use proto::job_list::{JobCounts, JobStatsReply};
@@ -12,13 +12,13 @@ use command::plain::Plain;
 /// Significant digits of times.
 const DIGITS: usize = 2;
 
-/// How long a heart is shown, in seconds.
+/// Time for which a heart is shown, in seconds.
 pub const HEART_S: f64 = 0.5;
 
-/// How long a message is shown, in seconds.
+/// Time for which a message is shown, in seconds.
 pub const MESSAGE_S: f64 = 4.0;
 
-/// What does not change while an instance is shown.
+/// Data that does not change while an instance is shown.
 #[derive(Debug, Clone, Default)]
 pub struct Fixed {
     /// The jobs that lead to it.
@@ -35,7 +35,7 @@ pub struct Fixed {
     pub version: String,
     /// The queues by name; none where none are configured.
     pub queues: Vec<String>,
-    /// Which nodes they have.
+    /// Nodes of the queues.
     pub nodes: QueueNodes,
 }
 
@@ -43,15 +43,15 @@ pub struct Fixed {
 #[derive(Debug, Default)]
 pub struct Model {
     pub fixed: Fixed,
-    /// Which queue is shown; all if none is.
+    /// Queue shown; all if none.
     pub queue: Option<usize>,
-    /// How many jobs there are.
+    /// Number of jobs.
     pub stats: Option<JobStatsReply>,
-    /// What the scheduler has.
+    /// Resources of the scheduler.
     pub resources: Option<SchedStatusReply>,
     /// Jobs that run, the newest first.
     pub jobs: Vec<Job>,
-    /// Which of them is selected.
+    /// Index of the selected job.
     pub selected: usize,
     /// Results are not told apart.
     pub hides_results: bool,
@@ -61,7 +61,7 @@ pub struct Model {
     pub message: Option<(String, f64)>,
 }
 
-/// How much of something is in use and down.
+/// Amounts of a resource in use and down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Amount {
     pub used: u64,
@@ -119,7 +119,7 @@ impl Model {
         self.jobs.get(self.selected)
     }
 
-    /// How many jobs there are of the queue that is shown.
+    /// Number of jobs of the queue that is shown.
     pub fn counts(&self) -> Counts {
         let Some(stats) = &self.stats else {
             return Counts::default();
@@ -207,10 +207,10 @@ impl Model {
     }
 }
 
-/// What is shown of a job.
+/// Row of a job.
 pub struct Row<'m> {
     pub id: String,
-    /// Where queues are configured.
+    /// Queue of the job, if queues are configured.
     pub queue: Option<&'m str>,
     pub user: &'m str,
     pub state: &'m str,

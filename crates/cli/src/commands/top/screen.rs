@@ -14,7 +14,7 @@ pub enum Colour {
     Blue = 34,
 }
 
-/// How a character looks.
+/// Attributes of a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Look {
     /// Of the character; `None` for the usual.
@@ -61,12 +61,12 @@ impl Screen {
         }
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub fn n_rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// How many columns there are.
+    /// Number of columns.
     pub fn n_columns(&self) -> usize {
         self.columns
     }
@@ -109,13 +109,14 @@ impl Screen {
         rows.collect::<Vec<_>>().join("\n").trim_end().to_owned()
     }
 
-    /// How the character at a place looks.
+    /// Attributes of the character at a position.
     #[cfg(test)]
     pub fn look(&self, row: usize, column: usize) -> Look {
         self.rows[row][column].look
     }
 
-    /// What a terminal must be sent that shows `before` now; all of it if that is unknown.
+    /// Bytes that turn a terminal that shows `before` into this screen; the whole screen
+    /// if that is unknown.
     pub fn changes(&self, before: Option<&Screen>, has_colours: bool) -> String {
         let same_size = |before: &&Screen| {
             (before.columns, before.rows.len()) == (self.columns, self.rows.len())

@@ -28,13 +28,13 @@ use command::clock;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// What shows that the instance is alive.
+/// Event that shows that the instance is alive.
 const PULSE: &str = heartbeat::Pulse::TOPIC;
 
 /// The service that knew what the scheduler has before the one that knows it now.
 const OLD_RESOURCES: &str = sched::ResourceStatus::TOPIC;
 
-/// What is asked of each job.
+/// Attributes of each job to query.
 const ATTRS: [&str; 8] = [
     "annotations",
     "userid",
@@ -49,13 +49,13 @@ const ATTRS: [&str; 8] = [
 /// An instance, and how the user got there.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Where it is; what the environment names if that is not said.
+    /// URI of the instance; default: that of the environment.
     pub uri: Option<String>,
     /// The jobs that lead to it.
     pub title: String,
 }
 
-/// How a visit ends.
+/// End of a visit.
 pub enum End {
     /// The user has seen enough.
     Quit,
@@ -65,7 +65,7 @@ pub enum End {
     Tested,
 }
 
-/// What the user chose, for the next visit.
+/// Selection to keep for the next visit.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
     pub queue: Option<usize>,
@@ -139,7 +139,7 @@ impl Session {
         })
     }
 
-    /// What the user has chosen.
+    /// Current selection.
     pub fn choice(&self) -> Choice {
         Choice {
             queue: self.model.queue,
@@ -345,7 +345,7 @@ impl Session {
     }
 }
 
-/// When the resources must be given back; 0 for never.
+/// Time at which the resources expire; 0 for never.
 fn expiration(handle: &mut Handle) -> Option<f64> {
     let found = handle.rpc(&Lookup::new("primary", "resource.R", 0)).ok()?;
     let bytes = found.bytes()?;
@@ -353,7 +353,7 @@ fn expiration(handle: &mut Handle) -> Option<f64> {
     Some(set.expiration())
 }
 
-/// The connection is gone, and with it what was to be shown.
+/// Error for a lost connection.
 fn lost(refusal: &Refusal) -> CliError {
     CliError::new(format!("lost connection to Flux: {refusal}"))
 }

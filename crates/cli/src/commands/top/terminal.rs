@@ -36,7 +36,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Whether standard input and the kind of the terminal will do.
+    /// Checks that standard input and the type of the terminal are suitable.
     pub fn check(flux: &Flux) -> Result<(), CliError> {
         let input = flux.input.descriptor();
         if !input.is_some_and(isatty) {
@@ -91,7 +91,7 @@ impl Terminal {
         self.shown = None;
     }
 
-    /// What tells of keys, and of signals.
+    /// Descriptors that report keys and signals.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
         [rustix::stdio::stdin(), self.signals.as_fd()]
     }

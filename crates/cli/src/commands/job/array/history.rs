@@ -1,5 +1,5 @@
-//! What is known of an array: what its job asks for, its log, and while it runs what its leading
-//! shell says.
+//! State of an array: the request of its job, its log, and while it runs the progress of its
+//! leading shell.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Elements {
     pub history: History,
     /// Those that shells have, by the shell's rank in the job.
     pub running: BTreeMap<u32, IdSet>,
-    /// Whether the job is over: what has not begun never will.
+    /// True if the job has ended: elements that have not begun never will.
     pub is_over: bool,
     hosts: Hostlist,
 }
@@ -71,7 +71,7 @@ impl Elements {
     }
 }
 
-/// Whether a job's log says that it has ended.
+/// True if a job's log records its end.
 fn is_over(handle: &mut Handle, id: JobId) -> Result<bool, CliError> {
     let log = lookup(handle, id, "eventlog", 0)?;
     let log = log.as_ref().and_then(Value::as_str).unwrap_or_default();
@@ -90,7 +90,7 @@ fn spec_of(jobspec: &Jobspec) -> Option<ArraySpec> {
     ArraySpec::read(options.unwrap_or(&Map::new())).ok()?
 }
 
-/// What the leading shell says, if there is one.
+/// Progress reported by the leading shell, if there is one.
 fn progress(handle: &mut Handle, id: JobId) -> Result<Option<ArrayProgress>, CliError> {
     let Some(shell) = Shell::find(handle, id)? else {
         return Ok(None);

@@ -34,7 +34,7 @@ impl Elements {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// How many there are in each state, and those that have not begun.
+    /// Number of elements in each state, and those that have not begun.
     fn sums(&self) -> (Vec<(&'static str, u64)>, IdSet) {
         const WORDS: [&str; 5] = ["done", "failed", "timeout", "canceled", "lost"];
         let mut counts = WORDS.map(|word| (word, 0)).to_vec();
@@ -63,7 +63,7 @@ impl Elements {
     }
 }
 
-/// How an element ended, in the words of `STATUS`.
+/// End of an element, in the words of `STATUS`.
 fn status(how: How) -> String {
     let wait = how.status();
     match (

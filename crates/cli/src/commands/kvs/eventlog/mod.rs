@@ -35,7 +35,7 @@ impl Eventlog {
     }
 }
 
-/// How entries are printed.
+/// Form of entries.
 #[derive(clap::Args)]
 struct Form {
     /// Print entries as unchanged JSON

@@ -60,7 +60,7 @@ impl WaitEvent {
         }
     }
 
-    /// Whether the event is among what is new.
+    /// True if the event is among the new entries.
     fn is_there(
         &self,
         flux: &mut Flux,
