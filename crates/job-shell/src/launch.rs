@@ -161,7 +161,7 @@ impl JobShell {
         }
     }
 
-    /// Counts a child that could not be started as ended, like the others.
+    /// Counts a task that will not be started as ended by the signal, like the others.
     fn count_stop(&mut self, signum: i32) {
         let code = u8::try_from(128 + signum).unwrap_or(u8::MAX);
         self.count_code(code);

@@ -19,18 +19,18 @@ use crate::limits::{
     ABOVE_QUEUED_BYTES_MAX,
 };
 
-/// What was asked of the parent, and what is still to be asked.
+/// Requests sent to the parent, and those still to be sent.
 #[derive(Debug)]
 pub struct Above {
     rank: u32,
-    /// Who waits for a blob.
+    /// Requests that wait for a blob.
     loads: FxHashMap<BlobRef, Vec<Reply<Load>>>,
     /// Blobs that are not asked for yet.
     to_load: VecDeque<BlobRef>,
     n_loading: usize,
     /// Length of the next answer, as far as is known.
     expected: usize,
-    /// Who waits for a blob to be stored.
+    /// Requests that wait for a blob to be stored.
     stores: FxHashMap<BlobRef, Vec<Reply<Store>>>,
     /// Blobs that are not sent yet.
     to_store: VecDeque<BlobRef>,

@@ -1,7 +1,7 @@
-//! What the module knows: blobs in memory, and tasks that wait for the file.
+//! State of the module: blobs in memory, and tasks that wait for the file.
 //!
-//! Tasks leave for the worker in batches, one batch at a time. What arrives while one is
-//! under way is the next; a lone task waits for nothing.
+//! Tasks leave for the worker in batches, one batch at a time. Tasks that arrive while
+//! one batch is under way are the next; a lone task waits for nothing.
 
 use std::collections::VecDeque;
 
@@ -20,7 +20,7 @@ use crate::settings::{Durability, Settings};
 use crate::store::{Store, Upkeep};
 use crate::task::{Task, TaskResult};
 
-/// What is to happen when a task is done.
+/// Continuation after a task.
 type Done = Box<dyn FnOnce(&mut Content, &mut Cx<Content>, TaskResult)>;
 
 /// The module.
@@ -35,7 +35,7 @@ pub struct Content {
     pub(crate) mapped: Mapped,
     queue: VecDeque<(Task, Done)>,
     queued_bytes: usize,
-    /// What the batch that the worker has is to be answered with.
+    /// Continuations of the worker's current batch.
     under_way: Option<Vec<Done>>,
     pub(crate) stopping: bool,
     /// Free space is being given back.
@@ -70,7 +70,7 @@ impl Host for Content {
         Ok(())
     }
 
-    /// What was accepted is stored before we go.
+    /// Stores accepted blobs before the exit.
     fn stop(&mut self, cx: &mut Cx<Self>) {
         self.stopping = true;
         match self.above {
@@ -153,7 +153,7 @@ impl Content {
         self.queue.push_back((task, Box::new(done)));
     }
 
-    /// Whether `bytes` more may wait for the file.
+    /// True if `bytes` more may wait for the file.
     pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
         self.queued_bytes + bytes <= QUEUED_BYTES_MAX
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// Largest blob unless `blob-size-limit` says otherwise. A larger one is refused EFBIG.
 pub const BLOB_BYTES_MAX: usize = 1 << 30;
 
-/// How long a blob that nobody asks for is kept in memory, unless `purge-old-entry` says
-/// otherwise. It leaves with the next heartbeat.
+/// Time that an unused blob is kept in memory, unless `purge-old-entry` says otherwise.
+/// It leaves with the next heartbeat.
 pub const CACHE_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Largest blob of a commit that is kept in memory; of stores, all are that fit.
@@ -94,17 +94,17 @@ pub const FINDINGS_MAX: usize = 500;
 /// Damaged files that are kept. With that number, someone has to look first.
 pub const DAMAGED_FILES_MAX: usize = 100;
 
-/// How long to wait for another process to let go of the file, in milliseconds: a
-/// predecessor that was killed is still being buried.
+/// Time to wait for another process to release the file, in milliseconds: a killed
+/// predecessor may not be reaped yet.
 pub const FILE_BUSY_MS: u64 = 5000;
 
-/// How long to wait between two looks at whether it has.
+/// Time between two checks, in milliseconds.
 pub const FILE_BUSY_STEP_MS: u64 = 50;
 
 /// Bytes of records from which on their file is written again.
 pub const RECORDS_BYTES_MIN: u64 = 1 << 20;
 
-/// How many times as long as it was the file of records becomes before that.
+/// Factor by which the file of records may grow before that.
 pub const RECORDS_GROWTH_MAX: u64 = 4;
 
 const _: () = assert!(JOURNAL_SLOT_BYTES < 1 << 16);
@@ -132,8 +132,8 @@ pub const MAPPED_TAG_BYTES_MAX: usize = 1024;
 /// changed.
 pub const MAPPED_PLACES_TRIED: usize = 8;
 
-/// Bytes of a file that are mapped in one step, one part at least. What else is to be done
-/// comes between two steps.
+/// Bytes of a file that are mapped in one step, one part at least. Other tasks come
+/// between two steps.
 pub const MAP_STEP_BYTES: u64 = 8 << 20;
 
 /// Parts that one step maps.
@@ -153,5 +153,5 @@ pub const ABOVE_QUEUED_BYTES_MAX: usize = 512 << 20;
 /// Blobs that a follower asks its parent for at a time, however short they are.
 pub const ABOVE_LOADS_MAX: usize = 1024;
 
-/// How long a blob is taken to be before any has come.
+/// Assumed size of a blob before any has come.
 pub const ABOVE_EXPECTED_BYTES: usize = 1 << 20;

@@ -1,4 +1,4 @@
-//! Which blobs are in files of this host: a table, so that nothing of a file is copied
+//! Table of the blobs that are in files of this host, so that nothing of a file is copied
 //! (protocol/24 section 16). `store/mapped.rs` reads the files. Pure.
 
 use std::collections::BTreeMap;
@@ -19,20 +19,20 @@ pub struct FileId(u64);
 pub struct Part {
     /// Its name.
     pub name: BlobRef,
-    /// Where it begins.
+    /// Offset.
     pub offset: u64,
-    /// How long it is.
+    /// Length.
     pub len: u64,
 }
 
-/// Where a blob is to be read.
+/// Location of a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file.
     pub path: Arc<PathBuf>,
-    /// Where it begins.
+    /// Offset.
     pub offset: u64,
-    /// How long it is.
+    /// Length.
     pub len: u64,
 }
 
@@ -41,13 +41,13 @@ pub struct Place {
 pub struct MapStep {
     /// The file.
     pub path: PathBuf,
-    /// Which hash names blobs.
+    /// Hash of blobrefs.
     pub hash: HashKind,
     /// Bytes of a part; 0 for as much as there is up to a hole.
     pub part_bytes: u64,
     /// Bytes that a part may have.
     pub part_bytes_max: u64,
-    /// Where to begin.
+    /// Offset of the start.
     pub from: u64,
 }
 
@@ -141,7 +141,7 @@ impl Mapped {
         found.take(MAPPED_PLACES_TRIED).collect()
     }
 
-    /// What is mapped, for `content.stats-get`.
+    /// Mapped files, for `content.stats-get`.
     pub fn stats(&self) -> MmapStats {
         let mut stats = MmapStats {
             blobs: self.parts.len() as u64,

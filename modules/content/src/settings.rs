@@ -13,7 +13,7 @@ use proto::{Errno, Object, Refusal};
 use crate::Content;
 use crate::limits::{BATCH_TASKS_MAX, BLOB_BYTES_MAX, CACHE_AGE_MAX, CHECKPOINTS_MAX};
 
-/// Which store keeps the blobs: `content.backing-module`.
+/// Store of the blobs: `content.backing-module`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// One SQLite file.
@@ -52,7 +52,7 @@ impl Backend {
     }
 }
 
-/// What a commit survives once it is answered: `kvs.durability`.
+/// Durability of an acknowledged commit: `kvs.durability`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// The end of any process.
@@ -72,37 +72,37 @@ impl Durability {
     }
 }
 
-/// How the module was asked to work.
+/// Settings of the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Which hash names blobs.
+    /// Hash of blobrefs.
     pub hash: HashKind,
     /// Largest blob in bytes.
     pub blob_bytes_max: usize,
     /// Bytes of blobs kept in memory if an argument says so. It comes before the configuration.
     pub cache_bytes_max: Option<usize>,
-    /// What is kept in memory, by the configuration.
+    /// Cache settings of the configuration.
     pub cache: config::Cache,
-    /// How long a blob that nobody asks for stays in memory.
+    /// Time that an unused blob stays in memory.
     pub cache_age_max: Duration,
     /// Tasks in one transaction.
     pub batch_tasks_max: usize,
-    /// Which store there is.
+    /// Store of the blobs.
     pub backend: Backend,
-    /// How the store is kept.
+    /// Settings of the store.
     pub file: FileSettings,
 }
 
-/// How the store is kept; handed to the worker.
+/// Settings of the store; handed to the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSettings {
-    /// Where it is.
+    /// Path of the store.
     pub path: PathBuf,
     /// SQLite's journal mode.
     pub journal_mode: String,
     /// SQLite's synchronous mode, if it was given. It comes before the durability.
     pub synchronous: Option<String>,
-    /// What a commit survives.
+    /// Durability of a commit.
     pub durability: Durability,
     /// Checkpoints kept.
     pub checkpoints_max: usize,

@@ -1,4 +1,4 @@
-//! What the worker is asked to do with the file, and what comes of it.
+//! Tasks of the worker on the file, and their results.
 
 use bytes::Bytes;
 use proto::content::{Checkpoint, Commit, Edit, Finding, Record};
@@ -56,7 +56,7 @@ pub enum Task {
     Barrier,
 }
 
-/// What came of a task.
+/// Result of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It is done.
@@ -69,25 +69,25 @@ pub enum Outcome {
     Checkpoints(Vec<Checkpoint>),
     /// From where a collection begins.
     Gc(GcState),
-    /// How many blobs there are, or were marked.
+    /// Number of blobs stored or marked.
     Number(i64),
-    /// What was deleted.
+    /// Blobs deleted.
     Swept(Swept),
     /// Parts of a file, and where it goes on.
     Parts(Vec<Part>, Option<u64>),
-    /// Whether there is more to give back.
+    /// True if there is more to give back.
     Shrunk(bool),
-    /// What is there.
+    /// Statistics.
     Stats(Box<Stats>),
-    /// What was found damaged.
+    /// Damage found.
     Findings(Vec<Finding>),
 }
 
-/// What came of a task, or why nothing did.
+/// Result of a task, or its error.
 pub type TaskResult = Result<Outcome, Refusal>;
 
 impl Task {
-    /// Whether the file changes.
+    /// True if the file changes.
     pub fn writes(&self) -> bool {
         match self {
             Self::Store(..) | Self::Commit(_) | Self::Records(_) | Self::CheckpointPut(_) => true,
@@ -100,7 +100,7 @@ impl Task {
         }
     }
 
-    /// Whether it must survive a loss of power: a checkpoint is what one comes back to.
+    /// True if it must survive a power failure: a checkpoint is the state to return to.
     pub fn is_checkpoint(&self) -> bool {
         match self {
             Self::CheckpointPut(_) => true,
@@ -164,7 +164,7 @@ impl Outcome {
         }
     }
 
-    /// How many blobs there are, or were marked.
+    /// Number of blobs stored or marked.
     pub fn number(self) -> Result<i64, Refusal> {
         match self {
             Self::Number(number) => Ok(number),
@@ -172,7 +172,7 @@ impl Outcome {
         }
     }
 
-    /// What was deleted.
+    /// Blobs deleted.
     pub fn swept(self) -> Result<Swept, Refusal> {
         match self {
             Self::Swept(swept) => Ok(swept),
@@ -180,7 +180,7 @@ impl Outcome {
         }
     }
 
-    /// What was found damaged.
+    /// Damage found.
     pub fn findings(self) -> Result<Vec<Finding>, Refusal> {
         match self {
             Self::Findings(findings) => Ok(findings),
@@ -188,7 +188,7 @@ impl Outcome {
         }
     }
 
-    /// What is there.
+    /// Statistics.
     pub fn stats(self) -> Result<Stats, Refusal> {
         match self {
             Self::Stats(stats) => Ok(*stats),

@@ -13,7 +13,7 @@ struct Follower {
     tag: u32,
 }
 
-/// What was said: to the parent as `topic #tag`, to a client as `#tag` with what it got.
+/// Messages: to the parent as `topic #tag`, to a client as `#tag` with the response.
 type Said = Vec<String>;
 
 fn start() -> Follower {

@@ -1,4 +1,4 @@
-//! What the module knows: its entries, and for which event tasks wait.
+//! State of the module: its entries, and the event that tasks wait for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -30,9 +30,9 @@ pub struct Cron {
 #[derive(Debug)]
 pub(crate) struct Sync {
     pub topic: Option<String>,
-    /// How long after such an event a task need not wait.
+    /// Time after such an event during which a task need not wait.
     pub epsilon: Duration,
-    /// When there was one last.
+    /// Time of the last event.
     pub last: Option<Duration>,
 }
 

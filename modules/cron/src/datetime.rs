@@ -29,7 +29,8 @@ const YEAR: usize = 6;
 const FIRST_YEAR: i16 = 1900;
 
 impl DateTimes {
-    /// Reads the arguments of a request: numbers, and ranges as texts. What is missing is any.
+    /// Reads the arguments of a request: numbers, and ranges as texts. A missing field matches
+    /// any value.
     pub fn new(args: &serde_json::Map<String, Value>) -> Result<DateTimes, String> {
         let mut sets = FIELDS.map(|field| field.all());
         for (set, field) in sets.iter_mut().zip(&FIELDS) {
@@ -118,7 +119,7 @@ impl DateTimes {
         None
     }
 
-    /// What clients see of them.
+    /// Data for clients.
     pub fn data(&self, next_wakeup: f64) -> TypeData {
         let text = |field: usize| self.sets[field].to_string();
         TypeData::Datetime {

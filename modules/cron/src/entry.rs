@@ -35,12 +35,12 @@ pub struct Entry {
     pub task: Option<Running>,
     /// Those of the past, the last one first.
     pub past: VecDeque<Task>,
-    /// How many of them are kept.
+    /// Number of them that are kept.
     pub past_max: usize,
 }
 
 impl Entry {
-    /// One from a request. What is wrong with it is said in the log, too.
+    /// One from a request. Errors in it are logged, too.
     pub fn new(request: Create) -> Result<Entry, CreateError> {
         let missing = |what: &str| {
             tracing::error!("cron.create: Failed to get name/command/args: no {what}");
@@ -92,17 +92,17 @@ impl Entry {
         })
     }
 
-    /// Whether it has a task that was sent off.
+    /// True if it has a task that was started.
     pub fn runs(&self) -> bool {
         self.task.as_ref().is_some_and(|task| !task.waits())
     }
 
-    /// Whether it has a task that waits for an event.
+    /// True if it has a task that waits for an event.
     pub fn waits(&self) -> bool {
         self.task.as_ref().is_some_and(Running::waits)
     }
 
-    /// What clients see of it.
+    /// Data for clients.
     pub fn data(&self) -> proto::cron::Entry {
         let current = self.task.iter().map(|task| task.data.clone());
         proto::cron::Entry {

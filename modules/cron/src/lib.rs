@@ -1,8 +1,8 @@
 //! cron: runs commands at intervals, on events and at set times (protocol/24 section 15).
 //!
 //! It owns the entries and the tasks that they have become; the processes are those of the
-//! brokers' subprocess servers (`rexec`). Nothing outlives it: entries are gone with the module,
-//! as clients expect, and what runs is killed by its broker then.
+//! brokers' subprocess servers (`rexec`). Nothing outlives it: entries end with the module, as
+//! clients expect, and its broker then kills running tasks.
 //!
 //! Read on in `rule.rs` (when an entry runs), `schedule.rs` (how it becomes due), `tasks.rs`
 //! (what becomes of it then) and `handlers.rs` (the methods). `ranges.rs` and `datetime.rs` know

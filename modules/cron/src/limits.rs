@@ -10,16 +10,16 @@ pub const HISTORY_TASKS_MAX: u64 = 1000;
 /// is refused.
 pub const ENTRY_BYTES_MAX: usize = 256 * 1024;
 
-/// Lines of one task that are logged. What it writes beyond is dropped, and the log says so.
+/// Lines of one task that are logged. Further output is dropped, and the log says so.
 pub const TASK_LINES_MAX: u64 = 10_000;
 
 /// The shortest interval, in seconds. A shorter one is refused: it is a loop.
 pub const INTERVAL_S_MIN: f64 = 0.001;
 
-/// How long a task that has had its time, or whose entry was deleted with `kill`, may take to
-/// end after SIGTERM, in seconds. Then it gets SIGKILL.
+/// Time that a task has to exit after SIGTERM when it timed out, or its entry was deleted
+/// with `kill`, in seconds. Then it gets SIGKILL.
 pub const KILL_WAIT_S: u64 = 10;
 
-/// How long a timer for a time of the calendar runs at most, in seconds: then the clock, which
-/// may have been set, is looked at again.
+/// Longest timer for a time of the calendar, in seconds: then the clock, which may have been
+/// set, is read again.
 pub const CLOCK_LOOK_S: f64 = 60.0;

@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 use crate::datetime::DateTimes;
 use crate::limits::INTERVAL_S_MIN;
 
-/// When an entry runs.
+/// Schedule of an entry.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Rule {
     /// Again and again.
     Interval(Interval),
-    /// When something happens.
+    /// Run after an event.
     Event(Event),
     /// At set times.
     DateTime(DateTimes),
@@ -32,21 +32,21 @@ pub struct Interval {
     pub after: Duration,
 }
 
-/// When something happens.
+/// Schedule by events.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// What: a topic, or a glob for topics.
+    /// Topic, or a glob for topics.
     pub topic: String,
     nth: u64,
     after: u64,
     counter: u64,
     min_interval_s: f64,
     min_interval: Duration,
-    /// When it last made the entry due.
+    /// Time at which it last made the entry due.
     last: Option<Duration>,
 }
 
-/// What an event does.
+/// Effect of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// Nothing.
@@ -106,7 +106,7 @@ impl Rule {
         }
     }
 
-    /// What clients see of it.
+    /// Data for clients.
     pub fn data(&self, next_wakeup: f64) -> TypeData {
         match self {
             Rule::Interval(rule) => TypeData::Interval {
@@ -165,7 +165,7 @@ impl Event {
         })
     }
 
-    /// What all its topics begin with.
+    /// Common prefix of all its topics.
     pub fn prefix(&self) -> &str {
         let end = self.topic.find(['*', '?', '[']);
         &self.topic[..end.unwrap_or(self.topic.len())]
@@ -247,7 +247,7 @@ mod tests {
         }
     }
 
-    /// What each of the events does that come one a second.
+    /// Checks the effect of each of the events that come one a second.
     fn check_events(args: &str, expect: &str) {
         let Ok(Rule::Event(mut event)) = rule("event", args) else {
             panic!("{args}");

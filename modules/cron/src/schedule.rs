@@ -1,4 +1,5 @@
-//! How an entry becomes due: by its timer, or by an event; and whether its task has to wait.
+//! Due times of entries, by timers or by events; and the wait of a due task for the sync
+//! event.
 
 use std::time::Duration;
 
@@ -140,7 +141,8 @@ impl Cron {
         }
     }
 
-    /// Whether a task that is due now waits: there is an event, and it was not just now.
+    /// True if a task that is due now waits: there is a sync event, and it was not just
+    /// now.
     fn must_wait(&self, now: Duration) -> bool {
         let is_near = |last: Duration| now.saturating_sub(last) < self.sync.epsilon;
         self.sync.topic.is_some() && !self.sync.last.is_some_and(is_near)
@@ -168,7 +170,7 @@ impl Cron {
     }
 }
 
-/// How long a timer runs for a time of the calendar that is so far off.
+/// Length of a timer for a time of the calendar that is this far off.
 fn clock_wait(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.min(CLOCK_LOOK_S)).unwrap_or_default()
 }

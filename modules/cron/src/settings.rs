@@ -10,7 +10,7 @@ use proto::{Errno, Refusal};
 pub struct Settings {
     /// The event for which tasks that are due wait.
     pub sync: Option<String>,
-    /// How long after such an event a task need not wait for the next one.
+    /// Time after such an event during which a task need not wait for the next one.
     pub epsilon: Duration,
 }
 

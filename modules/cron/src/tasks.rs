@@ -1,5 +1,5 @@
-//! What becomes of an entry that is due: a process on its rank, run and watched through the
-//! subprocess server of that broker. What it writes is logged, and how it ended.
+//! Tasks of due entries: a process on its rank, run and watched through the subprocess
+//! server of that broker. Its output and its exit are logged.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ const NOT_RUN: &str = "Rexec Failure";
 /// The task of an entry.
 #[derive(Debug)]
 pub struct Running {
-    /// What clients see of it.
+    /// Data for clients.
     pub data: Task,
     lines: Lines,
     n_lines: u64,
@@ -62,7 +62,7 @@ impl Running {
         }
     }
 
-    /// Whether it was not sent off yet.
+    /// True if it was not started yet.
     pub fn waits(&self) -> bool {
         self.data.start_time.is_none()
     }

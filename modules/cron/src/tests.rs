@@ -28,7 +28,7 @@ impl Stage {
         stage
     }
 
-    /// What was said: requests to brokers in short, answers to clients whole.
+    /// Messages: requests to brokers in short, answers to clients whole.
     fn said(&mut self) -> Vec<String> {
         let mut short = Vec::new();
         for line in self.probe.said() {

@@ -19,7 +19,7 @@ impl Bench for Rigs {
         !text.trim().is_empty()
     }
 
-    /// What came of a run is stored by now.
+    /// Notes that the result of a run is stored by now.
     fn completed(&mut self, name: &str, result: &Value) {
         tracing::info!("run {name}: {result}");
     }

@@ -9,7 +9,7 @@ use wire::Flags;
 
 use crate::settings::Settings;
 
-/// What the module knows.
+/// State of the module.
 #[derive(Debug)]
 pub struct Heartbeat {
     settings: Settings,

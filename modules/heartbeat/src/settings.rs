@@ -1,5 +1,5 @@
-//! What the operator can set: the argument `period=FSD` and the table `[heartbeat]`.
-//! Pure; the argument wins over the table.
+//! Settings: the argument `period=FSD` and the table `[heartbeat]`. Pure; the argument
+//! wins over the table.
 
 use std::time::Duration;
 

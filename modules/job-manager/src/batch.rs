@@ -1,7 +1,7 @@
-//! What goes into the KVS: everything since the last commit in one, as soon as the one
+//! KVS commits of the module: everything since the last commit in one, as soon as the one
 //! before is stored. A lone event goes out at the end of its turn, unless it may wait a little
-//! for company (`pace.rs`): of a job that is over soon all is stored at once, and of many such
-//! jobs together.
+//! for others (`pace.rs`): a job that ended soon is stored in one commit, and many such jobs
+//! together.
 //!
 //! One commit is in flight at a time. Each carries a number of its own (`once`), so that it
 //! can be sent again when the KVS was lost: nothing acknowledged is lost or doubled.
@@ -20,7 +20,7 @@ use crate::limits::{COMMIT_BYTES_MAX, COMMIT_OPS_MAX, COMMIT_RETRY};
 pub use crate::pace::Haste;
 use crate::pace::{Go, Pace};
 
-/// What is to be done once a commit is stored.
+/// Continuation after a commit is stored.
 pub type Deferred = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
 
 /// One commit in the making.
@@ -28,7 +28,7 @@ pub type Deferred = Box<dyn FnOnce(&mut JobManager, &mut Cx<JobManager>)>;
 struct Part {
     /// Lines for the logs of jobs.
     appends: BTreeMap<JobId, String>,
-    /// What else is to be written.
+    /// Other operations to write.
     ops: Vec<Op>,
     /// For the job log.
     records: Vec<Record>,
@@ -63,12 +63,12 @@ pub struct Batch {
     /// In the order in which they will be sent; the last one is open.
     parts: VecDeque<Part>,
     flying: Option<Flying>,
-    /// How many commits are stored.
+    /// Number of commits stored.
     stored: u64,
     pace: Pace,
-    /// Why nothing can be stored for now.
+    /// Reason for which nothing can be stored for now.
     refused: Option<Refusal>,
-    /// How often that was said.
+    /// Number of such failures.
     tries: u64,
     /// The most haste of what is added for now.
     at_most: Option<Haste>,
@@ -85,19 +85,19 @@ impl Batch {
         self.stored
     }
 
-    /// What is added from now on need not be stored sooner than this.
+    /// Events added from now on need not be stored sooner than this.
     pub fn at_most(&mut self, haste: Haste) {
         self.at_most = Some(haste);
     }
 
-    /// What is there is stored at once.
+    /// Requests that the present events be stored at once.
     pub fn hurry(&mut self) {
         if let Some(part) = self.parts.back_mut() {
             part.haste = Haste::Now;
         }
     }
 
-    /// Why nothing can be stored for now, if that is so, and how often that was tried.
+    /// Reason for which nothing can be stored for now, with the number of attempts.
     pub fn refused(&self) -> Option<(&Refusal, u64)> {
         self.refused.as_ref().map(|why| (why, self.tries))
     }
@@ -149,7 +149,7 @@ impl Batch {
         self.open_now().then.push(Box::new(then));
     }
 
-    /// Whether everything is stored.
+    /// True if everything is stored.
     pub fn is_idle(&self) -> bool {
         self.flying.is_none() && self.parts.iter().all(Part::is_empty)
     }
@@ -229,7 +229,7 @@ impl JobManager {
         }
     }
 
-    /// Whether all that there is to send may wait for more, for a little while.
+    /// True if all events to send may wait a little for more.
     fn waits_for_more(&mut self, cx: &mut Cx<Self>) -> bool {
         let haste = match (self.batch.parts.front(), self.batch.parts.len()) {
             (None, _) => return false,

@@ -1,4 +1,4 @@
-//! What the job manager knows, and how it ends.
+//! State of the job manager, and its shutdown.
 
 use std::collections::VecDeque;
 
@@ -50,7 +50,7 @@ pub struct JobManager {
     pub(crate) joblog: JobLog,
     pub(crate) rows: Rows,
     pub(crate) journal: Journal,
-    /// Makes rows of what is listed of jobs that are over.
+    /// Makes the job-list rows of inactive jobs.
     pub(crate) folder: Folder,
     pub(crate) alloc: Alloc,
     pub(crate) exec: Exec,

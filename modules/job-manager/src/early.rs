@@ -1,8 +1,8 @@
-//! What others are told before the KVS says it: that a job has resources, so that its shells
-//! can be started, and that one that was over soon has given them back, so that the next job
-//! can have them. Both are first written into a file beside the content store, a line each; the
-//! commit follows with what comes next. A job manager after us reads the file and finds jobs
-//! where we left them.
+//! Early messages, sent before the KVS has stored the events: that a job has resources, so that
+//! its shells can be started, and that a job that ended soon has freed them, so that the next
+//! job can have them. Both are first written into a file beside the content store, a line each;
+//! the commit follows with what comes next. A job manager after us reads the file and finds
+//! jobs where we left them.
 //!
 //! A line is needed until its event is stored. Where no file can be kept, and where
 //! every commit is to outlast a loss of power, others are told when the commit is stored.
@@ -42,21 +42,21 @@ struct Line {
     /// The notes that it has with them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     annotations: Option<Map<String, Value>>,
-    /// It is over, and the scheduler may have back what it had.
+    /// The job has ended, and the scheduler may have its resources back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     over: Option<Over>,
 }
 
-/// All of a job that was over soon.
+/// Data of a job that ended soon.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Over {
     /// Wait status.
     status: i32,
-    /// What its guest logs are to hold.
+    /// Lines for its guest logs.
     lines: GuestLines,
 }
 
-/// What is done once a line is written.
+/// Continuation after a line is written.
 enum Then {
     /// The job takes its next step once this commit is stored; without the line, once that of
     /// its resources is.
@@ -88,14 +88,14 @@ pub struct Early {
     pending: Vec<Pending>,
     /// The job that is coming to its end in this turn.
     ending: Option<(JobId, Over)>,
-    /// What a job manager before us has left.
+    /// Lines left by an earlier job manager.
     left: Vec<Line>,
     /// The version of the primary namespace.
     version: i64,
 }
 
 impl Early {
-    /// Whether others can be told early.
+    /// True if others can be told early.
     fn is_kept(&self) -> bool {
         self.is_open && !self.outlasts_power
     }
@@ -134,7 +134,7 @@ impl Early {
         self.version = version;
     }
 
-    /// Whether a job's R is written, so that its commit may wait for others.
+    /// True if a job's R is written, so that its commit may wait for others.
     pub fn takes(&self, r: &RawJson) -> bool {
         self.is_kept() && r.as_str().len() <= EARLY_R_BYTES_MAX
     }
@@ -196,7 +196,7 @@ impl JobManager {
         }
     }
 
-    /// A job was over soon: how.
+    /// Handles a job that ended soon with this status.
     pub(crate) fn ends_early(&mut self, id: JobId, status: i32, lines: &GuestLines) {
         if self.early.is_kept() && lines.bytes() <= EARLY_LINES_BYTES_MAX {
             let lines = lines.clone();

@@ -31,7 +31,7 @@ pub struct Exec {
 }
 
 impl Exec {
-    /// Whether a service takes jobs.
+    /// True if a service accepts jobs.
     pub fn is_there(&self) -> bool {
         self.service.is_some()
     }
@@ -41,17 +41,17 @@ impl Exec {
         self.service.as_deref()
     }
 
-    /// Whether another service than `name` has jobs.
+    /// True if another service than `name` has jobs.
     pub fn is_busy_elsewhere(&self, name: &str) -> bool {
         !self.sent.is_empty() && self.service.as_deref() != Some(name)
     }
 
-    /// A job is over.
+    /// Removes a job that has ended.
     pub fn forget(&mut self, id: JobId) {
         self.sent.remove(&id);
     }
 
-    /// Whether `topic` is that of our start requests.
+    /// True if `topic` is that of our start requests.
     pub fn is_start(&self, topic: &str) -> bool {
         let service = self.service.as_deref().unwrap_or("job-exec");
         topic.strip_prefix(service) == Some(".start")
@@ -88,7 +88,7 @@ impl JobManager {
         self.acting.extend(in_hand.map(|job| job.id));
     }
 
-    /// The execution service may be gone.
+    /// Handles a disconnect of a service that may be the execution service.
     pub(crate) fn exec_gone(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
         if gone.sender.is_some() && self.exec.sender == gone.sender {
             self.lose_exec(cx, "execution service is gone");
@@ -180,7 +180,7 @@ impl JobManager {
         }
     }
 
-    /// Whether a job's log has this exception already.
+    /// True if a job's log has this exception already.
     fn has_exception(&self, id: JobId, kind: &str, note: &str) -> bool {
         let Some(job) = self.jobs.active(id) else {
             return false;
@@ -230,7 +230,7 @@ impl JobManager {
         }
     }
 
-    /// A job was over soon: everything of it goes into one commit.
+    /// Handles a job that ended soon: all its events go into one commit.
     pub(crate) fn over(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32, lines: GuestLines) {
         let Some(life) = self.jobs.active(id).map(|job| &job.life) else {
             return;

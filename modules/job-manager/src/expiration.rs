@@ -61,7 +61,7 @@ impl JobManager {
     }
 }
 
-/// How much later an end is; 0 is none.
+/// Change of an expiration in words; 0 is none.
 fn change_of(from: f64, to: f64) -> String {
     let text =
         |secs: f64| Fsd::from_secs(secs).map_or_else(|_| "inf".to_owned(), |fsd| fsd.to_text(2));

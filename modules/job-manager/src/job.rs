@@ -32,7 +32,7 @@ pub const ADMITTING: u64 = u64::MAX;
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// What its log says.
+    /// State from its log.
     pub life: Life,
     /// Its log, and its jobspec without the environment and with all updates applied.
     pub texts: Texts,
@@ -108,7 +108,7 @@ impl Job {
         self.texts.jobspec()
     }
 
-    /// Whether it waits, as it may for long, and many may at a time.
+    /// True if it is pending, as it may be for long, and many may be at a time.
     pub fn is_pending(&self) -> bool {
         matches!(
             self.life.state,
@@ -116,18 +116,18 @@ impl Job {
         )
     }
 
-    /// Whether it is not accepted yet.
+    /// True if it is not accepted yet.
     pub fn is_admitting(&self) -> bool {
         self.hold == ADMITTING
     }
 
-    /// Whether it waits for this.
+    /// True if it waits for this.
     pub fn waits_for(&self, description: &str) -> bool {
         let dependencies = &self.life.dependencies;
         dependencies.iter().any(|known| known == description)
     }
 
-    /// Whether it waits for this, or did once: nothing is waited for twice.
+    /// True if it waits for this, or did once: nothing is waited for twice.
     pub fn ever_waited_for(&self, description: &str) -> bool {
         let is_that = |line: &str| {
             let entry = Entry::decode(line).ok()?;
@@ -180,7 +180,7 @@ impl Job {
         Ok(())
     }
 
-    /// Whether an event is one that the log still takes: a full one takes only what the job
+    /// True if the log still accepts an event: a full one accepts only events that the job
     /// cannot do without.
     pub fn has_room_for(&self, event: &JobEvent) -> bool {
         let can_do_without = match event {
@@ -336,7 +336,7 @@ pub struct Packed {
     packed: Bytes,
     /// Bytes of the record.
     bytes: u32,
-    /// What became of it; none if only its log says so.
+    /// Its outcome; none if only its log records it.
     outcome: Option<Outcome>,
     /// User id of its submitter.
     pub userid: u32,
@@ -346,11 +346,11 @@ pub struct Packed {
     pub since: u64,
     /// When we came to know that it is inactive, in the journal's count.
     pub ended: u64,
-    /// What is listed of it: made when it ends, or when it is asked for after a restart.
+    /// Its job-list row: made when it ends, or on request after a restart.
     listed: OnceCell<Box<[u8]>>,
 }
 
-/// What a journal record holds.
+/// Contents of a journal record.
 #[derive(Debug, Deserialize)]
 pub struct Parts {
     /// Every event.
@@ -427,17 +427,17 @@ impl Packed {
         self.packed.len()
     }
 
-    /// What became of it; none if its log cannot be read.
+    /// Its outcome; none if its log cannot be read.
     pub fn outcome(&self, id: JobId) -> Option<Outcome> {
         self.outcome.or_else(|| Outcome::of_packed(self, id))
     }
 
-    /// Whether the row of what is listed is made.
+    /// True if the job-list row is made.
     pub fn is_listed(&self) -> bool {
         self.listed.get().is_some()
     }
 
-    /// What is listed of it, as a row; `None` for one whose history is damaged.
+    /// Its job-list row; `None` for one whose history is damaged.
     pub fn listed(&self, id: JobId, folder: &mut Folder) -> Option<&[u8]> {
         if let Some(row) = self.listed.get() {
             return Some(row);
@@ -482,7 +482,7 @@ impl Packed {
     }
 }
 
-/// Whether this version of ours has made a row of what is listed.
+/// True if this version made the job-list row.
 fn is_current(listed: &[u8]) -> bool {
     proto::data::job::Row::decode(listed).is_some()
 }

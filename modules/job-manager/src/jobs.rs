@@ -21,14 +21,14 @@ pub enum Slot {
     Away(Away),
 }
 
-/// What is known of an inactive job without its row.
+/// Data of an inactive job without its row.
 #[derive(Debug, Clone, Copy)]
 pub struct Away {
     /// When it became inactive, in seconds since the epoch.
     pub t_clean: f64,
     /// User id of its submitter.
     pub userid: u32,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
@@ -51,7 +51,7 @@ impl Slot {
         }
     }
 
-    /// Whether it was over at this time, in seconds since the epoch.
+    /// True if it had ended by this time, in seconds since the epoch.
     pub fn is_over_by(&self, time: f64) -> bool {
         self.t_clean().is_some_and(|t_clean| t_clean <= time)
     }
@@ -236,7 +236,7 @@ impl Jobs {
         }
     }
 
-    /// Where rows are kept for a while that came from the log.
+    /// Cache of rows that came from the log.
     pub fn shelf_mut(&mut self) -> &mut Shelf {
         &mut self.shelf
     }
@@ -268,17 +268,17 @@ impl Jobs {
         active.fold(inactive, f64::max)
     }
 
-    /// How many jobs are not over.
+    /// Number of active jobs.
     pub fn n_active(&self) -> usize {
         self.active.len()
     }
 
-    /// How many jobs are over.
+    /// Number of inactive jobs.
     pub fn n_inactive(&self) -> usize {
         self.by_age.len()
     }
 
-    /// How many jobs are in RUN or CLEANUP.
+    /// Number of jobs in RUN or CLEANUP.
     pub fn n_running(&self) -> usize {
         self.running
     }

@@ -11,7 +11,7 @@ pub const HISTORY_SLICE_BYTES: usize = 256 * 1024;
 /// Jobs looked at in one slice of history, sent or not.
 pub const HISTORY_SLICE_JOBS: usize = 2048;
 
-/// What making a row counts for in such a slice, in bytes.
+/// Cost of making a row in such a slice, in bytes.
 pub const FOLD_BYTES: usize = 512;
 
 /// Live records that wait for one listener's history. When full, the stream ends with
@@ -25,18 +25,18 @@ pub const GUEST_LISTENERS_MAX: usize = LISTENERS_MAX / 2;
 /// Streams of the journal that one guest may have open. A further one is answered ENOBUFS.
 pub const LISTENERS_OF_GUEST_MAX: usize = 16;
 
-/// Events that numbered streams of the journal can go back. Who is further behind gets a
-/// snapshot.
+/// Events that numbered streams of the journal can go back. A consumer further behind
+/// gets a snapshot.
 pub const JOURNAL_EVENTS_MAX: usize = if cfg!(test) { 256 } else { 1 << 16 };
 
 /// Bytes of such events that are kept besides the jobs' logs. The text of others is looked up
 /// there.
 pub const JOURNAL_TEXT_BYTES_MAX: usize = if cfg!(test) { 512 } else { 4 << 20 };
 
-/// Jobs that are over and whose logs are read after a restart for such streams.
+/// Inactive jobs whose logs are read after a restart for such streams.
 pub const JOURNAL_JOBS_MAX: usize = 1 << 14;
 
-/// What looking at a job or an event counts for in a slice of a numbered stream, in bytes.
+/// Cost of visiting a job or an event in a slice of a numbered stream, in bytes.
 pub const LOOK_BYTES: usize = HISTORY_SLICE_BYTES / HISTORY_SLICE_JOBS;
 
 /// Lookups in flight while jobs are read at the start.
@@ -45,18 +45,18 @@ pub const REPLAY_LOOKUPS_MAX: usize = 512;
 /// Jobs that one purge may forget (protocol/11 section 13).
 pub const PURGE_JOBS_MAX: usize = 100;
 
-/// Waitable jobs that are over and that nobody has waited for. When there are more, the one
-/// with the lowest id cannot be waited for any more.
+/// Waitable jobs that have ended and that nobody has waited for. When there are more, the
+/// one with the lowest id cannot be waited for any more.
 pub const UNWAITED_MAX: usize = 65_536;
 
 /// Bytes of `job.update.KEY`. A longer key is refused.
 pub const UPDATE_TOPIC_BYTES_MAX: usize = 127;
 
-/// How long an event that nobody waits for may wait for others to be stored with it.
+/// Time that an event that nobody waits for may wait for others to be stored with it.
 pub const COMPANY_WAIT: Duration = Duration::from_millis(20);
 
-/// How often a commit is made of what jobs that were over soon leave, when they come one after
-/// the other: what comes in between joins the next.
+/// Interval of commits for jobs that ended soon, when they come one after the other: jobs in
+/// between join the next.
 pub const SOON_GAP: Duration = Duration::from_millis(5);
 
 /// N such commits are made at once before that.
@@ -70,14 +70,14 @@ pub const HELD_SUBMISSIONS_MAX: usize = 1024;
 /// with a longer one starts when that is stored.
 pub const EARLY_R_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of guest logs that are written there. What a job with longer ones had goes to
-/// the next one when they are stored.
+/// Bytes of guest logs that are written there. Resources of a job with longer ones go to
+/// the next job when they are stored.
 pub const EARLY_LINES_BYTES_MAX: usize = 16 * 1024;
 
-/// Operations of one commit. What does not fit waits for the next.
+/// Operations of one commit. The rest waits for the next.
 pub const COMMIT_OPS_MAX: usize = 4096;
 
-/// Bytes of one commit, about. What does not fit waits for the next.
+/// Bytes of one commit, about. The rest waits for the next.
 pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Bytes of one job's journal record: as much as a value in the KVS may have. A longer one
@@ -85,15 +85,15 @@ pub const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const RECORD_BYTES_MAX: usize = 1 << 30;
 
 /// Bytes of one job's log. A memo, a change of urgency or an exception that would make it
-/// longer is refused, unless the exception ends the job. What the job itself goes through is
-/// a few lines more.
+/// longer is refused, unless the exception ends the job. The events of the job itself are a
+/// few lines more.
 pub const JOB_LOG_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Jobs that wait and whose texts are kept as they are. With one more, those of the job to
 /// which nothing has happened for longest are packed.
 pub const PLAIN_JOBS_MAX: usize = if cfg!(test) { 2 } else { 4096 };
 
-/// Bytes of the note of an exception. What is beyond is cut off.
+/// Bytes of the note of an exception. The rest is cut off.
 pub const NOTE_BYTES_MAX: usize = 64 * 1024;
 
 /// Policies that may be loaded. One more is refused.
@@ -109,7 +109,7 @@ pub const SCHEME_TOPIC_BYTES_MAX: usize = 127;
 /// Bytes of `UID:NAME`, which singletons have in common. A singleton with a longer one is rejected.
 pub const SINGLETON_KEY_BYTES_MAX: usize = 1023;
 
-/// Bytes of the sentence with which a job is rejected. What is beyond is cut off.
+/// Bytes of the sentence with which a job is rejected. The rest is cut off.
 pub const REJECTION_BYTES_MAX: usize = 159;
 
 /// Jobs that may wait for the answer of one policy of a site's own. More are dealt with as if it
@@ -119,10 +119,10 @@ pub const REMOTE_JOBS_MAX: usize = 16_384;
 /// Bytes of the jobspecs of those that it was not asked about yet, unless they came together.
 pub const REMOTE_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Jobs of one request to such a policy. What does not fit waits for the next.
+/// Jobs of one request to such a policy. The rest waits for the next.
 pub const REMOTE_BATCH_JOBS_MAX: usize = 1024;
 
-/// Bytes of the jobspecs of one such request, about. What does not fit waits for the next.
+/// Bytes of the jobspecs of one such request, about. The rest waits for the next.
 pub const REMOTE_BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Seconds until a policy of a site's own that did not tell priorities is asked again.
@@ -146,8 +146,8 @@ pub const LOG_SEGMENT_FRAMES_MAX: usize = 64;
 /// Bytes of one segment of the job log, about: what is read, and written again, at a time.
 pub const LOG_SEGMENT_BYTES_MAX: usize = 1024 * 1024;
 
-/// What may be dead in the segments besides as much as lives, in units of a short record: the
-/// rows of about two segments.
+/// Dead weight allowed in the segments besides as much as is live, in units of a short
+/// record: the rows of about two segments.
 pub const LOG_DEAD_WEIGHT: u64 = if cfg!(test) { 1 << 10 } else { 1 << 17 };
 
 /// Segments of the log whose rows are kept for a while when somebody needs rows that are in

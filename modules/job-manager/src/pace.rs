@@ -4,30 +4,30 @@ use std::time::Duration;
 
 use crate::limits::{COMPANY_WAIT, SOON_BURST, SOON_GAP};
 
-/// How soon something has to be stored.
+/// Urgency of storing something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Haste {
     /// Nobody waits for it, and more follows that is stored with it.
     #[default]
     Idle,
-    /// A client may wait for it. What comes in quick succession shares a commit.
+    /// A client may wait for it. Events in quick succession share a commit.
     Soon,
     /// At once.
     Now,
 }
 
-/// What was sent lately.
+/// Pace of recent commits.
 #[derive(Debug, Default)]
 pub struct Pace {
     /// Since when something waits.
     since: Option<Duration>,
-    /// When all that went out soon is made up for.
+    /// Time at which the early commits are made up for.
     even: Duration,
-    /// When we look again.
+    /// Time of the next check.
     timer: Option<Duration>,
 }
 
-/// What to do with what there is to send.
+/// Handling of events to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Go {
     /// It is sent.

@@ -159,7 +159,7 @@ impl JobManager {
         }
     }
 
-    /// What is said of a job's priority now.
+    /// Current answer about a job's priority.
     pub(crate) fn rank_of(&mut self, cx: &Cx<Self>, id: JobId) -> Rank {
         let job = self.jobs.active(id);
         if let Some(priority) = job.and_then(|job| job.life.urgency.forced_priority()) {
@@ -216,7 +216,7 @@ impl JobManager {
     }
 }
 
-/// What a job's log says when its shells may end at another time than its log says.
+/// Event text of a job whose shells may end at another time than its log says.
 const EXPIRATION_NOT_TOLD: &str = "failed to send expiration update to exec system: \
     job termination may not coincide with expiration";
 

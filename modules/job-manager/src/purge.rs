@@ -12,7 +12,7 @@ use crate::JobManager;
 use crate::joblog::Record;
 use crate::limits::PURGE_JOBS_MAX;
 
-/// What is kept.
+/// Jobs to keep.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Limits {
     /// Those younger than this, in seconds.
@@ -48,8 +48,8 @@ impl JobManager {
             .collect()
     }
 
-    /// Whether an inactive job is not to be forgotten: somebody may wait for it, or its R is
-    /// what a scheduler goes by that comes up before its nodes are free.
+    /// True if an inactive job must not be purged: a client may wait for it, or a scheduler
+    /// that comes up before its nodes are free needs its R.
     pub(crate) fn is_needed(&self, id: JobId) -> bool {
         self.waits.is_zombie(id) || self.housekeeping.has(id)
     }

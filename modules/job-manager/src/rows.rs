@@ -38,7 +38,7 @@ impl Shelf {
     }
 }
 
-/// Which rows are kept, and which are on their way.
+/// Rows kept, and rows being fetched.
 #[derive(Default)]
 pub struct Rows {
     /// Bytes of rows that are kept.
@@ -96,7 +96,7 @@ impl JobManager {
     }
 
     /// Gets the row of a job that is away, and does `then`: the row is on the shelf, or the
-    /// job is gone, or must be asked for again.
+    /// job was purged, or the row must be asked for again.
     pub(crate) fn want_row(&mut self, cx: &mut Cx<Self>, id: JobId, then: Option<Deferred>) {
         let Some(Home::Segment(segment)) = self.joblog.home(id) else {
             return self.level_came(cx, id, then);

@@ -1,6 +1,6 @@
-//! How a job lives (RFC 21, protocol/10 section 5): [`next`] in `proto` has every move,
-//! [`Life::apply`] says what an event means, [`due`] says what a job still needs. All pure: a
-//! restart is "replay the log, then ask what is due".
+//! Life cycle of a job (RFC 21, protocol/10 section 5): [`next`] in `proto` has every move,
+//! [`Life::apply`] gives the meaning of an event, [`due`] the next action of a job. All pure:
+//! a restart is "replay the log, then ask what is due".
 
 use proto::data::IdSet;
 use proto::data::job::{Next, Priority, State, SubmitFlags, Urgency, WaitStatus, next};
@@ -14,7 +14,7 @@ pub enum Refused {
     State {
         /// Name of the event.
         event: String,
-        /// Where the job is.
+        /// State of the job.
         state: State,
     },
     /// The job does not wait for this.
@@ -28,30 +28,30 @@ pub enum Refused {
     NotBegun(&'static str),
 }
 
-/// How a job ended: the first of its `finish` and its fatal exception.
+/// End of a job: the first of its `finish` and its fatal exception.
 #[derive(Debug, Clone, PartialEq)]
 pub enum End {
     /// Its shells ended.
     Finish(WaitStatus),
     /// It was ended.
     Exception {
-        /// What kind.
+        /// Type.
         kind: Box<str>,
-        /// Why.
+        /// Note.
         note: Box<str>,
     },
 }
 
-/// What a job's log says of it.
+/// State of a job according to its log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Life {
-    /// Where it is.
+    /// State.
     pub state: State,
     /// User id of its submitter.
     pub userid: u32,
-    /// What its user asks for.
+    /// Urgency set by its user.
     pub urgency: Urgency,
-    /// What the queue goes by, once there is one.
+    /// Priority in the queue, once there is one.
     pub priority: Option<Priority>,
     /// When it was submitted, in seconds since the epoch.
     pub t_submit: f64,
@@ -61,7 +61,7 @@ pub struct Life {
     pub brings_resources: bool,
     /// Guests may not update it any more.
     pub immutable: bool,
-    /// What it waits for.
+    /// Outstanding dependencies.
     pub dependencies: Vec<String>,
     /// It waits for anything, or did once.
     pub ever_waited: bool,
@@ -79,7 +79,7 @@ pub struct Life {
     pub exec_done: bool,
     /// Prologs and epilogs that run.
     pub perilogs: u32,
-    /// How it ended.
+    /// End of the job.
     pub end: Option<End>,
     /// When it became inactive, in seconds since the epoch.
     pub t_clean: f64,
@@ -218,18 +218,18 @@ impl Life {
         Ok(())
     }
 
-    /// Whether it has resources of the scheduler's.
+    /// True if it has resources of the scheduler's.
     pub fn has_scheduled(&self) -> bool {
         self.has_resources && !self.bypasses
     }
 
-    /// Whether it posts `debug.*` events.
+    /// True if it posts `debug.*` events.
     pub fn is_debug(&self) -> bool {
         self.flags.contains(SubmitFlags::DEBUG)
     }
 }
 
-/// Where a job's request to the scheduler is.
+/// State of a job's request to the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AllocAsk {
     /// There is none.
@@ -242,18 +242,18 @@ pub enum AllocAsk {
     Canceling,
 }
 
-/// Where a job's request to the execution service is.
+/// State of a job's request to the execution service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExecAsk {
     /// It was never made.
     Never,
     /// The service has it.
     Sent,
-    /// The service had it, or may have had it, and is gone. Its shells may be alive.
+    /// The service had it, or may have had it, and was lost. Its shells may be alive.
     Lost,
 }
 
-/// What a job needs.
+/// Next action of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Say that this happened.

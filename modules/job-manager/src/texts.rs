@@ -73,7 +73,7 @@ impl Texts {
         *self = Texts::new(log, Rc::new(jobspec));
     }
 
-    /// Whether they are packed.
+    /// True if they are packed.
     pub fn is_packed(&self) -> bool {
         matches!(self.0, Form::Packed { .. })
     }

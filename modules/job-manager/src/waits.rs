@@ -26,7 +26,8 @@ struct Waiter {
     number: Option<u64>,
 }
 
-/// A waitable job that is over and that nobody has waited for yet; in the job log as JSON.
+/// A waitable job that has ended and that nobody has waited for yet; in the job log as
+/// JSON.
 #[derive(Serialize, Deserialize)]
 pub struct Zombie {
     /// The answer.
@@ -59,7 +60,7 @@ impl Waits {
         self.n_active += usize::from(is_waitable(&job.life));
     }
 
-    /// A job is over: who is to be told what, once that is stored.
+    /// Handles the end of a job: returns the answer to send once it is stored.
     pub fn ended(&mut self, job: &Job) -> Option<Answer> {
         if !is_waitable(&job.life) {
             return None;
@@ -162,12 +163,12 @@ impl Waits {
         }
     }
 
-    /// Jobs that are over and not waited for.
+    /// Jobs that have ended and were not waited for.
     pub fn zombies(&self) -> impl Iterator<Item = &ListedJob> {
         self.zombies.values().map(|zombie| &zombie.listed)
     }
 
-    /// Whether a job is over and not waited for.
+    /// True if a job has ended and was not waited for.
     pub fn is_zombie(&self, id: JobId) -> bool {
         self.zombies.contains_key(&id)
     }
@@ -192,7 +193,7 @@ impl JobManager {
         }
     }
 
-    /// Stores what is to be told of a job that is over, if nobody was told.
+    /// Stores the answer about a job that has ended, if nobody was told.
     pub(crate) fn keep_unwaited(&mut self, id: JobId) {
         let Some(zombie) = self.waits.zombies.get(&id) else {
             return;

@@ -1,4 +1,4 @@
-//! What is new in a value that grows: by the list of its blobs (protocol/04 section 8).
+//! New part of a growing value, found by the list of its blobs (protocol/04 section 8).
 //!
 //! The kvs makes one blob of the last small ones of a log now and then. Such a blob
 //! begins with what was sent already, which its hashes prove, and only the rest is new.
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proto::data::{BlobRef, Tree};
 use proto::kvs_watch::LookupError;
 
-/// What has been sent of a value.
+/// Part of a value that has been sent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Sent {
     /// Nothing yet.
@@ -17,7 +17,7 @@ pub enum Sent {
     Inline(Bytes),
     /// Blobs, all of them sent or on their way.
     Blobs {
-        /// Which.
+        /// Blobrefs.
         names: Vec<BlobRef>,
         /// Bytes of those that were sent.
         sizes: Vec<usize>,
@@ -29,7 +29,7 @@ pub enum Sent {
 pub enum Piece {
     /// These bytes.
     Bytes(Bytes),
-    /// What is in a blob, after what was sent before.
+    /// Contents of a blob, behind the part sent before.
     Blob(BlobRef, Known),
 }
 
@@ -103,7 +103,7 @@ impl Sent {
     }
 }
 
-/// What follows in `blob` after the blobs that it should begin with.
+/// Contents of `blob` behind the blobs that it should begin with.
 pub fn after(known: &Known, blob: &Bytes) -> Result<Bytes, LookupError> {
     let mut rest = blob.clone();
     for (name, bytes) in known {

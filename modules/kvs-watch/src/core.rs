@@ -1,4 +1,4 @@
-//! Who watches what, and who hears of which event.
+//! Watchers by key, and by the events that they need.
 
 use std::collections::{BTreeMap, BTreeSet};
 

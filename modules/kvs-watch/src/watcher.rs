@@ -22,11 +22,11 @@ use crate::limits::{ASKED_MAX, STEPS_MAX};
 /// One watch.
 #[derive(Debug)]
 pub struct Watcher {
-    /// Who watches.
+    /// Client that watches.
     pub peer: Peer,
-    /// Where.
+    /// Namespace.
     pub namespace: String,
-    /// What, normalised.
+    /// Key, normalised.
     pub key: String,
     flags: u32,
     stream: Stream<Lookup>,
@@ -35,14 +35,14 @@ pub struct Watcher {
     seen: i64,
     /// Hash of the value sent last.
     last: Option<BlobRef>,
-    /// What was sent of a value that grows.
+    /// Part sent of a growing value.
     sent: Sent,
     sentinel_due: bool,
     steps: VecDeque<(u64, Step)>,
     numbered: u64,
 }
 
-/// How far a watch has come.
+/// Progress of a watch.
 #[derive(Debug, PartialEq)]
 enum Stage {
     /// The first lookup is under way; what happened since is kept.
@@ -74,7 +74,7 @@ pub enum Heard {
 /// Something to be sent, or to be found out before it can be.
 #[derive(Debug)]
 enum Step {
-    /// What is at the key?
+    /// Looking up the key.
     Lookup {
         /// In this version; in the current one without.
         at: Option<(i64, BlobRef)>,
@@ -82,10 +82,10 @@ enum Step {
         unsure: bool,
         answer: Answer<FoundPlus>,
     },
-    /// What is in this blob?
+    /// Loading a blob.
     Blob {
         name: BlobRef,
-        /// What it begins with that was sent before.
+        /// Part of it that was sent before.
         known: Known,
         answer: Answer<Bytes>,
     },
@@ -110,7 +110,7 @@ impl<T> Answer<T> {
     }
 }
 
-/// How a watch ends.
+/// End of a watch.
 pub type End = Result<(), Refusal>;
 
 impl Watcher {
@@ -138,7 +138,7 @@ impl Watcher {
         self.flags & flag != 0
     }
 
-    /// Whether every version is looked at, not only those that write the key.
+    /// True if every version is compared, not only those that write the key.
     pub fn is_full(&self) -> bool {
         self.has(WATCH_FULL)
     }
@@ -213,7 +213,7 @@ impl Watcher {
         found.map(|(_, step)| step)
     }
 
-    /// Sends what can be sent and asks for what comes next. Says if it is over.
+    /// Sends what can be sent and asks for what comes next. True if it has ended.
     pub fn pump(&mut self, cx: &mut Cx<KvsWatch>, id: StreamId) -> Option<End> {
         while self.steps.front().is_some_and(|(_, step)| step.is_ready())
             && let Some((_, step)) = self.steps.pop_front()

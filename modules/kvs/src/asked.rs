@@ -68,8 +68,8 @@ impl Asked {
         }
     }
 
-    /// Whether it is about what the namespace has. Who watches a key that is yet to come does
-    /// not need a namespace before something is in it.
+    /// True if it is about the contents of the namespace. A watcher of a key that does not
+    /// exist yet does not need a namespace before something is in it.
     fn wants_namespace(&self) -> bool {
         match self {
             Self::Lookup(_, request, _) => request.flags & WAITCREATE == 0,

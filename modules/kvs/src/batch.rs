@@ -1,4 +1,4 @@
-//! How transactions become versions, first half: everything that has queued while content
+//! From transactions to versions, first half: everything that has queued while content
 //! was storing becomes the next batch, one `content.commit`.
 //!
 //! A lone transaction waits for nothing. Each group of merged transactions is one version;
@@ -29,7 +29,7 @@ use crate::owed::Owed;
 use crate::saved;
 use crate::size::Size;
 
-/// What content is asked to store, and what is said when it has.
+/// A commit sent to content, with the answers to give when it is stored.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// Larger than that of each batch before, those that failed too.
@@ -40,26 +40,26 @@ pub struct Batch {
     is_whole: bool,
     names: BTreeSet<BlobRef>,
     records: BTreeMap<String, Record>,
-    /// What the start wanted to store is in it.
+    /// True if it includes the changes of the start.
     unsaved_start: Option<content::Commit>,
     checkpoint: Option<Checkpoint>,
     syncs: bool,
-    /// How much its transactions are.
+    /// Size of its transactions.
     size: Size,
     /// The next transaction is too much for it.
     is_full: bool,
-    /// What content has said of it.
+    /// Response of content.
     answer: Option<Result<(), Refusal>>,
     /// In the order in which they are to be told.
     pub outcomes: Vec<Outcome>,
 }
 
-/// What came of something in a batch, once it is stored.
+/// Result of something in a batch, once it is stored.
 #[derive(Debug)]
 pub enum Outcome {
     /// A namespace has a new version.
     Published {
-        /// Which.
+        /// Namespace.
         namespace: String,
         /// The version.
         version: Version,
@@ -72,18 +72,18 @@ pub enum Outcome {
     },
     /// Transactions were applied in an earlier version already.
     Repeated {
-        /// Where.
+        /// Namespace.
         namespace: String,
-        /// Which.
+        /// Group.
         group: Group,
     },
     /// A transaction failed.
     Failed {
-        /// Where.
+        /// Namespace.
         namespace: String,
-        /// Which.
+        /// Transaction.
         txn: Txn,
-        /// Why.
+        /// Error.
         refusal: Refusal,
     },
     /// A namespace was made, as a request of this number has asked.

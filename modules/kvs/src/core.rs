@@ -1,4 +1,4 @@
-//! What the module knows, and what makes it move.
+//! State of the module, and the events that it handles.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -48,11 +48,12 @@ pub struct Kvs {
     pub(crate) storing: VecDeque<Batch>,
     /// Requests to recognise when they come again.
     pub(crate) recall: Recall<Version>,
-    /// Who is told of transactions of other ranks, and which to recognise.
+    /// Receivers of the results of other ranks' transactions, and the transactions to
+    /// recognise.
     pub(crate) ends: Ends,
-    /// What only other ranks than 0 have.
+    /// State of ranks other than 0.
     pub(crate) follower: Option<Follower>,
-    /// What the start wanted to store and could not: it goes with a batch.
+    /// Changes of the start that could not be stored: they go with a batch.
     pub(crate) unsaved_start: Option<content::Commit>,
     /// Number of the newest batch made.
     pub(crate) batches_made: u64,
@@ -60,7 +61,7 @@ pub struct Kvs {
     pub(crate) batch_stored: u64,
     /// The newest batch that was answered failed.
     pub(crate) has_failed: bool,
-    /// Why a batch failed, as long as there are batches that build on it.
+    /// Error of a failed batch, as long as there are batches that build on it.
     pub(crate) failed: Option<Refusal>,
     /// Blobs asked of content, and who waits for each.
     pub(crate) loads: FxHashMap<BlobRef, Vec<(Want, ForBlob)>>,
@@ -85,8 +86,8 @@ pub struct Kvs {
 pub enum Change {
     /// This one is to be made.
     Create(String, Box<Namespace>, Asker, Maker),
-    /// This one, with these writers of tokens, is gone from memory and to be removed from
-    /// the store.
+    /// This one, with these writers of tokens, is removed from memory and is to be
+    /// removed from the store.
     Remove(String, BTreeSet<String>, Reply<NamespaceRemove>),
 }
 
@@ -100,13 +101,13 @@ pub enum Asker {
 }
 
 impl Asker {
-    /// Whether it is the same request of another rank, come again.
+    /// True if it is a repetition of the request of another rank.
     pub fn is_again(&self, other: &Asker) -> bool {
         matches!((self, other), (Self::Away(one), Self::Away(two)) if one == two && one.2 != 0)
     }
 }
 
-/// Who wants to make a namespace.
+/// Creator of a namespace.
 #[derive(Debug)]
 pub enum Maker {
     /// A client.
@@ -126,7 +127,7 @@ impl Maker {
     }
 }
 
-/// Why a name is taken.
+/// Reason for which a name is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserved {
     /// It is being made.
@@ -174,7 +175,7 @@ impl Host for Kvs {
         Ok(())
     }
 
-    /// What was accepted is stored, and a checkpoint made, before we go.
+    /// Stores accepted transactions and makes a checkpoint before the exit.
     fn stop(&mut self, cx: &mut Cx<Self>) {
         self.stopping = true;
         let names: Vec<String> = self.namespaces.keys().cloned().collect();
@@ -377,7 +378,7 @@ impl Kvs {
         }));
     }
 
-    /// Whether the primary namespace has moved on since the newest checkpoint.
+    /// True if the primary namespace has changed since the newest checkpoint.
     pub(crate) fn is_changed_since_checkpoint(&self) -> bool {
         let Some(primary) = self.namespaces.get(proto::kvs::PRIMARY) else {
             return false;

@@ -1,5 +1,5 @@
-//! What other ranks than 0 have of namespaces: the roots, followed by events
-//! (protocol/21 section 2).
+//! Namespaces of ranks other than 0: the roots, followed by events (protocol/21 section
+//! 2).
 //!
 //! The first use of a namespace subscribes to its events and asks the parent after that, so
 //! that no version falls between. A version is taken in only if it is newer than the known
@@ -22,7 +22,7 @@ use crate::limits::{COMPARE_PERIOD, NAMESPACE_AGE_MAX, OBJECT_AGE_MAX, UNUSED_VE
 use crate::namespace::{Namespace, Version};
 use crate::relay::Uplink;
 
-/// What only other ranks than 0 know.
+/// State of ranks other than 0.
 #[derive(Debug, Default)]
 pub struct Follower {
     /// Namespaces whose roots are asked for.
@@ -31,7 +31,7 @@ pub struct Follower {
     pub n_asked: usize,
     /// Transactions on their way to rank 0.
     pub uplink: Uplink,
-    /// When the namespaces were compared last.
+    /// Time at which the namespaces were last compared.
     compared: Duration,
     /// Marks between uses of objects, and when they were made.
     marks: VecDeque<(Duration, u64, u64)>,
@@ -40,7 +40,7 @@ pub struct Follower {
 /// A namespace whose root is asked for.
 #[derive(Debug, Default)]
 pub struct Asking {
-    /// Who waits for it.
+    /// Requests that wait for it.
     pub waiting: Vec<Asked>,
     /// The newest version that events have told of meanwhile.
     heard: Option<Version>,
@@ -50,8 +50,8 @@ pub struct Asking {
 }
 
 impl Follower {
-    /// Below which numbers everything of ours is answered, 0 when that is not sure. What
-    /// waits for a root is not on its way up yet.
+    /// Below which numbers everything of ours is answered, 0 when that is not sure. A
+    /// request that waits for a root is not on its way up yet.
     pub fn floor(&self) -> u64 {
         let waiting = self.asking.values().flat_map(|asking| &asking.waiting);
         let numbers = waiting.filter_map(Asked::number);
@@ -166,8 +166,8 @@ impl Kvs {
         }
     }
 
-    /// What a pulse brings about: what nobody uses is forgotten, and what is in use is
-    /// compared with the parent's.
+    /// Handles a heartbeat: drops unused namespaces, and compares used ones with the
+    /// parent's.
     pub(crate) fn pulse(&mut self, cx: &mut Cx<Self>) {
         let now = cx.now().mono;
         let Some(follower) = &mut self.follower else {
@@ -230,7 +230,7 @@ impl Kvs {
 }
 
 impl Namespace {
-    /// Whether it must be kept although nobody asks about it.
+    /// True if it must be kept although nobody asks about it.
     fn is_in_use(&self) -> bool {
         !self.waiters.is_empty() || self.is_paused
     }

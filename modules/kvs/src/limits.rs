@@ -32,7 +32,7 @@ pub const SMALL_BLOBS_MAX: usize = 64;
 /// Bytes that such a blob has at most.
 pub const MERGED_BYTES_MAX: usize = 64 << 10;
 
-/// Batches under way to the content store. What comes meanwhile joins the next one.
+/// Batches under way to the content store. Later transactions join the next one.
 pub const BATCHES_MAX: usize = 2;
 
 /// Bytes of one commit's payload: nobody else is answered while it is taken in. A longer one
@@ -48,8 +48,8 @@ pub const TRANSACTION_OPS_MAX: usize = COMMIT_OPS_MAX;
 /// batch of its own.
 pub const BATCH_OPS_MAX: usize = 1000;
 
-/// Bytes that the transactions of one batch bring, or new blobs that they make. What is
-/// beyond waits for the next batch, in the same way: the content store takes larger ones, but
+/// Bytes that the transactions of one batch bring, or new blobs that they make. The rest
+/// waits for the next batch, in the same way: the content store accepts larger ones, but
 /// their answers would wait for each other.
 pub const BATCH_BYTES_MAX: usize = 64 << 20;
 
@@ -82,18 +82,18 @@ pub const LOADS_AT_ONCE_MAX: usize = 4096;
 /// Blobs asked of the content store by all requests. A further lookup is refused EBUSY.
 pub const LOADS_MAX: usize = 1 << 18;
 
-/// How long an object that nobody uses is kept in memory on other ranks than 0: content has it for longer.
+/// Time that an unused object is kept in memory on ranks other than 0: content has it for longer.
 /// It leaves with the next heartbeat.
 pub const OBJECT_AGE_MAX: Duration = Duration::from_secs(10);
 
-/// How long a namespace that nobody uses is followed there (protocol/21 section 2).
+/// Time that an unused namespace is followed there (protocol/21 section 2).
 pub const NAMESPACE_AGE_MAX: Duration = Duration::from_secs(3600);
 
 /// Versions in a row that nobody asks about, after which a namespace is not followed there any
 /// more: those cost more by then than to ask the parent when it is used again.
 pub const UNUSED_VERSIONS_MAX: u32 = 64;
 
-/// How often a namespace that is followed is compared with the parent's, with the next
+/// Interval at which a followed namespace is compared with the parent's, with the next
 /// heartbeat.
 pub const COMPARE_PERIOD: Duration = Duration::from_secs(30);
 
@@ -101,7 +101,7 @@ pub const COMPARE_PERIOD: Duration = Duration::from_secs(30);
 /// EBUSY.
 pub const ASKED_NAMESPACES_MAX: usize = 4096;
 
-/// Relays under way to rank 0. What comes meanwhile joins the next one.
+/// Relays under way to rank 0. Later transactions join the next one.
 pub const RELAYS_MAX: usize = 4;
 
 /// Bytes of transactions in one relay. A longer transaction goes alone.
@@ -115,8 +115,8 @@ pub const RELAYED_BYTES_MAX: usize = 256 << 20;
 /// written as another JSON text. A longer one is refused EFBIG.
 pub const RELAY_PAYLOAD_BYTES_MAX: usize = 2 * COMMIT_BYTES_MAX;
 
-/// Brokers of one rank that are remembered after another has taken their place. What an
-/// older one has sent is taken for a new broker's.
+/// Brokers of one rank that are remembered after another has taken their place. Messages
+/// of an older one are taken for those of a new broker.
 pub const FORMER_BROKERS_MAX: usize = 4;
 
 const _: () = assert!(RELAY_PAYLOAD_BYTES_MAX >= 2 * RELAY_BYTES_MAX);

@@ -1,5 +1,5 @@
-//! How missing blobs come in: a request that needs some is parked, each blob is asked of content
-//! once, and when the last one is there the same call is made again.
+//! Loads of missing blobs: a request that needs some is parked, each blob is requested once from
+//! content, and when the last one has come the same call is made again.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use crate::engine::view::{Stop, Supply, View, Want};
 use crate::limits::{LOADS_AT_ONCE_MAX, LOADS_MAX, WAITING_REQUESTS_MAX};
 use crate::namespace::Version;
 
-/// Who waits for a blob.
+/// Request that waits for a blob.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForBlob {
     /// A lookup by its number.
@@ -32,7 +32,7 @@ pub enum ForBlob {
 /// A lookup under way.
 #[derive(Debug)]
 pub struct LookupJob {
-    /// What is looked up.
+    /// Key.
     pub key: String,
     /// READDIR, READLINK, TREEOBJ.
     pub flags: u32,
@@ -42,7 +42,7 @@ pub struct LookupJob {
     pub peer: Peer,
     /// Its answer.
     pub answer: Answer,
-    /// What was fetched for it.
+    /// Blobs fetched for it.
     pub supply: Supply,
     /// Blobs still to come.
     pub n_missing: usize,

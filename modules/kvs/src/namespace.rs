@@ -22,7 +22,7 @@ use crate::size::Size;
 pub struct Version {
     /// Blob of its root directory.
     pub root: BlobRef,
-    /// How many transactions made it.
+    /// Number of transactions that made it.
     pub seq: i64,
 }
 
@@ -33,9 +33,9 @@ pub struct Namespace {
     pub owner: u32,
     /// As it was created.
     pub flags: u32,
-    /// What everyone sees.
+    /// Current version.
     pub version: Version,
-    /// What the batch under way will make of it; the same without one.
+    /// Version after the batch under way; the same without one.
     pub next: Version,
     /// Last SEQ of each writer of `once` tokens, with the version that it is in.
     pub once: BTreeMap<String, (u64, i64)>,
@@ -45,7 +45,7 @@ pub struct Namespace {
     pub queue: VecDeque<Txn>,
     /// Transactions in the batch under way.
     pub n_storing: usize,
-    /// What the transaction at the front has asked for, and how much of it is to come.
+    /// Blobs requested by the transaction at the front, and those that have come.
     pub supply: Supply,
     /// Blobs still to come.
     pub n_missing: usize,
@@ -73,16 +73,16 @@ pub struct Namespace {
 pub struct Waiter {
     /// The version wanted.
     pub seq: i64,
-    /// Who.
+    /// Waiting request.
     pub reply: ForVersion,
 }
 
-/// Who waits for a version.
+/// Request that waits for a version.
 #[derive(Debug)]
 pub enum ForVersion {
-    /// Who has asked to.
+    /// A request to wait for a version.
     Asked(Reply<WaitVersion>),
-    /// Who has made this one, on a rank that holds versions back.
+    /// The author of this version, on a rank that holds versions back.
     Made(Reply<Commit>, Version),
 }
 
@@ -93,9 +93,9 @@ pub struct Txn {
     pub name: String,
     /// NO_MERGE, SYNC and bits of no meaning.
     pub flags: u32,
-    /// What to do.
+    /// Steps.
     pub steps: Vec<Step>,
-    /// How much that is.
+    /// Size of the steps.
     pub size: Size,
     /// Writer and SEQ of its token.
     pub once: Option<(String, u64)>,
@@ -121,7 +121,7 @@ impl Txn {
 }
 
 impl Group {
-    /// Whether it must survive a loss of power.
+    /// True if it must survive a power failure.
     pub fn syncs(&self) -> bool {
         self.fresh().any(|txn| txn.flags & SYNC != 0)
     }
@@ -165,7 +165,7 @@ impl Namespace {
         namespace
     }
 
-    /// Whether the token's transaction was applied before, or is in the batch under way.
+    /// True if the token's transaction was applied before, or is in the batch under way.
     fn has_seen(&self, writer: &str, seq: u64) -> bool {
         [&self.once, &self.next_once]
             .iter()
@@ -222,7 +222,7 @@ impl Namespace {
         }
     }
 
-    /// Answers all who wait for a version, because the namespace is gone.
+    /// Answers all requests that wait for a version, because the namespace was removed.
     pub fn refuse_waiters(&mut self, cx: &mut Cx<Kvs>) {
         for waiter in std::mem::take(&mut self.waiters) {
             match waiter.reply {

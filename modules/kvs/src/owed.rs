@@ -22,7 +22,7 @@ pub struct Place {
     at: usize,
 }
 
-/// Who is to be told of the end of a transaction.
+/// Receiver of the result of a transaction.
 #[derive(Debug)]
 pub enum Owed {
     /// A client.
@@ -82,7 +82,7 @@ impl Relays {
     }
 }
 
-/// What became of a transaction, as it travels.
+/// Result of a transaction in the form of a relay.
 pub fn result_of(result: &Result<Version, Refusal>) -> RelayResult {
     match result {
         Ok(version) => RelayResult {
@@ -98,7 +98,8 @@ pub fn result_of(result: &Result<Version, Refusal>) -> RelayResult {
     }
 }
 
-/// The same, read. What is neither a version nor an error is a fault of the sender.
+/// The same, read. An answer that is neither a version nor an error is a fault of the
+/// sender.
 pub fn read_result(result: RelayResult) -> Result<Version, Refusal> {
     let root = result.rootref.and_then(|root| root.parse::<BlobRef>().ok());
     match (result.errnum, root, result.rootseq) {

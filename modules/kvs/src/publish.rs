@@ -1,5 +1,5 @@
-//! How transactions become versions, second half: content has stored a batch, or has
-//! not, and everyone who waits for it is told.
+//! From transactions to versions, second half: content has stored a batch, or has not,
+//! and everyone who waits for it is told.
 //!
 //! The event of a version goes out before the answers to its transactions, on the same
 //! link, so that a subscriber never learns of a commit from its own answer first.

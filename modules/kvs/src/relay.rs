@@ -1,4 +1,4 @@
-//! How transactions go from this rank, and from those below it, up to rank 0.
+//! Transport of transactions from this rank, and from those below it, to rank 0.
 //!
 //! A lone transaction goes at once. While its relay is unanswered, what queues in the same
 //! namespace joins the next one, so that under load there is one message a link for all of
@@ -28,19 +28,19 @@ const RELAYS_TO_SETTLE: u32 = 3;
 /// A transaction on its way up.
 #[derive(Debug)]
 pub struct Item {
-    /// Where it was made.
+    /// Rank at which it was made.
     pub rank: u32,
     /// UUID of that rank's broker.
     pub origin: Rc<str>,
     /// Of another rank: what that one has had answers of. Ours is told when it is sent.
     pub floor: u64,
-    /// What it is.
+    /// Transaction.
     pub txn: RelayTxn,
-    /// Who is told of its end.
+    /// Receiver of its result.
     pub teller: Teller,
 }
 
-/// Who is told of the end of an item.
+/// Receiver of the result of an item.
 #[derive(Debug)]
 pub enum Teller {
     /// A client of ours.
@@ -52,7 +52,7 @@ pub enum Teller {
 /// The way up.
 #[derive(Debug, Default)]
 pub struct Uplink {
-    /// What waits, by namespace.
+    /// Waiting items, by namespace.
     queues: BTreeMap<String, VecDeque<Item>>,
     /// Namespaces with something to send that are in no relay under way.
     ready: VecDeque<String>,
@@ -76,7 +76,7 @@ struct Sent {
     bytes: usize,
 }
 
-/// What is kept of an item that is under way.
+/// Data kept of an item that is under way.
 #[derive(Debug)]
 struct Told {
     number: u64,
@@ -91,7 +91,7 @@ impl Item {
 }
 
 impl Uplink {
-    /// Whether there is room for `bytes` more.
+    /// True if there is room for `bytes` more.
     pub fn has_room_for(&self, bytes: usize) -> bool {
         self.n_items == 0 || self.queued_bytes + self.sent_bytes + bytes <= RELAYED_BYTES_MAX
     }
@@ -252,8 +252,8 @@ impl Kvs {
         self.advance(cx);
     }
 
-    /// Tells of an item's end. Who has made it here sees it from then on, even if the event
-    /// was missed.
+    /// Tells of an item's end. Its author here sees it from then on, even if the event was
+    /// missed.
     fn tell_item(&mut self, cx: &mut Cx<Self>, item: Told, result: Result<Version, Refusal>) {
         let namespace = self.namespaces.get_mut(&item.namespace);
         if let (Ok(version), Some(namespace)) = (&result, namespace) {

@@ -1,11 +1,12 @@
-//! What rank 0 knows of the transactions of other ranks: which of them wait, and which are
-//! done and may be sent again.
+//! Transactions of other ranks known to rank 0: those that wait, and those that are done
+//! and may be sent again.
 //!
 //! A relay may come twice: each kvs on its way may die with it, and its next process has it
 //! again. So the numbers of what was done are stored in the very batch that does it, one
 //! record for a rank, and a transaction whose number is there is answered and not done
 //! again. A rank says with each relay below which number it has had all answers (`floor`);
-//! those are forgotten. What is there of one rank is therefore what its last relays had.
+//! those are forgotten. The transactions kept of one rank are therefore those of its last
+//! relays.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -25,13 +26,13 @@ use crate::saved::{self, SavedOrigin};
 #[derive(Debug, Default)]
 pub struct Known {
     ranks: BTreeMap<u32, Origin>,
-    /// Who waits for those that are under way.
+    /// Receivers of the results of those under way.
     open: FxHashMap<Mark, Vec<Place>>,
     /// Those that each batch under way does.
     noted: BTreeMap<u64, Vec<(Mark, Version)>>,
 }
 
-/// What was done of one rank.
+/// Transactions done of one rank.
 #[derive(Debug)]
 struct Origin {
     /// UUID of its broker. One that was started again sends nothing of its predecessor's.
@@ -63,7 +64,7 @@ impl Origin {
     }
 }
 
-/// What a transaction is to us that has come.
+/// State of a transaction that has come.
 #[derive(Debug)]
 pub enum Seen {
     /// It is new, and its end is owed to this.
@@ -127,14 +128,15 @@ impl Known {
         }
     }
 
-    /// What was made of something that was done before.
+    /// Version made by a transaction that was done before.
     pub fn done(&self, (rank, broker, number): &Mark) -> Option<Version> {
         let origin = self.ranks.get(rank)?;
         let is_its = origin.broker == *broker;
         origin.done.get(number).copied().filter(|_| is_its)
     }
 
-    /// Notes that a batch does something. What has no number will not be recognised.
+    /// Notes that a batch does something. Transactions without a number will not be
+    /// recognised.
     pub fn note(&mut self, batch: u64, mark: &Mark, version: Version) {
         if mark.2 != 0 {
             let noted = self.noted.entry(batch).or_default();
@@ -184,7 +186,7 @@ impl Known {
 pub struct Ends {
     /// Relays that are not answered.
     pub relays: Relays,
-    /// What is known of their transactions.
+    /// Record of their transactions.
     pub known: Known,
 }
 

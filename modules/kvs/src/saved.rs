@@ -1,8 +1,7 @@
-//! What survives a restart: one record for each namespace, one for each writer of `once`
-//! tokens, one that says which checkpoint they belong to, one of the requests whose
-//! answers may be lost, and for each other rank one of its transactions that it may send
-//! again. All are kept by the content store in the transaction that stores the
-//! blobs.
+//! Records that survive a restart: one for each namespace, one for each writer of `once`
+//! tokens, one for the checkpoint that they belong to, one for the requests whose answers
+//! may be lost, and for each other rank one of its transactions that it may send again.
+//! All are kept by the content store in the transaction that stores the blobs.
 //!
 //! Values are MessagePack arrays that begin with a version.
 

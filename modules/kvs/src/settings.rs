@@ -12,20 +12,20 @@ use proto::{Errno, Object, Refusal};
 use crate::Kvs;
 use crate::size::Bounds;
 
-/// How the module was asked to work.
+/// Settings of the module.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Which hash names blobs.
+    /// Hash of blobrefs.
     pub hash: HashKind,
-    /// Whether transactions that arrive together become one version.
+    /// True if transactions that arrive together become one version.
     pub merge: bool,
     /// Root to begin with when nothing was saved.
     pub initial_root: Option<BlobRef>,
-    /// How often a checkpoint is made.
+    /// Interval of checkpoints.
     pub checkpoint_period: Option<Duration>,
-    /// How much is taken on at a time.
+    /// Limits of work at a time.
     pub bounds: Bounds,
-    /// How much is kept in memory.
+    /// Amount kept in memory.
     pub cache: Cache,
 }
 

@@ -1,4 +1,4 @@
-//! How much work a transaction is, and how much one turn takes on.
+//! Size of transactions, and limits of one turn.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
@@ -18,8 +18,8 @@ pub struct Size {
 }
 
 impl Size {
-    /// Whether there is room for it where `taken` is taken already of `self`. There always
-    /// is if that is nothing: what is large by itself has its turn too.
+    /// True if `self` has room for `more` besides `taken`. There always is if that is
+    /// nothing: what is large by itself has its turn too.
     pub fn has_room(self, taken: Size, more: Size) -> bool {
         let all = taken + more;
         taken == Size::default() || (all.ops <= self.ops && all.bytes <= self.bytes)
@@ -61,8 +61,8 @@ pub fn size_of(op: &Op) -> Size {
     }
 }
 
-/// What a tree object adds to the operation that puts it. The recursion ends where that of
-/// the parser did.
+/// Size that a tree object adds to the operation that puts it. The recursion ends where
+/// that of the parser did.
 fn size_of_tree(tree: &Tree) -> Size {
     match tree {
         Tree::Val(value) => Size {
@@ -83,7 +83,7 @@ fn size_of_tree(tree: &Tree) -> Size {
     }
 }
 
-/// What is taken on at a time.
+/// Limits of work at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// Of one transaction; its bytes are those of the payload. More is refused.

@@ -95,7 +95,7 @@ fn empty_dir(hash: HashKind) -> (BlobRef, Bytes) {
     (BlobRef::of(hash, &text), text)
 }
 
-/// Where to go on from.
+/// State to go on from.
 struct Start {
     hash: HashKind,
     namespaces: BTreeMap<String, SavedNamespace>,

@@ -2,7 +2,7 @@
 
 use proto::kvs::Summary;
 
-/// What the module counts.
+/// Counters of the module.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Tally {
     /// Operations in each transaction.
@@ -40,7 +40,7 @@ impl Samples {
         self.squares += before * (sample - self.mean);
     }
 
-    /// What `stats-get` tells.
+    /// Response to `stats-get`.
     pub fn summary(&self) -> Summary {
         let variance = match self.count {
             0 | 1 => 0.0,

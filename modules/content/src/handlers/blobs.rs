@@ -148,7 +148,7 @@ where
     });
 }
 
-/// A store is over: the blob is in the file, or it is nowhere.
+/// Handles the end of a store: the blob is in the file, or nowhere.
 fn stored(core: &mut Content, name: BlobRef, is_stored: bool) {
     if let Some((blob, stores)) = core.storing.get_mut(&name) {
         *stores -= 1;

@@ -47,7 +47,7 @@ fn check(cx: &Cx<Content>, request: &MmapAdd) -> Result<(), MmapError> {
     Ok(())
 }
 
-/// Maps some of a file, then the rest. What is mapped can be loaded at once.
+/// Maps some of a file, then the rest. Mapped blobs can be loaded at once.
 fn map_step(core: &mut Content, file: FileId, step: MapStep, reply: Reply<MmapAdd>) {
     core.enqueue(Task::Map(step.clone()), move |core, cx, result| {
         let mapped = result.and_then(Outcome::parts).and_then(|(parts, next)| {

@@ -1,4 +1,4 @@
-//! What a backing store can do: the small steps of which `batch.rs` makes transactions.
+//! Operations of a backing store: the small steps of which `batch.rs` makes transactions.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -14,12 +14,12 @@ use super::damage::Damage;
 use super::failure::Failure;
 use crate::settings::Durability;
 
-/// What a batch is going to do.
+/// Properties of a batch to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Batch {
     /// The store changes.
     pub writes: bool,
-    /// What it writes must survive a loss of power.
+    /// True if its writes must survive a power failure.
     pub power_safe: bool,
 }
 
@@ -32,12 +32,12 @@ pub struct Writer {
     pub number: u64,
 }
 
-/// Whether a store has something to tidy up.
+/// Upkeep that a store needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Upkeep {
     /// No.
     Nothing,
-    /// When there is nothing else to do.
+    /// When the worker is idle.
     WhenIdle,
     /// Before anything else: it has reached a limit.
     Now,
@@ -60,10 +60,11 @@ pub trait Backing: Debug + Send {
     /// Back to what was before `begin`, after any failure since, that of `end` included.
     fn undo(&mut self);
 
-    /// What was found damaged so far.
+    /// Damage found so far.
     fn damage(&mut self) -> &mut Damage;
 
-    /// What was read is not what was written. The next one to open the store is to know.
+    /// Records data that differ from those written. The next one to open the store is to
+    /// know.
     fn damaged(&mut self, what: &str) {
         self.damage().note(what);
     }
@@ -71,7 +72,7 @@ pub trait Backing: Debug + Send {
     /// A blob, or what is wrong with it. `None` when it is not there.
     fn load(&mut self, name: &BlobRef) -> Result<Option<Result<Bytes, String>>, Failure>;
 
-    /// Whether a blob is there.
+    /// True if a blob is stored.
     fn has(&mut self, name: &BlobRef) -> Result<bool, Failure>;
 
     /// Writes a blob; one that is there already is marked as stored now, so that a
@@ -88,9 +89,8 @@ pub trait Backing: Debug + Send {
     /// what it writes first.
     fn open_records_unsaved(&mut self, writer: &str) -> Result<Vec<Record>, Failure>;
 
-    /// Writes blobs, records and maybe a checkpoint. Whose they are has been checked.
-    /// What it builds on may not be there: then it alone is refused, and
-    /// at most blobs of it are there.
+    /// Writes blobs, records and maybe a checkpoint. Their owner has been checked. Its
+    /// base may be missing: then it alone is refused, and at most blobs of it are stored.
     fn commit(&mut self, commit: &Commit) -> Result<Result<(), Refusal>, Failure>;
 
     /// The checkpoints, newest first. One that cannot be read is left out.
@@ -105,7 +105,7 @@ pub trait Backing: Debug + Send {
     /// From where a collection begins. Nothing is counted.
     fn gc_info(&mut self) -> Result<GcState, Failure>;
 
-    /// How many blobs with rows after one and up to another have a lower epoch.
+    /// Number of blobs, with rows after one and up to another, of a lower epoch.
     fn count_below(&mut self, epoch: i64, after: i64, end: i64) -> Result<i64, Failure>;
 
     /// Raises the epoch of blobs to `epoch`, and says how many had a lower one.
@@ -114,7 +114,7 @@ pub trait Backing: Debug + Send {
     /// Deletes blobs below an epoch. The numbers have been checked.
     fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure>;
 
-    /// Whether there is something to tidy up.
+    /// Upkeep needed now.
     fn upkeep_due(&self) -> Upkeep {
         Upkeep::Nothing
     }
@@ -132,10 +132,10 @@ pub trait Backing: Debug + Send {
     /// Gives some free space back to the file system. Says whether there is more.
     fn shrink(&mut self) -> Result<bool, Failure>;
 
-    /// What is there; times are filled in by the caller.
+    /// Statistics; times are filled in by the caller.
     fn stats(&mut self) -> Result<Stats, Failure>;
 
-    /// How much is kept in memory from now on.
+    /// Sets the amount kept in memory.
     fn set_cache(&mut self, _: Cache) -> Result<(), Failure> {
         Ok(())
     }
@@ -145,6 +145,6 @@ pub trait Backing: Debug + Send {
         Ok(())
     }
 
-    /// What a commit survives from now on.
+    /// Sets the durability of commits.
     fn set_durability(&mut self, durability: Durability) -> Result<(), Failure>;
 }

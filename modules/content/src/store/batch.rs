@@ -1,5 +1,5 @@
-//! How a batch of tasks is done, with whichever store: one transaction, and when it
-//! fails nothing of it is there and every writer in it is told.
+//! Transactions on any store: a batch of tasks is one transaction, and when it fails none
+//! of it is stored and every writer in it is told.
 
 use proto::content::{Commit, CommitError, LoadError};
 use proto::content_backing::{Sweep, SweepError};
@@ -132,7 +132,7 @@ fn load(
     })
 }
 
-/// What is stored now has the current epoch: a sweep beyond it would delete that too.
+/// Blobs stored now have the current epoch: a sweep beyond it would delete them too.
 ///
 /// New namespaces begin from the empty directory, whose name every client knows, so it
 /// stays even while no directory refers to it.

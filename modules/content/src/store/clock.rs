@@ -1,5 +1,5 @@
-//! How long the disk takes, for `stats-get`. The worker thread may look at a clock: what
-//! it measures changes nothing that it does.
+//! Durations of disk operations, for `stats-get`. The worker thread may look at a clock:
+//! what it measures changes nothing that it does.
 #![allow(
     clippy::disallowed_types,
     reason = "measured on the worker thread, only shown"
@@ -19,7 +19,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// When something begins.
+    /// Time at the start of an operation.
     pub fn now() -> Instant {
         Instant::now()
     }

@@ -1,5 +1,5 @@
-//! What was found damaged, in a file beside the store: each finding goes to the log and
-//! stays there, for `flux fsck` and `flux startlog`, until someone has taken note of it.
+//! Record of damage found, in a file beside the store: each finding goes to the log and
+//! stays in the file, for `flux fsck` and `flux startlog`, until it is acknowledged.
 //!
 //! The file is an event log (RFC 18): `damage` with what is damaged or lost, `accept` when
 //! an operator has taken note of all before.
@@ -29,8 +29,8 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// What was found so far in the store at `store`. A line that cannot be read is a
-    /// finding too.
+    /// Opens the record of the store at `store`. A line that cannot be read is a finding
+    /// too.
     pub fn open(store: &Path) -> Damage {
         let path = beside(store, ".damage");
         let mut findings = Vec::new();

@@ -1,4 +1,4 @@
-//! How a failure of the file is told: the file's name, what SQLite says, and an error
+//! Reports of failures of the file: the file's name, the message of SQLite, and an error
 //! number that the caller can act on.
 
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ impl From<rusqlite::Error> for Failure {
 }
 
 impl Failure {
-    /// Whether what was read is not what was written.
+    /// True if the data differ from those written.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Sqlite(error) => errno_of(error) == Errno::ENOTRECOVERABLE,
@@ -37,12 +37,13 @@ impl Failure {
         }
     }
 
-    /// Whether nothing can be written for now, and what is there is as good as ever.
+    /// True if the failure is temporary: nothing can be written for now, and stored data
+    /// are intact.
     pub fn may_pass(&self) -> bool {
         !self.is_damage() && self.refusal(Path::new("")).may_pass()
     }
 
-    /// What is wrong, without the file's name.
+    /// Description, without the file's name.
     pub fn what(&self) -> String {
         match self {
             Self::Sqlite(error) => error.to_string(),

@@ -58,7 +58,7 @@ pub fn look(step: &MapStep) -> Result<(Vec<Part>, Option<u64>), Refusal> {
     Ok((parts, Some(at)))
 }
 
-/// Where the next data begin and end; `None` if there are none up to the end of the file.
+/// Begin and end of the next data; `None` if there are none up to the end of the file.
 fn data(file: &File, from: u64) -> std::io::Result<Option<(u64, u64)>> {
     let begin = match seek(file, SeekFrom::Data(from)) {
         Err(rustix::io::Errno::NXIO) => return Ok(None),

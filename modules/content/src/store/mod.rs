@@ -48,12 +48,12 @@ impl Store {
         Ok(())
     }
 
-    /// What a commit survives from now on.
+    /// Sets the durability of commits.
     pub fn set_durability(&mut self, durability: Durability) {
         self.with(|backing| backing.set_durability(durability));
     }
 
-    /// How much is kept in memory from now on.
+    /// Sets the amount kept in memory.
     pub fn set_cache(&mut self, cache: Cache) {
         self.with(|backing| backing.set_cache(cache));
     }
@@ -71,7 +71,7 @@ impl Store {
         }
     }
 
-    /// Whether there is something to tidy up.
+    /// Upkeep needed now.
     pub fn upkeep_due(&self) -> Upkeep {
         let backing = self.backing.as_ref();
         backing.map_or(Upkeep::Nothing, |backing| backing.upkeep_due())

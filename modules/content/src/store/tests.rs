@@ -1,4 +1,4 @@
-//! What both stores do alike.
+//! Tests common to both stores.
 
 use std::path::{Path, PathBuf};
 
@@ -107,7 +107,7 @@ fn run_one(store: &mut Store, task: Task) -> TaskResult {
     store.run(&[task]).remove(0)
 }
 
-/// Which of these are there.
+/// Tells which of these are stored.
 fn present(store: &mut Store, blobs: &[&[u8]]) -> Vec<bool> {
     let mut has = |blob: &&[u8]| run_one(store, Task::Validate(name(blob))).is_ok();
     blobs.iter().map(&mut has).collect()

@@ -26,12 +26,12 @@ const MAGIC: &[u8; 8] = b"ffwitn01";
 const BODY_BYTES: usize = 36;
 const BYTES: usize = BODY_BYTES + 20;
 
-/// What was acknowledged last.
+/// Last acknowledged state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Told {
     /// Number of the newest transaction that has one.
     pub number: u64,
-    /// Where the write-ahead log must reach to. `None` while the main file has it all.
+    /// Least end of the write-ahead log. `None` while the main file has it all.
     pub log: Option<LogEnd>,
 }
 
@@ -55,7 +55,7 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// What the witness of the store at `store` says. `None` when there is no witness.
+    /// Reads the witness of the store at `store`. `None` when there is no witness.
     pub fn read(store: &Path) -> Result<Option<Told>, Failure> {
         let path = path_of(store);
         let bytes = match std::fs::read(&path) {

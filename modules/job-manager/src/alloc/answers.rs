@@ -1,4 +1,4 @@
-//! What the scheduler says to our requests.
+//! Responses of the scheduler to our requests.
 
 use std::rc::Rc;
 
@@ -39,7 +39,7 @@ impl JobManager {
         self.run(cx);
     }
 
-    /// Whether a job waits for an answer.
+    /// True if a job waits for an answer.
     fn waits_for_alloc(&self, id: JobId) -> bool {
         self.jobs.active(id).is_some_and(|job| {
             let is_asked = matches!(job.alloc, AllocAsk::Sent | AllocAsk::Canceling);

@@ -1,5 +1,6 @@
-//! Who waits for resources, by queue. A queue that is stopped keeps its line as it is and
-//! is passed over: to stop or start one costs nothing for the jobs that wait in it.
+//! Jobs that wait for resources, by queue. A queue that is stopped keeps its line as it
+//! is and is passed over: to stop or start one costs nothing for the jobs that wait in
+//! it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -57,7 +58,7 @@ impl Lines {
         lasts.max()
     }
 
-    /// How many are queued in the queues that `runs` lets through.
+    /// Number of jobs in the queues that `runs` lets through.
     pub fn n_queued(&self, runs: impl Fn(QueueId) -> bool) -> usize {
         let lines = self
             .all()

@@ -45,19 +45,19 @@ struct Sent {
 #[derive(Debug, Default)]
 pub struct Alloc {
     scheduler: Option<Scheduler>,
-    /// How often a scheduler said hello: what was meant for an earlier one is void.
+    /// Number of hellos of schedulers: messages for an earlier scheduler are void.
     hellos: u64,
     lines: Lines,
     /// With the scheduler, those taken back and not answered yet too.
     sent: BTreeMap<JobId, Sent>,
-    /// How many of them are not taken back.
+    /// Number of them that are not cancelled.
     n_waiting: usize,
     /// New priorities that the scheduler is not told of yet.
     changed: BTreeMap<JobId, Priority>,
 }
 
 impl Alloc {
-    /// Whether a scheduler takes requests.
+    /// True if a scheduler accepts requests.
     pub fn is_ready(&self) -> bool {
         matches!(&self.scheduler, Some(s) if s.mode != Mode::NotReady)
     }
@@ -67,12 +67,12 @@ impl Alloc {
         self.lines.queued(|queue| queues.runs(queue))
     }
 
-    /// How many jobs are in the queues that run.
+    /// Number of jobs in the queues that run.
     pub fn n_queued(&self, queues: &Queues) -> usize {
         self.lines.n_queued(|queue| queues.runs(queue))
     }
 
-    /// How often a scheduler said hello.
+    /// Number of hellos of schedulers.
     pub fn hellos(&self) -> u64 {
         self.hellos
     }
@@ -82,7 +82,7 @@ impl Alloc {
         self.n_waiting -= usize::from(was_there);
     }
 
-    /// How many requests the scheduler has.
+    /// Number of requests that the scheduler has.
     pub fn n_sent(&self) -> usize {
         self.sent.len()
     }

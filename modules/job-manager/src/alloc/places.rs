@@ -10,7 +10,8 @@ use super::exception;
 use crate::JobManager;
 use crate::state::AllocAsk;
 
-/// Why a job that brings resources along ends when nobody gives them to it.
+/// Error of a job that names its own resources when the plugin that allocates them is
+/// missing.
 const PLUGIN_GONE: &str = "the plugin alloc-bypass is not loaded";
 
 impl JobManager {

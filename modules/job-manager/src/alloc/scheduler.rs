@@ -6,7 +6,7 @@ use wire::Identity;
 use crate::JobManager;
 use crate::state::AllocAsk;
 
-/// How many requests the scheduler takes.
+/// Number of requests that the scheduler accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// It has said hello only.
@@ -43,7 +43,7 @@ impl JobManager {
         });
     }
 
-    /// The service that had requests from us may be gone.
+    /// Handles a disconnect of a service that may be the scheduler.
     pub(crate) fn scheduler_gone(&mut self, cx: &mut Cx<Self>, gone: &Peer) {
         let scheduler = self.alloc.scheduler.as_ref();
         if gone.sender.is_some() && scheduler.is_some_and(|s| s.sender == gone.sender) {

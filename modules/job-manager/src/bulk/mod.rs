@@ -1,6 +1,6 @@
 //! One command on many ranks: a process on each, started and watched through the subprocess
-//! server of its broker (`rexec`). Whose command it is, its owner, is told each line that a
-//! process writes and how each process has ended, once.
+//! server of its broker (`rexec`). The owner of a command receives each line that a process
+//! writes and the result of each process, once.
 //!
 //! A process that cannot be started, or whose broker is lost, has ended too: [`Outcome`] says
 //! how. Processes die with us: their brokers kill what a client leaves behind.
@@ -27,10 +27,10 @@ pub use self::outcome::{Outcome, shared_words};
 const DEADLY: [i32; 2] = [SIGKILL, 15];
 const SIGKILL: i32 = 9;
 
-/// Whose a command is.
+/// Owner of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
-    /// That of a job that has ended.
+    /// The command of a job that has ended.
     Housekeeping(proto::data::JobId),
     /// One that a policy knows by this number.
     Policy {

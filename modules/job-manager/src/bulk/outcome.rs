@@ -1,11 +1,11 @@
-//! How a process has ended, in words.
+//! Results of processes, in words.
 
 use std::borrow::Cow;
 
 use proto::data::job::{WaitStatus, signal_description};
 use proto::{Errno, Refusal};
 
-/// How a process has ended.
+/// Result of a process.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// It ran.
@@ -24,7 +24,7 @@ impl Outcome {
         }
     }
 
-    /// What went wrong, if anything.
+    /// Description of the failure, if any.
     pub fn failure(&self) -> Option<Cow<'static, str>> {
         match self {
             Outcome::Ended(status) if status.is_success() => None,
@@ -37,7 +37,7 @@ impl Outcome {
     }
 }
 
-/// What went wrong on several ranks together.
+/// Common description of failures on several ranks.
 pub fn shared_words<'a>(mut failures: impl Iterator<Item = &'a str>) -> &'a str {
     let first = failures.next().unwrap_or_default();
     if failures.all(|other| other == first) {

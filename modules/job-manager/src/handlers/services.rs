@@ -1,4 +1,4 @@
-//! What schedulers and execution services say and ask (protocol/11 sections 7 and 8).
+//! Requests of schedulers and execution services (protocol/11 sections 7 and 8).
 
 use node::{Cx, Peer, Stream};
 use proto::common::HiddenError;

@@ -5,7 +5,7 @@ use proto::data::Fsd;
 use proto::job_manager::HousekeepingSettings;
 use proto::{Errno, Object, Refusal};
 
-/// When nodes become free whose command is done.
+/// Time at which nodes become free whose command has ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Release {
     /// All together.
@@ -14,12 +14,12 @@ pub enum Release {
     After(f64),
 }
 
-/// What runs after jobs.
+/// Command that runs after jobs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The command and its arguments.
     pub command: Vec<String>,
-    /// When nodes become free.
+    /// Time at which nodes become free.
     pub release: Release,
 }
 

@@ -3,7 +3,7 @@
 //! once, and only `sched.free` waits.
 //!
 //! Nothing of it is kept: when the job manager starts again, the nodes of jobs that have ended
-//! are free. What ran there was killed with its client.
+//! are free. Commands there were killed with their client.
 
 mod config;
 mod session;
@@ -25,7 +25,7 @@ use self::session::{Session, Step};
 
 const SIGTERM: i32 = 15;
 
-/// What runs after jobs.
+/// Housekeeping after jobs.
 #[derive(Default)]
 pub struct Housekeeping {
     config: Option<Config>,
@@ -35,7 +35,7 @@ pub struct Housekeeping {
 }
 
 impl Housekeeping {
-    /// What a new configuration says; what runs already goes on as it began.
+    /// Reads a new configuration; running commands go on as they began.
     pub fn read(conf: &Object) -> Result<Option<Config>, Refusal> {
         Config::new(conf)
     }
@@ -45,12 +45,12 @@ impl Housekeeping {
         self.config = config;
     }
 
-    /// Whether nodes of a job are not free yet.
+    /// True if some nodes of a job are not free yet.
     pub fn has(&self, id: JobId) -> bool {
         self.sessions.contains_key(&id)
     }
 
-    /// What jobs that have ended still have.
+    /// Resources still held for jobs that have ended.
     pub fn allocated(&self) -> impl Iterator<Item = Rset> {
         let sessions = self.sessions.values();
         sessions.map(|session| session.part(session.held()))
@@ -200,7 +200,7 @@ impl JobManager {
     }
 }
 
-/// What a scheduler that comes up is told of a job.
+/// Description of a job for a scheduler's hello.
 pub(crate) fn hello(job: &Job, free: Option<String>) -> SchedHelloJob {
     SchedHelloJob {
         id: job.id,

@@ -1,5 +1,5 @@
-//! What runs on the nodes of one job, and which of them are still the job's for the scheduler.
-//! Pure: what is to be given back is what comes out.
+//! Housekeeping on the nodes of one job, and the nodes that the scheduler still counts as the
+//! job's. Pure: what is to be given back is what comes out.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,23 +13,23 @@ use crate::bulk::{Outcome, Stream, shared_words};
 /// The nodes of one job.
 #[derive(Debug)]
 pub struct Session {
-    /// What a scheduler that comes up is told of the job.
+    /// Description of the job for a scheduler's hello.
     hello: SchedHelloJob,
-    /// What the job had.
+    /// Resources of the job.
     r: Rset,
     t_start: f64,
-    /// Where the command runs.
+    /// Ranks on which the command runs.
     pending: IdSet,
-    /// What was not given back.
+    /// Ranks not released.
     held: IdSet,
-    /// Whether the job has more nodes, which come later.
+    /// True if the job has more nodes, which come later.
     is_open: bool,
     pace: Pace,
-    /// What went wrong since it was last told, by rank.
+    /// Failures since the last report, by rank.
     failures: BTreeMap<u32, Cow<'static, str>>,
 }
 
-/// When nodes that are done are given back.
+/// Time at which finished nodes are released.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Pace {
     Together,
@@ -40,14 +40,14 @@ enum Pace {
     Singly,
 }
 
-/// What is to be done now.
+/// Next step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Give these ranks back; the job has nothing more if `is_final`.
     Free {
         /// The ranks.
         ranks: IdSet,
-        /// Whether the job has nothing more.
+        /// True if the job has nothing left.
         is_final: bool,
     },
     /// Say [`Session::time_is_up`] after this many seconds.
@@ -93,7 +93,7 @@ impl Session {
         self.pace = Pace::Singly;
     }
 
-    /// What is to be done now, if anything. To be asked again until there is nothing.
+    /// Next step, if any. To be asked again until there is nothing.
     pub fn due(&mut self) -> Option<Step> {
         let done = self.held.difference(&self.pending);
         let is_final = self.pending.is_empty() && !self.is_open;
@@ -116,12 +116,12 @@ impl Session {
         })
     }
 
-    /// Whether everything was given back.
+    /// True if everything was released.
     pub fn is_over(&self) -> bool {
         self.held.is_empty() && !self.is_open
     }
 
-    /// Whether some nodes were given back and others were not.
+    /// True if some nodes were released and others were not.
     pub fn is_split(&self) -> bool {
         !self.given_back().is_empty()
     }
@@ -147,7 +147,7 @@ impl Session {
         part
     }
 
-    /// What a scheduler that comes up is told of the job.
+    /// Description of the job for a scheduler's hello.
     pub fn hello(&self) -> SchedHelloJob {
         let free = self.given_back();
         SchedHelloJob {
@@ -180,7 +180,7 @@ impl Session {
         }
     }
 
-    /// What went wrong since this was last asked.
+    /// Failures since the last call.
     pub fn take_failures(&mut self) -> Option<String> {
         let failures = std::mem::take(&mut self.failures);
         if failures.is_empty() {

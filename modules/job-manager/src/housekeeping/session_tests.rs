@@ -23,7 +23,7 @@ fn session(release: Release) -> Session {
 }
 
 /// Plays words: `+R` hands ranks over, `+R.` the last ones, `-R` ends one well, `!R` badly, `?R`
-/// by a signal, `@` is the time. What is due comes after each.
+/// by a signal, `@` is the time. The next step follows each.
 fn check(release: Release, story: &str, expect: &[&str]) {
     let mut session = session(release);
     let mut said = Vec::new();

@@ -1,4 +1,4 @@
-//! What a job keeps of itself, and what it packs.
+//! Tests of the state that a job keeps, and of its packed form.
 
 use proto::Payload;
 use proto::data::job::{SubmitFlags, Urgency};

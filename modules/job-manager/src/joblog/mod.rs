@@ -9,8 +9,7 @@
 //! The segments are a ring: when purges leave more that is dead than alive in them, what
 //! lives in the oldest one is written again at the end, and it goes (`ring.rs`).
 //!
-//! Owns what goes into the log. What is read from it, and what becomes of a damaged one, is
-//! in `replay.rs`.
+//! Owns what goes into the log. Reading, and handling of a damaged log, is in `replay.rs`.
 
 mod head;
 mod made;
@@ -37,7 +36,7 @@ pub const HEAD_KEY: &str = "job-log.head";
 /// The directory of the segments.
 pub const SEGMENTS_KEY: &str = "job-log.seg";
 
-/// How many levels there are below the segments.
+/// Number of levels below the segments.
 pub const LEVELS: usize = 2;
 
 /// Segments in one directory: what is written often stays small.
@@ -83,7 +82,7 @@ impl Level {
     }
 }
 
-/// Where the row of an inactive job is.
+/// Location of the row of an inactive job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Home {
     /// In this segment.
@@ -165,7 +164,7 @@ impl JobLog {
         })
     }
 
-    /// Whether all of a segment is stored.
+    /// True if all of a segment is stored.
     pub fn is_stored(&self, segment: u32) -> bool {
         self.ring.is_stored(segment)
     }
@@ -175,7 +174,7 @@ impl JobLog {
         self.table
     }
 
-    /// What all of it comes to.
+    /// Sum of all records.
     pub fn sum(&self) -> Sum {
         let levels = self.levels.iter().map(|level| level.stored_bytes);
         let bytes = levels.sum::<usize>() + self.ring.bytes();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The version written. A change of the dictionary of rows is another version.
 const VERSION: u8 = 2;
 
-/// What an ordinary row takes, against the few bytes of a short record.
+/// Weight of an ordinary row, against the few bytes of a short record.
 pub const ROW_WEIGHT: u64 = 32;
 
 /// One thing that the log says.
@@ -17,13 +17,13 @@ pub enum Record {
     /// This job is there.
     #[serde(rename = "s")]
     Submitted(u64),
-    /// It is over, and this is what it was.
+    /// It is inactive, with this row.
     #[serde(rename = "r")]
     Retired(Row),
     /// These jobs are forgotten.
     #[serde(rename = "p")]
     Purged(Vec<u64>),
-    /// This waitable job is over and nobody has waited for it: what there is to tell, as JSON.
+    /// This waitable job has ended and nobody has waited for it: the response, as JSON.
     #[serde(rename = "u")]
     Unwaited(u64, Blob),
     /// Somebody was told, or nobody will be.
@@ -47,10 +47,10 @@ pub struct Row {
     pub bytes: u32,
     /// The record, packed.
     pub packed: Blob,
-    /// What became of the job, as bits. Since version 2.
+    /// Outcome of the job, as bits. Since version 2.
     #[serde(default)]
     pub outcome: Option<u8>,
-    /// What is listed of it, so that a restart need not look for that in the record.
+    /// Job-list row, so that a restart need not look for it in the record.
     #[serde(default)]
     pub listed: Option<Blob>,
 }
@@ -70,8 +70,7 @@ impl Record {
         }
     }
 
-    /// How much it takes of a segment, in units of a short record: what may be cleaned up is
-    /// counted so.
+    /// Weight in a segment, in units of a short record, by which the cleaning is paced.
     pub fn weight(&self) -> u64 {
         match self {
             Record::Submitted(_) | Record::Waited(_) => 1,
@@ -123,7 +122,7 @@ impl<'de> Deserialize<'de> for Blob {
     }
 }
 
-/// Why a part of the log is not read.
+/// Reasons for which a part of the log is not read.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum Damage {
     /// Another version's.

@@ -33,14 +33,14 @@ pub struct Ring {
     cleaning: Cleaning,
 }
 
-/// How far the oldest segment is on its way out.
+/// Progress of removing the oldest segment.
 #[derive(Debug, Default)]
 enum Cleaning {
     #[default]
     None,
     /// It is being read.
     Reads,
-    /// What it has goes with the next write.
+    /// Its live records go with the next write.
     Moves(u32, Vec<Record>),
     /// It cannot be read. The next start reads the jobs' own keys.
     Failed,
@@ -59,7 +59,7 @@ impl Ring {
         self.bytes
     }
 
-    /// What was written before is stored.
+    /// Notes that earlier writes are stored.
     pub fn begin_write(&mut self) {
         self.writes += 1;
     }
@@ -98,7 +98,7 @@ impl Ring {
         Some(*segment)
     }
 
-    /// Whether all of a segment is stored.
+    /// True if all of a segment is stored.
     pub fn is_stored(&self, segment: u32) -> bool {
         let known = self.segments.get(&segment);
         known.is_some_and(|it| it.write < self.writes || self.writes == 0)
@@ -144,7 +144,7 @@ impl JobLog {
         };
     }
 
-    /// What is written again, if it lives yet. Its segment goes.
+    /// Records to write again, if still live. Its segment goes.
     pub(super) fn take_moved(&mut self, ops: &mut Vec<Op>) -> Vec<Record> {
         if !matches!(self.ring.cleaning, Cleaning::Moves(..)) {
             return Vec::new();

@@ -1,6 +1,6 @@
-//! What the records of the job log amount to: which jobs there are, and a hash over all of
-//! them that does not depend on the order. Records go through here when they are written and
-//! when they are read, so that both must come to the same.
+//! Sum of the records of the job log: the jobs, and a hash over all of them that does not
+//! depend on the order. Records go through here when they are written and when they are
+//! read, so that both must come to the same.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -109,7 +109,7 @@ impl Table {
         Some((place.segment != IN_LEVEL).then_some(place.segment))
     }
 
-    /// Whether a record of this segment still says what is so.
+    /// True if a record of this segment is still current.
     pub fn is_live(&self, record: &Record, segment: u32) -> bool {
         match record {
             Record::Submitted(id) => self.active.contains(id),
@@ -128,7 +128,7 @@ impl Table {
         self.active.iter().map(|id| JobId(*id)).collect()
     }
 
-    /// What the log would weigh without anything dead.
+    /// Weight of the log without dead records.
     pub fn weight(&self) -> u64 {
         let rows = self.rows.len() + self.unwaited.len();
         rows as u64 * ROW_WEIGHT + self.active.len() as u64
@@ -145,8 +145,8 @@ impl Table {
         }
     }
 
-    /// How this table, which the log says, differs from the one of the jobs' own keys: how
-    /// many jobs, and some of them.
+    /// Differences between this table, from the log, and one from the jobs' own keys: the
+    /// number of jobs, and some of them.
     pub fn differences(&self, keys: &Table) -> (usize, Vec<String>) {
         let ids = |table: &Table| -> BTreeSet<u64> {
             let active = table.active.iter();
@@ -221,7 +221,7 @@ impl Row {
     }
 }
 
-/// What of a job is in the hash.
+/// Part of a job that is in the hash.
 #[derive(Clone, Copy)]
 enum Kind {
     Active = 1,
@@ -229,7 +229,8 @@ enum Kind {
     Unwaited = 3,
 }
 
-/// What a job adds to the hash. It is on disk: another one is another version of the head.
+/// Contribution of a job to the hash. It is on disk: another one is another version of the
+/// head.
 fn share(id: u64, kind: Kind, checksum: u32) -> u64 {
     mix(mix(id).wrapping_add((kind as u64) << 32 | u64::from(checksum)))
 }

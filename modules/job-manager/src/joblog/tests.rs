@@ -49,12 +49,12 @@ impl Store {
         (all, log)
     }
 
-    /// What the head says that all of it comes to.
+    /// Sum recorded in the head.
     fn head(&self) -> Sum {
         Head::decode(&self.0[HEAD_KEY]).unwrap().sum.unwrap()
     }
 
-    /// Whether a restart takes the log for what was written.
+    /// True if a restart reads the log as it was written.
     fn is_whole(&self) -> bool {
         self.read().1.sum() == self.head()
     }

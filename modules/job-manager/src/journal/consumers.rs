@@ -22,13 +22,13 @@ pub struct Consumers {
     pub ring: Ring,
     streams: BTreeMap<StreamId, Numbered>,
     before: Before,
-    /// Who was served last in a slice that did not do for all.
+    /// Consumer that was served last in a slice that did not suffice for all.
     last: Option<StreamId>,
     /// There is more to send, in another turn.
     is_slicing: bool,
 }
 
-/// What happened before the restart.
+/// Events from before the restart.
 #[derive(Default)]
 enum Before {
     /// Nobody has asked for it.
@@ -81,7 +81,7 @@ impl Consumers {
         }
     }
 
-    /// Whether one more is too many for a guest.
+    /// True if one more is too many for a guest.
     fn is_full_for(&self, guest: &Peer) -> bool {
         let guests = self.streams.values().filter(|it| !it.peer.is_owner());
         let own = guests.clone().filter(|it| it.peer.userid == guest.userid);

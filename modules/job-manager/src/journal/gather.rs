@@ -1,5 +1,5 @@
-//! What happened before a restart, read from the jobs' logs when the first consumer asks for
-//! it: as much of it as the ring has room for.
+//! Events from before a restart, read from the jobs' logs when the first consumer asks for
+//! them, as far as the ring has room.
 
 use proto::data::JobId;
 
@@ -10,7 +10,7 @@ use crate::limits::{
     HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS, JOURNAL_EVENTS_MAX, JOURNAL_JOBS_MAX,
 };
 
-/// How far it is read.
+/// Progress of the reading.
 #[derive(Debug)]
 pub struct Gather {
     /// Events up to this number are before the restart.
@@ -23,7 +23,7 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// Begins. Of jobs that are over, the last ones are read.
+    /// Begins. Of inactive jobs, the last ones are read.
     pub fn begin(ring: &Ring, jobs: &Jobs) -> Gather {
         Gather {
             until: ring.floor(),

@@ -1,4 +1,4 @@
-//! What numbered streams send of a job: some lines of its log, with their number.
+//! Lines of a job's log in numbered streams, with their numbers.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -23,7 +23,7 @@ pub struct Numbered {
 }
 
 impl Numbered {
-    /// Cuts a log. What comes before `validate` is told with it: it was posted before, and
+    /// Cuts a log. Events before `validate` are sent with it: they were posted before, and
     /// other jobs' events may have been stored between. Lines of the same time belong together.
     pub fn of(log: String) -> Numbered {
         #[derive(Deserialize)]

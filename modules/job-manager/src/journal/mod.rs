@@ -1,15 +1,15 @@
 //! The journal (protocol/11 section 12): every event of every job, to all who listen.
 //!
 //! A listener gets the past first: inactive jobs (if it wants them), active jobs, a mark.
-//! It is sent in slices between other work. What happens meanwhile to a job whose record
-//! is still to come will be in that record; everything else waits until the mark is out.
-//! So each listener sees each event once and in order.
+//! It is sent in slices between other work. Later events of a job whose record is still
+//! to come will be in that record; everything else waits until the mark is sent. So each
+//! listener sees each event once and in order.
 //!
-//! Who asks for a number, a user or a window follows otherwise (`consumers.rs`): he is told
-//! what is stored, from the jobs themselves, as fast as he takes it. `ring.rs` has the order of
-//! the newest events, `gather.rs` reads those from before a restart, `numbered.rs` is one
-//! such stream, `lines.rs` what is sent. `past.rs` is how far a plain listener has come in the past;
-//! one that asks for it gets rows in place of inactive jobs' records.
+//! A listener that asks for a number, a user or a window follows in another way (`consumers.rs`):
+//! it is sent stored events, from the jobs themselves, as fast as it accepts them. `ring.rs` has
+//! the order of the newest events, `gather.rs` reads those from before a restart, `numbered.rs` is
+//! one such stream, `lines.rs` what is sent. `past.rs` is how far a plain listener has come in the
+//! past; one that asks for it gets rows in place of inactive jobs' records.
 
 mod consumers;
 mod gather;
@@ -49,7 +49,7 @@ pub struct Journal {
     numbered: Consumers,
 }
 
-/// Which events a listener wants.
+/// Events that a listener wants.
 pub struct Filter {
     allow: Option<BTreeSet<String>>,
     deny: Option<BTreeSet<String>>,
@@ -87,7 +87,7 @@ struct Listener {
 }
 
 impl Journal {
-    /// Where in the order of everything told we are.
+    /// Current position in the order of all messages.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -119,7 +119,7 @@ impl Journal {
         self.numbered.accepted(id, commit);
     }
 
-    /// Whether a listener is still told the past.
+    /// True if a listener is still sent the past.
     pub fn tells_past(&self) -> bool {
         self.listeners.values().any(|it| it.past.is_some())
     }

@@ -1,5 +1,5 @@
-//! One numbered stream: its place in the journal, and how it goes on from there. What it is
-//! still to be told is not kept for it: a consumer that does not take costs a place.
+//! One numbered stream: its place in the journal, and how it goes on from there. Messages
+//! still to be sent are not kept for it: a consumer that does not read costs one position.
 
 use bytes::Bytes;
 use node::{Cx, Peer, Stream};
@@ -17,7 +17,7 @@ use crate::limits::LOOK_BYTES;
 /// A consumer.
 pub struct Numbered {
     pub stream: Stream<EventsJournal>,
-    /// Who asked for it.
+    /// Client that asked for it.
     pub peer: Peer,
     filter: Filter,
     /// Only jobs of this user.
@@ -28,7 +28,7 @@ pub struct Numbered {
     credit: Option<Credit>,
 }
 
-/// Where a consumer is.
+/// Position of a consumer.
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// It knows everything up to this number, or nothing.
@@ -50,7 +50,7 @@ enum Place {
     },
 }
 
-/// What a consumer with a window may be sent.
+/// Credit of a consumer with a window.
 #[derive(Debug, Clone, Copy)]
 struct Credit {
     window: u64,
@@ -58,11 +58,11 @@ struct Credit {
     taken: u64,
 }
 
-/// What a slice works with: all streams share it.
+/// Context of a slice: all streams share it.
 pub struct Slice<'a> {
     pub ring: &'a Ring,
     pub jobs: &'a Jobs,
-    /// What happened before the restart is being read.
+    /// True while events from before the restart are being read.
     pub is_gathering: bool,
     /// Bytes that may still be sent.
     pub bytes: usize,

@@ -1,4 +1,4 @@
-//! How far a plain listener has come in the past: which records and rows are still to be sent to it.
+//! Progress of a plain listener in the past: records and rows still to be sent to it.
 
 use bytes::Bytes;
 use job_fold::Folder;
@@ -13,7 +13,7 @@ use crate::job::{Packed, name_of};
 use crate::jobs::{Jobs, Slot};
 use crate::limits::{FOLD_BYTES, HISTORY_SLICE_BYTES, HISTORY_SLICE_JOBS};
 
-/// How far a listener has come in the past.
+/// Progress of a listener in the past.
 pub struct Past {
     /// Jobs that came to be before this, in the journal's count, are the past.
     until: u64,
@@ -24,11 +24,11 @@ pub struct Past {
     rows: Option<Rows>,
 }
 
-/// Which rows go.
+/// Selection of rows to send.
 struct Rows {
     /// Those of jobs that ended later than this.
     since: f64,
-    /// How many were left out.
+    /// Number of rows left out.
     left_out: u64,
     /// Those that go with this slice.
     writer: RowsWriter,
@@ -42,13 +42,13 @@ enum Pass {
     Active,
 }
 
-/// How a listener's past goes on after a slice.
+/// Continuation of a listener's past after a slice.
 pub enum Told {
     /// It is told.
     All,
     /// With another slice.
     More,
-    /// When the row of this job is there.
+    /// Continue when the row of this job is available.
     Needs(JobId),
 }
 
@@ -81,7 +81,7 @@ impl Past {
         }
     }
 
-    /// Whether an event of a job that is active now will be in the job's record.
+    /// True if an event of a job that is active now will be in the job's record.
     pub fn covers(&self, id: JobId, since: u64) -> bool {
         let is_sent = self.pass == Pass::Active && id < self.cursor;
         since < self.until && !is_sent

@@ -112,7 +112,7 @@ impl Ring {
         self.floor = floor;
     }
 
-    /// How many more there is room for.
+    /// Number of further events for which there is room.
     pub fn room(&self) -> usize {
         JOURNAL_EVENTS_MAX - self.events.len()
     }
@@ -138,7 +138,7 @@ impl Ring {
         self.purged = self.purged.max(t_clean);
     }
 
-    /// When the youngest job that was purged ended.
+    /// Time at which the youngest purged job ended.
     pub fn purged(&self) -> f64 {
         self.purged
     }
@@ -169,7 +169,7 @@ impl Ring {
         self.events.get(usize::try_from(at).ok()?)
     }
 
-    /// Whether all that came after `since` is known.
+    /// True if all events after `since` are known.
     fn knows(&self, since: f64) -> bool {
         since >= self.floor && since >= self.purged
     }
@@ -189,8 +189,8 @@ impl Ring {
         is_one.then_some(self.first + at as u64)
     }
 
-    /// Whether someone can go on at a place: what he is still to be told is here and is not
-    /// of a job that was purged.
+    /// True if a consumer can go on at a position: its next events are here and are not of
+    /// a purged job.
     pub fn is_known(&self, place: u64) -> bool {
         let following = self.at(place).filter(|_| place < self.stored);
         place >= self.first && following.is_none_or(|event| event.number > self.purged)

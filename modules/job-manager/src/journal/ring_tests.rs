@@ -19,7 +19,7 @@ fn push(ring: &mut Ring, numbers: &[f64]) {
     }
 }
 
-/// How many events follow `since`; `None` for a snapshot.
+/// Number of events after `since`; `None` for a snapshot.
 fn after(ring: &Ring, since: f64) -> Option<u64> {
     ring.place_after(since).map(|place| ring.end() - place)
 }

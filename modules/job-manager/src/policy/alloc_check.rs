@@ -1,6 +1,6 @@
 //! `alloc-check`: ends a job that is given resources which another one has: a scheduler that
-//! does that is to be found out (protocol/25 section 7). What was given out before it was loaded
-//! is not looked at.
+//! does that is to be found out (protocol/25 section 7). Resources allocated before it was
+//! loaded are not checked.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::job::Job;
 /// The policy.
 #[derive(Default)]
 pub struct AllocCheck {
-    /// What all have together.
+    /// Resources of all jobs together.
     taken: Rset,
     by_job: BTreeMap<JobId, Rset>,
 }

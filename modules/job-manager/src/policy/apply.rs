@@ -163,8 +163,8 @@ impl JobManager {
     }
 }
 
-/// How long to sleep until `at`. A timer goes by another clock, and may be a trifle early: what
-/// is left then is slept for a moment, not for no time at all, again and again.
+/// Time to sleep until `at`. A timer goes by another clock, and may be a trifle early: what is
+/// left then is slept for a moment, not for no time at all, again and again.
 fn time_until(at: f64, wall: f64) -> Duration {
     let left = Duration::try_from_secs_f64((at - wall).max(0.0)).unwrap_or(FAR);
     if at > wall { left.max(MOMENT) } else { left }

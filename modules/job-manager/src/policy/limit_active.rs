@@ -32,7 +32,7 @@ struct User {
 }
 
 impl User {
-    /// Whether one more job may run.
+    /// True if one more job may run.
     fn may_run(&self, max: Option<usize>) -> bool {
         max.is_none_or(|max| self.running.len() < max)
     }

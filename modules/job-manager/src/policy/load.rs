@@ -44,7 +44,7 @@ fn bare(name: &str) -> &str {
     file.strip_suffix(".so").unwrap_or(file)
 }
 
-/// What `name` stands for; a built-in one may be loaded again after it was removed.
+/// Policy of this name; a built-in one may be loaded again after it was removed.
 fn make(name: &str) -> Option<Box<dyn Policy>> {
     let name = bare(name);
     let row = LOADABLE.iter().find(|(known, _)| *known == name);
@@ -192,7 +192,7 @@ fn refused(text: &str) -> Refusal {
     Refusal::new(Errno::EINVAL, text.to_owned())
 }
 
-/// Whether a name fits a pattern of the shell: `*` and `?`.
+/// True if a name matches a pattern of the shell: `*` and `?`.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,

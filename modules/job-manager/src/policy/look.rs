@@ -1,4 +1,4 @@
-//! What a policy is shown, and what it says of it.
+//! View of a job for a policy, and the policy's answers.
 
 use node::Now;
 use proto::Object;
@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::jobs::Jobs;
 use crate::queue::Queues;
 
-/// What a policy may look at.
+/// View of a policy: the jobs, the configuration and the time.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
     /// The jobs.
@@ -40,7 +40,7 @@ pub struct Asked<'a> {
     pub jobspec: &'a Jobspec,
 }
 
-/// What a policy says of a job's priority.
+/// Answer of a policy about a job's priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rank {
     /// Nothing: what another policy says goes, or what it had.
@@ -60,16 +60,16 @@ pub struct Update<'a> {
     pub value: &'a Value,
     /// User id of who wants it.
     pub userid: u32,
-    /// Whether that is the instance owner.
+    /// True if it is the instance owner.
     pub is_owner: bool,
 }
 
-/// What a policy says of an update that it accepts.
+/// Answer of a policy that accepts an update.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Accepted {
     /// The new jobspec need not be validated for it.
     pub validated: bool,
-    /// The scheduler must be asked whether the new jobspec can be had.
+    /// True if the scheduler must be asked whether the new jobspec is satisfiable.
     pub feasibility: bool,
     /// Further values to be set, by dotted path.
     pub updates: Map<String, Value>,

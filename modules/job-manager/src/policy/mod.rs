@@ -1,6 +1,6 @@
-//! What a site may have its own way: each behaviour of the job manager that is not the life
-//! of a job itself is a [`Policy`], one file each (protocol/11 section 15 has the points at
-//! which one is asked).
+//! Site policies: each behaviour of the job manager that is not the life cycle of a job
+//! itself is a [`Policy`], one file each (protocol/11 section 15 has the points at which
+//! one is called).
 //!
 //! A policy never changes the core. It looks ([`Look`]), keeps what it needs in its own
 //! struct, and says what it wants ([`Wants`]): effects as data, applied by the core once the
@@ -98,18 +98,18 @@ pub trait Policy {
         Ok(())
     }
 
-    /// Whether a job may be submitted, or have the jobspec that an update gives it.
+    /// Validates a job to be submitted, or the jobspec after an update.
     fn validate(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) -> Result<(), String> {
         Ok(())
     }
 
-    /// Whether jobs may be submitted, or one have the jobspec that an update gives it, by a
-    /// policy that cannot say so at once: [`Wants::verdict`] gives the answer to the question
-    /// of this number, and every question needs one.
+    /// Validates jobs to be submitted, or a jobspec after an update, in a policy that cannot
+    /// answer at once: [`Wants::verdict`] gives the answer to the question of this number,
+    /// and every question needs one.
     fn consider(&mut self, _: &Look<'_>, _ticket: u64, _: &[Rc<job_policy::Job>], _: &mut Wants) {}
 
     /// A job has a dependency of one of [`Policy::schemes`]: at submit, and again after a
-    /// restart. What must be waited for is added with [`Wants::add_dependency`].
+    /// restart. Dependencies are added with [`Wants::add_dependency`].
     fn depend(
         &mut self,
         _: &Look<'_>,
@@ -123,7 +123,7 @@ pub trait Policy {
     /// A job was accepted and its `validate` comes next; or see [`Policy::create`].
     fn accepted(&mut self, _: &Look<'_>, _: Asked<'_>, _: &mut Wants) {}
 
-    /// An event was added to a job's log. What the job's new state asks for is done after it.
+    /// An event was added to a job's log. Actions for the job's new state are done after it.
     fn event(&mut self, _: &Look<'_>, _: &Job, _: &Step<'_>, _: &mut Wants) {}
 
     /// The priority of a job. The last policy that says one has its way; a user's hold and
@@ -140,8 +140,7 @@ pub trait Policy {
         None
     }
 
-    /// Whether a value of the jobspec may be changed; `None` for a key that it knows
-    /// nothing of.
+    /// Accepts or refuses a new value of the jobspec; `None` for an unknown key.
     fn update(
         &mut self,
         _: &Look<'_>,
@@ -174,8 +173,8 @@ pub trait Policy {
     ) {
     }
 
-    /// What its prologs and epilogs are called. Those of others that were not ended when the
-    /// job manager ended are lost.
+    /// Names of its prologs and epilogs. Those of others that were not ended when the job
+    /// manager ended are lost.
     fn perilogs(&self) -> Vec<String> {
         Vec::new()
     }
@@ -189,13 +188,13 @@ pub trait Policy {
     /// It is taken out: what it owes to jobs is to be done now.
     fn removed(&mut self, _: &mut Wants) {}
 
-    /// What it tells of itself.
+    /// Data for a query of it.
     fn query(&self, _: &Look<'_>) -> Map<String, Value> {
         Map::new()
     }
 }
 
-/// What a refusal adds for a job that names a queue.
+/// Suffix of a refusal for a job that names a queue.
 fn for_queue(jobspec: &Jobspec) -> String {
     let queue = jobspec.queue().map(|queue| format!(" for queue {queue}"));
     queue.unwrap_or_default()

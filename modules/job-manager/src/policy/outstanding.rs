@@ -5,7 +5,7 @@ use proto::job_manager::JobEvent;
 
 use crate::job::Job;
 
-/// What has begun and not ended, by its description; a prolog if true.
+/// Prologs and epilogs that have begun and not ended, by description; true for a prolog.
 pub fn outstanding(job: &Job) -> Vec<(bool, String)> {
     let mut open: Vec<(bool, String)> = Vec::new();
     for event in events(&job.log()) {
@@ -30,13 +30,13 @@ fn close(open: &mut Vec<(bool, String)>, is_prolog: bool, description: &str) {
     }
 }
 
-/// Whether a job ever had the prolog of perilog.
+/// True if a job ever had the prolog of perilog.
 pub fn had_prolog(job: &Job) -> bool {
     events(&job.log())
         .any(|event| matches!(event, JobEvent::PrologStart(it) if it == "job-manager.prolog"))
 }
 
-/// Whether a job ever had the epilog of perilog.
+/// True if a job ever had the epilog of perilog.
 pub fn had_epilog(job: &Job) -> bool {
     events(&job.log())
         .any(|event| matches!(event, JobEvent::EpilogStart(it) if it == "job-manager.epilog"))

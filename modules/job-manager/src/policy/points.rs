@@ -37,7 +37,7 @@ impl Points {
     /// `Policy::turn_ended`.
     pub const TURN: Points = Points(1 << 11);
 
-    /// Whether any of `other` is in the set.
+    /// True if any of `other` is in the set.
     pub const fn meets(self, other: Points) -> bool {
         self.0 & other.0 != 0
     }
@@ -54,7 +54,7 @@ impl BitOr for Points {
 /// An event that was added to a job's log, and the states before and after it.
 #[derive(Clone, Copy)]
 pub struct Step<'a> {
-    /// What happened.
+    /// Event.
     pub event: &'a JobEvent,
     /// The state before.
     pub from: State,
@@ -63,12 +63,12 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Whether the job has come to this state just now.
+    /// True if the job has just entered this state.
     pub fn is_into(&self, state: State) -> bool {
         self.to == state && self.from != state
     }
 
-    /// Whether the job is being ended while it waits for a dependency.
+    /// True if the job is being ended while it waits for a dependency.
     pub fn gives_up_waiting(&self) -> bool {
         self.from == State::Depend && self.to == State::Cleanup
     }

@@ -23,7 +23,7 @@ pub struct PriorityFactor {
     banks: Table,
 }
 
-/// What each has, by name.
+/// Factors, by name.
 type Table = BTreeMap<String, u32>;
 
 /// Stands for those without an entry.

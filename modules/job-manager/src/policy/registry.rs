@@ -1,4 +1,4 @@
-//! Which policies there are, in the order in which they were loaded, and what belongs to each.
+//! Loaded policies in the order of loading, and their data.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::{
     singleton, update_duration, update_queue, validate_duration,
 };
 
-/// What a policy is made by.
+/// Constructor of a policy.
 pub type Make = fn() -> Box<dyn Policy>;
 
 /// Those that are there from the start, in order.
@@ -59,7 +59,7 @@ pub(super) struct Loaded {
 /// The policies.
 pub struct Policies {
     pub(super) loaded: Vec<Loaded>,
-    /// What any of them hears.
+    /// Points at which any of them is called.
     heard: Points,
     numbered: u64,
     pub(super) wants: Wants,
@@ -102,7 +102,7 @@ impl Policies {
         self.loaded.iter().map(|loaded| loaded.policy.name())
     }
 
-    /// Whether there is one of this name.
+    /// True if there is one of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names().any(|known| known == name)
     }
@@ -118,7 +118,7 @@ impl Policies {
         }
     }
 
-    /// What the one of this name tells of itself, behind its name.
+    /// Query data of the policy of this name, behind its name.
     pub fn query(&self, look: &Look<'_>, name: &str) -> Option<(String, Map<String, Value>)> {
         let name = name.strip_suffix(".so").unwrap_or(name);
         let loaded = self.loaded.iter().find(|it| it.policy.name() == name)?;
@@ -165,12 +165,12 @@ impl Policies {
         self.heard = all.fold(Points::NONE, |sum, hears| sum | hears);
     }
 
-    /// Whether anyone hears any of `points`.
+    /// True if any is called at any of `points`.
     pub fn hear(&self, points: Points) -> bool {
         self.heard.meets(points)
     }
 
-    /// Whether anyone hears this event.
+    /// True if any is called for this event.
     pub fn hear_step(&self, step: &Step<'_>) -> bool {
         self.hear(step.points())
     }
@@ -213,12 +213,12 @@ impl Policies {
         }
     }
 
-    /// What is wanted and not done yet, one after the other.
+    /// Next request that is not carried out yet.
     pub(super) fn next_want(&mut self) -> Option<(u64, Want)> {
         self.wants.next()
     }
 
-    /// Where the core says what it wants itself.
+    /// Requests of the core itself.
     pub fn wants(&mut self) -> &mut Wants {
         &mut self.wants
     }

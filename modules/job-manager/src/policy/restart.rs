@@ -11,7 +11,7 @@ use super::outstanding::outstanding;
 use super::{Asked, Points, Policies};
 use crate::JobManager;
 
-/// What processes of a job manager that has ended got.
+/// Status of processes of a job manager that has ended.
 const SIGKILL: i32 = 9;
 
 impl JobManager {
@@ -134,7 +134,7 @@ impl JobManager {
     }
 }
 
-/// What is said of a job that waits for something that nobody can make out any more.
+/// Message about a job that waits for something no longer known.
 pub(super) fn may_be_stuck(text: &str) -> String {
     format!("{text} (job may be stuck in DEPEND state)")
 }

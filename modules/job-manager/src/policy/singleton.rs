@@ -18,7 +18,7 @@ pub struct DependencySingleton {
     keys: BTreeMap<Rc<str>, Key>,
     /// Active jobs that were given a name.
     named: FxHashMap<JobId, Named>,
-    /// How many ever waited.
+    /// Number of waits ever made.
     n_waits: u64,
 }
 

@@ -77,7 +77,7 @@ impl UpdateDuration {
     }
 }
 
-/// Whether a job has resources whose time runs.
+/// True if a job has resources that can expire.
 pub fn is_running(job: &Job) -> bool {
     matches!(job.life.state, State::Run | State::Cleanup)
 }

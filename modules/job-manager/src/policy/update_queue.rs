@@ -69,7 +69,7 @@ fn move_to(queues: &Queues, job: &Job, value: &Value) -> Result<Accepted, String
     })
 }
 
-/// What a queue asks of nodes.
+/// Constraint of a queue on nodes.
 fn constraints(requires: &[String]) -> Map<String, Value> {
     match requires.is_empty() {
         true => Map::new(),

@@ -25,8 +25,8 @@ struct Open {
     then: Then,
 }
 
-/// The questions that wait for answers. How many there are is bounded by the policies, each of
-/// which answers at once when it has too many jobs to ask about.
+/// The questions that wait for answers. Their number is bounded by the policies, each of which
+/// answers at once when it has too many jobs to ask about.
 #[derive(Default)]
 pub struct Verdicts {
     asked: u64,

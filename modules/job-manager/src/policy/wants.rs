@@ -1,4 +1,4 @@
-//! What policies want to be done, as data.
+//! Requests of policies, as data.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,7 +30,7 @@ pub enum Want {
         kind: &'static str,
         /// 0 ends the job.
         severity: i64,
-        /// Why.
+        /// Note.
         note: String,
     },
     /// Merge notes into those of the job and tell listeners.
@@ -49,7 +49,7 @@ pub enum Want {
     Ask {
         /// The whole topic.
         topic: String,
-        /// What to ask, encoded.
+        /// Encoded request.
         payload: Bytes,
         /// Its number for it.
         token: u64,
@@ -78,7 +78,7 @@ pub enum Want {
     Act(Act),
 }
 
-/// What was wanted and is not done yet, and by whom.
+/// Requests that are not carried out yet, with their policies.
 #[derive(Default)]
 pub struct Wants {
     /// The policy that is being asked, by its number.

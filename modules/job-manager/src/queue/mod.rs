@@ -1,6 +1,6 @@
 //! The queues (RFC 33, protocol/11 section 11, protocol/25 section 2): the anonymous one, or
-//! those that the configuration names. What their owner said of them survives a change of
-//! the configuration, and a restart in `checkpoint.job-manager`.
+//! those that the configuration names. Their state, set by the owner, survives a change of
+//! the configuration, and a restart, in `checkpoint.job-manager`.
 //!
 //! Jobs know their queue by number. A number stays with its name, also when the queue is no
 //! longer configured: its jobs wait for it to come back. Read on in `state.rs` (one queue).
@@ -21,7 +21,7 @@ pub use state::Queue;
 pub struct QueueId(u32);
 
 impl QueueId {
-    /// That of jobs that name no queue.
+    /// Queue of jobs that name none.
     pub const ANONYMOUS: QueueId = QueueId(0);
 
     /// The Nth.
@@ -68,9 +68,9 @@ impl Default for Queues {
 }
 
 impl Queues {
-    /// Takes over the configuration. Queues that stay keep what was said of them, new ones
-    /// are stopped, and the anonymous one is there when there are no others. True if one is
-    /// gone: what is kept over a restart must not be found by one of its name that comes later.
+    /// Takes over the configuration. Queues that stay keep what was said of them, new ones are
+    /// stopped, and the anonymous one is there when there are no others. True if a queue was
+    /// removed: its saved state must not be found by a later one of its name.
     pub fn configure(&mut self, conf: config::Queues) -> bool {
         let mut has_gone = false;
         for name in conf.named.keys() {
@@ -90,7 +90,7 @@ impl Queues {
         has_gone
     }
 
-    /// What the configuration says of them and of the whole instance.
+    /// Configuration of them and of the whole instance.
     pub fn conf(&self) -> &config::Queues {
         &self.conf
     }
@@ -110,7 +110,7 @@ impl Queues {
         id
     }
 
-    /// Whether there are others than the anonymous one.
+    /// True if there are others than the anonymous one.
     pub fn is_named(&self) -> bool {
         self.get(QueueId::ANONYMOUS).is_none()
     }
@@ -160,7 +160,7 @@ impl Queues {
         }
     }
 
-    /// Whether a queue takes jobs, or why not.
+    /// Checks that a queue accepts jobs, with the reason if not.
     pub fn admits(&self, id: QueueId) -> Result<(), String> {
         match (self.get(id), self.name(id)) {
             (Some(Queue { enable: true, .. }), _) => Ok(()),
@@ -198,7 +198,7 @@ impl Queues {
         self.name(id).map_or(&[], |name| self.conf.requires(name))
     }
 
-    /// Whether the jobs of a queue run: it is started, and its parent is.
+    /// True if a queue starts jobs: it is started, and its parent is.
     pub fn runs(&self, id: QueueId) -> bool {
         let is_started = |id: QueueId| self.get(id).is_some_and(|queue| queue.start);
         is_started(id) && self.parent(id).is_none_or(is_started)
@@ -227,7 +227,7 @@ impl Queues {
         })
     }
 
-    /// What the checkpoint says of them.
+    /// Their state for the checkpoint.
     pub fn checkpoint(&self) -> Vec<CheckpointQueue> {
         let all = self.known.iter().enumerate();
         let there = all.filter_map(|(n, known)| {
@@ -251,7 +251,7 @@ impl Queues {
     }
 }
 
-/// Whether a restart stops the queues.
+/// True if a restart stops the queues.
 pub fn stops_on_restart(conf: &Object) -> Result<bool, Refusal> {
     let stops = keys::JOB_MANAGER_STOP_QUEUES_ON_RESTART.read(conf)?;
     Ok(stops.unwrap_or(false))

@@ -2,7 +2,7 @@
 
 use proto::job_manager::CheckpointQueue;
 
-/// Why a queue is stopped that `stop-queues-on-restart` stopped.
+/// Reason of a queue that `stop-queues-on-restart` stopped.
 const STOPPED_ON_RESTART: &str = "Automatically stopped due to restart";
 
 /// One queue.
@@ -12,12 +12,11 @@ pub struct Queue {
     pub enable: bool,
     /// It runs them, as far as it is up to the queue.
     pub start: bool,
-    /// Why it takes none.
+    /// Reason for not accepting jobs.
     pub disable_reason: Option<String>,
-    /// Why it runs none.
+    /// Reason for not starting jobs.
     pub stop_reason: Option<String>,
-    /// What the checkpoint says of running, when the owner wanted another state to be
-    /// forgotten.
+    /// Start state in the checkpoint, if the current state is not to be saved.
     kept_start: Option<(bool, Option<String>)>,
 }
 
@@ -39,7 +38,8 @@ impl Queue {
         self.disable_reason = reason.filter(|_| !enable);
     }
 
-    /// Runs jobs, or not; a state that is not to be kept is over at the next start.
+    /// Sets whether it starts jobs; a state that is not to be kept ends with the next
+    /// start.
     pub fn set_start(&mut self, start: bool, reason: Option<String>, is_kept: bool) {
         let before = (self.start, self.stop_reason.take());
         self.start = start;
@@ -50,7 +50,7 @@ impl Queue {
         };
     }
 
-    /// What the checkpoint says of it.
+    /// Its state for the checkpoint.
     pub fn checkpoint(&self, name: Option<&str>) -> CheckpointQueue {
         let (start, stop_reason) = match &self.kept_start {
             Some(kept) => kept.clone(),

@@ -10,7 +10,7 @@ use crate::JobManager;
 use crate::job::Packed;
 use crate::joblog::{Damage, LEVELS, LOG_KEY, Record, decode, level_key, segment_key, segment_of};
 
-/// How far the log is read.
+/// Progress of reading the log.
 #[derive(Default)]
 pub struct LogReader {
     segments: BTreeSet<u32>,

@@ -31,12 +31,12 @@ use crate::limits::REPLAY_LOOKUPS_MAX;
 use log::LogReader;
 use read::{Fetched, KEYS};
 
-/// What is still to be looked up.
+/// Next lookup.
 enum Task {
     Checkpoint,
     /// Requests that were done.
     Requests,
-    /// Whether there is a job log.
+    /// Look up the head of the job log.
     Head,
     /// A directory N levels below [`SEGMENTS_KEY`].
     Segments(String, u32),
@@ -48,7 +48,7 @@ enum Task {
     Key(JobId, &'static str),
 }
 
-/// What is being done.
+/// Current step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Step {
     /// Finding out whether there is a job log.
@@ -70,7 +70,7 @@ const LEVELS: u32 = 3;
 /// Jobs between two lines about how far the walk is.
 const PROGRESS_JOBS: usize = 10_000;
 
-/// Where the start is.
+/// Progress of the start.
 #[derive(Default)]
 pub struct Replay {
     step: Step,
@@ -81,11 +81,11 @@ pub struct Replay {
     in_flight: usize,
     head: Option<Head>,
     log: LogReader,
-    /// What the log said where that is not what its head says.
+    /// Table of the log, if it differs from that of its head.
     log_table: Option<Table>,
     /// Something could not be read: the next start is to try again.
     is_partial: bool,
-    /// What the log has of jobs that nobody has waited for.
+    /// Jobs of the log that nobody has waited for.
     unwaited: BTreeMap<JobId, Bytes>,
     fetched: BTreeMap<JobId, Fetched>,
     /// Jobs that are set aside, and why.
@@ -116,7 +116,7 @@ fn read_current(cx: &mut Cx<JobManager>) {
     });
 }
 
-/// Whether there was no KVS to look into, which says nothing of what is in it.
+/// True if there was no KVS to read, which says nothing of its contents.
 fn is_lost(error: &Refusal) -> bool {
     matches!(error.errno, Errno::EHOSTUNREACH | Errno::ENOSYS)
 }
@@ -428,7 +428,7 @@ impl Replay {
         });
     }
 
-    /// Whether there is a job log, and no other job manager was at work since.
+    /// True if there is a job log, and no other job manager was at work since.
     fn trusts_log(&self) -> bool {
         let is_ours = |checkpoint: &Checkpoint| checkpoint.log.is_some();
         self.head.is_some() && self.checkpoint.as_ref().is_none_or(is_ours)

@@ -20,16 +20,16 @@ pub const KEYS: [&str; 3] = ["eventlog", "jobspec", "R"];
 /// The keys of a job that were read so far.
 #[derive(Default)]
 pub struct Fetched {
-    /// What is there.
+    /// Values found.
     pub values: BTreeMap<&'static str, Bytes>,
-    /// How many keys are not there.
+    /// Number of missing keys.
     pub missing: usize,
-    /// Why a key could not be read.
+    /// Error of a key that could not be read.
     pub broken: Option<Refusal>,
 }
 
 impl Fetched {
-    /// Whether there is nothing more to wait for.
+    /// True if there is nothing more to wait for.
     pub fn is_complete(&self) -> bool {
         self.values.len() + self.missing == KEYS.len() || self.broken.is_some()
     }

@@ -1,4 +1,4 @@
-//! What becomes of a job that waits for another one, by how that one is and what becomes of it.
+//! Tests of a job that waits for another one, by the state and the end of the other.
 
 use super::stage::Stage;
 use crate::limits::TOLD_DEPENDENTS_MAX;
@@ -59,7 +59,7 @@ fn depending(id: u32, scheme: &str, value: &str, user: u32) -> String {
     )
 }
 
-/// What a job has in its log, or why it was refused.
+/// Log of a job, or its refusal.
 fn fate(stage: &mut Stage, id: u32, submitted: &[String]) -> String {
     let refused = format!("[[{id},\"");
     if let Some(at) = submitted.iter().find_map(|line| line.split_once(&refused)) {
@@ -377,7 +377,7 @@ fn who_is_ended_waits_for_no_one() {
     assert_eq!(fate(&mut stage, 2, &[]), ENDED);
 }
 
-/// How many of these jobs have an event in their logs.
+/// Number of these jobs with an event in their logs.
 fn count(stage: &mut Stage, event: &str) -> usize {
     let dump = stage.play("dump");
     let logs = dump.iter().filter(|line| line.contains("eventlog"));

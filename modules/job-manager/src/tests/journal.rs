@@ -10,7 +10,7 @@ use crate::limits::{HISTORY_SLICE_BYTES, JOURNAL_EVENTS_MAX, LISTENERS_OF_GUEST_
 
 const TOPIC: &str = "job-manager.events-journal";
 
-/// What was said on the stream with this tag.
+/// Records of the stream with this tag.
 pub fn records(said: &[String], tag: u32) -> Vec<Value> {
     let prefix = format!("response {TOPIC} #{tag} {{");
     let ours = said.iter().filter_map(|line| line.strip_prefix(&prefix));

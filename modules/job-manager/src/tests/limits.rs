@@ -1,11 +1,11 @@
-//! Which jobs are refused for what they ask for, by the configuration.
+//! Tests of jobs refused for their requests, by the configuration.
 
 use super::stage::Stage;
 
 const NODES: &str = r#""limits":{"job-size":{"max":{"nnodes":2,"ncores":8,"ngpus":1},"min":{"nnodes":1,"ncores":2}}}"#;
 const LONG: &str = r#""limits":{"duration":"1h"}"#;
 
-/// What a job that asks for so much is refused with, empty if it is taken.
+/// Checks the refusal of a job with these resources, empty if it is accepted.
 fn check(conf: &str, resources: &str, system: &str, expect: &str) {
     let mut stage = Stage::new();
     stage.play(&format!("conf {conf}"));

@@ -28,7 +28,7 @@ fn submit(from: usize, n: usize) -> String {
     )
 }
 
-/// How many jobs the module is asked about.
+/// Number of jobs about which the module is asked.
 fn asked(said: &[String]) -> usize {
     let request = said.iter().find(|line| line.contains("site.validate"));
     request.map_or(0, |request| request.matches(r#""userid""#).count())

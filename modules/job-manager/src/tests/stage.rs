@@ -50,7 +50,7 @@ pub fn log(early: Option<&TextLog>) -> Box<dyn Log> {
 const JOBSPEC: &str =
     r#"{"resources":[],"tasks":[],"attributes":{"system":{"duration":0}},"version":1}"#;
 const R: &str = r#"{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["h0"],"starttime":1000.0,"expiration":0.0}}"#;
-/// What jobs in queues ask for: they must be countable.
+/// Resources of jobs in queues: they must be countable.
 const ONE_CORE: &str =
     r#"[{"type":"slot","count":1,"label":"t","with":[{"type":"core","count":1}]}]"#;
 /// Three ranks.
@@ -157,7 +157,7 @@ impl Stage {
         (tag, self.said())
     }
 
-    /// Whether a commit waits for `store`.
+    /// True if a commit waits for `store`.
     pub fn waits_to_store(&self) -> bool {
         self.commit.is_some()
     }
@@ -398,7 +398,7 @@ impl Stage {
         self.probe.answer("kvs.commit", tag, Err(lost));
     }
 
-    /// Whether the job manager has said that it ends.
+    /// True if the job manager has announced its end.
     pub fn is_ending(&self) -> bool {
         self.probe.actor.cx.is_ending()
     }

@@ -1,5 +1,5 @@
-//! What each thing costs when there are as many watchers as there may be: counted in
-//! watchers that are looked at, not in time.
+//! Tests of the cost of each operation with the maximum number of watchers: counted in
+//! watchers visited, not in time.
 
 use node::probe::{Probe, line};
 use node::{Input, Now, PeerId};

@@ -275,7 +275,7 @@ impl Stage {
         }
     }
 
-    /// What was said since the last look; requests to the kvs are answered on the way.
+    /// Messages since the last call; requests to the kvs are answered on the way.
     fn said(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         loop {

@@ -72,12 +72,12 @@ impl Dir {
         &self.text
     }
 
-    /// Whether the text is not what was stored: the blob has another form.
+    /// True if the text is not as stored: the blob has another form.
     pub fn was_rewritten(&self) -> bool {
         self.was_rewritten
     }
 
-    /// How many entries there are.
+    /// Number of entries.
     pub fn n_entries(&self) -> usize {
         self.spans.len()
     }
@@ -154,9 +154,9 @@ fn name_of(quoted: &[u8]) -> Cow<'_, str> {
 /// A piece of text that a directory has of another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
-    /// Where it is in the new one.
+    /// Position in the new one.
     pub to: u32,
-    /// Where it was in the old one.
+    /// Position in the old one.
     pub at: u32,
     /// Its bytes.
     pub len: u32,

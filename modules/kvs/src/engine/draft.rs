@@ -26,7 +26,7 @@ pub struct Draft {
     edits: BTreeMap<Box<str>, Edit>,
 }
 
-/// What becomes of one entry.
+/// Change of one entry.
 #[derive(Debug, Clone)]
 pub enum Edit {
     /// It goes.
@@ -37,14 +37,14 @@ pub enum Edit {
     Grown {
         /// The text of the val or valref that was there, if there was one.
         text: Option<Bytes>,
-        /// What was appended, piece by piece.
+        /// Appended pieces.
         tail: Vec<Bytes>,
     },
     /// It is a directory being changed itself.
     Dir(Draft),
 }
 
-/// What is under one name now.
+/// Current contents of one name.
 #[derive(Debug)]
 pub enum Slot<'a> {
     /// Nothing.
@@ -62,7 +62,7 @@ pub enum Slot<'a> {
 pub struct Made {
     /// New directories, deepest first.
     pub dirs: Vec<(BlobRef, Rc<Dir>)>,
-    /// How the large ones among them differ from those that they were made of.
+    /// Edits that make the large ones among them from their bases.
     pub edits: FxHashMap<BlobRef, content::Edit>,
     /// New values.
     pub blobs: Vec<(BlobRef, Bytes)>,
@@ -89,7 +89,7 @@ impl Draft {
         }
     }
 
-    /// What is under `name`.
+    /// Contents of `name`.
     pub fn get(&self, name: &str) -> Slot<'_> {
         match self.edits.get(name) {
             Some(Edit::Removed) => Slot::Missing,
@@ -197,7 +197,7 @@ impl Draft {
     }
 }
 
-/// How a directory differs from the one that it was made of.
+/// Edit that makes a directory from its base.
 fn edit_of(name: BlobRef, dir: &Dir, base: BlobRef, copied: &[Copied]) -> content::Edit {
     let (mut parts, mut end) = (Vec::with_capacity(copied.len()), 0);
     for copied in copied {
@@ -217,8 +217,8 @@ fn edit_of(name: BlobRef, dir: &Dir, base: BlobRef, copied: &[Copied]) -> conten
     }
 }
 
-/// How many of the last blobs of a valref are to become one blob with what is appended,
-/// and what is in them.
+/// Number of the last blobs of a valref that are merged with the appended data, and their
+/// contents.
 ///
 /// A log is written in many small appends. If each stayed a blob of its own, the list of
 /// blobs would grow with the log and every append would write all of it again. Blobs that
@@ -251,8 +251,8 @@ fn joined(pieces: &[Bytes]) -> Bytes {
 }
 
 impl Made {
-    /// What `tree` becomes in a directory: long values become blobs, directories are
-    /// taken apart, anything else stays as it is.
+    /// Form of `tree` in a directory: long values become blobs, directories are taken
+    /// apart, anything else stays as it is.
     pub fn edit_of(&mut self, hash: HashKind, tree: &Tree) -> Result<Edit, CommitError> {
         Ok(match tree {
             Tree::Val(bytes) if entry::is_long(bytes.len()) => {
@@ -271,7 +271,7 @@ impl Made {
         })
     }
 
-    /// What a value becomes that is cut: a blob a part, short ones too.
+    /// Form of a value that is cut: a blob for each part, short ones too.
     pub fn edit_of_parts(
         &mut self,
         hash: HashKind,
@@ -287,7 +287,8 @@ impl Made {
         Ok(Edit::Object(entry::valref(&names).into()))
     }
 
-    /// The text of a value that has grown. What one transaction appends is one blob.
+    /// The text of a value that has grown. All data appended by one transaction are one
+    /// blob.
     fn grown(
         &mut self,
         memory: &Memory,

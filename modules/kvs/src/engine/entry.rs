@@ -1,12 +1,12 @@
 //! The text of one directory entry: a tree object in JSON.
 //!
-//! Most entries are never taken apart. What can be told from the canonical form by
-//! looking at its ends is told so; anything else goes through `proto::data::Tree`.
+//! Most entries are never taken apart. Facts visible at the ends of the canonical form
+//! are read there; anything else goes through `proto::data::Tree`.
 
 use bytes::Bytes;
 use proto::data::{BlobRef, Tree};
 
-/// What an entry is.
+/// Kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A value held here.
@@ -34,7 +34,7 @@ const SYMLINK_TAIL: &[u8] = br#"},"type":"symlink","ver":1}"#;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Corrupt;
 
-/// What `text` is.
+/// Kind of `text`.
 pub fn kind_of(text: &[u8]) -> Result<Kind, Corrupt> {
     let tails = [
         (VAL_TAIL, Kind::Val),
@@ -101,7 +101,7 @@ pub fn val(bytes: Bytes) -> Vec<u8> {
     Tree::Val(bytes).encode()
 }
 
-/// Whether a val of `len` bytes is stored as a blob: its base64 text is longer than 72
+/// True if a val of `len` bytes is stored as a blob: its base64 text is longer than 72
 /// bytes (protocol/04 section 1).
 pub fn is_long(len: usize) -> bool {
     len.div_ceil(3) * 4 > 72
@@ -141,7 +141,7 @@ pub fn replace_last_blobs(valref: &[u8], count: usize, name: BlobRef) -> Result<
     Ok([VALREF_HEAD, kept, separator, name.as_bytes(), VALREF_TAIL].concat())
 }
 
-/// What stands between the first and the last quote of a canonical valref.
+/// Text between the first and the last quote of a canonical valref.
 fn names_in(valref: &[u8]) -> Option<&[u8]> {
     valref.strip_prefix(VALREF_HEAD)?.strip_suffix(VALREF_TAIL)
 }

@@ -61,7 +61,7 @@ pub fn follow(target: &str, rest: &[Box<str>]) -> Option<Vec<Box<str>>> {
     (path.len() <= PATH_COMPONENTS_MAX).then_some(path)
 }
 
-/// How far one walk without links got.
+/// Result of one walk without links.
 enum Walked {
     /// To the end.
     Found(Bytes),
@@ -117,7 +117,7 @@ fn at_root(view: &mut View<'_>, root: BlobRef, flags: u32) -> Result<Bytes, Stop
     at_end(view, entry::dirref(root).into(), Kind::DirRef, flags)
 }
 
-/// What is answered for the object at the key: the table of protocol/04 section 7.
+/// Response for the object at the key: the table of protocol/04 section 7.
 fn at_end(view: &mut View<'_>, text: Bytes, kind: Kind, flags: u32) -> Result<Bytes, Stop> {
     let is_dir = matches!(kind, Kind::Dir | Kind::DirRef);
     if flags & TREEOBJ != 0 {

@@ -1,5 +1,5 @@
 //! The tree itself: lookups and transactions as pure functions over objects in memory.
-//! What is missing is asked for by value, never fetched.
+//! Missing blobs are returned as a request, never fetched.
 //!
 //! Read on in `dir.rs` (a directory), `entry.rs` (one entry of it), `view.rs` (what is
 //! in memory), `lookup.rs`, `draft.rs` (a tree being changed) and `txn.rs`.

@@ -24,7 +24,7 @@ struct World {
     memory: Memory,
     store: BTreeMap<BlobRef, Bytes>,
     root: BlobRef,
-    /// What is committed stays in memory, as it does in the module.
+    /// Committed blobs stay in memory, as in the module.
     keeps_blobs: bool,
     /// Blobs asked for.
     asked: RefCell<usize>,
@@ -118,7 +118,8 @@ impl World {
     }
 }
 
-/// What is stored is canonical, holds no directory inline, and no long value (RFC 11).
+/// Asserts that stored objects are canonical, and hold no directory inline and no long
+/// value (RFC 11).
 fn assert_stored_form(text: &Bytes) {
     let tree = Tree::decode(text).unwrap();
     assert_eq!(text, &Bytes::from(tree.encode()), "it is canonical");

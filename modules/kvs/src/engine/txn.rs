@@ -15,13 +15,13 @@ use crate::limits::{LINKS_MAX, PATH_COMPONENTS_MAX};
 /// One operation, checked as far as it can be without the tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// Which key.
+    /// Key.
     pub key: Key,
-    /// What to do with it.
+    /// Action on it.
     pub action: Action,
 }
 
-/// What to do with a key.
+/// Action on a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Put this there.
@@ -65,7 +65,7 @@ impl Step {
     }
 }
 
-/// What a transaction has made.
+/// Result of a transaction.
 #[derive(Debug)]
 pub struct Applied {
     /// Its new root.
@@ -160,7 +160,7 @@ struct Place {
     existing: Option<Existing>,
 }
 
-/// What is at a key.
+/// Object at a key.
 enum Existing {
     /// A directory being changed.
     Dir,

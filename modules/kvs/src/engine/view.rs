@@ -1,5 +1,5 @@
-//! What the engine can look at: objects that are kept in memory, and those that were
-//! fetched for one request and stay until it is done.
+//! Objects visible to the engine: those kept in memory, and those fetched for one
+//! request, which stay until it is done.
 
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ use super::draft::Made;
 use super::entry::Corrupt;
 use crate::limits::KEPT_BLOB_BYTES_MAX;
 
-/// Why the engine stopped.
+/// Reason for which the engine stopped.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stop {
     /// These must be fetched; then the same call is made again.
@@ -83,7 +83,7 @@ pub struct Memory {
     pub dirs: Lru<BlobRef, Rc<Dir>>,
     /// Blobs of values.
     pub blobs: Lru<BlobRef, Bytes>,
-    /// What is on its way to the store.
+    /// Blobs on their way to the store.
     pub unstored: Unstored,
 }
 
@@ -157,7 +157,7 @@ impl Unstored {
         }
     }
 
-    /// Whether there is nothing.
+    /// True if it is empty.
     pub fn is_empty(&self) -> bool {
         self.dirs.is_empty() && self.blobs.is_empty()
     }

@@ -14,7 +14,7 @@ use crate::owed::Owed;
 use crate::relay::{Item, Teller, here};
 use crate::size::{Size, size_of};
 
-/// Whether a payload of this length is taken in at all.
+/// Checks that a payload of this length is accepted.
 pub fn fits(core: &Kvs, bytes: usize) -> Result<(), CommitError> {
     let most = core.settings.bounds.transaction.bytes;
     match bytes <= most {
@@ -128,7 +128,7 @@ fn admit(
     request.once.as_deref().map(token_of).transpose()
 }
 
-/// Whether a transaction of this size can be taken on.
+/// Checks that there is room for a transaction of this size.
 pub fn has_room_for(core: &Kvs, size: Size) -> Result<(), Refusal> {
     let most = core.settings.bounds.transaction.ops;
     if size.ops > most {

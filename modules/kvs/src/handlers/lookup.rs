@@ -72,7 +72,7 @@ fn run(
     core.run_lookup(cx, job);
 }
 
-/// Where a lookup starts. With a `rootdir` the namespace is not consulted: knowing the
+/// Start of a lookup. With a `rootdir` the namespace is not consulted: knowing the
 /// reference is the capability.
 fn start_of(
     core: &Kvs,

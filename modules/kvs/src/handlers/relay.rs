@@ -1,7 +1,7 @@
 //! kvs.relay, kvs.relaycommit and kvs.relay-create: what other ranks have for rank 0.
 //!
-//! What may be done was checked where it was asked, so only the owner may send these; what
-//! holds for all transactions of an instance, such as their size, is checked again.
+//! Permission was checked where the request was made, so only the owner may send these;
+//! rules for all transactions of an instance, such as their size, are checked again.
 
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ use crate::relay::{Item, Teller};
 use crate::relayed::Seen;
 use crate::size::size_of;
 
-/// Whether a payload of this length is taken in at all.
+/// Checks that a payload of this length is accepted.
 pub fn fits(_: &Kvs, bytes: usize) -> Result<(), CommitError> {
     match bytes <= RELAY_PAYLOAD_BYTES_MAX {
         true => Ok(()),

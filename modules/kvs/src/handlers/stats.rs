@@ -42,7 +42,7 @@ pub fn stats_get(
     })
 }
 
-/// What is on its way to the store stays: it cannot be fetched yet.
+/// Blobs on their way to the store stay: they cannot be fetched yet.
 pub fn dropcache(core: &mut Kvs, cx: &mut Cx<Kvs>, _: &Peer, _: Dropcache) -> Result<Empty, Never> {
     core.memory.dirs.clear();
     core.memory.blobs.clear();

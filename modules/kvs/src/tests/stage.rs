@@ -273,8 +273,8 @@ impl Stage {
         self.probe.message(message);
     }
 
-    /// What was said since the last look, as text. Content's own answers that need no
-    /// command are given on the way.
+    /// Messages since the last call, as text. Content's own answers that need no command
+    /// are given on the way.
     fn said(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         loop {

@@ -1,7 +1,7 @@
 //! A tree of kvs with clients on every rank, on one thread and one seed: messages take their
-//! time, and any kvs dies at any moment. What a broker does is done as brokers do it: links
-//! keep the order, requests that were not answered are handed to the next process, and those
-//! of a dead process are answered to nobody.
+//! time, and any kvs dies at any moment. The broker of the test acts as brokers do: links
+//! keep the order, unanswered requests are handed to the next process, and answers to a dead
+//! process are dropped.
 //!
 //! Leaves whose clients ask seldom do not follow what goes on meanwhile.
 //!
@@ -21,7 +21,7 @@ use wire::{Identity, Kind, Message};
 
 use crate::Kvs;
 
-/// Who is to get an answer.
+/// Receiver of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asker {
     Client(usize),
@@ -42,7 +42,7 @@ struct Call {
 struct Site {
     kvs: Probe<Kvs>,
     process: u64,
-    /// What the kvs has not looked at.
+    /// Messages not yet handled by the kvs.
     inbox: VecDeque<Message>,
     calls: BTreeMap<u32, Call>,
     subscribed: Vec<String>,
@@ -54,7 +54,7 @@ struct Site {
     seen: i64,
 }
 
-/// What a client waits for.
+/// Request that a client waits for.
 #[derive(Debug)]
 enum Waits {
     Commit(String),
@@ -86,9 +86,9 @@ struct World {
     content: Content,
     tag: u32,
     random: u64,
-    /// How much more seldom than others clients of leaves ask, and kvs die.
+    /// Factor by which clients of leaves ask, and kvs die, less often than others.
     calm: usize,
-    /// How often a rank has ceased to follow.
+    /// Number of times that a rank has ceased to follow.
     n_rests: usize,
     n_values: usize,
     all: Vec<String>,

@@ -22,12 +22,12 @@ pub struct Blobs {
     folder: PathBuf,
 }
 
-/// Where a blob is in the order in which blobs are swept.
+/// Position of a blob in the order in which blobs are swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// From 1 on: the first bits of the digest. Several blobs may have one place.
     pub number: i64,
-    /// Which.
+    /// Blobref.
     pub name: BlobRef,
 }
 
@@ -44,7 +44,7 @@ impl Blobs {
         }
     }
 
-    /// Where a blob is or would be.
+    /// Path of a blob, whether stored or not.
     pub fn path(&self, name: &BlobRef) -> PathBuf {
         self.folder.join(name.to_string())
     }
@@ -63,7 +63,7 @@ impl Blobs {
         }))
     }
 
-    /// Whether a blob is there.
+    /// True if a blob is stored.
     pub fn has(&self, name: &BlobRef) -> Result<bool, Failure> {
         Ok(self.epoch(name)?.is_some())
     }
@@ -158,7 +158,7 @@ impl Blobs {
         Ok(names)
     }
 
-    /// How many blobs there are, and their bytes.
+    /// Number of blobs, and their bytes.
     pub fn count(&self) -> Result<(i64, i64), Failure> {
         let (mut count, mut bytes) = (0, 0);
         for name in self.names()? {

@@ -13,7 +13,7 @@ const PLACE_BITS: u32 = 20;
 /// The last place.
 pub const HIGH_WATER: i64 = 1 << PLACE_BITS;
 
-/// How many blobs with places after one and up to another have a lower epoch.
+/// Number of blobs, with places after one and up to another, of a lower epoch.
 pub fn count_below(
     blobs: &Blobs,
     places: &mut Vec<Place>,
@@ -74,8 +74,8 @@ pub fn sweep(
     })
 }
 
-/// What lies after one place and up to another. The folder is read for the first of them
-/// and forgotten with the last.
+/// Blobs after one place and up to another. The folder is read for the first of them and
+/// forgotten with the last.
 fn places_between(
     blobs: &Blobs,
     places: &mut Vec<Place>,

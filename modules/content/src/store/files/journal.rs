@@ -25,7 +25,7 @@ pub struct Journal {
     len: u64,
     /// Bytes when it was written again last.
     compact_len: u64,
-    /// Whether there may be something after the whole lines.
+    /// True if there may be data after the whole lines.
     is_torn: bool,
 }
 
@@ -145,7 +145,7 @@ impl Journal {
         Ok(())
     }
 
-    /// What `append` has begun is taken back.
+    /// Undoes an `append` that has begun.
     pub fn undo(&mut self) {
         if self.is_torn && self.file.set_len(self.len).is_ok() {
             self.is_torn = false;
@@ -195,7 +195,7 @@ fn framed(line: &str) -> String {
     format!("{} {line}\n", BlobRef::of(HashKind::Sha1, line.as_bytes()))
 }
 
-/// What a line says, if it is whole.
+/// Decodes a line, if it is whole.
 fn whole_line(bytes: &[u8]) -> Option<Line> {
     let text = std::str::from_utf8(bytes.strip_suffix(b"\n")?).ok()?;
     let (hash, text) = text.split_once(' ')?;

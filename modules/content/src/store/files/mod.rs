@@ -42,9 +42,9 @@ pub struct Files {
     settings: FileSettings,
     blobs: Blobs,
     journal: Journal,
-    /// What the journal says, and what the batch has changed since.
+    /// State of the journal, with the changes of the batch since.
     state: State,
-    /// What the batch has changed.
+    /// Changes of the batch.
     line: Line,
     /// Files that the batch has made.
     made: Vec<PathBuf>,
@@ -123,7 +123,7 @@ impl Files {
             .insert(key.to_owned(), self.state.change(key, value));
     }
 
-    /// Whether this batch must survive a loss of power.
+    /// True if this batch must survive a power failure.
     fn is_power_safe(&self) -> bool {
         self.batch.power_safe || self.settings.durability == Durability::Power
     }
@@ -292,7 +292,7 @@ impl Backing for Files {
         Ok(false)
     }
 
-    /// What comes after a change to safety refers to what came before it.
+    /// Data written after a change to safety refer to data written before it.
     fn set_durability(&mut self, durability: Durability) -> Result<(), Failure> {
         if durability == Durability::Power {
             self.blobs.make_last(&[], true)?;

@@ -12,19 +12,19 @@ use serde_json::{Map, Value};
 use crate::store::backing::Writer;
 use crate::store::failure::Failure;
 
-/// Key of the entry with the writer's UUID. What begins with a dot is not a record.
+/// Key of the entry with the writer's UUID. Names that begin with a dot are not records.
 pub const WRITER: &str = ".writer";
 
 /// Key of the entry with the number of the writer's last commit.
 pub const NUMBER: &str = ".number";
 
-/// What the journal says.
+/// State recorded in the journal.
 #[derive(Debug, Default)]
 pub struct State {
     records: BTreeMap<String, Bytes>,
     /// The oldest first.
     checkpoints: Vec<KeptCheckpoint>,
-    /// What the batch has replaced, the last first to be put back.
+    /// Values replaced by the batch, the last first to be put back.
     before: Vec<(String, Option<Bytes>)>,
     /// The checkpoints before the batch, if it has made any.
     checkpoints_before: Option<Vec<KeptCheckpoint>>,
@@ -32,7 +32,7 @@ pub struct State {
     pub number: u64,
 }
 
-/// What one batch changes, or all there is.
+/// Changes of one batch, or the whole state.
 #[derive(Debug, Default)]
 pub struct Line {
     /// New values; `None` where a record is removed.
@@ -141,7 +141,7 @@ impl State {
 }
 
 impl Line {
-    /// Whether it changes nothing.
+    /// True if it changes nothing.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.checkpoints.is_empty()
     }
@@ -163,7 +163,7 @@ impl Line {
         Ok(line.to_string())
     }
 
-    /// What `text` made; `None` if it was not made by it.
+    /// Parses the output of `text`; `None` for any other text.
     pub fn parse(text: &str) -> Option<Line> {
         let mut value: Value = serde_json::from_str(text).ok()?;
         let checkpoints = serde_json::from_value(value.get_mut("checkpoints")?.take()).ok()?;

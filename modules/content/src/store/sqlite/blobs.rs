@@ -41,13 +41,13 @@ fn load_by(
     Ok(found.map(|(size, object)| unpack(name, size, object)))
 }
 
-/// Whether a blob is there.
+/// True if a blob is stored.
 pub fn exists(db: &Connection, name: &BlobRef) -> Result<bool, Failure> {
     let mut select = db.prepare_cached("SELECT 1 FROM objects WHERE hash = ?1")?;
     Ok(select.exists([name.digest()])?)
 }
 
-/// How many blobs there are.
+/// Number of blobs.
 pub fn count(db: &Connection) -> Result<i64, Failure> {
     Ok(db.query_row("SELECT count(*) FROM objects", [], |row| row.get(0))?)
 }

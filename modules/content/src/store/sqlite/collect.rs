@@ -1,8 +1,7 @@
 //! Marking and deleting blobs (doc/garbage-collection.md), closing the gaps that they leave, and
 //! giving free pages back.
 //!
-//! Row numbers only say how far a sweep has come. That a blob stored since is kept is the
-//! epoch's doing.
+//! Row numbers only say how far a sweep has come. The epoch protects blobs stored since.
 
 use proto::content_backing::{Sweep, Swept};
 use proto::data::BlobRef;
@@ -18,7 +17,7 @@ pub fn high_water(db: &Connection) -> Result<i64, Failure> {
     Ok(db.query_row(highest, [], |row| row.get(0))?)
 }
 
-/// How many blobs with rows after one and up to another have a lower epoch.
+/// Number of blobs, with rows after one and up to another, of a lower epoch.
 pub fn count_below(db: &Connection, epoch: i64, after: i64, end: i64) -> Result<i64, Failure> {
     let count = "SELECT count(*) FROM objects WHERE rowid > ?1 AND rowid <= ?2 AND epoch < ?3";
     let mut select = db.prepare_cached(count)?;

@@ -35,7 +35,7 @@ use crate::limits::{
 use crate::store::backing::Writer;
 use crate::store::failure::Failure;
 
-/// What the table holds.
+/// Contents of the table.
 #[derive(Debug, Default)]
 pub struct Journal {
     slots: Slots,
@@ -72,7 +72,7 @@ impl Held {
     }
 }
 
-/// How much is to be folded.
+/// Amount to fold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
     /// A few milliseconds' worth.
@@ -93,7 +93,7 @@ struct Transaction {
     bytes: usize,
     /// The commits as they came, until they are written.
     text: Vec<u8>,
-    /// Where they are.
+    /// Their slots.
     slots: Vec<i64>,
 }
 
@@ -208,7 +208,7 @@ impl Journal {
         }
     }
 
-    /// Whose commits are taken.
+    /// Writer whose commits are accepted.
     pub fn writer(&self) -> Option<&Writer> {
         self.writer.as_ref()
     }
@@ -228,7 +228,7 @@ impl Journal {
         there.cloned().collect()
     }
 
-    /// Whether a blob is in a commit that is not folded.
+    /// True if a blob is in a commit that is not folded.
     pub fn has(&self, name: &BlobRef) -> bool {
         self.blobs.contains_key(name)
     }
@@ -268,8 +268,8 @@ impl Journal {
         Ok(Some(Ok(blob)))
     }
 
-    /// What a blob is made of must be there and good: when the edit is all that there is
-    /// of a blob, it is too late to ask. Says what is wrong.
+    /// Checks that the base of an edit is stored and intact: once the edit is all that
+    /// exists of a blob, it is too late to ask. Says what is wrong.
     fn check_base(&mut self, db: &Connection, edit: &Edit) -> Result<Result<(), Refusal>, Failure> {
         let base = base_of(edit)?;
         if self.blobs.contains_key(&base) || self.texts.get(&base).is_some() {
@@ -291,7 +291,7 @@ impl Journal {
         })
     }
 
-    /// How many bytes of blobs that edits begin from are kept.
+    /// Sets the number of bytes kept of blobs that edits begin from.
     pub fn keep_texts(&mut self, bytes_max: usize) {
         self.texts.set_bytes_max(bytes_max);
     }
@@ -385,8 +385,8 @@ impl Journal {
         self.transactions.push_back(closed);
     }
 
-    /// Moves what the oldest transactions have to where it belongs. What the one under way
-    /// has added counts as the newest.
+    /// Moves what the oldest transactions have to where it belongs. Additions of the
+    /// current one count as the newest.
     pub fn fold(&mut self, db: &Connection, share: Share, epoch: i64) -> Result<(), Failure> {
         let all = self.transactions.iter().chain([&self.pending]);
         let mut room = match share {
@@ -445,7 +445,7 @@ pub fn commits_of(text: &Bytes) -> Result<Vec<Bytes>, String> {
     Ok(commits)
 }
 
-/// Whether a blob is there, and whether it is good.
+/// A blob, if it is stored, or the damage found in it.
 pub type Loaded = Result<Option<Result<Bytes, String>>, Failure>;
 
 /// The first form of a blob stays: a later one may be made of what is made of it.

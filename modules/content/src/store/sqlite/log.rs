@@ -29,11 +29,11 @@ const FRAME_HEAD_BYTES: usize = 24;
 pub struct Frame {
     /// Number of the page.
     pub page: u32,
-    /// Where its bytes are.
+    /// Offset of its bytes.
     pub at: u64,
 }
 
-/// What is in a log.
+/// Contents of a log.
 #[derive(Debug, Default)]
 pub struct Log {
     /// Bytes of a page; 0 when nothing says it.
@@ -42,13 +42,13 @@ pub struct Log {
     pub frames: Vec<Frame>,
     /// Frames up to that end that are not whole.
     pub damaged: u32,
-    /// What SQLite would not see although the witness has.
+    /// Error about frames that SQLite would not see although the witness has.
     pub complaint: Option<String>,
     /// There is no log.
     pub is_missing: bool,
 }
 
-/// How far the log that SQLite writes reaches.
+/// End of the log that SQLite writes.
 #[derive(Debug)]
 pub struct Reach {
     path: PathBuf,
@@ -230,7 +230,7 @@ impl Log {
 }
 
 impl Head {
-    /// What the head says, or else what the witness and the main file do.
+    /// Contents of the head or, failing that, of the witness and the main file.
     fn of(bytes: &[u8], page_bytes: Option<usize>, end: Option<LogEnd>) -> Option<Head> {
         let head = bytes.get(..LOG_HEAD_BYTES)?;
         let is_big_endian = match number(head, 0) {
@@ -257,7 +257,7 @@ impl Head {
     }
 }
 
-/// Whether a page may be as large as that.
+/// True if it is a valid page size.
 pub fn is_page_size(bytes: usize) -> bool {
     bytes.is_power_of_two() && (512..=65_536).contains(&bytes)
 }

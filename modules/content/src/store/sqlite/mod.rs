@@ -220,8 +220,8 @@ impl Sqlite {
         }
     }
 
-    /// A blob that the index does not know. Who asks for one that is not there is rare:
-    /// then the index may be damaged.
+    /// A blob that the index does not know. Requests for missing blobs are rare: then the
+    /// index may be damaged.
     fn load_without_index(&mut self, name: &BlobRef) -> Loaded {
         let bytes = std::fs::metadata(&self.settings.path).map_or(0, |found| found.len());
         if bytes > SCANNED_BYTES_MAX {
@@ -257,7 +257,7 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Whether there is enough for a fold to be worth it.
+    /// True if the journal is long enough for a fold to be worth it.
     fn journal_is_long(&self) -> bool {
         let (transactions, bytes) = self.journal.size();
         transactions >= FOLDED_TRANSACTIONS || bytes >= FOLDED_BYTES

@@ -12,7 +12,7 @@ use super::seals::{self, sealed, unsealed};
 use crate::store::backing::Writer;
 use crate::store::failure::Failure;
 
-/// Key of the row with the writer's UUID. What begins with a dot is not a record.
+/// Key of the row with the writer's UUID. Names that begin with a dot are not records.
 const WRITER: &str = ".writer";
 
 /// Key of the row with the number of the writer's last commit.

@@ -79,13 +79,13 @@ fn for_us_alone(path: &Path) {
     }
 }
 
-/// How many bytes of the file SQLite may keep in memory.
+/// Sets the number of bytes of the file that SQLite may keep in memory.
 pub fn set_page_cache(db: &Connection, bytes: usize) -> Result<(), Failure> {
     let kib = i64::try_from(bytes >> 10).unwrap_or(i64::MAX);
     Ok(db.pragma_update(None, "cache_size", -kib)?)
 }
 
-/// How safe the next transactions are; must not be called within one.
+/// Sets the durability of the next transactions; must not be called within one.
 pub fn set_synchronous(db: &Connection, mode: &str) -> Result<(), Failure> {
     Ok(db.pragma_update(None, "synchronous", mode)?)
 }

@@ -1,5 +1,5 @@
-//! What is known of rows beside the rows: nobody but us can tell a record that was changed
-//! or is missing from one that was never there.
+//! Seals of rows, stored beside the rows: only they tell a record that was changed or is
+//! missing from one that never existed.
 //!
 //! Each value of `ferroflux_records` ends with a check of it. Rows whose keys begin with a
 //! dot say more: `.seal` has the hash of all others, `.checkpoints` the hashes of the
@@ -21,7 +21,7 @@ const STATE: &str = ".state";
 /// Bytes of the check at the end of a value.
 const CHECK_BYTES: usize = 8;
 
-/// Whether the store is in use.
+/// State of use of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Of a release that did not say.
@@ -60,7 +60,7 @@ pub fn seal(db: &Connection) -> Result<(), Failure> {
     records::put(db, SEAL, &seal_of(db)?)
 }
 
-/// Whether the store is in use.
+/// State of use of the store.
 pub fn state(db: &Connection) -> Result<State, Failure> {
     Ok(match records::value(db, STATE)?.as_deref() {
         None => State::Unknown,
@@ -90,7 +90,7 @@ pub fn adopt(db: &Connection, state: State) -> Result<(), Failure> {
     set_state(db, state)
 }
 
-/// Whether the rows are those that were sealed.
+/// Checks that the rows are those that were sealed.
 pub fn verify(db: &Connection) -> Result<(), Failure> {
     let damaged = |what: &str| Err(Failure::Damaged(what.to_owned()));
     let all = rows(db)?;

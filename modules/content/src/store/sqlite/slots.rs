@@ -23,7 +23,7 @@ const CHECK_BYTES: usize = 8;
 const HEAD_BYTES: usize = 1 + CHECK_BYTES + 14;
 const DATA_BYTES: usize = JOURNAL_SLOT_BYTES - HEAD_BYTES;
 
-/// Which rows there are, and which may be written over.
+/// Rows that exist, and rows that may be overwritten.
 #[derive(Debug, Default)]
 pub struct Slots {
     free: VecDeque<i64>,
@@ -41,7 +41,7 @@ pub struct Found {
     pub text: Option<Bytes>,
 }
 
-/// What all rows say.
+/// Contents of all rows.
 #[derive(Debug, Default)]
 pub struct Rows {
     /// Transactions, the oldest first.

@@ -13,12 +13,12 @@ use super::{make, plan, refused};
 use crate::JobManager;
 use crate::policy::or_general;
 
-/// Who must be asked.
+/// Question to ask before an update.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Question {
     /// Policies that answer later, whether the job may be so.
     Policies(job_policy::Job),
-    /// The scheduler, whether the new jobspec can be had.
+    /// The scheduler, whether the new jobspec is satisfiable.
     Feasibility(Map<String, Value>),
     /// The scheduler, whether the job may end then.
     Expiration(f64),
@@ -29,7 +29,7 @@ pub(super) struct Waiting {
     pub peer: Peer,
     pub request: Update,
     pub reply: Reply<Update>,
-    /// What was asked; all of it was answered well, except maybe the last.
+    /// Questions asked; all but perhaps the last were answered with success.
     pub asked: Vec<Question>,
 }
 

@@ -20,16 +20,16 @@ use crate::policy::{self, Asked, Points};
 pub use ask::Updates;
 use ask::{Question, Waiting, go_on};
 
-/// What may be updated.
+/// Keys that may be updated.
 const TOPS: [&str; 3] = ["attributes.", "resources", "tasks"];
 
 /// An update that was looked at and found good.
 struct Plan {
-    /// What becomes of the jobspec.
+    /// New values of the jobspec.
     updates: Map<String, Value>,
-    /// Whether policies were not asked for their validation.
+    /// True if policies were not asked to validate it.
     is_unchecked: bool,
-    /// What others must be asked before.
+    /// Questions that others must answer first.
     questions: Vec<Question>,
 }
 
@@ -108,7 +108,7 @@ fn plan(
     })
 }
 
-/// What policies said.
+/// Answers of policies.
 struct Said {
     updates: Map<String, Value>,
     jobspec: Jobspec,

@@ -27,7 +27,8 @@ use way::Way;
 /// The policy.
 #[derive(Default)]
 pub struct DependencyAfter {
-    /// Who is waited for, who waits, and how; with the place in the order of registration.
+    /// Waits: the job waited for, the waiting job, and the way; with the place in the
+    /// order of registration.
     waits: BTreeMap<(JobId, JobId, Way), u32>,
     registered: u32,
     tellings: Tellings,
@@ -44,7 +45,7 @@ const NAMES: [&str; 6] = [
 
 const DEPRECATED: &str = "dependency scheme 'after' is deprecated, use 'afterstart'";
 
-/// How a job of one of the schemes [`NAMES`] waits.
+/// Way in which a job of one of the schemes [`NAMES`] waits.
 fn way_of(scheme: &str) -> Option<Way> {
     Some(match scheme {
         "after" | "afterstart" => Way::Start,
@@ -164,7 +165,7 @@ impl DependencyAfter {
     }
 }
 
-/// What a job waits for of job `id` in one way: once for each spelling of the id.
+/// Dependencies on job `id` in one way: one for each spelling of the id.
 fn waited_for<'a>(
     look: &Look<'a>,
     id: JobId,
@@ -179,9 +180,9 @@ fn waited_for<'a>(
 
 /// A job that another one is to wait for.
 enum Antecedent {
-    /// What is waited for may still come.
+    /// The event may still come.
     Active(JobId),
-    /// What is waited for has come.
+    /// The event has come.
     Satisfies(JobId),
     /// It can never come.
     Ended(Outcome),

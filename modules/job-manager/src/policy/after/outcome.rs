@@ -1,4 +1,4 @@
-//! What became of a job, as far as those care that waited for it.
+//! Outcome of a job, as far as jobs that wait for it depend on it.
 
 use proto::data::{Entry, JobId};
 use proto::job_manager::JobEvent;
@@ -7,7 +7,7 @@ use super::Way;
 use crate::job::{Job, Packed};
 use crate::state::End;
 
-/// What became of a job.
+/// Outcome of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// It had resources.
@@ -21,7 +21,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// That of a job that runs.
+    /// Outcome of a running job.
     pub const STARTED: Outcome = Outcome {
         allocated: true,
         started: true,
@@ -29,7 +29,7 @@ impl Outcome {
         excepted: false,
     };
 
-    /// That of a job that has just become inactive.
+    /// Outcome of a job that has just become inactive.
     pub fn of_job(job: &Job) -> Outcome {
         Outcome {
             allocated: job.r.is_some(),
@@ -39,7 +39,7 @@ impl Outcome {
         }
     }
 
-    /// That of a job that was inactive before.
+    /// Outcome of a job that was inactive before.
     pub fn of_packed(packed: &Packed, id: JobId) -> Option<Outcome> {
         let mut outcome = Outcome::default();
         let mut has_ended = false;
@@ -70,7 +70,7 @@ impl Outcome {
             | u8::from(self.excepted) << 3
     }
 
-    /// What these bits say.
+    /// Decodes these bits.
     pub fn of_bits(bits: u8) -> Outcome {
         Outcome {
             allocated: bits & 1 != 0,
@@ -80,7 +80,7 @@ impl Outcome {
         }
     }
 
-    /// Whether this is what was waited for.
+    /// True if this satisfies the dependency.
     pub(super) fn satisfies(self, way: Way) -> bool {
         match way {
             Way::Finish => true,
@@ -92,7 +92,7 @@ impl Outcome {
         }
     }
 
-    /// Why a dependency on job `value` is refused.
+    /// Error that refuses a dependency on job `value`.
     pub(super) fn refusal(self, way: Way, value: &str) -> String {
         match way {
             _ if !self.allocated => format!("dependency: after: {value} never started"),
@@ -103,7 +103,7 @@ impl Outcome {
         }
     }
 
-    /// Why a job that waits is ended.
+    /// Note of the exception that ends a waiting job.
     pub(super) fn note(self, description: &str) -> String {
         let why = match self.allocated {
             true => "can never be satisfied",

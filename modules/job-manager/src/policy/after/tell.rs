@@ -10,7 +10,7 @@ use super::{DependencyAfter, Outcome, Way, waited_for};
 use crate::limits::TOLD_DEPENDENTS_MAX;
 use crate::policy::{Look, Wants};
 
-/// What became of a job, and who is to be told.
+/// Outcome of a job, and the jobs to notify.
 struct Telling {
     id: JobId,
     outcome: Outcome,
@@ -59,7 +59,7 @@ impl DependencyAfter {
         self.tell(look, wants);
     }
 
-    /// What was told is stored.
+    /// Continues after the notices are stored.
     pub(super) fn tell_more(&mut self, look: &Look<'_>, wants: &mut Wants) {
         (self.tellings.told, self.tellings.wakes) = (0, false);
         self.tell(look, wants);

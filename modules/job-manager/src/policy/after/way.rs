@@ -7,11 +7,11 @@ use proto::data::JobId;
 pub enum Way {
     /// Until it starts.
     Start,
-    /// Until it is over, however it ends.
+    /// Until it ends, with any result.
     Finish,
-    /// Until it is over and all went well.
+    /// Until it ends with success.
     Success,
-    /// Until it is over and something went wrong.
+    /// Until it ends with a failure.
     Failure,
     /// Until an exception has ended it.
     Except,
@@ -26,7 +26,7 @@ impl Way {
         Way::Except,
     ];
 
-    /// What a description begins with, without the `=` after it.
+    /// Beginning of a description, without the `=` after it.
     pub const fn name(self) -> &'static str {
         match self {
             Way::Start => "after-start",
@@ -42,7 +42,7 @@ impl Way {
         format!("{}={value}", self.name())
     }
 
-    /// What a description of ours says.
+    /// Decodes a description of ours.
     pub fn read(description: &str) -> Option<(Way, JobId)> {
         let (name, value) = description.split_once('=')?;
         let way = Way::ALL.into_iter().find(|way| way.name() == name)?;

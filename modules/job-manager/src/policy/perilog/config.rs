@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::Kind;
 use crate::limits::{LOG_IGNORE_BYTES_MAX, LOG_IGNORE_MAX};
 
-/// What is run, and how it ends.
+/// Command to run, and its time limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// The command and its arguments.
@@ -80,7 +80,7 @@ impl Config {
         })
     }
 
-    /// What is run, if anything.
+    /// Command to run, if any.
     pub fn of(&self, kind: Kind) -> Option<&Settings> {
         match kind {
             Kind::Prolog => self.prolog.as_ref(),
@@ -88,7 +88,7 @@ impl Config {
         }
     }
 
-    /// Whether a line of output is not logged.
+    /// True if a line of output is not logged.
     pub fn ignores(&self, line: &str) -> bool {
         line.trim().is_empty() || self.ignored.iter().any(|regex| regex.is_match(line))
     }

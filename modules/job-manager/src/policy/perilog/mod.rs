@@ -39,7 +39,7 @@ use crate::state::ExecAsk;
 const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
-/// Which of the two.
+/// Prolog or epilog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Before a job.
@@ -57,7 +57,7 @@ impl Kind {
         }
     }
 
-    /// What events call it.
+    /// Description in events.
     pub fn description(self) -> String {
         format!("job-manager.{}", self.name())
     }

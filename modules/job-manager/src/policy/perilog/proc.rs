@@ -12,7 +12,7 @@ use super::Kind;
 use super::config::Settings;
 use crate::bulk::Outcome;
 
-/// Why it was asked to end.
+/// State: running, or the reason for ending it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// It was not.
@@ -45,17 +45,17 @@ pub struct Proc {
     failed: IdSet,
     /// The largest over all ranks.
     status: WaitStatus,
-    /// When its time is up.
+    /// Time at which it must have ended.
     ends_by: f64,
     /// When it is given up, having been asked to end.
     killed_by: f64,
     is_given_up: bool,
 }
 
-/// What became of it, in words for people.
+/// Description of its failure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// What happened: `exited with code=3`.
+    /// Description: `exited with code=3`.
     pub text: String,
     /// The same for the reason of a drain: `failed`.
     pub verb: &'static str,
@@ -120,7 +120,7 @@ impl Proc {
         true
     }
 
-    /// When to look at it again.
+    /// Time of the next check.
     pub fn wakes_at(&self) -> f64 {
         match self.state {
             _ if self.is_over() => f64::INFINITY,
@@ -129,22 +129,22 @@ impl Proc {
         }
     }
 
-    /// Whether nothing more is waited for.
+    /// True if nothing more is waited for.
     pub fn is_over(&self) -> bool {
         self.active.is_empty() || self.is_given_up
     }
 
-    /// Whether it runs on somewhere although it was asked to end.
+    /// True if it still runs somewhere although it was asked to end.
     pub fn is_given_up(&self) -> bool {
         self.is_given_up
     }
 
-    /// Why it was asked to end.
+    /// State: running, or the reason for ending it.
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Where it runs.
+    /// Ranks on which it runs.
     pub fn active(&self) -> &IdSet {
         &self.active
     }
@@ -169,7 +169,7 @@ impl Proc {
         }
     }
 
-    /// What went wrong. That a cancelled one ends when it is asked to is in order.
+    /// Its failure, if any. A cancelled one that ends when asked to has not failed.
     pub fn failure(&self) -> Option<Failure> {
         let (verb, text) = match (self.state, self.is_given_up) {
             (State::Canceled, false) => return None,
@@ -191,7 +191,7 @@ impl Proc {
         Some(Failure { text, verb, drain })
     }
 
-    /// Which it is.
+    /// Prolog or epilog.
     pub fn kind(&self) -> Kind {
         self.kind
     }

@@ -6,7 +6,7 @@ use super::*;
 
 /// Plays words on a prolog of ranks 0-2, or of rank 0 alone: `RANK=STATUS` ends it there,
 /// `RANK!` loses the rank, `RANK?` finds no such program, `x` cancels its job, `+SECONDS` lets
-/// time pass. What it asks for comes first, how it has ended last.
+/// time pass. Its requests come first, its result last.
 fn check(per_rank: bool, story: &str, expect: &str) {
     let settings = Settings {
         command: vec!["p".to_owned()],

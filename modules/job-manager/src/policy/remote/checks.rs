@@ -101,7 +101,7 @@ impl Checks {
         tickets.into_keys().collect()
     }
 
-    /// How many jobs wait for an answer.
+    /// Number of jobs that wait for an answer.
     pub fn len(&self) -> usize {
         self.waits.len() + self.out.about().len()
     }

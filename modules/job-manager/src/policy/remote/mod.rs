@@ -33,11 +33,11 @@ pub struct Remote {
     settings: Settings,
     checks: Checks,
     ranks: Ranks,
-    /// How many requests there were; each has its own number.
+    /// Number of requests; each has its own number.
     asked: u64,
-    /// How many of them were not answered as they should.
+    /// Number of requests not answered as they should be.
     failed: u64,
-    /// Why the last request was not, if it was not.
+    /// Failure of the last request, if it failed.
     failure: Option<String>,
 }
 

@@ -9,10 +9,10 @@ struct Sent<T> {
     about: Vec<T>,
 }
 
-/// What a timer may be early.
+/// Time by which a timer may be early.
 const EARLY_S: f64 = 0.001;
 
-/// Whether a time has come.
+/// True if a time has come.
 pub(super) fn is_due(at: f64, now: f64) -> bool {
     at <= now + EARLY_S
 }
@@ -33,12 +33,12 @@ impl<T> Out<T> {
         });
     }
 
-    /// What it was about; it is answered, or given up.
+    /// Takes the subjects of a request that was answered or given up.
     pub fn take(&mut self) -> Vec<T> {
         self.0.take().map(|sent| sent.about).unwrap_or_default()
     }
 
-    /// What it is about.
+    /// Subjects of the request.
     pub fn about(&self) -> &[T] {
         self.0.as_ref().map_or(&[], |sent| &sent.about)
     }
@@ -48,7 +48,7 @@ impl<T> Out<T> {
         self.0.as_ref().map(|sent| sent.token)
     }
 
-    /// When its answer comes too late.
+    /// Time after which its answer is too late.
     pub fn until(&self) -> Option<f64> {
         self.0.as_ref().map(|sent| sent.until)
     }

@@ -10,7 +10,7 @@ use super::out::{Out, is_due};
 use crate::limits::{REMOTE_BATCH_BYTES_MAX, REMOTE_BATCH_JOBS_MAX};
 use crate::policy::{Look, Rank};
 
-/// What is known of an active job. A job without an entry was never asked about.
+/// Answer known for an active job. A job without an entry was never asked about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
     /// It is to be asked about.
@@ -35,7 +35,7 @@ pub(super) struct Ranks {
 }
 
 impl Ranks {
-    /// What is known of a job's priority; it is asked for if nothing is.
+    /// Answer known for a job's priority; asks for it if there is none.
     pub fn rank(&mut self, id: JobId) -> Rank {
         match self.known.get(&id) {
             Some(Known::Told(Some(priority))) => Rank::Is(*priority),
@@ -121,12 +121,12 @@ impl Ranks {
         ids
     }
 
-    /// How many jobs wait for an answer.
+    /// Number of jobs that wait for an answer.
     pub fn len(&self) -> usize {
         self.wanted.len() + self.out.about().len()
     }
 
-    /// When jobs are asked about again.
+    /// Time at which jobs are asked about again.
     pub fn pause(&self) -> Option<f64> {
         self.pause
     }

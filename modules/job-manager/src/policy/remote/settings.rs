@@ -1,9 +1,10 @@
-//! What is said when the policy is loaded: `service`, `points`, `timeout` and `on-failure`.
+//! Settings given when the policy is loaded: `service`, `points`, `timeout` and
+//! `on-failure`.
 
 use proto::data::{Fsd, JobId};
 use serde_json::{Map, Value, json};
 
-/// What the site has said.
+/// Settings of the site.
 pub(super) struct Settings {
     /// The name of the module's service.
     pub service: String,
@@ -11,7 +12,7 @@ pub(super) struct Settings {
     pub validates: bool,
     /// It is asked for priorities.
     pub ranks: bool,
-    /// How long it may take.
+    /// Time limit of an answer.
     pub timeout: Fsd,
     /// A job for which there is no answer is accepted, and ranked by other policies.
     pub allows: bool,
@@ -96,7 +97,7 @@ impl Settings {
     }
 }
 
-/// Whether a text may be the name of a service: one word of a topic, and not our own.
+/// True if a text may be the name of a service: one word of a topic, and not our own.
 fn is_service(name: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     (1..=SERVICE_BYTES_MAX).contains(&name.len())

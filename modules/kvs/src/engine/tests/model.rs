@@ -58,7 +58,7 @@ impl Model {
         }
     }
 
-    /// What is at a path without links in it.
+    /// Object at a path without links in it.
     fn get(&self, path: &[String]) -> Option<Node> {
         match path {
             [] => Some(Node::Dir(self.clone())),
@@ -184,7 +184,7 @@ fn op_of(act: &Act, world: &mut World, model: &Model) -> Option<(Op, Act)> {
     Some((op, act.clone()))
 }
 
-/// What the model says that a lookup gives.
+/// Result of a lookup according to the model.
 fn expected(model: &Model, key: &str, flags: u32) -> Result<String, Errno> {
     let text = |node: &Node| String::from_utf8(tree_of(node).encode()).unwrap();
     match (model.look_up(key, flags != READLINK)?, flags) {
@@ -236,8 +236,8 @@ fn commit_merged(world: &mut World, transactions: Vec<Vec<Op>>) -> Vec<Result<()
 }
 
 proptest! {
-    /// A round is several transactions that are merged. What every root held when it was
-    /// made it holds for ever.
+    /// A round is several transactions that are merged. Every root keeps its contents for
+    /// ever.
     #[test]
     fn transactions_do_what_the_naive_model_does(
         rounds in prop::collection::vec(

@@ -1,5 +1,5 @@
-//! What is taken over from a damaged file: rows of the form of our tables, blobs only with
-//! the hash that is their name.
+//! Data copied from a damaged file: rows of the form of our tables, blobs only with the
+//! hash that is their name.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::store::failure::Failure;
 use crate::store::sqlite::seals::unsealed;
 use crate::store::sqlite::{blobs, records};
 
-/// What was found.
+/// Data found.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Blobs taken over.

@@ -30,7 +30,7 @@ use pages::Pages;
 
 pub use pages::page_bytes_of;
 
-/// Why a file that SQLite opens is to be salvaged, if it is.
+/// Reason for salvaging a file that SQLite opens, if there is one.
 pub fn reason(path: &Path, db: &Connection) -> Option<Failure> {
     if is_wanted(path) {
         return Some(Failure::Damaged("it was found damaged before".to_owned()));
@@ -41,7 +41,7 @@ pub fn reason(path: &Path, db: &Connection) -> Option<Failure> {
     }
 }
 
-/// Whether the last one to have the file open found it damaged.
+/// True if the last process that opened the file found it damaged.
 fn is_wanted(path: &Path) -> bool {
     beside(path, ".salvage").exists()
 }

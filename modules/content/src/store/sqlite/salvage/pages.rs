@@ -24,7 +24,7 @@ pub struct Pages {
     log: Option<File>,
     page_bytes: usize,
     count: u32,
-    /// Where in the log the newest copy of a page is.
+    /// Offset in the log of the newest copy of a page.
     in_log: BTreeMap<u32, u64>,
     /// Pages that hold nothing any more.
     free: BTreeSet<u32>,

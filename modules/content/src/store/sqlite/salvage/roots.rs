@@ -1,9 +1,9 @@
-//! Which root to go on from: the newest whose directories are all there. This is the one
-//! place of the content store that looks into blobs, and it does so only when a file was
-//! damaged.
+//! Choice of the root to go on from: the newest whose directories are all stored. This is
+//! the one place of the content store that looks into blobs, and it does so only when a
+//! file was damaged.
 //!
 //! The kvs goes on from its records, and without any from the newest checkpoint. So a root
-//! is chosen by taking away what is not to be gone on from.
+//! is chosen by removing the candidates that are not to be used.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +23,7 @@ const NAMESPACE: &str = "ns/";
 pub const PRIMARY: &str = "ns/primary";
 const CHECKPOINT: &str = "checkpoint";
 
-/// What is missing below a root.
+/// Blobs missing below a root.
 #[derive(Debug, Default, PartialEq)]
 pub struct Missing {
     /// The root directory itself.
@@ -34,8 +34,8 @@ pub struct Missing {
     pub values: Vec<String>,
 }
 
-/// What is wrong with the root directory of primary, if it is damaged. One look, whose cost
-/// does not depend on how much there is.
+/// Damage of the root directory of primary, if any. One look, whose cost does not depend on
+/// how much there is.
 pub fn damage_of_primary(db: &Connection) -> Result<Option<String>, Failure> {
     let value = records::value(db, PRIMARY)?;
     let Some(root) = value.as_deref().and_then(root_of) else {
@@ -126,7 +126,7 @@ fn candidates(kept: &[Record], checkpoints: &[KeptCheckpoint], made: &[Record]) 
         .collect()
 }
 
-/// Makes a candidate what is gone on from.
+/// Makes a candidate the root to go on from.
 fn take(
     db: &Connection,
     candidate: &Candidate,

@@ -71,7 +71,7 @@ fn row_at(pages: &Pages, page: &[u8], kind: u8, at: usize) -> Option<Row> {
     Some((id, values(&payload)?))
 }
 
-/// What is on the page, then what is on the pages that it goes on to.
+/// Contents on the page, then those on its overflow pages.
 fn payload(pages: &Pages, rest: &[u8], bytes: usize, most: usize) -> Option<Vec<u8>> {
     if bytes <= most {
         return Some(rest.get(..bytes)?.to_vec());

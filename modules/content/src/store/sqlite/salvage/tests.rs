@@ -333,7 +333,7 @@ fn whatever_bytes_change_the_file_opens_or_is_refused() {
 /// Paths and what is in them.
 type Kept = Vec<(PathBuf, Vec<u8>)>;
 
-/// What a kill leaves: the files of a store that nobody has closed, and its blobs.
+/// Files of a store as a kill leaves them, open and not closed, and its blobs.
 fn killed(folder: &Path) -> (Kept, Vec<Vec<u8>>) {
     let mut store = open(folder).unwrap();
     run_one(&mut store, Task::Records("kvs".to_owned())).unwrap();
@@ -351,8 +351,9 @@ fn killed(folder: &Path) -> (Kept, Vec<Vec<u8>>) {
     (files.into(), generations.concat())
 }
 
-/// Whether a store that was damaged is as it was, or says that it is not. Blobs are never
-/// another's; of those that are missing it is the kvs who says that there should be some.
+/// True if a store that was damaged is as it was, or reports that it is not. Blobs are
+/// never another's; of those that are missing it is the kvs who says that there should be
+/// some.
 fn is_honest(folder: &Path, root: &str) -> bool {
     let path = folder.join("content.sqlite");
     let Ok(mut store) = open(folder) else {
