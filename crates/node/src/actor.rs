@@ -19,9 +19,9 @@ use proto::common::Welcome;
 
 /// A component in working order.
 pub struct Actor<C: Host> {
-    /// What the component knows.
+    /// State of the component.
     pub core: C,
-    /// What it may do.
+    /// Its context.
     pub cx: Cx<C>,
     routes: Routes<C>,
 }
@@ -85,8 +85,8 @@ impl<C: Host> Actor<C> {
         }
     }
 
-    /// Keeps a request that came before the component could answer. What wants no
-    /// answer, like the order to stop, is not kept waiting.
+    /// Keeps a request that came before the component could answer. A message without
+    /// response, like the order to stop, is not kept waiting.
     fn hold_request(&mut self, message: Message) {
         let is_conf = C::CONFIGURED_EARLY && topic::method_of(message.topic()) == "config-reload";
         if is_conf || !message.wants_response() {
@@ -128,7 +128,7 @@ impl<C: Host> Actor<C> {
         }
     }
 
-    /// Why its sender may not ask this, as far as the routes say.
+    /// Refusal for a sender without the role that the routes require.
     fn refusal_of(&self, message: &Message) -> Option<Refusal> {
         let topic = self.local_topic(message.topic());
         let topic = topic.as_deref().unwrap_or(message.topic());
@@ -149,7 +149,7 @@ impl<C: Host> Actor<C> {
         self.cx.outbox.pop_front()
     }
 
-    /// When the next timer is due.
+    /// Time at which the next timer is due.
     pub fn deadline(&self) -> Option<Duration> {
         self.cx.next_due()
     }
@@ -217,7 +217,7 @@ impl<C: Host> Actor<C> {
         }
     }
 
-    /// What was handled last took this long.
+    /// Notes the time that the last handler took.
     pub fn took(&mut self, time: Duration) {
         self.cx.spent.add(time);
     }
@@ -228,7 +228,7 @@ impl<C: Host> Actor<C> {
     }
 }
 
-/// Why a handler runs, as far as the input says.
+/// Cause of a handler, as far as the input tells.
 fn cause_of(input: &Input) -> Cause {
     match input {
         Input::Message { .. } => spent::OTHER,

@@ -12,7 +12,7 @@ use crate::limits::PENDING_CALLS_MAX;
 use crate::timers::TimerId;
 use crate::{Cx, Host, spent};
 
-/// What stands for the topic of a request that is sent as it is.
+/// Topic of a request that is sent as it is.
 const UNTYPED: &str = "untyped";
 
 /// One call in the making: a request and how to send it.
@@ -61,8 +61,8 @@ impl<M: Method> Call<M> {
         self
     }
 
-    /// With this delivery policy. Who goes on with an answer waits for it, also to what is
-    /// best effort.
+    /// With this delivery policy. A caller that goes on with an answer waits for it, also
+    /// after a best-effort request.
     pub fn delivery(mut self, delivery: Delivery) -> Call<M> {
         self.delivery = delivery;
         self
@@ -89,7 +89,7 @@ pub(crate) enum Then<C: Host> {
 }
 
 struct Pending<C: Host> {
-    /// What was asked, as it is declared.
+    /// Declared topic of the request.
     topic: &'static str,
     then: Then<C>,
     timer: Option<TimerId>,
@@ -287,7 +287,7 @@ impl<C: Host> Cx<C> {
         }
     }
 
-    /// Whom we have asked is gone, and all calls with it. What is asked in their place stays.
+    /// Fails all calls after the peer was lost. Calls made in their place stay.
     pub(crate) fn fail_calls(&mut self, core: &mut C) {
         let mut tags: Vec<u32> = self.calls.pending.keys().copied().collect();
         tags.sort_unstable();

@@ -1,5 +1,5 @@
-//! What can happen to a node and what a node can do. Both lists are closed: a new
-//! cause of work is a new variant here, seen by the runtime and the simulator.
+//! Inputs and outputs of a node. Both lists are closed: a new cause of work is a new
+//! variant here, seen by the runtime and the simulator.
 
 use std::any::Any;
 use std::ffi::CString;
@@ -31,7 +31,7 @@ impl PeerId {
     pub const PARENT: PeerId = PeerId(1);
 }
 
-/// Who is at the other end of a new link.
+/// Peer at the other end of a new link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeerKind {
     /// The broker we belong to.
@@ -84,20 +84,20 @@ pub enum Input {
     PeerUp {
         /// Its number from now on.
         peer: PeerId,
-        /// Who it is.
+        /// Kind of peer.
         kind: PeerKind,
     },
-    /// A link is gone; everything that it had sent was delivered before.
+    /// A link is lost; everything that it had sent was delivered before.
     PeerDown {
         /// Its number.
         peer: PeerId,
     },
-    /// A link has many bytes of ours to read, or has read most of them. What a peer asks for
-    /// while it is behind only makes its backlog longer.
+    /// A link has many bytes of ours to read, or has read most of them. Further requests of
+    /// a peer that is behind only make its backlog longer.
     PeerFlow {
         /// Its number.
         peer: PeerId,
-        /// Whether it is behind.
+        /// True if it is behind.
         is_behind: bool,
     },
     /// The time that [`Node::deadline`] named has come.
@@ -108,27 +108,27 @@ pub enum Input {
     Signal(i32),
     /// Something happened to a child process.
     Child {
-        /// Which.
+        /// Child.
         child: ChildId,
-        /// What.
+        /// Event.
         event: ChildEvent,
     },
     /// The worker finished.
     Work {
-        /// What it was given as.
+        /// Id under which it was given.
         work: WorkId,
-        /// What came out.
+        /// Result.
         result: WorkResult,
     },
 }
 
-/// What comes out of a piece of work.
+/// Result of a piece of work.
 pub type WorkResult = Box<dyn Any + Send>;
 
 /// A piece of work for the one ordered worker thread, which owns a `W`.
 pub type Work<W> = Box<dyn FnOnce(&mut W) -> WorkResult + Send>;
 
-/// What happens to a child process.
+/// Event of a child process.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ChildEvent {
     /// It runs.
@@ -138,15 +138,15 @@ pub enum ChildEvent {
     },
     /// It could not be started.
     Failed {
-        /// Why, as an error number.
+        /// Error number.
         errno: wire::Errno,
     },
     /// It wrote something, or the stream has ended (`eof`, perhaps with `data`): with the
     /// child at the latest, also when that has left behind a process that could write.
     Output {
-        /// Which stream.
+        /// Stream.
         stream: StdioFd,
-        /// What.
+        /// Bytes read.
         data: Bytes,
         /// Nothing more will come on this stream.
         eof: bool,
@@ -154,7 +154,7 @@ pub enum ChildEvent {
     /// Input that was sent to it is out of our hands: it went into the pipe, or was thrown
     /// away because nobody reads it. Every byte of [`Output::ChildInput`] is told once.
     InputTaken {
-        /// How much.
+        /// Number of bytes.
         bytes: usize,
         /// Nothing that is sent further goes anywhere.
         closed: bool,
@@ -164,22 +164,22 @@ pub enum ChildEvent {
     Channel {
         /// Name of the socket pair.
         name: String,
-        /// What.
+        /// Bytes read.
         data: Bytes,
         /// Nothing more will come on this socket.
         eof: bool,
     },
-    /// What was written to one of its [`Spawn::socketpairs`] is out of our hands, as with
+    /// Bytes written to one of its [`Spawn::socketpairs`] have left our buffer, as with
     /// [`ChildEvent::InputTaken`].
     ChannelTaken {
         /// Name of the socket pair.
         name: String,
-        /// How much.
+        /// Number of bytes.
         bytes: usize,
     },
     /// A signal has stopped it; told if [`Spawn::tell_stops`]. Nothing tells that it goes on.
     Stopped,
-    /// It ended. What it has written may still follow.
+    /// It ended. Its remaining output may still follow.
     Exited {
         /// Status as wait(2) gives it.
         status: i32,
@@ -197,7 +197,7 @@ pub enum StdioFd {
     Stderr,
 }
 
-/// Where a line of the log goes.
+/// Destination of a log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sink {
     /// Our own standard error.
@@ -208,7 +208,7 @@ pub enum Sink {
     Syslog,
 }
 
-/// What a standard stream of a child is connected to.
+/// Connection of a standard stream of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stdio {
     /// The same as ours.
@@ -218,8 +218,8 @@ pub enum Stdio {
     Null,
     /// Us: input is sent with [`Output::ChildInput`], output comes as [`ChildEvent::Output`].
     Pipe,
-    /// Input only: a pipe that we hold open and never write to, so that the child
-    /// sees its end when we are gone.
+    /// Input only: a pipe that we hold open and never write to, so that the child sees
+    /// end of file when we have exited.
     Lifeline,
 }
 
@@ -232,7 +232,7 @@ pub struct WinSize {
     pub cols: u16,
 }
 
-/// How to start a child process.
+/// Parameters of a child process.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spawn {
     /// Program and arguments. The program is looked up in PATH if it has no slash.
@@ -251,23 +251,23 @@ pub struct Spawn {
     pub stdout: Stdio,
     /// Standard error.
     pub stderr: Stdio,
-    /// It leads a session of its own, whose terminal has this size and is its standard streams,
-    /// in place of `stdin`, `stdout` and `stderr`; input may still come from a file. What it shows comes as output
-    /// of [`StdioFd::Stdout`]; input has no end.
+    /// It leads a session of its own, whose terminal has this size and is its standard streams, in
+    /// place of `stdin`, `stdout` and `stderr`; input may still come from a file. Its output comes
+    /// as output of [`StdioFd::Stdout`]; input has no end.
     pub terminal: Option<WinSize>,
-    /// Whether it leads a process group of its own.
+    /// True if it leads a process group of its own.
     pub new_group: bool,
-    /// Whether its program can be kept ready, to be forked for each child and not loaded again.
-    /// Holds for a child with no more to its start than words, added variables, and output
-    /// that is piped; others are started one by one.
+    /// True if its program can be kept ready, to be forked for each child and not loaded again.
+    /// Holds for a child with no more to its start than words, added variables, and output that
+    /// is piped; others are started one by one.
     pub zygote: bool,
-    /// Whether a file that the kernel cannot run fails with ENOEXEC; otherwise it is a script
-    /// for the shell, as execvp(3) has it.
+    /// True if a file that the kernel cannot run fails with ENOEXEC; otherwise it is a script
+    /// for the shell, as in execvp(3).
     pub no_shell: bool,
-    /// Whether [`ChildEvent::Stopped`] is of interest.
+    /// True if [`ChildEvent::Stopped`] is of interest.
     pub tell_stops: bool,
-    /// Whether it is stopped as it becomes its program, before that does anything, until it
-    /// gets a SIGCONT. One that ends earlier could not be started, for ECHILD. Not for one of many.
+    /// True if it is stopped as it becomes its program, before that does anything, until it gets a
+    /// SIGCONT. One that ends earlier could not be started, for ECHILD. Not for one of many.
     pub stop_at_exec: bool,
     /// Signal that it gets when we die, in any way.
     pub end_with_us: Option<i32>,
@@ -289,7 +289,7 @@ pub struct Spawn {
     pub out_paths: [Option<OutPath>; 2],
 }
 
-/// What children that are alike share, made ready once.
+/// Parameters shared by similar children, prepared once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Alike {
     /// The program's file, found already.
@@ -303,7 +303,7 @@ pub struct Alike {
 /// A file that a child writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutPath {
-    /// Where.
+    /// Path.
     pub path: String,
     /// Keep what is in it.
     pub append: bool,
@@ -311,75 +311,75 @@ pub struct OutPath {
 
 /// Everything a node can do to the world.
 pub enum Output<W = ()> {
-    /// Send a message. To a link that is gone it vanishes.
+    /// Send a message. To a lost link it vanishes.
     Send {
-        /// Where to.
+        /// Receiver.
         to: PeerId,
-        /// What.
+        /// Message.
         message: Message,
     },
     /// Let a new client in, which puts one zero byte on its socket.
     Accept {
-        /// Which.
+        /// Peer.
         peer: PeerId,
     },
     /// Turn a new client away with an error number in its one byte.
     Reject {
-        /// Which.
+        /// Peer.
         peer: PeerId,
-        /// Why.
+        /// Error number.
         errno: wire::Errno,
     },
     /// End a link once everything queued for it is out.
     Close {
-        /// Which.
+        /// Peer.
         peer: PeerId,
     },
     /// Start a child process.
     Spawn {
         /// Its number from now on.
         child: ChildId,
-        /// How.
+        /// Parameters.
         spawn: Box<Spawn>,
     },
     /// Write to a child's standard input, or close it.
     ChildInput {
-        /// Which.
+        /// Child.
         child: ChildId,
-        /// What to write.
+        /// Bytes to write.
         data: Bytes,
-        /// Whether to close it after that.
+        /// True to close it after that.
         eof: bool,
     },
     /// Write to one of a child's [`Spawn::socketpairs`], or close it.
     ChildChannel {
-        /// Which child.
+        /// Child.
         child: ChildId,
         /// Name of the socket pair.
         name: String,
-        /// What to write.
+        /// Bytes to write.
         data: Bytes,
-        /// Whether to close it after that.
+        /// True to close it after that.
         eof: bool,
     },
     /// Stop reading a child's standard output, error and socket pairs, or go on: what it writes
     /// meanwhile stays in the pipe, and a full pipe makes it wait.
     ChildFlow {
-        /// Which.
+        /// Child.
         child: ChildId,
-        /// Whether to stop.
+        /// True to pause.
         paused: bool,
     },
     /// Give a child's terminal another size, which tells what runs in its foreground.
     ChildSize {
-        /// Which child.
+        /// Child.
         child: ChildId,
-        /// What size.
+        /// Size.
         size: WinSize,
     },
     /// Send a signal to a child, or to the process group that it leads.
     Kill {
-        /// Which.
+        /// Child.
         child: ChildId,
         /// By number.
         signum: i32,
@@ -390,13 +390,13 @@ pub enum Output<W = ()> {
     Work {
         /// Its number.
         work: WorkId,
-        /// What to do.
+        /// Work.
         job: Work<W>,
-        /// Whether it is done before a thread could be started for it: then it may be done on
-        /// the spot, unless the thread is there.
+        /// True if it takes less time than starting a thread: then it may be done on the
+        /// spot, unless the thread exists.
         is_quick: bool,
     },
-    /// Take this stream for the link to the broker, whose former one is gone. Answered with
+    /// Use this stream as the link to the broker, in place of a lost one. Answered with
     /// [`Input::PeerUp`].
     Uplink {
         /// A connection that the broker has let in.
@@ -404,7 +404,7 @@ pub enum Output<W = ()> {
     },
     /// Write a line of the log.
     Log {
-        /// Where to.
+        /// Destination.
         to: Sink,
         /// Without its newline.
         line: String,
@@ -451,13 +451,14 @@ impl<W> fmt::Debug for Output<W> {
 
 /// A component: broker, module, or job shell.
 pub trait Node {
-    /// What the worker thread owns; `()` where there is no such work.
+    /// State of the worker thread; `()` where there is no such work.
     type Worker: Send + 'static;
 
     /// Takes in one thing that happened.
     fn handle(&mut self, now: Now, input: Input);
 
-    /// What was handed in last has taken the loop this long. Told by a loop that has a clock.
+    /// Notes the time for which the last input has held the loop. Told by a loop that has a
+    /// clock.
     fn took(&mut self, _time: Duration) {}
 
     /// The next thing to do, until `None`.
@@ -466,7 +467,7 @@ pub trait Node {
     /// When to hand in [`Input::Deadline`], if nothing happens before.
     fn deadline(&self) -> Option<Duration>;
 
-    /// How many requests it keeps something for: see [`crate::Cx::n_tokens`].
+    /// Number of requests for which it keeps state: see [`crate::Cx::n_tokens`].
     fn n_tokens(&self) -> usize {
         0
     }

@@ -1,5 +1,5 @@
-//! What a handler may do to the world: publish, set timers, start children, give
-//! work away, exit. Calls are in `calls.rs`, answers in `reply.rs`.
+//! Actions of a handler: publish, set timers, start children, hand out work, exit. Calls
+//! are in `calls.rs`, answers in `reply.rs`.
 //!
 //! Everything lands in one outbox and leaves in the order in which it was said.
 
@@ -46,10 +46,10 @@ pub struct Cx<C: Host> {
     open_by_sender: BTreeMap<(Identity, u32, StreamId), ()>,
     pub(crate) closing: Rc<Cell<bool>>,
     pub(crate) exit: Option<Result<(), Refusal>>,
-    /// Whether an end was asked for.
+    /// True if an end was requested.
     pub(crate) asked_to_stop: bool,
     pub(crate) start_held: bool,
-    /// Whether requests wait for the end of the start, and those that do.
+    /// True if requests wait for the end of the start, and those requests.
     pub(crate) requests_held: bool,
     pub(crate) early: VecDeque<Message>,
     pub(crate) stats: MessageStats,
@@ -111,7 +111,7 @@ impl<C: Host> Cx<C> {
         &self.welcome.uuid
     }
 
-    /// What the broker said at the start: arguments, attributes, configuration.
+    /// Data from the broker at the start: arguments, attributes, configuration.
     pub fn welcome(&self) -> &Welcome {
         &self.welcome
     }
@@ -140,14 +140,14 @@ impl<C: Host> Cx<C> {
         key.value(&self.welcome.conf)
     }
 
-    /// Whether the instance keeps from `peer` what other users have: in private mode, from
+    /// True if the instance hides other users' data from `peer`: in private mode, from
     /// everyone but the owner.
     pub fn is_private_to(&self, peer: &Peer) -> bool {
         let is_set = self.conf(&keys::ACCESS_PRIVATE_MODE);
         is_set.and_then(|value| value.as_bool()) == Some(true) && !peer.is_owner()
     }
 
-    /// Whether `peer` must not learn that a job of `userid` is there. It is answered as if
+    /// True if `peer` must not learn that a job of `userid` exists. It is answered as if
     /// there were none.
     pub fn hides(&self, peer: &Peer, userid: u32) -> bool {
         self.is_private_to(peer) && !peer.may_act_for(userid)
@@ -187,7 +187,7 @@ impl<C: Host> Cx<C> {
         self.outbox.push_back(output);
     }
 
-    /// Has a connection that a broker has let in take the place of the one that is gone: see
+    /// Replaces a lost broker connection by a new one that was admitted: see
     /// [`Host::broker_found`].
     pub fn reconnect(&mut self, stream: OwnedFd) {
         self.outbox.push_back(Output::Uplink { stream });
@@ -379,7 +379,7 @@ impl<C: Host> Cx<C> {
         self.exit.get_or_insert(result);
     }
 
-    /// Whether [`Cx::exit`] was said.
+    /// True if [`Cx::exit`] was called.
     pub fn is_ending(&self) -> bool {
         self.exit.is_some()
     }
@@ -395,7 +395,7 @@ impl<C: Host> Cx<C> {
         self.rusage = rusage;
     }
 
-    /// Who sent a request: see [`Message::sender`].
+    /// Sender of a request: see [`Message::sender`].
     pub fn sender_of(&self, request: &Message) -> Option<Identity> {
         Peer::of(request, C::HOPS_SINCE_STAMP).sender
     }
@@ -433,8 +433,8 @@ impl<C: Host> Cx<C> {
         self.n_tokens() < OPEN_REQUESTS_MAX
     }
 
-    /// How many rights to answer there are, also to requests that were taken back: each of
-    /// them means that something is kept for it.
+    /// Number of rights to answer, also to cancelled requests: each of them means that
+    /// state is kept for it.
     pub fn n_tokens(&self) -> usize {
         Rc::strong_count(&self.closing) - 1
     }
@@ -538,7 +538,7 @@ impl<C: Host> Cx<C> {
     }
 }
 
-/// Which stream of a child is meant, by its name in payloads.
+/// Stream of a child, by its name in payloads.
 impl StdioFd {
     /// `stdin`, `stdout` or `stderr`.
     pub fn as_str(self) -> &'static str {

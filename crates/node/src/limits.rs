@@ -11,8 +11,8 @@ pub const OPEN_REQUESTS_MAX: usize = 1 << 20;
 /// Timers that one component may have. When full, setting one more is our bug.
 pub const TIMERS_MAX: usize = 1 << 20;
 
-/// How long a stopping module waits for the broker to agree, in seconds
-/// (protocol/03 section 4.2).
+/// Time that a stopping module waits for the broker to agree, in seconds (protocol/03
+/// section 4.2).
 pub const FINALIZE_WAIT_S: u64 = 10;
 
 /// Causes of work, each topic one, for which a component counts how long its handlers took. There
@@ -28,11 +28,11 @@ pub const DESK_TEXT_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of the name of a task or worker. A longer one is refused EMSGSIZE.
 pub const DESK_NAME_BYTES_MAX: usize = 256;
 
-/// Bytes of the records of a desk before they are written again, without what is over; twice of
-/// what is written then when that is more.
+/// Bytes of the records of a desk before they are rewritten without obsolete ones; twice the
+/// size after the last rewrite when that is more.
 pub const DESK_LOG_BYTES_MAX: usize = 1 << 20;
 
-/// Between two looks at leases that may be over, in milliseconds.
+/// Interval of checks for expired leases, in milliseconds.
 pub const DESK_LOOK_MS: u64 = 250;
 
 /// Until a desk that finds no key-value store asks again, in milliseconds.

@@ -74,7 +74,7 @@ impl<K: Copy + Eq + Hash, V: Clone> Lru<K, V> {
         self.make_room();
     }
 
-    /// How many bytes it holds at most.
+    /// Maximum number of bytes held.
     pub fn bytes_max(&self) -> usize {
         self.bytes_max
     }
@@ -118,7 +118,7 @@ impl<K: Copy + Eq + Hash, V: Clone> Lru<K, V> {
         self.items.len()
     }
 
-    /// Whether there is no item.
+    /// True if there is no item.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

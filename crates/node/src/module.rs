@@ -19,13 +19,13 @@ use crate::peer::Peer;
 use crate::reply::StreamId;
 use crate::routes::Routes;
 
-/// What can happen to any component besides requests, events and answers. All of
-/// it may be ignored.
+/// Events of any component besides requests, events and answers. All of them may
+/// be ignored.
 pub trait Host: Sized + 'static {
     /// The service name it has unless it is loaded under another.
     const NAME: &'static str;
 
-    /// What its worker thread owns; `()` without one.
+    /// State of its worker thread; `()` without one.
     type Worker: Send + 'static;
 
     /// Hops that a request has taken since its sender's broker stamped it: one, from
@@ -47,11 +47,12 @@ pub trait Host: Sized + 'static {
     /// message of its own, in a protocol that tells answers apart by their payload.
     fn untagged(&mut self, _cx: &mut Cx<Self>, _response: &Message) {}
 
-    /// A client, or another component, that had sent requests here is gone.
+    /// Handles the disconnect of a client, or of another component, that had sent
+    /// requests here.
     fn disconnected(&mut self, _cx: &mut Cx<Self>, _gone: &Peer) {}
 
-    /// An event came that was asked for by [`Cx::subscribe`]. Who published it, and whether
-    /// that one may, is for the component to see; those that have a route go there as well.
+    /// Handles an event subscribed to by [`Cx::subscribe`]. Role checks are up to the
+    /// component; events that have a route go there as well.
     fn event(&mut self, _cx: &mut Cx<Self>, _event: &Message) {}
 
     /// Something happened to a child process.
@@ -73,14 +74,14 @@ pub trait Host: Sized + 'static {
     /// Sets counters of its own to zero.
     fn clear_stats(&mut self) {}
 
-    /// The broker is gone. A module ends; a program may tidy up first.
+    /// Handles the loss of the broker. A module ends; a program may tidy up first.
     fn broker_lost(&mut self, cx: &mut Cx<Self>) {
         cx.exit(Err(Refusal::bare(Errno::ECONNRESET)));
     }
 
     /// A program has a broker again, by [`crate::Cx::reconnect`]. Events with a route are
     /// subscribed again; all else that the broker knew of us is for the component to say.
-    /// What was asked of the one before has been answered EHOSTUNREACH.
+    /// Requests to the previous broker have been answered EHOSTUNREACH.
     fn broker_found(&mut self, _cx: &mut Cx<Self>) {}
 
     /// Walks the cross-references and panics on one that is broken.
@@ -103,7 +104,7 @@ pub trait Module: Host {
     fn start(cx: &mut Cx<Self>) -> Result<Self, Refusal>;
 }
 
-/// Where a module is in its life. [`next_phase`] has all moves.
+/// Phase of a module's life cycle. [`next_phase`] has all moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Connected, waiting for the welcome.
@@ -118,7 +119,7 @@ pub enum Phase {
     Exited,
 }
 
-/// What moves a module from phase to phase.
+/// Event that changes the phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// The welcome came and the core was made.
@@ -129,7 +130,7 @@ pub enum Move {
     Ended,
     /// The broker has stopped sending requests.
     Drained,
-    /// The broker is gone.
+    /// The broker is lost.
     Cut,
 }
 
@@ -161,9 +162,9 @@ pub struct ModuleNode<M: Module> {
     /// Said before there is an actor, and after it.
     outbox: VecDeque<Output<M::Worker>>,
     now: Now,
-    /// When to stop waiting for the broker's word.
+    /// Time to stop waiting for the broker's answer.
     finalize_by: Option<Duration>,
-    /// Whether the broker went away without a word.
+    /// True if the broker disconnected without notice.
     cut: bool,
     rusage: RusageFn,
 }
@@ -199,7 +200,7 @@ impl<M: Module> ModuleNode<M> {
         self.actor.as_ref().map(|actor| &actor.core)
     }
 
-    /// Whether the broker went away without a word.
+    /// True if the broker disconnected without notice.
     pub fn lost_its_broker(&self) -> bool {
         self.cut
     }

@@ -1,4 +1,4 @@
-//! Who asks: the credential and origin of a request.
+//! Requester: the credential and origin of a request.
 
 use wire::{Identity, Message, Role};
 
@@ -35,19 +35,19 @@ impl Peer {
         }
     }
 
-    /// Whether the sender acts as the instance owner.
+    /// True if the sender acts as the instance owner.
     pub fn is_owner(&self) -> bool {
         self.rolemask.meets(Role::OWNER)
     }
 
-    /// Whether the sender may act for `userid`: as the owner, or as a guest on
-    /// what is its own (RFC 12).
+    /// True if the sender may act for `userid`: as the owner, or as a guest for itself
+    /// (RFC 12).
     pub fn may_act_for(&self, userid: u32) -> bool {
         self.is_owner() || (self.rolemask.meets(Role::USER) && self.userid == userid)
     }
 
-    /// Whether `other` is the same client with a credential that covers ours
-    /// (protocol/01 section 6.2).
+    /// True if `other` is the same client with a credential that covers ours (protocol/01
+    /// section 6.2).
     pub(crate) fn is_covered_by(&self, other: &Peer) -> bool {
         self.sender.is_some() && self.sender == other.sender && other.may_act_for(self.userid)
     }

@@ -150,7 +150,7 @@ impl<M: Module> Probe<M> {
         self.input(Input::Settled);
     }
 
-    /// What time it is.
+    /// Current time.
     pub fn now(&self) -> Now {
         self.now
     }

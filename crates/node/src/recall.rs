@@ -32,7 +32,7 @@ pub fn number_route(number: u64) -> Option<Identity> {
     Identity::new(&format!("{MARK}{number:x}"))
 }
 
-/// Whether a route is one that carries a number.
+/// True if a route carries a number.
 pub fn is_number_route(route: &Identity) -> bool {
     route.as_str().starts_with(MARK)
 }
@@ -70,12 +70,12 @@ impl<A> Recall<A> {
         }
     }
 
-    /// What a predecessor has made of a request, if it has done it.
+    /// Result of a predecessor for a request, if it has completed it.
     pub fn done(&self, peer: &Peer) -> Option<&A> {
         self.carried.get(&peer.number?)
     }
 
-    /// What a predecessor has answered, or would have.
+    /// Results of a predecessor.
     pub fn carried(&self) -> impl Iterator<Item = &A> {
         self.carried.values()
     }
@@ -87,7 +87,7 @@ impl<A> Recall<A> {
         }
     }
 
-    /// What is to be stored with this commit.
+    /// Results to store with this commit.
     pub fn to_store(&self, commit: u64) -> impl Iterator<Item = (u64, &A)> {
         let noted = self.noted.range(..=commit).flat_map(|(_, noted)| noted);
         let carried = self

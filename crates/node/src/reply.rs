@@ -91,7 +91,7 @@ impl<M: Method> Reply<M> {
     }
 }
 
-/// What has become of a response.
+/// Fate of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sent {
     /// It is on its way.
@@ -100,7 +100,7 @@ pub enum Sent {
     No(Closed),
 }
 
-/// Why a way back is closed.
+/// Reason for which a way back is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Closed {
     /// The one answer of a request without STREAMING is out.
@@ -140,8 +140,8 @@ impl<M: Method> Stream<M> {
         self.token.id
     }
 
-    /// Whether the client asked for a stream. Under [`proto::Answer::Either`] a
-    /// request without STREAMING takes exactly one [`Stream::send`].
+    /// True if the client asked for a stream. Under [`proto::Answer::Either`] a request
+    /// without STREAMING takes exactly one [`Stream::send`].
     pub fn is_streaming(&self) -> bool {
         self.streaming
     }
@@ -183,7 +183,7 @@ impl<M: Method> Stream<M> {
         }
     }
 
-    /// Lets go of a stream that [`crate::Host::closed`] said is over.
+    /// Drops a stream that ended according to [`crate::Host::closed`].
     pub fn forget(mut self) {
         self.token.spent = true;
     }

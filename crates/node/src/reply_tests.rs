@@ -19,7 +19,7 @@ struct Follow {}
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct Tell {}
 
-/// What has become of what each was told.
+/// Fates of the responses to each.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 struct Told {
     sent: Vec<String>,

@@ -22,9 +22,9 @@ pub(crate) struct Route<C: Host> {
 pub(crate) struct EventRoute<C: Host> {
     /// As declared, with a word in capitals maybe.
     pub topic: &'static str,
-    /// Who may publish it besides the owner.
+    /// Role required to publish it, besides the owner.
     pub role: Role,
-    /// Whether the harness subscribes to it.
+    /// True if the harness subscribes to it.
     is_fixed: bool,
     pub run: EventFn<C>,
 }
@@ -202,8 +202,8 @@ impl<C: Host> Routes<C> {
         self.requests.keys().copied()
     }
 
-    /// Who may call each topic besides the owner, for the test that this is what is
-    /// declared.
+    /// Role required for each topic, besides the owner, for the test that compares them
+    /// with the declarations.
     pub fn roles(&self) -> impl Iterator<Item = (&'static str, Role)> {
         self.requests
             .iter()
@@ -271,7 +271,7 @@ fn accept<C: Host, M: Method>(cx: &mut Cx<C>, message: &Message) -> Option<(M, P
     None
 }
 
-/// Whether an event comes from someone who may publish it. A forged one is noted.
+/// True if the sender of an event may publish it. A forged one is noted.
 pub(crate) fn may_publish(event: &Message, role: Role) -> bool {
     let may = event.rolemask.meets(Role::OWNER | role);
     if !may {

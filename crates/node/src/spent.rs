@@ -1,5 +1,5 @@
-//! How long the handlers of a component took, by what they handled. The component says what it
-//! handles; who has a clock, how long that took.
+//! Durations of the handlers of a component, by cause. The component says what it handles; who
+//! has a clock, how long that took.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use wire::topic;
 
 use crate::limits::CAUSES_MAX;
 
-/// Why a handler runs: of which kind the reason is, and its topic as it was declared, if it has one.
+/// Cause of a handler: its kind, and its declared topic, if it has one.
 pub(crate) type Cause = (&'static str, &'static str);
 
 /// Messages that a broker passes on, and what nobody has a route for.
 pub(crate) const OTHER: Cause = ("other", "");
 pub(crate) const TIMER: Cause = ("timer", "");
-/// What the worker has done; also what it did on the spot.
+/// Work of the worker, including work done on the spot.
 pub(crate) const WORK: Cause = ("work", "");
 pub(crate) const CHILD: Cause = ("child", "");
 pub(crate) const SIGNAL: Cause = ("signal", "");
@@ -44,14 +44,14 @@ pub(crate) fn event(topic: &'static str) -> Cause {
     ("event", topic)
 }
 
-/// What a component has spent its time on.
+/// Time spent by a component.
 pub(crate) struct Spent {
     each: Vec<(Cause, Histogram)>,
-    /// Where in `each` a cause is.
+    /// Index of a cause in `each`.
     places: FxHashMap<Cause, usize>,
-    /// What is being handled, or was last.
+    /// Current or last cause.
     on: Cause,
-    /// What was handled before, and its place: most often it is the same again.
+    /// Previous cause, and its index: most often it is the same again.
     before: (Cause, usize),
 }
 
@@ -67,7 +67,7 @@ impl Default for Spent {
 }
 
 impl Spent {
-    /// What is handled now.
+    /// Begins a handler of this cause.
     pub fn begin(&mut self, cause: Cause) {
         self.on = cause;
     }
@@ -85,7 +85,7 @@ impl Spent {
         }
     }
 
-    /// Where what is handled now is counted.
+    /// Index of the current cause.
     fn place(&mut self) -> usize {
         if let Some(place) = self.places.get(&self.on) {
             return *place;
@@ -142,8 +142,8 @@ impl Spent {
     }
 }
 
-/// Whether two causes are told by the same constant, which is quickly seen. Some that are not may be
-/// equal as well.
+/// True if two causes have the same constant, which is quickly seen. Some that are not may be equal
+/// as well.
 fn is_same(one: Cause, other: Cause) -> bool {
     std::ptr::eq(one.0, other.0) && std::ptr::eq(one.1, other.1)
 }

@@ -1,6 +1,6 @@
-//! What ZeroMQ alone costs between two brokers: processes that speak over one encrypted
-//! link, with nothing of ours. It is the floor that the figures of a tree of brokers are
-//! compared with, measured in the same run.
+//! Cost of ZeroMQ alone between two brokers: processes that exchange messages over one
+//! encrypted link, without our code. It is the floor that the figures of a tree of
+//! brokers are compared with, measured in the same run.
 //!
 //! Prints one JSON object: the median of round trips over ipc and TCP, `ipc_us` and
 //! `tcp_us`; `socket_us`, the same over a UNIX socket without ZeroMQ; and `fan_out_per_s`,

@@ -1,4 +1,4 @@
-//! What ZeroMQ alone costs: a client, a relay and an echo, three processes over ipc.
+//! Cost of ZeroMQ alone: a client, a relay and an echo, three processes over ipc.
 //!
 //! The shape of a request to a module and its response, with nothing of ours but
 //! `link.rs`: no message is decoded and no route is looked up. It is the floor that

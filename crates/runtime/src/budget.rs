@@ -22,7 +22,7 @@ struct Sums {
     guests: AtomicUsize,
 }
 
-/// What one user holds.
+/// Memory charged to one user.
 #[derive(Debug)]
 pub struct Account {
     uid: u32,
@@ -59,12 +59,12 @@ impl Charge {
         Charge { account, bytes: 0 }
     }
 
-    /// Whose it is.
+    /// Account that it is charged to.
     pub fn account(&self) -> &Arc<Account> {
         &self.account
     }
 
-    /// How much it is.
+    /// Number of bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -111,11 +111,11 @@ impl AsRef<[u8]> for Kept {
 /// Somebody holds more than there is for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excess {
-    /// Who.
+    /// Holder.
     pub whose: Whose,
-    /// What they hold.
+    /// Bytes that they hold.
     pub held: usize,
-    /// What there is for them.
+    /// Their limit in bytes.
     pub limit: usize,
 }
 
@@ -171,8 +171,8 @@ impl Budget {
         account.clone()
     }
 
-    /// Whether the holder of `account`, or a group that it belongs to, holds too much.
-    /// Modules never do: what they hold is taken from what clients may have, up to a half.
+    /// Excess of the holder of `account`, or of a group that it belongs to. Modules never
+    /// do: what they hold is taken from what clients may have, up to a half.
     pub fn excess(&self, account: &Account) -> Option<Excess> {
         let over = |whose, held, taken| {
             let limit = self.shares.limit(whose) - taken;
@@ -193,7 +193,7 @@ impl Budget {
         }
     }
 
-    /// Whether the holder of `account` is one of `whose`.
+    /// True if the holder of `account` is one of `whose`.
     pub fn is_of(account: &Account, whose: Whose) -> bool {
         match (account.class, whose) {
             (Class::Own, _) => false,
@@ -210,7 +210,7 @@ mod tests {
 
     const OWNER: u32 = 1;
 
-    /// Charges users in turn; says who is over after the last.
+    /// Charges users in turn; checks the excess after the last.
     fn check(charges: &[(Option<u32>, usize)], want: Option<(Whose, usize, usize)>) {
         let mut budget = Budget::new(400, OWNER);
         let mut kept = Vec::new();

@@ -69,7 +69,7 @@ impl Channel {
         Ok(())
     }
 
-    /// Whether nothing more will come or go.
+    /// True if nothing more will come or go.
     pub fn is_closed(&self) -> bool {
         self.ours.is_none()
     }

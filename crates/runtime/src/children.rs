@@ -27,7 +27,7 @@ mod command;
 mod stream;
 mod terminal;
 
-/// What a child's descriptor is, as the low bits of its token.
+/// Kind of a child's descriptor, as the low bits of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChildFd {
     /// Its pidfd: readable when it has ended.
@@ -43,7 +43,7 @@ pub enum ChildFd {
 }
 
 impl ChildFd {
-    /// How many bits of a token it takes.
+    /// Number of bits of a token.
     pub const BITS: u32 = 5;
 
     /// As a number below `1 << BITS`.
@@ -74,7 +74,7 @@ struct Running {
     pid: Option<Pid>,
     /// Open until it was collected.
     pidfd: Option<OwnedFd>,
-    /// What it is to be signalled when it has a number.
+    /// Signals to send when it has a pid.
     early: Vec<(i32, bool)>,
     stdin: Option<File>,
     input: Vec<u8>,

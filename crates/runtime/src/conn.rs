@@ -15,16 +15,16 @@ use crate::budget::{Account, Charge};
 use crate::limits::{CHARGED_BYTES_MIN, MESSAGES_PER_PAUSE, READ_BYTES_PER_TURN};
 use crate::outbox::{Framing, LastEvent, Outbox};
 
-/// How much is read at once.
+/// Number of bytes read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What takes messages apart.
+/// Decoder of messages.
 enum Decoder {
     Local(StreamDecoder),
     Zmtp(ZmtpDecoder),
 }
 
-/// What was read.
+/// Result of reading.
 #[allow(
     clippy::large_enum_variant,
     reason = "nearly all that is heard are messages"
@@ -41,27 +41,27 @@ pub struct Conn {
     stream: UnixStream,
     decoder: Decoder,
     outbox: Outbox,
-    /// What is held for the other end.
+    /// Bytes held for the other end.
     charge: Charge,
-    /// Whether the other end stopped reading; what we say is thrown away then.
+    /// True if the other end stopped reading; later messages are then dropped.
     broken: bool,
     /// Process id of a client.
     pub pid: Option<i32>,
-    /// Whether the poller watches for writing.
+    /// True if the poller watches for writing.
     pub wants_write: bool,
     /// Peers that must read before we read on here.
     pub pauses: usize,
-    /// Whether the node knows that the other end is behind with reading.
+    /// True if the node knows that the other end is behind with reading.
     pub is_behind: bool,
     /// Close once everything is written.
     pub closing: bool,
-    /// Whether another broker is at the other end.
+    /// True if another broker is at the other end.
     pub is_broker: bool,
-    /// Whether it is in the list of those with something to write.
+    /// True if it is in the list of those with something to write.
     pub is_dirty: bool,
 }
 
-/// How a read went.
+/// End of a read.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub enum ReadEnd {
     /// Nothing more for now.
@@ -71,11 +71,11 @@ pub enum ReadEnd {
     /// Some messages were handed out, and others wait: what came of the first is to be done
     /// before the next are taken, or it would pile up.
     Paused,
-    /// The other end is gone, or spoke another protocol.
+    /// The other end is lost, or used another protocol.
     Gone,
 }
 
-/// How much of a turn is left.
+/// Rest of a turn.
 #[derive(Debug)]
 pub struct Turn {
     bytes: usize,
@@ -153,12 +153,12 @@ impl Conn {
         result
     }
 
-    /// Whether everything queued is out.
+    /// True if everything queued was written.
     pub fn is_flushed(&self) -> bool {
         self.outbox.is_empty()
     }
 
-    /// How many bytes the other end has not read.
+    /// Number of bytes that the other end has not read.
     pub fn backlog(&self) -> usize {
         self.outbox.len()
     }
@@ -172,12 +172,12 @@ impl Conn {
         self.settle_charge();
     }
 
-    /// Whether the other end is a module's, or a module's broker.
+    /// True if the other end is a module, or a module's broker.
     pub fn is_zmtp(&self) -> bool {
         matches!(self.decoder, Decoder::Zmtp(_))
     }
 
-    /// What is held for the other end, and on whose account.
+    /// Bytes held for the other end, with their account.
     pub fn charge(&self) -> &Charge {
         &self.charge
     }
@@ -293,7 +293,7 @@ impl Conn {
         Ok(())
     }
 
-    /// Who is at the other end, for the log.
+    /// Description of the peer, for the log.
     pub fn who(&self) -> String {
         match self.pid {
             Some(pid) => format!("client uid={} pid={pid}", self.charge.account().uid()),

@@ -4,7 +4,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::limits::{CLIENTS_MAX, DESCRIPTORS_MIN, DESCRIPTORS_RESERVED_MIN};
 
-/// What the system grants a process that serves clients.
+/// Descriptor limit of a process that serves clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptors {
     max: usize,

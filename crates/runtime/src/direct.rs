@@ -1,5 +1,5 @@
-//! How a program is run that has to be one for the kernel. execvp(3), by which other children
-//! are, hands a file that the kernel does not know to the shell, as a script without `#!`.
+//! Running of programs that the kernel must know. execvp(3), by which other children are run,
+//! hands a file that the kernel does not know to the shell, as a script without `#!`.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsString};
@@ -16,7 +16,7 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 pub struct Direct {
     /// Files to try, in order.
     files: Vec<CString>,
-    /// Whether they were looked for.
+    /// True if they are searched.
     is_searched: bool,
     argv: Strings,
     env: Strings,
@@ -127,7 +127,8 @@ mod tests {
     use crate::children::Children;
     use crate::poller::Poller;
 
-    /// What a file `tool` with this text and mode is run as, and whether it is looked for.
+    /// Checks how a file `tool` with this text and mode is run, and whether it is
+    /// searched.
     fn check(text: &str, mode: u32, (no_shell, is_searched): (bool, bool), want: Option<Errno>) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tool");

@@ -12,7 +12,7 @@ use crate::limits::{ACCEPT_PAUSE_MS, TURNED_AWAY_LINES_S, UNACCEPTED_LINES_S};
 use crate::poller::Poller;
 use crate::tally::{Tally, log_unaccepted};
 
-/// Which door.
+/// Kind of door.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
     /// Clients come in here.
@@ -113,7 +113,7 @@ impl Doors {
         self.closed_until = Some(now + Duration::from_millis(ACCEPT_PAUSE_MS));
     }
 
-    /// When [`Doors::reopen`] has something to do.
+    /// Time of the next [`Doors::reopen`].
     pub fn deadline(&self) -> Option<Duration> {
         self.closed_until
     }

@@ -1,5 +1,5 @@
-//! How processes begin: a module that the broker started, or a program that connects
-//! to the local socket.
+//! Start of processes: a module that the broker started, or a program that connects to
+//! the local socket.
 
 use std::env;
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,7 @@ use crate::limits::LIFELINE_WAIT_S;
 use crate::reactor::Reactor;
 use crate::signals::Signals;
 
-/// Where a module finds its broker: a ZeroMQ endpoint.
+/// Environment variable with the endpoint of a module's broker.
 pub const MODULE_URI: &str = "FLUX_MODULE_ENDPOINT";
 /// The identity that the broker gave a module.
 pub const MODULE_UUID: &str = "FLUX_MODULE_UUID";
@@ -65,7 +65,7 @@ fn run_module<M: Module>(
     Ok(code)
 }
 
-/// Whether the process that started us is gone, and not only our connection to it.
+/// True if the process that started us has exited, and not only our connection to it.
 fn lifeline_is_cut() -> bool {
     let stdin = rustix::stdio::stdin();
     let mut fds = [PollFd::new(&stdin, PollFlags::IN)];

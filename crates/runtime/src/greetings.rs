@@ -9,7 +9,7 @@ use node::PeerId;
 
 use crate::limits::{GREETING_WAIT_S, GREETINGS_MAX, OVERLAY_PEERS_MAX};
 
-/// Who is at the other end, by what the kernel says.
+/// Peer at the other end, as identified by the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stranger {
     pub peer: PeerId,
@@ -63,7 +63,7 @@ impl Greetings {
         dropped.map(|stranger| stranger.peer)
     }
 
-    /// One has greeted, or is gone.
+    /// Removes a peer that has greeted, or was lost.
     pub fn take(&mut self, peer: PeerId) -> Option<Stranger> {
         let at = self
             .waiting
@@ -72,7 +72,7 @@ impl Greetings {
         self.waiting.remove(at)
     }
 
-    /// When to look again.
+    /// Time of the next check.
     pub fn deadline(&self) -> Option<Duration> {
         Some(self.waiting.front()?.until)
     }

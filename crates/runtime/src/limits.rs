@@ -13,8 +13,8 @@ pub const MESSAGES_PER_PAUSE: usize = 64;
 /// Reads of each module's connection when one has ended: more than a socket holds.
 pub const LAST_READS_MAX: usize = 64;
 
-/// How long a module that lost its connection waits to learn whether the broker is gone
-/// too, in seconds.
+/// Time for which a module that lost its connection waits to learn whether the broker has
+/// exited too, in seconds.
 pub const LIFELINE_WAIT_S: i64 = 1;
 
 /// The part of the machine's memory that messages of clients may take by default: one byte
@@ -36,7 +36,7 @@ pub const SHARED_PAYLOAD_BYTES_MIN: usize = 32 * 1024;
 /// Copied bytes that wait in one piece; then another is begun.
 pub const OUT_CHUNK_BYTES: usize = 64 * 1024;
 
-/// Room that an empty queue to a peer keeps. What is more is given back.
+/// Room that an empty queue to a peer keeps. Memory beyond it is given back.
 pub const OUT_IDLE_BYTES_MAX: usize = 4096;
 
 /// Least that a connection must hold to be ended for its holder's excess, in bytes: ending
@@ -59,7 +59,7 @@ pub const DESCRIPTORS_MIN: usize = 128;
 /// all if that is more.
 pub const DESCRIPTORS_RESERVED_MIN: usize = 96;
 
-/// How long nobody is let in when the system has no descriptors, in milliseconds.
+/// Time for which nobody is admitted when the system has no descriptors, in milliseconds.
 pub const ACCEPT_PAUSE_MS: u64 = 10;
 
 /// Least time between two log lines on clients that were turned away, in seconds. The next
@@ -76,7 +76,8 @@ pub const UNACCEPTED_LINES_S: u64 = 1;
 /// Users whose groups are being looked up. A client of a further one is turned away.
 pub const LOOKUPS_MAX: usize = 256;
 
-/// How long the groups of a user are known, in seconds. Then they are looked up again.
+/// Time for which the groups of a user are cached, in seconds. Then they are looked up
+/// again.
 pub const USER_EXPIRY_S: u64 = 60;
 
 /// Users whose groups are known. When full, all are forgotten.
@@ -90,7 +91,7 @@ pub const CLIENTS_MAX: usize = 65_536;
 /// that has waited longest is closed.
 pub const GREETINGS_MAX: usize = 64;
 
-/// How long such a connection may wait, in seconds. Then it is closed.
+/// Time that such a connection may wait, in seconds. Then it is closed.
 pub const GREETING_WAIT_S: u64 = 10;
 
 /// Log lines waiting to be sent. When full, further ones are dropped and counted.
@@ -119,7 +120,7 @@ pub const EARLY_SIGNALS_MAX: usize = 64;
 /// which the socket to the zygote has no room.
 pub const ZYGOTE_REQUEST_BYTES_MAX: usize = 16 * 1024;
 
-/// How long an exiting process tries to get its last messages out, in seconds.
+/// Time for which an exiting process tries to send its last messages, in seconds.
 pub const FLUSH_WAIT_S: u64 = 5;
 
 /// Messages waiting in this process for one peer of a ZeroMQ link. When full, a send
@@ -152,8 +153,8 @@ pub const OVERLAY_WINDOW_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes from another broker after which it is told that we have them.
 pub const OVERLAY_ACK_BYTES: usize = 1024 * 1024;
 
-/// How long a connection between hosts may be broken before the broker at its other end is
-/// taken for lost, in milliseconds. Within a host it is lost at once.
+/// Time that a connection between hosts may be broken before the broker at its other end
+/// counts as lost, in milliseconds. Within a host it is lost at once.
 pub const OVERLAY_GRACE_MS: u64 = 2_000;
 
 /// Brokers that a broker hears, known or not. From further ones nothing is taken.

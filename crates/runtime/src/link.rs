@@ -77,7 +77,7 @@ impl Context {
     }
 }
 
-/// Whether links between hosts can be encrypted: a property of the build.
+/// True if links between hosts can be encrypted: a property of the build.
 pub fn has_curve() -> bool {
     zmq::has("curve") == Some(true)
 }
@@ -144,7 +144,7 @@ impl RouterLink {
         self.0.fd()
     }
 
-    /// What can be done now. The last thing to ask before waiting.
+    /// Operations that are possible now. The last thing to ask before waiting.
     pub fn ready(&self) -> io::Result<Readiness> {
         self.0.ready()
     }
@@ -262,7 +262,7 @@ impl DealerLink {
         self.0.fd()
     }
 
-    /// What can be done now. The last thing to ask before waiting.
+    /// Operations that are possible now. The last thing to ask before waiting.
     pub fn ready(&self) -> io::Result<Readiness> {
         self.0.ready()
     }
@@ -305,14 +305,14 @@ impl DealerLink {
         Ok(message.filter(|message| !message.is_empty()))
     }
 
-    /// Ends the link at once. What was not sent is thrown away.
+    /// Ends the link at once. Unsent messages are dropped.
     pub fn abandon(self) {
         // It fails only for a socket that is none.
         let _ = self.0.socket.set_linger(0);
     }
 
-    /// Ends the link when the broker has received everything sent over it, or after
-    /// the linger time. What still arrives is thrown away. Says whether all went well.
+    /// Ends the link when the broker has received everything sent over it, or after the
+    /// linger time. Messages that still arrive are dropped. Says whether all went well.
     pub fn finish(self) -> bool {
         let end = Instant::now() + self.0.linger;
         let mut said = false;
@@ -344,7 +344,7 @@ impl DealerLink {
     }
 }
 
-/// What both ends share.
+/// State shared by both ends.
 struct Link {
     socket: zmq::Socket,
     fd: RawFd,

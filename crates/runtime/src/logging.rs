@@ -27,7 +27,7 @@ static LINES: Mutex<Lines> = Mutex::new(Lines {
 });
 static SOURCE: OnceLock<Source> = OnceLock::new();
 
-/// Who logs.
+/// Source of log messages.
 struct Source {
     app: String,
     rank: String,

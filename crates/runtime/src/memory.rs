@@ -1,5 +1,5 @@
-//! How much memory there is for this process: the machine's, or less where a control group
-//! or a resource limit says so. And the way back for what it has had.
+//! Memory limit of this process: that of the machine, or less where a control group or a
+//! resource limit says so. And the way back for what it has had.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use nix::sys::resource::{Resource, getrlimit};
 
 use crate::limits::{MEMORY_BYTES_MIN, MEMORY_FRACTION};
 
-/// What messages of clients may take if nobody says otherwise.
+/// Default limit of the messages of clients.
 pub fn message_bytes() -> usize {
     share_of(available_bytes())
 }

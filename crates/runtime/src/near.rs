@@ -1,11 +1,11 @@
 //! Links between brokers of one host: a UNIX socket that the parent has made, spoken on as
 //! with modules (`conn.rs`). No thread of ZeroMQ and no encryption lies on the way, and a
-//! connection that breaks is a broker that is gone, so nothing has to be said twice.
+//! connection that breaks means a lost broker, so nothing has to be repeated.
 //!
-//! Who may: a process of our own user, by what the kernel says of it. Such a process could
-//! read our keys from our memory, so keys are shown and not proved: they keep brokers of
-//! different instances apart. Owns who waits at the door and how far we are with our parent.
-//! Connections are among the others of the loop (`reactor/near.rs`).
+//! Only processes of our own user, as identified by the kernel, may connect. Such a process
+//! could read our keys from our memory, so keys are shown and not proved: they keep brokers
+//! of different instances apart. Owns who waits at the door and how far we are with our
+//! parent. Connections are among the others of the loop (`reactor/near.rs`).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -57,17 +57,17 @@ pub(crate) struct Parent {
     path: PathBuf,
     /// The key that it has to show.
     key: String,
-    /// How we greet it.
+    /// Our greeting.
     greeting: String,
     way: Way,
-    /// How long to wait when it does not come about next: more each time, for one that
-    /// hangs up on us may do so for ever.
+    /// Delay before the next attempt: longer each time, for a peer that hangs up on us
+    /// may do so for ever.
     wait: Duration,
-    /// What is to be said when it is there.
+    /// Messages to send when it is connected.
     unsent: Vec<Message>,
 }
 
-/// How far we are.
+/// State of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// There is no connection; when to try next.
@@ -133,12 +133,12 @@ impl Near {
         });
     }
 
-    /// What we say of ourselves to a child.
+    /// Our greeting to a child.
     pub(crate) fn greeting(&self) -> &[u8] {
         self.key.as_bytes()
     }
 
-    /// Who a child is by its greeting, and its key; `None` for one that may not come in.
+    /// Name and key of a child from its greeting; `None` for one that is not admitted.
     pub(crate) fn child_of(&self, greeting: &Bytes) -> Option<(String, String)> {
         let text = std::str::from_utf8(greeting).ok()?;
         let (identity, key) = text.split_once('/')?;
@@ -151,7 +151,7 @@ impl Near {
         log_refused(&mut self.refused, now);
     }
 
-    /// When there is something to do.
+    /// Time of the next action.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let parent = self.parent.as_ref().and_then(|parent| match parent.way {
             Way::Down(next) => Some(next),
@@ -221,7 +221,8 @@ impl Parent {
         Some(std::mem::take(&mut self.unsent))
     }
 
-    /// The connection is gone. Says whether the parent was there: then it is no more.
+    /// Handles the loss of the connection. Says whether the parent was there: then it is
+    /// no more.
     pub(crate) fn broke(&mut self, now: Duration) -> bool {
         let was_up = self.way == Way::Up;
         self.retry_later(now);
@@ -246,7 +247,7 @@ impl Parent {
     }
 }
 
-/// Whether a process of our own user is at the other end, by what the kernel says.
+/// True if a process of our own user is at the other end, as identified by the kernel.
 pub(crate) fn is_ours(stream: &UnixStream) -> bool {
     let cred = rustix::net::sockopt::socket_peercred(stream);
     cred.is_ok_and(|cred| cred.uid == rustix::process::geteuid())

@@ -1,4 +1,4 @@
-//! What waits to be written to a connection: short messages one behind the other, long
+//! Bytes waiting to be written to a connection: short messages one behind the other, long
 //! payloads by reference, so that many readers of one payload share it.
 
 use std::collections::VecDeque;
@@ -17,7 +17,7 @@ const SLICES: usize = 16;
 /// More than the prefix of a message takes, in either framing.
 const PREFIX_BYTES: usize = 16;
 
-/// How messages are told apart.
+/// Framing of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     /// By the prefix of the local socket.
@@ -63,7 +63,7 @@ enum Part {
     Own(Vec<u8>),
     Shared {
         bytes: Bytes,
-        /// Whether the one who sent it pays for it.
+        /// True if it is charged to its sender.
         is_paid: bool,
     },
 }
@@ -81,7 +81,7 @@ impl Part {
 #[derive(Debug, Default)]
 pub struct Outbox {
     parts: VecDeque<Part>,
-    /// How much of the first part is written.
+    /// Number of bytes of the first part that are written.
     written: usize,
     /// Bytes that wait.
     len: usize,
@@ -90,17 +90,18 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Whether nothing waits.
+    /// True if nothing waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many bytes wait.
+    /// Number of bytes waiting.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// How many of them the reader pays for: what requests carry is their senders'.
+    /// Number of them charged to the reader: the contents of requests are charged to
+    /// their senders.
     pub fn unpaid(&self) -> usize {
         let gone = match self.parts.front() {
             Some(Part::Shared { is_paid: true, .. }) => self.written,

@@ -76,7 +76,7 @@ pub(crate) enum Heard {
 pub(crate) struct Stranger {
     /// Under which it sends.
     pub identity: Bytes,
-    /// What else is known of it.
+    /// Further facts about it.
     pub sender: Sender,
     frame: Bytes,
 }
@@ -212,7 +212,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// What wakes up a waiting loop: see "When to wait" in `link.rs`.
+    /// Descriptors that wake up a waiting loop: see "When to wait" in `link.rs`.
     pub(crate) fn fds(&self) -> Vec<BorrowedFd<'_>> {
         let parent = self.parent.iter();
         let parent = parent.flat_map(|parent| [parent.link.fd(), parent.watch.fd()]);
@@ -222,7 +222,7 @@ impl Overlay {
         parent.chain(children).chain(watch).chain(zap).collect()
     }
 
-    /// Whether there is something to do. The last thing to ask before waiting.
+    /// True if there is something to do. The last thing to ask before waiting.
     pub(crate) fn is_busy(&self) -> bool {
         let parent = self.parent.as_ref().is_some_and(|parent| {
             let ready = parent.link.ready();
@@ -237,7 +237,7 @@ impl Overlay {
         parent | children | watch | self.zap.as_ref().is_some_and(Zap::is_asked)
     }
 
-    /// When the next broken connection means that a broker is lost.
+    /// Time at which the next broken connection means that a broker is lost.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         self.broken.values().min().copied()
     }
@@ -374,7 +374,7 @@ impl Overlay {
         }
     }
 
-    /// Whether this number is that of a broker.
+    /// True if this number is that of a broker.
     pub(crate) fn has(&self, peer: PeerId) -> bool {
         self.peers.contains_key(&peer) || peer == PeerId::PARENT && self.parent.is_some()
     }
@@ -453,7 +453,7 @@ impl Overlay {
     }
 }
 
-/// What a frame means for the node.
+/// Meaning of a frame for the node.
 fn hear(peer: PeerId, session: &mut Session, frame: &Bytes) -> Option<Heard> {
     match session.take(frame) {
         Ok(Arrived::Message(bytes)) => match wire::decode(bytes) {

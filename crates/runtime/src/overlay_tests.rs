@@ -1,5 +1,4 @@
-//! Links between brokers over real ZeroMQ: who is let in, under which name, and who is
-//! gone.
+//! Tests of links between brokers over real ZeroMQ: admission, names and losses.
 
 use std::time::{Duration, Instant};
 

@@ -32,7 +32,7 @@ pub struct Peers {
     waiting: BTreeMap<PeerId, Vec<PeerId>>,
 }
 
-/// What came of a message that was queued.
+/// Result of queueing a message.
 #[derive(Debug, Default)]
 pub struct Sent {
     /// Peers that were disconnected.
@@ -85,7 +85,7 @@ impl Peers {
         }
     }
 
-    /// Ends a connection. What it held is free, and who waited for it goes on.
+    /// Ends a connection. Its memory is free, and those who waited for it go on.
     pub fn remove(&mut self, peer: PeerId, poller: &Poller) -> Option<Conn> {
         let conn = self.conns.remove(&peer)?;
         poller.remove(&conn);
@@ -259,7 +259,7 @@ fn watch_for(poller: &Poller, peer: PeerId, conn: &Conn) {
     let _ = poller.set(conn, conn_token(peer), conn.pauses == 0, conn.wants_write);
 }
 
-/// Why a client was disconnected: who, for what and how much.
+/// Reason for disconnecting a client: the holder, the limit and the amount.
 fn farewell(conn: &Conn, excess: Excess) -> String {
     let whose = match excess.whose {
         Whose::User(uid) => format!("messages of user {uid}"),

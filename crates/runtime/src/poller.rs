@@ -8,12 +8,12 @@ use rustix::time::Timespec;
 
 use crate::limits::EVENTS_PER_WAIT;
 
-/// What became ready.
+/// Events of a descriptor.
 #[derive(Debug, Clone, Copy)]
 pub struct Ready {
     /// The token that it was added with.
     pub token: u64,
-    /// Reading will not block; also set when the other end is gone.
+    /// Reading will not block; also set when the other end is closed.
     pub readable: bool,
     /// Writing will not block.
     pub writable: bool,

@@ -1,5 +1,5 @@
-//! What a child process does between fork and exec. Only system calls: nothing here
-//! may allocate or take a lock, which another thread might hold for ever.
+//! Steps of a child process between fork and exec. Only system calls: nothing here may
+//! allocate or take a lock, which another thread might hold for ever.
 //!
 //! Every process that is started begins the same, no matter who started the
 //! broker: signals have their default effect, none is blocked, and no descriptor is open but
@@ -24,7 +24,7 @@ use crate::trace;
 /// The first descriptor that is no standard stream.
 const FIRST_DESCRIPTOR: libc::c_int = 3;
 
-/// What a child does before it becomes its program.
+/// Steps of a child before it becomes its program.
 pub struct Start {
     fds: Vec<RawFd>,
     limits: Vec<(Resource, i64)>,
@@ -36,8 +36,8 @@ pub struct Start {
 }
 
 impl Start {
-    /// A clean start, which hands over channels, limits and CPUs. What we have raised for
-    /// ourselves goes back.
+    /// A clean start, which hands over channels, limits and CPUs. Limits raised for
+    /// ourselves are restored.
     pub fn new(spawn: &Spawn, channels: &[Channel], descriptors: Option<(u64, u64)>) -> Start {
         let limits = spawn.rlimits.iter();
         let limits = limits.filter_map(|(name, soft)| Some((resource(name)?, *soft)));

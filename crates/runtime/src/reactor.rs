@@ -37,12 +37,12 @@ mod near;
 mod serve;
 mod tree;
 
-/// What a token of the poller stands for: a kind in the high byte, a number below.
+/// Meaning of a token of the poller: a kind in the high byte, a number below.
 mod token {
     pub const SIGNALS: u64 = 1;
-    /// Where modules connect.
+    /// Door of modules.
     pub const MODULES: u64 = 2;
-    /// Where clients connect.
+    /// Door of clients.
     pub const CLIENTS: u64 = 3;
     pub const LIFELINE: u64 = 4;
     pub const WORKER: u64 = 5;
@@ -52,7 +52,7 @@ mod token {
     pub const DIRECTORY: u64 = 8;
     /// Links to other brokers.
     pub const OVERLAY: u64 = 9;
-    /// Where brokers of this host connect.
+    /// Door of brokers of this host.
     pub const NEAR: u64 = 10;
     /// A process of which children are forked.
     pub const ZYGOTE: u64 = 11;

@@ -1,10 +1,10 @@
-//! How many connections clients may have: in sum, by class, by user and by process.
+//! Limits of client connections: in total, by class, by user and by process.
 
 use std::collections::BTreeMap;
 
 use crate::shares::{Shares, Whose};
 
-/// Why a client cannot come in.
+/// Reason for refusing a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
     /// Its user, all guests or all clients have as many as they may.
@@ -14,9 +14,9 @@ pub enum Full {
         Whose::All => "all clients",
     })]
     Share {
-        /// Who.
+        /// Holder.
         whose: Whose,
-        /// How many they may have.
+        /// Maximum number of connections.
         limit: usize,
     },
     /// One process has as many as it may: the same user's other programs need some.
@@ -75,7 +75,7 @@ impl Seats {
         Ok(())
     }
 
-    /// A connection is gone.
+    /// Removes a connection.
     pub fn leave(&mut self, uid: u32, pid: i32) {
         self.all -= 1;
         self.guests -= usize::from(uid != self.owner);

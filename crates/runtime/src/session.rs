@@ -1,9 +1,9 @@
 //! Messages between two brokers that arrive once and in order, over a connection that may
 //! break and come back. Pure: frames in, frames out.
 //!
-//! Each message has a number, which its frame ends with. What the other end has not said it
-//! has is kept and sent again when the connection comes back, or when a number is missing.
-//! So is decided how many bytes are under way, and how many may wait.
+//! Each message has a number, which its frame ends with. Unacknowledged messages are kept
+//! and sent again when the connection comes back, or when a number is missing. So is
+//! decided how many bytes are under way, and how many may wait.
 
 use std::collections::VecDeque;
 
@@ -11,10 +11,10 @@ use bytes::Bytes;
 
 use crate::limits::{OVERLAY_ACK_BYTES, OVERLAY_BACKLOG_BYTES_MAX, OVERLAY_WINDOW_BYTES};
 
-/// What a frame ends with: a number, and what it is.
+/// Size of a frame's trailer: a number, and the kind.
 const TRAILER_BYTES: usize = 9;
 
-/// What a frame is.
+/// Kinds of frames.
 mod kind {
     /// A message, and its number.
     pub const MESSAGE: u8 = 1;
@@ -22,7 +22,7 @@ mod kind {
     pub const ACK: u8 = 2;
     /// The same, and that everything after it is to be sent again.
     pub const RESUME: u8 = 3;
-    /// That we do not know each other.
+    /// The peers do not know each other.
     pub const RESET: u8 = 4;
 }
 
@@ -34,20 +34,20 @@ pub(crate) struct Session {
     kept_bytes: usize,
     /// Number of the last message that the other end has.
     last_acked: u64,
-    /// How many of `kept` are under way, and their bytes.
+    /// Number of `kept` messages under way, and their bytes.
     sent: usize,
     sent_bytes: usize,
     /// Number of the last message that has arrived.
     last_received: u64,
     /// Bytes that have arrived since we last said so.
     unsaid_bytes: usize,
-    /// What we are to say first.
+    /// Frame that we are to send first.
     due: Option<u8>,
     /// A number was missing, and we have said so.
     is_behind: bool,
 }
 
-/// What a frame meant.
+/// Meaning of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Arrived {
     /// The next message.
@@ -169,12 +169,12 @@ impl Session {
     }
 }
 
-/// Whether a frame is the first of a conversation.
+/// True if a frame is the first of a conversation.
 pub(crate) fn is_first(frame: &Bytes) -> bool {
     matches!(split(frame), Ok((kind::MESSAGE, 1, _)))
 }
 
-/// What is said to one that we do not know, and that takes us for an acquaintance.
+/// Frame for an unknown peer that takes us for a known one.
 pub(crate) fn reset() -> Vec<u8> {
     let mut frame = Vec::with_capacity(TRAILER_BYTES);
     append(&mut frame, kind::RESET, 0);

@@ -1,6 +1,6 @@
-//! How a resource that all clients use is divided: memory and connections.
+//! Division of a resource that all clients use: memory and connections.
 
-/// Who a client is, as far as its share goes.
+/// Class of a client, by which its share is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
     /// The broker itself and its modules.
@@ -11,7 +11,7 @@ pub enum Class {
     Guest,
 }
 
-/// Who has more than there is for them.
+/// Holder of more than its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     /// One user.
@@ -35,7 +35,7 @@ impl Shares {
         Shares { all }
     }
 
-    /// What there is for `whose`.
+    /// Share of `whose`.
     pub const fn limit(self, whose: Whose) -> usize {
         match whose {
             Whose::User(_) => self.all / 4,

@@ -36,7 +36,7 @@ pub fn reset_to_default(except: &[Signal]) {
     }
 }
 
-/// Whether a signal has this effect.
+/// True if a signal has this effect.
 fn is(number: libc::c_int, effect: libc::sighandler_t) -> bool {
     let mut found = Action::default();
     // SAFETY: nothing is changed, and what is there is written to where there is room.
@@ -70,7 +70,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// The signal that tells of children. Who takes it over is told when one stops.
+    /// The signal that tells of children. A process that takes it over is told when a child
+    /// stops.
     pub const CHILD: i32 = Signal::SIGCHLD as i32;
 
     /// Blocks `signals` for this thread and all it starts. A signal that the process was

@@ -15,10 +15,10 @@ use rustix::io::Errno;
 
 use crate::limits::SINK_WRITE_BYTES;
 
-/// Where syslog(3) listens.
+/// Path of the syslog(3) socket.
 const SYSLOG: &str = "/dev/log";
 
-/// What is open.
+/// Open sinks.
 #[derive(Debug, Default)]
 pub struct Sinks {
     stderr: Outlet,
@@ -29,7 +29,7 @@ pub struct Sinks {
     syslog: Option<UnixDatagram>,
 }
 
-/// How it goes with one that is written to.
+/// State of a sink that is written to.
 #[derive(Debug, Default)]
 struct Outlet {
     /// Lines since the last one that was written.
@@ -135,7 +135,7 @@ fn put_now(fd: BorrowedFd<'_>, text: &str) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether a log file is a named pipe which nobody reads at the moment.
+/// True if a log file is a named pipe that nobody reads at the moment.
 pub fn is_unread(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
 }

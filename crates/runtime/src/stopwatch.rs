@@ -1,5 +1,5 @@
-//! How long handlers hold the loop. What the kernel takes away from us while it lets others run is
-//! no fault of theirs: where it has done so, a time that is remarkable is no longer than the processor
+//! Measures the time for which handlers hold the loop. Time during which the kernel runs other
+//! processes is not charged to handlers: then a remarkable time is no longer than the processor
 //! time of our thread.
 //!
 //! To ask the kernel costs more than most handlers, so it is asked now and then, and when a time is
@@ -38,7 +38,7 @@ impl Stopwatch {
         }
     }
 
-    /// How long the loop was held by what has taken `time` until `now`.
+    /// Time for which the loop was held by a handler that has taken `time` until `now`.
     pub fn held(&mut self, now: Duration, time: Duration) -> Duration {
         if time < REMARKABLE {
             return time;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// How often something has happened that no log line has told of.
+/// Number of events that no log line has reported.
 #[derive(Debug)]
 pub struct Tally {
     n: usize,

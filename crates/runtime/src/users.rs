@@ -1,5 +1,5 @@
-//! What the system says of users, asked on a thread of its own: a directory server may
-//! take its time, and only those whom it is asked about wait for it.
+//! User database lookups, on a thread of their own: a directory server may take its time,
+//! and only the users being looked up wait for it.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -27,7 +27,7 @@ fn groups_of(uid: u32) -> Vec<u32> {
     groups.into_iter().map(|gid| gid.as_raw()).collect()
 }
 
-/// What is known of the groups of a user.
+/// Groups of a user, as far as known.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Groups {
     /// These, main one first.
@@ -102,7 +102,7 @@ impl Directory {
         Groups::Asked
     }
 
-    /// What has been looked up, and for whom.
+    /// Takes finished lookups, with the peers that they are for.
     pub fn take(&mut self, now: Duration) -> Vec<(PeerId, Vec<u32>)> {
         let results = self.thread.as_ref().map_or(Vec::new(), WorkerThread::take);
         let mut done = Vec::new();

@@ -7,7 +7,7 @@ use std::os::fd::{BorrowedFd, RawFd};
 use crate::limits::OVERLAY_MESSAGES_PER_TURN;
 use crate::link::{Context, system_error};
 
-/// What became of a connection.
+/// Event of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
     /// Both ends know each other.
@@ -16,7 +16,7 @@ pub(crate) enum News {
     Down,
 }
 
-/// What ZeroMQ says of connections (zmq_socket_monitor(3)), in words.
+/// Events of connections in ZeroMQ (zmq_socket_monitor(3)), in words.
 const EVENTS: [(zmq::SocketEvent, &str); 13] = [
     (zmq::SocketEvent::CONNECTED, "connected"),
     (zmq::SocketEvent::CONNECT_DELAYED, "connect delayed"),
@@ -47,13 +47,13 @@ pub(crate) struct Watch {
     socket: zmq::Socket,
     fd: RawFd,
     whom: &'static str,
-    /// Whether all that happens is logged.
+    /// True if all events are logged.
     is_verbose: bool,
 }
 
 impl Watch {
     /// Listens from now on to `watched`, the only socket of its context that leads to
-    /// `whom`. What happens to its connections is logged if `is_verbose`.
+    /// `whom`. Events of its connections are logged if `is_verbose`.
     pub(crate) fn open(
         context: &Context,
         watched: &zmq::Socket,
@@ -83,7 +83,7 @@ impl Watch {
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 
-    /// Whether there is news.
+    /// True if there are events.
     pub(crate) fn has_news(&self) -> bool {
         let events = self.socket.get_events();
         events.is_ok_and(|events| events.contains(zmq::POLLIN))
@@ -120,7 +120,7 @@ impl Watch {
     }
 }
 
-/// What is news to the broker, by number.
+/// Events that concern the broker, by number.
 const NEWS: [u16; 2] = [
     zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u16,
     zmq::SocketEvent::DISCONNECTED as u16,

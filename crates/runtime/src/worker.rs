@@ -9,20 +9,20 @@ use std::thread::JoinHandle;
 use node::{Work, WorkId, WorkResult};
 use rustix::event::{EventfdFlags, eventfd};
 
-/// Who does the work.
+/// Executor of work.
 pub enum Worker<W> {
     /// There is no work.
     None,
     /// Nobody yet.
     Unmade(Box<dyn FnOnce() -> W + Send>),
-    /// Who calls.
+    /// The calling thread.
     Here(W),
     /// A thread.
     Thread(WorkerThread<W>),
 }
 
 impl<W: Send + 'static> Worker<W> {
-    /// What is worked with, unless a thread has it.
+    /// State of the worker, unless a thread has it.
     pub fn here(&mut self) -> Option<&mut W> {
         if let Worker::Unmade(_) = self
             && let Worker::Unmade(make) = std::mem::replace(self, Worker::None)

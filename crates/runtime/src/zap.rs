@@ -1,5 +1,5 @@
-//! Who may be at the other end of an encrypted link: the answers to ZeroMQ's own question,
-//! by its authentication protocol (ZeroMQ RFC 27, protocol/20 section 3).
+//! Authentication of encrypted links: answers to ZeroMQ's requests, by its authentication
+//! protocol (ZeroMQ RFC 27, protocol/20 section 3).
 
 use std::collections::BTreeSet;
 use std::io;
@@ -71,7 +71,7 @@ impl Zap {
         }
     }
 
-    /// Whether somebody waits.
+    /// True if a request waits.
     pub(crate) fn is_asked(&self) -> bool {
         let events = self.socket.get_events();
         events.is_ok_and(|events| events.contains(zmq::POLLIN))

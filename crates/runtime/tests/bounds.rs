@@ -1,5 +1,5 @@
-//! What clients may take of the broker's memory: a loop with a small budget, a node that
-//! answers everything, and clients that behave badly.
+//! Tests of the memory of the broker that clients may use: a loop with a small budget, a
+//! node that answers everything, and clients that behave badly.
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests, like tests, may unwrap"
@@ -138,7 +138,7 @@ struct Client {
 }
 
 impl Client {
-    /// Whether all of it could be written.
+    /// True if all of it could be written.
     fn send(&mut self, topic: &str, payload: &[u8]) -> bool {
         let mut message = Message::request(topic, 1);
         message.set_payload(Bytes::copy_from_slice(payload));

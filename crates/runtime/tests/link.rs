@@ -372,7 +372,8 @@ fn a_child_inherits_no_descriptor_of_zeromq() {
     assert_eq!(descriptors_of_a_child(), before);
 }
 
-/// What a child finds open beside its standard streams and the folder it reads.
+/// Descriptors that a child finds open beside its standard streams and the directory it
+/// reads.
 fn descriptors_of_a_child() -> BTreeMap<u32, String> {
     let output = Command::new("ls")
         .args(["-l", "/proc/self/fd"])

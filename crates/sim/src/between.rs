@@ -1,4 +1,4 @@
-//! What joins the brokers of a tree, and how a follower ends and comes again.
+//! Links between the brokers of a tree, and the end and return of a follower.
 //!
 //! A link keeps its order. Of what was on its way when an end died a part arrives, then the
 //! other end is told.
@@ -24,7 +24,7 @@ pub(crate) enum Way {
     Down(usize),
 }
 
-/// What passes.
+/// Message under way.
 enum Passing {
     Message(Box<Message>),
     /// Nothing comes after it.
@@ -36,7 +36,7 @@ enum Passing {
 struct Link {
     up: VecDeque<Passing>,
     down: VecDeque<Passing>,
-    /// Whether the parent has been told of it.
+    /// True if the parent has been told of it.
     known: bool,
 }
 
@@ -94,8 +94,7 @@ impl World {
         ways.flatten().collect()
     }
 
-    /// Whether a broker runs, and is done with loading its modules: before that those below
-    /// do not begin.
+    /// True if a broker runs, and has loaded its modules: those below do not begin before.
     pub(crate) fn runs_modules(&self, rank: usize) -> bool {
         self.brokers[rank].is_some() && self.loaders[rank].is_idle()
     }
@@ -168,8 +167,8 @@ impl World {
         }
     }
 
-    /// A follower dies, or ends: what it had said arrives in part, and its modules, shells
-    /// and programs are gone with it.
+    /// Kills or ends a follower: its last messages arrive in part, and its modules, shells
+    /// and programs end with it.
     pub(crate) fn follower_ends(&mut self, rank: usize, how: &str) {
         if self.brokers[rank].take().is_none() {
             return;

@@ -13,7 +13,7 @@ use crate::world::{Choice, Process, QUIET_STEPS_MAX, SIGKILL, World};
 /// One message, as it is counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// Who has sent it: a module, a `job shell` or a `client`.
+    /// Sender: a module, a `job shell` or a `client`.
     pub from: String,
     /// `request`, `notify`, `response` or `event`.
     pub kind: String,
@@ -45,12 +45,12 @@ impl World {
         self.heard.keys().copied().collect()
     }
 
-    /// How many brokers there are.
+    /// Number of brokers.
     pub fn n_ranks(&self) -> u32 {
         self.brokers.len() as u32
     }
 
-    /// How much time has passed, in milliseconds.
+    /// Time that has passed, in milliseconds.
     pub fn now_ms(&self) -> u64 {
         self.now.mono.as_millis() as u64
     }
@@ -60,13 +60,13 @@ impl World {
         self.to_broker.entry(client).or_default().push_back(message);
     }
 
-    /// What a client has heard since it was last asked.
+    /// Messages to a client since the last call.
     pub fn heard(&mut self, client: PeerId) -> Vec<Message> {
         let heard = self.heard.get_mut(&client);
         heard.map(std::mem::take).unwrap_or_default()
     }
 
-    /// A client's connection ends. What it has sent has arrived before.
+    /// A client's connection ends. Its messages have arrived before.
     pub fn leave(&mut self, client: PeerId) {
         while self
             .to_broker
@@ -116,7 +116,7 @@ impl World {
         self.slow = Some((module.to_owned(), u64::MAX));
     }
 
-    /// What was stalled goes on.
+    /// Resumes stalled components.
     pub fn move_on(&mut self) {
         self.slow = None;
     }
@@ -218,7 +218,7 @@ impl World {
         self.trace.iter().filter_map(read).collect()
     }
 
-    /// How many requests each component keeps something for.
+    /// Number of requests for which each component keeps state.
     pub fn tokens(&self) -> Vec<(String, usize)> {
         let modules = self.processes.iter();
         let modules = modules.map(|process| (process.name.clone(), process.node.n_tokens()));

@@ -11,7 +11,7 @@ use crate::echo::{Count, Later, Number, Once};
 use crate::program::Program;
 use crate::rng::Rng;
 
-/// What a client asks for.
+/// Request of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
     /// May be repeated by the broker: must never fail.

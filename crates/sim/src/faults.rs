@@ -1,5 +1,4 @@
-//! What can go wrong: modules killed, removed and loaded again, links cut, everything
-//! gone at once.
+//! Faults: modules killed, removed and reloaded, links cut, everything lost at once.
 
 use node::Input;
 
@@ -9,7 +8,7 @@ use crate::world::{Choice, SIGKILL, World};
 /// Longest that a module is slow.
 const SLOW_STEPS_MAX: usize = 300;
 
-/// What happens to a store.
+/// Faults of a store.
 const OF_STORE: &[fn(&mut World)] = &[
     World::kill_a_module,
     World::kill_a_module,
@@ -19,7 +18,7 @@ const OF_STORE: &[fn(&mut World)] = &[
     World::cut_a_program,
     World::crash,
 ];
-/// What happens to an instance with jobs.
+/// Faults of an instance with jobs.
 const OF_JOBS: &[fn(&mut World)] = &[
     World::kill_a_module,
     World::kill_a_module,
@@ -111,7 +110,7 @@ impl World {
         self.slow = Some((name, steps));
     }
 
-    /// A node is gone, for a while.
+    /// Loses a node for a while.
     fn kill_a_follower(&mut self) {
         let rank = 1 + self.rng.below(self.brokers.len() - 1);
         self.kills += 1;

@@ -10,7 +10,7 @@ use node::{Input, Node, Now, Output};
 pub trait AnyNode {
     /// See [`Node::handle`].
     fn handle(&mut self, now: Now, input: Input);
-    /// What it wants done, work taken care of.
+    /// Next output, with work taken care of.
     fn poll(&mut self) -> Option<Output>;
     /// A result of its worker that waits to be handed in.
     fn take_result(&mut self) -> Option<Input>;

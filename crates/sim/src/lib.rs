@@ -9,9 +9,9 @@
 //! sockets and processes are covered by `t/`. Only the content store has files, in a
 //! folder that ends with the run.
 //!
-//! Faults are those that can happen: a link keeps its order; a module may be killed,
-//! and what was on its way to or from it is lost in part; a program may vanish with
-//! requests outstanding; everything may be gone at once but the files.
+//! Faults are those that can happen: a link keeps its order; a module may be killed, and
+//! messages to or from it are lost in part; a program may vanish with requests
+//! outstanding; everything may be lost at once but the files.
 
 mod between;
 mod by_hand;

@@ -1,11 +1,11 @@
-//! What is played: which modules, and which programs use them.
+//! Scenario: the modules, and the programs that use them.
 
 use crate::clients::Client;
 use crate::jobs;
 use crate::program::Program;
 use crate::store;
 
-/// What is simulated.
+/// Scenario of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Play {
     /// A module that answers in every way, and programs that ask it: whether requests and
@@ -153,7 +153,7 @@ impl Play {
         ("heartbeat", &[]),
     ];
 
-    /// How many brokers there are.
+    /// Number of brokers.
     pub(crate) fn size(self) -> u32 {
         match self {
             Play::JobsTree => jobs::NODES,
@@ -162,12 +162,12 @@ impl Play {
         }
     }
 
-    /// Whether something outlives the processes.
+    /// True if something outlives the processes.
     pub(crate) fn has_files(self) -> bool {
         !matches!(self, Play::Echo | Play::EchoTree)
     }
 
-    /// Whether job shells run in it.
+    /// True if job shells run in it.
     pub(crate) fn has_shells(self) -> bool {
         matches!(self, Play::Jobs | Play::JobsPolicy | Play::JobsTree)
     }

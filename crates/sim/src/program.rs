@@ -1,5 +1,5 @@
-//! What a program on the local socket is to the simulator: it asks, it checks what it is
-//! told, and it says when it has nothing to wait for.
+//! A program on the local socket, as the simulator sees it: it sends requests, checks the
+//! responses, and tells when it waits for nothing.
 
 use wire::Message;
 
@@ -16,13 +16,13 @@ pub(crate) trait Program {
     /// Takes in an answer or an event, checks it, and maybe asks for more.
     fn take(&mut self, message: &Message) -> Vec<Message>;
 
-    /// Its link is gone, and another has come: what it had asked was done or not.
+    /// Replaces a lost link: earlier requests were carried out or not.
     fn cut(&mut self);
 
     /// A module is being removed and loaded again: requests to it may fail meanwhile.
     fn reloading(&mut self) {}
 
-    /// Whether it waits for nothing and has seen all that there is.
+    /// True if it waits for nothing and has seen everything.
     fn is_done(&self) -> bool;
 
     /// Requests that got their final answer.

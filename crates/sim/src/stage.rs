@@ -103,7 +103,7 @@ impl Loader {
         self.next()
     }
 
-    /// Whether everything asked for is done.
+    /// True if all requests are completed.
     pub(crate) fn is_idle(&self) -> bool {
         self.waits.is_none()
     }

@@ -40,15 +40,15 @@ pub(crate) struct Process {
     pub(crate) name: String,
     pub(crate) to_module: VecDeque<Message>,
     pub(crate) to_broker: VecDeque<Message>,
-    /// Whether the broker has been told of the link.
+    /// True if the broker has been told of the link.
     pub(crate) known: bool,
     pub(crate) identity: String,
     pub(crate) exited: Option<i32>,
-    /// What has happened to its children and it was not told yet.
+    /// Events of its children that it was not told yet.
     pub(crate) events: VecDeque<Input>,
 }
 
-/// What a run amounts to.
+/// Result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
     /// One line a step.
@@ -77,9 +77,9 @@ pub struct World {
     pub(crate) links: Vec<PeerId>,
     /// Rank of the broker on whose socket each link of a program is.
     pub(crate) homes: BTreeMap<PeerId, usize>,
-    /// What programs have sent and the broker has not got.
+    /// Messages of programs that the broker has not received.
     pub(crate) to_broker: BTreeMap<PeerId, VecDeque<Message>>,
-    /// What came for clients of [`World::by_hand`].
+    /// Messages for clients of [`World::by_hand`].
     pub(crate) heard: BTreeMap<PeerId, Vec<Message>>,
     /// By rank.
     pub(crate) loaders: Vec<Loader>,
@@ -323,7 +323,7 @@ impl World {
         }
     }
 
-    /// When something is due next.
+    /// Time of the next due event.
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
         let nodes = self.processes.iter().map(|process| process.node.deadline());
         let brokers = self.brokers.iter().flatten();
@@ -542,7 +542,7 @@ impl World {
     }
 }
 
-/// What may happen next.
+/// Possible next step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Choice {
     FromProgram(PeerId),

@@ -1,5 +1,5 @@
-//! What becomes of a request in each situation, under each policy: `doc/delivery.md` is printed
-//! from what happened here (`UPDATE=1 cargo test -p sim --test delivery`).
+//! Outcome of a request in each situation, under each policy: `doc/delivery.md` is printed from
+//! these outcomes (`UPDATE=1 cargo test -p sim --test delivery`).
 
 use std::fmt::Write as _;
 
@@ -59,7 +59,7 @@ const POLICIES: [(&str, Option<Delivery>); 3] = [
 /// A user who is not the owner.
 const GUEST: u32 = 200;
 
-/// How long *wait* waits here.
+/// Deadline of *wait* here.
 const DEADLINE_MS: u64 = 2000;
 
 /// A situation: what brings it about, with the request of a client, and what follows.
@@ -71,7 +71,7 @@ struct Situation {
     run: Run,
 }
 
-/// What happens in a world, in which the second sends the request.
+/// Events in a world, in which the second argument sends the request.
 type Run = fn(&mut World, &mut dyn FnMut(&mut World));
 
 /// On the rank of the client, which asks `echo`.
@@ -200,7 +200,7 @@ const SITUATIONS: &[Situation] = &[
     }),
 ];
 
-/// Who asks: the first client of a world by hand.
+/// Requester: the first client of a world by hand.
 const ASKER: usize = 0;
 
 fn pass_deadline(world: &mut World) {
@@ -236,7 +236,7 @@ fn leave(world: &mut World) {
     world.leave(client);
 }
 
-/// What becomes of a request.
+/// Outcome of a request.
 fn cell(situation: &Situation, delivery: Option<Delivery>, is_idempotent: bool) -> String {
     let mut world = World::by_hand(situation.play);
     let client = world.client();
@@ -274,7 +274,7 @@ fn cell(situation: &Situation, delivery: Option<Delivery>, is_idempotent: bool) 
     }
 }
 
-/// What the caller is told.
+/// Answer to the caller.
 fn told(answer: &Message) -> String {
     let Kind::Response { errnum, .. } = answer.kind else {
         panic!("{answer:?}");
@@ -292,7 +292,7 @@ fn told(answer: &Message) -> String {
     format!("{outcome}@{}", stopped.rank.expect("at a rank"))
 }
 
-/// What the brokers have recorded of messages with this topic, for one that nobody is told of.
+/// Records of the brokers about messages with this topic, for one without an answer.
 fn recorded(world: &mut World, watcher: node::PeerId, topic: &str) -> String {
     let mut causes = Vec::new();
     for rank in 0..world.n_ranks() {

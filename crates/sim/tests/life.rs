@@ -1,4 +1,4 @@
-//! What one job costs, in messages: `doc/life-of-a-job.md` is printed from the trace of one, so
+//! Cost of one job in messages: `doc/life-of-a-job.md` is printed from the trace of one, so
 //! that a change which adds a message or a commit is seen (`UPDATE=1 cargo test -p sim --test
 //! life`).
 

@@ -8,7 +8,7 @@ use node::{Host, Module, Routes};
 use proto::{Declared, DeclaredEvent, Role, name_in};
 use wire::Flags;
 
-/// What one component answers, by topic, and which events it acts on.
+/// Methods of one component, by topic, and the events it handles.
 struct Component {
     roles: BTreeMap<&'static str, Role>,
     events: Vec<&'static str>,
@@ -49,7 +49,7 @@ fn methods() -> Vec<Declared> {
         .collect()
 }
 
-/// Who may call a topic by its declaration, be it that of every module.
+/// Role declared for a topic, even that of every module.
 fn declared_role(topic: &str) -> Option<Role> {
     let methods = methods();
     if methods.iter().any(|method| method.cancel == Some(topic)) {

@@ -1,5 +1,5 @@
 //! The services of an instance with every module against the declarations in `proto`: what is
-//! declared has a provider. That nothing else has a route is in `roles.rs`.
+//! declared has a provider. The test in `roles.rs` shows that nothing else has a route.
 
 use proto::{Answer, Errno, Role};
 use sim::{Play, World};

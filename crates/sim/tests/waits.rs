@@ -17,7 +17,7 @@ use proto::{Errno, Payload};
 use sim::{Play, World};
 use wire::{Flags, Kind, Message, topic};
 
-/// How a request ends when it is left alone.
+/// End of a request that is left alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Left {
     /// With an answer of its own.

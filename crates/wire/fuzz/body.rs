@@ -1,5 +1,5 @@
-//! What is checked of any bytes: decoding never panics, what decodes encodes to a
-//! message that decodes to the same, and a stream gives what its parts give.
+//! Checks on any bytes: decoding never panics, a decoded message encodes to one that
+//! decodes to the same, and a stream gives the same messages as its parts.
 
 use bytes::Bytes;
 use wire::{Socket, StreamDecoder, ZmtpDecoder, decode, encode, encode_hello, encode_stream};

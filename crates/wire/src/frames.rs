@@ -1,8 +1,8 @@
 //! The flattened form of a message: each frame behind its length, PROTO last.
 //!
-//! What is left of the time of a request stands before its routes, as one that no identity
-//! is: `@` and milliseconds. RFC 3 has no place for it. A program that knows nothing of it
-//! takes it for a hop, which comes back with the answer.
+//! The time left of a request stands before its routes, as a route that no identity is
+//! equal to: `@` and milliseconds. RFC 3 has no place for it. A program that knows nothing
+//! of it takes it for a hop, which comes back with the answer.
 //!
 //! This one encoding serves stream sockets and the ZeroMQ links between broker
 //! and modules (one part a message), see doc/architecture.md.
@@ -109,7 +109,7 @@ fn header_of(message: &Message) -> Header {
     }
 }
 
-/// How long the flattened `message` is.
+/// Length of the flattened `message`.
 pub fn encoded_len(message: &Message) -> usize {
     let frame = |len: usize| len + if len < LONG as usize { 1 } else { 5 };
     let mut total = frame(HEADER_BYTES);

@@ -9,7 +9,7 @@ const VERSION: u8 = 1;
 /// Length of PROTO in bytes.
 pub(crate) const HEADER_BYTES: usize = 20;
 
-/// What a message is, with the two numbers that only its kind gives meaning to.
+/// Type of a message, with the two numbers that only its type gives meaning to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Asks a service for something.
@@ -33,7 +33,7 @@ pub enum Kind {
     },
     /// Passes between neighbouring brokers, or a module and its broker, only.
     Control {
-        /// What it says (protocol/01 section 8).
+        /// Control value (protocol/01 section 8).
         control: u32,
         /// Its argument.
         status: u32,
@@ -62,7 +62,7 @@ impl Flags {
     /// Passed through for applications.
     pub const USER1: u8 = 0x80;
 
-    /// Whether all of `bits` are set.
+    /// True if all of `bits` are set.
     pub fn has(self, bits: u8) -> bool {
         self.0 & bits == bits
     }
@@ -91,7 +91,7 @@ impl Role {
     /// Any role at all.
     pub const ALL: Role = Role(0xffff_ffff);
 
-    /// Whether the two masks share a bit.
+    /// True if the two masks share a bit.
     pub fn meets(self, other: Role) -> bool {
         self.0 & other.0 != 0
     }
@@ -104,7 +104,7 @@ impl std::ops::BitOr for Role {
     }
 }
 
-/// Why bytes are not a message. The errno is what RFC 3 implementations report.
+/// Errors of decoding a message. The errno is what RFC 3 implementations report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// A part's length runs past the end of the buffer (EINVAL).

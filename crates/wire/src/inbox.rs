@@ -14,7 +14,7 @@ pub struct NoMemory(pub usize);
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     buf: Vec<u8>,
-    /// Where the bytes that were not taken begin.
+    /// Start of the bytes that were not taken.
     at: usize,
 }
 
@@ -34,7 +34,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// What was not taken yet.
+    /// Bytes not taken yet.
     pub fn rest(&self) -> &[u8] {
         &self.buf[self.at..]
     }
@@ -76,7 +76,7 @@ impl Inbox {
         Ok(Bytes::from(taken))
     }
 
-    /// How much memory is in use.
+    /// Memory in use, in bytes.
     pub fn held(&self) -> usize {
         self.buf.capacity()
     }

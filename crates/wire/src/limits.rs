@@ -15,13 +15,14 @@ pub const IDENTITY_BYTES_MAX: usize = 255;
 pub const TOPIC_BYTES_MAX: usize = 4096;
 
 /// Bytes that a decoder reserves before a message has arrived: the announced length is
-/// believed only as bytes come in. When there is no memory the connection ends.
+/// believed only as bytes come in. Without memory the connection ends.
 pub const STREAM_RESERVE_BYTES: usize = 64 * 1024;
 
 /// Longest ZMTP command, in bytes: READY is about 80.
 pub const ZMTP_COMMAND_BYTES_MAX: usize = 4096;
 
-/// Bytes of buffer that a decoder keeps when nothing is in it. What is more is given back.
+/// Bytes of buffer that a decoder keeps when nothing is in it. Memory beyond it is given
+/// back.
 pub const IDLE_BYTES_MAX: usize = 4096;
 
 /// Shortest message that stays in the buffer in which it arrived, in bytes. A shorter one

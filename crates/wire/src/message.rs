@@ -61,7 +61,7 @@ pub(crate) type Routes = SmallVec<[Identity; 4]>;
 /// One message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What it is, with nodeid, matchtag, errnum or sequence.
+    /// Type, with nodeid, matchtag, errnum or sequence.
     pub kind: Kind,
     /// USER1, UPSTREAM, PRIVATE, STREAMING and NORESPONSE. TOPIC, PAYLOAD and
     /// ROUTE are kept by the setters.
@@ -70,8 +70,8 @@ pub struct Message {
     pub userid: u32,
     /// Role bits of the sender.
     pub rolemask: Role,
-    /// When the time of a request is over, in milliseconds; 0 for never. On the wire these are
-    /// what is left. A broker counts from its own start while it has the message.
+    /// Deadline of a request, in milliseconds; 0 for none. On the wire these are what is left.
+    /// A broker counts from its own start while it has the message.
     pub deadline_ms: u64,
     pub(crate) routes: Routes,
     topic: Bytes,
@@ -160,7 +160,7 @@ impl Message {
         self.flags
     }
 
-    /// Whether all of `bits` of [`Flags`] are set.
+    /// True if all of `bits` of [`Flags`] are set.
     pub fn has(&self, bits: u8) -> bool {
         self.flags.has(bits)
     }
@@ -215,8 +215,8 @@ impl Message {
         std::str::from_utf8(&text[..end.unwrap_or(text.len())]).ok()
     }
 
-    /// What stands behind the text of an error response, for those who know of it: others
-    /// read up to the first NUL.
+    /// Note behind the text of an error response: clients that do not know of it read up
+    /// to the first NUL.
     pub fn error_note(&self) -> Option<&str> {
         let text = self.payload()?.strip_suffix(b"\0")?;
         let end = text.iter().position(|byte| *byte == 0)?;
@@ -231,13 +231,13 @@ impl Message {
         }
     }
 
-    /// Whether the sender of this request waits for an answer. Matchtag 0 still
-    /// does: the scheduler protocol matches on job ids (RFC 27).
+    /// True if the sender of this request waits for an answer. Matchtag 0 still does: the
+    /// scheduler protocol matches on job ids (RFC 27).
     pub fn wants_response(&self) -> bool {
         matches!(self.kind, Kind::Request { .. }) && !self.has(Flags::NORESPONSE)
     }
 
-    /// Whether this response is the last for its matchtag (protocol/01 section 6).
+    /// True if this response is the last for its matchtag (protocol/01 section 6).
     pub fn ends_rpc(&self) -> bool {
         match self.kind {
             Kind::Response { errnum, .. } => errnum != 0 || !self.has(Flags::STREAMING),
@@ -272,8 +272,8 @@ impl Message {
         self.routes.first()
     }
 
-    /// What the client at the far end calls the original sender: nothing to tell who
-    /// speaks by, as a client puts there what it likes. See [`Message::sender`].
+    /// Name of the original sender at the client at the far end: it proves nothing, as a
+    /// client may put anything there. See [`Message::sender`].
     pub fn first_route(&self) -> Option<&Identity> {
         self.routes.last()
     }
@@ -283,7 +283,7 @@ impl Message {
         self.routes.get(1..).unwrap_or_default()
     }
 
-    /// Who sent this request, told from all others: the hop that the sender's broker
+    /// Sender of this request, distinct from all others: the hop that the sender's broker
     /// has stamped, `above` hops below the most recent one, and all hops below that.
     /// Those were put there by the sender itself, who may have programs behind it; so
     /// they name no other sender, no matter what they say.
@@ -308,7 +308,7 @@ impl Message {
         }
     }
 
-    /// How many hops there are.
+    /// Number of hops.
     pub fn n_routes(&self) -> usize {
         self.routes.len()
     }

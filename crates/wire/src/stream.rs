@@ -16,7 +16,7 @@ const MAGIC: [u8; 4] = [0x12, 0x00, 0xee, 0xff];
 /// Magic and length.
 const PREFIX_BYTES: usize = 8;
 
-/// Why a stream cannot be read on. Each ends the connection.
+/// Errors that end a stream. Each ends the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
     /// The prefix does not begin with the magic (EPROTO).
@@ -83,7 +83,7 @@ impl StreamDecoder {
         Ok(Some(self.inbox.take(len)?))
     }
 
-    /// How much memory is in use for what is not a whole message yet.
+    /// Memory in use for an incomplete message, in bytes.
     pub fn held(&self) -> usize {
         self.inbox.held()
     }

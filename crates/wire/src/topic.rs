@@ -6,7 +6,7 @@ pub fn service_of(topic: &str) -> &str {
     topic.split_once('.').map_or(topic, |(service, _)| service)
 }
 
-/// What follows the service name, empty when there is nothing.
+/// Text after the service name, empty when there is none.
 pub fn method_of(topic: &str) -> &str {
     topic.split_once('.').map_or("", |(_, method)| method)
 }
@@ -20,13 +20,13 @@ pub fn disconnect_of(topic: &str) -> String {
     }
 }
 
-/// Whether a subscription, which is a plain prefix, matches `topic`.
+/// True if a subscription, which is a plain prefix, matches `topic`.
 pub fn subscription_matches(subscription: &str, topic: &str) -> bool {
     topic.starts_with(subscription)
 }
 
-/// Whether the shell glob `pattern` matches `topic`; `*` also matches dots
-/// (protocol/01 section 7.4). `[` classes take ranges and a leading `!`.
+/// True if the shell glob `pattern` matches `topic`; `*` also matches dots (protocol/01
+/// section 7.4). `[` classes take ranges and a leading `!`.
 pub fn glob_matches(pattern: &str, topic: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let topic: Vec<char> = topic.chars().collect();
@@ -50,7 +50,7 @@ pub fn glob_matches(pattern: &str, topic: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-/// How many pattern characters match `c`, or `None`.
+/// Number of pattern characters that match `c`, or `None`.
 fn match_one(pattern: &[char], c: char) -> Option<usize> {
     match pattern.first()? {
         '?' => Some(1),

@@ -23,7 +23,7 @@ const ZMTP_HEAD_BYTES_MAX: usize = 9;
 /// A command and not a message.
 const COMMAND: u8 = 4;
 
-/// Why a connection cannot be read on. Each ends it.
+/// Errors that end a connection. Each ends it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ZmtpError {
     /// The other end speaks another protocol, or a version before 3.
@@ -50,7 +50,7 @@ pub enum ZmtpError {
     Message(#[from] DecodeError),
 }
 
-/// Which end of a connection we are.
+/// End of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Socket {
     /// The broker's.
@@ -75,7 +75,7 @@ impl Socket {
     }
 }
 
-/// What a connection carried.
+/// Item received on a connection.
 #[derive(Debug, Clone)]
 #[allow(
     clippy::large_enum_variant,
@@ -178,12 +178,12 @@ impl ZmtpDecoder {
         self.inbox.push(bytes)
     }
 
-    /// How much memory is in use for what is not a whole message yet.
+    /// Memory in use for an incomplete message, in bytes.
     pub fn held(&self) -> usize {
         self.inbox.held()
     }
 
-    /// What came next, or `None` until more bytes come.
+    /// Next item, or `None` until more bytes come.
     pub fn next_arrived(&mut self) -> Result<Option<Arrived>, ZmtpError> {
         if self.phase == Phase::Greeting && !self.take_greeting()? {
             return Ok(None);

@@ -24,10 +24,10 @@ use crate::process::Seen;
 use crate::state::{Move, State};
 use crate::{JobExec, Surroundings};
 
-/// What runs as job shell when neither settings nor surroundings say.
+/// Default job shell, when neither settings nor environment name one.
 pub(crate) const JOB_SHELL: &str = "flux-shell";
 
-/// How a simulated job fails that is to.
+/// Error of a simulated job that is to fail.
 pub(crate) const MOCK_FAILURE: &str = "mock run exception generated";
 
 impl JobExec {
@@ -63,7 +63,7 @@ impl JobExec {
         }
     }
 
-    /// Makes the namespace and the link to it. What the shell and we have to write waits for
+    /// Makes the namespace and the link to it. Writes of the shell and of job-exec wait for
     /// that.
     pub(crate) fn create_namespace(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else {
@@ -199,7 +199,7 @@ impl JobExec {
         }
     }
 
-    /// What is to be written of the shell is known.
+    /// Releases the guest log once the shell's process is recorded.
     pub(crate) fn release_log(&mut self, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.log.is_held = false;
@@ -221,8 +221,8 @@ impl JobExec {
         self.await_meeting(cx, id);
     }
 
-    /// What the shell of our own rank writes to its own streams goes to the guest log, in the
-    /// end.
+    /// Handles output of our own rank's shell to its own streams, which goes to the guest log
+    /// in the end.
     pub(crate) fn shell_wrote(
         &mut self,
         cx: &mut Cx<Self>,
@@ -249,7 +249,7 @@ impl JobExec {
         }
     }
 
-    /// What a shell wrote is on its way to the guest log.
+    /// Passes output of a shell on to the guest log.
     pub(crate) fn pass_wrote(&mut self, cx: &mut Cx<Self>, id: JobId, wrote: Wrote) {
         if cx.rank() != 0 {
             let is_full = self.hand.wrote_bytes + wrote.data.len() > WROTE_BYTES_MAX;

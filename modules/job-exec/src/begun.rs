@@ -27,20 +27,20 @@ struct Line {
     shell: Option<Process>,
 }
 
-/// What is known of it.
+/// Its process, if known.
 #[derive(Debug, Default)]
 pub struct Begun {
-    /// Whether it is kept: not before the start, and not where every commit is to outlast a
-    /// loss of power.
+    /// True if it is kept: not before the start, and not where every commit is to survive a
+    /// power failure.
     pub is_kept: bool,
-    /// What was there when we came.
+    /// Jobs that had begun before this start.
     before: BTreeMap<JobId, Option<Process>>,
-    /// What is in the file.
+    /// Lines of the file.
     lines: Lines<JobId>,
 }
 
 impl Begun {
-    /// Takes in what was there when we came. What cannot be read is left out: only the last
+    /// Takes in what was there when we came. Unreadable lines are left out: only the last
     /// line can have been cut off, and its shell was told nothing.
     pub fn read(&mut self, text: &[u8]) {
         for line in String::from_utf8_lossy(text).lines() {
@@ -54,12 +54,12 @@ impl Begun {
         self.lines.found(text, needed);
     }
 
-    /// Whether a job-exec before us has begun a job, and its shell if it is known.
+    /// Takes the record of a job begun by an earlier job-exec, with its shell if known.
     pub fn take(&mut self, id: JobId) -> Option<Option<Process>> {
         self.before.remove(&id)
     }
 
-    /// Whether there is something of a time before us that nobody has asked for.
+    /// True if there are jobs of an earlier job-exec that nobody has asked for.
     pub fn has_old(&self) -> bool {
         !self.before.is_empty()
     }
@@ -83,7 +83,7 @@ impl Begun {
         }
     }
 
-    /// What the file is to be, if it has grown for nothing.
+    /// New contents of the file, if it has grown for nothing.
     pub fn rewrite(&mut self) -> Option<String> {
         self.lines.rewrite()
     }

@@ -1,5 +1,5 @@
-//! What the operator can set: module arguments and the table `[exec]`. Pure; an argument
-//! wins over the table (flux-config-exec(5), protocol/13 section 6).
+//! Settings: module arguments and the table `[exec]`. Pure; an argument wins over the
+//! table (flux-config-exec(5), protocol/13 section 6).
 
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ pub struct Config {
     pub max_kill_count: u32,
     /// Time after which a shell is given up; `None` goes by the count.
     pub max_kill_timeout: Option<Duration>,
-    /// How long a shell may take to report; `None` for ever.
+    /// Time that a shell has to report; `None` for no limit.
     pub barrier_timeout: Option<Duration>,
-    /// How long shells may outlive the leading one.
+    /// Time that shells have to exit after the leading one.
     pub shell_exit_timeout: Duration,
-    /// How long a shell may be without a broker; `None` for ever.
+    /// Time that a shell may be without a broker; `None` for no limit.
     pub lease: Option<Duration>,
     /// Job shell to run; the one beside us when not set.
     pub job_shell: Option<String>,
     /// Subprocess service, told in statistics only: shells are our own children.
     pub service: String,
-    /// Whether guests may simulate jobs.
+    /// True if guests may simulate jobs.
     pub allow_guests: bool,
-    /// Whether what was stored is to outlast a loss of power.
+    /// True if stored data must survive a power failure.
     pub outlasts_power: bool,
 }
 
@@ -145,7 +145,7 @@ impl Config {
         Ok(())
     }
 
-    /// How hard a job that will not end is pressed.
+    /// Pace of kill escalation for a job that will not end.
     pub fn pace(&self) -> Pace {
         Pace {
             kill_timeout: self.kill_timeout,

@@ -1,4 +1,4 @@
-//! What job-exec knows, and the few things that several handlers do with it.
+//! State of job-exec, and operations on it shared by several handlers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -26,11 +26,11 @@ pub struct JobExec {
     pub(crate) config: Config,
     /// Jobs from their start request to their final release.
     pub(crate) jobs: BTreeMap<JobId, Job>,
-    /// What it has to do with shells, its own and those of others.
+    /// Shells, those of this rank and those of others.
     pub(crate) hand: Hand,
     /// Shells whose job nobody has asked for yet.
     pub(crate) strays: BTreeMap<JobId, Stray>,
-    /// What waits to be written to the KVS.
+    /// Writes that wait for the KVS.
     pub(crate) store: Store,
     /// Jobs whose guest log has something to be sent off.
     pub(crate) dirty: BTreeSet<JobId>,
@@ -45,15 +45,15 @@ pub struct JobExec {
     pub(crate) last_before: Option<JobId>,
     /// Jobs that have begun and of which the KVS does not say so yet.
     pub(crate) begun: Begun,
-    /// Who asks for jobs.
+    /// Client that asks for jobs.
     pub(crate) manager: Option<Identity>,
-    /// How the latest jobs ended.
+    /// Results of the latest jobs.
     pub(crate) outcomes: Outcomes,
     /// Program to run as job shell unless a setting says another.
     pub(crate) job_shell: String,
-    /// How many shells were started, for the number of each.
+    /// Number of shells started, which numbers each.
     pub(crate) leases: u64,
-    /// Whether the start is over.
+    /// True if the start is finished.
     pub(crate) has_started: bool,
     /// We were asked to stop, and wait for what is being stored.
     pub(crate) is_stopping: bool,
@@ -66,19 +66,19 @@ pub struct Stray {
     pub hello: Option<(ShellHello, Stream<ShellHello>)>,
     /// Its last word.
     pub exit: Option<(ShellExit, Reply<ShellExit>)>,
-    /// What job-execs below have of the job.
+    /// Parts of the job held by job-execs below.
     pub held: BTreeMap<u32, Held>,
-    /// When it is sent away.
+    /// Timer of its dismissal.
     pub timer: Option<TimerId>,
 }
 
-/// What the process around us knows: where the job shell is, and which processes run.
+/// Facts about the process: the path of the job shell, and the running processes.
 pub struct Surroundings {
     /// Path of the job shell beside our own executable.
     pub job_shell: String,
     /// The processes of this host.
     pub processes: Box<dyn Processes>,
-    /// Which jobs have begun.
+    /// Log of jobs that have begun.
     pub begun: Box<dyn ahead::Log>,
 }
 
@@ -122,12 +122,12 @@ impl JobExec {
         self.end(cx, id, 0);
     }
 
-    /// Whether something of a job may be there that an earlier job-exec has left.
+    /// True if data of a job may exist that an earlier job-exec has left.
     pub(crate) fn may_have_begun(&mut self, id: JobId) -> bool {
         self.leftovers.remove(&id) || self.last_before.is_none_or(|last| id <= last)
     }
 
-    /// Whether a call failed because its service went away, so that asking again helps.
+    /// True if a call failed because its service was lost, so that a retry helps.
     pub(crate) fn is_gone(error: &Refusal) -> bool {
         error.errno == wire::Errno::EHOSTUNREACH
     }

@@ -96,8 +96,8 @@ impl JobExec {
         }
     }
 
-    /// Has the job manager store all there is of a job that was over soon, if it does that and
-    /// it is not much.
+    /// Leaves storing a job that ended soon to the job manager, if it does that and there is
+    /// not much to store.
     pub(crate) fn leave_to_manager(&mut self, cx: &mut Cx<Self>, id: JobId) -> bool {
         let Some(job) = self.jobs.get_mut(&id) else {
             return false;
@@ -124,8 +124,8 @@ impl JobExec {
         }
     }
 
-    /// What was left to a job manager that has stored it, and was gone before it could say
-    /// so: its successor does not ask for these jobs.
+    /// Settles jobs left to a job manager that has stored them and was lost before it
+    /// could say so: its successor does not ask for these jobs.
     pub(crate) fn settle_handed(&mut self, cx: &mut Cx<Self>) {
         let manager = self.manager.clone();
         let is_left = |job: &Job| job.log.handed.is_some() && job.asker(cx) != manager;
@@ -173,7 +173,7 @@ impl Job {
         }
     }
 
-    /// Tells the job manager all of a job that was over soon.
+    /// Sends the job manager all data of a job that ended soon.
     pub(crate) fn tell_over(&self, cx: &mut Cx<JobExec>) {
         if let Some(lines) = &self.log.handed {
             let over = Step::Over {

@@ -84,7 +84,7 @@ impl JobExec {
         }
     }
 
-    /// What is left of a job cannot be ended: its nodes are taken out of service.
+    /// Gives up a job whose rest cannot be killed: its nodes are drained.
     fn abandon(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let left = self.hand.parts.get(&id).map(|part| part.active());
         let left = left.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What the head makes of the news of its hands: when a job runs, when one of its shells is
-//! missed, and when it has ended.
+//! Decisions of the head on the news of its hands: that a job runs, that one of its shells
+//! is missing, that it has ended.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ impl JobExec {
         self.end_if_over(cx, id);
     }
 
-    /// The job is over when all of its shells are.
+    /// Ends the job when all of its shells have ended.
     fn end_if_over(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(part) = self.hand.parts.get(&id) else {
             return;
@@ -224,7 +224,7 @@ impl JobExec {
         self.order_all(cx, id, |order| order.lost.push(lost));
     }
 
-    /// The leading shell is gone: the others have some time left.
+    /// Gives the other shells a time limit when the leading one has ended.
     fn await_others(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let wait = self.config.shell_exit_timeout;
         let roll_call = Duration::from_millis(ROLL_CALL_MS);
@@ -307,7 +307,7 @@ impl JobExec {
     }
 }
 
-/// How a process ended, for people.
+/// Describes the exit of a process.
 fn ended_how(status: i32) -> String {
     let status = WaitStatus(status);
     match status.signal() {
@@ -317,7 +317,7 @@ fn ended_how(status: i32) -> String {
 }
 
 impl crate::hand::Part {
-    /// Whether the shells of a job have met; one that is alone has greeted.
+    /// True if the shells of a job have met; a single shell has greeted.
     fn has_begun(&self) -> bool {
         let is_greeting = self.all.count() == 1
             && (self.shell.has_greeted() || !self.barrier.here.ranks.is_empty());

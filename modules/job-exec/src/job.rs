@@ -27,15 +27,15 @@ pub const TESTEXEC: &str = "testexec";
 
 /// A job from its start request to its final release.
 pub struct Job {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
-    /// What its shells must know of it.
+    /// Description for its shells.
     pub task: Rc<Task>,
     /// The resources that it has; nothing if it only pretends to run.
     pub rset: Rset,
-    /// How it is run.
+    /// Kind of execution.
     pub kind: Kind,
     /// Its guest log as far as it is not stored.
     pub log: GuestLog,
@@ -51,28 +51,28 @@ pub struct Job {
     pub status: i32,
     /// The largest wait status of its shells so far.
     pub worst: Option<i32>,
-    /// How many ends of shells have been dealt with.
+    /// Number of ends of shells processed.
     pub n_ends: usize,
     /// Timers that run until it ends.
     pub waits: Vec<TimerId>,
-    /// How long its shells may take to meet, if it says so.
+    /// Time that its shells have to meet, if it sets one.
     pub barrier_timeout: Option<Duration>,
-    /// How often it was pressed to end.
+    /// Number of kill attempts.
     pub n_pressed: u32,
-    /// Whether the job manager knows that it runs.
+    /// True if the job manager knows that it runs.
     pub is_started: bool,
     /// Its ranks that it cannot do without, if it said so.
     pub critical_ranks: Option<IdSet>,
-    /// Whether the job manager had it started before.
+    /// True if the job manager had it started before.
     pub reattach: bool,
-    /// Whether the job manager stores the logs of a job that was over soon.
+    /// True if the job manager stores the logs of a job that ended soon.
     pub together: bool,
     state: State,
-    /// What all answers go to.
+    /// Request that all answers go to.
     request: Message,
 }
 
-/// How a job is run.
+/// Kind of execution of a job.
 pub enum Kind {
     /// By job shells.
     Shells,
@@ -80,13 +80,13 @@ pub enum Kind {
     Mock(Mock, Option<TimerId>),
 }
 
-/// Where a guest log is.
+/// Location of a guest log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Home {
     /// In the primary namespace.
     #[default]
     Primary,
-    /// Only here so far: a job that is over soon needs no namespace.
+    /// Only here so far: a job that ends soon needs no namespace.
     Here,
     /// In a namespace that is being made.
     Making,
@@ -95,7 +95,7 @@ pub enum Home {
 }
 
 impl Kind {
-    /// Whether it is known that it will be over soon.
+    /// True if it is known to end soon.
     fn is_short(&self) -> bool {
         match self {
             Kind::Mock(mock, _) => mock.is_over_within(Duration::from_millis(NAMESPACE_WAIT_MS)),
@@ -111,31 +111,31 @@ pub struct GuestLog {
     pub unsent: GuestLines,
     /// The timestamps of its lines.
     pub stamps: Stamps,
-    /// Who is to hear when the lines are stored.
+    /// Requests to answer when the lines are stored.
     pub unsaid: Vec<Reply<CriticalRanks>>,
-    /// Who waits for the namespace.
+    /// Requests that wait for the namespace.
     pub makers: Vec<Reply<MakeNamespace>>,
-    /// What the job manager was given to store, until it has.
+    /// Lines given to the job manager to store, until it has.
     pub handed: Option<GuestLines>,
-    /// Whether it was given that.
+    /// True if they were given.
     pub was_handed: bool,
-    /// Where it is.
+    /// Location.
     pub home: Home,
     /// A job-exec after us would know that a shell was started. Before that the shell is told
     /// nothing: a second one must not be started.
     pub is_begun: bool,
     /// The KVS says that a shell was started. Before that nobody else is told of it.
     pub is_stored: bool,
-    /// Which process its shell is is not known yet: nothing is stored before that, so that
-    /// what is found of a shell says where to look for it.
+    /// True while the process of its shell is not known: nothing is stored before, so that
+    /// records of a shell say where to look for it.
     pub is_held: bool,
     /// It has the last word of the leading shell, which may be said again.
     pub has_word: bool,
     /// A commit is under way.
     pub in_flight: bool,
-    /// How many commits were made, for the token of each.
+    /// Number of commits, for the token of each.
     pub seq: u64,
-    /// Whether the key exists. Only asked where the log is in the primary namespace.
+    /// True if the key exists. Only asked where the log is in the primary namespace.
     pub exists: bool,
 }
 
@@ -193,12 +193,12 @@ impl Job {
         }
     }
 
-    /// Where it is.
+    /// State.
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Whether nothing of it runs, and nothing will.
+    /// True if nothing of it runs, and nothing will.
     pub fn has_ended(&self) -> bool {
         matches!(
             self.state,
@@ -224,7 +224,7 @@ impl Job {
         hosts.to_string()
     }
 
-    /// Whether the job only pretends to run.
+    /// True if the job is only simulated.
     pub fn is_mock(&self) -> bool {
         matches!(self.kind, Kind::Mock(..))
     }
@@ -236,12 +236,12 @@ impl Job {
         self.together = together;
     }
 
-    /// Who asked for it last.
+    /// Client that asked for it last.
     pub fn asker(&self, cx: &Cx<JobExec>) -> Option<Identity> {
         cx.sender_of(&self.request)
     }
 
-    /// Whether our answers go to the sender of `message`.
+    /// True if our answers go to the sender of `message`.
     pub fn answers_to(&self, cx: &Cx<JobExec>, message: &Message) -> bool {
         cx.sender_of(&self.request) == cx.sender_of(message)
     }
@@ -296,7 +296,7 @@ impl Job {
         IdSet::first_n(n.max(1))
     }
 
-    /// What statistics show of it, and of the shells that are active.
+    /// Its statistics, with the active shells.
     pub fn stats(&self, active: &IdSet) -> JobStats {
         let all = self.shell_ranks();
         let implementation = match &self.kind {
@@ -333,7 +333,7 @@ pub fn ranks_of(r: &Value) -> IdSet {
     rset.ranks()
 }
 
-/// How long the shells of a job may take to meet, if it says so. One that is endless, or
+/// Time that the shells of a job have to meet, if it sets one. One that is endless, or
 /// longer than a clock can count, is as good as the longest.
 fn barrier_timeout(jobspec: &Value) -> Option<Duration> {
     let value = jobspec.pointer("/attributes/system/exec/bulkexec/barrier-timeout")?;

@@ -1,5 +1,5 @@
-//! How hard a job that will not end is pressed, step by step. Pure; the steps of the
-//! clock are kept by `ending.rs`.
+//! Kill escalation: increasing force, step by step, against a job that will not end.
+//! Pure; the steps of the clock are kept by `ending.rs`.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub enum Rung {
     GiveUp,
 }
 
-/// What sets the pace.
+/// Settings of the pace.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     /// Between two steps.

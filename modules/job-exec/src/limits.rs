@@ -3,11 +3,11 @@
 /// Operations in one commit to the primary namespace; the rest goes in the next.
 pub const PRIMARY_OPS_MAX: usize = 4096;
 
-/// How long a job runs before it gets a namespace of its own, in milliseconds. The log of one
-/// that is over before is put in its place as a whole.
+/// Run time of a job before it gets a namespace of its own, in milliseconds. The log of a job
+/// that ends before is stored in its place as a whole.
 pub const NAMESPACE_WAIT_MS: u64 = 20;
 
-/// Bytes of the guest logs of a job that was over soon which the job manager stores with its own.
+/// Bytes of the guest logs of a job that ended soon which the job manager stores with its own.
 /// Longer ones go to the KVS from here.
 pub const HANDED_BYTES_MAX: usize = 64 * 1024;
 
@@ -22,20 +22,21 @@ pub const PRIMARY_BYTES_MAX: usize = 8 << 20;
 /// told to ask again.
 pub const STRAY_SHELLS_MAX: usize = 4096;
 
-/// How long a shell that nobody asked for may wait, in seconds, before it is sent away.
+/// Time that a shell that nobody asked for may wait, in seconds, before it is dismissed.
 pub const STRAY_WAIT_S: u64 = 10;
 
-/// How long the shell of a job that was started before us may take to report, in seconds.
+/// Time that the shell of a job that was started before us has to report, in seconds.
 pub const REATTACH_WAIT_S: u64 = 5;
 
-/// Between two looks at whether the shells that are waited for still run, in milliseconds:
-/// those of a broker that is gone end themselves within that time.
+/// Interval of checks whether awaited shells still run, in milliseconds: those of a lost
+/// broker exit by themselves within that time.
 pub const LOOK_INTERVAL_MS: u64 = 500;
 
-/// How long a shell that is not our child may be without a connection, in seconds.
+/// Time that a shell that is not our child may be without a connection, in seconds.
 pub const SHELL_GRACE_S: u64 = 2;
 
-/// How long after `exec-hello` a namespace of a job that nobody asked for is kept, in seconds.
+/// Time after `exec-hello` for which a namespace of a job that nobody asked for is kept, in
+/// seconds.
 pub const LEFTOVER_WAIT_S: u64 = 5;
 
 /// Between two attempts to reach a service that is not there, in milliseconds.
@@ -44,18 +45,18 @@ pub const RETRY_DELAY_MS: u64 = 500;
 /// Bytes of one `log` entry made from what a shell wrote to its own standard streams.
 pub const SHELL_LOG_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes kept of what one shell writes to its own standard streams, in all. What is over
-/// is dropped: a shell's words are few.
+/// Bytes kept of what one shell writes to its own standard streams, in all. The rest is
+/// dropped: a shell's messages are few.
 pub const SHELL_LOG_TOTAL_BYTES_MAX: usize = 10 * 1024 * 1024;
 
-/// How long a stop waits for outcomes that are being stored, in seconds.
+/// Time that a stop waits for outcomes that are being stored, in seconds.
 pub const STOP_WAIT_S: u64 = 5;
 
-/// How long the last words of a shell that ended are waited for, in milliseconds.
+/// Time to wait for the last output of a shell that exited, in milliseconds.
 pub const SHELL_DRAIN_MS: u64 = 1000;
 
-/// Outcomes of jobs that are over, kept for a job manager that has lost them. The oldest
-/// goes first.
+/// Results of ended jobs, kept for a job manager that has lost them. The oldest goes
+/// first.
 pub const OUTCOMES_MAX: usize = 16_384;
 
 /// Bytes of what one shell tells the leading one at a time. A longer message is refused.
@@ -87,8 +88,8 @@ pub const BARRIERS_BYTES_MAX: usize = 256 << 20;
 /// be lost with a job-exec on the way.
 pub const RETELL_MS: u64 = 1000;
 
-/// How long a job-exec below that is started again may take to join, in seconds. Then its
-/// shells are given up.
+/// Time that a restarted job-exec below has to join, in seconds. Then its shells are
+/// given up.
 pub const LINK_WAIT_S: u64 = 10;
 
 /// The first and the longest wait before the job-exec above is joined again, in milliseconds.
@@ -96,10 +97,10 @@ pub const JOIN_FIRST_MS: u64 = 20;
 /// See [`JOIN_FIRST_MS`].
 pub const JOIN_LAST_MS: u64 = 2000;
 
-/// How long those who are late at the start barrier of a job may take to say so, in
+/// Time for shells that are late at the start barrier of a job to report themselves, in
 /// milliseconds. Those that do not count as late.
 pub const ROLL_CALL_MS: u64 = 1000;
 
 /// Bytes of what shells write to their own standard streams that wait here to be passed on
-/// to the job-exec above. What is over is dropped.
+/// to the job-exec above. The rest is dropped.
 pub const WROTE_BYTES_MAX: usize = 4 << 20;

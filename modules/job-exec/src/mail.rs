@@ -1,6 +1,6 @@
-//! What shells tell the leading one of their job: a box of letters at the job-exec beside
-//! that one. A shell is answered when the leading one has taken its letter, and tells one at
-//! a time; so nothing is lost when either end, or we, are started again.
+//! Messages of shells to the leading one of their job: a mailbox at the job-exec beside that
+//! one. A shell is answered when the leading one has taken its letter, and tells one at a
+//! time; so nothing is lost when either end, or we, are started again.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use proto::job_exec::{Heard, ShellHear, ShellTellError, Told};
 use crate::JobExec;
 use crate::limits::{HEARD_BYTES_MAX, MAIL_BYTES_MAX};
 
-/// What the leading shell was told and has not said that it has taken.
+/// Messages for the leading shell that it has not acknowledged.
 #[derive(Debug, Default)]
 pub struct Mailbox {
     letters: VecDeque<Letter>,
@@ -22,7 +22,7 @@ pub struct Mailbox {
     hears: Option<node::Reply<ShellHear>>,
 }
 
-/// What one shell has told.
+/// Messages of one shell.
 #[derive(Debug)]
 struct Letter {
     at: u64,
@@ -41,13 +41,13 @@ pub struct Taken {
     pub seq: u64,
 }
 
-/// How many bytes of text a letter has.
+/// Bytes of text in a letter.
 pub fn bytes_of(told: &Told) -> usize {
     told.words.iter().map(|word| word.as_str().len()).sum()
 }
 
 impl Mailbox {
-    /// How many bytes of text wait in it.
+    /// Bytes of text waiting in it.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

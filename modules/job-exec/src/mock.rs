@@ -9,7 +9,7 @@ use serde_json::Value;
 /// A job that only pretends to run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Mock {
-    /// How long it pretends; `None` until it is told to finish.
+    /// Simulated run time; `None` until told to finish.
     pub run_duration: Option<Duration>,
     /// Its wait status.
     pub wait_status: i32,
@@ -33,13 +33,13 @@ pub enum Fault {
 }
 
 impl Mock {
-    /// The simulation that a jobspec asks for, or why it cannot be had.
+    /// The simulation requested by a jobspec, or the reason for refusing it.
     pub fn of(jobspec: &Value) -> Option<Result<Mock, String>> {
         let test = jobspec.pointer("/attributes/system/exec/test")?;
         Some(Mock::read(test, jobspec))
     }
 
-    /// Whether nothing keeps it longer than this, as far as is known.
+    /// True if it ends within this time, as far as is known.
     pub fn is_over_within(&self, time: Duration) -> bool {
         let is_plain = !self.is_override && !self.fails_at_init && !self.fails_at_run;
         is_plain && self.run_duration.is_some_and(|own| own <= time)

@@ -1,5 +1,5 @@
-//! How the latest jobs ended: what is told again to a job manager that was killed before
-//! it had stored our word. A job runs once, no matter which of those who know of it end.
+//! Results of the latest jobs: sent again to a job manager that was killed before it had
+//! stored our message. A job runs once, no matter which of those who know of it end.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,7 +13,7 @@ use wire::Message;
 use crate::JobExec;
 use crate::limits::OUTCOMES_MAX;
 
-/// How a job ended.
+/// Result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     /// Its wait status, if it had started.

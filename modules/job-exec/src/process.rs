@@ -1,5 +1,5 @@
-//! Which process a job shell is, so that a later job-exec can tell whether it still runs:
-//! the number alone may belong to another process by then.
+//! Identity of a job shell's process, so that a later job-exec can tell whether it still
+//! runs: the pid alone may belong to another process by then.
 //!
 //! The one file that looks at processes. It does so on the worker thread; tests put a
 //! table of their own in its place.
@@ -20,7 +20,7 @@ pub struct Process {
     pub boot: String,
 }
 
-/// What a look at a process number shows.
+/// Facts about a pid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// A process that runs.
@@ -31,7 +31,7 @@ pub enum Seen {
     Hidden,
 }
 
-/// Where the facts come from.
+/// Source of facts about processes.
 pub trait Processes: Send {
     /// Looks at the process of this number.
     fn look(&mut self, pid: i32) -> Seen;
@@ -53,7 +53,7 @@ impl Process {
         })
     }
 
-    /// Whether it is sure that this process does not run any more.
+    /// True if this process certainly does not run any more.
     pub fn is_gone(&self, seen: &Seen) -> bool {
         match seen {
             Seen::Runs(other) => other != self,
@@ -94,7 +94,7 @@ impl Processes for ThisHost {
     }
 }
 
-/// Whether there is a process of this number, of any user.
+/// True if there is a process with this pid, of any user.
 fn exists(pid: i32) -> bool {
     // Zero and less name groups.
     let pid = Some(pid).filter(|pid| *pid > 0);

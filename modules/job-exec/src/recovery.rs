@@ -1,6 +1,6 @@
-//! Jobs that were begun before us, by a job-exec that is gone.
+//! Jobs begun by an earlier job-exec.
 //!
-//! What it left: the guest log, in a namespace or already in the primary one, and a shell
+//! Its traces: the guest log, in a namespace or already in the primary one, and a shell
 //! that greets. The log says how far the job had come; the shell says the rest.
 
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::process::Process;
 use crate::state::{Move, State};
 use crate::{JobExec, Surroundings};
 
-/// How far a job had come, by its guest log.
+/// Progress of a job, by its guest log.
 #[derive(Debug, Clone, PartialEq)]
 enum Past {
     /// Nothing of it is there.
@@ -261,8 +261,8 @@ impl JobExec {
         }
     }
 
-    /// The job had ended; only the answers to it are missing, and perhaps the graft. What was
-    /// in its guest directory stays: nothing is begun in its place.
+    /// The job had ended; only the answers to it are missing, and perhaps the graft. The
+    /// contents of its guest directory stay: nothing is begun in its place.
     fn finish_again(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32, is_started: bool) {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
@@ -489,7 +489,7 @@ fn critical_ranks(entries: &[Entry]) -> Option<IdSet> {
     said.get_str("ranks")?.parse().ok()
 }
 
-/// Whether what was asked for is not there, for sure.
+/// True if the key certainly does not exist.
 fn is_absence(error: &Refusal) -> bool {
     matches!(
         error.errno,

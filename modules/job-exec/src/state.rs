@@ -1,8 +1,8 @@
-//! How a job moves through job-exec: all moves in one table, no effects.
+//! State table of a job in job-exec: all moves in one table, no effects.
 //!
 //! `doc/states/job-exec.md` is printed from here by the test below.
 
-/// Where a job is.
+/// State of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Reading what an earlier job-exec left of it.
@@ -21,7 +21,7 @@ pub enum State {
     Released,
 }
 
-/// What can happen to it.
+/// Event that changes the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// The log of an earlier time says that it had not got as far as a shell.
@@ -34,7 +34,7 @@ pub enum Move {
     Started,
     /// Its shell reported after our restart.
     Found,
-    /// Its shell cannot be started, is gone, or ended; a simulation came to its end.
+    /// Its shell could not be started, was lost, or exited; a simulation came to its end.
     Ended,
     /// The guest log is stored.
     Logged,
@@ -55,7 +55,7 @@ impl State {
         State::Released,
     ];
 
-    /// Whether tasks of the job may exist.
+    /// True if tasks of the job may exist.
     pub fn is_alive(self) -> bool {
         matches!(self, State::Waiting | State::Starting | State::Running)
     }

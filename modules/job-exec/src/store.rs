@@ -1,5 +1,5 @@
 //! Writing to the KVS: one commit to the primary namespace for all jobs at a time, and one
-//! to each job's own namespace at a time. What comes meanwhile joins the next.
+//! to each job's own namespace at a time. Later writes join the next.
 //!
 //! A commit carries a token, so that it can be sent again when the kvs was restarted
 //! under it.
@@ -19,7 +19,7 @@ use crate::limits::{PRIMARY_BYTES_MAX, PRIMARY_OPS_MAX};
 use crate::state::{Move, State};
 use crate::{JobExec, Surroundings};
 
-/// What waits to be written to the primary namespace.
+/// Writes that wait for the primary namespace.
 #[derive(Debug, Default)]
 pub struct Store {
     jobs: BTreeMap<JobId, Waiting>,
@@ -27,20 +27,20 @@ pub struct Store {
     seq: u64,
 }
 
-/// What waits for one job.
+/// Writes that wait for one job.
 #[derive(Debug, Default)]
 struct Waiting {
-    /// What `guest` is to be.
+    /// New contents of `guest`.
     guest: Option<Guest>,
     /// Lines for logs in the primary namespace.
     lines: GuestLines,
-    /// Whether they are the first.
+    /// True if they are the first.
     are_first: bool,
-    /// Whether the job has nothing more to say.
+    /// True if the job has no more lines.
     is_last: bool,
 }
 
-/// What a job's `guest` key holds.
+/// Contents of a job's `guest` key.
 #[derive(Debug)]
 enum Guest {
     /// A link to the namespace.
@@ -72,7 +72,7 @@ impl Store {
         waiting.is_last |= is_last;
     }
 
-    /// Whether there is nothing to send, or not yet.
+    /// True if there is nothing to send, or not yet.
     fn is_idle(&self) -> bool {
         self.in_flight || self.jobs.is_empty()
     }

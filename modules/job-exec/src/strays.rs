@@ -107,7 +107,7 @@ impl JobExec {
         }
     }
 
-    /// What a job-exec below has of a job that nobody has asked for yet.
+    /// Keeps the part of a job, held by a job-exec below, that nobody has asked for yet.
     pub(crate) fn keep_stray_held(&mut self, cx: &mut Cx<Self>, link: u32, held: Held) {
         let id = held.id();
         if self.strays.len() >= STRAY_SHELLS_MAX && !self.strays.contains_key(&id) {
@@ -120,7 +120,7 @@ impl JobExec {
         }
     }
 
-    /// The stream of a stray shell is over.
+    /// Handles the end of a stray shell's stream.
     pub(crate) fn forget_stray_stream(&mut self, id: JobId, stream: StreamId) {
         if let Some(stray) = self.strays.get_mut(&id) {
             forget_if(&mut stray.hello, stream);
@@ -128,7 +128,7 @@ impl JobExec {
     }
 }
 
-/// Drops a stray's stream that is over.
+/// Drops a stray's stream that has ended.
 fn forget_if(hello: &mut Option<(ShellHello, Stream<ShellHello>)>, stream: StreamId) {
     if let Some((_, over)) = hello.take_if(|(_, kept)| kept.id() == stream) {
         over.forget();

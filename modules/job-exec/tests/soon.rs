@@ -1,20 +1,20 @@
-//! Jobs that are over soon: they need no namespace, and no commit before they begin. It is noted
-//! elsewhere that they have begun.
+//! Tests of jobs that end soon: they need no namespace, and no commit before they begin. It is
+//! noted elsewhere that they have begun.
 
 mod stage;
 
 use serde_json::json;
 use stage::{JOB, Stage};
 
-/// What a job that goes on has in its guest log.
+/// Guest log of a job that goes on.
 const BEGUN: &str = "init starting recoverable";
 
 fn begun() -> Stage {
     begun_with(false)
 }
 
-/// A job that runs, of a job manager that stores what there is of it if it is over soon, or
-/// does not.
+/// A running job, of a job manager that does or does not store the data of a job that ended
+/// soon.
 fn begun_with(together: bool) -> Stage {
     let mut stage = Stage::start_noting("{}");
     stage.together = together;

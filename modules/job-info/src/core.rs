@@ -1,4 +1,4 @@
-//! What the module knows: only what is under way. Everything else is in the KVS.
+//! State of the module: only requests under way. Everything else is in the KVS.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::log::check_access;
 use crate::update::UpdateWatcher;
 use crate::watch::Watcher;
 
-/// What is under way.
+/// Requests under way.
 #[derive(Debug, Default)]
 pub struct JobInfo {
     pub(crate) watchers: BTreeMap<StreamId, Watcher>,
@@ -22,7 +22,7 @@ pub struct JobInfo {
 }
 
 impl JobInfo {
-    /// How many requests of each kind are open.
+    /// Number of open requests of each kind.
     pub(crate) fn stats(&self) -> Stats {
         let guests = self.watchers.values().filter(|w| w.is_guest()).count();
         Stats {
@@ -34,7 +34,7 @@ impl JobInfo {
         }
     }
 
-    /// A stream is over: what it had asked of others is taken back.
+    /// Handles the end of a stream: its requests to others are cancelled.
     pub(crate) fn closed(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         if let Some(mut watcher) = self.watchers.remove(&stream) {
             watcher.drop_calls(cx);

@@ -3,7 +3,7 @@
 
 use crate::limits::LINE_BYTES_MAX;
 
-/// Where we are in a log.
+/// Position in a log.
 #[derive(Debug, Default)]
 pub struct Lines {
     /// Lines given out, ever.
@@ -46,7 +46,7 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Whether any line was given out.
+    /// True if any line was returned.
     pub fn has_given(&self) -> bool {
         self.given > 0
     }

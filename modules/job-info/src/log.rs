@@ -1,12 +1,12 @@
-//! What a job's primary log says about who may read it, whether the job is over, and how
-//! its jobspec and R were changed. Pure.
+//! Facts from a job's primary log: the users who may read it, the end of the job, and the
+//! changes of its jobspec and R. Pure.
 
 use node::Peer;
 use proto::data::{Entry, dotted};
 use proto::job_info::JobInfoError;
 use serde_json::{Map, Value};
 
-/// Whether the reader of a job's data may read it: its submitter or the instance owner.
+/// Checks that the client may read a job's data: its submitter or the instance owner.
 pub fn check_access(log: &str, peer: &Peer) -> Result<(), JobInfoError> {
     if peer.is_owner() {
         return Ok(());
@@ -24,7 +24,7 @@ pub fn check_access(log: &str, peer: &Peer) -> Result<(), JobInfoError> {
     }
 }
 
-/// Whether a line is the event `name`, such as `clean`, the last of a job's log.
+/// True if a line is the event `name`, such as `clean`, the last of a job's log.
 pub fn is_event(line: &str, name: &str) -> bool {
     // Most lines are not, and say so without being read.
     line.contains(name) && Entry::decode(line).is_ok_and(|entry| entry.name() == name)
@@ -57,7 +57,7 @@ impl Updated {
         }
     }
 
-    /// What a line of the log changes, by dotted path; `None` if nothing.
+    /// Changes by a line of the log, by dotted path; `None` if there are none.
     pub fn update(self, line: &str) -> Option<Map<String, Value>> {
         let name = match self {
             Updated::R => "resource-update",

@@ -1,5 +1,5 @@
 //! `update-watch`: R or jobspec of a job as it is now, and again after each change, until
-//! the job is over (protocol/10 section 21).
+//! the job has ended (protocol/10 section 21).
 
 use node::{Call, CallId, Cx, Peer, Stream, StreamId};
 use proto::data::JobId;
@@ -47,7 +47,7 @@ impl UpdateWatcher {
         }
     }
 
-    /// Lets go of a stream that is over.
+    /// Drops a stream that has ended.
     pub fn forget(self, cx: &mut Cx<JobInfo>) {
         if let Some(feed) = self.feed {
             drop_watch(cx, feed);

@@ -3,9 +3,9 @@
 //!
 //! The primary log is watched where it is, until `clean`. A guest log is in the job's own
 //! namespace while the job runs and in the job's directory afterwards: it is watched in
-//! the one until that is gone, and what is left is read from the other. Until there is a
-//! guest log, the primary log is followed too: it says who may read, when the job has
-//! started and, should there never be a guest log, when the job is over.
+//! the one until that is removed, and the rest is read from the other. Until there is a
+//! guest log, the primary log is followed too: it tells who may read, when the job has
+//! started and, should there never be a guest log, when the job has ended.
 
 use node::{Call, CallId, Cx, Peer, Stream, StreamId};
 use proto::data::JobId;
@@ -19,7 +19,7 @@ use crate::log::is_event;
 /// Guest logs that every job with a shell gets: one that is not there is yet to come.
 const EXPECTED: &[&str] = &["guest.exec.eventlog", "guest.output", "guest.input"];
 
-/// Where the lines of a watch come from.
+/// Source of the lines of a watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// The job's own log.
@@ -63,7 +63,7 @@ impl Watcher {
         }
     }
 
-    /// Whether it is of a guest log.
+    /// True if it is of a guest log.
     pub fn is_guest(&self) -> bool {
         self.path != "eventlog"
     }
@@ -75,7 +75,7 @@ impl Watcher {
         }
     }
 
-    /// Lets go of a stream that is over.
+    /// Drops a stream that has ended.
     pub fn forget(self) {
         self.stream.forget();
     }
@@ -84,7 +84,7 @@ impl Watcher {
         self.flags & flag != 0
     }
 
-    /// Whether it waits for a log that is not there although the job runs.
+    /// True if it waits for a log that does not exist although the job runs.
     fn waits(&self) -> bool {
         self.wants(WAITCREATE) || EXPECTED.contains(&self.path.as_str())
     }
@@ -98,7 +98,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// Sends a piece of the log; true if the job is over.
+    /// Sends a piece of the log; true if the job has ended.
     fn relay(&mut self, cx: &mut Cx<JobInfo>, piece: &[u8]) -> Result<bool, Refusal> {
         for line in self.lines.push(piece).map_err(bad_log)? {
             self.admit_by(cx, &line)?;
@@ -126,7 +126,7 @@ impl Watcher {
     }
 }
 
-/// What the primary log has said so far.
+/// Facts from the primary log so far.
 #[derive(Debug, Default)]
 struct Life {
     lines: Lines,
@@ -134,7 +134,7 @@ struct Life {
     is_current: bool,
     /// The guest namespace is there, or was.
     is_started: bool,
-    /// The job is over: what there is of guest logs is in its directory.
+    /// The job has ended: its guest logs are in its directory.
     is_over: bool,
 }
 

@@ -103,7 +103,7 @@ impl JobIngest {
         unlink(cx, refused);
     }
 
-    /// Whether a service that was lost on the way may be there again.
+    /// True if a service that was lost on the way may be back.
     fn may_ask_again(&self, cx: &Cx<Self>, error: &Refusal) -> bool {
         error.errno == Errno::EHOSTUNREACH && (cx.rank() == 0 || !self.is_ending)
     }

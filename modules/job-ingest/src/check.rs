@@ -1,5 +1,5 @@
-//! Whether a request to submit may go on: the checks of protocol/11 section 2.1, in their
-//! order. What its jobspec says is looked at later (`pipeline.rs`).
+//! Admission of submit requests: the checks of protocol/11 section 2.1, in their order.
+//! Its jobspec is checked later (`pipeline.rs`).
 
 use proto::data::job::{SubmitFlags, Urgency};
 use proto::data::sign::unwrap_none;
@@ -9,7 +9,7 @@ use proto::job_ingest::{Submit, SubmitError};
 use crate::limits::{JOBSPEC_BYTES_MAX, SIGNED_BYTES_MAX};
 use crate::settings::Settings;
 
-/// Who asks.
+/// Requester.
 #[derive(Debug, Clone, Copy)]
 pub struct Requestor {
     /// User id.

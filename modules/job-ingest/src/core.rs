@@ -1,5 +1,6 @@
-//! What job-ingest knows: where job ids are, and the jobs that are not handed over yet. A job
-//! comes in here (`submit`), passes the stages of `pipeline.rs`, and gets its id (`finish`).
+//! State of job-ingest: the generator of job ids, and the jobs that are not handed over yet.
+//! A job comes in here (`submit`), passes the stages of `pipeline.rs`, and gets its id
+//! (`finish`).
 
 use std::collections::VecDeque;
 
@@ -41,13 +42,13 @@ pub struct JobIngest {
     pub(crate) passing_bytes: usize,
     /// Jobs that are not on their way to the KVS yet.
     pub(crate) waiting: VecDeque<Incoming>,
-    /// Whether a batch is on its way to the KVS.
+    /// True if a batch is on its way to the KVS.
     pub(crate) is_storing: bool,
     /// Batches made so far.
     pub(crate) n_batches: u64,
     /// Ids of jobs whose submitters may not have been answered.
     pub(crate) recall: Recall<JobId>,
-    /// Where signed jobspecs are cut.
+    /// Cut points of signed jobspecs.
     pub(crate) parts: Parts,
     /// Batches that the job manager has not answered.
     pub(crate) n_handing_over: usize,
@@ -263,7 +264,7 @@ impl JobIngest {
 
 const MANAGER: &str = "job-manager must be loaded first";
 
-/// What a refusal means when the service that was asked is not there.
+/// Error text for a refusal that means that the service is not loaded.
 pub(crate) fn unless_loaded(refusal: Refusal, text: &'static str) -> Refusal {
     match refusal.errno {
         Errno::ENOSYS => Refusal::new(Errno::ENOSYS, text),

@@ -12,8 +12,8 @@ pub const BUFFER_BYTES: usize = 10 << 20;
 /// The same as people write it.
 pub const BUFFER_TEXT: &str = "10M";
 
-/// Jobs that go into the KVS in one commit, and to job-manager in one request. What does not fit
-/// waits for the next: nobody else is answered while one is made, or taken in.
+/// Jobs that go into the KVS in one commit, and to job-manager in one request. The rest waits
+/// for the next: nobody else is answered while one is made, or received.
 pub const BATCH_JOBS_MAX: usize = 256;
 
 /// Bytes that go into the KVS in one commit, about.

@@ -4,8 +4,8 @@
 //! in a few bytes. The content store has equal blobs once. So J is stored as a head and a tail that
 //! others have too, and what is its own between them. Where these end is learnt from the texts
 //! alone: two that have much in common make a *model*, and what begins and ends like a model is cut
-//! like it. J is base64: the same tail is written in one of three ways, depending on the
-//! length of what comes before it. That makes up to three models.
+//! like it. J is base64: the same tail is written in one of three ways, depending on the length of
+//! what comes before it. This results in up to three models.
 //!
 //! All of this saves space and does nothing else; a restart learns it again.
 
@@ -17,7 +17,7 @@ use crate::limits::{CUT_BYTES_MIN, MODELS_MAX, OWN_BYTES_MIN, SEEN_MAX, SIMILAR_
 /// Texts are compared in pieces of this size.
 const PIECE_BYTES: usize = 64;
 
-/// What is known of the jobs so far, the latest first.
+/// Models of the jobs so far, the latest first.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     models: VecDeque<Model>,
@@ -36,7 +36,7 @@ struct Model {
 }
 
 impl Model {
-    /// What `text` has in common with `j`.
+    /// Model of the text common to `text` and `j`.
     fn of(text: &Rc<str>, j: &str) -> Model {
         let same = |(one, other): &(&[u8], &[u8])| one == other;
         let (one, other) = (text.as_bytes(), j.as_bytes());
@@ -60,7 +60,7 @@ impl Model {
         self.head + self.tail
     }
 
-    /// Whether `j` can be cut in the same way.
+    /// True if `j` can be cut in the same way.
     fn fits(&self, j: &str) -> bool {
         let text = self.text.as_bytes();
         self.shared() <= j.len()
@@ -98,7 +98,7 @@ impl Parts {
         cuts
     }
 
-    /// Which model leaves the least of `j`.
+    /// Index of the model that leaves the least of `j`.
     fn fitting(&self, j: &str) -> Option<usize> {
         let models = self.models.iter().enumerate();
         let fitting = models.filter(|(_, model)| model.fits(j));

@@ -1,6 +1,6 @@
-//! What a job passes between its request and its id: it is changed, its submitter may be in
-//! its queue or not, and it is checked. Two of the steps may have to ask somebody, so each
-//! calls the next.
+//! Stages between a submit request and its id: the jobspec is changed, the submitter's
+//! access to the queue is checked, and the jobspec is validated. Two of the steps may have
+//! to ask somebody, so each calls the next.
 
 use ingest::Broken;
 use node::{Call, Cx, Reply};
@@ -148,8 +148,7 @@ fn ask(cx: &mut Cx<JobIngest>, call: Call<Check>, job: Candidate) {
     });
 }
 
-/// What the submitter is told when a stage cannot be made, and what is logged: what the
-/// processes of Flux would leave there.
+/// Refusal and log messages when a stage cannot be made: those of the processes of Flux.
 fn broken_down(stage: &str, broken: &Broken) -> Refusal {
     let Broken { text, code } = broken;
     tracing::error!("job-{stage}[0]: flux-job-{stage}: {text}");

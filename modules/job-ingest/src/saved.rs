@@ -19,7 +19,7 @@ fn key(rank: u32) -> String {
     }
 }
 
-/// What a batch writes besides its jobs, if there is something to remember.
+/// Record that a batch writes besides its jobs, if there is something to remember.
 pub(crate) fn write(recall: &Recall<JobId>, rank: u32, batch: u64) -> Option<Op> {
     recall.op(&key(rank), batch)
 }

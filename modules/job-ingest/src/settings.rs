@@ -9,7 +9,7 @@ use proto::{Errno, Object, Refusal};
 
 use crate::limits::{BATCH_JOBS_MAX, BUFFER_BYTES, BUFFER_TEXT};
 
-/// What can be set.
+/// Settings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// User root may submit to an instance that is not root's.
@@ -20,11 +20,11 @@ pub struct Settings {
     pub batch_jobs: usize,
     /// Bytes of the jobspecs that are in one of the stages.
     pub buffer_bytes: usize,
-    /// What changes jobspecs.
+    /// Stage that changes jobspecs.
     pub frobnicator: Stage<Frobnicator>,
-    /// What checks them.
+    /// Stage that validates jobspecs.
     pub validator: Stage<Validator>,
-    /// Who may submit where.
+    /// Access to queues.
     pub queues: Queues,
 }
 
@@ -59,8 +59,8 @@ impl Settings {
         Ok(settings)
     }
 
-    /// After a change of the configuration, which alone counts then. What only arguments can
-    /// set stays.
+    /// After a change of the configuration, which alone counts then. Values that only
+    /// arguments can set stay.
     pub fn changed(&self, conf: &Object) -> Result<Settings, Refusal> {
         let mut settings = self.clone();
         settings.apply(&Ingest::parse(conf)?, conf)?;

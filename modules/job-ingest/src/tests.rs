@@ -85,7 +85,7 @@ fn submit(probe: &mut Probe<JobIngest>) {
     );
 }
 
-/// What was said, each line cut to its topic and tag; ids in place of payloads.
+/// Messages, each line cut to its topic and tag; ids in place of payloads.
 pub(crate) fn said(probe: &mut Probe<JobIngest>) -> Vec<String> {
     probe.settle();
     let short = |line: String| match line.split_once('{') {
@@ -202,7 +202,7 @@ fn a_job_that_may_be_taken_is_handed_over_until_that_is_known() {
     assert_eq!(said(&mut probe), ["response job-ingest.submit #1 1 jobs"]);
 }
 
-/// A broker that has lost its parent ends. What was under way has no end then.
+/// A broker that has lost its parent ends. Requests under way then have no end.
 #[test]
 fn on_other_ranks_one_that_ends_asks_nobody_again() {
     for handed_over in [false, true] {
@@ -238,7 +238,7 @@ fn on_other_ranks_one_that_ends_asks_nobody_again() {
     }
 }
 
-/// What a commit saves besides jobs.
+/// Record that a commit stores besides jobs.
 fn saved_in(commit: &str) -> String {
     let json = commit.split_once('{').unwrap().1;
     let commit: Commit = serde_json::from_str(&format!("{{{json}")).unwrap();

@@ -1,6 +1,6 @@
-//! Who may submit: `access.allow-user` and `access.allow-group` of the policy that holds in
-//! a queue. The system is asked who somebody is on the worker thread, for a directory server
-//! may take its time.
+//! Users who may submit: `access.allow-user` and `access.allow-group` of the policy in
+//! effect in a queue. The system is asked who somebody is on the worker thread, for a
+//! directory server may take its time.
 
 use std::ffi::CString;
 
@@ -38,7 +38,7 @@ pub fn names_of(uid: u32) -> Names {
     }
 }
 
-/// Whether anybody is kept out.
+/// True if access is limited.
 pub(crate) fn is_limited(access: &Access) -> bool {
     access.users.is_some() || access.groups.is_some()
 }
@@ -68,7 +68,7 @@ pub(crate) fn check(
 mod tests {
     use super::*;
 
-    /// What user alice of the groups staff and wheel is told.
+    /// Checks the response to user alice of the groups staff and wheel.
     fn check_lists(users: Option<&[&str]>, groups: Option<&[&str]>, expect: &str) {
         let list = |names: Option<&[&str]>| {
             names.map(|names| names.iter().map(|name| (*name).to_owned()).collect())

@@ -183,7 +183,7 @@ fn write_attr(job: &Job, attr: Attr, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// What is only known of a job that is over.
+/// Values known only of inactive jobs.
 fn write_end(job: &Job, attr: Attr, out: &mut Vec<u8>) -> Option<()> {
     let result = job.result?;
     let raised = job.raised();

@@ -1,4 +1,4 @@
-//! What the module knows.
+//! State of the module.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::query::Instance;
 use crate::table::Table;
 use crate::waits::Waits;
 
-/// What to do once the history is known.
+/// Continuation once the history is known.
 pub type Deferred = Box<dyn FnOnce(&mut JobList, &mut Cx<JobList>)>;
 
-/// What the module knows.
+/// State of the module.
 pub struct JobList {
     pub(crate) settings: Settings,
     pub(crate) table: Table,
@@ -32,7 +32,7 @@ pub struct JobList {
     is_snapshot_due: bool,
 }
 
-/// What the operator can set.
+/// Settings.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Comparisons that one `list` may make, `None` for any number.
@@ -41,7 +41,7 @@ pub struct Settings {
     pub ends_with_journal: bool,
     /// Names of queues.
     pub queues: Vec<String>,
-    /// What constraints are read with.
+    /// Context for reading constraints.
     pub instance: Instance,
 }
 
@@ -104,12 +104,12 @@ impl JobList {
         }
     }
 
-    /// How many clients do.
+    /// Number of clients that do.
     pub(crate) fn n_watchers(&self) -> usize {
         self.watchers.len()
     }
 
-    /// Forgets a stream that is over.
+    /// Drops a stream that has ended.
     pub(crate) fn closed(&mut self, stream: StreamId) {
         if let Some(watcher) = self.watchers.remove(&stream) {
             watcher.forget();

@@ -41,7 +41,7 @@ pub struct Follower {
     place: Place,
 }
 
-/// What a follower with a window may be sent.
+/// Credit of a follower with a window.
 #[derive(Debug, Clone, Copy)]
 pub struct Credit {
     window: u64,
@@ -49,7 +49,7 @@ pub struct Credit {
     taken: u64,
 }
 
-/// How far a follower has come.
+/// Progress of a follower.
 #[derive(Debug)]
 enum Place {
     /// It is told of all jobs from the beginning, another time or not.
@@ -75,7 +75,7 @@ struct Changes {
 #[derive(Debug, Clone, Copy)]
 struct Change {
     id: u64,
-    /// What it was before.
+    /// Previous state and result.
     before: (State, Option<JobResult>),
 }
 
@@ -121,7 +121,7 @@ impl Followers {
         self.streams.len()
     }
 
-    /// Whether nobody follows.
+    /// True if nobody follows.
     pub fn is_empty(&self) -> bool {
         self.streams.is_empty()
     }
@@ -137,7 +137,7 @@ impl Followers {
         self.streams.insert(follower.stream.id(), follower);
     }
 
-    /// Forgets a stream that is over.
+    /// Drops a stream that has ended.
     pub fn closed(&mut self, stream: StreamId) {
         if let Some(follower) = self.streams.remove(&stream) {
             follower.stream.forget();

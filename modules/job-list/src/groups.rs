@@ -1,6 +1,6 @@
-//! Jobs that are over, in groups of the same user, result and queue, each in the order in which they
-//! ended. All groups together are the list of inactive jobs; some of them are what a search by user,
-//! result, queue and time is after, so that nobody looks at the others.
+//! Inactive jobs, in groups of the same user, result and queue, each in the order in which they
+//! ended. All groups together are the list of inactive jobs; some of them are what a search by
+//! user, result, queue and time is after, so that nobody looks at the others.
 
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
@@ -10,15 +10,15 @@ use proto::data::job::JobResult;
 use crate::query::Facts;
 use crate::table::{Slot, Slots};
 
-/// When a job ended; of jobs that ended at the same time the one with the higher id counts as the
-/// later one. Times are not negative, so that their bits sort as they do.
+/// End time of a job; of jobs that ended at the same time the one with the higher id counts as
+/// the later one. Times are not negative, so that their bits sort as they do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ended(pub u64, pub u64);
 
-/// What the jobs of a group have in common, but for the name of the queue.
+/// Values common to the jobs of a group, but for the name of the queue.
 type Common = (u32, JobResult, bool);
 
-/// What there is for each group.
+/// Data of each group.
 type ByCommon<T> = BTreeMap<Common, BTreeMap<Box<str>, T>>;
 
 /// The groups.
@@ -26,7 +26,8 @@ type ByCommon<T> = BTreeMap<Common, BTreeMap<Box<str>, T>>;
 pub struct Groups {
     /// By user, result, whether there is a queue, and queue.
     groups: ByCommon<VecDeque<Slot>>,
-    /// How much later than the end of a job any of its other times is: where clocks differ.
+    /// Longest time by which another time of a job is later than its end: where clocks
+    /// differ.
     lead: f64,
 }
 
@@ -34,7 +35,7 @@ impl Ended {
     /// Later than every job.
     pub const LAST: Ended = Ended(u64::MAX, u64::MAX);
 
-    /// When a job ended.
+    /// End time of a job.
     pub fn of(job: &Job) -> Ended {
         Ended(job.times.inactive.max(0.0).to_bits(), job.id)
     }
@@ -102,7 +103,7 @@ impl Groups {
         }
     }
 
-    /// How much later than its end any other time of a job is.
+    /// Longest time by which another time of a job is later than its end.
     pub fn lead(&self) -> f64 {
         self.lead
     }

@@ -1,13 +1,13 @@
 //! The journal of the job manager: the one source of all that is listed (protocol/12 section 1).
 //!
-//! Jobs that are over come as packed rows, many in a message, and are kept as they are; of the
+//! Inactive jobs come as packed rows, many in a message, and are kept as they are; of the
 //! others events come. History is sorted once, at the sentinel.
 //!
-//! The stream ends when the job manager goes. Its successor is asked for what is not known to be
-//! the same: nothing happens to a job that is over but that it is purged, so that jobs that
-//! ended some time ago are not sent again when both sides count as many of them. What ended just
-//! now may have been told and not been stored. Requests that come while the history is read wait for
-//! it; while there is no job manager at all, they are answered from what was known.
+//! The stream ends when the job manager goes. Its successor is asked only for jobs that may differ:
+//! the only change to an inactive job is to be purged, so jobs that ended some time ago are not
+//! sent again when both sides have the same number of them. Recent ends may have been announced and
+//! not stored. Requests that come while the history is read wait for it; while there is no job
+//! manager at all, they are answered from what was known.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,14 +25,14 @@ use crate::core::JobList;
 use crate::groups::Ended;
 use crate::limits::{PAUSED_RECORDS_MAX, RETRY, RETRY_MAX, UNSETTLED_S};
 
-/// Where we are in the journal.
+/// Position in the journal.
 #[derive(Debug, Default)]
 pub struct Feed {
     /// Requests are answered.
     is_initialized: bool,
     /// The table has all jobs, as of now or as of when the job manager went.
     is_whole: bool,
-    /// What was counted before the history had to be asked for again.
+    /// Counts from before the history had to be requested again.
     before: Option<JobStatsReply>,
     /// Records that are not applied while a test looks on.
     paused: Option<VecDeque<Bytes>>,
@@ -44,21 +44,21 @@ pub struct Feed {
     has_begun: bool,
     /// Of jobs that ended by this time it is not told, if they are as many as are known.
     known_by: Option<f64>,
-    /// How many they are.
+    /// Number of them.
     known: u64,
-    /// How long was waited last, while there is no job manager.
+    /// Last delay, while there is no job manager.
     retry: Option<Duration>,
     /// Runs until the next one is asked.
     wait: Option<TimerId>,
 }
 
 impl Feed {
-    /// Whether all of the history is known.
+    /// True if all of the history is known.
     pub fn is_initialized(&self) -> bool {
         self.is_initialized
     }
 
-    /// What was counted last, while the history is read again.
+    /// Last counts, while the history is read again.
     pub fn before(&self) -> Option<&JobStatsReply> {
         self.before.as_ref()
     }
@@ -257,7 +257,7 @@ impl JobList {
         }
     }
 
-    /// Jobs are gone for good.
+    /// Removes purged jobs.
     pub(crate) fn purge(&mut self, cx: &mut Cx<Self>, event: &JobPurgeInactive) {
         let mut n_purged = 0_u64;
         for id in &event.jobs {

@@ -80,7 +80,7 @@ impl Module for JobList {
     }
 }
 
-/// How many ranks the instance has.
+/// Number of ranks of the instance.
 fn size(cx: &Cx<JobList>) -> usize {
     let size = cx.attr(&names::SIZE).and_then(|size| size.parse().ok());
     size.unwrap_or(1)

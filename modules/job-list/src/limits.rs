@@ -31,7 +31,8 @@ pub const FOLLOWERS_MAX: usize = 1_024;
 /// Streams of `follow` that one guest may have open. A further one is answered EBUSY.
 pub const FOLLOWERS_OF_GUEST_MAX: usize = 16;
 
-/// Changes that a follower may be behind. Who is further behind is told of all jobs again.
+/// Changes that a follower may be behind. A follower further behind is sent all jobs
+/// again.
 pub const CHANGES_MAX: usize = if cfg!(test) { 16 } else { 65_536 };
 
 /// Changes looked at for one follower before other requests get their turn.

@@ -1,6 +1,6 @@
-//! Which jobs a `list` is after (protocol/12 section 5): a constraint as a tree, with the
-//! sentences for one that is malformed in `parse.rs`. What is known of it without looking at each
-//! job, so that not all are looked at, is in `narrow.rs`.
+//! Jobs selected by a `list` (protocol/12 section 5): a constraint as a tree; the errors for
+//! malformed ones are in `parse.rs`. Facts known without visiting each job, so that not all are
+//! visited, are in `narrow.rs`.
 
 mod narrow;
 mod parse;
@@ -48,7 +48,7 @@ pub enum Query {
     Not(Vec<Query>),
 }
 
-/// How a time is compared with a number.
+/// Comparison of a time with a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "named as they are")]
 pub enum Compare {
@@ -67,8 +67,8 @@ pub struct TooMany;
 pub struct Walk {
     /// Comparisons left; `None` for no limit.
     budget: Option<u64>,
-    /// Whether what a job got matched at a leaf; by the address of the leaf and of the part, which
-    /// is kept so that no other comes to be there. Never iterated.
+    /// Match of a part of the allocations at a leaf; by the addresses of the leaf and of the part,
+    /// which is kept so that no other gets its address. Never iterated.
     seen: FxHashMap<(usize, usize), (bool, Part)>,
 }
 
@@ -81,7 +81,7 @@ impl Walk {
         }
     }
 
-    /// Whether a job matches.
+    /// True if a job matches.
     pub fn matches(&mut self, query: &Query, job: &Job) -> Result<bool, TooMany> {
         match query {
             Query::And(all) => self.all(all, job),
@@ -108,7 +108,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Whether a job matches an operand. One without operands costs as much as a comparison.
+    /// True if a job matches an operand. One without operands costs as much as a comparison.
     fn below(&mut self, query: &Query, job: &Job) -> Result<bool, TooMany> {
         if let Query::And(none) | Query::Or(none) | Query::Not(none) = query
             && none.is_empty()
@@ -158,8 +158,8 @@ impl Walk {
         }
     }
 
-    /// What `matches` says of what a job got, asked once at a leaf for all jobs that got the same.
-    /// Leaves live as long as the walk, so that their addresses name them.
+    /// Result of `matches` on a job's allocation, computed once at a leaf for all jobs with the
+    /// same one. Leaves live as long as the walk, so that their addresses name them.
     fn once(&mut self, leaf: &Query, job: &Job, matches: impl FnOnce(Given<'_>) -> bool) -> bool {
         let Some(part) = &job.given else {
             return false;

@@ -1,6 +1,6 @@
 //! A walk over the jobs that a request is after, some in a turn, so that a search among a million
-//! does not keep others waiting. Where it is is a place in an order and not in memory: it goes on
-//! there regardless of what has happened to jobs meanwhile.
+//! does not keep others waiting. The position is a place in an order and not in memory: it goes
+//! on there regardless of changes to jobs meanwhile.
 
 use job_fold::{Job, List};
 use node::Peer;
@@ -11,14 +11,14 @@ use crate::limits::LIST_SLICE_LOOKED;
 use crate::query::{self, Query, TooMany, Walk};
 use crate::table::Table;
 
-/// What is looked for.
+/// Parameters of the search.
 #[derive(Debug)]
 pub struct Wanted {
-    /// How many jobs at most.
+    /// Maximum number of jobs.
     pub max_entries: usize,
     /// Only inactive jobs that ended later.
     pub since: f64,
-    /// Which jobs.
+    /// Selection of jobs.
     pub query: Query,
     /// Only jobs that this peer may act for.
     pub only_of: Option<Peer>,
@@ -34,7 +34,7 @@ pub struct Scan {
     found: usize,
 }
 
-/// Where a walk goes on.
+/// Position at which a walk goes on.
 #[derive(Debug, Clone)]
 enum Place {
     /// It has not begun; the order is that of the lists.
@@ -43,12 +43,12 @@ enum Place {
     Listed(std::vec::IntoIter<u64>, Ended),
     /// A place that can be named.
     Named(Cursor),
-    /// It is over.
+    /// It has ended.
     Done,
 }
 
-/// A place in the order of pages: active jobs by id, then those that are over, the last first.
-/// A job is in it once, but that it may be shown again when it has ended between two pages.
+/// A place in the order of pages: active jobs by id, then inactive ones, the last first. A job
+/// is in it once, but that it may be shown again when it has ended between two pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cursor {
     /// Active jobs from this id on, then the others.
@@ -57,7 +57,7 @@ pub enum Cursor {
     Ended(Ended),
 }
 
-/// What a slice has come to.
+/// Result of a slice.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Turn {
     /// There is more, for another turn.
@@ -273,8 +273,8 @@ impl Scan {
     }
 }
 
-/// Gives out a job if it matches; says when the turn is over. Jobs that are not shown do not
-/// count for the budget of comparisons: it would tell of them.
+/// Returns a job if it matches; tells when the turn has ended. Jobs that are not shown do
+/// not count for the budget of comparisons: it would tell of them.
 fn look<E: FnMut(&Job) -> Result<(), ListError>>(
     wanted: &Wanted,
     walk: &mut Walk,

@@ -36,7 +36,7 @@ impl Counts {
         }
     }
 
-    /// The counts of jobs that are gone for good, which no history tells again.
+    /// Counts of purged jobs, which no history contains.
     pub fn of_purged(&self) -> Counts {
         let purged = |counts: &JobCounts| JobCounts {
             inactive_purged: counts.inactive_purged,

@@ -1,9 +1,9 @@
 //! All jobs, and the three lists they are shown in (protocol/12 section 6).
 //!
 //! A job is a row of fixed size; what jobs have in common is kept once. Active jobs are on two
-//! lists. Those that are over, of which there may be millions, are in groups (`groups.rs`) that
-//! answer for their order and for searches at once. History is put in without order and sorted
-//! once: inserting a million jobs one by one into a sorted list is what makes a start slow.
+//! lists. Inactive jobs, of which there may be millions, are in groups (`groups.rs`) that serve
+//! their order and searches at once. History is put in without order and sorted once: inserting
+//! a million jobs one by one into a sorted list is what makes a start slow.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use job_fold::{Job, List};
 use crate::groups::{Ended, Groups};
 use crate::stats::Counts;
 
-/// Where a job is kept.
+/// Index of a job.
 pub type Slot = u32;
 
 /// The rows.
@@ -30,9 +30,9 @@ pub struct Table {
     free: Vec<Slot>,
     /// Active jobs by id.
     active: BTreeMap<u64, Slot>,
-    /// Those that are over, by id.
+    /// Inactive jobs, by id.
     ended: BTreeMap<u64, Slot>,
-    /// Those of the history that are over, by id, until it is sorted.
+    /// Inactive jobs of the history, by id, until it is sorted.
     loading: Vec<(u64, Slot)>,
     pending: BTreeMap<Key, Slot>,
     running: BTreeMap<Key, Slot>,
@@ -57,7 +57,7 @@ impl Table {
         })
     }
 
-    /// Takes in a job of the history that is over.
+    /// Adds an inactive job of the history.
     pub fn add_ended(&mut self, job: Job) {
         let id = job.id;
         if self.is_sorted || self.loading.last().is_some_and(|(last, _)| *last >= id) {
@@ -206,7 +206,7 @@ impl Table {
         self.ended.len() as u64
     }
 
-    /// Jobs of a list in order, none before [`Table::sort`]. Of those that are over,
+    /// Jobs of a list in order, none before [`Table::sort`]. For inactive jobs, see
     /// [`Table::newest`].
     pub fn list(&self, list: List) -> impl Iterator<Item = &Job> {
         let map = match list {
@@ -224,8 +224,7 @@ impl Table {
         slots.filter_map(|slot| self.slots[slot as usize].as_ref())
     }
 
-    /// Jobs that are over, of groups that are wanted: those that ended before `end`, the last
-    /// first.
+    /// Inactive jobs, of selected groups: those that ended before `end`, the last first.
     pub fn newest(
         &self,
         wanted: impl Fn(&crate::query::Facts<'_>) -> bool,
@@ -235,12 +234,12 @@ impl Table {
         slots.filter_map(|slot| self.slots[slot as usize].as_ref())
     }
 
-    /// How much later than its end any other time of a job is.
+    /// Longest time by which another time of a job is later than its end.
     pub fn lead(&self) -> f64 {
         self.groups.lead()
     }
 
-    /// How many jobs are on a list.
+    /// Number of jobs on a list.
     pub fn len(&self, list: List) -> usize {
         match list {
             List::Pending => self.pending.len(),

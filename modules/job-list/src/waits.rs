@@ -16,7 +16,7 @@ use crate::limits::WAITS_MAX;
 /// One request.
 #[derive(Debug)]
 pub struct Wait {
-    /// Who asks.
+    /// Requester.
     pub peer: Peer,
     /// Names of attributes, not checked yet.
     pub attrs: Vec<serde_json::Value>,
@@ -83,7 +83,7 @@ impl Waits {
     }
 }
 
-/// Whether a job is where a request wants it.
+/// True if a job has reached a requested state.
 fn is_reached(job: &Job, states: u32) -> bool {
     match job.list() {
         List::Processing => false,
@@ -152,7 +152,7 @@ impl JobList {
         }
     }
 
-    /// Whether there is such a job at all: its submission may be ahead of the journal.
+    /// Looks for an unknown job: its submission may be ahead of the journal.
     fn look_for(&mut self, cx: &mut Cx<Self>, id: u64) {
         self.waits.n_lookups += 1;
         let key = JobId(id).kvs_path();

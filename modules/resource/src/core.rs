@@ -1,5 +1,5 @@
-//! What the module knows, and how events change it. Every change of what is usable
-//! goes through [`Resource::post`] and ends in [`Resource::tell_scheduler`].
+//! State of the module, and its changes by events. Every change of what is usable goes
+//! through [`Resource::post`] and ends in [`Resource::tell_scheduler`].
 
 use std::collections::VecDeque;
 
@@ -31,7 +31,7 @@ struct Waiting {
 /// Goes on with a request, or forgets it.
 type GoOn = dyn FnOnce(Option<(&mut Resource, &mut Cx<Resource>)>);
 
-/// What the module knows.
+/// State of the module.
 pub struct Resource {
     pub(crate) settings: Settings,
     pub(crate) size: u32,
@@ -234,8 +234,8 @@ impl Resource {
         self.tell_scheduler(cx);
     }
 
-    /// A rank that goes is gone for good, unless R was configured; protocol/21 section 6.
-    /// If it comes back all the same, it is as it was.
+    /// Handles a rank that leaves: it is lost for good, unless R was configured;
+    /// protocol/21 section 6. If it comes back all the same, it is as it was.
     fn lose_or_find(&mut self, change: &Change) {
         let Some(inventory) = &mut self.inventory else {
             return;
@@ -252,7 +252,7 @@ impl Resource {
         }
     }
 
-    /// What is excluded is not drained as well (flux-config-resource(5)).
+    /// Excluded ranks are not drained as well (flux-config-resource(5)).
     fn undrain_excluded(&mut self, cx: &mut Cx<Self>) {
         let both = self.excluded.intersection(self.drains.ranks());
         let event = self.drains.undrain(both, None, Mode::Strict, &self.names);
@@ -298,7 +298,7 @@ impl Resource {
     }
 }
 
-/// Whether a restart needs events of this name (protocol/13 section 4).
+/// True if a restart needs events of this name (protocol/13 section 4).
 fn is_stored(name: &str) -> bool {
     matches!(
         name,

@@ -1,6 +1,6 @@
-//! What ranks have found, as rank 0 gathers it: R when all have reported or the time for it
-//! is over, what is compared with R once there is one, and what R grows by
-//! (protocol/21 section 6).
+//! Discovery on rank 0: reports of ranks are gathered into R when all have come or the time
+//! limit has passed, compared with R once there is one, and added when R grows (protocol/21
+//! section 6).
 
 use node::{Cx, Reply, StreamId};
 use proto::data::{IdSet, Rset};
@@ -13,7 +13,7 @@ use crate::inventory::{DISCOVERED, Inventory, OF_JOB};
 use crate::limits::GROWTH_DELAY;
 use crate::verify;
 
-/// What is known of what ranks have.
+/// State of discovery.
 #[derive(Debug, Default)]
 pub struct Discovery {
     found: Rset,
@@ -28,7 +28,7 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// What all ranks that have reported have found.
+    /// Resources found by all ranks that have reported.
     pub fn found(&self) -> &Rset {
         &self.found
     }

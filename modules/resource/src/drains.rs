@@ -1,5 +1,5 @@
-//! Which ranks are drained, since when and why: a fold over `drain` and `undrain`
-//! events, so that a restart is the same as having been there. Pure.
+//! Drained ranks, with time and reason: a fold over `drain` and `undrain` events, so that
+//! a restart gives the same state. Pure.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::targets::Names;
 
-/// What to do with ranks that are drained already.
+/// Handling of ranks that are drained already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Refuse.
@@ -51,7 +51,7 @@ pub struct DrainEvent {
     /// Their hosts, in order of rank.
     #[serde(default)]
     pub nodelist: Hostlist,
-    /// Why.
+    /// Reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// 0 to 2, see [`Mode`].
@@ -79,7 +79,7 @@ impl Drains {
         &self.ranks
     }
 
-    /// What to log so that `ranks` get drained; `None` when nothing is left to do.
+    /// Event that drains `ranks`; `None` when nothing is left to do.
     pub fn drain(
         &self,
         mut ranks: IdSet,
@@ -115,7 +115,7 @@ impl Drains {
         }))
     }
 
-    /// What to log so that `ranks` are put back; `None` when nothing is left to do.
+    /// Event that undrains `ranks`; `None` when nothing is left to do.
     pub fn undrain(
         &self,
         ranks: IdSet,

@@ -5,7 +5,7 @@ use proto::data::Rset;
 use proto::{Errno, Object, Refusal};
 use serde_json::json;
 
-/// What an instance that has been told to invent its nodes has; `None` for one that has not.
+/// Resources of an instance configured to invent its nodes; `None` for any other.
 pub fn invented(conf: &Object) -> Result<Option<Rset>, Refusal> {
     let nnodes: Option<u32> = keys::FAKE_RESOURCES_NNODES.read(conf)?;
     let cores: Option<u32> = keys::FAKE_RESOURCES_CORES_PER_NODE.read(conf)?;

@@ -1,5 +1,5 @@
-//! What the module does on ranks other than 0: it says what its machine has, adds what
-//! those below have found, and hands all of it to its parent (protocol/21 section 6). A
+//! Part of the module on ranks other than 0: reports the resources of its host, adds
+//! those found below, and sends all of them to its parent (protocol/21 section 6). A
 //! report is answered when rank 0 has made R of it; until then its sender may have to
 //! repeat it, because a module above was started again.
 
@@ -16,22 +16,22 @@ use crate::limits::{REDUCE_HOLD, REDUCE_RETRY};
 
 type Senders = Vec<Reply<TopoReduce>>;
 
-/// What is to go up.
+/// Resources to send up.
 #[derive(Debug, Default)]
 pub struct Reduce {
     /// Ranks below this one.
     n_below: u64,
     /// All that were heard of, this rank included.
     heard: IdSet,
-    /// What has not gone up yet, and who sent it.
+    /// Resources not sent yet, and their senders.
     pending: Rset,
     senders: Senders,
-    /// Who sent what is on its way, by number.
+    /// Senders of resources on their way, by number.
     on_its_way: BTreeMap<u64, Senders>,
     last: u64,
-    /// Whether rank 0 can take reports.
+    /// True if rank 0 accepts reports.
     is_open: bool,
-    /// Whether those that are missing are not waited for any more.
+    /// True if missing reports are not waited for any more.
     is_over: bool,
 }
 
@@ -54,7 +54,7 @@ impl Reduce {
         }
     }
 
-    /// Adds a report. What a rank says again counts: the rank was started again.
+    /// Adds a report. A repeated report of a rank counts: the rank was restarted.
     pub fn add(&mut self, report: &Rset, sender: Option<Reply<TopoReduce>>) {
         if let Err(error) = self.pending.add(report) {
             tracing::error!("report of ranks {}: {error}", report.ranks());

@@ -1,5 +1,5 @@
-//! The whole resource set: how it is put together, what is gone of it for good, and how
-//! it is matched with the ranks of today. Pure.
+//! The whole resource set: its construction, ranks lost for good, and its match with the
+//! ranks of today. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -55,7 +55,7 @@ impl Inventory {
         &self.set
     }
 
-    /// What is to be stored.
+    /// Resource set to store.
     pub fn whole(&self) -> &Rset {
         &self.whole
     }
@@ -65,17 +65,17 @@ impl Inventory {
         &self.ranks
     }
 
-    /// Whether a rank that is not in R belongs to it as soon as it says what it has.
+    /// True if a rank that is not in R is added as soon as it reports its resources.
     pub fn grows(&self) -> bool {
         self.origin == DISCOVERED
     }
 
-    /// Whether R was configured.
+    /// True if R was configured.
     pub fn is_configured(&self) -> bool {
         self.origin == CONFIGURED
     }
 
-    /// Whether a rank that goes offline is lost. Configured ones are only down.
+    /// True if a rank that goes offline is lost. Configured ones are only down.
     pub fn shrinks(&self) -> bool {
         !self.is_configured()
     }
@@ -86,7 +86,7 @@ impl Inventory {
         self.set.set_expiration(expiration)
     }
 
-    /// Gives ranks the properties that they have in another set of the same nodes. Whether
+    /// Gives ranks the properties that they have in another set of the same nodes. True if
     /// they had others.
     pub fn set_properties(&mut self, like: &Rset) -> bool {
         if like.properties().eq(self.whole.properties()) {
@@ -136,7 +136,7 @@ impl Inventory {
     }
 }
 
-/// What one rank found, as R. A rank that found nothing is in it with nothing.
+/// Resources found by one rank, as R. A rank that found nothing is in it with nothing.
 pub fn fragment(rank: u32, host: &str, found: Found) -> Rset {
     let mut node = Node::with_cores(host, found.cores);
     node.gpus = found.gpus;

@@ -38,7 +38,7 @@ pub use crate::core::Resource;
 pub use crate::machine::{Found, Machine, ThisMachine};
 use crate::settings::Settings;
 
-/// What the worker thread owns.
+/// State of the worker thread.
 pub type Worker = Box<dyn Machine>;
 
 impl Host for Resource {

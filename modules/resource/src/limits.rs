@@ -22,12 +22,12 @@ pub const WAITING_REQUESTS_MAX: usize = 4_096;
 /// CPUs that discovery looks at; a machine with more is taken for this large.
 pub const CPUS_MAX: u32 = 65_536;
 
-/// How long rank 0 waits for all ranks to say what they have found, unless
+/// Time for which rank 0 waits for the reports of all ranks, unless
 /// `resource.discovery-timeout` says otherwise.
 pub const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a rank waits for those below it before it tells its parent without them.
-/// What comes later is passed on as it comes.
+/// Time for which a rank waits for those below it before it reports to its parent without
+/// them. Later reports are passed on as they come.
 pub const REDUCE_HOLD: Duration = Duration::from_secs(2);
 
 /// Between two attempts to tell a parent whose module is not there yet.

@@ -1,4 +1,4 @@
-//! What this machine has. The one file of the module that reads the world; it runs on
+//! Resources of this host. The one file of the module that reads the world; it runs on
 //! the worker thread, and tests put a fake in its place.
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::limits::CPUS_MAX;
 use crate::xml::{Memory, xml};
 use proto::data::cpus::{Cpu, cores};
 
-/// What was found on one machine.
+/// Resources found on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Found {
     /// Logical core ids.
@@ -23,7 +23,7 @@ pub struct Found {
     pub topology: Option<String>,
 }
 
-/// Where the facts come from.
+/// Source of the facts.
 pub trait Machine: Send {
     /// Looks for cores and GPUs; with `restrict` only those that this process may use.
     fn discover(&mut self, restrict: bool) -> Result<Found, String>;

@@ -1,4 +1,4 @@
-//! Which ranks are there: online, torpid, or said to be down for a test.
+//! Status of ranks: online, torpid, or set to down by a test.
 
 use node::{Cx, Reply, StreamId};
 use proto::Empty;
@@ -16,7 +16,7 @@ pub struct Monitor {
     waiting: Vec<(u32, Reply<MonitorWaitup>)>,
 }
 
-/// What changed.
+/// Change of the status.
 #[derive(Debug, Default, PartialEq)]
 pub struct Change {
     /// Came.

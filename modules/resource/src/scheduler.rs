@@ -14,7 +14,7 @@ use crate::core::Resource;
 #[derive(Debug)]
 pub struct Scheduler {
     pub(crate) stream: Stream<Acquire>,
-    /// What it was told, `None` before the first response.
+    /// State sent to it, `None` before the first response.
     told: Option<Told>,
     /// It is told nothing any more, for tests.
     is_muted: bool,
@@ -22,7 +22,7 @@ pub struct Scheduler {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Told {
-    /// What the resources were made of.
+    /// Ranks of the resources.
     ranks: IdSet,
     excluded: IdSet,
     up: IdSet,
@@ -116,7 +116,7 @@ fn properties(set: &Rset, excluded: &IdSet) -> BTreeMap<String, IdSet> {
         .collect()
 }
 
-/// What ranks have in the second that they do not have in the first, but for those left out.
+/// Resources of ranks in the second that are not in the first, but for those left out.
 fn more(
     first: &BTreeMap<String, IdSet>,
     second: &BTreeMap<String, IdSet>,

@@ -1,5 +1,4 @@
-//! What the operator can set: arguments of the module and `[resource]`
-//! (protocol/13 section 3). Pure.
+//! Settings: arguments of the module and `[resource]` (protocol/13 section 3). Pure.
 
 use std::time::Duration;
 
@@ -14,9 +13,9 @@ use crate::verify::{Mode, Verify};
 /// The settings in force.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Settings {
-    /// Where R is to be read from.
+    /// File from which R is read.
     pub path: Option<String>,
-    /// Where what is for the scheduler is to be read from.
+    /// File from which the scheduler's part of R is read.
     pub scheduling: Option<String>,
     /// R as `[[resource.config]]` has it, ranks in order of appearance.
     pub config: Option<Rset>,
@@ -24,9 +23,9 @@ pub struct Settings {
     pub exclude: String,
     /// Take all of the machine, not only what this process is bound to.
     pub norestrict: bool,
-    /// How R is compared with what is found.
+    /// Comparison of R with the resources found.
     pub verify: Verify,
-    /// How long to wait for all ranks to say what they have found; `None` for ever.
+    /// Time to wait for the reports of all ranks; `None` for no limit.
     pub discovery_timeout: Option<Duration>,
     /// Events of the journal that are kept.
     pub journal_max: Option<usize>,

@@ -94,7 +94,8 @@ fn lookup(
     });
 }
 
-/// What the worker is to look at, besides the machine. It shares nothing with us.
+/// Files that the worker is to read, besides the host's resources. It shares nothing with
+/// us.
 struct Look {
     restrict: bool,
     /// File with R.
@@ -105,7 +106,7 @@ struct Look {
     parent: Option<(String, JobId)>,
 }
 
-/// What it saw.
+/// Results of reading.
 struct Seen {
     found: Result<Found, String>,
     file: Option<Result<Rset, String>>,

@@ -1,6 +1,6 @@
-//! What has to be in the KVS before its cause is answered: events that a restart
-//! needs, and R itself. One commit at a time; what comes meanwhile joins the next. Where it cannot
-//! be stored for now, it is when it can: nothing that has happened to a node is forgotten.
+//! Records to store in the KVS before their cause is answered: events that a restart needs, and R
+//! itself. One commit at a time; what comes meanwhile joins the next. Where it cannot be stored
+//! for now, it is when it can: nothing that has happened to a node is forgotten.
 
 use node::{Cx, Recall, Reply};
 use proto::data::Entry;
@@ -11,7 +11,7 @@ use proto::{Empty, Payload, Refusal};
 use crate::core::Resource;
 use crate::limits::COMMIT_RETRY;
 
-/// Who is told when its event is stored.
+/// Request to answer when its event is stored.
 #[derive(Debug)]
 pub enum Waiter {
     /// A drain.
@@ -31,13 +31,13 @@ impl Waiter {
     }
 }
 
-/// What waits to be stored and what is on its way.
+/// Records waiting to be stored, and those on their way.
 #[derive(Debug, Default)]
 pub struct Store {
     log: String,
     r: Option<String>,
     waiting: Vec<Waiter>,
-    /// Who waits for what is on its way.
+    /// Requests that wait for the records on their way.
     on_its_way: Option<Vec<Waiter>>,
     seq: u64,
     /// Requests that are recognised when they come again.

@@ -1,4 +1,4 @@
-//! What an operator means by targets: ranks as an idset, or hosts as a hostlist. Pure.
+//! Hosts and ranks given by an operator: ranks as an idset, or hosts as a hostlist. Pure.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ impl Names {
         Ok(ranks)
     }
 
-    /// How many ranks an event may name: no more than hosts can have.
+    /// Maximum number of ranks in an event: no more than hosts can have.
     pub fn len_max(&self) -> usize {
         proto::data::limits::HOSTS_MAX
     }

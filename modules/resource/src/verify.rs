@@ -1,11 +1,11 @@
-//! How what a rank should have is compared with what it has found: `[resource.verify]`
+//! Comparison of the expected resources of a rank with those found: `[resource.verify]`
 //! of flux-config-resource(5). Pure.
 
 use proto::data::rset::Node;
 use proto::data::{IdSet, Rset};
 use serde_json::Value;
 
-/// What may differ.
+/// Differences that are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Nothing.
@@ -78,7 +78,7 @@ impl Verify {
         Ok(verify)
     }
 
-    /// Why a rank is not as R says, if it is not.
+    /// Difference between R and the resources of a rank, if any.
     pub fn complaint(&self, rank: u32, wanted: &Node, found: &Node) -> Option<String> {
         let host = &wanted.host;
         let (has, should) = (&found.host, &wanted.host);
@@ -114,8 +114,8 @@ impl Verify {
     }
 }
 
-/// Why `rank` is not as `set` says, by what it has found; `None` if it is, or has found
-/// nothing.
+/// Difference between `set` and the resources found on `rank`; `None` if there is none,
+/// or nothing was found.
 pub fn complaint(verify: &Verify, set: &Rset, rank: u32, found: &Rset) -> Option<String> {
     let found = found.node(rank)?;
     match set.node(rank) {

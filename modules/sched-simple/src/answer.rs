@@ -1,4 +1,4 @@
-//! What a job is told: that it has resources, which the job manager stores, or something else.
+//! Answers about a job: that it has resources, which the job manager stores, or others.
 
 use node::Cx;
 use proto::data::{JobId, JobIdEncoding};
@@ -12,11 +12,11 @@ use crate::program::Program;
 /// A job that has resources and does not know it yet.
 #[derive(Debug)]
 pub struct Decided {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     /// Its R.
     pub r: String,
-    /// What is shown of it.
+    /// Annotations to show.
     pub annotations: Object,
     /// The message to answer.
     pub message: Message,

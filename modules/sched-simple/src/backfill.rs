@@ -17,7 +17,7 @@ use crate::program::Program;
 use crate::queue::{Queue, Waiting};
 use crate::shape::Shape;
 
-/// What is kept for the first job.
+/// Resources reserved for the first job.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reservation {
     /// The job.

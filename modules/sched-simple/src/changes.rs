@@ -1,4 +1,4 @@
-//! What has happened since the queue was last looked at. Pure.
+//! Changes since the last pass over the queue. Pure.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use proto::data::JobId;
 
 use crate::limits::ARRIVALS_MAX;
 
-/// What a pass must look at.
+/// Changes that a pass must consider.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// Resources, times or the order are others: any job may start now.
@@ -33,7 +33,7 @@ impl Changes {
         }
     }
 
-    /// Whether anything has happened.
+    /// True if there are any changes.
     pub fn any(&self) -> bool {
         self.is_all || !self.arrivals.is_empty()
     }

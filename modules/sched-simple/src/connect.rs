@@ -17,7 +17,7 @@ use crate::pool::Pool;
 use crate::program::Program;
 use crate::settings::{POOL_CLASS, wants_other_pool};
 
-/// How far we are with the job manager.
+/// Progress of the handshake with the job manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
     /// There are no resources to speak of yet.
@@ -47,15 +47,15 @@ pub struct Link {
     /// Counts hellos, so that late answers to an earlier one are known.
     round: u64,
     hello: Option<CallId>,
-    /// What was given back since hello, [`EARLY_FREES_MAX`] at most. It is taken in when
+    /// Resources freed since the hello, at most [`EARLY_FREES_MAX`]. It is taken in when
     /// everybody's R was read.
     early: Vec<(JobId, Rset, bool)>,
-    /// Who asks us.
+    /// Client that sends us requests.
     pub(crate) manager: Option<Identity>,
 }
 
 impl Link {
-    /// Whether requests are taken.
+    /// True if requests are accepted.
     pub fn is_ready(&self) -> bool {
         self.phase == Phase::Ready
     }
@@ -65,12 +65,12 @@ impl Link {
         matches!(self.phase, Phase::Hello { .. }).then_some(&mut self.early)
     }
 
-    /// Whether more is put off than there is room for: then we start over.
+    /// True if more is deferred than there is room for: then we start over.
     pub fn is_overrun(&self) -> bool {
         self.early.len() > EARLY_FREES_MAX
     }
 
-    /// Whether requests may come: the job manager can be ahead of its own answer.
+    /// True if requests may come: the job manager can be ahead of its own answer.
     pub fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Ready | Phase::Readying)
     }
@@ -340,7 +340,7 @@ impl<P: Program> Scheduler<P> {
         }
     }
 
-    /// Somebody who had sent us requests is gone.
+    /// Handles a disconnect of a client that had sent us requests.
     pub(crate) fn manager_gone(&mut self, cx: &mut Cx<Self>, gone: Option<&Identity>) {
         if self.link.manager.is_some() && self.link.manager.as_ref() == gone {
             self.hello(cx);
@@ -348,7 +348,7 @@ impl<P: Program> Scheduler<P> {
     }
 }
 
-/// What a job has: its R as it was updated, without what it has given back.
+/// Resources of a job: its R with all updates, without the freed part.
 fn held_by(job: &SchedHelloJob, r: Option<Vec<u8>>, log: &[u8]) -> Result<Rset, String> {
     let r = r.ok_or("it is not in the KVS")?;
     let text = String::from_utf8(r).map_err(|e| e.to_string())?;

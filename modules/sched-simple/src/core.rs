@@ -1,5 +1,5 @@
-//! What the module knows and how it decides: the queue in order, the first job that does
-//! not fit blocks the others, unless the policy lets some of them pass (`backfill.rs`).
+//! State and decisions of the module: the queue in order; the first job that does not fit
+//! blocks the others, unless the policy lets some of them pass (`backfill.rs`).
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -34,20 +34,20 @@ pub const DEBUG_ANNOTATE: i64 = 2;
 /// Debug bit: refuse every new expiration.
 pub const DEBUG_REFUSE_EXPIRATION: i64 = 4;
 
-/// What the module knows.
+/// State of the module.
 pub struct Scheduler<P> {
     pub(crate) settings: Settings,
     pub(crate) link: Link,
     /// `None` until the resource module has handed them over.
     pub(crate) pool: Option<Pool>,
-    /// What jobs have.
+    /// Resources of jobs.
     pub(crate) held: Held,
     pub(crate) queue: Queue,
     /// Of the first job, if others may pass it.
     pub(crate) reservation: Option<Reservation>,
     pub(crate) outlook: Outlook,
     pub(crate) counters: Counters,
-    /// What happened since the queue was last looked at.
+    /// Changes since the last pass over the queue.
     pub(crate) changes: Changes,
     program: PhantomData<P>,
 }
@@ -251,7 +251,7 @@ impl<P: Program> Scheduler<P> {
         Ok(())
     }
 
-    /// What all jobs have together.
+    /// Resources of all jobs together.
     pub(crate) fn allocated(&self) -> Rset {
         let mut all = Rset::new();
         for held in self.held.sets() {

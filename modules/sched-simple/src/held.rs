@@ -1,4 +1,4 @@
-//! What jobs have, and in which order it comes free. Pure.
+//! Resources of jobs, and the order in which they are freed. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,17 +12,17 @@ pub struct Held {
     ends: BTreeSet<(u64, JobId)>,
 }
 
-/// What a job has given back.
+/// Resources freed by a job.
 #[derive(Debug, PartialEq)]
 pub struct Freed {
-    /// What is free now.
+    /// Resources that are free now.
     pub set: Rset,
-    /// What does not fit, in words.
+    /// Resources that do not fit, in words.
     pub complaint: Option<String>,
 }
 
 impl Held {
-    /// What all jobs have, by id.
+    /// Resources of all jobs, by id.
     pub fn sets(&self) -> impl Iterator<Item = &Rset> {
         self.jobs.values()
     }
@@ -51,8 +51,8 @@ impl Held {
         Some(set)
     }
 
-    /// A job that is known gives something back, at the end everything. What is not its own it
-    /// cannot give.
+    /// A job that is known gives something back, at the end everything. It cannot free
+    /// resources that it does not hold.
     pub fn free(&mut self, id: JobId, back: &Rset, is_final: bool) -> Option<Freed> {
         let mut held = self.remove(id)?;
         let mut rest = held.clone();
@@ -100,7 +100,7 @@ fn end_of(set: &Rset) -> Option<u64> {
     (set.expiration() > 0.0).then(|| set.expiration().to_bits())
 }
 
-/// Why a job that has `held` should not give this back.
+/// Error for a job that has `held` and frees this.
 fn complaint(held: &Rset, back: &Rset, is_final: bool) -> Option<String> {
     let unknown: IdSet = back.ranks().difference(&held.ranks());
     if !unknown.is_empty() {

@@ -5,8 +5,8 @@
 //! One crate, one program a policy (`program.rs`). Read on in `core.rs` (the queue and the
 //! decision), `backfill.rs`, `pool.rs`, `view.rs` and `place.rs` (where a job goes), `plan.rs` and
 //! `outlook.rs` (when it may), `answer.rs` (what a job is told) and `connect.rs` (the handshake
-//! with resource and job-manager, at the start and after one of them has died). What it knows of
-//! running jobs it was told by the job manager, which stores R: nothing here outlives it.
+//! with resource and job-manager, at the start and after one of them has died). Running jobs are
+//! known from the job manager, which stores R: no state here outlives the module.
 
 mod answer;
 mod backfill;

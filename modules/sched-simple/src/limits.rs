@@ -34,7 +34,7 @@ pub const OUTLOOK_JOBS: usize = 256;
 /// Running jobs whose ends are looked at for an estimate; beyond it there is none.
 pub const OUTLOOK_ENDS_MAX: usize = 10_000;
 
-/// How long a job waits before anything is said of it, and between two looks.
+/// Time that a job waits before an estimate is given, and between two estimates.
 pub const OUTLOOK_PERIOD: Duration = Duration::from_secs(1);
 
 /// Constraints whose nodes are kept in order. A job with another one makes the one that

@@ -1,7 +1,7 @@
-//! What is said of jobs that wait: why, behind how many, and when they may start. Looked at
-//! only after a job has waited a while, and never more often than once a period: what runs
-//! through quickly costs nothing here. Of each job only what has changed is said, and of no more
-//! than `OUTLOOK_JOBS` jobs.
+//! Estimates for pending jobs: the reason for waiting, the number of jobs ahead, and the
+//! expected start. Looked at only after a job has waited a while, and never more often than once
+//! a period: what runs through quickly costs nothing here. Of each job only what has changed is
+//! said, and of no more than `OUTLOOK_JOBS` jobs.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,20 +18,20 @@ use crate::pool::Pool;
 use crate::program::{Policy, Program};
 use crate::queue::Queue;
 
-/// Why a job waits.
+/// Reason of a job that waits.
 pub const INSUFFICIENT: &str = "insufficient resources";
 
-/// Why a job waits for which there are resources.
+/// Reason of a job that waits although there are resources.
 pub const IN_THE_WAY: &str = "would delay the first job";
 
-/// What has been said of a job that waits.
+/// Last estimate sent for a pending job.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Told {
-    /// When it may start.
+    /// Expected start.
     pub t_estimate: Option<f64>,
-    /// Why it waits.
+    /// Reason for waiting.
     pub reason: Option<&'static str>,
-    /// How many jobs are before it.
+    /// Number of jobs ahead of it.
     pub jobs_ahead: Option<u64>,
 }
 
@@ -44,7 +44,7 @@ impl Told {
         ]
     }
 
-    /// What has to be said for `new` to be known: null for what is not so any more.
+    /// Annotations that change the last estimate into `new`: null removes one.
     pub fn changes(&self, new: &Told) -> Map<String, Value> {
         let pairs = self.words().into_iter().zip(new.words());
         let changed = pairs.filter(|((_, old), (_, new))| old != new);
@@ -54,7 +54,7 @@ impl Told {
     }
 }
 
-/// Whether a look is due, and of whom something was said.
+/// State of estimates: whether a pass is due, and the jobs with estimates.
 #[derive(Debug, Default)]
 pub struct Outlook {
     is_due: bool,
@@ -159,7 +159,7 @@ fn estimates(pool: &mut Pool, held: &Held, queue: &Queue, now: f64) -> Vec<f64> 
     estimates
 }
 
-/// What comes free, the soonest last.
+/// Resources that will be freed, the soonest last.
 fn ends(held: &Held) -> Vec<(f64, Rset)> {
     let mut ends: Vec<(f64, Rset)> = held
         .by_end()

@@ -11,7 +11,7 @@ use crate::pool::Pool;
 use crate::request::Request;
 use crate::view::{Shapes, View};
 
-/// What was taken, by rank.
+/// Resources taken, by rank.
 type Taken = BTreeMap<u32, (IdSet, IdSet)>;
 
 /// Nodes for a job, with the number of cores and GPUs to take of each, and its slots.
@@ -31,7 +31,7 @@ pub fn place(pool: &mut Pool, request: &Request) -> Option<Rset> {
     Some(set)
 }
 
-/// Whether a job's resources are free now.
+/// True if a job's resources are free now.
 pub fn fits(pool: &mut Pool, request: &Request) -> bool {
     choose(pool, request).is_some()
 }
@@ -101,7 +101,7 @@ fn choose_nodes(pool: &Pool, view: &View, request: &Request) -> Option<Choice> {
     })
 }
 
-/// Whether a job could run if everything were free and up.
+/// Checks that a job could run if everything were free and up.
 pub fn check(pool: &mut Pool, request: &Request) -> Result<(), CheckError> {
     pool.make_view(request.constraint.as_ref());
     let view = pool.view(request.constraint.as_ref());

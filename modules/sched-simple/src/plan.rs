@@ -1,5 +1,5 @@
-//! What would be: resources given back and taken in a pool, and all of it undone at the end.
-//! Costs what is moved, and nothing that grows with the pool. Pure.
+//! Simulation of a pool: resources freed and taken, and all of it undone at the end. Costs
+//! what is moved, and nothing that grows with the pool. Pure.
 
 use std::borrow::Cow;
 
@@ -30,13 +30,13 @@ impl<'p> Plan<'p> {
         }
     }
 
-    /// What a job has comes free.
+    /// Frees the resources of a job.
     pub fn give(&mut self, set: Cow<'p, Rset>) {
         self.pool.give(&set);
         self.steps.push(Step::Given(set));
     }
 
-    /// Whether a job fits.
+    /// True if a job fits.
     pub fn fits(&mut self, request: &Request) -> bool {
         place::fits(self.pool, request)
     }

@@ -14,11 +14,11 @@ use crate::view::{State, View};
 pub struct PoolNode {
     /// All that it has.
     pub all: Node,
-    /// What no job has.
+    /// Cores that no job has.
     pub free_cores: IdSet,
-    /// What no job has.
+    /// GPUs that no job has.
     pub free_gpus: IdSet,
-    /// How many cores and GPUs it has.
+    /// Number of its cores and GPUs.
     shape: (u64, u64),
     state: State,
 }
@@ -76,7 +76,7 @@ impl Pool {
         up.map(|(rank, _)| *rank).collect()
     }
 
-    /// What jobs may not use now, as R.
+    /// Resources that jobs may not use now, as R.
     pub fn down(&self) -> Rset {
         let up = self.up();
         let mut set = self.set.clone();
@@ -84,7 +84,7 @@ impl Pool {
         set
     }
 
-    /// Whether jobs may start on these ranks from now on.
+    /// Sets whether jobs may start on these ranks.
     pub fn set_up(&mut self, ranks: &IdSet, up: bool) {
         for rank in ranks.intersection(&self.ranks).iter() {
             self.change(rank, |node| node.state.is_up = up);
@@ -314,7 +314,7 @@ impl PoolNode {
         }
     }
 
-    /// How many cores and GPUs no job has.
+    /// Number of cores and GPUs that no job has.
     pub fn free(&self) -> (u64, u64) {
         (self.state.cores, self.state.gpus)
     }

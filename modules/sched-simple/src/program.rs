@@ -4,7 +4,7 @@ use proto::config::{Key, keys};
 
 use crate::limits::QUEUE_DEPTH;
 
-/// Which jobs may start before the first one in the queue.
+/// Jobs that may start before the first one in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
     /// None.
@@ -13,7 +13,7 @@ pub enum Policy {
     Backfill,
 }
 
-/// What a program of this crate is called and does unless it is told otherwise.
+/// Name and default settings of a program of this crate.
 #[derive(Debug, Clone, Copy)]
 pub struct Traits {
     /// Its name as a module.
@@ -22,7 +22,7 @@ pub struct Traits {
     pub policy: Policy,
     /// Requests that the job manager may have here at a time; `None` for all.
     pub depth: Option<u32>,
-    /// Whether it has the argument `test-hello-nopartial`.
+    /// True if it has the argument `test-hello-nopartial`.
     pub has_test_arguments: bool,
     /// Its keys of the configuration, by their last word.
     pub keys: [(&'static str, &'static Key); 3],
@@ -30,7 +30,7 @@ pub struct Traits {
 
 /// A program.
 pub trait Program: Sized + 'static {
-    /// What it is.
+    /// Traits of the program.
     const TRAITS: Traits;
 }
 

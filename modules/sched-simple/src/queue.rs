@@ -14,17 +14,17 @@ use crate::request::Request;
 /// A job that waits.
 #[derive(Debug)]
 pub struct Waiting {
-    /// Which.
+    /// Job id.
     pub id: JobId,
-    /// What it wants.
+    /// Request.
     pub request: Request,
     /// The message to answer.
     pub message: Message,
-    /// What was last said of it.
+    /// Last estimate sent.
     pub told: Told,
 }
 
-/// Where a job stands in the queue.
+/// Place of a job in the queue.
 pub type Place = (Reverse<Priority>, JobId);
 
 /// The queue.
@@ -36,7 +36,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// How many jobs wait.
+    /// Number of jobs.
     pub fn len(&self) -> usize {
         self.jobs.len()
     }

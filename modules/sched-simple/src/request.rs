@@ -1,4 +1,4 @@
-//! What a job wants, in the few numbers that placing it takes. Pure.
+//! Request of a job, as the few numbers that placing it takes. Pure.
 
 use proto::data::constraint::ConstraintError;
 use proto::data::shape::{mismatch, not_found};
@@ -15,7 +15,7 @@ pub struct Request {
     pub shape: Shape,
     /// Time limit in seconds; 0 for none.
     pub duration: f64,
-    /// Which ranks will do; `None` for all.
+    /// Ranks that are suitable; `None` for all.
     pub constraint: Option<Constraint>,
 }
 

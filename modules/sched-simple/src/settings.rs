@@ -15,7 +15,7 @@ use crate::program::Traits;
 pub struct Settings {
     /// Requests that the job manager may have here at a time; `None` for all.
     pub limit: Option<u32>,
-    /// Whether we can take back jobs that have returned some of their resources.
+    /// True if jobs that have freed some of their resources can be taken over.
     pub partial_ok: bool,
     /// The least severe lines that are logged.
     pub log_level: Level,
@@ -26,9 +26,9 @@ pub struct Settings {
 pub struct Level(usize);
 
 impl Level {
-    /// What an operator wants to know.
+    /// Messages for operators.
     pub const INFO: Level = Level(6);
-    /// What a developer wants to know.
+    /// Messages for developers.
     pub const DEBUG: Level = Level(7);
 
     fn named(name: &str) -> Option<Level> {
@@ -150,7 +150,8 @@ fn refused(text: impl Display) -> Refusal {
     Refusal::new(Errno::EINVAL, text.to_string())
 }
 
-/// Whether `scheduling` of a resource set asks for a class of pool that is not here.
+/// True if `scheduling` of a resource set asks for a class of pool that does not exist
+/// here.
 pub fn wants_other_pool(scheduling: Option<&Value>) -> bool {
     let writer = scheduling.and_then(|scheduling| scheduling.get("writer")?.as_str());
     writer == Some(TREE_POOL)

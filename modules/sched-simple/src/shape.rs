@@ -23,7 +23,7 @@ impl Range {
     }
 }
 
-/// What a jobspec asks for.
+/// Resources requested by a jobspec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Shape {
     /// Nodes; 0 when only slots are asked for.
@@ -38,7 +38,7 @@ pub struct Shape {
     pub exclusive: bool,
 }
 
-/// Why a jobspec is none.
+/// Errors of reading a jobspec.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShapeError {
     /// It cannot be read.

@@ -1,4 +1,4 @@
-//! How much the scheduler has to do (protocol/25 section 12.1). Pure.
+//! Workload of the scheduler (protocol/25 section 12.1). Pure.
 
 use std::time::Duration;
 

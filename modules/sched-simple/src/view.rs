@@ -10,12 +10,12 @@ use proto::data::IdSet;
 /// Number of nodes with this number of cores and GPUs.
 pub type Shapes = BTreeMap<(u64, u64), u64>;
 
-/// What counts of a node.
+/// State of a node that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct State {
-    /// Whether jobs may start on it.
+    /// True if jobs may start on it.
     pub is_up: bool,
-    /// Whether no job has anything of it.
+    /// True if no job has anything of it.
     pub is_whole: bool,
     /// Free cores.
     pub cores: u64,
@@ -49,12 +49,12 @@ impl View {
         }
     }
 
-    /// Whether a rank belongs here.
+    /// True if the view has a rank.
     pub fn has(&self, rank: u32) -> bool {
         self.ranks.as_ref().is_none_or(|ranks| ranks.contains(rank))
     }
 
-    /// How many nodes there are of each shape, up or not.
+    /// Number of nodes of each shape, up or not.
     pub fn shapes(&self) -> &Shapes {
         &self.shapes
     }
@@ -105,7 +105,7 @@ impl View {
         })
     }
 
-    /// Whether another view has the same nodes in the same order.
+    /// True if another view has the same nodes in the same order.
     pub fn is_like(&self, other: &View) -> bool {
         let this = (&self.classes, self.n_free_cores, &self.shapes);
         this == (&other.classes, other.n_free_cores, &other.shapes)

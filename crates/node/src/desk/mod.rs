@@ -1,6 +1,6 @@
 //! A desk at which workers take tasks: the server side of `proto::worker`, as a module of which a
-//! site writes what is its own ([`Bench`]). What it acknowledges is stored, so its process may be
-//! killed at any time: the next one knows who has which task, and workers notice nothing.
+//! site writes what is its own ([`Bench`]). Acknowledged changes are stored, so its process may
+//! be killed at any time: the next one knows who has which task, and workers notice nothing.
 //!
 //! Read on in `state.rs` (how a task moves) and `table.rs` (all tasks).
 
@@ -18,17 +18,17 @@ use crate::limits::{DESK_LOG_BYTES_MAX, DESK_LOOK_MS, DESK_RETRY_MS};
 use crate::{Cx, Host, Module, Peer, Reply, Routes, StreamId};
 use table::Table;
 
-/// What a site's server does with tasks.
+/// Task handling of a site's server.
 pub trait Bench: Default + 'static {
-    /// How long a worker may be silent.
+    /// Time that a worker may be silent.
     const LEASE: Duration;
 
-    /// Whether a task is one, by its name and text. `false` refuses it as unknown.
+    /// True if a name and text are a valid task. `false` refuses it as unknown.
     fn accepts(&mut self, _name: &str, _text: &str) -> bool {
         true
     }
 
-    /// What came of a task is stored. Told at least once for each.
+    /// Called when the result of a task is stored. Told at least once for each.
     fn completed(&mut self, _name: &str, _result: &serde_json::Value) {}
 }
 
@@ -267,7 +267,7 @@ impl<B: Bench> Desk<B> {
         }
     }
 
-    /// Looks now and then whether leases are over, while there are some.
+    /// Checks now and then for expired leases, while there are leases.
     fn watch_leases(&mut self, cx: &mut Cx<Self>) {
         if !self.table.has_leases() || std::mem::replace(&mut self.is_looking, true) {
             return;

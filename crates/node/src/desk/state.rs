@@ -1,19 +1,20 @@
-//! How a task moves between a server and its workers: all moves in one table, no effects.
+//! State table of a task between a server and its workers: all moves in one table, no
+//! effects.
 //!
 //! `doc/states/worker.md` is printed from here by the test below.
 
-/// Where a task is.
+/// State of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// It waits for a worker.
     Waiting,
     /// A worker has it, until the end of its lease.
     Leased,
-    /// What came of it is stored.
+    /// Its result is stored.
     Done,
 }
 
-/// What can happen to it.
+/// Event that changes the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
     /// A worker takes it, under a new fencing number.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::state::{Move, State, next};
 use crate::limits::{DESK_NAME_BYTES_MAX, DESK_TASKS_MAX, DESK_TEXT_BYTES_MAX};
 
-/// What has happened.
+/// Recorded event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Record {
@@ -43,12 +43,12 @@ struct Held {
     text: String,
     worker: String,
     fence: u64,
-    /// When the lease ends.
+    /// Expiration of the lease.
     ends: Duration,
     result: Value,
 }
 
-/// What a worker has asked for last.
+/// Last request of a worker.
 #[derive(Debug)]
 struct Asked {
     ticket: u64,
@@ -95,7 +95,7 @@ impl Table {
         std::mem::take(&mut self.lines)
     }
 
-    /// Whether there are some.
+    /// True if there are some.
     pub fn has_lines(&self) -> bool {
         !self.lines.is_empty()
     }
@@ -195,8 +195,8 @@ impl Table {
         Ok(())
     }
 
-    /// What came of a task. Said again, it changes nothing; said by one in whose place another
-    /// was put, it is refused.
+    /// Records the result of a task. Said again, it changes nothing; said by one in whose
+    /// place another was put, it is refused.
     pub fn complete(&mut self, complete: Complete, now: Duration) -> Result<(), WorkerError> {
         if complete.result.to_string().len() > DESK_TEXT_BYTES_MAX {
             return Err(WorkerError::TooLong);
@@ -225,7 +225,7 @@ impl Table {
         Ok(())
     }
 
-    /// Puts back what has a lease that is over.
+    /// Puts back tasks whose lease has expired.
     pub fn lapse(&mut self, now: Duration) {
         let leased = self.leased.iter();
         let is_over = |name: &&String| self.tasks.get(*name).is_some_and(|held| held.ends <= now);
@@ -236,12 +236,12 @@ impl Table {
         }
     }
 
-    /// Whether there is a lease that can end.
+    /// True if there is a lease that can expire.
     pub fn has_leases(&self) -> bool {
         !self.leased.is_empty()
     }
 
-    /// How tasks stand.
+    /// State of the tasks.
     pub fn list(&self) -> Listed {
         let count = |state| {
             self.tasks

@@ -1,6 +1,6 @@
-//! Starting children that are alike, thousands of them by one parent. What they share was made
-//! ready once, and the parent's memory is not copied: the child borrows it until it has become
-//! its program, as with vfork(2), and the parent waits for that.
+//! Starting children that are alike, thousands of them by one parent. Shared parameters are
+//! prepared once, and the parent's memory is not copied: the child borrows it until it has
+//! become its program, as with vfork(2), and the parent waits for that.
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -27,7 +27,7 @@ const FAILED: libc::c_int = 127;
 /// Bytes that a child has as its stack before it is its program.
 const STACK_BYTES: usize = 64 * 1024;
 
-/// What starts such children.
+/// Launcher of such children.
 #[derive(Default)]
 pub struct Launcher {
     /// The stack of one child at a time.
@@ -53,7 +53,7 @@ struct Plan {
     /// Its words, behind a place for the shell's own.
     argv: Vec<*const libc::c_char>,
     env: Vec<*const libc::c_char>,
-    /// Why it is not what it was to be.
+    /// Error of setting it up.
     errno: libc::c_int,
 }
 
@@ -298,8 +298,8 @@ mod tests {
 
     use super::*;
 
-    /// What a child with this program and these words prints; the number of the error if it
-    /// cannot be started.
+    /// Checks the output of a child with this program and these arguments; the error number
+    /// if it cannot be started.
     fn check(
         program: &str,
         words: &[&str],

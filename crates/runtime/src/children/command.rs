@@ -1,4 +1,4 @@
-//! What a child is started as: the command that a request for it comes to.
+//! Command of a child, built from a request.
 
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;

@@ -1,4 +1,4 @@
-//! What a child writes to us: one of its streams, or its terminal.
+//! Output of a child: one of its streams, or its terminal.
 
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,7 +10,7 @@ use crate::poller::Poller;
 pub(super) trait Source: Read + AsFd {}
 impl<T: Read + AsFd> Source for T {}
 
-/// What a child writes to us.
+/// Output of a child.
 pub(super) struct Stream {
     pub source: Box<dyn Source>,
     /// Once the child has ended, how many of its bytes are yet to be read. It may have left

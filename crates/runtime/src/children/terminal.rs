@@ -49,7 +49,7 @@ pub(super) fn resize(ours: impl std::os::fd::AsFd, size: WinSize) -> io::Result<
     Ok(tcsetwinsize(ours, size)?)
 }
 
-/// What we keep of the child's end. As long as it is open, our end is not hung up: a child that
+/// Our handle of the child's end. As long as it is open, our end is not hung up: a child that
 /// has closed its own may open it again, and what was shown stays to be read.
 pub(super) struct Peer {
     theirs: Option<OwnedFd>,
@@ -66,7 +66,7 @@ impl Peer {
         }
     }
 
-    /// The child has ended. What it has shown is still read.
+    /// The child has ended. Its remaining output is still read.
     pub fn end(&mut self) {
         self.child_ended = true;
         self.let_go();
@@ -84,7 +84,7 @@ impl Peer {
         }
     }
 
-    /// Whether the end is where there is nothing to read: a process that the child has left
+    /// True if the end is where there is nothing to read: a process that the child has left
     /// behind may hold the terminal open for ever.
     pub fn is_drained(&self) -> bool {
         self.child_ended && !self.is_paused

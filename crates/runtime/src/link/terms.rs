@@ -11,9 +11,9 @@ use crate::limits::{LINK_LINGER_MS, LINK_RECEIVE_MESSAGES_MAX, LINK_SEND_MESSAGE
 /// The keys of one end of an encrypted link, in Z85.
 #[derive(Clone)]
 pub struct Curve {
-    /// What the other end may know.
+    /// Public key.
     pub public: String,
-    /// What nobody else may know.
+    /// Secret key.
     pub secret: String,
 }
 
@@ -24,19 +24,19 @@ impl Curve {
     }
 }
 
-/// How connections over TCP behave.
+/// Settings of connections over TCP.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tcp {
-    /// How long sent bytes may stay unacknowledged, in milliseconds; 0 leaves it to the
+    /// Time that sent bytes may stay unacknowledged, in milliseconds; 0 leaves it to the
     /// system, which waits a quarter of an hour.
     pub user_timeout_ms: i32,
-    /// How long an attempt to connect may take, in milliseconds; 0 leaves it to the system.
+    /// Time limit of an attempt to connect, in milliseconds; 0 leaves it to the system.
     pub connect_timeout_ms: i32,
-    /// Whether IPv6 addresses are used.
+    /// True if IPv6 addresses are used.
     pub ipv6: bool,
 }
 
-/// What a link holds before it refuses. The default is what `limits.rs` says.
+/// Limits of a link's queues. The default is what `limits.rs` says.
 #[derive(Clone, Copy, Debug)]
 pub struct LinkLimits {
     /// Messages queued to one peer; not 0.
@@ -46,7 +46,7 @@ pub struct LinkLimits {
     /// Longest message sent or received, in bytes. A peer that sends a longer one is
     /// disconnected.
     pub message_bytes: usize,
-    /// How long sent messages may delay the end of the process, in milliseconds.
+    /// Time for which sent messages may delay the end of the process, in milliseconds.
     pub linger_ms: i32,
 }
 
@@ -61,7 +61,7 @@ impl Default for LinkLimits {
     }
 }
 
-/// What can be done without waiting.
+/// Operations that are possible without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "waiting on the descriptor without looking at this is a stall"]
 pub struct Readiness {
@@ -71,7 +71,7 @@ pub struct Readiness {
     pub writable: bool,
 }
 
-/// Why a message was not sent. The caller gets it back and decides.
+/// Errors of sending a message. The caller gets it back and decides.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The peer does not read; try again when the link is writable.
@@ -88,10 +88,10 @@ pub enum SendError {
     Other(#[source] io::Error),
 }
 
-/// Why there was no message to give.
+/// Errors of receiving a message.
 #[derive(Debug, thiserror::Error)]
 pub enum RecvError {
-    /// The peer does not speak our protocol. The message is gone, the link is well.
+    /// The peer does not speak our protocol. The message is lost, the link is intact.
     #[error("a message of {parts} parts where one was expected")]
     Malformed {
         /// Identity of the sender; empty on a dealer.
@@ -104,7 +104,7 @@ pub enum RecvError {
     Other(#[source] io::Error),
 }
 
-/// Why bytes that the caller keeps were not sent.
+/// Errors of sending bytes that the caller keeps.
 #[derive(Debug)]
 pub(crate) enum NotSent {
     /// The peer does not read; try again when the link is writable.
@@ -125,16 +125,16 @@ impl From<zmq::Error> for NotSent {
     }
 }
 
-/// What is known of the sender of a message besides its identity.
+/// Facts about the sender of a message besides its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sender {
     /// The key that it has proved to hold, in Z85; empty on a link that is not encrypted.
     pub key: String,
-    /// Whether it runs on this host, so that a broken connection means that it is gone.
+    /// True if it runs on this host, so that a broken connection means that it is lost.
     pub is_here: bool,
 }
 
-/// Whether ZeroMQ's name of a peer is one of this host: a UNIX socket has no address.
+/// True if ZeroMQ's name of a peer is one of this host: a UNIX socket has no address.
 pub(super) fn is_here(address: &str) -> bool {
     match address.parse::<std::net::IpAddr>() {
         Ok(address) => address.is_loopback(),

@@ -1,4 +1,4 @@
-//! How links begin: clients and modules at their doors.
+//! Admission of links: clients and modules at their doors.
 
 use node::{Input, Node, PeerId, PeerKind};
 use wire::Socket;

@@ -95,7 +95,8 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// The connection to another broker is gone. Says whether the node knew that broker.
+    /// Handles the loss of the connection to another broker. Says whether the node knew
+    /// that broker.
     pub(super) fn near_broke(&mut self, peer: PeerId) -> bool {
         let now = self.clock.now().mono;
         let Some(near) = &mut self.near else {
@@ -127,7 +128,7 @@ impl<N: Node> Reactor<N> {
     }
 }
 
-/// What follows from a greeting.
+/// Consequence of a greeting.
 pub(super) enum Greeted {
     /// Somebody has come.
     New(PeerKind),

@@ -91,7 +91,7 @@ impl<N: Node> Reactor<N> {
         }
     }
 
-    /// What waits for a broker that is not there goes with it.
+    /// Messages waiting for a lost broker are dropped with it.
     fn lose_broker(&mut self, peer: PeerId) {
         if self.is_broker(peer) {
             self.forget_broker(peer);

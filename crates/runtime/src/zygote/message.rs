@@ -1,4 +1,4 @@
-//! What is said to a zygote, and what its children say: one packet each.
+//! Messages to a zygote, and those of its children: one packet each.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -19,13 +19,13 @@ pub struct Request {
     pub child: u64,
     /// Its words, with the program's name as the first.
     pub argv: Vec<String>,
-    /// What it has in its environment that the zygote has not.
+    /// Variables that it has and the zygote has not.
     pub env_add: Vec<(String, String)>,
-    /// Whether it leads a process group of its own.
+    /// True if it leads a process group of its own.
     pub new_group: bool,
 }
 
-/// What became of that.
+/// Result of the start.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Its number.

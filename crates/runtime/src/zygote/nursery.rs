@@ -23,7 +23,7 @@ pub struct Nursery {
 
 struct Zygote {
     program: String,
-    /// Which file it was started from.
+    /// File that it was started from.
     file: Option<File>,
     process: Child,
     socket: OwnedFd,
@@ -58,11 +58,11 @@ impl File {
     }
 }
 
-/// What came from a zygote.
+/// Message from a zygote.
 pub enum Heard {
     /// A child runs, or cannot be started for this reason.
     Report(ChildId, Result<i32, u32>),
-    /// It is gone, and this child was not started.
+    /// The zygote was lost, and this child was not started.
     NotStarted(ChildId, Box<Spawn>),
 }
 
@@ -194,7 +194,7 @@ impl Nursery {
     }
 }
 
-/// Whether a child needs nothing that only its own start can give it.
+/// True if a child needs nothing that only its own start can give it.
 pub fn may_serve(spawn: &Spawn) -> bool {
     let plain = Spawn {
         argv: spawn.argv.clone(),

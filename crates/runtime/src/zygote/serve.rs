@@ -20,8 +20,8 @@ pub const SERVE: &str = "--serve";
 /// The next word: room for the words of a child, which stand in its place for `ps` to see.
 pub(super) const ROOM: &str = "                                ";
 
-/// Stands ready until who started us is gone. In each child this runs the program with the
-/// child's words.
+/// Stands ready until the process that started us has exited. In each child this runs the
+/// program with the child's words.
 ///
 /// # Errors
 /// Says why it cannot stand ready. Then children are started one by one.

@@ -1,4 +1,4 @@
-//! The program that looks at everything when all jobs are over, and its checkers:
+//! The program that checks everything when all jobs have ended, and its checkers:
 //!
 //! - every acknowledged submission is one inactive job, no submission is two;
 //! - what is stored of a job is a log that it can have, and its end is that of its task or
@@ -229,7 +229,7 @@ impl Auditor {
         assert!(open.starts_with(rest), "{id}: {rest:?} of {run:?}");
     }
 
-    /// What was seen of jobs while they lived.
+    /// Checks the states of jobs seen while they were active.
     fn check_sights(&self) {
         let ledger = self.ledger.borrow();
         for (id, sight) in &ledger.sights {
@@ -266,7 +266,7 @@ impl Auditor {
         }
     }
 
-    /// What policies have promised.
+    /// Checks the promises of policies.
     fn check_rules(&self) {
         let ledger = self.ledger.borrow();
         let life = |(id, (_, log)): (&JobId, &(String, Vec<Entry>))| {

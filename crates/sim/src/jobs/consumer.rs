@@ -22,7 +22,7 @@ const WINDOW: u32 = 4;
 pub(super) struct Consumer {
     ledger: Shared,
     desk: Desk<()>,
-    /// Where it goes on.
+    /// Position to go on from.
     since: f64,
     jobs: BTreeMap<JobId, History>,
     /// A snapshot that is not whole.

@@ -9,7 +9,7 @@ use wire::{Errno, Flags, Message};
 use super::ledger::Ledger;
 use crate::store::{ask, outcome_of};
 
-/// What the broker says when it has waited for a module too long.
+/// Error text of the broker when it has waited for a module too long.
 const GIVEN_UP: &str = "the module did not come back in time";
 
 /// Requests under way.
@@ -26,7 +26,7 @@ pub(super) struct Desk<W> {
 pub(super) struct Answer<W> {
     /// Of which request.
     pub tag: u32,
-    /// What was wanted.
+    /// Purpose of the request.
     pub want: W,
     pub result: Result<(), Errno>,
 }
@@ -76,24 +76,24 @@ impl<W: Clone> Desk<W> {
         Answer { tag, want, result }
     }
 
-    /// The link is gone: nothing will be answered.
+    /// Drops all requests of a lost link: nothing will be answered.
     pub fn clear(&mut self) {
         self.waits.clear();
     }
 
-    /// Whether everything is answered.
+    /// True if everything is answered.
     pub fn is_clear(&self) -> bool {
         self.waits.is_empty()
     }
 
-    /// How many requests are under way.
+    /// Number of requests under way.
     pub fn len(&self) -> usize {
         self.waits.len()
     }
 }
 
-/// Whether nobody can say what became of a request: the broker has waited for a module too
-/// long, or a broker on its way was lost.
+/// True if the fate of a request is unknown: the broker has waited for a module too long,
+/// or a broker on its way was lost.
 pub(super) fn is_given_up(ledger: &Ledger, response: &Message) -> bool {
     // One that ends without its parent takes its modules down, one after the other.
     let is_lost = matches!(

@@ -1,5 +1,5 @@
-//! What a scheduler is told and decides, and the checker of its order (protocol/25 section
-//! 12.2): the first job that waits starts before all others, unless one of them is over before
+//! Inputs and decisions of a scheduler, and the checker of its order (protocol/25 section
+//! 12.2): the first job that waits starts before all others, unless one of them ends before
 //! the first one could start. The first one's start follows from what runs and when that ends.
 
 use std::cmp::Reverse;
@@ -30,14 +30,14 @@ pub(super) enum Told {
     Ends(JobId, f64),
 }
 
-/// What a job wants: cores, and for how long.
+/// Request of a job: cores and duration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Want {
     pub cores: u64,
     pub duration: f64,
 }
 
-/// What a job has: cores, and until when.
+/// Allocation of a job: cores and expiration.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Has {
     pub cores: u64,
@@ -56,7 +56,7 @@ pub(crate) struct Easy {
     pub(crate) n_passed: u64,
 }
 
-/// What a scheduler knows.
+/// State of a scheduler.
 #[derive(Debug, Default)]
 struct State {
     waits: BTreeMap<JobId, (u32, Want)>,
@@ -156,8 +156,8 @@ impl Easy {
         }
     }
 
-    /// A job gets resources at a time. What the scheduler had been told by then is not known
-    /// to the message: one of the states that it had at that time must allow it.
+    /// A job gets resources at a time. The message does not tell how much the scheduler had
+    /// received by then: one of its states at that time must allow it.
     pub(super) fn gives(&mut self, id: JobId, start: f64, has: Has) {
         let fits = |n: &usize| {
             let before = n
@@ -217,7 +217,8 @@ impl State {
         }
     }
 
-    /// Whether a job may start now, and whether it passes the first one.
+    /// True in the result if the job passes the first one; an error if it may not start
+    /// now.
     fn allows(&self, id: JobId, now: f64) -> Result<bool, String> {
         let Some((_, want)) = self.waits.get(&id) else {
             return Err("it does not wait".to_owned());

@@ -1,5 +1,5 @@
-//! What may have been in force at a time: who asks for a change knows no more than when it was
-//! asked for and when it was answered.
+//! Values that may have been in force at a time: the author of a change knows only the times
+//! of its request and its answer.
 
 /// Events of one moment have times that differ by less than this, to keep their order.
 pub(super) const MOMENT: f64 = 1e-6;
@@ -43,7 +43,7 @@ impl<T> Eras<T> {
         self.0.last().map(|era| &era.value)
     }
 
-    /// What may have been in force between two times.
+    /// Values that may have been in force between two times.
     pub fn possible(&self, from: f64, to: f64) -> impl Iterator<Item = &T> {
         let eras = self.0.iter();
         let eras = eras.filter(move |era| {

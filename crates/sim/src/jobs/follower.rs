@@ -23,7 +23,7 @@ pub(super) struct Follower {
     ledger: Shared,
     desk: Desk<()>,
     jobs: BTreeMap<JobId, History>,
-    /// Who has which core.
+    /// Holder of each core.
     holders: BTreeMap<(u32, u32), JobId>,
     /// The past is told.
     is_live: bool,

@@ -1,5 +1,5 @@
-//! What a log of a job means, written down a second time: nothing of the code under test is
-//! asked. Panics at a log that no job can have (RFC 21).
+//! Meaning of a job's log, written down a second time, independently of the code under
+//! test. Panics at a log that no job can have (RFC 21).
 
 use proto::data::{Entry, Rset};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ pub(super) const INACTIVE: u32 = 64;
 /// A job as its log tells it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct History {
-    /// Where it is.
+    /// State.
     pub state: u32,
     pub urgency: i64,
     pub t_submit: f64,
@@ -42,7 +42,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// What these events come to.
+    /// State after these events.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Entry>) -> History {
         let mut history = History::default();
         for event in events {
@@ -167,7 +167,7 @@ impl History {
         }
     }
 
-    /// What a list must show of the job.
+    /// Row that a list must show for the job.
     pub fn row(&self) -> Vec<(&'static str, Value)> {
         let mut row = vec![
             ("state", json!(self.state)),

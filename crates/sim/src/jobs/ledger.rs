@@ -1,4 +1,4 @@
-//! What is known of jobs from outside: what was asked, what was told, what ran.
+//! Facts about jobs known from outside: requests, answers, and runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub(crate) struct Ledger {
     pub(super) canceled: BTreeSet<JobId>,
     /// Whom these have been found inactive by.
     pub(super) inactive: BTreeSet<JobId>,
-    /// What shells have done, by job.
+    /// Work of shells, by job.
     pub(super) shells: BTreeMap<JobId, Run>,
     /// Cores under a shell that runs, by rank and number.
     busy: BTreeMap<(u32, u32), JobId>,
@@ -36,23 +36,24 @@ pub(crate) struct Ledger {
     pub(crate) n_forgotten: u64,
     /// Ranks of nodes that were lost at some time.
     pub(super) lost: BTreeSet<usize>,
-    /// How often the job manager was killed, or ended because it could not store what it had told.
+    /// Number of times that the job manager was killed, or ended because it could not store events
+    /// that it had announced.
     pub(crate) n_kills_of_manager: u64,
     /// Exceptions whose request was acknowledged.
     pub(super) raised: BTreeSet<JobId>,
-    /// What was seen of jobs while they lived.
+    /// States of jobs seen while they were active.
     pub(super) sights: Vec<(JobId, Sight)>,
     /// Jobs whose output was looked at.
     pub(super) outputs: BTreeSet<JobId>,
     /// The time, in seconds since the epoch.
     pub(crate) now: f64,
-    /// What the operator has asked for.
+    /// Requests of the operator.
     pub(crate) site: Site,
     /// Jobs whose jobspec somebody wanted to change.
     pub(super) updated: BTreeSet<JobId>,
     /// Submissions that were refused.
     pub(super) refused: Vec<Refused>,
-    /// What schedulers were told and have decided.
+    /// Inputs and decisions of schedulers.
     pub(crate) easy: Easy,
     /// Modules were removed and loaded again, this often.
     pub(crate) n_reloads: u64,
@@ -66,13 +67,13 @@ pub(super) struct Submission {
     pub id: Option<JobId>,
     /// Not answered yet.
     pub is_open: bool,
-    /// When it was asked for.
+    /// Time of the request.
     pub asked: f64,
     /// The answer was that there is no job.
     pub is_refused: bool,
 }
 
-/// What shells have done for a job.
+/// Work of shells for a job.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Run {
     /// Ranks of the shells that were told the job.
@@ -164,7 +165,7 @@ impl Ledger {
         self.submissions.get(name)
     }
 
-    /// What the shells of a job have done.
+    /// Work of the shells of a job.
     pub(super) fn run(&mut self, id: JobId) -> &mut Run {
         self.shells.entry(id).or_default()
     }
@@ -185,7 +186,7 @@ impl Ledger {
             .retain(|core, job| *job != id || core.0 != rank as u32);
     }
 
-    /// A node is gone. It has no job when it comes again.
+    /// Records the loss of a node. It has no job when it comes again.
     pub(super) fn lose(&mut self, rank: usize) {
         self.lost.insert(rank);
         self.busy.retain(|core, _| core.0 != rank as u32);
@@ -199,8 +200,8 @@ impl Ledger {
         self.site.confs.known(self.now);
     }
 
-    /// Whether every submission is answered, and all jobs that were acknowledged are over, as
-    /// far as anyone has heard.
+    /// True if every submission is answered, and all acknowledged jobs have ended, as far as
+    /// anyone knows.
     pub(super) fn is_over(&self) -> bool {
         let is_still = self
             .submissions

@@ -1,9 +1,9 @@
 //! Programs that submit, end, follow and list jobs, mock shells that run them, and the
 //! checkers of what comes of it.
 //!
-//! All of them know what a client is promised and no more. What a job is to do follows from
-//! its name (`task.rs`); what was asked and told is in `ledger.rs`; what a log of events means
-//! is in `history.rs`, written down a second time on purpose. Read on in `submitter.rs`,
+//! All of them know what a client is promised and no more. The work of a job follows from its
+//! name (`task.rs`); requests and answers are in `ledger.rs`; the meaning of a log of events is
+//! in `history.rs`, written down a second time on purpose. Read on in `submitter.rs`,
 //! `meddler.rs`, `follower.rs`, `consumer.rs` and `reader.rs` (who is at work), `auditor.rs` (who
 //! looks at everything in the end) and `shell.rs` with `stage.rs` (job shells without tasks).
 //!
@@ -50,7 +50,7 @@ pub(crate) const NODES: u32 = 4;
 /// Cores of each node.
 pub(crate) const CORES: u32 = 4;
 
-/// What all programs and shells of a run share.
+/// State shared by all programs and shells of a run.
 pub(crate) type Shared = Rc<RefCell<Ledger>>;
 
 /// Everyone who uses the job services.

@@ -25,9 +25,9 @@ pub(super) struct Operator {
     has_begun: bool,
     /// Nothing but what is done in the end: the configuration, then the queues.
     is_last: bool,
-    /// How much of that is done.
+    /// Number of changes done.
     n_last: usize,
-    /// How often the job manager had been killed when the configuration was loaded last.
+    /// Number of kills of the job manager at the last load of the configuration.
     n_kills: u64,
 }
 

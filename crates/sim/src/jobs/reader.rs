@@ -1,6 +1,6 @@
 //! A program that looks at jobs while they live: at what is stored of one, at what is listed
-//! of all, at logs as they grow. What it sees is kept, and held against what is stored when
-//! all is over: it may have been older, never different.
+//! of all, at logs as they grow. Its observations are kept, and compared with the stored
+//! state when all jobs have ended: they may be older, never different.
 
 use proto::data::JobId;
 use proto::job_info::{EventlogWatch, Lookup, LookupReply, WAITCREATE, Watched};
@@ -17,7 +17,7 @@ use crate::rng::Rng;
 /// Requests under way at once.
 const OPEN_MAX: usize = 4;
 
-/// What was seen of a job.
+/// Observation of a job.
 #[derive(Debug, Clone)]
 pub(super) enum Sight {
     /// Its log began like this, or was this if it is whole.
@@ -30,7 +30,7 @@ pub(super) enum Sight {
 pub(super) struct Reader {
     ledger: Shared,
     desk: Desk<Want>,
-    /// What was told by each watch that goes on.
+    /// Last message of each open watch.
     watches: Vec<(u32, String)>,
 }
 

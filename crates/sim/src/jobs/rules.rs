@@ -1,5 +1,6 @@
-//! What policies promise of jobs whose logs are known from beginning to end, and the checkers
-//! of it (protocol/25 sections 1 to 3). A checker speaks by an error that tells what it saw.
+//! Promises of policies for jobs whose logs are known from beginning to end, and their
+//! checkers (protocol/25 sections 1 to 3). A checker speaks by an error that tells what it
+//! saw.
 //!
 //! Events of one moment have no order that could be seen from outside: where it matters, what
 //! is allowed in any order is allowed.
@@ -13,7 +14,7 @@ use super::site::Site;
 use super::task::Wish;
 use super::terms::Scheme;
 
-/// How the policy calls what a job waits for that is one too many.
+/// Dependency added by the policy to a job above the limit.
 const LIMIT: &str = "max-running-jobs-user-limit";
 
 /// A job from beginning to end.
@@ -23,7 +24,7 @@ pub(super) struct Life {
     pub log: Vec<Entry>,
 }
 
-/// What was said to a submitter whose job was not taken.
+/// Refusal of a submission.
 #[derive(Debug, Clone)]
 pub(super) struct Refused {
     pub wish: Wish,
@@ -62,7 +63,7 @@ impl Life {
         entry.map(Entry::timestamp)
     }
 
-    /// When what it waited for was taken away.
+    /// Time at which its dependency was removed.
     fn released(&self, description: &str) -> Option<f64> {
         let entry = self
             .log
@@ -76,7 +77,7 @@ impl Life {
         log.any(|entry| entry.name() == "dependency-add" && is_about(entry, description))
     }
 
-    /// Whether it did what it was to do: what comes after its end counts for nothing here.
+    /// True if it has completed its work: events after its end count for nothing here.
     fn is_completed(&self) -> bool {
         let end = self.end();
         end.is_some_and(|end| end.name() == "finish" && end.get_i64("status") == Some(0))
@@ -98,7 +99,7 @@ impl Life {
         is_about_dependency.then(|| end.get_str("note").unwrap_or_default())
     }
 
-    /// Whether its end is what `scheme` waits for.
+    /// True if its end satisfies `scheme`.
     fn satisfies(&self, scheme: Scheme) -> bool {
         let is_begun = self.at("alloc").is_some();
         match scheme {
@@ -113,7 +114,7 @@ impl Life {
         }
     }
 
-    /// What is said of a dependency that cannot be satisfied (section 1.3).
+    /// Error of a dependency that cannot be satisfied (section 1.3).
     fn complaint(&self, scheme: Scheme, id: JobId) -> String {
         let description = scheme.description(id);
         match self.at("alloc") {
@@ -173,7 +174,7 @@ fn waits_for(life: &Life, scheme: Scheme, id: JobId, antecedent: &Life) -> Check
     }
 }
 
-/// What a job is ended with because of a dependency is true of one of its antecedents.
+/// Checks that a job ended because of a dependency blames one of its antecedents.
 fn blames_only_what_failed(lives: &Lives) -> Check {
     for (id, life) in lives {
         let Some(note) = life.blamed() else {
@@ -293,7 +294,7 @@ fn is_refused_rightly(refused: &Refused, lives: &Lives, site: &Site) -> Check {
     }
 }
 
-/// What is said at submit of an antecedent that is over (section 1.3).
+/// Error at submit of an inactive antecedent (section 1.3).
 fn why_refused(scheme: Scheme, id: JobId, antecedent: &Life) -> String {
     let is_begun = antecedent.at("alloc").is_some() && scheme != Scheme::Start;
     match scheme {

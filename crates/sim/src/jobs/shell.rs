@@ -33,15 +33,15 @@ pub(super) struct Shell {
     /// A commit that may or may not have been done.
     again: Option<(Commit, Vec<String>)>,
     job: Option<Job>,
-    /// Whether the job's namespace is there.
+    /// True if the job's namespace exists.
     is_open: bool,
-    /// What waits for it, or for the last word.
+    /// Lines that wait for it, or for the last message.
     waiting: GuestLines,
     seq: u64,
     at: At,
 }
 
-/// What it was told to run.
+/// Job to run.
 struct Job {
     /// Rank of the shell among those of the job.
     rank: u32,
@@ -95,7 +95,7 @@ impl Shell {
         }
     }
 
-    /// Whether it would do something if it had its turn.
+    /// True if it would do something in its turn.
     pub fn has_work(&self) -> bool {
         let is_leaving = matches!(self.at, At::Leaving(_));
         match self.at {
@@ -354,7 +354,7 @@ impl Shell {
         ledger.run(self.id).is_killed = true;
     }
 
-    /// Its node is gone.
+    /// Handles the loss of its node.
     pub fn lose(&self) {
         let mut ledger = self.ledger.borrow_mut();
         let run = ledger.run(self.id);
@@ -373,7 +373,7 @@ fn marker(n: u8) -> String {
     format!("line {n};")
 }
 
-/// Whether job-exec will not change its mind.
+/// True if job-exec will not change its mind.
 fn is_final(errno: Errno) -> bool {
     matches!(
         errno,

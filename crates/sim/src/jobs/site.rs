@@ -1,5 +1,5 @@
-//! What the operator of an instance with policies has asked for: configurations, and what
-//! queues take and run. The configuration outlives the processes, as a file does.
+//! Requests of the operator of an instance with policies: configurations, and the states
+//! of queues. The configuration outlives the processes, as a file does.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ impl Site {
         conf.object()
     }
 
-    /// Whether jobs of a queue certainly may not get resources.
+    /// True if jobs of a queue certainly may not get resources.
     pub(super) fn is_stopped(&self, name: &str) -> bool {
         let is_own = |name: &str| self.queues.get(name).is_some_and(|queue| queue.is_stopped);
         // The third is a part of the first.
@@ -74,7 +74,7 @@ impl Site {
 }
 
 impl Conf {
-    /// That of the beginning.
+    /// First configuration.
     pub fn first() -> Conf {
         Conf {
             has_debug: true,

@@ -96,7 +96,7 @@ impl World {
         self.tell_parent((parent, child), ChildEvent::Started { pid });
     }
 
-    /// What happens to a child is told to a parent that still runs, in its turn.
+    /// Tells a running parent of an event of its child, in its turn.
     fn tell_parent(&mut self, (parent, child): (PeerId, ChildId), event: ChildEvent) {
         let process = self.processes.iter_mut().find(|p| p.peer == parent);
         if let Some(process) = process {
@@ -120,7 +120,7 @@ impl World {
         queue.extend(message);
     }
 
-    /// Whether this link is a shell's, which takes in what has come for it.
+    /// True if this link is a shell's, which then receives the message.
     pub(crate) fn shell_hears(&mut self, link: PeerId, message: &wire::Message) -> bool {
         let shell = self.shells.all.iter_mut().find(|shell| shell.link == link);
         let now = self.now.wall;
@@ -178,7 +178,7 @@ impl World {
         }
     }
 
-    /// A node is gone, and with it its shells.
+    /// Loses a node and its shells.
     pub(crate) fn lose_shells(&mut self, rank: usize) {
         let all = std::mem::take(&mut self.shells.all);
         let (gone, rest): (Vec<Hosted>, _) = all.into_iter().partition(|it| it.rank == rank);

@@ -22,7 +22,7 @@ const JOBS_MAX: u64 = 8;
 /// A submitter.
 pub(super) struct Submitter {
     number: usize,
-    /// How many nodes there are.
+    /// Number of nodes.
     nodes: u32,
     name: String,
     ledger: Shared,

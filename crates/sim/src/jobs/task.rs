@@ -1,5 +1,5 @@
-//! What a job is to do and what must come of it: both follow from its name alone, by which its
-//! folder is called.
+//! Work of a job and its expected result: both follow from its name alone, by which its
+//! directory is called.
 
 use proto::data::Jobspec;
 use proto::data::jobspec::Shape;
@@ -9,7 +9,7 @@ use super::CORES;
 use super::terms::Terms;
 use crate::rng::Rng;
 
-/// What a job does.
+/// Work of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
     /// A job shell runs it for N steps, each with a line of output, and ends with a code.

@@ -1,4 +1,4 @@
-//! What a job asks of the policies of an instance: what it waits for and which queue it is in.
+//! Requests of a job to the policies of an instance: its dependencies and its queue.
 
 use proto::data::JobId;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ const GROUPS: [&str; 2] = ["red", "blue"];
 /// Farthest begin time, in milliseconds.
 const BEGIN_MS_MAX: usize = 3000;
 
-/// What of another job is waited for.
+/// Event of another job to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
     Start,

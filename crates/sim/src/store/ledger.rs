@@ -1,5 +1,5 @@
-//! What is known of the store from outside: what was asked, what was acknowledged, what
-//! anyone has seen. It knows nothing of how the store works.
+//! Facts about the store known from outside: requests, acknowledgements, and
+//! observations. It knows nothing of how the store works.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ pub struct Ledger {
     roots: BTreeMap<i64, String>,
     /// The longest log that anyone has seen.
     pub log: String,
-    /// What each writer has done.
+    /// Book of each writer.
     pub books: BTreeMap<usize, Book>,
-    /// What each writer wrote last, once all have stopped and someone has looked.
+    /// Last write of each writer, once all have stopped and someone has looked.
     pub last: Option<BTreeMap<usize, u64>>,
 }
 
-/// What one writer has done.
+/// Actions of one writer.
 #[derive(Debug, Default, Clone)]
 pub struct Book {
     /// Number of the newest transaction.
@@ -47,12 +47,12 @@ impl Ledger {
         }
     }
 
-    /// What a writer has done.
+    /// Book of a writer.
     pub fn book(&mut self, writer: usize) -> &mut Book {
         self.books.entry(writer).or_default()
     }
 
-    /// Whether no writer waits for an answer.
+    /// True if no writer waits for an answer.
     pub fn is_still(&self) -> bool {
         self.books.values().all(|book| !book.is_busy)
     }

@@ -34,7 +34,7 @@ const LOG: &str = "log";
 /// Writers at work.
 const WRITERS: usize = 3;
 
-/// What all programs of a run share.
+/// State shared by all programs of a run.
 type Shared = Rc<RefCell<Ledger>>;
 
 /// Everyone who uses the store.
@@ -84,7 +84,7 @@ pub(crate) fn outcome_of(response: &Message) -> Option<(u32, Result<(), Errno>)>
     }
 }
 
-/// Whether an error says no more than that a module was not there.
+/// True if an error means only that a module was not available.
 fn is_absence(errno: Errno) -> bool {
     errno == Errno::EHOSTUNREACH || errno == Errno::ENOSYS
 }

@@ -19,7 +19,7 @@ use crate::rng::Rng;
 pub struct Walker {
     ledger: Shared,
     tag: u32,
-    /// What each request under way is for; `None` when nobody cares any more.
+    /// Purpose of each request under way; `None` when nobody cares any more.
     waits: BTreeMap<u32, Option<Want>>,
     walk: Option<Walk>,
     answered: u64,
@@ -40,7 +40,7 @@ enum Want {
 struct Walk {
     /// The newest version that anyone knew of when it began.
     newest: i64,
-    /// What was done by then.
+    /// State at that time.
     before: BTreeMap<usize, Book>,
     /// Nobody was writing any more.
     is_last: bool,
@@ -72,7 +72,7 @@ impl Walker {
         self.send(want, &Load(digest))
     }
 
-    /// What is at `key`: its blobs are asked for.
+    /// Visits the object at `key`: its blobs are requested.
     fn visit(&mut self, key: &str, tree: &Tree) -> Vec<Message> {
         match tree {
             Tree::DirRef(name) => vec![self.load(Want::Dir(key.to_owned()), name)],

@@ -11,10 +11,10 @@ use super::{LOG, NAMESPACE, Shared, is_absence, outcome_of, streaming};
 use crate::program::Program;
 use crate::rng::Rng;
 
-/// What is watched.
+/// Kind of watch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum What {
-    /// What is appended to the log, with or without the mark after what is there.
+    /// Appends to the log, with or without the mark after the present contents.
     Log {
         /// With the mark.
         sentinel: bool,
@@ -33,7 +33,7 @@ pub struct Watch {
     tag: u32,
     is_open: bool,
     is_cancelled: bool,
-    /// What the stream has sent of the log.
+    /// Part of the log sent on the stream.
     text: String,
     n_marks: u32,
     /// The last number that the stream has sent.

@@ -13,8 +13,8 @@ use super::{LOG, NAMESPACE, Shared, ask, is_absence, outcome_of};
 use crate::program::Program;
 use crate::rng::Rng;
 
-/// What the broker says when a module has not come back after the time that it waits: here
-/// that time may pass in one step.
+/// Error text of the broker when a module has not come back in time: here that time may
+/// pass in one step.
 const LATE: &str = "the module did not come back in time";
 
 /// Keys in a directory that is large.
@@ -27,7 +27,7 @@ pub struct Writer {
     sends_again: bool,
     ledger: Shared,
     tag: u32,
-    /// What the one request under way is for.
+    /// Purpose of the one request under way.
     waits: Option<(u32, Wait)>,
     is_subscribed: bool,
     /// The transaction under way or to be sent again.

@@ -1,4 +1,4 @@
-//! What can go wrong between brokers and with them.
+//! Faults between brokers, and of brokers.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ impl Brokers {
         }
     }
 
-    /// Whether a rank is on the other side than its parent.
+    /// True if a rank is on the other side than its parent.
     pub(super) fn is_cut(&self, child: usize) -> bool {
         let is_on = |rank| self.island.contains(&rank);
         self.parent(child)

@@ -1,9 +1,9 @@
-//! How messages travel between two brokers, and how each end learns that the link has
-//! ended: as `runtime::overlay` does it.
+//! Transport of messages between two brokers, and of the end of a link to each side: as
+//! in `runtime::overlay`.
 //!
 //! A link keeps its order and loses nothing while it holds. When one end has let go of it,
-//! the other is told as soon as it says something. Who speaks into a connection that is
-//! dead learns so from the kernel, later.
+//! the other is told as soon as it says something. A sender on a dead connection learns of
+//! it from the kernel, later.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ const DELAY_MAX_MS: usize = 20;
 const GRACE_MAX_MS: usize = 2_000;
 /// After which the kernel gives a dead connection up (`tbon.tcp_user_timeout`).
 const KERNEL_TIMEOUT: Duration = Duration::from_secs(20);
-/// How often a child tries to reach a parent that is not there yet.
+/// Interval of attempts of a child to reach a parent that is not online yet.
 const RETRY: Duration = Duration::from_millis(500);
 
 /// The way of a message.
@@ -42,7 +42,7 @@ pub(super) struct Link {
     pub parent: usize,
     /// Life of the parent that has heard of it, once one has.
     pub parent_life: Option<u64>,
-    /// Whether the child, and the parent, still hold it.
+    /// True if the child, and true if the parent, still holds it.
     pub child_holds: bool,
     pub parent_holds: bool,
     /// Nothing arrives any more, and nobody has been told.
@@ -96,7 +96,7 @@ impl Links {
 }
 
 impl Brokers {
-    /// When a message that is sent now arrives: after those that were sent before.
+    /// Arrival time of a message that is sent now: after those that were sent before.
     fn travel(&mut self, id: PeerId, way: Way) -> Duration {
         let due = self.now.mono + self.up_to(DELAY_MAX_MS);
         let Some(link) = self.links.get_mut(id) else {

@@ -28,7 +28,8 @@ use links::{Links, Way};
 use programs::Programs;
 pub use run::{Counts, Plan, TreeReport};
 
-/// How long a connected program waits until it asks, and asks again, in milliseconds.
+/// Time for which a connected program waits until it asks, and asks again, in
+/// milliseconds.
 const PATIENCE_MS: u64 = 200;
 /// Lines of the trace that a checker shows.
 const LAST_LINES: usize = 50;
@@ -36,11 +37,11 @@ const LAST_LINES: usize = 50;
 /// A rank, and the broker that runs there, if one does.
 struct Site {
     broker: Hosted<BrokerNode>,
-    /// How many brokers have been started here.
+    /// Number of brokers started here.
     life: u64,
     is_running: bool,
     is_paused: bool,
-    /// What came while it was paused.
+    /// Inputs that came while it was paused.
     missed: Vec<Input>,
     /// The next time it is woken up.
     wakes: Option<Duration>,
@@ -48,7 +49,7 @@ struct Site {
     exit_code: Option<i32>,
 }
 
-/// What will happen.
+/// Future event.
 enum Due {
     /// A timer of a broker goes off.
     Wake(usize, u64),
@@ -76,13 +77,13 @@ pub struct Brokers {
     programs: Programs,
     due: BTreeMap<(Duration, u64), Due>,
     n_due: u64,
-    /// Whether a broker that ends is started again.
+    /// True if a broker that ends is restarted.
     restarts: bool,
     /// Ranks between which and the others nothing passes.
     island: Vec<usize>,
     faults: u64,
     counts: Counts,
-    /// When counting began.
+    /// Time at which counting began.
     counted: Duration,
     trace: Option<Vec<String>>,
 }

@@ -22,7 +22,7 @@ const PROGRAM: PeerId = PeerId(1_000_000);
 /// Prefix of the events.
 const TOPIC: &str = "tree.";
 
-/// What a request is for.
+/// Purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     /// The broker runs.
@@ -54,7 +54,7 @@ pub(super) struct Programs {
     all: Vec<Program>,
     last_tag: u32,
     n_published: u64,
-    /// Whether rank 0 publishes as soon as anybody has subscribed.
+    /// True if rank 0 publishes as soon as anybody has subscribed.
     pub is_prompt: bool,
     /// Number of each event by its topic.
     numbers: BTreeMap<String, u32>,
@@ -88,12 +88,12 @@ impl Programs {
         self.all[rank].is_ready
     }
 
-    /// How many events a program has heard.
+    /// Number of events that a program has received.
     pub fn n_heard(&self, rank: usize) -> usize {
         self.all[rank].heard.len()
     }
 
-    /// What programs still wait for.
+    /// Requests that programs still wait for.
     pub fn waiting(&self) -> Vec<String> {
         let all = self.all.iter().enumerate();
         let waiting = all.filter(|(_, program)| !program.waiting.is_empty());
@@ -125,7 +125,7 @@ impl Programs {
     }
 }
 
-/// Which of all that were published an event is.
+/// Number of an event among all that were published.
 fn number_in(topic: &str) -> u64 {
     let number = topic.strip_prefix(TOPIC).and_then(|text| text.parse().ok());
     number.unwrap_or(0)
@@ -196,7 +196,7 @@ impl Brokers {
         self.ask(from, request, Asked::Ping(parent, 2));
     }
 
-    /// How many brokers are on the way between two ranks, both included.
+    /// Number of brokers on the way between two ranks, both included.
     fn n_brokers_between(&self, one: usize, other: usize) -> usize {
         let level = |rank: usize| self.topology.level(rank as u32);
         let up = |rank| self.parent(rank).unwrap_or(0);

@@ -26,30 +26,30 @@ const START_MS: usize = 3_000;
 const PATIENCE_S: u64 = 300;
 /// Longest that a fault is felt: a pause, or a dead connection.
 const AFTERMATH: Duration = Duration::from_secs(60);
-/// How long what is said takes to be heard everywhere.
+/// Time that a message takes to be received everywhere.
 const ECHO: Duration = Duration::from_secs(5);
 
-/// What a run is to be.
+/// Parameters of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// The shape of the tree.
     pub scheme: Scheme,
-    /// How many brokers.
+    /// Number of brokers.
     pub size: u32,
     /// From which the run follows.
     pub seed: u64,
     /// In how many of 100 stretches of a few seconds something breaks.
     pub fault_percent: u64,
-    /// Whether brokers that have ended are started again.
+    /// True if brokers that have ended are restarted.
     pub restarts: bool,
-    /// Whether what happens is written down.
+    /// True if events are recorded.
     pub traced: bool,
 }
 
-/// What a run amounts to.
+/// Result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeReport {
-    /// What every broker was told, in order.
+    /// Inputs of every broker, in order.
     pub trace: Vec<String>,
     /// Pings that got their answer.
     pub answered: u64,
@@ -177,7 +177,7 @@ impl Plan {
 }
 
 impl Brokers {
-    /// What was counted since the last time.
+    /// Counts since the last call.
     fn take_counts(&mut self) -> Counts {
         let size = self.sites.len();
         let mut counts = std::mem::replace(&mut self.counts, Counts::new(size));
@@ -237,7 +237,7 @@ impl Brokers {
         }
     }
 
-    /// Nothing breaks any more, and all that broke is over.
+    /// Ends all faults, and lets everything recover.
     fn come_to_rest(&mut self) {
         self.heal();
         self.pass(AFTERMATH);
@@ -269,7 +269,7 @@ impl Brokers {
         assert!(self.programs.waiting().is_empty());
     }
 
-    /// What is published now everybody hears.
+    /// Checks that everybody receives an event published now.
     fn check_events(&mut self) {
         let ready = |brokers: &Brokers| -> Vec<usize> {
             let ranks = 0..brokers.sites.len();

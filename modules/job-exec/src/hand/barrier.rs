@@ -15,13 +15,13 @@ use crate::limits::{BARRIER_BYTES_MAX, BARRIERS_BYTES_MAX};
 /// The barriers of one job, one after the other.
 #[derive(Default)]
 pub struct Barrier {
-    /// Who has come to the next one, and with what.
+    /// Shells at the next barrier, with their data.
     pub here: AtBarrier,
     bytes: usize,
     /// The one that opened last, if one did, for who asks again.
     pub opened: Option<Open>,
     opened_bytes: usize,
-    /// Whether those above know who has come.
+    /// True if it was reported to the job-exec above.
     pub is_told: bool,
     /// The shell of our own rank, while it waits, and for which.
     own: Option<(u32, Reply<ShellBarrier>)>,
@@ -35,7 +35,7 @@ impl Barrier {
             .map_or(0, |open| open.seq.saturating_add(1))
     }
 
-    /// Whether none opens any more.
+    /// True if no barrier opens any more.
     pub fn is_broken(&self) -> bool {
         self.opened.as_ref().is_some_and(|open| open.errnum != 0)
     }
@@ -117,7 +117,7 @@ fn bytes_of(data: &BTreeMap<String, String>) -> usize {
 }
 
 impl Part {
-    /// Who has come to the barrier, if that is to be told above.
+    /// Shells at the barrier, if to be reported above.
     pub fn barrier_news(&mut self) -> Option<AtBarrier> {
         let here = &self.barrier.here;
         let is_greeting = here.ranks.is_empty()
@@ -141,7 +141,7 @@ impl Part {
         })
     }
 
-    /// Whether all shells of the part are at the barrier.
+    /// True if all shells of the part are at the barrier.
     pub fn has_met(&self) -> bool {
         !self.ranks.is_empty() && self.ranks.is_subset(&self.barrier.here.ranks)
     }
@@ -241,8 +241,8 @@ impl JobExec {
         self.order_all(cx, id, |order| order.open = Some(open));
     }
 
-    /// On rank 0: no barrier of a job opens any more, because a shell is gone. Does not
-    /// matter where there is only one.
+    /// On rank 0: breaks the barriers of a job, because a shell was lost. Does not matter
+    /// where there is only one.
     pub(crate) fn break_barriers(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(part) = self.hand.parts.get(&id) else {
             return;

@@ -12,11 +12,11 @@ use crate::JobExec;
 use crate::limits::{MAILS_BYTES_MAX, RETELL_MS, TELL_BYTES_MAX, TRANSIT_BYTES_MAX};
 use crate::mail::{Taken, bytes_of};
 
-/// What the shell of our own rank tells, until the leading one has it.
+/// Messages of our own rank's shell, until the leading one has them.
 pub struct Telling {
     reply: Reply<ShellTell>,
     told: Told,
-    /// Whether the timer runs that tells it again.
+    /// True while the timer for sending it again runs.
     is_timed: bool,
 }
 
@@ -75,7 +75,7 @@ impl JobExec {
         }
     }
 
-    /// What is on its way is lost with a job-exec that ends: so it is told again now and then.
+    /// A job-exec that ends loses messages on their way: so it is sent again now and then.
     fn tell_again_later(&mut self, cx: &mut Cx<Self>, id: JobId, seq: u64) {
         let shell = self.hand.parts.get_mut(&id).map(|part| &mut part.shell);
         let telling = shell.and_then(|shell| shell.tells.as_mut());
@@ -157,8 +157,8 @@ impl JobExec {
         }
     }
 
-    /// Brings a letter nearer to the leading shell, or back if that is known to be gone: its
-    /// node may be there again, and know nothing of the job.
+    /// Brings a letter nearer to the leading shell, or back if that shell is known to be
+    /// lost: its node may be online again, and know nothing of the job.
     pub(crate) fn carry(&mut self, cx: &mut Cx<Self>, id: JobId, letter: Letter) {
         if letter.to == cx.rank() {
             return self.deliver(cx, id, letter);

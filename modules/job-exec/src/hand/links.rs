@@ -145,8 +145,8 @@ impl JobExec {
     }
 
     /// A job-exec has joined that lies between us and others, which had joined us while it was
-    /// not there. What they say goes to it from now on, so they are to join it, and we tell
-    /// them what is for them through it. Gives the ranks for which they spoke.
+    /// not there. Their messages go to it from now on, so they are to join it, and we send
+    /// them theirs through it. Gives the ranks for which they spoke.
     fn hand_over(&mut self, cx: &mut Cx<Self>, to: u32, below: &IdSet) -> IdSet {
         let is_between = |(rank, link): &(&u32, &Link)| {
             **rank != to && below.contains(**rank) && link.below.is_subset(below)
@@ -209,7 +209,7 @@ impl JobExec {
         });
     }
 
-    /// What a job-exec below has of a job.
+    /// Takes over the part of a job held by a job-exec below.
     pub(crate) fn take_held(&mut self, cx: &mut Cx<Self>, link: u32, held: Held, is_joining: bool) {
         let id = held.id();
         if !self.hand.parts.contains_key(&id) {
@@ -290,7 +290,7 @@ impl JobExec {
         });
     }
 
-    /// What is new of a job below.
+    /// Processes news of a job from below.
     fn take_news(&mut self, cx: &mut Cx<Self>, id: JobId, held: Held) {
         let news = held.news;
         let Some(part) = self.hand.parts.get_mut(&id) else {
@@ -353,7 +353,7 @@ impl JobExec {
         }
     }
 
-    /// The stream of a job-exec below is over: it, or its broker, is gone.
+    /// Handles the end of the stream of a job-exec below: it, or its broker, is lost.
     pub(crate) fn link_lost(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         if let Some((_, stream)) = self.hand.joining.remove(&stream) {
             return stream.forget();

@@ -27,7 +27,7 @@ pub use uplink::Uplink;
 
 use crate::JobExec;
 
-/// What a job-exec has to do with shells.
+/// Shells and links of a job-exec.
 #[derive(Default)]
 pub struct Hand {
     /// Its part of each job.
@@ -60,7 +60,7 @@ pub struct Hand {
 pub struct Link {
     /// Its broker and all below that.
     pub below: IdSet,
-    /// Who it is.
+    /// Identity of the sender.
     pub sender: Option<Identity>,
     /// UUID of its broker.
     pub broker: String,
@@ -68,9 +68,9 @@ pub struct Link {
     pub stream: Stream<Join>,
     /// Orders that go with the next message.
     pub queue: BTreeMap<JobId, Vec<Order>>,
-    /// Whether it waits to be told that it has joined.
+    /// True if it waits to be told that it has joined.
     pub is_new: bool,
-    /// Whether it may not know all of its shells yet.
+    /// True if it may not know all of its shells yet.
     pub is_fresh: bool,
 }
 
@@ -139,7 +139,7 @@ impl Hand {
         (by_link, others)
     }
 
-    /// Whether a request came through the broker of a job-exec below, which is not there just
+    /// True if a request came through the broker of a job-exec below, which is offline just
     /// now, or it would not be ours to answer.
     pub fn is_from_below(&self, peer: &Peer) -> bool {
         let links = self.links.values().map(|link| &link.sender);

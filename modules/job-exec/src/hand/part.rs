@@ -1,5 +1,5 @@
-//! What a job-exec has of one job: the shells of its own rank and of those below it, and what
-//! was told of them. Pure but for the tokens that it holds.
+//! Part of one job in a job-exec: the shells of its own rank and of those below it, and their
+//! reports. Pure but for the tokens that it holds.
 
 use std::rc::Rc;
 
@@ -25,48 +25,48 @@ pub struct Part {
     pub ranks: IdSet,
     /// Where a shell is to be started, and nobody was told so yet.
     pub unsent: IdSet,
-    /// Where a shell is being started.
+    /// Ranks on which a shell is being started.
     pub starting: IdSet,
-    /// Where a shell runs.
+    /// Ranks on which a shell runs.
     pub running: IdSet,
-    /// Where there should be a shell of which nothing was heard since one of us was started.
+    /// Ranks that should have a shell which has not reported since one of us was started.
     pub awaited: IdSet,
-    /// How the others ended.
+    /// Ends of the other shells.
     pub ended: Vec<Ended>,
     /// Since when shells may be told their job.
     pub begin: Option<f64>,
-    /// Whether the job's namespace is there.
+    /// True if the job's namespace exists.
     pub has_namespace: bool,
-    /// How the job is made to end.
+    /// Current step of kill escalation.
     pub press: Option<Pressure>,
     /// The last signal for its tasks, or 0.
     pub signal: i32,
-    /// When its time ends.
+    /// Its expiration.
     pub expiration: f64,
-    /// Where its shells meet.
+    /// Barrier of its shells.
     pub barrier: Barrier,
-    /// What the leading shell is told of others.
+    /// Losses to report to the leading shell.
     pub lost: Vec<LostShells>,
     /// The shell of our own rank.
     pub shell: Shell,
-    /// What is new for the job-exec above.
+    /// News for the job-exec above.
     pub fresh: Unsaid,
-    /// Whether it wants to know at once.
+    /// True if it wants to be told at once.
     pub hurry: bool,
 }
 
-/// What was not told to the job-exec above yet, besides what follows from the part.
+/// News not yet sent to the job-exec above, besides those that follow from the part.
 #[derive(Default)]
 pub struct Unsaid {
-    /// How many ends it knows.
+    /// Number of ends that it knows.
     pub n_ended: usize,
-    /// Which shells it knows to run.
+    /// Shells that it knows to be running.
     pub running: IdSet,
     /// Words on their way to the leading shell.
     pub letters: Vec<Letter>,
     /// Answers on their way back.
     pub receipts: Vec<Receipt>,
-    /// What shells wrote.
+    /// Output of shells.
     pub wrote: Vec<Wrote>,
 }
 
@@ -77,13 +77,13 @@ impl Part {
         begun.union(&self.unsent).union(&self.awaited)
     }
 
-    /// Whether the shell of a rank of ours has ended.
+    /// True if the shell of a rank of ours has ended.
     pub fn has_ended(&self, rank: u32) -> bool {
         let mut active = [&self.running, &self.starting, &self.unsent, &self.awaited].into_iter();
         self.ranks.contains(rank) && !active.any(|ranks| ranks.contains(rank))
     }
 
-    /// Whether it is known of every shell that it runs, or has ended.
+    /// True if every shell is known to be running, or to have ended.
     pub fn is_settled(&self) -> bool {
         self.unsent.is_empty() && self.starting.is_empty() && self.awaited.is_empty()
     }
@@ -104,13 +104,13 @@ impl Part {
         u32::try_from(self.all.position(broker)).unwrap_or(u32::MAX)
     }
 
-    /// Whether a shell of this rank is not that of our own broker, but of one below, whose
-    /// job-exec is not there just now: it is to ask again.
+    /// True if a shell of this rank belongs not to our own broker but to one below, whose
+    /// job-exec is offline just now: it is to ask again.
     pub fn is_others(&self, own: u32, shell: u32) -> bool {
         !self.all.is_empty() && self.shell_rank(own) != shell
     }
 
-    /// Shells run. Those that have ended stay so. Whether this was new.
+    /// Shells run. Those that have ended stay so. True if this was new.
     pub fn note_running(&mut self, ranks: &IdSet) -> bool {
         let fresh = ranks.intersection(&self.active()).difference(&self.running);
         for set in [&mut self.unsent, &mut self.starting, &mut self.awaited] {
@@ -120,7 +120,7 @@ impl Part {
         !fresh.is_empty()
     }
 
-    /// Shells have ended. An end counts once. Whether this was new.
+    /// Shells have ended. An end counts once. True if this was new.
     pub fn note_end(&mut self, end: Ended) -> bool {
         let ranks = end.ranks.intersection(&self.active());
         if ranks.is_empty() {
@@ -138,8 +138,7 @@ impl Part {
         true
     }
 
-    /// What there is to tell the job-exec above: nothing, as long as more of the same is to
-    /// be expected soon.
+    /// News for the job-exec above: none as long as more of the same kind is expected soon.
     pub fn take_news(&mut self) -> Option<Held> {
         let mut news = News::default();
         if self.is_settled() || self.hurry {
@@ -184,7 +183,8 @@ impl Part {
         }
     }
 
-    /// Whether ends are to be told: those of shells that ended well only with the last one.
+    /// True if ends are to be reported: those of shells that exited with success only with
+    /// the last one.
     fn are_ends_due(&self) -> bool {
         let unsaid = &self.ended[self.fresh.n_ended..];
         let leader = self.leader();

@@ -32,19 +32,19 @@ use crate::signals::SIGKILL;
 pub struct Shell {
     /// It, while it is our child.
     pub child: Option<ChildId>,
-    /// Which process it is, if an earlier time has written that down.
+    /// Its process, if an earlier job-exec has recorded it.
     pub process: Option<Process>,
     /// The stream on which it takes orders.
     orders: Option<Stream<ShellHello>>,
-    /// Whether it has greeted once.
+    /// True if it has greeted once.
     has_greeted: bool,
-    /// Whether it waits for its first order; and whether it knows its job already.
+    /// `Some` if it waits for its first order; true if it knows its job already.
     waits: Option<bool>,
     /// Its last word, which waits for the outcome to be stored.
     exits: Vec<Reply<ShellExit>>,
-    /// Whether it has said that.
+    /// True if it has said that.
     has_left: bool,
-    /// How it ended, while its streams are still open.
+    /// Its exit status, while its streams are still open.
     ended: Option<i32>,
     /// Standard streams of it that are open.
     n_streams: u8,
@@ -52,9 +52,9 @@ pub struct Shell {
     pub log_bytes: usize,
     /// Runs while it has no connection.
     wait: Option<TimerId>,
-    /// What it is told by others.
+    /// Messages of other shells.
     pub mail: Mailbox,
-    /// What it tells the leading one, until that is taken.
+    /// Its messages to the leading shell, until they are taken.
     pub tells: Option<Telling>,
 }
 
@@ -76,12 +76,12 @@ const SHELL_ATTRS: [Attr; 13] = [
 ];
 
 impl Shell {
-    /// Whether it has come up.
+    /// True if it has come up.
     pub fn has_greeted(&self) -> bool {
         self.has_greeted
     }
 
-    /// Whether it hears nothing any more.
+    /// True if it receives nothing any more.
     pub fn is_over(&self) -> bool {
         self.has_left
     }
@@ -140,7 +140,7 @@ impl Shell {
 }
 
 impl Part {
-    /// Whether the shell with this lease is the one that counts. The first one to report
+    /// Checks that the shell with this lease is the current one. The first one to report
     /// after our restart is.
     fn accept(&mut self, rank: u32, lease: &str) -> Result<(), ShellError> {
         if self.lease.is_empty() && self.awaited.contains(rank) {
@@ -152,7 +152,7 @@ impl Part {
         }
     }
 
-    /// What a shell is told first.
+    /// First order for a shell.
     fn first_order(
         &self,
         cx: &Cx<JobExec>,
@@ -184,7 +184,8 @@ impl Part {
 }
 
 /// The file in which a shell finds the broker that comes in the place of ours. Empty where none
-/// will: what an instance has acknowledged is gone with a broker whose folders go with it.
+/// will: acknowledged data of an instance are lost with a broker whose directories are removed
+/// with it.
 fn uri_path(cx: &Cx<JobExec>) -> String {
     let (folder, goes) = match cx.rank() {
         0 => (&names::STATEDIR, &names::STATEDIR_CLEANUP),
@@ -430,7 +431,7 @@ impl JobExec {
         });
     }
 
-    /// A shell that is our child ended. What it wrote last may still come.
+    /// A shell that is our child ended. Its last output may still come.
     fn shell_exited(&mut self, cx: &mut Cx<Self>, id: JobId, status: i32) {
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return;
@@ -456,7 +457,8 @@ impl JobExec {
         }
     }
 
-    /// A shell that is our child is gone. One that had said its last word is not missed.
+    /// Handles the exit of a shell that is our child. One that had said its last word is
+    /// not missed.
     fn shell_over(&mut self, cx: &mut Cx<Self>, id: JobId) {
         let Some(part) = self.hand.parts.get_mut(&id) else {
             return;
@@ -470,7 +472,8 @@ impl JobExec {
         self.own_ended(cx, id, How::Silent(status));
     }
 
-    /// A stream of orders is over without a word: the shell, or its connection, is gone.
+    /// Handles a stream of orders that ended without notice: the shell, or its
+    /// connection, is lost.
     pub(crate) fn orders_lost(&mut self, cx: &mut Cx<Self>, stream: StreamId) {
         let Some(id) = self.hand.streams.remove(&stream) else {
             return;
@@ -540,7 +543,7 @@ impl JobExec {
         self.hand.wrote_bytes -= wrote.map(|wrote| wrote.data.len()).sum::<usize>();
     }
 
-    /// What those below are to know of a job, all at once.
+    /// Complete order for those below about a job.
     pub(crate) fn whole_order(&self, id: JobId) -> Option<Order> {
         let part = self.hand.parts.get(&id)?;
         Some(Order {

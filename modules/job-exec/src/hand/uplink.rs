@@ -1,5 +1,5 @@
 //! The way to the job-exec above, on every rank but 0: we join it, take its orders, and tell
-//! it what is new, one report at a time. What comes up meanwhile goes with the next.
+//! it what is new, one report at a time. News that come meanwhile go with the next.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,23 +16,24 @@ use crate::JobExec;
 use crate::limits::{JOIN_FIRST_MS, JOIN_LAST_MS, REATTACH_WAIT_S};
 use crate::mail::bytes_of;
 
-/// How we stand with the job-exec above.
+/// State of the link to the job-exec above.
 #[derive(Default)]
 pub struct Uplink {
     /// Jobs of which something is new.
     pub dirty: BTreeSet<JobId>,
-    /// How often we have tried to join: what belongs to an earlier time is of no interest.
+    /// Number of attempts to join: messages of an earlier one are ignored.
     times: u64,
     is_joined: bool,
     is_telling: bool,
-    /// Whether we may not know all of our shells yet.
+    /// True if we may not know all of our shells yet.
     is_fresh: bool,
     /// The wait before the next attempt, in milliseconds; 0 for the first.
     wait_ms: u64,
 }
 
 impl JobExec {
-    /// Begins to look for the job-exec above. The start is over when that was found or not.
+    /// Begins to look for the job-exec above. The start is finished when it was found or
+    /// not.
     pub(crate) fn look_up(&mut self, cx: &mut Cx<Self>) {
         self.hand.up.is_fresh = true;
         let wait = Duration::from_secs(REATTACH_WAIT_S);
@@ -81,7 +82,7 @@ impl JobExec {
         }
     }
 
-    /// The start is over.
+    /// Finishes the start.
     fn is_up(&mut self, cx: &mut Cx<Self>) {
         if !std::mem::replace(&mut self.has_started, true) {
             cx.started(Ok(()));

@@ -1,4 +1,4 @@
-//! What job shells ask. The work is in `hand/`.
+//! Requests of job shells. The work is in `hand/`.
 
 use node::{Cx, Peer, Reply, Stream};
 use proto::Coded;
@@ -39,8 +39,8 @@ pub(crate) fn shell_exit(
     core.last_word(cx, request, reply);
 }
 
-/// Whether a shell of a job that goes on is not that of our own rank: it may not know its
-/// own place yet.
+/// True if a shell of a running job is not that of our own rank: it may not know its own
+/// place yet.
 fn is_of_below(core: &JobExec, peer: &Peer, id: JobId) -> bool {
     let has_ended = core.jobs.get(&id).is_some_and(Job::has_ended);
     !has_ended && core.hand.is_from_below(peer)

@@ -64,14 +64,14 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
     }
 }
 
-/// What is wrong with the program that a job wants as its shell, if anything.
+/// Error of the program that a job wants as its shell, if any.
 fn bad_job_shell(jobspec: &serde_json::Value) -> Option<String> {
     let wanted = jobspec.pointer("/attributes/system/exec/job_shell");
     let is_bad = wanted.is_some_and(|wanted| !wanted.is_string());
     is_bad.then(|| "attributes.system.exec.job_shell: not a string".to_owned())
 }
 
-/// What is wrong with the resources of a job, if anything.
+/// Error of the resources of a job, if any.
 fn bad_resources(r: &serde_json::Value) -> Option<String> {
     match serde_json::from_value::<Rset>(r.clone()) {
         Ok(rset) if rset.is_empty() => Some("R has no ranks".to_owned()),

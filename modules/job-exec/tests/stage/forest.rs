@@ -27,7 +27,7 @@ pub struct Forest {
     pub dark: BTreeSet<u32>,
     /// Ranks whose broker is shutting down.
     pub ending: BTreeSet<u32>,
-    /// How many brokers a rank has had before.
+    /// Number of earlier brokers of a rank.
     former: BTreeMap<u32, u32>,
     /// Requests of hands to the one above that are open: topic and matchtag.
     open: BTreeMap<u32, Vec<(String, u32)>>,
@@ -112,7 +112,7 @@ impl Forest {
         self.run()
     }
 
-    /// What a hand has asked the one above is not answered any more.
+    /// Drops requests of a hand to the one above.
     fn cut(&mut self, rank: u32) {
         let open = self.open.remove(&rank).unwrap_or_default();
         if let Some(hand) = self.hands.get_mut(&rank) {
@@ -122,7 +122,7 @@ impl Forest {
         }
     }
 
-    /// A broker and all below it are gone.
+    /// Loses a broker and all below it.
     pub fn falls(&mut self, rank: u32) -> Vec<String> {
         let mut below = vec![rank];
         while let Some(rank) = below.pop() {
@@ -150,7 +150,7 @@ impl Forest {
         self.run()
     }
 
-    /// The broker of a leaf is gone, and another is there before anybody has looked.
+    /// Replaces the broker of a leaf by another before anybody has noticed.
     pub fn replaced(&mut self, rank: u32) -> Vec<String> {
         self.hands.remove(&rank);
         self.open.remove(&rank);
@@ -173,7 +173,7 @@ impl Forest {
         self.finish(said)
     }
 
-    /// What the head has said, and all that follows.
+    /// Messages of the head, and all that follows from them.
     fn finish(&mut self, said: Vec<String>) -> Vec<String> {
         let said = said.into_iter().map(|line| format!("0: {line}"));
         let mut said: Vec<String> = said.collect();
@@ -411,7 +411,7 @@ impl Forest {
         }
     }
 
-    /// What brokers answer.
+    /// Response of brokers.
     fn broker(
         &self,
         rank: u32,

@@ -28,18 +28,18 @@ use wire::{Flags, Identity, Kind, Message};
 /// The job that most tests are about.
 pub const JOB: u64 = 1234;
 
-/// What a kvs answers with as root.
+/// Root in the responses of a kvs.
 const ROOT: &str = "sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709";
 
 /// The number of every shell.
 pub const SHELL_PID: i32 = 4242;
 
-/// What is seen of the host.
+/// Processes visible on the host.
 #[derive(Clone)]
 pub struct Table {
     /// At [`SHELL_PID`]: a process, unless the test says another.
     seen: Arc<Mutex<Seen>>,
-    /// Which jobs have begun; without one each waits for its log in the KVS.
+    /// Log of jobs that have begun; without one each waits for its log in the KVS.
     pub begun: Option<TextLog>,
 }
 
@@ -85,11 +85,11 @@ pub struct Stage {
     pub unanswered: Vec<(String, u32)>,
     /// The processes of the host.
     pub table: Table,
-    /// Whether the job manager stores what there is of a job that was over soon.
+    /// True if the job manager stores the data of a job that ended soon.
     pub together: bool,
     /// Ranks of the job that is asked for.
     pub ranks: String,
-    /// What goes to other ranks.
+    /// Messages to other ranks.
     pub out: Vec<Message>,
     /// The highest job id.
     last: u64,
@@ -309,7 +309,7 @@ impl Stage {
         names.join(" ")
     }
 
-    /// What a new job-exec finds of this one.
+    /// Successor of this job-exec, with the state that it finds.
     pub fn heir(self) -> Stage {
         let namespaces: Vec<String> = self
             .values
@@ -524,7 +524,7 @@ impl Stage {
         json!({"rootref": ROOT, "rootseq": 1}).to_string()
     }
 
-    /// What `guest` is: `symlink`, `dirref` or nothing.
+    /// Type of `guest`: `symlink`, `dirref` or nothing.
     pub fn guest(&self) -> String {
         let key = format!("primary:{}", proto::data::JobId(JOB).kvs_key("guest"));
         let kind = self.values.get(&key).cloned().unwrap_or_default();

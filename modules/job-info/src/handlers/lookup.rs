@@ -19,7 +19,7 @@ use crate::limits::LOOKUP_KEYS_MAX;
 use crate::log::Updated;
 use crate::update::parse_object;
 
-/// What was found under each key, or why it could not be read.
+/// Value of each key, or the error of reading it.
 type Found = BTreeMap<String, Result<Option<String>, Refusal>>;
 
 pub fn lookup(

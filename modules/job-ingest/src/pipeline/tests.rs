@@ -1,4 +1,4 @@
-//! What becomes of jobs in the two stages, under several configurations.
+//! Tests of jobs in the two stages, under several configurations.
 
 use node::probe::Probe;
 use proto::data::sign::wrap_none;
@@ -18,7 +18,8 @@ fn submit(probe: &mut Probe<JobIngest>, jobspec: &str, flags: i64) {
     );
 }
 
-/// What the only submission under a configuration is told; `ok` if its job goes to the KVS.
+/// Checks the response to the only submission under a configuration; `ok` if its job goes
+/// to the KVS.
 fn check(conf: Value, jobspec: &str, flags: i64, expect: &str) {
     let mut probe = started_under(&conf.to_string());
     submit(&mut probe, jobspec, flags);

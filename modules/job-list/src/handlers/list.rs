@@ -121,7 +121,7 @@ impl Listing {
 /// Jobs of one response.
 pub struct Page {
     out: Vec<u8>,
-    /// How many.
+    /// Number of jobs.
     pub jobs: usize,
     with_version: bool,
 }

@@ -24,7 +24,7 @@ pub(crate) fn when_initialized(
     }
 }
 
-/// Whether one more request may wait.
+/// True if one more request may wait.
 pub(crate) fn has_room(core: &JobList) -> bool {
     core.deferred.len() < DEFERRED_MAX
 }

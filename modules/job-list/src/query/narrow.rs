@@ -1,5 +1,5 @@
-//! What is known of a query without looking at each job: the lists, groups of inactive jobs and
-//! times among which matches may be.
+//! Narrowing of a query without visiting each job: the lists, groups of inactive jobs and times
+//! among which matches may be.
 
 use std::ops::RangeInclusive;
 
@@ -9,23 +9,24 @@ use proto::data::job::{JobResult, State};
 use super::{Compare, Query, USERID_ANY};
 use crate::attrs::Attr;
 
-/// What inactive jobs of a group have in common.
+/// Values common to inactive jobs of a group.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
     /// User id of their submitter.
     pub userid: u32,
-    /// How they ended.
+    /// Result of the jobs.
     pub result: JobResult,
     /// Their queue.
     pub queue: Option<&'a str>,
 }
 
-/// Whether jobs of a group may match; `false` only if none does.
+/// True if jobs of a group may match; `false` only if none does.
 pub fn possible(query: &Query, facts: &Facts<'_>) -> bool {
     known(query, facts) != Some(false)
 }
 
-/// Whether all jobs of a group match, or none; `None` when that has to be asked of each.
+/// `Some(true)` if all jobs of a group match, `Some(false)` if none does; `None` if each
+/// must be checked.
 fn known(query: &Query, facts: &Facts<'_>) -> Option<bool> {
     match query {
         Query::Userid(ids) => {

@@ -14,10 +14,10 @@ use crate::limits::CONSTRAINT_DEPTH_MAX;
 /// Bits of all results.
 const RESULTS_ALL: u32 = 15;
 
-/// What reading depends on besides the text.
+/// Context of reading besides the text.
 #[derive(Debug, Clone, Default)]
 pub struct Instance {
-    /// How many hosts or ranks a constraint may name.
+    /// Maximum number of hosts or ranks in a constraint.
     pub ranks_max: usize,
     /// Virtual queues by their parent.
     pub children: BTreeMap<String, Vec<String>>,

@@ -9,7 +9,7 @@ fn follow(probe: &mut List_, more: &str) -> Vec<String> {
     told(probe)
 }
 
-/// What was told, turns after the first included.
+/// Messages, turns after the first included.
 fn told(probe: &mut List_) -> Vec<String> {
     let mut all = payloads(probe);
     loop {

@@ -5,7 +5,7 @@ use super::*;
 const DIR: &str = r#"{"val":{"ver":1,"type":"dir","data":{}}}"#;
 const OTHERS: &str = r#"1.0 submit {"userid":200,"urgency":16,"flags":0,"version":1}"#;
 
-/// Job 1 of the owner is over, job 2 of user 200 and job 3 of the owner are new.
+/// Job 1 of the owner is inactive, job 2 of user 200 and job 3 of the owner are new.
 fn private(conf: &str) -> List_ {
     let mut probe = start(&format!(r#"{{"access":{{"private-mode":true}}{conf}}}"#));
     journal(&mut probe, 1, &RAN, "");
@@ -16,7 +16,7 @@ fn private(conf: &str) -> List_ {
     probe
 }
 
-/// What user 200 is answered.
+/// Responses to user 200.
 fn ask(probe: &mut List_, topic: &str, json: &str) -> Vec<String> {
     probe.request_as(topic, json, 200, Role::USER, 0);
     probe.said()

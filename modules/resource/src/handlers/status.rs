@@ -36,7 +36,7 @@ pub fn status(
     });
 }
 
-/// What jobs have is the job manager's to say; without one they have nothing.
+/// Resources of jobs are known to the job manager; without one jobs have none.
 pub fn sched_status(
     core: &mut Resource,
     cx: &mut Cx<Resource>,

@@ -1,4 +1,4 @@
-//! What `[resource]` says at the start, and what of it may change while the module runs.
+//! Tests of `[resource]`: values read at the start, and changes while the module runs.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn with_scheduler(conf: &str) -> Probe<Resource> {
     probe
 }
 
-/// Has the configuration read again. What the scheduler is told, and R if it is stored.
+/// Has the configuration read again. Messages to the scheduler, and R if it is stored.
 fn reload(probe: &mut Probe<Resource>, conf: &str) -> (Vec<String>, Option<String>) {
     probe.request("resource.config-reload", conf);
     let mut said = probe.said();

@@ -46,7 +46,7 @@ fn online(probe: &mut Probe<Resource>, ranks: &str) {
     probe.answer_stream("groups.get", 4, Ok(&members));
 }
 
-/// What the scheduler of stream `tag` is told, without the beginning that is always the same.
+/// Messages to the scheduler of stream `tag`, without the beginning that is always the same.
 fn told(probe: &mut Probe<Resource>, tag: u32) -> Vec<String> {
     let begin = format!("response resource.acquire #{tag} ");
     let said = probe.said().into_iter();
@@ -308,7 +308,7 @@ fn follower() -> Probe<Resource> {
     probe
 }
 
-/// What is reported upwards, as tag, ranks and cores.
+/// Reports sent upwards, as tag, ranks and cores.
 fn reported(probe: &mut Probe<Resource>) -> Vec<String> {
     probe.settle();
     let messages = probe.messages().into_iter();

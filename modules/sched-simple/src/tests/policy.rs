@@ -1,4 +1,4 @@
-//! What each policy does, step by step: what comes in, and which jobs start.
+//! Tests of each policy, step by step: requests, and the jobs that start.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,8 +59,8 @@ impl<P: Program> Table<P> {
         }
     }
 
-    /// What is heard of jobs: `ID` for one that starts, `ID<HEAD` for one that passes HEAD,
-    /// `ID?ESTIMATE` in seconds after the start, `ID!` for one that is denied or taken back.
+    /// Messages about jobs: `ID` for one that starts, `ID<HEAD` for one that passes HEAD,
+    /// `ID?ESTIMATE` in seconds after the start, `ID!` for one that is denied or cancelled.
     fn heard(&mut self) -> String {
         self.probe.settle();
         let mut heard = Vec::new();

@@ -1,4 +1,4 @@
-//! What others may ask a scheduler, and how it logs in and off.
+//! Tests of requests to a scheduler, and of its hello and goodbye.
 
 use super::*;
 

@@ -72,7 +72,7 @@ fn the_first_job_starts_first_and_others_if_they_do_not_delay_it() {
     check(&[head], &runs, 9, Err("it does not wait"));
 }
 
-/// What is told after the decision does not count, what was told at its time may.
+/// Messages after a decision do not count, those at its time may.
 #[test]
 #[should_panic(expected = "comes first")]
 fn a_decision_is_held_against_what_was_known_at_its_time() {

@@ -68,7 +68,7 @@ fn after(scheme: Scheme) -> Terms {
     }
 }
 
-/// What the checkers say first, up to a colon; empty if nothing.
+/// First complaint of the checkers, up to a colon; empty if there is none.
 fn said(lives: &Lives, refused: &[Refused], site: &Site) -> String {
     let said = super::check(lives, refused, site).err().unwrap_or_default();
     said.split(':').next().unwrap_or_default().to_owned()
