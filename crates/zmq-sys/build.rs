@@ -4,16 +4,16 @@
 //! the system for a library, nor at the network: sources and libsodium come from
 //! crates, and a C and C++ compiler and make are all that is needed.
 //!
-//! zeromq-src has no call to add a macro, so they travel in CXXFLAGS, which the
-//! compiler driver under it reads. Why the defaults will not do: lib.rs.
+//! zeromq-src has no call to add a macro, so they travel in CXXFLAGS, which the compiler
+//! driver under it reads. Reasons against the defaults: lib.rs.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// What configure would have found on any Linux of the last ten years. Without them
-/// libzmq falls back to what every Unix had in 1990.
+/// Results of configure on any Linux of the last ten years. Without them libzmq falls
+/// back to what every Unix had in 1990.
 const LINUX: &[&str] = &[
     // Wake-ups through one eventfd instead of a socket pair.
     "ZMQ_HAVE_EVENTFD",
@@ -77,7 +77,7 @@ fn main() {
         .build();
 }
 
-/// Whether the compiler came with a C++ library to link into the program. Loading the
+/// True if the compiler came with a C++ library to link into the program. Loading the
 /// shared one takes half a millisecond at every start, and a host may not have it.
 fn has_static_cxx_library() -> bool {
     let compiler = env::var_os("CXX").unwrap_or("c++".into());

@@ -19,27 +19,27 @@ pub use file::LogFile;
 pub use lines::Lines;
 pub use text::TextLog;
 
-/// Where the lines are.
+/// Storage of the lines.
 pub trait Log: Send {
     /// Uses the file in this folder from now on, and gives what it holds.
     ///
     /// # Errors
     ///
-    /// What the system says when it cannot be read or made.
+    /// Error of the system when the file cannot be read or made.
     fn open(&mut self, folder: &Path) -> io::Result<Vec<u8>>;
 
     /// Adds lines, each with its newline.
     ///
     /// # Errors
     ///
-    /// What the system says; the lines may be there in part then.
+    /// Error of the system; some of the lines may be stored then.
     fn append(&mut self, lines: &str) -> io::Result<()>;
 
     /// Puts these lines in the place of all others.
     ///
     /// # Errors
     ///
-    /// What the system says; all others are there still then.
+    /// Error of the system; all other lines are still stored then.
     fn replace(&mut self, lines: &str) -> io::Result<()>;
 }
 

@@ -4,5 +4,5 @@
 /// half of it or more are such.
 pub const LINES_BYTES_MAX: usize = 128 * 1024;
 
-/// Bytes of a file that are read. What is beyond is not taken in.
+/// Bytes of a file that are read. Lines beyond it are not accepted.
 pub const FILE_BYTES_MAX: u64 = 256 << 20;

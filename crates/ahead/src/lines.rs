@@ -1,10 +1,10 @@
-//! Which lines are needed.
+//! Lines of a file that are still needed.
 
 use std::collections::BTreeMap;
 
 use crate::limits::LINES_BYTES_MAX;
 
-/// What is known of a file: the lines that are needed, under what they are about.
+/// Contents of a file: the lines that are needed, by their subject.
 #[derive(Debug)]
 pub struct Lines<K> {
     needed: BTreeMap<K, String>,
@@ -24,7 +24,7 @@ impl<K> Default for Lines<K> {
 }
 
 impl<K: Ord> Lines<K> {
-    /// What was found: the whole of it, and of that the lines that are needed.
+    /// Takes the whole text found, and the lines of it that are needed.
     pub fn found(&mut self, text: &[u8], lines: impl Iterator<Item = (K, String)>) {
         self.bytes = text.len();
         for (key, line) in lines {
@@ -55,13 +55,13 @@ impl<K: Ord> Lines<K> {
         self.needed_bytes = self.needed.values().map(String::len).sum();
     }
 
-    /// What the file is to be, if it has grown for nothing.
+    /// New contents of the file, if it has grown for nothing.
     pub fn rewrite(&mut self) -> Option<String> {
         let has_grown = self.bytes >= LINES_BYTES_MAX.max(2 * self.needed_bytes);
         has_grown.then(|| self.needed())
     }
 
-    /// What the file is to be from now on: the lines that are needed.
+    /// New contents of the file: the lines that are needed.
     pub fn needed(&mut self) -> String {
         self.bytes = self.needed_bytes;
         self.needed.values().map(String::as_str).collect()

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Log;
 
-/// What would be in the file. Its clones are the same text.
+/// Contents of a file that is only kept in memory. Its clones are the same text.
 #[derive(Debug, Clone, Default)]
 pub struct TextLog(Arc<Mutex<State>>);
 
@@ -22,7 +22,7 @@ impl TextLog {
         self.edit(|state| state.is_full = is_full);
     }
 
-    /// What is there.
+    /// Contents.
     pub fn text(&self) -> String {
         self.edit(|state| state.text.clone())
     }

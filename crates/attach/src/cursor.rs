@@ -20,7 +20,7 @@ pub fn without_moves(bytes: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// How long the sequence at the beginning is, and whether it does no harm.
+/// Length of the sequence at the beginning, and whether it is harmless.
 fn sequence(bytes: &[u8]) -> (usize, bool) {
     match bytes.get(1) {
         Some(b'[') => {

@@ -20,7 +20,7 @@ const SIGCONT: i64 = 18;
 /// One that waits for the tasks of a job.
 pub(crate) struct Debugging {
     debugger: Debugger,
-    /// Who knows the processes, once that is known: the service, and the rank that it is on.
+    /// Service and rank of the shell that knows the processes, once known.
     shell: Option<(String, u32)>,
 }
 

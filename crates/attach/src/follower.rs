@@ -1,4 +1,4 @@
-//! What is known of one job that is followed, from its logs.
+//! State of one job that is followed, from its logs.
 //!
 //! Three logs: the primary one always; that of its execution if something is wanted from
 //! it; and its output, from the moment its shells run.
@@ -16,10 +16,10 @@ use command::flux::Flux;
 /// Exit code of a job that ended without one.
 const FAILED_CODE: u8 = 1;
 
-/// What is wanted of a job.
+/// Output wanted of a job.
 #[derive(Debug, Clone)]
 pub struct Show {
-    /// What its tasks print.
+    /// Output of its tasks.
     pub output: bool,
     /// In front of every line of output.
     pub prefix: String,
@@ -29,7 +29,7 @@ pub struct Show {
     pub keeps_cursor: bool,
     /// Only errors of the shell.
     pub quiet: bool,
-    /// Where in the shell messages come from.
+    /// Source position of shell messages.
     pub verbose: bool,
     /// The events of the primary log.
     pub events: bool,
@@ -67,7 +67,7 @@ impl Default for Show {
     }
 }
 
-/// Which log an answer is of.
+/// Log of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Log {
     Primary,
@@ -88,21 +88,21 @@ pub enum News {
 
 /// One job that is followed.
 pub struct Follower {
-    /// Which.
+    /// Job id.
     pub id: JobId,
     show: Show,
     primary: Option<Pending<EventlogWatch>>,
     exec: Option<Pending<EventlogWatch>>,
     output_log: Option<Pending<EventlogWatch>>,
-    /// How far each log has been read.
+    /// Position in each log.
     cursors: [Cursor; 3],
     output: Output,
     submitted: f64,
     status: Option<WaitStatus>,
     fatal: Option<Exception>,
-    /// Whether nothing is left of it on any node.
+    /// True if nothing is left of it on any node.
     is_clean: bool,
-    /// Whether the event until which it is followed has come.
+    /// True if the event up to which it is followed has come.
     reached: bool,
 }
 
@@ -138,7 +138,7 @@ impl Follower {
         logs.into_iter().flatten().map(|pending| pending.id())
     }
 
-    /// Whether nothing more is to come that is wanted.
+    /// True if nothing more is to come that is wanted.
     pub fn is_done(&self) -> bool {
         let awaits_exec = self.show.waits_for_exec || self.show.until.starts_with("exec.");
         let has_exec = awaits_exec && self.exec.is_some();
@@ -152,7 +152,7 @@ impl Follower {
         no_more && printed
     }
 
-    /// Whether a shell of the job has begun its output.
+    /// True if a shell of the job has begun its output.
     pub fn has_output(&self) -> bool {
         self.output.has_begun()
     }
@@ -162,12 +162,12 @@ impl Follower {
         self.output.hide_first();
     }
 
-    /// Whether something has happened that ends the job.
+    /// True if an event has come that ends the job.
     pub fn has_failed(&self) -> bool {
         self.fatal.is_some()
     }
 
-    /// Whether the job is known to have ended.
+    /// True if the job is known to have ended.
     pub fn has_ended(&self) -> bool {
         self.status.is_some() || self.is_clean || self.primary.is_none()
     }
@@ -364,7 +364,7 @@ fn code_of(status: WaitStatus) -> u8 {
     u8::try_from(status.shell_code()).unwrap_or(FAILED_CODE)
 }
 
-/// How many entries a log has now; none if there is no such log yet.
+/// Number of entries that a log has now; 0 if there is no such log yet.
 fn entries_until_now(handle: &mut Handle, id: JobId, path: &str) -> Result<usize, CliError> {
     let lookup = handle.rpc(&Lookup {
         id,

@@ -14,7 +14,7 @@ use crate::limits::INPUT_BYTES_MAX;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// How far our input has been passed on.
+/// Progress of passing our input on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// There may be more to read.
@@ -27,12 +27,12 @@ enum Progress {
 
 /// The way to the job's shell, once there is one.
 pub struct Input {
-    /// Which tasks get it.
+    /// Tasks that receive it.
     ranks: String,
     /// The service's topic and where it is.
     service: Option<(String, u32)>,
     under_way: Option<Pending<Stdin>>,
-    /// What belongs to a character that has not come whole.
+    /// Bytes of an incomplete character.
     rest: Vec<u8>,
     progress: Progress,
     descriptor: Option<OwnedFd>,
@@ -75,7 +75,7 @@ impl Input {
         Ok(())
     }
 
-    /// What to wait for before [`Input::pass_on`] is called.
+    /// Descriptor to wait for before [`Input::pass_on`] is called.
     pub fn wanted(&self) -> Option<BorrowedFd<'_>> {
         let is_free = self.service.is_some() && self.under_way.is_none();
         let is_ready = is_free && self.progress == Progress::Reading;
@@ -150,8 +150,8 @@ impl Input {
     }
 }
 
-/// How many bytes at the beginning are whole characters. Text that is no UTF-8 is passed
-/// on as it is.
+/// Number of bytes at the beginning that are whole characters. Text that is no UTF-8 is
+/// passed on as it is.
 fn whole_characters(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => error.valid_up_to(),

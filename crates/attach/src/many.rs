@@ -16,7 +16,7 @@ use command::error::CliError;
 use command::flux::Flux;
 use command::streams::Streams;
 
-/// What is told of jobs.
+/// Messages wanted about jobs.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     /// Print what their tasks print.
@@ -55,7 +55,7 @@ pub struct Many {
     waiting: VecDeque<Waiting>,
     followed: BTreeMap<JobId, Followed>,
     by_call: BTreeMap<CallId, JobId>,
-    /// When the first of the jobs was submitted.
+    /// Time at which the first of the jobs was submitted.
     submitted: Option<f64>,
     worst: u8,
 }
@@ -111,7 +111,7 @@ impl Many {
         }
     }
 
-    /// Whether there is nothing left to follow.
+    /// True if there is nothing left to follow.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.followed.is_empty()
     }
@@ -345,7 +345,7 @@ fn tell_exception(flux: &mut Flux, exception: &Exception) -> Result<(), CliError
     Ok(())
 }
 
-/// What an event says besides its name, with sorted keys; nothing if it says nothing.
+/// Context of an event, with sorted keys; empty if it has none.
 fn context(entry: &Entry) -> String {
     let Some(context) = entry.context() else {
         return String::new();

@@ -1,4 +1,4 @@
-//! What the tasks of a job print, from its output log to our own streams (RFC 24).
+//! Output of the tasks of a job, from its output log to our own streams (RFC 24).
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use crate::limits::READ_ON_BYTES_MAX;
 use command::error::CliError;
 use command::flux::Flux;
 
-/// How output is shown.
+/// Form of the output.
 #[derive(Debug, Clone, Default)]
 pub struct Form {
     /// In front of every line, such as `ƒX: `.
@@ -41,7 +41,7 @@ pub struct Output {
     hides_first: bool,
 }
 
-/// What is held back of the past, until its last lines are known.
+/// Earlier output held back until its last lines are known.
 #[derive(Debug)]
 struct Tail {
     /// Entries of the log that belong to the past and have not come.
@@ -50,7 +50,7 @@ struct Tail {
     lines: VecDeque<(Stream, Vec<u8>)>,
 }
 
-/// Which of our streams something goes to.
+/// Stream of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stream {
     Out,
@@ -79,7 +79,7 @@ impl Output {
         });
     }
 
-    /// Whether its header has come.
+    /// True if its header has come.
     pub fn has_begun(&self) -> bool {
         self.open.is_some()
     }
@@ -89,9 +89,9 @@ impl Output {
         self.hides_first = true;
     }
 
-    /// Whether every task has closed its output, and nothing else is to be expected. A shell that
-    /// has spoken may speak again until the end of the log; but the end of a long log is read again after
-    /// the job, all in one piece.
+    /// True if every task has closed its output, and nothing else is to be expected. A shell that
+    /// has spoken may speak again until the end of the log; but the end of a long log is read again
+    /// after the job, all in one piece.
     pub fn is_complete(&self) -> bool {
         let reads_on = self.has_log && self.bytes <= READ_ON_BYTES_MAX;
         self.open == Some(0) && !reads_on
@@ -279,8 +279,8 @@ mod tests {
 
     use super::*;
 
-    /// Whether the log is read no further once the only task has written `bytes` and closed
-    /// its output.
+    /// Checks whether the log is read no further once the only task has written `bytes` and
+    /// closed its output.
     #[track_caller]
     fn check(form: Form, speaks: bool, bytes: u64, expect: bool) {
         let io = Io {

@@ -14,7 +14,7 @@ use command::flux::Flux;
 /// Between two pictures of the line.
 const REDRAW: Duration = Duration::from_millis(250);
 
-/// How far many jobs are.
+/// Progress of many jobs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Jobs that there are to be.
@@ -27,19 +27,19 @@ pub struct Counts {
     pub failed: u64,
 }
 
-/// What the line tells.
+/// Contents of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// How many jobs have been submitted.
+    /// Number of jobs submitted.
     Submissions,
-    /// How many are pending, run, and have ended.
+    /// Number of jobs pending, running, and ended.
     Jobs,
 }
 
 /// The line and what it shows.
 #[derive(Debug)]
 pub struct Progress {
-    /// How far the jobs are.
+    /// Progress of the jobs.
     pub counts: Counts,
     kind: Kind,
     /// Show how many jobs a second were over.
@@ -75,7 +75,7 @@ impl Progress {
         self.began = began;
     }
 
-    /// What to wait for before [`Progress::interrupted`] is called.
+    /// Descriptor to wait for before [`Progress::interrupted`] is called.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.interrupts.as_ref().map(AsFd::as_fd)
     }
@@ -86,7 +86,7 @@ impl Progress {
         u8::try_from(128 + signal).ok()
     }
 
-    /// When to call [`Progress::update`].
+    /// Time of the next [`Progress::update`].
     pub fn next(&self) -> Instant {
         self.drawn.map_or_else(Instant::now, |drawn| drawn + REDRAW)
     }

@@ -17,24 +17,24 @@ use crate::terminal::{Client, GONE, Mode, News as Keys};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// How one job is followed.
+/// Options of following one job.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
-    /// What is shown of it.
+    /// Output wanted of it.
     pub show: Show,
     /// Tell what it waits for, also where there is no terminal.
     pub show_status: bool,
     /// The tasks that get our standard input; `None` for none.
     pub input_ranks: Option<String>,
-    /// Whether it is only watched, so that no terminal of it can be ours.
+    /// True if it is only watched, so that no terminal of it can be ours.
     pub read_only: bool,
-    /// Who is to be told of the processes of its tasks.
+    /// Debugger that is to be shown the processes of its tasks.
     pub debugger: Option<Debugger>,
     /// The job as the user named it.
     pub name: String,
 }
 
-/// Why the wait for the next arrival ended.
+/// Reason for the end of waiting for the next arrival.
 enum Ready {
     Input,
     Keys,
@@ -44,13 +44,13 @@ enum Ready {
 /// The terminal of task 0, which is ours, or is to be.
 struct Terminal {
     client: Client,
-    /// What it shows is in the job's output too.
+    /// True if its terminal output is in the job's output too.
     is_captured: bool,
     /// The event that named it, and that input needs if we do not get it.
     named_by: Entry,
 }
 
-/// The signal of a terminal that is gone.
+/// Signal of a closed terminal.
 const SIGHUP: i32 = 1;
 
 /// Exit code of who has lost a terminal, or its task has failed.
@@ -146,7 +146,7 @@ impl Session {
         Ok(self.follower.code())
     }
 
-    /// Whether a terminal is ours.
+    /// True if a terminal is ours.
     fn has_terminal(&self) -> bool {
         let terminal = self.terminal.as_ref();
         terminal.is_some_and(|terminal| terminal.client.is_attached())

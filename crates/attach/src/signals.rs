@@ -22,7 +22,7 @@ const FORWARDED: [Signal; 5] = [
     Signal::SIGUSR2,
 ];
 
-/// What a signal means.
+/// Action requested by a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
     /// The first ^C: say what the next key would do.
@@ -51,7 +51,7 @@ pub struct Signals {
     keys: Keys,
 }
 
-/// When the user last pressed ^C.
+/// Time at which the user last pressed ^C.
 #[derive(Debug, Default)]
 struct Keys {
     interrupted: Option<Instant>,

@@ -1,4 +1,4 @@
-//! What a job waits for, told on the last line of the terminal until its tasks run.
+//! Status of a pending job, shown on the last line of the terminal until its tasks run.
 //!
 //! Code that prints something else hides it first. Without a terminal, who asks for it is
 //! told each change in a line of its own.
@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// Goes to the beginning of the line and clears it.
 const CLEAR: &str = "\r\x1b[K";
 
-/// Where changes go.
+/// Destination of changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// One line that is drawn again and again.
@@ -30,7 +30,7 @@ enum Place {
 pub struct StatusLine {
     id: JobId,
     place: Place,
-    /// What the job waits for; `None` when that is known no more or not yet.
+    /// Event that the job waits for; `None` when unknown.
     wait: Option<&'static str>,
     /// Seconds since the epoch.
     submitted: f64,
@@ -73,7 +73,7 @@ impl StatusLine {
         Ok(())
     }
 
-    /// When to call [`StatusLine::tick`].
+    /// Time of the next [`StatusLine::tick`].
     pub fn next(&self) -> Option<Instant> {
         let is_due = self.wait.is_some() && self.place == Place::Terminal;
         is_due.then_some(self.next)
@@ -113,7 +113,7 @@ impl StatusLine {
     }
 }
 
-/// What the job waits for after an event, if it waited for `before` until then.
+/// Event that the job waits for after an entry, if it waited for `before` until then.
 fn wait_after(entry: &Entry, before: Option<&'static str>) -> Option<&'static str> {
     match entry.name() {
         "submit" => Some("waiting for validation"),

@@ -55,7 +55,7 @@ pub fn plain(zone: &TimeZone, seconds: f64) -> String {
 /// The times of lines that follow each other, for people: a date, and seconds since then.
 pub struct HumanTimes {
     formatter: EntryFormatter,
-    /// When the line before was.
+    /// Time of the previous line.
     before: Option<f64>,
     is_delta: bool,
 }

@@ -1,4 +1,4 @@
-//! What clap found wrong with a command line, in the parts that our messages are made of.
+//! Errors of clap about a command line, in the parts that our messages are made of.
 
 use std::error::Error as _;
 
@@ -6,11 +6,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// A mistake on the command line.
 pub struct Complaint {
-    /// What is wrong.
+    /// Error text.
     pub message: String,
-    /// How the command is used, where clap thinks that this helps.
+    /// Usage of the command, where clap thinks that this helps.
     pub usage: Option<String>,
-    /// What may have been meant.
+    /// Suggestion.
     pub tip: Option<String>,
 }
 
@@ -126,7 +126,8 @@ mod tests {
 
     use super::*;
 
-    /// What clap itself would print is the same message, usage and first tip.
+    /// Checks that the message, usage and first tip are those that clap itself would
+    /// print.
     fn check(args: &[&str], message: &str) {
         let number = Arg::new("number")
             .long("number")

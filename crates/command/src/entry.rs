@@ -1,4 +1,4 @@
-//! What a sub-command is: its parser, its place in the help, and what it does.
+//! Interface of a sub-command: its parser, its place in the help, and its action.
 
 use std::ffi::OsString;
 
@@ -19,7 +19,7 @@ pub enum Style {
     Tagged,
 }
 
-/// Where `flux help` lists a command.
+/// Group under which `flux help` lists a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// Submitting jobs and following them.
@@ -61,9 +61,9 @@ impl Group {
 pub trait Run: clap::Parser {
     /// `getattr` for `flux getattr`.
     const NAME: &'static str;
-    /// Where the help lists it.
+    /// Group in the help.
     const GROUP: Group;
-    /// How it fails.
+    /// Style of its errors.
     const STYLE: Style;
 
     /// Does it.
@@ -119,7 +119,7 @@ impl Entry {
             .infer_long_args(self.style == Style::Bare)
     }
 
-    /// What `--help` prints.
+    /// Output of `--help`.
     pub fn help(&self) -> String {
         match self.parser().try_get_matches_from([self.name, "--help"]) {
             Err(help) if !help.use_stderr() => help.render().to_string(),
@@ -128,7 +128,7 @@ impl Entry {
         }
     }
 
-    /// What standard error shows as the program.
+    /// Program name on standard error.
     pub fn program(&self) -> String {
         format!("flux-{}", self.name)
     }
@@ -150,7 +150,7 @@ impl Entry {
         }
     }
 
-    /// What clap found wrong, in the style's words; or the help that was asked for.
+    /// Error of clap, in the command's style; or the requested help.
     fn refuse(&self, error: &clap::Error, flux: &mut Flux) -> Result<CliError, CliError> {
         if !error.use_stderr() {
             let help = error.render().to_string();

@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 pub struct Env(BTreeMap<OsString, OsString>);
 
 impl Env {
-    /// That of this process.
+    /// Environment of this process.
     pub fn from_process() -> Env {
         Env(std::env::vars_os().collect())
     }

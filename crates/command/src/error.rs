@@ -1,4 +1,4 @@
-//! How a command fails: a text for the user, maybe a hint, and an exit code.
+//! Failure of a command: a text for the user, perhaps a hint, and an exit code.
 
 use std::fmt::Write as _;
 
@@ -8,20 +8,20 @@ use crate::plain::Plain;
 /// Exit code of a program that SIGPIPE would have ended.
 const BROKEN_PIPE_CODE: u8 = 141;
 
-/// Why a command ends without success.
+/// Failure of a command.
 ///
 /// `?` makes one from a refusal of a service and from an I/O error; texts that need a
 /// subject take it with [`CliError::about`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CliError {
-    /// What went wrong; empty when all has been said already.
+    /// Text; empty when everything has been printed already.
     text: String,
     hint: Option<String>,
     code: u8,
     form: Form,
 }
 
-/// What is printed around the text.
+/// Form of the printed text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// The program's name in front, in the style of the command.
@@ -93,7 +93,7 @@ impl CliError {
         &self.text
     }
 
-    /// What the process is to exit with. `style` decides for mistakes on the command line.
+    /// Exit code of the process. `style` decides for mistakes on the command line.
     pub fn code(&self, style: Style) -> u8 {
         match (self.form, style) {
             (Form::Usage, Style::Tagged) => 2,
@@ -101,7 +101,7 @@ impl CliError {
         }
     }
 
-    /// What goes to standard error, whole lines. `program` is `flux-NAME`.
+    /// Text for standard error, whole lines. `program` is `flux-NAME`.
     pub fn render(&self, program: &str, style: Style, plain: Plain) -> String {
         let mut lines = String::new();
         if !self.text.is_empty() {

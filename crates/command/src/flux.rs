@@ -1,4 +1,4 @@
-//! What a sub-command is given: its environment, its streams, and a way to the instance.
+//! Context of a sub-command: its environment, its streams, and a way to the instance.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -46,9 +46,9 @@ pub struct Io {
     pub out: Box<dyn Write>,
     /// Standard error.
     pub err: Box<dyn Write>,
-    /// Whether standard output is a terminal.
+    /// True if standard output is a terminal.
     pub out_is_tty: bool,
-    /// Whether standard error is a terminal.
+    /// True if standard error is a terminal.
     pub err_is_tty: bool,
 }
 
@@ -74,7 +74,7 @@ impl Io {
     }
 }
 
-/// What a sub-command is given.
+/// Context of a sub-command.
 pub struct Flux {
     /// The environment, `flux -p` and `-r` applied.
     pub env: Env,
@@ -147,7 +147,7 @@ impl Flux {
         &self.args
     }
 
-    /// How the command fails.
+    /// Style of the command's errors.
     pub fn style(&self) -> Style {
         self.style
     }
@@ -180,7 +180,7 @@ impl Flux {
         opener.open(uri)
     }
 
-    /// What opens connections on other threads.
+    /// Opener of connections on other threads.
     pub fn opener(&self) -> Opener {
         Opener {
             options: Options::from_env(|name| self.env.get(name)),
@@ -188,7 +188,7 @@ impl Flux {
         }
     }
 
-    /// How text is shown here.
+    /// Form of text here.
     pub fn plain(&self) -> Plain {
         self.plain
     }
@@ -227,17 +227,17 @@ impl Flux {
         Ok(())
     }
 
-    /// Whether standard output is a terminal.
+    /// True if standard output is a terminal.
     pub fn out_is_tty(&self) -> bool {
         self.out_is_tty
     }
 
-    /// Whether standard error is a terminal.
+    /// True if standard error is a terminal.
     pub fn err_is_tty(&self) -> bool {
         self.err_is_tty
     }
 
-    /// Whether to colour standard output.
+    /// True if standard output is to be coloured.
     pub fn wants_color(&self, choice: clap::ColorChoice) -> bool {
         match choice {
             clap::ColorChoice::Always => true,

@@ -1,4 +1,4 @@
-//! What a sub-command of `flux` is, what it is given, and how it fails.
+//! Interface of the sub-commands of `flux`: their context and their failures.
 //!
 //! Read on in `entry.rs` (what a sub-command is), `flux.rs` (what it is given), `error.rs` and
 //! `complaint.rs` (how it fails), `env.rs` and `streams.rs` (its surroundings as values),

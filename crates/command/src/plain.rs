@@ -10,10 +10,10 @@ use std::fmt::Write as _;
 
 use crate::env::Env;
 
-/// What begins a job id in base 58.
+/// Prefix of a job id in base 58.
 const F58_PREFIX: char = 'ƒ';
 
-/// How text is shown on this terminal.
+/// Form of text on this terminal.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Plain {
     /// Job ids begin with `f`, because the terminal has no `ƒ`.
@@ -65,8 +65,7 @@ impl Plain {
     }
 }
 
-/// Whether a character does something to the terminal, to the line or to the order of what
-/// stands on it.
+/// True if a character controls the terminal, the line or the order of the text on it.
 fn is_unprintable(c: char) -> bool {
     let separates = matches!(c, '\u{2028}' | '\u{2029}');
     let reorders = matches!(c,

@@ -11,7 +11,7 @@ use std::mem;
 use crate::error::{CliError, io_text};
 use crate::flux::Flux;
 
-/// Where to write while one job is the matter; `None` for the command's own streams.
+/// Files for the messages about one job; `None` for the command's own streams.
 #[derive(Debug, Clone, Default)]
 pub struct Streams {
     out: Option<String>,
@@ -26,7 +26,7 @@ pub struct LogFiles {
 
 impl LogFiles {
     /// Streams to the file `out`, to which errors go too unless `err` is another file.
-    /// What was in the files before is gone.
+    /// Earlier contents of the files are lost.
     pub fn streams(&mut self, out: Option<&str>, err: Option<&str>) -> Result<Streams, CliError> {
         for path in out.into_iter().chain(err) {
             if self.begun.insert(path.to_owned()) {

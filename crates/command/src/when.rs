@@ -1,15 +1,15 @@
 //! Points in time as people write them: `yesterday`, `last Monday`, `1 hour ago`,
 //! `2021-06-21 6am`, dates and times of ISO 8601, and `+DURATION`.
 //!
-//! A day without a time of day is its midnight. What could be many days, such as a bare
-//! `Monday` or `6am`, is the nearest on the side that the caller looks to.
+//! A day without a time of day is its midnight. A time that may be on many days, such as
+//! a bare `Monday` or `6am`, is the nearest on the side that the caller looks to.
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ToSpan, Zoned};
 use proto::data::Fsd;
 
-/// Where the caller looks for what could be many days.
+/// Side on which the caller looks for a time that may be on many days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// For the beginning of a listing.

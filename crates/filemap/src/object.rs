@@ -21,7 +21,7 @@ pub struct FileObject {
     pub mode: u32,
     /// When its contents were changed, in seconds since the epoch.
     pub mtime: Option<i64>,
-    /// When its status was changed.
+    /// Time of the last change of its status.
     pub ctime: Option<i64>,
     /// Bytes of a regular file.
     pub size: Option<u64>,
@@ -34,7 +34,7 @@ pub struct FileObject {
 pub enum Content {
     /// None: a directory, or a file of zeros.
     Empty,
-    /// What a symbolic link points to.
+    /// Target of a symbolic link.
     Link(String),
     /// All of a small file.
     Bytes(Vec<u8>),
@@ -142,7 +142,7 @@ impl FileObject {
         serde_json::to_value(written).unwrap_or_default()
     }
 
-    /// Reads an object. Whether its path is safe is decided where it is extracted.
+    /// Reads an object. The safety of its path is checked where it is extracted.
     pub fn from_json(object: Value) -> Result<FileObject, ObjectError> {
         let written: Written = serde_json::from_value(object)
             .map_err(|error| ObjectError::Shape(error.to_string()))?;

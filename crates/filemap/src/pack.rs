@@ -12,7 +12,7 @@ use crate::limits::{CHUNK_BYTES_MAX, REGIONS_MAX, SMALL_FILE_BYTES_MAX};
 use crate::object::{Content, FileObject, Region};
 use crate::walk::{Found, errno};
 
-/// Where the line is between what an object holds and what blobs hold.
+/// Limit between contents in an object and contents in blobs.
 #[derive(Debug, Clone, Copy)]
 pub struct Packing {
     /// Bytes of a blob at most; 0 for as much as there is up to a hole.
@@ -29,7 +29,7 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Why a file has no object.
+/// Reasons for which a file has no object.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PackError {
     /// The system refuses.
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
     use crate::walk::walk;
 
-    /// What the object of a file says of its contents, and how many blobs were kept.
+    /// Object of a file with its contents, and the number of blobs kept.
     fn packed(base: &Path, name: &str, packing: &Packing) -> Result<String, PackError> {
         let mut shown = String::new();
         walk::<PackError>(base, Path::new(name), &mut |found| {

@@ -37,7 +37,7 @@ pub struct Growing {
     mtime: Option<i64>,
 }
 
-/// Why a file is not extracted: its path, and the reason.
+/// Error of extracting a file: its path, and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {why}")]
 pub struct UnpackError {

@@ -10,7 +10,7 @@ use crate::limits::DEPTH_MAX;
 /// A file that was found.
 #[derive(Debug)]
 pub struct Found {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
     /// Its path in the archive.
     pub name: String,
@@ -18,7 +18,7 @@ pub struct Found {
     pub metadata: Metadata,
 }
 
-/// Why the files below a path cannot be listed.
+/// Errors of listing the files below a path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WalkError {
     /// The system refuses.

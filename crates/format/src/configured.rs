@@ -10,7 +10,7 @@ use crate::yaml;
 use command::env::Env;
 use command::error::{CliError, io_text};
 
-/// Where sites keep files when XDG_CONFIG_DIRS is not set.
+/// Directories of site files when XDG_CONFIG_DIRS is not set.
 const SITE_FOLDERS: &str = "/etc/xdg";
 
 /// Forms of files; what stands in a later one counts.
@@ -28,9 +28,9 @@ pub struct File {
 /// A format with a name, built in or from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedFormat {
-    /// What the user calls it.
+    /// Name for the user.
     pub name: String,
-    /// What it is for.
+    /// Purpose.
     pub about: String,
     /// The format.
     pub text: String,
@@ -218,7 +218,7 @@ mod tests {
         ..FORMATS
     };
 
-    /// What comes of files, by their paths below a folder.
+    /// Checks the formats from files, by their paths below a directory.
     fn check(formats: &Formats, files: &[(&str, &str)], expect: &str) {
         let root = tempfile::tempdir().unwrap();
         for (path, text) in files {

@@ -1,4 +1,4 @@
-//! What every listing has: `-o FORMAT`, named formats, `-n` and `--sort`.
+//! Options of every listing: `-o FORMAT`, named formats, `-n` and `--sort`.
 
 use crate::configured::{File, NamedFormat, configured};
 use crate::parse::{Format, FormatError};
@@ -10,9 +10,9 @@ use command::flux::Flux;
 /// A format with a name.
 #[derive(Debug, Clone, Copy)]
 pub struct Named {
-    /// What the user calls it.
+    /// Name for the user.
     pub name: &'static str,
-    /// What it is for.
+    /// Purpose.
     pub about: &'static str,
     /// The format.
     pub text: &'static str,
@@ -21,7 +21,7 @@ pub struct Named {
 /// The formats of one listing, and where further ones are.
 #[derive(Debug, Clone, Copy)]
 pub struct Formats {
-    /// What is built in.
+    /// Built-in formats.
     pub named: &'static [Named],
     /// The variable that names another default.
     pub variable: &'static str,
@@ -45,7 +45,7 @@ pub struct FormatOptions {
 }
 
 impl FormatOptions {
-    /// What the user asked for, or the variable names: a name or a format.
+    /// Format requested by the user, or by the variable: a name or a format.
     pub fn wanted<'f>(&'f self, flux: &'f Flux, formats: &Formats) -> &'f str {
         let wanted = self.format.as_deref();
         wanted
@@ -83,7 +83,7 @@ impl FormatOptions {
         text_of(&wanted, &named).map(Some)
     }
 
-    /// How the table is printed.
+    /// Options of the table.
     pub fn table(&self, flux: &Flux, width: Option<usize>) -> TableOptions {
         TableOptions {
             header: !self.no_header,

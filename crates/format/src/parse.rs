@@ -10,7 +10,7 @@ pub struct Format<F> {
     pub columns: Vec<Column<F>>,
     /// Text after the last column.
     pub tail: String,
-    /// What rows are sorted by.
+    /// Sort keys of rows.
     pub sort: Vec<SortKey<F>>,
 }
 
@@ -19,13 +19,13 @@ pub struct Format<F> {
 pub struct Column<F> {
     /// Text before it, dropped with it.
     pub before: String,
-    /// What it shows.
+    /// Field to show.
     pub field: F,
-    /// What the header says.
+    /// Text of the header.
     pub heading: String,
-    /// How the value is read.
+    /// Conversion of the value.
     pub conversion: Conversion,
-    /// How it is padded.
+    /// Padding.
     pub spec: Spec,
     /// `?:`: dropped when no row has a value.
     pub hide_empty: bool,
@@ -36,13 +36,13 @@ pub struct Column<F> {
 /// One key to sort by.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SortKey<F> {
-    /// What is compared.
+    /// Field to compare.
     pub field: F,
     /// Largest first.
     pub descending: bool,
 }
 
-/// Why a text is no format.
+/// Errors of parsing a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
     /// There is no such field.
@@ -57,7 +57,7 @@ pub enum FormatError {
     /// A `}` without its `{`.
     #[error("Single '}}' encountered in format string")]
     Unopened,
-    /// What follows the colon makes no sense.
+    /// The text after the colon makes no sense.
     #[error("Invalid format specifier '{0}'")]
     Spec(String),
 }

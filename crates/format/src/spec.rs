@@ -15,10 +15,10 @@ pub enum Align {
     Centre,
 }
 
-/// How a value is padded and cut.
+/// Padding and truncation of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
-    /// What padding is made of.
+    /// Fill character.
     pub fill: char,
     /// `None` is left for text and right for numbers.
     pub align: Option<Align>,

@@ -9,7 +9,7 @@ use crate::spec::Spec;
 use crate::value::Value;
 use command::plain::Plain;
 
-/// How a table is printed.
+/// Options of printing a table.
 #[derive(Debug, Clone)]
 pub struct TableOptions {
     /// Print the header.
@@ -18,7 +18,7 @@ pub struct TableOptions {
     pub columns_max: Option<usize>,
     /// Zone of the times.
     pub zone: TimeZone,
-    /// How texts are shown.
+    /// Form of texts.
     pub plain: Plain,
 }
 

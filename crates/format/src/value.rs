@@ -1,4 +1,4 @@
-//! What a field holds, and the conversions that change how it reads.
+//! Value of a field, and the conversions of its text.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -25,7 +25,7 @@ pub enum Value<'a> {
     Text(Cow<'a, str>),
     /// A text that is sorted by a number.
     Ordered(Cow<'a, str>, u64),
-    /// What steers the terminal.
+    /// Control sequence of the terminal.
     Escape(&'static str),
     /// A whole number.
     Int(i64),
@@ -35,7 +35,7 @@ pub enum Value<'a> {
     Bool(bool),
 }
 
-/// How a value is read before it is padded.
+/// Conversion of a value before it is padded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conversion {
     /// As it is.
@@ -93,7 +93,7 @@ impl<'a> Value<'a> {
         number.map_or(Value::None, Value::Float)
     }
 
-    /// Whether it is nothing to a column that is dropped when empty.
+    /// True if it is empty for a column that is dropped when empty.
     pub fn is_empty(&self) -> bool {
         match self {
             Value::None => true,
@@ -106,7 +106,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it is padded on the left when nothing is said.
+    /// True if it is padded on the left by default.
     pub fn is_number(&self) -> bool {
         matches!(self, Value::Int(_) | Value::Float(_))
     }
@@ -213,7 +213,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What a dash stands for.
+/// True if the text stands for no value.
 fn is_nothing(text: &str) -> bool {
     matches!(text, "" | "0s" | "0.0" | "0:00:00" | "1970-01-01T00:00:00")
 }

@@ -56,7 +56,8 @@ impl<'t> Reader<'t> {
         format!("line {}: {what}", self.at + 1)
     }
 
-    /// What begins on the next line, all of which is indented by `indent`.
+    /// Parses the value that begins on the next line, all of which is indented by
+    /// `indent`.
     fn block(&mut self, indent: usize, depth: usize) -> Result<Value, String> {
         if depth > DEPTH_MAX {
             return Err(self.wrong("this is nested too deeply"));

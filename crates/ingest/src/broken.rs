@@ -1,10 +1,10 @@
 //! A chain of plugins that cannot be made: in Flux its worker processes end at once, and
 //! every job is refused until the configuration changes.
 
-/// Why a chain cannot be made.
+/// Error of building a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
-    /// What the program that runs it would say, behind its name.
+    /// Error text of the program that runs it, behind its name.
     pub text: String,
     /// The code with which it would end.
     pub code: u8,

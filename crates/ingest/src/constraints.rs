@@ -26,7 +26,8 @@ pub(crate) fn apply(jobspec: &mut Jobspec, queues: &Queues) -> Result<(), Refusa
     set(jobspec, PATH, joined)
 }
 
-/// What the job asks for and what its queue has: the job's own first, and nothing twice.
+/// Constraint of the job joined with that of its queue: the job's own first, and nothing
+/// twice.
 fn join(mut own: Map<String, Value>, required: &[String]) -> Result<Value, Refusal> {
     if own.is_empty() {
         return Ok(json!({ "properties": required }));

@@ -72,7 +72,8 @@ impl Frobnicator {
     }
 }
 
-/// What the plugins rely on: one that is not validated reaches them too.
+/// Checks the form that the plugins rely on: a jobspec that is not validated reaches them
+/// too.
 fn check_form(jobspec: &Jobspec) -> Result<(), Refusal> {
     let attributes = jobspec.get("attributes");
     let is_mapping = |value: Option<&Value>| value.is_some_and(Value::is_object);

@@ -1,5 +1,5 @@
-//! What a job passes on its way in (protocol/11 section 2.2, protocol/25 section 11): the
-//! *frobnicator* changes its jobspec, then the *validator* says what is wrong with it.
+//! Pipeline of submitted jobs (protocol/11 section 2.2, protocol/25 section 11): the
+//! *frobnicator* changes the jobspec, then the *validator* checks it.
 //!
 //! Both are chains of plugins that a site chooses by name. Flux runs them in worker
 //! processes, `flux job-validator` and `flux job-frobnicator`; ours run in job-ingest itself,
@@ -25,6 +25,6 @@ pub use validator::{Feasibility, Validator, Verdict};
 pub struct About {
     /// Its name in the configuration.
     pub name: &'static str,
-    /// What it does, in one line.
+    /// Purpose, in one line.
     pub about: &'static str,
 }

@@ -1,5 +1,5 @@
-//! What the programs that run plugins read and write: one JSON object a line, in and out in
-//! the same order.
+//! Input and output of the programs that run plugins: one JSON object per line, in and out
+//! in the same order.
 
 use proto::data::Jobspec;
 use proto::{Errno, Refusal};

@@ -73,7 +73,7 @@ impl RequireInstance {
     }
 }
 
-/// Whether a job starts an instance.
+/// True if a job starts an instance.
 fn is_instance(jobspec: &Jobspec) -> bool {
     let command = jobspec.command();
     let is_start = match command.as_slice() {

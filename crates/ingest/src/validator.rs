@@ -22,10 +22,10 @@ pub struct Validator {
     plugins: Vec<Plugin>,
 }
 
-/// What the scheduler says of a job, if it was asked.
+/// Answer of the scheduler about a job, if it was asked.
 pub type Feasibility = Result<(), Refusal>;
 
-/// What the plugins say of one job.
+/// Errors of the plugins about one job.
 #[derive(Debug, Default)]
 pub struct Verdict(Vec<Refusal>);
 
@@ -78,12 +78,12 @@ impl Validator {
         Ok(Validator { plugins })
     }
 
-    /// Whether the scheduler has to be asked.
+    /// True if the scheduler has to be asked.
     pub fn asks_feasibility(&self) -> bool {
         self.plugins.contains(&Plugin::Feasibility)
     }
 
-    /// What all plugins say of a job, together with what the scheduler has said of it.
+    /// Checks a job with all plugins, with the answer of the scheduler about it.
     pub fn check(&self, jobspec: &Jobspec, feasibility: Feasibility) -> Verdict {
         let mut feasibility = Some(feasibility);
         let mut verdict = Verdict::default();

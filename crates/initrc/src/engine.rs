@@ -14,28 +14,28 @@ use crate::limits::{
 use crate::state::{Shared, State};
 use crate::{Disk, Effect, Facts, Said, Task};
 
-/// What scripts begin with.
+/// Initial state of scripts.
 pub struct Start {
-    /// What they can read.
+    /// Facts that they can read.
     pub facts: Facts,
     /// The job's options.
     pub options: Map<String, Value>,
     /// The job's environment.
     pub env: BTreeMap<String, String>,
-    /// How much the shell says of itself.
+    /// Verbosity of the shell.
     pub verbose: i64,
     /// Folders with plug-ins, separated by colons.
     pub searchpath: String,
-    /// How files are read.
+    /// Reader of files.
     pub disk: Box<dyn Disk>,
 }
 
-/// What became of a call of handlers.
+/// Result of a call of handlers.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Called {
     /// Plug-ins whose handler has failed.
     pub failed: Vec<String>,
-    /// What a handler has returned, for topics that ask for something.
+    /// Value returned by a handler, for topics that ask for one.
     pub result: Option<Value>,
 }
 
@@ -125,21 +125,21 @@ impl Engine {
         Err(Said::plain(0, format!("loading rc file {name}")))
     }
 
-    /// Whether a handler is there for a topic.
+    /// True if there is a handler for a topic.
     pub fn handles(&self, topic: &str) -> bool {
         let state = self.shared.lock();
         let mut globs = state.globs.iter();
         globs.any(|glob| wire::topic::glob_matches(glob, topic))
     }
 
-    /// Whether a handler asks for topics that begin so, and not for all.
+    /// True if a handler asks for topics with this prefix, and not for all.
     pub fn names(&self, beginning: &str) -> bool {
         let state = self.shared.lock();
         state.globs.iter().any(|glob| glob.starts_with(beginning))
     }
 
-    /// Calls the handlers for a topic, of a task if it is about one. What they did to it is done
-    /// when this returns.
+    /// Calls the handlers for a topic, of a task if it is about one. Their changes of it are
+    /// complete when this returns.
     pub fn call(&mut self, topic: &str, args: &Value, task: Option<&mut Task>) -> Called {
         if !self.handles(topic) {
             return Called::default();
@@ -209,12 +209,12 @@ impl Engine {
         done
     }
 
-    /// What scripts did since this was last asked.
+    /// Effects of scripts since the last call.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         self.shared.lock().take_effects()
     }
 
-    /// What `shell.die` said in a handler.
+    /// Message of `shell.die` in a handler.
     pub fn take_death(&mut self) -> Option<Said> {
         self.shared.lock().death.take()
     }
@@ -224,7 +224,7 @@ impl Engine {
         self.shared.lock().options.clone()
     }
 
-    /// Whether a script has asked for an option, or set it.
+    /// True if a script has read an option, or set it.
     pub fn knows_option(&self, name: &str) -> bool {
         self.shared.lock().asked.contains(name)
     }
@@ -234,7 +234,7 @@ impl Engine {
         self.shared.lock().env.clone()
     }
 
-    /// Whether a plug-in has replaced this part of the shell.
+    /// True if a plug-in has replaced this part of the shell.
     pub fn replaces(&self, name: &str) -> bool {
         self.shared.lock().replaced.contains(name)
     }

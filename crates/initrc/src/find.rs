@@ -1,13 +1,14 @@
-//! Which file a job begins with, and whether there is anything to run at all.
+//! Choice of the script that a job begins with, and whether there is anything to run at
+//! all.
 
 use crate::Disk;
 
 /// The name under which messages show the script that runs where a site has none of its own.
 pub const BUILT_IN_NAME: &str = "built-in initrc.lua";
 
-/// What runs where a site has no file of its own.
+/// Default script of a site.
 const BUILT_IN: &str = include_str!("default.lua");
-/// Where a site has its file if nobody says otherwise.
+/// Default directory of a site's script.
 const FOLDER: &str = "/etc/flux/shell";
 /// The file in that folder.
 const FILE: &str = "initrc.lua";
@@ -16,7 +17,7 @@ const NOTHING: &str = "/dev/null";
 /// Files that are part of the shell, below the folders that are searched.
 const SHIPPED: &[(&str, &str)] = &[("mpi/spectrum.lua", include_str!("spectrum.lua"))];
 
-/// What a job and its instance say of scripts.
+/// Script settings of a job and its instance.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
     /// Option `initrc`.
@@ -25,7 +26,7 @@ pub struct Wish {
     pub system: Option<String>,
     /// FLUX_SHELL_RC_PATH of the job.
     pub rc_path: String,
-    /// Whether option `userrc` is set.
+    /// True if option `userrc` is set.
     pub has_userrc: bool,
     /// Option `mpi`, without the version.
     pub mpi: Option<String>,
@@ -36,7 +37,7 @@ pub struct Wish {
 pub struct Script {
     /// Its name in messages: its path.
     pub name: String,
-    /// What it says.
+    /// Contents.
     pub text: Vec<u8>,
     /// The folder that it is in, `shell.rcpath`.
     pub folder: String,
@@ -83,7 +84,7 @@ fn folder_of(path: &str) -> &str {
     }
 }
 
-/// Whether our own script would find anything to do.
+/// True if our own script would find anything to do.
 fn has_work(disk: &dyn Disk, wish: &Wish, rcpath: &[String]) -> bool {
     if wish.has_userrc {
         return true;

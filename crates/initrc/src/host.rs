@@ -1,5 +1,5 @@
-//! What the objects of `prelude.lua` ask of us. A function that fails answers nil and a text, so that
-//! Lua adds the place in the script.
+//! Functions for the objects of `prelude.lua`. A function that fails answers nil and a text, so
+//! that Lua adds the place in the script.
 
 use mlua::{Lua, MultiValue, Table, Value as Lua_};
 use serde_json::Value;

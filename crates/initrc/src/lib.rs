@@ -28,11 +28,11 @@ pub trait Disk: Send {
     /// The files that match a pattern in which `*`, `?`, `[...]` and a leading `~` count, in order.
     fn glob(&self, pattern: &str) -> Vec<String>;
 
-    /// What is in a file, or the text of the error.
+    /// Contents of a file, or the text of the error.
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 }
 
-/// What scripts can read of their shell and its job.
+/// Facts that scripts can read about their shell and its job.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// `shell.info`, without `options`.
@@ -55,9 +55,9 @@ pub enum Effect {
 /// A line of the shell's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// How much it matters, by its RFC 5424 number.
+    /// Severity, by its RFC 5424 number.
     pub level: i32,
-    /// What is said.
+    /// Text.
     pub message: String,
     /// The file and the line of the script that says it.
     pub at: Option<(String, i64)>,

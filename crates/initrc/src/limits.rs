@@ -24,8 +24,8 @@ pub const FILES_MAX: usize = 1024;
 /// Lines that scripts may say before the shell takes them. The rest is counted, which is said.
 pub const LINES_MAX: usize = 1024;
 
-/// How deep tables may be nested that become values of options.
+/// Maximum nesting of tables that become values of options.
 pub const DEPTH_MAX: usize = 64;
 
-/// How deep files may source each other.
+/// Maximum nesting of files that source each other.
 pub const SOURCES_MAX: u32 = 32;

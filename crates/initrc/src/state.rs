@@ -1,4 +1,4 @@
-//! What scripts change, and what is counted while they run.
+//! State that scripts change, and counters while they run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +59,7 @@ pub const REPLACEABLE: &[&str] = &[
 
 /// All that is shared with the functions that Lua calls.
 pub struct State {
-    /// What scripts can read.
+    /// Facts that scripts can read.
     pub facts: Facts,
     /// The job's options.
     pub options: Map<String, Value>,
@@ -67,17 +67,17 @@ pub struct State {
     pub asked: BTreeSet<String>,
     /// The job's environment.
     pub env: BTreeMap<String, String>,
-    /// How much the shell says of itself.
+    /// Verbosity of the shell.
     pub verbose: i64,
-    /// Where plug-ins are looked for.
+    /// Search path of plug-ins.
     pub searchpath: String,
     /// The folder of the script that began.
     pub folder: String,
     /// The folders in which its files are looked for.
     pub rcpath: Vec<String>,
-    /// How files are read.
+    /// Reader of files.
     pub disk: Box<dyn Disk>,
-    /// What is to be told.
+    /// Effects not reported yet.
     pub effects: Vec<Effect>,
     /// Lines for which there was no room.
     pub n_dropped: usize,
@@ -85,15 +85,15 @@ pub struct State {
     pub task: Option<Task>,
     /// The plug-in whose handler runs.
     pub current: String,
-    /// What topics handlers are for.
+    /// Topic globs of handlers.
     pub globs: BTreeSet<String>,
     /// Parts of the shell that a plug-in has replaced.
     pub replaced: BTreeSet<String>,
-    /// What `shell.die` said.
+    /// Message of `shell.die`.
     pub death: Option<Said>,
     /// Instructions that are left.
     pub left: u64,
-    /// What has taken more than those, in words.
+    /// Limit that was exceeded, in words.
     pub overrun: Option<String>,
 }
 
@@ -122,7 +122,7 @@ impl State {
         }
     }
 
-    /// What scripts did since this was last asked.
+    /// Effects of scripts since the last call.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.effects);
         let n = std::mem::take(&mut self.n_dropped);

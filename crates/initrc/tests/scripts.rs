@@ -40,7 +40,7 @@ fn facts() -> Facts {
     }
 }
 
-/// What a script has done so far.
+/// Effects of a script so far.
 struct Play {
     engine: Engine,
     lines: Vec<String>,

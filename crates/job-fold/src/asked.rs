@@ -1,5 +1,5 @@
-//! What a job asked for, as far as it is listed: derived from the jobspec once for jobs
-//! whose jobspecs are the same text.
+//! Resources requested by a job, as far as they are listed: derived from the jobspec once
+//! for jobs whose jobspecs are the same text.
 
 use std::rc::Rc;
 
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use crate::SHAPES_MAX;
 use crate::parts::{Part, Parts};
 
-/// What was derived before: many jobs ask for the same, under other names.
+/// Cache of derived requests: many jobs have the same, under other names.
 #[derive(Debug, Default)]
 pub struct AskedBefore {
     last: Option<(Rc<str>, Part)>,
@@ -109,8 +109,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
 }
 
 impl AskedBefore {
-    /// What the jobspec with this text says, or why it says nothing. With the text, which is
-    /// kept once for jobs that have it in common and come one after the other.
+    /// Request in the jobspec with this text, or the error of reading it. With the text,
+    /// which is kept once for jobs that have it in common and come one after the other.
     pub fn of(&mut self, text: &str, parts: &mut Parts) -> Result<(Rc<str>, Part), String> {
         if let Some(last) = &self.last
             && *last.0 == *text

@@ -1,4 +1,4 @@
-//! What events say about a job: a fold, so that a history and the same events one by one
+//! Meaning of a job's events: a fold, so that a history and the same events one by one
 //! give the same job (protocol/12 section 4).
 
 use proto::data::Jobspec;
@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::parts::Parts;
 use crate::record::{Event, Record};
 
-/// What folding shares among jobs.
+/// State shared by the folds of all jobs.
 #[derive(Debug, Default)]
 pub struct Folder {
     /// Shared parts.
@@ -94,7 +94,7 @@ impl Folder {
         }
     }
 
-    /// What the job got.
+    /// Sets the allocation of the job.
     fn set_r(&mut self, job: &mut Job, text: &str) {
         match self.given.of(text, &mut self.parts) {
             Ok((given, expiration)) => {
@@ -171,7 +171,7 @@ impl Folder {
         Some(())
     }
 
-    /// Whether it ends the job.
+    /// True if it ends the job.
     fn exception(&mut self, job: &mut Job, event: &Event<'_>) -> Option<bool> {
         let raised: Raised = event.context()?;
         let worst = job.raised().map(|worst| worst.severity);

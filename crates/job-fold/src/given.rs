@@ -1,4 +1,4 @@
-//! What a job got, derived once from resources that many jobs get one after another.
+//! Allocation of a job, derived once from resources that many jobs get one after another.
 
 use proto::data::Rset;
 use proto::data::job::Given;
@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use crate::SHAPES_MAX;
 use crate::parts::{Part, Parts};
 
-/// What was derived before.
+/// Cache of derived allocations.
 #[derive(Debug, Default)]
 pub struct GivenBefore {
     /// By the text of ranks and hosts. Never iterated.
@@ -34,7 +34,7 @@ struct ExecutionView<'a> {
 }
 
 impl GivenBefore {
-    /// What R with this text says, and the end of its time, or why it says nothing.
+    /// Allocation and expiration in R with this text, or the error of reading it.
     pub fn of(&mut self, text: &str, parts: &mut Parts) -> Result<(Part, f64), String> {
         let view: View<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let execution = view.execution;

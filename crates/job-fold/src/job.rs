@@ -18,7 +18,7 @@ pub struct Job {
     /// When it was submitted, and when it first came to DEPEND, PRIORITY, SCHED, RUN,
     /// CLEANUP and INACTIVE; 0 for not yet.
     pub times: Times,
-    /// When it must give back what it has; 0 for never.
+    /// Time at which its resources expire; 0 for never.
     pub expiration: f64,
     /// An [`Asked`] as bytes, if its jobspec is known.
     pub asked: Option<Part>,
@@ -26,26 +26,26 @@ pub struct Job {
     pub given: Option<Part>,
     /// A [`Raised`] as bytes: the worst exception so far, lowest severity, of those the first.
     pub raised: Option<Part>,
-    /// What few jobs have.
+    /// Data that few jobs have.
     pub extra: Option<Box<Extra>>,
     /// Status of `finish`.
     pub waitstatus: Option<i32>,
     /// Last urgency.
     pub urgency: i32,
-    /// Where it is.
+    /// State.
     pub state: State,
     /// Where it has been, as bits.
     pub states_mask: u8,
-    /// How it ended, once it is inactive.
+    /// Result, once it is inactive.
     pub result: Option<JobResult>,
 }
 
-/// What few jobs have, or only active ones.
+/// Data that few jobs have, or only active ones.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Extra {
     /// Annotations as JSON.
     pub annotations: Option<Box<str>>,
-    /// What it waits for, once it has ever waited.
+    /// Outstanding dependencies, once it has ever had any.
     pub dependencies: Option<Vec<Box<str>>>,
     /// Its jobspec as JSON, until it is inactive.
     pub jobspec: Option<Rc<str>>,
@@ -78,7 +78,7 @@ pub enum List {
 }
 
 impl Extra {
-    /// Whether there is nothing.
+    /// True if it is empty.
     pub fn is_empty(&self) -> bool {
         self.annotations.is_none() && self.dependencies.is_none() && self.jobspec.is_none()
     }
@@ -134,12 +134,12 @@ impl Job {
         }
     }
 
-    /// Whether it has been in `state`.
+    /// True if it has been in `state`.
     pub fn has_reached(&self, state: State) -> bool {
         self.has_reached_any(state.bit())
     }
 
-    /// Whether it has been in one of the states with these bits.
+    /// True if it has been in one of the states with these bits.
     pub fn has_reached_any(&self, states: u32) -> bool {
         u32::from(self.states_mask) & states != 0
     }
@@ -154,7 +154,7 @@ impl Job {
         }
     }
 
-    /// What it asked for.
+    /// Its request.
     pub fn asked(&self) -> Asked<'_> {
         let asked = self.asked.as_deref().and_then(Asked::decode);
         asked.unwrap_or_default()
@@ -170,7 +170,7 @@ impl Job {
         Asked::name_and_queue(self.asked.as_deref()?).1
     }
 
-    /// What it got.
+    /// Its allocation.
     pub fn given(&self) -> Option<Given<'_>> {
         self.given.as_deref().and_then(Given::decode)
     }
@@ -185,7 +185,7 @@ impl Job {
         self.extra.as_ref()?.annotations.as_deref()
     }
 
-    /// What it waits for, once it has ever waited.
+    /// Outstanding dependencies, once it has ever had any.
     pub fn dependencies(&self) -> Option<&[Box<str>]> {
         self.extra.as_ref()?.dependencies.as_deref()
     }

@@ -1,5 +1,5 @@
-//! What the events of a job say about it: one fold for job-list, which follows events as they
-//! happen, and for job-manager, which makes the row of a job that is over
+//! State of a job from its events: one fold for job-list, which follows events as they
+//! happen, and for job-manager, which makes the row of an inactive job
 //! ([`proto::data::job::Row`]). So both say the same. No I/O, no clock.
 //!
 //! Read on in `record.rs` (a record of the journal), `fold.rs` (what events mean), `job.rs` (a

@@ -1,4 +1,4 @@
-//! What a journal record says, read in place: a history of many jobs is mostly reading.
+//! Decoder of a journal record, in place: a history of many jobs is mostly reading.
 
 use std::borrow::Cow;
 
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for RecordId {
 pub struct Event<'a> {
     /// Seconds since the epoch.
     pub timestamp: f64,
-    /// What happened.
+    /// Name of the event.
     #[serde(borrow)]
     pub name: Cow<'a, str>,
     /// About what.

@@ -1,4 +1,4 @@
-//! A job that is over as a row, and back.
+//! An inactive job as a row, and back.
 
 use proto::data::job::{Asked, Given, Raised, Row, State};
 
@@ -7,8 +7,8 @@ use crate::job::{Extra, Job, Times};
 use crate::parts::Parts;
 use crate::record::{Record, RecordId};
 
-/// The row of a job that is over, from its whole record; `None` when the record does not say
-/// that it is over.
+/// The row of an inactive job, from its whole record; `None` when the record does not say
+/// that it is inactive.
 pub fn row_of(folder: &mut Folder, record: &[u8]) -> Option<Vec<u8>> {
     let record = Record::decode(record).ok()?;
     let RecordId::Job(id) = record.id else {

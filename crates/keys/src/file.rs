@@ -20,7 +20,7 @@ pub struct Certificate {
     pub pair: KeyPair,
 }
 
-/// Why a certificate was not loaded; begins with its path.
+/// Error of loading a certificate; begins with its path.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// It cannot be read.
@@ -28,7 +28,7 @@ pub enum LoadError {
     Io {
         /// The file.
         path: String,
-        /// Why.
+        /// Error of the system.
         error: io::Error,
     },
     /// Others than its owner may read it: it is no secret.
@@ -42,7 +42,7 @@ pub enum LoadError {
     Format {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// Error in the contents.
         why: String,
     },
 }
@@ -55,7 +55,7 @@ fn strerror(error: &io::Error) -> String {
 }
 
 impl Certificate {
-    /// Whether a key of the metadata may be written.
+    /// True if a key of the metadata may be written.
     pub fn is_key(key: &str) -> bool {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
         !key.is_empty() && key.chars().all(is_plain)

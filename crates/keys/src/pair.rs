@@ -44,12 +44,12 @@ impl KeyPair {
         bytes_of(secret).map(KeyPair::from_secret)
     }
 
-    /// What others may know.
+    /// Public key.
     pub fn public(&self) -> PublicKey {
         self.public
     }
 
-    /// What nobody else may know, in Z85.
+    /// Secret key, in Z85.
     pub fn secret_text(&self) -> String {
         z85::encode(self.secret.to_bytes())
     }

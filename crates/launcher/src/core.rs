@@ -30,7 +30,7 @@ pub struct Launcher {
 struct Broker {
     child: Option<ChildId>,
     pid: Option<i32>,
-    /// How it ended last.
+    /// Its last exit status.
     ended: Option<i32>,
     waiting: Option<Reply<Wait>>,
 }

@@ -17,7 +17,7 @@ use runtime::{Reactor, Signals};
 #[derive(Debug, Parser)]
 #[command(name = "flux-launcher", disable_version_flag = true)]
 struct Args {
-    /// How many brokers
+    /// Start N brokers
     #[arg(long)]
     size: u32,
     /// Folder for sockets; one of its own, which goes with it, unless given
@@ -29,7 +29,7 @@ struct Args {
     /// Host names to pretend, one for each rank
     #[arg(long = "host")]
     hosts: Vec<String>,
-    /// Which ranks share a host, as PMI says it
+    /// Assign ranks to hosts, in the form of PMI
     #[arg(long)]
     mapping: Option<String>,
     /// End the instance when this exits
@@ -38,7 +38,7 @@ struct Args {
     /// Seconds that the others may take then; for ever unless given
     #[arg(long)]
     exit_timeout: Option<f64>,
-    /// Who is started at the beginning
+    /// Start these brokers at once
     #[arg(long, value_enum, default_value = "all")]
     start_mode: StartMode,
     /// Print command lines

@@ -14,7 +14,7 @@ use crate::plan::Plan;
 pub struct LauncherNode {
     actor: Option<Actor<Launcher>>,
     plan: Option<Plan>,
-    /// Who is let in: the user whose brokers these are.
+    /// User who may connect: the owner of the brokers.
     userid: u32,
     outbox: VecDeque<Output<()>>,
 }
@@ -79,7 +79,7 @@ impl LauncherNode {
         }
     }
 
-    /// What the core says goes out; answers to those who asked.
+    /// Sends the messages of the core; answers go to their requesters.
     fn pump(&mut self) {
         while let Some(output) = self.actor.as_mut().and_then(Actor::poll) {
             match output {

@@ -1,11 +1,11 @@
-//! What is to be started, and when all of it is over.
+//! Brokers to start, and the end of the run.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use node::{Spawn, Stdio};
 
-/// Whose end is the end of the instance.
+/// Broker whose exit ends the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ExitMode {
     /// The first broker that ends; the highest exit code counts.
@@ -14,7 +14,7 @@ pub enum ExitMode {
     Leader,
 }
 
-/// Which brokers are started at the beginning.
+/// Brokers that are started at the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum StartMode {
     /// All.
@@ -26,7 +26,7 @@ pub enum StartMode {
 /// An instance that is to be started.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// How many brokers.
+    /// Number of brokers.
     pub size: u32,
     /// The broker and what all are told, with what wraps it.
     pub broker: Vec<String>,
@@ -34,17 +34,17 @@ pub struct Plan {
     pub hosts: Vec<String>,
     /// Initial program, for rank 0 alone.
     pub command: Vec<String>,
-    /// Which ranks share a host, as PMI says it; `None` says nothing.
+    /// Ranks that share a host, in the form of PMI; `None` if not given.
     pub mapping: Option<String>,
-    /// Where `start.*` is answered.
+    /// URI at which `start.*` is answered.
     pub uri: String,
-    /// Whose end is the end.
+    /// Broker whose exit ends the run.
     pub exit_mode: ExitMode,
-    /// How long the others may take then; `None` for ever.
+    /// Time that the others then have to exit; `None` for no limit.
     pub exit_timeout: Option<Duration>,
-    /// Who is started at the beginning.
+    /// Brokers that are started at the beginning.
     pub start_mode: StartMode,
-    /// Whether command lines are printed.
+    /// True if command lines are printed.
     pub verbose: bool,
 }
 
@@ -72,7 +72,7 @@ impl Plan {
         argv
     }
 
-    /// How a broker is started.
+    /// Parameters for starting a broker.
     pub(crate) fn spawn(&self, rank: u32) -> Spawn {
         let env = [
             ("PMI_RANK", rank.to_string()),
@@ -91,7 +91,7 @@ impl Plan {
         }
     }
 
-    /// What PMI says from the start.
+    /// Initial keys of PMI.
     pub(crate) fn preset(&self) -> BTreeMap<String, String> {
         let mapping = self.mapping.clone();
         let mapping = mapping.map(|mapping| ("PMI_process_mapping".to_owned(), mapping));

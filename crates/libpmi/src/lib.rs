@@ -35,7 +35,7 @@ pub unsafe extern "C" fn PMI_Init(spawned: *mut c_int) -> c_int {
     })
 }
 
-/// Whether it was greeted.
+/// True if it was greeted.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PMI_Initialized(initialized: *mut c_int) -> c_int {
     let has_begun = c_int::from(PROCESS.has_begun());
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn PMI_KVS_Commit(kvsname: *const c_char) -> c_int {
     PROCESS.call(|_| unsafe { c::key(kvsname) }.map(drop))
 }
 
-/// What another one has put.
+/// Value put by another process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PMI_KVS_Get(
     kvsname: *const c_char,

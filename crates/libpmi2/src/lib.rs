@@ -29,7 +29,7 @@ pub static flux_pmi_library: c_int = 1;
 /// The exit code of a program that is aborted.
 const ABORT_CODE: c_int = 1;
 
-/// How often an attribute of the node is looked for that somebody else is to put.
+/// Number of lookups of an attribute of the node that another process is to put.
 const ATTRIBUTE_TRIES: u32 = 15;
 
 /// The wait between two looks.
@@ -96,8 +96,8 @@ pub unsafe extern "C" fn PMI2_KVS_Put(key: *const c_char, value: *const c_char) 
     })
 }
 
-/// What another one has put. There is one space for the whole program: another
-/// program's is not to be had.
+/// Value put by another process. There is one space for the whole program: another
+/// program's is not accessible.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PMI2_KVS_Get(
     jobid: *const c_char,
@@ -129,7 +129,7 @@ pub extern "C" fn PMI2_KVS_Fence() -> c_int {
     PROCESS.call(|process| process.barrier().map_err(code))
 }
 
-/// What the launcher itself says of the program.
+/// Value that the launcher itself has about the program.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PMI2_Info_GetJobAttr(
     name: *const c_char,
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn PMI2_Info_PutNodeAttr(name: *const c_char, value: *cons
     })
 }
 
-/// What a process of the node has put there; `waitfor` gives it some time to do so.
+/// Value that a process of the node has put there; `waitfor` gives it some time to do so.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PMI2_Info_GetNodeAttr(
     name: *const c_char,

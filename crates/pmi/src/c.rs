@@ -40,7 +40,7 @@ impl TheProcess {
         })
     }
 
-    /// Whether it has begun and not ended.
+    /// True if it has begun and not ended.
     pub fn has_begun(&self) -> bool {
         let mut has_begun = false;
         self.with(|place| {

@@ -10,7 +10,7 @@ use crate::simple::Simple;
 /// The ways there are, in the order in which they are tried (protocol/20 section 11).
 pub const METHODS: &[&str] = &["config", "simple", "libpmi2", "libpmi", "single"];
 
-/// Why there is no answer.
+/// Reason for a missing answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// This way is not there; the next one may be.
@@ -40,12 +40,12 @@ impl Error {
     }
 }
 
-/// What a process is told of itself.
+/// Place of a process in its program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// Its number, from 0.
     pub rank: u32,
-    /// How many there are.
+    /// Number of processes.
     pub size: u32,
     /// Name of the program: the id of the job, under a Flux instance.
     pub name: String,
@@ -54,14 +54,14 @@ pub struct Info {
 /// Takes a line for each step.
 pub type Trace = Box<dyn FnMut(&str)>;
 
-/// What [`begin`] goes by.
+/// Inputs of [`begin`].
 #[derive(Default)]
 pub struct Options {
     /// Ways to try, each `NAME` or `NAME:PATH`; empty for [`METHODS`].
     pub methods: Vec<String>,
     /// Variables by name.
     pub env: BTreeMap<String, String>,
-    /// Whether the caller has a configuration that says who is who.
+    /// True if the caller has a configuration with the ranks.
     pub has_config: bool,
     /// Readable when the waiting is to end: a signalfd.
     pub interrupt: Option<OwnedFd>,
@@ -69,7 +69,7 @@ pub struct Options {
     pub trace: Option<Trace>,
 }
 
-/// How a program was begun.
+/// Result of beginning a program.
 pub enum Begun {
     /// The configuration says it.
     Config,
@@ -81,7 +81,7 @@ pub enum Begun {
 pub(crate) trait Method {
     /// Adds to what the others may know after the next barrier.
     fn put(&mut self, key: &str, value: &str) -> Result<(), Error>;
-    /// What another one has put, or the launcher.
+    /// Value put by another process, or the launcher.
     fn get(&mut self, key: &str, from: Option<u32>) -> Result<String, Error>;
     /// Waits until all have come here.
     fn barrier(&mut self) -> Result<(), Error>;
@@ -157,7 +157,7 @@ pub fn begin(mut options: Options) -> Result<Begun, Error> {
     Err(last)
 }
 
-/// Whether a variable shows that a launcher has started us. A library is not even loaded
+/// True if a variable shows that a launcher has started us. A library is not even loaded
 /// without one: Slurm's reads the site's configuration, and ends the process where that is
 /// not as it should be.
 fn is_of_launcher(variable: &str) -> bool {
@@ -227,7 +227,7 @@ impl Client {
         self.name
     }
 
-    /// Who we are.
+    /// Place of this process.
     pub fn info(&self) -> &Info {
         &self.info
     }
@@ -238,13 +238,13 @@ impl Client {
         self.traced(&format!("put key={key} value={value}"), result)
     }
 
-    /// What the launcher says; an error if it does not know the key.
+    /// Value of the launcher; an error if it does not know the key.
     pub fn get(&mut self, key: &str) -> Result<String, Error> {
         let result = self.method.get(key, None);
         self.traced_value(key, result)
     }
 
-    /// What the process `rank` has put before a barrier.
+    /// Value that the process `rank` has put before a barrier.
     pub fn get_from(&mut self, rank: u32, key: &str) -> Result<String, Error> {
         let result = self.method.get(key, Some(rank));
         self.traced_value(key, result)

@@ -1,4 +1,4 @@
-//! Which processes share a node with ours, by the maps that a launcher tells: that of RFC 34
+//! Processes on the same node as ours, by the maps of launchers: that of RFC 34
 //! (`{"version":1,"map":[[0,2,2,1]]}`), or that of hydra (`(vector,(0,2,2))`). Both are lists of
 //! blocks: first node, nodes, processes on each, and how often the block comes.
 

@@ -196,7 +196,7 @@ impl Pmi2 {
         Ok((info(rank, size, name)?, Pmi2 { library, program }))
     }
 
-    /// What the launcher itself says.
+    /// Value of the launcher itself.
     fn attribute(&self, name: &str) -> Result<String, Error> {
         let name = c_string(name)?;
         let mut value = [0_u8; VALLEN_MAX];

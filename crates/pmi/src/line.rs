@@ -7,7 +7,7 @@ pub(crate) fn word<'a>(line: &'a str, key: &str) -> Option<&'a str> {
         .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
 
-/// What `value=` is followed by, blanks included.
+/// Text after `value=`, blanks included.
 pub(crate) fn value(line: &str) -> Option<&str> {
     line.split_once(" value=").map(|(_, value)| value)
 }

@@ -10,7 +10,7 @@ use crate::line::word;
 use crate::result::{INVALID_KEY, INVALID_KEY_LENGTH, INVALID_VAL, INVALID_VAL_LENGTH};
 use crate::simple::Simple;
 
-/// What a launcher takes at most, in bytes with the end mark.
+/// Limits of a launcher, in bytes with the end mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Name of a space.
@@ -70,22 +70,22 @@ impl Process {
         })
     }
 
-    /// Who we are.
+    /// Place of this process.
     pub fn info(&self) -> &Info {
         &self.info
     }
 
-    /// What the launcher takes at most.
+    /// Limits of the launcher.
     pub fn limits(&self) -> Limits {
         self.simple.limits()
     }
 
-    /// Whether a program of the same kind has started us.
+    /// True if a program of the same kind has started us.
     pub fn is_spawned(&self) -> bool {
         self.is_spawned
     }
 
-    /// How many processes the launcher can start.
+    /// Number of processes that the launcher can start.
     pub fn universe_size(&mut self) -> Result<u32, Error> {
         self.simple.universe_size()
     }
@@ -107,7 +107,7 @@ impl Process {
         }
     }
 
-    /// What somebody has put, or the launcher.
+    /// Value put by any process, or the launcher.
     pub fn get(&mut self, key: &str) -> Result<String, Error> {
         self.check_key(key)?;
         self.simple.get(key, None)

@@ -2,9 +2,9 @@
 //! of a job, or the brokers of a test instance. Pure: lines in, lines out.
 //!
 //! Requests of one process are answered in order. A key can be read here as soon as it is put.
-//! A server that is alone has nobody to exchange keys with: a barrier is over when all its
-//! processes have come to it. One of several then says which keys are new, and the barrier is
-//! over when it is told those of all others. Keys that begin with `local::` stay here.
+//! A single server has nobody to exchange keys with: a barrier ends when all its processes
+//! have come to it. One of several then reports its new keys, and the barrier ends when it
+//! receives those of all others. Keys that begin with `local::` stay here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +27,7 @@ pub struct Server {
     others: Option<Fresh>,
 }
 
-/// What other servers do not know yet.
+/// Keys that other servers do not know yet.
 #[derive(Debug, Default)]
 struct Fresh {
     keys: BTreeSet<String>,
@@ -54,7 +54,7 @@ struct Client {
     is_late: bool,
 }
 
-/// What is to be done.
+/// Next action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Write to a task, then close its socket if `close`.
@@ -63,14 +63,14 @@ pub enum Effect {
         task: usize,
         /// A line, or nothing.
         line: String,
-        /// Whether nothing more will be said.
+        /// True if nothing more will be sent.
         close: bool,
     },
     /// A task ends the whole program.
     Abort {
         /// Index of the task.
         task: usize,
-        /// What it says of it.
+        /// Message about it.
         message: Option<String>,
     },
     /// Exchange keys with the other servers: [`Server::exchanged`] says what came of it. With
@@ -85,21 +85,21 @@ pub enum Effect {
     Malformed {
         /// Index of the task.
         task: usize,
-        /// What it said, the beginning of it.
+        /// Beginning of its line.
         line: String,
     },
     /// Tell the user.
     Warn(String),
 }
 
-/// Why a process may ask for PMI-2, as its user is told.
+/// Text for the user about a process that asks for PMI-2.
 pub const VERSION_2: &str = "is application unintentionally using slurm libpmi2.so?";
 
 /// The key that no process can put: a server whose processes cannot all come to a barrier
 /// brings it along, so that nobody waits for them.
 pub const BROKEN: &str = "";
 
-/// How keys begin that are not exchanged.
+/// Prefix of keys that are not exchanged.
 const LOCAL: &str = "local::";
 
 impl Server {

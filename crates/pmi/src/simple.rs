@@ -1,5 +1,5 @@
 //! PMI-1 over its wire protocol: lines on a socket that the launcher left open for us
-//! (RFC 13). What MPICH's hydra, a Flux job shell and `flux start` speak.
+//! (RFC 13). Protocol of MPICH's hydra, of a Flux job shell and of `flux start`.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -64,12 +64,12 @@ impl Simple {
         Ok((info, simple))
     }
 
-    /// What the launcher takes at most.
+    /// Limits of the launcher.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// How many processes the launcher can start.
+    /// Number of processes that the launcher can start.
     pub(crate) fn universe_size(&mut self) -> Result<u32, Error> {
         self.number("cmd=get_universe_size", "universe_size", "size")
     }

@@ -1,4 +1,5 @@
-//! Who is told of a process: the client that started it, or one that has attached.
+//! Receivers of a process's output and exit: the client that started it, or one that has
+//! attached.
 
 use node::{Cx, Host, Stream, StreamId};
 use proto::Refusal;
@@ -20,12 +21,12 @@ pub(super) struct Audience<L> {
     pub link: Option<L>,
     /// The request itself, by which it says that it has room for more.
     pub key: Option<(Identity, u32)>,
-    /// Bytes of output that it has room for, if it counts them. What was read before it
-    /// had none may go over it.
+    /// Bytes of output that it has room for, if it counts them. Output read before it had
+    /// a limit may exceed it.
     room: Option<i64>,
 }
 
-/// Whose request it is.
+/// Sender of a request.
 pub(super) struct Client<L> {
     /// The link over which it has come.
     pub link: Option<L>,
@@ -63,7 +64,7 @@ impl<L> Audience<L> {
         }
     }
 
-    /// Whether it has no room for output.
+    /// True if it has no room for output.
     pub fn is_full(&self) -> bool {
         self.room.is_some_and(|room| room <= 0)
     }

@@ -1,12 +1,12 @@
-//! Which commands are run, and how (RFC 42).
+//! Commands that are accepted, and their start (RFC 42).
 
 use node::{Spawn, Stdio};
 use proto::rexec::{Command, Exec, ExecError, flags, local_flags};
 
-/// What ends a process when the broker dies, even without a word.
+/// Signal for a process when the broker dies, even without notice.
 const SIGKILL: i32 = 9;
 
-/// What is wrong with a request, before anything is known of other processes.
+/// Checks a request, before anything is known of other processes.
 pub(super) fn check(request: &Exec, in_background: bool) -> Result<(), ExecError> {
     let has = |bit| request.flags & bit != 0;
     let falls_through = request.local_flags.unwrap_or(0) & local_flags::STDIO_FALLTHROUGH != 0;
@@ -24,7 +24,8 @@ pub(super) fn check(request: &Exec, in_background: bool) -> Result<(), ExecError
     }
 }
 
-/// How a command is started. Of a background process the broker itself takes the output.
+/// Parameters for starting a command. Of a background process the broker itself takes the
+/// output.
 pub(super) fn spawn(request: &Exec, in_background: bool, env: Vec<(String, String)>) -> Spawn {
     let local = request.local_flags.unwrap_or(0);
     let falls_through = local & local_flags::STDIO_FALLTHROUGH != 0;

@@ -1,11 +1,12 @@
-//! The subprocess server: processes that a component runs for others (RFC 42, protocol/03
-//! section 14). A broker has one for its host, a job shell one for its job. Which requests are admitted is theirs to say; here they are done.
+//! The subprocess server: processes that a component runs for others (RFC 42, protocol/03 section
+//! 14). A broker has one for its host, a job shell one for its job. Admission of requests is up to
+//! them; here the requests are carried out.
 //!
 //! A process has an audience: the client that started it, or one that has attached to it
-//! while it runs in the background. Of the first it does not outlive the connection. What
-//! an audience is told goes out as it happens; while the link that it is told over is
-//! behind with reading, or the client itself has no room for more, its processes are not read
-//! from and soon have to wait. What a link is, `L`, the component knows.
+//! while it runs in the background. Of the first it does not outlive the connection. Messages
+//! to an audience go out as they arise; while its link is behind with reading, or the client
+//! itself has no room for more, its processes are not read from and soon have to wait. The
+//! type `L` of a link is known to the component.
 //!
 //! Read on in `process.rs` (what happens to one process), `launch.rs` (how one is started),
 //! `audience.rs` (who is told), `retained.rs` and `lines.rs` (output that nobody is told of).
@@ -37,9 +38,9 @@ use self::limits::{
 };
 use self::process::Process;
 
-/// What ends a process that nobody is told of any more.
+/// Signal for a process without an audience.
 const SIGKILL: i32 = 9;
-/// What asks one to end.
+/// Signal that asks a process to exit.
 const SIGTERM: i32 = 15;
 /// The last signal that has a name.
 const SIGNUM_MAX: i32 = 31;
@@ -52,7 +53,7 @@ pub fn check_signal(signum: i32) -> Result<(), KillError> {
     }
 }
 
-/// What processes find where they run.
+/// Environment of processes.
 pub struct Surroundings<'a, L> {
     /// The component's environment.
     pub env: &'a BTreeMap<String, String>,
@@ -190,8 +191,8 @@ impl<L: Copy + Ord> Rexec<L> {
         }
     }
 
-    /// Takes in input for a process, named by the request that started it. What is for
-    /// none is ignored: it may have ended.
+    /// Takes in input for a process, named by the request that started it. Requests for
+    /// no process are ignored: it may have exited.
     pub fn write<C: Host>(&mut self, cx: &mut Cx<C>, from: &Peer, request: &Write) {
         let Some(sender) = from.sender.clone() else {
             return;
@@ -222,7 +223,7 @@ impl<L: Copy + Ord> Rexec<L> {
         found.map(|(child, _)| *child).ok_or_else(unknown)
     }
 
-    /// Sends a signal. What a process has left behind in its group gets it too.
+    /// Sends a signal. Processes left behind in its group get it too.
     pub fn kill<C: Host>(&self, cx: &mut Cx<C>, request: &Kill) -> Result<Empty, KillError> {
         let may_be = |process: &Process<L>| !process.is_over();
         let found = self.find(request.pid, request.label.as_deref(), may_be);
@@ -302,7 +303,7 @@ impl<L: Copy + Ord> Rexec<L> {
         }
     }
 
-    /// Whether a child is the process of a client.
+    /// True if a child is the process of a client.
     pub fn has(&self, child: ChildId) -> bool {
         self.processes.contains_key(&child)
     }
@@ -413,12 +414,12 @@ impl<L: Copy + Ord> Rexec<L> {
         self.kill_all(cx, SIGTERM);
     }
 
-    /// Whether no process is started any more.
+    /// True if no process is started any more.
     pub fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// Whether none runs.
+    /// True if none runs.
     pub fn is_idle(&self) -> bool {
         self.processes.values().all(|p| p.status.is_some())
     }
@@ -447,7 +448,7 @@ impl<L: Copy + Ord> Rexec<L> {
         }
     }
 
-    /// That each table names what is in the other.
+    /// Checks that each table names what is in the other.
     pub fn check_invariants(&self) {
         for (request, child) in &self.requests {
             assert_eq!(self.processes[child].request.as_ref(), Some(request));

@@ -7,8 +7,8 @@ pub const PROCESSES_MAX: usize = 2048;
 /// Of those, what runs in the foreground of one client.
 pub const PROCESSES_OF_CLIENT_MAX: usize = 1024;
 
-/// Bytes of input that may wait for a process on each of its streams. What a client sends
-/// beyond that is dropped.
+/// Bytes of input that may wait for a process on each of its streams. Further input of a
+/// client is dropped.
 pub const INPUT_BYTES: u64 = 4 << 20;
 
 /// The same when all processes together have [`INPUT_BYTES_MAX`]: what clients may send

@@ -1,4 +1,4 @@
-//! What processes of ours write, as lines of the log.
+//! Splits the output of our processes into lines of the log.
 
 use node::StdioFd;
 

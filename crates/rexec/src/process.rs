@@ -33,22 +33,22 @@ pub(super) struct Process<L> {
     pub pid: i32,
     leads_group: bool,
     pub in_background: bool,
-    /// Whether its end is kept for somebody to ask for, and nobody has.
+    /// True if its exit status is kept for a client, and none has asked.
     pub is_waitable: bool,
     wants_credit: bool,
     pub audience: Option<Audience<L>>,
-    /// Whether its output is not read.
+    /// True if its output is not read.
     is_paused: bool,
     /// The exec request, while its client is there.
     pub request: Option<(Identity, u32)>,
-    /// Who waits for its end.
+    /// Request that waits for its exit.
     pub waiter: Option<Reply<Wait>>,
     outputs: Vec<Output>,
     /// Bytes of input that may come, by stream.
     credit: BTreeMap<String, u64>,
     /// Bytes of input that may wait for it, all in all.
     pub granted: u64,
-    /// How it ended.
+    /// Exit status.
     pub status: Option<i32>,
     lines: LoggedLines,
     retained: Retained,
@@ -121,12 +121,12 @@ impl<L> Process<L> {
         }
     }
 
-    /// Whether it has ended and nothing more will come.
+    /// True if it has exited and nothing more will come.
     pub fn is_over(&self) -> bool {
         self.status.is_some() && self.outputs.iter().all(|output| !output.is_open)
     }
 
-    /// Whether a client may still ask for it: it runs, or its end is kept.
+    /// True if a client may still ask for it: it runs, or its exit status is kept.
     pub fn is_known(&self) -> bool {
         self.status.is_none() || self.is_waitable
     }

@@ -6,7 +6,7 @@ use proto::data::stdio::Data;
 
 use crate::limits::RETAINED_BYTES;
 
-/// What was written last.
+/// Last output.
 #[derive(Debug, Default)]
 pub(super) struct Retained {
     pieces: VecDeque<(usize, Data)>,

@@ -18,7 +18,7 @@ pub enum Asked {
     Load(Pending<content::Load>),
     /// A load from the backing store.
     LoadDirect(Pending<content_backing::Load>),
-    /// Whether a blob is there.
+    /// Check that a blob is stored.
     Validate(Pending<content_backing::Validate>),
     /// A store.
     Store(Pending<content::Store>),

@@ -12,7 +12,7 @@ pub const NAMES_KEYWORD: &str = "FERROFLUX.names";
 /// Keyword of the extended header with a link: a tree object (RFC 11).
 pub const LINK_KEYWORD: &str = "FERROFLUX.link";
 
-/// What stands between a namespace and a key in the target of a link.
+/// Separator of a namespace and a key in the target of a link.
 const NAMESPACE_MARK: &str = "::";
 
 /// A key, as the names from the root down to it. Shown as users write it.

@@ -1,4 +1,4 @@
-//! How far a long command is: a line on the terminal that counts, and the status that
+//! Progress of a long command: a line on the terminal that counts, and the status that
 //! systemd shows.
 
 use std::os::linux::net::SocketAddrExt;
@@ -21,7 +21,7 @@ const STEPS_BETWEEN_LOOKS: u64 = 64;
 pub struct Progress {
     shows_count: bool,
     is_moving: bool,
-    /// Whether a count stands on the line where the terminal is.
+    /// True if a count is shown on the current line of the terminal.
     is_begun: bool,
     notify: Option<UnixDatagram>,
     shown_at: Instant,

@@ -28,7 +28,7 @@ pub fn checkpoints(handle: &mut Handle, is_direct: bool) -> Result<Vec<Checkpoin
     }
 }
 
-/// What the store was found to have damaged or lost. Stores of others do not say.
+/// Damage and losses that the store has recorded. Stores of others do not say.
 pub fn findings(handle: &mut Handle) -> Result<Vec<Finding>, CliError> {
     match handle.rpc(&Damage) {
         Ok(found) => Ok(found.findings),

@@ -12,10 +12,10 @@ use proto::{Errno, Refusal};
 use crate::blobs::{Asked, Blobs};
 use crate::names::Key;
 
-/// How far beyond what is read now something to ask for is looked for, beyond the window.
+/// Number of nodes to look ahead for further requests, beyond the window.
 const LOOK_AHEAD_NODES: usize = 64;
 
-/// What is done about the blobs of values.
+/// Handling of the blobs of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
     /// They are loaded.
@@ -30,7 +30,7 @@ pub enum Values {
 }
 
 impl Values {
-    /// Whether the store is examined, directories included.
+    /// True if the store is examined, directories included.
     fn is_check(self) -> bool {
         matches!(self, Values::Validate | Values::Read)
     }
@@ -67,7 +67,7 @@ struct Node {
     /// Blobs that were asked for.
     n_asked: usize,
     asked: VecDeque<Asked>,
-    /// What came of those.
+    /// Results of the requests.
     got: Vec<Result<Bytes, Refusal>>,
 }
 
@@ -266,7 +266,7 @@ impl Node {
     }
 }
 
-/// That a blob is the one that was asked for.
+/// Checks that a blob is the requested one.
 fn check(blobref: &BlobRef, blob: &[u8]) -> Result<(), Refusal> {
     match BlobRef::of(blobref.kind(), blob) == *blobref {
         true => Ok(()),

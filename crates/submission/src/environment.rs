@@ -10,7 +10,7 @@ use command::env::Env;
 use command::error::{CliError, numbered};
 use proto::data::glob::glob_matches;
 
-/// How deep files of rules may name files of rules.
+/// Maximum nesting of rule files.
 const FILES_DEPTH_MAX: u32 = 16;
 
 /// A rule as it stands on the command line, by the option that it came with.
@@ -33,7 +33,7 @@ pub struct Environment {
     pub templates: Map<String, Value>,
 }
 
-/// What the rules make of our own environment.
+/// Environment made from our own by the rules.
 pub fn environment(env: &Env, rules: &[Rule]) -> Result<Environment, CliError> {
     let mut job = Job {
         outer: env,
@@ -148,12 +148,12 @@ impl Job<'_> {
     }
 }
 
-/// Whether names of variables that are put in have this character.
+/// True if names of substituted variables may have this character.
 fn is_part_of_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// What names a rule is about.
+/// Names that a rule applies to.
 enum Pattern {
     /// As file names on a shell's command line.
     Glob(String),

@@ -15,8 +15,8 @@ const PERMISSIONS: u32 = 0o7777;
 /// Permissions of what has none of its own.
 const PERMISSIONS_DEFAULT: u32 = 0o600;
 
-/// The name of a file in the job, and the file as the jobspec has it. What stands for the
-/// file is its content if there is a newline in it, else the path of a file to read.
+/// The name of a file in the job, and the file as the jobspec has it. The argument is the
+/// content if there is a newline in it, else the path of a file to read.
 pub fn added_file(text: &str) -> Result<(String, Value), CliError> {
     let refuse = |why: &str| CliError::new(format!("--add-file: {why}"));
     let (named, arg) = match text.split_once('=') {
@@ -56,7 +56,8 @@ pub fn added_file(text: &str) -> Result<(String, Value), CliError> {
     Ok((name, file(REGULAR | own, &bytes)))
 }
 
-/// Whether it is what is in a file, and not its path. Shells do not make a newline of `\n`.
+/// True if it is the content of a file, and not its path. Shells do not make a newline of
+/// `\n`.
 fn is_content(text: &str) -> bool {
     text.contains('\n') || text.contains("\\n")
 }

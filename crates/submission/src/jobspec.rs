@@ -203,7 +203,7 @@ impl Options {
         option
     }
 
-    /// Which tasks are to get our own input, if `--input` says that.
+    /// Tasks that receive our own input, if `--input` names them.
     pub fn input_ranks(&self) -> Option<&str> {
         let text = self.input.as_deref()?;
         let is_ranks = text == "all" || text.parse::<proto::data::IdSet>().is_ok();

@@ -6,7 +6,7 @@ use crate::environment::Rule;
 use crate::instance::Instance;
 use crate::resources::GivenResources;
 
-/// What a job asks for and how it is submitted. Numbers are texts until a job is made of them:
+/// Request of a job, and its submission. Numbers are texts until a job is made of them:
 /// something may have to be replaced in them.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct Options {
@@ -81,7 +81,7 @@ pub struct Options {
     /// Set an attribute; without a value, to 1. '^KEY=FILE' reads JSON from a file
     #[arg(short = 'S', long, value_name = "KEY[=VALUE]")]
     pub setattr: Vec<String>,
-    /// What of our environment the job gets.
+    /// Part of our environment for the job.
     #[command(flatten)]
     pub env: EnvironmentRules,
     /// Propagate resource limits, or not: NAME, -NAME or NAME=VALUE

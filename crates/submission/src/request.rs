@@ -12,7 +12,7 @@ use command::error::CliError;
 /// A jobspec and what is said beside it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// What the job asks for.
+    /// Jobspec.
     pub jobspec: Jobspec,
     /// 0 to 31.
     pub urgency: i64,

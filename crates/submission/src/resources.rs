@@ -1,4 +1,4 @@
-//! What resources a job asks for: by numbers, or as a list that is given whole.
+//! Resources requested by a job: by numbers, or as a list that is given whole.
 
 use proto::data::Jobspec;
 use proto::data::jobspec::Shape;
@@ -74,7 +74,7 @@ impl Options {
         Ok(jobspec)
     }
 
-    /// What the job runs.
+    /// Command of the job.
     pub(crate) fn words(&self) -> &[String] {
         match &self.instance {
             Some(instance) => instance.command(),

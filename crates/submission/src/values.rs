@@ -11,7 +11,7 @@ use command::when::{self, Side};
 
 /// Signal before the end of the time limit, if only that there should be one is said.
 const SIGNAL_DEFAULT: i32 = nix::libc::SIGUSR1;
-/// How long before, in seconds.
+/// Default time before the end, in seconds.
 const SIGNAL_TIMELEFT_DEFAULT: f64 = 60.0;
 
 /// A number that an option has, if it has one.
@@ -34,7 +34,7 @@ pub fn time_limit(text: &str) -> Result<f64, String> {
     bounded(duration(text)?)
 }
 
-/// What a jobspec can hold.
+/// Checks the range of a jobspec's number.
 fn bounded(seconds: f64) -> Result<f64, String> {
     match seconds <= JOBSPEC_DURATION_S_MAX {
         true => Ok(seconds),
@@ -82,7 +82,7 @@ pub fn dependency(text: &str) -> Result<Value, CliError> {
     uri("dependency", text)
 }
 
-/// How tasks are spread, for the job shell: a URI of the scheme and its value.
+/// Distribution of tasks, for the job shell: a URI of the scheme and its value.
 pub fn taskmap(text: &str) -> Result<Value, CliError> {
     uri("taskmap", text)
 }

@@ -1,4 +1,4 @@
-//! Who is attached to a session: what it may do, and how far it has been heard.
+//! Client attached to a session: its rights, and its acknowledged position.
 
 use bytes::Bytes;
 use node::{Cx, Host, Stream};
@@ -8,7 +8,7 @@ use wire::Identity;
 
 use crate::limits::UNHEARD_BYTES_MAX;
 
-/// What a client does.
+/// Rights of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Reads and types.
@@ -30,12 +30,12 @@ impl Mode {
         }
     }
 
-    /// Whether it is told what the terminal shows.
+    /// True if it receives the terminal's output.
     pub fn reads(self) -> bool {
         self != Mode::Types
     }
 
-    /// Whether it may type.
+    /// True if it may type.
     pub fn types(self) -> bool {
         self != Mode::Reads
     }
@@ -43,7 +43,7 @@ impl Mode {
 
 /// One client.
 pub(crate) struct Client {
-    /// Who it is; nobody else is named so.
+    /// Its identity; no other client has the same.
     pub name: Option<Identity>,
     pub mode: Mode,
     pub stream: Stream<terminus::Session>,
@@ -66,7 +66,7 @@ impl Client {
         self.unheard = 0;
     }
 
-    /// Whether it has as much as it may have without a word.
+    /// True if it has received as much as it may without an acknowledgement.
     pub fn is_behind(&self) -> bool {
         self.unheard >= UNHEARD_BYTES_MAX
     }

@@ -13,14 +13,15 @@ pub const CLIENTS_MAX: usize = 64;
 /// read until the client says something, be it nothing at all (`data` of length 0).
 pub const UNHEARD_BYTES_MAX: usize = 4 << 20;
 
-/// How long a terminal waits for such a client. Then the client is detached.
+/// Time that a terminal waits for such a client. Then the client is detached.
 pub const UNHEARD_WAIT: Duration = Duration::from_secs(10);
 
 /// Bytes of input that a terminal has not taken and for which clients are answered at once.
 /// With more, an answer waits.
 pub const INPUT_BYTES: usize = 64 * 1024;
 
-/// Bytes of input that a terminal has not taken, all together. What is over is refused EAGAIN.
+/// Bytes of input that a terminal has not taken, all together. Input beyond it is refused with
+/// EAGAIN.
 pub const INPUT_BYTES_MAX: usize = 1 << 20;
 
 /// Answers that wait for one terminal to take input. The request after them is refused EAGAIN.
@@ -32,7 +33,7 @@ pub const END_WAITS_MAX: usize = 256;
 /// Bytes that one message shows.
 pub const SHOWN_BYTES_MAX: usize = 64 * 1024;
 
-/// How long a server that has no session waits for its first one.
+/// Time that a server without a session waits for its first one.
 pub const FIRST_SESSION_WAIT: Duration = Duration::from_secs(10);
 
 /// Size of a terminal that no client has given one.

@@ -16,7 +16,7 @@ pub struct Server {
 /// Signals that end it.
 const ENDING: [i32; 4] = [1, 2, 3, 15];
 
-/// What it says when it can be asked.
+/// Message when it accepts requests.
 pub const READY: &str = "ready";
 
 impl Server {

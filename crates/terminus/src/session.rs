@@ -11,7 +11,7 @@ use wire::Identity;
 use crate::client::{Client, Mode};
 use crate::limits::{CLIENTS_MAX, INPUT_BYTES, INPUT_BYTES_MAX, INPUT_WAITS_MAX, SHOWN_BYTES_MAX};
 
-/// What clients are told at the end.
+/// Message to clients at the end.
 const EXITING: &str = "session exiting";
 const DETACHED: &str = "Client requested detach";
 const SILENT: &str = "client does not read";
@@ -20,7 +20,7 @@ const SILENT: &str = "client does not read";
 pub(crate) struct Session {
     name: String,
     pub child: ChildId,
-    /// Whether it was asked for, and is no task of a job.
+    /// True if it was requested by a client, and is no task of a job.
     pub is_own: bool,
     pid: i32,
     ctime: f64,
@@ -28,7 +28,7 @@ pub(crate) struct Session {
     /// Nothing is read before there is a client.
     waits_for_client: bool,
     is_paused: bool,
-    /// How the process has ended.
+    /// Exit status of the process.
     status: Option<i32>,
     is_shown: bool,
     /// Bytes typed that the terminal has not taken.
@@ -83,12 +83,12 @@ impl Session {
         self.pid = pid;
     }
 
-    /// Whether nothing more will happen.
+    /// True if nothing more will happen.
     pub fn is_over(&self) -> bool {
         self.status.is_some() && self.is_shown
     }
 
-    /// Whether the process can be signalled.
+    /// True if the process can be signalled.
     pub fn is_alive(&self) -> bool {
         self.status.is_none()
     }
@@ -97,7 +97,7 @@ impl Session {
         self.status = Some(status);
     }
 
-    /// Whether a client is so far behind that the terminal waits.
+    /// True if a client is so far behind that the terminal waits.
     pub fn has_silent(&self) -> bool {
         self.clients.iter().any(Client::is_behind)
     }
@@ -288,7 +288,7 @@ impl Session {
         wait.map(Stream::forget).is_some()
     }
 
-    /// Tells clients that it is over.
+    /// Tells clients that it has ended.
     pub fn end<C: Host>(mut self, cx: &mut Cx<C>) {
         self.taken(cx, 0, true);
         let status = self.status.unwrap_or(0);

@@ -12,9 +12,9 @@ use proto::terminus::{
 use crate::limits::{END_WAITS_MAX, SESSIONS_MAX, SIZE, UNHEARD_WAIT};
 use crate::session::{BadSize, Session};
 
-/// What ends a process.
+/// Signal that kills a process.
 const SIGKILL: i32 = 9;
-/// What tells one that its terminal has another size.
+/// Signal that reports a new size of the terminal.
 const SIGWINCH: i32 = 28;
 /// The last signal.
 const SIGNUM_MAX: i32 = 64;
@@ -26,17 +26,17 @@ pub trait Terminals: Host {
     /// Them; `None` while it does not know whose they are.
     fn terminals(&mut self) -> Option<&mut Sessions>;
 
-    /// What processes find here.
+    /// Environment of processes here.
     fn here(&self) -> Here;
 
     /// A client has asked for what no terminal can do.
     fn complain(&mut self, cx: &mut Cx<Self>, message: &str);
 
-    /// A session that was asked for is over.
+    /// Handles the end of a session that was requested by a client.
     fn session_ended(&mut self, cx: &mut Cx<Self>);
 }
 
-/// What processes find where they run, unless a client says otherwise.
+/// Environment of processes, unless a client says otherwise.
 #[derive(Debug, Clone, Default)]
 pub struct Here {
     /// The environment; `None` for that of the component.
@@ -49,14 +49,14 @@ pub struct Here {
 
 /// All sessions of a server.
 pub struct Sessions {
-    /// Whose they are.
+    /// Owner of the sessions.
     userid: u32,
     server: Server,
     sessions: BTreeMap<u32, Session>,
     by_child: BTreeMap<ChildId, u32>,
-    /// Who waits for the end of one.
+    /// Requests that wait for the end of one.
     kills: Vec<(u32, Reply<Kill>)>,
-    /// Who waits for the end of all.
+    /// Requests that wait for the end of all.
     kill_servers: Vec<Reply<KillServer>>,
     /// There is another reason not to read terminals.
     must_wait: bool,
@@ -92,12 +92,12 @@ impl Sessions {
         }
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
 
-    /// Whether none runs that was asked for.
+    /// True if none runs that was requested by a client.
     pub fn is_idle(&self) -> bool {
         !self.sessions.values().any(|session| session.is_own)
     }
@@ -114,7 +114,7 @@ impl Sessions {
         self.by_child.insert(child, id);
     }
 
-    /// Whether a child has a session here.
+    /// True if a child has a session here.
     pub fn has(&self, child: ChildId) -> bool {
         self.by_child.contains_key(&child)
     }
@@ -364,7 +364,7 @@ fn new<C: Terminals>(
     })
 }
 
-/// What is to be called how, and how it is started.
+/// Name of a new session, and the parameters for starting it.
 fn spawn(request: New, here: Here, id: u32) -> (String, Spawn) {
     let shell = request.environ.get("SHELL").cloned().or(here.shell);
     let argv = match request.cmd.is_empty() {

@@ -1,5 +1,5 @@
-//! The server of a user's own: when it comes, and when it goes. What sessions answer is shown by
-//! the tests of the job shell, which has the same ones.
+//! The server of a user's own: when it comes, and when it goes. Tests of the job shell, which
+//! has the same sessions, show their answers.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 

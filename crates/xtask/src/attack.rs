@@ -1,11 +1,10 @@
 //! `cargo xtask attack`: a guest and a program of the owner's that means ill, against a
 //! live instance.
 //!
-//! What may happen is read from the declarations in `proto`: a guest is refused what is the
-//! owner's, nobody gets away with a payload that is none, and no matter what is sent, a job and
-//! a key of the owner stay as they are, no process dies, and memory keeps its bound. Read
-//! on in `attack/assault.rs` (what is sent), `enemy.rs` (how) and `watch.rs` (what must
-//! stay).
+//! Expected answers are read from the declarations in `proto`: a guest is refused the owner's
+//! methods, no invalid payload is accepted, and no matter what is sent, a job and a key of the
+//! owner stay as they are, no process dies, and memory keeps its bound. Read on in
+//! `attack/assault.rs` (what is sent), `enemy.rs` (how) and `watch.rs` (what must stay).
 
 mod assault;
 mod enemy;
@@ -26,10 +25,10 @@ use watch::Watch;
 /// Send an instance everything that it must withstand
 #[derive(clap::Args)]
 pub struct AttackArgs {
-    /// How many messages to send
+    /// Send N messages
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     messages: u64,
-    /// Where the random numbers begin
+    /// Seed the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// The most that broker and modules may take together, in MiB
@@ -41,7 +40,7 @@ pub struct AttackArgs {
 }
 
 impl AttackArgs {
-    /// What belongs to the tests: seconds, not minutes.
+    /// Options of the tests: seconds, not minutes.
     pub fn short(programs: &Path) -> AttackArgs {
         AttackArgs {
             messages: 1_000,

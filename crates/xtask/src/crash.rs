@@ -25,31 +25,31 @@ pub use tally::Tally;
 /// Kill processes under load and look for what was acknowledged
 #[derive(clap::Args)]
 pub struct CrashArgs {
-    /// What is under load
+    /// Put this part under load
     #[arg(long, value_enum, default_value_t = Part::All)]
     part: Part,
-    /// How many times to kill, in each part
+    /// Kill N times in each part
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     kills: u64,
     /// Kill, pause and cut off brokers of a tree instead
     #[arg(long, conflicts_with_all = ["part", "kills"])]
     tree: bool,
-    /// How many faults in the tree
+    /// Cause N faults in the tree
     #[arg(long, value_name = "N", default_value_t = 1_000, requires = "tree")]
     count: u64,
-    /// How many clients write at once
+    /// Write with N clients at once
     #[arg(long, value_name = "N", default_value_t = 4)]
     writers: usize,
-    /// How many clients of each kind submit jobs at once
+    /// Submit with N clients of each kind at once
     #[arg(long, value_name = "N", default_value_t = 3)]
     submitters: usize,
-    /// How many jobs run all the while, or workers of a site, or clients
+    /// Keep N jobs running, or workers of a site, or clients
     #[arg(long, value_name = "N", default_value_t = 100)]
     running: u64,
     /// The most that broker and modules may take together under jobs, in MiB
     #[arg(long, value_name = "N", default_value_t = 256)]
     memory: u64,
-    /// Where the random numbers begin
+    /// Seed the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Work in this new folder and leave it there: state directory, log, marks of the jobs
@@ -96,7 +96,7 @@ impl CrashArgs {
     }
 }
 
-/// What is under load while processes are killed.
+/// Part under load while processes are killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
     /// Keys, versions and watches

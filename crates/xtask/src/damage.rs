@@ -1,5 +1,5 @@
 //! `cargo xtask damage`: flips bits, cuts files and zeroes pages of a state directory, and
-//! looks from outside whether anything that was acknowledged is gone without a word.
+//! checks from outside whether any acknowledged state is lost without a report.
 //!
 //! A real instance fills a state directory and is ended or killed; what it has
 //! acknowledged is kept in a ledger. Each trial damages one file of a copy, starts an
@@ -34,13 +34,13 @@ pub struct DamageArgs {
     /// Trials with a page of zeros
     #[arg(long, value_name = "N", default_value_t = 100)]
     zeros: u64,
-    /// How the instance ended before
+    /// End the instance like this first
     #[arg(long, value_enum, default_value_t = After::Both)]
     after: After,
     /// The store: content-sqlite or content-files
     #[arg(long, value_name = "NAME", default_value = "content-sqlite")]
     store: String,
-    /// Where the random numbers begin
+    /// Seed the random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Work in this new folder and leave it there
@@ -52,7 +52,7 @@ pub struct DamageArgs {
 }
 
 impl DamageArgs {
-    /// What belongs to the tests: seconds, not minutes.
+    /// Options of the tests: seconds, not minutes.
     pub fn short(programs: &Path) -> DamageArgs {
         DamageArgs {
             flips: 12,
@@ -67,7 +67,7 @@ impl DamageArgs {
     }
 }
 
-/// How an instance ended.
+/// End of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum After {
     /// All of its processes were killed

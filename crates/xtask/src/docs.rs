@@ -32,7 +32,7 @@ pub fn docs(args: &DocsArgs) -> Result<bool> {
     Ok(current)
 }
 
-/// Whether the pages that `proto` writes are current.
+/// True if the pages that `proto` writes are current.
 #[cfg(test)]
 pub fn proto_is_current() -> Result<bool> {
     run_writer(PROTO, false)

@@ -1,4 +1,4 @@
-//! What `/proc` says of the processes of an instance.
+//! Facts from `/proc` about the processes of an instance.
 
 use std::fs;
 
@@ -24,14 +24,14 @@ pub fn descendants_of(parent: u32) -> Vec<u32> {
     found
 }
 
-/// The program of a process, without its folder; empty when it is gone.
+/// The program of a process, without its directory; empty when it has exited.
 pub fn program_of(pid: u32) -> String {
     let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let program = line.split('\0').next().unwrap_or_default();
     program.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// Whether a process runs: zombies do not.
+/// True if a process runs: zombies do not.
 pub fn is_alive(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat

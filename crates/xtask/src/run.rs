@@ -40,7 +40,7 @@ pub fn line_of(command: &Command) -> String {
     line
 }
 
-/// Whether `cargo nextest` is installed.
+/// True if `cargo nextest` is installed.
 pub fn has_nextest() -> bool {
     let mut probe = cargo(["nextest", "--version"]);
     probe

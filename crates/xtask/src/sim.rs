@@ -21,16 +21,16 @@ const PLAYS: [&str; 7] = [
 /// Simulate an instance under faults, a run a seed
 #[derive(clap::Args)]
 pub struct SimArgs {
-    /// What is played: echo (requests and answers get through), kvs and kvs-files (nothing
-    /// that was acknowledged is lost), jobs and jobs-tree (each runs and ends once, and is told
-    /// as it was, on one node and on four), jobs-policy (each runs when it may, and no sooner,
+    /// Play this: echo (requests and answers get through), kvs and kvs-files (nothing that was
+    /// acknowledged is lost), jobs and jobs-tree (each runs and ends once, and is reported as
+    /// it was, on one node and on four), jobs-policy (each runs when it may, and no sooner,
     /// while queues, limits and jobspecs change), or tree (many brokers agree). All if not said
     #[arg(value_parser = PLAYS)]
     play: Option<String>,
     /// Run this seed alone and print its trace: how a failure is looked at
     #[arg(long, value_name = "N", requires = "play")]
     seed: Option<u64>,
-    /// How many seeds to run, from 0
+    /// Run N seeds, from 0
     #[arg(
         long,
         value_name = "N",
@@ -46,7 +46,7 @@ pub struct SimArgs {
     brokers: Option<u32>,
 }
 
-/// What the counted tree of brokers lives through: its shape, events, and links lost.
+/// Parameters of the counted tree of brokers: its shape, events, and links lost.
 const COUNTED: [&str; 3] = ["kary:32", "1000", "100"];
 
 /// Runs the seeds; true when no checker spoke. Not optimised: assertions are the point.

@@ -12,10 +12,10 @@ use rustix::process::Signal;
 
 use crate::proc::{is_alive, kill};
 
-/// How long a broker may take to be there, or its processes to be gone.
+/// Time that a broker has to come online, or its processes to exit.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where the instances live.
+/// Place of the instances.
 pub struct Site {
     flux: PathBuf,
     personality: &'static str,
@@ -47,12 +47,12 @@ impl Site {
         self
     }
 
-    /// What the instances keep on disk.
+    /// State directory of the instances.
     pub fn statedir(&self) -> &Path {
         &self.statedir
     }
 
-    /// Where the broker listens.
+    /// URI of the broker.
     pub fn uri(&self) -> String {
         format!("local://{}", self.socket.display())
     }
@@ -119,7 +119,7 @@ impl Site {
     }
 }
 
-/// Waits until the modules of a broker that was killed are gone.
+/// Waits until the modules of a broker that was killed have exited.
 pub fn wait_for_end(modules: &[u32]) -> Result<()> {
     let end = Instant::now() + PATIENCE;
     while modules.iter().any(|module| is_alive(*module)) {
@@ -148,7 +148,7 @@ impl Folder {
         Ok(Folder::Kept(folder))
     }
 
-    /// Where it is.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         match self {
             Folder::Kept(path) => path,

@@ -1,5 +1,5 @@
-//! The rules that hold the tree together, each a test: a rule that nothing checks is
-//! a wish. What a test says on failure is written for the person who just broke the rule.
+//! The rules that hold the tree together, each a test: a rule that nothing checks is a
+//! wish. Failure messages of a test are written for the person who just broke the rule.
 
 mod architecture;
 mod docs;

@@ -1,4 +1,4 @@
-//! What the workspace is made of: its root, its members, its source files.
+//! Parts of the workspace: its root, its members, its source files.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ pub fn root() -> PathBuf {
     }
 }
 
-/// What `cargo metadata` says of the workspace, dependencies not resolved.
+/// Output of `cargo metadata` about the workspace, dependencies not resolved.
 pub struct Metadata(Value);
 
 impl Metadata {

@@ -1,4 +1,4 @@
-//! What the zmq crate needs of libzmq: declarations, and the library itself.
+//! Parts of libzmq that the zmq crate needs: declarations, and the library itself.
 //!
 //! The zmq-sys of crates.io compiles libzmq 4.3.4 without CURVE, without CLOEXEC on
 //! its descriptors (every child inherits the broker's sockets) and without eventfd,

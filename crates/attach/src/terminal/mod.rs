@@ -25,16 +25,16 @@ pub use run::{Ending, follow, is_missing};
 
 /// The key that detaches: control-].
 const DETACH: u8 = 0x1d;
-/// What ends the input of a process that reads lines of its terminal.
+/// Character that ends the input of a process that reads lines of its terminal.
 const END: u8 = 0x04;
-/// How often we say that we are there.
+/// Interval of keepalives.
 const KEEPALIVE: Duration = Duration::from_secs(1);
-/// What is said when the other end is gone.
+/// Error text when the other end is lost.
 pub(crate) const GONE: &str = "remote pty disappeared";
 /// Shows the cursor, which a program that is still there may have hidden.
 const SHOW_CURSOR: &str = "\x1b[?25h";
 
-/// What a client does.
+/// Actions of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// It types and is shown what there is.
@@ -43,7 +43,7 @@ pub enum Mode {
     Pipe,
 }
 
-/// What has become of it.
+/// Event of the session.
 #[derive(Debug)]
 pub enum News {
     /// Nothing new.
@@ -54,14 +54,14 @@ pub enum News {
     Refused(Refusal),
     /// It is not any more.
     Detached {
-        /// Why.
+        /// Error text.
         message: String,
         /// Wait status of the process, if that has ended.
         status: i32,
     },
-    /// The other end is gone.
+    /// The other end is lost.
     Lost,
-    /// Our own terminal is gone.
+    /// Our own terminal was closed.
     HungUp,
 }
 
@@ -72,7 +72,7 @@ pub struct Client {
     mode: Mode,
     stream: Option<Pending<Session>>,
     under_way: Option<Pending<Session>>,
-    /// What was typed and refused for want of room.
+    /// Typed input that was refused for want of room.
     refused: Vec<u8>,
     last_typed: Vec<u8>,
     input: Option<OwnedFd>,
@@ -131,19 +131,19 @@ impl Client {
         handle.notify(self.call(request));
     }
 
-    /// Whether it is attached.
+    /// True if it is attached.
     pub fn is_attached(&self) -> bool {
         self.is_attached
     }
 
-    /// What to wait for before [`Client::read`] is called.
+    /// Descriptor to wait for before [`Client::read`] is called.
     pub fn wanted(&self) -> Option<BorrowedFd<'_>> {
         let is_free = self.is_attached && self.under_way.is_none() && self.refused.is_empty();
         let fd = self.input.as_ref().filter(|_| is_free && !self.has_ended)?;
         Some(fd.as_fd())
     }
 
-    /// When [`Client::tick`] is to be called next.
+    /// Time of the next [`Client::tick`].
     pub fn next(&self) -> Option<Instant> {
         self.is_attached.then_some(self.next_word)
     }

@@ -12,7 +12,7 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// Makes a terminal raw; `None` if it is none, or is gone.
+    /// Makes a terminal raw; `None` if it is none, or was closed.
     pub fn enter(input: BorrowedFd<'_>) -> Option<Raw> {
         if !isatty(input) {
             return None;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use command::flux::Flux;
 
-/// Whether lines that we print end with a carriage return too.
+/// Flag for output lines that need a carriage return at the end.
 #[derive(Debug, Clone, Default)]
 pub struct Returns(Rc<Cell<bool>>);
 

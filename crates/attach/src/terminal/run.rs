@@ -10,22 +10,22 @@ use crate::signals::{Signals, Wish};
 use command::error::CliError;
 use command::flux::Flux;
 
-/// How it ended.
+/// End of the session.
 #[derive(Debug)]
 pub enum Ending {
     /// We were not attached, for this reason.
     Refused(Refusal),
     /// The process has ended with this wait status, or 0 if it runs on.
     Detached(i32),
-    /// The other end is gone.
+    /// The other end is lost.
     Lost,
-    /// A signal has ended us, or our terminal is gone.
+    /// A signal has ended us, or our terminal was closed.
     Signal(i32),
 }
 
-/// The signal of a terminal that is gone.
+/// Signal of a closed terminal.
 const SIGHUP: i32 = 1;
-/// That of ^C.
+/// Signal of ^C.
 const SIGINT: i32 = 2;
 
 /// Attaches to the session at `topic` on a rank, until one of both ends.
@@ -110,7 +110,7 @@ fn obey(
     None
 }
 
-/// Whether a session is refused because there is none.
+/// True if a session is refused because there is none.
 pub fn is_missing(refusal: &Refusal) -> bool {
     matches!(
         refusal.errno,

@@ -1,4 +1,4 @@
-//! What becomes of the attributes of a job, and what is said of those that fit no queue.
+//! Tests of the attributes of a job, and of the errors of those that fit no queue.
 
 use proto::Object;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What the plugins say of jobs, alone and together.
+//! Tests of the plugins' answers about jobs, alone and together.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,8 @@ fn spec(jobspec: &Value) -> Jobspec {
     Jobspec::from_object(jobspec.as_object().unwrap().clone())
 }
 
-/// What a chain says, with its error number: `ok`, or why the chain cannot be made.
+/// Checks the answer of a chain, with its error number: `ok`, or the error of building
+/// the chain.
 fn check(plugins: &[&str], args: &[&str], jobspec: &Value, feasibility: Feasibility, expect: &str) {
     let conf = RequireInstanceConf::default();
     let said = match Validator::new(Some(&words(plugins)), &words(args), conf) {

@@ -1,5 +1,5 @@
-//! How an archive may be compressed: by its suffix when it is written, by its first bytes
-//! when it is read.
+//! Compression of an archive: by its suffix when it is written, by its first bytes when
+//! it is read.
 
 use std::io::{self, BufReader, Read, Write};
 
@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use lzma_rust2::{XzOptions, XzReader, XzWriter};
 
-/// How hard xz tries, as its own default.
+/// Preset of xz, the same as its own default.
 const XZ_PRESET: u32 = 6;
 
 /// Memory that unpacking xz may take, in KiB: an archive says how much it wants.
@@ -18,7 +18,7 @@ const XZ_MEMORY_KIB_MAX: u32 = 1024 * 1024;
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 64 * 1024;
 
-/// How the bytes of an archive are packed.
+/// Compression of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
     /// Not at all.
@@ -52,7 +52,7 @@ const FOREIGN: &[(&[u8], &str)] = &[
 ];
 
 impl Compression {
-    /// What the suffix of a file asks for; `None` for one that is not known.
+    /// Compression for the suffix of a file; `None` for an unknown one.
     pub fn of_suffix(path: &str) -> Option<Compression> {
         let found = SUFFIXES.iter().find(|(suffix, _)| path.ends_with(suffix));
         found.map(|(_, compression)| *compression)

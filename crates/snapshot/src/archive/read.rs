@@ -19,13 +19,13 @@ pub struct Reader {
 pub struct Member {
     /// The key that it is.
     pub key: Key,
-    /// What it is.
+    /// Type and contents.
     pub what: What,
     /// When it was written, in seconds since the epoch.
     pub mtime: u64,
 }
 
-/// What a member is.
+/// Type of a member.
 #[derive(Debug, PartialEq, Eq)]
 pub enum What {
     /// A value.
@@ -97,7 +97,8 @@ fn member_of<R: Read>(mut entry: Entry<'_, R>, bytes_max: u64) -> io::Result<Opt
     }))
 }
 
-/// What reads the archive tells errors in bytes of what it could not read.
+/// Error of an archive that cannot be read, without the raw bytes that the reader puts
+/// into it.
 fn damaged(error: io::Error) -> io::Error {
     match error.raw_os_error() {
         Some(_) => error,

@@ -94,7 +94,7 @@ impl Writer {
         header
     }
 
-    /// Adds a member. What its header has no room for stands in an extended one.
+    /// Adds a member. Fields too long for its header are in an extended one.
     fn add<'a>(
         &mut self,
         mut header: Header,

@@ -49,7 +49,7 @@ struct Open {
 #[derive(Default)]
 struct Parser<'s> {
     directives: Vec<Directive>,
-    /// That of the first directive.
+    /// Sentinel of the first directive.
     sentinel: Option<Sentinel<'s>>,
     /// The line of the last directive.
     last: usize,

@@ -1,4 +1,4 @@
-//! What a directive begins with.
+//! Sentinel of a directive.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ impl<'s> Sentinel<'s> {
         matches!(tag, "flux:" | "FLUX:").then(|| (sentinel, &rest[TAG_LENGTH..]))
     }
 
-    /// Whether directives may follow after this line, which is none.
+    /// True if directives may follow after this line, which is none.
     pub fn continues_with(&self, line: &str) -> bool {
         line.trim().is_empty() || line.starts_with(self.prefix.trim_end())
     }

@@ -4,13 +4,13 @@
 /// A part of a line of words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Text of a word. What follows without a gap is of the same word.
+    /// Text of a word. Text that follows without a gap belongs to the same word.
     Text(String),
     /// Blanks between two words.
     Gap,
 }
 
-/// Why a line has no words.
+/// Errors of splitting a line into words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wrong {
     /// A triple quote that is not closed on its line, nor the end of it.

@@ -11,7 +11,7 @@ use command::error::{CliError, numbered};
 /// Where configurations have names, below the folders of XDG.
 const FOLDER: &str = "flux/config";
 
-/// Where the folders of a site are unless the environment says so.
+/// Default directories of a site.
 const SITE_DEFAULT: &str = "/etc/xdg";
 
 /// Reads and merges every argument of `--conf`.

@@ -19,7 +19,7 @@ use command::error::CliError;
 pub use script::Script;
 pub use slots::SlotOptions;
 
-/// What the instance is told.
+/// Options of the instance.
 #[derive(clap::Args, Debug, Clone, Default)]
 pub struct InstanceOptions {
     /// Add to the configuration of the instance: KEY=VALUE, a TOML or JSON file, the name of a
@@ -120,7 +120,7 @@ impl Instance {
         self.command.extend(script.arguments.iter().cloned());
     }
 
-    /// What its job runs.
+    /// Command of its job.
     pub(crate) fn command(&self) -> &[String] {
         &self.command
     }

@@ -12,7 +12,7 @@ pub const PATH: &str = "{{tmpdir}}/script";
 /// File type and permissions: a program of its owner.
 pub const MODE: u32 = 0o100_700;
 
-/// What a script of words, or one without a first line of its own, begins with.
+/// First line of a script of words, or of one without a first line of its own.
 const SHELL_LINE: &str = "#!/bin/sh\n";
 
 /// The name of a job whose script comes from standard input.
@@ -23,9 +23,9 @@ const STDIN: &str = "stdin";
 /// A script that is to be the initial program of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// What messages call it.
+    /// Name in messages.
     pub name: String,
-    /// What its job is called.
+    /// Name of its job.
     pub job_name: String,
     /// The script itself.
     pub text: String,

@@ -12,7 +12,7 @@ use super::{Field, Filled, First, Piece, Step, pieces};
 use command::env::Env;
 use command::error::{CliError, io_text};
 
-/// What the interpreter runs: calls come in as JSON, and outcomes go out.
+/// Program of the interpreter: calls come in as JSON, and results go out.
 const PROGRAM: &str = r#"
 import json, math, os, re, sys
 request = json.load(sys.stdin)
@@ -59,7 +59,7 @@ impl Call {
 /// The value, or why there is none.
 type Outcome = Result<Filled, String>;
 
-/// What users define, with its values for all inputs.
+/// Definitions of users, with their values for all inputs.
 #[derive(Debug, Clone, Default)]
 pub struct Definitions {
     code: BTreeMap<String, String>,

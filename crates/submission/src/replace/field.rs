@@ -14,9 +14,9 @@ pub enum Piece {
 /// `{FIRST.METHOD!CONVERSION:SPEC}`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// Whose value.
+    /// Source of the value.
     pub first: First,
-    /// What is taken of it.
+    /// Steps applied to it.
     pub steps: Vec<Step>,
     /// `s`, `r` or `a`.
     pub conversion: Option<char>,
@@ -24,7 +24,7 @@ pub struct Field {
     pub spec: String,
 }
 
-/// What a field begins with.
+/// Beginning of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum First {
     /// The list of inputs, by number.
@@ -33,7 +33,7 @@ pub enum First {
     Key(String),
 }
 
-/// What is taken of a value.
+/// Step applied to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// `.NAME`
@@ -42,7 +42,7 @@ pub enum Step {
     Item,
 }
 
-/// Who gives the numbers of fields in a text.
+/// Numbering of fields in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Numbering {
     Unknown,
@@ -84,7 +84,7 @@ pub fn pieces(text: &str) -> Result<Vec<Piece>, Fault> {
     Ok(pieces)
 }
 
-/// Where the brace that closes a field is.
+/// Position of the brace that closes a field.
 fn closing(inner: &str) -> Option<usize> {
     let mut depth = 0;
     for (at, c) in inner.char_indices() {

@@ -21,7 +21,7 @@ pub use places::{Place, ordered};
 pub use spec::quoted_list;
 pub use values::Values;
 
-/// What a text has become.
+/// Result of filling a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filled {
     /// One text.
@@ -30,7 +30,7 @@ pub enum Filled {
     Words(Vec<String>),
 }
 
-/// Why nothing can be put in the place of a field.
+/// Error of replacing a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The text takes an input of list N, and there are fewer lists.

@@ -45,7 +45,7 @@ const ORDER: [&str; 31] = [
 pub struct Place<'o> {
     option: &'static str,
     texts: Vec<&'o mut String>,
-    /// What stands in front of each when they are shown, if anything does.
+    /// Prefix of each when they are shown, if there is one.
     marks: Vec<&'static str>,
     is_list: bool,
 }
@@ -101,12 +101,12 @@ impl<'o> Place<'o> {
         }
     }
 
-    /// Whether it has any value.
+    /// True if it has any value.
     pub fn is_set(&self) -> bool {
         !self.texts.is_empty()
     }
 
-    /// Whether this is the option of this name.
+    /// True if this is the option of this name.
     pub fn is(&self, option: &str) -> bool {
         self.option == option
     }

@@ -1,5 +1,5 @@
-//! How values look: `[[FILL]ALIGN][SIGN][#][0][WIDTH][GROUPING][.PRECISION][TYPE]`, as in
-//! Python.
+//! Format of values: `[[FILL]ALIGN][SIGN][#][0][WIDTH][GROUPING][.PRECISION][TYPE]`, as
+//! in Python.
 
 use super::Fault;
 use crate::limits::FIELD_COLUMNS_MAX;

@@ -1,11 +1,11 @@
-//! What fields stand for: inputs, counters, and what is taken of them.
+//! Values of fields: inputs, counters, and parts of them.
 
 use super::define::{Call, Definitions};
 use super::field::{Field, First, Step};
 use super::spec::{integer, quoted, text};
 use super::{Fault, Filled};
 
-/// What there is to put in.
+/// Values to insert.
 #[derive(Debug, Clone, Default)]
 pub struct Values<'a> {
     /// One input of each list.

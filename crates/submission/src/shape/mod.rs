@@ -15,7 +15,7 @@ use token::{Kind, Token, Tokens};
 /// The label of a slot that has none of its own.
 pub const LABEL_DEFAULT: &str = "task";
 
-/// Why a text is no shape. Positions count characters from 0.
+/// Errors of parsing a shape. Positions count characters from 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeSyntax {
     /// The text ends where something is due.
@@ -24,17 +24,17 @@ pub enum ShapeSyntax {
     /// A character that no token begins with.
     #[error("Illegal character '{character}' at position {position}")]
     Character {
-        /// Which.
+        /// Character.
         character: char,
-        /// Where.
+        /// Position.
         position: usize,
     },
     /// A token that cannot stand where it does.
     #[error("Invalid token '{token}' at position {position}")]
     Token {
-        /// Which.
+        /// Token.
         token: String,
-        /// Where.
+        /// Position.
         position: usize,
     },
     /// A bracket is never closed.
@@ -46,9 +46,9 @@ pub enum ShapeSyntax {
     /// A quote is never closed.
     #[error("Unclosed quote {quote} at position {position}")]
     UnclosedQuote {
-        /// Which of the two.
+        /// Quote character.
         quote: char,
-        /// Where it begins.
+        /// Position of its start.
         position: usize,
     },
     /// A bracket closes nothing.

@@ -3,7 +3,7 @@
 
 use super::ShapeSyntax;
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A bracket, brace or separator.
@@ -33,7 +33,7 @@ pub struct Tokens {
     chars: Vec<char>,
     at: usize,
     peeked: Option<Token>,
-    /// Where the brackets and braces that are open stand.
+    /// Positions of open brackets and braces.
     open: Vec<(char, usize)>,
 }
 
@@ -71,7 +71,7 @@ impl Tokens {
         Ok(is_next)
     }
 
-    /// Why `token` cannot stand where it does.
+    /// Error for `token` at this place.
     pub fn refuse(&self, token: Token) -> ShapeSyntax {
         match (token.kind, self.open.last()) {
             (Kind::End, Some(('[', position))) => ShapeSyntax::UnclosedBracket(*position),
@@ -155,7 +155,7 @@ impl Tokens {
         rest[..length].iter().collect()
     }
 
-    /// What stands behind `=`: the text of a count, or nothing if none is given.
+    /// Text after `=`: the text of a count, or empty if none is given.
     pub fn count(&mut self) -> Result<String, ShapeSyntax> {
         let is_bracketed = self.take_before_count('[')?;
         self.skip_blanks();
@@ -202,8 +202,8 @@ impl Tokens {
     }
 }
 
-/// How many characters at the beginning are a count: an integer, an idset, or a range of
-/// RFC 45. None begins with 0.
+/// Number of characters at the beginning that are a count: an integer, an idset, or a
+/// range of RFC 45. None begins with 0.
 fn count_length(chars: &[char]) -> usize {
     let Some(mut length) = number(chars, 0) else {
         return 0;

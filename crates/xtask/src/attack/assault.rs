@@ -1,4 +1,4 @@
-//! What is sent, and which answer each message must have.
+//! Messages of the attack, and the answer that each must have.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// What came of messages of one kind.
+/// Results of messages of one kind.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Count {
     pub sent: u64,
@@ -60,7 +60,7 @@ pub struct Count {
     pub other_errors: u64,
 }
 
-/// What the answer to a request must be.
+/// Answer required for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Must {
     /// EPERM; ENOSYS where nobody answers for the service.
@@ -71,14 +71,14 @@ enum Must {
     Anything,
 }
 
-/// Who makes it up as it goes.
+/// Generator of the attack.
 pub struct Assault {
     rng: Rng,
     methods: Vec<(Declared, Vec<u8>)>,
     tag: u32,
     /// By kind.
     pub counts: [Count; 6],
-    /// What should not have been.
+    /// Errors found.
     pub wrong: Vec<String>,
 }
 

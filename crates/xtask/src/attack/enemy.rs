@@ -10,7 +10,7 @@ use wire::{Kind, Message, Role, StreamDecoder, encode_stream};
 
 use crate::site::Site;
 
-/// Who attacks.
+/// Attacker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
     /// Another user, as the kernel says.
@@ -24,7 +24,7 @@ pub enum Who {
 /// The user that a guest is.
 pub const GUEST: u32 = 65534;
 
-/// How long an answer that must come may take.
+/// Time limit of an answer that must come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Who {
@@ -37,7 +37,7 @@ impl Who {
         all
     }
 
-    /// Whether it is not the owner.
+    /// True if it is not the owner.
     pub fn is_guest(self) -> bool {
         self != Who::Owner
     }
@@ -91,8 +91,8 @@ impl Enemy {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Takes responses until `is_done` says so of one; false when time is up or the
-    /// connection is over.
+    /// Takes responses until `is_done` returns true for one; false when time is up or the
+    /// connection has ended.
     pub fn take(&mut self, mut is_done: impl FnMut(u32, u32) -> bool) -> bool {
         let end = Instant::now() + PATIENCE;
         let mut buffer = vec![0; 1 << 16];

@@ -1,5 +1,5 @@
-//! What must stay as it is under attack: a job and a key of the owner, every process, and
-//! that others are answered meanwhile.
+//! State that must not change under attack: a job and a key of the owner, every process,
+//! and the answers to others meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::site::Site;
 /// The key, which nobody but the owner may write.
 const KEY: &str = "attack.canary=whole";
 
-/// What there was at the beginning.
+/// State at the beginning.
 pub struct Watch {
     broker: u32,
     /// Programs by process.
@@ -44,7 +44,7 @@ impl Watch {
         })
     }
 
-    /// Whether the owner is answered, and now and then whether all is in place.
+    /// Checks that the owner is answered, and now and then that everything is in place.
     pub fn look(&mut self, site: &Site, wrong: &mut Vec<String>) {
         if let Err(refusal) = self.handle.rpc(&proto::module::List) {
             wrong.push(format!("the owner is not answered: {refusal}"));
@@ -100,7 +100,7 @@ fn modules_of(broker: u32) -> Result<BTreeMap<u32, String>> {
         .collect())
 }
 
-/// What a command prints; a failure is an error.
+/// Output of a command; a failure is an error.
 fn said(site: &Site, args: &[&str]) -> Result<String> {
     let output = site.flux(args).output()?;
     let complaint = String::from_utf8_lossy(&output.stderr).trim().to_owned();

@@ -1,4 +1,4 @@
-//! What the machine can do at best, in the shapes that several rows share.
+//! Best figures of the machine, in the shapes that several rows share.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! What a row is, and how its figures are taken.
+//! Rows of the table, and the way their figures are taken.
 
 use std::time::Instant;
 
@@ -11,14 +11,14 @@ use super::subject::Subject;
 pub struct Row {
     /// One word, for the command line.
     pub name: &'static str,
-    /// What is measured and what its floor is, for a reader of the table.
+    /// Description of the figure and its floor, for a reader of the table.
     pub what: &'static str,
     /// Of every figure of the row.
     pub unit: &'static str,
     /// Takes the figure of a `flux`.
     pub measure: Measure,
-    /// Takes the figure of the machine in the same shape, without any flux; `None`
-    /// where nothing of the same shape can be had without one.
+    /// Takes the figure of the machine in the same shape, without any flux; `None` where
+    /// there is nothing of the same shape without one.
     pub floor: Option<fn() -> Result<f64>>,
 }
 

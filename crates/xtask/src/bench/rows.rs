@@ -21,7 +21,7 @@ mod start_true;
 mod tree;
 mod waiting;
 
-/// What `cargo xtask bench` measures.
+/// Rows of `cargo xtask bench`.
 pub const ROWS: &[Row] = &[
     start_true::ROW,
     commands::GETATTR,

@@ -145,7 +145,7 @@ impl Subject {
         inside.context("this program's path is no text")
     }
 
-    /// Where the command is.
+    /// Path of the command.
     pub fn path(&self) -> &Path {
         &self.flux
     }

@@ -1,4 +1,4 @@
-//! What is done to the processes of an instance: killed and reloaded.
+//! Faults in the processes of an instance: killed and reloaded.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::proc::{children_of, kill, program_of};
 use crate::site::{Rng, Site, wait_for_end};
 
-/// How long something may take to come about.
+/// Time limit for an expected state.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Modules that are reloaded.

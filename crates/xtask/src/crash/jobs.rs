@@ -40,19 +40,19 @@ const KILLS_PER_ROUND: u64 = 12;
 const PAUSE_MS: u64 = 200;
 /// In one of N rounds all jobs come to their end before the broker is killed.
 const QUIET_EVERY: u64 = 3;
-/// How long followers may take to be told the last thing.
+/// Time that followers have to receive the last message.
 const REST: Duration = Duration::from_secs(20);
 /// Cores of the instance, on any machine.
 pub(super) const CORES: u64 = 16;
 
-/// What everyone at work needs.
+/// State shared by all workers.
 pub struct Fire<'a> {
     site: &'a Site,
     folder: PathBuf,
     script: Script,
     ledger: Ledger,
     memory: Memory,
-    /// What the counter in the key-value store was set to last.
+    /// Last value of the counter in the key-value store.
     counter: AtomicU64,
 }
 
@@ -192,7 +192,7 @@ fn kill_now_and_then(broker: u32, count: u64, rng: &mut Rng) -> Result<()> {
     Ok(())
 }
 
-/// Waits until all jobs are over, and all followers were told so.
+/// Waits until all jobs have ended, and all followers were told so.
 fn rest(fire: &Fire, followers: &AtomicUsize) -> Result<()> {
     let mut handle = fire.site.open()?;
     handle.rpc(&Drain).context("job-manager.drain")?;

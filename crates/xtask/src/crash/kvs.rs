@@ -25,7 +25,7 @@ const KILLS_PER_ROUND: u64 = 10;
 /// Longest pause before a kill, in milliseconds.
 const PAUSE_MS: u64 = 120;
 
-/// Which modules are killed together.
+/// Modules that are killed together.
 const VICTIMS: &[&[&str]] = &[
     &["flux-module-kvs"],
     &["flux-module-content"],

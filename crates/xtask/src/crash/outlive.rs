@@ -19,10 +19,10 @@ const PAUSE_MS: u64 = 200;
 const RELOAD_EVERY: u64 = 6;
 /// One of N kills is the broker's.
 const BROKER_EVERY: u64 = 12;
-/// What exit codes are below.
+/// Upper bound of exit codes.
 const CODES: u64 = 5;
 
-/// What each job does: leaves a mark, and writes lines until it is told to end.
+/// Script of each job: leaves a mark, and writes lines until it is told to end.
 const SCRIPT: &str = "\
 echo begun >>marks/$1
 i=0

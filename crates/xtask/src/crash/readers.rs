@@ -21,15 +21,15 @@ const LIFE_MS: u64 = 150;
 /// are limited; a reader that falls further behind has to read all jobs, and is killed before it has.
 const PAUSE_MS: u64 = 200;
 
-/// What all readers together have heard.
+/// Messages to all readers together.
 #[derive(Default)]
 struct Heard {
     /// Job, time and name of each event.
     events: BTreeSet<String>,
-    /// Where the next one goes on.
+    /// Position at which the next one goes on.
     since: Option<String>,
     twice: Vec<String>,
-    /// How often it began with all jobs.
+    /// Number of times that it began with all jobs.
     snapshots: u64,
 }
 
@@ -83,7 +83,7 @@ fn submit(site: &Site, stop: &AtomicBool, mut rng: Rng) -> Result<()> {
     Ok(())
 }
 
-/// What the journal prints up to its mark.
+/// Output of the journal up to its mark.
 fn journal(site: &Site, option: &str) -> Result<String> {
     let output = site.flux(&["job", "journal", option]).output()?;
     ensure!(output.status.success(), "flux job journal {option}");

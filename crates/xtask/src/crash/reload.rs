@@ -19,15 +19,15 @@ use crate::site::{Folder, Rng, Site};
 const THINK_MS: u64 = 400;
 /// Longest pause before a reload, in milliseconds.
 const PAUSE_MS: u64 = 300;
-/// How long clients ask before modules are reloaded, to compare with.
+/// Time for which clients ask before modules are reloaded, to compare with.
 const CALM: Duration = Duration::from_secs(5);
 /// One of N faults is a kill.
 const KILL_EVERY: u64 = 4;
 
-/// What clients have seen.
+/// Observations of clients.
 #[derive(Default)]
 struct Seen {
-    /// How long each call took, in microseconds.
+    /// Duration of each call, in microseconds.
     times: Vec<u64>,
     failed: Vec<String>,
 }
@@ -89,7 +89,7 @@ pub fn crash(args: &CrashArgs, programs: &Path, tally: &mut Tally) -> Result<()>
     Ok(())
 }
 
-/// What one client asks in its turn.
+/// Request of one client in its turn.
 fn ask(handle: &mut Handle, n: u64, turn: u64) -> Result<(), Refusal> {
     let key = format!("reload.{n}");
     match turn % 6 {

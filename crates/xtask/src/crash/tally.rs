@@ -1,4 +1,4 @@
-//! What a run adds up to: figures, and what was not as promised.
+//! Results of a run: figures, and broken promises.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -42,7 +42,7 @@ impl Tally {
         });
     }
 
-    /// Whether there is no complaint.
+    /// True if there is no complaint.
     pub fn is_clean(&self) -> bool {
         self.rows.iter().all(|row| !row.is_wrong)
     }

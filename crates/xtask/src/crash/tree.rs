@@ -3,7 +3,7 @@
 //! moments; one that has ended is started again. On every rank programs ping, publish, listen,
 //! commit and submit.
 //!
-//! What is looked at from outside: who is on a branch that nobody has touched sees no error,
+//! Promises checked from outside: a client on a branch that nobody has touched sees no error,
 //! no request hangs, no event is lost on the way, no commit and no job that was acknowledged is
 //! lost or doubled, a job that fails names the node that it has lost, the two ends of a link
 //! agree but for moments, and all are one tree again when nothing is broken any more.
@@ -58,7 +58,7 @@ pub fn parent(rank: u32) -> Option<u32> {
     Some(rank.checked_sub(1)? / 2)
 }
 
-/// What everyone at work needs.
+/// State shared by all workers.
 pub struct Fire<'a> {
     hosts: &'a Hosts,
     branches: Branches,

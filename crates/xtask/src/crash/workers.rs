@@ -32,7 +32,7 @@ const TASKS_PER_KILL: u64 = 20;
 const SERVER: &str = "rigs";
 const PROGRAM: &str = "rig_server";
 
-/// What workers and the one who kills know of each other.
+/// State shared by workers and the thread that kills.
 #[derive(Default)]
 struct Shared {
     is_over: AtomicBool,

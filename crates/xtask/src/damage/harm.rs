@@ -1,4 +1,4 @@
-//! What is done to a file: one bit, its end, or one page of it.
+//! Damage to a file: one bit, its end, or one page of it.
 
 use std::fmt;
 use std::fs::OpenOptions;

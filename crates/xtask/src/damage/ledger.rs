@@ -1,4 +1,4 @@
-//! What an instance has acknowledged, and what another one says of it.
+//! State acknowledged by an instance, and the state found by another one.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ const KEYS: usize = 60;
 /// Jobs that run to their end.
 const JOBS: usize = 8;
 
-/// What became of a trial.
+/// Result of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// Everything is there, and nobody complains.
@@ -29,7 +29,7 @@ pub enum Verdict {
     Silent,
 }
 
-/// What was acknowledged.
+/// Acknowledged state.
 pub struct Ledger {
     values: BTreeMap<String, String>,
     /// Ids of jobs and how they ended.
@@ -61,8 +61,8 @@ impl Ledger {
         })
     }
 
-    /// Starts an instance and holds what it says against the ledger. What it has said for
-    /// the operator is in `log`.
+    /// Starts an instance and holds what it says against the ledger. Its messages for the
+    /// operator are in `log`.
     pub fn judge(&self, site: &Site, log: &Path) -> Result<Verdict> {
         let Ok(broker) = site.start() else {
             let said = std::fs::read_to_string(log).unwrap_or_default();

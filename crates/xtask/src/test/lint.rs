@@ -1,4 +1,4 @@
-//! What `flux lint rfc9` has found in the instances that scripts ran in.
+//! Findings of `flux lint rfc9` in the instances that scripts ran in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ pub fn folder(results: &Path) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Prints what was found, script by script; how much that is. What programs do is told as well,
-/// and counts for nothing: scripts do on purpose what a service must not.
+/// Prints what was found, script by script; how much that is. Breaches by programs are printed
+/// as well, and count for nothing: scripts do on purpose what a service must not.
 pub fn report(folder: &Path) -> Result<usize> {
     let mut found = 0;
     let mut reports = Vec::new();

@@ -17,9 +17,9 @@ use super::tally::Tally;
 pub struct Pool {
     /// In the order in which they start.
     pub scripts: Vec<PathBuf>,
-    /// How many run at once, at least 1.
+    /// Number of scripts that run at once, at least 1.
     pub jobs: usize,
-    /// What they have in common.
+    /// Their common environment.
     pub surroundings: Surroundings,
 }
 

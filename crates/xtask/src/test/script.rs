@@ -13,36 +13,36 @@ use super::marked;
 use super::tally::Tally;
 use super::tap::Tap;
 
-/// How long a script that was told to end may take over it.
+/// Time that a script that was told to end may take.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// What all scripts of a run have in common.
+/// Environment common to all scripts of a run.
 pub struct Surroundings {
     /// The command under test.
     pub flux: PathBuf,
     /// It is another implementation: only common behaviour is tested.
     pub peer: bool,
-    /// Where trash directories and outputs go.
+    /// Directory of trash directories and outputs.
     pub results: PathBuf,
-    /// Where `flux lint` writes what it finds in the instances that scripts run in.
+    /// File for the findings of `flux lint` in the instances that scripts run in.
     pub lint: Option<PathBuf>,
     /// Options for every script.
     pub args: Vec<String>,
-    /// How long a script may run.
+    /// Time limit of a script.
     pub timeout: Duration,
 }
 
-/// How a script ended.
+/// Result of a script.
 pub struct Report {
     /// Its file name.
     pub name: String,
     /// Its tests by outcome; a script-wide problem is one more failure.
     pub tally: Tally,
-    /// What is wrong; empty when it passed.
+    /// Errors; empty when it passed.
     pub problems: Vec<String>,
-    /// Why it was skipped as a whole.
+    /// Reason for which it was skipped as a whole.
     pub skip_all: Option<String>,
-    /// How long it ran.
+    /// Run time.
     pub took: Duration,
     /// All it printed.
     pub output: String,

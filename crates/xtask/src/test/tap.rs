@@ -2,16 +2,16 @@
 
 use super::tally::Tally;
 
-/// What a script's output says.
+/// Contents of a script's output.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tap {
     /// Its tests by outcome.
     pub tally: Tally,
-    /// How many tests it announced.
+    /// Number of tests announced.
     plan: Option<usize>,
-    /// Why the whole script was skipped.
+    /// Reason for which the whole script was skipped.
     pub skip_all: Option<String>,
-    /// Why it gave up.
+    /// Reason for which it gave up.
     bail_out: Option<String>,
     /// Test lines whose number is not the next one.
     misnumbered: usize,
@@ -35,7 +35,7 @@ impl Tap {
         tap
     }
 
-    /// What keeps the script from having passed, its exit code included.
+    /// Reasons for which the script has not passed, its exit code included.
     pub fn problems(&self, exit: Option<i32>) -> Vec<String> {
         let mut problems = Vec::new();
         let ran = self.tally.passed + self.tally.failed + self.tally.skipped;

@@ -6,7 +6,7 @@ use super::members::{edges, members};
 use super::sources::shipped_sources;
 use super::{assert_none, short};
 
-/// Which workspace crates each crate may depend on, besides in its own tests.
+/// Workspace crates that each crate may depend on, besides in its own tests.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("no-schema", &[]),
@@ -82,10 +82,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("resource", &["wire", "proto", "node", "runtime", "client"]),
 ];
 
-/// What every module may depend on: never another module. `runtime` is for `main.rs`.
+/// Crates that every module may depend on: never another module. `runtime` is for
+/// `main.rs`.
 const ALLOWED_TO_MODULES: &[&str] = &["wire", "proto", "node", "runtime"];
 
-/// What tests may use on top: the simulator, and through it a broker.
+/// Further crates for tests: the simulator, and through it a broker.
 const ALLOWED_IN_TESTS: &[&str] = &["sim", "broker", "client", "job-shell"];
 
 #[test]
@@ -142,7 +143,7 @@ const CONNECTIONS: &[&str] = &[
     "broker/src/bootstrap/launched.rs",
 ];
 
-/// Who starts processes: modules, run levels, job shells, tasks, terminal sessions.
+/// Files that start processes: modules, run levels, job shells, tasks, terminal sessions.
 const STARTERS: &[&str] = &[
     "broker/src/modules/supervisor.rs",
     "broker/src/commands.rs",

@@ -30,7 +30,7 @@ const PURE: &[&str] = &[
     "modules",
 ];
 
-/// What the `clippy.toml` of a core must ban.
+/// Items that the `clippy.toml` of a core must ban.
 const BANNED: &[&str] = &[
     "std::collections::HashMap",
     "std::collections::HashSet",

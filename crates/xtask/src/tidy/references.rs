@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{assert_none, short};
 use crate::workspace::{files_below, root};
 
-/// How code and pages begin a reference to a page of the protocol.
+/// Beginning of a reference to a page of the protocol in code and pages.
 const MARK: &str = "protocol/";
 
 #[test]

@@ -111,7 +111,7 @@ fn no_script_sleeps() {
     assert_none(&breaches);
 }
 
-/// Whether the shell line runs sleep itself, rather than hand it to something.
+/// True if the shell line runs sleep itself, rather than hand it to something.
 fn is_sleep(line: &str) -> bool {
     let commands = line.split(['&', '|', ';', '(', '{', '`']);
     commands.into_iter().any(|command| {

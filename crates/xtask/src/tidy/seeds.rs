@@ -43,7 +43,7 @@ fn in_backticks(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
-/// Whether there is a test `CRATE::PATH::NAME`, or a test `TITLE` in a script: `tNNNN: TITLE`.
+/// True if there is a test `CRATE::PATH::NAME`, or a test `TITLE` in a script: `tNNNN: TITLE`.
 fn is_there(test: &str) -> bool {
     if let Some((number, title)) = test.split_once(": ") {
         return has(root().join("t"), "t", |path, text| {

@@ -133,7 +133,7 @@ fn file_name(path: &Path) -> String {
         .into_owned()
 }
 
-/// Whether the file `parent` is where the module in the file `child` is declared.
+/// True if the file `parent` may declare the module in the file `child`.
 fn may_declare(parent: &Path, child: &Path) -> bool {
     let Some(mut folder) = child.parent() else {
         return false;

@@ -17,7 +17,7 @@ const ELEMENTS: u32 = 10_000;
 /// Slots that they have, and processes of the floor that run at once.
 const SLOTS: usize = 4;
 
-/// How fast they run, from the submission to the end of the job.
+/// Rate at which they run, from the submission to the end of the job.
 pub const RATE: Row = Row {
     name: "array",
     what: "10,000 true as one array on 4 slots (floor: true, 4 at once)",
@@ -28,7 +28,7 @@ pub const RATE: Row = Row {
     floor: Some(true_per_s),
 };
 
-/// What each takes of the processors, with all of the instance that is there for them.
+/// Processor time of each, including the whole instance.
 pub const CPU: Row = Row {
     name: "array-cost",
     what: "processor time of each of 10,000 true as one array, 4 slots (floor: starting true)",
@@ -37,7 +37,7 @@ pub const CPU: Row = Row {
     floor: Some(floor::true_cpu_ms),
 };
 
-/// How long it takes to hand in many.
+/// Time to submit many.
 pub const SUBMIT: Row = Row {
     name: "array-submit",
     what: "flux submit --array=1-1000000, which is held (floor: flux submit true)",

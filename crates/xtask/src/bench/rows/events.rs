@@ -19,7 +19,7 @@ pub const ROW: Row = Row {
 
 const EVENTS: usize = 200_000;
 
-/// How many may be on their way: a publisher that never looks would measure a queue.
+/// Limit of events on their way: a publisher that never looks would measure a queue.
 const OUTSTANDING: usize = 1_000;
 
 fn events_per_s(handle: &mut Handle) -> Result<f64> {

@@ -38,7 +38,7 @@ pub const LIST_1M: Row = Row {
     floor: None,
 };
 
-/// What the job manager's start costs.
+/// Cost of the job manager's start.
 pub const CPU_1M: Row = Row {
     name: "start-cpu-1m",
     what: "CPU time of a start of job-manager with 1,000,000 inactive jobs",
@@ -56,7 +56,7 @@ pub const RELOAD_100K: Row = Row {
     floor: None,
 };
 
-/// What a job of the past takes in all processes.
+/// Memory of an inactive job in all processes.
 pub const MEMORY: Row = Row {
     name: "memory-history",
     what: "memory for each inactive job after a restart, all processes, from 10,000 to 100,000",

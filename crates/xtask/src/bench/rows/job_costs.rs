@@ -1,5 +1,5 @@
-//! What a job costs, in processor time of everything that has to do with it, held against
-//! what it costs to start `true`: rates differ from machine to machine, this hardly does.
+//! Cost of a job, in processor time of everything involved, compared with the cost of
+//! starting `true`: rates differ from machine to machine, this hardly does.
 
 use anyhow::Result;
 
@@ -36,7 +36,7 @@ pub const REAL_FEW: Row = Row {
     floor: Some(floor::true_cpu_ms),
 };
 
-/// How many of them end in a second.
+/// Number of them that end per second.
 pub const RATE: Row = Row {
     name: "rate-real",
     what: "2,000 jobs of true, 64 cores (beside: 2 cores)",
@@ -52,7 +52,7 @@ pub const RATE: Row = Row {
     floor: None,
 };
 
-/// Whether what is over makes new jobs slower.
+/// Slowdown of new jobs by earlier ones.
 pub const FLAT: Row = Row {
     name: "rate-flat",
     what: "the tenth 10,000 simulated jobs of an instance on disk (beside: the first)",
@@ -74,7 +74,7 @@ pub const SUBMIT: Row = Row {
     floor: None,
 };
 
-/// What is kept of a job that is over.
+/// Bytes kept of an inactive job.
 pub const STORE: Row = Row {
     name: "store-job",
     what: "bytes of the state directory for each of 10,000 jobs that are over, after gc",

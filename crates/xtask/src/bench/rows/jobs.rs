@@ -45,7 +45,7 @@ pub const LIST: Row = Row {
     floor: Some(floor::true_ms),
 };
 
-/// What is known of all jobs, as services learn it.
+/// Time to send the data of all jobs to services.
 pub const JOURNAL: Row = Row {
     name: "journal",
     what: "the past of 10,240 jobs from the journal, to its end",

@@ -11,7 +11,7 @@ use super::kvs::fill;
 use crate::bench::row::{Measure, Row};
 use crate::proc::{children_of, program_of, proportional_kib};
 
-/// What the service holds after it has written that much.
+/// Memory of the service after it has written this amount.
 pub const MEMORY: Row = Row {
     name: "kvs-memory-1m",
     what: "memory of the kvs process after 1,000,000 keys of 64 bytes in 1,000 directories",

@@ -17,7 +17,7 @@ pub const IDLE: Row = Row {
     floor: None,
 };
 
-/// What history costs.
+/// Memory of history.
 pub const JOB: Row = Row {
     name: "memory-job",
     what: "memory for each of 10,240 inactive jobs, caches as they are",

@@ -24,7 +24,7 @@ pub const MOCK_16K: Row = Row {
     floor: None,
 };
 
-/// What operators ask for.
+/// Queries of operators.
 pub const STATUS_16K: Row = Row {
     name: "nodes-status",
     what: "flux resource list with 16,384 nodes, some of them in use",

@@ -1,4 +1,4 @@
-//! What policies cost jobs that have nothing to do with them.
+//! Cost of policies for jobs that do not use them.
 
 use anyhow::{Context, Result};
 use client::Handle;

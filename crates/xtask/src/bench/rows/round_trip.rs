@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::bench::floor;
 use crate::bench::row::{Measure, Row, median};
 
-/// What a caller waits.
+/// Latency of a caller.
 pub const LATENCY: Row = Row {
     name: "round-trip",
     what: "kvs.ping, one at a time, median (floor: bare ZeroMQ relay)",
@@ -18,7 +18,7 @@ pub const LATENCY: Row = Row {
     floor: Some(floor::relay_us),
 };
 
-/// What a service can be asked.
+/// Request rate of a service.
 pub const RATE: Row = Row {
     name: "round-trips",
     what: "kvs.ping, 1,000 under way (floor: bare ZeroMQ relay)",

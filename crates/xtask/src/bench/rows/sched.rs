@@ -1,4 +1,4 @@
-//! What a scheduler's look at a long queue costs.
+//! Cost of a scheduler's pass over a long queue.
 
 use std::time::Instant;
 

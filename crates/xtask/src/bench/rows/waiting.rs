@@ -13,7 +13,7 @@ use super::memory::memory_mib;
 use crate::bench::row::{Measure, Measured, Row, median};
 use crate::bench::subject::output_of;
 
-/// What a job costs that waits for another one.
+/// Memory of a job that waits for another one.
 pub const MEMORY: Row = Row {
     name: "waiting-memory",
     what: "memory for each further job that waits for another one, behind 100,000 of them",
@@ -30,7 +30,7 @@ pub const MEMORY: Row = Row {
     floor: None,
 };
 
-/// How fast such jobs are taken in.
+/// Rate at which such jobs are accepted.
 pub const SUBMIT: Row = Row {
     name: "waiting-submit",
     what: "10,000 jobs submitted that wait for another one (floor: 10,000 that are held)",
@@ -52,7 +52,7 @@ pub const SUBMIT: Row = Row {
     floor: None,
 };
 
-/// How long others wait meanwhile.
+/// Delay of other jobs meanwhile.
 pub const END: Row = Row {
     name: "waiting-end",
     what: "longest answer of the job manager while 100,000 jobs go on with the end of one",

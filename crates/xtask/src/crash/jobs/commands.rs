@@ -17,7 +17,7 @@ const HANGS: i32 = 124;
 /// The key that counts up.
 pub const COUNTER: &str = "crash.counter";
 
-/// What a command did.
+/// Result of a command.
 struct Done {
     code: i32,
     out: String,

@@ -156,7 +156,7 @@ pub fn key(fire: &Fire) {
     }
 }
 
-/// How many jobs there are.
+/// Checks the number of jobs.
 pub fn stats(fire: &Fire) {
     let Ok(mut handle) = fire.site.open() else {
         return;

@@ -1,4 +1,4 @@
-//! What everyone was told, kept outside of the instance.
+//! Messages to all clients, kept outside of the instance.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -17,7 +17,7 @@ pub struct Ledger {
     book: Mutex<Book>,
 }
 
-/// What goes on in the life of a broker, one after the other.
+/// Phases in the life of a broker, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Phase {
@@ -25,7 +25,7 @@ pub enum Phase {
     Work,
     /// Nobody submits anything new.
     Stop,
-    /// All jobs are over: followers end with the next thing that they are told.
+    /// All jobs have ended: followers end with the next message.
     Quiet,
     /// The broker is killed, or about to be: what fails now may fail.
     Killed,
@@ -37,7 +37,7 @@ struct Book {
     told: BTreeMap<JobId, Told>,
     counts: BTreeMap<&'static str, u64>,
     wrong: BTreeMap<&'static str, Vec<String>>,
-    /// When brokers were killed.
+    /// Times at which brokers were killed.
     kills: Vec<f64>,
 }
 
@@ -46,13 +46,13 @@ struct Book {
 pub struct Entry {
     /// The job that was acknowledged.
     pub id: Option<JobId>,
-    /// Whether the submitter was told that there is no job.
+    /// True if the submitter was told that there is no job.
     pub is_refused: bool,
-    /// Whether the job is over and was found to be as it should.
+    /// True if the job has ended and was found correct.
     pub is_settled: bool,
 }
 
-/// What streams told of one job.
+/// Messages of streams about one job.
 #[derive(Debug, Clone, Default)]
 pub struct Told {
     /// The names of events in the journal, each time that it was followed.
@@ -61,14 +61,14 @@ pub struct Told {
     pub logs: Vec<Followed>,
 }
 
-/// What was followed once.
+/// One completed follow.
 #[derive(Debug, Clone)]
 pub struct Followed {
-    /// Which log.
+    /// Path of the log.
     pub path: &'static str,
-    /// What was told of it.
+    /// Text received.
     pub text: String,
-    /// Whether everything was to be told: the stream was not broken off.
+    /// True if everything was to be received: the stream was not broken off.
     pub is_whole: bool,
 }
 
@@ -80,7 +80,7 @@ impl Ledger {
         Task(n)
     }
 
-    /// How many submissions there were.
+    /// Number of submissions.
     pub fn n_begun(&self) -> u64 {
         self.next.load(Ordering::Relaxed)
     }
@@ -95,7 +95,7 @@ impl Ledger {
         self.edit(task, |entry| entry.is_refused = true);
     }
 
-    /// A job is over and as it should be.
+    /// Records a job that has ended and was found correct.
     pub fn settled(&self, task: Task) {
         self.edit(task, |entry| entry.is_settled = true);
     }
@@ -117,7 +117,7 @@ impl Ledger {
         book.jobs.values().rev().find_map(|entry| entry.id)
     }
 
-    /// What streams told of a job.
+    /// Messages of streams about a job.
     pub fn told(&self, id: JobId) -> Told {
         self.book().told.get(&id).cloned().unwrap_or_default()
     }
@@ -168,27 +168,27 @@ impl Ledger {
         self.phase.store(phase as u8, Ordering::SeqCst);
     }
 
-    /// Whether this phase has begun.
+    /// True if this phase has begun.
     pub fn is_in(&self, phase: Phase) -> bool {
         self.phase.load(Ordering::SeqCst) >= phase as u8
     }
 
-    /// Whether all jobs are over and the broker is there.
+    /// True if all jobs have ended and the broker is online.
     pub fn is_quiet(&self) -> bool {
         self.phase.load(Ordering::SeqCst) == Phase::Quiet as u8
     }
 
-    /// Whether the broker was killed.
+    /// True if the broker was killed.
     pub fn is_broker_killed(&self) -> bool {
         self.is_in(Phase::Killed)
     }
 
-    /// Whether nothing new is to be begun.
+    /// True if nothing new is to be begun.
     pub fn is_stopped(&self) -> bool {
         self.is_in(Phase::Stop)
     }
 
-    /// Whether a broker was killed between these times.
+    /// True if a broker was killed between these times.
     pub fn was_broker_killed(&self, from: f64, to: f64) -> bool {
         let book = self.book();
         book.kills.iter().any(|at| from <= *at && *at <= to)

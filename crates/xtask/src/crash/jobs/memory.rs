@@ -1,4 +1,4 @@
-//! How much memory broker and modules take together, looked at again and again.
+//! Memory of broker and modules together, sampled again and again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

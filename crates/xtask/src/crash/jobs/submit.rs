@@ -68,7 +68,7 @@ pub fn submit_last(fire: &Fire, handle: &mut Handle) {
     submit_one(fire, handle, task);
 }
 
-/// Whether a service died with a request that it may have done or not.
+/// True if a service died with a request that it may have done or not.
 pub fn is_ask_again(refusal: &Refusal) -> bool {
     refusal.errno == Errno::EHOSTUNREACH
 }

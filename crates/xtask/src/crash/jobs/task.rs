@@ -1,4 +1,4 @@
-//! What the job of a number does, and what must come of it: both follow from the number
+//! Work of the job of a number, and its expected result: both follow from the number
 //! alone, so nothing has to be remembered but the number.
 
 use std::fmt::Write as _;
@@ -112,7 +112,7 @@ impl Script {
         ]
     }
 
-    /// How often each task began and came to its end.
+    /// Number of starts and ends of each task.
     pub fn marks(&self) -> Result<Marks> {
         let path = format!("{}.marks", self.0.display());
         let text = match fs::read_to_string(path) {
@@ -123,7 +123,7 @@ impl Script {
     }
 }
 
-/// How often tasks began and came to their end.
+/// Number of starts and ends of tasks.
 #[derive(Debug, Default)]
 pub struct Marks(std::collections::BTreeMap<u64, (u64, u64)>);
 
@@ -143,7 +143,7 @@ impl Marks {
         marks
     }
 
-    /// How often the task began, and how often it came to its end.
+    /// Number of starts and ends of the task.
     pub fn of_task(&self, task: Task) -> (u64, u64) {
         self.0.get(&task.0).copied().unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! What must have come of every job: it is there once, it ran once, its log is whole, it
-//! ended as its task does, and its output is what the task wrote.
+//! Expected state of every job: it exists once, it ran once, its log is whole, it ended
+//! as its task does, and its output is that of the task.
 //!
 //! One thing is allowed: a job that runs while the broker is killed is killed with it,
 //! and ends with an exception when the next broker is there.
@@ -24,7 +24,7 @@ use super::task::{Marks, Task};
 /// A job that takes longer to end is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
-/// Which event may follow which; an exception may come anywhere before `clean`.
+/// Events that may follow each event; an exception may come anywhere before `clean`.
 const NEXT: &[(&str, &[&str])] = &[
     ("", &["submit"]),
     ("submit", &["validate"]),
@@ -41,7 +41,7 @@ const NEXT: &[(&str, &[&str])] = &[
     ("clean", &[]),
 ];
 
-/// Waits until all jobs are over.
+/// Waits until all jobs have ended.
 pub fn wait_for_all(fire: &Fire) -> Result<()> {
     let mut handle = fire.site.open()?;
     let jobs = Listed::new(&mut handle)?;
@@ -57,7 +57,7 @@ pub fn wait_for_all(fire: &Fire) -> Result<()> {
     Ok(())
 }
 
-/// Looks at the jobs that are over and were not looked at yet.
+/// Checks the jobs that have ended and were not checked yet.
 pub fn settle(fire: &Fire) -> Result<()> {
     let mut handle = fire.site.open()?;
     let jobs = Listed::new(&mut handle)?;
@@ -113,7 +113,7 @@ pub fn look_at_all(fire: &Fire) -> Result<()> {
 }
 
 /// Looks at what the scheduler has given out while there are no jobs. It may be told a
-/// little later than others that the last one is over.
+/// little later than others that the last one has ended.
 pub fn look_at_resources(fire: &Fire, handle: &mut Handle) -> Result<()> {
     let end = Instant::now() + STUCK_AFTER;
     loop {
@@ -183,7 +183,7 @@ fn log_of(handle: &mut Handle, id: JobId, path: &str) -> (String, Vec<Entry>) {
     (String::from_utf8_lossy(&bytes).into_owned(), entries)
 }
 
-/// The log of a job that is over. A follower of jobs hears of an event before it is
+/// The log of a job that has ended. A follower of jobs hears of an event before it is
 /// stored.
 fn whole_log(handle: &mut Handle, id: JobId) -> (String, Vec<Entry>) {
     let end = Instant::now() + STUCK_AFTER;
@@ -203,7 +203,7 @@ fn names_of(entries: &[Entry]) -> String {
         .collect()
 }
 
-/// Looks at one job that is over.
+/// Checks one job that has ended.
 fn look_at(fire: &Fire, handle: &mut Handle, marks: &Marks, task: Task, id: JobId) {
     let (text, log) = whole_log(handle, id);
     let names = names_of(&log);
@@ -245,7 +245,7 @@ fn look_at(fire: &Fire, handle: &mut Handle, marks: &Marks, task: Task, id: JobI
     look_at_told(fire, handle, id, &names, &text);
 }
 
-/// Whether the names of events follow each other as they can.
+/// True if the names of events are in a possible order.
 fn is_in_order(names: &str) -> bool {
     let mut last = "";
     names.split_whitespace().all(|name| {

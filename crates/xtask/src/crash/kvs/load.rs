@@ -1,5 +1,5 @@
-//! What runs while processes are killed: writers, a reader that walks whole versions, and
-//! a watch of a log. Each notes what it was told; `verify.rs` holds it against what is
+//! Load while processes are killed: writers, a reader that walks whole versions, and a
+//! watch of a log. Each notes what it was told; `verify.rs` holds it against what is
 //! there after a restart.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use crate::site::Site;
 
-/// What a writer was told.
+/// Answers to a writer.
 #[derive(Debug, Default)]
 pub struct Told {
     /// Numbers of the commits that were acknowledged.
     pub acknowledged: Vec<u64>,
-    /// How many were not, and ended with the broker.
+    /// Number of transactions not answered, which ended with the broker.
     pub ended: u64,
     /// Those that failed although only modules were killed.
     pub failed: Vec<String>,
@@ -25,7 +25,7 @@ pub struct Told {
     pub next: u64,
 }
 
-/// What readers saw.
+/// Observations of readers.
 #[derive(Debug, Default)]
 pub struct Seen {
     /// Versions walked to the end.
@@ -34,7 +34,7 @@ pub struct Seen {
     pub watches: u64,
     /// The longest text of the log that a watch has sent.
     pub log: String,
-    /// What should not have been.
+    /// Errors found.
     pub wrong: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What is there after a restart, held against what was acknowledged.
+//! Stored state after a restart, compared with the acknowledgements.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ use crate::site::Site;
 /// The writer whose log is watched.
 pub const WATCHED: usize = 0;
 
-/// What is not as it was acknowledged; of each writer the commits from `first` on are
-/// looked at.
+/// Differences from the acknowledged state; of each writer the commits from `first` on
+/// are checked.
 pub fn wrong(site: &Site, told: &[Told], seen: &Seen, first: &[usize]) -> Result<Vec<String>> {
     let mut handle = site.open()?;
     let mut wrong = Vec::new();
@@ -49,7 +49,7 @@ pub fn wrong(site: &Site, told: &[Told], seen: &Seen, first: &[usize]) -> Result
     Ok(wrong)
 }
 
-/// What watches saw was the beginning of the log, and one that begins now sees all of it.
+/// Checks that watches saw the beginning of the log, and that a new one sees all of it.
 fn wrong_with_watch(handle: &mut Handle, log: &str, seen: &Seen) -> Result<Option<String>> {
     if !log.starts_with(&seen.log) {
         return Ok(Some("a watch saw what is not in the log".to_owned()));

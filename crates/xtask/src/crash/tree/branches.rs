@@ -1,5 +1,6 @@
-//! Which ranks are touched by a fault, from when to when. Who is killed or cut off takes those
-//! below with it; they are touched until all from rank 0 down to them are one tree again.
+//! Ranks touched by a fault, with begin and end. A broker that is killed or cut off takes
+//! those below with it; they are touched until all from rank 0 down to them are one tree
+//! again.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use super::{SIZE, parent};
 /// A broker that does not answer for so long is asked again later.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What is known of faults.
+/// State of faults.
 #[derive(Default)]
 pub struct Branches {
     book: Mutex<Book>,
@@ -27,7 +28,7 @@ struct Book {
     open: BTreeMap<u32, Instant>,
     /// Rank, and from when to when it was touched.
     closed: Vec<(u32, Instant, Instant)>,
-    /// When each rank was touched last.
+    /// Time at which each rank was last touched.
     last: BTreeMap<u32, Instant>,
     paused: Vec<u32>,
 }
@@ -65,13 +66,13 @@ impl Branches {
         self.book().paused.retain(|paused| *paused != rank);
     }
 
-    /// Whether one of two ranks is paused now.
+    /// True if one of two ranks is paused now.
     pub fn is_paused(&self, ranks: &[u32]) -> bool {
         let book = self.book();
         ranks.iter().any(|rank| book.paused.contains(rank))
     }
 
-    /// Whether one of these ranks was touched between two moments.
+    /// True if one of these ranks was touched between two moments.
     pub fn were_touched(&self, ranks: &[u32], from: Instant, to: Instant) -> bool {
         let book = self.book();
         let is_open = |rank: &u32| book.open.get(rank).is_some_and(|since| *since <= to);
@@ -81,7 +82,7 @@ impl Branches {
                 .any(|(rank, since, until)| ranks.contains(rank) && *since <= to && *until >= from)
     }
 
-    /// Whether no rank is touched.
+    /// True if no rank is touched.
     pub fn is_whole(&self) -> bool {
         self.book().open.is_empty()
     }
@@ -108,7 +109,7 @@ impl Branches {
         }
     }
 
-    /// Which ranks were touched after a moment, and when, in seconds before now.
+    /// Ranks touched after a moment, with times in seconds before now.
     pub fn history(&self, since: Instant) -> String {
         let (book, now) = (self.book(), Instant::now());
         let ago = |when: &Instant| now.duration_since(*when).as_secs_f64();
@@ -146,7 +147,7 @@ impl Book {
     }
 }
 
-/// What the broker of a rank says of its children, if it runs.
+/// Status of its children from the broker of a rank, if it runs.
 fn running(hosts: &Hosts, rank: u32) -> Option<HealthReply> {
     let mut handle = hosts.open(rank)?;
     let deadline = Some(ANSWER);

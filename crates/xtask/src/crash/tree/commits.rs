@@ -1,5 +1,5 @@
-//! Programs on every rank that commit. What was acknowledged is there in the end, once and in
-//! order, and a lookup on the same rank sees it at once.
+//! Programs on every rank that commit. Acknowledged commits are stored in the end, once and
+//! in order, and a lookup on the same rank sees them at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use crate::crash::Tally;
 /// Between two commits.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What everybody was told.
+/// Answers to all clients.
 #[derive(Default)]
 pub struct Commits(Mutex<Book>);
 
@@ -70,7 +70,7 @@ impl Commits {
     }
 }
 
-/// Commits until all is over.
+/// Commits until everything has ended.
 pub fn commit(fire: &Fire, rank: u32) {
     while !fire.is_resting() {
         let Some(mut handle) = fire.hosts.open(rank) else {
@@ -147,7 +147,7 @@ pub fn verify(fire: &Fire, handle: &mut Handle) {
     }
 }
 
-/// What is wrong with a log of numbers, if anything.
+/// Error in a log of numbers, if any.
 fn what_is_wrong(text: &str, told: &Told) -> Option<String> {
     let numbers: Result<Vec<u64>, _> = text.split_terminator(';').map(str::parse).collect();
     let Ok(numbers) = numbers else {

@@ -1,5 +1,6 @@
-//! Whether the two ends of each link agree: a parent says of a child what the child says of
-//! itself, and calls nobody online who does not run. For a moment they may differ.
+//! Agreement of the two ends of each link: a parent reports of a child what the child
+//! reports of itself, and reports nobody online who does not run. For a moment they may
+//! differ.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -20,7 +21,7 @@ const LOOK_MAX: Duration = Duration::from_millis(500);
 /// Two keepalives, which come once a second, and the time to look.
 const DIFFER_MAX: Duration = Duration::from_millis(2_500);
 
-/// What came of looking.
+/// Results of the checks.
 #[derive(Default)]
 pub struct Ends(Mutex<Book>);
 
@@ -32,7 +33,7 @@ struct Book {
     wrong: Vec<String>,
 }
 
-/// What a broker says.
+/// Report of a broker.
 #[derive(Debug, Clone)]
 struct Said {
     /// Its parent has taken it in.
@@ -52,7 +53,7 @@ impl Ends {
     }
 }
 
-/// Looks at all links until all is over.
+/// Checks all links until everything has ended.
 pub fn watch(fire: &Fire) {
     let mut handles: BTreeMap<u32, (u32, Handle)> = BTreeMap::new();
     let mut since: BTreeMap<u32, Instant> = BTreeMap::new();
@@ -109,7 +110,7 @@ impl Ends {
     }
 }
 
-/// What a parent and its child say that does not go together.
+/// Contradiction between a parent and its child, if any.
 fn difference(parent: Option<&Said>, child: Option<&Said>, rank: u32) -> Option<String> {
     let above = parent?;
     let of_child = above

@@ -17,14 +17,14 @@ use crate::crash::Tally;
 
 /// Between two events of a publisher.
 const PAUSE: Duration = Duration::from_millis(40);
-/// How long a listener waits before it looks whether all is over.
+/// Time for which a listener waits before it checks whether everything has ended.
 const TURN: Duration = Duration::from_millis(200);
-/// How long the last event may take.
+/// Time limit of the last event.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Prefix of the events.
 const TOPIC: &str = "crash.";
 
-/// What was published and heard.
+/// Events published and received.
 #[derive(Default)]
 pub struct Events {
     book: Mutex<Book>,
@@ -37,7 +37,7 @@ struct Book {
     /// Numbers of events whose publisher was told.
     published: BTreeSet<u32>,
     n_refused: u64,
-    /// What was heard over each connection.
+    /// Events received over each connection.
     heard: Vec<(u32, Vec<u32>)>,
     wrong: Complaints,
 }
@@ -82,7 +82,7 @@ impl Events {
 }
 
 impl Book {
-    /// What was published between the first and the last of these numbers and is not there.
+    /// Events published between the first and the last of these numbers and not received.
     fn missing(&self, heard: &[u32]) -> Vec<u32> {
         let (Some(first), Some(last)) = (heard.first(), heard.last()) else {
             return Vec::new();
@@ -93,7 +93,7 @@ impl Book {
     }
 }
 
-/// Publishes until all is over.
+/// Publishes until everything has ended.
 pub fn publish(fire: &Fire, rank: u32) {
     while !fire.is_over() {
         let Some(mut handle) = fire.hosts.open(rank) else {
@@ -133,7 +133,7 @@ fn publish_one(fire: &Fire, handle: &mut Handle, rank: u32, used: Instant) -> bo
     }
 }
 
-/// Listens until all is over.
+/// Listens until everything has ended.
 pub fn listen(fire: &Fire, rank: u32) {
     while !fire.is_over() {
         let Some(mut handle) = fire.hosts.open(rank) else {

@@ -1,5 +1,5 @@
-//! How jobs have ended. One fails because it has lost a node, and its exception names that;
-//! no task runs twice, and of one that has not failed none is left out.
+//! Ends of jobs. One fails because it has lost a node, and its exception names that; no
+//! task runs twice, and of one that has not failed none is left out.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::ping::call;
 
-/// What is asked of a job that is over.
+/// Attributes to query of a job that has ended.
 pub const ATTRS: [&str; 3] = ["success", "exception_note", "nnodes"];
 
-/// What is wrong with the end of a job, if anything: one fails because of a node that was
-/// touched, and names it.
+/// Error in the end of a job, if any: a job fails because of a node that was touched, and
+/// names it.
 pub fn what_is_wrong(job: &Value, were_touched: impl Fn(&[u32]) -> bool) -> Option<String> {
     if job["success"] == json!(true) {
         return None;
@@ -52,7 +52,7 @@ pub fn logs_of(handle: &mut Handle, id: JobId) -> String {
     logs.concat()
 }
 
-/// What is known of the jobs that are not over, for those who have to find out.
+/// State of the jobs that have not ended, for finding the cause.
 pub fn active(handle: &mut Handle) -> String {
     let request = job_list::List {
         max_entries: Some(json!(0)),
@@ -66,7 +66,7 @@ pub fn active(handle: &mut Handle) -> String {
     }
 }
 
-/// What is wrong with what the tasks of a job have left behind in `marks`, if anything.
+/// Error in the marks that the tasks of a job have left behind, if any.
 pub fn what_ran_wrong(job: &Value, marks: &str) -> Option<String> {
     let marks: Vec<&str> = marks.lines().collect();
     let distinct: BTreeSet<&&str> = marks.iter().collect();

@@ -73,12 +73,12 @@ impl Hosts {
         site.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where the broker of a rank listens.
+    /// URI of the broker of a rank.
     pub fn uri(&self, rank: u32) -> String {
         format!("local://{}/s{rank}", self.folder.display())
     }
 
-    /// Where tasks of jobs leave what they have done.
+    /// Directory in which tasks of jobs leave marks of their work.
     pub fn marks(&self) -> PathBuf {
         self.folder.join("marks")
     }
@@ -195,12 +195,12 @@ impl Hosts {
         }
     }
 
-    /// How many brokers were started.
+    /// Number of brokers started.
     pub fn n_started(&self) -> u64 {
         self.n_started.load(Ordering::Relaxed)
     }
 
-    /// What should not have been.
+    /// Errors found.
     pub fn complaints(&self) -> Vec<String> {
         let complaints = self.complaints.lock();
         complaints.unwrap_or_else(PoisonError::into_inner).clone()

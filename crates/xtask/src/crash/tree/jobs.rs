@@ -1,5 +1,5 @@
-//! Programs on every rank that run jobs, which run on one or several ranks. What was
-//! acknowledged is one inactive job in the end, and no submission has become two. A job that
+//! Programs on every rank that run jobs, which run on one or several ranks. An acknowledged
+//! submission is one inactive job in the end, and no submission has become two. A job that
 //! fails has lost a node, and its exception names it; no task runs twice (`fates.rs`).
 
 use std::collections::BTreeMap;
@@ -22,10 +22,10 @@ use crate::crash::Tally;
 
 /// Between two jobs of a program.
 const PAUSE: Duration = Duration::from_millis(200);
-/// The most nodes of a job: as many as there are when one of the two large branches is gone.
+/// The most nodes of a job: as many as there are when one of the two large branches is lost.
 const NODES_MAX: u32 = SIZE / 2;
 
-/// What everybody was told.
+/// Answers to all clients.
 #[derive(Default)]
 pub struct Jobs(Mutex<Book>);
 
@@ -68,7 +68,7 @@ impl Jobs {
     }
 }
 
-/// Runs one job after the other until all is over.
+/// Runs one job after the other until everything has ended.
 pub fn submit(fire: &Fire, rank: u32) {
     let mut n = 0;
     while !fire.is_resting() {
@@ -95,7 +95,7 @@ pub fn submit(fire: &Fire, rank: u32) {
 
 /// A request of a program that was refused.
 struct Failure {
-    /// Which, and about which job.
+    /// Request, with its job.
     what: String,
     refusal: Refusal,
 }
@@ -155,7 +155,7 @@ fn complain(fire: &Fire, rank: u32, began: Instant, failure: &Failure) {
     }
 }
 
-/// Waits until all jobs are over, and looks at them.
+/// Waits until all jobs have ended, and checks them.
 pub fn verify(fire: &Fire, handle: &mut Handle) -> Result<()> {
     if let Err(refusal) = call(handle, Call::new(&job_manager::Drain)) {
         bail!("job-manager.drain: {refusal}: {}", active(handle));

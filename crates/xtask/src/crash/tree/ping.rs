@@ -19,7 +19,7 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// Between two pings, and until a broker that is not there is looked for again.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What pings came to.
+/// Results of pings.
 #[derive(Default)]
 pub struct Pings {
     answered: AtomicU64,
@@ -58,7 +58,7 @@ impl Pings {
     }
 }
 
-/// Pings until all is over.
+/// Pings until everything has ended.
 pub fn ping(fire: &Fire, rank: u32, seed: u64) {
     let mut rng = Rng::new(seed.wrapping_mul(1_000).wrapping_add(u64::from(rank)));
     while !fire.is_over() {
@@ -130,12 +130,12 @@ pub fn call<M: client::Answered>(handle: &mut Handle, call: Call<M>) -> Result<M
     handle.call(call.delivery(Delivery::Wait { deadline }))
 }
 
-/// Whether an error between two ranks is no wonder.
+/// True if an error between two ranks is explained by faults.
 pub fn is_excused(fire: &Fire, one: u32, other: u32, from: Instant, to: Instant) -> bool {
     fire.is_over() || fire.branches.were_touched(&path(one, other), from, to)
 }
 
-/// Whether the own broker has said it: another one is gone.
+/// True if the own broker reports that another one is lost.
 pub fn is_on_the_way(refusal: &Refusal) -> bool {
     refusal.errno == Errno::EHOSTUNREACH
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::handles;
 use crate::bench::row::{Measure, Measured, Row};
 
-/// How far away the store is.
+/// Rate of commits by the distance from the store.
 pub const RATE: Row = Row {
     name: "tree-commits",
     what: "commits of a program on each of 16 brokers (beside: of 16 programs on rank 0)",
@@ -28,7 +28,8 @@ pub const RATE: Row = Row {
     floor: None,
 };
 
-/// What a commit costs every broker: commits that arrive while one is stored share a root.
+/// Cost of a commit for every broker: commits that arrive while one is stored share a
+/// root.
 pub const ROOTS: Row = Row {
     name: "tree-setroots",
     what: "events that tell of a new root for each of these commits (beside: without sharing)",

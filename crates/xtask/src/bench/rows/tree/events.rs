@@ -29,7 +29,7 @@ pub const DEEP: Row = Row {
 
 const BROKERS: u32 = 16;
 const EVENTS: usize = 100_000;
-/// How many may be on their way to the publisher itself.
+/// Limit of events on their way to the publisher itself.
 const OUTSTANDING: usize = 1_000;
 
 /// Every event is received by everyone, in order, or there is no figure.

@@ -46,7 +46,7 @@ pub const THREE: Row = Row {
     floor: None,
 };
 
-/// What one link more costs on one host.
+/// Cost of one more link on one host.
 pub const LINK: Row = Row {
     name: "tree-link",
     what: "each of three links, on one host (floor: bare ZeroMQ with CURVE over ipc)",
@@ -64,7 +64,7 @@ pub const LINK_SOCKET: Row = Row {
     floor: Some(floor::socket_us),
 };
 
-/// What one link more costs between hosts, as far as the loopback interface shows it.
+/// Cost of one more link between hosts, as far as the loopback interface shows it.
 pub const LINK_TCP: Row = Row {
     name: "tree-link-tcp",
     what: "the same over TCP (floor: bare ZeroMQ with CURVE over TCP)",

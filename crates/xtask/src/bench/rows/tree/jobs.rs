@@ -1,4 +1,4 @@
-//! What brokers cost that have no part in what goes on.
+//! Cost of idle brokers.
 
 use std::thread::available_parallelism;
 

@@ -8,7 +8,7 @@ use super::handles;
 use crate::bench::row::{Measure, Measured, Row};
 use crate::proc::{children_of, proportional_kib, resident_kib};
 
-/// What one more broker costs the host.
+/// Memory of one more broker on the same host.
 pub const SHARED: Row = Row {
     name: "tree-memory",
     what: "memory of a follower with its modules, shared pages divided (beside: promised)",
@@ -17,7 +17,7 @@ pub const SHARED: Row = Row {
     floor: None,
 };
 
-/// What it costs a host that runs nothing else: pages of a program that several processes
+/// Memory on a host that runs nothing else: pages of a program that several processes
 /// share are counted for each.
 pub const RESIDENT: Row = Row {
     name: "tree-memory-rss",
