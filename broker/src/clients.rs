@@ -85,7 +85,8 @@ impl Clients {
         true
     }
 
-    /// Remembers whom to tell of the program's end. `false` when there is no room.
+    /// Notes the service to notify when the program disconnects. `false` when there is no
+    /// room.
     #[must_use]
     pub fn arm(&mut self, peer: PeerId, request: &Message) -> bool {
         let client = self.connected.get_mut(&peer);

@@ -6,7 +6,7 @@
 //! client goes between the requests of others. The size of responses is learned from each
 //! one; the first goes alone, and small ones soon go by the thousand.
 //!
-//! Nobody waits for ever on somebody else. Only methods that are declared `bulk` have to
+//! Nobody waits for ever on another client. Only methods that are declared `bulk` have to
 //! wait: a module answers them from what there is, never after another request of the same
 //! client. Later requests of the client to the same module wait too, because they must not
 //! overtake; the broker goes on reading, so the client can always come to read. Requests of

@@ -168,7 +168,7 @@ impl Broker {
             return self.archives.is_dumping();
         }
         let line = match self.attrs.value(&names::CONTENT_DUMP) {
-            // What did not come up is no state to start from.
+            // An instance that did not come up is no state to start from.
             _ if self.life.start_failed() => return false,
             None | Some("") => return false,
             Some(AUTO) => {

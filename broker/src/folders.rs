@@ -31,7 +31,7 @@ pub struct Folder {
 pub fn rundir(given: Option<&str>, rank: u32) -> anyhow::Result<Folder> {
     let mut folder = match given {
         None => temporary(&tmpdir(), RUNDIR_MODE)?,
-        // What is in it is of no use without us.
+        // Its contents are of no use without us.
         Some(path) => existing_or_new("rundir", Path::new(path), RUNDIR_MODE, true)?,
     };
     let length = folder.path.as_os_str().len();
@@ -98,7 +98,8 @@ pub fn statedir(given: Option<&str>) -> anyhow::Result<Folder> {
                 "statedir {}: not a folder",
                 path.display()
             );
-            // Who names it wants to find there what the instance has acknowledged.
+            // A user who names it expects to find there all acknowledged state of the
+            // instance.
             existing_or_new("statedir", path, PRIVATE, false)?
         }
     };
@@ -217,7 +218,7 @@ fn check_ours(metadata: &Metadata) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A link that somebody else has put there may point elsewhere tomorrow.
+/// A link put there by another user may point elsewhere tomorrow.
 fn check_link(path: &Path) -> anyhow::Result<()> {
     let metadata = std::fs::symlink_metadata(path)?;
     let uid = nix::unistd::Uid::effective().as_raw();

@@ -16,8 +16,8 @@ pub const HOLD_S: u64 = 30;
 
 /// Restarts of one module within [`RESTART_WINDOW_S`], none of which has answered a
 /// request. When there would be one more the module is given up: it is unloaded, what is
-/// held for it is answered ENOSYS, and its services are unknown. One that somebody kills,
-/// or that ends for want of room, is not broken and never given up.
+/// held for it is answered ENOSYS, and its services are unknown. A process that is killed
+/// from outside, or that ends for want of room, is not broken and never given up.
 pub const RESTARTS_MAX: usize = 10;
 
 /// See [`RESTARTS_MAX`], in seconds.

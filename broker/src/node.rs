@@ -51,7 +51,7 @@ impl BrokerNode {
     fn take_in(&mut self, now: Now, input: Input) {
         let Actor { core, cx, .. } = &mut self.actor;
         match input {
-            // What our own process has to say, its log above all.
+            // Messages of our own process, above all its log.
             Input::Message {
                 from: PeerId::BROKER,
                 message,

@@ -158,7 +158,7 @@ impl Broker {
         self.add_orphan(source, orphan);
     }
 
-    /// Records one that somebody else has found.
+    /// Records an orphan found by another component.
     pub(crate) fn report_orphan(
         &mut self,
         cx: &mut Cx<Broker>,

@@ -31,7 +31,7 @@ enum What {
     Error,
     WrongTag,
     WrongTopic,
-    /// To somebody behind the asker who did not ask.
+    /// To a program behind the requester that did not ask.
     DeeperRoute,
     /// To another client.
     OtherRoute,

@@ -428,7 +428,7 @@ impl Broker {
         if self.say_goodbye(cx) {
             return;
         }
-        // Who watches leaves when it has read the end; we leave after it.
+        // A watcher leaves when it has read the end; we leave after it.
         if !self.shutdown.end(cx) {
             return self.post(cx, Event::Goodbye);
         }
@@ -462,7 +462,7 @@ impl Broker {
             }
             State::Quorum => self.post(cx, Event::QuorumFail),
             State::Run => self.post(cx, Event::Shutdown),
-            // What waits for jobs stands where others have a command to abort.
+            // The wait for jobs stands where other states have a command to abort.
             State::Cleanup => {
                 tracing::error!("cleanup: signal {signum}: jobs are not waited for");
                 self.post(cx, Event::CleanupFail);

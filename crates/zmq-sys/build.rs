@@ -24,7 +24,7 @@ const LINUX: &[&str] = &[
     "ZMQ_HAVE_SOCK_CLOEXEC",
     "ZMQ_HAVE_O_CLOEXEC",
     "HAVE_ACCEPT4",
-    // Who is at the other end of an ipc connection, for accept filters.
+    // Peer credentials of an ipc connection, for accept filters.
     "ZMQ_HAVE_SO_PEERCRED",
     // Options of the links between hosts, ignored in silence when absent.
     "ZMQ_HAVE_SO_KEEPALIVE",

@@ -239,7 +239,7 @@ impl Modules {
         module.is_some_and(|module| matches!(module.stage, Stage::Stopping | Stage::Leaving))
     }
 
-    /// The module has answered somebody.
+    /// Notes that the module has answered a request.
     pub(crate) fn has_answered(&mut self, id: ModuleId) {
         if let Some(module) = self.get_mut(id) {
             module.useful |= module.stage == Stage::Running;

@@ -64,8 +64,8 @@ impl Loaded {
         let asked = matches!(self.stage, Stage::Stopping | Stage::Leaving);
         let how = match (&self.reported, status & 0x7f, status >> 8) {
             (Some(end), ..) => return end.clone(),
-            // Its last words may be lost when the machine is very busy. What we have
-            // killed has none.
+            // Its last words may be lost when the machine is very busy. A process that we
+            // have killed has none.
             (None, 0, 0) | (None, SIGKILL | SIGTERM, _) if asked => return Ok(()),
             (None, 0, 0) => "exited with exit code 0 but did not report module status".to_owned(),
             (None, 0, code) => format!("exited with exit code {code}"),

@@ -112,8 +112,8 @@ impl Broker {
                 ),
             ],
             stdin: Stdio::Lifeline,
-            // What a terminal or a batch system sends to our group is for us to
-            // handle: modules stop in order, when we say so.
+            // Signals of a terminal or a batch system to our group are for us to handle:
+            // modules stop in order, when we say so.
             new_group: true,
             stdout: Stdio::Inherit,
             stderr: Stdio::Inherit,
@@ -402,7 +402,7 @@ impl Broker {
             return;
         };
         module.removing.extend(reply);
-        // What has not run yet has nobody who waits for it to come back.
+        // If it has not run yet, nobody waits for it to come back.
         let returns = how.returns && module.stage != Stage::Loading;
         module.stage = match (returns, module.stage) {
             (_, Stage::Stopping) | (false, _) => Stage::Stopping,

@@ -70,7 +70,7 @@ impl Broker {
         self.modules.has_config(id, self.config_version);
         self.router.module_up(id, peer);
         cx.output(Output::Send { to: peer, message });
-        // Who asks from now on is not held, and must not overtake who asked before.
+        // Later requests are not held, and must not overtake earlier ones.
         if self
             .modules
             .get(id)

@@ -1,11 +1,11 @@
 //! Events: up to rank 0, which gives each its place in the one sequence, and from there
 //! to all who subscribed (protocol/20 section 9).
 //!
-//! A broker is sent only what somebody on it or below it has subscribed to; it asks its
-//! parent for that, and the parent its own. The first who wants a topic is answered when all
-//! of them know, so it gets every event that is published after it was told so, by whomever
-//! (`asked.rs`). Numbers that are missing below rank 0 were not wanted; links lose nothing
-//! as long as they hold, and a broker whose link does not hold ends.
+//! A broker is sent only events that a client on it or below it has subscribed to; it
+//! requests them from its parent, and the parent from its own. The first who wants a topic
+//! is answered when all of them know, so it gets every event that is published after it was
+//! told so, by whomever (`asked.rs`). Numbers that are missing below rank 0 were not wanted;
+//! links lose nothing as long as they hold, and a broker whose link does not hold ends.
 
 use proto::Method;
 use proto::event::{Subscribe, Unsubscribe};
@@ -76,7 +76,7 @@ impl Router {
                 });
             }
         };
-        // Who is far away gets it first, where there is a way to go.
+        // Distant receivers get it first, where there is a way to go.
         let (here, below) = (..Hop::Parent, Hop::Child(0)..);
         if self.place.rank == 0 {
             self.links.range(here).for_each(&mut deliver);

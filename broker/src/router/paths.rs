@@ -1,6 +1,6 @@
-//! The ways back of answers: each is open from the moment when a request is given to somebody,
-//! until its last answer has passed; closing, when nobody waits any more for an answer that
-//! may still come; and closed.
+//! The ways back of answers: each is open from the moment when a request is given to a
+//! provider, until its last answer has passed; closing, when nobody waits any more for an
+//! answer that may still come; and closed.
 //!
 //! Of those that are not open, the last ones are remembered, with why and since when: so of
 //! an answer that is too late it can be said why. A table of a fixed size holds them. A

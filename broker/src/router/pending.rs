@@ -166,8 +166,9 @@ impl Pending {
         match asked.talks.entry(talk).or_default().entry(key) {
             Entry::Vacant(free) => drop(free.insert(call)),
             Entry::Occupied(_) if has_no_end => return Ok(None),
-            // A sender that uses a matchtag twice may get two answers. Which of the two
-            // requests a dying module has done cannot be told: none is done again.
+            // A sender that uses a matchtag twice may get two answers. It is unknown
+            // which of the two requests a dying module has carried out: neither is
+            // repeated.
             Entry::Occupied(mut open) => {
                 let call = open.get_mut();
                 call.times += 1;

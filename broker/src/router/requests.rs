@@ -32,7 +32,7 @@ impl Router {
             return self.refuse(request, Stop::expired());
         }
         match self.next_hop(&request) {
-            // What has come from there does not go back: it would come again for ever.
+            // A message from there does not go back: it would come again for ever.
             Ok(to) if to == from && to.is_broker() => {
                 self.refuse(request, Stop::unreachable(Cause::NoPeer, None));
             }
@@ -188,7 +188,7 @@ impl Router {
                 }
                 format!("{}\0{stopped}\0", &text[..end])
             }
-            // What others print when there is no text.
+            // Text that other clients print when there is none.
             None => format!("{}\0{stopped}\0", stop.errno),
         };
         let mut response = request.into_response(stop.errno.0, Bytes::from(payload));

@@ -20,7 +20,7 @@ impl Router {
     }
 
     pub(super) fn pass_response(&mut self, from: Hop, mut response: Message) {
-        // What we give to others but the parent carries our own identity.
+        // Requests that we give to others but the parent carry our own identity.
         let is_stamped = match from {
             Hop::Here | Hop::Parent => true,
             Hop::Module(_) | Hop::Client(_) | Hop::Child(_) => self.take_own_hop(&mut response),
@@ -50,7 +50,7 @@ impl Router {
     fn is_orphan(&mut self, from: Hop, response: Message, out: fn(Orphaned) -> Out) {
         let requester = self.requester(&response).map(|requester| requester.link);
         let found = self.pending.judge(requester, from, &response);
-        // Who answers too late has done nothing wrong.
+        // A provider that answers too late has done nothing wrong.
         let is_late = found.is_some_and(|found| found.is_no_fault());
         let out = if is_late { Out::Orphan } else { out };
         let (cause, note) = match found {

@@ -46,7 +46,7 @@ impl Router {
     /// Gives a free name that was checked to a module or program.
     ///
     /// # Errors
-    /// EEXIST if somebody has it, ECONNRESET for one who is not there.
+    /// EEXIST if the name is taken, ECONNRESET if the link is unknown.
     pub fn add_service(&mut self, hop: Hop, name: &str) -> Result<(), Errno> {
         if self.services.contains_key(name) {
             return Err(Errno::EEXIST);

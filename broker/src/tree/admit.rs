@@ -43,7 +43,7 @@ impl Broker {
             }
             return;
         }
-        // What a child still says in its last moments is no reason to cut it off again.
+        // Last messages of a child are no reason to cut it off again.
         if matches!(message.kind, Kind::Request { .. }) {
             let message = control_message(control::DISCONNECT, 0);
             cx.output(Output::Send { to: peer, message });
@@ -146,7 +146,7 @@ impl Broker {
             // Between hosts a link that is closed here tells it nothing.
             self.control_child(cx, rank, control::DISCONNECT);
             self.part_with(cx, rank, Step::Break);
-            // Nothing is sent there any more, by which it would be found to be gone.
+            // No further messages go there, by which its loss would be found.
             if let Some(peer) = old {
                 cx.output(Output::Close { peer });
             }

@@ -80,7 +80,7 @@ impl Broker {
                     tracing::error!("error sending overlay.goodbye: {refusal}");
                 }
                 core.tree.climb(Climb::Goodbye);
-                // It has heard all of it, and may be gone before anything else arrives.
+                // It has received all of it, and may exit before anything else arrives.
                 cx.output(Output::Close {
                     peer: PeerId::PARENT,
                 });

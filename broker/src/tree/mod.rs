@@ -3,9 +3,9 @@
 //!
 //! Read on in `link.rs` (the states of a link), `children.rs` (their states, pure), `join.rs` (we
 //! come to our parent), `admit.rs` (a child comes to us), `quorum.rs` (whether there are enough),
-//! `pulse.rs` (who is still there), `loss.rs` (who is gone), `leave.rs` (the end). Messages go
-//! through `router/`; links are the runtime's. An instance of one broker has neither parent nor
-//! children, and none of this does anything.
+//! `pulse.rs` (keepalives), `loss.rs` (lost brokers), `leave.rs` (the end). Messages go through
+//! `router/`; links are the runtime's. An instance of one broker has neither parent nor children,
+//! and none of this does anything.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -42,7 +42,7 @@ impl Broker {
             self.tree.told = now;
             self.control_parent(cx, control::HEARTBEAT, 0);
         }
-        // To say something to one that is gone is how it is found out.
+        // A message to a lost broker is how the loss is found.
         let children: Vec<u32> = self.tree.children.online().collect();
         for rank in children {
             self.control_child(cx, rank, control::HEARTBEAT);

@@ -70,7 +70,7 @@ impl Debugging {
             .delivery(Delivery::Now);
         let processes = match handle.call(call) {
             Ok(processes) => processes,
-            // The job is over, and has none.
+            // The job has ended, and has none.
             Err(gone) if matches!(gone.errno, Errno::ENOSYS | Errno::EHOSTUNREACH) => {
                 return Ok(());
             }

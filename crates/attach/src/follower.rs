@@ -75,7 +75,7 @@ enum Log {
     Output,
 }
 
-/// An entry that somebody else may want to know of.
+/// An entry that the caller may want to know of.
 #[derive(Debug, PartialEq)]
 pub enum News {
     /// Of the primary log.
@@ -147,7 +147,7 @@ impl Follower {
             true => self.reached && !self.show.waits_for_exec,
             false => self.reached || self.primary.is_none(),
         };
-        // Who waits for an event in the middle does not wait for output.
+        // A client that waits for an event in the middle does not wait for output.
         let printed = !self.has_ended() || self.output_log.is_none() || self.output.is_complete();
         no_more && printed
     }
@@ -282,7 +282,7 @@ impl Follower {
                 }
             }
             Ok(JobEvent::Clean) => self.is_clean = true,
-            // What a later version writes is no reason to stop.
+            // Entries of a later version are no reason to stop.
             Ok(_) | Err(_) => {}
         }
         self.reached |= self.show.until == entry.name();

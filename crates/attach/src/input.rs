@@ -89,7 +89,7 @@ impl Input {
         let read = match flux.input.read(&mut bytes) {
             Ok(read) => read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(()),
-            // A terminal that is gone has nothing more to say.
+            // A closed terminal gives no more input.
             Err(_) => 0,
         };
         bytes.truncate(read);
@@ -137,8 +137,8 @@ impl Input {
         self.under_way = None;
         match self.progress {
             Progress::Told => {}
-            // For any reason, nobody takes what we read: there is no such task, it was
-            // told the end by somebody else, or it reads a file.
+            // For any reason, nobody reads our input: there is no such task, another
+            // client has sent the end, or it reads a file.
             Progress::Reading if answer.is_ok() => {
                 if self.descriptor.is_none() {
                     self.pass_on(flux, handle)?;

@@ -42,7 +42,7 @@ pub struct Progress {
     /// Progress of the jobs.
     pub counts: Counts,
     kind: Kind,
-    /// Show how many jobs a second were over.
+    /// Show the number of jobs that ended per second.
     shows_rate: bool,
     /// When time began, in seconds since the epoch.
     began: f64,

@@ -344,7 +344,7 @@ impl Session {
                     terminal.client.resize(handle);
                 }
             }
-            // The job runs on: somebody else may attach to it.
+            // The job runs on: another client may attach to it.
             Some(Wish::Forward(SIGHUP)) if has_terminal => return Ok(Some(FAILED)),
             Some(Wish::Quit(signum)) => {
                 return Ok(Some(u8::try_from(128 + signum).unwrap_or(FAILED)));

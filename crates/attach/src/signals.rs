@@ -88,7 +88,7 @@ impl Signals {
         Some(self.keys.wish(signal, Instant::now()))
     }
 
-    /// Stops the process until somebody continues it.
+    /// Stops the process until it is continued.
     pub fn stop(&self) {
         // Blocked, SIGTSTP would come back here; SIGSTOP does the same to us.
         let _ = kill(Pid::this(), Signal::SIGSTOP);

@@ -66,7 +66,7 @@ fn dispatch(args: Vec<OsString>, flux: &mut Flux) -> Result<(), CliError> {
         return entry.run(rest, flux);
     }
     if name.contains('/') {
-        // What is named by its path is not searched.
+        // A command named by its path is not searched.
         return Err(external::become_program(flux, OsStr::new(&name), &rest).with_code(1));
     }
     if let Some(error) = commands::python::become_version(flux, &name, &rest) {

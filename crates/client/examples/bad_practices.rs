@@ -72,7 +72,7 @@ fn two_watches(handle: &mut Handle) -> Done {
     Ok(())
 }
 
-/// A log that is written over with every line, while somebody follows it.
+/// A log that is overwritten with every line, while it is being followed.
 fn replaced_stream(handle: &mut Handle) -> Done {
     put(handle, "bad.log", "one\n")?;
     watch(handle, "bad.log", WATCH | WATCH_APPEND)?;
@@ -133,7 +133,7 @@ fn polling(handle: &mut Handle) -> Done {
         ..Lookup::default()
     };
     for _ in 0..8 {
-        // What is missing is an error, and the same one each time.
+        // A missing key is an error, and the same one each time.
         let _ = handle.rpc(&lookup);
         let next = Instant::now() + Duration::from_millis(50);
         handle.next(&[], Some(next))?;

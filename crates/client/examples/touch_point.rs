@@ -36,7 +36,7 @@ fn serve(handle: &mut Handle, n: usize) -> Result<(), Box<dyn Error>> {
     let watch = handle.start_stream(Call::new(&Lookup::new(PRIMARY, REQUESTS, flags)));
     let mut served = 0;
     while served < n {
-        // What has come since the answer before: one line, or some.
+        // Lines since the previous answer: one or more.
         let Some(added) = handle.wait(watch)?.bytes() else {
             continue;
         };

@@ -226,7 +226,7 @@ impl Handle {
     /// still gets its end.
     pub fn cancel(&mut self, id: CallId, topic: &str) {
         if let Some(waiting) = self.waiting.get_mut(&id) {
-            // What was cancelled is not to come back with the service.
+            // A cancelled stream is not to come back with the service.
             waiting.again = None;
         }
         let cancel = proto::common::Cancel { matchtag: id.0 };

@@ -59,7 +59,7 @@ impl Link {
     /// Sends what the socket takes.
     pub fn flush(&mut self) -> Result<(), Errno> {
         while self.sent < self.out.len() {
-            // A broker that is gone is an error to report, not a signal.
+            // A lost broker is an error to report, not a signal.
             match send(&self.socket, &self.out[self.sent..], SendFlags::NOSIGNAL) {
                 Ok(n) => self.sent += n,
                 Err(Os::AGAIN) => break,

@@ -233,7 +233,8 @@ fn errno_of(error: &io::Error) -> Errno {
     let number = error
         .raw_os_error()
         .and_then(|number| u32::try_from(number).ok());
-    // What the standard library refuses by itself is a path that fits no socket address.
+    // The only error of the standard library itself is a path that fits no socket
+    // address.
     number.map_or(Errno::EINVAL, Errno)
 }
 

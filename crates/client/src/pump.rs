@@ -164,8 +164,8 @@ impl Handle {
     }
 
     /// Has a stream sent again whose service died under it. The broker holds the request
-    /// until a service that it restarts is back; one that somebody removes and loads again
-    /// is unknown in between.
+    /// until a service that it restarts is back; one that is removed and loaded again is
+    /// unknown in between.
     fn repeat(&mut self, id: CallId, refusal: &Refusal) -> bool {
         let Some(waiting) = self.waiting.get_mut(&id) else {
             return false;

@@ -193,7 +193,7 @@ fn a_deadline_travels_with_its_request() {
     for (deadline, left) in [(Some(80), "70"), (Some(10_000), "9900"), (None, "0")] {
         let deadline = deadline.map(Duration::from_millis);
         let call = Call::new(&get("x")).delivery(Delivery::Wait { deadline });
-        // The short one may be over before it is answered.
+        // The short one may end before it is answered.
         match handle.call(call) {
             Ok(answer) => assert_eq!(answer.value, left),
             Err(refusal) => assert_eq!(refusal.outcome(), Outcome::Expired),

@@ -99,7 +99,7 @@ impl Entry {
             clap: C::command,
             help_topic: C::help_topic,
             parse_and_run: |matches, flux| {
-                // What the command's own parser accepted also fills its struct.
+                // Arguments accepted by the command's own parser also fill its struct.
                 let command = C::from_arg_matches(&matches)
                     .map_err(|error| CliError::usage(Complaint::of(&error).message))?;
                 command.run(flux)
@@ -114,7 +114,7 @@ impl Entry {
             .bin_name(format!("flux {}", self.name))
             .disable_version_flag(true)
             .disable_help_subcommand(true)
-            // What is said last counts: aliases and scripts have options in front.
+            // The last occurrence counts: aliases and scripts have options in front.
             .args_override_self(true)
             .infer_long_args(self.style == Style::Bare)
     }

@@ -145,7 +145,7 @@ impl Target {
             Err(error) => return Err(error.into()),
         };
         match fs::fchmod(&directory, mode(object)) {
-            // One that was there and belongs to somebody else.
+            // A file that existed and belongs to another user.
             Err(rustix::io::Errno::PERM) => Ok(()),
             Err(error) => Err(error.into()),
             Ok(()) => Ok(fs::futimens(&directory, &times(object.mtime))?),

@@ -66,7 +66,7 @@ pub fn configured_list(env: &Env, formats: &Formats, key: &str) -> Result<Vec<St
         let refuse = || table.wrong(format!("the '{key}' key must be a list of strings"));
         let items = value.as_array().ok_or_else(refuse)?.iter();
         let items = items.map(|item| item.as_str().map(str::to_owned).ok_or_else(refuse));
-        // What is said later counts.
+        // The last occurrence counts.
         texts = items.collect::<Result<_, _>>()?;
     }
     Ok(texts)

@@ -66,8 +66,8 @@ struct Described {
 impl Folder {
     /// Folds a record of the journal in. `invalidate` is the caller's.
     pub fn apply_record(&mut self, job: &mut Job, record: &Record<'_>) {
-        // Nothing changes the jobspec of a job that is over: its text is not needed, but
-        // by the updates in its own history.
+        // Nothing changes the jobspec of an inactive job: its text is not needed, but by
+        // the updates in its own history.
         let has = |name: &str| record.events.iter().any(|event| event.name == name);
         let keep = !has("clean") || has("jobspec-update");
         if let Some(jobspec) = record.jobspec {

@@ -354,7 +354,7 @@ impl JobShell {
                 core.signal_coprocesses(cx, SIGKILL);
             }
         });
-        // Another shell may be gone without a word after its tasks have ended.
+        // Another shell may be lost without notice after its tasks have ended.
         let patience = Duration::from_secs(COPROCESS_WAIT_S);
         cx.timer(wait.saturating_add(patience), |core: &mut JobShell, cx| {
             core.coprocesses.shared.clear();

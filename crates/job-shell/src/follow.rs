@@ -26,7 +26,7 @@ impl JobShell {
         }
         let flags = WATCH | WATCH_APPEND | WAITCREATE;
         let lookup = Lookup::new(&job.namespace, "input", flags);
-        // What a watch that was lost had brought.
+        // Input received by a watch that was lost.
         let mut known = self.input.followed;
         let job = job.clone();
         cx.stream_with(

@@ -128,7 +128,7 @@ impl JobShell {
     /// Nothing more comes from a shell.
     fn shell_done(&mut self, cx: &mut Cx<Self>, shell: u32) {
         self.others.turns.heard(shell, false);
-        // What ended there it has told before.
+        // Elements that ended there were reported before.
         self.lost_elements(cx, shell);
         if self.others.left.remove(&shell) && self.others.are_complete() {
             self.others_done(cx);

@@ -91,7 +91,7 @@ impl JobShell {
                  amounts of input"
             );
             reply.send(cx, Err(StdinError::TooMuch));
-            // What a client has sent before it knew is refused without a further word.
+            // Earlier input of a client is refused without a further message.
             if !std::mem::replace(&mut self.input.is_too_much, true) {
                 self.fatal(cx, 1, &why);
             }

@@ -365,7 +365,7 @@ impl JobShell {
                 let message = message.as_deref().unwrap_or("aborted");
                 let is_settled = self.is_settled;
                 self.raise(cx, &format!("PMI_Abort: {message}"), None);
-                // Whether its exit or its word of it comes first is no difference.
+                // It makes no difference whether its exit or its message comes first.
                 self.is_settled = is_settled;
             }
             Effect::Exchange(keys) => self.enter(cx, Gate::Exchange, keys),

@@ -18,7 +18,7 @@ impl JobShell {
     /// Goes on to tell job-exec once nothing of ours is under way.
     pub(crate) fn leave_if_drained(&mut self, cx: &mut Cx<Self>) {
         if self.state() == State::Draining && !self.store.array.is_empty() {
-            // What elements came to goes before the report, which has no place for it.
+            // Results of elements go before the report, which has no place for them.
             self.send_off(cx);
         }
         let is_heard = self.outbox.is_empty() && self.others.is_settled();

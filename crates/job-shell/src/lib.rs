@@ -84,7 +84,7 @@ impl Host for JobShell {
 
     fn settled(&mut self, cx: &mut Cx<Self>) {
         self.send_words(cx);
-        // What is left at the end goes with the report, and only with it.
+        // Lines left at the end go with the report, and only with it.
         let is_leaving = matches!(self.state(), State::Draining | State::Leaving | State::Gone);
         if !is_leaving {
             self.send_off(cx);

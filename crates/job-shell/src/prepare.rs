@@ -53,7 +53,8 @@ impl JobShell {
 
     fn wanted(&self, job: &Rc<Job>) -> Wanted {
         let rundir = job.attr("rundir").map(str::to_owned);
-        // What goes with the broker is no place for tasks that outlive it.
+        // A directory that is removed with the broker is no place for tasks that outlive
+        // it.
         let lasting = Path::new(&self.launch.uri_file).parent();
         let lasting = lasting.map(|folder| folder.to_string_lossy().into_owned());
         let is_lasting = !self.launch.uri_file.is_empty();

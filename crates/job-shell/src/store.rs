@@ -98,7 +98,7 @@ impl Store {
     /// Adds the header of the output, once.
     pub fn output_header(&mut self, now: f64, ntasks: u64) {
         if !std::mem::replace(&mut self.has_output, true) {
-            // What the shell had to say before goes behind it.
+            // Earlier messages of the shell go behind it.
             let said = std::mem::take(&mut self.output);
             add(
                 &mut self.output,
@@ -249,7 +249,7 @@ impl JobShell {
             return;
         };
         if matches!(self.state(), State::Leaving | State::Gone) {
-            // What is left goes with the last word, and nowhere else.
+            // Remaining lines go with the last message, and nowhere else.
             return;
         }
         let is_leaving = self.is_leaving();
@@ -287,7 +287,7 @@ impl JobShell {
         *gather = Gather::Waiting;
         cx.timer(wait, move |core: &mut JobShell, cx| {
             *of(&mut core.store) = Gather::Due;
-            // What is left at the end goes with the report.
+            // Lines left at the end go with the report.
             if !core.is_leaving() {
                 core.send_off(cx);
             }

@@ -102,7 +102,7 @@ fn words_and_paths_may_name_the_element() {
         .each_ref()
         .map(|file| file.as_ref().unwrap().path.as_str());
     assert_eq!(paths, ["o.5", "o.5"]);
-    // Its files are its own: it is over when it has ended.
+    // Its files are its own: they are finished when it has ended.
     assert_eq!(
         stage
             .child(0, ChildEvent::Exited { status: 0 })

@@ -320,7 +320,7 @@ fn pmi_is_served_over_the_socket() {
         say(&mut stage, 0, "cmd=abort exitcode=1"),
         ["raise PMI_Abort: aborted"]
     );
-    // How it ends itself is not how the job ends, whichever of the two is heard first.
+    // Its own exit is not the end of the job, whichever of the two is received first.
     stage.ends(0, 3 << 8);
     assert_eq!(stage.ends(1, 15), ["exit 143"]);
 }

@@ -404,7 +404,7 @@ fn sessions_are_asked_for_listed_and_ended() {
     assert_eq!(stage.request("terminus.kill", &unknown), ["kill: ENOENT"]);
     let seen = stage.request_by_stranger("terminus.kill", &unknown);
     assert_eq!(seen, ["kill: EPERM"]);
-    // What was asked for ends with the tasks, and the shell after it.
+    // The requested session ends with the tasks, and the shell after it.
     stage.request("terminus.new", &new);
     let seen = stage.ends(0, 0);
     assert_eq!(seen, ["kill 2 9"]);

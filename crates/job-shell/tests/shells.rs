@@ -83,7 +83,7 @@ fn a_shell_tells_what_its_tasks_do_and_goes_when_it_was_heard() {
         other.writes(0, StdioFd::Stdout, "a\nb"),
         [format!("tell 1 {line}")]
     );
-    // What comes meanwhile joins the next.
+    // Later output joins the next.
     assert_eq!(other.writes(0, StdioFd::Stderr, "x"), [""; 0]);
     assert_eq!(other.ends(0, 256), [""; 0]);
     let words = [
@@ -176,7 +176,7 @@ fn tasks_of_the_leading_shell_write_no_faster_than_others_are_heard() {
     let goes_on = ["hear 2", "flow 0 paused=false"];
     assert_eq!(leader.hears(1, 2, &json!([out, "more"])), goes_on);
     assert_eq!(leader.writes(0, StdioFd::Stdout, &much), waits);
-    // Who is gone is not waited for.
+    // A lost shell is not waited for.
     let lost = json!({"lost": {"ranks": "1", "severity": 2, "message": ""}});
     assert_eq!(leader.order(&lost), ["flow 0 paused=false"]);
 }

@@ -307,8 +307,8 @@ impl<M: Module> ModuleNode<M> {
         }
         let mut result = Ok(());
         if let Some(actor) = &mut self.actor {
-            // What one owes that ends unasked is the broker's to decide: its successor may
-            // answer.
+            // Requests open at an unrequested end are for the broker to decide: the
+            // successor may answer.
             if actor.cx.asked_to_stop {
                 actor.cx.refuse_all_open(&Refusal::bare(Errno::ENOSYS));
             }

@@ -33,7 +33,7 @@ fn replay(text: &str, mut play: impl FnMut(&str) -> Vec<String>) -> String {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        // What was said the last time is not read.
+        // The messages of the last run are skipped.
         while lines.peek().is_some_and(|line| !line.is_empty()) {
             lines.next();
         }

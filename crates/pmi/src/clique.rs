@@ -28,7 +28,7 @@ fn blocks(map: &str) -> Option<Vec<Block>> {
         Some((_, list)) => (list, '['),
         None => (map.trim().strip_prefix("(vector,")?, '('),
     };
-    // What is before a bracket is the bracket of the whole list or a comma.
+    // The text before a bracket is the bracket of the whole list or a comma.
     let mut blocks = Vec::new();
     for part in list.split(open) {
         let Some((numbers, _)) = part.split_once([']', ')']) else {

@@ -190,7 +190,7 @@ pub struct JobStats {
     pub active_ranks: String,
 }
 
-/// Asks for the namespace of a job that runs: the kvs does when somebody wants to use it.
+/// Asks for the namespace of a job that runs: the kvs does when a client wants to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MakeNamespace {
     /// The job.

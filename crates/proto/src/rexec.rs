@@ -18,7 +18,7 @@ pub mod flags {
     pub const CHANNEL: u32 = 4;
     /// Say how much input there is room for.
     pub const WRITE_CREDIT: u32 = 8;
-    /// Keep the status of a background process until somebody waits for it.
+    /// Keep the status of a background process until a client waits for it.
     pub const WAITABLE: u32 = 16;
 }
 

@@ -59,7 +59,7 @@ crate::refusals! {
     pub enum RankError {
         /// There is none of that rank.
         NoRank => ESRCH "",
-        /// It runs already, or somebody waits for it already.
+        /// It runs already, or a client waits for it already.
         Busy => EEXIST "",
     }
 }

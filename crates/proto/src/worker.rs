@@ -40,7 +40,7 @@ pub struct Task {
     pub text: String,
     /// The fencing number.
     pub fence: u64,
-    /// Seconds after which it goes to somebody else, unless renewed.
+    /// Seconds after which it goes to another worker, unless renewed.
     pub lease: f64,
 }
 

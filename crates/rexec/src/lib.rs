@@ -110,7 +110,7 @@ impl<L: Copy + Ord> Rexec<L> {
         let wanted = std::mem::take(&mut request.cmd.env);
         let added = std::mem::take(&mut request.env_add);
         let env = environment(wanted, added, here.env, here.uri);
-        // Who attaches is told the command, and so is its environment.
+        // A client that attaches is told the command, and so is its environment.
         request.cmd.env = env.iter().cloned().collect();
         let forwards = request.flags;
         let key = from.sender.clone().map(|sender| (sender, from.matchtag));

@@ -1,7 +1,7 @@
 //! Every limit of the subprocess server in one place.
 
-/// Processes that run for clients, or whose end is kept for somebody to ask for. When full,
-/// a further one is refused ENOBUFS.
+/// Processes that run for clients, or whose exit status is kept for a client. When full, a
+/// further one is refused ENOBUFS.
 pub const PROCESSES_MAX: usize = 2048;
 
 /// Of those, what runs in the foreground of one client.

@@ -17,7 +17,7 @@ use crate::lines::LoggedLines;
 /// Standard input, as requests name it.
 const STDIN: &str = "stdin";
 
-/// A stream of output that somebody is interested in.
+/// A stream of output that a client is interested in.
 struct Output {
     name: String,
     /// The bit by which a client asks for it.

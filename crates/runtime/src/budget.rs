@@ -1,10 +1,10 @@
 //! Memory for messages: one budget for all that clients send and do not read.
 //!
-//! Each user has an account. A [`Charge`] on it stands for bytes that are held on the
-//! user's behalf: what has arrived of an unfinished message, what waits to be read, and,
-//! through [`Charge::keep`], a message for as long as somebody in the process has a slice of
-//! it. Charges are made first and judged then, so that no path can forget to undo one:
-//! [`Budget::excess`] says when somebody has to go.
+//! Each user has an account. A [`Charge`] on it stands for bytes that are held on the user's
+//! behalf: the received part of an unfinished message, messages waiting to be read, and,
+//! through [`Charge::keep`], a message for as long as the process has a slice of it. Charges
+//! are made first and judged then, so that no path can forget to undo one:
+//! [`Budget::excess`] says when a client must be disconnected.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -489,7 +489,7 @@ impl Children {
     }
 
     /// Signals a child or its group. One that has been collected is left alone: its
-    /// number may belong to somebody else by now.
+    /// number may belong to another process by now.
     pub fn kill(&mut self, child: ChildId, signum: i32, group: bool) {
         let Some(running) = self.running.get_mut(&child) else {
             return;

@@ -263,7 +263,7 @@ impl Conn {
                     && let Some(mut body) = decoder.next_body()?
                 {
                     *messages -= 1;
-                    // Who sent it pays for it wherever it goes.
+                    // It is charged to its sender wherever it goes.
                     if body.len() >= CHARGED_BYTES_MIN && self.pid.is_some() {
                         body = self.charge.keep(body);
                     }

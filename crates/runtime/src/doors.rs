@@ -104,7 +104,7 @@ impl Doors {
         }
     }
 
-    /// Nobody is let in for a moment: to be told over and over that somebody waits would
+    /// Nobody is admitted for a moment: repeated events of the same waiting client would
     /// keep the loop busy.
     fn close(&mut self, now: Duration, poller: &Poller) {
         for (listener, _) in std::iter::once(&self.clients).chain(&self.modules) {

@@ -277,7 +277,7 @@ impl DealerLink {
                 Err(error) => Err(SendError::Other(system_error(error))),
             };
         }
-        // A buffer handed over cannot be had back, so ask first. Nobody but us fills
+        // A buffer handed over cannot be taken back, so ask first. Nobody but us fills
         // the queue, and the queue of a connecting socket outlives its connections.
         if self.ready().map_err(SendError::Other)?.writable {
             self.0.send(message)

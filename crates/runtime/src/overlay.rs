@@ -326,7 +326,7 @@ impl Overlay {
                         frame,
                     }));
                 }
-                // It takes us for one who is gone, or whom we have given up.
+                // It takes us for a lost broker, or for one that we have given up.
                 if let Err(error) = link.send_copy(&identity, &reset()) {
                     tracing::debug!("a child broker is not told that it is unknown: {error:?}");
                 }

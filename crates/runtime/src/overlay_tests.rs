@@ -241,7 +241,7 @@ fn a_child_of_an_earlier_parent_is_told_that_it_is_unknown() {
     until(&mut [&mut parent, &mut child], |both| {
         both[0].heard.len() == 2
     });
-    // What a parent does that gives a child up, or that was started again.
+    // Actions of a parent that gives a child up, or that was restarted.
     parent.overlay.remove(PeerId(2));
     child.say(PARENT, "c.d");
     until(&mut [&mut parent, &mut child], |both| {

@@ -81,7 +81,7 @@ impl Start {
             setrlimit(*resource, soft, hard)?;
         }
         if let Some(cpus) = &self.cpus {
-            // CPUs that are gone, or not ours to use, are no reason not to run.
+            // CPUs that are offline, or not ours to use, are no reason not to run.
             let _ = rustix::thread::sched_setaffinity(None, cpus);
         }
         if self.stop_at_exec {

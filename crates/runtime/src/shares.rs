@@ -7,7 +7,7 @@ pub enum Class {
     Own,
     /// A program of the owner of the instance.
     Owner,
-    /// A program of somebody else.
+    /// A program of another user.
     Guest,
 }
 

@@ -40,7 +40,7 @@ impl Sinks {
     /// Writes a line, or drops it.
     pub fn write(&mut self, to: &Sink, line: &str) {
         match to {
-            // A terminal that is gone is no reason to stop.
+            // A closed terminal is no reason to stop.
             Sink::Stderr => drop(self.stderr.put(rustix::stdio::stderr(), line)),
             Sink::File(path) => self.write_file(path, line),
             // A datagram that finds no room is lost, as in syslog(3).
@@ -77,7 +77,7 @@ impl Sinks {
             .as_ref()
             .map(|file| self.to_file.put(file.as_fd(), line));
         match put {
-            // Its reader is gone; another may come.
+            // Its reader has disconnected; another may come.
             Some(Err(Errno::PIPE)) => *file = None,
             Some(Err(errno)) if before == 0 && errno != Errno::AGAIN => {
                 self.stderr.complain(path, io::Error::from(errno));

@@ -42,7 +42,7 @@ pub fn log_refused(refused: &mut Tally, now: Duration) {
     }
 }
 
-/// A connection of `whom` could not be accepted, and how many there were since the last line.
+/// A connection of `whom` could not be accepted; logs the number since the last line.
 pub fn log_unaccepted(
     unaccepted: &mut Tally,
     whom: &str,

@@ -52,8 +52,8 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Listens from now on to `watched`, the only socket of its context that leads to
-    /// `whom`. Events of its connections are logged if `is_verbose`.
+    /// Listens from now on to `watched`, the only socket of its context that leads to the
+    /// peer `whom`. Events of its connections are logged if `is_verbose`.
     pub(crate) fn open(
         context: &Context,
         watched: &zmq::Socket,

@@ -44,7 +44,7 @@ impl Zap {
         self.allowed.insert(key.to_owned());
     }
 
-    /// Becomes readable when somebody knocks: see "When to wait" in `link.rs`.
+    /// Becomes readable when a peer requests admission: see "When to wait" in `link.rs`.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor is the socket's own, and open as long as it lives.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
@@ -78,7 +78,7 @@ impl Zap {
     }
 }
 
-/// The key, in Z85, that somebody has proved to hold; `None` if it cannot be made out.
+/// The key, in Z85, that the peer has proved to hold; `None` if it cannot be decoded.
 fn key_in(request: &[Vec<u8>]) -> Option<String> {
     match request {
         [version, _, domain, _, _, mechanism, key]

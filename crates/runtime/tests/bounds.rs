@@ -220,7 +220,7 @@ fn unfinished_messages_of_all_connections_share_one_budget() {
     }
     wait_for_ends(&clients, 2);
     drop(clients);
-    // What they held is free again.
+    // Their memory is free again.
     let size = 3 * MIB;
     assert_eq!(host.client().ask("size", &vec![1; size]), size.to_string());
     host.end();
@@ -280,7 +280,7 @@ fn a_process_with_too_many_connections_is_turned_away_until_one_is_gone() {
         assert_eq!(errno, Some(11), "EAGAIN");
     }
     assert_eq!(clients[7].ask("size", &[1; 3]), "3");
-    // The loop sees in its own time that they are gone.
+    // The loop notices in its own time that they have disconnected.
     clients.truncate(8);
     while runtime::connect(path).is_err() {}
     host.end();

@@ -163,7 +163,7 @@ fn both_ends_hear_each_other_whoever_comes_first() {
     let child = Broker::child(&folder, KEYS, &["one", "echo", "end"]);
     let parent = Broker::parent(&folder, &["child-key"]);
     parent.hears(&[UP, "one 4", "echo 4", "end 4"]);
-    // What was said before the end is heard, and then that it is the end.
+    // Messages sent before the end are received, and then the end.
     parent.ends();
     child.hears(&["answer 4", "gone"]);
 }
@@ -175,7 +175,7 @@ fn two_children_are_heard_beside_each_other_under_one_name() {
     let child = Broker::child(&folder, KEYS, &["echo"]);
     parent.hears(&[UP, "echo 4"]);
     child.hears(&["answer 4"]);
-    // Which of them is the child says the hello, which the node looks at.
+    // The hello, which the node reads, says which of them is the child.
     let second = Broker::child(&folder, KEYS, &["end"]);
     parent.hears(&[UP, "end 4"]);
     child.hears(&["gone"]);

@@ -182,7 +182,7 @@ impl World {
             } else if self.next_deadline().is_some_and(|at| at <= end) {
                 self.pass_time();
             } else {
-                // What was worked out last may have more to say.
+                // The component that was last resumed may have more to send.
                 let before = self.trace.len();
                 self.finish_step();
                 self.rest();

@@ -504,7 +504,7 @@ impl World {
     pub(crate) fn bury_the_dead(&mut self) {
         self.bury_shells();
         while let Some(at) = self.processes.iter().position(|p| p.exited.is_some()) {
-            // What is on its way to the broker arrives before the news of the end.
+            // Messages on their way to the broker arrive before the news of the end.
             while !self.processes[at].to_broker.is_empty() {
                 self.perform(Choice::FromModule(at));
             }

@@ -140,8 +140,8 @@ impl Walk {
         let reach = self.window + LOOK_AHEAD_NODES;
         for (at, node) in self.nodes.iter_mut().take(reach).enumerate() {
             while node.n_asked < node.n_blobs(self.values) {
-                // What is needed now has to be asked for, even when all that is under way
-                // was asked for what has turned out to come later.
+                // Blobs needed now have to be requested, even when all requests under way
+                // have turned out to be for later.
                 let is_needed = at == 0 && node.asked.is_empty();
                 if self.in_flight >= self.window && !is_needed {
                     return;
@@ -162,7 +162,7 @@ impl Walk {
                 None
             }
             Tree::DirRef(blobref) => {
-                // What was asked about the blob must have gone well; the blob is last.
+                // Requests about the blob must have succeeded; the blob is last.
                 let got: Result<Vec<Bytes>, Refusal> = node.got.into_iter().collect();
                 let read = got.and_then(|got| match got.last() {
                     Some(blob) if !self.values.is_check() => dir_of(blob),

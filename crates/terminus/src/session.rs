@@ -232,7 +232,7 @@ impl Session {
         if !has_room || self.waits.len() >= INPUT_WAITS_MAX {
             return Err(SessionError::Full);
         }
-        // What a process that has ended would have read is thrown away.
+        // Input for a process that has ended is dropped.
         if self.is_alive() {
             self.typed += bytes.len();
             cx.child_input(self.child, bytes.into(), false);

@@ -297,7 +297,7 @@ impl Message {
                     name.push(b'/');
                     name.extend_from_slice(hop.as_bytes());
                 }
-                // What is cut off tells apart only programs behind one sender.
+                // The part cut off distinguishes only programs behind one sender.
                 let name = String::from_utf8_lossy(&name);
                 let mut end = name.len().min(crate::limits::IDENTITY_BYTES_MAX);
                 while !name.is_char_boundary(end) {

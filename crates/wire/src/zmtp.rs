@@ -269,8 +269,8 @@ impl ZmtpDecoder {
             self.phase = Phase::Open;
             return Ok(Some(Arrived::Ready(identity)));
         }
-        // PING has a time to live of two bytes before what we are to repeat. What else
-        // there is (SUBSCRIBE, CANCEL, ...) is not for us, and may be skipped.
+        // PING has a time to live of two bytes before what we are to repeat. Other
+        // commands (SUBSCRIBE, CANCEL, ...) are not for us, and may be skipped.
         let context = body
             .strip_prefix(b"\x04PING")
             .and_then(|rest| rest.get(2..));

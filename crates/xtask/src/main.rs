@@ -2,9 +2,9 @@
 //!
 //! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `sim.rs`,
 //! `crash.rs`, `attack.rs`, `damage.rs`. Instances that are killed or damaged from outside
-//! live in `site.rs`. The rules that hold the tree together (who may depend on whom, how
-//! long a file may be) are the unit tests in `tidy/`: `cargo test -p xtask tidy` runs them
-//! alone. It must stay cheap to build: it is the first thing that `cargo xtask test`
+//! live in `site.rs`. The rules that hold the tree together (dependencies between crates,
+//! the length of files) are the unit tests in `tidy/`: `cargo test -p xtask tidy` runs
+//! them alone. It must stay cheap to build: it is the first thing that `cargo xtask test`
 //! compiles. `cargo build` leaves it out.
 
 use std::process::ExitCode;

@@ -109,7 +109,7 @@ impl Content {
             above.expected = blob.len().max(above.expected / 8 * 7).max(1);
         }
         let waiters = above.loads.remove(&name).unwrap_or_default();
-        // What a broken parent gives is not passed on under another name.
+        // Data of a broken parent are not passed on under another name.
         let result = result.and_then(|Blob(blob)| match BlobRef::of(name.kind(), &blob) == name {
             true => Ok(blob),
             false => Err(Refusal::new(Errno::EIO, "blob differs from its digest")),

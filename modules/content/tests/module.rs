@@ -321,7 +321,7 @@ fn files_of_the_host_are_read_when_their_parts_are_loaded() {
         String::from_utf8_lossy(&stats).contains(&mapped),
         "{stats:?}"
     );
-    // What is stored as well is found when the file has changed.
+    // Blobs stored by others are found when the file has changed.
     instance.ask_and_settle("content.store", "one").unwrap();
     instance.ask_and_settle("content.dropcache", "").unwrap();
     std::fs::write(&path, "ONETWO").unwrap();

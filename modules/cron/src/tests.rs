@@ -345,7 +345,7 @@ fn an_entry_runs_at_set_times() {
     stage.pass(20.0);
     stage.check(&[r#"run "true""#]);
     assert_eq!(stage.entry()["typedata"]["next_wakeup"], 2400.0);
-    // One that there is once is over then.
+    // An entry that runs once ends then.
     let once = json!({"second": 0, "minute": 21, "hour": 0, "mday": 1, "month": 0, "year": 70});
     stage.ask("cron.create", &request(once.clone()));
     stage.pass(60.0);

@@ -65,7 +65,7 @@ impl JobExec {
         self.dismiss_all(cx, id, Dismissal::Stored);
         job.step(Move::Grafted);
         if !std::mem::replace(&mut job.log.is_stored, true) && !was_handed {
-            // It was over so soon that all of it was stored at once, and is told at once.
+            // It ended so soon that all of it was stored at once, and is sent at once.
             job.tell_start(cx);
             job.tell_finish(cx);
         }

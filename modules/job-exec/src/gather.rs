@@ -31,7 +31,8 @@ impl JobExec {
         let ends = part.ended[job.n_ends.min(part.ended.len())..].to_vec();
         job.n_ends = part.ended.len();
         let is_waiting = is_settled && matches!(job.state(), State::Waiting | State::Starting);
-        // A shell that is gone before it was heard that all run has run all the same.
+        // A shell that was lost before the start of all was announced has run all the
+        // same.
         let has_run = |end: &Ended| matches!(end.how, How::Word { .. } | How::Silent(_));
         if is_waiting && part.ended.iter().all(has_run) {
             match job.state() {

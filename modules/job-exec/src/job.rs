@@ -159,7 +159,7 @@ impl Job {
         let log = GuestLog {
             // A simulation may be begun twice: nothing comes of it.
             is_begun: is_mock,
-            // One that is over soon is told of when it is.
+            // A job that ends soon is announced when it has ended.
             is_stored: is_mock && !(start.together && kind.is_short()),
             ..GuestLog::default()
         };

@@ -145,7 +145,7 @@ impl JobExec {
             cx.call(&GetRoot { namespace }, move |core, cx, result| {
                 if let Ok(root) = result {
                     core.store.graft(id, Some(root.rootref));
-                    // What follows the graft is only the removal: there is no such job.
+                    // Only the removal follows the graft: there is no such job.
                     remove_after_graft(core, cx, id);
                 }
             });

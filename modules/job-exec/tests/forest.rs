@@ -338,7 +338,7 @@ fn a_job_outlives_the_hands_on_every_rank() {
         assert_eq!(forest.dies(rank), [""; 0], "rank {rank}");
         forest.starts(rank);
         assert_eq!(forest.run(), [""; 0], "rank {rank}");
-        // What it asks before it has greeted it is to ask again.
+        // A request that it makes before it has greeted is to be repeated.
         let early = forest.tell(rank, 1, "a");
         assert!(early[0].contains("shell-tell: EAGAIN"), "{early:?}");
         let early = forest.barrier(rank, 1, json!({}));
@@ -393,7 +393,7 @@ fn a_shell_whose_job_exec_is_not_there_is_not_taken_for_another() {
     forest.running("0-6");
     let lease = forest.lease(5);
     forest.dies(5);
-    // What it asks is heard by the next one above.
+    // Its request is received by the next one above.
     let tell = json!({"id": stage::JOB, "rank": 5, "lease": lease, "seq": 1, "words": ["a"]});
     let said = forest.request(2, "job-exec.shell-tell", &tell, 0);
     assert!(said[0].contains("shell-tell: EAGAIN"), "{said:?}");

@@ -173,7 +173,7 @@ fn a_shell_of_an_earlier_time_does_not_push_out_ours() {
 
 #[test]
 fn a_job_that_was_over_is_not_run_again() {
-    // Its namespace is gone, and the job manager knows nothing of a start.
+    // Its namespace is lost, and the job manager knows nothing of a start.
     let mut heir = Stage::start("{}", &[]).heir();
     let log = "{\"timestamp\":1,\"name\":\"complete\",\"context\":{\"status\":0}}\n";
     let key = heir.primary_log();

@@ -252,7 +252,7 @@ fn a_guest_log_is_waited_for_until_the_job_has_started() {
     let pending = submit();
     let started = submit() + &event("alloc", "") + &event("start", "");
     for (path, flags, log, expect) in [
-        // What every job gets is waited for, regardless of the flags.
+        // Keys that every job gets are waited for, regardless of the flags.
         ("exec.eventlog", 0, &pending, Some(WAITING)),
         ("exec.eventlog", 1, &pending, Some(WAITING)),
         ("exec.eventlog", 0, &started, Some(WAITING)),
@@ -316,7 +316,7 @@ fn a_job_that_ends_before_its_log_is_seen_loses_nothing() {
         probe.answer_stream(WATCH, 1, Ok(&val(&event("clean", ""))));
         let said = probe.said();
         assert!(said[2].contains(&format!("0007.guest.{path}")), "{said:?}");
-        // What was taken back may still say something.
+        // A cancelled watch may still send something.
         probe.answer_stream(WATCH, 1, Err(Refusal::END));
         probe.answer_stream(WATCH, 2, Ok(&val(&header)));
         probe.answer_stream(WATCH, 2, Err(no_namespace()));

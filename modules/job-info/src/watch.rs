@@ -224,7 +224,7 @@ impl JobInfo {
         };
         watcher.lines.rewind();
         let mut flags = kvs::WATCH | kvs::WATCH_APPEND;
-        // What was there once and is not any more has gone for good.
+        // A namespace that existed and does not any more was removed for good.
         if source == Source::Namespace && watcher.waits() && !watcher.lines.has_given() {
             flags |= kvs::WAITCREATE;
         }
@@ -291,7 +291,7 @@ impl JobInfo {
         match (source, refusal.errno) {
             // kvs-watch died: from the beginning, without what was sent.
             (_, Errno::EHOSTUNREACH) => self.follow(cx, stream, source),
-            // The namespace is gone, or was never there: what is left is in the job's
+            // The namespace was removed, or never existed: the rest is in the job's
             // directory.
             (Source::Namespace, Errno::EOPNOTSUPP) => self.read_rest(cx, stream),
             (_, Errno::ENOENT) if !watcher.lines.has_given() => {

@@ -1,6 +1,6 @@
 //! Stages between a submit request and its id: the jobspec is changed, the submitter's
-//! access to the queue is checked, and the jobspec is validated. Two of the steps may have
-//! to ask somebody, so each calls the next.
+//! access to the queue is checked, and the jobspec is validated. Two of the steps may need
+//! answers from others, so each calls the next.
 
 use ingest::Broken;
 use node::{Call, Cx, Reply};

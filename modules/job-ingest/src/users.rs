@@ -1,6 +1,6 @@
 //! Users who may submit: `access.allow-user` and `access.allow-group` of the policy in
-//! effect in a queue. The system is asked who somebody is on the worker thread, for a
-//! directory server may take its time.
+//! effect in a queue. User lookups run on the worker thread, for a directory server may
+//! take its time.
 
 use std::ffi::CString;
 

@@ -187,7 +187,7 @@ impl Table {
     /// Purged jobs stay counted. Gives back how many are left.
     pub fn keep_ended_by(&mut self, time: Option<f64>) -> u64 {
         let counts = self.counts.of_purged();
-        // What there is of a history that was cut off says nothing.
+        // Rows of a history that was cut off mean nothing.
         let time = time.filter(|_| self.is_sorted);
         let Some(time) = time else {
             *self = Table::default();

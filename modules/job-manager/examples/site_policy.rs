@@ -14,7 +14,7 @@ struct SitePolicy {
 }
 
 impl Host for SitePolicy {
-    // How its methods are declared; they are called under the name that it is loaded under.
+    // Declaration of its methods; they are called under the name that it is loaded under.
     const NAME: &'static str = "job-policy";
     type Worker = ();
 }

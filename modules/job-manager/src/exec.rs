@@ -240,7 +240,7 @@ impl JobManager {
             self.post(cx, id, &JobEvent::Start);
         }
         if !finished {
-            // What policies do then comes before the release.
+            // Actions of policies then come before the release.
             self.emit(cx, id, &JobEvent::Finish(WaitStatus(status)));
         }
         if !done {

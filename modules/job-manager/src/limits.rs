@@ -150,8 +150,8 @@ pub const LOG_SEGMENT_BYTES_MAX: usize = 1024 * 1024;
 /// record: the rows of about two segments.
 pub const LOG_DEAD_WEIGHT: u64 = if cfg!(test) { 1 << 10 } else { 1 << 17 };
 
-/// Segments of the log whose rows are kept for a while when somebody needs rows that are in
-/// the log only. With one more the first that came goes.
+/// Segments of the log whose rows are kept for a while when rows are needed that are in the
+/// log only. With one more the first that came goes.
 pub const SHELF_SEGMENTS_MAX: usize = 8;
 
 /// Requests that wait for such rows. A further one is answered EBUSY.

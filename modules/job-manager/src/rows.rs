@@ -75,7 +75,7 @@ impl JobManager {
 
     /// Lets go of rows that are too many, as far as the log has them.
     pub(crate) fn put_rows_away(&mut self) {
-        // What a listener was told is known by when a row came to be.
+        // While a listener is sent the past, rows stay: their age tells which it was sent.
         if self.jobs.row_bytes() <= self.rows.most || self.journal.tells_past() {
             return;
         }

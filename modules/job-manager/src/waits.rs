@@ -130,7 +130,8 @@ impl Waits {
         None
     }
 
-    /// A request was taken back, or its client left: what it waited for is somebody else's.
+    /// A request was cancelled, or its client disconnected: its result is for another
+    /// client.
     pub fn closed(&mut self, request: StreamId) {
         if let Some(id) = self.one_by_request.remove(&request)
             && let Some(waiter) = self.one.remove(&id)

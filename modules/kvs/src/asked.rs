@@ -1,6 +1,6 @@
 //! Requests that are about a namespace. On other ranks than 0 they wait until its root is
 //! known there, which its first use brings about (`follower.rs`). The namespace of a job that
-//! has just begun is made when somebody wants to use it.
+//! has just begun is made when a client wants to use it.
 
 use node::{Cx, Peer, Reply};
 use proto::data::JobId;
@@ -131,7 +131,7 @@ impl Kvs {
         }
     }
 
-    /// Has the namespace of a job made, if it runs: job-exec does not do so before somebody
+    /// Has the namespace of a job made, if it runs: job-exec does not do so before a client
     /// wants to use it, or the job has run a little.
     fn ask_for_namespace(&mut self, cx: &mut Cx<Self>, id: JobId, asked: Asked) {
         let is_new = !self.unmade.contains_key(&id);

@@ -265,7 +265,7 @@ impl Module for Kvs {
             leaving: false,
         };
         if is_follower {
-            // What there is, is asked for when it is used.
+            // Existing namespaces are requested when they are used.
             cx.subscribe(Pulse::TOPIC);
             return Ok(core);
         }
@@ -353,7 +353,7 @@ impl Kvs {
             return;
         }
         if self.leaving {
-            // What comes now is not begun, and refused when we are gone.
+            // New requests are not begun, and are refused when we have exited.
             return;
         }
         self.send_batch(cx);

@@ -143,7 +143,7 @@ impl Kvs {
         if let Some(asking) = follower.asking.get_mut(&event.namespace) {
             asking.is_stale = true;
         } else {
-            // What we have under this name was removed without our hearing of it.
+            // Our namespace of this name was removed without our notice.
             self.forget_namespace(cx, &event.namespace);
         }
     }

@@ -103,7 +103,7 @@ pub struct Txn {
     pub number: Option<u64>,
     /// It was merged with one that failed, and is to try alone.
     pub alone: bool,
-    /// To whom its end is told.
+    /// Receiver of its result.
     pub owed: Owed,
 }
 

@@ -1,4 +1,4 @@
-//! To whom the end of a transaction is owed: a client of ours, or a rank below, which has
+//! The receiver of a transaction's result: a client of ours, or a rank below, which has
 //! sent many transactions in one request and gets one answer when the last of them is done.
 
 use std::collections::BTreeMap;

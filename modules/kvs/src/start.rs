@@ -60,7 +60,7 @@ fn save_start(cx: &mut Cx<Kvs>, start: Start) {
         core.batches_made = 1;
         match result {
             Ok(_) => core.batch_stored = 1,
-            // What is there can be read; this goes with the first commit for which there
+            // Existing data can be read; this goes with the first commit for which there
             // is room.
             Err(refusal) if refusal.may_pass() => {
                 tracing::error!("nothing can be committed for now: {refusal}");

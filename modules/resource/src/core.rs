@@ -221,7 +221,7 @@ impl Resource {
         self.journal.post(cx, entry, defined.map(Inventory::set));
     }
 
-    /// Logs that ranks came and went, and tells whom it concerns.
+    /// Logs ranks that came and went, and notifies the followers.
     pub(crate) fn ranks_changed(&mut self, cx: &mut Cx<Self>, change: &Change) {
         if !change.online.is_empty() {
             self.post(cx, "online", &json!({ "idset": change.online }), None);

@@ -14,7 +14,7 @@ pub const DISCOVERED: &str = "dynamic-discovery";
 pub const CONFIGURED: &str = "configuration";
 /// The method by which R is that of the job that the instance is.
 pub const OF_JOB: &str = "job-info";
-/// The method by which R was read from a file that somebody named.
+/// The method by which R was read from a file that the operator named.
 pub const RELOADED: &str = "reload";
 /// The method by which R was known from an earlier life.
 pub const STORED: &str = "kvs";

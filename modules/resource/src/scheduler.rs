@@ -61,7 +61,7 @@ impl Resource {
         };
         let message = match &scheduler.told {
             Some(told) if *told == now => return,
-            // What it has not heard of can only be told as a whole.
+            // Ranks unknown to it can only be sent as a whole.
             Some(told) if now.ranks.is_subset(&told.ranks) && now.excluded == told.excluded => {
                 told.news(&now)
             }

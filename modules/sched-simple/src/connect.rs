@@ -81,7 +81,7 @@ pub fn acquire<P: Program>(cx: &mut Cx<Scheduler<P>>) {
     let call = Call::new(&Acquire);
     cx.stream_with(call, |core: &mut Scheduler<P>, cx, result| match result {
         Ok(news) => core.resources(cx, news),
-        // The resource module died. What it hands out again is what it had.
+        // The resource module died. It hands out again the same values.
         Err(refusal) if refusal.errno == Errno::EHOSTUNREACH => acquire(cx),
         Err(refusal) if core.pool.is_some() => {
             tracing::error!("exiting due to resource update failure: {refusal}");

@@ -496,7 +496,7 @@ fn expirations_of_running_jobs_can_change_unless_a_test_says_no() {
         let request = format!(r#"{{"id":1,"expiration":{expiration}}}"#);
         probe.request("sched.expiration", &request);
     }
-    // Of a job that is not known here, somebody else will know.
+    // A job that is not known here may be known elsewhere.
     probe.request("sched.expiration", r#"{"id":2,"expiration":99.0}"#);
     probe.request("sched.debug", r#"{"op":"setbit","flags":4}"#);
     probe.request("sched.expiration", r#"{"id":1,"expiration":98.0}"#);

@@ -216,7 +216,8 @@ const ASKED: &str = "parent: asked event.subscribe";
 fn the_first_who_subscribes_is_answered_when_all_above_know_and_others_at_once() {
     let mut router = stage(1);
     subscribe(&mut router, CLIENT, "c", "t.", &[ASKED]);
-    // Who comes meanwhile waits too, but not for what is known or not wanted from above.
+    // Later subscribers wait too, but not for topics that are confirmed, or not wanted
+    // from above.
     subscribe(&mut router, OTHER, "d", "t.", &[]);
     subscribe(&mut router, CHILD, "b3", "u.", &[ASKED]);
     router.take_in(Hop::Parent, heard(2, true));
@@ -239,7 +240,7 @@ fn nobody_waits_for_a_parent_that_is_lost_or_does_not_want_to() {
     subscribe(&mut router, CLIENT, "c", "t.", &[ASKED]);
     router.link_down(Hop::Parent);
     assert_eq!(said(&mut router), ["c: ok event.subscribe"]);
-    // Who has no parent yet is not part of the tree.
+    // A broker without a parent is not part of the tree yet.
     subscribe(&mut router, CLIENT, "c", "u.", &["c: ok event.subscribe"]);
     router.broker_up(Hop::Parent, PeerId(20), id("b0"));
     assert_eq!(said(&mut router), [ASKED, ASKED]);

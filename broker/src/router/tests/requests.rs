@@ -208,7 +208,7 @@ fn a_hop_that_lies_about_itself_is_not_heard() {
     check(1, Hop::Parent, request(3, "echo.x", &["c", "b2"]), &[]);
     check(1, Hop::Parent, request(3, "echo.x", &[]), &[]);
     check(1, Hop::Child(4), request(1, "echo.x", &["c"]), &[]);
-    // What lies below the stamp names nobody.
+    // Hops below the stamp name nobody.
     check(
         1,
         CHILD,

@@ -29,7 +29,7 @@ impl Raw {
     pub fn again(&self) {
         let mut modes = self.before.clone();
         modes.make_raw();
-        // One that is gone says so when it is read.
+        // A closed terminal reports that when it is read.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &modes);
     }
 

@@ -73,7 +73,7 @@ impl Cancel {
             for (id, pending) in ids.iter().zip(pending) {
                 match handle.wait(pending) {
                     Ok(_) => {}
-                    // A job that is over needs no cancelling.
+                    // An inactive job needs no cancelling.
                     Err(refusal)
                         if refusal.errno == Errno::ENOENT
                             && refusal.text.as_deref() == Some("job is inactive") => {}

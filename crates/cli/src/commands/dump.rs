@@ -244,7 +244,7 @@ impl Target {
 
 impl Pending {
     fn open(path: &Path) -> io::Result<Pending> {
-        // What a link leads to is replaced, not the link; devices and pipes are used as
+        // The target of a link is replaced, not the link; devices and pipes are used as
         // they are.
         let then = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let is_special = fs::metadata(&then).is_ok_and(|found| !found.is_file());

@@ -113,7 +113,7 @@ impl Pmi {
             options.interrupt = Some(alarm(timeout)?);
         }
         if self.verbose || flux.env.get("FLUX_PMI_DEBUG").is_some() {
-            // What the command says goes to its own streams; this is a trace of the library.
+            // Output of the command goes to its own streams; this is a trace of the library.
             options.trace = Some(Box::new(|line| eprintln!("{line}")));
         }
         match pmi::begin(options) {

@@ -55,7 +55,7 @@ impl Run for SlurmExpirationSync {
                 return Ok(());
             }
             let deadline = Instant::now() + interval;
-            // Until the instance is gone.
+            // Until the instance has ended.
             while !matches!(handle.next(&[], Some(deadline))?, Arrival::Deadline) {}
         }
     }

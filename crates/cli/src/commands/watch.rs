@@ -111,7 +111,7 @@ impl Watch {
     /// Own jobs only.
     fn filters(&self) -> Filters {
         let mut filter = self.filter.clone();
-        // What --since implies; it does not hide those that have ended since.
+        // State filter implied by --since; it does not hide jobs that have ended since.
         if self.active && !self.all && filter.is_empty() && self.since.is_none() {
             filter.push("pending,running".to_owned());
         }

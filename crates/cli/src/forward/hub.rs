@@ -75,7 +75,7 @@ impl Hub {
                 return ended;
             }
             if self.clients.is_empty() {
-                // What it leaves behind is told, as far as that can be.
+                // Its open requests are cancelled, as far as that is possible.
                 let _ = self.broker.flush();
                 return Ended::Client;
             }
@@ -169,7 +169,7 @@ impl Hub {
                         continue;
                     };
                     peer.send(&message);
-                    // Who does not read is let go.
+                    // A client that does not read is disconnected.
                     if peer.backlog() > FORWARDED_BACKLOG_BYTES_MAX {
                         self.leave(id)?;
                     }

@@ -56,7 +56,8 @@ pub struct Table {
     clients: BTreeMap<Id, Client>,
     by_name: BTreeMap<Identity, Id>,
     services: BTreeMap<String, Id>,
-    /// Requests of our own, by matchtag: for whom, what about, and what is to be answered.
+    /// Requests of our own, by matchtag: the client, the subject, and the request to
+    /// answer.
     asked: BTreeMap<u32, (Id, Asked, Message)>,
     last_tag: u32,
 }

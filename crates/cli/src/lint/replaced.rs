@@ -1,9 +1,9 @@
 //! A key that has a stream of events, and is written over instead of being appended to: who reads it
 //! may miss some, and each write carries all that went before.
 //!
-//! Such a key is one that somebody follows as a log (with the flag for appended values), or one of
-//! which each value begins with the whole value before. The first value may be put; numbers may be
-//! replaced, of which only the newest is of use.
+//! Such a key is one that a program follows as a log (with the flag for appended values), or one
+//! of which each value begins with the whole value before. The first value may be put; numbers may
+//! be replaced, of which only the newest is of use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,7 +79,7 @@ impl Replaced {
         });
         let has_room = self.written.len() < LINT_KEYS_MAX;
         if !is_value {
-            // It is gone, or something else.
+            // It was removed, or is something else.
             self.written.remove(&key);
         } else if op.get("flags").and_then(Value::as_u64).unwrap_or(0) & u64::from(APPEND) != 0 {
             if has_room {

@@ -145,7 +145,7 @@ fn a_log_that_is_written_over_is_found() {
     );
     let gone = "1 w > q1 kvs.commit {\"ops\":[{\"key\":\"log\",\"flags\":0,\"dirent\":null}]}\n";
     check(&(follow.clone() + &first + gone + &first), &[]);
-    // What is watched for its newest value may be replaced.
+    // A value watched for its newest version may be replaced.
     check(&(watch(1.0, 1, "log", 4) + &over), &[]);
 }
 
@@ -187,7 +187,7 @@ fn a_look_that_does_not_wait_for_the_version_is_found() {
     check(&(event.to_owned() + &look(",\"rootseq\":6")), unwaited);
     let wait = "1.05 a > q2 kvs.wait-version {\"namespace\":\"primary\",\"rootseq\":7}\n";
     check(&(event.to_owned() + wait + &look("")), &[]);
-    // Who waits for one version may be told of the next before it looks.
+    // A client that waits for one version may be told of the next before it looks.
     let next = event.replace('7', "8");
     check(&(event.to_owned() + wait + &next + &look("")), &[]);
     // Its own commit, something else that has come, and what comes much later.
@@ -240,7 +240,7 @@ fn a_question_that_is_asked_over_and_over_is_found() {
     // A loop that does not wait, and questions as they come.
     check(&asks(&[1.0, 1.001, 1.002, 1.003, 1.004, 1.005], same), &[]);
     check(&asks(&[1.0, 2.0, 9.0, 9.1, 15.0, 30.0], same), &[]);
-    // Each time somebody had asked for it; and modules that began again.
+    // Each time after a request for it; and modules that began again.
     let occasion = |at| format!("{at} a < q1 a.do {{}}\n") + &asks(&[at], same);
     check(&every_second.map(occasion).concat(), &[]);
     let restart = |at| asks(&[at], same) + &format!("{at} a > q0 module.status {{}}\n");

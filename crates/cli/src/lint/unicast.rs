@@ -1,9 +1,9 @@
 //! An event that is for one: it goes to every broker, and only one program wants it. An answer, or a
 //! request, would do.
 //!
-//! Such an event has been published a few times, has always come to the same one and to nobody
-//! else, and is either addressed (its payload says to whom), or comes each time after that one
-//! has asked its publisher for something.
+//! Such an event has been published a few times, has always come to the same receiver and to
+//! nobody else, and is either addressed (its payload names the receiver), or comes each time
+//! after that one has sent its publisher a request.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -19,7 +19,7 @@ pub struct Near {
 impl Near {
     /// As the environment wants it.
     pub fn of(flux: &Flux) -> Near {
-        // Who says how hosts are reached wants them to be reached so.
+        // A user who sets how hosts are reached wants them to be reached so.
         let may_be_here = flux.env.get_os("FLUX_SSH").is_none();
         Near {
             is_local: flux.env.get_os(super::RESOLVE_LOCAL).is_some(),

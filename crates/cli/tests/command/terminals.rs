@@ -56,7 +56,7 @@ impl Job {
             ("100-shell-f2.terminus.0", _) if object["type"] == "attach" => {
                 assert_eq!(object["mode"], "rw");
                 let mut acts = (self.told)(request);
-                // What is captured.
+                // Captured output.
                 let shown = json!({"stream": "stdout", "rank": "0", "data": "captured\n"});
                 let shown = json!({ "event": event("data", shown) });
                 acts.splice(

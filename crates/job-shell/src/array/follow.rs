@@ -73,7 +73,7 @@ impl Supply {
         }
         self.seq = handed.seq;
         self.is_over |= handed.is_over;
-        // What the leading shell says is a set.
+        // The message of the leading shell is a set.
         let indices: IdSet = handed.indices.parse().unwrap_or_default();
         let most = usize::try_from(ARRAY_SUPPLY_MAX).unwrap_or(usize::MAX);
         let tries = |index| handed.tries.get(&index).copied().unwrap_or(0);

@@ -168,7 +168,7 @@ impl JobShell {
         let host = &job.node().host;
         let note = format!("element {index} (host {host}): start failed: {command}: {why}");
         if !has_own && !self.raised {
-            // What holds for one holds for all.
+            // The result for one applies to all.
             self.element_ended(cx, slot, how);
             return self.fatal(cx, how.code(), &note);
         }

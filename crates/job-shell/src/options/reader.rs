@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
     /// An integer.
     pub fn int(&mut self, row: ShellOption) -> Result<Option<i64>, Mistyped> {
         let value = self.typed(row)?;
-        // What does not fit is larger than any limit.
+        // A number that does not fit is larger than any limit.
         Ok(value.map(|value| value.as_i64().unwrap_or(i64::MAX)))
     }
 

@@ -55,7 +55,7 @@ enum Owed {
 }
 
 impl<B: Bench> Host for Desk<B> {
-    // How its methods are declared; they are called under the name that it is loaded under.
+    // Declaration of its methods; they are called under the name that it is loaded under.
     const NAME: &'static str = "worker";
     type Worker = ();
 

@@ -1,4 +1,4 @@
-//! The tree of brokers: who is the parent of whom (protocol/20 section 1).
+//! The tree of brokers: the parent of each rank (protocol/20 section 1).
 //!
 //! A tree is fixed for the life of an instance. Every rank computes all of it, once, from
 //! the scheme and the size, so that a route to any rank needs no question to others.

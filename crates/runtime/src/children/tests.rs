@@ -95,7 +95,7 @@ fn a_child_can_be_stopped_as_it_becomes_its_program() {
 #[test]
 fn the_output_of_a_child_ends_with_it_whatever_it_leaves_behind() {
     let (mut children, mut poller) = (Children::default(), Poller::new().unwrap());
-    // What is left behind has both streams, and ends with our end of the third.
+    // The process left behind has both streams, and ends with our end of the third.
     let spawn = Spawn {
         argv: [
             "sh",
@@ -219,7 +219,7 @@ fn a_terminal_is_all_that_a_child_has() {
         let line = "set -- $(cut -d\" \" -f4-8 /proc/$$/stat); test $3 = $$ -a $5 = $$ && echo yes";
         check(line, b"", "yes\r\n");
         check("read x; echo \"<$x>\"", b"word\r", "word\r\n<word>\r\n");
-        // What is left behind holds the terminal, and not its end.
+        // The process left behind holds the terminal, and not its end.
         check(
             "trap \"\" HUP; tail -f /dev/null & echo bye",
             b"",

@@ -132,7 +132,8 @@ impl<N: Node> Reactor<N> {
 pub(super) enum Greeted {
     /// Somebody has come.
     New(PeerKind),
-    /// Somebody whom the node knows from the beginning, and what has waited for it.
+    /// A peer that the node knows from the beginning, and the messages that waited for
+    /// it.
     Known(Vec<Message>),
     /// Somebody who may not come in.
     No,

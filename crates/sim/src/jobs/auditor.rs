@@ -187,8 +187,8 @@ impl Auditor {
         }
         // Nobody ends the tasks of a job that goes on to its own end.
         assert!(!run.is_sent_away || run.is_killed, "{told}");
-        // What job-exec alone has raised is not in its own log: the end of a job's time, and a
-        // pretended failure, may be forgotten when everything dies before they are stored, or
+        // Events raised by job-exec alone are not in its own log: the end of a job's time, and
+        // a simulated failure, may be lost when everything dies before they are stored, or
         // job-exec and the job manager do.
         let is_own = wish.task == Task::FailsAtRun || has_time;
         let is_lost = is_own && ledger.n_crashes + ledger.n_forgotten > 0;

@@ -49,7 +49,7 @@ pub(crate) struct Ledger {
     pub(crate) now: f64,
     /// Requests of the operator.
     pub(crate) site: Site,
-    /// Jobs whose jobspec somebody wanted to change.
+    /// Jobs with a request to change the jobspec.
     pub(super) updated: BTreeSet<JobId>,
     /// Submissions that were refused.
     pub(super) refused: Vec<Refused>,

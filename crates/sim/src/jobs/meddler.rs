@@ -97,9 +97,9 @@ impl Program for Meddler {
             (Want::Raise(id), Ok(())) => {
                 self.ledger.borrow_mut().raised.insert(id);
             }
-            // Of a job that is over.
+            // Of an inactive job.
             (Want::Raise(_), Err(Errno::ENOENT)) => {}
-            // Of a job that has resources, or is over.
+            // Of a job that has resources, or is inactive.
             (Want::Urgency, Ok(()) | Err(Errno::EINVAL)) => {}
             (Want::LetGo(id), Ok(()) | Err(Errno::EINVAL | Errno::ENOENT)) => {
                 self.let_go.insert(id);

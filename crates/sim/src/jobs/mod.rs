@@ -62,7 +62,7 @@ pub(crate) fn programs(ledger: &Shared, nodes: u32) -> Vec<Box<dyn Program>> {
         .collect()
 }
 
-/// The same where jobs have terms and somebody changes what is allowed.
+/// The same where jobs have terms and the limits change.
 pub(crate) fn programs_with_policies(ledger: &Shared) -> Vec<Box<dyn Program>> {
     let submitters = (0..SUBMITTERS).map(|number| Submitter::new(number, 1, ledger.clone()));
     let operator: Box<dyn Program> = Box::new(Operator::new(ledger.clone()));

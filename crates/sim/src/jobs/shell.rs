@@ -313,7 +313,7 @@ impl Shell {
             }
             // It may be done or not; it is not done twice. Or there is no kvs for now.
             Err(Errno::EHOSTUNREACH | Errno::ENOSYS) => self.again = Some((commit, lines)),
-            // The namespace is gone with the job: nobody waits for our words.
+            // The namespace was removed with the job: nobody waits for our messages.
             Err(_) => {}
         }
     }

@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// One of the shells is killed by somebody else.
+    /// One of the shells is killed from outside.
     pub(crate) fn kill_a_shell(&mut self) {
         if self.shells.all.is_empty() {
             return;

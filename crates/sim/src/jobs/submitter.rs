@@ -105,7 +105,7 @@ impl Submitter {
                     self.next_wait = Some((id, wish));
                 }
             }
-            // Whether a job comes of it nobody knows.
+            // Nobody knows whether it becomes a job.
             Err(_) if is_given_up(&ledger, response) => ledger.give_up(&wish.name),
             Err(_) if self.has_terms => {
                 let text = response.error_text().unwrap_or_default();

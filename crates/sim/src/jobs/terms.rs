@@ -76,7 +76,7 @@ impl Terms {
         let n_after = [0, 0, 1, 1, 2][rng.below(5)].min(jobs.len());
         let mut after: Vec<(Scheme, JobId)> = Vec::new();
         for _ in 0..n_after {
-            // One of the last few: older ones are over.
+            // One of the last few: older ones have ended.
             let recent = &jobs[jobs.len().saturating_sub(6)..];
             let id = recent[rng.below(recent.len())];
             let pair = (Scheme::ALL[rng.below(Scheme::ALL.len())], id);

@@ -92,7 +92,7 @@ impl Tenant {
                 match step {
                     // It may be there or not.
                     Step::Create => Step::Remove,
-                    // What is done twice is done once.
+                    // A repeated step has no further effect.
                     step => step,
                 }
             }

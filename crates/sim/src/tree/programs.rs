@@ -58,7 +58,7 @@ pub(super) struct Programs {
     pub is_prompt: bool,
     /// Number of each event by its topic.
     numbers: BTreeMap<String, u32>,
-    /// Events by the life of rank 0 in which somebody heard them first, and number.
+    /// Events by the life of rank 0 in which they were first received, and number.
     lives: BTreeMap<(u64, u32), String>,
     pub answered: u64,
     pub failed: u64,
@@ -283,7 +283,7 @@ impl Brokers {
         if is_new {
             programs.lives.insert((life, sequence), topic.to_owned());
         }
-        // What was under way when rank 0 died is of a life before.
+        // Events under way when rank 0 died are of an earlier life.
         let lives = (0..=life).rev().map(|life| (life, sequence));
         let mut lives = lives.filter(|n| programs.lives.get(n).is_some_and(|t| t == topic));
         let number = lives.next().unwrap_or((life, sequence));

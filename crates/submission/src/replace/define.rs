@@ -182,7 +182,7 @@ fn ask(env: &Env, asked: &Asked<'_>) -> Result<Vec<Vec<Result<Answered, String>>
     let output = child.wait_with_output();
     let output = output.map_err(|error| failed(format!("python3: {}", io_text(&error))))?;
     if !output.status.success() || written.is_err() {
-        // What is wrong it has said itself.
+        // It has printed its error itself.
         return Err(failed("python3 failed".to_owned()));
     }
     serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("python3: {error}")))

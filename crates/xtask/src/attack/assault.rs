@@ -118,7 +118,7 @@ impl Assault {
                 83..91 => Kind::Publish,
                 _ => Kind::Response,
             };
-            // What the owner says in order is obeyed, and is no attack.
+            // Valid requests of the owner are obeyed, and are no attack.
             let kind = match kind {
                 Kind::Example | Kind::Event | Kind::Publish if !who.is_guest() => Kind::Malformed,
                 kind => kind,

@@ -174,7 +174,7 @@ fn work<'scope>(
     bar.finish_and_clear();
     pauses.end(fire, true);
     wait_until_full(fire)?;
-    // What was told last is heard everywhere.
+    // The last messages are received everywhere.
     events::rest(fire);
     fire.is_resting.store(true, Ordering::Relaxed);
     for writer in writers {

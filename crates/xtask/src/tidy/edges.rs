@@ -68,7 +68,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "job-ingest",
         &["wire", "proto", "node", "runtime", "ingest"],
     ),
-    // What job-list folds of events, job-manager folds once of a job that is over.
+    // Events folded by job-list are folded once by job-manager for an inactive job.
     (
         "job-list",
         &["wire", "proto", "node", "runtime", "job-fold"],

@@ -1,4 +1,4 @@
-//! The workspace members and who depends on whom, as cargo sees them.
+//! The workspace members and their dependencies, as cargo sees them.
 
 use std::path::{Path, PathBuf};
 

@@ -42,7 +42,7 @@ impl Barrier {
 
     /// Shells have come to it. Those of a barrier that is open are not counted.
     fn join(&mut self, more: AtBarrier, room: usize) {
-        // Which was the last to open before we were started is not known until one comes.
+        // The last one opened before we were started is unknown until one comes.
         let is_next = match self.opened {
             Some(_) => more.seq == self.next(),
             None => more.seq >= self.here.seq,

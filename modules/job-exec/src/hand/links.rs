@@ -157,7 +157,7 @@ impl JobExec {
         for rank in farther {
             if let Some(mut link) = self.hand.links.remove(&rank) {
                 self.hand.joined.remove(&link.stream.id());
-                // What they were told already is theirs to know first.
+                // Earlier orders must reach them first.
                 link.send_orders(cx);
                 link.stream.end(cx, Err(JoinError::Replaced.refusal()));
                 moved.add(&link.below);
@@ -389,7 +389,7 @@ impl JobExec {
         let Some(gone) = self.hand.gone.remove(&rank) else {
             return;
         };
-        // What it has said of jobs that are not known yet does not count any more.
+        // Its reports of jobs that are not known yet do not count any more.
         for stray in self.strays.values_mut() {
             stray.held.remove(&rank);
         }

@@ -84,7 +84,7 @@ pub(crate) fn kept(
     Ok(Empty)
 }
 
-/// Gives a job its namespace, which somebody wants to use.
+/// Gives a job the namespace that a client wants to use.
 pub(crate) fn make_namespace(
     core: &mut JobExec,
     cx: &mut Cx<JobExec>,

@@ -56,7 +56,7 @@ pub(crate) fn shell_barrier(
 ) {
     let part = core.hand.parts.get(&request.id);
     if part.is_none() && request.lease.is_none() && cx.rank() != 0 {
-        // Why not, rank 0 can say.
+        // Rank 0 can tell the reason for a refusal.
         return climb(cx, peer, &request, reply);
     }
     let mock = core.jobs.get(&request.id).filter(|job| job.is_mock());

@@ -393,7 +393,7 @@ impl Forest {
                     return self.deliver_up(rank, parent, message);
                 }
                 if topic == "job-exec.shell-barrier" {
-                    // What a job-exec cannot say the head is asked.
+                    // The head is asked for answers that a job-exec does not know.
                     return self.deliver_up(rank, nodeid, message);
                 }
                 let answer = self.broker(rank, nodeid, &topic, &message);

@@ -354,7 +354,7 @@ impl Stage {
         loop {
             self.probe.settle();
             let mut outputs = self.probe.outputs();
-            // What was worked out on the spot may have more to say.
+            // Work done on the spot may have further results.
             self.probe.settle();
             outputs.extend(self.probe.outputs());
             if outputs.is_empty() {

@@ -97,7 +97,7 @@ impl Listing {
     }
 
     fn later(mut self, cx: &mut Cx<JobList>) {
-        // What is written goes out, but of an answer that is one.
+        // Written rows are sent, except those of a single answer.
         if self.page.jobs > 0 && self.stream.is_streaming() {
             self.stream.send_bytes(cx, self.page.take(""));
         }

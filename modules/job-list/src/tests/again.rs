@@ -98,7 +98,7 @@ fn the_next_job_manager_is_not_asked_for_what_ended_long_ago() {
         probe.said(),
         [format!("request job-manager.events-journal #2 {AGAIN}")]
     );
-    // What ended just now was not stored.
+    // The last ends were not stored.
     journal_on(&mut probe, 2, 4, &RAN[..5]);
     journal_on(&mut probe, 2, 5, &RAN[..6]);
     mark(&mut probe, 2, 3);

@@ -82,7 +82,7 @@ fn one_that_does_not_take_is_told_how_jobs_are_by_then() {
     let take = |probe: &mut List_, taken: u64| {
         let json = format!(r#"{{"matchtag":1,"taken":{taken}}}"#);
         probe.request("job-list.follow-taken", &json);
-        // What is taken is answered too, where it is asked.
+        // The request itself is answered too, where it wants a response.
         told(probe)
             .into_iter()
             .filter(|told| !told.is_empty())

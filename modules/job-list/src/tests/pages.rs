@@ -101,7 +101,7 @@ fn a_search_that_finds_nothing_lets_others_have_their_turn() {
     let json = r#"{"max_entries":0,"attrs":[],"constraint":{"name":["no such"]}}"#;
     probe.request("job-list.list", json);
     assert_eq!(probe.said(), [""; 0]);
-    // What ends meanwhile is not looked at.
+    // Jobs that end meanwhile are not visited.
     ended(&mut probe, count + 1, 9000.0);
     probe.pass(limits::NEXT_TURN);
     assert_eq!(probe.said(), [""; 0]);

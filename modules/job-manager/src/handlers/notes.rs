@@ -41,7 +41,7 @@ fn set_urgency(
     if !peer.may_act_for(job.life.userid) {
         return Err(UrgencyError::NotYours);
     }
-    // What the owner has granted may be lowered.
+    // A value granted by the owner may be lowered.
     if !peer.is_owner() && urgency > Urgency::DEFAULT.max(job.life.urgency) {
         return Err(UrgencyError::TooHigh);
     }

@@ -132,7 +132,7 @@ fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Resu
     let mut new = Job::new(id, life, line.clone(), Rc::new(job.jobspec), None);
     new.queue = queue;
     new.hold = ADMITTING;
-    // What happens from now on is not in the past of those who listen already.
+    // Events from now on are not in the past of present listeners.
     new.since = core.journal.count() + 1;
     core.journal.tell(cx, &new, event.name(), &line, true);
     core.jobs.add(new);

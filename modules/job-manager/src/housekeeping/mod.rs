@@ -95,7 +95,7 @@ impl JobManager {
         let (Some(config), Some(job)) = (&self.housekeeping.config, self.jobs.active(id)) else {
             return false;
         };
-        // What a job brought along is not the scheduler's to give to others.
+        // Resources that a job brought along are not the scheduler's to give to others.
         let r = job.r.as_ref().filter(|_| !job.life.bypasses);
         let Some(r) = r.and_then(|r| Rset::decode(r.as_str()).ok()) else {
             return false;
@@ -221,7 +221,7 @@ fn environment(id: JobId, userid: u32, ranks: &IdSet) -> BTreeMap<String, String
 }
 
 fn wait(cx: &mut Cx<JobManager>, id: JobId, seconds: f64) {
-    // What no clock can count is for ever.
+    // A time beyond any clock has no limit.
     let Ok(after) = Duration::try_from_secs_f64(seconds) else {
         return;
     };

@@ -186,7 +186,7 @@ impl JobLog {
         let (mut ops, n_all) = (Vec::new(), records.len());
         records.retain(|record| *record != Record::Complete);
         self.is_complete |= records.len() < n_all;
-        // What was before comes first.
+        // Earlier records come first.
         let mut all = self.take_moved(&mut ops);
         if n_all == 0 && ops.is_empty() {
             return ops;

@@ -118,7 +118,7 @@ impl Table {
                 home.is_some_and(|home| home.segment == segment)
             }
             Record::Unwaited(id, _) => self.unwaited.contains_key(id),
-            // Older than all other segments: what it speaks of is gone.
+            // Older than all other segments: the records it refers to are removed.
             Record::Purged(_) | Record::Waited(_) | Record::Complete => false,
         }
     }

@@ -183,10 +183,10 @@ impl JobManager {
             }
         }
         let needed = slice.needed;
-        // What waits for a row goes on when it is there.
+        // A listener that waits for a row goes on when it is available.
         if is_more && needed.is_none() {
             consumers.is_slicing = true;
-            // What follows a turn serves them.
+            // They are served after a turn.
             cx.timer(NEXT_TURN, |core, _| {
                 core.journal.numbered.is_slicing = false
             });

@@ -68,7 +68,7 @@ pub struct Slice<'a> {
     pub bytes: usize,
     /// Logs that were looked up, the last one.
     pub log: Option<(JobId, Log)>,
-    /// The job whose row somebody waits for.
+    /// The job whose row is needed.
     pub needed: Option<JobId>,
 }
 

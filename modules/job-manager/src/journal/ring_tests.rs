@@ -33,7 +33,7 @@ fn a_consumer_goes_on_where_it_was_or_begins_anew() {
     for (since, expect) in [(0.0, 3), (0.5, 3), (1.0, 2), (2.5, 1), (3.0, 0)] {
         check(&ring, since, Some(expect));
     }
-    // What no event had yet was another journal's.
+    // A number that no event had yet was another journal's.
     check(&ring, 3.5, None);
     check(&ring, -1.0, None);
     check(&ring, f64::NAN, None);

@@ -91,7 +91,7 @@ impl Policy for DependencySingleton {
         };
         let is_needed = match job.is_admitting() {
             true => key.count > 1,
-            // Whether it had to wait was decided before the restart.
+            // The need to wait was decided before the restart.
             false => job.waits_for(DESCRIPTION),
         };
         if is_needed && named.place.is_none() {

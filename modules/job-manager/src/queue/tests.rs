@@ -130,7 +130,7 @@ fn a_part_of_a_queue_runs_when_both_are_started() {
             "whole: enabled started",
         ],
     );
-    // What it is a part of is read again.
+    // Its parent is read again.
     check(
         &["conf whole part<whole", "start part", "conf whole part"],
         &["part: enabled started", "whole: enabled stopped"],

@@ -129,7 +129,7 @@ impl JobManager {
             }
             Record::Unwaited(id, told) => drop(replay.unwaited.insert(JobId(id), told.0)),
             Record::Waited(id) => drop(replay.unwaited.remove(&JobId(id))),
-            // Which jobs are active its table says in the end.
+            // The table of the log lists the active jobs in the end.
             Record::Submitted(_) | Record::Complete => {}
         }
     }

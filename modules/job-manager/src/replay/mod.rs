@@ -139,7 +139,7 @@ impl JobManager {
                 return;
             };
             if let Some(lost) = replay.lost_kvs.take() {
-                // What is missing now is not gone for good. The next one reads it.
+                // A key missing now is not lost for good. The next one reads it.
                 return cx.started(Err(lost));
             }
             if cx.is_ending() {

@@ -186,7 +186,7 @@ impl Play {
                 Vec::new()
             }
             17 if self.dice.below(3) == 0 => {
-                // What it was about to store is lost with it, or not.
+                // Its pending commit is lost with it, or not.
                 if self.dice.below(2) == 0 && self.stage.waits_to_store() {
                     self.stage.play("lose-kvs applied");
                 }

@@ -96,7 +96,7 @@ pub fn apply<'a>(
                 keys.insert(step.key.clone());
             }
             Err(Stop::Need(wants)) => needed.extend(wants),
-            // What the steps before it need decides whether it comes to this one.
+            // The needs of the steps before it decide whether it comes to this one.
             Err(_) if !needed.is_empty() => break,
             Err(failed) => return Err(failed),
         }

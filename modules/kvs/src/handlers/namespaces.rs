@@ -114,7 +114,7 @@ fn remove_now(core: &mut Kvs, cx: &mut Cx<Kvs>, name: String, reply: Reply<Names
         let Some(writers) = core.leftovers.remove(&name) else {
             return reply.send(cx, Ok(Empty));
         };
-        // It is gone for everyone, but its records are still to be removed.
+        // It is removed for everyone, but its records are still to be deleted.
         core.reserved.insert(name.clone(), Reserved::Removing);
         core.changes.push(Change::Remove(name, writers, reply));
         return;

@@ -230,7 +230,7 @@ impl Stage {
         if errno.is_empty() {
             self.blobs.extend(commit.blobs);
             for edit in commit.edits {
-                // What is garbled or lost cannot be edited.
+                // Garbled or lost blobs cannot be edited.
                 let base = self.blobs.get(&edit.base);
                 let blob = base.and_then(|base| edit.apply(base));
                 self.blobs

@@ -350,11 +350,11 @@ impl World {
         site.kvs = start(rank, site.process);
         site.inbox.clear();
         site.subscribed.clear();
-        // What has come from the parent for the dead process is lost with it.
+        // Messages from the parent for the dead process are lost with it.
         site.down
             .retain(|message| matches!(message.kind, Kind::Event { .. }));
         let dead = site.process - 1;
-        // What it has sent is on its way, and comes in before what the next one sends.
+        // Its messages are on their way, and come in before those of the next one.
         let mut calls: Vec<Call> = std::mem::take(&mut site.calls).into_values().collect();
         calls.sort_by_key(|call| call.number);
         for call in calls {

@@ -48,7 +48,7 @@ fn what_is_in_use_is_told_without_hosts() {
             r#"{{"version":1,"execution":{{"R_lite":[{{"rank":"0","children":{{"core":"{cores}"}}}}]}}}}"#
         )
     };
-    // What is down stays with the job that has it.
+    // Resources that are down stay with the job that has them.
     let status = said(&one("0"), &one("0-1"));
     assert_eq!(probe.said(), [format!("{response} #2 {status}")]);
 }

@@ -55,7 +55,7 @@ impl CleanupPush {
                 let input = flux.read_input()?;
                 let input = String::from_utf8_lossy(&input);
                 let lines = input.lines().filter(|line| !line.trim().is_empty());
-                // What is pushed last runs first.
+                // The last one pushed runs first.
                 lines.rev().map(str::to_owned).collect()
             }
         };

@@ -196,7 +196,7 @@ fn show(flux: &mut Flux, id: JobId) -> Result<(), CliError> {
     flux.out.flush()?;
     let mut command = Command::new(std::env::current_exe()?);
     command.args(super::attach_words(id));
-    // How the job ended is said in our own words.
+    // The end of the job is reported in our own words.
     command.env_clear().envs(flux.env.iter()).status()?;
     Ok(())
 }

@@ -48,7 +48,7 @@ impl Input {
             match flux.input.read(&mut bytes) {
                 Ok(n) => bytes.truncate(n),
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                // A terminal that is gone has nothing more to say.
+                // A closed terminal gives no more input.
                 Err(_) => bytes.clear(),
             }
             self.is_over = bytes.is_empty();

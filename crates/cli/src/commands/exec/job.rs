@@ -72,7 +72,7 @@ fn service(handle: &mut Handle, id: JobId) -> Result<String, CliError> {
         path: "guest.exec.eventlog".to_owned(),
         flags: WAITCREATE,
     };
-    // What comes again after a restart of the service says the same.
+    // Entries repeated after a restart of the service are the same.
     let pending = handle.start_stream(Call::new(&request).repeating());
     loop {
         let Arrival::Answer(_, answer) = handle.next(&[], None)? else {

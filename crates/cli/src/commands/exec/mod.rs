@@ -171,7 +171,7 @@ impl Exec {
                 here.to_string_lossy().into_owned()
             }
         };
-        // What is no text cannot be sent.
+        // Variables that are no text cannot be sent.
         let env = flux.env.iter().filter_map(|(name, value)| {
             Some((name.to_str()?.to_owned(), value.to_str()?.to_owned()))
         });

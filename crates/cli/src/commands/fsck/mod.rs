@@ -154,7 +154,7 @@ impl Fsck {
             false => Values::Validate,
         };
         if self.data {
-            // What the service remembers says nothing about what it has stored.
+            // The cache of the service says nothing about the stored blobs.
             blobs.handle.rpc(&Dropcache)?;
         }
         let mut walk = Walk::new(root, values, self.maxreqs as usize);

@@ -74,7 +74,7 @@ fn answer_lines(
         let answer = Line::read(text.trim_end(), is_bare).and_then(|Line(jobspec)| act(jobspec));
         has_failed |= answer.is_err();
         flux.line(Answer(answer).write())?;
-        // Who has written the line may wait for the answer.
+        // The writer of the line may wait for the answer.
         flux.out.flush()?;
     }
     match has_failed && is_bare {

@@ -54,7 +54,7 @@ pub struct Attach {
 impl Attach {
     pub fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let id = parse_id(&self.id)?;
-        // Who wants to see events wants all of them.
+        // A user who wants events wants all of them.
         let until = if self.show_events { "clean" } else { "finish" };
         let mut handle = flux.connect()?;
         let options = SessionOptions {

@@ -73,7 +73,7 @@ fn shell_of(handle: &mut Handle, id: JobId, deadline: Option<Instant>) -> Result
         path: "guest.exec.eventlog".to_owned(),
         flags: WAITCREATE,
     };
-    // What comes again after a restart of the service says the same.
+    // Entries repeated after a restart of the service are the same.
     let pending = handle.start_stream(Call::new(&request).repeating());
     let mut shell = None;
     loop {

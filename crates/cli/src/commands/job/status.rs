@@ -45,7 +45,7 @@ impl Status {
                     path: "eventlog".to_owned(),
                     flags: 0,
                 };
-                // What comes again after a restart of the service says the same.
+                // Entries repeated after a restart of the service are the same.
                 handle.start_stream(Call::new(&request).repeating())
             };
             let pending: Vec<_> = ids.iter().map(watch).collect();
@@ -153,7 +153,7 @@ impl End {
                 let known = self.worst.iter().chain([&exception]);
                 self.worst = Exception::worst(known).cloned();
             }
-            // What does not concern the end, or is of a later version.
+            // Entries that do not concern the end, or of a later version.
             Ok(_) | Err(_) => {}
         }
     }

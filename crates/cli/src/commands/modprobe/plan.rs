@@ -152,7 +152,7 @@ pub fn removal(
             return Err(format!("{name} still in use by {}", staying.join(", ")));
         }
     }
-    // What only those required that go, goes too.
+    // Modules required only by removed ones are removed too.
     let meant: Vec<String> = going.iter().cloned().collect();
     let required = with_requirements(known, &meant).unwrap_or_default();
     let is_idle = |name: &str, going: &BTreeSet<String>| {

@@ -25,7 +25,7 @@ impl Rc3 {
     pub(super) fn run(self, flux: &mut Flux) -> Result<(), CliError> {
         let mut live = Live::open(flux, &Choices::default(), self.verbose)?;
         let mut loaded = live.loaded()?;
-        // The broker dumps when all others are gone.
+        // The broker dumps when all others have exited.
         let dump = live.attr(names::CONTENT_DUMP.name)?;
         if dump.is_some_and(|path| !path.is_empty()) && loaded.remove("content") {
             flux.note("content stays for the broker, which dumps it")?;

@@ -37,7 +37,7 @@ impl Show {
             .resolve_any(&self.module)
             .map_err(CliError::new)?;
         let mut shown = module.clone();
-        // What the command line, or the environment, leaves out.
+        // Modules left out by the command line or the environment.
         shown.disabled |= live.known.resolve(&module.name).is_none() && module.is_on(live.rank);
         let json =
             serde_json::to_string(&shown).map_err(|error| CliError::new(error.to_string()))?;

@@ -250,7 +250,7 @@ impl Socket {
         let socket = Socket { folder };
         let path = socket.folder.join(SOCKET);
         let listener = UnixListener::bind(&path)?;
-        // Who may come in is decided by who connects.
+        // Access is checked when a client connects.
         std::fs::set_permissions(&path, Permissions::from_mode(0o777))?;
         Ok((socket, listener))
     }

@@ -252,7 +252,7 @@ fn combined(lines: Vec<Line>, shown: Shown) -> Result<Vec<Line>, CliError> {
             all.push(line);
             continue;
         };
-        // What is in two states is counted once.
+        // Nodes in two states are counted once.
         let mut more = line.set;
         more.subtract(&other.set);
         let added = other.set.add(&more);

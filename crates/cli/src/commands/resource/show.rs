@@ -57,7 +57,7 @@ impl Chosen {
         let all = sched_status(&mut flux.connect()?, &self.which)?;
         let mut chosen = Rset::new();
         for state in &states {
-            // What is in two states is counted once.
+            // Nodes in two states are counted once.
             let mut more = part(&all, state)?;
             more.subtract(&chosen);
             chosen

@@ -30,7 +30,7 @@ pub fn run(
     total: u64,
 ) -> Result<(), CliError> {
     let progress = progress(flux, settings, total)?;
-    // What is wrong with the first is wrong before anything is submitted.
+    // Errors of the first are reported before anything is submitted.
     let first = plan.next().transpose()?;
     let mut handle = flux.connect()?;
     let wanted = settings.wanted.clone().unwrap_or_default();

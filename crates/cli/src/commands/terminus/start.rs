@@ -56,7 +56,7 @@ impl Start {
             cmd: self.command.clone(),
             environ: environment(flux),
             cwd,
-            // Or it may be over before we can ask how.
+            // Otherwise it may end before we can query it.
             wait: self.wait || !self.detach,
         };
         let Made { id, .. } = self.server.ask(&mut handle, &new)?;

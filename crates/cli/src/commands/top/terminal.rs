@@ -113,7 +113,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // If the terminal is gone there is nothing to restore.
+        // If the terminal was closed there is nothing to restore.
         let _ = print(LEAVE);
         let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Flush, &self.before);
         let _ = SIGNALS.into_iter().collect::<SigSet>().thread_unblock();

@@ -16,7 +16,7 @@ use crate::crash::Tally;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
-/// A look that takes longer says nothing: somebody was paused.
+/// A check that takes longer says nothing: a broker was paused.
 const LOOK_MAX: Duration = Duration::from_millis(500);
 /// Two keepalives, which come once a second, and the time to look.
 const DIFFER_MAX: Duration = Duration::from_millis(2_500);

@@ -122,7 +122,7 @@ fn publish_one(fire: &Fire, handle: &mut Handle, rank: u32, used: Instant) -> bo
         Err(refusal) => {
             fire.events.book().n_refused += 1;
             let is_of_use = is_on_the_way(&refusal);
-            // That the own broker is gone is found out by the next request.
+            // The loss of the own broker is found by the next request.
             let since = if is_of_use { began } else { used };
             if !is_excused(fire, rank, 0, since, Instant::now()) {
                 let complaint = format!("rank {rank}: {refusal}");

@@ -83,7 +83,7 @@ pub fn submit(fire: &Fire, rank: u32) {
             let began = Instant::now();
             if let Err(failure) = run(fire, &mut handle, rank, n) {
                 is_of_use = is_on_the_way(&failure.refusal);
-                // That the own broker is gone is found out by the next request.
+                // The loss of the own broker is found by the next request.
                 let since = if is_of_use { began } else { used };
                 complain(fire, rank, since, &failure);
             }

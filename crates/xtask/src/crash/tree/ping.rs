@@ -114,7 +114,7 @@ fn ping_one(fire: &Fire, handle: &mut Handle, rank: u32, rng: &mut Rng, used: In
         Err(refusal) => {
             fire.pings.refused.fetch_add(1, Ordering::Relaxed);
             let is_of_use = is_on_the_way(&refusal);
-            // That the own broker is gone is found out by the next request.
+            // The loss of the own broker is found by the next request.
             let since = if is_of_use { began } else { used };
             if !is_excused(fire, rank, target, since, ended) {
                 complain(&fire.pings.failed, &refusal.to_string());

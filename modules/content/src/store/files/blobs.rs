@@ -96,7 +96,7 @@ impl Blobs {
         });
         let written = written.and_then(|()| std::fs::rename(&temporary, &path));
         written.map_err(|error| {
-            // What there is of it takes room that the next one may need.
+            // Its partial file takes room that the next one may need.
             std::fs::remove_file(&temporary).ok();
             Failure::File(path.clone(), error)
         })?;

@@ -338,7 +338,7 @@ impl Journal {
             ..*commit
         };
         let text = small.encode();
-        // What is kept in memory are slices of this copy, not of the whole message.
+        // Slices kept in memory are of this copy, not of the whole message.
         let copied = self.take_in(text.clone());
         copied.map_err(|what| Failure::Damaged(format!("commit {}: {what}", commit.number)))?;
         let len = text.len() as u32;

@@ -413,7 +413,7 @@ impl Backing for Sqlite {
     }
 
     fn sweep(&mut self, sweep: &Sweep) -> Result<Swept, Failure> {
-        // What the journal holds has the current epoch once it is in its place.
+        // Blobs of the journal have the current epoch once they are in their place.
         self.journal.fold(&self.db, Share::All, self.epoch)?;
         self.journal.forget_texts();
         collect::sweep(&self.db, sweep)

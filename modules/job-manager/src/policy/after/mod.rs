@@ -1,9 +1,9 @@
 //! `.dependency-after`: jobs that wait for another job (RFC 26, protocol/25 section 1.3).
 //!
-//! Knows only who waits for whom, and in which way; the descriptions are with the jobs that
-//! wait. So the end of a job costs its own dependents, and a job that waits a few words.
-//! Where very many wait for one job, they are told in slices, each when the one before is
-//! stored (`tell.rs`).
+//! Knows only the waiting jobs, the jobs waited for, and the ways; the descriptions are
+//! with the jobs that wait. So the end of a job costs its own dependents, and a job that
+//! waits a few words. Where very many wait for one job, they are told in slices, each when
+//! the one before is stored (`tell.rs`).
 
 mod outcome;
 mod tell;
@@ -108,7 +108,7 @@ impl Policy for DependencyAfter {
             let wait = (id, job.id, way);
             self.waits.entry(wait).or_insert(self.registered);
         } else if is_done {
-            // What was added and removed cannot be removed again.
+            // A dependency that was added and removed cannot be removed again.
             return Err(String::new());
         } else {
             wants.remove_dependency(job.id, &description);

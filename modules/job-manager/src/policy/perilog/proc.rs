@@ -163,7 +163,7 @@ impl Proc {
     /// The status of its end: the largest of all.
     pub fn status(&self) -> WaitStatus {
         match self.is_given_up {
-            // What is killed now is not waited for.
+            // A process killed now is not waited for.
             true => self.status.max(WaitStatus::killed(9)),
             false => self.status,
         }

@@ -84,7 +84,7 @@ impl Perilog {
             if description != kind.description() {
                 continue;
             }
-            // What ran was killed with its client.
+            // Running commands were killed with their client.
             let was_cancelled = is_prolog && job.life.state == State::Cleanup;
             if was_cancelled {
                 self.start_epilog(look, job, wants);

@@ -46,7 +46,8 @@ impl Elements {
         let spec = spec.ok_or_else(|| CliError::new(format!("{id}: the job is no array")))?;
         let r = lookup(handle, id, "R", JSON_DECODE | CURRENT)?;
         let r: Option<Rset> = r.and_then(|r| serde_json::from_value(r).ok());
-        // What shells have is asked for first: what ends meanwhile is in the log.
+        // Elements in the shells are requested first: those that end meanwhile are in the
+        // log.
         let progress = progress(handle, id)?;
         let log = lookup(handle, id, &format!("guest.{KEY}"), 0)?;
         let log = log.as_ref().and_then(Value::as_str).unwrap_or_default();

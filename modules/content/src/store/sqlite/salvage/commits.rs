@@ -33,7 +33,7 @@ pub fn replay(db: &Connection, told: u64, damage: &mut Damage) -> Result<Vec<Rec
                 continue;
             };
             take_blobs(db, &commit)?;
-            // What is in its place already may have been changed since.
+            // Blobs in their place already may have been changed since.
             if found.number > folded {
                 records::write(db, commit.records.iter())?;
                 let root = |record: &&Record| record.key == super::roots::PRIMARY;

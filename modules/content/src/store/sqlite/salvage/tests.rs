@@ -167,7 +167,7 @@ fn one_page_anywhere_costs_what_is_on_it() {
             Ok(store) => store,
             Err(refusal) => panic!("page {page}: {refusal}"),
         };
-        // What SQLite does not see when it opens the file it sees when it looks there.
+        // Blobs that SQLite misses when it opens the file are found when it looks there.
         n_present(&mut store, &new);
         n_present(&mut store, &old);
         drop(store);
