@@ -1,8 +1,8 @@
 //! job-exec.*: running jobs (RFC 32, protocol/13 sections 5 to 7).
 //!
 //! `start` is called by the job manager; `shell-*` by job shells: see `shells.rs`; `join` and
-//! `report` by the job-execs of other ranks: see `hands.rs`. Read on in `job_shell.rs` for what
-//! clients ask of a shell.
+//! `report` by the job-execs of other ranks: see `hands.rs`. The requests of clients to a shell
+//! are in `job_shell.rs`.
 
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ pub use shells::{
     ShellExit, ShellHear, ShellHello, ShellJob, ShellOrder, ShellTell, ShellTellError, Told,
 };
 
-/// Starts a job. Answered several times without the STREAMING flag: a caller tells the
-/// answers apart by the job id, and the last one is a final `release`.
+/// Starts a job. Answered several times without the STREAMING flag: a caller
+/// distinguishes the answers by the job id, and the last one is a final `release`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
@@ -49,14 +49,14 @@ pub struct Start {
 /// The guest logs of these jobs are stored ([`Step::Over`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kept {
-    /// The jobs.
+    /// Job ids.
     pub ids: Vec<JobId>,
 }
 
 /// One answer to a [`Start`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// Event of the job.
     #[serde(flatten)]
@@ -67,26 +67,26 @@ pub struct Progress {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", content = "data", rename_all = "lowercase")]
 pub enum Step {
-    /// Every job shell runs.
+    /// All job shells are running.
     Start(Map<String, Value>),
-    /// Every job shell of a job started before was found again.
+    /// All job shells of a job started before were found again.
     Reattached(Map<String, Value>),
-    /// Something went wrong.
+    /// An exception was raised.
     Exception {
         /// Type of the exception.
         #[serde(rename = "type")]
         kind: String,
         /// 0 ends the job.
         severity: u32,
-        /// A sentence for people.
+        /// Text for the user.
         note: String,
     },
-    /// All shells ended.
+    /// All shells have ended.
     Finish {
         /// The largest wait status among them.
         status: i32,
     },
-    /// We are done with some of the resources.
+    /// Some of the resources are released.
     Release {
         /// Their ranks, or `all`.
         ranks: String,
@@ -94,9 +94,9 @@ pub enum Step {
         #[serde(rename = "final")]
         is_final: bool,
     },
-    /// It began, ended and was released, and all of its guest logs are here: the caller stores
-    /// them. Of a short job, instead of all other responses but exceptions, to callers that
-    /// accept it.
+    /// The job began, ended and was released, and all of its guest logs are here: the caller
+    /// stores them. Of a short job, instead of all other responses but exceptions, to callers
+    /// that accept it.
     Over {
         /// As in [`Step::Finish`].
         status: i32,
@@ -105,28 +105,28 @@ pub enum Step {
     },
 }
 
-/// Says which ranks the job cannot go on without.
+/// Sets the ranks that the job cannot go on without.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CriticalRanks {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// Idset of ranks within the job.
     pub ranks: String,
 }
 
-/// Changes the end of a running job's time.
+/// Changes the expiration of a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expiration {
-    /// The job.
+    /// Job id.
     pub id: JobId,
-    /// Seconds since the epoch; 0 for never.
+    /// New expiration, in seconds since the epoch; 0 for none.
     pub expiration: f64,
 }
 
 /// Lets a simulated job under manual control start or finish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Override {
-    /// The job.
+    /// Job id.
     pub jobid: JobId,
     /// `start` or `finish`.
     pub event: String,
@@ -139,12 +139,12 @@ pub struct Override {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
-/// The configuration in effect and the jobs in hand.
+/// The configuration in effect and the jobs being run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Default method of running jobs.
     pub method: String,
-    /// Seconds between attempts to end a job, as a duration.
+    /// Seconds between attempts to kill a job, as a duration.
     #[serde(rename = "kill-timeout")]
     pub kill_timeout: f64,
     /// Name of the first signal.
@@ -153,13 +153,13 @@ pub struct Stats {
     /// Name of the second.
     #[serde(rename = "kill-signal")]
     pub kill_signal: String,
-    /// After how many attempts a job is given up.
+    /// Number of attempts after which a job is given up.
     #[serde(rename = "max-kill-count")]
     pub max_kill_count: i64,
     /// Seconds after which a job is given up; -1 when not set.
     #[serde(rename = "max-kill-timeout")]
     pub max_kill_timeout: f64,
-    /// The same as it follows from all settings.
+    /// The same computed from all settings.
     #[serde(rename = "effective-max-kill-timeout")]
     pub effective_max_kill_timeout: f64,
     /// By job id in F58.
@@ -168,14 +168,14 @@ pub struct Stats {
     pub config: Value,
 }
 
-/// One job in hand.
+/// One job being run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobStats {
     /// Name of the implementation that runs it.
     pub implementation: String,
     /// Its namespace.
     pub ns: String,
-    /// Ranks that it is critical to keep.
+    /// Ranks that the job cannot go on without.
     pub critical_ranks: String,
     /// State: see `doc/states/job-exec.md`.
     pub state: String,
@@ -185,7 +185,7 @@ pub struct JobStats {
     pub exception_in_progress: u32,
     /// Number of attempts to kill it.
     pub kill_count: u32,
-    /// Shells and the ranks they are on.
+    /// Shell ranks that are active.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub active_ranks: String,
 }
@@ -193,7 +193,7 @@ pub struct JobStats {
 /// Asks for the namespace of a job that runs: the kvs does when a client wants to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MakeNamespace {
-    /// The job.
+    /// Job id.
     pub id: JobId,
 }
 
@@ -204,14 +204,14 @@ pub struct Ready;
 /// Event: an exception was raised on a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobException {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// Type of the exception.
     #[serde(rename = "type")]
     pub kind: String,
     /// 0 ends the job.
     pub severity: u32,
-    /// Status to end the job with.
+    /// Wait status to end the job with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_status: Option<i32>,
 }
@@ -221,7 +221,7 @@ crate::refusals! {
     pub enum CriticalRanksError {
         /// No such job here.
         NotFound => ENOENT "",
-        /// The job is another user's.
+        /// The job belongs to another user.
         NotYours => EPERM "",
         /// Not an idset.
         Malformed => EINVAL "",
@@ -233,7 +233,7 @@ crate::refusals! {
     pub enum MakeNamespaceError {
         /// No such job is running, or it ended before it needed a namespace.
         NotFound => ENOENT "",
-        /// Too many ask for it.
+        /// Too many requests wait for it.
         Busy => EBUSY "",
     }
 }
@@ -243,7 +243,7 @@ crate::refusals! {
     pub enum ExpirationError {
         /// No such job here.
         NotFound => ENOENT "Job not found",
-        /// Not a number of seconds.
+        /// Not a time in seconds.
         Malformed => EINVAL "",
     }
 }
@@ -253,7 +253,7 @@ crate::refusals! {
     pub enum OverrideError {
         /// No such job here.
         NotFound => ENOENT "Job not found",
-        /// The job is another user's.
+        /// The job belongs to another user.
         NotYours => EPERM "Permission denied",
         /// It is not under manual control.
         NotOverride => EINVAL "Job not in exec override mode",

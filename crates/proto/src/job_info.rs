@@ -11,10 +11,10 @@ use crate::{BadPayload, Coded as _, Never, Refusal};
 pub const JSON_DECODE: u32 = 1;
 /// Lookup: apply the updates in the event log to `jobspec` and `R`.
 pub const CURRENT: u32 = 2;
-/// Watch: wait until there is a log. Guest logs that every job gets (`guest.exec.eventlog`,
+/// Watch: wait until the log exists. Guest logs that every job gets (`guest.exec.eventlog`,
 /// `guest.output`, `guest.input`) are waited for without it, others until the job has started.
 pub const WAITCREATE: u32 = 1;
-/// Watch: mark the end of what is there with an empty response.
+/// Watch: mark the end of the existing entries with an empty response.
 pub const INITIAL_SENTINEL: u32 = 2;
 
 /// Looks up keys of a job.
@@ -31,7 +31,7 @@ pub struct Lookup {
 /// Values found: the keys by name, each a text, or an object with [`JSON_DECODE`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LookupReply {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// The values.
     #[serde(flatten)]
@@ -49,7 +49,7 @@ pub struct EventlogWatch {
     pub flags: u32,
 }
 
-/// One event, or, with nothing in it, the mark that the past is complete.
+/// One event, or, if empty, the mark that all earlier events were sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Watched {
     /// The line with its newline; `None` is the mark, a response without payload.
@@ -82,7 +82,7 @@ pub struct UpdateWatch {
     pub id: JobId,
     /// `R` or `jobspec`.
     pub key: String,
-    /// None is defined: 0.
+    /// No flag is defined: 0.
     pub flags: u32,
 }
 
@@ -98,7 +98,7 @@ pub struct UpdateLookup {
     pub id: JobId,
     /// `R` or `jobspec`.
     pub key: String,
-    /// None is defined: 0.
+    /// No flag is defined: 0.
     pub flags: u32,
 }
 
@@ -128,23 +128,23 @@ crate::refusals! {
         InvalidId => ENOENT "invalid job id",
         /// The job does not have this key.
         KeyNotFound(String) => ENOENT "{0}: key not found",
-        /// Neither the job's user nor the instance owner.
+        /// The client is neither the job's user nor the instance owner.
         Restricted => EPERM "access is restricted to job/instance owner",
-        /// A flag that a lookup does not have.
+        /// An unknown flag of a lookup.
         LookupFlag => EPROTO "lookup request rejected with invalid flag",
-        /// A flag that a watch does not have.
+        /// An unknown flag of a watch.
         WatchFlag => EPROTO "eventlog-watch request rejected with invalid flag",
         /// A watch is a stream.
         WatchNeedsStreaming => EPROTO
             "eventlog-watch request rejected without streaming RPC flag",
-        /// A flag that a watch of updates does not have.
+        /// An unknown flag of a watch of updates.
         UpdateFlag => EPROTO "update-watch request rejected with invalid flag",
         /// A watch of updates is a stream.
         UpdateNeedsStreaming => EPROTO
             "update-watch request rejected without streaming RPC flag",
         /// A key without updates.
         UpdateKey => EINVAL "update-watch unsupported key specified",
-        /// The job's log is not one.
+        /// The job's log is not an event log.
         BadEventlog(String) => EINVAL "error parsing eventlog: {0}",
         /// The key's value is not JSON, or not text.
         BadValue(String) => EINVAL "error parsing {0}",

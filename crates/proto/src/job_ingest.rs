@@ -1,4 +1,4 @@
-//! job-ingest.*: where jobs come in, on every rank (protocol/11 section 2).
+//! job-ingest.*: submission of jobs, on every rank (protocol/11 section 2).
 
 use serde::{Deserialize, Serialize};
 
@@ -19,14 +19,14 @@ pub struct Submit {
     pub flags: i64,
 }
 
-/// The job is in the KVS and in the hands of the job manager.
+/// The job is in the KVS and was handed over to the job manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Submitted {
-    /// Its id.
+    /// Job id.
     pub id: JobId,
 }
 
-/// Asks where job ids are now, to begin another generator of them there.
+/// Asks for the current timestamp of job ids, to begin another generator of them there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GetInfo;
 
@@ -51,13 +51,13 @@ pub struct Stats {
 /// The two stages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Pipeline {
-    /// Fills in defaults.
+    /// Stage that fills in defaults.
     pub frobnicator: Stage,
-    /// Checks.
+    /// Stage that validates.
     pub validator: Stage,
 }
 
-/// One stage. Ours runs in the module itself, so it has no worker processes.
+/// One stage. Ours runs in the module itself, without worker processes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Stage {
     /// Worker processes.
@@ -66,9 +66,9 @@ pub struct Stage {
     pub requests: u64,
     /// Jobs refused.
     pub errors: u64,
-    /// Workers that wait to be reaped.
+    /// Workers waiting to be reaped.
     pub trash: u64,
-    /// Jobs in hand.
+    /// Jobs under way.
     pub backlog: u64,
     /// Process ids of the workers, 0 for none.
     pub pids: Vec<i64>,
@@ -79,42 +79,43 @@ crate::refusals! {
     /// the plugins that change and check jobspecs: EPERM, EINVAL, or the number of the
     /// scheduler.
     pub enum SubmitError {
-        /// The payload is not the object that it should be.
+        /// The payload is malformed.
         Malformed => EPROTO "error decoding job request: Protocol error",
-        /// A flag that only clients know, or that nobody knows.
+        /// A flag for clients only, or an unknown one.
         Flags => EPROTO "invalid job flags",
-        /// Validation protects others.
+        /// A guest may not skip validation.
         NovalidateNotYours => EPERM
             "only the instance owner can submit with FLUX_JOB_NOVALIDATE",
         /// Out of range.
         UrgencyRange => EINVAL "urgency range is [0:31]",
-        /// Urgency above the default is the owner's.
+        /// A guest may not go above the default urgency.
         UrgencyNotYours => EINVAL "only the instance owner can submit with urgency >16",
         /// Only the owner may wait for jobs.
         WaitableNotYours => EINVAL
             "only the instance owner can submit with FLUX_JOB_WAITABLE",
-        /// Not a signed jobspec; the text says what is wrong.
+        /// Not a signed jobspec; the text gives the error.
         Unwrap(String) => EINVAL "could not unwrap jobspec: {0}",
-        /// Signed by someone else than who sends it.
+        /// Signed by another user than the sender.
         Signer(u32, u32) => EPERM "signer={0} != requestor={1}",
-        /// A guest must sign for real.
+        /// A guest must use a real signature.
         SignType => EPERM "only instance owner can use sign-type=none",
-        /// The signed text is not JSON; the parser says why.
+        /// The signed text is not JSON; the text is the error of the parser.
         InvalidJson(String) => EINVAL "jobspec: invalid JSON: {0}",
         /// The owner is not root and has not allowed it.
         Root => EINVAL "submission of jobs as user root not supported",
-        /// A rule of the jobspec is broken; the text says which.
+        /// A rule of the jobspec is broken; the text gives it.
         Invalid(String) => EPERM "{0}",
         /// Neither list of the policy of the instance names the user or a group of theirs.
         NotHere(String) => EPERM "user {0} may not submit jobs",
-        /// Neither list of the policy that holds in the queue does.
+        /// Neither list of the policy in effect in the queue names the user or a group of
+        /// theirs.
         NotInQueue(String, String) => EPERM "user {0} may not submit to queue {1}",
-        /// The jobspec is longer than the buffer of those that are being checked.
+        /// The jobspec exceeds the buffer of those being validated.
         TooLong(usize) => ENOSPC "jobspec is longer than ingest.buffer-size, {0} bytes",
-        /// A plugin that changes or checks jobspecs is not there, or an argument of one is wrong:
-        /// the log says which.
+        /// A plugin that changes or validates jobspecs does not exist, or has an invalid
+        /// argument: the log gives the error.
         Worker => EPROTO "Unrecoverable error: worker unexpectedly exited",
-        /// The job manager says no; the text is its own.
+        /// The job manager refuses the job; the text is its own.
         Rejected(String) => EINVAL "{0}",
         /// The job's data could not be stored.
         Commit => EIO "KVS commit failed",
@@ -122,9 +123,9 @@ crate::refusals! {
         Submit => EIO "error sending job-manager.submit RPC",
         /// No ids are left.
         Ids(String) => EOVERFLOW "{0}",
-        /// Too many jobs are in hand.
+        /// Too many jobs are under way.
         Busy => EAGAIN "too many jobs are being submitted",
-        /// The service is going down, or this rank cannot make ids.
+        /// The service is shutting down, or this rank cannot make ids.
         Stopped => ENOSYS "",
     }
 }

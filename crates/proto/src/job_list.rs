@@ -8,7 +8,7 @@ use crate::schema::JsonSchema;
 use crate::{BadPayload, Coded as _, Empty, Never, Object, Refusal};
 
 /// Asks for jobs, pending before running before inactive ones. The types are checked by
-/// the service, whose refusals say which key is wrong.
+/// the service, whose refusals name the invalid key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct List {
     /// Maximum number of jobs; 0 for no limit. Required.
@@ -17,7 +17,8 @@ pub struct List {
     /// Names of the attributes wanted, or `all`. Required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attrs: Option<Value>,
-    /// Only inactive jobs that became so after this time, in seconds since the epoch.
+    /// Only inactive jobs that became inactive after this time, in seconds since the
+    /// epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Value>,
     /// RFC 31 constraint over the operators of protocol/12 section 5.
@@ -38,12 +39,13 @@ pub struct List {
     /// Older form: queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Value>,
-    /// Our extension to a streaming request: N jobs in one response, not one.
+    /// Our extension to a streaming request: N jobs in one response instead of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<u32>,
     /// Our extension: pages. Empty for the first one, then the `cursor` of the one before. Pages
-    /// have active jobs by id, then inactive ones, the last first. Regardless of what happens
-    /// to jobs between two pages, none is left out, and none comes twice but one that has ended since.
+    /// have active jobs by id, then inactive ones, the last first. Regardless of changes to jobs
+    /// between two pages, none is left out, and none comes twice except one that has ended
+    /// meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
@@ -56,51 +58,52 @@ pub struct Listed {
     /// 1, in the first response of a stream.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u32>,
-    /// With the last jobs of a page that is full: where the next page begins.
+    /// Start of the next page, with the last jobs of a full page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// Asks for jobs, and then for each change of one. Ours alone.
+/// Asks for jobs, and then for each change of a job. Our extension.
 ///
-/// There are pages of jobs as `list` with `after` has them, a response with `listed`, and then
-/// responses when jobs change, at once and not before: each has jobs as they are by then. A job that
-/// is not what was asked for any more is told once more. A consumer that falls behind is told how
-/// jobs are, not what they went through; one that is too far behind gets `again`, and everything
-/// from the beginning. Nothing is kept for it but its place.
+/// First come pages of jobs as in `list` with `after`, a response with `listed`, and then responses
+/// when jobs change, at once and not before: each has jobs as they are by then. A job that no
+/// longer matches the request is sent once more. A consumer that falls behind is sent the current
+/// state of jobs, not each change; one that is too far behind gets `again`, and everything from the
+/// beginning. Only its position is kept for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Follow {
     /// Names of the attributes wanted, or `all`. Required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attrs: Option<Value>,
-    /// RFC 31 constraint, as `list` has it.
+    /// RFC 31 constraint, as in `list`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constraint: Option<Value>,
-    /// Only inactive jobs that became so after this time, in seconds since the epoch.
+    /// Only inactive jobs that became inactive after this time, in seconds since the
+    /// epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<f64>,
     /// Jobs in one response, at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<u32>,
-    /// Responses that may be out and not taken; without it any number.
+    /// Maximum number of responses not acknowledged; without it, no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u32>,
 }
 
-/// Some jobs as they are.
+/// Some jobs in their current state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Followed {
     /// Attributes of each, `id` first.
     pub jobs: Vec<Object>,
-    /// True after all jobs: what follows are changes.
+    /// True after all jobs: from here on changes follow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listed: Option<bool>,
-    /// True before all jobs, when they are told another time.
+    /// True before all jobs, when they are sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub again: Option<bool>,
 }
 
-/// A consumer of a stream with a `window` has taken responses: more may follow.
+/// Acknowledges responses of a stream with a `window`: more may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FollowTaken {
     /// Matchtag of the sender's request for the stream.
@@ -109,7 +112,7 @@ pub struct FollowTaken {
     pub taken: u64,
 }
 
-/// Asks for one job, maybe not before it has reached a state.
+/// Asks for one job, optionally when it has reached a state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct ListId {
     /// Job id. Required.
@@ -141,7 +144,7 @@ pub struct Attrs {
     pub attrs: Vec<String>,
 }
 
-/// Asks how many jobs there are by state and result, once or after every change.
+/// Asks for the number of jobs by state and result, once or after every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobStats;
 
@@ -161,7 +164,7 @@ pub struct QueueCounts {
     /// Counts.
     #[serde(flatten)]
     pub counts: JobCounts,
-    /// Of which queue.
+    /// Name of the queue.
     pub name: String,
 }
 
@@ -225,17 +228,17 @@ pub struct ListCounts {
 /// Waits for jobs that are not known yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct IdSyncCounts {
-    /// Looking for the job in the KVS.
+    /// Lookups of the job in the KVS.
     pub lookups: u64,
-    /// Waiting for the job to come or to reach a state.
+    /// Requests that wait for the job to appear or to reach a state.
     pub waits: u64,
 }
 
-/// Keeps what the journal brings from being applied; for tests.
+/// Keeps new journal records from being applied; for tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobStatePause;
 
-/// Applies what was kept, and goes on.
+/// Applies the kept records, and resumes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JobStateUnpause;
 
@@ -246,18 +249,18 @@ crate::refusals! {
         Payload(String) => EPROTO "invalid payload: {0}",
         /// The constraint is malformed.
         Constraint(String) => EPROTO "invalid payload: constraint object invalid: {0}",
-        /// No attribute has this name.
+        /// A name is not a string.
         UnknownAttr(String) => EINVAL "{0} is not a valid attribute",
         /// A name is not a text.
         AttrNotAString => EINVAL "attr has no string value",
-        /// More work than the configuration allows.
+        /// The query needs more comparisons than the configuration allows.
         TooManyComparisons => EINVAL
             "Excessive comparisons made, limit search via states or since",
         /// No job has this id, or it is hidden from the caller.
         NotFound => ENOENT "",
-        /// There are too many waits.
+        /// There are too many waiting requests.
         TooManyWaits => EBUSY "too many requests wait for jobs",
-        /// There are too many followers, in all or of this user.
+        /// There are too many followers, in total or of this user.
         TooManyFollowers => EBUSY "too many requests follow jobs",
     }
 }

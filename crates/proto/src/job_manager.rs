@@ -1,8 +1,9 @@
-//! job-manager.*: each job's life from submit to inactive (protocol/11 sections 3 to 14).
+//! job-manager.*: the life cycle of each job from submit to inactive (protocol/11
+//! sections 3 to 14).
 //!
-//! Read on in `job_manager/event.rs` for the events of a job's log, `journal.rs` for the
-//! stream of them, `queue.rs` for queues and purging, and `service.rs` for what schedulers
-//! and execution services ask.
+//! The events of a job's log are in `job_manager/event.rs`, the stream of them in
+//! `journal.rs`, queues and purging in `queue.rs`, and the requests of schedulers and
+//! execution services in `service.rs`.
 
 mod errors;
 mod event;
@@ -32,7 +33,7 @@ pub use service::*;
 /// Stands for every user in `raiseall` and `killall`.
 pub const USERID_ANY: u32 = 0xffff_ffff;
 
-/// KVS key of what survives a restart besides the jobs.
+/// KVS key of the state, besides the jobs, that survives a restart.
 pub const CHECKPOINT_KEY: &str = "checkpoint.job-manager";
 
 /// Key of the saved responses to requests that may be repeated.
@@ -45,20 +46,20 @@ pub const LOST_KEY: &str = "job-lost+found.job";
 /// Hands over jobs that job-ingest has put into the KVS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Submit {
-    /// The jobs. One that is known already is not taken twice.
+    /// The jobs. A job that is known already is not accepted twice.
     pub jobs: Vec<SubmitJob>,
 }
 
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SubmitJob {
-    /// Its id.
+    /// Job id.
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
     /// 0 to 31.
     pub urgency: i64,
-    /// When the request came in, in seconds since the epoch.
+    /// Time of the request, in seconds since the epoch.
     pub t_submit: f64,
     /// Bits of [`crate::data::job::SubmitFlags`].
     pub flags: u32,
@@ -66,7 +67,7 @@ pub struct SubmitJob {
     pub jobspec: RawJson,
 }
 
-/// The jobs that were not taken, and why.
+/// The jobs that were rejected, with reasons.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Submitted {
     /// Job and reason.
@@ -90,7 +91,7 @@ pub struct Listed {
 /// One active job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ListedJob {
-    /// Its id.
+    /// Job id.
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
@@ -98,11 +99,11 @@ pub struct ListedJob {
     pub urgency: i64,
     /// Priority in the queue; -1 before there is one.
     pub priority: i64,
-    /// When it was submitted, in seconds since the epoch.
+    /// Time of submission, in seconds since the epoch.
     pub t_submit: f64,
     /// State.
     pub state: State,
-    /// Notes of the scheduler and of users.
+    /// Annotations of the scheduler and of users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<Object>,
     /// Outstanding dependencies.
@@ -117,11 +118,11 @@ pub struct GetInfo;
 /// The highest job id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Info {
-    /// 0 when there never was a job.
+    /// 0 if there never was a job.
     pub max_jobid: JobId,
 }
 
-/// Asks for what is known of a job.
+/// Asks for attributes of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GetAttr {
     /// Job id.
@@ -140,15 +141,15 @@ pub struct Attrs(pub Map<String, Value>);
 pub struct Raise {
     /// Job id.
     pub id: JobId,
-    /// 0 ends it; up to 7.
+    /// 0 ends the job; at most 7.
     pub severity: i64,
     /// Type: not empty, no white space, no `=`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// A sentence for people.
+    /// Text for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Status to end the job with.
+    /// Wait status to end the job with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_status: Option<i32>,
 }
@@ -156,11 +157,11 @@ pub struct Raise {
 /// Raises an exception on many jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RaiseAll {
-    /// Only count them.
+    /// True to only count them.
     pub dry_run: bool,
-    /// Of this user; [`USERID_ANY`] for all.
+    /// Jobs of this user; [`USERID_ANY`] for all.
     pub userid: i64,
-    /// In one of these states, as a mask.
+    /// Jobs in one of these states, as a mask.
     pub states: u32,
     /// As in [`Raise`].
     pub severity: i64,
@@ -186,18 +187,18 @@ pub struct Counted {
 pub struct Kill {
     /// Job id.
     pub id: JobId,
-    /// 1 to 64.
+    /// Signal number, 1 to 64.
     pub signum: i64,
 }
 
 /// Sends a signal to every running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KillAll {
-    /// Only count them.
+    /// True to only count them.
     pub dry_run: bool,
-    /// Of this user; [`USERID_ANY`] for all.
+    /// Jobs of this user; [`USERID_ANY`] for all.
     pub userid: i64,
-    /// 1 to 64.
+    /// Signal number, 1 to 64.
     pub signum: i64,
 }
 
@@ -217,14 +218,14 @@ pub struct OldUrgency {
     pub old_urgency: i64,
 }
 
-/// Adds notes to a job, seen as `user` in its annotations.
+/// Adds a memo to a job, shown as `user` in its annotations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Memo {
     /// Job id.
     pub id: JobId,
     /// Any keys; null removes one.
     pub memo: Value,
-    /// Not to be kept in the job's log.
+    /// True to keep it out of the job's log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volatile: Option<bool>,
 }
@@ -243,14 +244,14 @@ pub struct Update {
 pub struct PostEvent {
     /// Job id.
     pub id: JobId,
-    /// Any name. One that the job manager knows has its usual effect.
+    /// Any name. Events known to the job manager have their usual effect.
     pub name: String,
     /// An object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<Value>,
 }
 
-/// Waits for the end of a job submitted with `waitable`. Each is told of once.
+/// Waits for the end of a job submitted with `waitable`. Each job is reported once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Wait {
     /// Job id; -1 for the next waitable job to end.
@@ -264,11 +265,11 @@ pub struct Waited {
     pub id: JobId,
     /// True if it ran and exited with 0.
     pub success: bool,
-    /// Empty for a success, else what went wrong.
+    /// Empty for a success, else the error.
     pub errstr: String,
 }
 
-/// Answered when no active job is left.
+/// Answered when no active jobs are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Drain;
 
@@ -292,9 +293,9 @@ pub struct StatsGet;
 pub struct Stats {
     /// The journal.
     pub journal: JournalStats,
-    /// Jobs that are not over.
+    /// Active jobs.
     pub active_jobs: u64,
-    /// Jobs that are.
+    /// Inactive jobs.
     pub inactive_jobs: u64,
     /// The highest id.
     pub max_jobid: JobId,
@@ -307,7 +308,7 @@ pub struct Stats {
 pub struct JournalStats {
     /// Open streams.
     pub listeners: u64,
-    /// Events told so far.
+    /// Events sent so far.
     pub events: u64,
 }
 

@@ -1,4 +1,4 @@
-//! job-policy.*: what the job manager asks a policy of a site's own, which answers as a service
+//! job-policy.*: requests of the job manager to a site's own policy, which answers as a service
 //! under a name of the site's: `NAME.validate`, `NAME.priority` (doc/howto/add-a-job-policy.md).
 //!
 //! A request has all jobs that have gathered since the last answer. None of its jobs has an id twice.
@@ -13,29 +13,29 @@ use crate::{RawJson, Refusal};
 /// One job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Job {
-    /// Its id.
+    /// Job id.
     pub id: JobId,
     /// User id of its submitter.
     pub userid: u32,
     /// 0 to 31.
     pub urgency: i64,
-    /// When it was submitted, in seconds since the epoch.
+    /// Time of submission, in seconds since the epoch.
     pub t_submit: f64,
-    /// Without `attributes.system.environment`; that of an update as it would be.
+    /// Without `attributes.system.environment`; after an update, the new one.
     pub jobspec: RawJson,
 }
 
-/// Asks which jobs may be submitted, or have the jobspec that an update gives them.
+/// Validates jobs to be submitted, or their jobspecs after an update.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Validate {
     /// The jobs.
     pub jobs: Vec<Job>,
 }
 
-/// The jobs that are refused, and why. The others are accepted.
+/// The jobs that are rejected, with reasons. The others are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Validated {
-    /// Job and the sentence that its submitter reads; an empty one stands for a general one.
+    /// Job and the text for its submitter; an empty one stands for a general text.
     pub errors: Vec<(JobId, String)>,
 }
 
@@ -46,10 +46,10 @@ pub struct Priority {
     pub jobs: Vec<Job>,
 }
 
-/// The priorities that are known. The other jobs wait until `job-manager.reprioritize`.
+/// The priorities known. The other jobs wait until `job-manager.reprioritize`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Priorities {
-    /// Job and priority; the higher runs first, and 0 is held.
+    /// Job and priority; higher runs first, and 0 is held.
     pub priorities: Vec<(JobId, JobPriority)>,
 }
 

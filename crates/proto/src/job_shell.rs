@@ -17,14 +17,14 @@ pub use array::{
 };
 pub use coprocess::{CoprocessError, CoprocessWrite};
 
-/// The service name of the job `id` of user `userid`. Each of its shells has it, on its own
-/// broker.
+/// The service name of the job `id` of user `userid`. Each of its shells registers it, on
+/// its own broker.
 pub fn service_name(userid: u32, id: JobId) -> String {
     format!("{userid}-shell-{}", id.f58_plain())
 }
 
-/// Hands data to tasks on their standard input: the object of RFC 24, whose ranks may be
-/// `all`. Answered when there is room for more: who waits for that loses nothing.
+/// Sends data to the standard input of tasks: the object of RFC 24, whose ranks may be
+/// `all`. Answered when there is room for more: a client that waits for it loses nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Stdin(pub Data);
@@ -39,16 +39,17 @@ pub struct Exception {
     pub severity: u32,
     /// Rank of the shell that reports it.
     pub shell_rank: u32,
-    /// A sentence for people.
+    /// Text for the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// Asks which processes the tasks are.
+/// Asks for the processes of the tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Proctable {}
 
-/// The processes of the job, a column each of what a [`Process`] is (protocol/23 section 14).
+/// The processes of the job, one column for each field of a [`Process`] (protocol/23 section
+/// 14).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Processes {
     /// Hosts of the tasks.
@@ -117,15 +118,15 @@ impl IntoIterator for Processes {
 crate::refusals! {
     /// Errors of writing to standard input.
     pub enum StdinError {
-        /// Not an object of RFC 24, or not for stdin.
+        /// Not an object of RFC 24, or not for standard input.
         Malformed => EPROTO "",
-        /// The job is another user's.
+        /// The job belongs to another user.
         NotYours => EPERM "",
-        /// The end of the input was said before.
+        /// The end of the input was sent before.
         Closed => EPIPE "",
         /// Input comes from a file.
         FromFile => ENOSYS "Unknown service method",
-        /// Input is taken by the leading shell, on the first rank of the job.
+        /// Input goes to the leading shell, on the first rank of the job.
         NotLeading => ENOSYS "only the leading shell takes input",
         /// More input than the job set as its limit.
         TooMuch => EOVERFLOW "stdin limit exceeded",
@@ -135,7 +136,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of listing the processes of a job.
     pub enum ProctableError {
-        /// The job is another user's.
+        /// The job belongs to another user.
         NotYours => EPERM "",
         /// One of its shells did not answer in time.
         Missing => ECANCELED "",

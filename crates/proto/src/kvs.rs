@@ -1,7 +1,7 @@
 //! kvs.*: namespaces of versioned trees of values (protocol/04 sections 4 to 7, 9, 11).
 //!
-//! Read on in `kvs/ops.rs` for what a transaction is made of, and in `kvs/relay.rs` for how
-//! it comes from another rank. Watching is in `kvs_watch.rs`.
+//! The operations of a transaction are in `kvs/ops.rs`, and its transport from other ranks
+//! in `kvs/relay.rs`. Watching is in `kvs_watch.rs`.
 
 mod ops;
 mod relay;
@@ -19,7 +19,7 @@ use crate::{Empty, Never};
 pub use ops::{Dirent, Op};
 pub use relay::{Relay, RelayBlock, RelayCommit, RelayCreate, RelayResult, RelayTxn, Relayed};
 
-/// The namespace that is always there, owned by the instance owner.
+/// The namespace that always exists, owned by the instance owner.
 pub const PRIMARY: &str = "primary";
 
 /// Bytes of one commit's payload, at most: a service that commits on its own stays below.
@@ -36,7 +36,7 @@ pub const CUTS_MAX: usize = 4;
 pub const READDIR: u32 = 1;
 /// Lookup: answer with the symlink at the key, not what it points to.
 pub const READLINK: u32 = 2;
-/// kvs-watch: go on after the first answer.
+/// kvs-watch: continue after the first answer.
 pub const WATCH: u32 = 4;
 /// kvs-watch: wait until the key exists.
 pub const WAITCREATE: u32 = 8;
@@ -55,7 +55,7 @@ pub const WATCH_INITIAL_SENTINEL: u32 = 1024;
 
 /// Commit: do not merge this transaction with others.
 pub const NO_MERGE: u32 = 1;
-/// Commit: make it survive a loss of power before it is answered; primary only.
+/// Commit: make it survive a power failure before it is answered; primary only.
 pub const SYNC: u32 = 4;
 /// In the flags of one operation: append to the value.
 pub const APPEND: u32 = 32;
@@ -76,20 +76,20 @@ pub struct Root {
     pub rootseq: i64,
     /// Blobref of its root directory.
     pub rootref: String,
-    /// As it was created.
+    /// Flags given at its creation.
     pub flags: u32,
-    /// Its name.
+    /// Name of the namespace.
     pub namespace: String,
 }
 
-/// Looks a key up.
+/// Looks up a key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Lookup {
     /// Key, in any form; normalised by the service.
     pub key: String,
     /// [`READDIR`], [`READLINK`], [`TREEOBJ`]; other bits are ignored.
     pub flags: u32,
-    /// In which namespace; may be absent when `rootdir` is given.
+    /// Namespace; may be absent when `rootdir` is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// A dirref to start from in place of the namespace's root.
@@ -130,7 +130,7 @@ impl Found {
     }
 }
 
-/// Looks a key up and says in which version it was found.
+/// Looks up a key, with the version in which it was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(transparent)]
 pub struct LookupPlus(pub Lookup);
@@ -141,28 +141,29 @@ pub struct FoundPlus {
     /// A tree object; absent when the key is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val: Option<Tree>,
-    /// 2 when the key is missing.
+    /// Error number: 2 when the key is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errno: Option<u32>,
-    /// Version looked at.
+    /// Version read.
     pub rootseq: i64,
-    /// Root directory looked at.
+    /// Root directory read.
     pub rootref: String,
 }
 
 /// Applies a transaction, wholly or not at all.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Commit {
-    /// In which namespace.
+    /// Namespace.
     pub namespace: String,
     /// [`NO_MERGE`], [`SYNC`]; other bits are ignored.
     pub flags: u32,
-    /// Operations, in this order. None at all is legal and makes a new version.
+    /// Operations, in this order. A transaction without any is legal and makes a new
+    /// version.
     pub ops: Vec<Op>,
     /// `WRITER:SEQ`, our extension: a commit whose SEQ is not above the last one
     /// published for WRITER in this namespace is answered but not applied, so that a
-    /// writer that does not know what became of its commit may send it again. WRITER
-    /// counts SEQ up from commit to commit; it is at most 64 bytes, a UUID in practice.
+    /// writer that does not know the fate of its commit may send it again. WRITER counts
+    /// SEQ up from commit to commit; it is at most 64 bytes, a UUID in practice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<String>,
 }
@@ -200,7 +201,8 @@ impl Commit {
         self
     }
 
-    /// The same, applied at most once however often it is sent; see [`Commit::once`].
+    /// The same, applied at most once regardless of the number of times it is sent; see
+    /// [`Commit::once`].
     pub fn once(mut self, writer: &str, seq: u64) -> Commit {
         self.once = Some(format!("{writer}:{seq}"));
         self
@@ -221,35 +223,35 @@ pub struct Committed {
 pub struct WaitVersion {
     /// Namespace.
     pub namespace: String,
-    /// The version wanted.
+    /// Version to wait for.
     pub rootseq: i64,
 }
 
-/// Holds new versions of a namespace back on this rank: for tests of those who wait for one.
-/// On rank 0 it holds the transactions back, so that there is none.
+/// Holds back new versions of a namespace on this rank: for tests of clients that wait for
+/// one. On rank 0 it holds the transactions back, so that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootPause {
     /// Namespace.
     pub namespace: String,
 }
 
-/// Lets them come. So does the end of the service.
+/// Ends a [`SetrootPause`]. The end of the service ends it as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SetrootUnpause {
     /// Namespace.
     pub namespace: String,
 }
 
-/// Makes a namespace.
+/// Creates a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceCreate {
     /// Its name.
     pub namespace: String,
-    /// Root directory to begin with, by blobref. Not checked to exist.
+    /// Root directory to begin with, by blobref. Its existence is not checked.
     pub rootref: String,
     /// User id of its owner; -1 or 4294967295 is the instance owner.
     pub owner: i64,
-    /// Kept and told; of no meaning to the service.
+    /// Stored and reported; without meaning to the service.
     pub flags: u32,
 }
 
@@ -260,7 +262,7 @@ pub struct NamespaceRemove {
     pub namespace: String,
 }
 
-/// Asks which namespaces there are.
+/// Asks for the names of all namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NamespaceList;
 
@@ -278,7 +280,7 @@ pub struct NamespaceInfo {
     pub namespace: String,
     /// User id of its owner.
     pub owner: u32,
-    /// As it was created.
+    /// Flags given at its creation.
     pub flags: u32,
 }
 
@@ -286,7 +288,7 @@ pub struct NamespaceInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
-/// Forgets what is in memory and in the store too.
+/// Drops objects from memory that are also in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dropcache;
 
@@ -322,19 +324,19 @@ pub struct Stats {
 /// Contents of the cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CacheStats {
-    /// All of it, in MiB.
+    /// Size of the whole cache, in MiB.
     #[serde(rename = "obj size total (MiB)")]
     pub total_mib: f64,
-    /// One object, in KiB.
+    /// Size of an object, in KiB.
     #[serde(rename = "obj size (KiB)")]
     pub size_kib: Summary,
-    /// Not stored yet.
+    /// Objects not stored yet.
     #[serde(rename = "#obj dirty")]
     pub dirty: u64,
-    /// Asked of content.
+    /// Objects being loaded from content.
     #[serde(rename = "#obj incomplete")]
     pub incomplete: u64,
-    /// Asked of content since the start.
+    /// Loads from content since the start.
     #[serde(rename = "#faults")]
     pub faults: u64,
 }
@@ -345,7 +347,7 @@ pub struct NamespaceStats {
     /// Requests that wait for a version.
     #[serde(rename = "#versionwaiters")]
     pub versionwaiters: u64,
-    /// Blobs that a transaction made and that were there already.
+    /// Blobs made by a transaction that existed already.
     #[serde(rename = "#no-op stores")]
     pub noop_stores: u64,
     /// Transactions waiting, being applied, or being stored.
@@ -385,8 +387,8 @@ pub struct SetrootEvent {
     pub keys: BTreeMap<String, ()>,
     /// User id of the namespace's owner.
     pub owner: u32,
-    /// Our extension: the service has restarted, and versions since the event before may
-    /// have gone untold. The version told is the current one.
+    /// Our extension: the service has restarted, and versions since the previous event
+    /// may not have been announced. This version is the current one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restarted: bool,
 }
@@ -394,7 +396,7 @@ pub struct SetrootEvent {
 /// Event: transactions failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorEvent {
-    /// In which namespace.
+    /// Namespace.
     pub namespace: String,
     /// Names of the transactions.
     pub names: Vec<String>,
@@ -402,7 +404,7 @@ pub struct ErrorEvent {
     pub errnum: u32,
 }
 
-/// Event: a namespace was made.
+/// Event: a namespace was created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CreatedEvent {
     /// Namespace.
@@ -425,9 +427,9 @@ pub struct RemovedEvent {
 crate::refusals! {
     /// Errors of access to a namespace.
     pub enum NamespaceError {
-        /// There is none of this name.
+        /// There is no namespace of this name.
         Unknown => EOPNOTSUPP "",
-        /// It belongs to someone else.
+        /// The namespace belongs to another user.
         NotYours => EPERM "",
     }
 }
@@ -441,17 +443,17 @@ crate::refusals! {
         Invalid => EINVAL "",
         /// No namespace of this name.
         UnknownNamespace => EOPNOTSUPP "",
-        /// The namespace, or one that a symlink leads to, belongs to someone else.
+        /// The namespace, or one that a symlink leads to, belongs to another user.
         NotYours => EPERM "",
-        /// Nothing at this key, or a blob is missing from the store.
+        /// There is nothing at this key, or a blob is missing from the store.
         NotFound => ENOENT "",
-        /// A value was asked for and the key is a directory.
+        /// A value was requested and the key is a directory.
         IsDir => EISDIR "",
-        /// A directory was asked for and the key is a value.
+        /// A directory was requested and the key is a value.
         NotDir => ENOTDIR "",
-        /// Symlinks lead on and on.
+        /// There are too many symlinks in a row.
         Loop => ELOOP "",
-        /// A blob is not the tree object that it should be.
+        /// A blob is not a valid tree object.
         Corrupt => ENOTRECOVERABLE "",
     }
 }
@@ -459,19 +461,19 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of a commit. Errors of the content service are passed on.
     pub enum CommitError {
-        /// A guest may not name blobs or links (RFC 12): the type is said.
+        /// A guest may not name blobs or links (RFC 12): the text gives the type.
         GuestObject(&'static str) => EPERM "guests may not commit {0} objects",
         /// A guest may not name blobs through a directory.
         GuestDir => EPERM "guests may not commit non-empty dir objects",
-        /// The namespace belongs to someone else.
+        /// The namespace belongs to another user.
         NotYours => EPERM "",
         /// No namespace of this name.
         UnknownNamespace => EOPNOTSUPP "",
         /// Malformed tree object, write to the root, link into another namespace, or
         /// SYNC elsewhere than in the primary namespace.
         Invalid => EINVAL "",
-        /// `cuts` of an operation that do not rise, are not within its value or too many, or
-        /// are those of something else than a val that is put.
+        /// `cuts` of an operation do not rise, are not within its value, are too many, or
+        /// belong to something else than a val that is put.
         Cuts => EINVAL "cuts must rise and lie within a value that is put",
         /// Append to a directory.
         IsDir => EISDIR "",
@@ -487,7 +489,7 @@ crate::refusals! {
         /// There are more operations than [`COMMIT_OPS_MAX`], or entries of directories, or parts.
         TooManyOps(usize) => E2BIG
             "a transaction may have at most {0} operations: commit it in parts",
-        /// A blob is not the directory that it should be.
+        /// A blob is not a valid directory.
         Corrupt => ENOTRECOVERABLE "",
     }
 }
@@ -495,14 +497,14 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of creating a namespace.
     pub enum CreateError {
-        /// There is one of this name.
+        /// A namespace of this name exists.
         Exists => EEXIST "",
-        /// There was one a moment ago.
+        /// A namespace of this name is being removed.
         BeingRemoved => EEXIST
             "namespace with identical name in process of being removed. Try again later",
         /// The name is empty or too long, or `rootref` is no blobref.
         Invalid => EINVAL "",
-        /// There are too many.
+        /// There are too many namespaces.
         TooMany => ENOBUFS "too many namespaces",
     }
 }
@@ -510,7 +512,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of removing a namespace.
     pub enum RemoveError {
-        /// The primary namespace stays.
+        /// The primary namespace cannot be removed.
         Primary => EOPNOTSUPP "",
     }
 }

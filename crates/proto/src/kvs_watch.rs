@@ -1,4 +1,4 @@
-//! kvs-watch.*: lookups that wait and lookups that go on (protocol/04 section 8).
+//! kvs-watch.*: lookups that wait and lookups that continue (protocol/04 section 8).
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,15 @@ use crate::kvs;
 use crate::schema::{JsonSchema, Schema};
 use crate::{BadPayload, Never, Payload};
 
-/// Looks a key up, now or when it is there, once or at every change.
+/// Looks up a key, now or when it exists, once or at every change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lookup {
-    /// In which namespace.
+    /// Namespace.
     pub namespace: String,
     /// Key, in any form.
     pub key: String,
-    /// Flags of `kvs.lookup`, and WATCH, WAITCREATE, STREAM and what goes with them.
+    /// Flags of `kvs.lookup`, and WATCH, WAITCREATE, STREAM and the flags that go with
+    /// them.
     pub flags: u32,
 }
 
@@ -32,7 +33,7 @@ impl Lookup {
     }
 }
 
-/// One value, or, with nothing in it, the mark that the initial data is complete.
+/// One value, or, if empty, the mark that the initial data is complete.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Watched {
     /// A tree object (RFC 11); `None` is the mark, a response without payload.
@@ -92,9 +93,9 @@ pub struct Stats {
 /// Counters of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NamespaceStats {
-    /// User id of its owner, as far as it is known.
+    /// User id of its owner, if known.
     pub owner: i64,
-    /// Newest version heard of, -1 before any.
+    /// Newest version announced, -1 before any.
     pub rootseq: i64,
     /// Its root directory.
     pub rootref: String,
@@ -105,17 +106,17 @@ pub struct NamespaceStats {
 crate::refusals! {
     /// Errors of a watch, at its start or its end. Errors of `kvs.lookup` are passed on.
     pub enum LookupError {
-        /// WATCH answers many times.
+        /// WATCH requires a streaming request.
         WatchNeedsStreaming => EPROTO
             "KVS watch request rejected without streaming RPC flag",
-        /// STREAM answers many times.
+        /// STREAM requires a streaming request.
         StreamNeedsStreaming => EPROTO
             "KVS stream request rejected without streaming RPC flag",
-        /// WATCH goes on, STREAM ends.
+        /// WATCH and STREAM exclude each other.
         WatchAndStream => EINVAL "Cannot KVS watch and stream at the same time",
         /// FULL, UNIQ or APPEND without WATCH.
         NotWatching => EINVAL "Must set KVS watch flag with other watch flags",
-        /// The sentinel belongs to APPEND.
+        /// The sentinel requires APPEND.
         SentinelWithoutAppend => EINVAL
             "Must set KVS watch append flag with initial sentinel flag",
         /// The key was removed, or never existed.
@@ -126,11 +127,11 @@ crate::refusals! {
         Overwritten => EINVAL "value of key watched with WATCH_APPEND overwritten",
         /// The value is empty now.
         Truncated => EINVAL "key watched with WATCH_APPEND truncated",
-        /// The value is shorter than what was sent already.
+        /// The value is shorter than the part already sent.
         Shortened => EINVAL "key watched with WATCH_APPEND shortened",
-        /// Only values grow.
+        /// Only values can be appended to.
         DirAppend(&'static str) => EISDIR "{0} cannot be watched with WATCH_APPEND",
-        /// A link does not grow.
+        /// A link cannot be appended to.
         SymlinkAppend => EINVAL "symlink cannot be watched with WATCH_APPEND",
         /// Only values have blobs.
         DirStream(&'static str) => EISDIR "{0} cannot be streamed",

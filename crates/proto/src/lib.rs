@@ -1,9 +1,9 @@
 //! Every topic, request, response, event and error, and the data formats in them.
 //! Pure: no I/O, no clock.
 //!
-//! Read on in `method.rs` (what a method is) and `bus.rs` (what an event is), then any
-//! service file, each of which lists its service whole; `data/` holds the formats (job
-//! ids, idsets, jobspec, R, event logs, tree objects). Modules know each other only through this crate.
+//! Methods are defined in `method.rs` and events in `bus.rs`; each service file lists its service
+//! whole; `data/` holds the formats (job ids, idsets, jobspec, R, event logs, tree objects).
+//! Modules know each other only through this crate.
 
 #![forbid(unsafe_code)]
 

@@ -24,12 +24,12 @@ impl crate::Payload for Append {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Clear;
 
-/// Asks for the lines in the ring, and for those to come with `follow`.
+/// Asks for the lines in the ring, and for later ones with `follow`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dmesg {
-    /// Go on with new lines until cancelled.
+    /// True to continue with new lines until cancelled.
     pub follow: bool,
-    /// Leave out what is in the ring.
+    /// True to leave out the lines in the ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nobacklog: Option<bool>,
 }
@@ -53,7 +53,7 @@ pub struct StatsGet;
 pub struct Stats {
     /// Lines in the ring.
     pub ring_used: u64,
-    /// Lines taken in.
+    /// Lines received.
     pub count: u64,
     /// Of those, from this rank.
     pub local: u64,

@@ -16,10 +16,10 @@ use crate::schema::Schema;
 pub enum Answer {
     /// Exactly one, at once.
     Once,
-    /// Exactly one, when it can be given.
+    /// Exactly one, when it is available.
     Later,
-    /// Any number, then one error; ENODATA is the normal end. A request without
-    /// STREAMING is refused with EPROTO.
+    /// Any number, then one error; ENODATA is the normal end. A request without STREAMING
+    /// is refused with EPROTO.
     Stream,
     /// One, or a stream when the request has STREAMING.
     Either,
@@ -50,7 +50,7 @@ pub trait Method: Payload + 'static {
     /// dies.
     const RECOGNISED: bool;
     /// True if it only reads, its response may be large, and it does not wait for any
-    /// other request. The broker hands such requests to a module as fast as the client
+    /// other request. The broker sends such requests to a module as fast as the client
     /// reads the answers.
     const BULK: bool;
     /// Number of responses.
@@ -62,7 +62,7 @@ pub trait Method: Payload + 'static {
     /// True if a request without matchtag is answered too, under matchtag 0: its sender
     /// recognises the response by its topic.
     const ANSWERS_UNASKED: bool = false;
-    /// Another method that takes a request back, besides `NAME.cancel`. Anyone may call it
+    /// Another method that cancels a request, besides `NAME.cancel`. Anyone may call it
     /// for requests of its own.
     const CANCEL: Option<&'static str> = None;
     /// Response.

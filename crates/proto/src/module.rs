@@ -6,11 +6,11 @@ use serde_json::Value;
 use crate::schema::JsonSchema;
 use crate::{Empty, Never, Refusal};
 
-/// Control type of the first message on a module's link: a ROUTER socket knows its
-/// peers only once they have spoken. Not part of RFC 3, never sent to clients.
+/// Control type of the first message on a module's link: a ROUTER socket knows its peers
+/// only once they have sent something. Not part of RFC 3, never sent to clients.
 pub const HELLO: u32 = 16;
 
-/// Where a module is in its life, as `module.status` tells it.
+/// Phase of a module's life cycle, as sent by `module.status`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ModuleStatus {
     /// Starting.
@@ -19,7 +19,7 @@ pub enum ModuleStatus {
     Running = 1,
     /// Taking no new requests.
     Finalizing = 2,
-    /// Gone.
+    /// It has exited.
     Exited = 3,
 }
 
@@ -65,16 +65,16 @@ pub struct Load {
 pub struct Remove {
     /// Name or path.
     pub name: String,
-    /// Kill it instead of asking it to stop.
+    /// True to kill it instead of asking it to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel: Option<bool>,
-    /// It will be loaded again at once: until then requests for it wait. Not known to other
-    /// brokers.
+    /// True if it will be loaded again at once: until then requests for it wait. Not known
+    /// to other brokers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returns: Option<bool>,
 }
 
-/// Asks which modules are loaded.
+/// Asks for the loaded modules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct List;
 
@@ -96,7 +96,7 @@ pub struct ModuleInfo {
     pub idle: i64,
     /// See [`ModuleStatus`].
     pub status: i64,
-    /// Services it has besides its name.
+    /// Services that it provides besides its name.
     pub services: Vec<String>,
     /// Messages queued to it.
     pub sendqueue: i64,
@@ -104,7 +104,7 @@ pub struct ModuleInfo {
     pub recvqueue: i64,
 }
 
-/// A module tells how it is. FINALIZING is answered; the others are not.
+/// Reports the status of a module. FINALIZING is answered; the others are not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// See [`ModuleStatus`].
@@ -112,13 +112,13 @@ pub struct Status {
     /// Error number of the exit, 0 if none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errnum: Option<i64>,
-    /// The same in words, for who waits for the module to be loaded; modules made for other
-    /// brokers send none.
+    /// The same in words, for the client that waits for the module to be loaded; modules
+    /// made for other brokers send none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errstr: Option<String>,
 }
 
-/// Holds messages to a module back, or lets them go again.
+/// Holds messages to a module back, or releases them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DebugModule {
     /// Name of the module.
@@ -141,10 +141,11 @@ pub struct Trace {
     /// Only requests to this rank.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nodeid: Option<i64>,
-    /// Payloads and error texts too.
+    /// True to include payloads and error texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<bool>,
-    /// Messages of the programs on the local socket too, if no modules are named.
+    /// True to include messages of the programs on the local socket, if no modules are
+    /// named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<bool>,
 }
@@ -154,7 +155,7 @@ pub struct Trace {
 pub struct Traced {
     /// Seconds since the epoch.
     pub timestamp: f64,
-    /// `tx` or `rx` as the module or program sees it, or the broker that was asked.
+    /// `tx` or `rx` as seen by the module or program, or by the broker that was asked.
     pub prefix: String,
     /// Rank at the other end of the link; -1 for a module.
     pub rank: i64,
@@ -166,18 +167,19 @@ pub struct Traced {
     /// Message type as on the wire.
     #[serde(rename = "type")]
     pub kind: i64,
-    /// Topic, may be empty. A control message between brokers has `NAME STATUS` for one.
+    /// Topic, may be empty. A control message between brokers has `NAME STATUS` as its
+    /// topic.
     pub topic: String,
-    /// Of a request or response, which tells whose answer is whose.
+    /// Matchtag of a request or response, which links them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matchtag: Option<u32>,
     /// Bytes of payload.
     pub payload_size: i64,
-    /// The payload if it was asked for and is JSON.
+    /// The payload if requested and JSON.
     pub payload: Value,
     /// Error number of a response.
     pub errnum: i64,
-    /// Error text if it was asked for.
+    /// Error text if requested.
     pub errstr: String,
     /// Delivery policy of a request whose service is not available: `now`, `best-effort`, or
     /// `wait` with the seconds that are left; absent for a request without a time limit.

@@ -1,6 +1,7 @@
-//! orphans.*: messages that came too late or to nobody, or that were refused on the way. Each
-//! leaves a record of its cause in the broker where it ended, within bounds; so a fault of a
-//! server can be told from a message without one, and no log has to be read for that.
+//! orphans.*: messages that came too late or had no receiver, or that were refused on the
+//! way. Each leaves a record of its cause in the broker where it ended, within limits; so a
+//! fault of a server can be told from a message without one, and no log has to be read for
+//! that.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,19 +15,20 @@ use crate::{Empty, Never, Refusal};
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// A request for a service that is not there, does not come back, or died with it.
+    /// A request for a service that is not loaded, does not come back, or died with it.
     ServerDown,
-    /// An answer whose way back was closed: its requester had left, or was answered.
+    /// An answer whose way back was closed: its requester had disconnected, or was
+    /// answered.
     AfterClose,
     /// A result of a worker that had been replaced.
     TakenOver,
     /// Its deadline had passed.
     Expired,
-    /// For a rank or a sender that is not there.
+    /// A message for an unknown rank or sender.
     NoPeer,
-    /// There was no room for it, or it was best effort and nobody was there.
+    /// There was no room for it, or it was best effort and had no receiver.
     Dropped,
-    /// It answers nothing, as far as is known, or was not its sender's to say.
+    /// It answers no known request, or its sender had no right to send it.
     Unasked,
 }
 
@@ -59,7 +61,7 @@ impl Cause {
 /// The record of one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Orphan {
-    /// When it became one, in seconds since the epoch.
+    /// Time at which it became one, in seconds since the epoch.
     pub timestamp: f64,
     /// The broker where it ended.
     pub rank: u32,
@@ -71,10 +73,10 @@ pub struct Orphan {
     pub userid: u32,
     /// Its topic.
     pub topic: String,
-    /// The job that it is about, where that is known.
+    /// The job that it is about, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
-    /// Seconds between the end of its way back, or of its time, and its own end.
+    /// Seconds between the closing of its way back, or its deadline, and its own end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late: Option<f64>,
     /// Further details.
@@ -82,10 +84,10 @@ pub struct Orphan {
     pub note: Option<String>,
 }
 
-/// Asks for the records that are kept, oldest first, and for those to come with `follow`.
+/// Asks for the stored records, oldest first, and for later ones with `follow`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct List {
-    /// Go on with new ones until cancelled.
+    /// True to continue with new records until cancelled.
     #[serde(default)]
     pub follow: bool,
 }
@@ -97,12 +99,12 @@ pub struct Batch {
     pub orphans: Vec<Orphan>,
 }
 
-/// Forgets the records. Counters go on.
+/// Deletes the records. Counters are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Clear;
 
-/// Has an orphan recorded that a module or a tool has found itself, as a completion by a worker
-/// in whose place another was put. Texts that are too long are cut.
+/// Records an orphan that a module or a tool has found itself, such as a completion by a
+/// replaced worker. Texts that are too long are cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Cause.
@@ -112,7 +114,7 @@ pub struct Report {
     /// Sender; the reporter if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
-    /// The user in whose name it was sent; who reports it, if absent.
+    /// The user in whose name it was sent; the reporter if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userid: Option<u32>,
     /// The job that it is about.

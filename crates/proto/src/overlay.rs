@@ -1,4 +1,4 @@
-//! overlay.*: the tree of brokers, and how they are (protocol/03 section 11, protocol/20).
+//! overlay.*: the tree of brokers, and their status (protocol/03 section 11, protocol/20).
 //! An instance of one broker is the tree with no children.
 
 use serde::{Deserialize, Serialize};
@@ -16,15 +16,15 @@ use crate::{Empty, Refusal};
 pub enum Status {
     /// Not known.
     Unknown = 0,
-    /// All are there.
+    /// All brokers are online.
     Full = 1,
-    /// Some have not come yet, or have left in order.
+    /// Some have not joined yet, or have left in order.
     Partial = 2,
-    /// One was lost.
+    /// A broker of the subtree was lost.
     Degraded = 3,
-    /// It was lost itself.
+    /// The broker itself was lost.
     Lost = 4,
-    /// It has not come yet, or has left in order.
+    /// The broker has not joined yet, or has left in order.
     Offline = 5,
 }
 
@@ -61,18 +61,18 @@ impl Status {
 
 /// Values of control messages between brokers (protocol/20 section 6).
 pub mod control {
-    /// The sender is there.
+    /// The sender is alive.
     pub const HEARTBEAT: u32 = 0;
     /// The sender's subtree has the status that is its argument.
     pub const STATUS: u32 = 1;
-    /// The receiver is no child of the sender any more.
+    /// The receiver is no longer a child of the sender.
     pub const DISCONNECT: u32 = 2;
 }
 
-/// The oldest and the newest protocol between brokers that this version speaks.
+/// The oldest and the newest protocol between brokers that this version supports.
 pub const PROTOCOLS: (u32, u32) = (1, 1);
 
-/// A child's first words to its parent.
+/// First message of a child to its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hello {
     /// Its rank.
@@ -87,17 +87,17 @@ pub struct Hello {
     /// Its host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// The oldest and the newest protocol between brokers that it speaks.
+    /// The oldest and the newest protocol between brokers that it supports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocols: Option<(u32, u32)>,
 }
 
-/// A parent's answer.
+/// Response of the parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Welcome {
     /// Identity of the parent.
     pub uuid: String,
-    /// The protocol that both speak.
+    /// The protocol to use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<u32>,
     /// The hosts of all ranks.
@@ -108,22 +108,22 @@ pub struct Welcome {
 crate::refusals! {
     /// Errors of the hello of a broker.
     pub enum HelloError {
-        /// Only brokers say it, when they come.
+        /// Only brokers may send it, when they join.
         NotOwner => EPERM "",
-        /// The configuration has another host of that rank.
+        /// The configuration has another host for this rank.
         WrongHost(String) => EINVAL "{0}",
-        /// Its place is elsewhere in the tree.
+        /// Its place in the tree is below another rank.
         NotChild(u32, u32) => EINVAL "rank {0} is not a child of rank {1}: mismatched config?",
-        /// There is no protocol that both speak.
+        /// There is no protocol that both support.
         Version(String, String) => EINVAL "client ({0}) version mismatched with server ({1})",
-        /// It holds another key than the broker that this rank has.
+        /// Its key differs from that of the rank's current broker.
         WrongKey(u32) => EPERM "rank {0} does not hold the key of that rank",
-        /// The name is none, or not the one that it sends under.
+        /// The name is no UUID, or not the one that it sends under.
         WrongUuid => EOVERFLOW "",
     }
 }
 
-/// A child's last words to its parent.
+/// Last message of a child to its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Goodbye;
 
@@ -142,7 +142,7 @@ pub struct ChildState {
     pub torpid: bool,
 }
 
-/// Cuts a child and all below it off.
+/// Disconnects a child and all brokers below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DisconnectSubtree {
     /// The child.
@@ -159,16 +159,16 @@ pub struct DisconnectParent {
 crate::refusals! {
     /// Errors of disconnecting a child.
     pub enum DisconnectError {
-        /// It is none of ours.
+        /// The rank is not a child of this broker.
         NotChild => ENOENT "requested rank is not this broker's direct child",
-        /// It is not there.
+        /// The child is not online.
         NotOnline(u32, String) => EINVAL "rank {0} is already {1}",
         /// There is no parent.
         NoParent => EINVAL "this broker has no parent",
     }
 }
 
-/// Asks how a broker and its subtree are; as a stream, again at every change.
+/// Asks for the status of a broker and its subtree; as a stream, again at every change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Health;
 
@@ -217,10 +217,10 @@ pub struct Tree {
     pub children: Vec<Tree>,
 }
 
-/// Asks which child sends under an identity.
+/// Asks for the child that sends under an identity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RankOf {
-    /// The identity, as it is on the route of what comes from there.
+    /// The identity, as it is on the route of messages from there.
     pub uuid: String,
 }
 
@@ -239,7 +239,7 @@ crate::refusals! {
     }
 }
 
-/// Asks for a copy of the messages that go over the links of a broker to others.
+/// Asks for a copy of the messages on the links of a broker to others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trace {
     /// Message types wanted, as bits.
@@ -248,7 +248,7 @@ pub struct Trace {
     pub topic_glob: String,
     /// Only the link to this rank; all if -1.
     pub nodeid: i64,
-    /// Payloads and error texts too.
+    /// True to include payloads and error texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<bool>,
 }
@@ -261,15 +261,15 @@ pub struct StatsGet;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(rename_all = "kebab-case")]
 pub struct Stats {
-    /// Children there may be.
+    /// Number of children in the tree.
     pub child_count: u32,
-    /// Children there are.
+    /// Number of children connected.
     pub child_connected: u32,
-    /// Parents there are: 0 or 1.
+    /// Number of parents: 0 or 1.
     pub parent_count: u32,
-    /// Calls that wait for the parent.
+    /// Calls waiting for the parent.
     pub parent_rpc: u64,
-    /// Calls that wait for children.
+    /// Calls waiting for children.
     pub child_rpc: u64,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::{JsonSchema, Schema};
 
-/// Something that travels as the payload of a message.
+/// Type of the payload of a message.
 pub trait Payload: Sized {
     /// The bytes; empty means no payload frame.
     fn encode(&self) -> Bytes;
@@ -56,7 +56,7 @@ impl Payload for Raw {
     }
 }
 
-/// A JSON object that nobody looks into, kept as it came.
+/// A JSON object that is passed on unread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(transparent)]
 pub struct Object(pub serde_json::Map<String, serde_json::Value>);

@@ -1,8 +1,8 @@
 //! Modules of an instance and their dependencies: data, in one place. The broker starts and
 //! stops them by it, and `flux modprobe` shows it.
 
-/// The command that brings an instance up, and the one that ends it, in the words of other
-/// implementations. The broker does what they do by itself.
+/// The command that starts the services of an instance, and the one that stops them, in
+/// the words of other implementations. The broker does the same itself.
 pub const RC1: &str = "flux modprobe rc1";
 /// See [`RC1`].
 pub const RC3: &str = "flux modprobe rc3";
@@ -14,10 +14,10 @@ pub struct Entry {
     pub name: &'static str,
     /// Modules that must run before it starts on rank 0, and stay until it has stopped.
     pub after: &'static [&'static str],
-    /// Modules without which it is of no use, also some that may start after it.
+    /// Modules that it depends on, including some that may start after it.
     pub requires: &'static [&'static str],
-    /// Services that it stands for besides its name. Of several modules for one, an instance has
-    /// that of the highest priority.
+    /// Services that it provides besides its name. Of several modules that provide one, an
+    /// instance has that of the highest priority.
     pub provides: &'static [&'static str],
     /// See `provides`.
     pub priority: i64,
@@ -25,7 +25,7 @@ pub struct Entry {
     pub from: Personality,
     /// True if it runs on every rank, not on rank 0 alone.
     pub everywhere: bool,
-    /// With which arguments it is loaded.
+    /// Arguments with which it is loaded.
     pub args: &'static [&'static str],
 }
 
@@ -203,7 +203,7 @@ const fn scheduler(name: &'static str, priority: i64) -> Entry {
     }
 }
 
-/// The priority of a module of which nothing is said.
+/// Default priority of a module.
 pub const PRIORITY: i64 = 100;
 
 /// True if a module is a scheduler, of which an instance has one.

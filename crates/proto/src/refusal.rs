@@ -7,8 +7,8 @@ use wire::Message;
 
 use crate::delivery::{Outcome, Stopped};
 
-/// A failed call: what the caller sees. Also what a handler may answer directly
-/// where an enum of its own would say nothing more.
+/// A failed call: what the caller sees. Also used directly by a handler where an enum of
+/// its own would add nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Error number, never 0.
@@ -20,7 +20,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal whose number says all.
+    /// A refusal with the number's own text.
     pub const fn bare(errno: Errno) -> Refusal {
         Refusal {
             errno,
@@ -38,7 +38,7 @@ impl Refusal {
         }
     }
 
-    /// One by which this program itself ends a call.
+    /// A refusal by which this program itself ends a call.
     pub const fn stopped(errno: Errno, outcome: Outcome) -> Refusal {
         Refusal {
             errno,
@@ -62,7 +62,7 @@ impl Refusal {
         }
     }
 
-    /// Outcome of the request. A service that refuses it has had it.
+    /// Outcome of the request. A service that refuses a request has handled it.
     pub fn outcome(&self) -> Outcome {
         self.stopped
             .map_or(Outcome::Delivered, |stopped| stopped.outcome)
@@ -80,7 +80,7 @@ impl Refusal {
     }
 
     /// True if no service handled it: there is none, or it ended before. Nothing was done, and
-    /// where it is loaded again the same may succeed.
+    /// once it is loaded again the same may succeed.
     pub fn is_absence_of_service(&self) -> bool {
         self.errno == Errno::ENOSYS
     }

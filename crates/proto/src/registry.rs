@@ -11,7 +11,7 @@ pub struct Service {
     pub methods: &'static [Declared],
 }
 
-/// Every service there is, by name. A new service file adds its line here.
+/// All services, by name. A new service file adds its line here.
 const SERVICES: &[(&str, &[Declared])] = &[
     ("attr", crate::attr::METHODS),
     ("broker", crate::broker::METHODS),
@@ -67,7 +67,7 @@ pub fn events() -> impl Iterator<Item = &'static DeclaredEvent> {
     EVENTS.iter().copied().flatten()
 }
 
-/// Every service there is, by name.
+/// All services, by name.
 pub fn services() -> Vec<Service> {
     let rows = SERVICES.iter();
     let mut services: Vec<Service> = rows

@@ -1,4 +1,4 @@
-//! resource.*: what the instance has, what of it is usable, and the log of both
+//! resource.*: the resources of the instance, their availability, and the event log
 //! (protocol/13 sections 3 and 4, RFC 44). R objects are those of RFC 20.
 
 use std::collections::BTreeMap;
@@ -18,11 +18,11 @@ pub const EVENTLOG_KEY: &str = "resource.eventlog";
 /// Key of the completed requests that may be repeated.
 pub const REQUESTS_KEY: &str = "resource.requests";
 
-/// A scheduler takes the resources in hand; only one may.
+/// A scheduler acquires the resources; only one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Acquire;
 
-/// Tells the scheduler nothing any more of what changes; for tests.
+/// Stops sending changes to the scheduler; for tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AcquireMute;
 
@@ -34,22 +34,23 @@ pub struct Acquired {
     /// ranks were added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Rset>,
-    /// Ranks that are usable from now on. With `resources`, all of them.
+    /// Ranks that become usable. With `resources`, all usable ranks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<IdSet>,
-    /// Ranks that are not usable any more.
+    /// Ranks that are no longer usable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down: Option<IdSet>,
-    /// Ranks that will not come back.
+    /// Ranks that are lost for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shrink: Option<IdSet>,
-    /// Ranks that have a property from now on, by its name.
+    /// Ranks that gain a property, by its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property_add: Option<BTreeMap<String, IdSet>>,
-    /// Ranks that do not have a property any more, by its name.
+    /// Ranks that lose a property, by its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub property_remove: Option<BTreeMap<String, IdSet>>,
-    /// New end of the instance's resources, in seconds since the epoch; 0 for none.
+    /// New expiration of the instance's resources, in seconds since the epoch; 0 for
+    /// none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<f64>,
 }
@@ -61,27 +62,27 @@ pub struct Status;
 /// All resources by state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusReply {
-    /// Everything, as R.
+    /// All resources, as R.
     #[serde(rename = "R")]
     pub r: Rset,
     /// Drained ranks by idset.
     pub drain: BTreeMap<String, DrainInfo>,
-    /// Ranks whose broker is there.
+    /// Ranks whose broker is online.
     pub online: IdSet,
-    /// Ranks whose broker is not.
+    /// Ranks whose broker is offline.
     pub offline: IdSet,
-    /// Ranks that are never used.
+    /// Ranks that are excluded.
     pub exclude: IdSet,
     /// Ranks whose broker is slow to answer.
     pub torpid: IdSet,
 }
 
-/// Since when and why ranks are drained.
+/// Time and reason of a drain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DrainInfo {
     /// Whole seconds since the epoch.
     pub timestamp: f64,
-    /// Empty when none was given.
+    /// Empty if none was given.
     pub reason: String,
 }
 
@@ -92,15 +93,15 @@ pub struct SchedStatus;
 /// All resources as a scheduler sees them, as R.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SchedStatusReply {
-    /// Everything that is not excluded.
+    /// All resources that are not excluded.
     pub all: Rset,
-    /// Of that, what is offline or drained.
+    /// Those that are offline or drained.
     pub down: Rset,
-    /// Of that, what jobs have.
+    /// Those allocated to jobs.
     pub allocated: Rset,
 }
 
-/// Takes ranks out of use.
+/// Drains ranks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Drain {
     /// Ranks as an idset, or hosts as a hostlist.
@@ -108,18 +109,19 @@ pub struct Drain {
     /// Reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// `update`, `overwrite` or `force-overwrite`: what to do with ranks that are
-    /// drained already. Absent, they make the request fail.
+    /// Handling of ranks that are drained already: `update`, `overwrite` or
+    /// `force-overwrite`. If absent, they make the request fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
 }
 
-/// Puts ranks back in use.
+/// Undrains ranks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Undrain {
     /// Ranks as an idset, or hosts as a hostlist.
     pub targets: String,
-    /// `update` ignores ranks that are not drained; absent, they make the request fail.
+    /// `update` ignores ranks that are not drained; if absent, they make the request
+    /// fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Reason.
@@ -131,7 +133,7 @@ pub struct Undrain {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Get;
 
-/// The whole resource set and where it came from.
+/// The whole resource set and its origin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GetReply {
     /// As R.
@@ -144,24 +146,25 @@ pub struct GetReply {
 /// Replaces the resource set by one in a file, while no scheduler holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reload {
-    /// Where the file is, for the broker of rank 0.
+    /// Path of the file, on the host of rank 0.
     pub path: String,
-    /// The path is a folder of hwloc XML files, which this service does not read.
+    /// True if the path is a directory of hwloc XML files, which this service does not
+    /// read.
     #[serde(default)]
     pub xml: bool,
-    /// Accept ranks that the instance does not have.
+    /// True to accept ranks that the instance does not have.
     #[serde(default)]
     pub force: bool,
 }
 
-/// Changes the end of the instance's resources.
+/// Changes the expiration of the instance's resources.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpirationUpdate {
-    /// Seconds since the epoch; 0 for none.
+    /// New expiration, in seconds since the epoch; 0 for none.
     pub expiration: f64,
 }
 
-/// Asks for the event log and what is to come.
+/// Asks for the event log and for later events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Journal;
 
@@ -170,7 +173,7 @@ pub struct Journal;
 pub struct JournalReply {
     /// In the order in which they happened.
     pub events: Vec<Entry>,
-    /// As R, with the event that defines the resources.
+    /// The resources as R, with the event that defines them.
     #[serde(default, rename = "R", skip_serializing_if = "Option::is_none")]
     pub r: Option<Rset>,
 }
@@ -180,7 +183,7 @@ pub struct JournalReply {
 pub struct TopoReduce {
     /// Number of ranks covered.
     pub count: u32,
-    /// Their resources, as R. A rank that has found nothing is there without children.
+    /// Their resources, as R. A rank that has found nothing is included without children.
     pub resource: Rset,
 }
 
@@ -214,7 +217,7 @@ pub struct MonitorWaitup {
     pub up: u32,
 }
 
-/// Takes ranks for offline, regardless of what is heard of them; for tests.
+/// Counts ranks as offline, regardless of their messages; for tests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MonitorForceDown {
     /// Ranks.
@@ -224,9 +227,9 @@ pub struct MonitorForceDown {
 crate::refusals! {
     /// Errors of acquiring the resources.
     pub enum AcquireError {
-        /// Another scheduler has them.
+        /// Another scheduler has acquired them.
         Busy => EBUSY "",
-        /// There are none.
+        /// There are no resources.
         NoResources => ENOENT "resource discovery failed or interrupted",
         /// Only rank 0 has the inventory.
         NotRankZero => EPROTO "this RPC only works on rank 0",
@@ -238,17 +241,17 @@ crate::refusals! {
     pub enum QueryError {
         /// Only rank 0 has the inventory.
         NotRankZero => EPROTO "this RPC only works on rank 0",
-        /// There is none.
+        /// There are no resources.
         NoResources => ENOENT "resource discovery failed or interrupted",
         /// The journal is a stream.
         JournalNeedsStreaming => EPROTO "journal requires streaming RPC flag",
-        /// An end before the epoch, or none at all.
+        /// The expiration is before the epoch, or missing.
         BadExpiration => EINVAL "invalid expiration",
         /// More ranks than the instance has.
         TooManyUp => EPROTO "up value is out of range",
-        /// The machine could not be looked at.
+        /// The topology of the host could not be read.
         NoTopology => ENOENT "the topology of this machine is not known",
-        /// A report of ranks that are not below the one that gets it.
+        /// A report about ranks that are not below the receiver.
         StrangeRanks(IdSet) => EINVAL "report of ranks {0}, which are not below this one",
     }
 }
@@ -262,21 +265,21 @@ crate::refusals! {
         RankDrained(IdSet, &'static str) => EEXIST "rank {0} already drained{1}",
         /// Several ranks cannot be drained again.
         RanksDrained(IdSet, &'static str) => EEXIST "ranks {0} already drained{1}",
-        /// One rank cannot be put back.
+        /// One rank cannot be undrained.
         RankNotDrained(IdSet) => EEXIST "rank {0} not drained",
-        /// Several ranks cannot be put back.
+        /// Several ranks cannot be undrained.
         RanksNotDrained(IdSet) => EEXIST "ranks {0} not drained",
-        /// No mode of draining.
+        /// Not a mode of draining.
         DrainMode => EINVAL "Invalid mode specified",
-        /// No mode of undraining.
+        /// Not a mode of undraining.
         UndrainMode(String) => EINVAL "invalid undrain mode '{0}' specified",
-        /// Nothing is meant.
+        /// The idset is empty.
         Empty => EINVAL "idset is empty",
-        /// More is meant than there is.
+        /// The idset has unknown ranks.
         OutOfRange => EINVAL "idset is out of range",
         /// Neither idset nor hostlist.
         NotAHostlist => EINVAL "invalid targets: Hostlist cannot be decoded",
-        /// Hosts that are not ours.
+        /// Hosts that are not in the instance.
         UnknownHosts(String) => EINVAL "invalid targets: invalid hosts: {0}",
     }
 }
@@ -286,14 +289,14 @@ crate::refusals! {
     pub enum ReloadError {
         /// Only rank 0 has the inventory.
         NotRankZero => EPROTO "this RPC only works on rank 0",
-        /// A scheduler holds them.
+        /// A scheduler has acquired them.
         Busy => EBUSY "resources are busy (unload scheduler?)",
         /// More ranks than the instance has.
         TooManyRanks(u32) => EINVAL
             "resource object contains ranks execeeding size={0} (override with -f)",
         /// The file cannot be read, or has no R.
         BadFile(String) => EINVAL "{0}",
-        /// We read no hwloc XML.
+        /// hwloc XML is not supported.
         Xml => EOPNOTSUPP "hwloc XML is not supported, give a file with R",
     }
 }

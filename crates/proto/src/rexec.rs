@@ -14,9 +14,9 @@ pub mod flags {
     pub const STDOUT: u32 = 1;
     /// Forward standard error.
     pub const STDERR: u32 = 2;
-    /// Forward what comes on channels.
+    /// Forward data from channels.
     pub const CHANNEL: u32 = 4;
-    /// Say how much input there is room for.
+    /// Report the room for input.
     pub const WRITE_CREDIT: u32 = 8;
     /// Keep the status of a background process until a client waits for it.
     pub const WAITABLE: u32 = 16;
@@ -73,12 +73,12 @@ pub struct Exec {
     /// See [`local_flags`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_flags: Option<u32>,
-    /// Bytes of output that the client takes in; it gives more by [`Credit`]. Without it
-    /// the client takes what comes.
+    /// Bytes of output that the client accepts; it gives more by [`Credit`]. Without it
+    /// there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_credit: Option<u64>,
-    /// Variables on top of the command's environment: a client that wants the broker's own
-    /// and a few more need not know what is in it.
+    /// Variables to add to the command's environment: a client that wants the broker's own
+    /// and a few more need not know its contents.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env_add: BTreeMap<String, String>,
 }
@@ -87,12 +87,12 @@ pub struct Exec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Told {
-    /// The process runs.
+    /// The process has started.
     Started {
         /// Process id.
         pid: i32,
     },
-    /// The client has the streams of a background process from now on.
+    /// The client now has the streams of a background process.
     Attached {
         /// Process id.
         pid: i32,
@@ -104,23 +104,23 @@ pub enum Told {
         /// `stdin`, or the name of a channel.
         channels: BTreeMap<String, u64>,
     },
-    /// It wrote something, or closed a stream.
+    /// It has written something, or closed a stream.
     Output {
         /// Process id.
         pid: i32,
-        /// The stream and what it wrote; the rank is the broker's.
+        /// The stream and the data; the rank is the broker's.
         io: Data,
     },
     /// A signal has stopped it.
     Stopped,
-    /// It has ended. Output may still follow.
+    /// The process has exited. Output may still follow.
     Finished {
-        /// As wait(2) gives it.
+        /// Wait status of wait(2).
         status: i32,
     },
 }
 
-/// Hands data to a process on its standard input or a channel. Output beyond the granted
+/// Writes data to a process on its standard input or a channel. Output beyond the granted
 /// credit is dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Write {
@@ -130,8 +130,8 @@ pub struct Write {
     pub io: Data,
 }
 
-/// Takes in more output of a process: as long as there is no room for it, the process is
-/// not read from, and soon has to wait.
+/// Accepts more output of a process: while there is no room for it, the process is not
+/// read from, and soon has to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credit {
     /// Matchtag of the sender's exec or attach request.
@@ -140,7 +140,7 @@ pub struct Credit {
     pub bytes: u64,
 }
 
-/// Sends a signal to a process and the group that it leads.
+/// Sends a signal to a process and its process group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
     /// Process id; -1 with a label.
@@ -191,7 +191,7 @@ pub struct Wait {
 /// Exit of a process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waited {
-    /// As wait(2) gives it.
+    /// Wait status of wait(2).
     pub status: i32,
     /// The last of its output, as far as it was kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -221,9 +221,9 @@ pub fn launch_failed(errno: Errno) -> Refusal {
 crate::refusals! {
     /// Errors of any request.
     pub enum RemoteError {
-        /// The job wants them signed (`rexec.sign-required`), and there is nobody to check that.
+        /// The job requires signatures (`rexec.sign-required`), and they cannot be verified.
         Unsigned => EPERM "a signed request is required, and signatures are not supported",
-        /// A multi-user instance runs nothing on rank 0 for others.
+        /// A multi-user instance runs no commands on rank 0 for other ranks.
         NotOnRankZero => EPERM "Remote rexec requests are not allowed on rank 0",
     }
 }
@@ -239,19 +239,19 @@ crate::refusals! {
         LabelTaken => EEXIST "command label is not unique",
         /// A background process gets no input.
         CreditInBackground => EINVAL "write-credit flag is not allowed in background mode",
-        /// Nobody would read or write them.
+        /// There are no channels for background processes.
         ChannelsInBackground => EINVAL "auxiliary channels are not allowed in background mode",
-        /// Its output is the broker's to take.
+        /// The output of a background process goes to the broker.
         FallthroughInBackground => EINVAL "stdio-fallthrough flag is not allowed in background mode",
-        /// The stream itself tells the end.
+        /// The stream itself reports the end.
         WaitableInForeground => EINVAL "waitable flag only supported in background mode",
         /// The command has `msgchans`.
         MessageChannels => ENOSYS "message channels are not supported",
-        /// It comes from another rank.
+        /// The request comes from another rank.
         Remote(RemoteError) => EPERM "{0}",
-        /// This client, or all together, have as many processes as they may.
+        /// This client, or all together, have the maximum number of processes.
         TooMany => ENOBUFS "too many subprocesses",
-        /// The broker ends.
+        /// The broker is shutting down.
         ShuttingDown => ENOSYS "subprocess server is shutting down",
     }
 }
@@ -273,7 +273,7 @@ crate::refusals! {
         Unknown(LookupError) => ESRCH "{0}",
         /// There is no such signal.
         BadSignal => EINVAL "invalid signal number",
-        /// It comes from another rank.
+        /// The request comes from another rank.
         Remote(RemoteError) => EPERM "{0}",
     }
 }
@@ -283,11 +283,11 @@ crate::refusals! {
     pub enum WaitError {
         /// There is no such process.
         Unknown(LookupError) => ESRCH "{0}",
-        /// It was not started so.
+        /// It was not started as waitable.
         NotWaitable => EINVAL "process is not waitable",
-        /// Another client does so.
+        /// Another client waits for it.
         WaitedOn => EINVAL "process is already being waited on",
-        /// It comes from another rank.
+        /// The request comes from another rank.
         Remote(RemoteError) => EPERM "{0}",
     }
 }
@@ -297,13 +297,13 @@ crate::refusals! {
     pub enum AttachError {
         /// There is no such process.
         Unknown(LookupError) => ENOENT "{0}",
-        /// Its client has them.
+        /// Its first client is attached.
         Foreground => EBUSY "process is not in background mode",
-        /// Another client has them.
+        /// Another client is attached.
         Attached => EBUSY "process already has a client attached",
         /// There is more than one response.
         NeedsStreaming => EPROTO "attach request is missing STREAMING flag",
-        /// It comes from another rank.
+        /// The request comes from another rank.
         Remote(RemoteError) => EPERM "{0}",
     }
 }

@@ -1,4 +1,5 @@
-//! runat.*: commands that the broker runs at a point of its life (protocol/03 section 10).
+//! runat.*: commands that the broker runs at a point of its life cycle (protocol/03
+//! section 10).
 
 use serde::{Deserialize, Serialize};
 
@@ -17,9 +18,9 @@ pub struct Push {
 crate::refusals! {
     /// Errors of pushing commands.
     pub enum PushError {
-        /// There are none.
+        /// There are no commands.
         NoCommands => EPROTO "commands array is empty",
-        /// One is empty.
+        /// A command is empty.
         EmptyCommand => EPROTO "cannot push an empty command line",
         /// The list is full.
         Full => ENOBUFS "",

@@ -1,5 +1,5 @@
 //! sched.*: asking a scheduler for resources (RFC 27, protocol/11 section 7, protocol/13
-//! section 1). Whichever scheduler is loaded registers this service; the job manager calls it.
+//! section 1). The scheduler that is loaded registers this service; the job manager calls it.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,16 +9,16 @@ use crate::schema::JsonSchema;
 use crate::{Empty, Never, Object, RawJson, Refusal};
 
 /// Asks for resources for a job. Sent without a matchtag and answered any number of times
-/// without the STREAMING flag: the job id tells the answers apart.
+/// without the STREAMING flag: the job id distinguishes the answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alloc {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// Higher is served first, then the lower id.
     pub priority: Priority,
     /// User id of its submitter.
     pub userid: u32,
-    /// When it was submitted, in seconds since the epoch.
+    /// Time of submission, in seconds since the epoch.
     pub t_submit: f64,
     /// Its jobspec with all updates applied and without the environment.
     pub jobspec: RawJson,
@@ -26,17 +26,17 @@ pub struct Alloc {
 
 /// `type` of an [`AllocReply`]: resources were found; `R` is in the KVS.
 pub const ALLOC_SUCCESS: u32 = 0;
-/// `type` of an [`AllocReply`]: a note on a request that still waits.
+/// `type` of an [`AllocReply`]: annotations of a request that still waits.
 pub const ALLOC_ANNOTATE: u32 = 1;
 /// `type` of an [`AllocReply`]: the request can never be met.
 pub const ALLOC_DENY: u32 = 2;
-/// `type` of an [`AllocReply`]: the request was taken back by [`Cancel`].
+/// `type` of an [`AllocReply`]: the request was cancelled by [`Cancel`].
 pub const ALLOC_CANCEL: u32 = 3;
 
 /// One answer to an [`Alloc`]. Every type but [`ALLOC_ANNOTATE`] is the last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AllocReply {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// [`ALLOC_SUCCESS`], [`ALLOC_ANNOTATE`], [`ALLOC_DENY`] or [`ALLOC_CANCEL`].
     #[serde(rename = "type")]
@@ -65,17 +65,17 @@ impl AllocReply {
     }
 }
 
-/// Takes an [`Alloc`] back. The request itself is answered, unless it was already.
+/// Cancels an [`Alloc`]. The request itself is answered, unless it was already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cancel {
-    /// The job.
+    /// Job id.
     pub id: JobId,
 }
 
-/// Gives resources back.
+/// Frees resources.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Free {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// Resources that are free now.
     #[serde(rename = "R")]
@@ -85,19 +85,19 @@ pub struct Free {
     pub is_final: bool,
 }
 
-/// New priorities of jobs that wait, to a scheduler in unlimited mode.
+/// New priorities of pending jobs, for a scheduler in unlimited mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Prioritize {
     /// Job and priority.
     pub jobs: Vec<(JobId, Priority)>,
 }
 
-/// Asks whether the time of a running job may end elsewhere.
+/// Asks whether the expiration of a running job may change.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expiration {
-    /// The job.
+    /// Job id.
     pub id: JobId,
-    /// The new end, in seconds since the epoch; 0 for never.
+    /// New expiration, in seconds since the epoch; 0 for none.
     pub expiration: f64,
 }
 
@@ -108,15 +108,15 @@ pub struct ResourceStatus;
 /// Three R objects (RFC 20).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Resources {
-    /// Everything.
+    /// All resources.
     pub all: RawJson,
-    /// In use.
+    /// Allocated resources.
     pub allocated: RawJson,
-    /// Not usable.
+    /// Resources that are not usable.
     pub down: RawJson,
 }
 
-/// Asks how much the scheduler has to do.
+/// Asks for the workload of the scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SimpleStats;
 
@@ -131,21 +131,21 @@ pub struct BackfillStats;
 /// Workload of a scheduler.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
-    /// Times that the queue was looked at.
+    /// Number of passes over the queue.
     pub sched_passes: u64,
-    /// Times that a pass was interrupted.
+    /// Number of interruptions of a pass.
     pub sched_yields: u64,
-    /// Times that starts of waiting jobs were estimated.
+    /// Number of estimates of starts of pending jobs.
     pub forecast_passes: u64,
-    /// Times that an estimate was interrupted.
+    /// Number of interruptions of an estimate.
     pub forecast_yields: u64,
-    /// Seconds that a pass waits for more to come.
+    /// Seconds that a pass waits for further changes.
     pub sched_delay: f64,
     /// Seconds of a pass, on average; not every pass is timed.
     pub sched_duration_ewma: f64,
     /// Seconds between two passes, on average.
     pub sched_interval_ewma: f64,
-    /// Jobs that wait here.
+    /// Jobs pending in the scheduler.
     pub pending_jobs: u64,
 }
 

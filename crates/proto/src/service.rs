@@ -12,7 +12,7 @@ pub struct Add {
     pub service: String,
 }
 
-/// Gives a service name back.
+/// Unregisters a service name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remove {
     /// The name.

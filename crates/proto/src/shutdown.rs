@@ -7,7 +7,7 @@ use crate::schema::JsonSchema;
 /// Starts the shutdown; as a stream, sends log lines until it is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Start {
-    /// Least severe level of lines wanted; 3 (err) unless given.
+    /// Least severe level of lines wanted; default 3 (err).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loglevel: Option<i64>,
 }
@@ -23,11 +23,11 @@ pub struct Line {
 crate::refusals! {
     /// Errors of starting a shutdown.
     pub enum StartError {
-        /// Not from this state.
+        /// The state does not allow a shutdown.
         WrongState(String) => EINVAL "shutdown cannot be initiated in state {0}",
-        /// Not from this rank.
+        /// Only rank 0 may start a shutdown.
         NotRankZero => EINVAL "shutdown may only be initiated on rank 0",
-        /// Somebody did already.
+        /// A shutdown is in progress.
         InProgress => EINVAL "shutdown is already in progress",
     }
 }

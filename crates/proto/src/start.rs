@@ -1,19 +1,19 @@
-//! start.*: the brokers of a test instance, as the program knows them that has started
-//! them. It answers on a socket of its own, FLUX_START_URI (protocol/03 section 16).
+//! start.*: the brokers of a test instance, as known to the program that started them. It
+//! answers on a socket of its own, FLUX_START_URI (protocol/03 section 16).
 
 use serde::{Deserialize, Serialize};
 
 use crate::schema::JsonSchema;
 use crate::{Empty, Refusal};
 
-/// Asks which brokers run.
+/// Asks for the processes of the brokers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Status;
 
 /// The processes, by rank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Procs {
-    /// One for each rank.
+    /// One process for each rank.
     pub procs: Vec<Proc>,
 }
 
@@ -24,12 +24,12 @@ pub struct Proc {
     pub pid: i32,
 }
 
-/// Sends a signal to a broker. One that does not run is no error.
+/// Sends a signal to a broker. It is no error if the broker does not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
     /// Rank.
     pub rank: i64,
-    /// By number.
+    /// Signal number.
     pub signum: i32,
 }
 
@@ -43,7 +43,7 @@ pub struct Wait {
 /// Exit of a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ended {
-    /// Its exit code, or 128 and the number of the signal.
+    /// Exit code, or 128 plus the number of the signal.
     pub exit_rc: i32,
 }
 
@@ -57,7 +57,7 @@ pub struct Run {
 crate::refusals! {
     /// Errors of operations on a broker.
     pub enum RankError {
-        /// There is none of that rank.
+        /// There is no broker of this rank.
         NoRank => ESRCH "",
         /// It runs already, or a client waits for it already.
         Busy => EEXIST "",

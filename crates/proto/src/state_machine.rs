@@ -1,4 +1,5 @@
-//! state-machine.*: the broker's life cycle as others see it (protocol/03 section 9).
+//! state-machine.*: the broker's life cycle, for other components (protocol/03 section
+//! 9).
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,7 @@ pub struct Current {
     pub duration: f64,
 }
 
-/// Asks for the state now and, as a stream, after each change.
+/// Asks for the current state and, as a stream, for each change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Monitor {
     /// Number of the last state of interest.
@@ -29,7 +30,7 @@ pub struct Monitor {
 /// The number of the state in which a broker has loaded its modules and waits for others.
 pub const QUORUM: i64 = 4;
 
-/// The number of the state in which the initial program runs; those after it lead to the end.
+/// The number of the state in which the initial program runs; the later ones lead to the end.
 pub const RUN: i64 = 5;
 
 /// A state by number.
@@ -53,10 +54,10 @@ pub struct Post {
     pub error: Option<bool>,
 }
 
-/// Tells the service manager how the broker is.
+/// Sends the status of the broker to the service manager.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SdNotify {
-    /// In one line, for people.
+    /// Status in one line, for users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 }

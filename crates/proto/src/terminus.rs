@@ -1,5 +1,5 @@
 //! terminus.*: terminals of a job shell, or of a server of its own (protocol/23 section 8). A
-//! shell has them as `UID-shell-F58PLAIN.terminus`, the server as `UID-terminus`.
+//! shell registers them as `UID-shell-F58PLAIN.terminus`, the server as `UID-terminus`.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ pub struct Session {
     /// Of `attach` with `rw`, and of `resize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub winsize: Option<WinSize>,
-    /// Of `data`: what was typed. Nothing at all says that the client is there.
+    /// Of `data`: the input. An empty object is a keepalive of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
     /// Of `data`: `base64` if the bytes are no text.
@@ -59,7 +59,7 @@ pub struct Session {
 pub enum Told {
     /// The client is attached.
     Attach,
-    /// The terminal shows this.
+    /// Output of the terminal.
     Data {
         /// The text, or the base64 of the bytes.
         data: String,
@@ -168,11 +168,11 @@ pub struct Row {
     pub name: String,
     /// Number of attached clients.
     pub clients: u32,
-    /// Process id of what runs on it.
+    /// Process id of the program on it.
     pub pid: i32,
     /// True if its program has exited.
     pub exited: bool,
-    /// When it began, in seconds since the epoch.
+    /// Start time, in seconds since the epoch.
     pub ctime: f64,
 }
 
@@ -183,7 +183,7 @@ pub struct Server {
     pub service: String,
     /// Rank of its broker.
     pub rank: u32,
-    /// When it began, in seconds since the epoch.
+    /// Start time, in seconds since the epoch.
     pub ctime: f64,
 }
 
@@ -202,12 +202,13 @@ pub struct New {
     /// Working directory; without it, the server's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
-    /// Hold the terminal, and so the end of the session, until a client has attached.
+    /// True to keep the terminal, and so the end of the session, until a client has
+    /// attached.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wait: bool,
 }
 
-/// A session that was made.
+/// A session that was created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Made {
     /// Name.
@@ -218,14 +219,14 @@ pub struct Made {
     pub id: u32,
 }
 
-/// Sends a signal to what runs on a terminal.
+/// Sends a signal to the program on a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Kill {
     /// Number of the session.
     pub id: u32,
-    /// By number.
+    /// Signal number.
     pub signal: i32,
-    /// Answer when the session has ended.
+    /// True to answer when the session has ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wait: bool,
 }
@@ -237,11 +238,11 @@ pub struct KillServer {}
 crate::refusals! {
     /// Errors of a client's request to a session.
     pub enum SessionError {
-        /// Not an object of this protocol, or a mode that there is not.
+        /// Not an object of this protocol, or an unknown mode.
         Malformed => EPROTO "",
-        /// The terminal is another user's.
+        /// The terminal belongs to another user.
         NotYours => EPERM "",
-        /// The client only watches.
+        /// The client may only read.
         ReadOnly => EPERM "attached in read-only mode",
         /// There is no session of this number.
         NoSession => ENOSYS "Unknown service method",
@@ -253,7 +254,7 @@ crate::refusals! {
         NotAttached => ENOENT "",
         /// A terminal has one row and one column at least, and 65535 at most.
         BadSize => EINVAL "",
-        /// As many clients are attached as may be.
+        /// The maximum number of clients are attached.
         TooMany => EBUSY "too many clients are attached",
         /// The input queue is full; part of the input was accepted.
         Full => EAGAIN "the terminal does not read its input",
@@ -263,11 +264,11 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of creating a session.
     pub enum NewError {
-        /// The server is another user's.
+        /// The server belongs to another user.
         NotYours => EPERM "",
-        /// There are as many as may be.
+        /// There is the maximum number of sessions.
         TooMany => EBUSY "too many sessions",
-        /// The server ends.
+        /// The server is shutting down.
         ShuttingDown => ENOSYS "terminal server is shutting down",
     }
 }
@@ -275,13 +276,13 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of listing or ending sessions.
     pub enum KillError {
-        /// The server is another user's.
+        /// The server belongs to another user.
         NotYours => EPERM "",
         /// There is no session of this number.
         NoSession => ENOENT "",
         /// There is no such signal.
         BadSignal => EINVAL "invalid signal number",
-        /// As many wait for the end of sessions as may.
+        /// The maximum number of requests wait for the end of sessions.
         TooMany => EBUSY "too many requests wait for the end of sessions",
     }
 }

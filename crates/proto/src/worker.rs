@@ -1,10 +1,8 @@
-//! worker.*: what workers of a site's own, and those who have tasks for them, ask a server of a
-//! site's own, which answers as a service under a name of the site's: `NAME.take`, ...
+//! worker.*: requests of a site's workers, and of the owners of their tasks, to a server of the
+//! site, which answers as a service under a name of the site's: `NAME.take`, ...
 //! (doc/howto/write-a-worker.md).
 //!
-//! A task has a name that its giver has chosen. A worker that takes it gets a lease of it with
-//! a fencing number, which grows each time the task is given out: messages with an older
-//! number come from a replaced worker.
+//! The owner of a task has chosen its name. Adds tasks: text by name.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +12,8 @@ use serde_json::Value;
 use crate::Empty;
 use crate::schema::JsonSchema;
 
-/// Gives tasks: text by name. A name that is known already is left as it is.
+/// A task with a known name is left unchanged. A name that is known already is left as it
+/// is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Add {
     /// Tasks for the worker to read.
@@ -24,14 +23,14 @@ pub struct Add {
 /// Asks for a task to work on; answered when there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Take {
-    /// Name of the worker. It has one task at a time: what it had before goes back.
+    /// Name of the worker. It has one task at a time: an earlier one goes back.
     pub worker: String,
-    /// Larger each time that the worker asks for another task. One that asks again with the same
-    /// number gets the same task.
+    /// Number that grows with each request of the worker for another task. A repeated request
+    /// with the same number gets the same task.
     pub ticket: u64,
 }
 
-/// A task that was taken.
+/// A task with its lease.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Task {
     /// Its name.
@@ -44,27 +43,27 @@ pub struct Task {
     pub lease: f64,
 }
 
-/// Says that a worker is still at work.
+/// Renews the lease of a worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Renew {
     /// Name of the task.
     pub name: String,
-    /// With which it was taken.
+    /// Fencing number of the lease.
     pub fence: u64,
 }
 
-/// Says what came of a task.
+/// Reports the result of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Complete {
     /// Name of the task.
     pub name: String,
-    /// With which it was taken.
+    /// Fencing number of the lease.
     pub fence: u64,
-    /// Anything that the giver understands.
+    /// Any value that the owner understands.
     pub result: Value,
 }
 
-/// Asks how tasks stand.
+/// Asks for the state of the tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct List;
 
@@ -77,7 +76,7 @@ pub struct Listed {
     pub leased: u64,
     /// Results of completed tasks, by name.
     pub done: BTreeMap<String, Value>,
-    /// Completions that were refused, since the server was started.
+    /// Completions refused since the server was started.
     pub refused: u64,
 }
 
@@ -91,13 +90,13 @@ crate::refusals! {
         Unknown => ENOENT "no such task",
         /// Its lease expired, or the task was given to another worker.
         TakenOver => EEXIST "another worker has taken over",
-        /// Another process has this worker's name, and has asked later.
+        /// Another process with this worker's name has asked later.
         Replaced => EEXIST "another process has the name of this worker",
-        /// There are as many tasks as there may be.
+        /// There is the maximum number of tasks.
         Full => ENOSPC "too many tasks",
-        /// Names and texts have limits.
+        /// A name or text exceeds its limit.
         TooLong => EMSGSIZE "a name, text or result is too long",
-        /// The server could not store it.
+        /// The server could not store the change.
         NotStored => EIO "it could not be stored",
     }
 }

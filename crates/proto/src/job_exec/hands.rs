@@ -1,9 +1,9 @@
 //! Protocol between the job-execs of all ranks: that of rank 0 owns the jobs, the others
 //! start and serve the shells of their own rank, and pass messages on to those below.
 //!
-//! Orders go down and news goes up the tree of brokers, one message a link for all that has
-//! gathered. Both say how things stand more than what has changed: what is told twice is the
-//! same as told once, and after a break each side tells the other all that it has.
+//! Orders go down and news goes up the tree of brokers, in one message per link for
+//! everything that has gathered. Both describe states rather than changes: a repeated
+//! message has no further effect, and after a break each side sends its whole state.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ use crate::data::{IdSet, JobId};
 use crate::raw_json::RawJson;
 use crate::schema::JsonSchema;
 
-/// A job-exec says to the one above it that it is there, and which parts of jobs it and those
-/// below it have. Sent upstream; the stream carries orders until one of the two ends.
+/// Announces a job-exec to the one above it, with the parts of jobs held by it and those
+/// below it. Sent upstream; the stream carries orders until either side ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Join {
     /// Rank of its broker.
     pub rank: u32,
-    /// UUID of its broker: another one has taken the place of a broker that is lost, with
-    /// all that ran there.
+    /// UUID of its broker: a different one has replaced a lost broker, with everything
+    /// that ran there.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub broker: String,
     /// True if it has just started and may not know everything yet.
@@ -35,7 +35,7 @@ pub struct Join {
 /// State of one job in a job-exec and those below it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
-    /// The ranks of those brokers whose shells are meant.
+    /// Ranks of the brokers of the shells.
     pub ranks: IdSet,
     /// True if it knows the job, and not only its shells.
     pub knows: bool,
@@ -44,39 +44,40 @@ pub struct Held {
     /// The barrier that opened last, when it joins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Open>,
-    /// All that is to be told of it.
+    /// Its state.
     pub news: News,
 }
 
-/// Tells the job-exec above what is new. Answered when that is in its hands; one at a time.
+/// Reports news to the job-exec above. Answered when the news has been processed; one at a
+/// time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// Rank of the broker of the one that says it.
+    /// Rank of the sender's broker.
     pub rank: u32,
-    /// By job. Changes since it joined are included.
+    /// Parts, by job. Changes since it joined are included.
     pub parts: Vec<Held>,
 }
 
 /// Changes of the shells of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct News {
-    /// The job.
+    /// Job id.
     pub id: JobId,
-    /// The number that its shells were started under.
+    /// Lease under which its shells were started.
     pub lease: String,
-    /// Ranks of brokers whose shells run.
+    /// Ranks of brokers whose shells are running.
     #[serde(default, skip_serializing_if = "IdSet::is_empty")]
     pub running: IdSet,
     /// Shells that ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<Ended>,
-    /// The barrier to which shells have come.
+    /// Shells waiting at a barrier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barrier: Option<AtBarrier>,
-    /// Words for the leading shell.
+    /// Messages for the leading shell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub letters: Vec<Letter>,
-    /// Words that the leading shell has.
+    /// Messages that the leading shell has received.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<Receipt>,
     /// Output of shells to their own standard streams.
@@ -87,7 +88,7 @@ pub struct News {
 /// End of the shells of some ranks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ended {
-    /// Ranks of their brokers. More than one only where nothing is known of any.
+    /// Ranks of their brokers. More than one only where nothing is known about any.
     pub ranks: IdSet,
     /// Exit or signal.
     pub how: How,
@@ -97,7 +98,7 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum How {
-    /// It said its last word.
+    /// It sent its last message.
     Word {
         /// Its wait status.
         status: i32,
@@ -105,21 +106,21 @@ pub enum How {
         #[serde(default, skip_serializing_if = "GuestLines::is_empty")]
         lines: GuestLines,
     },
-    /// Its process ended without a word, with this wait status.
+    /// Its process ended without a last message, with this wait status.
     Silent(i32),
     /// It could not be started.
     Failed(String),
-    /// Its broker is not there any more.
+    /// Its broker was lost.
     NodeLost,
     /// There is no job-exec on its broker.
     NotLoaded,
-    /// Its broker is ending, and has ended its job-exec.
+    /// Its broker is shutting down, and has stopped its job-exec.
     Ending,
-    /// It does not speak to us.
+    /// It does not connect to us.
     NoContact,
 }
 
-/// Shells have come to a barrier.
+/// Shells waiting at a barrier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct AtBarrier {
     /// Number of the barrier.
@@ -129,30 +130,30 @@ pub struct AtBarrier {
     /// Data from the shells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, String>,
-    /// There was more than may be told.
+    /// The data exceeded the limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub too_much: bool,
 }
 
-/// Words of a shell on their way to the leading one.
+/// Messages of a shell on their way to the leading one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Letter {
-    /// Rank of the broker where the leading shell is.
+    /// Rank of the leading shell's broker.
     pub to: u32,
-    /// Rank of the broker where they come from.
+    /// Rank of the sender's broker.
     pub from: u32,
-    /// The words.
+    /// Messages.
     pub told: Told,
 }
 
 /// The answer to a letter, on its way back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
-    /// Rank of the broker where the words came from.
+    /// Rank of the sender's broker.
     pub to: u32,
-    /// Their number.
+    /// Their sequence number.
     pub seq: u64,
-    /// 0 if the leading shell has them, or why not.
+    /// 0 if the leading shell has them, or an error number.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub errnum: u32,
 }
@@ -171,49 +172,49 @@ pub struct Wrote {
 /// Orders for a job-exec, by job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Orders {
-    /// In this order.
+    /// Orders, in this order.
     pub orders: Vec<Order>,
 }
 
 /// Orders for one job. Several keys may come in one order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Order {
-    /// The job.
+    /// Job id.
     pub id: JobId,
-    /// The number that its shells are started under.
+    /// Lease under which its shells are started.
     pub lease: String,
     /// Start shells, under this lease and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Launch>,
-    /// Shells may be told their job: a log says that they were started, whose last event was
-    /// then, in seconds since the epoch.
+    /// Release the job to its shells: the log says that they were started, with the time of
+    /// its last event, in seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begin: Option<f64>,
-    /// The job's namespace is there.
+    /// The job's namespace exists.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub namespace: bool,
-    /// The job is to end.
+    /// End the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub press: Option<Pressure>,
-    /// The job's time ends then, in seconds since the epoch; 0 for never.
+    /// Expiration of the job, in seconds since the epoch; 0 for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<f64>,
     /// A barrier is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Open>,
-    /// For the leading shell: others that are not there any more.
+    /// For the leading shell: other shells that were lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<LostShells>,
-    /// Words for the leading shell.
+    /// Messages for the leading shell.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub letters: Vec<Letter>,
-    /// Words that the leading shell has.
+    /// Messages that the leading shell has received.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipts: Vec<Receipt>,
-    /// Tell at once what is new, without waiting for the rest of the job.
+    /// Report news at once, without waiting for the rest of the job.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hurry: bool,
-    /// Nothing more is wanted of the job.
+    /// The job is dismissed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dismiss: Option<Dismissal>,
 }
@@ -221,15 +222,15 @@ pub struct Order {
 /// Shells to start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Launch {
-    /// Ranks of brokers that have part in the job, here and below.
+    /// Ranks of brokers that take part in the job, here and below.
     pub ranks: IdSet,
-    /// Those of them where a shell is to be started: none to make the job known.
+    /// Ranks of them where a shell is to be started: none to announce the job only.
     pub start: IdSet,
     /// The job, a [`Task`].
     pub job: RawJson,
 }
 
-/// A job as shells must know it.
+/// Description of a job for its shells.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Task {
     /// User id of the submitter.
@@ -260,7 +261,7 @@ pub struct Open {
     /// Data from all shells.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<String, String>,
-    /// 0, or why neither this barrier nor a later one opens.
+    /// 0, or the error for which neither this barrier nor a later one opens.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub errnum: u32,
 }
@@ -271,9 +272,9 @@ pub struct Open {
 pub enum Dismissal {
     /// The outcome of the job is stored.
     Stored,
-    /// Nobody has this job.
+    /// No job-exec has this job.
     Unknown,
-    /// Other shells took their place.
+    /// Other shells have replaced them.
     Replaced,
 }
 
@@ -285,26 +286,26 @@ fn is_zero(number: &u32) -> bool {
 crate::refusals! {
     /// Errors of joining or reporting.
     pub enum JoinError {
-        /// Only job-exec of a broker below says it, for itself and those below it.
+        /// Only the job-exec of a broker below sends it, for itself and those below it.
         NotBelow => EPERM "only a job-exec below this broker may join",
         /// It has not joined.
         NotJoined => ESRCH "join first",
-        /// It joined again.
+        /// It has joined again.
         Replaced => ECONNRESET "joined again",
-        /// This one has not joined the one above yet.
+        /// This job-exec has not joined the one above yet.
         NotReady => EAGAIN "not ready",
     }
 }
 
 impl Held {
-    /// Of which job it is.
+    /// Its job.
     pub fn id(&self) -> JobId {
         self.news.id
     }
 }
 
 impl Order {
-    /// An order for a job that has nothing in it.
+    /// An empty order for a job.
     pub fn of(id: JobId, lease: &str) -> Order {
         Order {
             id,
@@ -320,7 +321,7 @@ impl Order {
 }
 
 impl Task {
-    /// The text that travels.
+    /// The text to send.
     pub fn text(&self) -> Result<RawJson, Refusal> {
         RawJson::of(self).map_err(|error| Refusal::new(crate::Errno::EINVAL, error.to_string()))
     }

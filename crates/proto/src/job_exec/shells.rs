@@ -1,9 +1,9 @@
-//! Protocol between job shells and the job-exec of their broker. A shell outlives it: what it
-//! asks may be asked again after a restart.
+//! Protocol between job shells and the job-exec of their broker. A shell outlives it: its
+//! requests may be repeated after a restart.
 //!
 //! The shells of a job know each other by their ranks in the job. The leading one, shell rank
-//! 0, runs on the first rank of R; the others tell it what they have to say through the
-//! job-execs between them. Messages between shells are passed on unread.
+//! 0, runs on the first rank of R; the others send it their messages through the job-execs
+//! between them. Messages between shells are passed on unread.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use crate::data::{IdSet, JobId};
 use crate::raw_json::RawJson;
 use crate::schema::JsonSchema;
 
-/// A shell says that it is there. The orders that come back first tell it its job, then
-/// what to do with it. Said again after every loss of the stream.
+/// Announces a shell. The orders that come back first describe its job, then tell it what
+/// to do. Sent again after every loss of the stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellHello {
-    /// Its job.
+    /// Job id.
     pub id: JobId,
     /// Its rank among the shells of the job; 0 as long as it does not know its job.
     pub rank: u32,
     /// Its process id.
     pub pid: i32,
-    /// The number that it was started under, which a later shell of the same job does
-    /// not share: one that was replaced is refused.
+    /// Lease under which it was started, which a later shell of the same job does not
+    /// share: a replaced shell is refused.
     #[serde(default)]
     pub lease: String,
     /// True if it knows its job already.
@@ -36,19 +36,19 @@ pub struct ShellHello {
 /// Order for a shell. Several keys may come in one order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct ShellOrder {
-    /// Run this. In the first answer to the first hello.
+    /// Run this. Sent in the first answer to the first hello.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<ShellJob>,
     /// Send this signal to all tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// The job's time ends then, in seconds since the epoch; 0 for never.
+    /// Expiration of the job, in seconds since the epoch; 0 for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration: Option<f64>,
-    /// The job's namespace is there. Before that nothing can be stored in it.
+    /// The job's namespace exists. Nothing can be stored in it before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub namespace: bool,
-    /// These other shells are not there any more. Only told to the leading one.
+    /// Other shells that were lost. Only sent to the leading shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<LostShells>,
     /// Time that it may be without a broker, in seconds; no limit if absent.
@@ -63,12 +63,12 @@ pub struct LostShells {
     pub ranks: IdSet,
     /// Severity of the exception that was raised for it: 0 ends the job.
     pub severity: u32,
-    /// A sentence for people; empty if the exception has one.
+    /// Text for the user; empty if the exception has one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
 }
 
-/// All that a shell must know of its job, besides the environment in `job.D.J`.
+/// Description of a job for a shell, besides the environment in `job.D.J`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellJob {
     /// User id of the submitter.
@@ -80,18 +80,18 @@ pub struct ShellJob {
     pub r: Value,
     /// The job's namespace in the KVS.
     pub namespace: String,
-    /// When the last event of `exec.eventlog` was, in seconds since the epoch.
+    /// Time of the last event of `exec.eventlog`, in seconds since the epoch.
     #[serde(default)]
     pub t_log: f64,
-    /// The broker's attributes that a shell needs.
+    /// Broker attributes that a shell needs.
     pub attrs: BTreeMap<String, String>,
 }
 
-/// A shell's tasks have ended. Sent until it is answered, which says that the outcome is
-/// in the KVS and that the shell may go.
+/// Reports the end of a shell's tasks. Sent until it is answered, which confirms that the
+/// outcome is in the KVS and that the shell may exit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellExit {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// The shell's rank.
     pub rank: u32,
@@ -130,14 +130,14 @@ impl GuestLines {
         self.log.len() + self.output.len() + self.input.len()
     }
 
-    /// Adds lines to each.
+    /// Appends lines to each log.
     pub fn add(&mut self, more: &GuestLines) {
         self.log += &more.log;
         self.output += &more.output;
         self.input += &more.input;
     }
 
-    /// The logs that there are lines for, by their names in the guest directory.
+    /// The logs that have lines, by their names in the guest directory.
     pub fn by_name(self) -> impl Iterator<Item = (&'static str, String)> {
         let logs = [
             ("exec.eventlog", self.log),
@@ -148,11 +148,10 @@ impl GuestLines {
     }
 }
 
-/// A shell has come to a barrier; answered when all shells of the job have, with what they
-/// have brought along.
+/// Enters a barrier; answered when all shells of the job have, with their data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellBarrier {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// The shell's rank; without a lease, the rank of its broker (protocol/21 section 10).
     pub rank: u32,
@@ -175,11 +174,11 @@ pub struct BarrierOpen {
     pub data: BTreeMap<String, String>,
 }
 
-/// A shell tells the leading one of its job something. Answered when that one has it; asked
-/// again under the same number until then.
+/// Sends messages to the leading shell of a job. Answered when that shell has them;
+/// repeated under the same number until then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellTell {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// The shell's rank.
     pub rank: u32,
@@ -191,16 +190,16 @@ pub struct ShellTell {
     pub words: Vec<RawJson>,
 }
 
-/// The leading shell of a job asks what others tell it. Answered when there is something.
+/// Asks for messages of other shells to the leading one. Answered when there are some.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellHear {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// The shell's rank, which is 0.
     pub rank: u32,
     /// As in [`ShellHello`].
     pub lease: String,
-    /// As in the last [`Heard`], all of which it has taken; 0 the first time.
+    /// `at` of the last [`Heard`], all of which was processed; 0 the first time.
     #[serde(default)]
     pub after: u64,
 }
@@ -208,13 +207,13 @@ pub struct ShellHear {
 /// Messages of other shells to the leading one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Heard {
-    /// In the order in which it came.
+    /// Messages, in the order in which they came.
     pub words: Vec<Told>,
-    /// To be handed back when all of it is taken: what is told after that comes next.
+    /// To be sent back when all of them are processed: later messages come next.
     pub at: u64,
 }
 
-/// Messages of one shell. It may come again under the same number.
+/// Messages of one shell. May be repeated under the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Told {
     /// The shell's rank.
@@ -230,21 +229,22 @@ crate::refusals! {
     pub enum ShellBarrierError {
         /// No such job here.
         NotFound => ENOENT "job not found",
-        /// The job is another user's.
+        /// The job belongs to another user.
         NotYours => EPERM "",
-        /// Another shell took its place.
+        /// Another shell has replaced it.
         Replaced => ESRCH "this shell was replaced",
-        /// We were started again and do not know its job yet: it comes again.
+        /// This job-exec was restarted and does not know its job yet: the shell must ask
+        /// again.
         NotReady => EHOSTUNREACH "the job is not known here yet",
         /// The job is being ended.
         Canceled => ECANCELED "",
-        /// Not all shells of the job are there any more: the barrier cannot open.
+        /// Some shells of the job were lost: the barrier cannot open.
         Broken => EIO "",
         /// The shell of that rank has passed this barrier, or has no part in it.
         NotPending(u32) => EINVAL "rank {0} is not pending in barrier",
-        /// The job only pretends to run.
+        /// The job is only simulated.
         NotSupported(&'static str) => ENOSYS "{0} does not support shell barrier",
-        /// There is too much to be told at a barrier.
+        /// The data for a barrier exceed the limit.
         TooMuch => EMSGSIZE "too much data at a barrier",
     }
 }
@@ -252,13 +252,13 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of a shell's requests.
     pub enum ShellError {
-        /// The job is not ours to run: the shell ends its tasks and goes.
+        /// The job is not ours to run: the shell must kill its tasks and exit.
         Unknown => ESRCH "no such job",
-        /// Another shell took its place: it ends its tasks and goes.
+        /// Another shell has replaced it: it must kill its tasks and exit.
         Replaced => ESRCH "this shell was replaced",
-        /// The job is to end before its tasks were started: the shell goes.
+        /// The job is to end before its tasks were started: the shell must exit.
         Canceled => ECANCELED "the job is being ended",
-        /// Too many shells wait for their jobs: it asks again.
+        /// Too many shells wait for their jobs: it must ask again.
         Busy => EAGAIN "too many shells wait for their jobs",
     }
 }
@@ -266,18 +266,18 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of messages between shells.
     pub enum ShellTellError {
-        /// Another shell took its place: it ends its tasks and goes.
+        /// Another shell has replaced it: it must kill its tasks and exit.
         Replaced => ESRCH "this shell was replaced",
-        /// The leading shell has ended: nobody hears it any more.
+        /// The leading shell has ended: nobody reads the message.
         NoReader => EPIPE "the leading shell has ended",
-        /// Only the leading shell is told something.
+        /// Only the leading shell receives messages.
         NotLeading => EINVAL "only the leading shell is told something",
-        /// It asks for the second time.
+        /// A second request while the first one waits.
         Again => EINVAL "asked again",
-        /// The leading shell has much to take in still, or we were started again and do not know
-        /// the job yet: it asks again later.
+        /// The leading shell is busy, or this job-exec was restarted and does not know the job
+        /// yet: the shell must ask again later.
         Busy => EAGAIN "the leading shell has much to take in, or is not known here yet",
-        /// Too long for one message: it is told in parts.
+        /// Too long for one message: it must be sent in parts.
         TooLong => EMSGSIZE "too long for one message",
     }
 }

@@ -7,7 +7,7 @@ crate::refusals! {
     pub enum GetAttrError {
         /// No job has this id.
         UnknownJob => EINVAL "unknown job",
-        /// Someone else's job.
+        /// The job belongs to another user.
         NotYours => EPERM "guests can only access their own jobs",
         /// No such attribute.
         UnknownAttr(String) => ENOENT "unknown attr {0}",
@@ -15,7 +15,7 @@ crate::refusals! {
         Null(&'static str) => ENOENT "{0} is NULL",
         /// A name is not a string.
         NonString => EPROTO "attribute list contains non-string",
-        /// As many requests as there may be wait for rows of the job log.
+        /// The maximum number of requests wait for rows of the job log.
         Busy => EBUSY "too many requests wait for jobs that are not in memory",
     }
 }
@@ -23,7 +23,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of raising an exception.
     pub enum RaiseError {
-        /// Not 0 to 7.
+        /// Not in the range 0 to 7.
         Severity => EPROTO "invalid exception severity",
         /// Empty, or with white space or `=`.
         Type => EPROTO "invalid exception type",
@@ -31,9 +31,9 @@ crate::refusals! {
         UnknownJob => ENOENT "unknown job id",
         /// The job is inactive.
         Inactive => ENOENT "job is inactive",
-        /// Someone else's job.
+        /// The job belongs to another user.
         NotYours => EPERM "guests can only raise exceptions on their own jobs",
-        /// The job has as many events as it may have, but for those that end it.
+        /// The job has the maximum number of events, but for those that end it.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
     }
 }
@@ -41,11 +41,11 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of raising exceptions on many jobs.
     pub enum RaiseAllError {
-        /// Not 0 to 7.
+        /// Not in the range 0 to 7.
         Severity => EPROTO "invalid exception severity",
         /// Empty, or with white space or `=`.
         Type => EPROTO "invalid exception type",
-        /// Someone else's jobs.
+        /// The jobs belong to another user.
         NotYours => EPERM "guests can only raise exceptions on their own jobs",
     }
 }
@@ -53,15 +53,15 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of sending a signal.
     pub enum KillError {
-        /// Not 1 to 64.
+        /// Not in the range 1 to 64.
         Signal => EINVAL "Invalid signal number",
         /// No job has this id.
         UnknownJob => EINVAL "unknown job id",
         /// The job is inactive.
         Inactive => EINVAL "job is inactive",
-        /// It waits, or is being cleaned up.
+        /// The job is pending, or is being cleaned up.
         NotRunning => EINVAL "job is not running",
-        /// Someone else's job.
+        /// The job belongs to another user.
         NotYours => EPERM "guests may only send signals to their own jobs",
     }
 }
@@ -69,9 +69,9 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of signalling many jobs.
     pub enum KillAllError {
-        /// Not 1 to 64.
+        /// Not in the range 1 to 64.
         Signal => EINVAL "Invalid signal number",
-        /// Someone else's jobs.
+        /// The jobs belong to another user.
         NotYours => EPERM "guests can only kill their own jobs",
     }
 }
@@ -79,17 +79,17 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of changing the urgency.
     pub enum UrgencyError {
-        /// Not 0 to 31.
+        /// Not in the range 0 to 31.
         Range => EINVAL "urgency value is out of range",
         /// No job has this id.
         UnknownJob => EINVAL "unknown job",
         /// The job is inactive.
         Inactive => EINVAL "job is inactive",
-        /// It has its resources.
+        /// The job has its resources.
         Allocated => EINVAL "urgency cannot be changed once resources are allocated",
-        /// Someone else's job.
+        /// The job belongs to another user.
         NotYours => EPERM "guests can only reprioritize their own jobs",
-        /// Above the default is the owner's.
+        /// A guest may not go above the default urgency.
         TooHigh => EPERM "guests can only adjust urgency <= default",
         /// The job has too many events, or too long ones.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
@@ -99,13 +99,13 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of adding a memo.
     pub enum MemoError {
-        /// It is not an object.
+        /// The memo is not an object.
         Malformed => EINVAL "",
         /// No job has this id.
         UnknownJob => ENOENT "unknown job id",
         /// The job is inactive.
         Inactive => ENOENT "job is inactive",
-        /// Someone else's job.
+        /// The job belongs to another user.
         NotYours => EPERM "guests can only add a memo to their own jobs",
         /// The memo is too long, or there were too many events before it.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
@@ -121,15 +121,15 @@ crate::refusals! {
         UnknownJob => ENOENT "unknown job id",
         /// The job is inactive.
         Inactive => EINVAL "job is inactive",
-        /// Someone else's job.
+        /// The job belongs to another user.
         NotYours => EPERM "guests may only update their own jobs",
-        /// The owner has overridden a limit for it.
+        /// The owner has overridden a limit for the job.
         Immutable => EPERM "job is immutable due to previous instance owner update",
-        /// Nobody looks after this value, or who does is against it.
+        /// No policy handles this key, or the policy refuses the value.
         Policy(String) => EINVAL "{0}",
         /// The job has too many events, or too long ones.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
-        /// The module is going down.
+        /// The module is shutting down.
         Stopping => EAGAIN "job manager is shutting down",
     }
 }
@@ -156,7 +156,7 @@ crate::refusals! {
     pub enum PostEventError {
         /// No active job has this id.
         UnknownJob => ENOENT "",
-        /// The name or the context are none, or the job does not take the event now.
+        /// The name or the context is invalid, or the job does not accept the event now.
         Malformed => EINVAL "",
         /// The job has too many events, or too long ones.
         LogFull(usize) => E2BIG "the events of a job may have at most {0} bytes",
@@ -166,7 +166,7 @@ crate::refusals! {
 crate::refusals! {
     /// Error of waiting for jobs when the module is unloaded.
     pub enum UnloadingError {
-        /// The module is going down.
+        /// The module is shutting down.
         Unloading => ENOSYS "job-manager is unloading",
     }
 }
@@ -174,15 +174,15 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of waiting for a job.
     pub enum WaitError {
-        /// None is left to wait for.
+        /// There is no job left to wait for.
         NoMore => ECHILD "there are no more waitable jobs",
-        /// Someone else waits.
+        /// Another client waits for the job.
         HasWaiter => ECHILD "job id already has a waiter",
-        /// It was not submitted to be waited for.
+        /// The job was not submitted as waitable.
         NotWaitable => ECHILD "job was not submitted with FLUX_JOB_WAITABLE",
-        /// Unknown, or its result was taken.
+        /// The job is unknown, or its result was already returned.
         Invalid => ECHILD "invalid job id, or job may be inactive and not waitable",
-        /// The module is going down.
+        /// The module is shutting down.
         Unloading => ENOSYS "job-manager is unloading",
     }
 }
@@ -194,7 +194,7 @@ crate::refusals! {
         Invalid(String) => EINVAL "'{0}' is not a valid queue",
         /// There is no anonymous queue.
         NameRequired => EINVAL "a named queue is required",
-        /// Users are owed a reason.
+        /// Disabling requires a reason.
         ReasonRequired => EINVAL "reason is required for disable",
         /// More than one queue, and none named.
         UseAll => EINVAL "Use --all to apply this command to all queues",
@@ -204,7 +204,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of `exec-hello`.
     pub enum ExecHelloError {
-        /// Another service has jobs in hand.
+        /// Another service has running jobs.
         Busy => EINVAL "",
     }
 }
@@ -212,23 +212,23 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of the journal.
     pub enum JournalError {
-        /// It is a stream.
+        /// The journal is a stream.
         NeedsStreaming => EPROTO "job-manager.events requires streaming RPC flag",
-        /// Malformed filter.
+        /// The filter `allow` is malformed.
         Allow => EPROTO "job-manager.events allow should be an object",
-        /// Malformed filter.
+        /// The filter `deny` is malformed.
         Deny => EPROTO "job-manager.events deny should be an object",
-        /// Not a place in the journal.
+        /// Not a position in the journal.
         Since => EPROTO "job-manager.events since should be a number",
-        /// Not a user.
+        /// Not a user id.
         Userid => EPROTO "job-manager.events userid should be a user id",
-        /// Not a window.
+        /// Not a valid window.
         Window => EPROTO "job-manager.events window should be from 1 to 1048576",
-        /// Rows are whole.
+        /// Packed rows cannot be filtered.
         Packed => EPROTO "job-manager.events packed goes with full and since only",
-        /// A guest asks for the jobs of all.
+        /// A guest asks for the jobs of all users.
         NotOwner => EPERM "Request requires owner credentials",
-        /// A guest asks for the jobs of another.
+        /// A guest asks for the jobs of another user.
         NotYours => EPERM "guests may follow only their own jobs",
         /// There are too many listeners.
         TooMany => ENOBUFS "too many journal listeners",
@@ -238,11 +238,11 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of purging jobs.
     pub enum PurgeError {
-        /// Negative age.
+        /// The age is negative.
         Age => EINVAL "if set, age limit must be >= 0",
-        /// Negative number.
+        /// The number is negative.
         Number => EINVAL "if set, num limit must be >= 0",
-        /// Too few or too many at a time.
+        /// The batch is too small or too large.
         Batch => EINVAL "batch must be >= 1 and <= 100",
     }
 }
@@ -252,7 +252,7 @@ crate::refusals! {
     pub enum PurgeIdError {
         /// No job has this id.
         NotFound => ENOENT "id not found",
-        /// It is not over.
+        /// The job is active.
         Active => EINVAL "cannot purge active job",
     }
 }
@@ -260,7 +260,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of querying a plugin.
     pub enum JobtapQueryError {
-        /// There is none of this name.
+        /// There is no plugin of this name.
         Unknown(String) => EINVAL "{0}: plugin not found",
         /// The request has no name.
         NoName => EINVAL "Protocol error",
@@ -278,9 +278,9 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of signalling housekeeping.
     pub enum HousekeepingKillError {
-        /// Not 1 to 31.
+        /// Not in the range 1 to 31.
         Signal => EINVAL "invalid signal number",
-        /// The ranks are no idset: which part is not.
+        /// The ranks are not an idset: the text names the invalid part.
         Ranks(String) => EINVAL "{0}",
     }
 }

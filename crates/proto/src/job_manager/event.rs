@@ -1,7 +1,7 @@
-//! The events of a job's log (RFC 21, protocol/10 section 5): what each says, typed.
+//! The events of a job's log (RFC 21, protocol/10 section 5), typed.
 //!
-//! The effect of an event on a job is decided by the job manager. Here is only how one is
-//! read from a log and written to one. Names that are not listed have no effect on a job.
+//! The effect of an event on a job is decided by the job manager. Here they are only read
+//! from a log and written to one. Events with other names have no effect on a job.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use crate::data::{Context, Entry, EventlogError};
 /// One event without its time.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobEvent {
-    /// The job is there.
+    /// The job was submitted.
     Submit {
         /// User id of its submitter.
         userid: u32,
@@ -20,31 +20,31 @@ pub enum JobEvent {
         urgency: Urgency,
         /// As submitted.
         flags: SubmitFlags,
-        /// Of the log: 1. Absent in older logs, which have no `validate`.
+        /// Version of the log: 1. Absent in older logs, which have no `validate`.
         version: Option<i64>,
     },
-    /// It was accepted.
+    /// The job was accepted.
     Validate,
-    /// It was not. Never stored.
+    /// The job was rejected. Never stored.
     Invalidate,
-    /// It has these flags from now on, by name.
+    /// New flags of the job, by name.
     SetFlags(Vec<String>),
-    /// Parts of its jobspec have new values, by dotted path.
+    /// New values of its jobspec, by dotted path.
     JobspecUpdate(Map<String, Value>),
-    /// Its resources are its own until then, in seconds since the epoch; 0 for ever.
+    /// New expiration of its resources, in seconds since the epoch; 0 for none.
     ResourceUpdate {
-        /// The end.
+        /// Expiration.
         expiration: f64,
     },
-    /// It must wait for something.
+    /// A dependency was added.
     DependencyAdd(String),
-    /// It need not wait for it any more.
+    /// The dependency was removed.
     DependencyRemove(String),
-    /// It need not wait for anything.
+    /// All dependencies are satisfied.
     Depend,
-    /// It has a priority.
+    /// A priority was assigned.
     Priority(Priority),
-    /// A user wants it sooner or later.
+    /// A user changed its urgency.
     Urgency {
         /// User id.
         userid: u32,
@@ -53,53 +53,53 @@ pub enum JobEvent {
     },
     /// The job manager was restarted.
     FluxRestart,
-    /// It has resources.
+    /// Resources were allocated.
     Alloc {
-        /// All notes so far.
+        /// All annotations so far.
         annotations: Option<Map<String, Value>>,
-        /// They do not come from the scheduler.
+        /// True if the resources do not come from the scheduler.
         bypass: bool,
     },
-    /// Something must be done before it starts.
+    /// A prolog must finish before it starts.
     PrologStart(String),
-    /// It is done.
+    /// A prolog has finished.
     PrologFinish {
         /// Dependency.
         description: String,
         /// Exit status.
         status: WaitStatus,
     },
-    /// Its shells run.
+    /// Its shells are running.
     Start,
-    /// They ended.
+    /// Its shells have ended.
     Finish(WaitStatus),
-    /// Something must be done before its resources are free.
+    /// An epilog must finish before its resources are freed.
     EpilogStart(String),
-    /// It is done.
+    /// An epilog has finished.
     EpilogFinish {
         /// Dependency.
         description: String,
         /// Exit status.
         status: WaitStatus,
     },
-    /// The execution service is done with some of its resources.
+    /// The execution service has released some of its resources.
     Release {
-        /// Their ranks.
+        /// Ranks released.
         ranks: String,
-        /// These were the last.
+        /// True if these were the last.
         is_final: bool,
     },
-    /// It has no resources any more.
+    /// Its resources were freed.
     Free,
-    /// Nothing is left to do.
+    /// The job is inactive.
     Clean,
-    /// Something went wrong, or someone wants it ended.
+    /// An exception was raised: an error, or a request to end the job.
     Exception(Exception),
-    /// A user's notes.
+    /// A user's memo.
     Memo(Map<String, Value>),
-    /// All notes, or none any more. Never stored.
+    /// All annotations, or none any more. Never stored.
     Annotations(Option<Map<String, Value>>),
-    /// `debug.*`: for the curious.
+    /// `debug.*`: for debugging.
     Debug(String, Option<Context>),
     /// Any other name.
     Other(String, Option<Context>),
@@ -286,7 +286,7 @@ impl JobEvent {
         }
     }
 
-    /// True if it is stored in the log. The others are only told to those who listen.
+    /// True if it is stored in the log. The other events are only sent to listeners.
     pub fn is_stored(&self) -> bool {
         !matches!(self, Self::Invalidate | Self::Annotations(_))
     }

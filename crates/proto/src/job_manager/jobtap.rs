@@ -16,10 +16,10 @@ pub struct Jobtap {
     /// A name, a pattern of the shell, or `all`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remove: Option<String>,
-    /// A name; `.so` behind it makes no difference.
+    /// Plugin to load; a suffix `.so` is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<String>,
-    /// An object for the one that is loaded.
+    /// Settings of the loaded plugin, as an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conf: Option<Value>,
 }
@@ -27,7 +27,7 @@ pub struct Jobtap {
 /// The plugins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Plugins {
-    /// Their names in the order of loading, when they were asked for.
+    /// Their names in the order of loading, if requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plugins: Option<Vec<String>>,
 }
@@ -39,7 +39,7 @@ pub struct JobtapQuery {
     pub name: String,
 }
 
-/// Asks the policies for the priority of all jobs that wait again.
+/// Asks the policies again for the priority of all pending jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reprioritize;
 
@@ -59,9 +59,9 @@ pub struct UpdateFactors {
 crate::refusals! {
     /// Errors of changing factors.
     pub enum UpdateFactorsError {
-        /// Nobody would use them.
+        /// The policy is not loaded, so nothing would use them.
         NotLoaded => ENOENT "priority-factor: plugin not found",
-        /// One of them.
+        /// A factor is invalid.
         Malformed(String) => EINVAL "{0}",
     }
 }

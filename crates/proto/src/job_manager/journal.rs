@@ -1,30 +1,31 @@
 //! The journal: every event of every job as a stream (protocol/11 section 12).
 //!
-//! A request with `since`, `userid` or `window` makes a numbered stream, which is ours. Its
-//! responses have `seq`, and it tells an event once the event is stored, so that nothing is told
-//! that a job manager which dies takes back:
+//! A request with `since`, `userid` or `window` makes a numbered stream, which is our extension.
+//! Its responses have `seq`, and it sends an event once the event is stored, so that it never
+//! sends an event that a dying job manager loses:
 //!
 //! - The number of an event is its timestamp: no two events of the journal have the same one,
-//!   and each is later than the one before, also after a restart. So numbers never begin again.
+//!   and each is later than the one before, also after a restart. So numbers never start over.
 //!   Events of a job up to its `validate` are one response, with the number of the last.
-//! - With `since`, what came later is told in order, then the mark ([`SENTINEL`]), then what
-//!   comes. A consumer that was cut off asks again with the last `seq`, misses nothing and gets nothing
+//! - With `since`, later events are sent in order, then the mark ([`SENTINEL`]), then new events. A
+//!   consumer that was disconnected asks again with the last `seq`, misses nothing and gets nothing
 //!   twice.
-//! - Without `since`, or when what came later is not all known any more (jobs were purged, or
-//!   there were too many events), or when no event had that number yet (what is stored now is
+//! - Without `since`, or when some of the later events are no longer known (jobs were purged, or
+//!   there were too many events), or when no event had that number yet (the stored events are
 //!   older), there is a snapshot first: one response with `snapshot` for each job, then the mark
 //!   with `snapshot`, whose `seq` is where the stream goes on. A snapshot replaces everything
-//!   sent before: a job that is not in it is inactive or purged. One that was cut off says
-//!   nothing: `since` is not to be taken from a response with `snapshot` but the mark.
-//! - With `window`, N responses are out at most; [`EventsJournalTaken`] asks for more. A
-//!   consumer that falls behind is told the rest from the jobs' logs, or gets a snapshot.
-//! - Events that no log keeps (`annotations`, `invalidate`, volatile `memo`) are not told.
+//!   sent before: a job that is not in it is inactive or purged. An incomplete snapshot is no
+//!   position: `since` is not to be taken from a response with `snapshot` other than the mark.
+//! - With `window`, at most N responses are unacknowledged; [`EventsJournalTaken`] asks
+//!   for more. A consumer that falls behind is sent the rest from the jobs' logs, or gets
+//!   a snapshot.
+//! - Events that no log keeps (`annotations`, `invalidate`, volatile `memo`) are not sent.
 //!
 //! A request with `packed` makes a plain stream whose past has inactive jobs as rows, many in one
-//! response (`data::job::rows`), and not as records. They are what job-list lists of a job, made
-//! once when the job ended. With `since`, rows of jobs whose last event has a number up to that are
-//! left out, and the mark gives their number: a listener that has the same number has the same
-//! rows, since the only change to an inactive job is to be purged.
+//! response (`data::job::rows`), and not as records. Rows are the attributes that job-list shows of
+//! a job, made once when the job ended. With `since`, rows of jobs whose last event has a number up
+//! to that are left out, and the mark gives their number: a listener that has the same number has
+//! the same rows, since the only change to an inactive job is to be purged.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +44,7 @@ pub const EVENTS_JOURNAL_CANCEL: &str = "job-manager.events-journal-cancel";
 /// `id` of the record between the past and the present.
 pub const SENTINEL: JobId = JobId::ANY;
 
-/// The most responses that a consumer may have out at a time.
+/// The maximum number of unacknowledged responses of a consumer.
 pub const WINDOW_MAX: u32 = 1 << 20;
 
 /// Asks for the journal: one record for each job with its past, a record with the id
@@ -56,20 +57,20 @@ pub struct EventsJournal {
     /// No events of these names; the values are ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deny: Option<BTreeMap<String, Value>>,
-    /// Inactive jobs too.
+    /// True to include inactive jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<bool>,
-    /// Only events with a greater number: the `seq` of the last response that was taken, or a
-    /// time in seconds since the epoch.
+    /// Only events with a greater number: the `seq` of the last response that was processed,
+    /// or a time in seconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<f64>,
-    /// Only jobs of this user. A guest must name itself.
+    /// Only jobs of this user. Required of a guest, with its own id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub userid: Option<u32>,
-    /// Responses that may be out and not taken, from 1 to [`WINDOW_MAX`].
+    /// Maximum number of unacknowledged responses, from 1 to [`WINDOW_MAX`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u32>,
-    /// Inactive jobs as packed rows. Goes with `full` and `since` only.
+    /// Inactive jobs as packed rows. Only with `full` and `since`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packed: Option<bool>,
 }
@@ -88,7 +89,7 @@ impl EventsJournal {
     }
 }
 
-/// A consumer of a stream with a `window` has taken responses: more may follow.
+/// Acknowledges responses of a stream with a `window`: more may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventsJournalTaken {
     /// Matchtag of the sender's request for the stream.
@@ -113,7 +114,7 @@ pub struct JournalRecord {
     #[serde(default, rename = "R", skip_serializing_if = "Option::is_none")]
     pub r: Option<RawJson>,
     /// In a numbered stream: the number of the last of the events; with the mark, of the last
-    /// event that was told or passed over.
+    /// event that was sent or skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<f64>,
     /// True in a snapshot and with its mark: these are all events of the job so far.
@@ -139,7 +140,7 @@ impl JournalRecord {
     }
 }
 
-/// The request as it is read, before the filters are known to be objects.
+/// The request before the filters are checked to be objects.
 #[derive(Deserialize)]
 struct Unchecked {
     allow: Option<Value>,
@@ -151,7 +152,7 @@ struct Unchecked {
     packed: Option<bool>,
 }
 
-/// A value of a key that may be absent, or what is wrong with it.
+/// A value of a key that may be absent, or the error in it.
 fn value<T>(
     value: Option<Value>,
     read: impl Fn(&Value) -> Option<T>,

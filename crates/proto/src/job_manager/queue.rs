@@ -1,4 +1,4 @@
-//! Queues (RFC 33), the history of a user, and forgetting inactive jobs (protocol/11
+//! Queues (RFC 33), the history of a user, and purging inactive jobs (protocol/11
 //! sections 11 and 13).
 
 use serde::{Deserialize, Serialize};
@@ -42,70 +42,70 @@ pub struct QueueState {
     /// The queue it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// `scheduler` or `parent`: what keeps it from running jobs although it is started.
+    /// Reason for which a started queue does not run jobs: `scheduler` or `parent`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<String>,
 }
 
-/// Lets a queue take jobs, or not.
+/// Sets whether a queue accepts jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueEnable {
     /// Absent for the anonymous queue, or with `all`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Take jobs.
+    /// True to accept jobs.
     pub enable: bool,
-    /// Reason for the stop. Required then.
+    /// Reason for the stop. Required to disable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Every queue. To be said; without effect where `name` is.
+    /// True for all queues. Required key; without effect if `name` is given.
     pub all: bool,
 }
 
-/// Lets a queue run jobs, or not.
+/// Sets whether a queue starts jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct QueueStart {
     /// Absent for the anonymous queue, or with `all`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Run jobs.
+    /// True to start jobs.
     pub start: bool,
     /// Reason for the stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Every queue. To be said; without effect where `name` is.
+    /// True for all queues. Required key; without effect if `name` is given.
     pub all: bool,
-    /// Not to be remembered over a restart.
+    /// True to discard the state at a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nocheckpoint: Option<bool>,
 }
 
-/// Forgets inactive jobs. Without limits, all of them.
+/// Purges inactive jobs. Without limits, all of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Purge {
-    /// Keep those younger than this, in seconds; -1 for no such limit.
+    /// Keep jobs inactive for less than this, in seconds; -1 for no such limit.
     pub age_limit: f64,
-    /// Keep N; -1 for no such limit.
+    /// Keep the N most recent jobs; -1 for no such limit.
     pub num_limit: i64,
     /// Number of jobs per batch, 1 to 100.
     pub batch: i64,
-    /// Do it. Without it, only count.
+    /// True to purge them. Without it, they are only counted.
     pub force: bool,
 }
 
 /// Number of jobs that were purged, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Purged {
-    /// Jobs.
+    /// Number of jobs.
     pub count: u64,
 }
 
-/// Forgets one inactive job.
+/// Purges one inactive job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PurgeId {
     /// Job id.
     pub id: JobId,
-    /// Not 0: do it. A number, not a boolean.
+    /// Not 0: purge it. A number, not a boolean.
     pub force: i64,
 }
 
@@ -123,45 +123,45 @@ pub struct History {
     pub jobs: Vec<JobId>,
 }
 
-/// Once set how long events wait for company before they are stored.
+/// Formerly set the time that events wait for others before they are stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SetBatchTimeout {
-    /// Seconds.
+    /// Time in seconds.
     pub timeout: f64,
 }
 
-/// Event: jobs were forgotten.
+/// Event: jobs were purged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct JobPurgeInactive {
     /// Job ids.
     pub jobs: Vec<JobId>,
 }
 
-/// Event: a job is to be sent a signal. Its shells listen.
+/// Event: asks the shells of a job to send a signal. Its shells subscribe to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ShellKill {
-    /// By number.
+    /// Signal number.
     pub signum: i64,
 }
 
 /// State, besides the jobs, that survives a restart, under [`super::CHECKPOINT_KEY`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoint {
-    /// 1.
+    /// Version: 1.
     #[serde(default)]
     pub version: u32,
-    /// The highest job id so far, of jobs that are purged too.
+    /// The highest job id so far, including purged jobs.
     #[serde(default)]
     pub max_jobid: JobId,
     /// The queues.
     #[serde(default)]
     pub queue: Vec<CheckpointQueue>,
-    /// 1, ours: the job log knows every job. Other job managers do not write it, and do
-    /// not leave it.
+    /// Our extension, 1: the job log has every job. Other job managers do not write it,
+    /// and do not keep it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<u32>,
-    /// Ours: when the youngest job that is purged ended, in seconds since the epoch. The
-    /// journal does not go back further.
+    /// Our extension: the end time of the youngest purged job, in seconds since the
+    /// epoch. The journal does not go back further.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purged: Option<f64>,
 }

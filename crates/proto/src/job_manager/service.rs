@@ -11,10 +11,10 @@ use crate::data::job::Priority;
 use crate::data::{IdSet, JobId};
 use crate::schema::JsonSchema;
 
-/// A scheduler asks which jobs have resources.
+/// A scheduler asks for the jobs that have resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct SchedHello {
-    /// It can handle jobs that gave some of their resources back already.
+    /// True if it can handle jobs that have already freed some of their resources.
     #[serde(
         default,
         rename = "partial-ok",
@@ -26,25 +26,25 @@ pub struct SchedHello {
 /// One job with resources, which are in the KVS at `job.D.R`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SchedHelloJob {
-    /// The job.
+    /// Job id.
     pub id: JobId,
     /// Its priority.
     pub priority: Priority,
     /// User id of its submitter.
     pub userid: u32,
-    /// When it was submitted, in seconds since the epoch.
+    /// Time of submission, in seconds since the epoch.
     pub t_submit: f64,
-    /// Idset of ranks that it has given back.
+    /// Idset of ranks that it has freed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free: Option<String>,
 }
 
-/// A scheduler takes requests from now on.
+/// A scheduler accepts requests from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SchedReady {
     /// `unlimited` or `limited`.
     pub mode: String,
-    /// With `limited`: how many requests it takes at a time, above 0.
+    /// Number of requests that it accepts at a time with `limited`, above 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
 }
@@ -56,37 +56,37 @@ pub struct SchedReadyReply {
     pub count: u64,
 }
 
-/// A service takes jobs to run from now on.
+/// A service accepts jobs to run from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExecHello {
-    /// Its name: `SERVICE.start` is what it is sent.
+    /// Its name: requests go to `SERVICE.start`.
     pub service: String,
 }
 
-/// Asks how many jobs wait and run.
+/// Asks for the number of pending and running jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AllocQuery;
 
 /// Number of pending and running jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AllocCounts {
-    /// In the queue.
+    /// Jobs in the queue.
     pub queue_length: u64,
-    /// With the scheduler.
+    /// Jobs with a request at the scheduler.
     pub alloc_pending: u64,
-    /// In RUN or CLEANUP.
+    /// Jobs in RUN or CLEANUP.
     pub running: u64,
 }
 
-/// Sends a signal to commands that run on the nodes of jobs that have ended.
+/// Sends a signal to housekeeping commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HousekeepingKill {
     /// Signal number.
     pub signum: i32,
-    /// Of this job alone.
+    /// Only those of this job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jobid: Option<JobId>,
-    /// On these ranks alone, as an idset.
+    /// Only those on these ranks, as an idset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranks: Option<String>,
 }
@@ -94,7 +94,7 @@ pub struct HousekeepingKill {
 /// Housekeeping on the nodes of jobs that have ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct HousekeepingStats {
-    /// By job id, those whose nodes are not all free.
+    /// Jobs whose nodes are not all free, by id.
     pub running: BTreeMap<String, HousekeepingJob>,
     /// The settings, if there is a command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,9 +104,9 @@ pub struct HousekeepingStats {
 /// Housekeeping on the nodes of one job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HousekeepingJob {
-    /// When it began, in seconds since the epoch.
+    /// Start time, in seconds since the epoch.
     pub t_start: f64,
-    /// Ranks where it runs.
+    /// Ranks where it is running.
     pub pending: IdSet,
     /// Ranks that are not free.
     pub allocated: IdSet,
@@ -116,7 +116,7 @@ pub struct HousekeepingJob {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct HousekeepingSettings {
-    /// Seconds from the first rank that is done until ranks become free one by one; -1 for
+    /// Seconds from the end on the first rank until ranks are freed one by one; -1 to free
     /// all together.
     pub release_after: f64,
     /// The command, its words joined by blanks.
@@ -134,8 +134,8 @@ pub struct Allocated {
     pub allocated: RawJson,
 }
 
-/// Event, ours: the job manager was started, again maybe. Schedulers and execution
-/// services that had said hello before say it again.
+/// Event, our extension: the job manager was started, perhaps again. Schedulers and
+/// execution services then repeat their hello.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Online {
     /// Identity of the job manager.

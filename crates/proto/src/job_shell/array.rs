@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 
 /// A shell asks the leading one for elements to run. Answered when there are some, or when there
-/// will be none. One that asks again after its answer was lost gets the same answer.
+/// will be none. A repeated request whose answer was lost gets the same answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayNext {
     /// The shell's rank in the job.
@@ -35,16 +35,16 @@ pub struct ArrayHanded {
     pub is_over: bool,
 }
 
-/// A shell tells the leading one how elements have ended. May be told again.
+/// Reports ends of elements to the leading shell. May be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayEnded {
     /// The shell's rank in the job.
     pub shell: u32,
-    /// A line as the array's log has them.
+    /// A line in the form of the array's log.
     pub line: String,
 }
 
-/// Cancels elements of an array. The leading shell has the others cancel what they have.
+/// Cancels elements of an array. The leading shell passes the request on to the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayCancel {
     /// Idset of their indices.
@@ -54,21 +54,21 @@ pub struct ArrayCancel {
 /// Result of a request about elements.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayChanged {
-    /// Idset of elements that had not begun: they never will, or now they wait again.
+    /// Idset of elements that had not begun: they never will, or are pending again.
     pub waiting: String,
-    /// Idset of elements that shells have, which are being ended.
+    /// Idset of elements that shells have, which are being killed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub running: String,
 }
 
-/// Has elements that have failed run again.
+/// Reruns elements that have failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayRetry {
-    /// Idset of their indices; others in it are left alone.
+    /// Idset of their indices; other elements in it are left alone.
     pub indices: String,
 }
 
-/// Asks how far an array is.
+/// Asks for the progress of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ArrayState {}
 
@@ -86,7 +86,7 @@ pub struct ArrayProgress {
 crate::refusals! {
     /// Errors of requests about elements of an array.
     pub enum ArrayError {
-        /// The job is another user's.
+        /// The job belongs to another user.
         NotYours => EPERM "",
         /// The job has no elements, or is not known here yet.
         NoArray => ENOENT "the job is no array, or has not begun",
@@ -94,7 +94,7 @@ crate::refusals! {
         NotLeading => EINVAL "only the leading shell keeps the array's book",
         /// Not an idset.
         Malformed => EPROTO "not an idset",
-        /// Indices that it does not have.
+        /// The array has no such indices.
         NoElement => ENOENT "the array has no such element",
         /// Its last element has ended, or the job is being ended.
         Over => EINVAL "the array has ended: elements can be run again only while it runs",

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::schema::JsonSchema;
 
-/// A shell hands the leading one what a helper has written, for the file that they share; or says
-/// that nothing more comes.
+/// Sends output of a coprocess to the leading shell, for the file that they share; or reports its
+/// end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CoprocessWrite {
-    /// The helper's name.
+    /// Name of the coprocess.
     pub name: String,
     /// Its output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -16,7 +16,7 @@ pub struct CoprocessWrite {
     /// `base64` if that is no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// The rank of a shell whose helper has ended.
+    /// Shell rank of a coprocess that has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eof_rank: Option<u32>,
 }
@@ -24,9 +24,9 @@ pub struct CoprocessWrite {
 crate::refusals! {
     /// Errors of writing to a coprocess.
     pub enum CoprocessError {
-        /// The job is another user's.
+        /// The job belongs to another user.
         NotYours => EPERM "",
-        /// No helper of this name shares a file.
+        /// No coprocess of this name shares a file.
         Unknown => ENOENT "no such coprocess",
         /// Its output cannot be parsed.
         Malformed => EPROTO "",

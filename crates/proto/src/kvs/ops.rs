@@ -9,7 +9,8 @@ use super::{APPEND, CUTS_MAX};
 use crate::data::Tree;
 use crate::schema::JsonSchema;
 
-/// One step of a transaction: exactly the first three keys, unless a value is to be cut.
+/// One operation of a transaction: exactly the first three keys, unless a value is to be
+/// cut.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Op {
@@ -85,12 +86,12 @@ impl Op {
         Op::new(key, 0, Some(tree))
     }
 
-    /// Makes an empty directory, in place of what was there.
+    /// Makes an empty directory, which replaces the previous entry.
     pub fn mkdir(key: impl Into<String>) -> Op {
         Op::put_tree(key, Tree::empty_dir())
     }
 
-    /// Makes a symlink to `target`, maybe in another namespace.
+    /// Makes a symlink to `target`, optionally in another namespace.
     pub fn symlink(key: impl Into<String>, namespace: Option<&str>, target: &str) -> Op {
         let link = Tree::Symlink {
             target: target.to_owned(),

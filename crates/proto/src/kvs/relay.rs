@@ -2,9 +2,9 @@
 //! 2).
 //!
 //! `kvs.relaycommit` is the protocol's: one transaction, without an answer. `kvs.relay` is
-//! ours: what has queued on a rank and below goes up in one message, and its answer says what
-//! became of each. A transaction is known by the broker where it was made and the number that
-//! this broker gave it, so that it is done once however often it is sent.
+//! ours: transactions that have queued on a rank and below go up in one message, and its
+//! answer has the result of each. A transaction is identified by the broker where it was made
+//! and the number that this broker gave it, so that repetitions have no effect.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,8 @@ use crate::schema::JsonSchema;
 /// Transactions of several ranks, to be applied in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Relay {
-    /// By where they were made; of one rank there may be several.
+    /// Transactions by the rank at which they were made; there may be several blocks of
+    /// one rank.
     pub blocks: Vec<RelayBlock>,
 }
 
@@ -26,27 +27,27 @@ pub struct RelayBlock {
     pub rank: u32,
     /// UUID of its broker.
     pub origin: String,
-    /// Those with lower numbers have been answered and will not come again; 0 when that is
-    /// not known.
+    /// Transactions with lower numbers have been answered and will not come again; 0 when
+    /// unknown.
     pub floor: u64,
-    /// In the order in which they were made.
+    /// Transactions, in the order in which they were made.
     pub txns: Vec<RelayTxn>,
 }
 
 /// One transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayTxn {
-    /// By which it is recognised; 0 for one that is not.
+    /// Number by which it is recognised; 0 for none.
     pub number: u64,
-    /// By which events tell of it.
+    /// Name of the transaction in events.
     pub name: String,
-    /// In which namespace.
+    /// Namespace.
     pub namespace: String,
-    /// As of the commit.
+    /// Flags of the commit.
     pub flags: u32,
-    /// As of the commit; passed on as text.
+    /// Operations of the commit; passed on as text.
     pub ops: RawJson,
-    /// As of the commit.
+    /// Value `once` of the commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<String>,
 }
@@ -54,7 +55,7 @@ pub struct RelayTxn {
 /// Results of relayed transactions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Relayed {
-    /// Of each, in the order of the request.
+    /// Result of each, in the order of the request.
     pub results: Vec<RelayResult>,
 }
 
@@ -70,25 +71,25 @@ pub struct RelayResult {
     /// Error number if it was not applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub errnum: Option<u32>,
-    /// The same as a sentence.
+    /// Error text if it was not applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// Applies a transaction of another rank: the end is told by an event.
+/// Applies a transaction of another rank: the result is announced by an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayCommit {
     /// Operations, in this order.
     pub ops: Vec<Op>,
-    /// By which events tell of it.
+    /// Name of the transaction in events.
     pub name: String,
-    /// In which namespace.
+    /// Namespace.
     pub namespace: String,
-    /// As of a commit.
+    /// Flags of the commit.
     pub flags: u32,
 }
 
-/// Makes a namespace on behalf of a client of another rank.
+/// Creates a namespace on behalf of a client of another rank.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RelayCreate {
     /// Namespace to create.
@@ -98,6 +99,6 @@ pub struct RelayCreate {
     pub rank: u32,
     /// UUID of its broker.
     pub origin: String,
-    /// The number that this broker gave the request, 0 for none.
+    /// Number that this broker gave the request, 0 for none.
     pub number: u64,
 }
