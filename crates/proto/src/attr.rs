@@ -13,9 +13,9 @@ pub use names::Attr;
 /// Programs compare it with the version that they need.
 pub const CORE_VERSION: &str = "0.88.0";
 
-/// File that says where the broker of a rank is reached, or its successor: in the statedir on
-/// rank 0, in the rundir on others, if that stays. Job shells that have lost their broker look
-/// there; it is removed when the broker exits in order.
+/// File with the URI of the broker of a rank, or of its successor: in the statedir on rank 0,
+/// in the rundir on others, if that stays. Job shells that have lost their broker look there;
+/// it is removed when the broker exits in order.
 pub fn uri_file(rank: u32) -> String {
     format!("local-uri-{rank}")
 }
@@ -46,7 +46,7 @@ pub struct Set {
     pub name: String,
     /// The new value.
     pub value: String,
-    /// Set it even if it is not meant to change at run time.
+    /// True to set it even if it is read-only at run time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
 }
@@ -72,7 +72,7 @@ pub struct Names {
 crate::refusals! {
     /// Errors of getting an attribute.
     pub enum GetError {
-        /// It is unknown, not set, or null.
+        /// The attribute is unknown, not set, or null.
         NotSet => ENOENT "",
     }
 }
@@ -80,15 +80,15 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of setting an attribute.
     pub enum SetError {
-        /// No such name in the table.
+        /// The name is not in the table.
         Unknown => ENOENT "unknown attribute",
-        /// It has a value and is not meant to change at run time.
+        /// The attribute has a value and cannot be updated at run time.
         NotRuntime => EINVAL "attribute may not be updated",
-        /// It cannot change at all.
+        /// The attribute can never change.
         Immutable => EPERM "",
-        /// The value has not the form that it must have.
+        /// The value has the wrong form.
         BadValue(String) => EINVAL "{0}",
-        /// Nothing would come of it.
+        /// The attribute has no effect in this version.
         NotSupported => EINVAL "not supported in this version",
     }
 }
@@ -96,7 +96,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of removing an attribute.
     pub enum RmError {
-        /// It cannot change at all.
+        /// The attribute can never change.
         Immutable => EPERM "",
     }
 }

@@ -51,10 +51,10 @@ pub struct StatsGet;
 /// Counters of the broker: those that every module has, and more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Stats {
-    /// Of its own services.
+    /// Messages of its own services.
     #[serde(flatten)]
     pub messages: MessageStats,
-    /// Requests that wait for an answer: ways back that are open.
+    /// Open requests, which wait for an answer.
     pub open: u64,
     /// Messages that became orphans, by cause.
     pub orphans: BTreeMap<Cause, u64>,
@@ -63,7 +63,7 @@ pub struct Stats {
 crate::refusals! {
     /// Errors of `broker.conf-builtin`.
     pub enum ConfBuiltinError {
-        /// There is none of this name.
+        /// There is no value of this name.
         InvalidKey(String) => EINVAL "{0}: invalid key",
     }
 }

@@ -69,7 +69,8 @@ pub fn name_in<'a>(declared: &str, topic: &'a str) -> Option<&'a str> {
     (has_name != name.is_empty()).then_some(name)
 }
 
-/// Text before and after the word in capitals. A topic without one is all before it.
+/// Text before and after the word in capitals. A topic without such a word is all before
+/// it.
 fn halves(declared: &str) -> (&str, &str) {
     let is_capital = |c: char| c.is_ascii_uppercase();
     match declared.split_once(is_capital) {
@@ -82,8 +83,8 @@ fn halves(declared: &str) -> (&str, &str) {
 ///
 /// `Type = "topic" (ROLE) [, private] : "summary";`
 ///
-/// ROLE says who may publish it: `OWNER` for all that a component acts on. The rows
-/// become `EVENTS`.
+/// ROLE is required to publish it: `OWNER` for all events that a component acts on. The
+/// rows become `EVENTS`.
 #[macro_export]
 macro_rules! events {
     ($($event:ident = $topic:literal ($role:ident) $(, $private:ident)? : $summary:literal;)*) => {

@@ -1,6 +1,6 @@
-//! The methods that every module answers, and the broker under its own name
-//! (protocol/03 section 3). Topics are written with `NAME` for the module's name;
-//! `node` answers them all unless a module does so itself.
+//! Methods of every module, and of the broker under its own name (protocol/03 section 3).
+//! Topics are written with `NAME` for the module's name; `node` answers them unless a
+//! module does so itself.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::payload::{decode_json, encode_json};
 use crate::schema::JsonSchema;
 use crate::{BadPayload, Empty, Never, Object, Payload, Refusal};
 
-/// Asks to be answered with the same object, the route taken and the sender's credential.
+/// Asks for a response with the same object, the route taken and the sender's credential.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(transparent)]
 pub struct Ping(pub Object);
@@ -21,7 +21,8 @@ pub struct Ping(pub Object);
 /// The request's own keys with the responder's added.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pong {
-    /// Identities passed, first sender first, cut to eight characters, joined by `!`.
+    /// Identities on the route, first sender first, cut to eight characters, joined by
+    /// `!`.
     pub route: String,
     /// User id that the request carried.
     pub userid: u32,
@@ -60,14 +61,14 @@ pub struct MessageStats {
     pub rx: MessageCounts,
 }
 
-/// Durations of handlers, by topic. Every answer to `NAME.stats-get` has this under the key
-/// [`HANDLERS`], besides the counters of the module.
+/// Durations of handlers, by topic. Every response to `NAME.stats-get` has this under the
+/// key [`HANDLERS`], besides the counters of the module.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct HandlerTimes {
-    /// All of them.
+    /// All handlers together.
     pub all: Times,
-    /// Each by itself: `request TOPIC`, `response TOPIC` (of what the module has asked), `event
-    /// TOPIC`, or another cause of work.
+    /// Each handler: `request TOPIC`, `response TOPIC` (to requests of the module), `event
+    /// TOPIC`, or another cause.
     pub each: BTreeMap<String, Times>,
 }
 
@@ -140,17 +141,17 @@ pub struct DebugReply {
     pub flags: i64,
 }
 
-/// Hands the module a new configuration, whole.
+/// Sends the module a new configuration, whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[serde(transparent)]
 pub struct ConfigReload(pub Object);
 
-/// Says what has become of an attribute that modules are told of.
+/// Sends the module a changed attribute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AttrTold {
     /// Its name.
     pub name: String,
-    /// Its value; none if it was removed.
+    /// Its value; absent if it was removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -158,7 +159,7 @@ pub struct AttrTold {
 /// Asks the module to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Shutdown {
-    /// Its next process is to have what it leaves unanswered.
+    /// True to hand its unanswered requests to its next process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returns: Option<bool>,
 }
@@ -187,10 +188,10 @@ impl Payload for Shutdown {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Disconnect;
 
-/// Takes back the request that its sender has made with `matchtag` (RFC 6).
+/// Cancels the request of the same sender with `matchtag` (RFC 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cancel {
-    /// Matchtag of the request to end.
+    /// Matchtag of the request to cancel.
     pub matchtag: u32,
 }
 
@@ -199,7 +200,7 @@ pub struct Cancel {
 pub struct Welcome {
     /// Arguments of `flux module load`.
     pub args: Option<Vec<String>>,
-    /// Every attribute that cannot change any more, and those of whose changes modules are told.
+    /// Attributes that can no longer change, and those whose changes are sent to modules.
     pub attrs: BTreeMap<String, String>,
     /// The configuration.
     pub conf: Object,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::Never;
 use crate::schema::JsonSchema;
 
-/// Asks who is connected.
+/// Asks for the connected programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
@@ -23,30 +23,30 @@ pub struct Stats {
 /// The socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Server {
-    /// Programs that are connected. A guest sees its own.
+    /// Programs that are connected. A guest sees only its own.
     pub clients: Vec<Connected>,
     /// Attempts to connect so far.
     pub connects: u64,
-    /// Our extension: requests without an answer, all in all.
+    /// Our extension: open requests, in total.
     pub pending: u64,
-    /// Our extension: responses so far that answered nothing and were dropped.
+    /// Our extension: unexpected responses that were dropped.
     pub strays: u64,
 }
 
 /// One program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connected {
-    /// Its identity on route stacks.
+    /// Identity on route stacks.
     pub uuid: String,
-    /// Its user.
+    /// User id.
     pub userid: u32,
-    /// Its process.
+    /// Process id.
     pub pid: i32,
-    /// Messages taken from it.
+    /// Messages received from it.
     pub txcount: u64,
-    /// Messages handed to it.
+    /// Messages sent to it.
     pub rxcount: u64,
-    /// Messages that wait to be handed to it.
+    /// Messages waiting to be sent to it.
     pub rxbacklog: u64,
 }
 

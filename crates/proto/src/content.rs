@@ -1,10 +1,10 @@
-//! content.*: blobs under the hash of what they hold, and checkpoints (protocol/04
-//! section 3). `content_backing.rs` has the store behind it.
+//! content.*: blobs under the hash of their contents, and checkpoints (protocol/04
+//! section 3). The store behind it is in `content_backing.rs`.
 //!
-//! Blobs and digests travel raw. `content.records` and `content.commit` are ours: with
-//! them the kvs stores the blobs and the roots of a transaction in one step, so that
-//! nothing that it has acknowledged is lost; read on in `content/frame.rs` for how those
-//! two look. `content.damage` and `content.damage-accept` are ours too.
+//! Blobs and digests are raw payloads. `content.records` and `content.commit` are ours:
+//! with them the kvs stores the blobs and the roots of a transaction in one step, so that
+//! no acknowledged transaction is lost; their format is in `content/frame.rs`.
+//! `content.damage` and `content.damage-accept` are ours too.
 
 mod edit;
 mod frame;
@@ -40,7 +40,7 @@ pub struct Digest(pub Bytes);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flush;
 
-/// Forgets the blobs that are in the backing store too.
+/// Drops the blobs from memory that are in the backing store too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dropcache;
 
@@ -53,7 +53,7 @@ pub struct StatsGet;
 pub struct Stats {
     /// Blobs in memory.
     pub count: u64,
-    /// Of those, the ones whose data is here.
+    /// Of those, the ones whose data are in memory.
     pub valid: u64,
     /// Of those, the ones that are not in the backing store yet.
     pub dirty: u64,
@@ -75,52 +75,52 @@ pub struct MmapStats {
     pub blobs: u64,
 }
 
-/// Offers a backing store.
+/// Registers a backing store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RegisterBacking {
-    /// Name of the module that is one.
+    /// Name of its module.
     pub name: String,
 }
 
-/// Takes it back.
+/// Unregisters the backing store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UnregisterBacking;
 
-/// A root worth coming back to.
+/// A root to restart from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoint {
-    /// 1.
+    /// Version of the format: 1.
     pub version: i64,
     /// Blobref of the root directory.
     pub rootref: String,
     /// Version number of the namespace.
     #[serde(default)]
     pub sequence: i64,
-    /// When it was made, in seconds since the epoch.
+    /// Time of its creation, in seconds since the epoch.
     #[serde(default)]
     pub timestamp: f64,
 }
 
-/// Asks for the checkpoints that are kept.
+/// Asks for the stored checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CheckpointGet;
 
-/// The checkpoints that are kept.
+/// The stored checkpoints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Checkpoints {
     /// Newest first.
     pub value: Vec<Checkpoint>,
 }
 
-/// Keeps a checkpoint. Everything stored before is in the backing store before it.
+/// Stores a checkpoint. All blobs stored before are in the backing store before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointPut {
     /// Checkpoint to store.
     pub value: Checkpoint,
 }
 
-/// Makes the caller the writer of the records and asks for all of them. Commits of
-/// the writer before it are refused from now on.
+/// Makes the caller the writer of the records and asks for all of them. Later commits of
+/// the previous writer are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Records {
     /// The caller's UUID.
@@ -128,25 +128,25 @@ pub struct Records {
 }
 
 /// Maps a file of rank 0's host into the store: its parts can be loaded as blobs, which are
-/// read from the file then.
+/// then read from the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MmapAdd {
-    /// The file, from the root on.
+    /// Absolute path of the file.
     pub path: String,
-    /// Bytes of a part; 0 for as much as there is up to the next hole.
+    /// Bytes of a part; 0 for parts up to the next hole.
     pub chunksize: u64,
-    /// A name by which files are taken out again.
+    /// Tag by which files are unmapped.
     pub tag: String,
 }
 
-/// Takes the mapped files with a tag out of the store. There may be none.
+/// Unmaps the files with a tag. It is no error if there are none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MmapRemove {
     /// Tag.
     pub tag: String,
 }
 
-/// Asks what was found damaged or lost.
+/// Asks for damage and losses found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Damage;
 
@@ -157,18 +157,18 @@ pub struct Findings {
     pub findings: Vec<Finding>,
 }
 
-/// Something that was found damaged or lost.
+/// Damage or a loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// When it was found, in seconds since the epoch.
+    /// Time at which it was found, in seconds since the epoch.
     pub timestamp: f64,
     /// Description.
     pub what: String,
-    /// An operator has taken note of it.
+    /// True if it was acknowledged.
     pub accepted: bool,
 }
 
-/// Says that an operator has taken note of everything that was found.
+/// Acknowledges all damage found so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct DamageAccept;
 
@@ -177,9 +177,9 @@ crate::refusals! {
     pub enum LoadError {
         /// The digest has another length than this instance's hashes.
         WrongDigest => EPROTO "",
-        /// No such blob.
+        /// There is no such blob.
         NotFound => ENOENT "",
-        /// It was in a mapped file, which is not what it was.
+        /// The blob was in a mapped file, which has changed.
         MappedChanged => EINVAL "mapped file content has changed",
     }
 }
@@ -188,7 +188,7 @@ crate::refusals! {
     /// Errors of storing a blob. Failures of the store are passed on with its text:
     /// ENOSPC when the disk is full, EROFS or EACCES when it cannot be written.
     pub enum StoreError {
-        /// It is larger than the limit.
+        /// The blob is larger than the limit.
         TooBig => EFBIG "",
     }
 }
@@ -196,7 +196,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of getting a checkpoint.
     pub enum CheckpointGetError {
-        /// None was made yet.
+        /// There is no checkpoint yet.
         NoneYet => ENOENT "",
         /// There is no backing store.
         NoBacking => ENOSYS "checkpoint get unavailable, no backing store",
@@ -206,11 +206,11 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of registering a backing store.
     pub enum RegisterError {
-        /// There is one.
+        /// There is a backing store already.
         Active => EBUSY "content backing store is already active",
-        /// Another had been chosen.
+        /// Another store had been configured.
         OnTheFly => EINVAL "content backing store cannot be changed on the fly",
-        /// Only rank 0 has one.
+        /// Only rank 0 has a backing store.
         NotRankZero => EINVAL "content backing store can only be registered on rank 0",
     }
 }
@@ -218,7 +218,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of unregistering a backing store.
     pub enum UnregisterError {
-        /// There is none.
+        /// There is no backing store.
         NotActive => EINVAL "content backing store is not active",
         /// The store is part of this service.
         BuiltIn => EBUSY "content backing store is built in and leaves with the module",
@@ -232,13 +232,13 @@ crate::refusals! {
         NotRankZero => EINVAL "content may only be mmapped on rank 0",
         /// The path is relative, to an unknown directory.
         NotQualified => EINVAL "path must be fully qualified",
-        /// No file, or one without content.
+        /// Not a regular file, or an empty one.
         NotSuitable(String) => EINVAL "{0}: not suitable for mapping",
-        /// A part is longer than a blob may be.
+        /// A part is larger than a blob may be.
         TooBig(String, u64) => EFBIG "{0}: a part is longer than {1} bytes",
-        /// A tag of unreasonable length.
+        /// The tag is too long.
         TagTooLong(usize) => EINVAL "a tag has at most {0} bytes",
-        /// As many are mapped as may be.
+        /// The maximum number of files or parts is mapped.
         Full => ENOSPC "too many files, or parts of files, are mapped",
         /// Its tag was removed meanwhile.
         Removed => ECANCELED "files with this tag were unmapped",
@@ -254,7 +254,7 @@ crate::refusals! {
         Unfounded => ECANCELED "the commit before this one is not stored",
         /// A blob is larger than the limit.
         TooBig => EFBIG "",
-        /// Records are kept where the store is.
+        /// Records are kept on rank 0 only.
         NotRankZero => EINVAL "records are kept on rank 0 only",
     }
 }

@@ -1,6 +1,6 @@
 //! content-backing.*: the store behind the content service (protocol/04 section 3). The
 //! content module answers these itself. With `gc-info`, `mark` and `sweep` a collector
-//! deletes what nothing refers to (doc/garbage-collection.md).
+//! deletes unreferenced blobs (doc/garbage-collection.md).
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -19,28 +19,28 @@ pub struct Load(pub Bytes);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store(pub Bytes);
 
-/// Asks whether the blob with this digest is there.
+/// Asks whether the blob with this digest is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validate(pub Bytes);
 
-/// Asks for the checkpoints that are kept.
+/// Asks for the stored checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CheckpointGet;
 
-/// Keeps a checkpoint.
+/// Stores a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckpointPut {
     /// Checkpoint to store.
     pub value: Checkpoint,
 }
 
-/// Most blobs that one request may mark.
+/// Maximum number of blobs in one mark request.
 pub const MARK_HASHES_MAX: usize = 16_384;
 
-/// Most blobs that one sweep deletes; a larger `delete_cap` means this.
+/// Maximum number of blobs that one sweep deletes; a larger `delete_cap` is cut to it.
 pub const SWEEP_DELETES_MAX: i64 = 8192;
 
-/// Most rows that one sweep looks at; a larger `window` means this.
+/// Maximum number of rows that one sweep visits; a larger `window` is cut to it.
 pub const SWEEP_WINDOW_MAX: i64 = 524_288;
 
 /// State at the start of a collection.
@@ -56,13 +56,13 @@ pub struct GcInfo {
 /// Data that a collection needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GcState {
-    /// The epoch of what is stored now: the number of the newest checkpoint, 0
-    /// without one. It never goes back.
+    /// The epoch of blobs stored now: the number of the newest checkpoint, 0 without one.
+    /// It never decreases.
     pub current_epoch: i64,
     /// The largest row number in use. Blobs stored later have larger ones, or take part
-    /// in no collection that began before.
+    /// in no earlier collection.
     pub high_water: i64,
-    /// Blobs of an epoch below the one asked about, if they were counted.
+    /// Blobs of an epoch below the requested one, if they were counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub candidates: Option<i64>,
 }
@@ -70,16 +70,16 @@ pub struct GcState {
 /// Raises the epoch of blobs to `epoch`, so that no sweep up to it deletes them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Mark {
-    /// The epoch. Blobs of a higher one keep theirs.
+    /// The epoch. Blobs of a higher epoch keep theirs.
     pub epoch: i64,
-    /// Blobrefs, at most 16384. One that is not there does no harm.
+    /// Blobrefs, at most 16384. Blobs that are not stored are ignored.
     pub hashes: Vec<String>,
 }
 
 /// Number of blobs raised to a higher epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Marked {
-    /// Blobs.
+    /// Number of blobs.
     pub marked: i64,
 }
 
@@ -89,13 +89,13 @@ pub struct Marked {
 pub struct Sweep {
     /// Blobs below this epoch are deleted; at most the current epoch.
     pub epoch: i64,
-    /// The answer of the sweep before, 0 for the first.
+    /// `cursor` in the response of the previous sweep, 0 for the first.
     pub cursor: i64,
-    /// As `gc-info` has it from before anything was marked.
+    /// `high_water` from `gc-info`, read before anything was marked.
     pub high_water: i64,
-    /// Blobs to delete at most; more than 8192 means 8192.
+    /// Maximum number of blobs to delete; more than 8192 means 8192.
     pub delete_cap: i64,
-    /// Rows to look at; more than 524288 means 524288.
+    /// Number of rows to visit; more than 524288 means 524288.
     pub window: i64,
 }
 
@@ -104,11 +104,12 @@ pub struct Sweep {
 pub struct Swept {
     /// Blobs deleted.
     pub deleted: i64,
-    /// Start of the next sweep. When it is `high_water` or above, all is done.
+    /// Start of the next sweep. When it is `high_water` or above, the collection is
+    /// complete.
     pub cursor: i64,
 }
 
-/// Asks for what is in the store and how fast it is.
+/// Asks for the contents and speed of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
@@ -117,7 +118,7 @@ pub struct StatsGet;
 pub struct Stats {
     /// Blobs.
     pub object_count: i64,
-    /// The epoch of what is stored now.
+    /// The epoch of blobs stored now.
     pub current_epoch: i64,
     /// Bytes of the file, or of all files.
     pub dbfile_size: i64,
@@ -130,7 +131,7 @@ pub struct Stats {
     pub store_time: Summary,
     /// Settings of the store.
     pub config: Config,
-    /// The checkpoints that are kept, newest first.
+    /// The stored checkpoints, newest first.
     pub checkpoints: Vec<KeptCheckpoint>,
 }
 
@@ -139,7 +140,7 @@ pub struct Stats {
 pub struct Config {
     /// SQLite's journal mode; empty where there is none.
     pub journal_mode: String,
-    /// SQLite's synchronous mode, or what is as safe in a store of files.
+    /// SQLite's synchronous mode, or the equivalent for a store of files.
     pub synchronous: String,
 }
 
@@ -155,9 +156,9 @@ pub struct KeptCheckpoint {
 crate::refusals! {
     /// Errors of marking blobs. Failures of the store are passed on.
     pub enum MarkError {
-        /// Too many at once.
+        /// The request has too many blobs.
         TooMany(usize) => EINVAL "mark request of {0} hashes exceeds limit of 16384",
-        /// Something that is no blobref.
+        /// A text is no blobref.
         NoBlobref => EPROTO "",
     }
 }
@@ -165,9 +166,9 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of sweeping. Failures of the store are passed on.
     pub enum SweepError {
-        /// A negative cursor or high water mark, or a cap that is not above zero.
+        /// The cursor or high water mark is negative, or the cap is not positive.
         OutOfRange => EINVAL "",
-        /// It would delete what was stored while the collection was under way.
+        /// It would delete blobs stored during the collection.
         BeyondEpoch(i64) => EINVAL "sweep epoch is beyond the current epoch {0}",
     }
 }

@@ -1,11 +1,11 @@
-//! content-files.*: what there is to say of the content service's store while it is
-//! folder `content.files` (protocol/04 section 3). The content module answers under this name
-//! too, as there is no module of it.
+//! content-files.*: statistics of the content service's store in directory `content.files`
+//! (protocol/04 section 3). The content module answers under this name too: there is no
+//! separate module.
 
 use crate::Refusal;
 use crate::content_backing::Stats;
 
-/// Asks for what is in the store and how fast it is.
+/// Asks for the contents and speed of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 

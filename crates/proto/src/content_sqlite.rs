@@ -1,11 +1,11 @@
-//! content-sqlite.*: what there is to say of the content service's store while it is
-//! `content.sqlite` (protocol/04 section 3). The content module answers under this name
-//! too, as there is no module of it.
+//! content-sqlite.*: statistics of the content service's store in `content.sqlite`
+//! (protocol/04 section 3). The content module answers under this name too: there is no
+//! separate module.
 
 use crate::Refusal;
 use crate::content_backing::Stats;
 
-/// Asks for what is in the store and how fast it is.
+/// Asks for the contents and speed of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 

@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use crate::schema::JsonSchema;
 use crate::{Never, Object};
 
-/// Makes an entry and starts it. It is not kept across the end of the module.
+/// Creates an entry and starts it. It ends with the module.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Create {
     /// Required: `interval`, `event` or `datetime`.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Required: what logs and listings call it.
+    /// Required: name in logs and listings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Required: a command line for sh(1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
-    /// Required: what its type asks for. `interval`: interval, after; `event`: topic, nth,
+    /// Required: arguments of the type. `interval`: interval, after; `event`: topic, nth,
     /// after, min_interval; `datetime`: second, minute, hour, mday, month, weekday, year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub args: Option<Object>,
@@ -36,38 +36,38 @@ pub struct Create {
     /// Rank to run on; default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<u32>,
-    /// Tasks of the past that are kept; 1 if nothing is said.
+    /// Number of past tasks to keep; default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_history_count: Option<u64>,
     /// Failures after which the entry stops; 0 for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_on_failure: Option<u64>,
-    /// Seconds that a run may take; negative for no limit.
+    /// Time limit of a run, in seconds; negative for no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
 }
 
-/// Takes an entry away.
+/// Deletes an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Delete {
-    /// The entry.
+    /// Id of the entry.
     pub id: u64,
     /// True to kill its running task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kill: Option<bool>,
 }
 
-/// Stops an entry, which stays listed.
+/// Stops an entry, but keeps it listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Stop {
-    /// The entry.
+    /// Id of the entry.
     pub id: u64,
 }
 
-/// Starts an entry that is stopped; its count of runs and that of failures begin again.
+/// Starts a stopped entry; its counts of runs and failures are reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
-    /// The entry.
+    /// Id of the entry.
     pub id: u64,
 }
 
@@ -75,49 +75,49 @@ pub struct Start {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct List {}
 
-/// All entries, the oldest first.
+/// All entries, oldest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entries {
     /// The entries.
     pub entries: Vec<Entry>,
 }
 
-/// Says, or sets, for which event a task that is due has to wait.
+/// Shows or sets the event that due tasks wait for.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Sync {
     /// Topic of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// Tasks wait for no event, those that do are run at once.
+    /// True to let tasks wait for no event; waiting ones run at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable: Option<bool>,
-    /// Seconds after an event in which a task need not wait for the next.
+    /// Seconds after an event during which a task need not wait for the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sync_epsilon: Option<f64>,
 }
 
-/// For which event a task that is due has to wait.
+/// The event that due tasks wait for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Synced {
-    /// For this one.
+    /// Tasks wait for this event.
     On {
         /// Topic of the event.
         sync_event: String,
-        /// Seconds after an event in which a task need not wait for the next.
+        /// Seconds after an event during which a task need not wait for the next.
         sync_epsilon: f64,
     },
-    /// For none.
+    /// Tasks wait for no event.
     Off {
         /// True.
         sync_disabled: bool,
     },
 }
 
-/// An entry as it stands.
+/// State of an entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
-    /// Its number, from 1.
+    /// Its id, from 1.
     pub id: u64,
     /// Rank that it runs on.
     pub rank: u32,
@@ -132,18 +132,18 @@ pub struct Entry {
     /// `interval`, `event` or `datetime`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Seconds that a run may take.
+    /// Time limit of a run, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
     /// Counters since its creation.
     pub stats: Stats,
     /// Schedule.
     pub typedata: TypeData,
-    /// The task that there is, then those of the past, the last one first.
+    /// The current task, then past ones, latest first.
     pub tasks: Vec<Task>,
 }
 
-/// Times, in seconds since the epoch, and numbers of an entry.
+/// Times, in seconds since the epoch, and counters of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// Time of creation.
@@ -158,7 +158,7 @@ pub struct Stats {
     pub failcount: u64,
     /// Runs.
     pub total: u64,
-    /// Runs that ended well.
+    /// Runs that succeeded.
     pub success: u64,
     /// Runs that failed.
     pub failure: u64,
@@ -170,31 +170,31 @@ pub struct Stats {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum TypeData {
-    /// Again and again.
+    /// Run at an interval.
     Interval {
         /// Seconds between two runs.
         interval: f64,
         /// Seconds before the first one.
         after: f64,
-        /// When it runs next, in seconds since the epoch; 0 while it is stopped.
+        /// Time of the next run, in seconds since the epoch; 0 while it is stopped.
         next_wakeup: f64,
     },
     /// Run after an event.
     Event {
         /// Topic of the event.
         topic: String,
-        /// Only each N-th time; 0 for each time.
+        /// Run only after every Nth event; 0 for each event.
         nth: u64,
-        /// Not before it has happened so often.
+        /// Number of events before the first run.
         after: u64,
         /// Number of events received.
         counter: u64,
-        /// Seconds between two runs at least.
+        /// Least number of seconds between two runs.
         min_interval: f64,
     },
-    /// At set times.
+    /// Run at times of the calendar.
     Datetime {
-        /// When it runs next, in seconds since the epoch; 0 while it is stopped.
+        /// Time of the next run, in seconds since the epoch; 0 while it is stopped.
         next_wakeup: f64,
         /// Seconds, as ranges like all that follow.
         second: String,
@@ -221,7 +221,7 @@ pub struct Task {
     pub rank: u32,
     /// Process id; 0 before it has one.
     pub pid: i32,
-    /// As wait(2) gives it.
+    /// Wait status of wait(2).
     pub status: i32,
     /// `Deferred`, `Running`, `Exited`, `Failed`, `Timeout` or `Rexec Failure`.
     pub state: String,
@@ -233,7 +233,7 @@ pub struct Task {
     /// Time at which it was sent to rexec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<f64>,
-    /// Since when it runs.
+    /// Time at which it began to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_time: Option<f64>,
     /// Time at which it ended.
@@ -244,21 +244,21 @@ pub struct Task {
 crate::refusals! {
     /// Errors of creating an entry.
     pub enum CreateError {
-        /// Name, command, type or arguments are missing. The log says which.
+        /// Name, command, type or arguments are missing. The log names the missing key.
         Missing => EPROTO "",
-        /// There is no such type.
+        /// The type is unknown.
         UnknownType => ENOSYS "",
-        /// The arguments are none of the type. The log says why.
+        /// The arguments do not fit the type. The log gives the error.
         BadArguments => EPROTO "",
         /// The time has passed.
         Past => EINVAL "there is no such time in the future",
-        /// There are as many entries as there may be.
+        /// There is the maximum number of entries.
         TooMany => ENOSPC "too many cron entries",
         /// Command and environment are too long.
         TooLong => E2BIG "",
-        /// More of the past cannot be kept.
+        /// The history is too long.
         HistoryTooLong(u64) => EINVAL "task-history-count: at most {0}",
-        /// Seconds that are none.
+        /// The timeout is not a number of seconds.
         BadTimeout => EINVAL "timeout: must be a number of seconds",
     }
 }
@@ -266,7 +266,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of deleting an entry.
     pub enum DeleteError {
-        /// There is none of this number.
+        /// There is no entry with this id.
         NotFound => ENOENT "",
     }
 }
@@ -274,9 +274,9 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of stopping or starting an entry.
     pub enum SwitchError {
-        /// There is none of this number.
+        /// There is no entry with this id.
         NotFound => ENOENT "",
-        /// It is so already.
+        /// It is in this state already.
         AlreadySo => EINVAL "",
         /// Its time has passed.
         Past => EINVAL "there is no such time in the future",
@@ -286,9 +286,9 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of `cron.sync`.
     pub enum SyncError {
-        /// It cannot be waited for.
+        /// The topic cannot be subscribed to.
         BadTopic => EINVAL "sync topic must not be empty",
-        /// Seconds that are none.
+        /// The value is not a number of seconds.
         BadEpsilon => EINVAL "sync_epsilon: must be a number of seconds",
     }
 }

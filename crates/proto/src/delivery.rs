@@ -1,5 +1,5 @@
 //! Delivery policy of a request whose service is not available, and the outcome of the
-//! request. `doc/delivery.md` has one for the other.
+//! request. `doc/delivery.md` shows the outcome of each policy.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,11 +8,11 @@ use std::time::Duration;
 /// Delivery policy of a request whose service is not available.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
-    /// The broker holds it while the service restarts; idempotent ones are handed
-    /// to the restarted module. After `deadline`, if any, the call fails ETIMEDOUT. The
-    /// deadline travels with the request, and every broker on its way keeps it.
+    /// The broker holds it while the service restarts; idempotent requests are handed to
+    /// the restarted module. After `deadline`, if any, the call fails ETIMEDOUT. The
+    /// deadline is sent with the request, and every broker on its way enforces it.
     Wait {
-        /// From now.
+        /// Time from now.
         deadline: Option<Duration>,
     },
     /// An error at once when the service is not running.
@@ -22,10 +22,10 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// As long as it takes.
+    /// Without a deadline.
     pub const WAIT: Delivery = Delivery::Wait { deadline: None };
 
-    /// Until this time from now.
+    /// With a deadline this long from now.
     pub const fn within(deadline: Duration) -> Delivery {
         let deadline = Some(deadline);
         Delivery::Wait { deadline }
@@ -37,7 +37,7 @@ impl Delivery {
         left - (left / 8).min(STEP_KEEPS_MAX)
     }
 
-    /// The deadline of a request as it goes out, in milliseconds; 0 for none.
+    /// The deadline of a request to be sent, in milliseconds; 0 for none.
     pub fn deadline_ms(self) -> u64 {
         let Delivery::Wait {
             deadline: Some(deadline),
@@ -56,20 +56,21 @@ const STEP_KEEPS_MAX: Duration = Duration::from_millis(100);
 /// Outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The service had it and answered, be it that it does not do it. Of what is best effort:
-    /// it was handed on.
+    /// The service received it and answered, even with an error. A best-effort message was
+    /// passed on.
     Delivered,
     /// There is no such service, or it did not come back in time. Nothing was done.
     NoService,
-    /// The one that is asked, or a broker on the way, is not there any more. Nothing was done, or
-    /// doing it again does no harm.
+    /// The receiver, or a broker on the way, was lost. Nothing was done, or repeating it is
+    /// harmless.
     PeerGone,
-    /// The deadline has passed. It may be done yet, if the service has it.
+    /// The deadline has passed. The service may still carry it out, if it has received
+    /// it.
     Expired,
     /// There was no room for it; this many were dropped there so far. Nothing was done.
     Dropped(u64),
     /// The service, or the way to it, was lost when it had the request, which is not declared
-    /// idempotent. It may have been done.
+    /// idempotent. It may have been carried out.
     Unknown,
 }
 
@@ -109,20 +110,20 @@ impl FromStr for Outcome {
     }
 }
 
-/// Where a request has stopped, and what has become of it: said by a broker in place of the
-/// service. On the wire it stands behind the text of the error and its NUL, as
-/// `OUTCOME@RANK`, where programs that know nothing of it do not look.
+/// Rank at which a request has stopped, and its outcome: reported by a broker in place of
+/// the service. In messages it stands behind the text of the error and its NUL, as
+/// `OUTCOME@RANK`, where programs that do not know it ignore it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped {
     /// Outcome of the request.
     pub outcome: Outcome,
-    /// The broker where it stopped; `None` for one that did not leave this program, or of
-    /// which no broker has said anything.
+    /// The broker where it stopped; `None` for a request that did not leave this program,
+    /// or that no broker has reported.
     pub rank: Option<u32>,
 }
 
 impl Stopped {
-    /// One of which only this program knows.
+    /// An outcome known only to this program.
     pub const fn here(outcome: Outcome) -> Stopped {
         Stopped {
             outcome,

@@ -24,17 +24,17 @@ pub struct Published {
     pub seq: u32,
 }
 
-/// Asks for events whose topic begins with `topic`; counted.
+/// Subscribes to events whose topic begins with `topic`; counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subscribe {
     /// Prefix of the topics; empty for all.
     pub topic: String,
 }
 
-/// Takes one subscription back.
+/// Cancels one subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unsubscribe {
-    /// As it was subscribed.
+    /// Topic of the subscription.
     pub topic: String,
 }
 
@@ -43,9 +43,9 @@ crate::refusals! {
     pub enum PublishError {
         /// Flags other than PRIVATE, or a payload that is not base64.
         Malformed => EPROTO "",
-        /// Something of ours listens to it, or it is another user's.
+        /// A component of ours listens to it, or it belongs to another user.
         Reserved(String) => EPERM "only the instance owner may publish {0}",
-        /// Only rank 0 gives out sequence numbers.
+        /// Only rank 0 assigns sequence numbers.
         NotRankZero => EPROTO "this service is only available on rank 0",
     }
 }
@@ -53,7 +53,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of unsubscribing.
     pub enum UnsubscribeError {
-        /// It was never made.
+        /// There is no such subscription.
         Unknown => ENOENT "",
     }
 }

@@ -1,4 +1,4 @@
-//! feasibility.*: whether a job could ever run here (protocol/13 section 2). The
+//! feasibility.*: check that a job could ever run here (protocol/13 section 2). The
 //! scheduler offers it under a name of its own, for job-ingest and job-manager.
 
 use serde::{Deserialize, Serialize};
@@ -16,15 +16,15 @@ pub struct Check {
 crate::refusals! {
     /// Reasons for which a job can never run.
     pub enum CheckError {
-        /// The jobspec asks for nothing.
+        /// The jobspec requests no resources.
         NoResources => EINVAL "jobspec has no resources",
-        /// It cannot be read.
+        /// The jobspec is malformed.
         Malformed(String) => EINVAL "cannot parse jobspec: {0}",
-        /// It asks for one of several numbers of something, which the scheduler does not do.
+        /// The jobspec requests one of several counts, which the scheduler does not support.
         Discrete(String) => EINVAL "{0} count specifies discrete valid values that this scheduler does not support; use a simple min-max range instead",
-        /// It says in a way that is not known where it may run.
+        /// The constraint has an unknown operator.
         Operator(String) => EINVAL "unknown constraint operator(s): ['{0}']",
-        /// It asks for more than there is; the text says what.
+        /// The jobspec requests more than there is; the text gives the resource.
         Unsatisfiable(String) => EOVERFLOW "unsatisfiable request: {0}",
     }
 }

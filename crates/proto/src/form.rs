@@ -1,5 +1,5 @@
-//! The forms that settings have. A broker attribute is a text; a key of the
-//! configuration is a JSON value, whose texts are read as those of attributes.
+//! The forms that settings have. A broker attribute is a string; a key of the
+//! configuration is a JSON value, whose strings have the forms of attributes.
 
 use serde_json::Value;
 
@@ -10,23 +10,23 @@ use crate::data::{Fsd, Hostlist, IdSet};
 /// Form required of a value.
 #[derive(Debug, Clone, Copy)]
 pub enum Form {
-    /// Any text.
+    /// Any string.
     Text,
-    /// Nothing: the setting is there or not, and its value does not count.
+    /// No value: only the presence of the setting counts.
     Presence,
     /// `0` or `1`.
     Flag,
     /// `true` or `false`.
     Boolean,
-    /// An integer, from the first to the second.
+    /// An integer in this range, both ends included.
     Integer(i64, i64),
     /// A number of bytes.
     Bytes,
-    /// A number of bytes as people write it: `10M`.
+    /// A number of bytes with an optional unit: `10M`.
     Size,
     /// A severity, 0 emerg to 7 debug; one below 0 matches no message.
     Level,
-    /// A Flux standard duration (RFC 23) as a text.
+    /// A Flux standard duration (RFC 23) as a string.
     Duration,
     /// The same, or a number of seconds.
     Seconds,
@@ -48,17 +48,17 @@ pub enum Form {
     Hosts,
     /// An array of integers.
     Integers,
-    /// An array of texts.
+    /// An array of strings.
     Texts,
     /// A number above 0.
     PositiveNumber,
-    /// A table, the rest of which has rows of its own or is checked by its reader.
+    /// A table whose other keys have rows of their own or are checked by its reader.
     Table,
     /// The same, or `true` or `false`.
     TableOrBoolean,
     /// A table, or an array of tables.
     Tables,
-    /// Anything at all.
+    /// Any value.
     Anything,
 }
 
@@ -96,7 +96,7 @@ impl Form {
         }
     }
 
-    /// Says what is wrong with the value of an attribute.
+    /// Checks the value of an attribute.
     pub fn check_text(self, text: &str) -> Result<(), String> {
         let fits = match self {
             Form::Text | Form::Presence => true,
@@ -174,8 +174,8 @@ impl Form {
     }
 }
 
-/// The size that `broker.quorum` asks for. `0` and `0-N` are the ranks that older versions
-/// asked for, of which there is one more than the last.
+/// The size required by `broker.quorum`. `0` and `0-N` are the ranks required by older
+/// versions: one more than the last.
 pub fn quorum(text: &str) -> Option<u32> {
     match text.strip_prefix("0-") {
         Some(last) => last.parse::<u32>().ok()?.checked_add(1),

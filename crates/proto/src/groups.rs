@@ -8,7 +8,7 @@ use crate::data::IdSet;
 use crate::schema::JsonSchema;
 use crate::{Empty, Never};
 
-/// The group of all brokers that are there.
+/// The group of all brokers that are online.
 pub const ONLINE: &str = "broker.online";
 /// The group of brokers that are slow to answer.
 pub const TORPID: &str = "broker.torpid";
@@ -16,21 +16,21 @@ pub const TORPID: &str = "broker.torpid";
 /// Makes the local broker a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Join {
-    /// Of this group.
+    /// Name of the group.
     pub name: String,
 }
 
-/// Takes the local broker out.
+/// Removes the local broker from a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Leave {
-    /// Of this group.
+    /// Name of the group.
     pub name: String,
 }
 
 /// Asks for the members now and, as a stream, after each change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Get {
-    /// Of this group; an unknown one has none.
+    /// Name of the group; an unknown one is empty.
     pub name: String,
 }
 
@@ -41,14 +41,14 @@ pub struct Members {
     pub members: IdSet,
 }
 
-/// A child tells of its subtree what its parent does not know.
+/// Reports changes in a child's subtree to its parent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Update {
     /// Changes of each group, in order.
     pub update: BTreeMap<String, Vec<Change>>,
 }
 
-/// Ranks come into a group, or go.
+/// Ranks that join or leave a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// Ranks that join or leave.
@@ -57,7 +57,7 @@ pub struct Change {
     pub set: bool,
 }
 
-/// Asks what a broker knows.
+/// Asks for the groups known to a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
@@ -71,7 +71,7 @@ pub struct Stats {
 crate::refusals! {
     /// Errors of an update from a child.
     pub enum UpdateError {
-        /// It comes from elsewhere, or is about ranks elsewhere.
+        /// The sender is not the child, or reports ranks of another subtree.
         NotChild => EPROTO "groups.update is restricted to children, about their subtrees",
         /// There is no room for another group.
         TooMany => ENOBUFS "too many groups",
@@ -81,9 +81,9 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of joining or leaving a group.
     pub enum MemberError {
-        /// It is in already.
+        /// The rank has joined already.
         Joined(u32, String) => EEXIST "rank {0} is already a member of {1}",
-        /// It is not in.
+        /// The rank has not joined.
         NotJoined(u32, String) => ENOENT "rank {0} is not a member of {1}",
         /// The request came from another rank.
         NotLocal(&'static str) => EPROTO "groups.{0} is restricted to the local broker",
@@ -95,7 +95,7 @@ crate::refusals! {
 crate::refusals! {
     /// Errors of getting the members of a group.
     pub enum GetError {
-        /// Only rank 0 knows all.
+        /// Only rank 0 knows all members.
         NotRankZero => EPROTO "this RPC is only available on rank 0",
     }
 }

@@ -1,11 +1,11 @@
-//! heartbeat.*: the pulse of the instance (protocol/03 section 13).
+//! heartbeat.*: the heartbeat of the instance (protocol/03 section 13).
 
 use serde::{Deserialize, Serialize};
 
 use crate::Never;
 use crate::schema::JsonSchema;
 
-/// The pulse, published by rank 0 once per period.
+/// The heartbeat, published by rank 0 once per period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pulse;
 
@@ -13,16 +13,16 @@ pub struct Pulse;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StatsGet;
 
-/// The settings in force, and how many pulses there were.
+/// The settings in effect, and the number of heartbeats.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
-    /// Seconds between two pulses.
+    /// Seconds between two heartbeats.
     pub period: f64,
-    /// Seconds without a pulse after which a rank leaves its parent; 0 for never.
+    /// Seconds without a heartbeat after which a rank leaves its parent; 0 for never.
     pub timeout: f64,
-    /// Pulses published (rank 0) or received (other ranks).
+    /// Heartbeats published (rank 0) or received (other ranks).
     pub count: u64,
-    /// Periods without a pulse after which a rank warns.
+    /// Periods without a heartbeat after which a rank logs a warning.
     pub warn_thresh: i64,
 }
 

@@ -1,6 +1,6 @@
-//! Every broker attribute, once: its name, who may set it when, its form and default, and
-//! what it does. Code reads an attribute through its row, so that a row which nothing
-//! reads is found (`tests/docs/used.rs`). `doc/attributes.md` is printed from here.
+//! Every broker attribute, once: its name, access, form, default and purpose. Code reads
+//! an attribute through its row, so that an unused row is found (`tests/docs/used.rs`).
+//! `doc/attributes.md` is printed from here.
 
 use crate::form::Form;
 
@@ -9,13 +9,13 @@ use crate::form::Form;
 pub struct Attr {
     /// The name of its constant, by which uses are found.
     pub constant: &'static str,
-    /// Its name. One that ends in `.` stands for all names that begin so.
+    /// Its name. One that ends in `.` stands for all names with this prefix.
     pub name: &'static str,
     /// Access bits: `READONLY` and the others say who may set it and when.
     pub flags: u8,
     /// The form of its value.
     pub form: Form,
-    /// Its value when nobody says otherwise, if it has one by itself.
+    /// Default value, if it has one by itself.
     pub default: Option<&'static str>,
     /// Purpose, in one line.
     pub about: &'static str,
@@ -23,21 +23,21 @@ pub struct Attr {
     pub source: &'static str,
 }
 
-/// May not be set on the command line.
+/// Cannot be set on the command line.
 pub const READONLY: u8 = 1;
-/// Cannot change once it is set; clients and modules keep its value.
+/// Cannot change once it is set; clients and modules cache its value.
 pub const IMMUTABLE: u8 = 2;
-/// May be set at run time.
+/// Can be set at run time.
 pub const RUNTIME: u8 = 4;
-/// May be set by the key of the same name in `[tbon]` too.
+/// Can be set by the key of the same name in `[tbon]` too.
 pub const CONFIG: u8 = 8;
-/// Is checked, but has an effect only where there is more than one broker.
+/// Checked, but has an effect only with more than one broker.
 pub const MANY: u8 = 16;
-/// Is not supported in this version: it cannot be set.
+/// Not supported in this version: it cannot be set.
 pub const UNSUPPORTED: u8 = 32;
-/// Stands for names that others choose: values are kept for them and never read here.
+/// Stands for names chosen by others: values are stored and never read here.
 pub const OPEN: u8 = 64;
-/// Modules are told its value at their start and whenever it changes.
+/// Sent to modules at their start and after each change.
 pub const TOLD: u8 = 128;
 
 impl Attr {
@@ -77,7 +77,7 @@ macro_rules! attributes {
             };
         )*)*
 
-        /// All of them.
+        /// All rows.
         pub const ALL: &[Attr] = &[$($($constant,)*)*];
     };
 }

@@ -1,16 +1,16 @@
-//! `kvs.cache-size`: what kvs and content keep in memory of what is stored, and how they share it.
+//! `kvs.cache-size`: the memory that kvs and content use to cache stored data, and its division.
 
 use super::keys;
 use crate::data::size::parse_size;
 use crate::{Errno, Object, Refusal};
 
-/// Bytes of both together if nobody says otherwise.
+/// Default for both together, in bytes.
 const BYTES: usize = 64 << 20;
 
-/// Less would make every commit read what it changes from disk.
+/// Less would make every commit read the data it changes from disk.
 const BYTES_MIN: usize = 1 << 20;
 
-/// Bytes that each keeps of what.
+/// Cache sizes in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cache {
     /// Directories in kvs.
@@ -35,7 +35,7 @@ impl Cache {
     /// Reads the key.
     ///
     /// # Errors
-    /// EINVAL if it is no number of bytes, or one that is too low or too high.
+    /// EINVAL if it is no number of bytes, or out of range.
     pub fn of(conf: &Object) -> Result<Cache, Refusal> {
         let Some(text) = keys::KVS_CACHE_SIZE.read::<String>(conf)? else {
             return Ok(Cache::default());
@@ -64,8 +64,8 @@ impl Cache {
         }
     }
 
-    /// All of it on ranks that have no file and apply nothing: they ask above for what is not
-    /// in memory.
+    /// The whole cache for ranks that have no file and apply no transactions: they load
+    /// missing objects from above.
     pub const fn of_follower(self) -> Cache {
         Cache {
             dirs: self.dirs / 2,

@@ -1,5 +1,6 @@
-//! A whole configuration against the table of keys: what is not known, not supported or
-//! of the wrong form is refused, so that nothing is accepted that nothing uses.
+//! Checks a whole configuration against the table of keys: keys that are unknown,
+//! unsupported or of the wrong form are refused, so that nothing is accepted without
+//! effect.
 
 use serde_json::{Map, Value};
 
@@ -25,7 +26,7 @@ const INGEST: &str = "ingest";
 /// that keep their settings with the instance, such as `[accounting]`.
 ///
 /// # Errors
-/// The first key that is wrong.
+/// Returns the first error.
 pub fn check(conf: &Object) -> Result<(), Complaint> {
     for (name, value) in &conf.0 {
         let Some(table) = table(name) else {
@@ -114,7 +115,7 @@ mod tests {
             .map(|complaint| complaint.refusal.to_string())
     }
 
-    /// A value that a form takes, and one that it does not.
+    /// A value that a form accepts, and one that it refuses.
     fn samples(form: Form) -> (Value, Value) {
         match form {
             Form::Boolean => (json!(true), json!(1)),

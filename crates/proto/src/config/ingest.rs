@@ -1,4 +1,4 @@
-//! `[ingest]`: what a job passes on its way in (protocol/25 section 11).
+//! `[ingest]`: the pipeline of submitted jobs (protocol/25 section 11).
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use crate::data::shape::mismatch;
 use crate::data::size::parse_size;
 use crate::{Errno, Object, Refusal};
 
-/// The table; `None` is what is not set.
+/// The table; `None` for keys that are not set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ingest {
-    /// Jobs of one commit; 0 is as many as there are.
+    /// Jobs in one commit; 0 for no limit.
     pub batch_count: Option<u64>,
     /// Bytes of the jobs that are in the two stages.
     pub buffer: Option<Buffer>,
@@ -19,7 +19,7 @@ pub struct Ingest {
     pub frobnicator: Stage,
     /// Stage that validates jobspecs.
     pub validator: Stage,
-    /// The settings of one of the plugins that check.
+    /// Settings of a validator plugin.
     pub require_instance: RequireInstance,
 }
 
@@ -30,11 +30,11 @@ pub struct Stage {
     pub plugins: Option<Vec<String>>,
     /// Their arguments.
     pub args: Option<Vec<String>>,
-    /// Jobs pass it by.
+    /// True to skip the stage.
     pub disable: bool,
 }
 
-/// From which size on a job must be an instance of its own.
+/// Job size from which on a job must be an instance of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RequireInstance {
     /// Nodes.
@@ -48,7 +48,7 @@ pub struct RequireInstance {
 pub struct Buffer {
     /// Size in bytes.
     pub bytes: usize,
-    /// As it was written.
+    /// Text as written.
     pub text: String,
 }
 
@@ -60,7 +60,7 @@ impl Ingest {
     /// Reads it.
     ///
     /// # Errors
-    /// EINVAL with the first thing that is wrong in it.
+    /// EINVAL with the first error in it.
     pub fn parse(conf: &Object) -> Result<Ingest, Refusal> {
         let Some(value) = conf.0.get("ingest") else {
             return Ok(Ingest::default());
@@ -106,7 +106,8 @@ const VALIDATOR_KEYS: [&str; 4] = [
 ];
 
 impl Stage {
-    /// A stage whose first three keys are its plugins, their arguments, and whether it is off.
+    /// Reads a stage whose first three keys are its plugins, their arguments, and whether it
+    /// is disabled.
     fn read<'a>(
         name: &str,
         value: &'a Value,
@@ -151,7 +152,7 @@ impl Buffer {
     /// Reads a size such as `10M`.
     ///
     /// # Errors
-    /// EINVAL if it is none.
+    /// EINVAL if it is not a size.
     pub fn parse(text: &str) -> Result<Buffer, Refusal> {
         let bytes = parse_size(text).and_then(|bytes| usize::try_from(bytes).ok());
         let bytes = bytes.filter(|bytes| *bytes > 0);
@@ -163,7 +164,7 @@ impl Buffer {
     }
 }
 
-/// A number that is not below zero.
+/// Reads a number that is not negative.
 fn read_count(table: &Table<'_>, key: &str) -> Result<Option<u64>, Refusal> {
     let Some(value) = table.get(key) else {
         return Ok(None);

@@ -1,6 +1,6 @@
-//! Every key of the configuration, once: its path, form and default, and what it does.
-//! Code reads a key through its row, so that a row which nothing reads is found
-//! (`tests/docs/used.rs`). `doc/config.md` is printed from here.
+//! Every key of the configuration, once: its path, form, default and purpose. Code reads
+//! a key through its row, so that an unused row is found (`tests/docs/used.rs`).
+//! `doc/config.md` is printed from here.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -23,29 +23,30 @@ pub struct Key {
     pub about: &'static str,
     /// Support for the key.
     pub status: Status,
-    /// The text for a value of another form, where Flux has one of its own.
+    /// Error text for a value of another form, where Flux has its own.
     pub complaint: Option<&'static str>,
 }
 
 /// Support for a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It is.
+    /// Used.
     Used,
-    /// By the attribute of the same name, which is set from it.
+    /// Used through the attribute of the same name, which is set from it.
     Attribute,
-    /// It is refused: this version does not do what it asks for.
+    /// Refused: this version does not support it.
     Unsupported,
 }
 
-/// A table that is Flux's own: others are for other programs, and no business of ours.
+/// A table of Flux: tables of other programs are not checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Table {
     /// Its name.
     pub name: &'static str,
     /// Beginning of error messages about its keys.
     pub prefix: &'static str,
-    /// The module that says so when the configuration changes; empty for the broker.
+    /// The module that reports errors when the configuration changes; empty for the
+    /// broker.
     pub module: &'static str,
 }
 
@@ -88,8 +89,8 @@ impl Key {
         value.map(Some).ok_or_else(|| self.refusal(self.path))
     }
 
-    /// The names for which the `*` at the end of the path, or before its last word, stands,
-    /// and the value under each that has one.
+    /// The names matched by the `*` at the end of the path, or before its last word, each
+    /// with its value if there is one.
     pub fn each<'a>(&self, conf: &'a Object) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let (table, rest) = self.path.split_once(".*").unwrap_or((self.path, ""));
         let rest = rest.trim_start_matches('.');
@@ -128,7 +129,7 @@ pub fn table(path: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.name == first)
 }
 
-/// A path as complaints name it: behind what the table says first, which may have its name.
+/// A path in error messages: behind the prefix of the table, which may have its name.
 pub(super) fn named(path: &str) -> String {
     let Some(table) = table(path) else {
         return path.to_owned();
@@ -157,7 +158,7 @@ macro_rules! keys {
             };
         )*
 
-        /// All of them.
+        /// All rows.
         pub const ALL: &[Key] = &[$($constant,)*];
     };
     (@status) => { Status::Used };

@@ -1,5 +1,5 @@
-//! `[policy]` and `[queues.NAME.policy]`: limits and defaults of jobs, and who may submit
-//! (RFC 33, protocol/25 section 3).
+//! `[policy]` and `[queues.NAME.policy]`: limits and defaults of jobs, and access (RFC
+//! 33, protocol/25 section 3).
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::data::Fsd;
 use crate::data::shape::mismatch;
 use crate::{Object, Refusal};
 
-/// A policy as it is configured: `None` is what is not set.
+/// A policy as configured: `None` for keys that are not set.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Policy {
     /// Defaults of jobs that do not set a value.
@@ -23,24 +23,24 @@ pub struct Policy {
 /// Defaults of jobs that do not set a value.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Defaults {
-    /// The time limit; 0 is none.
+    /// Default time limit; 0 for none.
     pub duration: Option<Fsd>,
-    /// The queue; never set in the policy of a queue.
+    /// Default queue; never set in the policy of a queue.
     pub queue: Option<String>,
 }
 
 /// Limits of jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Limits {
-    /// The longest time limit; 0 and infinite are no limit.
+    /// Maximum time limit; 0 and infinite for no limit.
     pub duration: Option<Fsd>,
-    /// The largest size.
+    /// Maximum size.
     pub max: Sizes,
-    /// The smallest size.
+    /// Minimum size.
     pub min: Sizes,
 }
 
-/// Limits of the size of a job; -1 is no limit.
+/// Limits of the size of a job; -1 for no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sizes {
     /// Nodes.
@@ -71,7 +71,7 @@ impl Policy {
     /// Reads `[policy]`.
     ///
     /// # Errors
-    /// EINVAL with the first thing that is wrong in it.
+    /// EINVAL with the first error in it.
     pub fn parse(conf: &Object) -> Result<Policy, Refusal> {
         match conf.0.get("policy") {
             Some(policy) => Policy::read("policy", policy),
@@ -79,7 +79,7 @@ impl Policy {
         }
     }
 
-    /// Reads the policy that stands under `path`.
+    /// Reads the policy under `path`.
     pub(super) fn read(path: &str, policy: &Value) -> Result<Policy, Refusal> {
         let table = Table::open(path.to_owned(), policy, &KEYS)?;
         Ok(Policy {
@@ -145,7 +145,7 @@ impl Limits {
         }
     }
 
-    /// The longest time limit in seconds, if there is one.
+    /// The maximum time limit in seconds, if there is one.
     pub fn duration_max(&self) -> Option<Fsd> {
         let duration = self.duration?;
         (duration > Fsd::ZERO && !duration.is_infinite()).then_some(duration)
@@ -193,7 +193,8 @@ impl Sizes {
         }
     }
 
-    /// Each limit by its name, in the order in which they are checked; `None` is no limit.
+    /// Each limit by its name, in the order in which they are checked; `None` for no
+    /// limit.
     pub fn all(&self) -> [(&'static str, Option<u64>); 3] {
         let limit = |set: Option<i64>| set.and_then(|set| u64::try_from(set).ok());
         [
@@ -236,7 +237,7 @@ impl Access {
     }
 }
 
-/// A duration of RFC 23, which is a text.
+/// Reads a duration of RFC 23, which is a string.
 fn read_duration(table: &Table<'_>, key: &str, shown: &str) -> Result<Option<Fsd>, Refusal> {
     let Some(value) = table.get(key) else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! `[queues]`: the queues of the instance, and what holds in each of them together with
-//! `[policy]` (RFC 33, protocol/25 section 2).
+//! `[queues]`: the queues of the instance, and the policy in effect in each of them
+//! together with `[policy]` (RFC 33, protocol/25 section 2).
 //!
 //! A queue with a `parent` is virtual: its jobs run on the nodes of the parent.
 
@@ -14,10 +14,10 @@ use crate::data::Fsd;
 use crate::{Errno, Object, Refusal};
 
 /// The queues, and the policy of the whole instance. Without named queues there is one
-/// that has no name.
+/// without a name.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Queues {
-    /// `[policy]`, which holds where a queue does not say.
+    /// `[policy]`, used where a queue sets nothing.
     pub policy: Policy,
     /// `[queues]` by name.
     pub named: BTreeMap<String, QueueConf>,
@@ -26,9 +26,9 @@ pub struct Queues {
 /// One queue.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QueueConf {
-    /// Properties of its nodes; those of its parent hold if it has one.
+    /// Properties of its nodes; with a parent, those of the parent are used.
     pub requires: Vec<String>,
-    /// The queue that this one is a part of.
+    /// The parent queue.
     pub parent: Option<String>,
     /// Differences from `[policy]`.
     pub policy: Policy,
@@ -41,7 +41,7 @@ impl Queues {
     /// Reads `[policy]` and `[queues]`.
     ///
     /// # Errors
-    /// EINVAL with the first thing that is wrong in them.
+    /// EINVAL with the first error in them.
     pub fn parse(conf: &Object) -> Result<Queues, Refusal> {
         let policy = Policy::parse(conf)?;
         let is_table = conf.0.get("queues").is_none_or(Value::is_object);
@@ -96,7 +96,7 @@ impl Queues {
         self.named.get(queue)
     }
 
-    /// The queue that this one is a part of.
+    /// The parent of a queue.
     pub fn parent(&self, queue: &str) -> Option<&QueueConf> {
         self.get(self.get(queue)?.parent.as_deref()?)
     }
@@ -107,8 +107,8 @@ impl Queues {
         found.map_or(&[], |queue| queue.requires.as_slice())
     }
 
-    /// The limits of jobs in a queue, or of those without one: per key those of the queue come
-    /// before those of its parent, and these before those of the instance.
+    /// The limits of jobs in a queue, or of those without one: for each key, the queue's value
+    /// precedes that of its parent, and this precedes that of the instance.
     pub fn limits(&self, queue: Option<&str>) -> Limits {
         let policies = self.policies(queue);
         policies.fold(Limits::default(), |limits, policy| {
@@ -124,7 +124,7 @@ impl Queues {
         })
     }
 
-    /// The time limit of jobs in a queue that do not say, with the same precedence.
+    /// The default time limit of jobs in a queue, with the same precedence.
     pub fn default_duration(&self, queue: Option<&str>) -> Option<Fsd> {
         self.policies(queue)
             .find_map(|policy| policy.defaults.duration)
@@ -135,7 +135,7 @@ impl Queues {
         !self.named.is_empty() || self.policy.limits.has_sizes()
     }
 
-    /// The policies that hold in a queue, the nearest first.
+    /// The policies in effect in a queue, the nearest first.
     fn policies(&self, queue: Option<&str>) -> impl Iterator<Item = &Policy> {
         let own = queue.and_then(|queue| self.get(queue));
         let parent = queue.and_then(|queue| self.parent(queue));

@@ -1,12 +1,12 @@
-//! A table of the configuration whose reader takes exactly the keys that it knows, and the
-//! sentences that Flux says of what is wrong in it.
+//! A table of the configuration whose reader accepts exactly the known keys, with the
+//! error texts of Flux.
 
 use serde_json::{Map, Value};
 
 use crate::data::shape::mismatch;
 use crate::{Errno, Refusal};
 
-/// A table, and its path as complaints name it.
+/// A table, and its path in error messages.
 pub(super) struct Table<'a> {
     /// Action for error texts: `reading` or `parsing`.
     doing: &'static str,
@@ -20,7 +20,7 @@ impl<'a> Table<'a> {
         Table::open_as("parsing", path, value, known)
     }
 
-    /// The same, with another word for what has failed.
+    /// The same, with another word for the failed action.
     pub fn open_as(
         doing: &'static str,
         path: String,
@@ -49,7 +49,7 @@ impl<'a> Table<'a> {
         Ok(Some(inner))
     }
 
-    /// The same, with a name of its own in complaints.
+    /// The same, with a name of its own in error messages.
     pub fn named(&self, key: &str, known: &[&str]) -> Result<Option<Table<'a>>, Refusal> {
         let Some(value) = self.entries.get(key) else {
             return Ok(None);
@@ -63,7 +63,7 @@ impl<'a> Table<'a> {
         self.entries.get(key)
     }
 
-    /// The texts in the array under a key, with `text` for anything else.
+    /// The strings in the array under a key; error `text` for anything else.
     pub fn texts(&self, key: &str, text: &str) -> Result<Option<Vec<String>>, Refusal> {
         let texts = |value: &Value| -> Option<Vec<String>> {
             let words = value.as_array()?.iter();
@@ -75,7 +75,7 @@ impl<'a> Table<'a> {
         texts(value).map(Some).ok_or_else(|| self.fail(text))
     }
 
-    /// The refusal that says `text` of this table.
+    /// The refusal with `text` about this table.
     pub fn fail(&self, text: &str) -> Refusal {
         fail(self.doing, &self.path, text)
     }

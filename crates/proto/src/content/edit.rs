@@ -1,25 +1,25 @@
-//! A blob told by how it differs from another one: a large directory of which a commit
-//! changes one entry does not travel, and is not written, as a whole.
+//! A blob described by its differences from another one: a large directory of which a
+//! commit changes one entry is neither sent nor written as a whole.
 
 use bytes::Bytes;
 
 /// Instructions that make a blob from another.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Edit {
-    /// Digest of the blob. The caller vouches for it.
+    /// It is not verified. The caller vouches for it.
     pub digest: Bytes,
     /// Digest of the other one.
     pub base: Bytes,
-    /// The blob from its beginning on.
+    /// The parts of the blob in order.
     pub parts: Vec<Part>,
-    /// The end of it.
+    /// Its last bytes.
     pub tail: Bytes,
 }
 
-/// Bytes of the blob's own, then some of the other one's.
+/// Bytes of the blob itself, then bytes of the other one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its own.
+    /// Bytes of the blob itself.
     pub own: Bytes,
     /// Offset in the other blob.
     pub at: u32,
@@ -35,13 +35,13 @@ impl Edit {
         parts.sum::<usize>() + self.tail.len()
     }
 
-    /// Bytes that it takes to tell it, about.
+    /// Approximate size of the edit in bytes.
     pub fn bytes(&self) -> usize {
         let own: usize = self.parts.iter().map(|part| part.own.len() + 12).sum();
         own + self.tail.len() + self.digest.len() + self.base.len() + 16
     }
 
-    /// Makes the blob. `None` if `base` is too short to be the one that was meant.
+    /// Makes the blob. `None` if `base` is too short to be the right one.
     pub fn apply(&self, base: &[u8]) -> Option<Bytes> {
         let mut blob = Vec::with_capacity(base.len() + self.bytes());
         for part in &self.parts {

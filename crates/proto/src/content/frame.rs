@@ -20,7 +20,7 @@ use crate::{BadPayload, Payload};
 
 const VERSION: u8 = 3;
 
-/// A named value that the writer of the records keeps beside the blobs.
+/// A named value that the writer of the records stores beside the blobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Its name; at most 65,535 bytes.
@@ -33,24 +33,24 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordList(pub Vec<Record>);
 
-/// Blobs, records and maybe a checkpoint to be stored in one step.
+/// Blobs, records and optionally a checkpoint to be stored in one step.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Commit {
-    /// UUID of the caller, which must have opened the records last.
+    /// UUID of the caller, which must be the last to have opened the records.
     pub writer: String,
-    /// Larger than that of each commit of this writer before. One that is stored already
-    /// is answered again.
+    /// Larger than that of each earlier commit of this writer. A commit that is stored
+    /// already is answered again.
     pub number: u64,
     /// Number of the commit that this one builds on, 0 for none. If that one is not
-    /// stored this one is refused, so that the next may be sent before it is answered.
+    /// stored, this one is refused, so that the next may be sent before it is answered.
     pub after: u64,
-    /// Digest and data of each blob. The caller vouches for the digests.
+    /// Digest and data of each blob. The digests are not verified.
     pub blobs: Vec<(Bytes, Bytes)>,
-    /// Further blobs, told by others that are stored or come before them here.
+    /// Further blobs, as differences from others that are stored or precede them here.
     pub edits: Vec<Edit>,
     /// Records to change.
     pub records: Vec<Record>,
-    /// With a checkpoint, the step also survives a loss of power.
+    /// With a checkpoint, the step also survives a power failure.
     pub checkpoint: Option<Checkpoint>,
 }
 
@@ -170,7 +170,7 @@ fn put_records(out: &mut BytesMut, records: &[Record]) {
     }
 }
 
-/// Bytes left to read. Counts are believed only as far as bytes follow.
+/// Bytes left to read. Counts are trusted only as far as bytes follow.
 struct Input(Bytes);
 
 impl Input {

@@ -30,10 +30,10 @@ pub enum BlobRef {
 /// A text or digest that names no blob. Services answer EINVAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BlobRefError {
-    /// Neither `sha1-` nor `sha256-` stands in front.
+    /// The prefix is neither `sha1-` nor `sha256-`.
     #[error("blobref has an unknown hash type")]
     Kind,
-    /// Not as many digits or bytes as the hash has.
+    /// The number of digits or bytes is wrong for the hash.
     #[error("blobref has the wrong length")]
     Length,
     /// A character other than 0-9 and a-f.
@@ -42,7 +42,7 @@ pub enum BlobRefError {
 }
 
 impl HashKind {
-    /// The name in front of a reference, also the value of `content.hash`.
+    /// The prefix of a reference, also the value of `content.hash`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "sha1",
@@ -86,7 +86,7 @@ impl BlobRef {
         }
     }
 
-    /// The reference with this digest; its length tells the hash.
+    /// The reference with this digest; its length determines the hash.
     pub fn from_digest(digest: &[u8]) -> Result<Self, BlobRefError> {
         if let Ok(digest) = digest.try_into() {
             Ok(Self::Sha1(digest))
@@ -97,7 +97,7 @@ impl BlobRef {
         }
     }
 
-    /// The digest, as raw requests to the content store carry it.
+    /// The digest, as in raw requests to the content store.
     pub fn digest(&self) -> &[u8] {
         match self {
             Self::Sha1(digest) => digest,

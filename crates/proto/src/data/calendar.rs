@@ -8,7 +8,7 @@ use jiff::tz::Offset;
 /// Microseconds in a second.
 const MICROS: f64 = 1e6;
 
-/// The form of times in logs, as strftime(3) has it.
+/// The form of times in logs, for strftime(3).
 const ISO: &str = "%Y-%m-%dT%H:%M:%S.%6fZ";
 
 /// A time in seconds, rounded to microseconds.
@@ -17,8 +17,7 @@ pub(crate) fn at_seconds(seconds: f64) -> Timestamp {
     at_micros((seconds * MICROS).round() as i64)
 }
 
-/// A time in microseconds. Times outside of the years -9999 to 9999 are cut there: the
-/// calendar has no use for them.
+/// A time in microseconds. Times outside of the years -9999 to 9999 are clamped.
 pub(crate) fn at_micros(micros: i64) -> Timestamp {
     let (first, last) = (
         Timestamp::MIN.as_microsecond(),
@@ -37,7 +36,7 @@ pub(crate) fn iso_utc(time: Timestamp) -> String {
     utc(time).strftime(ISO).to_string()
 }
 
-/// The microseconds since the epoch that a text like `2026-11-22T07:16:20.154262Z` means. The
+/// Parses a text like `2026-11-22T07:16:20.154262Z` into microseconds since the epoch. The
 /// fraction may have 0 to 6 digits.
 pub(crate) fn parse_iso_utc(text: &str) -> Option<i64> {
     let is_in_form = text.len() <= "2026-11-22T07:16:20.154262Z".len()

@@ -1,6 +1,6 @@
-//! Job constraints (RFC 31): which ranks a job may run on.
+//! Job constraints (RFC 31): the ranks that a job may run on.
 //!
-//! Owns the parsed object and the match. The sentences of its errors are what a submitter sees.
+//! Contains the parsed object and the match. The texts of its errors are shown to submitters.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub struct Property {
     pub is_negated: bool,
 }
 
-/// The nodes that a constraint is asked about, as sets of ranks.
+/// The nodes that a constraint is matched against, as sets of ranks.
 pub trait Universe {
     /// All of them.
     fn all(&self) -> &IdSet;
@@ -56,19 +56,19 @@ pub enum ConstraintError {
     /// More than one operator in one object.
     #[error("constraints must have one operator each")]
     SeveralOperators,
-    /// The value of the operator is no array.
+    /// The value of the operator is not an array.
     #[error("argument to constraint {0} must be a sequence")]
     NotASequence(String),
     /// No such operator.
     #[error("unknown constraint operator '{0}'")]
     Operator(String),
-    /// A property that is no text or has a character of the query syntax.
+    /// A property is not a string or has a character of the query syntax.
     #[error("invalid character in property '{0}'")]
     Property(String),
-    /// A host list that cannot be read.
+    /// A host list is malformed.
     #[error("host constraint contains invalid hosts: {0}")]
     Hosts(String),
-    /// An idset of ranks that cannot be read.
+    /// An idset of ranks is malformed.
     #[error("ranks constraint contains invalid ranks: {0}")]
     Ranks(String),
     /// Nested deeper than `CONSTRAINT_DEPTH_MAX`.
@@ -77,7 +77,7 @@ pub enum ConstraintError {
     /// More operators and values than `CONSTRAINT_TERMS_MAX`.
     #[error("constraints have more than {CONSTRAINT_TERMS_MAX} operators and values")]
     TooLong,
-    /// More hosts than there can be.
+    /// More hosts than the limit.
     #[error("host constraints name more than {HOSTS_MAX} hosts")]
     TooManyHosts,
 }
@@ -124,7 +124,7 @@ impl Constraint {
     }
 
     #[cfg(test)]
-    /// True if a rank on `host`, with the properties for which `has_property` is true, will do.
+    /// True if a rank on `host`, with the properties for which `has_property` is true, matches.
     pub fn matches(&self, rank: u32, host: &str, has_property: &dyn Fn(&str) -> bool) -> bool {
         let holds = |inner: &Constraint| inner.matches(rank, host, has_property);
         match self {
@@ -174,7 +174,7 @@ impl Constraint {
         }
     }
 
-    /// True if every rank matches without looking: `{}` and empty `and`, `or`, `properties`.
+    /// True if every rank matches without a check: `{}` and empty `and`, `or`, `properties`.
     pub fn is_any(&self) -> bool {
         match self {
             Self::And(all) => all.iter().all(Self::is_any),

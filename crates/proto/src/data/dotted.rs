@@ -1,4 +1,4 @@
-//! Values inside JSON objects by dotted path, as job updates, attributes and memos name them.
+//! Values inside JSON objects by dotted path, as in job updates, attributes and memos.
 
 use serde_json::map::Entry;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ pub enum DottedError {
     /// More components than `DOTTED_COMPONENTS_MAX`.
     #[error("key has more than {DOTTED_COMPONENTS_MAX} components")]
     TooDeep,
-    /// A value on the way is no object.
+    /// A value on the way is not an object.
     #[error("'{0}' is not an object")]
     NotAnObject(String),
 }
@@ -26,7 +26,7 @@ pub fn get<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> 
     parts.try_fold(first, |value, part| value.as_object()?.get(part))
 }
 
-/// Sets the value at `path`, making objects on the way; null removes what is there.
+/// Sets the value at `path`, making objects on the way; null removes it.
 pub fn set(object: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), DottedError> {
     if path.split('.').any(str::is_empty) {
         return Err(DottedError::Path(path.to_owned()));
@@ -60,7 +60,7 @@ pub fn set(object: &mut Map<String, Value>, path: &str, value: Value) -> Result<
 }
 
 /// Merges `update` into annotations (RFC 27): objects merge, null deletes, other values replace.
-/// An object that becomes empty goes too.
+/// An object that becomes empty is removed too.
 pub fn merge(into: &mut Map<String, Value>, update: &Map<String, Value>) {
     for (key, value) in update {
         match value {

@@ -13,12 +13,12 @@ use super::numfmt::format_g;
 
 /// A duration in seconds: zero or more, perhaps infinite, never NaN.
 ///
-/// On the wire a duration may be a number of seconds or a text; it is written as a number, or as
-/// `"infinity"`.
+/// In messages a duration may be a number of seconds or a string; it is written as a number, or
+/// as `"infinity"`.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Fsd(f64);
 
-/// A text or a number that is no duration.
+/// A text or a number that is not a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("invalid Flux standard duration")]
 pub struct FsdError;
@@ -28,9 +28,9 @@ const HOUR: f64 = 60.0 * MINUTE;
 const DAY: f64 = 24.0 * HOUR;
 
 impl Fsd {
-    /// No time at all; as a limit, no limit.
+    /// Zero; as a limit, no limit.
     pub const ZERO: Fsd = Fsd(0.0);
-    /// For ever.
+    /// Infinity.
     pub const INFINITY: Fsd = Fsd(f64::INFINITY);
 
     /// N seconds.

@@ -1,5 +1,5 @@
-//! Patterns of names as shells have them: `*`, `?` and `[set]`. A slash is no other character:
-//! a star goes across it.
+//! Shell patterns of names: `*`, `?` and `[set]`. A slash is an ordinary character: a star
+//! matches it.
 
 /// True if a pattern matches all of a name. Remembers only the last star: an earlier one never has
 /// to give up more than the last.

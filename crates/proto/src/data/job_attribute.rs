@@ -1,7 +1,7 @@
 //! The attributes of a jobspec that have a meaning (protocol/10 section 8): each declared once.
 //!
-//! Submissions are checked by them and `doc/job-attributes.md` is printed from them. Other
-//! attributes are kept as they are: sites and users read them back.
+//! Submissions are checked against them and `doc/job-attributes.md` is printed from them.
+//! Other attributes are stored unchanged: sites and users read them.
 
 use serde_json::Value;
 
@@ -28,10 +28,10 @@ pub struct JobAttribute {
 /// Reasons for refusing a job because of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttributeError {
-    /// It has another type than its readers expect.
+    /// The type differs from the one that its readers expect.
     #[error("attributes.{0} must be {1}")]
     Shape(&'static str, &'static str),
-    /// This version would have to pass over it.
+    /// This version would ignore the attribute.
     #[error("attributes.{0} is not supported in this version")]
     Unsupported(&'static str),
 }
@@ -207,7 +207,7 @@ pub fn check_shapes(jobspec: &Jobspec) -> Result<(), AttributeError> {
     Ok(())
 }
 
-/// Refuses attributes that this version would have to pass over.
+/// Refuses attributes that this version would ignore.
 pub fn check_supported(jobspec: &Jobspec) -> Result<(), AttributeError> {
     for row in ALL {
         let value = row.of(jobspec);

@@ -61,12 +61,12 @@ impl Key {
         self.0.split('.').filter(|part| !part.is_empty())
     }
 
-    /// The last component, or nothing for the root.
+    /// The last component, or `None` for the root.
     pub fn name(&self) -> Option<&str> {
         self.components().next_back()
     }
 
-    /// The key of the directory that holds this one, or nothing for the root.
+    /// The key of the directory that contains this one, or `None` for the root.
     pub fn parent(&self) -> Option<Key> {
         if self.is_root() {
             return None;

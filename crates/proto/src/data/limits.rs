@@ -1,4 +1,4 @@
-//! Every limit of the data formats, unit last, with what happens beyond it.
+//! Every limit of the data formats, unit last, with the behaviour beyond it.
 
 /// Hosts in one host list. A longer expansion is refused with `TooManyHosts`.
 pub const HOSTS_MAX: usize = 131_072;
@@ -19,7 +19,7 @@ pub const KEY_BYTES_MAX: usize = 65_536;
 pub const CONSTRAINT_DEPTH_MAX: usize = 64;
 
 /// Operators of one constraint object and the values below them. More is refused: each may
-/// be looked at for each rank.
+/// be checked for each rank.
 pub const CONSTRAINT_TERMS_MAX: usize = 16_384;
 
 /// Bytes of one constraint query. A longer one is refused; the object a query becomes is no
@@ -50,11 +50,11 @@ pub const JOBSPEC_COUNT_MAX: u64 = i32::MAX as u64;
 /// Time limit of one job, in seconds. A longer one is refused at submission.
 pub const JOBSPEC_DURATION_S_MAX: f64 = 1e12;
 
-/// Bytes of the names and values of one job's environment: what execve(2) takes at most. More
-/// is refused at submission.
+/// Bytes of the names and values of one job's environment: the maximum for execve(2). More is
+/// refused at submission.
 pub const JOBSPEC_ENVIRONMENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 
-/// Files that come with one job. More is refused at submission.
+/// Files attached to one job. More is refused at submission.
 pub const JOBSPEC_FILES_MAX: usize = 4096;
 
 /// Dependencies of one job. More is refused at submission.
@@ -63,14 +63,13 @@ pub const JOBSPEC_DEPENDENCIES_MAX: usize = 16_384;
 /// Bytes of the type of one exception. A longer one is refused.
 pub const EXCEPTION_TYPE_BYTES_MAX: usize = 4096;
 
-/// Bytes of a log line's application name and the other fields of its head; what is beyond is
-/// cut off.
+/// Bytes of a log line's application name and the other header fields; the rest is cut off.
 pub const LOG_NAME_BYTES_MAX: usize = 64;
 
-/// Bytes of one log line's message; what is beyond is cut off.
+/// Bytes of one log line's message; the rest is cut off.
 pub const LOG_MESSAGE_BYTES_MAX: usize = 65_536;
 
-/// Bytes of a line that a process writes. A longer one comes in several.
+/// Bytes of a line that a process writes. A longer one is split into several.
 pub const OUTPUT_LINE_BYTES_MAX: usize = 16 * 1024;
 
 /// Elements of one array. A larger one is refused at submission.

@@ -11,7 +11,7 @@ pub enum Stream {
     Stderr,
 }
 
-/// The output of one process: the beginnings of lines.
+/// The output of one process: unfinished lines.
 #[derive(Debug, Default)]
 pub struct Lines {
     stdout: Vec<u8>,
@@ -19,8 +19,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Takes in a piece of a stream; gives the lines that are whole now. A line that is too
-    /// long comes in several.
+    /// Adds a piece of a stream; returns the lines that are now complete. A line that is
+    /// too long is split into several.
     pub fn push(&mut self, stream: &str, data: &[u8]) -> Vec<(Stream, String)> {
         let (stream, partial) = match stream {
             "stderr" => (Stream::Stderr, &mut self.stderr),
@@ -54,7 +54,7 @@ impl Lines {
     }
 }
 
-/// A line in parts that are not too long; an empty one is one part.
+/// A line in parts of limited length; an empty one is one part.
 fn parts(line: &[u8]) -> Vec<&[u8]> {
     if line.is_empty() {
         return vec![line];

@@ -1,7 +1,7 @@
 //! Log lines of the broker (protocol/03 section 7): `<56>1 TIMESTAMP RANK APP PROCID - - MSG`.
 //!
-//! Looks like RFC 5424 and is not: the severity is in the high bits of the number in front.
-//! Owns reading and writing of one line, and the forms in which people see it.
+//! Resembles RFC 5424 but differs: the severity is in the high bits of the leading number.
+//! Reads and writes one line, and has the forms shown to users.
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,7 +23,7 @@ pub enum LogLevel {
     Debug = 7,
 }
 
-/// A text or number that is no level. The sentence is that of `log.setattr`.
+/// A text or number that is not a level. The text is that of `log.setattr`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("invalid level")]
 pub struct InvalidLevel;
@@ -35,9 +35,9 @@ pub struct LogLine {
     pub level: LogLevel,
     /// Syslog facility, low three bits; ours is 0.
     pub facility: u8,
-    /// When, in microseconds since the epoch; `None` if the sender wrote no time.
+    /// Time, in microseconds since the epoch; `None` if the sender wrote none.
     pub time_us: Option<i64>,
-    /// Rank of the broker where it happened, or what a foreign sender wrote there.
+    /// Rank of the broker that logged it, or the value written by a foreign sender.
     pub host: String,
     /// Name of the program or module.
     pub appname: String,
@@ -53,7 +53,7 @@ pub struct LogLine {
 pub struct MalformedLine;
 
 impl LogLevel {
-    /// Every level from the worst down.
+    /// Every level, the most severe first.
     pub const ALL: [LogLevel; 8] = [
         Self::Emerg,
         Self::Alert,
@@ -126,7 +126,7 @@ impl LogLine {
         }
     }
 
-    /// The line as it travels, without a newline.
+    /// The line as sent, without a newline.
     pub fn encode(&self) -> String {
         let pri = u32::from(self.level.number()) << 3 | u32::from(self.facility & 7);
         let time = self.timestamp();
@@ -137,7 +137,7 @@ impl LogLine {
         )
     }
 
-    /// Reads a line as it travels; a newline or NUL at its end is dropped, bytes that are not
+    /// Parses a line as sent; a newline or NUL at its end is dropped, bytes that are not
     /// UTF-8 are replaced.
     pub fn parse(line: &[u8]) -> Result<Self, MalformedLine> {
         let text = String::from_utf8_lossy(line);
@@ -170,7 +170,7 @@ impl LogLine {
         })
     }
 
-    /// The time as it is written, `-` if there is none.
+    /// The time as written, `-` if there is none.
     pub fn timestamp(&self) -> String {
         let written = self.time_us.map(|micros| iso_utc(at_micros(micros)));
         written.unwrap_or_else(|| "-".to_owned())
@@ -209,7 +209,7 @@ impl LogLine {
     }
 }
 
-/// The lines of a message, each of which becomes an entry of its own. Empty lines are left out,
+/// The lines of a message, each of which becomes a separate entry. Empty lines are left out,
 /// but a message is at least one entry.
 pub fn split_message(message: &str) -> impl Iterator<Item = &str> {
     let mut lines = message.lines().filter(|line| !line.trim().is_empty());
@@ -217,7 +217,7 @@ pub fn split_message(message: &str) -> impl Iterator<Item = &str> {
     std::iter::once(first).chain(lines)
 }
 
-/// A field of the head: no blanks, no control characters, bounded, `-` if empty.
+/// A header field: no blanks, no control characters, bounded, `-` if empty.
 fn word(text: &str) -> String {
     let clean = |c: char| {
         if c.is_whitespace() || c.is_control() {
@@ -241,7 +241,7 @@ fn one_line(text: &str) -> String {
         .replace(['\n', '\r', '\0'], " ")
 }
 
-/// The start of `text`, at most `max` bytes, not cutting a character.
+/// The start of `text`, at most `max` bytes, without splitting a character.
 fn cut(text: &str, max: usize) -> &str {
     let end = (0..=max.min(text.len()))
         .rev()

@@ -1,8 +1,8 @@
-//! The data formats of jobs and of the KVS: what they look like in JSON and in text.
+//! The data formats of jobs and of the KVS: their forms in JSON and in text.
 //!
-//! Pure values: a type is checked when it is made, so its holder need not check again.
-//! Nothing here reads a clock, the environment or a file. Read on in `jobid.rs`, `idset.rs`
-//! and `eventlog.rs`, which the rest builds on.
+//! Pure values: a type is checked when it is made, so its users need not check again.
+//! Nothing here reads a clock, the environment or a file. The rest builds on `jobid.rs`,
+//! `idset.rs` and `eventlog.rs`.
 
 pub mod array;
 pub mod blobref;

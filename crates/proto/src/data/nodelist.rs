@@ -1,8 +1,8 @@
-//! Node lists: many names in few words, as tables of processes have them (protocol/23
-//! section 14). Names keep their order, and may come again.
+//! Node lists: a compact form of many names, as in tables of processes (protocol/23
+//! section 14). Names keep their order, and may repeat.
 //!
-//! In JSON an array. An entry is one name, or a prefix and the range list of the numbers that
-//! go behind it, -1 for none.
+//! In JSON an array. An entry is one name, or a prefix and the range list of the numbers
+//! after it, -1 for none.
 
 use serde_json::{Value, json};
 
@@ -67,7 +67,7 @@ impl From<Nodelist> for Vec<Value> {
     }
 }
 
-/// A name without the number at its end, and that number. Zeros before it stay with the name.
+/// A name without the number at its end, and that number. Leading zeros stay with the name.
 fn split(name: &str) -> (&str, i64) {
     let digits = name.len() - name.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let (prefix, number) = name.split_at(name.len() - digits);

@@ -1,4 +1,4 @@
-//! Printing of floating point numbers as C's `%g` does, which durations are written with.
+//! Printing of floating point numbers like C's `%g`, used for durations.
 
 /// `value` as C's `%.{precision}g` prints it.
 pub(crate) fn format_g(value: f64, precision: usize) -> String {

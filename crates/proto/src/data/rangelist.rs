@@ -1,9 +1,9 @@
-//! Range lists: many numbers in few words, as tables of processes have them (protocol/23
+//! Range lists: a compact form of many numbers, as in tables of processes (protocol/23
 //! section 14).
 //!
-//! In JSON an array. Each entry counts from where the one before ended, the first from 0:
+//! In JSON an array. Each entry counts from the end of the previous one, the first from 0:
 //! `N` is one number, `[N, M]` that number and the M after it, `[N, -M]` the same number M
-//! times more, and `[N, M, K]` is `[N, M]` and then K times the same again.
+//! times more, and `[N, M, K]` is `[N, M]` and then K repetitions of it.
 
 use serde_json::{Value, json};
 
@@ -28,8 +28,8 @@ pub enum RangelistError {
     TooMany,
 }
 
-/// One entry: how far its first number is from the last before it, how many more there are,
-/// and whether those count up.
+/// One entry: the distance of its first number from the previous one, the number of further
+/// ones, and whether those count up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
     offset: i64,
@@ -82,7 +82,7 @@ fn signed(run: Run) -> i64 {
     }
 }
 
-/// Cuts numbers into runs.
+/// Splits numbers into runs.
 fn runs(numbers: &[i64]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     let mut before: i64 = 0;
@@ -106,7 +106,7 @@ fn runs(numbers: &[i64]) -> Vec<Run> {
     runs
 }
 
-/// Reads one entry: a run, and how often it comes again.
+/// Reads one entry: a run, and the number of its repetitions.
 fn read(entry: &Value) -> Result<(Run, i64), RangelistError> {
     let number = |value: &Value| value.as_i64().ok_or(RangelistError::Malformed);
     let (offset, more, repeats) = match entry.as_array().map(Vec::as_slice) {
@@ -126,7 +126,7 @@ fn read(entry: &Value) -> Result<(Run, i64), RangelistError> {
     }
 }
 
-/// Writes a run out; gives its last number.
+/// Writes a run out; returns its last number.
 fn expand(numbers: &mut Vec<i64>, last: i64, run: Run) -> Result<i64, RangelistError> {
     let room = RANGELIST_NUMBERS_MAX - numbers.len();
     if !usize::try_from(run.more).is_ok_and(|more| more < room) {

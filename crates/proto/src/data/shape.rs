@@ -7,9 +7,9 @@ use serde_json::Value;
 pub enum Shape {
     /// Any value at all.
     Any,
-    /// Any value: to be there is to be on.
+    /// Any value: its presence enables the option.
     Presence,
-    /// `true` or an integer above 0 is on, all else is off.
+    /// `true` or an integer above 0 enables it, all else disables it.
     Switch,
     /// `true` or `false`.
     Bool,
@@ -17,35 +17,35 @@ pub enum Shape {
     Int,
     /// A number.
     Number,
-    /// A text.
+    /// A string.
     Text,
     /// A path; `/dev/null` is an empty file.
     Path,
     /// A number of seconds, or a duration of RFC 23.
     Duration,
-    /// A number of bytes, or a text with k, M or G behind the number.
+    /// A number of bytes, or a string with k, M or G behind the number.
     Size,
-    /// A mapping with names of its own.
+    /// A mapping with arbitrary keys.
     Mapping,
     /// A list.
     List,
-    /// One of these words, and the same as a sentence has it.
+    /// One of these words, and their list as in a sentence.
     OneOf(&'static [&'static str], &'static str),
 }
 
 /// Support for an option or attribute in this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
-    /// Code acts on it.
+    /// Used.
     Used,
-    /// Code acts on it, but these values are refused; what follows `@` does not count.
+    /// Used, but these values are refused; the part from `@` on does not count.
     UsedExcept(&'static [&'static str]),
-    /// A job that asks for it is refused.
+    /// A job that sets it is refused.
     Refused,
 }
 
 impl Shape {
-    /// The kind in one or two words with its article, for tables and refusals.
+    /// The type in one or two words with its article, for tables and refusals.
     pub const fn noun(self) -> &'static str {
         match self {
             Self::Any | Self::Presence => "any value",
@@ -62,7 +62,7 @@ impl Shape {
         }
     }
 
-    /// The JSON type as the sentences of [`mismatch`] name it.
+    /// The JSON type in the texts of [`mismatch`].
     pub const fn json_type(self) -> &'static str {
         match self {
             Self::Any | Self::Presence | Self::Switch => "any value",
@@ -76,7 +76,7 @@ impl Shape {
         }
     }
 
-    /// True if a value is of this type. Of durations and sizes only the JSON type is looked at.
+    /// True if a value is of this type. Of durations and sizes only the JSON type is checked.
     pub fn fits(self, value: &Value) -> bool {
         match self {
             Self::Any | Self::Presence | Self::Switch => true,
@@ -126,12 +126,12 @@ impl Support {
     }
 }
 
-/// The sentence of an object without a key that it must have.
+/// Error text for an object without a required key.
 pub fn not_found(key: &str) -> String {
     format!("Object item not found: {key}")
 }
 
-/// The sentence of a value of another JSON type than `wanted`.
+/// Error text for a value of another JSON type than `wanted`.
 pub fn mismatch(wanted: &str, value: &Value) -> String {
     let got = match value {
         Value::Null => "null",

@@ -1,6 +1,6 @@
 //! Signed requests, "J" (protocol/11 section 1): `HEADER.PAYLOAD.SIGNATURE`.
 //!
-//! Knows the mechanism `none` only: it vouches for nothing, so a service accepts it from the
+//! Supports the mechanism `none` only: it proves nothing, so a service accepts it from the
 //! instance owner alone. The signer is named in the header; the caller must compare it with
 //! the credential of the message.
 
@@ -24,22 +24,22 @@ pub struct Unwrapped {
 /// Errors of unwrapping a request. Services answer EINVAL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
-    /// Not three parts with dots between.
+    /// Not three parts separated by dots.
     #[error("signed request must have three parts")]
     Parts,
     /// A part is not base64.
     #[error("signed request has invalid base64")]
     Base64,
-    /// The header is no key-value sequence.
+    /// The header is not a key-value sequence.
     #[error("signed request header: {0}")]
     Header(#[from] KvError),
-    /// The header has a key that is not known.
+    /// The header has an unknown key.
     #[error("signed request header has unknown key '{0}'")]
     UnknownKey(String),
     /// The header's version is missing or not 1.
     #[error("signed request header version is not 1")]
     Version,
-    /// The header's user id is missing or no user id.
+    /// The header's user id is missing or invalid.
     #[error("signed request header has no valid userid")]
     UserId,
     /// The mechanism is missing, unknown, or not that of the signature.
@@ -62,7 +62,7 @@ pub fn wrap_none(userid: u32, payload: &[u8]) -> String {
     )
 }
 
-/// The mechanism that a request names, for refusing others in a service's own words.
+/// The mechanism of a request, for refusing others with a service's own error.
 pub fn mechanism(request: &str) -> Result<String, SignError> {
     let (header, _, _) = split(request)?;
     Ok(read_header(header)?.mechanism)

@@ -1,4 +1,4 @@
-//! Numbers of bytes as people write them.
+//! Numbers of bytes in readable form.
 
 /// Reads a number of bytes; the letters k, M and G, in either case, stand for powers of 1024.
 pub fn parse_size(text: &str) -> Option<u64> {

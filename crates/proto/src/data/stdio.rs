@@ -46,14 +46,14 @@ pub struct Data {
     pub repeat: Option<u64>,
 }
 
-/// A stream goes elsewhere.
+/// A stream is redirected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Redirect {
     /// `stdout` or `stderr`, or `stdin`.
     pub stream: String,
     /// Task ranks, an idset in brackets; `all` for stdin.
     pub rank: String,
-    /// The file it goes to, or comes from.
+    /// The file it is written to, or read from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
@@ -63,7 +63,7 @@ pub struct Redirect {
 pub struct Log {
     /// Severity, 0 to 7.
     pub level: i32,
-    /// The text.
+    /// Text.
     pub message: String,
     /// Rank of the shell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,7 +89,7 @@ pub enum StdioEvent {
     Header(Header),
     /// A piece of a stream.
     Data(Data),
-    /// A stream goes elsewhere.
+    /// A stream is redirected.
     Redirect(Redirect),
     /// A message of the job shell.
     Log(Log),
@@ -97,7 +97,7 @@ pub enum StdioEvent {
     Other,
 }
 
-/// Data that cannot be read.
+/// Data that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {
     /// An encoding other than `base64` and `UTF-8`.
@@ -151,7 +151,7 @@ impl Data {
         }
     }
 
-    /// Number of bytes, without repetitions; see `repeat`. Nothing is decoded.
+    /// Number of bytes, without repetitions; see `repeat`. Counted without decoding.
     pub fn n_bytes(&self) -> usize {
         let text = self.data.as_deref().unwrap_or_default();
         match self.encoding.as_deref() {

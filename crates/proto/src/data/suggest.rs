@@ -1,9 +1,9 @@
 //! Suggests the name that was probably meant by a mistyped one.
 
-/// Names that differ from the word in more than this many letters are not suggested.
+/// Names that differ from the word in more letters than this are not suggested.
 const EDITS_MAX: usize = 2;
 
-/// The name nearest to `word`, if one is near enough. Letters are inserted, left out,
+/// The name nearest to `word`, if it is near enough. Letters are inserted, left out,
 /// replaced or swapped.
 pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = EDITS_MAX.min(word.chars().count() / 2);
@@ -14,8 +14,8 @@ pub fn nearest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&
         .map(|(_, name)| name)
 }
 
-/// The names that differ from `word` in `edits_max` letters at most, `count_max` of them, the
-/// nearest first.
+/// At most `count_max` names that differ from `word` in at most `edits_max` letters, nearest
+/// first.
 pub fn near<'a>(
     word: &str,
     names: impl Iterator<Item = &'a str>,

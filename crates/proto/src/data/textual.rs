@@ -1,4 +1,4 @@
-//! Helpers for wire forms: types that are one string in JSON, and structs that must be objects.
+//! Helpers for JSON forms: types that are one string in JSON, and structs that must be objects.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,8 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Reads a struct from an object only. A derived decoder takes an array of the fields too, which
-/// no format here allows.
+/// Reads a struct from an object only. A derived decoder accepts an array of the fields too,
+/// which no format here allows.
 pub(crate) fn from_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

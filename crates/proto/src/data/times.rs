@@ -13,7 +13,8 @@ const PARTS: usize = 1 << PARTS_BITS;
 /// The first buckets are this wide, in powers of two of a nanosecond: about a quarter of a
 /// microsecond.
 const FIRST_BITS: u32 = 8;
-/// The last bucket ends at 2 to the power of 36 nanoseconds, after a minute; it has what is longer too.
+/// The last bucket ends at 2 to the power of 36 nanoseconds, after a minute; it includes longer
+/// times.
 const BUCKETS: usize = 27 * PARTS;
 
 /// Histogram of durations.
@@ -33,14 +34,14 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// It took `time` once more.
+    /// Counts `time`.
     pub fn add(&mut self, time: Duration) {
         let bucket = &mut self.buckets[bucket_of(time)];
         *bucket = bucket.saturating_add(1);
         self.max = self.max.max(time);
     }
 
-    /// All that another has counted, too.
+    /// Adds the counts of another.
     pub fn add_all(&mut self, other: &Histogram) {
         for (bucket, more) in self.buckets.iter_mut().zip(other.buckets.iter()) {
             *bucket = bucket.saturating_add(*more);
@@ -53,7 +54,7 @@ impl Histogram {
         self.buckets.iter().all(|n| *n == 0)
     }
 
-    /// As it is given away.
+    /// The form in responses.
     pub fn told(&self) -> Times {
         let filled = self.buckets.iter().enumerate().filter(|(_, n)| **n > 0);
         let buckets = filled.map(|(at, n)| (end_of(at).as_secs_f64(), u64::from(*n)));
@@ -71,7 +72,7 @@ fn bucket_of(time: Duration) -> usize {
     ((power - PARTS_BITS + 1) as usize * PARTS + part).min(BUCKETS - 1)
 }
 
-/// The shortest time that is in the bucket after this one.
+/// The upper bound of a bucket.
 fn end_of(bucket: usize) -> Duration {
     let (group, part) = ((bucket + 1) / PARTS, (bucket + 1) % PARTS);
     let units = match group {
@@ -81,26 +82,25 @@ fn end_of(bucket: usize) -> Duration {
     Duration::from_nanos(units << FIRST_BITS)
 }
 
-/// Histogram of durations in seconds. A value is that of the end of its bucket, up to a fifth too
-/// long.
+/// Histogram of durations in seconds. A value is the end of its bucket, up to a fifth too long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 pub struct Times {
     /// Number of durations.
     pub count: u64,
-    /// Half of the times were shorter.
+    /// Median.
     pub p50: f64,
-    /// 99 of 100 were shorter.
+    /// 99th percentile.
     pub p99: f64,
-    /// 999 of 1000 were shorter.
+    /// 99.9th percentile.
     pub p999: f64,
-    /// The longest.
+    /// Maximum.
     pub max: f64,
-    /// Each bucket that is not empty: the time at which it ends, and how many are in it.
+    /// Each bucket that is not empty: the time at which it ends, and its count.
     pub buckets: Vec<(f64, u64)>,
 }
 
 impl Times {
-    /// Of what is in each bucket.
+    /// Times with these buckets.
     pub fn new(buckets: Vec<(f64, u64)>, max: f64) -> Times {
         let count = buckets.iter().map(|(_, n)| n).sum();
         let mut times = Times {
@@ -135,8 +135,8 @@ impl Times {
         above.map(|(_, n)| n).sum()
     }
 
-    /// Durations added since `before`. The longest is that of all time, unless it was seen
-    /// before.
+    /// Durations added since `before`. The maximum is that of the whole time, unless it
+    /// was seen before.
     pub fn since(&self, before: &Times) -> Times {
         let had = |end: f64| {
             let same = before.buckets.iter().find(|(other, _)| *other == end);

@@ -1,7 +1,7 @@
 //! The tree of brokers: the parent of each rank (protocol/20 section 1).
 //!
 //! A tree is fixed for the life of an instance. Every rank computes all of it, once, from
-//! the scheme and the size, so that a route to any rank needs no question to others.
+//! the scheme and the size, so that a route to any rank needs no request to others.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,12 +16,12 @@ pub enum Scheme {
     Mincrit(u32),
     /// `binomial`: a binomial tree, whose missing ranks are left out.
     Binomial,
-    /// `custom`: as the hosts of `[bootstrap]` say; see [`Topology::of_hosts`].
+    /// `custom`: defined by the hosts of `[bootstrap]`; see [`Topology::of_hosts`].
     Custom,
 }
 
-/// Errors of parsing a scheme or building a tree. Sites print it after `error creating 'URI'
-/// topology: ` (PMI) or `Config file [bootstrap] hosts: ` (hosts).
+/// Errors of parsing a scheme or building a tree. Callers print it after `error creating
+/// 'URI' topology: ` (PMI) or `Config file [bootstrap] hosts: ` (hosts).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs, reason = "the texts are the documentation")]
 pub enum TopologyError {
@@ -93,11 +93,11 @@ impl Default for Scheme {
     }
 }
 
-/// Most children of a router that `mincrit` allows before it takes another one.
+/// Maximum number of children of a router before `mincrit` adds another one.
 const MINCRIT_CHILDREN_MAX: u32 = 1024;
 
 impl Scheme {
-    /// The same with the K that this size gives.
+    /// The same with the K for this size.
     fn settled(self, size: u32) -> Scheme {
         match self {
             Scheme::Mincrit(0) if size <= MINCRIT_CHILDREN_MAX + 1 => Scheme::Kary(0),
@@ -122,14 +122,15 @@ impl Scheme {
     }
 }
 
-/// A tree of brokers of at least one rank. Takes 20 bytes a rank; a clone takes nothing.
+/// A tree of brokers of at least one rank. Takes 20 bytes per rank; a clone takes
+/// nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Topology {
-    /// Of each rank; 0 for rank 0 itself.
+    /// Parent of each rank; 0 for rank 0 itself.
     parents: Arc<[u32]>,
-    /// The children of all ranks, those of one in a row and ascending.
+    /// The children of all ranks, those of one together and ascending.
     children: Arc<[u32]>,
-    /// Where those of a rank begin, and as the last one where they end.
+    /// Index of the first child of each rank, and at the end the total.
     starts: Arc<[u32]>,
     levels: Arc<[u32]>,
     descendants: Arc<[u32]>,
@@ -244,7 +245,7 @@ impl Topology {
         self.levels.get(rank as usize).copied().unwrap_or(0)
     }
 
-    /// The level of the lowest rank.
+    /// The highest level of any rank.
     pub fn maxlevel(&self) -> u32 {
         self.levels.iter().copied().max().unwrap_or(0)
     }

@@ -1,8 +1,9 @@
-//! KVS tree objects (RFC 11): values, directories, links, and references to blobs of both.
+//! KVS tree objects (RFC 11): values, directories, links, and references to blobs of
+//! values and directories.
 //!
-//! Owns the JSON form: exactly the keys `data`, `type`, `ver`. The encoding is canonical (keys
-//! sorted, no blanks), because the hash of an encoded directory is its name. Objects are read in
-//! one pass, in any order of their keys.
+//! Contains the JSON form: exactly the keys `data`, `type`, `ver`. The encoding is canonical
+//! (keys sorted, no blanks), because the hash of an encoded directory is its name. Objects are
+//! read in one pass, in any order of their keys.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,17 +23,17 @@ pub type Dir = BTreeMap<Box<str>, Tree>;
 /// One tree object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tree {
-    /// A value held here.
+    /// A value stored inline.
     Val(Bytes),
     /// A value in one or more blobs, one after the other. Never empty.
     ValRef(Vec<BlobRef>),
-    /// A directory held here.
+    /// A directory stored inline.
     Dir(Dir),
     /// A directory in a blob.
     DirRef(BlobRef),
     /// A link to another key.
     Symlink {
-        /// The key it leads to.
+        /// Key that it points to.
         target: String,
         /// The namespace of that key, if another.
         namespace: Option<String>,
@@ -58,7 +59,7 @@ impl Tree {
         }
     }
 
-    /// The word under `type`.
+    /// The value of `type`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Val(_) => "val",
@@ -69,7 +70,7 @@ impl Tree {
         }
     }
 
-    /// True for a directory, held here or in a blob.
+    /// True for a directory, inline or in a blob.
     pub const fn is_dir(&self) -> bool {
         matches!(self, Self::Dir(_) | Self::DirRef(_))
     }
@@ -80,7 +81,7 @@ impl Tree {
     }
 
     /// Reads one object from JSON text. Nesting is bounded by the JSON reader, 128 levels of
-    /// braces, which is about 60 directories held in one another.
+    /// braces, which is about 60 nested directories.
     pub fn decode(json: &[u8]) -> Result<Self, TreeError> {
         serde_json::from_slice(json).map_err(|error| TreeError(error.to_string()))
     }
@@ -259,7 +260,7 @@ impl<'de> Visitor<'de> for DataVisitor {
     }
 }
 
-/// A value in an object under `data`: an entry of a directory, or a text of a link.
+/// A value in an object under `data`: an entry of a directory, or a string of a link.
 enum Member {
     Tree(Tree),
     Text(String),
@@ -297,7 +298,7 @@ mod tests {
 
     const A: &str = "sha1-da39a3ee5e6b4b0d3255bfef95601890afd80709";
 
-    /// Reads `json`; prints the canonical form or why there is none.
+    /// Reads `json`; prints the canonical form or the error.
     fn check(json: &str, expect: &str) {
         let outcome = match Tree::decode(json.as_bytes()) {
             Ok(tree) => String::from_utf8(tree.encode()).unwrap(),

@@ -1,10 +1,10 @@
-//! The log of an array, `array.log` in its job's namespace: how each element ended.
+//! The log of an array, `array.log` in its job's namespace: the end of each element.
 //!
-//! Lines of text, each of them whole by itself: `KIND BODY CRC`, where CRC is the checksum of
-//! `KIND BODY` in eight hexadecimal digits. Kind `A` has elements that ended, packed and in
-//! base64: some 8 bytes each. Kind `D` has an idset of elements that were done before the job
-//! began, in one that it resumes. A later line counts more than an earlier one: an element that
-//! was run again has two.
+//! Lines of text, each complete in itself: `KIND BODY CRC`, where CRC is the checksum of `KIND
+//! BODY` in eight hexadecimal digits. Kind `A` has elements that ended, packed and in base64:
+//! about 8 bytes each. Kind `D` has an idset of elements that were done before the job began,
+//! when it resumes another. A later line overrides an earlier one: an element that was run
+//! again has two.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +23,9 @@ const TICKS_PER_S: f64 = 10_000.0;
 /// End of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// By itself, with this wait status.
+    /// It exited by itself, with this wait status.
     Exited(WaitStatus),
-    /// It ran longer than it may, and ended with this wait status.
+    /// It exceeded its time limit, and ended with this wait status.
     TimedOut(WaitStatus),
     /// It was cancelled while it ran, and ended with this wait status.
     Canceled(WaitStatus),
@@ -37,16 +37,16 @@ pub enum How {
     NotStarted(u32),
 }
 
-/// An element that has ended for good.
+/// An element that has ended and is not run again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ended {
-    /// Its index.
+    /// Index of the element.
     pub index: u32,
     /// The shell that ran it, by its rank in the job.
     pub shell: u32,
     /// Number of starts.
     pub tries: u32,
-    /// When it was started last, in seconds since the epoch.
+    /// Time of the last start, in seconds since the epoch.
     pub start: f64,
     /// Run time of the last try, in seconds.
     pub runtime: f64,
@@ -60,9 +60,9 @@ impl How {
         self == How::Exited(WaitStatus(0))
     }
 
-    /// The exit code that a shell would show; 0 only if all is well.
+    /// The exit code that a shell would show; 0 only for a success.
     pub fn code(self) -> u8 {
-        /// As timeout(1) has it.
+        /// Exit code of timeout(1).
         const TIMED_OUT: u8 = 124;
         let code = |status: WaitStatus| u8::try_from(status.shell_code()).unwrap_or(1);
         match self {
@@ -77,7 +77,7 @@ impl How {
         }
     }
 
-    /// In one word, as lists of elements show it.
+    /// One word for lists of elements.
     pub fn word(self) -> &'static str {
         match self {
             how if how.is_good() => "done",
@@ -97,7 +97,7 @@ impl How {
         }
     }
 
-    /// The kind, and the number that goes with it.
+    /// The kind, and its number.
     fn pack(self) -> (u8, u64) {
         let number = |status: WaitStatus| u64::from(status.0.cast_unsigned());
         match self {
@@ -132,17 +132,17 @@ impl How {
     }
 }
 
-/// Bit of a record's first byte: it was run by the shell of the record before.
+/// Bit of a record's first byte: run by the shell of the previous record.
 const SAME_SHELL: u8 = 0x10;
-/// Bit of a record's first byte: it was started once.
+/// Bit of a record's first byte: started once.
 const ONE_TRY: u8 = 0x20;
 
-/// The line that says of these elements how they ended.
+/// The line that records the ends of these elements.
 pub fn ended_line(elements: &[Ended]) -> String {
     line('A', &BASE64.encode(pack(elements)))
 }
 
-/// The line that says which elements were done before.
+/// The line that records the elements done before.
 pub fn before_line(done: &IdSet) -> String {
     line('D', &done.to_string())
 }
@@ -158,8 +158,9 @@ fn ticks(seconds: f64) -> i64 {
     (seconds * TICKS_PER_S).round() as i64
 }
 
-/// Base time, then a record an element: a byte that says what follows, the distance of its
-/// index, its shell, its tries, its number, the distance of its start, and its runtime.
+/// Base time, then a record for each element: a byte that describes the rest, the distance
+/// of its index, its shell, its tries, its number, the distance of its start, and its
+/// runtime.
 fn pack(elements: &[Ended]) -> Vec<u8> {
     let base = ticks(elements.first().map_or(0.0, |first| first.start));
     let mut out = base.to_le_bytes().to_vec();
@@ -257,16 +258,16 @@ fn get_signed(bytes: &mut &[u8]) -> Option<i64> {
 /// Contents of a log.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct History {
-    /// Elements that ended, by index, the latest word on each.
+    /// Elements that ended, by index, with the latest record of each.
     pub ended: BTreeMap<u32, Ended>,
-    /// Those that were done before the job began.
+    /// Elements done before the job began.
     pub before: IdSet,
-    /// Lines that cannot be read. The contents of damaged records are lost.
+    /// Number of damaged lines. The contents of damaged records are lost.
     pub n_damaged: usize,
 }
 
 impl History {
-    /// Reads a log. A last line without its end is damaged like any other.
+    /// Reads a log. An incomplete last line counts as damaged.
     pub fn read(log: &str) -> History {
         let mut history = History::default();
         for line in log.split_terminator('\n') {

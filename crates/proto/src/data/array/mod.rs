@@ -1,6 +1,6 @@
 //! Arrays: many tasks as one job (`doc/arrays.md`). Job arrays: the request in the jobspec,
-//! and the log in which the shell records the end of each element. Ours alone: no RFC has
-//! them.
+//! and the log in which the shell records the end of each element. They are our extension:
+//! no RFC has them.
 
 mod log;
 mod spec;

@@ -8,7 +8,7 @@ use crate::data::limits::{ARRAY_ELEMENTS_MAX, ARRAY_TRIES_MAX};
 use crate::data::shell_option::{self as option, ShellOption};
 use crate::data::{Fsd, IdSet, JobId};
 
-/// An array as its job asks for it.
+/// The array requested by a job.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ArraySpec {
     /// Indices of its elements.
@@ -19,43 +19,43 @@ pub struct ArraySpec {
     pub retry: u32,
     /// Time limit of one try of an element.
     pub timeout: Option<Duration>,
-    /// The job whose elements that have ended well are left out.
+    /// The job whose successful elements are left out.
     pub resume: Option<JobId>,
 }
 
 /// Reasons for which a job is no array, or cannot run as one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArrayError {
-    /// Options of an array without the one that says which.
+    /// There are array options without indices.
     #[error("array: no indices are given")]
     NoIndices,
-    /// The indices are no set.
+    /// The indices are not a set.
     #[error("array.indices: '{0}' is not an idset: {1}")]
     NotASet(String, String),
-    /// A set without an id.
+    /// The set is empty.
     #[error("array.indices: the set is empty")]
     Empty,
-    /// More than one job may have.
+    /// The set exceeds the maximum for one job.
     #[error("array.indices: {0} elements are more than {ARRAY_ELEMENTS_MAX}")]
     TooMany(u64),
-    /// None could ever run.
+    /// No element could ever run.
     #[error("array.limit: must be an integer > 0")]
     Limit,
-    /// More tries than are counted.
+    /// The number of retries is too large.
     #[error("array.retry: must be an integer from 0 to {}", ARRAY_TRIES_MAX - 1)]
     Retry,
-    /// No duration, or none at all.
+    /// The timeout is not a duration, or is zero.
     #[error("array.timeout: must be a duration > 0")]
     Timeout,
     /// Not a job id.
     #[error("array.resume: '{0}' is not a job id")]
     Resume(String),
-    /// Something that tasks of one program have, and elements of an array have not.
+    /// An option of parallel tasks is set that does not apply to elements of an array.
     #[error("array: an array cannot have the shell option '{0}'")]
     Beside(&'static str),
 }
 
-/// Options of jobs whose tasks belong together, which elements of an array do not.
+/// Options of parallel tasks, which do not apply to elements of an array.
 const NOT_BESIDE: [ShellOption; 4] = [
     option::PTY,
     option::EXIT_TIMEOUT,

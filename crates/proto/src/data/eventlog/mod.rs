@@ -1,7 +1,7 @@
-//! Event logs (RFC 18): one compact JSON object a line, appended and never rewritten.
+//! Event logs (RFC 18): one compact JSON object per line, appended and never rewritten.
 //!
-//! Owns one entry and the reading of a whole log. The forms for display are in `text.rs`.
-//! It knows no event names: those belong to the service that writes the log.
+//! Contains one entry and the reading of a whole log. The forms for display are in
+//! `text.rs`. It knows no event names: these belong to the service that writes the log.
 
 mod stamps;
 mod text;
@@ -21,10 +21,11 @@ pub use text::{EntryFormatter, TimeForm};
 /// Context of an event: an object whose key order is kept.
 pub type Context = Map<String, Value>;
 
-/// One event: when, what, and about what.
+/// One event: time, name and context.
 ///
 /// The timestamp is positive seconds since the epoch; the name is not empty and has no newline.
-/// In JSON the keys come in the order `timestamp`, `name`, `context`, and are read in any order.
+/// In JSON the keys are written in the order `timestamp`, `name`, `context`, and read in any
+/// order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     timestamp: f64,
@@ -96,7 +97,7 @@ impl Entry {
         &self.name
     }
 
-    /// About what, if the event says.
+    /// The context, if there is one.
     pub fn context(&self) -> Option<&Context> {
         self.context.as_ref()
     }
@@ -157,7 +158,7 @@ pub fn split_log(log: &[u8]) -> Result<impl Iterator<Item = &str>, EventlogError
     Ok(log.split_inclusive('\n'))
 }
 
-/// Every entry of a log, or the first reason to refuse it.
+/// Every entry of a log, or the first error.
 pub fn decode_log(log: &[u8]) -> Result<Vec<Entry>, EventlogError> {
     split_log(log)?.map(Entry::decode).collect()
 }
@@ -232,7 +233,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads one line; prints it again or says why not.
+    /// Reads one line; prints it again or the error.
     fn check(line: &str, expect: &str) {
         let outcome = match Entry::decode(line) {
             Ok(entry) => entry.to_json(),

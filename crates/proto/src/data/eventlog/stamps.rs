@@ -3,22 +3,22 @@
 
 use super::Entry;
 
-/// Gives each entry of a log a timestamp that is later than the one before, also when
-/// entries are made at once and when the clock jumps back: then by the least that a
-/// double can tell apart, until the clock has caught up.
+/// Gives each entry of a log a timestamp later than the previous one, also when entries
+/// are made at the same time and when the clock jumps back: then by the smallest
+/// difference of a double, until the clock has caught up.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stamps {
     last: f64,
 }
 
 impl Stamps {
-    /// Takes note of an entry that the log has already, at `timestamp` in seconds since
-    /// the epoch.
+    /// Records an entry that the log has already, at `timestamp` in seconds since the
+    /// epoch.
     pub fn note(&mut self, timestamp: f64) {
         self.last = self.last.max(timestamp);
     }
 
-    /// Takes note of the last of some lines that the log has already.
+    /// Records the last of some lines that the log has already.
     pub fn note_lines(&mut self, lines: &str) {
         let last = lines.lines().next_back();
         if let Some(entry) = last.and_then(|line| Entry::decode(line).ok()) {

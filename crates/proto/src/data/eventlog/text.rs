@@ -1,4 +1,4 @@
-//! Event log entries as people see them: `1795330129.011286 submit userid=0 urgency=16`.
+//! Event log entries in readable form: `1795330129.011286 submit userid=0 urgency=16`.
 //!
 //! Pure: the time zone is an offset that the caller passes.
 
@@ -35,7 +35,7 @@ impl FromStr for TimeForm {
     }
 }
 
-/// Prints the entries of one log in order; remembers what relative times refer to.
+/// Prints the entries of one log in order; keeps the reference of relative times.
 #[derive(Debug, Clone)]
 pub struct EntryFormatter {
     form: TimeForm,

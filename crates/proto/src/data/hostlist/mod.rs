@@ -1,6 +1,6 @@
 //! Host lists (RFC 29): ordered lists of host names that keep duplicates.
 //!
-//! Owns the list; the compressed text form is in `text.rs`. Expansion is bounded by
+//! Contains the list; the compressed text form is in `text.rs`. Expansion is bounded by
 //! [`HOSTS_MAX`](super::limits::HOSTS_MAX), so untrusted text cannot allocate without end.
 
 mod text;

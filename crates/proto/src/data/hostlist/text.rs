@@ -132,7 +132,8 @@ impl Run {
         }
     }
 
-    /// True if `number` is the next one and looks as the expansion of this run would print it.
+    /// True if `number` is the next one and is written as the expansion of this run would
+    /// print it.
     fn takes(&self, number: Number) -> bool {
         number.value == self.last + 1 && number.width == digits(number.value).max(self.width)
     }
@@ -178,7 +179,7 @@ fn parse_number(text: &str) -> Option<Number> {
     })
 }
 
-/// Where the first expression of `text` ends: at a comma outside brackets, or at the end.
+/// End of the first expression of `text`: at a comma outside brackets, or at the end.
 fn expression_end(text: &str) -> Result<usize, HostlistError> {
     let mut is_inside = false;
     for (at, c) in text.bytes().enumerate() {

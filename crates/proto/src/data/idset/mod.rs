@@ -1,7 +1,7 @@
 //! Sets of small non-negative integers (RFC 22): ranks, cores, task ids.
 //!
-//! Owns the set and its algebra; the text form is in `text.rs`. A set is its sorted, disjoint
-//! ranges, so memory follows the number of ranges and never the number of ids.
+//! Contains the set and its algebra; the text form is in `text.rs`. A set is its sorted,
+//! disjoint ranges, so memory follows the number of ranges and never the number of ids.
 
 mod text;
 
@@ -137,12 +137,12 @@ impl IdSet {
         self.ranges.splice(start..end, [merged]);
     }
 
-    /// Takes one id out.
+    /// Removes one id.
     pub fn remove(&mut self, id: u32) {
         self.remove_range(id, id);
     }
 
-    /// Takes the ids from `first` to `last` out, both included.
+    /// Removes the ids from `first` to `last`, both included.
     pub fn remove_range(&mut self, first: u32, last: u32) {
         if last < first {
             return;
@@ -164,7 +164,7 @@ impl IdSet {
         *self = self.union(other);
     }
 
-    /// Takes every id of `other` out.
+    /// Removes every id of `other`.
     pub fn subtract(&mut self, other: &IdSet) {
         *self = self.difference(other);
     }

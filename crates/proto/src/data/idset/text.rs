@@ -1,4 +1,4 @@
-//! The text form of idsets (RFC 22): strict reading, four ways of writing.
+//! The text form of idsets (RFC 22): strict reading, four styles of writing.
 
 use std::fmt::{self, Write};
 use std::str::FromStr;
@@ -26,7 +26,7 @@ pub enum IdSetError {
     /// An element is neither an id nor two ids with a hyphen.
     #[error("error parsing range '{0}'")]
     Range(String),
-    /// An element repeats, overlaps or precedes what stands before it.
+    /// An element repeats, overlaps or precedes an earlier one.
     #[error("range '{0}' is out of order")]
     Order(String),
     /// Brackets that do not enclose the whole.

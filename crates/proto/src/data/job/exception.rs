@@ -38,7 +38,7 @@ pub struct Exception {
     pub kind: ExceptionType,
     /// 0 ends the job.
     pub severity: Severity,
-    /// A sentence for people, perhaps empty.
+    /// Text for the user, may be empty.
     #[serde(default)]
     pub note: String,
     /// User who raised it.
@@ -90,7 +90,8 @@ impl Severity {
 }
 
 impl Exception {
-    /// The exception that a summary shows: the lowest severity, the first among equals.
+    /// The exception shown in a summary: that of the lowest severity, the first among
+    /// equals.
     pub fn worst<'a>(exceptions: impl IntoIterator<Item = &'a Exception>) -> Option<&'a Exception> {
         exceptions
             .into_iter()

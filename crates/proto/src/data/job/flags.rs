@@ -11,7 +11,8 @@ use super::number::number_on_the_wire;
 #[error("unknown flag: {0}")]
 pub struct UnknownFlag(pub String);
 
-/// Declares a set of bits that keeps unknown ones, so a service can refuse them in its own words.
+/// Declares a set of bits that keeps unknown ones, so that a service can refuse them with its own
+/// error.
 macro_rules! bits {
     ($(#[$doc:meta])* $type:ident, $name:literal, $what:literal {
         $($(#[$flag_doc:meta])* $flag:ident = $bit:literal,)+
@@ -74,7 +75,7 @@ bits! {
     EventWatchFlags, "EventWatchFlags", "flags of an event log watch" {
         /// Wait for the log to appear.
         WAITCREATE = 1,
-        /// Mark the end of what was there at the start.
+        /// Mark the end of the entries that existed at the start.
         INITIAL_SENTINEL = 2,
     }
 }
@@ -82,7 +83,7 @@ bits! {
 bits! {
     /// Flags of `job-info.lookup`.
     LookupFlags, "LookupFlags", "flags of a job lookup" {
-        /// Answer objects instead of their text.
+        /// Return objects instead of their text.
         JSON_DECODE = 1,
         /// Apply the updates in the event log.
         CURRENT = 2,
@@ -115,7 +116,7 @@ impl FromStr for SubmitFlags {
 pub enum JobFlag {
     /// Post `debug.*` events.
     Debug,
-    /// Resources come from elsewhere than the scheduler.
+    /// Resources do not come from the scheduler.
     AllocBypass,
     /// Guests may no longer update the job.
     Immutable,

@@ -1,7 +1,8 @@
 //! State of a job at any moment: state, result, flags, urgency, exceptions and exit status.
 //!
-//! Owns the numbers and names (RFC 21, RFC 30) and the table of moves between states. Other
-//! effects of an event belong to the job manager. Read on in `state.rs`, then `moves.rs`.
+//! Contains the numbers and names (RFC 21, RFC 30) and the table of moves between states.
+//! Other effects of an event belong to the job manager. The states are in `state.rs`, the
+//! moves in `moves.rs`.
 
 mod exception;
 mod flags;

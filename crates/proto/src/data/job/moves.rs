@@ -1,5 +1,5 @@
 //! State changes of a job by the events of its log (RFC 21, protocol/10 section 5): the
-//! one table. The job manager refuses an event that does not fit; who only follows a job
+//! one table. The job manager refuses an event that does not fit; a follower of a job
 //! ignores it. `doc/states/job.md` is printed from here.
 
 use super::State;
@@ -9,14 +9,14 @@ use super::State;
 pub enum Next {
     /// To another state.
     To(State),
-    /// Nowhere: legal here.
+    /// None: the event is legal here.
     Stay,
     /// The event does not fit the state.
     Refuse,
 }
 
-/// Effect of the event of this name on a job in `state`. `is_fatal`: it is an exception
-/// of severity 0. `submit` makes a job and fits no state.
+/// Effect of the event of this name on a job in `state`. `is_fatal` is for an exception
+/// of severity 0. `submit` creates a job and fits no state.
 pub fn next(state: State, event: &str, is_fatal: bool) -> Next {
     use Next::{Refuse, Stay, To};
     use State::{Cleanup, Depend, Inactive, New, Priority, Run, Sched};
@@ -51,7 +51,7 @@ pub fn next(state: State, event: &str, is_fatal: bool) -> Next {
     }
 }
 
-/// The events that fit some states only.
+/// Events that fit only some states.
 const MOVING: [&str; 21] = [
     "submit",
     "validate",
@@ -80,7 +80,7 @@ const MOVING: [&str; 21] = [
 mod tests {
     use super::*;
 
-    /// Every event but `submit`, and a name that is none.
+    /// Every event but `submit`, and an unknown name.
     fn events() -> Vec<&'static str> {
         let others = ["set-flags", "memo", "annotations", "(any other)"];
         MOVING.into_iter().skip(1).chain(others).collect()

@@ -13,7 +13,7 @@ pub struct Urgency(u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Priority(pub u32);
 
-/// An urgency outside 0 to 31. The sentence is that of the submit check.
+/// An urgency outside 0 to 31. The text is that of the submit check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("urgency range is [0:31]")]
 pub struct UrgencyError;
@@ -40,12 +40,12 @@ impl Urgency {
         self.0
     }
 
-    /// True if only the instance owner may ask for it.
+    /// True if only the instance owner may set it.
     pub const fn is_for_owner(self) -> bool {
         self.0 > Self::DEFAULT.0
     }
 
-    /// The priority that hold and expedite force; no plugin is asked about them.
+    /// The priority forced by hold and expedite; no plugin is asked about them.
     pub const fn forced_priority(self) -> Option<Priority> {
         match self {
             Self::HOLD => Some(Priority::MIN),

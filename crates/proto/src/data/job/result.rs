@@ -10,9 +10,9 @@ use super::status::WaitStatus;
 /// The result of an inactive job. In JSON it is the number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobResult {
-    /// Ran and returned 0.
+    /// Ran and exited with 0.
     Completed = 1,
-    /// Ended in any way that is none of the others.
+    /// Ended in any other way.
     Failed = 2,
     /// Ended by a fatal `cancel` exception.
     Canceled = 4,
@@ -40,7 +40,7 @@ impl JobResult {
     /// Every result, by number.
     pub const ALL: [JobResult; 4] = [Self::Completed, Self::Failed, Self::Canceled, Self::Timeout];
 
-    /// The result that an outcome means.
+    /// The result of an outcome.
     pub fn of(outcome: JobOutcome<'_>) -> Self {
         match outcome.fatal_exception {
             None if outcome.ran && outcome.status == Some(WaitStatus::SUCCESS) => Self::Completed,

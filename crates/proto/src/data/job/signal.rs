@@ -1,4 +1,4 @@
-//! The words of strsignal(3) on Linux, which messages about killed tasks use.
+//! The texts of strsignal(3) on Linux, used by messages about killed tasks.
 
 use std::borrow::Cow;
 

@@ -11,17 +11,17 @@ use super::number::number_on_the_wire;
 pub enum State {
     /// Submitted, not yet validated.
     New = 1,
-    /// Waits for dependencies.
+    /// Waiting for dependencies.
     Depend = 2,
-    /// Waits for a priority.
+    /// Waiting for a priority.
     Priority = 4,
-    /// Waits for resources.
+    /// Waiting for resources.
     Sched = 8,
     /// Has resources.
     Run = 16,
-    /// Gives its resources back.
+    /// Releasing its resources.
     Cleanup = 32,
-    /// Over.
+    /// Ended.
     Inactive = 64,
 }
 
@@ -35,7 +35,7 @@ pub struct States(u32);
 pub struct UnknownState(pub String);
 
 impl State {
-    /// Every state in the order of a job's life.
+    /// Every state in the order of a job's life cycle.
     pub const ALL: [State; 7] = [
         Self::New,
         Self::Depend,
@@ -126,7 +126,7 @@ impl States {
         self.0 == 0
     }
 
-    /// The states in the order of a job's life.
+    /// The states in the order of a job's life cycle.
     pub fn iter(self) -> impl Iterator<Item = State> {
         State::ALL
             .into_iter()

@@ -1,4 +1,4 @@
-//! Wait statuses as wait(2) encodes them, and the sentences about them that users see.
+//! Wait statuses in the encoding of wait(2), and the texts about them for users.
 
 use super::number::number_on_the_wire;
 use super::signal::signal_description;

@@ -1,7 +1,7 @@
-//! Making job ids (RFC 19): unique without asking anybody, roughly in order of time.
+//! Generator of job ids (RFC 19): unique without communication, roughly in order of time.
 //!
-//! A pure counter: the caller passes monotonic milliseconds and decides what to do when a
-//! millisecond is used up (wait for the next one).
+//! A pure counter: the caller passes monotonic milliseconds and decides how to handle a
+//! millisecond that is used up (wait for the next one).
 
 use super::JobId;
 
@@ -67,13 +67,13 @@ impl FluidGenerator {
         Self::new(generator, max.timestamp_ms() + 1, now_ms)
     }
 
-    /// The timestamp an id made now would carry: what `job-ingest.getinfo` answers, milliseconds.
+    /// The timestamp of an id made now: the answer of `job-ingest.getinfo`, in milliseconds.
     pub fn timestamp(&self, now_ms: u64) -> u64 {
         let passed = now_ms.saturating_sub(self.epoch_ms);
         self.start.saturating_add(passed).max(self.last)
     }
 
-    /// The next id, or why there is none at `now_ms`.
+    /// The next id, or the reason why there is none at `now_ms`.
     pub fn next(&mut self, now_ms: u64) -> Result<JobId, FluidError> {
         let timestamp = self.timestamp(now_ms);
         if timestamp >= TIMESTAMP_END {

@@ -1,6 +1,7 @@
-//! Job ids (RFC 19): 64-bit numbers with a birth time inside, and their eight spellings.
+//! Job ids (RFC 19): 64-bit numbers that contain a creation time, and their eight
+//! encodings.
 //!
-//! Owns the number, its JSON form and the generator. Reading and writing the spellings is in
+//! Contains the number, its JSON form and the generator. The encodings are read and written in
 //! `text.rs`; `words.rs` and `emoji.rs` are tables. It never reads a clock: time is passed in.
 
 mod emoji;
@@ -19,12 +20,12 @@ pub use text::{JobIdEncoding, JobIdError, UnknownEncoding};
 /// A job id: milliseconds (40 bits), generator (14 bits), sequence (10 bits).
 ///
 /// In JSON it is a signed 64-bit integer, so [`JobId::ANY`] is `-1`; a decoder takes the unsigned
-/// form too. `Display` is the F58 form with `ƒ`; other spellings by [`JobId::encode`].
+/// form too. `Display` is the F58 form with `ƒ`; other encodings by [`JobId::encode`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct JobId(pub u64);
 
 impl JobId {
-    /// Stands for "whichever job", for example in `job-manager.wait`.
+    /// Stands for any job, for example in `job-manager.wait`.
     pub const ANY: JobId = JobId(u64::MAX);
 
     /// The number.

@@ -1,4 +1,4 @@
-//! The eight spellings of a job id (RFC 19), and the one parser that reads them all.
+//! The eight encodings of a job id (RFC 19), and the one parser for all of them.
 //!
 //! The encoding of a text follows from its form alone; the order of the tests in
 //! [`JobId::from_str`] is the RFC's and must not change (`foo` is F58, `1.2` is not decimal).
@@ -10,7 +10,7 @@ use super::JobId;
 use super::emoji::{EMOJI, EMOJI_COUNT};
 use super::words::{WORDS, WORDS_COUNT};
 
-/// A spelling of job ids.
+/// An encoding of job ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobIdEncoding {
     /// `6731191091817518`
@@ -31,18 +31,18 @@ pub enum JobIdEncoding {
     Emoji,
 }
 
-/// A text that is no job id in any spelling.
+/// A text that is not a job id in any encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("malformed input")]
 pub struct JobIdError;
 
-/// A name that is no spelling of job ids.
+/// An unknown name of an encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown job id encoding '{0}'")]
 pub struct UnknownEncoding(pub String);
 
 impl JobIdEncoding {
-    /// Every spelling with its name, as in `flux job id --to=NAME`.
+    /// Every encoding with its name, as in `flux job id --to=NAME`.
     pub const NAMES: [(&'static str, JobIdEncoding); 8] = [
         ("dec", JobIdEncoding::Dec),
         ("hex", JobIdEncoding::Hex),
@@ -68,7 +68,7 @@ impl FromStr for JobIdEncoding {
 }
 
 impl JobId {
-    /// The id in one spelling.
+    /// The id in one encoding.
     pub fn encode(self, encoding: JobIdEncoding) -> String {
         match encoding {
             JobIdEncoding::Dec => self.0.to_string(),
@@ -112,15 +112,15 @@ impl FromStr for JobId {
     }
 }
 
-/// U+0192, the prefix that tells F58 from decimal.
+/// U+0192, the prefix that distinguishes F58 from decimal.
 const F58_PREFIX: char = 'ƒ';
 
 const F58_ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
-/// Characters after the F58 prefix that a reader looks at.
+/// Maximum number of characters read after the F58 prefix.
 const F58_DIGITS_MAX: usize = 12;
 
-/// Words that one 32-bit half of an id takes.
+/// Number of words for one 32-bit half of an id.
 const WORDS_A_HALF: usize = 3;
 
 fn dothex(id: u64) -> String {
@@ -253,7 +253,7 @@ mod tests {
 
     use super::*;
 
-    /// One id in one spelling, both ways.
+    /// One id in one encoding, both ways.
     fn check(id: u64, encoding: &str, text: &str) {
         let encoding: JobIdEncoding = encoding.parse().unwrap();
         assert_eq!(JobId(id).encode(encoding), text);

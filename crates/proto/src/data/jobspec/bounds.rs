@@ -1,5 +1,5 @@
-//! The bounds of a submission: numbers that no instance could ever have, and attributes of
-//! another type than those who read them expect. Checked after the rules of `validate.rs`.
+//! Bounds of a submission: numbers that no instance could ever satisfy, and attributes of
+//! a type that their readers do not expect. Checked after the rules of `validate.rs`.
 
 use serde_json::{Map, Value};
 
@@ -17,8 +17,8 @@ use crate::data::{job_attribute, shell_option};
 const FILE_MODE_MAX: u64 = 0o177_777;
 
 impl Jobspec {
-    /// Checks what a shell relies on: a job that was not validated fails by it and by nothing
-    /// else.
+    /// Checks attributes that a shell relies on: a job that was not validated fails by this
+    /// check only.
     pub fn check_attributes(&self) -> Check {
         job_attribute::check_shapes(self).map_err(invalid)?;
         let files = self.system("files").and_then(Value::as_object);
@@ -26,8 +26,8 @@ impl Jobspec {
         self.environment().map_or(Ok(()), check_environment)
     }
 
-    /// Refuses what this version would have to pass over, attributes and options of the shell,
-    /// and an array that could not be run.
+    /// Refuses settings that this version would ignore, among attributes and shell options,
+    /// and an array that could not run.
     pub fn check_supported(&self) -> Check {
         job_attribute::check_supported(self).map_err(invalid)?;
         let options = self.system("shell.options").and_then(Value::as_object);
@@ -37,7 +37,7 @@ impl Jobspec {
         })
     }
 
-    /// Checks everything that has a bound.
+    /// Checks all bounds.
     pub(super) fn check_bounds(&self, resources: &[Value], tasks: &[Value]) -> Check {
         check_nesting(resources, tasks)?;
         let mut labels = Vec::new();
@@ -182,7 +182,7 @@ mod tests {
 
     const MAX: u64 = JOBSPEC_COUNT_MAX;
 
-    /// A good jobspec with values at JSON pointers replaced.
+    /// A valid jobspec with values at JSON pointers replaced.
     fn check(changes: &[(&str, Value)], expect: &str) {
         let mut jobspec = json!({
             "resources": [{"type": "node", "count": 1, "with": [

@@ -1,6 +1,6 @@
-//! Jobspecs as the command line makes them: resources and tasks from a few numbers.
+//! Jobspecs made by the command line: resources and tasks from a few numbers.
 //!
-//! Key order is that of the standard client, because people and scripts read `--dry-run`.
+//! Key order is that of the standard client, because users and scripts read `--dry-run`.
 
 use serde_json::{Map, Value, json};
 
@@ -9,10 +9,10 @@ use super::{Jobspec, JobspecError};
 /// Resources and tasks of a job to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// Slots: tasks of `run` and `submit`, slots of `batch` and `alloc`. None and 0 mean one, or one
-    /// a node if nodes are given (protocol/14 section 3.1).
+    /// Slots: tasks of `run` and `submit`, slots of `batch` and `alloc`. None and 0 mean one, or
+    /// one per node if nodes are given (protocol/14 section 3.1).
     pub slots: Option<u32>,
-    /// Nodes, if it matters.
+    /// Nodes, if set.
     pub nodes: Option<u32>,
     /// Cores of each slot.
     pub cores: u32,
@@ -28,7 +28,7 @@ pub enum ShapeError {
     /// Fewer slots than nodes.
     #[error("node count must not be greater than task count")]
     MoreNodesThanTasks,
-    /// Whole nodes, but how many?
+    /// Whole nodes without a number of nodes.
     #[error("exclusive can only be set with a node count")]
     ExclusiveWithoutNodes,
     /// A number that must not be zero.
@@ -71,7 +71,7 @@ impl Jobspec {
         self.set(&format!("attributes.system.{path}"), value)
     }
 
-    /// Sets how often the command runs: `{"per_slot": N}` or `{"total": N}`.
+    /// Sets the number of times the command runs: `{"per_slot": N}` or `{"total": N}`.
     pub fn set_task_count(&mut self, count: Value) {
         let tasks = self.object.get_mut("tasks").and_then(Value::as_array_mut);
         if let Some(Value::Object(task)) = tasks.and_then(|tasks| tasks.first_mut()) {
@@ -136,7 +136,7 @@ impl Shape {
 mod tests {
     use super::*;
 
-    /// The resource and the task count of a shape, or why there are none.
+    /// The resource and the task count of a shape, or the error.
     fn check(shape: Shape, expect: &str) {
         let command = ["true".to_owned()];
         let outcome = match Jobspec::from_command(&command, shape) {

@@ -1,6 +1,6 @@
 //! Amounts that a jobspec requests: nodes, slots, cores, GPUs and tasks (RFC 25).
 //!
-//! Walks the one chain of resources that version 1 allows. The sentences of its errors are
+//! Walks the one chain of resources that version 1 allows. The texts of its errors are
 //! shown by policy checks and listings.
 
 use serde_json::{Map, Value};
@@ -19,22 +19,22 @@ pub struct Counts {
     pub slot_size: u64,
     /// GPUs of one slot.
     pub slot_gpus: u64,
-    /// True if no other job may be on the nodes.
+    /// True if no other job may use the nodes.
     pub exclusive: bool,
-    /// Time limit in seconds, 0 is none.
+    /// Time limit in seconds, 0 for none.
     pub duration: f64,
 }
 
 /// Reasons for which amounts cannot be computed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CountError {
-    /// No slot, or none that counts.
+    /// There is no slot, or its count is zero.
     #[error("Unable to determine slot count")]
     NoSlots,
-    /// No core in the slot.
+    /// The slot has no core.
     #[error("Unable to determine slot size")]
     NoSlotSize,
-    /// A count that is not above zero.
+    /// A count is not positive.
     #[error("Invalid count {count} for type '{kind}'")]
     Count {
         /// The count.
@@ -53,12 +53,12 @@ pub enum CountError {
         /// Error found there.
         reason: String,
     },
-    /// The product of the counts is beyond all bounds.
+    /// The product of the counts is too large.
     #[error("resource counts are too large")]
     TooLarge,
 }
 
-/// Levels of resources that are walked; a V1 chain has three.
+/// Levels of resources that are visited; a V1 chain has three.
 const LEVELS_MAX: usize = 16;
 
 impl Counts {
@@ -213,7 +213,7 @@ mod tests {
 
     use super::*;
 
-    /// `nnodes nslots slot_size slot_gpus exclusive ntasks`, or the reason there are none.
+    /// `nnodes nslots slot_size slot_gpus exclusive ntasks`, or the error.
     fn check(resources: Value, task: Value, options: Value, expect: &str) {
         let jobspec = json!({
             "resources": resources,

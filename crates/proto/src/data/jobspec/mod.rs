@@ -1,9 +1,9 @@
-//! Jobspec (RFC 14, version 1 is RFC 25): what a job asks for.
+//! Jobspec (RFC 14, version 1 is RFC 25): the request of a job.
 //!
-//! Owns the object and typed reading of what services need. It stays the submitter's own JSON,
-//! with unknown attributes and key order kept. Read on in `count.rs` (resources), `validate.rs`
-//! (the sentences a submitter sees), `nesting.rs` (resources within resources), `bounds.rs` (numbers
-//! beyond all measure) and `build.rs` (what the command line makes).
+//! Contains the object and typed access for services. It stays the submitter's own JSON, with
+//! unknown attributes and key order kept. Resources are counted in `count.rs`, submissions
+//! validated in `validate.rs` (with the error texts), the nesting of resources is in `nesting.rs`,
+//! bounds of numbers in `bounds.rs`, and jobspecs of the command line in `build.rs`.
 
 mod bounds;
 mod build;
@@ -30,10 +30,10 @@ pub struct Jobspec {
 /// Errors of parsing or updating a jobspec.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobspecError {
-    /// Not JSON. The sentence follows the refusal of `job-ingest.submit`.
+    /// Not JSON. The text follows the refusal of `job-ingest.submit`.
     #[error("jobspec: invalid JSON: {0}")]
     Json(String),
-    /// JSON, but no object.
+    /// JSON, but not an object.
     #[error("jobspec is not an object")]
     NotAnObject,
     /// An update outside `attributes`, `resources` and `tasks`.
@@ -75,7 +75,7 @@ impl Jobspec {
         &self.object
     }
 
-    /// The object, given away.
+    /// Returns the object.
     pub fn into_object(self) -> Map<String, Value> {
         self.object
     }
@@ -127,7 +127,7 @@ impl Jobspec {
         dotted::get(system, path)
     }
 
-    /// A system attribute that is a text.
+    /// A system attribute that is a string.
     pub fn system_str(&self, path: &str) -> Option<&str> {
         self.system(path)?.as_str()
     }
@@ -139,7 +139,7 @@ impl Jobspec {
             .unwrap_or(0.0)
     }
 
-    /// The command of the first task, as far as its words are texts.
+    /// The command of the first task, as far as its words are strings.
     pub fn command(&self) -> Vec<&str> {
         let command = self.task().and_then(|task| task.get("command")?.as_array());
         command
@@ -159,7 +159,7 @@ impl Jobspec {
         self.system("environment")?.as_object()
     }
 
-    /// The name the submitter gave the job.
+    /// The name that the submitter gave the job.
     pub fn explicit_name(&self) -> Option<&str> {
         self.system_str("job.name")
     }
@@ -177,7 +177,7 @@ impl Jobspec {
         self.system_str("queue")
     }
 
-    /// The bank that pays.
+    /// The bank that is charged.
     pub fn bank(&self) -> Option<&str> {
         self.system_str("bank")
     }

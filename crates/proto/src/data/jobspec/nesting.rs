@@ -1,5 +1,5 @@
 //! Resource nesting of version 1 (RFC 25): one node or slot, a slot in a node, cores and
-//! perhaps GPUs in a slot. Anything else would be passed over by those who count.
+//! perhaps GPUs in a slot. Programs that count resources would ignore anything else.
 
 use serde_json::Value;
 
@@ -9,9 +9,9 @@ use super::validate::{Check, ensure, invalid};
 struct Level {
     /// Name in error texts.
     name: &'static str,
-    /// Types that must be there, one of them, once.
+    /// Types of which exactly one must be present, once.
     one_of: &'static [&'static str],
-    /// Types that may be there once besides.
+    /// Types that may be present once besides.
     optional: &'static [&'static str],
 }
 

@@ -1,6 +1,6 @@
-//! The checks of a submission and the sentence of the first that fails (protocol/10 section 9).
+//! The checks of a submission and the text of the first that fails (protocol/10 section 9).
 //!
-//! The order of the checks is part of the interface: a submitter sees only the first sentence.
+//! The order of the checks is part of the interface: a submitter sees only the first error.
 //! Resources are checked in `vertex.rs`.
 
 use serde_json::{Map, Value};
@@ -9,7 +9,8 @@ use super::Jobspec;
 use super::vertex::{check_integer_counts, check_vertices};
 use crate::data::constraint::Constraint;
 
-/// The first rule a jobspec breaks, as a sentence. Submission answers it with errno EPERM.
+/// The text of the first rule that a jobspec breaks. Submission answers it with errno
+/// EPERM.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(pub String);
@@ -26,7 +27,8 @@ impl Jobspec {
         self.validate_as(true)
     }
 
-    /// The same, but for what only version 1 asks: its number, and counts that are integers.
+    /// The same, except the rules of version 1 only: its number, and counts that are
+    /// integers.
     pub fn validate_any_version(&self) -> Result<(), Invalid> {
         self.validate_as(false)
     }
@@ -55,7 +57,7 @@ impl Jobspec {
     }
 }
 
-/// The refusal with this sentence.
+/// The refusal with this text.
 pub(super) fn invalid(text: impl ToString) -> Invalid {
     Invalid(text.to_string())
 }
@@ -184,7 +186,7 @@ mod tests {
             .map_or_else(|error| error.to_string(), |()| "ok".to_owned())
     }
 
-    /// A good jobspec with the value at a JSON pointer replaced.
+    /// A valid jobspec with the value at a JSON pointer replaced.
     fn check(pointer: &str, value: Value, expect: &str) {
         let mut jobspec = good();
         *jobspec.pointer_mut(pointer).unwrap() = value.clone();

@@ -1,7 +1,7 @@
 //! The constraint query syntax (RFC 35): short texts that become RFC 31 objects.
 //!
-//! Owns the grammar; cutting the text into tokens is in `token.rs`. A blank between terms is
-//! AND with everything parsed so far at that level: `a|b c` is `(a|b)&c`.
+//! Contains the grammar; the tokenizer is in `token.rs`. A blank between terms is AND with
+//! everything parsed so far at that level: `a|b c` is `(a|b)&c`.
 
 mod token;
 
@@ -13,11 +13,11 @@ use token::{Kind, Token, Tokens};
 /// Operators of a query language, and the meaning of a term without one.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect<'a> {
-    /// Operator of a term that has none; without it every term needs one.
+    /// Default operator of a term; without it every term needs one.
     pub default_operator: Option<&'a str>,
-    /// Short operator names and what they stand for.
+    /// Aliases of operator names, with the operators.
     pub aliases: &'a [(&'a str, &'a str)],
-    /// Operators whose operands are split at commas, and whose ANDed terms become one.
+    /// Operators whose operands are split at commas, and whose ANDed terms are merged.
     pub lists: &'a [&'a str],
 }
 
@@ -38,7 +38,7 @@ pub enum QueryError {
     /// A term has no operator and the dialect no default.
     #[error("Missing required operator in \"{0}\"")]
     MissingOperator(String),
-    /// An operator has a character that operators do not have.
+    /// An operator has an invalid character.
     #[error("invalid character '{character}' in operator '{operator}:'")]
     OperatorCharacter {
         /// The first bad character.
@@ -46,13 +46,13 @@ pub enum QueryError {
         /// The operator without its colon.
         operator: String,
     },
-    /// A parenthesis is never closed.
+    /// A parenthesis is not closed.
     #[error("Unclosed parenthesis in position {0}")]
     UnclosedParenthesis(usize),
-    /// The query ends where a term is due.
+    /// The query ends where a term is expected.
     #[error("Unexpected end of input in '{0}'")]
     UnexpectedEnd(String),
-    /// Something stands where it cannot.
+    /// A token is not allowed at its position.
     #[error("Invalid token '{token}' at position {position}")]
     InvalidToken {
         /// Token found there.
@@ -101,7 +101,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    /// Everything up to the end or the closing parenthesis.
+    /// Parses everything up to the end or the closing parenthesis.
     fn level(&mut self) -> Result<Value, QueryError> {
         let mut left = self.operand()?;
         loop {

@@ -18,9 +18,9 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     pub(super) kind: Kind,
-    /// As it was written.
+    /// Text as written.
     pub(super) text: String,
-    /// Characters before it.
+    /// Number of characters before it.
     pub(super) position: usize,
     /// Text before the first unquoted colon of a term.
     pub(super) operator: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Token {
     pub(super) is_quoted: bool,
 }
 
-/// The tokens of a query, all cut in advance so that a stray quote is found first.
+/// The tokens of a query, all made in advance so that a stray quote is found first.
 pub(super) struct Tokens {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
 }
@@ -66,7 +66,8 @@ impl Tokens {
     }
 }
 
-/// The signs and words that are no terms. A word must end where it ends: `order` is a term.
+/// The symbols and words that are not terms. A word must be a whole word: `order` is a
+/// term.
 const FIXED: [(&str, Kind); 10] = [
     ("&&", Kind::And),
     ("&", Kind::And),

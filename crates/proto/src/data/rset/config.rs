@@ -1,4 +1,4 @@
-//! A resource set in the words of the configuration: `[[resource.config]]` of
+//! A resource set in the form of the configuration: `[[resource.config]]` of
 //! flux-config-resource(5).
 
 use std::collections::BTreeMap;
@@ -33,8 +33,8 @@ struct Entry {
 }
 
 impl Rset {
-    /// The set of `resource.config`: ranks in the order in which hosts appear, entries that
-    /// name the same host added up. `hostname` is the host of an entry without hosts.
+    /// The set of `resource.config`: ranks in the order in which hosts appear; entries of
+    /// the same host are added up. `hostname` is the host of an entry without hosts.
     pub fn of_config(value: &Value, hostname: &str) -> Result<Rset, String> {
         let entries = match serde_json::from_value(value.clone()) {
             Ok(OneOrMany::Many(entries)) => entries,

@@ -1,8 +1,8 @@
-//! Resource sets, "R" version 1 (RFC 20): which cores and GPUs on which ranks.
+//! Resource sets, "R" version 1 (RFC 20): cores and GPUs by rank.
 //!
-//! Owns the set and its sums; more arithmetic is in `ops.rs`, one rank's share in `node.rs`, the JSON
-//! form in `wire.rs`, a set in words of the configuration in `config.rs`, checks of property names in
-//! `property.rs`. Grouping of like ranks is a matter of printing: here every rank has its node.
+//! Contains the set and its sums; more arithmetic is in `ops.rs`, one rank's share in `node.rs`,
+//! the JSON form in `wire.rs`, the form of the configuration in `config.rs`, checks of property
+//! names in `property.rs`. Like ranks are grouped only when printed: here every rank has its node.
 
 mod config;
 mod node;
@@ -25,7 +25,7 @@ pub use property::{InvalidProperty, check_property};
 
 /// A resource set.
 ///
-/// `Display` is the summary people see: `rank[0-1]/core[0-3],gpu0`.
+/// `Display` is the summary for users: `rank[0-1]/core[0-3],gpu0`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Rset {
     nodes: BTreeMap<u32, Node>,
@@ -45,7 +45,7 @@ pub enum RsetError {
     /// A version other than 1.
     #[error("invalid version={0}")]
     Version(i64),
-    /// The host list does not name one host a rank.
+    /// The host list does not name one host per rank.
     #[error("R has {ranks} ranks but {hosts} hosts")]
     Hosts {
         /// Ranks in the set.
@@ -68,7 +68,7 @@ pub enum RsetError {
     /// A property name with a forbidden character.
     #[error(transparent)]
     Property(#[from] InvalidProperty),
-    /// A time that is negative or no number.
+    /// A time is negative or not a number.
     #[error("R has an invalid time")]
     Time,
 }
@@ -79,7 +79,7 @@ impl Rset {
         Self::default()
     }
 
-    /// Adds one rank, or more resources of a rank; the host is that given last.
+    /// Adds one rank, or more resources of a rank; the last host given is used.
     pub fn add_rank(&mut self, rank: u32, node: Node) -> Result<(), RsetError> {
         if !self.nodes.contains_key(&rank) && self.nodes.len() as u64 >= RSET_RANKS_MAX {
             return Err(RsetError::TooManyRanks);
@@ -126,7 +126,7 @@ impl Rset {
         self.nodes.get(&rank)
     }
 
-    /// The ranks in ascending order with what they have.
+    /// The ranks in ascending order with their resources.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (u32, &Node)> + ExactSizeIterator {
         self.nodes.iter().map(|(rank, node)| (*rank, node))
     }
@@ -142,7 +142,7 @@ impl Rset {
         Hostlist::from_names(self.nodes.values().map(|node| &node.host)).unwrap_or_default()
     }
 
-    /// Slots of the allocation, if the scheduler said.
+    /// Slots of the allocation, if set by the scheduler.
     pub fn nslots(&self) -> Option<u64> {
         self.nslots
     }
@@ -152,17 +152,17 @@ impl Rset {
         self.nslots = nslots;
     }
 
-    /// When the resources were given, in seconds since the epoch.
+    /// Time at which the resources were allocated, in seconds since the epoch.
     pub fn starttime(&self) -> Option<f64> {
         self.starttime
     }
 
-    /// When they must be given back, in seconds since the epoch; 0 is never.
+    /// Time at which the resources expire, in seconds since the epoch; 0 for never.
     pub fn expiration(&self) -> f64 {
         self.expiration
     }
 
-    /// Sets both times; expiration 0 is never.
+    /// Sets both times; expiration 0 for never.
     pub fn set_times(&mut self, starttime: f64, expiration: f64) -> Result<(), RsetError> {
         let starttime = check_time(starttime)?;
         self.expiration = check_time(expiration)?;
@@ -170,7 +170,7 @@ impl Rset {
         Ok(())
     }
 
-    /// Sets the expiration, as a `resource-update` event does; 0 is never.
+    /// Sets the expiration, as a `resource-update` event does; 0 for never.
     pub fn set_expiration(&mut self, expiration: f64) -> Result<(), RsetError> {
         self.expiration = check_time(expiration)?;
         Ok(())
@@ -181,7 +181,7 @@ impl Rset {
         self.scheduling.as_ref()
     }
 
-    /// Sets or drops what the scheduler wrote for itself.
+    /// Sets or drops the data that the scheduler added for itself.
     pub fn set_scheduling(&mut self, scheduling: Option<Value>) {
         self.scheduling = scheduling;
     }
@@ -203,7 +203,7 @@ impl Rset {
         self.properties.get(name)
     }
 
-    /// Takes a property from some ranks.
+    /// Removes a property from some ranks.
     pub fn remove_property(&mut self, name: &str, ranks: &IdSet) {
         if let Some(with) = self.properties.get_mut(name) {
             with.subtract(ranks);
@@ -213,12 +213,12 @@ impl Rset {
         }
     }
 
-    /// Takes all properties from all ranks.
+    /// Removes all properties from all ranks.
     pub fn forget_properties(&mut self) {
         self.properties.clear();
     }
 
-    /// Gives a property to more ranks, all of which must be in the set.
+    /// Adds a property to more ranks, all of which must be in the set.
     pub fn add_property(&mut self, name: &str, ranks: &IdSet) -> Result<(), RsetError> {
         check_property(name)?;
         if !ranks.iter().all(|rank| self.nodes.contains_key(&rank)) {
@@ -228,7 +228,8 @@ impl Rset {
         Ok(())
     }
 
-    /// Adds the ranks, resources and properties of another set. Times and scheduling stay.
+    /// Adds the ranks, resources and properties of another set. Times and scheduling are
+    /// unchanged.
     pub fn add(&mut self, other: &Rset) -> Result<(), RsetError> {
         for (rank, node) in &other.nodes {
             self.add_rank(*rank, node.clone())?;
@@ -239,7 +240,8 @@ impl Rset {
         Ok(())
     }
 
-    /// Takes the cores, GPUs and other ids of another set out; a rank left with nothing goes.
+    /// Removes the cores, GPUs and other ids of another set; a rank left without any is
+    /// removed.
     pub fn subtract(&mut self, other: &Rset) {
         for (rank, taken) in &other.nodes {
             if let Some(node) = self.nodes.get_mut(rank) {
@@ -258,13 +260,13 @@ impl Rset {
         self.forget_lost_ranks();
     }
 
-    /// Takes these ranks out whole.
+    /// Removes these ranks.
     pub fn remove_ranks(&mut self, ranks: &IdSet) {
         self.nodes.retain(|rank, _| !ranks.contains(*rank));
         self.forget_lost_ranks();
     }
 
-    /// Groups of ranks that have the same ids of everything, by lowest rank.
+    /// Groups of ranks with the same ids of all kinds, by lowest rank.
     pub fn groups(&self) -> Vec<(IdSet, &Node)> {
         let mut index: BTreeMap<node::Children<'_>, usize> = BTreeMap::new();
         let mut groups: Vec<(Vec<u32>, &Node)> = Vec::new();

@@ -21,7 +21,7 @@ pub struct Node {
 /// Key by which ranks are grouped: the ranges of each kind.
 pub(super) type Children<'a> = Vec<(&'a str, Vec<(u32, u32)>)>;
 
-/// Such as `core[0-3],gpu0`.
+/// Form such as `core[0-3],gpu0`.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, (kind, ids)) in self.kinds().enumerate() {
@@ -47,7 +47,7 @@ impl Node {
         self.kinds().next().is_none()
     }
 
-    /// The ids of every kind that has any: cores, then GPUs, then others by name.
+    /// The ids of every kind that is present: cores, then GPUs, then others by name.
     pub fn kinds(&self) -> impl Iterator<Item = (&str, &IdSet)> {
         let others = self.others.iter().map(|(kind, ids)| (&**kind, ids));
         [("core", &self.cores), ("gpu", &self.gpus)]

@@ -1,4 +1,4 @@
-//! Arithmetic of whole resource sets: what two have in common, and other ranks for all.
+//! Arithmetic of whole resource sets: intersections, and renumbering of ranks.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -15,14 +15,14 @@ pub enum RerankError {
     /// Fewer hosts than ranks.
     #[error("Too few hosts specified (expected {0})")]
     TooFew(usize),
-    /// A host that no rank, or no further one, is on.
+    /// A host without a rank, or without a further rank.
     #[error("failed to find one or more provided hosts in R")]
     UnknownHost,
 }
 
 impl Rset {
-    /// Keeps the cores, GPUs and other ids that another set has too; a rank left with nothing
-    /// goes.
+    /// Keeps the cores, GPUs and other ids that another set has too; a rank left without any
+    /// is removed.
     pub fn intersect(&mut self, other: &Rset) {
         self.nodes.retain(|rank, node| {
             let both = other.nodes.get(rank);
@@ -41,7 +41,8 @@ impl Rset {
         !both.is_empty()
     }
 
-    /// Gives a property to these ranks and takes it from all others. The name is not checked.
+    /// Gives a property to these ranks and removes it from all others. The name is not
+    /// checked.
     pub fn replace_property(&mut self, name: &str, ranks: IdSet) -> Result<(), RsetError> {
         if let Some(rank) = ranks.iter().find(|rank| !self.nodes.contains_key(rank)) {
             return Err(RsetError::NoSuchRank(rank));
@@ -80,7 +81,7 @@ impl Rset {
         Ok(self.with_ranks(&ranks))
     }
 
-    /// The set with other ranks; one that is not in `ranks` goes.
+    /// The set with other ranks; a rank that is not in `ranks` is removed.
     fn with_ranks(&self, ranks: &BTreeMap<u32, u32>) -> Rset {
         let rank = |old: u32| ranks.get(&old).copied();
         let nodes = self.nodes.iter();

@@ -1,4 +1,4 @@
-//! Names of node properties (RFC 20, RFC 31): what a name may not contain.
+//! Names of node properties (RFC 20, RFC 31): forbidden characters.
 
 /// Characters that the constraint syntax uses.
 const FORBIDDEN: &[char] = &['!', '&', '\'', '"', '^', '`', '|', '(', ')'];

@@ -20,7 +20,7 @@ struct WireRset {
     scheduling: Option<Value>,
 }
 
-/// The part that every reader understands.
+/// The part that every reader knows.
 #[derive(Serialize, Deserialize)]
 struct Execution {
     #[serde(rename = "R_lite")]
@@ -190,7 +190,7 @@ crate::schema::schema_by_hand!(Rset, "R", named, {
 mod tests {
     use super::*;
 
-    /// Reads JSON; prints it again or says why not.
+    /// Reads JSON; prints it again or the error.
     fn check(json: &str, expect: &str) {
         let outcome = Rset::decode(json).map_or_else(|error| error.to_string(), |r| r.encode());
         assert!(outcome.starts_with(expect), "{json}\n{outcome}");

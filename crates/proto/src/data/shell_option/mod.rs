@@ -1,9 +1,9 @@
 //! The options of the job shell, `attributes.system.shell.options` of a jobspec: each declared
 //! once, in `table.rs`.
 //!
-//! The shell reads options by their rows, submissions are refused by them, and
+//! The shell reads options by their rows, submissions are checked against them, and
 //! `doc/shell-options.md` is printed from them. An option without a row is no error: site
-//! plug-ins add names. The shell says so in the job's log.
+//! plug-ins add names. The shell reports it in the job's log.
 
 mod table;
 
@@ -32,7 +32,7 @@ pub struct ShellOption {
     pub support: Support,
 }
 
-/// A job asks for an option that this version does not have.
+/// A job sets an option that this version does not support.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("shell option '{0}' is not supported in this version")]
 pub struct Unsupported(pub String);
@@ -42,7 +42,7 @@ pub struct Unsupported(pub String);
 pub struct Unknown {
     /// Its path.
     pub name: String,
-    /// The known name nearest to it, if one is near.
+    /// The known name nearest to it, if there is one.
     pub nearest: Option<&'static str>,
 }
 
@@ -53,7 +53,7 @@ impl ShellOption {
     }
 }
 
-/// Refuses options that this version would have to pass over.
+/// Refuses options that this version would ignore.
 pub fn check_supported(options: &Map<String, Value>) -> Result<(), Unsupported> {
     for row in ALL {
         let value = row.of(options);
@@ -118,7 +118,7 @@ fn find_unknown(above: &str, options: &Map<String, Value>, names: &mut Vec<Strin
     }
 }
 
-/// A dotted name and all that is above it.
+/// A dotted name and all its parents.
 fn prefixes(name: &'static str) -> impl Iterator<Item = &'static str> {
     let ends = name.match_indices('.').map(|(at, _)| at);
     ends.chain([name.len()]).map(move |end| &name[..end])

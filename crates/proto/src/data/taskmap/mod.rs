@@ -1,7 +1,8 @@
-//! Task maps (RFC 34): which task of a job runs on which of its nodes.
+//! Task maps (RFC 34): the node of each task of a job.
 //!
-//! Owns the blocks and what they mean; the text forms are in `text.rs`, what jobs ask for in `scheme.rs`. Maps are bounded before
-//! they are expanded. Node ids count from 0 within the job; they are no broker ranks.
+//! Contains the blocks and their meaning; the text forms are in `text.rs`, the schemes of jobs in
+//! `scheme.rs`. Maps are bounded before they are expanded. Node ids count from 0 within the job;
+//! they are not broker ranks.
 
 mod scheme;
 mod text;
@@ -18,7 +19,7 @@ pub struct Block {
     pub nodeid: u32,
     /// Number of consecutive nodes.
     pub nnodes: u32,
-    /// Tasks on each node each time.
+    /// Tasks on each node in each repetition.
     pub ppn: u32,
     /// Number of repetitions.
     pub repeat: u32,
@@ -48,7 +49,7 @@ pub enum TaskMapError {
     /// The tasks of the nodes are not 0 to n-1, each once.
     #[error("task map does not place every task once")]
     NotAPartition,
-    /// Text in none of the forms.
+    /// The text has none of the forms.
     #[error("malformed task map: {0}")]
     Malformed(String),
 }
@@ -114,7 +115,7 @@ impl TaskMap {
         Self::from_blocks(blocks)
     }
 
-    /// Tasks are dealt out `stride` at a time, round and round, until node `n` has `counts[n]`.
+    /// Tasks are dealt out `stride` at a time, in rounds, until node `n` has `counts[n]`.
     pub fn cyclic(counts: &[u32], stride: u32) -> Result<Self, TaskMapError> {
         if stride == 0 {
             return Err(TaskMapError::Zero);
@@ -146,7 +147,7 @@ impl TaskMap {
         &self.blocks
     }
 
-    /// True if nothing is known.
+    /// True if the map is unknown.
     pub fn is_unknown(&self) -> bool {
         self.blocks.is_empty()
     }
@@ -179,7 +180,7 @@ impl TaskMap {
         nodes
     }
 
-    /// The tasks of one node; empty for a node that is not in the map.
+    /// The tasks of one node; empty for an unknown node.
     pub fn tasks_on(&self, nodeid: u32) -> IdSet {
         let mut tasks = IdSet::new();
         self.for_each_run(|node, first, count| {
@@ -230,7 +231,7 @@ impl TaskMap {
     }
 }
 
-/// Lengthens the last block by a node if that continues it, else begins another.
+/// Extends the last block by a node if that continues it, else begins another.
 fn append_run(blocks: &mut Vec<Block>, nodeid: u32, ppn: u32) {
     match blocks.last_mut() {
         Some(last) if last.ppn == ppn && last.nodeid + last.nnodes == nodeid => last.nnodes += 1,

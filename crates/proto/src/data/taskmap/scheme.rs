@@ -1,20 +1,20 @@
 //! Distribution of a job's tasks over its nodes: the shell option `taskmap` (protocol/23
-//! section 10). The sentences are those of the job's log.
+//! section 10). The texts are those of the job's log.
 
 use super::{TaskMap, TaskMapError};
 use crate::data::hostlist::Hostlist;
 use crate::data::idset::IdSet;
 
-/// A way to spread tasks.
+/// A way to distribute tasks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheme {
     /// One node after the other.
     Block,
-    /// Round and round, this many at a time.
+    /// In rounds, this many at a time.
     Cyclic(u32),
-    /// As this map says.
+    /// By this map.
     Manual(TaskMap),
-    /// One task for each host that this file lists, over and over.
+    /// One task for each host listed in this file, repeatedly.
     Hostfile(String),
 }
 
@@ -39,20 +39,20 @@ pub enum SchemeError {
     /// A map of another number of tasks.
     #[error("invalid taskmap: got {0} total tasks, expected {1}")]
     Tasks(u64, u64),
-    /// A map that says nothing.
+    /// The map is unknown.
     #[error("invalid taskmap: mapping is unknown")]
     MapUnknown,
     /// The file cannot be read.
     #[error("failed to open hostfile: {0}: {1}")]
     Hostfile(String, String),
-    /// The file lists nothing, or no hosts.
+    /// The file is empty, or lists no hosts.
     #[error("failed to map tasks with hostfile:{0}: {1}")]
     Hosts(String, String),
 }
 
 impl SchemeError {
-    /// The scheme whose own rules are broken, as the part of the shell that says so; `None` if the
-    /// shell as a whole does.
+    /// The part of the shell that reports the error of a scheme's own rule; `None` if the shell
+    /// itself does.
     pub const fn component(&self) -> Option<&'static str> {
         match self {
             Self::Stride(_) => Some("taskmap.cyclic"),
@@ -85,8 +85,8 @@ impl Scheme {
         }
     }
 
-    /// Spreads tasks over nodes of which node `n` would have `counts[n]` tasks by default and is
-    /// host `hosts[n]`. `file` is what the file of [`Scheme::Hostfile`] holds.
+    /// Distributes tasks over nodes of which node `n` would have `counts[n]` tasks by default
+    /// and is host `hosts[n]`. `file` has the contents of the file of [`Scheme::Hostfile`].
     pub fn map(&self, counts: &[u32], hosts: &[&str], file: &str) -> Result<TaskMap, SchemeError> {
         let default = |map: Result<TaskMap, TaskMapError>| {
             map.map_err(|error| SchemeError::Unknown(error.to_string()))
@@ -105,7 +105,7 @@ impl Scheme {
     }
 }
 
-/// A map that places the tasks of the job on its nodes, as many of either.
+/// A map that places the tasks of the job on its nodes, with the same numbers of both.
 fn fitting(map: TaskMap, counts: &[u32]) -> Result<TaskMap, SchemeError> {
     let (nodes, tasks) = (counts.len() as u64, total(counts));
     if map.is_unknown() {
@@ -154,8 +154,8 @@ fn deal(listed: &Hostlist, hosts: &[&str], ntasks: u64) -> Result<TaskMap, Strin
 mod tests {
     use super::*;
 
-    /// The map of a job with these tasks a node on hosts `a`, `b`, `c` and `d`, or why there is
-    /// none. The file of `hostfile` holds the value, lines separated by blanks.
+    /// The map of a job with these tasks per node on hosts `a`, `b`, `c` and `d`, or the error.
+    /// The file of `hostfile` contains the value, with lines separated by blanks.
     fn check(counts: &[u32], scheme: &str, value: &str, expect: &str) {
         let hosts = &["a", "b", "c", "d"][..counts.len()];
         let file = value.replace(' ', "\n");

@@ -21,7 +21,7 @@ impl TaskMap {
     }
 
     /// The form of `PMI_process_mapping`: `(vector,(0,4,4),(4,2,4))`. It has no repetitions, so
-    /// repeated blocks are written again and again.
+    /// repeated blocks are written repeatedly.
     pub fn to_pmi(&self) -> String {
         let mut text = String::from("(vector");
         for Block {
@@ -69,7 +69,7 @@ impl TaskMap {
         Self::from_blocks(blocks.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// Reads idsets joined by `;`, one a node.
+    /// Reads idsets joined by `;`, one per node.
     pub fn from_raw(text: &str) -> Result<Self, TaskMapError> {
         if text.split(';').count() as u64 > TASKMAP_NODES_MAX {
             return Err(TaskMapError::TooManyNodes);
@@ -115,7 +115,7 @@ impl TaskMap {
 impl FromStr for TaskMap {
     type Err = TaskMapError;
 
-    /// Tells the form by its first character: `[` or `{` JSON, `(` PMI, else raw.
+    /// Recognises the form by its first character: `[` or `{` JSON, `(` PMI, else raw.
     fn from_str(text: &str) -> Result<Self, TaskMapError> {
         let text = text.trim();
         match text.chars().next() {

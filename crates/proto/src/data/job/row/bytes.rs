@@ -1,4 +1,4 @@
-//! Numbers and texts as bytes, one after the other: what rows are made of.
+//! Numbers and texts as bytes, one after the other: the encoding of rows.
 
 /// The longest varint.
 const VARINT_BYTES_MAX: u32 = 10;
@@ -23,7 +23,8 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Reads what was appended, in the same order. `None` for what is cut off or too long.
+/// Reads what was appended, in the same order. `None` for data that are cut off or too
+/// long.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a>(&'a [u8]);
 

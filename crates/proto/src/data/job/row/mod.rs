@@ -1,6 +1,6 @@
-//! An inactive job as one packed row: what job-list says of it, made once by the job manager and
-//! taken without parsing JSON. A row begins with its version and says everything itself; parts
-//! that jobs have in common are bytes that can be kept once (`parts.rs`).
+//! An inactive job as one packed row: the attributes in job-list, encoded once by the job
+//! manager and read without parsing JSON. A row begins with its version and is complete in
+//! itself; parts common to several jobs are bytes that can be stored once (`parts.rs`).
 
 mod bytes;
 mod parts;
@@ -13,7 +13,7 @@ use bytes::{Reader, put_bytes, put_number, put_signed};
 /// The version written, and the only one read.
 const VERSION: u8 = 1;
 
-/// The first byte of several rows, which tells them from a JSON object.
+/// The first byte of several rows, which distinguishes them from a JSON object.
 const ROWS: u8 = 0;
 
 /// An inactive job.
@@ -33,25 +33,25 @@ pub struct Row<'a> {
     pub result: JobResult,
     /// Status of `finish`.
     pub waitstatus: Option<i32>,
-    /// When it was submitted and first came to DEPEND, PRIORITY, SCHED, RUN, CLEANUP and
-    /// INACTIVE, in seconds since the epoch; 0 for never.
+    /// Times of submission and of first reaching DEPEND, PRIORITY, SCHED, RUN, CLEANUP
+    /// and INACTIVE, in seconds since the epoch; 0 for never.
     pub times: [f64; 7],
     /// Time at which its resources expired; 0 for never.
     pub expiration: f64,
     /// An [`Asked`] as bytes.
     pub asked: &'a [u8],
-    /// A [`Given`] as bytes, if it got anything.
+    /// A [`Given`] as bytes, if it had an allocation.
     pub given: Option<&'a [u8]>,
-    /// A [`Raised`] as bytes: the worst exception, of those the first.
+    /// A [`Raised`] as bytes: the most severe exception, of those the first.
     pub raised: Option<&'a [u8]>,
     /// Annotations as JSON.
     pub annotations: Option<&'a str>,
-    /// A JSON array of what it still waited for, if it ever waited.
+    /// A JSON array of its outstanding dependencies, if it ever had any.
     pub dependencies: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
-    /// As bytes.
+    /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128);
         out.push(VERSION);
@@ -77,8 +77,8 @@ impl<'a> Row<'a> {
         out
     }
 
-    /// The first time in full, of the others how much later they are: times near each other
-    /// have bits near each other.
+    /// The first time in full, the others as differences: times near each other have bits
+    /// near each other.
     fn put_times(&self, out: &mut Vec<u8>) {
         let mut before = self.times[0].to_bits();
         out.extend_from_slice(&before.to_le_bytes());
@@ -100,7 +100,7 @@ impl<'a> Row<'a> {
             | u8::from(self.dependencies.is_some()) << 5
     }
 
-    /// Reads bytes; `None` for another version, or what is no row.
+    /// Decodes a row; `None` for another version, or for other data.
     pub fn decode(bytes: &'a [u8]) -> Option<Row<'a>> {
         let mut reader = Reader::new(bytes);
         if reader.byte()? != VERSION {
@@ -200,8 +200,8 @@ impl RowsWriter {
     }
 }
 
-/// The rows in a payload, each as [`Row::decode`] takes it; `None` for a payload of another
-/// kind. A row that is cut off is an empty one, and the last.
+/// The rows in a payload, each for [`Row::decode`]; `None` for a payload of another kind. A
+/// row that is cut off is returned as an empty one, and is the last.
 pub fn rows(payload: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     let rest = payload.strip_prefix(&[ROWS])?;
     let mut reader = Reader::new(rest);

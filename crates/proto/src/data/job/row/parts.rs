@@ -1,9 +1,9 @@
 //! The parts of a row that many jobs have in common, as bytes that are read in place: equal
-//! parts have equal bytes, so that a keeper of rows keeps each once.
+//! parts have equal bytes, so that they can be stored once.
 
 use super::bytes::{Reader, put_bytes, put_number, put_signed};
 
-/// Resources requested by a job. `None` where its jobspec does not say.
+/// Resources requested by a job. Fields are `None` where its jobspec does not set them.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Asked<'a> {
     /// Job name.
@@ -16,15 +16,15 @@ pub struct Asked<'a> {
     pub project: Option<&'a str>,
     /// Bank.
     pub bank: Option<&'a str>,
-    /// Tasks.
+    /// Number of tasks.
     pub ntasks: Option<u64>,
-    /// Cores, unless whole nodes are wanted.
+    /// Number of cores, unless whole nodes are requested.
     pub ncores: Option<u64>,
-    /// Nodes, if any number is wanted.
+    /// Number of nodes, if requested.
     pub nnodes: Option<u64>,
-    /// N tasks for each core of what the job gets.
+    /// N tasks for each allocated core.
     pub per_core: Option<u64>,
-    /// N tasks for each node of what the job gets.
+    /// N tasks for each allocated node.
     pub per_node: Option<u64>,
     /// Time limit in seconds.
     pub duration: Option<f64>,
@@ -46,7 +46,7 @@ impl<'a> Asked<'a> {
         ]
     }
 
-    /// As bytes.
+    /// Encodes the part.
     pub fn encode(&self) -> Vec<u8> {
         let (texts, numbers) = (self.texts(), self.numbers());
         let mut out = Vec::with_capacity(64);
@@ -61,7 +61,7 @@ impl<'a> Asked<'a> {
         out
     }
 
-    /// Reads bytes.
+    /// Decodes the part.
     pub fn decode(bytes: &'a [u8]) -> Option<Asked<'a>> {
         let mut reader = Reader::new(bytes);
         let [name, queue, cwd, project, bank] = some(&mut reader, Reader::text)?;
@@ -82,7 +82,8 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// Name and queue in bytes: they are first, and a walk over many jobs looks at nothing else.
+    /// Name and queue of the encoded part: they are first, and a walk over many jobs reads
+    /// nothing else.
     pub fn name_and_queue(bytes: &'a [u8]) -> (Option<&'a str>, Option<&'a str>) {
         let mut reader = Reader::new(bytes);
         let present = reader.byte().unwrap_or_default();
@@ -95,7 +96,7 @@ impl<'a> Asked<'a> {
 /// Resources allocated to a job, without the expiration.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Given<'a> {
-    /// Ranks, in brackets if there are more than one.
+    /// Ranks, in brackets if there is more than one.
     pub ranks: &'a str,
     /// Their hosts.
     pub nodelist: &'a str,
@@ -106,7 +107,7 @@ pub struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// As bytes.
+    /// Encodes the part.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
         put_bytes(&mut out, self.ranks.as_bytes());
@@ -116,7 +117,7 @@ impl<'a> Given<'a> {
         out
     }
 
-    /// Reads bytes.
+    /// Decodes the part.
     pub fn decode(bytes: &'a [u8]) -> Option<Given<'a>> {
         let mut reader = Reader::new(bytes);
         let given = Given {
@@ -129,19 +130,19 @@ impl<'a> Given<'a> {
     }
 }
 
-/// The exception that is listed.
+/// The exception shown in listings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Raised<'a> {
     /// Type.
     pub kind: &'a str,
     /// 0 to 7.
     pub severity: i64,
-    /// A sentence.
+    /// Text.
     pub note: &'a str,
 }
 
 impl<'a> Raised<'a> {
-    /// As bytes.
+    /// Encodes the part.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(32);
         put_bytes(&mut out, self.kind.as_bytes());
@@ -150,7 +151,7 @@ impl<'a> Raised<'a> {
         out
     }
 
-    /// Reads bytes.
+    /// Decodes the part.
     pub fn decode(bytes: &'a [u8]) -> Option<Raised<'a>> {
         let mut reader = Reader::new(bytes);
         let raised = Raised {
@@ -162,7 +163,7 @@ impl<'a> Raised<'a> {
     }
 }
 
-/// A bit for each value that is there.
+/// A bit for each value that is present.
 fn presence<T>(values: &[Option<T>]) -> u8 {
     let bits = values.iter().enumerate();
     bits.fold(0, |bits, (at, value)| {
@@ -170,7 +171,7 @@ fn presence<T>(values: &[Option<T>]) -> u8 {
     })
 }
 
-/// Values behind their bits.
+/// Values, behind the bits for them.
 fn some<'a, T: Copy, const N: usize>(
     reader: &mut Reader<'a>,
     read: impl Fn(&mut Reader<'a>) -> Option<T>,
