@@ -5,6 +5,7 @@ mod architecture;
 mod docs;
 mod edges;
 mod lexer;
+mod links;
 mod manifests;
 mod members;
 mod prose;

@@ -25,9 +25,15 @@ pub fn pages() -> Vec<Page> {
     pages
 }
 
-/// The word under which a method is found in its service's page.
-pub fn anchor(topic: &str) -> &str {
+/// The heading of a method on the page of its service.
+fn heading(topic: &str) -> &str {
     topic.split_once('.').map_or(topic, |(_, method)| method)
+}
+
+/// What links to that heading name it by, on every site.
+pub fn anchor(topic: &str) -> String {
+    let letters = heading(topic).chars().filter(|letter| *letter != '.');
+    letters.map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// A service's name as a file name.
@@ -79,7 +85,7 @@ fn method_section(method: &Declared) -> String {
     };
     let mut section = format!(
         "\n## {}\n\n`{}` · {} · answers: {} · safe to repeat: {again}\n\n{}\n",
-        anchor(method.topic),
+        heading(method.topic),
         method.topic,
         who(method.role),
         answers(method.answer),
@@ -174,7 +180,8 @@ mod tests {
             for method in service.methods {
                 let anchor = anchor(method.topic);
                 assert!(
-                    page.text.contains(&format!("\n## {anchor}\n")),
+                    page.text
+                        .contains(&format!("\n## {}\n", heading(method.topic))),
                     "{}",
                     method.topic
                 );

@@ -1,8 +1,6 @@
-//! References lead somewhere: a cited page of `doc/protocol/` has the cited section, and
-//! a link from one page to another finds its file.
+//! References lead somewhere: a cited page of `doc/protocol/` has the cited section.
 
 use std::fs;
-use std::path::Path;
 
 use super::{assert_none, short};
 use crate::workspace::{files_below, root};
@@ -21,21 +19,6 @@ fn every_cited_section_of_the_protocol_is_there() {
                 if let Some(wrong) = wrong(&pages, &citation) {
                     breaches.push(format!("{}: {wrong}", short(&path)));
                 }
-            }
-        }
-    }
-    assert_none(&breaches);
-}
-
-#[test]
-fn every_link_of_a_page_finds_its_file() {
-    let mut breaches = Vec::new();
-    for path in files_below(&root(), "md").expect("the tree can be read") {
-        let text = fs::read_to_string(&path).expect("pages are text");
-        let folder = path.parent().unwrap_or(Path::new("."));
-        for target in links(&text) {
-            if !folder.join(target).exists() {
-                breaches.push(format!("{} links to {target}", short(&path)));
             }
         }
     }
@@ -125,25 +108,6 @@ fn number(word: &str) -> Option<&str> {
     (!number.is_empty()).then_some(number)
 }
 
-/// The targets of links to files, without their anchors. Code is no link.
-fn links(text: &str) -> Vec<&str> {
-    let mut fenced = false;
-    let prose = text.lines().filter(|line| {
-        fenced ^= line.trim_start().starts_with("```");
-        !fenced
-    });
-    let targets = prose.flat_map(|line| {
-        let outside_code = line.split('`').step_by(2);
-        outside_code.flat_map(|text| text.split("](").skip(1))
-    });
-    targets
-        .filter_map(|rest| {
-            let target = rest.split([')', ' ']).next()?.split('#').next()?;
-            (!target.is_empty() && !target.contains("://")).then_some(target)
-        })
-        .collect()
-}
-
 #[test]
 fn lists_of_sections_are_understood() {
     let check = |text: &str, page: &str, sections: &[&str]| {
@@ -161,10 +125,4 @@ fn lists_of_sections_are_understood() {
         "11",
         &["3", "4.1", "12"],
     );
-}
-
-#[test]
-fn links_are_found_outside_of_code() {
-    let text = "see [a](b.md#c), [d](https://e) and `[f](g)`\n```\n[h](i)\n```\n[j](k/)";
-    assert_eq!(links(text), ["b.md", "k/"]);
 }
