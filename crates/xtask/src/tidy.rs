@@ -4,6 +4,7 @@
 mod architecture;
 mod docs;
 mod edges;
+mod howto;
 mod lexer;
 mod links;
 mod manifests;
