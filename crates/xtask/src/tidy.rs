@@ -2,6 +2,7 @@
 //! wish. Failure messages of a test are written for the person who just broke the rule.
 
 mod architecture;
+mod book;
 mod docs;
 mod edges;
 mod howto;
