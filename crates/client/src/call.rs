@@ -17,6 +17,11 @@ impl CallId {
     pub fn matchtag(self) -> u32 {
         self.0
     }
+
+    /// The call whose request has this matchtag.
+    pub fn of_matchtag(matchtag: u32) -> CallId {
+        CallId(matchtag)
+    }
 }
 
 /// Stands for a method in calls whose topic is known only at run time.

@@ -291,7 +291,7 @@ impl Handle {
     }
 
     /// Keeps count of what the program is about to be given.
-    fn see(&mut self, item: Item) -> Option<Arrival> {
+    pub(crate) fn see(&mut self, item: Item) -> Option<Arrival> {
         match item {
             Item::Again(id) => {
                 *self.repeats.entry(id).or_default() += 1;

@@ -76,6 +76,11 @@ impl Inbox {
         None
     }
 
+    /// Whether there is nothing to take.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.events_lost == 0
+    }
+
     /// Takes the oldest message.
     pub(crate) fn take_first(&mut self) -> Option<Result<Item, Refusal>> {
         if let Some(lost) = self.take_loss() {

@@ -4,6 +4,7 @@
 //! Read on in `handle.rs` (calls and what arrives), `call.rs` (what is asked and how),
 //! `stream.rs`, `events.rs`, `services.rs` and `kvs.rs` (the rest of what a program does), `worker.rs`
 //! (programs that take tasks from a server),
+//! `take.rs` (one turn at a time, for programs with a loop of their own),
 //! `open.rs` and `ssh.rs` (finding and connecting to the broker), `inbox.rs` (what has arrived and not
 //! been taken) and `link.rs` (bytes on the socket).
 //!
@@ -27,6 +28,7 @@ mod reconnect;
 mod services;
 mod ssh;
 mod stream;
+mod take;
 mod worker;
 
 pub use call::{Answered, Call, CallId, Pending, Untyped};
