@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ahead", &[]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
+    ("python", &["wire", "proto", "client"]),
     ("sim", &["wire", "proto", "node", "broker", "ahead"]),
     ("launcher", &["wire", "proto", "node", "runtime", "pmi"]),
     (

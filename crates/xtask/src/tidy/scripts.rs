@@ -16,6 +16,7 @@ const AREAS: &[(char, &str)] = &[
     ('1', "trees of brokers"),
     ('2', "jobs"),
     ('4', "command line"),
+    ('5', "Python"),
     ('9', "whole system"),
 ];
 

@@ -1,0 +1,1 @@
+"""Connections and watchers: `flux.core.handle`, `flux.core.watchers`."""
