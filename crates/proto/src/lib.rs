@@ -49,6 +49,7 @@ pub mod shutdown;
 pub mod start;
 pub mod state_machine;
 pub mod terminus;
+pub mod web;
 pub mod worker;
 
 mod bus;

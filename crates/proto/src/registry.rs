@@ -49,6 +49,7 @@ const SERVICES: &[(&str, &[Declared])] = &[
     ("start", crate::start::METHODS),
     ("state-machine", crate::state_machine::METHODS),
     ("terminus", crate::terminus::METHODS),
+    ("web", crate::web::METHODS),
     ("worker", crate::worker::METHODS),
 ];
 

@@ -86,8 +86,8 @@ fn every_declared_method_is_answered_by_one_component() {
             .filter(|c| c.roles.contains_key(method.topic))
             .count();
         // Its server is the program that starts the brokers, or a module of a site's own; or the
-        // servers of terminals, which are told in their own tests.
-        let outside = ["start.", "job-policy.", "worker.", "terminus."];
+        // servers of terminals and the web page, which are told in their own tests.
+        let outside = ["start.", "job-policy.", "worker.", "terminus.", "web."];
         let is_outside = outside.iter().any(|own| method.topic.starts_with(own));
         let expect = usize::from(!is_outside);
         assert!(of_all || n == expect, "{} is answered by {n}", method.topic);

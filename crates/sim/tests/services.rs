@@ -12,6 +12,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("content-files", "is there when blobs are kept in files"),
     ("job-policy", "is that of a module of a site's own"),
     ("worker", "is that of a server of a site's own"),
+    ("web", "is there when it is loaded: see its own tests"),
     (
         "sched-fifo",
         "is there when it is chosen in place of sched-simple",

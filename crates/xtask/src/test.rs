@@ -108,8 +108,11 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     let programs = run(cargo(build).args(["--bins", "--examples"]))?;
     let examples = ["--examples", "-p", "client", "-p", "runtime"];
     let libraries = ["-p", "libpmi", "-p", "libpmi2"];
+    // What is built only when asked for.
+    let more = ["--bins", "-p", "web"];
     let examples = run(cargo(build).args(examples))?;
-    if !programs || !examples || !run(cargo(build).args(libraries))? {
+    let more = run(cargo(build).args(more))?;
+    if !programs || !examples || !more || !run(cargo(build).args(libraries))? {
         bail!("the {} build failed", args.profile);
     }
     Ok((target.join(folder).join("flux"), false))

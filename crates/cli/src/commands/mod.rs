@@ -68,6 +68,7 @@ pub mod uptime;
 pub mod uri;
 pub mod version;
 pub mod watch;
+pub mod web;
 
 /// Every sub-command, by name. A new command adds its line here.
 pub const ENTRIES: &[Entry] = &[
@@ -140,6 +141,7 @@ pub const ENTRIES: &[Entry] = &[
     Entry::of::<uri::Uri>(),
     Entry::of::<version::Version>(),
     Entry::of::<watch::Watch>(),
+    Entry::of::<web::Web>(),
 ];
 
 #[cfg(test)]

@@ -222,3 +222,31 @@ fn the_configuration_is_replaced() {
         "-- stderr\nflux-config: a.b is not set\n-- code 1\n",
     );
 }
+
+#[test]
+fn the_web_page_is_found_or_loaded() {
+    let url = "http://127.0.0.1:8080/#t0k3n";
+    let page = json!({"url": url, "address": "127.0.0.1:8080", "tls": false, "token_file": "/t"});
+    let mut is_loaded = false;
+    let loading = answering(move |topic, object| match topic {
+        "module.load" => {
+            assert_eq!(object["path"], "web");
+            is_loaded = true;
+            Ok(json!({}))
+        }
+        _ if is_loaded => Ok(page.clone()),
+        _ => Err(Refusal::bare(Errno::ENOSYS)),
+    });
+    check("web", loading, &format!("{url}\n"));
+    let absent = answering(|topic, _| match topic {
+        "module.load" => Err(Refusal::new(Errno::ENOENT, "module not found")),
+        _ => Err(Refusal::bare(Errno::ENOSYS)),
+    });
+    check(
+        "web",
+        absent,
+        "-- stderr\nflux-web: cannot load the module web: module not found\n\
+         hint: it is built when asked for: 'cargo build --release -p web' beside the other programs\n\
+         -- code 1\n",
+    );
+}

@@ -196,6 +196,7 @@ tables! {
     "sched-simple", "", "sched-simple";
     "systemd", "", "";
     "tbon", "Config file error [tbon]: ", "overlay";
+    "web", "", "web";
 }
 
 use Form as F;
@@ -514,4 +515,15 @@ keys! {
         "tbon.child_rcvhwm must be 0 (unlimited) or >= 2";
     #[attribute] TBON_INTERFACE_HINT = "tbon.interface-hint", F::Text, "default-route",
         "Which address to bind to: default-route, hostname, an interface or a network.";
+
+    WEB_ADDRESS = "web.address", F::Text, "127.0.0.1",
+        "IP address that the web page is on; one that other hosts reach needs TLS.";
+    WEB_PORT = "web.port", F::Integer(0, 65535), "0", "Its port; 0 is any that is free.";
+    WEB_TOKEN_FILE = "web.token-file", F::Text, "web.token in rundir",
+        "File with the token that the page asks for, which is made if it is not there; only the owner may have access.";
+    WEB_TLS_CERTIFICATE = "web.tls-certificate", F::Text, "",
+        "PEM file with the certificate of the page, and those between it and the root; the page is on https then.";
+    WEB_TLS_KEY = "web.tls-key", F::Text, "", "PEM file with its private key.";
+    WEB_HOSTS = "web.hosts", F::Texts, "",
+        "Names by which browsers may call the page, besides localhost, the name of its host and IP addresses.";
 }

@@ -81,6 +81,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("job-exec", &["wire", "proto", "node", "runtime", "ahead"]),
     // Its worker asks the parent instance what the job that we are has.
     ("resource", &["wire", "proto", "node", "runtime", "client"]),
+    // Its threads ask the instance as any program does.
+    ("web", &["wire", "proto", "node", "runtime", "client"]),
 ];
 
 /// Crates that every module may depend on: never another module. `runtime` is for

@@ -16,7 +16,7 @@ const AREAS: &[(char, &str)] = &[
     ('1', "trees of brokers"),
     ('2', "jobs"),
     ('4', "command line"),
-    ('5', "Python"),
+    ('5', "Python and the web page"),
     ('9', "whole system"),
 ];
 
