@@ -1,6 +1,6 @@
 #!/bin/sh
 
-test_description='the first session of the README, as a stranger would type it
+test_description='the command of the README, and a first session as a stranger would type it
 
 Walks once through the whole system: start, submit, list, attach, cancel, reload
 a service under the hands of its users, read the log. Details of each command are
@@ -57,11 +57,11 @@ test_expect_success 'the log has lines of the broker and of modules' '
 test_done
 EOF
 
-test_expect_success 'the session of the README goes as written' '
+test_expect_success 'a session goes as a stranger would type it' '
 	test_expect_code 0 sh session.t --root=results
 '
 
-test_expect_success 'and so does that with four brokers' '
+test_expect_success 'and so does one with four brokers' '
 	flux start --test-size=4 sh -c "flux overlay status && flux run -N4 -n8 -l hostname" >out &&
 	test_grep "^└─ 3 $(hostname): full$" out &&
 	sed -n "s/: $(hostname)$//p" out | sort >actual &&

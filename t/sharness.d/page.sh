@@ -52,3 +52,41 @@ page_plain() {
 		-e 's/ +/ /g; s/^ //; s/ $//' |
 		awk '/^@@/ { vary = /numbers vary/ } vary { gsub(/[0-9]+/, "N") } { print }'
 }
+
+# page_commands PAGE: the commands that stand in its text as `flux ...`, a line each.
+page_commands() {
+	grep -o '`flux [a-z][^`]*`' "$1" | tr -d '`' | sort -u
+}
+
+# test_page_commands PAGE: tests that each of them is there, with the options that it is shown with.
+test_page_commands() {
+	page_commands "$1" >"commands.$(basename "$1")"
+	while read -r test__flux_word test__sub test__rest
+	do
+		test_expect_success "flux $test__sub $test__rest" '
+			test__help "$test__sub" "${test__rest%% *}" >help &&
+			for option in $(set -f && test__options $test__rest)
+			do
+				grep -E -e "(^| |\[)$option([],= ]|\$|\[)" help >found ||
+					{ echo "no option $option" && return 1; }
+			done
+		'
+	done <"commands.$(basename "$1")"
+}
+
+# The help of a command that begins so, of its sub-command where it has any.
+test__help() {
+	flux "$1" "$2" --help 2>help.err || flux "$1" --help
+}
+
+# The options before the command of a job.
+test__options() {
+	for test__word in "$@"
+	do
+		case $test__word in
+		--*) echo "${test__word%%=*}" ;;
+		-[a-zA-Z]*) echo "$test__word" | cut -c1-2 ;;
+		CMD | ./a.out | "|") return ;;
+		esac
+	done
+}
