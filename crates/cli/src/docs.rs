@@ -1,5 +1,5 @@
-//! The manual as text: the whole command as one clap tree, the page `doc/cli.md`, and the
-//! pages of man(1). `cargo xtask docs` writes them.
+//! The manual as text: the whole command as one clap tree, the page `doc/cli.md`, the tables of
+//! `doc/compatibility.md`, and the pages of man(1). `cargo xtask docs` writes them.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,10 @@ use clap::{Arg, ArgAction, Command};
 use crate::commands::ENTRIES;
 use command::entry::Group;
 
+mod compatibility;
 mod settings;
+
+pub use compatibility::tables as compatibility;
 
 /// Width of the text on generated pages, on any terminal.
 const PAGE_COLUMNS: usize = 90;

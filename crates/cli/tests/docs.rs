@@ -34,6 +34,21 @@ fn the_page_of_all_commands_is_current() {
 }
 
 #[test]
+fn the_tables_of_the_page_on_compatibility_are_current() {
+    let path = doc().join("compatibility.md");
+    let page = fs::read_to_string(&path).expect("doc/compatibility.md is there");
+    let mark = "compatibility.rs: change it there. -->\n";
+    let (by_hand, _) = page
+        .split_once(mark)
+        .expect("the page says where the tables begin");
+    let text = format!("{by_hand}{mark}{}", cli::docs::compatibility());
+    assert!(
+        is_current(&path, &text),
+        "doc/compatibility.md: run `cargo xtask docs`"
+    );
+}
+
+#[test]
 fn the_manual_pages_are_current_and_no_page_is_left_over() {
     let folder = doc().join("man");
     let pages = cli::docs::man_pages();

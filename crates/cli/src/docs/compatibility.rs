@@ -12,7 +12,7 @@ use super::ENTRIES;
 use command::entry::Group;
 
 /// Commands that Flux does not have.
-const OURS: &[&str] = &["gc", "lint", "orphans"];
+const OURS: &[&str] = &["completion", "lint", "orphans", "web"];
 
 /// Commands of Flux that are there and refuse their work, and why.
 const REFUSING: &[(&str, &str)] = &[
