@@ -1,4 +1,5 @@
-//! The site has every page: `doc/SUMMARY.md` lists each page of `doc/` once.
+//! The site has every page: `doc/SUMMARY.md` lists each page of `doc/` once. And the README,
+//! which is the way in, stays short.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,6 +9,27 @@ use super::links::links;
 use crate::workspace::{files_below, root};
 
 const SUMMARY: &str = "SUMMARY.md";
+
+/// Lines of the README: a screen.
+const README_LINES_MAX: usize = 70;
+
+#[test]
+fn the_readme_is_a_screen_that_begins_with_two_commands() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("README.md");
+    let lines = readme.lines().count();
+    assert!(
+        lines <= README_LINES_MAX,
+        "README.md has {lines} lines, more than {README_LINES_MAX}: move some to doc/"
+    );
+    let block = readme.split("```").nth(1).unwrap_or_default();
+    let commands: Vec<&str> = block.lines().skip(1).collect();
+    assert!(
+        commands.len() == 2
+            && commands[0].starts_with("cargo build --release && target/release/flux start ")
+            && commands[1].starts_with("cargo xtask test"),
+        "the first block of README.md is not the two commands"
+    );
+}
 
 #[test]
 fn every_page_is_in_the_summary_once() {
