@@ -17,6 +17,7 @@ const AREAS: &[(char, &str)] = &[
     ('2', "jobs"),
     ('4', "command line"),
     ('5', "Python and the web page"),
+    ('6', "installation"),
     ('9', "whole system"),
 ];
 
