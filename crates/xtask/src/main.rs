@@ -1,10 +1,11 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
 //! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `sim.rs`,
-//! `crash.rs`, `attack.rs`, `damage.rs`. Instances that are killed or damaged from outside
-//! live in `site.rs`. The rules that hold the tree together (dependencies between crates,
-//! the length of files) are the unit tests in `tidy/`: `cargo test -p xtask tidy` runs
-//! them alone. It must stay cheap to build: it is the first thing that `cargo xtask test`
+//! `crash.rs`, `attack.rs`, `damage.rs`, `install.rs`. Instances that are killed or damaged
+//! from outside live in `site.rs`; what is installed, and where, is one list in `parts.rs`. The
+//! rules that hold the tree together (dependencies between crates, the length of files) are the
+//! unit tests in `tidy/`: `cargo test -p xtask tidy` runs them alone. It must stay cheap to
+//! build: it is the first thing that `cargo xtask test`
 //! compiles. `cargo build` leaves it out.
 
 use std::process::ExitCode;
@@ -17,8 +18,12 @@ mod check;
 mod crash;
 mod damage;
 mod docs;
+mod install;
+mod licences;
+mod parts;
 mod proc;
 mod run;
+mod rustc;
 mod sim;
 mod site;
 mod test;
@@ -38,6 +43,7 @@ enum Command {
     Crash(crash::CrashArgs),
     Attack(attack::AttackArgs),
     Damage(damage::DamageArgs),
+    Install(install::InstallArgs),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +56,7 @@ fn main() -> ExitCode {
         Command::Crash(args) => crash::crash(&args),
         Command::Attack(args) => attack::attack(&args),
         Command::Damage(args) => damage::damage(&args),
+        Command::Install(args) => install::install(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -96,12 +96,7 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
         let peer = !path.starts_with(&target);
         return Ok((path, peer));
     }
-    // The profile `dev` builds into a folder of another name.
-    let folder = if args.profile == "dev" {
-        "debug"
-    } else {
-        &args.profile
-    };
+    let folder = workspace::folder_of_profile(&args.profile);
     let profile = format!("--profile={}", args.profile);
     let build = ["build", "--quiet", &profile];
     // Modules that scripts load, and programs that they run.

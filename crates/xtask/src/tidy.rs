@@ -10,6 +10,7 @@ mod lexer;
 mod links;
 mod manifests;
 mod members;
+mod parts;
 mod prose;
 mod references;
 mod scripts;

@@ -1,6 +1,8 @@
 //! Parts of the workspace: its root, its members, its source files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -16,15 +18,30 @@ pub fn root() -> PathBuf {
     }
 }
 
-/// Output of `cargo metadata` about the workspace, dependencies not resolved.
+/// The folder of a profile's build.
+pub fn folder_of_profile(profile: &str) -> &str {
+    match profile {
+        "dev" => "debug",
+        other => other,
+    }
+}
+
+/// Output of `cargo metadata` about the workspace, dependencies resolved or not.
 pub struct Metadata(Value);
 
 impl Metadata {
     /// Asks cargo.
     pub fn read() -> Result<Self> {
-        let output = crate::run::cargo(["metadata", "--no-deps", "--format-version", "1"])
-            .output()
-            .context("cannot run cargo metadata")?;
+        Self::ask(&mut crate::run::cargo([
+            "metadata",
+            "--no-deps",
+            "--format-version",
+            "1",
+        ]))
+    }
+
+    fn ask(command: &mut Command) -> Result<Self> {
+        let output = command.output().context("cannot run cargo metadata")?;
         if !output.status.success() {
             bail!(
                 "cargo metadata: {}",
@@ -36,16 +53,88 @@ impl Metadata {
         ))
     }
 
+    /// Asks cargo about the tree at `root`, with the dependencies that are used on this machine.
+    pub fn resolved(root: &Path) -> Result<Self> {
+        let manifest = root.join("Cargo.toml");
+        let mut command = crate::run::cargo(["metadata", "--format-version", "1", "--locked"]);
+        command.arg("--manifest-path").arg(manifest);
+        command.args(["--filter-platform", &crate::rustc::host()?]);
+        Self::ask(&mut command)
+    }
+
     /// The folder that builds go to.
     pub fn target_directory(&self) -> PathBuf {
         PathBuf::from(self.0["target_directory"].as_str().unwrap_or("target"))
     }
 
-    /// The members, as cargo describes them.
-    #[cfg(test)]
+    /// The version that all members share.
+    pub fn version(&self) -> &str {
+        let package = self.packages().find(|package| package["name"] == "cli");
+        package
+            .and_then(|package| package["version"].as_str())
+            .unwrap_or_default()
+    }
+
+    /// The crates of others that are in what the workspace builds, in order of name; with what
+    /// [`Metadata::resolved`] has found out.
+    pub fn shipped(&self) -> Vec<&Value> {
+        let nodes = self.0["resolve"]["nodes"].as_array();
+        let nodes: BTreeMap<&str, &Value> = nodes
+            .into_iter()
+            .flatten()
+            .filter_map(|node| Some((node["id"].as_str()?, node)))
+            .collect();
+        let packages: BTreeMap<&str, &Value> = self
+            .packages()
+            .filter_map(|package| Some((package["id"].as_str()?, package)))
+            .collect();
+        let built = self.0["workspace_default_members"].as_array();
+        let mut due: Vec<&str> = built
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut seen = BTreeSet::new();
+        while let Some(id) = due.pop() {
+            // A macro runs in the compiler and is in no program.
+            if packages.get(id).is_none_or(|package| is_macro(package)) || !seen.insert(id) {
+                continue;
+            }
+            let dependencies = nodes.get(id).and_then(|node| node["deps"].as_array());
+            let dependencies = dependencies.into_iter().flatten();
+            due.extend(
+                dependencies
+                    .filter(|dep| is_normal(dep))
+                    .filter_map(|dep| dep["pkg"].as_str()),
+            );
+        }
+        let mut found: Vec<&Value> = packages
+            .into_iter()
+            .filter(|(id, package)| seen.contains(id) && package["source"].is_string())
+            .map(|(_, package)| package)
+            .collect();
+        found.sort_by_key(|package| (package["name"].as_str(), package["version"].as_str()));
+        found
+    }
+
+    /// The members, as cargo describes them, or all packages if it has resolved them.
     pub fn packages(&self) -> impl Iterator<Item = &Value> {
         self.0["packages"].as_array().into_iter().flatten()
     }
+}
+
+/// Whether a dependency is more than one of tests or of the build.
+fn is_normal(dependency: &Value) -> bool {
+    let kinds = dependency["dep_kinds"].as_array();
+    kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
+}
+
+fn is_macro(package: &Value) -> bool {
+    let targets = package["targets"].as_array().into_iter().flatten();
+    let mut kinds = targets
+        .filter_map(|target| target["kind"].as_array())
+        .flatten();
+    kinds.any(|kind| kind == "proc-macro")
 }
 
 /// Every file below `folder` with this extension, in order of path. Hidden folders

@@ -105,6 +105,7 @@ fn start_script(script: &Path, output: &Path, surroundings: &Surroundings) -> Re
         .args(&surroundings.args)
         .env("FLUX_TEST_FLUX", &surroundings.flux)
         .env("TEST_RESULTS_DIR", &surroundings.results)
+        .envs(std::env::current_exe().map(|xtask| ("FLUX_TEST_XTASK", xtask)))
         .stdin(Stdio::null())
         .stderr(file.try_clone()?)
         .stdout(file);
