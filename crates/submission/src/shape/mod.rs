@@ -70,7 +70,13 @@ pub enum ShapeSyntax {
 
 /// Reads a shape as the value of `resources`.
 pub fn parse_shape(shape: &str) -> Result<Vec<Value>, ShapeSyntax> {
+    parse_shape_labelled(shape, LABEL_DEFAULT)
+}
+
+/// The same, where a slot that has no label of its own has this one.
+pub fn parse_shape_labelled(shape: &str, label: &str) -> Result<Vec<Value>, ShapeSyntax> {
     let mut parser = Parser {
+        label,
         tokens: Tokens::new(shape),
         slots: 0,
         unlabelled: 0,
@@ -87,7 +93,9 @@ pub fn parse_shape(shape: &str) -> Result<Vec<Value>, ShapeSyntax> {
     }
 }
 
-struct Parser {
+struct Parser<'l> {
+    /// Of a slot without one of its own.
+    label: &'l str,
     tokens: Tokens,
     slots: usize,
     /// Slots without a label of their own.
@@ -95,7 +103,7 @@ struct Parser {
     depth: usize,
 }
 
-impl Parser {
+impl Parser<'_> {
     /// `VERTEX` or `[VERTEX;VERTEX...]`.
     fn list(&mut self) -> Result<Vec<Value>, ShapeSyntax> {
         self.nested(|parser| {
@@ -109,7 +117,7 @@ impl Parser {
     /// One level down, if there may be one.
     fn nested<T>(
         &mut self,
-        parse: impl FnOnce(&mut Parser) -> Result<T, ShapeSyntax>,
+        parse: impl FnOnce(&mut Self) -> Result<T, ShapeSyntax>,
     ) -> Result<T, ShapeSyntax> {
         if self.depth >= SHAPE_DEPTH_MAX {
             return Err(ShapeSyntax::TooDeep);
@@ -125,7 +133,7 @@ impl Parser {
         &mut self,
         separator: char,
         end: char,
-        item: impl Fn(&mut Parser) -> Result<T, ShapeSyntax>,
+        item: impl Fn(&mut Self) -> Result<T, ShapeSyntax>,
     ) -> Result<Vec<T>, ShapeSyntax> {
         let mut items = vec![item(self)?];
         while self.tokens.take(separator)? {
@@ -191,7 +199,7 @@ impl Parser {
             return Ok(self.text()?.text);
         }
         self.unlabelled += 1;
-        Ok(LABEL_DEFAULT.to_owned())
+        Ok(self.label.to_owned())
     }
 
     /// A word or a quoted text.
