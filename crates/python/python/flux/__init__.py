@@ -17,7 +17,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Flux"]
 
-_MODULES = ("constants", "core", "future", "job", "kvs", "message", "rpc", "util")
+_MODULES = (
+    "constants",
+    "constraint",
+    "core",
+    "future",
+    "hostlist",
+    "idset",
+    "job",
+    "kvs",
+    "message",
+    "queue",
+    "resource",
+    "rpc",
+    "shape",
+    "uri",
+    "util",
+)
 
 
 def __getattr__(name: str) -> object:

@@ -24,7 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("ahead", &[]),
     ("runtime", &["wire", "proto", "node", "zmq-sys"]),
     ("client", &["wire", "proto"]),
-    ("python", &["wire", "proto", "client"]),
+    ("python", &["wire", "proto", "client", "submission"]),
     ("sim", &["wire", "proto", "node", "broker", "ahead"]),
     ("launcher", &["wire", "proto", "node", "runtime", "pmi"]),
     (

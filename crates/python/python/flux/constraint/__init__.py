@@ -1,0 +1,1 @@
+"""Constraints: which nodes, or which jobs. Read `parser.py`."""
