@@ -5,7 +5,7 @@ test_description='the examples of the page on Python do what the page says
 
 . "$(dirname "$0")/sharness.sh"
 test_flux_python
-test_under_flux 1 kvs
+test_under_flux 1 job
 
 page=$TEST_HARNESS_DIR/../doc/python.md
 
@@ -21,6 +21,14 @@ test_expect_success 'the examples run, one after the other' '
 	n is 0
 	n is 1
 	n is 2
+	FAILED 3 out
+
+	submit
+	finish
+	clean
+	2 others {0}
+	[0, 1, 2]
+	[('\''sh'\'', 3)]
 	doubled 42
 	EOF
 	python3 program.py >actual &&

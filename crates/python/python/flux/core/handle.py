@@ -50,7 +50,9 @@ class Flux(Watched):
     tls = _local()
 
     def __init__(self, url: Optional[str] = None, flags: int = 0, handle: Optional[_core.Handle] = None) -> None:
-        self.url = url
+        # Programs that have it from a socket give bytes.
+        self.url = os.fsdecode(url) if isinstance(url, bytes) else url
+        url = self.url
         self._core = _core.Handle(url) if handle is None else handle
         # Futures of calls by matchtag, weakly: one that nobody holds is forgotten.
         self._calls: dict[int, ref[RPC]] = {}
