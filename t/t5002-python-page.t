@@ -23,6 +23,7 @@ test_expect_success 'the examples run, one after the other' '
 	n is 2
 	FAILED 3 out
 
+	4 cores, 300.0 seconds
 	submit
 	finish
 	clean

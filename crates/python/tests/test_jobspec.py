@@ -152,6 +152,35 @@ class Instances(unittest.TestCase):
                 JobspecV1.per_resource(["true"], **counts)
 
 
+class Commands(unittest.TestCase):
+    def test_options_are_those_of_the_commands(self):
+        jobspec = JobspecV1.from_submit(
+            ["true"],
+            ntasks=2,
+            time_limit="5m",
+            env=["-*", "A=b"],
+            setopt={"mpi": "none", "verbose": 2},
+            exclusive=False,
+            unbuffered=True,
+            queue=None,
+        )
+        self.assertEqual((jobspec.duration, jobspec.environment), (300, {"A": "b"}))
+        self.assertEqual(jobspec.resource_counts()["slot"], 2)
+        self.assertEqual(jobspec.getattr_shell_option("mpi"), "none")
+        self.assertEqual(jobspec.getattr_shell_option("verbose"), 2)
+        self.assertTrue(jobspec.unbuffered)
+        with self.assertRaisesRegex(ValueError, "node count must not be greater than task count"):
+            JobspecV1.from_submit(["true"], nodes=2, ntasks=1)
+
+    def test_instances_are_made_with_them_too(self):
+        alloc = JobspecV1.from_alloc(["script"], nslots=3)
+        self.assertEqual(alloc.tasks[0]["command"], ["flux", "broker", "script"])
+        batch = JobspecV1.from_batch("#!/bin/sh\n# flux: -n2 --job-name=mine\ntrue\n", ["a"])
+        command = ["flux", "broker", "{{tmpdir}}/script", "a"]
+        self.assertEqual((batch.tasks[0]["command"], batch.getattr("job.name")), (command, "mine"))
+        self.assertEqual(batch.resource_counts()["slot"], 2)
+
+
 class Settings(unittest.TestCase):
     def setUp(self):
         self.jobspec = JobspecV1.from_command(["true"])

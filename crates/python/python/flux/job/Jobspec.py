@@ -1,7 +1,7 @@
 """Jobspecs: what jobs ask for (RFC 14, RFC 25).
 
-`Jobspec` is the object with its settings; how one is made of a command is in `_build.py`,
-files that go with it in `_files.py`.
+`Jobspec` is the object with its settings; how one is made of a command is in `_build.py`
+(here) and `_command.py` (by the commands of `flux`), files that go with it in `_files.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from flux import _core
-from flux.job import _build, _files
+from flux.job import _build, _command, _files
 
 __all__ = ["Jobspec", "JobspecV1", "validate_jobspec"]
 
@@ -285,3 +285,6 @@ class JobspecV1(Jobspec):
     from_batch_command = classmethod(_build.from_batch_command)
     from_nest_command = classmethod(_build.from_nest_command)
     per_resource = classmethod(_build.per_resource)
+    from_submit = classmethod(_command.from_submit)
+    from_alloc = classmethod(_command.from_alloc)
+    from_batch = classmethod(_command.from_batch)
