@@ -4,6 +4,11 @@
 # line names the file that the next block holds. "flux start" without a program begins a shell
 # that goes on to "exit". Where the block says "numbers vary", numbers are not compared.
 
+# page_part PAGE FIRST LAST: its sections of these numbers, "## N. TITLE".
+page_part() {
+	awk -v first="$2" -v last="$3" '/^## / { n = $2 + 0 } n >= first && n <= last' "$1"
+}
+
 # page_files PAGE: writes the files of the page below the current folder.
 page_files() {
 	awk '
