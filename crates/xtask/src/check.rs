@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use anyhow::Result;
 
+use crate::book;
 use crate::run::{cargo, has_nextest, run};
 
-/// Check format, lints, tests, tidiness and generated docs
+/// Check format, lints, the site of doc/, tests, tidiness and generated docs
 #[derive(clap::Args)]
 pub struct CheckArgs {
     /// Stop at the first step that fails
@@ -18,7 +19,12 @@ pub struct CheckArgs {
 type Step = (&'static str, fn() -> Result<bool>);
 
 /// Tidiness and generated pages have no step: tests hold them.
-const STEPS: [Step; 3] = [("format", format), ("clippy", clippy), ("tests", tests)];
+const STEPS: [Step; 4] = [
+    ("format", format),
+    ("clippy", clippy),
+    ("site", book::check),
+    ("tests", tests),
+];
 
 /// Runs every step; true when all of them passed.
 pub fn check(args: &CheckArgs) -> Result<bool> {

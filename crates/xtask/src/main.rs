@@ -1,6 +1,6 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
-//! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `sim.rs`,
+//! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `book.rs`, `sim.rs`,
 //! `crash.rs`, `attack.rs`, `damage.rs`, `install.rs`. Instances that are killed or damaged
 //! from outside live in `site.rs`; what is installed, and where, is one list in `parts.rs`. The
 //! rules that hold the tree together (dependencies between crates, the length of files) are the
@@ -14,6 +14,7 @@ use clap::Parser;
 
 mod attack;
 mod bench;
+mod book;
 mod check;
 mod crash;
 mod damage;
@@ -29,6 +30,7 @@ mod site;
 mod test;
 #[cfg(test)]
 mod tidy;
+mod tools;
 mod workspace;
 
 /// The project's automation
@@ -39,6 +41,7 @@ enum Command {
     Test(test::TestArgs),
     Bench(bench::BenchArgs),
     Docs(docs::DocsArgs),
+    Book(book::BookArgs),
     Sim(sim::SimArgs),
     Crash(crash::CrashArgs),
     Attack(attack::AttackArgs),
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Docs(args) => docs::docs(&args),
+        Command::Book(args) => book::book(&args),
         Command::Sim(args) => sim::sim(&args),
         Command::Crash(args) => crash::crash(&args),
         Command::Attack(args) => attack::attack(&args),
