@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import string
 import time
+from functools import lru_cache
 from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from flux import _core
@@ -254,6 +255,7 @@ class _Spec(NamedTuple):
     mark: bool
 
 
+@lru_cache(maxsize=None)
 def _parse(column: _Column) -> _Spec:
     spec, date = column.spec, ""
     if column.convert not in (None, "D", "d", "F", "H", "P"):
