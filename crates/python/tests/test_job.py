@@ -321,6 +321,16 @@ class Data(Live):
         self.handle.reactor_run()
         self.assertEqual([line for line in lines if line], ["a\n", "\n", "b\n"])
 
+    def test_coroutines_read_chunks_and_lines(self):
+        async def read(watch, jobid):
+            return [item async for item in watch(self.handle, jobid) if item[1]]
+
+        jobid = self.submit("printf", "a\\nb\\n")
+        lines = asyncio.run(read(flux.job.output_watch_lines_async, jobid))
+        self.assertEqual(lines, [("stdout", "a"), ("stdout", "b")])
+        chunks = asyncio.run(read(flux.job.output_watch_async, jobid))
+        self.assertEqual("".join(text for _, text in chunks), "a\nb\n")
+
     def test_output_of_now_does_not_wait(self):
         jobid = flux.job.submit(self.handle, command("true"), urgency=0)
         self.addCleanup(self.end, jobid)
@@ -394,6 +404,17 @@ class Instance(Live):
             flux.resource.drain(self.handle, "0").get()
         flux.resource.undrain(self.handle, "0").get()
         self.assertEqual(str(flux.resource.resource_status(self.handle).get().avail), "0")
+        consumer = flux.resource.ResourceJournalConsumer(self.handle, include_sentinel=True).start()
+        events = []
+        event = consumer.poll(60.0)
+        while not event.is_empty():
+            events.append(event)
+            event = consumer.poll(60.0)
+        names = [event.name for event in events]
+        self.assertLess(names.index("resource-define"), names.index("drain"))
+        self.assertEqual(events[names.index("drain")].context["reason"], "for a while")
+        self.assertEqual(events[names.index("resource-define")].R["version"], 1)
+        consumer.stop()
         with self.assertRaisesRegex(ValueError, "unknown mode 'hard'"):
             flux.resource.drain(self.handle, "0", mode="hard")
 

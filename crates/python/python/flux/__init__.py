@@ -25,6 +25,7 @@ _MODULES = (
     "hostlist",
     "idset",
     "job",
+    "journal",
     "kvs",
     "message",
     "queue",

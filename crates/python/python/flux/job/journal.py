@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import json
-from collections import deque
-from typing import Any, Callable, Deque, Dict, List, Mapping, Optional
+from typing import Any, Dict, Iterable, Mapping, Optional
 
-from flux import constants
 from flux.job.JobID import JobID
-from flux.rpc import RPC
+from flux.journal import JournalConsumerBase, JournalEventBase
 
 __all__ = ["JournalConsumer", "JournalEvent", "SENTINEL_EVENT"]
 
 
-class JournalEvent:
+class JournalEvent(JournalEventBase):
     """An event of a job.
 
     `jobspec` comes with `submit`, `R` with `alloc`, as objects.
@@ -27,43 +23,28 @@ class JournalEvent:
         jobspec: Optional[Mapping[str, Any]] = None,
         R: Optional[Mapping[str, Any]] = None,
     ) -> None:
+        super().__init__(event)
         self.jobid = JobID(jobid) if jobid >= 0 else None
-        self.name: str = event.get("name", "")
-        #: When it was, in seconds since the epoch.
-        self.timestamp: float = event.get("timestamp", 0.0)
-        self.context: Dict[str, Any] = dict(event.get("context", {}))
         self.jobspec = jobspec
         self.R = R
 
-    @property
-    def context_string(self) -> str:
-        """`context` as JSON; empty if there is nothing."""
-        if not self.context:
-            return ""
-        return json.dumps(self.context, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-
-    def is_empty(self) -> bool:
-        """Whether it is no event, but says that those before it are history."""
-        return not self.name
-
     def __str__(self) -> str:
-        if self.is_empty():
-            return "-1: sentinel"
-        return f"{self.jobid}: {self.timestamp:.5f} {self.name} {self.context_string}".rstrip()
+        return f"{self.jobid or -1}: {super().__str__()}"
 
 
 #: Stands between events that were and those that happen.
 SENTINEL_EVENT = JournalEvent(-1, {})
 
 
-class JournalConsumer:
+class JournalConsumer(JournalConsumerBase):
     """Reads the events of all jobs, one after the other. For the owner of the instance.
 
-    With `full` those of jobs that are over come too; `since` leaves out events up to a time, in
-    seconds since the epoch. Events that were come first, in the order of their times; with
-    `include_sentinel` `SENTINEL_EVENT` follows them.
+    With `full` those of jobs that are over come too; the rest as for
+    `flux.journal.JournalConsumerBase`. The sentinel is `SENTINEL_EVENT`.
     """
 
+    topic = "job-manager.events-journal"
+    cancel_topic = "job-manager.events-journal-cancel"
     SENTINEL_EVENT = SENTINEL_EVENT
 
     def __init__(
@@ -73,100 +54,20 @@ class JournalConsumer:
         since: float = 0.0,
         include_sentinel: bool = False,
     ) -> None:
-        self.handle = flux_handle
+        super().__init__(flux_handle, since, include_sentinel)
         self.full = full
-        self.since = since
-        self.include_sentinel = include_sentinel
-        self._rpc: Optional[RPC] = None
-        self._history: List[JournalEvent] = []
-        self._past = True
-        self._queue: Deque[JournalEvent] = deque()
-        self._callback: Optional[Callable[..., None]] = None
-        self._args: Any = ()
-        self._kwargs: Dict[str, Any] = {}
 
-    def start(self) -> JournalConsumer:
-        """Begins to read."""
-        if self._rpc is not None:
-            raise RuntimeError("this consumer has been started already")
-        self._rpc = RPC(
-            self.handle,
-            "job-manager.events-journal",
-            {"full": self.full},
-            flags=constants.FLUX_RPC_STREAMING,
-        )
-        if self._callback is not None:
-            self._rpc.then(self._arrived)
-        return self
+    def request(self) -> Dict[str, Any]:
+        """The payload of the request."""
+        return {"full": self.full}
 
-    def stop(self) -> None:
-        """Ends the stream; what has arrived can still be read."""
-        if self._rpc is not None:
-            self._rpc.cancel(topic="job-manager.events-journal-cancel")
-
-    def is_active(self) -> bool:
-        """Whether it has been started and there may be more."""
-        return self._rpc is not None
-
-    def set_callback(self, event_cb: Callable[..., None], *args: Any, **kwargs: Any) -> None:
-        """Has the reactor call `event_cb(event, *args, **kwargs)` for each event, and with None
-        at the end. To be set before `start`, or instead of `poll`."""
-        self._callback = event_cb
-        self._args = args
-        self._kwargs = kwargs
-        if self._rpc is not None:
-            self._rpc.then(self._arrived)
-
-    def poll(self, timeout: float = -1.0) -> Optional[JournalEvent]:
-        """Returns the next event, None after the last one; waits for it.
-
-        `timeout` are seconds, less than 0 for as long as it takes. Raises `TimeoutError` if
-        they pass, `RuntimeError` before `start` or with a callback, and `OSError` if the
-        caller may not read the journal.
-        """
-        if self._callback is not None:
-            raise RuntimeError("poll() cannot be used with a callback")
-        while not self._queue:
-            if self._rpc is None:
-                raise RuntimeError("the consumer has not been started")
-            self._rpc.wait_for(timeout)
-            if not self._take():
-                return None
-        return self._queue.popleft()
-
-    def _take(self) -> bool:
-        """Takes one answer in; says whether the stream goes on."""
-        assert self._rpc is not None
-        try:
-            answer = self._rpc.get()
-        except OSError as error:
-            if error.errno == errno.ENODATA:
-                return False
-            raise
-        self._rpc.reset()
-        if answer["id"] == -1:
-            self._end_of_history()
-            return True
-        for entry in answer["events"]:
-            jobspec = answer.get("jobspec") if entry["name"] == "submit" else None
-            resources = answer.get("R") if entry["name"] == "alloc" else None
-            event = JournalEvent(answer["id"], entry, jobspec, resources)
-            if event.timestamp > self.since:
-                (self._history if self._past else self._queue).append(event)
-        return True
-
-    def _end_of_history(self) -> None:
-        self._past = False
-        self._history.sort(key=lambda event: event.timestamp)
-        self._queue.extend(self._history)
-        self._history = []
-        if self.include_sentinel:
-            self._queue.append(SENTINEL_EVENT)
-
-    def _arrived(self, _: RPC) -> None:
-        goes_on = self._take()
-        assert self._callback is not None
-        while self._queue:
-            self._callback(self._queue.popleft(), *self._args, **self._kwargs)
-        if not goes_on:
-            self._callback(None, *self._args, **self._kwargs)
+    def process_response(self, resp: Mapping[str, Any]) -> Optional[Iterable[JournalEvent]]:
+        """Returns the events of a job; None if those that were have come."""
+        if resp["id"] == -1:
+            return None
+        events = []
+        for entry in resp["events"]:
+            jobspec = resp.get("jobspec") if entry["name"] == "submit" else None
+            resources = resp.get("R") if entry["name"] == "alloc" else None
+            events.append(JournalEvent(resp["id"], entry, jobspec, resources))
+        return events

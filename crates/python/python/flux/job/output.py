@@ -160,7 +160,7 @@ class JobOutputEventWatch(JobEventWatchFuture):
 
 
 class JobOutputWatch(JobOutputEventWatch):
-    """What `output_watch_async` gives: one chunk after the other."""
+    """What `output_watch_async` gives: one chunk after the other, also in `async for`."""
 
     #: Messages of the job shell up to this level are in `stderr`, not in `log`.
     log_stderr_level = -1
@@ -170,6 +170,13 @@ class JobOutputWatch(JobOutputEventWatch):
         is empty where a stream ends."""
         event = self.get_event()
         return (None, None) if event is None else self._render(event)
+
+    async def __anext__(self) -> Any:
+        await self.ready()
+        chunk = self.get_output()
+        if chunk[0] is None:
+            raise StopAsyncIteration
+        return chunk
 
     def _render(self, event: Any) -> Tuple[str, str]:
         if not hasattr(event, "render"):
@@ -181,7 +188,7 @@ class JobOutputWatch(JobOutputEventWatch):
 
 
 class JobOutputWatchLines(JobOutputWatch):
-    """What `output_watch_lines_async` gives: one line after the other."""
+    """What `output_watch_lines_async` gives: one line after the other, also in `async for`."""
 
     keepends = False
 
@@ -208,6 +215,13 @@ class JobOutputWatchLines(JobOutputWatch):
         else:
             self.reset()
         return stream, line
+
+    async def __anext__(self) -> Any:
+        await self.ready()
+        line = self.getline()
+        if line[0] is None:
+            raise StopAsyncIteration
+        return line
 
 
 def output_event_watch_async(

@@ -1,7 +1,8 @@
 """Resources: sets of them, what an instance has, and which nodes are to be used.
 
 Read on in `ResourceSet.py`, `list.py` (as the scheduler sees them), `status.py` (as the
-resource service does) and `drain.py`, whose function wins over the module of its name.
+resource service does), `journal.py`, and `drain.py`, whose function wins over the module of its
+name.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ _LAZY = {
     "ResourceStatus": "status",
     "ResourceStatusRPC": "status",
     "resource_status": "status",
+    "ResourceJournalConsumer": "journal",
+    "ResourceJournalEvent": "journal",
 }
 
 __all__ = ["ResourceSet", "drain", "undrain", *_LAZY]
