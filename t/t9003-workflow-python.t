@@ -41,6 +41,7 @@ cat >with-psij.py <<'EOS'
 from datetime import timedelta
 from threading import Event
 
+from flux.job import JobID
 from psij import Job, JobAttributes, JobExecutor, JobSpec, JobState
 
 executor = JobExecutor.get_instance("flux")
@@ -56,7 +57,7 @@ job = Job(JobSpec("/bin/sleep", ["inf"]))
 job.set_job_status_callback(lambda _, status: status.state == JobState.ACTIVE and active.set())
 executor.submit(job)
 active.wait(60)
-print(executor.list() == [job.native_id])
+print(JobID(job.native_id) in executor.list())
 job.cancel()
 print(job.wait(minutes).state.name)
 EOS
