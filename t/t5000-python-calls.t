@@ -12,6 +12,7 @@ test_under_flux 1 minimal
 test_expect_success 'the package is whole, documented and quick to load' 'flux_python_test test_package'
 test_expect_success 'a handle is opened, asked and closed' 'flux_python_test test_handle'
 test_expect_success 'calls are answered, streamed and called back' 'flux_python_test test_rpc'
+test_expect_success 'a broker that goes away is an error of all that wait' 'flux_python_test test_lost'
 test_expect_success 'the reactor watches time, descriptors, signals and messages' 'flux_python_test test_reactor'
 
 test_done

@@ -93,6 +93,15 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
                 seen.append(event.payload["n"])
         self.assertEqual(seen, [0, 1, 2])
 
+    async def test_what_a_callback_raises_holds_nobody_up(self):
+        raised = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["exception"]))
+        done = asyncio.get_running_loop().create_future()
+        self.ping(1).then(lambda call: 1 / 0)
+        self.ping(2).then(lambda call: done.set_result(call.get()["seq"]))
+        self.assertEqual(await done, 2)
+        self.assertIsInstance(raised[0], ZeroDivisionError)
+
     async def test_a_lost_connection_ends_events(self):
         with self.assertRaises(OSError):
             async with self.handle.events("py-aio") as events:

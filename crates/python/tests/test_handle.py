@@ -32,6 +32,15 @@ class Opening(unittest.TestCase):
         with flux.Flux("/") as handle:
             self.assertEqual(handle.attr_get("instance-level"), "0")
 
+    def test_what_is_not_supported_is_refused(self):
+        with self.assertRaisesRegex(OSError, "without flags"):
+            flux.Flux(flags=flux.constants.FLUX_O_CLONE)
+        with flux.Flux() as handle:
+            with self.assertRaisesRegex(OSError, "futures take answers"):
+                handle.recv(flux.constants.FLUX_MSGTYPE_RESPONSE)
+            with self.assertRaises(BlockingIOError):
+                handle.recv(flags=flux.constants.FLUX_O_NONBLOCK)
+
     def test_another_thread_hears_that_the_handle_is_in_use(self):
         with flux.Flux() as handle, flux.Flux() as other:
             handle.service_register("py-busy").get()

@@ -65,13 +65,18 @@ def _turn(handle: Flux) -> None:
         handle._lose_streams()
         return
     _watch_writing(handle)
-    handle._dispatch()
+    _dispatch(handle)
 
 
 def _dispatch(handle: Flux) -> None:
     handle._is_scheduled = False
-    if not handle._core.closed:
+    if handle._core.closed:
+        return
+    try:
         handle._dispatch()
+    finally:
+        # What a callback raises, the loop reports; the others get their turn.
+        handle._touched()
 
 
 def _watch_writing(handle: Flux) -> None:

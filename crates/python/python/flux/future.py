@@ -70,19 +70,21 @@ class Future:
         """Has the reactor call `callback(future, *args, **kwargs)` when it is fulfilled.
 
         If that is not within `timeout` seconds (less than 0: no limit), it is fulfilled with
-        ETIMEDOUT. Raises OSError with EEXIST: there is a callback already.
+        ETIMEDOUT, which the reactor looks after, and no loop of asyncio. Raises OSError with
+        EEXIST: there is a callback already; with EINVAL: it belongs to no handle.
         """
         if self._callback is not None:
             raise OSError(errno.EEXIST, "this future has a callback already")
+        if self._flux is None:
+            raise OSError(errno.EINVAL, "this future belongs to no handle: see set_flux")
         self._callback = callback
         self._args = args
         self._kwargs = kwargs
         self._start()
-        if self._flux is not None:
-            self._flux._pending.add(self)
-            self._flux._follow_loop()
-            if timeout >= 0.0:
-                self._timer = self.get_reactor().call_later(timeout, self._time_out)
+        self._flux._pending.add(self)
+        self._flux._follow_loop()
+        if timeout >= 0.0:
+            self._timer = self.get_reactor().call_later(timeout, self._time_out)
         if self._ready:
             self._schedule()
         return self

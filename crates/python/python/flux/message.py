@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from flux import _core
@@ -139,9 +140,10 @@ class MessageWatcher(Watcher):
         args: Any = None,
     ) -> None:
         super().__init__(flux_handle, callback, args)
+        if match_tag != FLUX_MATCHTAG_NONE:
+            raise OSError(errno.EINVAL, "a watcher sees events and requests: futures take answers")
         self.type_mask = type_mask
         self.topic_glob = topic_glob
-        self.match_tag = match_tag
         self.rolemask = FLUX_ROLE_OWNER if rolemask is None else rolemask | FLUX_ROLE_OWNER
 
     def matches(self, message: _core.Message) -> bool:

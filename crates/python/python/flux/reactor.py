@@ -114,7 +114,14 @@ class Reactor:
     def _turn(self, timeout: Optional[float]) -> None:
         for call in tuple(self.prepare):
             call()
-        ready = self._poll(self._timeout(timeout))
+        try:
+            ready = self._poll(self._timeout(timeout))
+        except OSError:
+            # The connection is lost, which is the answer of all calls that wait.
+            self._handle._dispatch()
+            if self.count() > 0:
+                raise
+            return
         for call in tuple(self.check):
             call()
         self._expire()

@@ -120,8 +120,14 @@ class RPC(Future):
             self._fulfill(error=self._end)
             return True
         if not self._take():
-            self._core.turn(0.0)
-            self._take()
+            try:
+                self._core.turn(0.0)
+            except OSError:
+                # The connection is lost, which is the answer of all that wait.
+                if not self._take():
+                    raise
+            else:
+                self._take()
             self._flux._touched()
         return self._ready
 

@@ -15,6 +15,7 @@ from flux.constants import (
     FLUX_MSGTYPE_EVENT,
     FLUX_MSGTYPE_REQUEST,
     FLUX_NODEID_ANY,
+    FLUX_O_NONBLOCK,
     FLUX_POLLERR,
     FLUX_POLLIN,
     FLUX_POLLOUT,
@@ -50,6 +51,8 @@ class Flux(Watched):
     tls = _local()
 
     def __init__(self, url: Optional[str] = None, flags: int = 0, handle: Optional[_core.Handle] = None) -> None:
+        if flags:
+            raise OSError(errno.EINVAL, "a handle is opened without flags: none is supported")
         # Programs that have it from a socket give bytes.
         self.url = os.fsdecode(url) if isinstance(url, bytes) else url
         url = self.url
@@ -170,7 +173,7 @@ class Flux(Watched):
 
     # Messages.
 
-    def send(self, message: Message, flags: int = 0) -> None:
+    def send(self, message: Message) -> None:
         """Sends a message as it is."""
         self._core.send(message._core)
         self._touched()
@@ -182,10 +185,18 @@ class Flux(Watched):
         topic_glob: Optional[str] = None,
         flags: int = 0,
     ) -> Message:
-        """Blocks until an event or a request has come that matches; others are dropped, and
-        unknown requests refused."""
+        """Blocks until an event or a request has come that matches; other events are dropped,
+        and other requests refused.
+
+        Raises BlockingIOError: with FLUX_O_NONBLOCK in `flags`, there is none. Raises OSError
+        with EINVAL: answers are asked for, which are taken by their futures.
+        """
         from flux.message import Message, matches_glob
 
+        if match_tag != FLUX_MATCHTAG_NONE or not type_mask & (FLUX_MSGTYPE_REQUEST | FLUX_MSGTYPE_EVENT):
+            raise OSError(errno.EINVAL, "only events and requests are received: futures take answers")
+        timeout = 0.0 if flags & FLUX_O_NONBLOCK else None
+        has_looked = False
         while True:
             for mask, take in (
                 (FLUX_MSGTYPE_REQUEST, self._core.take_request),
@@ -199,7 +210,10 @@ class Flux(Watched):
                     self._refuse(message, errno.ENOSYS)
                     break
             else:
-                self._core.turn(None)
+                if timeout == 0.0 and has_looked:
+                    raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+                self._core.turn(timeout)
+                has_looked = True
 
     def event_subscribe(self, topic: str) -> None:
         """Asks for the events whose topic begins with `topic`."""
@@ -214,7 +228,7 @@ class Flux(Watched):
         if topic in self._subscriptions:
             self._subscriptions.remove(topic)
 
-    def event_recv(self, topic: Optional[str] = None, payload: Any = None) -> Message:
+    def event_recv(self, topic: Optional[str] = None) -> Message:
         """Blocks until the next event whose topic matches the pattern `topic`."""
         return self.recv(FLUX_MSGTYPE_EVENT, topic_glob=topic)
 

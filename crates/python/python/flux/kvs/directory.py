@@ -35,6 +35,8 @@ class KVSDir(MutableMapping):  # type: ignore[type-arg]
         namespace: Optional[str] = None,
         _kvstxn: Optional[KVSTxn] = None,
     ) -> None:
+        if handle is not None:
+            raise ValueError("a directory is named by its path, not by a handle of C")
         self.fhdl = flux_handle
         self.path = path
         self._namespace = namespace
