@@ -14,5 +14,6 @@ test_expect_success 'a handle is opened, asked and closed' 'flux_python_test tes
 test_expect_success 'calls are answered, streamed and called back' 'flux_python_test test_rpc'
 test_expect_success 'a broker that goes away is an error of all that wait' 'flux_python_test test_lost'
 test_expect_success 'the reactor watches time, descriptors, signals and messages' 'flux_python_test test_reactor'
+test_expect_success 'times, trees, command lines and settings' 'flux_python_test test_util'
 
 test_done
