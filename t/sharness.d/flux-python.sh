@@ -24,9 +24,15 @@ test_flux_python() {
 		test__bug "cannot build the Python package: $(tail -n 3 "$test__log")"
 	test__packages=$(cd "$test__built" && pwd)/python
 	mkdir -p "$test__packages/flux"
-	# Links, so that a change of a file counts at once.
-	ln -sfn "$(cd "$TEST_HARNESS_DIR/../crates/python/python/flux" && pwd)"/* "$test__packages/flux/"
-	ln -sfn ../../lib_core.so "$test__packages/flux/_core.abi3.so"
+	# Links, so that a change of a file counts at once. Those that are there stay: another
+	# script may be reading them.
+	for test__arg in "$(cd "$TEST_HARNESS_DIR/../crates/python/python/flux" && pwd)"/* \
+		../../lib_core.so
+	do
+		test__link=$test__packages/flux/${test__arg##*/}
+		test "${test__arg##*/}" != lib_core.so || test__link=$test__packages/flux/_core.abi3.so
+		test -h "$test__link" || ln -s "$test__arg" "$test__link" 2>"$test__log" || :
+	done
 	PYTHONPATH=$test__packages${PYTHONPATH:+:$PYTHONPATH}
 	# Byte code is kept beside none of the sources.
 	PYTHONPYCACHEPREFIX=$test__packages/__pycache__

@@ -107,7 +107,9 @@ fn flux_under_test(args: &TestArgs) -> Result<(PathBuf, bool)> {
     let more = ["--bins", "-p", "web"];
     let examples = run(cargo(build).args(examples))?;
     let more = run(cargo(build).args(more))?;
-    if !programs || !examples || !more || !run(cargo(build).args(libraries))? {
+    // By itself, as scripts ask for it: they find it built.
+    let python = run(cargo(build).args(["-p", "python"]))?;
+    if !programs || !examples || !more || !python || !run(cargo(build).args(libraries))? {
         bail!("the {} build failed", args.profile);
     }
     Ok((target.join(folder).join("flux"), false))
