@@ -11,7 +11,9 @@ import os
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 from flux import _core
-from flux.job import _build, _command, _files
+from flux.job import _build, _files
+from flux.job._build import Builders
+from flux.job._command import Commands
 
 __all__ = ["Jobspec", "JobspecV1", "validate_jobspec"]
 
@@ -276,15 +278,7 @@ class Jobspec:
         return f"{type(self).__name__}({self.dumps()})"
 
 
-class JobspecV1(Jobspec):
+class JobspecV1(Jobspec, Builders, Commands):
     """What a job asks for, version 1: nodes, slots, cores and GPUs, and one command."""
 
     _require_version = 1
-
-    from_command = classmethod(_build.from_command)
-    from_batch_command = classmethod(_build.from_batch_command)
-    from_nest_command = classmethod(_build.from_nest_command)
-    per_resource = classmethod(_build.per_resource)
-    from_submit = classmethod(_command.from_submit)
-    from_alloc = classmethod(_command.from_alloc)
-    from_batch = classmethod(_command.from_batch)

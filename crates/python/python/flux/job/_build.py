@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from flux import _core
+
+#: The class whose method makes one.
+_Spec = TypeVar("_Spec", bound="Builders")
 
 #: What a script of a batch job is among the files of the job.
 _SCRIPT_PATH = "{{tmpdir}}/script"
@@ -86,182 +89,181 @@ def walk(resources: Sequence[Any]) -> Iterator[Tuple[Optional[Any], Any, int]]:
     return _below(None, resources, 1)
 
 
-def from_command(
-    cls: Any,
-    /,
-    command: Sequence[str],
-    num_tasks: Optional[int] = 1,
-    cores_per_task: Optional[int] = 1,
-    gpus_per_task: Optional[int] = None,
-    num_nodes: Optional[int] = None,
-    exclusive: bool = False,
-    **settings: Any,
-) -> Any:
-    """Makes the jobspec of a command.
+class Builders:
+    """What `JobspecV1` can be made of."""
 
-    `num_tasks` tasks run it, each with `cores_per_task` cores and `gpus_per_task` GPUs, over
-    `num_nodes` nodes if that is given, and nobody else's with `exclusive`.
+    @classmethod
+    def from_command(
+        cls: Type[_Spec],
+        command: Sequence[str],
+        num_tasks: Optional[int] = 1,
+        cores_per_task: Optional[int] = 1,
+        gpus_per_task: Optional[int] = None,
+        num_nodes: Optional[int] = None,
+        exclusive: bool = False,
+        **settings: Any,
+    ) -> _Spec:
+        """Makes the jobspec of a command.
 
-    Settings: `duration`, `environment` (the caller's if not given), `env_expand`, `cwd` (the
-    caller's if not given), `rlimits` (name to limit, -1 for none), `name`, `input`, `output`,
-    `error`, `label_io`, `unbuffered`, `queue`, `bank`.
+        `num_tasks` tasks run it, each with `cores_per_task` cores and `gpus_per_task` GPUs, over
+        `num_nodes` nodes if that is given, and nobody else's with `exclusive`.
 
-    Raises `TypeError` or `ValueError` if a value makes no sense.
-    """
-    # Programs pass None for what their users have not said.
-    num_tasks = 1 if num_tasks is None else num_tasks
-    cores_per_task = 1 if cores_per_task is None else cores_per_task
-    _positive(num_tasks=num_tasks, cores_per_task=cores_per_task)
-    _at_least_0(gpus_per_task=gpus_per_task)
-    slot = _slot(num_tasks, cores_per_task, gpus_per_task)
-    count: Dict[str, int] = {"per_slot": 1}
-    resources = [slot]
-    if num_nodes is not None:
-        _positive(num_nodes=num_nodes)
-        if num_nodes > num_tasks:
-            raise ValueError("node count must not be greater than task count")
-        slot["count"] = math.ceil(num_tasks / num_nodes)
-        if num_tasks % num_nodes != 0:
-            count = {"total": num_tasks}
-        resources = [_node(num_nodes, exclusive, slot)]
-    elif exclusive:
-        raise ValueError("exclusive can only be set with a node count")
-    return _make(cls, resources, command, count, settings)
+        Settings: `duration`, `environment` (the caller's if not given), `env_expand`, `cwd` (the
+        caller's if not given), `rlimits` (name to limit, -1 for none), `name`, `input`, `output`,
+        `error`, `label_io`, `unbuffered`, `queue`, `bank`.
 
-
-def per_resource(
-    cls: Any,
-    /,
-    command: Sequence[str],
-    ncores: Optional[int] = None,
-    nnodes: Optional[int] = None,
-    per_resource_type: Optional[str] = None,
-    per_resource_count: Optional[int] = None,
-    gpus_per_node: Optional[int] = None,
-    exclusive: bool = False,
-    **settings: Any,
-) -> Any:
-    """Makes the jobspec of a command that runs a number of times on each resource.
-
-    The job gets `ncores` cores, or `nnodes` whole nodes, or both, and `gpus_per_node` GPUs on
-    each. On each resource of `per_resource_type` (`node` or `core`) it runs
-    `per_resource_count` tasks. Settings as those of `from_command`.
-    """
-    if ncores is None and nnodes is None:
-        raise ValueError("must specify node or core count with per_resource")
-    if per_resource_type not in (None, "node", "core"):
-        raise ValueError(f"invalid per_resource_type '{per_resource_type}': use node or core")
-    if gpus_per_node is not None and nnodes is None:
-        raise ValueError("gpus_per_node must be specified with nnodes")
-    _at_least_0(gpus_per_node=gpus_per_node)
-    if nnodes is None:
-        _positive(ncores=ncores)
-        if exclusive:
+        Raises `TypeError` or `ValueError` if a value makes no sense.
+        """
+        # Programs pass None for what their users have not said.
+        num_tasks = 1 if num_tasks is None else num_tasks
+        cores_per_task = 1 if cores_per_task is None else cores_per_task
+        _positive(num_tasks=num_tasks, cores_per_task=cores_per_task)
+        _at_least_0(gpus_per_task=gpus_per_task)
+        slot = _slot(num_tasks, cores_per_task, gpus_per_task)
+        count: Dict[str, int] = {"per_slot": 1}
+        resources = [slot]
+        if num_nodes is not None:
+            _positive(num_nodes=num_nodes)
+            if num_nodes > num_tasks:
+                raise ValueError("node count must not be greater than task count")
+            slot["count"] = math.ceil(num_tasks / num_nodes)
+            if num_tasks % num_nodes != 0:
+                count = {"total": num_tasks}
+            resources = [_node(num_nodes, exclusive, slot)]
+        elif exclusive:
             raise ValueError("exclusive can only be set with a node count")
-        resources = [_slot(ncores, 1, None)]
-    else:
-        _positive(nnodes=nnodes)
-        cores = 1
-        if ncores is None:
-            exclusive = True
-        else:
+        jobspec: _Spec = _make(cls, resources, command, count, settings)
+        return jobspec
+
+    @classmethod
+    def per_resource(
+        cls: Type[_Spec],
+        command: Sequence[str],
+        ncores: Optional[int] = None,
+        nnodes: Optional[int] = None,
+        per_resource_type: Optional[str] = None,
+        per_resource_count: Optional[int] = None,
+        gpus_per_node: Optional[int] = None,
+        exclusive: bool = False,
+        **settings: Any,
+    ) -> _Spec:
+        """Makes the jobspec of a command that runs a number of times on each resource.
+
+        The job gets `ncores` cores, or `nnodes` whole nodes, or both, and `gpus_per_node` GPUs on
+        each. On each resource of `per_resource_type` (`node` or `core`) it runs
+        `per_resource_count` tasks. Settings as those of `from_command`.
+        """
+        if ncores is None and nnodes is None:
+            raise ValueError("must specify node or core count with per_resource")
+        if per_resource_type not in (None, "node", "core"):
+            raise ValueError(f"invalid per_resource_type '{per_resource_type}': use node or core")
+        if gpus_per_node is not None and nnodes is None:
+            raise ValueError("gpus_per_node must be specified with nnodes")
+        _at_least_0(gpus_per_node=gpus_per_node)
+        if nnodes is None:
             _positive(ncores=ncores)
-            if ncores < nnodes:
-                raise ValueError("number of cores cannot be less than nnodes")
-            if ncores % nnodes != 0:
-                raise ValueError("number of cores must be evenly divisible by node count")
-            cores = ncores // nnodes
-        resources = [_node(nnodes, exclusive, _slot(1, cores, gpus_per_node))]
-    jobspec = _make(cls, resources, command, {"per_slot": 1}, settings)
-    if per_resource_type is not None:
-        _positive(per_resource_count=per_resource_count)
-        jobspec.setattr_shell_option(
-            "per-resource", {"type": per_resource_type, "count": per_resource_count}
+            if exclusive:
+                raise ValueError("exclusive can only be set with a node count")
+            resources = [_slot(ncores, 1, None)]
+        else:
+            _positive(nnodes=nnodes)
+            cores = 1
+            if ncores is None:
+                exclusive = True
+            else:
+                _positive(ncores=ncores)
+                if ncores < nnodes:
+                    raise ValueError("number of cores cannot be less than nnodes")
+                if ncores % nnodes != 0:
+                    raise ValueError("number of cores must be evenly divisible by node count")
+                cores = ncores // nnodes
+            resources = [_node(nnodes, exclusive, _slot(1, cores, gpus_per_node))]
+        jobspec: Any = _make(cls, resources, command, {"per_slot": 1}, settings)
+        if per_resource_type is not None:
+            _positive(per_resource_count=per_resource_count)
+            jobspec.setattr_shell_option(
+                "per-resource", {"type": per_resource_type, "count": per_resource_count}
+            )
+        elif per_resource_count is not None:
+            raise ValueError("must specify a per_resource_type with per_resource_count")
+        return jobspec
+
+    @classmethod
+    def from_nest_command(
+        cls: Type[_Spec],
+        command: Sequence[str],
+        num_slots: int = 1,
+        cores_per_slot: int = 1,
+        gpus_per_slot: Optional[int] = None,
+        num_nodes: Optional[int] = None,
+        broker_opts: Optional[Sequence[str]] = None,
+        exclusive: bool = False,
+        conf: Optional[Mapping[str, Any]] = None,
+        **settings: Any,
+    ) -> _Spec:
+        """Makes the jobspec of an instance that runs a command, and has the resources of the job.
+
+        The job has `num_slots` slots, each of `cores_per_slot` cores and `gpus_per_slot` GPUs,
+        over `num_nodes` nodes if that is given. `broker_opts` are options of `flux broker`, `conf`
+        the configuration of the instance. Settings as those of `from_command`.
+        """
+        options = list(broker_opts or ())
+        if conf:
+            options.append("-c" + _CONF_PATH)
+        jobspec: Any = cls.from_command(
+            ["flux", "broker", *options, *_words(command)],
+            num_tasks=num_slots,
+            cores_per_task=cores_per_slot,
+            gpus_per_task=gpus_per_slot,
+            num_nodes=num_nodes,
+            exclusive=exclusive,
+            **settings,
         )
-    elif per_resource_count is not None:
-        raise ValueError("must specify a per_resource_type with per_resource_count")
-    return jobspec
+        if conf:
+            jobspec.add_file("conf.json", dict(conf))
+        jobspec.setattr_shell_option("per-resource", {"type": "node"})
+        jobspec.setattr_shell_option("mpi", "none")
+        jobspec.setattr_shell_option("exit-timeout", "none")
+        return jobspec
 
+    @classmethod
+    def from_batch_command(
+        cls: Type[_Spec],
+        script: str,
+        jobname: str,
+        args: Optional[Sequence[str]] = None,
+        num_slots: int = 1,
+        cores_per_slot: int = 1,
+        gpus_per_slot: Optional[int] = None,
+        num_nodes: Optional[int] = None,
+        broker_opts: Optional[Sequence[str]] = None,
+        exclusive: bool = False,
+        conf: Optional[Mapping[str, Any]] = None,
+        **settings: Any,
+    ) -> _Spec:
+        """Makes the jobspec of an instance that runs a script, given as its text.
 
-def from_nest_command(
-    cls: Any,
-    /,
-    command: Sequence[str],
-    num_slots: int = 1,
-    cores_per_slot: int = 1,
-    gpus_per_slot: Optional[int] = None,
-    num_nodes: Optional[int] = None,
-    broker_opts: Optional[Sequence[str]] = None,
-    exclusive: bool = False,
-    conf: Optional[Mapping[str, Any]] = None,
-    **settings: Any,
-) -> Any:
-    """Makes the jobspec of an instance that runs a command, and has the resources of the job.
-
-    The job has `num_slots` slots, each of `cores_per_slot` cores and `gpus_per_slot` GPUs,
-    over `num_nodes` nodes if that is given. `broker_opts` are options of `flux broker`, `conf`
-    the configuration of the instance. Settings as those of `from_command`.
-    """
-    options = list(broker_opts or ())
-    if conf:
-        options.append("-c" + _CONF_PATH)
-    jobspec = from_command(
-        cls,
-        ["flux", "broker", *options, *_words(command)],
-        num_tasks=num_slots,
-        cores_per_task=cores_per_slot,
-        gpus_per_task=gpus_per_slot,
-        num_nodes=num_nodes,
-        exclusive=exclusive,
-        **settings,
-    )
-    if conf:
-        jobspec.add_file("conf.json", dict(conf))
-    jobspec.setattr_shell_option("per-resource", {"type": "node"})
-    jobspec.setattr_shell_option("mpi", "none")
-    jobspec.setattr_shell_option("exit-timeout", "none")
-    return jobspec
-
-
-def from_batch_command(
-    cls: Any,
-    /,
-    script: str,
-    jobname: str,
-    args: Optional[Sequence[str]] = None,
-    num_slots: int = 1,
-    cores_per_slot: int = 1,
-    gpus_per_slot: Optional[int] = None,
-    num_nodes: Optional[int] = None,
-    broker_opts: Optional[Sequence[str]] = None,
-    exclusive: bool = False,
-    conf: Optional[Mapping[str, Any]] = None,
-    **settings: Any,
-) -> Any:
-    """Makes the jobspec of an instance that runs a script, given as its text.
-
-    `args` are the script's arguments; the rest as for `from_nest_command`. Output goes to
-    `flux-{{id}}.out` unless a setting says otherwise. Raises `ValueError` if the script does
-    not begin with `#!`.
-    """
-    if not script.startswith("#!"):
-        raise ValueError(f"{jobname} does not appear to start with '#!'")
-    settings.setdefault("name", jobname)
-    settings.setdefault("output", "flux-{{id}}.out")
-    jobspec = from_nest_command(
-        cls,
-        [_SCRIPT_PATH, *(args or ())],
-        num_slots=num_slots,
-        cores_per_slot=cores_per_slot,
-        gpus_per_slot=gpus_per_slot,
-        num_nodes=num_nodes,
-        broker_opts=broker_opts,
-        exclusive=exclusive,
-        conf=conf,
-        **settings,
-    )
-    jobspec.add_file("script", script, perms=0o700, encoding="utf-8")
-    return jobspec
+        `args` are the script's arguments; the rest as for `from_nest_command`. Output goes to
+        `flux-{{id}}.out` unless a setting says otherwise. Raises `ValueError` if the script does
+        not begin with `#!`.
+        """
+        if not script.startswith("#!"):
+            raise ValueError(f"{jobname} does not appear to start with '#!'")
+        settings.setdefault("name", jobname)
+        settings.setdefault("output", "flux-{{id}}.out")
+        jobspec: Any = cls.from_nest_command(
+            [_SCRIPT_PATH, *(args or ())],
+            num_slots=num_slots,
+            cores_per_slot=cores_per_slot,
+            gpus_per_slot=gpus_per_slot,
+            num_nodes=num_nodes,
+            broker_opts=broker_opts,
+            exclusive=exclusive,
+            conf=conf,
+            **settings,
+        )
+        jobspec.add_file("script", script, perms=0o700, encoding="utf-8")
+        return jobspec
 
 
 def _words(command: Sequence[str]) -> List[str]:

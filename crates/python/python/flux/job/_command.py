@@ -5,33 +5,42 @@ would make, which make them here too.
 from __future__ import annotations
 
 import json
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, List, Mapping, Optional, Sequence, Type, TypeVar
+
+#: The class whose method makes one.
+_Spec = TypeVar("_Spec", bound="Commands")
 
 
-def from_submit(cls: Any, /, command: Sequence[str], **options: Any) -> Any:
-    """Makes the jobspec that `flux submit` makes of a command.
+class Commands:
+    """What `JobspecV1` can be made of by a command."""
 
-    `options` are its long options with `_` for `-`: a value, True for an option without one, a
-    list for one that is given several times, a mapping for one of the form NAME=VALUE. So
-    `ntasks=4, time_limit="5m", setopt={"mpi": "none"}`. Raises `ValueError` with the reason if
-    one is refused. It starts a program: to make many jobspecs, change one of them.
-    """
-    return _made(cls, "submit", options, list(command))
+    @classmethod
+    def from_submit(cls: Type[_Spec], command: Sequence[str], **options: Any) -> _Spec:
+        """Makes the jobspec that `flux submit` makes of a command.
 
+        `options` are its long options with `_` for `-`: a value, True for an option without one, a
+        list for one that is given several times, a mapping for one of the form NAME=VALUE. So
+        `ntasks=4, time_limit="5m", setopt={"mpi": "none"}`. Raises `ValueError` with the reason if
+        one is refused. It starts a program: to make many jobspecs, change one of them.
+        """
+        jobspec: _Spec = _made(cls, "submit", options, list(command))
+        return jobspec
 
-def from_alloc(cls: Any, /, command: Sequence[str] = (), **options: Any) -> Any:
-    """Makes the jobspec that `flux alloc` makes: an instance that runs a command. Options as
-    those of `from_submit`."""
-    return _made(cls, "alloc", options, list(command))
+    @classmethod
+    def from_alloc(cls: Type[_Spec], command: Sequence[str] = (), **options: Any) -> _Spec:
+        """Makes the jobspec that `flux alloc` makes: an instance that runs a command. Options as
+        those of `from_submit`."""
+        jobspec: _Spec = _made(cls, "alloc", options, list(command))
+        return jobspec
 
-
-def from_batch(cls: Any, /, script: str, args: Sequence[str] = (), **options: Any) -> Any:
-    """Makes the jobspec that `flux batch` makes of a script, given as its text, with the options
-    in its directives. Options as those of `from_submit`."""
-    jobspec = _made(cls, "batch", options, [], script)
-    if args:
-        jobspec.tasks[0]["command"] += list(args)
-    return jobspec
+    @classmethod
+    def from_batch(cls: Type[_Spec], script: str, args: Sequence[str] = (), **options: Any) -> _Spec:
+        """Makes the jobspec that `flux batch` makes of a script, given as its text, with the options
+        in its directives. Options as those of `from_submit`."""
+        jobspec: Any = _made(cls, "batch", options, [], script)
+        if args:
+            jobspec.tasks[0]["command"] += list(args)
+        return jobspec
 
 
 def _made(
