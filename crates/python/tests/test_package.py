@@ -33,6 +33,11 @@ class Package(unittest.TestCase):
         self.assertEqual([name for name in heavy if name in loaded], [])
         self.assertNotIn("flux.job.executor", loaded)
 
+    def test_modules_that_need_an_interpreter_in_services_are_not_there(self):
+        for name in ("brokermod", "cli", "modprobe", "scheduler"):
+            with self.assertRaises(ModuleNotFoundError):
+                __import__(f"flux.{name}")
+
     def test_functions_win_over_modules_of_their_name(self):
         program = (
             "import flux.job.submit, flux.job.kill, flux.job.wait, flux.job.JobID, flux.job.Jobspec;"

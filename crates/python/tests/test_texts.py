@@ -1,4 +1,4 @@
-"""Host lists, sets of ids and of resources, queries, shapes, directives and URIs."""
+"""Host lists, sets of ids and of resources, queries, shapes, directives, formats and URIs."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from flux.hostlist import Hostlist
 from flux.idset import IDset
 from flux.resource import ResourceSet
 from flux.uri import FluxURIResolver, JobURI
+from flux.util import OutputFormat
 
 
 class Hostlists(unittest.TestCase):
@@ -193,6 +194,47 @@ class Commands(unittest.TestCase):
         self.assertEqual(
             json.loads(ran.stdout), {"and": [{"properties": ["foo"]}, {"hostlist": ["a"]}]}
         )
+
+
+class Thing:
+    def __init__(self, name, size, share, when=0.0):
+        self.name, self.size, self.share, self.when = name, size, share, when
+
+
+class Formats(unittest.TestCase):
+    headings = {"name": "NAME", "size": "SIZE", "share": "SHARE", "when": "WHEN"}
+
+    def lines(self, text, *things):
+        return OutputFormat(text, headings=self.headings).lines(things)
+
+    def test_columns_are_padded_cut_dropped_and_widened(self):
+        things = [Thing("a", 3, 0.5), Thing("a-long-name", 12, 1.0)]
+        self.assertEqual(
+            self.lines("{name:<6.6+}|{size:>5}|{share!P:>5}", *things),
+            ["NAME  | SIZE|SHARE", "a     |    3|  50%", "a-lon+|   12| 100%"],
+        )
+        self.assertEqual(
+            self.lines("{size} +:{name:<4}|?:{when!d:%Y::<5}|{share:.2f}", *things),
+            ["SIZE NAME       |SHARE", "3 a          |0.50", "12 a-long-name|1.00"],
+        )
+
+    def test_what_is_empty_can_be_a_dash(self):
+        self.assertEqual(self.lines("{name:>4h} {share!F:>5h}", Thing("", 0, 0.0))[1], "   -     -")
+        self.assertEqual(self.lines("{size!H} {size!F}", Thing("", 3661, 0.0))[1], "1:01:01 1.017h")
+
+    def test_items_are_sorted(self):
+        things = [Thing("b", 1, 0), Thing("a", 2, 0), Thing("c", "", 0)]
+        lines = self.lines("sort:-size,name {name}", *things)
+        self.assertEqual(lines, ["NAME", "a", "b", "c"])
+
+    def test_mistakes_are_refused(self):
+        for text, why in [
+            ("{nope}", "Unknown format field: nope"),
+            ("{name!q}", "Unknown conversion specifier q"),
+            ("{name:<<<}", "Invalid format specifier"),
+        ]:
+            with self.subTest(text), self.assertRaisesRegex(ValueError, why):
+                self.lines(text)
 
 
 class URIs(unittest.TestCase):

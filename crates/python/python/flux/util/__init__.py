@@ -10,6 +10,7 @@ _MODULES = {
     "flux.util.trees": ("Tree", "dict_merge", "get_treedict", "set_treedict", "del_treedict"),
     "flux.util.command": ("CLIMain", "FilterAction", "FilterActionSetUpdate", "FilterTrueAction", "help_formatter"),
     "flux.util.config": ("UtilConfig",),
+    "flux.util.format": ("OutputFormat",),
 }
 
 __all__ = sorted(name for names in _MODULES.values() for name in names)
