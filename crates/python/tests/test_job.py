@@ -276,6 +276,10 @@ class Lists(Live):
         after = flux.job.JobStats(self.handle).update_sync()
         self.assertEqual(after.total, before.total + 1)
         self.assertEqual(after.successful, before.successful + 1)
+        heard = []
+        flux.job.JobStats(self.handle).update(lambda stats, word: heard.append((stats.total, word)), word="x")
+        self.handle.reactor_run()
+        self.assertEqual(heard, [(after.total, "x")])
         with self.assertRaisesRegex(ValueError, "no stats available for queue q"):
             flux.job.JobStats(self.handle, ["q"]).update_sync()
 
@@ -296,6 +300,13 @@ class Data(Live):
         lookup = flux.job.JobKVSLookup(self.handle, ids=[jobid, "ƒ2"])
         self.assertEqual([data["id"] for data in lookup.data()], [jobid])
         self.assertEqual(lookup.errors, ["JobID ƒ2 unknown"])
+
+    def test_folders_of_jobs_are_read(self):
+        jobid = self.submit("true")
+        flux.job.event_wait(self.handle, jobid, "clean")
+        folder = flux.job.job_kvs(self.handle, jobid)
+        self.assertEqual(folder["jobspec"]["tasks"][0]["command"], ["true"])
+        self.assertIn("output", list(flux.job.job_kvs_guest(self.handle, jobid)))
 
     def test_output_is_read(self):
         jobid = self.submit("sh", "-c", "echo out; echo err >&2", num_tasks=1)
@@ -428,10 +439,33 @@ class Instance(Live):
         with self.assertRaisesRegex(ValueError, "No such queue: nope"):
             QueueList(self.handle, ["nope"])
 
+    def test_named_queues_have_limits_and_resources(self):
+        from flux.queue import QueueList
+
+        policy = {
+            "limits": {"duration": "1h", "job-size": {"max": {"nnodes": 2}}},
+            "jobspec": {"defaults": {"system": {"duration": "10m"}}},
+        }
+        default = {"jobspec": {"defaults": {"system": {"queue": "batch"}}}}
+        queues = {"batch": {"policy": policy}, "debug": {"requires": ["none-has-this"]}}
+        self.addCleanup(lambda: self.handle.rpc("config.load", {}).get())
+        self.handle.rpc("config.load", {"queues": queues, "policy": default}).get()
+        listed = QueueList(self.handle)
+        self.assertEqual(set(listed.queues), {"batch", "debug"})
+        batch = listed.batch
+        self.assertEqual((batch.is_default, batch.timelimit_default), (True, 600))
+        self.assertEqual((batch.limits.timelimit, batch.limits.max.nnodes), (3600, 2))
+        self.assertEqual(batch.limits.max.ncores, math.inf)
+        self.assertEqual((listed["debug"].is_default, listed["debug"].resources.all.ncores), (False, 0))
+
     def test_an_instance_in_a_job_is_found_and_asked(self):
-        script = "#!/bin/sh\nflux kvs get --waitcreate done\n"
+        script = (
+            "#!/bin/sh\n"
+            "flux kvs get --waitcreate done\n"
+            "python3 -c 'import flux.job; print(0 < flux.job.timeleft() <= 600)'\n"
+        )
         jobspec = JobspecV1.from_batch_command(
-            script, "inner", output="kvs", conf={"resource": {"noverify": True}}
+            script, "inner", output="kvs", duration="10m", conf={"resource": {"noverify": True}}
         )
         jobid = flux.job.submit(self.handle, jobspec)
         self.addCleanup(self.end, jobid)
@@ -444,6 +478,7 @@ class Instance(Live):
             flux.kvs.put(inner, "done", "yes")
             flux.kvs.commit(inner)
         self.assertEqual(flux.job.result(self.handle, jobid).returncode, 0)
+        self.assertIn("True\n", flux.job.job_output(self.handle, jobid).stdout)
         with self.assertRaisesRegex(ValueError, "not found"):
             flux.uri.resolve_uri("ƒ2")
 
