@@ -114,6 +114,19 @@ class Executors(unittest.TestCase):
             with self.assertRaises(FileNotFoundError):
                 future.result(60)
 
+    def test_futures_end_with_their_instance(self):
+        script = "echo $FLUX_URI; read line || true"
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(["flux", "start", "sh", "-c", script], **pipes) as instance:
+            uri = instance.stdout.readline().strip()
+            with FluxExecutor(handle_args=(uri.encode(),)) as executor:
+                future = executor.submit(command("sleep", "inf"))
+                future.jobid(60)
+                instance.communicate("")
+                self.assertIsNotNone(future.exception(60))
+                late = executor.submit(command("true"))
+                self.assertIsInstance(late.exception(60), OSError)
+
     def test_an_executor_that_nobody_holds_finishes_its_jobs(self):
         future = FluxExecutor().submit(command("true"))
         self.assertEqual(future.result(60), 0)
