@@ -63,7 +63,7 @@ class Executors(unittest.TestCase):
         jobid = future.jobid()
         self.assertEqual(heard[0], ("jobid", jobid))
         self.assertEqual(set(heard[1:]), {"start", "finish", "clean", ("done", 0)})
-        # What was is told at once.
+        # Past events are told at once.
         future.add_event_callback("finish", lambda fut, event: heard.append("again"))
         future.add_jobid_callback(lambda fut: heard.append("too"))
         self.assertEqual(heard[-2:], ["again", "too"])

@@ -8,7 +8,7 @@ from flux import _core
 
 __all__ = ["Hostlist", "decode"]
 
-#: What a list can be made of.
+#: Types that a list can be made of.
 Hosts = Union[str, "Hostlist", Iterable[str]]
 
 
@@ -45,7 +45,7 @@ class Hostlist:
         return f"Hostlist('{self}')"
 
     def count(self) -> int:
-        """How many hosts it has."""
+        """Number of hosts."""
         return len(self._hosts)
 
     def __len__(self) -> int:

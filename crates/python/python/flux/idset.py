@@ -12,7 +12,7 @@ __all__ = ["IDSET_FLAG_BRACKETS", "IDSET_FLAG_RANGE", "IDset", "decode"]
 IDSET_FLAG_BRACKETS = 2
 IDSET_FLAG_RANGE = 4
 
-#: What a set can be made of.
+#: Types that a set can be made of.
 Ids = Union[str, "IDset", Iterable[int]]
 
 _ID_MAX = (1 << 32) - 1
@@ -72,7 +72,7 @@ class IDset(_core.IdSet):
     # Asking it.
 
     def test(self, i: int) -> bool:
-        """Whether it has an id."""
+        """True if it has an id."""
         return self.contains(*_range(i, None)[:1])
 
     def first(self) -> int:
@@ -92,11 +92,11 @@ class IDset(_core.IdSet):
         return self.list()
 
     def equal(self, idset: IDset) -> bool:
-        """Whether another set has the same ids."""
+        """True if another set has the same ids."""
         return self.equals(idset)
 
     def has_overlap(self, arg: Ids) -> bool:
-        """Whether another set has one of its ids."""
+        """True if another set has one of its ids."""
         return self.overlaps(_set_of(arg))
 
     def encode(self, flags: Optional[int] = None) -> str:

@@ -29,7 +29,7 @@ class JournalEventBase:
         return json.dumps(self.context, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
     def is_empty(self) -> bool:
-        """Whether it is no event, but says that those before it are history."""
+        """True if it is no event, but says that those before it are history."""
         return not self.name
 
     def __str__(self) -> str:
@@ -64,7 +64,7 @@ class JournalConsumerBase:
         self._args: Any = ()
         self._kwargs: Dict[str, Any] = {}
 
-    # What subclasses say.
+    # For subclasses.
 
     def request(self) -> Dict[str, Any]:
         """The payload of the request."""
@@ -74,7 +74,7 @@ class JournalConsumerBase:
         """Returns the events of an answer; None if it ends those that were."""
         raise NotImplementedError
 
-    # What programs do.
+    # For programs.
 
     def start(self) -> Any:
         """Begins to read, and returns itself."""
@@ -93,7 +93,7 @@ class JournalConsumerBase:
             self._rpc.cancel(topic=self.cancel_topic)
 
     def is_active(self) -> bool:
-        """Whether it has been started."""
+        """True if it has been started."""
         return self._rpc is not None
 
     def set_callback(self, event_cb: Callable[..., None], *args: Any, **kwargs: Any) -> None:

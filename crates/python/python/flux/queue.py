@@ -19,7 +19,7 @@ class QueueLimits:
         self.timelimit = float("inf")
         self.min = _Sizes(0)
         self.max = _Sizes(float("inf"))
-        # What is said of the queue itself comes last.
+        # Limits of the queue itself come last.
         for policy in policies:
             limits = policy.get("limits", {})
             if "duration" in limits:

@@ -1,4 +1,4 @@
-"""Jobspecs: what jobs ask for (RFC 14, RFC 25).
+"""Jobspecs: requests for jobs (RFC 14, RFC 25).
 
 `Jobspec` is the object with its settings; how one is made of a command is in `_build.py`
 (here) and `_command.py` (by the commands of `flux`), files that go with it in `_files.py`.
@@ -41,7 +41,7 @@ def _text(jobspec: Any) -> str:
 
 
 class Jobspec:
-    """What a job asks for, of any version.
+    """Request for a job, of any version.
 
     `jobspec` is the object as it is submitted. Raises `ValueError` with the rule that does not
     hold if it would be refused.
@@ -144,7 +144,7 @@ class Jobspec:
         files = self.attributes.setdefault("system", {}).setdefault("files", {})
         files[path] = _files.file_object(data, perms, encoding)
 
-    # What most jobs set.
+    # Settings of most jobs.
 
     @property
     def duration(self) -> float:
@@ -279,6 +279,6 @@ class Jobspec:
 
 
 class JobspecV1(Jobspec, Builders, Commands):
-    """What a job asks for, version 1: nodes, slots, cores and GPUs, and one command."""
+    """Request for a job, version 1: nodes, slots, cores and GPUs, and one command."""
 
     _require_version = 1

@@ -1,8 +1,8 @@
 """Jobs: making, submitting, watching, listing and cancelling them.
 
-Read on in `Jobspec.py` (what a job is asked to be), `submit.py`, `event.py` (what happens to
-it), `wait.py` (what became of it), `list.py` and `info.py` (which jobs there are), and
-`executor.py` (all of it in the manner of `concurrent.futures`).
+Read on in `Jobspec.py` (requests), `submit.py`, `event.py` (logs), `wait.py` (results),
+`list.py` and `info.py` (lists of jobs), and `executor.py` (jobs in the manner of
+`concurrent.futures`).
 
 Names are loaded when they are first used. Those of modules that share their name with a
 function are the exception: the function has to win.

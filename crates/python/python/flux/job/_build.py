@@ -11,7 +11,7 @@ from flux import _core
 #: The class whose method makes one.
 _Spec = TypeVar("_Spec", bound="Builders")
 
-#: What a script of a batch job is among the files of the job.
+#: Places of the script and of the configuration among the files of a job.
 _SCRIPT_PATH = "{{tmpdir}}/script"
 _CONF_PATH = "{{tmpdir}}/conf.json"
 
@@ -39,7 +39,7 @@ def set_dotted(tree: Dict[str, Any], path: str, value: Any) -> None:
 
 
 def get_dotted(tree: Any, path: str) -> Any:
-    """What is at a path. Raises `KeyError` if nothing is."""
+    """Value at a path. Raises `KeyError` if there is none."""
     for name in path.split("."):
         if not isinstance(tree, dict):
             raise KeyError(path)
@@ -90,7 +90,7 @@ def walk(resources: Sequence[Any]) -> Iterator[Tuple[Optional[Any], Any, int]]:
 
 
 class Builders:
-    """What `JobspecV1` can be made of."""
+    """Makers of `JobspecV1`."""
 
     @classmethod
     def from_command(

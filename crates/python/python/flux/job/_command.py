@@ -12,7 +12,7 @@ _Spec = TypeVar("_Spec", bound="Commands")
 
 
 class Commands:
-    """What `JobspecV1` can be made of by a command."""
+    """Makers of `JobspecV1` that run a command."""
 
     @classmethod
     def from_submit(cls: Type[_Spec], command: Sequence[str], **options: Any) -> _Spec:

@@ -33,14 +33,14 @@ class Worker:
         self._args = args
         self._kwargs = kwargs
         self._lock = threading.Lock()
-        # What other threads leave for it, and the pipe that tells it so.
+        # Tasks that other threads leave for it, and the pipe that tells it so.
         self._tasks: Deque[Task] = deque()
         self._pipe: Optional[Tuple[int, int]] = None
         self._is_told = False
         self._is_finishing = False
         self._is_abandoned = False
         self._thread: Optional[threading.Thread] = None
-        # What only the thread itself uses.
+        # Used by the thread itself only.
         self._handle: Any = None
         self._active: Set[Any] = set()
 
@@ -58,7 +58,7 @@ class Worker:
             self._tell()
 
     def finish(self, cancel: bool) -> None:
-        """Has the thread end when all jobs are over; with `cancel` those that were not
+        """Has the thread end when all jobs have finished; with `cancel` those that were not
         submitted are canceled."""
         with self._lock:
             self._is_finishing = True

@@ -78,12 +78,12 @@ class EventLogEvent(dict):
 
     @property
     def timestamp(self) -> float:
-        """When it was, in seconds since the epoch."""
+        """Time of the event, in seconds since the epoch."""
         return self["timestamp"]
 
     @property
     def context(self) -> Dict[str, Any]:
-        """What belongs to it."""
+        """Data of the event."""
         return self["context"]
 
     @property
@@ -102,7 +102,7 @@ class JobException(Exception):
 
     def __init__(self, event: EventLogEvent) -> None:
         context = event.context
-        #: When it was raised, in seconds since the epoch.
+        #: Time of the exception, in seconds since the epoch.
         self.timestamp: float = event.timestamp
         #: A word that says which kind it is, such as `cancel` and `timeout`.
         self.type: str = context.get("type", "")
@@ -117,7 +117,7 @@ class JobException(Exception):
 
 
 class JobEventWatchFuture(RPC):
-    """What `event_watch_async` gives: one event after the other.
+    """Future of `event_watch_async`: one event after the other.
 
     In a coroutine `async for event in future` yields them, to the end of the log.
     """
@@ -187,7 +187,7 @@ def event_watch_async(
 
 
 class _EventWatch:
-    """The events of a job, for `for` and for `async for`. Who leaves the loop ends the stream."""
+    """The events of a job, for `for` and for `async for`. Leaving the loop ends the stream."""
 
     def __init__(self, future: JobEventWatchFuture) -> None:
         self._future = future

@@ -53,7 +53,7 @@ class FluxExecutorFuture(cf.Future):
         raise RuntimeError(f"job could not be submitted: {self._jobid_error}") from self._jobid_error
 
     def jobid_ready(self) -> bool:
-        """Whether `jobid` would not wait."""
+        """True if `jobid` would not wait."""
         return self._has_jobid.is_set()
 
     def add_jobid_callback(self, callback: Callable[[Any], None]) -> None:
@@ -196,7 +196,7 @@ class FluxExecutor(cf.Executor):
         raise NotImplementedError("FluxExecutor has no map: submit jobspecs one by one")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more jobs. With `wait` it returns when all jobs are over; with
+        """Takes no more jobs. With `wait` it returns when all jobs have finished; with
         `cancel_futures` those that were not submitted yet are canceled."""
         with self._lock:
             self._is_shut_down = True

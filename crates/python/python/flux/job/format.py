@@ -46,7 +46,7 @@ _PLAIN = (
     "result expiration annotations waitstatus dependencies"
 ).split()
 
-#: What the list of jobs has to tell for other fields.
+#: Attributes of the list of jobs that other fields are made of.
 _ATTRS: Dict[str, Sequence[str]] = {
     "id": (),
     "username": ("userid",),

@@ -89,7 +89,7 @@ class AnnotationsInfo:
 
 
 class ExceptionInfo:
-    """The worst exception of a job that is over; empty texts if there was none."""
+    """The worst exception of a finished job; empty texts if there was none."""
 
     def __init__(self, occurred: Any, severity: Any, _type: Any, note: Any) -> None:
         self.occurred = occurred
@@ -112,7 +112,7 @@ class InfoList(list):
 
 
 class DependencyList(InfoList):
-    """What a job waits for."""
+    """Dependencies of a job."""
 
 
 class JobInfo:
@@ -123,7 +123,7 @@ class JobInfo:
     `AttributeError` for a name that jobs do not have.
     """
 
-    #: What attributes are that are not set.
+    #: Values of attributes that are not set.
     defaults: Dict[str, Any] = {
         "t_depend": 0.0,
         "t_priority": 0.0,
@@ -148,7 +148,7 @@ class JobInfo:
         "waitstatus": "",
     }
 
-    #: What `to_dict` writes besides the attributes of the list.
+    #: Written by `to_dict` besides the attributes of the list.
     properties = (
         "id",
         "t_submit",
@@ -177,7 +177,7 @@ class JobInfo:
             return self.defaults[name]
         raise AttributeError(f"'JobInfo' has no attribute '{name}'")
 
-    # Where it is and how it ended.
+    # State and result.
 
     @property
     def state_id(self) -> Union[int, str]:
@@ -206,22 +206,22 @@ class JobInfo:
 
     @property
     def result(self) -> str:
-        """How it ended, such as `COMPLETED`; empty while it is active."""
+        """Result, such as `COMPLETED`; empty while it is active."""
         return result_name(self.result_id).long
 
     @property
     def result_abbrev(self) -> str:
-        """How it ended in one or two letters."""
+        """Result in one or two letters."""
         return result_name(self.result_id).short
 
     @property
     def result_emoji(self) -> str:
-        """How it ended as a picture."""
+        """Result as a picture."""
         return result_name(self.result_id).emoji
 
     @property
     def status(self) -> str:
-        """Its state, or how it ended."""
+        """State, or the result of a finished job."""
         return self.result if self._is_inactive else self.state
 
     @property
@@ -261,7 +261,7 @@ class JobInfo:
 
     @property
     def inactive_reason(self) -> str:
-        """Why it is over, as a short sentence; empty while it is active."""
+        """Reason of its end, as a short sentence; empty while it is active."""
         if not self._is_inactive:
             return ""
         exception = self.exception
@@ -313,7 +313,7 @@ class JobInfo:
 
     @property
     def contextual_info(self) -> str:
-        """What it waits for while it is pending, then where it runs."""
+        """Reason of its waiting while it is pending, then its hosts."""
         state = self.state
         if state == "PRIORITY":
             return "priority-wait"
@@ -341,7 +341,7 @@ class JobInfo:
 
     @property
     def dependencies(self) -> DependencyList:
-        """What it still waits for."""
+        """Dependencies that are not met yet."""
         return DependencyList(self._job.get("dependencies", ()))
 
     @property
@@ -361,7 +361,7 @@ class JobInfo:
 
     @property
     def uri(self) -> Any:
-        """Where the instance is that it runs: a `JobURI`; empty if it runs none."""
+        """URI of the instance that it runs, a `JobURI`; empty if it runs none."""
         uri = self.annotations.user.uri
         if not isinstance(uri, str) or self.state != "RUN":
             return EmptyObject()
@@ -371,7 +371,7 @@ class JobInfo:
 
     @property
     def instance(self) -> InstanceInfo:
-        """What the instance that it runs says of itself; it is asked when this is read first."""
+        """Statistics and resources of the instance that it runs, asked for at the first use."""
         if self._instance is None:
             self._instance = InstanceInfo(str(self.uri) or None)
         return self._instance
@@ -399,7 +399,7 @@ class JobInfo:
 
 
 def _ending(status: int) -> str:
-    """How a job ended that no exception ended."""
+    """Sentence for the end of a job that no exception ended."""
     code = 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
     if code == 126:
         return "Command invoked cannot execute"
@@ -450,7 +450,7 @@ class InstanceInfo:
 
     @property
     def progress(self) -> Any:
-        """Share of its jobs that are over."""
+        """Share of its jobs that have finished."""
         if not self.initialized or self.stats.total == 0:
             return ""
         return self.stats.inactive / self.stats.total

@@ -39,7 +39,7 @@ SENTINEL_EVENT = JournalEvent(-1, {})
 class JournalConsumer(JournalConsumerBase):
     """Reads the events of all jobs, one after the other. For the owner of the instance.
 
-    With `full` those of jobs that are over come too; the rest as for
+    With `full` those of finished jobs come too; the rest as for
     `flux.journal.JournalConsumerBase`. The sentinel is `SENTINEL_EVENT`.
     """
 

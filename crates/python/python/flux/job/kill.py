@@ -43,7 +43,7 @@ def raise_exception(
 ) -> None:
     """Raises an exception on a job; see `raise_async`.
 
-    Raises `OSError`: there is no such job, it is over, or it is not the caller's.
+    Raises `OSError`: there is no such job, it has finished, or it is not the caller's.
     """
     raise_async(flux_handle, jobid, severity, type, note).get()
 
@@ -56,7 +56,7 @@ def cancel_async(flux_handle: Any, jobid: Union[int, str], reason: Optional[str]
 def cancel(flux_handle: Any, jobid: Union[int, str], reason: Optional[str] = None) -> None:
     """Cancels a job, pending or running.
 
-    Raises `OSError`: there is no such job, it is over, or it is not the caller's.
+    Raises `OSError`: there is no such job, it has finished, or it is not the caller's.
     """
     cancel_async(flux_handle, jobid, reason).get()
 

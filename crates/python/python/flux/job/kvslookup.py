@@ -1,4 +1,4 @@
-"""What is stored of jobs: jobspec, resources, logs."""
+"""Stored data of jobs: jobspec, resources, logs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _original_jobspec(request: str) -> str:
 
 
 class JobInfoLookupRPC(RPC):
-    """What `job_info_lookup` gives: `{"id": ..., KEY: TEXT}`."""
+    """Future of `job_info_lookup`: `{"id": ..., KEY: TEXT}`."""
 
     original = False
 
@@ -121,7 +121,7 @@ class JobKVSLookupFuture:
         self._calls.append((jobid, rpc))
 
     def is_ready(self) -> bool:
-        """Whether all answers are there."""
+        """True if all answers are there."""
         return all(rpc.is_ready() for _, rpc in self._calls)
 
     def get(self) -> List[Dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Which jobs there are."""
+"""Lists of jobs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class JobListRPC(RPC):
-    """What `job_list` gives: `get()` returns `{"jobs": [...]}`."""
+    """Future of `job_list`: `get()` returns `{"jobs": [...]}`."""
 
     def get_jobs(self) -> List[Dict[str, Any]]:
         """Returns the jobs as objects with the attributes that were asked for."""
@@ -38,7 +38,7 @@ class JobListRPC(RPC):
 
 
 class JobListIdRPC(RPC):
-    """What `job_list_id` gives: `get()` returns `{"job": {...}}`."""
+    """Future of `job_list_id`: `get()` returns `{"job": {...}}`."""
 
     def get_job(self) -> Dict[str, Any]:
         """Returns the job as an object."""
@@ -91,7 +91,7 @@ def job_list(
 
 
 def _ended(states: int, results: int) -> List[Mapping[str, Any]]:
-    """Constraints on states and results; a result says that the job is over."""
+    """Constraints on states and results; a result says that the job has finished."""
     if not results:
         return [{"states": [states]}] if states else []
     active = states & ~constants.FLUX_JOB_STATE_INACTIVE
@@ -108,7 +108,7 @@ def job_list_inactive(
     name: Optional[str] = None,
     queue: Optional[str] = None,
 ) -> JobListRPC:
-    """Asks which jobs of the caller are over; arguments as those of `job_list`."""
+    """Asks which jobs of the caller have finished; arguments as those of `job_list`."""
     return job_list(
         flux_handle,
         max_entries=max_entries,
@@ -149,7 +149,7 @@ class JobListIdsFuture:
         self._jobs: Optional[List[Dict[str, Any]]] = None
 
     def is_ready(self) -> bool:
-        """Whether all answers are there."""
+        """True if all answers are there."""
         return all(call.is_ready() for call in self._calls)
 
     def get(self) -> Dict[str, Any]:

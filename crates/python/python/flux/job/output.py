@@ -43,7 +43,7 @@ Chunk = Tuple[Optional[str], Optional[str]]
 
 
 class OutputEvent(EventLogEvent):
-    """What tasks wrote: `stream`, `rank` (an `IDset`, or `all`), `data` and `eof`."""
+    """Output of tasks: `stream`, `rank` (an `IDset`, or `all`), `data` and `eof`."""
 
     def __init__(self, entry: Any, labelio: bool = False) -> None:
         super().__init__(entry)
@@ -121,7 +121,7 @@ class JobExceptionEvent(EventLogEvent):
 
 
 class JobOutputEventWatch(JobEventWatchFuture):
-    """What `output_event_watch_async` gives: one event after the other."""
+    """Future of `output_event_watch_async`: one event after the other."""
 
     def __init__(
         self, flux_handle: Any, jobid: Union[int, str], labelio: bool = False, nowait: bool = False
@@ -160,7 +160,7 @@ class JobOutputEventWatch(JobEventWatchFuture):
 
 
 class JobOutputWatch(JobOutputEventWatch):
-    """What `output_watch_async` gives: one chunk after the other, also in `async for`."""
+    """Future of `output_watch_async`: one chunk after the other, also in `async for`."""
 
     #: Messages of the job shell up to this level are in `stderr`, not in `log`.
     log_stderr_level = -1
@@ -188,7 +188,7 @@ class JobOutputWatch(JobOutputEventWatch):
 
 
 class JobOutputWatchLines(JobOutputWatch):
-    """What `output_watch_lines_async` gives: one line after the other, also in `async for`."""
+    """Future of `output_watch_lines_async`: one line after the other, also in `async for`."""
 
     keepends = False
 

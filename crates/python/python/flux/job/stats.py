@@ -1,4 +1,4 @@
-"""How many jobs are in which state."""
+"""Numbers of jobs by state and result."""
 
 from __future__ import annotations
 

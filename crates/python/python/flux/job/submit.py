@@ -13,7 +13,7 @@ __all__ = ["SubmitFuture", "submit", "submit_async", "submit_get_id"]
 
 
 class SubmitFuture(RPC):
-    """What `submit_async` gives: the number of the job once it has one."""
+    """Future of `submit_async`: the number of the job."""
 
     def get_id(self) -> JobID:
         """Returns the number; waits for it.

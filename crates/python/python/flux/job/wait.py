@@ -21,16 +21,16 @@ __all__ = [
 
 
 class JobWaitResult(NamedTuple):
-    """How a job ended that was waited for."""
+    """End of a job that was waited for."""
 
     jobid: JobID
     success: bool
-    #: Why it was no success.
+    #: Reason of a failure; empty for a success.
     errstr: str
 
 
 class JobWaitFuture(RPC):
-    """What `wait_async` gives."""
+    """Future of `wait_async`."""
 
     def get_status(self) -> JobWaitResult:
         """Returns how the job ended; waits for it.
@@ -67,7 +67,7 @@ def wait(flux_handle: Any, jobid: int = constants.FLUX_JOBID_ANY) -> JobWaitResu
     return wait_async(flux_handle, jobid).get_status()
 
 
-#: What of a job its result has.
+#: Attributes of a result.
 _RESULT_ATTRS = [
     "t_submit",
     "t_run",
@@ -83,7 +83,7 @@ _RESULT_ATTRS = [
 
 
 class JobResultFuture(RPC):
-    """What `result_async` gives."""
+    """Future of `result_async`."""
 
     def get_dict(self) -> Dict[str, Any]:
         """Returns the result as `{id, result, t_submit, ...}`; waits for it."""
@@ -103,7 +103,7 @@ class JobResultFuture(RPC):
 
 
 def result_async(flux_handle: Any, jobid: Union[int, str], flags: int = 0) -> JobResultFuture:
-    """Waits until a job is over. `flags` must be 0.
+    """Waits until a job has finished. `flags` must be 0.
 
     Any number of clients can do so, before and after its end.
     """
@@ -119,7 +119,7 @@ def result_async(flux_handle: Any, jobid: Union[int, str], flags: int = 0) -> Jo
 
 
 def result(flux_handle: Any, jobid: Union[int, str], flags: int = 0) -> Any:
-    """Waits until a job is over and returns a `JobInfo` of how it ended.
+    """Waits until a job has finished and returns a `JobInfo` of how it ended.
 
     It has `id`, `t_submit`, `t_run`, `t_cleanup`, `runtime`, `result`, `returncode`,
     `waitstatus` and `exception`. Raises `OSError` if there is no such job.

@@ -13,7 +13,7 @@ __all__ = ["JobWatcher"]
 
 
 class _Watched:
-    """What is known of one job."""
+    """State of one job."""
 
     def __init__(self, jobid: JobID, stdout: TextIO, stderr: TextIO) -> None:
         self.jobid = jobid
@@ -25,7 +25,7 @@ class _Watched:
 
 
 class JobWatcher:
-    """Watches jobs until they are over.
+    """Watches jobs until they have finished.
 
     `jobs` are numbers of jobs or `JobInfo`. With `watch` their output is written to `stdout`
     and `stderr` (those of the program if not given), each line after the job and the rank with
@@ -93,7 +93,7 @@ class JobWatcher:
 
     @property
     def exitcode(self) -> int:
-        """The highest exit code of the jobs that are over."""
+        """The highest exit code of the finished jobs."""
         return max((_code(job) for job in self._jobs.values()), default=0)
 
     def _begin(self, job: _Watched) -> None:

@@ -36,7 +36,7 @@ class ResourceSet:
         else:
             raise TypeError(f"a ResourceSet is made of text or a mapping, not {type(arg).__name__}")
         self.version = version
-        #: What listings say of it, such as `free`.
+        #: State in listings, such as `free`.
         self.state: Optional[str] = None
 
     # As text.
@@ -64,7 +64,7 @@ class ResourceSet:
 
     __hash__ = None  # type: ignore[assignment]
 
-    # What it has.
+    # Contents.
 
     @property
     def nodelist(self) -> Hostlist:
@@ -78,17 +78,17 @@ class ResourceSet:
 
     @property
     def nnodes(self) -> int:
-        """How many ranks it has."""
+        """Number of ranks."""
         return self._set.nnodes()
 
     @property
     def ncores(self) -> int:
-        """How many cores it has."""
+        """Number of cores."""
         return self._set.ncores()
 
     @property
     def ngpus(self) -> int:
-        """How many GPUs it has."""
+        """Number of GPUs."""
         return self._set.ngpus()
 
     @property
@@ -97,7 +97,7 @@ class ResourceSet:
         return self.dumps()
 
     def count(self, name: str) -> int:
-        """How many it has of a kind: `node`, `core` or `gpu`. Raises `ValueError` for another."""
+        """Number of resources of a kind: `node`, `core` or `gpu`. Raises `ValueError` for another."""
         counts = {"node": self.nnodes, "core": self.ncores, "gpu": self.ngpus}
         if name not in counts:
             raise ValueError(f"unknown resource type '{name}': use node, core or gpu")
@@ -112,12 +112,12 @@ class ResourceSet:
 
     @property
     def starttime(self) -> float:
-        """From when they are its holder's, in seconds since the epoch; 0 if that is not said."""
+        """Begin of the allocation, in seconds since the epoch; 0 if that is not said."""
         return self._set.starttime()
 
     @property
     def expiration(self) -> float:
-        """Until when, in seconds since the epoch; 0 for ever."""
+        """End of the allocation, in seconds since the epoch; 0 for none."""
         return self._set.expiration()
 
     @expiration.setter

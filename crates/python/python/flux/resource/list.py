@@ -31,7 +31,7 @@ class SchedResourceList:
 
 
 class ResourceListRPC(RPC):
-    """What `resource_list` gives."""
+    """Future of `resource_list`."""
 
     def get(self) -> SchedResourceList:
         """Returns the resources; waits for them."""

@@ -50,14 +50,14 @@ class ResourceStatus:
 
 
 class ResourceStatusRPC:
-    """What `resource_status` gives."""
+    """Future of `resource_status`."""
 
     def __init__(self, flux_handle: Any) -> None:
         self._status = RPC(flux_handle, "resource.status", {})
         self._allocated = RPC(flux_handle, "resource.sched-status", {})
 
     def is_ready(self) -> bool:
-        """Whether `get` would not wait."""
+        """True if `get` would not wait."""
         return self._status.is_ready() and self._allocated.is_ready()
 
     def get(self) -> ResourceStatus:

@@ -1,4 +1,4 @@
-"""Where instances are. Read `uri.py`."""
+"""URIs of instances. Read `uri.py`."""
 
 from flux.uri.uri import (
     URI,

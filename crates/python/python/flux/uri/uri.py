@@ -27,7 +27,7 @@ __all__ = [
 #: In the environment: URIs of this host are wanted.
 _RESOLVE_LOCAL = "FLUX_URI_RESOLVE_LOCAL"
 
-#: What `flux uri` resolves.
+#: Schemes of `flux uri`.
 _COMMAND_SCHEMES = {
     "jobid": "Get URI for a given Flux JOBID",
     "pid": "Get FLUX_URI for a given process id",
@@ -103,7 +103,7 @@ class JobURI(URI):
 
 
 class URIResolverURI(URI):
-    """What is to be resolved: without a scheme it is the path of a job."""
+    """URI to be resolved: without a scheme it is the path of a job."""
 
     def __init__(self, uri: str) -> None:
         super().__init__(uri if urlparse(uri).scheme else f"jobid:{uri}")

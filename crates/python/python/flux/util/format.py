@@ -19,7 +19,7 @@ from flux import _core
 
 __all__ = ["OutputFormat"]
 
-#: What is shown as `-` with `h`.
+#: Values that are shown as `-` with `h`.
 _EMPTY = ("", "0s", "0.0", "0:00:00", "1970-01-01T00:00:00")
 
 _SPEC = re.compile(r"(?P<align>(?:.?[<>^])?)(?P<width>\d*)(?:\.(?P<cut>\d+))?(?P<kind>[a-gA-GxXn%s]?)$")
