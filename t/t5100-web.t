@@ -13,11 +13,11 @@ test_under_flux 2 full
 
 # has FILE TEXT...: the file has each text as it is.
 has() {
-	file=$1
+	answer=$1
 	shift
 	for text in "$@"
 	do
-		test_grep -F -- "$text" "$file" || return 1
+		test_grep -F -- "$text" "$answer" || return 1
 	done
 }
 
@@ -31,9 +31,9 @@ test_expect_success 'flux web loads the module and prints an address on loopback
 '
 
 test_expect_success 'the token is in a file of the owner alone, and stays over a reload' '
-	file=$(flux getattr rundir)/web.token &&
-	test "$(stat -c %a "$file")" = 600 &&
-	test "$(cat "$file")" = "$token" &&
+	token_file=$(flux getattr rundir)/web.token &&
+	test "$(stat -c %a "$token_file")" = 600 &&
+	test "$(cat "$token_file")" = "$token" &&
 	flux module reload web &&
 	old=$token &&
 	web_address &&
@@ -103,7 +103,7 @@ test_expect_success 'questions that are wrong are refused in words' '
 test_expect_success 'the instance, queues, nodes and rates' '
 	api instance.json >instance &&
 	has instance "\"state\":\"run\"" "\"size\":2" "\"allocated\":{\"nodes\":1,\"cores\":1," &&
-	flux queue disable "for a test" &&
+	flux queue disable -m "for a test" &&
 	api queues.json >queues &&
 	has queues "\"name\":null,\"enable\":false,\"start\":true,\"disable_reason\":\"for a test\"" "\"successful\":1,\"failed\":1" &&
 	flux queue enable &&
@@ -121,7 +121,7 @@ told() {
 }
 
 test_expect_success 'changes are told as they happen, also after a service was reloaded' '
-	{ api events -N >events & } &&
+	{ curl -sSN -H "Authorization: Bearer $token" "$url/api/v1/events" >events & } &&
 	stream=$! &&
 	wait_for 30 told counts "\"run\":1" &&
 	id=$(flux submit true) &&
@@ -164,7 +164,7 @@ test_expect_success OPENSSL 'with certificate and key the page is on https' '
 '
 
 test_expect_success 'a token that others may read is refused' '
-	chmod 644 "$file" &&
+	chmod 644 "$token_file" &&
 	test_must_fail flux module load web 2>err &&
 	test_grep "others may read the token in .*web.token" err
 '

@@ -62,8 +62,9 @@ test_expect_success 'a job is shown with its life and its events' '
 test_expect_success 'queues, nodes and rates are shown' '
 	browser click "header nav a[href=\"#/queues\"]" &&
 	browser see "tbody .badge" open &&
-	flux queue stop "for a test" &&
+	flux queue stop -m "for a test" &&
 	browser see "tbody .badge.failed" stopped &&
+	browser see "td .hint" "for a test" &&
 	flux queue start &&
 	browser click "header nav a[href=\"#/nodes\"]" &&
 	browser see "svg.tree .node.idle .host" "2 " &&

@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 use crate::Never;
 use crate::schema::JsonSchema;
 
-/// Asks where the page is.
+/// Asks for the address of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Address;
 
-/// Where the page is, and what opens it.
+/// Address of the page, with its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AddressReply {
     /// For a browser, with the token behind `#`.
     pub url: String,
     /// IP address and port that it listens on.
     pub address: String,
-    /// Whether it speaks TLS.
+    /// True if it speaks TLS.
     pub tls: bool,
     /// The file with the token, which only the owner can read.
     pub token_file: String,
@@ -46,7 +46,7 @@ crate::no_payloads!(Address, StatsGet);
 
 crate::methods! {
     Address = "web.address" (OWNER) => AddressReply, Never, idempotent
-        : "Tells where the page is, with its token.";
+        : "Gives the address of the page, with its token.";
     StatsGet = "web.stats-get" (USER) => Stats, Never, idempotent
         : "Counters of the web page.";
 }

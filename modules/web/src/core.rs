@@ -1,4 +1,4 @@
-//! What the module knows: its settings, where the server listens, and what it counts.
+//! The state of the module: its settings, the address of the server, and counters.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ pub trait Serve: Send {
 /// A server that listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
-    /// Where it does.
+    /// Its address.
     pub address: SocketAddr,
-    /// What it asks for.
+    /// Its token.
     pub token: String,
 }
 
-/// What is counted by the threads of the server.
+/// Counters of the server's threads.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// See [`Stats::connections`].
@@ -40,7 +40,7 @@ pub struct Counters {
     pub turned_away: AtomicU64,
 }
 
-/// What the module knows.
+/// State of the module.
 #[derive(Debug)]
 pub struct Web {
     settings: Settings,
@@ -68,7 +68,7 @@ impl Web {
         web
     }
 
-    /// Goes on with other settings. Who is connected has to connect again.
+    /// Goes on with other settings. Connections are closed.
     pub(crate) fn adopt(&mut self, cx: &mut Cx<Self>, settings: Settings) {
         if settings == self.settings {
             return;

@@ -3,10 +3,10 @@
 //!
 //! The module is a component like every other: `core.rs` has its settings, where it listens, and
 //! its counters. HTTP is spoken beside it, by threads of its own in `serve/`, which know the
-//! instance as any program of the owner does, by `client`. A request that never comes costs
-//! nothing: as long as nobody looks, nothing is asked.
+//! instance as any program of the owner does, by `client`. As long as there
+//! is no browser, nothing is asked.
 //!
-//! Read on in `settings.rs` (arguments and `[web]`), `token.rs` (who may look), then `serve/mod.rs`.
+//! Read on in `settings.rs` (arguments and `[web]`), `token.rs` (the secret that opens the page), then `serve/mod.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -30,7 +30,7 @@ pub use settings::Settings;
 
 impl Host for Web {
     const NAME: &'static str = "web";
-    /// Who speaks HTTP.
+    /// The HTTP server.
     type Worker = Box<dyn Serve>;
 
     fn configure(&mut self, cx: &mut Cx<Self>, conf: &Object) -> Result<(), Refusal> {

@@ -11,16 +11,16 @@ pub const VIEWERS_MAX: usize = 64;
 /// Questions to the instance that may be open. More wait, as long as their connections do.
 pub const CALLS_MAX: usize = 16;
 
-/// How long a question to the instance may take before it is answered 504.
+/// Time limit of a question to the instance; beyond it the answer is 504.
 pub const CALL_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a client may take for TLS, and for the head of a request, before it is cut off.
+/// Time limit for TLS, and for the head of a request; beyond it the connection is closed.
 pub const HEAD_WAIT: Duration = Duration::from_secs(10);
 
 /// Bytes of the head of a request. More are answered 431 or cut off.
 pub const HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// How long to wait after the system refused a connection, for want of descriptors.
+/// Wait after the system refused a connection, for want of descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes of a token: this much randomness in hexadecimal, or a line of a file of the owner's.
@@ -62,10 +62,10 @@ pub const RATE_SPAN_MAX_S: f64 = 7.0 * 24.0 * 3600.0;
 /// Names of users that are remembered; with more, all are forgotten.
 pub const USERS_MAX: usize = 4_096;
 
-/// How long an answer is good, at least.
+/// Validity of an answer, at least.
 pub const CACHE_MIN: Duration = Duration::from_millis(500);
 
-/// How many times the time that it took it is good, if that is longer.
+/// The same as a multiple of the time that it took, if that is longer.
 pub const CACHE_FACTOR: u32 = 10;
 
 /// Answers that are kept. Others are asked for each time.
@@ -86,10 +86,10 @@ pub const LIVE_WINDOW: u32 = 4;
 /// Time between two permissions to send more.
 pub const LIVE_PERIOD: Duration = Duration::from_millis(250);
 
-/// How long to wait for a service that is not there before it is asked again.
+/// Wait before a missing service is asked again.
 pub const LIVE_RETRY: Duration = Duration::from_secs(2);
 
-/// How often a browser hears something even if nothing happens.
+/// Time between two signs of life in a stream without events.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 const _: () = assert!(VIEWERS_MAX < CONNECTIONS_MAX);

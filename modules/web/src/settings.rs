@@ -1,4 +1,4 @@
-//! What the operator can set: the arguments `address=IP`, `port=N`, `token-file=PATH`,
+//! Settings: the arguments `address=IP`, `port=N`, `token-file=PATH`,
 //! `tls-certificate=PATH` and `tls-key=PATH`, and the table `[web]`. Pure; an argument wins over
 //! the table.
 
@@ -12,17 +12,17 @@ use proto::{Errno, Object, Refusal};
 /// The settings in force, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where to listen.
+    /// Address to listen on.
     pub address: IpAddr,
-    /// On which port; 0 for any that is free.
+    /// Its port; 0 for any that is free.
     pub port: u16,
-    /// Where the token is, or will be.
+    /// File of the token, which may not be there yet.
     pub token_file: String,
     /// Certificate and key, if TLS is to be spoken.
     pub tls: Option<Tls>,
     /// Names by which the page may be called, in lower case.
     pub hosts: Vec<String>,
-    /// Where the instance is.
+    /// URI of the instance.
     pub uri: String,
     /// The name of this host.
     pub hostname: String,
@@ -40,7 +40,7 @@ pub struct Tls {
 /// Name of the token's file in the rundir.
 const TOKEN_FILE: &str = "web.token";
 
-/// What can be an argument.
+/// Keys that are arguments, too.
 const ARGUMENTS: [&Key; 5] = [
     &keys::WEB_ADDRESS,
     &keys::WEB_PORT,
@@ -114,14 +114,14 @@ impl Settings {
     }
 }
 
-/// What the broker says of itself.
+/// Attributes of the broker.
 struct Surroundings {
     rundir: String,
     uri: String,
     hostname: String,
 }
 
-/// The arguments by name, or which of them is none of ours.
+/// The arguments by name.
 fn arguments(args: &[String]) -> Result<Vec<(&str, &str)>, Refusal> {
     let parsed = args.iter().map(|arg| {
         let known = |name: &str| ARGUMENTS.iter().any(|key| key.last_word() == name);

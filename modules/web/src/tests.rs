@@ -1,5 +1,4 @@
-//! The module's life without a socket: what it answers, and what a server that cannot start does
-//! to it.
+//! The module without a socket: its answers, and its end when the server cannot start.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -74,7 +74,7 @@ fn check(path: &Path, token: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether two tokens are the same, in a time that does not tell how much of them is.
+/// Compares two tokens in a time that does not tell how much of them is the same.
 pub fn is_same(token: &str, other: &str) -> bool {
     token.as_bytes().ct_eq(other.as_bytes()).into()
 }

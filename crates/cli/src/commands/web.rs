@@ -1,4 +1,4 @@
-//! `flux web`: where the web page of the instance is.
+//! `flux web`: the address of the instance's web page.
 
 use client::Handle;
 use proto::web::Address;

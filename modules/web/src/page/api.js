@@ -68,7 +68,7 @@ export async function follow(tell) {
       const response = await ask("/api/v1/events");
       tell("live");
       wait = 500;
-      // What happened meanwhile is not known.
+      // Changes in between were missed.
       listeners.forEach((listener) => listener("again", {}));
       await read(response.body);
     } catch (error) {

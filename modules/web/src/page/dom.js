@@ -1,5 +1,5 @@
-// Elements, numbers and times. Text goes in as text nodes alone: what users call their jobs is
-// never markup.
+// Elements, numbers and times. Text goes in as text nodes alone: names of jobs are never
+// markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 

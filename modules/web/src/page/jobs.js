@@ -97,7 +97,7 @@ function row(job) {
     h("td", { class: "wide" }, job.user), h("td", { class: "queue wide" }, job.queue ?? ""),
     h("td", { class: "number wide" }, count(job.ntasks)),
     h("td", { class: "number wide" }, job.nnodes ? count(job.nnodes) : "–"),
-    h("td", { class: "number time", title: started ? `started ${clock(started, true)}` : "not started" }, time(job)),
+    h("td", { class: started ? "number time" : "number time waits", title: started ? `started ${clock(started, true)}` : "not started: the time that it waits" }, time(job)),
     h("td", { class: "number wide" }, clock(job.t_submit)),
     h("td", { class: "where wide", title: job.nodelist }, job.nodelist ?? ""));
 }
@@ -109,5 +109,5 @@ function time(job) {
   const end = job.t_cleanup ?? now();
   if (job.t_run) return duration((job.state === "inactive" || job.state === "cleanup" ? end : now()) - job.t_run);
   if (job.state === "inactive") return "–";
-  return `waits ${duration(now() - job.t_submit)}`;
+  return duration(now() - job.t_submit);
 }

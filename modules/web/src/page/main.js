@@ -1,4 +1,4 @@
-// The frame of the page: the token, which view is shown, and the line of numbers above it.
+// The frame of the page: the token, the choice of the view, and the line of numbers above it.
 
 import { follow, get, onEvent, paced, setToken, takeToken } from "./api.js";
 import { badge, count, duration, h } from "./dom.js";
@@ -11,7 +11,7 @@ import { showRates } from "./rates.js";
 const content = document.getElementById("content");
 const summary = document.getElementById("summary");
 
-/** First word of the path, and what shows it. A view gives back what ends it. */
+/** Views by the first word of the path. Each returns a function that ends it. */
 const VIEWS = { jobs: showJobs, queues: showQueues, nodes: showNodes, rates: showRates };
 
 let leave = () => {};
@@ -29,7 +29,7 @@ function route() {
   }
   const show = id ? showJob : VIEWS[view] ?? showJobs;
   leave = show(content, id ? decodeURIComponent(id) : new URLSearchParams(search)) ?? (() => {});
-  // Who was in a field stays in it.
+  // The focus stays in its field.
   if (focused) content.querySelector(`[name="${focused}"]`)?.focus();
   else window.scrollTo(0, 0);
 }
@@ -109,7 +109,7 @@ function start() {
 }
 
 document.querySelector(".skip").addEventListener("click", (event) => {
-  // What is behind # is the view.
+  // The part behind # is the view.
   event.preventDefault();
   content.focus();
 });

@@ -1,4 +1,4 @@
-// The brokers as the tree that they are, each with its node: how it is, and how busy.
+// The tree of brokers, each with the state and the load of its node.
 
 import { get } from "./api.js";
 import { count, clock, duration, h, s } from "./dom.js";
@@ -18,10 +18,9 @@ export function showNodes(content) {
       legend(nodes), h("div", { class: "scroll" }, nodes.length > NAMED_MAX ? cells(nodes) : picture(tree, nodes)), ailing(nodes)),
     kinds: ["nodes", "counts", "again"],
     every: 2000,
+    poll: 10_000,
   });
-  // A broker that is lost is no event of a job.
-  const tick = setInterval(view.again, 10_000);
-  return () => { clearInterval(tick); view.stop(); };
+  return view.stop;
 }
 
 /** The one word for how a node is. */

@@ -1,4 +1,4 @@
-// The queues: whether they take and run jobs, and how many they have.
+// The queues: their state, and their jobs by state.
 
 import { get } from "./api.js";
 import { badge, count, h } from "./dom.js";
@@ -18,6 +18,7 @@ export function showQueues(content) {
       left_out ? h("p", { class: "hint" }, `${count(left_out)} more queues are not shown.`) : ""),
     kinds: ["counts", "again"],
     every: 2000,
+    poll: 5000,
   });
   return view.stop;
 }

@@ -80,19 +80,13 @@ function bars(values, bases, x, y, kind) {
     width: Math.max(x(1) - x(0) - 1, 1), height: y(bases[i]) - y(bases[i] + value) }, s("title", {}, `${count(value)} ${kind}`)) : null);
 }
 
-/** A line through what is there; where nothing is, there is a gap. */
+/** A line through the values, with a gap where there is none. */
 function line(values, x, y, kind) {
   const middle = (x(1) - x(0)) / 2;
-  let path = "";
-  let isDown = false;
-  values.forEach((value, i) => {
-    if (value === null) isDown = false;
-    else {
-      path += `${isDown ? "L" : "M"}${(x(i) + middle).toFixed(1)} ${y(value).toFixed(1)}${isDown ? "" : "h0.01"}`;
-      isDown = true;
-    }
-  });
-  return s("path", { class: `line ${kind}`, d: path });
+  const points = values.map((value, i) => value === null ? null : [(x(i) + middle).toFixed(1), y(value).toFixed(1)]);
+  const path = points.map((point, i) => (point ? `${points[i - 1] ? "L" : "M"}${point.join(" ")}` : "")).join("");
+  return s("g", { class: kind }, s("path", { class: `line ${kind}`, d: path }),
+    points.map((point, i) => point && s("circle", { class: "point", cx: point[0], cy: point[1], r: 2.25 }, s("title", {}, duration(values[i])))));
 }
 
 /** A line that stays level within each part. */

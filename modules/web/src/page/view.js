@@ -1,11 +1,13 @@
-// What views have in common: they load, show, load again when something happened, and say what
-// went wrong.
+// Common parts of views: load, show, load again after a change, report errors.
 
 import { onEvent, paced } from "./api.js";
 import { h } from "./dom.js";
 
-/** Loads and shows, at once and at each event of `kinds`. Gives back what ends it. */
-export function watch({ place, load, show, kinds, every = 1000 }) {
+/**
+ * Loads and shows: at once, after each event of `kinds` but not more often than `every`, and each
+ * `poll` for changes that are no events. `stop` ends it.
+ */
+export function watch({ place, load, show, kinds, every = 1000, poll = 0 }) {
   let isOver = false;
   let turn = 0;
   const run = async () => {
@@ -20,8 +22,9 @@ export function watch({ place, load, show, kinds, every = 1000 }) {
   };
   const again = paced(run, every);
   const stop = onEvent((kind) => kinds.includes(kind) && again());
+  const timer = poll && setInterval(() => document.hidden || again(), poll);
   run();
-  return { again, now: run, stop: () => { isOver = true; stop(); } };
+  return { again, now: run, stop: () => { isOver = true; clearInterval(timer); stop(); } };
 }
 
 export function note(error) {

@@ -1,5 +1,5 @@
-//! What many browsers ask at the same time, the instance is asked once: an answer is good for a
-//! moment, and a question that is being answered is waited for.
+//! Answers are shared: each is good for a moment, and while one is being fetched, others who want
+//! the same wait for it. So the same question of many browsers costs one request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ pub struct Cache(Mutex<BTreeMap<String, Slot>>);
 /// The holder of its lock asks the instance; the others wait for that.
 type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
-/// An answer, and how long it is good.
+/// An answer, and the end of its validity.
 struct Kept {
     body: Bytes,
     until: Instant,
@@ -47,7 +47,7 @@ impl Cache {
     }
 }
 
-/// Answers from what is kept, or keeps the answer.
+/// Answers from the cache, or fetches the answer and keeps it.
 pub async fn cached(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     let slot = site.cache.slot(request.uri().to_string());
     let mut kept = slot.lock().await;

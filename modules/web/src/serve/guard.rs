@@ -1,5 +1,5 @@
-//! What every request must pass: nothing but GET, a Host that is ours, and for the API the token;
-//! and what every answer says to browsers.
+//! Checks of every request: nothing but GET, a Host that is ours, and for the API the token; and
+//! the headers of every answer.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use axum::response::{IntoResponse as _, Response};
 use super::{ApiError, Site};
 use crate::token::is_same;
 
-/// What every answer says to browsers: load nothing from elsewhere, be in nobody's frame, and tell
-/// nobody where you were.
+/// Orders to browsers: load nothing from elsewhere, show the page in no frame, tell nobody its
+/// address.
 const HEADERS: [(HeaderName, &str); 6] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -93,7 +93,7 @@ pub async fn unknown() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, "there is no such page").hint("doc/web.md lists them")
 }
 
-/// Whether a Host is an IP address, which no other site can make lead here, or one of `names`.
+/// True if a Host is an IP address, which no other site can make lead here, or one of `names`.
 fn is_ours(host: &str, names: &[String]) -> bool {
     if let Some(rest) = host.strip_prefix('[') {
         return rest

@@ -29,10 +29,10 @@ struct Line {
     wake: Arc<OwnedFd>,
 }
 
-/// Sends a request, and says where its answers go.
+/// Sends a request, and names the receiver of its answers.
 type Order = Box<dyn FnOnce(&mut Handle) -> (CallId, Waiting) + Send>;
 
-/// Who waits for the answers of a request.
+/// The receiver of the answers to a request.
 struct Waiting {
     answers: UnboundedSender<Result<Message, Refusal>>,
     is_stream: bool,

@@ -1,5 +1,5 @@
-//! What happens in the instance, as it happens, for all browsers together: one connection and one
-//! thread follow job-list and the log of the resources, as long as somebody looks.
+//! Changes in the instance, for all browsers together: one connection and one thread follow
+//! job-list and the log of the resources, as long as there is a viewer.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use crate::Counters;
 use crate::limits::{NEWS_MAX, VIEWERS_MAX};
 use crate::serve::listener::Counted;
 
-/// Something that browsers are told.
+/// A change.
 #[derive(Debug)]
 pub struct News {
     /// `counts`, `jobs`, `nodes` or `again`.
@@ -25,11 +25,11 @@ pub struct News {
     pub data: String,
 }
 
-/// Who looks, and what they are told.
+/// The viewers, and the channel to them.
 #[derive(Clone)]
 pub struct Live(Arc<Shared>);
 
-/// What the thread that reads, and those who look, have in common.
+/// State shared by the reader and the viewers.
 pub struct Shared {
     pub(super) uri: String,
     pub(super) users: Arc<Users>,
@@ -47,7 +47,7 @@ struct State {
 }
 
 impl Live {
-    /// Nobody looks yet.
+    /// Without viewers.
     pub fn new(uri: &str, users: Arc<Users>, counters: Arc<Counters>) -> Result<Live, String> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let wake = wake.map_err(|error| format!("cannot follow the instance: {error}"))?;
@@ -61,7 +61,7 @@ impl Live {
         })))
     }
 
-    /// One more looks. The first has the thread start.
+    /// Adds a viewer. The first starts the thread.
     pub fn join(&self) -> Result<Viewer, ApiError> {
         let shared = &self.0;
         let mut state = shared.state();
@@ -99,17 +99,17 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells everybody who looks. Numbers of jobs are told to those who come later, too.
+    /// Tells all viewers. Numbers of jobs are told to later viewers, too.
     pub(super) fn tell(&self, kind: &'static str, data: String) {
         let news = Arc::new(News { kind, data });
         if kind == "counts" {
             self.state().counts = Some(news.clone());
         }
-        // Nobody looks just now.
+        // Without viewers it is lost, as it should be.
         let _ = self.news.send(news);
     }
 
-    /// Whether the thread may end because nobody looks.
+    /// True, and recorded, if the thread may end because there is no viewer.
     pub(super) fn may_end(&self) -> bool {
         let mut state = self.state();
         let may_end = state.n_viewers == 0;
@@ -119,18 +119,18 @@ impl Shared {
         may_end
     }
 
-    /// The thread ends regardless of who looks: the next who comes starts another.
+    /// Records that the thread has ended: the next viewer starts another.
     pub(super) fn has_ended(&self) {
         let mut state = self.state();
         (state.is_read, state.counts) = (false, None);
     }
 }
 
-/// Somebody who looks.
+/// A browser that follows.
 pub struct Viewer {
-    /// What is told before all else.
+    /// The first news.
     pub first: Option<Arc<News>>,
-    /// What is told as it happens.
+    /// The news after that.
     pub news: broadcast::Receiver<Arc<News>>,
     shared: Arc<Shared>,
     _counted: Counted,

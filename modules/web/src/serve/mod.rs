@@ -1,4 +1,4 @@
-//! What is beside the core: the HTTP server, and what it asks the instance.
+//! The HTTP server beside the core, and its connection to the instance.
 //!
 //! One thread speaks HTTP (`listener.rs`, `tls.rs`), one asks the instance for all requests
 //! together (`instance.rs`). A request passes `guard.rs` first, then goes to `pages.rs`,
@@ -33,21 +33,21 @@ pub use cache::Cache;
 pub use instance::Instance;
 pub use live::Live;
 
-/// What every request may use.
+/// The state that requests share.
 pub struct Site {
-    /// What a request must bring.
+    /// The token that requests of the API must bring.
     pub token: String,
     /// Names by which browsers may call the page.
     pub hosts: Vec<String>,
     /// The instance that is shown.
     pub instance: Instance,
-    /// What happens in it.
+    /// Changes in it.
     pub live: Live,
     /// Names of users.
     pub users: Arc<Users>,
     /// Answers that are still good.
     pub cache: Cache,
-    /// What is counted.
+    /// Counters.
     pub counters: Arc<Counters>,
 }
 
@@ -93,8 +93,7 @@ impl Serve for ThisHost {
     }
 }
 
-/// Everything that is answered. The page itself is the same for all and tells nothing; what is
-/// said of the instance needs the token.
+/// All routes. The page itself is the same for all and tells nothing; the API needs the token.
 pub fn router(site: Arc<Site>) -> Router {
     let api = api::routes(site.clone()).layer(from_fn_with_state(site.clone(), guard::token));
     Router::new()

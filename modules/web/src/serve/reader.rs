@@ -1,5 +1,5 @@
-//! The thread that follows the instance for all browsers. It takes what job-list has at a pace
-//! that browsers can follow: who falls behind is told how jobs are, not what they went through.
+//! The thread that follows the instance for all browsers. It reads changes of jobs at a pace that
+//! browsers can follow: of several changes in a short time, only the last state is told.
 
 use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;
@@ -26,7 +26,7 @@ enum Source {
 
 const SOURCES: [Source; 3] = [Source::Jobs, Source::Counts, Source::Nodes];
 
-/// Reads and tells, until nobody looks or the broker has disconnected.
+/// Reads until there is no viewer, or the broker has disconnected.
 pub fn read(shared: &Shared) {
     match Handle::open(Some(&shared.uri), &Options::default()) {
         Ok(handle) => Reader::new(handle, shared).run(),
@@ -39,14 +39,14 @@ struct Reader<'a> {
     handle: Handle,
     shared: &'a Shared,
     streams: BTreeMap<CallId, Source>,
-    /// Streams that are not there, and when to ask again.
+    /// Streams whose service is missing, and the time of the next attempt.
     missing: Vec<(Instant, Source)>,
-    /// Whether all jobs were listed, and changes follow. The list itself is no news.
+    /// True after the list of all jobs, when changes follow. The list itself is no news.
     is_listed: bool,
-    /// Whether the past of the resources is over.
+    /// True after the past events of the resources.
     is_present: bool,
     n_repeats: u32,
-    /// Responses of job-list so far, and when it is told that they are taken.
+    /// Responses of job-list so far, and the time of the next permission to send more.
     n_taken: u64,
     take_at: Option<Instant>,
 }

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::version::TLS13;
 
 use crate::settings::Tls;
 
-/// What turns connections into encrypted ones.
+/// The acceptor of encrypted connections.
 pub fn acceptor(files: &Tls) -> Result<TlsAcceptor, String> {
     let Tls { certificate, key } = files;
     let failed = |what: &str, path: &str, error: &dyn std::fmt::Display| {

@@ -1,4 +1,4 @@
-//! `/api/v1/events`: what happens, as server-sent events.
+//! `/api/v1/events`: changes, as server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -23,7 +23,7 @@ pub struct Shown {
     owner: String,
     /// Brokers.
     size: u32,
-    /// How many instances it is in.
+    /// Number of enclosing instances.
     level: u32,
     /// Its id as a job of the one around it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +46,7 @@ pub struct Resources {
     allocated: Counts,
 }
 
-/// How much of each kind.
+/// Amounts by kind.
 #[derive(Debug, Serialize)]
 pub struct Counts {
     nodes: usize,

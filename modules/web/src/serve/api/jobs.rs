@@ -14,7 +14,7 @@ use super::users::Users;
 use crate::limits::{PAGE_JOBS, PAGE_JOBS_MAX};
 use crate::serve::{ApiError, Site};
 
-/// Which jobs. An empty value is as good as none.
+/// Parameters. An empty value is the same as none.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wanted {
@@ -31,7 +31,7 @@ pub struct Wanted {
 #[derive(Debug, Serialize)]
 pub struct Page {
     jobs: Vec<Map<String, Value>>,
-    /// What `after` is to be for the next page; null on the last one.
+    /// Value of `after` for the next page; null on the last one.
     next: Option<String>,
 }
 

@@ -28,7 +28,7 @@ use super::{Site, cache};
 pub use rows::{LISTED, shown};
 pub use users::Users;
 
-/// What is answered, to those who have the token.
+/// The routes of the API, which need the token.
 pub fn routes(site: Arc<Site>) -> Router<Arc<Site>> {
     Router::new()
         .route("/api/v1/instance.json", get(instance::get))
@@ -41,7 +41,7 @@ pub fn routes(site: Arc<Site>) -> Router<Arc<Site>> {
         .route("/api/v1/events", get(events::get))
 }
 
-/// Why there is no answer.
+/// An error, as the client sees it.
 #[derive(Debug, Serialize)]
 pub struct ApiError {
     #[serde(skip)]
@@ -61,14 +61,14 @@ impl ApiError {
         }
     }
 
-    /// With what can be done about it.
+    /// Adds advice.
     pub fn hint(mut self, hint: &'static str) -> ApiError {
         self.hint = Some(hint);
         self
     }
 }
 
-/// What a service refuses, in HTTP's numbers and the service's words.
+/// The refusal of a service, with a status of HTTP and the text of the service.
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> ApiError {
         let status = match refusal.errno {

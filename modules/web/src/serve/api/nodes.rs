@@ -1,4 +1,4 @@
-//! `/api/v1/nodes.json`: the brokers of the instance as a tree, and how their nodes are.
+//! `/api/v1/nodes.json`: the brokers of the instance as a tree, and the state of their nodes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,12 +31,12 @@ pub struct Node {
     host: String,
     /// `online`, `offline`, `lost` or `torpid`.
     state: &'static str,
-    /// How the broker and all below it are.
+    /// Status of the broker and all below it.
     subtree: Status,
-    /// Why it was lost.
+    /// Reason of the loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-    /// Since when and why it is drained.
+    /// Time and reason of the drain.
     #[serde(skip_serializing_if = "Option::is_none")]
     drain: Option<DrainInfo>,
     /// It is never used.
@@ -81,13 +81,13 @@ pub async fn get(State(site): State<Arc<Site>>) -> Result<Json<Nodes>, ApiError>
     }))
 }
 
-/// How a broker is, as its parent has it.
+/// Status of a broker, as its parent has it.
 struct Condition {
     status: Status,
     error: Option<String>,
 }
 
-/// How the brokers are. One below which all is well is not asked: so is everything below it.
+/// Status of the brokers. One whose subtree is complete is not asked: all below it are online.
 async fn health(site: &Site, tree: &Tree) -> Result<BTreeMap<u32, Condition>, ApiError> {
     let mut found = BTreeMap::new();
     let mut to_ask = vec![tree.rank];
@@ -131,7 +131,7 @@ fn unless_absent<T>(answer: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     }
 }
 
-/// What several services know of the brokers.
+/// Data of several services on the brokers.
 struct Seen {
     health: BTreeMap<u32, Condition>,
     resources: Option<StatusReply>,

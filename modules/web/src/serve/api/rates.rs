@@ -1,5 +1,4 @@
-//! `/api/v1/rates.json`: how many jobs were submitted, started and ended over time, and how long
-//! they waited.
+//! `/api/v1/rates.json`: jobs submitted, started and ended over time, and their waiting times.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::limits::{RATE_BUCKETS, RATE_CHUNK_JOBS, RATE_JOBS_MAX, RATE_SPAN_MAX_S};
 use crate::serve::{ApiError, Site};
 
-/// Which time.
+/// Parameters.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wanted {
@@ -27,7 +26,7 @@ pub struct Wanted {
 /// The time up to now in equal parts; the lists have one number a part.
 #[derive(Debug, Serialize)]
 pub struct Rates {
-    /// When the first part begins, in seconds since the epoch.
+    /// Begin of the first part, in seconds since the epoch.
     from: f64,
     /// Length of a part in seconds.
     step: f64,
@@ -92,7 +91,7 @@ pub async fn get(
     Ok(Json(buckets.rates()))
 }
 
-/// Jobs by when things happened to them.
+/// Jobs by the times of their events.
 struct Buckets {
     from: f64,
     step: f64,

@@ -14,7 +14,7 @@ use crate::limits::USERS_MAX;
 pub struct Users(Mutex<BTreeMap<u32, String>>);
 
 impl Users {
-    /// What a user is called; the number where the system knows no name.
+    /// Name of a user; the number where the system knows none.
     pub fn name(&self, userid: u32) -> String {
         let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(name) = names.get(&userid) {
