@@ -16,9 +16,12 @@ test_bare_root() {
 	fi
 	test -z "$skip_all" || test_done
 	programs=$(dirname "$(command -v flux)")
-	mkdir -p root/bin root/dev root/etc root/proc root/root root/run root/tmp root/usr root/var/tmp
+	mkdir -p root/bin root/dev root/etc root/proc root/root root/run root/tmp root/usr/bin root/var/tmp
 	echo "root:x:0:0:root:/root:/bin/sh" >root/etc/passwd
-	for test__tool in sh cat chmod env hostname ls mkdir rm test true uname
+	# For scripts of packages, which run outside of in_root.
+	mknod root/dev/null c 1 3
+	test__copy "$(command -v env)" /usr/bin
+	for test__tool in sh cat chmod hostname ls mkdir rm test true uname
 	do
 		test__copy "$(command -v $test__tool)" /bin
 	done

@@ -1,8 +1,8 @@
 //! xtask: the project's automation, run as `cargo xtask COMMAND`.
 //!
 //! One file a sub-command: `check.rs`, `test.rs`, `bench.rs`, `docs.rs`, `book.rs`, `sim.rs`,
-//! `crash.rs`, `attack.rs`, `damage.rs`, `install.rs`. Instances that are killed or damaged
-//! from outside live in `site.rs`; what is installed, and where, is one list in `parts.rs`. The
+//! `crash.rs`, `attack.rs`, `damage.rs`, `install.rs`, `dist.rs`. Instances that are killed or
+//! damaged from outside live in `site.rs`; `parts.rs` lists what is installed, and where. The
 //! rules that hold the tree together (dependencies between crates, the length of files) are the
 //! unit tests in `tidy/`: `cargo test -p xtask tidy` runs them alone. It must stay cheap to
 //! build: it is the first thing that `cargo xtask test`
@@ -18,6 +18,7 @@ mod book;
 mod check;
 mod crash;
 mod damage;
+mod dist;
 mod docs;
 mod install;
 mod licences;
@@ -47,6 +48,7 @@ enum Command {
     Attack(attack::AttackArgs),
     Damage(damage::DamageArgs),
     Install(install::InstallArgs),
+    Dist(dist::DistArgs),
 }
 
 fn main() -> ExitCode {
@@ -61,6 +63,7 @@ fn main() -> ExitCode {
         Command::Attack(args) => attack::attack(&args),
         Command::Damage(args) => damage::damage(&args),
         Command::Install(args) => install::install(&args),
+        Command::Dist(args) => dist::dist(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

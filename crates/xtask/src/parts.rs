@@ -5,6 +5,7 @@
 //! not listed here is in no package, which a test does not let pass (`tidy/parts.rs`).
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -180,7 +181,10 @@ impl Build {
                     folders.push(entry);
                 } else if entry.is_file() && entry.extension().is_none_or(|end| end != "so") {
                     let path = Path::new(to).join(entry.strip_prefix(&from)?);
-                    parts.push(Part::copy(path, entry));
+                    let mode = entry.metadata()?.permissions().mode();
+                    let mut part = Part::copy(path, entry);
+                    part.is_program = mode & 0o111 != 0;
+                    parts.push(part);
                 }
             }
         }

@@ -15,6 +15,13 @@ pub struct Tool {
     options: &'static [&'static str],
 }
 
+/// Makes packages for Debian; xz is that of the system.
+pub const CARGO_DEB: Tool = Tool {
+    name: "cargo-deb",
+    version: "3.8.0",
+    options: &["--no-default-features"],
+};
+
 /// Makes a site of the pages of `doc/`.
 pub const MDBOOK: Tool = Tool {
     name: "mdbook",
