@@ -1,14 +1,17 @@
 //! `cargo xtask check`: what must hold before a commit, in the order in which a
 //! mistake is cheapest to find. All steps run, so one round shows everything.
 
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::Result;
 
 use crate::book;
 use crate::run::{cargo, has_nextest, run};
+use crate::tools::CARGO_DENY;
+use crate::workspace;
 
-/// Check format, lints, the site of doc/, tests, tidiness and generated docs
+/// Check format, lints, crates of others, the site of doc/, tests, tidiness and generated docs
 #[derive(clap::Args)]
 pub struct CheckArgs {
     /// Stop at the first step that fails
@@ -19,10 +22,11 @@ pub struct CheckArgs {
 type Step = (&'static str, fn() -> Result<bool>);
 
 /// Tidiness and generated pages have no step: tests hold them.
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 5] = [
     ("format", format),
     ("clippy", clippy),
     ("site", book::check),
+    ("deny", deny),
     ("tests", tests),
 ];
 
@@ -59,6 +63,40 @@ fn clippy() -> Result<bool> {
         "-D",
         "warnings",
     ]))
+}
+
+/// Licences, versions and sources of the crates of others, by `deny.toml`. Without a network the
+/// rest is still checked.
+fn deny() -> Result<bool> {
+    let program = match CARGO_DENY.program() {
+        Ok(program) => program,
+        Err(error) => {
+            eprintln!("deny: not checked: {error:#}");
+            return Ok(true);
+        }
+    };
+    let deny = |checks: &[&str]| {
+        let mut deny = Command::new(&program);
+        deny.current_dir(workspace::root());
+        deny.args([
+            "--all-features",
+            "--locked",
+            "check",
+            "--hide-inclusion-graph",
+        ]);
+        deny.args(checks);
+        deny
+    };
+    let is_allowed = run(&mut deny(&["licenses", "bans", "sources"]))?;
+    // Fetching is a step of its own: that it fails says nothing of the crates.
+    let mut fetch = Command::new(&program);
+    fetch.current_dir(workspace::root()).args(["fetch", "db"]);
+    fetch.stdout(Stdio::null()).stderr(Stdio::null());
+    if !run(&mut fetch)? {
+        eprintln!("deny: advisories not checked: their database cannot be fetched from GitHub");
+        return Ok(is_allowed);
+    }
+    Ok(run(&mut deny(&["--disable-fetch", "advisories"]))? && is_allowed)
 }
 
 fn tests() -> Result<bool> {

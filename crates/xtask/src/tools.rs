@@ -22,6 +22,13 @@ pub const CARGO_DEB: Tool = Tool {
     options: &["--no-default-features"],
 };
 
+/// Holds the crates of others to `deny.toml`.
+pub const CARGO_DENY: Tool = Tool {
+    name: "cargo-deny",
+    version: "0.20.2",
+    options: &[],
+};
+
 /// Makes a site of the pages of `doc/`.
 pub const MDBOOK: Tool = Tool {
     name: "mdbook",
