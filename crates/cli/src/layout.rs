@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use command::env::Env;
 
+use crate::bindings::Bindings;
+
 /// Variables that the command sets for the programs that it starts, in the order in which
 /// `flux env` prints them.
 pub const VARIABLES: &[&str] = &[
@@ -75,26 +77,6 @@ impl Layout {
         self.prefix.join("share/man")
     }
 
-    /// The versions of Python that have bindings here, such as `python3.11`, and where.
-    pub fn bindings(&self) -> Vec<(String, PathBuf)> {
-        let Ok(folder) = self.prefix.join("lib/flux").read_dir() else {
-            return Vec::new();
-        };
-        let mut found: Vec<_> = folder
-            .flatten()
-            .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
-                let version = python_version(&name)?;
-                entry.path().is_dir().then(|| (version, name, entry.path()))
-            })
-            .collect();
-        found.sort();
-        found
-            .into_iter()
-            .map(|(_, name, path)| (name, path))
-            .collect()
-    }
-
     /// Sets in `env` what programs that `flux` starts expect (protocol/24 section 20).
     pub fn apply(&self, env: &mut Env) {
         for name in ["FLUX_EXEC_PATH", "FLUX_MODULE_PATH", "FLUX_CONNECTOR_PATH"] {
@@ -129,7 +111,7 @@ impl Layout {
 
     /// Sets in `env` what programs in Python need on top.
     pub fn apply_python(&self, env: &mut Env) {
-        let bindings = self.bindings().pop().map(|(_, path)| path);
+        let bindings = Bindings::of(self).pop().map(|bindings| bindings.path);
         self.apply_bindings(env, bindings.as_deref());
     }
 
@@ -183,12 +165,6 @@ pub fn is_executable(path: &Path) -> bool {
         return false;
     };
     metadata.is_file() && metadata.permissions().mode() & 0o111 != 0
-}
-
-/// The version that `python3.11` names.
-pub fn python_version(name: &str) -> Option<(u32, u32)> {
-    let (major, minor) = name.strip_prefix("python")?.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// Joins search paths, each entry once, where it comes first.
@@ -298,17 +274,6 @@ mod tests {
         let mut env = Env::from_iter([("PYTHONPATH", "/a")]);
         layout().apply_bindings(&mut env, Some(Path::new("/b")));
         assert_eq!(env.get("PYTHONPATH"), Some("/b:/a"));
-    }
-
-    #[test]
-    fn bindings_are_found_by_version() {
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["python3.9", "python3.11", "pythonic", "python3.x"] {
-            std::fs::create_dir_all(folder.path().join("lib/flux").join(name)).unwrap();
-        }
-        let found = Layout::around(&folder.path().join("bin/flux")).bindings();
-        let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["python3.9", "python3.11"]);
     }
 
     /// Makes programs in folders of `base`.

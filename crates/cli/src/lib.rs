@@ -9,6 +9,7 @@
 //! Only the parser of the sub-command at hand is built, because `flux getattr rank` is
 //! to take no longer than the round trip.
 
+mod bindings;
 mod commands;
 mod dispatch;
 pub mod docs;

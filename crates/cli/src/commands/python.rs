@@ -9,8 +9,9 @@ use command::entry::{Group, Run, Style};
 use command::error::CliError;
 use command::flux::Flux;
 
+use crate::bindings::{Bindings, Version, interpreters, version_named};
 use crate::external::{self, PYTHON};
-use crate::layout::{Layout, python_version};
+use crate::layout::Layout;
 
 /// Run Python with the Flux bindings of this installation in its path
 ///
@@ -44,7 +45,7 @@ impl Run for Python {
         if self.list_versions {
             return list_versions(flux, &layout);
         }
-        let bindings = layout.bindings().pop().map(|(_, path)| path);
+        let bindings = Bindings::of(&layout).pop().map(|bindings| bindings.path);
         if self.get_path {
             return print_path(flux, &layout, bindings.as_deref());
         }
@@ -67,17 +68,20 @@ fn print_path(flux: &mut Flux, layout: &Layout, bindings: Option<&Path>) -> Resu
     Ok(())
 }
 
-/// Our own versions, and those of other installations on the search path.
+/// The interpreters that have our bindings, and those of other installations on the search path.
 fn list_versions(flux: &mut Flux, layout: &Layout) -> Result<(), CliError> {
     let env = external::environment(&flux.env);
-    let path = env.get_os("FLUX_EXEC_PATH").into_iter();
-    let mut names = external::names_in(path.flat_map(std::env::split_paths));
-    names.extend(layout.bindings().into_iter().map(|(name, _)| name));
-    let versions = names
-        .into_iter()
-        .filter_map(|name| Some((python_version(&name)?, name)));
-    for (_, name) in versions.collect::<BTreeSet<_>>() {
-        flux.line(name)?;
+    let folders = |name| env.get_os(name).into_iter().flat_map(std::env::split_paths);
+    let names = external::names_in(folders("FLUX_EXEC_PATH"));
+    let mut versions: BTreeSet<Version> = names
+        .iter()
+        .filter_map(|name| version_named(name))
+        .collect();
+    let bindings = Bindings::of(layout);
+    let is_served = |version: &Version| bindings.iter().any(|bindings| bindings.serves(*version));
+    versions.extend(interpreters(folders("PATH")).into_iter().filter(is_served));
+    for (major, minor) in versions {
+        flux.line(format!("python{major}.{minor}"))?;
     }
     Ok(())
 }
@@ -85,10 +89,10 @@ fn list_versions(flux: &mut Flux, layout: &Layout) -> Result<(), CliError> {
 /// Becomes the interpreter `name`, such as `python3.11`, if there are bindings for it. Comes
 /// back when there are none, or with why that failed.
 pub fn become_version(flux: &mut Flux, name: &str, args: &[OsString]) -> Option<CliError> {
-    python_version(name)?;
+    let version = version_named(name)?;
     let layout = Layout::find().ok()?;
-    let mut bindings = layout.bindings().into_iter();
-    let (_, path) = bindings.find(|(version, _)| version == name)?;
+    let mut bindings = Bindings::of(&layout).into_iter();
+    let Bindings { path, .. } = bindings.rfind(|bindings| bindings.serves(version))?;
     if args.iter().any(|arg| arg == "--get-path") {
         return match print_path(flux, &layout, Some(&path)) {
             Ok(()) => Some(CliError::exit(0)),
