@@ -11,6 +11,10 @@ pub const REQUESTS_IN_FLIGHT_MAX: usize = 512;
 /// Records of the journal that may be on their way to 'flux job journal'.
 pub const JOURNAL_WINDOW: u32 = 256;
 
+/// Ranks of a job whose job-exec is asked by 'flux job trace'. Of the others it says how many
+/// they are.
+pub const TRACED_RANKS_MAX: usize = 256;
+
 /// Responses that may be on their way to 'flux jobs --follow'.
 pub const FOLLOW_WINDOW: u32 = 64;
 

@@ -4,8 +4,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proto::data::job::JobStep;
+
 const BANNER: &str =
     "<!-- Written by `cargo xtask docs` from crates/cli/src/commands: change it there. -->\n\n";
+
+/// What follows in `job-trace.md` is printed here.
+const STEPS: &str = "<!-- steps -->\n";
 
 fn doc() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../doc")
@@ -45,6 +50,23 @@ fn the_tables_of_the_page_on_compatibility_are_current() {
     assert!(
         is_current(&path, &text),
         "doc/compatibility.md: run `cargo xtask docs`"
+    );
+}
+
+#[test]
+fn the_steps_of_a_trace_are_in_their_page() {
+    let path = doc().join("job-trace.md");
+    let page = fs::read_to_string(&path).expect("doc/ is readable");
+    let (by_hand, _) = page.split_once(STEPS).expect("the page has a mark");
+    let head = "## Steps\n\n| step | service | what has happened |\n|---|---|---|\n";
+    let mut text = format!("{by_hand}{STEPS}\n{head}");
+    for step in JobStep::ALL {
+        let (name, service, meaning) = (step.name(), step.service(), step.meaning());
+        text += &format!("| `{name}` | {service} | {meaning} |\n");
+    }
+    assert!(
+        is_current(&path, &text),
+        "doc/job-trace.md: run `cargo xtask docs`"
     );
 }
 

@@ -220,6 +220,7 @@ impl<C: Host> Actor<C> {
     /// Notes the time that the last handler took.
     pub fn took(&mut self, time: Duration) {
         self.cx.spent.add(time);
+        self.cx.steps.took(time);
     }
 
     /// Our identity, for route stacks.

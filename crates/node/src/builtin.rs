@@ -2,8 +2,8 @@
 //! (protocol/03 section 3). A component's own route of the same topic comes first.
 
 use proto::common::{
-    AttrTold, Cancel, ConfigReload, Debug, DebugReply, MessageStats, Ping, Pong, Rusage, Shutdown,
-    StatsClear, StatsGet,
+    AttrTold, Cancel, ConfigReload, Debug, DebugReply, JobTrace, MessageStats, Ping, Pong, Rusage,
+    Shutdown, StatsClear, StatsGet,
 };
 use proto::{Coded, Errno, Event, Method, Payload, Refusal, Role};
 use wire::{Message, topic};
@@ -29,6 +29,9 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
                 .then(|| (cx.rusage)(who))
                 .ok_or_else(|| proto::common::RusageError::UnsupportedWho(who.to_owned()).refusal())
         }),
+        "job-trace" => {
+            answer::<C, JobTrace>(cx, message, |cx, request| Ok(cx.steps.of_job(request.id)))
+        }
         "debug" => answer::<C, Debug>(cx, message, debug),
         "cancel" => cancel(core, cx, message),
         "config-reload" => answer::<C, ConfigReload>(cx, message, |cx, request| {

@@ -13,6 +13,8 @@ use bytes::Bytes;
 use proto::attr::{Attr, names};
 use proto::common::{HiddenError, MessageCounts, MessageStats, Welcome};
 use proto::config::{Key, keys};
+use proto::data::JobId;
+use proto::data::job::JobStep;
 use proto::{Event, Refusal};
 use wire::{Flags, Identity, Kind, Message, topic};
 
@@ -23,6 +25,7 @@ use crate::limits::OPEN_REQUESTS_MAX;
 use crate::peer::Peer;
 use crate::reply::{Closed, Sent, StreamId};
 use crate::spent::Spent;
+use crate::steps::Steps;
 use crate::timers::{TimerId, Timers};
 
 type TimerFn<C> = Box<dyn FnOnce(&mut C, &mut Cx<C>)>;
@@ -54,6 +57,7 @@ pub struct Cx<C: Host> {
     pub(crate) early: VecDeque<Message>,
     pub(crate) stats: MessageStats,
     pub(crate) spent: Spent,
+    pub(crate) steps: Steps,
     pub(crate) debug_bits: i64,
     pub(crate) exit_code: Option<i32>,
     pub(crate) rusage: crate::module::RusageFn,
@@ -79,6 +83,7 @@ impl<C: Host> Cx<C> {
             early: VecDeque::new(),
             stats: MessageStats::default(),
             spent: Spent::default(),
+            steps: Steps::default(),
             debug_bits: 0,
             exit_code: None,
             rusage: |_| proto::common::RusageReply::default(),
@@ -93,6 +98,13 @@ impl<C: Host> Cx<C> {
 
     pub(crate) fn set_now(&mut self, now: Now) {
         self.now = now;
+        self.steps.begin(now);
+    }
+
+    /// Notes a step of a job's way, for who asks how long it took (`NAME.job-trace`). Costs next
+    /// to nothing.
+    pub fn step(&mut self, job: JobId, step: JobStep) {
+        self.steps.note(job, step);
     }
 
     /// The name we are loaded under.

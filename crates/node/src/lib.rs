@@ -5,7 +5,8 @@
 //! (the life of a module), `routes.rs` (its table of contents), `cx.rs` (what a
 //! handler may do), `calls.rs` (asking other services), `commit.rs` (writing to the key-value store), `reply.rs` (answering
 //! later) and `recall.rs` (doing only once what is asked again). `builtin.rs` has the methods that every
-//! module answers; `spent.rs` is how long handlers took, `desk/` is a server whose workers outlive it,
+//! module answers; `spent.rs` is how long handlers took, `steps.rs` what they did
+//! for which job, `desk/` is a server whose workers outlive it,
 //! `lru.rs` is a bounded table; `probe.rs` holds a module in a test, and
 //! `written.rs` compares what it said with a file.
 //!
@@ -29,6 +30,7 @@ mod recall;
 mod reply;
 mod routes;
 mod spent;
+mod steps;
 mod timers;
 pub mod written;
 

@@ -19,6 +19,9 @@ pub const FINALIZE_WAIT_S: u64 = 10;
 /// are as many as are declared; when full, the time of further ones counts as that of `other`.
 pub const CAUSES_MAX: usize = 256;
 
+/// Steps of jobs that a component keeps for `NAME.job-trace`. When full, the oldest is forgotten.
+pub const STEPS_MAX: usize = 8192;
+
 /// Tasks at one desk, those included that are done. When full, a further one is refused ENOSPC.
 pub const DESK_TASKS_MAX: usize = 100_000;
 

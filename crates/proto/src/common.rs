@@ -8,6 +8,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::data::JobId;
+use crate::data::job::JobStep;
 use crate::data::times::Times;
 use crate::payload::{decode_json, encode_json};
 use crate::schema::JsonSchema;
@@ -125,6 +127,34 @@ crate::refusals! {
     }
 }
 
+/// Asks for the steps of a job that the service has noted, beyond what the job's logs tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobTrace {
+    /// Which job.
+    pub id: JobId,
+}
+
+/// The steps of one job in one service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct JobTraced {
+    /// In the order in which they were taken.
+    pub steps: Vec<Stepped>,
+    /// Steps before this time are forgotten, in seconds since the epoch; absent while none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<f64>,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stepped {
+    /// Which.
+    pub step: JobStep,
+    /// When the handler began that took it, in seconds since the epoch.
+    pub t: f64,
+    /// How long that handler took in all, in seconds.
+    pub took: f64,
+}
+
 /// Changes the debug bits of the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Debug {
@@ -217,6 +247,8 @@ crate::json_payloads!(
     MessageStats,
     Rusage,
     RusageReply,
+    JobTrace,
+    JobTraced,
     Debug,
     DebugReply,
     ConfigReload,
@@ -238,6 +270,8 @@ crate::methods! {
         : "Sets the counters to zero; also taken as an event of this topic.";
     Rusage = "NAME.rusage" (USER) => RusageReply, RusageError, idempotent
         : "Resource use of the process, from getrusage(2).";
+    JobTrace = "NAME.job-trace" (OWNER) => JobTraced, Never, idempotent
+        : "The steps of a job that the service has noted, as far back as it keeps them.";
     Debug = "NAME.debug" (OWNER) => DebugReply, Refusal
         : "Sets or clears debug bits, which tests use to provoke rare paths.";
     ConfigReload = "NAME.config-reload" (OWNER) => Empty, Refusal, idempotent

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use node::{Call, Cx, StdioFd};
 use proto::attr::names;
+use proto::data::job::JobStep;
 use proto::data::{HashKind, JobId, Tree};
 use proto::job_exec::Wrote;
 use proto::kvs::NamespaceCreate;
@@ -88,6 +89,7 @@ impl JobExec {
     fn namespace_created(&mut self, cx: &mut Cx<Self>, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.log.home = Home::Namespace;
+            cx.step(id, JobStep::Namespace);
             let makers = std::mem::take(&mut job.log.makers);
             self.touch(id);
             for maker in makers {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use node::Cx;
 use proto::data::JobId;
+use proto::data::job::JobStep;
 use proto::job_exec::{Dismissal, MakeNamespaceError, Step};
 use proto::kvs::NamespaceRemove;
 use serde_json::json;
@@ -170,6 +171,7 @@ impl Job {
         if self.is_started && self.log.is_stored {
             let status = self.status;
             self.answer(cx, Step::Finish { status });
+            cx.step(self.id, JobStep::EndTold);
         }
     }
 
@@ -181,6 +183,7 @@ impl Job {
                 lines: lines.clone(),
             };
             self.answer(cx, over);
+            cx.step(self.id, JobStep::EndTold);
         }
     }
 

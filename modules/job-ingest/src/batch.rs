@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use node::{Call, Cx, Reply};
 use proto::data::JobId;
+use proto::data::job::JobStep;
 use proto::job_ingest::{Submit, SubmitError, Submitted};
 use proto::job_manager::SubmitJob;
 use proto::kvs::{Commit, Op, PRIMARY};
@@ -58,6 +59,7 @@ impl JobIngest {
             commit = commit.op(Op::put(job.id.kvs_key("J"), j).cut(cuts));
             commit = commit.put(job.id.kvs_key("jobspec"), jobspec);
             self.recall.note(batch, number, job.id);
+            cx.step(job.id, JobStep::StoreAsked);
             replies.push((job.id, reply));
             jobs.push(job);
         }
@@ -76,6 +78,7 @@ impl JobIngest {
     fn stored(&mut self, cx: &mut Cx<Self>, jobs: Vec<SubmitJob>, submitters: Submitters) {
         self.is_storing = false;
         self.n_handing_over += 1;
+        jobs.iter().for_each(|job| cx.step(job.id, JobStep::Stored));
         let request = proto::job_manager::Submit { jobs };
         hand_over(cx, Call::with_payload(request.encode()), submitters);
     }
@@ -91,7 +94,10 @@ impl JobIngest {
         let mut refused = Vec::new();
         for (id, reply) in submitters.replies {
             let result = match errors.remove(&id) {
-                None => Ok(Submitted { id }),
+                None => {
+                    cx.step(id, JobStep::Answered);
+                    Ok(Submitted { id })
+                }
                 Some(text) => {
                     refused.push(id);
                     Err(SubmitError::Rejected(text))

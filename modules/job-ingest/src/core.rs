@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use node::{Cx, Peer, Recall, Reply};
 use proto::data::JobId;
+use proto::data::job::JobStep;
 use proto::data::jobid::{FluidError, FluidGenerator};
 use proto::job_ingest::{Info, Pipeline, Stats, Submit, SubmitError};
 use proto::job_manager::SubmitJob;
@@ -188,13 +189,16 @@ impl JobIngest {
             taken.map_err(|error| error.refusal())
         });
         match taken {
-            Ok(taken) => self.waiting.push_back(Incoming {
-                job: taken,
-                number: job.number,
-                may_be_taken: job.known.is_some(),
-                j: job.j,
-                reply: job.reply,
-            }),
+            Ok(taken) => {
+                cx.step(taken.id, JobStep::Numbered);
+                self.waiting.push_back(Incoming {
+                    job: taken,
+                    number: job.number,
+                    may_be_taken: job.known.is_some(),
+                    j: job.j,
+                    reply: job.reply,
+                });
+            }
             Err(refusal) => job.reply.send_refusal(cx, Err(refusal)),
         }
     }

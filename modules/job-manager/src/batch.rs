@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use node::Cx;
 use proto::data::JobId;
+use proto::data::job::JobStep;
 use proto::job_manager::REQUESTS_KEY;
 use proto::kvs::{Commit, Committed, Op, PRIMARY};
 use proto::{Payload, Refusal};
@@ -254,7 +255,10 @@ impl JobManager {
             then(self, cx);
         }
         let stored = self.batch.stored;
-        jobs.iter().for_each(|id| self.early.stored(*id, stored));
+        for id in &jobs {
+            cx.step(*id, JobStep::LogStored);
+            self.early.stored(*id, stored);
+        }
         self.acting.extend(jobs);
         self.run(cx);
     }

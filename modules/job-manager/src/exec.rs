@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use node::{Call, Cx, Delivery, Peer};
 use proto::data::eventlog::decode_log;
-use proto::data::job::{ExceptionType, State, WaitStatus};
+use proto::data::job::{ExceptionType, JobStep, State, WaitStatus};
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{GuestLines, JobException, Kept, Progress, Step};
 use proto::job_manager::JobEvent;
@@ -132,6 +132,7 @@ impl JobManager {
         };
         let payload = proto::payload::encode_json(&request);
         cx.send(untagged(&format!("{service}.start"), payload));
+        cx.step(id, JobStep::StartAsked);
         job.exec = ExecAsk::Sent;
         self.exec.sent.insert(id);
         let (is_debug, end) = (job.life.is_debug(), job.life.end.clone());

@@ -1,6 +1,7 @@
 //! Answers about a job: that it has resources, which the job manager stores, or others.
 
 use node::Cx;
+use proto::data::job::JobStep;
 use proto::data::{JobId, JobIdEncoding};
 use proto::sched::{ALLOC_SUCCESS, AllocReply};
 use proto::{Object, Payload as _, RawJson};
@@ -32,6 +33,7 @@ impl Decided {
         }
         reply.annotations = Some(self.annotations);
         respond(cx, &self.message, &reply);
+        cx.step(self.id, JobStep::Allocated);
     }
 }
 

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use node::Cx;
+use proto::data::job::JobStep;
 use proto::data::{JobId, Jobspec, Rset};
 use proto::feasibility::CheckError;
 use proto::sched::{ALLOC_ANNOTATE, ALLOC_CANCEL, ALLOC_DENY, Alloc, AllocReply};
@@ -87,6 +88,7 @@ impl<P: Program> Scheduler<P> {
             message,
             told: Told::default(),
         };
+        cx.step(job.id, JobStep::Queued);
         self.queue.insert(alloc.priority, job);
         self.changes.arrival(alloc.id);
     }

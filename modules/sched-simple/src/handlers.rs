@@ -2,6 +2,7 @@
 //! matchtag and answered any number of times (RFC 27).
 
 use node::{Cx, Peer};
+use proto::data::job::JobStep;
 use proto::data::{Jobspec, Rset};
 use proto::feasibility::{Check, CheckError};
 use proto::sched::{Alloc, Cancel, Expiration, Free, Prioritize, ResourceStatus, Resources, Stats};
@@ -58,6 +59,7 @@ pub fn free<P: Program>(
     request: Free,
 ) -> Result<Empty, Refusal> {
     core.link.manager = from.sender.clone().or(core.link.manager.take());
+    cx.step(request.id, JobStep::Freed);
     match request.r.parse::<Rset>() {
         Ok(back) => core.free(request.id, back, request.is_final),
         Err(error) => {

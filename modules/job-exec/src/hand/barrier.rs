@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use node::{Cx, Reply};
 use proto::Errno;
+use proto::data::job::JobStep;
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{AtBarrier, BarrierOpen, Open, Order, ShellBarrier, ShellBarrierError};
 
@@ -197,6 +198,7 @@ impl JobExec {
         if let Some((_, before)) = barrier.own.replace((seq, reply)) {
             before.send(cx, Err(ShellBarrierError::NotPending(request.rank)));
         }
+        cx.step(id, JobStep::BarrierCome);
         let here = AtBarrier {
             seq,
             ranks: IdSet::from_range(rank, rank),
@@ -223,6 +225,7 @@ impl JobExec {
     /// A barrier of a job is open, here and below.
     pub(crate) fn barrier_open(&mut self, cx: &mut Cx<Self>, id: JobId, open: &Open) {
         if let Some(part) = self.hand.parts.get_mut(&id) {
+            cx.step(id, JobStep::BarrierOpen);
             part.barrier.open(cx, open);
         }
     }

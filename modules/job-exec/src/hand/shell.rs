@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use node::{ChildEvent, ChildId, Cx, Reply, Spawn, Stdio, Stream, StreamId, TimerId};
 use proto::attr::{Attr, names, uri_file};
+use proto::data::job::JobStep;
 use proto::data::{IdSet, JobId};
 use proto::job_exec::{
     Dismissal, Ended, How, LostShells, Order, Pressure, ShellError, ShellExit, ShellHello,
@@ -231,6 +232,7 @@ impl JobExec {
             zygote,
             ..Spawn::default()
         });
+        cx.step(id, JobStep::ShellSpawned);
         part.shell.child = Some(child);
         part.shell.n_streams = 2;
         self.hand.children.insert(child, id);
@@ -243,6 +245,7 @@ impl JobExec {
         };
         match event {
             ChildEvent::Started { pid } => {
+                cx.step(id, JobStep::ShellRuns);
                 self.identify(cx, id, pid);
                 self.own_runs(cx, id);
             }
@@ -292,6 +295,7 @@ impl JobExec {
         }
         self.close_mail(cx, id);
         if is_new {
+            cx.step(id, JobStep::ShellExit);
             self.news(cx, id);
         }
     }
@@ -328,6 +332,7 @@ impl JobExec {
         }
         shell.waits = Some(hello.again);
         shell.has_greeted = true;
+        cx.step(id, JobStep::ShellHello);
         let before = shell.orders.replace(stream);
         self.hand.streams.insert(stream_id, id);
         // The new one is told first.
@@ -375,6 +380,7 @@ impl JobExec {
         let first = part.first_order(cx, &task, knows, self.config.lease);
         part.shell.waits = None;
         part.shell.send(cx, &first);
+        cx.step(id, JobStep::ShellTold);
         for lost in part.lost.clone() {
             if part.leader() == Some(cx.rank()) {
                 part.shell.tell_lost(cx, &lost);

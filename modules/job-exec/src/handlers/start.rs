@@ -2,6 +2,7 @@
 
 use node::Cx;
 use proto::data::Rset;
+use proto::data::job::JobStep;
 use proto::job_exec::Start;
 use proto::{Errno, Payload};
 use wire::Message;
@@ -57,6 +58,7 @@ pub(crate) fn start(core: &mut JobExec, cx: &mut Cx<JobExec>, message: Message) 
         false => State::Starting,
     };
     core.jobs.insert(id, Job::new(message, start, kind, state));
+    cx.step(id, JobStep::StartTaken);
     match (problem, state) {
         (Some(note), _) => core.fail(cx, id, &note),
         (None, State::Recovering) => core.recover(cx, id),

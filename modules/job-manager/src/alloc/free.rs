@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use node::Cx;
 use proto::RawJson;
-use proto::data::job::State;
+use proto::data::job::{JobStep, State};
 use proto::data::{IdSet, JobId, Rset};
 use proto::job_manager::JobEvent;
 use proto::sched;
@@ -84,6 +84,7 @@ impl JobManager {
     pub(crate) fn tell_free(&self, cx: &mut Cx<Self>, request: &sched::Free, hellos: u64) {
         if self.alloc.scheduler.is_some() && self.alloc.hellos == hellos {
             send_now(cx, request);
+            cx.step(request.id, JobStep::FreeTold);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use node::Cx;
 use proto::data::JobId;
-use proto::data::job::Priority;
+use proto::data::job::{JobStep, Priority};
 use proto::sched;
 use proto::{Method, Payload, RawJson};
 
@@ -124,6 +124,7 @@ impl JobManager {
         self.alloc.lines.of(queue).waiting.insert(place);
         self.alloc.n_waiting += 1;
         cx.send(untagged(sched::Alloc::TOPIC, request.encode()));
+        cx.step(id, JobStep::AllocAsked);
         if is_debug {
             self.emit(cx, id, &debug("debug.alloc-request", None));
         }

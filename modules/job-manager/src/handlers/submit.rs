@@ -9,7 +9,7 @@
 use std::rc::Rc;
 
 use node::{Cx, Peer, Reply};
-use proto::data::job::{SubmitFlags, Urgency};
+use proto::data::job::{JobStep, SubmitFlags, Urgency};
 use proto::data::{JobId, Jobspec};
 use proto::job_manager::{JobEvent, Submit, SubmitJob, Submitted};
 use proto::job_policy;
@@ -112,6 +112,7 @@ fn take(
 /// Takes one job, or says why not.
 fn admit(core: &mut JobManager, cx: &mut Cx<JobManager>, job: SubmitJob) -> Result<(), String> {
     let id = job.id;
+    cx.step(id, JobStep::Taken);
     let urgency = Urgency::new(job.urgency).map_err(|error| error.to_string())?;
     let jobspec = Jobspec::decode(job.jobspec.as_str()).map_err(|error| error.to_string())?;
     let queue = core.queues.find(jobspec.queue());

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use node::{Cx, Stream};
+use proto::data::job::JobStep;
 use proto::data::{IdSet, JobId, Rset};
 use proto::job_manager::{HousekeepingStats, SchedHello, SchedHelloJob};
 use proto::{Object, Refusal};
@@ -113,6 +114,7 @@ impl JobManager {
         });
         session.add(&ranks, is_last);
         tracing::debug!("housekeeping: {id} started");
+        cx.step(id, JobStep::HousekeepingBegun);
         self.housekeeping.touched.insert(id);
         self.run_on(cx, Owner::Housekeeping(id), &command, env, ranks);
         true
@@ -147,6 +149,7 @@ impl JobManager {
                 self.housekeeping.sessions.remove(&id);
             }
             for (part, is_final) in parts {
+                cx.step(id, JobStep::HousekeepingDone);
                 self.free_part(id, &part, is_final);
             }
         }

@@ -19,6 +19,7 @@ mod status;
 mod submit;
 mod taskmap;
 mod timeleft;
+mod trace;
 mod urgency;
 mod wait;
 mod wait_event;
@@ -72,6 +73,7 @@ enum Verb {
     Taskmap(taskmap::Taskmap),
     Hostpids(hostpids::Hostpids),
     Timeleft(timeleft::Timeleft),
+    Trace(trace::Trace),
     Purge(purge::Purge),
 }
 
@@ -107,6 +109,7 @@ impl Run for Job {
             Verb::Taskmap(taskmap) => taskmap.run(flux),
             Verb::Hostpids(hostpids) => hostpids.run(flux),
             Verb::Timeleft(timeleft) => timeleft.run(flux),
+            Verb::Trace(trace) => trace.run(flux),
             Verb::Purge(purge) => purge.run(flux),
         }
     }

@@ -14,6 +14,7 @@ mod row;
 mod signal;
 mod state;
 mod status;
+mod step;
 
 pub use exception::{Exception, ExceptionError, ExceptionType, Severity};
 pub use flags::{EventWatchFlags, JobFlag, LookupFlags, SubmitFlags, UnknownFlag};
@@ -24,3 +25,4 @@ pub use row::{Asked, Given, Raised, Row, RowsWriter, rows};
 pub use signal::signal_description;
 pub use state::{State, States, UnknownState};
 pub use status::WaitStatus;
+pub use step::JobStep;
