@@ -2,8 +2,8 @@
 //! (protocol/03 section 3). A component's own route of the same topic comes first.
 
 use proto::common::{
-    AttrTold, Cancel, ConfigReload, Debug, DebugReply, JobTrace, MessageStats, Ping, Pong, Rusage,
-    Shutdown, StatsClear, StatsGet,
+    AttrTold, Cancel, ConfigReload, Debug, DebugReply, JobTrace, MessageStats, Metrics,
+    MetricsReply, Ping, Pong, Rusage, Shutdown, StatsClear, StatsGet,
 };
 use proto::{Coded, Errno, Event, Method, Payload, Refusal, Role};
 use wire::{Message, topic};
@@ -28,6 +28,15 @@ pub(crate) fn handle<C: Host>(core: &mut C, cx: &mut Cx<C>, message: Message) ->
             known
                 .then(|| (cx.rusage)(who))
                 .ok_or_else(|| proto::common::RusageError::UnsupportedWho(who.to_owned()).refusal())
+        }),
+        "metrics" => answer::<C, Metrics>(cx, message, |cx, _| {
+            Ok(MetricsReply {
+                messages: cx.stats,
+                handlers: cx.spent.told(),
+                open: cx.n_tokens() as u64,
+                asked: cx.calls.n_pending() as u64,
+                usage: (cx.rusage)("self"),
+            })
         }),
         "job-trace" => {
             answer::<C, JobTrace>(cx, message, |cx, request| Ok(cx.steps.of_job(request.id)))

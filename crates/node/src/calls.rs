@@ -114,6 +114,11 @@ impl<C: Host> Default for Calls<C> {
 }
 
 impl<C: Host> Calls<C> {
+    /// How many are not answered.
+    pub fn n_pending(&self) -> usize {
+        self.pending.len()
+    }
+
     fn add(&mut self, topic: &'static str, then: Then<C>) -> Option<u32> {
         if self.pending.len() >= PENDING_CALLS_MAX {
             return None;

@@ -107,7 +107,8 @@ impl Spent {
         };
     }
 
-    fn told(&self) -> HandlerTimes {
+    /// As it is given away.
+    pub fn told(&self) -> HandlerTimes {
         let name = |(kind, topic): &Cause| format!("{kind} {topic}").trim_end().to_owned();
         let used = || self.each.iter().filter(|(_, times)| !times.is_empty());
         let mut all = Histogram::default();

@@ -89,7 +89,7 @@ pub struct Rusage {
     pub who: Option<String>,
 }
 
-/// getrusage(2), field by field; times in seconds.
+/// getrusage(2), field by field; times in seconds, memory in KiB.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
 #[allow(missing_docs, reason = "the fields are those of getrusage(2)")]
 pub struct RusageReply {
@@ -109,6 +109,9 @@ pub struct RusageReply {
     pub nsignals: i64,
     pub nvcsw: i64,
     pub nivcsw: i64,
+    /// Our extension: the memory in use now, for `self`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rss: Option<i64>,
 }
 
 crate::refusals! {
@@ -125,6 +128,25 @@ crate::refusals! {
         /// The instance hides them from other users (`access.private-mode`).
         Private => EPERM "",
     }
+}
+
+/// Asks for the counters that every component has, without those of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Metrics;
+
+/// Counters that every component has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Default)]
+pub struct MetricsReply {
+    /// Messages.
+    pub messages: MessageStats,
+    /// Times of handlers.
+    pub handlers: HandlerTimes,
+    /// Requests that it has not answered.
+    pub open: u64,
+    /// Requests of its own that are not answered.
+    pub asked: u64,
+    /// Resources that its process uses.
+    pub usage: RusageReply,
 }
 
 /// Asks for the steps of a job that the service has noted, beyond what the job's logs tell.
@@ -240,7 +262,7 @@ pub struct Welcome {
     pub uuid: String,
 }
 
-crate::no_payloads!(StatsGet, StatsClear, Disconnect);
+crate::no_payloads!(StatsGet, StatsClear, Metrics, Disconnect);
 crate::json_payloads!(
     Ping,
     Pong,
@@ -249,6 +271,7 @@ crate::json_payloads!(
     RusageReply,
     JobTrace,
     JobTraced,
+    MetricsReply,
     Debug,
     DebugReply,
     ConfigReload,
@@ -270,6 +293,8 @@ crate::methods! {
         : "Sets the counters to zero; also taken as an event of this topic.";
     Rusage = "NAME.rusage" (USER) => RusageReply, RusageError, idempotent
         : "Resource use of the process, from getrusage(2).";
+    Metrics = "NAME.metrics" (OWNER) => MetricsReply, Never, idempotent
+        : "Counters of every component, at once: messages, handler times, use of resources.";
     JobTrace = "NAME.job-trace" (OWNER) => JobTraced, Never, idempotent
         : "The steps of a job that the service has noted, as far back as it keeps them.";
     Debug = "NAME.debug" (OWNER) => DebugReply, Refusal

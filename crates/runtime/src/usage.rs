@@ -1,4 +1,4 @@
-//! getrusage(2), for the `rusage` method of every component.
+//! getrusage(2) and the memory in use, for the `rusage` method of every component.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use proto::common::RusageReply;
@@ -31,5 +31,26 @@ pub fn rusage(who: &str) -> RusageReply {
         nsignals: usage.signals(),
         nvcsw: usage.voluntary_context_switches(),
         nivcsw: usage.involuntary_context_switches(),
+        rss: (who == UsageWho::RUSAGE_SELF).then(rss).flatten(),
+    }
+}
+
+/// The memory in use, in KiB, as Linux tells it.
+fn rss() -> Option<i64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_in_use_is_that_of_the_process() {
+        assert!(rusage("self").rss.is_some_and(|kib| kib > 100));
+        assert_eq!(rusage("children").rss, None);
     }
 }

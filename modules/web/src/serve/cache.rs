@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -22,8 +22,9 @@ pub struct Cache(Mutex<BTreeMap<String, Slot>>);
 /// The holder of its lock asks the instance; the others wait for that.
 type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
-/// An answer, and the end of its validity.
+/// An answer, its form, and the end of its validity.
 struct Kept {
+    form: HeaderValue,
     body: Bytes,
     until: Instant,
 }
@@ -52,34 +53,33 @@ pub async fn cached(State(site): State<Arc<Site>>, request: Request, next: Next)
     let slot = site.cache.slot(request.uri().to_string());
     let mut kept = slot.lock().await;
     if let Some(kept) = kept.as_ref().filter(|kept| kept.until > Instant::now()) {
-        return json(kept.body.clone());
+        return answer(kept.form.clone(), kept.body.clone());
     }
     let asked = Instant::now();
     let response = next.run(request).await;
     if response.status() != StatusCode::OK {
         return response;
     }
+    let form = response.headers().get(header::CONTENT_TYPE).cloned();
+    let form = form.unwrap_or(HeaderValue::from_static("application/json"));
     match to_bytes(response.into_body(), ANSWER_BYTES_MAX).await {
         Ok(body) => {
             let good_for = CACHE_MIN.max(asked.elapsed().saturating_mul(CACHE_FACTOR));
             let until = asked.checked_add(good_for).unwrap_or(asked);
             *kept = Some(Kept {
+                form: form.clone(),
                 body: body.clone(),
                 until,
             });
-            json(body)
+            answer(form, body)
         }
         Err(_) => ApiError::new(StatusCode::INSUFFICIENT_STORAGE, "the answer is too long")
             .into_response(),
     }
 }
 
-fn json(body: Bytes) -> Response {
-    (
-        [(header::CONTENT_TYPE, "application/json")],
-        Body::from(body),
-    )
-        .into_response()
+fn answer(form: HeaderValue, body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, form)], Body::from(body)).into_response()
 }
 
 const _: () = assert!(CACHE_FACTOR > 0 && !CACHE_MIN.is_zero());

@@ -3,7 +3,7 @@
 //! One thread speaks HTTP (`listener.rs`, `tls.rs`), one asks the instance for all requests
 //! together (`instance.rs`). A request passes `guard.rs` first, then goes to `pages.rs`,
 //! which serves the page from the program itself, or to `api/`, one file a resource. To add one is a
-//! function and its line in `api::routes`.
+//! function and its line in `api::routes`. `metrics/` is the same for Prometheus.
 
 mod api;
 mod cache;
@@ -11,6 +11,7 @@ mod guard;
 mod instance;
 mod listener;
 mod live;
+mod metrics;
 mod pages;
 mod reader;
 mod tls;

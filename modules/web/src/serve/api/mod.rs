@@ -23,7 +23,7 @@ use axum::{Json, Router};
 use proto::{Errno, Refusal};
 use serde::Serialize;
 
-use super::{Site, cache};
+use super::{Site, cache, metrics};
 
 pub use rows::{LISTED, shown};
 pub use users::Users;
@@ -37,6 +37,7 @@ pub fn routes(site: Arc<Site>) -> Router<Arc<Site>> {
         .route("/api/v1/queues.json", get(queues::get))
         .route("/api/v1/nodes.json", get(nodes::get))
         .route("/api/v1/rates.json", get(rates::get))
+        .route("/metrics", get(metrics::get))
         .layer(from_fn_with_state(site, cache::cached))
         .route("/api/v1/events", get(events::get))
 }
