@@ -3,7 +3,7 @@
 test_description='the commands of doc/tutorial.md run in their order, and say what the page shows
 
 The page is the script: commands and output are taken from its blocks. Its part on Python is
-run by t5003.
+run by t5020.
 '
 
 . "$(dirname "$0")/sharness.sh"
